@@ -1,0 +1,192 @@
+// Package cfjson is the JSON that Cloudflare's Secrets Store API speaks,
+// as the form of our own messages.
+//
+// It must not know HTTP, gRPC or where a message goes.
+package cfjson
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/policy"
+)
+
+// malformed is Cloudflare's word for a body that it cannot read.
+const malformed = "INVALID_JSON_BODY"
+
+// longestName is how much of an unknown name is repeated to the caller.
+const longestName = 64
+
+// reader walks a body once and notes every place that cannot be read, where
+// encoding/json would stop at the first. A body that is not JSON ends the walk.
+type reader struct {
+	tokens *jsontext.Decoder
+	found  *policy.Mistakes
+	broken bool
+}
+
+// member is a name that an object may have and what reads its value.
+type member struct {
+	name string
+	read func(path string)
+}
+
+// object reads an object with the given members. Unknown names are mistakes,
+// not noise: a value under a misspelt name would be lost without a word.
+func (r *reader) object(path string, members ...member) {
+	if !r.open(path, '{', "must be an object") {
+		return
+	}
+	for !r.broken && r.tokens.PeekKind() != '}' {
+		r.member(path, members)
+	}
+	r.next()
+}
+
+func (r *reader) member(path string, members []member) {
+	token, ok := r.next()
+	if !ok {
+		return
+	}
+	name := token.String()
+	for _, m := range members {
+		if m.name == name {
+			m.read(join(path, name))
+			return
+		}
+	}
+	if len(name) > longestName {
+		name = strings.ToValidUTF8(name[:longestName], "")
+	}
+	r.found.Add(join(path, name), malformed, "unknown field; the known ones are "+names(members))
+	r.skip()
+}
+
+// array reads an array and calls item for each element.
+func (r *reader) array(path string, item func(path string)) {
+	if !r.open(path, '[', "must be an array") {
+		return
+	}
+	for i := 0; !r.broken && r.tokens.PeekKind() != ']'; i++ {
+		item(fmt.Sprintf("%s[%d]", path, i))
+	}
+	r.next()
+}
+
+// open reads the bracket that a value starts with, or notes what was wanted.
+func (r *reader) open(path string, bracket jsontext.Kind, wanted string) bool {
+	if r.tokens.PeekKind() == bracket {
+		_, ok := r.next()
+		return ok
+	}
+	r.refuse(path, wanted)
+	return false
+}
+
+// text reads a string. null reads as "no string", which the field's own rule
+// then judges like an absent one.
+func (r *reader) text(path string, set func(string)) {
+	switch r.tokens.PeekKind() {
+	case '"':
+		if token, ok := r.next(); ok {
+			set(token.String())
+		}
+	case 'n':
+		r.next()
+	default:
+		r.refuse(path, "must be a string")
+	}
+}
+
+// texts reads an array of strings; null reads as none.
+func (r *reader) texts(path string, add func(string)) {
+	if r.tokens.PeekKind() == 'n' {
+		r.next()
+		return
+	}
+	r.array(path, func(path string) {
+		if r.tokens.PeekKind() != '"' {
+			r.refuse(path, "must be a string")
+			return
+		}
+		r.text(path, add)
+	})
+}
+
+// refuse notes that the next value is not what was wanted, and passes it by.
+func (r *reader) refuse(path, wanted string) {
+	if r.skip(); !r.broken {
+		r.found.Add(path, malformed, wanted)
+	}
+}
+
+func (r *reader) next() (jsontext.Token, bool) {
+	if r.broken {
+		return jsontext.Token{}, false
+	}
+	token, err := r.tokens.ReadToken()
+	if err != nil {
+		r.stop(err)
+	}
+	return token, err == nil
+}
+
+func (r *reader) skip() {
+	if r.broken {
+		return
+	}
+	if err := r.tokens.SkipValue(); err != nil {
+		r.stop(err)
+	}
+}
+
+// end makes sure that nothing follows the body.
+func (r *reader) end() {
+	if r.broken {
+		return
+	}
+	if _, err := r.tokens.ReadToken(); err == nil {
+		r.stop(errors.New("a second value"))
+	} else if !errors.Is(err, io.EOF) {
+		r.stop(err)
+	}
+}
+
+// stop ends the walk. The parser's own words may quote the body, which may be
+// a secret, so they are not passed on.
+func (r *reader) stop(err error) {
+	r.broken = true
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		r.found.Fault = fault.New(fault.TooLarge, "REQUEST_TOO_LARGE",
+			fmt.Sprintf("The body must be at most %d bytes.", tooLong.Limit))
+	case errors.Is(err, io.EOF) && r.tokens.InputOffset() == 0:
+		r.found.Add(policy.Body, malformed, "must not be empty")
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		r.found.Add(policy.Body, malformed, "must be valid JSON: a name stands twice in an object")
+	default:
+		r.found.Add(policy.Body, malformed, "must be valid JSON")
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func names(members []member) string {
+	list := make([]string, len(members))
+	for i, m := range members {
+		list[i] = m.name
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,105 @@
+package cfjson
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/policy"
+)
+
+// ReadRequest reads a body into what grpc-gateway wants filled: a request
+// message or its body field. Everything that cannot be read is noted in found,
+// never returned: the request still runs through the chain, which refuses it
+// after it knows who is calling. An error means that target has no body.
+func ReadRequest(body io.Reader, target any, found *policy.Mistakes) error {
+	r := &reader{tokens: jsontext.NewDecoder(body), found: found}
+	switch m := target.(type) {
+	case *pb.CreateStoreRequest:
+		r.top('{', func() { r.object("", text("name", r, &m.Name)) })
+	case *[]*pb.NewSecret:
+		r.top('[', func() { r.newSecrets(m) })
+	case *pb.UpdateSecretRequest:
+		r.top('{', func() { r.update(m) })
+	case *pb.DeleteSecretsRequest:
+		r.deleteSecrets(m)
+	case *pb.DuplicateSecretRequest:
+		r.top('{', func() {
+			r.object("", text("name", r, &m.Name), texts("scopes", r, &m.Scopes), optional("comment", r, &m.Comment))
+		})
+	default:
+		return fmt.Errorf("cfjson: %T has no body", target)
+	}
+	r.end()
+	return nil
+}
+
+// top checks what kind of value the body is before it is read, so that a body
+// of another kind is blamed as a body.
+func (r *reader) top(kind jsontext.Kind, read func()) {
+	switch r.tokens.PeekKind() {
+	case kind:
+		read()
+	case '{', '[', '"', '0', 't', 'f', 'n':
+		wanted := "must be an object"
+		if kind == '[' {
+			wanted = "must be an array"
+		}
+		r.refuse(policy.Body, wanted)
+	default:
+		r.next()
+	}
+}
+
+func (r *reader) newSecrets(list *[]*pb.NewSecret) {
+	r.array("secrets", func(path string) {
+		s := &pb.NewSecret{}
+		*list = append(*list, s)
+		r.object(path, text("name", r, &s.Name), text("value", r, &s.Value),
+			texts("scopes", r, &s.Scopes), optional("comment", r, &s.Comment))
+	})
+}
+
+// update keeps absent, null and "" apart: a key that is there is named in the
+// mask, whatever its value.
+func (r *reader) update(m *pb.UpdateSecretRequest) {
+	m.UpdateMask = &fieldmaskpb.FieldMask{}
+	masked := func(inner member) member {
+		return member{inner.name, func(path string) {
+			m.UpdateMask.Paths = append(m.UpdateMask.Paths, inner.name)
+			inner.read(path)
+		}}
+	}
+	r.object("", masked(optional("value", r, &m.Value)), masked(texts("scopes", r, &m.Scopes)),
+		masked(optional("comment", r, &m.Comment)), optional("name", r, &m.Name))
+}
+
+// deleteSecrets reads {"ids": [...]} and the array of objects that Cloudflare
+// documented until early 2026.
+func (r *reader) deleteSecrets(m *pb.DeleteSecretsRequest) {
+	if r.tokens.PeekKind() != '[' {
+		r.top('{', func() { r.object("", texts("ids", r, &m.Ids)) })
+		return
+	}
+	r.array("ids", func(path string) {
+		id := ""
+		r.object(path, text("id", r, &id))
+		m.Ids = append(m.Ids, id)
+	})
+}
+
+func text(name string, r *reader, into *string) member {
+	return member{name, func(path string) { r.text(path, func(s string) { *into = s }) }}
+}
+
+func optional(name string, r *reader, into **string) member {
+	return member{name, func(path string) { r.text(path, func(s string) { *into = proto.String(s) }) }}
+}
+
+func texts(name string, r *reader, into *[]string) member {
+	return member{name, func(path string) { r.texts(path, func(s string) { *into = append(*into, s) }) }}
+}

@@ -1,0 +1,205 @@
+package cfjson_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/cfjson"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/policy"
+)
+
+func mask(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
+
+func TestReadRequestReadsWhatClientsSend(t *testing.T) {
+	cases := []struct {
+		name, body string
+		into, want proto.Message
+	}{
+		{"a store", `{"name":"x"}`, &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{Name: "x"}},
+		{"escapes", `{"name":"v\u003c\u003e\ud83d\ude00"}`, &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{Name: "v<>😀"}},
+		{"a null name is an absent one", `{"name":null}`, &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{}},
+		{"space around", " \n{\t} ", &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{}},
+		{"a new value", `{"value":"n"}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{Value: proto.String("n"), UpdateMask: mask("value")}},
+		{"a comment set to nothing", `{"comment":""}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{Comment: proto.String(""), UpdateMask: mask("comment")}},
+		{"a comment removed", `{"comment":null}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{UpdateMask: mask("comment")}},
+		{"scopes", `{"scopes":["workers","dex"]}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{Scopes: []string{"workers", "dex"}, UpdateMask: mask("scopes")}},
+		{"scopes null", `{"scopes":null}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{UpdateMask: mask("scopes")}},
+		{"a name repeated by an older client", `{"name":"A","value":"v","scopes":["dex"]}`, &pb.UpdateSecretRequest{},
+			&pb.UpdateSecretRequest{Name: proto.String("A"), Value: proto.String("v"), Scopes: []string{"dex"}, UpdateMask: mask("value", "scopes")}},
+		{"nothing to change", `{}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{UpdateMask: mask()}},
+		{"identifiers to delete", `{"ids":["a","b"]}`, &pb.DeleteSecretsRequest{}, &pb.DeleteSecretsRequest{Ids: []string{"a", "b"}}},
+		{"the older form of it", `[{"id":"a"},{"id":"b"}]`, &pb.DeleteSecretsRequest{}, &pb.DeleteSecretsRequest{Ids: []string{"a", "b"}}},
+		{"a copy", `{"name":"N","scopes":["workers"],"comment":""}`, &pb.DuplicateSecretRequest{}, &pb.DuplicateSecretRequest{Name: "N", Scopes: []string{"workers"}, Comment: proto.String("")}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			found := &policy.Mistakes{}
+			if err := cfjson.ReadRequest(strings.NewReader(c.body), c.into, found); err != nil {
+				t.Fatal(err)
+			}
+			if found.Fault != nil || len(found.Fields) > 0 {
+				t.Fatalf("mistakes: %+v", found)
+			}
+			if !proto.Equal(c.into, c.want) {
+				t.Errorf("got  %v\nwant %v", c.into, c.want)
+			}
+		})
+	}
+}
+
+func TestReadRequestReadsABatch(t *testing.T) {
+	var got []*pb.NewSecret
+	found := &policy.Mistakes{}
+	body := `[{"name":"A","value":"1","scopes":["workers"]},{"name":"B","value":"2","scopes":["dex","access"],"comment":"c"}]`
+	if err := cfjson.ReadRequest(strings.NewReader(body), &got, found); err != nil || len(found.Fields) > 0 {
+		t.Fatal(err, found)
+	}
+	want := []*pb.NewSecret{
+		{Name: "A", Value: "1", Scopes: []string{"workers"}},
+		{Name: "B", Value: "2", Scopes: []string{"dex", "access"}, Comment: proto.String("c")},
+	}
+	if len(got) != 2 || !proto.Equal(got[0], want[0]) || !proto.Equal(got[1], want[1]) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestReadRequestNamesWhatItCannotRead(t *testing.T) {
+	batch := func() any { return &[]*pb.NewSecret{} }
+	store := func() any { return &pb.CreateStoreRequest{} }
+	change := func() any { return &pb.UpdateSecretRequest{} }
+	remove := func() any { return &pb.DeleteSecretsRequest{} }
+	cases := []struct {
+		name, body string
+		into       func() any
+		want       []string
+	}{
+		{"nothing", "", store, []string{"body: must not be empty"}},
+		{"only space", " \n", store, []string{"body: must not be empty"}},
+		{"no JSON", "name=x", store, []string{"body: must be valid JSON"}},
+		{"a cut body", `{"name":"x`, store, []string{"body: must be valid JSON"}},
+		{"a cut batch", `[{"name":"x"},`, batch, []string{"body: must be valid JSON"}},
+		{"two values", `{"name":"x"}{"name":"y"}`, store, []string{"body: must be valid JSON"}},
+		{"a name twice", `{"name":"x","name":"y"}`, store, []string{"body: must be valid JSON: a name stands twice in an object"}},
+		{"bytes that are not UTF-8", "{\"name\":\"\xff\"}", store, []string{"body: must be valid JSON"}},
+		{"an array for an object", `[{"name":"x"}]`, store, []string{"body: must be an object"}},
+		{"an object for an array", `{"name":"x"}`, batch, []string{"body: must be an array"}},
+		{"null", `null`, batch, []string{"body: must be an array"}},
+		{"an item of another kind", `[1,{"name":2}]`, batch, []string{"secrets[0]: must be an object", "secrets[1].name: must be a string"}},
+		{"unknown names", `[{"name":"A","valeu":"x","key":{"deep":[1]}}]`, batch, []string{
+			"secrets[0].valeu: unknown field; the known ones are name, value, scopes, comment",
+			"secrets[0].key: unknown field; the known ones are name, value, scopes, comment"}},
+		{"a path parameter in the body", `{"name":"x","account_id":"y"}`, store, []string{"account_id: unknown field; the known ones are name"}},
+		{"a mask in the body", `{"update_mask":"value"}`, change, []string{"update_mask: unknown field; the known ones are value, scopes, comment, name"}},
+		{"types all wrong", `{"value":1,"scopes":"workers","comment":[]}`, change, []string{"value: must be a string", "scopes: must be an array", "comment: must be a string"}},
+		{"a scope of another kind", `{"scopes":["a",1,null]}`, change, []string{"scopes[1]: must be a string", "scopes[2]: must be a string"}},
+		{"identifiers of another kind", `{"ids":"all"}`, remove, []string{"ids: must be an array"}},
+		{"the older form with other names", `[{"key":"a"}]`, remove, []string{"ids[0].key: unknown field; the known ones are id"}},
+		{"a very long name", `{"` + strings.Repeat("a", 100) + `":1}`, store, []string{strings.Repeat("a", 64) + ": unknown field; the known ones are name"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			found := &policy.Mistakes{}
+			if err := cfjson.ReadRequest(strings.NewReader(c.body), c.into(), found); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range found.Fields {
+				got = append(got, f.Path+": "+f.Text)
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestReadRequestRefusesMoreThanIsRead(t *testing.T) {
+	found := &policy.Mistakes{}
+	body := http.MaxBytesReader(httptest.NewRecorder(), io.NopCloser(strings.NewReader(`{"name":"`+strings.Repeat("x", 100)+`"}`)), 50)
+	if err := cfjson.ReadRequest(body, &pb.CreateStoreRequest{}, found); err != nil {
+		t.Fatal(err)
+	}
+	if found.Fault == nil || found.Fault.Kind != fault.TooLarge || !strings.Contains(found.Fault.Public, "50 bytes") {
+		t.Errorf("got %+v", found)
+	}
+}
+
+func TestReadRequestRefusesAMessageWithoutABody(t *testing.T) {
+	if err := cfjson.ReadRequest(strings.NewReader("{}"), &pb.GetStoreRequest{}, &policy.Mistakes{}); err == nil {
+		t.Error("a GET has a body")
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("connection reset, value=hunter2") }
+
+func TestReadRequestKeepsTheReadersErrorToItself(t *testing.T) {
+	found := &policy.Mistakes{}
+	if err := cfjson.ReadRequest(brokenReader{}, &pb.CreateStoreRequest{}, found); err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Fields) != 1 || strings.Contains(found.Fields[0].Text, "hunter2") {
+		t.Errorf("got %+v", found)
+	}
+}
+
+// A field that is added to a message must be added to its reader, or REST
+// callers cannot use it.
+func TestEveryFieldOfABodyIsRead(t *testing.T) {
+	notInBody := map[protoreflect.Name]bool{"account_id": true, "store_id": true, "secret_id": true, "update_mask": true, "secrets": true}
+	batch := []*pb.NewSecret{}
+	for target, message := range map[any]proto.Message{
+		&pb.CreateStoreRequest{}: &pb.CreateStoreRequest{}, &batch: &pb.NewSecret{}, &pb.UpdateSecretRequest{}: &pb.UpdateSecretRequest{},
+		&pb.DeleteSecretsRequest{}: &pb.DeleteSecretsRequest{}, &pb.DuplicateSecretRequest{}: &pb.DuplicateSecretRequest{},
+	} {
+		fields := message.ProtoReflect().Descriptor().Fields()
+		body := `{"unknown":1}`
+		if target == any(&batch) {
+			body = "[" + body + "]"
+		}
+		found := &policy.Mistakes{}
+		if err := cfjson.ReadRequest(strings.NewReader(body), target, found); err != nil {
+			t.Fatal(err)
+		}
+		for i := range fields.Len() {
+			if name := fields.Get(i).Name(); !notInBody[name] && !strings.Contains(found.Fields[0].Text, string(name)) {
+				t.Errorf("%s is not read", fields.Get(i).FullName())
+			}
+		}
+	}
+}
+
+func FuzzReadRequest(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", "[]", "null", `{"name":"x"}`, `[{"name":"A","value":"v","scopes":["workers"],"comment":null}]`,
+		`{"ids":["a"]}`, `[{"id":"a"}]`, `{"value":null,"scopes":[],"comment":""}`, `{"name":`, "[[[[", "{\"a\":{\"b\":[1,2,{}]}}", "\xff",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		targets := []any{&pb.CreateStoreRequest{}, &[]*pb.NewSecret{}, &pb.UpdateSecretRequest{}, &pb.DeleteSecretsRequest{}, &pb.DuplicateSecretRequest{}}
+		for _, target := range targets {
+			found := &policy.Mistakes{}
+			if err := cfjson.ReadRequest(strings.NewReader(body), target, found); err != nil {
+				t.Fatalf("%T: %v", target, err)
+			}
+			for _, m := range found.Fields {
+				if m.Path == "" || m.Reason == "" || m.Text == "" {
+					t.Fatalf("%T: a mistake that says nothing: %+v", target, m)
+				}
+			}
+		}
+	})
+}

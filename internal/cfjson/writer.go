@@ -1,0 +1,53 @@
+package cfjson
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// timeLayout is how Cloudflare writes times: UTC, always six decimals.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+func appendText(b []byte, s string) []byte {
+	// The error says that s was not UTF-8; protobuf strings always are, and
+	// the replacement characters are the right answer all the same.
+	b, _ = jsontext.AppendQuote(b, s)
+	return b
+}
+
+func appendKey(b []byte, name string) []byte {
+	if last := b[len(b)-1]; last != '{' {
+		b = append(b, ',')
+	}
+	b = append(b, '"')
+	b = append(b, name...)
+	return append(b, '"', ':')
+}
+
+func appendNamed(b []byte, name, value string) []byte {
+	return appendText(appendKey(b, name), value)
+}
+
+func appendNumber[N int32 | int64](b []byte, name string, n N) []byte {
+	return strconv.AppendInt(appendKey(b, name), int64(n), 10)
+}
+
+func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
+	b = append(appendKey(b, name), '"')
+	return append(t.AsTime().In(time.UTC).AppendFormat(b, timeLayout), '"')
+}
+
+// appendList writes an array, never null: clients iterate without a check.
+func appendList[E any](b []byte, items []E, item func([]byte, E) []byte) []byte {
+	b = append(b, '[')
+	for i, it := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = item(b, it)
+	}
+	return append(b, ']')
+}

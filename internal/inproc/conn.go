@@ -1,0 +1,105 @@
+// Package inproc carries gRPC calls inside the process: a client connection
+// whose calls run a server's interceptors and handlers without a network and
+// without encoding the messages.
+//
+// It must not know which services it carries or what the interceptors do.
+package inproc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// Conn is both ends of a connection: services are registered on it as on a
+// grpc.Server, and clients call it as a grpc.ClientConn. Register before the
+// first call; calls are safe for concurrent use.
+type Conn struct {
+	chain   grpc.UnaryServerInterceptor
+	methods map[string]boundMethod
+}
+
+type boundMethod struct {
+	service any
+	handler grpc.MethodHandler
+}
+
+var (
+	_ grpc.ClientConnInterface = (*Conn)(nil)
+	_ grpc.ServiceRegistrar    = (*Conn)(nil)
+)
+
+// NewConn returns a connection whose calls pass the interceptors in order, the
+// first one outermost, as grpc.ChainUnaryInterceptor does.
+func NewConn(chain []grpc.UnaryServerInterceptor) *Conn {
+	return &Conn{chain: link(chain), methods: map[string]boundMethod{}}
+}
+
+// RegisterService adds the unary methods of a service.
+func (c *Conn) RegisterService(desc *grpc.ServiceDesc, service any) {
+	for _, m := range desc.Methods {
+		c.methods["/"+desc.ServiceName+"/"+m.MethodName] = boundMethod{service: service, handler: m.Handler}
+	}
+}
+
+// Invoke runs one call. Outgoing metadata of ctx arrives as incoming metadata;
+// all other values of ctx, such as the peer, arrive as they are. Of the call
+// options grpc.Header and grpc.Trailer are heeded.
+func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	m, ok := c.methods[method]
+	if !ok {
+		return status.Errorf(codes.Unimplemented, "unknown method %s", method)
+	}
+	sent := &serverStream{method: method}
+	out, err := m.handler(m.service, serverContext(ctx, sent), copyFrom(args), c.chain)
+	sent.deliver(opts)
+	if err != nil {
+		return err
+	}
+	return copyFrom(out)(reply)
+}
+
+// NewStream always fails: the services have no streaming methods.
+func (c *Conn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, status.Error(codes.Unimplemented, "streaming is not carried in process")
+}
+
+// serverContext turns the client's context into the one a handler expects.
+func serverContext(ctx context.Context, sent *serverStream) context.Context {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	ctx = metadata.NewOutgoingContext(ctx, nil)
+	ctx = metadata.NewIncomingContext(ctx, md)
+	return grpc.NewContextWithServerTransportStream(ctx, sent)
+}
+
+// copyFrom returns a function that fills a message with what src holds, so
+// that client and handler never share one message.
+func copyFrom(src any) func(any) error {
+	return func(dst any) error {
+		from, okFrom := src.(proto.Message)
+		to, okTo := dst.(proto.Message)
+		if !okFrom || !okTo {
+			return fmt.Errorf("inproc: cannot copy %T to %T", src, dst)
+		}
+		proto.Merge(to, from)
+		return nil
+	}
+}
+
+// link makes one interceptor of several, the first one outermost.
+func link(chain []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		next := handler
+		for _, outer := range slices.Backward(chain) {
+			inner := next
+			next = func(ctx context.Context, req any) (any, error) { return outer(ctx, req, info, inner) }
+		}
+		return next(ctx, req)
+	}
+}

@@ -1,0 +1,114 @@
+package inproc_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/inproc"
+)
+
+type store struct {
+	pb.UnimplementedSecretsStoreServiceServer
+
+	seen context.Context
+	last *pb.CreateStoreRequest
+	kept *pb.Store
+}
+
+func (s *store) CreateStore(ctx context.Context, r *pb.CreateStoreRequest) (*pb.CreateStoreResponse, error) {
+	s.seen, s.last, s.kept = ctx, r, &pb.Store{Name: r.GetName()}
+	if err := grpc.SetHeader(ctx, metadata.Pairs("h", "1")); err != nil {
+		return nil, err
+	}
+	if err := grpc.SetTrailer(ctx, metadata.Pairs("t", "2")); err != nil {
+		return nil, err
+	}
+	if r.GetName() == "" {
+		return nil, errors.New("no name")
+	}
+	return &pb.CreateStoreResponse{Store: s.kept}, nil
+}
+
+func note(log *[]string, name string) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		*log = append(*log, name+" "+info.FullMethod)
+		return next(ctx, req)
+	}
+}
+
+func connect(s *store, chain ...grpc.UnaryServerInterceptor) pb.SecretsStoreServiceClient {
+	conn := inproc.NewConn(chain)
+	pb.RegisterSecretsStoreServiceServer(conn, s)
+	return pb.NewSecretsStoreServiceClient(conn)
+}
+
+func TestACallRunsTheInterceptorsInOrder(t *testing.T) {
+	var log []string
+	_, err := connect(&store{}, note(&log, "outer"), note(&log, "inner")).CreateStore(context.Background(), &pb.CreateStoreRequest{Name: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(log) != 2 || log[0] != "outer "+pb.SecretsStoreService_CreateStore_FullMethodName || log[1] != "inner "+pb.SecretsStoreService_CreateStore_FullMethodName {
+		t.Errorf("got %q", log)
+	}
+}
+
+func TestMetadataAndHeadersCrossAsOverTheNetwork(t *testing.T) {
+	s := &store{}
+	type key struct{}
+	ctx := metadata.AppendToOutgoingContext(context.WithValue(context.Background(), key{}, "v"), "sent", "s")
+	var header, trailer metadata.MD
+	if _, err := connect(s).CreateStore(ctx, &pb.CreateStoreRequest{Name: "x"}, grpc.Header(&header), grpc.Trailer(&trailer)); err != nil {
+		t.Fatal(err)
+	}
+	in, _ := metadata.FromIncomingContext(s.seen)
+	if out, _ := metadata.FromOutgoingContext(s.seen); len(out) > 0 {
+		t.Errorf("the handler would send on %v", out)
+	}
+	if in.Get("sent")[0] != "s" || s.seen.Value(key{}) != "v" || !inproc.Carried(s.seen) {
+		t.Errorf("the handler saw %v", in)
+	}
+	if header.Get("h")[0] != "1" || trailer.Get("t")[0] != "2" {
+		t.Errorf("the client saw %v %v", header, trailer)
+	}
+	if inproc.Carried(context.Background()) {
+		t.Error("a call from elsewhere counts as carried")
+	}
+}
+
+func TestHeadersOfAFailedCallArrive(t *testing.T) {
+	var header metadata.MD
+	_, err := connect(&store{}).CreateStore(context.Background(), &pb.CreateStoreRequest{}, grpc.Header(&header))
+	if err == nil || len(header.Get("h")) != 1 {
+		t.Errorf("got %v, %v", err, header)
+	}
+}
+
+func TestClientAndHandlerShareNoMessage(t *testing.T) {
+	s := &store{}
+	request := &pb.CreateStoreRequest{Name: "x"}
+	answer, err := connect(s).CreateStore(context.Background(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Store.Name, request.Name = "changed", "changed"
+	if s.kept.GetName() != "x" || s.last.GetName() != "x" {
+		t.Error("a change on one side shows on the other")
+	}
+}
+
+func TestWhatIsNotThereIsUnimplemented(t *testing.T) {
+	conn := inproc.NewConn(nil)
+	err := conn.Invoke(context.Background(), "/nobody/Knows", &pb.GetQuotaRequest{}, &pb.GetQuotaResponse{})
+	_, streamErr := conn.NewStream(context.Background(), nil, "/nobody/Knows")
+	if status.Code(err) != codes.Unimplemented || status.Code(streamErr) != codes.Unimplemented {
+		t.Errorf("got %v, %v", err, streamErr)
+	}
+}

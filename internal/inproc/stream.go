@@ -1,0 +1,63 @@
+package inproc
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+// serverStream keeps the header and trailer that a handler sets.
+type serverStream struct {
+	method string
+
+	mu              sync.Mutex
+	header, trailer metadata.MD
+}
+
+var _ grpc.ServerTransportStream = (*serverStream)(nil)
+
+// Method returns the full name of the method.
+func (s *serverStream) Method() string { return s.method }
+
+// SetHeader adds to the header of the answer.
+func (s *serverStream) SetHeader(md metadata.MD) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.header = metadata.Join(s.header, md)
+	return nil
+}
+
+// SendHeader adds to the header; in process there is no earlier moment to send
+// it at.
+func (s *serverStream) SendHeader(md metadata.MD) error { return s.SetHeader(md) }
+
+// SetTrailer adds to the trailer of the answer.
+func (s *serverStream) SetTrailer(md metadata.MD) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trailer = metadata.Join(s.trailer, md)
+	return nil
+}
+
+// deliver hands header and trailer to the client's call options.
+func (s *serverStream) deliver(opts []grpc.CallOption) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, opt := range opts {
+		switch o := opt.(type) {
+		case grpc.HeaderCallOption:
+			*o.HeaderAddr = s.header
+		case grpc.TrailerCallOption:
+			*o.TrailerAddr = s.trailer
+		}
+	}
+}
+
+// Carried says whether the call of ctx came through a Conn. Nobody outside the
+// process can make it true.
+func Carried(ctx context.Context) bool {
+	_, ok := grpc.ServerTransportStreamFromContext(ctx).(*serverStream)
+	return ok
+}

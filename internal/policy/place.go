@@ -1,0 +1,42 @@
+package policy
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// sortByPlace puts fields in the order in which they stand in the message:
+// by item, and within an item by field number. Unknown names come last.
+func sortByPlace(md protoreflect.MessageDescriptor, fields []fault.Field) {
+	slices.SortStableFunc(fields, func(a, b fault.Field) int {
+		return slices.Compare(place(md, a.Path), place(md, b.Path))
+	})
+}
+
+// place turns a path such as "secrets[2].name" into numbers that sort.
+func place(md protoreflect.MessageDescriptor, path string) []int {
+	var numbers []int
+	for name := range strings.SplitSeq(path, ".") {
+		name, index, indexed := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+		number := math.MaxInt
+		if md != nil {
+			fd := md.Fields().ByName(protoreflect.Name(name))
+			md = nil
+			if fd != nil {
+				number, md = int(fd.Number()), fd.Message()
+			}
+		}
+		numbers = append(numbers, number)
+		if indexed {
+			at, _ := strconv.Atoi(index)
+			numbers = append(numbers, at)
+		}
+	}
+	return numbers
+}

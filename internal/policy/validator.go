@@ -1,0 +1,129 @@
+// Package policy reads the rules that the proto files declare beside each
+// field and holds requests against them.
+//
+// It must not know how a request arrived or what becomes of it.
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// Validator holds requests against their declared rules. It is safe for
+// concurrent use.
+type Validator struct {
+	rules protovalidate.Validator
+}
+
+// NewValidator compiles the rules of the messages that the services take, so
+// that a rule that cannot be compiled stops the start and not a call.
+func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error) {
+	var requests []protoreflect.MessageDescriptor
+	for _, s := range services {
+		for i := range s.Methods().Len() {
+			requests = append(requests, s.Methods().Get(i).Input())
+		}
+	}
+	rules, err := protovalidate.New(protovalidate.WithMessageDescriptors(requests...), protovalidate.WithDisableLazy())
+	if err != nil {
+		return nil, fmt.Errorf("compile the field rules: %w", err)
+	}
+	return &Validator{rules: rules}, nil
+}
+
+// Check returns nil when the request keeps every rule. Otherwise the fault is
+// NotFound when an identifier is of a form that no object has, and else
+// BadInput with every wrong field, those that were found while the request was
+// decoded (see WithMistakes) among them.
+func (v *Validator) Check(ctx context.Context, request proto.Message) error {
+	found := MistakesFrom(ctx)
+	if found.Fault != nil {
+		return found.Fault
+	}
+	broken, err := v.violations(request)
+	if err != nil {
+		return err
+	}
+	if missing := unknownObject(broken, request); missing != nil {
+		return missing
+	}
+	fields := found.fields()
+	if !found.wholeBody() {
+		fields = append(fields, declared(broken, fields, request)...)
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	sortByPlace(request.ProtoReflect().Descriptor(), fields)
+	return fault.Invalid(fields...)
+}
+
+func (v *Validator) violations(request proto.Message) ([]*protovalidate.Violation, error) {
+	err := v.rules.Validate(request)
+	if err == nil {
+		return nil, nil
+	}
+	if broken, ok := errors.AsType[*protovalidate.ValidationError](err); ok {
+		return broken.Violations, nil
+	}
+	return nil, fmt.Errorf("run the field rules: %w", err)
+}
+
+// declared turns violations into fields, leaving out the places that known
+// already blames: a value of the wrong type is not also an empty one.
+func declared(broken []*protovalidate.Violation, known []fault.Field, request proto.Message) []fault.Field {
+	var fields []fault.Field
+	for _, b := range broken {
+		f := blame(b, fieldOf(b, request))
+		same := func(k fault.Field) bool { return k.Path == f.Path || strings.HasPrefix(k.Path, f.Path+"[") }
+		if !slices.ContainsFunc(known, same) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// unknownObject finds an identifier that cannot name anything. Such an object
+// does not exist, and Cloudflare says so too instead of speaking of its form.
+func unknownObject(broken []*protovalidate.Violation, request proto.Message) error {
+	for _, b := range broken {
+		fd := fieldOf(b, request)
+		if fd == nil || b.Proto.GetRuleId() != "string.pattern" {
+			continue
+		}
+		object := FieldPolicy(fd).GetIdentifies()
+		if object == "" {
+			continue
+		}
+		path := protovalidate.FieldPathString(b.Proto.GetField())
+		return fault.New(fault.NotFound, strings.ToUpper(object)+"_NOT_FOUND",
+			fmt.Sprintf("%s: there is no such %s; an identifier is 32 lower-case hexadecimal digits.", path, object))
+	}
+	return nil
+}
+
+// fieldOf finds the field that a violation is about, and nil for a rule of the
+// whole message. The library names the field itself, but not for list items.
+func fieldOf(b *protovalidate.Violation, request proto.Message) protoreflect.FieldDescriptor {
+	md := request.ProtoReflect().Descriptor()
+	var fd protoreflect.FieldDescriptor
+	for _, step := range b.Proto.GetField().GetElements() {
+		if md == nil {
+			return nil
+		}
+		if fd = md.Fields().ByNumber(protoreflect.FieldNumber(step.GetFieldNumber())); fd == nil {
+			return nil
+		}
+		md = fd.Message()
+	}
+	return fd
+}

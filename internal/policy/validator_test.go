@@ -1,0 +1,200 @@
+package policy_test
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/policy"
+)
+
+const id = "3fd85f74b32742f1bff64a85009dda07"
+
+func services() []protoreflect.ServiceDescriptor {
+	return []protoreflect.ServiceDescriptor{
+		pb.File_secretsstore_v1_service_proto.Services().Get(0),
+		identityv1.File_storekeeper_identity_v1_identity_proto.Services().Get(0),
+	}
+}
+
+func validator(t testing.TB) *policy.Validator {
+	t.Helper()
+	v, err := policy.NewValidator(services()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func create(secrets ...*pb.NewSecret) *pb.CreateSecretsRequest {
+	return &pb.CreateSecretsRequest{AccountId: "main", StoreId: id, Secrets: secrets}
+}
+
+func good() *pb.NewSecret {
+	return &pb.NewSecret{Name: "API_KEY", Value: "v", Scopes: []string{"workers"}}
+}
+
+func with(change func(*pb.NewSecret)) *pb.NewSecret {
+	s := good()
+	change(s)
+	return s
+}
+
+func update(change func(*pb.UpdateSecretRequest)) *pb.UpdateSecretRequest {
+	r := &pb.UpdateSecretRequest{AccountId: "main", StoreId: id, SecretId: id}
+	change(r)
+	return r
+}
+
+func TestCheckNamesEveryWrongField(t *testing.T) {
+	cases := []struct {
+		name    string
+		request proto.Message
+		want    []string // "path WORD text"
+	}{
+		{"a good secret keeps the rules", create(good()), nil},
+		{"a name is needed", create(with(func(s *pb.NewSecret) { s.Name = "" })), []string{"secrets[0].name SECRET_NAME_EMPTY must not be empty"}},
+		{"a name has no dots", create(with(func(s *pb.NewSecret) { s.Name = "a.b" })), []string{"secrets[0].name SECRET_NAME_INVALID must match ^[A-Za-z0-9_-]*$"}},
+		{"a name has a longest length", create(with(func(s *pb.NewSecret) { s.Name = strings.Repeat("a", 257) })), []string{"secrets[0].name SECRET_NAME_TOO_LONG must be at most 256 characters"}},
+		{"a value is needed", create(with(func(s *pb.NewSecret) { s.Value = "" })), []string{"secrets[0].value SECRET_VALUE_EMPTY must not be empty"}},
+		{"the longest value is allowed", create(with(func(s *pb.NewSecret) { s.Value = strings.Repeat("x", 65536) })), nil},
+		{"a value is measured in bytes", create(with(func(s *pb.NewSecret) { s.Value = strings.Repeat("é", 32769) })), []string{"secrets[0].value SECRET_VALUE_TOO_LONG must be at most 65536 bytes"}},
+		{"a scope is needed", create(with(func(s *pb.NewSecret) { s.Scopes = nil })), []string{"secrets[0].scopes SECRET_SCOPES_EMPTY must have at least 1 item"}},
+		{"a scope that is not known here is allowed", create(with(func(s *pb.NewSecret) { s.Scopes = []string{"brand_new"} })), nil},
+		{"several mistakes come in the order of the request",
+			create(with(func(s *pb.NewSecret) { s.Scopes = nil; s.Name = "a b" }), good(), &pb.NewSecret{}),
+			[]string{
+				"secrets[0].name SECRET_NAME_INVALID must match ^[A-Za-z0-9_-]*$",
+				"secrets[0].scopes SECRET_SCOPES_EMPTY must have at least 1 item",
+				"secrets[2].name SECRET_NAME_EMPTY must not be empty",
+				"secrets[2].value SECRET_VALUE_EMPTY must not be empty",
+				"secrets[2].scopes SECRET_SCOPES_EMPTY must have at least 1 item",
+			}},
+		{"a batch is not empty", create(), []string{"secrets INVALID_JSON_BODY must have at least 1 item"}},
+		{"a bulk delete names something", &pb.DeleteSecretsRequest{AccountId: "main", StoreId: id}, []string{"ids INVALID_JSON_BODY must have at least 1 item"}},
+		{"a change changes something", update(func(*pb.UpdateSecretRequest) {}), []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}},
+		{"a repeated name alone changes nothing", update(func(r *pb.UpdateSecretRequest) { r.Name = proto.String("A") }), []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}},
+		{"a masked value is there", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("value") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
+		{"a masked list of scopes is not empty", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("scopes") }), []string{"scopes SECRET_SCOPES_EMPTY must have at least 1 item"}},
+		{"a masked comment may be absent", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("comment") }), nil},
+		{"a mask names known fields", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("name") }), []string{"update_mask UPDATE_MASK_INVALID must be one of value, scopes, comment"}},
+		{"a new value is not empty", update(func(r *pb.UpdateSecretRequest) { r.Value = proto.String("") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
+		{"a page is not negative", &pb.ListStoresRequest{AccountId: "main", Page: -1, PerPage: -2}, []string{"page PAGE_INVALID must be at least 0", "per_page PER_PAGE_INVALID must be at least 0"}},
+		{"an order is known", &pb.ListStoresRequest{AccountId: "main", Order: "size", Direction: "up"}, []string{"order ORDER_INVALID must be one of name, created, modified", "direction DIRECTION_INVALID must be one of asc, desc"}},
+		{"a large page is allowed", &pb.ListStoresRequest{AccountId: "main", PerPage: 1000}, nil},
+		{"an account is needed", &pb.GetQuotaRequest{}, []string{"account_id ACCOUNT_ID_EMPTY must not be empty"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			err := validator(t).Check(context.Background(), c.request)
+			if got := told(t, err); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
+
+func mask(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
+
+func told(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	f := fault.From(err)
+	if f.Kind != fault.BadInput {
+		t.Fatalf("got %v", err)
+	}
+	var lines []string
+	for _, field := range f.Fields {
+		lines = append(lines, field.Path+" "+field.Reason+" "+field.Text)
+	}
+	return lines
+}
+
+func TestAnIdentifierOfAnotherFormNamesNothing(t *testing.T) {
+	cases := map[string]struct {
+		request proto.Message
+		reason  string
+	}{
+		"a store with dashes":                      {&pb.GetStoreRequest{AccountId: "main", StoreId: "3fd85f74-b327-42f1-bff6-4a85009dda07"}, "STORE_NOT_FOUND"},
+		"a store with a path":                      {&pb.GetStoreRequest{AccountId: "main", StoreId: "../" + id[3:]}, "STORE_NOT_FOUND"},
+		"a store that is empty":                    {&pb.GetStoreRequest{AccountId: "main"}, "STORE_NOT_FOUND"},
+		"a secret in capitals":                     {&pb.GetSecretRequest{AccountId: "main", StoreId: id, SecretId: strings.ToUpper(id)}, "SECRET_NOT_FOUND"},
+		"the store comes first":                    {&pb.GetSecretRequest{AccountId: "main", StoreId: "x", SecretId: "y"}, "STORE_NOT_FOUND"},
+		"one of several secrets":                   {&pb.DeleteSecretsRequest{AccountId: "main", StoreId: id, Ids: []string{id, "x"}}, "SECRET_NOT_FOUND"},
+		"the store comes before what is in a body": {&pb.CreateSecretsRequest{AccountId: "main", StoreId: "x"}, "STORE_NOT_FOUND"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := fault.From(validator(t).Check(context.Background(), c.request))
+			if f.Kind != fault.NotFound || f.Reason != c.reason {
+				t.Errorf("got %v", f)
+			}
+		})
+	}
+}
+
+func TestMistakesOfTheDecoderAreToldWithTheRest(t *testing.T) {
+	found := &policy.Mistakes{}
+	found.Add("secrets[0].valeu", "INVALID_JSON_BODY", "unknown field")
+	found.Add("secrets[0].name", "INVALID_JSON_BODY", "must be a string")
+	ctx := policy.WithMistakes(context.Background(), found)
+	got := told(t, validator(t).Check(ctx, create(&pb.NewSecret{Scopes: []string{"workers"}})))
+	want := []string{
+		"secrets[0].name INVALID_JSON_BODY must be a string",
+		"secrets[0].value SECRET_VALUE_EMPTY must not be empty",
+		"secrets[0].valeu INVALID_JSON_BODY unknown field",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestAnUnreadableBodyIsTheOnlyMistake(t *testing.T) {
+	found := &policy.Mistakes{}
+	found.Add(policy.Body, "INVALID_JSON_BODY", "must be valid JSON")
+	got := told(t, validator(t).Check(policy.WithMistakes(context.Background(), found), create()))
+	if want := []string{"body INVALID_JSON_BODY must be valid JSON"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Every value field of the API must be declared secret: what is not declared
+// may be logged.
+func TestValuesAreDeclaredSecret(t *testing.T) {
+	secret := 0
+	for _, s := range services() {
+		for i := range s.Methods().Len() {
+			walk(s.Methods().Get(i).Input(), func(fd protoreflect.FieldDescriptor) {
+				if policy.Secret(fd) != (fd.Name() == "value") {
+					t.Errorf("%s: secret is %v", fd.FullName(), policy.Secret(fd))
+				}
+				if policy.Secret(fd) {
+					secret++
+				}
+			})
+		}
+	}
+	if secret == 0 {
+		t.Error("no field is declared secret")
+	}
+}
+
+func walk(md protoreflect.MessageDescriptor, visit func(protoreflect.FieldDescriptor)) {
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		visit(fd)
+		if fd.Message() != nil {
+			walk(fd.Message(), visit)
+		}
+	}
+}
