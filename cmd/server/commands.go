@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The exit codes of every command.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// terminal is where a command writes: out what was asked for, err what happens.
+type terminal struct {
+	out, err io.Writer
+}
+
+// command is one thing that the program does.
+type command struct {
+	name, usage, summary string
+	run                  func(ctx context.Context, args []string, t terminal) error
+}
+
+func commands() []command {
+	return []command{
+		{"dev", "dev [--set KEY=VALUE]...", "run everything on this machine, with the emulator in place of Cloudflare", runDev},
+		{"serve", "serve --config FILE [--set KEY=VALUE]...", "run the service", runServe},
+		{"doctor", "doctor --config FILE [--set KEY=VALUE]...", "check a configuration, its files and its credentials before a deploy", runDoctor},
+		{"emulator", "emulator [--listen ADDRESS]", "run only the emulator of Cloudflare Secrets Store", runEmulator},
+		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},
+		{"version", "version", "print the version", runVersion},
+	}
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ text string }
+
+// Error says what is wrong with the command line.
+func (e usageError) Error() string { return e.text }
+
+// run does what the arguments say and returns the exit code.
+func run(ctx context.Context, args []string, t terminal) int {
+	err := dispatch(ctx, args, t)
+	var usage usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.As(err, &usage):
+		say(t.err, "server: %s\n", usage.text)
+		return exitUsage
+	default:
+		say(t.err, "server: %s\n", err)
+		return exitFailed
+	}
+}
+
+func dispatch(ctx context.Context, args []string, t terminal) error {
+	if len(args) == 0 {
+		return usageError{"a command is missing\n" + help()}
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		say(t.out, "%s", help())
+		return nil
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, args[1:], t)
+		}
+	}
+	return usageError{fmt.Sprintf("there is no command %q\n%s", args[0], help())}
+}
+
+func help() string {
+	var b strings.Builder
+	b.WriteString("Usage: server COMMAND\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  server %s\n        %s\n", c.usage, c.summary)
+	}
+	b.WriteString("\nEvery key of the configuration file can be given as --set, for example\n--set listen.rest=127.0.0.1:18080. The keys are in docs/configuration.md.\n")
+	return b.String()
+}
+
+// parse reads the flags of a command, which takes no other arguments.
+func parse(flags *flag.FlagSet, args []string, t terminal) error {
+	flags.SetOutput(t.err)
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return usageError{err.Error()}
+	}
+	if flags.NArg() > 0 {
+		return usageError{fmt.Sprintf("%s takes no argument %q", flags.Name(), flags.Arg(0))}
+	}
+	return nil
+}
+
+// repeated is a flag that may be given several times.
+type repeated []string
+
+// String shows the values so far.
+func (r *repeated) String() string { return strings.Join(*r, " ") }
+
+// Set adds a value.
+func (r *repeated) Set(value string) error {
+	*r = append(*r, value)
+	return nil
+}
+
+// say writes to a terminal. Where nobody reads any more there is nobody to tell.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"time"
+
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// doctorTimeout bounds each question to Cloudflare.
+const doctorTimeout = 15 * time.Second
+
+// errUnhealthy says that a check has failed; the checks have said which.
+var errUnhealthy = errors.New("at least one check failed")
+
+// runDoctor checks all that must hold before a deploy, says of each check how
+// it went, and fails if one did. It changes nothing anywhere, and costs a few
+// calls of each account's budget.
+func runDoctor(ctx context.Context, args []string, t terminal) error {
+	var given configFlags
+	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	given.register(flags)
+	if err := parse(flags, args, t); err != nil {
+		return err
+	}
+	c, err := given.load()
+	if err != nil {
+		return err
+	}
+	d := &doctor{t: t}
+	d.tell("configuration", nil, given.file)
+	d.listeners(c.Listen)
+	d.accounts(ctx, c)
+	if d.failed {
+		return errUnhealthy
+	}
+	return nil
+}
+
+// doctor remembers whether a check failed.
+type doctor struct {
+	t      terminal
+	failed bool
+}
+
+func (d *doctor) tell(check string, err error, detail string) {
+	if err != nil {
+		d.failed = true
+		say(d.t.out, "FAIL  %s: %s\n", check, err)
+		return
+	}
+	say(d.t.out, "ok    %s: %s\n", check, detail)
+}
+
+// listeners takes each address and gives it back.
+func (d *doctor) listeners(l config.Listen) {
+	for _, door := range []struct{ name, address string }{{"listen.rest", l.REST}, {"listen.grpc", l.GRPC}, {"listen.admin", l.Admin}} {
+		opened, err := net.Listen("tcp", door.address)
+		if err == nil {
+			err = opened.Close()
+		}
+		d.tell(door.name, err, door.address+" can be listened on")
+	}
+}
+
+// accounts asks Cloudflare about each credential, and reads with it.
+func (d *doctor) accounts(ctx context.Context, c *config.Config) {
+	client, err := newUpstream(c, upstream.Token{}, upstream.Config{})
+	if err != nil {
+		d.tell("credentials", err, "")
+		return
+	}
+	defer client.Close()
+	for _, a := range client.Accounts() {
+		d.account(ctx, client, a)
+	}
+}
+
+func (d *doctor) account(ctx context.Context, client *upstream.Client, a upstream.AccountInfo) {
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	check := "account " + a.Name
+	verified, err := client.VerifyToken(ctx, a.ID)
+	if err == nil && verified.Result.Status != "active" {
+		err = errors.New("Cloudflare calls the credential " + verified.Result.Status)
+	}
+	d.tell(check+" credential", err, verified.Result.Kind+" is active")
+	quota, err := client.Quota(ctx, a.ID)
+	d.tell(check+" quota", err, fmt.Sprintf("%d of %d secrets are in use", quota.Result.Secrets.Usage, quota.Result.Secrets.Quota))
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net"
+	"net/http"
+	"time"
+
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/emulator"
+)
+
+// emulatorLimits are the limits of Cloudflare's that can be moved for a test.
+type emulatorLimits struct {
+	stores, secrets, calls int
+}
+
+func (l *emulatorLimits) register(flags *flag.FlagSet) {
+	flags.IntVar(&l.stores, "store-limit", 1, "how many stores an account may have")
+	flags.IntVar(&l.secrets, "secret-limit", 100, "how many secrets an account may have")
+	flags.IntVar(&l.calls, "call-limit", 1200, "how many calls a credential may make in 5 minutes; 0 is no limit")
+}
+
+func (l *emulatorLimits) config(accounts []config.Account) emulator.Config {
+	c := emulator.Config{Budget: &emulator.Budget{Requests: l.calls}, JournalLimit: 100}
+	for _, a := range accounts {
+		c.Accounts = append(c.Accounts, emulator.Account{ID: a.ID, Name: a.Name, StoreLimit: l.stores, SecretLimit: l.secrets})
+	}
+	return c
+}
+
+// runEmulator runs the emulator until ctx ends.
+func runEmulator(ctx context.Context, args []string, t terminal) error {
+	var limits emulatorLimits
+	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
+	address := flags.String("listen", "127.0.0.1:8787", "the `address` to listen on")
+	account := flags.String("account", config.DevAccount, "the `id` of the account that exists")
+	limits.register(flags)
+	if err := parse(flags, args, t); err != nil {
+		return err
+	}
+	c := limits.config([]config.Account{{ID: *account, Name: "dev"}})
+	if err := c.Validate(); err != nil {
+		return usageError{err.Error()}
+	}
+	listener, err := net.Listen("tcp", *address)
+	if err != nil {
+		return err
+	}
+	stop := serveEmulator(listener, c)
+	say(t.out, "The emulator of Cloudflare Secrets Store serves account %s at http://%s/client/v4 and takes any token.\n", *account, listener.Addr())
+	<-ctx.Done()
+	stop(ctx)
+	return nil
+}
+
+// serveEmulator serves an emulator and returns what stops it.
+func serveEmulator(listener net.Listener, c emulator.Config) func(context.Context) {
+	srv := &http.Server{Handler: emulator.New(c), ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Serve fails only when its listener is taken away, which stop does.
+		if err := srv.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			_ = srv.Close()
+		}
+	}()
+	return func(context.Context) {
+		_ = srv.Close()
+		<-done
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/server"
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// addresses are where the listeners really are, which differs from the
+// configuration where that says port 0.
+type addresses struct {
+	rest, grpc, admin string
+}
+
+// listeners are the three doors of the service.
+type listeners struct {
+	log         *zap.Logger
+	rpc         *server.Server
+	rest, admin *http.Server
+	adminState  *telemetry.Admin
+	grace       time.Duration
+
+	at                                        addresses
+	restListener, grpcListener, adminListener net.Listener
+}
+
+// open takes all addresses, or none.
+func (l *listeners) open(c config.Listen) error {
+	for _, door := range []struct {
+		address string
+		into    *net.Listener
+		at      *string
+	}{{c.REST, &l.restListener, &l.at.rest}, {c.GRPC, &l.grpcListener, &l.at.grpc}, {c.Admin, &l.adminListener, &l.at.admin}} {
+		opened, err := net.Listen("tcp", door.address)
+		if err != nil {
+			l.close()
+			return err
+		}
+		*door.into, *door.at = opened, opened.Addr().String()
+	}
+	return nil
+}
+
+func (l *listeners) close() {
+	for _, opened := range []net.Listener{l.restListener, l.grpcListener, l.adminListener} {
+		if opened != nil {
+			_ = opened.Close()
+		}
+	}
+}
+
+// serve answers until ctx ends or a listener fails, then stops in order: first
+// probes say that no more calls are wanted, then calls that run may finish,
+// and the admin listener goes last so that the stop can be watched.
+func (l *listeners) serve(ctx context.Context, ready func(addresses)) error {
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return unlessClosed(l.rest.Serve(l.restListener)) })
+	group.Go(func() error { return l.rpc.GRPC().Serve(l.grpcListener) })
+	group.Go(func() error { return unlessClosed(l.admin.Serve(l.adminListener)) })
+	group.Go(func() error {
+		<-running.Done()
+		l.stop()
+		return nil
+	})
+	ready(l.at)
+	err := group.Wait()
+	l.log.Info("stopped", zap.Error(err))
+	return err
+}
+
+func (l *listeners) stop() {
+	l.log.Info("stopping", zap.Duration("grace", l.grace))
+	l.adminState.Drain()
+	l.rpc.Drain()
+	// The context of the run has ended already; the grace is its own.
+	ctx, cancel := context.WithTimeout(context.Background(), l.grace)
+	defer cancel()
+	var both errgroup.Group
+	both.Go(func() error { return closeHTTP(ctx, l.rest) })
+	both.Go(func() error { l.rpc.Stop(ctx); return nil })
+	if err := both.Wait(); err != nil {
+		l.log.Warn("calls were cut off at the end of the grace", zap.Error(err))
+	}
+	if err := l.admin.Close(); err != nil {
+		l.log.Warn("closing the admin listener", zap.Error(err))
+	}
+}
+
+// closeHTTP lets requests finish until ctx ends, and cuts them after that.
+func closeHTTP(ctx context.Context, s *http.Server) error {
+	if err := s.Shutdown(ctx); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return nil
+}
+
+func unlessClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// httpServer bounds what a slow or greedy client can hold. A body may take
+// long to arrive, since it can be 48 MiB; its header may not.
+func httpServer(h http.Handler, log *zap.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: zap.NewStdLog(log.Named("http")),
+	}
+}

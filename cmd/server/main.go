@@ -1,0 +1,17 @@
+// Command server is Storekeeper: a gRPC service with a REST facade in front of
+// Cloudflare Secrets Store.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], terminal{out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// observer passes what the upstream client sees to log and metrics.
+type observer struct {
+	log     *zap.Logger
+	metrics *telemetry.Metrics
+}
+
+// hooks gives what the upstream client calls.
+func (o observer) hooks() upstream.Config {
+	return upstream.Config{Observe: o.attempt, OnCredential: o.credential}
+}
+
+// attempt records one request to Cloudflare in the call that caused it.
+func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
+	if a.Err != nil {
+		o.metrics.CountUpstreamError(a.Operation, fault.From(a.Err).Reason)
+	}
+	o.metrics.ObserveUpstream(a.Operation, a.Status, a.Duration)
+	telemetry.CallFrom(ctx).AddUpstream(a.Duration, a.Ray)
+}
+
+// credential logs that a credential was read anew, or could not be.
+func (o observer) credential(e upstream.CredentialEvent) {
+	if e.Err != nil {
+		o.log.Error("the platform credential cannot be read again; the one before stays in use", zap.String("account", e.Account), zap.Error(e.Err))
+		return
+	}
+	o.log.Info("the platform credential was read again", zap.String("account", e.Account))
+}
+
+// services lists the services that are served.
+func services() []protoreflect.ServiceDescriptor {
+	return []protoreflect.ServiceDescriptor{
+		secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService"),
+		identityv1.File_storekeeper_identity_v1_identity_proto.Services().ByName("IdentityService"),
+	}
+}
+
+// methodsOf lists the full names of all methods, the only ones that metrics
+// count apart.
+func methodsOf(services []protoreflect.ServiceDescriptor) []string {
+	var names []string
+	for _, s := range services {
+		for i := range s.Methods().Len() {
+			names = append(names, "/"+string(s.FullName())+"/"+string(s.Methods().Get(i).Name()))
+		}
+	}
+	return names
+}
+
+// upstreamOperations lists the names of the calls to Cloudflare.
+func upstreamOperations() []string {
+	return []string{
+		"CreateStore", "ListStores", "GetStore", "DeleteStore", "CreateSecrets", "ListSecrets", "GetSecret",
+		"UpdateSecret", "DeleteSecret", "DeleteSecrets", "DuplicateSecret", "Quota", "VerifyToken",
+	}
+}
+
+// logUnrouted logs the requests that no RPC hears of.
+func logUnrouted(log *zap.Logger) func(*http.Request, string, int) {
+	return func(r *http.Request, id string, status int) {
+		log.Info("no route", zap.String("request_id", id), zap.String("http_method", r.Method), zap.Int("status", status), zap.String("peer", r.RemoteAddr))
+	}
+}

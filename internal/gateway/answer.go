@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/proto"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/cfjson"
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// answerer writes everything that is not a success.
+type answerer struct {
+	routes   *routes
+	unrouted func(r *http.Request, id string, status int)
+}
+
+// fault answers a call that an RPC refused.
+func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	f := takeApart(err)
+	s := f.shape()
+	h := w.Header()
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		for name, values := range md.HeaderMD {
+			if header, allowed := outgoingHeader(name); allowed {
+				h[header] = values
+			}
+		}
+	}
+	if s.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="storekeeper", error_description="`+strings.ReplaceAll(f.text, `"`, "'")+`"`)
+	}
+	if f.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
+	}
+	if s.final {
+		h.Set("X-Should-Retry", "false")
+	}
+	method, _ := runtime.RPCMethod(ctx)
+	errors, messages := f.lists(s, a.routes.bodies[method])
+	write(w, s.status, cfjson.Failure(errors, messages))
+}
+
+// unroutable answers a path or method that no RPC serves.
+func (a *answerer) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
+	if status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.Path), ", "))
+		a.refuse(w, r, status, 7001, "Method not allowed for this URI")
+		return
+	}
+	a.refuse(w, r, http.StatusNotFound, 7000, "No route for that URI")
+}
+
+// wrongBase answers a client whose base URL lacks Root, with 400 since a 404
+// would make Terraform forget what it manages.
+func (a *answerer) wrongBase(w http.ResponseWriter, r *http.Request) {
+	a.refuse(w, r, http.StatusBadRequest, 7003, "Could not route to "+r.URL.Path+": the base URL of the client must end in "+Root)
+}
+
+func (a *answerer) refuse(w http.ResponseWriter, r *http.Request, status int, code int32, message string) {
+	id := telemetry.NewRequestID()
+	w.Header().Set("X-Request-Id", id)
+	write(w, status, cfjson.Failure([]*secretsstorev1.Notice{{Code: proto.Int32(code), Message: message}}, nil))
+	a.unrouted(r, id, status)
+}
+
+// recovered is the last net under the gateway itself; the chain has its own.
+// The value of the panic is not passed on: it may hold what a caller sent.
+func (a *answerer) recovered(w http.ResponseWriter, r *http.Request) {
+	if v := recover(); v != nil {
+		a.refuse(w, r, http.StatusInternalServerError, 1000, "internal: Storekeeper failed to handle the call.")
+	}
+}
+
+func write(w http.ResponseWriter, status int, envelope []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(envelope)))
+	w.WriteHeader(status)
+	// A client that went away cannot be told.
+	_, _ = w.Write(envelope)
+}

@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+)
+
+// shape is how a fault looks over REST.
+type shape struct {
+	status int
+	code   int32
+	// message is Cloudflare's fixed text. Empty: the machine word.
+	message string
+	// final tells the SDKs not to repeat the call, which they would do after
+	// such a status.
+	final bool
+	// spoken puts the sentence for people behind the word, for faults that
+	// Cloudflare has no word for.
+	spoken bool
+}
+
+// statusCanceled is what nginx made customary for a client that went away; no
+// one is there to read it.
+const statusCanceled = 499
+
+// shapes holds the form of each gRPC code.
+var shapes = map[codes.Code]shape{
+	codes.InvalidArgument:    {status: http.StatusBadRequest, code: 1001},
+	codes.NotFound:           {status: http.StatusNotFound, code: 1001},
+	codes.AlreadyExists:      {status: http.StatusBadRequest, code: 1003},
+	codes.FailedPrecondition: {status: http.StatusBadRequest, code: 1003},
+	codes.Unauthenticated:    {status: http.StatusUnauthorized, code: 10000, message: "Authentication error"},
+	codes.PermissionDenied:   {status: http.StatusForbidden, code: 9109, message: "Unauthorized to access requested resource"},
+	codes.ResourceExhausted:  {status: http.StatusTooManyRequests, code: 971, spoken: true},
+	codes.Unavailable:        {status: http.StatusServiceUnavailable, code: 1000, spoken: true},
+	codes.DeadlineExceeded:   {status: http.StatusGatewayTimeout, code: 1000, spoken: true},
+	codes.Canceled:           {status: statusCanceled, code: 1000, spoken: true},
+	codes.Unimplemented:      {status: http.StatusNotImplemented, code: 1000, spoken: true},
+}
+
+const (
+	// fromUpstream starts the reasons of faults that Cloudflare caused.
+	fromUpstream = "UPSTREAM_"
+	// answerLost is the reason of a change of which nobody knows whether it
+	// was made.
+	answerLost = "UPSTREAM_ANSWER_LOST"
+)
+
+// exceptions holds the reasons that differ from their code.
+var exceptions = map[string]shape{
+	"STORE_NOT_EMPTY":        {status: http.StatusConflict, code: 1003, final: true},
+	"REQUEST_TOO_LARGE":      {status: http.StatusRequestEntityTooLarge, code: 1001},
+	"IDEMPOTENCY_KEY_REUSED": {status: http.StatusUnprocessableEntity, code: 1001, spoken: true},
+}
+
+// failure is a gRPC status taken apart.
+type failure struct {
+	code    codes.Code
+	text    string
+	reason  string
+	detail  string
+	fields  []*errdetails.BadRequest_FieldViolation
+	notices []*secretsstorev1.Notice
+	retry   time.Duration
+}
+
+func takeApart(err error) failure {
+	st := status.Convert(err)
+	f := failure{code: st.Code(), text: st.Message()}
+	for _, d := range st.Details() {
+		switch d := d.(type) {
+		case *errdetails.ErrorInfo:
+			f.reason, f.detail = d.GetReason(), d.GetMetadata()["detail"]
+		case *errdetails.BadRequest:
+			f.fields = d.GetFieldViolations()
+		case *errdetails.RetryInfo:
+			f.retry = d.GetRetryDelay().AsDuration()
+		case *secretsstorev1.Notice:
+			f.notices = append(f.notices, d)
+		}
+	}
+	return f
+}
+
+func (f failure) shape() shape {
+	if s, ok := exceptions[f.reason]; ok {
+		return s
+	}
+	s, ok := shapes[f.code]
+	if !ok {
+		s = shape{status: http.StatusInternalServerError, code: 1000, spoken: true, final: true}
+		if strings.HasPrefix(f.reason, fromUpstream) {
+			s.status = http.StatusBadGateway
+		}
+	}
+	// Whether the change was made is not known, so repeating it blindly, as
+	// the SDKs would, can only confuse.
+	s.final = s.final || f.reason == answerLost
+	return s
+}
+
+// lists gives the errors and messages of the envelope. bodyRule is the body
+// rule of the RPC: the part of the request that a REST body holds.
+func (f failure) lists(s shape, bodyRule string) (errors, messages []*secretsstorev1.Notice) {
+	messages = f.notices
+	if len(f.fields) == 0 {
+		return []*secretsstorev1.Notice{{Code: &s.code, Message: f.message(s)}}, messages
+	}
+	for _, v := range f.fields {
+		place := locate(v.GetField(), bodyRule)
+		item := &secretsstorev1.Notice{Code: &s.code, Message: strings.ToLower(v.GetReason())}
+		if place.pointer != "" {
+			item.Source = &secretsstorev1.NoticeSource{Pointer: place.pointer}
+		}
+		errors = append(errors, item)
+		// Where Cloudflare itself explained, its notices say more than we can.
+		if v.GetDescription() != "" && len(f.notices) == 0 {
+			messages = append(messages, &secretsstorev1.Notice{Code: proto.Int32(s.code), Message: place.path + ": " + v.GetDescription()})
+		}
+	}
+	return errors, messages
+}
+
+func (f failure) message(s shape) string {
+	word := strings.ToLower(f.reason)
+	switch {
+	case s.message != "":
+		return s.message
+	case word == "":
+		return f.text
+	case s.spoken:
+		return word + ": " + f.text
+	case f.detail != "":
+		return word + ": " + f.detail
+	default:
+		return word
+	}
+}

@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/policy"
+)
+
+// front prepares each request for the mux.
+type front struct {
+	next         http.Handler
+	docs         http.Handler
+	authenticate func(context.Context, access.Credentials) (access.Principal, error)
+	answer       *answerer
+}
+
+// ServeHTTP answers one request. Whatever happens, the answer is an envelope.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer f.answer.recovered(w, r)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	path := tidyPath(r.URL.Path)
+	switch {
+	case path == "/openapi.json" || path == "/docs" || strings.HasPrefix(path, "/docs/"):
+		f.docs.ServeHTTP(w, r)
+	case wrongBase(path):
+		f.answer.wrongBase(w, r)
+	default:
+		r.URL.Path, r.URL.RawPath = path, ""
+		f.next.ServeHTTP(w, f.admit(w, r))
+	}
+}
+
+// admit finds out who calls and makes the request ready for decoding. An
+// unknown caller's body is dropped unread; the chain then refuses the call, in
+// the place and with the record that every refusal has.
+func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
+	h := r.Header
+	principal, err := f.authenticate(r.Context(), access.Credentials{
+		Authorization: h.Get("Authorization"), Email: h.Get("X-Auth-Email"), Key: h.Get("X-Auth-Key"),
+	})
+	dropHeaders(h)
+	found := &policy.Mistakes{}
+	ctx := access.WithOutcome(r.Context(), access.Outcome{Principal: principal, Err: err})
+	ctx = policy.WithMistakes(peer.NewContext(ctx, peerOf(r)), found)
+	r = r.WithContext(ctx)
+	if err != nil {
+		r.Body = http.NoBody
+		return r
+	}
+	r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), found: found}
+	return r
+}
+
+// dropHeaders takes away what would change how the request is read: a form's
+// content type makes ParseForm swallow the body, TE asks for trailers. The
+// credential has served its purpose and goes no further.
+func dropHeaders(h http.Header) {
+	for _, name := range []string{"Authorization", "X-Auth-Email", "X-Auth-Key", "X-Auth-User-Service-Key", "Content-Type", "TE", "Grpc-Timeout"} {
+		h.Del(name)
+	}
+}
+
+// tidyPath removes the doubled slash that Wrangler makes when its base URL
+// ends in one. Slashes further in are left alone: an empty identifier must not
+// turn into another path.
+func tidyPath(path string) string {
+	path = "/" + strings.TrimLeft(path, "/")
+	if rest, ok := strings.CutPrefix(path, Root+"//"); ok {
+		path = Root + "/" + strings.TrimLeft(rest, "/")
+	}
+	return path
+}
+
+// wrongBase recognises a client whose base URL lacks Root. A plain 404 would
+// make Terraform forget what it manages.
+func wrongBase(path string) bool {
+	return !strings.HasPrefix(path, Root+"/") &&
+		(strings.Contains(path, "/secrets_store/") || strings.HasPrefix(path, "/accounts/") || strings.HasPrefix(path, "/user/tokens/"))
+}
+
+func peerOf(r *http.Request) *peer.Peer {
+	p := &peer.Peer{}
+	if addr, err := net.ResolveTCPAddr("tcp", r.RemoteAddr); err == nil {
+		p.Addr = addr
+	}
+	if r.TLS != nil {
+		p.AuthInfo = credentials.TLSInfo{State: *r.TLS}
+	}
+	return p
+}

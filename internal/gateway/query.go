@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/metadata"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/policy"
+)
+
+// parameter checks one value of a query key; the text says what would be right.
+type parameter func(value string) (ok bool, text string)
+
+// parameters says which query keys each method reads. Other keys are ignored,
+// as Cloudflare does.
+var parameters = map[string]map[string]parameter{
+	secretsstorev1.SecretsStoreService_ListStores_FullMethodName: {
+		"page": whole, "per_page": whole, "order": anyText, "direction": anyText},
+	secretsstorev1.SecretsStoreService_ListSecrets_FullMethodName: {
+		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "search": anyText, "scopes": anyText},
+	secretsstorev1.SecretsStoreService_DeleteStore_FullMethodName: {"force": boolean},
+	identityv1.IdentityService_ListAccounts_FullMethodName:        {"page": whole, "per_page": whole},
+	identityv1.IdentityService_ListMemberships_FullMethodName:     {"page": whole, "per_page": whole},
+}
+
+// readQuery puts into r.Form what the method reads, checked. grpc-gateway calls
+// it before it fills the request, and takes r.Form as it finds it. A value that
+// cannot be read is noted and left out. It adds no metadata.
+func readQuery(ctx context.Context, r *http.Request) metadata.MD {
+	method, _ := runtime.RPCMethod(ctx)
+	found := policy.MistakesFrom(ctx)
+	// A pair that cannot be unescaped is left out by ParseQuery like an unknown key.
+	sent, _ := url.ParseQuery(r.URL.RawQuery)
+	r.Form, r.PostForm = url.Values{}, url.Values{}
+	for key, check := range parameters[method] {
+		values := sent[key]
+		if key == "scopes" {
+			values = splitLists(values)
+		} else if len(values) > 1 {
+			found.Add(key, reasonFor(key), "must be given once")
+			continue
+		}
+		for _, v := range values {
+			if ok, text := check(v); !ok {
+				found.Add(key, reasonFor(key), text)
+				continue
+			}
+			r.Form.Add(key, v)
+		}
+	}
+	return nil
+}
+
+func reasonFor(key string) string { return strings.ToUpper(key) + "_INVALID" }
+
+// splitLists accepts scopes=a,b, which Cloudflare documents, and
+// scopes=a&scopes=b, which its SDKs send.
+func splitLists(values []string) []string {
+	var items []string
+	for _, v := range values {
+		for item := range strings.SplitSeq(v, ",") {
+			if item != "" {
+				items = append(items, item)
+			}
+		}
+	}
+	return items
+}
+
+func whole(value string) (bool, string) {
+	_, err := strconv.ParseInt(value, 10, 32)
+	return err == nil, "must be a whole number"
+}
+
+func boolean(value string) (bool, string) {
+	return value == "true" || value == "false", "must be true or false"
+}
+
+func anyText(string) (bool, string) { return true, "" }

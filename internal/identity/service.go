@@ -1,0 +1,125 @@
+// Package identity answers who the caller is, in the shapes that Cloudflare's
+// clients ask for when they start.
+//
+// It must not know the credential that Storekeeper holds: every answer is about
+// the caller.
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// Account is an account that callers can name.
+type Account struct {
+	// ID is Cloudflare's identifier.
+	ID string
+	// Name is the configured name.
+	Name string
+}
+
+// Service implements storekeeper.identity.v1.IdentityService.
+type Service struct {
+	identityv1.UnimplementedIdentityServiceServer
+
+	accounts []Account
+}
+
+// NewService returns the service. accounts are listed in the order given.
+func NewService(accounts []Account) *Service { return &Service{accounts: accounts} }
+
+// VerifyToken says that the caller's credential is good; one that is not does
+// not get here.
+func (s *Service) VerifyToken(ctx context.Context, r *identityv1.VerifyTokenRequest) (*identityv1.VerifyTokenResponse, error) {
+	caller, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.GetAccountId() != "" && !s.serves(r.GetAccountId()) {
+		return nil, fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED", "account_id: the account is not one that Storekeeper serves to this caller.")
+	}
+	return &identityv1.VerifyTokenResponse{
+		Token: &identityv1.Token{Id: stableID("token", caller.Name), Status: "active"},
+		Messages: []*secretsstorev1.Notice{{
+			Code: proto.Int32(10000), Message: "This API Token is valid and active",
+		}},
+	}, nil
+}
+
+// GetUser describes the caller.
+func (s *Service) GetUser(ctx context.Context, _ *identityv1.GetUserRequest) (*identityv1.GetUserResponse, error) {
+	caller, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.GetUserResponse{User: &identityv1.User{
+		Id: stableID("user", caller.Name), Email: mailbox(caller.Name), Username: caller.Name,
+	}}, nil
+}
+
+// ListAccounts lists the accounts that the caller can name.
+func (s *Service) ListAccounts(_ context.Context, r *identityv1.ListAccountsRequest) (*identityv1.ListAccountsResponse, error) {
+	page, info := paginate(s.accounts, r.GetPage(), r.GetPerPage())
+	out := &identityv1.ListAccountsResponse{ResultInfo: info}
+	for _, a := range page {
+		out.Accounts = append(out.Accounts, a.message())
+	}
+	return out, nil
+}
+
+// ListMemberships lists the same accounts as memberships.
+func (s *Service) ListMemberships(_ context.Context, r *identityv1.ListMembershipsRequest) (*identityv1.ListMembershipsResponse, error) {
+	page, info := paginate(s.accounts, r.GetPage(), r.GetPerPage())
+	out := &identityv1.ListMembershipsResponse{ResultInfo: info}
+	for _, a := range page {
+		out.Memberships = append(out.Memberships, &identityv1.Membership{
+			Id: stableID("membership", a.ID), Status: "accepted", Account: a.message(),
+		})
+	}
+	return out, nil
+}
+
+func (s *Service) serves(account string) bool {
+	for _, a := range s.accounts {
+		if account == a.ID || account == a.Name {
+			return true
+		}
+	}
+	return false
+}
+
+func (a Account) message() *identityv1.Account {
+	return &identityv1.Account{Id: a.ID, Name: a.Name, Type: "standard"}
+}
+
+func callerOf(ctx context.Context) (access.Principal, error) {
+	p, ok := access.PrincipalFrom(ctx)
+	if !ok {
+		return p, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
+	}
+	return p, nil
+}
+
+// stableID makes an identifier of Cloudflare's form out of a name.
+func stableID(kind, name string) string {
+	sum := sha256.Sum256([]byte("storekeeper " + kind + " " + name))
+	return hex.EncodeToString(sum[:16])
+}
+
+// mailbox makes an address of a name. The domain is reserved (RFC 2606), so
+// that nothing ever reaches it.
+func mailbox(name string) string {
+	if strings.Contains(name, "@") {
+		return name
+	}
+	return name + "@storekeeper.invalid"
+}

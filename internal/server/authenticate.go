@@ -1,0 +1,42 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// healthService is the one service that answers strangers: load balancers have
+// no credential.
+const healthService = "/grpc.health.v1.Health/"
+
+// authenticate lets known callers through and tells the rest of the chain who
+// it is.
+func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if strings.HasPrefix(info.FullMethod, healthService) {
+			return next(ctx, req)
+		}
+		o, known := access.OutcomeFrom(ctx)
+		if !known {
+			o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
+		}
+		if o.Err != nil {
+			return nil, o.Err
+		}
+		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
+		return next(access.WithPrincipal(ctx, o.Principal), req)
+	}
+}
+
+func credentialsOf(ctx context.Context) access.Credentials {
+	md, _ := metadata.FromIncomingContext(ctx)
+	return access.Credentials{
+		Authorization: first(md, "authorization"), Email: first(md, "x-auth-email"), Key: first(md, "x-auth-key"),
+	}
+}

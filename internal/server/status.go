@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// Domain is the domain of every ErrorInfo.
+const Domain = "storekeeper.platform.internal"
+
+// codesByKind says which gRPC code each kind of fault is.
+var codesByKind = map[fault.Kind]codes.Code{
+	fault.Internal:        codes.Internal,
+	fault.BadInput:        codes.InvalidArgument,
+	fault.TooLarge:        codes.InvalidArgument,
+	fault.NotFound:        codes.NotFound,
+	fault.NameTaken:       codes.AlreadyExists,
+	fault.LimitReached:    codes.FailedPrecondition,
+	fault.NotEmpty:        codes.FailedPrecondition,
+	fault.Unauthenticated: codes.Unauthenticated,
+	fault.Denied:          codes.PermissionDenied,
+	fault.KeyReused:       codes.InvalidArgument,
+	fault.Throttled:       codes.ResourceExhausted,
+	fault.Unavailable:     codes.Unavailable,
+	fault.Deadline:        codes.DeadlineExceeded,
+	fault.Canceled:        codes.Canceled,
+	fault.Upstream:        codes.Internal,
+	fault.Unimplemented:   codes.Unimplemented,
+}
+
+// helpByKind points to the page that says more about a kind of fault.
+var helpByKind = map[fault.Kind]*errdetails.Help_Link{
+	fault.BadInput:     {Description: "The Secrets Store API", Url: "https://developers.cloudflare.com/api/resources/secrets_store/"},
+	fault.LimitReached: {Description: "Limits of Secrets Store", Url: "https://developers.cloudflare.com/secrets-store/manage-secrets/"},
+	fault.Throttled:    {Description: "Rate limits of the Cloudflare API", Url: "https://developers.cloudflare.com/fundamentals/api/reference/limits/"},
+}
+
+// faultToStatus is the only place where an error becomes a gRPC status. The
+// private cause goes to the log and no further.
+func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	if err == nil {
+		return answer, nil
+	}
+	// Health, reflection and unimplemented methods make a status themselves,
+	// with texts of their own that hold nothing of ours.
+	if _, ok := errors.AsType[*fault.Error](err); !ok {
+		if st, isStatus := status.FromError(err); isStatus {
+			return nil, st.Err()
+		}
+	}
+	f := fault.From(err)
+	noteEnding(ctx, f)
+	return nil, statusOf(f).Err()
+}
+
+func statusOf(f *fault.Error) *status.Status {
+	st := status.New(codesByKind[f.Kind], f.Public)
+	withDetails, err := st.WithDetails(detailsOf(f)...)
+	if err != nil {
+		return st
+	}
+	return withDetails
+}
+
+func detailsOf(f *fault.Error) []protoadapt.MessageV1 {
+	info := &errdetails.ErrorInfo{Reason: f.Reason, Domain: Domain}
+	if f.Detail != "" {
+		info.Metadata = map[string]string{"detail": f.Detail}
+	}
+	details := []protoadapt.MessageV1{info}
+	if len(f.Fields) > 0 {
+		details = append(details, badRequest(f.Fields))
+	}
+	if f.RetryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.RetryAfter)})
+	}
+	if link := helpByKind[f.Kind]; link != nil {
+		details = append(details, &errdetails.Help{Links: []*errdetails.Help_Link{link}})
+	}
+	for _, n := range f.Notices {
+		details = append(details, protoadapt.MessageV1Of(notice(n)))
+	}
+	return details
+}
+
+func badRequest(fields []fault.Field) *errdetails.BadRequest {
+	out := &errdetails.BadRequest{}
+	for _, f := range fields {
+		path := f.Path
+		if path == "" {
+			path = f.Pointer
+		}
+		out.FieldViolations = append(out.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: path, Description: f.Text, Reason: f.Reason,
+		})
+	}
+	return out
+}
+
+func notice(n fault.Notice) *secretsstorev1.Notice {
+	out := &secretsstorev1.Notice{Message: n.Text}
+	if n.Code != 0 {
+		out.Code = proto.Int32(n.Code)
+	}
+	return out
+}

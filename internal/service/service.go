@@ -1,0 +1,40 @@
+// Package service implements the RPCs of secretsstore.v1: convert the request,
+// ask Cloudflare, convert the answer.
+//
+// It must not know who is calling, over which protocol, or whether they may:
+// by the time a call gets here that has been settled.
+package service
+
+import (
+	"context"
+
+	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// Upstream is what the service needs of Cloudflare. Errors are faults.
+type Upstream interface {
+	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
+	ListStores(context.Context, upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error)
+	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
+	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)
+	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
+	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
+	GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.Secret], error)
+	UpdateSecret(context.Context, upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error)
+	DeleteSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.None], error)
+	DeleteSecrets(context.Context, upstream.DeleteSecretsParams) (upstream.Answer[upstream.None], error)
+	DuplicateSecret(context.Context, upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error)
+	Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error)
+}
+
+// Service implements secretsstore.v1.SecretsStoreService. It is safe for
+// concurrent use.
+type Service struct {
+	pb.UnimplementedSecretsStoreServiceServer
+
+	upstream Upstream
+}
+
+// New returns the service.
+func New(u Upstream) *Service { return &Service{upstream: u} }

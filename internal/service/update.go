@@ -1,0 +1,64 @@
+package service
+
+import (
+	"context"
+	"slices"
+
+	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// UpdateSecret changes a secret.
+func (s *Service) UpdateSecret(ctx context.Context, r *pb.UpdateSecretRequest) (*pb.UpdateSecretResponse, error) {
+	if r.Name != nil {
+		if err := s.keepsName(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	a, err := s.upstream.UpdateSecret(ctx, change(r))
+	if err != nil {
+		return nil, err
+	}
+	return &pb.UpdateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
+}
+
+// keepsName looks whether the name that an older client repeats is the one that
+// the secret has. Cloudflare would ignore another one, and the caller would
+// believe in a new name that never came to be.
+func (s *Service) keepsName(ctx context.Context, r *pb.UpdateSecretRequest) error {
+	a, err := s.upstream.GetSecret(ctx, one(r))
+	if err != nil {
+		return err
+	}
+	if a.Result.Name == r.GetName() {
+		return nil
+	}
+	return fault.Invalid(fault.Field{
+		Path: "name", Reason: "SECRET_NAME_IMMUTABLE", Text: "must be the name that the secret has; a name cannot be changed",
+	})
+}
+
+// change picks what is to be changed: what the mask names, or what is set where
+// there is no mask.
+func change(r *pb.UpdateSecretRequest) upstream.UpdateSecretParams {
+	p := upstream.UpdateSecretParams{Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretID: r.GetSecretId()}
+	mask := r.GetUpdateMask().GetPaths()
+	masked := func(field string, set bool) bool {
+		if len(mask) == 0 {
+			return set
+		}
+		return slices.Contains(mask, field)
+	}
+	if masked("value", r.Value != nil) {
+		value := upstream.Value(r.GetValue())
+		p.Value = &value
+	}
+	if masked("scopes", len(r.GetScopes()) > 0) {
+		p.Scopes = r.GetScopes()
+	}
+	if masked("comment", r.Comment != nil) {
+		p.Comment = upstream.CommentChange{Change: true, Text: r.Comment}
+	}
+	return p
+}
