@@ -1,0 +1,94 @@
+package config
+
+import (
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// DefaultBaseURL is where Cloudflare's API is.
+const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
+
+// Account is a Cloudflare account that callers can name.
+type Account struct {
+	// ID is Cloudflare's identifier, 32 lower-case hexadecimal digits, unique.
+	ID string `yaml:"id" doc:"Cloudflare's identifier of the account: 32 lower-case hexadecimal digits. Each account has its own." need:"required" example:"023e105f4ecef8ad9ca31a8372d0c353"`
+	// Name is what callers may say instead of ID, unique and never of the form
+	// of an ID.
+	Name string `yaml:"name" doc:"What callers may say instead of the id: 1 to 63 of a-z, 0-9, dot, underscore and hyphen, first a letter or digit, and not of the form of an id. Each account has its own." need:"required" example:"main"`
+	// BaseURL is where Cloudflare's API is, without a slash at the end. Empty
+	// only in dev mode, where it means the emulator that dev mode runs.
+	BaseURL string `yaml:"base_url" type:"URL" doc:"Where Cloudflare's API is, up to and including its version. https, or http to a loopback host; no user, query or fragment." sample:"https://api.cloudflare.com/client/v4"`
+	// Credential is how Storekeeper proves itself to Cloudflare.
+	Credential Credential `yaml:"credential" doc:"How Storekeeper proves itself to Cloudflare for this account. Exactly one form: an API token, or an e-mail address with a global API key." need:"required"`
+}
+
+var (
+	accountID   = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+)
+
+// setDefaults leaves the base URL out in dev mode, where it means the emulator.
+func (a *Account) setDefaults(dev bool) {
+	if !dev {
+		a.BaseURL = DefaultBaseURL
+	}
+}
+
+// validateAccounts checks each account and that no two can be confused.
+func validateAccounts(accounts []Account, k check) {
+	if len(accounts) == 0 {
+		k.fail("is missing; it must list at least one account with id, name and credential")
+	}
+	ids, names := make([]string, len(accounts)), make([]string, len(accounts))
+	for i := range accounts {
+		accounts[i].validate(k.item(i))
+		ids[i], names[i] = accounts[i].ID, accounts[i].Name
+	}
+	k.unique("id", ids)
+	k.unique("name", names)
+}
+
+func (a *Account) validate(k check) {
+	k.of("id").form(a.ID, accountID, "must be 32 lower-case hexadecimal digits")
+	k.of("name").form(a.Name, accountName, "must be 1 to 63 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit")
+	if accountID.MatchString(a.Name) {
+		k.of("name").fail("must not look like an account id")
+	}
+	// Dev mode's emulator stands for Cloudflare and needs no credential.
+	if k.dev && a.BaseURL == "" && a.Credential == (Credential{}) {
+		return
+	}
+	if rule := urlRule(a.BaseURL); rule != "" {
+		k.of("base_url").fail(rule)
+	}
+	a.Credential.validate(k.of("credential"))
+}
+
+// complete makes relative file names start at dir and takes the slash off the
+// end of the base URL, so that a path can be added to it.
+func (a *Account) complete(dir string) {
+	a.BaseURL = strings.TrimRight(a.BaseURL, "/")
+	for _, name := range []*string{&a.Credential.APITokenFile, &a.Credential.APIKeyFile} {
+		if *name != "" && !filepath.IsAbs(*name) {
+			*name = filepath.Join(dir, *name)
+		}
+	}
+}
+
+// urlRule returns the rule that a base URL breaks, or "".
+func urlRule(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return "must be a URL such as " + DefaultBaseURL
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "must start with https://, since the credential goes there; http:// is for a loopback host only"
+	case u.User != nil:
+		return "must not hold a user or password; the credential has a section of its own"
+	case strings.ContainsAny(text, "?#"):
+		return "must not have a query or fragment"
+	}
+	return ""
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+)
+
+// The credentials of dev mode. Anyone knows them.
+const (
+	// DevAccount is the identifier of dev mode's account.
+	DevAccount = "023e105f4ecef8ad9ca31a8372d0c353"
+	// DevKey is the API key of dev mode, in plain text.
+	DevKey = "dev"
+	// DevCaller is the name of the caller who holds DevKey.
+	DevCaller = "dev"
+)
+
+// Callers are those who may call.
+type Callers struct {
+	// APIKeys are the API keys that are accepted, at least one.
+	APIKeys []APIKey `yaml:"api_keys" doc:"The API keys that are accepted, each kept as a digest. At least one. A caller may have several, so that a key can be replaced without a gap." need:"required"`
+}
+
+// APIKey is one key of one caller.
+type APIKey struct {
+	// Name is the caller. Keys of one caller have the same name.
+	Name string `yaml:"name" doc:"Name of the caller who holds the key, in logs and rules: 1 to 128 of a-z, 0-9 and . _ @ / -, first a letter or digit. Two keys may have one name." need:"required" example:"team-payments"`
+	// SHA256 is the digest of the key, 64 lower-case hexadecimal digits,
+	// unique.
+	SHA256 string `yaml:"sha256" doc:"SHA-256 of the key: 64 lower-case hexadecimal digits, as printf %s KEY piped to sha256sum prints them. Make keys with openssl rand -hex 32. Each key has its own." need:"required" example:"e0e0cfcfb1d9f7ec1edcd6aa03a4bafd2a9b1cbb6b8ef2bbb2b7bd6c1a6b1c7d"`
+	// Tenant is the team that the caller acts for. Empty where none is set.
+	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The form of name applies." sample:"payments"`
+	// Groups are further names that rules can match.
+	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of name applies to each; none may stand there twice." sample:"[backend, on-call]"`
+}
+
+var (
+	callerName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@/-]{0,127}$`)
+	keyDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+const callerRule = "must be 1 to 128 of a-z, 0-9 and . _ @ / -, and start with a letter or digit"
+
+func (c *Callers) validate(k check) {
+	k = k.of("api_keys")
+	if len(c.APIKeys) == 0 {
+		k.fail("is missing; it must list at least one key with name and sha256")
+	}
+	digests := make([]string, len(c.APIKeys))
+	for i := range c.APIKeys {
+		c.APIKeys[i].validate(k.item(i))
+		digests[i] = c.APIKeys[i].SHA256
+	}
+	k.unique("sha256", digests)
+}
+
+func (a *APIKey) validate(k check) {
+	k.of("name").form(a.Name, callerName, callerRule)
+	k.of("sha256").form(a.SHA256, keyDigest, "must be the SHA-256 of the key as 64 lower-case hexadecimal digits, never the key itself")
+	if a.SHA256 == devDigest() && !k.dev {
+		k.of("sha256").fail("must not be the digest of the key of dev mode, which anyone knows; make a key of your own")
+	}
+	if a.Tenant != "" {
+		k.of("tenant").form(a.Tenant, callerName, callerRule)
+	}
+	for i, g := range a.Groups {
+		k.of("groups").item(i).form(g, callerName, callerRule)
+	}
+	k.of("groups").unique("", a.Groups)
+}
+
+// devDigest is the digest of DevKey.
+func devDigest() string {
+	sum := sha256.Sum256([]byte(DevKey))
+	return hex.EncodeToString(sum[:])
+}

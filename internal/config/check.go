@@ -1,0 +1,63 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// check is what a section needs to check itself: where it stands and where its
+// mistakes go.
+type check struct {
+	report *report
+	key    string
+	// dev says that this is dev mode.
+	dev bool
+}
+
+// of is the check of a field under this one.
+func (k check) of(name string) check {
+	k.key = join(k.key, name)
+	return k
+}
+
+// item is the check of the element of a list at index i, from 0.
+func (k check) item(i int) check {
+	k.key = fmt.Sprintf("%s[%d]", k.key, i)
+	return k
+}
+
+// fail reports a mistake here.
+func (k check) fail(text string) { k.report.fail(k.key, text) }
+
+// form reports a text that is missing or does not have the form of pattern.
+// rule says what would be right and starts with "must".
+func (k check) form(value string, pattern *regexp.Regexp, rule string) {
+	switch {
+	case value == "":
+		k.fail("is missing; it " + rule)
+	case !pattern.MatchString(value):
+		k.fail(rule)
+	}
+}
+
+// unique reports each value that stands in more than one element of the list.
+// An empty value is missing and so another mistake.
+func (k check) unique(field string, values []string) {
+	first := make(map[string]int, len(values))
+	for i, v := range values {
+		if _, twice := first[v]; !twice || v == "" {
+			first[v] = i
+			continue
+		}
+		k.element(i, field).fail("is already used by " + k.element(first[v], field).key + "; each must have its own")
+	}
+}
+
+// element is the check of a field of an element, or of the element itself
+// where the field is empty.
+func (k check) element(i int, field string) check {
+	if field == "" {
+		return k.item(i)
+	}
+	return k.item(i).of(field)
+}

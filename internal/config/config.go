@@ -1,0 +1,117 @@
+// Package config reads what an operator wrote, completes it with defaults and
+// names every mistake in it.
+//
+// It must not know what the settings are used for: it opens no listener, reads
+// no credential and imports nothing of ours.
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+)
+
+// maxFileBytes is more than any sensible configuration and little enough to
+// read at once.
+const maxFileBytes = 1 << 20
+
+// Config is a whole configuration, complete and checked. It holds names of
+// files and digests but no secret, so it may be printed.
+type Config struct {
+	// Listen is where Storekeeper accepts connections.
+	Listen Listen `yaml:"listen" doc:"Where Storekeeper accepts connections, and how it stops."`
+	// Accounts are the Cloudflare accounts that are served, at least one.
+	Accounts []Account `yaml:"accounts" doc:"The Cloudflare accounts that callers can name. At least one." need:"required"`
+	// Callers are those who may call.
+	Callers Callers `yaml:"callers" doc:"Who may call, and how each caller proves it."`
+	// Telemetry is what Storekeeper says about itself.
+	Telemetry Telemetry `yaml:"telemetry" doc:"What Storekeeper says about itself."`
+
+	// Dev says that this is the configuration of dev mode, where an account
+	// without a base URL is served by the emulator.
+	Dev bool `yaml:"-"`
+
+	report *report
+}
+
+// Load reads the configuration file at path and then applies sets, each
+// written KEY=VALUE. An error is of type Mistakes.
+func Load(path string, sets []string) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, Mistakes{{File: path, Text: "cannot be read: " + cause(err)}}
+	}
+	return Parse(path, data, sets)
+}
+
+// Parse is Load for bytes that were read already. name is the file they came
+// from: mistakes carry it, and its folder is where relative file names start.
+// An error is of type Mistakes.
+func Parse(name string, data []byte, sets []string) (*Config, error) {
+	c := newConfig(name, false)
+	if node := c.report.document(data); node != nil {
+		decoder{report: c.report}.decode(node, target{value: reflect.ValueOf(c).Elem()})
+	}
+	return c.finish(filepath.Dir(name), sets)
+}
+
+// Dev returns the configuration of dev mode with sets applied: an emulator for
+// Cloudflare, loopback listeners, one account and one well-known API key. It
+// refuses a listener that is not on loopback, since anyone knows that key. An
+// error is of type Mistakes.
+func Dev(sets []string) (*Config, error) {
+	c := newConfig("dev", true)
+	c.Accounts = []Account{{ID: DevAccount, Name: "dev"}}
+	c.Callers.APIKeys = []APIKey{{Name: DevCaller, SHA256: devDigest()}}
+	return c.finish(".", sets)
+}
+
+// newConfig returns the defaults of a configuration that comes from name.
+func newConfig(name string, dev bool) *Config {
+	c := &Config{Dev: dev, report: newReport(name)}
+	c.Listen.setDefaults()
+	c.Telemetry.setDefaults()
+	return c
+}
+
+// finish applies sets, checks the whole and completes it. dir is where relative
+// file names start.
+func (c *Config) finish(dir string, sets []string) (*Config, error) {
+	for _, set := range sets {
+		setter{report: c.report, dev: c.Dev}.apply(set, reflect.ValueOf(c).Elem())
+	}
+	c.validate(check{report: c.report, dev: c.Dev})
+	if err := c.report.err(); err != nil {
+		return nil, err
+	}
+	for i := range c.Accounts {
+		c.Accounts[i].complete(dir)
+	}
+	return c, nil
+}
+
+// validate checks every section.
+func (c *Config) validate(k check) {
+	c.Listen.validate(k.of("listen"))
+	validateAccounts(c.Accounts, k.of("accounts"))
+	c.Callers.validate(k.of("callers"))
+}
+
+// readFile reads a file of at most maxFileBytes.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing can be lost
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("must be at most %d bytes", maxFileBytes)
+	}
+	return data, nil
+}

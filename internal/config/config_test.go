@@ -1,0 +1,134 @@
+package config_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/config"
+)
+
+func TestDefaultsCompleteAMinimalFile(t *testing.T) {
+	c, err := config.Load(minimal, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantListen := config.Listen{
+		REST: "127.0.0.1:8080", GRPC: "127.0.0.1:9090", Admin: "127.0.0.1:9091", ShutdownGrace: 20 * time.Second,
+	}
+	if c.Listen != wantListen {
+		t.Errorf("listen is %+v, want %+v", c.Listen, wantListen)
+	}
+	wantAccount := config.Account{
+		ID: "023e105f4ecef8ad9ca31a8372d0c353", Name: "main", BaseURL: config.DefaultBaseURL,
+		Credential: config.Credential{APITokenFile: filepath.Join("testdata", "valid", "token")},
+	}
+	if c.Accounts[0] != wantAccount {
+		t.Errorf("account is %+v, want %+v", c.Accounts[0], wantAccount)
+	}
+	if want := (config.Log{Level: "info", Format: "json"}); c.Telemetry.Log != want {
+		t.Errorf("log is %+v, want %+v", c.Telemetry.Log, want)
+	}
+	if c.Dev {
+		t.Error("a file gave dev mode")
+	}
+}
+
+func TestFullFileIsReadWhole(t *testing.T) {
+	c, err := config.Load("testdata/valid/full.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.Listen, c.Accounts, c.Callers, c.Telemetry)
+	want := fmt.Sprint(
+		config.Listen{REST: "[::1]:0", GRPC: "0.0.0.0:9090", Admin: "localhost:9091", ShutdownGrace: 90 * time.Second},
+		[]config.Account{
+			{
+				ID: "12345678901234567890123456789012", Name: "main", BaseURL: "http://127.0.0.1:8787/client/v4",
+				Credential: config.Credential{Email: "platform@example.com", APIKeyFile: "testdata/valid/keys/main"},
+			},
+			{
+				ID: "12345678901234567890123456789013", Name: "other", BaseURL: config.DefaultBaseURL,
+				Credential: config.Credential{APITokenFile: "/run/secrets/other"},
+			},
+		},
+		config.Callers{APIKeys: []config.APIKey{
+			{Name: "team-a", SHA256: strings.Repeat("1", 64), Tenant: "payments", Groups: []string{"backend", "on-call"}},
+			{Name: "team-a", SHA256: strings.Repeat("2", 64)},
+		}},
+		config.Telemetry{Log: config.Log{Level: "debug", Format: "console"}},
+	)
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestFileThatCannotBeReadIsAMistake(t *testing.T) {
+	big := filepath.Join(t.TempDir(), "big.yaml")
+	if err := os.WriteFile(big, bytes.Repeat([]byte("# \n"), 1<<19), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"testdata/none.yaml": "testdata/none.yaml: cannot be read: no such file or directory",
+		"testdata":           "testdata: cannot be read: is a directory",
+		big:                  big + ": cannot be read: must be at most 1048576 bytes",
+	} {
+		_, err := config.Load(path, nil)
+		if _, ok := errors.AsType[config.Mistakes](err); !ok || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestPortZeroMayStandTwice(t *testing.T) {
+	_, err := config.Load(minimal, []string{"listen.rest=127.0.0.1:0", "listen.grpc=127.0.0.1:0", "listen.admin=127.0.0.1:0"})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOnePortOnTwoAddressesIsAllowed(t *testing.T) {
+	_, err := config.Load(minimal, []string{"listen.rest=10.0.0.1:443", "listen.grpc=10.0.0.2:443"})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A secret in the wrong place must not travel into a log by way of a mistake.
+func TestMistakesNeverRepeatAValue(t *testing.T) {
+	const secret = "s3cr3t-sentinel"
+	for _, e := range leaves(config.Reference()) {
+		key := strings.ReplaceAll(e.Key, "[]", "[0]")
+		if e.Type == "list of text" {
+			key = strings.TrimSuffix(key, "[0]")
+			key += "[0]"
+		}
+		for _, value := range []string{secret, secret + ": x", "*" + secret, "\n" + secret} {
+			if _, err := config.Load(minimal, []string{key + "=" + value}); err != nil && strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: %v", key, err)
+			}
+		}
+	}
+	for _, text := range []string{"a: *" + secret, "a: !" + secret + " b", "!" + secret + "!x b", "- *" + secret + "\n- [", "a: &" + secret + " *" + secret} {
+		if _, err := config.Parse("a.yaml", []byte(text), nil); err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// leaves lists the entries that hold values.
+func leaves(entries []config.Entry) []config.Entry {
+	var all []config.Entry
+	for _, e := range entries {
+		if len(e.Parts) == 0 {
+			all = append(all, e)
+		}
+		all = append(all, leaves(e.Parts)...)
+	}
+	return all
+}

@@ -1,0 +1,35 @@
+package config
+
+import "regexp"
+
+// Credential names the files that hold the credential of one account, in
+// exactly one of two forms. File names are complete once the Config is read.
+type Credential struct {
+	// APITokenFile is a file that holds an API token.
+	APITokenFile string `yaml:"api_token_file" type:"file" doc:"File that holds an API token with the permission to edit Secrets Store. A relative name starts at the folder of the configuration file. The file must be readable for Storekeeper, not empty, and closed to every other user of the machine." need:"or email and api_key_file" example:"/run/secrets/cloudflare-api-token"`
+	// Email is the address of the user that the key in APIKeyFile belongs to.
+	Email string `yaml:"email" doc:"E-mail address of the Cloudflare user whose global API key is used." need:"with api_key_file" sample:"platform@example.com"`
+	// APIKeyFile is a file that holds a global API key.
+	APIKeyFile string `yaml:"api_key_file" type:"file" doc:"File that holds that user's global API key; the rules for api_token_file apply. A token is better: a global key may do everything that its user may." need:"with email" sample:"/run/secrets/cloudflare-api-key"`
+}
+
+// emailForm is loose: Cloudflare judges the address. It only keeps out what
+// cannot stand in a header.
+var emailForm = regexp.MustCompile(`^[!-?A-~]{1,64}@[!-?A-~]{1,189}$`)
+
+func (c *Credential) validate(k check) {
+	token, email, key := c.APITokenFile != "", c.Email != "", c.APIKeyFile != ""
+	switch {
+	case !token && !email && !key:
+		k.fail("is missing; it must have api_token_file, or email and api_key_file")
+	case token && (email || key):
+		k.fail("must have one form only: api_token_file, or email and api_key_file")
+	case !token && !email:
+		k.of("email").fail("is missing; it must go with api_key_file")
+	case !token && !key:
+		k.of("api_key_file").fail("is missing; it must go with email")
+	}
+	if email {
+		k.of("email").form(c.Email, emailForm, "must be an e-mail address in ASCII")
+	}
+}

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decoder copies YAML nodes into a Config. The YAML library's own decoder
+// stops at the first unknown key and knows no lines after that.
+type decoder struct {
+	report *report
+}
+
+// decode copies a node into a part of the Config.
+func (d decoder) decode(n *yaml.Node, t target) {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		d.wrong(n, t, "must not be an alias; write the value out, or put quotes around a value that starts with *")
+	case n.Style&yaml.TaggedStyle != 0:
+		d.wrong(n, t, "must not have a tag; put quotes around a value that starts with !")
+	case t.value.Kind() == reflect.Struct:
+		d.section(n, t)
+	case t.value.Kind() == reflect.Slice:
+		d.list(n, t)
+	default:
+		d.text(n, t)
+	}
+}
+
+// section copies a mapping. A section with no keys at all keeps its defaults:
+// that is what is left when each of its lines is made a comment.
+func (d decoder) section(n *yaml.Node, t target) {
+	if isNull(n) {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, t, "must be a section with the keys "+strings.Join(names(t.value.Type()), ", "))
+		return
+	}
+	given := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		d.pair(n.Content[i], n.Content[i+1], t, given)
+	}
+}
+
+// pair copies the value of one key. given holds the lines of the keys that the
+// section has had so far.
+func (d decoder) pair(key, value *yaml.Node, t target, given map[string]int) {
+	at, known := place{line: key.Line}, names(t.value.Type())
+	if !isName(key) {
+		d.report.add(at, t.key, "must have plain words as keys: "+strings.Join(known, ", "))
+		return
+	}
+	part, ok := t.field(key.Value)
+	if !ok {
+		d.report.unknown(at, t.key, key.Value, known)
+		return
+	}
+	if line, twice := given[key.Value]; twice {
+		d.report.add(at, part.key, fmt.Sprintf("is already given on line %d; keep one of them", line))
+		return
+	}
+	given[key.Value] = key.Line
+	d.report.places[part.key] = at
+	d.decode(value, part)
+}
+
+// list copies a sequence. A list with no elements is written [] or left empty.
+func (d decoder) list(n *yaml.Node, t target) {
+	if isNull(n) {
+		return
+	}
+	if n.Kind != yaml.SequenceNode {
+		d.wrong(n, t, "must be a list, each element after a dash")
+		return
+	}
+	for i, item := range n.Content {
+		t.grow(false)
+		part := t.element(i)
+		d.report.places[part.key] = place{line: item.Line}
+		d.decode(item, part)
+	}
+}
+
+// text copies a single value. A number counts as the text it is written as,
+// since an identifier can be all digits.
+func (d decoder) text(n *yaml.Node, t target) {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.wrong(n, t, "must be a single value, not a section or a list")
+	case isNull(n):
+		d.wrong(n, t, "has no value; give one or remove the key")
+	case n.Tag == "!!bool":
+		d.wrong(n, t, "must be a text, not true or false; put quotes around a text that looks like it")
+	default:
+		if text := t.setText(n.Value); text != "" {
+			d.wrong(n, t, text)
+		}
+	}
+}
+
+func (d decoder) wrong(n *yaml.Node, t target, text string) {
+	d.report.wrong(place{line: n.Line}, t.key, text)
+}
+
+// isNull reports whether a node stands for no value.
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// isName reports whether a node can be the name of a key.
+func isName(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Style&yaml.TaggedStyle == 0 && !isNull(n)
+}

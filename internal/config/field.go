@@ -1,0 +1,93 @@
+package config
+
+import (
+	"iter"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// target is a part of a Config that can be given a value.
+type target struct {
+	value reflect.Value
+	// key is where it stands, "" for the whole.
+	key string
+	// words are the only texts that it can be, or none for any text.
+	words []string
+}
+
+// defaulter is an element of a list that has defaults of its own.
+type defaulter interface {
+	setDefaults(dev bool)
+}
+
+// fields lists the keys of a section in the order they are declared.
+func fields(section reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for f := range section.Fields() {
+			if name := f.Tag.Get("yaml"); name == "" || name == "-" {
+				continue
+			}
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// names lists the names of the keys of a section.
+func names(section reflect.Type) []string {
+	var all []string
+	for f := range fields(section) {
+		all = append(all, f.Tag.Get("yaml"))
+	}
+	return all
+}
+
+// field returns the part of a section that has the name.
+func (t target) field(name string) (target, bool) {
+	for f := range fields(t.value.Type()) {
+		if f.Tag.Get("yaml") == name {
+			return target{
+				value: t.value.FieldByIndex(f.Index),
+				key:   join(t.key, name),
+				words: strings.Fields(f.Tag.Get("oneof")),
+			}, true
+		}
+	}
+	return target{}, false
+}
+
+// grow adds an element with its defaults to a list.
+func (t target) grow(dev bool) {
+	t.value.Set(reflect.Append(t.value, reflect.Zero(t.value.Type().Elem())))
+	last := t.value.Index(t.value.Len() - 1)
+	if d, ok := reflect.TypeAssert[defaulter](last.Addr()); ok {
+		d.setDefaults(dev)
+	}
+}
+
+// element returns the element of a list at index i, from 0.
+func (t target) element(i int) target {
+	at := check{key: t.key}.item(i)
+	return target{value: t.value.Index(i), key: at.key}
+}
+
+// setText gives a value to a part that is no section and no list. It returns
+// what is wrong with the text, or "".
+func (t target) setText(text string) string {
+	if t.value.Type() == reflect.TypeFor[time.Duration]() {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return "must be a duration with a unit, such as 20s or 1m30s"
+		}
+		t.value.SetInt(int64(d))
+		return ""
+	}
+	if len(t.words) > 0 && !slices.Contains(t.words, text) {
+		return "must be one of " + strings.Join(t.words, ", ")
+	}
+	t.value.SetString(text)
+	return ""
+}

@@ -1,0 +1,91 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"platform.internal/storekeeper/internal/config"
+)
+
+func TestCredentialFilesAreChecked(t *testing.T) {
+	for name, test := range map[string]struct {
+		make func(t *testing.T, path string)
+		want string
+	}{
+		"closed file":         {make: file("token", 0o600)},
+		"open to the group":   {make: file("token", 0o640)},
+		"link to a file":      {make: link(0o600)},
+		"open to others":      {make: file("token", 0o644), want: "must name a file that is closed to other users of this machine; chmod o= closes it"},
+		"link to open file":   {make: link(0o604), want: "must name a file that is closed to other users"},
+		"writable for others": {make: file("token", 0o602), want: "must name a file that is closed to other users"},
+		"empty":               {make: file("", 0o600), want: "must name a file that is not empty"},
+		"folder":              {make: folder, want: "must name a regular file, not a folder or device"},
+		"missing":             {make: func(*testing.T, string) {}, want: "must name a file that exists; there is none of this name in "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			test.make(t, filepath.Join(dir, "token"))
+			c, err := config.Parse(filepath.Join(dir, "a.yaml"), read(t, minimal), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.CheckFiles()
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			want := filepath.Join(dir, "a.yaml") + ":5: accounts[0].credential.api_token_file: " + test.want
+			if err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("got %v, want it to start with %s", err, want)
+			}
+		})
+	}
+}
+
+func TestAllFilesAreCheckedAtOnce(t *testing.T) {
+	c := &config.Config{Accounts: []config.Account{
+		{Credential: config.Credential{APITokenFile: "none/a"}},
+		{Credential: config.Credential{Email: "a@example.com", APIKeyFile: "none/b"}},
+	}}
+	err := c.CheckFiles()
+	if got, _ := errors.AsType[config.Mistakes](err); len(got) != 2 || got[1].Key != "accounts[1].credential.api_key_file" {
+		t.Errorf("got %v, want a mistake for each file", err)
+	}
+	if again := c.CheckFiles(); again == nil || again.Error() != err.Error() {
+		t.Errorf("the second check says %v", again)
+	}
+}
+
+func file(text string, mode os.FileMode) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func link(mode os.FileMode) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		t.Helper()
+		file("token", mode)(t, path+"-target")
+		if err := os.Symlink(path+"-target", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func folder(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,119 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// maxShutdownGrace keeps a forgotten unit or zero from holding a stop for
+// hours.
+const maxShutdownGrace = time.Hour
+
+// Listen is where Storekeeper accepts connections. An address is host:port;
+// an empty host means every interface and port 0 a free port.
+type Listen struct {
+	// REST is the address of the REST facade.
+	REST string `yaml:"rest" type:"host:port" doc:"Address of the REST facade. An empty host is every interface; port 0 takes a free port. The three addresses must be different." example:"0.0.0.0:8080"`
+	// GRPC is the address of the gRPC service.
+	GRPC string `yaml:"grpc" type:"host:port" doc:"Address of the gRPC service." example:"0.0.0.0:9090"`
+	// Admin is the address of probes, metrics and profiles. It asks for no
+	// credential, so it must not be reachable for callers.
+	Admin string `yaml:"admin" type:"host:port" doc:"Address of probes, metrics and profiles. It asks for no credential: keep it out of the reach of callers." example:"127.0.0.1:9091"`
+	// ShutdownGrace is how long calls in flight may take to end when
+	// Storekeeper is told to stop, from 0 to 1 hour.
+	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long calls in flight may take to end when Storekeeper is told to stop, from 0s to 1h. 0s cuts them off at once." example:"20s"`
+}
+
+// setDefaults listens on loopback only: what others can reach is a decision.
+func (l *Listen) setDefaults() {
+	l.REST = "127.0.0.1:8080"
+	l.GRPC = "127.0.0.1:9090"
+	l.Admin = "127.0.0.1:9091"
+	l.ShutdownGrace = 20 * time.Second
+}
+
+func (l *Listen) validate(k check) {
+	if l.ShutdownGrace < 0 || l.ShutdownGrace > maxShutdownGrace {
+		k.of("shutdown_grace").fail("must be from 0s to 1h")
+	}
+	listeners := []struct {
+		at      check
+		address string
+	}{
+		{k.of("rest"), l.REST},
+		{k.of("grpc"), l.GRPC},
+		{k.of("admin"), l.Admin},
+	}
+	for i, this := range listeners {
+		if rule := addressRule(this.address, k.dev); rule != "" {
+			this.at.fail(rule)
+			continue
+		}
+		for _, other := range listeners[:i] {
+			if sameAddress(this.address, other.address) {
+				this.at.fail("must differ from " + other.at.key + " in its port")
+				break
+			}
+		}
+	}
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+// addressRule returns the rule that an address to listen on breaks, or "".
+func addressRule(address string, dev bool) string {
+	const rule = "must be host:port with a port from 0 to 65535, such as 127.0.0.1:8080 or [::1]:8080"
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return rule
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return rule
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && !hostName.MatchString(host) {
+		return rule
+	}
+	if dev && !isLoopback(host) {
+		return "must be on loopback in dev mode, such as 127.0.0.1:" + port + ", since anyone knows the API key of dev mode"
+	}
+	return ""
+}
+
+// isLoopback reports whether only this machine can reach the host.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// sameAddress reports whether two addresses cannot be listened on at once.
+func sameAddress(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil {
+		return false
+	}
+	numberA, _ := strconv.ParseUint(portA, 10, 16) // a bad port was refused before
+	numberB, _ := strconv.ParseUint(portB, 10, 16)
+	if numberA != numberB || numberA == 0 {
+		return false
+	}
+	return hostA == hostB || everyInterface(hostA) || everyInterface(hostB) ||
+		isLocal4(hostA) && isLocal4(hostB)
+}
+
+// everyInterface reports whether the host stands for all addresses of this
+// machine.
+func everyInterface(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// isLocal4 reports whether the host is one of the two usual ways to write the
+// loopback address.
+func isLocal4(host string) bool { return host == "localhost" || host == "127.0.0.1" }

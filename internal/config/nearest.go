@@ -1,0 +1,70 @@
+package config
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]{1,64}$`)
+
+// unknown reports a name that is no key of the section at key, and suggests the
+// one that was probably meant.
+func (r *report) unknown(p place, key, name string, known []string) {
+	text := "unknown key; the keys here are "
+	if meant := nearest(name, known); meant != "" {
+		text = "unknown key, did you mean " + meant + "? The keys here are "
+		r.meant[join(key, meant)] = true
+	}
+	r.add(p, join(key, shown(name)), text+strings.Join(known, ", "))
+}
+
+// nearest returns the word that name is short for or differs from in the fewest
+// letters, or "" where none is near enough to have been meant.
+func nearest(name string, words []string) string {
+	// A name of any length would cost its length to compare.
+	if len(name) > 64 {
+		return ""
+	}
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	best, least := "", 1+max(2, len(name)/3)
+	for _, w := range words {
+		if len(name) > 2 && strings.HasPrefix(w, name) {
+			return w
+		}
+		// A change of every letter makes any word of any other.
+		if d := distance(name, w); d < least && d < len(w) {
+			best, least = w, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to add, remove or change to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// shown makes a name from outside fit to stand in a line of text.
+func shown(name string) string {
+	if plainName.MatchString(name) {
+		return name
+	}
+	return strconv.QuoteToASCII(name[:min(len(name), 64)])
+}

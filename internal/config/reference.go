@@ -1,0 +1,111 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Entry describes one key of the configuration.
+type Entry struct {
+	// Name is the last part of Key.
+	Name string
+	// Key is the key in full, with "[]" after the name of a list.
+	Key string
+	// Type says what the value is, such as "duration".
+	Type string
+	// Default is the value of a key that is not given, in words where there is
+	// none. Empty for a section.
+	Default string
+	// Meaning is what the key does and which values are right.
+	Meaning string
+	// Example is a value in YAML. Empty for a section.
+	Example string
+	// Rare says that most configurations do not need the key.
+	Rare bool
+	// Parts are the keys of a section, or of each element of a list of
+	// sections.
+	Parts []Entry
+}
+
+// Reference describes every key, in the order of the types.
+func Reference() []Entry {
+	return describe(reflect.ValueOf(*newConfig("", false)), "")
+}
+
+// describe lists the keys of a section that holds its defaults.
+func describe(section reflect.Value, key string) []Entry {
+	var all []Entry
+	for f := range fields(section.Type()) {
+		value := section.FieldByIndex(f.Index)
+		e := Entry{
+			Name:    f.Tag.Get("yaml"),
+			Key:     join(key, f.Tag.Get("yaml")),
+			Type:    typeName(f),
+			Default: defaultText(f, value),
+			Meaning: f.Tag.Get("doc"),
+			Example: f.Tag.Get("example"),
+		}
+		if sample, ok := f.Tag.Lookup("sample"); ok {
+			e.Example, e.Rare = sample, true
+		}
+		switch {
+		case value.Kind() == reflect.Struct:
+			e.Parts = describe(value, e.Key)
+		case value.Kind() == reflect.Slice:
+			e.Key += "[]"
+			e.Parts = describeElement(value.Type(), e.Key)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// describeElement lists the keys of an element of a list, if it has keys.
+func describeElement(list reflect.Type, key string) []Entry {
+	if list.Elem().Kind() != reflect.Struct {
+		return nil
+	}
+	t := target{value: reflect.New(list).Elem()}
+	t.grow(false)
+	return describe(t.value.Index(0), key)
+}
+
+// typeName says what the value of a field is.
+func typeName(f reflect.StructField) string {
+	switch {
+	case f.Tag.Get("type") != "":
+		return f.Tag.Get("type")
+	case f.Tag.Get("oneof") != "":
+		return strings.Join(strings.Fields(f.Tag.Get("oneof")), " or ")
+	case f.Type == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case f.Type == reflect.TypeFor[[]string]():
+		return "list of text"
+	case f.Type.Kind() == reflect.Slice:
+		return "list of sections"
+	case f.Type.Kind() == reflect.Struct:
+		return "section"
+	default:
+		return "text"
+	}
+}
+
+// defaultText gives the default of a field, or what is said where it has none.
+func defaultText(f reflect.StructField, value reflect.Value) string {
+	if need := f.Tag.Get("need"); need != "" {
+		return need
+	}
+	if value.Kind() == reflect.Struct {
+		return "" // each of its keys has one
+	}
+	switch v := value.Interface().(type) {
+	case time.Duration:
+		return v.String()
+	case string:
+		if v != "" {
+			return v
+		}
+	}
+	return "none"
+}

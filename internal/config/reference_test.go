@@ -1,0 +1,101 @@
+package config_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"platform.internal/storekeeper/internal/config"
+)
+
+const referenceHead = `# Configuration
+
+<!-- Written from the Go types: go test ./internal/config -update -->
+
+` + "`server serve --config FILE`" + ` reads one YAML file. Every key can also be given on the command line, and
+then counts more than the file: ` + "`--set listen.rest=127.0.0.1:18080`" + `. ` + "`--set`" + ` can be repeated; an
+element of a list is ` + "`--set accounts[0].name=main`" + `, and the first index past the end adds one. ` + "`dev`" + `
+mode takes no file, only ` + "`--set`" + `.
+
+All mistakes are reported at once, each with file, line, key and what would be right. An unknown key
+is a mistake. Values are never repeated in a mistake. YAML aliases and tags are not supported.
+
+A duration is a number with a unit, or several: ` + "`20s`, `1m30s`, `500ms`" + `.
+
+No secret stands in the file: credentials are in files of their own, and the keys of callers are kept
+as digests.
+`
+
+// The document for operators is written from the types, so it cannot say
+// anything else than the program does.
+func TestReferenceDocumentIsUpToDate(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	for _, section := range config.Reference() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", section.Name, section.Meaning)
+		b.WriteString("| key | type | default | meaning | example |\n|---|---|---|---|---|\n")
+		rows(&b, section.Parts)
+	}
+	golden(t, "../../docs/configuration.md", b.String())
+}
+
+func rows(b *strings.Builder, entries []config.Entry) {
+	for _, e := range entries {
+		example := ""
+		if e.Example != "" {
+			example = "`" + e.Example + "`"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", e.Key, e.Type, e.Default, e.Meaning, example)
+		rows(b, e.Parts)
+	}
+}
+
+func TestEveryKeyIsDescribed(t *testing.T) {
+	for _, section := range config.Reference() {
+		if section.Meaning == "" {
+			t.Errorf("%s has no meaning", section.Key)
+		}
+	}
+	for _, e := range leaves(config.Reference()) {
+		if e.Meaning == "" || e.Example == "" {
+			t.Errorf("%s has no meaning or no example", e.Key)
+		}
+		if strings.Contains(e.Meaning+e.Example+e.Default+e.Type, "|") {
+			t.Errorf("%s breaks the table with a |", e.Key)
+		}
+	}
+}
+
+func TestExampleIsAGoodConfiguration(t *testing.T) {
+	text := config.Example()
+	if _, err := config.Parse("example.yaml", text, nil); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+	for _, e := range leaves(config.Reference()) {
+		if !strings.Contains(string(text), " "+e.Name+": "+e.Example+"\n") {
+			t.Errorf("%s is not in the example:\n%s", e.Key, text)
+		}
+	}
+}
+
+// What the example leaves as a comment must be right too.
+func TestRareKeysInTheExampleAreGood(t *testing.T) {
+	c, err := config.Parse("example.yaml", config.Example(), []string{
+		"accounts[0].credential.api_token_file=",
+		"accounts[0].credential.email=platform@example.com",
+		"accounts[0].credential.api_key_file=/run/secrets/cloudflare-api-key",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Accounts[0].BaseURL != config.DefaultBaseURL {
+		t.Errorf("base_url is %s", c.Accounts[0].BaseURL)
+	}
+	text := strings.NewReplacer("# tenant:", "tenant:", "# groups:", "groups:", "# base_url:", "base_url:").Replace(string(config.Example()))
+	if c, err = config.Parse("example.yaml", []byte(text), nil); err != nil {
+		t.Fatal(err)
+	}
+	if c.Callers.APIKeys[0].Tenant == "" || len(c.Callers.APIKeys[0].Groups) == 0 {
+		t.Errorf("tenant and groups are missing in %+v", c.Callers)
+	}
+}

@@ -1,0 +1,106 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+var (
+	// setKey is a key in full: names, each with any indexes, joined by dots.
+	setKey = regexp.MustCompile(`^[^.\[\]]+(\[[0-9]{1,4}\])*(\.[^.\[\]]+(\[[0-9]{1,4}\])*)*$`)
+	// setStep is one name or one index of a setKey.
+	setStep = regexp.MustCompile(`\[[0-9]{1,4}\]|[^.\[\]]+`)
+)
+
+// setter applies --set arguments, in order, so that of two for one key the
+// last counts.
+type setter struct {
+	report *report
+	dev    bool
+}
+
+// apply gives one value to a part of the whole. set is KEY=VALUE.
+func (s setter) apply(set string, whole reflect.Value) {
+	key, text, ok := strings.Cut(set, "=")
+	if !ok || !setKey.MatchString(key) {
+		s.fail(shown(key), "must be written KEY=VALUE, such as listen.rest=127.0.0.1:18080 or accounts[0].name=main")
+		return
+	}
+	t := target{value: whole}
+	for _, step := range setStep.FindAllString(key, -1) {
+		if t, ok = s.step(t, step); !ok {
+			return
+		}
+		if _, known := s.report.places[t.key]; !known {
+			s.report.places[t.key] = place{set: true}
+		}
+	}
+	s.report.places[t.key] = place{set: true}
+	s.give(t, text)
+}
+
+// step goes from a part to one that it holds.
+func (s setter) step(t target, step string) (target, bool) {
+	if index, ok := strings.CutPrefix(step, "["); ok {
+		return s.index(t, strings.TrimSuffix(index, "]"))
+	}
+	if t.value.Kind() != reflect.Struct {
+		s.fail(t.key, holds(t))
+		return t, false
+	}
+	part, ok := t.field(step)
+	if !ok {
+		s.report.unknown(place{set: true}, t.key, step, names(t.value.Type()))
+	}
+	return part, ok
+}
+
+// index goes to an element of a list. The first index past the end adds one.
+func (s setter) index(t target, digits string) (target, bool) {
+	if t.value.Kind() != reflect.Slice {
+		s.fail(t.key, holds(t))
+		return t, false
+	}
+	i, err := strconv.Atoi(digits)
+	if err != nil || i > t.value.Len() {
+		s.fail(t.key, fmt.Sprintf("has %d elements here, so the next is %s[%d]", t.value.Len(), t.key, t.value.Len()))
+		return t, false
+	}
+	if i == t.value.Len() {
+		t.grow(s.dev)
+	}
+	return t.element(i), true
+}
+
+// give sets the value that the key leads to.
+func (s setter) give(t target, text string) {
+	var complaint string
+	switch t.value.Kind() {
+	case reflect.Struct, reflect.Slice:
+		complaint = holds(t)
+	default:
+		complaint = t.setText(text)
+	}
+	// What the file had here, right or wrong, no longer counts.
+	delete(s.report.blamed, t.key)
+	if complaint != "" {
+		s.report.wrong(place{set: true}, t.key, complaint)
+	}
+}
+
+func (s setter) fail(key, text string) { s.report.add(place{set: true}, key, text) }
+
+// holds says how a part is set that was not set that way.
+func holds(t target) string {
+	switch t.value.Kind() {
+	case reflect.Struct:
+		return "is a section; set one of its keys: " + strings.Join(names(t.value.Type()), ", ")
+	case reflect.Slice:
+		return "is a list; set its elements one by one, from " + t.key + "[0]"
+	default:
+		return "is a single value; set it as " + t.key + "=VALUE"
+	}
+}

@@ -1,0 +1,133 @@
+package config_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/config"
+)
+
+const minimal = "testdata/valid/minimal.yaml"
+
+func TestEveryKeyCanBeSet(t *testing.T) {
+	c, err := config.Load(minimal, []string{
+		"listen.rest=127.0.0.1:18080",
+		"listen.shutdown_grace=5s",
+		"accounts[0].name=first",
+		"accounts[0].base_url=http://127.0.0.1:8787/client/v4/",
+		"accounts[1].id=123e105f4ecef8ad9ca31a8372d0c353",
+		"accounts[1].name=second",
+		"accounts[1].credential.email=platform@example.com",
+		"accounts[1].credential.api_key_file=/run/secrets/key",
+		"callers.api_keys[0].groups[0]=a",
+		"callers.api_keys[0].groups[1]=b=c",
+		"callers.api_keys[0].groups[1]=b",
+		"telemetry.log.format=console",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{
+		c.Listen.REST, c.Listen.GRPC, c.Accounts[0].Name, c.Accounts[0].BaseURL, c.Accounts[1].BaseURL,
+		c.Accounts[1].Credential.APIKeyFile, strings.Join(c.Callers.APIKeys[0].Groups, " "), c.Telemetry.Log.Format,
+	}
+	want := []string{
+		"127.0.0.1:18080", "127.0.0.1:9090", "first", "http://127.0.0.1:8787/client/v4", config.DefaultBaseURL,
+		"/run/secrets/key", "a b", "console",
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("value %d is %q, want %q", i, got[i], want[i])
+		}
+	}
+	if c.Listen.ShutdownGrace != 5*time.Second {
+		t.Errorf("shutdown_grace is %s, want 5s", c.Listen.ShutdownGrace)
+	}
+}
+
+func TestMistakesInSets(t *testing.T) {
+	for name, test := range map[string]struct{ set, want string }{
+		"unknown key is suggested for": {
+			"listen.rset=127.0.0.1:1",
+			"--set listen.rset: unknown key, did you mean rest? The keys here are rest, grpc, admin, shutdown_grace",
+		},
+		"unknown key far from any": {
+			"colour=red",
+			"--set colour: unknown key; the keys here are listen, accounts, callers, telemetry",
+		},
+		"unknown key cannot write to the terminal": {
+			"listen.\x1b[0]=x",
+			`--set listen."\x1b": unknown key`,
+		},
+		"no value":               {"listen.rest", "--set listen.rest: must be written KEY=VALUE"},
+		"no key":                 {"=x", `--set "": must be written KEY=VALUE`},
+		"broken index":           {"accounts[x].name=a", "--set accounts[x].name: must be written KEY=VALUE"},
+		"index past the next":    {"accounts[2].name=a", "--set accounts: has 1 elements here, so the next is accounts[1]"},
+		"section":                {"listen=x", "--set listen: is a section; set one of its keys: rest,"},
+		"list":                   {"accounts=x", "--set accounts: is a list; set its elements one by one, from accounts[0]"},
+		"key of a list":          {"accounts.name=x", "--set accounts: is a list"},
+		"index of a section":     {"listen[0]=x", "--set listen: is a section"},
+		"key of a value":         {"listen.rest.host=x", "--set listen.rest: is a single value; set it as listen.rest=VALUE"},
+		"index of a value":       {"listen.rest[0]=x", "--set listen.rest: is a single value"},
+		"wrong duration":         {"listen.shutdown_grace=20", "--set listen.shutdown_grace: must be a duration"},
+		"wrong word":             {"telemetry.log.level=loud", "--set telemetry.log.level: must be one of debug, info, warn, error"},
+		"wrong address":          {"listen.rest=here", "--set listen.rest: must be host:port"},
+		"new element incomplete": {"accounts[1].name=a", "--set accounts[1].id: is missing"},
+		"key of dev mode": {
+			"callers.api_keys[0].sha256=ef260e9aa3c673af240d17a2660480361a8e081d1ffeca2a5ed0e3219fc18567",
+			"--set callers.api_keys[0].sha256: must not be the digest of the key of dev mode",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Load(minimal, []string{test.set})
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v, want it to start with %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestMistakesOfFileAndSetsComeTogetherFileFirst(t *testing.T) {
+	_, err := config.Parse("a.yaml", []byte("listen:\n  rest: x\n  grpc: y\naccounts:\n  - name: main\n"), []string{
+		"listen.admin=z",
+		"listen.rest=127.0.0.1:1",
+		"accounts[0].base_url=http://localhost",
+	})
+	want := []struct {
+		file string
+		line int
+		key  string
+	}{
+		{"a.yaml", 1, "callers.api_keys"},
+		{"a.yaml", 3, "listen.grpc"},
+		{"a.yaml", 5, "accounts[0].id"},
+		{"a.yaml", 5, "accounts[0].credential"},
+		{"--set", 0, "listen.admin"},
+	}
+	got, _ := errors.AsType[config.Mistakes](err)
+	if len(got) != len(want) {
+		t.Fatalf("got %d mistakes, want %d:\n%v", len(got), len(want), err)
+	}
+	for i, w := range want {
+		if got[i].File != w.file || got[i].Line != w.line || got[i].Key != w.key {
+			t.Errorf("mistake %d is %v, want %v", i, got[i], w)
+		}
+	}
+}
+
+func TestBrokenFileStillTellsOfSets(t *testing.T) {
+	_, err := config.Parse("a.yaml", []byte("listen: ["), []string{"listen.rset=x"})
+	if got, _ := errors.AsType[config.Mistakes](err); len(got) != 2 {
+		t.Errorf("want a mistake of the file and one of the set, got %v", err)
+	}
+}
+
+func TestSetIsCheckedEvenWhereTheFileIsWrong(t *testing.T) {
+	_, err := config.Parse("a.yaml", append(read(t, minimal), "listen:\n  rest: [x]\n"...), []string{"listen.rest=y"})
+	want := "a.yaml:11: listen.rest: must be a single value, not a section or a list\n--set listen.rest: must be host:port"
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want it to start with %s", err, want)
+	}
+}

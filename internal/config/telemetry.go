@@ -1,0 +1,20 @@
+package config
+
+// Telemetry is what Storekeeper says about itself.
+type Telemetry struct {
+	// Log is how the log is written.
+	Log Log `yaml:"log" doc:"The log, written to standard output: one line a call, and what happens beside calls."`
+}
+
+// Log is how the log is written.
+type Log struct {
+	// Level is the least level that is written: debug, info, warn or error.
+	Level string `yaml:"level" oneof:"debug info warn error" doc:"The least level that is written. Calls are logged at info, and at error where the fault is not the caller's." example:"info"`
+	// Format is json, for machines, or console, for people.
+	Format string `yaml:"format" oneof:"json console" doc:"json for machines, console for people." example:"json"`
+}
+
+func (t *Telemetry) setDefaults() {
+	t.Log.Level = "info"
+	t.Log.Format = "json"
+}

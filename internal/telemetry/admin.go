@@ -1,0 +1,108 @@
+package telemetry
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// AdminOptions says what the admin pages show.
+type AdminOptions struct {
+	// Metrics are what /metrics shows. Needed.
+	Metrics *Metrics
+	// Checks are the conditions of being ready. None means always ready.
+	Checks []Check
+	// CheckTimeout is how long the checks may take together. 0 means 2 s.
+	CheckTimeout time.Duration
+}
+
+// Admin serves the pages of the admin listener: /livez, /readyz, /metrics and
+// /debug/pprof/. It asks for no credential.
+type Admin struct {
+	mux      *http.ServeMux
+	options  AdminOptions
+	draining atomic.Bool
+}
+
+// NewAdmin returns the admin pages.
+func NewAdmin(o AdminOptions) *Admin {
+	if o.CheckTimeout <= 0 {
+		o.CheckTimeout = 2 * time.Second
+	}
+	a := &Admin{mux: http.NewServeMux(), options: o}
+	metrics := promhttp.HandlerFor(o.Metrics.Gatherer(), promhttp.HandlerOpts{Registry: o.Metrics.registry})
+	a.mux.Handle("/livez", readOnly(http.HandlerFunc(live)))
+	a.mux.Handle("/readyz", readOnly(http.HandlerFunc(a.ready)))
+	a.mux.Handle("/metrics", readOnly(metrics))
+	a.mux.HandleFunc("/debug/pprof/", pprof.Index)
+	a.mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	a.mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	a.mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	a.mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	a.mux.HandleFunc("/", notFound)
+	return a
+}
+
+// Drain makes /readyz fail from now on, so that no new calls are sent here
+// while those in flight end.
+func (a *Admin) Drain() { a.draining.Store(true) }
+
+// ServeHTTP answers a request to the admin listener.
+func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	a.mux.ServeHTTP(w, r)
+}
+
+// live answers as long as the program can answer at all. It checks nothing: a
+// restart would not mend what Storekeeper depends on.
+func live(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]string{"status": "live"})
+}
+
+// ready tells whether calls should be sent here.
+func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
+	answer := runChecks(r.Context(), a.options.Checks, a.options.CheckTimeout)
+	if a.draining.Load() {
+		answer.Status = "draining"
+	}
+	status := http.StatusOK
+	if answer.Status != "ready" {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, answer)
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusNotFound, map[string]string{
+		"error": "no such page; there are /livez, /readyz, /metrics and /debug/pprof/",
+	})
+}
+
+// readOnly answers GET and HEAD only.
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			writeJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": "only GET and HEAD"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// writeJSON answers with a JSON body.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n')) // a reader that went away is no fault of ours
+}

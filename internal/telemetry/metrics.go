@@ -1,0 +1,135 @@
+package telemetry
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// maxWords is how many different codes, and how many different reasons, are
+// counted apart. There are fewer of them in the program.
+const maxWords = 64
+
+// MetricsOptions says what is measured.
+type MetricsOptions struct {
+	// Version is the version of the program.
+	Version string
+	// Methods are the full names of the methods that are counted apart. Any
+	// other method, which a caller may have made up, counts as "other".
+	Methods []string
+	// Operations are the names of the calls to Cloudflare that are counted
+	// apart. Any other counts as "other".
+	Operations []string
+}
+
+// Metrics counts and times. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	methods, protocols, codes, operations, reasons *labels
+
+	rpcDuration      *prometheus.HistogramVec
+	rpcInFlight      *prometheus.GaugeVec
+	upstreamDuration *prometheus.HistogramVec
+	upstreamErrors   *prometheus.CounterVec
+	panics           prometheus.Counter
+	buildInfo        *prometheus.GaugeVec
+}
+
+// NewMetrics returns metrics in a registry of their own, with those of the Go
+// runtime and of the process. It fails only for a version that is not text in
+// UTF-8.
+func NewMetrics(o MetricsOptions) (*Metrics, error) {
+	m := &Metrics{
+		registry:         prometheus.NewRegistry(),
+		methods:          newLabels(0, o.Methods...),
+		protocols:        newLabels(0, "grpc", "rest"),
+		codes:            newLabels(maxWords),
+		operations:       newLabels(0, o.Operations...),
+		reasons:          newLabels(maxWords),
+		rpcDuration:      rpcDuration(),
+		rpcInFlight:      rpcInFlight(),
+		upstreamDuration: upstreamDuration(),
+		upstreamErrors:   upstreamErrors(),
+		panics:           panics(),
+		buildInfo:        buildInfo(),
+	}
+	info, err := m.buildInfo.GetMetricWithLabelValues(o.Version, runtime.Version())
+	if err != nil {
+		return nil, err
+	}
+	info.Set(1)
+	for _, c := range m.collectors() {
+		if err := m.registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// collectors lists everything that is measured.
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.rpcDuration, m.rpcInFlight, m.upstreamDuration, m.upstreamErrors, m.panics, m.buildInfo,
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	}
+}
+
+// BeginRPC counts a call of a method as in flight. The function that it
+// returns counts it out again and must be called once.
+func (m *Metrics) BeginRPC(method string) (end func()) {
+	gauge := m.rpcInFlight.WithLabelValues(m.methods.bound(method))
+	gauge.Inc()
+	return gauge.Dec
+}
+
+// RPC names a call that ended.
+type RPC struct {
+	// Method is the full name of the method.
+	Method string
+	// Protocol is how the call came in: "grpc" or "rest".
+	Protocol string
+	// Code is the name of the status that the caller got. It is one of the
+	// program's own words.
+	Code string
+}
+
+// ObserveRPC counts a call that ended after d.
+func (m *Metrics) ObserveRPC(r RPC, d time.Duration) {
+	m.rpcDuration.WithLabelValues(
+		m.methods.bound(r.Method), m.protocols.bound(r.Protocol), m.codes.bound(r.Code),
+	).Observe(d.Seconds())
+}
+
+// ObserveUpstream counts one attempt to call Cloudflare that ended after d
+// with an HTTP status, 0 where no answer came.
+func (m *Metrics) ObserveUpstream(operation string, status int, d time.Duration) {
+	m.upstreamDuration.WithLabelValues(m.operations.bound(operation), statusClass(status)).Observe(d.Seconds())
+}
+
+// CountUpstreamError counts a call to Cloudflare that gave no usable answer.
+// reason is one of the program's own words.
+func (m *Metrics) CountUpstreamError(operation, reason string) {
+	m.upstreamErrors.WithLabelValues(m.operations.bound(operation), m.reasons.bound(reason)).Inc()
+}
+
+// CountPanic counts a panic that was caught.
+func (m *Metrics) CountPanic() { m.panics.Inc() }
+
+// Gatherer gives what was measured.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// statusClass puts an HTTP status among its like.
+func statusClass(status int) string {
+	classes := [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+	if class := status / 100; status >= 100 && class < len(classes) {
+		return classes[class]
+	}
+	if status == 0 {
+		return classes[0]
+	}
+	return otherLabel
+}
