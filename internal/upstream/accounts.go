@@ -1,0 +1,132 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// identifier is the form of every identifier of Cloudflare's that enters a path.
+var identifier = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// Account is one Cloudflare account and how to reach it.
+type Account struct {
+	// ID is Cloudflare's identifier: 32 lower-case hexadecimal digits.
+	ID string
+	// Name is a name that callers may use in place of the identifier.
+	Name string
+	// BaseURL is the root of the API, such as
+	// "https://api.cloudflare.com/client/v4": http or https, with a host, and
+	// without user, query and fragment. Whether plain http is allowed there is
+	// for the configuration to say.
+	BaseURL string
+	// Credential says where the credential is read from. It is left empty only
+	// where Token is set.
+	Credential CredentialFiles
+	// Token is an API token given as it is, for local development and tests.
+	Token Token
+}
+
+// AccountInfo is what may be told about an account.
+type AccountInfo struct {
+	// ID is Cloudflare's identifier.
+	ID string
+	// Name is the name from the configuration.
+	Name string
+}
+
+// account is an Account that was checked.
+type account struct {
+	id     string
+	base   *url.URL
+	secret *keeper
+}
+
+// directory finds accounts by identifier or name.
+type directory struct {
+	byKey map[string]*account
+	infos []AccountInfo
+}
+
+func newDirectory(c Config) (directory, error) {
+	d := directory{byKey: make(map[string]*account, 2*len(c.Accounts))}
+	var mistakes []error
+	for _, given := range c.Accounts {
+		if err := d.add(given, c); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("account %q: %w", given.Name, err))
+		}
+	}
+	if len(c.Accounts) == 0 {
+		mistakes = append(mistakes, errors.New("at least one account is needed"))
+	}
+	slices.SortFunc(d.infos, func(a, b AccountInfo) int { return strings.Compare(a.Name, b.Name) })
+	return d, errors.Join(mistakes...)
+}
+
+func (d *directory) add(given Account, c Config) error {
+	if err := d.free(given); err != nil {
+		return err
+	}
+	base, err := parseBase(given.BaseURL)
+	if err != nil {
+		return err
+	}
+	secret, err := newKeeper(given, c)
+	if err != nil {
+		return err
+	}
+	a := &account{id: given.ID, base: base, secret: secret}
+	d.byKey[given.ID], d.byKey[given.Name] = a, a
+	d.infos = append(d.infos, AccountInfo{ID: given.ID, Name: given.Name})
+	return nil
+}
+
+// free checks that the keys of an account are well formed and not in use. A
+// name in the form of an identifier could mean another account than it says.
+func (d *directory) free(given Account) error {
+	switch {
+	case !identifier.MatchString(given.ID):
+		return errors.New("id must be 32 lower-case hexadecimal digits")
+	case given.Name == "":
+		return errors.New("name must not be empty")
+	case identifier.MatchString(given.Name):
+		return errors.New("name must not look like an identifier")
+	case d.byKey[given.ID] != nil:
+		return errors.New("id is used by another account")
+	case d.byKey[given.Name] != nil:
+		return errors.New("name is used by another account")
+	}
+	return nil
+}
+
+// parseBase reads a base URL. Its text stays out of the error, since it may
+// hold a password.
+func parseBase(text string) (*url.URL, error) {
+	base, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("base_url is not a URL")
+	case base.Scheme != "http" && base.Scheme != "https":
+		return nil, errors.New("base_url must start with https:// or http://")
+	case base.Hostname() == "":
+		return nil, errors.New("base_url must have a host")
+	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
+		return nil, errors.New("base_url must not have a user, query or fragment")
+	}
+	return &url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}, nil
+}
+
+// find gives the account with an identifier or name. The fault names no
+// account, so that nobody learns which there are.
+func (d *directory) find(key string) (*account, error) {
+	if a := d.byKey[key]; a != nil {
+		return a, nil
+	}
+	return nil, fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED",
+		"The account is not one that Storekeeper serves to this caller.")
+}

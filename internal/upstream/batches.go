@@ -1,0 +1,122 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// frame is about how many bytes of JSON stand around the texts of one object.
+const frame = 128
+
+// NewSecret is a secret to be created.
+type NewSecret struct {
+	// Name is the name, unique in the store.
+	Name string
+	// Value is the value.
+	Value Value
+	// Scopes are the services that may use it.
+	Scopes []string
+	// Comment is free text. Nil means none.
+	Comment *string
+}
+
+// CreateSecretsParams are the parameters of CreateSecrets.
+type CreateSecretsParams struct {
+	// Account is the identifier or name of the account.
+	Account string
+	// StoreID is the identifier of the store.
+	StoreID string
+	// Secrets are the new secrets, at least one. Cloudflare does not say
+	// whether all are made or none when one is refused.
+	Secrets []NewSecret
+}
+
+// DeleteSecretsParams are the parameters of DeleteSecrets.
+type DeleteSecretsParams struct {
+	// Account is the identifier or name of the account.
+	Account string
+	// StoreID is the identifier of the store.
+	StoreID string
+	// IDs are the identifiers of the secrets, at least one.
+	IDs []string
+}
+
+// CreateSecrets makes secrets and gives them in the order of the request.
+// Faults: NotFound, NameTaken, LimitReached, BadInput, also for an empty list.
+func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answer[[]Secret], error) {
+	at, err := c.secrets(p.Account, p.StoreID)
+	if err != nil {
+		return Answer[[]Secret]{}, err
+	}
+	if len(p.Secrets) == 0 {
+		return Answer[[]Secret]{}, emptyBody("secrets", "", "must have at least 1 item")
+	}
+	o := operation{name: "CreateSecrets", method: http.MethodPost, place: at}
+	wire := make([]createItem, len(p.Secrets))
+	size := 0
+	for i, s := range p.Secrets {
+		wire[i] = createItem{Name: s.Name, Value: string(s.Value), Scopes: listed(s.Scopes), Comment: s.Comment}
+		o.names = append(o.names, s.Name)
+		o.values = append(o.values, string(s.Value))
+		size += frame + len(s.Name) + len(s.Value)
+	}
+	if o.body, err = encode(wire, size); err != nil {
+		return Answer[[]Secret]{}, err
+	}
+	// An answer of another length does not say what was made.
+	return call(ctx, c, o, func(made []Secret) bool {
+		return len(made) == len(p.Secrets) && every(Secret.complete)(made)
+	})
+}
+
+// DeleteSecrets deletes several secrets. An empty list is refused here, since
+// nobody knows that Cloudflare does not take it for all. Faults: NotFound,
+// BadInput for an empty list.
+func (c *Client) DeleteSecrets(ctx context.Context, p DeleteSecretsParams) (Answer[None], error) {
+	at, err := c.secrets(p.Account, p.StoreID)
+	if err != nil {
+		return Answer[None]{}, err
+	}
+	if len(p.IDs) == 0 {
+		return Answer[None]{}, emptyBody("ids", "/ids", "must have at least 1 item")
+	}
+	for _, id := range p.IDs {
+		if !identifier.MatchString(id) {
+			return Answer[None]{}, noSecret()
+		}
+	}
+	body, err := encode(deleteBody{IDs: p.IDs}, frame+40*len(p.IDs))
+	if err != nil {
+		return Answer[None]{}, err
+	}
+	o := operation{name: "DeleteSecrets", method: http.MethodDelete, place: at, body: body}
+	return call(ctx, c, o, anything[None])
+}
+
+// createItem is an item of the body of CreateSecrets.
+type createItem struct {
+	Name    string   `json:"name"`
+	Value   string   `json:"value"`
+	Scopes  []string `json:"scopes"`
+	Comment *string  `json:"comment,omitempty"`
+}
+
+// deleteBody is the body of DeleteSecrets.
+type deleteBody struct {
+	IDs []string `json:"ids"`
+}
+
+// listed gives a list that is sent as [] and not as null when it is empty.
+func listed(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// emptyBody makes the fault of a request that asks for nothing.
+func emptyBody(path, pointer, text string) *fault.Error {
+	return fault.Invalid(fault.Field{Path: path, Pointer: pointer, Reason: "INVALID_JSON_BODY", Text: text})
+}

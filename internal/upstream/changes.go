@@ -1,0 +1,111 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+)
+
+// CommentChange says what becomes of a comment. Its zero value keeps it.
+type CommentChange struct {
+	// Change says that the comment changes.
+	Change bool
+	// Text is the new comment, "" being one too. Nil removes the comment.
+	Text *string
+}
+
+// UpdateSecretParams are the parameters of UpdateSecret. What is left zero is
+// kept.
+type UpdateSecretParams struct {
+	// Account is the identifier or name of the account.
+	Account string
+	// StoreID is the identifier of the store.
+	StoreID string
+	// SecretID is the identifier of the secret.
+	SecretID string
+	// Value is the new value. Nil keeps the old one.
+	Value *Value
+	// Scopes are the new scopes. Nil keeps the old ones; an empty list is sent
+	// as one.
+	Scopes []string
+	// Comment is the change of the comment.
+	Comment CommentChange
+}
+
+// UpdateSecret changes a secret. Faults: NotFound, BadInput, also where nothing
+// is to be changed.
+func (c *Client) UpdateSecret(ctx context.Context, p UpdateSecretParams) (Answer[Secret], error) {
+	at, err := c.secret(p.Account, p.StoreID, p.SecretID)
+	if err != nil {
+		return Answer[Secret]{}, err
+	}
+	if p.Value == nil && p.Scopes == nil && !p.Comment.Change {
+		return Answer[Secret]{}, emptyBody("", "", "must set at least one of value, scopes, comment")
+	}
+	o := operation{name: "UpdateSecret", method: http.MethodPatch, place: at}
+	wire := updateBody{Scopes: p.Scopes}
+	size := frame
+	if p.Value != nil {
+		value := string(*p.Value)
+		wire.Value, o.values = &value, []string{value}
+		size += len(value)
+	}
+	if p.Comment.Change {
+		wire.Comment = &p.Comment.Text
+	}
+	if o.body, err = encode(wire, size); err != nil {
+		return Answer[Secret]{}, err
+	}
+	return call(ctx, c, o, Secret.complete)
+}
+
+// DuplicateSecretParams are the parameters of DuplicateSecret.
+type DuplicateSecretParams struct {
+	// Account is the identifier or name of the account.
+	Account string
+	// StoreID is the identifier of the store.
+	StoreID string
+	// SecretID is the identifier of the secret to copy.
+	SecretID string
+	// Name is the name of the copy.
+	Name string
+	// Scopes are the services that may use the copy.
+	Scopes []string
+	// Comment is free text about the copy. Nil means none.
+	Comment *string
+}
+
+// DuplicateSecret copies a secret, value included, under another name. Faults:
+// NotFound, NameTaken, LimitReached, BadInput.
+func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (Answer[Secret], error) {
+	at, err := c.secret(p.Account, p.StoreID, p.SecretID)
+	if err != nil {
+		return Answer[Secret]{}, err
+	}
+	body, err := encode(duplicateBody{Name: p.Name, Scopes: listed(p.Scopes), Comment: p.Comment}, frame)
+	if err != nil {
+		return Answer[Secret]{}, err
+	}
+	o := operation{
+		name:   "DuplicateSecret",
+		method: http.MethodPost,
+		place:  at.under("/duplicate"),
+		body:   body,
+		names:  []string{p.Name},
+	}
+	return call(ctx, c, o, Secret.complete)
+}
+
+// updateBody is the body of UpdateSecret. A comment that is a pointer to nil is
+// sent as null.
+type updateBody struct {
+	Value   *string  `json:"value,omitempty"`
+	Scopes  []string `json:"scopes,omitzero"`
+	Comment **string `json:"comment,omitempty"`
+}
+
+// duplicateBody is the body of DuplicateSecret.
+type duplicateBody struct {
+	Name    string   `json:"name"`
+	Scopes  []string `json:"scopes"`
+	Comment *string  `json:"comment,omitempty"`
+}

@@ -1,0 +1,131 @@
+// Package upstream speaks to Cloudflare's Secrets Store API with the platform's
+// own credentials.
+//
+// It must not know who is calling, what Storekeeper's own contract looks like,
+// or any protocol but Cloudflare's: it takes and gives Cloudflare's view of
+// stores and secrets, and faults. It never retries a change, keeps no secret
+// value after the call, and lets no text of Cloudflare's out that was not
+// checked.
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+)
+
+const (
+	defaultTimeout = 30 * time.Second
+	defaultAgent   = "storekeeper"
+)
+
+// Config is what a Client is made from.
+type Config struct {
+	// Accounts are the accounts to serve, at least one. Identifiers and names
+	// are unique among them.
+	Accounts []Account
+	// Transport carries the requests. Nil means a transport of the client's
+	// own, which is right unless it has to be wrapped for tracing (see
+	// NewTransport).
+	Transport http.RoundTripper
+	// UserAgent names the program to Cloudflare. Empty means "storekeeper".
+	UserAgent string
+	// Timeout bounds a call whose context has no deadline. 0 means 30 seconds.
+	Timeout time.Duration
+	// Clock tells the time. Nil means time.Now.
+	Clock func() time.Time
+	// Observe hears of every request that was sent, after its answer was
+	// understood. It is called by the calling goroutine and must be quick. Nil
+	// means that nobody listens.
+	Observe func(context.Context, Attempt)
+	// OnCredential hears of every re-read of a credential file that brought a
+	// new credential or failed. It is called by the calling goroutine and must
+	// be quick. Nil means that nobody listens.
+	OnCredential func(CredentialEvent)
+}
+
+// Attempt is one request to Cloudflare, as seen from here. It holds no value,
+// no credential and no text of Cloudflare's.
+type Attempt struct {
+	// Operation is the name of the method, such as "CreateSecrets".
+	Operation string
+	// Account is the identifier of the account.
+	Account string
+	// Status is the HTTP status, 0 where no answer came.
+	Status int
+	// Ray is Cloudflare's identifier for its answer, empty where none came.
+	Ray string
+	// Duration is the time from before the request to the whole answer.
+	Duration time.Duration
+	// Err is the *fault.Error that the attempt ended in, nil on success.
+	Err error
+}
+
+// Client calls the API. It is safe for concurrent use.
+type Client struct {
+	accounts  directory
+	transport http.RoundTripper
+	agent     string
+	timeout   time.Duration
+	clock     func() time.Time
+	observe   func(context.Context, Attempt)
+}
+
+// New makes a client. It reads every credential once. The error names all that
+// is wrong, and holds nothing of a credential.
+func New(c Config) (*Client, error) {
+	c = c.withDefaults()
+	if strings.ContainsFunc(c.UserAgent, unicode.IsControl) {
+		return nil, errors.New("user agent holds a character that no header may carry")
+	}
+	accounts, err := newDirectory(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		accounts:  accounts,
+		transport: c.Transport,
+		agent:     c.UserAgent,
+		timeout:   c.Timeout,
+		clock:     c.Clock,
+		observe:   c.Observe,
+	}, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Transport == nil {
+		c.Transport = NewTransport()
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = defaultAgent
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Observe == nil {
+		c.Observe = func(context.Context, Attempt) {}
+	}
+	if c.OnCredential == nil {
+		c.OnCredential = func(CredentialEvent) {}
+	}
+	return c
+}
+
+// Accounts lists the accounts that are served, sorted by name.
+func (c *Client) Accounts() []AccountInfo {
+	return append([]AccountInfo(nil), c.accounts.infos...)
+}
+
+// Close closes the idle connections, those of a given transport too. Calls that
+// run are not disturbed.
+func (c *Client) Close() {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,54 @@
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// Quota is how much of its plan an account uses.
+type Quota struct {
+	// Secrets counts the secrets of all stores of the account.
+	Secrets Usage
+}
+
+// Usage is one thing that is counted.
+type Usage struct {
+	// Quota is how many the account may have.
+	Quota int64
+	// Usage is how many it has.
+	Usage int64
+}
+
+// UnmarshalJSON reads Cloudflare's form. Both numbers have to be there: a
+// missing limit must not read as a limit of 0.
+func (q *Quota) UnmarshalJSON(text []byte) error {
+	var wire struct {
+		Secrets struct {
+			Quota *number `json:"quota"`
+			Usage *number `json:"usage"`
+		} `json:"secrets"`
+	}
+	if err := json.Unmarshal(text, &wire); err != nil {
+		return err
+	}
+	if wire.Secrets.Quota == nil || wire.Secrets.Usage == nil {
+		return errNumber
+	}
+	q.Secrets = Usage{Quota: int64(*wire.Secrets.Quota), Usage: int64(*wire.Secrets.Usage)}
+	return nil
+}
+
+// Quota gives the quota of an account, by its identifier or name.
+func (c *Client) Quota(ctx context.Context, account string) (Answer[Quota], error) {
+	at, err := c.quota(account)
+	if err != nil {
+		return Answer[Quota]{}, err
+	}
+	o := operation{name: "Quota", method: http.MethodGet, place: at}
+	answer, err := call(ctx, c, o, func(q *Quota) bool { return q != nil })
+	if err != nil {
+		return Answer[Quota]{}, err
+	}
+	return Answer[Quota]{Result: *answer.Result, Info: answer.Info, Notices: answer.Notices, Ray: answer.Ray}, nil
+}

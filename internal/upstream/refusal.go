@@ -1,0 +1,126 @@
+package upstream
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+const (
+	// codeThrottled is Cloudflare's number for a spent call budget.
+	codeThrottled = 971
+	// codeInvalidToken says, where a token is verified, that it is no good. In
+	// other places it says other things.
+	codeInvalidToken = 1000
+)
+
+// credentialCodes are Cloudflare's numbers for a credential that is malformed,
+// missing, wrong or not permitted.
+var credentialCodes = []int32{6003, 9106, 9109, 10000}
+
+// refusal is what Cloudflare said to a call that failed.
+type refusal struct {
+	errors, messages items
+	// spoken says that the API itself answered, not something before it.
+	spoken bool
+}
+
+// readRefusal reads the envelope of a failure as far as there is one. The
+// status alone says enough where there is none.
+func readRefusal(r reply) refusal {
+	var e envelope[None]
+	_ = json.Unmarshal(r.body, &e)
+	return refusal{errors: e.Errors, messages: e.Messages, spoken: e.Success != nil || len(e.Errors) > 0}
+}
+
+func (s refusal) has(codes ...int32) bool {
+	return slices.ContainsFunc(s.errors.first(maxItems), func(it item) bool {
+		return slices.Contains(codes, it.Code.number())
+	})
+}
+
+// refused makes a fault of a refusal.
+func (x *exchange) refused(r reply, said refusal) *fault.Error {
+	f := x.classify(r, said)
+	f.Ray = r.ray
+	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable {
+		for _, n := range notices(said.messages, x.scrub) {
+			f.Notices = append(f.Notices, fault.Notice{Code: deref(n.Code), Text: n.Message})
+		}
+	}
+	return f.Because(r.about(said.errors))
+}
+
+// classify finds whose doing a refusal is. Trouble of the platform comes first,
+// so that no word in such an answer makes it the caller's.
+func (x *exchange) classify(r reply, said refusal) *fault.Error {
+	switch {
+	case r.status >= http.StatusInternalServerError, r.status == http.StatusRequestTimeout:
+		return x.outage(r)
+	case r.status == http.StatusTooManyRequests, said.has(codeThrottled):
+		return throttled(r, said)
+	case r.challenged, r.status == http.StatusForbidden && !said.spoken:
+		return fault.New(fault.Upstream, "UPSTREAM_BLOCKED",
+			"Something before Cloudflare's API refused Storekeeper's request; it is not the caller's doing.")
+	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden, said.has(credentialCodes...),
+		x.name == opVerifyToken && said.has(codeInvalidToken):
+		return fault.New(fault.Upstream, "UPSTREAM_CREDENTIAL_REFUSED",
+			"Cloudflare refused Storekeeper's own credential for the account; it is not the caller's doing.")
+	}
+	return x.byWords(r, said)
+}
+
+// byWords finds what the caller's request ran into.
+func (x *exchange) byWords(r reply, said refusal) *fault.Error {
+	for _, it := range said.errors.first(maxItems) {
+		if f := x.known(it); f != nil {
+			return f
+		}
+	}
+	switch {
+	case r.status == http.StatusConflict && x.name == opDeleteStore:
+		// The contract gives this status to one thing, and not its word.
+		return verdicts["store_not_empty"].fault("store_not_empty")
+	case r.status == http.StatusBadRequest || r.status < http.StatusMultipleChoices:
+		if f := x.input(said); f != nil {
+			return f
+		}
+	}
+	return fault.New(fault.Upstream, "UPSTREAM_REQUEST_REFUSED",
+		"Cloudflare refused Storekeeper's request for a reason that is not the caller's doing.")
+}
+
+// outage makes a fault of an answer that says nothing but that Cloudflare is in
+// trouble. A change may have been made nevertheless.
+func (x *exchange) outage(r reply) *fault.Error {
+	if x.changes() {
+		return lost(fault.Unavailable)
+	}
+	f := fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "Cloudflare is in trouble at the moment.")
+	f.RetryAfter = max(r.wait(), soon)
+	return f
+}
+
+// throttled makes a fault of a spent budget. Without Retry-After the wait is
+// that of the budget, which blocks for five minutes, or of the limit per
+// second, which frees itself quickly.
+func throttled(r reply, said refusal) *fault.Error {
+	f := fault.New(fault.Throttled, "UPSTREAM_THROTTLED", "Cloudflare takes no more calls for the account at the moment.")
+	f.RetryAfter = r.wait()
+	if f.RetryAfter == 0 {
+		f.RetryAfter = shortBlock
+		if said.has(codeThrottled) {
+			f.RetryAfter = budgetBlock
+		}
+	}
+	return f
+}
+
+func deref(n *int32) int32 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}

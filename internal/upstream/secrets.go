@@ -1,0 +1,86 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Secret is a secret as Cloudflare describes it: everything but the value.
+type Secret struct {
+	// ID is Cloudflare's identifier.
+	ID string `json:"id"`
+	// StoreID is the identifier of the store that holds the secret.
+	StoreID string `json:"store_id"`
+	// Name is the name, unique in the store.
+	Name string `json:"name"`
+	// Comment is free text. Nil where there is none.
+	Comment *string `json:"comment"`
+	// Scopes are the services that may use the secret, as Cloudflare sent
+	// them.
+	Scopes []string `json:"scopes"`
+	// Created is when it was made.
+	Created time.Time `json:"created"`
+	// Modified is when it was last changed.
+	Modified time.Time `json:"modified"`
+	// Status is Cloudflare's word for its state, such as "active".
+	Status string `json:"status"`
+}
+
+// SecretParams name one secret.
+type SecretParams struct {
+	// Account is the identifier or name of the account.
+	Account string
+	// StoreID is the identifier of the store.
+	StoreID string
+	// SecretID is the identifier of the secret.
+	SecretID string
+}
+
+// ListSecretsParams are the parameters of ListSecrets.
+type ListSecretsParams struct {
+	// Account is the identifier or name of the account.
+	Account string
+	// StoreID is the identifier of the store.
+	StoreID string
+	Paging
+	// Search is a text that the name or comment has. Empty means any.
+	Search string
+	// Scopes are the scopes to look for. None means any.
+	Scopes []string
+}
+
+// ListSecrets gives a page of the secrets of a store. Faults: NotFound.
+func (c *Client) ListSecrets(ctx context.Context, p ListSecretsParams) (Answer[[]Secret], error) {
+	at, err := c.secrets(p.Account, p.StoreID)
+	if err != nil {
+		return Answer[[]Secret]{}, err
+	}
+	var q query
+	q.page(p.Paging)
+	q.text("search", p.Search)
+	q.list("scopes", p.Scopes)
+	o := operation{name: "ListSecrets", method: http.MethodGet, place: at, query: q.String()}
+	return call(ctx, c, o, every(Secret.complete))
+}
+
+// GetSecret gives one secret. Faults: NotFound.
+func (c *Client) GetSecret(ctx context.Context, p SecretParams) (Answer[Secret], error) {
+	at, err := c.secret(p.Account, p.StoreID, p.SecretID)
+	if err != nil {
+		return Answer[Secret]{}, err
+	}
+	return call(ctx, c, operation{name: "GetSecret", method: http.MethodGet, place: at}, Secret.complete)
+}
+
+// DeleteSecret deletes one secret. Faults: NotFound.
+func (c *Client) DeleteSecret(ctx context.Context, p SecretParams) (Answer[None], error) {
+	at, err := c.secret(p.Account, p.StoreID, p.SecretID)
+	if err != nil {
+		return Answer[None]{}, err
+	}
+	o := operation{name: "DeleteSecret", method: http.MethodDelete, place: at}
+	return call(ctx, c, o, anything[None])
+}
+
+func (s Secret) complete() bool { return s.ID != "" }

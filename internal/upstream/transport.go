@@ -1,0 +1,33 @@
+package upstream
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// NewTransport makes the transport that a Client uses by itself: kept
+// connections, bounded steps, no redirects, no compression.
+//
+// It speaks HTTP/1.1 only. net/http's HTTP/2 sends a request again, a change
+// included, when the peer resets its stream with PROTOCOL_ERROR; over HTTP/1.1
+// a change is sent again only when not a byte of it had left.
+func NewTransport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	dialer := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         dialer.DialContext,
+		Protocols:           protocols,
+		TLSHandshakeTimeout: 5 * time.Second,
+		// A net under callers with very long deadlines, no more.
+		ResponseHeaderTimeout:  time.Minute,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		// Answers are small, and a compressed one could grow without limit.
+		DisableCompression: true,
+	}
+}
