@@ -1,0 +1,106 @@
+package emulator
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// maxSpenders is after how many credentials those that are done with their
+// window are forgotten.
+const maxSpenders = 1024
+
+// budget counts the calls of each credential.
+type budget struct {
+	limit Budget
+	clock func() time.Time
+	mu    sync.Mutex
+	// spenders is keyed by identity.id.
+	spenders map[string]spending
+}
+
+// spending is one credential's window.
+type spending struct {
+	used  int
+	until time.Time
+	// blocked tells that until is the end of a block and not of a window.
+	blocked bool
+}
+
+func newBudget(c Config) *budget {
+	return &budget{limit: *c.Budget, clock: c.Clock, spenders: map[string]spending{}}
+}
+
+func (b *budget) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spenders = map[string]spending{}
+}
+
+// spend counts a call, or says that it is one too many.
+func (b *budget) spend(who string) *answer {
+	if b.limit.Requests <= 0 {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock()
+	s, known := b.spenders[who]
+	if !known || !now.Before(s.until) {
+		b.forget(now)
+		s = spending{until: now.Add(b.limit.Window)}
+	}
+	s.used++
+	if !s.blocked && s.used > b.limit.Requests {
+		s.blocked, s.until = true, now.Add(b.limit.Block)
+	}
+	b.spenders[who] = s
+	if !s.blocked {
+		return nil
+	}
+	return new(b.throttled(s.until.Sub(now)))
+}
+
+func (b *budget) forget(now time.Time) {
+	if len(b.spenders) >= maxSpenders {
+		maps.DeleteFunc(b.spenders, func(_ string, s spending) bool { return !now.Before(s.until) })
+	}
+}
+
+// throttled is the refusal of a call, to be tried again after a while.
+func (b *budget) throttled(after time.Duration) answer {
+	limit, window := b.policy()
+	a := refuse(http.StatusTooManyRequests, codeThrottled, fmt.Sprintf(
+		"More than %d requests per %d seconds reached. Please wait and consider throttling your request speed", limit, window))
+	wait := seconds(after)
+	a.header = map[string]string{
+		"Retry-After": strconv.Itoa(wait),
+		"Ratelimit":   fmt.Sprintf(`"default";r=0;t=%d`, wait),
+	}
+	return a
+}
+
+// policy is the limit that is told to clients; without one, Cloudflare's.
+func (b *budget) policy() (requests, windowSeconds int) {
+	if b.limit.Requests <= 0 {
+		return defaultRequests, seconds(defaultWindow)
+	}
+	return b.limit.Requests, seconds(b.limit.Window)
+}
+
+// announce sets the headers that every answer carries. As observed of
+// Cloudflare, the remaining calls that it tells are not those of the budget:
+// a client that trusts them is wrong.
+func (b *budget) announce(h http.Header) {
+	limit, window := b.policy()
+	h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%d;w=%d`, limit, window))
+	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=1`, limit-1))
+}
+
+// seconds rounds up, so that nobody comes back too early.
+func seconds(d time.Duration) int {
+	return int((d + time.Second - 1) / time.Second)
+}

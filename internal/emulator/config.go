@@ -1,0 +1,158 @@
+package emulator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// DefaultAccountID is the account that exists when [Config] names none.
+const DefaultAccountID = "023e105f4ecef8ad9ca31a8372d0c353"
+
+// What the emulator takes where the configuration says nothing.
+const (
+	defaultStoreLimit    = 1
+	defaultSecretLimit   = 100
+	defaultActivateAfter = 500 * time.Millisecond
+	defaultRequests      = 1200
+	defaultWindow        = 5 * time.Minute
+	defaultBlock         = 5 * time.Minute
+)
+
+// Config says what an emulator serves. Its zero value is one account that
+// takes every credential.
+type Config struct {
+	// Accounts are the accounts that exist. Empty: one, DefaultAccountID.
+	Accounts []Account
+	// Tokens are the API tokens that are accepted. When Tokens and Keys are
+	// both empty, every credential of the right form is.
+	Tokens []string
+	// Keys are the e-mail addresses with their global API keys that are
+	// accepted. A key reaches every account.
+	Keys []Key
+	// ActivateAfter is how long a new secret stays pending. 0 is half a
+	// second; a negative duration makes secrets active at once.
+	ActivateAfter time.Duration
+	// Clock tells the time of creation and change, the age of secrets and the
+	// windows of the budget. Nil is time.Now. Delays of faults are always real.
+	Clock func() time.Time
+	// Random decides about faults that have a probability; it returns a number
+	// from 0 to below 1. Nil is a seeded random source.
+	Random func() float64
+	// Budget limits the calls of one credential. Nil is Cloudflare's limit of
+	// 1200 calls in 5 minutes.
+	Budget *Budget
+	// JournalLimit is how many requests are remembered, the newest ones. 0
+	// remembers none. A remembered request holds credentials and values.
+	JournalLimit int
+	// ControlOff removes everything under /__emulator.
+	ControlOff bool
+}
+
+// Account is a Cloudflare account.
+type Account struct {
+	// ID is 32 lower-case hexadecimal digits; an account with any other
+	// identifier cannot be reached.
+	ID string
+	// Name is what the account is called. Empty: the first digits of the ID.
+	Name string
+	// StoreLimit is how many stores the account may have. 0 is 1, as in
+	// Cloudflare's open beta.
+	StoreLimit int
+	// SecretLimit is how many secrets the account may have over all its
+	// stores. 0 is 100, as in Cloudflare's open beta.
+	SecretLimit int
+	// Tokens are the only tokens that may use the account. Empty: every
+	// accepted token may.
+	Tokens []string
+}
+
+// Key is a credential in Cloudflare's older scheme.
+type Key struct {
+	// Email is the address of the user.
+	Email string
+	// Key is the user's global API key.
+	Key string
+}
+
+// Budget is how many calls a credential may make. A call too many is refused
+// with 429, and so is every call until Block has passed.
+type Budget struct {
+	// Requests is the number of calls in a window. 0 means no limit.
+	Requests int
+	// Window is the length of a window, counted from its first call. 0 is 5
+	// minutes.
+	Window time.Duration
+	// Block is how long a credential stays blocked. 0 is 5 minutes.
+	Block time.Duration
+}
+
+// Validate reports every mistake that would make part of the configuration
+// unreachable. An emulator can be made of such a configuration all the same.
+func (c Config) Validate() error {
+	var mistakes []error
+	seen := map[string]bool{}
+	for i, a := range c.Accounts {
+		if !isIdentifier(a.ID) {
+			mistakes = append(mistakes, fmt.Errorf("accounts[%d]: id %q must be 32 lower-case hexadecimal digits", i, a.ID))
+		}
+		if seen[a.ID] {
+			mistakes = append(mistakes, fmt.Errorf("accounts[%d]: id %q is listed twice", i, a.ID))
+		}
+		seen[a.ID] = true
+		if a.StoreLimit < 0 || a.SecretLimit < 0 {
+			mistakes = append(mistakes, fmt.Errorf("accounts[%d]: limits must be at least 0", i))
+		}
+	}
+	for i, k := range c.Keys {
+		if k.Email == "" || k.Key == "" {
+			mistakes = append(mistakes, fmt.Errorf("keys[%d]: email and key must not be empty", i))
+		}
+	}
+	if c.JournalLimit < 0 {
+		mistakes = append(mistakes, errors.New("journal limit must be at least 0"))
+	}
+	if b := c.Budget; b != nil && (b.Requests < 0 || b.Window < 0 || b.Block < 0) {
+		mistakes = append(mistakes, errors.New("budget must be at least 0"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// withDefaults is a copy that shares no slice with its caller.
+func (c Config) withDefaults() Config {
+	c.Accounts = slices.Clone(c.Accounts)
+	if len(c.Accounts) == 0 {
+		c.Accounts = []Account{{ID: DefaultAccountID}}
+	}
+	for i := range c.Accounts {
+		c.Accounts[i] = c.Accounts[i].withDefaults()
+	}
+	c.Tokens, c.Keys = slices.Clone(c.Tokens), slices.Clone(c.Keys)
+	c.ActivateAfter = cmp.Or(c.ActivateAfter, defaultActivateAfter)
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Float64
+	}
+	if c.Budget == nil {
+		c.Budget = &Budget{Requests: defaultRequests}
+	}
+	c.Budget = &Budget{
+		Requests: c.Budget.Requests,
+		Window:   cmp.Or(c.Budget.Window, defaultWindow),
+		Block:    cmp.Or(c.Budget.Block, defaultBlock),
+	}
+	return c
+}
+
+func (a Account) withDefaults() Account {
+	a.Name = cmp.Or(a.Name, "account "+a.ID[:min(len(a.ID), 8)])
+	a.StoreLimit = cmp.Or(a.StoreLimit, defaultStoreLimit)
+	a.SecretLimit = cmp.Or(a.SecretLimit, defaultSecretLimit)
+	a.Tokens = slices.Clone(a.Tokens)
+	return a
+}

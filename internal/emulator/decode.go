@@ -1,0 +1,89 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// maxBatch is the most items that one request creates or deletes.
+const maxBatch = 100
+
+// notJSON is what is said of a body that is no JSON text.
+const notJSON = "must be valid JSON"
+
+// object is a JSON object. Its keys are exact, where decoding into a struct
+// would take any case.
+type object = map[string]any
+
+// decode reads a JSON text. Numbers stay text, so that none is out of range.
+// ok is false when the body is no JSON text, which is noted in found.
+func decode(body []byte, found *problems) (v any, ok bool) {
+	if len(bytes.Trim(body, " \t\r\n")) == 0 {
+		found.add(badJSON, wholeBody(), "must not be empty")
+		return nil, false
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	err := d.Decode(&v)
+	if err == nil {
+		_, err = d.Token()
+	}
+	if !errors.Is(err, io.EOF) || !utf8.Valid(body) {
+		found.add(badJSON, wholeBody(), notJSON)
+		return nil, false
+	}
+	return v, true
+}
+
+// badBody is the answer to a body that cannot be read to its end.
+func badBody() answer {
+	var found problems
+	found.add(badJSON, wholeBody(), notJSON)
+	a, _ := found.refusal()
+	return a
+}
+
+// decodeObject reads a body that must be an object.
+func decodeObject(body []byte, found *problems) (object, bool) {
+	v, ok := decode(body, found)
+	if !ok {
+		return nil, false
+	}
+	o, ok := v.(object)
+	if !ok {
+		found.add(badJSON, wholeBody(), "must be an object")
+	}
+	return o, ok
+}
+
+// decodeArray reads a body that must be an array of 1 to maxBatch items.
+func decodeArray(body []byte, found *problems) ([]any, bool) {
+	v, ok := decode(body, found)
+	if !ok {
+		return nil, false
+	}
+	items, ok := v.([]any)
+	if !ok {
+		found.add(badJSON, wholeBody(), "must be an array")
+		return nil, false
+	}
+	return items, countItems(len(items), wholeBody(), found)
+}
+
+// countItems is false, and notes why, when a list is empty or too long. The
+// items of a list that is too long are not looked at: there is no end to them.
+func countItems(n int, at place, found *problems) bool {
+	switch {
+	case n == 0:
+		found.add(badJSON, at, "must have at least 1 item")
+	case n > maxBatch:
+		found.add(badJSON, at, fmt.Sprintf("must have at most %d items", maxBatch))
+	default:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,143 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strconv"
+)
+
+// Emulator is an http.Handler that answers as Cloudflare does. It is safe for
+// concurrent use and starts no goroutine.
+type Emulator struct {
+	config  Config
+	routes  []route
+	ledger  *ledger
+	budget  *budget
+	journal *journal
+	faults  *faults
+}
+
+// New makes an emulator without stores. It takes any configuration;
+// [Config.Validate] tells of mistakes in it.
+func New(c Config) *Emulator {
+	c = c.withDefaults()
+	return &Emulator{
+		config:  c,
+		routes:  routes(),
+		ledger:  newLedger(c),
+		budget:  newBudget(c),
+		journal: newJournal(c),
+		faults:  &faults{random: c.Random},
+	}
+}
+
+// ServeHTTP answers one request.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if e.isControl(r) {
+		e.serveControl(w, r)
+		return
+	}
+	c := newCall(r, e.routes)
+	e.journal.note(r, c)
+	e.serve(w, r, c)
+}
+
+// serve executes a call as the faults that strike it allow.
+func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *call) {
+	p := e.faults.take(c)
+	if !pause(r.Context(), p.before) {
+		e.cut(w)
+		return
+	}
+	e.apply(p, c)
+	var honest answer
+	if p.decided == nil || p.decided.executes() {
+		honest = e.execute(c)
+	}
+	if !pause(r.Context(), p.after) {
+		e.cut(w)
+		return
+	}
+	if p.decided == nil {
+		e.send(w, honest)
+		return
+	}
+	e.strike(w, c, *p.decided, honest)
+}
+
+// apply sets what faults change in the execution of a call.
+func (e *Emulator) apply(p plan, c *call) {
+	c.eraA = p.eraA
+	if p.lag > 0 {
+		c.asOf = e.ledger.now().Add(-p.lag)
+	}
+}
+
+// execute runs a call from the outside in, in Cloudflare's order: where it
+// leads, who sent it, what it costs, what it may touch, and then what it wants.
+func (e *Emulator) execute(c *call) answer {
+	switch {
+	case !c.known:
+		return noRoute()
+	case c.operation == nil:
+		return noMethod(c.allowed)
+	}
+	id, named := c.names["account"]
+	if named && !isIdentifier(id) {
+		return badObject(c.path)
+	}
+	who, refused := e.authenticate(c.header)
+	if refused != nil {
+		return *refused
+	}
+	if refused := e.budget.spend(who.id); refused != nil {
+		return *refused
+	}
+	c.who = who
+	if named {
+		c.account = e.ledger.accounts[id]
+		if c.account == nil || !c.account.settings.mayUse(who) {
+			return notPermitted()
+		}
+	}
+	return e.run(c)
+}
+
+func (e *Emulator) run(c *call) answer {
+	if errors.Is(c.bodyErr, errTooLarge) {
+		return tooLarge()
+	}
+	if c.bodyErr != nil {
+		// A body that never came whole is no JSON, even if what came looks so.
+		return badBody()
+	}
+	return c.operation.run(e, c)
+}
+
+// send writes a whole answer.
+func (e *Emulator) send(w http.ResponseWriter, a answer) {
+	e.sendPart(w, a, len(a.body))
+}
+
+// head writes everything before the body.
+func (e *Emulator) head(w http.ResponseWriter, a answer, length int64) {
+	h := w.Header()
+	h.Set("Content-Type", jsonType)
+	h.Set("Content-Length", strconv.FormatInt(length, 10))
+	h.Set("Cf-Ray", newRay())
+	e.budget.announce(h)
+	for name, value := range a.header {
+		h.Set(name, value)
+	}
+	w.WriteHeader(a.status)
+}
+
+// newRay is the identifier of a request, which Cloudflare's support asks for.
+func newRay() string {
+	var id [8]byte
+	// Read never fails: it would end the process first.
+	_, _ = rand.Read(id[:])
+	return hex.EncodeToString(id[:]) + "-DEV"
+}

@@ -1,0 +1,82 @@
+package emulator
+
+import "net/http"
+
+// jsonType is the media type of every answer, the refusals included.
+const jsonType = "application/json"
+
+// answer is what goes back to a client.
+type answer struct {
+	status int
+	body   []byte
+	// header holds what an answer of this kind needs beside the usual.
+	header map[string]string
+}
+
+// notice is an item of errors or of messages.
+type notice struct {
+	// code is left out when it is 0.
+	code    int
+	message string
+	// pointer is a JSON pointer into the request body, left out when empty.
+	pointer string
+	// chain holds the causes, left out when empty.
+	chain []notice
+}
+
+func appendNotice(b []byte, n notice) []byte {
+	b = append(b, '{')
+	if n.code != 0 {
+		b = append(appendInt(append(b, `"code":`...), n.code), ',')
+	}
+	b = appendString(append(b, `"message":`...), n.message)
+	if n.pointer != "" {
+		b = append(appendString(append(b, `,"source":{"pointer":`...), n.pointer), '}')
+	}
+	if len(n.chain) > 0 {
+		b = appendList(append(b, `,"error_chain":`...), n.chain, appendNotice)
+	}
+	return append(b, '}')
+}
+
+// succeed wraps a result that is already JSON.
+func succeed(result []byte, messages ...notice) answer {
+	b := append([]byte(`{"result":`), result...)
+	b = append(b, `,"success":true,"errors":[],"messages":`...)
+	b = appendList(b, messages, appendNotice)
+	return answer{status: http.StatusOK, body: append(b, '}')}
+}
+
+// deleted is the answer to a deletion, which has no result but says so.
+func deleted(status int) answer {
+	a := succeed([]byte("null"))
+	a.status = status
+	return a
+}
+
+// succeedPage wraps one page of a list of all items.
+func succeedPage[T any](all []T, p page, one func([]byte, T) []byte) answer {
+	shown := p.cut(len(all))
+	items := all[shown.from:shown.to]
+	a := succeed(appendList(nil, items, one))
+	b := append(a.body[:len(a.body)-1], `,"result_info":{"count":`...)
+	b = appendInt(b, len(items))
+	b = appendInt(append(b, `,"page":`...), p.number)
+	b = appendInt(append(b, `,"per_page":`...), p.size)
+	b = appendInt(append(b, `,"total_count":`...), len(all))
+	b = appendInt(append(b, `,"total_pages":`...), (len(all)+p.size-1)/p.size)
+	a.body = append(b, "}}"...)
+	return a
+}
+
+// failure is the envelope of a failed call as JSON.
+func failure(errors, messages []notice) []byte {
+	b := appendList([]byte(`{"result":null,"success":false,"errors":`), errors, appendNotice)
+	b = appendList(append(b, `,"messages":`...), messages, appendNotice)
+	return append(b, '}')
+}
+
+// refuse is a failure with one error and nothing to say beside it.
+func refuse(status, code int, message string) answer {
+	return answer{status: status, body: failure([]notice{{code: code, message: message}}, nil)}
+}

@@ -1,0 +1,131 @@
+package emulator
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	htmlType        = "text/html; charset=UTF-8"
+	defaultHugeBody = 64 << 20
+	paddingChunk    = 32 << 10
+)
+
+// strike makes the answer of a fault that decides. honest is the true answer,
+// where the fault executes the request.
+func (e *Emulator) strike(w http.ResponseWriter, c *call, f Fault, honest answer) {
+	switch f.Kind {
+	case KindRateLimit:
+		e.send(w, e.budget.throttled(cmp.Or(f.RetryAfter, defaultBlock)))
+	case KindStatus:
+		e.send(w, f.statusAnswer())
+	case KindSuccessFalse:
+		e.send(w, f.successFalse())
+	case KindEchoCredential:
+		e.send(w, echo(cmp.Or(f.Status, http.StatusForbidden), c.header))
+	case KindTruncate:
+		honest.body = honest.body[:len(honest.body)/2]
+		e.send(w, honest)
+	case KindCutMidBody:
+		e.sendPart(w, honest, len(honest.body)/2)
+	case KindContentType:
+		honest.header = map[string]string{"Content-Type": cmp.Or(f.ContentType, htmlType)}
+		e.send(w, honest)
+	case KindHugeBody:
+		e.sendPadded(w, honest, cmp.Or(f.Size, defaultHugeBody))
+	default: // KindCut, the only one left that decides
+		e.cut(w)
+	}
+}
+
+func (f Fault) statusAnswer() answer {
+	kind := cmp.Or(f.ContentType, jsonType)
+	a := answer{status: f.Status, body: []byte(f.Body), header: map[string]string{"Content-Type": kind}}
+	media, _, _ := mime.ParseMediaType(kind)
+	switch {
+	case f.Body != "":
+	case media == "text/html":
+		a.body = edgePage(f.Status)
+	default:
+		a.body = refuse(f.Status, codeUnknown, cmp.Or(http.StatusText(f.Status), "Unknown error")).body
+	}
+	if f.RetryAfter > 0 {
+		a.header["Retry-After"] = strconv.Itoa(seconds(f.RetryAfter))
+	}
+	if f.Location != "" {
+		a.header["Location"] = f.Location
+	}
+	return a
+}
+
+// edgePage is what a browser would be shown when Cloudflare's own servers fail.
+func edgePage(status int) []byte {
+	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html><head><title>api.cloudflare.com | %[1]d</title></head>\n"+
+		"<body><h1>Error %[1]d</h1><p>The web server reported an error.</p></body></html>\n", status)
+}
+
+func (f Fault) successFalse() answer {
+	if f.Body != "" {
+		return answer{status: http.StatusOK, body: []byte(f.Body)}
+	}
+	return refuse(http.StatusOK, codeUnknown, "internal_error")
+}
+
+func echo(status int, h http.Header) answer {
+	credential := cmp.Or(h.Get("Authorization"), h.Get("X-Auth-Key"))
+	return refuse(status, codeUnauthorized, "Invalid access token: "+credential)
+}
+
+// cut ends the connection. Where that cannot be done, as over HTTP/2, the
+// answer ends before the one byte that it announces.
+func (e *Emulator) cut(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		e.sendPart(w, answer{status: http.StatusBadGateway, body: []byte(" ")}, 0)
+		return
+	}
+	// A failure to close leaves the client no worse off than it is meant to be.
+	_ = conn.Close()
+}
+
+// sendPart announces a whole answer and sends n bytes of its body. The server
+// then ends the connection, as it cannot be used for anything else.
+func (e *Emulator) sendPart(w http.ResponseWriter, a answer, n int) {
+	e.head(w, a, int64(len(a.body)))
+	// The client may be gone; there is nobody to tell.
+	_, _ = w.Write(a.body[:n])
+}
+
+func (e *Emulator) sendPadded(w http.ResponseWriter, a answer, size int64) {
+	e.head(w, a, size+int64(len(a.body)))
+	padding := bytes.Repeat([]byte{' '}, paddingChunk)
+	for size > 0 {
+		n, err := w.Write(padding[:min(size, paddingChunk)])
+		if err != nil {
+			return
+		}
+		size -= int64(n)
+	}
+	_, _ = w.Write(a.body)
+}
+
+// pause waits and is false when the client went away in the meantime.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,87 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+)
+
+// identifierLength is how many hexadecimal digits an identifier has.
+const identifierLength = 32
+
+// isIdentifier tells whether s has the form of Cloudflare's identifiers.
+func isIdentifier(s string) bool {
+	return len(s) == identifierLength && strings.Trim(s, hexDigits) == ""
+}
+
+// newIdentifier is a random UUID of version 4 without its dashes.
+func newIdentifier() string {
+	var id [identifierLength / 2]byte
+	// Read never fails: it would end the process first.
+	_, _ = rand.Read(id[:])
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return hex.EncodeToString(id[:])
+}
+
+// readIdentifiers reads the body of a bulk deletion: {"ids":["..."]}, or
+// [{"id":"..."}] as older clients send it. Nothing at all never means
+// everything.
+func readIdentifiers(body []byte, found *problems) []string {
+	v, ok := decode(body, found)
+	if !ok {
+		return nil
+	}
+	switch v := v.(type) {
+	case object:
+		return listedIdentifiers(v["ids"], place{}.field("ids"), found)
+	case []any:
+		return wrappedIdentifiers(v, found)
+	default:
+		found.add(badJSON, wholeBody(), "must be an object")
+		return nil
+	}
+}
+
+func listedIdentifiers(v any, at place, found *problems) []string {
+	if v == nil {
+		v = []any{}
+	}
+	items, ok := v.([]any)
+	if !ok {
+		found.add(badJSON, at, "must be an array")
+		return nil
+	}
+	if !countItems(len(items), at, found) {
+		return nil
+	}
+	ids := make([]string, 0, len(items))
+	for i, item := range items {
+		id, ok := item.(string)
+		if !ok {
+			found.add(badJSON, at.item(i), "must be a string")
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func wrappedIdentifiers(items []any, found *problems) []string {
+	if !countItems(len(items), wholeBody(), found) {
+		return nil
+	}
+	ids := make([]string, 0, len(items))
+	for i, item := range items {
+		at := place{}.item(i)
+		o, ok := itemObject(item, at, found)
+		if !ok {
+			continue
+		}
+		id, ok := text(o["id"], at.field("id"), found)
+		if ok && id == "" {
+			found.add(badJSON, at.field("id"), "must not be empty")
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}

@@ -1,0 +1,84 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxJournalBody is how many bytes of a body the journal keeps.
+const maxJournalBody = 1 << 20
+
+// Request is a request as it was received, whatever became of it.
+type Request struct {
+	// Time is when the request was received.
+	Time time.Time
+	// Method is the HTTP method.
+	Method string
+	// Path is the path as it was sent, with its escapes.
+	Path string
+	// Query is the raw query, without the question mark.
+	Query string
+	// Operation is Cloudflare's operationId; empty when there is none.
+	Operation string
+	// Header holds every header, credentials included.
+	Header http.Header
+	// Body is the body, up to 1 MiB of it.
+	Body []byte
+	// Size is the length of the whole body; -1 when it could not be read or
+	// was too large.
+	Size int
+}
+
+// journal remembers requests and counts calls.
+type journal struct {
+	limit int
+	clock func() time.Time
+	mu    sync.Mutex
+	kept  []Request
+	calls map[string]int
+}
+
+func newJournal(c Config) *journal {
+	return &journal{limit: max(c.JournalLimit, 0), clock: c.Clock, calls: map[string]int{}}
+}
+
+func (j *journal) clear() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.kept, j.calls = nil, map[string]int{}
+}
+
+func (j *journal) note(r *http.Request, c *call) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.calls[c.operationID()]++
+	if j.limit == 0 {
+		return
+	}
+	if len(j.kept) == j.limit {
+		j.kept = slices.Delete(j.kept, 0, 1)
+	}
+	noted := Request{
+		Time: j.clock(), Method: r.Method, Path: c.path, Query: r.URL.RawQuery,
+		Operation: c.operationID(), Header: r.Header.Clone(),
+		Body: slices.Clone(c.body[:min(len(c.body), maxJournalBody)]), Size: len(c.body),
+	}
+	if c.bodyErr != nil {
+		noted.Size = -1
+	}
+	j.kept = append(j.kept, noted)
+}
+
+func (j *journal) requests() []Request {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.kept)
+}
+
+func (j *journal) count(operation string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.calls[operation]
+}

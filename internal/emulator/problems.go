@@ -1,0 +1,60 @@
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// maxProblems bounds an answer: a body of the largest size could hold millions
+// of mistakes.
+const maxProblems = 1000
+
+// badJSON is Cloudflare's word for a body that it cannot read.
+const badJSON = "invalid_json_body"
+
+// place is where something stands in a request: for people as in
+// [0].scopes[1], for programs as in /0/scopes/1. The zero value is the top.
+type place struct {
+	path    string
+	pointer string
+}
+
+// wholeBody is the place of a mistake that is no field's.
+func wholeBody() place { return place{path: "body"} }
+
+func (p place) item(i int) place {
+	return place{path: fmt.Sprintf("%s[%d]", p.path, i), pointer: fmt.Sprintf("%s/%d", p.pointer, i)}
+}
+
+// field takes names that need no escaping in a JSON pointer.
+func (p place) field(name string) place {
+	path := name
+	if p.path != "" {
+		path = p.path + "." + name
+	}
+	return place{path: path, pointer: p.pointer + "/" + name}
+}
+
+// problems are the mistakes of one request, in the order of the request.
+type problems struct {
+	errors   []notice
+	messages []notice
+}
+
+// add notes one mistake: Cloudflare's word for it, where it is, and what would
+// be right.
+func (p *problems) add(word string, at place, text string) {
+	if len(p.errors) == maxProblems {
+		return
+	}
+	p.errors = append(p.errors, notice{code: codeInvalid, message: word, pointer: at.pointer})
+	p.messages = append(p.messages, notice{code: codeInvalid, message: at.path + ": " + text})
+}
+
+// refusal is the answer that names all mistakes. ok is false when there are none.
+func (p *problems) refusal() (a answer, ok bool) {
+	if len(p.errors) == 0 {
+		return answer{}, false
+	}
+	return answer{status: http.StatusBadRequest, body: failure(p.errors, p.messages)}, true
+}

@@ -1,0 +1,114 @@
+package emulator
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Sizes of a page.
+const (
+	defaultPageSize = 20
+	maxPageSize     = 100
+)
+
+// listQuery is what a client asks of a list.
+type listQuery struct {
+	page      page
+	order     string
+	ascending bool
+	search    string
+	scopes    []string
+}
+
+// readListQuery reads the query of a list whose items can be ordered by the
+// given columns. Unknown keys are ignored, as Cloudflare does.
+func readListQuery(q url.Values, columns []string, found *problems) listQuery {
+	wanted := listQuery{page: readPage(q, found)}
+	wanted.order = choose(q, "order", columns, found)
+	wanted.ascending = choose(q, "direction", []string{"asc", "desc"}, found) == "asc"
+	wanted.search = q.Get("search")
+	wanted.scopes = splitScopes(q["scopes"])
+	return wanted
+}
+
+func readPage(q url.Values, found *problems) page {
+	number := wholeNumber(q, "page", found)
+	size := wholeNumber(q, "per_page", found)
+	if size <= 0 {
+		size = defaultPageSize
+	}
+	return page{number: max(number, 1), size: min(size, maxPageSize)}
+}
+
+// wholeNumber is 0 for a key that is absent or wrong.
+func wholeNumber(q url.Values, key string, found *problems) int {
+	if !q.Has(key) {
+		return 0
+	}
+	n, err := strconv.ParseInt(q.Get(key), 10, 32)
+	switch {
+	case err != nil:
+		found.add(key+"_invalid", place{path: key}, "must be a whole number")
+		return 0
+	case n < 0:
+		found.add(key+"_invalid", place{path: key}, "must be at least 0")
+		return 0
+	}
+	return int(n)
+}
+
+// choose is "" for a key that is absent, empty or wrong.
+func choose(q url.Values, key string, allowed []string, found *problems) string {
+	chosen := q.Get(key)
+	if chosen != "" && !slices.Contains(allowed, chosen) {
+		found.add(key+"_invalid", place{path: key}, "must be one of "+strings.Join(allowed, ", "))
+		return ""
+	}
+	return chosen
+}
+
+// flag reads a key that is true or false; absent is false.
+func flag(q url.Values, key string, found *problems) bool {
+	switch {
+	case !q.Has(key) || q.Get(key) == "false":
+		return false
+	case q.Get(key) == "true":
+		return true
+	}
+	found.add(key+"_invalid", place{path: key}, "must be true or false")
+	return false
+}
+
+// splitScopes takes both forms that clients send: a key for each scope, and
+// one key with commas.
+func splitScopes(given []string) []string {
+	var scopes []string
+	for _, g := range given {
+		for scope := range strings.SplitSeq(g, ",") {
+			if scope != "" {
+				scopes = append(scopes, scope)
+			}
+		}
+	}
+	return scopes
+}
+
+// page is one page of a list.
+type page struct {
+	number int // from 1
+	size   int // from 1 to maxPageSize
+}
+
+// span is a part of a list, from the first item to before the last.
+type span struct{ from, to int }
+
+// cut finds the page in a list of n items; past the end it is empty.
+func (p page) cut(n int) span {
+	if p.number-1 > n/p.size {
+		return span{n, n}
+	}
+	from := min((p.number-1)*p.size, n)
+	return span{from, min(from+p.size, n)}
+}

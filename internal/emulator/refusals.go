@@ -1,0 +1,88 @@
+package emulator
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Cloudflare's numbers for what goes wrong. One number stands for many
+// mistakes; the message tells them apart.
+const (
+	codeThrottled    = 971
+	codeUnknown      = 1000
+	codeInvalid      = 1001
+	codeConflict     = 1003
+	codeBadHeaders   = 6003
+	codeBadAuthForm  = 6111
+	codeNoRoute      = 7000
+	codeNoMethod     = 7001
+	codeBadObject    = 7003
+	codeUnauthorized = 9109
+	codeBadToken     = 10000
+)
+
+func storeNotFound() answer {
+	return refuse(http.StatusNotFound, codeInvalid, "store_not_found")
+}
+
+func secretNotFound() answer {
+	return refuse(http.StatusNotFound, codeInvalid, "secret_not_found")
+}
+
+func storeNameTaken() answer {
+	return refuse(http.StatusBadRequest, codeConflict, "store_name_already_exists")
+}
+
+func storeLimitReached() answer {
+	return refuse(http.StatusBadRequest, codeConflict, "maximum_stores_exceeded")
+}
+
+func storeNotEmpty() answer {
+	return refuse(http.StatusConflict, codeConflict, "store_not_empty")
+}
+
+func secretNameTaken(name string) answer {
+	return refuse(http.StatusBadRequest, codeConflict, "secret_name_already_exists: "+name)
+}
+
+func secretLimitReached(limit int) answer {
+	return refuse(http.StatusBadRequest, codeConflict, fmt.Sprintf("maximum_secrets_exceeded: max %d", limit))
+}
+
+func tooLarge() answer {
+	return refuse(http.StatusRequestEntityTooLarge, codeInvalid, "request_too_large")
+}
+
+func noRoute() answer {
+	return refuse(http.StatusNotFound, codeNoRoute, "No route for that URI")
+}
+
+func noMethod(allowed []string) answer {
+	a := refuse(http.StatusMethodNotAllowed, codeNoMethod, "Method not allowed for this URI")
+	a.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
+	return a
+}
+
+func badObject(path string) answer {
+	return refuse(http.StatusNotFound, codeBadObject,
+		fmt.Sprintf("Could not route to %s, perhaps your object identifier is invalid?", path))
+}
+
+func notPermitted() answer {
+	return refuse(http.StatusForbidden, codeUnauthorized, "Unauthorized to access requested resource")
+}
+
+func notAuthenticated() answer {
+	return refuse(http.StatusUnauthorized, codeBadToken, "Authentication error")
+}
+
+func notAToken() answer {
+	return refuse(http.StatusUnauthorized, codeUnknown, "Invalid API Token")
+}
+
+func badHeaders() answer {
+	cause := notice{code: codeBadAuthForm, message: "Invalid format for Authorization header"}
+	found := notice{code: codeBadHeaders, message: "Invalid request headers", chain: []notice{cause}}
+	return answer{status: http.StatusBadRequest, body: failure([]notice{found}, nil)}
+}

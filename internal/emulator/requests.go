@@ -1,0 +1,114 @@
+package emulator
+
+// newSecret is what a client sends to have a secret made.
+type newSecret struct {
+	name    string
+	value   string
+	scopes  []string
+	comment *string
+}
+
+// secretPatch is what a client sends to have a secret changed. A comment is
+// kept, removed or set: keepComment, and else the pointer, tells which.
+type secretPatch struct {
+	value       *string
+	scopes      []string
+	comment     *string
+	keepComment bool
+}
+
+// readStore reads the body of a store creation, of which only the name counts.
+func readStore(body []byte, found *problems) (name string) {
+	o, ok := decodeObject(body, found)
+	if !ok {
+		return ""
+	}
+	return checkName(o["name"], place{}.field("name"), storeNoun, found)
+}
+
+// readStoreArray reads a store creation as specified before Cloudflare's
+// contract was corrected: an array of one object.
+func readStoreArray(body []byte, found *problems) (name string) {
+	items, ok := decodeArray(body, found)
+	if !ok {
+		return ""
+	}
+	at := place{}.item(0)
+	o, ok := itemObject(items[0], at, found)
+	if !ok {
+		return ""
+	}
+	return checkName(o["name"], at.field("name"), storeNoun, found)
+}
+
+func readNewSecrets(body []byte, found *problems) []newSecret {
+	items, ok := decodeArray(body, found)
+	if !ok {
+		return nil
+	}
+	wanted := make([]newSecret, 0, len(items))
+	for i, item := range items {
+		at := place{}.item(i)
+		o, ok := itemObject(item, at, found)
+		if !ok {
+			continue
+		}
+		wanted = append(wanted, newSecret{
+			name:    checkName(o["name"], at.field("name"), secretNoun, found),
+			value:   checkValue(o["value"], at.field("value"), found),
+			scopes:  checkScopes(o["scopes"], at.field("scopes"), found),
+			comment: checkComment(o["comment"], at.field("comment"), found),
+		})
+	}
+	return wanted
+}
+
+// readDuplicate reads the body of a duplication, which cannot bring a value.
+func readDuplicate(body []byte, found *problems) newSecret {
+	o, ok := decodeObject(body, found)
+	if !ok {
+		return newSecret{}
+	}
+	top := place{}
+	return newSecret{
+		name:    checkName(o["name"], top.field("name"), secretNoun, found),
+		scopes:  checkScopes(o["scopes"], top.field("scopes"), found),
+		comment: checkComment(o["comment"], top.field("comment"), found),
+	}
+}
+
+// readPatch reads a change. Keys that are absent change nothing.
+func readPatch(body []byte, found *problems) secretPatch {
+	o, ok := decodeObject(body, found)
+	if !ok {
+		return secretPatch{}
+	}
+	top := place{}
+	patch := secretPatch{keepComment: true}
+	value, hasValue := o["value"]
+	if hasValue {
+		checked := checkValue(value, top.field("value"), found)
+		patch.value = &checked
+	}
+	scopes, hasScopes := o["scopes"]
+	if hasScopes {
+		patch.scopes = checkScopes(scopes, top.field("scopes"), found)
+	}
+	if comment, hasComment := o["comment"]; hasComment {
+		patch.keepComment = false
+		patch.comment = checkComment(comment, top.field("comment"), found)
+	}
+	if !hasValue && !hasScopes && patch.keepComment {
+		found.add(badJSON, wholeBody(), "must set at least one of value, scopes, comment")
+	}
+	return patch
+}
+
+// itemObject reads an item of an array that must be an object.
+func itemObject(v any, at place, found *problems) (object, bool) {
+	o, ok := v.(object)
+	if !ok {
+		found.add(badJSON, at, "must be an object")
+	}
+	return o, ok
+}

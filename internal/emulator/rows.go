@@ -1,0 +1,36 @@
+package emulator
+
+import "time"
+
+// appendStore writes a store as Cloudflare shows it.
+func appendStore(b []byte, s store) []byte {
+	b = appendString(append(b, `{"id":`...), s.id)
+	b = appendString(append(b, `,"name":`...), s.name)
+	b = appendTime(append(b, `,"created":`...), s.created)
+	b = appendTime(append(b, `,"modified":`...), s.modified)
+	b = appendString(append(b, `,"account_id":`...), s.account)
+	return append(b, '}')
+}
+
+// secretWriter writes secrets as they are seen at a moment: everything but the
+// value, which has no place in any answer.
+func (l *ledger) secretWriter(now time.Time) func([]byte, secret) []byte {
+	return func(b []byte, s secret) []byte {
+		b = appendString(append(b, `{"id":`...), s.id)
+		b = appendString(append(b, `,"store_id":`...), s.storeID)
+		b = appendString(append(b, `,"name":`...), s.name)
+		b = appendComment(append(b, `,"comment":`...), s.comment)
+		b = appendList(append(b, `,"scopes":`...), s.scopes, appendString)
+		b = appendTime(append(b, `,"created":`...), s.created)
+		b = appendTime(append(b, `,"modified":`...), s.modified)
+		b = appendString(append(b, `,"status":`...), l.status(s, now))
+		return append(b, '}')
+	}
+}
+
+func appendComment(b []byte, comment *string) []byte {
+	if comment == nil {
+		return append(b, "null"...)
+	}
+	return appendString(b, *comment)
+}

@@ -1,0 +1,189 @@
+package emulator
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// secretsIn returns the secrets of one store, the newest first.
+func secretsIn(s *shelf, storeID string) []secret {
+	all := slices.Collect(maps.Values(s.secrets))
+	inside := slices.DeleteFunc(all, func(s secret) bool { return s.storeID != storeID })
+	slices.SortFunc(inside, func(x, y secret) int { return y.created.Compare(x.created) })
+	return inside
+}
+
+// secrets returns the secrets of a store as they were at a moment, the newest
+// first. ok is false when there is no such store.
+func (l *ledger) secrets(a *account, storeID string, asOf time.Time) (rows []secret, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	then := a.view(asOf)
+	if _, ok = then.stores[storeID]; !ok {
+		return nil, false
+	}
+	return secretsIn(then, storeID), true
+}
+
+// secret finds a secret as it was at a moment; the zero time is now.
+func (l *ledger) secret(a *account, at address, asOf time.Time) (secret, *answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return find(a.view(asOf), at)
+}
+
+// address is where a secret is.
+type address struct{ storeID, secretID string }
+
+func find(s *shelf, at address) (secret, *answer) {
+	if _, ok := s.stores[at.storeID]; !ok {
+		return secret{}, new(storeNotFound())
+	}
+	row, ok := s.secrets[at.secretID]
+	if !ok || row.storeID != at.storeID {
+		return secret{}, new(secretNotFound())
+	}
+	return row, nil
+}
+
+// createSecrets adds all of the secrets or none.
+func (l *ledger) createSecrets(a *account, storeID string, wanted []newSecret) ([]secret, *answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.shelf.stores[storeID]; !ok {
+		return nil, new(storeNotFound())
+	}
+	return l.add(a, storeID, wanted)
+}
+
+// duplicateSecret adds a secret with the value of another.
+func (l *ledger) duplicateSecret(a *account, from address, wanted newSecret) (secret, *answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	original, refused := find(a.shelf, from)
+	if refused != nil {
+		return secret{}, refused
+	}
+	wanted.value = original.value
+	made, refused := l.add(a, from.storeID, []newSecret{wanted})
+	if refused != nil {
+		return secret{}, refused
+	}
+	return made[0], nil
+}
+
+// add is the common end of creating and duplicating; the caller holds mu.
+func (l *ledger) add(a *account, storeID string, wanted []newSecret) ([]secret, *answer) {
+	taken := map[string]bool{}
+	for _, s := range a.shelf.secrets {
+		if s.storeID == storeID {
+			taken[s.name] = true
+		}
+	}
+	for _, w := range wanted {
+		if taken[w.name] {
+			return nil, new(secretNameTaken(w.name))
+		}
+		taken[w.name] = true
+	}
+	if len(a.shelf.secrets)+len(wanted) > a.settings.SecretLimit {
+		return nil, new(secretLimitReached(a.settings.SecretLimit))
+	}
+	made := make([]secret, 0, len(wanted))
+	now := l.now()
+	for _, w := range wanted {
+		created := l.stamps.next()
+		s := secret{
+			id: newIdentifier(), storeID: storeID, name: w.name, value: w.value,
+			comment: w.comment, scopes: w.scopes, created: created, modified: created,
+		}
+		put(a, (*shelf).allSecrets, s, now)
+		made = append(made, s)
+	}
+	return made, nil
+}
+
+// patchSecret changes what the patch names.
+func (l *ledger) patchSecret(a *account, at address, patch secretPatch) (secret, *answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	row, refused := find(a.shelf, at)
+	if refused != nil {
+		return secret{}, refused
+	}
+	if patch.value != nil {
+		row.value = *patch.value
+	}
+	if patch.scopes != nil {
+		row.scopes = patch.scopes
+	}
+	if !patch.keepComment {
+		row.comment = patch.comment
+	}
+	row.modified = l.stamps.next()
+	put(a, (*shelf).allSecrets, row, l.now())
+	return row, nil
+}
+
+// deleteSecrets removes all of the secrets or none.
+func (l *ledger) deleteSecrets(a *account, storeID string, ids []string) *answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range ids {
+		if _, refused := find(a.shelf, address{storeID, id}); refused != nil {
+			return refused
+		}
+	}
+	now := l.now()
+	for _, id := range ids {
+		drop(a, (*shelf).allSecrets, id, now)
+	}
+	return nil
+}
+
+// usage counts the secrets of an account over all its stores.
+func (l *ledger) usage(a *account, asOf time.Time) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.view(asOf).secrets)
+}
+
+// status is that of a secret at a moment.
+func (l *ledger) status(s secret, at time.Time) string {
+	if l.activateAfter > 0 && at.Sub(s.created) < l.activateAfter {
+		return "pending"
+	}
+	return "active"
+}
+
+// compareSecrets orders by one of secretColumns. A comment that is not set
+// stands before an empty one.
+func (l *ledger) compareSecrets(column string, now time.Time) func(x, y secret) int {
+	switch column {
+	case "name":
+		return func(x, y secret) int { return cmp.Compare(x.name, y.name) }
+	case "comment":
+		return compareComments
+	case "modified":
+		return func(x, y secret) int { return x.modified.Compare(y.modified) }
+	case "status":
+		return func(x, y secret) int { return cmp.Compare(l.status(x, now), l.status(y, now)) }
+	default:
+		return func(x, y secret) int { return x.created.Compare(y.created) }
+	}
+}
+
+func compareComments(x, y secret) int {
+	switch {
+	case x.comment == nil && y.comment == nil:
+		return 0
+	case x.comment == nil:
+		return -1
+	case y.comment == nil:
+		return 1
+	default:
+		return cmp.Compare(*x.comment, *y.comment)
+	}
+}

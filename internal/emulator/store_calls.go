@@ -1,0 +1,63 @@
+package emulator
+
+import "net/http"
+
+// storeColumns are what stores can be ordered by.
+func storeColumns() []string { return []string{"name", "created", "modified"} }
+
+func (e *Emulator) listStores(c *call) answer {
+	var found problems
+	wanted := readListQuery(c.query, storeColumns(), &found)
+	if a, bad := found.refusal(); bad {
+		return a
+	}
+	rows := e.ledger.stores(c.account, c.asOf)
+	sortRows(rows, compareStores(wanted.order), wanted.ascending)
+	return succeedPage(rows, wanted.page, appendStore)
+}
+
+func (e *Emulator) createStore(c *call) answer {
+	read := readStore
+	if c.eraA {
+		read = readStoreArray
+	}
+	var found problems
+	name := read(c.body, &found)
+	if a, bad := found.refusal(); bad {
+		return a
+	}
+	made, refused := e.ledger.createStore(c.account, name)
+	if refused != nil {
+		return *refused
+	}
+	if c.eraA {
+		return succeed(appendList(nil, []store{made}, appendStore))
+	}
+	return succeed(appendStore(nil, made))
+}
+
+func (e *Emulator) showStore(c *call) answer {
+	s, ok := e.ledger.store(c.account, c.store(), c.asOf)
+	if !ok {
+		return storeNotFound()
+	}
+	return succeed(appendStore(nil, s))
+}
+
+func (e *Emulator) deleteStore(c *call) answer {
+	var found problems
+	force := flag(c.query, "force", &found)
+	if a, bad := found.refusal(); bad {
+		return a
+	}
+	if refused := e.ledger.deleteStore(c.account, c.store(), force); refused != nil {
+		return *refused
+	}
+	return deleted(http.StatusOK)
+}
+
+func (e *Emulator) quota(c *call) answer {
+	b := appendInt([]byte(`{"secrets":{"quota":`), c.account.settings.SecretLimit)
+	b = appendInt(append(b, `,"usage":`...), e.ledger.usage(c.account, c.asOf))
+	return succeed(append(b, "}}"...))
+}

@@ -1,0 +1,85 @@
+package emulator
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// createStore adds a store or says why it cannot.
+func (l *ledger) createStore(a *account, name string) (store, *answer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range a.shelf.stores {
+		if s.name == name {
+			return store{}, new(storeNameTaken())
+		}
+	}
+	if len(a.shelf.stores) >= a.settings.StoreLimit {
+		return store{}, new(storeLimitReached())
+	}
+	created := l.stamps.next()
+	s := store{id: newIdentifier(), name: name, account: a.settings.ID, created: created, modified: created}
+	put(a, (*shelf).allStores, s, l.now())
+	return s, nil
+}
+
+// store finds a store as it was at a moment; the zero time is now.
+func (l *ledger) store(a *account, id string, asOf time.Time) (store, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.view(asOf).stores[id]
+	return s, ok
+}
+
+// stores returns all stores, the newest first.
+func (l *ledger) stores(a *account, asOf time.Time) []store {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.SortedFunc(maps.Values(a.view(asOf).stores), func(x, y store) int {
+		return y.created.Compare(x.created)
+	})
+}
+
+// deleteStore removes a store, and with force the secrets in it.
+func (l *ledger) deleteStore(a *account, id string, force bool) *answer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.shelf.stores[id]; !ok {
+		return new(storeNotFound())
+	}
+	inside := secretsIn(a.shelf, id)
+	if len(inside) > 0 && !force {
+		return new(storeNotEmpty())
+	}
+	now := l.now()
+	for _, s := range inside {
+		drop(a, (*shelf).allSecrets, s.id, now)
+	}
+	drop(a, (*shelf).allStores, id, now)
+	return nil
+}
+
+// compareStores orders by one of storeColumns.
+func compareStores(column string) func(x, y store) int {
+	switch column {
+	case "name":
+		return func(x, y store) int { return cmp.Compare(x.name, y.name) }
+	case "modified":
+		return func(x, y store) int { return x.modified.Compare(y.modified) }
+	default:
+		return func(x, y store) int { return x.created.Compare(y.created) }
+	}
+}
+
+// sortRows orders rows that arrive with the newest first and stay so where the
+// column makes no difference.
+func sortRows[R any](rows []R, compare func(x, y R) int, ascending bool) {
+	slices.SortStableFunc(rows, func(x, y R) int {
+		if ascending {
+			return compare(x, y)
+		}
+		return compare(y, x)
+	})
+}
