@@ -1,0 +1,96 @@
+# `make help` lists what there is. Only `go`, `make` and `git` are needed; the
+# tools come from the Go module proxy, at the versions in tools/.
+
+GO         ?= go
+FUZZTIME   ?= 30s
+GO_VERSION := $(shell $(GO) env GOVERSION)
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+# Modules beside the main one that hold tests only.
+TEST_MODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
+# Runs tests and closes with one counted line; see the file.
+TESTRUN := $(GO) run ./tools/testrun/main.go
+
+# Tools that take minutes to compile. Their file name holds a sum over what
+# they are built from, so that each version is built once.
+built_from = $(shell { echo $(GO_VERSION); cat $(1)/go.mod $(1)/go.sum; } | cksum | cut -d' ' -f1)
+BUF        := bin/buf-$(call built_from,tools/buf)
+GOLANGCI   := bin/golangci-lint-$(call built_from,tools/golangci)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Run Storekeeper with an emulated Cloudflare behind it
+	$(GO) run ./cmd/server dev
+
+build: ## Build the static program bin/server
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/server ./cmd/server
+
+test: ## Run all tests, without cgo
+	@CGO_ENABLED=0 $(TESTRUN) . $(TEST_MODULES)
+
+race: ## Run the tests under the race detector, where there is a C compiler
+	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
+		CGO_ENABLED=1 $(TESTRUN) -race .; \
+	else \
+		echo "race: no C compiler on this machine, so the race detector was not run"; \
+	fi
+
+lint: lint-format lint-go lint-tools lint-proto ## Check formatting, code and proto files
+
+lint-format:
+	@unformatted=$$(gofmt -l cmd internal gen tools $(TEST_MODULES)) || exit 1; \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+
+lint-go: $(GOLANGCI)
+	$(GO) vet ./...
+	$(GOLANGCI) run ./...
+
+# The tools are code as well, in a module of their own.
+lint-tools: $(GOLANGCI)
+	cd tools && $(GO) vet ./... && ../$(GOLANGCI) run ./...
+
+lint-proto: $(BUF) .cache/proto
+	$(BUF) lint
+	@sh tools/breaking.sh $(BUF)
+
+generate: generated ## Write gen/ and internal/apidoc/openapi.json anew from proto/
+	rm -rf gen
+	cp -R .cache/generated/gen gen
+	cp .cache/generated/internal/apidoc/openapi.json internal/apidoc/openapi.json
+
+check-generate: generated ## Fail where generated files are not what proto/ says
+	diff -r .cache/generated/gen gen
+	diff .cache/generated/internal/apidoc/openapi.json internal/apidoc/openapi.json
+
+# What the proto files say, in a folder of its own.
+generated: $(BUF) .cache/proto
+	cd tools && $(GO) build -o ../bin/plugins/ tool ./protoc-gen-apidoc
+	rm -rf .cache/generated
+	PATH="$(CURDIR)/bin/plugins:$$PATH" $(BUF) generate -o .cache/generated
+
+# What our proto files import from elsewhere.
+.cache/proto: tools/go.sum tools/protoimports/main.go
+	cd tools && $(GO) run ./protoimports ../.cache/proto
+
+fuzz: ## Fuzz every target for FUZZTIME (30s) each
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh tools/fuzz.sh
+
+cover: ## Show how much of the code the tests run
+	@mkdir -p build
+	@CGO_ENABLED=0 $(TESTRUN) -coverpkg=./cmd/...,./internal/... -coverprofile=build/cover.out .
+	@$(GO) tool cover -func=build/cover.out | tail -n 1
+
+tools: $(BUF) $(GOLANGCI) ## Build the tools of lint and generate (minutes, once)
+
+bin/buf-%:
+	cd tools/buf && CGO_ENABLED=0 $(GO) build -trimpath -o ../../$@ github.com/bufbuild/buf/cmd/buf
+
+bin/golangci-lint-%:
+	cd tools/golangci && CGO_ENABLED=0 $(GO) build -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+clean: ## Remove what was built, downloads excepted
+	rm -rf bin build .cache

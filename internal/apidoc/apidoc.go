@@ -1,0 +1,100 @@
+// Package apidoc serves the description of the REST API: the OpenAPI document
+// and a page that shows it and tries calls.
+//
+// The document is generated from proto/ and linked in. The package must not
+// know any method, nor who calls: all of it is public.
+package apidoc
+
+import (
+	"crypto/sha256"
+	_ "embed" // For the files below.
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// The files that are served. They are text, so nobody can change them.
+var (
+	//go:embed openapi.json
+	document string
+	//go:embed page/index.html
+	page string
+	//go:embed page/docs.css
+	style string
+	//go:embed page/docs.js
+	script string
+	//go:embed page/schema.js
+	schemaScript string
+)
+
+// policy lets the page load its own script and style and call its own server,
+// and nothing else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// The answers that are no file, in the envelope of the REST API.
+const (
+	notFound   = `{"result":null,"success":false,"errors":[{"code":7000,"message":"No route for that URI"}],"messages":[]}`
+	notAllowed = `{"result":null,"success":false,"errors":[{"code":7001,"message":"Method not allowed for this URI"}],"messages":[]}`
+)
+
+// Document returns the OpenAPI 3.1 document of the REST API as JSON. The
+// caller may keep and change it.
+func Document() []byte { return []byte(document) }
+
+// file is one thing to serve.
+type file struct {
+	content   string
+	mediaType string
+	tag       string
+}
+
+func newFile(content, mediaType string) file {
+	sum := sha256.Sum256([]byte(content))
+	return file{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
+}
+
+// Handler serves GET and HEAD of /openapi.json, /docs and what that page loads
+// from /docs/. Anything else gets the failure envelope.
+func Handler() http.Handler {
+	const javascript = "text/javascript; charset=utf-8"
+	served := map[string]file{
+		"/openapi.json":   newFile(document, "application/json"),
+		"/docs":           newFile(page, "text/html; charset=utf-8"),
+		"/docs/docs.css":  newFile(style, "text/css; charset=utf-8"),
+		"/docs/docs.js":   newFile(script, javascript),
+		"/docs/schema.js": newFile(schemaScript, javascript),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, served) })
+}
+
+// serve answers one request.
+func serve(w http.ResponseWriter, r *http.Request, served map[string]file) {
+	// "/docs/" is what people type.
+	f, found := served[strings.TrimSuffix(r.URL.Path, "/")]
+	switch {
+	case !found:
+		refuse(w, http.StatusNotFound, notFound)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, notAllowed)
+	default:
+		h := w.Header()
+		h.Set("Content-Type", f.mediaType)
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("ETag", f.tag)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(f.content))
+	}
+}
+
+// refuse answers with an envelope instead of a file.
+func refuse(w http.ResponseWriter, status int, envelope string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// A caller that went away cannot be told.
+	_, _ = w.Write([]byte(envelope))
+}

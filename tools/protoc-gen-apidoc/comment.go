@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"google.golang.org/protobuf/compiler/protogen"
+)
+
+// paragraphs gives a proto comment as paragraphs of one line each. Items of a
+// list stay on lines of their own.
+func paragraphs(comment protogen.Comments) []string {
+	var out []string
+	open := false
+	for line := range strings.Lines(string(comment)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "":
+			open = false
+		case open && !strings.HasPrefix(line, "- "):
+			out[len(out)-1] += " " + line
+		default:
+			out = append(out, line)
+			open = true
+		}
+	}
+	return out
+}
+
+// prose gives a proto comment as one text.
+func prose(comment protogen.Comments) string {
+	return strings.Join(paragraphs(comment), "\n\n")
+}
+
+// firstSentence cuts a text after its first full stop and leaves that out.
+func firstSentence(text string) string {
+	sentence, _, _ := strings.Cut(text, ". ")
+	return strings.TrimSuffix(sentence, ".")
+}
+
+// mayBeAbsent reads the convention of the proto files: a field that an answer
+// may leave out says when, in a sentence that starts with "Absent where" or
+// "Empty where".
+func mayBeAbsent(field *protogen.Field) bool {
+	text := prose(field.Comments.Leading)
+	return strings.Contains(text, "Absent where") || strings.Contains(text, "Empty where")
+}
+
+// failureText is one "CODE when something" of the paragraph "Errors:".
+var failureText = regexp.MustCompile(`^([A-Z_]+)((?: with reason [A-Z_]+)? when .+)$`)
+
+// failures takes the paragraph "Errors:" of a method apart: which HTTP status
+// it can give beside those that all methods give, and when.
+func failures(method *protogen.Method) (map[string][]string, error) {
+	out := map[string][]string{}
+	for _, paragraph := range paragraphs(method.Comments.Leading) {
+		list, found := strings.CutPrefix(paragraph, "Errors: ")
+		if !found {
+			continue
+		}
+		for part := range strings.SplitSeq(strings.TrimSuffix(list, "."), "; ") {
+			match := failureText.FindStringSubmatch(part)
+			if match == nil {
+				return nil, fmt.Errorf("%s: %q is not of the form \"CODE when something\"", method.Desc.FullName(), part)
+			}
+			status, known := statusOf(match[1], match[2])
+			if !known {
+				return nil, fmt.Errorf("%s: no HTTP status is known for %q", method.Desc.FullName(), match[1])
+			}
+			_, when, _ := strings.Cut(match[2], " when ")
+			out[status] = append(out[status], "when "+when)
+		}
+	}
+	return out, nil
+}
+
+// description is the comment of a method without its paragraph "Errors:",
+// which the responses show.
+func description(method *protogen.Method) string {
+	var kept []string
+	for _, paragraph := range paragraphs(method.Comments.Leading) {
+		if !strings.HasPrefix(paragraph, "Errors: ") {
+			kept = append(kept, paragraph)
+		}
+	}
+	return strings.Join(kept, "\n\n")
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/compiler/protogen"
+)
+
+// document is the OpenAPI document while it is made.
+type document struct {
+	schemas
+	tags  object
+	paths object
+}
+
+// use notes the tag of a request message, described by the comment at the head
+// of its file.
+func (d *document) use(message *protogen.Message) {
+	file := message.Desc.ParentFile()
+	name := strings.ToUpper(nounOf(file)[:1]) + nounOf(file)[1:]
+	if d.tags.get(name) == nil {
+		// Field 12 of a file's descriptor is its line "syntax".
+		head := file.SourceLocations().ByPath([]int32{12}).LeadingComments
+		d.tags = d.tags.with(name, prose(protogen.Comments(head)))
+	}
+}
+
+// add puts an operation at its path.
+func (d *document) add(b binding, operation object) {
+	for i, p := range d.paths {
+		if p.key == b.path {
+			operations, _ := p.value.(object)
+			d.paths[i].value = operations.with(b.verb, operation)
+			return
+		}
+	}
+	d.paths = d.paths.with(b.path, object{{b.verb, operation}})
+}
+
+// assemble gives the whole document.
+func (d *document) assemble() object {
+	d.addFailure()
+	var tags []object
+	for _, tag := range d.tags {
+		tags = append(tags, object{{"name", tag.key}, {"description", tag.value}})
+	}
+	return object{
+		{"openapi", "3.1.0"},
+		{"info", object{{"title", title}, {"version", "1"}, {"description", introduction}}},
+		{"servers", []object{{{"url", "/"}}}},
+		{"security", []object{{{"token", []string{}}}, {{"email", []string{}}, {"key", []string{}}}}},
+		{"tags", slices.Clip(tags)},
+		{"paths", d.paths},
+		{"components", object{
+			{"schemas", d.schemas.assemble()},
+			{"responses", failureResponses()},
+			{"headers", headers()},
+			{"securitySchemes", securitySchemes()},
+		}},
+	}
+}
+
+// failureResponses describes each kind of failure once.
+func failureResponses() object {
+	var out object
+	for _, f := range failureTable() {
+		response := object{{"description", f.text}}
+		var sent object
+		for _, name := range f.headers {
+			sent = sent.with(name, object{{"$ref", "#/components/headers/" + name}})
+		}
+		if sent != nil {
+			response = response.with("headers", sent)
+		}
+		reference := object{{"$ref", "#/components/schemas/" + failureName}}
+		out = out.with(f.name, response.with("content", jsonContent(reference, failureExample(f))))
+	}
+	return out
+}

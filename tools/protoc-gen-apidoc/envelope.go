@@ -1,0 +1,69 @@
+package main
+
+import "google.golang.org/protobuf/compiler/protogen"
+
+// answer is the named schema of a successful answer: Cloudflare's envelope
+// around the first field of the response message.
+func (s *schemas) answer(method *protogen.Method) object {
+	message := method.Output
+	name := string(message.Desc.Name())
+	required := []string{"result", "success", "errors", "messages"}
+	properties := object{
+		{"result", s.result(message)},
+		{"success", object{{"type", "boolean"}, {"const", true}}},
+		{"errors", object{{"type", "array"}, {"maxItems", 0}}},
+	}
+	for _, field := range message.Fields {
+		switch field.Desc.Name() {
+		case "messages":
+			properties = properties.with("messages", s.field(field, inAnswer))
+		case "result_info":
+			properties = properties.with("result_info", s.field(field, inAnswer))
+			if !mayBeAbsent(field) {
+				required = append(required, "result_info")
+			}
+		}
+	}
+	s.named[name] = object{
+		{"type", "object"}, {"description", prose(message.Comments.Leading)},
+		{"required", required}, {"properties", properties},
+	}
+	return object{{"$ref", "#/components/schemas/" + name}}
+}
+
+// result is the schema of "result": null where a message has nothing to say.
+func (s *schemas) result(message *protogen.Message) object {
+	if field := resultField(message); field != nil {
+		return s.field(field, inAnswer)
+	}
+	return object{{"type", "null"}}
+}
+
+// resultField is the first field of a response message, nil where that is one
+// of the envelope's own.
+func resultField(message *protogen.Message) *protogen.Field {
+	if first := message.Fields[0]; first.Desc.Name() != "messages" {
+		return first
+	}
+	return nil
+}
+
+// failureName is the named schema of every answer to a call that failed.
+const failureName = "Failure"
+
+// addFailure makes the schema of the failure envelope, whose items are the
+// notices that a successful answer has too.
+func (s *schemas) addFailure() {
+	notices := object{{"type", "array"}, {"items", object{{"$ref", "#/components/schemas/Notice"}}}}
+	s.named[failureName] = object{
+		{"type", "object"},
+		{"description", "The answer to a call that failed."},
+		{"required", []string{"result", "success", "errors", "messages"}},
+		{"properties", object{
+			{"result", object{{"type", "null"}}},
+			{"success", object{{"type", "boolean"}, {"const", false}}},
+			{"errors", notices.with("minItems", 1).with("description", "What is wrong.")},
+			{"messages", notices.with("description", "What would be right, a line for each wrong field.")},
+		}},
+	}
+}

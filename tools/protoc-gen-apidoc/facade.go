@@ -1,0 +1,120 @@
+package main
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/compiler/protogen"
+)
+
+// What the facade does that no descriptor says. Each table stands for a
+// decision in the gateway; the contract tests hold real answers against it.
+
+// title and introduction open the document.
+const (
+	title        = "Storekeeper"
+	introduction = "Cloudflare's Secrets Store API, path for path, served under the caller's own identity. " +
+		"Every answer is Cloudflare's envelope: `result`, `success`, `errors`, `messages` and, for lists, `result_info`. " +
+		"A body is read as JSON whatever its Content-Type says; a key that is not described here is refused by name. " +
+		"The same calls are served over gRPC."
+)
+
+// accepted says whether a method answers 202 in place of 200: Cloudflare has
+// then taken note of a deletion that it carries out later.
+func accepted(method *protogen.Method) bool {
+	return method.GoName == "DeleteSecret" || method.GoName == "DeleteSecrets"
+}
+
+// statusOf gives the HTTP status of a gRPC code that stands in a comment. rest
+// is what the comment says behind the code.
+func statusOf(code, rest string) (status string, known bool) {
+	switch {
+	case code == "NOT_FOUND":
+		return "404", true
+	case code == "FAILED_PRECONDITION" && strings.Contains(rest, "STORE_NOT_EMPTY"):
+		return "409", true
+	// Never 409: every SDK would retry it.
+	case code == "ALREADY_EXISTS", code == "FAILED_PRECONDITION":
+		return "400", true
+	default:
+		return "", false
+	}
+}
+
+// failure is a kind of answer to a call that failed.
+type failure struct {
+	status, name, text string
+	// always is true where every method can give it.
+	always bool
+	// headers are the names of headers that it has, described in headers().
+	headers []string
+	// example is an item of "errors"; nil where its text is not part of the
+	// contract.
+	example object
+}
+
+// failureTable lists the kinds of failure by status.
+func failureTable() []failure {
+	return []failure{
+		{"400", "BadInput", "The request breaks a rule. Every wrong field has an item in `errors`.", true, nil,
+			object{{"code", 1001}, {"message", "secret_scopes_empty"}, {"source", object{{"pointer", "/0/scopes"}}}}},
+		{"401", "Unauthenticated", "There is no credential, or one that is not known.", true, nil,
+			object{{"code", 10000}, {"message", "Authentication error"}}},
+		{"403", "Denied", "The caller may not do this, or not in this account.", true, nil,
+			object{{"code", 9109}, {"message", "Unauthorized to access requested resource"}}},
+		{"404", "NotFound", "There is no such object.", false, nil,
+			object{{"code", 1001}, {"message", "store_not_found"}}},
+		{"409", "NotEmpty", "The object is in use. A retry does not help.", false, []string{"x-should-retry"},
+			object{{"code", 1003}, {"message", "store_not_empty"}}},
+		{"429", "Throttled", "A call budget is spent.", true, []string{"Retry-After"}, nil},
+		{"4XX", "Refused", "Any other refusal, such as 404 for a path that does not exist, 405 or 413.", true, nil, nil},
+		{"500", "Internal", "A mistake in Storekeeper.", true, nil, nil},
+		{"502", "Upstream", "Cloudflare refused Storekeeper's own credential or answered something that makes no sense.", true, nil, nil},
+		{"503", "Unavailable", "Cloudflare cannot be reached now.", true, []string{"Retry-After"}, nil},
+		{"504", "Deadline", "Cloudflare did not answer in time. Whether a change was made is not known.", true, nil, nil},
+		{"5XX", "Failed", "Any other failure of Storekeeper.", true, nil, nil},
+	}
+}
+
+// headers describes the headers that failures name.
+func headers() object {
+	return object{
+		{"Retry-After", object{
+			{"description", "Seconds until the same call can succeed."},
+			{"schema", object{{"type", "integer"}, {"minimum", 0}}},
+		}},
+		{"x-should-retry", object{
+			{"description", "Tells Cloudflare's SDKs not to repeat the call."},
+			{"schema", object{{"type", "string"}, {"const", "false"}}},
+		}},
+	}
+}
+
+// olderBody is a second form of a request body that the facade accepts, nil
+// for most methods. Old clients name the secrets to delete as objects.
+func olderBody(method *protogen.Method, ids object) object {
+	if method.GoName != "DeleteSecrets" {
+		return nil
+	}
+	items, _ := ids.get("items").(object)
+	item := object{
+		{"type", "object"}, {"required", []string{"id"}},
+		{"properties", object{{"id", items}}}, {"additionalProperties", false},
+	}
+	out := object{{"type", "array"}, {"description", "The form of older clients."}}
+	for _, limit := range []string{"minItems", "maxItems"} {
+		out = out.with(limit, ids.get(limit))
+	}
+	return out.with("items", item)
+}
+
+// securitySchemes are the ways to say who calls.
+func securitySchemes() object {
+	key := func(name, text string) object {
+		return object{{"type", "apiKey"}, {"in", "header"}, {"name", name}, {"description", text}}
+	}
+	return object{
+		{"token", object{{"type", "http"}, {"scheme", "bearer"}, {"description", "The caller's own API key."}}},
+		{"email", key("X-Auth-Email", "Any address; clients of the older scheme send one.")},
+		{"key", key("X-Auth-Key", "The caller's own API key, in the older scheme.")},
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/proto"
+)
+
+// binding is one way to call a method over REST.
+type binding struct {
+	verb, path, body string
+}
+
+// bindings reads the REST calls that a method declares.
+func bindings(method *protogen.Method) []binding {
+	rule, _ := proto.GetExtension(method.Desc.Options(), annotations.E_Http).(*annotations.HttpRule)
+	if rule == nil {
+		return nil
+	}
+	var out []binding
+	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
+		for _, b := range []binding{
+			{"get", r.GetGet(), r.GetBody()}, {"post", r.GetPost(), r.GetBody()},
+			{"patch", r.GetPatch(), r.GetBody()}, {"delete", r.GetDelete(), r.GetBody()},
+		} {
+			if b.path != "" {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// names says whether the path of the binding has a place for the field.
+func (b binding) names(field *protogen.Field) bool {
+	return strings.Contains(b.path, "{"+string(field.Desc.Name())+"}")
+}
+
+// addMethod adds every REST call of a method to the document.
+func (d *document) addMethod(method *protogen.Method) error {
+	d.use(method.Input)
+	for i, b := range bindings(method) {
+		id := method.GoName
+		if i > 0 {
+			id += strconv.Itoa(i + 1)
+		}
+		op, err := d.operation(method, b)
+		if err != nil {
+			return err
+		}
+		d.add(b, append(object{{"operationId", id}}, op...))
+	}
+	return nil
+}
+
+// operation describes one REST call.
+func (d *document) operation(method *protogen.Method, b binding) (object, error) {
+	text := description(method)
+	op := object{{"tags", []string{noun(method)}}, {"summary", firstSentence(text)}, {"description", text}}
+	if parameters := d.parameters(method, b); len(parameters) > 0 {
+		op = op.with("parameters", parameters)
+	}
+	if b.body != "" {
+		op = op.with("requestBody", object{{"required", true}, {"content", d.body(method, b)}})
+	}
+	responses, err := d.responses(method)
+	return op.with("responses", responses), err
+}
+
+// parameters describes what stands in the path and in the query.
+func (d *document) parameters(method *protogen.Method, b binding) []object {
+	all := bindings(method)
+	var out []object
+	for _, field := range method.Input.Fields {
+		inPath := b.names(field)
+		// What another path of the method has a place for is not read from the
+		// query.
+		inSomePath := slices.ContainsFunc(all, func(other binding) bool { return other.names(field) })
+		if inPath || (b.body == "" && !inSomePath) {
+			out = append(out, d.parameter(field, inPath))
+		}
+	}
+	return out
+}
+
+// parameter describes one value of the path or the query.
+func (d *document) parameter(field *protogen.Field, inPath bool) object {
+	out := object{{"name", string(field.Desc.Name())}, {"in", "query"}}
+	if inPath {
+		out = object{{"name", string(field.Desc.Name())}, {"in", "path"}, {"required", true}}
+	}
+	out = out.withText("description", prose(field.Comments.Leading))
+	if field.Desc.IsList() {
+		// The facade reads "a,b" as well.
+		out = out.with("style", "form").with("explode", true)
+	}
+	schema := slices.DeleteFunc(d.field(field, inRequest), func(m member) bool { return m.key == "description" })
+	out = out.with("schema", schema)
+	if inPath {
+		out = out.with("example", exampleOf(field))
+	}
+	return out
+}
+
+// responses describes what the call can be answered with.
+func (d *document) responses(method *protogen.Method) (object, error) {
+	when, err := failures(method)
+	if err != nil {
+		return nil, err
+	}
+	status := "200"
+	if accepted(method) {
+		status = "202"
+	}
+	out := object{{status, object{
+		{"description", firstSentence(prose(method.Output.Comments.Leading)) + "."},
+		{"content", jsonContent(d.answer(method), envelopeExample(method.Output))},
+	}}}
+	for _, f := range failureTable() {
+		reference := object{{"$ref", "#/components/responses/" + f.name}}
+		switch reasons := strings.Join(when[f.status], "; "); {
+		case reasons == "" && f.always:
+			out = out.with(f.status, reference)
+		case f.always:
+			out = out.with(f.status, reference.with("description", f.text+" Also "+reasons+"."))
+		case reasons != "":
+			out = out.with(f.status, reference.with("description", strings.ToUpper(reasons[:1])+reasons[1:]+"."))
+		}
+	}
+	return out, nil
+}
+
+// jsonContent is a body of JSON with an example.
+func jsonContent(schema object, example any) object {
+	content := object{{"schema", schema}}
+	if example != nil {
+		content = content.with("example", example)
+	}
+	return object{{"application/json", content}}
+}

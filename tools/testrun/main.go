@@ -1,0 +1,179 @@
+// Command testrun runs `go test` in one or more modules and closes with one
+// line that counts all of it: "N passed, N failed".
+//
+// Usage: testrun [flag of go test]... [folder of a module]...
+//
+// It uses nothing but the standard library, so that it runs where nothing was
+// downloaded. The output of what passes is left out; what fails and why
+// something was skipped is shown. The exit code is 0 only when tests ran and
+// all passed.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+func main() {
+	var flags, folders []string
+	for _, arg := range os.Args[1:] {
+		if strings.HasPrefix(arg, "-") {
+			flags = append(flags, arg)
+		} else {
+			folders = append(folders, arg)
+		}
+	}
+	if len(folders) == 0 {
+		folders = []string{"."}
+	}
+	t := &tally{out: os.Stdout, ran: map[string]int{}, bad: map[string]int{}, printed: map[string][]string{}}
+	for _, folder := range folders {
+		t.module(folder, flags)
+	}
+	t.close()
+	if t.failed > 0 || t.passed == 0 {
+		os.Exit(1)
+	}
+}
+
+// event is a line of `go test -json`.
+type event struct {
+	Action  string  `json:"Action"`
+	Package string  `json:"Package"`
+	Test    string  `json:"Test"`
+	Output  string  `json:"Output"`
+	Elapsed float64 `json:"Elapsed"`
+	// ImportPath names the package of a failed build.
+	ImportPath string `json:"ImportPath"`
+}
+
+// tally counts results and keeps output until it is known to matter.
+type tally struct {
+	out                     io.Writer
+	passed, failed, skipped int
+	// ran and bad count the tests of each package that ended and that failed,
+	// to tell a failed test from a package that failed by itself. Packages run
+	// side by side, so their events are mixed.
+	ran, bad map[string]int
+	printed  map[string][]string
+}
+
+// module runs the tests of one module. That `go test` fails without naming a
+// test, for example because it finds no module, counts as one failure.
+func (t *tally) module(folder string, flags []string) {
+	before := t.failed
+	cmd := exec.Command("go", slices.Concat([]string{"test", "-json"}, flags, []string{"./..."})...)
+	cmd.Dir = folder
+	cmd.Stderr = os.Stderr
+	stream, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		t.read(stream)
+		err = cmd.Wait()
+	}
+	if err != nil && t.failed == before {
+		t.failed++
+		t.say("FAIL  go test in %s: %v\n", folder, err)
+	}
+}
+
+// read takes the events of one run.
+func (t *tally) read(stream io.Reader) {
+	lines := bufio.NewReader(stream)
+	for {
+		line, err := lines.ReadBytes('\n')
+		var e event
+		if json.Unmarshal(line, &e) == nil {
+			t.take(e)
+		} else if len(line) > 0 {
+			t.say("%s", line)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// take counts one event.
+func (t *tally) take(e event) {
+	key := e.Package + e.ImportPath + " " + e.Test
+	switch e.Action {
+	case "output", "build-output":
+		t.printed[key] = append(t.printed[key], e.Output)
+		return
+	case "build-fail":
+		t.show(key)
+	case "pass", "fail", "skip":
+		if e.Test == "" {
+			t.packageDone(e, key)
+		} else {
+			t.testDone(e, key)
+		}
+	default:
+		return
+	}
+	delete(t.printed, key)
+}
+
+// testDone counts a test, a subtest, an example or a seed of a fuzz target.
+func (t *tally) testDone(e event, key string) {
+	t.ran[e.Package]++
+	switch e.Action {
+	case "pass":
+		t.passed++
+	case "skip":
+		t.skipped++
+		t.show(key)
+	default:
+		t.failed++
+		t.bad[e.Package]++
+		t.show(key)
+	}
+}
+
+// packageDone says how a package went. A package that fails although none of
+// its tests did was not built, panicked or ran out of time: one failure.
+func (t *tally) packageDone(e event, key string) {
+	switch {
+	case e.Action == "fail":
+		if t.bad[e.Package] == 0 {
+			t.failed++
+		}
+		t.show(key)
+		t.say("FAIL  %s  %.1fs\n", e.Package, e.Elapsed)
+	case t.ran[e.Package] > 0:
+		t.say("ok    %s  %.1fs  %d tests\n", e.Package, e.Elapsed, t.ran[e.Package])
+	}
+}
+
+// show prints what was kept of a test, without the lines that only say which
+// test runs.
+func (t *tally) show(key string) {
+	for _, line := range t.printed[key] {
+		if !strings.HasPrefix(line, "=== ") {
+			t.say("%s", line)
+		}
+	}
+}
+
+// close prints the closing line.
+func (t *tally) close() {
+	line := fmt.Sprintf("%d passed, %d failed", t.passed, t.failed)
+	if t.skipped > 0 {
+		line += fmt.Sprintf(", %d skipped", t.skipped)
+	}
+	t.say("%s\n", line)
+}
+
+// say prints to the person who waits. A broken pipe is theirs to notice.
+func (t *tally) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.out, format, args...)
+}
