@@ -17,6 +17,7 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/view"
 )
 
 // Account is an account that callers can name.
@@ -50,7 +51,7 @@ func (s *Service) VerifyToken(ctx context.Context, r *identityv1.VerifyTokenRequ
 	return &identityv1.VerifyTokenResponse{
 		Token: &identityv1.Token{Id: stableID("token", caller.Name), Status: "active"},
 		Messages: []*secretsstorev1.Notice{{
-			Code: proto.Int32(10000), Message: "This API Token is valid and active",
+			Message: "This API Token is valid and active",
 		}},
 	}, nil
 }
@@ -67,8 +68,8 @@ func (s *Service) GetUser(ctx context.Context, _ *identityv1.GetUserRequest) (*i
 }
 
 // ListAccounts lists the accounts that the caller can name.
-func (s *Service) ListAccounts(_ context.Context, r *identityv1.ListAccountsRequest) (*identityv1.ListAccountsResponse, error) {
-	page, info := paginate(s.accounts, r.GetPage(), r.GetPerPage())
+func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRequest) (*identityv1.ListAccountsResponse, error) {
+	page, info := paginate(s.shown(ctx), r.GetPage(), r.GetPerPage())
 	out := &identityv1.ListAccountsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Accounts = append(out.Accounts, a.message())
@@ -77,8 +78,8 @@ func (s *Service) ListAccounts(_ context.Context, r *identityv1.ListAccountsRequ
 }
 
 // ListMemberships lists the same accounts as memberships.
-func (s *Service) ListMemberships(_ context.Context, r *identityv1.ListMembershipsRequest) (*identityv1.ListMembershipsResponse, error) {
-	page, info := paginate(s.accounts, r.GetPage(), r.GetPerPage())
+func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembershipsRequest) (*identityv1.ListMembershipsResponse, error) {
+	page, info := paginate(s.shown(ctx), r.GetPage(), r.GetPerPage())
 	out := &identityv1.ListMembershipsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Memberships = append(out.Memberships, &identityv1.Membership{
@@ -86,6 +87,21 @@ func (s *Service) ListMemberships(_ context.Context, r *identityv1.ListMembershi
 		})
 	}
 	return out, nil
+}
+
+// shown lists the accounts that the caller may see.
+func (s *Service) shown(ctx context.Context) []Account {
+	filter := view.From(ctx)
+	if filter == nil {
+		return s.accounts
+	}
+	var list []Account
+	for _, a := range s.accounts {
+		if filter(a.Name) {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 func (s *Service) serves(account string) bool {

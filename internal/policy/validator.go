@@ -78,18 +78,33 @@ func (v *Validator) violations(request proto.Message) ([]*protovalidate.Violatio
 	return nil, fmt.Errorf("run the field rules: %w", err)
 }
 
-// declared turns violations into fields, leaving out the places that known
-// already blames: a value of the wrong type is not also an empty one.
+// declared turns violations into fields, one for each place at the most, and
+// none for a place that known already blames: a value of the wrong type is not
+// also an empty one, and of a list that is too long no item is looked at.
 func declared(broken []*protovalidate.Violation, known []fault.Field, request proto.Message) []fault.Field {
 	var fields []fault.Field
 	for _, b := range broken {
 		f := blame(b, fieldOf(b, request))
-		same := func(k fault.Field) bool { return k.Path == f.Path || strings.HasPrefix(k.Path, f.Path+"[") }
-		if !slices.ContainsFunc(known, same) {
+		if !covered(f.Path, known) && !covered(f.Path, fields) && !within(f.Path, broken) {
 			fields = append(fields, f)
 		}
 	}
 	return fields
+}
+
+// covered says whether a place, or a part of it, is blamed already.
+func covered(path string, by []fault.Field) bool {
+	return slices.ContainsFunc(by, func(k fault.Field) bool {
+		return k.Path == path || strings.HasPrefix(k.Path, path+"[")
+	})
+}
+
+// within says whether a place is inside a list that has too many items.
+func within(path string, broken []*protovalidate.Violation) bool {
+	return slices.ContainsFunc(broken, func(b *protovalidate.Violation) bool {
+		list := protovalidate.FieldPathString(b.Proto.GetField())
+		return b.Proto.GetRuleId() == "repeated.max_items" && strings.HasPrefix(path, list+"[")
+	})
 }
 
 // unknownObject finds an identifier that cannot name anything. Such an object

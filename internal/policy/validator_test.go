@@ -64,6 +64,8 @@ func TestCheckNamesEveryWrongField(t *testing.T) {
 		{"a name is needed", create(with(func(s *pb.NewSecret) { s.Name = "" })), []string{"secrets[0].name SECRET_NAME_EMPTY must not be empty"}},
 		{"a name has no dots", create(with(func(s *pb.NewSecret) { s.Name = "a.b" })), []string{"secrets[0].name SECRET_NAME_INVALID must match ^[A-Za-z0-9_-]*$"}},
 		{"a name has a longest length", create(with(func(s *pb.NewSecret) { s.Name = strings.Repeat("a", 257) })), []string{"secrets[0].name SECRET_NAME_TOO_LONG must be at most 256 characters"}},
+		{"one place is blamed once", create(with(func(s *pb.NewSecret) { s.Name = strings.Repeat("a.", 200) })), []string{"secrets[0].name SECRET_NAME_TOO_LONG must be at most 256 characters"}},
+		{"of a batch that is too long no item is looked at", create(make([]*pb.NewSecret, 101)...), []string{"secrets INVALID_JSON_BODY must have at most 100 items"}},
 		{"a value is needed", create(with(func(s *pb.NewSecret) { s.Value = "" })), []string{"secrets[0].value SECRET_VALUE_EMPTY must not be empty"}},
 		{"the longest value is allowed", create(with(func(s *pb.NewSecret) { s.Value = strings.Repeat("x", 65536) })), nil},
 		{"a value is measured in bytes", create(with(func(s *pb.NewSecret) { s.Value = strings.Repeat("é", 32769) })), []string{"secrets[0].value SECRET_VALUE_TOO_LONG must be at most 65536 bytes"}},

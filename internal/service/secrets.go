@@ -13,16 +13,18 @@ func (s *Service) CreateSecrets(ctx context.Context, r *pb.CreateSecretsRequest)
 		Account: r.GetAccountId(), StoreID: r.GetStoreId(), Secrets: each(r.GetSecrets(), newSecret),
 	})
 	if err != nil {
-		return nil, err
+		return nil, blame(err, "secrets")
 	}
 	return &pb.CreateSecretsResponse{Secrets: each(a.Result, secret), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // ListSecrets lists a page of secrets.
 func (s *Service) ListSecrets(ctx context.Context, r *pb.ListSecretsRequest) (*pb.ListSecretsResponse, error) {
-	a, err := s.upstream.ListSecrets(ctx, upstream.ListSecretsParams{
-		Account: r.GetAccountId(), StoreID: r.GetStoreId(), Paging: paging(r), Search: r.GetSearch(), Scopes: r.GetScopes(),
-	})
+	a, err := list(ctx, paging(r), func(p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
+		return s.upstream.ListSecrets(ctx, upstream.ListSecretsParams{
+			Account: r.GetAccountId(), StoreID: r.GetStoreId(), Paging: p, Search: r.GetSearch(), Scopes: r.GetScopes(),
+		})
+	}, func(s upstream.Secret) string { return s.Name })
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +55,7 @@ func (s *Service) DeleteSecrets(ctx context.Context, r *pb.DeleteSecretsRequest)
 		Account: r.GetAccountId(), StoreID: r.GetStoreId(), IDs: r.GetIds(),
 	})
 	if err != nil {
-		return nil, err
+		return nil, blame(err, "")
 	}
 	return &pb.DeleteSecretsResponse{Messages: notices(a.Notices)}, nil
 }
@@ -65,7 +67,7 @@ func (s *Service) DuplicateSecret(ctx context.Context, r *pb.DuplicateSecretRequ
 		Name: r.GetName(), Scopes: r.GetScopes(), Comment: r.Comment,
 	})
 	if err != nil {
-		return nil, err
+		return nil, blame(err, "")
 	}
 	return &pb.DuplicateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
 }

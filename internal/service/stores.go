@@ -11,14 +11,16 @@ import (
 func (s *Service) CreateStore(ctx context.Context, r *pb.CreateStoreRequest) (*pb.CreateStoreResponse, error) {
 	a, err := s.upstream.CreateStore(ctx, upstream.CreateStoreParams{Account: r.GetAccountId(), Name: r.GetName()})
 	if err != nil {
-		return nil, err
+		return nil, blame(err, "")
 	}
 	return &pb.CreateStoreResponse{Store: store(a.Result), Messages: notices(a.Notices)}, nil
 }
 
 // ListStores lists a page of stores.
 func (s *Service) ListStores(ctx context.Context, r *pb.ListStoresRequest) (*pb.ListStoresResponse, error) {
-	a, err := s.upstream.ListStores(ctx, upstream.ListStoresParams{Account: r.GetAccountId(), Paging: paging(r)})
+	a, err := list(ctx, paging(r), func(p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
+		return s.upstream.ListStores(ctx, upstream.ListStoresParams{Account: r.GetAccountId(), Paging: p})
+	}, func(s upstream.Store) string { return s.Name })
 	if err != nil {
 		return nil, err
 	}

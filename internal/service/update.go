@@ -18,7 +18,7 @@ func (s *Service) UpdateSecret(ctx context.Context, r *pb.UpdateSecretRequest) (
 	}
 	a, err := s.upstream.UpdateSecret(ctx, change(r))
 	if err != nil {
-		return nil, err
+		return nil, blame(err, "")
 	}
 	return &pb.UpdateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
 }

@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	_ "platform.internal/storekeeper/gen/storekeeper/policy/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -231,16 +232,16 @@ var File_secretsstore_v1_quota_proto protoreflect.FileDescriptor
 
 const file_secretsstore_v1_quota_proto_rawDesc = "" +
 	"\n" +
-	"\x1bsecretsstore/v1/quota.proto\x12\x0fsecretsstore.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1esecretsstore/v1/envelope.proto\">\n" +
+	"\x1bsecretsstore/v1/quota.proto\x12\x0fsecretsstore.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1esecretsstore/v1/envelope.proto\x1a\"storekeeper/policy/v1/policy.proto\">\n" +
 	"\x05Quota\x125\n" +
 	"\asecrets\x18\x01 \x01(\v2\x1b.secretsstore.v1.QuotaUsageR\asecrets\"8\n" +
 	"\n" +
 	"QuotaUsage\x12\x14\n" +
 	"\x05quota\x18\x01 \x01(\x03R\x05quota\x12\x14\n" +
-	"\x05usage\x18\x02 \x01(\x03R\x05usage\"9\n" +
-	"\x0fGetQuotaRequest\x12&\n" +
+	"\x05usage\x18\x02 \x01(\x03R\x05usage\"F\n" +
+	"\x0fGetQuotaRequest\x123\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\"u\n" +
+	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\"u\n" +
 	"\x10GetQuotaResponse\x12,\n" +
 	"\x05quota\x18\x01 \x01(\v2\x16.secretsstore.v1.QuotaR\x05quota\x123\n" +
 	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessagesBBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"

@@ -14,6 +14,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	_ "platform.internal/storekeeper/gen/storekeeper/policy/v1"
 	reflect "reflect"
 	unsafe "unsafe"
 )
@@ -29,21 +30,35 @@ var File_secretsstore_v1_service_proto protoreflect.FileDescriptor
 
 const file_secretsstore_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dsecretsstore/v1/service.proto\x12\x0fsecretsstore.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bsecretsstore/v1/quota.proto\x1a\x1csecretsstore/v1/secret.proto\x1a\x1bsecretsstore/v1/store.proto2\xcb\x10\n" +
-	"\x13SecretsStoreService\x12\x9a\x01\n" +
-	"\vCreateStore\x12#.secretsstore.v1.CreateStoreRequest\x1a$.secretsstore.v1.CreateStoreResponse\"@\x82\xd3\xe4\x93\x02::\x01*\"5/client/v4/accounts/{account_id}/secrets_store/stores\x12\x97\x01\n" +
+	"\x1dsecretsstore/v1/service.proto\x12\x0fsecretsstore.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bsecretsstore/v1/quota.proto\x1a\x1csecretsstore/v1/secret.proto\x1a\x1bsecretsstore/v1/store.proto\x1a\"storekeeper/policy/v1/policy.proto2\xb1\x12\n" +
+	"\x13SecretsStoreService\x12\xae\x01\n" +
+	"\vCreateStore\x12#.secretsstore.v1.CreateStoreRequest\x1a$.secretsstore.v1.CreateStoreResponse\"T\xba\xeb\x18\x10\n" +
+	"\fstore.create\x10\x01\x82\xd3\xe4\x93\x02::\x01*\"5/client/v4/accounts/{account_id}/secrets_store/stores\x12\xa8\x01\n" +
 	"\n" +
-	"ListStores\x12\".secretsstore.v1.ListStoresRequest\x1a#.secretsstore.v1.ListStoresResponse\"@\x82\xd3\xe4\x93\x027\x125/client/v4/accounts/{account_id}/secrets_store/stores\x90\x02\x01\x12\x9c\x01\n" +
-	"\bGetStore\x12 .secretsstore.v1.GetStoreRequest\x1a!.secretsstore.v1.GetStoreResponse\"K\x82\xd3\xe4\x93\x02B\x12@/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}\x90\x02\x01\x12\xa2\x01\n" +
-	"\vDeleteStore\x12#.secretsstore.v1.DeleteStoreRequest\x1a$.secretsstore.v1.DeleteStoreResponse\"H\x82\xd3\xe4\x93\x02B*@/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}\x12\xb9\x01\n" +
-	"\rCreateSecrets\x12%.secretsstore.v1.CreateSecretsRequest\x1a&.secretsstore.v1.CreateSecretsResponse\"Y\x82\xd3\xe4\x93\x02S:\asecrets\"H/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets\x12\xad\x01\n" +
-	"\vListSecrets\x12#.secretsstore.v1.ListSecretsRequest\x1a$.secretsstore.v1.ListSecretsResponse\"S\x82\xd3\xe4\x93\x02J\x12H/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets\x90\x02\x01\x12\xb3\x01\n" +
-	"\tGetSecret\x12!.secretsstore.v1.GetSecretRequest\x1a\".secretsstore.v1.GetSecretResponse\"_\x82\xd3\xe4\x93\x02V\x12T/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}\x90\x02\x01\x12\xbf\x01\n" +
-	"\fUpdateSecret\x12$.secretsstore.v1.UpdateSecretRequest\x1a%.secretsstore.v1.UpdateSecretResponse\"b\x82\xd3\xe4\x93\x02Y:\x01*2T/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}\x90\x02\x02\x12\xb9\x01\n" +
-	"\fDeleteSecret\x12$.secretsstore.v1.DeleteSecretRequest\x1a%.secretsstore.v1.DeleteSecretResponse\"\\\x82\xd3\xe4\x93\x02V*T/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}\x12\xb3\x01\n" +
-	"\rDeleteSecrets\x12%.secretsstore.v1.DeleteSecretsRequest\x1a&.secretsstore.v1.DeleteSecretsResponse\"S\x82\xd3\xe4\x93\x02M:\x01**H/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets\x12\xcf\x01\n" +
-	"\x0fDuplicateSecret\x12'.secretsstore.v1.DuplicateSecretRequest\x1a(.secretsstore.v1.DuplicateSecretResponse\"i\x82\xd3\xe4\x93\x02c:\x01*\"^/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}/duplicate\x12\x90\x01\n" +
-	"\bGetQuota\x12 .secretsstore.v1.GetQuotaRequest\x1a!.secretsstore.v1.GetQuotaResponse\"?\x82\xd3\xe4\x93\x026\x124/client/v4/accounts/{account_id}/secrets_store/quota\x90\x02\x01BBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"
+	"ListStores\x12\".secretsstore.v1.ListStoresRequest\x1a#.secretsstore.v1.ListStoresResponse\"Q\xba\xeb\x18\r\n" +
+	"\tstore.get\x18\x01\x82\xd3\xe4\x93\x027\x125/client/v4/accounts/{account_id}/secrets_store/stores\x90\x02\x01\x12\xab\x01\n" +
+	"\bGetStore\x12 .secretsstore.v1.GetStoreRequest\x1a!.secretsstore.v1.GetStoreResponse\"Z\xba\xeb\x18\v\n" +
+	"\tstore.get\x82\xd3\xe4\x93\x02B\x12@/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}\x90\x02\x01\x12\xb6\x01\n" +
+	"\vDeleteStore\x12#.secretsstore.v1.DeleteStoreRequest\x1a$.secretsstore.v1.DeleteStoreResponse\"\\\xba\xeb\x18\x10\n" +
+	"\fstore.delete\x10\x01\x82\xd3\xe4\x93\x02B*@/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}\x12\xce\x01\n" +
+	"\rCreateSecrets\x12%.secretsstore.v1.CreateSecretsRequest\x1a&.secretsstore.v1.CreateSecretsResponse\"n\xba\xeb\x18\x11\n" +
+	"\rsecret.create\x10\x01\x82\xd3\xe4\x93\x02S:\asecrets\"H/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets\x12\xbf\x01\n" +
+	"\vListSecrets\x12#.secretsstore.v1.ListSecretsRequest\x1a$.secretsstore.v1.ListSecretsResponse\"e\xba\xeb\x18\x0e\n" +
+	"\n" +
+	"secret.get\x18\x01\x82\xd3\xe4\x93\x02J\x12H/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets\x90\x02\x01\x12\xc3\x01\n" +
+	"\tGetSecret\x12!.secretsstore.v1.GetSecretRequest\x1a\".secretsstore.v1.GetSecretResponse\"o\xba\xeb\x18\f\n" +
+	"\n" +
+	"secret.get\x82\xd3\xe4\x93\x02V\x12T/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}\x90\x02\x01\x12\xd4\x01\n" +
+	"\fUpdateSecret\x12$.secretsstore.v1.UpdateSecretRequest\x1a%.secretsstore.v1.UpdateSecretResponse\"w\xba\xeb\x18\x11\n" +
+	"\rsecret.update\x10\x01\x82\xd3\xe4\x93\x02Y:\x01*2T/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}\x90\x02\x02\x12\xce\x01\n" +
+	"\fDeleteSecret\x12$.secretsstore.v1.DeleteSecretRequest\x1a%.secretsstore.v1.DeleteSecretResponse\"q\xba\xeb\x18\x11\n" +
+	"\rsecret.delete\x10\x01\x82\xd3\xe4\x93\x02V*T/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}\x12\xc8\x01\n" +
+	"\rDeleteSecrets\x12%.secretsstore.v1.DeleteSecretsRequest\x1a&.secretsstore.v1.DeleteSecretsResponse\"h\xba\xeb\x18\x11\n" +
+	"\rsecret.delete\x10\x01\x82\xd3\xe4\x93\x02M:\x01**H/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets\x12\xe8\x01\n" +
+	"\x0fDuplicateSecret\x12'.secretsstore.v1.DuplicateSecretRequest\x1a(.secretsstore.v1.DuplicateSecretResponse\"\x81\x01\xba\xeb\x18\x14\n" +
+	"\x10secret.duplicate\x10\x01\x82\xd3\xe4\x93\x02c:\x01*\"^/client/v4/accounts/{account_id}/secrets_store/stores/{store_id}/secrets/{secret_id}/duplicate\x12\x9f\x01\n" +
+	"\bGetQuota\x12 .secretsstore.v1.GetQuotaRequest\x1a!.secretsstore.v1.GetQuotaResponse\"N\xba\xeb\x18\v\n" +
+	"\tquota.get\x82\xd3\xe4\x93\x026\x124/client/v4/accounts/{account_id}/secrets_store/quota\x90\x02\x01BBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"
 
 var file_secretsstore_v1_service_proto_goTypes = []any{
 	(*CreateStoreRequest)(nil),      // 0: secretsstore.v1.CreateStoreRequest

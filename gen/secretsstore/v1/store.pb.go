@@ -604,18 +604,18 @@ const file_secretsstore_v1_store_proto_rawDesc = "" +
 	"\acreated\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x126\n" +
 	"\bmodified\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x05 \x01(\tR\taccountId\"l\n" +
-	"\x12CreateStoreRequest\x12&\n" +
+	"account_id\x18\x05 \x01(\tR\taccountId\"\x80\x01\n" +
+	"\x12CreateStoreRequest\x123\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12.\n" +
-	"\x04name\x18\x02 \x01(\tB\x1a\xbaH\ar\x05\x10\x01\x18\x80\x02\xba\xeb\x18\f\x12\n" +
-	"store_nameR\x04name\"x\n" +
+	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x125\n" +
+	"\x04name\x18\x02 \x01(\tB!\xbaH\ar\x05\x10\x01\x18\x80\x02\xba\xeb\x18\x13\x12\n" +
+	"store_name*\x05storeR\x04name\"x\n" +
 	"\x13CreateStoreResponse\x12,\n" +
 	"\x05store\x18\x01 \x01(\v2\x16.secretsstore.v1.StoreR\x05store\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xe8\x01\n" +
-	"\x11ListStoresRequest\x12&\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xf5\x01\n" +
+	"\x11ListStoresRequest\x123\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12\x1b\n" +
+	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12\x1b\n" +
 	"\x04page\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x04page\x12\"\n" +
 	"\bper_page\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aperPage\x127\n" +
 	"\x05order\x18\x04 \x01(\tB!\xbaH\x1e\xd8\x01\x01r\x19R\x04nameR\acreatedR\bmodifiedR\x05order\x121\n" +
@@ -624,17 +624,17 @@ const file_secretsstore_v1_store_proto_rawDesc = "" +
 	"\x06stores\x18\x01 \x03(\v2\x16.secretsstore.v1.StoreR\x06stores\x12<\n" +
 	"\vresult_info\x18\x02 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
 	"resultInfo\x123\n" +
-	"\bmessages\x18\x03 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"v\n" +
-	"\x0fGetStoreRequest\x12&\n" +
+	"\bmessages\x18\x03 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x83\x01\n" +
+	"\x0fGetStoreRequest\x123\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12;\n" +
+	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\"u\n" +
 	"\x10GetStoreResponse\x12,\n" +
 	"\x05store\x18\x01 \x01(\v2\x16.secretsstore.v1.StoreR\x05store\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x8f\x01\n" +
-	"\x12DeleteStoreRequest\x12&\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x9c\x01\n" +
+	"\x12DeleteStoreRequest\x123\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\taccountId\x12;\n" +
+	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12\x14\n" +
 	"\x05force\x18\x03 \x01(\bR\x05force\"J\n" +
 	"\x13DeleteStoreResponse\x123\n" +

@@ -17,6 +17,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	_ "platform.internal/storekeeper/gen/storekeeper/policy/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -730,10 +731,10 @@ var File_storekeeper_identity_v1_identity_proto protoreflect.FileDescriptor
 
 const file_storekeeper_identity_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"&storekeeper/identity/v1/identity.proto\x12\x17storekeeper.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esecretsstore/v1/envelope.proto\"3\n" +
-	"\x12VerifyTokenRequest\x12\x1d\n" +
+	"&storekeeper/identity/v1/identity.proto\x12\x17storekeeper.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esecretsstore/v1/envelope.proto\x1a\"storekeeper/policy/v1/policy.proto\"B\n" +
+	"\x12VerifyTokenRequest\x12,\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tR\taccountId\"\x80\x01\n" +
+	"account_id\x18\x01 \x01(\tB\r\xba\xeb\x18\t\"\aaccountR\taccountId\"\x80\x01\n" +
 	"\x13VerifyTokenResponse\x124\n" +
 	"\x05token\x18\x01 \x01(\v2\x1e.storekeeper.identity.v1.TokenR\x05token\x123\n" +
 	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xa5\x01\n" +
@@ -776,12 +777,16 @@ const file_storekeeper_identity_v1_identity_proto_rawDesc = "" +
 	"Membership\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12:\n" +
-	"\aaccount\x18\x03 \x01(\v2 .storekeeper.identity.v1.AccountR\aaccount2\xfa\x04\n" +
-	"\x0fIdentityService\x12\xc4\x01\n" +
-	"\vVerifyToken\x12+.storekeeper.identity.v1.VerifyTokenRequest\x1a,.storekeeper.identity.v1.VerifyTokenResponse\"Z\x82\xd3\xe4\x93\x02QZ0\x12./client/v4/accounts/{account_id}/tokens/verify\x12\x1d/client/v4/user/tokens/verify\x90\x02\x01\x12x\n" +
-	"\aGetUser\x12'.storekeeper.identity.v1.GetUserRequest\x1a(.storekeeper.identity.v1.GetUserResponse\"\x1a\x82\xd3\xe4\x93\x02\x11\x12\x0f/client/v4/user\x90\x02\x01\x12\x8b\x01\n" +
-	"\fListAccounts\x12,.storekeeper.identity.v1.ListAccountsRequest\x1a-.storekeeper.identity.v1.ListAccountsResponse\"\x1e\x82\xd3\xe4\x93\x02\x15\x12\x13/client/v4/accounts\x90\x02\x01\x12\x97\x01\n" +
-	"\x0fListMemberships\x12/.storekeeper.identity.v1.ListMembershipsRequest\x1a0.storekeeper.identity.v1.ListMembershipsResponse\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/client/v4/memberships\x90\x02\x01BFZDplatform.internal/storekeeper/gen/storekeeper/identity/v1;identityv1b\x06proto3"
+	"\aaccount\x18\x03 \x01(\v2 .storekeeper.identity.v1.AccountR\aaccount2\xb5\x05\n" +
+	"\x0fIdentityService\x12\xce\x01\n" +
+	"\vVerifyToken\x12+.storekeeper.identity.v1.VerifyTokenRequest\x1a,.storekeeper.identity.v1.VerifyTokenResponse\"d\xba\xeb\x18\x06\n" +
+	"\x04self\x82\xd3\xe4\x93\x02QZ0\x12./client/v4/accounts/{account_id}/tokens/verify\x12\x1d/client/v4/user/tokens/verify\x90\x02\x01\x12\x82\x01\n" +
+	"\aGetUser\x12'.storekeeper.identity.v1.GetUserRequest\x1a(.storekeeper.identity.v1.GetUserResponse\"$\xba\xeb\x18\x06\n" +
+	"\x04self\x82\xd3\xe4\x93\x02\x11\x12\x0f/client/v4/user\x90\x02\x01\x12\x9e\x01\n" +
+	"\fListAccounts\x12,.storekeeper.identity.v1.ListAccountsRequest\x1a-.storekeeper.identity.v1.ListAccountsResponse\"1\xba\xeb\x18\x0f\n" +
+	"\vaccount.get\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/client/v4/accounts\x90\x02\x01\x12\xaa\x01\n" +
+	"\x0fListMemberships\x12/.storekeeper.identity.v1.ListMembershipsRequest\x1a0.storekeeper.identity.v1.ListMembershipsResponse\"4\xba\xeb\x18\x0f\n" +
+	"\vaccount.get\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/client/v4/memberships\x90\x02\x01BFZDplatform.internal/storekeeper/gen/storekeeper/identity/v1;identityv1b\x06proto3"
 
 var (
 	file_storekeeper_identity_v1_identity_proto_rawDescOnce sync.Once

@@ -1,5 +1,6 @@
-// The rules that Storekeeper declares beside a field instead of in code: how
-// sensitive it is and which of Cloudflare's machine words a bad value gets.
+// What Storekeeper declares beside a method or a field instead of in code: what
+// a method does and to what, how sensitive a field is, and which of
+// Cloudflare's machine words a bad value gets.
 //
 // This file must not know any one API: it only offers the options.
 
@@ -80,6 +81,73 @@ func (Sensitivity) EnumDescriptor() ([]byte, []int) {
 	return file_storekeeper_policy_v1_policy_proto_rawDescGZIP(), []int{0}
 }
 
+// What Storekeeper needs to know about one method before it lets a call
+// through.
+type MethodPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What a caller must be allowed to do, for example "secret.create". "self"
+	// is about the caller alone and allowed to every known caller.
+	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// The call changes something, so it leaves records in the audit trail.
+	Changes bool `protobuf:"varint,2,opt,name=changes,proto3" json:"changes,omitempty"`
+	// The answer is a list, and the caller sees those of its items to which it
+	// may do the action.
+	Lists         bool `protobuf:"varint,3,opt,name=lists,proto3" json:"lists,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MethodPolicy) Reset() {
+	*x = MethodPolicy{}
+	mi := &file_storekeeper_policy_v1_policy_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MethodPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MethodPolicy) ProtoMessage() {}
+
+func (x *MethodPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_policy_v1_policy_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MethodPolicy.ProtoReflect.Descriptor instead.
+func (*MethodPolicy) Descriptor() ([]byte, []int) {
+	return file_storekeeper_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *MethodPolicy) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *MethodPolicy) GetChanges() bool {
+	if x != nil {
+		return x.Changes
+	}
+	return false
+}
+
+func (x *MethodPolicy) GetLists() bool {
+	if x != nil {
+		return x.Lists
+	}
+	return false
+}
+
 // What Storekeeper needs to know about one field.
 type FieldPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -92,17 +160,24 @@ type FieldPolicy struct {
 	Noun string `protobuf:"bytes,2,opt,name=noun,proto3" json:"noun,omitempty"`
 	// One machine word for every mistake in this field, in place of a stem.
 	Word string `protobuf:"bytes,3,opt,name=word,proto3" json:"word,omitempty"`
-	// The field holds the identifier of an object of this kind, "store" or
-	// "secret". An identifier of the wrong form cannot name an object, so it is
-	// answered as one that does not exist, which is what Cloudflare does.
-	Identifies    string `protobuf:"bytes,4,opt,name=identifies,proto3" json:"identifies,omitempty"`
+	// The field holds the identifier of an object of this kind: "account",
+	// "store" or "secret". For the last two, an identifier of the wrong form cannot
+	// name an object, so it is answered as one that does not exist, which is
+	// what Cloudflare does.
+	Identifies string `protobuf:"bytes,4,opt,name=identifies,proto3" json:"identifies,omitempty"`
+	// The field holds the name of an object of this kind, "store" or "secret",
+	// that the call makes. Rights are judged by names.
+	Names string `protobuf:"bytes,5,opt,name=names,proto3" json:"names,omitempty"`
+	// The field holds scopes that the call gives to a secret. Rights are judged
+	// by them too.
+	Grants        bool `protobuf:"varint,6,opt,name=grants,proto3" json:"grants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FieldPolicy) Reset() {
 	*x = FieldPolicy{}
-	mi := &file_storekeeper_policy_v1_policy_proto_msgTypes[0]
+	mi := &file_storekeeper_policy_v1_policy_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -114,7 +189,7 @@ func (x *FieldPolicy) String() string {
 func (*FieldPolicy) ProtoMessage() {}
 
 func (x *FieldPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_policy_v1_policy_proto_msgTypes[0]
+	mi := &file_storekeeper_policy_v1_policy_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -127,7 +202,7 @@ func (x *FieldPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldPolicy.ProtoReflect.Descriptor instead.
 func (*FieldPolicy) Descriptor() ([]byte, []int) {
-	return file_storekeeper_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+	return file_storekeeper_policy_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *FieldPolicy) GetSensitivity() Sensitivity {
@@ -158,7 +233,29 @@ func (x *FieldPolicy) GetIdentifies() string {
 	return ""
 }
 
+func (x *FieldPolicy) GetNames() string {
+	if x != nil {
+		return x.Names
+	}
+	return ""
+}
+
+func (x *FieldPolicy) GetGrants() bool {
+	if x != nil {
+		return x.Grants
+	}
+	return false
+}
+
 var file_storekeeper_policy_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo{
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*MethodPolicy)(nil),
+		Field:         50871,
+		Name:          "storekeeper.policy.v1.method",
+		Tag:           "bytes,50871,opt,name=method",
+		Filename:      "storekeeper/policy/v1/policy.proto",
+	},
 	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*FieldPolicy)(nil),
@@ -169,31 +266,47 @@ var file_storekeeper_policy_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo
 	},
 }
 
+// Extension fields to descriptorpb.MethodOptions.
+var (
+	// What is declared about this method. Every method must declare it: one that
+	// does not stops the start.
+	//
+	// optional storekeeper.policy.v1.MethodPolicy method = 50871;
+	E_Method = &file_storekeeper_policy_v1_policy_proto_extTypes[0]
+)
+
 // Extension fields to descriptorpb.FieldOptions.
 var (
 	// What is declared about this field. 50871 is from the range that protobuf
 	// keeps for use within one organisation.
 	//
 	// optional storekeeper.policy.v1.FieldPolicy field = 50871;
-	E_Field = &file_storekeeper_policy_v1_policy_proto_extTypes[0]
+	E_Field = &file_storekeeper_policy_v1_policy_proto_extTypes[1]
 )
 
 var File_storekeeper_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_storekeeper_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\"storekeeper/policy/v1/policy.proto\x12\x15storekeeper.policy.v1\x1a google/protobuf/descriptor.proto\"\x9b\x01\n" +
+	"\"storekeeper/policy/v1/policy.proto\x12\x15storekeeper.policy.v1\x1a google/protobuf/descriptor.proto\"V\n" +
+	"\fMethodPolicy\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\tR\x06action\x12\x18\n" +
+	"\achanges\x18\x02 \x01(\bR\achanges\x12\x14\n" +
+	"\x05lists\x18\x03 \x01(\bR\x05lists\"\xc9\x01\n" +
 	"\vFieldPolicy\x12D\n" +
 	"\vsensitivity\x18\x01 \x01(\x0e2\".storekeeper.policy.v1.SensitivityR\vsensitivity\x12\x12\n" +
 	"\x04noun\x18\x02 \x01(\tR\x04noun\x12\x12\n" +
 	"\x04word\x18\x03 \x01(\tR\x04word\x12\x1e\n" +
 	"\n" +
 	"identifies\x18\x04 \x01(\tR\n" +
-	"identifies*\\\n" +
+	"identifies\x12\x14\n" +
+	"\x05names\x18\x05 \x01(\tR\x05names\x12\x16\n" +
+	"\x06grants\x18\x06 \x01(\bR\x06grants*\\\n" +
 	"\vSensitivity\x12\x1b\n" +
 	"\x17SENSITIVITY_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SENSITIVITY_METADATA\x10\x01\x12\x16\n" +
-	"\x12SENSITIVITY_SECRET\x10\x02:Y\n" +
+	"\x12SENSITIVITY_SECRET\x10\x02:]\n" +
+	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xb7\x8d\x03 \x01(\v2#.storekeeper.policy.v1.MethodPolicyR\x06method:Y\n" +
 	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xb7\x8d\x03 \x01(\v2\".storekeeper.policy.v1.FieldPolicyR\x05fieldBBZ@platform.internal/storekeeper/gen/storekeeper/policy/v1;policyv1b\x06proto3"
 
 var (
@@ -209,20 +322,24 @@ func file_storekeeper_policy_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_storekeeper_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_storekeeper_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_storekeeper_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_storekeeper_policy_v1_policy_proto_goTypes = []any{
-	(Sensitivity)(0),                  // 0: storekeeper.policy.v1.Sensitivity
-	(*FieldPolicy)(nil),               // 1: storekeeper.policy.v1.FieldPolicy
-	(*descriptorpb.FieldOptions)(nil), // 2: google.protobuf.FieldOptions
+	(Sensitivity)(0),                   // 0: storekeeper.policy.v1.Sensitivity
+	(*MethodPolicy)(nil),               // 1: storekeeper.policy.v1.MethodPolicy
+	(*FieldPolicy)(nil),                // 2: storekeeper.policy.v1.FieldPolicy
+	(*descriptorpb.MethodOptions)(nil), // 3: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),  // 4: google.protobuf.FieldOptions
 }
 var file_storekeeper_policy_v1_policy_proto_depIdxs = []int32{
 	0, // 0: storekeeper.policy.v1.FieldPolicy.sensitivity:type_name -> storekeeper.policy.v1.Sensitivity
-	2, // 1: storekeeper.policy.v1.field:extendee -> google.protobuf.FieldOptions
-	1, // 2: storekeeper.policy.v1.field:type_name -> storekeeper.policy.v1.FieldPolicy
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	2, // [2:3] is the sub-list for extension type_name
-	1, // [1:2] is the sub-list for extension extendee
+	3, // 1: storekeeper.policy.v1.method:extendee -> google.protobuf.MethodOptions
+	4, // 2: storekeeper.policy.v1.field:extendee -> google.protobuf.FieldOptions
+	1, // 3: storekeeper.policy.v1.method:type_name -> storekeeper.policy.v1.MethodPolicy
+	2, // 4: storekeeper.policy.v1.field:type_name -> storekeeper.policy.v1.FieldPolicy
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	3, // [3:5] is the sub-list for extension type_name
+	1, // [1:3] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
 }
 
@@ -237,8 +354,8 @@ func file_storekeeper_policy_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_storekeeper_policy_v1_policy_proto_rawDesc), len(file_storekeeper_policy_v1_policy_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   1,
-			NumExtensions: 1,
+			NumMessages:   2,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_storekeeper_policy_v1_policy_proto_goTypes,

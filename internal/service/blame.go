@@ -1,0 +1,40 @@
+package service
+
+import (
+	"errors"
+	"strings"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// blame says of the fields that Cloudflare pointed at in its body where they
+// stand in the request of the RPC. body is the field of the request that is
+// sent as the body, empty where the body is the request.
+func blame(err error, body string) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	for i, field := range f.Fields {
+		if field.Path == "" && field.Pointer != "" {
+			f.Fields[i].Path = path(body, field.Pointer)
+		}
+	}
+	return err
+}
+
+// path turns "/0/scopes/1" into "secrets[0].scopes[1]".
+func path(body, pointer string) string {
+	at := body
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		switch {
+		case strings.Trim(step, "0123456789") == "":
+			at += "[" + step + "]"
+		case at == "":
+			at = step
+		default:
+			at += "." + step
+		}
+	}
+	return at
+}
