@@ -59,8 +59,8 @@ func TestSuccess(t *testing.T) {
 			`{"result":{"id":"t","status":"active","not_before":"2023-09-21T18:56:32.624632Z","expires_on":"2023-09-21T18:56:32.000000Z"}` + end + `}`},
 		{"a user", &identityv1.GetUserResponse{User: &identityv1.User{Id: "u", Email: "e", Username: "n"}}, `{"result":{"id":"u","email":"e","username":"n"}` + end + `}`},
 		{"accounts", &identityv1.ListAccountsResponse{Accounts: []*identityv1.Account{{Id: "a", Name: "n", Type: "standard"}}}, `{"result":[{"id":"a","name":"n","type":"standard"}]` + end + `}`},
-		{"memberships", &identityv1.ListMembershipsResponse{Memberships: []*identityv1.Membership{{Id: "m", Status: "accepted", Account: &identityv1.Account{Id: "a", Name: "n", Type: "standard"}}}},
-			`{"result":[{"id":"m","status":"accepted","account":{"id":"a","name":"n","type":"standard"}}]` + end + `}`},
+		{"memberships", &identityv1.ListMembershipsResponse{Memberships: []*identityv1.Membership{{Id: "m", Status: "accepted", Account: &identityv1.Account{Id: "a", Name: "n", Type: "standard"}, Roles: []string{"r"}}}},
+			`{"result":[{"id":"m","status":"accepted","account":{"id":"a","name":"n","type":"standard"},"roles":["r"]}]` + end + `}`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

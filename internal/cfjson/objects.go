@@ -107,5 +107,6 @@ func appendMembership(b []byte, m *identityv1.Membership) []byte {
 	b = appendNamed(b, "id", m.GetId())
 	b = appendNamed(b, "status", m.GetStatus())
 	b = appendAccount(appendKey(b, "account"), m.GetAccount())
+	b = appendList(appendKey(b, "roles"), m.GetRoles(), appendText)
 	return append(b, '}')
 }

@@ -86,9 +86,14 @@ func (r *reader) deleteSecrets(m *pb.DeleteSecretsRequest) {
 		return
 	}
 	r.array("ids", func(path string) {
-		id := ""
+		id, before := "", len(r.found.Fields)
 		r.object(path, text("id", r, &id))
-		m.Ids = append(m.Ids, id)
+		switch {
+		case id != "":
+			m.Ids = append(m.Ids, id)
+		case !r.broken && len(r.found.Fields) == before:
+			r.found.Add(join(path, "id"), malformed, "must not be empty")
+		}
 	})
 }
 

@@ -143,7 +143,9 @@ func TestReadRequestRefusesAMessageWithoutABody(t *testing.T) {
 
 type brokenReader struct{}
 
-func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("connection reset, value=hunter2") }
+func (brokenReader) Read([]byte) (int, error) {
+	return 0, errors.New("connection reset, value=hunter2")
+}
 
 func TestReadRequestKeepsTheReadersErrorToItself(t *testing.T) {
 	found := &policy.Mistakes{}

@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
@@ -19,6 +18,9 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/view"
 )
+
+// role is what every caller is in every account, in Cloudflare's word for it.
+const role = "Storekeeper caller"
 
 // Account is an account that callers can name.
 type Account struct {
@@ -83,7 +85,7 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 	out := &identityv1.ListMembershipsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Memberships = append(out.Memberships, &identityv1.Membership{
-			Id: stableID("membership", a.ID), Status: "accepted", Account: a.message(),
+			Id: stableID("membership", a.ID), Status: "accepted", Account: a.message(), Roles: []string{role},
 		})
 	}
 	return out, nil

@@ -65,16 +65,10 @@ func (d *document) assemble() object {
 func failureResponses() object {
 	var out object
 	for _, f := range failureTable() {
-		response := object{{"description", f.text}}
-		var sent object
-		for _, name := range f.headers {
-			sent = sent.with(name, object{{"$ref", "#/components/headers/" + name}})
-		}
-		if sent != nil {
-			response = response.with("headers", sent)
-		}
 		reference := object{{"$ref", "#/components/schemas/" + failureName}}
-		out = out.with(f.name, response.with("content", jsonContent(reference, failureExample(f))))
+		out = out.with(f.name, object{
+			{"description", f.text}, {"headers", headersOf(f.headers)}, {"content", jsonContent(reference, failureExample(f))},
+		})
 	}
 	return out
 }

@@ -48,6 +48,7 @@ func examples() map[string]any {
 		"email":                       "payments@storekeeper.invalid",
 		"username":                    "payments",
 		"type":                        "standard",
+		"roles":                       []string{"caller"},
 		"quota":                       100,
 		"usage":                       12,
 		"count":                       1,

@@ -43,50 +43,76 @@ func statusOf(code, rest string) (status string, known bool) {
 // failure is a kind of answer to a call that failed.
 type failure struct {
 	status, name, text string
-	// always is true where every method can give it.
-	always bool
-	// headers are the names of headers that it has, described in headers().
+	given              occurrence
+	// headers are the names of headers that it can have beside those of every
+	// answer, described in headers().
 	headers []string
 	// example is an item of "errors"; nil where its text is not part of the
 	// contract.
 	example object
 }
 
+// occurrence says which methods can give a failure.
+type occurrence int
+
+const (
+	// always is every method.
+	always occurrence = iota
+	// withBody is a method that takes a body.
+	withBody
+	// whenSaid is a method whose comment says so.
+	whenSaid
+)
+
 // failureTable lists the kinds of failure by status.
 func failureTable() []failure {
+	retryAfter, shouldRetry := "Retry-After", "X-Should-Retry"
 	return []failure{
-		{"400", "BadInput", "The request breaks a rule. Every wrong field has an item in `errors`.", true, nil,
+		{"400", "BadInput", "The request breaks a rule. Every wrong field has an item in `errors`.", always, nil,
 			object{{"code", 1001}, {"message", "secret_scopes_empty"}, {"source", object{{"pointer", "/0/scopes"}}}}},
-		{"401", "Unauthenticated", "There is no credential, or one that is not known.", true, nil,
+		{"401", "Unauthenticated", "There is no credential, or one that is not known.", always, []string{"WWW-Authenticate"},
 			object{{"code", 10000}, {"message", "Authentication error"}}},
-		{"403", "Denied", "The caller may not do this, or not in this account.", true, nil,
+		{"403", "Denied", "The caller may not do this, or not in this account.", always, nil,
 			object{{"code", 9109}, {"message", "Unauthorized to access requested resource"}}},
-		{"404", "NotFound", "There is no such object.", false, nil,
+		{"404", "NotFound", "There is no such object.", whenSaid, nil,
 			object{{"code", 1001}, {"message", "store_not_found"}}},
-		{"409", "NotEmpty", "The object is in use. A retry does not help.", false, []string{"x-should-retry"},
+		{"409", "NotEmpty", "The object is in use.", whenSaid, []string{shouldRetry},
 			object{{"code", 1003}, {"message", "store_not_empty"}}},
-		{"429", "Throttled", "A call budget is spent.", true, []string{"Retry-After"}, nil},
-		{"4XX", "Refused", "Any other refusal, such as 404 for a path that does not exist, 405 or 413.", true, nil, nil},
-		{"500", "Internal", "A mistake in Storekeeper.", true, nil, nil},
-		{"502", "Upstream", "Cloudflare refused Storekeeper's own credential or answered something that makes no sense.", true, nil, nil},
-		{"503", "Unavailable", "Cloudflare cannot be reached now.", true, []string{"Retry-After"}, nil},
-		{"504", "Deadline", "Cloudflare did not answer in time. Whether a change was made is not known.", true, nil, nil},
-		{"5XX", "Failed", "Any other failure of Storekeeper.", true, nil, nil},
+		{"413", "TooLarge", "The body is longer than Storekeeper reads.", withBody, nil,
+			object{{"code", 1001}, {"message", "request_too_large"}}},
+		{"429", "Throttled", "A call budget is spent.", always, []string{retryAfter}, nil},
+		{"4XX", "Refused", "Any other refusal, such as 404 for a path that does not exist.", always, nil, nil},
+		{"500", "Internal", "A mistake in Storekeeper.", always, []string{shouldRetry}, nil},
+		{"502", "Upstream", "Cloudflare refused Storekeeper's own credential or answered something that makes no sense.", always,
+			[]string{shouldRetry}, nil},
+		{"503", "Unavailable", "Cloudflare cannot be reached now.", always, []string{retryAfter, shouldRetry}, nil},
+		{"504", "Deadline", "Cloudflare did not answer in time.", always, []string{shouldRetry}, nil},
+		{"5XX", "Failed", "Any other failure of Storekeeper.", always, []string{shouldRetry}, nil},
 	}
 }
 
-// headers describes the headers that failures name.
+// headers describes the headers that answers can have.
 func headers() object {
-	return object{
-		{"Retry-After", object{
-			{"description", "Seconds until the same call can succeed."},
-			{"schema", object{{"type", "integer"}, {"minimum", 0}}},
-		}},
-		{"x-should-retry", object{
-			{"description", "Tells Cloudflare's SDKs not to repeat the call."},
-			{"schema", object{{"type", "string"}, {"const", "false"}}},
-		}},
+	header := func(text string, schema object) object {
+		return object{{"description", text}, {"schema", schema}}
 	}
+	return object{
+		{"X-Request-Id", header("Finds the call in Storekeeper's log.", object{{"type", "string"}})},
+		{"Cf-Ray", header("Finds the call at Cloudflare. Absent where Cloudflare was not asked.", object{{"type", "string"}})},
+		{"Retry-After", header("Seconds until the same call can succeed.", object{{"type", "integer"}, {"minimum", 0}})},
+		{"X-Should-Retry", header("Tells Cloudflare's SDKs not to repeat the call: it cannot help, or what it did is not known.",
+			object{{"type", "string"}, {"const", "false"}})},
+		{"WWW-Authenticate", header("The scheme of credentials and what was wrong.", object{{"type", "string"}})},
+	}
+}
+
+// headersOf refers to the headers that every answer can have and to more.
+func headersOf(more []string) object {
+	var out object
+	for _, name := range append([]string{"X-Request-Id", "Cf-Ray"}, more...) {
+		out = out.with(name, object{{"$ref", "#/components/headers/" + name}})
+	}
+	return out
 }
 
 // olderBody is a second form of a request body that the facade accepts, nil

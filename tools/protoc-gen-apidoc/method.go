@@ -67,7 +67,7 @@ func (d *document) operation(method *protogen.Method, b binding) (object, error)
 	if b.body != "" {
 		op = op.with("requestBody", object{{"required", true}, {"content", d.body(method, b)}})
 	}
-	responses, err := d.responses(method)
+	responses, err := d.responses(method, b)
 	return op.with("responses", responses), err
 }
 
@@ -107,8 +107,8 @@ func (d *document) parameter(field *protogen.Field, inPath bool) object {
 }
 
 // responses describes what the call can be answered with.
-func (d *document) responses(method *protogen.Method) (object, error) {
-	when, err := failures(method)
+func (d *document) responses(method *protogen.Method, b binding) (object, error) {
+	said, err := failures(method)
 	if err != nil {
 		return nil, err
 	}
@@ -118,17 +118,19 @@ func (d *document) responses(method *protogen.Method) (object, error) {
 	}
 	out := object{{status, object{
 		{"description", firstSentence(prose(method.Output.Comments.Leading)) + "."},
+		{"headers", headersOf(nil)},
 		{"content", jsonContent(d.answer(method), envelopeExample(method.Output))},
 	}}}
 	for _, f := range failureTable() {
 		reference := object{{"$ref", "#/components/responses/" + f.name}}
-		switch reasons := strings.Join(when[f.status], "; "); {
-		case reasons == "" && f.always:
-			out = out.with(f.status, reference)
-		case f.always:
+		reasons := strings.Join(said[f.status], "; ")
+		switch {
+		case reasons != "" && f.given == always:
 			out = out.with(f.status, reference.with("description", f.text+" Also "+reasons+"."))
 		case reasons != "":
 			out = out.with(f.status, reference.with("description", strings.ToUpper(reasons[:1])+reasons[1:]+"."))
+		case f.given == always, f.given == withBody && b.body != "":
+			out = out.with(f.status, reference)
 		}
 	}
 	return out, nil

@@ -32,7 +32,7 @@ func main() {
 	if len(folders) == 0 {
 		folders = []string{"."}
 	}
-	t := &tally{out: os.Stdout, ran: map[string]int{}, bad: map[string]int{}, printed: map[string][]string{}}
+	t := newTally(os.Stdout)
 	for _, folder := range folders {
 		t.module(folder, flags)
 	}
@@ -62,6 +62,10 @@ type tally struct {
 	// side by side, so their events are mixed.
 	ran, bad map[string]int
 	printed  map[string][]string
+}
+
+func newTally(out io.Writer) *tally {
+	return &tally{out: out, ran: map[string]int{}, bad: map[string]int{}, printed: map[string][]string{}}
 }
 
 // module runs the tests of one module. That `go test` fails without naming a

@@ -671,7 +671,9 @@ type Membership struct {
 	// "accepted".
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	// The account.
-	Account       *Account `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	Account *Account `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	// What the caller is in the account, for people: Wrangler prints it.
+	Roles         []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -727,6 +729,13 @@ func (x *Membership) GetAccount() *Account {
 	return nil
 }
 
+func (x *Membership) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
 var File_storekeeper_identity_v1_identity_proto protoreflect.FileDescriptor
 
 const file_storekeeper_identity_v1_identity_proto_rawDesc = "" +
@@ -772,12 +781,13 @@ const file_storekeeper_identity_v1_identity_proto_rawDesc = "" +
 	"\vmemberships\x18\x01 \x03(\v2#.storekeeper.identity.v1.MembershipR\vmemberships\x12<\n" +
 	"\vresult_info\x18\x02 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
 	"resultInfo\x123\n" +
-	"\bmessages\x18\x03 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"p\n" +
+	"\bmessages\x18\x03 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x86\x01\n" +
 	"\n" +
 	"Membership\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12:\n" +
-	"\aaccount\x18\x03 \x01(\v2 .storekeeper.identity.v1.AccountR\aaccount2\xb5\x05\n" +
+	"\aaccount\x18\x03 \x01(\v2 .storekeeper.identity.v1.AccountR\aaccount\x12\x14\n" +
+	"\x05roles\x18\x04 \x03(\tR\x05roles2\xb5\x05\n" +
 	"\x0fIdentityService\x12\xce\x01\n" +
 	"\vVerifyToken\x12+.storekeeper.identity.v1.VerifyTokenRequest\x1a,.storekeeper.identity.v1.VerifyTokenResponse\"d\xba\xeb\x18\x06\n" +
 	"\x04self\x82\xd3\xe4\x93\x02QZ0\x12./client/v4/accounts/{account_id}/tokens/verify\x12\x1d/client/v4/user/tokens/verify\x90\x02\x01\x12\x82\x01\n" +
