@@ -51,7 +51,7 @@ lint-go: $(GOLANGCI)
 
 # The tools are code as well, in a module of their own.
 lint-tools: $(GOLANGCI)
-	cd tools && $(GO) vet ./... && ../$(GOLANGCI) run ./...
+	cd tools && $(GO) vet ./... && ../$(GOLANGCI) run ./... && $(GO) test ./...
 
 lint-proto: $(BUF) .cache/proto
 	$(BUF) lint

@@ -32,7 +32,9 @@ func commands() []command {
 		{"dev", "dev [--set KEY=VALUE]...", "run everything on this machine, with the emulator in place of Cloudflare", runDev},
 		{"serve", "serve --config FILE [--set KEY=VALUE]...", "run the service", runServe},
 		{"doctor", "doctor --config FILE [--set KEY=VALUE]...", "check a configuration, its files and its credentials before a deploy", runDoctor},
-		{"emulator", "emulator [--listen ADDRESS]", "run only the emulator of Cloudflare Secrets Store", runEmulator},
+		{"emulator", "emulator [--listen ADDRESS] [--token TOKEN]...", "run only the emulator of Cloudflare Secrets Store", runEmulator},
+		{"health", "health [--admin ADDRESS]", "ask a running service whether it is ready; the probe of containers", runHealth},
+		{"policy", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicy},
 		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},
 		{"version", "version", "print the version", runVersion},
 	}

@@ -15,16 +15,21 @@ import (
 // emulatorLimits are the limits of Cloudflare's that can be moved for a test.
 type emulatorLimits struct {
 	stores, secrets, calls int
+	activateAfter          time.Duration
 }
 
 func (l *emulatorLimits) register(flags *flag.FlagSet) {
 	flags.IntVar(&l.stores, "store-limit", 1, "how many stores an account may have")
 	flags.IntVar(&l.secrets, "secret-limit", 100, "how many secrets an account may have")
 	flags.IntVar(&l.calls, "call-limit", 1200, "how many calls a credential may make in 5 minutes; 0 is no limit")
+	flags.DurationVar(&l.activateAfter, "activate-after", 500*time.Millisecond, "how long a new secret stays pending; 0s is not at all")
 }
 
 func (l *emulatorLimits) config(accounts []config.Account) emulator.Config {
-	c := emulator.Config{Budget: &emulator.Budget{Requests: l.calls}, JournalLimit: 100}
+	c := emulator.Config{Budget: &emulator.Budget{Requests: l.calls}, JournalLimit: 100, ActivateAfter: l.activateAfter}
+	if c.ActivateAfter == 0 {
+		c.ActivateAfter = -1 // To the emulator, 0 is its default.
+	}
 	for _, a := range accounts {
 		c.Accounts = append(c.Accounts, emulator.Account{ID: a.ID, Name: a.Name, StoreLimit: l.stores, SecretLimit: l.secrets})
 	}
@@ -34,14 +39,17 @@ func (l *emulatorLimits) config(accounts []config.Account) emulator.Config {
 // runEmulator runs the emulator until ctx ends.
 func runEmulator(ctx context.Context, args []string, t terminal) error {
 	var limits emulatorLimits
+	var tokens repeated
 	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
 	address := flags.String("listen", "127.0.0.1:8787", "the `address` to listen on")
 	account := flags.String("account", config.DevAccount, "the `id` of the account that exists")
+	flags.Var(&tokens, "token", "an API `token` that is accepted; may be repeated; without one, any is")
 	limits.register(flags)
 	if err := parse(flags, args, t); err != nil {
 		return err
 	}
 	c := limits.config([]config.Account{{ID: *account, Name: "dev"}})
+	c.Tokens = tokens
 	if err := c.Validate(); err != nil {
 		return usageError{err.Error()}
 	}
@@ -50,10 +58,18 @@ func runEmulator(ctx context.Context, args []string, t terminal) error {
 		return err
 	}
 	stop := serveEmulator(listener, c)
-	say(t.out, "The emulator of Cloudflare Secrets Store serves account %s at http://%s/client/v4 and takes any token.\n", *account, listener.Addr())
+	say(t.out, "The emulator of Cloudflare Secrets Store serves account %s at http://%s/client/v4 and takes %s.\n", *account, listener.Addr(), accepted(tokens))
 	<-ctx.Done()
 	stop(ctx)
 	return nil
+}
+
+// accepted says which tokens an emulator takes, without naming one.
+func accepted(tokens repeated) string {
+	if len(tokens) == 0 {
+		return "any token"
+	}
+	return "the tokens given"
 }
 
 // serveEmulator serves an emulator and returns what stops it.

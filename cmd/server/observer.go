@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,9 +21,9 @@ type observer struct {
 	metrics *telemetry.Metrics
 }
 
-// hooks gives what the upstream client calls.
-func (o observer) hooks() upstream.Config {
-	return upstream.Config{Observe: o.attempt, OnCredential: o.credential}
+// hooks gives what the upstream client calls, and the bound of its calls.
+func (o observer) hooks(timeout time.Duration) upstream.Config {
+	return upstream.Config{Timeout: timeout, Observe: o.attempt, OnCredential: o.credential}
 }
 
 // attempt records one request to Cloudflare in the call that caused it.

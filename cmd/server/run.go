@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -12,6 +13,7 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/apidoc"
+	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
@@ -29,6 +31,9 @@ type settings struct {
 	// token is the platform credential of accounts without a credential file,
 	// which only dev mode has.
 	token upstream.Token
+	// timeout bounds a call to Cloudflare whose caller set no deadline. 0 means
+	// the bound of the upstream client.
+	timeout time.Duration
 	// ready is told once every listener accepts.
 	ready func(addresses)
 }
@@ -48,20 +53,29 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	cloudflare, err := newUpstream(c, s.token, observer{log: log, metrics: metrics}.hooks())
+	cloudflare, err := newUpstream(c, s.token, observer{log: log, metrics: metrics}.hooks(s.timeout))
 	if err != nil {
 		return err
 	}
 	defer cloudflare.Close()
-	callers, err := access.NewAuthenticator(apiKeys(c.Callers))
+	callers, err := access.New(access.Config{APIKeys: apiKeys(c.Callers)})
 	if err != nil {
 		return err
 	}
+	defer callers.Close()
 	validator, err := policy.NewValidator(api...)
 	if err != nil {
 		return err
 	}
-	chain := server.Chain{Log: log, Metrics: metrics, Authenticator: callers, Validator: validator}
+	engine, err := authz.NewEngine(everything())
+	if err != nil {
+		return err
+	}
+	rights, err := newRights(api, authz.Fixed(engine), cloudflare)
+	if err != nil {
+		return err
+	}
+	chain := server.Chain{Log: log, Metrics: metrics, Authenticator: callers, Rights: rights, Trail: untracked{}, Validator: validator}
 	rpc := server.New(chain, []server.Register{
 		func(r grpc.ServiceRegistrar) {
 			secretsstorev1.RegisterSecretsStoreServiceServer(r, service.New(cloudflare))

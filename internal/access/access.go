@@ -1,4 +1,5 @@
-// Package access finds out who is calling.
+// Package access finds out who is calling: by an API key, by a signed token of
+// an issuer that is trusted, or by a client certificate.
 //
 // It must not know what the call is: rights are judged elsewhere, and no
 // credential leaves this package, not even in an error.
@@ -7,106 +8,123 @@ package access
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"strings"
-
-	"platform.internal/storekeeper/internal/fault"
+	"time"
 )
 
-// Principal is a caller whose credential was good.
-type Principal struct {
-	// Name identifies the caller in logs and rules.
-	Name string
-	// Tenant is the team that the caller acts for. Empty where none is set.
-	Tenant string
-	// Groups are further names that rules can match.
-	Groups []string
-}
-
-// Credentials are what a caller showed, as it came in.
-type Credentials struct {
-	// Authorization is the header of that name.
-	Authorization string
-	// Email and Key are the headers X-Auth-Email and X-Auth-Key of Cloudflare's
-	// older scheme. The key is an API key of Storekeeper.
-	Email, Key string
-}
-
-// APIKey is one key that is accepted, kept as a digest.
-type APIKey struct {
-	// Digest is the SHA-256 of the key.
-	Digest [sha256.Size]byte
-	// Principal is who holds the key.
-	Principal Principal
+// Config is what an Authenticator is made from.
+type Config struct {
+	// APIKeys are the keys that are accepted. Each digest stands there once.
+	APIKeys []APIKey
+	// Issuers are the issuers whose tokens are accepted.
+	Issuers []Issuer
+	// Certificates are the names in client certificates that are accepted.
+	Certificates []Certificate
+	// Clock tells the time that credentials are held against. Nil: time.Now.
+	Clock func() time.Time
+	// OnKeys hears of every attempt to read the keys of an issuer. It is called
+	// from several goroutines and must not block. Nil: nobody hears.
+	OnKeys func(KeyEvent)
 }
 
 // Authenticator knows the credentials that are accepted. It is safe for
 // concurrent use.
 type Authenticator struct {
-	keys map[[sha256.Size]byte]Principal
+	clock        func() time.Time
+	keys         map[[sha256.Size]byte]Principal
+	issuers      map[string]*issuer
+	verified     *tokenCache
+	certificates []certificate
 }
 
-// NewAuthenticator returns an Authenticator for the keys. Two principals
-// cannot hold one key.
-func NewAuthenticator(keys []APIKey) (*Authenticator, error) {
-	known := make(map[[sha256.Size]byte]Principal, len(keys))
-	for _, k := range keys {
-		if other, taken := known[k.Digest]; taken {
-			return nil, fmt.Errorf("callers %q and %q hold the same API key", other.Name, k.Principal.Name)
+// New returns an Authenticator, which reads the keys of issuers in the
+// background until it is closed. It waits for no issuer, so one that is down
+// keeps nobody from starting. An error says which part of the configuration
+// would be unsafe or cannot be read.
+func New(c Config) (*Authenticator, error) {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.OnKeys == nil {
+		c.OnKeys = func(KeyEvent) {}
+	}
+	if err := c.distinct(); err != nil {
+		return nil, err
+	}
+	a := &Authenticator{clock: c.Clock, issuers: map[string]*issuer{}, verified: newTokenCache()}
+	var err error
+	if a.keys, err = digestKeys(c.APIKeys); err != nil {
+		return nil, err
+	}
+	if a.certificates, err = readCertificates(c.Certificates); err != nil {
+		return nil, err
+	}
+	for _, given := range c.Issuers {
+		made, err := newIssuer(given, c)
+		if err != nil {
+			a.Close()
+			return nil, err
 		}
-		known[k.Digest] = k.Principal
+		a.issuers[given.URL] = made
 	}
-	return &Authenticator{keys: known}, nil
+	return a, nil
 }
 
-// ParseDigest reads a SHA-256 digest written as 64 hexadecimal digits.
-func ParseDigest(text string) ([sha256.Size]byte, error) {
-	var digest [sha256.Size]byte
-	raw, err := hex.DecodeString(text)
-	if err != nil || len(raw) != sha256.Size {
-		return digest, fmt.Errorf("a digest must be %d hexadecimal digits", 2*sha256.Size)
+// Close ends the work in the background and waits for its end. Authenticate
+// must not be called after it.
+func (a *Authenticator) Close() {
+	for _, i := range a.issuers {
+		i.keys.close()
 	}
-	copy(digest[:], raw)
-	return digest, nil
 }
 
 // Authenticate returns the caller that the credentials belong to. Where both
-// schemes are sent, as the SDKs do when both are configured, Authorization
-// counts. The error is a fault of kind Unauthenticated that says what is
-// missing and never what was sent.
-func (a *Authenticator) Authenticate(_ context.Context, c Credentials) (Principal, error) {
-	key, err := c.secret()
+// header schemes are sent, as the SDKs do when both are configured,
+// Authorization counts. A client certificate counts where no header is sent.
+//
+// The error is a fault of kind Unauthenticated, or Unavailable where a token
+// cannot be judged now. It says what to mend and never what was sent.
+//
+// A token that was good is remembered for up to a minute and at most until it
+// ends or the keys of its issuer are read anew.
+func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
+	if c.onlyCertificate() && len(a.certificates) > 0 {
+		return a.byCertificate(c.Chains)
+	}
+	shown, err := c.secret()
 	if err != nil {
 		return Principal{}, err
 	}
 	// The digest is compared, never the key, so the time that a look-up takes
 	// says nothing about the keys that exist.
-	if p, ok := a.keys[sha256.Sum256([]byte(key))]; ok {
+	digest := sha256.Sum256([]byte(shown.text))
+	if p, ok := a.keys[digest]; ok {
 		return p, nil
 	}
-	return Principal{}, refused("CREDENTIAL_UNKNOWN", "The API key is not one that Storekeeper knows.")
-}
-
-// secret picks the key out of the scheme that was used.
-func (c Credentials) secret() (string, error) {
-	switch {
-	case c.Authorization != "":
-		scheme, key, found := strings.Cut(c.Authorization, " ")
-		key = strings.TrimSpace(key)
-		if !found || key == "" || !strings.EqualFold(scheme, "Bearer") {
-			return "", refused("CREDENTIAL_MALFORMED", "The authorization header must be: Bearer, a space, and an API key of Storekeeper.")
-		}
-		return key, nil
-	case c.Key != "" && c.Email != "":
-		return c.Key, nil
-	case c.Key != "":
-		return "", refused("CREDENTIAL_MALFORMED", "The header x-auth-key needs x-auth-email beside it.")
-	default:
-		return "", refused("CREDENTIAL_MISSING", "The call has no credential: send the header authorization with Bearer and an API key of Storekeeper.")
+	if shown.bearer && len(a.issuers) > 0 && jwtForm.MatchString(shown.text) {
+		return a.byToken(ctx, shown.text, digest)
 	}
+	return Principal{}, refused(Unknown, "The API key is not one that Storekeeper knows.")
 }
 
-func refused(reason, public string) error {
-	return fault.New(fault.Unauthenticated, reason, public)
+// byToken returns the caller that a token names. digest is that of the token.
+func (a *Authenticator) byToken(ctx context.Context, token string, digest [sha256.Size]byte) (Principal, error) {
+	now := a.clock()
+	if p, ok := a.verified.find(digest, now); ok {
+		return p, nil
+	}
+	shown, err := peek(token)
+	if err != nil {
+		return Principal{}, err
+	}
+	i, trusted := a.issuers[shown.issuer]
+	if !trusted {
+		return Principal{}, refused(WrongIssuer, "The token is of an issuer that Storekeeper does not trust; use a token of one that its configuration lists.")
+	}
+	version := i.keys.version()
+	p, err := i.verify(ctx, shown, now)
+	if err != nil {
+		return Principal{}, err
+	}
+	a.verified.keep(digest, remembered{principal: p, keys: i.keys, version: version, bytes: len(token)}, now)
+	return p, nil
 }

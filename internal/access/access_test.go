@@ -14,10 +14,10 @@ const teamKey = "sk_team_a_9f2c"
 
 func authenticator(t *testing.T) *access.Authenticator {
 	t.Helper()
-	a, err := access.NewAuthenticator([]access.APIKey{
+	a, err := access.New(access.Config{APIKeys: []access.APIKey{
 		{Digest: sha256.Sum256([]byte(teamKey)), Principal: access.Principal{Name: "team-a"}},
 		{Digest: sha256.Sum256([]byte("sk_team_a_next")), Principal: access.Principal{Name: "team-a"}},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,10 +72,10 @@ func digestOf(key string) string {
 
 func TestTwoCallersCannotHoldOneKey(t *testing.T) {
 	digest := sha256.Sum256([]byte(teamKey))
-	_, err := access.NewAuthenticator([]access.APIKey{
+	_, err := access.New(access.Config{APIKeys: []access.APIKey{
 		{Digest: digest, Principal: access.Principal{Name: "a"}},
 		{Digest: digest, Principal: access.Principal{Name: "b"}},
-	})
+	}})
 	if err == nil || !strings.Contains(err.Error(), `"a" and "b"`) {
 		t.Fatalf("got %v", err)
 	}

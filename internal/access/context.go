@@ -7,7 +7,8 @@ import "context"
 type Outcome struct {
 	// Principal is the caller when Err is nil.
 	Principal Principal
-	// Err is a fault of kind Unauthenticated.
+	// Err is a fault of kind Unauthenticated or, where a token cannot be judged
+	// now, Unavailable.
 	Err error
 }
 

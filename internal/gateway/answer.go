@@ -50,10 +50,14 @@ func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 // unroutable answers a path or method that no RPC serves.
 func (a *answerer) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
 	if status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.Path), ", "))
+		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.RawPath), ", "))
 		a.refuse(w, r, status, 7001, "Method not allowed for this URI")
 		return
 	}
+	a.noRoute(w, r)
+}
+
+func (a *answerer) noRoute(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, http.StatusNotFound, 7000, "No route for that URI")
 }
 

@@ -25,14 +25,18 @@ type front struct {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.answer.recovered(w, r)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	path := tidyPath(r.URL.Path)
+	// The path is taken apart as it was sent, so that an escaped slash stays
+	// part of an identifier, which is then refused.
+	path := tidyPath(r.URL.EscapedPath())
 	switch {
 	case path == "/openapi.json" || path == "/docs" || strings.HasPrefix(path, "/docs/"):
 		f.docs.ServeHTTP(w, r)
 	case wrongBase(path):
 		f.answer.wrongBase(w, r)
+	case emptySegment(path):
+		f.answer.noRoute(w, r)
 	default:
-		r.URL.Path, r.URL.RawPath = path, ""
+		r.URL.RawPath = path
 		f.next.ServeHTTP(w, f.admit(w, r))
 	}
 }
@@ -76,6 +80,12 @@ func tidyPath(path string) string {
 		path = Root + "/" + strings.TrimLeft(rest, "/")
 	}
 	return path
+}
+
+// emptySegment recognises a path with an identifier that was left empty, which
+// the mux would take for one like any other.
+func emptySegment(path string) bool {
+	return strings.Contains(path, "//") || strings.HasSuffix(path, "/")
 }
 
 // wrongBase recognises a client whose base URL lacks Root. A plain 404 would

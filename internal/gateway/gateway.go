@@ -52,6 +52,7 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 		runtime.WithForwardResponseOption(statusOf),
 		runtime.WithErrorHandler(answer.fault),
 		runtime.WithRoutingErrorHandler(answer.unroutable),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithWriteContentLength(),

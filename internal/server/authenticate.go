@@ -30,6 +30,7 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 			return nil, o.Err
 		}
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
+		trailFrom(ctx).caller = o.Principal
 		return next(access.WithPrincipal(ctx, o.Principal), req)
 	}
 }

@@ -19,6 +19,10 @@ type Chain struct {
 	Metrics *telemetry.Metrics
 	// Authenticator finds out who is calling.
 	Authenticator *access.Authenticator
+	// Rights judges what callers may do.
+	Rights Rights
+	// Trail gets the audit records.
+	Trail Trail
 	// Validator holds requests against their declared rules.
 	Validator *policy.Validator
 }
@@ -27,13 +31,27 @@ type Chain struct {
 // outer to inner.
 func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
-		identifyRequest,               // first, so that every later line and answer carries the id
-		observe(c.Log, c.Metrics),     // sees the final code of everything below, panics included
-		faultToStatus,                 // the last word on what leaves: public text only
-		recoverPanic(c.Metrics),       // for a panic in an interceptor below
-		authenticate(c.Authenticator), // before anything is done for the caller
-		validate(c.Validator),         // only a known caller is told what is wrong
-		recoverPanic(c.Metrics),       // innermost, so that a handler's panic is a fault for all above
+		// First, so that every later line and answer carries the id.
+		identifyRequest,
+		// Sees the final code of everything below, panics included.
+		observe(c.Log, c.Metrics),
+		// The last word on what leaves: public text only.
+		faultToStatus,
+		// For a panic in an interceptor below.
+		recoverPanic(c.Metrics),
+		// Around all that can refuse a call, so that no denial goes unrecorded,
+		// and around all that can end one, so that every intent has its outcome.
+		keepTrail(c.Trail, c.Log),
+		// Before anything is done for the caller.
+		authenticate(c.Authenticator),
+		// Only a caller who may do it is told what is wrong with the request.
+		authorise(c.Rights),
+		// Before anything is recorded or sent.
+		validate(c.Validator),
+		// The last step before the handler: no record, no call.
+		intend(c.Trail, c.Rights.Methods),
+		// Innermost, so that a handler's panic is a fault for all above.
+		recoverPanic(c.Metrics),
 	}
 }
 

@@ -53,7 +53,7 @@ func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answ
 	if len(p.Secrets) == 0 {
 		return Answer[[]Secret]{}, emptyBody("secrets", "", "must have at least 1 item")
 	}
-	o := operation{name: "CreateSecrets", method: http.MethodPost, place: at}
+	o := operation{name: opCreateSecrets, method: http.MethodPost, place: at}
 	wire := make([]createItem, len(p.Secrets))
 	size := 0
 	for i, s := range p.Secrets {
@@ -91,7 +91,7 @@ func (c *Client) DeleteSecrets(ctx context.Context, p DeleteSecretsParams) (Answ
 	if err != nil {
 		return Answer[None]{}, err
 	}
-	o := operation{name: "DeleteSecrets", method: http.MethodDelete, place: at, body: body}
+	o := operation{name: opDeleteSecrets, method: http.MethodDelete, place: at, body: body}
 	return call(ctx, c, o, anything[None])
 }
 

@@ -41,7 +41,7 @@ func (c *Client) UpdateSecret(ctx context.Context, p UpdateSecretParams) (Answer
 	if p.Value == nil && p.Scopes == nil && !p.Comment.Change {
 		return Answer[Secret]{}, emptyBody("", "", "must set at least one of value, scopes, comment")
 	}
-	o := operation{name: "UpdateSecret", method: http.MethodPatch, place: at}
+	o := operation{name: opUpdateSecret, method: http.MethodPatch, place: at}
 	wire := updateBody{Scopes: p.Scopes}
 	size := frame
 	if p.Value != nil {
@@ -86,7 +86,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (
 		return Answer[Secret]{}, err
 	}
 	o := operation{
-		name:   "DuplicateSecret",
+		name:   opDuplicateSecret,
 		method: http.MethodPost,
 		place:  at.under("/duplicate"),
 		body:   body,

@@ -3,9 +3,9 @@
 //
 // It must not know who is calling, what Storekeeper's own contract looks like,
 // or any protocol but Cloudflare's: it takes and gives Cloudflare's view of
-// stores and secrets, and faults. It never retries a change, keeps no secret
-// value after the call, and lets no text of Cloudflare's out that was not
-// checked.
+// stores and secrets, and faults. It never repeats a change that Cloudflare may
+// have made, keeps no secret value after the call, and lets no text of
+// Cloudflare's out that was not checked.
 package upstream
 
 import (
@@ -38,12 +38,14 @@ type Config struct {
 	// Clock tells the time. Nil means time.Now.
 	Clock func() time.Time
 	// Observe hears of every request that was sent, after its answer was
-	// understood. It is called by the calling goroutine and must be quick. Nil
-	// means that nobody listens.
+	// understood. It is called by the calling goroutine, or by one of the
+	// client's own with a context that belongs to no call where a new credential
+	// is tried, and must be quick. Nil means that nobody listens.
 	Observe func(context.Context, Attempt)
-	// OnCredential hears of every re-read of a credential file that brought a
-	// new credential or failed. It is called by the calling goroutine and must
-	// be quick. Nil means that nobody listens.
+	// OnCredential hears of every change of a credential file, when the new
+	// credential was put in force and when it could not be. It is called by a
+	// goroutine of the client's, one for each account, must be quick, and must
+	// not close the client. Nil means that nobody listens.
 	OnCredential func(CredentialEvent)
 }
 
@@ -72,10 +74,13 @@ type Client struct {
 	timeout   time.Duration
 	clock     func() time.Time
 	observe   func(context.Context, Attempt)
+	work      *background
 }
 
-// New makes a client. It reads every credential once. The error names all that
-// is wrong, and holds nothing of a credential.
+// New makes a client. It reads every credential once and tries none, so that it
+// works while Cloudflare is down. A credential whose file changes later is put
+// in force once Cloudflare has accepted it. The error names all that is wrong,
+// and holds nothing of a credential.
 func New(c Config) (*Client, error) {
 	c = c.withDefaults()
 	if strings.ContainsFunc(c.UserAgent, unicode.IsControl) {
@@ -85,14 +90,29 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
+	client := &Client{
 		accounts:  accounts,
 		transport: c.Transport,
 		agent:     c.UserAgent,
 		timeout:   c.Timeout,
 		clock:     c.Clock,
 		observe:   c.Observe,
-	}, nil
+		work:      newBackground(),
+	}
+	client.rotateCredentials()
+	return client, nil
+}
+
+// rotateCredentials lets the credentials that come from files change.
+func (c *Client) rotateCredentials() {
+	for _, info := range c.accounts.infos {
+		a := c.accounts.byKey[info.ID]
+		if a.secret.rotation == nil {
+			continue
+		}
+		a.secret.start = c.work.start
+		a.secret.rotation.prove = func(ctx context.Context, n *candidate) error { return c.prove(ctx, a, n) }
+	}
 }
 
 func (c Config) withDefaults() Config {
@@ -122,9 +142,11 @@ func (c *Client) Accounts() []AccountInfo {
 	return append([]AccountInfo(nil), c.accounts.infos...)
 }
 
-// Close closes the idle connections, those of a given transport too. Calls that
-// run are not disturbed.
+// Close ends the trial of new credentials, waits for its end, and closes the
+// idle connections, those of a given transport too. Calls that run are not
+// disturbed.
 func (c *Client) Close() {
+	c.work.stop()
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}

@@ -16,6 +16,8 @@ type operation struct {
 	place  place
 	query  string
 	body   []byte
+	// cred is the credential to send it with.
+	cred credential
 	// names are the names in the request: the only texts of the caller's that
 	// may be relayed from a refusal.
 	names []string
@@ -24,13 +26,13 @@ type operation struct {
 }
 
 // changes says whether the operation changes something at Cloudflare. Such a
-// request is never sent twice.
+// request is sent again only where Cloudflare said that it refused the
+// credential, and so did nothing.
 func (o operation) changes() bool { return o.method != http.MethodGet }
 
 // exchange is one attempt at an operation.
 type exchange struct {
 	operation
-	cred  credential
 	scrub *scrubber
 	trace progress
 }
@@ -49,16 +51,40 @@ func (p *progress) hooks() *httptrace.ClientTrace {
 	}
 }
 
+// fate says what an attempt came to.
+type fate int
+
+const (
+	// done is an outcome that another attempt would not better.
+	done fate = iota
+	// cutOff is an operation that reads and whose connection died before a byte
+	// of an answer.
+	cutOff
+	// turnedAway is an operation that Cloudflare did not look at, since it
+	// refused the credential.
+	turnedAway
+)
+
 // call sends an operation and understands its answer. complete says whether a
 // result has what every result of its sort must have.
+//
+// What was cut off is sent once more. What was turned away is sent once more
+// with each credential that was put in force meanwhile.
 func call[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], error) {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	answer, again, err := try(ctx, c, o, complete)
-	if again {
-		answer, _, err = try(ctx, c, o, complete)
+	secret := o.place.account.secret
+	for cuts := 0; ; {
+		o.cred = secret.credential()
+		answer, end, err := try(ctx, c, o, complete)
+		switch {
+		case end == cutOff && cuts == 0:
+			cuts++
+		case end == turnedAway && secret.replaced(ctx, o.cred):
+		default:
+			return answer, err
+		}
 	}
-	return answer, err
 }
 
 // bound gives a deadline to a context that has none.
@@ -69,26 +95,31 @@ func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, c.timeout)
 }
 
-// try makes one attempt. Its second result says that another is worth it: the
-// operation reads, and its connection died before a byte of an answer.
-func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], bool, error) {
+// try makes one attempt.
+func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], fate, error) {
 	start := c.clock()
-	x := &exchange{operation: o, cred: o.place.account.secret.credential()}
-	x.scrub = &scrubber{credential: x.cred.reveal(), values: o.values}
+	x := &exchange{operation: o}
+	x.scrub = &scrubber{credential: o.cred.reveal(), account: o.place.account.secret, values: o.values}
 	r, err := c.send(ctx, x)
 	r.now = c.clock()
 	r.elapsed = r.now.Sub(start)
 	if err != nil {
 		f := x.broken(ctx, err)
 		c.report(ctx, x, r, f)
-		return Answer[T]{}, x.worthAnother(ctx, err), f
+		if x.worthAnother(ctx, err) {
+			return Answer[T]{}, cutOff, f
+		}
+		return Answer[T]{}, done, f
 	}
 	answer, f := understand(ctx, x, r, complete)
 	c.report(ctx, x, r, f)
-	if f != nil {
-		return Answer[T]{}, false, f
+	switch {
+	case f == nil:
+		return answer, done, nil
+	case f.Reason == reasonCredential && r.status >= http.StatusBadRequest:
+		return Answer[T]{}, turnedAway, f
 	}
-	return answer, false, nil
+	return Answer[T]{}, done, f
 }
 
 func (c *Client) report(ctx context.Context, x *exchange, r reply, f *fault.Error) {

@@ -18,12 +18,6 @@ func (c *Client) at(account string) (place, error) {
 	return place{account: a, path: "/accounts/" + a.id}, nil
 }
 
-// quota is the quota of an account.
-func (c *Client) quota(account string) (place, error) {
-	p, err := c.at(account)
-	return p.under("/secrets_store/quota"), err
-}
-
 // stores is the list of stores of an account.
 func (c *Client) stores(account string) (place, error) {
 	p, err := c.at(account)

@@ -41,14 +41,20 @@ func (q *Quota) UnmarshalJSON(text []byte) error {
 
 // Quota gives the quota of an account, by its identifier or name.
 func (c *Client) Quota(ctx context.Context, account string) (Answer[Quota], error) {
-	at, err := c.quota(account)
+	at, err := c.at(account)
 	if err != nil {
 		return Answer[Quota]{}, err
 	}
-	o := operation{name: "Quota", method: http.MethodGet, place: at}
-	answer, err := call(ctx, c, o, func(q *Quota) bool { return q != nil })
+	answer, err := call(ctx, c, quotaOperation(at), hasQuota)
 	if err != nil {
 		return Answer[Quota]{}, err
 	}
 	return Answer[Quota]{Result: *answer.Result, Info: answer.Info, Notices: answer.Notices, Ray: answer.Ray}, nil
 }
+
+// quotaOperation reads the quota of the account at whose root it is.
+func quotaOperation(at place) operation {
+	return operation{name: opQuota, method: http.MethodGet, place: at.under("/secrets_store/quota")}
+}
+
+func hasQuota(q *Quota) bool { return q != nil }

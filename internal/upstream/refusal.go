@@ -9,6 +9,9 @@ import (
 )
 
 const (
+	reasonCredential = "UPSTREAM_CREDENTIAL_REFUSED"
+	reasonBlocked    = "UPSTREAM_BLOCKED"
+
 	// codeThrottled is Cloudflare's number for a spent call budget.
 	codeThrottled = 971
 	// codeInvalidToken says, where a token is verified, that it is no good. In
@@ -62,14 +65,18 @@ func (x *exchange) classify(r reply, said refusal) *fault.Error {
 	case r.status == http.StatusTooManyRequests, said.has(codeThrottled):
 		return throttled(r, said)
 	case r.challenged, r.status == http.StatusForbidden && !said.spoken:
-		return fault.New(fault.Upstream, "UPSTREAM_BLOCKED",
+		return fault.New(fault.Upstream, reasonBlocked,
 			"Something before Cloudflare's API refused Storekeeper's request; it is not the caller's doing.")
 	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden, said.has(credentialCodes...),
 		x.name == opVerifyToken && said.has(codeInvalidToken):
-		return fault.New(fault.Upstream, "UPSTREAM_CREDENTIAL_REFUSED",
-			"Cloudflare refused Storekeeper's own credential for the account; it is not the caller's doing.")
+		return credentialRefused()
 	}
 	return x.byWords(r, said)
+}
+
+func credentialRefused() *fault.Error {
+	return fault.New(fault.Upstream, reasonCredential,
+		"Cloudflare refused Storekeeper's own credential for the account; it is not the caller's doing.")
 }
 
 // byWords finds what the caller's request ran into.

@@ -3,18 +3,29 @@ package upstream
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"slices"
 	"strings"
 )
 
-// minSecret is the length in bytes from which a value is looked for in texts.
-// A shorter one would be found in every text.
-const minSecret = 4
+const (
+	// minSecret is the length in bytes from which a value is looked for in
+	// texts. A shorter one would be found in every text.
+	minSecret = 4
+	// minCredential is the same for a credential that the request was not sent
+	// with. A file that is half written may hold a short one.
+	minCredential = 8
+)
 
-// scrubber finds the credential and the secret values of a request in texts
-// that Cloudflare sent.
+// scrubber finds the credentials of the account and the secret values of a
+// request in texts that Cloudflare sent.
 type scrubber struct {
+	// credential is the one that the request was sent with.
 	credential string
-	values     []string
+	// account knows the others, as they are when the answer is read.
+	account *keeper
+	values  []string
 }
 
 // clean gives the text, or nothing if it holds a secret.
@@ -25,10 +36,10 @@ func (s *scrubber) clean(text string) string {
 	return text
 }
 
-// dirty says whether a text holds the credential or a value, as it is or as it
+// dirty says whether a text holds a credential or a value, as it is or as it
 // stands in JSON, which a text may quote.
 func (s *scrubber) dirty(text string) bool {
-	if s.credential != "" && strings.Contains(text, s.credential) {
+	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(text) {
 		return true
 	}
 	for _, value := range s.values {
@@ -41,6 +52,40 @@ func (s *scrubber) dirty(text string) bool {
 		}
 	}
 	return false
+}
+
+// betrays says whether a text holds a credential that is long enough to be
+// looked for everywhere.
+func (s *scrubber) betrays(text string) bool {
+	held := func(credential string) bool {
+		return len(credential) >= minCredential && strings.Contains(text, credential)
+	}
+	return held(s.credential) || slices.ContainsFunc(*s.account.known.Load(), held)
+}
+
+// taints says whether the result in an envelope holds a credential. The rest of
+// an envelope is checked text by text.
+func (s *scrubber) taints(body []byte) bool {
+	escapes := bytes.Contains(body, []byte(`\u`)) || bytes.Contains(body, []byte(`\/`))
+	if !escapes && !s.betrays(string(body)) {
+		return false
+	}
+	var e struct {
+		Result json.RawMessage `json:"result"`
+	}
+	if json.Unmarshal(body, &e) != nil {
+		return true
+	}
+	words := json.NewDecoder(bytes.NewReader(e.Result))
+	for {
+		word, err := words.Token()
+		if err != nil {
+			return !errors.Is(err, io.EOF)
+		}
+		if text, ok := word.(string); ok && s.betrays(text) {
+			return true
+		}
+	}
 }
 
 // dirtyWord is dirty for a word that is told in upper case, too.

@@ -60,7 +60,7 @@ func (c *Client) ListSecrets(ctx context.Context, p ListSecretsParams) (Answer[[
 	q.page(p.Paging)
 	q.text("search", p.Search)
 	q.list("scopes", p.Scopes)
-	o := operation{name: "ListSecrets", method: http.MethodGet, place: at, query: q.String()}
+	o := operation{name: opListSecrets, method: http.MethodGet, place: at, query: q.String()}
 	return call(ctx, c, o, every(Secret.complete))
 }
 
@@ -70,7 +70,7 @@ func (c *Client) GetSecret(ctx context.Context, p SecretParams) (Answer[Secret],
 	if err != nil {
 		return Answer[Secret]{}, err
 	}
-	return call(ctx, c, operation{name: "GetSecret", method: http.MethodGet, place: at}, Secret.complete)
+	return call(ctx, c, operation{name: opGetSecret, method: http.MethodGet, place: at}, Secret.complete)
 }
 
 // DeleteSecret deletes one secret. Faults: NotFound.
@@ -79,7 +79,7 @@ func (c *Client) DeleteSecret(ctx context.Context, p SecretParams) (Answer[None]
 	if err != nil {
 		return Answer[None]{}, err
 	}
-	o := operation{name: "DeleteSecret", method: http.MethodDelete, place: at}
+	o := operation{name: opDeleteSecret, method: http.MethodDelete, place: at}
 	return call(ctx, c, o, anything[None])
 }
 

@@ -6,8 +6,6 @@ import (
 	"time"
 )
 
-const opDeleteStore = "DeleteStore"
-
 // Store is a store as Cloudflare describes it.
 type Store struct {
 	// ID is Cloudflare's identifier.
@@ -78,7 +76,7 @@ func (c *Client) CreateStore(ctx context.Context, p CreateStoreParams) (Answer[S
 	if err != nil {
 		return Answer[Store]{}, err
 	}
-	o := operation{name: "CreateStore", method: http.MethodPost, place: at, body: body, names: []string{p.Name}}
+	o := operation{name: opCreateStore, method: http.MethodPost, place: at, body: body, names: []string{p.Name}}
 	return call(ctx, c, o, Store.complete)
 }
 
@@ -90,7 +88,7 @@ func (c *Client) ListStores(ctx context.Context, p ListStoresParams) (Answer[[]S
 	}
 	var q query
 	q.page(p.Paging)
-	o := operation{name: "ListStores", method: http.MethodGet, place: at, query: q.String()}
+	o := operation{name: opListStores, method: http.MethodGet, place: at, query: q.String()}
 	return call(ctx, c, o, every(Store.complete))
 }
 
@@ -100,7 +98,7 @@ func (c *Client) GetStore(ctx context.Context, p StoreParams) (Answer[Store], er
 	if err != nil {
 		return Answer[Store]{}, err
 	}
-	return call(ctx, c, operation{name: "GetStore", method: http.MethodGet, place: at}, Store.complete)
+	return call(ctx, c, operation{name: opGetStore, method: http.MethodGet, place: at}, Store.complete)
 }
 
 // DeleteStore deletes a store. Faults: NotFound, NotEmpty where it holds

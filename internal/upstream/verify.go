@@ -8,7 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-const opVerifyToken = "VerifyToken"
+// statusActive is Cloudflare's word for a token that can be used.
+const statusActive = "active"
 
 // The kinds of credential that VerifyToken tells apart.
 const (
@@ -49,21 +50,32 @@ func (c *Client) VerifyToken(ctx context.Context, account string) (Answer[Verifi
 	defer cancel()
 	// Nothing in a token tells its kind, and the address for the one kind
 	// calls a good token of the other invalid.
-	answer, err := c.verifyAt(ctx, place{account: at.account, path: "/user/tokens/verify"}, KindUserToken)
+	answer, err := c.verifyAt(ctx, userVerify(at), KindUserToken)
 	if err == nil || fault.From(err).Kind != fault.Upstream {
 		return answer, err
 	}
-	return c.verifyAt(ctx, at.under("/tokens/verify"), KindAccountToken)
+	return c.verifyAt(ctx, accountVerify(at), KindAccountToken)
 }
 
 func (c *Client) verifyAt(ctx context.Context, at place, kind string) (Answer[Verification], error) {
-	o := operation{name: opVerifyToken, method: http.MethodGet, place: at}
-	answer, err := call(ctx, c, o, func(v Verification) bool { return v.Status != "" })
+	answer, err := call(ctx, c, verifyOperation(at), hasStatus)
 	if err == nil {
 		answer.Result.Kind = kind
 	}
 	return answer, err
 }
+
+func verifyOperation(at place) operation {
+	return operation{name: opVerifyToken, method: http.MethodGet, place: at}
+}
+
+// userVerify is where the tokens of users are verified.
+func userVerify(root place) place { return place{account: root.account, path: "/user/tokens/verify"} }
+
+// accountVerify is where the tokens of an account are verified.
+func accountVerify(root place) place { return root.under("/tokens/verify") }
+
+func hasStatus(v Verification) bool { return v.Status != "" }
 
 // verifyKey tries a global key on the account: there is no address to verify
 // one.
@@ -73,7 +85,7 @@ func (c *Client) verifyKey(ctx context.Context, account string) (Answer[Verifica
 		return Answer[Verification]{}, err
 	}
 	return Answer[Verification]{
-		Result:  Verification{Kind: KindGlobalKey, Status: "active"},
+		Result:  Verification{Kind: KindGlobalKey, Status: statusActive},
 		Notices: answer.Notices,
 		Ray:     answer.Ray,
 	}, nil

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"flag"
+
+	"platform.internal/storekeeper/internal/authz"
+)
+
+// runPolicy runs the decisions that stand beside the rules of a policy file.
+func runPolicy(_ context.Context, args []string, t terminal) error {
+	if len(args) == 0 || args[0] != "test" {
+		return usageError{"policy knows one thing to do: policy test --policy FILE"}
+	}
+	flags := flag.NewFlagSet("policy test", flag.ContinueOnError)
+	name := flags.String("policy", "", "the policy `file`")
+	if err := parse(flags, args[1:], t); err != nil {
+		return err
+	}
+	if *name == "" {
+		return usageError{"--policy FILE is missing"}
+	}
+	_, file, err := authz.ReadFile(*name)
+	if err != nil {
+		return err
+	}
+	say(t.out, "%s: %d rules, and %d of %d tests pass\n", *name, len(file.Rules), len(file.Tests), len(file.Tests))
+	return nil
+}

@@ -1,0 +1,95 @@
+package subject
+
+import (
+	"regexp"
+	"strings"
+)
+
+// form is how an issuer that is known writes its subjects.
+type form struct {
+	// begins tells the form.
+	begins string
+	// enough is what must stand before a star. Nil: no star is right.
+	enough *regexp.Regexp
+	// rule says what would be right and what is wrong without it.
+	rule string
+}
+
+// forms are the issuers that are known. Each names a workload in its own way,
+// so how much of a subject must be given to name one owner differs too.
+func forms() []form {
+	return []form{
+		{"repo:", regexp.MustCompile(`^repo:[^/:]+/[^/:]+:`), githubRule},
+		{"repository:", regexp.MustCompile(`^repository:[^/:]+/[^/:]+:`), githubRule},
+		{"repository_id:", regexp.MustCompile(`^repository_id:[^:]+:`), githubRule},
+		{"repository_owner:", nil, ownerRule},
+		{"repository_owner_id:", nil, ownerRule},
+		{"job_workflow_ref:", nil, ownerRule},
+		{"enterprise:", nil, ownerRule},
+		{"enterprise_id:", nil, ownerRule},
+		{"system:", regexp.MustCompile(`^system:serviceaccount:[^:]+:`),
+			"must name a namespace before its *, as system:serviceaccount:NAMESPACE:*; it would cover every service account of a cluster"},
+		{"project_path:", regexp.MustCompile(`^project_path:[^/:]+(/[^/:]+)+:`),
+			"must name a whole project before its *, as project_path:GROUP/PROJECT:*; it would cover a whole group of GitLab"},
+		{"project_id:", regexp.MustCompile(`^project_id:[^:]+:`),
+			"must name a whole project before its *, as project_id:NUMBER:*; it would cover projects of others"},
+		{"organization:", regexp.MustCompile(`^organization:[^:]+:(project|pipeline):[^:]+:`),
+			"must name a project or pipeline before its *, as organization:ORGANIZATION:project:PROJECT:*; it would cover a whole organisation"},
+		{"org/", regexp.MustCompile(`^org/[^/]+/project/[^/]+/`),
+			"must name a project before its *, as org/ORGANIZATION/project/PROJECT/*; it would cover a whole organisation"},
+		{"spiffe:", regexp.MustCompile(`^spiffe://[^/]+/(ns/[^/]+|[^/]+)/([^/]+/)*$`), spiffeRule},
+	}
+}
+
+const (
+	githubRule = "must name a whole repository before its *, as repo:OWNER/REPOSITORY:*; it would cover a whole organisation of GitHub"
+	ownerRule  = "must be without a *; it would cover a whole organisation of GitHub"
+	spiffeRule = "must name a path below the trust domain and end in /*, as spiffe://DOMAIN/PATH/* or spiffe://DOMAIN/ns/NAMESPACE/*; it would cover a whole trust domain or cluster"
+	widthRule  = "must give three segments before its *, as in a:b:c:*; it could cover a whole organisation or cluster"
+)
+
+// leastSegments is how many segments must stand before a star where the form is
+// not known: a kind, an owner, and what the owner has.
+const leastSegments = 3
+
+// tooWide returns the rule that a pattern breaks by covering too much, or "".
+// literal is what stands before the star.
+func tooWide(literal string) string {
+	for _, f := range forms() {
+		if !strings.HasPrefix(literal, f.begins) {
+			continue
+		}
+		if f.enough == nil || !f.enough.MatchString(literal) || f.begins == "spiffe:" && allNamespaces(literal) {
+			return f.rule
+		}
+		return ""
+	}
+	if segments(literal) < leastSegments {
+		return widthRule
+	}
+	return ""
+}
+
+// allNamespaces reports whether a SPIFFE id ends where the name of a Kubernetes
+// namespace should follow.
+func allNamespaces(literal string) bool {
+	_, path, _ := strings.Cut(strings.TrimPrefix(literal, "spiffe://"), "/")
+	return path == "ns/"
+}
+
+// segments counts the segments that are not empty and are closed by a colon or
+// a slash.
+func segments(literal string) int {
+	n, length := 0, 0
+	for _, c := range literal {
+		if c != ':' && c != '/' {
+			length++
+			continue
+		}
+		if length > 0 {
+			n++
+		}
+		length = 0
+	}
+	return n
+}

@@ -1,0 +1,120 @@
+package audit
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// flushEvery is the wait between two tries on an ill sink.
+	flushEvery = 100 * time.Millisecond
+	// maxFlush is how many outcomes go to the sink in one call.
+	maxFlush = 256
+)
+
+// backlog holds the outcomes that are not durable yet, oldest first. One
+// goroutine gives them to the sink, so that each is written once.
+type backlog struct {
+	limit   int
+	wake    chan struct{}
+	closing chan struct{}
+
+	mu      sync.Mutex
+	waiting []*entry
+}
+
+type entry struct {
+	record Record
+	// done is closed when the record is durable.
+	done chan struct{}
+}
+
+func (b *backlog) add(r Record) *entry {
+	e := &entry{record: r, done: make(chan struct{})}
+	b.mu.Lock()
+	b.waiting = append(b.waiting, e)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	return e
+}
+
+func (b *backlog) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting)
+}
+
+// excess returns how many outcomes wait where these are too many, else 0.
+func (b *backlog) excess() int {
+	if n := b.len(); n > b.limit {
+		return n
+	}
+	return 0
+}
+
+// flush writes until the backlog is closed and empty, or ctx ends.
+func (b *backlog) flush(ctx context.Context, sink Sink) {
+	records := make([]Record, 0, maxFlush)
+	for b.wait(ctx) {
+		records = b.oldest(records[:0])
+		if sink.Append(ctx, records...) == nil {
+			b.written(len(records))
+			continue
+		}
+		timer := time.NewTimer(flushEvery)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// wait returns when there is something to write, and false when there will be
+// nothing more.
+func (b *backlog) wait(ctx context.Context) bool {
+	for b.len() == 0 {
+		select {
+		case <-b.wake:
+		case <-b.closing:
+			return b.len() > 0
+		}
+	}
+	return ctx.Err() == nil
+}
+
+func (b *backlog) oldest(records []Record) []Record {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.waiting[:min(len(b.waiting), maxFlush)] {
+		records = append(records, e.record)
+	}
+	return records
+}
+
+func (b *backlog) written(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.waiting[:n] {
+		close(e.done)
+	}
+	b.waiting = slices.Delete(b.waiting, 0, n)
+}
+
+func (b *backlog) close() { close(b.closing) }
+
+// rest returns what is still waiting.
+func (b *backlog) rest() []Record {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	records := make([]Record, len(b.waiting))
+	for i, e := range b.waiting {
+		records[i] = e.record
+	}
+	return records
+}

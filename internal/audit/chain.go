@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"strconv"
+	"time"
+)
+
+const hashBytes = sha256.Size
+
+// position is a place in a chain: the number and the hash of its last record.
+// The zero value is the place before the first.
+type position struct {
+	seq  uint64
+	hash [hashBytes]byte
+}
+
+// newHash returns the function that binds lines together. With a key nobody
+// without it can make a line that fits.
+func newHash(key []byte) hash.Hash {
+	if len(key) == 0 {
+		return sha256.New()
+	}
+	return hmac.New(sha256.New, key)
+}
+
+func newOrigin(key []byte) origin {
+	id := make([]byte, 16)
+	// It never fails: the program ends where the system has no randomness.
+	_, _ = rand.Read(id)
+	return origin{id: hex.EncodeToString(id), keyed: len(key) > 0}
+}
+
+func sum(h hash.Hash, text []byte) (out [hashBytes]byte) {
+	h.Reset()
+	h.Write(text)
+	h.Sum(out[:0])
+	return out
+}
+
+const (
+	hashKey = `,"hash":"`
+	// tailBytes is the length of what stands in a line behind the part that is
+	// hashed, the line feed not counted.
+	tailBytes = len(hashKey) + 2*hashBytes + len(`"}`)
+)
+
+// appendLine writes a body as the line after p and moves p on.
+func appendLine(dst, body []byte, p *position, h hash.Hash) []byte {
+	start := len(dst)
+	p.seq++
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, p.seq, 10)
+	dst = append(dst, ',')
+	dst = append(dst, body...)
+	dst = append(dst, `,"prev":"`...)
+	dst = hex.AppendEncode(dst, p.hash[:])
+	dst = append(dst, '"')
+	p.hash = sum(h, dst[start:])
+	dst = append(dst, hashKey...)
+	dst = hex.AppendEncode(dst, p.hash[:])
+	return append(dst, "\"}\n"...)
+}
+
+// ledger turns bodies into lines and knows which records of the sink's own
+// have to come first. It is used by the writing goroutine only.
+type ledger struct {
+	origin origin
+	hash   hash.Hash
+	now    func() time.Time
+	// at is the last acknowledged record.
+	at position
+	// note is the reason of a recovered record that has to come next.
+	note string
+	// starting says that a start record has to come next.
+	starting bool
+
+	buf, body []byte
+}
+
+// lines writes the bodies, behind whatever has to come first. The result is
+// valid until the next call. Nothing counts until accept.
+func (l *ledger) lines(bodies [][]byte) ([]byte, position) {
+	next := l.at
+	l.buf = l.buf[:0]
+	if l.note != "" && l.at.seq > 0 {
+		l.add(&next, KindRecovered, l.note)
+	}
+	if l.starting {
+		l.add(&next, KindStart, "")
+	}
+	for _, body := range bodies {
+		l.buf = appendLine(l.buf, body, &next, l.hash)
+	}
+	return l.buf, next
+}
+
+func (l *ledger) add(next *position, kind Kind, reason string) {
+	r := Record{Kind: kind, Time: instant(l.now()), Reason: reason}
+	l.body = appendBody(l.body[:0], &r, l.origin)
+	l.buf = appendLine(l.buf, l.body, next, l.hash)
+}
+
+// accept makes what lines gave the acknowledged state.
+func (l *ledger) accept(next position) {
+	l.at, l.note, l.starting = next, "", false
+	if cap(l.buf) > 4*maxBatch {
+		l.buf = nil
+	}
+}

@@ -1,0 +1,191 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// line is a record as it stands in a file.
+type line struct {
+	seq    uint64
+	record Record
+	origin origin
+	prev   [hashBytes]byte
+	hash   [hashBytes]byte
+}
+
+var errForm = errors.New("not a record in its one form")
+
+// parseLine reads a line without its line feed. It only takes the values out:
+// that nothing else stands in the line is shown by writing it again and
+// comparing, see canonical.
+func parseLine(text []byte) (line, error) {
+	c := cursor{all: text, rest: text}
+	l := line{}
+	c.must(`{"seq":`)
+	l.seq = c.number()
+	c.must(`,`)
+	c.body(&l)
+	c.must(`,"prev":`)
+	c.digest(&l.prev)
+	c.must(`,"hash":`)
+	c.digest(&l.hash)
+	c.must(`}`)
+	if c.wrong || len(c.rest) > 0 {
+		return line{}, fmt.Errorf("%w, from byte %d", errForm, len(c.all)-len(c.rest)+1)
+	}
+	return l, nil
+}
+
+func (c *cursor) body(l *line) {
+	r := &l.record
+	c.must(`"time":`)
+	// An impossible time stays zero and so is found when compared.
+	r.Time, _ = time.Parse(stamp, c.text())
+	r.Kind = Kind(c.field("kind"))
+	if l.origin.id = c.field("chain"); l.origin.id != "" {
+		c.must(`,"keyed":`)
+		l.origin.keyed = c.boolean()
+	}
+	r.ID = c.field("id")
+	r.Caller, r.Tenant, r.Credential = c.field("caller"), c.field("tenant"), c.field("credential")
+	r.Method, r.Action, r.Account = c.field("method"), c.field("action"), c.field("account")
+	r.Store = Store{ID: c.field("store_id"), Name: c.field("store_name")}
+	c.secrets(r)
+	if c.take(`,"decision":{"allowed":`) {
+		r.Decision = Decision{Allowed: c.boolean(), Rule: c.field("rule"), ID: c.field("id")}
+		c.must(`}`)
+	}
+	r.Outcome = Outcome(c.field("outcome"))
+	r.Reason, r.Code, r.RequestID = c.field("reason"), c.field("code"), c.field("request_id")
+	if c.take(`,"rays":`) {
+		c.list(func() { r.Rays = append(r.Rays, c.text()) })
+	}
+	r.Protocol, r.Peer = c.field("protocol"), c.field("peer")
+}
+
+func (c *cursor) secrets(r *Record) {
+	if c.take(`,"secrets":`) {
+		c.list(func() {
+			c.must(`{"id":`)
+			r.Secrets = append(r.Secrets, Secret{ID: c.text(), Name: c.field("name"), Fingerprint: c.field("fingerprint")})
+			c.must(`}`)
+		})
+	}
+	if c.take(`,"secret_count":`) {
+		r.SecretCount = int(c.number() & (1<<31 - 1))
+	}
+}
+
+// cursor walks over a line. After the first surprise it is wrong and every
+// further step does nothing.
+type cursor struct {
+	all, rest []byte
+	wrong     bool
+}
+
+// take steps over the literal if it comes next.
+func (c *cursor) take(literal string) bool {
+	if c.wrong || len(c.rest) < len(literal) || string(c.rest[:len(literal)]) != literal {
+		return false
+	}
+	c.rest = c.rest[len(literal):]
+	return true
+}
+
+func (c *cursor) must(literal string) {
+	if !c.take(literal) {
+		c.wrong = true
+	}
+}
+
+// field reads a text that may be absent.
+func (c *cursor) field(key string) string {
+	n := len(key) + 4
+	if c.wrong || len(c.rest) < n || c.rest[0] != ',' || c.rest[1] != '"' || string(c.rest[2:n-2]) != key || c.rest[n-2] != '"' || c.rest[n-1] != ':' {
+		return ""
+	}
+	c.rest = c.rest[n:]
+	return c.text()
+}
+
+func (c *cursor) text() string {
+	if c.wrong || len(c.rest) == 0 || c.rest[0] != '"' {
+		c.wrong = true
+		return ""
+	}
+	for i := 1; i < len(c.rest); i++ {
+		switch c.rest[i] {
+		case '\\':
+			i++
+		case '"':
+			quoted := c.rest[:i+1]
+			c.rest = c.rest[i+1:]
+			return c.unquote(quoted)
+		}
+	}
+	c.wrong = true
+	return ""
+}
+
+func (c *cursor) unquote(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	text := ""
+	if json.Unmarshal(quoted, &text) != nil {
+		c.wrong = true
+	}
+	return text
+}
+
+func (c *cursor) number() uint64 {
+	n := 0
+	for n < len(c.rest) && '0' <= c.rest[n] && c.rest[n] <= '9' {
+		n++
+	}
+	value, err := strconv.ParseUint(string(c.rest[:n]), 10, 64)
+	if err != nil {
+		c.wrong = true
+	}
+	c.rest = c.rest[n:]
+	return value
+}
+
+func (c *cursor) boolean() bool {
+	if c.take("true") {
+		return true
+	}
+	c.must("false")
+	return false
+}
+
+func (c *cursor) digest(into *[hashBytes]byte) {
+	n, err := hex.Decode(into[:], []byte(fixed(c.text())))
+	if err != nil || n != hashBytes {
+		c.wrong = true
+	}
+}
+
+// fixed lets only texts of the length of a digest pass.
+func fixed(text string) string {
+	if len(text) != 2*hashBytes {
+		return ""
+	}
+	return text
+}
+
+func (c *cursor) list(item func()) {
+	c.must("[")
+	for first := true; !c.wrong && !c.take("]"); first = false {
+		if !first {
+			c.must(",")
+		}
+		item()
+	}
+}

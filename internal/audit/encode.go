@@ -1,0 +1,148 @@
+package audit
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// stamp is how times are written, always in UTC.
+const stamp = "2006-01-02T15:04:05.000000Z"
+
+// origin names the chain that a file belongs to. Records of the kinds start
+// and recovered hold it.
+type origin struct {
+	// id is random, 32 lower-case hexadecimal digits.
+	id string
+	// keyed says whether the hashes need a key.
+	keyed bool
+}
+
+// appendBody writes what stands between the number and the hashes of a line.
+// There is exactly one way to write a record: fixed order, nothing that is
+// empty, no spaces. r must be clean.
+func appendBody(dst []byte, r *Record, o origin) []byte {
+	dst = append(dst, `"time":"`...)
+	dst = r.Time.AppendFormat(dst, stamp)
+	dst = append(dst, '"')
+	dst = appendField(dst, "kind", string(r.Kind))
+	dst = appendOrigin(dst, o)
+	dst = appendField(dst, "id", r.ID)
+	dst = appendField(dst, "caller", r.Caller)
+	dst = appendField(dst, "tenant", r.Tenant)
+	dst = appendField(dst, "credential", r.Credential)
+	dst = appendField(dst, "method", r.Method)
+	dst = appendField(dst, "action", r.Action)
+	dst = appendField(dst, "account", r.Account)
+	dst = appendField(dst, "store_id", r.Store.ID)
+	dst = appendField(dst, "store_name", r.Store.Name)
+	dst = appendSecrets(dst, r)
+	dst = appendDecision(dst, r.Decision)
+	dst = appendField(dst, "outcome", string(r.Outcome))
+	dst = appendField(dst, "reason", r.Reason)
+	dst = appendField(dst, "code", r.Code)
+	dst = appendField(dst, "request_id", r.RequestID)
+	dst = appendRays(dst, r.Rays)
+	dst = appendField(dst, "protocol", r.Protocol)
+	return appendField(dst, "peer", r.Peer)
+}
+
+func appendOrigin(dst []byte, o origin) []byte {
+	if o.id == "" {
+		return dst
+	}
+	dst = appendField(dst, "chain", o.id)
+	dst = append(dst, `,"keyed":`...)
+	return strconv.AppendBool(dst, o.keyed)
+}
+
+func appendSecrets(dst []byte, r *Record) []byte {
+	if len(r.Secrets) > 0 {
+		dst = append(dst, `,"secrets":[`...)
+		for i, s := range r.Secrets {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			// An item may be empty, so each has a first field that is always
+			// there.
+			dst = append(dst, `{"id":`...)
+			dst = appendQuoted(dst, s.ID)
+			dst = appendField(dst, "name", s.Name)
+			dst = appendField(dst, "fingerprint", s.Fingerprint)
+			dst = append(dst, '}')
+		}
+		dst = append(dst, ']')
+	}
+	if r.SecretCount > 0 {
+		dst = append(dst, `,"secret_count":`...)
+		dst = strconv.AppendInt(dst, int64(r.SecretCount), 10)
+	}
+	return dst
+}
+
+func appendDecision(dst []byte, d Decision) []byte {
+	if d == (Decision{}) {
+		return dst
+	}
+	dst = append(dst, `,"decision":{"allowed":`...)
+	dst = strconv.AppendBool(dst, d.Allowed)
+	dst = appendField(dst, "rule", d.Rule)
+	dst = appendField(dst, "id", d.ID)
+	return append(dst, '}')
+}
+
+func appendRays(dst []byte, rays []string) []byte {
+	if len(rays) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"rays":[`...)
+	for i, ray := range rays {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendQuoted(dst, ray)
+	}
+	return append(dst, ']')
+}
+
+// appendField writes a comma, the key and the text, or nothing where the text
+// is empty.
+func appendField(dst []byte, key, text string) []byte {
+	if text == "" {
+		return dst
+	}
+	dst = append(dst, ',', '"')
+	dst = append(dst, key...)
+	dst = append(dst, '"', ':')
+	return appendQuoted(dst, text)
+}
+
+func appendQuoted(dst []byte, text string) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case escaped(r):
+			dst = append(dst, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return append(dst, '"')
+}
+
+// escaped says whether a character could mislead the reader of a terminal:
+// controls, what is invisible, and what changes the direction of the text. The
+// ranges are fixed here, not taken from Go's tables, because the form of a
+// line must not change with a version of Unicode.
+func escaped(r rune) bool {
+	switch {
+	case r < 0x20, 0x7f <= r && r <= 0x9f:
+		return true
+	case 0x200b <= r && r <= 0x200f, 0x2028 <= r && r <= 0x202e, 0x2060 <= r && r <= 0x2069:
+		return true
+	default:
+		return r == 0xfeff
+	}
+}

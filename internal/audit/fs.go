@@ -1,0 +1,69 @@
+package audit
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// FS is what the file sink needs of a file system. Paths are those of package
+// os, errors match those of package io/fs.
+type FS interface {
+	// OpenFile is like os.OpenFile.
+	OpenFile(path string, flag int, mode fs.FileMode) (File, error)
+	// Stat is like os.Stat. Its results can be given to os.SameFile.
+	Stat(path string) (fs.FileInfo, error)
+	// Rename is like os.Rename.
+	Rename(from, to string) error
+	// SyncDir makes the names in the folder durable.
+	SyncDir(folder string) error
+}
+
+// File is what the file sink needs of an open file. All but Lock is as with
+// os.File.
+type File interface {
+	io.Writer
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
+	Chmod(mode fs.FileMode) error
+	// Lock takes the file for this process until it is closed, or returns an
+	// error at once.
+	Lock() error
+}
+
+// OS returns the file system of the machine.
+func OS() FS { return osFS{} }
+
+type osFS struct{}
+
+func (osFS) OpenFile(path string, flag int, mode fs.FileMode) (File, error) {
+	f, err := os.OpenFile(path, flag, mode)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osFS) Stat(path string) (fs.FileInfo, error) { return os.Stat(path) }
+
+func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
+
+func (osFS) SyncDir(folder string) error {
+	d, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if closing := d.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+type osFile struct{ *os.File }
+
+func (f osFile) Lock() error { return lock(f.File) }

@@ -1,0 +1,182 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+const (
+	// maxMaxWait keeps a refusal within the second that is promised.
+	maxMaxWait = time.Second
+	// defaultBacklog is how many outcomes may wait before intents are refused.
+	defaultBacklog = 1024
+	// retryAfter is what refused callers are told.
+	retryAfter = time.Second
+)
+
+// LogConfig says how records are kept.
+type LogConfig struct {
+	// Sink is where records go. The Log closes it.
+	Sink Sink
+	// MaxWait is how long a call waits for its record, below 1 s. 0 means
+	// 900 ms.
+	MaxWait time.Duration
+	// MaxBacklog is how many outcomes may wait for an ill sink before intents
+	// are refused. 0 means 1024. Calls that are under way when it is reached
+	// still add theirs.
+	MaxBacklog int
+	// Logger is told of outcomes that could not be written before Close. nil
+	// means silence.
+	Logger *zap.Logger
+}
+
+// Log is the trail as calls see it. It is safe for concurrent use.
+type Log struct {
+	sink    Sink
+	maxWait time.Duration
+	logger  *zap.Logger
+	backlog backlog
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	once    sync.Once
+	err     error
+}
+
+// NewLog starts a Log. Close ends it.
+func NewLog(c LogConfig) (*Log, error) {
+	if c.MaxWait == 0 {
+		c.MaxWait = defaultWait
+	}
+	if c.MaxBacklog == 0 {
+		c.MaxBacklog = defaultBacklog
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	switch {
+	case c.Sink == nil:
+		return nil, errors.New("an audit log needs a sink")
+	case c.MaxWait < 0 || c.MaxWait >= maxMaxWait:
+		return nil, fmt.Errorf("the wait for an audit record must be above 0 and below %s", maxMaxWait)
+	case c.MaxBacklog < 0:
+		return nil, errors.New("the backlog of audit outcomes must be above 0")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Log{sink: c.Sink, maxWait: c.MaxWait, logger: c.Logger, cancel: cancel, ended: make(chan struct{})}
+	l.backlog = backlog{limit: c.MaxBacklog, wake: make(chan struct{}, 1), closing: make(chan struct{})}
+	go func() {
+		defer close(l.ended)
+		l.backlog.flush(ctx, l.sink)
+	}()
+	return l, nil
+}
+
+// Intent returns nil once the record is durable. After any error nothing may
+// leave for Cloudflare. The error is a fault: Unavailable with the reason
+// AUDIT_UNAVAILABLE, within MaxWait, or that of ctx where ctx ended before.
+//
+// Each Intent that returned nil is to be followed by one Outcome with the same
+// ID.
+func (l *Log) Intent(ctx context.Context, r Record) error {
+	if n := l.backlog.excess(); n > 0 {
+		return unavailable(fmt.Errorf("%d outcomes wait to be written", n))
+	}
+	r.Kind = KindIntent
+	return l.append(ctx, r)
+}
+
+// Denial returns nil once the record is durable. The errors are those of
+// Intent; a denied call stays denied.
+func (l *Log) Denial(ctx context.Context, r Record) error {
+	r.Kind = KindDenial
+	return l.append(ctx, r)
+}
+
+func (l *Log) append(ctx context.Context, r Record) error {
+	bounded, cancel := context.WithTimeout(ctx, l.maxWait)
+	defer cancel()
+	err := l.sink.Append(bounded, r)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fault.From(ctx.Err()).Because(err)
+	default:
+		return unavailable(err)
+	}
+}
+
+// Outcome notes how a call ended. It waits for the record to be durable, up to
+// MaxWait and also after ctx ended, and not at all where the sink is ill. What
+// is not written by then stays in memory and is tried until it is.
+func (l *Log) Outcome(ctx context.Context, r Record) {
+	r.Kind = KindOutcome
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	entry := l.backlog.add(r.clean())
+	if l.sink.Healthy() != nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.maxWait)
+	defer cancel()
+	select {
+	case <-entry.done:
+	case <-bounded.Done():
+	}
+}
+
+// Healthy returns nil, or why an intent would be refused now.
+func (l *Log) Healthy() error {
+	if n := l.backlog.excess(); n > 0 {
+		return fmt.Errorf("%d audit outcomes wait to be written", n)
+	}
+	return l.sink.Healthy()
+}
+
+// Backlog returns how many outcomes wait to be written.
+func (l *Log) Backlog() int { return l.backlog.len() }
+
+// Close tries for MaxWait to write what waits, then closes the sink. Outcomes
+// that could not be written go to the logger, one line each, and the error
+// says how many there are.
+func (l *Log) Close() error {
+	l.once.Do(func() { l.err = l.close() })
+	return l.err
+}
+
+func (l *Log) close() error {
+	l.backlog.close()
+	timer := time.NewTimer(l.maxWait)
+	defer timer.Stop()
+	select {
+	case <-l.ended:
+	case <-timer.C:
+	}
+	l.cancel()
+	<-l.ended
+	lost := l.backlog.rest()
+	for i := range lost {
+		body := appendBody([]byte("{"), &lost[i], origin{})
+		l.logger.Error("audit outcome was not written", zap.ByteString("record", append(body, '}')))
+	}
+	err := l.sink.Close()
+	if len(lost) > 0 {
+		err = errors.Join(fmt.Errorf("%d audit outcomes were not written", len(lost)), err)
+	}
+	return err
+}
+
+func unavailable(cause error) error {
+	f := fault.New(fault.Unavailable, "AUDIT_UNAVAILABLE",
+		"The audit record cannot be written now, so the call was refused and nothing was changed.")
+	f.RetryAfter = retryAfter
+	return f.Because(cause)
+}

@@ -1,0 +1,236 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+)
+
+// Verify tells whether an audit file and its head are still what was written:
+// every line in its one form, every hash, every number, and none missing at
+// the end. The file may be written to meanwhile. key is that of the chain. The
+// error is that of reading or of ctx; what is wrong is in the report.
+func Verify(ctx context.Context, path string, key []byte) (Report, error) {
+	return VerifyFiles(ctx, []string{path}, key)
+}
+
+// VerifyFiles is Verify for a chain that goes over several files, as after a
+// rotation, oldest first. Each must continue the one before, and only the last
+// is held against its head.
+func VerifyFiles(ctx context.Context, paths []string, key []byte) (Report, error) {
+	v := verifier{open: map[string]uint64{}, check: checker{hash: newHash(key)}, keyed: len(key) > 0}
+	for i, path := range paths {
+		if err := v.file(ctx, path, i == len(paths)-1); err != nil {
+			return v.report, fmt.Errorf("verifying %s: %w", path, err)
+		}
+	}
+	v.finish()
+	return v.report, nil
+}
+
+type verifier struct {
+	check  checker
+	report Report
+	keyed  bool
+	last   line
+	// open holds the intents without an outcome, by id, with their number.
+	open map[string]uint64
+}
+
+func (v *verifier) file(ctx context.Context, path string, newest bool) error {
+	file, text, err := openBoth(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	head := v.head(path, text, newest)
+	v.check.head = head.at
+	v.check.seen = v.seen
+	v.check.wrong = func(number, seq uint64, text string) error {
+		v.report.add(Problem{File: path, Line: number, Seq: seq, Text: text})
+		return nil
+	}
+	s, err := v.check.file(ctx, file)
+	if err != nil {
+		return err
+	}
+	v.report.Records += s.lines
+	if head.known {
+		v.end(path, s, head)
+	}
+	return v.torn(ctx, file, path, s)
+}
+
+// head is what a head file said.
+type head struct {
+	at     position
+	origin origin
+	known  bool
+}
+
+// head reads the head of the newest file.
+func (v *verifier) head(path string, text []byte, newest bool) (h head) {
+	if !newest {
+		return h
+	}
+	path += headSuffix
+	if len(text) == 0 {
+		v.report.add(Problem{File: path, Text: "it is missing, so a missing end of the audit file would not be found"})
+		return h
+	}
+	at, o, err := parseHead(text, v.check.hash)
+	if err != nil {
+		v.report.add(Problem{File: path, Text: err.Error()})
+		return h
+	}
+	if o.keyed != v.keyed {
+		v.report.add(Problem{File: path, Text: "the chain was begun " + keyedText(o.keyed)})
+	}
+	return head{at: at, origin: o, known: true}
+}
+
+// end holds the file against its head.
+func (v *verifier) end(path string, s span, h head) {
+	if !s.readable && v.check.known {
+		// Just rotated: the file is empty and continues the one before.
+		s.before, s.last, s.readable = v.check.at, v.check.at, true
+	}
+	if text := compareHead(s, h.at, h.origin, v.check.origin); text != "" {
+		v.report.add(Problem{File: path, Text: text})
+	}
+	v.report.Ahead = max(s.last.seq, h.at.seq) - h.at.seq
+}
+
+// openBoth opens a file and reads its head such that the head is not younger
+// than what will be read of the file, and both are of one time: a rotation
+// between the two is noticed.
+func openBoth(path string) (*os.File, []byte, error) {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		head, err := headOf(path)
+		if err != nil {
+			_ = file.Close()
+			return nil, nil, err
+		}
+		here, herr := file.Stat()
+		there, terr := os.Stat(path)
+		if herr == nil && terr == nil && os.SameFile(here, there) || attempt == attempts {
+			return file, head, nil
+		}
+		_ = file.Close()
+	}
+}
+
+// headOf returns the head of an audit file, nil where there is none. It may be
+// written while it is read, so a form that is wrong counts when it stays.
+func headOf(path string) ([]byte, error) {
+	file, err := os.Open(path + headSuffix)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	last, err := readHead(file)
+	for range 4 {
+		var again []byte
+		if err == nil {
+			again, err = readHead(file)
+		}
+		if err != nil || slices.Equal(again, last) {
+			break
+		}
+		last = again
+	}
+	return last, err
+}
+
+// compareHead says what is wrong between a file and its head.
+func compareHead(s span, at position, o, of origin) string {
+	switch {
+	case !s.readable && at.seq > 0:
+		return fmt.Sprintf("it holds no record, and its head names record %d", at.seq)
+	case !s.readable:
+		return ""
+	case of != (origin{}) && of != o:
+		return "its head belongs to another chain"
+	case s.last.seq < at.seq:
+		return fmt.Sprintf("it ends with record %d, and its head names record %d: what was behind is missing", s.last.seq, at.seq)
+	case at.seq < s.before.seq:
+		return fmt.Sprintf("it begins behind record %d, and its head names record %d", s.before.seq, at.seq)
+	case s.before.seq == at.seq && s.before.hash != at.hash, s.before.seq < at.seq && s.named != at.hash:
+		return fmt.Sprintf("its record %d is not the one that its head names", at.seq)
+	default:
+		return ""
+	}
+}
+
+// torn waits for a line that is being written to become whole. One that does
+// not is a problem: it was never acknowledged, but the next start would have
+// removed it.
+func (v *verifier) torn(ctx context.Context, file io.ReaderAt, path string, s span) error {
+	if s.torn == 0 {
+		return nil
+	}
+	ticker := time.NewTicker(25 * time.Millisecond)
+	defer ticker.Stop()
+	// Where something is wrong already there is nothing to wait for.
+	for range 8 * min(1, max(0, 1-int(v.report.Broken))) {
+		if n, _ := file.ReadAt(make([]byte, 1), s.bytes+s.torn); n > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+	v.report.add(Problem{File: path, Line: s.lines + 1, Text: fmt.Sprintf("it ends after %d bytes without a line feed", s.torn)})
+	return nil
+}
+
+// seen notes a line for the report.
+func (v *verifier) seen(l *line) {
+	if v.report.First.Seq == 0 {
+		v.report.First = mark(l)
+	}
+	v.last = *l
+	switch l.record.Kind {
+	case KindIntent:
+		if len(v.open) < maxOpen {
+			v.open[l.record.ID] = l.seq
+		}
+	case KindOutcome:
+		delete(v.open, l.record.ID)
+	}
+}
+
+func mark(l *line) Mark {
+	return Mark{Seq: l.seq, Time: l.record.Time, Hash: hex.EncodeToString(l.hash[:])}
+}
+
+// finish fills in what is known only at the end.
+func (v *verifier) finish() {
+	if v.last.seq > 0 {
+		v.report.Last = mark(&v.last)
+	}
+	v.report.Chain = v.check.origin.id
+	v.report.Open = uint64(len(v.open))
+	ids := make([]string, 0, len(v.open))
+	for id := range v.open {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(v.open[a], v.open[b]) })
+	v.report.OpenIDs = ids[:min(len(ids), maxOpenIDs)]
+}

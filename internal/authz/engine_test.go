@@ -1,0 +1,134 @@
+package authz_test
+
+import (
+	"strings"
+	"testing"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authz"
+)
+
+const common = `
+rules:
+  - {id: stores-are-seen, actions: [store.get, quota.get], when: "true"}
+  - {id: payments-own-a-prefix, actions: [secret.*], when: 'principal.tenant == "payments" && store == "default" && secret.startsWith("PAYMENTS_")'}
+  - {id: ci-creates, actions: [secret.create, secret.get], when: '"ci" in principal.groups && secret.startsWith("CI_") && scopes.all(s, s == "workers")'}
+  - {id: readers-read, actions: ["*.get"], when: '"readers" in principal.groups'}
+  - {id: admins, actions: ["*"], when: 'principal.name == "root"'}
+  - {id: main-branch, actions: [secret.update], when: 'principal.claims.ref == "refs/heads/main"'}
+`
+
+func engine(t *testing.T, text string) *authz.Engine {
+	t.Helper()
+	e, _, err := authz.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func text(s string) *string { return &s }
+
+func TestDecide(t *testing.T) {
+	payments := access.Principal{Name: "p", Tenant: "payments"}
+	ci := access.Principal{Name: "c", Groups: []string{"ci"}}
+	cases := []struct {
+		name string
+		q    authz.Question
+		rule string
+	}{
+		{"a team has its prefix", authz.Question{Principal: payments, Action: "secret.delete", Store: text("default"), Secret: text("PAYMENTS_X")}, "payments-own-a-prefix"},
+		{"and no other", authz.Question{Principal: payments, Action: "secret.delete", Store: text("default"), Secret: text("SEARCH_X")}, ""},
+		{"nor in another store", authz.Question{Principal: payments, Action: "secret.get", Store: text("other"), Secret: text("PAYMENTS_X")}, ""},
+		{"another team does not", authz.Question{Principal: access.Principal{Tenant: "search"}, Action: "secret.get", Store: text("default"), Secret: text("PAYMENTS_X")}, ""},
+		{"a prefix is no right on the store", authz.Question{Principal: payments, Action: "store.delete", Store: text("default"), Secret: text("")}, ""},
+		{"CI creates", authz.Question{Principal: ci, Action: "secret.create", Store: text("s"), Secret: text("CI_X"), Scopes: []string{"workers"}}, "ci-creates"},
+		{"CI does not delete", authz.Question{Principal: ci, Action: "secret.delete", Store: text("s"), Secret: text("CI_X")}, ""},
+		{"CI gives no other scope", authz.Question{Principal: ci, Action: "secret.create", Store: text("s"), Secret: text("CI_X"), Scopes: []string{"workers", "dex"}}, ""},
+		{"readers read", authz.Question{Principal: access.Principal{Groups: []string{"a", "readers"}}, Action: "secret.get", Store: text("s"), Secret: text("X")}, "readers-read"},
+		{"readers do not write", authz.Question{Principal: access.Principal{Groups: []string{"readers"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
+		{"a name allows", authz.Question{Principal: access.Principal{Name: "root"}, Action: "store.delete", Store: text("s"), Secret: text("")}, "admins"},
+		{"a claim allows", authz.Question{Principal: access.Principal{Claims: map[string]any{"ref": "refs/heads/main"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, "main-branch"},
+		{"a claim that is missing allows nothing", authz.Question{Principal: access.Principal{Name: "x"}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
+		{"a claim of another type allows nothing", authz.Question{Principal: access.Principal{Claims: map[string]any{"ref": 7}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
+		{"nobody may do what no rule is about", authz.Question{Principal: payments, Action: "store.create", Store: text("x"), Secret: text("")}, ""},
+	}
+	e := engine(t, common)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			d := e.Decide(c.q)
+			if d.Rule != c.rule || d.Allowed != (c.rule != "") || d.Open {
+				t.Errorf("got %+v", d)
+			}
+		})
+	}
+}
+
+func TestAQuestionStaysOpenWhileANameCouldMatter(t *testing.T) {
+	e := engine(t, common)
+	payments := access.Principal{Tenant: "payments"}
+	if d := e.Decide(authz.Question{Principal: payments, Action: "secret.get"}); d.Allowed || !d.Open {
+		t.Errorf("a team with a prefix: %+v", d)
+	}
+	if d := e.Decide(authz.Question{Principal: access.Principal{Tenant: "search"}, Action: "secret.get"}); d.Allowed || d.Open {
+		t.Errorf("a team without a rule: %+v", d)
+	}
+	if d := e.Decide(authz.Question{Principal: access.Principal{Name: "root"}, Action: "secret.get"}); !d.Allowed {
+		t.Errorf("a caller with every right: %+v", d)
+	}
+}
+
+func TestMistakesInAPolicy(t *testing.T) {
+	cases := []struct{ name, text, want string }{
+		{"a word that is not declared", `rules: [{id: a, actions: ["*"], when: 'principal.tennant == "x"'}]`, "principal"},
+		{"a value is nothing to judge by", `rules: [{id: a, actions: ["*"], when: 'value == "x"'}]`, "undeclared reference to 'value'"},
+		{"an expression that is no answer", `rules: [{id: a, actions: ["*"], when: 'secret'}]`, "must be true or false"},
+		{"no expression", `rules: [{id: a, actions: ["*"]}]`, "when:"},
+		{"no id", `rules: [{actions: ["*"], when: "true"}]`, "id is missing"},
+		{"no actions", `rules: [{id: a, when: "true"}]`, "actions is missing"},
+		{"an action that does not exist", `rules: [{id: a, actions: [secret.read], when: "true"}]`, `there is no action "secret.read"`},
+		{"one id twice", `rules: [{id: a, actions: ["*"], when: "true"}, {id: a, actions: ["*"], when: "true"}]`, "another rule"},
+		{"too much work", `rules: [{id: a, actions: ["*"], when: 'scopes.all(a, scopes.all(b, scopes.all(c, a + b + c != secret)))'}]`, "too much work"},
+		{"an unknown key", `rules: [{id: a, actions: ["*"], if: "true"}]`, "field if not found"},
+		{"two documents", "rules: []\n---\nrules: []\n", "one YAML document"},
+		{"every mistake is told", `rules: [{id: a, actions: [x], when: "true"}, {id: b, actions: ["*"], when: "1"}]`, "rules[1]"},
+		{"a test that is denied", common + `tests: [{name: n, as: {tenant: search}, do: secret.get, on: {store: default, secret: PAYMENTS_X}, allow: payments-own-a-prefix}]`, `tests[0] "n": is denied`},
+		{"a test that is allowed", common + `tests: [{name: n, as: {name: root}, do: secret.get, deny: true}]`, `is allowed by rule "admins"`},
+		{"a test that is allowed by another rule", common + `tests: [{name: n, as: {name: root}, do: secret.get, allow: ci-creates}]`, `is allowed by rule "admins"`},
+		{"a test that expects nothing", common + `tests: [{name: n, do: secret.get}]`, "either allow"},
+		{"a test of no action", common + `tests: [{name: n, do: "secret.*", deny: true}]`, "there is no action"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := authz.Parse([]byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAGoodTestPasses(t *testing.T) {
+	engine(t, common+`
+tests:
+  - {name: own, as: {tenant: payments}, do: secret.create, on: {store: default, secret: PAYMENTS_X, scopes: [workers]}, allow: payments-own-a-prefix}
+  - {name: not own, as: {tenant: payments}, do: secret.create, on: {store: default, secret: X}, deny: true}
+`)
+}
+
+func TestNoRulesAllowNothing(t *testing.T) {
+	if d := engine(t, "").Decide(authz.Question{Principal: access.Principal{Name: "root"}, Action: "secret.get", Store: text(""), Secret: text("")}); d.Allowed {
+		t.Error("an empty policy allows")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(common))
+	f.Add([]byte("rules: [{id: a, actions: ['*'], when: 'secret.matches(\"a*\")'}]"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, _, err := authz.Parse(data)
+		if err == nil {
+			e.Decide(authz.Question{Action: "secret.get", Store: text("s"), Secret: text("x")})
+		}
+	})
+}

@@ -1,0 +1,63 @@
+package authz
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFile is the longest policy file, in bytes.
+const maxFile = 16 << 20
+
+// File is a policy file: rules, and beside them the decisions that are expected
+// of them.
+type File struct {
+	// Rules allow; what no rule allows is denied.
+	Rules []Rule `yaml:"rules"`
+	// Tests are run before the rules are used.
+	Tests []Test `yaml:"tests"`
+}
+
+// ReadFile reads, compiles and tests a policy file. Rules whose tests fail are
+// not given out.
+func ReadFile(name string) (*Engine, *File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(data) > maxFile {
+		return nil, nil, fmt.Errorf("%s: must be at most %d bytes", name, maxFile)
+	}
+	engine, file, err := Parse(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return engine, file, nil
+}
+
+// Parse is ReadFile for bytes that were read already.
+func Parse(data []byte) (*Engine, *File, error) {
+	file := &File{}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	if err := decoder.Decode(&File{}); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("must be one YAML document")
+	}
+	engine, err := NewEngine(file.Rules)
+	if err != nil {
+		return nil, nil, err
+	}
+	return engine, file, engine.Run(file.Tests)
+}

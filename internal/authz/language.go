@@ -1,0 +1,87 @@
+package authz
+
+import (
+	"errors"
+	"fmt"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/checker"
+)
+
+// The variables of a rule.
+const (
+	varName    = "principal.name"
+	varTenant  = "principal.tenant"
+	varGroups  = "principal.groups"
+	varClaims  = "principal.claims"
+	varKind    = "principal.kind"
+	varAction  = "action"
+	varAccount = "account"
+	varStore   = "store"
+	varSecret  = "secret"
+	varScopes  = "scopes"
+)
+
+// costLimit bounds the work of one rule for one question, in CEL's units. A
+// rule that could cost more is refused when it is loaded; a comparison costs 1,
+// a search through a name about 25.
+const costLimit = 20_000
+
+// The largest values that a rule can meet.
+const (
+	longestText = 256
+	mostItems   = 64
+)
+
+// newLanguage declares what a rule can say. A word that is not declared, such
+// as a misspelt field, is refused when the rule is loaded.
+func newLanguage() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Variable(varName, cel.StringType),
+		cel.Variable(varTenant, cel.StringType),
+		cel.Variable(varGroups, cel.ListType(cel.StringType)),
+		cel.Variable(varClaims, cel.MapType(cel.StringType, cel.DynType)),
+		cel.Variable(varKind, cel.StringType),
+		cel.Variable(varAction, cel.StringType),
+		cel.Variable(varAccount, cel.StringType),
+		cel.Variable(varStore, cel.StringType),
+		cel.Variable(varSecret, cel.StringType),
+		cel.Variable(varScopes, cel.ListType(cel.StringType)),
+	)
+}
+
+// compile checks the text of a rule and makes it a program.
+func compile(language *cel.Env, text string) (*cel.Ast, cel.Program, error) {
+	ast, issues := language.Compile(text)
+	if issues.Err() != nil {
+		return nil, nil, issues.Err()
+	}
+	if !ast.OutputType().IsExactType(cel.BoolType) {
+		return nil, nil, fmt.Errorf("must be true or false, and is of type %s", ast.OutputType())
+	}
+	cost, err := language.EstimateCost(ast, sizes{})
+	if err != nil {
+		return nil, nil, err
+	}
+	if cost.Max > costLimit {
+		return nil, nil, errors.New("could take too much work; loops within loops do, above all")
+	}
+	program, err := language.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
+	return ast, program, err
+}
+
+// sizes tells the estimator how large values can be.
+type sizes struct{}
+
+// EstimateSize gives the largest size of a value.
+func (sizes) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
+	if n.Type().Kind() == cel.StringKind {
+		return &checker.SizeEstimate{Max: longestText}
+	}
+	return &checker.SizeEstimate{Max: mostItems}
+}
+
+// EstimateCallCost leaves the cost of functions to CEL.
+func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+	return nil
+}

@@ -1,0 +1,85 @@
+// Package authz judges whether a caller may do something, by rules that an
+// operator wrote. What no rule allows is denied.
+//
+// It must not know how a caller proved who they are, nor any protocol or
+// message; a secret's value has no place in a question.
+package authz
+
+import "platform.internal/storekeeper/internal/access"
+
+// Question is one thing that a caller wants to do, to one object.
+type Question struct {
+	// Principal is the caller.
+	Principal access.Principal
+	// Action is what is to be done, such as "secret.create".
+	Action string
+	// Account is the configured name of the account.
+	Account string
+	// Store is the name of the store. Nil while it is not known.
+	Store *string
+	// Secret is the name of the secret, "" where the action is not about one.
+	// Nil while it is not known.
+	Secret *string
+	// Scopes are those that the call gives to the secret.
+	Scopes []string
+}
+
+// Decision is the answer to a question.
+type Decision struct {
+	// Allowed says whether a rule allows it.
+	Allowed bool
+	// Rule is the id of the first rule that does.
+	Rule string
+	// Open says, of a question that is not allowed, that a name which is not
+	// known yet could change that.
+	Open bool
+}
+
+// needs is what a rule has to know.
+type needs struct {
+	store, secret bool
+}
+
+// answerable says whether the question holds what a rule has to know.
+func (q Question) answerable(n needs) bool {
+	return (!n.store || q.Store != nil) && (!n.secret || q.Secret != nil)
+}
+
+// ResolveName gives the value of a variable of a rule. It makes a question an
+// activation of CEL's without a map for each call.
+func (q question) ResolveName(name string) (any, bool) {
+	switch name {
+	case varName:
+		return q.Principal.Name, true
+	case varTenant:
+		return q.Principal.Tenant, true
+	case varGroups:
+		return q.Principal.Groups, true
+	case varClaims:
+		if q.Principal.Claims == nil {
+			return map[string]any{}, true
+		}
+		return q.Principal.Claims, true
+	case varKind:
+		return string(q.Principal.Kind), true
+	case varAction:
+		return q.Action, true
+	case varAccount:
+		return q.Account, true
+	case varScopes:
+		return q.Scopes, true
+	default:
+		return q.object(name)
+	}
+}
+
+func (q question) object(name string) (any, bool) {
+	switch {
+	case name == varStore && q.Store != nil:
+		return *q.Store, true
+	case name == varSecret && q.Secret != nil:
+		return *q.Secret, true
+	default:
+		return nil, false
+	}
+}

@@ -1,0 +1,89 @@
+package authz_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authz"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// write replaces a file as an editor or a config map does.
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	next := name + ".next"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	allowing = `rules: [{id: all, actions: ["*"], when: "true"}]`
+	denying  = `rules: []`
+	failing  = `{rules: [{id: all, actions: ["*"], when: "true"}], tests: [{name: n, do: secret.get, deny: true}]}`
+)
+
+func TestRulesFollowTheirFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "policy.yaml")
+	write(t, name, allowing)
+	rules, err := authz.Follow(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan error)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		rules.Watch(ctx, time.Millisecond, func(err error) { told <- err })
+	}()
+	allows := func() bool {
+		return rules.Decide(authz.Question{Principal: access.Principal{}, Action: "quota.get", Store: text(""), Secret: text("")}).Allowed
+	}
+	for _, step := range []struct {
+		name, text string
+		good, want bool
+	}{
+		{"new rules are put into force", denying, true, false},
+		{"rules that fail their tests are not", failing, false, false},
+		{"rules that cannot be read are not", "rules: [", false, false},
+		{"and the next good ones are", allowing, true, true},
+	} {
+		write(t, name, step.text)
+		if err := <-told; (err == nil) != step.good {
+			t.Errorf("%s: told %v", step.name, err)
+		}
+		if allows() != step.want {
+			t.Errorf("%s: allows %v", step.name, !step.want)
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; err == nil || !allows() {
+		t.Errorf("a removed file: told %v, allows %v", err, allows())
+	}
+	cancel()
+	<-ended
+}
+
+func TestFollowRefusesABadBeginning(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "policy.yaml")
+	if _, err := authz.Follow(name); err == nil {
+		t.Error("no file is good rules")
+	}
+	write(t, name, failing)
+	if _, err := authz.Follow(name); err == nil {
+		t.Error("failing tests are good rules")
+	}
+}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+	"google.golang.org/grpc"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/policy"
+)
+
+// answerLost is the reason of a change of which nobody knows whether it was
+// made.
+const answerLost = "UPSTREAM_ANSWER_LOST"
+
+// Strangers can be refused as often as they like, so only so many of their
+// refusals are recorded; the log has all of them.
+const (
+	strangersPerSecond = 10
+	strangersAtOnce    = 100
+)
+
+// Trail is where the audit records go.
+type Trail interface {
+	Intent(context.Context, audit.Record) error
+	Outcome(context.Context, audit.Record)
+	Denial(context.Context, audit.Record) error
+}
+
+// keepTrail records every denial, and the outcome of every call whose intent
+// was recorded.
+func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
+	strangers := rate.NewLimiter(strangersPerSecond, strangersAtOnce)
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		t := &trail{}
+		answer, err := next(withTrail(ctx, t), req)
+		// The caller may be gone; what happened must be recorded all the same.
+		after := context.WithoutCancel(ctx)
+		switch {
+		case t.intended:
+			r := t.record(ctx)
+			r.Outcome, r.Reason = outcome(err), reasonOf(err)
+			to.Outcome(after, r)
+		case denied(err) && (t.caller.Name != "" || strangers.Allow()):
+			r := t.record(ctx)
+			r.Reason = reasonOf(err)
+			if lost := to.Denial(after, r); lost != nil {
+				// The call is refused anyway, so nothing more can be done for it.
+				log.Error("a denial is not in the audit trail", zap.String("request_id", r.RequestID), zap.Error(lost))
+			}
+		}
+		return answer, err
+	}
+}
+
+// intend makes the intent of a change durable before anything is done. Without
+// it there is no call.
+func intend(to Trail, methods map[string]*policy.Method) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if m := methods[info.FullMethod]; m == nil || !m.Changes {
+			return next(ctx, req)
+		}
+		t := trailFrom(ctx)
+		if err := to.Intent(ctx, t.record(ctx)); err != nil {
+			return nil, err
+		}
+		t.intended = true
+		return next(ctx, req)
+	}
+}
+
+// denied says whether a call was refused for who the caller is.
+func denied(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && (f.Kind == fault.Denied || f.Kind == fault.Unauthenticated)
+}
+
+func reasonOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fault.From(err).Reason
+}

@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/directory"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/view"
+)
+
+// Rights is what is needed to judge whether a caller may make a call.
+type Rights struct {
+	// Methods are the declarations of all methods, by full name.
+	Methods map[string]*policy.Method
+	// Rules are the operator's rules.
+	Rules interface {
+		Decide(authz.Question) authz.Decision
+	}
+	// Names finds the names that rules speak of behind identifiers.
+	Names *directory.Directory
+}
+
+// authorise lets through what a rule allows. A batch is let through whole or
+// refused whole, and a list is made to show what the caller may see.
+func authorise(r Rights) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		method, request := r.Methods[info.FullMethod], asMessage(req)
+		if method == nil || request == nil {
+			// Health and reflection; a method of ours without a declaration has
+			// stopped the start.
+			return next(ctx, req)
+		}
+		caller, known := access.PrincipalFrom(ctx)
+		if !known {
+			return nil, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
+		}
+		j := &judgement{rights: r, caller: caller, method: method, target: method.Target(request), trail: trailFrom(ctx)}
+		ctx, err := j.judge(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return next(ctx, req)
+	}
+}
+
+func asMessage(req any) proto.Message {
+	m, _ := req.(proto.Message)
+	return m
+}
+
+// judgement is the judging of one call.
+type judgement struct {
+	rights Rights
+	caller access.Principal
+	method *policy.Method
+	target policy.Target
+	trail  *trail
+
+	// account is the configured name of the account.
+	account string
+	// store is the name of the store, nil until a rule wants to know it.
+	store *string
+}
+
+func (j *judgement) judge(ctx context.Context) (context.Context, error) {
+	if j.method.Action == policy.Self {
+		return ctx, nil
+	}
+	if j.target.Account != "" {
+		name, served := j.rights.Names.Account(j.target.Account)
+		if !served {
+			return ctx, directory.NotServed()
+		}
+		j.account = name
+	}
+	j.trail.target(j.method.Action, j.account, j.target)
+	if j.method.Lists {
+		return j.list(ctx)
+	}
+	return ctx, j.judgeObjects(ctx)
+}
+
+// list makes the list of the call show what the caller may see. Where a rule
+// allows all of it, the list stays as Cloudflare gives it.
+func (j *judgement) list(ctx context.Context) (context.Context, error) {
+	if d := j.rights.Rules.Decide(j.question(j.method.Action)); d.Allowed {
+		j.trail.allowed(d)
+		return ctx, nil
+	}
+	if j.target.StoreID != "" {
+		if err := j.learnStore(ctx); err != nil {
+			return ctx, err
+		}
+	}
+	return view.With(ctx, func(name string) bool {
+		q := j.question(j.method.Action)
+		switch {
+		case j.target.StoreID != "":
+			q.Secret = &name
+		case j.account != "":
+			q.Store, q.Secret = &name, new(string)
+		default:
+			q.Account, q.Store, q.Secret = name, new(string), new(string)
+		}
+		return j.rights.Rules.Decide(q).Allowed
+	}), nil
+}
+
+// question asks about an action with what is known so far.
+func (j *judgement) question(action string) authz.Question {
+	return authz.Question{Principal: j.caller, Action: action, Account: j.account, Store: j.store}
+}
+
+func (j *judgement) learnStore(ctx context.Context) error {
+	if j.store != nil {
+		return nil
+	}
+	name, err := j.rights.Names.Store(ctx, j.account, j.target.StoreID)
+	if err != nil {
+		return err
+	}
+	j.store = &name
+	j.trail.storeNamed(name)
+	return nil
+}

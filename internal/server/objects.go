@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// createSecret is the action of making a secret, which copying one does too.
+const createSecret = "secret.create"
+
+// object is one thing that a call is about, and what is to be done to it.
+type object struct {
+	action string
+	// name is the name of a secret; nil until a rule wants to know it, "" where
+	// the action is about a store or an account.
+	name   *string
+	scopes []string
+}
+
+// judgeObjects judges each object of the call, and refuses the call if one of them
+// is not allowed.
+func (j *judgement) judgeObjects(ctx context.Context) error {
+	objects := j.objects()
+	var refused []*object
+	for _, o := range objects {
+		d := j.ask(o)
+		if !d.Allowed && d.Open {
+			if err := j.learn(ctx, objects); err != nil {
+				return err
+			}
+			d = j.ask(o)
+		}
+		if !d.Allowed {
+			refused = append(refused, o)
+			continue
+		}
+		j.trail.allowed(d)
+	}
+	if len(refused) > 0 {
+		return j.denial(refused)
+	}
+	return nil
+}
+
+// objects lists what the call is about: first the secrets that exist, in the
+// order of the request, then those to be made. Copying a secret is something
+// done to the one and the making of another.
+func (j *judgement) objects() []*object {
+	var list []*object
+	for range j.target.SecretIDs {
+		list = append(list, &object{action: j.method.Action, scopes: j.target.Scopes})
+	}
+	for _, s := range j.target.Secrets {
+		list = append(list, &object{action: createSecret, name: &s.Name, scopes: s.Scopes})
+	}
+	if len(list) == 0 {
+		if j.target.StoreID == "" {
+			j.store = &j.target.StoreName
+		}
+		list = append(list, &object{action: j.method.Action, name: new(string)})
+	}
+	return list
+}
+
+func (j *judgement) ask(o *object) authz.Decision {
+	q := j.question(o.action)
+	q.Secret, q.Scopes = o.name, o.scopes
+	return j.rights.Rules.Decide(q)
+}
+
+// learn finds the names behind the identifiers of the call. It is done only
+// when a rule could depend on them, since it may cost a call to Cloudflare.
+func (j *judgement) learn(ctx context.Context, objects []*object) error {
+	if err := j.learnStore(ctx); err != nil {
+		return err
+	}
+	if len(j.target.SecretIDs) == 0 || objects[0].name != nil {
+		return nil
+	}
+	names, err := j.rights.Names.Secrets(ctx, upstream.StoreParams{Account: j.account, StoreID: j.target.StoreID}, j.target.SecretIDs)
+	if err != nil {
+		return err
+	}
+	for i := range names {
+		objects[i].name = &names[i]
+	}
+	j.trail.secretsNamed(names)
+	return nil
+}

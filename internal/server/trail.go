@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// trail gathers what the audit trail is to say of one call while it runs. It
+// belongs to the goroutine of the call.
+type trail struct {
+	caller   access.Principal
+	action   string
+	account  string
+	store    audit.Store
+	secrets  []audit.Secret
+	decision audit.Decision
+	// intended says that the intent of the call is durable, so that an outcome
+	// must follow.
+	intended bool
+}
+
+type trailKey struct{}
+
+// withTrail returns a context for a call that leaves a trail.
+func withTrail(ctx context.Context, t *trail) context.Context {
+	return context.WithValue(ctx, trailKey{}, t)
+}
+
+// trailFrom returns the trail of a call. Where there is none, it returns one
+// that nobody reads.
+func trailFrom(ctx context.Context) *trail {
+	if t, ok := ctx.Value(trailKey{}).(*trail); ok {
+		return t
+	}
+	return &trail{}
+}
+
+// target notes what the call is about: first the secrets that exist, then
+// those to be made.
+func (t *trail) target(action, account string, about policy.Target) {
+	t.action, t.account = action, account
+	t.store = audit.Store{ID: about.StoreID, Name: about.StoreName}
+	for _, id := range about.SecretIDs {
+		t.secrets = append(t.secrets, audit.Secret{ID: id})
+	}
+	for _, s := range about.Secrets {
+		t.secrets = append(t.secrets, audit.Secret{Name: s.Name})
+	}
+}
+
+func (t *trail) storeNamed(name string) { t.store.Name = name }
+
+// secretsNamed notes the names of the secrets that exist.
+func (t *trail) secretsNamed(names []string) {
+	for i := range min(len(names), len(t.secrets)) {
+		t.secrets[i].Name = names[i]
+	}
+}
+
+func (t *trail) allowed(d authz.Decision) {
+	t.decision = audit.Decision{Allowed: true, Rule: d.Rule}
+}
+
+func (t *trail) denied(id string) { t.decision = audit.Decision{ID: id} }
+
+// record writes down what is known of the call now.
+func (t *trail) record(ctx context.Context) audit.Record {
+	f := telemetry.CallFrom(ctx).Facts()
+	return audit.Record{
+		ID: f.RequestID, Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
+		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
+		Secrets: t.secrets, SecretCount: len(t.secrets), Decision: t.decision,
+		RequestID: f.RequestID, Rays: f.Rays, Protocol: f.Protocol, Peer: f.Peer,
+	}
+}
+
+// outcome says how a call ended, from its error. What may have happened is
+// never called failed.
+func outcome(err error) audit.Outcome {
+	if err == nil {
+		return audit.Succeeded
+	}
+	if f := fault.From(err); f.Kind == fault.Internal || f.Reason == answerLost {
+		return audit.Unknown
+	}
+	return audit.Failed
+}

@@ -1,0 +1,167 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+const (
+	// firstRest is how long a candidate rests that could not be tried, and the
+	// least that lies between two tries, however much haste there is. Each try
+	// costs calls.
+	firstRest = time.Second
+	// maxRest is the longest rest, unless Cloudflare asks for a longer one.
+	maxRest = time.Minute
+	// refusalHolds is how long a refused credential that comes anew, in a file
+	// that changed, is not tried again.
+	refusalHolds = time.Minute
+)
+
+// rotation puts a changed credential in force once it has proved itself. It
+// runs in one goroutine at a time, and only while there is something to do.
+type rotation struct {
+	keeper *keeper
+	// prove tries a candidate. It holds what was found out already.
+	prove func(context.Context, *candidate) error
+	tell  func(error)
+
+	candidate candidate
+	pause     time.Duration // how long to rest next
+
+	refused   Token
+	refusedAt time.Time
+
+	troubled bool   // that all is well again is worth telling
+	told     string // what was told last and is not told twice
+}
+
+// candidate is a credential that has to prove itself, and how far it came.
+type candidate struct {
+	credential
+	// notUsers says that the credential is no token of a user.
+	notUsers bool
+	// verified says that Cloudflare calls the token active.
+	verified bool
+}
+
+// run deals with the file until what it holds is in force or is no good.
+func (r *rotation) run(ctx context.Context) {
+	r.candidate, r.pause = candidate{}, firstRest
+	for {
+		trouble := r.attempt(ctx)
+		more := trouble != nil && ctx.Err() == nil
+		r.keeper.resting.Store(more && throttles(trouble))
+		r.keeper.over(more)
+		if !more {
+			return
+		}
+		r.rest(ctx, trouble)
+		r.keeper.resting.Store(false)
+	}
+}
+
+// attempt deals with what the file holds now. It gives an error only where
+// trying again may help.
+func (r *rotation) attempt(ctx context.Context) error {
+	found, ok := settle(ctx, r.keeper.file)
+	if !ok || !r.worth(found) {
+		return nil
+	}
+	r.take(found.text)
+	err := r.prove(ctx, &r.candidate)
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		r.keeper.install(r.candidate.credential)
+		r.well(true)
+	case refuses(err):
+		r.refused, r.refusedAt = r.candidate.Token, r.keeper.clock()
+		r.complain("refused", fmt.Errorf("the new credential was refused: %w", err))
+	default:
+		r.complain(fault.From(err).Reason, fmt.Errorf("the new credential could not be tried yet: %w", err))
+		return err
+	}
+	return nil
+}
+
+// worth says whether the content of the file is a candidate.
+func (r *rotation) worth(found content) bool {
+	r.keeper.saw(found.info)
+	switch {
+	case found.err != nil:
+		// What is wrong with it may pass without a change that shows.
+		r.keeper.saw(nil)
+		r.complain(found.err.Error(), found.err)
+	case found.text == r.keeper.current.Load().reveal():
+		r.well(false)
+	case found.text == r.refused.reveal() && r.keeper.clock().Sub(r.refusedAt) < refusalHolds:
+		r.keeper.saw(nil)
+	default:
+		return true
+	}
+	return false
+}
+
+// take makes a text the candidate unless it is. It is known from now on, since
+// whoever it is sent to may send it back.
+func (r *rotation) take(text string) {
+	if r.candidate.reveal() == text {
+		return
+	}
+	r.candidate, r.pause, r.told = candidate{credential: r.keeper.credentialOf(text)}, firstRest, ""
+	r.keeper.remember(text)
+}
+
+// rest waits before the next attempt, unless the file changes or the credential
+// in use is refused.
+func (r *rotation) rest(ctx context.Context, trouble error) {
+	whole := max(r.pause, fault.From(trouble).RetryAfter)
+	r.pause = min(2*r.pause, maxRest)
+	if throttles(trouble) {
+		// An old hurry is not for this rest.
+		select {
+		case <-r.keeper.hurry:
+		default:
+		}
+	}
+	if !pause(ctx, firstRest) {
+		return
+	}
+	timer := time.NewTimer(whole - firstRest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.keeper.hurry:
+	case <-ctx.Done():
+	}
+}
+
+// well tells that what the file holds is in use, if that is news.
+func (r *rotation) well(news bool) {
+	if news || r.troubled {
+		r.tell(nil)
+	}
+	r.troubled, r.told = false, ""
+}
+
+// complain tells an error, unless the one before it was of the same sort.
+func (r *rotation) complain(sort string, err error) {
+	if sort == r.told {
+		return
+	}
+	r.troubled, r.told = true, sort
+	r.tell(err)
+}
+
+// refuses says whether an error is Cloudflare's word that a credential is no
+// good, and not trouble that passes.
+func refuses(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Reason == reasonCredential
+}
+
+func throttles(err error) bool { return fault.From(err).Kind == fault.Throttled }
