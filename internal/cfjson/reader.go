@@ -158,10 +158,12 @@ func (r *reader) end() {
 	}
 }
 
-// stop ends the walk. The parser's own words may quote the body, which may be
-// a secret, so they are not passed on.
+// stop ends the walk. What was found before no longer counts: a text that is
+// not JSON has no fields. The parser's own words may quote the body, which may
+// be a secret, so they are not passed on.
 func (r *reader) stop(err error) {
 	r.broken = true
+	r.found.Fields = nil
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):

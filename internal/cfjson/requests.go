@@ -85,16 +85,19 @@ func (r *reader) deleteSecrets(m *pb.DeleteSecretsRequest) {
 		r.top('{', func() { r.object("", texts("ids", r, &m.Ids)) })
 		return
 	}
-	r.array("ids", func(path string) {
+	items := 0
+	r.array("", func(path string) {
+		items++
 		id, before := "", len(r.found.Fields)
 		r.object(path, text("id", r, &id))
-		switch {
-		case id != "":
-			m.Ids = append(m.Ids, id)
-		case !r.broken && len(r.found.Fields) == before:
+		if id == "" && !r.broken && len(r.found.Fields) == before {
 			r.found.Add(join(path, "id"), malformed, "must not be empty")
 		}
+		m.Ids = append(m.Ids, id)
 	})
+	if items == 0 && !r.broken {
+		r.found.Add(policy.Body, malformed, "must have at least 1 item")
+	}
 }
 
 func text(name string, r *reader, into *string) member {

@@ -104,7 +104,11 @@ func TestReadRequestNamesWhatItCannotRead(t *testing.T) {
 		{"types all wrong", `{"value":1,"scopes":"workers","comment":[]}`, change, []string{"value: must be a string", "scopes: must be an array", "comment: must be a string"}},
 		{"a scope of another kind", `{"scopes":["a",1,null]}`, change, []string{"scopes[1]: must be a string", "scopes[2]: must be a string"}},
 		{"identifiers of another kind", `{"ids":"all"}`, remove, []string{"ids: must be an array"}},
-		{"the older form with other names", `[{"key":"a"}]`, remove, []string{"ids[0].key: unknown field; the known ones are id"}},
+		{"the older form with other names", `[{"key":"a"}]`, remove, []string{"[0].key: unknown field; the known ones are id"}},
+		{"the older form without an identifier", `[{},{"id":null},{"id":1},"x"]`, remove, []string{
+			"[0].id: must not be empty", "[1].id: must not be empty", "[2].id: must be a string", "[3]: must be an object"}},
+		{"the older form without items", `[]`, remove, []string{"body: must have at least 1 item"}},
+		{"mistakes before the text turns out to be no JSON", `[{"key":1},`, remove, []string{"body: must be valid JSON"}},
 		{"a very long name", `{"` + strings.Repeat("a", 100) + `":1}`, store, []string{strings.Repeat("a", 64) + ": unknown field; the known ones are name"}},
 	}
 	for _, c := range cases {

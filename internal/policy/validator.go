@@ -43,7 +43,8 @@ func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error
 // Check returns nil when the request keeps every rule. Otherwise the fault is
 // NotFound when an identifier is of a form that no object has, and else
 // BadInput with every wrong field, those that were found while the request was
-// decoded (see WithMistakes) among them.
+// decoded (see WithMistakes) among them. A store that cannot exist comes before
+// all else, and a secret that cannot after it, as Cloudflare has it.
 func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	found := MistakesFrom(ctx)
 	if found.Fault != nil {
@@ -53,18 +54,22 @@ func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	if err != nil {
 		return err
 	}
-	if missing := unknownObject(broken, request); missing != nil {
-		return missing
+	rules, missing := split(broken, request)
+	if err := missing["store"]; err != nil {
+		return err
 	}
 	fields := found.fields()
 	if !found.wholeBody() {
-		fields = append(fields, declared(broken, fields, request)...)
+		fields = append(fields, declared(rules, fields, request)...)
 	}
-	if len(fields) == 0 {
-		return nil
+	if len(fields) > 0 {
+		sortByPlace(request.ProtoReflect().Descriptor(), fields)
+		return fault.Invalid(fields...)
 	}
-	sortByPlace(request.ProtoReflect().Descriptor(), fields)
-	return fault.Invalid(fields...)
+	if err := missing["secret"]; err != nil {
+		return err
+	}
+	return nil
 }
 
 func (v *Validator) violations(request proto.Message) ([]*protovalidate.Violation, error) {
@@ -92,10 +97,11 @@ func declared(broken []*protovalidate.Violation, known []fault.Field, request pr
 	return fields
 }
 
-// covered says whether a place, or a part of it, is blamed already.
+// covered says whether a place, a part of it or what it is part of is blamed
+// already.
 func covered(path string, by []fault.Field) bool {
 	return slices.ContainsFunc(by, func(k fault.Field) bool {
-		return k.Path == path || strings.HasPrefix(k.Path, path+"[")
+		return k.Path == path || strings.HasPrefix(k.Path, path+"[") || strings.HasPrefix(path, k.Path+".")
 	})
 }
 
@@ -107,23 +113,29 @@ func within(path string, broken []*protovalidate.Violation) bool {
 	})
 }
 
-// unknownObject finds an identifier that cannot name anything. Such an object
-// does not exist, and Cloudflare says so too instead of speaking of its form.
-func unknownObject(broken []*protovalidate.Violation, request proto.Message) error {
+// split takes out the identifiers that cannot name anything, by the kind of
+// object. Such an object does not exist, and Cloudflare says so too instead of
+// speaking of its form.
+func split(broken []*protovalidate.Violation, request proto.Message) (rules []*protovalidate.Violation, missing map[string]error) {
+	missing = map[string]error{}
 	for _, b := range broken {
-		fd := fieldOf(b, request)
-		if fd == nil || b.Proto.GetRuleId() != "string.pattern" {
-			continue
+		object := ""
+		if fd := fieldOf(b, request); fd != nil && b.Proto.GetRuleId() == "string.pattern" {
+			object = FieldPolicy(fd).GetIdentifies()
 		}
-		object := FieldPolicy(fd).GetIdentifies()
-		if object == "" {
-			continue
+		switch {
+		case object == "":
+			rules = append(rules, b)
+		case missing[object] == nil:
+			missing[object] = notFound(object, protovalidate.FieldPathString(b.Proto.GetField()))
 		}
-		path := protovalidate.FieldPathString(b.Proto.GetField())
-		return fault.New(fault.NotFound, strings.ToUpper(object)+"_NOT_FOUND",
-			fmt.Sprintf("%s: there is no such %s; an identifier is 32 lower-case hexadecimal digits.", path, object))
 	}
-	return nil
+	return rules, missing
+}
+
+func notFound(object, path string) error {
+	return fault.New(fault.NotFound, strings.ToUpper(object)+"_NOT_FOUND",
+		fmt.Sprintf("%s: there is no such %s; an identifier is 32 lower-case hexadecimal digits.", path, object))
 }
 
 // fieldOf finds the field that a violation is about, and nil for a rule of the

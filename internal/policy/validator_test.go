@@ -133,6 +133,7 @@ func TestAnIdentifierOfAnotherFormNamesNothing(t *testing.T) {
 		"a secret in capitals":                     {&pb.GetSecretRequest{AccountId: "main", StoreId: id, SecretId: strings.ToUpper(id)}, "SECRET_NOT_FOUND"},
 		"the store comes first":                    {&pb.GetSecretRequest{AccountId: "main", StoreId: "x", SecretId: "y"}, "STORE_NOT_FOUND"},
 		"one of several secrets":                   {&pb.DeleteSecretsRequest{AccountId: "main", StoreId: id, Ids: []string{id, "x"}}, "SECRET_NOT_FOUND"},
+		"a store comes before a body": {&pb.DeleteSecretsRequest{AccountId: "main", StoreId: "x"}, "STORE_NOT_FOUND"},
 		"the store comes before what is in a body": {&pb.CreateSecretsRequest{AccountId: "main", StoreId: "x"}, "STORE_NOT_FOUND"},
 	}
 	for name, c := range cases {
@@ -158,6 +159,22 @@ func TestMistakesOfTheDecoderAreToldWithTheRest(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestABodyComesBeforeItsSecret(t *testing.T) {
+	got := told(t, validator(t).Check(context.Background(), &pb.UpdateSecretRequest{AccountId: "main", StoreId: id, SecretId: "x"}))
+	if want := []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAnItemThatIsNoObjectIsBlamedOnce(t *testing.T) {
+	found := &policy.Mistakes{}
+	found.Add("secrets[0]", "INVALID_JSON_BODY", "must be an object")
+	got := told(t, validator(t).Check(policy.WithMistakes(context.Background(), found), create(&pb.NewSecret{})))
+	if want := []string{"secrets[0] INVALID_JSON_BODY must be an object"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
 
