@@ -17,6 +17,10 @@ built_from = $(shell { echo $(GO_VERSION); cat $(1)/go.mod $(1)/go.sum; } | cksu
 BUF        := bin/buf-$(call built_from,tools/buf)
 GOLANGCI   := bin/golangci-lint-$(call built_from,tools/golangci)
 
+# What generated code runs with must be what generated it.
+SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/grpc-ecosystem/grpc-gateway/v2 \
+	google.golang.org/genproto/googleapis/api buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
+
 .DEFAULT_GOAL := help
 .PHONY: help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
@@ -48,6 +52,9 @@ lint-format:
 lint-go: $(GOLANGCI)
 	$(GO) vet ./...
 	$(GOLANGCI) run ./...
+	@for module in $(TEST_MODULES); do \
+		echo "the same in $$module"; (cd $$module && $(GO) vet ./... && $(CURDIR)/$(GOLANGCI) run ./...) || exit 1; \
+	done
 
 # The tools are code as well, in a module of their own.
 lint-tools: $(GOLANGCI)
@@ -63,6 +70,10 @@ generate: generated ## Write gen/ and internal/apidoc/openapi.json anew from pro
 	cp .cache/generated/internal/apidoc/openapi.json internal/apidoc/openapi.json
 
 check-generate: generated ## Fail where generated files are not what proto/ says
+	@for module in $(SHARED_MODULES); do \
+		here=$$($(GO) list -m $$module) && there=$$(cd tools && $(GO) list -m $$module) || exit 1; \
+		if [ "$$here" != "$$there" ]; then echo "go.mod has $$here, tools/go.mod has $$there"; exit 1; fi; \
+	done
 	diff -r .cache/generated/gen gen
 	diff .cache/generated/internal/apidoc/openapi.json internal/apidoc/openapi.json
 

@@ -125,7 +125,7 @@ func TestNoRulesAllowNothing(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(common))
 	f.Add([]byte("rules: [{id: a, actions: ['*'], when: 'secret.matches(\"a*\")'}]"))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		e, _, err := authz.Parse(data)
 		if err == nil {
 			e.Decide(authz.Question{Action: "secret.get", Store: text("s"), Secret: text("x")})

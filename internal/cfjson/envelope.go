@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 )
 
@@ -20,19 +20,23 @@ func Success(answer proto.Message) ([]byte, error) {
 		return nil, err
 	}
 	b = append(b, `,"success":true,"errors":[],"messages":`...)
-	var said []*pb.Notice
-	if m, ok := answer.(interface{ GetMessages() []*pb.Notice }); ok {
+	var said []*secretsstorev1.Notice
+	if m, ok := answer.(interface {
+		GetMessages() []*secretsstorev1.Notice
+	}); ok {
 		said = m.GetMessages()
 	}
 	b = appendList(b, said, appendNotice)
-	if paged, ok := answer.(interface{ GetResultInfo() *pb.ResultInfo }); ok && paged.GetResultInfo() != nil {
+	if paged, ok := answer.(interface {
+		GetResultInfo() *secretsstorev1.ResultInfo
+	}); ok && paged.GetResultInfo() != nil {
 		b = appendInfo(append(b, `,"result_info":`...), paged.GetResultInfo())
 	}
 	return append(b, '}'), nil
 }
 
 // Failure writes the envelope of a call that failed.
-func Failure(errors, messages []*pb.Notice) []byte {
+func Failure(errors, messages []*secretsstorev1.Notice) []byte {
 	b := append(make([]byte, 0, smallAnswer), `{"result":null,"success":false,"errors":`...)
 	b = appendList(b, errors, appendNotice)
 	b = appendList(append(b, `,"messages":`...), messages, appendNotice)
@@ -41,25 +45,25 @@ func Failure(errors, messages []*pb.Notice) []byte {
 
 func appendResult(b []byte, answer proto.Message) ([]byte, error) {
 	switch m := answer.(type) {
-	case *pb.CreateStoreResponse:
+	case *secretsstorev1.CreateStoreResponse:
 		return appendStore(b, m.GetStore()), nil
-	case *pb.GetStoreResponse:
+	case *secretsstorev1.GetStoreResponse:
 		return appendStore(b, m.GetStore()), nil
-	case *pb.ListStoresResponse:
+	case *secretsstorev1.ListStoresResponse:
 		return appendList(b, m.GetStores(), appendStore), nil
-	case *pb.CreateSecretsResponse:
+	case *secretsstorev1.CreateSecretsResponse:
 		return appendList(b, m.GetSecrets(), appendSecret), nil
-	case *pb.ListSecretsResponse:
+	case *secretsstorev1.ListSecretsResponse:
 		return appendList(b, m.GetSecrets(), appendSecret), nil
-	case *pb.GetSecretResponse:
+	case *secretsstorev1.GetSecretResponse:
 		return appendSecret(b, m.GetSecret()), nil
-	case *pb.UpdateSecretResponse:
+	case *secretsstorev1.UpdateSecretResponse:
 		return appendSecret(b, m.GetSecret()), nil
-	case *pb.DuplicateSecretResponse:
+	case *secretsstorev1.DuplicateSecretResponse:
 		return appendSecret(b, m.GetSecret()), nil
-	case *pb.DeleteStoreResponse, *pb.DeleteSecretResponse, *pb.DeleteSecretsResponse:
+	case *secretsstorev1.DeleteStoreResponse, *secretsstorev1.DeleteSecretResponse, *secretsstorev1.DeleteSecretsResponse:
 		return append(b, "null"...), nil
-	case *pb.GetQuotaResponse:
+	case *secretsstorev1.GetQuotaResponse:
 		return appendQuota(b, m.GetQuota()), nil
 	default:
 		return appendIdentity(b, answer)

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/cfjson"
 )
@@ -18,14 +18,14 @@ var (
 	even = timestamppb.New(time.Date(2023, 9, 21, 18, 56, 32, 0, time.UTC))
 )
 
-func secret() *pb.Secret {
-	return &pb.Secret{Id: "i", StoreId: "s", Name: "N", Scopes: []string{"access", "workers"}, Created: born, Modified: even, Status: "active"}
+func secret() *secretsstorev1.Secret {
+	return &secretsstorev1.Secret{Id: "i", StoreId: "s", Name: "N", Scopes: []string{"access", "workers"}, Created: born, Modified: even, Status: "active"}
 }
 
 const secretJSON = `{"id":"i","store_id":"s","name":"N","comment":null,"scopes":["access","workers"],"created":"2023-09-21T18:56:32.624632Z","modified":"2023-09-21T18:56:32.000000Z","status":"active"}`
 
 func TestSuccess(t *testing.T) {
-	store := &pb.Store{Id: "s", Name: "n", Created: born, Modified: born, AccountId: "a"}
+	store := &secretsstorev1.Store{Id: "s", Name: "n", Created: born, Modified: born, AccountId: "a"}
 	const storeJSON = `{"id":"s","name":"n","created":"2023-09-21T18:56:32.624632Z","modified":"2023-09-21T18:56:32.624632Z","account_id":"a"}`
 	const end = `,"success":true,"errors":[],"messages":[]`
 	odd := secret()
@@ -35,25 +35,25 @@ func TestSuccess(t *testing.T) {
 		answer proto.Message
 		want   string
 	}{
-		{"a store", &pb.CreateStoreResponse{Store: store}, `{"result":` + storeJSON + end + `}`},
-		{"a store without an account", &pb.GetStoreResponse{Store: &pb.Store{Id: "s", Name: "n", Created: born, Modified: born}},
+		{"a store", &secretsstorev1.CreateStoreResponse{Store: store}, `{"result":` + storeJSON + end + `}`},
+		{"a store without an account", &secretsstorev1.GetStoreResponse{Store: &secretsstorev1.Store{Id: "s", Name: "n", Created: born, Modified: born}},
 			`{"result":{"id":"s","name":"n","created":"2023-09-21T18:56:32.624632Z","modified":"2023-09-21T18:56:32.624632Z"}` + end + `}`},
-		{"a page of stores", &pb.ListStoresResponse{Stores: []*pb.Store{store}, ResultInfo: &pb.ResultInfo{Count: 1, Page: 1, PerPage: 20, TotalCount: 1, TotalPages: proto.Int32(1)}},
+		{"a page of stores", &secretsstorev1.ListStoresResponse{Stores: []*secretsstorev1.Store{store}, ResultInfo: &secretsstorev1.ResultInfo{Count: 1, Page: 1, PerPage: 20, TotalCount: 1, TotalPages: proto.Int32(1)}},
 			`{"result":[` + storeJSON + `]` + end + `,"result_info":{"count":1,"page":1,"per_page":20,"total_count":1,"total_pages":1}}`},
-		{"an empty page", &pb.ListSecretsResponse{ResultInfo: &pb.ResultInfo{Page: 9, PerPage: 20}},
+		{"an empty page", &secretsstorev1.ListSecretsResponse{ResultInfo: &secretsstorev1.ResultInfo{Page: 9, PerPage: 20}},
 			`{"result":[]` + end + `,"result_info":{"count":0,"page":9,"per_page":20,"total_count":0}}`},
-		{"secrets that were created", &pb.CreateSecretsResponse{Secrets: []*pb.Secret{secret(), secret()}}, `{"result":[` + secretJSON + `,` + secretJSON + `]` + end + `}`},
-		{"a secret", &pb.GetSecretResponse{Secret: secret()}, `{"result":` + secretJSON + end + `}`},
-		{"a secret that was changed", &pb.UpdateSecretResponse{Secret: secret()}, `{"result":` + secretJSON + end + `}`},
-		{"a copy", &pb.DuplicateSecretResponse{Secret: secret()}, `{"result":` + secretJSON + end + `}`},
-		{"a comment with odd characters, and no scopes", &pb.GetSecretResponse{Secret: odd},
+		{"secrets that were created", &secretsstorev1.CreateSecretsResponse{Secrets: []*secretsstorev1.Secret{secret(), secret()}}, `{"result":[` + secretJSON + `,` + secretJSON + `]` + end + `}`},
+		{"a secret", &secretsstorev1.GetSecretResponse{Secret: secret()}, `{"result":` + secretJSON + end + `}`},
+		{"a secret that was changed", &secretsstorev1.UpdateSecretResponse{Secret: secret()}, `{"result":` + secretJSON + end + `}`},
+		{"a copy", &secretsstorev1.DuplicateSecretResponse{Secret: secret()}, `{"result":` + secretJSON + end + `}`},
+		{"a comment with odd characters, and no scopes", &secretsstorev1.GetSecretResponse{Secret: odd},
 			`{"result":{"id":"i","store_id":"s","name":"N","comment":"a \"b\" <c>\n\u0001é","scopes":[],"created":"2023-09-21T18:56:32.624632Z","modified":"2023-09-21T18:56:32.000000Z","status":"active"}` + end + `}`},
-		{"a store gone", &pb.DeleteStoreResponse{}, `{"result":null` + end + `}`},
-		{"a secret gone", &pb.DeleteSecretResponse{}, `{"result":null` + end + `}`},
-		{"secrets gone", &pb.DeleteSecretsResponse{}, `{"result":null` + end + `}`},
-		{"a quota", &pb.GetQuotaResponse{Quota: &pb.Quota{Secrets: &pb.QuotaUsage{Quota: 100, Usage: 7}}}, `{"result":{"secrets":{"quota":100,"usage":7}}` + end + `}`},
-		{"notices", &pb.DeleteSecretResponse{Messages: []*pb.Notice{
-			{Code: proto.Int32(1), Message: "m", DocumentationUrl: "https://x", Source: &pb.NoticeSource{Pointer: "/0"}}, {Message: "bare"}}},
+		{"a store gone", &secretsstorev1.DeleteStoreResponse{}, `{"result":null` + end + `}`},
+		{"a secret gone", &secretsstorev1.DeleteSecretResponse{}, `{"result":null` + end + `}`},
+		{"secrets gone", &secretsstorev1.DeleteSecretsResponse{}, `{"result":null` + end + `}`},
+		{"a quota", &secretsstorev1.GetQuotaResponse{Quota: &secretsstorev1.Quota{Secrets: &secretsstorev1.QuotaUsage{Quota: 100, Usage: 7}}}, `{"result":{"secrets":{"quota":100,"usage":7}}` + end + `}`},
+		{"notices", &secretsstorev1.DeleteSecretResponse{Messages: []*secretsstorev1.Notice{
+			{Code: proto.Int32(1), Message: "m", DocumentationUrl: "https://x", Source: &secretsstorev1.NoticeSource{Pointer: "/0"}}, {Message: "bare"}}},
 			`{"result":null,"success":true,"errors":[],"messages":[{"code":1,"message":"m","documentation_url":"https://x","source":{"pointer":"/0"}},{"message":"bare"}]}`},
 		{"a token", &identityv1.VerifyTokenResponse{Token: &identityv1.Token{Id: "t", Status: "active", NotBefore: born, ExpiresOn: even}},
 			`{"result":{"id":"t","status":"active","not_before":"2023-09-21T18:56:32.624632Z","expires_on":"2023-09-21T18:56:32.000000Z"}` + end + `}`},
@@ -79,13 +79,13 @@ func TestSuccess(t *testing.T) {
 }
 
 func TestSuccessRefusesAMessageWithoutAForm(t *testing.T) {
-	if _, err := cfjson.Success(&pb.GetStoreRequest{}); err == nil {
+	if _, err := cfjson.Success(&secretsstorev1.GetStoreRequest{}); err == nil {
 		t.Error("a request has a form as an answer")
 	}
 }
 
 func TestFailure(t *testing.T) {
-	got := cfjson.Failure([]*pb.Notice{{Code: proto.Int32(1001), Message: "store_not_found"}}, nil)
+	got := cfjson.Failure([]*secretsstorev1.Notice{{Code: proto.Int32(1001), Message: "store_not_found"}}, nil)
 	if want := `{"result":null,"success":false,"errors":[{"code":1001,"message":"store_not_found"}],"messages":[]}`; string(got) != want {
 		t.Errorf("got %s", got)
 	}

@@ -3,10 +3,10 @@ package cfjson
 import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 )
 
-func appendStore(b []byte, s *pb.Store) []byte {
+func appendStore(b []byte, s *secretsstorev1.Store) []byte {
 	b = append(b, '{')
 	b = appendNamed(b, "id", s.GetId())
 	b = appendNamed(b, "name", s.GetName())
@@ -18,7 +18,7 @@ func appendStore(b []byte, s *pb.Store) []byte {
 	return append(b, '}')
 }
 
-func appendSecret(b []byte, s *pb.Secret) []byte {
+func appendSecret(b []byte, s *secretsstorev1.Secret) []byte {
 	b = append(b, '{')
 	b = appendNamed(b, "id", s.GetId())
 	b = appendNamed(b, "store_id", s.GetStoreId())
@@ -37,14 +37,14 @@ func appendSecret(b []byte, s *pb.Secret) []byte {
 	return append(b, '}')
 }
 
-func appendQuota(b []byte, q *pb.Quota) []byte {
+func appendQuota(b []byte, q *secretsstorev1.Quota) []byte {
 	b = append(b, `{"secrets":{`...)
 	b = appendNumber(b, "quota", q.GetSecrets().GetQuota())
 	b = appendNumber(b, "usage", q.GetSecrets().GetUsage())
 	return append(b, "}}"...)
 }
 
-func appendNotice(b []byte, n *pb.Notice) []byte {
+func appendNotice(b []byte, n *secretsstorev1.Notice) []byte {
 	b = append(b, '{')
 	if n.Code != nil {
 		b = appendNumber(b, "code", n.GetCode())
@@ -61,7 +61,7 @@ func appendNotice(b []byte, n *pb.Notice) []byte {
 	return append(b, '}')
 }
 
-func appendInfo(b []byte, i *pb.ResultInfo) []byte {
+func appendInfo(b []byte, i *secretsstorev1.ResultInfo) []byte {
 	b = append(b, '{')
 	b = appendNumber(b, "count", i.GetCount())
 	b = appendNumber(b, "page", i.GetPage())

@@ -64,6 +64,9 @@ func (r *reader) member(path string, members []member) {
 	if len(name) > longestName {
 		name = strings.ToValidUTF8(name[:longestName], "")
 	}
+	if name == "" {
+		name = `""`
+	}
 	r.found.Add(join(path, name), malformed, "unknown field; the known ones are "+names(members))
 	r.skip()
 }

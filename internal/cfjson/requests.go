@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/policy"
 )
 
@@ -19,15 +19,15 @@ import (
 func ReadRequest(body io.Reader, target any, found *policy.Mistakes) error {
 	r := &reader{tokens: jsontext.NewDecoder(body), found: found}
 	switch m := target.(type) {
-	case *pb.CreateStoreRequest:
+	case *secretsstorev1.CreateStoreRequest:
 		r.top('{', func() { r.object("", text("name", r, &m.Name)) })
-	case *[]*pb.NewSecret:
+	case *[]*secretsstorev1.NewSecret:
 		r.top('[', func() { r.newSecrets(m) })
-	case *pb.UpdateSecretRequest:
+	case *secretsstorev1.UpdateSecretRequest:
 		r.top('{', func() { r.update(m) })
-	case *pb.DeleteSecretsRequest:
+	case *secretsstorev1.DeleteSecretsRequest:
 		r.deleteSecrets(m)
-	case *pb.DuplicateSecretRequest:
+	case *secretsstorev1.DuplicateSecretRequest:
 		r.top('{', func() {
 			r.object("", text("name", r, &m.Name), texts("scopes", r, &m.Scopes), optional("comment", r, &m.Comment))
 		})
@@ -55,9 +55,9 @@ func (r *reader) top(kind jsontext.Kind, read func()) {
 	}
 }
 
-func (r *reader) newSecrets(list *[]*pb.NewSecret) {
+func (r *reader) newSecrets(list *[]*secretsstorev1.NewSecret) {
 	r.array("secrets", func(path string) {
-		s := &pb.NewSecret{}
+		s := &secretsstorev1.NewSecret{}
 		*list = append(*list, s)
 		r.object(path, text("name", r, &s.Name), text("value", r, &s.Value),
 			texts("scopes", r, &s.Scopes), optional("comment", r, &s.Comment))
@@ -66,7 +66,7 @@ func (r *reader) newSecrets(list *[]*pb.NewSecret) {
 
 // update keeps absent, null and "" apart: a key that is there is named in the
 // mask, whatever its value.
-func (r *reader) update(m *pb.UpdateSecretRequest) {
+func (r *reader) update(m *secretsstorev1.UpdateSecretRequest) {
 	m.UpdateMask = &fieldmaskpb.FieldMask{}
 	masked := func(inner member) member {
 		return member{inner.name, func(path string) {
@@ -80,7 +80,7 @@ func (r *reader) update(m *pb.UpdateSecretRequest) {
 
 // deleteSecrets reads {"ids": [...]} and the array of objects that Cloudflare
 // documented until early 2026.
-func (r *reader) deleteSecrets(m *pb.DeleteSecretsRequest) {
+func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 	if r.tokens.PeekKind() != '[' {
 		r.top('{', func() { r.object("", texts("ids", r, &m.Ids)) })
 		return

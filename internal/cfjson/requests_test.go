@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/cfjson"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/policy"
@@ -26,21 +26,21 @@ func TestReadRequestReadsWhatClientsSend(t *testing.T) {
 		name, body string
 		into, want proto.Message
 	}{
-		{"a store", `{"name":"x"}`, &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{Name: "x"}},
-		{"escapes", `{"name":"v\u003c\u003e\ud83d\ude00"}`, &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{Name: "v<>😀"}},
-		{"a null name is an absent one", `{"name":null}`, &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{}},
-		{"space around", " \n{\t} ", &pb.CreateStoreRequest{}, &pb.CreateStoreRequest{}},
-		{"a new value", `{"value":"n"}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{Value: proto.String("n"), UpdateMask: mask("value")}},
-		{"a comment set to nothing", `{"comment":""}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{Comment: proto.String(""), UpdateMask: mask("comment")}},
-		{"a comment removed", `{"comment":null}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{UpdateMask: mask("comment")}},
-		{"scopes", `{"scopes":["workers","dex"]}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{Scopes: []string{"workers", "dex"}, UpdateMask: mask("scopes")}},
-		{"scopes null", `{"scopes":null}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{UpdateMask: mask("scopes")}},
-		{"a name repeated by an older client", `{"name":"A","value":"v","scopes":["dex"]}`, &pb.UpdateSecretRequest{},
-			&pb.UpdateSecretRequest{Name: proto.String("A"), Value: proto.String("v"), Scopes: []string{"dex"}, UpdateMask: mask("value", "scopes")}},
-		{"nothing to change", `{}`, &pb.UpdateSecretRequest{}, &pb.UpdateSecretRequest{UpdateMask: mask()}},
-		{"identifiers to delete", `{"ids":["a","b"]}`, &pb.DeleteSecretsRequest{}, &pb.DeleteSecretsRequest{Ids: []string{"a", "b"}}},
-		{"the older form of it", `[{"id":"a"},{"id":"b"}]`, &pb.DeleteSecretsRequest{}, &pb.DeleteSecretsRequest{Ids: []string{"a", "b"}}},
-		{"a copy", `{"name":"N","scopes":["workers"],"comment":""}`, &pb.DuplicateSecretRequest{}, &pb.DuplicateSecretRequest{Name: "N", Scopes: []string{"workers"}, Comment: proto.String("")}},
+		{"a store", `{"name":"x"}`, &secretsstorev1.CreateStoreRequest{}, &secretsstorev1.CreateStoreRequest{Name: "x"}},
+		{"escapes", `{"name":"v\u003c\u003e\ud83d\ude00"}`, &secretsstorev1.CreateStoreRequest{}, &secretsstorev1.CreateStoreRequest{Name: "v<>😀"}},
+		{"a null name is an absent one", `{"name":null}`, &secretsstorev1.CreateStoreRequest{}, &secretsstorev1.CreateStoreRequest{}},
+		{"space around", " \n{\t} ", &secretsstorev1.CreateStoreRequest{}, &secretsstorev1.CreateStoreRequest{}},
+		{"a new value", `{"value":"n"}`, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.UpdateSecretRequest{Value: proto.String("n"), UpdateMask: mask("value")}},
+		{"a comment set to nothing", `{"comment":""}`, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.UpdateSecretRequest{Comment: proto.String(""), UpdateMask: mask("comment")}},
+		{"a comment removed", `{"comment":null}`, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.UpdateSecretRequest{UpdateMask: mask("comment")}},
+		{"scopes", `{"scopes":["workers","dex"]}`, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.UpdateSecretRequest{Scopes: []string{"workers", "dex"}, UpdateMask: mask("scopes")}},
+		{"scopes null", `{"scopes":null}`, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.UpdateSecretRequest{UpdateMask: mask("scopes")}},
+		{"a name repeated by an older client", `{"name":"A","value":"v","scopes":["dex"]}`, &secretsstorev1.UpdateSecretRequest{},
+			&secretsstorev1.UpdateSecretRequest{Name: proto.String("A"), Value: proto.String("v"), Scopes: []string{"dex"}, UpdateMask: mask("value", "scopes")}},
+		{"nothing to change", `{}`, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.UpdateSecretRequest{UpdateMask: mask()}},
+		{"identifiers to delete", `{"ids":["a","b"]}`, &secretsstorev1.DeleteSecretsRequest{}, &secretsstorev1.DeleteSecretsRequest{Ids: []string{"a", "b"}}},
+		{"the older form of it", `[{"id":"a"},{"id":"b"}]`, &secretsstorev1.DeleteSecretsRequest{}, &secretsstorev1.DeleteSecretsRequest{Ids: []string{"a", "b"}}},
+		{"a copy", `{"name":"N","scopes":["workers"],"comment":""}`, &secretsstorev1.DuplicateSecretRequest{}, &secretsstorev1.DuplicateSecretRequest{Name: "N", Scopes: []string{"workers"}, Comment: proto.String("")}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -59,13 +59,13 @@ func TestReadRequestReadsWhatClientsSend(t *testing.T) {
 }
 
 func TestReadRequestReadsABatch(t *testing.T) {
-	var got []*pb.NewSecret
+	var got []*secretsstorev1.NewSecret
 	found := &policy.Mistakes{}
 	body := `[{"name":"A","value":"1","scopes":["workers"]},{"name":"B","value":"2","scopes":["dex","access"],"comment":"c"}]`
 	if err := cfjson.ReadRequest(strings.NewReader(body), &got, found); err != nil || len(found.Fields) > 0 {
 		t.Fatal(err, found)
 	}
-	want := []*pb.NewSecret{
+	want := []*secretsstorev1.NewSecret{
 		{Name: "A", Value: "1", Scopes: []string{"workers"}},
 		{Name: "B", Value: "2", Scopes: []string{"dex", "access"}, Comment: proto.String("c")},
 	}
@@ -75,10 +75,10 @@ func TestReadRequestReadsABatch(t *testing.T) {
 }
 
 func TestReadRequestNamesWhatItCannotRead(t *testing.T) {
-	batch := func() any { return &[]*pb.NewSecret{} }
-	store := func() any { return &pb.CreateStoreRequest{} }
-	change := func() any { return &pb.UpdateSecretRequest{} }
-	remove := func() any { return &pb.DeleteSecretsRequest{} }
+	batch := func() any { return &[]*secretsstorev1.NewSecret{} }
+	store := func() any { return &secretsstorev1.CreateStoreRequest{} }
+	change := func() any { return &secretsstorev1.UpdateSecretRequest{} }
+	remove := func() any { return &secretsstorev1.DeleteSecretsRequest{} }
 	cases := []struct {
 		name, body string
 		into       func() any
@@ -109,6 +109,7 @@ func TestReadRequestNamesWhatItCannotRead(t *testing.T) {
 			"[0].id: must not be empty", "[1].id: must not be empty", "[2].id: must be a string", "[3]: must be an object"}},
 		{"the older form without items", `[]`, remove, []string{"body: must have at least 1 item"}},
 		{"mistakes before the text turns out to be no JSON", `[{"key":1},`, remove, []string{"body: must be valid JSON"}},
+		{"an empty name", `{"":1}`, store, []string{"\"\": unknown field; the known ones are name"}},
 		{"a very long name", `{"` + strings.Repeat("a", 100) + `":1}`, store, []string{strings.Repeat("a", 64) + ": unknown field; the known ones are name"}},
 	}
 	for _, c := range cases {
@@ -131,7 +132,7 @@ func TestReadRequestNamesWhatItCannotRead(t *testing.T) {
 func TestReadRequestRefusesMoreThanIsRead(t *testing.T) {
 	found := &policy.Mistakes{}
 	body := http.MaxBytesReader(httptest.NewRecorder(), io.NopCloser(strings.NewReader(`{"name":"`+strings.Repeat("x", 100)+`"}`)), 50)
-	if err := cfjson.ReadRequest(body, &pb.CreateStoreRequest{}, found); err != nil {
+	if err := cfjson.ReadRequest(body, &secretsstorev1.CreateStoreRequest{}, found); err != nil {
 		t.Fatal(err)
 	}
 	if found.Fault == nil || found.Fault.Kind != fault.TooLarge || !strings.Contains(found.Fault.Public, "50 bytes") {
@@ -140,7 +141,7 @@ func TestReadRequestRefusesMoreThanIsRead(t *testing.T) {
 }
 
 func TestReadRequestRefusesAMessageWithoutABody(t *testing.T) {
-	if err := cfjson.ReadRequest(strings.NewReader("{}"), &pb.GetStoreRequest{}, &policy.Mistakes{}); err == nil {
+	if err := cfjson.ReadRequest(strings.NewReader("{}"), &secretsstorev1.GetStoreRequest{}, &policy.Mistakes{}); err == nil {
 		t.Error("a GET has a body")
 	}
 }
@@ -153,7 +154,7 @@ func (brokenReader) Read([]byte) (int, error) {
 
 func TestReadRequestKeepsTheReadersErrorToItself(t *testing.T) {
 	found := &policy.Mistakes{}
-	if err := cfjson.ReadRequest(brokenReader{}, &pb.CreateStoreRequest{}, found); err != nil {
+	if err := cfjson.ReadRequest(brokenReader{}, &secretsstorev1.CreateStoreRequest{}, found); err != nil {
 		t.Fatal(err)
 	}
 	if len(found.Fields) != 1 || strings.Contains(found.Fields[0].Text, "hunter2") {
@@ -165,10 +166,10 @@ func TestReadRequestKeepsTheReadersErrorToItself(t *testing.T) {
 // callers cannot use it.
 func TestEveryFieldOfABodyIsRead(t *testing.T) {
 	notInBody := map[protoreflect.Name]bool{"account_id": true, "store_id": true, "secret_id": true, "update_mask": true, "secrets": true}
-	batch := []*pb.NewSecret{}
+	batch := []*secretsstorev1.NewSecret{}
 	for target, message := range map[any]proto.Message{
-		&pb.CreateStoreRequest{}: &pb.CreateStoreRequest{}, &batch: &pb.NewSecret{}, &pb.UpdateSecretRequest{}: &pb.UpdateSecretRequest{},
-		&pb.DeleteSecretsRequest{}: &pb.DeleteSecretsRequest{}, &pb.DuplicateSecretRequest{}: &pb.DuplicateSecretRequest{},
+		&secretsstorev1.CreateStoreRequest{}: &secretsstorev1.CreateStoreRequest{}, &batch: &secretsstorev1.NewSecret{}, &secretsstorev1.UpdateSecretRequest{}: &secretsstorev1.UpdateSecretRequest{},
+		&secretsstorev1.DeleteSecretsRequest{}: &secretsstorev1.DeleteSecretsRequest{}, &secretsstorev1.DuplicateSecretRequest{}: &secretsstorev1.DuplicateSecretRequest{},
 	} {
 		fields := message.ProtoReflect().Descriptor().Fields()
 		body := `{"unknown":1}`
@@ -195,7 +196,7 @@ func FuzzReadRequest(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		targets := []any{&pb.CreateStoreRequest{}, &[]*pb.NewSecret{}, &pb.UpdateSecretRequest{}, &pb.DeleteSecretsRequest{}, &pb.DuplicateSecretRequest{}}
+		targets := []any{&secretsstorev1.CreateStoreRequest{}, &[]*secretsstorev1.NewSecret{}, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.DeleteSecretsRequest{}, &secretsstorev1.DuplicateSecretRequest{}}
 		for _, target := range targets {
 			found := &policy.Mistakes{}
 			if err := cfjson.ReadRequest(strings.NewReader(body), target, found); err != nil {

@@ -8,6 +8,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -153,15 +154,12 @@ func From(err error) *Error {
 
 // sentence joins the fields into one line for people.
 func sentence(fields []Field) string {
-	text := ""
+	parts := make([]string, len(fields))
 	for i, f := range fields {
-		if i > 0 {
-			text += "; "
-		}
+		parts[i] = f.Text
 		if f.Path != "" {
-			text += f.Path + ": "
+			parts[i] = f.Path + ": " + f.Text
 		}
-		text += f.Text
 	}
-	return text
+	return strings.Join(parts, "; ")
 }

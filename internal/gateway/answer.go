@@ -22,6 +22,8 @@ type answerer struct {
 }
 
 // fault answers a call that an RPC refused.
+//
+//nolint:revive // grpc-gateway wants six parameters
 func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	f := takeApart(err)
 	s := f.shape()
@@ -48,6 +50,8 @@ func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 }
 
 // unroutable answers a path or method that no RPC serves.
+//
+//nolint:revive // grpc-gateway wants six parameters
 func (a *answerer) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.RawPath), ", "))
@@ -68,7 +72,7 @@ func (a *answerer) wrongBase(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *answerer) refuse(w http.ResponseWriter, r *http.Request, status int, code int32, message string) {
-	id := telemetry.NewRequestID()
+	id := telemetry.RequestID(r.Header.Get("X-Request-Id"))
 	w.Header().Set("X-Request-Id", id)
 	write(w, status, cfjson.Failure([]*secretsstorev1.Notice{{Code: proto.Int32(code), Message: message}}, nil))
 	a.unrouted(r, id, status)

@@ -55,11 +55,20 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	ctx = policy.WithMistakes(peer.NewContext(ctx, peerOf(r)), found)
 	r = r.WithContext(ctx)
 	if err != nil {
-		r.Body = http.NoBody
+		leaveUnread(w, r)
 		return r
 	}
 	r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), found: found}
 	return r
+}
+
+// leaveUnread drops the body of a request. The HTTP server would wait for what
+// is left of it before it answers, to use the connection again.
+func leaveUnread(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
+	r.Body = http.NoBody
 }
 
 // dropHeaders takes away what would change how the request is read: a form's

@@ -9,8 +9,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
@@ -71,7 +73,7 @@ func (s *Service) GetUser(ctx context.Context, _ *identityv1.GetUserRequest) (*i
 
 // ListAccounts lists the accounts that the caller can name.
 func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRequest) (*identityv1.ListAccountsResponse, error) {
-	page, info := paginate(s.shown(ctx), r.GetPage(), r.GetPerPage())
+	page, info := cut(s.shown(ctx), r)
 	out := &identityv1.ListAccountsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Accounts = append(out.Accounts, a.message())
@@ -81,7 +83,7 @@ func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRe
 
 // ListMemberships lists the same accounts as memberships.
 func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembershipsRequest) (*identityv1.ListMembershipsResponse, error) {
-	page, info := paginate(s.shown(ctx), r.GetPage(), r.GetPerPage())
+	page, info := cut(s.shown(ctx), r)
 	out := &identityv1.ListMembershipsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Memberships = append(out.Memberships, &identityv1.Membership{
@@ -105,6 +107,21 @@ func (s *Service) shown(ctx context.Context) []Account {
 	}
 	return list
 }
+
+// cut makes the page of a list that a request asks for.
+func cut(all []Account, asked interface {
+	GetPage() int32
+	GetPerPage() int32
+}) ([]Account, *secretsstorev1.ResultInfo) {
+	items, page := view.Cut(all, int(asked.GetPage()), int(asked.GetPerPage()))
+	return items, &secretsstorev1.ResultInfo{
+		Count: small(page.Count), Page: small(page.Number), PerPage: small(page.PerPage), TotalCount: small(page.Total),
+		TotalPages: proto.Int32(small(page.Pages)),
+	}
+}
+
+// small bounds a number that came from an int32 or counts accounts.
+func small(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func (s *Service) serves(account string) bool {
 	for _, a := range s.accounts {

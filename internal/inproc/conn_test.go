@@ -10,20 +10,20 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/inproc"
 )
 
 type store struct {
-	pb.UnimplementedSecretsStoreServiceServer
+	secretsstorev1.UnimplementedSecretsStoreServiceServer
 
 	seen context.Context
-	last *pb.CreateStoreRequest
-	kept *pb.Store
+	last *secretsstorev1.CreateStoreRequest
+	kept *secretsstorev1.Store
 }
 
-func (s *store) CreateStore(ctx context.Context, r *pb.CreateStoreRequest) (*pb.CreateStoreResponse, error) {
-	s.seen, s.last, s.kept = ctx, r, &pb.Store{Name: r.GetName()}
+func (s *store) CreateStore(ctx context.Context, r *secretsstorev1.CreateStoreRequest) (*secretsstorev1.CreateStoreResponse, error) {
+	s.seen, s.last, s.kept = ctx, r, &secretsstorev1.Store{Name: r.GetName()}
 	if err := grpc.SetHeader(ctx, metadata.Pairs("h", "1")); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *store) CreateStore(ctx context.Context, r *pb.CreateStoreRequest) (*pb.
 	if r.GetName() == "" {
 		return nil, errors.New("no name")
 	}
-	return &pb.CreateStoreResponse{Store: s.kept}, nil
+	return &secretsstorev1.CreateStoreResponse{Store: s.kept}, nil
 }
 
 func note(log *[]string, name string) grpc.UnaryServerInterceptor {
@@ -43,19 +43,19 @@ func note(log *[]string, name string) grpc.UnaryServerInterceptor {
 	}
 }
 
-func connect(s *store, chain ...grpc.UnaryServerInterceptor) pb.SecretsStoreServiceClient {
+func connect(s *store, chain ...grpc.UnaryServerInterceptor) secretsstorev1.SecretsStoreServiceClient {
 	conn := inproc.NewConn(chain)
-	pb.RegisterSecretsStoreServiceServer(conn, s)
-	return pb.NewSecretsStoreServiceClient(conn)
+	secretsstorev1.RegisterSecretsStoreServiceServer(conn, s)
+	return secretsstorev1.NewSecretsStoreServiceClient(conn)
 }
 
 func TestACallRunsTheInterceptorsInOrder(t *testing.T) {
 	var log []string
-	_, err := connect(&store{}, note(&log, "outer"), note(&log, "inner")).CreateStore(context.Background(), &pb.CreateStoreRequest{Name: "x"})
+	_, err := connect(&store{}, note(&log, "outer"), note(&log, "inner")).CreateStore(context.Background(), &secretsstorev1.CreateStoreRequest{Name: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(log) != 2 || log[0] != "outer "+pb.SecretsStoreService_CreateStore_FullMethodName || log[1] != "inner "+pb.SecretsStoreService_CreateStore_FullMethodName {
+	if len(log) != 2 || log[0] != "outer "+secretsstorev1.SecretsStoreService_CreateStore_FullMethodName || log[1] != "inner "+secretsstorev1.SecretsStoreService_CreateStore_FullMethodName {
 		t.Errorf("got %q", log)
 	}
 }
@@ -65,7 +65,7 @@ func TestMetadataAndHeadersCrossAsOverTheNetwork(t *testing.T) {
 	type key struct{}
 	ctx := metadata.AppendToOutgoingContext(context.WithValue(context.Background(), key{}, "v"), "sent", "s")
 	var header, trailer metadata.MD
-	if _, err := connect(s).CreateStore(ctx, &pb.CreateStoreRequest{Name: "x"}, grpc.Header(&header), grpc.Trailer(&trailer)); err != nil {
+	if _, err := connect(s).CreateStore(ctx, &secretsstorev1.CreateStoreRequest{Name: "x"}, grpc.Header(&header), grpc.Trailer(&trailer)); err != nil {
 		t.Fatal(err)
 	}
 	in, _ := metadata.FromIncomingContext(s.seen)
@@ -85,7 +85,7 @@ func TestMetadataAndHeadersCrossAsOverTheNetwork(t *testing.T) {
 
 func TestHeadersOfAFailedCallArrive(t *testing.T) {
 	var header metadata.MD
-	_, err := connect(&store{}).CreateStore(context.Background(), &pb.CreateStoreRequest{}, grpc.Header(&header))
+	_, err := connect(&store{}).CreateStore(context.Background(), &secretsstorev1.CreateStoreRequest{}, grpc.Header(&header))
 	if err == nil || len(header.Get("h")) != 1 {
 		t.Errorf("got %v, %v", err, header)
 	}
@@ -93,7 +93,7 @@ func TestHeadersOfAFailedCallArrive(t *testing.T) {
 
 func TestClientAndHandlerShareNoMessage(t *testing.T) {
 	s := &store{}
-	request := &pb.CreateStoreRequest{Name: "x"}
+	request := &secretsstorev1.CreateStoreRequest{Name: "x"}
 	answer, err := connect(s).CreateStore(context.Background(), request)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestClientAndHandlerShareNoMessage(t *testing.T) {
 
 func TestWhatIsNotThereIsUnimplemented(t *testing.T) {
 	conn := inproc.NewConn(nil)
-	err := conn.Invoke(context.Background(), "/nobody/Knows", &pb.GetQuotaRequest{}, &pb.GetQuotaResponse{})
+	err := conn.Invoke(context.Background(), "/nobody/Knows", &secretsstorev1.GetQuotaRequest{}, &secretsstorev1.GetQuotaResponse{})
 	_, streamErr := conn.NewStream(context.Background(), nil, "/nobody/Knows")
 	if status.Code(err) != codes.Unimplemented || status.Code(streamErr) != codes.Unimplemented {
 		t.Errorf("got %v, %v", err, streamErr)

@@ -66,10 +66,7 @@ func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 		sortByPlace(request.ProtoReflect().Descriptor(), fields)
 		return fault.Invalid(fields...)
 	}
-	if err := missing["secret"]; err != nil {
-		return err
-	}
-	return nil
+	return missing["secret"]
 }
 
 func (v *Validator) violations(request proto.Message) ([]*protovalidate.Violation, error) {

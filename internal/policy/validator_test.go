@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/policy"
@@ -20,7 +20,7 @@ const id = "3fd85f74b32742f1bff64a85009dda07"
 
 func services() []protoreflect.ServiceDescriptor {
 	return []protoreflect.ServiceDescriptor{
-		pb.File_secretsstore_v1_service_proto.Services().Get(0),
+		secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0),
 		identityv1.File_storekeeper_identity_v1_identity_proto.Services().Get(0),
 	}
 }
@@ -34,22 +34,22 @@ func validator(t testing.TB) *policy.Validator {
 	return v
 }
 
-func create(secrets ...*pb.NewSecret) *pb.CreateSecretsRequest {
-	return &pb.CreateSecretsRequest{AccountId: "main", StoreId: id, Secrets: secrets}
+func create(secrets ...*secretsstorev1.NewSecret) *secretsstorev1.CreateSecretsRequest {
+	return &secretsstorev1.CreateSecretsRequest{AccountId: "main", StoreId: id, Secrets: secrets}
 }
 
-func good() *pb.NewSecret {
-	return &pb.NewSecret{Name: "API_KEY", Value: "v", Scopes: []string{"workers"}}
+func good() *secretsstorev1.NewSecret {
+	return &secretsstorev1.NewSecret{Name: "API_KEY", Value: "v", Scopes: []string{"workers"}}
 }
 
-func with(change func(*pb.NewSecret)) *pb.NewSecret {
+func with(change func(*secretsstorev1.NewSecret)) *secretsstorev1.NewSecret {
 	s := good()
 	change(s)
 	return s
 }
 
-func update(change func(*pb.UpdateSecretRequest)) *pb.UpdateSecretRequest {
-	r := &pb.UpdateSecretRequest{AccountId: "main", StoreId: id, SecretId: id}
+func update(change func(*secretsstorev1.UpdateSecretRequest)) *secretsstorev1.UpdateSecretRequest {
+	r := &secretsstorev1.UpdateSecretRequest{AccountId: "main", StoreId: id, SecretId: id}
 	change(r)
 	return r
 }
@@ -61,18 +61,18 @@ func TestCheckNamesEveryWrongField(t *testing.T) {
 		want    []string // "path WORD text"
 	}{
 		{"a good secret keeps the rules", create(good()), nil},
-		{"a name is needed", create(with(func(s *pb.NewSecret) { s.Name = "" })), []string{"secrets[0].name SECRET_NAME_EMPTY must not be empty"}},
-		{"a name has no dots", create(with(func(s *pb.NewSecret) { s.Name = "a.b" })), []string{"secrets[0].name SECRET_NAME_INVALID must match ^[A-Za-z0-9_-]*$"}},
-		{"a name has a longest length", create(with(func(s *pb.NewSecret) { s.Name = strings.Repeat("a", 257) })), []string{"secrets[0].name SECRET_NAME_TOO_LONG must be at most 256 characters"}},
-		{"one place is blamed once", create(with(func(s *pb.NewSecret) { s.Name = strings.Repeat("a.", 200) })), []string{"secrets[0].name SECRET_NAME_TOO_LONG must be at most 256 characters"}},
-		{"of a batch that is too long no item is looked at", create(make([]*pb.NewSecret, 101)...), []string{"secrets INVALID_JSON_BODY must have at most 100 items"}},
-		{"a value is needed", create(with(func(s *pb.NewSecret) { s.Value = "" })), []string{"secrets[0].value SECRET_VALUE_EMPTY must not be empty"}},
-		{"the longest value is allowed", create(with(func(s *pb.NewSecret) { s.Value = strings.Repeat("x", 65536) })), nil},
-		{"a value is measured in bytes", create(with(func(s *pb.NewSecret) { s.Value = strings.Repeat("é", 32769) })), []string{"secrets[0].value SECRET_VALUE_TOO_LONG must be at most 65536 bytes"}},
-		{"a scope is needed", create(with(func(s *pb.NewSecret) { s.Scopes = nil })), []string{"secrets[0].scopes SECRET_SCOPES_EMPTY must have at least 1 item"}},
-		{"a scope that is not known here is allowed", create(with(func(s *pb.NewSecret) { s.Scopes = []string{"brand_new"} })), nil},
+		{"a name is needed", create(with(func(s *secretsstorev1.NewSecret) { s.Name = "" })), []string{"secrets[0].name SECRET_NAME_EMPTY must not be empty"}},
+		{"a name has no dots", create(with(func(s *secretsstorev1.NewSecret) { s.Name = "a.b" })), []string{"secrets[0].name SECRET_NAME_INVALID must match ^[A-Za-z0-9_-]*$"}},
+		{"a name has a longest length", create(with(func(s *secretsstorev1.NewSecret) { s.Name = strings.Repeat("a", 257) })), []string{"secrets[0].name SECRET_NAME_TOO_LONG must be at most 256 characters"}},
+		{"one place is blamed once", create(with(func(s *secretsstorev1.NewSecret) { s.Name = strings.Repeat("a.", 200) })), []string{"secrets[0].name SECRET_NAME_TOO_LONG must be at most 256 characters"}},
+		{"of a batch that is too long no item is looked at", create(make([]*secretsstorev1.NewSecret, 101)...), []string{"secrets INVALID_JSON_BODY must have at most 100 items"}},
+		{"a value is needed", create(with(func(s *secretsstorev1.NewSecret) { s.Value = "" })), []string{"secrets[0].value SECRET_VALUE_EMPTY must not be empty"}},
+		{"the longest value is allowed", create(with(func(s *secretsstorev1.NewSecret) { s.Value = strings.Repeat("x", 65536) })), nil},
+		{"a value is measured in bytes", create(with(func(s *secretsstorev1.NewSecret) { s.Value = strings.Repeat("é", 32769) })), []string{"secrets[0].value SECRET_VALUE_TOO_LONG must be at most 65536 bytes"}},
+		{"a scope is needed", create(with(func(s *secretsstorev1.NewSecret) { s.Scopes = nil })), []string{"secrets[0].scopes SECRET_SCOPES_EMPTY must have at least 1 item"}},
+		{"a scope that is not known here is allowed", create(with(func(s *secretsstorev1.NewSecret) { s.Scopes = []string{"brand_new"} })), nil},
 		{"several mistakes come in the order of the request",
-			create(with(func(s *pb.NewSecret) { s.Scopes = nil; s.Name = "a b" }), good(), &pb.NewSecret{}),
+			create(with(func(s *secretsstorev1.NewSecret) { s.Scopes = nil; s.Name = "a b" }), good(), &secretsstorev1.NewSecret{}),
 			[]string{
 				"secrets[0].name SECRET_NAME_INVALID must match ^[A-Za-z0-9_-]*$",
 				"secrets[0].scopes SECRET_SCOPES_EMPTY must have at least 1 item",
@@ -81,18 +81,18 @@ func TestCheckNamesEveryWrongField(t *testing.T) {
 				"secrets[2].scopes SECRET_SCOPES_EMPTY must have at least 1 item",
 			}},
 		{"a batch is not empty", create(), []string{"secrets INVALID_JSON_BODY must have at least 1 item"}},
-		{"a bulk delete names something", &pb.DeleteSecretsRequest{AccountId: "main", StoreId: id}, []string{"ids INVALID_JSON_BODY must have at least 1 item"}},
-		{"a change changes something", update(func(*pb.UpdateSecretRequest) {}), []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}},
-		{"a repeated name alone changes nothing", update(func(r *pb.UpdateSecretRequest) { r.Name = proto.String("A") }), []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}},
-		{"a masked value is there", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("value") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
-		{"a masked list of scopes is not empty", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("scopes") }), []string{"scopes SECRET_SCOPES_EMPTY must have at least 1 item"}},
-		{"a masked comment may be absent", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("comment") }), nil},
-		{"a mask names known fields", update(func(r *pb.UpdateSecretRequest) { r.UpdateMask = mask("name") }), []string{"update_mask UPDATE_MASK_INVALID must be one of value, scopes, comment"}},
-		{"a new value is not empty", update(func(r *pb.UpdateSecretRequest) { r.Value = proto.String("") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
-		{"a page is not negative", &pb.ListStoresRequest{AccountId: "main", Page: -1, PerPage: -2}, []string{"page PAGE_INVALID must be at least 0", "per_page PER_PAGE_INVALID must be at least 0"}},
-		{"an order is known", &pb.ListStoresRequest{AccountId: "main", Order: "size", Direction: "up"}, []string{"order ORDER_INVALID must be one of name, created, modified", "direction DIRECTION_INVALID must be one of asc, desc"}},
-		{"a large page is allowed", &pb.ListStoresRequest{AccountId: "main", PerPage: 1000}, nil},
-		{"an account is needed", &pb.GetQuotaRequest{}, []string{"account_id ACCOUNT_ID_EMPTY must not be empty"}},
+		{"a bulk delete names something", &secretsstorev1.DeleteSecretsRequest{AccountId: "main", StoreId: id}, []string{"ids INVALID_JSON_BODY must have at least 1 item"}},
+		{"a change changes something", update(func(*secretsstorev1.UpdateSecretRequest) {}), []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}},
+		{"a repeated name alone changes nothing", update(func(r *secretsstorev1.UpdateSecretRequest) { r.Name = proto.String("A") }), []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}},
+		{"a masked value is there", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("value") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
+		{"a masked list of scopes is not empty", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("scopes") }), []string{"scopes SECRET_SCOPES_EMPTY must have at least 1 item"}},
+		{"a masked comment may be absent", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("comment") }), nil},
+		{"a mask names known fields", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("name") }), []string{"update_mask UPDATE_MASK_INVALID must be one of value, scopes, comment"}},
+		{"a new value is not empty", update(func(r *secretsstorev1.UpdateSecretRequest) { r.Value = proto.String("") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
+		{"a page is not negative", &secretsstorev1.ListStoresRequest{AccountId: "main", Page: -1, PerPage: -2}, []string{"page PAGE_INVALID must be at least 0", "per_page PER_PAGE_INVALID must be at least 0"}},
+		{"an order is known", &secretsstorev1.ListStoresRequest{AccountId: "main", Order: "size", Direction: "up"}, []string{"order ORDER_INVALID must be one of name, created, modified", "direction DIRECTION_INVALID must be one of asc, desc"}},
+		{"a large page is allowed", &secretsstorev1.ListStoresRequest{AccountId: "main", PerPage: 1000}, nil},
+		{"an account is needed", &secretsstorev1.GetQuotaRequest{}, []string{"account_id ACCOUNT_ID_EMPTY must not be empty"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -127,14 +127,14 @@ func TestAnIdentifierOfAnotherFormNamesNothing(t *testing.T) {
 		request proto.Message
 		reason  string
 	}{
-		"a store with dashes":                      {&pb.GetStoreRequest{AccountId: "main", StoreId: "3fd85f74-b327-42f1-bff6-4a85009dda07"}, "STORE_NOT_FOUND"},
-		"a store with a path":                      {&pb.GetStoreRequest{AccountId: "main", StoreId: "../" + id[3:]}, "STORE_NOT_FOUND"},
-		"a store that is empty":                    {&pb.GetStoreRequest{AccountId: "main"}, "STORE_NOT_FOUND"},
-		"a secret in capitals":                     {&pb.GetSecretRequest{AccountId: "main", StoreId: id, SecretId: strings.ToUpper(id)}, "SECRET_NOT_FOUND"},
-		"the store comes first":                    {&pb.GetSecretRequest{AccountId: "main", StoreId: "x", SecretId: "y"}, "STORE_NOT_FOUND"},
-		"one of several secrets":                   {&pb.DeleteSecretsRequest{AccountId: "main", StoreId: id, Ids: []string{id, "x"}}, "SECRET_NOT_FOUND"},
-		"a store comes before a body": {&pb.DeleteSecretsRequest{AccountId: "main", StoreId: "x"}, "STORE_NOT_FOUND"},
-		"the store comes before what is in a body": {&pb.CreateSecretsRequest{AccountId: "main", StoreId: "x"}, "STORE_NOT_FOUND"},
+		"a store with dashes":                      {&secretsstorev1.GetStoreRequest{AccountId: "main", StoreId: "3fd85f74-b327-42f1-bff6-4a85009dda07"}, "STORE_NOT_FOUND"},
+		"a store with a path":                      {&secretsstorev1.GetStoreRequest{AccountId: "main", StoreId: "../" + id[3:]}, "STORE_NOT_FOUND"},
+		"a store that is empty":                    {&secretsstorev1.GetStoreRequest{AccountId: "main"}, "STORE_NOT_FOUND"},
+		"a secret in capitals":                     {&secretsstorev1.GetSecretRequest{AccountId: "main", StoreId: id, SecretId: strings.ToUpper(id)}, "SECRET_NOT_FOUND"},
+		"the store comes first":                    {&secretsstorev1.GetSecretRequest{AccountId: "main", StoreId: "x", SecretId: "y"}, "STORE_NOT_FOUND"},
+		"one of several secrets":                   {&secretsstorev1.DeleteSecretsRequest{AccountId: "main", StoreId: id, Ids: []string{id, "x"}}, "SECRET_NOT_FOUND"},
+		"a store comes before a body":              {&secretsstorev1.DeleteSecretsRequest{AccountId: "main", StoreId: "x"}, "STORE_NOT_FOUND"},
+		"the store comes before what is in a body": {&secretsstorev1.CreateSecretsRequest{AccountId: "main", StoreId: "x"}, "STORE_NOT_FOUND"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestMistakesOfTheDecoderAreToldWithTheRest(t *testing.T) {
 	found.Add("secrets[0].valeu", "INVALID_JSON_BODY", "unknown field")
 	found.Add("secrets[0].name", "INVALID_JSON_BODY", "must be a string")
 	ctx := policy.WithMistakes(context.Background(), found)
-	got := told(t, validator(t).Check(ctx, create(&pb.NewSecret{Scopes: []string{"workers"}})))
+	got := told(t, validator(t).Check(ctx, create(&secretsstorev1.NewSecret{Scopes: []string{"workers"}})))
 	want := []string{
 		"secrets[0].name INVALID_JSON_BODY must be a string",
 		"secrets[0].value SECRET_VALUE_EMPTY must not be empty",
@@ -163,7 +163,7 @@ func TestMistakesOfTheDecoderAreToldWithTheRest(t *testing.T) {
 }
 
 func TestABodyComesBeforeItsSecret(t *testing.T) {
-	got := told(t, validator(t).Check(context.Background(), &pb.UpdateSecretRequest{AccountId: "main", StoreId: id, SecretId: "x"}))
+	got := told(t, validator(t).Check(context.Background(), &secretsstorev1.UpdateSecretRequest{AccountId: "main", StoreId: id, SecretId: "x"}))
 	if want := []string{"body INVALID_JSON_BODY must set at least one of value, scopes, comment"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}
@@ -172,7 +172,7 @@ func TestABodyComesBeforeItsSecret(t *testing.T) {
 func TestAnItemThatIsNoObjectIsBlamedOnce(t *testing.T) {
 	found := &policy.Mistakes{}
 	found.Add("secrets[0]", "INVALID_JSON_BODY", "must be an object")
-	got := told(t, validator(t).Check(policy.WithMistakes(context.Background(), found), create(&pb.NewSecret{})))
+	got := told(t, validator(t).Check(policy.WithMistakes(context.Background(), found), create(&secretsstorev1.NewSecret{})))
 	if want := []string{"secrets[0] INVALID_JSON_BODY must be an object"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}

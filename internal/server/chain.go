@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -60,12 +61,13 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 func (c Chain) Stream() grpc.StreamServerInterceptor {
 	chain := c.Interceptors()
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		//nolint:unparam // it has the shape of a grpc.UnaryHandler
 		call := func(ctx context.Context, _ any) (any, error) {
 			return nil, handler(srv, &streamWithContext{ServerStream: ss, ctx: ctx})
 		}
 		unary := &grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}
-		for i := len(chain) - 1; i >= 0; i-- {
-			outer, inner := chain[i], call
+		for _, outer := range slices.Backward(chain) {
+			inner := call
 			call = func(ctx context.Context, req any) (any, error) { return outer(ctx, req, unary, inner) }
 		}
 		_, err := call(ss.Context(), nil)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"regexp"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -15,17 +14,10 @@ import (
 // requestID is the metadata key and header that carries the id of a request.
 const requestID = "x-request-id"
 
-// usableID is what a caller's own request id must look like to be kept: it goes
-// into logs and headers.
-var usableID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
 // identifyRequest opens the record of the call and tells the caller its id.
 func identifyRequest(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	id := first(md, requestID)
-	if !usableID.MatchString(id) {
-		id = telemetry.NewRequestID()
-	}
+	id := telemetry.RequestID(first(md, requestID))
 	call := telemetry.NewCall(id)
 	protocol := "grpc"
 	if inproc.Carried(ctx) {

@@ -7,12 +7,6 @@ import (
 	"platform.internal/storekeeper/internal/view"
 )
 
-// Cloudflare's page sizes.
-const (
-	defaultPerPage = 20
-	mostPerPage    = 100
-)
-
 // list reads a page of a list. Where the caller may see only a part, it reads
 // the whole list and makes the page of that part, so that the totals match what
 // can be seen.
@@ -23,7 +17,7 @@ func list[T any](ctx context.Context, p upstream.Paging, read func(upstream.Pagi
 	}
 	var seen []T
 	whole := p
-	whole.PerPage = mostPerPage
+	whole.PerPage = view.MostPerPage
 	for whole.Page = 1; ; whole.Page++ {
 		a, err := read(whole)
 		if err != nil {
@@ -34,27 +28,17 @@ func list[T any](ctx context.Context, p upstream.Paging, read func(upstream.Pagi
 				seen = append(seen, item)
 			}
 		}
-		if len(a.Result) < mostPerPage {
+		if len(a.Result) < view.MostPerPage {
 			a.Result, a.Info = cut(seen, p)
 			return a, nil
 		}
 	}
 }
 
-// cut makes one page of a list. A page past the end is empty: the SDKs read on
-// until they see one.
+// cut makes one page of a list.
 func cut[T any](all []T, p upstream.Paging) ([]T, *upstream.ResultInfo) {
-	page, perPage := max(p.Page, 1), min(p.PerPage, mostPerPage)
-	if perPage == 0 {
-		perPage = defaultPerPage
-	}
-	from := len(all)
-	if page-1 <= len(all)/perPage {
-		from = min((page-1)*perPage, len(all))
-	}
-	to := min(from+perPage, len(all))
-	pages := (len(all) + perPage - 1) / perPage
-	return all[from:to], &upstream.ResultInfo{
-		Count: to - from, Page: page, PerPage: perPage, TotalCount: len(all), TotalPages: &pages,
+	items, page := view.Cut(all, p.Page, p.PerPage)
+	return items, &upstream.ResultInfo{
+		Count: page.Count, Page: page.Number, PerPage: page.PerPage, TotalCount: page.Total, TotalPages: &page.Pages,
 	}
 }

@@ -3,23 +3,23 @@ package service
 import (
 	"context"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // CreateSecrets creates secrets.
-func (s *Service) CreateSecrets(ctx context.Context, r *pb.CreateSecretsRequest) (*pb.CreateSecretsResponse, error) {
+func (s *Service) CreateSecrets(ctx context.Context, r *secretsstorev1.CreateSecretsRequest) (*secretsstorev1.CreateSecretsResponse, error) {
 	a, err := s.upstream.CreateSecrets(ctx, upstream.CreateSecretsParams{
 		Account: r.GetAccountId(), StoreID: r.GetStoreId(), Secrets: each(r.GetSecrets(), newSecret),
 	})
 	if err != nil {
 		return nil, blame(err, "secrets")
 	}
-	return &pb.CreateSecretsResponse{Secrets: each(a.Result, secret), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.CreateSecretsResponse{Secrets: each(a.Result, secret), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // ListSecrets lists a page of secrets.
-func (s *Service) ListSecrets(ctx context.Context, r *pb.ListSecretsRequest) (*pb.ListSecretsResponse, error) {
+func (s *Service) ListSecrets(ctx context.Context, r *secretsstorev1.ListSecretsRequest) (*secretsstorev1.ListSecretsResponse, error) {
 	a, err := list(ctx, paging(r), func(p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
 		return s.upstream.ListSecrets(ctx, upstream.ListSecretsParams{
 			Account: r.GetAccountId(), StoreID: r.GetStoreId(), Paging: p, Search: r.GetSearch(), Scopes: r.GetScopes(),
@@ -28,40 +28,40 @@ func (s *Service) ListSecrets(ctx context.Context, r *pb.ListSecretsRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListSecretsResponse{Secrets: each(a.Result, secret), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.ListSecretsResponse{Secrets: each(a.Result, secret), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // GetSecret returns one secret.
-func (s *Service) GetSecret(ctx context.Context, r *pb.GetSecretRequest) (*pb.GetSecretResponse, error) {
+func (s *Service) GetSecret(ctx context.Context, r *secretsstorev1.GetSecretRequest) (*secretsstorev1.GetSecretResponse, error) {
 	a, err := s.upstream.GetSecret(ctx, one(r))
 	if err != nil {
 		return nil, err
 	}
-	return &pb.GetSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.GetSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
 }
 
 // DeleteSecret deletes one secret.
-func (s *Service) DeleteSecret(ctx context.Context, r *pb.DeleteSecretRequest) (*pb.DeleteSecretResponse, error) {
+func (s *Service) DeleteSecret(ctx context.Context, r *secretsstorev1.DeleteSecretRequest) (*secretsstorev1.DeleteSecretResponse, error) {
 	a, err := s.upstream.DeleteSecret(ctx, one(r))
 	if err != nil {
 		return nil, err
 	}
-	return &pb.DeleteSecretResponse{Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.DeleteSecretResponse{Messages: notices(a.Notices)}, nil
 }
 
 // DeleteSecrets deletes the secrets that are named.
-func (s *Service) DeleteSecrets(ctx context.Context, r *pb.DeleteSecretsRequest) (*pb.DeleteSecretsResponse, error) {
+func (s *Service) DeleteSecrets(ctx context.Context, r *secretsstorev1.DeleteSecretsRequest) (*secretsstorev1.DeleteSecretsResponse, error) {
 	a, err := s.upstream.DeleteSecrets(ctx, upstream.DeleteSecretsParams{
 		Account: r.GetAccountId(), StoreID: r.GetStoreId(), IDs: r.GetIds(),
 	})
 	if err != nil {
 		return nil, blame(err, "")
 	}
-	return &pb.DeleteSecretsResponse{Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.DeleteSecretsResponse{Messages: notices(a.Notices)}, nil
 }
 
 // DuplicateSecret copies a secret under another name.
-func (s *Service) DuplicateSecret(ctx context.Context, r *pb.DuplicateSecretRequest) (*pb.DuplicateSecretResponse, error) {
+func (s *Service) DuplicateSecret(ctx context.Context, r *secretsstorev1.DuplicateSecretRequest) (*secretsstorev1.DuplicateSecretResponse, error) {
 	a, err := s.upstream.DuplicateSecret(ctx, upstream.DuplicateSecretParams{
 		Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretID: r.GetSecretId(),
 		Name: r.GetName(), Scopes: r.GetScopes(), Comment: r.Comment,
@@ -69,7 +69,7 @@ func (s *Service) DuplicateSecret(ctx context.Context, r *pb.DuplicateSecretRequ
 	if err != nil {
 		return nil, blame(err, "")
 	}
-	return &pb.DuplicateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.DuplicateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
 }
 
 // named is a request about one secret.
@@ -83,6 +83,6 @@ func one(r named) upstream.SecretParams {
 	return upstream.SecretParams{Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretID: r.GetSecretId()}
 }
 
-func newSecret(s *pb.NewSecret) upstream.NewSecret {
+func newSecret(s *secretsstorev1.NewSecret) upstream.NewSecret {
 	return upstream.NewSecret{Name: s.GetName(), Value: upstream.Value(s.GetValue()), Scopes: s.GetScopes(), Comment: s.Comment}
 }

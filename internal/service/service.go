@@ -8,7 +8,7 @@ package service
 import (
 	"context"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -31,7 +31,7 @@ type Upstream interface {
 // Service implements secretsstore.v1.SecretsStoreService. It is safe for
 // concurrent use.
 type Service struct {
-	pb.UnimplementedSecretsStoreServiceServer
+	secretsstorev1.UnimplementedSecretsStoreServiceServer
 
 	upstream Upstream
 }

@@ -3,58 +3,58 @@ package service
 import (
 	"context"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // CreateStore creates a store.
-func (s *Service) CreateStore(ctx context.Context, r *pb.CreateStoreRequest) (*pb.CreateStoreResponse, error) {
+func (s *Service) CreateStore(ctx context.Context, r *secretsstorev1.CreateStoreRequest) (*secretsstorev1.CreateStoreResponse, error) {
 	a, err := s.upstream.CreateStore(ctx, upstream.CreateStoreParams{Account: r.GetAccountId(), Name: r.GetName()})
 	if err != nil {
 		return nil, blame(err, "")
 	}
-	return &pb.CreateStoreResponse{Store: store(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.CreateStoreResponse{Store: store(a.Result), Messages: notices(a.Notices)}, nil
 }
 
 // ListStores lists a page of stores.
-func (s *Service) ListStores(ctx context.Context, r *pb.ListStoresRequest) (*pb.ListStoresResponse, error) {
+func (s *Service) ListStores(ctx context.Context, r *secretsstorev1.ListStoresRequest) (*secretsstorev1.ListStoresResponse, error) {
 	a, err := list(ctx, paging(r), func(p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
 		return s.upstream.ListStores(ctx, upstream.ListStoresParams{Account: r.GetAccountId(), Paging: p})
 	}, func(s upstream.Store) string { return s.Name })
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListStoresResponse{Stores: each(a.Result, store), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.ListStoresResponse{Stores: each(a.Result, store), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // GetStore returns one store.
-func (s *Service) GetStore(ctx context.Context, r *pb.GetStoreRequest) (*pb.GetStoreResponse, error) {
+func (s *Service) GetStore(ctx context.Context, r *secretsstorev1.GetStoreRequest) (*secretsstorev1.GetStoreResponse, error) {
 	a, err := s.upstream.GetStore(ctx, upstream.StoreParams{Account: r.GetAccountId(), StoreID: r.GetStoreId()})
 	if err != nil {
 		return nil, err
 	}
-	return &pb.GetStoreResponse{Store: store(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.GetStoreResponse{Store: store(a.Result), Messages: notices(a.Notices)}, nil
 }
 
 // DeleteStore deletes a store.
-func (s *Service) DeleteStore(ctx context.Context, r *pb.DeleteStoreRequest) (*pb.DeleteStoreResponse, error) {
+func (s *Service) DeleteStore(ctx context.Context, r *secretsstorev1.DeleteStoreRequest) (*secretsstorev1.DeleteStoreResponse, error) {
 	a, err := s.upstream.DeleteStore(ctx, upstream.DeleteStoreParams{
 		Account: r.GetAccountId(), StoreID: r.GetStoreId(), Force: r.GetForce(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &pb.DeleteStoreResponse{Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.DeleteStoreResponse{Messages: notices(a.Notices)}, nil
 }
 
 // GetQuota returns how much of its plan an account uses.
-func (s *Service) GetQuota(ctx context.Context, r *pb.GetQuotaRequest) (*pb.GetQuotaResponse, error) {
+func (s *Service) GetQuota(ctx context.Context, r *secretsstorev1.GetQuotaRequest) (*secretsstorev1.GetQuotaResponse, error) {
 	a, err := s.upstream.Quota(ctx, r.GetAccountId())
 	if err != nil {
 		return nil, err
 	}
-	return &pb.GetQuotaResponse{
-		Quota:    &pb.Quota{Secrets: &pb.QuotaUsage{Quota: a.Result.Secrets.Quota, Usage: a.Result.Secrets.Usage}},
+	return &secretsstorev1.GetQuotaResponse{
+		Quota:    &secretsstorev1.Quota{Secrets: &secretsstorev1.QuotaUsage{Quota: a.Result.Secrets.Quota, Usage: a.Result.Secrets.Usage}},
 		Messages: notices(a.Notices),
 	}, nil
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"slices"
 
-	pb "platform.internal/storekeeper/gen/secretsstore/v1"
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // UpdateSecret changes a secret.
-func (s *Service) UpdateSecret(ctx context.Context, r *pb.UpdateSecretRequest) (*pb.UpdateSecretResponse, error) {
+func (s *Service) UpdateSecret(ctx context.Context, r *secretsstorev1.UpdateSecretRequest) (*secretsstorev1.UpdateSecretResponse, error) {
 	if r.Name != nil {
 		if err := s.keepsName(ctx, r); err != nil {
 			return nil, err
@@ -20,13 +20,13 @@ func (s *Service) UpdateSecret(ctx context.Context, r *pb.UpdateSecretRequest) (
 	if err != nil {
 		return nil, blame(err, "")
 	}
-	return &pb.UpdateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.UpdateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
 }
 
 // keepsName looks whether the name that an older client repeats is the one that
 // the secret has. Cloudflare would ignore another one, and the caller would
 // believe in a new name that never came to be.
-func (s *Service) keepsName(ctx context.Context, r *pb.UpdateSecretRequest) error {
+func (s *Service) keepsName(ctx context.Context, r *secretsstorev1.UpdateSecretRequest) error {
 	a, err := s.upstream.GetSecret(ctx, one(r))
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s *Service) keepsName(ctx context.Context, r *pb.UpdateSecretRequest) erro
 
 // change picks what is to be changed: what the mask names, or what is set where
 // there is no mask.
-func change(r *pb.UpdateSecretRequest) upstream.UpdateSecretParams {
+func change(r *secretsstorev1.UpdateSecretRequest) upstream.UpdateSecretParams {
 	p := upstream.UpdateSecretParams{Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretID: r.GetSecretId()}
 	mask := r.GetUpdateMask().GetPaths()
 	masked := func(field string, set bool) bool {
