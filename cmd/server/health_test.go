@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// askHealth runs the command and gives its exit code and what it wrote.
+func askHealth(args ...string) (code int, out, err string) {
+	var wrote, complained book
+	code = run(context.Background(), append([]string{"health"}, args...), terminal{out: &wrote, err: &complained})
+	return code, wrote.String(), complained.String()
+}
+
+func TestHealthTellsWhetherTheServiceIsReady(t *testing.T) {
+	p := start(t, setup{})
+	code, out, complaint := askHealth("--admin", strings.TrimPrefix(p.admin, "http://"))
+	if code != exitOK || !strings.Contains(out, `"status":"ready"`) || complaint != "" {
+		t.Errorf("a ready service gave %d, %q, %q", code, out, complaint)
+	}
+}
+
+func TestHealthFailsWhereTheServiceIsNotReady(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the command went elsewhere")
+	}))
+	defer elsewhere.Close()
+	for name, test := range map[string]struct {
+		status int
+		header string
+		want   string
+	}{
+		"draining":             {http.StatusServiceUnavailable, "", "503 Service Unavailable: draining"},
+		"another program":      {http.StatusNotFound, "", "404 Not Found"},
+		"sent somewhere else":  {http.StatusFound, elsewhere.URL, "302 Found"},
+		"success with no body": {http.StatusNoContent, "", "204 No Content"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet || r.URL.Path != "/readyz" {
+					t.Errorf("asked %s %s", r.Method, r.URL)
+				}
+				if test.header != "" {
+					w.Header().Set("Location", test.header)
+				}
+				w.WriteHeader(test.status)
+				if test.status == http.StatusServiceUnavailable {
+					_, _ = w.Write([]byte("draining\n"))
+				}
+			}))
+			defer admin.Close()
+			code, out, complaint := askHealth("--admin", admin.Listener.Addr().String())
+			if code != exitFailed || out != "" || !strings.Contains(complaint, test.want) {
+				t.Errorf("got %d, %q, %q; want %d and %q", code, out, complaint, exitFailed, test.want)
+			}
+		})
+	}
+}
+
+func TestHealthFailsWhereNobodyListens(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := taken.Addr().String()
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, complaint := askHealth("--admin", address); code != exitFailed || !strings.Contains(complaint, "connect") {
+		t.Errorf("got %d, %q", code, complaint)
+	}
+}
+
+func TestHealthRefusesAnAddressThatIsNone(t *testing.T) {
+	for _, address := range []string{"", "9091", "http://127.0.0.1:9091"} {
+		if code, _, complaint := askHealth("--admin", address); code != exitUsage || !strings.Contains(complaint, "--admin") {
+			t.Errorf("%q gave %d, %q", address, code, complaint)
+		}
+	}
+}

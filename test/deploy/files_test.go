@@ -1,0 +1,74 @@
+package deploy_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// repository is the root of the repository, seen from here.
+const repository = "../.."
+
+// deployed names a file in deploy/.
+func deployed(name string) string { return filepath.Join(repository, "deploy", name) }
+
+func readFile(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// configuration is the part of a configuration file that other files repeat.
+type configuration struct {
+	Listen struct {
+		REST  string `json:"rest"`
+		GRPC  string `json:"grpc"`
+		Admin string `json:"admin"`
+		Grace string `json:"shutdown_grace"`
+	} `json:"listen"`
+	Accounts []struct {
+		ID         string `json:"id"`
+		Credential struct {
+			APITokenFile string `json:"api_token_file"`
+		} `json:"credential"`
+	} `json:"accounts"`
+}
+
+func readConfiguration(t testing.TB, name string) configuration {
+	t.Helper()
+	var c configuration
+	if err := yaml.Unmarshal(readFile(t, name), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ports are the ports of the configuration by the name of what listens there.
+func (c configuration) ports(t testing.TB) map[string]string {
+	t.Helper()
+	ports := map[string]string{}
+	for name, address := range map[string]string{"rest": c.Listen.REST, "grpc": c.Listen.GRPC, "admin": c.Listen.Admin} {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports[name] = port
+	}
+	return ports
+}
+
+func (c configuration) grace(t testing.TB) time.Duration {
+	t.Helper()
+	grace, err := time.ParseDuration(c.Listen.Grace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return grace
+}

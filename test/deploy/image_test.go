@@ -1,0 +1,201 @@
+package deploy_test
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+)
+
+// builtVersion is the version that the image under test is built as.
+const builtVersion = "v0.0.0-test"
+
+// recipe is deploy/Dockerfile.
+type recipe struct {
+	builder, final instructions.Stage
+}
+
+func readRecipe() (recipe, error) {
+	file, err := os.Open(deployed("Dockerfile"))
+	if err != nil {
+		return recipe{}, err
+	}
+	defer file.Close()
+	parsed, err := parser.Parse(file)
+	if err != nil {
+		return recipe{}, err
+	}
+	stages, _, err := instructions.Parse(parsed.AST, nil)
+	if err != nil {
+		return recipe{}, err
+	}
+	if len(stages) != 2 {
+		return recipe{}, fmt.Errorf("the Dockerfile has %d stages, want one that builds and one that is kept", len(stages))
+	}
+	return recipe{builder: stages[0], final: stages[1]}, nil
+}
+
+// image is what `docker build` makes of the Dockerfile, made without Docker:
+// the files that its builder would see are laid out in a folder, and its build
+// command is run there, word for word but for the folder of the result.
+type image struct {
+	recipe
+	folder string
+	// program is where /server of the image is.
+	program string
+}
+
+// built builds the image once for all tests, where a test needs it.
+var built = sync.OnceValues(buildImage)
+
+// workshop is the folder that the image is built in.
+var workshop string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "storekeeper-image-")
+	if err != nil {
+		panic(err)
+	}
+	workshop = folder
+	code := m.Run()
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+func theImage(t testing.TB) *image {
+	t.Helper()
+	i, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func buildImage() (*image, error) {
+	r, err := readRecipe()
+	if err != nil {
+		return nil, err
+	}
+	i := &image{recipe: r, folder: workshop, program: filepath.Join(workshop, "out", "server")}
+	return i, i.build()
+}
+
+func (i *image) build() error {
+	env := append(os.Environ(), "TARGETOS="+runtime.GOOS, "TARGETARCH="+runtime.GOARCH, "VERSION="+builtVersion)
+	for _, command := range i.builder.Commands {
+		var err error
+		switch c := command.(type) {
+		case *instructions.CopyCommand:
+			err = i.copy(c)
+		case *instructions.RunCommand:
+			// Downloads are those of the machine that runs the tests.
+			if line := strings.Join(c.CmdLine, " "); line != "go mod download" {
+				err = i.run(line, env)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", command, err)
+		}
+	}
+	return nil
+}
+
+func (i *image) run(line string, env []string) error {
+	cmd := exec.Command("sh", "-c", strings.ReplaceAll(line, "/out/", filepath.Join(i.folder, "out")+"/"))
+	cmd.Dir, cmd.Env = filepath.Join(i.folder, "src"), env
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, output)
+	}
+	return nil
+}
+
+// copy does what COPY does with what .dockerignore leaves of the repository.
+func (i *image) copy(c *instructions.CopyCommand) error {
+	ignored, err := readIgnored()
+	if err != nil {
+		return err
+	}
+	for _, source := range c.SourcePaths {
+		target := filepath.Join(i.folder, "src", c.DestPath)
+		if strings.HasSuffix(c.DestPath, "/") {
+			target = filepath.Join(target, filepath.Base(source))
+		}
+		copied, err := copyTree(source, target, ignored)
+		if err != nil {
+			return err
+		}
+		if copied == 0 {
+			return fmt.Errorf(".dockerignore leaves nothing of %s", source)
+		}
+	}
+	return nil
+}
+
+func readIgnored() (*patternmatcher.PatternMatcher, error) {
+	file, err := os.Open(filepath.Join(repository, ".dockerignore"))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	patterns, err := ignorefile.ReadAll(file)
+	if err != nil {
+		return nil, err
+	}
+	return patternmatcher.New(patterns)
+}
+
+// copyTree copies what is not ignored of a file or folder of the repository and
+// counts the files.
+func copyTree(source, target string, ignored *patternmatcher.PatternMatcher) (int, error) {
+	copied, top := 0, filepath.Join(repository, source)
+	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		inside, err := filepath.Rel(repository, path)
+		if err != nil {
+			return err
+		}
+		if skip, err := ignored.MatchesOrParentMatches(inside); err != nil || skip {
+			return err
+		}
+		under, err := filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		copied++
+		return copyFile(path, filepath.Join(target, under))
+	})
+	return copied, err
+}
+
+func copyFile(source, target string) error {
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
+	}
+	from, err := os.Open(source)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		_ = to.Close()
+		return err
+	}
+	return to.Close()
+}

@@ -1,0 +1,320 @@
+package deploy_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+const metricsPath = "/metrics"
+
+// query is an expression over metrics and what is shown of its result.
+type query struct {
+	name, expr, legend string
+}
+
+// series are the series of each metric, by the name that a query uses.
+type series map[string][]map[string]string
+
+// scraped runs the service, makes calls that end in the ways that alerts are
+// about, and reads its metrics as Prometheus does.
+func scraped(t *testing.T) series {
+	t.Helper()
+	const account = "023e105f4ecef8ad9ca31a8372d0c353"
+	c := newContainer(t, theImage(t), 65532, 65532)
+	c.real = false // Metrics of the process come from /proc, which only a real container has.
+	c.put(mount{path: "/etc/storekeeper/config.yaml", content: string(readFile(t, deployed("config.compose.yaml"))), mode: 0o444})
+	c.put(mount{path: "/run/secrets/cloudflare-api-token", content: "token", mode: 0o400})
+	cloudflare := startEmulator(c, "/server", "emulator")
+	at := c.start(slices.Concat([]string{"/server", "serve", "--config", "/etc/storekeeper/config.yaml"}, additions(cloudflare))...).serving()
+	expectService(t, at, account)
+	stores := "http://" + at.REST + "/client/v4/accounts/" + account + "/secrets_store/stores"
+	for _, trouble := range []struct {
+		fault  string
+		status int
+	}{
+		{`{"kind":"status","status":401,"times":1}`, http.StatusBadGateway},
+		{`{"kind":"rate_limit","times":1}`, http.StatusTooManyRequests},
+		{`{"kind":"status","status":500,"times":9}`, http.StatusServiceUnavailable},
+		{`{"kind":"cut","times":9}`, http.StatusServiceUnavailable},
+	} {
+		faults := strings.TrimSuffix(cloudflare, "/client/v4") + "/__emulator/faults"
+		ask(t, http.MethodDelete, faults, "")
+		if status, said := ask(t, http.MethodPost, faults, trouble.fault); status >= http.StatusMultipleChoices {
+			t.Fatalf("the emulator refuses %s: %s", trouble.fault, said)
+		}
+		if status, said := ask(t, http.MethodGet, stores, ""); status != trouble.status {
+			t.Errorf("%s made the service answer %d %s", trouble.fault, status, said)
+		}
+	}
+	return readSeries(t, expectOK(t, "http://"+at.Admin+metricsPath))
+}
+
+func readSeries(t *testing.T, page string) series {
+	t.Helper()
+	reader := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := reader.TextToMetricFamilies(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := series{}
+	for name, family := range families {
+		for _, metric := range family.Metric {
+			all.add(name, family.GetType(), metric)
+		}
+	}
+	return all
+}
+
+// add adds what Prometheus makes of a metric. It puts instance and job on each.
+func (s series) add(name string, kind dto.MetricType, metric *dto.Metric) {
+	own := map[string]string{"instance": "127.0.0.1:9091", "job": "storekeeper"}
+	for _, pair := range metric.Label {
+		own[pair.GetName()] = pair.GetValue()
+	}
+	if kind != dto.MetricType_HISTOGRAM {
+		s[name] = append(s[name], own)
+		return
+	}
+	s[name+"_sum"] = append(s[name+"_sum"], own)
+	s[name+"_count"] = append(s[name+"_count"], own)
+	for _, bucket := range metric.GetHistogram().Bucket {
+		bounded := maps.Clone(own)
+		bounded["le"] = strconv.FormatFloat(bucket.GetUpperBound(), 'g', -1, 64)
+		s[name+"_bucket"] = append(s[name+"_bucket"], bounded)
+	}
+}
+
+// rules is a file of rules of Prometheus.
+type rules struct {
+	Groups []struct {
+		Name  string `json:"name"`
+		Rules []rule `json:"rules"`
+	} `json:"groups"`
+}
+
+type rule struct {
+	Alert       string            `json:"alert"`
+	Expr        string            `json:"expr"`
+	For         string            `json:"for"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+func alerts(t *testing.T) (all []rule) {
+	t.Helper()
+	var file rules
+	if err := readStrictly(readFile(t, deployed("alerts.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range file.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
+}
+
+func TestAlertsSayWhomTheyCallAndWhat(t *testing.T) {
+	seen := map[string]bool{}
+	for _, rule := range alerts(t) {
+		if rule.Alert == "" || seen[rule.Alert] {
+			t.Errorf("the name %q is empty or taken", rule.Alert)
+		}
+		seen[rule.Alert] = true
+		if severity := rule.Labels["severity"]; severity != "page" && severity != "ticket" {
+			t.Errorf("%s has severity %q", rule.Alert, severity)
+		}
+		if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" || len(rule.Annotations) != 2 {
+			t.Errorf("%s has annotations %v", rule.Alert, rule.Annotations)
+		}
+		if _, err := model.ParseDuration(rule.For); rule.For != "" && err != nil {
+			t.Errorf("%s: %v", rule.Alert, err)
+		}
+	}
+}
+
+// dashboard is the part of Grafana's model that is tested.
+type dashboard struct {
+	Title         string `json:"title"`
+	UID           string `json:"uid"`
+	SchemaVersion int    `json:"schemaVersion"`
+	Panels        []struct {
+		ID      int    `json:"id"`
+		Title   string `json:"title"`
+		GridPos struct{ X, Y, W, H int }
+		Targets []struct {
+			RefID        string `json:"refId"`
+			Expr         string `json:"expr"`
+			LegendFormat string `json:"legendFormat"`
+			Datasource   struct{ Type, UID string }
+		} `json:"targets"`
+	} `json:"panels"`
+}
+
+func readDashboard(t *testing.T) (d dashboard) {
+	t.Helper()
+	if err := json.Unmarshal(readFile(t, deployed("dashboard.json")), &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDashboardHasPanelsSideBySide(t *testing.T) {
+	d := readDashboard(t)
+	if d.Title == "" || d.UID == "" || d.SchemaVersion == 0 || len(d.Panels) == 0 {
+		t.Fatal("the dashboard is not one")
+	}
+	ids, cells := map[int]bool{}, map[[2]int]string{}
+	for _, panel := range d.Panels {
+		if panel.ID == 0 || ids[panel.ID] || len(panel.Targets) == 0 {
+			t.Errorf("%s has no query, or the id of another", panel.Title)
+		}
+		ids[panel.ID] = true
+		at := panel.GridPos
+		if at.W <= 0 || at.H <= 0 || at.X+at.W > 24 {
+			t.Errorf("%s does not fit the width of 24", panel.Title)
+		}
+		for x := at.X; x < at.X+at.W; x++ {
+			for y := at.Y; y < at.Y+at.H; y++ {
+				if other := cells[[2]int{x, y}]; other != "" {
+					t.Fatalf("%s lies over %s", panel.Title, other)
+				}
+				cells[[2]int{x, y}] = panel.Title
+			}
+		}
+	}
+}
+
+// queries lists the queries of alerts and dashboard.
+func queries(t *testing.T) (all []query) {
+	t.Helper()
+	for _, rule := range alerts(t) {
+		all = append(all, query{name: rule.Alert, expr: rule.Expr})
+	}
+	for _, panel := range readDashboard(t).Panels {
+		for _, target := range panel.Targets {
+			// Grafana fills in the interval.
+			expr := strings.ReplaceAll(target.Expr, "$__rate_interval", "5m")
+			all = append(all, query{name: panel.Title, expr: expr, legend: target.LegendFormat})
+			if target.Datasource.UID != "${datasource}" {
+				t.Errorf("%s reads from %v", panel.Title, target.Datasource)
+			}
+		}
+	}
+	return all
+}
+
+func TestAlertsAndDashboardAskForMetricsThatExist(t *testing.T) {
+	have := scraped(t)
+	for _, q := range queries(t) {
+		t.Run(q.name, func(t *testing.T) { q.check(t, have) })
+	}
+}
+
+func TestMetricsThatDoNotExistAreFound(t *testing.T) {
+	have := series{"calls_total": {{"code": "OK", "job": "x"}}}
+	for name, test := range map[string]struct{ expr, want string }{
+		"metric":              {"sum(rate(call_total[5m]))", "no metric call_total"},
+		"label":               {`calls_total{status="OK"}`, "no series"},
+		"value":               {`calls_total{code="Fine"}`, "no series"},
+		"one of the values":   {`calls_total{code=~"OK|Fine"}`, "Fine"},
+		"label of a grouping": {"sum by (method) (calls_total)", "no label method"},
+		"bound of a quantile": {"histogram_quantile(0.9, calls_total) > 3", "no bucket ends at 3"},
+		"label of a match":    {"calls_total / on (method) calls_total", "no label method"},
+	} {
+		if found := strings.Join(query{expr: test.expr}.mistakes(t, have), "\n"); !strings.Contains(found, test.want) {
+			t.Errorf("%s: got %q, want %q", name, found, test.want)
+		}
+	}
+}
+
+func (q query) check(t *testing.T, have series) {
+	t.Helper()
+	for _, mistake := range q.mistakes(t, have) {
+		t.Error(mistake)
+	}
+}
+
+var legendLabel = regexp.MustCompile(`{{(\w+)}}`)
+
+// mistakes names what the query asks for that there is not.
+func (q query) mistakes(t *testing.T, have series) (found []string) {
+	t.Helper()
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(q.expr)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	known, used := map[string]bool{}, []string{}
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		switch n := node.(type) {
+		case *parser.VectorSelector:
+			found = append(found, have.lacks(n)...)
+			for _, one := range have[n.Name] {
+				for label := range one {
+					known[label] = true
+				}
+			}
+		case *parser.AggregateExpr:
+			used = append(used, n.Grouping...)
+		case *parser.BinaryExpr:
+			found = append(found, have.unbounded(n)...)
+			if n.VectorMatching != nil {
+				used = append(used, n.VectorMatching.MatchingLabels...)
+			}
+		}
+		return nil
+	})
+	for _, label := range legendLabel.FindAllStringSubmatch(q.legend, -1) {
+		used = append(used, label[1])
+	}
+	for _, label := range used {
+		if !known[label] {
+			found = append(found, "there is no label "+label+" in "+q.expr)
+		}
+	}
+	return found
+}
+
+// lacks names what a selector asks for that there is not. Each alternative of
+// a pattern must be there, or a misspelt one would hide behind the others.
+func (s series) lacks(n *parser.VectorSelector) (found []string) {
+	if len(s[n.Name]) == 0 {
+		return []string{"there is no metric " + n.Name}
+	}
+	for _, m := range n.LabelMatchers {
+		for value := range strings.SplitSeq(m.Value, "|") {
+			exact := labels.MustNewMatcher(labels.MatchEqual, m.Name, value)
+			if m.Name != labels.MetricName && !slices.ContainsFunc(s[n.Name], func(one map[string]string) bool { return exact.Matches(one[m.Name]) }) {
+				found = append(found, "there are no series "+n.Name+" with "+exact.String())
+			}
+		}
+	}
+	return found
+}
+
+// unbounded says where a quantile is compared with what is no bound of a
+// bucket: it is not known more closely than those, and never above the last.
+func (s series) unbounded(n *parser.BinaryExpr) []string {
+	limit, isNumber := n.RHS.(*parser.NumberLiteral)
+	call, isCall := n.LHS.(*parser.Call)
+	if !isNumber || !isCall || call.Func.Name != "histogram_quantile" {
+		return nil
+	}
+	bound := strconv.FormatFloat(limit.Val, 'g', -1, 64)
+	for _, all := range s {
+		if slices.ContainsFunc(all, func(one map[string]string) bool { return one["le"] == bound }) {
+			return nil
+		}
+	}
+	return []string{"no bucket ends at " + bound}
+}
