@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -66,16 +65,9 @@ func (a *Account) validate(k check) {
 	a.Credential.validate(k.of("credential"))
 }
 
-// complete makes relative file names start at dir and takes the slash off the
-// end of the base URL, so that a path can be added to it.
-func (a *Account) complete(dir string) {
-	a.BaseURL = strings.TrimRight(a.BaseURL, "/")
-	for _, name := range []*string{&a.Credential.APITokenFile, &a.Credential.APIKeyFile} {
-		if *name != "" && !filepath.IsAbs(*name) {
-			*name = filepath.Join(dir, *name)
-		}
-	}
-}
+// complete takes the slash off the end of the base URL, so that a path can be
+// added to it.
+func (a *Account) complete() { a.BaseURL = strings.TrimRight(a.BaseURL, "/") }
 
 // urlRule returns the rule that a base URL breaks, or "".
 func urlRule(text string) string {

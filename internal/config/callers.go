@@ -18,8 +18,12 @@ const (
 
 // Callers are those who may call.
 type Callers struct {
-	// APIKeys are the API keys that are accepted, at least one.
-	APIKeys []APIKey `yaml:"api_keys" doc:"The API keys that are accepted, each kept as a digest. At least one. A caller may have several, so that a key can be replaced without a gap." need:"required"`
+	// APIKeys are the API keys that are accepted.
+	APIKeys []APIKey `yaml:"api_keys" doc:"The API keys that are accepted, each kept as a digest. A caller may have several, so that a key can be replaced without a gap." need:"or issuers or certificates"`
+	// Issuers are those whose tokens are accepted.
+	Issuers []Issuer `yaml:"issuers" doc:"The issuers whose tokens (JWT, OpenID Connect) are accepted: Kubernetes, GitHub Actions, GitLab, any provider. A token that was good is not checked again for up to a minute." need:"or api_keys or certificates"`
+	// Certificates are the names in client certificates that are accepted.
+	Certificates []Certificate `yaml:"certificates" doc:"The client certificates that are accepted, by their names. They need listen.tls.client_ca_file. A certificate counts only on calls without another credential." need:"or api_keys or issuers"`
 }
 
 // APIKey is one key of one caller.
@@ -36,6 +40,7 @@ type APIKey struct {
 }
 
 var (
+	// callerName has no colon: the names of callers with tokens have one.
 	callerName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@/-]{0,127}$`)
 	keyDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
@@ -43,10 +48,12 @@ var (
 const callerRule = "must be 1 to 128 of a-z, 0-9 and . _ @ / -, and start with a letter or digit"
 
 func (c *Callers) validate(k check) {
-	k = k.of("api_keys")
-	if len(c.APIKeys) == 0 {
-		k.fail("is missing; it must list at least one key with name and sha256")
+	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !k.of("issuers").excused() && !k.of("certificates").excused() {
+		k.of("api_keys").fail("is missing; callers must list at least one of api_keys, issuers and certificates, or nobody could call")
 	}
+	validateIssuers(c.Issuers, k.of("issuers"))
+	validateCertificates(c.Certificates, k.of("certificates"))
+	k = k.of("api_keys")
 	digests := make([]string, len(c.APIKeys))
 	for i := range c.APIKeys {
 		c.APIKeys[i].validate(k.item(i))
@@ -61,13 +68,18 @@ func (a *APIKey) validate(k check) {
 	if a.SHA256 == devDigest() && !k.dev {
 		k.of("sha256").fail("must not be the digest of the key of dev mode, which anyone knows; make a key of your own")
 	}
-	if a.Tenant != "" {
-		k.of("tenant").form(a.Tenant, callerName, callerRule)
+	validateTeam(a.Tenant, a.Groups, k)
+}
+
+// validateTeam checks the tenant and the groups of a caller.
+func validateTeam(tenant string, groups []string, k check) {
+	if tenant != "" {
+		k.of("tenant").form(tenant, callerName, callerRule)
 	}
-	for i, g := range a.Groups {
+	for i, g := range groups {
 		k.of("groups").item(i).form(g, callerName, callerRule)
 	}
-	k.of("groups").unique("", a.Groups)
+	k.of("groups").unique("", groups)
 }
 
 // devDigest is the digest of DevKey.

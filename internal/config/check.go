@@ -29,6 +29,10 @@ func (k check) item(i int) check {
 // fail reports a mistake here.
 func (k check) fail(text string) { k.report.fail(k.key, text) }
 
+// excused reports whether a mistake here only follows from one that was
+// reported before.
+func (k check) excused() bool { return k.report.excused(k.key) }
+
 // form reports a text that is missing or does not have the form of pattern.
 // rule says what would be right and starts with "must".
 func (k check) form(value string, pattern *regexp.Regexp, rule string) {
@@ -43,13 +47,18 @@ func (k check) form(value string, pattern *regexp.Regexp, rule string) {
 // unique reports each value that stands in more than one element of the list.
 // An empty value is missing and so another mistake.
 func (k check) unique(field string, values []string) {
+	k.uniqueSince("each must have its own", field, values)
+}
+
+// uniqueSince is unique with the reason why no value may stand there twice.
+func (k check) uniqueSince(reason, field string, values []string) {
 	first := make(map[string]int, len(values))
 	for i, v := range values {
 		if _, twice := first[v]; !twice || v == "" {
 			first[v] = i
 			continue
 		}
-		k.element(i, field).fail("is already used by " + k.element(first[v], field).key + "; each must have its own")
+		k.element(i, field).fail("is already used by " + k.element(first[v], field).key + "; " + reason)
 	}
 }
 

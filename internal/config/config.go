@@ -2,7 +2,7 @@
 // names every mistake in it.
 //
 // It must not know what the settings are used for: it opens no listener, reads
-// no credential and imports nothing of ours.
+// no credential and imports nothing of ours but the form of subject patterns.
 package config
 
 import (
@@ -87,7 +87,10 @@ func (c *Config) finish(dir string, sets []string) (*Config, error) {
 		return nil, err
 	}
 	for i := range c.Accounts {
-		c.Accounts[i].complete(dir)
+		c.Accounts[i].complete()
+	}
+	for _, f := range c.files(check{}) {
+		f.startAt(dir)
 	}
 	return c, nil
 }
@@ -97,6 +100,9 @@ func (c *Config) validate(k check) {
 	c.Listen.validate(k.of("listen"))
 	validateAccounts(c.Accounts, k.of("accounts"))
 	c.Callers.validate(k.of("callers"))
+	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
+		k.of("callers").of("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
+	}
 }
 
 // readFile reads a file of at most maxFileBytes.

@@ -20,6 +20,7 @@ func TestDefaultsCompleteAMinimalFile(t *testing.T) {
 	}
 	wantListen := config.Listen{
 		REST: "127.0.0.1:8080", GRPC: "127.0.0.1:9090", Admin: "127.0.0.1:9091", ShutdownGrace: 20 * time.Second,
+		TLS: config.TLS{ClientAuth: "optional"},
 	}
 	if c.Listen != wantListen {
 		t.Errorf("listen is %+v, want %+v", c.Listen, wantListen)
@@ -46,7 +47,12 @@ func TestFullFileIsReadWhole(t *testing.T) {
 	}
 	got := fmt.Sprint(c.Listen, c.Accounts, c.Callers, c.Telemetry)
 	want := fmt.Sprint(
-		config.Listen{REST: "[::1]:0", GRPC: "0.0.0.0:9090", Admin: "localhost:9091", ShutdownGrace: 90 * time.Second},
+		config.Listen{
+			REST: "[::1]:0", GRPC: "0.0.0.0:9090", Admin: "localhost:9091", ShutdownGrace: 90 * time.Second,
+			TLS: config.TLS{
+				CertFile: "testdata/valid/tls/tls.crt", KeyFile: "/run/secrets/tls/tls.key", ClientCAFile: "testdata/valid/tls/ca.crt", ClientAuth: "required",
+			},
+		},
 		[]config.Account{
 			{
 				ID: "12345678901234567890123456789012", Name: "main", BaseURL: "http://127.0.0.1:8787/client/v4",
@@ -57,10 +63,39 @@ func TestFullFileIsReadWhole(t *testing.T) {
 				Credential: config.Credential{APITokenFile: "/run/secrets/other"},
 			},
 		},
-		config.Callers{APIKeys: []config.APIKey{
-			{Name: "team-a", SHA256: strings.Repeat("1", 64), Tenant: "payments", Groups: []string{"backend", "on-call"}},
-			{Name: "team-a", SHA256: strings.Repeat("2", 64)},
-		}},
+		config.Callers{
+			APIKeys: []config.APIKey{
+				{Name: "team-a", SHA256: strings.Repeat("1", 64), Tenant: "payments", Groups: []string{"backend", "on-call"}},
+				{Name: "team-a", SHA256: strings.Repeat("2", 64)},
+			},
+			Issuers: []config.Issuer{
+				{
+					Name: "github", Issuer: "https://token.actions.githubusercontent.com", Audiences: []string{"storekeeper.example.com"},
+					RefreshInterval: 15 * time.Minute, RefreshMinInterval: 10 * time.Second, KeysMaxAge: 24 * time.Hour,
+					Subjects: []config.Subject{
+						{Match: "repo:my-org/payments:environment:prod", Claim: "sub", Tenant: "payments", Groups: []string{"prod"}},
+						{Match: "repo:my-org/payments:*", Claim: "sub", Tenant: "payments"},
+						{Match: "my-org/tools", Claim: "repository"},
+					},
+				},
+				{
+					Name: "cluster", Issuer: "https://kubernetes.default.svc", Audiences: []string{"storekeeper", "https://storekeeper"},
+					Algorithms: []string{"RS256", "ES256"}, JWKSURL: "https://10.0.0.1:6443/openid/v1/jwks", CAFile: "testdata/valid/ca.crt",
+					RefreshInterval: time.Minute, RefreshMinInterval: time.Second, KeysMaxAge: time.Hour,
+					Subjects: []config.Subject{{Match: "system:serviceaccount:payments:*", Claim: "sub", GroupsClaim: "groups"}},
+				},
+				{
+					Name: "local", Issuer: "http://127.0.0.1:5556/dex", Audiences: []string{"storekeeper"}, JWKSFile: "testdata/valid/keys.json",
+					RefreshInterval: 15 * time.Minute, RefreshMinInterval: 10 * time.Second, KeysMaxAge: 24 * time.Hour,
+					Subjects: []config.Subject{{Match: "jane@example.com", Claim: "email"}},
+				},
+			},
+			Certificates: []config.Certificate{
+				{SAN: "spiffe://prod.example.com/ns/payments/sa/api", Name: "payments-api", Tenant: "payments", Groups: []string{"services"}},
+				{SAN: "spiffe://prod.example.com/ns/search/*", Name: "search"},
+				{SAN: "ci.example.com", Name: "ci"},
+			},
+		},
 		config.Telemetry{Log: config.Log{Level: "debug", Format: "console"}},
 	)
 	if got != want {
@@ -93,7 +128,9 @@ func TestPortZeroMayStandTwice(t *testing.T) {
 }
 
 func TestOnePortOnTwoAddressesIsAllowed(t *testing.T) {
-	_, err := config.Load(minimal, []string{"listen.rest=10.0.0.1:443", "listen.grpc=10.0.0.2:443"})
+	_, err := config.Load(minimal, []string{
+		"listen.rest=10.0.0.1:443", "listen.grpc=10.0.0.2:443", "listen.tls.cert_file=tls.crt", "listen.tls.key_file=tls.key",
+	})
 	if err != nil {
 		t.Error(err)
 	}

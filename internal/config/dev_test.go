@@ -76,7 +76,7 @@ func TestDevModeTakesSets(t *testing.T) {
 		},
 		"a misspelt key hides no mistake in the right one": {
 			sets: []string{"listen.rset=127.0.0.1:1", "listen.rest=0.0.0.0:1"},
-			want: "--set listen.rset: unknown key, did you mean rest? The keys here are rest, grpc, admin, shutdown_grace\n" +
+			want: "--set listen.rset: unknown key, did you mean rest? The keys here are rest, grpc, admin, shutdown_grace, tls\n" +
 				"--set listen.rest: must be on loopback",
 		},
 		"a mistake in what was never given": {

@@ -7,49 +7,86 @@ import (
 	"path/filepath"
 )
 
+// file is a file that the configuration names.
+type file struct {
+	at   check
+	name *string
+	// secret says that nobody else may read it. Of other files, nobody else may
+	// write them.
+	secret bool
+}
+
+// files lists the files that are named; k is the check of the whole.
+func (c *Config) files(k check) []file {
+	tls, at := &c.Listen.TLS, k.of("listen").of("tls")
+	all := []file{
+		{at.of("cert_file"), &tls.CertFile, false},
+		{at.of("key_file"), &tls.KeyFile, true},
+		{at.of("client_ca_file"), &tls.ClientCAFile, false},
+	}
+	for i := range c.Accounts {
+		credential, at := &c.Accounts[i].Credential, k.of("accounts").item(i).of("credential")
+		all = append(all, file{at.of("api_token_file"), &credential.APITokenFile, true}, file{at.of("api_key_file"), &credential.APIKeyFile, true})
+	}
+	for i := range c.Callers.Issuers {
+		issuer, at := &c.Callers.Issuers[i], k.of("callers").of("issuers").item(i)
+		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, false}, file{at.of("ca_file"), &issuer.CAFile, false})
+	}
+	return all
+}
+
+// startAt makes a relative name start at dir.
+func (f file) startAt(dir string) {
+	if *f.name != "" && !filepath.IsAbs(*f.name) {
+		*f.name = filepath.Join(dir, *f.name)
+	}
+}
+
 // CheckFiles looks at the files that the configuration names: each must exist,
-// be a regular file or a link to one, not be empty, be readable for this
-// process and closed to every user outside its owner and group. It reads none
-// of them. An error is of type Mistakes.
+// be a regular file or a link to one, not be empty and be readable for this
+// process. Every user outside its owner and group must be kept from reading a
+// secret and from writing the others. It reads none of them. An error is of
+// type Mistakes.
 func (c *Config) CheckFiles() error {
 	r := newReport("configuration")
 	if c.report != nil {
 		r = c.report.again()
 	}
-	k := check{report: r}.of("accounts")
-	for i, a := range c.Accounts {
-		checkFile(a.Credential.APITokenFile, k.item(i).of("credential").of("api_token_file"))
-		checkFile(a.Credential.APIKeyFile, k.item(i).of("credential").of("api_key_file"))
+	for _, f := range c.files(check{report: r}) {
+		f.check()
 	}
 	return r.err()
 }
 
-// checkFile checks one file; no name is no file. The name stays out of the
+// check checks one file; no name is no file. The name stays out of the
 // mistake: it is where a token lands that was taken for a file name.
-func checkFile(name string, k check) {
-	if name == "" {
+func (f file) check() {
+	if *f.name == "" {
 		return
 	}
-	info, err := os.Stat(name)
+	info, err := os.Stat(*f.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		k.fail("must name a file that exists; there is none of this name in " + filepath.Dir(name))
+		f.at.fail("must name a file that exists; there is none of this name in " + filepath.Dir(*f.name))
 		return
 	case err != nil:
-		k.fail("must name a file that can be read: " + cause(err))
+		f.at.fail("must name a file that can be read: " + cause(err))
 		return
 	case !info.Mode().IsRegular():
-		k.fail("must name a regular file, not a folder or device")
+		f.at.fail("must name a regular file, not a folder or device")
 		return
 	}
 	if info.Size() == 0 {
-		k.fail("must name a file that is not empty")
+		f.at.fail("must name a file that is not empty")
 	}
-	if info.Mode()&0o007 != 0 {
-		k.fail("must name a file that is closed to other users of this machine; chmod o= closes it")
+	switch mode := info.Mode(); {
+	case f.secret && mode&0o007 != 0:
+		f.at.fail("must name a file that is closed to other users of this machine; chmod o= closes it")
+	case mode&0o002 != 0:
+		f.at.fail("must name a file that other users of this machine cannot change; chmod o-w closes it")
 	}
-	if err := tryOpen(name); err != nil {
-		k.fail("must name a file that can be read: " + cause(err))
+	if err := tryOpen(*f.name); err != nil {
+		f.at.fail("must name a file that can be read: " + cause(err))
 	}
 }
 

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,46 @@ func TestAllFilesAreCheckedAtOnce(t *testing.T) {
 	}
 	if again := c.CheckFiles(); again == nil || again.Error() != err.Error() {
 		t.Errorf("the second check says %v", again)
+	}
+}
+
+func TestFilesOfListenersAndIssuersAreChecked(t *testing.T) {
+	const (
+		closed = "must name a file that is closed to other users of this machine"
+		fixed  = "must name a file that other users of this machine cannot change"
+	)
+	for key, rules := range map[string]map[os.FileMode]string{
+		"listen.tls.key_file":          {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
+		"listen.tls.cert_file":         {0o644: "", 0o646: fixed},
+		"listen.tls.client_ca_file":    {0o644: "", 0o602: fixed},
+		"callers.issuers[0].jwks_file": {0o644: "", 0o666: fixed},
+		"callers.issuers[1].ca_file":   {0o644: "", 0o666: fixed},
+	} {
+		for mode, want := range rules {
+			dir := t.TempDir()
+			sets := []string{"accounts[0].credential.api_token_file=" + filepath.Join(dir, "token")}
+			file("token", 0o600)(t, filepath.Join(dir, "token"))
+			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file"} {
+				path := filepath.Join(dir, named)
+				file("x", 0o600)(t, path)
+				sets = append(sets, named+"="+path)
+			}
+			if err := os.Chmod(filepath.Join(dir, key), mode); err != nil {
+				t.Fatal(err)
+			}
+			for i, name := range []string{"a", "b"} {
+				at := fmt.Sprintf("callers.issuers[%d].", i)
+				sets = append(sets, at+"name="+name, at+"issuer=https://"+name+".example.com", at+"audiences[0]=here", at+"subjects[0].match=x")
+			}
+			c, err := config.Load(minimal, sets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.CheckFiles()
+			if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), "--set "+key+": "+want)) {
+				t.Errorf("%s with mode %o: got %v, want %q", key, mode, err, want)
+			}
+		}
 	}
 }
 

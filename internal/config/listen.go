@@ -25,6 +25,8 @@ type Listen struct {
 	// ShutdownGrace is how long calls in flight may take to end when
 	// Storekeeper is told to stop, from 0 to 1 hour.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long calls in flight may take to end when Storekeeper is told to stop, from 0s to 1h. 0s cuts them off at once." example:"20s"`
+	// TLS secures the three listeners.
+	TLS TLS `yaml:"tls" doc:"TLS 1.2 or later on all three listeners. Without it connections are in plain text."`
 }
 
 // setDefaults listens on loopback only: what others can reach is a decision.
@@ -33,32 +35,44 @@ func (l *Listen) setDefaults() {
 	l.GRPC = "127.0.0.1:9090"
 	l.Admin = "127.0.0.1:9091"
 	l.ShutdownGrace = 20 * time.Second
+	l.TLS.setDefaults()
 }
 
 func (l *Listen) validate(k check) {
 	if l.ShutdownGrace < 0 || l.ShutdownGrace > maxShutdownGrace {
 		k.of("shutdown_grace").fail("must be from 0s to 1h")
 	}
-	listeners := []struct {
-		at      check
-		address string
-	}{
-		{k.of("rest"), l.REST},
-		{k.of("grpc"), l.GRPC},
-		{k.of("admin"), l.Admin},
-	}
+	l.TLS.validate(k.of("tls"))
+	listeners := []listener{{k.of("rest"), l.REST}, {k.of("grpc"), l.GRPC}, {k.of("admin"), l.Admin}}
 	for i, this := range listeners {
-		if rule := addressRule(this.address, k.dev); rule != "" {
-			this.at.fail(rule)
-			continue
+		rule := addressRule(this.address, k.dev)
+		if rule == "" {
+			rule = this.clash(listeners[:i])
 		}
-		for _, other := range listeners[:i] {
-			if sameAddress(this.address, other.address) {
-				this.at.fail("must differ from " + other.at.key + " in its port")
-				break
-			}
+		if rule == "" && refusePlaintext && !l.TLS.Enabled() {
+			rule = plaintextRule(this.address)
+		}
+		if rule != "" {
+			this.at.fail(rule)
 		}
 	}
+}
+
+// listener is an address and where it was given.
+type listener struct {
+	at      check
+	address string
+}
+
+// clash returns the rule that a listener breaks by having the address of another,
+// or "".
+func (l listener) clash(others []listener) string {
+	for _, other := range others {
+		if sameAddress(l.address, other.address) {
+			return "must differ from " + other.at.key + " in its port"
+		}
+	}
+	return ""
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)

@@ -91,11 +91,18 @@ func TestRareKeysInTheExampleAreGood(t *testing.T) {
 	if c.Accounts[0].BaseURL != config.DefaultBaseURL {
 		t.Errorf("base_url is %s", c.Accounts[0].BaseURL)
 	}
-	text := strings.NewReplacer("# tenant:", "tenant:", "# groups:", "groups:", "# base_url:", "base_url:").Replace(string(config.Example()))
+	text := string(config.Example())
+	for _, key := range []string{
+		"base_url", "tenant", "groups", "algorithms", "jwks_url", "ca_file", "refresh_interval", "refresh_min_interval", "keys_max_age",
+		"claim", "groups_claim",
+	} {
+		text = strings.ReplaceAll(text, "# "+key+":", key+":")
+	}
 	if c, err = config.Parse("example.yaml", []byte(text), nil); err != nil {
 		t.Fatal(err)
 	}
-	if c.Callers.APIKeys[0].Tenant == "" || len(c.Callers.APIKeys[0].Groups) == 0 {
-		t.Errorf("tenant and groups are missing in %+v", c.Callers)
+	key, issuer := c.Callers.APIKeys[0], c.Callers.Issuers[0]
+	if key.Tenant == "" || len(key.Groups) == 0 || issuer.JWKSURL == "" || len(issuer.Algorithms) == 0 || issuer.Subjects[0].GroupsClaim == "" {
+		t.Errorf("some are missing in %+v", c.Callers)
 	}
 }

@@ -55,11 +55,8 @@ func (r *report) wrong(p place, key, text string) {
 // fail reports what a check found, at the place of the key or, where the key
 // is missing, of what it is missing from.
 func (r *report) fail(key, text string) {
-	for at, more := key, true; more; at, more = parent(at) {
-		_, given := r.places[at]
-		if r.blamed[at] || r.meant[at] && !given {
-			return
-		}
+	if r.excused(key) {
+		return
 	}
 	for at, more := key, true; more; at, more = parent(at) {
 		if p, ok := r.places[at]; ok {
@@ -68,6 +65,18 @@ func (r *report) fail(key, text string) {
 		}
 	}
 	r.add(place{}, key, text)
+}
+
+// excused reports whether what is wrong at the key only follows from a mistake
+// that was reported before.
+func (r *report) excused(key string) bool {
+	for at, more := key, true; more; at, more = parent(at) {
+		_, given := r.places[at]
+		if r.blamed[at] || r.meant[at] && !given {
+			return true
+		}
+	}
+	return false
 }
 
 // err returns the mistakes in order, or nil where there is none.

@@ -5,7 +5,10 @@
 package accesstest
 
 import (
+	"crypto/tls"
 	"encoding/json"
+	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -37,6 +40,19 @@ func NewIssuer(tb testing.TB) *Issuer {
 	tb.Helper()
 	i := &Issuer{tb: tb, keys: []Key{NewKey(tb, jose.ES256)}}
 	s := httptest.NewServer(i)
+	tb.Cleanup(s.Close)
+	i.URL = s.URL
+	return i
+}
+
+// NewTLSIssuer is NewIssuer over https, with a certificate of the authority.
+func NewTLSIssuer(tb testing.TB, a *Authority) *Issuer {
+	tb.Helper()
+	i := &Issuer{tb: tb, keys: []Key{NewKey(tb, jose.ES256)}}
+	s := httptest.NewUnstartedServer(i)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{a.Sign(Leaf{})}, MinVersion: tls.VersionTLS12}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are expected
+	s.StartTLS()
 	tb.Cleanup(s.Close)
 	i.URL = s.URL
 	return i

@@ -56,13 +56,19 @@ func (k Key) Sign(tb testing.TB, header, claims map[string]any) string {
 	all := map[string]any{"alg": string(k.Algorithm), "typ": "JWT", "kid": k.ID}
 	maps.Copy(all, header)
 	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
-	return Forge(tb, all, claims, func(input []byte) []byte {
+	return Forge(tb, all, claims, k.Signature(tb))
+}
+
+// Signature returns what Forge takes to sign with the key.
+func (k Key) Signature(tb testing.TB) func(input []byte) []byte {
+	return func(input []byte) []byte {
+		tb.Helper()
 		signature, err := k.sign(input)
 		if err != nil {
 			tb.Fatal(err)
 		}
 		return signature
-	})
+	}
 }
 
 // sign makes a signature of the form that tokens have.

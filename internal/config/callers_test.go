@@ -1,0 +1,57 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/config"
+)
+
+// The configuration imports nothing that it configures, so its lists are its
+// own and must be the same.
+func TestListsAreThoseOfAccess(t *testing.T) {
+	const issuer = "callers.issuers[0]."
+	sets := []string{issuer + "name=a", issuer + "issuer=https://a", issuer + "audiences[0]=a", issuer + "subjects[0].match=x"}
+	try := func(key, value string) error {
+		_, err := config.Load(minimal, append(slices.Clone(sets), issuer+key+"="+value))
+		return err
+	}
+	for _, claim := range access.SubjectClaims() {
+		if err := try("subjects[0].claim", claim); err != nil {
+			t.Errorf("%s: %v", claim, err)
+		}
+	}
+	for _, algorithm := range access.Algorithms() {
+		if err := try("algorithms[0]", algorithm); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+	}
+	for key, list := range map[string][]string{"subjects[0].claim": access.SubjectClaims(), "algorithms[0]": access.Algorithms()} {
+		err := try(key, "x")
+		if err == nil {
+			t.Fatal("x was accepted")
+		}
+		_, named, _ := strings.Cut(err.Error(), "must be one of ")
+		named, _, _ = strings.Cut(named, ";")
+		got, want := strings.Split(named, ", "), slices.Clone(list)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s can be %v, and access knows %v", key, got, want)
+		}
+	}
+}
+
+func TestPlaintextIsForLoopback(t *testing.T) {
+	for address, fine := range map[string]bool{
+		"127.0.0.1:8080": true, "localhost:8080": true, "[::1]:8080": true, "127.9.9.9:0": true,
+		"0.0.0.0:8080": false, ":8080": false, "[::]:8080": false, "10.0.0.1:8080": false, "storekeeper.example.com:8080": false,
+	} {
+		rule := config.PlaintextRule(address)
+		if (rule == "") != fine || rule != "" && !strings.Contains(rule, "listen.tls") {
+			t.Errorf("%s: %q", address, rule)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"platform.internal/storekeeper/internal/access/subject"
+)
+
+// Certificate is a name in client certificates that is accepted.
+type Certificate struct {
+	// SAN is a pattern for a subject alternative name.
+	SAN string `yaml:"san" doc:"Subject alternative name: a SPIFFE id or another URI, a host name, or an e-mail address. A URI may end in /*, after a path that names more than a trust domain or cluster. No name may fit two entries, and a certificate with the names of two callers is refused." need:"required" example:"spiffe://prod.example.com/ns/payments/sa/api"`
+	// Name is the caller.
+	Name string `yaml:"name" doc:"Name of the caller, in logs and rules. The form of the name of an API key applies." need:"required" example:"payments-api"`
+	// Tenant is the team that the caller acts for. Empty where none is set.
+	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The form of name applies." sample:"payments"`
+	// Groups are further names that rules can match.
+	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of name applies to each; none may stand there twice." sample:"[services]"`
+}
+
+// validateCertificates checks each entry, and that no name fits two.
+func validateCertificates(certificates []Certificate, k check) {
+	sans := make([]subject.SAN, len(certificates))
+	for i := range certificates {
+		sans[i] = certificates[i].validate(k.item(i))
+		for j := range i {
+			if sans[j].Overlaps(sans[i]) {
+				k.item(i).of("san").fail("must not fit a name that " + k.item(j).of("san").key + " fits too, since each name stands for one caller")
+				break
+			}
+		}
+	}
+}
+
+// validate checks one entry and returns its pattern, which is zero where it is no
+// good.
+func (c *Certificate) validate(k check) subject.SAN {
+	san, err := subject.ParseSAN(c.SAN)
+	switch {
+	case c.SAN == "":
+		k.of("san").fail("is missing; it must be a SPIFFE id or another URI, a host name, or an e-mail address")
+	case err != nil:
+		k.of("san").fail(err.Error())
+	}
+	k.of("name").form(c.Name, callerName, callerRule)
+	validateTeam(c.Tenant, c.Groups, k)
+	return san
+}

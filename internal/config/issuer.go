@@ -1,0 +1,131 @@
+package config
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Issuer is an issuer whose tokens are accepted.
+type Issuer struct {
+	// Name begins the names of its callers, unique.
+	Name string `yaml:"name" doc:"Name of the issuer: 1 to 63 of a-z, 0-9 and hyphen. The name of each of its callers is this, a colon and the subject of the token, so no two issuers can make one caller. Each issuer has its own." need:"required" example:"github"`
+	// Issuer is the claim iss of its tokens, unique.
+	Issuer string `yaml:"issuer" type:"URL" doc:"The claim iss of its tokens, letter for letter. https, or http to a loopback host. Each issuer stands here once." need:"required" example:"https://token.actions.githubusercontent.com"`
+	// Audiences are the claims aud that are accepted, at least one.
+	Audiences []string `yaml:"audiences" doc:"The claims aud that are accepted. At least one, made for Storekeeper alone: a token that was made for another service must be worth nothing here." need:"required" example:"[storekeeper.example.com]"`
+	// Algorithms are the signature algorithms that are accepted. Empty: all.
+	Algorithms []string `yaml:"algorithms" doc:"The signature algorithms that are accepted, of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA." need:"all of them" sample:"[RS256]"`
+	// JWKSURL is where its keys are. Empty: discovery.
+	JWKSURL string `yaml:"jwks_url" type:"URL" doc:"Where its keys are, for an issuer without discovery. https, or http to a loopback host." need:"by discovery" sample:"https://token.actions.githubusercontent.com/.well-known/jwks"`
+	// JWKSFile holds its keys. Empty: they are fetched.
+	JWKSFile string `yaml:"jwks_file" type:"file" doc:"File with its keys as a JSON Web Key Set, for an issuer that cannot be reached. It is read again when it changes." sample:"/etc/storekeeper/issuer-keys.json"`
+	// CAFile holds the authorities that the issuer's certificate is held
+	// against. Empty: those of the system.
+	CAFile string `yaml:"ca_file" type:"file" doc:"File with the authorities, in PEM, that sign the certificate of a private issuer. It is read again at each fetch." need:"those of the system" sample:"/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"`
+	// RefreshInterval is how often the keys are fetched, from 1 minute to 24
+	// hours.
+	RefreshInterval time.Duration `yaml:"refresh_interval" doc:"How often the keys are fetched, from 1m to 24h. A key that the issuer withdraws is refused after this time at the latest." sample:"15m"`
+	// RefreshMinInterval is the least time between two fetches, from 1 second to
+	// 10 minutes.
+	RefreshMinInterval time.Duration `yaml:"refresh_min_interval" doc:"The least time between two fetches, from 1s to 10m. A token with an unknown key asks for one, so this bounds how often strangers can make Storekeeper ask." sample:"10s"`
+	// KeysMaxAge is how long the keys are used while the issuer is down, up to
+	// 168 hours.
+	KeysMaxAge time.Duration `yaml:"keys_max_age" doc:"How long after the last good fetch the keys are used while the issuer is down, from refresh_interval to 168h." sample:"24h"`
+	// Subjects are those who are admitted, at least one.
+	Subjects []Subject `yaml:"subjects" doc:"Who is admitted. At least one; a token that matches none is refused. Of several that match, the first counts." need:"required"`
+}
+
+var issuerName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
+
+const issuerRule = "must be a URL such as https://token.actions.githubusercontent.com"
+
+// algorithms lists what Algorithms can hold. None of them is symmetric.
+func algorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
+
+func (i *Issuer) setDefaults(bool) {
+	i.RefreshInterval = 15 * time.Minute
+	i.RefreshMinInterval = 10 * time.Second
+	i.KeysMaxAge = 24 * time.Hour
+}
+
+// validateIssuers checks each issuer and that no two can be confused.
+func validateIssuers(issuers []Issuer, k check) {
+	issuerNames, urls := make([]string, len(issuers)), make([]string, len(issuers))
+	for i := range issuers {
+		issuers[i].validate(k.item(i))
+		issuerNames[i], urls[i] = issuers[i].Name, strings.TrimRight(issuers[i].Issuer, "/")
+	}
+	k.uniqueSince("two issuers of one name could make the same caller", "name", issuerNames)
+	k.uniqueSince("make them one issuer, with the audiences and subjects of both", "issuer", urls)
+}
+
+func (i *Issuer) validate(k check) {
+	k.of("name").form(i.Name, issuerName, "must be 1 to 63 of a-z, 0-9 and hyphen")
+	if rule := secureRule(i.Issuer); i.Issuer == "" {
+		k.of("issuer").fail("is missing; it " + issuerRule)
+	} else if rule != "" {
+		k.of("issuer").fail(rule)
+	}
+	i.validateAudiences(k.of("audiences"))
+	for n, name := range i.Algorithms {
+		if !slices.Contains(algorithms(), name) {
+			k.of("algorithms").item(n).fail("must be one of " + strings.Join(algorithms(), ", ") + "; with any other, who can check a token could make one")
+		}
+	}
+	k.of("algorithms").unique("", i.Algorithms)
+	i.validateKeys(k)
+	validateSubjects(i.Subjects, k.of("subjects"))
+}
+
+var audienceForm = regexp.MustCompile(`^[!-)+-~]{1,256}$`)
+
+func (i *Issuer) validateAudiences(k check) {
+	if len(i.Audiences) == 0 {
+		k.fail("is missing; it must list at least one audience, or a token that was made for another service would be good here")
+	}
+	for n, audience := range i.Audiences {
+		k.item(n).form(audience, audienceForm, "must be 1 to 256 characters of ASCII without blanks and without *, which would stand for itself")
+	}
+	k.unique("", i.Audiences)
+}
+
+// validateKeys checks where the keys come from, and when.
+func (i *Issuer) validateKeys(k check) {
+	if rule := secureRule(i.JWKSURL); i.JWKSURL != "" && rule != "" {
+		k.of("jwks_url").fail(rule)
+	}
+	if i.JWKSFile != "" && i.JWKSURL != "" {
+		k.of("jwks_file").fail("must not stand beside jwks_url; keys come from one place")
+	}
+	if i.JWKSFile != "" && i.CAFile != "" {
+		k.of("ca_file").fail("must not stand beside jwks_file, since nothing is fetched then")
+	}
+	if i.RefreshInterval < time.Minute || i.RefreshInterval > 24*time.Hour {
+		k.of("refresh_interval").fail("must be from 1m to 24h")
+	}
+	if i.RefreshMinInterval < time.Second || i.RefreshMinInterval > 10*time.Minute {
+		k.of("refresh_min_interval").fail("must be from 1s to 10m")
+	}
+	if i.KeysMaxAge < i.RefreshInterval || i.KeysMaxAge > 168*time.Hour {
+		k.of("keys_max_age").fail("must be from refresh_interval to 168h")
+	}
+}
+
+// secureRule returns the rule that a URL of an issuer breaks, or "".
+func secureRule(text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return issuerRule
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "must start with https://, or others could say which keys are good; http:// is for a loopback host only"
+	case u.User != nil || strings.Contains(text, "#"):
+		return "must not have a user, password or fragment"
+	}
+	return ""
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"platform.internal/storekeeper/internal/access/subject"
+)
+
+// Subject is who is admitted of an issuer.
+type Subject struct {
+	// Match is a pattern for the claim.
+	Match string `yaml:"match" doc:"Subject to admit, such as repo:my-org/payments:ref:refs/heads/main or system:serviceaccount:payments:api. A * at the end stands for what follows: repo:my-org/payments:*. Before it must stand enough to name one repository, namespace or project; a whole organisation, group or cluster is refused." need:"required" example:"repo:my-org/payments:ref:refs/heads/main"`
+	// Claim is the claim to match. Only sub can be matched with a star.
+	Claim string `yaml:"claim" oneof:"sub email oid repository repository_id project_path project_id" doc:"The claim that match is held against. Others are shared by callers who have nothing in common. A * is for sub only; email counts only where email_verified is true." sample:"sub"`
+	// Tenant is the team that they act for. Empty where none is set.
+	Tenant string `yaml:"tenant" doc:"Team that they act for. The form of the name of an API key applies." sample:"payments"`
+	// Groups are further names that rules can match.
+	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of the name of an API key applies to each; none may stand there twice." sample:"[ci]"`
+	// GroupsClaim is a claim with further groups. Empty: none.
+	GroupsClaim string `yaml:"groups_claim" doc:"Claim of the token with further groups, a text or a list of texts. Use it only where the issuer alone decides what stands there." sample:"groups"`
+}
+
+func (s *Subject) setDefaults(bool) { s.Claim = "sub" }
+
+// validateSubjects checks each subject, and that each can count.
+func validateSubjects(subjects []Subject, k check) {
+	if len(subjects) == 0 {
+		k.fail("is missing; it must list at least one subject with match, since nobody else is admitted")
+	}
+	patterns := make([]subject.Pattern, len(subjects))
+	for i := range subjects {
+		patterns[i] = subjects[i].validate(k.item(i))
+		for j := range i {
+			if subjects[i].Claim == subjects[j].Claim && patterns[j].Covers(patterns[i]) {
+				k.item(i).of("match").fail("is covered by " + k.item(j).of("match").key + ", which counts first; put the narrower one above")
+				break
+			}
+		}
+	}
+}
+
+// validate checks one subject and returns its pattern, which is zero where it is
+// no good.
+func (s *Subject) validate(k check) subject.Pattern {
+	pattern, err := subject.Parse(s.Match)
+	switch {
+	case s.Match == "":
+		k.of("match").fail("is missing; it must be a subject such as repo:my-org/payments:ref:refs/heads/main")
+	case err != nil:
+		k.of("match").fail(err.Error())
+	case s.Claim != "sub" && !pattern.Exact():
+		k.of("match").fail("must have no * for another claim than sub")
+	}
+	if s.GroupsClaim != "" && !subject.Plain(s.GroupsClaim) {
+		k.of("groups_claim").fail("must be the name of a claim")
+	}
+	validateTeam(s.Tenant, s.Groups, k)
+	return pattern
+}

@@ -1,0 +1,48 @@
+package config
+
+import "net"
+
+// TLS names the files that secure the listeners. Without any, connections are in
+// plain text.
+type TLS struct {
+	// CertFile holds the certificate of the listeners.
+	CertFile string `yaml:"cert_file" type:"file" doc:"File with the certificate of the listeners in PEM, followed by those of the authorities between it and the root. It is read again when it changes, as are the other files here; what cannot be used leaves the old in use. A relative name starts at the folder of the configuration file." need:"with key_file" example:"/run/secrets/tls/tls.crt"`
+	// KeyFile holds the private key of the certificate.
+	KeyFile string `yaml:"key_file" type:"file" doc:"File with the private key of the certificate in PEM. It must be closed to every other user of the machine." need:"with cert_file" example:"/run/secrets/tls/tls.key"`
+	// ClientCAFile holds the authorities of client certificates.
+	ClientCAFile string `yaml:"client_ca_file" type:"file" doc:"File with the authorities, in PEM, whose client certificates are accepted. Whom a certificate stands for is in callers.certificates. Without the file, clients are asked for no certificate." example:"/run/secrets/tls/ca.crt"`
+	// ClientAuth says whether callers must show a certificate: optional or
+	// required.
+	ClientAuth string `yaml:"client_auth" oneof:"optional required" doc:"Whether a connection to REST or gRPC needs a client certificate. Where it is optional, callers with keys and tokens need none. The admin listener never asks for one." example:"optional"`
+}
+
+// Enabled reports whether the listeners have TLS.
+func (t *TLS) Enabled() bool { return t.CertFile != "" }
+
+func (t *TLS) setDefaults() { t.ClientAuth = "optional" }
+
+func (t *TLS) validate(k check) {
+	switch {
+	case t.CertFile == "" && t.KeyFile != "":
+		k.of("cert_file").fail("is missing; it must go with key_file")
+	case t.CertFile != "" && t.KeyFile == "":
+		k.of("key_file").fail("is missing; it must go with cert_file")
+	case t.CertFile == "" && t.ClientCAFile != "":
+		k.of("cert_file").fail("is missing; client certificates need the listeners to have TLS themselves")
+	}
+	if t.ClientAuth == "required" && t.ClientCAFile == "" {
+		k.of("client_ca_file").fail("is missing; it must name the authorities of the certificates that client_auth requires")
+	}
+}
+
+// refusePlaintext puts plaintextRule in force.
+const refusePlaintext = false
+
+// plaintextRule returns the rule that a listener in plain text breaks, or "".
+func plaintextRule(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || isLoopback(host) {
+		return ""
+	}
+	return "must be on loopback, such as 127.0.0.1:8080, unless listen.tls has cert_file and key_file; in plain text anyone on the way can read credentials and values"
+}
