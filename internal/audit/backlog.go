@@ -23,6 +23,8 @@ type backlog struct {
 
 	mu      sync.Mutex
 	waiting []*entry
+	// over says that nothing is flushed any more.
+	over bool
 }
 
 type entry struct {
@@ -31,11 +33,15 @@ type entry struct {
 	done chan struct{}
 }
 
+// add returns nil where nothing is written any more.
 func (b *backlog) add(r Record) *entry {
-	e := &entry{record: r, done: make(chan struct{})}
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return nil
+	}
+	e := &entry{record: r, done: make(chan struct{})}
 	b.waiting = append(b.waiting, e)
-	b.mu.Unlock()
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -108,10 +114,11 @@ func (b *backlog) written(n int) {
 
 func (b *backlog) close() { close(b.closing) }
 
-// rest returns what is still waiting.
+// rest returns what is still waiting, and lets nothing more in.
 func (b *backlog) rest() []Record {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.over = true
 	records := make([]Record, len(b.waiting))
 	for i, e := range b.waiting {
 		records[i] = e.record

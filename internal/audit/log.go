@@ -121,7 +121,12 @@ func (l *Log) Outcome(ctx context.Context, r Record) {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
-	entry := l.backlog.add(r.clean())
+	r = r.clean()
+	entry := l.backlog.add(r)
+	if entry == nil {
+		l.lost(&r)
+		return
+	}
 	if l.sink.Healthy() != nil {
 		return
 	}
@@ -164,14 +169,20 @@ func (l *Log) close() error {
 	<-l.ended
 	lost := l.backlog.rest()
 	for i := range lost {
-		body := appendBody([]byte("{"), &lost[i], origin{})
-		l.logger.Error("audit outcome was not written", zap.ByteString("record", append(body, '}')))
+		l.lost(&lost[i])
 	}
 	err := l.sink.Close()
 	if len(lost) > 0 {
 		err = errors.Join(fmt.Errorf("%d audit outcomes were not written", len(lost)), err)
 	}
 	return err
+}
+
+// lost gives a record that cannot be written to the logger. It holds no value,
+// so it may stand there.
+func (l *Log) lost(r *Record) {
+	body := appendBody([]byte("{"), r, origin{})
+	l.logger.Error("audit outcome was not written", zap.ByteString("record", append(body, '}')))
 }
 
 func unavailable(cause error) error {

@@ -28,9 +28,13 @@ type checker struct {
 	at    position
 	known bool
 	// origin is that of the first record that names one.
-	origin     origin
-	body, text []byte
+	origin origin
+	// long holds a line that is longer than the reader's memory.
+	long, body, text []byte
 }
+
+// usualLines is how many bytes are read at once.
+const usualLines = 32 << 10
 
 // span is what one file holds.
 type span struct {
@@ -51,9 +55,9 @@ type span struct {
 // file checks all lines. The error is that of reading, of ctx or of wrong.
 func (c *checker) file(ctx context.Context, r io.Reader) (span, error) {
 	s := span{}
-	in := bufio.NewReaderSize(r, maxLine)
+	in := bufio.NewReaderSize(r, usualLines)
 	for {
-		text, n, err := nextLine(in)
+		text, n, err := c.next(in)
 		if errors.Is(err, io.EOF) {
 			s.torn = n
 			return s, nil
@@ -72,19 +76,24 @@ func (c *checker) file(ctx context.Context, r io.Reader) (span, error) {
 	}
 }
 
-// nextLine returns a line without its line feed, nil where it is longer than
-// any record, and its length in the file. At the end of the file, n is the
-// length of what has no line feed.
-func nextLine(in *bufio.Reader) (text []byte, n int64, err error) {
+// next returns a line without its line feed, nil where it is longer than any
+// record, and its length in the file. At the end of the file, n is the length
+// of what has no line feed.
+func (c *checker) next(in *bufio.Reader) (text []byte, n int64, err error) {
 	text, err = in.ReadSlice('\n')
 	n = int64(len(text))
-	for errors.Is(err, bufio.ErrBufferFull) {
-		var more []byte
-		more, err = in.ReadSlice('\n')
-		n += int64(len(more))
-		text = nil
+	if errors.Is(err, bufio.ErrBufferFull) {
+		c.long = append(c.long[:0], text...)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			text, err = in.ReadSlice('\n')
+			n += int64(len(text))
+			if n <= maxLine {
+				c.long = append(c.long, text...)
+			}
+		}
+		text = c.long
 	}
-	if err != nil || text == nil {
+	if err != nil || n > maxLine {
 		return nil, n, err
 	}
 	return text[:len(text)-1], n, nil

@@ -21,23 +21,29 @@ import (
 // Validator holds requests against their declared rules. It is safe for
 // concurrent use.
 type Validator struct {
-	rules protovalidate.Validator
+	rules   protovalidate.Validator
+	longest longest
 }
 
 // NewValidator compiles the rules of the messages that the services take, so
 // that a rule that cannot be compiled stops the start and not a call.
 func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error) {
 	var requests []protoreflect.MessageDescriptor
+	lists := longest{}
 	for _, s := range services {
 		for i := range s.Methods().Len() {
-			requests = append(requests, s.Methods().Get(i).Input())
+			request := s.Methods().Get(i).Input()
+			if err := lists.read(request); err != nil {
+				return nil, fmt.Errorf("read the field rules: %w", err)
+			}
+			requests = append(requests, request)
 		}
 	}
 	rules, err := protovalidate.New(protovalidate.WithMessageDescriptors(requests...), protovalidate.WithDisableLazy())
 	if err != nil {
 		return nil, fmt.Errorf("compile the field rules: %w", err)
 	}
-	return &Validator{rules: rules}, nil
+	return &Validator{rules: rules, longest: lists}, nil
 }
 
 // Check returns nil when the request keeps every rule. Otherwise the fault is
@@ -50,7 +56,7 @@ func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	if found.Fault != nil {
 		return found.Fault
 	}
-	broken, err := v.violations(request)
+	broken, err := v.violations(v.longest.shorten(request))
 	if err != nil {
 		return err
 	}

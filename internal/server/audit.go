@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
@@ -43,11 +44,11 @@ func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 		switch {
 		case t.intended:
 			r := t.record(ctx)
-			r.Outcome, r.Reason = outcome(err), reasonOf(err)
+			r.Outcome, r.Reason, r.Code = outcome(err), reasonOf(err), codeOf(err)
 			to.Outcome(after, r)
 		case denied(err) && (t.caller.Name != "" || strangers.Allow()):
 			r := t.record(ctx)
-			r.Reason = reasonOf(err)
+			r.Reason, r.Code = reasonOf(err), codeOf(err)
 			if lost := to.Denial(after, r); lost != nil {
 				// The call is refused anyway, so nothing more can be done for it.
 				log.Error("a denial is not in the audit trail", zap.String("request_id", r.RequestID), zap.Error(lost))
@@ -65,6 +66,9 @@ func intend(to Trail, methods map[string]*policy.Method) grpc.UnaryServerInterce
 			return next(ctx, req)
 		}
 		t := trailFrom(ctx)
+		if t.partly {
+			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about more objects than can be judged.")
+		}
 		if err := to.Intent(ctx, t.record(ctx)); err != nil {
 			return nil, err
 		}
@@ -84,4 +88,12 @@ func reasonOf(err error) string {
 		return ""
 	}
 	return fault.From(err).Reason
+}
+
+// codeOf is the code that the caller gets.
+func codeOf(err error) string {
+	if err == nil {
+		return codes.OK.String()
+	}
+	return codesByKind[fault.From(err).Kind].String()
 }

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -13,6 +15,10 @@ import (
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/view"
 )
+
+// reflectionService tells known callers which methods there are, and is no
+// method of ours.
+const reflectionService = "/grpc.reflection."
 
 // Rights is what is needed to judge whether a caller may make a call.
 type Rights struct {
@@ -30,11 +36,14 @@ type Rights struct {
 // refused whole, and a list is made to show what the caller may see.
 func authorise(r Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if strings.HasPrefix(info.FullMethod, healthService) || strings.HasPrefix(info.FullMethod, reflectionService) {
+			return next(ctx, req)
+		}
 		method, request := r.Methods[info.FullMethod], asMessage(req)
 		if method == nil || request == nil {
-			// Health and reflection; a method of ours without a declaration has
-			// stopped the start.
-			return next(ctx, req)
+			// A method of ours without a declaration has stopped the start; one
+			// that got in all the same is allowed to nobody.
+			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "Nobody may call this method.")
 		}
 		caller, known := access.PrincipalFrom(ctx)
 		if !known {
@@ -69,47 +78,62 @@ type judgement struct {
 }
 
 func (j *judgement) judge(ctx context.Context) (context.Context, error) {
-	if j.method.Action == policy.Self {
-		return ctx, nil
-	}
-	if j.target.Account != "" {
-		name, served := j.rights.Names.Account(j.target.Account)
-		if !served {
-			return ctx, directory.NotServed()
-		}
+	name, served := j.rights.Names.Account(j.target.Account)
+	if served {
 		j.account = name
 	}
-	j.trail.target(j.method.Action, j.account, j.target)
-	if j.method.Lists {
+	j.trail.target(j.method.Action, cmp.Or(j.account, j.target.Account), j.target)
+	switch {
+	case j.method.Action == policy.Self:
+		return ctx, nil
+	case j.target.Account != "" && !served:
+		return ctx, directory.NotServed()
+	case j.method.Lists:
 		return j.list(ctx)
 	}
 	return ctx, j.judgeObjects(ctx)
 }
 
 // list makes the list of the call show what the caller may see. Where a rule
-// allows all of it, the list stays as Cloudflare gives it.
+// allows all of it, the list stays as Cloudflare gives it; where no rule could
+// allow any of it, the call is refused, since an empty list would say that
+// there is nothing.
 func (j *judgement) list(ctx context.Context) (context.Context, error) {
-	if d := j.rights.Rules.Decide(j.question(j.method.Action)); d.Allowed {
-		j.trail.allowed(d)
-		return ctx, nil
+	if j.target.Account == "" {
+		// Of the accounts each is asked about: what a rule says while none is
+		// named it may not say of each. Clients ask for them when they start,
+		// so the list may be empty.
+		return view.With(ctx, j.shows), nil
 	}
-	if j.target.StoreID != "" {
+	d := j.rights.Rules.Decide(j.question(j.method.Action))
+	if d.Open && !d.Allowed && j.target.StoreID != "" {
 		if err := j.learnStore(ctx); err != nil {
 			return ctx, err
 		}
+		d = j.rights.Rules.Decide(j.question(j.method.Action))
 	}
-	return view.With(ctx, func(name string) bool {
-		q := j.question(j.method.Action)
-		switch {
-		case j.target.StoreID != "":
-			q.Secret = &name
-		case j.account != "":
-			q.Store, q.Secret = &name, new(string)
-		default:
-			q.Account, q.Store, q.Secret = name, new(string), new(string)
-		}
-		return j.rights.Rules.Decide(q).Allowed
-	}), nil
+	switch {
+	case d.Allowed:
+		j.trail.allowed(d)
+		return ctx, nil
+	case !d.Open:
+		return ctx, j.denial([]*object{{action: j.method.Action}})
+	}
+	return view.With(ctx, j.shows), nil
+}
+
+// shows says whether the list of the call shows the object with a name.
+func (j *judgement) shows(name string) bool {
+	q := j.question(j.method.Action)
+	switch {
+	case j.target.StoreID != "":
+		q.Secret = &name
+	case j.target.Account != "":
+		q.Store, q.Secret = &name, new(string)
+	default:
+		q.Account, q.Store, q.Secret = name, new(string), new(string)
+	}
+	return j.rights.Rules.Decide(q).Allowed
 }
 
 // question asks about an action with what is known so far.

@@ -10,9 +10,15 @@ import (
 // createSecret is the action of making a secret, which copying one does too.
 const createSecret = "secret.create"
 
+// mostJudged is how many objects of a call are judged, which is as many as a
+// batch may have.
+const mostJudged = 100
+
 // object is one thing that a call is about, and what is to be done to it.
 type object struct {
 	action string
+	// id is the identifier of a secret that exists.
+	id string
 	// name is the name of a secret; nil until a rule wants to know it, "" where
 	// the action is about a store or an account.
 	name   *string
@@ -23,6 +29,11 @@ type object struct {
 // is not allowed.
 func (j *judgement) judgeObjects(ctx context.Context) error {
 	objects := j.objects()
+	if len(objects) > mostJudged {
+		// Validation refuses a batch that is too long, and until then it must
+		// not cost much. Should it ever let one pass, the intent is refused.
+		objects, j.trail.partly = objects[:mostJudged], true
+	}
 	var refused []*object
 	for _, o := range objects {
 		d := j.ask(o)
@@ -46,13 +57,14 @@ func (j *judgement) judgeObjects(ctx context.Context) error {
 
 // objects lists what the call is about: first the secrets that exist, in the
 // order of the request, then those to be made. Copying a secret is something
-// done to the one and the making of another.
+// done to the one and the making of another. Of a batch that is too long it
+// lists one more than is judged.
 func (j *judgement) objects() []*object {
 	var list []*object
-	for range j.target.SecretIDs {
-		list = append(list, &object{action: j.method.Action, scopes: j.target.Scopes})
+	for _, id := range j.target.SecretIDs[:min(len(j.target.SecretIDs), mostJudged+1)] {
+		list = append(list, &object{action: j.method.Action, id: id, scopes: j.target.Scopes})
 	}
-	for _, s := range j.target.Secrets {
+	for _, s := range j.target.Secrets[:min(len(j.target.Secrets), mostJudged+1)] {
 		list = append(list, &object{action: createSecret, name: &s.Name, scopes: s.Scopes})
 	}
 	if len(list) == 0 {
@@ -79,7 +91,8 @@ func (j *judgement) learn(ctx context.Context, objects []*object) error {
 	if len(j.target.SecretIDs) == 0 || objects[0].name != nil {
 		return nil
 	}
-	names, err := j.rights.Names.Secrets(ctx, upstream.StoreParams{Account: j.account, StoreID: j.target.StoreID}, j.target.SecretIDs)
+	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), len(objects))]
+	names, err := j.rights.Names.Secrets(ctx, upstream.StoreParams{Account: j.account, StoreID: j.target.StoreID}, ids)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,9 @@ package server
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
@@ -14,15 +17,21 @@ import (
 // trail gathers what the audit trail is to say of one call while it runs. It
 // belongs to the goroutine of the call.
 type trail struct {
-	caller   access.Principal
-	action   string
-	account  string
-	store    audit.Store
-	secrets  []audit.Secret
+	caller  access.Principal
+	action  string
+	account string
+	store   audit.Store
+	secrets []audit.Secret
+	// count is how many secrets there are, also where the list was cut.
+	count    int
 	decision audit.Decision
+	// rules are those that allow the parts of the call.
+	rules []string
 	// intended says that the intent of the call is durable, so that an outcome
 	// must follow.
 	intended bool
+	// partly says that not all of the call was judged, since it was too long.
+	partly bool
 }
 
 type trailKey struct{}
@@ -42,14 +51,15 @@ func trailFrom(ctx context.Context) *trail {
 }
 
 // target notes what the call is about: first the secrets that exist, then
-// those to be made.
+// those to be made. Of a batch that is too long the first are noted.
 func (t *trail) target(action, account string, about policy.Target) {
 	t.action, t.account = action, account
 	t.store = audit.Store{ID: about.StoreID, Name: about.StoreName}
-	for _, id := range about.SecretIDs {
+	t.count = len(about.SecretIDs) + len(about.Secrets)
+	for _, id := range about.SecretIDs[:min(len(about.SecretIDs), mostJudged)] {
 		t.secrets = append(t.secrets, audit.Secret{ID: id})
 	}
-	for _, s := range about.Secrets {
+	for _, s := range about.Secrets[:min(len(about.Secrets), mostJudged)] {
 		t.secrets = append(t.secrets, audit.Secret{Name: s.Name})
 	}
 }
@@ -63,8 +73,13 @@ func (t *trail) secretsNamed(names []string) {
 	}
 }
 
+// allowed notes a rule that allows a part of the call. Most calls need one.
 func (t *trail) allowed(d authz.Decision) {
-	t.decision = audit.Decision{Allowed: true, Rule: d.Rule}
+	if slices.Contains(t.rules, d.Rule) {
+		return
+	}
+	t.rules = append(t.rules, d.Rule)
+	t.decision = audit.Decision{Allowed: true, Rule: strings.Join(t.rules, ", ")}
 }
 
 func (t *trail) denied(id string) { t.decision = audit.Decision{ID: id} }
@@ -75,18 +90,19 @@ func (t *trail) record(ctx context.Context) audit.Record {
 	return audit.Record{
 		ID: f.RequestID, Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
 		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
-		Secrets: t.secrets, SecretCount: len(t.secrets), Decision: t.decision,
+		Secrets: t.secrets, SecretCount: t.count, Decision: t.decision,
 		RequestID: f.RequestID, Rays: f.Rays, Protocol: f.Protocol, Peer: f.Peer,
 	}
 }
 
 // outcome says how a call ended, from its error. What may have happened is
-// never called failed.
+// never called failed: only a fault is known to be a refusal.
 func outcome(err error) audit.Outcome {
 	if err == nil {
 		return audit.Succeeded
 	}
-	if f := fault.From(err); f.Kind == fault.Internal || f.Reason == answerLost {
+	f, judged := errors.AsType[*fault.Error](err)
+	if !judged || f.Kind == fault.Internal || f.Reason == answerLost {
 		return audit.Unknown
 	}
 	return audit.Failed

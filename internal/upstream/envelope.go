@@ -65,7 +65,7 @@ func understand[T any](ctx context.Context, x *exchange, r reply, complete func(
 		return Answer[T]{}, x.refused(r, refusal{errors: e.Errors, messages: e.Messages})
 	case err != nil && (r.cut != nil || endsEarly(r.body)):
 		return Answer[T]{}, x.unread(ctx, r)
-	case err != nil || e.Success == nil || !complete(e.Result) || x.scrub.taints(r.body):
+	case err != nil || e.Success == nil || !complete(e.Result) || x.scrub.taints(r.body, e.Result):
 		return Answer[T]{}, x.unreadable(r)
 	}
 	return Answer[T]{Result: e.Result, Info: e.ResultInfo, Notices: notices(e.Messages, x.scrub), Ray: r.ray}, nil

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +27,15 @@ const (
 	ray   = "8f1c2d3e4a5b6c7d-FRA"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// The parallel tests wait for clocks, so that more of them than there are
+	// processors can run at once.
+	if err := flag.Set("test.parallel", "64"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // request is what a server saw of a call.
 type request struct {

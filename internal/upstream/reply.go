@@ -50,10 +50,19 @@ func readReply(response *http.Response, s *scrubber) reply {
 		retryAfter: response.Header.Get("Retry-After"),
 		challenged: response.Header.Get("Cf-Mitigated") != "",
 	}
-	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	r.media = checked(media, mediaForm, s)
+	r.media = mediaOf(response.Header.Get("Content-Type"), s)
 	r.body, r.cut = readBody(response)
 	return r
+}
+
+// mediaOf reads a content type. It is searched for secrets as it came: parsing
+// turns it to lower case, in which a credential would not be recognised.
+func mediaOf(contentType string, s *scrubber) string {
+	if s.dirty(contentType) {
+		return ""
+	}
+	media, _, _ := mime.ParseMediaType(contentType)
+	return checked(media, mediaForm, s)
 }
 
 func readBody(response *http.Response) ([]byte, error) {

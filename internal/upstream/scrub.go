@@ -3,8 +3,6 @@ package upstream
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 	"strings"
 )
@@ -39,7 +37,8 @@ func (s *scrubber) clean(text string) string {
 // dirty says whether a text holds a credential or a value, as it is or as it
 // stands in JSON, which a text may quote.
 func (s *scrubber) dirty(text string) bool {
-	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(text) {
+	held := func(credential string) bool { return strings.Contains(text, credential) }
+	if s.credential != "" && held(s.credential) || s.betrays(held) {
 		return true
 	}
 	for _, value := range s.values {
@@ -54,37 +53,32 @@ func (s *scrubber) dirty(text string) bool {
 	return false
 }
 
-// betrays says whether a text holds a credential that is long enough to be
-// looked for everywhere.
-func (s *scrubber) betrays(text string) bool {
-	held := func(credential string) bool {
-		return len(credential) >= minCredential && strings.Contains(text, credential)
-	}
-	return held(s.credential) || slices.ContainsFunc(*s.account.known.Load(), held)
+// betrays says whether a credential is found by has, of those that are long
+// enough to be looked for everywhere.
+func (s *scrubber) betrays(has func(credential string) bool) bool {
+	found := func(credential string) bool { return len(credential) >= minCredential && has(credential) }
+	return found(s.credential) || slices.ContainsFunc(*s.account.known.Load(), found)
 }
 
-// taints says whether the result in an envelope holds a credential. The rest of
-// an envelope is checked text by text.
-func (s *scrubber) taints(body []byte) bool {
-	escapes := bytes.Contains(body, []byte(`\u`)) || bytes.Contains(body, []byte(`\/`))
-	if !escapes && !s.betrays(string(body)) {
+// taints says whether the result of an answer holds a credential. The rest of
+// an answer is checked text by text.
+func (s *scrubber) taints(body []byte, result any) bool {
+	plain := !bytes.Contains(body, []byte(`\u`)) && !bytes.Contains(body, []byte(`\/`))
+	if plain && !s.betrays(quotedIn(body)) {
 		return false
 	}
-	var e struct {
-		Result json.RawMessage `json:"result"`
-	}
-	if json.Unmarshal(body, &e) != nil {
-		return true
-	}
-	words := json.NewDecoder(bytes.NewReader(e.Result))
-	for {
-		word, err := words.Token()
-		if err != nil {
-			return !errors.Is(err, io.EOF)
+	// What was escaped in another way is read by now, and written as we do.
+	text, err := encode(result, len(body))
+	return err != nil || s.betrays(quotedIn(text))
+}
+
+// quotedIn looks for credentials in JSON.
+func quotedIn(text []byte) func(credential string) bool {
+	return func(credential string) bool {
+		if strings.ContainsAny(credential, `"\`) {
+			credential, _ = inJSON(credential)
 		}
-		if text, ok := word.(string); ok && s.betrays(text) {
-			return true
-		}
+		return bytes.Contains(text, []byte(credential))
 	}
 }
 

@@ -309,7 +309,8 @@ type ListStoresResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The stores of this page, in the order that was asked for.
 	Stores []*Store `protobuf:"bytes,1,rep,name=stores,proto3" json:"stores,omitempty"`
-	// Where this page stands in the whole list.
+	// Where this page stands in the whole list. Absent where Cloudflare did not
+	// say.
 	ResultInfo *ResultInfo `protobuf:"bytes,2,opt,name=result_info,json=resultInfo,proto3" json:"result_info,omitempty"`
 	// What Cloudflare said beside it.
 	Messages      []*Notice `protobuf:"bytes,3,rep,name=messages,proto3" json:"messages,omitempty"`

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// ran is what came of a command that ends by itself.
+type ran struct {
+	code     int
+	out, err string
+}
+
+// runToEnd runs a command to its end.
+func runToEnd(args ...string) ran {
+	var out, complaints book
+	code := run(context.Background(), args, terminal{out: &out, err: &complaints})
+	return ran{code: code, out: out.String(), err: complaints.String()}
+}
+
+func TestACommandLineThatIsWrongIsExplained(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{nil, exitUsage, "a command is missing\nUsage: server COMMAND"},
+		{[]string{"srve"}, exitUsage, `there is no command "srve"` + "\nUsage: server COMMAND"},
+		{[]string{"serve"}, exitUsage, "--config FILE is missing"},
+		{[]string{"doctor"}, exitUsage, "--config FILE is missing"},
+		{[]string{"apikey"}, exitUsage, "--name CALLER is missing"},
+		{[]string{"serve", "--nope"}, exitUsage, "flag provided but not defined: -nope"},
+		{[]string{"serve", "config.yaml"}, exitUsage, `serve takes no argument "config.yaml"`},
+		{[]string{"emulator", "--account", "x"}, exitUsage, "32 lower-case hexadecimal digits"},
+		{[]string{"serve", "--config", "/nonexistent/config.yaml"}, exitFailed, "/nonexistent/config.yaml: cannot be read"},
+		{[]string{"dev", "--set", "listen.rest=0.0.0.0:0"}, exitFailed, "--set listen.rest: must be on loopback in dev mode"},
+		{[]string{"dev", "--set", "listen.rset=127.0.0.1:0"}, exitFailed, "listen.rset"},
+	} {
+		got := runToEnd(tc.args...)
+		if got.code != tc.code || !strings.Contains(got.err, tc.says) || got.out != "" {
+			t.Errorf("%q: %d\nout %s\nerr %s", tc.args, got.code, got.out, got.err)
+		}
+	}
+}
+
+func TestHelpNamesEveryCommand(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}} {
+		got := runToEnd(args...)
+		for _, c := range commands() {
+			if got.code != exitOK || !strings.Contains(got.out, "  server "+c.usage+"\n        "+c.summary+"\n") {
+				t.Errorf("%q: %d, lacks %s", args, got.code, c.name)
+			}
+		}
+	}
+	for _, c := range commands() {
+		words, _, _ := strings.Cut(c.usage, " -")
+		words, _, _ = strings.Cut(words, " [")
+		if got := runToEnd(append(strings.Fields(words), "-h")...); got.code != exitOK {
+			t.Errorf("%s -h: %d %s", words, got.code, got.err)
+		}
+	}
+	if got := runToEnd("version"); got.code != exitOK || !regexp.MustCompile(`^storekeeper \S+ go1\S+ \w+/\w+\n$`).MatchString(got.out) {
+		t.Errorf("version: %d %q", got.code, got.out)
+	}
+}
+
+func TestEveryMistakeInAConfigurationIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	const broken = `listen:
+  rest: nowhere
+accounts:
+  - id: 12
+    name: main
+    base_url: http://example.com
+    credential: {api_token_file: missing}
+callers:
+  api_keys:
+    - {name: a, sha256: sk_in-plain-text}
+unknown: 1
+`
+	if err := os.WriteFile(file, []byte(broken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"serve", "doctor"} {
+		got := runToEnd(command, "--config", file, "--set", "telemetry.log.level=loud")
+		if got.code != exitFailed {
+			t.Errorf("%s: exit code %d", command, got.code)
+		}
+		for _, want := range []string{":2: listen.rest: ", ":4: accounts[0].id: ", ":6: accounts[0].base_url: ", ":10: callers.api_keys[0].sha256: ", ":11: ", "--set telemetry.log.level: "} {
+			if !strings.Contains(got.err, want) {
+				t.Errorf("%s: %q is not in\n%s", command, want, got.err)
+			}
+		}
+		if strings.Contains(got.err+got.out, "in-plain-text") {
+			t.Errorf("%s repeats a key: %s", command, got.err)
+		}
+	}
+}
+
+func TestAServiceThatCannotListenSaysWhere(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	file := filepath.Join(p.folder, "config.yaml")
+	taken := strings.TrimPrefix(p.admin, "http://")
+	got := runToEnd("serve", "--config", file, "--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin="+taken)
+	if got.code != exitFailed || !strings.Contains(got.err, taken) {
+		t.Errorf("%d %s", got.code, got.err)
+	}
+}
+
+func TestDoctorTellsWhatHolds(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	file := filepath.Join(p.folder, "config.yaml")
+	args := append([]string{"doctor", "--config", file}, anyPorts()...)
+	good := runToEnd(args...)
+	for _, want := range []string{"configuration: " + file, "listen.rest: ", "listen.grpc: ", "listen.admin: ", "account main credential: user token is active", "account main quota: 0 of 100 secrets are in use"} {
+		if good.code != exitOK || !strings.Contains(good.out, "ok    "+want) {
+			t.Errorf("%d, lacks %s: %s%s", good.code, want, good.out, good.err)
+		}
+	}
+	if stores, secrets := p.cf.Counts(accountID); stores+secrets != 0 {
+		t.Error("doctor has changed something")
+	}
+
+	p.writeFile(p.tokenFile(), "cf-token-that-nobody-knows")
+	bad := runToEnd(append(args, "--set", "listen.rest="+strings.TrimPrefix(p.rest, "http://"))...)
+	for _, want := range []string{"FAIL  listen.rest: ", "ok    listen.grpc: ", "FAIL  account main credential: UPSTREAM_CREDENTIAL_REFUSED", "FAIL  account main quota: UPSTREAM_CREDENTIAL_REFUSED"} {
+		if bad.code != exitFailed || !strings.Contains(bad.out, want) {
+			t.Errorf("%d, lacks %s: %s%s", bad.code, want, bad.out, bad.err)
+		}
+	}
+	down := runToEnd(append(args, "--set", "accounts[0].base_url=http://"+closedAddress(t)+"/client/v4")...)
+	if down.code != exitFailed || !strings.Contains(down.out, "FAIL  account main quota: UPSTREAM_UNREACHABLE") {
+		t.Errorf("%d %s%s", down.code, down.out, down.err)
+	}
+	if text := good.out + good.err + bad.out + bad.err + down.out + down.err; strings.Contains(text, "that-nobody-knows") || strings.Contains(text, platformToken) {
+		t.Errorf("doctor shows a credential: %s", text)
+	}
+	if err := os.Remove(p.tokenFile()); err != nil {
+		t.Fatal(err)
+	}
+	if gone := runToEnd(args...); gone.code != exitFailed || !strings.Contains(gone.err, "accounts[0].credential.api_token_file: must name a file that exists") {
+		t.Errorf("%d %s%s", gone.code, gone.out, gone.err)
+	}
+}
+
+// closedAddress is an address at which nobody listens.
+func closedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestANewAPIKeyWorksAsPrinted(t *testing.T) {
+	t.Parallel()
+	got := runToEnd("apikey", "--name", "team-new")
+	key := regexp.MustCompile(`(?m)^  (sk_[0-9a-f]{64})$`).FindStringSubmatch(got.out)
+	entry := regexp.MustCompile(`(?m)^  - name: team-new\n    sha256: ([0-9a-f]{64})$`).FindStringSubmatch(got.out)
+	if got.code != exitOK || key == nil || entry == nil || entry[1] != fmt.Sprintf("%x", sha256.Sum256([]byte(key[1]))) {
+		t.Fatalf("%d %s%s", got.code, got.out, got.err)
+	}
+	if again := runToEnd("apikey", "--name", "team-new"); again.out == got.out {
+		t.Error("two keys are the same")
+	}
+	p := start(t, setup{callers: entry[0]})
+	if got := p.must("GET", "/client/v4/user", "", "Authorization: Bearer "+key[1]); !strings.Contains(got.body, `"username":"team-new"`) {
+		t.Errorf("got %s", got.body)
+	}
+	if got := p.do("GET", "/client/v4/user", "", "Authorization: Bearer "+entry[1]); got.status != http.StatusUnauthorized {
+		t.Errorf("the digest is taken for the key: %s", got.body)
+	}
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"platform.internal/storekeeper/internal/emulator"
+)
+
+// parity is testdata/parity.yaml, which says what its fields mean.
+type parity struct {
+	Cases  []parityCase
+	Faults []parityFault
+}
+
+type parityCase struct {
+	Name, RPC, Given string
+	GRPC, REST, Body string
+	Want             verdict
+}
+
+type parityFault struct {
+	Name                   string
+	Fault                  map[string]any
+	Slow                   bool
+	Read, Change, Deletion *verdict
+}
+
+// verdict is what a call comes to, over both protocols.
+type verdict struct {
+	Code, Reason, Detail string
+	Fields               []string
+	Status               int
+	Errors, Messages     []string
+	Retry                int
+	Final                bool
+	Result, Info         string
+}
+
+func readParity(t *testing.T) parity {
+	t.Helper()
+	content, err := os.ReadFile("testdata/parity.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	var p parity
+	if err := decoder.Decode(&p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// examples are the first case of each RPC, which is a good one.
+func (p parity) examples() []parityCase {
+	var firsts []parityCase
+	for _, c := range p.Cases {
+		if !slices.ContainsFunc(firsts, func(f parityCase) bool { return f.RPC == c.RPC }) {
+			firsts = append(firsts, c)
+		}
+	}
+	return firsts
+}
+
+// asksCloudflare says whether an RPC is one of Secrets Store's.
+func (c parityCase) asksCloudflare(t *testing.T) bool {
+	t.Helper()
+	return methodNamed(t, c.RPC).Parent().Name() == "SecretsStoreService"
+}
+
+func (c parityCase) reads(t *testing.T) bool {
+	t.Helper()
+	options, _ := methodNamed(t, c.RPC).Options().(*descriptorpb.MethodOptions)
+	return options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
+}
+
+// want picks the verdict of a case that a fault strikes.
+func (f parityFault) want(t *testing.T, c parityCase) verdict {
+	t.Helper()
+	switch {
+	case c.reads(t):
+		return *f.Read
+	case f.Deletion != nil && strings.HasPrefix(c.RPC, "Delete"):
+		v := *f.Deletion
+		v.Status = c.Want.Status
+		return v
+	default:
+		return *f.Change
+	}
+}
+
+func (f parityFault) order(t *testing.T) emulator.Fault {
+	t.Helper()
+	ms := func(key string) int { n, _ := f.Fault[key].(int); return n }
+	str := func(key string) string { s, _ := f.Fault[key].(string); return s }
+	after, _ := f.Fault["after_commit"].(bool)
+	return emulator.Fault{
+		Kind: emulator.Kind(str("kind")), Status: ms("status"), ContentType: str("content_type"), Body: str("body"),
+		Location: str("location"), AfterCommit: after, Size: int64(ms("size")),
+		RetryAfter: time.Duration(ms("retry_after_s")) * time.Second, Delay: time.Duration(ms("delay_ms")) * time.Millisecond,
+	}
+}
+
+// world is what the account holds before a case.
+type world struct{ store, secret, value string }
+
+// given makes the world that a case asks for.
+func (p *program) given(what string) world {
+	p.t.Helper()
+	p.cf.Reset()
+	w := world{store: noSuchID, secret: noSuchID, value: "v1"}
+	if what == "nothing" {
+		return w
+	}
+	w.store = identifier.FindStringSubmatch(p.cloudflare("POST", "/stores", `{"name":"s"}`))[1]
+	if what == "store" {
+		return w
+	}
+	secrets := "/stores/" + w.store + "/secrets"
+	w.secret = identifier.FindStringSubmatch(p.cloudflare("POST", secrets, `[{"name":"taken","value":"old","scopes":["workers"]}]`))[1]
+	if what == "full" {
+		p.cloudflare("POST", secrets, `[{"name":"more-1","value":"old","scopes":["dex"],"comment":"two words"},{"name":"more-2","value":"old","scopes":["dex"]}]`)
+	}
+	return w
+}
+
+// fill puts the world into a text of a case.
+func (w world) fill(text string) string {
+	return strings.NewReplacer("$account", accountID, "$store", w.store, "$secret", w.secret, "$none", noSuchID, "$value", w.value,
+		"$a256", strings.Repeat("a", 256), "$a257", strings.Repeat("a", 257), "$long", strings.Repeat("x", 65537)).Replace(text)
+}
+
+func (p *program) overGRPC(c parityCase, w world) ruling {
+	p.t.Helper()
+	return p.call(context.Background(), c.RPC, w.fill(c.GRPC))
+}
+
+func (p *program) overREST(c parityCase, w world) reply {
+	p.t.Helper()
+	method, path, _ := strings.Cut(w.fill(c.REST), " ")
+	return p.do(method, path, w.fill(c.Body))
+}
+
+func TestEveryRPCAnswersTheSameOverBothProtocols(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{emulator: emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 3}}}})
+	for _, c := range readParity(t).Cases {
+		t.Run(c.RPC+"/"+c.Name, func(t *testing.T) {
+			p := p.in(t)
+			w := p.given(c.Given)
+			c.Want.holdGRPC(t, w, p.overGRPC(c, w))
+			w = p.given(c.Given)
+			c.Want.holdREST(t, w, p.overREST(c, w))
+		})
+	}
+}
+
+func TestEveryRPCSaysTheSameOfCloudflaresFaults(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	table := readParity(t)
+	for _, f := range table.Faults {
+		for _, c := range table.examples() {
+			if f.Slow || !c.asksCloudflare(t) {
+				continue
+			}
+			t.Run(f.Name+"/"+c.RPC, func(t *testing.T) {
+				p, want := p.in(t), f.want(t, c)
+				w := p.given(c.Given)
+				p.inject(f.order(t))
+				want.holdGRPC(t, w, p.overGRPC(c, w))
+				w = p.given(c.Given)
+				p.inject(f.order(t))
+				before := len(p.cf.Requests())
+				want.holdREST(t, w, p.overREST(c, w))
+				if n := len(p.cf.Requests()) - before; n != 1 && !c.reads(t) {
+					t.Errorf("the change was sent %d times", n)
+				}
+			})
+		}
+	}
+}
+
+func TestEveryRPCNeedsAGoodCredential(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	for _, c := range readParity(t).examples() {
+		t.Run(c.RPC, func(t *testing.T) {
+			p := p.in(t)
+			name := methodNamed(t, c.RPC)
+			err := p.conn.Invoke(t.Context(), "/"+string(name.Parent().FullName())+"/"+c.RPC, messageFor(t, name.Input()), messageFor(t, name.Output()))
+			got := ruling{err: err}
+			got.takeApart()
+			if got.code != codes.Unauthenticated || got.info.GetReason() != "CREDENTIAL_MISSING" {
+				t.Errorf("grpc: %v", err)
+			}
+			method, path, _ := strings.Cut(world{store: noSuchID, secret: noSuchID}.fill(c.REST), " ")
+			answer := p.do(method, path, c.Body, "Authorization: ")
+			if answer.status != http.StatusUnauthorized || answer.errors()[0] != "10000 Authentication error" {
+				t.Errorf("rest: %d %s", answer.status, answer.body)
+			}
+		})
+	}
+	if n := len(p.cf.Requests()); n != 0 {
+		t.Errorf("Cloudflare was asked %d times", n)
+	}
+}
+
+func TestEveryRPCEndsWhenCloudflareIsTooSlow(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{timeout: 50 * time.Millisecond})
+	table := readParity(t)
+	for _, f := range table.Faults {
+		if !f.Slow {
+			continue
+		}
+		w := p.given("secret")
+		p.inject(f.order(t))
+		for _, c := range table.examples() {
+			if !c.asksCloudflare(t) {
+				continue
+			}
+			t.Run(c.RPC, func(t *testing.T) {
+				t.Parallel()
+				p, want := p.in(t), f.want(t, c)
+				want.holdGRPC(t, w, p.overGRPC(c, w))
+				want.holdREST(t, w, p.overREST(c, w))
+			})
+		}
+	}
+}
+
+func TestIdentityDoesNotNeedCloudflare(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	p.inject(emulator.Fault{Kind: emulator.KindCut})
+	for _, c := range readParity(t).examples() {
+		if !c.asksCloudflare(t) {
+			c.Want.holdGRPC(t, world{}, p.overGRPC(c, world{}))
+			c.Want.holdREST(t, world{}, p.overREST(c, world{}))
+		}
+	}
+	if n := len(p.cf.Requests()); n != 0 {
+		t.Errorf("Cloudflare was asked %d times", n)
+	}
+}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"platform.internal/storekeeper/internal/emulator"
+)
+
+// What the programs under test are configured with. The token and the key are
+// looked for in everything that leaves the program.
+const (
+	accountID     = emulator.DefaultAccountID
+	accountName   = "main"
+	platformToken = "cf-platform-token-Zq81vX0pT7"
+	callerName    = "team-payments"
+	callerKey     = "sk_caller-key-Hm52yD9wK3"
+	// noSuchID has the form of an identifier and belongs to nothing.
+	noSuchID = "00000000000040008000000000000000"
+	patience = 20 * time.Second
+)
+
+// setup is what a program under test starts with. The zero value is the usual.
+type setup struct {
+	// emulator is the Cloudflare behind the program. It takes platformToken
+	// only and has no call limit, unless these are set.
+	emulator emulator.Config
+	// wrap puts something between the program and its Cloudflare.
+	wrap func(http.Handler) http.Handler
+	// callers are more entries under callers.api_keys, each line indented.
+	callers string
+	// sets are given as --set.
+	sets []string
+	// timeout bounds calls to Cloudflare in place of the usual 30 s.
+	timeout time.Duration
+}
+
+// program is the real program while it runs, with an emulator behind it.
+type program struct {
+	t                 testing.TB
+	rest, grpc, admin string
+	cf                *emulator.Emulator
+	cfURL             string
+	folder            string
+	out, err          *book
+
+	http *http.Client
+	conn *grpc.ClientConn
+
+	cancel context.CancelFunc
+	exited chan struct{}
+	code   int
+}
+
+// start runs `server serve` with a configuration file until the test ends,
+// and then expects that it ends well.
+func start(t testing.TB, s setup) *program {
+	t.Helper()
+	p := &program{t: t, folder: t.TempDir()}
+	p.serveCloudflare(s)
+	file := p.writeConfig(s)
+	p.begin(func(ctx context.Context, console terminal) int {
+		if s.timeout == 0 {
+			return run(ctx, p.args(file, s), console)
+		}
+		return runWithTimeout(ctx, p.args(file, s), console, s.timeout)
+	})
+	p.await("serving", func() bool { return p.out.line("serving") != nil })
+	at := p.out.line("serving")
+	p.rest, p.grpc, p.admin = "http://"+text(at["rest"]), text(at["grpc"]), "http://"+text(at["admin"])
+	p.connect()
+	return p
+}
+
+func (p *program) serveCloudflare(s setup) {
+	c := s.emulator
+	if c.Tokens == nil {
+		c.Tokens = []string{platformToken}
+	}
+	if c.Budget == nil {
+		c.Budget = &emulator.Budget{}
+	}
+	if c.ActivateAfter == 0 {
+		c.ActivateAfter = -1
+	}
+	c.JournalLimit = 1000
+	p.cf = emulator.New(c)
+	var handler http.Handler = p.cf
+	if s.wrap != nil {
+		handler = s.wrap(handler)
+	}
+	server := httptest.NewServer(handler)
+	p.t.Cleanup(server.Close)
+	p.cfURL = server.URL
+}
+
+func (p *program) tokenFile() string { return filepath.Join(p.folder, "token") }
+
+func (p *program) writeConfig(s setup) string {
+	p.t.Helper()
+	p.writeFile(p.tokenFile(), platformToken+"\n")
+	file := filepath.Join(p.folder, "config.yaml")
+	p.writeFile(file, fmt.Sprintf(`
+accounts:
+  - id: %s
+    name: %s
+    base_url: %s/client/v4
+    credential: {api_token_file: token}
+callers:
+  api_keys:
+  - {name: %s, sha256: %x}
+%s
+telemetry:
+  log: {level: debug}
+`, accountID, accountName, p.cfURL, callerName, sha256.Sum256([]byte(callerKey)), s.callers))
+	return file
+}
+
+func (p *program) writeFile(name, content string) {
+	p.t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (*program) args(file string, s setup) []string {
+	args := append([]string{"serve", "--config", file}, anyPorts()...)
+	for _, set := range s.sets {
+		args = append(args, "--set", set)
+	}
+	return args
+}
+
+// anyPorts makes a program take free ports.
+func anyPorts() []string {
+	return []string{"--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin=127.0.0.1:0"}
+}
+
+// begin runs a program in the background and sees to its end.
+func (p *program) begin(body func(context.Context, terminal) int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel, p.exited = cancel, make(chan struct{})
+	p.out, p.err = &book{}, &book{}
+	go func() {
+		defer close(p.exited)
+		p.code = body(ctx, terminal{out: p.out, err: p.err})
+	}()
+	p.t.Cleanup(func() {
+		if code := p.stop(); code != exitOK {
+			p.t.Errorf("the program ended with %d: %s", code, p.err)
+		}
+	})
+}
+
+// stop tells the program to end, waits for that and gives its exit code.
+func (p *program) stop() int {
+	p.t.Helper()
+	p.cancel()
+	select {
+	case <-p.exited:
+	case <-time.After(patience):
+		p.t.Fatal("the program does not end")
+	}
+	return p.code
+}
+
+// await polls until something holds; it fails when the program ends before.
+func (p *program) await(what string, holds func() bool) {
+	p.t.Helper()
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	late := time.After(patience)
+	for !holds() {
+		select {
+		case <-poll.C:
+		case <-p.exited:
+			if !holds() {
+				p.t.Fatalf("ended with %d before: %s\n%s%s", p.code, what, p.out, p.err)
+			}
+		case <-late:
+			p.t.Fatalf("never happened: %s\n%s%s", what, p.out, p.err)
+		}
+	}
+}
+
+// book keeps what is written to it.
+type book struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *book) Write(text []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(text)
+}
+
+func (b *book) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// lines gives the log entries so far with a message; any where it is empty.
+func (b *book) lines(msg string) []map[string]any {
+	var found []map[string]any
+	for line := range strings.Lines(b.String()) {
+		var entry map[string]any
+		if json.Unmarshal([]byte(line), &entry) == nil && (msg == "" || entry["msg"] == msg) {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+// line gives the last log entry with a message, or nil.
+func (b *book) line(msg string) map[string]any {
+	if found := b.lines(msg); found != nil {
+		return found[len(found)-1]
+	}
+	return nil
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// cloudflare asks the emulator itself, as the platform.
+func (p *program) cloudflare(method, path, body string) string {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, p.cfURL+"/client/v4/accounts/"+accountID+"/secrets_store"+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+platformToken)
+	answer, err := p.http.Transport.(*checkedTransport).base.RoundTrip(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode >= http.StatusMultipleChoices {
+		p.t.Fatalf("%s %s: %v %d %s", method, path, err, answer.StatusCode, got)
+	}
+	return string(got)
+}
+
+// inject orders faults of the emulator.
+func (p *program) inject(faults ...emulator.Fault) {
+	p.t.Helper()
+	if err := p.cf.Inject(faults...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// runWithTimeout is `serve` with another bound for calls to Cloudflare, which
+// the configuration has no key for.
+func runWithTimeout(ctx context.Context, args []string, console terminal, timeout time.Duration) int {
+	var given configFlags
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	given.register(flags)
+	if err := parse(flags, args[1:], console); err != nil {
+		return exitUsage
+	}
+	c, err := given.load()
+	if err == nil {
+		err = serve(ctx, settings{config: c, logs: console.out, ready: func(addresses) {}, timeout: timeout})
+	}
+	if err != nil {
+		say(console.err, "%s", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// newClient makes a client that follows no redirect.
+func newClient(transport http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// in is the program for a part of a test, which then gets the blame.
+func (p *program) in(t testing.TB) *program {
+	q := *p
+	q.t = t
+	checked := *p.http.Transport.(*checkedTransport)
+	checked.t = t
+	q.http = newClient(&checked)
+	return &q
+}

@@ -1,0 +1,264 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// usual writes a file with one record of each kind over and over.
+func usual(t *testing.T, p string, n int) [][]byte {
+	t.Helper()
+	j := openFile(t, audit.FileConfig{Path: p, Key: key})
+	for i := range n / 3 {
+		id := fmt.Sprint("c", i)
+		mustAppend(t, j,
+			audit.Record{Kind: audit.KindIntent, ID: id, Secrets: []audit.Secret{{Name: "A\"b"}}},
+			audit.Record{Kind: audit.KindOutcome, ID: id, Outcome: audit.Succeeded},
+			audit.Record{Kind: audit.KindDenial, Peer: "::1"})
+	}
+	mustClose(t, j)
+	lines := bytes.SplitAfter(content(p), []byte("\n"))
+	return lines[:len(lines)-1]
+}
+
+// found fails the test where the change was not found.
+func found(t *testing.T, p, what string) bool {
+	t.Helper()
+	report, err := audit.Verify(context.Background(), p, key)
+	if err != nil || report.OK() {
+		t.Errorf("%s was not found: %v", what, err)
+		return false
+	}
+	return true
+}
+
+// everyEdit makes the test of edits try all 255 other values of each byte, which
+// takes minutes.
+var everyEdit = flag.Bool("every-edit", false, "try every value of every byte")
+
+// edits lists what the byte at a place is changed to.
+func edits(b byte, at int) []byte {
+	if *everyEdit {
+		all := make([]byte, 0, 255)
+		for d := range 255 {
+			all = append(all, b^byte(d+1))
+		}
+		return all
+	}
+	// One bit, and in turn: another case, a line feed, a space, a character
+	// that means the same to many readers.
+	return []byte{b ^ 1, []byte{b ^ 0x20, '\n', ' ', '\r'}[at%4]}
+}
+
+func TestEverySingleByteEditIsFound(t *testing.T) {
+	var next, tried atomic.Int64
+	var group sync.WaitGroup
+	p := path(t)
+	usual(t, p, 49)
+	for range runtime.GOMAXPROCS(0) {
+		own := path(t)
+		write(t, own, content(p))
+		write(t, own+".head", content(p+".head"))
+		group.Go(func() { tried.Add(editAll(t, own, &next)) })
+	}
+	group.Wait()
+	t.Logf("%d edits", tried.Load())
+}
+
+// editAll takes one place after the other, in the file and then in its head,
+// and returns how many edits it tried.
+func editAll(t *testing.T, p string, next *atomic.Int64) (tried int64) {
+	t.Helper()
+	file, head := content(p), content(p+".head")
+	for {
+		at := int(next.Add(1)) - 1
+		name, whole := p, file
+		if at >= len(file) {
+			name, whole, at = p+".head", head, at-len(file)
+		}
+		if at >= len(whole) {
+			return tried
+		}
+		opened, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return tried
+		}
+		for _, changed := range edits(whole[at], at) {
+			if changed == whole[at] {
+				continue
+			}
+			tried++
+			_, _ = opened.WriteAt([]byte{changed}, int64(at))
+			if !found(t, p, fmt.Sprintf("%s: byte %d, %q to %q", filepath.Base(name), at, whole[at], changed)) {
+				return tried
+			}
+		}
+		_, _ = opened.WriteAt(whole[at:at+1], int64(at))
+		_ = opened.Close()
+	}
+}
+
+func TestEveryChangeOfLinesIsFound(t *testing.T) {
+	p := path(t)
+	lines := usual(t, p, 49)
+	check := func(what string, changed [][]byte) {
+		t.Helper()
+		write(t, p, bytes.Join(changed, nil))
+		found(t, p, what)
+	}
+	for i := range lines {
+		check(fmt.Sprint("the deletion of line ", i+1), slices.Delete(slices.Clone(lines), i, i+1))
+		check(fmt.Sprint("the deletion of all before line ", i+2), lines[i+1:])
+		check(fmt.Sprint("the deletion of all from line ", i+1), lines[:i])
+		check(fmt.Sprint("the doubling of line ", i+1), slices.Insert(slices.Clone(lines), i, lines[i]))
+		check(fmt.Sprint("the repetition at the end of line ", i+1), append(slices.Clone(lines), lines[i]))
+		if i > 0 {
+			swapped := slices.Clone(lines)
+			swapped[i-1], swapped[i] = swapped[i], swapped[i-1]
+			check(fmt.Sprint("the swap of line ", i), swapped)
+		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		shuffled := slices.Clone(lines)
+		i, j := random.IntN(len(lines)), random.IntN(len(lines)-1)
+		if i == j {
+			j = len(lines) - 1
+		}
+		shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+		check(fmt.Sprint("the swap of lines ", i+1, " and ", j+1), shuffled)
+		from := random.IntN(len(lines))
+		to := from + 1 + random.IntN(len(lines)-from)
+		check(fmt.Sprint("the deletion of lines ", from+1, " to ", to), slices.Delete(slices.Clone(lines), from, to))
+		check(fmt.Sprint("the doubling of lines ", from+1, " to ", to), slices.Insert(slices.Clone(lines), from, lines[from:to]...))
+	}
+	whole := bytes.Join(lines, nil)
+	for range 200 {
+		n := random.IntN(len(whole))
+		check(fmt.Sprint("the end after byte ", n), [][]byte{whole[:n]})
+		check(fmt.Sprint("the beginning before byte ", n+1), [][]byte{whole[n+1:]})
+	}
+	write(t, p, whole)
+	verified(t, key, p)
+}
+
+// TestAFileIsHeldToItsForm gives lines whose hashes are right, as only a holder
+// of the key can make them.
+func TestAFileIsHeldToItsForm(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"a space":               {`"kind":"start"`, `"kind": "start"`},
+		"an unknown field":      {`"kind":"start"`, `"kind":"start","value":"x"`},
+		"a field twice":         {`"kind":"start"`, `"kind":"start","kind":"start"`},
+		"an empty field":        {`"kind":"start"`, `"kind":"start","id":""`},
+		"another kind":          {`"kind":"start"`, `"kind":"stort"`},
+		"a needless escape":     {`"kind":"start"`, `"kind":"\u0073tart"`},
+		"an impossible time":    {`"time":"2`, `"time":"x`},
+		"an intent with origin": {`"kind":"start"`, `"kind":"intent"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := path(t)
+			mustClose(t, openFile(t, audit.FileConfig{Path: p, Key: key}))
+			write(t, p, rehash(t, bytes.Replace(content(p), []byte(change[0]), []byte(change[1]), 1)))
+			found(t, p, name)
+		})
+	}
+	p := path(t)
+	mustClose(t, openFile(t, audit.FileConfig{Path: p, Key: key}))
+	if same := rehash(t, content(p)); !bytes.Equal(same, content(p)) {
+		t.Errorf("the test hashes otherwise: %s", same)
+	}
+}
+
+func TestAReportNamesWhatIsThere(t *testing.T) {
+	p := path(t)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	j := openFile(t, audit.FileConfig{Path: p, Key: key, Now: func() time.Time { return at }})
+	mustAppend(t, j, intent("open"), intent("done"), audit.Record{Kind: audit.KindOutcome, ID: "done", Time: at.Add(time.Hour)})
+	mustClose(t, j)
+	r := verified(t, key, p)
+	if r.Records != 4 || r.First.Seq != 1 || r.Last.Seq != 4 || !r.First.Time.Equal(at) || !r.Last.Time.Equal(at.Add(time.Hour)) ||
+		r.Open != 1 || !slices.Equal(r.OpenIDs, []string{"open"}) || r.Ahead != 0 || len(r.Chain) != 32 || len(r.Last.Hash) != 64 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAReportNamesTheLine(t *testing.T) {
+	p := path(t)
+	lines := usual(t, p, 9)
+	lines[4] = bytes.Replace(lines[4], []byte("c1"), []byte("c7"), 1)
+	write(t, p, bytes.Join(lines, nil))
+	report, err := audit.Verify(t.Context(), p, key)
+	if err != nil || report.Broken != 1 || !strings.HasSuffix(report.Problems[0].String(), "audit.log:5: record 5: its hash is not that of its content (or it was made with another key)") {
+		t.Errorf("%v, %v", report.Problems, err)
+	}
+}
+
+func TestVerifyingFollowsAChainOverFiles(t *testing.T) {
+	p := path(t)
+	var files []string
+	for i := range 3 {
+		usual(t, p, 6)
+		files = append(files, fmt.Sprint(p, ".", i))
+		if err := os.Rename(p, files[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	usual(t, p, 6)
+	files = append(files, p)
+	verified(t, key, files...)
+	broken := map[string][]string{
+		"one in between": {files[0], files[2], files[3]},
+		"their order":    {files[1], files[0], files[2], files[3]},
+		"the newest":     files[:3],
+	}
+	for what, some := range broken {
+		report, err := audit.VerifyFiles(t.Context(), some, key)
+		if err != nil || report.OK() {
+			t.Errorf("%s: nothing was found, %v", what, err)
+		}
+	}
+	// Just rotated and not written since.
+	empty := filepath.Join(t.TempDir(), "audit.log")
+	write(t, empty, nil)
+	write(t, empty+".head", content(p+".head"))
+	verified(t, key, append(files, empty)...)
+	found(t, empty, "an empty file without those before it")
+}
+
+func TestAFileCanBeVerifiedWhileItIsWritten(t *testing.T) {
+	p := path(t)
+	l := newLog(t, openFile(t, audit.FileConfig{Path: p, Key: key}))
+	work := startLoad(t, l)
+	for range 8 {
+		work.progress(t)
+		verified(t, key, p)
+	}
+}
+
+func TestVerifyingEndsWithItsContext(t *testing.T) {
+	p := path(t)
+	usual(t, p, 6)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := audit.Verify(ctx, p, key); err == nil {
+		t.Error("it went on")
+	}
+	if _, err := audit.Verify(t.Context(), p+".none", key); err == nil {
+		t.Error("a file that does not exist was verified")
+	}
+}

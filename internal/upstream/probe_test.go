@@ -1,0 +1,289 @@
+package upstream_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// handler answers the calls with a credential that ask one thing.
+func handler(cred, ask string, h http.HandlerFunc) func(http.ResponseWriter, *http.Request, sent) bool {
+	return func(w http.ResponseWriter, r *http.Request, s sent) bool {
+		if s.cred != cred || s.ask != ask {
+			return false
+		}
+		h(w, r)
+		return true
+	}
+}
+
+// A candidate that Cloudflare refuses is told once and never used, and costs
+// nothing until the file changes.
+func TestRefusedCandidateLeavesTheOldOne(t *testing.T) {
+	disabled := success(`{"id":"tok","status":"disabled"}`)
+	denied := failure(`{"code":10000,"message":"Authentication error"}`)
+	tests := map[string]struct {
+		kind, known string
+		before      func(http.ResponseWriter, *http.Request, sent) bool
+		costs       []string
+	}{
+		"a token of nobody":           {usersToken, "", nil, []string{askUser, askAccount}},
+		"a disabled token":            {usersToken, usersToken, handler(second, askUser, says(200, disabled)), []string{askUser, askAccount}},
+		"a disabled account's token":  {usersToken, accountsToken, handler(second, askAccount, says(200, disabled)), []string{askUser, askAccount}},
+		"a token of another account":  {usersToken, usersToken, handler(second, askQuota, says(403, denied)), []string{askUser, askQuota}},
+		"an account's, that may not":  {usersToken, accountsToken, handler(second, askQuota, says(403, denied)), []string{askUser, askAccount, askQuota}},
+		"a key of nobody":             {globalKey, "", nil, []string{askQuota}},
+		"a token in place of the key": {globalKey, usersToken, nil, []string{askQuota}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := credentialFile(t)
+			r := rotateFrom(t, tt.kind, file, first)
+			if tt.known != "" {
+				r.api.allow(second, tt.known)
+			}
+			r.api.meet(tt.before)
+			write(t, file, second)
+			r.use(first)
+			r.told("the new credential was refused: UPSTREAM_CREDENTIAL_REFUSED")
+			for range 5 {
+				r.clock.move(time.Hour)
+				r.use(first)
+			}
+			r.costs(second, tt.costs...)
+			r.quiet()
+			r.api.allow(third, tt.kind)
+			write(t, file, third)
+			r.use(first)
+			r.told("ok")
+			r.use(third)
+		})
+	}
+}
+
+// A token can be good a moment after it was refused. Whoever wants it tried
+// again touches the file; who writes it all the time does not spend the budget.
+func TestRefusedCandidateIsTriedAgainWhenItsFileChanges(t *testing.T) {
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	write(t, file, second)
+	r.use(first)
+	r.told("refused")
+	for i := range 10 {
+		when := time.Now().Add(time.Duration(i) * time.Hour)
+		if err := os.Chtimes(file, when, when); err != nil {
+			t.Fatal(err)
+		}
+		r.use(first)
+	}
+	r.costs(second, askUser, askAccount)
+	r.quiet()
+	r.api.allow(second, usersToken)
+	r.clock.move(time.Minute)
+	// The last look may still be going on.
+	eventually(t, "the candidate is in force", func() bool {
+		r.clock.move(time.Second)
+		return read(within(t), r.client) == nil && len(r.reads(second)) > 0
+	})
+	r.told("ok")
+	r.costs(second, askUser, askAccount, askUser, askQuota)
+}
+
+func TestFileThatGoesBackEndsTheMatter(t *testing.T) {
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	write(t, file, second)
+	r.use(first)
+	r.told("refused")
+	write(t, file, first)
+	r.use(first)
+	r.told("ok")
+	r.costs(first)
+}
+
+// While a slow trial goes on there is no other, and no call waits for it.
+func TestSlowTrial(t *testing.T) {
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	r.api.allow(second, usersToken)
+	begun, open := make(chan struct{}), make(chan struct{})
+	r.api.meet(func(_ http.ResponseWriter, _ *http.Request, s sent) bool {
+		if s == (sent{askUser, second}) {
+			close(begun) // a second time is a panic
+			<-open
+		}
+		return false
+	})
+	write(t, file, second)
+	r.use(first)
+	<-begun
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 10 {
+				r.clock.move(time.Second)
+				if err := read(within(t), r.client); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(r.reads(first)); n != 161 {
+		t.Errorf("%d calls were sent with the old credential, want 161", n)
+	}
+	close(open)
+	r.told("ok")
+	r.use(second)
+	r.costs(second, askUser, askQuota)
+	r.quiet()
+}
+
+// Trouble is no verdict: the candidate is tried again by itself, from where it
+// stood, and the old one is used.
+func TestTroubleDuringTheTrial(t *testing.T) {
+	silence := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	misrouted := failure(`{"code":7003,"message":"Could not route to /x"}`)
+	tests := map[string]struct {
+		kind, ask string
+		answer    http.HandlerFunc
+		reason    string
+		costs     []string
+	}{
+		// net/http repeats a read by itself when a kept connection is cut.
+		"a cut connection":        {usersToken, askUser, raw(""), "UPSTREAM_UNREACHABLE", nil},
+		"silence":                 {usersToken, askUser, silence, "DEADLINE_EXCEEDED", []string{askUser, askUser, askQuota}},
+		"an outage":               {usersToken, askUser, says(503, "<html>"), "UPSTREAM_UNAVAILABLE", []string{askUser, askUser, askQuota}},
+		"a firewall":              {usersToken, askUser, says(403, "<html>"), "UPSTREAM_BLOCKED", []string{askUser, askUser, askQuota}},
+		"an outage in the middle": {accountsToken, askAccount, says(500, ""), "UPSTREAM_UNAVAILABLE", []string{askUser, askAccount, askAccount, askQuota}},
+		"an outage at the end":    {accountsToken, askQuota, says(500, ""), "UPSTREAM_UNAVAILABLE", []string{askUser, askAccount, askQuota, askQuota}},
+		"a page at the end":       {usersToken, askQuota, says(200, "<html>"), "UPSTREAM_ANSWER_UNREADABLE", []string{askUser, askQuota, askQuota}},
+		"too many calls":          {usersToken, askQuota, says(429, "", "Retry-After", "1"), "UPSTREAM_THROTTLED", []string{askUser, askQuota, askQuota}},
+		"an answer without sense": {usersToken, askUser, says(200, success("{}")), "UPSTREAM_ANSWER_UNREADABLE", []string{askUser, askAccount, askUser, askQuota}},
+		"a missing route":         {usersToken, askUser, says(404, misrouted), "UPSTREAM_REQUEST_REFUSED", []string{askUser, askAccount, askUser, askQuota}},
+		"an outage of a key":      {globalKey, askQuota, says(502, ""), "UPSTREAM_UNAVAILABLE", []string{askQuota, askQuota}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := credentialFile(t)
+			r := rotateFrom(t, tt.kind, file, first, func(c *upstream.Config) { c.Timeout = time.Second })
+			r.api.allow(second, tt.kind)
+			r.api.meet(handler(second, tt.ask, tt.answer))
+			write(t, file, second)
+			r.use(first)
+			r.told("the new credential could not be tried yet: " + tt.reason)
+			r.api.meet(nil)
+			r.use(first)
+			r.told("ok")
+			r.use(second)
+			if tt.costs != nil {
+				r.costs(second, tt.costs...)
+			}
+			r.quiet()
+		})
+	}
+}
+
+// A candidate in trouble makes way for the next content of the file.
+func TestTroubledCandidateIsReplaced(t *testing.T) {
+	t.Parallel()
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	r.api.meet(handler(second, askUser, says(429, "", "Retry-After", "600")))
+	write(t, file, second)
+	r.use(first)
+	r.told("THROTTLED")
+	r.api.allow(third, usersToken)
+	write(t, file, third)
+	r.use(first)
+	r.told("ok")
+	r.use(third)
+}
+
+// The candidate rests for long. As soon as the old credential is revoked, the
+// candidate is tried, and the call that found out does not fail.
+func TestRevokedOldCredentialHurriesTheCandidate(t *testing.T) {
+	for name, call := range map[string]func(context.Context, *upstream.Client) error{"a read": read, "a change": create} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := credentialFile(t)
+			r := rotateFrom(t, usersToken, file, first)
+			r.api.allow(second, usersToken)
+			r.api.meet(handler(second, askUser, says(503, "", "Retry-After", "600")))
+			write(t, file, second)
+			r.use(first)
+			r.told("UNAVAILABLE")
+			r.api.meet(nil)
+			r.api.revoke(first)
+			if err := call(within(t), r.client); err != nil {
+				t.Errorf("the call failed: %v", err)
+			}
+			r.told("ok")
+			r.costs(second, askUser, askUser, askQuota)
+		})
+	}
+}
+
+// No haste breaks Cloudflare's word that it takes no calls, and no call waits
+// for its end.
+func TestThrottledCandidateIsNotHurried(t *testing.T) {
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	r.api.meet(handler(second, askUser, says(429, "", "Retry-After", "600")))
+	write(t, file, second)
+	r.use(first)
+	r.told("THROTTLED")
+	r.api.revoke(first)
+	for range 3 {
+		if err := read(within(t), r.client); fault.From(err).Reason != "UPSTREAM_CREDENTIAL_REFUSED" {
+			t.Errorf("err = %v", err)
+		}
+	}
+	r.costs(second, askUser)
+}
+
+// Close ends a trial and a rest, and leaves nothing behind. What is in use goes
+// on being used.
+func TestCloseEndsTheTrial(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"that waits for an answer": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"that rests":               says(503, "", "Retry-After", "600"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := credentialFile(t)
+			r := rotateFrom(t, usersToken, file, first)
+			r.api.meet(handler(second, askUser, answer))
+			write(t, file, second)
+			r.use(first)
+			eventually(t, "the trial began", func() bool { return len(r.api.asked(second)) > 0 })
+			closed := make(chan struct{})
+			go func() {
+				r.client.Close()
+				r.client.Close()
+				close(closed)
+			}()
+			select {
+			case <-closed:
+			case <-within(t).Done():
+				t.Fatal("Close does not return")
+			}
+			write(t, file, third)
+			r.api.allow(third, usersToken)
+			r.use(first)
+			r.api.revoke(first)
+			if err := read(within(t), r.client); fault.From(err).Reason != "UPSTREAM_CREDENTIAL_REFUSED" {
+				t.Errorf("err = %v", err)
+			}
+			r.costs(second, askUser)
+			r.costs(third)
+		})
+	}
+}

@@ -1,0 +1,152 @@
+package upstream_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// hold sends a call and gives back the end of it, once Cloudflare has got it.
+// Until then, and until that end is called, Cloudflare does not answer.
+func hold(r *rotation, call func(context.Context, *upstream.Client) error, h http.HandlerFunc) (end func() error) {
+	begun, open, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	var one sync.Once
+	r.api.meet(func(w http.ResponseWriter, q *http.Request, _ sent) bool {
+		held := false
+		one.Do(func() {
+			held = true
+			close(begun)
+			<-open
+			h(w, q)
+		})
+		return held
+	})
+	ctx := within(r.t)
+	go func() { ended <- call(ctx, r.client) }()
+	<-begun
+	r.api.meet(nil)
+	return func() error {
+		close(open)
+		return <-ended
+	}
+}
+
+// A call that is under way while the credential changes does not fail for the
+// end of the old one, whatever it does: Cloudflare refused it before it did
+// anything. A call that something else stopped is not repeated.
+func TestCallUnderWayWhenTheCredentialChanges(t *testing.T) {
+	tests := map[string]struct {
+		answer http.HandlerFunc
+		reason string
+	}{
+		"401":                         {says(401, failure(`{"code":10000,"message":"Authentication error"}`)), ""},
+		"401 without a word":          {says(401, ""), ""},
+		"403":                         {says(403, failure(`{"code":9109,"message":"Unauthorized"}`)), ""},
+		"400 at the door":             {says(400, failure(`{"code":9109,"message":"Invalid access token"}`)), ""},
+		"a firewall's 403":            {says(403, "<html>"), "UPSTREAM_BLOCKED"},
+		"a refusal at 200":            {says(200, failure(`{"code":10000,"message":"Authentication error"}`)), "UPSTREAM_CREDENTIAL_REFUSED"},
+		"a refusal in an outage":      {says(500, failure(`{"code":10000,"message":"Authentication error"}`)), "UPSTREAM_"},
+		"a refusal of the input":      {says(400, failure(`{"code":1001,"message":"secret_name_empty"}`)), "SECRET_NAME_EMPTY"},
+		"a budget that is spent":      {says(429, ""), "UPSTREAM_THROTTLED"},
+		"an answer that is not whole": {raw(halfAnswer), "UPSTREAM_"},
+	}
+	calls := map[string]func(context.Context, *upstream.Client) error{askRead: read, askCreate: create}
+	for name, tt := range tests {
+		for ask, call := range calls {
+			t.Run(name+" to a "+ask, func(t *testing.T) {
+				t.Parallel()
+				file := credentialFile(t)
+				r := rotateFrom(t, usersToken, file, first)
+				end := hold(r, call, tt.answer)
+				r.api.allow(second, usersToken)
+				write(t, file, second)
+				r.use(first)
+				r.told("ok")
+				err := end()
+				var repeats []string
+				if tt.reason == "" {
+					repeats = []string{ask}
+				}
+				if (err == nil) != (tt.reason == "") || err != nil && !strings.HasPrefix(fault.From(err).Reason, tt.reason) {
+					t.Errorf("err = %v, want %q", err, tt.reason)
+				}
+				if got := r.api.asked(second)[2:]; !slices.Equal(got, repeats) {
+					t.Errorf("after the trial the new credential was used to %q, want %q", got, repeats)
+				}
+			})
+		}
+	}
+}
+
+func TestCallIsRepeatedOnceWithANewCredential(t *testing.T) {
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	end := hold(r, create, says(401, ""))
+	r.api.allow(second, usersToken)
+	write(t, file, second)
+	r.use(first)
+	r.told("ok")
+	r.api.revoke(second)
+	if err := end(); fault.From(err).Reason != "UPSTREAM_CREDENTIAL_REFUSED" {
+		t.Errorf("err = %v", err)
+	}
+	if got := r.api.asked(second); !slices.Equal(got, []string{askUser, askQuota, askCreate}) {
+		t.Errorf("asked %q", got)
+	}
+}
+
+// Nobody has looked at the file since it changed, when the old credential is
+// revoked.
+func TestRevocationIsNoticedBeforeTheFile(t *testing.T) {
+	for _, kind := range []string{usersToken, accountsToken, globalKey} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			file := credentialFile(t)
+			r := rotateFrom(t, kind, file, first)
+			r.use(first)
+			time.Sleep(2 * time.Millisecond) // until the file has another time
+			r.api.allow(second, kind)
+			r.api.revoke(first)
+			write(t, file, second)
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					if err := create(within(t), r.client); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			r.told("ok")
+			r.quiet()
+			if r.api.made != 8 {
+				t.Errorf("%d changes were made, want 8", r.api.made)
+			}
+		})
+	}
+}
+
+// Whoever waits for a candidate does so within its own time, and gets the
+// refusal in the end.
+func TestWaitForTheCandidateIsBounded(t *testing.T) {
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	r.api.meet(handler(second, askUser, func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() }))
+	write(t, file, second)
+	r.api.revoke(first)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := create(ctx, r.client); fault.From(err).Reason != "UPSTREAM_CREDENTIAL_REFUSED" {
+		t.Errorf("err = %v", err)
+	}
+	if ctx.Err() == nil {
+		t.Error("the call did not wait")
+	}
+}
