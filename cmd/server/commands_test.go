@@ -113,7 +113,8 @@ func TestAServiceThatCannotListenSaysWhere(t *testing.T) {
 	p := start(t, setup{})
 	file := filepath.Join(p.folder, "config.yaml")
 	taken := strings.TrimPrefix(p.admin, "http://")
-	got := runToEnd("serve", "--config", file, "--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin="+taken)
+	got := runToEnd("serve", "--config", file, "--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin="+taken,
+		"--set", "audit.file="+filepath.Join(p.folder, "another.log"))
 	if got.code != exitFailed || !strings.Contains(got.err, taken) {
 		t.Errorf("%d %s", got.code, got.err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"net"
+	"os"
+	"path/filepath"
 
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/upstream"
@@ -23,6 +25,11 @@ func runDev(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
+	forget, err := devTrail(&c.Audit)
+	if err != nil {
+		return err
+	}
+	defer forget()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -36,9 +43,23 @@ func runDev(ctx context.Context, args []string, t terminal) error {
 		}
 	}
 	return serve(ctx, settings{
-		config: c, logs: t.err,
+		config: c, logs: t.err, audit: t.out,
 		// The emulator takes any token; this one shows up in its journal.
 		token: upstream.NewToken("dev-platform-token"),
-		ready: func(a addresses) { welcome(t.out, a, url) },
+		ready: func(a addresses) { welcome(t.out, a, places{emulator: url, audit: c.Audit.File}) },
 	})
+}
+
+// devTrail keeps the audit trail, where the configuration says nothing, in a
+// file that goes with the program.
+func devTrail(c *config.Audit) (forget func(), err error) {
+	if c.Sink != "" {
+		return func() {}, nil
+	}
+	folder, err := os.MkdirTemp("", "storekeeper-dev-")
+	if err != nil {
+		return nil, err
+	}
+	c.Sink, c.File = config.AuditFile, filepath.Join(folder, "audit.log")
+	return func() { _ = os.RemoveAll(folder) }, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 // addresses are where the listeners really are, which differs from the
 // configuration where that says port 0.
 type addresses struct {
+	// scheme is http or https, for REST and admin.
+	scheme            string
 	rest, grpc, admin string
 }
 
@@ -28,6 +31,8 @@ type listeners struct {
 	rest, admin *http.Server
 	adminState  *telemetry.Admin
 	grace       time.Duration
+	// beside runs as long as the listeners do.
+	beside func(context.Context)
 
 	at                                        addresses
 	restListener, grpcListener, adminListener net.Listener
@@ -63,9 +68,13 @@ func (l *listeners) close() {
 // and the admin listener goes last so that the stop can be watched.
 func (l *listeners) serve(ctx context.Context, ready func(addresses)) error {
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return unlessClosed(l.rest.Serve(l.restListener)) })
+	group.Go(func() error { return serveHTTP(l.rest, l.restListener) })
 	group.Go(func() error { return l.rpc.GRPC().Serve(l.grpcListener) })
-	group.Go(func() error { return unlessClosed(l.admin.Serve(l.adminListener)) })
+	group.Go(func() error { return serveHTTP(l.admin, l.adminListener) })
+	group.Go(func() error {
+		l.beside(running)
+		return nil
+	})
 	group.Go(func() error {
 		<-running.Done()
 		l.stop()
@@ -103,18 +112,23 @@ func closeHTTP(ctx context.Context, s *http.Server) error {
 	return nil
 }
 
-func unlessClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+// serveHTTP serves, over TLS where the server has it, until it is shut down.
+func serveHTTP(s *http.Server, on net.Listener) error {
+	serve := s.Serve
+	if s.TLSConfig != nil {
+		serve = func(on net.Listener) error { return s.ServeTLS(on, "", "") }
 	}
-	return err
+	if err := serve(on); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // httpServer bounds what a slow or greedy client can hold. A body may take
 // long to arrive, since it can be 48 MiB; its header may not.
-func httpServer(h http.Handler, log *zap.Logger) *http.Server {
+func httpServer(h http.Handler, secured *tls.Config, log *zap.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		Handler: h, TLSConfig: secured, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: zap.NewStdLog(log.Named("http")),
 	}
 }

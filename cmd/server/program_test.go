@@ -114,6 +114,7 @@ func (p *program) tokenFile() string { return filepath.Join(p.folder, "token") }
 func (p *program) writeConfig(s setup) string {
 	p.t.Helper()
 	p.writeFile(p.tokenFile(), platformToken+"\n")
+	p.writeFile(filepath.Join(p.folder, "policy.yaml"), `rules: [{id: all, actions: ["*"], when: "true"}]`)
 	file := filepath.Join(p.folder, "config.yaml")
 	p.writeFile(file, fmt.Sprintf(`
 accounts:
@@ -125,6 +126,8 @@ callers:
   api_keys:
   - {name: %s, sha256: %x}
 %s
+policy: {file: policy.yaml}
+audit: {sink: file, file: audit.log}
 telemetry:
   log: {level: debug}
 `, accountID, accountName, p.cfURL, callerName, sha256.Sum256([]byte(callerKey)), s.callers))

@@ -8,10 +8,10 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
@@ -28,6 +28,8 @@ import (
 type settings struct {
 	config *config.Config
 	logs   io.Writer
+	// audit is where the trail goes whose sink is stdout.
+	audit io.Writer
 	// token is the platform credential of accounts without a credential file,
 	// which only dev mode has.
 	token upstream.Token
@@ -58,32 +60,30 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer cloudflare.Close()
-	callers, err := access.New(access.Config{APIKeys: apiKeys(c.Callers)})
+	callers, err := newCallers(c.Callers, log)
 	if err != nil {
 		return err
 	}
 	defer callers.Close()
-	validator, err := policy.NewValidator(api...)
+	rules, err := newRules(c.Policy)
 	if err != nil {
 		return err
 	}
-	engine, err := authz.NewEngine(everything())
+	chain, err := newChain(api, rules, cloudflare)
 	if err != nil {
 		return err
 	}
-	rights, err := newRights(api, authz.Fixed(engine), cloudflare)
+	trail, err := newTrail(ctx, c.Audit, s.audit, log)
 	if err != nil {
 		return err
 	}
-	chain := server.Chain{Log: log, Metrics: metrics, Authenticator: callers, Rights: rights, Trail: untracked{}, Validator: validator}
-	rpc := server.New(chain, []server.Register{
-		func(r grpc.ServiceRegistrar) {
-			secretsstorev1.RegisterSecretsStoreServiceServer(r, service.New(cloudflare))
-		},
-		func(r grpc.ServiceRegistrar) {
-			identityv1.RegisterIdentityServiceServer(r, identity.NewService(accountsOf(cloudflare)))
-		},
-	})
+	defer closeTrail(trail, log)
+	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
+	tls, err := newSecured(c.Listen.TLS, log)
+	if err != nil {
+		return err
+	}
+	rpc := server.New(chain, registrations(cloudflare), tls.options()...)
 	rest, err := gateway.New(ctx, gateway.Config{
 		Conn: rpc.Conn(), Authenticate: callers.Authenticate, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
 	})
@@ -91,12 +91,38 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	admin := telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics})
-	l := &listeners{log: log, rpc: rpc, rest: httpServer(rest, log), admin: httpServer(admin, log), adminState: admin, grace: c.Listen.ShutdownGrace}
+	l := &listeners{
+		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
+		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
+		beside: func(ctx context.Context) { follow(ctx, rules, log) },
+	}
 	if err := l.open(c.Listen); err != nil {
 		return err
 	}
 	log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
 	return l.serve(ctx, s.ready)
+}
+
+// newChain makes the part of the chain that judges calls.
+func newChain(api []protoreflect.ServiceDescriptor, rules *authz.Rules, cloudflare *upstream.Client) (server.Chain, error) {
+	validator, err := policy.NewValidator(api...)
+	if err != nil {
+		return server.Chain{}, err
+	}
+	rights, err := newRights(api, rules, cloudflare)
+	return server.Chain{Rights: rights, Validator: validator}, err
+}
+
+// registrations lists the services.
+func registrations(cloudflare *upstream.Client) []server.Register {
+	return []server.Register{
+		func(r grpc.ServiceRegistrar) {
+			secretsstorev1.RegisterSecretsStoreServiceServer(r, service.New(cloudflare))
+		},
+		func(r grpc.ServiceRegistrar) {
+			identityv1.RegisterIdentityServiceServer(r, identity.NewService(accountsOf(cloudflare)))
+		},
+	}
 }
 
 // newUpstream makes the client for Cloudflare. base says who hears of its calls.
@@ -119,17 +145,6 @@ func newUpstream(c *config.Config, token upstream.Token, base upstream.Config) (
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	return client, nil
-}
-
-// apiKeys turns the configured digests, which are checked already, into keys.
-func apiKeys(c config.Callers) []access.APIKey {
-	keys := make([]access.APIKey, 0, len(c.APIKeys))
-	for _, k := range c.APIKeys {
-		// The configuration's own check has refused every other form.
-		digest, _ := access.ParseDigest(k.SHA256)
-		keys = append(keys, access.APIKey{Digest: digest, Principal: access.Principal{Name: k.Name, Tenant: k.Tenant, Groups: k.Groups}})
-	}
-	return keys
 }
 
 func accountsOf(c *upstream.Client) []identity.Account {

@@ -46,5 +46,10 @@ func runServe(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, settings{config: c, logs: t.out, ready: func(addresses) {}})
+	logs := t.out
+	if c.Audit.Sink == config.AuditStdout {
+		// Whoever keeps the trail must not have to pick it out of the log.
+		logs = t.err
+	}
+	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) {}})
 }

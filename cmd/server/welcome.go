@@ -6,18 +6,24 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
+// places are what dev mode made beside the listeners.
+type places struct {
+	emulator, audit string
+}
+
 // welcome tells a newcomer what runs and what to type next.
-func welcome(w io.Writer, a addresses, emulator string) {
+func welcome(w io.Writer, a addresses, made places) {
 	say(w, `Storekeeper runs with the emulator in place of Cloudflare.
 
-  REST      http://%[1]s/client/v4     explorer http://%[1]s/docs
+  REST      %[7]s://%[1]s/client/v4     explorer %[7]s://%[1]s/docs
   gRPC      %[2]s
-  admin     http://%[3]s/readyz        metrics, profiles
+  admin     %[7]s://%[3]s/readyz        metrics, profiles
   emulator  %[4]s
+  audit     %[8]s
 
 Create a store over REST:
 
-  curl -sS http://%[1]s/client/v4/accounts/%[5]s/secrets_store/stores \
+  curl -sS %[7]s://%[1]s/client/v4/accounts/%[5]s/secrets_store/stores \
     -H 'Authorization: Bearer %[6]s' -d '{"name":"default_secrets_store"}'
 
 List the stores over gRPC:
@@ -26,5 +32,5 @@ List the stores over gRPC:
     %[2]s secretsstore.v1.SecretsStoreService/ListStores
 
 Ctrl-C stops it; nothing is kept.
-`, a.rest, a.grpc, a.admin, emulator, config.DevAccount, config.DevKey)
+`, a.rest, a.grpc, a.admin, made.emulator, config.DevAccount, config.DevKey, a.scheme, made.audit)
 }

@@ -26,6 +26,10 @@ type Config struct {
 	Accounts []Account `yaml:"accounts" doc:"The Cloudflare accounts that callers can name. At least one." need:"required"`
 	// Callers are those who may call.
 	Callers Callers `yaml:"callers" doc:"Who may call, and how each caller proves it."`
+	// Policy is who may do what.
+	Policy Policy `yaml:"policy" doc:"Who may do what."`
+	// Audit is where the audit trail is kept.
+	Audit Audit `yaml:"audit" doc:"The trail of who changed what."`
 	// Telemetry is what Storekeeper says about itself.
 	Telemetry Telemetry `yaml:"telemetry" doc:"What Storekeeper says about itself."`
 
@@ -100,6 +104,8 @@ func (c *Config) validate(k check) {
 	c.Listen.validate(k.of("listen"))
 	validateAccounts(c.Accounts, k.of("accounts"))
 	c.Callers.validate(k.of("callers"))
+	c.Policy.validate(k.of("policy"))
+	c.Audit.validate(k.of("audit"))
 	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
 		k.of("callers").of("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
 	}

@@ -14,25 +14,31 @@ type file struct {
 	// secret says that nobody else may read it. Of other files, nobody else may
 	// write them.
 	secret bool
+	// made says that Storekeeper makes it, so that it need not be there.
+	made bool
 }
 
 // files lists the files that are named; k is the check of the whole.
 func (c *Config) files(k check) []file {
 	tls, at := &c.Listen.TLS, k.of("listen").of("tls")
 	all := []file{
-		{at.of("cert_file"), &tls.CertFile, false},
-		{at.of("key_file"), &tls.KeyFile, true},
-		{at.of("client_ca_file"), &tls.ClientCAFile, false},
+		{at.of("cert_file"), &tls.CertFile, false, false},
+		{at.of("key_file"), &tls.KeyFile, true, false},
+		{at.of("client_ca_file"), &tls.ClientCAFile, false, false},
 	}
 	for i := range c.Accounts {
 		credential, at := &c.Accounts[i].Credential, k.of("accounts").item(i).of("credential")
-		all = append(all, file{at.of("api_token_file"), &credential.APITokenFile, true}, file{at.of("api_key_file"), &credential.APIKeyFile, true})
+		all = append(all, file{at.of("api_token_file"), &credential.APITokenFile, true, false}, file{at.of("api_key_file"), &credential.APIKeyFile, true, false})
 	}
 	for i := range c.Callers.Issuers {
 		issuer, at := &c.Callers.Issuers[i], k.of("callers").of("issuers").item(i)
-		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, false}, file{at.of("ca_file"), &issuer.CAFile, false})
+		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, false, false}, file{at.of("ca_file"), &issuer.CAFile, false, false})
 	}
-	return all
+	policy, audit := &c.Policy, &c.Audit
+	return append(all,
+		file{k.of("policy").of("file"), &policy.File, false, false},
+		file{k.of("audit").of("file"), &audit.File, true, true},
+		file{k.of("audit").of("key_file"), &audit.KeyFile, true, false})
 }
 
 // startAt makes a relative name start at dir.
@@ -61,7 +67,7 @@ func (c *Config) CheckFiles() error {
 // check checks one file; no name is no file. The name stays out of the
 // mistake: it is where a token lands that was taken for a file name.
 func (f file) check() {
-	if *f.name == "" {
+	if *f.name == "" || f.made {
 		return
 	}
 	info, err := os.Stat(*f.name)

@@ -26,7 +26,7 @@ type Listen struct {
 	// Storekeeper is told to stop, from 0 to 1 hour.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long calls in flight may take to end when Storekeeper is told to stop, from 0s to 1h. 0s cuts them off at once." example:"20s"`
 	// TLS secures the three listeners.
-	TLS TLS `yaml:"tls" doc:"TLS 1.2 or later on all three listeners. Without it connections are in plain text."`
+	TLS TLS `yaml:"tls" doc:"TLS 1.2 or later on all three listeners. Without it connections are in plain text, and every listener must be on loopback."`
 }
 
 // setDefaults listens on loopback only: what others can reach is a decision.
@@ -49,7 +49,7 @@ func (l *Listen) validate(k check) {
 		if rule == "" {
 			rule = this.clash(listeners[:i])
 		}
-		if rule == "" && refusePlaintext && !l.TLS.Enabled() {
+		if rule == "" && !l.TLS.meant() {
 			rule = plaintextRule(this.address)
 		}
 		if rule != "" {

@@ -3,7 +3,7 @@ package config
 // Telemetry is what Storekeeper says about itself.
 type Telemetry struct {
 	// Log is how the log is written.
-	Log Log `yaml:"log" doc:"The log, written to standard output: one line a call, and what happens beside calls."`
+	Log Log `yaml:"log" doc:"The log: one line a call, and what happens beside calls. It is written to standard output, or to standard error where audit.sink is stdout."`
 }
 
 // Log is how the log is written.

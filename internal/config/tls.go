@@ -3,7 +3,7 @@ package config
 import "net"
 
 // TLS names the files that secure the listeners. Without any, connections are in
-// plain text.
+// plain text, and all listeners must be on loopback.
 type TLS struct {
 	// CertFile holds the certificate of the listeners.
 	CertFile string `yaml:"cert_file" type:"file" doc:"File with the certificate of the listeners in PEM, followed by those of the authorities between it and the root. It is read again when it changes, as are the other files here; what cannot be used leaves the old in use. A relative name starts at the folder of the configuration file." need:"with key_file" example:"/run/secrets/tls/tls.crt"`
@@ -18,6 +18,10 @@ type TLS struct {
 
 // Enabled reports whether the listeners have TLS.
 func (t *TLS) Enabled() bool { return t.CertFile != "" }
+
+// meant reports whether the listeners are to have TLS, even where one of its
+// files is missing.
+func (t *TLS) meant() bool { return t.CertFile != "" || t.KeyFile != "" }
 
 func (t *TLS) setDefaults() { t.ClientAuth = "optional" }
 
@@ -35,14 +39,12 @@ func (t *TLS) validate(k check) {
 	}
 }
 
-// refusePlaintext puts plaintextRule in force.
-const refusePlaintext = false
-
-// plaintextRule returns the rule that a listener in plain text breaks, or "".
+// plaintextRule returns the rule that a listener breaks by being in plain text,
+// or "".
 func plaintextRule(address string) string {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil || isLoopback(host) {
 		return ""
 	}
-	return "must be on loopback, such as 127.0.0.1:8080, unless listen.tls has cert_file and key_file; in plain text anyone on the way can read credentials and values"
+	return "must be on loopback, such as 127.0.0.1:" + port + ", unless listen.tls has cert_file and key_file; in plain text anyone on the way can read credentials and values"
 }

@@ -46,9 +46,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // the place and with the record that every refusal has.
 func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	h := r.Header
-	principal, err := f.authenticate(r.Context(), access.Credentials{
-		Authorization: h.Get("Authorization"), Email: h.Get("X-Auth-Email"), Key: h.Get("X-Auth-Key"),
-	})
+	principal, err := f.authenticate(r.Context(), credentialsOf(r))
 	dropHeaders(h)
 	found := &policy.Mistakes{}
 	ctx := access.WithOutcome(r.Context(), access.Outcome{Principal: principal, Err: err})
@@ -60,6 +58,15 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	}
 	r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), found: found}
 	return r
+}
+
+func credentialsOf(r *http.Request) access.Credentials {
+	h := r.Header
+	c := access.Credentials{Authorization: h.Get("Authorization"), Email: h.Get("X-Auth-Email"), Key: h.Get("X-Auth-Key")}
+	if r.TLS != nil {
+		c.Chains = r.TLS.VerifiedChains
+	}
+	return c
 }
 
 // leaveUnread drops the body of a request. The HTTP server would wait for what

@@ -67,7 +67,7 @@ func intend(to Trail, methods map[string]*policy.Method) grpc.UnaryServerInterce
 		}
 		t := trailFrom(ctx)
 		if t.partly {
-			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about more objects than can be judged.")
+			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about objects that cannot be judged.")
 		}
 		if err := to.Intent(ctx, t.record(ctx)); err != nil {
 			return nil, err

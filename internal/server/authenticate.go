@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -37,7 +39,13 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 
 func credentialsOf(ctx context.Context) access.Credentials {
 	md, _ := metadata.FromIncomingContext(ctx)
-	return access.Credentials{
+	c := access.Credentials{
 		Authorization: first(md, "authorization"), Email: first(md, "x-auth-email"), Key: first(md, "x-auth-key"),
 	}
+	if p, ok := peer.FromContext(ctx); ok {
+		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
+			c.Chains = info.State.VerifiedChains
+		}
+	}
+	return c
 }

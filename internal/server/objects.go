@@ -2,13 +2,18 @@ package server
 
 import (
 	"context"
+	"strings"
 
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// createSecret is the action of making a secret, which copying one does too.
-const createSecret = "secret.create"
+const (
+	// createSecret is the action of making a secret, which copying one does too.
+	createSecret = "secret.create"
+	// aboutSecrets begins every action on secrets.
+	aboutSecrets = "secret."
+)
 
 // mostJudged is how many objects of a call are judged, which is as many as a
 // batch may have.
@@ -19,8 +24,9 @@ type object struct {
 	action string
 	// id is the identifier of a secret that exists.
 	id string
-	// name is the name of a secret; nil until a rule wants to know it, "" where
-	// the action is about a store or an account.
+	// name is the name of a secret; nil until a rule wants to know it, and where
+	// the request fails to give one; "" where the action is about a store or an
+	// account.
 	name   *string
 	scopes []string
 }
@@ -43,11 +49,15 @@ func (j *judgement) judgeObjects(ctx context.Context) error {
 			}
 			d = j.ask(o)
 		}
-		if !d.Allowed {
+		switch {
+		case d.Allowed:
+			j.trail.allowed(d)
+		case d.Open:
+			// It has no name, which validation is to say.
+			j.trail.partly = true
+		default:
 			refused = append(refused, o)
-			continue
 		}
-		j.trail.allowed(d)
 	}
 	if len(refused) > 0 {
 		return j.denial(refused)
@@ -65,15 +75,29 @@ func (j *judgement) objects() []*object {
 		list = append(list, &object{action: j.method.Action, id: id, scopes: j.target.Scopes})
 	}
 	for _, s := range j.target.Secrets[:min(len(j.target.Secrets), mostJudged+1)] {
-		list = append(list, &object{action: createSecret, name: &s.Name, scopes: s.Scopes})
+		o := &object{action: createSecret, scopes: s.Scopes}
+		if s.Name != "" {
+			o.name = &s.Name
+		}
+		list = append(list, o)
 	}
 	if len(list) == 0 {
-		if j.target.StoreID == "" {
-			j.store = &j.target.StoreName
-		}
-		list = append(list, &object{action: j.method.Action, name: new(string)})
+		list = append(list, j.whole())
 	}
 	return list
+}
+
+// whole is the object of a call that names no secret: a store, an account, or a
+// secret that the request fails to name.
+func (j *judgement) whole() *object {
+	if j.target.StoreID == "" {
+		j.store = &j.target.StoreName
+	}
+	o := &object{action: j.method.Action}
+	if !strings.HasPrefix(j.method.Action, aboutSecrets) {
+		o.name = new(string)
+	}
+	return o
 }
 
 func (j *judgement) ask(o *object) authz.Decision {

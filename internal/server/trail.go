@@ -30,7 +30,8 @@ type trail struct {
 	// intended says that the intent of the call is durable, so that an outcome
 	// must follow.
 	intended bool
-	// partly says that not all of the call was judged, since it was too long.
+	// partly says that not all of the call was judged, since validation refuses
+	// it: it is too long or lacks a name.
 	partly bool
 }
 

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/config"
+)
+
+// newTrail opens the audit trail. Without one there is no start: every change
+// needs its record.
+func newTrail(ctx context.Context, c config.Audit, stdout io.Writer, log *zap.Logger) (*audit.Log, error) {
+	key, err := auditKey(c.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	sink, err := newSink(ctx, c, sinkSettings{key: key, stdout: stdout, log: log.Named("audit")})
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return audit.NewLog(audit.LogConfig{Sink: sink, Logger: log.Named("audit")})
+}
+
+type sinkSettings struct {
+	key    []byte
+	stdout io.Writer
+	log    *zap.Logger
+}
+
+func newSink(ctx context.Context, c config.Audit, s sinkSettings) (audit.Sink, error) {
+	if c.Sink == config.AuditStdout {
+		return audit.NewStream(audit.StreamConfig{Writer: s.stdout, Key: s.key, Logger: s.log})
+	}
+	return audit.OpenFile(ctx, audit.FileConfig{Path: c.File, Key: s.key, Logger: s.log})
+}
+
+// auditKey reads the key that binds the trail. No name is no key.
+func auditKey(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	key, err := os.ReadFile(name) //nolint:gosec // The operator names the file.
+	if err != nil {
+		return nil, fmt.Errorf("audit.key_file: %w", err)
+	}
+	return key, nil
+}
+
+// closeTrail writes what waits. What cannot be written is told by the trail.
+func closeTrail(trail *audit.Log, log *zap.Logger) {
+	if err := trail.Close(); err != nil {
+		log.Error("closing the audit trail", zap.Error(err))
+	}
+}

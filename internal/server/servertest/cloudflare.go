@@ -1,0 +1,203 @@
+// Package servertest puts the real chain, the real services and the real client
+// for Cloudflare in front of an emulated Cloudflare, inside the process, so that
+// tests can see what really leaves and when.
+//
+// It serves tests only. It must not know what they expect.
+package servertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"platform.internal/storekeeper/internal/emulator"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// The accounts that are served, by name and by identifier, and one that exists
+// at Cloudflare and is not.
+const (
+	Main, MainID   = "main", "023e105f4ecef8ad9ca31a8372d0c353"
+	Other, OtherID = "other", "123e105f4ecef8ad9ca31a8372d0c353"
+	UnservedID     = "223e105f4ecef8ad9ca31a8372d0c353"
+)
+
+// plenty is a limit that no test reaches.
+const plenty = 1_000_000
+
+// Clock counts what happens, so that two things have an order.
+type Clock struct{ now atomic.Int64 }
+
+// Next is the number of what happens now, counted from 1.
+func (c *Clock) Next() int64 { return c.now.Add(1) }
+
+// Arrival is a request that reached Cloudflare.
+type Arrival struct {
+	// At is when, by the Clock.
+	At int64
+	// Method and Path are those of HTTP; the path begins behind the base URL.
+	Method, Path string
+	// Body is the body.
+	Body string
+}
+
+// Changes says whether the request changes something.
+func (a Arrival) Changes() bool { return a.Method != http.MethodGet }
+
+// Cloudflare is an emulated Cloudflare with both accounts, and the real client
+// for it. Its limits are out of the way.
+type Cloudflare struct {
+	*emulator.Emulator
+
+	// Client speaks to it, as the platform.
+	Client *upstream.Client
+
+	clock *Clock
+	next  http.RoundTripper
+	mu    sync.Mutex
+	seen  []Arrival
+}
+
+// NewCloudflare starts an empty one. Requests go to the emulator inside the
+// process, or by next, where that is not nil.
+func NewCloudflare(tb testing.TB, clock *Clock, next func(http.Handler) (base string, by http.RoundTripper)) *Cloudflare {
+	tb.Helper()
+	limits := emulator.Account{StoreLimit: plenty, SecretLimit: plenty}
+	main, other, unserved := limits, limits, limits
+	main.ID, other.ID, unserved.ID = MainID, OtherID, UnservedID
+	c := &Cloudflare{clock: clock, Emulator: emulator.New(emulator.Config{
+		Accounts: []emulator.Account{main, other, unserved}, Budget: &emulator.Budget{}, ActivateAfter: -1,
+	})}
+	base := "http://cloudflare.invalid"
+	c.next = direct{c.Emulator}
+	if next != nil {
+		base, c.next = next(c.Emulator)
+	}
+	token := upstream.NewToken("platform-token-3f9a")
+	client, err := upstream.New(upstream.Config{
+		Transport: c,
+		Observe: func(ctx context.Context, a upstream.Attempt) {
+			telemetry.CallFrom(ctx).AddUpstream(a.Duration, a.Ray)
+		},
+		Accounts: []upstream.Account{
+			{ID: MainID, Name: Main, BaseURL: base + "/client/v4", Token: token},
+			{ID: OtherID, Name: Other, BaseURL: base + "/client/v4", Token: token},
+		},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(client.Close)
+	c.Client = client
+	return c
+}
+
+// RoundTrip notes a request and sends it on.
+func (c *Cloudflare) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := Arrival{At: c.clock.Next(), Method: r.Method, Path: strings.TrimPrefix(r.URL.RequestURI(), "/client/v4")}
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		a.Body = string(body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	c.mu.Lock()
+	c.seen = append(c.seen, a)
+	c.mu.Unlock()
+	return c.next.RoundTrip(r)
+}
+
+// Seen lists what arrived since it was asked last.
+func (c *Cloudflare) Seen() []Arrival {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := c.seen
+	c.seen = nil
+	return seen
+}
+
+// Changed lists the changes that arrived since it was asked last.
+func (c *Cloudflare) Changed() []Arrival {
+	var changes []Arrival
+	for _, a := range c.Seen() {
+		if a.Changes() {
+			changes = append(changes, a)
+		}
+	}
+	return changes
+}
+
+// direct gives requests to a handler in the goroutine of the call.
+type direct struct{ handler http.Handler }
+
+// RoundTrip breaks off where the handler does, as a connection would.
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil {
+		trace.GetConn(r.URL.Host)
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+	if r.Body == nil {
+		r = r.WithContext(r.Context())
+		r.Body = http.NoBody
+	}
+	w := &writer{header: http.Header{}, status: http.StatusOK}
+	d.serve(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	length, _ := strconv.Atoi(w.header.Get("Content-Length"))
+	if w.body.Len() == 0 && length > 0 {
+		return nil, io.EOF
+	}
+	answer := &http.Response{
+		StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Header: w.header, Request: r,
+		ContentLength: int64(length), Body: io.NopCloser(&w.body),
+	}
+	if w.body.Len() < length {
+		answer.Body = io.NopCloser(io.MultiReader(&w.body, torn{}))
+	}
+	return answer, nil
+}
+
+// serve takes the panic with which a handler ends a connection.
+func (d direct) serve(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if err, ok := recover().(error); ok && !errors.Is(err, http.ErrAbortHandler) {
+			// A fault of the emulator's own shows as an answer that is none.
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}()
+	d.handler.ServeHTTP(w, r)
+}
+
+// torn is the end of an answer that broke off.
+type torn struct{}
+
+func (torn) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// writer keeps an answer.
+type writer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *writer) Header() http.Header { return w.header }
+
+func (w *writer) WriteHeader(status int) { w.status = status }
+
+func (w *writer) Write(text []byte) (int, error) { return w.body.Write(text) }

@@ -1,0 +1,209 @@
+package servertest
+
+import (
+	"context"
+	"crypto/sha256"
+	"net"
+	"net/http"
+	"testing"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/directory"
+	"platform.internal/storekeeper/internal/identity"
+	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/server"
+	"platform.internal/storekeeper/internal/service"
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// Config says what a Gate is made of.
+type Config struct {
+	// Rules is a policy file. Empty allows nothing.
+	Rules string
+	// Callers can call over gRPC, each with the API key "key-of-NAME".
+	Callers []access.Principal
+	// Trail is where records go. Nil: Gate.Trail.
+	Trail server.Trail
+	// Secrets answers in place of the real service, where it is set.
+	Secrets func(real secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer
+	// Change changes the chain before it is used, where it is set.
+	Change func(*server.Chain)
+	// Network is how Cloudflare is reached. Nil: inside the process.
+	Network func(http.Handler) (base string, by http.RoundTripper)
+	// Log gets the lines of calls. Nil: nobody.
+	Log *zap.Logger
+}
+
+// Gate is Storekeeper without its configuration and its listeners.
+type Gate struct {
+	// Cloudflare is what stands behind it.
+	Cloudflare *Cloudflare
+	// Trail is its audit trail, unused where the Config has another.
+	Trail *Trail
+	// Clock gives an order to arrivals and records.
+	Clock *Clock
+	// Server is the server.
+	Server *server.Server
+	// Metrics are what it counts.
+	Metrics *telemetry.Metrics
+	// Authenticator knows the callers.
+	Authenticator *access.Authenticator
+}
+
+// Services lists the services that are served.
+func Services() []protoreflect.ServiceDescriptor {
+	return []protoreflect.ServiceDescriptor{
+		secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService"),
+		identityv1.File_storekeeper_identity_v1_identity_proto.Services().ByName("IdentityService"),
+	}
+}
+
+// Start makes a Gate. It ends with the test.
+func Start(tb testing.TB, c Config) *Gate {
+	tb.Helper()
+	g := &Gate{Clock: &Clock{}}
+	g.Trail = &Trail{clock: g.Clock}
+	g.Cloudflare = NewCloudflare(tb, g.Clock, c.Network)
+	chain := g.chain(tb, c)
+	var secrets secretsstorev1.SecretsStoreServiceServer = service.New(g.Cloudflare.Client)
+	if c.Secrets != nil {
+		secrets = c.Secrets(secrets)
+	}
+	g.Server = server.New(chain, []server.Register{
+		func(r grpc.ServiceRegistrar) { secretsstorev1.RegisterSecretsStoreServiceServer(r, secrets) },
+		func(r grpc.ServiceRegistrar) {
+			identityv1.RegisterIdentityServiceServer(r, identity.NewService([]identity.Account{
+				{ID: MainID, Name: Main}, {ID: OtherID, Name: Other},
+			}))
+		},
+	})
+	return g
+}
+
+func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
+	tb.Helper()
+	engine, _, err := authz.Parse([]byte(c.Rules))
+	must(tb, err)
+	methods, err := policy.Methods(Services()...)
+	must(tb, err)
+	validator, err := policy.NewValidator(Services()...)
+	must(tb, err)
+	names, err := directory.New(g.Cloudflare.Client)
+	must(tb, err)
+	g.Metrics, err = telemetry.NewMetrics(telemetry.MetricsOptions{})
+	must(tb, err)
+	keys := make([]access.APIKey, len(c.Callers))
+	for i, p := range c.Callers {
+		keys[i] = access.APIKey{Digest: sha256.Sum256([]byte(keyOf(p.Name))), Principal: p}
+	}
+	g.Authenticator, err = access.New(access.Config{APIKeys: keys})
+	must(tb, err)
+	tb.Cleanup(g.Authenticator.Close)
+	chain := server.Chain{
+		Log: c.Log, Metrics: g.Metrics, Authenticator: g.Authenticator, Trail: c.Trail, Validator: validator,
+		Rights: server.Rights{Methods: methods, Rules: authz.Fixed(engine), Names: names},
+	}
+	if chain.Log == nil {
+		chain.Log = zap.NewNop()
+	}
+	if chain.Trail == nil {
+		chain.Trail = g.Trail
+	}
+	if c.Change != nil {
+		c.Change(&chain)
+	}
+	return chain
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// keyOf is the API key of a caller.
+func keyOf(name string) string { return "key-of-" + name }
+
+// Client makes calls as one caller.
+type Client struct {
+	secretsstorev1.SecretsStoreServiceClient
+
+	// Identity is the other service.
+	Identity identityv1.IdentityServiceClient
+}
+
+func newClient(conn grpc.ClientConnInterface) Client {
+	return Client{
+		SecretsStoreServiceClient: secretsstorev1.NewSecretsStoreServiceClient(conn),
+		Identity:                  identityv1.NewIdentityServiceClient(conn),
+	}
+}
+
+// As gives a client whose calls are made inside the process, as the gateway
+// makes them, by a caller whose credential was judged already.
+func (g *Gate) As(p access.Principal) Client { return g.With(access.Outcome{Principal: p}) }
+
+// With is As for any outcome of authentication.
+func (g *Gate) With(o access.Outcome) Client {
+	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
+	return newClient(&dressed{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
+		return access.WithOutcome(peer.NewContext(ctx, from), o)
+	}})
+}
+
+// Listen serves gRPC on loopback until the test ends, and returns the
+// connection to it.
+func (g *Gate) Listen(tb testing.TB) *grpc.ClientConn {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(tb, err)
+	served := make(chan error, 1)
+	go func() { served <- g.Server.GRPC().Serve(l) }()
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	must(tb, err)
+	tb.Cleanup(func() {
+		_ = conn.Close()
+		g.Server.GRPC().Stop()
+		if err := <-served; err != nil {
+			tb.Errorf("serve: %v", err)
+		}
+	})
+	return conn
+}
+
+// Over gives a client whose calls go over a connection with the API key of a
+// caller. Without a name there is no credential.
+func Over(conn grpc.ClientConnInterface, caller string) Client {
+	return newClient(&dressed{ClientConnInterface: conn, dress: func(ctx context.Context) context.Context {
+		if caller == "" {
+			return ctx
+		}
+		return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+keyOf(caller))
+	}})
+}
+
+// Bearer is the header that a caller shows over REST.
+func Bearer(caller string) string { return "Bearer " + keyOf(caller) }
+
+// dressed is a connection that adds something to each call.
+type dressed struct {
+	grpc.ClientConnInterface
+
+	dress func(context.Context) context.Context
+}
+
+// Invoke makes one call.
+func (d *dressed) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return d.ClientConnInterface.Invoke(d.dress(ctx), method, args, reply, opts...)
+}
