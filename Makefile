@@ -22,7 +22,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 	google.golang.org/genproto/googleapis/api buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,10 +43,13 @@ race: ## Run the tests under the race detector, where there is a C compiler
 		echo "race: no C compiler on this machine, so the race detector was not run"; \
 	fi
 
+test-isolation: ## Run 100,000 random calls of several tenants and look for one that crosses over
+	CGO_ENABLED=0 STOREKEEPER_ISOLATION_OPS=100000 $(GO) test -count=1 -timeout 20m -run Isolation -v ./internal/server
+
 lint: lint-format lint-go lint-tools lint-proto ## Check formatting, code and proto files
 
 lint-format:
-	@unformatted=$$(gofmt -l cmd internal gen tools $(TEST_MODULES)) || exit 1; \
+	@unformatted=$$(gofmt -l cmd deploy internal gen tools $(TEST_MODULES)) || exit 1; \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 
 lint-go: $(GOLANGCI)
