@@ -11,8 +11,10 @@ import (
 	"encoding/hex"
 	"math"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
@@ -53,7 +55,10 @@ func (s *Service) VerifyToken(ctx context.Context, r *identityv1.VerifyTokenRequ
 		return nil, fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED", "account_id: the account is not one that Storekeeper serves to this caller.")
 	}
 	return &identityv1.VerifyTokenResponse{
-		Token: &identityv1.Token{Id: stableID("token", caller.Name), Status: "active"},
+		Token: &identityv1.Token{
+			Id: stableID("token", caller.Name), Status: "active",
+			ExpiresOn: timestamp(caller.Expires), NotBefore: timestamp(caller.NotBefore),
+		},
 		Messages: []*secretsstorev1.Notice{{
 			Message: "This API Token is valid and active",
 		}},
@@ -148,6 +153,14 @@ func callerOf(ctx context.Context) (access.Principal, error) {
 func stableID(kind, name string) string {
 	sum := sha256.Sum256([]byte("storekeeper " + kind + " " + name))
 	return hex.EncodeToString(sum[:16])
+}
+
+// timestamp is absent where a credential says no time, as an API key does.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }
 
 // mailbox makes an address of a name. The domain is reserved (RFC 2606), so

@@ -35,7 +35,7 @@ type Target struct {
 	SecretIDs []string
 	// StoreName is the name of a store to be made.
 	StoreName string
-	// Secrets are secrets to be made.
+	// Secrets are secrets to be made, one for each item of a batch.
 	Secrets []NewSecret
 	// Scopes are scopes given to the secrets of SecretIDs.
 	Scopes []string
@@ -43,7 +43,7 @@ type Target struct {
 
 // NewSecret is a secret that a request makes.
 type NewSecret struct {
-	// Name is its name.
+	// Name is its name, "" where the request gives none.
 	Name string
 	// Scopes are the scopes it gets.
 	Scopes []string

@@ -16,6 +16,12 @@ func (m *Method) Target(request proto.Message) Target {
 
 func (f fact) read(m protoreflect.Message, t *Target) {
 	item := -1
+	if fd := f.path[0]; fd.IsList() && fd.Message() != nil && f.declared.GetNames() == "secret" {
+		// Items without a name count too: none may go unjudged.
+		for n := m.Get(fd).List().Len(); len(t.Secrets) < n; {
+			t.Secrets = append(t.Secrets, NewSecret{})
+		}
+	}
 	each(m, f.path, &item, func(value string) {
 		p := f.declared
 		switch {

@@ -12,6 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // answerLost is the reason of a change of which nobody knows whether it was
@@ -37,7 +38,7 @@ type Trail interface {
 func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 	strangers := rate.NewLimiter(strangersPerSecond, strangersAtOnce)
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		t := &trail{}
+		t := &trail{id: telemetry.NewRequestID()}
 		answer, err := next(withTrail(ctx, t), req)
 		// The caller may be gone; what happened must be recorded all the same.
 		after := context.WithoutCancel(ctx)

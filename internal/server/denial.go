@@ -16,6 +16,10 @@ const mostNamed = 10
 // to fit into the header of an answer, several times over.
 const mostQuoted = 128
 
+// denialCode is Cloudflare's number for "Unauthorized to access requested
+// resource".
+const denialCode = 9109
+
 // denial refuses the call. It says which rule would be needed, and not which
 // rules there are.
 func (j *judgement) denial(refused []*object) error {
@@ -32,8 +36,8 @@ func (j *judgement) denial(refused []*object) error {
 	text := fmt.Sprintf("Caller %q needs a rule that allows %s. Decision %s.", j.caller.Name, strings.Join(what, ", "), id)
 	f := fault.New(fault.Denied, "NOT_ALLOWED", text)
 	// Over REST the error has Cloudflare's fixed text, so the sentence goes
-	// beside it.
-	f.Notices = []fault.Notice{{Text: text}}
+	// beside it. Cloudflare's contract has no notice without a number.
+	f.Notices = []fault.Notice{{Code: denialCode, Text: text}}
 	return f
 }
 

@@ -57,6 +57,7 @@ func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server
 func limits() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage),
+		grpc.ForceServerCodecV2(newBoundedCodec()),
 		grpc.MaxConcurrentStreams(1000),
 		grpc.ConnectionTimeout(10 * time.Second),
 		// A client that pings more often than this is cut off.

@@ -17,6 +17,9 @@ import (
 // trail gathers what the audit trail is to say of one call while it runs. It
 // belongs to the goroutine of the call.
 type trail struct {
+	// id links the records of the call. It is not the request id, which a
+	// caller may choose and repeat.
+	id      string
 	caller  access.Principal
 	action  string
 	account string
@@ -89,7 +92,7 @@ func (t *trail) denied(id string) { t.decision = audit.Decision{ID: id} }
 func (t *trail) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
 	return audit.Record{
-		ID: f.RequestID, Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
+		ID: t.id, Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
 		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
 		Secrets: t.secrets, SecretCount: t.count, Decision: t.decision,
 		RequestID: f.RequestID, Rays: f.Rays, Protocol: f.Protocol, Peer: f.Peer,

@@ -141,12 +141,15 @@ type Client struct {
 
 	// Identity is the other service.
 	Identity identityv1.IdentityServiceClient
+	// Conn carries the calls of both.
+	Conn grpc.ClientConnInterface
 }
 
 func newClient(conn grpc.ClientConnInterface) Client {
 	return Client{
 		SecretsStoreServiceClient: secretsstorev1.NewSecretsStoreServiceClient(conn),
 		Identity:                  identityv1.NewIdentityServiceClient(conn),
+		Conn:                      conn,
 	}
 }
 

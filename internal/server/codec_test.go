@@ -1,0 +1,60 @@
+package server
+
+import (
+	"bytes"
+	"runtime"
+	"testing"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+)
+
+func decode(t *testing.T, wire []byte, into proto.Message) {
+	t.Helper()
+	if err := newBoundedCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(wire)}, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheCodecDecodesWhatRulesAllow(t *testing.T) {
+	for _, items := range []int{0, 1, 100, 101} {
+		want := &secretsstorev1.CreateSecretsRequest{AccountId: "a", StoreId: "s"}
+		for range items {
+			want.Secrets = append(want.Secrets, &secretsstorev1.NewSecret{Name: "n", Value: "v", Scopes: []string{"workers"}})
+		}
+		wire, err := proto.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := &secretsstorev1.CreateSecretsRequest{}
+		decode(t, wire, got)
+		if !proto.Equal(got, want) {
+			t.Errorf("%d items became %d", items, len(got.GetSecrets()))
+		}
+	}
+}
+
+func TestTheCodecBoundsWhatAStrangerCanMakeOfAMessage(t *testing.T) {
+	const emptyItem = "\x1a\x00"
+	wire := append(bytes.Repeat([]byte(emptyItem), MaxMessage/2-100), "\x0a\x01a"...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := &secretsstorev1.CreateSecretsRequest{}
+	decode(t, wire, got)
+	runtime.ReadMemStats(&after)
+	if len(got.GetSecrets()) != mostItems || got.GetAccountId() != "a" {
+		t.Errorf("got %d items of account %q", len(got.GetSecrets()), got.GetAccountId())
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 4*MaxMessage {
+		t.Errorf("%d bytes became %d", len(wire), grown)
+	}
+}
+
+func TestTheCodecRefusesWhatIsNoMessage(t *testing.T) {
+	err := newBoundedCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer("\x1a\xff")}, &secretsstorev1.CreateSecretsRequest{})
+	if err == nil {
+		t.Error("a cut message was decoded")
+	}
+}

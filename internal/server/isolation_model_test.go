@@ -1,0 +1,245 @@
+package server_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/server/servertest"
+)
+
+// grant is a right as the model knows it. It is judged here by other code than
+// that of the rules, which are written from it. What is empty does not matter.
+type grant struct {
+	caller  access.Principal
+	actions []string
+	account string
+	store   string
+	prefix  string
+	// scope is the only scope that may be given.
+	scope string
+}
+
+func (g grant) covers(action string) bool {
+	return slices.ContainsFunc(g.actions, func(a string) bool {
+		ok, _ := path.Match(a, action)
+		return ok
+	})
+}
+
+// about says whether the grant is about an action in a store at all.
+func (g grant) about(action, account, store string) bool {
+	return g.covers(action) && (g.account == "" || g.account == account) && (g.store == "" || strings.HasPrefix(store, g.store))
+}
+
+func (g grant) allows(action string, at place, scopes []string) bool {
+	onlyScope := g.scope == "" || !slices.ContainsFunc(scopes, func(s string) bool { return s != g.scope })
+	return g.about(action, at.account, at.store) && strings.HasPrefix(at.name, g.prefix) && onlyScope
+}
+
+// place is where a secret is, by names. Without a name it is a store or an
+// account.
+type place struct{ account, store, name string }
+
+// write makes a rule of the grant, in one of several forms that mean the same.
+func (g grant) write(r *rand.Rand, id string) string {
+	who := []string{fmt.Sprintf("principal.tenant == %q", g.caller.Tenant), fmt.Sprintf("%q in principal.groups", g.caller.Groups[0]), fmt.Sprintf("principal.name in [%q]", g.caller.Name)}
+	parts := []string{who[r.IntN(len(who))]}
+	if g.account != "" {
+		parts = append(parts, []string{fmt.Sprintf("account == %q", g.account), fmt.Sprintf("account in [%q]", g.account)}[r.IntN(2)])
+	}
+	if g.store != "" {
+		parts = append(parts, []string{fmt.Sprintf("store.startsWith(%q)", g.store), fmt.Sprintf("store.matches(%q)", "^"+g.store)}[r.IntN(2)])
+	}
+	if g.prefix != "" {
+		parts = append(parts, []string{fmt.Sprintf("secret.startsWith(%q)", g.prefix), fmt.Sprintf("secret.matches(%q)", "^"+g.prefix)}[r.IntN(2)])
+	}
+	if g.scope != "" {
+		parts = append(parts, []string{fmt.Sprintf("scopes.all(s, s == %q)", g.scope), fmt.Sprintf("!scopes.exists(s, s != %q)", g.scope)}[r.IntN(2)])
+	}
+	r.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	return fmt.Sprintf("  - {id: %s, actions: ['%s'], when: '%s'}\n", id, strings.Join(g.actions, "', '"), strings.Join(parts, " && "))
+}
+
+// rights are all grants.
+type rights struct{ all []grant }
+
+func (rs *rights) may(p access.Principal, action string, at place, scopes ...string) bool {
+	return slices.ContainsFunc(rs.all, func(g grant) bool { return g.caller.Name == p.Name && g.allows(action, at, scopes) })
+}
+
+// some says whether the caller may do the action to some name in a store.
+func (rs *rights) some(p access.Principal, action, account, store string) bool {
+	return slices.ContainsFunc(rs.all, func(g grant) bool { return g.caller.Name == p.Name && g.about(action, account, store) })
+}
+
+func (rs *rights) give(p access.Principal, g grant) {
+	g.caller = p
+	rs.all = append(rs.all, g)
+}
+
+// prefixes overlap: who owns PAY_ owns PAY_EU_ too, and not PAYROLL_.
+var prefixes = []string{"PAY_", "PAY_EU_", "PAYROLL_", "SEARCH_", "CI_"}
+
+// tenants are five owners of a prefix, one who reads and one who may nothing.
+func tenants() []access.Principal {
+	var list []access.Principal
+	for i := range 7 {
+		list = append(list, access.Principal{
+			Name: fmt.Sprintf("caller-%d", i), Tenant: fmt.Sprintf("tenant-%d", i), Groups: []string{fmt.Sprintf("group-%d", i), "everyone"},
+			Kind: []access.Kind{access.KindAPIKey, access.KindJWT, access.KindMTLS}[i%3],
+		})
+	}
+	return list
+}
+
+// newRights gives each owner its prefix in some stores, and random further
+// rights, most of them to read.
+func newRights(r *rand.Rand, callers []access.Principal) *rights {
+	rs := &rights{}
+	pick := func(of ...string) string { return of[r.IntN(len(of))] }
+	for i, prefix := range prefixes {
+		p := callers[i]
+		rs.give(p, grant{actions: []string{"secret.*"}, account: main, store: pick("st-shared", "st-default"), prefix: prefix})
+		rs.give(p, grant{actions: []string{"secret.*"}, account: pick(main, other), store: pick("st-shared", "st-vault"), prefix: prefix, scope: pick("", "workers")})
+		rs.give(p, grant{actions: []string{"store.*", "secret.*"}, account: main, store: fmt.Sprintf("st-lab-%d", i)})
+		for range 1 + r.IntN(3) {
+			rs.give(p, grant{
+				actions: []string{pick("secret.get", "secret.get", "secret.create", "secret.update", "secret.duplicate", "store.get", "quota.get", "account.get", "*.get")},
+				account: pick("", main, other), store: pick("", "st-shared", "st-default", "st-vault"), prefix: pick(append(prefixes, "")...),
+				scope: pick("", "", "workers"),
+			})
+		}
+	}
+	rs.give(callers[5], grant{actions: []string{"*.get"}, account: pick(main, other), store: pick("", "st-shared")})
+	return rs
+}
+
+func (rs *rights) policy(r *rand.Rand) string {
+	text := "rules:\n"
+	for i, g := range rs.all {
+		text += g.write(r, fmt.Sprintf("rule-%d", i))
+	}
+	return text
+}
+
+// shelf is a store as the model knows it.
+type shelf struct {
+	id, account, name string
+	gone              bool
+}
+
+// item is a secret as the model knows it.
+type item struct {
+	id      string
+	in      *shelf
+	name    string
+	value   string
+	comment *string
+	scopes  []string
+	gone    bool
+}
+
+func (s *item) place() place { return place{s.in.account, s.in.name, s.name} }
+
+// model is all that there is, and was.
+type model struct {
+	*rights
+
+	shelves []*shelf
+	items   []*item
+	byID    map[string]*item
+	byShelf map[string]*shelf
+	// names are the places where a name stands or stood.
+	names map[string][]place
+	// marks are texts that stand in the comment or the value of a secret.
+	marks map[string]*item
+	// values are those of the marks that no answer may ever hold.
+	values map[string]bool
+	count  int
+}
+
+func newModel(rs *rights) *model {
+	return &model{rights: rs, byID: map[string]*item{}, byShelf: map[string]*shelf{}, names: map[string][]place{}, marks: map[string]*item{}, values: map[string]bool{}}
+}
+
+func (m *model) addShelf(s *shelf) {
+	m.shelves, m.byShelf[s.id] = append(m.shelves, s), s
+}
+
+// addItem adds a secret whose comment and value hold marks.
+func (m *model) addItem(s *item) {
+	m.items, m.byID[s.id] = append(m.items, s), s
+	if !slices.Contains(m.names[s.name], s.place()) {
+		m.names[s.name] = append(m.names[s.name], s.place())
+	}
+	m.mark(s)
+}
+
+// mark notes the texts of a secret.
+func (m *model) mark(s *item) {
+	if s.comment != nil {
+		for _, token := range tokens(*s.comment) {
+			if strings.HasPrefix(token, "note") {
+				m.marks[token] = s
+			}
+		}
+	}
+	m.values[s.value] = true
+}
+
+// fresh is a text that stood nowhere before.
+func (m *model) fresh(kind string) string {
+	m.count++
+	return fmt.Sprintf("%s%07d", kind, m.count)
+}
+
+func (m *model) live() []*item {
+	return slices.DeleteFunc(slices.Clone(m.items), func(s *item) bool { return s.gone })
+}
+
+// at finds the secret that has a name in a store.
+func (m *model) at(in *shelf, name string) *item {
+	for _, s := range m.items {
+		if s.in == in && s.name == name && !s.gone {
+			return s
+		}
+	}
+	return nil
+}
+
+// forget drops secrets that are gone, but for the newest, so that a long run
+// stays quick. What they had stays known.
+func (m *model) forget() {
+	if len(m.items) < 600 {
+		return
+	}
+	old := m.items[:len(m.items)-300]
+	m.items = append(slices.DeleteFunc(slices.Clone(old), func(s *item) bool { return s.gone }), m.items[len(m.items)-300:]...)
+}
+
+// state describes what there is, as Cloudflare.State does.
+func (m *model) state() map[string]string {
+	state := map[string]string{}
+	for _, s := range m.shelves {
+		if !s.gone {
+			state[s.account+"/"+s.id] = s.name
+		}
+	}
+	for _, s := range m.items {
+		if !s.gone {
+			state[s.in.account+"/"+s.in.id+"/"+s.id] = servertest.Describe(s.name, s.value, s.comment, s.scopes)
+		}
+	}
+	return state
+}
+
+// tokens are the words of a text: names, identifiers and marks among them.
+func tokens(text string) []string {
+	return strings.FieldsFunc(text, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-'
+	})
+}
