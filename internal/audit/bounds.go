@@ -83,7 +83,7 @@ func word(s string) string {
 		return invalid
 	}
 	for i := range len(s) {
-		if c := s[i]; !alphanumeric(c) && !strings.ContainsRune("_-./:", rune(c)) {
+		if c := rune(s[i]); !alphanumeric(c) && !strings.ContainsRune("_-./:", c) {
 			return invalid
 		}
 	}
@@ -109,10 +109,10 @@ func ident(s string) string {
 }
 
 func strange(r rune) bool {
-	return r >= utf8.RuneSelf || !alphanumeric(byte(r)) && !strings.ContainsRune("_-./:?@%[]=+,~", r)
+	return !alphanumeric(r) && !strings.ContainsRune("_-./:?@%[]=+,~", r)
 }
 
-func alphanumeric(c byte) bool {
+func alphanumeric(c rune) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 

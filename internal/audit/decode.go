@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,23 +22,23 @@ var errForm = errors.New("not a record in its one form")
 
 // parseLine reads a line without its line feed. It only takes the values out:
 // that nothing else stands in the line is shown by writing it again and
-// comparing, see canonical.
-func parseLine(text []byte) (line, error) {
-	c := cursor{all: text, rest: text}
-	l := line{}
+// comparing.
+func parseLine(text []byte, l *line) error {
+	c := cursor{rest: text}
+	*l = line{}
 	c.must(`{"seq":`)
 	l.seq = c.number()
 	c.must(`,`)
-	c.body(&l)
+	c.body(l)
 	c.must(`,"prev":`)
 	c.digest(&l.prev)
 	c.must(`,"hash":`)
 	c.digest(&l.hash)
 	c.must(`}`)
 	if c.wrong || len(c.rest) > 0 {
-		return line{}, fmt.Errorf("%w, from byte %d", errForm, len(c.all)-len(c.rest)+1)
+		return fmt.Errorf("%w, from byte %d", errForm, len(text)-len(c.rest)+1)
 	}
-	return l, nil
+	return nil
 }
 
 func (c *cursor) body(l *line) {
@@ -85,8 +84,8 @@ func (c *cursor) secrets(r *Record) {
 // cursor walks over a line. After the first surprise it is wrong and every
 // further step does nothing.
 type cursor struct {
-	all, rest []byte
-	wrong     bool
+	rest  []byte
+	wrong bool
 }
 
 // take steps over the literal if it comes next.
@@ -133,12 +132,14 @@ func (c *cursor) text() string {
 	return ""
 }
 
+// unquote takes what appendQuoted makes. What else it takes as well differs when
+// it is written again.
 func (c *cursor) unquote(quoted []byte) string {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1 : len(quoted)-1])
 	}
-	text := ""
-	if json.Unmarshal(quoted, &text) != nil {
+	text, err := strconv.Unquote(string(quoted))
+	if err != nil {
 		c.wrong = true
 	}
 	return text
@@ -166,18 +167,15 @@ func (c *cursor) boolean() bool {
 }
 
 func (c *cursor) digest(into *[hashBytes]byte) {
-	n, err := hex.Decode(into[:], []byte(fixed(c.text())))
-	if err != nil || n != hashBytes {
+	const n = 2*hashBytes + 1
+	if c.wrong || len(c.rest) <= n || c.rest[0] != '"' || c.rest[n] != '"' {
+		c.wrong = true
+		return
+	}
+	if _, err := hex.Decode(into[:], c.rest[1:n]); err != nil {
 		c.wrong = true
 	}
-}
-
-// fixed lets only texts of the length of a digest pass.
-func fixed(text string) string {
-	if len(text) != 2*hashBytes {
-		return ""
-	}
-	return text
+	c.rest = c.rest[n+1:]
 }
 
 func (c *cursor) list(item func()) {

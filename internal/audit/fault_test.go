@@ -1,8 +1,10 @@
 package audit_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -204,6 +206,64 @@ func TestAFileThatWasChangedIsKeptAside(t *testing.T) {
 			verified(t, nil, p)
 		})
 	}
+}
+
+func TestAFileMovedDuringACommitIsNotAcknowledged(t *testing.T) {
+	for name, move := range map[string]func(p string) error{
+		"renamed": func(p string) error { return os.Rename(p, p+".1") },
+		"removed": func(p string) error { return errors.Join(os.Link(p, p+".1"), os.Remove(p)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, system := path(t), newFaultFS()
+			j := openFile(t, audit.FileConfig{Path: p, FS: system})
+			var moved error
+			system.set(once(func(op, name string) error {
+				if op+" "+name != "sync audit.log" {
+					return nil
+				}
+				// The sync itself succeeds, on a file that has gone.
+				moved = move(p)
+				system.set(nil)
+				return nil
+			}))
+			mustAppend(t, j, intent("1"))
+			mustClose(t, j)
+			if moved != nil {
+				t.Fatal(moved)
+			}
+			if got := said(t, p+".1", p); !slices.Equal(got, []string{"1 start", "2 recovered file_lost", "3 intent 1"}) {
+				t.Errorf("got %q", got)
+			}
+			verified(t, nil, p+".1", p)
+		})
+	}
+}
+
+func TestAnUnfinishedFirstLineOfOurOwnIsNotKeptAside(t *testing.T) {
+	p, system := path(t), newFaultFS()
+	j := openFile(t, audit.FileConfig{Path: p, FS: system})
+	if err := os.Rename(p, p+".1"); err != nil {
+		t.Fatal(err)
+	}
+	fails := failing(syscall.EIO, "truncate")
+	system.set(func(op, name string) error {
+		if op == "write" {
+			return errHalf
+		}
+		return fails(op, name)
+	})
+	if tried(t, j, slack, intent("1")) == nil {
+		t.Error("it was written")
+	}
+	failed := system.count()
+	eventually(t, "it is tried again", func() bool { return system.count() > failed+10 })
+	system.set(nil)
+	healthy(t, j)
+	mustClose(t, j)
+	if names, _ := filepath.Glob(p + ".damaged-*"); len(names) > 0 {
+		t.Errorf("moved aside: %v", names)
+	}
+	verified(t, nil, p+".1", p)
 }
 
 func TestWhatOthersAppendedIsCutOff(t *testing.T) {

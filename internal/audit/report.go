@@ -71,10 +71,3 @@ const (
 
 // OK says whether the files are what was written.
 func (r Report) OK() bool { return r.Broken == 0 }
-
-func (r *Report) add(p Problem) {
-	r.Broken++
-	if len(r.Problems) < maxProblems {
-		r.Problems = append(r.Problems, p)
-	}
-}

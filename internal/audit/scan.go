@@ -29,6 +29,8 @@ type checker struct {
 	known bool
 	// origin is that of the first record that names one.
 	origin origin
+	// now is the line under check.
+	now line
 	// long holds a line that is longer than the reader's memory.
 	long, body, text []byte
 }
@@ -100,8 +102,8 @@ func (c *checker) next(in *bufio.Reader) (text []byte, n int64, err error) {
 }
 
 func (c *checker) line(text []byte, s *span) error {
-	l, err := parseLine(text)
-	if err != nil {
+	l := &c.now
+	if err := parseLine(text, l); err != nil {
 		c.known = false
 		return c.wrong(s.lines, 0, err.Error())
 	}
@@ -110,9 +112,9 @@ func (c *checker) line(text []byte, s *span) error {
 		s.readable = true
 		s.before = position{seq: l.seq - 1, hash: l.prev}
 	}
-	fault := c.content(&l, text)
+	fault := c.content(l, text)
 	if fault == "" {
-		fault = c.place(&l, first && s.lines == 1)
+		fault = c.place(l, first && s.lines == 1)
 	}
 	c.at, c.known = position{seq: l.seq, hash: l.hash}, true
 	s.last = c.at
@@ -120,7 +122,7 @@ func (c *checker) line(text []byte, s *span) error {
 		s.named = l.hash
 	}
 	if c.seen != nil {
-		c.seen(&l)
+		c.seen(l)
 	}
 	if fault != "" {
 		return c.wrong(s.lines, l.seq, fault)
@@ -172,8 +174,6 @@ func (c *checker) place(l *line, first bool) string {
 	switch {
 	case first && !begins:
 		return "no file begins with it: lines before it are missing"
-	case !first && begins:
-		return "a file begins with it, but lines stand before it"
 	case !c.known:
 		return ""
 	case l.seq != c.at.seq+1:

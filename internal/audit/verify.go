@@ -38,7 +38,9 @@ type verifier struct {
 	check  checker
 	report Report
 	keyed  bool
-	last   line
+	// last is the last record, as the report has it but for its hash.
+	last     Mark
+	lastHash [hashBytes]byte
 	// open holds the intents without an outcome, by id, with their number.
 	open map[string]uint64
 }
@@ -48,12 +50,12 @@ func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	head := v.head(path, text, newest)
 	v.check.head = head.at
 	v.check.seen = v.seen
 	v.check.wrong = func(number, seq uint64, text string) error {
-		v.report.add(Problem{File: path, Line: number, Seq: seq, Text: text})
+		v.problem(Problem{File: path, Line: number, Seq: seq, Text: text})
 		return nil
 	}
 	s, err := v.check.file(ctx, file)
@@ -81,16 +83,16 @@ func (v *verifier) head(path string, text []byte, newest bool) (h head) {
 	}
 	path += headSuffix
 	if len(text) == 0 {
-		v.report.add(Problem{File: path, Text: "it is missing, so a missing end of the audit file would not be found"})
+		v.problem(Problem{File: path, Text: "it is missing, so a missing end of the audit file would not be found"})
 		return h
 	}
 	at, o, err := parseHead(text, v.check.hash)
 	if err != nil {
-		v.report.add(Problem{File: path, Text: err.Error()})
+		v.problem(Problem{File: path, Text: err.Error()})
 		return h
 	}
 	if o.keyed != v.keyed {
-		v.report.add(Problem{File: path, Text: "the chain was begun " + keyedText(o.keyed)})
+		v.problem(Problem{File: path, Text: "the chain was begun " + keyedText(o.keyed)})
 	}
 	return head{at: at, origin: o, known: true}
 }
@@ -102,7 +104,7 @@ func (v *verifier) end(path string, s span, h head) {
 		s.before, s.last, s.readable = v.check.at, v.check.at, true
 	}
 	if text := compareHead(s, h.at, h.origin, v.check.origin); text != "" {
-		v.report.add(Problem{File: path, Text: text})
+		v.problem(Problem{File: path, Text: text})
 	}
 	v.report.Ahead = max(s.last.seq, h.at.seq) - h.at.seq
 }
@@ -141,7 +143,7 @@ func headOf(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	last, err := readHead(file)
 	for range 4 {
 		var again []byte
@@ -176,36 +178,52 @@ func compareHead(s span, at position, o, of origin) string {
 	}
 }
 
-// torn waits for a line that is being written to become whole. One that does
-// not is a problem: it was never acknowledged, but the next start would have
-// removed it.
+// torn tells of a last line without its end. It was never acknowledged, but the
+// next start would have removed it.
 func (v *verifier) torn(ctx context.Context, file io.ReaderAt, path string, s span) error {
 	if s.torn == 0 {
 		return nil
 	}
+	// Where something is wrong already there is nothing to wait for.
+	if v.report.Broken == 0 {
+		if grown, err := grows(ctx, file, s.bytes+s.torn); grown || err != nil {
+			return err
+		}
+	}
+	v.problem(Problem{File: path, Line: s.lines + 1, Text: fmt.Sprintf("it ends after %d bytes without a line feed", s.torn)})
+	return nil
+}
+
+// grows waits a little for a file that is being written to go on at a place.
+func grows(ctx context.Context, file io.ReaderAt, at int64) (bool, error) {
 	ticker := time.NewTicker(25 * time.Millisecond)
 	defer ticker.Stop()
-	// Where something is wrong already there is nothing to wait for.
-	for range 8 * min(1, max(0, 1-int(v.report.Broken))) {
-		if n, _ := file.ReadAt(make([]byte, 1), s.bytes+s.torn); n > 0 {
-			return nil
+	for range 8 {
+		if n, _ := file.ReadAt(make([]byte, 1), at); n > 0 {
+			return true, nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-ticker.C:
 		}
 	}
-	v.report.add(Problem{File: path, Line: s.lines + 1, Text: fmt.Sprintf("it ends after %d bytes without a line feed", s.torn)})
-	return nil
+	return false, nil
+}
+
+func (v *verifier) problem(p Problem) {
+	v.report.Broken++
+	if len(v.report.Problems) < maxProblems {
+		v.report.Problems = append(v.report.Problems, p)
+	}
 }
 
 // seen notes a line for the report.
 func (v *verifier) seen(l *line) {
 	if v.report.First.Seq == 0 {
-		v.report.First = mark(l)
+		v.report.First = Mark{Seq: l.seq, Time: l.record.Time, Hash: hex.EncodeToString(l.hash[:])}
 	}
-	v.last = *l
+	v.last, v.lastHash = Mark{Seq: l.seq, Time: l.record.Time}, l.hash
 	switch l.record.Kind {
 	case KindIntent:
 		if len(v.open) < maxOpen {
@@ -216,14 +234,11 @@ func (v *verifier) seen(l *line) {
 	}
 }
 
-func mark(l *line) Mark {
-	return Mark{Seq: l.seq, Time: l.record.Time, Hash: hex.EncodeToString(l.hash[:])}
-}
-
 // finish fills in what is known only at the end.
 func (v *verifier) finish() {
-	if v.last.seq > 0 {
-		v.report.Last = mark(&v.last)
+	if v.last.Seq > 0 {
+		v.report.Last = v.last
+		v.report.Last.Hash = hex.EncodeToString(v.lastHash[:])
 	}
 	v.report.Chain = v.check.origin.id
 	v.report.Open = uint64(len(v.open))

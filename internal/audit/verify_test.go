@@ -85,7 +85,7 @@ func editAll(t *testing.T, p string, next *atomic.Int64) (tried int64) {
 	t.Helper()
 	file, head := content(p), content(p+".head")
 	for {
-		at := int(next.Add(1)) - 1
+		at := int(next.Add(editStep)) - editStep
 		name, whole := p, file
 		if at >= len(file) {
 			name, whole, at = p+".head", head, at-len(file)
@@ -238,6 +238,40 @@ func TestVerifyingFollowsAChainOverFiles(t *testing.T) {
 	write(t, empty+".head", content(p+".head"))
 	verified(t, key, append(files, empty)...)
 	found(t, empty, "an empty file without those before it")
+}
+
+// TestAnotherContinuationIsFound splices two chains that are both right: the
+// files were put back to an earlier state and went on differently.
+func TestAnotherContinuationIsFound(t *testing.T) {
+	p := path(t)
+	usual(t, p, 3)
+	before, head := content(p), content(p+".head")
+	one, oneHead := usual(t, p, 3), content(p+".head")
+	write(t, p, before)
+	write(t, p+".head", head)
+	two := usual(t, p, 6)
+
+	write(t, p, bytes.Join(append(slices.Clone(one[:6]), two[6:]...), nil))
+	found(t, p, "a line of the other continuation")
+	write(t, p, bytes.Join(two, nil))
+	verified(t, key, p)
+	write(t, p+".head", oneHead)
+	found(t, p, "the head of the other continuation")
+	// Both files of an earlier state are right: nothing here can tell.
+	write(t, p, bytes.Join(one, nil))
+	verified(t, key, p)
+}
+
+func TestFilesOfAChainCanBeJoined(t *testing.T) {
+	p := path(t)
+	usual(t, p, 6)
+	first := content(p)
+	if err := os.Remove(p); err != nil {
+		t.Fatal(err)
+	}
+	usual(t, p, 6)
+	write(t, p, append(first, content(p)...))
+	verified(t, key, p)
 }
 
 func TestAFileCanBeVerifiedWhileItIsWritten(t *testing.T) {
