@@ -41,3 +41,24 @@ func (b *background) stop() {
 	b.mu.Unlock()
 	b.work.Wait()
 }
+
+// signal tells a goroutine that something is so, once for any number of times
+// that it was said.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) give() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}
+
+// take forgets what was said.
+func (s signal) take() {
+	select {
+	case <-s:
+	default:
+	}
+}

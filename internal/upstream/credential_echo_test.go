@@ -54,33 +54,25 @@ func escaped(s string) string {
 // Neither the credential in use nor a candidate nor the one before comes back,
 // in whatever call it is echoed.
 func TestNoCredentialComesBack(t *testing.T) {
+	t.Parallel()
 	for where, echo := range echoes {
 		for _, echoed := range []string{first, second} {
 			t.Run(where+": "+echoed, func(t *testing.T) {
+				t.Parallel()
 				file := credentialFile(t)
 				r := rotateFrom(t, usersToken, file, first)
 				r.api.allow(second, usersToken)
 				said := &strings.Builder{}
-				// The candidate waits for good when its first answer has come.
-				begun := make(chan struct{}, 100)
-				r.api.meet(func(w http.ResponseWriter, q *http.Request, s sent) bool {
-					if s.cred != second || s.ask == askQuota {
-						return false
-					}
-					says(503, echoed, "Cf-Ray", echoed)(w, q)
-					begun <- struct{}{}
-					return true
-				})
+				// The candidate rests for good when its first answer has come.
+				r.api.meet(handler(second, askUser, says(429, echoed, "Cf-Ray", echoed, "Retry-After", "600")))
 				write(t, file, second)
 				r.use(first)
-				<-begun
 				r.hear(said)
 				r.api.meet(func(w http.ResponseWriter, q *http.Request, _ sent) bool {
 					echo(echoed)(w, q)
 					return true
 				})
 				speak(said, r.client)
-				r.hear(said)
 				r.client.Close()
 				refuse(t, said.String()+fmt.Sprintf("%+v", r.witness.attempts), first, second)
 			})
@@ -91,8 +83,10 @@ func TestNoCredentialComesBack(t *testing.T) {
 // The same once the candidate is in force, and when the answers to its trial
 // are what echoes.
 func TestNoCredentialComesBackFromATrial(t *testing.T) {
+	t.Parallel()
 	for where, echo := range echoes {
 		t.Run(where, func(t *testing.T) {
+			t.Parallel()
 			file := credentialFile(t)
 			r := rotateFrom(t, usersToken, file, first)
 			said := &strings.Builder{}

@@ -37,8 +37,9 @@ type keeper struct {
 	next    atomic.Int64             // when to look again, as time since made
 	resting atomic.Bool              // the candidate must not be tried now
 
-	// hurry ends the rest of a candidate.
-	hurry chan struct{}
+	// changed says that the file changed during the turn or the rest of a
+	// candidate, hurry that the credential in use is refused.
+	changed, hurry signal
 
 	mu   sync.Mutex
 	seen os.FileInfo   // the file that is or was dealt with; nil: deal with it again
@@ -46,7 +47,7 @@ type keeper struct {
 }
 
 func newKeeper(given Account, c Config) (*keeper, error) {
-	k := &keeper{clock: c.Clock, made: c.Clock(), email: given.Credential.Email, hurry: make(chan struct{}, 1)}
+	k := &keeper{clock: c.Clock, made: c.Clock(), email: given.Credential.Email, changed: newSignal(), hurry: newSignal()}
 	files := given.Credential
 	switch {
 	case files == CredentialFiles{} && given.Token.reveal() != "":
@@ -106,35 +107,26 @@ func (k *keeper) credential() credential {
 // refresh looks at the file, at most once in checkEvery. Who comes while
 // somebody else looks uses what is there.
 func (k *keeper) refresh() {
-	now := int64(k.clock().Sub(k.made))
-	if now < k.next.Load() || !k.mu.TryLock() {
-		return
+	now, due := int64(k.clock().Sub(k.made)), k.next.Load()
+	if now >= due && k.next.CompareAndSwap(due, now+int64(checkEvery)) {
+		k.look()
 	}
-	defer k.mu.Unlock()
-	k.next.Store(now + int64(checkEvery))
-	k.look()
 }
 
-// look sees to it that a file that changed is dealt with, and says whether one
-// is being dealt with. The caller has the lock.
-func (k *keeper) look() bool {
+// look sees to it that a file that changed is dealt with. It gives the end of
+// the turn of the candidate that is dealt with, or nil if there is none.
+func (k *keeper) look() <-chan struct{} {
 	info, err := os.Stat(k.file)
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	changed := err != nil || !unchanged(k.seen, info)
 	switch {
 	case k.turn != nil && changed:
-		k.rush()
+		k.changed.give()
 	case k.turn == nil && changed && k.start(k.rotation.run):
 		k.turn = make(chan struct{})
 	}
-	return k.turn != nil
-}
-
-// rush ends the rest of a candidate, or the next one if it does not rest.
-func (k *keeper) rush() {
-	select {
-	case k.hurry <- struct{}{}:
-	default:
-	}
+	return k.turn
 }
 
 // replaced says whether another credential is in force than one that was
@@ -161,33 +153,48 @@ func (k *keeper) replaced(ctx context.Context, refused credential) bool {
 // urge hurries a candidate and gives the end of its turn, or nil where none can
 // be tried now.
 func (k *keeper) urge() <-chan struct{} {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.file == "" || !k.look() || k.resting.Load() {
+	if k.file == "" {
 		return nil
 	}
-	k.rush()
-	return k.turn
+	turn := k.look()
+	if turn == nil || k.resting.Load() {
+		return nil
+	}
+	k.hurry.give()
+	return turn
 }
 
-// saw notes which file is dealt with. Nil means that it has to be looked at
-// again.
+// saw notes which file is dealt with.
 func (k *keeper) saw(info os.FileInfo) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.seen = info
+	// That a file changed was said of this very one, as a rule.
+	k.changed.take()
+	if now, err := os.Stat(k.file); err != nil || !unchanged(info, now) {
+		k.changed.give()
+	}
 }
 
-// over ends a turn, for those who wait for it. more says that the rotation goes
-// on.
-func (k *keeper) over(more bool) {
+// forget lets the next look take the file for one that changed.
+func (k *keeper) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.seen = nil
+}
+
+// over ends a turn, for those who wait for it. It says whether there is another
+// one: the candidate needs it, or the file changed.
+func (k *keeper) over(again bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	close(k.turn)
 	k.turn = nil
-	if more {
+	again = again || len(k.changed) > 0
+	if again {
 		k.turn = make(chan struct{})
 	}
+	return again
 }
 
 // remember keeps a credential among the known ones. There is one writer at a

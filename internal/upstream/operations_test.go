@@ -247,3 +247,28 @@ func TestDeleteTakesAnAnswerWithoutBody(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Metrics count by these names, so that none may be missing and none is only
+// there for show.
+func TestOperationsListsWhatAttemptsTell(t *testing.T) {
+	told := map[string]bool{}
+	for _, tt := range operations {
+		client, w := serve(t, says(http.StatusOK, tt.answer))
+		if _, err := tt.call(within(t), client); err != nil {
+			t.Fatal(err)
+		}
+		told[w.attempts[0].Operation] = true
+	}
+	client, w := serve(t, says(http.StatusOK, success(`{"id":"x","status":"active"}`)))
+	_, err := client.VerifyToken(within(t), "main")
+	_, errUpdate := updateTo(within(t), client, value)
+	if err != nil || errUpdate != nil {
+		t.Fatal(err, errUpdate)
+	}
+	for _, a := range w.attempts {
+		told[a.Operation] = true
+	}
+	if got, want := slices.Sorted(slices.Values(upstream.Operations())), slices.Sorted(maps.Keys(told)); !slices.Equal(got, want) {
+		t.Errorf("Operations = %q, attempts tell %q", got, want)
+	}
+}

@@ -3,8 +3,8 @@ package upstream_test
 import (
 	"context"
 	"net/http"
-	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,89 +23,38 @@ func handler(cred, ask string, h http.HandlerFunc) func(http.ResponseWriter, *ht
 	}
 }
 
-// A candidate that Cloudflare refuses is told once and never used, and costs
-// nothing until the file changes.
-func TestRefusedCandidateLeavesTheOldOne(t *testing.T) {
-	disabled := success(`{"id":"tok","status":"disabled"}`)
-	denied := failure(`{"code":10000,"message":"Authentication error"}`)
-	tests := map[string]struct {
-		kind, known string
-		before      func(http.ResponseWriter, *http.Request, sent) bool
-		costs       []string
-	}{
-		"a token of nobody":           {usersToken, "", nil, []string{askUser, askAccount}},
-		"a disabled token":            {usersToken, usersToken, handler(second, askUser, says(200, disabled)), []string{askUser, askAccount}},
-		"a disabled account's token":  {usersToken, accountsToken, handler(second, askAccount, says(200, disabled)), []string{askUser, askAccount}},
-		"a token of another account":  {usersToken, usersToken, handler(second, askQuota, says(403, denied)), []string{askUser, askQuota}},
-		"an account's, that may not":  {usersToken, accountsToken, handler(second, askQuota, says(403, denied)), []string{askUser, askAccount, askQuota}},
-		"a key of nobody":             {globalKey, "", nil, []string{askQuota}},
-		"a token in place of the key": {globalKey, usersToken, nil, []string{askQuota}},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			file := credentialFile(t)
-			r := rotateFrom(t, tt.kind, file, first)
-			if tt.known != "" {
-				r.api.allow(second, tt.known)
-			}
-			r.api.meet(tt.before)
-			write(t, file, second)
-			r.use(first)
-			r.told("the new credential was refused: UPSTREAM_CREDENTIAL_REFUSED")
-			for range 5 {
-				r.clock.move(time.Hour)
-				r.use(first)
-			}
-			r.costs(second, tt.costs...)
-			r.quiet()
-			r.api.allow(third, tt.kind)
-			write(t, file, third)
-			r.use(first)
-			r.told("ok")
-			r.use(third)
-		})
-	}
-}
-
-// A token can be good a moment after it was refused. Whoever wants it tried
-// again touches the file; who writes it all the time does not spend the budget.
-func TestRefusedCandidateIsTriedAgainWhenItsFileChanges(t *testing.T) {
-	file := credentialFile(t)
-	r := rotateFrom(t, usersToken, file, first)
-	write(t, file, second)
-	r.use(first)
-	r.told("refused")
-	for i := range 10 {
-		when := time.Now().Add(time.Duration(i) * time.Hour)
-		if err := os.Chtimes(file, when, when); err != nil {
-			t.Fatal(err)
+// hang lets a question with a credential wait until it is let go.
+func (r *rotation) hang(cred, ask string) (begun, open chan struct{}) {
+	begun, open = make(chan struct{}), make(chan struct{})
+	r.api.meet(func(_ http.ResponseWriter, _ *http.Request, s sent) bool {
+		if s == (sent{ask, cred}) {
+			close(begun) // a second time is a panic
+			<-open
+			r.api.meet(nil)
 		}
-		r.use(first)
-	}
-	r.costs(second, askUser, askAccount)
-	r.quiet()
-	r.api.allow(second, usersToken)
-	r.clock.move(time.Minute)
-	// The last look may still be going on.
-	eventually(t, "the candidate is in force", func() bool {
-		r.clock.move(time.Second)
-		return read(within(t), r.client) == nil && len(r.reads(second)) > 0
+		return false
 	})
-	r.told("ok")
-	r.costs(second, askUser, askAccount, askUser, askQuota)
+	return begun, open
 }
 
-func TestFileThatGoesBackEndsTheMatter(t *testing.T) {
+// Nobody has to look again at a file that changes while its content is tried.
+func TestFileThatChangesDuringTheTrial(t *testing.T) {
+	t.Parallel()
 	file := credentialFile(t)
 	r := rotateFrom(t, usersToken, file, first)
+	r.api.allow(second, usersToken)
+	r.api.allow(third, accountsToken)
+	begun, open := r.hang(second, askUser)
 	write(t, file, second)
 	r.use(first)
-	r.told("refused")
-	write(t, file, first)
+	<-begun
+	write(t, file, third)
 	r.use(first)
+	close(open)
 	r.told("ok")
-	r.costs(first)
+	r.told("ok")
+	r.use(third)
+	r.costs(third, askUser, askAccount, askQuota)
 }
 
 // While a slow trial goes on there is no other, and no call waits for it.
@@ -113,14 +62,7 @@ func TestSlowTrial(t *testing.T) {
 	file := credentialFile(t)
 	r := rotateFrom(t, usersToken, file, first)
 	r.api.allow(second, usersToken)
-	begun, open := make(chan struct{}), make(chan struct{})
-	r.api.meet(func(_ http.ResponseWriter, _ *http.Request, s sent) bool {
-		if s == (sent{askUser, second}) {
-			close(begun) // a second time is a panic
-			<-open
-		}
-		return false
-	})
+	begun, open := r.hang(second, askUser)
 	write(t, file, second)
 	r.use(first)
 	<-begun
@@ -149,6 +91,7 @@ func TestSlowTrial(t *testing.T) {
 // Trouble is no verdict: the candidate is tried again by itself, from where it
 // stood, and the old one is used.
 func TestTroubleDuringTheTrial(t *testing.T) {
+	t.Parallel()
 	silence := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	misrouted := failure(`{"code":7003,"message":"Could not route to /x"}`)
 	tests := map[string]struct {
@@ -211,6 +154,7 @@ func TestTroubledCandidateIsReplaced(t *testing.T) {
 // The candidate rests for long. As soon as the old credential is revoked, the
 // candidate is tried, and the call that found out does not fail.
 func TestRevokedOldCredentialHurriesTheCandidate(t *testing.T) {
+	t.Parallel()
 	for name, call := range map[string]func(context.Context, *upstream.Client) error{"a read": read, "a change": create} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -248,6 +192,71 @@ func TestThrottledCandidateIsNotHurried(t *testing.T) {
 		}
 	}
 	r.costs(second, askUser)
+}
+
+// The same where the haste came before the word.
+func TestHasteBeforeTheThrottlingIsForgotten(t *testing.T) {
+	t.Parallel()
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	r.api.revoke(first)
+	begun, open := make(chan struct{}), make(chan struct{})
+	r.api.meet(handler(second, askUser, func(w http.ResponseWriter, q *http.Request) {
+		begun <- struct{}{}
+		<-open
+		says(429, "", "Retry-After", "600")(w, q)
+	}))
+	write(t, file, second)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := read(within(t), r.client); fault.From(err).Reason != "UPSTREAM_CREDENTIAL_REFUSED" {
+				t.Errorf("err = %v", err)
+			}
+		})
+	}
+	<-begun
+	eventually(t, "all calls were refused", func() bool { return len(r.reads(first)) == 4 })
+	close(open)
+	wg.Wait()
+	select {
+	case <-begun:
+		t.Error("the candidate was tried again")
+	case <-time.After(1200 * time.Millisecond): // a little more than haste leaves
+	}
+}
+
+// lingering is a transport that needs a while to end.
+type lingering struct {
+	http.RoundTripper
+	begun chan struct{}
+	ended atomic.Bool
+}
+
+func (l *lingering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Authorization") != "Bearer "+second {
+		return l.RoundTripper.RoundTrip(r)
+	}
+	close(l.begun)
+	<-r.Context().Done()
+	time.Sleep(20 * time.Millisecond)
+	l.ended.Store(true)
+	return nil, r.Context().Err()
+}
+
+func TestCloseWaitsForTheEndOfTheTrial(t *testing.T) {
+	file := credentialFile(t)
+	l := &lingering{RoundTripper: upstream.NewTransport(), begun: make(chan struct{})}
+	r := rotateFrom(t, usersToken, file, first, func(c *upstream.Config) { c.Transport = l })
+	write(t, file, second)
+	r.use(first)
+	<-l.begun
+	r.client.Close()
+	if !l.ended.Load() {
+		t.Error("the trial goes on")
+	}
+	r.quiet()
+	l.RoundTripper.(*http.Transport).CloseIdleConnections()
 }
 
 // Close ends a trial and a rest, and leaves nothing behind. What is in use goes

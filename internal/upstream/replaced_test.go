@@ -42,6 +42,7 @@ func hold(r *rotation, call func(context.Context, *upstream.Client) error, h htt
 // end of the old one, whatever it does: Cloudflare refused it before it did
 // anything. A call that something else stopped is not repeated.
 func TestCallUnderWayWhenTheCredentialChanges(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		answer http.HandlerFunc
 		reason string
@@ -105,6 +106,7 @@ func TestCallIsRepeatedOnceWithANewCredential(t *testing.T) {
 // Nobody has looked at the file since it changed, when the old credential is
 // revoked.
 func TestRevocationIsNoticedBeforeTheFile(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{usersToken, accountsToken, globalKey} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

@@ -32,7 +32,7 @@ type rotation struct {
 	candidate candidate
 	pause     time.Duration // how long to rest next
 
-	refused   Token
+	refused   content // the candidate that was refused last
 	refusedAt time.Time
 
 	troubled bool   // that all is well again is worth telling
@@ -52,11 +52,10 @@ type candidate struct {
 func (r *rotation) run(ctx context.Context) {
 	r.candidate, r.pause = candidate{}, firstRest
 	for {
+		r.keeper.changed.take()
 		trouble := r.attempt(ctx)
-		more := trouble != nil && ctx.Err() == nil
-		r.keeper.resting.Store(more && throttles(trouble))
-		r.keeper.over(more)
-		if !more {
+		r.keeper.resting.Store(throttles(trouble))
+		if !r.keeper.over(trouble != nil) {
 			return
 		}
 		r.rest(ctx, trouble)
@@ -79,8 +78,10 @@ func (r *rotation) attempt(ctx context.Context) error {
 		r.keeper.install(r.candidate.credential)
 		r.well(true)
 	case refuses(err):
-		r.refused, r.refusedAt = r.candidate.Token, r.keeper.clock()
+		r.refused, r.refusedAt = found, r.keeper.clock()
 		r.complain("refused", fmt.Errorf("the new credential was refused: %w", err))
+		// Should it come again, nothing that was found out holds.
+		r.candidate = candidate{}
 	default:
 		r.complain(fault.From(err).Reason, fmt.Errorf("the new credential could not be tried yet: %w", err))
 		return err
@@ -90,20 +91,24 @@ func (r *rotation) attempt(ctx context.Context) error {
 
 // worth says whether the content of the file is a candidate.
 func (r *rotation) worth(found content) bool {
-	r.keeper.saw(found.info)
+	refused := found.text == r.refused.text && r.keeper.clock().Sub(r.refusedAt) < refusalHolds
 	switch {
 	case found.err != nil:
 		// What is wrong with it may pass without a change that shows.
-		r.keeper.saw(nil)
+		r.keeper.forget()
 		r.complain(found.err.Error(), found.err)
-	case found.text == r.keeper.current.Load().reveal():
-		r.well(false)
-	case found.text == r.refused.reveal() && r.keeper.clock().Sub(r.refusedAt) < refusalHolds:
-		r.keeper.saw(nil)
-	default:
-		return true
+		return false
+	case refused && !found.same(r.refused):
+		// It is for later.
+		r.keeper.forget()
+		return false
 	}
-	return false
+	r.keeper.saw(found.info)
+	if found.text == r.keeper.current.Load().reveal() {
+		r.well(false)
+		return false
+	}
+	return !found.same(r.refused)
 }
 
 // take makes a text the candidate unless it is. It is known from now on, since
@@ -116,26 +121,24 @@ func (r *rotation) take(text string) {
 	r.keeper.remember(text)
 }
 
-// rest waits before the next attempt, unless the file changes or the credential
-// in use is refused.
+// rest waits before the next attempt, if the one before met trouble. A change of
+// the file ends it, and so does a refusal of the credential in use where
+// Cloudflare takes calls at all.
 func (r *rotation) rest(ctx context.Context, trouble error) {
-	whole := max(r.pause, fault.From(trouble).RetryAfter)
-	r.pause = min(2*r.pause, maxRest)
-	if throttles(trouble) {
-		// An old hurry is not for this rest.
-		select {
-		case <-r.keeper.hurry:
-		default:
-		}
-	}
-	if !pause(ctx, firstRest) {
+	if trouble == nil || !pause(ctx, firstRest) {
 		return
 	}
-	timer := time.NewTimer(whole - firstRest)
+	timer := time.NewTimer(max(r.pause, fault.From(trouble).RetryAfter) - firstRest)
 	defer timer.Stop()
+	r.pause = min(2*r.pause, maxRest)
+	hurry := r.keeper.hurry
+	if throttles(trouble) {
+		hurry = nil
+	}
 	select {
 	case <-timer.C:
-	case <-r.keeper.hurry:
+	case <-r.keeper.changed:
+	case <-hurry:
 	case <-ctx.Done():
 	}
 }
@@ -164,4 +167,8 @@ func refuses(err error) bool {
 	return ok && f.Reason == reasonCredential
 }
 
-func throttles(err error) bool { return fault.From(err).Kind == fault.Throttled }
+// throttles says whether an error is that Cloudflare takes no calls now.
+func throttles(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Kind == fault.Throttled
+}

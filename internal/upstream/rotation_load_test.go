@@ -37,6 +37,7 @@ func (l *load) caller(ctx context.Context, r *rotation, call func(context.Contex
 			return
 		}
 		done.Add(1)
+		time.Sleep(time.Millisecond) // leaves the machine to the rotation
 	}
 }
 

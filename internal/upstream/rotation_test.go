@@ -63,6 +63,7 @@ func (m mount) swap(t testing.TB, version, content string) {
 // A new credential of each kind is used once it has proved itself, and the old
 // one until then, however the file changes.
 func TestNewCredentialIsTriedBeforeItIsUsed(t *testing.T) {
+	t.Parallel()
 	rename := func(t *testing.T, file, content string) {
 		write(t, file+".new", content)
 		if err := os.Rename(file+".new", file); err != nil {
@@ -105,6 +106,7 @@ func TestNewCredentialIsTriedBeforeItIsUsed(t *testing.T) {
 
 func TestFileIsLookedAtOnceASecond(t *testing.T) {
 	file := credentialFile(t)
+	touch(t, file, -1) // a young file is read again soon
 	r := rotateFrom(t, usersToken, file, first)
 	r.use(first)
 	r.api.allow(second, usersToken)
@@ -165,7 +167,8 @@ func TestBadContentKeepsTheOldCredential(t *testing.T) {
 		write(t, file, step.content)
 		r.use(first)
 		r.told(step.event)
-		r.use(first) // and is not told again
+		r.use(first)
+		time.Sleep(60 * time.Millisecond) // is not told again
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,154 @@
+package upstream_test
+
+import (
+	"net/http"
+	"os"
+	"testing"
+	"time"
+)
+
+// A candidate that Cloudflare refuses is told once and never used, and costs
+// nothing until the file changes.
+func TestRefusedCandidateLeavesTheOldOne(t *testing.T) {
+	t.Parallel()
+	disabled := success(`{"id":"tok","status":"disabled"}`)
+	denied := failure(`{"code":10000,"message":"Authentication error"}`)
+	tests := map[string]struct {
+		kind, known string
+		before      func(http.ResponseWriter, *http.Request, sent) bool
+		costs       []string
+	}{
+		"a token of nobody":           {usersToken, "", nil, []string{askUser, askAccount}},
+		"a disabled token":            {usersToken, usersToken, handler(second, askUser, says(200, disabled)), []string{askUser, askAccount}},
+		"a disabled account's token":  {usersToken, accountsToken, handler(second, askAccount, says(200, disabled)), []string{askUser, askAccount}},
+		"a token of another account":  {usersToken, usersToken, handler(second, askQuota, says(403, denied)), []string{askUser, askQuota}},
+		"an account's, that may not":  {usersToken, accountsToken, handler(second, askQuota, says(403, denied)), []string{askUser, askAccount, askQuota}},
+		"a key of nobody":             {globalKey, "", nil, []string{askQuota}},
+		"a token in place of the key": {globalKey, usersToken, nil, []string{askQuota}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := credentialFile(t)
+			r := rotateFrom(t, tt.kind, file, first)
+			if tt.known != "" {
+				r.api.allow(second, tt.known)
+			}
+			r.api.meet(tt.before)
+			write(t, file, second)
+			r.use(first)
+			r.told("the new credential was refused: UPSTREAM_CREDENTIAL_REFUSED")
+			for range 5 {
+				r.clock.move(time.Hour)
+				r.use(first)
+			}
+			r.costs(second, tt.costs...)
+			r.quiet()
+			r.api.allow(third, tt.kind)
+			write(t, file, third)
+			r.use(first)
+			r.told("ok")
+			r.use(third)
+		})
+	}
+}
+
+// touch gives a file another time.
+func touch(t *testing.T, file string, hours int) {
+	t.Helper()
+	when := time.Now().Add(time.Duration(hours) * time.Hour)
+	if err := os.Chtimes(file, when, when); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A token can be good a moment after it was refused. Whoever wants it tried
+// again touches the file; who writes it all the time does not spend the budget.
+func TestRefusedCandidateIsTriedAgainWhenItsFileChanges(t *testing.T) {
+	t.Parallel()
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	write(t, file, second)
+	r.use(first)
+	r.told("refused")
+	for i := range 3 {
+		touch(t, file, i+1)
+		r.use(first)
+		time.Sleep(60 * time.Millisecond) // for a trial, if there is one
+	}
+	r.costs(second, askUser, askAccount)
+	r.quiet()
+	r.api.allow(second, usersToken)
+	r.clock.move(time.Minute)
+	r.arrives(second)
+	r.told("ok")
+	r.costs(second, askUser, askAccount, askUser, askQuota)
+}
+
+// arrives makes calls, a while apart, until one is sent with a credential.
+func (r *rotation) arrives(cred string) {
+	r.t.Helper()
+	eventually(r.t, cred+" is in use", func() bool {
+		r.clock.move(time.Second)
+		return read(within(r.t), r.client) == nil && len(r.reads(cred)) > 0
+	})
+}
+
+// The same file that goes away and comes back has not changed.
+func TestRefusedFileThatComesBackIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	write(t, file, second)
+	r.use(first)
+	r.told("refused")
+	for _, move := range [][2]string{{file, file + ".away"}, {file + ".away", file}} {
+		if err := os.Rename(move[0], move[1]); err != nil {
+			t.Fatal(err)
+		}
+		r.clock.move(time.Hour)
+		r.use(first)
+		if move[0] == file {
+			r.told("no such file")
+		}
+	}
+	r.api.allow(third, usersToken)
+	time.Sleep(60 * time.Millisecond) // for a trial, if there is one
+	write(t, file, third)
+	r.arrives(third)
+	r.told("ok")
+	r.costs(second, askUser, askAccount)
+}
+
+// What was found out in a trial that ended in a refusal does not hold in the
+// next one, though that begins at once.
+func TestSecondTrialBeginsAnew(t *testing.T) {
+	t.Parallel()
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	begun, open := r.hang(second, askAccount)
+	write(t, file, second)
+	r.use(first)
+	<-begun
+	touch(t, file, 1)
+	r.use(first)
+	r.api.allow(second, usersToken)
+	close(open)
+	r.told("refused")
+	r.clock.move(time.Hour)
+	r.arrives(second)
+	r.told("ok")
+	r.costs(second, askUser, askAccount, askUser, askQuota)
+}
+
+func TestFileThatGoesBackEndsTheMatter(t *testing.T) {
+	file := credentialFile(t)
+	r := rotateFrom(t, usersToken, file, first)
+	write(t, file, second)
+	r.use(first)
+	r.told("refused")
+	write(t, file, first)
+	r.use(first)
+	r.told("ok")
+	r.costs(first)
+}
