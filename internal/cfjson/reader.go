@@ -31,26 +31,6 @@ type reader struct {
 	broken bool
 }
 
-// greedy fills each read as far as it can. The decoder copies all that it holds
-// of a value at each read, so a long value that comes in small pieces would
-// keep it busy for minutes.
-type greedy struct{ from io.Reader }
-
-// Read reads until the buffer is full or nothing more comes.
-func (g greedy) Read(into []byte) (int, error) {
-	n, err := 0, error(nil)
-	for n < len(into) && err == nil {
-		var more int
-		more, err = g.from.Read(into[n:])
-		n += more
-	}
-	if n > 0 {
-		// A body gives its error again at the next read.
-		return n, nil
-	}
-	return 0, err
-}
-
 // member is a name that an object may have and what reads its value.
 type member struct {
 	name string

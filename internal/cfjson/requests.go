@@ -17,7 +17,7 @@ import (
 // never returned: the request still runs through the chain, which refuses it
 // after it knows who is calling. An error means that target has no body.
 func ReadRequest(body io.Reader, target any, found *policy.Mistakes) error {
-	r := &reader{tokens: jsontext.NewDecoder(greedy{body}), found: found}
+	r := &reader{tokens: jsontext.NewDecoder(body), found: found}
 	switch m := target.(type) {
 	case *secretsstorev1.CreateStoreRequest:
 		r.top('{', func() { r.object("", text("name", r, &m.Name)) })

@@ -16,7 +16,7 @@ type Audit struct {
 	// File is the audit file.
 	File string `yaml:"file" type:"file" doc:"The audit file, which only grows; a second file with .head behind its name says where it ends. server audit verify tells whether it is still what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`
 	// KeyFile holds the key that binds the trail.
-	KeyFile string `yaml:"key_file" type:"file" doc:"File with a key that binds the trail, so that nobody who has the audit file alone can write it anew. A trail keeps its key." sample:"/run/secrets/audit-key"`
+	KeyFile string `yaml:"key_file" type:"file" doc:"File with a key that binds the trail, so that nobody who has the audit file alone can write it anew. Make it with openssl rand -hex 32. A trail keeps its key: with another, a new trail must be begun." sample:"/run/secrets/audit-key"`
 }
 
 func (a *Audit) validate(k check) {

@@ -43,15 +43,3 @@ func TestListsAreThoseOfAccess(t *testing.T) {
 		}
 	}
 }
-
-func TestPlaintextIsForLoopback(t *testing.T) {
-	for address, fine := range map[string]bool{
-		"127.0.0.1:8080": true, "localhost:8080": true, "[::1]:8080": true, "127.9.9.9:0": true,
-		"0.0.0.0:8080": false, ":8080": false, "[::]:8080": false, "10.0.0.1:8080": false, "storekeeper.example.com:8080": false,
-	} {
-		rule := config.PlaintextRule(address)
-		if (rule == "") != fine || rule != "" && !strings.Contains(rule, "listen.tls") {
-			t.Errorf("%s: %q", address, rule)
-		}
-	}
-}

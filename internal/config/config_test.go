@@ -45,7 +45,7 @@ func TestFullFileIsReadWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(c.Listen, c.Accounts, c.Callers, c.Telemetry)
+	got := fmt.Sprint(c.Listen, c.Accounts, c.Callers, c.Policy, c.Audit, c.Telemetry)
 	want := fmt.Sprint(
 		config.Listen{
 			REST: "[::1]:0", GRPC: "0.0.0.0:9090", Admin: "localhost:9091", ShutdownGrace: 90 * time.Second,
@@ -96,6 +96,8 @@ func TestFullFileIsReadWhole(t *testing.T) {
 				{SAN: "ci.example.com", Name: "ci"},
 			},
 		},
+		config.Policy{File: "testdata/valid/rules/policy.yaml"},
+		config.Audit{Sink: config.AuditFile, File: "/var/lib/storekeeper/audit.log", KeyFile: "testdata/valid/keys/audit"},
 		config.Telemetry{Log: config.Log{Level: "debug", Format: "console"}},
 	)
 	if got != want {
@@ -133,6 +135,24 @@ func TestOnePortOnTwoAddressesIsAllowed(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+func TestPlaintextIsForLoopback(t *testing.T) {
+	for address, fine := range map[string]bool{
+		"127.0.0.1:18080": true, "localhost:18080": true, "[::1]:18080": true, "127.9.9.9:0": true,
+		"0.0.0.0:18080": false, ":18080": false, "[::]:18080": false, "10.0.0.1:18080": false, "storekeeper.example.com:18080": false,
+	} {
+		for _, key := range []string{"listen.rest", "listen.grpc", "listen.admin"} {
+			set := key + "=" + address
+			_, err := config.Load(minimal, []string{set})
+			if (err == nil) != fine || err != nil && !strings.HasPrefix(err.Error(), "--set "+key+": must be on loopback") {
+				t.Errorf("%s in plain text: got %v, want fine to be %v", set, err, fine)
+			}
+			if _, err := config.Load(minimal, []string{set, "listen.tls.cert_file=tls.crt", "listen.tls.key_file=tls.key"}); err != nil {
+				t.Errorf("%s with TLS: %v", set, err)
+			}
+		}
 	}
 }
 

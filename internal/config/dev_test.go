@@ -27,6 +27,9 @@ func TestDevModeNeedsNothingConfigured(t *testing.T) {
 	if c.Listen.REST != "127.0.0.1:8080" || c.Listen.GRPC != "127.0.0.1:9090" || c.Listen.Admin != "127.0.0.1:9091" {
 		t.Errorf("listeners are %+v", c.Listen)
 	}
+	if c.Policy != (config.Policy{}) || c.Audit != (config.Audit{}) {
+		t.Errorf("policy is %+v and audit %+v", c.Policy, c.Audit)
+	}
 	if err := c.CheckFiles(); err != nil {
 		t.Error(err)
 	}
@@ -78,6 +81,13 @@ func TestDevModeTakesSets(t *testing.T) {
 			sets: []string{"listen.rset=127.0.0.1:1", "listen.rest=0.0.0.0:1"},
 			want: "--set listen.rset: unknown key, did you mean rest? The keys here are rest, grpc, admin, shutdown_grace, tls\n" +
 				"--set listen.rest: must be on loopback",
+		},
+		"rules and a trail of one's own": {
+			sets: []string{"policy.file=policy.yaml", "audit.sink=file", "audit.file=audit.log"},
+		},
+		"an audit file without a sink would not be used": {
+			sets: []string{"audit.file=audit.log"},
+			want: "--set audit.file: must go with sink file",
 		},
 		"a mistake in what was never given": {
 			sets: []string{"accounts[1].id=123e105f4ecef8ad9ca31a8372d0c353"},

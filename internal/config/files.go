@@ -11,34 +11,42 @@ import (
 type file struct {
 	at   check
 	name *string
-	// secret says that nobody else may read it. Of other files, nobody else may
-	// write them.
-	secret bool
-	// made says that Storekeeper makes it, so that it need not be there.
-	made bool
+	kind kind
 }
+
+// kind says who may do what with a file. Nobody but its owner and group may
+// change it, whatever its kind.
+type kind int
+
+const (
+	// public may be read by everybody.
+	public kind = iota
+	// secret may be read by its owner and group only.
+	secret
+	// made is secret, and made by Storekeeper where it is missing.
+	made
+)
 
 // files lists the files that are named; k is the check of the whole.
 func (c *Config) files(k check) []file {
 	tls, at := &c.Listen.TLS, k.of("listen").of("tls")
 	all := []file{
-		{at.of("cert_file"), &tls.CertFile, false, false},
-		{at.of("key_file"), &tls.KeyFile, true, false},
-		{at.of("client_ca_file"), &tls.ClientCAFile, false, false},
+		{at.of("cert_file"), &tls.CertFile, public},
+		{at.of("key_file"), &tls.KeyFile, secret},
+		{at.of("client_ca_file"), &tls.ClientCAFile, public},
 	}
 	for i := range c.Accounts {
 		credential, at := &c.Accounts[i].Credential, k.of("accounts").item(i).of("credential")
-		all = append(all, file{at.of("api_token_file"), &credential.APITokenFile, true, false}, file{at.of("api_key_file"), &credential.APIKeyFile, true, false})
+		all = append(all, file{at.of("api_token_file"), &credential.APITokenFile, secret}, file{at.of("api_key_file"), &credential.APIKeyFile, secret})
 	}
 	for i := range c.Callers.Issuers {
 		issuer, at := &c.Callers.Issuers[i], k.of("callers").of("issuers").item(i)
-		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, false, false}, file{at.of("ca_file"), &issuer.CAFile, false, false})
+		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, public}, file{at.of("ca_file"), &issuer.CAFile, public})
 	}
-	policy, audit := &c.Policy, &c.Audit
 	return append(all,
-		file{k.of("policy").of("file"), &policy.File, false, false},
-		file{k.of("audit").of("file"), &audit.File, true, true},
-		file{k.of("audit").of("key_file"), &audit.KeyFile, true, false})
+		file{k.of("policy").of("file"), &c.Policy.File, public},
+		file{k.of("audit").of("file"), &c.Audit.File, made},
+		file{k.of("audit").of("key_file"), &c.Audit.KeyFile, secret})
 }
 
 // startAt makes a relative name start at dir.
@@ -51,8 +59,8 @@ func (f file) startAt(dir string) {
 // CheckFiles looks at the files that the configuration names: each must exist,
 // be a regular file or a link to one, not be empty and be readable for this
 // process. Every user outside its owner and group must be kept from reading a
-// secret and from writing the others. It reads none of them. An error is of
-// type Mistakes.
+// secret and from writing the others. Of the audit file, only the folder must
+// exist. It reads none of them. An error is of type Mistakes.
 func (c *Config) CheckFiles() error {
 	r := newReport("configuration")
 	if c.report != nil {
@@ -67,32 +75,45 @@ func (c *Config) CheckFiles() error {
 // check checks one file; no name is no file. The name stays out of the
 // mistake: it is where a token lands that was taken for a file name.
 func (f file) check() {
-	if *f.name == "" || f.made {
+	if *f.name == "" {
 		return
 	}
 	info, err := os.Stat(*f.name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && f.kind == made:
+		f.checkFolder()
 	case errors.Is(err, fs.ErrNotExist):
 		f.at.fail("must name a file that exists; there is none of this name in " + filepath.Dir(*f.name))
-		return
 	case err != nil:
 		f.at.fail("must name a file that can be read: " + cause(err))
-		return
 	case !info.Mode().IsRegular():
 		f.at.fail("must name a regular file, not a folder or device")
-		return
+	default:
+		f.checkContent(info)
 	}
-	if info.Size() == 0 {
+}
+
+// checkContent checks a file that exists.
+func (f file) checkContent(info fs.FileInfo) {
+	if info.Size() == 0 && f.kind != made {
 		f.at.fail("must name a file that is not empty")
 	}
 	switch mode := info.Mode(); {
-	case f.secret && mode&0o007 != 0:
+	case f.kind != public && mode&0o007 != 0:
 		f.at.fail("must name a file that is closed to other users of this machine; chmod o= closes it")
 	case mode&0o002 != 0:
 		f.at.fail("must name a file that other users of this machine cannot change; chmod o-w closes it")
 	}
 	if err := tryOpen(*f.name); err != nil {
 		f.at.fail("must name a file that can be read: " + cause(err))
+	}
+}
+
+// checkFolder checks the folder of a file that is still to be made. Whether it
+// can be written shows when the file is made.
+func (f file) checkFolder() {
+	if info, err := os.Stat(filepath.Dir(*f.name)); err != nil || !info.IsDir() {
+		f.at.fail("must name a file in a folder that exists")
 	}
 }
 

@@ -24,10 +24,11 @@ func TestCredentialFilesAreChecked(t *testing.T) {
 		"writable for others": {make: file("token", 0o602), want: "must name a file that is closed to other users"},
 		"empty":               {make: file("", 0o600), want: "must name a file that is not empty"},
 		"folder":              {make: folder, want: "must name a regular file, not a folder or device"},
-		"missing":             {make: func(*testing.T, string) {}, want: "must name a file that exists; there is none of this name in "},
+		"missing":             {make: nothing, want: "must name a file that exists; there is none of this name in "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+			file("rules: []", 0o644)(t, filepath.Join(dir, "policy.yaml"))
 			test.make(t, filepath.Join(dir, "token"))
 			c, err := config.Parse(filepath.Join(dir, "a.yaml"), read(t, minimal), nil)
 			if err != nil {
@@ -62,7 +63,7 @@ func TestAllFilesAreCheckedAtOnce(t *testing.T) {
 	}
 }
 
-func TestFilesOfListenersAndIssuersAreChecked(t *testing.T) {
+func TestOtherFilesAreChecked(t *testing.T) {
 	const (
 		closed = "must name a file that is closed to other users of this machine"
 		fixed  = "must name a file that other users of this machine cannot change"
@@ -73,12 +74,15 @@ func TestFilesOfListenersAndIssuersAreChecked(t *testing.T) {
 		"listen.tls.client_ca_file":    {0o644: "", 0o602: fixed},
 		"callers.issuers[0].jwks_file": {0o644: "", 0o666: fixed},
 		"callers.issuers[1].ca_file":   {0o644: "", 0o666: fixed},
+		"policy.file":                  {0o644: "", 0o646: fixed},
+		"audit.file":                   {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
+		"audit.key_file":               {0o600: "", 0o640: "", 0o644: closed},
 	} {
 		for mode, want := range rules {
 			dir := t.TempDir()
 			sets := []string{"accounts[0].credential.api_token_file=" + filepath.Join(dir, "token")}
 			file("token", 0o600)(t, filepath.Join(dir, "token"))
-			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file"} {
+			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file", "policy.file", "audit.file", "audit.key_file"} {
 				path := filepath.Join(dir, named)
 				file("x", 0o600)(t, path)
 				sets = append(sets, named+"="+path)
@@ -101,6 +105,34 @@ func TestFilesOfListenersAndIssuersAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// Storekeeper makes the file; the volume that it is kept on must be there.
+func TestAuditFileNeedNotExistButItsFolderMust(t *testing.T) {
+	for name, test := range map[string]struct {
+		make func(t *testing.T, path string)
+		name string
+		want string
+	}{
+		"missing":               {make: nothing, name: "audit.log"},
+		"empty":                 {make: file("", 0o600), name: "audit.log"},
+		"empty, open to others": {make: file("", 0o644), name: "audit.log", want: "must name a file that is closed to other users"},
+		"folder missing":        {make: nothing, name: "none/audit.log", want: "must name a file in a folder that exists"},
+		"folder for the file":   {make: folder, name: "audit.log", want: "must name a regular file"},
+		"file for the folder":   {make: file("x", 0o600), name: "audit.log/x", want: "must name a file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			test.make(t, filepath.Join(dir, "audit.log"))
+			c := &config.Config{Audit: config.Audit{Sink: config.AuditFile, File: filepath.Join(dir, test.name)}}
+			err := c.CheckFiles()
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), "audit.file: "+test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func nothing(*testing.T, string) {}
 
 func file(text string, mode os.FileMode) func(*testing.T, string) {
 	return func(t *testing.T, path string) {

@@ -94,7 +94,7 @@ func TestRareKeysInTheExampleAreGood(t *testing.T) {
 	text := string(config.Example())
 	for _, key := range []string{
 		"base_url", "tenant", "groups", "algorithms", "jwks_url", "ca_file", "refresh_interval", "refresh_min_interval", "keys_max_age",
-		"claim", "groups_claim",
+		"claim", "groups_claim", "key_file",
 	} {
 		text = strings.ReplaceAll(text, "# "+key+":", key+":")
 	}
@@ -102,7 +102,7 @@ func TestRareKeysInTheExampleAreGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, issuer := c.Callers.APIKeys[0], c.Callers.Issuers[0]
-	if key.Tenant == "" || len(key.Groups) == 0 || issuer.JWKSURL == "" || len(issuer.Algorithms) == 0 || issuer.Subjects[0].GroupsClaim == "" {
-		t.Errorf("some are missing in %+v", c.Callers)
+	if key.Tenant == "" || len(key.Groups) == 0 || issuer.JWKSURL == "" || len(issuer.Algorithms) == 0 || issuer.Subjects[0].GroupsClaim == "" || c.Audit.KeyFile == "" {
+		t.Errorf("some are missing in %+v and %+v", c.Callers, c.Audit)
 	}
 }

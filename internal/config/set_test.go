@@ -55,7 +55,7 @@ func TestMistakesInSets(t *testing.T) {
 		},
 		"unknown key far from any": {
 			"colour=red",
-			"--set colour: unknown key; the keys here are listen, accounts, callers, telemetry",
+			"--set colour: unknown key; the keys here are listen, accounts, callers, policy, audit, telemetry",
 		},
 		"unknown key cannot write to the terminal": {
 			"listen.\x1b[0]=x",
@@ -101,6 +101,8 @@ func TestMistakesOfFileAndSetsComeTogetherFileFirst(t *testing.T) {
 		key  string
 	}{
 		{"a.yaml", 1, "callers.api_keys"},
+		{"a.yaml", 1, "policy.file"},
+		{"a.yaml", 1, "audit.sink"},
 		{"a.yaml", 3, "listen.grpc"},
 		{"a.yaml", 5, "accounts[0].id"},
 		{"a.yaml", 5, "accounts[0].credential"},
@@ -126,7 +128,7 @@ func TestBrokenFileStillTellsOfSets(t *testing.T) {
 
 func TestSetIsCheckedEvenWhereTheFileIsWrong(t *testing.T) {
 	_, err := config.Parse("a.yaml", append(read(t, minimal), "listen:\n  rest: [x]\n"...), []string{"listen.rest=y"})
-	want := "a.yaml:11: listen.rest: must be a single value, not a section or a list\n--set listen.rest: must be host:port"
+	want := "a.yaml:13: listen.rest: must be a single value, not a section or a list\n--set listen.rest: must be host:port"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want it to start with %s", err, want)
 	}

@@ -35,10 +35,19 @@ type Directory struct {
 	names    *lru.Cache[key, string]
 }
 
-// key names a store, or a secret in it.
+// key names a store, or a secret in it. An identifier is whatever a caller sent,
+// so that an empty one of a secret must not be taken for the store.
 type key struct {
+	kind                   kind
 	account, store, secret string
 }
+
+type kind byte
+
+const (
+	aStore kind = iota
+	aSecret
+)
 
 // New returns an empty directory.
 func New(u Upstream) (*Directory, error) {
@@ -63,7 +72,7 @@ func (d *Directory) Account(idOrName string) (string, bool) {
 // Store gives the name of a store. Faults: NotFound, and those of a call to
 // Cloudflare.
 func (d *Directory) Store(ctx context.Context, account, id string) (string, error) {
-	k := key{account: account, store: id}
+	k := key{kind: aStore, account: account, store: id}
 	if name, ok := d.names.Get(k); ok {
 		return name, nil
 	}
@@ -80,7 +89,7 @@ func (d *Directory) Store(ctx context.Context, account, id string) (string, erro
 func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
 	missing := 0
 	for _, id := range ids {
-		if !d.names.Contains(key{in.Account, in.StoreID, id}) {
+		if !d.names.Contains(key{aSecret, in.Account, in.StoreID, id}) {
 			missing++
 		}
 	}
@@ -102,7 +111,7 @@ func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []
 }
 
 func (d *Directory) secret(ctx context.Context, in upstream.StoreParams, id string) (string, error) {
-	k := key{in.Account, in.StoreID, id}
+	k := key{aSecret, in.Account, in.StoreID, id}
 	if name, ok := d.names.Get(k); ok {
 		return name, nil
 	}
@@ -124,7 +133,7 @@ func (d *Directory) learn(ctx context.Context, in upstream.StoreParams) error {
 			return err
 		}
 		for _, s := range a.Result {
-			d.names.Add(key{in.Account, in.StoreID, s.ID}, s.Name)
+			d.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 		}
 		if len(a.Result) < perPage {
 			return nil

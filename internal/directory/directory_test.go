@@ -128,6 +128,18 @@ func TestAnIdentifierThatIsNoneIsNotAskedFor(t *testing.T) {
 	}
 }
 
+func TestAStoreIsNoSecretOfItself(t *testing.T) {
+	d, cf := open(t)
+	store := cf.Store(t, main, "default")
+	if _, err := d.Store(t.Context(), main, store); err != nil {
+		t.Fatal(err)
+	}
+	names, err := d.Secrets(t.Context(), upstream.StoreParams{Account: main, StoreID: store}, []string{""})
+	if kind(err) != fault.NotFound || names != nil {
+		t.Errorf("got %q, %v", names, err)
+	}
+}
+
 func TestSeveralSecretsAreLearntPageByPage(t *testing.T) {
 	d, cf := open(t)
 	store := cf.Store(t, main, "default")
