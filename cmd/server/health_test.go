@@ -2,11 +2,18 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
 // askHealth runs the command and gives its exit code and what it wrote.
@@ -59,6 +66,55 @@ func TestHealthFailsWhereTheServiceIsNotReady(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestHealthAsksOverTLS(t *testing.T) {
+	authority := accesstest.NewAuthority(t)
+	own, unlike := t.TempDir(), t.TempDir()
+	certFile, keyFile := accesstest.WriteFiles(t, own, authority.Sign(accesstest.Leaf{DNS: []string{"storekeeper.example.com"}}))
+	otherFile, _ := accesstest.WriteFiles(t, unlike, authority.Sign(accesstest.Leaf{DNS: []string{"storekeeper.example.com"}}))
+	noneFile := filepath.Join(t.TempDir(), "tls.crt")
+	if err := os.WriteFile(noneFile, []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	admin := secureAdmin(t, certFile, keyFile)
+	for name, test := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"its own certificate":                    {[]string{"--tls-cert", certFile}, exitOK, "ready"},
+		"another certificate of the authority":   {[]string{"--tls-cert", otherFile}, exitFailed, "certificate"},
+		"no certificate, to a listener with TLS": {nil, exitFailed, "400 Bad Request"},
+		"a file without a certificate":           {[]string{"--tls-cert", noneFile}, exitFailed, "must begin with a certificate"},
+		"a key for a certificate":                {[]string{"--tls-cert", keyFile}, exitFailed, "must begin with a certificate"},
+		"a file that is missing":                 {[]string{"--tls-cert", filepath.Join(own, "none")}, exitFailed, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, complaint := askHealth(append([]string{"--admin", admin}, test.args...)...)
+			if code != test.code || !strings.Contains(out+complaint, test.want) {
+				t.Errorf("got %d, %q, %q; want %d and %q", code, out, complaint, test.code, test.want)
+			}
+		})
+	}
+}
+
+// secureAdmin serves a ready service over TLS, as the admin listener does, and
+// gives its address.
+func secureAdmin(t *testing.T, certFile, keyFile string) string {
+	t.Helper()
+	files, err := tlsfiles.New(tlsfiles.Config{CertFile: certFile, KeyFile: keyFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ready"))
+	}))
+	admin.Config.ErrorLog = log.New(io.Discard, "", 0) // Refused handshakes are what the test is about.
+	admin.TLS = files.ServerOnly()
+	admin.StartTLS()
+	t.Cleanup(admin.Close)
+	return admin.Listener.Addr().String()
 }
 
 func TestHealthFailsWhereNobodyListens(t *testing.T) {

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"context"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -54,8 +55,8 @@ func TestComposeServicesAreConfined(t *testing.T) {
 			if service.MemLimit == 0 || service.PidsLimit == 0 {
 				t.Error("memory or processes have no limit")
 			}
-			if len(service.Volumes) > 0 || len(service.Entrypoint) > 0 {
-				t.Error("has volumes or an entrypoint of its own")
+			if len(service.Entrypoint) > 0 {
+				t.Error("has an entrypoint of its own")
 			}
 		})
 	}
@@ -79,7 +80,7 @@ func TestComposePortsAreThoseOfTheConfigurationAndOnLoopback(t *testing.T) {
 	var got []string
 	for _, port := range compose(t).Services["storekeeper"].Ports {
 		if port.HostIP != "127.0.0.1" {
-			t.Errorf("port %s is open on %q, and the service speaks plain text", port.Published, port.HostIP)
+			t.Errorf("port %s is open on %q", port.Published, port.HostIP)
 		}
 		got = append(got, strconv.Itoa(int(port.Target)))
 	}
@@ -94,11 +95,52 @@ func TestComposePortsAreThoseOfTheConfigurationAndOnLoopback(t *testing.T) {
 func TestComposeMountsWhatTheCommandAndTheConfigurationName(t *testing.T) {
 	_, c := composeConfiguration(t)
 	service := compose(t).Services["storekeeper"]
-	if target := service.Secrets[0].Target; len(service.Secrets) != 1 || target != c.Accounts[0].Credential.APITokenFile {
-		t.Errorf("the credential is at %s, and the configuration looks at %s", target, c.Accounts[0].Credential.APITokenFile)
+	i := slices.Index(service.Command, "--config")
+	want := append(c.reads(), service.Command[i+1])
+	var got []string
+	for _, config := range service.Configs {
+		got = append(got, config.Target)
 	}
-	if i := slices.Index(service.Command, "--config"); len(service.Configs) != 1 || service.Command[i+1] != service.Configs[0].Target {
-		t.Errorf("the configuration is at %s, and the command is %v", service.Configs[0].Target, service.Command)
+	for _, secret := range service.Secrets {
+		got = append(got, secret.Target)
+	}
+	for _, volume := range service.Volumes {
+		if volume.Type == types.VolumeTypeBind {
+			got = append(got, path.Join(volume.Target, "tls.crt"), path.Join(volume.Target, "tls.key"))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("mounted are %v, and the program reads %v", got, want)
+	}
+}
+
+// All that the service can write is its audit trail.
+func TestComposeKeepsTheAuditTrailAndNothingElse(t *testing.T) {
+	_, c := composeConfiguration(t)
+	project := compose(t)
+	if len(project.Services["emulator"].Volumes) > 0 {
+		t.Error("the emulator has volumes")
+	}
+	kept := 0
+	for _, volume := range project.Services["storekeeper"].Volumes {
+		switch volume.Type {
+		case types.VolumeTypeVolume:
+			kept++
+			if _, named := project.Volumes[volume.Source]; !named || volume.Target != path.Dir(c.Audit.File) || c.Audit.Sink != "file" {
+				t.Errorf("%s is mounted at %s, and the trail is %+v", volume.Source, volume.Target, c.Audit)
+			}
+		case types.VolumeTypeBind:
+			if !volume.ReadOnly || volume.Bind == nil || bool(volume.Bind.CreateHostPath) {
+				t.Errorf("%s can be written, or is made where it is missing", volume.Target)
+			}
+		default:
+			t.Errorf("%s is a %s", volume.Target, volume.Type)
+		}
+	}
+	if kept != 1 {
+		t.Errorf("%d volumes are kept, want 1", kept)
 	}
 }
 
@@ -127,18 +169,32 @@ func composed(t *testing.T, service types.ServiceConfig) *container {
 	t.Helper()
 	user, group := owner(t, service.User)
 	c := newContainer(t, theImage(t), user, group)
+	c.compose(service)
+	return c
+}
+
+func (c *container) compose(service types.ServiceConfig) {
+	c.t.Helper()
 	for name, value := range service.Environment {
 		c.env = append(c.env, name+"="+*value)
 	}
+	// Modes and owners are those that deploy/README.md asks for.
 	for _, config := range service.Configs {
-		file := compose(t).Configs[config.Source].File
-		c.put(mount{path: config.Target, content: string(readFile(t, file)), mode: 0o444})
+		file := compose(c.t).Configs[config.Source].File
+		c.put(mount{path: config.Target, content: string(readFile(c.t, file)), mode: 0o444})
 	}
 	for _, secret := range service.Secrets {
-		// As deploy/README.md says that the file must be.
-		c.put(mount{path: secret.Target, content: "token-of-the-platform\n", mode: 0o400, user: user, group: group})
+		c.put(mount{path: secret.Target, content: "token-of-the-platform\n", mode: 0o400, user: c.user, group: c.group})
 	}
-	return c
+	for _, volume := range service.Volumes {
+		if volume.Type == types.VolumeTypeVolume {
+			c.volume(volume.Target, theImage(c.t).kept(c.t, volume.Target), c.user, c.group)
+			continue
+		}
+		shown := theCertificate(c.t)
+		c.put(mount{path: path.Join(volume.Target, "tls.crt"), content: shown.cert, mode: 0o444, user: c.user, group: c.group})
+		c.put(mount{path: path.Join(volume.Target, "tls.key"), content: shown.key, mode: 0o400, user: c.user, group: c.group})
+	}
 }
 
 func TestComposeRuns(t *testing.T) {
@@ -150,8 +206,18 @@ func TestComposeRuns(t *testing.T) {
 	at := service.start(slices.Concat(entry, services["storekeeper"].Command, additions(cloudflare))...).serving()
 	_, c := composeConfiguration(t)
 	expectService(t, at, c.Accounts[0].ID)
+	expectRecord(t, string(readFile(t, filepath.Join(service.root, c.Audit.File))))
+	if code, said := service.run("/server", "audit", "verify", "--file", c.Audit.File); code != 0 {
+		t.Errorf("the audit trail cannot be verified: %d: %s", code, said)
+	}
+	expectHealthCheck(t, service, at)
+}
 
-	test := services["storekeeper"].HealthCheck.Test
+// expectHealthCheck runs the health check of the compose file.
+func expectHealthCheck(t *testing.T, service *container, at doors) {
+	t.Helper()
+	_, c := composeConfiguration(t)
+	test := compose(t).Services["storekeeper"].HealthCheck.Test
 	if test[0] != "CMD" {
 		t.Fatalf("the health check is %v, which needs a shell", test)
 	}
@@ -198,7 +264,7 @@ func TestReplacedCredentialIsReadWithoutARestart(t *testing.T) {
 		t.Error("README.md says something else")
 	}
 	process.await("it read the credential again", func(line string) bool { return strings.Contains(line, said) }, func() {
-		expectOK(t, "http://"+at.REST+"/client/v4/accounts/"+own.Accounts[0].ID+"/secrets_store/stores")
+		expectOK(t, "https://"+at.REST+"/client/v4/accounts/"+own.Accounts[0].ID+"/secrets_store/stores")
 	})
 }
 

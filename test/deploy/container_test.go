@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +42,8 @@ type container struct {
 	user, group int
 	// env is the whole environment.
 	env []string
+	// writable are the folders that volumes are mounted at, by their full names.
+	writable []string
 }
 
 // newContainer lays out an image for a user and group.
@@ -60,7 +63,9 @@ func newContainer(t *testing.T, i *image, user, group int) *container {
 func (c *container) put(m mount) {
 	c.t.Helper()
 	if !c.real {
-		m.content = strings.ReplaceAll(m.content, "/run/secrets", c.path("/run/secrets"))
+		for _, folder := range []string{"/run/secrets", "/etc/storekeeper", "/var/lib/storekeeper"} {
+			m.content = strings.ReplaceAll(m.content, folder, c.path(folder))
+		}
 	}
 	name := filepath.Join(c.root, m.path)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -79,6 +84,24 @@ func (c *container) put(m mount) {
 	}
 }
 
+// volume mounts an empty volume, which gets the mode and owner that its folder
+// has in the image.
+func (c *container) volume(inside string, mode fs.FileMode, user, group int) {
+	c.t.Helper()
+	name := filepath.Join(c.root, inside)
+	err := os.MkdirAll(name, 0o755)
+	if err == nil {
+		err = os.Chmod(name, mode)
+	}
+	if err == nil && c.real {
+		err = os.Chown(name, user, group)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.writable = append(c.writable, name)
+}
+
 // rewrite changes what is in a file that is mounted, and who may read it.
 func (c *container) rewrite(inside, content string, mode fs.FileMode) {
 	c.t.Helper()
@@ -95,10 +118,10 @@ func (c *container) rewrite(inside, content string, mode fs.FileMode) {
 	}
 }
 
-// chmodFolders sets the mode of every folder of the image.
+// chmodFolders sets the mode of every folder of the image but the volumes.
 func (c *container) chmodFolders(mode fs.FileMode) {
 	_ = filepath.WalkDir(c.root, func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
+		if err == nil && entry.IsDir() && !slices.Contains(c.writable, name) {
 			return os.Chmod(name, mode)
 		}
 		return err
@@ -151,37 +174,38 @@ func (c *container) run(argv ...string) (int, string) {
 
 // process is a command that runs until the end of the test.
 type process struct {
-	t     *testing.T
-	cmd   *exec.Cmd
-	lines chan string
-	err   *syncBuffer
+	t   *testing.T
+	cmd *exec.Cmd
+	// lines are those of both streams.
+	lines    chan string
+	out, err *syncBuffer
 }
 
 // start starts a command, and expects that it ends well when the test does.
 func (c *container) start(argv ...string) *process {
 	c.t.Helper()
-	p := &process{t: c.t, cmd: c.command(argv), lines: make(chan string, 1000), err: &syncBuffer{}}
-	p.cmd.Stderr = p.err
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
+	p := &process{t: c.t, cmd: c.command(argv), lines: make(chan string, 1000), out: &syncBuffer{}, err: &syncBuffer{}}
+	out, outErr := p.cmd.StdoutPipe()
+	complaints, errErr := p.cmd.StderrPipe()
+	if err := errors.Join(outErr, errErr, p.cmd.Start()); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
+	var reading sync.WaitGroup
+	reading.Go(func() { p.read(io.TeeReader(out, p.out)) })
+	reading.Go(func() { p.read(io.TeeReader(complaints, p.err)) })
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		p.read(out)
+		reading.Wait()
+		close(p.lines)
 	}()
 	c.t.Cleanup(func() { p.stop(ended) })
 	return p
 }
 
 // read takes what the program prints; more than a test waits for is dropped.
-func (p *process) read(out io.Reader) {
-	defer close(p.lines)
-	for scanner := bufio.NewScanner(out); scanner.Scan(); {
+func (p *process) read(stream io.Reader) {
+	for scanner := bufio.NewScanner(stream); scanner.Scan(); {
 		select {
 		case p.lines <- scanner.Text():
 		default:
@@ -224,8 +248,11 @@ func (p *process) await(what string, is func(line string) bool, nudges ...func()
 	}
 }
 
+// doors are where a service listens.
+type doors struct{ REST, GRPC, Admin string }
+
 // serving waits until the service accepts calls and says where.
-func (p *process) serving() (at struct{ REST, GRPC, Admin string }) {
+func (p *process) serving() (at doors) {
 	p.t.Helper()
 	p.await("it was serving", func(line string) bool {
 		var entry struct{ Msg string }

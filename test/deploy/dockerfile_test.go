@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"go/version"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -53,7 +54,7 @@ func TestBuilderIsTheCompilerThatTheModuleAsksFor(t *testing.T) {
 	}
 }
 
-func TestImageHoldsTheProgramAndCertificatesOnly(t *testing.T) {
+func TestImageHoldsTheProgramCertificatesAndAFolderOnly(t *testing.T) {
 	r := theRecipe(t)
 	if r.final.BaseName != "scratch" {
 		t.Errorf("the image stands on %s, want scratch", r.final.BaseName)
@@ -71,8 +72,23 @@ func TestImageHoldsTheProgramAndCertificatesOnly(t *testing.T) {
 		}
 	}
 	slices.Sort(holds)
-	if want := []string{"/etc/ssl/certs/ca-certificates.crt", "/server"}; !slices.Equal(holds, want) {
+	if want := []string{"/etc/ssl/certs/ca-certificates.crt", "/server", keptFolder}; !slices.Equal(holds, want) {
 		t.Errorf("the image holds %v, want %v", holds, want)
+	}
+}
+
+// A volume takes over the owner and mode of the folder that it is mounted at.
+func TestFolderForTheAuditTrailIsTheUsersAlone(t *testing.T) {
+	i := theImage(t)
+	user := one[*instructions.UserCommand](t, i.recipe).User
+	for _, command := range i.final.Commands {
+		if c, ok := command.(*instructions.CopyCommand); ok && (c.Chown == user) != (c.DestPath == keptFolder) {
+			t.Errorf("%s is given to %q, and the user is %s", c.DestPath, c.Chown, user)
+		}
+	}
+	_, c := composeConfiguration(t)
+	if mode := i.kept(t, path.Dir(c.Audit.File)); mode != 0o700 {
+		t.Errorf("the folder has mode %o", mode)
 	}
 }
 

@@ -32,6 +32,10 @@ type configuration struct {
 		GRPC  string `json:"grpc"`
 		Admin string `json:"admin"`
 		Grace string `json:"shutdown_grace"`
+		TLS   struct {
+			CertFile string `json:"cert_file"`
+			KeyFile  string `json:"key_file"`
+		} `json:"tls"`
 	} `json:"listen"`
 	Accounts []struct {
 		ID         string `json:"id"`
@@ -39,6 +43,18 @@ type configuration struct {
 			APITokenFile string `json:"api_token_file"`
 		} `json:"credential"`
 	} `json:"accounts"`
+	Policy struct {
+		File string `json:"file"`
+	} `json:"policy"`
+	Audit struct {
+		Sink string `json:"sink"`
+		File string `json:"file"`
+	} `json:"audit"`
+}
+
+// reads are the files that the program reads.
+func (c configuration) reads() []string {
+	return []string{c.Accounts[0].Credential.APITokenFile, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile, c.Policy.File}
 }
 
 func readConfiguration(t testing.TB, name string) configuration {

@@ -120,6 +120,29 @@ func (i *image) run(line string, env []string) error {
 	return nil
 }
 
+// keptFolder is the folder of the image that holds folders for volumes.
+const keptFolder = "/var/lib"
+
+// kept gives the mode of a folder that the image holds for a volume.
+func (i *image) kept(t testing.TB, inside string) fs.FileMode {
+	t.Helper()
+	under, err := filepath.Rel(keptFolder, inside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range i.final.Commands {
+		if c, ok := command.(*instructions.CopyCommand); ok && c.DestPath == keptFolder {
+			info, err := os.Stat(filepath.Join(i.folder, c.SourcePaths[0], under))
+			if err != nil || !info.IsDir() {
+				t.Fatalf("the image has no folder %s: %v", inside, err)
+			}
+			return info.Mode().Perm()
+		}
+	}
+	t.Fatalf("nothing is copied to %s", keptFolder)
+	return 0
+}
+
 // copy does what COPY does with what .dockerignore leaves of the repository.
 func (i *image) copy(c *instructions.CopyCommand) error {
 	ignored, err := readIgnored()

@@ -3,7 +3,10 @@ package deploy_test
 import (
 	"io/fs"
 	"maps"
+	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -175,8 +178,7 @@ func TestCommandAndConfigurationNameWhatIsMounted(t *testing.T) {
 		t.Errorf("the container runs %v %v, and the image %v", container.Command, container.Args, command)
 	}
 	config := container.Args[slices.Index(container.Args, "--config")+1]
-	credential := c.configuration(t).Accounts[0].Credential.APITokenFile
-	for _, name := range []string{config, credential} {
+	for _, name := range append(c.configuration(t).reads(), config) {
 		if !slices.ContainsFunc(files, func(m mount) bool { return m.path == name }) {
 			t.Errorf("nothing is mounted at %s", name)
 		}
@@ -209,6 +211,9 @@ func (c *cluster) mounts(t *testing.T) (all []mount) {
 			files = c.config.Data
 		case volume.Secret != nil && volume.Secret.SecretName == c.secret.Name && volume.Secret.DefaultMode != nil:
 			files, mode = c.secret.StringData, *volume.Secret.DefaultMode
+		case volume.Secret != nil && volume.Secret.SecretName == c.shown.Spec.SecretName && volume.Secret.DefaultMode != nil:
+			shown := theCertificate(t)
+			files, mode = map[string]string{"tls.crt": shown.cert, "tls.key": shown.key}, *volume.Secret.DefaultMode
 		default:
 			t.Fatalf("volume %s is of a ConfigMap or Secret that there is not, or has no mode", m.Name)
 		}
@@ -293,19 +298,64 @@ func TestPodRunsAndItsProbesSucceed(t *testing.T) {
 	}
 	cloudflare := startEmulator(newContainer(t, theImage(t), 65532, 65532), "/server", "emulator")
 	entry := one[*instructions.EntrypointCommand](t, theRecipe(t)).CmdLine
-	at := pod.start(slices.Concat(entry, c.container(t).Args, additions(cloudflare))...).serving()
+	running := pod.start(slices.Concat(entry, c.container(t).Args, additions(cloudflare))...)
+	at := running.serving()
 	expectService(t, at, c.configuration(t).Accounts[0].ID)
+	expectStream(t, running)
 	for name, probe := range map[string]*corev1.Probe{
 		"startup": c.container(t).StartupProbe, "liveness": c.container(t).LivenessProbe, "readiness": c.container(t).ReadinessProbe,
 	} {
-		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Port.StrVal != "admin" {
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Port.StrVal != "admin" || probe.HTTPGet.Scheme != corev1.URISchemeHTTPS {
 			t.Errorf("the %s probe is %v", name, probe)
 			continue
 		}
-		expectOK(t, "http://"+at.Admin+probe.HTTPGet.Path)
+		expectOK(t, "https://"+at.Admin+probe.HTTPGet.Path)
 		// The checks of /readyz take up to 2 s.
 		if probe.TimeoutSeconds <= 2 {
 			t.Errorf("the %s probe gives up after %d s", name, probe.TimeoutSeconds)
+		}
+	}
+}
+
+// expectStream looks at the trail of a pod, which has standard output for
+// itself: what collects the log can tell the two apart.
+func expectStream(t *testing.T, running *process) {
+	t.Helper()
+	running.await("it wrote how a change ended", func(line string) bool { return strings.Contains(line, `"kind":"outcome"`) })
+	expectRecord(t, running.out.String())
+	if strings.Contains(running.out.String(), `"msg"`) || strings.Contains(running.err.String(), `"kind":"intent"`) {
+		t.Errorf("trail and log are mixed:\n%s\n%s", running.out, running.err)
+	}
+	name := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(name, []byte(running.out.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A stream has no head, and deploy/README.md says that this shows.
+	said, err := exec.Command(theImage(t).program, "audit", "verify", "--file", name).CombinedOutput()
+	if text := string(said); strings.Count(text, "FAIL") != 1 || !strings.Contains(text, ".head: it is missing") {
+		t.Errorf("the trail is not what was written: %v\n%s", err, text)
+	}
+}
+
+// Files of a pod are gone with it, and two pods cannot write one.
+func TestTrailOfAPodIsNotKeptInIt(t *testing.T) {
+	if c := applied(t).configuration(t); c.Audit.Sink != "stdout" || c.Audit.File != "" {
+		t.Errorf("the audit trail is %+v", c.Audit)
+	}
+}
+
+func TestCertificateHasTheNamesOfTheService(t *testing.T) {
+	c := applied(t)
+	name := c.service.Name + ".storekeeper.svc" // The namespace of README.md.
+	if want := []string{name, name + ".cluster.local"}; !slices.Equal(c.shown.Spec.DNSNames, want) {
+		t.Errorf("the certificate has %v, and callers ask for %v", c.shown.Spec.DNSNames, want)
+	}
+	if issuer := c.shown.Spec.IssuerRef; issuer.Kind == "" || !strings.Contains(issuer.Name, "REPLACE") {
+		t.Errorf("the issuer is %v", issuer)
+	}
+	for _, port := range c.service.Spec.Ports {
+		if !is(port.AppProtocol, "https") {
+			t.Errorf("port %s is not said to have TLS", port.Name)
 		}
 	}
 }
@@ -325,7 +375,7 @@ func TestOnlyReadinessAsksWhetherTheServiceIsReady(t *testing.T) {
 func TestPrometheusIsSentToTheMetrics(t *testing.T) {
 	c := applied(t)
 	notes := c.deployment.Spec.Template.Annotations
-	if notes["prometheus.io/port"] != c.named(t)["admin"] || notes["prometheus.io/path"] != metricsPath {
+	if notes["prometheus.io/port"] != c.named(t)["admin"] || notes["prometheus.io/path"] != metricsPath || notes["prometheus.io/scheme"] != "https" {
 		t.Errorf("annotations are %v, and admin is at %s", notes, c.named(t)["admin"])
 	}
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -20,8 +21,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// cluster is what `kubectl apply -k deploy/kubernetes` makes, and the Secret
-// that has to be there before.
+// cluster is what `kubectl apply -k deploy/kubernetes` makes, and what has to be
+// there before: the Secret of the credential, and the certificate.
 type cluster struct {
 	account    corev1.ServiceAccount
 	config     corev1.ConfigMap
@@ -30,6 +31,27 @@ type cluster struct {
 	network    networkingv1.NetworkPolicy
 	disruption policyv1.PodDisruptionBudget
 	secret     corev1.Secret
+	shown      certManager
+}
+
+// certManager is the part of cert-manager's Certificate that is used here.
+type certManager struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec struct {
+		SecretName string   `json:"secretName"`
+		DNSNames   []string `json:"dnsNames"`
+		PrivateKey struct {
+			Algorithm      string `json:"algorithm"`
+			Size           int    `json:"size"`
+			RotationPolicy string `json:"rotationPolicy"`
+		} `json:"privateKey"`
+		IssuerRef struct {
+			Kind string `json:"kind"`
+			Name string `json:"name"`
+		} `json:"issuerRef"`
+	} `json:"spec"`
 }
 
 // kinds says what each kind is read into.
@@ -37,6 +59,7 @@ func (c *cluster) kinds() map[string]any {
 	return map[string]any{
 		"ServiceAccount": &c.account, "ConfigMap": &c.config, "Deployment": &c.deployment, "Service": &c.service,
 		"NetworkPolicy": &c.network, "PodDisruptionBudget": &c.disruption, "Secret": &c.secret,
+		"Certificate": &c.shown,
 	}
 }
 
@@ -46,7 +69,8 @@ func applied(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{}
 	left := c.kinds()
-	for _, resource := range append(kustomized(t), readFile(t, deployed("kubernetes/secret.example.yaml"))) {
+	examples := [][]byte{readFile(t, deployed("kubernetes/secret.example.yaml")), readFile(t, deployed("kubernetes/certificate.example.yaml"))}
+	for _, resource := range append(kustomized(t), examples...) {
 		kind := text(t, resource, "kind")
 		into, known := left[kind]
 		if !known {
@@ -125,7 +149,9 @@ func TestManifestsAreValidUnderTheSchemasOfKubernetes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if text(t, readFile(t, file), "apiVersion") != "kustomize.config.k8s.io/v1beta1" && filepath.Base(file) != "config.yaml" {
+		switch version := text(t, readFile(t, file), "apiVersion"); version {
+		case "kustomize.config.k8s.io/v1beta1", "cert-manager.io/v1", "": // Not Kubernetes' own, or no resource.
+		default:
 			documents = append(documents, readFile(t, file))
 		}
 	}

@@ -34,12 +34,11 @@ func scraped(t *testing.T) series {
 	const account = "023e105f4ecef8ad9ca31a8372d0c353"
 	c := newContainer(t, theImage(t), 65532, 65532)
 	c.real = false // Metrics of the process come from /proc, which only a real container has.
-	c.put(mount{path: "/etc/storekeeper/config.yaml", content: string(readFile(t, deployed("config.compose.yaml"))), mode: 0o444})
-	c.put(mount{path: "/run/secrets/cloudflare-api-token", content: "token", mode: 0o400})
+	c.compose(compose(t).Services["storekeeper"])
 	cloudflare := startEmulator(c, "/server", "emulator")
 	at := c.start(slices.Concat([]string{"/server", "serve", "--config", "/etc/storekeeper/config.yaml"}, additions(cloudflare))...).serving()
 	expectService(t, at, account)
-	stores := "http://" + at.REST + "/client/v4/accounts/" + account + "/secrets_store/stores"
+	stores := "https://" + at.REST + "/client/v4/accounts/" + account + "/secrets_store/stores"
 	for _, trouble := range []struct {
 		fault  string
 		status int
@@ -58,7 +57,7 @@ func scraped(t *testing.T) series {
 			t.Errorf("%s made the service answer %d %s", trouble.fault, status, said)
 		}
 	}
-	return readSeries(t, expectOK(t, "http://"+at.Admin+metricsPath))
+	return readSeries(t, expectOK(t, "https://"+at.Admin+metricsPath))
 }
 
 func readSeries(t *testing.T, page string) series {
@@ -294,7 +293,7 @@ func (s series) lacks(n *parser.VectorSelector) (found []string) {
 	for _, m := range n.LabelMatchers {
 		for value := range strings.SplitSeq(m.Value, "|") {
 			exact := labels.MustNewMatcher(labels.MatchEqual, m.Name, value)
-			if m.Name != labels.MetricName && !slices.ContainsFunc(s[n.Name], func(one map[string]string) bool { return exact.Matches(one[m.Name]) }) {
+			if m.Name != model.MetricNameLabel && !slices.ContainsFunc(s[n.Name], func(one map[string]string) bool { return exact.Matches(one[m.Name]) }) {
 				found = append(found, "there are no series "+n.Name+" with "+exact.String())
 			}
 		}

@@ -1,12 +1,17 @@
 package deploy_test
 
 import (
+	"crypto/tls"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
 )
 
 func TestReadmeNamesEveryFile(t *testing.T) {
@@ -15,8 +20,12 @@ func TestReadmeNamesEveryFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := strings.Fields(string(readFile(t, deployed(".gitignore"))))
 	for _, entry := range entries {
 		name := entry.Name()
+		if strings.HasPrefix(name, ".") || slices.Contains(own, "/"+name) {
+			continue
+		}
 		if entry.IsDir() {
 			name += "/"
 		}
@@ -32,7 +41,7 @@ func TestReadmeNamesEveryFile(t *testing.T) {
 }
 
 // commandLine finds where the program is run in a container, and how.
-var commandLine = regexp.MustCompile(`(?:docker run --rm \S+|run --rm storekeeper|-- /server|^server) ([a-z][^|#\n]*)`)
+var commandLine = regexp.MustCompile(`(?:docker run --rm \S+|run --rm storekeeper|-- /server|exec storekeeper /server) ([a-z][^|#\n]*)`)
 
 func TestReadmeRunsCommandsThatTheProgramHas(t *testing.T) {
 	readme := string(readFile(t, deployed("README.md")))
@@ -42,11 +51,12 @@ func TestReadmeRunsCommandsThatTheProgramHas(t *testing.T) {
 	}
 	for _, line := range lines {
 		words := strings.Fields(line[1])
-		usage, err := exec.Command(theImage(t).program, words[0], "-h").CombinedOutput()
+		named := max(slices.IndexFunc(words, func(word string) bool { return strings.HasPrefix(word, "-") }), 1)
+		usage, err := exec.Command(theImage(t).program, append(slices.Clone(words[:named]), "-h")...).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v %s", line[1], err, usage)
 		}
-		for _, word := range words[1:] {
+		for _, word := range words[named:] {
 			if flag, is := strings.CutPrefix(word, "--"); is && !strings.Contains(string(usage), "  -"+flag+" ") {
 				t.Errorf("%s: there is no flag %s in %s", line[1], word, usage)
 			}
@@ -72,6 +82,7 @@ func TestNamesInTheReadmeAreThoseOfTheManifests(t *testing.T) {
 	credential := filepath.Base(c.configuration(t).Accounts[0].Credential.APITokenFile)
 	want := []string{
 		"secret generic " + c.secret.Name + " --from-file=" + credential,
+		"secret tls " + c.shown.Spec.SecretName + " --cert=",
 		"deployment/" + c.deployment.Name,
 	}
 	for _, rule := range c.network.Spec.Ingress {
@@ -83,5 +94,56 @@ func TestNamesInTheReadmeAreThoseOfTheManifests(t *testing.T) {
 		if !strings.Contains(readme, text) {
 			t.Errorf("README.md does not say %s", text)
 		}
+	}
+}
+
+// Whoever follows the README must not commit what it makes there.
+func TestFilesThatTheReadmeMakesAreIgnored(t *testing.T) {
+	ignored := string(readFile(t, deployed(".gitignore")))
+	for _, made := range regexp.MustCompile(`(?:cp \S+ |> |mkdir -p )deploy/([^\s']+)`).FindAllStringSubmatch(string(readFile(t, deployed("README.md"))), -1) {
+		if !strings.Contains(ignored, "\n/"+made[1]+"\n") {
+			t.Errorf("%s is not ignored", made[1])
+		}
+	}
+}
+
+func TestCertificateOfTheReadmeIsForThisMachine(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("there is no openssl on this machine to try the line with")
+	}
+	line := regexp.MustCompile(`(?m)^openssl req .*$`).FindString(string(readFile(t, deployed("README.md"))))
+	folder := t.TempDir()
+	if said, err := exec.Command("sh", "-c", strings.ReplaceAll(line, "deploy/tls/", folder+"/")).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, said)
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"localhost", "127.0.0.1"} {
+		if err := pair.Leaf.VerifyHostname(host); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The README shows how replicas keep files of their own.
+func TestStatefulSetOfTheReadmeKeepsTheTrailOfCompose(t *testing.T) {
+	shown := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(string(readFile(t, deployed("README.md"))))
+	if shown == nil {
+		t.Fatal("README.md shows no manifest")
+	}
+	var set appsv1.StatefulSet
+	if err := readStrictly([]byte(shown[1]), &set); err != nil {
+		t.Fatal(err)
+	}
+	_, c := composeConfiguration(t)
+	container, claim := set.Spec.Template.Spec.Containers[0], set.Spec.VolumeClaimTemplates[0]
+	volume := container.VolumeMounts[0]
+	if volume.MountPath != path.Dir(c.Audit.File) || volume.Name != claim.Name || container.Name != applied(t).container(t).Name {
+		t.Errorf("%s is mounted at %s of %s", volume.Name, volume.MountPath, container.Name)
+	}
+	if set.Spec.ServiceName != applied(t).service.Name {
+		t.Errorf("the service is %s", set.Spec.ServiceName)
 	}
 }

@@ -7,21 +7,27 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 )
 
-// callerKey is the key of the caller in the service under test.
-const callerKey = "sk_key-of-a-caller-for-tests"
+// The keys of the callers in the service under test, in the order of the
+// configurations: one who looks after the stores, and a team.
+const (
+	platformKey = "sk_key-of-the-platform-for-tests"
+	teamKey     = "sk_key-of-a-team-for-tests"
+)
 
 // additions are what a command line from deploy/ gets so that it can run
-// anywhere: free ports, a Cloudflare on this machine and a key that is known
+// anywhere: free ports, a Cloudflare on this machine and keys that are known
 // here. Everything else is as the file says.
 func additions(cloudflare string) []string {
 	var args []string
 	for _, set := range []string{
 		"listen.rest=127.0.0.1:0", "listen.grpc=127.0.0.1:0", "listen.admin=127.0.0.1:0",
 		"accounts[0].base_url=" + cloudflare,
-		fmt.Sprintf("callers.api_keys[0].sha256=%x", sha256.Sum256([]byte(callerKey))),
+		fmt.Sprintf("callers.api_keys[0].sha256=%x", sha256.Sum256([]byte(platformKey))),
+		fmt.Sprintf("callers.api_keys[1].sha256=%x", sha256.Sum256([]byte(teamKey))),
 	} {
 		args = append(args, "--set", set)
 	}
@@ -34,26 +40,37 @@ func startEmulator(c *container, argv ...string) (url string) {
 	return c.start(append(argv, "--listen", "127.0.0.1:0")...).emulating()
 }
 
-// ask makes a request as the caller.
-func ask(t testing.TB, method, url, body string) (int, string) {
-	t.Helper()
-	return send(t, http.DefaultClient, method, url, body)
+// request is a request of a caller.
+type request struct {
+	method, url, body string
+	// key is the caller's.
+	key string
+	// contentType is that of gRPC, or empty.
+	contentType string
 }
 
-func send(t testing.TB, client *http.Client, method, url, body string) (int, string) {
+// ask makes a request as the platform.
+func ask(t testing.TB, method, url, body string) (int, string) {
+	t.Helper()
+	return send(t, request{method: method, url: url, body: body, key: platformKey})
+}
+
+func send(t testing.TB, asked request) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
+	r, err := http.NewRequestWithContext(ctx, asked.method, asked.url, bytes.NewReader([]byte(asked.body)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+callerKey)
-	if client != http.DefaultClient {
-		r.Header.Set("Content-Type", "application/grpc")
+	r.Header.Set("Authorization", "Bearer "+asked.key)
+	if asked.contentType != "" {
+		r.Header.Set("Content-Type", asked.contentType)
 		r.Header.Set("Te", "trailers")
 	}
-	answer, err := client.Do(r)
+	transport := &http.Transport{TLSClientConfig: theCertificate(t).trusted(), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	answer, err := (&http.Client{Transport: transport}).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,17 +86,16 @@ func send(t testing.TB, client *http.Client, method, url, body string) (int, str
 // message, and the answer one field of one byte, so this needs no gRPC library.
 func grpcHealth(t *testing.T, address string) {
 	t.Helper()
-	transport := &http.Transport{Protocols: new(http.Protocols)}
-	transport.Protocols.SetUnencryptedHTTP2(true)
-	defer transport.CloseIdleConnections()
 	const empty, serving = "\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x02\x08\x01"
-	status, answer := send(t, &http.Client{Transport: transport}, http.MethodPost, "http://"+address+"/grpc.health.v1.Health/Check", empty)
+	status, answer := send(t, request{
+		method: http.MethodPost, url: "https://" + address + "/grpc.health.v1.Health/Check", body: empty, key: platformKey, contentType: "application/grpc",
+	})
 	if status != http.StatusOK || answer != serving {
 		t.Errorf("gRPC health gave %d %q, want SERVING; the log of the service says why", status, answer)
 	}
 }
 
-// expectOK asks a page of the admin listener and gives it.
+// expectOK asks a page and gives it.
 func expectOK(t *testing.T, url string) string {
 	t.Helper()
 	status, page := ask(t, http.MethodGet, url, "")
@@ -89,14 +105,27 @@ func expectOK(t *testing.T, url string) string {
 	return page
 }
 
-// expectService makes calls to every listener of the service. They need a
-// Cloudflare that answers.
-func expectService(t *testing.T, at struct{ REST, GRPC, Admin string }, account string) {
+// expectService makes calls to every listener of the service, over TLS. They
+// need a Cloudflare that answers and the rules of deploy/.
+func expectService(t *testing.T, at doors, account string) {
 	t.Helper()
-	expectOK(t, "http://"+at.Admin+"/readyz")
+	expectOK(t, "https://"+at.Admin+"/readyz")
 	grpcHealth(t, at.GRPC)
-	stores := "http://" + at.REST + "/client/v4/accounts/" + account + "/secrets_store/stores"
+	stores := "https://" + at.REST + "/client/v4/accounts/" + account + "/secrets_store/stores"
+	if status, answer := send(t, request{method: http.MethodPost, url: stores, body: `{"name":"another"}`, key: teamKey}); status != http.StatusForbidden {
+		t.Errorf("a team makes a store: %d %s", status, answer)
+	}
 	if status, answer := ask(t, http.MethodPost, stores, `{"name":"default_secrets_store"}`); status != http.StatusOK {
 		t.Errorf("a store cannot be created: %d %s", status, answer)
+	}
+}
+
+// expectRecord looks for what expectService leaves in an audit trail.
+func expectRecord(t *testing.T, trail string) {
+	t.Helper()
+	for _, want := range []string{`"kind":"denial"`, `"kind":"intent"`, `"kind":"outcome"`, `"store.create"`} {
+		if !strings.Contains(trail, want) {
+			t.Errorf("the audit trail has no %s:\n%s", want, trail)
+		}
 	}
 }

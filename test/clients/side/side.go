@@ -69,6 +69,9 @@ func (p Program) Serve(t testing.TB, l Limits) Side {
 	token := filepath.Join(folder, "token")
 	file := filepath.Join(folder, "storekeeper.yaml")
 	write(t, token, platformToken)
+	// The clients are compared with what Cloudflare lets its token do, which is
+	// everything.
+	write(t, filepath.Join(folder, "policy.yaml"), `rules: [{id: all, actions: ["*"], when: "true"}]`)
 	write(t, file, fmt.Sprintf(`
 accounts:
   - id: %s
@@ -78,6 +81,8 @@ accounts:
 callers:
   api_keys:
     - {name: dev, sha256: %x}
+policy: {file: policy.yaml}
+audit: {sink: file, file: audit.log}
 `, Account, p.Emulator(t, l, platformToken).Root, token, sha256.Sum256([]byte(callerToken))))
 	args := append([]string{"serve", "--config", file}, anyPort()...)
 	return Side{Root: p.start(t, args, `"rest":"(127\.0\.0\.1:\d+)"`), Token: callerToken}
