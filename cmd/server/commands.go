@@ -33,7 +33,7 @@ func commands() []command {
 		{"serve", "serve --config FILE [--set KEY=VALUE]...", "run the service", runServe},
 		{"doctor", "doctor --config FILE [--set KEY=VALUE]...", "check a configuration, its files and its credentials before a deploy", runDoctor},
 		{"emulator", "emulator [--listen ADDRESS] [--token TOKEN]...", "run only the emulator of Cloudflare Secrets Store", runEmulator},
-		{"health", "health [--admin ADDRESS]", "ask a running service whether it is ready; the probe of containers", runHealth},
+		{"health", "health [--admin ADDRESS] [--tls-cert FILE]", "ask a running service whether it is ready; the probe of containers", runHealth},
 		{"policy", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicy},
 		{"audit", "audit verify --file FILE [--key-file FILE]", "tell whether an audit file is still what was written", runAudit},
 		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},

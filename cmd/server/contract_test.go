@@ -22,13 +22,12 @@ import (
 type checkedTransport struct {
 	t    testing.TB
 	base *http.Transport
-	own  func() (*ownDocument, error)
+	own  *served
 }
 
 func newCheckedTransport(t testing.TB, rest string) *checkedTransport {
-	c := &checkedTransport{t: t, base: &http.Transport{}}
+	c := &checkedTransport{t: t, base: &http.Transport{}, own: &served{rest: rest}}
 	t.Cleanup(c.base.CloseIdleConnections)
-	c.own = sync.OnceValues(func() (*ownDocument, error) { return readOwnDocument(c.base, rest) })
 	return c
 }
 
@@ -63,7 +62,7 @@ func (c *checkedTransport) check(r *http.Request, answer *http.Response, body []
 	if err := checkCloudflare(r.Method, path, answer.StatusCode, body); err != nil {
 		return fmt.Errorf("cloudflare's contract: %w", err)
 	}
-	own, err := c.own()
+	own, err := c.own.document(c.base)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -35,6 +40,7 @@ func runDoctor(ctx context.Context, args []string, t terminal) error {
 	d := &doctor{t: t}
 	d.tell("configuration", nil, given.file)
 	d.listeners(c.Listen)
+	d.files(c)
 	d.accounts(ctx, c)
 	if d.failed {
 		return errUnhealthy
@@ -66,6 +72,33 @@ func (d *doctor) listeners(l config.Listen) {
 		}
 		d.tell(door.name, err, door.address+" can be listened on")
 	}
+}
+
+// files reads what serve would read at start, and tries the folder of the trail.
+func (d *doctor) files(c *config.Config) {
+	_, file, err := authz.ReadFile(c.Policy.File)
+	detail := ""
+	if err == nil {
+		detail = fmt.Sprintf("%d rules, %d tests pass", len(file.Rules), len(file.Tests))
+	}
+	d.tell("policy", err, detail)
+	if c.Listen.TLS.Enabled() {
+		_, err := newSecured(c.Listen.TLS, zap.NewNop())
+		d.tell("listen.tls", err, "the certificate and its key fit")
+	}
+	if c.Audit.Sink == config.AuditFile {
+		folder := filepath.Dir(c.Audit.File)
+		d.tell("audit", writable(folder), folder+" can be written to")
+	}
+}
+
+// writable makes a file in a folder and takes it away again.
+func writable(folder string) error {
+	f, err := os.CreateTemp(folder, ".storekeeper-doctor-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // accounts asks Cloudflare about each credential, and reads with it.

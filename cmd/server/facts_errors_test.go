@@ -145,13 +145,14 @@ func TestFact16Code10000IsForAuthenticationOnly(t *testing.T) {
 // withHeaders lists stores over gRPC with headers as of REST.
 func (p *program) withHeaders(headers []string) ruling {
 	p.t.Helper()
-	ctx := context.Background()
+	sent := metadata.MD{}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ":")
 		if value = strings.TrimSpace(value); value != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, strings.ToLower(name), value)
+			sent.Append(name, value)
 		}
 	}
+	ctx := metadata.NewOutgoingContext(context.Background(), sent)
 	m := methodNamed(p.t, "GetUser")
 	r := ruling{answer: messageFor(p.t, m.Output())}
 	r.err = p.conn.Invoke(ctx, "/"+string(m.Parent().FullName())+"/GetUser", messageFor(p.t, m.Input()), r.answer)

@@ -38,14 +38,14 @@ func TestFact20NothingOfTheCallersIsForwarded(t *testing.T) {
 			method, path, _ := strings.Cut(w.fill(c.REST), " ")
 			p.must(method, path+"?caller=1&page_size=1", w.fill(c.Body), callersHeaders...)
 			w = p.given(c.Given)
-			ctx := context.Background()
+			sent := metadata.MD{}
 			for _, h := range callersHeaders {
 				name, value, _ := strings.Cut(strings.ToLower(h), ": ")
 				if !slices.Contains([]string{"connection", "te", "user-agent", "upgrade", "keep-alive"}, name) {
-					ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+					sent.Append(name, value)
 				}
 			}
-			if got := p.call(ctx, c.RPC, w.fill(c.GRPC)); got.err != nil {
+			if got := p.call(metadata.NewOutgoingContext(context.Background(), sent), c.RPC, w.fill(c.GRPC)); got.err != nil {
 				t.Error(got.err)
 			}
 			asked := p.cf.Requests()[before:]

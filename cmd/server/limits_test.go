@@ -45,7 +45,7 @@ func batchJSON(n int, value string) *bytes.Buffer {
 	return &b
 }
 
-func TestTheLargestBatchPasses(t *testing.T) {
+func TestFact22TheLargestBatchPasses(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	w := p.given("store")
@@ -75,7 +75,7 @@ func (p *program) holds(store, name, value string) {
 	}
 }
 
-func TestABatchOf101IsRefused(t *testing.T) {
+func TestFact22ABatchOf101IsRefused(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	w := p.given("store")
@@ -89,14 +89,14 @@ func TestABatchOf101IsRefused(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
+func TestFact22ABodyThatIsTooLargeIsRefused(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	w := p.given("store")
 	before := len(p.cf.Requests())
 	for name, body := range map[string]io.Reader{
 		"of known length":   bytes.NewReader(append([]byte("["), bytes.Repeat([]byte{' '}, gateway.MaxBody)...)),
-		"of unknown length": struct{ chunks }{io.MultiReader(strings.NewReader(`[{"name":"A","value":"`), strings.NewReader(strings.Repeat("v", gateway.MaxBody)))},
+		"of unknown length": struct{ chunks }{bytes.NewReader(append([]byte("["), bytes.Repeat([]byte{' '}, gateway.MaxBody)...))},
 	} {
 		got, err := p.try(context.Background(), "POST", "stores/"+w.store+"/secrets", body)
 		if err != nil || got.status != http.StatusRequestEntityTooLarge || got.errors()[0] != "1001 request_too_large" {
@@ -112,6 +112,16 @@ func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
 	}
 }
 
+// dialREST opens a connection for what no HTTP client would send.
+func (p *program) dialREST() net.Conn {
+	p.t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(p.rest, "http://"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return conn
+}
+
 // A stranger is refused before a byte of the body is sent, and the connection
 // is not kept for it.
 func TestTheBodyOfAStrangerIsNotRead(t *testing.T) {
@@ -123,12 +133,9 @@ func TestTheBodyOfAStrangerIsNotRead(t *testing.T) {
 		"after asking first": "Content-Length: 40000000\r\nExpect: 100-continue",
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(p.rest, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			conn := p.dialREST()
 			defer conn.Close()
-			_, err = fmt.Fprintf(conn, "POST /client/v4/accounts/%s/secrets_store/stores HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", accountID, header)
+			_, err := fmt.Fprintf(conn, "POST /client/v4/accounts/%s/secrets_store/stores HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", accountID, header)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,6 +161,34 @@ func TestTheBodyOfAStrangerIsNotRead(t *testing.T) {
 	}
 }
 
+// A body whose end is missing may be whole as JSON, and is refused all the same.
+func TestABodyThatBreaksOffIsNotExecuted(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	for name, body := range map[string]string{
+		"before its length":     "Content-Length: 100\r\n\r\n" + `{"name":"x"}`,
+		"before its last chunk": "Transfer-Encoding: chunked\r\n\r\nc\r\n" + `{"name":"x"}` + "\r\n",
+	} {
+		conn := p.dialREST()
+		_, err := fmt.Fprintf(conn, "POST /client/v4/accounts/%s/secrets_store/stores HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", accountID, callerKey, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		// Whether an answer comes is up to net/http; the call must have ended.
+		answer, _ := io.ReadAll(conn)
+		_ = conn.Close()
+		if len(answer) > 0 && !strings.Contains(string(answer), "body: must be valid JSON") {
+			t.Errorf("%s: %s", name, answer)
+		}
+	}
+	if n := len(p.cf.Requests()); n != 0 {
+		t.Errorf("Cloudflare was asked %d times", n)
+	}
+}
+
 // What net/http cannot read as a request it answers itself, in plain text. No
 // client that speaks HTTP meets these answers but the last, for which it has to
 // send headers or a path of more than 64 KiB.
@@ -167,10 +202,7 @@ func TestOnlyWhatIsNoRequestIsAnsweredWithoutAnEnvelope(t *testing.T) {
 		"GET /" + strings.Repeat("x", 70_000) + " HTTP/1.1\r\nHost: x\r\n\r\n":        "431 Request Header Fields Too Large",
 		"GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 70_000) + "\r\n\r\n": "431 Request Header Fields Too Large",
 	} {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(p.rest, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := p.dialREST()
 		_, _ = io.WriteString(conn, request)
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {

@@ -65,12 +65,7 @@ func methodsOf(services []protoreflect.ServiceDescriptor) []string {
 }
 
 // upstreamOperations lists the names of the calls to Cloudflare.
-func upstreamOperations() []string {
-	return []string{
-		"CreateStore", "ListStores", "GetStore", "DeleteStore", "CreateSecrets", "ListSecrets", "GetSecret",
-		"UpdateSecret", "DeleteSecret", "DeleteSecrets", "DuplicateSecret", "Quota", "VerifyToken",
-	}
-}
+func upstreamOperations() []string { return upstream.Operations() }
 
 // logUnrouted logs the requests that no RPC hears of.
 func logUnrouted(log *zap.Logger) func(*http.Request, string, int) {

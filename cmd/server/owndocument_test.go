@@ -20,6 +20,27 @@ type ownDocument struct {
 	compiler *jsonschema.Compiler
 }
 
+// served is where a program serves its document.
+type served struct {
+	rest string
+	mu   sync.Mutex
+	read *ownDocument
+}
+
+// document reads the document once, the way that the first answer came.
+func (s *served) document(transport http.RoundTripper) (*ownDocument, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.read == nil {
+		doc, err := readOwnDocument(transport, s.rest)
+		if err != nil {
+			return nil, err
+		}
+		s.read = doc
+	}
+	return s.read, nil
+}
+
 func readOwnDocument(transport http.RoundTripper, rest string) (*ownDocument, error) {
 	r, err := http.NewRequest(http.MethodGet, rest+"/openapi.json", http.NoBody) //nolint:noctx // the test's own time limit holds
 	if err != nil {

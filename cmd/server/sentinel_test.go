@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,7 +39,7 @@ func disguises(secret string) map[string]string {
 		"in a query": url.QueryEscape(secret), "in a path": url.PathEscape(secret), "in HTML": html.EscapeString(secret),
 		"in Go": strings.Trim(strconv.Quote(secret), `"`), "in ASCII Go": strings.Trim(strconv.QuoteToASCII(secret), `"`),
 		"in hex": hex.EncodeToString([]byte(secret)), "in capital hex": strings.ToUpper(hex.EncodeToString([]byte(secret))),
-		"as Go bytes": strings.Trim(fmt.Sprint([]byte(secret)), "[]"), "in capitals": strings.ToUpper(secret), "in small letters": strings.ToLower(secret),
+		"as Go bytes": strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"), "in capitals": strings.ToUpper(secret), "in small letters": strings.ToLower(secret),
 	}
 	// Base64 depends on what stands before; the ends depend on what is around.
 	for shift := range 3 {
@@ -216,6 +218,11 @@ func TestNothingSecretLeaves(t *testing.T) {
 	}
 	p.mustHideNothing("the log", p.out.String())
 	p.mustHideNothing("the errors", p.err.String())
+	trail, err := os.ReadFile(filepath.Join(p.folder, "audit.log"))
+	if err != nil || len(trail) == 0 {
+		t.Errorf("the audit trail is of %d bytes: %v", len(trail), err)
+	}
+	p.mustHideNothing("the audit trail", string(trail))
 	if n := len(p.out.lines("call")); n < 1000 {
 		t.Errorf("only %d calls", n)
 	}

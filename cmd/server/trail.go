@@ -44,7 +44,7 @@ func auditKey(name string) ([]byte, error) {
 	if name == "" {
 		return nil, nil
 	}
-	key, err := os.ReadFile(name) //nolint:gosec // The operator names the file.
+	key, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("audit.key_file: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 )
 
 // The credentials of dev mode. Anyone knows them.
@@ -53,6 +54,7 @@ func (c *Callers) validate(k check) {
 	}
 	validateIssuers(c.Issuers, k.of("issuers"))
 	validateCertificates(c.Certificates, k.of("certificates"))
+	c.validateNames(k)
 	k = k.of("api_keys")
 	digests := make([]string, len(c.APIKeys))
 	for i := range c.APIKeys {
@@ -60,6 +62,35 @@ func (c *Callers) validate(k check) {
 		digests[i] = c.APIKeys[i].SHA256
 	}
 	k.unique("sha256", digests)
+}
+
+// entry is a key or certificate of a caller.
+type entry struct {
+	at           check
+	name, tenant string
+	groups       []string
+}
+
+// validateNames checks that a caller is the same one whichever of its keys and
+// certificates it shows: rights go by name, tenant and groups.
+func (c *Callers) validateNames(k check) {
+	var entries []entry
+	for i, a := range c.APIKeys {
+		entries = append(entries, entry{k.of("api_keys").item(i), a.Name, a.Tenant, a.Groups})
+	}
+	for i, a := range c.Certificates {
+		entries = append(entries, entry{k.of("certificates").item(i), a.Name, a.Tenant, a.Groups})
+	}
+	first := map[string]entry{}
+	for _, e := range entries {
+		before, known := first[e.name]
+		switch {
+		case !known:
+			first[e.name] = e
+		case e.name != "" && (e.tenant != before.tenant || !slices.Equal(e.groups, before.groups)):
+			e.at.of("name").fail("is the name of " + before.at.key + " too, so tenant and groups must be the same there and here")
+		}
+	}
 }
 
 func (a *APIKey) validate(k check) {

@@ -66,7 +66,7 @@ func TestFullFileIsReadWhole(t *testing.T) {
 		config.Callers{
 			APIKeys: []config.APIKey{
 				{Name: "team-a", SHA256: strings.Repeat("1", 64), Tenant: "payments", Groups: []string{"backend", "on-call"}},
-				{Name: "team-a", SHA256: strings.Repeat("2", 64)},
+				{Name: "team-a", SHA256: strings.Repeat("2", 64), Tenant: "payments", Groups: []string{"backend", "on-call"}},
 			},
 			Issuers: []config.Issuer{
 				{
