@@ -112,7 +112,7 @@ func TestFact20NoIdentifierChangesARoute(t *testing.T) {
 	}
 }
 
-func TestFact21OnlyCloudflaresRayIsRelayed(t *testing.T) {
+func TestFact21OnlyRayAndRateLimitsAreRelayed(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,7 +126,7 @@ func TestFact21OnlyCloudflaresRayIsRelayed(t *testing.T) {
 		})
 	}})
 	w := p.given("secret")
-	known := []string{"Cf-Ray", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options", "X-Request-Id"}
+	known := []string{"Cf-Ray", "Content-Length", "Content-Type", "Date", "Ratelimit", "Ratelimit-Policy", "X-Content-Type-Options", "X-Request-Id"}
 	for path, want := range map[string]int{"stores/" + w.store: http.StatusOK, "stores/" + noSuchID: http.StatusNotFound} {
 		got := p.do("GET", path, "")
 		if sent := slices.Sorted(maps.Keys(got.header)); got.status != want || !slices.Equal(sent, known) {
@@ -135,13 +135,16 @@ func TestFact21OnlyCloudflaresRayIsRelayed(t *testing.T) {
 		if !regexp.MustCompile(`^[0-9a-f]{16}-DEV$`).MatchString(got.header.Get("Cf-Ray")) {
 			t.Errorf("%s: ray %q", path, got.header.Get("Cf-Ray"))
 		}
+		if got.header.Get("Ratelimit-Policy") != `"default";q=1200;w=300` {
+			t.Errorf("%s: policy %q", path, got.header.Get("Ratelimit-Policy"))
+		}
 		if ray := p.out.line("call")["cf_ray"].([]any); len(ray) != 1 || ray[0] != got.header.Get("Cf-Ray") {
 			t.Errorf("%s: ray %v in the log, %s in the answer", path, ray, got.header.Get("Cf-Ray"))
 		}
 	}
 	got := p.call(context.Background(), "GetStore", `{"account_id":"main","store_id":"`+w.store+`"}`)
 	for name := range got.headers() {
-		if !slices.Contains([]string{"cf-ray", "content-type", "x-request-id"}, name) {
+		if !slices.Contains([]string{"cf-ray", "content-type", "ratelimit", "ratelimit-policy", "x-request-id"}, name) {
 			t.Errorf("grpc: header %s", name)
 		}
 	}

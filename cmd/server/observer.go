@@ -32,7 +32,9 @@ func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
 		o.metrics.CountUpstreamError(a.Operation, fault.From(a.Err).Reason)
 	}
 	o.metrics.ObserveUpstream(a.Operation, a.Status, a.Duration)
-	telemetry.CallFrom(ctx).AddUpstream(a.Duration, a.Ray)
+	call := telemetry.CallFrom(ctx)
+	call.AddUpstream(a.Duration, a.Ray)
+	call.SetLimits(a.Limit, a.Policy)
 }
 
 // credential logs that a credential was read anew, or could not be.

@@ -30,6 +30,10 @@ func outgoingHeader(name string) (string, bool) {
 		return "X-Request-Id", true
 	case "cf-ray":
 		return "Cf-Ray", true
+	case "ratelimit":
+		return "Ratelimit", true
+	case "ratelimit-policy":
+		return "Ratelimit-Policy", true
 	default:
 		return "", false
 	}

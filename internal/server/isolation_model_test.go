@@ -106,6 +106,7 @@ func newRights(r *rand.Rand, callers []access.Principal) *rights {
 		rs.give(p, grant{actions: []string{"secret.*"}, account: main, store: pick("st-shared", "st-default"), prefix: prefix})
 		rs.give(p, grant{actions: []string{"secret.*"}, account: pick(main, other), store: pick("st-shared", "st-vault"), prefix: prefix, scope: pick("", "workers")})
 		rs.give(p, grant{actions: []string{"store.*", "secret.*"}, account: main, store: fmt.Sprintf("st-lab-%d", i)})
+		rs.give(p, grant{actions: []string{pick("secret.duplicate", "secret.create", "secret.delete")}, account: main, store: "st-shared"})
 		for range 1 + r.IntN(3) {
 			rs.give(p, grant{
 				actions: []string{pick("secret.get", "secret.get", "secret.create", "secret.update", "secret.duplicate", "store.get", "quota.get", "account.get", "*.get")},

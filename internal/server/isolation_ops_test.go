@@ -72,11 +72,15 @@ func idOf(account string) string {
 
 // anyStore picks a store, mostly one that exists and often one with rights.
 func (c *caller) anyStore() spot {
-	s := choose(c.r, c.shelves)
+	standing := slices.DeleteFunc(slices.Clone(c.shelves), func(s *shelf) bool { return s.gone })
+	s := choose(c.r, standing)
 	for range 6 {
-		if !s.gone && (c.some(c.Principal, "secret.get", s.account, s.name) || c.chance(30)) {
+		if c.some(c.Principal, "secret.get", s.account, s.name) || c.chance(30) {
 			break
 		}
+		s = choose(c.r, standing)
+	}
+	if c.chance(4) {
 		s = choose(c.r, c.shelves)
 	}
 	at := spot{account: s.account, store: s.id, served: true, shelf: s}

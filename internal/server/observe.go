@@ -25,14 +25,28 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics) grpc.UnaryServerInterc
 		end()
 		code, facts := status.Code(err).String(), call.Facts()
 		metrics.ObserveRPC(telemetry.RPC{Method: info.FullMethod, Protocol: facts.Protocol, Code: code}, latency)
-		if n := len(facts.Rays); n > 0 {
-			_ = grpc.SetHeader(ctx, metadata.Pairs("cf-ray", facts.Rays[n-1]))
-		}
+		// Only a transport that is closing refuses a header, and then nobody reads it.
+		_ = grpc.SetHeader(ctx, relayed(facts))
 		if err != nil || !quiet(info.FullMethod) {
 			telemetry.LogCall(log, call, telemetry.Outcome{Code: code, Latency: latency, Err: cause.of(err)})
 		}
 		return answer, err
 	}
+}
+
+// relayed gives what of Cloudflare's headers the caller gets.
+func relayed(f telemetry.Facts) metadata.MD {
+	md := metadata.MD{}
+	if n := len(f.Rays); n > 0 {
+		md.Set("cf-ray", f.Rays[n-1])
+	}
+	if f.Limit != "" {
+		md.Set("ratelimit", f.Limit)
+	}
+	if f.Policy != "" {
+		md.Set("ratelimit-policy", f.Policy)
+	}
+	return md
 }
 
 // ending keeps the fault that a call ended in, with its private cause, for the

@@ -42,6 +42,9 @@ type Facts struct {
 	// Rays are the cf-ray values of Cloudflare's answers, at most 8, the last
 	// ones.
 	Rays []string
+	// Limit and Policy are the rate limit headers of Cloudflare's last answer
+	// that had them.
+	Limit, Policy string
 	// UpstreamCalls counts the attempts to call Cloudflare.
 	UpstreamCalls int
 	// UpstreamTime is how long these took, added up.
@@ -87,6 +90,14 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 		}
 		f.Rays = append(f.Rays, ray)
 	})
+}
+
+// SetLimits notes the rate limit headers of an answer. Empty ones are none.
+func (c *Call) SetLimits(limit, policy string) {
+	if limit == "" {
+		return
+	}
+	c.change(func(f *Facts) { f.Limit, f.Policy = clip(limit), clip(policy) })
 }
 
 // Facts returns what is known now. The answer does not change with the Call.

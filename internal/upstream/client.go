@@ -60,6 +60,9 @@ type Attempt struct {
 	Status int
 	// Ray is Cloudflare's identifier for its answer, empty where none came.
 	Ray string
+	// Limit and Policy are Cloudflare's headers Ratelimit and Ratelimit-Policy,
+	// about the account's whole budget. Empty where none came.
+	Limit, Policy string
 	// Duration is the time from before the request to the whole answer.
 	Duration time.Duration
 	// Err is the *fault.Error that the attempt ended in, nil on success.

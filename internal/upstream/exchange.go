@@ -128,6 +128,8 @@ func (c *Client) report(ctx context.Context, x *exchange, r reply, f *fault.Erro
 		Account:   x.place.account.id,
 		Status:    r.status,
 		Ray:       r.ray,
+		Limit:     r.limit,
+		Policy:    r.policy,
 		Duration:  r.elapsed,
 	}
 	if f != nil {

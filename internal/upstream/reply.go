@@ -23,6 +23,9 @@ const (
 var (
 	errTooLong = errors.New("answer has more than 16 MiB")
 
+	// rateForm is loose: two headers of structured fields, such as
+	// "default";r=50;t=30.
+	rateForm  = regexp.MustCompile(`^[0-9A-Za-z"=;,._ -]{1,128}$`)
 	rayForm   = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 	mediaForm = regexp.MustCompile(`^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}$`)
 )
@@ -32,7 +35,9 @@ type reply struct {
 	status int
 	// ray and media were checked and may be shown.
 	ray, media string
-	retryAfter string
+	// limit and policy are Cloudflare's Ratelimit headers, checked too.
+	limit, policy string
+	retryAfter    string
 	// challenged says that a firewall answered in place of the API.
 	challenged bool
 	body       []byte
@@ -47,6 +52,8 @@ func readReply(response *http.Response, s *scrubber) reply {
 	r := reply{
 		status:     response.StatusCode,
 		ray:        checked(response.Header.Get("Cf-Ray"), rayForm, s),
+		limit:      checked(response.Header.Get("Ratelimit"), rateForm, s),
+		policy:     checked(response.Header.Get("Ratelimit-Policy"), rateForm, s),
 		retryAfter: response.Header.Get("Retry-After"),
 		challenged: response.Header.Get("Cf-Mitigated") != "",
 	}
