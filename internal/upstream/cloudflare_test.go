@@ -216,7 +216,7 @@ func (r *rotation) check(e upstream.CredentialEvent, want string) {
 		got = e.Err.Error()
 	}
 	if !strings.Contains(got, want) || e.Account != accountID {
-		r.t.Errorf("event %q of account %s, want %q", got, e.Account, want)
+		r.t.Fatalf("event %q of account %s, want %q", got, e.Account, want)
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 	stillFor = 25 * time.Millisecond
 )
 
-// content is what a credential file held at one moment.
+// content is what a credential file held at one moment, or why that is no use.
 type content struct {
 	info os.FileInfo
 	text string
@@ -58,38 +58,32 @@ func unchanged(seen, now os.FileInfo) bool {
 
 // readCredential reads a file. The path is followed anew each time.
 func readCredential(file string) content {
-	c := content{}
-	// A pipe would block on opening.
-	if c.info, c.err = os.Stat(file); c.err != nil {
-		return c
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return content{err: err}
+	case !info.Mode().IsRegular():
+		// A pipe would block on opening.
+		return content{err: fmt.Errorf("%s is not a regular file", file)}
 	}
-	if !c.info.Mode().IsRegular() {
-		c.err = fmt.Errorf("%s is not a regular file", file)
-		return c
-	}
-	c.text, c.err = c.read(file)
-	return c
-}
-
-// read gives the text of a file, and notes which file it was in fact.
-func (c *content) read(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return "", err
+		return content{err: err}
 	}
 	defer func() { _ = f.Close() }()
-	if c.info, err = f.Stat(); err != nil {
-		return "", err
+	// The path may lead to another file by now.
+	if info, err = f.Stat(); err != nil {
+		return content{err: err}
 	}
 	all, err := io.ReadAll(io.LimitReader(f, maxCredential+1))
 	if err != nil {
-		return "", err
+		return content{err: err}
 	}
 	text := strings.TrimRight(string(all), "\r\n")
 	if err := checkCredential(text); err != nil {
-		return "", fmt.Errorf("%s: %w", file, err)
+		return content{err: fmt.Errorf("%s: %w", file, err)}
 	}
-	return text, nil
+	return content{info: info, text: text}
 }
 
 func checkCredential(text string) error {

@@ -71,22 +71,30 @@ func (r *rotation) attempt(ctx context.Context) error {
 		return nil
 	}
 	r.take(found.text)
-	err := r.prove(ctx, &r.candidate)
+	if outcome := r.prove(ctx, &r.candidate); ctx.Err() == nil {
+		return r.judge(found, outcome)
+	}
+	return nil
+}
+
+// judge acts on what came of a candidate that was found in the file. It gives
+// back an outcome that is no verdict.
+func (r *rotation) judge(found content, outcome error) error {
+	var trouble error
 	switch {
-	case ctx.Err() != nil:
-	case err == nil:
+	case outcome == nil:
 		r.keeper.install(r.candidate.credential)
 		r.well(true)
-	case refuses(err):
+	case refuses(outcome):
 		r.refused, r.refusedAt = found, r.keeper.clock()
-		r.complain("refused", fmt.Errorf("the new credential was refused: %w", err))
+		r.complain("refused", fmt.Errorf("the new credential was refused: %w", outcome))
 		// Should it come again, nothing that was found out holds.
 		r.candidate = candidate{}
 	default:
-		r.complain(fault.From(err).Reason, fmt.Errorf("the new credential could not be tried yet: %w", err))
-		return err
+		trouble = outcome
+		r.complain(fault.From(trouble).Reason, fmt.Errorf("the new credential could not be tried yet: %w", trouble))
 	}
-	return nil
+	return trouble
 }
 
 // worth says whether the content of the file is a candidate.

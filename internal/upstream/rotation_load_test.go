@@ -44,7 +44,7 @@ func (l *load) caller(ctx context.Context, r *rotation, call func(context.Contex
 // tear writes a file in place as an editor may: empty, half, whole.
 func tear(t *testing.T, file, content string) {
 	for _, part := range []string{"", content[:len(content)/2], content} {
-		write(t, file, part)
+		writeInSteps(t, file, part)
 		time.Sleep(100 * time.Microsecond)
 	}
 }
@@ -83,7 +83,7 @@ func TestHundredRotationsUnderLoad(t *testing.T) {
 		case 0:
 			m.swap(t, fmt.Sprint(i+1), next)
 		case 1:
-			write(t, m.file(), next)
+			writeInSteps(t, m.file(), next)
 		case 2:
 			tear(t, m.file(), next)
 		}

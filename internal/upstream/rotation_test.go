@@ -16,9 +16,34 @@ const (
 	third  = "third-token-0003"
 )
 
+// write puts content into a file at once, so that nobody sees it half written.
 func write(t testing.TB, file, content string) {
 	t.Helper()
+	writeInSteps(t, file+".new", content)
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeInSteps writes into the file itself, which is empty for a moment.
+func writeInSteps(t testing.TB, file, content string) {
+	t.Helper()
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// overwrite changes bytes of a file and leaves its length.
+func overwrite(t testing.TB, file, content string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = f.WriteAt([]byte(content), 0); err == nil {
+		err = f.Close()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -64,22 +89,15 @@ func (m mount) swap(t testing.TB, version, content string) {
 // one until then, however the file changes.
 func TestNewCredentialIsTriedBeforeItIsUsed(t *testing.T) {
 	t.Parallel()
-	rename := func(t *testing.T, file, content string) {
-		write(t, file+".new", content)
-		if err := os.Rename(file+".new", file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	inPlace := func(t *testing.T, file, content string) { write(t, file, content) }
 	tests := map[string]struct {
 		kind   string
-		change func(*testing.T, string, string)
+		change func(t testing.TB, file, content string)
 		costs  []string
 	}{
-		"a user's token in another file": {usersToken, rename, []string{askUser, askQuota}},
-		"a user's token in place":        {usersToken, inPlace, []string{askUser, askQuota}},
-		"an account's token":             {accountsToken, inPlace, []string{askUser, askAccount, askQuota}},
-		"a global key":                   {globalKey, rename, []string{askQuota}},
+		"a user's token in another file": {usersToken, write, []string{askUser, askQuota}},
+		"a user's token in place":        {usersToken, overwrite, []string{askUser, askQuota}},
+		"an account's token":             {accountsToken, overwrite, []string{askUser, askAccount, askQuota}},
+		"a global key":                   {globalKey, write, []string{askQuota}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +165,7 @@ func TestYoungFileIsReadAgain(t *testing.T) {
 	}
 	r := rotateFrom(t, usersToken, file, first)
 	r.api.allow("other-token-0001", usersToken)
-	write(t, file, "other-token-0001\r\n")
+	overwrite(t, file, "other-token-0001")
 	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
