@@ -42,7 +42,7 @@ func (d *door) residents(t *testing.T) []resident {
 
 func TestEveryGoodCredentialIsOneCallerOverBothProtocols(t *testing.T) {
 	t.Parallel()
-	d := openDoor(t)
+	d := openDoor(t, setup{})
 	for i, r := range d.residents(t) {
 		t.Run(r.name, func(t *testing.T) {
 			d.knows(t, r)
@@ -132,7 +132,7 @@ func (d *door) lets(t *testing.T, r resident, secret string) {
 
 func TestAConnectionWithoutACertificateIsRefusedWhereOneIsRequired(t *testing.T) {
 	t.Parallel()
-	d := openDoor(t, "listen.tls.client_auth=required")
+	d := openDoor(t, setup{sets: []string{"listen.tls.client_auth=required"}})
 	without := stranger{shown: bearer(doorKey)}
 	for _, a := range d.attempts() {
 		d.refuses(t, without, a, "required")
@@ -147,7 +147,7 @@ func TestAConnectionWithoutACertificateIsRefusedWhereOneIsRequired(t *testing.T)
 
 func TestAConnectionNeedsAVersionOfTLSThatIsSafe(t *testing.T) {
 	t.Parallel()
-	d := openDoor(t)
+	d := openDoor(t, setup{})
 	for name, address := range map[string]string{"rest": d.rest[len("https://"):], "grpc": d.grpc, "admin": d.admin[len("https://"):]} {
 		for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 			//nolint:gosec // The unsafe versions are what must be refused.

@@ -47,8 +47,8 @@ type door struct {
 	store string
 }
 
-// openDoor starts the program. More is further configuration, as --set.
-func openDoor(t *testing.T, more ...string) *door {
+// openDoor starts the program, with what s says beside.
+func openDoor(t *testing.T, s setup) *door {
 	t.Helper()
 	d := &door{
 		authority: accesstest.NewAuthority(t), issuer: accesstest.NewIssuer(t),
@@ -56,7 +56,7 @@ func openDoor(t *testing.T, more ...string) *door {
 	}
 	d.issuer.Publish(d.es, d.rs, d.ed)
 	p := &program{t: t, folder: t.TempDir()}
-	s := setup{callers: d.callers(), sets: append(d.secured(t, p.folder), more...)}
+	s.callers, s.sets = d.callers(), append(s.sets, d.secured(t, p.folder)...)
 	d.program = p
 	p.serveCloudflare(s)
 	file := p.writeConfig(s)
@@ -202,7 +202,7 @@ func TestNoBadCredentialOpensTheDoor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := openDoor(t)
+			d := openDoor(t, setup{})
 			d.refusesAll(t, classes(d, t))
 		})
 	}

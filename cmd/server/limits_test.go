@@ -83,6 +83,12 @@ func TestFact22ABatchOf101IsRefused(t *testing.T) {
 	if got.status != http.StatusBadRequest || got.errors()[0] != "1001 invalid_json_body" || got.messages()[0] != "body: must have at most 100 items" {
 		t.Errorf("rest: %d %s", got.status, got.body)
 	}
+	for _, item := range []string{"1,", "{},", `{"x":1,"name":7},`} {
+		got := p.do("POST", "stores/"+w.store+"/secrets", "["+strings.Repeat(item, 100_000)+"{}]")
+		if got.status != http.StatusBadRequest || len(got.Messages) != 1 || got.messages()[0] != "body: must have at most 100 items" {
+			t.Errorf("rest, %s: %d %.1000s", item, got.status, got.body)
+		}
+	}
 	r := p.send(context.Background(), "CreateSecrets", batch(w.store, 101, "v"))
 	if r.code != codes.InvalidArgument || r.blamed()[0] != "secrets: must have at most 100 items" {
 		t.Errorf("grpc: %v", r.err)
@@ -94,10 +100,9 @@ func TestFact22ABodyThatIsTooLargeIsRefused(t *testing.T) {
 	p := start(t, setup{})
 	w := p.given("store")
 	before := len(p.cf.Requests())
-	for name, body := range map[string]io.Reader{
-		"of known length":   bytes.NewReader(append([]byte("["), bytes.Repeat([]byte{' '}, gateway.MaxBody)...)),
-		"of unknown length": struct{ chunks }{bytes.NewReader(append([]byte("["), bytes.Repeat([]byte{' '}, gateway.MaxBody)...))},
-	} {
+	item := `"` + strings.Repeat("v", 1000) + `",`
+	body := "[" + strings.Repeat(item, gateway.MaxBody/len(item)+1)
+	for name, body := range map[string]io.Reader{"of known length": strings.NewReader(body), "of unknown length": struct{ chunks }{strings.NewReader(body)}} {
 		got, err := p.try(context.Background(), "POST", "stores/"+w.store+"/secrets", body)
 		if err != nil || got.status != http.StatusRequestEntityTooLarge || got.errors()[0] != "1001 request_too_large" {
 			t.Errorf("%s: %v %d %.300s", name, err, got.status, got.body)

@@ -37,13 +37,13 @@ func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
 	call.SetLimits(a.Limit, a.Policy)
 }
 
-// credential logs that a credential was read anew, or could not be.
+// credential logs what became of a changed credential.
 func (o observer) credential(e upstream.CredentialEvent) {
 	if e.Err != nil {
-		o.log.Error("the platform credential cannot be read again; the one before stays in use", zap.String("account", e.Account), zap.Error(e.Err))
+		o.log.Error("the changed platform credential is not in use; the one before is", zap.String("account", e.Account), zap.Error(e.Err))
 		return
 	}
-	o.log.Info("the platform credential was read again", zap.String("account", e.Account))
+	o.log.Info("the changed platform credential is in use", zap.String("account", e.Account))
 }
 
 // services lists the services that are served.

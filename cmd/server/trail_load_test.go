@@ -54,6 +54,7 @@ type load struct {
 
 	next  *atomic.Int64
 	stop  chan struct{}
+	halt  func()
 	gone  sync.WaitGroup
 	mu    sync.Mutex
 	calls []loadCall
@@ -62,6 +63,11 @@ type load struct {
 // newLoad begins the load. Its marks go on from next.
 func newLoad(p *program, store, secret string, next *atomic.Int64) *load {
 	l := &load{p: p, store: store, secret: secret, next: next, stop: make(chan struct{})}
+	l.halt = sync.OnceFunc(func() {
+		close(l.stop)
+		l.gone.Wait()
+	})
+	p.t.Cleanup(l.halt) // should the test fail before
 	transport := &http.Transport{MaxIdleConnsPerHost: clientsAtOnce}
 	l.http = newClient(transport)
 	p.t.Cleanup(transport.CloseIdleConnections)
@@ -73,8 +79,7 @@ func newLoad(p *program, store, secret string, next *atomic.Int64) *load {
 
 // end lets the clients finish what they do.
 func (l *load) end() []loadCall {
-	close(l.stop)
-	l.gone.Wait()
+	l.halt()
 	return l.calls
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	rules "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"bytes"
 	"runtime"
 	"testing"
@@ -56,5 +57,29 @@ func TestTheCodecRefusesWhatIsNoMessage(t *testing.T) {
 	err := newBoundedCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer("\x1a\xff")}, &secretsstorev1.CreateSecretsRequest{})
 	if err == nil {
 		t.Error("a cut message was decoded")
+	}
+}
+
+// What the codec leaves out must be refused by a rule, or it would be lost
+// without a word.
+func TestEveryListThatIsClippedHasALimit(t *testing.T) {
+	service := secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0)
+	lists := 0
+	for i := range service.Methods().Len() {
+		fields := service.Methods().Get(i).Input().Fields()
+		for j := range fields.Len() {
+			fd := fields.Get(j)
+			if !fd.IsList() {
+				continue
+			}
+			lists++
+			declared, _ := proto.GetExtension(fd.Options(), rules.E_Field).(*rules.FieldRules)
+			if most := declared.GetRepeated().GetMaxItems(); most == 0 || most >= mostItems {
+				t.Errorf("%s allows %d items", fd.FullName(), most)
+			}
+		}
+	}
+	if lists == 0 {
+		t.Error("no list was looked at")
 	}
 }

@@ -42,7 +42,7 @@ func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server
 		health: health.NewServer(),
 	}
 	for _, register := range services {
-		register(s.grpc)
+		register(doorkeeper{to: s.grpc, authenticator: chain.Authenticator})
 		register(s.conn)
 	}
 	healthv1.RegisterHealthServer(s.grpc, s.health)
@@ -58,7 +58,7 @@ func limits() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage),
 		grpc.ForceServerCodecV2(newBoundedCodec()),
-		grpc.MaxConcurrentStreams(1000),
+		grpc.MaxConcurrentStreams(100),
 		grpc.ConnectionTimeout(10 * time.Second),
 		// A client that pings more often than this is cut off.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),

@@ -365,7 +365,7 @@ type ListSecretsRequest struct {
 	Direction string `protobuf:"bytes,6,opt,name=direction,proto3" json:"direction,omitempty"`
 	// Only secrets with this text in their name or comment.
 	Search string `protobuf:"bytes,7,opt,name=search,proto3" json:"search,omitempty"`
-	// Only secrets with these scopes.
+	// Only secrets with these scopes, at most 100.
 	Scopes        []string `protobuf:"bytes,8,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1213,11 +1213,11 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\bmodified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x16\n" +
 	"\x06status\x18\b \x01(\tR\x06statusB\n" +
 	"\n" +
-	"\b_comment\"\x91\x02\n" +
+	"\b_comment\"\x93\x02\n" +
 	"\tNewSecret\x12I\n" +
 	"\x04name\x18\x01 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\x128\n" +
-	"\x05value\x18\x02 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01R\x05value\x125\n" +
-	"\x06scopes\x18\x03 \x03(\tB\x1d\xbaH\x05\x92\x01\x02\b\x01\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
+	"\x05value\x18\x02 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01R\x05value\x127\n" +
+	"\x06scopes\x18\x03 \x03(\tB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
 	"\acomment\x18\x04 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01B\n" +
 	"\n" +
 	"\b_comment\"\xe1\x01\n" +
@@ -1230,7 +1230,7 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\asecrets\x18\x01 \x03(\v2\x17.secretsstore.v1.SecretR\asecrets\x123\n" +
 	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
 	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
-	"resultInfo\"\xf4\x02\n" +
+	"resultInfo\"\xfe\x02\n" +
 	"\x12ListSecretsRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
@@ -1239,8 +1239,8 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\bper_page\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aperPage\x12H\n" +
 	"\x05order\x18\x05 \x01(\tB2\xbaH/\xd8\x01\x01r*R\x04nameR\acommentR\acreatedR\bmodifiedR\x06statusR\x05order\x121\n" +
 	"\tdirection\x18\x06 \x01(\tB\x13\xbaH\x10\xd8\x01\x01r\vR\x03ascR\x04descR\tdirection\x12\x16\n" +
-	"\x06search\x18\a \x01(\tR\x06search\x12\x16\n" +
-	"\x06scopes\x18\b \x03(\tR\x06scopes\"\xbb\x01\n" +
+	"\x06search\x18\a \x01(\tR\x06search\x12 \n" +
+	"\x06scopes\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06scopes\"\xbb\x01\n" +
 	"\x13ListSecretsResponse\x121\n" +
 	"\asecrets\x18\x01 \x03(\v2\x17.secretsstore.v1.SecretR\asecrets\x12<\n" +
 	"\vresult_info\x18\x02 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
@@ -1253,14 +1253,14 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\"y\n" +
 	"\x11GetSecretResponse\x12/\n" +
 	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xd1\a\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xd9\a\n" +
 	"\x13UpdateSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12>\n" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\x12=\n" +
-	"\x05value\x18\x04 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01H\x00R\x05value\x88\x01\x01\x12-\n" +
-	"\x06scopes\x18\x05 \x03(\tB\x15\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
+	"\x05value\x18\x04 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01H\x00R\x05value\x88\x01\x01\x125\n" +
+	"\x06scopes\x18\x05 \x03(\tB\x1d\xbaH\x05\x92\x01\x02\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
 	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x01R\acomment\x88\x01\x01\x12[\n" +
 	"\vupdate_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskB\x1e\xbaH\x1b\xe2\x01\x18\x12\x05value\x12\x06scopes\x12\acommentR\n" +
 	"updateMask\x12F\n" +
@@ -1288,14 +1288,14 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12O\n" +
 	"\x03ids\x18\x03 \x03(\tB=\xbaH\x1b\x92\x01\x18\b\x01\x10d\"\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\x1b\x1a\x11invalid_json_body\"\x06secretR\x03ids\"L\n" +
 	"\x15DeleteSecretsResponse\x123\n" +
-	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x96\x03\n" +
+	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x98\x03\n" +
 	"\x16DuplicateSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12>\n" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\x12I\n" +
-	"\x04name\x18\x04 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\x125\n" +
-	"\x06scopes\x18\x05 \x03(\tB\x1d\xbaH\x05\x92\x01\x02\b\x01\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
+	"\x04name\x18\x04 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\x127\n" +
+	"\x06scopes\x18\x05 \x03(\tB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
 	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01B\n" +
 	"\n" +
 	"\b_comment\"\x7f\n" +

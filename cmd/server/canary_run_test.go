@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/prototext"
+
+	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/emulator"
+)
+
+// parrot is a Cloudflare that notes the canaries that arrive and repeats one of
+// them, or the platform's token, in one way at a time.
+type parrot struct {
+	next http.Handler
+	way  atomic.Pointer[gossipWay]
+	// held, where there is one, keeps calls waiting until it is closed.
+	held atomic.Pointer[chan struct{}]
+
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (p *parrot) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.seen)
+}
+
+func (p *parrot) wrap(next http.Handler) http.Handler {
+	p.next = next
+	return p
+}
+
+func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	heard := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	for i, canary := range canariesIn(body) {
+		if i == 0 {
+			heard = canary
+		}
+		p.mu.Lock()
+		p.seen[canary] = true
+		p.mu.Unlock()
+	}
+	if held := p.held.Load(); held != nil {
+		<-*held
+	}
+	if way := p.way.Load(); way == nil || way.tell == nil || !way.tell(w, heard) {
+		p.next.ServeHTTP(w, r)
+	}
+}
+
+// canariesIn finds the canaries in a body of a change.
+func canariesIn(body []byte) []string {
+	var value any
+	if json.Unmarshal(body, &value) != nil {
+		return nil
+	}
+	var found []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		case map[string]any:
+			for _, item := range v {
+				walk(item)
+			}
+		case string:
+			found = append(found, canaryForm.FindAllString(v, -1)...)
+		}
+	}
+	walk(value)
+	return found
+}
+
+// aviary is a program whose every value is a canary.
+type aviary struct {
+	*door
+	*canaries
+
+	parrot *parrot
+	birds  forbidden
+	secret string
+	shown  []shown
+	calls  int
+}
+
+func openAviary(t *testing.T) *aviary {
+	t.Helper()
+	a := &aviary{canaries: &canaries{}, parrot: &parrot{seen: map[string]bool{}}, birds: birds()}
+	a.door = openDoor(t, setup{
+		wrap: a.parrot.wrap, emulator: emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 1 << 20}}},
+	})
+	made := a.cloudflare("POST", "/stores/"+a.door.store+"/secrets", `[{"name":"TAKEN","value":"old","scopes":["workers"]}]`)
+	a.secret = identifier.FindStringSubmatch(made)[1]
+	good := a.issuer.Token(doorAudience, doorSubject, nil)
+	late := a.issuer.Token(doorAudience, doorSubject, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()})
+	a.birds.forbidToken("a token", good)
+	a.birds.forbidToken("a refused token", late)
+	a.birds.forbid("a refused key", "sk_refused-canary-key-Xw27")
+	a.shown = []shown{
+		bearer(doorKey), bearer(good), certified(a.authority.Sign(accesstest.Leaf{URIs: []string{doorSPIFFE}})),
+		{headers: []string{"X-Auth-Email: a@example.com", "X-Auth-Key: " + doorKey}}, bearer(late), bearer("sk_refused-canary-key-Xw27"),
+	}
+	return a
+}
+
+// caller picks how the next call proves who makes it.
+func (a *aviary) caller() shown {
+	a.calls++
+	return a.shown[a.calls%len(a.shown)]
+}
+
+// batch is a list of new secrets, each with a canary, as JSON.
+func (a *aviary) batch(n int) string {
+	var items []string
+	for range n {
+		items = append(items, fmt.Sprintf(`{"name":"C%d","value":%s,"scopes":["dex"]}`, a.made.Load(), a.quoted()))
+	}
+	return "[" + strings.Join(items, ",") + "]"
+}
+
+func (a *aviary) quoted() string {
+	text, _ := json.Marshal(a.next()) // a string can always be written
+	return string(text)
+}
+
+// good are changes that reach Cloudflare, each with canaries of its own.
+func (a *aviary) good() []attempt {
+	where := `{"account_id":"main","store_id":"` + a.door.store + `",`
+	secrets := "stores/" + a.door.store + "/secrets"
+	change := `{"value":` + a.quoted() + `}`
+	return []attempt{
+		{rpc: "CreateSecrets", request: where + `"secrets":` + a.batch(20) + `}`, method: "POST", path: secrets, body: a.batch(20)},
+		{
+			rpc: "UpdateSecret", request: where + `"secret_id":"` + a.secret + `","value":` + a.quoted() + `}`,
+			method: "PATCH", path: secrets + "/" + a.secret, body: change,
+		},
+	}
+}
+
+// bad are changes that are refused, here or by an honest Cloudflare. Over REST
+// a body can be wrong in more ways.
+func (a *aviary) bad() []attempt {
+	where, secrets := `{"account_id":"main","store_id":"`+a.door.store+`",`, "stores/"+a.door.store+"/secrets"
+	item := func(form string) string { return fmt.Sprintf("["+form+"]", a.quoted()) }
+	list := []attempt{
+		{rpc: "CreateSecrets", request: where + `"secrets":` + item(`{"name":"TAKEN","value":%s,"scopes":["dex"]}`) + `}`},
+		{rpc: "CreateSecrets", request: where + `"secrets":` + item(`{"name":"a b","value":%s}`) + `}`},
+		{rpc: "CreateSecrets", request: where + `"secrets":` + a.batch(101) + `}`},
+		{rpc: "CreateSecrets", request: `{"account_id":"other","store_id":"x","secrets":` + a.batch(1) + `}`},
+		{rpc: "UpdateSecret", request: where + `"secret_id":"` + a.secret + `","name":"OTHER","value":` + a.quoted() + `}`},
+		{method: "PATCH", path: secrets + "/" + a.secret, body: `{"name":"OTHER","value":` + a.quoted() + `}`},
+		{method: "POST", path: secrets + "/" + a.secret + "/duplicate", body: `{"name":"copy","scopes":["dex"],"value":` + a.quoted() + `}`},
+		{method: "DELETE", path: secrets, body: `{"ids":["` + a.secret + `"],"value":` + a.quoted() + `}`},
+		{method: "POST", path: "stores", body: `{"name":"s","value":` + a.quoted() + `}`},
+		{method: "POST", path: "stores/" + noSuchID + "/secrets", body: a.batch(1)},
+		{method: "PUT", path: secrets, body: a.batch(1)},
+		{method: "POST", path: "/nowhere", body: a.batch(1)},
+		{method: "POST", path: "/accounts/" + accountID + "/secrets_store/" + secrets, body: a.batch(1)},
+	}
+	long := strings.Repeat("x", 65536)
+	for _, body := range []string{
+		item(`{"name":"TAKEN","value":%s,"scopes":["dex"]}`), item(`{"name":"a b","value":%s,"scopes":[]}`), item(`{"name":"L","value":[%s],"scopes":["dex"]}`),
+		item(`{"name":"L","value":{"v":%s},"scopes":["dex"]}`), item(`{"name":"L","values":%s,"scopes":["dex"]}`), item(`{"name":"L","value":"v","scopes":%s}`),
+		item(`{"name":"L","value":%s,"value":1,"scopes":["dex"]}`), item(`%s`), a.quoted(), `{"value":` + a.quoted() + `}`, a.batch(101), a.batch(2) + a.batch(1),
+		a.batch(2)[1:], a.batch(3)[:250], item(`{"name":"L","value":%s "scopes":["dex"]}`), item(`{"name":"L","value":"` + long + `","comment":%s,"scopes":["dex"]}`),
+		`[{"name":"L","value":` + strings.TrimSuffix(a.quoted(), `"`) + long + `","scopes":["dex"]}]`, strings.ReplaceAll(item(`{"name":"L","value":%s}`), `\\`, `\u00`),
+	} {
+		list = append(list, attempt{method: "POST", path: secrets, body: body})
+	}
+	return list
+}
+
+// try makes attempts over the protocols that they are for, while Cloudflare
+// repeats what it hears, and searches all that comes back.
+func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
+	t.Helper()
+	a.parrot.way.Store(&way)
+	defer a.parrot.way.Store(nil)
+	for _, one := range attempts {
+		if one.method != "" {
+			a.strike(t, way)
+			got, err := a.overREST(t, a.caller(), one.method, one.path, one.body, "canary")
+			if err != nil {
+				t.Fatalf("%s %s: %v", one.method, one.path, err)
+			}
+			a.search(t, one.method+" over REST, told "+way.name, fmt.Sprint(got.body, got.header))
+		}
+		if one.rpc != "" {
+			a.strike(t, way)
+			got := a.overGRPC(t, a.caller(), one.rpc, one.request, "canary")
+			failure := status.Convert(got.err)
+			said := fmt.Sprint(got.err, got.headers(), got.answer, prototext.Format(failure.Proto()), failure.Details())
+			a.search(t, one.rpc+" over gRPC, told "+way.name, said)
+		}
+	}
+}
+
+func (a *aviary) strike(t *testing.T, way gossipWay) {
+	t.Helper()
+	a.cf.ClearFaults()
+	if way.fault.Kind != "" {
+		a.in(t).inject(way.fault)
+	}
+}
+
+func (a *aviary) search(t *testing.T, where, text string) {
+	t.Helper()
+	if what := a.birds.in(text); what != "" {
+		t.Errorf("%s: holds %s", where, what)
+	}
+}
+
+// searchPages looks at all that the admin listener shows.
+func (a *aviary) searchPages(t *testing.T) {
+	t.Helper()
+	pages := []string{"/metrics", "/readyz", "/livez", "/nope", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/symbol", "/debug/pprof/trace?seconds=0.05"}
+	for _, profile := range []string{"goroutine", "heap", "allocs", "block", "mutex", "threadcreate"} {
+		for debug := range 3 {
+			pages = append(pages, "/debug/pprof/"+profile+"?debug="+strconv.Itoa(debug))
+		}
+	}
+	for _, page := range pages {
+		_, body := a.page(page)
+		a.search(t, page, unzipped(body))
+	}
+}
+
+func TestNoCanaryLeaves(t *testing.T) {
+	t.Parallel()
+	a := openAviary(t)
+	for _, way := range gossipWays() {
+		a.try(t, a.good(), way)
+	}
+	a.try(t, a.bad(), gossipWay{name: "honestly"})
+	a.whileCallsWait(t, func() { a.searchPages(t) })
+	a.searchPages(t)
+	a.searchTheRest(t)
+	if n := len(a.parrot.seen); n < 1000 {
+		t.Errorf("only %d canaries reached Cloudflare of %d that were sent", n, a.made.Load())
+	}
+	t.Logf("%d canaries were sent in %d calls, and %d reached Cloudflare", a.made.Load(), a.calls, len(a.parrot.seen))
+}
+
+// whileCallsWait does something while calls with canaries wait for Cloudflare.
+func (a *aviary) whileCallsWait(t *testing.T, do func()) {
+	t.Helper()
+	held := make(chan struct{})
+	a.parrot.held.Store(&held)
+	before := a.parrot.count()
+	var calls sync.WaitGroup
+	for range 4 {
+		body := a.batch(3)
+		calls.Go(func() {
+			got, err := a.overREST(t, bearer(doorKey), "POST", "stores/"+a.door.store+"/secrets", body, "canary-waits")
+			a.search(t, "a call that waited", fmt.Sprint(got.body, got.header, err))
+		})
+	}
+	a.await("the calls arrive", func() bool { return a.parrot.count() == before+12 })
+	do()
+	a.parrot.held.Store(nil)
+	close(held)
+	calls.Wait()
+}
+
+// searchTheRest looks at what is written down, and at what an operator's
+// command says of a Cloudflare that repeats the token.
+func (a *aviary) searchTheRest(t *testing.T) {
+	t.Helper()
+	a.search(t, "the log", a.out.String())
+	a.search(t, "standard error", a.err.String())
+	trail, err := os.ReadFile(filepath.Join(a.folder, "audit.log"))
+	must(t, err)
+	a.search(t, "the trail", string(trail))
+	if calls, records := len(a.out.lines("call")), len(a.trail(t)); calls < 100 || records < 100 {
+		t.Errorf("only %d calls in the log and %d records in the trail", calls, records)
+	}
+	a.in(t).inject(emulator.Fault{Kind: emulator.KindEchoCredential, Status: http.StatusForbidden})
+	var out, problems book
+	run(t.Context(), append([]string{"doctor", "--config", filepath.Join(a.folder, "config.yaml")}, anyPorts()...), terminal{out: &out, err: &problems})
+	a.cf.ClearFaults()
+	a.search(t, "what doctor says", out.String()+problems.String())
+	if !strings.Contains(out.String(), "FAIL") {
+		t.Errorf("doctor did not ask: %s%s", &out, &problems)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// canaryMark begins and ends every canary, so that one search finds them all.
+// It reads differently in every encoding.
+const canaryMark = `cAn"<&é\aRy/+ 7Qz~`
+
+var canaryForm = regexp.MustCompile(regexp.QuoteMeta(canaryMark) + `[0-9a-f]{8}` + regexp.QuoteMeta(canaryMark))
+
+// canaries makes values of which each is made once.
+type canaries struct{ made atomic.Int64 }
+
+func (c *canaries) next() string {
+	return fmt.Sprintf("%s%08x%s", canaryMark, c.made.Add(1), canaryMark)
+}
+
+// forbidden are texts that must not get out, by what they are.
+type forbidden map[string]string
+
+// forbid adds a secret in all its forms.
+func (f forbidden) forbid(what, secret string) {
+	for form, disguised := range disguises(secret) {
+		f[what+" "+form] = disguised
+	}
+	f[what+" backwards"] = backwards(secret)
+	f[what+" with its case swapped"] = swapCase(secret)
+}
+
+// forbidToken adds a token, its claims alone and its signature alone.
+func (f forbidden) forbidToken(what, token string) {
+	f.forbid(what, token)
+	parts := strings.Split(token, ".")
+	f.forbid("the claims of "+what, parts[1])
+	f.forbid("the signature of "+what, parts[2])
+}
+
+// in says what a text holds, "" for nothing.
+func (f forbidden) in(text string) string {
+	for what, disguised := range f {
+		if at := strings.Index(text, disguised); at >= 0 {
+			return fmt.Sprintf("%s: ...%.300q", what, text[max(0, at-100):])
+		}
+	}
+	return ""
+}
+
+func backwards(text string) string {
+	letters := []rune(text)
+	slices.Reverse(letters)
+	return string(letters)
+}
+
+func swapCase(text string) string {
+	return strings.Map(func(r rune) rune {
+		if upper := []rune(strings.ToUpper(string(r)))[0]; upper != r {
+			return upper
+		}
+		return []rune(strings.ToLower(string(r)))[0]
+	}, text)
+}
+
+// unzipped is a page as it reads: profiles are compressed.
+func unzipped(page string) string {
+	r, err := gzip.NewReader(strings.NewReader(page))
+	if err != nil {
+		return page
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return page
+	}
+	return string(text)
+}
+
+// birds are what the tests of canaries forbid.
+func birds() forbidden {
+	f := forbidden{}
+	f.forbid("a canary", canaryMark)
+	f.forbid("the platform's token", platformToken)
+	f.forbid("an API key", doorKey)
+	return f
+}
+
+func TestTheSearchForCanariesFindsThem(t *testing.T) {
+	t.Parallel()
+	f, c := birds(), &canaries{}
+	for range 10 {
+		canary := c.next()
+		if !canaryForm.MatchString(canary) {
+			t.Fatalf("%q has another form", canary)
+		}
+		forms := disguises(canary)
+		forms["backwards"], forms["with its case swapped"] = backwards(canary), swapCase(canary)
+		for form, text := range forms {
+			if f.in("before "+text+" after") == "" {
+				t.Errorf("not found %s: %s", form, text)
+			}
+		}
+	}
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	_, _ = io.WriteString(w, "before "+c.next())
+	_ = w.Close()
+	if f.in(unzipped(zipped.String())) == "" {
+		t.Error("not found in a compressed page")
+	}
+	for _, innocent := range []string{"", "canary", "a text with nothing in it", platformToken[:8]} {
+		if what := f.in(innocent); what != "" {
+			t.Errorf("%q holds %s", innocent, what)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"platform.internal/storekeeper/internal/access"
+)
+
+// handle is a generated handler: it decodes before the interceptors run.
+func handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	if err := decode(nil); err != nil {
+		return nil, err
+	}
+	o, _ := access.OutcomeFrom(ctx)
+	return o.Principal.Name, o.Err
+}
+
+func TestOnlyAKnownCallersRequestIsDecoded(t *testing.T) {
+	a, err := access.New(access.Config{APIKeys: []access.APIKey{
+		{Digest: sha256.Sum256([]byte("sk_known")), Principal: access.Principal{Name: "known"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	guarded := doorkeeper{authenticator: a}.guard(handle)
+	for shown, decodes := range map[string]bool{"Bearer sk_known": true, "Bearer sk_other": false, "": false} {
+		decoded := false
+		ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs("authorization", shown))
+		name, err := guarded(nil, ctx, func(any) error { decoded = true; return nil }, nil)
+		if decoded != decodes || (err == nil) != decodes || decodes && name != "known" {
+			t.Errorf("%q: decoded %v, caller %v, %v", shown, decoded, name, err)
+		}
+	}
+}
