@@ -35,13 +35,13 @@ func TestANewCredentialIsTakenUpWithoutARestart(t *testing.T) {
 	}
 	p.await("the new token is used", func() bool { return using() == "Bearer "+next })
 	p.await("the log tells of the new token", func() bool {
-		return p.out.line("the platform credential was read again")["account"] == accountID
+		return p.out.line("the changed platform credential is in use")["account"] == accountID
 	})
 
 	p.writeFile(p.tokenFile(), "")
 	p.await("the log tells of the empty file", func() bool {
 		using()
-		return p.out.line("the platform credential cannot be read again; the one before stays in use") != nil
+		return p.out.line("the changed platform credential is not in use; the one before is") != nil
 	})
 	if got := using(); got != "Bearer "+next {
 		t.Errorf("with an empty file: %s", got)

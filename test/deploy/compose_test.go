@@ -259,7 +259,7 @@ func TestReplacedCredentialIsReadWithoutARestart(t *testing.T) {
 	expectService(t, at, own.Accounts[0].ID)
 
 	c.rewrite(services["storekeeper"].Secrets[0].Target, "another-token\n", 0o400)
-	const said = "the platform credential was read again"
+	const said = "the changed platform credential is in use"
 	if !strings.Contains(string(readFile(t, deployed("README.md"))), "`"+said+"`") {
 		t.Error("README.md says something else")
 	}
