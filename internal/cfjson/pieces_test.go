@@ -42,3 +42,48 @@ func TestABodyThatBreaksOffIsRefusedThoughItIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// A body has room for millions of items and mistakes. What becomes of them must
+// not grow with it.
+func TestALongListIsNotReadToItsEnd(t *testing.T) {
+	const many = 100_000
+	for unit, target := range map[string]any{
+		"1,":                      &[]*secretsstorev1.NewSecret{},
+		"{},":                     &[]*secretsstorev1.NewSecret{},
+		`{"name":1,"x":2},`:       &[]*secretsstorev1.NewSecret{},
+		`{"scopes":[1,1,1,1,1]},`: &[]*secretsstorev1.NewSecret{},
+		`{"id":"a"},`:             &secretsstorev1.DeleteSecretsRequest{},
+		`{"id":7},`:               &secretsstorev1.DeleteSecretsRequest{},
+		"[],":                     &secretsstorev1.DeleteSecretsRequest{},
+	} {
+		found := &policy.Mistakes{}
+		body := "[" + strings.Repeat(unit, many) + strings.TrimSuffix(unit, ",") + "]"
+		if err := cfjson.ReadRequest(strings.NewReader(body), target, found); err != nil {
+			t.Fatal(err)
+		}
+		count := 0
+		switch m := target.(type) {
+		case *[]*secretsstorev1.NewSecret:
+			count = len(*m)
+		case *secretsstorev1.DeleteSecretsRequest:
+			count = len(m.GetIds())
+		}
+		if count != 101 || len(found.Fields) != 0 {
+			t.Errorf("%s: %d items and %d mistakes", unit, count, len(found.Fields))
+		}
+	}
+	found := &policy.Mistakes{}
+	ids := &secretsstorev1.DeleteSecretsRequest{}
+	body := `{"ids":["a"` + strings.Repeat(`,1`, many) + `],"x":1,"y":{}}`
+	if err := cfjson.ReadRequest(strings.NewReader(body), ids, found); err != nil || len(ids.GetIds()) > 101 || len(found.Fields) != 2 {
+		t.Errorf("%v, %d ids, %d mistakes", err, len(ids.GetIds()), len(found.Fields))
+	}
+}
+
+func TestMistakesAreNotNotedWithoutEnd(t *testing.T) {
+	found := &policy.Mistakes{}
+	body := `{"name":"x","scopes":[` + strings.Repeat("1,", 100_000) + `1]}`
+	if err := cfjson.ReadRequest(strings.NewReader(body), &secretsstorev1.DuplicateSecretRequest{}, found); err != nil || len(found.Fields) != 1000 {
+		t.Errorf("%v, %d mistakes", err, len(found.Fields))
+	}
+}

@@ -20,6 +20,11 @@ import (
 // malformed is Cloudflare's word for a body that it cannot read.
 const malformed = "INVALID_JSON_BODY"
 
+// mostItems is how many objects or identifiers of a list are read: one more than
+// any rule allows, so that the rule is seen to be broken. A body has room for
+// millions.
+const mostItems = 101
+
 // longestName is how much of an unknown name is repeated to the caller.
 const longestName = 64
 
@@ -71,15 +76,24 @@ func (r *reader) member(path string, members []member) {
 	r.skip()
 }
 
-// array reads an array and calls item for each element.
-func (r *reader) array(path string, item func(path string)) {
+// array reads an array and calls item for each of its elements, up to most of
+// them. The others are passed by: where there are so many, the array is too
+// long, and none of its items is blamed.
+func (r *reader) array(path string, most int, item func(path string)) {
 	if !r.open(path, '[', "must be an array") {
 		return
 	}
-	for i := 0; !r.broken && r.tokens.PeekKind() != ']'; i++ {
-		item(fmt.Sprintf("%s[%d]", path, i))
+	before, n := len(r.found.Fields), 0
+	for ; !r.broken && r.tokens.PeekKind() != ']'; n++ {
+		if n < most {
+			item(fmt.Sprintf("%s[%d]", path, n))
+		} else {
+			r.skip()
+		}
 	}
-	r.next()
+	if r.next(); n >= most && !r.broken {
+		r.found.Fields = r.found.Fields[:before]
+	}
 }
 
 // open reads the bracket that a value starts with, or notes what was wanted.
@@ -108,12 +122,12 @@ func (r *reader) text(path string, set func(string)) {
 }
 
 // texts reads an array of strings; null reads as none.
-func (r *reader) texts(path string, add func(string)) {
+func (r *reader) texts(path string, most int, add func(string)) {
 	if r.tokens.PeekKind() == 'n' {
 		r.next()
 		return
 	}
-	r.array(path, func(path string) {
+	r.array(path, most, func(path string) {
 		if r.tokens.PeekKind() != '"' {
 			r.refuse(path, "must be a string")
 			return

@@ -3,6 +3,7 @@ package cfjson
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/proto"
@@ -56,7 +57,7 @@ func (r *reader) top(kind jsontext.Kind, read func()) {
 }
 
 func (r *reader) newSecrets(list *[]*secretsstorev1.NewSecret) {
-	r.array("secrets", func(path string) {
+	r.array("secrets", mostItems, func(path string) {
 		s := &secretsstorev1.NewSecret{}
 		*list = append(*list, s)
 		r.object(path, text("name", r, &s.Name), text("value", r, &s.Value),
@@ -82,11 +83,11 @@ func (r *reader) update(m *secretsstorev1.UpdateSecretRequest) {
 // documented until early 2026.
 func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 	if r.tokens.PeekKind() != '[' {
-		r.top('{', func() { r.object("", texts("ids", r, &m.Ids)) })
+		r.top('{', func() { r.object("", identifiers("ids", r, &m.Ids)) })
 		return
 	}
 	items := 0
-	r.array("", func(path string) {
+	r.array("", mostItems, func(path string) {
 		items++
 		id, before := "", len(r.found.Fields)
 		r.object(path, text("id", r, &id))
@@ -108,6 +109,11 @@ func optional(name string, r *reader, into **string) member {
 	return member{name, func(path string) { r.text(path, func(s string) { *into = proto.String(s) }) }}
 }
 
+// texts is for lists that no rule bounds, which are read to their ends.
 func texts(name string, r *reader, into *[]string) member {
-	return member{name, func(path string) { r.texts(path, func(s string) { *into = append(*into, s) }) }}
+	return member{name, func(path string) { r.texts(path, math.MaxInt, func(s string) { *into = append(*into, s) }) }}
+}
+
+func identifiers(name string, r *reader, into *[]string) member {
+	return member{name, func(path string) { r.texts(path, mostItems, func(s string) { *into = append(*into, s) }) }}
 }

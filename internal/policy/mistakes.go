@@ -21,9 +21,16 @@ type Mistakes struct {
 	Fault *fault.Error
 }
 
+// mostMistakes bounds what is noted, and so what is answered: a body of the
+// greatest length has room for millions of mistakes.
+const mostMistakes = 1000
+
 // Add notes a part of the request that cannot be read. text says what would be
-// right.
+// right. What comes after the first 1000 is not noted.
 func (m *Mistakes) Add(path, reason, text string) {
+	if len(m.Fields) >= mostMistakes {
+		return
+	}
 	m.Fields = append(m.Fields, fault.Field{Path: path, Reason: reason, Text: text})
 }
 
