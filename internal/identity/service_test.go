@@ -98,7 +98,7 @@ func TestListsShowWhatMayBeSeen(t *testing.T) {
 				ctx = as("x")
 			}
 			for _, size := range []int32{0, 1, 7, 100, 101} {
-				gotAccounts, gotMembers := pages(t, s, ctx, size, len(want))
+				gotAccounts, gotMembers := pages(ctx, t, s, size, len(want))
 				if !slices.Equal(gotAccounts, want) || !slices.Equal(gotMembers, want) {
 					t.Errorf("%d accounts, prefix %q, by %d: got %v and %v", n, prefix, size, gotAccounts, gotMembers)
 				}
@@ -108,7 +108,7 @@ func TestListsShowWhatMayBeSeen(t *testing.T) {
 }
 
 // pages reads both lists to their ends.
-func pages(t *testing.T, s *identity.Service, ctx context.Context, size int32, total int) (accounts, members []string) {
+func pages(ctx context.Context, t *testing.T, s *identity.Service, size int32, total int) (accounts, members []string) {
 	t.Helper()
 	for page := int32(1); ; page++ {
 		a, err := s.ListAccounts(ctx, &identityv1.ListAccountsRequest{Page: page, PerPage: size})

@@ -56,8 +56,8 @@ func (panicking) UpdateSecret(context.Context, *secretsstorev1.UpdateSecretReque
 func TestAPanicInAHandlerIsAnInternalFault(t *testing.T) {
 	w := start(t, servertest.Config{
 		Callers: []access.Principal{root},
-		Secrets: func(real secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
-			return panicking{real}
+		Secrets: func(genuine secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
+			return panicking{genuine}
 		},
 	})
 	for i, client := range []servertest.Client{w.As(root), servertest.Over(w.Listen(t), root.Name)} {
@@ -115,8 +115,8 @@ func TestTheOrderOfTheChain(t *testing.T) {
 	t.Cleanup(func() { _ = log.Close() })
 	w := start(t, servertest.Config{
 		Trail: log,
-		Secrets: func(real secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
-			return panicking{real}
+		Secrets: func(genuine secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
+			return panicking{genuine}
 		},
 	})
 	s.set(context.DeadlineExceeded, false)

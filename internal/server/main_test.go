@@ -39,7 +39,6 @@ rules:
   - {id: copiers-take, actions: [secret.duplicate], when: '"copiers" in principal.groups'}
   - {id: makers-make, actions: [secret.create], when: '"makers" in principal.groups && secret.startsWith("COPY_")'}
   - {id: root, actions: ["*"], when: 'principal.name == "root"'}
-  - {id: keeper, actions: ["*"], when: 'principal.name == "keeper" && account == "main"'}
 `
 
 // Callers that the rules speak of.
@@ -52,7 +51,6 @@ var (
 	maker    = access.Principal{Name: "maker", Groups: []string{"makers"}}
 	both     = access.Principal{Name: "both", Groups: []string{"copiers", "makers"}}
 	root     = access.Principal{Name: "root", Tenant: "platform", Kind: access.KindAPIKey}
-	keeper   = access.Principal{Name: "keeper"}
 	nobody   = access.Principal{Name: "nobody", Tenant: "nothing"}
 )
 
@@ -60,9 +58,9 @@ var (
 type world struct {
 	*servertest.Gate
 
-	store, spare, elsewhere    string
-	payA, payB, searchA, ciA   string
-	farPay, sparePay, manyPays string
+	store, spare, elsewhere  string
+	payA, payB, searchA, ciA string
+	farPay, sparePay         string
 }
 
 func start(t testing.TB, c servertest.Config) *world {

@@ -104,7 +104,8 @@ type code struct{ value *int32 }
 
 func (c *code) UnmarshalJSON(text []byte) error {
 	var n number
-	if string(text) == "null" || n.UnmarshalJSON(text) != nil || n != number(int32(n)) {
+	malformed := n.UnmarshalJSON(text) != nil
+	if malformed || string(text) == "null" || n < math.MinInt32 || n > math.MaxInt32 {
 		return nil
 	}
 	value := int32(n)

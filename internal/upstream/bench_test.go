@@ -1,7 +1,6 @@
 package upstream_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 
@@ -16,8 +15,7 @@ func BenchmarkGetSecret(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := b.Context()
 	p := upstream.SecretParams{Account: "main", StoreID: storeID, SecretID: secretID}
 	b.ReportAllocs()
 	for b.Loop() {

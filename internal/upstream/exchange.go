@@ -151,7 +151,7 @@ func (c *Client) send(ctx context.Context, x *exchange) (reply, error) {
 	}
 	// Not http.Client: it would follow redirects, keep cookies and put the
 	// URL in its errors.
-	response, err := c.transport.RoundTrip(request)
+	response, err := c.transport.RoundTrip(request) //nolint:bodyclose // readReply closes it
 	if err != nil {
 		return reply{}, err
 	}

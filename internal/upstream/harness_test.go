@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"net/http"
@@ -121,7 +122,7 @@ func failure(items string) string {
 
 func asFault(t testing.TB, err error) *fault.Error {
 	t.Helper()
-	f, ok := err.(*fault.Error)
+	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		t.Fatalf("error is %T (%v), want *fault.Error", err, err)
 	}

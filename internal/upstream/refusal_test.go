@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"strings"
@@ -163,7 +164,7 @@ func TestRefusals(t *testing.T) {
 			if sent := w.seen(); len(sent) != 1 {
 				t.Errorf("sent %d requests, want 1", len(sent))
 			}
-			if a := w.attempts[0]; a.Err != error(f) || a.Status != tt.status {
+			if a := w.attempts[0]; !errors.Is(a.Err, f) || a.Status != tt.status {
 				t.Errorf("attempt = %+v", a)
 			}
 		})

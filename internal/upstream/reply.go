@@ -113,10 +113,11 @@ func (r reply) about(said items) error {
 		text += " of " + r.media
 	}
 	if len(said) > 0 {
-		text += ", codes"
+		codes := make([]string, 0, 8)
 		for _, it := range said.first(8) {
-			text += " " + strconv.Itoa(int(it.Code.number()))
+			codes = append(codes, strconv.Itoa(int(it.Code.number())))
 		}
+		text += ", codes " + strings.Join(codes, " ")
 	}
 	if r.cut != nil {
 		text += ", not read whole"

@@ -91,4 +91,4 @@ func (q *query) page(p Paging) {
 	q.text("direction", p.Direction)
 }
 
-func (q query) String() string { return strings.Join(q, "&") }
+func (q *query) String() string { return strings.Join(*q, "&") }

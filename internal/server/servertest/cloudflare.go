@@ -23,12 +23,17 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// The accounts that are served, by name and by identifier, and one that exists
-// at Cloudflare and is not.
 const (
-	Main, MainID   = "main", "023e105f4ecef8ad9ca31a8372d0c353"
-	Other, OtherID = "other", "123e105f4ecef8ad9ca31a8372d0c353"
-	UnservedID     = "223e105f4ecef8ad9ca31a8372d0c353"
+	// Main is the name of an account that is served.
+	Main = "main"
+	// MainID is its identifier.
+	MainID = "023e105f4ecef8ad9ca31a8372d0c353"
+	// Other is the name of another account that is served.
+	Other = "other"
+	// OtherID is its identifier.
+	OtherID = "123e105f4ecef8ad9ca31a8372d0c353"
+	// UnservedID is an account that exists at Cloudflare and is not served.
+	UnservedID = "223e105f4ecef8ad9ca31a8372d0c353"
 )
 
 // plenty is a limit that no test reaches.

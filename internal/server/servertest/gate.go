@@ -35,7 +35,7 @@ type Config struct {
 	// Trail is where records go. Nil: Gate.Trail.
 	Trail server.Trail
 	// Secrets answers in place of the real service, where it is set.
-	Secrets func(real secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer
+	Secrets func(genuine secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer
 	// Change changes the chain before it is used, where it is set.
 	Change func(*server.Chain)
 	// Network is how Cloudflare is reached. Nil: inside the process.

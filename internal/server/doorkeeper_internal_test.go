@@ -12,6 +12,8 @@ import (
 )
 
 // handle is a generated handler: it decodes before the interceptors run.
+//
+//nolint:revive // generated handlers have their context second
 func handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	if err := decode(nil); err != nil {
 		return nil, err

@@ -1,11 +1,11 @@
 package server
 
 import (
-	rules "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"bytes"
 	"runtime"
 	"testing"
 
+	rules "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
