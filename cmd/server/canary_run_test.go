@@ -149,7 +149,7 @@ func (a *aviary) good() []attempt {
 	secrets := "stores/" + a.door.store + "/secrets"
 	change := `{"value":` + a.quoted() + `}`
 	return []attempt{
-		{rpc: "CreateSecrets", request: where + `"secrets":` + a.batch(20) + `}`, method: "POST", path: secrets, body: a.batch(20)},
+		{rpc: "CreateSecrets", request: where + `"secrets":` + a.batch(30) + `}`, method: "POST", path: secrets, body: a.batch(30)},
 		{
 			rpc: "UpdateSecret", request: where + `"secret_id":"` + a.secret + `","value":` + a.quoted() + `}`,
 			method: "PATCH", path: secrets + "/" + a.secret, body: change,
@@ -182,7 +182,7 @@ func (a *aviary) bad() []attempt {
 		item(`{"name":"TAKEN","value":%s,"scopes":["dex"]}`), item(`{"name":"a b","value":%s,"scopes":[]}`), item(`{"name":"L","value":[%s],"scopes":["dex"]}`),
 		item(`{"name":"L","value":{"v":%s},"scopes":["dex"]}`), item(`{"name":"L","values":%s,"scopes":["dex"]}`), item(`{"name":"L","value":"v","scopes":%s}`),
 		item(`{"name":"L","value":%s,"value":1,"scopes":["dex"]}`), item(`%s`), a.quoted(), `{"value":` + a.quoted() + `}`, a.batch(101), a.batch(2) + a.batch(1),
-		a.batch(2)[1:], a.batch(3)[:250], item(`{"name":"L","value":%s "scopes":["dex"]}`), item(`{"name":"L","value":"` + long + `","comment":%s,"scopes":["dex"]}`),
+		a.batch(2)[1:], a.batch(3)[:250], item(`{"name":"L","value":%s "scopes":["dex"]}`),
 		`[{"name":"L","value":` + strings.TrimSuffix(a.quoted(), `"`) + long + `","scopes":["dex"]}]`, strings.ReplaceAll(item(`{"name":"L","value":%s}`), `\\`, `\u00`),
 	} {
 		list = append(list, attempt{method: "POST", path: secrets, body: body})
@@ -296,7 +296,9 @@ func (a *aviary) searchTheRest(t *testing.T) {
 	}
 	a.in(t).inject(emulator.Fault{Kind: emulator.KindEchoCredential, Status: http.StatusForbidden})
 	var out, problems book
-	run(t.Context(), append([]string{"doctor", "--config", filepath.Join(a.folder, "config.yaml")}, anyPorts()...), terminal{out: &out, err: &problems})
+	args := a.args(filepath.Join(a.folder, "config.yaml"), a.setup)
+	args[0] = "doctor"
+	run(t.Context(), args, terminal{out: &out, err: &problems})
 	a.cf.ClearFaults()
 	a.search(t, "what doctor says", out.String()+problems.String())
 	if !strings.Contains(out.String(), "FAIL") {

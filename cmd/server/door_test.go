@@ -45,6 +45,8 @@ type door struct {
 	ed        accesstest.Key
 	// store is a store of the team payments.
 	store string
+	// setup is what the program was started with.
+	setup setup
 }
 
 // openDoor starts the program, with what s says beside.
@@ -57,7 +59,7 @@ func openDoor(t *testing.T, s setup) *door {
 	d.issuer.Publish(d.es, d.rs, d.ed)
 	p := &program{t: t, folder: t.TempDir()}
 	s.callers, s.sets = d.callers(), append(s.sets, d.secured(t, p.folder)...)
-	d.program = p
+	d.program, d.setup = p, s
 	p.serveCloudflare(s)
 	file := p.writeConfig(s)
 	p.writeFile(filepath.Join(p.folder, "policy.yaml"), `

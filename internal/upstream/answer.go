@@ -106,7 +106,7 @@ func (c *code) UnmarshalJSON(text []byte) error {
 	var n number
 	malformed := n.UnmarshalJSON(text) != nil
 	if malformed || string(text) == "null" || n < math.MinInt32 || n > math.MaxInt32 {
-		return nil
+		return nil //nolint:nilerr // a refusal is worth understanding without its number
 	}
 	value := int32(n)
 	c.value = &value
