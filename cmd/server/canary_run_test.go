@@ -199,7 +199,7 @@ func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
 	for _, one := range attempts {
 		if one.method != "" {
 			a.strike(t, way)
-			got, err := a.overREST(t, a.caller(), one.method, one.path, one.body, "canary")
+			got, err := a.overREST(t, a.caller(), one, "canary")
 			if err != nil {
 				t.Fatalf("%s %s: %v", one.method, one.path, err)
 			}
@@ -207,7 +207,7 @@ func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
 		}
 		if one.rpc != "" {
 			a.strike(t, way)
-			got := a.overGRPC(t, a.caller(), one.rpc, one.request, "canary")
+			got := a.overGRPC(t, a.caller(), one, "canary")
 			failure := status.Convert(got.err)
 			said := fmt.Sprint(got.err, got.headers(), got.answer, prototext.Format(failure.Proto()), failure.Details())
 			a.search(t, one.rpc+" over gRPC, told "+way.name, said)
@@ -269,9 +269,9 @@ func (a *aviary) whileCallsWait(t *testing.T, do func()) {
 	before := a.parrot.count()
 	var calls sync.WaitGroup
 	for range 4 {
-		body := a.batch(3)
+		held := attempt{method: "POST", path: "stores/" + a.door.store + "/secrets", body: a.batch(3)}
 		calls.Go(func() {
-			got, err := a.overREST(t, bearer(doorKey), "POST", "stores/"+a.door.store+"/secrets", body, "canary-waits")
+			got, err := a.overREST(t, bearer(doorKey), held, "canary-waits")
 			a.search(t, "a call that waited", fmt.Sprint(got.body, got.header, err))
 		})
 	}

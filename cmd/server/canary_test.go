@@ -7,22 +7,26 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 )
 
 // canaryMark begins and ends every canary, so that one search finds them all.
-// It reads differently in every encoding.
-const canaryMark = `cAn"<&é\aRy/+ 7Qz~`
+// No escaping changes it, however often it is done.
+const canaryMark = "cAnaRyBiRd7QzWvK"
 
-var canaryForm = regexp.MustCompile(regexp.QuoteMeta(canaryMark) + `[0-9a-f]{8}` + regexp.QuoteMeta(canaryMark))
+// canaryMiddle is what escaping changes, for code that treats it otherwise.
+const canaryMiddle = `"<&>'é\\/+ %s~`
+
+var canaryForm = regexp.MustCompile(canaryMark + regexp.QuoteMeta(canaryMiddle) + "[0-9a-f]{8}" + canaryMark)
 
 // canaries makes values of which each is made once.
 type canaries struct{ made atomic.Int64 }
 
 func (c *canaries) next() string {
-	return fmt.Sprintf("%s%08x%s", canaryMark, c.made.Add(1), canaryMark)
+	return fmt.Sprintf("%s%s%08x%s", canaryMark, canaryMiddle, c.made.Add(1), canaryMark)
 }
 
 // forbidden are texts that must not get out, by what they are.
@@ -102,6 +106,7 @@ func TestTheSearchForCanariesFindsThem(t *testing.T) {
 		}
 		forms := disguises(canary)
 		forms["backwards"], forms["with its case swapped"] = backwards(canary), swapCase(canary)
+		forms["quoted three times"] = fmt.Sprintf("%q", fmt.Sprintf("%q", strconv.Quote(canary)))
 		for form, text := range forms {
 			if f.in("before "+text+" after") == "" {
 				t.Errorf("not found %s: %s", form, text)

@@ -54,8 +54,8 @@ func TestEveryGoodCredentialIsOneCallerOverBothProtocols(t *testing.T) {
 // knows asks over both protocols who the caller is.
 func (d *door) knows(t *testing.T, r resident) {
 	t.Helper()
-	token, _ := d.overGRPC(t, r.shown, "VerifyToken", `{}`, "verify").answer.(*identityv1.VerifyTokenResponse)
-	user, _ := d.overGRPC(t, r.shown, "GetUser", `{}`, "user").answer.(*identityv1.GetUserResponse)
+	token, _ := d.overGRPC(t, r.shown, attempt{rpc: "VerifyToken", request: `{}`}, "verify").answer.(*identityv1.VerifyTokenResponse)
+	user, _ := d.overGRPC(t, r.shown, attempt{rpc: "GetUser", request: `{}`}, "user").answer.(*identityv1.GetUserResponse)
 	if token.GetToken().GetStatus() != "active" || user.GetUser().GetUsername() != r.caller {
 		t.Fatalf("grpc: %v, %v", token, user)
 	}
@@ -75,9 +75,9 @@ func (d *door) knows(t *testing.T, r resident) {
 		t.Errorf("user: %v", got)
 	}
 	for path, rpc := range map[string]string{"/client/v4/accounts": "ListAccounts", "/client/v4/memberships": "ListMemberships"} {
-		got, err := d.overREST(t, r.shown, "GET", path, "", "list")
+		got, err := d.overREST(t, r.shown, attempt{method: "GET", path: path}, "list")
 		listed, _ := got.Result.([]any)
-		if answer := d.overGRPC(t, r.shown, rpc, `{}`, "list"); err != nil || len(listed) != 1 || answer.err != nil {
+		if answer := d.overGRPC(t, r.shown, attempt{rpc: rpc, request: `{}`}, "list"); err != nil || len(listed) != 1 || answer.err != nil {
 			t.Errorf("%s: %v %s; grpc: %v", path, err, got.body, answer.err)
 		}
 	}
@@ -96,7 +96,7 @@ func stamped(at interface {
 
 func (d *door) get(t *testing.T, r resident, path string) map[string]any {
 	t.Helper()
-	got, err := d.overREST(t, r.shown, "GET", path, "", "get")
+	got, err := d.overREST(t, r.shown, attempt{method: "GET", path: path}, "get")
 	result, ok := got.Result.(map[string]any)
 	if err != nil || got.status != http.StatusOK || !ok {
 		t.Fatalf("%s: %v %d %s", path, err, got.status, got.body)
@@ -110,11 +110,11 @@ func (d *door) lets(t *testing.T, r resident, secret string) {
 	t.Helper()
 	item := `[{"name":"` + secret + `%s","value":"v","scopes":["dex"]}]`
 	path := "stores/" + d.store + "/secrets"
-	if got, err := d.overREST(t, r.shown, "POST", path, fmt.Sprintf(item, "_R"), secret+"-rest"); err != nil || got.status != http.StatusOK {
+	if got, err := d.overREST(t, r.shown, attempt{method: "POST", path: path, body: fmt.Sprintf(item, "_R")}, secret+"-rest"); err != nil || got.status != http.StatusOK {
 		t.Errorf("rest: %v %d %s", err, got.status, got.body)
 	}
 	request := `{"account_id":"main","store_id":"` + d.store + `","secrets":` + fmt.Sprintf(item, "_G") + `}`
-	if got := d.overGRPC(t, r.shown, "CreateSecrets", request, secret+"-grpc"); got.err != nil {
+	if got := d.overGRPC(t, r.shown, attempt{rpc: "CreateSecrets", request: request}, secret+"-grpc"); got.err != nil {
 		t.Errorf("grpc: %v", got.err)
 	}
 	for _, protocol := range []string{"rest", "grpc"} {
@@ -140,7 +140,7 @@ func TestAConnectionWithoutACertificateIsRefusedWhereOneIsRequired(t *testing.T)
 	both := bearer(doorKey)
 	unlisted := d.authority.Sign(accesstest.Leaf{})
 	both.certificate = &unlisted
-	if got, err := d.overREST(t, both, "GET", "stores", "", "both"); err != nil || got.status != http.StatusOK {
+	if got, err := d.overREST(t, both, attempt{method: "GET", path: "stores"}, "both"); err != nil || got.status != http.StatusOK {
 		t.Errorf("with a certificate: %v %d %s", err, got.status, got.body)
 	}
 }
@@ -150,8 +150,8 @@ func TestAConnectionNeedsAVersionOfTLSThatIsSafe(t *testing.T) {
 	d := openDoor(t, setup{})
 	for name, address := range map[string]string{"rest": d.rest[len("https://"):], "grpc": d.grpc, "admin": d.admin[len("https://"):]} {
 		for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-			//nolint:gosec // The unsafe versions are what must be refused.
-			conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: d.authority.Pool, MinVersion: version, MaxVersion: version, NextProtos: []string{"h2"}})
+			dialer := &tls.Dialer{Config: &tls.Config{RootCAs: d.authority.Pool, MinVersion: version, MaxVersion: version, NextProtos: []string{"h2"}}}
+			conn, err := dialer.DialContext(t.Context(), "tcp", address)
 			if (err == nil) != want {
 				t.Errorf("%s with %s: %v", name, tls.VersionName(version), err)
 			}

@@ -131,7 +131,7 @@ func (d *door) trust(s shown) *tls.Config {
 }
 
 // overREST sends a request with what is shown and no other credential.
-func (d *door) overREST(t *testing.T, s shown, method, path, body, id string) (reply, error) {
+func (d *door) overREST(t *testing.T, s shown, a attempt, id string) (reply, error) {
 	t.Helper()
 	p := d.in(t)
 	checked, _ := p.http.Transport.(*checkedTransport)
@@ -140,11 +140,11 @@ func (d *door) overREST(t *testing.T, s shown, method, path, body, id string) (r
 		p.rest = "http://" + strings.TrimPrefix(p.rest, "https://")
 		p.http = newClient(checked.base) // the answer, if any, is no envelope
 	}
-	return p.try(t.Context(), method, path, strings.NewReader(body), append([]string{"Authorization:", "X-Request-Id: " + id}, s.headers...)...)
+	return p.try(t.Context(), a.method, a.path, strings.NewReader(a.body), append([]string{"Authorization:", "X-Request-Id: " + id}, s.headers...)...)
 }
 
 // overGRPC is overREST for an RPC.
-func (d *door) overGRPC(t *testing.T, s shown, rpc, request, id string) ruling {
+func (d *door) overGRPC(t *testing.T, s shown, a attempt, id string) ruling {
 	t.Helper()
 	secure := credentials.NewTLS(d.trust(s))
 	if s.plain {
@@ -155,18 +155,19 @@ func (d *door) overGRPC(t *testing.T, s shown, rpc, request, id string) ruling {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-request-id", id)
+	sent := metadata.Pairs("x-request-id", id)
 	for _, h := range s.headers {
 		name, value, _ := strings.Cut(h, ": ")
-		ctx = metadata.AppendToOutgoingContext(ctx, strings.ToLower(name), value)
+		sent.Append(name, value)
 	}
-	m := methodNamed(t, rpc)
+	m := methodNamed(t, a.rpc)
 	in := messageFor(t, m.Input())
-	if err := protojson.Unmarshal([]byte(request), in); err != nil {
+	if err := protojson.Unmarshal([]byte(a.request), in); err != nil {
 		t.Fatal(err)
 	}
 	r := ruling{answer: messageFor(t, m.Output())}
-	r.err = conn.Invoke(ctx, "/"+string(m.Parent().FullName())+"/"+rpc, in, r.answer, grpc.Header(&r.header), grpc.Trailer(&r.trailer))
+	ctx := metadata.NewOutgoingContext(t.Context(), sent)
+	r.err = conn.Invoke(ctx, "/"+string(m.Parent().FullName())+"/"+a.rpc, in, r.answer, grpc.Header(&r.header), grpc.Trailer(&r.trailer))
 	r.takeApart()
 	return r
 }
@@ -230,8 +231,8 @@ func (d *door) refusesAll(t *testing.T, classes []stranger) {
 // refuses makes an attempt over both protocols and expects the same refusal.
 func (d *door) refuses(t *testing.T, c stranger, a attempt, id string) {
 	t.Helper()
-	byREST, failed := d.overREST(t, c.shown, a.method, a.path, a.body, id+"-rest")
-	byGRPC := d.overGRPC(t, c.shown, a.rpc, a.request, id+"-grpc")
+	byREST, failed := d.overREST(t, c.shown, a, id+"-rest")
+	byGRPC := d.overGRPC(t, c.shown, a, id+"-grpc")
 	if c.reason == "" {
 		if failed == nil && (byREST.status != http.StatusBadRequest || !c.shown.plain) || byGRPC.code != codes.Unavailable || byGRPC.info != nil {
 			t.Errorf("%s: rest: %v %d %s; grpc: %v", a.rpc, failed, byREST.status, byREST.body, byGRPC.err)

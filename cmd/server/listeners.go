@@ -129,6 +129,8 @@ func serveHTTP(s *http.Server, on net.Listener) error {
 func httpServer(h http.Handler, secured *tls.Config, log *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, TLSConfig: secured, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		// From the end of the header: a long body, the call, and a slow reader.
+		WriteTimeout:   4 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: zap.NewStdLog(log.Named("http")),
 	}
 }

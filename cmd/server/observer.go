@@ -72,6 +72,10 @@ func upstreamOperations() []string { return upstream.Operations() }
 // logUnrouted logs the requests that no RPC hears of.
 func logUnrouted(log *zap.Logger) func(*http.Request, string, int) {
 	return func(r *http.Request, id string, status int) {
+		if status >= http.StatusInternalServerError {
+			log.Error("the gateway panicked", zap.String("request_id", id), zap.String("http_method", r.Method), zap.String("peer", r.RemoteAddr), zap.StackSkip("stack", 1))
+			return
+		}
 		log.Info("no route", zap.String("request_id", id), zap.String("http_method", r.Method), zap.Int("status", status), zap.String("peer", r.RemoteAddr))
 	}
 }

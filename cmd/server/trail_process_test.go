@@ -144,7 +144,7 @@ func sufferClosedFolder(t *testing.T, path string) {
 	})
 	calls := p.suffer(illness{
 		strike: func() { must(t, os.Chmod(folder, 0)) },
-		heal:   func() { must(t, os.Chmod(folder, 0o700)) }, //nolint:gosec // A folder needs the right to enter it.
+		heal:   func() { must(t, os.Chmod(folder, 0o700)) },
 	})
 	p.stop()
 	reckoning{calls: calls, border: p.border, trail: verified(t, file)}.check(t)
@@ -153,7 +153,7 @@ func sufferClosedFolder(t *testing.T, path string) {
 // letIn lets everyone through the test's own folder to what is in it.
 func letIn(t *testing.T, path string) {
 	t.Helper()
-	must(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o711)) //nolint:gosec // It holds nothing but this test.
+	must(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o711))
 }
 
 // give makes everything below a folder nobody's.

@@ -90,6 +90,7 @@ func TestMistakesInAPolicy(t *testing.T) {
 		{"one id twice", `rules: [{id: a, actions: ["*"], when: "true"}, {id: a, actions: ["*"], when: "true"}]`, "another rule"},
 		{"too much work", `rules: [{id: a, actions: ["*"], when: 'scopes.all(a, scopes.all(b, scopes.all(c, a + b + c != secret)))'}]`, "too much work"},
 		{"an unknown key", `rules: [{id: a, actions: ["*"], if: "true"}]`, "field if not found"},
+		{"an empty file", "# soon\n", "must not be empty"},
 		{"two documents", "rules: []\n---\nrules: []\n", "one YAML document"},
 		{"every mistake is told", `rules: [{id: a, actions: [x], when: "true"}, {id: b, actions: ["*"], when: "1"}]`, "rules[1]"},
 		{"a test that is denied", common + `tests: [{name: n, as: {tenant: search}, do: secret.get, on: {store: default, secret: PAYMENTS_X}, allow: payments-own-a-prefix}]`, `tests[0] "n": is denied`},
@@ -117,7 +118,7 @@ tests:
 }
 
 func TestNoRulesAllowNothing(t *testing.T) {
-	if d := engine(t, "").Decide(authz.Question{Principal: access.Principal{Name: "root"}, Action: "secret.get", Store: text(""), Secret: text("")}); d.Allowed {
+	if d := engine(t, "rules: []").Decide(authz.Question{Principal: access.Principal{Name: "root"}, Action: "secret.get", Store: text(""), Secret: text("")}); d.Allowed {
 		t.Error("an empty policy allows")
 	}
 }

@@ -49,7 +49,11 @@ func Parse(data []byte) (*Engine, *File, error) {
 	file := &File{}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(file); err != nil && !errors.Is(err, io.EOF) {
+	switch err := decoder.Decode(file); {
+	case errors.Is(err, io.EOF):
+		// Perhaps a file that is just being written; rules: [] denies all.
+		return nil, nil, errors.New("must not be empty")
+	case err != nil:
 		return nil, nil, err
 	}
 	if err := decoder.Decode(&File{}); !errors.Is(err, io.EOF) {

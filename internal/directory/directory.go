@@ -17,6 +17,10 @@ import (
 // remembered is how many names are kept, about 100 bytes each.
 const remembered = 50_000
 
+// mostPages is where reading a list ends: a list of more is none that
+// Cloudflare has, but an answer that heeds no page.
+const mostPages = 100
+
 // perPage is the longest page that Cloudflare gives.
 const perPage = 100
 
@@ -135,7 +139,7 @@ func (d *Directory) learn(ctx context.Context, in upstream.StoreParams) error {
 		for _, s := range a.Result {
 			d.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 		}
-		if len(a.Result) < perPage {
+		if len(a.Result) < perPage || page == mostPages {
 			return nil
 		}
 	}

@@ -45,9 +45,10 @@ func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 		switch {
 		case t.intended:
 			r := t.record(ctx)
-			r.Outcome, r.Reason, r.Code = outcome(err), reasonOf(err), codeOf(err)
+			r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
 			to.Outcome(after, r)
 		case denied(err) && (t.caller.Name != "" || strangers.Allow()):
+			t.shorten()
 			r := t.record(ctx)
 			r.Reason, r.Code = reasonOf(err), codeOf(err)
 			if lost := to.Denial(after, r); lost != nil {

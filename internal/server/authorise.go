@@ -50,6 +50,9 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 			return nil, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
 		}
 		j := &judgement{rights: r, caller: caller, method: method, target: method.Target(request), trail: trailFrom(ctx)}
+		if w, ok := request.(interface{ GetForce() bool }); ok {
+			j.trail.wide = w.GetForce()
+		}
 		ctx, err := j.judge(ctx)
 		if err != nil {
 			return nil, err

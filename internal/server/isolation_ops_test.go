@@ -194,12 +194,13 @@ func (c *caller) next() *attempt {
 // on the secret while it was there.
 func (c *caller) missing(a *attempt, at spot, ids ...string) *attempt {
 	action := map[bool]string{false: "secret.get", true: "secret.delete"}[a.changes]
-	if a.method == "UpdateSecret" {
-		action = "secret.update"
+	var scopes []string
+	if r, is := a.request.(*secretsstorev1.UpdateSecretRequest); is {
+		action, scopes = "secret.update", r.GetScopes()
 	}
 	hadNoRight := func(id string) bool {
 		it := c.byID[id]
-		return it != nil && it.in == at.shelf && !c.may(c.Principal, action, it.place())
+		return it != nil && it.in == at.shelf && !c.may(c.Principal, action, it.place(), scopes...)
 	}
 	if at.shelf == nil || !c.some(c.Principal, action, at.shelf.account, at.shelf.name) || slices.ContainsFunc(ids, hadNoRight) {
 		return a.expect(codes.NotFound, codes.PermissionDenied)

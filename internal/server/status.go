@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -14,6 +17,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/inproc"
 )
 
 // Domain is the domain of every ErrorInfo.
@@ -62,7 +66,33 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 	}
 	f := fault.From(err)
 	noteEnding(ctx, f)
+	if !inproc.Carried(ctx) {
+		f = forHeader(f)
+	}
 	return nil, statusOf(f).Err()
+}
+
+// What of a fault fits into the header of an answer, in bytes and in fields.
+// Over the network a status travels in one, and clients take no more than about
+// 16 KiB, the status being there twice and in base64.
+const (
+	mostFieldsInHeader = 20
+	mostTextInHeader   = 1024
+)
+
+// forHeader shortens a fault of many fields. The last one says how many more
+// there are.
+func forHeader(f *fault.Error) *fault.Error {
+	short := *f
+	if len(short.Public) > mostTextInHeader {
+		short.Public = strings.ToValidUTF8(short.Public[:mostTextInHeader], "") + "..."
+	}
+	if more := len(f.Fields) - mostFieldsInHeader; more > 0 {
+		last := f.Fields[mostFieldsInHeader]
+		last.Text = fmt.Sprintf("%s; %d more fields are wrong", last.Text, more-1)
+		short.Fields = append(slices.Clone(f.Fields[:mostFieldsInHeader]), last)
+	}
+	return &short
 }
 
 func statusOf(f *fault.Error) *status.Status {

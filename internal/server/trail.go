@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
@@ -33,6 +35,9 @@ type trail struct {
 	// intended says that the intent of the call is durable, so that an outcome
 	// must follow.
 	intended bool
+	// wide says that the call may do more than to the objects it names, as
+	// deleting a store with all that is in it does.
+	wide bool
 	// partly says that not all of the call was judged, since validation refuses
 	// it: it is too long or lacks a name.
 	partly bool
@@ -88,6 +93,28 @@ func (t *trail) allowed(d authz.Decision) {
 
 func (t *trail) denied(id string) { t.decision = audit.Decision{ID: id} }
 
+// shorten leaves in a denial what tells it apart. Its texts were never held
+// against a rule, and a caller can be refused as often as it likes: a record
+// must not let it fill the disk.
+func (t *trail) shorten() {
+	t.secrets = slices.Clone(t.secrets[:min(len(t.secrets), mostNamed)])
+	for i, s := range t.secrets {
+		t.secrets[i].Name = printable(s.Name)
+	}
+	t.store.Name = printable(t.store.Name)
+}
+
+// printable gives a name as far as an object can have it.
+func printable(name string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r < ' ' || r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, name)
+	return plain[:min(len(plain), mostQuoted)]
+}
+
 // record writes down what is known of the call now.
 func (t *trail) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
@@ -99,9 +126,10 @@ func (t *trail) record(ctx context.Context) audit.Record {
 	}
 }
 
-// outcome says how a call ended, from its error. What may have happened is
-// never called failed: only a fault is known to be a refusal.
-func outcome(err error) audit.Outcome {
+// outcome says how the call ended, from its error. What may have happened is
+// never called failed: only a fault is known to be a refusal, and Cloudflare
+// does not say whether of a refused batch nothing was done.
+func (t *trail) outcome(err error) audit.Outcome {
 	if err == nil {
 		return audit.Succeeded
 	}
@@ -109,5 +137,21 @@ func outcome(err error) audit.Outcome {
 	if !judged || f.Kind == fault.Internal || f.Reason == answerLost {
 		return audit.Unknown
 	}
+	if (t.count > 1 || t.wide) && executed(f) {
+		return audit.Unknown
+	}
 	return audit.Failed
+}
+
+// executed says whether Cloudflare refused what it was asked to do, and not the
+// call before it looked at it.
+func executed(f *fault.Error) bool {
+	switch f.Kind {
+	case fault.BadInput, fault.NameTaken, fault.LimitReached, fault.NotEmpty, fault.Upstream:
+		return true
+	case fault.NotFound:
+		return f.Reason != "STORE_NOT_FOUND"
+	default:
+		return false
+	}
 }

@@ -3,9 +3,14 @@ package service
 import (
 	"context"
 
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
 	"platform.internal/storekeeper/internal/view"
 )
+
+// mostPages is where reading a list is given up: more is no list that
+// Cloudflare has, but an answer that heeds no page.
+const mostPages = 1000
 
 // list reads a page of a list. Where the caller may see only a part, it reads
 // the whole list and makes the page of that part, so that the totals match what
@@ -27,6 +32,9 @@ func list[T any](ctx context.Context, p upstream.Paging, read func(upstream.Pagi
 			if shown(name(item)) {
 				seen = append(seen, item)
 			}
+		}
+		if whole.Page == mostPages {
+			return a, fault.New(fault.Upstream, "UPSTREAM_LIST_ENDLESS", "Cloudflare's list does not end.")
 		}
 		if len(a.Result) < view.MostPerPage {
 			a.Result, a.Info = cut(seen, p)

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// provenBy finds the tests that a row of the page names.
+var provenBy = regexp.MustCompile("`([a-z/]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)`")
+
+// leastThreats is below the number of rows that there are.
+const leastThreats = 20
+
+// threats are the rows of the table in docs/security.md.
+func threats(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/security.md")
+	must(t, err)
+	var rows []string
+	for line := range strings.Lines(string(page)) {
+		if row := strings.TrimSpace(line); strings.HasPrefix(row, "|") {
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) < leastThreats+2 || strings.Count(rows[0], "|") != 4 || !strings.HasPrefix(rows[1], "|---") {
+		t.Fatalf("the table has %d rows and begins with %s", len(rows), rows[0])
+	}
+	return rows[2:]
+}
+
+func TestEachThreatNamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	known := map[string]string{}
+	for _, row := range threats(t) {
+		cells := strings.Split(strings.Trim(row, "|"), "|")
+		if len(cells) != 3 || strings.TrimSpace(cells[1]) == "" {
+			t.Errorf("a row must say who attacks, what holds it off and what shows so: %s", row)
+			continue
+		}
+		tests := provenBy.FindAllStringSubmatch(cells[2], -1)
+		if len(tests) == 0 || strings.Count(cells[2], "`") != 2*len(tests) {
+			t.Errorf("a row must name tests as `folder.Test` and nothing else: %s", cells[2])
+		}
+		for _, named := range tests {
+			folder, name := named[1], named[2]
+			if known[folder] == "" {
+				known[folder] = testsOf(t, folder)
+			}
+			if !strings.Contains(known[folder], "\nfunc "+name+"(") {
+				t.Errorf("%s has no %s", folder, name)
+			}
+		}
+	}
+}
+
+// testsOf reads all tests of a folder.
+func testsOf(t *testing.T, folder string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("../..", folder, "*_test.go"))
+	must(t, err)
+	var all strings.Builder
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		must(t, err)
+		all.WriteString("\n" + string(content))
+	}
+	return all.String()
+}
