@@ -44,14 +44,8 @@ type settings struct {
 // finish within the configured grace.
 func serve(ctx context.Context, s settings) error {
 	c := s.config
-	log, err := telemetry.NewLogger(c.Telemetry.Log.Level, c.Telemetry.Log.Format, s.logs)
-	if err != nil {
-		return err
-	}
 	api := services()
-	metrics, err := telemetry.NewMetrics(telemetry.MetricsOptions{
-		Version: buildVersion(), Methods: methodsOf(api), Operations: upstreamOperations(),
-	})
+	log, metrics, err := newTelemetry(c.Telemetry, s.logs, methodsOf(api))
 	if err != nil {
 		return err
 	}
@@ -78,6 +72,9 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer closeTrail(trail, log)
+	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
+		return err
+	}
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	tls, err := newSecured(c.Listen.TLS, log)
 	if err != nil {
@@ -101,6 +98,18 @@ func serve(ctx context.Context, s settings) error {
 	}
 	log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
 	return l.serve(ctx, s.ready)
+}
+
+// newTelemetry makes what the service says about itself with.
+func newTelemetry(c config.Telemetry, to io.Writer, methods []string) (*zap.Logger, *telemetry.Metrics, error) {
+	log, err := telemetry.NewLogger(c.Log.Level, c.Log.Format, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	metrics, err := telemetry.NewMetrics(telemetry.MetricsOptions{
+		Version: buildVersion(), Methods: methods, Operations: upstreamOperations(),
+	})
+	return log, metrics, err
 }
 
 // newChain makes the part of the chain that judges calls.
