@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -51,121 +50,6 @@ type caller struct {
 func (c *caller) chance(percent int) bool { return c.r.IntN(100) < percent }
 
 func choose[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
-
-// hex is an identifier of nothing.
-func (c *caller) hex() string { return fmt.Sprintf("%016x%016x", c.r.Uint64(), c.r.Uint64()) }
-
-func (c *caller) malformed() string {
-	return choose(c.r, []string{"", "x", "../stores", strings.ToUpper(c.hex()), c.hex() + "0"})
-}
-
-// spot is a store as a request names it. shelf is nil where there is none.
-type spot struct {
-	account, store string
-	served         bool
-	shelf          *shelf
-}
-
-func idOf(account string) string {
-	return map[string]string{main: mainID, other: otherID}[account]
-}
-
-// anyStore picks a store, mostly one that exists and often one with rights.
-func (c *caller) anyStore() spot {
-	standing := slices.DeleteFunc(slices.Clone(c.shelves), func(s *shelf) bool { return s.gone })
-	s := choose(c.r, standing)
-	for range 6 {
-		if c.some(c.Principal, "secret.get", s.account, s.name) || c.chance(30) {
-			break
-		}
-		s = choose(c.r, standing)
-	}
-	if c.chance(4) {
-		s = choose(c.r, c.shelves)
-	}
-	at := spot{account: s.account, store: s.id, served: true, shelf: s}
-	switch n := c.r.IntN(100); {
-	case n < 2:
-		at.account, at.served, at.shelf = choose(c.r, []string{servertest.UnservedID, c.hex(), "nobody"}), false, nil
-		return at
-	case n < 5:
-		at.account, at.shelf = map[string]string{main: other, other: main}[s.account], nil
-	case n < 7:
-		at.store, at.shelf = c.hex(), nil
-	case n < 8:
-		at.store, at.shelf = c.malformed(), nil
-	case s.gone:
-		at.shelf = nil
-	}
-	if c.chance(30) {
-		at.account = idOf(at.account)
-	}
-	return at
-}
-
-// inside lists the secrets of a store.
-func (c *caller) inside(s *shelf) []*item {
-	var list []*item
-	for _, it := range c.items {
-		if it.in == s && !it.gone {
-			list = append(list, it)
-		}
-	}
-	return list
-}
-
-// anySecret picks a secret of a store, often one with rights, often one
-// without. The item is nil where the store has none with the identifier.
-func (c *caller) anySecret(at spot) (string, *item) {
-	n := c.r.IntN(100)
-	if at.shelf != nil && n < 85 {
-		all := c.inside(at.shelf)
-		own := slices.DeleteFunc(slices.Clone(all), func(it *item) bool { return !c.may(c.Principal, "secret.get", it.place()) })
-		if n < 50 && len(own) > 0 {
-			all = own
-		}
-		if len(all) > 0 {
-			it := choose(c.r, all)
-			return it.id, it
-		}
-	}
-	switch {
-	case n < 97 && len(c.items) > 0:
-		it := choose(c.r, c.items)
-		if it.gone || it.in != at.shelf {
-			return it.id, nil
-		}
-		return it.id, it
-	case n < 99:
-		return c.hex(), nil
-	}
-	return c.malformed(), nil
-}
-
-// newName is mostly one of the caller's own, and often one that is taken.
-func (c *caller) newName() string {
-	prefix := choose(c.r, append([]string{"ROOT_"}, prefixes...))
-	for _, g := range c.all {
-		if g.caller.Name == c.Name && g.prefix != "" && c.chance(40) {
-			prefix = g.prefix
-		}
-	}
-	return prefix + choose(c.r, []string{"A", "B", "C", "D", "E", "EU_A", "EU_B", "KEY"}) + choose(c.r, []string{"", "1", "2"})
-}
-
-func (c *caller) newScopes() []string {
-	return choose(c.r, [][]string{{"workers"}, {"workers"}, {"dex", "workers"}, {"access"}})
-}
-
-func (c *caller) newComment() *string {
-	switch c.r.IntN(3) {
-	case 0:
-		return nil
-	case 1:
-		return proto.String("")
-	}
-	return proto.String("see " + c.fresh("note") + ", please")
-}
 
 // next makes up a call.
 func (c *caller) next() *attempt {
