@@ -44,7 +44,7 @@ race: ## Run the tests under the race detector, where there is a C compiler
 	fi
 
 test-isolation: ## Run 100,000 random calls of several tenants and look for one that crosses over
-	CGO_ENABLED=0 STOREKEEPER_ISOLATION_OPS=100000 $(GO) test -count=1 -timeout 20m -run Isolation -v ./internal/server
+	CGO_ENABLED=0 STOREKEEPER_ISOLATION_OPS=100000 $(GO) test -count=1 -timeout 20m -run TestNoTenantSeesOrTouchesWhatIsNotItsOwn -v ./internal/server
 
 lint: lint-format lint-go lint-tools lint-proto ## Check formatting, code and proto files
 

@@ -269,9 +269,9 @@ func (a *aviary) whileCallsWait(t *testing.T, do func()) {
 	before := a.parrot.count()
 	var calls sync.WaitGroup
 	for range 4 {
-		held := attempt{method: "POST", path: "stores/" + a.door.store + "/secrets", body: a.batch(3)}
+		one := attempt{method: "POST", path: "stores/" + a.door.store + "/secrets", body: a.batch(3)}
 		calls.Go(func() {
-			got, err := a.overREST(t, bearer(doorKey), held, "canary-waits")
+			got, err := a.overREST(t, bearer(doorKey), one, "canary-waits")
 			a.search(t, "a call that waited", fmt.Sprint(got.body, got.header, err))
 		})
 	}
