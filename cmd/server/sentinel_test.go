@@ -24,8 +24,12 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// secretValue reads differently in every encoding.
-const secretValue = "N0t\"To<Be>&Seen\\é/+ 7f3a9c"
+// secretValue reads differently in every encoding, but for its end, which is
+// found however often it was escaped.
+const (
+	secretValue = "N0t\"To<Be>&Seen\\é/+ " + secretEnd
+	secretEnd   = "7f3a9cQv52Lk08Wd"
+)
 
 // disguises are the forms in which a secret could leave.
 func disguises(secret string) map[string]string {
@@ -54,7 +58,7 @@ func disguises(secret string) map[string]string {
 // secrets are the forms of all that must not leave, by what they are.
 var secrets = sync.OnceValue(func() map[string]string {
 	all := map[string]string{}
-	for what, secret := range map[string]string{"the value": secretValue, "the platform's token": platformToken, "the caller's key": callerKey} {
+	for what, secret := range map[string]string{"the value": secretValue, "the value's end": secretEnd, "the platform's token": platformToken, "the caller's key": callerKey} {
 		for form, disguised := range disguises(secret) {
 			all[what+" "+form] = disguised
 		}
@@ -80,7 +84,7 @@ func TestTheSearchFindsEveryDisguise(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		fmt.Sprintf("%q", secretValue), fmt.Sprintf("%x", "Basic me:"+callerKey), base64.StdEncoding.EncodeToString([]byte("me:" + callerKey)),
+		fmt.Sprintf("%q", secretValue), strconv.Quote(strconv.Quote(secretValue)), fmt.Sprintf("%x", "Basic me:"+callerKey), base64.StdEncoding.EncodeToString([]byte("me:" + callerKey)),
 		fmt.Sprintf("%+v", struct{ v string }{platformToken}), url.Values{"v": {secretValue}}.Encode(),
 	} {
 		if _, found := hides(text); !found {

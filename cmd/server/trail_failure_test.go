@@ -226,7 +226,9 @@ func sufferReplacement(t *testing.T) {
 func sufferFullDisk(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "small")
 	must(t, os.Mkdir(folder, 0o700))
-	if said, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", folder).CombinedOutput(); err != nil {
+	// A trail grows by less than a megabyte a second here.
+	size := fmt.Sprintf("mode=0700,size=%dm", 64+int(longSeconds(t).Seconds()))
+	if said, err := exec.Command("mount", "-t", "tmpfs", "-o", size, "tmpfs", folder).CombinedOutput(); err != nil {
 		t.Skipf("no small file system can be mounted here (%s), so no disk was filled", strings.TrimSpace(string(said)))
 	}
 	t.Cleanup(func() {
