@@ -75,6 +75,9 @@ func serve(ctx context.Context, s settings) error {
 	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
 		return err
 	}
+	if chain.Fingerprint, err = fingerprinter(c.Audit); err != nil {
+		return err
+	}
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	tls, err := newSecured(c.Listen.TLS, log)
 	if err != nil {

@@ -39,6 +39,19 @@ func newSink(ctx context.Context, c config.Audit, s sinkSettings) (audit.Sink, e
 	return audit.OpenFile(ctx, audit.FileConfig{Path: c.File, Key: s.key, Logger: s.log})
 }
 
+// fingerprinter gives what makes fingerprints of values, nil where none are
+// wanted.
+func fingerprinter(c config.Audit) (func(string) string, error) {
+	if c.Fingerprints != "on" {
+		return nil, nil //nolint:nilnil // No fingerprints is an answer like any other here.
+	}
+	key, err := auditKey(c.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return func(value string) string { return audit.Fingerprint(key, []byte(value)) }, nil
+}
+
 // auditKey reads the key that binds the trail. No name is no key.
 func auditKey(name string) ([]byte, error) {
 	if name == "" {

@@ -76,6 +76,7 @@ func Dev(sets []string) (*Config, error) {
 func newConfig(name string, dev bool) *Config {
 	c := &Config{Dev: dev, report: newReport(name)}
 	c.Listen.setDefaults()
+	c.Audit.setDefaults()
 	c.Telemetry.setDefaults()
 	return c
 }

@@ -62,16 +62,19 @@ func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 
 // intend makes the intent of a change durable before anything is done. Without
 // it there is no call.
-func intend(to Trail, methods map[string]*policy.Method) grpc.UnaryServerInterceptor {
+func intend(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		if m := methods[info.FullMethod]; m == nil || !m.Changes {
+		if m := c.Rights.Methods[info.FullMethod]; m == nil || !m.Changes {
 			return next(ctx, req)
 		}
 		t := trailFrom(ctx)
 		if t.partly {
 			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about objects that cannot be judged.")
 		}
-		if err := to.Intent(ctx, t.record(ctx)); err != nil {
+		if m := asMessage(req); c.Fingerprint != nil && m != nil {
+			t.fingerprint(policy.Values(m), c.Fingerprint)
+		}
+		if err := c.Trail.Intent(ctx, t.record(ctx)); err != nil {
 			return nil, err
 		}
 		t.intended = true

@@ -24,6 +24,9 @@ type Chain struct {
 	Rights Rights
 	// Trail gets the audit records.
 	Trail Trail
+	// Fingerprint makes of a value what tells it from others in the trail and
+	// does not give it away. Nil: the trail says nothing of values.
+	Fingerprint func(value string) string
 	// Validator holds requests against their declared rules.
 	Validator *policy.Validator
 }
@@ -50,7 +53,7 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// Before anything is recorded or sent.
 		validate(c.Validator),
 		// The last step before the handler: no record, no call.
-		intend(c.Trail, c.Rights.Methods),
+		intend(c),
 		// Innermost, so that a handler's panic is a fault for all above.
 		recoverPanic(c.Metrics),
 	}

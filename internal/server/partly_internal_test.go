@@ -67,7 +67,7 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 			if err := j.judgeObjects(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			_, err := intend(to, methods)(withTrail(t.Context(), noted), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(context.Context, any) (any, error) {
+			_, err := intend(Chain{Trail: to, Rights: Rights{Methods: methods}})(withTrail(t.Context(), noted), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(context.Context, any) (any, error) {
 				done = true
 				return nil, nil
 			})

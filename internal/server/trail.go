@@ -93,6 +93,17 @@ func (t *trail) allowed(d authz.Decision) {
 
 func (t *trail) denied(id string) { t.decision = audit.Decision{ID: id} }
 
+// fingerprint notes of each value, in the order of the secrets that get them,
+// what tells it from others.
+func (t *trail) fingerprint(values []string, of func(string) string) {
+	if len(values) != len(t.secrets) {
+		return
+	}
+	for i, v := range values {
+		t.secrets[i].Fingerprint = of(v)
+	}
+}
+
 // shorten leaves in a denial what tells it apart. Its texts were never held
 // against a rule, and a caller can be refused as often as it likes: a record
 // must not let it fill the disk.
