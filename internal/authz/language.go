@@ -30,7 +30,7 @@ const costLimit = 20_000
 // The largest values that a rule can meet.
 const (
 	longestText = 256
-	mostItems   = 64
+	mostItems   = 100
 )
 
 // newLanguage declares what a rule can say. A word that is not declared, such

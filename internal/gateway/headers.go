@@ -16,8 +16,6 @@ func incomingHeader(name string) (string, bool) {
 		return "x-request-id", true
 	case "Traceparent":
 		return "traceparent", true
-	case "User-Agent":
-		return "x-user-agent", true
 	default:
 		return "", false
 	}

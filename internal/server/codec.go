@@ -12,13 +12,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// mostItems is how many items of a list are decoded: one more than
-// any rule allows, so that the rule is seen to be broken.
+// mostItems is how many items of a list are decoded: one more than any rule
+// allows, so that the rule is seen to be broken.
 const mostItems = 101
 
 // boundedCodec is gRPC's protobuf codec with a bound on what a message becomes.
-// A request is decoded before anyone knows who sent it, and 8 MiB of empty
-// items would become half a gigabyte of objects.
+// A request is decoded before its rules are looked at, and 8 MiB of empty items
+// would become half a gigabyte of objects.
 type boundedCodec struct {
 	encoding.CodecV2
 

@@ -37,7 +37,7 @@ func TestTheCodecDecodesWhatRulesAllow(t *testing.T) {
 	}
 }
 
-func TestTheCodecBoundsWhatAStrangerCanMakeOfAMessage(t *testing.T) {
+func TestTheCodecBoundsWhatAMessageBecomes(t *testing.T) {
 	const emptyItem = "\x1a\x00"
 	wire := append(bytes.Repeat([]byte(emptyItem), MaxMessage/2-100), "\x0a\x01a"...)
 	var before, after runtime.MemStats
