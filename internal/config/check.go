@@ -44,6 +44,21 @@ func (k check) form(value string, pattern *regexp.Regexp, rule string) {
 	}
 }
 
+// within reports a number that is not from least to most, and whether it is.
+func (k check) within(value, least, most int) bool {
+	if value < least || value > most {
+		k.fail(fmt.Sprintf("must be from %d to %d", least, most))
+		return false
+	}
+	return true
+}
+
+// given reports whether the key stands in the file or was set.
+func (k check) given() bool {
+	_, given := k.report.places[k.key]
+	return given
+}
+
 // unique reports each value that stands in more than one element of the list.
 // An empty value is missing and so another mistake.
 func (k check) unique(field string, values []string) {

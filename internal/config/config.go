@@ -30,6 +30,14 @@ type Config struct {
 	Policy Policy `yaml:"policy" doc:"Who may do what."`
 	// Audit is where the audit trail is kept.
 	Audit Audit `yaml:"audit" doc:"The trail of who changed what."`
+	// Budget is how many calls to Cloudflare may be made, and who gets them.
+	Budget Budget `yaml:"budget" doc:"How many calls to Cloudflare may be made, and who gets them."`
+	// Idempotency is where is kept what makes a change happen once.
+	Idempotency Idempotency `yaml:"idempotency" doc:"How each change is made once, however often it is asked for."`
+	// Reads is how old what callers read may be.
+	Reads Reads `yaml:"reads" doc:"What callers read."`
+	// Quotas are how much of an account each tenant may use.
+	Quotas []Quota `yaml:"quotas" doc:"How much of an account each tenant may use, under the limits of the account itself."`
 	// Telemetry is what Storekeeper says about itself.
 	Telemetry Telemetry `yaml:"telemetry" doc:"What Storekeeper says about itself."`
 
@@ -77,6 +85,9 @@ func newConfig(name string, dev bool) *Config {
 	c := &Config{Dev: dev, report: newReport(name)}
 	c.Listen.setDefaults()
 	c.Audit.setDefaults()
+	c.Budget.setDefaults()
+	c.Idempotency.setDefaults()
+	c.Reads.setDefaults()
 	c.Telemetry.setDefaults()
 	return c
 }
@@ -94,6 +105,7 @@ func (c *Config) finish(dir string, sets []string) (*Config, error) {
 	for i := range c.Accounts {
 		c.Accounts[i].complete()
 	}
+	c.Idempotency.complete(c.Audit, c.Dev)
 	for _, f := range c.files(check{}) {
 		f.startAt(dir)
 	}
@@ -107,8 +119,23 @@ func (c *Config) validate(k check) {
 	c.Callers.validate(k.of("callers"))
 	c.Policy.validate(k.of("policy"))
 	c.Audit.validate(k.of("audit"))
+	c.Budget.validate(k.of("budget"))
+	c.Idempotency.validate(k.of("idempotency"))
+	c.Reads.validate(k.of("reads"))
+	validateQuotas(c.Quotas, c.Accounts, k.of("quotas"))
+	c.validateTogether(k)
+}
+
+// validateTogether checks what sections must agree on.
+func (c *Config) validateTogether(k check) {
 	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
 		k.of("callers").of("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
+	}
+	if c.Budget.Replicas > 1 && c.Idempotency.Store == StoreFile && !k.of("idempotency").of("store").excused() {
+		k.of("budget").of("replicas").fail("must go with idempotency.store valkey, through which replicas share the budget")
+	}
+	if f := c.Idempotency.File; f != "" && (f == c.Audit.File || f == c.Audit.KeyFile || f == c.Idempotency.KeyFile) {
+		k.of("idempotency").of("file").fail("must be a file of its own")
 	}
 }
 

@@ -3,10 +3,15 @@ package config
 import (
 	"iter"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
+
+// wholeNumber is written in one way only: 010 is eight for some readers.
+var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
 // target is a part of a Config that can be given a value.
 type target struct {
@@ -85,9 +90,29 @@ func (t target) setText(text string) string {
 		t.value.SetInt(int64(d))
 		return ""
 	}
+	if number := t.number(); number != nil {
+		n, err := strconv.Atoi(text)
+		if err != nil || !wholeNumber.MatchString(text) {
+			return "must be a whole number in digits, such as 20"
+		}
+		number(n)
+		return ""
+	}
 	if len(t.words) > 0 && !slices.Contains(t.words, text) {
 		return "must be one of " + strings.Join(t.words, ", ")
 	}
 	t.value.SetString(text)
 	return ""
+}
+
+// number returns what sets a part that is a number, or nil. A pointer is a
+// number that may be missing.
+func (t target) number() func(int) {
+	switch t.value.Type() {
+	case reflect.TypeFor[int]():
+		return func(n int) { t.value.SetInt(int64(n)) }
+	case reflect.TypeFor[*int]():
+		return func(n int) { t.value.Set(reflect.ValueOf(&n)) }
+	}
+	return nil
 }

@@ -43,6 +43,7 @@ func (c *Config) files(k check) []file {
 		issuer, at := &c.Callers.Issuers[i], k.of("callers").of("issuers").item(i)
 		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, public}, file{at.of("ca_file"), &issuer.CAFile, public})
 	}
+	all = append(all, c.Idempotency.files(k.of("idempotency"))...)
 	return append(all,
 		file{k.of("policy").of("file"), &c.Policy.File, public},
 		file{k.of("audit").of("file"), &c.Audit.File, made},
@@ -59,8 +60,8 @@ func (f file) startAt(dir string) {
 // CheckFiles looks at the files that the configuration names: each must exist,
 // be a regular file or a link to one, not be empty and be readable for this
 // process. Every user outside its owner and group must be kept from reading a
-// secret and from writing the others. Of the audit file, only the folder must
-// exist. It reads none of them. An error is of type Mistakes.
+// secret and from writing the others. Of a file that Storekeeper makes, such as
+// the audit file, only the folder must exist. It reads none of them. An error is of type Mistakes.
 func (c *Config) CheckFiles() error {
 	r := newReport("configuration")
 	if c.report != nil {

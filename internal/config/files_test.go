@@ -67,6 +67,9 @@ func TestOtherFilesAreChecked(t *testing.T) {
 	const (
 		closed = "must name a file that is closed to other users of this machine"
 		fixed  = "must name a file that other users of this machine cannot change"
+
+		valkeyPassword = "idempotency.valkey.password_file"
+		valkeyCA       = "idempotency.valkey.ca_file"
 	)
 	for key, rules := range map[string]map[os.FileMode]string{
 		"listen.tls.key_file":          {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
@@ -77,12 +80,16 @@ func TestOtherFilesAreChecked(t *testing.T) {
 		"policy.file":                  {0o644: "", 0o646: fixed},
 		"audit.file":                   {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
 		"audit.key_file":               {0o600: "", 0o640: "", 0o644: closed},
+		"idempotency.file":             {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
+		"idempotency.key_file":         {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
+		valkeyPassword:                 {0o600: "", 0o640: "", 0o644: closed},
+		valkeyCA:                       {0o644: "", 0o646: fixed},
 	} {
 		for mode, want := range rules {
 			dir := t.TempDir()
-			sets := []string{"accounts[0].credential.api_token_file=" + filepath.Join(dir, "token")}
+			sets := []string{"accounts[0].credential.api_token_file=" + filepath.Join(dir, "token"), "idempotency.valkey.tls=on"}
 			file("token", 0o600)(t, filepath.Join(dir, "token"))
-			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file", "policy.file", "audit.file", "audit.key_file"} {
+			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file", "policy.file", "audit.file", "audit.key_file", "idempotency.file", "idempotency.key_file", valkeyPassword, valkeyCA} {
 				path := filepath.Join(dir, named)
 				file("x", 0o600)(t, path)
 				sets = append(sets, named+"="+path)

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,16 @@ func TestEveryKeyCanBeSet(t *testing.T) {
 		"callers.api_keys[0].groups[1]=b=c",
 		"callers.api_keys[0].groups[1]=b",
 		"telemetry.log.format=console",
+		"budget.calls=600",
+		"budget.window=1m",
+		"budget.weights[0].tenant=search",
+		"budget.weights[0].weight=3",
+		"idempotency.store=valkey",
+		"idempotency.valkey.address=valkey:6379",
+		"idempotency.key_file=/run/secrets/digests",
+		"reads.max_staleness=0s",
+		"quotas[0].tenant=*",
+		"quotas[0].secrets=7",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -32,10 +43,14 @@ func TestEveryKeyCanBeSet(t *testing.T) {
 	got := []string{
 		c.Listen.REST, c.Listen.GRPC, c.Accounts[0].Name, c.Accounts[0].BaseURL, c.Accounts[1].BaseURL,
 		c.Accounts[1].Credential.APIKeyFile, strings.Join(c.Callers.APIKeys[0].Groups, " "), c.Telemetry.Log.Format,
+		fmt.Sprint(c.Budget.Calls, c.Budget.Window, c.Budget.Weights, c.Budget.Replicas),
+		c.Idempotency.Store + c.Idempotency.File, c.Idempotency.Valkey.Address, c.Idempotency.KeyFile,
+		fmt.Sprint(c.Reads.MaxStaleness, c.Quotas[0].Tenant, c.Quotas[0].Stores == nil, *c.Quotas[0].Secrets),
 	}
 	want := []string{
 		"127.0.0.1:18080", "127.0.0.1:9090", "first", "http://127.0.0.1:8787/client/v4", config.DefaultBaseURL,
 		"/run/secrets/key", "a b", "console",
+		"600 1m0s [{search 3}] 1", "valkey", "valkey:6379", "/run/secrets/digests", "0s*true 7",
 	}
 	for i := range want {
 		if got[i] != want[i] {
@@ -55,7 +70,7 @@ func TestMistakesInSets(t *testing.T) {
 		},
 		"unknown key far from any": {
 			"colour=red",
-			"--set colour: unknown key; the keys here are listen, accounts, callers, policy, audit, telemetry",
+			"--set colour: unknown key; the keys here are listen, accounts, callers, policy, audit, budget, idempotency, reads, quotas, telemetry",
 		},
 		"unknown key cannot write to the terminal": {
 			"listen.\x1b[0]=x",
@@ -72,6 +87,12 @@ func TestMistakesInSets(t *testing.T) {
 		"key of a value":         {"listen.rest.host=x", "--set listen.rest: is a single value; set it as listen.rest=VALUE"},
 		"index of a value":       {"listen.rest[0]=x", "--set listen.rest: is a single value"},
 		"wrong duration":         {"listen.shutdown_grace=20", "--set listen.shutdown_grace: must be a duration"},
+		"wrong number":           {"budget.calls=many", "--set budget.calls: must be a whole number"},
+		"number out of range":    {"budget.calls=0", "--set budget.calls: must be from 1 to 1000000"},
+		"number left empty":      {"budget.calls=", "--set budget.calls: must be a whole number"},
+		"wrong limit":            {"quotas[0].stores=1.5", "--set quotas[0].stores: must be a whole number"},
+		"key of a number":        {"budget.calls.a=1", "--set budget.calls: is a single value"},
+		"key of a limit":         {"quotas[0].stores.a=1", "--set quotas[0].stores: is a single value"},
 		"wrong word":             {"telemetry.log.level=loud", "--set telemetry.log.level: must be one of debug, info, warn, error"},
 		"wrong address":          {"listen.rest=here", "--set listen.rest: must be host:port"},
 		"new element incomplete": {"accounts[1].name=a", "--set accounts[1].id: is missing"},

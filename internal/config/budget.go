@@ -1,0 +1,71 @@
+package config
+
+import "time"
+
+// Budget is how many calls to Cloudflare may be made, and who gets them.
+type Budget struct {
+	// Calls is how many calls one credential may make in a window, from 1 to
+	// 1,000,000.
+	Calls int `yaml:"calls" doc:"How many calls to Cloudflare one credential may make in a window, from 1 to 1000000. Cloudflare allows 1200 in 5m to a token and then blocks it; less leaves room for those who use the credential elsewhere." sample:"1200"`
+	// Window is the length of a window, from 1 second to 1 hour.
+	Window time.Duration `yaml:"window" doc:"The length of the window, from 1s to 1h. No window of this length ever holds more than calls." sample:"5m"`
+	// PerSecond is how many calls may leave in a second, up to 10,000. 0: no
+	// such limit.
+	PerSecond int `yaml:"per_second" doc:"How many calls a second may leave, from 0 to 10000, since Cloudflare also counts what comes from one address. 0 is no such limit." sample:"200"`
+	// MaxWait is the longest that a call waits for its turn, up to 10 minutes.
+	MaxWait time.Duration `yaml:"max_wait" doc:"The longest a call waits for its turn, from 0s to 10m. A call that cannot have it by then, or by its deadline, is refused at once." sample:"20s"`
+	// Replicas is how many replicas share the budget, from 1 to 100 and at most
+	// Calls.
+	Replicas int `yaml:"replicas" doc:"How many replicas run at most, from 1 to 100, those that an update adds included. They share the budget through Valkey; while it is away, each uses no more than its part of it. More than one needs idempotency.store valkey." sample:"1"`
+	// Weights are the tenants whose part is not 1.
+	Weights []Weight `yaml:"weights" doc:"Tenants that get more of a budget that is short than others. A tenant that is not named here has weight 1."`
+}
+
+// Weight is how much of a short budget a tenant gets.
+type Weight struct {
+	// Tenant is the tenant, unique in the list.
+	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. Each stands here once." need:"required" example:"payments"`
+	// Weight is the tenant's part beside that of others, from 1 to 1,000.
+	Weight int `yaml:"weight" doc:"The tenant's part beside that of others, from 1 to 1000: with weight 4 it gets four times as much as one with weight 1 while both want more." need:"required" example:"4"`
+}
+
+func (b *Budget) setDefaults() {
+	b.Calls = 1200
+	b.Window = 5 * time.Minute
+	b.PerSecond = 200
+	b.MaxWait = 20 * time.Second
+	b.Replicas = 1
+}
+
+func (b *Budget) validate(k check) {
+	k.of("calls").within(b.Calls, 1, 1_000_000)
+	if b.Window < time.Second || b.Window > time.Hour {
+		k.of("window").fail("must be from 1s to 1h")
+	}
+	k.of("per_second").within(b.PerSecond, 0, 10_000)
+	if b.MaxWait < 0 || b.MaxWait > 10*time.Minute {
+		k.of("max_wait").fail("must be from 0s to 10m")
+	}
+	if k.of("replicas").within(b.Replicas, 1, 100) && b.Replicas > b.Calls && b.Calls > 0 {
+		k.of("replicas").fail("must be at most budget.calls, so that each replica has a call of its own")
+	}
+	k = k.of("weights")
+	tenants := make([]string, len(b.Weights))
+	for i, w := range b.Weights {
+		w.validate(k.item(i))
+		tenants[i] = w.Tenant
+	}
+	k.unique("tenant", tenants)
+}
+
+func (w *Weight) validate(k check) {
+	k.of("tenant").form(w.Tenant, tenantForm, tenantRule)
+	if w.Tenant == everyTenant {
+		k.of("tenant").fail("must be one tenant; those that are not named have weight 1")
+	}
+	if at := k.of("weight"); at.given() {
+		at.within(w.Weight, 1, 1000)
+	} else {
+		at.fail("is missing; it must be from 1 to 1000")
+	}
+}

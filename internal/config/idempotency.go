@@ -1,0 +1,101 @@
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// The stores of what must outlive a call.
+const (
+	// StoreFile is a file of one replica.
+	StoreFile = "file"
+	// StoreValkey is a Valkey or Redis server that replicas share.
+	StoreValkey = "valkey"
+)
+
+// stateFile is the name of the file that is used where none is named.
+const stateFile = "storekeeper.db"
+
+// Idempotency is where is kept what makes a change happen once.
+type Idempotency struct {
+	// Store is file or valkey.
+	Store string `yaml:"store" oneof:"file valkey" doc:"Where the records of changes, the shared budget and the quotas are kept; no secret value is among them. file: for one replica. valkey: a Valkey or Redis server, for several replicas." example:"file"`
+	// File is the file of StoreFile. Empty only in dev mode, where the file
+	// goes with the program, and with StoreValkey.
+	File string `yaml:"file" type:"file" doc:"The file, on a volume that outlives the program. It is made where it is missing, and has one user: each replica needs its own." need:"storekeeper.db beside audit.file, or beside the configuration file where there is none" example:"/var/lib/storekeeper/storekeeper.db"`
+	// Valkey is the server of StoreValkey.
+	Valkey Valkey `yaml:"valkey" doc:"The Valkey or Redis server. It must write each change to its disk before it answers (appendonly yes, appendfsync always) and evict nothing (maxmemory-policy noeviction)." need:"with store valkey"`
+	// KeyFile holds the key of the digests of requests. Empty where File is.
+	KeyFile string `yaml:"key_file" type:"file" doc:"File with the key that digests of requests are made with, so that nobody who has the records can guess values by them: at least 32 bytes, as openssl rand -hex 32 makes them. All replicas have the same." need:"made beside file where none is named, required with store valkey" sample:"/run/secrets/idempotency-key"`
+	// Retention is how long a change is remembered, at least 24 hours.
+	Retention time.Duration `yaml:"retention" doc:"How long the answer to a change is kept for repeats with the same key, from 24h to 720h." sample:"24h"`
+}
+
+func (i *Idempotency) setDefaults() {
+	i.Store = StoreFile
+	i.Retention = 24 * time.Hour
+	i.Valkey.TLS = "off"
+	i.Valkey.Prefix = "storekeeper"
+}
+
+func (i *Idempotency) validate(k check) {
+	if i.Retention < 24*time.Hour || i.Retention > 720*time.Hour {
+		k.of("retention").fail("must be from 24h to 720h")
+	}
+	i.Valkey.validate(k.of("valkey"))
+	switch {
+	case k.of("store").excused():
+	case i.Store == StoreValkey:
+		i.validateShared(k)
+	case i.Valkey.Address != "":
+		k.of("valkey").of("address").fail("must go with store valkey")
+	}
+}
+
+// validateShared checks what several replicas need to share their state.
+func (i *Idempotency) validateShared(k check) {
+	if i.Valkey.Address == "" {
+		k.of("valkey").of("address").fail("is missing; it " + serverRule)
+	}
+	if i.File != "" {
+		k.of("file").fail("must go with store file")
+	}
+	if i.KeyFile == "" {
+		k.of("key_file").fail("is missing; replicas that share a server must share a key, at least 32 bytes such as openssl rand -hex 32 makes")
+	}
+}
+
+// complete names the files that were not named. In dev mode the file goes with
+// the program, so it has no name that is known here.
+func (i *Idempotency) complete(audit Audit, dev bool) {
+	if i.Store != StoreFile {
+		return
+	}
+	if i.File == "" && !dev {
+		i.File = stateFile
+		if audit.File != "" {
+			i.File = filepath.Join(filepath.Dir(audit.File), stateFile)
+		}
+	}
+	if i.KeyFile == "" && i.File != "" {
+		i.KeyFile = i.ownKey()
+	}
+}
+
+// ownKey is the key file that Storekeeper makes where none is named.
+func (i *Idempotency) ownKey() string { return i.File + ".key" }
+
+// files lists the files that are named here; k is the check of the section.
+func (i *Idempotency) files(k check) []file {
+	key := secret
+	if i.Store == StoreFile && i.KeyFile == i.ownKey() {
+		key = made
+	}
+	valkey := k.of("valkey")
+	return []file{
+		{k.of("file"), &i.File, made},
+		{k.of("key_file"), &i.KeyFile, key},
+		{valkey.of("password_file"), &i.Valkey.PasswordFile, secret},
+		{valkey.of("ca_file"), &i.Valkey.CAFile, public},
+	}
+}

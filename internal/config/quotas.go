@@ -1,0 +1,73 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+)
+
+// everyTenant stands for each tenant that is not named.
+const everyTenant = "*"
+
+// Quota is how much of an account a tenant may use.
+type Quota struct {
+	// Tenant is the tenant, or "*" for each that is not named.
+	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. A * stands for each tenant that no other entry fits." need:"required" example:"payments"`
+	// Account is the name or identifier of an account. Empty: each account.
+	Account string `yaml:"account" doc:"Name or id of the account that the limits hold in. Where one entry names the account and another does not, the first counts. A tenant and account stand together once." need:"each account" sample:"main"`
+	// Stores is the most stores that the tenant may have made. Nil: no limit.
+	Stores *int `yaml:"stores" doc:"The most stores that the tenant may have made in an account, from 0 to 1000000. Deleting one gives its place back, whoever deletes it." need:"no limit, but stores or secrets is required" example:"1"`
+	// Secrets is the most secrets that the tenant may have made. Nil: no limit.
+	Secrets *int `yaml:"secrets" doc:"The most secrets that the tenant may have made in all stores of an account, from 0 to 1000000." need:"no limit, but stores or secrets is required" example:"40"`
+}
+
+// tenantForm is wide: a tenant may be the name of a caller with a token, which
+// holds what its issuer says.
+var tenantForm = regexp.MustCompile(`^[!-~]{1,512}$`)
+
+const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
+
+// validateQuotas checks each quota and that no two are about the same.
+func validateQuotas(quotas []Quota, accounts []Account, k check) {
+	type subject struct{ tenant, account string }
+	first := map[subject]int{}
+	for i, q := range quotas {
+		at := k.item(i)
+		known := q.validate(accounts, at)
+		about := subject{q.Tenant, known}
+		before, twice := first[about]
+		switch {
+		case !twice:
+			first[about] = i
+		case q.Tenant != "":
+			at.of("tenant").fail("is already limited by " + k.item(before).key + "; a tenant and account stand together once")
+		}
+	}
+}
+
+// validate checks one quota and returns the identifier of the account, where it
+// names one.
+func (q *Quota) validate(accounts []Account, k check) (account string) {
+	k.of("tenant").form(q.Tenant, tenantForm, tenantRule)
+	if q.Account != "" {
+		i := slices.IndexFunc(accounts, func(a Account) bool { return q.Account == a.Name || q.Account == a.ID })
+		account = q.Account
+		if i >= 0 {
+			account = accounts[i].ID
+		} else {
+			k.of("account").fail("must be the name or id of one of accounts")
+		}
+	}
+	if q.Stores == nil && q.Secrets == nil {
+		k.of("secrets").fail("is missing; a quota must have stores, secrets or both")
+	}
+	within(q.Stores, k.of("stores"))
+	within(q.Secrets, k.of("secrets"))
+	return account
+}
+
+// within checks a limit, if there is one.
+func within(limit *int, k check) {
+	if limit != nil {
+		k.within(*limit, 0, 1_000_000)
+	}
+}
