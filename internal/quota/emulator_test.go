@@ -1,0 +1,91 @@
+package quota_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"platform.internal/storekeeper/internal/emulator"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/records/bolt"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// emulated is a client of an emulator with a store, and the emulator.
+func emulated(t *testing.T, limit int) (*upstream.Client, *emulator.Emulator, string) {
+	t.Helper()
+	e := emulator.New(emulator.Config{Accounts: []emulator.Account{{ID: account, SecretLimit: limit}}})
+	server := httptest.NewServer(e)
+	t.Cleanup(server.Close)
+	c, err := upstream.New(upstream.Config{Accounts: []upstream.Account{
+		{ID: account, Name: "main", BaseURL: server.URL + "/client/v4", Token: upstream.NewToken("token")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	made, err := c.CreateStore(t.Context(), upstream.CreateStoreParams{Account: account, Name: "default"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, e, made.Result.ID
+}
+
+func TestLastPlacesOfARealAccount(t *testing.T) {
+	next, e, storeID := emulated(t, 20)
+	kept, err := bolt.Open(bolt.Config{File: filepath.Join(t.TempDir(), "records.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.Close() }()
+	clients := []*quota.Client{client(next, kept, rules(1, 3)), client(next, kept, rules(1, 3))}
+	var all sync.WaitGroup
+	var made atomic.Int64
+	for i := range 40 {
+		all.Go(func() {
+			_, err := clients[i%2].CreateSecrets(as(fmt.Sprintf("tenant-%d", i%8)), upstream.CreateSecretsParams{
+				Account: "main", StoreID: storeID, Secrets: []upstream.NewSecret{{Name: fmt.Sprintf("SECRET_%d", i), Value: "v", Scopes: []string{"workers"}}},
+			})
+			switch {
+			case err == nil:
+				made.Add(1)
+			case want(err, fault.LimitReached) != nil:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	// 8 tenants with 3 each would be 24.
+	if _, there := e.Counts(account); made.Load() != 20 || there != 20 {
+		t.Errorf("%d were made, and there are %d, want 20", made.Load(), there)
+	}
+	if refused := e.Calls("secrets-store-secret-create") - 20; refused > 0 {
+		t.Errorf("Cloudflare refused %d", refused)
+	}
+}
+
+// A cut answer leaves a secret that nobody knows of; its place stays held.
+func TestLostAnswerOfARealAccountHoldsThePlace(t *testing.T) {
+	next, e, storeID := emulated(t, 20)
+	c := client(next, newMemory(), rules(1, 1))
+	p := upstream.CreateSecretsParams{
+		Account: account, StoreID: storeID, Secrets: []upstream.NewSecret{{Name: "A", Value: "v", Scopes: []string{"workers"}}},
+	}
+	if err := e.Inject(emulator.Fault{Kind: emulator.KindCut, Method: "POST", Times: 1, AfterCommit: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.CreateSecrets(as("a"), p); fault.From(err).Reason != upstream.ReasonAnswerLost {
+		t.Fatal(err)
+	}
+	p.Secrets[0].Name = "B"
+	if _, err := c.CreateSecrets(as("a"), p); want(err, fault.LimitReached) != nil {
+		t.Error(err)
+	}
+	if _, there := e.Counts(account); there != 1 {
+		t.Errorf("there are %d secrets", there)
+	}
+}

@@ -1,0 +1,353 @@
+package quota_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+func TestTenantCannotHaveMoreThanItsLimit(t *testing.T) {
+	f := newCloudflare(100)
+	c := client(f, newMemory(), rules(1, 3))
+	must(t, c, "a", 2)
+	refused(t, c, "a", 2)
+	if _, err := c.DuplicateSecret(as("a"), upstream.DuplicateSecretParams{Account: "main", StoreID: other}); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, c, "a", 1)
+	must(t, c, "b", 3)
+	if _, err := c.DuplicateSecret(as("b"), upstream.DuplicateSecretParams{Account: account, StoreID: other}); err == nil {
+		t.Error("a copy does not count")
+	}
+	if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: "main"}); fault.From(err).Reason != "MAXIMUM_STORES_EXCEEDED" {
+		t.Errorf("a second store gave %v", err)
+	}
+	if len(f.secrets) != 6 || len(f.stores) != 3 || f.sent != 4 {
+		t.Errorf("Cloudflare has %d secrets and %d stores after %d changes", len(f.secrets), len(f.stores), f.sent)
+	}
+}
+
+// A limit is said in Cloudflare's words, which clients know.
+func TestRefusalsAreCloudflaresAndSayWhoseLimitItIs(t *testing.T) {
+	f := newCloudflare(4)
+	c := client(f, newMemory(), rules(0, 3))
+	must(t, c, "a", 3)
+	_, tenants := create(as("a"), c, 1)
+	_, accounts := create(as("b"), c, 2)
+	_, noStores := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account})
+	for name, test := range map[string]struct {
+		err  error
+		want fault.Error
+	}{
+		"tenant": {tenants, fault.Error{
+			Reason: "MAXIMUM_SECRETS_EXCEEDED", Detail: "max 3", Public: "The tenant has all the secrets that its own limit in this account allows: 3.",
+		}},
+		"account": {accounts, fault.Error{
+			Reason: "MAXIMUM_SECRETS_EXCEEDED", Detail: "max 4", Public: "The account has all the secrets that its Cloudflare plan allows.",
+		}},
+		"stores": {noStores, fault.Error{
+			Reason: "MAXIMUM_STORES_EXCEEDED", Public: "The tenant has all the stores that its own limit in this account allows: 0.",
+		}},
+	} {
+		got := fault.From(test.err)
+		if got.Kind != fault.LimitReached || got.Reason != test.want.Reason || got.Detail != test.want.Detail || got.Public != test.want.Public {
+			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
+		}
+	}
+	if f.refused > 0 {
+		t.Error("Cloudflare was asked")
+	}
+}
+
+func TestWithoutLimitsNothingIsKeptOrRead(t *testing.T) {
+	limit := 1
+	for name, test := range map[string]struct {
+		rules   []quota.Rule
+		tenant  string
+		stores  bool
+		records int
+	}{
+		"no rules":                            {nil, "a", false, 0},
+		"stores of a tenant without a limit":  {[]quota.Rule{{Tenant: "b", Limit: quota.Limit{Stores: &limit}}}, "a", true, 0},
+		"a store where secrets have a limit":  {[]quota.Rule{{Tenant: "a", Limit: quota.Limit{Secrets: &limit}}}, "a", true, 0},
+		"secrets where a tenant has no limit": {[]quota.Rule{{Tenant: "b", Limit: quota.Limit{Secrets: &limit}}}, "a", false, 1},
+	} {
+		f, kept := newCloudflare(100), newMemory()
+		c := client(f, kept, test.rules)
+		if test.stores {
+			if _, err := c.CreateStore(as(test.tenant), upstream.CreateStoreParams{Account: account}); err != nil {
+				t.Error(err)
+			}
+		} else {
+			ids := must(t, c, test.tenant, 2)
+			if _, err := c.DeleteSecret(as(test.tenant), upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(kept.entries) != test.records || f.readings != test.records {
+			t.Errorf("%s: %d records and %d readings", name, len(kept.entries), f.readings)
+		}
+	}
+}
+
+// An account that is not there is for the next one to refuse.
+func TestUnknownAccountIsPassedOn(t *testing.T) {
+	f := newCloudflare(100)
+	if _, err := client(f, newMemory(), rules(1, 0)).CreateSecrets(as("a"), upstream.CreateSecretsParams{Account: "none", Secrets: make([]upstream.NewSecret, 1)}); err != nil || f.sent != 1 {
+		t.Errorf("got %v after %d changes", err, f.sent)
+	}
+}
+
+func TestDeletesGiveThePlaceBackWhoeverDeletes(t *testing.T) {
+	for name, test := range map[string]struct {
+		remove func(c *quota.Client, ids []string) error
+		// left is how many of the three secrets count afterwards.
+		left int
+	}{
+		"one": {func(c *quota.Client, ids []string) error {
+			_, err := c.DeleteSecret(as("b"), upstream.SecretParams{Account: "main", StoreID: store, SecretID: ids[0]})
+			return err
+		}, 2},
+		"several": {func(c *quota.Client, ids []string) error {
+			_, err := c.DeleteSecrets(as(""), upstream.DeleteSecretsParams{Account: account, StoreID: store, IDs: ids[:2]})
+			return err
+		}, 1},
+		"the store": {func(c *quota.Client, _ []string) error {
+			_, err := c.DeleteStore(as("b"), upstream.DeleteStoreParams{Account: account, StoreID: store, Force: true})
+			return err
+		}, 0},
+		"several, one unknown": {func(c *quota.Client, ids []string) error {
+			_, err := c.DeleteSecrets(as("b"), upstream.DeleteSecretsParams{Account: account, StoreID: store, IDs: append(slices.Clone(ids), "none")})
+			return want(err, fault.NotFound)
+		}, 3},
+		"in a store where it is not": {func(c *quota.Client, ids []string) error {
+			_, err := c.DeleteSecret(as("b"), upstream.SecretParams{Account: account, StoreID: other, SecretID: ids[0]})
+			return want(err, fault.NotFound)
+		}, 3},
+		"a store with the name of a secret": {func(c *quota.Client, ids []string) error {
+			_, err := c.DeleteStore(as("b"), upstream.DeleteStoreParams{Account: account, StoreID: ids[0]})
+			return want(err, fault.NotFound)
+		}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := newMemory()
+			c := client(newCloudflare(100), kept, rules(1, 3))
+			if err := test.remove(c, must(t, c, "a", 3)); err != nil {
+				t.Fatal(err)
+			}
+			if test.left < 3 {
+				must(t, c, "a", 3-test.left)
+			}
+			refused(t, c, "a", 1)
+			// One record for the tenant, one for the account, one for each secret.
+			if len(kept.entries) != 5 {
+				t.Errorf("%d records are kept: %v", len(kept.entries), kept.entries)
+			}
+		})
+	}
+}
+
+// want takes an expected fault for a success.
+func want(err error, kind fault.Kind) error {
+	if err != nil && fault.From(err).Kind == kind {
+		return nil
+	}
+	return errors.Join(errors.New("another end was expected"), err)
+}
+
+// What was deleted behind our back and is deleted again counts no longer.
+func TestDeleteOfWhatIsGoneGivesThePlaceBack(t *testing.T) {
+	f, kept := newCloudflare(100), newMemory()
+	c := client(f, kept, rules(1, 1))
+	ids := must(t, c, "a", 1)
+	delete(f.secrets, ids[0])
+	_, err := c.DeleteSecret(as("b"), upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]})
+	if want(err, fault.NotFound) != nil {
+		t.Fatal(err)
+	}
+	must(t, c, "a", 1)
+}
+
+func TestStoresOfATenantCount(t *testing.T) {
+	c := client(newCloudflare(100), newMemory(), rules(1, 1))
+	answer, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.DeleteStore(as("b"), upstream.DeleteStoreParams{Account: account, StoreID: answer.Result.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItForAWhile(t *testing.T) {
+	lost := fault.New(fault.Unavailable, upstream.ReasonAnswerLost, "Nobody knows.")
+	for name, test := range map[string]struct {
+		end   error
+		holds bool
+	}{
+		"name taken":  {fault.New(fault.NameTaken, "SECRET_NAME_ALREADY_EXISTS", "Taken."), false},
+		"throttled":   {fault.New(fault.Throttled, "UPSTREAM_THROTTLED", "Later."), false},
+		"not done":    {errors.New("it was found not to be done"), false},
+		"answer lost": {lost, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newCloudflare(1)
+				f.answers = []error{test.end}
+				c := client(f, newMemory(), rules(1, 1))
+				if _, err := create(as("a"), c, 1); !errors.Is(err, test.end) {
+					t.Fatalf("the error is %v", err)
+				}
+				if test.holds {
+					refused(t, c, "a", 1)
+					refused(t, c, "b", 1)
+					time.Sleep(10 * time.Minute)
+				}
+				must(t, c, "a", 1)
+			})
+		})
+	}
+}
+
+// operation marks the calls of one change.
+type operation struct{}
+
+func recovering(f *cloudflare, kept records.Store) (c *quota.Client, first, again context.Context) {
+	type recovery struct{}
+	conf := config(f, kept, rules(1, 1))
+	conf.Operation = func(ctx context.Context) string {
+		op, _ := ctx.Value(operation{}).(string)
+		return op
+	}
+	conf.Recovering = func(ctx context.Context) bool { return ctx.Value(recovery{}) != nil }
+	first = context.WithValue(as("a"), operation{}, "op-1")
+	return quota.New(conf), first, context.WithValue(first, recovery{}, true)
+}
+
+// A crash leaves the claim; recovery asks again and finds the object, or not.
+func TestRecoveryTurnsTheClaimIntoWhatItFinds(t *testing.T) {
+	lost := fault.New(fault.Unavailable, upstream.ReasonAnswerLost, "Nobody knows.")
+	for name, late := range map[string]time.Duration{"at once": 0, "when the claim has lapsed": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newCloudflare(100)
+				f.answers = []error{lost}
+				c, first, again := recovering(f, newMemory())
+				if _, err := create(first, c, 1); !errors.Is(err, lost) {
+					t.Fatal(err)
+				}
+				time.Sleep(late)
+				for range 2 { // The record of the outcome may be lost as well.
+					if _, err := create(again, c, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				refused(t, c, "a", 1)
+			})
+		})
+	}
+	t.Run("not done", func(t *testing.T) {
+		f := newCloudflare(100)
+		f.answers = []error{lost, errors.New("it was not done")}
+		c, first, again := recovering(f, newMemory())
+		if _, err := create(first, c, 1); !errors.Is(err, lost) {
+			t.Fatal(err)
+		}
+		refused(t, c, "a", 1)
+		if _, err := create(again, c, 1); err == nil {
+			t.Fatal("it was done")
+		}
+		must(t, c, "a", 1)
+	})
+}
+
+func TestNothingIsSentWhereItCannotBeCounted(t *testing.T) {
+	f, kept := newCloudflare(100), newMemory()
+	kept.fails = func([]string) error { return records.Unavailable(errors.New("disk full")) }
+	_, err := create(as("a"), client(f, kept, rules(1, 1)), 1)
+	if got := fault.From(err); got.Kind != fault.Unavailable || got.Reason != "STATE_UNAVAILABLE" || f.sent != 0 {
+		t.Errorf("got %v after %d changes", err, f.sent)
+	}
+}
+
+// The change has happened, so its caller must hear of it.
+func TestWhatCannotBeCountedAfterwardsIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, kept := newCloudflare(100), newMemory()
+		conf := config(f, kept, rules(1, 1))
+		var reported []error
+		conf.Report = func(_ context.Context, err error) { reported = append(reported, err) }
+		c := quota.New(conf)
+		kept.fails = func([]string) error {
+			if f.sent > 0 {
+				return records.Unavailable(errors.New("disk full"))
+			}
+			return nil
+		}
+		ids := must(t, c, "a", 1)
+		kept.fails = nil
+		refused(t, c, "a", 1) // The claim goes on to count.
+		if len(reported) != 1 {
+			t.Errorf("reported is %v", reported)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err := c.DeleteSecret(as("a"), upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
+			t.Fatal(err)
+		}
+		must(t, c, "a", 1)
+	})
+}
+
+func TestChangeWhoseCallerHasLeftIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newCloudflare(100)
+		c := client(f, newMemory(), rules(1, 1))
+		ctx, leave := context.WithCancel(as("a"))
+		f.slow = func() time.Duration {
+			leave()
+			return 0
+		}
+		ids, err := create(ctx, c, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		refused(t, c, "a", 1)
+		if _, err := c.DeleteSecret(ctx, upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
+			t.Fatal(err)
+		}
+		must(t, c, "a", 1)
+	})
+}
+
+func TestAnotherTryOfTheCountSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, kept := newCloudflare(100), newMemory()
+		c := client(f, kept, rules(1, 1))
+		failures := 2
+		kept.fails = func([]string) error {
+			if f.sent > 0 && failures > 0 {
+				failures--
+				return records.Unavailable(errors.New("away"))
+			}
+			return nil
+		}
+		must(t, c, "a", 1)
+		time.Sleep(time.Hour)
+		refused(t, c, "a", 1)
+	})
+}

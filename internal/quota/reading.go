@@ -1,0 +1,45 @@
+package quota
+
+import (
+	"context"
+
+	"platform.internal/storekeeper/internal/records"
+)
+
+// refresh reads the quota of the account, unless the last reading will do.
+// Changes that ask at once share a reading. Where it cannot be read, Cloudflare
+// will judge.
+func (r *reservation) refresh(ctx context.Context, enough func(balance) bool) error {
+	turn := r.readings[r.account]
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	began := r.c.Clock()
+	before, err := r.balance(ctx)
+	if err != nil {
+		return err
+	}
+	if before.known(began) && enough(before) {
+		return nil
+	}
+	answer, err := r.Quota(r.c.Fresh(ctx), r.account)
+	if err != nil {
+		r.blind = true
+		return ctx.Err()
+	}
+	key := accountKey(r.account)
+	return r.c.Records.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		at := r.c.Clock()
+		b, err := readBalance(now[key], at)
+		if err != nil || b.Read.After(began) {
+			return nil, err
+		}
+		b.Quota, b.Usage, b.Read = answer.Result.Secrets.Quota, answer.Result.Secrets.Usage, began
+		// The record may have been made anew meanwhile.
+		b.Base = min(before.Made, b.Made)
+		return map[string]*records.Entry{key: b.entry(at)}, nil
+	})
+}

@@ -1,0 +1,114 @@
+package quota_test
+
+import (
+	"errors"
+	"maps"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+func TestTenantIsNotRefusedForWhatIsGone(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(f *cloudflare, ids []string)
+		later  time.Duration
+		free   int
+	}{
+		"nothing is gone":        {func(*cloudflare, []string) {}, time.Hour, 0},
+		"one was deleted":        {func(f *cloudflare, ids []string) { delete(f.secrets, ids[1]) }, time.Hour, 1},
+		"the store was deleted":  {func(f *cloudflare, _ []string) { delete(f.stores, store) }, time.Hour, 3},
+		"the listing is too new": {func(f *cloudflare, ids []string) { delete(f.secrets, ids[1]) }, time.Minute, 0},
+		"nobody can look": {func(f *cloudflare, ids []string) {
+			delete(f.secrets, ids[1])
+			f.unreadable = fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "Away.")
+		}, time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, kept := newCloudflare(100), newMemory()
+				conf := config(f, kept, rules(1, 3))
+				conf.Library = f
+				c := quota.New(conf)
+				ids := must(t, c, "a", 3)
+				test.change(f, ids)
+				time.Sleep(test.later)
+				if test.free > 0 {
+					must(t, c, "a", test.free)
+				}
+				f.stores[store] = true
+				refused(t, c, "a", 1)
+				if owners := len(kept.entries) - 2; owners != 3 {
+					t.Errorf("%d owners are kept, want 3", owners)
+				}
+			})
+		})
+	}
+}
+
+func TestStoresThatAreGoneDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newCloudflare(100)
+		conf := config(f, newMemory(), rules(1, 3))
+		conf.Library = f
+		c := quota.New(conf)
+		answer, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); want(err, fault.LimitReached) != nil {
+			t.Fatal(err)
+		}
+		delete(f.stores, answer.Result.ID)
+		if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestForgetTakesOutWhatAListingLacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := newMemory()
+		c := client(newCloudflare(100), kept, rules(1, 2))
+		a, b := must(t, c, "a", 2), must(t, c, "b", 2)
+		forget := func(l quota.Listing) {
+			t.Helper()
+			l.Account, l.Began = "main", time.Now()
+			before := maps.Clone(kept.entries)
+			if err := c.Forget(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d records became %d", len(before), len(kept.entries))
+		}
+		forget(quota.Listing{StoreID: store}) // They are new.
+		time.Sleep(time.Hour)
+		forget(quota.Listing{StoreID: other})
+		forget(quota.Listing{})
+		refused(t, c, "a", 1)
+		refused(t, c, "b", 1)
+		forget(quota.Listing{StoreID: store, IDs: []string{a[0], b[0], b[1], "more"}})
+		must(t, c, "a", 1)
+		refused(t, c, "a", 1)
+		refused(t, c, "b", 1)
+	})
+}
+
+func TestForgetTellsWhatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := newMemory()
+		c := client(newCloudflare(100), kept, rules(1, 2))
+		must(t, c, "a", 2)
+		time.Sleep(time.Hour)
+		kept.fails = func([]string) error { return errors.New("away") }
+		if err := c.Forget(t.Context(), quota.Listing{Account: account, StoreID: store, Began: time.Now()}); err == nil {
+			t.Error("no error")
+		}
+		if err := c.Forget(t.Context(), quota.Listing{Account: "none"}); err != nil {
+			t.Error(err)
+		}
+	})
+}
