@@ -31,12 +31,12 @@ func (d *document) body(method *protogen.Method, b binding) object {
 	return jsonContent(object{{"$ref", "#/components/schemas/" + name}}, exampleOfFields(fields))
 }
 
-// bodyFields are the fields of a request that the path does not hold. A field
-// mask is not sent: the facade makes it from the keys of the body.
+// bodyFields are the fields of a request that neither the path nor a header
+// holds. A field mask is not sent: the facade makes it from the keys of the body.
 func bodyFields(message *protogen.Message, b binding) []*protogen.Field {
 	var out []*protogen.Field
 	for _, field := range message.Fields {
-		if !b.names(field) && !isMask(field) {
+		if !b.names(field) && !isMask(field) && !isHeader(field) {
 			out = append(out, field)
 		}
 	}

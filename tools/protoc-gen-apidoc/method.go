@@ -80,7 +80,10 @@ func (d *document) parameters(method *protogen.Method, b binding) []object {
 		// What another path of the method has a place for is not read from the
 		// query.
 		inSomePath := slices.ContainsFunc(all, func(other binding) bool { return other.names(field) })
-		if inPath || (b.body == "" && !inSomePath) {
+		switch {
+		case isHeader(field):
+			out = append(out, d.header(field))
+		case inPath || (b.body == "" && !inSomePath):
 			out = append(out, d.parameter(field, inPath))
 		}
 	}
@@ -104,6 +107,18 @@ func (d *document) parameter(field *protogen.Field, inPath bool) object {
 		out = out.with("example", exampleOf(field))
 	}
 	return out
+}
+
+// isHeader tells the field that is a header over REST: the facade reads it
+// neither from the body nor from the query.
+func isHeader(field *protogen.Field) bool { return field.Desc.Name() == "request_id" }
+
+// header describes the field that is a header.
+func (d *document) header(field *protogen.Field) object {
+	schema := slices.DeleteFunc(d.field(field, inRequest), func(m member) bool { return m.key == "description" })
+	return object{
+		{"name", "Idempotency-Key"}, {"in", "header"}, {"description", prose(field.Comments.Leading)}, {"schema", schema},
+	}
 }
 
 // responses describes what the call can be answered with.

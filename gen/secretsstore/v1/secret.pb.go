@@ -224,7 +224,14 @@ type CreateSecretsRequest struct {
 	// is answered NOT_FOUND.
 	StoreId string `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// The secrets, 1 to 100.
-	Secrets       []*NewSecret `protobuf:"bytes,3,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	Secrets []*NewSecret `protobuf:"bytes,3,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Names the change, so that it is done once however often the call is
+	// repeated: at most 255 visible ASCII characters, best a random UUID. The same
+	// as the metadata "idempotency-key", and as the header Idempotency-Key over
+	// REST. The same caller gets the first answer again for at least 24 hours;
+	// another request with the same name is refused with reason
+	// IDEMPOTENCY_KEY_REUSED. Empty: the call is not named.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -278,6 +285,13 @@ func (x *CreateSecretsRequest) GetSecrets() []*NewSecret {
 		return x.Secrets
 	}
 	return nil
+}
+
+func (x *CreateSecretsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // The secrets that were created.
@@ -675,7 +689,14 @@ type UpdateSecretRequest struct {
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// The name that the secret already has, which older clients repeat in a
 	// change. Any other name is refused with reason SECRET_NAME_IMMUTABLE.
-	Name          *string `protobuf:"bytes,8,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Name *string `protobuf:"bytes,8,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// Names the change, so that it is done once however often the call is
+	// repeated: at most 255 visible ASCII characters, best a random UUID. The same
+	// as the metadata "idempotency-key", and as the header Idempotency-Key over
+	// REST. The same caller gets the first answer again for at least 24 hours;
+	// another request with the same name is refused with reason
+	// IDEMPOTENCY_KEY_REUSED. Empty: the call is not named.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -766,6 +787,13 @@ func (x *UpdateSecretRequest) GetName() string {
 	return ""
 }
 
+func (x *UpdateSecretRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // A secret that was changed.
 type UpdateSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -832,7 +860,14 @@ type DeleteSecretRequest struct {
 	StoreId string `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// The secret's identifier: 32 lower-case hexadecimal digits. Any other form
 	// is answered NOT_FOUND.
-	SecretId      string `protobuf:"bytes,3,opt,name=secret_id,json=secretId,proto3" json:"secret_id,omitempty"`
+	SecretId string `protobuf:"bytes,3,opt,name=secret_id,json=secretId,proto3" json:"secret_id,omitempty"`
+	// Names the change, so that it is done once however often the call is
+	// repeated: at most 255 visible ASCII characters, best a random UUID. The same
+	// as the metadata "idempotency-key", and as the header Idempotency-Key over
+	// REST. The same caller gets the first answer again for at least 24 hours;
+	// another request with the same name is refused with reason
+	// IDEMPOTENCY_KEY_REUSED. Empty: the call is not named.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -884,6 +919,13 @@ func (x *DeleteSecretRequest) GetStoreId() string {
 func (x *DeleteSecretRequest) GetSecretId() string {
 	if x != nil {
 		return x.SecretId
+	}
+	return ""
+}
+
+func (x *DeleteSecretRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
 	}
 	return ""
 }
@@ -944,7 +986,14 @@ type DeleteSecretsRequest struct {
 	// is answered NOT_FOUND.
 	StoreId string `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// The identifiers of the secrets, 1 to 100.
-	Ids           []string `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`
+	Ids []string `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`
+	// Names the change, so that it is done once however often the call is
+	// repeated: at most 255 visible ASCII characters, best a random UUID. The same
+	// as the metadata "idempotency-key", and as the header Idempotency-Key over
+	// REST. The same caller gets the first answer again for at least 24 hours;
+	// another request with the same name is refused with reason
+	// IDEMPOTENCY_KEY_REUSED. Empty: the call is not named.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -998,6 +1047,13 @@ func (x *DeleteSecretsRequest) GetIds() []string {
 		return x.Ids
 	}
 	return nil
+}
+
+func (x *DeleteSecretsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // Cloudflare has accepted the deletions; the secrets are no longer listed.
@@ -1066,7 +1122,14 @@ type DuplicateSecretRequest struct {
 	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Free text about the secret, at most 65536 bytes (Storekeeper's own limit).
 	// Absent and "" are two different things: absent reads back as no comment.
-	Comment       *string `protobuf:"bytes,6,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
+	Comment *string `protobuf:"bytes,6,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
+	// Names the change, so that it is done once however often the call is
+	// repeated: at most 255 visible ASCII characters, best a random UUID. The same
+	// as the metadata "idempotency-key", and as the header Idempotency-Key over
+	// REST. The same caller gets the first answer again for at least 24 hours;
+	// another request with the same name is refused with reason
+	// IDEMPOTENCY_KEY_REUSED. Empty: the call is not named.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1139,6 +1202,13 @@ func (x *DuplicateSecretRequest) GetScopes() []string {
 func (x *DuplicateSecretRequest) GetComment() string {
 	if x != nil && x.Comment != nil {
 		return *x.Comment
+	}
+	return ""
+}
+
+func (x *DuplicateSecretRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
 	}
 	return ""
 }
@@ -1220,12 +1290,15 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\x06scopes\x18\x03 \x03(\tB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
 	"\acomment\x18\x04 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01B\n" +
 	"\n" +
-	"\b_comment\"\xe1\x01\n" +
+	"\b_comment\"\xa4\x02\n" +
 	"\x14CreateSecretsRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12W\n" +
-	"\asecrets\x18\x03 \x03(\v2\x1a.secretsstore.v1.NewSecretB!\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x13\x1a\x11invalid_json_bodyR\asecrets\"\xbd\x01\n" +
+	"\asecrets\x18\x03 \x03(\v2\x1a.secretsstore.v1.NewSecretB!\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x13\x1a\x11invalid_json_bodyR\asecrets\x12A\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
+	"request_idR\trequestId\"\xbd\x01\n" +
 	"\x15CreateSecretsResponse\x121\n" +
 	"\asecrets\x18\x01 \x03(\v2\x17.secretsstore.v1.SecretR\asecrets\x123\n" +
 	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
@@ -1253,7 +1326,7 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\"y\n" +
 	"\x11GetSecretResponse\x12/\n" +
 	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xd9\a\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x9c\b\n" +
 	"\x13UpdateSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
@@ -1264,7 +1337,10 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x01R\acomment\x88\x01\x01\x12[\n" +
 	"\vupdate_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskB\x1e\xbaH\x1b\xe2\x01\x18\x12\x05value\x12\x06scopes\x12\acommentR\n" +
 	"updateMask\x12F\n" +
-	"\x04name\x18\b \x01(\tB-\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\r\x12\vsecret_nameH\x02R\x04name\x88\x01\x01:\x97\x03\xbaH\x93\x03\x1a\xae\x01\n" +
+	"\x04name\x18\b \x01(\tB-\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\r\x12\vsecret_nameH\x02R\x04name\x88\x01\x01\x12A\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
+	"request_idR\trequestId:\x97\x03\xbaH\x93\x03\x1a\xae\x01\n" +
 	"\x16body.invalid_json_body\x12/must set at least one of value, scopes, comment\x1achas(this.value) || has(this.comment) || this.scopes.size() > 0 || this.update_mask.paths.size() > 0\x1af\n" +
 	"\x18value.secret_value_empty\x12\x11must not be empty\x1a7has(this.value) || !('value' in this.update_mask.paths)\x1ax\n" +
 	"\x1ascopes.secret_scopes_empty\x12\x19must have at least 1 item\x1a?this.scopes.size() > 0 || !('scopes' in this.update_mask.paths)B\b\n" +
@@ -1274,21 +1350,27 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\x05_name\"|\n" +
 	"\x14UpdateSecretResponse\x12/\n" +
 	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xc7\x01\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x8a\x02\n" +
 	"\x13DeleteSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12>\n" +
-	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\"K\n" +
+	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\x12A\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
+	"request_idR\trequestId\"K\n" +
 	"\x14DeleteSecretResponse\x123\n" +
-	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xd9\x01\n" +
+	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x9c\x02\n" +
 	"\x14DeleteSecretsRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12O\n" +
-	"\x03ids\x18\x03 \x03(\tB=\xbaH\x1b\x92\x01\x18\b\x01\x10d\"\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\x1b\x1a\x11invalid_json_body\"\x06secretR\x03ids\"L\n" +
+	"\x03ids\x18\x03 \x03(\tB=\xbaH\x1b\x92\x01\x18\b\x01\x10d\"\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\x1b\x1a\x11invalid_json_body\"\x06secretR\x03ids\x12A\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
+	"request_idR\trequestId\"L\n" +
 	"\x15DeleteSecretsResponse\x123\n" +
-	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x98\x03\n" +
+	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xdb\x03\n" +
 	"\x16DuplicateSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
@@ -1296,7 +1378,10 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\x12I\n" +
 	"\x04name\x18\x04 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\x127\n" +
 	"\x06scopes\x18\x05 \x03(\tB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
-	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01B\n" +
+	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01\x12A\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
+	"request_idR\trequestIdB\n" +
 	"\n" +
 	"\b_comment\"\x7f\n" +
 	"\x17DuplicateSecretResponse\x12/\n" +

@@ -252,6 +252,8 @@ func local_request_SecretsStoreService_DeleteStore_0(ctx context.Context, marsha
 	return msg, metadata, err
 }
 
+var filter_SecretsStoreService_CreateSecrets_0 = &utilities.DoubleArray{Encoding: map[string]int{"secrets": 0, "account_id": 1, "store_id": 2}, Base: []int{1, 1, 2, 3, 0, 0, 0}, Check: []int{0, 1, 1, 1, 2, 3, 4}}
+
 func request_SecretsStoreService_CreateSecrets_0(ctx context.Context, marshaler runtime.Marshaler, client SecretsStoreServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq CreateSecretsRequest
@@ -276,6 +278,12 @@ func request_SecretsStoreService_CreateSecrets_0(ctx context.Context, marshaler 
 	protoReq.StoreId, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "store_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretsStoreService_CreateSecrets_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -308,6 +316,12 @@ func local_request_SecretsStoreService_CreateSecrets_0(ctx context.Context, mars
 	protoReq.StoreId, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "store_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretsStoreService_CreateSecrets_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.CreateSecrets(ctx, &protoReq)
 	return msg, metadata, err
@@ -530,6 +544,8 @@ func local_request_SecretsStoreService_UpdateSecret_0(ctx context.Context, marsh
 	return msg, metadata, err
 }
 
+var filter_SecretsStoreService_DeleteSecret_0 = &utilities.DoubleArray{Encoding: map[string]int{"account_id": 0, "store_id": 1, "secret_id": 2}, Base: []int{1, 1, 2, 3, 0, 0, 0}, Check: []int{0, 1, 1, 1, 2, 3, 4}}
+
 func request_SecretsStoreService_DeleteSecret_0(ctx context.Context, marshaler runtime.Marshaler, client SecretsStoreServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq DeleteSecretRequest
@@ -559,6 +575,12 @@ func request_SecretsStoreService_DeleteSecret_0(ctx context.Context, marshaler r
 	protoReq.SecretId, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "secret_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretsStoreService_DeleteSecret_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -596,6 +618,12 @@ func local_request_SecretsStoreService_DeleteSecret_0(ctx context.Context, marsh
 	protoReq.SecretId, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "secret_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretsStoreService_DeleteSecret_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.DeleteSecret(ctx, &protoReq)
 	return msg, metadata, err

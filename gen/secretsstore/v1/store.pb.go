@@ -116,7 +116,14 @@ type CreateStoreRequest struct {
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The name of the new store, 1 to 256 characters. The upper limit is
 	// Storekeeper's own; Cloudflare publishes none.
-	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Names the change, so that it is done once however often the call is
+	// repeated: at most 255 visible ASCII characters, best a random UUID. The same
+	// as the metadata "idempotency-key", and as the header Idempotency-Key over
+	// REST. The same caller gets the first answer again for at least 24 hours;
+	// another request with the same name is refused with reason
+	// IDEMPOTENCY_KEY_REUSED. Empty: the call is not named.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -161,6 +168,13 @@ func (x *CreateStoreRequest) GetAccountId() string {
 func (x *CreateStoreRequest) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateStoreRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
 	}
 	return ""
 }
@@ -492,7 +506,14 @@ type DeleteStoreRequest struct {
 	StoreId string `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// Delete the store together with the secrets in it. Without it, a store
 	// that holds secrets is left as it is.
-	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	Force bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	// Names the change, so that it is done once however often the call is
+	// repeated: at most 255 visible ASCII characters, best a random UUID. The same
+	// as the metadata "idempotency-key", and as the header Idempotency-Key over
+	// REST. The same caller gets the first answer again for at least 24 hours;
+	// another request with the same name is refused with reason
+	// IDEMPOTENCY_KEY_REUSED. Empty: the call is not named.
+	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +567,13 @@ func (x *DeleteStoreRequest) GetForce() bool {
 		return x.Force
 	}
 	return false
+}
+
+func (x *DeleteStoreRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // A store is gone.
@@ -605,12 +633,15 @@ const file_secretsstore_v1_store_proto_rawDesc = "" +
 	"\acreated\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x126\n" +
 	"\bmodified\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x1d\n" +
 	"\n" +
-	"account_id\x18\x05 \x01(\tR\taccountId\"\x80\x01\n" +
+	"account_id\x18\x05 \x01(\tR\taccountId\"\xc3\x01\n" +
 	"\x12CreateStoreRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x125\n" +
 	"\x04name\x18\x02 \x01(\tB!\xbaH\ar\x05\x10\x01\x18\x80\x02\xba\xeb\x18\x13\x12\n" +
-	"store_name*\x05storeR\x04name\"x\n" +
+	"store_name*\x05storeR\x04name\x12A\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
+	"request_idR\trequestId\"x\n" +
 	"\x13CreateStoreResponse\x12,\n" +
 	"\x05store\x18\x01 \x01(\v2\x16.secretsstore.v1.StoreR\x05store\x123\n" +
 	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xf5\x01\n" +
@@ -632,12 +663,15 @@ const file_secretsstore_v1_store_proto_rawDesc = "" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\"u\n" +
 	"\x10GetStoreResponse\x12,\n" +
 	"\x05store\x18\x01 \x01(\v2\x16.secretsstore.v1.StoreR\x05store\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x9c\x01\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xdf\x01\n" +
 	"\x12DeleteStoreRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"J\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\x12A\n" +
+	"\n" +
+	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
+	"request_idR\trequestId\"J\n" +
 	"\x13DeleteStoreResponse\x123\n" +
 	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessagesBBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"
 

@@ -1,0 +1,36 @@
+package policy
+
+import (
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// WithoutValues copies a request and leaves the secret values out. A value that
+// was set is set to "", so that it can be seen that there was one.
+func WithoutValues(request proto.Message) proto.Message {
+	// A value must not even be copied, so the copy is made around them.
+	out := request.ProtoReflect().New()
+	copyAround(request.ProtoReflect(), out)
+	return out.Interface()
+}
+
+func copyAround(from, to protoreflect.Message) {
+	from.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case Secret(fd):
+			if fd.HasPresence() {
+				to.Set(fd, protoreflect.ValueOfString(""))
+			}
+		case fd.IsList() && fd.Message() != nil:
+			list := to.Mutable(fd).List()
+			for i := range v.List().Len() {
+				item := list.NewElement()
+				copyAround(v.List().Get(i).Message(), item.Message())
+				list.Append(item)
+			}
+		default:
+			to.Set(fd, v)
+		}
+		return true
+	})
+}
