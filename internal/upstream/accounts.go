@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"platform.internal/storekeeper/internal/fault"
 )
@@ -45,6 +46,9 @@ type account struct {
 	id     string
 	base   *url.URL
 	secret *keeper
+	health health
+	// ahead is how far Cloudflare's clock is ahead of ours, in nanoseconds.
+	ahead atomic.Int64
 }
 
 // directory finds accounts by identifier or name.
@@ -80,7 +84,7 @@ func (d *directory) add(given Account, c Config) error {
 	if err != nil {
 		return err
 	}
-	a := &account{id: given.ID, base: base, secret: secret}
+	a := &account{id: given.ID, base: base, secret: secret, health: newHealth(c.Trip)}
 	d.byKey[given.ID], d.byKey[given.Name] = a, a
 	d.infos = append(d.infos, AccountInfo{ID: given.ID, Name: given.Name})
 	return nil

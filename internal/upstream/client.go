@@ -33,7 +33,8 @@ type Config struct {
 	Transport http.RoundTripper
 	// UserAgent names the program to Cloudflare. Empty means "storekeeper".
 	UserAgent string
-	// Timeout bounds a call whose context has no deadline. 0 means 30 seconds.
+	// Timeout bounds each request, from when it may be sent to the end of its
+	// answer. 0 means 30 seconds.
 	Timeout time.Duration
 	// Clock tells the time. Nil means time.Now.
 	Clock func() time.Time
@@ -42,11 +43,29 @@ type Config struct {
 	// client's own with a context that belongs to no call where a new credential
 	// is tried, and must be quick. Nil means that nobody listens.
 	Observe func(context.Context, Attempt)
+	// Admit is asked before each request is sent, and lets it wait for its turn.
+	// Its error, a fault, ends the call with nothing sent. What it returns
+	// otherwise is called once, when the request has ended. Nil: nobody is asked.
+	Admit func(context.Context, Ask) (ended func(Attempt), err error)
+	// Trip is after how many failures in a row an account is left alone for a
+	// while: calls fail at once then, but for one every other second that finds
+	// out whether Cloudflare is back. 0: never.
+	Trip int
 	// OnCredential hears of every change of a credential file, when the new
 	// credential was put in force and when it could not be. It is called by a
 	// goroutine of the client's, one for each account, must be quick, and must
 	// not close the client. Nil means that nobody listens.
 	OnCredential func(CredentialEvent)
+}
+
+// Ask is a request that is about to be sent.
+type Ask struct {
+	// Operation is the name of the method, such as "CreateSecrets".
+	Operation string
+	// Account is the identifier of the account.
+	Account string
+	// Changes says that it changes something.
+	Changes bool
 }
 
 // Attempt is one request to Cloudflare, as seen from here. It holds no value,
@@ -65,6 +84,8 @@ type Attempt struct {
 	Limit, Policy string
 	// Duration is the time from before the request to the whole answer.
 	Duration time.Duration
+	// RetryAfter is how long Cloudflare asks to be left alone. 0 where it did not.
+	RetryAfter time.Duration
 	// Err is the *fault.Error that the attempt ended in, nil on success.
 	Err error
 }
@@ -77,6 +98,7 @@ type Client struct {
 	timeout   time.Duration
 	clock     func() time.Time
 	observe   func(context.Context, Attempt)
+	admit     func(context.Context, Ask) (func(Attempt), error)
 	work      *background
 }
 
@@ -100,6 +122,7 @@ func New(c Config) (*Client, error) {
 		timeout:   c.Timeout,
 		clock:     c.Clock,
 		observe:   c.Observe,
+		admit:     c.Admit,
 		work:      newBackground(),
 	}
 	client.rotateCredentials()
@@ -133,6 +156,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Observe == nil {
 		c.Observe = func(context.Context, Attempt) {}
+	}
+	if c.Admit == nil {
+		c.Admit = func(context.Context, Ask) (func(Attempt), error) { return func(Attempt) {}, nil }
 	}
 	if c.OnCredential == nil {
 		c.OnCredential = func(CredentialEvent) {}

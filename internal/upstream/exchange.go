@@ -71,8 +71,6 @@ const (
 // What was cut off is sent once more. What was turned away is sent once more
 // with each credential that was put in force meanwhile.
 func call[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], error) {
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
 	secret := o.place.account.secret
 	for cuts := 0; ; {
 		o.cred = secret.credential()
@@ -87,16 +85,29 @@ func call[T any](ctx context.Context, c *Client, o operation, complete func(T) b
 	}
 }
 
-// bound gives a deadline to a context that has none.
-func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
+// try makes one attempt, when it is its turn.
+func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], fate, error) {
+	account := o.place.account
+	proceed, f := account.health.ask()
+	if f != nil {
+		return Answer[T]{}, done, f
 	}
-	return context.WithTimeout(ctx, c.timeout)
+	ended, err := c.admit(ctx, Ask{Operation: o.name, Account: account.id, Changes: o.changes()})
+	if err != nil {
+		proceed(errNotTold)
+		return Answer[T]{}, done, err
+	}
+	answer, end, attempt := attempt(ctx, c, o, complete)
+	proceed(testimony(ctx, attempt.Err))
+	ended(attempt)
+	c.observe(ctx, attempt)
+	return answer, end, attempt.Err
 }
 
-// try makes one attempt.
-func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], fate, error) {
+// attempt sends an operation and says what came of it.
+func attempt[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], fate, Attempt) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	start := c.clock()
 	x := &exchange{operation: o}
 	x.scrub = &scrubber{credential: o.cred.reveal(), account: o.place.account.secret, values: o.values}
@@ -105,37 +116,38 @@ func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bo
 	r.elapsed = r.now.Sub(start)
 	if err != nil {
 		f := x.broken(ctx, err)
-		c.report(ctx, x, r, f)
 		if x.worthAnother(ctx, err) {
-			return Answer[T]{}, cutOff, f
+			return Answer[T]{}, cutOff, x.attempt(r, f)
 		}
-		return Answer[T]{}, done, f
+		return Answer[T]{}, done, x.attempt(r, f)
 	}
+	o.place.account.tellsTime(r, start)
 	answer, f := understand(ctx, x, r, complete)
-	c.report(ctx, x, r, f)
 	switch {
 	case f == nil:
-		return answer, done, nil
+		return answer, done, x.attempt(r, nil)
 	case f.Reason == reasonCredential && r.status >= http.StatusBadRequest:
-		return Answer[T]{}, turnedAway, f
+		return Answer[T]{}, turnedAway, x.attempt(r, f)
 	}
-	return Answer[T]{}, done, f
+	return Answer[T]{}, done, x.attempt(r, f)
 }
 
-func (c *Client) report(ctx context.Context, x *exchange, r reply, f *fault.Error) {
+// attempt describes the attempt that the exchange was.
+func (x *exchange) attempt(r reply, f *fault.Error) Attempt {
 	a := Attempt{
-		Operation: x.name,
-		Account:   x.place.account.id,
-		Status:    r.status,
-		Ray:       r.ray,
-		Limit:     r.limit,
-		Policy:    r.policy,
-		Duration:  r.elapsed,
+		Operation:  x.name,
+		Account:    x.place.account.id,
+		Status:     r.status,
+		Ray:        r.ray,
+		Limit:      r.limit,
+		Policy:     r.policy,
+		Duration:   r.elapsed,
+		RetryAfter: r.wait(),
 	}
 	if f != nil {
 		a.Err = f
 	}
-	c.observe(ctx, a)
+	return a
 }
 
 // send sends the request and reads the whole answer.

@@ -95,6 +95,11 @@ func (x *exchange) byWords(r reply, said refusal) *fault.Error {
 			return f
 		}
 	}
+	if x.changes() && (r.cut != nil || len(r.body) > 0 && endsEarly(r.body)) {
+		// Nothing was done, but why not is lost, and only that is an answer for
+		// the caller.
+		return lost(fault.Unavailable)
+	}
 	return fault.New(fault.Upstream, "UPSTREAM_REQUEST_REFUSED",
 		"Cloudflare refused Storekeeper's request for a reason that is not the caller's doing.")
 }

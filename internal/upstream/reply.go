@@ -38,6 +38,8 @@ type reply struct {
 	// limit and policy are Cloudflare's Ratelimit headers, checked too.
 	limit, policy string
 	retryAfter    string
+	// date is when the server says that it answered. Zero where it does not.
+	date time.Time
 	// challenged says that a firewall answered in place of the API.
 	challenged bool
 	body       []byte
@@ -56,6 +58,9 @@ func readReply(response *http.Response, s *scrubber) reply {
 		policy:     checked(response.Header.Get("Ratelimit-Policy"), rateForm, s),
 		retryAfter: response.Header.Get("Retry-After"),
 		challenged: response.Header.Get("Cf-Mitigated") != "",
+	}
+	if at, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		r.date = at
 	}
 	r.media = mediaOf(response.Header.Get("Content-Type"), s)
 	r.body, r.cut = readBody(response)

@@ -46,7 +46,7 @@ func (c *Client) VerifyToken(ctx context.Context, account string) (Answer[Verifi
 	if at.account.secret.email != "" {
 		return c.verifyKey(ctx, account)
 	}
-	ctx, cancel := c.bound(ctx)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	// Nothing in a token tells its kind, and the address for the one kind
 	// calls a good token of the other invalid.
