@@ -1,0 +1,100 @@
+// Package budget shares the calls that one credential may make between all who
+// want them, so that the limit is never exceeded.
+//
+// It must not know what a call does, how it is sent, or how replicas reach each
+// other: it sees who asks, how long they can wait, and when a call began and
+// ended.
+package budget
+
+import (
+	"context"
+	"time"
+)
+
+// Config describes the limits of one credential.
+type Config struct {
+	// Calls is how many calls the credential may make in any Window, over all
+	// replicas. Below 1 it is 1200.
+	Calls int
+	// Window is the time over which Calls are counted. Below 1 ns it is 5
+	// minutes.
+	Window time.Duration
+	// PerSecond is how many calls may leave in any second, over all replicas.
+	// 0 is no such limit.
+	PerSecond int
+	// MaxWait is the longest that a call waits for its turn. 0 is as long as
+	// its caller waits.
+	MaxWait time.Duration
+	// Replicas is how many schedulers share Calls; each owns an equal part.
+	// Below 1 it is 1.
+	Replicas int
+	// Weight says how much of the budget a tenant gets beside the others. nil
+	// is 1 for all; what is not above 0 is 1. It is asked now and then, so it
+	// may change; it must be quick and must not call the scheduler.
+	Weight func(tenant string) float64
+}
+
+// Ask is the wish to make one call.
+type Ask struct {
+	// Tenant pays for the call. "" is the service itself.
+	Tenant string
+	// Urgent calls go first and are not spaced, as long as their tenant does
+	// not make too many of them.
+	Urgent bool
+	// Deadline is when the call must have its turn. Zero sets no bound beyond
+	// those of the contexts and of MaxWait.
+	Deadline time.Time
+	// Group names calls that can travel as one. "" travels alone.
+	Group string
+	// Parcel is handed to the one that leads the group.
+	Parcel any
+	// Items and Bytes say how large the parcel is. One call carries at most
+	// 100 items and 8 MiB. Items below 1 count as 1.
+	Items, Bytes int
+}
+
+// Result is what became of a call, as far as the budget is concerned.
+type Result struct {
+	// Sent is whether any part of the request may have left. A call that was
+	// not sent costs nothing.
+	Sent bool
+	// Answered is whether an answer came. Without one the request may reach
+	// Cloudflare later than its end here, so its slot is held a little longer.
+	Answered bool
+	// Throttled is whether Cloudflare answered 429.
+	Throttled bool
+	// RetryAfter is what Cloudflare said beside a 429. 0 is one Window.
+	RetryAfter time.Duration
+	// Limit and Policy are the Ratelimit and Ratelimit-Policy headers of the
+	// answer, "" where there was none.
+	Limit, Policy string
+}
+
+type (
+	turnKey     struct{}
+	patienceKey struct{}
+)
+
+// With returns a context for a call that has its turn already.
+func With(ctx context.Context, t *Turn) context.Context {
+	return context.WithValue(ctx, turnKey{}, t)
+}
+
+// From returns the turn that was acquired for a call, nil where there is none.
+func From(ctx context.Context) *Turn {
+	t, _ := ctx.Value(turnKey{}).(*Turn)
+	return t
+}
+
+// WithPatience returns a context for a call that outlives its caller once it is
+// sent. While it waits for its turn it ends when the caller's context does.
+func WithPatience(ctx, caller context.Context) context.Context {
+	return context.WithValue(ctx, patienceKey{}, caller)
+}
+
+// PatienceFrom returns the context of the caller that a call waits with, nil
+// where there is none beside the call's own.
+func PatienceFrom(ctx context.Context) context.Context {
+	caller, _ := ctx.Value(patienceKey{}).(context.Context)
+	return caller
+}

@@ -1,0 +1,111 @@
+package budget
+
+import "time"
+
+// The estimate of a wait. It leans to the hopeful side: it counts those who
+// wait now and none who may come, since an ask that waits in vain leaves the
+// queue at its deadline, and one refused in vain was robbed.
+
+// waitOf is how long an ask of a tenant would wait if it came now.
+func (s *Scheduler) waitOf(a *account, ask Ask, now int64) int64 {
+	if ask.Urgent && s.hurries(a) {
+		return s.waitFor(a, s.rushing(a)+1, true, now)
+	}
+	return s.waitFor(a, s.before(s.tagOf(a, ask))+1, false, now)
+}
+
+// tagOf is the virtual time at which an ask would be served.
+func (s *Scheduler) tagOf(a *account, ask Ask) float64 {
+	queue := a.backlog()
+	if ask.Urgent {
+		queue = float64(a.lanes[urgentLane].n)
+	}
+	tag := max(a.tag, s.virtual) + queue/s.local(a)
+	g := s.groups[ask.Group]
+	if g == nil || !g.fits(ask) {
+		return tag
+	}
+	for other, l := range g.lanes {
+		tag = min(tag, other.tag+l.head.ahead()/s.local(other))
+	}
+	return tag
+}
+
+// before is how many waiting calls are served before a virtual time.
+func (s *Scheduler) before(tag float64) int {
+	var calls float64
+	for _, a := range s.fair.items {
+		calls += min(a.backlog(), max(0, (tag-a.tag)*s.local(a)))
+	}
+	return int(calls + 1e-6)
+}
+
+// rushing is how many urgent calls go before the next one of a tenant.
+func (s *Scheduler) rushing(a *account) int {
+	tag := max(a.rush, s.fluid) + float64(a.lanes[urgentLane].n)/a.weight
+	var calls float64
+	for _, b := range s.rush.items {
+		calls += min(float64(b.lanes[urgentLane].n), max(0, (tag-b.rush)*b.weight))
+	}
+	return int(calls + 1e-6)
+}
+
+// waitFor is how long it takes until the k-th call from now begins,
+// where it is a tenant's.
+func (s *Scheduler) waitFor(a *account, k int, hurried bool, now int64) int64 {
+	var wait int64
+	switch {
+	case now < s.throttle.until:
+		return s.throttle.until - now + s.cycles(k-1)
+	case hurried:
+		wait = s.slotWait(k-s.free()-s.loans.permits(), now)
+	default:
+		wait = s.spacedWait(a, k-s.loans.permits(), now)
+		// What other replicas lend makes it shorter.
+		if due := s.due() * float64(s.cfg.Replicas); due > 1 {
+			wait = int64(float64(wait) / due)
+		}
+	}
+	if s.second > 0 {
+		room := s.second - s.spent.flying - s.spent.second.n
+		wait = max(wait, int64(time.Second)*int64(k-1-max(0, room))/int64(s.second))
+	}
+	return wait
+}
+
+// spacedWait is the wait of the k-th call that is not urgent.
+func (s *Scheduler) spacedWait(a *account, k int, now int64) int64 {
+	free, burst := s.free()-s.reserve(), s.burst(a, now)
+	slots := s.slotWait(k-free, now)
+	if k <= burst || free <= burst {
+		return slots
+	}
+	rate, reach := s.rate(now, free-burst)
+	k -= burst
+	last := s.pace.last
+	if burst > 0 {
+		last = now
+	}
+	if k <= reach {
+		return max(slots, last-now+int64(float64(k)/rate))
+	}
+	return max(slots, int64(float64(reach)/rate))
+}
+
+// slotWait is the wait for the k-th slot that is not free yet. Beyond those
+// that are known to become free all turn over once in a window.
+func (s *Scheduler) slotWait(k int, now int64) int64 {
+	known := s.spent.slots.n
+	switch {
+	case k <= 0:
+		return 0
+	case k <= known:
+		return s.freeAt(k) - now
+	}
+	return s.window + s.cycles(k-known-s.spent.flying)
+}
+
+// cycles is how long the whole budget takes for some calls.
+func (s *Scheduler) cycles(calls int) int64 {
+	return int64(float64(max(0, calls)) * float64(s.window) / float64(s.limit()))
+}

@@ -1,0 +1,159 @@
+package budget_test
+
+import (
+	"context"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"platform.internal/storekeeper/internal/budget"
+)
+
+// queue lets asks wait for a budget that is spent, in order, and returns what
+// they get: a nil turn stands for a refusal.
+func queue(t *testing.T, s *budget.Scheduler, asks []budget.Ask) <-chan *budget.Turn {
+	t.Helper()
+	turns := make(chan *budget.Turn, len(asks))
+	for _, a := range asks {
+		go func() {
+			turn, err := s.Acquire(context.Background(), a)
+			if err != nil {
+				t.Error(err)
+			}
+			turns <- turn
+		}()
+		synctest.Wait()
+	}
+	return turns
+}
+
+func TestGroupTravelsAsOneCall(t *testing.T) {
+	const mib = 1 << 20
+	many := func(n, items, bytes int) []budget.Ask {
+		var asks []budget.Ask
+		for i := range n {
+			asks = append(asks, budget.Ask{Tenant: name(i % 3), Group: "store", Parcel: i, Items: items, Bytes: bytes})
+		}
+		return asks
+	}
+	for _, tc := range []struct {
+		name  string
+		asks  []budget.Ask
+		loads []int
+	}{
+		{"all that fit", many(30, 1, 10), []int{30}},
+		{"without a number they count as one each", many(30, 0, 0), []int{30}},
+		{"at most 100 items", many(250, 1, 10), []int{100, 100, 50}},
+		{"counted by items", many(5, 40, 10), []int{2, 2, 1}},
+		{"at most 8 MiB", many(5, 1, 3*mib), []int{2, 2, 1}},
+		{"too large ones alone", many(2, 1, 9*mib), []int{1, 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := budget.New(open())
+				defer s.Close()
+				spendAll(s)
+				other := queue(t, s, []budget.Ask{{Tenant: "z", Group: "another", Parcel: -1}, {Tenant: "z", Parcel: -2}})
+				turns := queue(t, s, tc.asks)
+				var loads []int
+				carried, seen := 0, map[int]bool{}
+				for range tc.asks {
+					turn := <-turns
+					if turn.Carried() {
+						carried++
+						turn.Done(answered)
+						continue
+					}
+					loads = append(loads, 1+len(turn.Passengers()))
+					for _, p := range turn.Passengers() {
+						if n := p.(int); n < 0 || seen[n] {
+							t.Errorf("parcel %d travels where it should not", n)
+						} else {
+							seen[n] = true
+						}
+					}
+					turn.Done(answered)
+				}
+				if want := len(tc.asks) - len(tc.loads); carried != want || len(seen) != want {
+					t.Errorf("%d were carried with %d parcels, want %d", carried, len(seen), want)
+				}
+				mustEqual(t, loads, tc.loads)
+				for range 2 {
+					if turn := <-other; turn.Carried() || len(turn.Passengers()) > 0 {
+						t.Error("an ask of no or of another group travelled with one")
+					}
+				}
+			})
+		})
+	}
+}
+
+func mustEqual(t *testing.T, got, want []int) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("calls carried %v, want %v", got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("calls carried %v, want %v", got, want)
+		}
+	}
+}
+
+func TestEachTenantPaysItsPartOfASharedCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := budget.New(open())
+		defer s.Close()
+		spendAll(s)
+		turns := queue(t, s, []budget.Ask{
+			{Tenant: "a", Group: "g", Items: 1},
+			{Tenant: "b", Group: "g", Items: 2},
+			{Tenant: "c", Group: "g", Items: 1},
+			{Tenant: "c", Group: "g", Items: 4},
+		})
+		for range 4 {
+			(<-turns).Done(answered)
+		}
+		for who, want := range map[string]float64{"a": 1. / 8, "b": 2. / 8, "c": 5. / 8} {
+			if got := s.State().Tenants[who]; math.Abs(got-want) > 1e-9 {
+				t.Errorf("%s pays %v, want %v", who, got, want)
+			}
+		}
+		time.Sleep(cloudflare().Window)
+		for who, got := range s.State().Tenants {
+			if got != 0 {
+				t.Errorf("%s still pays %v a window later", who, got)
+			}
+		}
+	})
+}
+
+func TestFullGroupIsFilledFairly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := budget.New(open())
+		defer s.Close()
+		spendAll(s)
+		var asks []budget.Ask
+		for range 150 {
+			asks = append(asks, budget.Ask{Tenant: "hog", Group: "g", Parcel: "hog"})
+		}
+		for range 30 {
+			asks = append(asks, budget.Ask{Tenant: "small", Group: "g", Parcel: "small"})
+		}
+		turns := queue(t, s, asks)
+		for range asks {
+			turn := <-turns
+			turn.Done(answered)
+			small := 0
+			for _, p := range turn.Passengers() {
+				if p == "small" {
+					small++
+				}
+			}
+			if first := len(turn.Passengers()) == 99; first && small != 30 {
+				t.Errorf("%d of 30 parcels of the small tenant are in the first call", small)
+			}
+		}
+	})
+}

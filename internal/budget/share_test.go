@@ -1,0 +1,86 @@
+package budget_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"platform.internal/storekeeper/internal/budget"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestShareIsThatOfTheTenantsWhoCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := open()
+		cfg.Weight = func(tenant string) float64 {
+			if tenant == "b" {
+				return 2
+			}
+			return 1
+		}
+		s := budget.New(cfg)
+		defer s.Close()
+		call := func(tenant string) {
+			turn, err := s.Acquire(context.Background(), budget.Ask{Tenant: tenant})
+			if err != nil {
+				t.Fatal(err)
+			}
+			turn.Done(answered)
+		}
+		check := func(when, tenant string, want budget.Share) {
+			t.Helper()
+			want.Window = cfg.Window
+			if got := s.Share(tenant); got != want {
+				t.Errorf("%s: got %+v, want %+v", when, got, want)
+			}
+		}
+		check("nobody called", "a", budget.Share{Quota: 1200, Remaining: 1176, Reset: cfg.Window})
+		for range 100 {
+			call("a")
+		}
+		time.Sleep(100 * time.Second)
+		check("one called", "a", budget.Share{Quota: 1200, Remaining: 1076, Reset: 200 * time.Second})
+		check("one called", "b", budget.Share{Quota: 800, Remaining: 800, Reset: cfg.Window})
+		call("b")
+		check("two called", "a", budget.Share{Quota: 400, Remaining: 300, Reset: 200 * time.Second})
+		check("two called", "b", budget.Share{Quota: 800, Remaining: 799, Reset: cfg.Window})
+		check("two called", "c", budget.Share{Quota: 300, Remaining: 300, Reset: cfg.Window})
+		time.Sleep(200 * time.Second)
+		check("the first calls no longer count", "b", budget.Share{Quota: 1200, Remaining: 1175, Reset: 100 * time.Second})
+		time.Sleep(200 * time.Second)
+		check("no call counts", "b", budget.Share{Quota: 1200, Remaining: 1176, Reset: cfg.Window})
+		if got := s.State(); len(got.Tenants) != 0 {
+			t.Errorf("tenants are still known: %v", got.Tenants)
+		}
+	})
+}
+
+func TestShareWithoutRestTellsWhenTheNextCallGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := budget.New(open())
+		defer s.Close()
+		spendAll(s)
+		time.Sleep(time.Minute)
+		if got := s.Share("new"); got.Remaining != 0 || got.Reset != 4*time.Minute {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestContextCarriesTurnAndPatience(t *testing.T) {
+	ctx := context.Background()
+	if budget.From(ctx) != nil || budget.PatienceFrom(ctx) != nil {
+		t.Error("an empty context has a turn or patience")
+	}
+	turn := &budget.Turn{}
+	caller, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ctx = budget.WithPatience(budget.With(ctx, turn), caller)
+	if budget.From(ctx) != turn || budget.PatienceFrom(ctx) != caller {
+		t.Error("the context lost its turn or its patience")
+	}
+}

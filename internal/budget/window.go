@@ -1,0 +1,160 @@
+package budget
+
+import "time"
+
+// The window. Cloudflare counts a call when it arrives, which is at some time
+// between its begin and its end here. Each call therefore holds a slot from
+// before it is sent until Window after it ended.
+//
+// Take any window [x, x+Window) of Cloudflare's and a call that arrives in it.
+// It began before x+Window, and it ended at or after x, so just before
+// x+Window it holds its slot. This is true of all calls that arrive in that
+// window at once, and never more slots are held than the limit: so no more
+// calls than the limit arrive in it.
+//
+// A call without an answer may be on its way after its end here; its slot is
+// held for a margin more.
+
+// spent is the calls that count.
+type spent struct {
+	// slots are those that ended, second those that ended in the last second,
+	// foreign those that another replica's slots count for.
+	slots, second, foreign ledger
+	// flying is how many calls are under way, loaned how many of them are
+	// counted by another replica.
+	flying, loaned int
+}
+
+// held is how many of the own slots are spent.
+func (p *spent) held() int { return p.flying - p.loaned + p.slots.n }
+
+// expire frees the slots whose time is over.
+func (p *spent) expire(now int64) {
+	for _, l := range []*ledger{&p.slots, &p.foreign} {
+		for s, ok := l.pop(now); ok; s, ok = l.pop(now) {
+			for _, c := range s.bill {
+				c.payer.slots.pop(now)
+				c.refund()
+			}
+		}
+	}
+	for _, ok := p.second.pop(now); ok; _, ok = p.second.pop(now) {
+		continue
+	}
+}
+
+// hold keeps a slot of one of the ledgers until a time, and tells its payers.
+func hold(l *ledger, until int64, bill []charge) {
+	l.push(slot{until: until, bill: bill})
+	for _, c := range bill {
+		c.payer.slots.push(slot{until: until})
+	}
+}
+
+// limit is how many slots there are: the own ones without those that calls from
+// outside of Storekeeper take.
+func (s *Scheduler) limit() int { return max(1, s.own-s.throttle.outside) }
+
+// free is how many of them are free; below 0 where the limit fell.
+func (s *Scheduler) free() int { return s.limit() - s.spent.held() }
+
+// reserve is how many free slots are kept for urgent calls: one in 50.
+func (s *Scheduler) reserve() int {
+	limit := s.limit()
+	if limit < 20 {
+		return 0
+	}
+	return (limit + 49) / 50
+}
+
+// freeAt is when the k-th slot becomes free beyond those that are free now, as
+// far as it is known.
+func (s *Scheduler) freeAt(k int) int64 {
+	if k > s.spent.slots.n {
+		return never
+	}
+	return s.spent.slots.at(k - 1).until
+}
+
+// gate is whether any call can begin now, and else when, as far as it is known.
+func (s *Scheduler) gate(now int64) (bool, int64) {
+	if now < s.throttle.until {
+		return false, s.throttle.until
+	}
+	// More in flight than the own slots would leave no room for a loan that
+	// ends late; see loans.
+	if s.spent.flying >= s.own {
+		return false, never
+	}
+	if s.second > 0 && s.spent.flying+s.spent.second.n >= s.second {
+		if s.spent.second.n == 0 {
+			return false, never
+		}
+		return false, s.spent.second.at(0).until
+	}
+	return true, now
+}
+
+// begin takes a slot for a call that the bill's payers make.
+func (s *Scheduler) begin(bill []charge) *Turn {
+	t := &Turn{s: s, bill: bill, loan: s.loans.use()}
+	s.spent.flying++
+	if t.loan != nil {
+		s.spent.loaned++
+	}
+	t.held = s.spent.held()
+	return t
+}
+
+// end gives back what a call took, now or a window later.
+func (s *Scheduler) end(t *Turn, r Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.done {
+		return
+	}
+	t.done = true
+	now := s.now()
+	s.settle(now)
+	s.spent.flying--
+	covered := t.loan.end()
+	if covered {
+		s.spent.loaned--
+	}
+	s.close(t, r, now, covered)
+	if r.Throttled {
+		s.refusedBy(r, now)
+	} else {
+		s.heed(t, r, now)
+	}
+	if !s.closed {
+		s.run(now)
+	}
+}
+
+// close settles the bill of a call that ended.
+func (s *Scheduler) close(t *Turn, r Result, now int64, covered bool) {
+	for _, c := range t.bill {
+		c.payer.flying--
+	}
+	if !r.Sent {
+		for _, c := range t.bill {
+			c.refund()
+		}
+		s.pace.known = false
+		return
+	}
+	until := now + s.window
+	answered := r.Answered || r.Throttled
+	if !answered {
+		until += s.margin
+	}
+	if s.second > 0 {
+		s.spent.second.push(slot{until: until - s.window + int64(time.Second)})
+	}
+	if covered && answered {
+		hold(&s.spent.foreign, until, t.bill)
+		return
+	}
+	hold(&s.spent.slots, until, t.bill)
+}
