@@ -1,0 +1,134 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+const (
+	firstPoll = 20 * time.Millisecond
+	lastPoll  = 200 * time.Millisecond
+)
+
+// errImpatient ends the waiting of a flight that waited for the Limit.
+var errImpatient = errors.New("waited too long for another change")
+
+// carry finds out who answers the call of f: the records, another replica or a
+// change that it makes itself.
+func (k *Keeper) carry(f *flight) result {
+	ctx, cancel := context.WithTimeoutCause(f.wanted, k.config.Limit, errImpatient)
+	defer cancel()
+	for {
+		e, err := k.find(ctx, f)
+		if err != nil {
+			return k.failed(ctx, err)
+		}
+		switch {
+		case e == nil:
+		case e.Print != f.print:
+			k.observe(Event{Kind: EventRefused, Method: f.call.Method})
+			return result{fault: keyReused()}
+		case !e.Open:
+			k.observe(Event{Kind: EventReplayed, ID: e.ID, Method: f.call.Method})
+			return e.result()
+		default:
+			k.observe(Event{Kind: EventJoined, ID: e.ID, Method: f.call.Method})
+			if r, ended := k.await(ctx, f, e.ID); ended {
+				return r
+			}
+			// It came to nothing, so this call is the first.
+			continue
+		}
+		op, err := k.begin(ctx, f)
+		switch {
+		case errors.Is(err, errKnown):
+		case err != nil:
+			return k.failed(ctx, err)
+		default:
+			return k.operate(f, op)
+		}
+	}
+}
+
+// find returns what the records know of the call of f, nil where nothing of it
+// concerns f.
+func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
+	if !f.call.joins() {
+		return nil, nil //nolint:nilnil // no record and no error is a plain answer
+	}
+	key := callPrefix + f.digest
+	now, err := k.config.Records.Get(ctx, key)
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	return lookup[callEntry](now, key)
+}
+
+// failed is the result of a flight that ended before its change began.
+func (k *Keeper) failed(ctx context.Context, err error) result {
+	switch {
+	case errors.Is(context.Cause(ctx), errImpatient):
+		return result{fault: inProgress().Because(err)}
+	case k.life.Err() != nil:
+		return result{fault: shuttingDown().Because(err)}
+	case ctx.Err() != nil:
+		return result{fault: fault.From(ctx.Err()), again: true}
+	}
+	if errors.Is(err, errNotOwner) {
+		err = notKept(err)
+	}
+	return result{fault: fault.From(err)}
+}
+
+// await waits until the intent has an outcome. ended is false when it came to
+// nothing. A store that is away for a moment does not end the waiting.
+func (k *Keeper) await(ctx context.Context, f *flight, id string) (r result, ended bool) {
+	delay, failing, missing := firstPoll, time.Time{}, false
+	for {
+		r, open, err := k.peruse(ctx, f.digest, id)
+		switch {
+		case err != nil && failing.IsZero():
+			failing = time.Now()
+		case err != nil && time.Since(failing) >= recordPatience:
+			return result{fault: storeFault(err)}, true
+		case err != nil:
+		case r != nil:
+			return *r, true
+		case !open && missing:
+			return result{}, false
+		default:
+			// What was read was perhaps not of one moment. The outcome is
+			// older than the end of the intent, so a second look finds it.
+			failing, missing = time.Time{}, !open
+		}
+		if err := pause(ctx, delay); err != nil {
+			return k.failed(ctx, err), true
+		}
+		delay = min(delay*3/2, lastPoll)
+	}
+}
+
+// peruse returns the outcome of an intent, nil where there is none, and
+// whether the intent is open.
+func (k *Keeper) peruse(ctx context.Context, digest, id string) (r *result, open bool, err error) {
+	callKey, ownKey, openKey := callPrefix+digest, outcomePrefix+id, openPrefix+id
+	now, err := k.config.Records.Get(ctx, callKey, ownKey, openKey)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, key := range []string{callKey, ownKey} {
+		e, err := lookup[callEntry](now, key)
+		if err != nil {
+			return nil, false, err
+		}
+		if e != nil && e.ID == id && !e.Open {
+			found := e.result()
+			return &found, false, nil
+		}
+	}
+	_, open = now[openKey]
+	return nil, open, nil
+}

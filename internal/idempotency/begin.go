@@ -1,0 +1,255 @@
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"time"
+
+	"platform.internal/storekeeper/internal/records"
+)
+
+var (
+	// errKnown is when the records know the call by now.
+	errKnown = errors.New("the call is known")
+	// errBusy is when an object belongs to another change.
+	errBusy = errors.New("an object is held by another change")
+	// errNoHeartbeat is when others may think that this replica is gone.
+	errNoHeartbeat = errors.New("this replica has no heartbeat")
+)
+
+// operation is a change that a flight makes.
+type operation struct {
+	entry openEntry
+	// free gives the objects back to the changes of this replica.
+	free func()
+	held func() bool
+	// deadline is when the change must have ended.
+	deadline time.Time
+}
+
+// begin locks the objects and keeps the intent. After errKnown the records
+// have the answer. After any error nothing was begun.
+func (k *Keeper) begin(ctx context.Context, f *flight) (*operation, error) {
+	free, err := k.locks.take(ctx, f.call.Objects)
+	if err != nil {
+		return nil, err
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			free()
+		}
+	}()
+	for {
+		op, err := k.propose(ctx, f, free)
+		if errors.Is(err, errBusy) {
+			continue
+		}
+		begun = err == nil
+		return op, err
+	}
+}
+
+// propose tries once to keep the intent, and after errBusy can be tried again.
+func (k *Keeper) propose(ctx context.Context, f *flight, free func()) (*operation, error) {
+	if err := k.vacant(ctx, f); err != nil {
+		return nil, err
+	}
+	// From here on, so that a pause of this process ends the ownership.
+	held := k.lease.hold()
+	if !held() {
+		return nil, notKept(errNoHeartbeat)
+	}
+	intent, err := k.ask(ctx, f, Intent{})
+	if err != nil {
+		return nil, err
+	}
+	op := &operation{free: free, held: held, entry: openEntry{
+		Intent: intent, Owner: k.config.Replica, Call: f.digest, Print: f.print, Keyed: f.call.Key != "",
+	}}
+	k.adopt(intent.ID)
+	if err := k.enter(ctx, f, op); err != nil {
+		k.release(intent.ID)
+		return nil, err
+	}
+	return op, nil
+}
+
+// enter takes op over the point from which on others know of it.
+func (k *Keeper) enter(ctx context.Context, f *flight, op *operation) error {
+	k.step(f.ctx, StepIntent)
+	err := k.keep(f, op)
+	switch {
+	case errors.Is(err, errKnown), errors.Is(err, errBusy):
+		return err
+	case err == nil:
+		k.observe(about(EventBegan, &op.entry.Intent, nil))
+		k.step(f.ctx, StepIntended)
+		err = k.confirm(ctx, f, op)
+	}
+	if err != nil {
+		k.doubt(ctx, f, op, err)
+	}
+	return err
+}
+
+// vacant waits until no other change holds an object of f.
+func (k *Keeper) vacant(ctx context.Context, f *flight) error {
+	callKey := callPrefix + f.digest
+	keys := []string{callKey}
+	for _, o := range f.call.Objects {
+		keys = append(keys, objectPrefix+o)
+	}
+	for delay := firstPoll; ; delay = min(delay*3/2, lastPoll) {
+		now, err := k.config.Records.Get(ctx, keys...)
+		if err != nil {
+			return storeFault(err)
+		}
+		if _, known := now[callKey]; known && f.call.joins() {
+			return errKnown
+		}
+		if !taken(now, f.call.Objects, "") {
+			return nil
+		}
+		if err := pause(ctx, delay); err != nil {
+			return err
+		}
+	}
+}
+
+// ask gets the intent from the caller. It keeps the identity of an earlier
+// answer.
+func (k *Keeper) ask(ctx context.Context, f *flight, earlier Intent) (Intent, error) {
+	began, i := time.Now(), Intent{}
+	if f.call.Intent != nil {
+		var err error
+		if i, err = f.call.Intent(ctx); err != nil {
+			return i, err
+		}
+	}
+	if i.ID == "" {
+		i.ID = rand.Text()
+	}
+	if i.Method == "" {
+		i.Method = f.call.Method
+	}
+	if i.Caller == "" {
+		i.Caller = f.call.Caller
+	}
+	if i.Began.IsZero() {
+		i.Began = began
+	}
+	i.Objects = distinct(f.call.Objects)
+	if earlier.ID != "" {
+		i.ID, i.Began = earlier.ID, earlier.Began
+	}
+	return i, nil
+}
+
+// keep writes the intent, unless the call is known or an object is held.
+func (k *Keeper) keep(f *flight, op *operation) error {
+	e := &op.entry
+	callKey, openKey := callPrefix+e.Call, openPrefix+e.Intent.ID
+	return k.change(f.ctx, e.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		known, err := lookup[callEntry](now, callKey)
+		if err != nil {
+			return nil, err
+		}
+		if known != nil && known.ID != e.Intent.ID && f.call.joins() {
+			return nil, errKnown
+		}
+		if taken(now, e.Intent.Objects, e.Intent.ID) {
+			return nil, errBusy
+		}
+		changes := map[string]*records.Entry{
+			callKey: lasting(callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}),
+			openKey: lasting(e),
+		}
+		for _, o := range e.Intent.Objects {
+			changes[objectPrefix+o] = &records.Entry{Value: []byte(e.Intent.ID)}
+		}
+		return changes, nil
+	})
+}
+
+// confirm asks again what there was before the change, now that no replica can
+// change it any more, and keeps it where it is another than before.
+func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
+	if k.config.Alone {
+		return nil
+	}
+	before := op.entry.Intent
+	now, err := k.ask(ctx, f, before)
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(now.Baseline, before.Baseline) {
+		return nil
+	}
+	now.Objects = slices.Clone(before.Objects)
+	op.entry.Intent = now
+	return k.change(f.ctx, []string{openPrefix + now.ID}, func(kept map[string]records.Entry) (map[string]*records.Entry, error) {
+		if _, err := k.own(kept, now.ID); err != nil {
+			return nil, err
+		}
+		return map[string]*records.Entry{openPrefix + now.ID: lasting(&op.entry)}, nil
+	})
+}
+
+// doubt gets rid of an intent that was perhaps kept and of which nothing was
+// sent. The callers do not wait for that. What is left of it is found by the
+// search for orphans.
+func (k *Keeper) doubt(ctx context.Context, f *flight, op *operation, err error) {
+	k.land(f, k.failed(ctx, err))
+	op.free()
+	bounded, cancel := context.WithTimeout(f.ctx, recordPatience)
+	defer cancel()
+	for delay := firstPoll; ; delay = min(2*delay, time.Second) {
+		err := k.conclude(bounded, &op.entry, outcome{})
+		if err == nil || errors.Is(err, errNotOwner) || pause(bounded, delay) != nil {
+			return
+		}
+	}
+}
+
+// change writes within the time that a write may take. Its error is that of
+// decide or a fault.
+func (k *Keeper) change(ctx context.Context, keys []string, decide records.Decide) error {
+	bounded, cancel := context.WithTimeout(ctx, recordPatience)
+	defer cancel()
+	err := k.config.Records.Change(bounded, keys, decide)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil && !isSentinel(err) {
+		return notKept(err)
+	}
+	return err
+}
+
+// isSentinel says whether a decide of this package refused the change.
+func isSentinel(err error) bool {
+	return slices.ContainsFunc([]error{errKnown, errBusy, errNotOwner, errAlive}, func(s error) bool {
+		return errors.Is(err, s)
+	})
+}
+
+// adopt notes that a flight takes care of an intent.
+func (k *Keeper) adopt(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.running[id] = struct{}{}
+}
+
+func (k *Keeper) release(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.running, id)
+}
+
+func (k *Keeper) cared(id string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.running[id]
+	return ok
+}

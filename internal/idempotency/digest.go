@@ -1,0 +1,37 @@
+package idempotency
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// digester makes names for calls that tell nothing of them to who lacks the
+// pepper.
+type digester struct{ pepper []byte }
+
+// identity is the same for two calls that may be one.
+func (d digester) identity(c *Call) string {
+	if c.Key != "" {
+		return d.sum("key", []byte(c.Caller), []byte(c.Key))
+	}
+	return d.sum("call", []byte(c.Caller), []byte(c.Method), c.Payload)
+}
+
+// fingerprint is the same for two calls that ask for the same.
+func (d digester) fingerprint(c *Call) string {
+	return d.sum("request", []byte(c.Method), c.Payload)
+}
+
+// sum writes the length before each part, so that no two lists of parts read
+// the same.
+func (d digester) sum(label string, parts ...[]byte) string {
+	mac := hmac.New(sha256.New, d.pepper)
+	mac.Write([]byte("storekeeper idempotency " + label + "\x00"))
+	for _, p := range parts {
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
+		mac.Write(p)
+	}
+	return hex.EncodeToString(mac.Sum(nil))
+}

@@ -1,0 +1,118 @@
+package idempotency_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/records/bolt"
+)
+
+// fileLife starts a keeper on a file.
+func fileLife(t testing.TB, file string, w *world, name string) (r *idempotency.Keeper, end func()) {
+	t.Helper()
+	s, err := bolt.Open(bolt.Config{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := idempotency.New(idempotency.Config{
+		Records: s, Replica: name, Alone: true, Pepper: make([]byte, 32), Recover: w.recover,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Start(t.Context())
+	return k, func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = k.Close(ctx)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAFileOutlivesItsProcess(t *testing.T) {
+	file, w := filepath.Join(t.TempDir(), "records"), newWorld()
+	done := on(keyed("canary-done", "canary-value"), "o")
+	half := on(keyed("canary-half", "canary-value"), "p")
+	act := func(ctx context.Context) ([]byte, error) { return w.act(ctx, "a"), nil }
+
+	first, end := fileLife(t, file, w, "first")
+	if a, err := first.Do(t.Context(), done, act); err != nil || string(a.Body) != "a number 1" {
+		t.Fatalf("%q, %v", a.Body, err)
+	}
+	executed, left := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
+		_, _ = first.Do(t.Context(), half, func(ctx context.Context) ([]byte, error) {
+			w.act(ctx, "b")
+			close(executed)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+	}()
+	<-executed
+	end()
+	<-left
+
+	second, end := fileLife(t, file, w, "second")
+	defer end()
+	for call, want := range map[*idempotency.Call]string{&done: "a number 1", &half: "b number 1"} {
+		if a, err := second.Do(t.Context(), *call, act); err != nil || string(a.Body) != want || !a.Replayed {
+			t.Errorf("%q, replayed %t, %v", a.Body, a.Replayed, err)
+		}
+	}
+	if n, err := second.Open(t.Context()); n != 0 || err != nil {
+		t.Errorf("%d open, %v", n, err)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(raw, []byte("canary")) || !bytes.Contains(raw, []byte("/Create")) {
+		t.Error("the file holds a key or a value, or the search finds nothing at all")
+	}
+}
+
+func BenchmarkDo(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprint(callers, " callers"), func(b *testing.B) {
+			k, end := fileLife(b, filepath.Join(b.TempDir(), "records"), newWorld(), "bench")
+			defer end()
+			var n atomic.Int64
+			payload, answer := make([]byte, 1024), make([]byte, 512)
+			b.SetParallelism(callers)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					name := fmt.Sprint(n.Add(1))
+					c := on(keyed(name, name), "object "+name)
+					c.Payload = payload
+					_, err := k.Do(b.Context(), c, func(context.Context) ([]byte, error) { return answer, nil })
+					if err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkReplay(b *testing.B) {
+	k, end := fileLife(b, filepath.Join(b.TempDir(), "records"), newWorld(), "bench")
+	defer end()
+	answer := make([]byte, 512)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := k.Do(b.Context(), keyed("k", "a"), func(context.Context) ([]byte, error) { return answer, nil })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

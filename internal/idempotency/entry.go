@@ -1,0 +1,135 @@
+package idempotency
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/records"
+)
+
+// The names of records begin with what they are.
+const (
+	callPrefix    = "call/"
+	openPrefix    = "open/"
+	objectPrefix  = "object/"
+	outcomePrefix = "outcome/"
+	replicaPrefix = "replica/"
+)
+
+// callEntry says what became of the call with an identity.
+type callEntry struct {
+	// ID is that of the intent.
+	ID string `json:"id"`
+	// Print is the fingerprint of the request.
+	Print string `json:"print"`
+	// Open says that there is no outcome yet.
+	Open bool `json:"open,omitempty"`
+	// Body and Fault are the outcome.
+	Body  []byte          `json:"body,omitempty"`
+	Fault json.RawMessage `json:"fault,omitempty"`
+	// Intent is kept with the outcome, without what only recovery needs.
+	Intent *Intent `json:"intent,omitempty"`
+}
+
+// openEntry is an intent without an outcome.
+type openEntry struct {
+	Intent Intent `json:"intent"`
+	// Owner is the replica that takes care of it.
+	Owner string `json:"owner"`
+	// Call and Print are the identity and the fingerprint of its call.
+	Call  string `json:"call"`
+	Print string `json:"print"`
+	// Keyed says that the call had a key, so its outcome is kept for long.
+	Keyed bool `json:"keyed,omitempty"`
+}
+
+// outcome is how a change ended.
+type outcome struct {
+	body  []byte
+	fault *fault.Error
+	// kept says that it answers the call for good.
+	kept bool
+}
+
+// keys returns the names of all records of e.
+func (e *openEntry) keys() []string {
+	keys := []string{callPrefix + e.Call, openPrefix + e.Intent.ID, outcomePrefix + e.Intent.ID}
+	for _, o := range e.Intent.Objects {
+		keys = append(keys, objectPrefix+o)
+	}
+	return keys
+}
+
+// call returns the record of e's call with an outcome. The baseline serves
+// recovery alone.
+func (e *openEntry) call(o outcome) callEntry {
+	i := e.Intent
+	i.Baseline = nil
+	c := callEntry{ID: i.ID, Print: e.Print, Body: o.body, Intent: &i}
+	if o.fault != nil {
+		c.Fault = encodeFault(o.fault)
+	}
+	return c
+}
+
+// result returns the outcome that a record holds.
+func (c *callEntry) result() result {
+	r := result{body: c.Body, kept: true, replayed: true}
+	if c.Fault != nil {
+		var err error
+		if r.fault, err = decodeFault(c.Fault); err != nil {
+			r.fault = fault.From(err)
+		}
+	}
+	return r
+}
+
+// encode writes v, whose type has only fields that can be written.
+func encode(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		// A record that cannot be read says so to whoever reads it.
+		return nil
+	}
+	return raw
+}
+
+func decode[T any](raw []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, fmt.Errorf("a record cannot be read: %w", err)
+	}
+	return v, nil
+}
+
+// lookup reads the record at key, nil where there is none.
+func lookup[T any](now map[string]records.Entry, key string) (*T, error) {
+	e, ok := now[key]
+	if !ok {
+		return nil, nil //nolint:nilnil // no record and no error is a plain answer
+	}
+	v, err := decode[T](e.Value)
+	if err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// until makes an entry that ends after d.
+func until(v any, d time.Duration) *records.Entry {
+	return &records.Entry{Value: encode(v), Expires: time.Now().Add(d)}
+}
+
+// lasting makes an entry without an end.
+func lasting(v any) *records.Entry { return &records.Entry{Value: encode(v)} }
+
+// taken says whether one of the objects belongs to another intent than id.
+func taken(now map[string]records.Entry, objects []string, id string) bool {
+	return slices.ContainsFunc(objects, func(o string) bool {
+		e, ok := now[objectPrefix+o]
+		return ok && string(e.Value) != id
+	})
+}

@@ -1,0 +1,130 @@
+package idempotency
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// reasonLost is that of a fault after which nobody knows whether the change
+// took effect.
+const reasonLost = "UPSTREAM_ANSWER_LOST"
+
+// definite holds the kinds of faults that answer a change for good, by the
+// words they are kept under.
+var definite = map[string]fault.Kind{
+	"bad_input":     fault.BadInput,
+	"too_large":     fault.TooLarge,
+	"not_found":     fault.NotFound,
+	"name_taken":    fault.NameTaken,
+	"limit_reached": fault.LimitReached,
+	"not_empty":     fault.NotEmpty,
+}
+
+// isDefinite says whether f answers the change for good.
+func isDefinite(f *fault.Error) bool {
+	return f.Reason != reasonLost && kindWord(f.Kind) != ""
+}
+
+func kindWord(k fault.Kind) string {
+	for word, kind := range definite {
+		if kind == k {
+			return word
+		}
+	}
+	return ""
+}
+
+// faultForm is a definite fault as it is kept: all that a caller can see of
+// it, without its cause.
+type faultForm struct {
+	Kind       string        `json:"kind"`
+	Reason     string        `json:"reason"`
+	Public     string        `json:"public"`
+	Detail     string        `json:"detail,omitempty"`
+	Fields     []fieldForm   `json:"fields,omitempty"`
+	Notices    []noticeForm  `json:"notices,omitempty"`
+	RetryAfter time.Duration `json:"retry_after,omitempty"`
+	Ray        string        `json:"ray,omitempty"`
+}
+
+type fieldForm struct {
+	Path    string `json:"path,omitempty"`
+	Pointer string `json:"pointer,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+	Text    string `json:"text,omitempty"`
+}
+
+type noticeForm struct {
+	Code int32  `json:"code,omitempty"`
+	Text string `json:"text,omitempty"`
+}
+
+func encodeFault(f *fault.Error) json.RawMessage {
+	form := faultForm{
+		Kind: kindWord(f.Kind), Reason: f.Reason, Public: f.Public, Detail: f.Detail,
+		RetryAfter: f.RetryAfter, Ray: f.Ray,
+	}
+	for _, x := range f.Fields {
+		form.Fields = append(form.Fields, fieldForm(x))
+	}
+	for _, n := range f.Notices {
+		form.Notices = append(form.Notices, noticeForm(n))
+	}
+	return encode(form)
+}
+
+func decodeFault(raw json.RawMessage) (*fault.Error, error) {
+	form, err := decode[faultForm](raw)
+	if err != nil {
+		return nil, err
+	}
+	kind, known := definite[form.Kind]
+	if !known {
+		return nil, fmt.Errorf("a kept fault has the unknown kind %q", form.Kind)
+	}
+	f := fault.New(kind, form.Reason, form.Public)
+	f.Detail, f.RetryAfter, f.Ray = form.Detail, form.RetryAfter, form.Ray
+	for _, x := range form.Fields {
+		f.Fields = append(f.Fields, fault.Field(x))
+	}
+	for _, n := range form.Notices {
+		f.Notices = append(f.Notices, fault.Notice(n))
+	}
+	return f, nil
+}
+
+func keyReused() *fault.Error {
+	return fault.New(fault.KeyReused, "IDEMPOTENCY_KEY_REUSED", "The idempotency key was used with another request.")
+}
+
+func inProgress() *fault.Error {
+	f := fault.New(fault.Unavailable, "CHANGE_IN_PROGRESS", "Another change of the same object is not finished yet.")
+	f.RetryAfter = inProgressPause
+	return f
+}
+
+func shuttingDown() *fault.Error {
+	f := fault.New(fault.Unavailable, "SHUTTING_DOWN", "This replica is shutting down.")
+	f.RetryAfter = shutDownPause
+	return f
+}
+
+// notKept is for a change whose answer cannot be had from the records now.
+func notKept(cause error) *fault.Error {
+	f := fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The state of changes cannot be read or written now.")
+	f.RetryAfter = time.Second
+	return f.Because(cause)
+}
+
+// storeFault is the fault for an error of the records.
+func storeFault(err error) *fault.Error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
+	}
+	return notKept(err)
+}

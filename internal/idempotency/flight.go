@@ -1,0 +1,200 @@
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// flight is one call on its way to an answer. Other calls of the same identity
+// can join it.
+type flight struct {
+	call   Call
+	run    func(ctx context.Context) ([]byte, error)
+	digest string
+	print  string
+
+	// ctx has the values of the first caller and ends with the Keeper.
+	ctx context.Context //nolint:containedctx // a flight outlives the call that began it
+	// wanted ends when nobody waits any more.
+	wanted   context.Context //nolint:containedctx // as above
+	unwanted context.CancelFunc
+	end      func()
+
+	done chan struct{}
+	// result is set before done is closed. waiting and landed are guarded by
+	// Keeper.mu.
+	result  result
+	waiting int
+	landed  bool
+}
+
+// result is what a flight ends with.
+type result struct {
+	body  []byte
+	fault *fault.Error
+	// kept says that it was read from the records.
+	kept bool
+	// replayed says that another call made the change.
+	replayed bool
+	// again says that nothing was done or kept because the first caller waited
+	// no longer, so that others may try.
+	again bool
+}
+
+// newFlight starts with one caller waiting.
+func (k *Keeper) newFlight(ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error)) *flight {
+	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(k.life, end)
+	f.ctx = life
+	if deadline, ok := ctx.Deadline(); ok {
+		f.wanted, f.unwanted = context.WithDeadline(life, deadline)
+	} else {
+		f.wanted, f.unwanted = context.WithCancel(life)
+	}
+	f.end = func() {
+		stop()
+		f.unwanted()
+		end()
+	}
+	return f
+}
+
+// Do gives the answer to c. It calls run to make the change, at most once for
+// a key: where c was answered before, the same answer or fault is given again,
+// and where the change is being made, here or on another replica, c waits for
+// it. A call without a key is a change of its own, unless it is a Retry of one
+// that runs or that finished within the RetryWindow.
+//
+// run goes on after ctx has ended. Its context carries the Operation and ends
+// after the Limit. Its answer and its definite faults (BadInput, TooLarge,
+// NotFound, NameTaken, LimitReached, NotEmpty) are kept before Do returns.
+// After a fault with reason UPSTREAM_ANSWER_LOST, an Internal one, a panic, or
+// any that is not definite and comes after the Limit, nobody knows whether the
+// change took effect: Recover finds out and the callers wait for that. Any
+// other fault means that nothing was done, and nothing is kept.
+//
+// The error is a fault. Those of Do itself are KeyReused with reason
+// IDEMPOTENCY_KEY_REUSED, Unavailable with reason CHANGE_IN_PROGRESS,
+// STATE_UNAVAILABLE or SHUTTING_DOWN, and that of ctx.
+func (k *Keeper) Do(ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error)) (Answer, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return Answer{}, fault.From(err)
+		}
+		f, leads, refusal := k.board(ctx, c, run)
+		if refusal != nil {
+			return Answer{}, refusal
+		}
+		if !leads {
+			k.observe(Event{Kind: EventJoined, Method: c.Method})
+		}
+		r := k.wait(ctx, f)
+		if r.again && !leads && ctx.Err() == nil {
+			continue
+		}
+		answer := Answer{Body: bytes.Clone(r.body), Replayed: r.replayed || !leads}
+		if r.fault != nil {
+			// A copy, because each caller may add its own cause.
+			refusal := *r.fault
+			return answer, &refusal
+		}
+		return answer, nil
+	}
+}
+
+// board joins the flight of the same identity and request or starts one. Of a
+// key with two requests the records say whose it is.
+func (k *Keeper) board(
+	ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error),
+) (f *flight, leads bool, refusal *fault.Error) {
+	digest, fingerprint := k.digest.identity(&c), k.digest.fingerprint(&c)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f = k.flights[digest+fingerprint]
+	switch {
+	case f != nil && c.joins():
+		f.waiting++
+		return f, false, nil
+	case k.closing:
+		return nil, false, shuttingDown()
+	}
+	f = k.newFlight(ctx, c, run)
+	f.digest, f.print = digest, fingerprint
+	k.flights[digest+fingerprint] = f
+	k.aloft.Add(1)
+	go k.fly(f)
+	return f, true, nil
+}
+
+// wait returns the result of f, or that of ctx if it ends before.
+func (k *Keeper) wait(ctx context.Context, f *flight) result {
+	defer k.disembark(f)
+	select {
+	case <-f.done:
+		return f.result
+	default:
+	}
+	select {
+	case <-f.done:
+		return f.result
+	case <-ctx.Done():
+		return result{fault: fault.From(ctx.Err())}
+	}
+}
+
+func (k *Keeper) disembark(f *flight) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f.waiting--; f.waiting == 0 {
+		f.unwanted()
+	}
+}
+
+// fly takes f to its end. Whatever happens on the way, the callers get a
+// result.
+func (k *Keeper) fly(f *flight) {
+	defer k.aloft.Done()
+	defer f.end()
+	r := result{fault: fault.From(errors.New("a flight ended without a result"))}
+	defer func() {
+		if p := recover(); p != nil {
+			err := panicked(p)
+			k.observe(Event{Kind: EventPanicked, Method: f.call.Method, Err: err})
+			r = result{fault: fault.From(err)}
+		}
+		k.land(f, r)
+	}()
+	r = k.carry(f)
+}
+
+// land gives r to those who wait for f. Only the first result counts. From now
+// on the records answer for f.
+func (k *Keeper) land(f *flight, r result) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f.landed {
+		return
+	}
+	f.landed, f.result = true, r
+	if k.flights[f.digest+f.print] == f {
+		delete(k.flights, f.digest+f.print)
+	}
+	close(f.done)
+}
+
+// pause waits for d. Its error is that of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

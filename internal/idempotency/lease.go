@@ -1,0 +1,120 @@
+package idempotency
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"platform.internal/storekeeper/internal/records"
+)
+
+// lease knows whether other replicas must take this one for alive.
+type lease struct {
+	alone bool
+	span  time.Duration
+
+	mu sync.Mutex
+	// beat is when the last renewal that worked began.
+	beat time.Time
+	// epoch counts the times that the heartbeat began anew. What was owned
+	// before may have been taken over in between.
+	epoch uint64
+	over  bool
+}
+
+func newLease(c Config) *lease { return &lease{alone: c.Alone, span: c.Lease} }
+
+// hold returns what says whether something owned from now on is still owned.
+func (l *lease) hold() func() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	epoch := l.epoch
+	return func() bool { return l.holds(epoch) }
+}
+
+// holds stops well before the lease ends, so that nothing is sent while
+// another replica takes over.
+func (l *lease) holds(epoch uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return false
+	}
+	return l.alone || epoch == l.epoch && !l.beat.IsZero() && age(l.beat) < l.span*3/4
+}
+
+// age counts the time that the machine slept, too, which one of the two clocks
+// may leave out.
+func age(t time.Time) time.Duration {
+	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
+}
+
+// renewed notes a renewal that began at t.
+func (l *lease) renewed(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.beat = t
+}
+
+// lapsed notes that there was no heartbeat. It returns whether there was one
+// before.
+func (l *lease) lapsed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.epoch++
+	return !l.beat.IsZero()
+}
+
+func (l *lease) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+}
+
+// beat renews the heartbeat once.
+func (k *Keeper) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, k.config.Lease/heartbeatsPerLease)
+	defer cancel()
+	began, key := time.Now(), replicaPrefix+k.config.Replica
+	var fresh atomic.Bool
+	err := k.config.Records.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		if _, alive := now[key]; !alive {
+			fresh.Store(true)
+		}
+		return map[string]*records.Entry{key: until(struct{}{}, k.config.Lease)}, nil
+	})
+	// Also after an error: what was written may be there without our knowing,
+	// and the next renewal would not see the gap.
+	if fresh.Load() && k.lease.lapsed() {
+		k.observe(Event{Kind: EventLapsed, Err: err})
+	}
+	if err == nil {
+		k.lease.renewed(began)
+	}
+	return err
+}
+
+// keepAlive renews the heartbeat until the Keeper ends.
+func (k *Keeper) keepAlive(err error) {
+	defer k.behind.Done()
+	regular := k.config.Lease / heartbeatsPerLease
+	for {
+		delay := regular
+		if err != nil {
+			delay = min(regular/heartbeatsPerLease, time.Second)
+		}
+		if pause(k.life, delay) != nil {
+			return
+		}
+		err = k.beat(k.life)
+	}
+}
+
+// bury ends the heartbeat, so that others need not wait for what is left.
+func (k *Keeper) bury(ctx context.Context) error {
+	key := replicaPrefix + k.config.Replica
+	return k.change(ctx, []string{key}, func(map[string]records.Entry) (map[string]*records.Entry, error) {
+		return map[string]*records.Entry{key: nil}, nil
+	})
+}

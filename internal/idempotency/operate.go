@@ -1,0 +1,173 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// abandonPatience is how long a caller waits for its change, of which nothing
+// was done, to be forgotten.
+const abandonPatience = time.Second
+
+var errPanicked = errors.New("panic")
+
+// operate makes the change and keeps its outcome.
+func (k *Keeper) operate(f *flight, op *operation) result {
+	i := &op.entry.Intent
+	defer k.release(i.ID)
+	defer op.free()
+	op.deadline = time.Now().Add(k.config.Limit)
+	ctx, cancel := context.WithDeadline(f.ctx, op.deadline)
+	defer cancel()
+	ctx = withWanted(withOperation(ctx, &Operation{Intent: *i, Held: op.held}), f.wanted)
+	body, err := guarded(func() ([]byte, error) { return f.run(ctx) })
+	if errors.Is(err, errPanicked) {
+		k.observe(about(EventPanicked, i, err))
+	}
+	o, known := verdict(ctx, body, err)
+	if !known {
+		return k.unsettled(f, op, o.fault)
+	}
+	k.step(f.ctx, StepOutcome)
+	r := result{body: o.body, fault: o.fault, again: !o.kept && unwaited(f, o.fault)}
+	err = k.persist(f, op, o, r)
+	switch {
+	case errors.Is(err, errNotOwner):
+		k.observe(about(EventDropped, i, err))
+		return k.overtaken(f, op, o, r)
+	case err != nil:
+		return result{fault: notKept(err)}
+	case !o.kept:
+		k.observe(about(EventAbandoned, i, o.fault))
+		return r
+	}
+	k.observe(about(EventFinished, i, nil))
+	k.step(f.ctx, StepRecorded)
+	return r
+}
+
+// guarded turns a panic of run into an error, so that nothing stays locked.
+func guarded(run func() ([]byte, error)) (body []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			body, err = nil, panicked(p)
+		}
+	}()
+	return run()
+}
+
+// panicked describes a panic without what was thrown, which may hold anything.
+func panicked(p any) error {
+	if e, ok := p.(runtime.Error); ok {
+		return fmt.Errorf("%w: %w", errPanicked, e)
+	}
+	return fmt.Errorf("%w: a value of type %T", errPanicked, p)
+}
+
+// verdict says what the end of run means. It is not known when the change may
+// have taken effect without an answer.
+func verdict(ctx context.Context, body []byte, err error) (o outcome, known bool) {
+	if err == nil {
+		return outcome{body: body, kept: true}, true
+	}
+	f := fault.From(err)
+	switch {
+	case isDefinite(f):
+		return outcome{fault: f, kept: true}, true
+	case f.Reason == reasonLost, f.Kind == fault.Internal, ctx.Err() != nil:
+		return outcome{fault: f}, false
+	}
+	return outcome{fault: f}, true
+}
+
+// unwaited says whether a change was not made because the first caller waited
+// no longer.
+func unwaited(f *flight, err *fault.Error) bool {
+	return f.wanted.Err() != nil && (err.Kind == fault.Deadline || err.Kind == fault.Canceled)
+}
+
+// unsettled hands a change whose end is not known to recovery and waits for
+// what it finds. Where nothing had been done, the caller gets the fault and
+// those who joined may try themselves.
+func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
+	i := &op.entry.Intent
+	k.release(i.ID)
+	k.observe(about(EventUnsettled, i, lost))
+	k.orphans.add(i.ID)
+	r, ended := k.join(f, op)
+	if r.kept {
+		return r
+	}
+	return result{fault: lost, again: !ended || r.again}
+}
+
+// overtaken is for a change that another owner ended. Its outcome counts.
+func (k *Keeper) overtaken(f *flight, op *operation, o outcome, own result) result {
+	r, ended := k.join(f, op)
+	switch {
+	case r.kept:
+		return r
+	case !o.kept:
+		return own
+	case ended:
+		return r
+	}
+	return result{fault: notKept(errNotOwner)}
+}
+
+// join waits for the outcome of an operation that others end, for what is left
+// of its time. ended is false when it came to nothing and no other made the
+// change instead.
+func (k *Keeper) join(f *flight, op *operation) (r result, ended bool) {
+	op.free()
+	left := max(time.Until(op.deadline), recordPatience)
+	ctx, cancel := context.WithTimeoutCause(f.wanted, left, errImpatient)
+	defer cancel()
+	if r, ended = k.await(ctx, f, op.entry.Intent.ID); ended {
+		r.replayed = false
+		return r, true
+	}
+	e, err := k.find(ctx, f)
+	switch {
+	case err != nil || e == nil || e.Print != f.print:
+		return result{}, false
+	case e.Open:
+		return k.await(ctx, f, e.ID)
+	}
+	return e.result(), true
+}
+
+// persist keeps an outcome, however long that takes. A caller gets its own
+// answer only once it is kept, and for an answer that cannot be kept in time a
+// fault. The error is errNotOwner or that the Keeper has ended.
+func (k *Keeper) persist(f *flight, op *operation, o outcome, r result) error {
+	patience := abandonPatience
+	if o.kept {
+		patience = max(time.Until(op.deadline), recordPatience)
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for delay := firstPoll; ; delay = min(2*delay, time.Second) {
+		err := k.conclude(f.ctx, &op.entry, o)
+		if err == nil || errors.Is(err, errNotOwner) || f.ctx.Err() != nil {
+			return err
+		}
+		k.observe(about(EventUnrecorded, &op.entry.Intent, err))
+		retry := time.NewTimer(delay)
+		select {
+		case <-retry.C:
+		case <-f.ctx.Done():
+		case <-late.C:
+			if o.kept {
+				r = result{fault: notKept(err)}
+			}
+			k.land(f, r)
+		}
+		retry.Stop()
+	}
+}

@@ -1,0 +1,232 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/records"
+)
+
+// searchEvery is the pause between two searches for orphans.
+const searchEvery = 3 * time.Second
+
+// errAlive is when an intent is not an orphan any more.
+var errAlive = errors.New("the intent has a living owner")
+
+// attend searches for orphans and recovers them until the Keeper ends.
+func (k *Keeper) attend() {
+	defer k.behind.Done()
+	search := time.Now()
+	for {
+		if now := time.Now(); !now.Before(search) {
+			if err := k.search(k.life); err != nil && k.life.Err() == nil {
+				k.observe(Event{Kind: EventScanFailed, Err: err})
+			}
+			search = time.Now().Add(searchEvery)
+		}
+		ready, next := k.orphans.due(time.Now(), search)
+		for _, x := range ready {
+			k.behind.Add(1)
+			go k.rescue(x)
+		}
+		timer := time.NewTimer(time.Until(next))
+		select {
+		case <-timer.C:
+		case <-k.orphans.wake:
+		case <-k.life.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// search finds the open intents without a living owner.
+func (k *Keeper) search(ctx context.Context) error {
+	if !k.lease.hold()() {
+		return errNoHeartbeat
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.config.Limit)
+	defer cancel()
+	owners := make(map[string]string)
+	err := k.config.Records.Scan(ctx, openPrefix, func(key string, e records.Entry) error {
+		id := strings.TrimPrefix(key, openPrefix)
+		open, err := decode[struct {
+			Owner string `json:"owner"`
+		}](e.Value)
+		if err != nil {
+			k.observe(Event{Kind: EventScanFailed, ID: id, Err: err})
+			return nil //nolint:nilerr // one bad record must not hide the others
+		}
+		owners[id] = open.Owner
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	alive, err := k.alive(ctx, owners)
+	if err != nil {
+		return err
+	}
+	var found []string
+	for id, owner := range owners {
+		if !alive[owner] && !k.cared(id) {
+			found = append(found, id)
+		}
+	}
+	k.orphans.merge(found)
+	return nil
+}
+
+// alive says which of the owners, other than this replica, live.
+func (k *Keeper) alive(ctx context.Context, owners map[string]string) (map[string]bool, error) {
+	names := make(map[string]bool)
+	if k.config.Alone {
+		return names, nil
+	}
+	var keys []string
+	for _, owner := range owners {
+		if _, seen := names[owner]; !seen && owner != k.config.Replica {
+			names[owner] = false
+			keys = append(keys, replicaPrefix+owner)
+		}
+	}
+	if len(keys) == 0 {
+		return names, nil
+	}
+	now, err := k.config.Records.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	for key := range now {
+		names[strings.TrimPrefix(key, replicaPrefix)] = true
+	}
+	return names, nil
+}
+
+// rescue tries once to find out what became of an intent.
+func (k *Keeper) rescue(x *orphan) {
+	defer k.behind.Done()
+	held := k.lease.hold()
+	e, err := k.claim(x, held)
+	switch {
+	case errors.Is(err, errAlive):
+		k.orphans.ended(x)
+		return
+	case err != nil:
+		k.observe(Event{Kind: EventRecoveryFailed, ID: x.id, Err: err})
+		k.orphans.later(x, time.Time{})
+		return
+	}
+	looked := time.Now()
+	o, err := k.inquire(e, held)
+	if errors.Is(err, ErrNotDone) {
+		if settled := x.since.Add(k.config.Settle); looked.Before(settled) {
+			k.orphans.later(x, settled)
+			return
+		}
+		err = nil
+	}
+	if err == nil {
+		err = k.conclude(k.life, e, o)
+	}
+	k.recovered(x, e, o, err)
+}
+
+// inquire asks what became of an intent.
+func (k *Keeper) inquire(e *openEntry, held func() bool) (outcome, error) {
+	ctx, cancel := context.WithTimeout(k.life, k.config.Limit)
+	defer cancel()
+	ctx = withOperation(ctx, &Operation{Intent: e.Intent, Held: held})
+	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, e.Intent) })
+	switch {
+	case err == nil:
+		return outcome{body: body, kept: true}, nil
+	case errors.Is(err, ErrNotDone):
+		return outcome{}, err
+	case errors.Is(err, errPanicked):
+		k.observe(about(EventPanicked, &e.Intent, err))
+		return outcome{}, err
+	}
+	if f := fault.From(err); isDefinite(f) {
+		return outcome{fault: f, kept: true}, nil
+	}
+	return outcome{}, err
+}
+
+// recovered notes how a rescue went.
+func (k *Keeper) recovered(x *orphan, e *openEntry, o outcome, err error) {
+	switch {
+	case errors.Is(err, errNotOwner):
+		k.observe(about(EventDropped, &e.Intent, err))
+	case err != nil:
+		if k.life.Err() == nil {
+			k.observe(about(EventRecoveryFailed, &e.Intent, err))
+		}
+		k.orphans.later(x, time.Time{})
+		return
+	case o.kept:
+		k.observe(about(EventRecovered, &e.Intent, nil))
+	default:
+		k.observe(about(EventAbandoned, &e.Intent, nil))
+	}
+	k.orphans.ended(x)
+}
+
+// claim makes an orphan this replica's own. One replica succeeds. The error is
+// errAlive where it is none, or gone.
+func (k *Keeper) claim(x *orphan, held func() bool) (*openEntry, error) {
+	if !held() {
+		return nil, errNoHeartbeat
+	}
+	e, err := k.read(x.id)
+	if err != nil || e.Owner == k.config.Replica {
+		return e, err
+	}
+	if err := k.takeOver(x.id, e.Owner); err != nil {
+		return nil, err
+	}
+	// Until now its owner may have come back for a while.
+	x.since = time.Now()
+	// And may have written to it since it was read.
+	if e, err = k.read(x.id); err != nil {
+		return nil, err
+	}
+	k.observe(about(EventTaken, &e.Intent, nil))
+	return e, nil
+}
+
+// read returns an open intent. The error is errAlive where it is not open.
+func (k *Keeper) read(id string) (*openEntry, error) {
+	key := openPrefix + id
+	now, err := k.config.Records.Get(k.life, key)
+	if err != nil {
+		return nil, err
+	}
+	e, err := lookup[openEntry](now, key)
+	if err == nil && e == nil {
+		err = errAlive
+	}
+	return e, err
+}
+
+// takeOver makes this replica the owner, if the owner is still the same and
+// still gone.
+func (k *Keeper) takeOver(id, former string) error {
+	key, heartbeat := openPrefix+id, replicaPrefix+former
+	return k.change(k.life, []string{key, heartbeat}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		e, err := lookup[openEntry](now, key)
+		if err != nil {
+			return nil, err
+		}
+		_, alive := now[heartbeat]
+		if e == nil || e.Owner != former || alive && !k.config.Alone {
+			return nil, errAlive
+		}
+		e.Owner = k.config.Replica
+		return map[string]*records.Entry{key: lasting(e)}, nil
+	})
+}
