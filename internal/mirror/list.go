@@ -1,0 +1,129 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/upstream"
+	"platform.internal/storekeeper/internal/view"
+)
+
+// selection is a read of a page.
+type selection[T any] struct {
+	paging upstream.Paging
+	order  order[T]
+	choose choose[T]
+	// ask asks Cloudflare for the page.
+	ask func() (upstream.Answer[[]T], error)
+}
+
+// choose gives the items that surely belong to a list, and those that possibly
+// do, in the order in which they came. When both are the same, nothing depends
+// on what nobody knows of Cloudflare.
+type choose[T any] func([]fact[T]) (surely, possibly []fact[T])
+
+func everything[T any](all []fact[T]) (surely, possibly []fact[T]) { return all, all }
+
+// selected is what a selection comes to.
+type selected[T any] struct {
+	surely, possibly []fact[T]
+	page             []fact[T]
+	info             upstream.ResultInfo
+	// chosen says that the filters leave no doubt, ordered that the page holds
+	// what Cloudflare's would in any order that it may have.
+	chosen, ordered bool
+}
+
+// list reads a page. Where it could be another than Cloudflare's, Cloudflare is
+// asked for it.
+func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Answer[[]T], error) {
+	w := s.wanted(ctx)
+	w.list = true
+	if !w.strict && s.of.closed(s.store) {
+		return upstream.Answer[[]T]{}, noStore()
+	}
+	p, err := s.fresh(ctx, w)
+	if errors.Is(err, errLarge) {
+		tellAge(ctx, telemetry.Freshness{})
+		return q.ask()
+	}
+	if err != nil {
+		return upstream.Answer[[]T]{}, err
+	}
+	found := q.from(p.list)
+	if found.chosen && found.ordered {
+		tellAge(ctx, p.freshness(s.of.clock()))
+		return found.answer(s.kind), nil
+	}
+	a, err := q.ask()
+	if err != nil && found.chosen && !w.strict && outage(err) {
+		// The items are right, and in a right order for all that is known.
+		p.stale = true
+		tellAge(ctx, p.freshness(s.of.clock()))
+		return found.answer(s.kind), nil
+	}
+	if err == nil {
+		s.compare(ctx, a, found, p.changes)
+	}
+	tellAge(ctx, telemetry.Freshness{})
+	return a, err
+}
+
+// from makes the page of a list that is sorted by creation, the newest first.
+func (q selection[T]) from(all []fact[T]) selected[T] {
+	var v selected[T]
+	v.surely, v.possibly = q.choose(all)
+	v.chosen = len(v.surely) == len(v.possibly)
+	sorted, sure := q.order.sort(v.surely)
+	page, at := view.Cut(sorted, q.paging.Page, max(q.paging.PerPage, 0))
+	v.page = page
+	v.info = upstream.ResultInfo{
+		Count: at.Count, Page: at.Number, PerPage: at.PerPage, TotalCount: at.Total, TotalPages: &at.Pages,
+	}
+	first := (at.Number - 1) * at.PerPage
+	v.ordered = sure && (at.Count == 0 || q.order.parts(sorted, first) && q.order.parts(sorted, first+at.Count))
+	return v
+}
+
+func (v selected[T]) answer(k kind[T]) upstream.Answer[[]T] {
+	items := make([]T, len(v.page))
+	for i, f := range v.page {
+		items[i] = k.clone(f.item)
+	}
+	return upstream.Answer[[]T]{Result: items, Info: &v.info}
+}
+
+// compare looks whether a page of Cloudflare's agrees with the picture that the
+// next read would be shown. Where it does not, or a change is under way that it
+// may have shown, the list is read anew first.
+func (s *shelf[T]) compare(ctx context.Context, a upstream.Answer[[]T], v selected[T], changes uint64) {
+	_ = s.of.follow(ctx)
+	s.of.mu.Lock()
+	agrees := s.of.running[s.store] == 0 && s.changes == changes && s.agrees(a, v)
+	s.of.mu.Unlock()
+	if !agrees {
+		s.of.tell(ctx, event{Store: s.store, Doubt: true}, s.doubt)
+	}
+}
+
+func (s *shelf[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
+	shown := map[string]bool{}
+	for _, item := range a.Result {
+		id := s.kind.id(item)
+		shown[id] = true
+		if f, ok := s.facts[id]; !ok || !s.kind.same(f.item, item) {
+			return false
+		}
+	}
+	total := len(a.Result)
+	if a.Info != nil {
+		total = a.Info.TotalCount
+	}
+	// What could belong to the page and does not may be gone.
+	if total != len(v.possibly) {
+		return false
+	}
+	return total > len(a.Result) || !slices.ContainsFunc(v.possibly, func(f fact[T]) bool { return !shown[s.kind.id(f.item)] })
+}

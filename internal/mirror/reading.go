@@ -1,0 +1,162 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/upstream"
+	"platform.internal/storekeeper/internal/view"
+)
+
+const (
+	// mostTries is how often a list that changes between its pages is read.
+	mostTries = 3
+	// mostPages is where reading a list is given up: more is no list that
+	// Cloudflare has, but an answer that heeds no page.
+	mostPages = 1000
+
+	// refreshLimit bounds a reading while there is an older listing to show.
+	refreshLimit = 5 * time.Second
+	// readLimit bounds any other reading.
+	readLimit = 30 * time.Second
+	// pageTime is what a reading gets on top for each page.
+	pageTime = time.Second
+)
+
+// errLarge is a list that is too long to keep.
+var errLarge = errors.New("mirror: the list is too long to keep")
+
+// reading is a listing that is under way. Its results may be looked at once done
+// is closed.
+type reading struct {
+	done   chan struct{}
+	tenant string
+	start  start
+	err    error
+}
+
+// begin starts a reading; the caller holds the lock. It goes on when the caller
+// that asked for it leaves: others wait for it too.
+func (s *shelf[T]) begin(ctx context.Context) *reading {
+	r := &reading{done: make(chan struct{}), tenant: tenant.From(ctx)}
+	s.reading = r
+	limit := readLimit
+	if s.whole != nil {
+		limit = refreshLimit
+	}
+	limit += pageTime * time.Duration(len(s.facts)/view.MostPerPage)
+	s.of.library.background(ctx, limit, func(ctx context.Context) { s.run(ctx, r) })
+	return r
+}
+
+// run makes a reading. The log is followed before it, so that what comes from it
+// later is newer than the listing, and after it, so that this replica knows of
+// everything that another one may miss in it.
+func (s *shelf[T]) run(ctx context.Context, r *reading) {
+	// Where the log is away, each read sees that for itself.
+	_ = s.of.follow(ctx)
+	l, err := s.readWhole(ctx, s.of.library.config.MostItems)
+	missing := kindOf(err) == fault.NotFound
+	switch {
+	case err == nil:
+		_ = s.of.follow(ctx)
+		s.announce(ctx, l)
+	case missing:
+		s.of.loseStore(ctx, s.store, l.tick)
+	}
+	a := s.of
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r.start, r.err = l.start, err
+	switch {
+	case err == nil:
+		s.land(l)
+		s.failed = failure{}
+	case errors.Is(err, errLarge):
+		s.clear()
+		s.large = a.clock().Add(a.library.config.MaxStaleness)
+	case missing:
+		s.clear()
+	default:
+		s.failed = failure{at: a.clock(), err: err, tenant: r.tenant}
+	}
+	s.reading = nil
+	close(r.done)
+}
+
+// kindOf is the kind of a fault, and Internal for any other error.
+func kindOf(err error) fault.Kind {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Kind
+	}
+	return fault.Internal
+}
+
+// readWhole reads all pages. Where items move from page to page meanwhile, it
+// reads again. When they never stand still, it gives all that were seen in any
+// try: each was there after the first try began.
+func (s *shelf[T]) readWhole(ctx context.Context, most int) (listing[T], error) {
+	all := listing[T]{start: s.of.mark()}
+	first := all.start
+	seen := map[string]int{}
+	for try := range mostTries {
+		l := listing[T]{start: first}
+		if try > 0 {
+			l.start = s.of.mark()
+		}
+		steady, err := s.pass(ctx, &l, most)
+		if err != nil || steady {
+			return l, err
+		}
+		for _, item := range l.items {
+			id := s.kind.id(item)
+			if at, ok := seen[id]; ok {
+				all.items[at] = item
+				continue
+			}
+			seen[id] = len(all.items)
+			all.items = append(all.items, item)
+		}
+	}
+	slices.SortStableFunc(all.items, func(x, y T) int { return s.kind.created(y).Compare(s.kind.created(x)) })
+	return all, nil
+}
+
+// pass reads the pages once, the newest first, as Cloudflare's lists are by
+// default. It is steady where as many items were seen as there were at the
+// first page: those that came since stand before it and only push others back.
+func (s *shelf[T]) pass(ctx context.Context, l *listing[T], most int) (steady bool, err error) {
+	seen := map[string]bool{}
+	total := -1
+	for page := 1; page <= mostPages; page++ {
+		a, err := s.read(ctx, upstream.Paging{Page: page, PerPage: view.MostPerPage, Order: orderCreated, Direction: descending})
+		if err != nil {
+			return false, err
+		}
+		if page == 1 && a.Info != nil {
+			total = a.Info.TotalCount
+		}
+		if total > most || len(l.items) > most {
+			return false, errLarge
+		}
+		for _, item := range a.Result {
+			if id := s.kind.id(item); !seen[id] {
+				seen[id] = true
+				l.items = append(l.items, item)
+			}
+		}
+		if len(a.Result) < view.MostPerPage || lastPage(a.Info, page) {
+			return total < 0 || len(l.items) == total, nil
+		}
+	}
+	return false, fault.New(fault.Upstream, "UPSTREAM_LIST_ENDLESS", "Cloudflare's list does not end.")
+}
+
+// lastPage says whether a full page is the last one, by its own word.
+func lastPage(info *upstream.ResultInfo, page int) bool {
+	return info != nil && info.TotalCount == page*view.MostPerPage
+}

@@ -1,0 +1,233 @@
+package mirror
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// mostGone is how many identifiers of deleted objects a shelf remembers.
+const mostGone = 1000
+
+// shelf is what is known of one list: the stores of an account, or the secrets
+// of a store. The lock of its account guards it.
+type shelf[T any] struct {
+	of *account
+	// store is the store whose secrets these are, empty for stores.
+	store string
+	kind  kind[T]
+	read  func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)
+
+	facts map[string]fact[T]
+	gone  map[string]farewell
+	// sorted holds the facts, the newest first. Nil where it has to be made.
+	sorted []fact[T]
+	// whole is the listing on which the facts stand. Nil where there is none.
+	whole *start
+	// needs is the tick after which a listing must have begun to be believed.
+	needs uint64
+	// changes counts what happened to the facts.
+	changes uint64
+	reading *reading
+	failed  failure
+	// large is until when the list is taken for one that is too long to keep.
+	large time.Time
+}
+
+// fact is an object as it was last seen.
+type fact[T any] struct {
+	item    T
+	learned uint64
+	// listed is the tick of the listing that gave the fact its rank, 0 where
+	// none did.
+	listed uint64
+	rank   int
+}
+
+// farewell is what is known of an object that is no more.
+type farewell struct {
+	tick uint64
+	// ours says that Storekeeper deleted it, so that nothing brings it back.
+	ours bool
+}
+
+// start is when a reading began.
+type start struct {
+	tick  uint64
+	began time.Time
+}
+
+// listing is a list that was read whole.
+type listing[T any] struct {
+	start
+	items []T
+}
+
+func newShelf[T any](a *account, store string, k kind[T], read func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)) *shelf[T] {
+	return &shelf[T]{of: a, store: store, kind: k, read: read, facts: map[string]fact[T]{}, gone: map[string]farewell{}}
+}
+
+// keeps says whether there is anything that a fact could complete: a listing, or
+// a reading that may have missed it. Any later reading will see it by itself.
+func (s *shelf[T]) keeps() bool { return s.whole != nil || s.reading != nil }
+
+// shows says whether there is a listing to show. There may be no shelf.
+func (s *shelf[T]) shows() bool { return s != nil && s.whole != nil }
+
+// put takes the result of a change that began after since.
+func (s *shelf[T]) put(item T, since uint64) {
+	if s.keeps() {
+		s.merge(item, since, s.of.next())
+	}
+}
+
+// observe takes what a read saw that began after since. It saw an object that a
+// later listing lacks before that object went.
+func (s *shelf[T]) observe(item T, since uint64) {
+	_, known := s.facts[s.kind.id(item)]
+	if s.keeps() && (known || s.whole == nil || s.whole.tick <= since) {
+		s.merge(item, since, since)
+	}
+}
+
+// merge takes a state of an object unless a newer one is known.
+func (s *shelf[T]) merge(item T, since, learned uint64) {
+	id := s.kind.id(item)
+	if g, ok := s.gone[id]; ok && (g.ours || g.tick > since) {
+		return
+	}
+	old, known := s.facts[id]
+	if known && !s.newer(item, old, since) {
+		return
+	}
+	delete(s.gone, id)
+	s.facts[id] = fact[T]{s.kind.clone(item), max(learned, old.learned), old.listed, old.rank}
+	s.changed()
+}
+
+// newer says whether a state that was seen since a tick replaces another one.
+// Two states of the same time of which none is surely the later one cast doubt
+// on both.
+func (s *shelf[T]) newer(item T, old fact[T], since uint64) bool {
+	k := s.kind
+	if c := k.modified(item).Compare(k.modified(old.item)); c != 0 {
+		return c > 0
+	}
+	switch same := k.same(item, old.item); {
+	case same && k.status(item) == k.status(old.item):
+		return false
+	case old.learned <= since:
+		return true
+	case !same:
+		s.doubt()
+	}
+	return false
+}
+
+// bury takes it that Storekeeper deleted an object.
+func (s *shelf[T]) bury(id string) {
+	s.forget(id, farewell{tick: s.of.next(), ours: true})
+}
+
+// miss takes it that a read that began after since did not find an object.
+func (s *shelf[T]) miss(id string, since uint64) {
+	f, known := s.facts[id]
+	if known && f.learned <= since || !known && s.reading != nil {
+		s.forget(id, farewell{tick: s.of.next()})
+	}
+}
+
+func (s *shelf[T]) forget(id string, g farewell) {
+	if s.gone[id].ours {
+		return
+	}
+	delete(s.facts, id)
+	s.gone[id] = g
+	if len(s.gone) > mostGone {
+		oldest := id
+		for other, o := range s.gone {
+			if o.tick < s.gone[oldest].tick {
+				oldest = other
+			}
+		}
+		delete(s.gone, oldest)
+	}
+	s.changed()
+	if s.store == "" {
+		// What a store held went with it.
+		if inside := s.of.known(id); inside != nil {
+			inside.doubt()
+		}
+	}
+}
+
+// changed is called after every change of the facts.
+func (s *shelf[T]) changed() {
+	s.sorted = nil
+	s.changes++
+	s.of.version++
+}
+
+// doubt makes the next read wait for a listing that begins from now on.
+func (s *shelf[T]) doubt() {
+	s.needs = s.of.next()
+	s.of.version++
+}
+
+// clear drops everything but what is known to be gone.
+func (s *shelf[T]) clear() {
+	s.facts, s.whole = map[string]fact[T]{}, nil
+	s.changed()
+}
+
+// land takes a listing. What was learned after it began stays on top of it.
+func (s *shelf[T]) land(l listing[T]) {
+	listed := make(map[string]bool, len(l.items))
+	for rank, item := range l.items {
+		id := s.kind.id(item)
+		listed[id] = true
+		s.merge(item, l.tick, l.tick)
+		if f, ok := s.facts[id]; ok {
+			f.listed, f.rank = l.tick, rank
+			s.facts[id] = f
+		}
+	}
+	for id, f := range s.facts {
+		if !listed[id] && f.learned < l.tick {
+			s.forget(id, farewell{tick: s.of.next()})
+		}
+	}
+	s.whole, s.sorted = &l.start, nil
+}
+
+// list gives the facts, the newest first. Nobody may change it.
+func (s *shelf[T]) list() []fact[T] {
+	if s.sorted != nil {
+		return s.sorted
+	}
+	s.sorted = make([]fact[T], 0, len(s.facts))
+	for _, f := range s.facts {
+		s.sorted = append(s.sorted, f)
+	}
+	slices.SortFunc(s.sorted, s.kind.newestFirst)
+	return s.sorted
+}
+
+// newestFirst orders facts as Cloudflare's listing did. Of two of the same
+// moment, the one that no listing has shown yet is taken for the newer one.
+func (k kind[T]) newestFirst(x, y fact[T]) int {
+	if c := k.created(y.item).Compare(k.created(x.item)); c != 0 {
+		return c
+	}
+	switch {
+	case x.listed != 0 && y.listed != 0:
+		return x.rank - y.rank
+	case x.listed == 0 && y.listed == 0 && x.learned > y.learned, x.listed == 0 && y.listed != 0:
+		return -1
+	case x.listed == 0 && y.listed == 0 && x.learned == y.learned:
+		return 0
+	}
+	return 1
+}
