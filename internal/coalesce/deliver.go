@@ -1,0 +1,106 @@
+package coalesce
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// credentialRefused is the reason of the one refusal that names Storekeeper
+// itself, whatever was asked for.
+const credentialRefused = "UPSTREAM_CREDENTIAL_REFUSED"
+
+// ofItems are the kinds of fault that can come from one item among several.
+// With Upstream come refusals that nobody understands, and those of a firewall.
+var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, fault.LimitReached, fault.Upstream}
+
+// deliver makes one call for several parcels and tells each what became of it.
+// The context is the leader's, for what it carries: neither its end nor the
+// patience of who stands behind it touches the others.
+func (c *Coalescer) deliver(ctx context.Context, turn *budget.Turn, l load) {
+	ctx = context.WithoutCancel(ctx)
+	ctx = budget.WithPatience(ctx, ctx)
+	began := c.clock()
+	answer, err := c.send(ctx, turn, l)
+	if err == nil {
+		l.note(answer.Ray)
+		l.share(answer)
+		return
+	}
+	f := fault.From(err)
+	l.note(f.Ray)
+	switch {
+	case f.Reason == upstream.ReasonAnswerLost:
+		l.lose(f)
+	case slices.Contains(ofItems, f.Kind) && f.Reason != credentialRefused:
+		c.part(ctx, refused{load: l, fault: f, began: began})
+	default:
+		for _, p := range l {
+			p.tell(outcome{err: general(f)})
+		}
+	}
+}
+
+func (c *Coalescer) send(ctx context.Context, turn *budget.Turn, l load) (upstream.Answer[[]upstream.Secret], error) {
+	ctx, cancel := context.WithTimeout(budget.With(ctx, turn), c.attempt)
+	defer cancel()
+	// For a call that ended before it came to use the turn.
+	defer turn.Done(budget.Result{})
+	return c.next.CreateSecrets(ctx, l.params())
+}
+
+// note puts the call on the account of each caller but the first, in whose name
+// it was sent.
+func (l load) note(ray string) {
+	for _, p := range l[1:] {
+		telemetry.CallFrom(p.ctx).AddUpstream(0, ray)
+	}
+}
+
+// share gives each parcel its own part of an answer. What Cloudflare said
+// beside it is for nobody, since it may be about anybody's.
+func (l load) share(answer upstream.Answer[[]upstream.Secret]) {
+	if !l.matches(answer.Result) {
+		l.lose(fault.New(fault.Upstream, upstream.ReasonAnswerLost, "Cloudflare's answer is not in the order of the request."))
+		return
+	}
+	from := 0
+	for _, p := range l {
+		to := from + len(p.p.Secrets)
+		p.tell(outcome{answer: upstream.Answer[[]upstream.Secret]{
+			Result: slices.Clone(answer.Result[from:to]), Ray: answer.Ray,
+		}})
+		from = to
+	}
+}
+
+// matches says whether the results are those of the items, in their order.
+func (l load) matches(results []upstream.Secret) bool {
+	n, same := 0, true
+	l.each(func(place int, _ *parcel, s upstream.NewSecret) {
+		n++
+		same = same && place < len(results) && results[place].Name == s.Name
+	})
+	return same && n == len(results)
+}
+
+// lose tells all that nobody knows what became of their parcels.
+func (l load) lose(because *fault.Error) {
+	for _, p := range l {
+		f := lost(because)
+		f.Ray = because.Ray
+		p.tell(outcome{err: f})
+	}
+}
+
+// general makes of a fault one that says nothing of any item.
+func general(f *fault.Error) *fault.Error {
+	g := fault.New(f.Kind, f.Reason, f.Public)
+	g.RetryAfter, g.Ray = f.RetryAfter, f.Ray
+	return g.Because(errors.Unwrap(f))
+}

@@ -1,0 +1,284 @@
+package settle_test
+
+import (
+	"errors"
+	"testing"
+
+	"platform.internal/storekeeper/internal/emulator"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// crash makes a change of which only a part becomes known: it is sent by the
+// client as far as done says, and its settler is gone. Then it is inspected.
+type crash struct {
+	name string
+	// at is what the change is about.
+	at func(w *world) settle.Target
+	// done is what happened at Cloudflare. Nil is nothing.
+	done func(t *testing.T, w *world, at settle.Target)
+	// inspect asks what became of it.
+	inspect func(w *world, at settle.Target, o *settle.Operation) (string, error)
+	want    error
+	told    string
+}
+
+func names(names ...string) func(*world) settle.Target {
+	return func(w *world) settle.Target { return settle.Target{StoreID: w.store, SecretNames: names} }
+}
+
+func old(olds ...string) func(*world) settle.Target {
+	return func(w *world) settle.Target {
+		at := settle.Target{StoreID: w.store}
+		for _, name := range olds {
+			at.SecretIDs = append(at.SecretIDs, w.newSecret(name).ID)
+		}
+		return at
+	}
+}
+
+// put makes secrets as they were asked for.
+func put(names ...string) func(*testing.T, *world, settle.Target) {
+	return func(_ *testing.T, w *world, _ settle.Target) {
+		for _, name := range names {
+			w.newSecret(name)
+		}
+	}
+}
+
+func inspectCreate(names ...string) func(*world, settle.Target, *settle.Operation) (string, error) {
+	return func(w *world, _ settle.Target, o *settle.Operation) (string, error) {
+		p := upstream.CreateSecretsParams{Account: accountID, StoreID: w.store}
+		for _, name := range names {
+			one := item(name)
+			one.Value = ""
+			p.Secrets = append(p.Secrets, one)
+		}
+		a, err := w.settler.CreateSecrets(settle.WithOperation(w.t.Context(), o), p)
+		told := ""
+		for _, s := range a.Result {
+			told += w.check(s) + ";"
+		}
+		return told, err
+	}
+}
+
+func inspectUpdate(w *world, at settle.Target, o *settle.Operation) (string, error) {
+	a, err := w.settler.UpdateSecret(settle.WithOperation(w.t.Context(), o), upstream.UpdateSecretParams{
+		Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0], Scopes: []string{"dex", "access"},
+		Comment: upstream.CommentChange{Change: true},
+	})
+	return w.check(a.Result), err
+}
+
+func inspectDeletes(w *world, at settle.Target, o *settle.Operation) (string, error) {
+	_, err := w.settler.DeleteSecrets(settle.WithOperation(w.t.Context(), o), upstream.DeleteSecretsParams{
+		Account: accountID, StoreID: w.store, IDs: at.SecretIDs,
+	})
+	return "", err
+}
+
+func inspectDelete(w *world, at settle.Target, o *settle.Operation) (string, error) {
+	_, err := w.settler.DeleteSecret(settle.WithOperation(w.t.Context(), o), upstream.SecretParams{
+		Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0],
+	})
+	return "", err
+}
+
+func inspectDeleteStore(w *world, at settle.Target, o *settle.Operation) (string, error) {
+	_, err := w.settler.DeleteStore(settle.WithOperation(w.t.Context(), o), upstream.DeleteStoreParams{Account: accountID, StoreID: at.StoreID})
+	return "", err
+}
+
+func inspectStore(w *world, at settle.Target, o *settle.Operation) (string, error) {
+	a, err := w.settler.CreateStore(settle.WithOperation(w.t.Context(), o), upstream.CreateStoreParams{Account: accountID, Name: at.StoreName})
+	return a.Result.Name, err
+}
+
+func inspectCopy(w *world, at settle.Target, o *settle.Operation) (string, error) {
+	a, err := w.settler.DuplicateSecret(settle.WithOperation(w.t.Context(), o), upstream.DuplicateSecretParams{
+		Account: accountID, StoreID: w.store, SecretID: "23bdc9c2e8ca470d82352c53ec8d2e67", Name: at.SecretNames[0],
+		Scopes: item("X").Scopes, Comment: item(at.SecretNames[0]).Comment,
+	})
+	return w.check(a.Result), err
+}
+
+// drop deletes some of the secrets that the change is about.
+func drop(n int) func(*testing.T, *world, settle.Target) {
+	return func(t *testing.T, w *world, at settle.Target) {
+		for _, id := range at.SecretIDs[:n] {
+			if _, err := w.client.DeleteSecret(t.Context(), upstream.SecretParams{Account: accountID, StoreID: w.store, SecretID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func patch(scopes ...string) func(*testing.T, *world, settle.Target) {
+	return func(t *testing.T, w *world, at settle.Target) {
+		if _, err := w.client.UpdateSecret(t.Context(), upstream.UpdateSecretParams{
+			Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0], Scopes: scopes, Comment: upstream.CommentChange{Change: true},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func crashes() []crash {
+	freshStore := func(*world) settle.Target { return settle.Target{StoreName: "fresh"} }
+	emptyStore := func(w *world) settle.Target { return settle.Target{StoreID: w.newStore("second")} }
+	return []crash{
+		{"create, not done", names("A"), nil, inspectCreate("A"), settle.ErrNotDone, ""},
+		{"create, done", names("A"), put("A"), inspectCreate("A"), nil, "A active workers of A;"},
+		{"create of two, done", names("A", "B"), put("A", "B"), inspectCreate("A", "B"), nil, "A active workers of A;B active workers of B;"},
+		{"create of two, one done", names("A", "B"), put("B"), inspectCreate("A", "B"), settle.ErrPartlyDone, ""},
+		{"create, done and changed since", names("A"), func(t *testing.T, w *world, _ settle.Target) {
+			patch("dex")(t, w, settle.Target{SecretIDs: []string{w.newSecret("A").ID}})
+		}, inspectCreate("A"), settle.ErrPartlyDone, ""},
+		{"create, of a name that is taken", func(w *world) settle.Target { w.newSecret("A"); return names("A")(w) }, nil, inspectCreate("A"), settle.ErrNotDone, ""},
+		{"store, not done", freshStore, nil, inspectStore, settle.ErrNotDone, ""},
+		{"store, done", freshStore, func(_ *testing.T, w *world, _ settle.Target) { w.newStore("fresh") }, inspectStore, nil, "fresh"},
+		{"store, of a name that is taken", func(w *world) settle.Target { w.newStore("fresh"); return freshStore(w) }, nil, inspectStore, settle.ErrNotDone, ""},
+		{"duplicate, not done", names("C"), nil, inspectCopy, settle.ErrNotDone, "none"},
+		{"duplicate, done", names("C"), put("C"), inspectCopy, nil, "C active workers of C"},
+		{"duplicate, changed since", names("C"), func(t *testing.T, w *world, _ settle.Target) {
+			patch("dex")(t, w, settle.Target{SecretIDs: []string{w.newSecret("C").ID}})
+		}, inspectCopy, settle.ErrPartlyDone, "none"},
+		{"update, not done", old("A"), nil, inspectUpdate, settle.ErrNotDone, "none"},
+		{"update, done", old("A"), patch("access", "dex"), inspectUpdate, nil, "A active access dex without comment"},
+		{"update, as it was asked for before", func(w *world) settle.Target {
+			at := old("A")(w)
+			patch("access", "dex")(w.t, w, at)
+			return at
+		}, nil, inspectUpdate, settle.ErrNotDone, "none"},
+		{"update, of another kind", old("A"), patch("workers"), inspectUpdate, settle.ErrNotDone, "none"},
+		{"update, of what is gone", old("A"), drop(1), inspectUpdate, settle.ErrNotDone, "none"},
+		{"delete, not done", old("A"), nil, inspectDelete, settle.ErrNotDone, ""},
+		{"delete, done", old("A"), drop(1), inspectDelete, nil, ""},
+		{"deletes, not done", old("A", "B"), nil, inspectDeletes, settle.ErrNotDone, ""},
+		{"deletes, one done", old("A", "B"), drop(1), inspectDeletes, settle.ErrPartlyDone, ""},
+		{"deletes, done", old("A", "B"), drop(2), inspectDeletes, nil, ""},
+		{"delete of a store, not done", emptyStore, nil, inspectDeleteStore, settle.ErrNotDone, ""},
+		{"delete of a store, done", emptyStore, func(t *testing.T, w *world, at settle.Target) {
+			if _, err := w.client.DeleteStore(t.Context(), upstream.DeleteStoreParams{Account: accountID, StoreID: at.StoreID}); err != nil {
+				t.Fatal(err)
+			}
+		}, inspectDeleteStore, nil, ""},
+	}
+}
+
+func TestInspectionTellsWhatBecameOfAChange(t *testing.T) {
+	for _, c := range crashes() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			at := c.at(w)
+			o := &settle.Operation{}
+			w.with(o, at)
+			if c.done != nil {
+				c.done(t, w, at)
+			}
+			o.InspectOnly = true
+			changed := w.changesSent()
+			told, err := c.inspect(w, at, o)
+			if !errors.Is(err, c.want) || told != c.told || errors.Is(err, settle.ErrPartlyDone) != errors.Is(c.want, settle.ErrPartlyDone) {
+				t.Errorf("told %q, %v, want %q, %v", told, err, c.told, c.want)
+			}
+			if w.changesSent() != changed {
+				t.Error("it sent a change")
+			}
+			w.strike(emulator.Fault{Kind: emulator.KindStatus, Status: 503})
+			if _, err := c.inspect(w, at, o); err == nil || errors.Is(err, settle.ErrNotDone) || fault.From(err).Kind != fault.Unavailable {
+				t.Errorf("while Cloudflare was away it was told %v", err)
+			}
+			w.ClearFaults()
+		})
+	}
+}
+
+// changesSent counts the requests that change something.
+func (w *world) changesSent() int {
+	n := 0
+	for _, r := range w.Requests() {
+		if r.Method != "GET" {
+			n++
+		}
+	}
+	return n
+}
+
+// TestWhatWasNeverThereWasNotDeleted inspects deletes of what the baseline did
+// not know.
+func TestWhatWasNeverThereWasNotDeleted(t *testing.T) {
+	w := newWorld(t, nil)
+	const nowhere = "23bdc9c2e8ca470d82352c53ec8d2e67"
+	secrets, stores := settle.Target{StoreID: w.store, SecretIDs: []string{nowhere}}, settle.Target{StoreID: nowhere}
+	for name, c := range map[string]struct {
+		at      settle.Target
+		inspect func(*world, settle.Target, *settle.Operation) (string, error)
+	}{
+		"a secret":       {secrets, inspectDelete},
+		"secrets":        {secrets, inspectDeletes},
+		"a store":        {stores, inspectDeleteStore},
+		"a secret, live": {secrets, struckDelete(inspectDelete)},
+		"secrets, live":  {secrets, struckDelete(inspectDeletes)},
+		"a store, live":  {stores, struckDelete(inspectDeleteStore)},
+	} {
+		o := &settle.Operation{InspectOnly: true}
+		w.with(o, c.at)
+		if _, err := c.inspect(w, c.at, o); err == nil || errors.Is(err, settle.ErrNotDone) || fault.From(err).Kind != fault.NotFound {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// struckDelete makes the change for real, and takes its answer away.
+func struckDelete(inspect func(*world, settle.Target, *settle.Operation) (string, error)) func(*world, settle.Target, *settle.Operation) (string, error) {
+	return func(w *world, at settle.Target, o *settle.Operation) (string, error) {
+		live := &settle.Operation{Baseline: o.Baseline, Held: w.striking(
+			emulator.Fault{Kind: emulator.KindCut, Method: "DELETE", AfterCommit: true, Times: 1})}
+		return inspect(w, at, live)
+	}
+}
+
+// TestAPartIsFinishedByResuming makes one of two and then both again.
+func TestAPartIsFinishedByResuming(t *testing.T) {
+	w := newWorld(t, nil)
+	o := &settle.Operation{Resume: true}
+	ctx := w.with(o, settle.Target{StoreID: w.store, SecretNames: []string{"A", "B"}})
+	foreign := item("B")
+	foreign.Value, foreign.Scopes = "another value", []string{"dex"}
+	made, err := w.client.CreateSecrets(ctx, upstream.CreateSecretsParams{Account: accountID, StoreID: w.store, Secrets: []upstream.NewSecret{foreign}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := w.settler.CreateSecrets(ctx, upstream.CreateSecretsParams{
+		Account: accountID, StoreID: w.store, Secrets: []upstream.NewSecret{item("A"), item("B")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Result[0].Name != "A" || a.Result[1].ID != made.Result[0].ID {
+		t.Errorf("got %+v", a.Result)
+	}
+	for _, s := range a.Result {
+		w.check(s)
+		value, _ := w.Value(accountID, w.store, s.Name)
+		if value != "value of "+s.Name || describe(s) != s.Name+" active workers of "+s.Name {
+			t.Errorf("%s is %s with the value %q", s.Name, describe(s), value)
+		}
+	}
+}
+
+// TestDeletesAreResumed deletes one of two and then both again.
+func TestDeletesAreResumed(t *testing.T) {
+	w := newWorld(t, nil)
+	at := old("A", "B")(w)
+	o := &settle.Operation{Resume: true}
+	w.with(o, at)
+	drop(1)(t, w, at)
+	if _, err := inspectDeletes(w, at, o); err != nil || len(w.secrets()) != 0 {
+		t.Errorf("got %v, there are %v", err, w.secrets())
+	}
+}

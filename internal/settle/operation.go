@@ -1,0 +1,85 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotDone is what an inspection returns when nothing of the change was
+	// done.
+	ErrNotDone = errors.New("the change was not done")
+	// ErrPartlyDone is what an inspection returns when some of the change was
+	// done, or when an object is there that was changed since. It is an
+	// ErrNotDone too: only the change itself, made again with
+	// Operation.Resume and the same Operation.Baseline, can finish it.
+	ErrPartlyDone = fmt.Errorf("a part of it is there: %w", ErrNotDone)
+)
+
+// Operation says how a change is to be made. Its zero value is an ordinary
+// change that begins now.
+type Operation struct {
+	// ID tells the change from all others, for Claims. Empty means that
+	// nothing but this call belongs to the change.
+	ID string
+	// Baseline is what was there before the change. Without one, everything
+	// that was made before this call is older than the change.
+	Baseline Baseline
+	// Resume says that an earlier run of the same change may have sent it, and
+	// that Baseline is that run's: what is there is looked at before anything
+	// is sent.
+	Resume bool
+	// InspectOnly finds out what became of a change and sends none. The values
+	// of the change are not needed. The call returns the answer of the change
+	// if it was done, ErrNotDone or ErrPartlyDone if not, and any other fault
+	// when that could not be found out.
+	InspectOnly bool
+	// Held says whether the change is still this call's to make. Nothing is
+	// sent once it is not. Nil means that it always is.
+	Held func() bool
+	// Unsent is called once, before settling begins: the time in which nothing
+	// can have been sent has ended. It must be quick. Nil means that nobody
+	// cares.
+	Unsent func()
+}
+
+type (
+	operationKey struct{}
+	urgentKey    struct{}
+	identityKey  struct{}
+	resentKey    struct{}
+)
+
+// WithOperation returns a context for the call that makes a change.
+func WithOperation(ctx context.Context, o *Operation) context.Context {
+	return context.WithValue(ctx, operationKey{}, o)
+}
+
+func operationFrom(ctx context.Context) Operation {
+	if o, ok := ctx.Value(operationKey{}).(*Operation); ok && o != nil {
+		return *o
+	}
+	return Operation{}
+}
+
+// Urgent says whether a call serves to settle a change. Such calls go before
+// new work, since their budget is spent in vain otherwise.
+func Urgent(ctx context.Context) bool {
+	urgent, _ := ctx.Value(urgentKey{}).(bool)
+	return urgent
+}
+
+// Resent says how often something was sent for the same change before.
+func Resent(ctx context.Context) int {
+	times, _ := ctx.Value(resentKey{}).(int)
+	return times
+}
+
+// Identity tells, to an implementation of Claims, which change a context
+// belongs to: Operation.ID, or a text of the call's own that is not kept
+// beyond the process.
+func Identity(ctx context.Context) string {
+	id, _ := ctx.Value(identityKey{}).(string)
+	return id
+}

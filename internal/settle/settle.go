@@ -1,0 +1,146 @@
+// Package settle finds out what became of a change whose answer was lost, and
+// finishes it, so that its caller gets an answer as if nothing had happened.
+//
+// It must not know who is calling, how calls are paid for, where intents are
+// kept, or how a listing comes about: it is given what makes changes and what
+// lists.
+//
+// Cloudflare has no idempotency, so a settled change rests on three things. A
+// name is unique in its store, so a change that makes something can be sent
+// again without making it twice. What was made under a wanted name since the
+// change began, is not what had that name before, and was given to no other
+// change, is taken for its own. All other changes name an identifier that is
+// never used again, so that sending them again ends in the same state.
+package settle
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// defaultAttempt bounds one attempt where the configuration says nothing.
+const defaultAttempt = 30 * time.Second
+
+// Changes are the operations that change something. Errors are faults; after
+// one with the reason upstream.ReasonAnswerLost the change may have been made.
+type Changes interface {
+	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
+	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)
+	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
+	UpdateSecret(context.Context, upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error)
+	DeleteSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.None], error)
+	DeleteSecrets(context.Context, upstream.DeleteSecretsParams) (upstream.Answer[upstream.None], error)
+	DuplicateSecret(context.Context, upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error)
+}
+
+// Library lists what Cloudflare holds. A listing is whole, and its reading
+// began at or after notBefore; the zero time allows any age. Errors are faults.
+type Library interface {
+	Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error)
+	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
+}
+
+// Claims remembers which change an object was given to, so that two changes
+// that wanted the same name are never both told that they made it.
+type Claims interface {
+	// Claim takes objects for the change that the context belongs to (see
+	// Operation.ID), and gives those that another change has taken before.
+	Claim(ctx context.Context, account string, ids []string) (others []string, err error)
+}
+
+// Config is what a Settler is made from.
+type Config struct {
+	// Next makes the changes.
+	Next Changes
+	// Library is asked what became of them.
+	Library Library
+	// Attempt bounds each attempt to send or to look, within its context. It
+	// includes the wait for the call budget. 0 means 30 seconds.
+	Attempt time.Duration
+	// Clock tells the time. Nil means time.Now.
+	Clock func() time.Time
+	// Ahead says how far Cloudflare's clock is ahead of Clock, for an account.
+	// Nil means that it is not.
+	Ahead func(account string) time.Duration
+	// Claims is shared by all who change the same accounts. Nil means that
+	// nobody else does; then what this Settler did within the last hour is
+	// remembered.
+	Claims Claims
+	// Observe hears of every change that had to be settled, when that came to
+	// an end. It must be quick. Nil means that nobody listens.
+	Observe func(Event)
+}
+
+// Event tells how a change was settled. It holds no name and no value.
+type Event struct {
+	// Operation is the name of the method, such as "CreateSecrets".
+	Operation string
+	// Account is the account, as the change named it.
+	Account string
+	// Outcome is what became of it.
+	Outcome Outcome
+	// Looks counts the listings that were asked for, Sends the changes that
+	// were sent, the first one among them.
+	Looks, Sends int
+	// Took is the time from the loss, or from the start of an inspection.
+	Took time.Duration
+}
+
+// Outcome is what settling came to.
+type Outcome string
+
+// The outcomes.
+const (
+	// Done is a change that is made.
+	Done Outcome = "done"
+	// Refused is a change that Cloudflare refused in the end, or that an
+	// inspection found not done.
+	Refused Outcome = "refused"
+	// Open is a change of which is still not known whether it was made.
+	Open Outcome = "open"
+)
+
+// Settler makes changes and settles those whose answer was lost. It implements
+// Changes and is safe for concurrent use.
+//
+// Two changes of the same object, or of the same new name, are made one after
+// the other.
+type Settler struct {
+	next    Changes
+	library Library
+	attempt time.Duration
+	clock   func() time.Time
+	ahead   func(string) time.Duration
+	claims  Claims
+	observe func(Event)
+	locks   *locks
+	// calls numbers the changes that have no identifier.
+	calls atomic.Uint64
+}
+
+// New makes a settler.
+func New(c Config) *Settler {
+	s := &Settler{
+		next: c.Next, library: c.Library, attempt: c.Attempt, clock: c.Clock,
+		ahead: c.Ahead, claims: c.Claims, observe: c.Observe, locks: newLocks(),
+	}
+	if s.attempt <= 0 {
+		s.attempt = defaultAttempt
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.ahead == nil {
+		s.ahead = func(string) time.Duration { return 0 }
+	}
+	if s.claims == nil {
+		s.claims = newMemory(s.clock)
+	}
+	if s.observe == nil {
+		s.observe = func(Event) {}
+	}
+	return s
+}
