@@ -22,7 +22,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 	google.golang.org/genproto/googleapis/api buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
 
 .DEFAULT_GOAL := help
-.PHONY: test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: bench test-chaos test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ race: ## Run the tests under the race detector, where there is a C compiler
 
 test-isolation: ## Run 100,000 random calls of several tenants and look for one that crosses over
 	CGO_ENABLED=0 STOREKEEPER_ISOLATION_OPS=100000 $(GO) test -count=1 -timeout 20m -run TestNoTenantSeesOrTouchesWhatIsNotItsOwn -v ./internal/server
+
+bench: ## Measure Storekeeper beside direct clients, under Cloudflare's budget (minutes)
+	@cd test/bench && CGO_ENABLED=0 $(GO) run .
+
+test-chaos: ## Kill the server or cut its answers at every step of a change, 1,000 times
+	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-1000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
 
 lint: lint-format lint-go lint-tools lint-proto ## Check formatting, code and proto files
 

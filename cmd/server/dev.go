@@ -25,7 +25,7 @@ func runDev(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	forget, err := devTrail(&c.Audit)
+	forget, err := devFiles(c)
 	if err != nil {
 		return err
 	}
@@ -50,16 +50,19 @@ func runDev(ctx context.Context, args []string, t terminal) error {
 	})
 }
 
-// devTrail keeps the audit trail, where the configuration says nothing, in a
-// file that goes with the program.
-func devTrail(c *config.Audit) (forget func(), err error) {
-	if c.Sink != "" {
-		return func() {}, nil
-	}
+// devFiles keeps what must outlive a call, where the configuration says nothing,
+// in files that go with the program.
+func devFiles(c *config.Config) (forget func(), err error) {
 	folder, err := os.MkdirTemp("", "storekeeper-dev-")
 	if err != nil {
 		return nil, err
 	}
-	c.Sink, c.File = config.AuditFile, filepath.Join(folder, "audit.log")
+	if c.Audit.Sink == "" {
+		c.Audit.Sink, c.Audit.File = config.AuditFile, filepath.Join(folder, "audit.log")
+	}
+	if c.Idempotency.Store == config.StoreFile && c.Idempotency.File == "" {
+		c.Idempotency.File = filepath.Join(folder, "storekeeper.db")
+		c.Idempotency.KeyFile = c.Idempotency.File + ".key"
+	}
 	return func() { _ = os.RemoveAll(folder) }, nil
 }

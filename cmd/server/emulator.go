@@ -15,18 +15,21 @@ import (
 // emulatorLimits are the limits of Cloudflare's that can be moved for a test.
 type emulatorLimits struct {
 	stores, secrets, calls int
+	window, block          time.Duration
 	activateAfter          time.Duration
 }
 
 func (l *emulatorLimits) register(flags *flag.FlagSet) {
 	flags.IntVar(&l.stores, "store-limit", 1, "how many stores an account may have")
 	flags.IntVar(&l.secrets, "secret-limit", 100, "how many secrets an account may have")
-	flags.IntVar(&l.calls, "call-limit", 1200, "how many calls a credential may make in 5 minutes; 0 is no limit")
+	flags.IntVar(&l.calls, "call-limit", 1200, "how many calls a credential may make in a window; 0 is no limit")
+	flags.DurationVar(&l.window, "call-window", 5*time.Minute, "how long such a window is")
+	flags.DurationVar(&l.block, "call-block", 5*time.Minute, "how long a credential is blocked that made a call too many")
 	flags.DurationVar(&l.activateAfter, "activate-after", 500*time.Millisecond, "how long a new secret stays pending; 0s is not at all")
 }
 
 func (l *emulatorLimits) config(accounts []config.Account) emulator.Config {
-	c := emulator.Config{Budget: &emulator.Budget{Requests: l.calls}, JournalLimit: 100, ActivateAfter: l.activateAfter}
+	c := emulator.Config{Budget: &emulator.Budget{Requests: l.calls, Window: l.window, Block: l.block}, JournalLimit: 100, ActivateAfter: l.activateAfter}
 	if c.ActivateAfter == 0 {
 		c.ActivateAfter = -1 // To the emulator, 0 is its default.
 	}

@@ -31,8 +31,8 @@ type listeners struct {
 	rest, admin *http.Server
 	adminState  *telemetry.Admin
 	grace       time.Duration
-	// beside runs as long as the listeners do.
-	beside func(context.Context)
+	// beside run as long as the listeners do.
+	beside []func(context.Context)
 
 	at                                        addresses
 	restListener, grpcListener, adminListener net.Listener
@@ -71,10 +71,12 @@ func (l *listeners) serve(ctx context.Context, ready func(addresses)) error {
 	group.Go(func() error { return serveHTTP(l.rest, l.restListener) })
 	group.Go(func() error { return l.rpc.GRPC().Serve(l.grpcListener) })
 	group.Go(func() error { return serveHTTP(l.admin, l.adminListener) })
-	group.Go(func() error {
-		l.beside(running)
-		return nil
-	})
+	for _, run := range l.beside {
+		group.Go(func() error {
+			run(running)
+			return nil
+		})
+	}
 	group.Go(func() error {
 		<-running.Done()
 		l.stop()

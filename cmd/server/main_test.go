@@ -1,9 +1,17 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs the tests or, where the environment says so, the server that
+// the tests of chaos kill.
+func TestMain(m *testing.M) {
+	if os.Getenv(chaosServer) != "" {
+		os.Exit(runChaosServer())
+	}
+	goleak.VerifyTestMain(m)
+}

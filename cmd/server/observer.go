@@ -32,9 +32,7 @@ func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
 		o.metrics.CountUpstreamError(a.Operation, fault.From(a.Err).Reason)
 	}
 	o.metrics.ObserveUpstream(a.Operation, a.Status, a.Duration)
-	call := telemetry.CallFrom(ctx)
-	call.AddUpstream(a.Duration, a.Ray)
-	call.SetLimits(a.Limit, a.Policy)
+	telemetry.CallFrom(ctx).AddUpstream(a.Duration, a.Ray)
 }
 
 // credential logs what became of a changed credential.

@@ -13,7 +13,6 @@ import (
 	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
 // lookAtPolicy is how often the policy file is looked at.
@@ -48,7 +47,7 @@ func follow(ctx context.Context, rules *authz.Rules, log *zap.Logger) {
 }
 
 // newRights makes what is needed to judge calls.
-func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, cloudflare *upstream.Client) (server.Rights, error) {
+func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, cloudflare directory.Upstream) (server.Rights, error) {
 	methods, err := policy.Methods(api...)
 	if err != nil {
 		return server.Rights{}, err

@@ -15,11 +15,11 @@ import (
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
-	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -38,6 +38,17 @@ type settings struct {
 	timeout time.Duration
 	// ready is told once every listener accepts.
 	ready func(addresses)
+	// step is told of each step of a change, by the goroutine that makes it:
+	// intent, intended, sent, executed, outcome, recorded. Tests stop the
+	// process there. Nil: nobody is told.
+	step func(string)
+}
+
+// at tells of a step.
+func (s settings) at(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
 }
 
 // serve wires the service, runs it until ctx ends, and lets calls that run
@@ -49,11 +60,11 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	cloudflare, err := newUpstream(c, s.token, observer{log: log, metrics: metrics}.hooks(s.timeout))
+	behind, err := newEngine(ctx, s, log, metrics)
 	if err != nil {
 		return err
 	}
-	defer cloudflare.Close()
+	defer closeEngine(ctx, behind, log)
 	callers, err := newCallers(c.Callers, log)
 	if err != nil {
 		return err
@@ -63,7 +74,7 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	chain, err := newChain(api, rules, cloudflare)
+	chain, err := newChain(api, rules, behind.reads)
 	if err != nil {
 		return err
 	}
@@ -78,12 +89,14 @@ func serve(ctx context.Context, s settings) error {
 	if chain.Fingerprint, err = fingerprinter(c.Audit); err != nil {
 		return err
 	}
+	behind.keeper.Start(ctx)
+	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	tls, err := newSecured(c.Listen.TLS, log)
 	if err != nil {
 		return err
 	}
-	rpc := server.New(chain, registrations(cloudflare), tls.options()...)
+	rpc := server.New(chain, registrations(behind), tls.options()...)
 	rest, err := gateway.New(ctx, gateway.Config{
 		Conn: rpc.Conn(), Authenticate: callers.Authenticate, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
 	})
@@ -94,7 +107,10 @@ func serve(ctx context.Context, s settings) error {
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
-		beside: func(ctx context.Context) { follow(ctx, rules, log) },
+		beside: []func(context.Context){
+			func(ctx context.Context) { follow(ctx, rules, log) },
+			func(ctx context.Context) { behind.share(ctx, c.Budget) },
+		},
 	}
 	if err := l.open(c.Listen); err != nil {
 		return err
@@ -116,23 +132,23 @@ func newTelemetry(c config.Telemetry, to io.Writer, methods []string) (*zap.Logg
 }
 
 // newChain makes the part of the chain that judges calls.
-func newChain(api []protoreflect.ServiceDescriptor, rules *authz.Rules, cloudflare *upstream.Client) (server.Chain, error) {
+func newChain(api []protoreflect.ServiceDescriptor, rules *authz.Rules, names directory.Upstream) (server.Chain, error) {
 	validator, err := policy.NewValidator(api...)
 	if err != nil {
 		return server.Chain{}, err
 	}
-	rights, err := newRights(api, rules, cloudflare)
+	rights, err := newRights(api, rules, names)
 	return server.Chain{Rights: rights, Validator: validator}, err
 }
 
 // registrations lists the services.
-func registrations(cloudflare *upstream.Client) []server.Register {
+func registrations(behind *engine) []server.Register {
 	return []server.Register{
 		func(r grpc.ServiceRegistrar) {
-			secretsstorev1.RegisterSecretsStoreServiceServer(r, service.New(cloudflare))
+			secretsstorev1.RegisterSecretsStoreServiceServer(r, behind.service)
 		},
 		func(r grpc.ServiceRegistrar) {
-			identityv1.RegisterIdentityServiceServer(r, identity.NewService(accountsOf(cloudflare)))
+			identityv1.RegisterIdentityServiceServer(r, identity.NewService(accountsOf(behind.cloudflare)))
 		},
 	}
 }

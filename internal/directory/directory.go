@@ -73,6 +73,23 @@ func (d *Directory) Account(idOrName string) (string, bool) {
 	return name, ok
 }
 
+// Remember learns names of a store and of secrets in it that were known before,
+// under "" and under their identifiers.
+func (d *Directory) Remember(account, store string, names map[string]string) {
+	for id, name := range names {
+		if id == "" {
+			d.names.Add(key{kind: aStore, account: account, store: store}, name)
+			continue
+		}
+		d.names.Add(key{aSecret, account, store, id}, name)
+	}
+}
+
+// Known gives the name of a secret where it was learned before.
+func (d *Directory) Known(account, store, secret string) (string, bool) {
+	return d.names.Get(key{aSecret, account, store, secret})
+}
+
 // Store gives the name of a store. Faults: NotFound, and those of a call to
 // Cloudflare.
 func (d *Directory) Store(ctx context.Context, account, id string) (string, error) {

@@ -46,13 +46,8 @@ var shapes = map[codes.Code]shape{
 	codes.Unimplemented:      {status: http.StatusNotImplemented, code: 1000, spoken: true},
 }
 
-const (
-	// fromUpstream starts the reasons of faults that Cloudflare caused.
-	fromUpstream = "UPSTREAM_"
-	// answerLost is the reason of a change of which nobody knows whether it
-	// was made.
-	answerLost = "UPSTREAM_ANSWER_LOST"
-)
+// fromUpstream starts the reasons of faults that Cloudflare caused.
+const fromUpstream = "UPSTREAM_"
 
 // exceptions holds the reasons that differ from their code.
 var exceptions = map[string]shape{
@@ -101,9 +96,6 @@ func (f failure) shape() shape {
 			s.status = http.StatusBadGateway
 		}
 	}
-	// Whether the change was made is not known, so repeating it blindly, as
-	// the SDKs would, can only confuse.
-	s.final = s.final || f.reason == answerLost
 	return s
 }
 

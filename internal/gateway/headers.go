@@ -16,6 +16,12 @@ func incomingHeader(name string) (string, bool) {
 		return "x-request-id", true
 	case "Traceparent":
 		return "traceparent", true
+	case "Idempotency-Key":
+		return "idempotency-key", true
+	case "X-Stainless-Retry-Count":
+		return "x-stainless-retry-count", true
+	case "Cache-Control":
+		return "cache-control", true
 	default:
 		return "", false
 	}
@@ -32,6 +38,12 @@ func outgoingHeader(name string) (string, bool) {
 		return "Ratelimit", true
 	case "ratelimit-policy":
 		return "Ratelimit-Policy", true
+	case "idempotent-replayed":
+		return "Idempotent-Replayed", true
+	case "age":
+		return "Age", true
+	case "cache-status":
+		return "Cache-Status", true
 	default:
 		return "", false
 	}

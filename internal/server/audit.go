@@ -15,10 +15,6 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// answerLost is the reason of a change of which nobody knows whether it was
-// made.
-const answerLost = "UPSTREAM_ANSWER_LOST"
-
 // Strangers can be refused as often as they like, so only so many of their
 // refusals are recorded; the log has all of them.
 const (
@@ -33,25 +29,18 @@ type Trail interface {
 	Denial(context.Context, audit.Record) error
 }
 
-// keepTrail records every denial, and the outcome of every call whose intent
-// was recorded.
+// keepTrail records every denial.
 func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 	strangers := rate.NewLimiter(strangersPerSecond, strangersAtOnce)
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		t := &trail{id: telemetry.NewRequestID()}
 		answer, err := next(withTrail(ctx, t), req)
-		// The caller may be gone; what happened must be recorded all the same.
-		after := context.WithoutCancel(ctx)
-		switch {
-		case t.intended:
-			r := t.record(ctx)
-			r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
-			to.Outcome(after, r)
-		case denied(err) && (t.caller.Name != "" || strangers.Allow()):
+		if denied(err) && (t.caller.Name != "" || strangers.Allow()) {
 			t.shorten()
 			r := t.record(ctx)
 			r.Reason, r.Code = reasonOf(err), codeOf(err)
-			if lost := to.Denial(after, r); lost != nil {
+			// The caller may be gone; the denial must be recorded all the same.
+			if lost := to.Denial(context.WithoutCancel(ctx), r); lost != nil {
 				// The call is refused anyway, so nothing more can be done for it.
 				log.Error("a denial is not in the audit trail", zap.String("request_id", r.RequestID), zap.Error(lost))
 			}
@@ -60,8 +49,8 @@ func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 	}
 }
 
-// intend makes the intent of a change durable before anything is done. Without
-// it there is no call.
+// intend makes the intent of a change durable before anything is done, and
+// records its outcome. Without an intent there is no call.
 func intend(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if m := c.Rights.Methods[info.FullMethod]; m == nil || !m.Changes {
@@ -77,8 +66,12 @@ func intend(c Chain) grpc.UnaryServerInterceptor {
 		if err := c.Trail.Intent(ctx, t.record(ctx)); err != nil {
 			return nil, err
 		}
-		t.intended = true
-		return next(ctx, req)
+		answer, err := next(ctx, req)
+		r := t.record(ctx)
+		r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
+		// The caller may be gone; what happened must be recorded all the same.
+		c.Trail.Outcome(context.WithoutCancel(ctx), r)
+		return answer, err
 	}
 }
 

@@ -29,6 +29,14 @@ type Chain struct {
 	Fingerprint func(value string) string
 	// Validator holds requests against their declared rules.
 	Validator *policy.Validator
+	// Once makes changes happen once.
+	Once Once
+	// Fresh says that every read asks Cloudflare.
+	Fresh bool
+	// Share says what is left of its share of an account's call budget to a
+	// tenant, as the headers Ratelimit and Ratelimit-Policy. Nil: callers are
+	// told nothing.
+	Share func(account, tenant string) (limit, policy string)
 }
 
 // Interceptors is the one way that every call takes, over gRPC and over REST,
@@ -43,16 +51,24 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		faultToStatus,
 		// For a panic in an interceptor below.
 		recoverPanic(c.Metrics),
-		// Around all that can refuse a call, so that no denial goes unrecorded,
-		// and around all that can end one, so that every intent has its outcome.
+		// Around all that can refuse a call, so that no denial goes unrecorded.
 		keepTrail(c.Trail, c.Log),
 		// Before anything is done for the caller.
 		authenticate(c.Authenticator),
+		// Before the first call to Cloudflare that somebody has to pay for.
+		charge(c),
+		// A change that comes again may be about what it deleted the first time.
+		recall(c),
 		// Only a caller who may do it is told what is wrong with the request.
 		authorise(c.Rights),
 		// Before anything is recorded or sent.
 		validate(c.Validator),
-		// The last step before the handler: no record, no call.
+		// Only what may be done and can be done is done once; who gets the answer
+		// of an earlier call makes no change, and leaves no record of one.
+		once(c),
+		// The last step before the handler: no record, no call. Around the
+		// handler, so that every intent has its outcome, also where the caller
+		// has left meanwhile.
 		intend(c),
 		// Innermost, so that a handler's panic is a fault for all above.
 		recoverPanic(c.Metrics),

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics) grpc.UnaryServerInterc
 	}
 }
 
-// relayed gives what of Cloudflare's headers the caller gets.
+// relayed gives the headers that say how the answer came about.
 func relayed(f telemetry.Facts) metadata.MD {
 	md := metadata.MD{}
 	if n := len(f.Rays); n > 0 {
@@ -45,6 +46,18 @@ func relayed(f telemetry.Facts) metadata.MD {
 	}
 	if f.Policy != "" {
 		md.Set("ratelimit-policy", f.Policy)
+	}
+	if f.Replayed {
+		md.Set("idempotent-replayed", "true")
+	}
+	if f.Freshness.Hit {
+		// RFC 9111 and RFC 9211.
+		md.Set("age", strconv.Itoa(int(f.Freshness.Age/time.Second)))
+		status := "storekeeper; hit"
+		if f.Freshness.Stale {
+			status += "; detail=stale"
+		}
+		md.Set("cache-status", status)
 	}
 	return md
 }

@@ -14,6 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/upstream"
 )
 
 // trail gathers what the audit trail is to say of one call while it runs. It
@@ -32,9 +33,6 @@ type trail struct {
 	decision audit.Decision
 	// rules are those that allow the parts of the call.
 	rules []string
-	// intended says that the intent of the call is durable, so that an outcome
-	// must follow.
-	intended bool
 	// wide says that the call may do more than to the objects it names, as
 	// deleting a store with all that is in it does.
 	wide bool
@@ -80,6 +78,21 @@ func (t *trail) secretsNamed(names []string) {
 	for i := range min(len(names), len(t.secrets)) {
 		t.secrets[i].Name = names[i]
 	}
+}
+
+// names gives the names behind the identifiers of the call as far as they are
+// known: that of the store under "", those of secrets under their identifiers.
+func (t *trail) names() map[string]string {
+	known := map[string]string{}
+	if t.store.ID != "" && t.store.Name != "" {
+		known[""] = t.store.Name
+	}
+	for _, s := range t.secrets {
+		if s.ID != "" && s.Name != "" {
+			known[s.ID] = s.Name
+		}
+	}
+	return known
 }
 
 // allowed notes a rule that allows a part of the call. Most calls need one.
@@ -145,7 +158,7 @@ func (t *trail) outcome(err error) audit.Outcome {
 		return audit.Succeeded
 	}
 	f, judged := errors.AsType[*fault.Error](err)
-	if !judged || f.Kind == fault.Internal || f.Reason == answerLost {
+	if !judged || f.Kind == fault.Internal || f.Reason == upstream.ReasonAnswerLost {
 		return audit.Unknown
 	}
 	if (t.count > 1 || t.wide) && executed(f) {

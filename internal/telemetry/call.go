@@ -42,9 +42,14 @@ type Facts struct {
 	// Rays are the cf-ray values of Cloudflare's answers, at most 8, the last
 	// ones.
 	Rays []string
-	// Limit and Policy are the rate limit headers of Cloudflare's last answer
-	// that had them.
+	// Limit and Policy say what is left of its share of the call budget to the
+	// caller's tenant, as the headers Ratelimit and Ratelimit-Policy.
 	Limit, Policy string
+	// Freshness says where the answer of a read came from. Zero where it came
+	// from Cloudflare.
+	Freshness Freshness
+	// Replayed says that the answer is that of an earlier call with the same key.
+	Replayed bool
 	// UpstreamCalls counts the attempts to call Cloudflare.
 	UpstreamCalls int
 	// UpstreamTime is how long these took, added up.
@@ -92,13 +97,29 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 	})
 }
 
-// SetLimits notes the rate limit headers of an answer. Empty ones are none.
+// SetLimits says what is left of its share of the call budget to the caller's
+// tenant.
 func (c *Call) SetLimits(limit, policy string) {
-	if limit == "" {
-		return
-	}
 	c.change(func(f *Facts) { f.Limit, f.Policy = clip(limit), clip(policy) })
 }
+
+// Freshness says how old the answer of a read is that was given from what is
+// kept near.
+type Freshness struct {
+	// Hit says that Cloudflare was not asked for this answer.
+	Hit bool
+	// Age is how long ago Cloudflare was asked for it.
+	Age time.Duration
+	// Stale says that it is older than answers ought to be, since Cloudflare
+	// could not be asked.
+	Stale bool
+}
+
+// SetFreshness says where the answer of a read came from.
+func (c *Call) SetFreshness(s Freshness) { c.change(func(f *Facts) { f.Freshness = s }) }
+
+// SetReplayed says that the answer is that of an earlier call.
+func (c *Call) SetReplayed() { c.change(func(f *Facts) { f.Replayed = true }) }
 
 // Facts returns what is known now. The answer does not change with the Call.
 func (c *Call) Facts() Facts {

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/tenant"
+)
+
+// beforeChange takes down what is there before a change, as the durable intent
+// keeps it.
+func beforeChange(s *settle.Settler) func(context.Context, string, policy.Target) ([]byte, error) {
+	return func(ctx context.Context, account string, about policy.Target) ([]byte, error) {
+		target := settle.Target{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}
+		for _, one := range about.Secrets {
+			target.SecretNames = append(target.SecretNames, one.Name)
+		}
+		b, err := s.Baseline(ctx, target)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(b)
+	}
+}
+
+// inOperation tells those who send a change what is known of it: what was there
+// before, whether it is still ours, and whether anybody waits for it.
+func inOperation(ctx context.Context) context.Context {
+	op := idempotency.OperationFrom(ctx)
+	if op == nil {
+		return ctx
+	}
+	o := &settle.Operation{ID: op.Intent.ID, Held: op.Held}
+	// A baseline that cannot be read is none, and everything older than now
+	// counts as somebody else's.
+	_ = json.Unmarshal(op.Intent.Baseline, &o.Baseline)
+	return settle.WithOperation(budget.WithPatience(ctx, idempotency.Wanted(ctx)), o)
+}
+
+// recoverer finds out what became of a change whose process is gone: it makes
+// the call of the intent again, with everything but the sending.
+type recoverer struct {
+	service secretsstorev1.SecretsStoreServiceServer
+}
+
+func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, error) {
+	wrapped := &anypb.Any{}
+	if err := proto.Unmarshal(i.Request, wrapped); err != nil {
+		return nil, err
+	}
+	request, err := wrapped.UnmarshalNew()
+	if err != nil {
+		return nil, err
+	}
+	o := &settle.Operation{ID: i.ID, InspectOnly: true}
+	if err := json.Unmarshal(i.Baseline, &o.Baseline); err != nil {
+		return nil, err
+	}
+	ctx = context.WithValue(tenant.With(ctx, i.Tenant), recoveryKey{}, i.ID)
+	answer, err := r.call(settle.WithOperation(ctx, o), i.Method, request)
+	if errors.Is(err, settle.ErrNotDone) {
+		return nil, idempotency.ErrNotDone
+	}
+	if err != nil {
+		return nil, err
+	}
+	out, err := anypb.New(answer)
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(out)
+}
+
+// call runs a method of the service without the chain: who may do it was settled
+// when the intent was made.
+func (r recoverer) call(ctx context.Context, method string, request proto.Message) (proto.Message, error) {
+	for _, m := range secretsstorev1.SecretsStoreService_ServiceDesc.Methods {
+		if !strings.HasSuffix(method, "/"+m.MethodName) {
+			continue
+		}
+		out, err := m.Handler(r.service, ctx, func(into any) error {
+			to, ok := into.(proto.Message)
+			if !ok {
+				return errUnknownMethod
+			}
+			proto.Merge(to, request)
+			return nil
+		}, nil)
+		if err != nil {
+			return nil, err
+		}
+		answer, _ := out.(proto.Message)
+		return answer, nil
+	}
+	return nil, errUnknownMethod
+}
+
+var errUnknownMethod = fault.New(fault.Internal, "INTERNAL", "An intent names a method that does not exist.")
+
+type recoveryKey struct{}
+
+// recovering says whether a call only finds out what became of a change.
+func recovering(ctx context.Context) bool { return ctx.Value(recoveryKey{}) != nil }
+
+// operationID names the change that a call belongs to, "" outside one.
+func operationID(ctx context.Context) string {
+	if op := idempotency.OperationFrom(ctx); op != nil {
+		return op.Intent.ID
+	}
+	id, _ := ctx.Value(recoveryKey{}).(string)
+	return id
+}

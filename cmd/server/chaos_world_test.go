@@ -1,0 +1,206 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/emulator"
+)
+
+// secretsStore is the path of the account's stores.
+const secretsStore = "/client/v4/accounts/" + accountID + "/secrets_store/"
+
+// chaosWorld is a Cloudflare, and a server before it that is killed again and
+// again. The Cloudflare and the files of the server outlive it.
+type chaosWorld struct {
+	t      *testing.T
+	tally  *chaosTally
+	cf     *emulator.Emulator
+	front  *frontier
+	birth  birth
+	folder string
+	values canaries
+	// named is a change that the state must know.
+	named *chaosChange
+
+	mu     sync.Mutex
+	victim *victim
+}
+
+func newChaosWorld(t *testing.T, tally *chaosTally) *chaosWorld {
+	t.Helper()
+	w := &chaosWorld{t: t, tally: tally, folder: t.TempDir()}
+	w.cf = emulator.New(emulator.Config{
+		Accounts: []emulator.Account{{ID: accountID, StoreLimit: 1 << 20, SecretLimit: 1 << 20}},
+		Tokens:   []string{platformToken}, Budget: &emulator.Budget{}, ActivateAfter: -1,
+	})
+	w.front = newFrontier(w.cf)
+	server := httptest.NewServer(w.front)
+	t.Cleanup(server.Close)
+	p := &program{t: t, folder: w.folder, cfURL: server.URL}
+	w.birth = birth{config: p.writeConfig(setup{}), log: filepath.Join(w.folder, "log"), sets: []string{
+		"idempotency.file=" + w.stateFile(), "telemetry.log.level=info", "budget.calls=1000000", "budget.per_second=0",
+	}}
+	t.Cleanup(func() {
+		if v := w.server(); v != nil {
+			v.kill()
+			v.bury()
+		}
+	})
+	w.start("")
+	return w
+}
+
+func (w *chaosWorld) stateFile() string { return filepath.Join(w.folder, "state.db") }
+func (w *chaosWorld) trailFile() string { return filepath.Join(w.folder, "audit.log") }
+
+// server is the one that serves, nil while none does.
+func (w *chaosWorld) server() *victim {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.victim
+}
+
+func (w *chaosWorld) set(v *victim) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.victim = v
+}
+
+// start starts the server, with an order for its first life.
+func (w *chaosWorld) start(order string) {
+	w.t.Helper()
+	for {
+		w.birth.order = order
+		v, hit := bear(w.t, w.birth)
+		if v != nil {
+			w.tally.born(v.took)
+			w.set(v)
+			return
+		}
+		w.tally.killed(hit+", of a start", nil)
+		order = ""
+	}
+}
+
+// ended sees to the end of a server and starts the next.
+func (w *chaosWorld) ended(v *victim, p *staged) {
+	w.t.Helper()
+	w.set(nil)
+	v.bury()
+	switch {
+	case v.hit != "":
+		w.tally.killed(v.hit, p)
+	case v.meant.Load():
+		w.tally.killed("from outside", nil)
+	default:
+		w.t.Errorf("cycle %d: the server ended by itself: %s\n%s", p.number, v.cmd.ProcessState, tail(w.birth.log))
+	}
+	if p.number%inspections == 0 {
+		w.inspect()
+	}
+	order := ""
+	if p.again != "" {
+		order, p.again = p.again+" 1", ""
+	}
+	w.start(order)
+}
+
+// cycle goes through a plan and tells what is wrong.
+func (w *chaosWorld) cycle(plan *chaosPlan) {
+	began := time.Now()
+	p := plan.stage(&w.values)
+	w.prepare(&p)
+	h := &chaosHistory{before: w.look()}
+	w.front.expect(p.changes)
+	w.trouble(p.troubles)
+	if p.step != "" && !w.server().order(p.step, p.occurrence) {
+		w.t.Errorf("cycle %d: the server is gone before it began", p.number)
+		return
+	}
+	h.lives = w.run(&p)
+	for _, l := range h.lives {
+		if len(l.names) > 0 && l.creates() && l.door != doorSDK && l.done() {
+			w.named = l.chaosChange
+		}
+	}
+	w.cf.ClearFaults()
+	h.open = w.awaitClosed()
+	w.replay(&p, h.lives)
+	executed, struck := w.front.made()
+	h.executed, h.after = executed, w.look()
+	w.tally.ended(h, struck, time.Since(began))
+	if f := h.judge(); len(f.texts) > 0 {
+		w.tally.blame(f)
+		for _, text := range f.texts {
+			w.t.Errorf("cycle %d%s: %s", p.number, p.strike(), text)
+		}
+	}
+	w.front.expect(nil)
+	for _, o := range h.after {
+		if o.store == "" {
+			w.front.look(http.MethodDelete, "stores/"+o.id+"?force=true", "")
+		}
+	}
+}
+
+// trouble makes reads fail.
+func (w *chaosWorld) trouble(times int) {
+	if times > 0 {
+		must(w.t, w.cf.Inject(emulator.Fault{Kind: emulator.KindStatus, Method: http.MethodGet, Status: http.StatusBadGateway, Times: times}))
+	}
+}
+
+// end stops the server in order and looks at what it leaves.
+func (w *chaosWorld) end() {
+	v := w.server()
+	w.set(nil)
+	v.stop(w.t)
+	v.bury()
+	w.inspect()
+	if w.named == nil {
+		return
+	}
+	names := forbidden{}
+	names.forbid("a name", w.named.names[0])
+	if text := readFile(w.t, w.stateFile()); names.in(text) == "" {
+		w.t.Errorf("the search for values finds not even the name %s in the state", w.named.names[0])
+	}
+}
+
+// inspect looks at the files of a server that is gone: the trail is what was
+// written, and no value got out.
+func (w *chaosWorld) inspect() {
+	w.t.Helper()
+	verified(w.t, w.trailFile())
+	values := forbidden{}
+	values.forbid("a value", canaryMark)
+	for _, file := range []string{w.stateFile(), w.trailFile(), w.birth.log} {
+		if what := values.in(readFile(w.t, file)); what != "" {
+			w.t.Errorf("%s holds %s", filepath.Base(file), what)
+		}
+	}
+}
+
+// hear keeps what a caller was told.
+func (l *chaosLife) hear(a chaosAnswer, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.failures = append(l.failures, err)
+		return
+	}
+	l.answers = append(l.answers, a)
+}
+
+func readFile(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	must(t, err)
+	return string(text)
+}

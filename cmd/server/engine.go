@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/coalesce"
+	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/mirror/valkeylog"
+	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/server"
+	"platform.internal/storekeeper/internal/service"
+	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+const (
+	// tripAfter is after how many failures in a row an account is left alone.
+	tripAfter = 10
+	// closeTimeout is how long a stop waits for the changes that run.
+	closeTimeout = 5 * time.Second
+)
+
+// engine is all that stands between the services and Cloudflare.
+type engine struct {
+	cloudflare *upstream.Client
+	purses     *purses
+	state      *state
+	keeper     *idempotency.Keeper
+	settler    *settle.Settler
+	// reads is what answers the services, near things first.
+	reads   quota.Upstream
+	service *service.Service
+	log     *zap.Logger
+	// replica names this life of the process among all that share the state.
+	replica string
+}
+
+// newEngine opens the state and connects the parts: the service asks quota, that
+// the mirror, that settle, that coalesce, and that Cloudflare, each request of
+// which waits for its turn in the budget.
+func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
+	c := s.config
+	e := &engine{purses: newPurses(c, s.step), log: log, replica: telemetry.NewRequestID()}
+	kept, err := openState(ctx, c.Idempotency, log)
+	if err != nil {
+		e.purses.Close()
+		return nil, err
+	}
+	e.state = kept
+	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
+	hooks.Admit, hooks.Trip = e.purses.admit, tripAfter
+	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
+		return nil, errors.Join(err, e.Close(ctx))
+	}
+	if err := e.connect(s); err != nil {
+		return nil, errors.Join(err, e.Close(ctx))
+	}
+	if err := e.remember(s, metrics); err != nil {
+		return nil, errors.Join(err, e.Close(ctx))
+	}
+	return e, nil
+}
+
+// connect puts the parts in front of each other.
+func (e *engine) connect(s settings) error {
+	c := s.config
+	settings := mirror.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness}
+	if e.state.shared != nil {
+		settings.Log = valkeylog.New(e.state.shared.Client(), e.state.shared.Key)
+	}
+	library, err := mirror.New(settings)
+	if err != nil {
+		return err
+	}
+	merged := coalesce.New(coalesce.Config{
+		Next: e.cloudflare, Acquire: e.purses.acquire, Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s),
+	})
+	e.settler = settle.New(settle.Config{
+		Next: merging{Client: e.cloudflare, creates: merged}, Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
+	})
+	limits := quotasOf(c, e.cloudflare.Accounts())
+	e.reads = quota.New(quota.Config{
+		Next: library.Client(settled{reading: e.cloudflare, Changes: e.settler}), Records: e.state,
+		Limits: limits.Limit, Limited: limits.Limited, Library: library, Operation: operationID, Recovering: recovering, Fresh: mirror.WithBypass,
+		Report: func(_ context.Context, err error) { e.log.Warn("a quota", zap.Error(err)) },
+	})
+	e.service = service.New(e.reads)
+	return nil
+}
+
+// attemptTime is how long one request to Cloudflare may take.
+func attemptTime(s settings) time.Duration {
+	if s.timeout > 0 {
+		return s.timeout
+	}
+	return 30 * time.Second
+}
+
+// remember makes what knows the changes that were made and those that run.
+func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
+	count, err := metrics.WatchChanges(e.open)
+	if err != nil {
+		return err
+	}
+	if err := metrics.WatchBudget(e.purses.states); err != nil {
+		return err
+	}
+	e.keeper, err = idempotency.New(idempotency.Config{
+		Records: e.state, Replica: e.replica, Alone: e.state.shared == nil, Pepper: e.state.key,
+		// Long enough to send, to find out, and to send again.
+		Limit:     3 * attemptTime(s),
+		Retention: s.config.Idempotency.Retention, Recover: recoverer{service: e.service}.recover,
+		Observe: func(ev idempotency.Event) {
+			count(string(ev.Kind))
+			if ev.Err != nil {
+				e.log.Warn("a change", zap.String("event", string(ev.Kind)), zap.String("intent", ev.ID), zap.String("method", ev.Method), zap.Error(ev.Err))
+			}
+		},
+		Step: func(_ context.Context, at idempotency.Step) { s.at(string(at)) },
+	})
+	return err
+}
+
+// open is how many intents have no outcome yet.
+func (e *engine) open() int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	n, err := e.keeper.Open(ctx)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// once is what the chain needs to make changes happen once.
+func (e *engine) once() server.Once {
+	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler), Enter: inOperation}
+}
+
+// Close ends everything, changes that run after a while.
+func (e *engine) Close(ctx context.Context) error {
+	var errs []error
+	if e.keeper != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		errs = append(errs, e.keeper.Close(ctx))
+	}
+	e.purses.Close()
+	if e.cloudflare != nil {
+		e.cloudflare.Close()
+	}
+	return errors.Join(append(errs, e.state.Close())...)
+}
+
+// closeEngine ends the engine. What it leaves open is found at the next start.
+func closeEngine(ctx context.Context, e *engine, log *zap.Logger) {
+	if err := e.Close(ctx); err != nil {
+		log.Error("closing the state", zap.Error(err))
+	}
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// purses are the call budgets of the platform's credentials.
+type purses struct {
+	// byAccount finds the budget by identifier and by name of an account.
+	byAccount map[string]*budget.Scheduler
+	list      []purse
+	// step is told when a change is about to leave and when its answer is in.
+	step func(string)
+}
+
+// purse is the budget of one credential.
+type purse struct {
+	*budget.Scheduler
+
+	// name is made of the names of the accounts that share the credential.
+	name string
+}
+
+// newPurses makes one budget for each credential. Accounts whose credential
+// comes from the same file share one.
+func newPurses(c *config.Config, step func(string)) *purses {
+	p := &purses{byAccount: map[string]*budget.Scheduler{}, step: step}
+	weights := map[string]float64{}
+	for _, w := range c.Budget.Weights {
+		weights[w.Tenant] = float64(w.Weight)
+	}
+	bySource := map[string]int{}
+	for _, a := range c.Accounts {
+		source := a.Credential.APITokenFile + "\x00" + a.Credential.APIKeyFile
+		at, known := bySource[source]
+		if a.Credential == (config.Credential{}) || !known {
+			at = len(p.list)
+			bySource[source] = at
+			p.list = append(p.list, purse{Scheduler: budget.New(budget.Config{
+				Calls: c.Budget.Calls, Window: c.Budget.Window, PerSecond: c.Budget.PerSecond, MaxWait: c.Budget.MaxWait,
+				Replicas: c.Budget.Replicas, Weight: func(tenant string) float64 { return max(1, weights[tenant]) },
+			})})
+		}
+		one := &p.list[at]
+		one.name = strings.TrimPrefix(one.name+"+"+a.Name, "+")
+		p.byAccount[a.ID], p.byAccount[a.Name] = one.Scheduler, one.Scheduler
+	}
+	return p
+}
+
+// Close ends the waiting of all calls.
+func (p *purses) Close() {
+	for _, one := range p.list {
+		one.Close()
+	}
+}
+
+// admit lets a request to Cloudflare wait for its turn.
+func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attempt), error) {
+	turn := budget.From(ctx)
+	if turn == nil || !turn.Take() {
+		var err error
+		if turn, err = p.acquire(ctx, a.Account, budget.Ask{Urgent: cannotWait(a.Operation)}); err != nil {
+			return nil, err
+		}
+	}
+	p.tell("sent", a)
+	return func(at upstream.Attempt) {
+		turn.Done(resultOf(at))
+		p.tell("executed", a)
+	}, nil
+}
+
+func (p *purses) tell(step string, a upstream.Ask) {
+	if p.step != nil && a.Changes {
+		p.step(step)
+	}
+}
+
+// acquire waits for a turn that the tenant of the call pays for.
+func (p *purses) acquire(ctx context.Context, account string, ask budget.Ask) (*budget.Turn, error) {
+	scheduler := p.byAccount[account]
+	if scheduler == nil {
+		return nil, fault.New(fault.Internal, "INTERNAL", "The account has no call budget.")
+	}
+	ask.Tenant, ask.Urgent = tenant.From(ctx), ask.Urgent || settle.Urgent(ctx)
+	return scheduler.Acquire(ctx, ask)
+}
+
+// cannotWait says which calls pass the bursts of others: everything but what
+// makes something new. A changed or deleted value is what people wait for in an
+// emergency, and reads stand before both.
+func cannotWait(operation string) bool {
+	switch operation {
+	case "CreateStore", "CreateSecrets", "DuplicateSecret":
+		return false
+	default:
+		return true
+	}
+}
+
+// resultOf says what an attempt means for the budget.
+func resultOf(a upstream.Attempt) budget.Result {
+	r := budget.Result{Sent: true, Answered: a.Status != 0, Limit: a.Limit, Policy: a.Policy}
+	if a.Err != nil {
+		if f := fault.From(a.Err); f.Kind == fault.Throttled {
+			r.Throttled, r.RetryAfter = true, f.RetryAfter
+		}
+	}
+	return r
+}
+
+// share says what is left to a tenant, in the form of Cloudflare's own headers.
+func (p *purses) share(account, payer string) (limit, policy string) {
+	scheduler := p.byAccount[account]
+	if scheduler == nil {
+		return "", ""
+	}
+	s := scheduler.Share(payer)
+	return fmt.Sprintf(`"default";r=%d;t=%d`, s.Remaining, wholeSeconds(s.Reset)),
+		fmt.Sprintf(`"default";q=%d;w=%d`, s.Quota, wholeSeconds(s.Window))
+}
+
+// wholeSeconds rounds up, so that nobody comes back too early.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// states shows the budgets to whoever watches.
+func (p *purses) states() []telemetry.BudgetState {
+	states := make([]telemetry.BudgetState, 0, len(p.list))
+	for _, one := range p.list {
+		s := one.State()
+		state := telemetry.BudgetState{
+			Credential: one.name, Limit: s.Limit, Used: s.Used, Waiting: s.Waiting, Outside: s.Outside,
+			Blocked: max(0, time.Until(s.BlockedUntil).Seconds()), Tenants: map[string]float64{},
+		}
+		for name, calls := range s.Tenants {
+			state.Tenants[name] += float64(calls)
+		}
+		states = append(states, state)
+	}
+	return states
+}
+
+// quotasOf makes the table of what tenants may have.
+func quotasOf(c *config.Config, accounts []upstream.AccountInfo) *quota.Table {
+	rules := make([]quota.Rule, len(c.Quotas))
+	for i, q := range c.Quotas {
+		rules[i] = quota.Rule{Tenant: q.Tenant, Account: q.Account, Limit: quota.Limit{Stores: q.Stores, Secrets: q.Secrets}}
+	}
+	return quota.NewTable(rules, accounts)
+}

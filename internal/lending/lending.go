@@ -1,0 +1,155 @@
+// Package lending moves turns of a call budget between replicas through Valkey:
+// a replica that needs less than its part lends to those that need more.
+//
+// It must not know what the calls are or how a replica shares its turns out.
+//
+// A turn that is lent is spent at its lender first and given away afterwards, so
+// that whatever gets lost on the way, a message, the server or a replica, can
+// only waste turns, never make more of them.
+package lending
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/valkey-io/valkey-go"
+)
+
+// Budget is what a replica shares out.
+type Budget interface {
+	// Demand is how many calls of each tenant wait.
+	Demand() map[string]int
+	// SetElsewhere tells what waits at the other replicas.
+	SetElsewhere(demand []map[string]int)
+	// Due is the part of the whole that this replica ought to have now.
+	Due() float64
+	// Surplus is how many turns it ought to lend now.
+	Surplus() int
+	// Lend takes up to n turns away and says how many.
+	Lend(n int) int
+	// Borrow adds turns, which are to be used soon.
+	Borrow(n int)
+}
+
+// Config is what lending needs.
+type Config struct {
+	// Client reaches the server.
+	Client valkey.Client
+	// Key makes the name of a key on the server.
+	Key func(string) string
+	// Replica is the name of this replica, different from all others.
+	Replica string
+	// Name tells budgets apart: the credential that it is of, the same at all
+	// replicas.
+	Name string
+	// Replicas is how many there are at most.
+	Replicas int
+	// Grace is how long after it was lent a turn can still be used.
+	Grace time.Duration
+	// Every is how often replicas hear of each other. 0: a tenth of Grace.
+	Every time.Duration
+	// Trouble hears of it when the server cannot be reached, and with nil when
+	// it can be again. Nil: nobody does.
+	Trouble func(error)
+}
+
+// word is what a replica says of itself.
+type word struct {
+	// Demand is what waits there.
+	Demand map[string]int `json:"demand,omitempty"`
+	// Due is the part of the whole that it ought to have.
+	Due float64 `json:"due"`
+}
+
+// Run lends and borrows until ctx ends. While the server is away there are no
+// loans, and each replica has its own part.
+func Run(ctx context.Context, c Config, b Budget) {
+	if c.Every <= 0 {
+		c.Every = max(c.Grace/10, 5*time.Millisecond)
+	}
+	t := time.NewTicker(c.Every)
+	defer t.Stop()
+	var told bool
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		err := c.exchange(ctx, b)
+		if err != nil {
+			b.SetElsewhere(nil)
+		}
+		if c.Trouble != nil && ctx.Err() == nil && (err != nil) != told {
+			told = err != nil
+			c.Trouble(err)
+		}
+	}
+}
+
+// exchange says what waits here, hears what waits elsewhere, takes what was lent
+// to this replica and lends what others need more.
+func (c Config) exchange(ctx context.Context, b Budget) error {
+	ctx, cancel := context.WithTimeout(ctx, max(c.Grace, 50*time.Millisecond))
+	defer cancel()
+	said, err := json.Marshal(word{Demand: b.Demand(), Due: b.Due()})
+	if err != nil {
+		return err
+	}
+	asked := time.Now()
+	answer, err := meeting.Exec(ctx, c.Client, []string{c.Key("lending/" + c.Name), c.loans(c.Replica)}, []string{
+		c.Replica, string(said), milliseconds(10*c.Every + c.Grace), milliseconds(c.Grace / 4),
+	}).ToArray()
+	if err != nil {
+		return err
+	}
+	borrowed, others, err := read(answer)
+	if err != nil {
+		return err
+	}
+	// What took long to come must not be used: its lender counts from when it
+	// was lent.
+	if time.Since(asked) < c.Grace/4 {
+		b.Borrow(borrowed)
+	}
+	demand := make([]map[string]int, 0, len(others))
+	for _, o := range others {
+		demand = append(demand, o.Demand)
+	}
+	b.SetElsewhere(demand)
+	return c.lend(ctx, b, others)
+}
+
+// lend gives what this replica can spare to those that ought to have more than
+// their part, each as much as it lacks beside the others.
+func (c Config) lend(ctx context.Context, b Budget, others map[string]word) error {
+	lacking, sum := map[string]float64{}, 0.0
+	for name, o := range others {
+		if more := o.Due - 1/float64(c.Replicas); more > 0 {
+			lacking[name] = more
+			sum += more
+		}
+	}
+	spare := b.Surplus()
+	if sum == 0 || spare <= 0 {
+		return nil
+	}
+	for name, more := range lacking {
+		n := b.Lend(int(float64(spare)*more/sum + 0.5))
+		if n == 0 {
+			continue
+		}
+		if err := loan.Exec(ctx, c.Client, []string{c.loans(name)}, []string{strconv.Itoa(n), milliseconds(c.Grace)}).Error(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c Config) loans(replica string) string { return c.Key("lending/" + c.Name + "/" + replica) }
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(max(1, d.Milliseconds()), 10)
+}

@@ -1,0 +1,35 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tenant"
+)
+
+// charge says who pays for the calls to Cloudflare that a call causes, and tells
+// the caller afterwards what is left. A caller without a tenant pays for itself.
+// It also heeds a caller that wants to know of nothing older than now, which
+// makes a read cost a call.
+func charge(c Chain) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		t := trailFrom(ctx)
+		payer := cmp.Or(t.caller.Tenant, t.caller.Name)
+		ctx = tenant.With(ctx, payer)
+		md, _ := metadata.FromIncomingContext(ctx)
+		if c.Fresh || strings.Contains(strings.ToLower(first(md, "cache-control")), "no-cache") {
+			ctx = mirror.WithBypass(ctx)
+		}
+		answer, err := next(ctx, req)
+		if c.Share != nil && t.account != "" {
+			telemetry.CallFrom(ctx).SetLimits(c.Share(t.account, payer))
+		}
+		return answer, err
+	}
+}

@@ -1,0 +1,231 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/directory"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tenant"
+)
+
+const (
+	// idempotencyKey is the metadata key, and the header, by which a caller
+	// names a change.
+	idempotencyKey = "idempotency-key"
+	// longestKey is how long such a name may be.
+	longestKey = 255
+)
+
+// retryMarks are the metadata keys by which clients say how often they tried
+// before: Cloudflare's SDKs over REST, and gRPC itself.
+var retryMarks = []string{"x-stainless-retry-count", "grpc-previous-rpc-attempts"}
+
+// Once is what makes a change happen once, however often it is asked for.
+type Once struct {
+	// Keeper knows the changes that were made and those that run. Nil: every
+	// call is made as it comes.
+	Keeper *idempotency.Keeper
+	// Before says what there is before a change, for whoever has to find out
+	// what became of it.
+	Before func(ctx context.Context, account string, about policy.Target) ([]byte, error)
+	// Enter makes the context that a change runs with of the one that the Keeper
+	// gives it. Nil: that one.
+	Enter func(context.Context) context.Context
+}
+
+// named is the name that a caller gave a change, and whether it comes again.
+type named struct {
+	key   string
+	again bool
+}
+
+// nameOf reads the name of a change. A name in the request and another one in
+// the metadata is a mistake.
+func nameOf(ctx context.Context, req any) (named, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	n := named{key: first(md, idempotencyKey)}
+	for _, mark := range retryMarks {
+		count, err := strconv.Atoi(first(md, mark))
+		n.again = n.again || err == nil && count > 0
+	}
+	if !wellFormed(n.key) {
+		return n, fault.Invalid(fault.Field{
+			Path: idempotencyKey, Reason: "IDEMPOTENCY_KEY_INVALID", Text: "must be 1 to 255 visible ASCII characters",
+		})
+	}
+	r, ok := req.(interface{ GetRequestId() string })
+	switch {
+	case !ok || r.GetRequestId() == "":
+	case n.key != "" && n.key != r.GetRequestId():
+		return n, fault.Invalid(fault.Field{
+			Path: "request_id", Reason: "REQUEST_ID_INVALID", Text: "must be the same as the metadata " + idempotencyKey + ", where both are given",
+		})
+	default:
+		n.key = r.GetRequestId()
+	}
+	return n, nil
+}
+
+func wellFormed(key string) bool {
+	return len(key) <= longestKey && !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// recall teaches the directory the names behind a change that comes again: what
+// it deleted has no name at Cloudflare any more, and rights are judged by names.
+func recall(c Chain) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
+		if c.Once.Keeper == nil || m == nil || !m.Changes || request == nil {
+			return next(ctx, req)
+		}
+		// A name that is no good is for validation to refuse.
+		n, err := nameOf(ctx, req)
+		if err != nil || n.key == "" && !n.again {
+			return next(ctx, req)
+		}
+		caller, _ := access.PrincipalFrom(ctx)
+		call, err := callOf(caller.Name, info.FullMethod, n, request)
+		if err != nil {
+			return nil, err
+		}
+		about := m.Target(request)
+		if account, served := c.Rights.Names.Account(about.Account); served {
+			if before, known := c.Once.Keeper.Peek(ctx, call); known {
+				c.Rights.Names.Remember(account, about.StoreID, before.Names)
+			}
+		}
+		return next(ctx, req)
+	}
+}
+
+// once makes a change happen once: a call that comes again gets the answer of
+// the first, or waits for it. A change that began goes on when its caller leaves.
+func once(c Chain) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
+		if c.Once.Keeper == nil || m == nil || !m.Changes || request == nil {
+			return next(ctx, req)
+		}
+		n, err := nameOf(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		t := trailFrom(ctx)
+		call, err := callOf(t.caller.Name, info.FullMethod, n, request)
+		if err != nil {
+			return nil, err
+		}
+		about := m.Target(request)
+		call.Objects = objectsOf(t, c.Rights.Names, about)
+		call.Intent = func(ctx context.Context) (idempotency.Intent, error) { return c.intentOf(ctx, t, about, request) }
+		var made any
+		answer, err := c.Once.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
+			if c.Once.Enter != nil {
+				ctx = c.Once.Enter(ctx)
+			}
+			out, err := next(ctx, req)
+			if err != nil {
+				return nil, err
+			}
+			made = out
+			return pack(out)
+		})
+		if answer.Replayed {
+			telemetry.CallFrom(ctx).SetReplayed()
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case answer.Replayed:
+			return unpack(answer.Body)
+		}
+		return made, nil
+	}
+}
+
+// callOf says what a call is, so that it is known when it comes again.
+func callOf(caller, method string, n named, request proto.Message) (idempotency.Call, error) {
+	if r, ok := request.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
+		request = unnamed(request)
+	}
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
+	return idempotency.Call{Caller: caller, Key: n.key, Retry: n.again, Method: method, Payload: payload}, err
+}
+
+// unnamed copies a request without its name, which is no part of what it asks
+// for: it may come as metadata the next time.
+func unnamed(request proto.Message) proto.Message {
+	out := proto.Clone(request)
+	m := out.ProtoReflect()
+	m.Clear(m.Descriptor().Fields().ByName("request_id"))
+	return out
+}
+
+// objectsOf names what a change is about, so that two changes of the same thing
+// do not run at the same time. A secret that exists goes by its name too: who
+// deletes it must wait for whoever is not sure yet of having made it.
+func objectsOf(t *trail, names *directory.Directory, about policy.Target) []string {
+	var list []string
+	store := t.account + "/" + about.StoreID
+	for _, id := range about.SecretIDs {
+		list = append(list, store+"/id/"+id)
+		if name, known := names.Known(t.account, about.StoreID, id); known {
+			list = append(list, store+"/name/"+name)
+		}
+	}
+	for _, s := range about.Secrets {
+		list = append(list, store+"/name/"+s.Name)
+	}
+	if about.StoreName != "" {
+		list = append(list, t.account+"/store-name/"+about.StoreName)
+	}
+	if len(list) == 0 {
+		list = append(list, store)
+	}
+	return list
+}
+
+// intentOf says what is to be done, without values, and what there is before.
+func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message) (idempotency.Intent, error) {
+	i := idempotency.Intent{Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
+	var err error
+	if i.Request, err = pack(policy.WithoutValues(request)); err != nil {
+		return i, err
+	}
+	if c.Once.Before != nil {
+		i.Baseline, err = c.Once.Before(ctx, cmp.Or(t.account, about.Account), about)
+	}
+	return i, err
+}
+
+func pack(message any) ([]byte, error) {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return nil, fault.New(fault.Internal, "INTERNAL", "Storekeeper failed to keep its answer.")
+	}
+	wrapped, err := anypb.New(m)
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(wrapped)
+}
+
+func unpack(body []byte) (proto.Message, error) {
+	wrapped := &anypb.Any{}
+	if err := proto.Unmarshal(body, wrapped); err != nil {
+		return nil, err
+	}
+	return wrapped.UnmarshalNew()
+}

@@ -1,0 +1,89 @@
+package telemetry
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// maxTenants is how many tenants are shown apart; any further one counts as
+// "other".
+const maxTenants = 200
+
+// BudgetState is the call budget of one credential at one moment.
+type BudgetState struct {
+	// Credential tells the budgets apart: the names of the accounts that share it.
+	Credential string
+	// Limit is how many calls may be made in a window now.
+	Limit int
+	// Used is how many of them were made.
+	Used int
+	// Waiting is how many calls wait for their turn.
+	Waiting int
+	// Outside is how many calls are believed to be made by others.
+	Outside int
+	// Blocked is for how many seconds more Cloudflare takes no calls.
+	Blocked float64
+	// Tenants is how many calls each tenant made in the window.
+	Tenants map[string]float64
+}
+
+// WatchBudget shows the call budgets. It is called once.
+func (m *Metrics) WatchBudget(states func() []BudgetState) error {
+	return m.registry.Register(newBudgetCollector(states))
+}
+
+// budgetCollector asks for the budgets whenever they are looked at.
+type budgetCollector struct {
+	states                                         func() []BudgetState
+	limit, used, waiting, outside, blocked, tenant *prometheus.Desc
+
+	mu      sync.Mutex
+	tenants *labels
+}
+
+func newBudgetCollector(states func() []BudgetState) *budgetCollector {
+	gauge := func(name, help string, more ...string) *prometheus.Desc {
+		return prometheus.NewDesc("storekeeper_budget_"+name, help, append([]string{"credential"}, more...), nil)
+	}
+	return &budgetCollector{
+		states:  states,
+		limit:   gauge("limit_calls", "Calls that may be made in a window now."),
+		used:    gauge("used_calls", "Calls that were made in the window."),
+		waiting: gauge("waiting_calls", "Calls that wait for their turn."),
+		outside: gauge("outside_calls", "Calls in the window that are believed to be made outside Storekeeper."),
+		blocked: gauge("blocked_seconds", "For how long Cloudflare takes no more calls."),
+		tenant:  gauge("tenant_used_calls", "Calls of a tenant in the window.", "tenant"),
+		tenants: newLabels(maxTenants),
+	}
+}
+
+// Describe lists the gauges.
+func (c *budgetCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.limit, c.used, c.waiting, c.outside, c.blocked, c.tenant} {
+		to <- d
+	}
+}
+
+// Collect gives their values.
+func (c *budgetCollector) Collect(to chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.states() {
+		give := func(d *prometheus.Desc, value float64, more ...string) {
+			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{s.Credential}, more...)...)
+		}
+		give(c.limit, float64(s.Limit))
+		give(c.used, float64(s.Used))
+		give(c.waiting, float64(s.Waiting))
+		give(c.outside, float64(s.Outside))
+		give(c.blocked, s.Blocked)
+		sums := map[string]float64{}
+		for name, calls := range s.Tenants {
+			sums[c.tenants.bound(name)] += calls
+		}
+		for name, calls := range sums {
+			give(c.tenant, calls, name)
+		}
+	}
+}
