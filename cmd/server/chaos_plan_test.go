@@ -35,6 +35,8 @@ type chaosPlan struct {
 	outside time.Duration
 	// again is where its next life does.
 	again string
+	// doom is after which time its next start is cut short, 0 for never.
+	doom time.Duration
 	// troubles is how many reads fail.
 	troubles int
 	end      chaosEnd
@@ -100,6 +102,9 @@ func (p *chaosPlan) random(r *rand.Rand) {
 		p.again = pick(r, steps)
 	}
 	if r.IntN(6) == 0 {
+		p.doom = time.Duration(1 + r.IntN(int(longestStart)))
+	}
+	if r.IntN(6) == 0 {
 		p.troubles = 1 + r.IntN(2)
 	}
 }
@@ -134,6 +139,10 @@ type staged struct {
 // longestWait is how long a kill from outside waits at the most: about as long
 // as a change takes.
 const longestWait = 30 * time.Millisecond
+
+// longestStart is how long a start that is cut short lasts at the most: about as
+// long as one takes on an idle machine.
+const longestStart = 120 * time.Millisecond
 
 // strike says what a plan does to the server.
 func (p *chaosPlan) strike() string {

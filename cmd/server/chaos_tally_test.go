@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"platform.internal/storekeeper/internal/audit"
 )
 
 // chaosTally counts what happened in all worlds.
@@ -15,6 +17,7 @@ type chaosTally struct {
 	cycles, changes, tries, replays int
 	births                          int
 	duplicates, lost, open, wrong   int
+	records, unknown                uint64
 	kills, cuts                     map[string]int
 	// pairs are the kinds of change that were alone when the server was killed
 	// at a step, or had their answer cut.
@@ -69,6 +72,14 @@ func (y *chaosTally) ended(h *chaosHistory, struck []pending, took time.Duration
 	y.longestCycle = max(y.longestCycle, took)
 }
 
+// unended counts the records of changes whose outcome is in no record.
+func (y *chaosTally) unended(r audit.Report) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.records += r.Records
+	y.unknown += r.Open
+}
+
 // blame counts what is wrong.
 func (y *chaosTally) blame(f *chaosFindings) {
 	y.mu.Lock()
@@ -84,9 +95,9 @@ func (y *chaosTally) String() string {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	return fmt.Sprintf("cycles %d, changes %d, tries %d, replays %d, starts %d\nkills: %s\ncuts: %s\n"+
-		"duplicates %d, lost %d, wrong %d, open %d\nlongest start %s, longest until no intent was open %s, longest cycle %s",
+		"duplicates %d, lost %d, wrong %d, open %d\ntrail: %d records, %d intents without an outcome\nlongest start %s, longest until no intent was open %s, longest cycle %s",
 		y.cycles, y.changes, y.tries, y.replays, y.births, inOrder(y.kills), inOrder(y.cuts),
-		y.duplicates, y.lost, y.wrong, y.open,
+		y.duplicates, y.lost, y.wrong, y.open, y.records, y.unknown,
 		y.longestBirth.Round(time.Millisecond), y.longestOpen.Round(time.Millisecond), y.longestCycle.Round(time.Millisecond))
 }
 

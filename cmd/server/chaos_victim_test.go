@@ -42,10 +42,12 @@ type birth struct {
 	sets        []string
 	// order is given before anything else.
 	order string
+	// doom is after which time it is killed if it does not serve, 0 for never.
+	doom time.Duration
 }
 
-// bear starts a server and waits until it serves. It is nil where the server
-// ended before, at the step that it was ordered to.
+// bear starts a server and waits until it serves. It is nil where the server was
+// killed before, at the step that it was ordered to or from outside.
 func bear(t testing.TB, b birth) (v *victim, hit string) {
 	t.Helper()
 	began := time.Now()
@@ -70,7 +72,15 @@ func bear(t testing.TB, b birth) (v *victim, hit string) {
 	must(t, to.Close())
 	serving := make(chan []string, 1)
 	go v.listen(from, serving)
+	var doom <-chan time.Time
+	if b.doom > 0 {
+		doom = time.After(b.doom)
+	}
 	select {
+	case <-doom:
+		v.kill()
+		_ = v.orders.Close()
+		return nil, "from outside"
 	case at := <-serving:
 		v.connect(t, at)
 	case <-v.gone:

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/emulator"
 )
 
@@ -52,7 +53,7 @@ func newChaosWorld(t *testing.T, tally *chaosTally) *chaosWorld {
 			v.bury()
 		}
 	})
-	w.start("")
+	w.start("", 0)
 	return w
 }
 
@@ -72,19 +73,20 @@ func (w *chaosWorld) set(v *victim) {
 	w.victim = v
 }
 
-// start starts the server, with an order for its first life.
-func (w *chaosWorld) start(order string) {
+// start starts the server, with an order for its first life. After doom, unless
+// that is 0, it is killed from outside if it does not serve by then.
+func (w *chaosWorld) start(order string, doom time.Duration) {
 	w.t.Helper()
+	w.birth.order, w.birth.doom = order, doom
 	for {
-		w.birth.order = order
 		v, hit := bear(w.t, w.birth)
 		if v != nil {
 			w.tally.born(v.took)
 			w.set(v)
 			return
 		}
-		w.tally.killed(hit+", of a start", nil)
-		order = ""
+		w.tally.killed(hit+", in a start", nil)
+		w.birth.order, w.birth.doom = "", 0
 	}
 }
 
@@ -108,7 +110,8 @@ func (w *chaosWorld) ended(v *victim, p *staged) {
 	if p.again != "" {
 		order, p.again = p.again+" 1", ""
 	}
-	w.start(order)
+	w.start(order, p.doom)
+	p.doom = 0
 }
 
 // cycle goes through a plan and tells what is wrong.
@@ -163,6 +166,9 @@ func (w *chaosWorld) end() {
 	v.stop(w.t)
 	v.bury()
 	w.inspect()
+	report, err := audit.VerifyFiles(w.t.Context(), []string{w.trailFile()}, nil)
+	must(w.t, err)
+	w.tally.unended(report)
 	if w.named == nil {
 		return
 	}

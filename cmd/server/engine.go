@@ -33,6 +33,8 @@ type engine struct {
 	state      *state
 	keeper     *idempotency.Keeper
 	settler    *settle.Settler
+	library    *mirror.Library
+	merged     *coalesce.Coalescer
 	// reads is what answers the services, near things first.
 	reads   quota.Upstream
 	service *service.Service
@@ -78,12 +80,20 @@ func (e *engine) connect(s settings) error {
 	if err != nil {
 		return err
 	}
+	e.library = library
 	merged := coalesce.New(coalesce.Config{
 		Next: e.cloudflare, Acquire: e.purses.acquire, Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s),
+		// What was lost in company twice goes by itself.
+		Alone: func(ctx context.Context) bool { return settle.Resent(ctx) > 1 },
 	})
-	e.settler = settle.New(settle.Config{
+	e.merged = merged
+	settling := settle.Config{
 		Next: merging{Client: e.cloudflare, creates: merged}, Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
-	})
+	}
+	if e.state.shared != nil {
+		settling.Claims = claims{kept: e.state}
+	}
+	e.settler = settle.New(settling)
 	limits := quotasOf(c, e.cloudflare.Accounts())
 	e.reads = quota.New(quota.Config{
 		Next: library.Client(settled{reading: e.cloudflare, Changes: e.settler}), Records: e.state,
@@ -152,6 +162,12 @@ func (e *engine) Close(ctx context.Context) error {
 		errs = append(errs, e.keeper.Close(ctx))
 	}
 	e.purses.Close()
+	if e.merged != nil {
+		e.merged.Close()
+	}
+	if e.library != nil {
+		e.library.Close()
+	}
 	if e.cloudflare != nil {
 		e.cloudflare.Close()
 	}

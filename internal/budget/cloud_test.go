@@ -78,6 +78,13 @@ func (c *cloud) between(from, to time.Duration) int {
 	return n
 }
 
+// of is how many calls of a tenant arrived.
+func (c *cloud) of(tenant string) float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by[tenant]
+}
+
 // mustHold fails the test if the budget was exceeded at any time.
 func (c *cloud) mustHold(cfg budget.Config) {
 	c.t.Helper()

@@ -93,7 +93,7 @@ func (s *Scheduler) direct(a *account, urgent bool, now int64) *Turn {
 func (s *Scheduler) launch(hurried bool, now int64, bill []charge) *Turn {
 	t := s.begin(bill)
 	if !hurried && t.loan == nil {
-		s.pace.last, s.pace.known = now, false
+		s.pace.went(now)
 	}
 	return t
 }

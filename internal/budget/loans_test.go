@@ -225,6 +225,67 @@ func TestReplicaThatHearsNothingUsesItsOwnPart(t *testing.T) {
 	})
 }
 
+func TestLoanedCallThatLastsLongHoldsAnOwnSlot(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		lasts  time.Duration
+		result budget.Result
+		want   int
+	}{
+		{"within two graces it holds none", 2*time.Second - 1, answered, 0},
+		{"after two graces it holds one", 2 * time.Second, answered, 1},
+		{"without an answer it holds one", time.Second, budget.Result{Sent: true}, 1},
+		{"not sent it holds none", time.Minute, budget.Result{}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := open()
+				cfg.Replicas = 2
+				s := budget.New(cfg)
+				defer s.Close()
+				s.Borrow(1)
+				turn, err := s.Acquire(t.Context(), budget.Ask{Tenant: "x"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(tc.lasts)
+				turn.Done(tc.result)
+				if got := s.State(); got.Used != tc.want || got.Flying != 0 {
+					t.Errorf("it holds %d slots, want %d", got.Used, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestCallsInFlightLeaveRoomForLoansThatEndLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := budget.New(budget.Config{Calls: 20, Window: time.Minute, Replicas: 2})
+		defer s.Close()
+		asked := 0
+		ask := func() (*budget.Turn, error) {
+			asked++
+			return s.Acquire(t.Context(), budget.Ask{Tenant: name(asked), Urgent: true, Deadline: time.Now()})
+		}
+		var last *budget.Turn
+		for range 10 {
+			turn, err := ask()
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = turn
+		}
+		s.Borrow(1)
+		if _, err := ask(); err == nil {
+			t.Error("a call began on a loan with all own slots in flight")
+		}
+		last.Done(answered)
+		if _, err := ask(); err != nil {
+			t.Errorf("a loan does not serve once a call has ended: %v", err)
+		}
+	})
+}
+
 func TestPermitsLapse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := open()

@@ -1,6 +1,12 @@
 package budget
 
-import "math"
+import (
+	"math"
+	"time"
+)
+
+// lateness is how late a timer can be without a call being lost for it.
+const lateness = 20 * time.Millisecond
 
 // pace spaces the calls that are not urgent, once half of the slots are spent,
 // so that the free ones last until the next become free.
@@ -14,6 +20,16 @@ type pace struct {
 	limit int
 	// rate is the calls per nanosecond that it came from.
 	rate float64
+}
+
+// went notes that a spaced call begins. The next is spaced from when it was to
+// begin, so that timers that are a little late do not add up.
+func (p *pace) went(now int64) {
+	p.last = now
+	if p.known && now-p.next < int64(lateness) {
+		p.last = min(now, p.next)
+	}
+	p.known = false
 }
 
 // turnAt is when the next call that is not urgent may begin, as far as slots

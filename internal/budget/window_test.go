@@ -41,6 +41,42 @@ func TestNoWindowIsEverOverBudget(t *testing.T) {
 	}
 }
 
+func TestSlotIsHeldForAWindowAfterTheEnd(t *testing.T) {
+	const margin = time.Second // of a window of 5 minutes
+	for _, tc := range []struct {
+		name   string
+		result budget.Result
+		want   time.Duration
+	}{
+		{"of an answered call", answered, 5 * time.Minute},
+		{"of a call without an answer and a margin more", budget.Result{Sent: true}, 5*time.Minute + margin},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := budget.New(cloudflare())
+				defer s.Close()
+				turn, err := s.Acquire(t.Context(), budget.Ask{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour)
+				if got := s.State(); got.Used != 1 || got.Flying != 1 {
+					t.Errorf("a call under way holds %d slots", got.Used)
+				}
+				turn.Done(tc.result)
+				time.Sleep(tc.want - 1)
+				if got := s.State().Used; got != 1 {
+					t.Errorf("%d slots are held before the time", got)
+				}
+				time.Sleep(time.Nanosecond)
+				if got := s.State().Used; got != 0 {
+					t.Errorf("%d slots are held after the time", got)
+				}
+			})
+		})
+	}
+}
+
 func TestBudgetIsUsedUnderTenfoldLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := cloudflare()

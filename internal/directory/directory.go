@@ -85,11 +85,6 @@ func (d *Directory) Remember(account, store string, names map[string]string) {
 	}
 }
 
-// Known gives the name of a secret where it was learned before.
-func (d *Directory) Known(account, store, secret string) (string, bool) {
-	return d.names.Get(key{aSecret, account, store, secret})
-}
-
 // Store gives the name of a store. Faults: NotFound, and those of a call to
 // Cloudflare.
 func (d *Directory) Store(ctx context.Context, account, id string) (string, error) {

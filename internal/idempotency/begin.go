@@ -71,10 +71,16 @@ func (k *Keeper) propose(ctx context.Context, f *flight, free func()) (*operatio
 		Intent: intent, Owner: k.config.Replica, Call: f.digest, Print: f.print, Keyed: f.call.Key != "",
 	}}
 	k.adopt(intent.ID)
+	entered := false
+	defer func() {
+		if !entered {
+			k.release(intent.ID)
+		}
+	}()
 	if err := k.enter(ctx, f, op); err != nil {
-		k.release(intent.ID)
 		return nil, err
 	}
+	entered = true
 	return op, nil
 }
 
@@ -192,7 +198,7 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 	now.Objects = slices.Clone(before.Objects)
 	op.entry.Intent = now
 	return k.change(f.ctx, []string{openPrefix + now.ID}, func(kept map[string]records.Entry) (map[string]*records.Entry, error) {
-		if _, err := k.own(kept, now.ID); err != nil {
+		if err := k.own(kept, now.ID); err != nil {
 			return nil, err
 		}
 		return map[string]*records.Entry{openPrefix + now.ID: lasting(&op.entry)}, nil

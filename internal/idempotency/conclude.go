@@ -16,7 +16,7 @@ func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
 	id := e.Intent.ID
 	callKey := callPrefix + e.Call
 	return k.change(ctx, e.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		if _, err := k.own(now, id); err != nil {
+		if err := k.own(now, id); err != nil {
 			return nil, err
 		}
 		call, err := lookup[callEntry](now, callKey)
@@ -53,14 +53,14 @@ func (k *Keeper) answer(e *openEntry, o outcome) *records.Entry {
 	return until(e.call(o), k.config.RetryWindow)
 }
 
-// own returns the intent, if it is this replica's.
-func (k *Keeper) own(now map[string]records.Entry, id string) (*openEntry, error) {
+// own returns errNotOwner if the intent is not this replica's.
+func (k *Keeper) own(now map[string]records.Entry, id string) error {
 	e, err := lookup[openEntry](now, openPrefix+id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if e == nil || e.Owner != k.config.Replica {
-		return nil, errNotOwner
+		return errNotOwner
 	}
-	return e, nil
+	return nil
 }

@@ -82,6 +82,7 @@ func TestWhenAChangeIsWanted(t *testing.T) {
 					go call(test.joins, test.second)
 				}
 				time.Sleep(30 * time.Second)
+				synctest.Wait()
 				if ended != test.ends {
 					t.Errorf("wanted for %s, want %s", ended, test.ends)
 				}

@@ -162,6 +162,7 @@ func TestWhatAnotherReplicaChangedBeforeTheLock(t *testing.T) {
 		"cannot be read again": {func() (idempotency.Intent, error) {
 			return idempotency.Intent{}, fault.New(fault.NotFound, "STORE_NOT_FOUND", "x")
 		}, "STORE_NOT_FOUND", 0},
+		"is read with a panic": {func() (idempotency.Intent, error) { panic("once more") }, "INTERNAL", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -183,6 +184,10 @@ func TestWhatAnotherReplicaChangedBeforeTheLock(t *testing.T) {
 					return r.world.act(ctx, "a"), nil
 				})
 				want(t, got, test.want, false)
+				if name == "is read with a panic" {
+					// The search for orphans finds what it left.
+					time.Sleep(10 * time.Second)
+				}
 				synctest.Wait()
 				if n := r.world.count("a"); n != test.runs {
 					t.Errorf("made %d times", n)

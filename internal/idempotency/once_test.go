@@ -94,9 +94,7 @@ func TestWhichFaultsAreKept(t *testing.T) {
 				if first.Replayed || second.Replayed != test.kept || (asked == 1) != test.kept {
 					t.Errorf("asked %d times, replayed %t and %t", asked, first.Replayed, second.Replayed)
 				}
-				first.err.Because(nil)
-				second.err.Because(nil)
-				if !reflect.DeepEqual(first.err, test.fault) || !reflect.DeepEqual(second.err, test.fault) {
+				if !reflect.DeepEqual(first.err.Because(nil), test.fault) || !reflect.DeepEqual(second.err.Because(nil), test.fault) {
 					t.Errorf("first %+v\nthen %+v\nwant %+v", first.err, second.err, test.fault)
 				}
 				nothingOpen(t, d)

@@ -17,8 +17,7 @@ func TestAKeyWithTwoRequestsAtOnce(t *testing.T) {
 	for round := range 50 {
 		synctest.Test(t, func(t *testing.T) {
 			d, w := newDisk(), newWorld()
-			one, two := life(t, d, w, together), life(t, d, w, together)
-			one.link.delay, two.link.delay = time.Millisecond, time.Millisecond
+			one, two := life(t, d, w, apart), life(t, d, w, apart)
 			results := map[string]int{}
 			calls := []<-chan ended{
 				one.do(t.Context(), keyed("k", "a")), one.do(t.Context(), keyed("k", "b")),
@@ -66,11 +65,14 @@ func TestAtRandom(t *testing.T) {
 	}
 }
 
-func (s *storm) life() *replica {
-	r := life(s.t, s.disk, s.world, together)
-	r.link.delay = 2 * time.Millisecond
-	return r
+// apart says that other replicas use the disk and that it is some way off.
+func apart(c *idempotency.Config) {
+	together(c)
+	l, _ := c.Records.(*link)
+	l.delay = 2 * time.Millisecond
 }
+
+func (s *storm) life() *replica { return life(s.t, s.disk, s.world, apart) }
 
 // below is a random number, safe for concurrent use.
 func (s *storm) below(n int) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,13 +107,14 @@ func TestAFormerOwnerStopsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		one, two := life(t, d, w, together), life(t, d, w, together)
-		held, began := time.Duration(0), time.Now()
+		var until atomic.Int64
+		began := time.Now()
 		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
 			op := idempotency.OperationFrom(ctx)
 			for range 60 {
 				time.Sleep(time.Second)
 				if op.Held() {
-					held = time.Since(began)
+					until.Store(int64(time.Since(began)))
 				}
 			}
 			return []byte("of the former owner"), nil
@@ -121,13 +123,14 @@ func TestAFormerOwnerStopsInTime(t *testing.T) {
 		one.link.set(true, false)
 		second := two.do(t.Context(), on(keyed("k", "a"), "o"))
 		want(t, second, "a number 1", false)
+		held := time.Duration(until.Load())
 		if took := time.Since(began); took <= held || took > 30*time.Second {
 			t.Errorf("taken over after %s, held until %s", took, held)
 		}
 		one.link.set(false, false)
 		// Its own result is dropped for the one that is kept.
 		want(t, first, "a number 1", true)
-		if held == 0 || held > 15*time.Second {
+		if held = time.Duration(until.Load()); held == 0 || held > 15*time.Second {
 			t.Errorf("held for %s", held)
 		}
 		if one.seen(idempotency.EventDropped) != 1 || one.seen(idempotency.EventLapsed) != 1 {
@@ -269,22 +272,26 @@ func TestOneObjectOnTwoReplicas(t *testing.T) {
 func TestAReplicaThatComesBackKeepsItsIntents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w := newDisk(), newWorld()
-		one, two := life(t, d, w, together), life(t, d, w, together)
-		tried := false
-		two.link.before = func(keys []string) {
-			if slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, "open/") }) {
-				// It is silent when it is looked for, and is back a moment later.
-				tried = true
-				one.link.set(false, false)
-				time.Sleep(5 * time.Second)
+		one := life(t, d, w, together)
+		var tried atomic.Bool
+		two := life(t, d, w, func(c *idempotency.Config) {
+			together(c)
+			l, _ := c.Records.(*link)
+			l.before = func(keys []string) {
+				if slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, "open/") }) {
+					// It is silent when it is looked for, and is back a moment later.
+					tried.Store(true)
+					one.link.set(false, false)
+					time.Sleep(5 * time.Second)
+				}
 			}
-		}
+		})
 		first := one.run(t.Context(), on(keyed("k", "a"), "o"), one.slow("a", time.Minute))
 		synctest.Wait()
 		one.link.set(true, false)
 		want(t, first, "a number 1", false)
-		if !tried || two.seen(idempotency.EventTaken) != 0 || w.looked() != 0 {
-			t.Errorf("tried %t, taken over %d times", tried, two.seen(idempotency.EventTaken))
+		if !tried.Load() || two.seen(idempotency.EventTaken) != 0 || w.looked() != 0 {
+			t.Errorf("tried %t, taken over %d times", tried.Load(), two.seen(idempotency.EventTaken))
 		}
 	})
 }

@@ -66,7 +66,7 @@ func (d *disk) contains(text string) bool {
 		if bytes.Contains(v, []byte(text)) {
 			return true
 		}
-		for _, word := range strings.Split(string(v), `"`) {
+		for word := range strings.SplitSeq(string(v), `"`) {
 			if plain, err := base64.StdEncoding.DecodeString(word); err == nil && bytes.Contains(plain, []byte(text)) {
 				return true
 			}

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,14 +11,16 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/access"
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/upstream"
 )
 
 const (
@@ -128,7 +131,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			return nil, err
 		}
 		about := m.Target(request)
-		call.Objects = objectsOf(t, c.Rights.Names, about)
+		call.Objects = c.objectsOf(ctx, t.account, about)
 		call.Intent = func(ctx context.Context) (idempotency.Intent, error) { return c.intentOf(ctx, t, about, request) }
 		var made any
 		answer, err := c.Once.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
@@ -142,6 +145,8 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			made = out
 			return pack(out)
 		})
+		// What was read on the way says nothing of the answer.
+		telemetry.CallFrom(ctx).SetFreshness(telemetry.Freshness{})
 		if answer.Replayed {
 			telemetry.CallFrom(ctx).SetReplayed()
 		}
@@ -160,6 +165,9 @@ func callOf(caller, method string, n named, request proto.Message) (idempotency.
 	if r, ok := request.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
 		request = unnamed(request)
 	}
+	if u, ok := request.(*secretsstorev1.UpdateSecretRequest); ok {
+		request = masked(u)
+	}
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
 	return idempotency.Call{Caller: caller, Key: n.key, Retry: n.again, Method: method, Payload: payload}, err
 }
@@ -173,23 +181,49 @@ func unnamed(request proto.Message) proto.Message {
 	return out
 }
 
-// objectsOf names what a change is about, so that two changes of the same thing
-// do not run at the same time. A secret that exists goes by its name too: who
-// deletes it must wait for whoever is not sure yet of having made it.
-func objectsOf(t *trail, names *directory.Directory, about policy.Target) []string {
-	var list []string
-	store := t.account + "/" + about.StoreID
-	for _, id := range about.SecretIDs {
-		list = append(list, store+"/id/"+id)
-		if name, known := names.Known(t.account, about.StoreID, id); known {
-			list = append(list, store+"/name/"+name)
+// masked gives a request the mask that says what it changes. Over REST there is
+// one always, and over gRPC it may be left out.
+func masked(u *secretsstorev1.UpdateSecretRequest) proto.Message {
+	u, _ = proto.Clone(u).(*secretsstorev1.UpdateSecretRequest)
+	if u.GetUpdateMask() == nil {
+		u.UpdateMask = &fieldmaskpb.FieldMask{}
+	}
+	if mask := u.GetUpdateMask(); len(mask.GetPaths()) == 0 {
+		for path, given := range map[string]bool{"value": u.Value != nil, "comment": u.Comment != nil, "scopes": len(u.GetScopes()) > 0} {
+			if given {
+				mask.Paths = append(mask.Paths, path)
+			}
 		}
 	}
+	slices.Sort(u.GetUpdateMask().Paths)
+	return u
+}
+
+// objectsOf names what a change is about, so that two changes of the same thing
+// do not run at the same time. A secret that exists goes by its name too: who
+// deletes it must wait for whoever is not sure yet of having made it. What a
+// copy is made of is not changed by that.
+func (c Chain) objectsOf(ctx context.Context, account string, about policy.Target) []string {
+	var list []string
+	store := account + "/" + about.StoreID
 	for _, s := range about.Secrets {
 		list = append(list, store+"/name/"+s.Name)
 	}
 	if about.StoreName != "" {
-		list = append(list, t.account+"/store-name/"+about.StoreName)
+		list = append(list, account+"/store-name/"+about.StoreName)
+	}
+	if len(list) > 0 {
+		return list
+	}
+	for _, id := range about.SecretIDs {
+		list = append(list, store+"/id/"+id)
+	}
+	// One without a name is gone, or was never there.
+	names, err := c.Rights.Names.Secrets(ctx, upstream.StoreParams{Account: account, StoreID: about.StoreID}, about.SecretIDs)
+	for i := range names {
+		if err == nil {
+			list = append(list, store+"/name/"+names[i])
+		}
 	}
 	if len(list) == 0 {
 		list = append(list, store)

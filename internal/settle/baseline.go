@@ -36,7 +36,8 @@ type Target struct {
 	// StoreID is the store in which secrets change, or the one that is deleted
 	// if no secrets are named. Empty for a new store.
 	StoreID string
-	// StoreName is the name of a new store.
+	// StoreName is the name of a new store. It says nothing where secrets are
+	// named.
 	StoreName string
 	// SecretNames are the names of new secrets.
 	SecretNames []string
@@ -50,7 +51,7 @@ type Target struct {
 func (s *Settler) Baseline(ctx context.Context, at Target) (Baseline, error) {
 	var b Baseline
 	var err error
-	if at.StoreName != "" || len(at.SecretNames)+len(at.SecretIDs) == 0 {
+	if len(at.SecretNames)+len(at.SecretIDs) == 0 {
 		err = s.storesBefore(ctx, at, &b)
 	} else {
 		err = s.secretsBefore(ctx, at, &b)
@@ -60,7 +61,7 @@ func (s *Settler) Baseline(ctx context.Context, at Target) (Baseline, error) {
 }
 
 func (s *Settler) storesBefore(ctx context.Context, at Target, b *Baseline) error {
-	return s.look(at.StoreID == "", func(notBefore time.Time) (bool, error) {
+	return s.survey(at.StoreID == "", func(notBefore time.Time) (bool, error) {
 		stores, err := s.library.Stores(ctx, at.Account, notBefore)
 		b.Stores = map[string]string{}
 		for _, store := range stores {
@@ -73,7 +74,7 @@ func (s *Settler) storesBefore(ctx context.Context, at Target, b *Baseline) erro
 }
 
 func (s *Settler) secretsBefore(ctx context.Context, at Target, b *Baseline) error {
-	return s.look(len(at.SecretIDs) == 0, func(notBefore time.Time) (bool, error) {
+	return s.survey(len(at.SecretIDs) == 0, func(notBefore time.Time) (bool, error) {
 		secrets, err := s.library.Secrets(ctx, at.Account, at.StoreID, notBefore)
 		b.Secrets, b.Modified = map[string]string{}, map[string]time.Time{}
 		known := 0
@@ -90,9 +91,9 @@ func (s *Settler) secretsBefore(ctx context.Context, at Target, b *Baseline) err
 	})
 }
 
-// look reads at any age, and once more anew if that did not show all and more
+// survey reads at any age, and once more anew if that did not show all and more
 // is needed.
-func (s *Settler) look(enough bool, read func(notBefore time.Time) (bool, error)) error {
+func (s *Settler) survey(enough bool, read func(notBefore time.Time) (bool, error)) error {
 	all, err := read(time.Time{})
 	if !all && !enough && (err == nil || isNotFound(err)) {
 		_, err = read(s.clock())

@@ -61,6 +61,8 @@ func TestBaselines(t *testing.T) {
 	}{
 		{"a new secret", shelf{stale: []upstream.Secret{a, b}}, settle.Target{StoreID: "s", SecretNames: []string{"A", "C"}},
 			settle.Baseline{Since: since, Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}}, 0},
+		{"a new secret in a store of known name", shelf{stale: []upstream.Secret{a}}, settle.Target{StoreID: "s", StoreName: "S", SecretNames: []string{"A"}},
+			settle.Baseline{Since: since, Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}}, 0},
 		{"a secret that is known", shelf{stale: []upstream.Secret{a, b}}, settle.Target{StoreID: "s", SecretIDs: []string{"2"}},
 			settle.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{"2": at}}, 0},
 		{"a secret that is not known yet", shelf{stale: []upstream.Secret{a}, fresh: []upstream.Secret{a, b}}, settle.Target{StoreID: "s", SecretIDs: []string{"1", "2"}},

@@ -20,7 +20,7 @@ import (
 const (
 	accountID = "023e105f4ecef8ad9ca31a8372d0c353"
 	// attempt bounds an attempt in tests in which answers are late.
-	attempt = 80 * time.Millisecond
+	attempt = 250 * time.Millisecond
 )
 
 func TestMain(m *testing.M) {

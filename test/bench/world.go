@@ -34,10 +34,11 @@ type target struct {
 	tokens               []string
 }
 
-// build compiles the program under test.
+// build compiles the program under test. It is run in this folder, as make does.
 func build(ctx context.Context, folder string) (string, error) {
 	path := filepath.Join(folder, "server")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "platform.internal/storekeeper/cmd/server") //nolint:gosec // the path is our own
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/server") //nolint:gosec // the path is our own
+	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
@@ -92,7 +93,7 @@ func (p plan) interpose(ctx context.Context, program, folder string, at *target)
 		}
 	}
 	cmd := exec.CommandContext(ctx, program, "serve", "--config", config) //nolint:gosec // the path is our own
-	out, err := cmd.StderrPipe()
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +131,7 @@ func (p plan) configuration(cloudflare string) (text string, tokens []string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "listen: {rest: 127.0.0.1:0, grpc: 127.0.0.1:0, admin: 127.0.0.1:0}\n")
 	fmt.Fprintf(&b, "accounts:\n  - {id: %s, name: main, base_url: %s, credential: {api_token_file: token}}\n", emulator.DefaultAccountID, cloudflare)
-	fmt.Fprintf(&b, "policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}\ntelemetry: {log: {level: warn}}\n")
+	fmt.Fprintf(&b, "policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}\ntelemetry: {log: {level: info}}\n")
 	fmt.Fprintf(&b, "budget: {calls: %d, window: %s, max_wait: 60s}\n", p.rate*windowSeconds, window)
 	fmt.Fprintf(&b, "callers:\n  api_keys:\n")
 	for n := range tenants {
