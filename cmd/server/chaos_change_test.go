@@ -34,7 +34,7 @@ type chaosDoor string
 
 // The doors.
 const (
-	// doorKey is REST with the header Idempotency-Key.
+	// doorREST is REST with the header Idempotency-Key.
 	doorREST chaosDoor = "REST with a key"
 	// doorSDK is REST as an SDK does it: no key, and a count of retries.
 	doorSDK chaosDoor = "REST as an SDK"
@@ -87,7 +87,7 @@ func (c *chaosChange) marks() []string {
 	}
 }
 
-// secretsOf are new secrets as both doors take them.
+// secrets are the new ones, as every door takes them.
 func (c *chaosChange) secrets() []map[string]any {
 	var list []map[string]any
 	for i, name := range c.names {

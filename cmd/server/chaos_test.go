@@ -24,6 +24,8 @@ const (
 
 	// worldsByCore is how many worlds there are for each core.
 	worldsByCore = 4
+	// extras are the cycles of chance in a short run.
+	extras = 8
 	// inspections is after how many cycles the files are looked at.
 	inspections = 25
 )
@@ -33,7 +35,7 @@ const (
 func TestChangesHappenOnceWhateverIsKilledOrCut(t *testing.T) {
 	t.Parallel()
 	plans := planner{seed: number(t, chaosSeed, rand.Uint64()), covering: true}
-	cycles := int64(number(t, chaosCycles, uint64(covers())))
+	cycles := int64(number(t, chaosCycles, uint64(covers()+extras)))
 	worlds := int(number(t, chaosWorlds, uint64(worldsByCore*runtime.GOMAXPROCS(0))))
 	tally := newChaosTally()
 	began := time.Now()

@@ -11,13 +11,14 @@ import (
 // provenBy finds the tests that a row of the page names.
 var provenBy = regexp.MustCompile("`([a-z/]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)`")
 
-// leastThreats is below the number of rows that there are.
-const leastThreats = 20
+// leastRows is below the number of rows that each page has.
+const leastRows = 20
 
-// threats are the rows of the table in docs/security.md.
-func threats(t *testing.T) []string {
+// rowsOf are the rows of the table in a page that says what holds and which
+// tests show it.
+func rowsOf(t *testing.T, file string) []string {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/security.md")
+	page, err := os.ReadFile("../../docs/" + file)
 	must(t, err)
 	var rows []string
 	for line := range strings.Lines(string(page)) {
@@ -25,7 +26,7 @@ func threats(t *testing.T) []string {
 			rows = append(rows, row)
 		}
 	}
-	if len(rows) < leastThreats+2 || strings.Count(rows[0], "|") != 4 || !strings.HasPrefix(rows[1], "|---") {
+	if len(rows) < leastRows+2 || strings.Count(rows[0], "|") != 4 || !strings.HasPrefix(rows[1], "|---") {
 		t.Fatalf("the table has %d rows and begins with %s", len(rows), rows[0])
 	}
 	return rows[2:]
@@ -33,11 +34,22 @@ func threats(t *testing.T) []string {
 
 func TestEachThreatNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
+	namesTests(t, rowsOf(t, "security.md"))
+}
+
+func TestEachGuaranteeNamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	namesTests(t, rowsOf(t, "guarantees.md"))
+}
+
+// namesTests fails for a row without a test, or with one that does not exist.
+func namesTests(t *testing.T, rows []string) {
+	t.Helper()
 	known := map[string]string{}
-	for _, row := range threats(t) {
+	for _, row := range rows {
 		cells := strings.Split(strings.Trim(row, "|"), "|")
-		if len(cells) != 3 || strings.TrimSpace(cells[1]) == "" {
-			t.Errorf("a row must say who attacks, what holds it off and what shows so: %s", row)
+		if len(cells) != 3 || strings.TrimSpace(cells[0]) == "" {
+			t.Errorf("a row must have three cells: %s", row)
 			continue
 		}
 		tests := provenBy.FindAllStringSubmatch(cells[2], -1)

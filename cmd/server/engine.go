@@ -7,7 +7,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/coalesce"
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/mirror/valkeylog"
@@ -39,6 +41,8 @@ type engine struct {
 	reads   quota.Upstream
 	service *service.Service
 	log     *zap.Logger
+	// trail hears of what is found out about changes of earlier lives.
+	trail *audit.Log
 	// replica names this life of the process among all that share the state.
 	replica string
 }
@@ -123,18 +127,38 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	}
 	e.keeper, err = idempotency.New(idempotency.Config{
 		Records: e.state, Replica: e.replica, Alone: e.state.shared == nil, Pepper: e.state.key,
+		// A replica that says nothing for this long is taken for gone.
+		Lease: 10 * time.Second,
 		// Long enough to send, to find out, and to send again.
 		Limit:     3 * attemptTime(s),
 		Retention: s.config.Idempotency.Retention, Recover: recoverer{service: e.service}.recover,
 		Observe: func(ev idempotency.Event) {
 			count(string(ev.Kind))
-			if ev.Err != nil {
-				e.log.Warn("a change", zap.String("event", string(ev.Kind)), zap.String("intent", ev.ID), zap.String("method", ev.Method), zap.Error(ev.Err))
-			}
+			e.tell(ev)
 		},
 		Step: func(_ context.Context, at idempotency.Step) { s.at(string(at)) },
 	})
 	return err
+}
+
+// tell logs what went wrong with a change, and records what was found out about
+// one whose process is gone.
+func (e *engine) tell(ev idempotency.Event) {
+	if ev.Err != nil {
+		e.log.Warn("a change", zap.String("event", string(ev.Kind)), zap.String("intent", ev.ID), zap.String("method", ev.Method), zap.Error(ev.Err))
+	}
+	r := audit.Record{ID: ev.ID, Caller: ev.Caller, Tenant: ev.Tenant, Method: ev.Method, Outcome: audit.Succeeded, Reason: "RECOVERED"}
+	switch {
+	case e.trail == nil:
+		return
+	case ev.Kind == idempotency.EventUndone:
+		r.Outcome, r.Reason = audit.Failed, "NOT_DONE"
+	case ev.Kind != idempotency.EventRecovered:
+		return
+	case ev.Err != nil:
+		r.Outcome, r.Reason = audit.Failed, fault.From(ev.Err).Reason
+	}
+	e.trail.Outcome(context.Background(), r)
 }
 
 // open is how many intents have no outcome yet.

@@ -35,6 +35,16 @@ const (
 	patience = 20 * time.Second
 )
 
+// What some programs are started with.
+const (
+	// askEachTime makes every read ask Cloudflare.
+	askEachTime = "reads.max_staleness=0s"
+	// manyCalls is a budget that no test spends.
+	manyCalls = "budget.calls=1000000"
+	// anyPace lets calls leave as fast as they come.
+	anyPace = "budget.per_second=0"
+)
+
 // setup is what a program under test starts with. The zero value is the usual.
 type setup struct {
 	// emulator is the Cloudflare behind the program. It takes platformToken
@@ -57,6 +67,8 @@ type program struct {
 	cf                *emulator.Emulator
 	cfURL             string
 	folder            string
+	file              string
+	setup             setup
 	out, err          *book
 
 	http *http.Client
@@ -71,20 +83,41 @@ type program struct {
 // and then expects that it ends well.
 func start(t testing.TB, s setup) *program {
 	t.Helper()
-	p := &program{t: t, folder: t.TempDir()}
+	p := &program{t: t, folder: t.TempDir(), setup: s}
 	p.serveCloudflare(s)
-	file := p.writeConfig(s)
+	p.file = p.writeConfig(s)
+	p.serve()
+	return p
+}
+
+// serve begins a life of the program on the files that are there.
+func (p *program) serve() {
+	p.t.Helper()
 	p.begin(func(ctx context.Context, console terminal) int {
-		if s.timeout == 0 {
-			return run(ctx, p.args(file, s), console)
+		if p.setup.timeout == 0 {
+			return run(ctx, p.args(p.file, p.setup), console)
 		}
-		return runWithTimeout(ctx, p.args(file, s), console, s.timeout)
+		return runWithTimeout(ctx, p.args(p.file, p.setup), console, p.setup.timeout)
 	})
+	p.arrive()
+}
+
+// restart ends the program and begins another life of it on the same files.
+func (p *program) restart() {
+	p.t.Helper()
+	if code := p.stop(); code != exitOK {
+		p.t.Fatalf("the program ended with %d: %s", code, p.err)
+	}
+	p.serve()
+}
+
+// arrive waits until the program serves, and makes clients.
+func (p *program) arrive() {
+	p.t.Helper()
 	p.await("serving", func() bool { return p.out.line("serving") != nil })
 	at := p.out.line("serving")
 	p.rest, p.grpc, p.admin = "http://"+text(at["rest"]), text(at["grpc"]), "http://"+text(at["admin"])
 	p.connect()
-	return p
 }
 
 func (p *program) serveCloudflare(s setup) {

@@ -31,7 +31,7 @@ func (e *engine) share(ctx context.Context, c config.Budget) {
 					}
 					e.log.Info("the budget is shared")
 				},
-			}, one.Scheduler)
+			}, one)
 		})
 	}
 	all.Wait()

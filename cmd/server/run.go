@@ -60,6 +60,11 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	trail, err := newTrail(ctx, c.Audit, s.audit, log)
+	if err != nil {
+		return err
+	}
+	defer closeTrail(trail, log)
 	behind, err := newEngine(ctx, s, log, metrics)
 	if err != nil {
 		return err
@@ -78,17 +83,13 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	trail, err := newTrail(ctx, c.Audit, s.audit, log)
-	if err != nil {
-		return err
-	}
-	defer closeTrail(trail, log)
 	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
 		return err
 	}
 	if chain.Fingerprint, err = fingerprinter(c.Audit); err != nil {
 		return err
 	}
+	behind.trail = trail
 	behind.keeper.Start(ctx)
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail

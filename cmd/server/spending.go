@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
@@ -19,7 +20,7 @@ import (
 // purses are the call budgets of the platform's credentials.
 type purses struct {
 	// byAccount finds the budget by identifier and by name of an account.
-	byAccount map[string]*budget.Scheduler
+	byAccount map[string]purse
 	list      []purse
 	// step is told when a change is about to leave and when its answer is in.
 	step func(string)
@@ -31,12 +32,20 @@ type purse struct {
 
 	// name is made of the names of the accounts that share the credential.
 	name string
+	// refused is until when Cloudflare said, to this process itself, that it
+	// takes no calls, as nanoseconds since 1970.
+	refused *atomic.Int64
+}
+
+// Refused is for how long Cloudflare said that it takes no calls.
+func (p purse) Refused() time.Duration {
+	return max(0, time.Until(time.Unix(0, p.refused.Load())))
 }
 
 // newPurses makes one budget for each credential. Accounts whose credential
 // comes from the same file share one.
 func newPurses(c *config.Config, step func(string)) *purses {
-	p := &purses{byAccount: map[string]*budget.Scheduler{}, step: step}
+	p := &purses{byAccount: map[string]purse{}, step: step}
 	weights := map[string]float64{}
 	for _, w := range c.Budget.Weights {
 		weights[w.Tenant] = float64(w.Weight)
@@ -48,14 +57,14 @@ func newPurses(c *config.Config, step func(string)) *purses {
 		if a.Credential == (config.Credential{}) || !known {
 			at = len(p.list)
 			bySource[source] = at
-			p.list = append(p.list, purse{Scheduler: budget.New(budget.Config{
+			p.list = append(p.list, purse{refused: &atomic.Int64{}, Scheduler: budget.New(budget.Config{
 				Calls: c.Budget.Calls, Window: c.Budget.Window, PerSecond: c.Budget.PerSecond, MaxWait: c.Budget.MaxWait,
 				Replicas: c.Budget.Replicas, Weight: func(tenant string) float64 { return max(1, weights[tenant]) },
 			})})
 		}
 		one := &p.list[at]
 		one.name = strings.TrimPrefix(one.name+"+"+a.Name, "+")
-		p.byAccount[a.ID], p.byAccount[a.Name] = one.Scheduler, one.Scheduler
+		p.byAccount[a.ID], p.byAccount[a.Name] = *one, *one
 	}
 	return p
 }
@@ -78,7 +87,11 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 	}
 	p.tell("sent", a)
 	return func(at upstream.Attempt) {
-		turn.Done(resultOf(at))
+		r := resultOf(at)
+		if r.Throttled {
+			p.byAccount[a.Account].refused.Store(time.Now().Add(r.RetryAfter).UnixNano())
+		}
+		turn.Done(r)
 		p.tell("executed", a)
 	}, nil
 }
@@ -91,12 +104,12 @@ func (p *purses) tell(step string, a upstream.Ask) {
 
 // acquire waits for a turn that the tenant of the call pays for.
 func (p *purses) acquire(ctx context.Context, account string, ask budget.Ask) (*budget.Turn, error) {
-	scheduler := p.byAccount[account]
-	if scheduler == nil {
+	one, known := p.byAccount[account]
+	if !known {
 		return nil, fault.New(fault.Internal, "INTERNAL", "The account has no call budget.")
 	}
 	ask.Tenant, ask.Urgent = tenant.From(ctx), ask.Urgent || settle.Urgent(ctx)
-	return scheduler.Acquire(ctx, ask)
+	return one.Acquire(ctx, ask)
 }
 
 // cannotWait says which calls pass the bursts of others: everything but what
@@ -124,11 +137,11 @@ func resultOf(a upstream.Attempt) budget.Result {
 
 // share says what is left to a tenant, in the form of Cloudflare's own headers.
 func (p *purses) share(account, payer string) (limit, policy string) {
-	scheduler := p.byAccount[account]
-	if scheduler == nil {
+	one, known := p.byAccount[account]
+	if !known {
 		return "", ""
 	}
-	s := scheduler.Share(payer)
+	s := one.Share(payer)
 	return fmt.Sprintf(`"default";r=%d;t=%d`, s.Remaining, wholeSeconds(s.Reset)),
 		fmt.Sprintf(`"default";q=%d;w=%d`, s.Quota, wholeSeconds(s.Window))
 }
@@ -146,7 +159,7 @@ func (p *purses) states() []telemetry.BudgetState {
 			Blocked: max(0, time.Until(s.BlockedUntil).Seconds()), Tenants: map[string]float64{},
 		}
 		for name, calls := range s.Tenants {
-			state.Tenants[name] += float64(calls)
+			state.Tenants[name] += calls
 		}
 		states = append(states, state)
 	}

@@ -57,15 +57,6 @@ func admitWith(t *testing.T, w witness, s setup, start func(*program, string, se
 	return p
 }
 
-// arrive waits until the program serves, and makes clients.
-func (p *program) arrive() {
-	p.t.Helper()
-	p.await("serving", func() bool { return p.out.line("serving") != nil })
-	at := p.out.line("serving")
-	p.rest, p.grpc, p.admin = "http://"+text(at["rest"]), text(at["grpc"]), "http://"+text(at["admin"])
-	p.connect()
-}
-
 // inProcess runs the program in the process of the test.
 func inProcess(p *program, file string, s setup) {
 	p.begin(func(ctx context.Context, console terminal) int { return run(ctx, p.args(file, s), console) })

@@ -24,8 +24,11 @@ const (
 	EventUnsettled EventKind = "unsettled"
 	// EventTaken is an intent of a former owner that was taken over.
 	EventTaken EventKind = "taken"
-	// EventRecovered is an intent whose end was found out.
+	// EventRecovered is an intent whose end was found out. Its error is the
+	// refusal that this was, if it was one.
 	EventRecovered EventKind = "recovered"
+	// EventUndone is an intent of which nothing was done, as was found out.
+	EventUndone EventKind = "undone"
 	// EventRecoveryFailed is a try to find it out that failed.
 	EventRecoveryFailed EventKind = "recovery_failed"
 	// EventUnrecorded is an outcome that could not be kept yet.
@@ -46,8 +49,8 @@ type Event struct {
 	Kind EventKind
 	// ID is that of the intent, where there is one.
 	ID string
-	// Method and Tenant are those of the call or intent, where known.
-	Method, Tenant string
+	// Method, Caller and Tenant are those of the call or intent, where known.
+	Method, Caller, Tenant string
 	// Age is the time since the change began, where it did.
 	Age time.Duration
 	// Err is what went wrong, for the operator.
@@ -62,5 +65,5 @@ func (k *Keeper) observe(e Event) {
 
 // about makes an event of an intent.
 func about(kind EventKind, i *Intent, err error) Event {
-	return Event{Kind: kind, ID: i.ID, Method: i.Method, Tenant: i.Tenant, Age: time.Since(i.Began), Err: err}
+	return Event{Kind: kind, ID: i.ID, Method: i.Method, Caller: i.Caller, Tenant: i.Tenant, Age: time.Since(i.Began), Err: err}
 }

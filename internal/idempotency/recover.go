@@ -168,10 +168,12 @@ func (k *Keeper) recovered(x *orphan, e *openEntry, o outcome, err error) {
 		}
 		k.orphans.later(x, time.Time{})
 		return
+	case o.fault != nil:
+		k.observe(about(EventRecovered, &e.Intent, o.fault))
 	case o.kept:
 		k.observe(about(EventRecovered, &e.Intent, nil))
 	default:
-		k.observe(about(EventAbandoned, &e.Intent, nil))
+		k.observe(about(EventUndone, &e.Intent, nil))
 	}
 	k.orphans.ended(x)
 }

@@ -31,6 +31,11 @@ type Budget interface {
 	Lend(n int) int
 	// Borrow adds turns, which are to be used soon.
 	Borrow(n int)
+	// Refused is for how long Cloudflare said, to this replica itself, that it
+	// takes no calls.
+	Refused() time.Duration
+	// Block stops all calls for a while.
+	Block(d time.Duration)
 }
 
 // Config is what lending needs.
@@ -61,6 +66,10 @@ type word struct {
 	Demand map[string]int `json:"demand,omitempty"`
 	// Due is the part of the whole that it ought to have.
 	Due float64 `json:"due"`
+	// Refused is for how many milliseconds Cloudflare takes no calls, as it told
+	// that replica itself. What others told it is not passed on, or a block would
+	// grow with each time it is told.
+	Refused int64 `json:"refused,omitempty"`
 }
 
 // Run lends and borrows until ctx ends. While the server is away there are no
@@ -94,7 +103,7 @@ func Run(ctx context.Context, c Config, b Budget) {
 func (c Config) exchange(ctx context.Context, b Budget) error {
 	ctx, cancel := context.WithTimeout(ctx, max(c.Grace, 50*time.Millisecond))
 	defer cancel()
-	said, err := json.Marshal(word{Demand: b.Demand(), Due: b.Due()})
+	said, err := json.Marshal(word{Demand: b.Demand(), Due: b.Due(), Refused: b.Refused().Milliseconds()})
 	if err != nil {
 		return err
 	}
@@ -117,6 +126,9 @@ func (c Config) exchange(ctx context.Context, b Budget) error {
 	demand := make([]map[string]int, 0, len(others))
 	for _, o := range others {
 		demand = append(demand, o.Demand)
+		if o.Refused > 0 {
+			b.Block(time.Duration(o.Refused) * time.Millisecond)
+		}
 	}
 	b.SetElsewhere(demand)
 	return c.lend(ctx, b, others)

@@ -3,6 +3,8 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,7 +212,8 @@ func (c Chain) objectsOf(ctx context.Context, account string, about policy.Targe
 		list = append(list, store+"/name/"+s.Name)
 	}
 	if about.StoreName != "" {
-		list = append(list, account+"/store-name/"+about.StoreName)
+		// It may be longer than the name of a record.
+		list = append(list, fmt.Sprintf("%s/store-name/%x", account, sha256.Sum256([]byte(about.StoreName))))
 	}
 	if len(list) > 0 {
 		return list
@@ -233,7 +236,9 @@ func (c Chain) objectsOf(ctx context.Context, account string, about policy.Targe
 
 // intentOf says what is to be done, without values, and what there is before.
 func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message) (idempotency.Intent, error) {
-	i := idempotency.Intent{Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
+	// The audit records of the change have the same identifier, so that an
+	// outcome that is found out later finds its intent.
+	i := idempotency.Intent{ID: t.id, Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
 	var err error
 	if i.Request, err = pack(policy.WithoutValues(request)); err != nil {
 		return i, err

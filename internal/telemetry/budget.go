@@ -10,6 +10,9 @@ import (
 // "other".
 const maxTenants = 200
 
+// itself is the service where it calls Cloudflare for nobody.
+const itself = "storekeeper"
+
 // BudgetState is the call budget of one credential at one moment.
 type BudgetState struct {
 	// Credential tells the budgets apart: the names of the accounts that share it.
@@ -80,6 +83,9 @@ func (c *budgetCollector) Collect(to chan<- prometheus.Metric) {
 		give(c.blocked, s.Blocked)
 		sums := map[string]float64{}
 		for name, calls := range s.Tenants {
+			if name == "" {
+				name = itself
+			}
 			sums[c.tenants.bound(name)] += calls
 		}
 		for name, calls := range sums {

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/emulator"
+)
+
+// want picks the verdict of a case that a fault strikes. A change whose answer
+// was lost comes to what it comes to anyway.
+func (f parityFault) want(t *testing.T, c parityCase) verdict {
+	t.Helper()
+	switch {
+	case c.reads(t):
+		return *f.Read
+	case f.Change != nil:
+		return *f.Change
+	default:
+		return c.Want
+	}
+}
+
+// order is the fault as it strikes a case: every read, and of changes the first
+// request that changes something.
+func (f parityFault) order(t *testing.T, c parityCase) emulator.Fault {
+	t.Helper()
+	ms := func(key string) int { n, _ := f.Fault[key].(int); return n }
+	str := func(key string) string { s, _ := f.Fault[key].(string); return s }
+	after, _ := f.Fault["after_commit"].(bool)
+	fault := emulator.Fault{
+		Kind: emulator.Kind(str("kind")), Status: ms("status"), ContentType: str("content_type"), Body: str("body"),
+		Location: str("location"), AfterCommit: after, Size: int64(ms("size")),
+		RetryAfter: time.Duration(ms("retry_after_s")) * time.Second, Delay: time.Duration(ms("delay_ms")) * time.Millisecond,
+	}
+	if !c.reads(t) {
+		fault.Method, _, _ = strings.Cut(c.REST, " ")
+		fault.Times = 1
+	}
+	return fault
+}
+
+// protocols run a case and hold what comes of it against a verdict.
+func protocols(p *program, t *testing.T, c parityCase) map[string]func(verdict, world) {
+	t.Helper()
+	return map[string]func(verdict, world){
+		"gRPC": func(v verdict, w world) { t.Helper(); v.holdGRPC(t, w, p.overGRPC(c, w)) },
+		"REST": func(v verdict, w world) { t.Helper(); v.holdREST(t, w, p.overREST(c, w)) },
+	}
+}
+
+// eachFault runs a part of a test for each fault and RPC.
+func eachFault(t *testing.T, which func(parityFault) bool, part func(*testing.T, parityFault, parityCase)) {
+	t.Helper()
+	table := readParity(t)
+	for _, f := range table.Faults {
+		if !which(f) {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			for _, c := range table.examples() {
+				if c.asksCloudflare(t) {
+					t.Run(c.RPC, func(t *testing.T) { part(t, f, c) })
+				}
+			}
+		})
+	}
+}
+
+func TestEveryRPCSaysTheSameOfCloudflaresFaults(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{sets: []string{askEachTime, manyCalls, anyPace}})
+	eachFault(t, func(f parityFault) bool { return !f.Slow && f.Then == nil }, func(t *testing.T, f parityFault, c parityCase) {
+		p := p.in(t)
+		for protocol, hold := range protocols(p, t, c) {
+			want := f.want(t, c)
+			w := p.given(c.Given)
+			if want.Code == "" {
+				// What is left behind when nothing goes wrong.
+				hold(c.Want, w)
+			}
+			left := p.left()
+			w = p.given(c.Given)
+			p.inject(f.order(t, c))
+			hold(want, w)
+			if now := p.left(); now != left {
+				t.Errorf("%s: there are %+v after it, want %+v", protocol, now, left)
+			}
+			if value, made := p.cf.Value(accountID, w.store, "B"); made && value != w.value {
+				t.Errorf("%s: the value is %q", protocol, value)
+			}
+			// So that no account is left alone for its many failures.
+			p.cf.ClearFaults()
+			p.must("GET", "stores", "")
+		}
+	})
+}
+
+// left is how many stores and secrets there are at Cloudflare.
+func (p *program) left() (is struct{ stores, secrets int }) {
+	is.stores, is.secrets = p.cf.Counts(accountID)
+	return is
+}
+
+// A refusal for want of budget holds for all calls until its time is over, and
+// those that come meanwhile are not sent.
+func TestEveryRPCSaysTheSameOfASpentBudget(t *testing.T) {
+	t.Parallel()
+	eachFault(t, func(f parityFault) bool { return f.Then != nil }, func(t *testing.T, f parityFault, c parityCase) {
+		t.Parallel()
+		for first, hold := range protocols(nil, t, c) {
+			p := start(t, setup{})
+			w := p.given(c.Given)
+			p.inject(f.order(t, c))
+			hold = protocols(p, t, c)[first]
+			hold(f.want(t, c), w)
+			asked := len(p.cf.Requests())
+			for _, again := range protocols(p, t, c) {
+				again(*f.Then, w)
+			}
+			if n := len(p.cf.Requests()) - asked; n > 0 {
+				t.Errorf("Cloudflare was asked %d times more", n)
+			}
+		}
+	})
+}
+
+// slow is the fault of an answer that does not come in time.
+func slow(t *testing.T) parityFault {
+	t.Helper()
+	for _, f := range readParity(t).Faults {
+		if f.Slow {
+			return f
+		}
+	}
+	t.Fatal("no fault is slow")
+	return parityFault{}
+}
+
+// eachAtOnce runs the examples of reads, or those of changes, all at once.
+func eachAtOnce(t *testing.T, reads bool, part func(*testing.T, parityCase)) {
+	t.Helper()
+	for _, c := range readParity(t).examples() {
+		if c.asksCloudflare(t) && c.reads(t) == reads {
+			t.Run(c.RPC, func(t *testing.T) {
+				t.Parallel()
+				part(t, c)
+			})
+		}
+	}
+}
+
+func TestEveryReadEndsWhenCloudflareIsTooSlow(t *testing.T) {
+	t.Parallel()
+	p, f := start(t, setup{timeout: 50 * time.Millisecond, sets: []string{askEachTime}}), slow(t)
+	w := p.given("secret")
+	p.inject(emulator.Fault{Kind: emulator.KindDelay, Delay: time.Minute})
+	eachAtOnce(t, true, func(t *testing.T, c parityCase) {
+		for _, hold := range protocols(p.in(t), t, c) {
+			hold(*f.Read, w)
+		}
+	})
+}
+
+// Where every try is lost, the caller is told that in the end. That the change
+// was not made is found out all the same.
+func TestEveryChangeEndsWhenCloudflareIsTooSlow(t *testing.T) {
+	t.Parallel()
+	f := slow(t)
+	eachAtOnce(t, false, func(t *testing.T, c parityCase) {
+		for protocol := range protocols(nil, t, c) {
+			t.Run(protocol, func(t *testing.T) {
+				t.Parallel()
+				p := start(t, setup{timeout: 50 * time.Millisecond})
+				w := p.given(c.Given)
+				left := p.left()
+				always := f.order(t, c)
+				always.Times = 0
+				p.inject(always)
+				protocols(p, t, c)[protocol](*f.Change, w)
+				if now := p.left(); now != left {
+					t.Errorf("there are %+v after it, want %+v", now, left)
+				}
+				p.settled()
+			})
+		}
+	})
+}
+
+// One answer that comes too late is waited for no longer, and the change is made
+// all the same.
+func TestEveryChangeIsMadeThoughAnAnswerComesTooLate(t *testing.T) {
+	t.Parallel()
+	f := slow(t)
+	eachAtOnce(t, false, func(t *testing.T, c parityCase) {
+		for protocol := range protocols(nil, t, c) {
+			for _, made := range []bool{false, true} {
+				p := start(t, setup{timeout: 100 * time.Millisecond})
+				w := p.given(c.Given)
+				late := f.order(t, c)
+				late.AfterCommit = made
+				p.inject(late)
+				protocols(p, t, c)[protocol](c.Want, w)
+				p.settled()
+			}
+		}
+	})
+}
+
+// settled waits until no change is open.
+func (p *program) settled() {
+	p.t.Helper()
+	p.await("no change is open", func() bool {
+		_, metrics := p.page("/metrics")
+		return strings.Contains(metrics, "\nstorekeeper_intents_open 0\n")
+	})
+}
