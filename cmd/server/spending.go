@@ -10,6 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -81,7 +82,7 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 	turn := budget.From(ctx)
 	if turn == nil || !turn.Take() {
 		var err error
-		if turn, err = p.acquire(ctx, a.Account, budget.Ask{Urgent: cannotWait(a.Operation)}); err != nil {
+		if turn, err = p.acquire(ctx, a.Account, budget.Ask{Urgent: cannotWait(ctx, a.Operation)}); err != nil {
 			return nil, err
 		}
 	}
@@ -112,15 +113,17 @@ func (p *purses) acquire(ctx context.Context, account string, ask budget.Ask) (*
 	return one.Acquire(ctx, ask)
 }
 
-// cannotWait says which calls pass the bursts of others: everything but what
-// makes something new. A changed or deleted value is what people wait for in an
-// emergency, and reads stand before both.
-func cannotWait(operation string) bool {
+// cannotWait says which calls pass the bursts of others: a changed or deleted
+// value is what people wait for in an emergency, and listings stand before both
+// and serve everybody. A read for one caller alone is not among them.
+func cannotWait(ctx context.Context, operation string) bool {
 	switch operation {
-	case "CreateStore", "CreateSecrets", "DuplicateSecret":
-		return false
-	default:
+	case "UpdateSecret", "DeleteSecret", "DeleteSecrets", "DeleteStore", "VerifyToken":
 		return true
+	case "ListStores", "ListSecrets":
+		return !mirror.Bypassed(ctx)
+	default:
+		return false
 	}
 }
 

@@ -53,8 +53,8 @@ func (s *shelf[T]) wanted(ctx context.Context) want {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	asked := s.of.next()
-	if away || bypassed(ctx) {
-		return want{asked: asked, after: asked, strict: bypassed(ctx)}
+	if away || Bypassed(ctx) {
+		return want{asked: asked, after: asked, strict: Bypassed(ctx)}
 	}
 	return want{asked: asked, after: max(s.needs, s.of.needs), began: s.of.clock().Add(-s.of.library.config.MaxStaleness)}
 }

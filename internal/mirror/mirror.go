@@ -206,4 +206,5 @@ func WithBypass(ctx context.Context) context.Context {
 	return context.WithValue(ctx, bypassKey{}, true)
 }
 
-func bypassed(ctx context.Context) bool { return ctx.Value(bypassKey{}) != nil }
+// Bypassed says whether a read is to ask Cloudflare whatever is kept near.
+func Bypassed(ctx context.Context) bool { return ctx.Value(bypassKey{}) != nil }

@@ -28,7 +28,7 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 	if a == nil {
 		return c.next.Quota(ctx, account)
 	}
-	strict := bypassed(ctx)
+	strict := Bypassed(ctx)
 	ask := a.follow(ctx) != nil || strict
 	if answer, f, ok := a.keptQuota(ask); ok {
 		tellAge(ctx, f)

@@ -21,6 +21,8 @@ type shelf[T any] struct {
 	read  func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)
 
 	facts map[string]fact[T]
+	// names has the identifier that was last seen under each name.
+	names map[string]string
 	gone  map[string]farewell
 	// sorted holds the facts, the newest first. Nil where it has to be made.
 	sorted []fact[T]
@@ -66,7 +68,7 @@ type listing[T any] struct {
 }
 
 func newShelf[T any](a *account, store string, k kind[T], read func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)) *shelf[T] {
-	return &shelf[T]{of: a, store: store, kind: k, read: read, facts: map[string]fact[T]{}, gone: map[string]farewell{}}
+	return &shelf[T]{of: a, store: store, kind: k, read: read, facts: map[string]fact[T]{}, names: map[string]string{}, gone: map[string]farewell{}}
 }
 
 // keeps says whether there is anything that a fact could complete: a listing, or
@@ -104,6 +106,7 @@ func (s *shelf[T]) merge(item T, since, learned uint64) {
 	}
 	delete(s.gone, id)
 	s.facts[id] = fact[T]{s.kind.clone(item), max(learned, old.learned), old.listed, old.rank}
+	s.names[s.kind.name(item)] = id
 	s.changed()
 }
 
@@ -143,6 +146,9 @@ func (s *shelf[T]) forget(id string, g farewell) {
 	if s.gone[id].ours {
 		return
 	}
+	if f, known := s.facts[id]; known && s.names[s.kind.name(f.item)] == id {
+		delete(s.names, s.kind.name(f.item))
+	}
 	delete(s.facts, id)
 	s.gone[id] = g
 	if len(s.gone) > mostGone {
@@ -178,7 +184,7 @@ func (s *shelf[T]) doubt() {
 
 // clear drops everything but what is known to be gone.
 func (s *shelf[T]) clear() {
-	s.facts, s.whole = map[string]fact[T]{}, nil
+	s.facts, s.names, s.whole = map[string]fact[T]{}, map[string]string{}, nil
 	s.changed()
 }
 

@@ -75,7 +75,7 @@ func (s *Settler) storesBefore(ctx context.Context, at Target, b *Baseline) erro
 
 func (s *Settler) secretsBefore(ctx context.Context, at Target, b *Baseline) error {
 	return s.survey(len(at.SecretIDs) == 0, func(notBefore time.Time) (bool, error) {
-		secrets, err := s.library.Secrets(ctx, at.Account, at.StoreID, notBefore)
+		secrets, err := s.secretsOf(ctx, at, notBefore)
 		b.Secrets, b.Modified = map[string]string{}, map[string]time.Time{}
 		known := 0
 		for _, secret := range secrets {
@@ -135,3 +135,11 @@ func (b Baseline) strangeStore(storeID string) bool {
 }
 
 func isNotFound(err error) bool { return err != nil && fault.From(err).Kind == fault.NotFound }
+
+// secretsOf gives the secrets that a change is about, and maybe others.
+func (s *Settler) secretsOf(ctx context.Context, at Target, notBefore time.Time) ([]upstream.Secret, error) {
+	if finder, ok := s.library.(Finder); ok && notBefore.IsZero() {
+		return finder.FindSecrets(ctx, at.Account, at.StoreID, at.SecretNames, at.SecretIDs)
+	}
+	return s.library.Secrets(ctx, at.Account, at.StoreID, notBefore)
+}

@@ -43,6 +43,13 @@ type Library interface {
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
 }
 
+// Finder is a Library that finds some secrets without giving all.
+type Finder interface {
+	// FindSecrets gives the secrets that have one of the names or identifiers, as
+	// far as they are known, at any age.
+	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
+}
+
 // Claims remembers which change an object was given to, so that two changes
 // that wanted the same name are never both told that they made it.
 type Claims interface {

@@ -1,0 +1,48 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// FindSecrets gives those secrets of a store that have one of the names or one of
+// the identifiers, as they were last seen, however long ago. A store that was
+// never listed is listed. Of one that has too many secrets to keep, it gives
+// those that it happens to know. Faults are as those of Secrets.
+func (l *Library) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
+	a := l.accounts[account]
+	if a == nil {
+		return nil, notServed()
+	}
+	return find(ctx, l.secretsOf(a, storeID), names, ids)
+}
+
+func find[T any](ctx context.Context, s *shelf[T], names, ids []string) ([]T, error) {
+	// What is known is of the right age, even where the log is away.
+	_ = s.of.follow(ctx)
+	_, err := s.fresh(ctx, want{asked: s.of.mark().tick, began: time.Time{}, strict: true})
+	if err != nil && !errors.Is(err, errLarge) {
+		return nil, err
+	}
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	found := map[string]bool{}
+	for _, name := range names {
+		if id, known := s.names[name]; known {
+			found[id] = true
+		}
+	}
+	for _, id := range ids {
+		found[id] = true
+	}
+	var items []T
+	for id := range found {
+		if f, known := s.facts[id]; known {
+			items = append(items, s.kind.clone(f.item))
+		}
+	}
+	return items, nil
+}

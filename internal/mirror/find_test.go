@@ -1,0 +1,50 @@
+package mirror_test
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestFindingGivesWhatIsAskedForAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	store := w.store("s")
+	made := secrets(t, w.direct, store, "A", "B", "C", "D")
+	client, library := w.mirror()
+	found := func(names, ids []string) []string {
+		t.Helper()
+		list, err := library.FindSecrets(t.Context(), "main", store, names, ids)
+		must(t, err)
+		var got []string
+		for _, s := range list {
+			got = append(got, s.Name)
+		}
+		slices.Sort(got)
+		return got
+	}
+	w.costs(listSecrets, 1, func() {
+		for _, tc := range []struct{ names, ids, want []string }{
+			{nil, nil, nil},
+			{[]string{"A", "X"}, nil, []string{"A"}},
+			{nil, []string{made[1].ID, "0"}, []string{"B"}},
+			{[]string{"A"}, []string{made[0].ID, made[2].ID}, []string{"A", "C"}},
+		} {
+			if got := found(tc.names, tc.ids); !slices.Equal(got, tc.want) {
+				t.Errorf("%v %v: got %v", tc.names, tc.ids, got)
+			}
+		}
+		_, err := client.DeleteSecret(t.Context(), secret(store, made[0].ID))
+		must(t, err)
+		if got := found([]string{"A"}, []string{made[0].ID}); got != nil {
+			t.Errorf("of what is gone got %v", got)
+		}
+		// The name is free for another.
+		again := secrets(t, client, store, "A")
+		w.clock.move(staleness * 100)
+		if got := found([]string{"A"}, nil); !slices.Equal(got, []string{"A"}) || again[0].ID == made[0].ID {
+			t.Errorf("of a name that is used again got %v", got)
+		}
+	})
+	if _, err := library.FindSecrets(t.Context(), "nobody", store, nil, nil); err == nil {
+		t.Error("an account that is not served is served")
+	}
+}
