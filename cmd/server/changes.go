@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -46,6 +47,18 @@ func inOperation(ctx context.Context) context.Context {
 	// counts as somebody else's.
 	_ = json.Unmarshal(op.Intent.Baseline, &o.Baseline)
 	return settle.WithOperation(budget.WithPatience(ctx, idempotency.Wanted(ctx)), o)
+}
+
+// stillOurs says, when it is a change's turn, why it must not be sent any more:
+// while it waited, another replica may have taken it over.
+func stillOurs(ctx context.Context) error {
+	op := idempotency.OperationFrom(ctx)
+	if op == nil || op.Held() {
+		return nil
+	}
+	f := fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The change was not sent, since its record cannot be kept at the moment.")
+	f.RetryAfter = time.Second
+	return f
 }
 
 // recoverer finds out what became of a change whose process is gone: it makes

@@ -59,6 +59,9 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 		return nil, err
 	}
 	e.state = kept
+	for _, one := range e.purses.list {
+		one.book.begin(ctx, e, one, c.Budget)
+	}
 	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
 	hooks.Admit, hooks.Trip = e.purses.admit, tripAfter
 	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
@@ -87,6 +90,7 @@ func (e *engine) connect(s settings) error {
 	e.library = library
 	merged := coalesce.New(coalesce.Config{
 		Next: e.cloudflare, Acquire: e.purses.acquire, Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s),
+		Fit: stillOurs,
 		// What was lost in company twice goes by itself.
 		Alone: func(ctx context.Context) bool { return settle.Resent(ctx) > 1 },
 	})
@@ -186,6 +190,9 @@ func (e *engine) Close(ctx context.Context) error {
 		errs = append(errs, e.keeper.Close(ctx))
 	}
 	e.purses.Close()
+	for _, one := range e.purses.list {
+		errs = append(errs, one.book.close(context.WithoutCancel(ctx)))
+	}
 	if e.merged != nil {
 		e.merged.Close()
 	}

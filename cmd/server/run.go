@@ -111,6 +111,7 @@ func serve(ctx context.Context, s settings) error {
 		beside: []func(context.Context){
 			func(ctx context.Context) { follow(ctx, rules, log) },
 			func(ctx context.Context) { behind.share(ctx, c.Budget) },
+			func(ctx context.Context) { behind.purses.remember(ctx, behind, c.Budget) },
 		},
 	}
 	if err := l.open(c.Listen); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,8 @@ type purse struct {
 
 	// name is made of the names of the accounts that share the credential.
 	name string
+	// book is what the next life of the process has to know of it.
+	book *passbook
 	// refused is until when Cloudflare said, to this process itself, that it
 	// takes no calls, as nanoseconds since 1970.
 	refused *atomic.Int64
@@ -53,11 +56,10 @@ func newPurses(c *config.Config, step func(string)) *purses {
 	}
 	bySource := map[string]int{}
 	for _, a := range c.Accounts {
-		source := a.Credential.APITokenFile + "\x00" + a.Credential.APIKeyFile
-		at, known := bySource[source]
-		if a.Credential == (config.Credential{}) || !known {
+		at, known := bySource[sourceOf(a)]
+		if !known {
 			at = len(p.list)
-			bySource[source] = at
+			bySource[sourceOf(a)] = at
 			p.list = append(p.list, purse{refused: &atomic.Int64{}, Scheduler: budget.New(budget.Config{
 				Calls: c.Budget.Calls, Window: c.Budget.Window, PerSecond: c.Budget.PerSecond, MaxWait: c.Budget.MaxWait,
 				Replicas: c.Budget.Replicas, Weight: func(tenant string) float64 { return max(1, weights[tenant]) },
@@ -65,9 +67,23 @@ func newPurses(c *config.Config, step func(string)) *purses {
 		}
 		one := &p.list[at]
 		one.name = strings.TrimPrefix(one.name+"+"+a.Name, "+")
-		p.byAccount[a.ID], p.byAccount[a.Name] = *one, *one
+	}
+	for i, one := range p.list {
+		p.list[i].book = newPassbook(one.name)
+	}
+	for _, a := range c.Accounts {
+		one := p.list[bySource[sourceOf(a)]]
+		p.byAccount[a.ID], p.byAccount[a.Name] = one, one
 	}
 	return p
+}
+
+// sourceOf tells the credentials of accounts apart.
+func sourceOf(a config.Account) string {
+	if a.Credential == (config.Credential{}) {
+		return a.ID
+	}
+	return a.Credential.APITokenFile + "\x00" + a.Credential.APIKeyFile
 }
 
 // Close ends the waiting of all calls.
@@ -75,6 +91,16 @@ func (p *purses) Close() {
 	for _, one := range p.list {
 		one.Close()
 	}
+}
+
+// remember learns what earlier lives of the process spent, and writes down from
+// now on what this one spends. It runs until ctx ends.
+func (p *purses) remember(ctx context.Context, e *engine, c config.Budget) {
+	var all sync.WaitGroup
+	for _, one := range p.list {
+		all.Go(func() { one.book.keep(ctx, e, one, c) })
+	}
+	all.Wait()
 }
 
 // admit lets a request to Cloudflare wait for its turn.
@@ -86,6 +112,10 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 			return nil, err
 		}
 	}
+	if err := p.fit(ctx, a); err != nil {
+		turn.Done(budget.Result{})
+		return nil, err
+	}
 	p.tell("sent", a)
 	return func(at upstream.Attempt) {
 		r := resultOf(at)
@@ -95,6 +125,16 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 		turn.Done(r)
 		p.tell("executed", a)
 	}, nil
+}
+
+// fit says why a request must not leave although it is its turn.
+func (p *purses) fit(ctx context.Context, a upstream.Ask) error {
+	if a.Changes {
+		if err := stillOurs(ctx); err != nil {
+			return err
+		}
+	}
+	return p.byAccount[a.Account].book.note(ctx)
 }
 
 func (p *purses) tell(step string, a upstream.Ask) {

@@ -60,6 +60,9 @@ type Config struct {
 	// or with those of others, then stays with its owner. Nil means that none
 	// must.
 	Alone func(context.Context) bool
+	// Fit says, when it is a call's turn, why it must not be sent any more. Nil
+	// means that it always may.
+	Fit func(context.Context) error
 	// Attempt bounds a call for several and the look after it, each. It does
 	// not include the wait for the turn. 0 means 30 seconds.
 	Attempt time.Duration
@@ -77,6 +80,7 @@ type Coalescer struct {
 	acquire func(context.Context, string, budget.Ask) (*budget.Turn, error)
 	library Library
 	alone   func(context.Context) bool
+	fit     func(context.Context) error
 	attempt time.Duration
 	clock   func() time.Time
 	ahead   func(string) time.Duration
@@ -89,7 +93,7 @@ type Coalescer struct {
 // New makes a coalescer.
 func New(c Config) *Coalescer {
 	r := &Coalescer{
-		next: c.Next, acquire: c.Acquire, library: c.Library, alone: c.Alone,
+		next: c.Next, acquire: c.Acquire, library: c.Library, alone: c.Alone, fit: c.Fit,
 		attempt: c.Attempt, clock: c.Clock, ahead: c.Ahead,
 	}
 	if r.attempt <= 0 {
@@ -97,6 +101,9 @@ func New(c Config) *Coalescer {
 	}
 	if r.alone == nil {
 		r.alone = func(context.Context) bool { return false }
+	}
+	if r.fit == nil {
+		r.fit = func(context.Context) error { return nil }
 	}
 	if r.clock == nil {
 		r.clock = time.Now
@@ -153,7 +160,7 @@ func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
 		return outcome{answer: answer, err: err}, nil
 	}
 	// Who leads may leave, and the others go on.
-	c.rides.Go(func() { c.deliver(ctx, turn, company) })
+	c.rides.Go(func() { c.deliver(turn, company) })
 	return mine.wait(ctx)
 }
 

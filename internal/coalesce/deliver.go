@@ -20,10 +20,14 @@ const credentialRefused = "UPSTREAM_CREDENTIAL_REFUSED"
 var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, fault.LimitReached, fault.Upstream}
 
 // deliver makes one call for several parcels and tells each what became of it.
-// The context is the leader's, for what it carries: neither its end nor the
+// The context is that of the first, for what it carries: neither its end nor the
 // patience of who stands behind it touches the others.
-func (c *Coalescer) deliver(ctx context.Context, turn *budget.Turn, l load) {
-	ctx = context.WithoutCancel(ctx)
+func (c *Coalescer) deliver(turn *budget.Turn, l load) {
+	if l = c.held(l); len(l) == 0 {
+		turn.Done(budget.Result{})
+		return
+	}
+	ctx := context.WithoutCancel(l[0].ctx)
 	ctx = budget.WithPatience(ctx, ctx)
 	began := c.clock()
 	answer, err := c.send(ctx, turn, l)
@@ -44,6 +48,19 @@ func (c *Coalescer) deliver(ctx context.Context, turn *budget.Turn, l load) {
 			p.tell(outcome{err: general(f)})
 		}
 	}
+}
+
+// held leaves out those parcels that must not be sent any more, after the wait.
+func (c *Coalescer) held(l load) load {
+	var left load
+	for _, p := range l {
+		if err := c.fit(p.ctx); err != nil {
+			p.tell(outcome{err: err})
+			continue
+		}
+		left = append(left, p)
+	}
+	return left
 }
 
 func (c *Coalescer) send(ctx context.Context, turn *budget.Turn, l load) (upstream.Answer[[]upstream.Secret], error) {

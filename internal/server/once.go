@@ -155,7 +155,8 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		switch {
 		case err != nil:
 			return nil, err
-		case answer.Replayed:
+		case answer.Replayed || made == nil:
+			// Somebody else made it, or it was found out later what was made.
 			return unpack(answer.Body)
 		}
 		return made, nil

@@ -1,0 +1,48 @@
+package budget_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"platform.internal/storekeeper/internal/budget"
+)
+
+// TestALaterLifeKnowsWhatWasSpent restarts a scheduler in the middle of a window.
+func TestALaterLifeKnowsWhatWasSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := budget.New(budget.Config{Calls: 100, Window: time.Minute})
+		var ends []time.Time
+		for range 40 {
+			turn, err := first.Acquire(t.Context(), budget.Ask{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			turn.Done(budget.Result{Sent: true, Answered: true})
+			ends = append(ends, time.Now())
+		}
+		flying, err := first.Acquire(t.Context(), budget.Ask{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory := first.Spent()
+		flying.Done(budget.Result{Sent: true, Answered: true})
+		first.Close()
+
+		second := budget.New(budget.Config{Calls: 100, Window: time.Minute})
+		defer second.Close()
+		second.Spend(memory)
+		if used := second.State().Used; used != 41 {
+			t.Errorf("%d turns are spent, want 41", used)
+		}
+		time.Sleep(time.Until(ends[len(ends)/2].Add(time.Minute)))
+		if used := second.State().Used; used < 20 || used > 24 {
+			t.Errorf("%d turns are spent in the middle, want about 20 and never fewer", used)
+		}
+		time.Sleep(time.Minute)
+		if used := second.State().Used; used != 0 {
+			t.Errorf("%d turns are spent after all, want 0", used)
+		}
+	})
+}
