@@ -183,18 +183,19 @@ func (e *engine) once() server.Once {
 
 // Close ends everything, changes that run after a while.
 func (e *engine) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
 	var errs []error
-	if e.keeper != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		errs = append(errs, e.keeper.Close(ctx))
-	}
+	// What waits for its turn ends at once, known to be unsent.
 	e.purses.Close()
-	for _, one := range e.purses.list {
-		errs = append(errs, one.book.close(context.WithoutCancel(ctx)))
+	if e.keeper != nil {
+		errs = append(errs, e.keeper.Close(ctx))
 	}
 	if e.merged != nil {
 		e.merged.Close()
+	}
+	for _, one := range e.purses.list {
+		errs = append(errs, one.book.close(ctx))
 	}
 	if e.library != nil {
 		e.library.Close()

@@ -21,7 +21,7 @@ const (
 	// book. So much more than was written counts as spent at the next start.
 	bookStep = 20
 	// seatLife is how long a replica that says nothing keeps its seat.
-	seatLife = 10 * time.Second
+	seatLife = 4 * time.Second
 	// seatEvery is how often it says something.
 	seatEvery = seatLife / 4
 )
@@ -84,6 +84,11 @@ func (b *passbook) begin(ctx context.Context, e *engine, p purse, c config.Budge
 	seat, err := b.sit(ctx, e, c.Replicas)
 	if err == nil && !b.ready() {
 		err = b.open(ctx, e.state, p, c.Window, seat)
+	}
+	if errors.Is(err, errTaken) {
+		// Who was silent for too long has lost its part to somebody else.
+		b.shut()
+		e.log.Warn("all parts of the budget are in use, so this replica makes no calls; budget.replicas is how many there are", zap.Int("replicas", c.Replicas))
 	}
 	if err != nil && !errors.Is(err, errTaken) && ctx.Err() == nil {
 		if !b.ready() {
@@ -157,6 +162,13 @@ func (b *passbook) ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.opened
+}
+
+// shut lets no turn be spent until there is a seat again.
+func (b *passbook) shut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.opened, b.kept = false, nil
 }
 
 // admitAll lets turns be spent without a book, where none was opened.

@@ -19,11 +19,16 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
+// briefly is which part of a window a refusal is longer than that is about the
+// budget.
+const briefly = 10
+
 // purses are the call budgets of the platform's credentials.
 type purses struct {
 	// byAccount finds the budget by identifier and by name of an account.
 	byAccount map[string]purse
 	list      []purse
+	window    time.Duration
 	// step is told when a change is about to leave and when its answer is in.
 	step func(string)
 }
@@ -49,7 +54,7 @@ func (p purse) Refused() time.Duration {
 // newPurses makes one budget for each credential. Accounts whose credential
 // comes from the same file share one.
 func newPurses(c *config.Config, step func(string)) *purses {
-	p := &purses{byAccount: map[string]purse{}, step: step}
+	p := &purses{byAccount: map[string]purse{}, step: step, window: c.Budget.Window}
 	weights := map[string]float64{}
 	for _, w := range c.Budget.Weights {
 		weights[w.Tenant] = float64(w.Weight)
@@ -61,7 +66,9 @@ func newPurses(c *config.Config, step func(string)) *purses {
 			at = len(p.list)
 			bySource[sourceOf(a)] = at
 			p.list = append(p.list, purse{refused: &atomic.Int64{}, Scheduler: budget.New(budget.Config{
-				Calls: c.Budget.Calls, Window: c.Budget.Window, PerSecond: c.Budget.PerSecond, MaxWait: c.Budget.MaxWait,
+				Calls: c.Budget.Calls, Window: c.Budget.Window, PerSecond: c.Budget.PerSecond,
+				// To the scheduler, 0 is no bound.
+				MaxWait:  max(c.Budget.MaxWait, 1),
 				Replicas: c.Budget.Replicas, Weight: func(tenant string) float64 { return max(1, weights[tenant]) },
 			})})
 		}
@@ -119,9 +126,7 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 	p.tell("sent", a)
 	return func(at upstream.Attempt) {
 		r := resultOf(at)
-		if r.Throttled {
-			p.byAccount[a.Account].refused.Store(time.Now().Add(r.RetryAfter).UnixNano())
-		}
+		p.heed(a.Account, &r)
 		turn.Done(r)
 		p.tell("executed", a)
 	}, nil
@@ -135,6 +140,21 @@ func (p *purses) fit(ctx context.Context, a upstream.Ask) error {
 		}
 	}
 	return p.byAccount[a.Account].book.note(ctx)
+}
+
+// heed keeps a refusal for those who must know of it. A short one is about calls
+// a second, or comes from something before the API: it stops calls too, and says
+// nothing of who else spends the budget.
+func (p *purses) heed(account string, r *budget.Result) {
+	if !r.Throttled {
+		return
+	}
+	one := p.byAccount[account]
+	one.refused.Store(time.Now().Add(r.RetryAfter).UnixNano())
+	if r.RetryAfter < p.window/briefly {
+		one.Block(r.RetryAfter)
+		r.Throttled = false
+	}
 }
 
 func (p *purses) tell(step string, a upstream.Ask) {
@@ -169,7 +189,7 @@ func cannotWait(ctx context.Context, operation string) bool {
 
 // resultOf says what an attempt means for the budget.
 func resultOf(a upstream.Attempt) budget.Result {
-	r := budget.Result{Sent: true, Answered: a.Status != 0, Limit: a.Limit, Policy: a.Policy}
+	r := budget.Result{Sent: !a.Unsent, Answered: a.Status != 0, Limit: a.Limit, Policy: a.Policy}
 	if a.Err != nil {
 		if f := fault.From(a.Err); f.Kind == fault.Throttled {
 			r.Throttled, r.RetryAfter = true, f.RetryAfter

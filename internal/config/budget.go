@@ -12,8 +12,8 @@ type Budget struct {
 	// PerSecond is how many calls may leave in a second, up to 10,000. 0: no
 	// such limit.
 	PerSecond int `yaml:"per_second" doc:"How many calls a second may leave, from 0 to 10000, since Cloudflare also counts what comes from one address. 0 is no such limit." sample:"200"`
-	// MaxWait is the longest that a call waits for its turn, up to 10 minutes.
-	MaxWait time.Duration `yaml:"max_wait" doc:"The longest a call waits for its turn, from 0s to 10m. A call that cannot have it by then, or by its deadline, is refused at once." sample:"20s"`
+	// MaxWait is the longest that a call waits for its turn, up to a minute.
+	MaxWait time.Duration `yaml:"max_wait" doc:"The longest a call waits for its turn, from 0s to 1m. A call that cannot have it by then, or by its deadline, is refused at once." sample:"20s"`
 	// Replicas is how many replicas share the budget, from 1 to 100 and at most
 	// Calls.
 	Replicas int `yaml:"replicas" doc:"How many replicas run at most, from 1 to 100, those that an update adds included. They share the budget through Valkey; while it is away, each uses no more than its part of it. More than one needs idempotency.store valkey." sample:"1"`
@@ -43,8 +43,8 @@ func (b *Budget) validate(k check) {
 		k.of("window").fail("must be from 1s to 1h")
 	}
 	k.of("per_second").within(b.PerSecond, 0, 10_000)
-	if b.MaxWait < 0 || b.MaxWait > 10*time.Minute {
-		k.of("max_wait").fail("must be from 0s to 10m")
+	if b.MaxWait < 0 || b.MaxWait > time.Minute {
+		k.of("max_wait").fail("must be from 0s to 1m")
 	}
 	if k.of("replicas").within(b.Replicas, 1, 100) && b.Replicas > b.Calls && b.Calls > 0 {
 		k.of("replicas").fail("must be at most budget.calls, so that each replica has a call of its own")

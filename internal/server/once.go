@@ -133,9 +133,10 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			return nil, err
 		}
 		about := m.Target(request)
-		call.Objects = c.objectsOf(ctx, t.account, about)
+		if call.Objects, err = c.objectsOf(ctx, t.account, about); err != nil {
+			return nil, err
+		}
 		call.Intent = func(ctx context.Context) (idempotency.Intent, error) { return c.intentOf(ctx, t, about, request) }
-		var made any
 		answer, err := c.Once.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
 			if c.Once.Enter != nil {
 				ctx = c.Once.Enter(ctx)
@@ -144,7 +145,6 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			if err != nil {
 				return nil, err
 			}
-			made = out
 			return pack(out)
 		})
 		// What was read on the way says nothing of the answer.
@@ -152,14 +152,12 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		if answer.Replayed {
 			telemetry.CallFrom(ctx).SetReplayed()
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case answer.Replayed || made == nil:
-			// Somebody else made it, or it was found out later what was made.
-			return unpack(answer.Body)
 		}
-		return made, nil
+		// What is kept counts, and not what this call made of it: it may have been
+		// found out otherwise meanwhile.
+		return unpack(answer.Body)
 	}
 }
 
@@ -206,33 +204,50 @@ func masked(u *secretsstorev1.UpdateSecretRequest) proto.Message {
 // do not run at the same time. A secret that exists goes by its name too: who
 // deletes it must wait for whoever is not sure yet of having made it. What a
 // copy is made of is not changed by that.
-func (c Chain) objectsOf(ctx context.Context, account string, about policy.Target) []string {
+func (c Chain) objectsOf(ctx context.Context, account string, about policy.Target) ([]string, error) {
 	var list []string
 	store := account + "/" + about.StoreID
 	for _, s := range about.Secrets {
 		list = append(list, store+"/name/"+s.Name)
 	}
 	if about.StoreName != "" {
-		// It may be longer than the name of a record.
-		list = append(list, fmt.Sprintf("%s/store-name/%x", account, sha256.Sum256([]byte(about.StoreName))))
+		list = append(list, storeNamed(account, about.StoreName))
 	}
 	if len(list) > 0 {
-		return list
+		return list, nil
+	}
+	if len(about.SecretIDs) == 0 {
+		name, err := c.Rights.Names.Store(ctx, account, about.StoreID)
+		if err == nil {
+			list = append(list, storeNamed(account, name))
+		}
+		return append(list, store), unlessGone(err)
 	}
 	for _, id := range about.SecretIDs {
 		list = append(list, store+"/id/"+id)
-	}
-	// One without a name is gone, or was never there.
-	names, err := c.Rights.Names.Secrets(ctx, upstream.StoreParams{Account: account, StoreID: about.StoreID}, about.SecretIDs)
-	for i := range names {
-		if err == nil {
-			list = append(list, store+"/name/"+names[i])
+		names, err := c.Rights.Names.Secrets(ctx, upstream.StoreParams{Account: account, StoreID: about.StoreID}, []string{id})
+		if unlessGone(err) != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			list = append(list, store+"/name/"+name)
 		}
 	}
-	if len(list) == 0 {
-		list = append(list, store)
+	return list, nil
+}
+
+// storeNamed names a store that is made. Its name may be longer than that of a
+// record.
+func storeNamed(account, name string) string {
+	return fmt.Sprintf("%s/store-name/%x", account, sha256.Sum256([]byte(name)))
+}
+
+// unlessGone lets pass that an object does not exist: the change itself says so.
+func unlessGone(err error) error {
+	if err != nil && fault.From(err).Kind == fault.NotFound {
+		return nil
 	}
-	return list
+	return err
 }
 
 // intentOf says what is to be done, without values, and what there is before.

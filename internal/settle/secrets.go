@@ -27,7 +27,8 @@ func (s *Settler) UpdateSecret(ctx context.Context, p upstream.UpdateSecretParam
 }
 
 // inspectUpdate looks whether a secret was changed since the baseline and is
-// as it was to become. Whether its value is cannot be seen.
+// as it was to become. Whether its value is cannot be seen, so a change of that
+// is taken for not done: done once more, it does no harm.
 func (t *trial) inspectUpdate(ctx context.Context, p upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error) {
 	named, err := t.secrets(ctx, p.StoreID)
 	if err != nil {
@@ -38,7 +39,7 @@ func (t *trial) inspectUpdate(ctx context.Context, p upstream.UpdateSecretParams
 		if secret.ID != p.SecretID {
 			continue
 		}
-		changed := before.recent(secret.Modified) && !secret.Modified.Equal(before.Modified[secret.ID])
+		changed := p.Value == nil && secret.Modified.After(before.Since) && !secret.Modified.Equal(before.Modified[secret.ID])
 		if changed && (p.Scopes == nil || sameScopes(secret.Scopes, p.Scopes)) &&
 			(!p.Comment.Change || sameComment(secret.Comment, p.Comment.Text)) {
 			return upstream.Answer[upstream.Secret]{Result: secret}, nil

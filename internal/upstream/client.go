@@ -84,6 +84,8 @@ type Attempt struct {
 	Limit, Policy string
 	// Duration is the time from before the request to the whole answer.
 	Duration time.Duration
+	// Unsent says that nothing of the request can have left.
+	Unsent bool
 	// RetryAfter is how long Cloudflare asks to be left alone. 0 where it did not.
 	RetryAfter time.Duration
 	// Err is the *fault.Error that the attempt ended in, nil on success.

@@ -2,8 +2,10 @@ package upstream
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"runtime/debug"
 	"sync/atomic"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -35,6 +37,8 @@ type exchange struct {
 	operation
 	scrub *scrubber
 	trace progress
+	// nothingLeft says that the attempt failed before a byte was sent.
+	nothingLeft bool
 }
 
 // progress is how far a request got. The transport reports it from goroutines
@@ -86,22 +90,42 @@ func call[T any](ctx context.Context, c *Client, o operation, complete func(T) b
 }
 
 // try makes one attempt, when it is its turn.
-func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], fate, error) {
+func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (answer Answer[T], end fate, err error) {
 	account := o.place.account
-	proceed, f := account.health.ask()
-	if f != nil {
-		return Answer[T]{}, done, f
+	if f := account.health.leftAlone(); f != nil {
+		return answer, done, f
 	}
 	ended, err := c.admit(ctx, Ask{Operation: o.name, Account: account.id, Changes: o.changes()})
 	if err != nil {
-		proceed(errNotTold)
-		return Answer[T]{}, done, err
+		return answer, done, err
 	}
-	answer, end, attempt := attempt(ctx, c, o, complete)
-	proceed(testimony(ctx, attempt.Err))
-	ended(attempt)
-	c.observe(ctx, attempt)
-	return answer, end, attempt.Err
+	proceed, f := account.health.ask()
+	if f != nil {
+		ended(Attempt{Operation: o.name, Account: account.id, Unsent: true, Err: f})
+		return answer, done, f
+	}
+	made := Attempt{Operation: o.name, Account: account.id}
+	defer func() {
+		if p := recover(); p != nil {
+			made.Err = o.panicked(p)
+			err = made.Err
+		}
+		proceed(testimony(ctx, made.Err))
+		ended(made)
+		c.observe(ctx, made)
+	}()
+	answer, end, made = attempt(ctx, c, o, complete)
+	return answer, end, made.Err
+}
+
+// panicked makes a fault of a panic over an answer, of which nobody could say
+// more. What it was about may be a secret, so its type and place must do.
+func (o operation) panicked(p any) *fault.Error {
+	f := fault.New(fault.Internal, "INTERNAL", "Storekeeper failed to handle Cloudflare's answer.")
+	if o.changes() {
+		f = lost(fault.Upstream)
+	}
+	return f.Because(fmt.Errorf("panic of type %T at %s", p, debug.Stack()))
 }
 
 // attempt sends an operation and says what came of it.
@@ -115,6 +139,7 @@ func attempt[T any](ctx context.Context, c *Client, o operation, complete func(T
 	r.now = c.clock()
 	r.elapsed = r.now.Sub(start)
 	if err != nil {
+		x.nothingLeft = x.unsent(err)
 		f := x.broken(ctx, err)
 		if x.worthAnother(ctx, err) {
 			return Answer[T]{}, cutOff, x.attempt(r, f)
@@ -143,6 +168,7 @@ func (x *exchange) attempt(r reply, f *fault.Error) Attempt {
 		Policy:     r.policy,
 		Duration:   r.elapsed,
 		RetryAfter: r.wait(),
+		Unsent:     r.status == 0 && f != nil && x.nothingLeft,
 	}
 	if f != nil {
 		a.Err = f

@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// leftAlone is how long an account is left alone before one call tries again.
-const leftAlone = 2 * time.Second
+// trouble is how long an account is left alone before one call tries again.
+const trouble = 2 * time.Second
 
 // errNotTold stands for an attempt that says nothing about Cloudflare, since its
 // caller had no time for the answer.
@@ -29,11 +29,20 @@ func newHealth(failures int) health {
 		return health{}
 	}
 	return health{breaker: gobreaker.NewTwoStepCircuitBreaker[None](gobreaker.Settings{
-		Timeout:      leftAlone,
+		Timeout:      trouble,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= failures },
 		IsSuccessful: func(err error) bool { return !troubled(err) },
 		IsExcluded:   func(err error) bool { return errors.Is(err, errNotTold) },
 	})}
+}
+
+// leftAlone gives the fault of a call that need not wait for its turn, since the
+// account is left alone.
+func (h health) leftAlone() *fault.Error {
+	if h.breaker == nil || h.breaker.State() != gobreaker.StateOpen {
+		return nil
+	}
+	return inTrouble()
 }
 
 // ask says whether to send, and takes what came of it. Its fault is that of a
@@ -44,11 +53,15 @@ func (h health) ask() (ended func(error), f *fault.Error) {
 	}
 	ended, err := h.breaker.Allow()
 	if err != nil {
-		f = fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "Cloudflare is in trouble at the moment, so the call was not sent.")
-		f.RetryAfter = leftAlone
-		return nil, f
+		return nil, inTrouble()
 	}
 	return ended, nil
+}
+
+func inTrouble() *fault.Error {
+	f := fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "Cloudflare is in trouble at the moment, so the call was not sent.")
+	f.RetryAfter = trouble
+	return f
 }
 
 // testimony is what an attempt says about Cloudflare's health. ctx is that of the

@@ -87,8 +87,10 @@ func (s *Store) callOf(keys []string, found map[string]stored, changes map[strin
 		case e.Expires.IsZero():
 			c.args = append(c.args, opLasting, "", encode(version, *e))
 		default:
-			end := strconv.FormatInt(records.Until(e.Expires), 10)
-			c.args = append(c.args, opEnding, end, encode(version, *e))
+			// How long from now, so that the clocks of replicas and server need
+			// not agree.
+			life := max(1, time.Until(records.End(records.Until(e.Expires))).Milliseconds())
+			c.args = append(c.args, opEnding, strconv.FormatInt(life, 10), encode(version, *e))
 		}
 	}
 	return c

@@ -49,7 +49,7 @@ for i = 3, #KEYS do
   local at = 3 + (i - 3) * 5
   local op = ARGV[at + 2]
   if op == 'l' then redis.call('SET', KEYS[i], ARGV[at + 4])
-  elseif op == 'e' then redis.call('SET', KEYS[i], ARGV[at + 4], 'PXAT', ARGV[at + 3])
+  elseif op == 'e' then redis.call('SET', KEYS[i], ARGV[at + 4], 'PX', ARGV[at + 3])
   elseif op == 'd' then redis.call('DEL', KEYS[i]) end
 end
 return 'done'
