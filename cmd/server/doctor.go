@@ -41,6 +41,7 @@ func runDoctor(ctx context.Context, args []string, t terminal) error {
 	d.tell("configuration", nil, given.file)
 	d.listeners(c.Listen)
 	d.files(c)
+	d.state(ctx, c.Idempotency)
 	d.accounts(ctx, c)
 	if d.failed {
 		return errUnhealthy
@@ -90,6 +91,30 @@ func (d *doctor) files(c *config.Config) {
 		folder := filepath.Dir(c.Audit.File)
 		d.tell("audit", writable(folder), folder+" can be written to")
 	}
+}
+
+// state tries where the records of changes are kept. The file itself is left
+// alone, since the service may be running.
+func (d *doctor) state(ctx context.Context, c config.Idempotency) {
+	if c.Store == config.StoreFile {
+		folder := filepath.Dir(c.File)
+		d.tell("idempotency.file", writable(folder), folder+" can be written to")
+		return
+	}
+	shared, err := openShared(ctx, c, zap.NewNop())
+	if err != nil {
+		d.tell("idempotency.valkey", err, "")
+		return
+	}
+	defer func() { _ = shared.Close() }()
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	d.tell("idempotency.valkey", shared.shared.Ping(ctx), c.Valkey.Address+" answers")
+	durable, err := shared.shared.Durable(ctx)
+	if err == nil && !durable {
+		err = errors.New("the server may forget changes when it stops: set appendonly yes, appendfsync always and maxmemory-policy noeviction")
+	}
+	d.tell("idempotency.valkey durability", err, "every change is on the disk before it is answered")
 }
 
 // writable makes a file in a folder and takes it away again.

@@ -41,6 +41,8 @@ type engine struct {
 	reads   quota.Upstream
 	service *service.Service
 	log     *zap.Logger
+	// count counts what becomes of changes.
+	count func(event string)
 	// trail hears of what is found out about changes of earlier lives.
 	trail *audit.Log
 	// replica names this life of the process among all that share the state.
@@ -98,6 +100,7 @@ func (e *engine) connect(s settings) error {
 	settling := settle.Config{
 		Next: merging{Client: e.cloudflare, creates: merged}, Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
 	}
+	settling.Observe = func(ev settle.Event) { e.count("settled_" + string(ev.Outcome)) }
 	if e.state.shared != nil {
 		settling.Claims = claims{kept: e.state}
 	}
@@ -122,8 +125,8 @@ func attemptTime(s settings) time.Duration {
 
 // remember makes what knows the changes that were made and those that run.
 func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
-	count, err := metrics.WatchChanges(e.open)
-	if err != nil {
+	var err error
+	if e.count, err = metrics.WatchChanges(e.open); err != nil {
 		return err
 	}
 	if err := metrics.WatchBudget(e.purses.states); err != nil {
@@ -137,7 +140,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 		Limit:     3 * attemptTime(s),
 		Retention: s.config.Idempotency.Retention, Recover: recoverer{service: e.service}.recover,
 		Observe: func(ev idempotency.Event) {
-			count(string(ev.Kind))
+			e.count(string(ev.Kind))
 			e.tell(ev)
 		},
 		Step: func(_ context.Context, at idempotency.Step) { s.at(string(at)) },

@@ -14,6 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/telemetry"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 	seatEvery = seatLife / 4
 )
 
-var errTaken = errors.New("the seat is taken")
+var errTaken = errors.New("all parts of the budget are in use by other replicas")
 
 // passbook keeps what of a budget is spent, so that a process that starts does
 // not spend it again: Cloudflare does not know of starts. Replicas have a seat
@@ -228,4 +229,19 @@ func (b *passbook) write(ctx context.Context, ahead int) error {
 		b.left = ahead
 	}
 	return err
+}
+
+// checks are the conditions of being ready: a replica that has no part of a
+// budget can call nobody.
+func (p *purses) checks() []telemetry.Check {
+	var list []telemetry.Check
+	for _, one := range p.list {
+		list = append(list, telemetry.Check{Name: "budget " + one.name, Run: func(context.Context) error {
+			if !one.book.ready() {
+				return errTaken
+			}
+			return nil
+		}})
+	}
+	return list
 }

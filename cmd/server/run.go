@@ -104,7 +104,7 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	admin := telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics})
+	admin := telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: behind.purses.checks()})
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),

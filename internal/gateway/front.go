@@ -13,6 +13,9 @@ import (
 	"platform.internal/storekeeper/internal/policy"
 )
 
+// idempotencyKey is the header by which a caller names a change.
+const idempotencyKey = "Idempotency-Key"
+
 // front prepares each request for the mux.
 type front struct {
 	next         http.Handler
@@ -48,6 +51,7 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	h := r.Header
 	principal, err := f.authenticate(r.Context(), credentialsOf(r))
 	dropHeaders(h)
+	spoilKey(h)
 	found := &policy.Mistakes{}
 	ctx := access.WithOutcome(r.Context(), access.Outcome{Principal: principal, Err: err})
 	ctx = policy.WithMistakes(peer.NewContext(ctx, peerOf(r)), found)
@@ -84,6 +88,17 @@ func leaveUnread(w http.ResponseWriter, r *http.Request) {
 func dropHeaders(h http.Header) {
 	for _, name := range []string{"Authorization", "X-Auth-Email", "X-Auth-Key", "X-Auth-User-Service-Key", "Content-Type", "TE", "Grpc-Timeout"} {
 		h.Del(name)
+	}
+}
+
+// spoilKey makes a key that metadata cannot carry into one that the chain
+// refuses. It would be dropped otherwise, and the change made without it.
+func spoilKey(h http.Header) {
+	for _, key := range h.Values(idempotencyKey) {
+		if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+			h.Set(idempotencyKey, "not visible ASCII")
+			return
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ func incomingHeader(name string) (string, bool) {
 		return "x-request-id", true
 	case "Traceparent":
 		return "traceparent", true
-	case "Idempotency-Key":
+	case idempotencyKey:
 		return "idempotency-key", true
 	case "X-Stainless-Retry-Count":
 		return "x-stainless-retry-count", true

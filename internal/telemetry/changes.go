@@ -7,7 +7,7 @@ import "github.com/prometheus/client_golang/prometheus"
 func (m *Metrics) WatchChanges(open func() int) (count func(event string), err error) {
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "storekeeper_changes_total",
-		Help: "Changes by what became of them: began, finished, replayed, joined, refused, abandoned, lost, recovered.",
+		Help: "Changes by what happens to them: began, finished, replayed, joined, refused, unsettled, recovered and others.",
 	}, []string{"event"})
 	intents := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "storekeeper_intents_open",
