@@ -45,7 +45,7 @@ func newChaosWorld(t *testing.T, tally *chaosTally) *chaosWorld {
 	t.Cleanup(server.Close)
 	p := &program{t: t, folder: w.folder, cfURL: server.URL}
 	w.birth = birth{config: p.writeConfig(setup{}), log: filepath.Join(w.folder, "log"), sets: []string{
-		"idempotency.file=" + w.stateFile(), "telemetry.log.level=info", "budget.calls=1000000", "budget.per_second=0",
+		"idempotency.file=" + w.stateFile(), "telemetry.log.level=info", "budget.calls=1000000", "budget.window=1s", "budget.per_second=0",
 	}}
 	t.Cleanup(func() {
 		if v := w.server(); v != nil {

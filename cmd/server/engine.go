@@ -24,6 +24,9 @@ import (
 const (
 	// tripAfter is after how many failures in a row an account is left alone.
 	tripAfter = 10
+	// settleTime is how long a caller waits for a change to be settled. After
+	// that it is told so, and the change is settled all the same.
+	settleTime = 20 * time.Second
 	// closeTimeout is how long a stop waits for the changes that run.
 	closeTimeout = 5 * time.Second
 )
@@ -99,6 +102,7 @@ func (e *engine) connect(s settings) error {
 	e.merged = merged
 	settling := settle.Config{
 		Next: merging{Client: e.cloudflare, creates: merged}, Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
+		Within: min(settleTime, 2*attemptTime(s)),
 	}
 	settling.Observe = func(ev settle.Event) { e.count("settled_" + string(ev.Outcome)) }
 	if e.state.shared != nil {

@@ -19,8 +19,9 @@ import (
 
 const (
 	// bookStep is which part of a budget may be spent between two entries of its
-	// book. So much more than was written counts as spent at the next start.
-	bookStep = 20
+	// book. So much more than was written counts as spent at the next start, also
+	// where a process crashes again and again.
+	bookStep = 100
 	// seatLife is how long a replica that says nothing keeps its seat.
 	seatLife = 4 * time.Second
 	// seatEvery is how often it says something.

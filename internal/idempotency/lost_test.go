@@ -122,13 +122,16 @@ func TestRecoveryGoesOnUntilItKnows(t *testing.T) {
 		r := life(t, d, w, nil)
 		w.setBlind(true)
 		first := r.run(t.Context(), on(keyed("k", "a"), "o"), r.lost("a"))
-		time.Sleep(time.Minute)
+		time.Sleep(4 * time.Second)
 		pending(t, first)
+		// Its caller is told in time, and can ask again.
+		want(t, first, "UPSTREAM_ANSWER_LOST", false)
+		time.Sleep(time.Minute)
 		if n := w.looked(); n < 10 || n > 30 {
 			t.Errorf("looked %d times in a minute", n)
 		}
 		w.setBlind(false)
-		want(t, first, "a number 1", false)
+		want(t, r.do(t.Context(), keyed("k", "a")), "a number 1", true)
 		nothingOpen(t, d)
 	})
 }

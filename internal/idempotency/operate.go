@@ -14,6 +14,10 @@ import (
 // was done, to be forgotten.
 const abandonPatience = time.Second
 
+// unsettledPatience is how long a caller waits for what recovery finds out about
+// its change.
+const unsettledPatience = 5 * time.Second
+
 var errPanicked = errors.New("panic")
 
 // operate makes the change and keeps its outcome.
@@ -99,11 +103,20 @@ func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
 	k.release(i.ID)
 	k.observe(about(EventUnsettled, i, lost))
 	k.orphans.add(i.ID)
+	// Its caller can ask again, so it need not wait for all of an outage.
+	op.deadline = earlier(op.deadline, time.Now().Add(unsettledPatience))
 	r, ended := k.join(f, op)
 	if r.kept {
 		return r
 	}
 	return result{fault: lost, again: !ended || r.again}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // overtaken is for a change that another owner ended. Its outcome counts.

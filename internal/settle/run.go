@@ -62,6 +62,11 @@ func settle[R any](ctx context.Context, t *trial, c course[R], lost error) (upst
 		t.operation.Unsent()
 	}
 	ctx = settling(ctx)
+	if t.within > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.within)
+		defer cancel()
+	}
 	t.began = t.clock()
 	pause := firstPause
 	for again := 0; again <= maxAgain; {

@@ -67,6 +67,9 @@ type Config struct {
 	// Attempt bounds each attempt to send or to look, within its context. It
 	// includes the wait for the call budget. 0 means 30 seconds.
 	Attempt time.Duration
+	// Within bounds how long a change is settled, after its answer was lost,
+	// before its caller hears that nobody knows. 0 means as long as its context.
+	Within time.Duration
 	// Clock tells the time. Nil means time.Now.
 	Clock func() time.Time
 	// Ahead says how far Cloudflare's clock is ahead of Clock, for an account.
@@ -119,6 +122,7 @@ type Settler struct {
 	next    Changes
 	library Library
 	attempt time.Duration
+	within  time.Duration
 	clock   func() time.Time
 	ahead   func(string) time.Duration
 	claims  Claims
@@ -131,7 +135,7 @@ type Settler struct {
 // New makes a settler.
 func New(c Config) *Settler {
 	s := &Settler{
-		next: c.Next, library: c.Library, attempt: c.Attempt, clock: c.Clock,
+		next: c.Next, library: c.Library, attempt: c.Attempt, within: c.Within, clock: c.Clock,
 		ahead: c.Ahead, claims: c.Claims, observe: c.Observe, locks: newLocks(),
 	}
 	if s.attempt <= 0 {
