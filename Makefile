@@ -49,8 +49,9 @@ test-isolation: ## Run 100,000 random calls of several tenants and look for one 
 bench: ## Measure Storekeeper beside direct clients, under Cloudflare's budget (minutes)
 	@cd test/bench && CGO_ENABLED=0 $(GO) run .
 
-test-chaos: ## Kill the server or cut its answers at every step of a change, 1,000 times
+test-chaos: ## Kill servers and cut answers at every step of a change, 1,000 times, and check histories
 	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-1000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
+	cd test/guarantees && CGO_ENABLED=0 STOREKEEPER_GUARANTEES_SECONDS=$${STOREKEEPER_GUARANTEES_SECONDS:-60} $(GO) test -count=1 -timeout 30m -v .
 
 lint: lint-format lint-go lint-tools lint-proto ## Check formatting, code and proto files
 

@@ -21,8 +21,12 @@ import (
 
 // beforeChange takes down what is there before a change, as the durable intent
 // keeps it.
-func beforeChange(s *settle.Settler) func(context.Context, string, policy.Target) ([]byte, error) {
+func beforeChange(s *settle.Settler, p *purses) func(context.Context, string, policy.Target) ([]byte, error) {
 	return func(ctx context.Context, account string, about policy.Target) ([]byte, error) {
+		// What the budget would refuse is refused before anything is written.
+		if err := p.check(ctx, account, len(about.Secrets) == 0 && about.StoreName == ""); err != nil {
+			return nil, err
+		}
 		target := settle.Target{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}
 		for _, one := range about.Secrets {
 			target.SecretNames = append(target.SecretNames, one.Name)

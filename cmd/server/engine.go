@@ -183,9 +183,16 @@ func (e *engine) open() int {
 	return n
 }
 
+// begin looks after the changes that earlier lives left open, and records on the
+// trail what becomes of them.
+func (e *engine) begin(ctx context.Context, trail *audit.Log) {
+	e.trail = trail
+	e.keeper.Start(ctx)
+}
+
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Once {
-	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler), Enter: inOperation}
+	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Enter: inOperation}
 }
 
 // Close ends everything, changes that run after a while.

@@ -83,14 +83,13 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
-		return err
-	}
 	if chain.Fingerprint, err = fingerprinter(c.Audit); err != nil {
 		return err
 	}
-	behind.trail = trail
-	behind.keeper.Start(ctx)
+	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
+		return err
+	}
+	behind.begin(ctx, trail)
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	tls, err := newSecured(c.Listen.TLS, log)
@@ -108,17 +107,22 @@ func serve(ctx context.Context, s settings) error {
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
-		beside: []func(context.Context){
-			func(ctx context.Context) { follow(ctx, rules, log) },
-			func(ctx context.Context) { behind.share(ctx, c.Budget) },
-			func(ctx context.Context) { behind.purses.remember(ctx, behind, c.Budget) },
-		},
+		beside: beside(rules, behind, c.Budget),
 	}
 	if err := l.open(c.Listen); err != nil {
 		return err
 	}
 	log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
 	return l.serve(ctx, s.ready)
+}
+
+// beside is what runs as long as the listeners do.
+func beside(rules *authz.Rules, behind *engine, c config.Budget) []func(context.Context) {
+	return []func(context.Context){
+		func(ctx context.Context) { follow(ctx, rules, behind.log) },
+		func(ctx context.Context) { behind.share(ctx, c) },
+		func(ctx context.Context) { behind.purses.remember(ctx, behind, c) },
+	}
 }
 
 // newTelemetry makes what the service says about itself with.

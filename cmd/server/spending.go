@@ -51,6 +51,13 @@ func (p purse) Refused() time.Duration {
 	return max(0, time.Until(time.Unix(0, p.refused.Load())))
 }
 
+// tell keeps until when Cloudflare takes no calls. What it said for longer holds.
+func (p purse) tell(until int64) {
+	for told := p.refused.Load(); told < until && !p.refused.CompareAndSwap(told, until); {
+		told = p.refused.Load()
+	}
+}
+
 // newPurses makes one budget for each credential. Accounts whose credential
 // comes from the same file share one.
 func newPurses(c *config.Config, step func(string)) *purses {
@@ -150,7 +157,7 @@ func (p *purses) heed(account string, r *budget.Result) {
 		return
 	}
 	one := p.byAccount[account]
-	one.refused.Store(time.Now().Add(r.RetryAfter).UnixNano())
+	one.tell(time.Now().Add(r.RetryAfter).UnixNano())
 	if r.RetryAfter < p.window/briefly {
 		one.Block(r.RetryAfter)
 		r.Throttled = false
@@ -171,6 +178,15 @@ func (p *purses) acquire(ctx context.Context, account string, ask budget.Ask) (*
 	}
 	ask.Tenant, ask.Urgent = tenant.From(ctx), ask.Urgent || settle.Urgent(ctx)
 	return one.Acquire(ctx, ask)
+}
+
+// check says whether a call would be refused now.
+func (p *purses) check(ctx context.Context, account string, urgent bool) error {
+	one, known := p.byAccount[account]
+	if !known {
+		return nil
+	}
+	return one.Check(ctx, budget.Ask{Tenant: tenant.From(ctx), Urgent: urgent})
 }
 
 // cannotWait says which calls pass the bursts of others: a changed or deleted

@@ -25,12 +25,9 @@ const (
 //
 // A turn that is not carried must be ended with Done.
 func (s *Scheduler) Acquire(ctx context.Context, a Ask) (*Turn, error) {
-	patience := PatienceFrom(ctx)
-	if patience == nil {
-		patience = ctx
-	}
-	if err := errors.Join(ctx.Err(), patience.Err()); err != nil {
-		return nil, fault.From(err)
+	patience, err := patienceOf(ctx)
+	if err != nil {
+		return nil, err
 	}
 	w, t, err := s.admit(ctx, patience, a)
 	if w == nil {
@@ -44,6 +41,55 @@ func (s *Scheduler) Acquire(ctx context.Context, a Ask) (*Turn, error) {
 	case <-patience.Done():
 		return s.quit(w, patience.Err())
 	}
+}
+
+// Check gives the fault that Acquire would refuse an ask with now, nil where it
+// would not. It waits for nothing and takes nothing. An Acquire that follows can
+// be refused yet: others may come first. It is for those who do dear work before
+// they ask: who is told no here is not to ask at once again, since that would
+// count as demand twice.
+func (s *Scheduler) Check(ctx context.Context, a Ask) error {
+	patience, err := patienceOf(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return stopped()
+	}
+	now := s.now()
+	s.settle(now)
+	who, deadline := s.account(a.Tenant, now), s.deadline(ctx, patience, a, now)
+	if deadline >= now {
+		if _, ok := s.immediate(who, a.Urgent, now); ok {
+			return nil
+		}
+	}
+	return s.turnDown(who, a, deadline-now, now)
+}
+
+// patienceOf is the context that an ask waits with beside its own.
+func patienceOf(ctx context.Context) (context.Context, error) {
+	patience := PatienceFrom(ctx)
+	if patience == nil {
+		patience = ctx
+	}
+	if err := errors.Join(ctx.Err(), patience.Err()); err != nil {
+		return nil, fault.From(err)
+	}
+	return patience, nil
+}
+
+// turnDown refuses an ask that would have to wait longer than it can.
+func (s *Scheduler) turnDown(who *account, a Ask, patience, now int64) error {
+	full := who.waiting() >= mostOfOne || s.waiting >= mostOfAll
+	wait := s.waitOf(who, a, now)
+	if !full && wait <= patience {
+		return nil
+	}
+	s.miss(who, now)
+	return s.refusal(who, wait, now)
 }
 
 // admit gives a turn or a refusal, or the place in the queue to wait at.
@@ -62,9 +108,8 @@ func (s *Scheduler) admit(ctx, patience context.Context, a Ask) (*waiter, *Turn,
 			return nil, t, nil
 		}
 	}
-	full := who.waiting() >= mostOfOne || s.waiting >= mostOfAll
-	if wait := s.waitOf(who, a, now); full || wait > deadline-now {
-		return nil, nil, s.refusal(who, wait, now)
+	if err := s.turnDown(who, a, deadline-now, now); err != nil {
+		return nil, nil, err
 	}
 	w := &waiter{ask: a, who: who, deadline: deadline, lane: normalLane}
 	if a.Urgent {

@@ -39,12 +39,7 @@ func BenchmarkAcquireAndDone(b *testing.B) {
 func full(tenants int) (*budget.Scheduler, func()) {
 	cfg := open()
 	s := budget.New(cfg)
-	for i := range cfg.Calls {
-		ask := budget.Ask{Tenant: name(i % 40), Urgent: true}
-		if turn, err := s.Acquire(context.Background(), ask); err == nil {
-			turn.Done(answered)
-		}
-	}
+	spendAll(s)
 	ctx, cancel := context.WithCancel(context.Background())
 	for i := range tenants {
 		go func() { _, _ = s.Acquire(ctx, budget.Ask{Tenant: "w" + strconv.Itoa(i)}) }()

@@ -62,31 +62,42 @@ func (s *Scheduler) dispatch(w *waiter, hurried bool, now int64) {
 		p.decide(&Turn{carried: true}, nil)
 	}
 	if w.lane == urgentLane {
-		s.hasten(w.who)
+		s.hasten(w.who, hurried)
 	}
 	w.decide(t, nil)
 }
 
 // direct gives an ask its turn at once where nobody waits and it can go.
 func (s *Scheduler) direct(a *account, urgent bool, now int64) *Turn {
-	if s.waiting > 0 {
+	hurried, ok := s.immediate(a, urgent, now)
+	if !ok {
 		return nil
-	}
-	if open, _ := s.gate(now); !open {
-		return nil
-	}
-	hurried := urgent && s.hurries(a)
-	if s.loans.permits() == 0 {
-		if hurried && s.free() <= 0 || !hurried && s.turnAt(a, now) > now {
-			return nil
-		}
 	}
 	s.virtual = max(s.virtual, a.tag)
 	t := s.launch(hurried, now, []charge{s.pay(a, 1)})
 	if urgent {
-		s.hasten(a)
+		s.hasten(a, hurried)
 	}
 	return t
+}
+
+// immediate is whether nobody waits and a call of a tenant can go now, and
+// whether it goes before its fair turn.
+func (s *Scheduler) immediate(a *account, urgent bool, now int64) (hurried, ok bool) {
+	if s.waiting > 0 {
+		return false, false
+	}
+	if open, _ := s.gate(now); !open {
+		return false, false
+	}
+	hurried = urgent && s.hurries(a)
+	switch {
+	case s.loans.permits() > 0:
+		return hurried, true
+	case hurried:
+		return true, s.free() > 0
+	}
+	return false, s.turnAt(a, now) <= now
 }
 
 // launch begins a call. Only those that kept to the spacing count for it.
@@ -96,14 +107,6 @@ func (s *Scheduler) launch(hurried bool, now int64, bill []charge) *Turn {
 		s.pace.went(now)
 	}
 	return t
-}
-
-// hasten counts an urgent call of a tenant.
-func (s *Scheduler) hasten(a *account) {
-	a.rush = max(a.rush, s.fluid) + 1/a.weight
-	if a.rushAt > 0 {
-		s.rush.put(a)
-	}
 }
 
 // overdue refuses those whose deadline is not after a time.
@@ -116,5 +119,6 @@ func (s *Scheduler) overdue(at, now int64) {
 // turnAway takes an ask out of the queue that cannot be served in time.
 func (s *Scheduler) turnAway(w *waiter, now int64) {
 	s.dequeue(w)
+	s.miss(w.who, now)
 	w.decide(nil, s.refusal(w.who, s.waitOf(w.who, w.ask, now), now))
 }

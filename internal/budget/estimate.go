@@ -61,10 +61,11 @@ func (s *Scheduler) waitFor(a *account, k int, hurried bool, now int64) int64 {
 		wait = s.slotWait(k-s.free()-s.loans.permits(), now)
 	default:
 		wait = s.spacedWait(a, k-s.loans.permits(), now)
-		// What other replicas lend makes it shorter.
-		if due := s.due() * float64(s.cfg.Replicas); due > 1 {
-			wait = int64(float64(wait) / due)
-		}
+	}
+	// Other replicas lend on as they did lately.
+	if income := s.income(now); income > 0 && wait > 0 {
+		lent := float64(k) / income
+		wait = int64(float64(wait) * lent / (float64(wait) + lent))
 	}
 	if s.second > 0 {
 		room := s.second - s.spent.flying - s.spent.second.n

@@ -1,5 +1,7 @@
 package budget
 
+import "time"
+
 // Loans between replicas. Each replica owns an equal part of the slots. Times
 // here are in graces, of a fiftieth of Window and at most one second. A loan
 // reaches its borrower within one, a call begins within half of one after that,
@@ -29,6 +31,8 @@ type loans struct {
 	// credit is how many slots are to be lent, as of the time asked.
 	credit float64
 	asked  int64
+	// income is how many were borrowed lately.
+	income fading
 }
 
 // settle lets permits lapse. It tells how many calls that last too long become
@@ -96,6 +100,7 @@ func (s *Scheduler) Borrow(n int) {
 	defer s.mu.Unlock()
 	now := s.now()
 	s.settle(now)
+	s.loans.income.add(float64(max(0, n)), now, s.memory())
 	for range n {
 		s.loans.unused = append(s.loans.unused, &loan{lapses: now + s.margin/2, due: now + 2*s.margin})
 	}
@@ -104,95 +109,12 @@ func (s *Scheduler) Borrow(n int) {
 	}
 }
 
-// Demand is about how many calls wait, by tenant. Those that would travel
-// together count as what they cost.
-func (s *Scheduler) Demand() map[string]int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	demand := make(map[string]int, s.fair.Len())
-	for _, a := range s.fair.items {
-		demand[a.name] = int(a.backlog() + 0.5)
-	}
-	return demand
-}
+// memory is for how long loans are remembered, about.
+func (s *Scheduler) memory() int64 { return max(int64(time.Second), 4*s.margin) }
 
-// SetElsewhere says what waits at the other replicas, one map for each that is
-// known. It replaces what was said before and holds for ten graces; none is that
-// nothing is known, and then each replica keeps to its own part.
-func (s *Scheduler) SetElsewhere(demand []map[string]int) {
-	var sum map[string]int
-	if len(demand) > 0 {
-		sum = make(map[string]int)
-	}
-	for _, d := range demand {
-		for name, n := range d {
-			sum[name] += max(0, n)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.elsewhere, s.strangers, s.waitElsewhere = sum, 0, 0
-	for name, n := range sum {
-		s.waitElsewhere += n
-		if s.accounts[name] == nil && n > 0 {
-			s.strangers += s.weigh(name)
-		}
-	}
-	s.pace.known = false
-	now := s.now()
-	s.settle(now)
-	s.heardAt = now
-	if !s.closed {
-		s.run(now)
-	}
-}
-
-// forgetOthers ends what was said of the other replicas when it is old: slots
-// left for them would be lost.
-func (s *Scheduler) forgetOthers(now int64) {
-	if s.elsewhere != nil && now-s.heardAt > 10*s.margin {
-		s.elsewhere, s.strangers, s.waitElsewhere = nil, 0, 0
-		s.pace.known = false
-	}
-}
-
-// Due is the part of the whole budget that this replica should have, from 0 to
-// 1: each tenant's fair share counts where its calls wait. Where nobody waits
-// or nothing is known of the others it is an equal part.
-func (s *Scheduler) Due() float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.due()
-}
-
-func (s *Scheduler) due() float64 {
-	if s.elsewhere == nil {
-		return 1 / float64(s.cfg.Replicas)
-	}
-	var here, all float64
-	for _, a := range s.fair.items {
-		here += s.local(a)
-		all += a.weight
-	}
-	for name, n := range s.elsewhere {
-		if a := s.accounts[name]; n > 0 && (a == nil || a.fairAt == 0) {
-			all += s.weightOf(name)
-		}
-	}
-	if all == 0 {
-		return 1 / float64(s.cfg.Replicas)
-	}
-	return here / all
-}
-
-// part is how much of the own slots this replica is due, at most all.
-func (s *Scheduler) part() float64 { return min(1, s.due()*float64(s.cfg.Replicas)) }
-
-func (s *Scheduler) weightOf(name string) float64 {
-	if a := s.accounts[name]; a != nil {
-		return a.weight
-	}
-	return s.weigh(name)
+// income is how many calls per nanosecond can go on loans, as they came lately.
+func (s *Scheduler) income(now int64) float64 {
+	return s.loans.income.at(now, s.memory()) / float64(s.memory())
 }
 
 // Surplus is how many slots this replica should lend now, so that of the rate

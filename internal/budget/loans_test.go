@@ -23,6 +23,8 @@ func TestDueFollowsWhereFairSharesWait(t *testing.T) {
 		{"only there", nil, []map[string]int{{"a": 3}}, 0},
 		{"one tenant on each", map[string]int{"a": 1}, []map[string]int{{"b": 1000}}, 0.5},
 		{"three tenants here", map[string]int{"a": 1, "c": 1, "d": 1}, []map[string]int{{"b": 5}}, 0.75},
+		{"nearly as much there", map[string]int{"a": 20}, []map[string]int{{"a": 18}}, 0.5},
+		{"more there than by chance", map[string]int{"a": 20}, []map[string]int{{"a": 30}}, 0.4},
 		{"one tenant on both", map[string]int{"a": 1}, []map[string]int{{"a": 2}, {"a": 1}}, 0.25},
 		{"a heavy tenant there", map[string]int{"a": 1}, []map[string]int{{"heavy": 2}}, 0.25},
 	} {
@@ -38,6 +40,8 @@ func TestDueFollowsWhereFairSharesWait(t *testing.T) {
 				}
 				s := budget.New(cfg)
 				spendAll(s)
+				// What was refused meanwhile is forgotten.
+				time.Sleep(10 * time.Second)
 				for tenant, n := range tc.here {
 					for range n {
 						go func() {

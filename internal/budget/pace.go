@@ -1,12 +1,9 @@
 package budget
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // lateness is how late a timer can be without a call being lost for it.
-const lateness = 20 * time.Millisecond
+const lateness = int64(20 * time.Millisecond)
 
 // pace spaces the calls that are not urgent, once half of the slots are spent,
 // so that the free ones last until the next become free.
@@ -26,8 +23,8 @@ type pace struct {
 // begin, so that timers that are a little late do not add up.
 func (p *pace) went(now int64) {
 	p.last = now
-	if p.known && now-p.next < int64(lateness) {
-		p.last = min(now, p.next)
+	if p.known {
+		p.last = min(now, max(p.next, now-lateness))
 	}
 	p.known = false
 }
@@ -89,12 +86,4 @@ func (s *Scheduler) flow() float64 {
 		return s.pace.rate
 	}
 	return float64(s.limit()) / float64(s.window)
-}
-
-// hurries is whether a tenant's urgent calls still go before all others: its
-// urgent calls must not be far ahead of what an even flow would have given it.
-// Beyond that they stand with the others, so that a flood of them costs its own
-// tenant and nobody else.
-func (s *Scheduler) hurries(a *account) bool {
-	return max(a.rush, s.fluid)-s.fluid <= math.Max(1, float64(s.limit())/20)
 }

@@ -29,6 +29,8 @@ type Scheduler struct {
 	closed bool
 	timer  *time.Timer
 	armed  int64
+	// late is how late timers are; tests set it.
+	late func() time.Duration
 
 	spent    spent
 	pace     pace
@@ -41,6 +43,8 @@ type Scheduler struct {
 
 	fair    tree[*account]
 	rush    tree[*account]
+	leads   leads
+	missing tree[*account]
 	limits  tree[*waiter]
 	groups  map[string]*group
 	waiting int
@@ -78,6 +82,7 @@ func New(cfg Config) *Scheduler {
 		armed:    never,
 		accounts: map[string]*account{},
 		groups:   map[string]*group{},
+		leads:    newLeads(),
 	}
 	if cfg.PerSecond > 0 {
 		s.second = max(1, cfg.PerSecond/cfg.Replicas)
@@ -85,6 +90,10 @@ func New(cfg Config) *Scheduler {
 	s.pace.last = -s.window
 	s.fair = tree[*account]{less: fairOrder, place: func(a *account) *int { return &a.fairAt }}
 	s.rush = tree[*account]{less: rushOrder, place: func(a *account) *int { return &a.rushAt }}
+	s.missing = tree[*account]{
+		less:  func(a, b *account) bool { return a.missUntil < b.missUntil },
+		place: func(a *account) *int { return &a.missAt },
+	}
 	s.limits = tree[*waiter]{
 		less:  func(a, b *waiter) bool { return a.deadline < b.deadline },
 		place: func(w *waiter) *int { return &w.limitAt },
@@ -122,15 +131,19 @@ func (s *Scheduler) arm(at int64) {
 		return
 	}
 	s.armed = at
+	wait := time.Duration(at - s.now())
+	if s.late != nil {
+		wait += s.late()
+	}
 	switch {
 	case at == never:
 		if s.timer != nil {
 			s.timer.Stop()
 		}
 	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Duration(at-s.now()), s.tick)
+		s.timer = time.AfterFunc(wait, s.tick)
 	default:
-		s.timer.Reset(time.Duration(at - s.now()))
+		s.timer.Reset(wait)
 	}
 }
 
@@ -156,6 +169,8 @@ func (s *Scheduler) settle(now int64) {
 		s.fluid += float64(now-s.fluidAt) * s.flow() / s.weights
 	}
 	s.fluidAt = now
+	s.leads.settle(s.fluid)
+	s.forgetMissed(now)
 	s.sweep(now)
 	s.forgetOthers(now)
 }

@@ -9,8 +9,9 @@ type account struct {
 	// tag is the tenant's virtual time: the calls that it had, divided by its
 	// weight. The waiting tenant with the lowest one is next.
 	tag float64
-	// rush is the same for its urgent calls alone.
-	rush float64
+	// rush is the same for its urgent calls alone, passed for those of them
+	// that went before all others; led is the weight that it leads with.
+	rush, passed, led float64
 	// lanes are its waiting asks, the urgent ones first.
 	lanes [2]lane
 	// ever is how many calls ever waited, gone how many of those left.
@@ -22,8 +23,12 @@ type account struct {
 	flying int
 	// wanted is when it last asked.
 	wanted int64
-	// fairAt and rushAt are its places in the two trees.
-	fairAt, rushAt int
+	// missed is how many of its asks were refused lately for want of budget;
+	// it counts until missUntil.
+	missed    fading
+	missUntil int64
+	// fairAt, rushAt, leadAt and missAt are its places in the trees.
+	fairAt, rushAt, leadAt, missAt int
 }
 
 const (
@@ -55,7 +60,7 @@ func (a *account) first() *waiter {
 
 // idle is whether nothing of the tenant is left in the last window.
 func (a *account) idle(since int64) bool {
-	return a.waiting() == 0 && a.flying == 0 && a.slots.n == 0 && a.wanted <= since
+	return a.waiting() == 0 && a.flying == 0 && a.slots.n == 0 && a.missAt == 0 && a.wanted <= since
 }
 
 func fairOrder(a, b *account) bool {
@@ -119,7 +124,7 @@ func (s *Scheduler) local(a *account) float64 {
 	if there == 0 {
 		return a.weight
 	}
-	here := max(1, a.backlog())
+	here := max(1, s.wants(a))
 	return a.weight * here / (here + float64(there))
 }
 

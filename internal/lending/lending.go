@@ -51,9 +51,11 @@ type Config struct {
 	Name string
 	// Replicas is how many there are at most.
 	Replicas int
-	// Grace is how long after it was lent a turn can still be used.
+	// Grace is the longest that a loan may be under way, from Lend to Borrow. At
+	// most three quarters of it are used.
 	Grace time.Duration
-	// Every is how often replicas hear of each other. 0: a tenth of Grace.
+	// Every is how often replicas hear of each other. 0: a tenth of Grace, but
+	// at least 5 ms.
 	Every time.Duration
 	// Trouble hears of it when the server cannot be reached, and with nil when
 	// it can be again. Nil: nobody does.
@@ -67,8 +69,8 @@ type word struct {
 	// Due is the part of the whole that it ought to have.
 	Due float64 `json:"due"`
 	// Refused is for how many milliseconds Cloudflare takes no calls, as it told
-	// that replica itself. What others told it is not passed on, or a block would
-	// grow with each time it is told.
+	// that replica itself. What others told it is not passed on, and how old the
+	// word is is taken off, or a block would grow with each time it is told.
 	Refused int64 `json:"refused,omitempty"`
 }
 
@@ -108,37 +110,41 @@ func (c Config) exchange(ctx context.Context, b Budget) error {
 		return err
 	}
 	asked := time.Now()
-	answer, err := meeting.Exec(ctx, c.Client, []string{c.Key("lending/" + c.Name), c.loans(c.Replica)}, []string{
-		c.Replica, string(said), milliseconds(10*c.Every + c.Grace), milliseconds(c.Grace / 4),
+	answer, err := meeting.Exec(ctx, c.Client, []string{c.meeting(), c.loans(c.Replica)}, []string{
+		c.Replica, string(said), milliseconds(10*c.Every + c.Grace), milliseconds(c.Grace / 2),
 	}).ToArray()
 	if err != nil {
 		return err
 	}
-	borrowed, others, err := read(answer)
+	heard, err := read(answer)
 	if err != nil {
 		return err
 	}
-	// What took long to come must not be used: its lender counts from when it
-	// was lent.
-	if time.Since(asked) < c.Grace/4 {
-		b.Borrow(borrowed)
+	// An answer that took long is too old for turns: their lender counts from
+	// when it lent them, and those that would be lent now would come too late.
+	swift := time.Since(asked) < c.Grace/4
+	if swift {
+		b.Borrow(heard.lent)
 	}
-	demand := make([]map[string]int, 0, len(others))
-	for _, o := range others {
+	demand := make([]map[string]int, 0, len(heard.others))
+	for _, o := range heard.others {
 		demand = append(demand, o.Demand)
 		if o.Refused > 0 {
 			b.Block(time.Duration(o.Refused) * time.Millisecond)
 		}
 	}
 	b.SetElsewhere(demand)
-	return c.lend(ctx, b, others)
+	if !swift {
+		return nil
+	}
+	return c.lend(ctx, b, heard)
 }
 
 // lend gives what this replica can spare to those that ought to have more than
 // their part, each as much as it lacks beside the others.
-func (c Config) lend(ctx context.Context, b Budget, others map[string]word) error {
+func (c Config) lend(ctx context.Context, b Budget, heard news) error {
 	lacking, sum := map[string]float64{}, 0.0
-	for name, o := range others {
+	for name, o := range heard.others {
 		if more := o.Due - 1/float64(c.Replicas); more > 0 {
 			lacking[name] = more
 			sum += more
@@ -148,19 +154,33 @@ func (c Config) lend(ctx context.Context, b Budget, others map[string]word) erro
 	if sum == 0 || spare <= 0 {
 		return nil
 	}
+	// Whole turns go where the sum of the parts passes them. Who comes where in
+	// that sum is chance, so that in time each gets its part.
+	given, reached := 0, 0.0
 	for name, more := range lacking {
-		n := b.Lend(int(float64(spare)*more/sum + 0.5))
-		if n == 0 {
+		reached += more
+		n := int(float64(spare)*reached/sum+0.5) - given
+		given += n
+		if n = b.Lend(n); n == 0 {
 			continue
 		}
-		if err := loan.Exec(ctx, c.Client, []string{c.loans(name)}, []string{strconv.Itoa(n), milliseconds(c.Grace)}).Error(); err != nil {
+		// The loan is as old as the meeting, however long it is under way now. A
+		// server that stood still in between would take it for new otherwise.
+		err := loan.Exec(ctx, c.Client, []string{c.loans(name)}, []string{
+			strconv.FormatInt(heard.at, 10), strconv.Itoa(n), milliseconds(c.Grace),
+		}).Error()
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c Config) loans(replica string) string { return c.Key("lending/" + c.Name + "/" + replica) }
+func (c Config) meeting() string { return c.Key("lending/" + c.Name) }
+
+// loans is where what is lent to a replica is put. No name of a budget can make
+// it the key of a meeting.
+func (c Config) loans(replica string) string { return c.Key("loans/" + replica + "/" + c.Name) }
 
 func milliseconds(d time.Duration) string {
 	return strconv.FormatInt(max(1, d.Milliseconds()), 10)

@@ -1,0 +1,102 @@
+package fleet
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sharedKey is what all replicas digest requests with.
+const sharedKey = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
+
+// Caller is someone who may call, with a key that is his name.
+type Caller struct {
+	// Name is the caller.
+	Name string
+	// Tenant pays. Empty: the caller.
+	Tenant string
+}
+
+// Key is the API key of a caller.
+func (c Caller) Key() string { return "sk_" + c.Name }
+
+// Settings are those of a replica. Its zero value lacks Cloudflare and Callers.
+type Settings struct {
+	// Cloudflare is the URL of the emulated Cloudflare.
+	Cloudflare string
+	// Valkey is the host:port of the server that replicas share. Empty: a file.
+	Valkey string
+	// Callers may do everything.
+	Callers []Caller
+	// Calls and Window are the budget. 0: more than a test can spend.
+	Calls  int
+	Window time.Duration
+	// MaxWait bounds the wait for the budget. 0: 20 s.
+	MaxWait time.Duration
+	// Replicas is how many replicas run. 0: one.
+	Replicas int
+	// SecretQuotas are the most secrets that tenants may have made.
+	SecretQuotas map[string]int
+	// More is further configuration, in YAML.
+	More string
+}
+
+// yaml is the configuration file.
+func (s Settings) yaml() string {
+	var b strings.Builder
+	line := func(format string, values ...any) { fmt.Fprintf(&b, format+"\n", values...) }
+	line("accounts:\n  - {id: %s, name: main, base_url: %s/client/v4, credential: {api_token_file: token}}", Account, s.Cloudflare)
+	line("callers:\n  api_keys:")
+	for _, c := range s.Callers {
+		line("    - {name: %s, sha256: %x%s}", c.Name, sha256.Sum256([]byte(c.Key())), tenantOf(c))
+	}
+	line("policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}")
+	s.budget(line)
+	if s.Valkey != "" {
+		line("idempotency: {store: valkey, key_file: key, valkey: {address: %q}}", s.Valkey)
+	}
+	if len(s.SecretQuotas) > 0 {
+		line("quotas:")
+		for tenant, most := range s.SecretQuotas {
+			line("  - {tenant: %s, secrets: %d}", tenant, most)
+		}
+	}
+	line("%s", s.More)
+	return b.String()
+}
+
+func (s Settings) budget(line func(string, ...any)) {
+	calls, window := s.Calls, s.Window
+	if calls == 0 {
+		calls, window = 1_000_000, time.Second
+	}
+	wait := cmp.Or(s.MaxWait, 20*time.Second)
+	line("budget: {calls: %d, window: %s, per_second: 0, max_wait: %s, replicas: %d}", calls, window, wait, max(1, s.Replicas))
+}
+
+func tenantOf(c Caller) string {
+	if c.Tenant == "" {
+		return ""
+	}
+	return ", tenant: " + c.Tenant
+}
+
+// write writes the configuration and the files that it names.
+func (s Settings) write(t testing.TB, folder, config string) {
+	t.Helper()
+	for name, text := range map[string]string{
+		config:                               s.yaml(),
+		filepath.Join(folder, "token"):       Token + "\n",
+		filepath.Join(folder, "key"):         sharedKey,
+		filepath.Join(folder, "policy.yaml"): `rules: [{id: all, actions: ["*"], when: "true"}]`,
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

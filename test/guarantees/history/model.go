@@ -1,0 +1,191 @@
+// Package history keeps what callers did to secrets and what they were told,
+// and says whether one secret after the other could have behaved so had all
+// calls come one at a time.
+//
+// It must not know how calls are made.
+package history
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/anishathalye/porcupine"
+
+	"platform.internal/storekeeper/test/guarantees/calls"
+)
+
+// Kind is what a call does.
+type Kind string
+
+// The kinds.
+const (
+	// Create makes the secret.
+	Create Kind = "create"
+	// Update changes the secret with the identifier.
+	Update Kind = "update"
+	// Delete deletes the secret with the identifier.
+	Delete Kind = "delete"
+	// Get reads the secret with the identifier.
+	Get Kind = "get"
+	// See reads whatever has the name: the part of a list that is about it.
+	See Kind = "see"
+	// Look reads whatever has the name at Cloudflare itself, value included.
+	Look Kind = "look"
+)
+
+// Input is a call about one name.
+type Input struct {
+	// Kind is what the call does.
+	Kind Kind
+	// Name is the secret's name.
+	Name string
+	// ID is the identifier that the call gives. Create, See and Look have none.
+	ID string
+	// Write is what is set by Create and Update.
+	Write calls.Write
+}
+
+// Output is what the caller was told.
+type Output struct {
+	// Verdict is calls.Done, Missing or Taken; any other says nothing about
+	// what became of a change.
+	Verdict calls.Verdict
+	// Secret is what was shown. Empty in answers to Delete.
+	Secret calls.Secret
+	// Value is what Look found.
+	Value string
+	// Said is the answer in short, for a person.
+	Said string
+}
+
+// secret is the state of one name. Where there is none, it is zero.
+type secret struct {
+	there bool
+	// id is empty after a create whose answer never came.
+	id    string
+	write calls.Write
+}
+
+// Model says how a secret behaves whose calls come one at a time.
+func Model() porcupine.Model {
+	return porcupine.Model{
+		Partition: byName,
+		Init:      func() any { return secret{} },
+		Step: func(state, input, output any) (bool, any) {
+			return state.(secret).step(input.(Input), output.(Output))
+		},
+		DescribeOperation: func(input, output any) string { return describe(input.(Input), output.(Output)) },
+		DescribeState:     func(state any) string { return fmt.Sprintf("%+v", state) },
+	}
+}
+
+// byName splits a history, since what is done to one name changes no other.
+func byName(history []porcupine.Operation) [][]porcupine.Operation {
+	var names []string
+	parts := map[string][]porcupine.Operation{}
+	for _, o := range history {
+		name := o.Input.(Input).Name
+		if parts[name] == nil {
+			names = append(names, name)
+		}
+		parts[name] = append(parts[name], o)
+	}
+	split := make([][]porcupine.Operation, len(names))
+	for i, name := range names {
+		split[i] = parts[name]
+	}
+	return split
+}
+
+// step says whether a secret can answer so, and what it is afterwards. A change
+// of which nothing is known is made if it can be: that it was not made is the
+// same as that it is made after everything else.
+func (s secret) step(in Input, out Output) (bool, secret) {
+	switch in.Kind {
+	case Create:
+		return s.create(in, out)
+	case Update, Delete:
+		return s.change(in, out)
+	case Get:
+		if out.Verdict == calls.Missing {
+			return !s.is(in.ID) || s.id == "", s
+		}
+		return s.shows(in.ID, out)
+	default:
+		if out.Verdict == calls.Missing {
+			return !s.there, s
+		}
+		return s.shows(out.Secret.ID, out)
+	}
+}
+
+func (s secret) create(in Input, out Output) (bool, secret) {
+	made := secret{there: true, id: out.Secret.ID, write: in.Write}
+	switch out.Verdict {
+	case calls.Done:
+		return !s.there && made.is(out.Secret.ID) && made.looks(out), made
+	case calls.Taken:
+		return s.there, s
+	}
+	if s.there {
+		return true, s
+	}
+	return true, made
+}
+
+func (s secret) change(in Input, out Output) (bool, secret) {
+	after := secret{}
+	if in.Kind == Update {
+		after = secret{there: true, id: in.ID, write: over(s.write, in.Write)}
+	}
+	switch out.Verdict {
+	case calls.Done:
+		return s.is(in.ID) && (in.Kind == Delete || after.looks(out)), after
+	case calls.Missing:
+		return !s.is(in.ID) || s.id == "", s
+	}
+	if s.there && s.id == in.ID {
+		return true, after
+	}
+	return true, s
+}
+
+// is says whether there is a secret that can have an identifier.
+func (s secret) is(id string) bool { return s.there && (s.id == id || s.id == "") }
+
+// shows says whether the secret can look as it did under an identifier, which is
+// known from then on.
+func (s secret) shows(id string, out Output) (bool, secret) {
+	if !s.is(id) || !s.looks(out) {
+		return false, s
+	}
+	s.id = id
+	return true, s
+}
+
+// looks says whether an answer shows the secret as it is.
+func (s secret) looks(out Output) bool {
+	return out.Secret.Comment == s.write.Comment && out.Secret.Scopes == s.write.Scopes &&
+		(out.Value == "" || out.Value == s.write.Value)
+}
+
+func describe(in Input, out Output) string {
+	set := ""
+	if in.Kind == Create || in.Kind == Update {
+		set = fmt.Sprintf(" comment=%q scopes=%q value=%q", in.Write.Comment, in.Write.Scopes, in.Write.Value)
+	}
+	shown := ""
+	if out.Secret.ID != "" {
+		shown = fmt.Sprintf(" id=%.6s comment=%q scopes=%q %s", out.Secret.ID, out.Secret.Comment, out.Secret.Scopes, out.Value)
+	}
+	return fmt.Sprintf("%s %.6s%s -> %s%s (%s)", in.Kind, cmp.Or(in.ID, in.Name), set, out.Verdict, shown, out.Said)
+}
+
+// over is what was written before with what is written now; what is empty stays.
+func over(before, now calls.Write) calls.Write {
+	return calls.Write{
+		Value:   cmp.Or(now.Value, before.Value),
+		Comment: cmp.Or(now.Comment, before.Comment),
+		Scopes:  cmp.Or(now.Scopes, before.Scopes),
+	}
+}

@@ -1,0 +1,279 @@
+package guarantees_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/emulator"
+	"platform.internal/storekeeper/test/guarantees/calls"
+	"platform.internal/storekeeper/test/guarantees/fleet"
+)
+
+const (
+	// budgetBlock is longer than a test, so that a call too many ends it.
+	budgetBlock = 10 * time.Minute
+	// urgentEvery is how often a value is rotated or a secret deleted beside the
+	// load. That is less than a fair share: nobody's changes go first who makes
+	// many.
+	urgentEvery = time.Second
+	// urgentSecrets are there for that. All but rotated of them may be deleted.
+	urgentSecrets, rotated = 40, 10
+)
+
+// scale is a budget like Cloudflare's 1,200 calls in 5 minutes, in less time.
+type scale struct {
+	calls  int
+	window time.Duration
+}
+
+// tenant is someone who wants more calls than there are.
+type tenant struct {
+	name string
+	// at are the replicas that it asks.
+	at []*fleet.Replica
+	// wants is how many calls it has waiting at any time.
+	wants int
+	done  atomic.Int64
+}
+
+// rush is load on a budget that two replicas share.
+type rush struct {
+	scale
+
+	w       *world
+	tenants []*tenant
+	asked   atomic.Int64
+	spent   atomic.Int64
+	// from is what there was when measuring began: at first, nothing.
+	from struct {
+		asked, spent int64
+		shares       []float64
+	}
+	// waits are how long rotations and deletes took.
+	waits []time.Duration
+}
+
+// newRush starts two replicas with a scaled budget, for as many tenants.
+func newRush(t *testing.T, s scale, tenants int) *rush {
+	t.Helper()
+	r := &rush{scale: s}
+	r.w = build(t, plan{
+		replicas: 2, callers: tenants + 1,
+		settings: fleet.Settings{Calls: s.calls, Window: s.window, MaxWait: 5 * time.Second},
+		cloudflare: emulator.Config{
+			Accounts: []emulator.Account{{ID: fleet.Account, SecretLimit: 100_000}},
+			Budget:   &emulator.Budget{Requests: s.calls, Window: s.window, Block: budgetBlock},
+		},
+	})
+	for i := range tenants {
+		r.tenants = append(r.tenants, &tenant{name: callerName(i), at: r.w.replicas, wants: 1})
+	}
+	r.from.shares = make([]float64, tenants)
+	r.w.cf.Watch(func(q *http.Request, _ int) {
+		if q.Header.Get("Authorization") == "Bearer "+fleet.Token {
+			r.spent.Add(1)
+		}
+	})
+	return r
+}
+
+// run lets everybody ask until ctx ends, and returns what waits for that. Each
+// copies a secret of its own, since two changes of one secret would wait for each
+// other; copies are never merged into one call, as creates are.
+func (r *rush) run(ctx context.Context) func() {
+	number := urgentSecrets
+	for _, one := range r.tenants {
+		number += one.wants
+	}
+	originals := r.w.fill(number)
+	for _, replica := range r.w.replicas {
+		// It reads the list once, which is not the load's to pay.
+		must(r.w.t, "list", r.w.rest(r.spare(), replica).List(ctx, calls.Mark{}, ""))
+	}
+	var all sync.WaitGroup
+	for _, one := range r.tenants {
+		for i := range one.wants {
+			client, original := r.w.rest(one.name, one.at[i%len(one.at)]), originals[number-1]
+			number--
+			all.Go(func() {
+				// All at the same moment would load the machine more than the budget.
+				pause(ctx, rand.N(time.Second))
+				r.ask(ctx, one, client, original)
+			})
+		}
+	}
+	all.Go(func() { r.urgent(ctx, originals[:urgentSecrets]) })
+	return all.Wait
+}
+
+// spare is a caller who is none of the tenants.
+func (r *rush) spare() string { return callerName(len(r.tenants)) }
+
+// ask makes one call after the other. Who is refused comes again soon, whatever
+// it was told.
+func (r *rush) ask(ctx context.Context, one *tenant, client calls.Client, original string) {
+	for i := 0; ctx.Err() == nil; i++ {
+		r.asked.Add(1)
+		a := client.Duplicate(ctx, calls.Mark{}, original, fmt.Sprintf("%s-%d", original, i))
+		switch {
+		case a.Verdict == calls.Done:
+			one.done.Add(1)
+		case ctx.Err() != nil:
+			return
+		case a.Verdict == calls.Later:
+			pause(ctx, comeAgain())
+		default:
+			r.w.t.Errorf("an answer that should never come: %s", a.Said)
+			return
+		}
+	}
+}
+
+// comeAgain is when those come again who were refused. Each refusal costs the
+// machine some work, and in the short form it has other tests to run.
+func comeAgain() time.Duration {
+	if long() {
+		return 300 * time.Millisecond
+	}
+	return time.Second
+}
+
+// urgent changes values and deletes secrets beside the load, at both replicas in
+// turn.
+func (r *rush) urgent(ctx context.Context, ids []string) {
+	for i := 0; ctx.Err() == nil; i++ {
+		client := r.w.rest(r.spare(), r.w.replicas[i%len(r.w.replicas)])
+		began := time.Now()
+		var a calls.Answer
+		if i%3 == 2 && len(ids) > rotated {
+			a = client.Delete(ctx, calls.Mark{}, ids[len(ids)-1])
+			ids = ids[:len(ids)-1]
+		} else {
+			a = client.Update(ctx, calls.Mark{}, ids[i%rotated], calls.Write{Value: fmt.Sprint("value ", i)})
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		r.waits = append(r.waits, time.Since(began))
+		if a.Verdict != calls.Done {
+			r.w.t.Errorf("a rotation or delete: %s", a.Said)
+		}
+		pause(ctx, urgentEvery)
+	}
+}
+
+func pause(ctx context.Context, long time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(long):
+	}
+}
+
+// figures are what a while of load came to.
+type figures struct {
+	// used is the part of the budget that was used, over is how many times the
+	// budget was asked for.
+	used, over float64
+	// fair is what each tenant ought to have got, shares what each got, in calls.
+	fair   float64
+	shares []float64
+}
+
+// mark begins measuring anew.
+func (r *rush) mark() {
+	r.from.spent, r.from.asked, r.from.shares = r.spent.Load(), r.asked.Load(), r.shares()
+}
+
+// measure looks at the load for some windows, or for as long as was ordered, and
+// lets it go on into the next window: there it shows whether calls are held back
+// for long enough.
+func (r *rush) measure(ctx context.Context, usual int) figures {
+	windows := max(usual, int(length(r.w.t, 0)/r.window))
+	pause(ctx, time.Duration(windows)*r.window)
+	spent, asked := r.spent.Load()-r.from.spent, r.asked.Load()-r.from.asked
+	budget := float64(windows * r.calls)
+	f := figures{used: float64(spent) / budget, over: float64(asked) / budget, shares: r.shares()}
+	all := 0.0
+	for i := range f.shares {
+		f.shares[i] -= r.from.shares[i]
+		all += f.shares[i]
+	}
+	f.fair = all / float64(len(f.shares))
+	pause(ctx, r.window/5)
+	return f
+}
+
+// shares are how many calls each tenant got so far.
+func (r *rush) shares() []float64 {
+	shares := make([]float64, len(r.tenants))
+	for i, one := range r.tenants {
+		shares[i] = float64(one.done.Load())
+	}
+	return shares
+}
+
+// judge says how it went once everybody is done, and fails the test where
+// Cloudflare had to refuse a call or a rotation or delete had to wait.
+func (r *rush) judge(t *testing.T) {
+	t.Helper()
+	if n := r.w.cf.Answers(http.StatusTooManyRequests); n > 0 {
+		t.Errorf("Cloudflare refused %d calls as too many", n)
+	}
+	if len(r.waits) == 0 {
+		t.Fatal("nothing was rotated or deleted")
+	}
+	slices.Sort(r.waits)
+	slowest := r.waits[len(r.waits)-1]
+	t.Logf("%d rotations and deletes took %s at most, half of them at most %s", len(r.waits), slowest, r.waits[len(r.waits)/2])
+	if slowest > urgentWait() {
+		t.Errorf("a rotation or delete took %s", slowest)
+	}
+}
+
+// jain is the index of fairness: 1 where all have the same, 1/n where one has
+// everything.
+func jain(shares []float64) float64 {
+	sum, squares := 0.0, 0.0
+	for _, s := range shares {
+		sum += s
+		squares += s * s
+	}
+	if squares == 0 {
+		return 0
+	}
+	return sum * sum / (float64(len(shares)) * squares)
+}
+
+// fill makes secrets at Cloudflare itself and gives their identifiers.
+func (w *world) fill(n int) []string {
+	w.t.Helper()
+	var ids []string
+	for len(ids) < n {
+		var list []map[string]any
+		for i := range min(100, n-len(ids)) {
+			list = append(list, map[string]any{"name": fmt.Sprintf("original%d", len(ids)+i), "value": "v", "scopes": []string{"workers"}})
+		}
+		body, err := json.Marshal(list)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var made struct {
+			Result []struct {
+				ID string `json:"id"`
+			} `json:"result"`
+		}
+		w.cloudflare(http.MethodPost, "/stores/"+w.place.Store+"/secrets", string(body), &made)
+		for _, s := range made.Result {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
