@@ -66,7 +66,7 @@ func noMap() map[string]int { return nil }
 // panicProgram is the program, with a service in place of ours.
 func panicProgram(t *testing.T, service *panicking) *program {
 	t.Helper()
-	p := &program{t: t, folder: t.TempDir(), out: &book{}, err: &book{}}
+	p := &program{t: t, folder: t.TempDir(), out: &transcript{}, err: &transcript{}}
 	log, err := telemetry.NewLogger("debug", "json", p.out)
 	must(t, err)
 	metrics, err := telemetry.NewMetrics(telemetry.MetricsOptions{Methods: methodsOf(services()), Operations: upstreamOperations()})

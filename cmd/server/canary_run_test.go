@@ -26,7 +26,7 @@ import (
 // them, or the platform's token, in one way at a time.
 type parrot struct {
 	next http.Handler
-	way  atomic.Pointer[gossipWay]
+	telling
 	// held, where there is one, keeps calls waiting until it is closed.
 	held atomic.Pointer[chan struct{}]
 
@@ -60,7 +60,7 @@ func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if held := p.held.Load(); held != nil {
 		<-*held
 	}
-	if way := p.way.Load(); way == nil || way.tell == nil || !way.tell(w, heard) {
+	if way := p.strikes(r); way == nil || way.tell == nil || !way.tell(w, heard) {
 		p.next.ServeHTTP(w, r)
 	}
 }
@@ -108,6 +108,7 @@ func openAviary(t *testing.T) *aviary {
 	a := &aviary{canaries: &canaries{}, parrot: &parrot{seen: map[string]bool{}}, birds: birds()}
 	a.door = openDoor(t, setup{
 		wrap: a.parrot.wrap, emulator: emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 1 << 20}}},
+		sets: []string{manyCalls, anyPace, "budget.window=1s"},
 	})
 	made := a.cloudflare("POST", "/stores/"+a.door.store+"/secrets", `[{"name":"TAKEN","value":"old","scopes":["workers"]}]`)
 	a.secret = identifier.FindStringSubmatch(made)[1]
@@ -194,11 +195,10 @@ func (a *aviary) bad() []attempt {
 // repeats what it hears, and searches all that comes back.
 func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
 	t.Helper()
-	a.parrot.way.Store(&way)
 	defer a.parrot.way.Store(nil)
 	for _, one := range attempts {
 		if one.method != "" {
-			a.strike(t, way)
+			a.strike(t, way, one, 1)
 			got, err := a.overREST(t, a.caller(), one, "canary")
 			if err != nil {
 				t.Fatalf("%s %s: %v", one.method, one.path, err)
@@ -206,7 +206,8 @@ func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
 			a.search(t, one.method+" over REST, told "+way.name, fmt.Sprint(got.body, got.header))
 		}
 		if one.rpc != "" {
-			a.strike(t, way)
+			// Also while what became of a change is found out.
+			a.strike(t, way, one, 2)
 			got := a.overGRPC(t, a.caller(), one, "canary")
 			failure := status.Convert(got.err)
 			said := fmt.Sprint(got.err, got.headers(), got.answer, prototext.Format(failure.Proto()), failure.Details())
@@ -215,12 +216,11 @@ func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
 	}
 }
 
-func (a *aviary) strike(t *testing.T, way gossipWay) {
+func (a *aviary) strike(t *testing.T, way gossipWay, one attempt, requests int32) {
 	t.Helper()
 	a.cf.ClearFaults()
-	if way.fault.Kind != "" {
-		a.in(t).inject(way.fault)
-	}
+	a.parrot.tell(&way, false, requests)
+	a.in(t).inject(way.faults(false, one.method)...)
 }
 
 func (a *aviary) search(t *testing.T, where, text string) {
@@ -249,7 +249,11 @@ func TestNoCanaryLeaves(t *testing.T) {
 	t.Parallel()
 	a := openAviary(t)
 	for _, way := range gossipWays() {
-		a.try(t, a.good(), way)
+		good := a.good()
+		if way.blocks {
+			good = good[:1] // each takes its time
+		}
+		a.try(t, good, way)
 	}
 	a.try(t, a.bad(), gossipWay{name: "honestly"})
 	a.whileCallsWait(t, func() { a.searchPages(t) })
@@ -291,11 +295,14 @@ func (a *aviary) searchTheRest(t *testing.T) {
 	trail, err := os.ReadFile(filepath.Join(a.folder, "audit.log"))
 	must(t, err)
 	a.search(t, "the trail", string(trail))
+	state, err := os.ReadFile(filepath.Join(a.folder, "storekeeper.db"))
+	must(t, err)
+	a.search(t, "the state", string(state))
 	if calls, records := len(a.out.lines("call")), len(a.trail(t)); calls < 100 || records < 100 {
 		t.Errorf("only %d calls in the log and %d records in the trail", calls, records)
 	}
 	a.in(t).inject(emulator.Fault{Kind: emulator.KindEchoCredential, Status: http.StatusForbidden})
-	var out, problems book
+	var out, problems transcript
 	args := a.args(filepath.Join(a.folder, "config.yaml"), a.setup)
 	args[0] = "doctor"
 	run(t.Context(), args, terminal{out: &out, err: &problems})

@@ -21,7 +21,7 @@ type ran struct {
 
 // runToEnd runs a command to its end.
 func runToEnd(args ...string) ran {
-	var out, complaints book
+	var out, complaints transcript
 	code := run(context.Background(), args, terminal{out: &out, err: &complaints})
 	return ran{code: code, out: out.String(), err: complaints.String()}
 }
@@ -114,10 +114,21 @@ func TestAServiceThatCannotListenSaysWhere(t *testing.T) {
 	file := filepath.Join(p.folder, "config.yaml")
 	taken := strings.TrimPrefix(p.admin, "http://")
 	got := runToEnd("serve", "--config", file, "--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin="+taken,
-		"--set", "audit.file="+filepath.Join(p.folder, "another.log"))
+		"--set", "audit.file="+filepath.Join(p.folder, "another.log"), "--set", "idempotency.file="+filepath.Join(p.folder, "another.db"))
 	if got.code != exitFailed || !strings.Contains(got.err, taken) {
 		t.Errorf("%d %s", got.code, got.err)
 	}
+}
+
+// What two processes knew of each other's changes would be wrong.
+func TestTwoServicesCannotShareTheirState(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	got := runToEnd(append([]string{"serve", "--config", p.file, "--set", "audit.file=" + filepath.Join(p.folder, "another.log")}, anyPorts()...)...)
+	if got.code != exitFailed || !strings.Contains(got.err, "idempotency.file") || !strings.Contains(got.err, "another process holds it") {
+		t.Errorf("%d %s", got.code, got.err)
+	}
+	p.must("GET", "stores", "")
 }
 
 func TestDoctorTellsWhatHolds(t *testing.T) {

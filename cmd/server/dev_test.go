@@ -129,14 +129,21 @@ func (p *program) described(ctx context.Context, symbol string) *protoregistry.F
 
 func TestDevTakesLimitsAndFaults(t *testing.T) {
 	t.Parallel()
-	p := startDev(t, "--store-limit", "2", "--call-limit", "3", "--set", "telemetry.log.level=warn")
-	key := "Authorization: Bearer " + config.DevKey
-	p.must("POST", "stores", `{"name":"a"}`, key)
-	p.must("POST", "stores", `{"name":"b"}`, key)
-	if got := p.do("POST", "stores", `{"name":"c"}`, key); got.errors()[0] != "1003 maximum_stores_exceeded" {
+	p := startDev(t, "--store-limit", "2", "--call-limit", "4", "--call-window", "1s", "--call-block", "1s",
+		"--set", "budget.calls=1000", "--set", "budget.window=1s", "--set", "telemetry.log.level=warn")
+	key := []string{"Authorization: Bearer " + config.DevKey, "Cache-Control: no-cache"}
+	// The first change looks at what is there, with a call of its own.
+	p.must("POST", "stores", `{"name":"a"}`, key...)
+	p.must("POST", "stores", `{"name":"b"}`, key...)
+	if got := p.do("POST", "stores", `{"name":"c"}`, key...); got.errors()[0] != "1003 maximum_stores_exceeded" {
 		t.Errorf("got %s", got.body)
 	}
-	if got := p.do("GET", "stores", "", key); got.status != http.StatusTooManyRequests {
+	var got reply
+	p.await("a call too many", func() bool {
+		got = p.do("GET", "stores", "", key...)
+		return got.status != http.StatusOK
+	})
+	if got.status != http.StatusTooManyRequests || !strings.Contains(got.body, "upstream_throttled") {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 	if p.err.line("call") != nil {
@@ -145,10 +152,11 @@ func TestDevTakesLimitsAndFaults(t *testing.T) {
 
 	p.control("DELETE", "state", "")
 	p.control("POST", "faults", `{"kind":"status","status":500,"operation":"secrets-store-quota","times":1}`)
-	if got := p.do("GET", "quota", "", key); got.status != http.StatusServiceUnavailable {
+	// It waits until the block is over.
+	if got := p.do("GET", "quota", "", key...); got.status != http.StatusServiceUnavailable {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
-	p.must("GET", "quota", "", key)
+	p.must("GET", "quota", "", key...)
 	var journal struct{ Requests []struct{ Operation string } }
 	if err := json.Unmarshal([]byte(p.control("GET", "requests", "")), &journal); err != nil || len(journal.Requests) != 2 {
 		t.Errorf("%v %v", err, journal)

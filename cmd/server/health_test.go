@@ -18,7 +18,7 @@ import (
 
 // askHealth runs the command and gives its exit code and what it wrote.
 func askHealth(args ...string) (code int, out, err string) {
-	var wrote, complained book
+	var wrote, complained transcript
 	code = run(context.Background(), append([]string{"health"}, args...), terminal{out: &wrote, err: &complained})
 	return code, wrote.String(), complained.String()
 }

@@ -137,13 +137,19 @@ func (p *program) wait(what string, c <-chan struct{}) {
 	}
 }
 
+// getStore asks Cloudflare for one object, which nobody else waits for.
+func (p *program) getStore(ctx context.Context) ruling {
+	p.t.Helper()
+	return p.call(metadata.AppendToOutgoingContext(ctx, "cache-control", "no-cache"), "GetStore", `{"account_id":"main","store_id":"`+noSuchID+`"}`)
+}
+
 func TestADeadlineGoesOnToCloudflare(t *testing.T) {
 	t.Parallel()
 	g := newGate()
 	p := start(t, setup{wrap: g.wrap})
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if got := p.call(ctx, "GetQuota", `{"account_id":"main"}`); got.code != codes.DeadlineExceeded {
+	if got := p.getStore(ctx); got.code != codes.DeadlineExceeded {
 		t.Errorf("grpc: %v", got.err)
 	}
 	p.wait("Cloudflare loses the request", g.gaveUp)
@@ -158,15 +164,12 @@ func TestACallerWhoGoesAwayEndsTheCallToCloudflare(t *testing.T) {
 	g := newGate()
 	p := start(t, setup{wrap: g.wrap})
 	for _, call := range []func(context.Context){
-		func(ctx context.Context) { p.call(ctx, "GetQuota", `{"account_id":"main"}`) },
-		func(ctx context.Context) { _, _ = p.try(ctx, "GET", "quota", http.NoBody) },
+		func(ctx context.Context) { p.getStore(ctx) },
+		func(ctx context.Context) {
+			_, _ = p.try(ctx, "GET", "stores/"+noSuchID, http.NoBody, "Cache-Control: no-cache")
+		},
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); call(ctx) }()
-		p.wait("the request arrives", g.arrived)
-		cancel()
-		p.wait("the caller returns", done)
+		leaveDuring(t, p, g, call)
 		p.wait("Cloudflare loses the request", g.gaveUp)
 	}
 	p.await("both calls are in the log", func() bool { return len(p.out.lines("call")) == 2 })
@@ -174,6 +177,32 @@ func TestACallerWhoGoesAwayEndsTheCallToCloudflare(t *testing.T) {
 		if call["code"] != "Canceled" || call["level"] != "info" {
 			t.Errorf("the log says %v", call)
 		}
+	}
+}
+
+// leaveDuring makes a call and gives it up when its request has arrived.
+func leaveDuring(t *testing.T, p *program, g *gate, call func(context.Context)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); call(ctx) }()
+	p.wait("the request arrives", g.arrived)
+	cancel()
+	p.wait("the caller returns", done)
+}
+
+// Others may wait for the same listing, and later ones are answered from it.
+func TestAListingGoesOnWithoutItsCaller(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	p := start(t, setup{wrap: g.wrap})
+	leaveDuring(t, p, g, func(ctx context.Context) { _, _ = p.try(ctx, "GET", "stores", http.NoBody) })
+	close(g.open)
+	p.await("the listing is kept", func() bool {
+		return p.must("GET", "stores", "").header.Get("Cache-Status") != ""
+	})
+	if n := len(p.cf.Requests()); n != 1 || len(g.gaveUp) != 0 {
+		t.Errorf("Cloudflare was asked %d times, and left %d times", n, len(g.gaveUp))
 	}
 }
 
@@ -203,7 +232,7 @@ var columns = []string{
 
 func TestEachCallLeavesOneLine(t *testing.T) {
 	t.Parallel()
-	p := start(t, setup{})
+	p := start(t, setup{sets: []string{askEachTime}})
 	trace := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for _, tc := range []struct {
 		name         string
@@ -250,7 +279,7 @@ func TestEachCallLeavesOneLine(t *testing.T) {
 
 // Not parallel, so that the goroutines of other tests stand still.
 func TestNoGoroutineIsLeftBehind(t *testing.T) {
-	p := start(t, setup{timeout: 50 * time.Millisecond})
+	p := start(t, setup{timeout: 50 * time.Millisecond, sets: []string{manyCalls, anyPace}})
 	table := readParity(t)
 	round := func() {
 		for _, c := range table.examples() {
@@ -259,6 +288,7 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 			p.overREST(c, w)
 			for _, f := range []emulator.Fault{{Kind: emulator.KindCut}, {Kind: emulator.KindCutMidBody}, {Kind: emulator.KindDelay, Delay: time.Minute}} {
 				w = p.given(c.Given)
+				f.Times = 2
 				p.inject(f)
 				p.overGRPC(c, w)
 				if f.Kind != emulator.KindDelay {

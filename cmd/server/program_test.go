@@ -1,10 +1,9 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +52,8 @@ type setup struct {
 	wrap func(http.Handler) http.Handler
 	// callers are more entries under callers.api_keys, each line indented.
 	callers string
+	// policy is a policy file in place of the usual, which allows everything.
+	policy string
 	// sets are given as --set.
 	sets []string
 	// timeout bounds calls to Cloudflare in place of the usual 30 s.
@@ -69,7 +69,7 @@ type program struct {
 	folder            string
 	file              string
 	setup             setup
-	out, err          *book
+	out, err          *transcript
 
 	http *http.Client
 	conn *grpc.ClientConn
@@ -147,7 +147,7 @@ func (p *program) tokenFile() string { return filepath.Join(p.folder, "token") }
 func (p *program) writeConfig(s setup) string {
 	p.t.Helper()
 	p.writeFile(p.tokenFile(), platformToken+"\n")
-	p.writeFile(filepath.Join(p.folder, "policy.yaml"), `rules: [{id: all, actions: ["*"], when: "true"}]`)
+	p.writeFile(filepath.Join(p.folder, "policy.yaml"), cmp.Or(s.policy, `rules: [{id: all, actions: ["*"], when: "true"}]`))
 	file := filepath.Join(p.folder, "config.yaml")
 	p.writeFile(file, fmt.Sprintf(`
 accounts:
@@ -191,7 +191,7 @@ func anyPorts() []string {
 func (p *program) begin(body func(context.Context, terminal) int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel, p.exited = cancel, make(chan struct{})
-	p.out, p.err = &book{}, &book{}
+	p.out, p.err = &transcript{}, &transcript{}
 	go func() {
 		defer close(p.exited)
 		p.code = body(ctx, terminal{out: p.out, err: p.err})
@@ -232,49 +232,6 @@ func (p *program) await(what string, holds func() bool) {
 			p.t.Fatalf("never happened: %s\n%s%s", what, p.out, p.err)
 		}
 	}
-}
-
-// book keeps what is written to it.
-type book struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *book) Write(text []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(text)
-}
-
-func (b *book) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// lines gives the log entries so far with a message; any where it is empty.
-func (b *book) lines(msg string) []map[string]any {
-	var found []map[string]any
-	for line := range strings.Lines(b.String()) {
-		var entry map[string]any
-		if json.Unmarshal([]byte(line), &entry) == nil && (msg == "" || entry["msg"] == msg) {
-			found = append(found, entry)
-		}
-	}
-	return found
-}
-
-// line gives the last log entry with a message, or nil.
-func (b *book) line(msg string) map[string]any {
-	if found := b.lines(msg); found != nil {
-		return found[len(found)-1]
-	}
-	return nil
-}
-
-func text(v any) string {
-	s, _ := v.(string)
-	return s
 }
 
 // cloudflare asks the emulator itself, as the platform.

@@ -13,7 +13,9 @@ import (
 func TestANewCredentialIsTakenUpWithoutARestart(t *testing.T) {
 	t.Parallel()
 	const next = "cf-platform-token-of-tomorrow"
-	p := start(t, setup{emulator: emulator.Config{Tokens: []string{platformToken, next}}})
+	p := start(t, setup{
+		emulator: emulator.Config{Tokens: []string{platformToken, next}}, sets: []string{askEachTime, manyCalls, anyPace},
+	})
 	using := func() string {
 		p.must("GET", "stores", "")
 		// A new credential is tried in the background, with calls of its own.

@@ -83,10 +83,10 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if chain.Fingerprint, err = fingerprinter(c.Audit); err != nil {
+	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
 		return err
 	}
-	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
+	if chain.Fingerprint, err = fingerprinter(c.Audit); err != nil {
 		return err
 	}
 	behind.begin(ctx, trail)

@@ -3,13 +3,15 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// inFlight starts a call over each protocol that Cloudflare keeps waiting.
+// inFlight starts a call over each protocol that Cloudflare keeps waiting. Two
+// that ask for the same would wait for one answer.
 func (p *program) inFlight(g *gate) (overREST chan reply, overGRPC chan ruling) {
 	p.t.Helper()
 	p.must("GET", "/client/v4/user", "")
@@ -18,7 +20,7 @@ func (p *program) inFlight(g *gate) (overREST chan reply, overGRPC chan ruling) 
 		got, _ := p.try(context.Background(), "GET", "quota", http.NoBody)
 		overREST <- got
 	}()
-	go func() { overGRPC <- p.call(context.Background(), "GetQuota", `{"account_id":"main"}`) }()
+	go func() { overGRPC <- p.call(context.Background(), "ListStores", `{"account_id":"main"}`) }()
 	p.wait("a request arrives", g.arrived)
 	p.wait("another request arrives", g.arrived)
 	return overREST, overGRPC
@@ -56,7 +58,7 @@ func TestAStopLetsCallsFinishAndTakesNoMore(t *testing.T) {
 		got.takeApart()
 		return got.code == codes.Unavailable
 	})
-	if code, body := p.page("/readyz"); code != http.StatusServiceUnavailable || body != `{"status":"draining","checks":[]}`+"\n" {
+	if code, body := p.page("/readyz"); code != http.StatusServiceUnavailable || !strings.HasPrefix(body, `{"status":"draining",`) {
 		t.Errorf("readyz: %d %s", code, body)
 	}
 	if code, _ := p.page("/livez"); code != http.StatusOK {

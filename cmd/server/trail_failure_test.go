@@ -47,7 +47,7 @@ func admit(t *testing.T, auditFile string, start func(*program, string, setup)) 
 func admitWith(t *testing.T, w witness, s setup, start func(*program, string, setup)) *patient {
 	t.Helper()
 	p := &patient{program: &program{t: t, folder: t.TempDir()}, border: newBorder(w)}
-	s.wrap = p.border.wrap
+	s.wrap, s.sets = p.border.wrap, append(s.sets, manyCalls, anyPace)
 	s.emulator = emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 1 << 20}}}
 	p.serveCloudflare(s)
 	start(p.program, p.writeConfig(s), s)
@@ -128,7 +128,7 @@ func verified(t *testing.T, files ...string) trailLines {
 		}
 		all.Write(content)
 	}
-	var out, problems book
+	var out, problems transcript
 	if code := run(t.Context(), args, terminal{out: &out, err: &problems}); code != exitOK {
 		t.Errorf("audit verify ended with %d: %s%s", code, &out, &problems)
 	}
@@ -278,7 +278,7 @@ func sufferSilence(t *testing.T) {
 
 // pausingReader reads a pipe to its end, with pauses.
 type pausingReader struct {
-	text   book
+	text   transcript
 	paused atomic.Bool
 	ended  chan struct{}
 }
@@ -319,7 +319,7 @@ func TestAPipeIsNoPlaceForTheTrail(t *testing.T) {
 	file := p.writeConfig(setup{})
 	pipe := filepath.Join(p.folder, "pipe")
 	must(t, syscall.Mkfifo(pipe, 0o600))
-	var out, problems book
+	var out, problems transcript
 	code := run(t.Context(), p.args(file, setup{sets: []string{"audit.file=" + pipe}}), terminal{out: &out, err: &problems})
 	if code != exitFailed || !strings.Contains(problems.String(), "regular file") {
 		t.Errorf("ended with %d: %s", code, &problems)

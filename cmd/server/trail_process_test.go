@@ -77,7 +77,7 @@ func surviveKills(t *testing.T, path string) {
 	file := filepath.Join(t.TempDir(), "audit.log")
 	first := &built{path: path}
 	p := admit(t, file, first.start)
-	s, config := setup{sets: []string{"audit.file=" + file}}, filepath.Join(p.folder, "config.yaml")
+	s, config := setup{sets: []string{"audit.file=" + file, manyCalls, anyPace}}, filepath.Join(p.folder, "config.yaml")
 	over := time.Now().Add(longSeconds(t))
 	var calls []loadCall
 	for lives, life := 0, first; lives < 2 || time.Now().Before(over); lives++ {

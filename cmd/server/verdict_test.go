@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -33,7 +34,7 @@ func (v verdict) holdGRPC(t *testing.T, w world, got ruling) {
 	same(t, "grpc: domain", got.info.GetDomain(), "storekeeper.platform.internal")
 	same(t, "grpc: detail", got.info.GetMetadata()["detail"], v.Detail)
 	same(t, "grpc: fields", got.blamed(), v.Fields)
-	same(t, "grpc: retry", int(got.retry.GetRetryDelay().AsDuration().Seconds()), v.Retry)
+	same(t, "grpc: retry", int(math.Ceil(got.retry.GetRetryDelay().AsDuration().Seconds())), v.Retry)
 }
 
 // answer gives the result, info and messages of an answer as JSON.
@@ -147,7 +148,7 @@ func same(t *testing.T, what string, got, want any) {
 		return
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s:\n got %.2000v\nwant %.2000v", what, got, want)
+		t.Errorf("%s:\n got %.2000s\nwant %.2000s", what, fmt.Sprint(got), fmt.Sprint(want))
 	}
 }
 

@@ -19,9 +19,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// small is a budget whose windows pass quickly. Its grace is 25 ms.
+// small is a budget whose windows pass quickly. Its grace is 22 ms.
 func small() budget.Config {
-	return budget.Config{Calls: 300, Window: 1250 * time.Millisecond, Replicas: 2}
+	return budget.Config{Calls: 300, Window: 1100 * time.Millisecond, Replicas: 2}
 }
 
 // replica is a scheduler that lends and borrows.

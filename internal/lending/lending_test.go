@@ -41,7 +41,7 @@ func measure(t *testing.T, server *valkeytest.Server, cfg budget.Config) (used, 
 	alone := budget.New(lonely)
 	defer alone.Close()
 	begin := time.Now()
-	ctx, cancel := context.WithDeadline(t.Context(), begin.Add(3*cfg.Window))
+	ctx, cancel := context.WithDeadline(t.Context(), begin.Add(5*cfg.Window/2))
 	defer cancel()
 	var lent, whole calls
 	var all sync.WaitGroup

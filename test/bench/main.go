@@ -9,6 +9,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"time"
@@ -30,15 +31,15 @@ func main() {
 	flag.IntVar(&p.rate, "rate", 40, "calls a second that Cloudflare's budget allows, counted over 10 s")
 	flag.DurationVar(&p.latency, "latency", 20*time.Millisecond, "how long Cloudflare takes to answer")
 	flag.Parse()
-	if err := p.run(context.Background()); err != nil {
+	if err := p.run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
 // run lets the contenders take turns, so that what else the machine does meets
-// all of them.
-func (p plan) run(ctx context.Context) error {
+// all of them, and writes how they did.
+func (p plan) run(ctx context.Context, to io.Writer) error {
 	folder, err := os.MkdirTemp("", "storekeeper-bench-")
 	if err != nil {
 		return err
@@ -48,9 +49,13 @@ func (p plan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d processors, %s/%s, %s\n", runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, time.Now().UTC().Format(time.DateOnly))
-	fmt.Printf("%d callers create single secrets for %s; Cloudflare takes %d calls in %s and answers after %s; medians of %d runs\n\n",
+	_, err = fmt.Fprintf(to, "%s, %d processors, %s/%s, %s\n"+
+		"%d callers create single secrets for %s; Cloudflare takes %d calls in %s and answers after %s; medians of %d runs\n\n",
+		runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, time.Now().UTC().Format(time.DateOnly),
 		p.callers, p.length, p.rate*windowSeconds, window, p.latency, p.rounds)
+	if err != nil {
+		return err
+	}
 	contenders := []contender{
 		{name: "cloudflare-go 7, two retries", retries: 2},
 		{name: "cloudflare-go 7, retries for ever", retries: 1 << 20},
@@ -66,6 +71,5 @@ func (p plan) run(ctx context.Context) error {
 			results[i] = append(results[i], r)
 		}
 	}
-	report(contenders, results)
-	return nil
+	return report(to, contenders, results)
 }

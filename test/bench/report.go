@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
-	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
@@ -41,20 +42,24 @@ func (w *watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// report prints the medians, and each rate as a ratio to the first contender's.
-func report(contenders []contender, results [][]result) {
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\tsecrets/s\tratio\tfailed\tp50\tp99\tcalls\t429s")
+// report writes the medians, and each rate as a ratio to the first contender's.
+func report(to io.Writer, contenders []contender, results [][]result) error {
+	var lines strings.Builder
+	fmt.Fprintln(&lines, "\tsecrets/s\tratio\tfailed\tp50\tp99\tcalls\t429s")
 	base := median(results[0], func(r result) float64 { return r.rate })
 	for i, c := range contenders {
 		of := func(pick func(result) float64) float64 { return median(results[i], pick) }
 		rate := of(func(r result) float64 { return r.rate })
-		fmt.Fprintf(table, "%s\t%.0f\t%.1f\t%.0f %%\t%s\t%s\t%.0f\t%.0f\n", c.name, rate, rate/max(base, 1),
+		fmt.Fprintf(&lines, "%s\t%.0f\t%.1f\t%.0f %%\t%s\t%s\t%.0f\t%.0f\n", c.name, rate, rate/max(base, 1),
 			of(func(r result) float64 { return 100 * float64(r.failed) / float64(max(1, r.failed+r.secrets)) }),
 			wait(of(func(r result) float64 { return quantile(r.waits, 0.5) })), wait(of(func(r result) float64 { return quantile(r.waits, 0.99) })),
 			of(func(r result) float64 { return float64(r.calls) }), of(func(r result) float64 { return float64(r.refused) }))
 	}
-	_ = table.Flush()
+	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(table, lines.String()); err != nil {
+		return err
+	}
+	return table.Flush()
 }
 
 func wait(seconds float64) string {
