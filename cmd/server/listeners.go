@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/server"
@@ -69,7 +70,7 @@ func (l *listeners) close() {
 func (l *listeners) serve(ctx context.Context, ready func(addresses)) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return serveHTTP(l.rest, l.restListener) })
-	group.Go(func() error { return l.rpc.GRPC().Serve(l.grpcListener) })
+	group.Go(func() error { return answerRPC(l.rpc.GRPC(), l.grpcListener) })
 	group.Go(func() error { return serveHTTP(l.admin, l.adminListener) })
 	for _, run := range l.beside {
 		group.Go(func() error {
@@ -110,6 +111,14 @@ func (l *listeners) stop() {
 func closeHTTP(ctx context.Context, s *http.Server) error {
 	if err := s.Shutdown(ctx); err != nil {
 		return errors.Join(err, s.Close())
+	}
+	return nil
+}
+
+// answerRPC serves until it is stopped, which may be before it begins.
+func answerRPC(s *grpc.Server, on net.Listener) error {
+	if err := s.Serve(on); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
 	}
 	return nil
 }
