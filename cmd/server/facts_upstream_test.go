@@ -114,7 +114,7 @@ func TestFact20NoIdentifierChangesARoute(t *testing.T) {
 	}
 }
 
-func TestFact21OnlyRayAndRateLimitsAreRelayed(t *testing.T) {
+func TestFact21OnlyTheRayIsRelayed(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{sets: []string{"budget.calls=600", "budget.window=2m"}, wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -109,12 +109,11 @@ func TestEveryRPCSaysTheSameOfASpentBudget(t *testing.T) {
 	t.Parallel()
 	eachFault(t, func(f parityFault) bool { return f.Then != nil }, func(t *testing.T, f parityFault, c parityCase) {
 		t.Parallel()
-		for first, hold := range protocols(nil, t, c) {
+		for first := range protocols(nil, t, c) {
 			p := start(t, setup{sets: []string{"budget.max_wait=1s"}})
 			w := p.given(c.Given)
 			p.inject(f.order(t, c))
-			hold = protocols(p, t, c)[first]
-			hold(f.want(t, c), w)
+			protocols(p, t, c)[first](f.want(t, c), w)
 			asked := len(p.cf.Requests())
 			for _, again := range protocols(p, t, c) {
 				again(*f.Then, w)
@@ -174,7 +173,7 @@ func TestEveryChangeEndsWhenCloudflareIsTooSlow(t *testing.T) {
 			continue
 		}
 		for _, overREST := range []bool{false, true} {
-			p := start(t, setup{timeout: 50 * time.Millisecond})
+			p := start(t, setup{timeout: 250 * time.Millisecond})
 			w := p.given(c.Given)
 			left := p.left()
 			always := f.order(t, c)
@@ -227,7 +226,7 @@ func TestEveryChangeIsMadeThoughAnAnswerComesTooLate(t *testing.T) {
 	eachAtOnce(t, false, func(t *testing.T, c parityCase) {
 		for protocol := range protocols(nil, t, c) {
 			for _, made := range []bool{false, true} {
-				p := start(t, setup{timeout: 100 * time.Millisecond})
+				p := start(t, setup{timeout: 200 * time.Millisecond})
 				w := p.given(c.Given)
 				late := f.order(t, c)
 				late.AfterCommit = made

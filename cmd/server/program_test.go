@@ -282,14 +282,6 @@ func runWithTimeout(ctx context.Context, args []string, console terminal, timeou
 	return exitOK
 }
 
-// newClient makes a client that follows no redirect.
-func newClient(transport http.RoundTripper) *http.Client {
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // in is the program for a part of a test, which then gets the blame.
 func (p *program) in(t testing.TB) *program {
 	q := *p

@@ -152,3 +152,11 @@ func (p *program) page(path string) (status int, body string) {
 	}
 	return answer.StatusCode, string(read)
 }
+
+// newClient makes a client that follows no redirect.
+func newClient(transport http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}

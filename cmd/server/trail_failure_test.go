@@ -47,7 +47,11 @@ func admit(t *testing.T, auditFile string, start func(*program, string, setup)) 
 func admitWith(t *testing.T, w witness, s setup, start func(*program, string, setup)) *patient {
 	t.Helper()
 	p := &patient{program: &program{t: t, folder: t.TempDir()}, border: newBorder(w)}
-	s.wrap, s.sets = p.border.wrap, append(s.sets, manyCalls, anyPace)
+	// What is about the trail must not be about the state, which lies beside it
+	// where nothing is said.
+	state := "idempotency.file=" + filepath.Join(p.folder, "storekeeper.db")
+	s.wrap, s.sets = p.border.wrap, append(s.sets, manyCalls, anyPace, state)
+	p.setup = s
 	s.emulator = emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 1 << 20}}}
 	p.serveCloudflare(s)
 	start(p.program, p.writeConfig(s), s)

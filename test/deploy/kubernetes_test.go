@@ -298,7 +298,7 @@ func TestPodRunsAndItsProbesSucceed(t *testing.T) {
 	}
 	cloudflare := startEmulator(newContainer(t, theImage(t), 65532, 65532), "/server", "emulator")
 	entry := one[*instructions.EntrypointCommand](t, theRecipe(t)).CmdLine
-	running := pod.start(slices.Concat(entry, c.container(t).Args, additions(cloudflare))...)
+	running := pod.start(slices.Concat(entry, c.container(t).Args, additions(cloudflare), ownState(t, c, pod))...)
 	at := running.serving()
 	expectService(t, at, c.configuration(t).Accounts[0].ID)
 	expectStream(t, running)

@@ -42,6 +42,8 @@ func startEmulator(c *container, argv ...string) (url string) {
 
 // request is a request of a caller.
 type request struct {
+	// fresh asks Cloudflare, whatever is kept near.
+	fresh             bool
 	method, url, body string
 	// key is the caller's.
 	key string
@@ -64,6 +66,9 @@ func send(t testing.TB, asked request) (int, string) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+asked.key)
+	if asked.fresh {
+		r.Header.Set("Cache-Control", "no-cache")
+	}
 	if asked.contentType != "" {
 		r.Header.Set("Content-Type", asked.contentType)
 		r.Header.Set("Te", "trailers")
