@@ -164,13 +164,15 @@ func TestAStopLeavesNoChangeOpenForLong(t *testing.T) {
 			if value, _ := p.cf.Value(accountID, w.store, "A"); value != "v1" {
 				t.Errorf("the value is %q", value)
 			}
-			var said []string
-			for _, r := range p.trail(t).of(p.trail(t).about("cut")[0].ID) {
-				said = append(said, strings.TrimSpace(r.Kind+" "+r.Outcome+" "+r.Reason))
+			want, said := "intent, outcome unknown UPSTREAM_ANSWER_LOST, outcome "+tc.found, func() string {
+				var records []string
+				for _, r := range p.trail(t).of(p.trail(t).about("cut")[0].ID) {
+					records = append(records, strings.TrimSpace(r.Kind+" "+r.Outcome+" "+r.Reason))
+				}
+				return strings.Join(records, ", ")
 			}
-			if got := strings.Join(said, ", "); got != "intent, outcome unknown UPSTREAM_ANSWER_LOST, outcome "+tc.found {
-				t.Errorf("the trail says %s", got)
-			}
+			// It is written right after the intent is closed.
+			p.await("the trail says "+want, func() bool { return said() == want })
 		})
 	}
 }
