@@ -37,7 +37,7 @@ func startValkey(t *testing.T, password string) (address string) {
 		_ = running.Wait()
 	})
 	for late := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", address); err == nil {
+		if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address); err == nil {
 			_ = conn.Close()
 			return address
 		}
