@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/tenant"
 )
@@ -72,11 +72,7 @@ type recoverer struct {
 }
 
 func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, error) {
-	wrapped := &anypb.Any{}
-	if err := proto.Unmarshal(i.Request, wrapped); err != nil {
-		return nil, err
-	}
-	request, err := wrapped.UnmarshalNew()
+	request, err := server.Unpack(i.Request)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +88,7 @@ func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	out, err := anypb.New(answer)
-	if err != nil {
-		return nil, err
-	}
-	return proto.Marshal(out)
+	return server.Pack(answer)
 }
 
 // call runs a method of the service without the chain: who may do it was settled

@@ -84,11 +84,11 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 // connect puts the parts in front of each other.
 func (e *engine) connect(s settings) error {
 	c := s.config
-	settings := mirror.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness}
+	near := mirror.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness}
 	if e.state.shared != nil {
-		settings.Log = valkeylog.New(e.state.shared.Client(), e.state.shared.Key)
+		near.Log = valkeylog.New(e.state.shared.Client(), e.state.shared.Key)
 	}
-	library, err := mirror.New(settings)
+	library, err := mirror.New(near)
 	if err != nil {
 		return err
 	}

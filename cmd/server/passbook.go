@@ -55,8 +55,6 @@ func newPassbook(name string) *passbook { return &passbook{name: name, seat: -1}
 
 // entry is what a passbook says.
 type entry struct {
-	// At is when it was written.
-	At time.Time `json:"at"`
 	// Spent is what was spent then.
 	Spent []budget.Spent `json:"spent,omitempty"`
 	// Ahead is how much may have been spent since.
@@ -148,13 +146,12 @@ func (b *passbook) open(ctx context.Context, kept records.Store, p purse, window
 // takeOver counts what an earlier life spent. An entry that cannot be read may
 // mean that all was.
 func (b *passbook) takeOver(text []byte, window time.Duration) {
-	now := time.Now()
 	before := entry{}
 	if json.Unmarshal(text, &before) != nil {
-		before = entry{At: now, Ahead: b.purse.State().Limit}
+		before = entry{Ahead: b.purse.State().Limit}
 	}
 	b.purse.Spend(before.Spent)
-	b.purse.Spend([]budget.Spent{{Until: now.Add(window), Turns: before.Ahead}})
+	b.purse.Spend([]budget.Spent{{Until: time.Now().Add(window), Turns: before.Ahead}})
 	if d := time.Until(before.Refused); d > 0 {
 		b.purse.Block(min(d, time.Hour))
 	}
@@ -218,7 +215,7 @@ func (b *passbook) close(ctx context.Context) error {
 
 func (b *passbook) write(ctx context.Context, ahead int) error {
 	text, err := json.Marshal(entry{
-		At: time.Now(), Spent: b.purse.Spent(), Ahead: ahead, Refused: time.Unix(0, b.purse.refused.Load()),
+		Spent: b.purse.Spent(), Ahead: ahead, Refused: time.Unix(0, b.purse.refused.Load()),
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,6 +13,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
@@ -97,9 +99,7 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	rpc := server.New(chain, registrations(behind), tls.options()...)
-	rest, err := gateway.New(ctx, gateway.Config{
-		Conn: rpc.Conn(), Authenticate: callers.Authenticate, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
-	})
+	rest, err := newREST(ctx, rpc, callers, log)
 	if err != nil {
 		return err
 	}
@@ -114,6 +114,13 @@ func serve(ctx context.Context, s settings) error {
 	}
 	log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
 	return l.serve(ctx, s.ready)
+}
+
+// newREST makes the REST facade in front of the server.
+func newREST(ctx context.Context, rpc *server.Server, callers *access.Authenticator, log *zap.Logger) (http.Handler, error) {
+	return gateway.New(ctx, gateway.Config{
+		Conn: rpc.Conn(), Authenticate: callers.Authenticate, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
+	})
 }
 
 // beside is what runs as long as the listeners do.

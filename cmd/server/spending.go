@@ -19,8 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// briefly is which part of a window a refusal is longer than that is about the
-// budget.
+// briefly is the part of a window below which a refusal is not about the budget.
 const briefly = 10
 
 // purses are the call budgets of the platform's credentials.
@@ -51,8 +50,8 @@ func (p purse) Refused() time.Duration {
 	return max(0, time.Until(time.Unix(0, p.refused.Load())))
 }
 
-// tell keeps until when Cloudflare takes no calls. What it said for longer holds.
-func (p purse) tell(until int64) {
+// refusedUntil keeps until when Cloudflare takes no calls. What it said for longer holds.
+func (p purse) refusedUntil(until int64) {
 	for told := p.refused.Load(); told < until && !p.refused.CompareAndSwap(told, until); {
 		told = p.refused.Load()
 	}
@@ -157,7 +156,7 @@ func (p *purses) heed(account string, r *budget.Result) {
 		return
 	}
 	one := p.byAccount[account]
-	one.tell(time.Now().Add(r.RetryAfter).UnixNano())
+	one.refusedUntil(time.Now().Add(r.RetryAfter).UnixNano())
 	if r.RetryAfter < p.window/briefly {
 		one.Block(r.RetryAfter)
 		r.Throttled = false
@@ -233,14 +232,10 @@ func (p *purses) states() []telemetry.BudgetState {
 	states := make([]telemetry.BudgetState, 0, len(p.list))
 	for _, one := range p.list {
 		s := one.State()
-		state := telemetry.BudgetState{
+		states = append(states, telemetry.BudgetState{
 			Credential: one.name, Limit: s.Limit, Used: s.Used, Waiting: s.Waiting, Outside: s.Outside,
-			Blocked: max(0, time.Until(s.BlockedUntil).Seconds()), Tenants: map[string]float64{},
-		}
-		for name, calls := range s.Tenants {
-			state.Tenants[name] += calls
-		}
-		states = append(states, state)
+			Blocked: max(0, time.Until(s.BlockedUntil).Seconds()), Tenants: s.Tenants,
+		})
 	}
 	return states
 }

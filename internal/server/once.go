@@ -145,7 +145,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			if err != nil {
 				return nil, err
 			}
-			return pack(out)
+			return Pack(out)
 		})
 		// What was read on the way says nothing of the answer.
 		telemetry.CallFrom(ctx).SetFreshness(telemetry.Freshness{})
@@ -157,7 +157,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		}
 		// What is kept counts, and not what this call made of it: it may have been
 		// found out otherwise meanwhile.
-		return unpack(answer.Body)
+		return Unpack(answer.Body)
 	}
 }
 
@@ -225,15 +225,31 @@ func (c Chain) objectsOf(ctx context.Context, account string, about policy.Targe
 	}
 	for _, id := range about.SecretIDs {
 		list = append(list, store+"/id/"+id)
-		names, err := c.Rights.Names.Secrets(ctx, upstream.StoreParams{Account: account, StoreID: about.StoreID}, []string{id})
+	}
+	names, err := c.namesOf(ctx, upstream.StoreParams{Account: account, StoreID: about.StoreID}, about.SecretIDs)
+	for _, name := range names {
+		list = append(list, store+"/name/"+name)
+	}
+	return list, err
+}
+
+// namesOf gives the names of those of the secrets that exist. They are asked for
+// together, which costs one listing at most, and one by one only where some are
+// gone.
+func (c Chain) namesOf(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
+	names, err := c.Rights.Names.Secrets(ctx, in, ids)
+	if err == nil || unlessGone(err) != nil || len(ids) == 1 {
+		return names, unlessGone(err)
+	}
+	names = nil
+	for _, id := range ids {
+		name, err := c.Rights.Names.Secrets(ctx, in, []string{id})
 		if unlessGone(err) != nil {
 			return nil, err
 		}
-		for _, name := range names {
-			list = append(list, store+"/name/"+name)
-		}
+		names = append(names, name...)
 	}
-	return list, nil
+	return names, nil
 }
 
 // storeNamed names a store that is made. Its name may be longer than that of a
@@ -256,7 +272,7 @@ func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, requ
 	// outcome that is found out later finds its intent.
 	i := idempotency.Intent{ID: t.id, Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
 	var err error
-	if i.Request, err = pack(policy.WithoutValues(request)); err != nil {
+	if i.Request, err = Pack(policy.WithoutValues(request)); err != nil {
 		return i, err
 	}
 	if c.Once.Before != nil {
@@ -265,7 +281,8 @@ func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, requ
 	return i, err
 }
 
-func pack(message any) ([]byte, error) {
+// Pack writes a request or an answer as it is kept with an intent: with its type.
+func Pack(message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return nil, fault.New(fault.Internal, "INTERNAL", "Storekeeper failed to keep its answer.")
@@ -277,7 +294,8 @@ func pack(message any) ([]byte, error) {
 	return proto.Marshal(wrapped)
 }
 
-func unpack(body []byte) (proto.Message, error) {
+// Unpack reads what Pack wrote.
+func Unpack(body []byte) (proto.Message, error) {
 	wrapped := &anypb.Any{}
 	if err := proto.Unmarshal(body, wrapped); err != nil {
 		return nil, err

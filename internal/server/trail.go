@@ -18,7 +18,8 @@ import (
 )
 
 // trail gathers what the audit trail is to say of one call while it runs. It
-// belongs to the goroutine of the call.
+// belongs to the goroutine of the call, and from its intent on to that of the
+// change, which may outlive the call.
 type trail struct {
 	// id links the records of the call. It is not the request id, which a
 	// caller may choose and repeat.
