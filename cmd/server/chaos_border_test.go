@@ -49,10 +49,11 @@ type frontier struct {
 	cloudflare http.Handler
 	// stalled hears of each change that stalls.
 	stalled chan struct{}
-	// late are changes that have not landed yet.
-	late sync.WaitGroup
-
-	mu sync.Mutex
+	mu      sync.Mutex
+	// late counts the changes that have not landed yet. No WaitGroup: one more
+	// can begin while somebody waits for the last.
+	late   int
+	landed *sync.Cond
 	// executed counts the changes that were carried out, by mark.
 	executed map[string]int
 	// orders are the changes that are expected, by mark. Their cuts are taken
@@ -69,14 +70,18 @@ type pending struct {
 }
 
 func newFrontier(cloudflare http.Handler) *frontier {
-	return &frontier{cloudflare: cloudflare, stalled: make(chan struct{}, 100), executed: map[string]int{}}
+	f := &frontier{cloudflare: cloudflare, stalled: make(chan struct{}, 100), executed: map[string]int{}}
+	f.landed = sync.NewCond(&f.mu)
+	return f
 }
 
 // expect begins anew, with these changes and their cuts.
 func (f *frontier) expect(changes []*chaosChange) {
-	f.late.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for f.late > 0 {
+		f.landed.Wait()
+	}
 	f.executed, f.orders, f.struck = map[string]int{}, map[string]pending{}, nil
 	for _, c := range changes {
 		for _, mark := range c.marks() {
@@ -91,9 +96,11 @@ func (f *frontier) expect(changes []*chaosChange) {
 // made counts how often each mark was part of a change that was carried out,
 // and lists the cuts.
 func (f *frontier) made() (executed map[string]int, struck []pending) {
-	f.late.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for f.late > 0 {
+		f.landed.Wait()
+	}
 	return maps.Clone(f.executed), slices.Clone(f.struck)
 }
 
@@ -147,11 +154,8 @@ func (f *frontier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case cutBefore:
 		hangUp(w)
 	case cutLate:
+		go f.executeLate(r, body, f.delayed())
 		hangUp(w)
-		f.late.Go(func() {
-			time.Sleep(lateness)
-			f.execute(r, body)
-		})
 	case stallBefore:
 		f.stall(w, r)
 	case stallAfter:
@@ -160,6 +164,25 @@ func (f *frontier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		pass(w, f.execute(r, body), cut)
 	}
+}
+
+// delayed counts a change as late and gives what is called when it has landed.
+func (f *frontier) delayed() (landed func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.late--
+		f.landed.Broadcast()
+	}
+}
+
+func (f *frontier) executeLate(r *http.Request, body []byte, landed func()) {
+	defer landed()
+	time.Sleep(lateness)
+	f.execute(r, body)
 }
 
 // stall gives no answer until the server is gone.
