@@ -20,6 +20,16 @@ func (l *Library) FindSecrets(ctx context.Context, account, storeID string, name
 	return find(ctx, l.secretsOf(a, storeID), names, ids)
 }
 
+// FindStores gives those stores of an account that have one of the names or one
+// of the identifiers, as FindSecrets does for secrets.
+func (l *Library) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
+	a := l.accounts[account]
+	if a == nil {
+		return nil, notServed()
+	}
+	return find(ctx, a.stores, names, ids)
+}
+
 func find[T any](ctx context.Context, s *shelf[T], names, ids []string) ([]T, error) {
 	// What is known is of the right age, even where the log is away.
 	_ = s.of.follow(ctx)

@@ -62,7 +62,7 @@ func (s *Settler) Baseline(ctx context.Context, at Target) (Baseline, error) {
 
 func (s *Settler) storesBefore(ctx context.Context, at Target, b *Baseline) error {
 	return s.survey(at.StoreID == "", func(notBefore time.Time) (bool, error) {
-		stores, err := s.library.Stores(ctx, at.Account, notBefore)
+		stores, err := s.storesOf(ctx, at, notBefore)
 		b.Stores = map[string]string{}
 		for _, store := range stores {
 			if store.ID == at.StoreID || at.StoreName != "" && store.Name == at.StoreName {
@@ -135,6 +135,22 @@ func (b Baseline) strangeStore(storeID string) bool {
 }
 
 func isNotFound(err error) bool { return err != nil && fault.From(err).Kind == fault.NotFound }
+
+// storesOf gives the stores that a change is about, and maybe others.
+func (s *Settler) storesOf(ctx context.Context, at Target, notBefore time.Time) ([]upstream.Store, error) {
+	if finder, ok := s.library.(Finder); ok && notBefore.IsZero() {
+		return finder.FindStores(ctx, at.Account, oneOf(at.StoreName), oneOf(at.StoreID))
+	}
+	return s.library.Stores(ctx, at.Account, notBefore)
+}
+
+// oneOf lists a text, unless it is empty.
+func oneOf(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
 
 // secretsOf gives the secrets that a change is about, and maybe others.
 func (s *Settler) secretsOf(ctx context.Context, at Target, notBefore time.Time) ([]upstream.Secret, error) {

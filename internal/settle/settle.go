@@ -43,10 +43,13 @@ type Library interface {
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
 }
 
-// Finder is a Library that finds some secrets without giving all.
+// Finder is a Library that finds some objects without giving all, so that what
+// a change costs does not grow with what there is.
 type Finder interface {
-	// FindSecrets gives the secrets that have one of the names or identifiers, as
+	// FindStores gives the stores that have one of the names or identifiers, as
 	// far as they are known, at any age.
+	FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error)
+	// FindSecrets does the same for the secrets of a store.
 	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
 }
 
