@@ -28,7 +28,7 @@ func (k *Keeper) carry(f *flight) result {
 		}
 		switch {
 		case e == nil:
-		case e.Print != f.print:
+		case e.Print != f.call.print:
 			k.observe(Event{Kind: EventRefused, Method: f.call.Method})
 			return result{fault: keyReused()}
 		case !e.Open:
@@ -56,10 +56,12 @@ func (k *Keeper) carry(f *flight) result {
 // find returns what the records know of the call of f, nil where nothing of it
 // concerns f.
 func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
-	if !f.call.joins() {
+	unseen := f.call.unseen
+	f.call.unseen = false
+	if !f.call.joins() || unseen {
 		return nil, nil //nolint:nilnil // no record and no error is a plain answer
 	}
-	key := callPrefix + f.digest
+	key := callPrefix + f.call.identity
 	now, err := k.config.Records.Get(ctx, key)
 	if err != nil {
 		return nil, storeFault(err)
@@ -88,7 +90,7 @@ func (k *Keeper) failed(ctx context.Context, err error) result {
 func (k *Keeper) await(ctx context.Context, f *flight, id string) (r result, ended bool) {
 	delay, failing, missing := firstPoll, time.Time{}, false
 	for {
-		r, open, err := k.peruse(ctx, f.digest, id)
+		r, open, err := k.peruse(ctx, f.call.identity, id)
 		switch {
 		case err != nil && failing.IsZero():
 			failing = time.Now()

@@ -43,7 +43,12 @@ func (k *Keeper) begin(ctx context.Context, f *flight) (*operation, error) {
 			free()
 		}
 	}()
-	for {
+	for first := true; ; first = false {
+		if !first || !k.undisturbed() {
+			if err := k.vacant(ctx, f); err != nil {
+				return nil, err
+			}
+		}
 		op, err := k.propose(ctx, f, free)
 		if errors.Is(err, errBusy) {
 			continue
@@ -53,11 +58,12 @@ func (k *Keeper) begin(ctx context.Context, f *flight) (*operation, error) {
 	}
 }
 
+// undisturbed says whether nobody but the flights of this process can hold an
+// object, so that its lock is all that it takes to have it.
+func (k *Keeper) undisturbed() bool { return k.config.Alone && k.orphans.none() }
+
 // propose tries once to keep the intent, and after errBusy can be tried again.
 func (k *Keeper) propose(ctx context.Context, f *flight, free func()) (*operation, error) {
-	if err := k.vacant(ctx, f); err != nil {
-		return nil, err
-	}
 	// From here on, so that a pause of this process ends the ownership.
 	held := k.lease.hold()
 	if !held() {
@@ -68,7 +74,7 @@ func (k *Keeper) propose(ctx context.Context, f *flight, free func()) (*operatio
 		return nil, err
 	}
 	op := &operation{free: free, held: held, entry: openEntry{
-		Intent: intent, Owner: k.config.Replica, Call: f.digest, Print: f.print, Keyed: f.call.Key != "",
+		Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
 	}}
 	k.adopt(intent.ID)
 	entered := false
@@ -104,7 +110,7 @@ func (k *Keeper) enter(ctx context.Context, f *flight, op *operation) error {
 
 // vacant waits until no other change holds an object of f.
 func (k *Keeper) vacant(ctx context.Context, f *flight) error {
-	callKey := callPrefix + f.digest
+	callKey := callPrefix + f.call.identity
 	keys := []string{callKey}
 	for _, o := range f.call.Objects {
 		keys = append(keys, objectPrefix+o)
@@ -159,6 +165,7 @@ func (k *Keeper) ask(ctx context.Context, f *flight, earlier Intent) (Intent, er
 func (k *Keeper) keep(f *flight, op *operation) error {
 	e := &op.entry
 	callKey, openKey := callPrefix+e.Call, openPrefix+e.Intent.ID
+	call, open := lasting(callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}), e.record()
 	return k.change(f.ctx, e.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
 		known, err := lookup[callEntry](now, callKey)
 		if err != nil {
@@ -171,8 +178,8 @@ func (k *Keeper) keep(f *flight, op *operation) error {
 			return nil, errBusy
 		}
 		changes := map[string]*records.Entry{
-			callKey: lasting(callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}),
-			openKey: lasting(e),
+			callKey: call,
+			openKey: open,
 		}
 		for _, o := range e.Intent.Objects {
 			changes[objectPrefix+o] = &records.Entry{Value: []byte(e.Intent.ID)}
@@ -197,11 +204,13 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 	}
 	now.Objects = slices.Clone(before.Objects)
 	op.entry.Intent = now
+	former := op.entry.raw
+	open := op.entry.record()
 	return k.change(f.ctx, []string{openPrefix + now.ID}, func(kept map[string]records.Entry) (map[string]*records.Entry, error) {
-		if err := k.own(kept, now.ID); err != nil {
+		if err := k.own(kept, now.ID, former); err != nil {
 			return nil, err
 		}
-		return map[string]*records.Entry{openPrefix + now.ID: lasting(&op.entry)}, nil
+		return map[string]*records.Entry{openPrefix + now.ID: open}, nil
 	})
 }
 

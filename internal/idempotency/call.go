@@ -26,6 +26,11 @@ type Call struct {
 	// before. It may be asked several times. An error of it is answered and
 	// not kept. nil: there is nothing to say.
 	Intent func(ctx context.Context) (Intent, error)
+
+	// identity and print are the digests of the call, "" before they are made.
+	identity, print string
+	// unseen says that the records did not know the call a moment ago.
+	unseen bool
 }
 
 // joins says whether c may be answered by another call.

@@ -1,6 +1,7 @@
 package idempotency
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -16,7 +17,7 @@ func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
 	id := e.Intent.ID
 	callKey := callPrefix + e.Call
 	return k.change(ctx, e.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		if err := k.own(now, id); err != nil {
+		if err := k.own(now, id, e.raw); err != nil {
 			return nil, err
 		}
 		call, err := lookup[callEntry](now, callKey)
@@ -53,8 +54,12 @@ func (k *Keeper) answer(e *openEntry, o outcome) *records.Entry {
 	return until(e.call(o), k.config.RetryWindow)
 }
 
-// own returns errNotOwner if the intent is not this replica's.
-func (k *Keeper) own(now map[string]records.Entry, id string) error {
+// own returns errNotOwner if the intent is not this replica's. One that is as
+// this process wrote it need not be read.
+func (k *Keeper) own(now map[string]records.Entry, id string, written []byte) error {
+	if kept, open := now[openPrefix+id]; open && written != nil && bytes.Equal(kept.Value, written) {
+		return nil
+	}
 	e, err := lookup[openEntry](now, openPrefix+id)
 	if err != nil {
 		return err

@@ -11,6 +11,13 @@ import (
 // pepper.
 type digester struct{ pepper []byte }
 
+// mark makes the digests of a call, which are worth making once.
+func (d digester) mark(c *Call) {
+	if c.identity == "" {
+		c.identity, c.print = d.identity(c), d.fingerprint(c)
+	}
+}
+
 // identity is the same for two calls that may be one.
 func (d digester) identity(c *Call) string {
 	if c.Key != "" {

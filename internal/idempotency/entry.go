@@ -44,6 +44,15 @@ type openEntry struct {
 	Print string `json:"print"`
 	// Keyed says that the call had a key, so its outcome is kept for long.
 	Keyed bool `json:"keyed,omitempty"`
+
+	// raw is the record as this process has written it, nil before it has.
+	raw []byte
+}
+
+// record writes down e.
+func (e *openEntry) record() *records.Entry {
+	e.raw = encode(e)
+	return &records.Entry{Value: e.raw}
 }
 
 // outcome is how a change ended.

@@ -12,10 +12,8 @@ import (
 // flight is one call on its way to an answer. Other calls of the same identity
 // can join it.
 type flight struct {
-	call   Call
-	run    func(ctx context.Context) ([]byte, error)
-	digest string
-	print  string
+	call Call
+	run  func(ctx context.Context) ([]byte, error)
 
 	// ctx has the values of the first caller and ends with the Keeper.
 	ctx context.Context //nolint:containedctx // a flight outlives the call that began it
@@ -112,10 +110,10 @@ func (k *Keeper) Do(ctx context.Context, c Call, run func(ctx context.Context) (
 func (k *Keeper) board(
 	ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error),
 ) (f *flight, leads bool, refusal *fault.Error) {
-	digest, fingerprint := k.digest.identity(&c), k.digest.fingerprint(&c)
+	k.digest.mark(&c)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f = k.flights[digest+fingerprint]
+	f = k.flights[c.identity+c.print]
 	switch {
 	case f != nil && c.joins():
 		f.waiting++
@@ -124,10 +122,9 @@ func (k *Keeper) board(
 		return nil, false, shuttingDown()
 	}
 	f = k.newFlight(ctx, c, run)
-	f.digest, f.print = digest, fingerprint
-	k.flights[digest+fingerprint] = f
+	k.flights[c.identity+c.print] = f
 	k.aloft.Add(1)
-	go k.fly(f)
+	k.crew.take(func() { k.fly(f) })
 	return f, true, nil
 }
 
@@ -181,8 +178,8 @@ func (k *Keeper) land(f *flight, r result) {
 		return
 	}
 	f.landed, f.result = true, r
-	if k.flights[f.digest+f.print] == f {
-		delete(k.flights, f.digest+f.print)
+	if identity := f.call.identity + f.call.print; k.flights[identity] == f {
+		delete(k.flights, identity)
 	}
 	close(f.done)
 }

@@ -110,6 +110,7 @@ type Keeper struct {
 	closing bool
 
 	orphans *orphans
+	crew    *crew
 	// aloft counts the flights, behind what runs in the background.
 	aloft  sync.WaitGroup
 	behind sync.WaitGroup
@@ -134,6 +135,7 @@ func New(c Config) (*Keeper, error) {
 		flights: make(map[string]*flight),
 		running: make(map[string]struct{}),
 		orphans: newOrphans(),
+		crew:    newCrew(life),
 	}, nil
 }
 

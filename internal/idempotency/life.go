@@ -82,19 +82,23 @@ func (k *Keeper) Open(ctx context.Context) (int, error) {
 }
 
 // Peek returns the intent that Do would answer c from, if the records know the
-// same request. Of a finished change it lacks the Baseline.
-func (k *Keeper) Peek(ctx context.Context, c Call) (Intent, bool) {
+// same request. Of a finished change it lacks the Baseline. A Do of c that
+// follows saves what Peek has done, so c must not be changed in between.
+func (k *Keeper) Peek(ctx context.Context, c *Call) (Intent, bool) {
 	if !c.joins() {
 		return Intent{}, false
 	}
-	callKey := callPrefix + k.digest.identity(&c)
+	k.digest.mark(c)
+	callKey := callPrefix + c.identity
 	now, err := k.config.Records.Get(ctx, callKey)
 	if err != nil {
 		return Intent{}, false
 	}
 	e, err := lookup[callEntry](now, callKey)
+	// Should it be known by the time of the intent, that is refused.
+	c.unseen = err == nil && e == nil
 	switch {
-	case err != nil || e == nil || e.Print != k.digest.fingerprint(&c):
+	case err != nil || e == nil || e.Print != c.print:
 		return Intent{}, false
 	case e.Intent != nil:
 		return *e.Intent, true

@@ -176,7 +176,7 @@ func TestWhatAnotherReplicaChangedBeforeTheLock(t *testing.T) {
 					return test.second()
 				}
 				got := r.run(t.Context(), c, func(ctx context.Context) ([]byte, error) {
-					kept, ok := r.Peek(ctx, c)
+					kept, ok := r.Peek(ctx, &c)
 					i := idempotency.OperationFrom(ctx).Intent
 					if !ok || string(kept.Baseline) != "new" || string(i.Baseline) != "new" || kept.ID != i.ID || !kept.Began.Equal(time.Unix(7, 0)) {
 						t.Errorf("kept %+v, running %+v", kept, i)

@@ -147,7 +147,7 @@ func (k *Keeper) join(f *flight, op *operation) (r result, ended bool) {
 	}
 	e, err := k.find(ctx, f)
 	switch {
-	case err != nil || e == nil || e.Print != f.print:
+	case err != nil || e == nil || e.Print != f.call.print:
 		return result{}, false
 	case e.Open:
 		return k.await(ctx, f, e.ID)
@@ -163,24 +163,23 @@ func (k *Keeper) persist(f *flight, op *operation, o outcome, r result) error {
 	if o.kept {
 		patience = max(time.Until(op.deadline), recordPatience)
 	}
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	began := time.Now()
 	for delay := firstPoll; ; delay = min(2*delay, time.Second) {
 		err := k.conclude(f.ctx, &op.entry, o)
 		if err == nil || errors.Is(err, errNotOwner) || f.ctx.Err() != nil {
 			return err
 		}
 		k.observe(about(EventUnrecorded, &op.entry.Intent, err))
-		retry := time.NewTimer(delay)
-		select {
-		case <-retry.C:
-		case <-f.ctx.Done():
-		case <-late.C:
+		left := patience - time.Since(began)
+		if left <= 0 {
 			if o.kept {
 				r = result{fault: notKept(err)}
 			}
+			// Once it has landed, this changes nothing.
 			k.land(f, r)
+			left = delay
 		}
-		retry.Stop()
+		// The end of the life is seen above.
+		_ = pause(f.ctx, min(delay, left))
 	}
 }

@@ -29,6 +29,8 @@ type orphans struct {
 	mu    sync.Mutex
 	known map[string]*orphan
 	busy  int
+	// searched says that those of earlier lives are known.
+	searched bool
 	// wake says that there is something to do.
 	wake chan struct{}
 }
@@ -67,6 +69,14 @@ func (o *orphans) merge(found []string) {
 	for _, id := range found {
 		o.note(id, now)
 	}
+	o.searched = true
+}
+
+// none says whether it is known that there are no orphans.
+func (o *orphans) none() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.searched && len(o.known) == 0
 }
 
 // due marks those that are to be tried now as busy and returns them, with the

@@ -191,17 +191,17 @@ func TestAnIntentIsReadBackFromAnyReplica(t *testing.T) {
 		retry.Key = ""
 		other := c
 		other.Payload = []byte("b")
-		if _, ok := two.Peek(t.Context(), c); ok {
+		if _, ok := two.Peek(t.Context(), &c); ok {
 			t.Error("known before it was made")
 		}
 		got := one.run(t.Context(), c, one.slow("a", time.Second))
 		synctest.Wait()
 		for _, stage := range []string{"open", "finished"} {
-			if i, ok := two.Peek(t.Context(), c); !ok || i.Names["id"] != "name" || i.Objects[0] != "o" {
+			if i, ok := two.Peek(t.Context(), &c); !ok || i.Names["id"] != "name" || i.Objects[0] != "o" {
 				t.Errorf("%s: %+v", stage, i)
 			}
 			for _, c := range []idempotency.Call{other, retry, plain("a"), keyed("l", "a")} {
-				if i, ok := two.Peek(t.Context(), c); ok {
+				if i, ok := two.Peek(t.Context(), &c); ok {
 					t.Errorf("%s: another request finds %+v", stage, i)
 				}
 			}
@@ -209,6 +209,19 @@ func TestAnIntentIsReadBackFromAnyReplica(t *testing.T) {
 				want(t, got, "a number 1", false)
 			}
 		}
+	})
+}
+
+func TestWhatWasUnknownAMomentAgoIsNotMadeTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, w := newDisk(), newWorld()
+		one, two := life(t, d, w, together), life(t, d, w, together)
+		c := keyed("k", "a")
+		if _, ok := two.Peek(t.Context(), &c); ok {
+			t.Error("known before it was made")
+		}
+		want(t, one.do(t.Context(), keyed("k", "a")), "a number 1", false)
+		want(t, two.do(t.Context(), c), "a number 1", true)
 	})
 }
 

@@ -107,10 +107,11 @@ func recall(c Chain) grpc.UnaryServerInterceptor {
 		}
 		about := m.Target(request)
 		if account, served := c.Rights.Names.Account(about.Account); served {
-			if before, known := c.Once.Keeper.Peek(ctx, call); known {
+			if before, known := c.Once.Keeper.Peek(ctx, &call); known {
 				c.Rights.Names.Remember(account, about.StoreID, before.Names)
 			}
 		}
+		trailFrom(ctx).call = &call
 		return next(ctx, req)
 	}
 }
@@ -123,12 +124,8 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		if c.Once.Keeper == nil || m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
-		n, err := nameOf(ctx, req)
-		if err != nil {
-			return nil, err
-		}
 		t := trailFrom(ctx)
-		call, err := callOf(t.caller.Name, info.FullMethod, n, request)
+		call, err := callFor(ctx, t, info.FullMethod, request)
 		if err != nil {
 			return nil, err
 		}
@@ -159,6 +156,18 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		// found out otherwise meanwhile.
 		return Unpack(answer.Body)
 	}
+}
+
+// callFor is the call that recall has looked up, or says what it is.
+func callFor(ctx context.Context, t *trail, method string, request proto.Message) (idempotency.Call, error) {
+	if t.call != nil {
+		return *t.call, nil
+	}
+	n, err := nameOf(ctx, request)
+	if err != nil {
+		return idempotency.Call{}, err
+	}
+	return callOf(t.caller.Name, method, n, request)
 }
 
 // callOf says what a call is, so that it is known when it comes again.

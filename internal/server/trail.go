@@ -12,6 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -37,6 +38,8 @@ type trail struct {
 	// wide says that the call may do more than to the objects it names, as
 	// deleting a store with all that is in it does.
 	wide bool
+	// call is what a change that may come again is known by, nil for others.
+	call *idempotency.Call
 	// partly says that not all of the call was judged, since validation refuses
 	// it: it is too long or lacks a name.
 	partly bool
