@@ -20,7 +20,6 @@ type flight struct {
 	// wanted ends when nobody waits any more.
 	wanted   context.Context //nolint:containedctx // as above
 	unwanted context.CancelFunc
-	end      func()
 
 	done chan struct{}
 	// result is set before done is closed. waiting and landed are guarded by
@@ -45,21 +44,29 @@ type result struct {
 
 // newFlight starts with one caller waiting.
 func (k *Keeper) newFlight(ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error)) *flight {
-	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1}
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(k.life, end)
-	f.ctx = life
+	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, ctx: errand{Context: k.life, caller: ctx}}
 	if deadline, ok := ctx.Deadline(); ok {
-		f.wanted, f.unwanted = context.WithDeadline(life, deadline)
+		f.wanted, f.unwanted = context.WithDeadline(f.ctx, deadline)
 	} else {
-		f.wanted, f.unwanted = context.WithCancel(life)
-	}
-	f.end = func() {
-		stop()
-		f.unwanted()
-		end()
+		f.wanted, f.unwanted = context.WithCancel(f.ctx)
 	}
 	return f
+}
+
+// errand is a context that ends with the Keeper and has the values of a caller.
+type errand struct {
+	context.Context //nolint:containedctx // that is what it is
+
+	caller context.Context //nolint:containedctx // as above
+}
+
+// Value asks the life first: it has no values, but package context finds by
+// this what ends its children.
+func (e errand) Value(key any) any {
+	if v := e.Context.Value(key); v != nil {
+		return v
+	}
+	return e.caller.Value(key)
 }
 
 // Do gives the answer to c. It calls run to make the change, at most once for
@@ -156,7 +163,7 @@ func (k *Keeper) disembark(f *flight) {
 // result.
 func (k *Keeper) fly(f *flight) {
 	defer k.aloft.Done()
-	defer f.end()
+	defer f.unwanted()
 	r := result{fault: fault.From(errors.New("a flight ended without a result"))}
 	defer func() {
 		if p := recover(); p != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -29,7 +30,8 @@ func (known) GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[
 	return upstream.Answer[upstream.Secret]{Result: upstream.Secret{Name: "PAYMENTS_DB"}}, nil
 }
 
-// BenchmarkAuthorise is the one step, with names that are remembered.
+// BenchmarkAuthorise is the one step, with names that are remembered and a
+// thousand rules of others.
 func BenchmarkAuthorise(b *testing.B) {
 	methods, err := policy.Methods(secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0))
 	if err != nil {
@@ -39,9 +41,13 @@ func BenchmarkAuthorise(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine, _, err := authz.Parse([]byte(`rules:
+	rules := `rules:
   - {id: own, actions: [secret.*], when: 'principal.tenant == "payments" && store == "default" && secret.startsWith("PAYMENTS_")'}
-  - {id: root, actions: ["*"], when: 'principal.name == "root"'}`))
+  - {id: root, actions: ["*"], when: 'principal.name == "root"'}`
+	for i := range 1000 {
+		rules += fmt.Sprintf("\n  - {id: r%d, actions: [secret.*], when: 'principal.tenant == \"team-%d\" && store == \"default\"'}", i, i)
+	}
+	engine, _, err := authz.Parse([]byte(rules))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -23,6 +23,10 @@ func (idle) UpdateSecret(context.Context, *secretsstorev1.UpdateSecretRequest) (
 	return &secretsstorev1.UpdateSecretResponse{}, nil
 }
 
+func (idle) CreateStore(context.Context, *secretsstorev1.CreateStoreRequest) (*secretsstorev1.CreateStoreResponse, error) {
+	return &secretsstorev1.CreateStoreResponse{}, nil
+}
+
 type noTrail struct{}
 
 func (noTrail) Intent(context.Context, audit.Record) error { return nil }
@@ -35,6 +39,7 @@ func (noTrail) Denial(context.Context, audit.Record) error { return nil }
 func BenchmarkChain(b *testing.B) {
 	w := start(b, servertest.Config{
 		Trail: noTrail{}, Callers: []access.Principal{payments},
+		Rules: rules + "  - {id: payments-make-stores, actions: [store.create], when: 'principal.tenant == \"payments\"'}\n",
 		Secrets: func(secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer { return idle{} },
 	})
 	doors := map[string]servertest.Client{"inproc": w.As(payments), "grpc": servertest.Over(w.Listen(b), payments.Name)}
@@ -42,7 +47,7 @@ func BenchmarkChain(b *testing.B) {
 		for name, c := range map[string]struct {
 			call    call
 			refused bool
-		}{"read": {w.get(w.payA), false}, "change": {w.update(w.payA), false}, "denied": {w.get(w.searchA), true}} {
+		}{"create": {w.rpcs()[0].call, false}, "read": {w.get(w.payA), false}, "change": {w.update(w.payA), false}, "denied": {w.get(w.searchA), true}} {
 			b.Run(door+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
