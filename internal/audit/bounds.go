@@ -83,7 +83,7 @@ func word(s string) string {
 		return invalid
 	}
 	for i := range len(s) {
-		if c := rune(s[i]); !alphanumeric(c) && !strings.ContainsRune("_-./:", c) {
+		if !inWord(s[i]) {
 			return invalid
 		}
 	}
@@ -96,24 +96,35 @@ func ident(s string) string {
 	if len(s) > maxID {
 		s = s[:maxID-3] + "..."
 	}
-	if strings.IndexFunc(s, strange) < 0 {
-		return s
+	for i := range len(s) {
+		if !inIdent(s[i]) {
+			return marked(s)
+		}
 	}
+	return s
+}
+
+func marked(s string) string {
 	b := []byte(s)
 	for i, c := range b {
-		if strange(rune(c)) {
+		if !inIdent(c) {
 			b[i] = '?'
 		}
 	}
 	return string(b)
 }
 
-func strange(r rune) bool {
-	return !alphanumeric(r) && !strings.ContainsRune("_-./:?@%[]=+,~", r)
+func inIdent(c byte) bool {
+	return inWord(c) || strings.IndexByte("?@%[]=+,~", c) >= 0
 }
 
-func alphanumeric(c rune) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+func inWord(c byte) bool {
+	switch {
+	case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+		return true
+	default:
+		return c == '_' || '-' <= c && c <= '/' || c == ':'
+	}
 }
 
 // name keeps free text. What is too long ends in an ellipsis.

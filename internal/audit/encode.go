@@ -119,6 +119,10 @@ func appendField(dst []byte, key, text string) []byte {
 func appendQuoted(dst []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
+	if plain(text) {
+		dst = append(dst, text...)
+		return append(dst, '"')
+	}
 	for _, r := range text {
 		switch {
 		case r == '"' || r == '\\':
@@ -130,6 +134,16 @@ func appendQuoted(dst []byte, text string) []byte {
 		}
 	}
 	return append(dst, '"')
+}
+
+// plain says whether a text is written as it is, as nearly all are.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // escaped says whether a character could mislead the reader of a terminal:

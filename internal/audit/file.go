@@ -43,7 +43,7 @@ type fileMedium struct {
 func (m *fileMedium) commit(bodies [][]byte) error {
 	// A file that was moved since the last commit is found before it is
 	// written to, so that the moved one needs no cutting.
-	if err := inPlace(m.fs, m.path, m.file, m.size); err != nil {
+	if err := inPlace(m.path, m.file, m.size); err != nil {
 		return err
 	}
 	text, next := m.lines(bodies)
@@ -56,7 +56,7 @@ func (m *fileMedium) commit(bodies [][]byte) error {
 		return err
 	}
 	size := m.size + int64(len(text))
-	if err := inPlace(m.fs, m.path, m.file, size); err != nil {
+	if err := inPlace(m.path, m.file, size); err != nil {
 		return err
 	}
 	if err := m.head.write(next); err != nil {

@@ -37,12 +37,26 @@ func appendHead(dst []byte, at position, o origin, h hash.Hash) []byte {
 	dst = append(dst, o.id...)
 	dst = append(dst, ' ')
 	dst = append(dst, keyed...)
-	dst = fmt.Appendf(dst, " %020d ", at.seq)
+	dst = append(dst, ' ')
+	dst = appendPadded(dst, at.seq)
+	dst = append(dst, ' ')
 	dst = hex.AppendEncode(dst, at.hash[:])
 	mac := sum(h, dst[start:])
 	dst = append(dst, ' ')
 	dst = hex.AppendEncode(dst, mac[:])
 	return append(dst, '\n')
+}
+
+// appendPadded writes a number with all 20 digits that one can have.
+func appendPadded(dst []byte, n uint64) []byte {
+	const zeros = "00000000000000000000"
+	start := len(dst)
+	dst = append(dst, zeros...)
+	for i := len(dst) - 1; i >= start; i-- {
+		dst[i] += byte(n % 10)
+		n /= 10
+	}
+	return dst
 }
 
 func parseHead(text []byte, h hash.Hash) (at position, o origin, err error) {
@@ -103,16 +117,17 @@ func (f *headFile) open() error {
 	return f.fs.SyncDir(filepath.Dir(f.path))
 }
 
-// write makes at the acknowledged place, durable.
-func (f *headFile) write(at position) error {
-	f.buf = appendHead(f.buf[:0], at, f.origin, f.hash)
+// write makes last the acknowledged place, durable.
+func (f *headFile) write(last position) error {
+	f.buf = appendHead(f.buf[:0], last, f.origin, f.hash)
 	if _, err := f.file.WriteAt(f.buf, 0); err != nil {
 		return err
 	}
-	if err := f.file.Sync(); err != nil {
+	// Content, and the first time length, are all that has to be kept.
+	if err := f.file.SyncData(); err != nil {
 		return err
 	}
-	return inPlace(f.fs, f.path, f.file, int64(headBytes))
+	return inPlace(f.path, f.file, int64(headBytes))
 }
 
 // restore writes at again after a fault, through a new handle.
@@ -142,20 +157,16 @@ func (f *headFile) close() {
 
 // inPlace says whether the open file is still the one at path and has the size
 // that was written.
-func inPlace(system FS, path string, file File, size int64) error {
-	there, err := system.Stat(path)
-	if err != nil {
+func inPlace(path string, file File, size int64) error {
+	found, here, err := file.At(path)
+	switch {
+	case err != nil:
 		return fmt.Errorf("%w: %w", errMoved, err)
-	}
-	here, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(here, there) {
+	case !here:
 		return errMoved
+	case found != size:
+		return fmt.Errorf("%w: %d bytes, not %d", errResized, found, size)
+	default:
+		return nil
 	}
-	if there.Size() != size {
-		return fmt.Errorf("%w: %d bytes, not %d", errResized, there.Size(), size)
-	}
-	return nil
 }

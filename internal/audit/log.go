@@ -116,7 +116,7 @@ func (l *Log) append(ctx context.Context, r Record) error {
 // Outcome notes how a call ended. It waits for the record to be durable, up to
 // MaxWait and also after ctx ended, and not at all where the sink is ill. What
 // is not written by then stays in memory and is tried until it is.
-func (l *Log) Outcome(ctx context.Context, r Record) {
+func (l *Log) Outcome(_ context.Context, r Record) {
 	r.Kind = KindOutcome
 	if r.Time.IsZero() {
 		r.Time = time.Now()
@@ -130,11 +130,11 @@ func (l *Log) Outcome(ctx context.Context, r Record) {
 	if l.sink.Healthy() != nil {
 		return
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.maxWait)
-	defer cancel()
+	timer := time.NewTimer(l.maxWait)
+	defer timer.Stop()
 	select {
 	case <-entry.done:
-	case <-bounded.Done():
+	case <-timer.C:
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 )
 
 // checker follows a chain over the lines of one file, or of several that
@@ -139,7 +140,7 @@ func (c *checker) content(l *line, text []byte) string {
 	if bytes.Equal(c.text[:len(c.text)-1], text) {
 		return c.kind(l)
 	}
-	if sum(c.hash, text[:max(0, len(text)-tailBytes)]) != l.hash {
+	if sum(c.hash, slices.Clip(text[:max(0, len(text)-tailBytes)])) != l.hash {
 		return "its hash is not that of its content (or it was made with another key)"
 	}
 	return errForm.Error()

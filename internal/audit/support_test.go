@@ -122,6 +122,15 @@ func (f *faultFile) WriteAt(text []byte, at int64) (int, error) {
 	return f.File.WriteAt(text, at)
 }
 
+func (f *faultFile) At(path string) (int64, bool, error) {
+	if err := f.fs.do("stat", path); err != nil {
+		return 0, false, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return f.File.At(path)
+}
+
+func (f *faultFile) SyncData() error { return f.Sync() }
+
 func (f *faultFile) Sync() error {
 	err := f.fs.do("sync", f.path)
 	info, _ := f.Stat()
