@@ -96,22 +96,26 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 	}
 	// The digest is compared, never the key, so the time that a look-up takes
 	// says nothing about the keys that exist.
-	digest := sha256.Sum256([]byte(shown.text))
+	digest := shown.digest()
 	if p, ok := a.keys[digest]; ok {
 		return p, nil
 	}
-	if shown.bearer && len(a.issuers) > 0 && jwtForm.MatchString(shown.text) {
-		return a.byToken(ctx, shown.text, digest)
+	if shown.bearer && len(a.issuers) > 0 {
+		// Only a good token is remembered, so its form need not be looked at.
+		now := a.clock()
+		if p, ok := a.verified.find(digest, now); ok {
+			return p, nil
+		}
+		if jwtForm(shown.text) {
+			return a.byToken(ctx, shown.text, digest, now)
+		}
 	}
 	return Principal{}, refused(Unknown, "The API key is not one that Storekeeper knows.")
 }
 
-// byToken returns the caller that a token names. digest is that of the token.
-func (a *Authenticator) byToken(ctx context.Context, token string, digest [sha256.Size]byte) (Principal, error) {
-	now := a.clock()
-	if p, ok := a.verified.find(digest, now); ok {
-		return p, nil
-	}
+// byToken returns the caller that a token names, which is not remembered. digest
+// is that of the token.
+func (a *Authenticator) byToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
 	shown, err := peek(token)
 	if err != nil {
 		return Principal{}, err

@@ -8,9 +8,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// timeLayout is how Cloudflare writes times: UTC, always six decimals.
-const timeLayout = "2006-01-02T15:04:05.000000Z"
-
 func appendText(b []byte, s string) []byte {
 	// The error says that s was not UTF-8; protobuf strings always are, and
 	// the replacement characters are the right answer all the same.
@@ -35,9 +32,19 @@ func appendNumber[N int32 | int64](b []byte, name string, n N) []byte {
 	return strconv.AppendInt(appendKey(b, name), int64(n), 10)
 }
 
+// appendTime writes a time as Cloudflare does: UTC, always six decimals. The
+// layout that the time package knows by heart is several times as fast as one
+// that it has to read.
 func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
+	at := t.AsTime()
 	b = append(appendKey(b, name), '"')
-	return append(t.AsTime().In(time.UTC).AppendFormat(b, timeLayout), '"')
+	b = at.AppendFormat(b, time.RFC3339)
+	b[len(b)-1] = '.' // in place of the Z
+	micros := at.Nanosecond() / int(time.Microsecond)
+	for unit := 100_000; unit > 0; unit /= 10 {
+		b = append(b, "0123456789"[micros/unit%10])
+	}
+	return append(b, 'Z', '"')
 }
 
 // appendList writes an array, never null: clients iterate without a check.

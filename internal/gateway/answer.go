@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
@@ -52,7 +53,11 @@ func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 // unroutable answers a path or method that no RPC serves.
 //
 //nolint:revive // grpc-gateway wants six parameters
-func (a *answerer) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
+func (a *answerer) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
+	// front has taken the address out of the request.
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		r.RemoteAddr = p.Addr.String()
+	}
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.RawPath), ", "))
 		a.refuse(w, r, status, 7001, "Method not allowed for this URI")

@@ -56,8 +56,14 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	ctx := access.WithOutcome(r.Context(), access.Outcome{Principal: principal, Err: err})
 	ctx = policy.WithMistakes(peer.NewContext(ctx, peerOf(r)), found)
 	r = r.WithContext(ctx)
-	if err != nil {
+	// grpc-gateway would make metadata of them, which nobody reads: the chain
+	// has the peer.
+	r.Host, r.RemoteAddr = "", ""
+	switch {
+	case err != nil:
 		leaveUnread(w, r)
+		return r
+	case r.Body == http.NoBody && r.Method == http.MethodGet:
 		return r
 	}
 	r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), found: found}
@@ -84,10 +90,15 @@ func leaveUnread(w http.ResponseWriter, r *http.Request) {
 
 // dropHeaders takes away what would change how the request is read: a form's
 // content type makes ParseForm swallow the body, TE asks for trailers. The
-// credential has served its purpose and goes no further.
+// credential has served its purpose and goes no further, and who forwarded the
+// call is of no interest.
 func dropHeaders(h http.Header) {
-	for _, name := range []string{"Authorization", "X-Auth-Email", "X-Auth-Key", "X-Auth-User-Service-Key", "Content-Type", "TE", "Grpc-Timeout"} {
-		h.Del(name)
+	// The names are in the form that the HTTP server gives them.
+	for _, name := range [...]string{
+		"Authorization", "X-Auth-Email", "X-Auth-Key", "X-Auth-User-Service-Key", "Content-Type", "Te", "Grpc-Timeout",
+		"X-Forwarded-For", "X-Forwarded-Host",
+	} {
+		delete(h, name)
 	}
 }
 
@@ -106,7 +117,9 @@ func spoilKey(h http.Header) {
 // ends in one. Slashes further in are left alone: an empty identifier must not
 // turn into another path.
 func tidyPath(path string) string {
-	path = "/" + strings.TrimLeft(path, "/")
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
+		path = "/" + strings.TrimLeft(path, "/")
+	}
 	if rest, ok := strings.CutPrefix(path, Root+"//"); ok {
 		path = Root + "/" + strings.TrimLeft(rest, "/")
 	}
@@ -126,10 +139,21 @@ func wrongBase(path string) bool {
 		(strings.Contains(path, "/secrets_store/") || strings.HasPrefix(path, "/accounts/") || strings.HasPrefix(path, "/user/tokens/"))
 }
 
+// remote is the address of a client as the HTTP server has written it down.
+type remote string
+
+var _ net.Addr = remote("")
+
+// Network returns the kind of network.
+func (remote) Network() string { return "tcp" }
+
+// String returns the address.
+func (r remote) String() string { return string(r) }
+
 func peerOf(r *http.Request) *peer.Peer {
 	p := &peer.Peer{}
-	if addr, err := net.ResolveTCPAddr("tcp", r.RemoteAddr); err == nil {
-		p.Addr = addr
+	if r.RemoteAddr != "" {
+		p.Addr = remote(r.RemoteAddr)
 	}
 	if r.TLS != nil {
 		p.AuthInfo = credentials.TLSInfo{State: *r.TLS}

@@ -57,11 +57,13 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithWriteContentLength(),
 	)
-	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
-		return nil, fmt.Errorf("register the secrets store routes: %w", err)
-	}
+	// The mux tries what was registered last first, and most calls are about
+	// secrets.
 	if err := identityv1.RegisterIdentityServiceHandlerClient(ctx, mux, identityv1.NewIdentityServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the identity routes: %w", err)
+	}
+	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
+		return nil, fmt.Errorf("register the secrets store routes: %w", err)
 	}
 	return &front{next: mux, docs: c.Docs, authenticate: c.Authenticate, answer: answer}, nil
 }

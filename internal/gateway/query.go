@@ -36,9 +36,14 @@ var parameters = map[string]map[string]parameter{
 func readQuery(ctx context.Context, r *http.Request) metadata.MD {
 	method, _ := runtime.RPCMethod(ctx)
 	found := policy.MistakesFrom(ctx)
+	// PostForm is never read, but would be made of the body where it is missing.
+	r.Form = url.Values{}
+	r.PostForm = r.Form
+	if r.URL.RawQuery == "" {
+		return nil
+	}
 	// A pair that cannot be unescaped is left out by ParseQuery like an unknown key.
 	sent, _ := url.ParseQuery(r.URL.RawQuery)
-	r.Form, r.PostForm = url.Values{}, url.Values{}
 	for key, check := range parameters[method] {
 		values := sent[key]
 		if key == "scopes" {

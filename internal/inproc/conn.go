@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Conn is both ends of a connection: services are registered on it as on a
@@ -50,7 +51,8 @@ func (c *Conn) RegisterService(desc *grpc.ServiceDesc, service any) {
 
 // Invoke runs one call. Outgoing metadata of ctx arrives as incoming metadata;
 // all other values of ctx, such as the peer, arrive as they are. Of the call
-// options grpc.Header and grpc.Trailer are heeded.
+// options grpc.Header and grpc.Trailer are heeded. What the answer holds is what
+// the handler made, and must not be changed.
 func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	m, ok := c.methods[method]
 	if !ok {
@@ -62,7 +64,7 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err != nil {
 		return err
 	}
-	return copyFrom(out)(reply)
+	return handOver(out, reply)
 }
 
 // NewStream always fails: the services have no streaming methods.
@@ -72,24 +74,50 @@ func (c *Conn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.Call
 
 // serverContext turns the client's context into the one a handler expects.
 func serverContext(ctx context.Context, sent *serverStream) context.Context {
-	md, _ := metadata.FromOutgoingContext(ctx)
-	ctx = metadata.NewOutgoingContext(ctx, nil)
+	md, sends := metadata.FromOutgoingContext(ctx)
+	if sends {
+		ctx = metadata.NewOutgoingContext(ctx, nil)
+	}
 	ctx = metadata.NewIncomingContext(ctx, md)
 	return grpc.NewContextWithServerTransportStream(ctx, sent)
 }
 
-// copyFrom returns a function that fills a message with what src holds, so
-// that client and handler never share one message.
+// copyFrom returns a function that fills a message with what src holds. It is
+// for requests: a client may use its own again while the handler, which it did
+// not wait for, still reads.
 func copyFrom(src any) func(any) error {
 	return func(dst any) error {
-		from, okFrom := src.(proto.Message)
-		to, okTo := dst.(proto.Message)
-		if !okFrom || !okTo {
-			return fmt.Errorf("inproc: cannot copy %T to %T", src, dst)
+		from, to, err := pair(src, dst)
+		if err == nil {
+			proto.Merge(to, from)
 		}
-		proto.Merge(to, from)
-		return nil
+		return err
 	}
+}
+
+// handOver fills the client's message with the fields of the answer, which are
+// not copied: a handler is done with its answer when it returns.
+func handOver(answer, reply any) error {
+	from, to, err := pair(answer, reply)
+	if err != nil {
+		return err
+	}
+	into := to.ProtoReflect()
+	from.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		into.Set(fd, v)
+		return true
+	})
+	return nil
+}
+
+// pair gives two messages of one type.
+func pair(src, dst any) (from, to proto.Message, err error) {
+	from, okFrom := src.(proto.Message)
+	to, okTo := dst.(proto.Message)
+	if !okFrom || !okTo || from.ProtoReflect().Descriptor() != to.ProtoReflect().Descriptor() {
+		return nil, nil, fmt.Errorf("inproc: cannot make %T of %T", dst, src)
+	}
+	return from, to, nil
 }
 
 // link makes one interceptor of several, the first one outermost.

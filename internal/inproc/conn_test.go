@@ -91,16 +91,34 @@ func TestHeadersOfAFailedCallArrive(t *testing.T) {
 	}
 }
 
-func TestClientAndHandlerShareNoMessage(t *testing.T) {
+func TestTheHandlerHasARequestOfItsOwn(t *testing.T) {
 	s := &store{}
 	request := &secretsstorev1.CreateStoreRequest{Name: "x"}
-	answer, err := connect(s).CreateStore(context.Background(), request)
-	if err != nil {
+	if _, err := connect(s).CreateStore(context.Background(), request); err != nil {
 		t.Fatal(err)
 	}
-	answer.Store.Name, request.Name = "changed", "changed"
-	if s.kept.GetName() != "x" || s.last.GetName() != "x" {
-		t.Error("a change on one side shows on the other")
+	if request.Name = "changed"; s.last.GetName() != "x" {
+		t.Error("a change of the client's request shows in the handler's")
+	}
+}
+
+func TestTheAnswerIsHandedOverWhole(t *testing.T) {
+	s := &store{}
+	answer, err := connect(s).CreateStore(context.Background(), &secretsstorev1.CreateStoreRequest{Name: "x"})
+	if err != nil || answer.GetStore() != s.kept {
+		t.Errorf("got %v, %v", answer, err)
+	}
+}
+
+func TestAMessageOfAnotherTypeIsRefused(t *testing.T) {
+	conn := inproc.NewConn(nil)
+	secretsstorev1.RegisterSecretsStoreServiceServer(conn, &store{})
+	const method = secretsstorev1.SecretsStoreService_CreateStore_FullMethodName
+	if err := conn.Invoke(context.Background(), method, &secretsstorev1.GetQuotaRequest{}, &secretsstorev1.CreateStoreResponse{}); err == nil {
+		t.Error("a request of another type passes")
+	}
+	if err := conn.Invoke(context.Background(), method, &secretsstorev1.CreateStoreRequest{Name: "x"}, &secretsstorev1.GetQuotaResponse{}); err == nil {
+		t.Error("an answer of another type passes")
 	}
 }
 

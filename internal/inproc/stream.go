@@ -21,11 +21,12 @@ var _ grpc.ServerTransportStream = (*serverStream)(nil)
 // Method returns the full name of the method.
 func (s *serverStream) Method() string { return s.method }
 
-// SetHeader adds to the header of the answer.
+// SetHeader adds to the header of the answer. The metadata must not be changed
+// afterwards.
 func (s *serverStream) SetHeader(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.header = metadata.Join(s.header, md)
+	s.header = joined(s.header, md)
 	return nil
 }
 
@@ -33,12 +34,22 @@ func (s *serverStream) SetHeader(md metadata.MD) error {
 // it at.
 func (s *serverStream) SendHeader(md metadata.MD) error { return s.SetHeader(md) }
 
-// SetTrailer adds to the trailer of the answer.
+// SetTrailer adds to the trailer of the answer. The metadata must not be changed
+// afterwards.
 func (s *serverStream) SetTrailer(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trailer = metadata.Join(s.trailer, md)
+	s.trailer = joined(s.trailer, md)
 	return nil
+}
+
+// joined gives what two of metadata hold together. Most calls have one, which is
+// taken as it is. It changes neither, since the client may have the first.
+func joined(before, more metadata.MD) metadata.MD {
+	if len(before) == 0 {
+		return more
+	}
+	return metadata.Join(before, more)
 }
 
 // deliver hands header and trailer to the client's call options.

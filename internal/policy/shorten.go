@@ -6,9 +6,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// longest says how many items each list of a request may have, where a rule
-// bounds it.
-type longest map[protoreflect.FullName]int
+// longest holds the lists of each request that a rule bounds.
+type longest map[protoreflect.FullName][]bounded
+
+// bounded is a list and how many items it may have.
+type bounded struct {
+	list protoreflect.FieldDescriptor
+	most int
+}
 
 // read adds the lists of a request.
 func (l longest) read(request protoreflect.MessageDescriptor) error {
@@ -19,7 +24,7 @@ func (l longest) read(request protoreflect.MessageDescriptor) error {
 			return err
 		}
 		if most := rules.GetRepeated().GetMaxItems(); fd.IsList() && most > 0 && most <= maxListed {
-			l[fd.FullName()] = int(most)
+			l[request.FullName()] = append(l[request.FullName()], bounded{list: fd, most: int(most)})
 		}
 	}
 	return nil
@@ -34,21 +39,20 @@ const maxListed = 1 << 20
 func (l longest) shorten(request proto.Message) proto.Message {
 	whole := request.ProtoReflect()
 	short := whole
-	whole.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		most, bounded := l[fd.FullName()]
-		if !bounded || v.List().Len() <= most {
-			return true
+	for _, b := range l[whole.Descriptor().FullName()] {
+		all := whole.Get(b.list).List()
+		if all.Len() <= b.most {
+			continue
 		}
 		if short == whole {
 			short = copyOf(whole)
 		}
-		list := short.NewField(fd).List()
-		for i := range most + 1 {
-			list.Append(v.List().Get(i))
+		list := short.NewField(b.list).List()
+		for i := range b.most + 1 {
+			list.Append(all.Get(i))
 		}
-		short.Set(fd, protoreflect.ValueOfList(list))
-		return true
-	})
+		short.Set(b.list, protoreflect.ValueOfList(list))
+	}
 	return short.Interface()
 }
 

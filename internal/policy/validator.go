@@ -60,6 +60,9 @@ func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	if err != nil {
 		return err
 	}
+	if len(broken) == 0 && len(found.Fields) == 0 {
+		return nil
+	}
 	rules, missing := split(broken, request)
 	if err := missing["store"]; err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	"platform.internal/storekeeper/internal/access"
@@ -38,9 +37,8 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 }
 
 func credentialsOf(ctx context.Context) access.Credentials {
-	md, _ := metadata.FromIncomingContext(ctx)
 	c := access.Credentials{
-		Authorization: first(md, "authorization"), Email: first(md, "x-auth-email"), Key: first(md, "x-auth-key"),
+		Authorization: incoming(ctx, "authorization"), Email: incoming(ctx, "x-auth-email"), Key: incoming(ctx, "x-auth-key"),
 	}
 	if p, ok := peer.FromContext(ctx); ok {
 		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {

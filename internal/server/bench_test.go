@@ -39,7 +39,7 @@ func (noTrail) Denial(context.Context, audit.Record) error { return nil }
 func BenchmarkChain(b *testing.B) {
 	w := start(b, servertest.Config{
 		Trail: noTrail{}, Callers: []access.Principal{payments},
-		Rules: rules + "  - {id: payments-make-stores, actions: [store.create], when: 'principal.tenant == \"payments\"'}\n",
+		Rules:   rules + "  - {id: payments-make-stores, actions: [store.create], when: 'principal.tenant == \"payments\"'}\n",
 		Secrets: func(secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer { return idle{} },
 	})
 	doors := map[string]servertest.Client{"inproc": w.As(payments), "grpc": servertest.Over(w.Listen(b), payments.Name)}

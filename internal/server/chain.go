@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"slices"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -78,18 +77,12 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 // Stream runs a stream through the same interceptors, which see it as one call
 // without a request.
 func (c Chain) Stream() grpc.StreamServerInterceptor {
-	chain := c.Interceptors()
+	all := &linked{chain: c.Interceptors()}
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		//nolint:unparam // it has the shape of a grpc.UnaryHandler
 		call := func(ctx context.Context, _ any) (any, error) {
 			return nil, handler(srv, &streamWithContext{ServerStream: ss, ctx: ctx})
 		}
-		unary := &grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}
-		for _, outer := range slices.Backward(chain) {
-			inner := call
-			call = func(ctx context.Context, req any) (any, error) { return outer(ctx, req, unary, inner) }
-		}
-		_, err := call(ss.Context(), nil)
+		_, err := all.way(&grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}, call)(ss.Context(), nil)
 		return err
 	}
 }

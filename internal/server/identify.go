@@ -14,10 +14,10 @@ import (
 // requestID is the metadata key and header that carries the id of a request.
 const requestID = "x-request-id"
 
-// identifyRequest opens the record of the call and tells the caller its id.
+// identifyRequest opens the record of the call. The caller is told its id with
+// all else that is said of the answer.
 func identifyRequest(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	id := telemetry.RequestID(first(md, requestID))
+	id := telemetry.RequestID(incoming(ctx, requestID))
 	call := telemetry.NewCall(id)
 	protocol := "grpc"
 	if inproc.Carried(ctx) {
@@ -27,12 +27,24 @@ func identifyRequest(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		call.SetPeer(p.Addr.String())
 	}
-	if trace, ok := telemetry.TraceID(first(md, "traceparent")); ok {
+	if trace, ok := telemetry.TraceID(incoming(ctx, "traceparent")); ok {
 		call.SetTrace(trace)
 	}
-	// Only a transport that is closing refuses a header, and then nobody reads it.
-	_ = grpc.SetHeader(ctx, metadata.Pairs(requestID, id))
+	if req == nil {
+		// A stream: what it sends first takes the header with it. Only a transport
+		// that is closing refuses one, and then nobody reads it.
+		_ = grpc.SetHeader(ctx, metadata.MD{requestID: {id}})
+	}
 	return next(telemetry.WithCall(ctx, call), req)
+}
+
+// incoming gives the first value of a key of the metadata of a call, without
+// copying all of it.
+func incoming(ctx context.Context, key string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 func first(md metadata.MD, key string) string {

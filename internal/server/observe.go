@@ -35,29 +35,40 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics) grpc.UnaryServerInterc
 	}
 }
 
-// relayed gives the headers that say how the answer came about.
+// mostRelayed is how many headers relayed can give.
+const mostRelayed = 7
+
+// relayed gives the headers that say which call it was and how the answer came
+// about.
 func relayed(f telemetry.Facts) metadata.MD {
-	md := metadata.MD{}
+	// All values lie in one piece of memory.
+	md, values := metadata.MD{}, make([]string, 0, mostRelayed)
+	set := func(key, value string) {
+		n := len(values)
+		values = append(values, value)
+		md[key] = values[n : n+1 : n+1]
+	}
+	set(requestID, f.RequestID)
 	if n := len(f.Rays); n > 0 {
-		md.Set("cf-ray", f.Rays[n-1])
+		set("cf-ray", f.Rays[n-1])
 	}
 	if f.Limit != "" {
-		md.Set("ratelimit", f.Limit)
+		set("ratelimit", f.Limit)
 	}
 	if f.Policy != "" {
-		md.Set("ratelimit-policy", f.Policy)
+		set("ratelimit-policy", f.Policy)
 	}
 	if f.Replayed {
-		md.Set("idempotent-replayed", "true")
+		set("idempotent-replayed", "true")
 	}
 	if f.Freshness.Hit {
 		// RFC 9111 and RFC 9211.
-		md.Set("age", strconv.Itoa(int(f.Freshness.Age/time.Second)))
+		set("age", strconv.Itoa(int(f.Freshness.Age/time.Second)))
 		status := "storekeeper; hit"
 		if f.Freshness.Stale {
 			status += "; detail=stale"
 		}
-		md.Set("cache-status", status)
+		set("cache-status", status)
 	}
 	return md
 }

@@ -34,11 +34,11 @@ type Register func(grpc.ServiceRegistrar)
 // New returns a server with the services. Further options, such as transport
 // credentials, are for the network side only.
 func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server {
-	interceptors := chain.Interceptors()
+	all := &linked{chain: chain.Interceptors()}
 	s := &Server{
 		grpc: grpc.NewServer(append(limits(),
-			append(options, grpc.ChainUnaryInterceptor(interceptors...), grpc.ChainStreamInterceptor(chain.Stream()))...)...),
-		conn:   inproc.NewConn(interceptors),
+			append(options, grpc.ChainUnaryInterceptor(all.call), grpc.ChainStreamInterceptor(chain.Stream()))...)...),
+		conn:   inproc.NewConn([]grpc.UnaryServerInterceptor{all.call}),
 		health: health.NewServer(),
 	}
 	for _, register := range services {

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -14,8 +13,8 @@ const maxRays = 8
 // maxText is how many bytes of a text that a caller chose are kept.
 const maxText = 256
 
-// rayForm is what an identifier of Cloudflare's may look like.
-var rayForm = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+// longestRay is how long an identifier of Cloudflare's may be, in bytes.
+const longestRay = 64
 
 // Call gathers what is known of one call while it runs. Each layer adds what
 // it knows. It is safe for concurrent use.
@@ -87,7 +86,7 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 	c.change(func(f *Facts) {
 		f.UpstreamCalls++
 		f.UpstreamTime += d
-		if !rayForm.MatchString(ray) {
+		if !plain(ray, longestRay, "-") {
 			return
 		}
 		if len(f.Rays) == maxRays {

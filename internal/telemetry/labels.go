@@ -1,15 +1,12 @@
 package telemetry
 
-import (
-	"regexp"
-	"sync"
-)
+import "sync"
 
 // otherLabel stands for every value that a label does not take.
 const otherLabel = "other"
 
-// labelForm is what a value of a label may look like.
-var labelForm = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,128}$`)
+// longestLabel is how long a value of a label may be, in bytes.
+const longestLabel = 128
 
 // labels bounds the values of one label. Each value costs memory here and in
 // the database of metrics for ever, so no caller may choose them.
@@ -36,7 +33,7 @@ func (l *labels) bound(value string) string {
 	if l.known[value] {
 		return value
 	}
-	if l.room == 0 || !labelForm.MatchString(value) {
+	if l.room == 0 || !plain(value, longestLabel, "_./-") {
 		return otherLabel
 	}
 	l.room--

@@ -3,7 +3,6 @@ package subject
 import (
 	"errors"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -30,9 +29,11 @@ type SAN struct {
 	Pattern Pattern
 }
 
-var (
-	hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
-	mailbox  = regexp.MustCompile(`^[!-?A-~]{1,64}@[a-z0-9.-]{1,253}$`)
+// The longest parts of names, in bytes: of a host name and each of its labels,
+// and of a mailbox before its @.
+const (
+	longestHost, longestLabel = 253, 63
+	longestLocal              = 64
 )
 
 const sanRule = "must be a SPIFFE id or another URI, a host name in lower case, or an e-mail address"
@@ -51,14 +52,41 @@ func ParseSAN(text string) (SAN, error) {
 	case !pattern.Exact():
 		return SAN{}, errors.New("must be without a *, unless it is a URI that ends in /*")
 	case strings.Contains(text, "@"):
-		if !mailbox.MatchString(text) {
+		if !mailbox(text) {
 			return SAN{}, errors.New(sanRule)
 		}
 		return SAN{Kind: Email, Pattern: pattern}, nil
-	case len(text) > 253 || !hostName.MatchString(text):
+	case !hostName(text):
 		return SAN{}, errors.New(sanRule)
 	}
 	return SAN{Kind: DNS, Pattern: pattern}, nil
+}
+
+// hostName reports whether a text is a host name in lower case: labels of letters,
+// digits and hyphens, none of them at either end.
+func hostName(text string) bool {
+	for label := range strings.SplitSeq(text, ".") {
+		if len(label) < 1 || len(label) > longestLabel || strings.Trim(label, "-") != label || !hostLetters(label) {
+			return false
+		}
+	}
+	return len(text) <= longestHost
+}
+
+// mailbox reports whether a text is an e-mail address in ASCII, its host in lower
+// case.
+func mailbox(text string) bool {
+	local, host, _ := strings.Cut(text, "@")
+	return len(local) >= 1 && len(local) <= longestLocal && len(host) >= 1 && len(host) <= longestHost &&
+		!strings.ContainsFunc(local, func(r rune) bool { return r < '!' || r > '~' }) &&
+		hostLetters(strings.ReplaceAll(host, ".", ""))
+}
+
+// hostLetters reports whether a text has only what a label of a host name has.
+func hostLetters(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+	})
 }
 
 func parseURI(text string, pattern Pattern) (SAN, error) {

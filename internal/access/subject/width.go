@@ -9,8 +9,9 @@ import (
 type form struct {
 	// begins tells the form.
 	begins string
-	// enough is what must stand before a star. Nil: no star is right.
-	enough *regexp.Regexp
+	// enough is a regular expression for what must stand before a star. Empty: no
+	// star is right.
+	enough string
 	// rule says what would be right and what is wrong without it.
 	rule string
 }
@@ -19,25 +20,25 @@ type form struct {
 // so how much of a subject must be given to name one owner differs too.
 func forms() []form {
 	return []form{
-		{"repo:", regexp.MustCompile(`^repo:[^/:]+/[^/:]+:`), githubRule},
-		{"repository:", regexp.MustCompile(`^repository:[^/:]+/[^/:]+:`), githubRule},
-		{"repository_id:", regexp.MustCompile(`^repository_id:[^:]+:`), githubRule},
-		{"repository_owner:", nil, ownerRule},
-		{"repository_owner_id:", nil, ownerRule},
-		{"job_workflow_ref:", nil, ownerRule},
-		{"enterprise:", nil, ownerRule},
-		{"enterprise_id:", nil, ownerRule},
-		{"system:", regexp.MustCompile(`^system:serviceaccount:[^:]+:`),
+		{"repo:", `^repo:[^/:]+/[^/:]+:`, githubRule},
+		{"repository:", `^repository:[^/:]+/[^/:]+:`, githubRule},
+		{"repository_id:", `^repository_id:[^:]+:`, githubRule},
+		{"repository_owner:", "", ownerRule},
+		{"repository_owner_id:", "", ownerRule},
+		{"job_workflow_ref:", "", ownerRule},
+		{"enterprise:", "", ownerRule},
+		{"enterprise_id:", "", ownerRule},
+		{"system:", `^system:serviceaccount:[^:]+:`,
 			"must name a namespace before its *, as system:serviceaccount:NAMESPACE:*; it would cover every service account of a cluster"},
-		{"project_path:", regexp.MustCompile(`^project_path:[^/:]+(/[^/:]+)+:`),
+		{"project_path:", `^project_path:[^/:]+(/[^/:]+)+:`,
 			"must name a whole project before its *, as project_path:GROUP/PROJECT:*; it would cover a whole group of GitLab"},
-		{"project_id:", regexp.MustCompile(`^project_id:[^:]+:`),
+		{"project_id:", `^project_id:[^:]+:`,
 			"must name a whole project before its *, as project_id:NUMBER:*; it would cover projects of others"},
-		{"organization:", regexp.MustCompile(`^organization:[^:]+:(project|pipeline):[^:]+:`),
+		{"organization:", `^organization:[^:]+:(project|pipeline):[^:]+:`,
 			"must name a project or pipeline before its *, as organization:ORGANIZATION:project:PROJECT:*; it would cover a whole organisation"},
-		{"org/", regexp.MustCompile(`^org/[^/]+/project/[^/]+/`),
+		{"org/", `^org/[^/]+/project/[^/]+/`,
 			"must name a project before its *, as org/ORGANIZATION/project/PROJECT/*; it would cover a whole organisation"},
-		{"spiffe:", regexp.MustCompile(`^spiffe://[^/]+/(ns/[^/]+|[^/]+)/([^/]+/)*$`), spiffeRule},
+		{"spiffe:", `^spiffe://[^/]+/(ns/[^/]+|[^/]+)/([^/]+/)*$`, spiffeRule},
 	}
 }
 
@@ -59,7 +60,8 @@ func tooWide(literal string) string {
 		if !strings.HasPrefix(literal, f.begins) {
 			continue
 		}
-		if f.enough == nil || !f.enough.MatchString(literal) || f.begins == "spiffe:" && allNamespaces(literal) {
+		// Compiled here, where one of them is needed: a start would pay for all.
+		if f.enough == "" || !regexp.MustCompile(f.enough).MatchString(literal) || f.begins == "spiffe:" && allNamespaces(literal) {
 			return f.rule
 		}
 		return ""
