@@ -16,13 +16,18 @@ TESTRUN := $(GO) run ./tools/testrun/main.go
 built_from = $(shell { echo $(GO_VERSION); cat $(1)/go.mod $(1)/go.sum; } | cksum | cut -d' ' -f1)
 BUF        := bin/buf-$(call built_from,tools/buf)
 GOLANGCI   := bin/golangci-lint-$(call built_from,tools/golangci)
+CADDY      := bin/caddy-$(call built_from,tools/caddy)
 
 # What generated code runs with must be what generated it.
 SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/grpc-ecosystem/grpc-gateway/v2 \
 	google.golang.org/genproto/googleapis/api buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
 
+# Without the tracing pages of gRPC, which nothing here shows, the linker can
+# drop what is never called: a third of the program.
+BUILD_TAGS := grpcnotrace
+
 .DEFAULT_GOAL := help
-.PHONY: bench test-chaos test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: bench profile test-chaos test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +36,7 @@ run: ## Run Storekeeper with an emulated Cloudflare behind it
 	$(GO) run ./cmd/server dev
 
 build: ## Build the static program bin/server
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/server ./cmd/server
+	CGO_ENABLED=0 $(GO) build -tags $(BUILD_TAGS) -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/server ./cmd/server
 
 test: ## Run all tests, without cgo
 	@CGO_ENABLED=0 $(TESTRUN) . $(TEST_MODULES)
@@ -46,8 +51,13 @@ race: ## Run the tests under the race detector, where there is a C compiler
 test-isolation: ## Run 100,000 random calls of several tenants and look for one that crosses over
 	CGO_ENABLED=0 STOREKEEPER_ISOLATION_OPS=100000 $(GO) test -count=1 -timeout 20m -run TestNoTenantSeesOrTouchesWhatIsNotItsOwn -v ./internal/server
 
-bench: ## Measure Storekeeper beside direct clients, under Cloudflare's budget (minutes)
-	@cd test/bench && CGO_ENABLED=0 $(GO) run .
+bench: ## Measure Storekeeper beside its peers and write docs/performance.md (half an hour); BENCH='-cases rest' for a part
+	@$(MAKE) -s --no-print-directory $(CADDY) || echo "Caddy could not be built, so one on the PATH is taken, if any"
+	@sh tools/nginx.sh
+	@cd test/bench && CGO_ENABLED=0 $(GO) run . -caddy "$(CURDIR)/$(CADDY)" $(BENCH)
+
+profile: ## Leave profiles of the hot paths in build/profile/ and say how to read them
+	@cd test/bench && CGO_ENABLED=0 $(GO) run . -profile ../../build/profile -length 5s
 
 test-chaos: ## Kill servers and cut answers at every step of a change, 1,000 times, and check histories
 	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-1000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
@@ -112,6 +122,10 @@ bin/buf-%:
 
 bin/golangci-lint-%:
 	cd tools/golangci && CGO_ENABLED=0 $(GO) build -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# Stripped as Storekeeper is, since their sizes are compared.
+bin/caddy-%:
+	cd tools/caddy && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ github.com/caddyserver/caddy/v2/cmd/caddy
 
 clean: ## Remove what was built, downloads excepted
 	rm -rf bin build .cache

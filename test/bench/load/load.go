@@ -1,0 +1,170 @@
+// Package load makes calls, as many at a time or as many a second as it is
+// told, and notes how long each took.
+//
+// It must not know what a call is.
+package load
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Call makes one call. worker is whose it is, from 0, and n is how many that
+// worker made before. ErrRefused in its error says that the call was refused
+// as it should be; any other error is a failure.
+type Call func(ctx context.Context, worker, n int) error
+
+// ErrRefused is a call that was turned away in good order, under overload.
+var ErrRefused = errors.New("refused")
+
+// ErrNoHint is a refusal that does not say when to come back. It stands in the
+// error beside ErrRefused.
+var ErrNoHint = errors.New("it does not say when to come back")
+
+// Plan is how much load there is.
+type Plan struct {
+	// Workers is how many call at a time, or in an open loop how many may.
+	Workers int
+	// Length is how long new calls begin.
+	Length time.Duration
+	// Limit ends the load early after so many calls; 0 is no limit.
+	Limit int
+	// Rate is how many calls begin a second, in an open loop.
+	Rate float64
+	// Times are when calls begin in an open loop, in place of Length and Rate:
+	// from its begin, in order.
+	Times []time.Duration
+	// Cut ends calls that run at the end of Length. They count neither way.
+	Cut bool
+}
+
+// Result is what became of the calls.
+type Result struct {
+	// Done, Refused and Failed count calls.
+	Done, Refused, Failed int
+	// Unhinted counts the refused that were not told when to come back.
+	Unhinted int
+	// Elapsed is from the first begin to the last end.
+	Elapsed time.Duration
+	// Waits are how long each call took that was done, Refusals each that was
+	// refused.
+	Waits, Refusals []time.Duration
+	// First is the first failure.
+	First error
+}
+
+// Rate is how many calls were done a second.
+func (r *Result) Rate() float64 { return float64(r.Done) / max(r.Elapsed.Seconds(), 1e-9) }
+
+// merge adds what another worker did.
+func (r *Result) merge(o *Result) {
+	r.Done, r.Refused, r.Failed = r.Done+o.Done, r.Refused+o.Refused, r.Failed+o.Failed
+	r.Unhinted += o.Unhinted
+	r.Waits, r.Refusals = append(r.Waits, o.Waits...), append(r.Refusals, o.Refusals...)
+	if r.First == nil {
+		r.First = o.First
+	}
+}
+
+// note counts one call.
+func (r *Result) note(err error, took time.Duration) {
+	switch {
+	case err == nil:
+		r.Done++
+		r.Waits = append(r.Waits, took)
+	case errors.Is(err, ErrRefused):
+		r.Refused++
+		if errors.Is(err, ErrNoHint) {
+			r.Unhinted++
+		}
+		r.Refusals = append(r.Refusals, took)
+	default:
+		r.Failed++
+		if r.First == nil {
+			r.First = err
+		}
+	}
+}
+
+// Closed lets each worker call as soon as its last call has ended.
+func Closed(ctx context.Context, p Plan, call Call) *Result {
+	if p.Cut {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Length)
+		defer cancel()
+	}
+	var (
+		all   sync.WaitGroup
+		begun atomic.Int64
+		parts = make([]Result, p.Workers)
+		start = time.Now()
+		end   = start.Add(p.Length)
+	)
+	more := func() bool {
+		return ctx.Err() == nil && time.Now().Before(end) && (p.Limit == 0 || begun.Add(1) <= int64(p.Limit))
+	}
+	for w := range p.Workers {
+		all.Go(func() {
+			for n := 0; more(); n++ {
+				began := time.Now()
+				err := call(ctx, w, n)
+				took := time.Since(began)
+				if p.Cut && ctx.Err() != nil {
+					return
+				}
+				parts[w].note(err, took)
+			}
+		})
+	}
+	all.Wait()
+	sum := &Result{Elapsed: time.Since(start)}
+	for i := range parts {
+		sum.merge(&parts[i])
+	}
+	return sum
+}
+
+// Open begins calls at a fixed rate whatever becomes of those before. The time
+// of a call counts from when it should have begun: were it counted from when it
+// did, a stall would hide the calls that it held up. Workers only number the
+// callers, in turn.
+func Open(ctx context.Context, p Plan, call Call) *Result {
+	var (
+		all  sync.WaitGroup
+		mu   sync.Mutex
+		sum  = &Result{}
+		from = time.Now().Add(time.Millisecond)
+	)
+	for i, after := range p.times() {
+		if ctx.Err() != nil {
+			break
+		}
+		due := from.Add(after)
+		pauseUntil(due)
+		all.Go(func() {
+			err := call(ctx, i%p.Workers, i/p.Workers)
+			took := time.Since(due)
+			mu.Lock()
+			defer mu.Unlock()
+			sum.note(err, took)
+		})
+	}
+	all.Wait()
+	sum.Elapsed = time.Since(from)
+	return sum
+}
+
+// times are when the calls of an open loop begin.
+func (p Plan) times() []time.Duration {
+	if len(p.Times) > 0 {
+		return p.Times
+	}
+	times := make([]time.Duration, int(p.Rate*p.Length.Seconds()))
+	for i := range times {
+		times[i] = time.Duration(float64(i) * float64(time.Second) / p.Rate)
+	}
+	return times
+}

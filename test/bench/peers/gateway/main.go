@@ -1,0 +1,57 @@
+// Command gateway is what a team would write in an afternoon: a grpc-go server
+// that calls Cloudflare by net/http, and grpc-gateway in front of it over
+// loopback. It checks nothing, keeps nothing and knows no caller.
+//
+// It must not use anything of Storekeeper's but the generated code.
+package main
+
+import (
+	"context"
+	_ "expvar" // Allocations are read from /debug/vars.
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+)
+
+func main() {
+	rest := flag.String("rest", "", "the `address` of REST")
+	rpc := flag.String("grpc", "", "the `address` of gRPC")
+	admin := flag.String("admin", "", "the `address` of /debug/vars")
+	upstream := flag.String("upstream", "", "the `URL` behind")
+	token := flag.String("token", "", "the `credential` that is put on each request")
+	flag.Parse()
+	go func() {
+		s := &http.Server{Addr: *admin, Handler: http.DefaultServeMux, ReadHeaderTimeout: time.Minute}
+		fmt.Fprintln(os.Stderr, s.ListenAndServe())
+	}()
+	if err := serve(*rest, *rpc, newService(*upstream, *token)); err != nil {
+		fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(rest, rpc string, s *service) error {
+	listener, err := net.Listen("tcp", rpc)
+	if err != nil {
+		return err
+	}
+	server := grpc.NewServer()
+	secretsstorev1.RegisterSecretsStoreServiceServer(server, s)
+	go func() { fmt.Fprintln(os.Stderr, server.Serve(listener)) }()
+	mux := runtime.NewServeMux()
+	over := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerFromEndpoint(context.Background(), mux, rpc, over); err != nil {
+		return err
+	}
+	front := &http.Server{Addr: rest, Handler: mux, ReadHeaderTimeout: time.Minute}
+	return front.ListenAndServe()
+}

@@ -1,0 +1,143 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ticksPerSecond is the unit of /proc/PID/stat: 100 a second in every Linux
+// that Go supports.
+const ticksPerSecond = 100
+
+// ErrNoProc says that this system does not tell what a process uses.
+var ErrNoProc = errors.New("this system has no /proc, so what a program uses cannot be measured")
+
+// Supported returns ErrNoProc where usage cannot be read.
+func Supported() error {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		return ErrNoProc
+	}
+	return nil
+}
+
+// CPU is what the program and those that it started have used so far.
+func (p *Process) CPU() (time.Duration, error) {
+	var sum time.Duration
+	for _, pid := range family(p.cmd.Process.Pid) {
+		used, err := cpuOf(pid)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", p.spec.Name, err)
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// Resident is the memory of the program and those that it started, in MiB.
+func (p *Process) Resident() (float64, error) {
+	sum := 0.0
+	for _, pid := range family(p.cmd.Process.Pid) {
+		mib, err := residentOf(pid)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", p.spec.Name, err)
+		}
+		sum += mib
+	}
+	return sum, nil
+}
+
+// family is a process, its children and theirs.
+func family(pid int) []int {
+	all := []int{pid}
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return all
+	}
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // The thread has ended since.
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				all = append(all, family(child)...)
+			}
+		}
+	}
+	return all
+}
+
+// cpuOf reads user and system time. Its unit is 10 ms, so where the kernel
+// counts the threads that run in nanoseconds, those are taken; they lack the
+// threads that have ended, hence the greater of the two.
+func cpuOf(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	coarse, err := parseStat(string(stat))
+	if err != nil {
+		return 0, err
+	}
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	var fine time.Duration
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // The thread has ended since.
+		}
+		if fields := strings.Fields(string(text)); len(fields) > 0 {
+			ran, _ := strconv.ParseInt(fields[0], 10, 64) // 0 where it is no number: the coarse time counts then.
+			fine += time.Duration(ran)
+		}
+	}
+	return max(coarse, fine), err
+}
+
+// parseStat reads utime and stime, the 14th and 15th field. The second is the
+// name of the program in parentheses and may hold anything.
+func parseStat(stat string) (time.Duration, error) {
+	const utime, stime = 11, 12 // Counted from behind the name.
+	_, rest, ok := cutLast(stat, ")")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) <= stime {
+		return 0, errors.New("/proc/PID/stat has another form than expected")
+	}
+	var ticks int64
+	for _, i := range []int{utime, stime} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// residentOf reads VmRSS.
+func residentOf(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kib / 1024, err
+		}
+	}
+	return 0, errors.New("/proc/PID/status has no VmRSS")
+}

@@ -1,0 +1,179 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"platform.internal/storekeeper/test/bench/figure"
+	"platform.internal/storekeeper/test/bench/stage"
+	"platform.internal/storekeeper/test/bench/suite"
+)
+
+// Check holds one figure against a limit.
+type Check struct {
+	Got, Limit float64
+	// AtLeast says that the limit is a lower one.
+	AtLeast bool
+	// Of says what the figure is, behind the number.
+	Of string
+	// Part says that the figure is written as a part of one.
+	Part bool
+}
+
+// text writes the figure.
+func (c Check) text() string {
+	if c.Part {
+		return part(c.Got) + c.Of
+	}
+	return number(c.Got) + c.Of
+}
+
+// met tells whether the figure keeps the limit; known whether there is one.
+func (c Check) met() (met, known bool) {
+	if !figure.Known(c.Got) {
+		return false, false
+	}
+	if c.AtLeast {
+		return c.Got >= c.Limit, true
+	}
+	return c.Got <= c.Limit, true
+}
+
+// Target is a line of what must be shown.
+type Target struct {
+	What, Must, Aim string
+	must, aim       []Check
+}
+
+// Verdict is "met", "not met" or "not measured".
+func Verdict(checks []Check) string {
+	verdict := "met"
+	for _, c := range checks {
+		met, known := c.met()
+		if !known {
+			return "not measured"
+		}
+		if !met {
+			verdict = "not met"
+		}
+	}
+	return verdict
+}
+
+// measured writes the figures of a target, each once.
+func (t Target) measured() string {
+	var said []string
+	seen := map[string]bool{}
+	for _, c := range append(append([]Check{}, t.must...), t.aim...) {
+		text := c.text()
+		if !seen[text] {
+			seen[text] = true
+			said = append(said, text)
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
+// row is the target as a line of a table.
+func (t Target) row() []string {
+	return []string{t.What, t.Must, t.Aim, t.measured(), Verdict(t.must), Verdict(t.aim)}
+}
+
+// upTo makes a check with an upper limit, least one with a lower.
+func upTo(got, limit float64, of string) Check { return Check{Got: got, Limit: limit, Of: of} }
+
+func least(got, limit float64, of string) Check {
+	return Check{Got: got, Limit: limit, Of: of, AtLeast: true}
+}
+
+const (
+	// noise is how far two runs of the same differ; less than that is nothing.
+	noise = 0.05
+	// flat is how much a cost may grow that does not grow.
+	flat = 1.1
+	// fast is how long a refusal may take, in milliseconds.
+	fast = 50
+)
+
+// Targets holds the figures against what they must be.
+func Targets(b *suite.Book, a About) []Target {
+	r := reader{b, a}
+	restCaddy, restProxy := r.ratio(suite.RESTCreate(a.middle()), suite.CPU, stage.Caddy), r.ratio(suite.RESTCreate(a.middle()), suite.CPU, stage.ReverseProxy)
+	rpc := r.ratio(suite.GRPCCreate(a.middle()), suite.CPU, stage.BareGRPC)
+	readCaddy, readNginx := r.worstRead(stage.Caddy), r.worstRead(stage.Nginx)
+	batch := figure.Ratio(r.of(suite.BatchSecrets, suite.CPU)/suite.BatchSize, r.of(suite.SingleSecrets, suite.CPU))
+	grown := r.worstGrowth()
+	resident := r.of(suite.RESTCreate(a.most()), suite.Resident)
+	start := r.ratio(suite.Start, suite.Ready, stage.Caddy)
+	return []Target{
+		{"REST create, CPU per request", "≤ 1.3 × Caddy", "≤ 1.0 × ReverseProxy",
+			[]Check{upTo(restCaddy, 1.3, " × Caddy")}, []Check{upTo(restProxy, 1, " × ReverseProxy")}},
+		{"gRPC create, CPU per request", "≤ 1.3 × bare grpc-go + net/http", "≤ 1.0 × it",
+			[]Check{upTo(rpc, 1.3, " × bare")}, []Check{upTo(rpc, 1, " × bare")}},
+		{"REST get or list from the mirror, CPU, the worst of three", "≤ 0.6 × Caddy", "≤ 2 × nginx",
+			[]Check{upTo(readCaddy, 0.6, " × Caddy")}, []Check{upTo(readNginx, 2, " × nginx")}},
+		{"batch of 100 creates, CPU per secret", "≤ 1/8 of a single create", "≤ 1/15",
+			[]Check{{Got: batch, Limit: 1.0 / 8, Of: " of a single create", Part: true}}, []Check{{Got: batch, Limit: 1.0 / 15, Of: " of a single create", Part: true}}},
+		r.latencyTarget(),
+		r.crowdTarget(0, "64 callers", suite.SDKThrough, 40, 56),
+		r.crowdTarget(1, "256 callers", suite.HTTPThrough, 80, 98),
+		{"growth: 10 to 10,000 rules, principals, tenants, stores, the worst", "≤ 1.5 × the CPU per call", "flat (≤ 1.1 ×)",
+			[]Check{upTo(grown, 1.5, " ×")}, []Check{upTo(grown, flat, " ×")}},
+		{"resident memory after 256 connections", "≤ 1.0 × Caddy", "≤ 40 MiB",
+			[]Check{upTo(r.ratio(suite.RESTCreate(a.most()), suite.Resident, stage.Caddy), 1, " × Caddy")}, []Check{upTo(resident, 40, " MiB")}},
+		{"exec to ready", "≤ 1.0 × Caddy", "≤ 0.4 ×", []Check{upTo(start, 1, " × Caddy")}, []Check{upTo(start, 0.4, " × Caddy")}},
+		r.idleTarget(),
+		r.overloadTarget(),
+	}
+}
+
+func (r reader) latencyTarget() Target {
+	t := Target{What: "added latency, 1,000 calls/s open loop, upstream at 20 ms", Must: "p50 ≤ 1 ms, p99 ≤ 5 ms over direct", Aim: "half of it"}
+	fifty, ninety := figure.None(), figure.None()
+	if n := len(r.about.Rates); n > 0 {
+		at := suite.OpenLoop(r.about.Rates[n-1])
+		fifty, ninety = r.of(at, suite.Added50), r.of(at, suite.Added99)
+	}
+	t.must = []Check{upTo(fifty, 1, " ms p50"), upTo(ninety, 5, " ms p99")}
+	t.aim = []Check{upTo(fifty, 0.5, " ms p50"), upTo(ninety, 2.5, " ms p99")}
+	return t
+}
+
+func (r reader) crowdTarget(i int, callers, who string, must, aim float64) Target {
+	t := Target{
+		What: "secrets per second under Cloudflare's budget, single creates, " + callers,
+		Must: fmt.Sprintf("≥ %.0f × the budget's calls, 0 failed", must), Aim: fmt.Sprintf("≥ %.0f ×", aim),
+	}
+	rate, failed := figure.None(), figure.None()
+	if i < len(r.about.Crowd) {
+		at := suite.Crowd(r.about.Crowd[i])
+		rate, failed = r.book.Median(at, who, suite.Rate), r.worst(at, who, suite.FailedPart)
+	}
+	t.must = []Check{least(rate/suite.BudgetRate, must, " ×"), upTo(100*failed, 0, " % failed")}
+	t.aim = []Check{least(rate/suite.BudgetRate, aim, " ×")}
+	return t
+}
+
+func (r reader) idleTarget() Target {
+	fifty, ninety := r.of(suite.IdleTogether, suite.Added50), r.of(suite.IdleTogether, suite.Added99)
+	allowed50, allowed99 := noise*r.of(suite.IdleApart, suite.P50), noise*r.of(suite.IdleApart, suite.P99)
+	return Target{
+		What: "merging when the budget is idle (16 callers, one call a second each)",
+		Must: "adds nothing to p50 (≤ 5 % of it)", Aim: "adds nothing to p99 (≤ 5 % of it)",
+		must: []Check{upTo(fifty, allowed50, " ms p50")}, aim: []Check{upTo(ninety, allowed99, " ms p99")},
+	}
+}
+
+func (r reader) overloadTarget() Target {
+	share := r.worstOf(suite.Share, suite.OverBudget, suite.OverRPC, suite.OverCPU)
+	slow := figure.None()
+	if a, b := r.of(suite.OverBudget, suite.Refused99), r.of(suite.OverRPC, suite.Refused99); figure.Known(a) && figure.Known(b) {
+		slow = max(a, b)
+	}
+	hinted := r.worstOf(suite.Hinted, suite.OverBudget, suite.OverRPC)
+	return Target{
+		What: "overload, 10 × capacity, the worst of three", Must: "goodput ≥ 90 % of peak, refusals fast (p99 ≤ 50 ms), all with Retry-After", Aim: "≥ 97 %",
+		must: []Check{least(100*share, 90, " % of peak"), upTo(slow, fast, " ms to refuse, p99"), least(100*hinted, 100, " % with Retry-After")},
+		aim:  []Check{least(100*share, 97, " % of peak")},
+	}
+}

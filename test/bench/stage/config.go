@@ -1,0 +1,75 @@
+package stage
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Account is the account that the upstream has.
+const Account = "023e105f4ecef8ad9ca31a8372d0c353"
+
+const platformToken = "platform-token-of-the-bench"
+
+// Settings say what differs from one measurement to another. The zero value of
+// each field is what the other measurements have.
+type Settings struct {
+	// Latency is how long the upstream takes to answer; 0 is no delay.
+	Latency time.Duration
+	// Calls is what the upstream and Storekeeper's budget allow in Window; 0 is
+	// no limit upstream, and a million in ten seconds for Storekeeper.
+	Calls  int
+	Window time.Duration
+	// MaxWait is the longest that a call waits for its turn; 0 is a minute.
+	MaxWait time.Duration
+	// Rules, Tenants and Principals are how many there are; 0 is those of the
+	// stage, 8 and 64.
+	Rules, Tenants, Principals int
+}
+
+// filled puts in what the other measurements have.
+func (s Settings) filled() Settings {
+	s.Window = cmp.Or(s.Window, 10*time.Second)
+	s.MaxWait = cmp.Or(s.MaxWait, time.Minute)
+	s.Tenants, s.Principals = cmp.Or(s.Tenants, 8), cmp.Or(s.Principals, 64)
+	return s
+}
+
+// doors are where Storekeeper listens.
+type doors struct{ rest, grpc, admin string }
+
+// writeConfig writes all that Storekeeper reads into a folder and returns the
+// name of the configuration.
+func writeConfig(folder, upstream string, at doors, s Settings, i *Issuer) (string, error) {
+	keys, err := i.keys()
+	if err != nil {
+		return "", err
+	}
+	files := map[string]string{
+		"config.yaml": configuration(upstream, at, s), "policy.yaml": policy(s.Rules), "jwks.json": string(keys), "token": platformToken,
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(folder, "config.yaml"), nil
+}
+
+func configuration(upstream string, at doors, s Settings) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "listen: {rest: %s, grpc: %s, admin: %s}\n", at.rest, at.grpc, at.admin)
+	fmt.Fprintf(&b, "accounts:\n  - {id: %s, name: main, base_url: %s, credential: {api_token_file: token}}\n", Account, upstream)
+	fmt.Fprintf(&b, "policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}\ntelemetry: {log: {level: info}}\n")
+	fmt.Fprintf(&b, "idempotency: {store: file, file: storekeeper.db}\nquotas:\n  - {tenant: \"*\", stores: 1000000, secrets: 1000000}\n")
+	fmt.Fprintf(&b, "budget: {calls: %d, window: %s, per_second: 0, max_wait: %s}\n", cmp.Or(s.Calls, 1_000_000), s.Window, s.MaxWait)
+	fmt.Fprintf(&b, "callers:\n  issuers:\n    - name: ci\n      issuer: %s\n      audiences: [%s]\n      algorithms: [RS256]\n      jwks_file: jwks.json\n      subjects:\n",
+		issuerURL, audience)
+	for n := range s.Tenants {
+		fmt.Fprintf(&b, "        - {match: \"repo:bench/%s:*\", tenant: %s, groups: [bench]}\n", tenantName(n), tenantName(n))
+	}
+	return b.String()
+}

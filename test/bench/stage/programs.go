@@ -1,0 +1,177 @@
+// Package stage sets up what is measured: an upstream, and in front of it
+// Storekeeper with everything on or one of its peers, each started afresh.
+//
+// It must not know what is called and how often.
+package stage
+
+import (
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// The names of the contenders.
+const (
+	// Direct is a client without anything between.
+	Direct = "direct"
+	// Nginx and Caddy put a header on each request.
+	Nginx = "nginx"
+	Caddy = "Caddy"
+	// ReverseProxy is httputil.ReverseProxy, which does the same.
+	ReverseProxy = "ReverseProxy"
+	// Gateway is grpc-go with net/http behind it and grpc-gateway before it.
+	Gateway = "bare grpc-gateway"
+	// BareGRPC is the same, called by gRPC.
+	BareGRPC = "bare grpc-go"
+	// Storekeeper has everything on.
+	Storekeeper = "Storekeeper"
+)
+
+// Programs are the files of the programs, by the name of the contender. One
+// that is not on this machine is not among them.
+type Programs struct {
+	files map[string]string
+	// upstream is the emulator.
+	upstream string
+	// Versions are what the peers that others made say of themselves.
+	Versions map[string]string
+}
+
+// Sources say where programs come from.
+type Sources struct {
+	// Folder is where those are put that are built.
+	Folder string
+	// Caddy is the file of a Caddy that was built for this; empty is one on the
+	// PATH.
+	Caddy string
+	// Quick builds without what only makes files smaller, so that packages are
+	// taken that tests have compiled before.
+	Quick bool
+	// Log is told who is missing.
+	Log io.Writer
+}
+
+// Prepare builds Storekeeper as `make build` does, and the peers, and looks for
+// those that others made.
+func Prepare(ctx context.Context, s Sources) (*Programs, error) {
+	p := &Programs{files: map[string]string{}, Versions: map[string]string{}}
+	for name, source := range map[string]string{
+		Storekeeper: "./cmd/server", ReverseProxy: "./peers/reverseproxy", Gateway: "./peers/gateway", "upstream": "./peers/upstream",
+	} {
+		file := filepath.Join(s.Folder, strings.ReplaceAll(name, " ", "-"))
+		if err := s.build(ctx, file, source); err != nil {
+			return nil, err
+		}
+		p.files[name] = file
+	}
+	p.upstream = p.files["upstream"]
+	delete(p.files, "upstream")
+	p.find(ctx, Nginx, []string{"nginx", "/usr/sbin/nginx"}, "-v", s.Log)
+	p.find(ctx, Caddy, []string{s.Caddy, "caddy"}, "version", s.Log)
+	return p, nil
+}
+
+// build compiles a program, Storekeeper in its own module.
+func (s Sources) build(ctx context.Context, file, source string) error {
+	args := []string{"build", "-o", file}
+	if !s.Quick {
+		args = append(args, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, source)...)
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	cmd.Dir = root
+	if source == "./cmd/server" {
+		cmd.Dir = filepath.Join(root, "..", "..")
+	}
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", source, err, out)
+	}
+	return nil
+}
+
+// moduleRoot is the folder of this module: the one this runs in, or the one
+// above a test.
+func moduleRoot() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder, nil
+		}
+		if folder == filepath.Dir(folder) {
+			return "", errors.New("run this inside test/bench")
+		}
+		folder = filepath.Dir(folder)
+	}
+}
+
+// find looks for a program that others made.
+func (p *Programs) find(ctx context.Context, name string, places []string, ask string, log io.Writer) {
+	for _, place := range places {
+		if place == "" {
+			continue
+		}
+		file, err := exec.LookPath(place)
+		if err != nil {
+			continue
+		}
+		if file, err = filepath.Abs(file); err != nil {
+			continue
+		}
+		p.files[name], p.Versions[name] = file, versionOf(ctx, file, ask)
+		return
+	}
+	_, _ = fmt.Fprintf(log, "%s is not on this machine, so it is left out\n", name)
+}
+
+// versionOf is what a program says, or, where it does not know, the modules that
+// it was built from.
+func versionOf(ctx context.Context, file, ask string) string {
+	if info, err := buildinfo.ReadFile(file); err == nil {
+		for _, m := range append(info.Deps, &info.Main) {
+			if strings.HasPrefix(m.Path, "github.com/caddyserver/caddy/") {
+				return strings.TrimPrefix(m.Version, "v")
+			}
+		}
+	}
+	// nginx says "nginx version: nginx/1.22.1", and on standard error.
+	said, _ := exec.CommandContext(ctx, file, ask).CombinedOutput()
+	for word := range strings.FieldsSeq(strings.ReplaceAll(string(said), "/", " ")) {
+		if strings.ContainsAny(word, "0123456789") {
+			return word
+		}
+	}
+	return "of unknown version"
+}
+
+// Has tells whether a contender can take part.
+func (p *Programs) Has(name string) bool {
+	switch name {
+	case Direct:
+		return true
+	case BareGRPC:
+		name = Gateway
+	}
+	return p.files[name] != ""
+}
+
+// Size is how large the file of a contender is, in MiB.
+func (p *Programs) Size(name string) (float64, error) {
+	info, err := os.Stat(p.files[name])
+	if err != nil {
+		return 0, err
+	}
+	return float64(info.Size()) / (1 << 20), nil
+}

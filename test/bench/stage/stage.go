@@ -1,0 +1,147 @@
+package stage
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"platform.internal/storekeeper/test/bench/process"
+)
+
+// Stage makes worlds. It is used by one goroutine.
+type Stage struct {
+	programs *Programs
+	issuer   *Issuer
+	folder   string
+	rules    int
+	made     int
+}
+
+// New returns a stage that keeps its files in a folder. rules is how many there
+// are where a measurement does not say.
+func New(programs *Programs, issuer *Issuer, folder string, rules int) *Stage {
+	return &Stage{programs: programs, issuer: issuer, folder: folder, rules: rules}
+}
+
+// Programs are those that can take part.
+func (s *Stage) Programs() *Programs { return s.programs }
+
+// World is a contender in front of an upstream, both just started.
+type World struct {
+	// Name is the contender.
+	Name string
+	// REST is the base URL that callers call, GRPC the address, empty where the
+	// contender has none. Admin is the address of what it says of itself.
+	REST, GRPC, Admin string
+	// Upstream is the base URL behind.
+	Upstream string
+	// Tokens are the callers' own, empty where the contender knows no callers.
+	Tokens []string
+	// Process is the contender, nil for a direct client.
+	Process *process.Process
+
+	upstream *process.Process
+	host     string
+	folder   string
+}
+
+// Start makes a world. Stop it in the end.
+func (s *Stage) Start(ctx context.Context, name string, set Settings) (*World, error) {
+	set.Rules = cmp.Or(set.Rules, s.rules)
+	set = set.filled()
+	var w *World
+	var err error
+	// An address that was free may be somebody's by the time it is listened on.
+	const tries = 3
+	for range tries {
+		if w, err = s.try(ctx, name, set); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return w, err
+}
+
+func (s *Stage) try(ctx context.Context, name string, set Settings) (*World, error) {
+	s.made++
+	w := &World{Name: name, folder: filepath.Join(s.folder, fmt.Sprintf("world-%d", s.made))}
+	if err := os.Mkdir(w.folder, 0o700); err != nil {
+		return nil, err
+	}
+	if err := s.startUpstream(ctx, w, set); err != nil {
+		return nil, err
+	}
+	if err := s.startContender(ctx, w, set); err != nil {
+		w.Stop()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (s *Stage) startUpstream(ctx context.Context, w *World, set Settings) error {
+	at, err := process.FreeAddress()
+	if err != nil {
+		return err
+	}
+	w.host, w.Upstream = at, "http://"+at+"/client/v4"
+	w.upstream, err = process.Start(ctx, process.Spec{
+		Name: "upstream", Path: s.programs.upstream, Folder: w.folder, Ready: answers(http.MethodGet, "http://"+at+"/counts"),
+		Args: []string{"-listen", at, "-latency", set.Latency.String(), "-calls", fmt.Sprint(set.Calls), "-window", set.Window.String()},
+	})
+	return err
+}
+
+// Stop ends both programs and removes their files.
+func (w *World) Stop() {
+	if w.Process != nil {
+		w.Process.Stop()
+	}
+	w.upstream.Stop()
+	_ = os.RemoveAll(w.folder) // The folder around it is removed in the end.
+}
+
+// Counts are how many calls the upstream saw and how many it refused with 429.
+func (w *World) Counts(ctx context.Context) (calls, refused float64, err error) {
+	var counts struct {
+		Calls   float64 `json:"calls"`
+		Refused float64 `json:"refused"`
+	}
+	text, err := fetch(ctx, "http://"+w.host+"/counts")
+	if err == nil {
+		err = json.Unmarshal(text, &counts)
+	}
+	return counts.Calls, counts.Refused, err
+}
+
+// Token is the credential of a worker: its own, or the platform's.
+func (w *World) Token(worker int) string {
+	if len(w.Tokens) == 0 {
+		return platformToken
+	}
+	return w.Tokens[worker%len(w.Tokens)]
+}
+
+// answers asks whether a URL answers with 200.
+func answers(method, url string) func(context.Context) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	return func(ctx context.Context) error {
+		r, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+platformToken)
+		answer, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answers %s", url, answer.Status)
+		}
+		return nil
+	}
+}

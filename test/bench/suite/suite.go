@@ -1,0 +1,254 @@
+// Package suite is what is measured: the cases, and how a run becomes figures.
+//
+// It must not know how figures are shown or judged.
+package suite
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"time"
+
+	"platform.internal/storekeeper/test/bench/client"
+	"platform.internal/storekeeper/test/bench/figure"
+	"platform.internal/storekeeper/test/bench/load"
+	"platform.internal/storekeeper/test/bench/stage"
+)
+
+// What is measured of a run.
+const (
+	CPU         = "cpu"         // Microseconds of the contender's processes per request.
+	Rate        = "rate"        // Requests done a second.
+	P50         = "p50"         // Milliseconds.
+	P99         = "p99"         // Milliseconds.
+	Resident    = "resident"    // MiB after the run.
+	Objects     = "objects"     // Allocated per request.
+	Bytes       = "bytes"       // Allocated per request.
+	CallsBehind = "callsbehind" // Calls that reached the upstream.
+)
+
+// Options say how much is measured.
+type Options struct {
+	// Rounds is how often each run is made.
+	Rounds int
+	// Length is how long a run is, Limit how many calls end it early.
+	Length time.Duration
+	Limit  int
+	// Connections are the sizes of the closed loops; the middle one is what
+	// other cases use.
+	Connections []int
+	// Many is how many rules, principals and so on there are at most.
+	Many int
+	// Starts is how often the time to be ready is taken.
+	Starts int
+	// Crowd are the numbers of callers under the budget. CrowdLength is how long
+	// they call: whole windows of the budget, or its first burst counts twice.
+	Crowd       []int
+	CrowdLength time.Duration
+	// Steady is how long runs are at a fixed rate under the budget.
+	Steady time.Duration
+	// Rates are those of the open loop, a second.
+	Rates []float64
+	// Log is told what runs.
+	Log io.Writer
+}
+
+// Suite measures and writes down.
+type Suite struct {
+	stage   *stage.Stage
+	book    *Book
+	options Options
+	// round is which one runs, from 0.
+	round int
+}
+
+// New returns a suite.
+func New(s *stage.Stage, b *Book, o Options) *Suite { return &Suite{stage: s, book: b, options: o} }
+
+// Case is something that can be measured by itself.
+type Case struct {
+	// Name is how it is asked for; all its measurements begin with it.
+	Name, About string
+	run         func(*Suite, context.Context) error
+	// once says that it needs no rounds.
+	once bool
+}
+
+// Cases are all that can be measured.
+func Cases() []Case {
+	return []Case{
+		{Name: "rest", About: "REST create store, closed loop", run: (*Suite).restCreate},
+		{Name: "grpc", About: "gRPC create store, closed loop", run: (*Suite).grpcCreate},
+		{Name: "reads", About: "reads, closed loop", run: (*Suite).reads},
+		{Name: "batch", About: "secrets one by one and by the hundred", run: (*Suite).batches},
+		{Name: "open", About: "REST create store, open loop", run: (*Suite).openLoop},
+		{Name: "budget", About: "single secrets under Cloudflare's budget", run: (*Suite).crowd},
+		{Name: "growth", About: "rules, principals, tenants and stores", run: (*Suite).growth},
+		{Name: "start", About: "exec to ready, size of the program", run: (*Suite).starts, once: true},
+		{Name: "idle", About: "merging while the budget is idle", run: (*Suite).idle},
+		{Name: "overload", About: "ten times what can be carried", run: (*Suite).overload},
+	}
+}
+
+// Run measures the cases that are named.
+func (s *Suite) Run(ctx context.Context, names []string) error {
+	for _, c := range Cases() {
+		if !slices.Contains(names, c.Name) {
+			continue
+		}
+		s.book.Forget(c.Name)
+		rounds := s.options.Rounds
+		if c.once {
+			rounds = 1
+		}
+		for round := range rounds {
+			s.round = round
+			began := time.Now()
+			if err := c.run(s, ctx); err != nil {
+				return fmt.Errorf("%s: %w", c.Name, err)
+			}
+			s.say("%s: round %d of %d took %s", c.About, round+1, rounds, time.Since(began).Round(100*time.Millisecond))
+		}
+	}
+	return nil
+}
+
+func (s *Suite) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.options.Log, format+"\n", args...)
+}
+
+// middle is the number of connections of cases that have one.
+func (s *Suite) middle() int { return s.options.Connections[len(s.options.Connections)/2] }
+
+// plan is the closed loop of so many connections.
+func (s *Suite) plan(connections int) load.Plan {
+	return load.Plan{Workers: connections, Length: s.options.Length, Limit: s.options.Limit}
+}
+
+// run is one measurement of a contender.
+type run struct {
+	name string
+	plan load.Plan
+	call load.Call
+	// open says that calls begin at the rate of the plan.
+	open bool
+	// tolerant says that refusals are not a failure of the run.
+	tolerant bool
+	// cold leaves out the warm-up.
+	cold bool
+}
+
+// warm is a short run before one that counts.
+func (r run) warm(ctx context.Context) error {
+	if r.cold {
+		return nil
+	}
+	p := r.plan
+	p.Length, p.Limit = min(p.Length/4, time.Second), p.Limit/4
+	return load.Closed(ctx, p, r.call).First
+}
+
+// measure makes a run and adds its figures to the book.
+func (s *Suite) measure(ctx context.Context, w *stage.World, r run) (*load.Result, error) {
+	if err := r.warm(ctx); err != nil {
+		return nil, fmt.Errorf("%s, warm-up: %w", w.Name, err)
+	}
+	runtime.GC() // Or that of the warm-up would run in the middle.
+	before, err := meter(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	began, err := processor(w)
+	if err != nil {
+		return nil, err
+	}
+	var result *load.Result
+	if r.open {
+		result = load.Open(ctx, r.plan, r.call)
+	} else {
+		result = load.Closed(ctx, r.plan, r.call)
+	}
+	ended, err := processor(w) // First, since to ask for the rest takes some.
+	if err != nil {
+		return result, err
+	}
+	after, err := meter(ctx, w)
+	if err != nil {
+		return result, err
+	}
+	before.cpu, after.cpu = began, ended
+	bad := result.Failed
+	if !r.tolerant {
+		bad += result.Refused
+	}
+	if ctx.Err() != nil {
+		return result, ctx.Err()
+	}
+	if bad > 0 || result.Done == 0 {
+		return result, fmt.Errorf("%s: %d of %d calls failed, the first with: %w", w.Name, bad, bad+result.Done, result.First)
+	}
+	s.note(w, r.name, result, before, after)
+	return result, nil
+}
+
+// note adds the figures of a run to the book.
+func (s *Suite) note(w *stage.World, name string, r *load.Result, before, after reading) {
+	add := func(what string, x float64) { s.book.Add(name, w.Name, what, x) }
+	calls := float64(r.Done + r.Refused)
+	add(Rate, r.Rate())
+	add(P50, figure.Quantile(r.Waits, 0.5))
+	add(P99, figure.Quantile(r.Waits, 0.99))
+	add(CPU, (after.cpu-before.cpu)/calls)
+	add(Objects, (after.objects-before.objects)/calls)
+	add(Bytes, (after.bytes-before.bytes)/calls)
+	add(Resident, after.resident)
+	add(CallsBehind, after.calls-before.calls)
+}
+
+// reading is the state of the meters: microseconds, MiB and counts.
+type reading struct{ cpu, resident, objects, bytes, calls float64 }
+
+// meter reads all but the processor.
+func meter(ctx context.Context, w *stage.World) (reading, error) {
+	r := reading{resident: figure.None()}
+	var err error
+	if r.calls, _, err = w.Counts(ctx); err != nil {
+		return r, err
+	}
+	if r.objects, r.bytes, err = w.Allocations(ctx); err != nil || w.Process == nil {
+		return r, err
+	}
+	r.resident, err = w.Process.Resident()
+	return r, err
+}
+
+// processor is what the contender has used, in microseconds.
+func processor(w *stage.World) (float64, error) {
+	if w.Process == nil {
+		return figure.None(), nil
+	}
+	used, err := w.Process.CPU()
+	return float64(used) / float64(time.Microsecond), err
+}
+
+// at starts a world for one run over REST and stops it afterwards.
+func (s *Suite) at(ctx context.Context, name string, set stage.Settings, connections int, do func(*stage.World, *client.REST) error) error {
+	w, err := s.stage.Start(ctx, name, set)
+	if err != nil {
+		return err
+	}
+	defer w.Stop()
+	c := client.NewREST(w, connections)
+	defer c.Close()
+	return do(w, c)
+}
+
+// here are those of the contenders that can take part. Each round begins with
+// another, so that nobody always comes after the same.
+func (s *Suite) here(names ...string) []string {
+	names = slices.DeleteFunc(names, func(n string) bool { return !s.stage.Programs().Has(n) })
+	first := s.round % len(names)
+	return slices.Concat(names[first:], names[:first])
+}
