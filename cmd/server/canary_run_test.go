@@ -295,9 +295,11 @@ func (a *aviary) searchTheRest(t *testing.T) {
 	trail, err := os.ReadFile(filepath.Join(a.folder, "audit.log"))
 	must(t, err)
 	a.search(t, "the trail", string(trail))
-	state, err := os.ReadFile(filepath.Join(a.folder, "storekeeper.db"))
-	must(t, err)
-	a.search(t, "the state", string(state))
+	for _, name := range []string{"storekeeper.db", "storekeeper.db.journal-a", "storekeeper.db.journal-b"} {
+		state, err := os.ReadFile(filepath.Join(a.folder, name))
+		must(t, err)
+		a.search(t, "the state in "+name, string(state))
+	}
 	if calls, records := len(a.out.lines("call")), len(a.trail(t)); calls < 100 || records < 100 {
 		t.Errorf("only %d calls in the log and %d records in the trail", calls, records)
 	}

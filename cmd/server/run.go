@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
@@ -17,10 +16,8 @@ import (
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -58,6 +55,7 @@ func (s settings) at(step string) {
 func serve(ctx context.Context, s settings) error {
 	c := s.config
 	api := services()
+	judging := compileJudges(c.Policy, api)
 	log, metrics, err := newTelemetry(c.Telemetry, s.logs, methodsOf(api))
 	if err != nil {
 		return err
@@ -77,11 +75,11 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer callers.Close()
-	rules, err := newRules(c.Policy)
+	by, err := judging()
 	if err != nil {
 		return err
 	}
-	chain, err := newChain(api, rules, behind.reads)
+	chain, err := newChain(api, by, behind.reads)
 	if err != nil {
 		return err
 	}
@@ -107,7 +105,7 @@ func serve(ctx context.Context, s settings) error {
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
-		beside: beside(rules, behind, c.Budget),
+		beside: beside(by.rules, behind, c.Budget),
 	}
 	if err := l.open(c.Listen); err != nil {
 		return err
@@ -142,16 +140,6 @@ func newTelemetry(c config.Telemetry, to io.Writer, methods []string) (*zap.Logg
 		Version: buildVersion(), Methods: methods, Operations: upstreamOperations(),
 	})
 	return log, metrics, err
-}
-
-// newChain makes the part of the chain that judges calls.
-func newChain(api []protoreflect.ServiceDescriptor, rules *authz.Rules, names directory.Upstream) (server.Chain, error) {
-	validator, err := policy.NewValidator(api...)
-	if err != nil {
-		return server.Chain{}, err
-	}
-	rights, err := newRights(api, rules, names)
-	return server.Chain{Rights: rights, Validator: validator}, err
 }
 
 // registrations lists the services.

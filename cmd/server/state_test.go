@@ -59,7 +59,8 @@ func TestTheKeyOfTheStateIsMadeOnce(t *testing.T) {
 	}
 	all, err := filepath.Glob(filepath.Join(folder, "*"))
 	must(t, err)
-	if len(all) != 2 {
+	// The state is a file and the two of its journal.
+	if len(all) != 4 {
 		t.Errorf("beside state and key there are %v", all)
 	}
 }

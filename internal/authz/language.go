@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/checker"
@@ -20,6 +21,9 @@ const (
 	varStore   = "store"
 	varSecret  = "secret"
 	varScopes  = "scopes"
+	// varText and a number stand in a form for a text of its rules. No rule can
+	// spell such a name.
+	varText = "@text"
 )
 
 // costLimit bounds the work of one rule for one question, in CEL's units. A
@@ -36,7 +40,7 @@ const (
 // newLanguage declares what a rule can say. A word that is not declared, such
 // as a misspelt field, is refused when the rule is loaded.
 func newLanguage() (*cel.Env, error) {
-	return cel.NewEnv(
+	words := []cel.EnvOption{
 		cel.Variable(varName, cel.StringType),
 		cel.Variable(varTenant, cel.StringType),
 		cel.Variable(varGroups, cel.ListType(cel.StringType)),
@@ -47,12 +51,16 @@ func newLanguage() (*cel.Env, error) {
 		cel.Variable(varStore, cel.StringType),
 		cel.Variable(varSecret, cel.StringType),
 		cel.Variable(varScopes, cel.ListType(cel.StringType)),
-	)
+	}
+	for i := range mostTexts {
+		words = append(words, cel.Variable(varText+strconv.Itoa(i), cel.StringType))
+	}
+	return cel.NewEnv(words...)
 }
 
-// compile checks the text of a rule and makes it a program.
-func compile(language *cel.Env, text string) (*cel.Ast, cel.Program, error) {
-	ast, issues := language.Compile(text)
+// compile checks what was parsed and makes it a program.
+func compile(language *cel.Env, parsed *cel.Ast) (*cel.Ast, cel.Program, error) {
+	ast, issues := language.Check(parsed)
 	if issues.Err() != nil {
 		return nil, nil, issues.Err()
 	}

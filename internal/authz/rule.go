@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
-
-	"cel.dev/cel-go/cel"
 )
 
 // Rule is a rule as an operator writes it.
@@ -24,13 +21,12 @@ type Rule struct {
 type compiled struct {
 	id      string
 	order   int
-	actions []string
-	program cel.Program
-	needs   needs
-	subject subject
+	actions actionSet
+	form    *form
+	texts   []any
 }
 
-func (r Rule) compile(language *cel.Env, order int) (*compiled, error) {
+func (r Rule) compile(known *forms, order int) (*compiled, error) {
 	var mistakes []error
 	if r.ID == "" {
 		mistakes = append(mistakes, errors.New("id is missing"))
@@ -38,19 +34,22 @@ func (r Rule) compile(language *cel.Env, order int) (*compiled, error) {
 	if len(r.Actions) == 0 {
 		mistakes = append(mistakes, errors.New("actions is missing; it must list what the rule allows, such as secret.create or secret.*"))
 	}
-	for _, a := range r.Actions {
-		if _, err := path.Match(a, ""); err != nil || !knownAction(a) {
-			mistakes = append(mistakes, fmt.Errorf("actions: there is no action %q; there are %v, and * for several", a, actions))
+	var about actionSet
+	for _, pattern := range r.Actions {
+		covered := known.covers(pattern)
+		if covered == 0 {
+			mistakes = append(mistakes, fmt.Errorf("actions: there is no action %q; there are %v, and * for several", pattern, actions))
 		}
+		about |= covered
 	}
-	ast, program, err := compile(language, r.When)
+	form, texts, err := known.compile(r.When)
 	if err != nil {
 		return nil, errors.Join(append(mistakes, fmt.Errorf("when: %w", err))...)
 	}
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
-	return &compiled{id: r.ID, order: order, actions: r.Actions, program: program, needs: needsOf(ast), subject: subjectOf(ast)}, nil
+	return &compiled{id: r.ID, order: order, actions: about, form: form, texts: texts}, nil
 }
 
 // actions are all there are. A rule about any other could never apply.
@@ -60,23 +59,35 @@ var actions = []string{
 	"secret.create", "secret.get", "secret.update", "secret.delete", "secret.duplicate",
 }
 
-func knownAction(pattern string) bool {
-	return slices.ContainsFunc(actions, func(a string) bool { return covers(pattern, a) })
+// actionSet is a set of actions, one bit for each.
+type actionSet uint16
+
+// covers gives the actions that a pattern of a rule stands for, none where it
+// is not a pattern.
+func covers(pattern string) actionSet {
+	var set actionSet
+	for i, a := range actions {
+		if matches, err := path.Match(pattern, a); matches && err == nil {
+			set |= 1 << i
+		}
+	}
+	return set
 }
 
-// covers says whether a pattern of a rule stands for an action.
-func covers(pattern, action string) bool {
-	ok, _ := path.Match(pattern, action)
-	return ok
+// actionOf gives the set of one action, empty for one that there is not.
+func actionOf(name string) actionSet {
+	for i, a := range actions {
+		if a == name {
+			return 1 << i
+		}
+	}
+	return 0
 }
 
 // allows asks the rule. An expression that fails, for example on a claim that
 // the caller does not have, allows nothing.
-func (r *compiled) allows(q Question) bool {
-	result, _, err := r.program.Eval(question{q})
+func (r *compiled) allows(q *question) bool {
+	q.texts = r.texts
+	result, _, err := r.form.program.Eval(q)
 	return err == nil && result.Value() == true
-}
-
-func (r *compiled) about(action string) bool {
-	return slices.ContainsFunc(r.actions, func(p string) bool { return covers(p, action) })
 }

@@ -1,78 +1,146 @@
 package authz
 
 import (
+	"strconv"
+	"strings"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/interpreter"
-
-	"platform.internal/storekeeper/internal/access"
 )
 
 // subject is whom a rule can be about at all, read from a part of it that must
 // be true, such as principal.tenant == "payments". With thousands of rules,
 // those of other teams are then never asked. The zero value is everybody.
 type subject struct {
+	// variable is one of CEL's, and for a claim that of all claims, a dot and its
+	// name.
 	variable, value string
 }
 
-// subjectOf looks among the parts that are joined by && at the top.
-func subjectOf(checked *cel.Ast) subject {
-	tree := checked.NativeRep()
-	return findSubject(tree.Expr(), tree.ReferenceMap())
+// term is a text in a form.
+type term struct {
+	text string
+	// at is the place of the text among those of the rule, counted from 1. 0: it
+	// is the same for all rules of the form.
+	at int
 }
 
-func findSubject(e ast.Expr, names map[int64]*ast.ReferenceInfo) subject {
+// of gives the text for the rule that has these texts.
+func (t term) of(texts []any) string {
+	if t.at == 0 {
+		return t.text
+	}
+	text, _ := texts[t.at-1].(types.String)
+	return string(text)
+}
+
+// demands are the parts of a rule that must be true and compare one variable
+// with one text.
+type demands struct {
+	// variable is what tells apart whom the rule can be about, "" for nothing.
+	variable string
+	value    term
+	// claim is the name of the claim where the variable is one.
+	claim string
+	// store is the only store that the rule can be about, nil for any.
+	store *term
+}
+
+// demandsOf looks among the parts that are joined by && at the top.
+func demandsOf(checked *cel.Ast) demands {
+	tree := checked.NativeRep()
+	r := reading{names: tree.ReferenceMap()}
+	r.read(tree.Expr())
+	return r.found
+}
+
+// reading is the reading of a checked expression.
+type reading struct {
+	names map[int64]*ast.ReferenceInfo
+	found demands
+}
+
+func (r *reading) read(e ast.Expr) {
 	if e.Kind() != ast.CallKind {
-		return subject{}
+		return
 	}
 	call := e.AsCall()
 	switch call.FunctionName() {
 	case operators.LogicalAnd:
 		for _, part := range call.Args() {
-			if s := findSubject(part, names); s != (subject{}) {
-				return s
-			}
+			r.read(part)
 		}
 	case operators.Equals:
 		left, right := call.Args()[0], call.Args()[1]
-		if s := compared(left, right, names); s != (subject{}) {
-			return s
-		}
-		return compared(right, left, names)
+		r.compared(left, right)
+		r.compared(right, left)
 	case operators.In:
-		if s := compared(call.Args()[1], call.Args()[0], names); s.variable == varGroups {
-			return s
+		if text, is := r.term(call.Args()[0]); is && r.name(call.Args()[1]) == varGroups {
+			r.keep(varGroups, "", text)
 		}
 	}
-	return subject{}
 }
 
-// compared reads "variable, literal" where the variable is about the caller.
-func compared(variable, literal ast.Expr, names map[int64]*ast.ReferenceInfo) subject {
-	reference, named := names[variable.ID()]
-	if !named || literal.Kind() != ast.LiteralKind {
-		return subject{}
+// compared reads "variable == text".
+func (r *reading) compared(variable, text ast.Expr) {
+	value, is := r.term(text)
+	if !is {
+		return
 	}
-	value, isText := literal.AsLiteral().(types.String)
-	switch reference.Name {
-	case varName, varTenant, varGroups:
-		if isText {
-			return subject{variable: reference.Name, value: string(value)}
+	switch name := r.name(variable); {
+	case name == varName, name == varTenant:
+		r.keep(name, "", value)
+	case name == varStore:
+		r.found.store = &value
+	case variable.Kind() == ast.SelectKind && !variable.AsSelect().IsTestOnly():
+		if claim := variable.AsSelect(); r.name(claim.Operand()) == varClaims {
+			r.keep(varClaims+"."+claim.FieldName(), claim.FieldName(), value)
 		}
 	}
-	return subject{}
 }
 
-// subjectsOf lists all that rules can call a caller, everybody included.
-func subjectsOf(p access.Principal) []subject {
-	list := make([]subject, 0, 3+len(p.Groups))
-	list = append(list, subject{}, subject{varName, p.Name}, subject{varTenant, p.Tenant})
-	for _, g := range p.Groups {
-		list = append(list, subject{varGroups, g})
+// keep keeps a demand on the caller. Of several, that which fewest callers meet
+// counts: many share a tenant or a group.
+func (r *reading) keep(variable, claim string, value term) {
+	if rank(variable) > rank(r.found.variable) {
+		r.found.variable, r.found.claim, r.found.value = variable, claim, value
 	}
-	return list
+}
+
+func rank(variable string) int {
+	switch variable {
+	case "":
+		return 0
+	case varTenant:
+		return 1
+	case varGroups:
+		return 2
+	case varName:
+		return 4
+	default: // A claim.
+		return 3
+	}
+}
+
+// name is the variable that an expression is, "" where it is none.
+func (r *reading) name(e ast.Expr) string {
+	if reference, named := r.names[e.ID()]; named {
+		return reference.Name
+	}
+	return ""
+}
+
+// term reads a text.
+func (r *reading) term(e ast.Expr) (term, bool) {
+	if e.Kind() == ast.LiteralKind {
+		text, is := e.AsLiteral().(types.String)
+		return term{text: string(text)}, is
+	}
+	number, is := strings.CutPrefix(r.name(e), varText)
+	at, err := strconv.Atoi(number)
+	return term{at: at + 1}, is && err == nil
 }
 
 // needsOf finds out which names a rule looks at.
@@ -84,11 +152,3 @@ func needsOf(checked *cel.Ast) needs {
 	}
 	return n
 }
-
-// question makes a Question an activation.
-type question struct{ Question }
-
-var _ interpreter.Activation = question{}
-
-// Parent returns nil: a question stands alone.
-func (question) Parent() interpreter.Activation { return nil }

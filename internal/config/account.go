@@ -25,7 +25,7 @@ type Account struct {
 
 var (
 	accountID   = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+	accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 )
 
 // setDefaults leaves the base URL out in dev mode, where it means the emulator.
@@ -50,8 +50,8 @@ func validateAccounts(accounts []Account, k check) {
 }
 
 func (a *Account) validate(k check) {
-	k.of("id").form(a.ID, accountID, "must be 32 lower-case hexadecimal digits")
-	k.of("name").form(a.Name, accountName, "must be 1 to 63 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit")
+	k.of("id").form(a.ID, form{accountID, 32}, "must be 32 lower-case hexadecimal digits")
+	k.of("name").form(a.Name, form{accountName, 63}, "must be 1 to 63 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit")
 	if accountID.MatchString(a.Name) {
 		k.of("name").fail("must not look like an account id")
 	}

@@ -59,7 +59,7 @@ func (b *Budget) validate(k check) {
 }
 
 func (w *Weight) validate(k check) {
-	k.of("tenant").form(w.Tenant, tenantForm, tenantRule)
+	k.of("tenant").form(w.Tenant, tenantForm(), tenantRule)
 	if w.Tenant == everyTenant {
 		k.of("tenant").fail("must be one tenant; those that are not named have weight 1")
 	}

@@ -42,9 +42,11 @@ type APIKey struct {
 
 var (
 	// callerName has no colon: the names of callers with tokens have one.
-	callerName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@/-]{0,127}$`)
+	callerName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@/-]*$`)
 	keyDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
+
+func callerForm() form { return form{callerName, 128} }
 
 const callerRule = "must be 1 to 128 of a-z, 0-9 and . _ @ / -, and start with a letter or digit"
 
@@ -94,8 +96,8 @@ func (c *Callers) validateNames(k check) {
 }
 
 func (a *APIKey) validate(k check) {
-	k.of("name").form(a.Name, callerName, callerRule)
-	k.of("sha256").form(a.SHA256, keyDigest, "must be the SHA-256 of the key as 64 lower-case hexadecimal digits, never the key itself")
+	k.of("name").form(a.Name, callerForm(), callerRule)
+	k.of("sha256").form(a.SHA256, form{keyDigest, 64}, "must be the SHA-256 of the key as 64 lower-case hexadecimal digits, never the key itself")
 	if a.SHA256 == devDigest() && !k.dev {
 		k.of("sha256").fail("must not be the digest of the key of dev mode, which anyone knows; make a key of your own")
 	}
@@ -105,10 +107,10 @@ func (a *APIKey) validate(k check) {
 // validateTeam checks the tenant and the groups of a caller.
 func validateTeam(tenant string, groups []string, k check) {
 	if tenant != "" {
-		k.of("tenant").form(tenant, callerName, callerRule)
+		k.of("tenant").form(tenant, callerForm(), callerRule)
 	}
 	for i, g := range groups {
-		k.of("groups").item(i).form(g, callerName, callerRule)
+		k.of("groups").item(i).form(g, callerForm(), callerRule)
 	}
 	k.of("groups").unique("", groups)
 }

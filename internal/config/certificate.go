@@ -40,7 +40,7 @@ func (c *Certificate) validate(k check) subject.SAN {
 	case err != nil:
 		k.of("san").fail(err.Error())
 	}
-	k.of("name").form(c.Name, callerName, callerRule)
+	k.of("name").form(c.Name, callerForm(), callerRule)
 	validateTeam(c.Tenant, c.Groups, k)
 	return san
 }

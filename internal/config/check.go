@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 )
 
 // check is what a section needs to check itself: where it stands and where its
@@ -33,13 +32,13 @@ func (k check) fail(text string) { k.report.fail(k.key, text) }
 // reported before.
 func (k check) excused() bool { return k.report.excused(k.key) }
 
-// form reports a text that is missing or does not have the form of pattern.
+// form reports a text that is missing or does not have the form that is wanted.
 // rule says what would be right and starts with "must".
-func (k check) form(value string, pattern *regexp.Regexp, rule string) {
+func (k check) form(value string, want form, rule string) {
 	switch {
 	case value == "":
 		k.fail("is missing; it " + rule)
-	case !pattern.MatchString(value):
+	case !want.fits(value):
 		k.fail(rule)
 	}
 }

@@ -38,7 +38,7 @@ type Issuer struct {
 	Subjects []Subject `yaml:"subjects" doc:"Who is admitted. At least one; a token that matches none is refused. Of several that match, the first counts." need:"required"`
 }
 
-var issuerName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
+var issuerName = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 const issuerRule = "must be a URL such as https://token.actions.githubusercontent.com"
 
@@ -65,7 +65,7 @@ func validateIssuers(issuers []Issuer, k check) {
 }
 
 func (i *Issuer) validate(k check) {
-	k.of("name").form(i.Name, issuerName, "must be 1 to 63 of a-z, 0-9 and hyphen")
+	k.of("name").form(i.Name, form{issuerName, 63}, "must be 1 to 63 of a-z, 0-9 and hyphen")
 	if rule := secureRule(i.Issuer); i.Issuer == "" {
 		k.of("issuer").fail("is missing; it " + issuerRule)
 	} else if rule != "" {
@@ -82,14 +82,14 @@ func (i *Issuer) validate(k check) {
 	validateSubjects(i.Subjects, k.of("subjects"))
 }
 
-var audienceForm = regexp.MustCompile(`^[!-)+-~]{1,256}$`)
+var audienceLetters = regexp.MustCompile(`^[!-)+-~]+$`)
 
 func (i *Issuer) validateAudiences(k check) {
 	if len(i.Audiences) == 0 {
 		k.fail("is missing; it must list at least one audience, or a token that was made for another service would be good here")
 	}
 	for n, audience := range i.Audiences {
-		k.item(n).form(audience, audienceForm, "must be 1 to 256 characters of ASCII without blanks and without *, which would stand for itself")
+		k.item(n).form(audience, form{audienceLetters, 256}, "must be 1 to 256 characters of ASCII without blanks and without *, which would stand for itself")
 	}
 	k.unique("", i.Audiences)
 }

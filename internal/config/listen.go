@@ -75,7 +75,9 @@ func (l listener) clash(others []listener) string {
 	return ""
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+var hostLetters = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+
+func isHostName(host string) bool { return form{hostLetters, 253}.fits(host) }
 
 // addressRule returns the rule that an address to listen on breaks, or "".
 func addressRule(address string, dev bool) string {
@@ -87,7 +89,7 @@ func addressRule(address string, dev bool) string {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return rule
 	}
-	if _, err := netip.ParseAddr(host); err != nil && host != "" && !hostName.MatchString(host) {
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && !isHostName(host) {
 		return rule
 	}
 	if dev && !isLoopback(host) {

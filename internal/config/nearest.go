@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]{1,64}$`)
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]+$`)
 
 // unknown reports a name that is no key of the section at key, and suggests the
 // one that was probably meant.
@@ -63,7 +63,7 @@ func distance(a, b string) int {
 
 // shown makes a name from outside fit to stand in a line of text.
 func shown(name string) string {
-	if plainName.MatchString(name) {
+	if len(name) <= 64 && plainName.MatchString(name) {
 		return name
 	}
 	return strconv.QuoteToASCII(name[:min(len(name), 64)])

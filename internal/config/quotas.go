@@ -20,9 +20,11 @@ type Quota struct {
 	Secrets *int `yaml:"secrets" doc:"The most secrets that the tenant may have made in all stores of an account, from 0 to 1000000." need:"no limit, but stores or secrets is required" example:"40"`
 }
 
+var tenantLetters = regexp.MustCompile(`^[!-~]+$`)
+
 // tenantForm is wide: a tenant may be the name of a caller with a token, which
 // holds what its issuer says.
-var tenantForm = regexp.MustCompile(`^[!-~]{1,512}$`)
+func tenantForm() form { return form{tenantLetters, 512} }
 
 const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
 
@@ -47,7 +49,7 @@ func validateQuotas(quotas []Quota, accounts []Account, k check) {
 // validate checks one quota and returns the identifier of the account, where it
 // names one.
 func (q *Quota) validate(accounts []Account, k check) (account string) {
-	k.of("tenant").form(q.Tenant, tenantForm, tenantRule)
+	k.of("tenant").form(q.Tenant, tenantForm(), tenantRule)
 	if q.Account != "" {
 		i := slices.IndexFunc(accounts, func(a Account) bool { return q.Account == a.Name || q.Account == a.ID })
 		account = q.Account

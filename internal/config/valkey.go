@@ -27,8 +27,8 @@ type Valkey struct {
 const serverRule = "must be host:port with a port from 1 to 65535, such as valkey.storekeeper.svc:6379"
 
 var (
-	recordPrefix = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
-	serverUser   = regexp.MustCompile(`^[!-~]{1,128}$`)
+	recordPrefix = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
+	serverUser   = regexp.MustCompile(`^[!-~]+$`)
 )
 
 func (v *Valkey) validate(k check) {
@@ -36,7 +36,7 @@ func (v *Valkey) validate(k check) {
 		k.of("address").fail(serverRule)
 	}
 	if v.Username != "" {
-		k.of("username").form(v.Username, serverUser, "must be 1 to 128 characters of ASCII without blanks")
+		k.of("username").form(v.Username, form{serverUser, 128}, "must be 1 to 128 characters of ASCII without blanks")
 		if v.PasswordFile == "" {
 			k.of("password_file").fail("is missing; it must go with username")
 		}
@@ -44,7 +44,7 @@ func (v *Valkey) validate(k check) {
 	if v.CAFile != "" && v.TLS == "off" && !k.of("tls").excused() {
 		k.of("ca_file").fail("must go with tls on")
 	}
-	k.of("prefix").form(v.Prefix, recordPrefix, "must be 1 to 64 of A-Z, a-z, 0-9 and . _ : -")
+	k.of("prefix").form(v.Prefix, form{recordPrefix, 64}, "must be 1 to 64 of A-Z, a-z, 0-9 and . _ : -")
 }
 
 // isServer reports whether an address is one to connect to.
@@ -58,5 +58,5 @@ func isServer(address string) bool {
 		return false
 	}
 	_, err = netip.ParseAddr(host)
-	return err == nil || hostName.MatchString(host)
+	return err == nil || isHostName(host)
 }

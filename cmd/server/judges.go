@@ -1,0 +1,43 @@
+package main
+
+import (
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/directory"
+	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/server"
+)
+
+// judges are the rules that calls are judged by.
+type judges struct {
+	rules     *authz.Rules
+	validator *policy.Validator
+}
+
+// compileJudges begins to make the judges and returns what waits for them. They
+// are most of the work of a start, and need nothing of what is opened meanwhile.
+func compileJudges(c config.Policy, api []protoreflect.ServiceDescriptor) func() (judges, error) {
+	var made judges
+	var both errgroup.Group
+	both.Go(func() (err error) {
+		made.rules, err = newRules(c)
+		return err
+	})
+	both.Go(func() (err error) {
+		made.validator, err = policy.NewValidator(api...)
+		return err
+	})
+	return func() (judges, error) {
+		err := both.Wait()
+		return made, err
+	}
+}
+
+// newChain makes the part of the chain that judges calls.
+func newChain(api []protoreflect.ServiceDescriptor, by judges, names directory.Upstream) (server.Chain, error) {
+	rights, err := newRights(api, by.rules, names)
+	return server.Chain{Rights: rights, Validator: by.validator}, err
+}

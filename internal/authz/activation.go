@@ -1,0 +1,64 @@
+package authz
+
+import (
+	"strconv"
+	"strings"
+
+	"cel.dev/cel-go/interpreter"
+)
+
+// question is a Question as CEL asks for it, without a map for each.
+type question struct {
+	Question
+
+	// texts are those of the rule that is asked.
+	texts []any
+}
+
+var _ interpreter.Activation = (*question)(nil)
+
+// Parent returns nil: a question stands alone.
+func (*question) Parent() interpreter.Activation { return nil }
+
+// ResolveName gives the value of a variable of a rule.
+func (q *question) ResolveName(name string) (any, bool) {
+	switch name {
+	case varName:
+		return q.Principal.Name, true
+	case varTenant:
+		return q.Principal.Tenant, true
+	case varGroups:
+		return q.Principal.Groups, true
+	case varClaims:
+		if q.Principal.Claims == nil {
+			return map[string]any{}, true
+		}
+		return q.Principal.Claims, true
+	case varKind:
+		return string(q.Principal.Kind), true
+	case varAction:
+		return q.Action, true
+	case varAccount:
+		return q.Account, true
+	case varScopes:
+		return q.Scopes, true
+	default:
+		return q.object(name)
+	}
+}
+
+// object gives the names of what the question is about, and the texts of the
+// rule.
+func (q *question) object(name string) (any, bool) {
+	switch {
+	case name == varStore && q.Store != nil:
+		return *q.Store, true
+	case name == varSecret && q.Secret != nil:
+		return *q.Secret, true
+	}
+	number, isText := strings.CutPrefix(name, varText)
+	if at, err := strconv.Atoi(number); isText && err == nil && at < len(q.texts) {
+		return q.texts[at], true
+	}
+	return nil, false
+}
