@@ -103,8 +103,9 @@ func (s *Scheduler) admit(ctx, patience context.Context, a Ask) (*waiter, *Turn,
 	s.settle(now)
 	who := s.account(a.Tenant, now)
 	deadline := s.deadline(ctx, patience, a, now)
-	if deadline >= now {
-		if t := s.direct(who, a.Urgent, now); t != nil {
+	company := s.gathers(a, deadline, now)
+	if deadline >= now && company == nil {
+		if t := s.direct(who, a, now); t != nil {
 			return nil, t, nil
 		}
 	}
@@ -115,7 +116,9 @@ func (s *Scheduler) admit(ctx, patience context.Context, a Ask) (*waiter, *Turn,
 	if a.Urgent {
 		w.lane = urgentLane
 	}
-	s.enqueue(w)
+	if company == nil || !s.park(w, company, now) {
+		s.enqueue(w)
+	}
 	s.run(now)
 	if w.decided() {
 		return nil, w.turn, w.err

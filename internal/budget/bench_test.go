@@ -35,6 +35,29 @@ func BenchmarkAcquireAndDone(b *testing.B) {
 	}
 }
 
+// What a free turn costs where many tenants had some lately.
+func BenchmarkAcquireAmong64Tenants(b *testing.B) {
+	for _, group := range []string{"", "store"} {
+		b.Run("group "+strconv.Quote(group), func(b *testing.B) {
+			s := budget.New(budget.Config{Calls: 1 << 20, Window: time.Second})
+			defer s.Close()
+			ctx := context.Background()
+			asks := make([]budget.Ask, 64)
+			for i := range asks {
+				asks[i] = budget.Ask{Tenant: "t" + strconv.Itoa(i), Group: group}
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				turn, err := s.Acquire(ctx, asks[i%len(asks)])
+				if err != nil {
+					b.Fatal(err)
+				}
+				turn.Done(answered)
+			}
+		})
+	}
+}
+
 // full is a scheduler whose slots are all spent and with tenants that wait.
 func full(tenants int) (*budget.Scheduler, func()) {
 	cfg := open()

@@ -4,6 +4,7 @@ package budget
 // and sets the timer for the next.
 func (s *Scheduler) run(now int64) {
 	s.overdue(now-1, now)
+	s.releaseRipe(now)
 	wake := int64(never)
 	for s.waiting > 0 {
 		w, hurried, at := s.pick(now)
@@ -14,11 +15,14 @@ func (s *Scheduler) run(now int64) {
 		s.dispatch(w, hurried, now)
 	}
 	s.overdue(now, now)
-	if s.waiting == 0 {
+	if s.limits.Len() == 0 {
 		s.arm(never)
 		return
 	}
-	if s.throttle.outside > 0 {
+	if s.gathering.Len() > 0 {
+		wake = min(wake, s.gathering.top().ripe)
+	}
+	if s.waiting > 0 && s.throttle.outside > 0 {
 		// What others take fades without an event.
 		wake = min(wake, now+max(s.window/200, 1))
 	}
@@ -57,6 +61,7 @@ func (s *Scheduler) dispatch(w *waiter, hurried bool, now int64) {
 		aboard = s.board(w, g)
 	}
 	t := s.launch(hurried, now, s.split(w, aboard))
+	s.depart(t, w.ask.Group, 1+len(aboard), now)
 	for _, p := range aboard {
 		t.parcels = append(t.parcels, p.ask.Parcel)
 		p.decide(&Turn{carried: true}, nil)
@@ -68,14 +73,15 @@ func (s *Scheduler) dispatch(w *waiter, hurried bool, now int64) {
 }
 
 // direct gives an ask its turn at once where nobody waits and it can go.
-func (s *Scheduler) direct(a *account, urgent bool, now int64) *Turn {
-	hurried, ok := s.immediate(a, urgent, now)
+func (s *Scheduler) direct(a *account, ask Ask, now int64) *Turn {
+	hurried, ok := s.immediate(a, ask.Urgent, now)
 	if !ok {
 		return nil
 	}
 	s.virtual = max(s.virtual, a.tag)
 	t := s.launch(hurried, now, []charge{s.pay(a, 1)})
-	if urgent {
+	s.depart(t, ask.Group, 1, now)
+	if ask.Urgent {
 		s.hasten(a, hurried)
 	}
 	return t

@@ -13,8 +13,10 @@ type waiter struct {
 	cost, mark float64
 	lane       int
 	group      *group
-	links      [2]links
-	limitAt    int
+	// convoy is where it waits for company, nil where it does not.
+	convoy  *convoy
+	links   [2]links
+	limitAt int
 	// ready is closed when turn or err is set.
 	ready chan struct{}
 	turn  *Turn
@@ -93,6 +95,10 @@ func (s *Scheduler) enqueue(w *waiter) {
 
 // dequeue takes an ask out of all queues.
 func (s *Scheduler) dequeue(w *waiter) {
+	if w.convoy != nil {
+		s.unpark(w)
+		return
+	}
 	w.who.lanes[w.lane].remove(w)
 	w.who.gone += w.cost
 	s.waiting--

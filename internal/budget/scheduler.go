@@ -47,8 +47,13 @@ type Scheduler struct {
 	missing tree[*account]
 	limits  tree[*waiter]
 	groups  map[string]*group
-	waiting int
-	seq     uint64
+	// convoys are the groups that made calls lately, gathering those in which
+	// asks wait for company; parked is how many do.
+	convoys   map[string]*convoy
+	gathering tree[*convoy]
+	parked    int
+	waiting   int
+	seq       uint64
 	// virtual is the fair order's time: the tag of the tenant served last.
 	virtual float64
 	// fluid is what an even flow would have given each tenant, divided by its
@@ -82,6 +87,7 @@ func New(cfg Config) *Scheduler {
 		armed:    never,
 		accounts: map[string]*account{},
 		groups:   map[string]*group{},
+		convoys:  map[string]*convoy{},
 		leads:    newLeads(),
 	}
 	if cfg.PerSecond > 0 {
@@ -93,6 +99,10 @@ func New(cfg Config) *Scheduler {
 	s.missing = tree[*account]{
 		less:  func(a, b *account) bool { return a.missUntil < b.missUntil },
 		place: func(a *account) *int { return &a.missAt },
+	}
+	s.gathering = tree[*convoy]{
+		less:  func(a, b *convoy) bool { return a.ripe < b.ripe },
+		place: func(c *convoy) *int { return &c.ripeAt },
 	}
 	s.limits = tree[*waiter]{
 		less:  func(a, b *waiter) bool { return a.deadline < b.deadline },

@@ -86,7 +86,7 @@ func (s *Scheduler) State() State {
 		Limit:    s.limit(),
 		Used:     s.spent.held(),
 		Flying:   s.spent.flying,
-		Waiting:  s.waiting,
+		Waiting:  s.waiting + s.parked,
 		Borrowed: s.spent.loaned + s.spent.foreign.n,
 		Outside:  s.throttle.outside,
 		Tenants:  make(map[string]float64, len(s.accounts)),

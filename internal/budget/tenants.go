@@ -106,6 +106,7 @@ func (s *Scheduler) sweep(now int64) {
 		return
 	}
 	s.sweepAt = now + s.window/8
+	s.forgetConvoys(now)
 	s.weights = 0
 	for name, a := range s.accounts {
 		if a.idle(now - s.window) {

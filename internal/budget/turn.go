@@ -10,6 +10,11 @@ type Turn struct {
 	carried bool
 	// loan is set while the call counts on another replica's slot.
 	loan *loan
+	// convoy is the group that the call was made for, riders is how many asks.
+	convoy *convoy
+	riders int
+	// left is when the call began.
+	left int64
 	// held is how many slots were held when the call began.
 	held int
 	done bool

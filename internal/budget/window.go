@@ -115,6 +115,7 @@ func (s *Scheduler) end(t *Turn, r Result) {
 	}
 	t.done = true
 	now := s.now()
+	t.arrive(now)
 	s.settle(now)
 	s.spent.flying--
 	covered := t.loan.end()

@@ -104,12 +104,8 @@ func (s *shelf[T]) has(id string) bool {
 }
 
 func (s *shelf[T]) named(name string) bool {
-	for _, f := range s.facts {
-		if s.kind.name(f.item) == name {
-			return true
-		}
-	}
-	return false
+	_, ok := s.names[name]
+	return ok
 }
 
 func (s *shelf[T]) older(than time.Duration) bool {

@@ -3,6 +3,8 @@ package mirror_test
 import (
 	"slices"
 	"testing"
+
+	"platform.internal/storekeeper/internal/upstream"
 )
 
 func TestFindingGivesWhatIsAskedForAndNothingElse(t *testing.T) {
@@ -45,6 +47,49 @@ func TestFindingGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 		}
 	})
 	if _, err := library.FindSecrets(t.Context(), "nobody", store, nil, nil); err == nil {
+		t.Error("an account that is not served is served")
+	}
+}
+
+func TestFindingStoresGivesWhatIsAskedForAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.store("first"), w.store("second")
+	w.store("third")
+	client, library := w.mirror()
+	found := func(names, ids []string) []string {
+		t.Helper()
+		list, err := library.FindStores(t.Context(), account, names, ids)
+		must(t, err)
+		var got []string
+		for _, s := range list {
+			got = append(got, s.Name)
+		}
+		slices.Sort(got)
+		return got
+	}
+	w.costs(listStores, 1, func() {
+		for _, tc := range []struct{ names, ids, want []string }{
+			{nil, nil, nil},
+			{[]string{"first", "none"}, nil, []string{"first"}},
+			{nil, []string{second, noSuchID}, []string{"second"}},
+			{[]string{"first"}, []string{first, second}, []string{"first", "second"}},
+		} {
+			if got := found(tc.names, tc.ids); !slices.Equal(got, tc.want) {
+				t.Errorf("%v %v: got %v", tc.names, tc.ids, got)
+			}
+		}
+		made, err := client.CreateStore(t.Context(), upstream.CreateStoreParams{Account: account, Name: "fourth"})
+		must(t, err)
+		if got := found([]string{"fourth"}, nil); !slices.Equal(got, []string{"fourth"}) {
+			t.Errorf("of what was just made got %v", got)
+		}
+		_, err = client.DeleteStore(t.Context(), upstream.DeleteStoreParams{Account: account, StoreID: made.Result.ID})
+		must(t, err)
+		if got := found([]string{"fourth"}, []string{made.Result.ID}); got != nil {
+			t.Errorf("of what is gone got %v", got)
+		}
+	})
+	if _, err := library.FindStores(t.Context(), "nobody", nil, nil); err == nil {
 		t.Error("an account that is not served is served")
 	}
 }

@@ -38,7 +38,7 @@ type failure struct {
 
 // picture is a listing as it can be shown.
 type picture[T any] struct {
-	list    []fact[T]
+	list    []*fact[T]
 	began   time.Time
 	changes uint64
 	// kept says that nothing was read for it, stale that it is older than it
@@ -115,7 +115,7 @@ func (s *shelf[T]) look(ctx context.Context, w want) (picture[T], *reading, erro
 func (s *shelf[T]) show(w want) picture[T] {
 	p := picture[T]{began: s.whole.began, changes: s.changes, kept: true}
 	if w.list {
-		p.list = s.list()
+		p.list = s.sorted.list(s.facts, s.kind.newestFirst)
 	}
 	return p
 }

@@ -22,14 +22,14 @@ type selection[T any] struct {
 // choose gives the items that surely belong to a list, and those that possibly
 // do, in the order in which they came. When both are the same, nothing depends
 // on what nobody knows of Cloudflare.
-type choose[T any] func([]fact[T]) (surely, possibly []fact[T])
+type choose[T any] func([]*fact[T]) (surely, possibly []*fact[T])
 
-func everything[T any](all []fact[T]) (surely, possibly []fact[T]) { return all, all }
+func everything[T any](all []*fact[T]) (surely, possibly []*fact[T]) { return all, all }
 
 // selected is what a selection comes to.
 type selected[T any] struct {
-	surely, possibly []fact[T]
-	page             []fact[T]
+	surely, possibly []*fact[T]
+	page             []*fact[T]
 	info             upstream.ResultInfo
 	// chosen says that the filters leave no doubt, ordered that the page holds
 	// what Cloudflare's would in any order that it may have.
@@ -72,7 +72,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 }
 
 // from makes the page of a list that is sorted by creation, the newest first.
-func (q selection[T]) from(all []fact[T]) selected[T] {
+func (q selection[T]) from(all []*fact[T]) selected[T] {
 	var v selected[T]
 	v.surely, v.possibly = q.choose(all)
 	v.chosen = len(v.surely) == len(v.possibly)
@@ -125,5 +125,5 @@ func (s *shelf[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
 	if total != len(v.possibly) {
 		return false
 	}
-	return total > len(a.Result) || !slices.ContainsFunc(v.possibly, func(f fact[T]) bool { return !shown[s.kind.id(f.item)] })
+	return total > len(a.Result) || !slices.ContainsFunc(v.possibly, func(f *fact[T]) bool { return !shown[s.kind.id(f.item)] })
 }

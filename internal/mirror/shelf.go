@@ -20,12 +20,12 @@ type shelf[T any] struct {
 	kind  kind[T]
 	read  func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)
 
-	facts map[string]fact[T]
+	facts map[string]*fact[T]
 	// names has the identifier that was last seen under each name.
 	names map[string]string
 	gone  map[string]farewell
-	// sorted holds the facts, the newest first. Nil where it has to be made.
-	sorted []fact[T]
+	// sorted holds the facts, the newest first.
+	sorted ranking[T]
 	// whole is the listing on which the facts stand. Nil where there is none.
 	whole *start
 	// needs is the tick after which a listing must have begun to be believed.
@@ -38,7 +38,8 @@ type shelf[T any] struct {
 	large time.Time
 }
 
-// fact is an object as it was last seen.
+// fact is an object as it was last seen. It does not change, since readers look
+// at it without the lock, but for dropped, at which they do not look.
 type fact[T any] struct {
 	item    T
 	learned uint64
@@ -46,6 +47,8 @@ type fact[T any] struct {
 	// none did.
 	listed uint64
 	rank   int
+	// dropped says that it is not what is known any more.
+	dropped bool
 }
 
 // farewell is what is known of an object that is no more.
@@ -68,7 +71,7 @@ type listing[T any] struct {
 }
 
 func newShelf[T any](a *account, store string, k kind[T], read func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)) *shelf[T] {
-	return &shelf[T]{of: a, store: store, kind: k, read: read, facts: map[string]fact[T]{}, names: map[string]string{}, gone: map[string]farewell{}}
+	return &shelf[T]{of: a, store: store, kind: k, read: read, facts: map[string]*fact[T]{}, names: map[string]string{}, gone: map[string]farewell{}}
 }
 
 // keeps says whether there is anything that a fact could complete: a listing, or
@@ -100,20 +103,31 @@ func (s *shelf[T]) merge(item T, since, learned uint64) {
 	if g, ok := s.gone[id]; ok && (g.ours || g.tick > since) {
 		return
 	}
-	old, known := s.facts[id]
-	if known && !s.newer(item, old, since) {
-		return
+	f := &fact[T]{item: item, learned: learned}
+	if old, known := s.facts[id]; known {
+		if !s.newer(item, old, since) {
+			return
+		}
+		f.learned, f.listed, f.rank = max(learned, old.learned), old.listed, old.rank
 	}
+	f.item = s.kind.clone(item)
 	delete(s.gone, id)
-	s.facts[id] = fact[T]{s.kind.clone(item), max(learned, old.learned), old.listed, old.rank}
+	s.keep(id, f)
 	s.names[s.kind.name(item)] = id
 	s.changed()
+}
+
+// keep puts a fact in the place of what was known of an object.
+func (s *shelf[T]) keep(id string, f *fact[T]) {
+	s.sorted.drop(s.facts[id])
+	s.facts[id] = f
+	s.sorted.add(f)
 }
 
 // newer says whether a state that was seen since a tick replaces another one.
 // Two states of the same time of which none is surely the later one cast doubt
 // on both.
-func (s *shelf[T]) newer(item T, old fact[T], since uint64) bool {
+func (s *shelf[T]) newer(item T, old *fact[T], since uint64) bool {
 	k := s.kind
 	if c := k.modified(item).Compare(k.modified(old.item)); c != 0 {
 		return c > 0
@@ -146,20 +160,15 @@ func (s *shelf[T]) forget(id string, g farewell) {
 	if s.gone[id].ours {
 		return
 	}
-	if f, known := s.facts[id]; known && s.names[s.kind.name(f.item)] == id {
-		delete(s.names, s.kind.name(f.item))
-	}
-	delete(s.facts, id)
-	s.gone[id] = g
-	if len(s.gone) > mostGone {
-		oldest := id
-		for other, o := range s.gone {
-			if o.tick < s.gone[oldest].tick {
-				oldest = other
-			}
+	if f, known := s.facts[id]; known {
+		if name := s.kind.name(f.item); s.names[name] == id {
+			delete(s.names, name)
 		}
-		delete(s.gone, oldest)
+		s.sorted.drop(f)
+		delete(s.facts, id)
 	}
+	s.gone[id] = g
+	s.forgetGone()
 	s.changed()
 	if s.store == "" {
 		// What a store held went with it.
@@ -169,9 +178,26 @@ func (s *shelf[T]) forget(id string, g farewell) {
 	}
 }
 
+// forgetGone forgets the oldest farewells, many at once where there are too many.
+func (s *shelf[T]) forgetGone() {
+	if len(s.gone) <= mostGone+mostGone/4 {
+		return
+	}
+	ticks := make([]uint64, 0, len(s.gone))
+	for _, g := range s.gone {
+		ticks = append(ticks, g.tick)
+	}
+	slices.Sort(ticks)
+	since := ticks[len(ticks)-mostGone]
+	for id, g := range s.gone {
+		if g.tick < since {
+			delete(s.gone, id)
+		}
+	}
+}
+
 // changed is called after every change of the facts.
 func (s *shelf[T]) changed() {
-	s.sorted = nil
 	s.changes++
 	s.of.version++
 }
@@ -184,20 +210,22 @@ func (s *shelf[T]) doubt() {
 
 // clear drops everything but what is known to be gone.
 func (s *shelf[T]) clear() {
-	s.facts, s.names, s.whole = map[string]fact[T]{}, map[string]string{}, nil
+	s.facts, s.names, s.whole = map[string]*fact[T]{}, map[string]string{}, nil
+	s.sorted = ranking[T]{}
 	s.changed()
 }
 
 // land takes a listing. What was learned after it began stays on top of it.
 func (s *shelf[T]) land(l listing[T]) {
+	// Each fact gets another place.
+	s.sorted = ranking[T]{}
 	listed := make(map[string]bool, len(l.items))
 	for rank, item := range l.items {
 		id := s.kind.id(item)
 		listed[id] = true
 		s.merge(item, l.tick, l.tick)
 		if f, ok := s.facts[id]; ok {
-			f.listed, f.rank = l.tick, rank
-			s.facts[id] = f
+			s.facts[id] = &fact[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
 		}
 	}
 	for id, f := range s.facts {
@@ -205,25 +233,12 @@ func (s *shelf[T]) land(l listing[T]) {
 			s.forget(id, farewell{tick: s.of.next()})
 		}
 	}
-	s.whole, s.sorted = &l.start, nil
-}
-
-// list gives the facts, the newest first. Nobody may change it.
-func (s *shelf[T]) list() []fact[T] {
-	if s.sorted != nil {
-		return s.sorted
-	}
-	s.sorted = make([]fact[T], 0, len(s.facts))
-	for _, f := range s.facts {
-		s.sorted = append(s.sorted, f)
-	}
-	slices.SortFunc(s.sorted, s.kind.newestFirst)
-	return s.sorted
+	s.whole = &l.start
 }
 
 // newestFirst orders facts as Cloudflare's listing did. Of two of the same
 // moment, the one that no listing has shown yet is taken for the newer one.
-func (k kind[T]) newestFirst(x, y fact[T]) int {
+func (k kind[T]) newestFirst(x, y *fact[T]) int {
 	if c := k.created(y.item).Compare(k.created(x.item)); c != 0 {
 		return c
 	}

@@ -13,7 +13,7 @@ func (c *Client) CreateStore(ctx context.Context, p upstream.CreateStoreParams) 
 	return create(ctx, c, creation[upstream.Store]{
 		account: p.Account, kind: stores, n: 1,
 		call: func() (upstream.Answer[upstream.Store], error) { return c.Upstream.CreateStore(ctx, p) },
-		made: func(s upstream.Store) map[string]object { return map[string]object{s.ID: {}} },
+		made: func(s upstream.Store) []string { return []string{s.ID} },
 	})
 }
 
@@ -21,14 +21,10 @@ func (c *Client) CreateStore(ctx context.Context, p upstream.CreateStoreParams) 
 // Faults as for CreateStore.
 func (c *Client) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
 	return create(ctx, c, creation[[]upstream.Secret]{
-		account: p.Account, kind: secrets, n: len(p.Secrets),
+		account: p.Account, store: p.StoreID, kind: secrets, n: len(p.Secrets),
 		call: func() (upstream.Answer[[]upstream.Secret], error) { return c.Upstream.CreateSecrets(ctx, p) },
-		made: func(all []upstream.Secret) map[string]object {
-			made := make(map[string]object, len(all))
-			for _, s := range all {
-				made[s.ID] = object{Store: p.StoreID}
-			}
-			return made
+		made: func(all []upstream.Secret) []string {
+			return identifiers(all, func(s upstream.Secret) string { return s.ID })
 		},
 	})
 }
@@ -37,20 +33,22 @@ func (c *Client) CreateSecrets(ctx context.Context, p upstream.CreateSecretsPara
 // Faults as for CreateStore.
 func (c *Client) DuplicateSecret(ctx context.Context, p upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error) {
 	return create(ctx, c, creation[upstream.Secret]{
-		account: p.Account, kind: secrets, n: 1,
+		account: p.Account, store: p.StoreID, kind: secrets, n: 1,
 		call: func() (upstream.Answer[upstream.Secret], error) { return c.Upstream.DuplicateSecret(ctx, p) },
-		made: func(s upstream.Secret) map[string]object { return map[string]object{s.ID: {Store: p.StoreID}} },
+		made: func(s upstream.Secret) []string { return []string{s.ID} },
 	})
 }
 
 // creation is a call that makes n objects of a kind.
 type creation[T any] struct {
 	account string
-	kind    kind
-	n       int
-	call    func() (upstream.Answer[T], error)
-	// made gives what the call made, by identifier.
-	made func(T) map[string]object
+	// store is where secrets are made. Empty for stores.
+	store string
+	kind  kind
+	n     int
+	call  func() (upstream.Answer[T], error)
+	// made gives the identifiers of what the call made.
+	made func(T) []string
 }
 
 // create makes a call that takes places: it holds them before, and afterwards
@@ -71,7 +69,7 @@ func create[T any](ctx context.Context, c *Client, n creation[T]) (upstream.Answ
 	answer, err := n.call()
 	switch {
 	case err == nil:
-		c.keep(ctx, a, n.made(answer.Result))
+		c.keep(ctx, a, n.store, n.made(answer.Result))
 	case fault.From(err).Reason != upstream.ReasonAnswerLost:
 		c.release(ctx, a)
 	}

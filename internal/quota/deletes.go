@@ -2,7 +2,6 @@ package quota
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -38,8 +37,8 @@ func (c *Client) DeleteStore(ctx context.Context, p upstream.DeleteStoreParams) 
 		return answer, err
 	}
 	c.giveBack(ctx, account, "", []string{p.StoreID})
-	inStore := func(k kind, _ string, o object) bool { return k == secrets && o.Store == p.StoreID }
-	if err := c.dropAll(context.WithoutCancel(ctx), account, inStore); err != nil {
+	all := func(owner, string) bool { return true }
+	if err := c.dropAll(context.WithoutCancel(ctx), account, p.StoreID, all); err != nil {
 		c.c.Report(ctx, err)
 	}
 	return answer, err
@@ -52,69 +51,83 @@ func gone(err error) bool { return err == nil || fault.From(err).Kind == fault.N
 // of secrets, and "" for stores: what was not found in one store may well be in
 // another.
 func (c *Client) giveBack(ctx context.Context, account, store string, ids []string) {
-	owners, err := c.owners(context.WithoutCancel(ctx), account, ids)
+	owners, err := c.owners(context.WithoutCancel(ctx), account, store, ids)
 	if err != nil {
 		c.c.Report(ctx, err)
 		return
 	}
-	lost := map[string][]string{}
-	for id, o := range owners {
-		if o.Store == store {
-			lost[o.Tenant] = append(lost[o.Tenant], id)
-		}
-	}
-	for tenant, ids := range lost {
-		all := func(kind, string, object) bool { return true }
-		c.record(ctx, dropKeys(account, tenant, ids), c.dropping(tenantKey(account, tenant), ids, all))
+	for tenant, ids := range owners {
+		lost := objects{place: place{account, tenant}, store: store, ids: ids}
+		c.record(ctx, lost.keys(), c.dropping(lost))
 	}
 }
 
-// owners gives who made the objects, as far as that is counted.
-func (c *Client) owners(ctx context.Context, account string, ids []string) (map[string]owner, error) {
+// owners gives which of the objects each tenant made, as far as that is counted.
+func (c *Client) owners(ctx context.Context, account, store string, ids []string) (map[string][]string, error) {
 	keys := make([]string, len(ids))
 	for i, id := range ids {
-		keys[i] = ownerKey(account, id)
+		keys[i] = ownerKey(account, store, id)
 	}
 	entries, err := c.c.Records.Get(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
-	owners := make(map[string]owner, len(entries))
+	owners := map[string][]string{}
 	for key, e := range entries {
-		var o owner
-		if err := json.Unmarshal(e.Value, &o); err != nil {
+		o, _, err := readOwner(e)
+		if err != nil {
 			return nil, err
 		}
-		owners[strings.TrimPrefix(key, ownerKey(account, ""))] = o
+		owners[o.Tenant] = append(owners[o.Tenant], strings.TrimPrefix(key, ownersKey(account, store)))
 	}
 	return owners, nil
 }
 
-// dropKeys are the records that say that a tenant has the objects.
-func dropKeys(account, tenant string, ids []string) []string {
-	keys := []string{tenantKey(account, tenant)}
-	for _, id := range ids {
-		keys = append(keys, ownerKey(account, id))
+// objects are some that a tenant made: secrets of a store, or stores where store
+// is empty.
+type objects struct {
+	place
+
+	store string
+	ids   []string
+}
+
+func (o objects) kind() kind {
+	if o.store == "" {
+		return stores
+	}
+	return secrets
+}
+
+// keys are the records that say that the tenant has the objects.
+func (o objects) keys() []string {
+	keys := []string{tenantKey(o.account, o.tenant)}
+	for _, id := range o.ids {
+		keys = append(keys, ownerKey(o.account, o.store, id))
 	}
 	return keys
 }
 
-// dropping takes those of the objects out of a tenant's record that are still
-// to go when it is asked.
-func (c *Client) dropping(key string, ids []string, goes func(kind, string, object) bool) records.Decide {
-	account, _, _ := strings.Cut(strings.TrimPrefix(key, tenantPrefix), "/")
+// dropping takes those of the objects out of the count of their tenant that are
+// still in it when it is asked.
+func (c *Client) dropping(lost objects) records.Decide {
 	return func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		key := tenantKey(lost.account, lost.tenant)
 		h, err := readHolding(now[key], c.c.Clock())
 		if err != nil {
 			return nil, err
 		}
 		changes := map[string]*records.Entry{}
-		for _, id := range ids {
-			for _, k := range []kind{stores, secrets} {
-				if o, has := h.objects(k)[id]; has && goes(k, id, o) {
-					delete(h.objects(k), id)
-					changes[ownerKey(account, id)] = nil
-				}
+		for _, id := range lost.ids {
+			object := ownerKey(lost.account, lost.store, id)
+			o, counted, err := readOwner(now[object])
+			if err != nil {
+				return nil, err
+			}
+			if counted && o.Tenant == lost.tenant {
+				n := h.count(lost.kind())
+				*n = max(0, *n-1)
+				changes[object] = nil
 			}
 		}
 		changes[key] = h.entry()

@@ -16,9 +16,9 @@ const (
 )
 
 const (
-	tenantPrefix  = "quota/tenant/"
+	tenantPrefix  = "quota/count/"
 	accountPrefix = "quota/account/"
-	ownerPrefix   = "quota/owner/"
+	ownerPrefix   = "quota/object/"
 )
 
 // tenantKey names the record of a tenant in an account. The tenant stands last:
@@ -27,24 +27,22 @@ func tenantKey(account, tenant string) string { return tenantPrefix + account + 
 
 func accountKey(account string) string { return accountPrefix + account }
 
-func ownerKey(account, id string) string { return ownerPrefix + account + "/" + id }
+// ownersKey begins the names of the records of the secrets of a store, or of the
+// stores of an account where there is no store. Whoever deletes one knows where it
+// is, and all that go with a store stand together.
+func ownersKey(account, store string) string { return ownerPrefix + account + "/" + store + "/" }
 
-// holding is the record of a tenant in an account: what it has made and what it
-// is making.
+func ownerKey(account, store, id string) string { return ownersKey(account, store) + id }
+
+// holding is the record of a tenant in an account: how much it has made, and what
+// it is making. What that is stands in the records of the objects, so that a
+// change costs the same however much a tenant has.
 type holding struct {
-	Stores  map[string]object `json:"stores,omitempty"`
-	Secrets map[string]object `json:"secrets,omitempty"`
+	Stores  int `json:"stores,omitempty"`
+	Secrets int `json:"secrets,omitempty"`
 	// Reserved are the places of changes that are not known to have ended, by
 	// their operations.
 	Reserved map[string]claim `json:"reserved,omitempty"`
-}
-
-// object is something that a tenant made.
-type object struct {
-	// Store is the store of a secret. Empty for a store.
-	Store string `json:"store,omitempty"`
-	// Since is when it began to count. A listing from before may lack it.
-	Since time.Time `json:"since"`
 }
 
 // claim is the places that a change holds.
@@ -61,10 +59,18 @@ func (l claim) of(k kind) int {
 	return l.Secrets
 }
 
-// owner is the record of an object: who made it, and where it is.
+// owner is the record of an object: who made it.
 type owner struct {
 	Tenant string `json:"tenant"`
-	Store  string `json:"store,omitempty"`
+	// Since is when it began to count. A listing from before may lack it.
+	Since time.Time `json:"since"`
+}
+
+// readOwner gives the record of an object, and false where there is none.
+func readOwner(e records.Entry) (owner, bool, error) {
+	var o owner
+	err := read(e, &o)
+	return o, len(e.Value) > 0, err
 }
 
 // readHolding gives the record of a tenant without the claims that have lapsed.
@@ -72,12 +78,6 @@ func readHolding(e records.Entry, now time.Time) (holding, error) {
 	h := holding{}
 	if err := read(e, &h); err != nil {
 		return h, err
-	}
-	if h.Stores == nil {
-		h.Stores = map[string]object{}
-	}
-	if h.Secrets == nil {
-		h.Secrets = map[string]object{}
 	}
 	h.Reserved = current(h.Reserved, now)
 	return h, nil
@@ -94,16 +94,17 @@ func current(all map[string]claim, now time.Time) map[string]claim {
 	return left
 }
 
-func (h holding) objects(k kind) map[string]object {
+// count is how many objects of a kind the tenant has.
+func (h *holding) count(k kind) *int {
 	if k == stores {
-		return h.Stores
+		return &h.Stores
 	}
-	return h.Secrets
+	return &h.Secrets
 }
 
 // used counts what the tenant has and what it is making, but for one operation.
-func (h holding) used(k kind, but string) int {
-	return len(h.objects(k)) + reserved(h.Reserved, k, but)
+func (h *holding) used(k kind, but string) int {
+	return *h.count(k) + reserved(h.Reserved, k, but)
 }
 
 // reserved counts the places that are held, but for those of one operation.
@@ -118,11 +119,11 @@ func reserved(all map[string]claim, k kind, but string) int {
 }
 
 // entry is the record as it is kept: none where it says nothing.
-func (h holding) entry() *records.Entry {
-	if len(h.Stores)+len(h.Secrets)+len(h.Reserved) == 0 {
+func (h *holding) entry() *records.Entry {
+	if h.Stores+h.Secrets+len(h.Reserved) == 0 {
 		return nil
 	}
-	return &records.Entry{Value: written(h)}
+	return &records.Entry{Value: written(*h)}
 }
 
 func read(e records.Entry, into any) error {

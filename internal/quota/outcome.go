@@ -18,11 +18,11 @@ const (
 )
 
 // keep turns the places of a change into objects that the tenant has.
-func (c *Client) keep(ctx context.Context, a asked, made map[string]object) {
+func (c *Client) keep(ctx context.Context, a asked, store string, made []string) {
 	keys := a.keys()
 	if a.limit != nil {
-		for id := range made {
-			keys = append(keys, ownerKey(a.account, id))
+		for _, id := range made {
+			keys = append(keys, ownerKey(a.account, store, id))
 		}
 	}
 	c.record(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
@@ -37,10 +37,12 @@ func (c *Client) keep(ctx context.Context, a asked, made map[string]object) {
 			return nil, err
 		}
 		delete(h.Reserved, a.op)
-		for id, o := range made {
-			o.Since = at
-			h.objects(a.kind)[id] = o
-			changes[ownerKey(a.account, id)] = &records.Entry{Value: written(owner{Tenant: a.tenant, Store: o.Store})}
+		for _, id := range made {
+			object := ownerKey(a.account, store, id)
+			if _, counted := now[object]; !counted {
+				*h.count(a.kind)++
+				changes[object] = &records.Entry{Value: written(owner{Tenant: a.tenant, Since: at})}
+			}
 		}
 		changes[key] = h.entry()
 		return changes, nil

@@ -83,6 +83,7 @@ type Client struct {
 	c        Config
 	accounts map[string]string
 	readings map[string]chan struct{}
+	verified verified
 }
 
 var _ Upstream = (*Client)(nil)

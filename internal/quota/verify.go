@@ -2,7 +2,6 @@ package quota
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,18 +33,12 @@ type Listing struct {
 
 // goes returns what tells the objects that the listing lacks. Those that are
 // new may be missing from it though they exist.
-func (l Listing) goes() func(kind, string, object) bool {
+func (l Listing) goes() func(o owner, id string) bool {
 	ids := make(map[string]bool, len(l.IDs))
 	for _, id := range l.IDs {
 		ids[id] = true
 	}
-	of := secrets
-	if l.StoreID == "" {
-		of = stores
-	}
-	return func(k kind, id string, o object) bool {
-		return k == of && o.Store == l.StoreID && !ids[id] && o.Since.Before(l.Began.Add(-visible))
-	}
+	return func(o owner, id string) bool { return !ids[id] && o.Since.Before(l.Began.Add(-visible)) }
 }
 
 // Forget takes what a listing shows to be gone out of the counts, whoever
@@ -55,20 +48,21 @@ func (c *Client) Forget(ctx context.Context, l Listing) error {
 	if !ok {
 		return nil
 	}
-	if err := c.dropAll(ctx, account, l.goes()); err != nil {
+	if err := c.dropAll(ctx, account, l.StoreID, l.goes()); err != nil {
 		return fault.From(err)
 	}
 	return nil
 }
 
-// dropAll takes objects out of the counts of all tenants of an account.
-func (c *Client) dropAll(ctx context.Context, account string, goes func(kind, string, object) bool) error {
+// dropAll takes secrets of a store, or stores where there is no store, out of the
+// counts of all tenants of an account.
+func (c *Client) dropAll(ctx context.Context, account, store string, goes func(o owner, id string) bool) error {
 	lost := map[string][]string{}
-	prefix := tenantKey(account, "")
+	prefix := ownersKey(account, store)
 	err := c.c.Records.Scan(ctx, prefix, func(key string, e records.Entry) error {
-		h, err := readHolding(e, c.c.Clock())
-		if ids := h.which(goes); len(ids) > 0 {
-			lost[strings.TrimPrefix(key, prefix)] = ids
+		o, _, err := readOwner(e)
+		if id := strings.TrimPrefix(key, prefix); err == nil && goes(o, id) {
+			lost[o.Tenant] = append(lost[o.Tenant], id)
 		}
 		return err
 	})
@@ -76,76 +70,76 @@ func (c *Client) dropAll(ctx context.Context, account string, goes func(kind, st
 		return err
 	}
 	for tenant, ids := range lost {
-		if err := c.drop(ctx, place{account, tenant}, ids, goes); err != nil {
+		if err := c.drop(ctx, objects{place: place{account, tenant}, store: store, ids: ids}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Client) drop(ctx context.Context, p place, ids []string, goes func(kind, string, object) bool) error {
-	return c.c.Records.Change(ctx, dropKeys(p.account, p.tenant, ids), c.dropping(tenantKey(p.account, p.tenant), ids, goes))
-}
-
-// which lists the objects that go.
-func (h holding) which(goes func(kind, string, object) bool) []string {
-	var ids []string
-	for _, k := range []kind{stores, secrets} {
-		for id, o := range h.objects(k) {
-			if goes(k, id, o) {
-				ids = append(ids, id)
-			}
-		}
-	}
-	return ids
+func (c *Client) drop(ctx context.Context, lost objects) error {
+	return c.c.Records.Change(ctx, lost.keys(), c.dropping(lost))
 }
 
 // verify takes what is gone out of the count of a tenant, and reports whether
 // there was something. What cannot be looked at counts as there.
 func (c *Client) verify(ctx context.Context, a asked) (bool, error) {
-	if c.c.Library == nil {
+	who, now := verifiedKey{place{a.account, a.tenant}, a.kind}, c.c.Clock()
+	if c.c.Library == nil || now.Sub(c.verified.since(who)) < verifyPause {
 		return false, nil
 	}
-	key := tenantKey(a.account, a.tenant)
-	entries, err := c.c.Records.Get(ctx, key)
-	if err != nil {
-		return false, err
-	}
-	h, err := readHolding(entries[key], c.c.Clock())
+	has, err := c.has(ctx, a)
 	if err != nil {
 		return false, err
 	}
 	dropped := false
-	for _, l := range c.listings(ctx, a, h) {
-		ids := h.which(l.goes())
-		if len(ids) == 0 {
+	for store, owned := range has {
+		l := Listing{Account: a.account, StoreID: store, Began: c.c.Clock().Add(-listingAge)}
+		if c.list(ctx, &l) != nil {
 			continue
 		}
-		if err := c.drop(ctx, place{a.account, a.tenant}, ids, l.goes()); err != nil {
+		lost := objects{place: place{a.account, a.tenant}, store: store}
+		goes := l.goes()
+		for id, o := range owned {
+			if goes(o, id) {
+				lost.ids = append(lost.ids, id)
+			}
+		}
+		if len(lost.ids) == 0 {
+			continue
+		}
+		if err := c.drop(ctx, lost); err != nil {
 			return dropped, err
 		}
 		dropped = true
 	}
+	if !dropped {
+		c.verified.note(who, now)
+	}
 	return dropped, nil
 }
 
-// listings lists where the tenant's objects of a kind should be.
-func (c *Client) listings(ctx context.Context, a asked, h holding) []Listing {
-	began := c.c.Clock().Add(-listingAge)
-	var where []string
-	for _, o := range h.objects(a.kind) {
-		if !slices.Contains(where, o.Store) {
-			where = append(where, o.Store)
-		}
+// has gives the objects of a kind that a tenant has in an account, by store and
+// identifier.
+func (c *Client) has(ctx context.Context, a asked) (map[string]map[string]owner, error) {
+	prefix := ownerPrefix + a.account + "/"
+	if a.kind == stores {
+		prefix = ownersKey(a.account, "")
 	}
-	var all []Listing
-	for _, storeID := range where {
-		l := Listing{Account: a.account, StoreID: storeID, Began: began}
-		if err := c.list(ctx, &l); err == nil {
-			all = append(all, l)
+	has := map[string]map[string]owner{}
+	err := c.c.Records.Scan(ctx, prefix, func(key string, e records.Entry) error {
+		store, id, _ := strings.Cut(strings.TrimPrefix(key, ownerPrefix+a.account+"/"), "/")
+		o, _, err := readOwner(e)
+		if err != nil || o.Tenant != a.tenant || (store == "") != (a.kind == stores) {
+			return err
 		}
-	}
-	return all
+		if has[store] == nil {
+			has[store] = map[string]owner{}
+		}
+		has[store][id] = o
+		return nil
+	})
+	return has, err
 }
 
 // list fills a listing. A store that is gone holds nothing.

@@ -64,6 +64,11 @@ func TestStoresThatAreGoneDoNotCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		delete(f.stores, answer.Result.ID)
+		// It was looked for a moment ago.
+		if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); want(err, fault.LimitReached) != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
 		if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); err != nil {
 			t.Error(err)
 		}

@@ -111,3 +111,64 @@ func TestABaselineThatCannotBeHad(t *testing.T) {
 		}
 	}
 }
+
+// finder is a library that must not be asked for all there is at any age.
+type finder struct {
+	*testing.T
+
+	stores  []upstream.Store
+	secrets []upstream.Secret
+	asked   []string
+}
+
+func (f *finder) Stores(_ context.Context, _ string, notBefore time.Time) ([]upstream.Store, error) {
+	if notBefore.IsZero() {
+		f.Error("all stores are asked for")
+	}
+	return f.stores, nil
+}
+
+func (f *finder) Secrets(_ context.Context, _, _ string, notBefore time.Time) ([]upstream.Secret, error) {
+	if notBefore.IsZero() {
+		f.Error("all secrets are asked for")
+	}
+	return f.secrets, nil
+}
+
+func (f *finder) FindStores(_ context.Context, _ string, names, ids []string) ([]upstream.Store, error) {
+	f.asked = append(append(f.asked, names...), ids...)
+	return f.stores, nil
+}
+
+func (f *finder) FindSecrets(_ context.Context, _, _ string, names, ids []string) ([]upstream.Secret, error) {
+	f.asked = append(append(f.asked, names...), ids...)
+	return f.secrets, nil
+}
+
+func TestABaselineLooksForWhatItIsAboutAlone(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		target settle.Target
+		asked  []string
+		want   settle.Baseline
+	}{
+		{"a new store", settle.Target{StoreName: "S"}, []string{"S"}, settle.Baseline{Stores: map[string]string{"S": "s"}}},
+		{"a store that goes", settle.Target{StoreID: "s"}, []string{"s"}, settle.Baseline{Stores: map[string]string{"S": "s"}}},
+		{
+			"new secrets", settle.Target{StoreID: "s", SecretNames: []string{"A", "B"}}, []string{"A", "B"},
+			settle.Baseline{Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := &finder{T: t, stores: []upstream.Store{{ID: "s", Name: "S"}}, secrets: []upstream.Secret{{ID: "1", Name: "A"}}}
+			got, err := settle.New(settle.Config{Library: f}).Baseline(t.Context(), tc.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tc.want.Since = got.Since
+			if !reflect.DeepEqual(got, tc.want) || !reflect.DeepEqual(f.asked, tc.asked) {
+				t.Errorf("got %+v after asking for %v, want %+v after %v", got, f.asked, tc.want, tc.asked)
+			}
+		})
+	}
+}

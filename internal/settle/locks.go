@@ -28,18 +28,20 @@ func newLocks() *locks { return &locks{held: map[string]*lock{}} }
 // the context and the caller's patience last. The keys are given back by the
 // function that it returns.
 func (l *locks) hold(ctx context.Context, most time.Duration, keys []string) (release func(), err error) {
-	// In one order, so that no two wait for each other.
-	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
-	var mine []string
+	if len(keys) > 1 {
+		// In one order, so that no two wait for each other.
+		keys = slices.Compact(slices.Sorted(slices.Values(keys)))
+	}
+	mine := make([]string, 0, len(keys))
 	release = func() {
 		for _, key := range mine {
 			l.leave(key, true)
 		}
 	}
-	timer := time.NewTimer(most)
-	defer timer.Stop()
+	var late patience
+	defer late.stop()
 	for _, key := range keys {
-		if err := l.take(ctx, timer.C, key); err != nil {
+		if err := l.take(ctx, func() <-chan time.Time { return late.after(most) }, key); err != nil {
 			release()
 			return nil, err
 		}
@@ -48,7 +50,25 @@ func (l *locks) hold(ctx context.Context, most time.Duration, keys []string) (re
 	return release, nil
 }
 
-func (l *locks) take(ctx context.Context, late <-chan time.Time, key string) error {
+// patience is the time of one who waits for keys. Mostly nobody has them, and no
+// timer is needed.
+type patience struct{ timer *time.Timer }
+
+// after starts the time, when it is asked first.
+func (p *patience) after(most time.Duration) <-chan time.Time {
+	if p.timer == nil {
+		p.timer = time.NewTimer(most)
+	}
+	return p.timer.C
+}
+
+func (p *patience) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+func (l *locks) take(ctx context.Context, late func() <-chan time.Time, key string) error {
 	l.mu.Lock()
 	k := l.held[key]
 	if k == nil {
@@ -74,7 +94,7 @@ func (l *locks) take(ctx context.Context, late <-chan time.Time, key string) err
 		err = fault.From(ctx.Err())
 	case <-patience.Done():
 		err = fault.From(patience.Err())
-	case <-late:
+	case <-late():
 		err = busy()
 	}
 	l.leave(key, false)

@@ -55,6 +55,7 @@ func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answ
 	}
 	o := operation{name: opCreateSecrets, method: http.MethodPost, place: at}
 	wire := make([]createItem, len(p.Secrets))
+	o.names, o.values = make([]string, 0, len(p.Secrets)), make([]string, 0, len(p.Secrets))
 	size := 0
 	for i, s := range p.Secrets {
 		wire[i] = createItem{Name: s.Name, Value: string(s.Value), Scopes: listed(s.Scopes), Comment: s.Comment}
@@ -83,7 +84,7 @@ func (c *Client) DeleteSecrets(ctx context.Context, p DeleteSecretsParams) (Answ
 		return Answer[None]{}, emptyBody("ids", "/ids", "must have at least 1 item")
 	}
 	for _, id := range p.IDs {
-		if !identifier.MatchString(id) {
+		if !isIdentifier(id) {
 			return Answer[None]{}, noSecret()
 		}
 	}

@@ -36,6 +36,11 @@ type envelope[T any] struct {
 type items []item
 
 func (l *items) UnmarshalJSON(text []byte) error {
+	if string(text) == "[]" {
+		// As it is in nearly every answer.
+		*l = nil
+		return nil
+	}
 	var plain []item
 	_ = json.Unmarshal(text, &plain)
 	*l = plain

@@ -30,7 +30,7 @@ func (c *Client) store(account, id string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	if !identifier.MatchString(id) {
+	if !isIdentifier(id) {
 		return place{}, noStore()
 	}
 	return p.under("/" + id), nil
@@ -48,7 +48,7 @@ func (c *Client) secret(account, store, id string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	if !identifier.MatchString(id) {
+	if !isIdentifier(id) {
 		return place{}, noSecret()
 	}
 	return p.under("/" + id), nil

@@ -23,12 +23,31 @@ const (
 var (
 	errTooLong = errors.New("answer has more than 16 MiB")
 
-	// rateForm is loose: two headers of structured fields, such as
-	// "default";r=50;t=30.
-	rateForm  = regexp.MustCompile(`^[0-9A-Za-z"=;,._ -]{1,128}$`)
-	rayForm   = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 	mediaForm = regexp.MustCompile(`^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}$`)
 )
+
+// form is what a header may look like that is shown: its length in bytes, and
+// which characters it has beside letters and digits of ASCII.
+type form struct {
+	most   int
+	beside string
+}
+
+// rateForm is loose: two headers of structured fields, such as
+// "default";r=50;t=30.
+func rateForm() form { return form{128, `"=;,._ -`} }
+
+func rayForm() form { return form{64, "-"} }
+
+func (f form) fits(text string) bool {
+	return text != "" && len(text) <= f.most && !strings.ContainsFunc(text, func(r rune) bool {
+		return !letterOrDigit(r) && !strings.ContainsRune(f.beside, r)
+	})
+}
+
+func letterOrDigit(r rune) bool {
+	return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+}
 
 // reply is an HTTP answer that was read to its end, or to where it broke off.
 type reply struct {
@@ -53,9 +72,9 @@ type reply struct {
 func readReply(response *http.Response, s *scrubber) reply {
 	r := reply{
 		status:     response.StatusCode,
-		ray:        checked(response.Header.Get("Cf-Ray"), rayForm, s),
-		limit:      checked(response.Header.Get("Ratelimit"), rateForm, s),
-		policy:     checked(response.Header.Get("Ratelimit-Policy"), rateForm, s),
+		ray:        checked(response.Header.Get("Cf-Ray"), rayForm(), s),
+		limit:      checked(response.Header.Get("Ratelimit"), rateForm(), s),
+		policy:     checked(response.Header.Get("Ratelimit-Policy"), rateForm(), s),
 		retryAfter: response.Header.Get("Retry-After"),
 		challenged: response.Header.Get("Cf-Mitigated") != "",
 	}
@@ -73,8 +92,14 @@ func mediaOf(contentType string, s *scrubber) string {
 	if s.dirty(contentType) {
 		return ""
 	}
+	if contentType == jsonType {
+		return contentType
+	}
 	media, _, _ := mime.ParseMediaType(contentType)
-	return checked(media, mediaForm, s)
+	if !mediaForm.MatchString(media) {
+		return ""
+	}
+	return s.clean(media)
 }
 
 func readBody(response *http.Response) ([]byte, error) {
@@ -92,8 +117,8 @@ func readBody(response *http.Response) ([]byte, error) {
 }
 
 // checked gives a header's text if it has its form and holds nothing secret.
-func checked(text string, form *regexp.Regexp, s *scrubber) string {
-	if !form.MatchString(text) {
+func checked(text string, f form, s *scrubber) string {
+	if !f.fits(text) {
 		return ""
 	}
 	return s.clean(text)

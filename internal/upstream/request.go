@@ -13,8 +13,11 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// maxPerPage is the most items that Cloudflare puts on a page.
-const maxPerPage = 100
+const (
+	// maxPerPage is the most items that Cloudflare puts on a page.
+	maxPerPage = 100
+	jsonType   = "application/json"
+)
 
 // request builds the HTTP request. Its headers are listed here and nowhere
 // else; nothing of the caller's is among them.
@@ -33,10 +36,10 @@ func (c *Client) request(ctx context.Context, x *exchange) (*http.Request, error
 	base := x.place.account.base
 	request.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path + x.place.path, RawQuery: x.query}
 	request.Host = base.Host
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", jsonType)
 	request.Header.Set("User-Agent", c.agent)
 	if x.body != nil {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", jsonType)
 	}
 	x.cred.put(request.Header)
 	return request, nil

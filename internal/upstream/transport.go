@@ -22,9 +22,11 @@ func NewTransport() *http.Transport {
 		Protocols:           protocols,
 		TLSHandshakeTimeout: 5 * time.Second,
 		// A net under callers with very long deadlines, no more.
-		ResponseHeaderTimeout:  time.Minute,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    64,
+		ResponseHeaderTimeout: time.Minute,
+		// As many as there are calls at once at most, as a rule: one that is
+		// closed for want of room is opened again for the next call.
+		MaxIdleConns:           512,
+		MaxIdleConnsPerHost:    256,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		// Answers are small, and a compressed one could grow without limit.
