@@ -9,6 +9,7 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/coalesce"
+	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/mirror"
@@ -19,6 +20,7 @@ import (
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
+	"platform.internal/storekeeper/internal/view"
 )
 
 const (
@@ -81,10 +83,25 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 	return e, nil
 }
 
+// mostKept bounds the memory of a list that is kept near.
+const mostKept = 100_000
+
+// longestList is how many items a list may have that is kept near: reading it
+// anew as often as reads.max_staleness asks takes at most two fifths of the
+// budget, at a call for each page.
+func longestList(c *config.Config) int {
+	b := c.Budget
+	if b.Window <= 0 {
+		return 0
+	}
+	calls := float64(b.Calls) * c.Reads.MaxStaleness.Seconds() / b.Window.Seconds() * 2 / 5
+	return int(min(calls*view.MostPerPage, mostKept))
+}
+
 // connect puts the parts in front of each other.
 func (e *engine) connect(s settings) error {
 	c := s.config
-	near := mirror.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness}
+	near := mirror.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness, MostItems: longestList(c)}
 	if e.state.shared != nil {
 		near.Log = valkeylog.New(e.state.shared.Client(), e.state.shared.Key)
 	}

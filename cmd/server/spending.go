@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -220,8 +220,12 @@ func (p *purses) share(account, payer string) (limit, policy string) {
 		return "", ""
 	}
 	s := one.Share(payer)
-	return fmt.Sprintf(`"default";r=%d;t=%d`, s.Remaining, wholeSeconds(s.Reset)),
-		fmt.Sprintf(`"default";q=%d;w=%d`, s.Quota, wholeSeconds(s.Window))
+	return field("r", s.Remaining, "t", wholeSeconds(s.Reset)), field("q", s.Quota, "w", wholeSeconds(s.Window))
+}
+
+// field writes a value of the headers Ratelimit and Ratelimit-Policy.
+func field(name string, n int, other string, m int) string {
+	return `"default";` + name + "=" + strconv.Itoa(n) + ";" + other + "=" + strconv.Itoa(m)
 }
 
 // wholeSeconds rounds up, so that nobody comes back too early.

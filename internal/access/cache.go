@@ -11,7 +11,7 @@ const (
 	rememberFor = time.Minute
 	// A generation of remembered tokens ends with this many tokens, or with
 	// this many bytes of tokens, since their claims are kept.
-	generationTokens, generationBytes = 4096, 4 << 20
+	generationTokens, generationBytes = 16384, 8 << 20
 )
 
 // remembered is a token that was good.

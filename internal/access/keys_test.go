@@ -132,7 +132,7 @@ func TestManyTokensAreRemembered(t *testing.T) {
 	a := fetched(t, i, c)
 	filler := strings.Repeat("x", 11<<10)
 	var tokens []string
-	for range 320 { // more than a generation of the cache holds
+	for range 640 { // more than a generation of the cache holds
 		tokens = append(tokens, i.Token(audience, workload, map[string]any{"x": filler}))
 	}
 	for range 2 {

@@ -22,7 +22,7 @@ type Idempotency struct {
 	Store string `yaml:"store" oneof:"file valkey" doc:"Where the records of changes, the shared budget and the quotas are kept; no secret value is among them. file: for one replica. valkey: a Valkey or Redis server, for several replicas." example:"file"`
 	// File is the file of StoreFile. Empty only in dev mode, where the file
 	// goes with the program, and with StoreValkey.
-	File string `yaml:"file" type:"file" doc:"The file, on a volume that outlives the program. It is made where it is missing, and has one user: each replica needs its own." need:"storekeeper.db beside audit.file, or beside the configuration file where there is none" example:"/var/lib/storekeeper/storekeeper.db"`
+	File string `yaml:"file" type:"file" doc:"The file, on a volume that outlives the program. It is made where it is missing, and has one user: each replica needs its own. Its journal lies beside it, in .journal-a and .journal-b." need:"storekeeper.db beside audit.file, or beside the configuration file where there is none" example:"/var/lib/storekeeper/storekeeper.db"`
 	// Valkey is the server of StoreValkey.
 	Valkey Valkey `yaml:"valkey" doc:"The Valkey or Redis server. It must write each change to its disk before it answers (appendonly yes, appendfsync always) and evict nothing (maxmemory-policy noeviction)." need:"with store valkey"`
 	// KeyFile holds the key of the digests of requests. Empty where File is.

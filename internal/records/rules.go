@@ -41,8 +41,9 @@ func CheckKeys(keys []string) error {
 // CheckChanges refuses changes to records that are not at keys, and values that
 // are too large.
 func CheckChanges(keys []string, changes map[string]*Entry) error {
+	named := nameSet(keys)
 	for key, e := range changes {
-		if !slices.Contains(keys, key) {
+		if !named.has(key, keys) {
 			return misuse("a change of %q, which is not among its keys", key)
 		}
 		if e != nil && len(e.Value) > MaxValue {
@@ -50,6 +51,32 @@ func CheckChanges(keys []string, changes map[string]*Entry) error {
 		}
 	}
 	return nil
+}
+
+// manyKeys is from how many keys on looking each up costs less than comparing
+// all.
+const manyKeys = 16
+
+// names are some keys, nil where they are few.
+type names map[string]struct{}
+
+func nameSet(keys []string) names {
+	if len(keys) < manyKeys {
+		return nil
+	}
+	set := make(names, len(keys))
+	for _, key := range keys {
+		set[key] = struct{}{}
+	}
+	return set
+}
+
+func (n names) has(key string, keys []string) bool {
+	if n == nil {
+		return slices.Contains(keys, key)
+	}
+	_, ok := n[key]
+	return ok
 }
 
 // Until is when a record ends, in milliseconds since 1970, as stores keep it:

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -22,8 +21,7 @@ func charge(c Chain) grpc.UnaryServerInterceptor {
 		t := trailFrom(ctx)
 		payer := cmp.Or(t.caller.Tenant, t.caller.Name)
 		ctx = tenant.With(ctx, payer)
-		md, _ := metadata.FromIncomingContext(ctx)
-		if c.Fresh || strings.Contains(strings.ToLower(first(md, "cache-control")), "no-cache") {
+		if c.Fresh || strings.Contains(strings.ToLower(incoming(ctx, "cache-control")), "no-cache") {
 			ctx = mirror.WithBypass(ctx)
 		}
 		answer, err := next(ctx, req)

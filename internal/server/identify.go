@@ -46,10 +46,3 @@ func incoming(ctx context.Context, key string) string {
 	}
 	return ""
 }
-
-func first(md metadata.MD, key string) string {
-	if values := md.Get(key); len(values) > 0 {
-		return values[0]
-	}
-	return ""
-}

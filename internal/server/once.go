@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -59,11 +58,12 @@ type named struct {
 // nameOf reads the name of a change. A name in the request and another one in
 // the metadata is a mistake.
 func nameOf(ctx context.Context, req any) (named, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	n := named{key: first(md, idempotencyKey)}
+	n := named{key: incoming(ctx, idempotencyKey)}
 	for _, mark := range retryMarks {
-		count, err := strconv.Atoi(first(md, mark))
-		n.again = n.again || err == nil && count > 0
+		if given := incoming(ctx, mark); given != "" {
+			count, err := strconv.Atoi(given)
+			n.again = n.again || err == nil && count > 0
+		}
 	}
 	if !wellFormed(n.key) {
 		return n, fault.Invalid(fault.Field{

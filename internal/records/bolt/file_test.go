@@ -53,8 +53,9 @@ func TestRecordsAreThereAfterReopening(t *testing.T) {
 func TestFileIsForItsOwnerOnly(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(file string) error{
-		"a new file":            func(string) error { return nil },
-		"a file open to others": func(file string) error { return os.WriteFile(file, nil, 0o666) },
+		"a new file":               func(string) error { return nil },
+		"a file open to others":    func(file string) error { return os.WriteFile(file, nil, 0o666) },
+		"a journal open to others": func(file string) error { return os.WriteFile(file+".journal-b", nil, 0o666) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "records")
@@ -62,12 +63,14 @@ func TestFileIsForItsOwnerOnly(t *testing.T) {
 				t.Fatal(err)
 			}
 			open(t, file)
-			info, err := os.Stat(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if info.Mode().Perm() != 0o600 {
-				t.Errorf("the mode is %v", info.Mode())
+			for _, suffix := range []string{"", ".journal-a", ".journal-b"} {
+				info, err := os.Stat(file + suffix)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if info.Mode().Perm() != 0o600 {
+					t.Errorf("the mode of %s is %v", info.Name(), info.Mode())
+				}
 			}
 		})
 	}

@@ -1,47 +1,45 @@
-// Package bolt keeps records in one file of this machine.
+// Package bolt keeps records in one file of this machine, with a journal beside
+// it.
 //
 // It must not know what the records mean, nor that other replicas exist: one
 // process at a time holds the file.
 //
-// All changes that wait are written together, so that many callers share the
-// cost of reaching the disk. Nothing waits for others to come.
+// A change is durable when it is in the journal, which takes one write and one
+// sync for all changes that wait. What the journal holds is in memory too, and
+// is put into the file in the background, a lot at a time.
 package bolt
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/records/journal"
 )
 
-const (
-	// lockWait is how long Open waits for another process to let go of the
-	// file, which covers a restart.
-	lockWait = time.Second
-	// queued is how many changes wait inside the store; more wait outside.
-	queued = 1024
-)
+// queued is how many changes wait inside the store; more wait outside.
+const queued = 1024
 
 // Config says where the records are.
 type Config struct {
 	// File is the path of the file. Its folder must exist. It is created with
-	// mode 0600, and given that mode where others could read it.
+	// mode 0600, and given that mode where others could read it. The journal
+	// beside it has its name with .journal-a and .journal-b behind.
 	File string
+	// Journal opens a file of the journal. Nil: journal.OpenFile. Tests have
+	// disks that fail.
+	Journal func(path string) (journal.File, error)
 }
 
 // Store is a records.Store in a file.
 type Store struct {
 	db      *bbolt.DB
+	recent  recent
 	queue   chan *change
 	closing chan struct{}
 	stopped chan struct{}
@@ -51,73 +49,40 @@ type Store struct {
 
 var _ records.Store = (*Store)(nil)
 
-// Open opens the file or makes it. It fails within about a second where another
-// process holds it. The store must be closed.
+// Open opens the file or makes it, and brings it up to date from its journal.
+// It fails within about a second where another process holds it, and where the
+// journal lacks what was acknowledged. The store must be closed.
 func Open(c Config) (*Store, error) {
-	db, err := openFile(c.File)
+	db, log, err := openFiles(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(db, c.File); err != nil {
-		return nil, errors.Join(fmt.Errorf("records file %s: %w", c.File, err), db.Close())
-	}
+	return start(db, log), nil
+}
+
+// start makes the store of an open file and a journal with nothing in it.
+func start(db *bbolt.DB, log *journal.Journal) *Store {
 	s := &Store{
 		db:      db,
+		recent:  recent{active: make(memory)},
 		queue:   make(chan *change, queued),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	go s.write()
-	return s, nil
-}
-
-// openFile opens the file and holds its lock. A file that is not one of bbolt's
-// can make bbolt panic, which is an error here.
-func openFile(file string) (db *bbolt.DB, err error) {
-	if file == "" {
-		return nil, errors.New("records file: no path is given")
+	k := &keeper{db: db, jobs: make(chan job, 1), done: make(chan error, 1), stopped: make(chan struct{})}
+	w := &writer{
+		recent: &s.recent, log: log, keeper: k, queue: s.queue,
+		batch: batch{items: make(memory)}, tick: time.NewTimer(turnAfter), armed: true,
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("records file %s: it is damaged: %v", file, p)
-		}
+	go k.keep()
+	go func() {
+		defer close(s.stopped)
+		w.write(s.closing)
+		s.err = w.end()
+		close(k.jobs)
+		<-k.stopped
 	}()
-	db, err = bbolt.Open(file, 0o600, &bbolt.Options{
-		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
-	})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("records file %s: another process holds it", file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("records file %s: %w", file, err)
-	}
-	return db, nil
-}
-
-// prepare makes the tables and sees that the file is ours alone and that its
-// name in the folder outlives a loss of power, which bbolt leaves open.
-func prepare(db *bbolt.DB, file string) error {
-	if err := db.Update(create); err != nil {
-		return err
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(file, 0o600); err != nil {
-			return err
-		}
-	}
-	folder, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	// Some file systems cannot sync a folder and say so.
-	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return errors.Join(err, folder.Close())
-	}
-	return folder.Close()
+	return s
 }
 
 // Get returns those of the records that exist and have not expired.
@@ -128,11 +93,7 @@ func (s *Store) Get(ctx context.Context, keys ...string) (map[string]records.Ent
 	if err := ctx.Err(); err != nil {
 		return nil, fault.From(err)
 	}
-	var found map[string]records.Entry
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		found = tableOf(tx).readAll(keys, time.Now())
-		return nil
-	})
+	found, err := s.read(keys)
 	if err != nil {
 		return nil, records.Unavailable(err)
 	}
@@ -170,13 +131,15 @@ func (s *Store) Change(ctx context.Context, keys []string, decide records.Decide
 	}
 }
 
-// Close waits for the write that runs, refuses the changes that wait, and gives
-// the file back. It may be called again.
+// Close waits for the write that runs, refuses the changes that wait, puts what
+// the journal holds into the file, and gives it back. Where that fails nothing
+// is lost: the next Open does it. Close may be called again.
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		close(s.closing)
 		<-s.stopped
-		s.err = s.db.Close()
+		s.recent.close()
+		s.err = errors.Join(s.err, s.db.Close())
 	})
 	return s.err
 }

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/binary"
 	"time"
 
@@ -13,11 +14,19 @@ import (
 // The names of the tables. Lasting holds the records without an end, so that a
 // scan reads nothing else. Ending holds the others. Ends has an empty entry for
 // each of these, its key the end and the key, so that a sweep finds in order
-// what has ended.
+// what has ended. Log is about the journal beside the file.
 var (
 	lasting = []byte("lasting")
 	ending  = []byte("ending")
 	ends    = []byte("ends")
+	log     = []byte("journal")
+)
+
+// The keys of the journal table: what the journal's frames are keyed with, and
+// the mark up to which they are in the tables.
+var (
+	logKey  = []byte("key")
+	applied = []byte("applied")
 )
 
 // endSize is how many bytes of an end stand before a value or a key.
@@ -25,69 +34,84 @@ const endSize = 8
 
 // table is the records as one transaction sees them.
 type table struct {
+	tx                    *bbolt.Tx
 	lasting, ending, ends *bbolt.Bucket
-	// written is about how many bytes were put or dropped.
-	written int
+	// Each search with a cursor of its own would be a few allocations.
+	inLasting, inEnding *bbolt.Cursor
+	key                 []byte
 }
 
 // create makes the tables that are missing.
 func create(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{lasting, ending, ends} {
+	for _, name := range [][]byte{lasting, ending, ends, log} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
-	return nil
+	b := tx.Bucket(log)
+	if b.Get(logKey) != nil {
+		return nil
+	}
+	// Never another one: the frames of a journal are read with it.
+	return b.Put(logKey, []byte(rand.Text()))
+}
+
+// created returns what the journal is opened with. The key is nil where tables
+// are missing.
+func created(tx *bbolt.Tx) (key []byte, mark uint64) {
+	b := tx.Bucket(log)
+	if b == nil || b.Get(logKey) == nil {
+		return nil, 0
+	}
+	if text := b.Get(applied); len(text) == 8 {
+		mark = binary.BigEndian.Uint64(text)
+	}
+	return bytes.Clone(b.Get(logKey)), mark
 }
 
 func tableOf(tx *bbolt.Tx) *table {
-	return &table{lasting: tx.Bucket(lasting), ending: tx.Bucket(ending), ends: tx.Bucket(ends)}
+	t := &table{tx: tx, lasting: tx.Bucket(lasting), ending: tx.Bucket(ending), ends: tx.Bucket(ends)}
+	t.inLasting, t.inEnding = t.lasting.Cursor(), t.ending.Cursor()
+	return t
 }
 
-// readAll returns those of the records that exist at a time.
-func (t *table) readAll(keys []string, at time.Time) map[string]records.Entry {
-	found := make(map[string]records.Entry, len(keys))
-	for _, key := range keys {
-		if e, ok := t.read(key, at); ok {
-			found[key] = e
-		}
+// at is the value that a cursor finds at a key, nil where there is none.
+func at(c *bbolt.Cursor, key []byte) []byte {
+	if k, value := c.Seek(key); bytes.Equal(k, key) {
+		return value
 	}
-	return found
+	return nil
+}
+
+// apply notes up to which mark the journal is in the tables.
+func (t *table) apply(mark uint64) error {
+	return t.tx.Bucket(log).Put(applied, binary.BigEndian.AppendUint64(nil, mark))
 }
 
 // read copies a record, since what bbolt returns is gone with the transaction.
-func (t *table) read(key string, at time.Time) (records.Entry, bool) {
-	if value := t.lasting.Get([]byte(key)); value != nil {
-		return records.Entry{Value: bytes.Clone(value)}, true
+func (t *table) read(key string, now time.Time) (records.Entry, bool) {
+	t.key = append(t.key[:0], key...)
+	if value := at(t.inLasting, t.key); value != nil {
+		return item{kept: value}.entry(now)
 	}
-	value := t.ending.Get([]byte(key))
+	value := at(t.inEnding, t.key)
 	if len(value) < endSize {
 		return records.Entry{}, false
 	}
-	end := records.End(endIn(value))
-	if !end.After(at) {
-		return records.Entry{}, false
-	}
-	return records.Entry{Value: bytes.Clone(value[endSize:]), Expires: end}, true
+	return item{kept: value, end: endIn(value)}.entry(now)
 }
 
-// set puts a record, or drops it where e is nil.
-func (t *table) set(key string, e *records.Entry) error {
-	if e == nil {
-		return t.drop([]byte(key))
-	}
-	t.written += len(key) + len(e.Value) + 1
-	end := records.Until(e.Expires)
-	if end != 0 {
-		return t.putEnding([]byte(key), end, e.Value)
-	}
-	if err := t.dropEnding([]byte(key)); err != nil {
+// putLasting puts a record without an end. The value must not change until the
+// transaction has ended.
+func (t *table) putLasting(key, value []byte) error {
+	if err := t.dropEnding(key); err != nil {
 		return err
 	}
-	// A copy: the caller may have left by the time that bbolt writes it.
-	return t.lasting.Put([]byte(key), append(make([]byte, 0, len(e.Value)), e.Value...))
+	return t.lasting.Put(key, value)
 }
 
+// putEnding does so with a record that has an end, which stands before the
+// value.
 func (t *table) putEnding(key []byte, end int64, value []byte) error {
 	if err := t.drop(key); err != nil {
 		return err
@@ -95,19 +119,20 @@ func (t *table) putEnding(key []byte, end int64, value []byte) error {
 	if err := t.ends.Put(behindEnd(end, key), nil); err != nil {
 		return err
 	}
-	return t.ending.Put(key, behindEnd(end, value))
+	return t.ending.Put(key, value)
 }
 
 func (t *table) drop(key []byte) error {
-	t.written += len(key)
-	if err := t.lasting.Delete(key); err != nil {
-		return err
+	if at(t.inLasting, key) != nil {
+		if err := t.lasting.Delete(key); err != nil {
+			return err
+		}
 	}
 	return t.dropEnding(key)
 }
 
 func (t *table) dropEnding(key []byte) error {
-	old := t.ending.Get(key)
+	old := at(t.inEnding, key)
 	if old == nil {
 		return nil
 	}
@@ -118,11 +143,11 @@ func (t *table) dropEnding(key []byte) error {
 }
 
 // ended returns the keys of at most limit records that had ended at a time.
-func (t *table) ended(at time.Time, limit int) [][]byte {
+func (t *table) ended(now time.Time, limit int) [][]byte {
 	var keys [][]byte
 	c := t.ends.Cursor()
 	for k, _ := c.First(); k != nil && len(keys) < limit; k, _ = c.Next() {
-		if records.End(endIn(k)).After(at) {
+		if records.End(endIn(k)).After(now) {
 			break
 		}
 		keys = append(keys, bytes.Clone(k[endSize:]))

@@ -2,123 +2,53 @@ package bolt
 
 import (
 	"errors"
-	"fmt"
-	"sync"
+	"runtime"
 	"time"
 
-	"go.etcd.io/bbolt"
-
-	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/records/journal"
 )
 
-const (
-	// mostChanges and mostBytes bound what is written together, so that the
-	// first of many waits for no more than a large record takes anyway.
-	mostChanges = 1024
-	mostBytes   = 16 << 20
-	// sweepEvery is the pause between two looks for records that have ended,
-	// and sweepAgain the pause when a look did not get to the end of them.
-	sweepEvery = time.Minute
-	sweepAgain = 20 * time.Millisecond
-	// sweepStep is how many of them go at once, so that changes wait little.
-	sweepStep = 500
-)
+// mostYields bounds how often the writer lets others run, so that they can
+// join, before it goes to the disk.
+const mostYields = 4
 
-var (
-	errNothing = errors.New("nothing to write")
-	errLeft    = errors.New("the caller has left")
-)
+// writer makes changes durable in the journal and hands them on to the keeper.
+type writer struct {
+	recent *recent
+	log    *journal.Journal
+	keeper *keeper
+	queue  chan *change
+	batch  batch
 
-// change is one call of Change on its way through the writer.
-type change struct {
-	keys []string
-	// done takes what the caller gets, once.
-	done chan error
-	// err is what decide said.
-	err error
-
-	// mu is held while decide runs, so that no caller leaves under it.
-	mu     sync.Mutex
-	left   bool
-	decide records.Decide
+	// mark is that of what is frozen; busy says that the keeper has it, and ill
+	// why it could not put it into the file.
+	mark uint64
+	busy bool
+	ill  error
+	// tick is when to tend what lies about. It is set while something does.
+	tick  *time.Timer
+	armed bool
 }
 
-// leave says that nobody waits any more. When it returns, decide is not running
-// and will not be asked again.
-func (c *change) leave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.left = true
-}
-
-// outcome is what became of the change, or err where nothing is known.
-func (c *change) outcome(err error) error {
-	select {
-	case known := <-c.done:
-		return known
-	default:
-		return err
-	}
-}
-
-// ask asks decide. Its panic is an error of this change, since the writer
-// serves others too.
-func (c *change) ask(now map[string]records.Entry) (changes map[string]*records.Entry, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.left {
-		return nil, errLeft
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			changes, err = nil, fault.From(fmt.Errorf("records: decide panicked: %v", p))
-		}
-	}()
-	return c.decide(now)
-}
-
-// apply makes the change in a transaction. Its error is one of the file.
-func (c *change) apply(t *table) error {
-	for key, e := range c.changes(t) {
-		if err := t.set(key, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// changes is what decide wants, nothing where it refuses or is mistaken, which
-// is kept for the caller.
-func (c *change) changes(t *table) map[string]*records.Entry {
-	changes, err := c.ask(t.readAll(c.keys, time.Now()))
-	if err == nil {
-		err = records.CheckChanges(c.keys, changes)
-	}
-	if c.err = err; err != nil {
-		return nil
-	}
-	return changes
-}
-
-// write is the only writer of the file. It ends when the store is closed.
-func (s *Store) write() {
-	defer close(s.stopped)
-	sweep := time.NewTimer(sweepEvery)
-	defer sweep.Stop()
+// write makes changes until closing.
+func (w *writer) write(closing <-chan struct{}) {
 	for {
 		select {
-		case <-s.closing:
+		case <-closing:
 			return
 		default:
 		}
 		select {
-		case <-s.closing:
+		case <-closing:
 			return
-		case c := <-s.queue:
-			s.commit(c)
-		case <-sweep.C:
-			sweep.Reset(s.sweep())
+		case c := <-w.queue:
+			w.commit(c)
+		case err := <-w.keeper.done:
+			w.thaw(err)
+		case <-w.tick.C:
+			w.armed = false
+			w.tend()
 		}
 	}
 }
@@ -126,75 +56,141 @@ func (s *Store) write() {
 // commit writes a change and all that wait behind it, and then tells each what
 // became of it: not before, as an error of decide may rest on a change that is
 // written with it.
-func (s *Store) commit(first *change) {
-	var batch []*change
-	err := s.update(func(t *table) error {
-		for c := first; c != nil; c = s.next(len(batch), t.written) {
-			batch = append(batch, c)
-			if err := c.apply(t); err != nil {
-				return err
-			}
+func (w *writer) commit(first *change) {
+	if err := w.room(); err != nil {
+		w.refuse(first, err)
+		return
+	}
+	err := w.fill(first)
+	if err == nil && len(w.batch.items) > 0 {
+		if err = w.log.Write(w.batch.frame); err == nil {
+			w.recent.add(w.batch.items)
 		}
-		if t.written == 0 {
-			return errNothing
-		}
-		return nil
-	})
-	for _, c := range batch {
-		if err != nil && !errors.Is(err, errNothing) {
+		w.arm()
+	}
+	for _, c := range w.batch.changes {
+		if err != nil {
 			c.err = records.Unavailable(err)
 		}
 		c.done <- c.err
 	}
-}
-
-// next is a change that waits, nil where none does or enough are taken.
-func (s *Store) next(taken, written int) *change {
-	if taken >= mostChanges || written >= mostBytes {
-		return nil
-	}
-	select {
-	case c := <-s.queue:
-		return c
-	default:
-		return nil
+	w.batch.begin(nil)
+	if w.recent.frozen == nil && (len(w.recent.active) >= turnRecords || w.log.Size() >= turnBytes) {
+		w.turn()
 	}
 }
 
-// sweep drops some of the records that have ended and says when to look again.
-// A failure is left to the next look.
-func (s *Store) sweep() time.Duration {
-	found := 0
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		found = len(tableOf(tx).ended(time.Now(), 1))
-		return nil
-	})
-	if err != nil || found == 0 {
-		return sweepEvery
+// refuse answers a change and all that wait behind it.
+func (w *writer) refuse(first *change, err error) {
+	w.batch.begin(nil)
+	for c := first; c != nil; c = w.next() {
+		w.batch.changes = append(w.batch.changes, c)
+		c.done <- records.Unavailable(err)
 	}
-	err = s.update(func(t *table) error {
-		keys := t.ended(time.Now(), sweepStep)
-		found = len(keys)
-		for _, key := range keys {
-			if err := t.dropEnding(key); err != nil {
-				return err
-			}
+}
+
+// next is a change that waits, nil where none does or enough are taken. A busy
+// process gets few syncs by letting others run as long as they bring more, and
+// where nobody else runs that takes no time.
+func (w *writer) next() *change {
+	b := &w.batch
+	for !b.full() {
+		select {
+		case c := <-w.queue:
+			return c
+		default:
 		}
-		return nil
-	})
-	if err != nil || found < sweepStep {
-		return sweepEvery
+		if b.yields == mostYields {
+			return nil
+		}
+		b.yields++
+		runtime.Gosched()
+		if len(w.queue) == 0 {
+			return nil
+		}
 	}
-	return sweepAgain
+	return nil
 }
 
-// update is one transaction. A damaged file can make bbolt panic, which is an
-// error here: the process has more to do than this file.
-func (s *Store) update(do func(*table) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the records file is damaged: %v", p)
+// room waits for the keeper where too much is not in the file yet. Its error is
+// the keeper's.
+func (w *writer) room() error {
+	if w.recent.frozen == nil || len(w.recent.active) < fullRecords && w.log.Size() < fullBytes {
+		return nil
+	}
+	return w.await()
+}
+
+// await waits until what is frozen is in the file.
+func (w *writer) await() error {
+	w.hand()
+	w.thaw(<-w.keeper.done)
+	return w.ill
+}
+
+// turn freezes what was written until now and goes on in the other file of the
+// journal. Nothing may be frozen.
+func (w *writer) turn() {
+	w.recent.freeze()
+	w.mark = w.log.Turn()
+	w.hand()
+}
+
+// hand gives what is frozen to the keeper, where it has not got it.
+func (w *writer) hand() {
+	if !w.busy {
+		w.busy = true
+		w.keeper.jobs <- job{records: w.recent.frozen, mark: w.mark}
+	}
+}
+
+// thaw takes what the keeper says of what is frozen. After an error it stays.
+func (w *writer) thaw(err error) {
+	w.busy = false
+	if w.ill = err; err != nil {
+		w.arm()
+		return
+	}
+	w.recent.thaw()
+}
+
+// arm sees to it that what was written is tended in a while.
+func (w *writer) arm() {
+	if !w.armed {
+		w.armed = true
+		w.tick.Reset(turnAfter)
+	}
+}
+
+// tend does what is left: it gets rid of a frame that failed and may be durable
+// all the same, and hands on what waits.
+func (w *writer) tend() {
+	if w.log.Doubtful() && w.log.Write(w.log.Frame()) != nil {
+		w.arm()
+	}
+	switch {
+	case w.recent.frozen != nil:
+		w.hand()
+		w.arm()
+	case len(w.recent.active) > 0:
+		w.turn()
+	}
+}
+
+// end puts everything into the file. After an error the rest stays in the
+// journal.
+func (w *writer) end() error {
+	w.tick.Stop()
+	if w.recent.frozen != nil {
+		if err := w.await(); err != nil {
+			return errors.Join(err, w.log.Close())
 		}
-	}()
-	return s.db.Update(func(tx *bbolt.Tx) error { return do(tableOf(tx)) })
+	}
+	if len(w.recent.active) > 0 {
+		w.turn()
+		if err := w.await(); err != nil {
+			return errors.Join(err, w.log.Close())
+		}
+	}
+	return errors.Join(w.log.Empty(), w.log.Close())
 }

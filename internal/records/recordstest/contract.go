@@ -9,6 +9,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -142,6 +143,16 @@ func unnamed(t *testing.T, s records.Store) {
 	err := s.Change(t.Context(), []string{"a"}, put(map[string]string{"a": "1", "b": "1"}))
 	wantKind(t, err, fault.Internal)
 	want(t, s, map[string]string{}, "a", "b")
+	var many []string
+	for i := range 100 {
+		many = append(many, "many/"+strconv.Itoa(i))
+	}
+	wantKind(t, s.Change(t.Context(), many, put(map[string]string{many[0]: "1", "b": "1"})), fault.Internal)
+	want(t, s, map[string]string{}, many[0], "b")
+	if err := s.Change(t.Context(), many, put(map[string]string{many[99]: "1"})); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, map[string]string{many[99]: "1"}, many[0], many[99])
 }
 
 func badKeys(t *testing.T, s records.Store) {
