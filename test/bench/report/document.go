@@ -51,7 +51,7 @@ func Document(b *suite.Book, a About, notes string) string {
 	fmt.Fprintf(&d, "- **Machine:** %s\n- **Disk:** %s\n- **Date:** %s\n- **Built with:** %s, static and stripped\n- **Peers:** %s\n- **How:** %s\n\n", a.Machine, a.Disk, a.Date, a.Go, a.peers(), a.How)
 	d.WriteString("Everything on means: tokens of an issuer (RS256) of 64 principals in 8 tenants, 1,000 rules of which the one that allows stands last,\n" +
 		"an audit trail that is on the disk before a change leaves, an idempotency key on each change kept in a file, a budget (a million calls in 10 s where\n" +
-		"it must not limit), quotas, metrics and a line of log for each call. A peer only puts the platform's credential on the request.\n\n")
+		"it must not limit) and metrics. Neither Storekeeper nor a peer writes a line of log for each call. A peer only puts the platform's credential on the request.\n\n")
 	d.WriteString(strings.Replace(TargetTable(b, a).Markdown(), "### ", "## ", 1))
 	d.WriteString("\n" + strings.TrimSpace(notes) + "\n\n## Figures\n\n`-` is what was not measured: a peer that was not on the machine, or what a program does not tell.\n")
 	for _, t := range Tables(b, a) {

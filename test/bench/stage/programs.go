@@ -81,7 +81,7 @@ func Prepare(ctx context.Context, s Sources) (*Programs, error) {
 func (s Sources) build(ctx context.Context, file, source string) error {
 	args := []string{"build", "-o", file}
 	if !s.Quick {
-		args = append(args, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
+		args = append(args, "-tags", "grpcnotrace", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, source)...)
 	root, err := moduleRoot()
