@@ -166,6 +166,7 @@ func (k *Keeper) keep(f *flight, op *operation) error {
 	e := &op.entry
 	callKey, openKey := callPrefix+e.Call, openPrefix+e.Intent.ID
 	call, open := lasting(callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}), e.record()
+	e.rawCall = call.Value
 	return k.change(f.ctx, e.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
 		known, err := lookup[callEntry](now, callKey)
 		if err != nil {
@@ -244,7 +245,7 @@ func (k *Keeper) change(ctx context.Context, keys []string, decide records.Decid
 
 // isSentinel says whether a decide of this package refused the change.
 func isSentinel(err error) bool {
-	return slices.ContainsFunc([]error{errKnown, errBusy, errNotOwner, errAlive}, func(s error) bool {
+	return slices.ContainsFunc([]error{errKnown, errBusy, errNotOwner, errSuperseded, errAlive}, func(s error) bool {
 		return errors.Is(err, s)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"platform.internal/storekeeper/internal/records"
 )
@@ -11,16 +12,28 @@ import (
 // errNotOwner is when an intent is another's by now, or gone.
 var errNotOwner = errors.New("the intent has another owner or is gone")
 
+// errSuperseded is when the record of a call is about a newer call like it.
+var errSuperseded = errors.New("a newer call has taken the record")
+
 // conclude ends an intent of this replica: it keeps the outcome, or nothing
 // where it is not to be kept, and gives the objects back.
 func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
+	err := k.end(ctx, e, o, e.keys())
+	if errors.Is(err, errSuperseded) {
+		// This call is still waited for, so its outcome gets a record of its own.
+		err = k.end(ctx, e, o, append(e.keys(), outcomePrefix+e.Intent.ID))
+	}
+	return err
+}
+
+func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, keys []string) error {
 	id := e.Intent.ID
-	callKey := callPrefix + e.Call
-	return k.change(ctx, e.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	callKey, ownKey := callPrefix+e.Call, outcomePrefix+id
+	return k.change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
 		if err := k.own(now, id, e.raw); err != nil {
 			return nil, err
 		}
-		call, err := lookup[callEntry](now, callKey)
+		mine, err := e.named(now[callKey].Value)
 		if err != nil {
 			return nil, err
 		}
@@ -30,19 +43,28 @@ func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
 				changes[objectPrefix+object] = nil
 			}
 		}
-		mine := call != nil && call.ID == id
 		switch {
 		case o.kept && mine:
 			changes[callKey] = k.answer(e, o)
+		case o.kept && !slices.Contains(keys, ownKey):
+			return nil, errSuperseded
 		case o.kept:
-			// A newer call like it has taken the record; this one is still
-			// waited for.
-			changes[outcomePrefix+id] = until(e.call(o), k.config.RetryWindow)
+			changes[ownKey] = until(e.call(o), k.config.RetryWindow)
 		case mine:
 			changes[callKey] = nil
 		}
 		return changes, nil
 	})
+}
+
+// named says whether the record of a call is about e. One that is as this
+// process wrote it need not be read.
+func (e *openEntry) named(call []byte) (bool, error) {
+	if len(call) == 0 || e.rawCall != nil && bytes.Equal(call, e.rawCall) {
+		return len(call) > 0, nil
+	}
+	c, err := decode[callEntry](call)
+	return c.ID == e.Intent.ID, err
 }
 
 // answer is the record of a finished call. Without a key it serves retries

@@ -45,8 +45,9 @@ type openEntry struct {
 	// Keyed says that the call had a key, so its outcome is kept for long.
 	Keyed bool `json:"keyed,omitempty"`
 
-	// raw is the record as this process has written it, nil before it has.
-	raw []byte
+	// raw and rawCall are this record and that of the call as this process has
+	// written them, nil before it has.
+	raw, rawCall []byte
 }
 
 // record writes down e.
@@ -63,9 +64,11 @@ type outcome struct {
 	kept bool
 }
 
-// keys returns the names of all records of e.
+// keys returns the names of the records of e, but for that of an outcome whose
+// call has another record by now.
 func (e *openEntry) keys() []string {
-	keys := []string{callPrefix + e.Call, openPrefix + e.Intent.ID, outcomePrefix + e.Intent.ID}
+	keys := make([]string, 0, 3+len(e.Intent.Objects))
+	keys = append(keys, callPrefix+e.Call, openPrefix+e.Intent.ID)
 	for _, o := range e.Intent.Objects {
 		keys = append(keys, objectPrefix+o)
 	}
