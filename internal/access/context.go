@@ -29,13 +29,16 @@ func OutcomeFrom(ctx context.Context) (Outcome, bool) {
 	return o, ok
 }
 
-// WithPrincipal returns a context for calls made by p.
-func WithPrincipal(ctx context.Context, p Principal) context.Context {
+// WithPrincipal returns a context for calls made by p, which nobody may change
+// from then on.
+func WithPrincipal(ctx context.Context, p *Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
 // PrincipalFrom returns the caller, and false where nobody was authenticated.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(Principal)
-	return p, ok
+	if p, ok := ctx.Value(principalKey{}).(*Principal); ok {
+		return *p, true
+	}
+	return Principal{}, false
 }

@@ -9,17 +9,14 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 )
 
-// What an answer takes, in bytes: the envelope with one object, and each object
-// of a list. What takes more makes its own room.
-const (
-	smallAnswer = 512
-	listed      = 384
-)
+// smallAnswer is what the envelope of a failure takes, in bytes. One that takes
+// more makes its own room.
+const smallAnswer = 512
 
-// Success writes the envelope around the answer of an RPC.
-func Success(answer proto.Message) ([]byte, error) {
-	b := append(make([]byte, 0, room(answer)), `{"result":`...)
-	b, err := appendResult(b, answer)
+// Success appends to b the envelope around the answer of an RPC. It fails for a
+// message that is no answer of ours.
+func Success(b []byte, answer proto.Message) ([]byte, error) {
+	b, err := appendResult(append(b, `{"result":`...), answer)
 	if err != nil {
 		return nil, err
 	}
@@ -37,20 +34,6 @@ func Success(answer proto.Message) ([]byte, error) {
 		b = appendInfo(append(b, `,"result_info":`...), paged.GetResultInfo())
 	}
 	return append(b, '}'), nil
-}
-
-// room is how many bytes an answer is likely to take.
-func room(answer proto.Message) int {
-	switch m := answer.(type) {
-	case *secretsstorev1.ListStoresResponse:
-		return smallAnswer + len(m.GetStores())*listed
-	case *secretsstorev1.CreateSecretsResponse:
-		return smallAnswer + len(m.GetSecrets())*listed
-	case *secretsstorev1.ListSecretsResponse:
-		return smallAnswer + len(m.GetSecrets())*listed
-	default:
-		return smallAnswer
-	}
 }
 
 // Failure writes the envelope of a call that failed.

@@ -18,22 +18,23 @@ func appendStore(b []byte, s *secretsstorev1.Store) []byte {
 	return append(b, '}')
 }
 
+// appendSecret writes what there is a hundred of in a list, so its keys are
+// written in one piece.
 func appendSecret(b []byte, s *secretsstorev1.Secret) []byte {
-	b = append(b, '{')
-	b = appendNamed(b, "id", s.GetId())
-	b = appendNamed(b, "store_id", s.GetStoreId())
-	b = appendNamed(b, "name", s.GetName())
+	b = appendText(append(b, `{"id":`...), s.GetId())
+	b = appendText(append(b, `,"store_id":`...), s.GetStoreId())
+	b = appendText(append(b, `,"name":`...), s.GetName())
 	// Terraform reads "" as a change where none was set, so null it is.
-	b = appendKey(b, "comment")
+	b = append(b, `,"comment":`...)
 	if s.Comment == nil {
 		b = append(b, "null"...)
 	} else {
 		b = appendText(b, s.GetComment())
 	}
-	b = appendList(appendKey(b, "scopes"), s.GetScopes(), appendText)
+	b = appendList(append(b, `,"scopes":`...), s.GetScopes(), appendText)
 	b = appendTime(b, "created", s.GetCreated())
 	b = appendTime(b, "modified", s.GetModified())
-	b = appendNamed(b, "status", s.GetStatus())
+	b = appendText(append(b, `,"status":`...), s.GetStatus())
 	return append(b, '}')
 }
 

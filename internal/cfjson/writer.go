@@ -40,11 +40,13 @@ func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
 	b = append(appendKey(b, name), '"')
 	b = at.AppendFormat(b, time.RFC3339)
 	b[len(b)-1] = '.' // in place of the Z
-	micros := at.Nanosecond() / int(time.Microsecond)
-	for unit := 100_000; unit > 0; unit /= 10 {
-		b = append(b, "0123456789"[micros/unit%10])
+	b = append(b, `000000Z"`...)
+	micros := uint(at.Nanosecond()) / uint(time.Microsecond)
+	for i := len(b) - 3; micros > 0; i-- {
+		b[i] += byte(micros % 10)
+		micros /= 10
 	}
-	return append(b, 'Z', '"')
+	return b
 }
 
 // appendList writes an array, never null: clients iterate without a check.

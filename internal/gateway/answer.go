@@ -29,13 +29,7 @@ func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 	f := takeApart(err)
 	s := f.shape()
 	h := w.Header()
-	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
-		for name, values := range md.HeaderMD {
-			if header, allowed := outgoingHeader(name); allowed {
-				h[header] = values
-			}
-		}
-	}
+	relay(ctx, h)
 	if s.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="storekeeper", error_description="`+strings.ReplaceAll(f.text, `"`, "'")+`"`)
 	}

@@ -27,11 +27,9 @@ var _ runtime.Marshaler = marshaler{}
 // ContentType is the type of every answer.
 func (marshaler) ContentType(any) string { return "application/json" }
 
-// Marshal writes the envelope of a success.
-func (marshaler) Marshal(v any) ([]byte, error) {
-	m, _ := v.(proto.Message)
-	return cfjson.Success(m)
-}
+// Marshal gives nothing: by the time that grpc-gateway asks for the body of an
+// answer, success has written it.
+func (marshaler) Marshal(any) ([]byte, error) { return nil, nil }
 
 // Unmarshal reads a body that is in memory.
 func (marshaler) Unmarshal(data []byte, v any) error {
@@ -39,9 +37,10 @@ func (marshaler) Unmarshal(data []byte, v any) error {
 }
 
 // NewEncoder is used for streams only, of which there are none.
-func (m marshaler) NewEncoder(w io.Writer) runtime.Encoder {
+func (marshaler) NewEncoder(w io.Writer) runtime.Encoder {
 	return runtime.EncoderFunc(func(v any) error {
-		b, err := m.Marshal(v)
+		m, _ := v.(proto.Message)
+		b, err := cfjson.Success(nil, m)
 		if err != nil {
 			return err
 		}

@@ -22,12 +22,14 @@ type front struct {
 	docs         http.Handler
 	authenticate func(context.Context, access.Credentials) (access.Principal, error)
 	answer       *answerer
+	// nosniff is the value of a header of every answer. Nobody changes it.
+	nosniff []string
 }
 
 // ServeHTTP answers one request. Whatever happens, the answer is an envelope.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.answer.recovered(w, r)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header()["X-Content-Type-Options"] = f.nosniff
 	// The path is taken apart as it was sent, so that an escaped slash stays
 	// part of an identifier, which is then refused.
 	path := tidyPath(r.URL.EscapedPath())
@@ -52,9 +54,9 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	principal, err := f.authenticate(r.Context(), credentialsOf(r))
 	dropHeaders(h)
 	spoilKey(h)
-	found := &policy.Mistakes{}
+	a := arrivalOf(r)
 	ctx := access.WithOutcome(r.Context(), access.Outcome{Principal: principal, Err: err})
-	ctx = policy.WithMistakes(peer.NewContext(ctx, peerOf(r)), found)
+	ctx = policy.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
 	r = r.WithContext(ctx)
 	// grpc-gateway would make metadata of them, which nobody reads: the chain
 	// has the peer.
@@ -66,7 +68,7 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	case r.Body == http.NoBody && r.Method == http.MethodGet:
 		return r
 	}
-	r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), found: found}
+	r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), found: &a.found}
 	return r
 }
 
@@ -139,24 +141,31 @@ func wrongBase(path string) bool {
 		(strings.Contains(path, "/secrets_store/") || strings.HasPrefix(path, "/accounts/") || strings.HasPrefix(path, "/user/tokens/"))
 }
 
+// arrival is what a request brings along to the chain, in one piece of memory.
+type arrival struct {
+	found  policy.Mistakes
+	peer   peer.Peer
+	remote remote
+}
+
 // remote is the address of a client as the HTTP server has written it down.
 type remote string
 
-var _ net.Addr = remote("")
+var _ net.Addr = (*remote)(nil)
 
 // Network returns the kind of network.
-func (remote) Network() string { return "tcp" }
+func (*remote) Network() string { return "tcp" }
 
 // String returns the address.
-func (r remote) String() string { return string(r) }
+func (r *remote) String() string { return string(*r) }
 
-func peerOf(r *http.Request) *peer.Peer {
-	p := &peer.Peer{}
-	if r.RemoteAddr != "" {
-		p.Addr = remote(r.RemoteAddr)
+func arrivalOf(r *http.Request) *arrival {
+	a := &arrival{remote: remote(r.RemoteAddr)}
+	if a.remote != "" {
+		a.peer.Addr = &a.remote
 	}
 	if r.TLS != nil {
-		p.AuthInfo = credentials.TLSInfo{State: *r.TLS}
+		a.peer.AuthInfo = credentials.TLSInfo{State: *r.TLS}
 	}
-	return p
+	return a
 }

@@ -47,15 +47,14 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
-		runtime.WithOutgoingHeaderMatcher(outgoingHeader),
+		runtime.WithOutgoingHeaderMatcher(none),
 		runtime.WithMetadata(readQuery),
-		runtime.WithForwardResponseOption(statusOf),
+		runtime.WithForwardResponseOption((&success{}).write),
 		runtime.WithErrorHandler(answer.fault),
 		runtime.WithRoutingErrorHandler(answer.unroutable),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
-		runtime.WithWriteContentLength(),
 	)
 	// The mux tries what was registered last first, and most calls are about
 	// secrets.
@@ -65,5 +64,5 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the secrets store routes: %w", err)
 	}
-	return &front{next: mux, docs: c.Docs, authenticate: c.Authenticate, answer: answer}, nil
+	return &front{next: mux, docs: c.Docs, authenticate: c.Authenticate, answer: answer, nosniff: []string{"nosniff"}}, nil
 }

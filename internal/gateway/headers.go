@@ -4,9 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"google.golang.org/protobuf/proto"
-
-	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
 // incomingHeader lists the only headers of a request that reach the chain.
@@ -26,6 +24,20 @@ func incomingHeader(name string) (string, bool) {
 		return "", false
 	}
 }
+
+// relay gives the client what an answer says of the call. grpc-gateway would do
+// so header by header, with memory for each.
+func relay(ctx context.Context, h http.Header) {
+	md, _ := runtime.ServerMetadataFromContext(ctx)
+	for name, values := range md.HeaderMD {
+		if header, allowed := outgoingHeader(name); allowed {
+			h[header] = values
+		}
+	}
+}
+
+// none keeps grpc-gateway from relaying metadata itself.
+func none(string) (string, bool) { return "", false }
 
 // outgoingHeader lists the only metadata of an answer that reach the client.
 func outgoingHeader(name string) (string, bool) {
@@ -47,14 +59,4 @@ func outgoingHeader(name string) (string, bool) {
 	default:
 		return "", false
 	}
-}
-
-// statusOf sets the statuses that Cloudflare gives in place of 200: it accepts
-// the deletion of secrets and carries it out later.
-func statusOf(_ context.Context, w http.ResponseWriter, answer proto.Message) error {
-	switch answer.(type) {
-	case *secretsstorev1.DeleteSecretResponse, *secretsstorev1.DeleteSecretsResponse:
-		w.WriteHeader(http.StatusAccepted)
-	}
-	return nil
 }

@@ -26,7 +26,7 @@ func accounts(n int) []identity.Account {
 }
 
 func as(name string) context.Context {
-	return access.WithPrincipal(context.Background(), access.Principal{Name: name})
+	return access.WithPrincipal(context.Background(), &access.Principal{Name: name})
 }
 
 func TestTheAnswersAreAboutTheCaller(t *testing.T) {

@@ -19,7 +19,7 @@ func TestATokenSaysFromWhenToWhenItIsGood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := identity.NewService(accounts(1))
-			got, err := s.VerifyToken(access.WithPrincipal(t.Context(), caller), &identityv1.VerifyTokenRequest{})
+			got, err := s.VerifyToken(access.WithPrincipal(t.Context(), &caller), &identityv1.VerifyTokenRequest{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -122,6 +122,9 @@ func pair(src, dst any) (from, to proto.Message, err error) {
 
 // link makes one interceptor of several, the first one outermost.
 func link(chain []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	if len(chain) == 1 {
+		return chain[0]
+	}
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		next := handler
 		for _, outer := range slices.Backward(chain) {

@@ -40,27 +40,26 @@ func get[T any](ctx context.Context, s *shelf[T], l lookup[T]) (upstream.Answer[
 	case err != nil:
 		return upstream.Answer[T]{}, err
 	}
-	item, ours := s.find(l.id)
+	found, ours := s.find(l.id)
 	switch {
-	case item != nil:
+	case found != nil:
 		tellAge(ctx, p.freshness(s.of.clock()))
-		return upstream.Answer[T]{Result: *item}, nil
+		return upstream.Answer[T]{Result: found.item}, nil
 	case ours:
 		return upstream.Answer[T]{}, l.gone()
 	}
 	return s.confirm(ctx, l)
 }
 
-// find gives a copy of an object, or says that Storekeeper deleted it.
-func (s *shelf[T]) find(id string) (item *T, ours bool) {
+// find gives what is known of an object, or says that Storekeeper deleted it.
+func (s *shelf[T]) find(id string) (found *fact[T], ours bool) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	f, ok := s.facts[id]
 	if !ok || s.whole == nil {
 		return nil, s.gone[id].ours
 	}
-	found := s.kind.clone(f.item)
-	return &found, false
+	return f, false
 }
 
 // confirm asks Cloudflare for an object and keeps what it says.

@@ -55,14 +55,14 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 	found := q.from(p.list)
 	if found.chosen && found.ordered {
 		tellAge(ctx, p.freshness(s.of.clock()))
-		return found.answer(s.kind), nil
+		return found.answer(), nil
 	}
 	a, err := q.ask()
 	if err != nil && found.chosen && !w.strict && outage(err) {
 		// The items are right, and in a right order for all that is known.
 		p.stale = true
 		tellAge(ctx, p.freshness(s.of.clock()))
-		return found.answer(s.kind), nil
+		return found.answer(), nil
 	}
 	if err == nil {
 		s.compare(ctx, a, found, p.changes)
@@ -87,10 +87,12 @@ func (q selection[T]) from(all []*fact[T]) selected[T] {
 	return v
 }
 
-func (v selected[T]) answer(k kind[T]) upstream.Answer[[]T] {
+// answer gives the page. What the items point to is shared with every other
+// answer and with what is kept.
+func (v selected[T]) answer() upstream.Answer[[]T] {
 	items := make([]T, len(v.page))
 	for i, f := range v.page {
-		items[i] = k.clone(f.item)
+		items[i] = f.item
 	}
 	return upstream.Answer[[]T]{Result: items, Info: &v.info}
 }

@@ -12,7 +12,6 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/policy"
-	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // Strangers can be refused as often as they like, so only so many of their
@@ -33,8 +32,8 @@ type Trail interface {
 func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 	strangers := rate.NewLimiter(strangersPerSecond, strangersAtOnce)
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		t := &trail{id: telemetry.NewRequestID()}
-		answer, err := next(withTrail(ctx, t), req)
+		t := trailFrom(ctx)
+		answer, err := next(ctx, req)
 		if denied(err) && (t.caller.Name != "" || strangers.Allow()) {
 			t.shorten()
 			r := t.record(ctx)

@@ -31,8 +31,9 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 			return nil, o.Err
 		}
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
-		trailFrom(ctx).caller = o.Principal
-		return next(access.WithPrincipal(ctx, o.Principal), req)
+		t := trailFrom(ctx)
+		t.caller = o.Principal
+		return next(access.WithPrincipal(ctx, &t.caller), req)
 	}
 }
 

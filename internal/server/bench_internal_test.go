@@ -59,7 +59,7 @@ func BenchmarkAuthorise(b *testing.B) {
 		"by name": {Name: "app", Tenant: "payments"}, "whatever the name": {Name: "root"},
 	} {
 		b.Run(name, func(b *testing.B) {
-			ctx := access.WithPrincipal(b.Context(), caller)
+			ctx := access.WithPrincipal(b.Context(), &caller)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := step(ctx, request, info, handler); err != nil {

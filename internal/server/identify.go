@@ -14,8 +14,8 @@ import (
 // requestID is the metadata key and header that carries the id of a request.
 const requestID = "x-request-id"
 
-// identifyRequest opens the record of the call. The caller is told its id with
-// all else that is said of the answer.
+// identifyRequest opens the record of the call and its trail. The caller is told
+// its id with all else that is said of the answer.
 func identifyRequest(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	id := telemetry.RequestID(incoming(ctx, requestID))
 	call := telemetry.NewCall(id)
@@ -35,7 +35,7 @@ func identifyRequest(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 		// that is closing refuses one, and then nobody reads it.
 		_ = grpc.SetHeader(ctx, metadata.MD{requestID: {id}})
 	}
-	return next(telemetry.WithCall(ctx, call), req)
+	return next(withTrail(telemetry.WithCall(ctx, call), &trail{}), req)
 }
 
 // incoming gives the first value of a key of the metadata of a call, without

@@ -41,7 +41,8 @@ func (j *judgement) judgeObjects(ctx context.Context) error {
 		objects, j.trail.partly = objects[:mostJudged], true
 	}
 	var refused []*object
-	for _, o := range objects {
+	for i := range objects {
+		o := &objects[i]
 		d := j.ask(o)
 		if !d.Allowed && d.Open {
 			if err := j.learn(ctx, objects); err != nil {
@@ -69,15 +70,17 @@ func (j *judgement) judgeObjects(ctx context.Context) error {
 // order of the request, then those to be made. Copying a secret is something
 // done to the one and the making of another. Of a batch that is too long it
 // lists one more than is judged.
-func (j *judgement) objects() []*object {
-	var list []*object
-	for _, id := range j.target.SecretIDs[:min(len(j.target.SecretIDs), mostJudged+1)] {
-		list = append(list, &object{action: j.method.Action, id: id, scopes: j.target.Scopes})
+func (j *judgement) objects() []object {
+	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), mostJudged+1)]
+	made := j.target.Secrets[:min(len(j.target.Secrets), mostJudged+1)]
+	list := make([]object, 0, max(1, len(ids)+len(made)))
+	for _, id := range ids {
+		list = append(list, object{action: j.method.Action, id: id, scopes: j.target.Scopes})
 	}
-	for _, s := range j.target.Secrets[:min(len(j.target.Secrets), mostJudged+1)] {
-		o := &object{action: createSecret, scopes: s.Scopes}
-		if s.Name != "" {
-			o.name = &s.Name
+	for i := range made {
+		o := object{action: createSecret, scopes: made[i].Scopes}
+		if made[i].Name != "" {
+			o.name = &made[i].Name
 		}
 		list = append(list, o)
 	}
@@ -89,11 +92,11 @@ func (j *judgement) objects() []*object {
 
 // whole is the object of a call that names no secret: a store, an account, or a
 // secret that the request fails to name.
-func (j *judgement) whole() *object {
+func (j *judgement) whole() object {
 	if j.target.StoreID == "" {
 		j.store = &j.target.StoreName
 	}
-	o := &object{action: j.method.Action}
+	o := object{action: j.method.Action}
 	if !strings.HasPrefix(j.method.Action, aboutSecrets) {
 		o.name = new(string)
 	}
@@ -108,7 +111,7 @@ func (j *judgement) ask(o *object) authz.Decision {
 
 // learn finds the names behind the identifiers of the call. It is done only
 // when a rule could depend on them, since it may cost a call to Cloudflare.
-func (j *judgement) learn(ctx context.Context, objects []*object) error {
+func (j *judgement) learn(ctx context.Context, objects []object) error {
 	if err := j.learnStore(ctx); err != nil {
 		return err
 	}

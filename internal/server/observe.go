@@ -20,8 +20,7 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics) grpc.UnaryServerInterc
 		call := telemetry.CallFrom(ctx)
 		end := metrics.BeginRPC(info.FullMethod)
 		start := time.Now()
-		cause := &ending{}
-		answer, err := next(context.WithValue(ctx, endingKey{}, cause), req)
+		answer, err := next(ctx, req)
 		latency := time.Since(start)
 		end()
 		code, facts := status.Code(err).String(), call.Facts()
@@ -29,7 +28,7 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics) grpc.UnaryServerInterc
 		// Only a transport that is closing refuses a header, and then nobody reads it.
 		_ = grpc.SetHeader(ctx, relayed(facts))
 		if err != nil || !quiet(info.FullMethod) {
-			telemetry.LogCall(log, call, telemetry.Outcome{Code: code, Latency: latency, Err: cause.of(err)})
+			telemetry.LogCall(log, call, telemetry.Outcome{Code: code, Latency: latency, Err: causeOf(ctx, err)})
 		}
 		return answer, err
 	}
@@ -73,25 +72,13 @@ func relayed(f telemetry.Facts) metadata.MD {
 	return md
 }
 
-// ending keeps the fault that a call ended in, with its private cause, for the
-// log: what the interceptors above faultToStatus see is the public half.
-type ending struct{ fault error }
-
-type endingKey struct{}
-
-// of returns the fault behind err, or err itself where no fault was noted.
-func (e *ending) of(err error) error {
-	if e.fault != nil {
-		return e.fault
+// causeOf gives the fault behind what a call ended in, or err itself where none
+// was noted.
+func causeOf(ctx context.Context, err error) error {
+	if ended := trailFrom(ctx).ended; ended != nil {
+		return ended
 	}
 	return err
-}
-
-// noteEnding keeps the fault of a call for its log line.
-func noteEnding(ctx context.Context, fault error) {
-	if e, ok := ctx.Value(endingKey{}).(*ending); ok {
-		e.fault = fault
-	}
 }
 
 // quiet says whether a method is left out of the log while all is well: a

@@ -279,7 +279,7 @@ func unlessGone(err error) error {
 func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
-	i := idempotency.Intent{ID: t.id, Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
+	i := idempotency.Intent{ID: t.name(), Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
 	var err error
 	if i.Request, err = Pack(policy.WithoutValues(request)); err != nil {
 		return i, err

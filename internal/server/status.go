@@ -65,7 +65,7 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 		}
 	}
 	f := fault.From(err)
-	noteEnding(ctx, f)
+	trailFrom(ctx).ended = f
 	if !inproc.Carried(ctx) {
 		f = forHeader(f)
 	}

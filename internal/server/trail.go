@@ -22,9 +22,8 @@ import (
 // belongs to the goroutine of the call, and from its intent on to that of the
 // change, which may outlive the call.
 type trail struct {
-	// id links the records of the call. It is not the request id, which a
-	// caller may choose and repeat.
-	id      string
+	// link is what name gives, "" until it is asked for.
+	link    string
 	caller  access.Principal
 	action  string
 	account string
@@ -43,6 +42,18 @@ type trail struct {
 	// partly says that not all of the call was judged, since validation refuses
 	// it: it is too long or lacks a name.
 	partly bool
+	// ended is the fault that the call ended in, with its private cause, for the
+	// log: what the interceptors above faultToStatus see is the public half.
+	ended error
+}
+
+// name links the records of the call. It is not the request id, which a caller
+// may choose and repeat. Most calls leave no record and need none.
+func (t *trail) name() string {
+	if t.link == "" {
+		t.link = telemetry.NewRequestID()
+	}
+	return t.link
 }
 
 type trailKey struct{}
@@ -147,7 +158,7 @@ func printable(name string) string {
 func (t *trail) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
 	return audit.Record{
-		ID: t.id, Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
+		ID: t.name(), Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
 		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
 		Secrets: t.secrets, SecretCount: t.count, Decision: t.decision,
 		RequestID: f.RequestID, Rays: f.Rays, Protocol: f.Protocol, Peer: f.Peer,

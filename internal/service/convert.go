@@ -13,7 +13,8 @@ import (
 )
 
 // times are those that an object has. They lie beside the message that points to
-// them, so that an object of a list takes one piece of memory and not three.
+// them, and the objects of a list beside each other, so that a list takes one
+// piece of memory and not three for each object.
 type times struct {
 	created, modified timestamppb.Timestamp
 }
@@ -25,28 +26,50 @@ func (t *times) set(created, modified time.Time) (*timestamppb.Timestamp, *times
 	return &t.created, &t.modified
 }
 
-func store(s upstream.Store) *secretsstorev1.Store {
-	made := &struct {
-		secretsstorev1.Store
-		times
-	}{}
-	m := &made.Store
+type datedStore struct {
+	secretsstorev1.Store
+	times
+}
+
+func (d *datedStore) of(s *upstream.Store) *secretsstorev1.Store {
+	m := &d.Store
 	m.Id, m.Name, m.AccountId = s.ID, s.Name, s.AccountID
-	m.Created, m.Modified = made.set(s.Created, s.Modified)
+	m.Created, m.Modified = d.set(s.Created, s.Modified)
 	return m
 }
 
-// secret sorts the scopes: Terraform reads any other order as a change.
-func secret(s upstream.Secret) *secretsstorev1.Secret {
-	made := &struct {
-		secretsstorev1.Secret
-		times
-	}{}
-	m := &made.Secret
+func store(s upstream.Store) *secretsstorev1.Store { return new(datedStore).of(&s) }
+
+func stores(list []upstream.Store) []*secretsstorev1.Store {
+	made, out := make([]datedStore, len(list)), make([]*secretsstorev1.Store, len(list))
+	for i := range list {
+		out[i] = made[i].of(&list[i])
+	}
+	return out
+}
+
+type datedSecret struct {
+	secretsstorev1.Secret
+	times
+}
+
+// of sorts the scopes: Terraform reads any other order as a change.
+func (d *datedSecret) of(s *upstream.Secret) *secretsstorev1.Secret {
+	m := &d.Secret
 	m.Id, m.StoreId, m.Name, m.Status = s.ID, s.StoreID, s.Name, s.Status
 	m.Comment, m.Scopes = s.Comment, sorted(s.Scopes)
-	m.Created, m.Modified = made.set(s.Created, s.Modified)
+	m.Created, m.Modified = d.set(s.Created, s.Modified)
 	return m
+}
+
+func secret(s upstream.Secret) *secretsstorev1.Secret { return new(datedSecret).of(&s) }
+
+func secrets(list []upstream.Secret) []*secretsstorev1.Secret {
+	made, out := make([]datedSecret, len(list)), make([]*secretsstorev1.Secret, len(list))
+	for i := range list {
+		out[i] = made[i].of(&list[i])
+	}
+	return out
 }
 
 // sorted gives a list in order. One that is in order already is not copied:

@@ -15,7 +15,7 @@ func (s *Service) CreateSecrets(ctx context.Context, r *secretsstorev1.CreateSec
 	if err != nil {
 		return nil, blame(err, "secrets")
 	}
-	return &secretsstorev1.CreateSecretsResponse{Secrets: each(a.Result, secret), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.CreateSecretsResponse{Secrets: secrets(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // ListSecrets lists a page of secrets.
@@ -28,7 +28,7 @@ func (s *Service) ListSecrets(ctx context.Context, r *secretsstorev1.ListSecrets
 	if err != nil {
 		return nil, err
 	}
-	return &secretsstorev1.ListSecretsResponse{Secrets: each(a.Result, secret), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.ListSecretsResponse{Secrets: secrets(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // GetSecret returns one secret.

@@ -24,7 +24,7 @@ func (s *Service) ListStores(ctx context.Context, r *secretsstorev1.ListStoresRe
 	if err != nil {
 		return nil, err
 	}
-	return &secretsstorev1.ListStoresResponse{Stores: each(a.Result, store), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.ListStoresResponse{Stores: stores(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // GetStore returns one store.

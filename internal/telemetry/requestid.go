@@ -23,7 +23,9 @@ func RequestID(sent string) string {
 func NewRequestID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // it never fails: without randomness the program ends
-	return hex.EncodeToString(id[:])
+	var text [2 * len(id)]byte
+	hex.Encode(text[:], id[:])
+	return string(text[:])
 }
 
 // plain reports whether a text has 1 to longest bytes, each a letter or digit of
