@@ -7,7 +7,8 @@ import (
 )
 
 // Client answers reads from a library and hands changes on, with what became of
-// them noted before they return. It is safe for concurrent use.
+// them noted before they return. It is safe for concurrent use. The scopes and
+// comments in its answers are those that it keeps, and must not be changed.
 type Client struct {
 	library *Library
 	next    Upstream
