@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"os"
-	"runtime/debug"
 
 	"platform.internal/storekeeper/internal/config"
 )
@@ -38,8 +36,8 @@ func (f *configFlags) load() (*config.Config, error) {
 
 // runServe runs the service until ctx ends.
 func runServe(ctx context.Context, args []string, t terminal) error {
-	started := collectLess()
-	defer started()
+	collecting := startPace()
+	defer collecting.end()
 	var given configFlags
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	given.register(flags)
@@ -55,20 +53,5 @@ func runServe(ctx context.Context, args []string, t terminal) error {
 		// Whoever keeps the trail must not have to pick it out of the log.
 		logs = t.err
 	}
-	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) { started() }})
-}
-
-// startPercent is how much the heap may grow between two collections until the
-// service is ready, in percent of what the one before left.
-const startPercent = 400
-
-// collectLess makes a start collect less garbage, until the returned function
-// is called: most of what a start makes stays, so that looking through it again
-// and again would be a fifth of its work. An operator who sets GOGC has the say.
-func collectLess() (end func()) {
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	before := debug.SetGCPercent(startPercent)
-	return func() { debug.SetGCPercent(before) }
+	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) { collecting.settle() }})
 }

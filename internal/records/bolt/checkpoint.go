@@ -11,13 +11,15 @@ import (
 const (
 	// turnRecords, turnBytes and turnAfter say when what the journal holds is
 	// put into the file: after so many records or bytes, or so long after the
-	// first. More at once costs less for each; less is read at the next start.
-	turnRecords = 4096
-	turnBytes   = 4 << 20
+	// first. More at once costs less for each. Less takes less memory, of which
+	// the pages of the file that change need the most, and less is read at the
+	// next start.
+	turnRecords = 1024
+	turnBytes   = 1 << 20
 	turnAfter   = time.Second
 	// fullRecords and fullBytes bound what waits while the file cannot be
 	// written. Changes are refused then.
-	fullRecords = 16 * turnRecords
+	fullRecords = 64 * turnRecords
 	fullBytes   = 32 << 20
 	// sweepEvery is the pause between two looks for records that have ended,
 	// and sweepAgain the pause when a look did not get to the end of them.

@@ -18,6 +18,16 @@ import (
 // which covers a restart.
 const lockWait = time.Second
 
+const (
+	// mapped is how many bytes of address space the file is given at once. Each
+	// time that it outgrows them, bbolt copies all that the transaction has in
+	// hand, and readers wait.
+	mapped = 256 << 20
+	// growth is how many bytes longer the file gets where it is full, which
+	// takes a sync of its own.
+	growth = 4 << 20
+)
+
 // openFiles opens the file and its journal, whose content it puts into the file.
 func openFiles(c Config) (*bbolt.DB, *journal.Journal, error) {
 	db, err := openFile(c.File)
@@ -43,7 +53,7 @@ func openFile(file string) (db *bbolt.DB, err error) {
 		}
 	}()
 	db, err = bbolt.Open(file, 0o600, &bbolt.Options{
-		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
+		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true, InitialMmapSize: mapped,
 	})
 	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, fmt.Errorf("records file %s: another process holds it", file)
@@ -51,6 +61,7 @@ func openFile(file string) (db *bbolt.DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("records file %s: %w", file, err)
 	}
+	db.AllocSize = growth
 	return db, nil
 }
 

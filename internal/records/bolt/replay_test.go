@@ -123,7 +123,7 @@ func TestWhatTheJournalHoldsGoesIntoTheFile(t *testing.T) {
 	for name, do := range map[string]func(t *testing.T, s *bolt.Store){
 		"after a while":      func(*testing.T, *bolt.Store) { time.Sleep(2 * time.Second) },
 		"when it is long":    func(t *testing.T, s *bolt.Store) { set(t, s, "large", strings.Repeat("x", turnover), time.Time{}) },
-		"when it holds many": func(t *testing.T, s *bolt.Store) { setMany(t, s, 4100) },
+		"when it holds many": func(t *testing.T, s *bolt.Store) { setMany(t, s, 1100) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "records")

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+func TestTheHeadroomIsTheSameWithinLimits(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kept uint64
+		want int
+	}{
+		{"nothing is known yet", 0, mostPercent},
+		{"a small heap may grow fivefold", 1 << 20, mostPercent},
+		{"a heap of the headroom may double", headroom, 100},
+		{"a larger one grows by less", headroom * 4 / 3, 70},
+		{"a large one grows by half", 1 << 40, leastPercent},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := percentOf(c.kept); got != c.want {
+				t.Errorf("got %d %%, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// percent is the one in force.
+func percent() int {
+	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(sample)
+	return int(sample[0].Value.Uint64())
+}
+
+// awaitPercent collects until a percentage is in force that will do.
+func awaitPercent(t *testing.T, will func(int) bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !will(percent()); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("still %d %%", percent())
+		}
+		runtime.GC()
+	}
+}
+
+func TestThePaceFollowsTheHeap(t *testing.T) {
+	t.Setenv("GOGC", "")
+	before := debug.SetGCPercent(137)
+	defer debug.SetGCPercent(before)
+	p := startPace()
+	defer p.end()
+	if percent() != startPercent {
+		t.Errorf("%d %% during the start", percent())
+	}
+	p.settle()
+	if percent() != 137 {
+		t.Errorf("%d %% before the first collection", percent())
+	}
+	much := make([]byte, 4*headroom)
+	awaitPercent(t, func(now int) bool { return now == leastPercent })
+	runtime.KeepAlive(much)
+	awaitPercent(t, func(now int) bool { return now > leastPercent && now != 137 })
+	p.end()
+	if percent() != 137 {
+		t.Errorf("%d %% after the end", percent())
+	}
+}
+
+func TestAnOperatorHasTheSayAboutCollecting(t *testing.T) {
+	t.Setenv("GOGC", "100")
+	now := percent()
+	p := startPace()
+	p.settle()
+	p.end()
+	if percent() != now || os.Getenv("GOGC") != "100" {
+		t.Errorf("%d %%, where there were %d", percent(), now)
+	}
+}
