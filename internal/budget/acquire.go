@@ -84,12 +84,11 @@ func patienceOf(ctx context.Context) (context.Context, error) {
 // turnDown refuses an ask that would have to wait longer than it can.
 func (s *Scheduler) turnDown(who *account, a Ask, patience, now int64) error {
 	full := who.waiting() >= mostOfOne || s.waiting >= mostOfAll
-	wait := s.waitOf(who, a, now)
-	if !full && wait <= patience {
+	if !full && s.served(who, a, patience, now) {
 		return nil
 	}
 	s.miss(who, now)
-	return s.refusal(who, wait, now)
+	return s.refusal(who, s.waitOf(who, a, now), now)
 }
 
 // admit gives a turn or a refusal, or the place in the queue to wait at.

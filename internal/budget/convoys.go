@@ -1,5 +1,7 @@
 package budget
 
+import "slices"
+
 // Convoys. Where the asks of a group come faster than the budget could carry them
 // one by one, each waits a little for the others, so that a call leaves with all
 // who are about and not with the first of them. Below that rate nobody waits for
@@ -14,28 +16,36 @@ const (
 	// crowded is which part of the budget the asks of a group come to, in as large
 	// a part of the window, when they come so fast that they would spend all of it.
 	crowded = 10
+	// savings is how many calls that a group did not make it can make up for.
+	savings = 2
 )
+
+// trip is what happened to those who travelled in a call that has ended.
+type trip struct {
+	// ended is when, away is how many of them did not come again yet.
+	ended int64
+	away  int
+}
 
 // convoy is what is known of a group that made a call lately.
 type convoy struct {
 	// asks are those that came lately.
 	asks fading
-	// left is when its last call left.
-	left int64
-	// flying is how many asks travel, away how many have travelled and did not
-	// come again yet, which they may do until the time back.
-	flying, away int
-	back         int64
-	// ended is when its last call ended, until the first comes again; trip is how
-	// long it takes until then, and lasting how long a call takes, both about.
-	ended, trip, lasting int64
+	// left is when its last call left, due when the budget allows its next.
+	left, due int64
+	// flying are its calls under way, home those that ended and whose riders may
+	// come again, both in the order of time.
+	flying []*Turn
+	home   []trip
+	// lasting is how long a call takes, absent how long its riders are away after
+	// it, swing by how much that differs from one to another, all about.
+	lasting, absent, swing int64
 	// parked are those that wait for company and are in no other queue; items
 	// and bytes are sums over them.
 	parked       lane
 	items, bytes int
-	// first and joined are when the first and the last of them came, ripe is when
-	// they stop waiting.
-	first, joined, ripe int64
+	// first is when the first of them came, ripe is when they stop waiting.
+	first, ripe int64
 	// ripeAt is its place in the tree of convoys that wait.
 	ripeAt int
 }
@@ -54,8 +64,9 @@ func (s *Scheduler) depart(t *Turn, group string, asks int, now int64) {
 		s.convoys[group] = c
 	}
 	c.left = now
-	c.flying += asks
+	c.due = min(max(c.due, now-savings*s.spacing()), now) + s.spacing()
 	t.convoy, t.riders, t.left = c, asks, now
+	c.flying = append(c.flying, t)
 }
 
 // arrive notes that a call has ended.
@@ -64,28 +75,45 @@ func (t *Turn) arrive(now int64) {
 	if c == nil {
 		return
 	}
-	c.flying -= t.riders
-	c.away = c.others(now) - c.flying + t.riders
+	// Calls end about in the order in which they left, so that it is soon found.
+	if at := slices.Index(c.flying, t); at >= 0 {
+		c.flying = slices.Delete(c.flying, at, at+1)
+	}
 	c.lasting += (now - t.left - c.lasting) / 4
-	c.ended, c.back = now, now+2*c.trip
+	c.home = append(c.home, trip{ended: now, away: t.riders})
 }
 
-// others is how many are away and may come again.
+// late is how long after a call it is that nearly all are back.
+func (c *convoy) late() int64 { return c.absent + 4*c.swing }
+
+// others is how many travel, or have and may come again.
 func (c *convoy) others(now int64) int {
-	if now > c.back {
-		c.away = 0
+	n := 0
+	for _, h := range c.home {
+		if now <= h.ended+c.late() {
+			n += h.away
+		}
 	}
-	return c.flying + c.away
+	for _, t := range c.flying {
+		n += t.riders
+	}
+	return n
 }
 
 // comes notes an ask. It may be of one who was away.
-func (c *convoy) comes(now, memory int64) {
+func (c *convoy) comes(now, memory, most int64) {
 	c.asks.add(1, now, memory)
-	if c.ended > 0 {
-		c.trip += (min(now-c.ended, memory) - c.trip) / 4
-		c.ended = 0
+	for len(c.home) > 0 && (c.home[0].away == 0 || now-c.home[0].ended > most) {
+		c.home = c.home[1:]
 	}
-	c.away = max(0, c.away-1)
+	if len(c.home) == 0 {
+		return
+	}
+	c.home[0].away--
+	took := now - c.home[0].ended
+	off := took - c.absent
+	c.absent += off / 32
+	c.swing += (max(off, -off) - c.swing) / 32
 }
 
 // gathers gives the convoy that an ask is to wait in, nil where it has none to
@@ -95,11 +123,11 @@ func (s *Scheduler) gathers(a Ask, deadline, now int64) *convoy {
 	if a.Group == "" || c == nil {
 		return nil
 	}
-	c.comes(now, s.window/crowded)
+	c.comes(now, s.window/crowded, 8*s.spacing())
 	switch {
 	case a.Urgent, s.groups[a.Group] != nil, deadline-now <= 3*s.spacing():
 		return nil
-	case c.parked.n == 0 && c.others(now) == 0, c.asks.amount <= float64(s.limit())/crowded:
+	case c.asks.amount <= float64(s.limit())/crowded, c.parked.n == 0 && c.others(now) == 0:
 		return nil
 	}
 	return c
@@ -115,7 +143,6 @@ func (s *Scheduler) park(w *waiter, c *convoy, now int64) bool {
 	if c.parked.n == 0 {
 		c.first = now
 	}
-	c.joined = now
 	c.parked.push(w)
 	c.items, c.bytes = c.items+w.items(), c.bytes+w.ask.Bytes
 	w.convoy = c
@@ -139,28 +166,36 @@ func (s *Scheduler) unpark(w *waiter) {
 	}
 }
 
-// ripe is when a convoy stops waiting: when all are there that were about, when
-// most are and nobody has joined for a while, or when all who can have left before
-// the first came had the time to come back. It does not leave sooner after its
-// last call than the budget allows anyway.
+// complete is when all are back that can come by some time, or as many as a call
+// has room for.
+func (c *convoy) complete(now, by int64) int64 {
+	n, at := c.items, now
+	for _, h := range c.home {
+		if back := h.ended + c.late(); h.away > 0 && back >= now && back <= by && n < mostItems {
+			n, at = n+h.away, back
+		}
+	}
+	for _, t := range c.flying {
+		if back := max(now, t.left+c.lasting) + c.late(); back <= by && n < mostItems {
+			n, at = n+t.riders, back
+		}
+	}
+	return at
+}
+
+// ripe is when a convoy stops waiting: when it is full, when all are there that
+// were about or when most are and nobody has joined for a while, but not sooner
+// than the budget allows.
 func (s *Scheduler) ripe(c *convoy, now int64) int64 {
-	spacing := s.spacing()
-	all := min(c.parked.n+c.others(now), mostItems)
-	round := (c.lasting + c.trip) * 5 / 4
-	last := c.first + round
-	if round > 2*spacing {
-		// Who is away for so long is not waited for, but who comes just now.
-		last = min(c.first+spacing/2, c.joined+spacing/8)
-	}
-	switch {
-	case c.items >= mostItems:
+	if c.items >= mostItems {
 		return now
-	case c.parked.n >= all:
-		last = now
-	case 4*c.parked.n >= 3*all:
-		last = min(last, c.joined+spacing/8)
 	}
-	return max(last, c.left+spacing)
+	spacing := s.spacing()
+	last := c.complete(now, c.first+2*spacing)
+	if all := min(c.parked.n+c.others(now), mostItems); 4*c.parked.n >= 3*all {
+		last = min(last, now+spacing/8)
+	}
+	return max(last, c.due)
 }
 
 // releaseRipe lets the convoys go whose time has come.
@@ -181,7 +216,7 @@ func (s *Scheduler) release(c *convoy) {
 // forgetConvoys forgets the groups that made no call for a while.
 func (s *Scheduler) forgetConvoys(now int64) {
 	for name, c := range s.convoys {
-		if c.flying == 0 && c.parked.n == 0 && c.left <= now-s.window/4 {
+		if len(c.flying) == 0 && c.parked.n == 0 && c.left <= now-s.window/4 {
 			delete(s.convoys, name)
 		}
 	}

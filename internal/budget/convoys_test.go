@@ -24,6 +24,8 @@ type team struct {
 	// rest and spread are how long each takes between two: at least, and about how
 	// much more.
 	rest, spread time.Duration
+	// stall is for how much longer all riders of one call in eight are held up.
+	stall time.Duration
 	// waited is told how long each waited for its turn.
 	waited func(time.Duration)
 
@@ -36,6 +38,16 @@ func (c *team) pause() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.rest + time.Duration(c.dice.ExpFloat64()*float64(c.spread))
+}
+
+// holdUp is for how long the riders of a call are held up after it.
+func (c *team) holdUp() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stall == 0 || c.dice.IntN(8) > 0 {
+		return 0
+	}
+	return c.stall
 }
 
 // run lets the team work for a while and gives how many things it made.
@@ -74,6 +86,7 @@ func (c *team) make(ctx context.Context, s *budget.Scheduler, tenant string) boo
 	}
 	time.Sleep(flight)
 	turn.Done(answered)
+	time.Sleep(c.holdUp())
 	for _, p := range turn.Passengers() {
 		close(p.(chan struct{}))
 	}
@@ -92,6 +105,7 @@ func TestCallersThatComeBackTogetherTravelTogether(t *testing.T) {
 		{"back after a while", &team{callers: 64, rest: 15 * ms, spread: ms / 3}, 40},
 		{"some of them later than others", &team{callers: 64, rest: 8 * ms, spread: 5 * ms / 3}, 40},
 		{"later than a call is worth waiting for", &team{callers: 64, rest: 40 * ms, spread: 5 * ms / 3}, 20},
+		{"held up together now and then", &team{callers: 64, rest: 10 * ms, spread: 2 * ms, stall: 25 * ms}, 34},
 		{"more than one call can carry", &team{callers: 256, rest: 10 * ms, spread: 5 * ms / 3}, 80},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

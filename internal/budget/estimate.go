@@ -14,6 +14,43 @@ func (s *Scheduler) waitOf(a *account, ask Ask, now int64) int64 {
 	return s.waitFor(a, s.before(s.tagOf(a, ask))+1, false, now)
 }
 
+// served is whether an ask of a tenant will have its turn in time, as far as can
+// be said. Where others wait, some who come later go first, and the pace changes:
+// who is let in although that leaves it no time would only hear of it at the end.
+func (s *Scheduler) served(a *account, ask Ask, patience, now int64) bool {
+	if s.waiting == 0 || ask.Urgent && s.hurries(a) {
+		return s.waitOf(a, ask, now) <= patience
+	}
+	k := s.passing(s.tagOf(a, ask)) + 1
+	return s.evenWait(a, k+1+k/8, now) <= patience
+}
+
+// passing is how many calls are served before a virtual time at most: tenants that
+// wait, and of which some were refused, will ask for all of their share.
+func (s *Scheduler) passing(tag float64) int {
+	var calls float64
+	for _, a := range s.fair.items {
+		share := max(0, (tag-a.tag)*s.local(a))
+		if a.missAt == 0 {
+			share = min(a.backlog(), share)
+		}
+		calls += share
+	}
+	return int(calls + 1e-6)
+}
+
+// evenWait is the wait of the k-th call where calls go on at the pace of now.
+// Slots that become free together make it shorter, nobody knows by how much.
+func (s *Scheduler) evenWait(a *account, k int, now int64) int64 {
+	wait := s.waitFor(a, k, false, now)
+	paced := k - s.loans.permits() - s.burst(a, now)
+	if free := s.free() - s.reserve() - s.burst(a, now); paced > 0 && free > 0 && now >= s.throttle.until {
+		rate, _ := s.rate(now, free)
+		wait = max(wait, int64(float64(paced)/(rate+s.income(now))))
+	}
+	return wait
+}
+
 // tagOf is the virtual time at which an ask would be served.
 func (s *Scheduler) tagOf(a *account, ask Ask) float64 {
 	queue := a.backlog()

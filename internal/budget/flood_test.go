@@ -38,6 +38,7 @@ func TestFloodsOfUrgentCallsLeaveRoomForTheUrgentCallsOfOthers(t *testing.T) {
 		{"twenty floods later", 20, 10, 20 * time.Second, 5 * time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				cfg := cloudflare()
 				s := budget.New(cfg)
