@@ -50,6 +50,9 @@ type account struct {
 	settings Account
 	mu       sync.Mutex
 	shelf    *shelf
+	// taken are the names that are in use now, each with its store before it: a
+	// search through all rows would make Cloudflare slower the more there is.
+	taken map[string]bool
 	// past undoes changes; the last item is the newest change.
 	past []change
 }
@@ -74,7 +77,7 @@ func newLedger(c Config) *ledger {
 		accounts:      make(map[string]*account, len(c.Accounts)),
 	}
 	for _, a := range c.Accounts {
-		l.accounts[a.ID] = &account{settings: a, shelf: newShelf()}
+		l.accounts[a.ID] = &account{settings: a, shelf: newShelf(), taken: map[string]bool{}}
 	}
 	return l
 }
@@ -83,7 +86,7 @@ func newLedger(c Config) *ledger {
 func (l *ledger) clear() {
 	for _, a := range l.accounts {
 		a.mu.Lock()
-		a.shelf, a.past = newShelf(), nil
+		a.shelf, a.past, a.taken = newShelf(), nil, map[string]bool{}
 		a.mu.Unlock()
 	}
 }
@@ -91,23 +94,37 @@ func (l *ledger) clear() {
 // now is the clock of the ledger.
 func (l *ledger) now() time.Time { return l.stamps.clock() }
 
-func (s store) key() string  { return s.id }
-func (s secret) key() string { return s.id }
+// row is what one of an account's maps holds. Its name never changes.
+type row interface {
+	key() string
+	// full is the name with what it is unique in.
+	full() string
+}
+
+func (s store) key() string   { return s.id }
+func (s store) full() string  { return fullName("", s.name) }
+func (s secret) key() string  { return s.id }
+func (s secret) full() string { return fullName(s.storeID, s.name) }
+
+// fullName is the name of a secret of a store, or of a store where that is "".
+func fullName(storeID, name string) string { return storeID + "/" + name }
 
 // put adds or replaces a row of one of an account's maps; the caller holds mu.
 // Rows of one batch share a time, so that no lagging read sees a part of it.
-func put[R interface{ key() string }](a *account, rows func(*shelf) map[string]R, row R, at time.Time) {
+func put[R row](a *account, rows func(*shelf) map[string]R, row R, at time.Time) {
 	id := row.key()
 	before, had := rows(a.shelf)[id]
 	a.remember(at, func(s *shelf) { restore(rows(s), id, before, had) })
 	rows(a.shelf)[id] = row
+	a.taken[row.full()] = true
 }
 
 // drop removes a row; the caller holds mu.
-func drop[R any](a *account, rows func(*shelf) map[string]R, id string, at time.Time) {
+func drop[R row](a *account, rows func(*shelf) map[string]R, id string, at time.Time) {
 	before, had := rows(a.shelf)[id]
 	a.remember(at, func(s *shelf) { restore(rows(s), id, before, had) })
 	delete(rows(a.shelf), id)
+	delete(a.taken, before.full())
 }
 
 func restore[R any](rows map[string]R, id string, row R, had bool) {

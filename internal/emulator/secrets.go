@@ -76,17 +76,12 @@ func (l *ledger) duplicateSecret(a *account, from address, wanted newSecret) (se
 
 // add is the common end of creating and duplicating; the caller holds mu.
 func (l *ledger) add(a *account, storeID string, wanted []newSecret) ([]secret, *answer) {
-	taken := map[string]bool{}
-	for _, s := range a.shelf.secrets {
-		if s.storeID == storeID {
-			taken[s.name] = true
-		}
-	}
+	batch := map[string]bool{}
 	for _, w := range wanted {
-		if taken[w.name] {
+		if batch[w.name] || a.taken[fullName(storeID, w.name)] {
 			return nil, new(secretNameTaken(w.name))
 		}
-		taken[w.name] = true
+		batch[w.name] = true
 	}
 	if len(a.shelf.secrets)+len(wanted) > a.settings.SecretLimit {
 		return nil, new(secretLimitReached(a.settings.SecretLimit))

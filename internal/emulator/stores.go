@@ -11,10 +11,8 @@ import (
 func (l *ledger) createStore(a *account, name string) (store, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, s := range a.shelf.stores {
-		if s.name == name {
-			return store{}, new(storeNameTaken())
-		}
+	if a.taken[fullName("", name)] {
+		return store{}, new(storeNameTaken())
 	}
 	if len(a.shelf.stores) >= a.settings.StoreLimit {
 		return store{}, new(storeLimitReached())
