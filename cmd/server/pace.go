@@ -19,7 +19,7 @@ const (
 	// stays, and how often there is one with what is made: a small heap that may
 	// only double would be looked through all the time, and a large one that may
 	// double takes twice the memory that it needs.
-	headroom     = 20 << 20
+	headroom     = 24 << 20
 	leastPercent = 50
 	mostPercent  = 400
 	// percentStep is the least difference for which the percentage is changed,
