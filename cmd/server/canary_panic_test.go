@@ -80,7 +80,7 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	t.Cleanup(callers.Close)
 	by, err := compileJudges(config.Policy{}, services())()
 	must(t, err)
-	chain, err := newChain(services(), by, cloudflare)
+	chain, err := newChain(services(), by, cloudflare, config.Audit{})
 	must(t, err)
 	trail, err := newTrail(t.Context(), config.Audit{Sink: config.AuditFile, File: filepath.Join(p.folder, "audit.log")}, nil, log)
 	must(t, err)

@@ -36,8 +36,13 @@ func compileJudges(c config.Policy, api []protoreflect.ServiceDescriptor) func()
 	}
 }
 
-// newChain makes the part of the chain that judges calls.
-func newChain(api []protoreflect.ServiceDescriptor, by judges, names directory.Upstream) (server.Chain, error) {
+// newChain makes the part of the chain that judges calls and tells values apart
+// in the trail.
+func newChain(api []protoreflect.ServiceDescriptor, by judges, names directory.Upstream, trail config.Audit) (server.Chain, error) {
 	rights, err := newRights(api, by.rules, names)
-	return server.Chain{Rights: rights, Validator: by.validator}, err
+	if err != nil {
+		return server.Chain{}, err
+	}
+	fingerprint, err := fingerprinter(trail)
+	return server.Chain{Rights: rights, Validator: by.validator, Fingerprint: fingerprint}, err
 }

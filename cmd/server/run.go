@@ -79,14 +79,11 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	chain, err := newChain(api, by, behind.reads)
+	chain, err := newChain(api, by, behind.reads, c.Audit)
 	if err != nil {
 		return err
 	}
 	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
-		return err
-	}
-	if chain.Fingerprint, err = fingerprinter(c.Audit); err != nil {
 		return err
 	}
 	behind.begin(ctx, trail)

@@ -46,7 +46,7 @@ type secret struct {
 }
 
 // digest is the SHA-256 of the secret. The copy that is digested is on the stack
-// for all but the longest tokens, and so gone with the call.
+// for all but the longest tokens, so that it costs no memory.
 func (s secret) digest() [sha256.Size]byte {
 	var room [1024]byte
 	return sha256.Sum256(append(room[:0], s.text...))

@@ -4,6 +4,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"platform.internal/storekeeper/internal/syncdata"
 )
 
 // FS is what the file sink needs of a file system. Paths are those of package
@@ -84,7 +86,7 @@ type osFile struct {
 
 func (f osFile) Lock() error { return lock(f.File) }
 
-func (f osFile) SyncData() error { return syncData(f.File) }
+func (f osFile) SyncData() error { return syncdata.Sync(f.File) }
 
 func (f osFile) At(path string) (size int64, here bool, err error) { return isAt(path, f.info) }
 

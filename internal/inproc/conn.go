@@ -8,7 +8,6 @@ package inproc
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -22,8 +21,8 @@ import (
 // grpc.Server, and clients call it as a grpc.ClientConn. Register before the
 // first call; calls are safe for concurrent use.
 type Conn struct {
-	chain   grpc.UnaryServerInterceptor
-	methods map[string]boundMethod
+	interceptor grpc.UnaryServerInterceptor
+	methods     map[string]boundMethod
 }
 
 type boundMethod struct {
@@ -36,10 +35,10 @@ var (
 	_ grpc.ServiceRegistrar    = (*Conn)(nil)
 )
 
-// NewConn returns a connection whose calls pass the interceptors in order, the
-// first one outermost, as grpc.ChainUnaryInterceptor does.
-func NewConn(chain []grpc.UnaryServerInterceptor) *Conn {
-	return &Conn{chain: link(chain), methods: map[string]boundMethod{}}
+// NewConn returns a connection whose calls pass an interceptor. Nil: they go to
+// the handlers.
+func NewConn(interceptor grpc.UnaryServerInterceptor) *Conn {
+	return &Conn{interceptor: interceptor, methods: map[string]boundMethod{}}
 }
 
 // RegisterService adds the unary methods of a service.
@@ -59,7 +58,7 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 		return status.Errorf(codes.Unimplemented, "unknown method %s", method)
 	}
 	sent := &serverStream{method: method}
-	out, err := m.handler(m.service, serverContext(ctx, sent), copyFrom(args), c.chain)
+	out, err := m.handler(m.service, serverContext(ctx, sent), copyFrom(args), c.interceptor)
 	sent.deliver(opts)
 	if err != nil {
 		return err
@@ -118,19 +117,4 @@ func pair(src, dst any) (from, to proto.Message, err error) {
 		return nil, nil, fmt.Errorf("inproc: cannot make %T of %T", dst, src)
 	}
 	return from, to, nil
-}
-
-// link makes one interceptor of several, the first one outermost.
-func link(chain []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
-	if len(chain) == 1 {
-		return chain[0]
-	}
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		next := handler
-		for _, outer := range slices.Backward(chain) {
-			inner := next
-			next = func(ctx context.Context, req any) (any, error) { return outer(ctx, req, info, inner) }
-		}
-		return next(ctx, req)
-	}
 }

@@ -38,7 +38,7 @@ func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server
 	s := &Server{
 		grpc: grpc.NewServer(append(limits(),
 			append(options, grpc.ChainUnaryInterceptor(all.call), grpc.ChainStreamInterceptor(chain.Stream()))...)...),
-		conn:   inproc.NewConn([]grpc.UnaryServerInterceptor{all.call}),
+		conn:   inproc.NewConn(all.call),
 		health: health.NewServer(),
 	}
 	for _, register := range services {

@@ -43,7 +43,8 @@ type trail struct {
 	// it: it is too long or lacks a name.
 	partly bool
 	// ended is the fault that the call ended in, with its private cause, for the
-	// log: what the interceptors above faultToStatus see is the public half.
+	// log: what the interceptors above faultToStatus see is the public half. It
+	// stays with the goroutine of the call, also where the change outlives that.
 	ended error
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"platform.internal/storekeeper/internal/syncdata"
 )
 
 // File is what the journal needs of a file. All but Size is as with os.File.
@@ -43,7 +45,7 @@ func OpenFile(path string) (File, error) {
 
 type osFile struct{ *os.File }
 
-func (f osFile) Sync() error { return syncData(f.File) }
+func (f osFile) Sync() error { return syncdata.Sync(f.File) }
 
 func (f osFile) Size() (int64, error) {
 	info, err := f.Stat()

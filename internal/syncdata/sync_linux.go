@@ -1,4 +1,4 @@
-package audit
+package syncdata
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// syncData leaves out the times, which are worth no write of their own: a
-// file system with a journal would commit it for them.
-func syncData(f *os.File) error {
+// Sync returns once the content of f, and its size where it grew, are on the
+// disk. The error is that of the system call.
+func Sync(f *os.File) error {
 	for {
 		err := syscall.Fdatasync(int(f.Fd()))
 		if !errors.Is(err, syscall.EINTR) {

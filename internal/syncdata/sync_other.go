@@ -1,0 +1,9 @@
+//go:build !linux
+
+package syncdata
+
+import "os"
+
+// Sync returns once f is on the disk, its times included: not every system can
+// leave them out.
+func Sync(f *os.File) error { return f.Sync() }
