@@ -10,7 +10,8 @@ import (
 
 // FindSecrets gives those secrets of a store that have one of the names or one of
 // the identifiers, as they were last seen, however long ago. A store that was
-// never listed is listed. Of one that has too many secrets to keep, it gives
+// never listed is listed, and so is one that another replica may have changed
+// unseen. Of one that has too many secrets to keep, it gives
 // those that it happens to know. Faults are as those of Secrets.
 func (l *Library) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
 	a := l.accounts[account]
@@ -31,9 +32,11 @@ func (l *Library) FindStores(ctx context.Context, account string, names, ids []s
 }
 
 func find[T any](ctx context.Context, s *shelf[T], names, ids []string) ([]T, error) {
-	// What is known is of the right age, even where the log is away.
-	_ = s.of.follow(ctx)
-	_, err := s.fresh(ctx, want{asked: s.of.mark().tick, began: time.Time{}, strict: true})
+	// Any age will do, but not a picture in which a change made through another
+	// replica may be missing: what is gone would be taken for what a change met.
+	w := s.wanted(ctx)
+	w.began, w.strict = time.Time{}, true
+	_, err := s.fresh(ctx, w)
 	if err != nil && !errors.Is(err, errLarge) {
 		return nil, err
 	}

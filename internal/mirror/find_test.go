@@ -93,3 +93,46 @@ func TestFindingStoresGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 		t.Error("an account that is not served is served")
 	}
 }
+
+// TestFindingMissesNoChangeOfAnotherReplica: what is found is what a change will
+// be held to have met.
+func TestFindingMissesNoChangeOfAnotherReplica(t *testing.T) {
+	unseen := map[string]func(log *memory, change func()){
+		"while the log is away": func(log *memory, change func()) {
+			log.set(true)
+			change()
+		},
+		"a moment after it was away": func(log *memory, change func()) {
+			log.set(true)
+			change()
+			log.set(false)
+		},
+		"after the log was lost": func(log *memory, change func()) {
+			change()
+			log.lose()
+		},
+	}
+	for name, lose := range unseen {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			store := w.store("s")
+			log := &memory{}
+			one, _ := w.mirror(withLog(log))
+			two, library := w.mirror(withLog(log))
+			made := secrets(t, one, store, "A", "B")
+			names(t, one, store)
+			names(t, two, store)
+			lose(log, func() {
+				// The other replica notices first that the log is away.
+				_, _ = two.GetSecret(t.Context(), secret(store, made[1].ID))
+				_, err := one.DeleteSecret(t.Context(), secret(store, made[0].ID))
+				must(t, err)
+			})
+			got, err := library.FindSecrets(t.Context(), "main", store, nil, []string{made[0].ID})
+			must(t, err)
+			if len(got) > 0 {
+				t.Errorf("found %v, which another replica has deleted", got)
+			}
+		})
+	}
+}
