@@ -20,6 +20,7 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -80,7 +81,9 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	t.Cleanup(callers.Close)
 	by, err := compileJudges(config.Policy{}, services())()
 	must(t, err)
-	chain, err := newChain(services(), by, cloudflare, config.Audit{})
+	names, err := directory.New(cloudflare, nil)
+	must(t, err)
+	chain, err := newChain(services(), by, names, config.Audit{})
 	must(t, err)
 	trail, err := newTrail(t.Context(), config.Audit{Sink: config.AuditFile, File: filepath.Join(p.folder, "audit.log")}, nil, log)
 	must(t, err)

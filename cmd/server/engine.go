@@ -10,6 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/mirror"
@@ -43,7 +44,9 @@ type engine struct {
 	library    *mirror.Library
 	merged     *coalesce.Coalescer
 	// reads is what answers the services, near things first.
-	reads   quota.Upstream
+	reads quota.Upstream
+	// names tells what stands behind identifiers.
+	names   *directory.Directory
 	service *service.Service
 	log     *zap.Logger
 	// count counts what becomes of changes.
@@ -133,7 +136,8 @@ func (e *engine) connect(s settings) error {
 		Report: func(_ context.Context, err error) { e.log.Warn("a quota", zap.Error(err)) },
 	})
 	e.service = service.New(e.reads)
-	return nil
+	e.names, err = directory.New(e.reads, library)
+	return err
 }
 
 // attemptTime is how long one request to Cloudflare may take.

@@ -38,7 +38,7 @@ func compileJudges(c config.Policy, api []protoreflect.ServiceDescriptor) func()
 
 // newChain makes the part of the chain that judges calls and tells values apart
 // in the trail.
-func newChain(api []protoreflect.ServiceDescriptor, by judges, names directory.Upstream, trail config.Audit) (server.Chain, error) {
+func newChain(api []protoreflect.ServiceDescriptor, by judges, names *directory.Directory, trail config.Audit) (server.Chain, error) {
 	rights, err := newRights(api, by.rules, names)
 	if err != nil {
 		return server.Chain{}, err

@@ -47,12 +47,8 @@ func follow(ctx context.Context, rules *authz.Rules, log *zap.Logger) {
 }
 
 // newRights makes what is needed to judge calls.
-func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, cloudflare directory.Upstream) (server.Rights, error) {
+func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, names *directory.Directory) (server.Rights, error) {
 	methods, err := policy.Methods(api...)
-	if err != nil {
-		return server.Rights{}, err
-	}
-	names, err := directory.New(cloudflare)
 	if err != nil {
 		return server.Rights{}, err
 	}

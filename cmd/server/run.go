@@ -79,7 +79,7 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	chain, err := newChain(api, by, behind.reads, c.Audit)
+	chain, err := newChain(api, by, behind.names, c.Audit)
 	if err != nil {
 		return err
 	}

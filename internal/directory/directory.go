@@ -32,9 +32,17 @@ type Upstream interface {
 	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 }
 
+// Finder knows objects without asking Cloudflare for each. It gives those of
+// the identifiers that it knows, as they were at any time: names do not change.
+type Finder interface {
+	FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error)
+	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
+}
+
 // Directory looks names up. It is safe for concurrent use.
 type Directory struct {
 	upstream Upstream
+	finder   Finder
 	accounts map[string]string
 	names    *lru.Cache[key, string]
 }
@@ -53,13 +61,13 @@ const (
 	aSecret
 )
 
-// New returns an empty directory.
-func New(u Upstream) (*Directory, error) {
+// New returns an empty directory. The finder is asked first; nil: there is none.
+func New(u Upstream, f Finder) (*Directory, error) {
 	names, err := lru.New[key, string](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make room for names: %w", err)
 	}
-	d := &Directory{upstream: u, accounts: map[string]string{}, names: names}
+	d := &Directory{upstream: u, finder: f, accounts: map[string]string{}, names: names}
 	for _, a := range u.Accounts() {
 		d.accounts[a.ID], d.accounts[a.Name] = a.Name, a.Name
 	}
@@ -92,6 +100,9 @@ func (d *Directory) Store(ctx context.Context, account, id string) (string, erro
 	if name, ok := d.names.Get(k); ok {
 		return name, nil
 	}
+	if name, ok := d.foundStore(ctx, k); ok {
+		return name, nil
+	}
 	a, err := d.upstream.GetStore(ctx, upstream.StoreParams{Account: account, StoreID: id})
 	if err != nil {
 		return "", err
@@ -103,14 +114,12 @@ func (d *Directory) Store(ctx context.Context, account, id string) (string, erro
 // Secrets gives the names of secrets of a store, in the order of ids. Faults:
 // NotFound where one does not exist, and those of a call to Cloudflare.
 func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
-	missing := 0
-	for _, id := range ids {
-		if !d.names.Contains(key{aSecret, in.Account, in.StoreID, id}) {
-			missing++
-		}
+	missing := d.missing(in, ids)
+	if d.find(ctx, in, missing) {
+		missing = d.missing(in, missing)
 	}
 	// One is read by itself; for more, pages of a hundred cost fewer calls.
-	if missing > 1 {
+	if len(missing) > 1 {
 		if err := d.learn(ctx, in); err != nil {
 			return nil, err
 		}
@@ -124,6 +133,46 @@ func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []
 		names[i] = name
 	}
 	return names, nil
+}
+
+// missing gives those of the secrets whose names are not remembered.
+func (d *Directory) missing(in upstream.StoreParams, ids []string) []string {
+	var missing []string
+	for _, id := range ids {
+		if !d.names.Contains(key{aSecret, in.Account, in.StoreID, id}) {
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}
+
+// find learns from the finder, and says whether it knew any. Of its failures
+// Cloudflare's answer tells.
+func (d *Directory) find(ctx context.Context, in upstream.StoreParams, ids []string) bool {
+	if d.finder == nil || len(ids) == 0 {
+		return false
+	}
+	known, err := d.finder.FindSecrets(ctx, in.Account, in.StoreID, nil, ids)
+	if err != nil {
+		return false
+	}
+	for _, s := range known {
+		d.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
+	}
+	return len(known) > 0
+}
+
+// foundStore is find for one store.
+func (d *Directory) foundStore(ctx context.Context, k key) (string, bool) {
+	if d.finder == nil {
+		return "", false
+	}
+	known, err := d.finder.FindStores(ctx, k.account, nil, []string{k.store})
+	if err != nil || len(known) != 1 {
+		return "", false
+	}
+	d.names.Add(k, known[0].Name)
+	return known[0].Name, true
 }
 
 func (d *Directory) secret(ctx context.Context, in upstream.StoreParams, id string) (string, error) {

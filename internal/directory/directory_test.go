@@ -27,7 +27,7 @@ const (
 func open(t *testing.T) (*directory.Directory, *servertest.Cloudflare) {
 	t.Helper()
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
-	d, err := directory.New(cf.Client)
+	d, err := directory.New(cf.Client, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,4 +201,55 @@ func TestManyMayAskAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// shelf is a Finder that knows one store and one secret, however old.
+type shelf struct {
+	store  upstream.Store
+	secret upstream.Secret
+	err    error
+}
+
+func (s shelf) FindStores(_ context.Context, _ string, _, ids []string) ([]upstream.Store, error) {
+	if slices.Contains(ids, s.store.ID) {
+		return []upstream.Store{s.store}, s.err
+	}
+	return nil, s.err
+}
+
+func (s shelf) FindSecrets(_ context.Context, _, _ string, _, ids []string) ([]upstream.Secret, error) {
+	if slices.Contains(ids, s.secret.ID) {
+		return []upstream.Secret{s.secret}, s.err
+	}
+	return nil, s.err
+}
+
+func TestWhatIsKnownAtAnyAgeCostsNoCall(t *testing.T) {
+	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
+	id := cf.Store(t, main, "default")
+	known := shelf{store: upstream.Store{ID: id, Name: "default"}, secret: upstream.Secret{ID: nowhere, Name: "GONE_SINCE"}}
+	d, err := directory.New(cf.Client, known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := upstream.StoreParams{Account: main, StoreID: id}
+	if name, err := d.Store(t.Context(), main, id); err != nil || name != "default" {
+		t.Errorf("the store is %q, %v", name, err)
+	}
+	if names, err := d.Secrets(t.Context(), in, []string{nowhere}); err != nil || !slices.Equal(names, []string{"GONE_SINCE"}) {
+		t.Errorf("the secret is %v, %v", names, err)
+	}
+	if seen := cf.Seen(); len(seen) > 0 {
+		t.Errorf("Cloudflare was asked: %v", seen)
+	}
+	known.err = errors.New("away")
+	if d, err = directory.New(cf.Client, known); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := d.Store(t.Context(), main, id); err != nil || name != "default" {
+		t.Errorf("where the finder fails the store is %q, %v", name, err)
+	}
+	if _, err := d.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
+		t.Errorf("where the finder fails Cloudflare's answer counts, not %v", err)
+	}
 }

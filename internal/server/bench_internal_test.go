@@ -37,7 +37,7 @@ func BenchmarkAuthorise(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	names, err := directory.New(known{})
+	names, err := directory.New(known{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -42,8 +42,11 @@ type crowd struct {
 	clients []*client
 	// patience is how long a change is repeated.
 	patience time.Duration
-	counter  atomic.Int64
-	round    atomic.Int64
+	// killed says that processes are killed, after which nobody can see whether
+	// a change of a value took effect: it is then done again by who repeats it.
+	killed  bool
+	counter atomic.Int64
+	round   atomic.Int64
 
 	// repeated counts the tries after the first, replayed the answers of
 	// earlier calls, stale those marked so.
@@ -256,6 +259,7 @@ func (o *client) try(in history.Input) history.Output {
 	way, late := o.way(), time.Now().Add(o.crowd.patience)
 	said, sent := "", false
 	for {
+		began := o.crowd.book.Now()
 		a := o.once(way, func(ctx context.Context, w calls.Client) calls.Answer { return o.send(ctx, w, m, in) })
 		sent = sent || a.Verdict != calls.Unsent
 		if sent && a.Verdict == calls.Unsent {
@@ -267,6 +271,9 @@ func (o *client) try(in history.Input) history.Output {
 		}
 		if !a.Verdict.Again() || in.Kind == history.Get || time.Now().After(late) || o.manner == once {
 			return o.output(a, said)
+		}
+		if o.crowd.killed && a.Verdict == calls.Lost && in.Write.Value != "" && in.Kind == history.Update {
+			o.crowd.book.Add(o.number, began, in, history.Output{Verdict: calls.Lost, Said: "a try of the same change"})
 		}
 		said += "; "
 		m.Retry++

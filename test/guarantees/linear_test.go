@@ -58,6 +58,7 @@ func TestAHistoryWithKillsIsLinearizable(t *testing.T) {
 	w := build(t, plan{replicas: 1, callers: 6})
 	w.inject(upsets()...)
 	c := newCrowd(w, 6, 20*time.Second)
+	c.killed = true
 	ctx, cancel := context.WithTimeout(t.Context(), length(t, 10*time.Second))
 	defer cancel()
 	killing := kill(ctx, 2500*time.Millisecond, w.replicas...)

@@ -36,6 +36,7 @@ func TestAHistoryOfTwoReplicasWithKillsIsLinearizable(t *testing.T) {
 		patience, replica, valkey = takeover, 15*time.Second, 7*time.Second
 	}
 	c := newCrowd(w, 6, patience)
+	c.killed = true
 	ctx, cancel := context.WithTimeout(t.Context(), length(t, 10*time.Second))
 	defer cancel()
 	replicas := kill(ctx, replica, w.replicas...)

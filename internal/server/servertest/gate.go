@@ -98,7 +98,7 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	must(tb, err)
 	validator, err := policy.NewValidator(Services()...)
 	must(tb, err)
-	names, err := directory.New(g.Cloudflare.Client)
+	names, err := directory.New(g.Cloudflare.Client, nil)
 	must(tb, err)
 	g.Metrics, err = telemetry.NewMetrics(telemetry.MetricsOptions{})
 	must(tb, err)
