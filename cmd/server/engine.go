@@ -168,6 +168,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 			e.count(string(ev.Kind))
 			e.tell(ev)
 		},
+		Kept: e.library.Announce,
 		Step: func(_ context.Context, at idempotency.Step) { s.at(string(at)) },
 	})
 	return err

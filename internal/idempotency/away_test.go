@@ -2,6 +2,7 @@ package idempotency_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,36 @@ func TestNothingIsAnsweredBeforeItIsKept(t *testing.T) {
 		}
 		r.link.set(false, false)
 		want(t, first, "a number 1", false)
+	})
+}
+
+// TestOthersHearOfAChangeBeforeItsCaller: where the outcome was kept late, what
+// waits for it comes before the answer, not after the change.
+func TestOthersHearOfAChangeBeforeItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told atomic.Int64
+		var first <-chan ended
+		r := life(t, newDisk(), newWorld(), func(c *idempotency.Config) {
+			c.Kept = func(context.Context) {
+				if len(first) > 0 {
+					t.Error("the caller was answered before others were told")
+				}
+				told.Add(1)
+			}
+		})
+		first = r.run(t.Context(), keyed("k", "a"), func(ctx context.Context) ([]byte, error) {
+			r.link.set(true, false)
+			return r.world.act(ctx, "a"), nil
+		})
+		time.Sleep(time.Minute)
+		if told.Load() > 0 {
+			t.Error("others were told before the outcome was kept")
+		}
+		r.link.set(false, false)
+		want(t, first, "a number 1", false)
+		if told.Load() != 1 {
+			t.Errorf("others were told %d times", told.Load())
+		}
 	})
 }
 

@@ -68,6 +68,9 @@ type Config struct {
 	// answer, a definite fault (see Keeper.Do) that is the answer, or ErrNotDone.
 	// After any other error it is asked again. Several run at once.
 	Recover func(ctx context.Context, i Intent) (answer []byte, err error)
+	// Kept is called after the outcome of a change was kept and before a caller
+	// gets it. nil: nobody.
+	Kept func(ctx context.Context)
 	// Observe is told of what happens, for logs and metrics. It must not
 	// block. nil: nobody.
 	Observe func(Event)
@@ -171,6 +174,12 @@ func (c *Config) complete() error {
 		return errors.New("an idempotency keeper needs to be told how to recover")
 	}
 	return nil
+}
+
+func (k *Keeper) kept(ctx context.Context) {
+	if k.config.Kept != nil {
+		k.config.Kept(ctx)
+	}
 }
 
 func (k *Keeper) step(ctx context.Context, s Step) {

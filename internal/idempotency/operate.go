@@ -51,6 +51,7 @@ func (k *Keeper) operate(f *flight, op *operation) result {
 		return r
 	}
 	k.observe(about(EventFinished, i, nil))
+	k.kept(f.ctx)
 	k.step(f.ctx, StepRecorded)
 	return r
 }

@@ -133,6 +133,9 @@ func (k *Keeper) rescue(x *orphan) {
 	if err == nil {
 		err = k.conclude(k.life, e, o)
 	}
+	if err == nil {
+		k.kept(k.life)
+	}
 	k.recovered(x, e, o, err)
 }
 

@@ -121,18 +121,40 @@ func (a *account) catchUp(ctx context.Context) error {
 	for _, text := range events {
 		complete = a.hear(text) && complete
 	}
-	if !complete {
+	// Who could not be told of a change cannot have told of one either.
+	if !complete || !a.trail.failed.IsZero() {
 		a.needs = a.next()
 		a.version++
 	}
 	a.trail.position, a.trail.failed = now, time.Time{}
+	a.mu.Unlock()
+	a.settleDebts(ctx)
+	return nil
+}
+
+// Announce tells other replicas what they could not be told when it happened,
+// where the log can be reached by now. It is for whoever acknowledges a change:
+// what was acknowledged has to show everywhere.
+func (l *Library) Announce(ctx context.Context) {
+	if l.config.Log == nil {
+		return
+	}
+	for _, a := range l.accounts {
+		a.settleDebts(ctx)
+	}
+}
+
+// settleDebts tells the others what they could not be told when it happened.
+func (a *account) settleDebts(ctx context.Context) {
+	a.mu.Lock()
 	owed := a.trail.owed
-	a.trail.owed = map[string]bool{}
+	if len(owed) > 0 {
+		a.trail.owed = map[string]bool{}
+	}
 	a.mu.Unlock()
 	for store := range owed {
 		a.tell(ctx, event{Store: store, Doubt: true}, func() {})
 	}
-	return nil
 }
 
 // hear takes an event from the log, and is false where it cannot be read; the

@@ -210,6 +210,49 @@ func TestALogThatIsAway(t *testing.T) {
 	})
 }
 
+// TestWhatIsAcknowledgedShowsEverywhere: the other replica does not notice that
+// the log was away for one.
+func TestWhatIsAcknowledgedShowsEverywhere(t *testing.T) {
+	w := newWorld(t)
+	store := w.store("s")
+	log := &memory{}
+	one, announcing := w.mirror(withLog(log))
+	two, _ := w.mirror(withLog(log))
+	names(t, one, store)
+	names(t, two, store)
+	log.set(true)
+	secrets(t, one, store, "A")
+	log.set(false)
+	announcing.Announce(t.Context())
+	if got := names(t, two, store); got != "[A]" {
+		t.Errorf("the other replica shows %s", got)
+	}
+	w.costs(listSecrets, 0, func() {
+		announcing.Announce(t.Context())
+		names(t, two, store)
+	})
+}
+
+// TestWhoCouldNotBeToldLooksAnew: what a replica did while the log was away may
+// not be in it yet.
+func TestWhoCouldNotBeToldLooksAnew(t *testing.T) {
+	w := newWorld(t)
+	store := w.store("s")
+	log := &memory{}
+	one, _ := w.mirror(withLog(log))
+	two, _ := w.mirror(withLog(log))
+	names(t, one, store)
+	names(t, two, store)
+	log.set(true)
+	names(t, two, store)
+	secrets(t, one, store, "A")
+	log.set(false)
+	w.clock.move(2 * time.Second)
+	if got := names(t, two, store); got != "[A]" {
+		t.Errorf("the other replica shows %s", got)
+	}
+}
+
 func TestALogOfAnotherForm(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")
