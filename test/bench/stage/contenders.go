@@ -42,7 +42,7 @@ func (s *Stage) spec(w *World, at doors, set Settings) (process.Spec, error) {
 	spec.Ready = answers(http.MethodGet, w.REST+"/accounts/"+Account+"/secrets_store/stores")
 	var err error
 	switch name {
-	case Storekeeper:
+	case Storekeeper, Diskless:
 		w.GRPC = at.grpc
 		err = s.specStorekeeper(w, at, set, &spec)
 	case Nginx:

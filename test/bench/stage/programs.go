@@ -31,7 +31,13 @@ const (
 	BareGRPC = "bare grpc-go"
 	// Storekeeper has everything on.
 	Storekeeper = "Storekeeper"
+	// Diskless is the same with its files in memory: what the disk costs is
+	// between the two.
+	Diskless = "Storekeeper, files in memory"
 )
+
+// memoryFolder is where Linux has files in memory for everybody.
+const memoryFolder = "/dev/shm"
 
 // Programs are the files of the programs, by the name of the contender. One
 // that is not on this machine is not among them.
@@ -72,9 +78,21 @@ func Prepare(ctx context.Context, s Sources) (*Programs, error) {
 	}
 	p.upstream = p.files["upstream"]
 	delete(p.files, "upstream")
+	p.diskless(s.Log)
 	p.find(ctx, Nginx, []string{"nginx", "/usr/sbin/nginx"}, "-v", s.Log)
 	p.find(ctx, Caddy, []string{s.Caddy, "caddy"}, "version", s.Log)
 	return p, nil
+}
+
+// diskless adds Storekeeper with its files in memory, where files can be there.
+func (p *Programs) diskless(log io.Writer) {
+	folder, err := os.MkdirTemp(memoryFolder, "bench-")
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "skipped: %s, since nothing can be written to %s\n", Diskless, memoryFolder)
+		return
+	}
+	_ = os.Remove(folder)
+	p.files[Diskless] = p.files[Storekeeper]
 }
 
 // build compiles a program, Storekeeper in its own module.

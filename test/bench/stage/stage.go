@@ -68,8 +68,9 @@ func (s *Stage) Start(ctx context.Context, name string, set Settings) (*World, e
 
 func (s *Stage) try(ctx context.Context, name string, set Settings) (*World, error) {
 	s.made++
-	w := &World{Name: name, folder: filepath.Join(s.folder, fmt.Sprintf("world-%d", s.made))}
-	if err := os.Mkdir(w.folder, 0o700); err != nil {
+	w := &World{Name: name}
+	var err error
+	if w.folder, err = s.makeFolder(name); err != nil {
 		return nil, err
 	}
 	if err := s.startUpstream(ctx, w, set); err != nil {
@@ -80,6 +81,15 @@ func (s *Stage) try(ctx context.Context, name string, set Settings) (*World, err
 		return nil, err
 	}
 	return w, nil
+}
+
+// makeFolder makes the folder of a world.
+func (s *Stage) makeFolder(name string) (string, error) {
+	if name == Diskless {
+		return os.MkdirTemp(memoryFolder, "bench-")
+	}
+	folder := filepath.Join(s.folder, fmt.Sprintf("world-%d", s.made))
+	return folder, os.Mkdir(folder, 0o700)
 }
 
 func (s *Stage) startUpstream(ctx context.Context, w *World, set Settings) error {
@@ -101,7 +111,7 @@ func (w *World) Stop() {
 		w.Process.Stop()
 	}
 	w.upstream.Stop()
-	_ = os.RemoveAll(w.folder) // The folder around it is removed in the end.
+	_ = os.RemoveAll(w.folder) // Nothing is lost where it stays.
 }
 
 // Counts are how many calls the upstream saw and how many it refused with 429.

@@ -26,7 +26,7 @@ const cloudflareTakes = 20 * time.Millisecond
 func (s *Suite) openLoop(ctx context.Context) error {
 	for _, rate := range s.options.Rates {
 		of := map[string]*load.Result{}
-		for _, who := range s.here(stage.Direct, stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Storekeeper) {
+		for _, who := range s.here(stage.Direct, stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Storekeeper, stage.Diskless) {
 			var err error
 			if of[who], err = s.openRun(ctx, who, rate); err != nil {
 				return err
