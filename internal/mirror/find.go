@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"errors"
-	"time"
 
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -34,8 +33,8 @@ func (l *Library) FindStores(ctx context.Context, account string, names, ids []s
 func find[T any](ctx context.Context, s *shelf[T], names, ids []string) ([]T, error) {
 	// Any age will do, but not a picture in which a change made through another
 	// replica may be missing: what is gone would be taken for what a change met.
-	w := s.wanted(ctx)
-	w.began, w.strict = time.Time{}, true
+	w, _ := s.believable(ctx)
+	w.strict = true
 	_, err := s.fresh(ctx, w)
 	if err != nil && !errors.Is(err, errLarge) {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -42,6 +43,9 @@ func TestFindingGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 		// The name is free for another.
 		again := secrets(t, client, store, "A")
 		w.clock.move(staleness * 100)
+		if _, err := library.FindSecrets(mirror.WithBypass(t.Context()), "main", store, []string{"A"}, nil); err != nil {
+			t.Errorf("for a caller that wants a fresh answer: %v", err)
+		}
 		if got := found([]string{"A"}, nil); !slices.Equal(got, []string{"A"}) || again[0].ID == made[0].ID {
 			t.Errorf("of a name that is used again got %v", got)
 		}

@@ -46,17 +46,30 @@ type picture[T any] struct {
 	kept, stale bool
 }
 
-// wanted says what a read needs. Where the log cannot be followed, only a new
-// listing tells what other replicas did.
+// wanted says what a read needs.
 func (s *shelf[T]) wanted(ctx context.Context) want {
-	away := s.of.follow(ctx) != nil
+	w, followed := s.believable(ctx)
+	switch {
+	case Bypassed(ctx):
+		w.after, w.strict = w.asked, true
+	case followed:
+		w.began = s.of.clock().Add(-s.of.library.config.MaxStaleness)
+	}
+	return w
+}
+
+// believable is a picture of any age that no change made through Storekeeper is
+// missing in. Where the log cannot be followed, only a new listing tells what
+// other replicas did.
+func (s *shelf[T]) believable(ctx context.Context) (w want, followed bool) {
+	followed = s.of.follow(ctx) == nil
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
-	asked := s.of.next()
-	if away || Bypassed(ctx) {
-		return want{asked: asked, after: asked, strict: Bypassed(ctx)}
+	w.asked = s.of.next()
+	if w.after = w.asked; followed {
+		w.after = max(s.needs, s.of.needs)
 	}
-	return want{asked: asked, after: max(s.needs, s.of.needs), began: s.of.clock().Add(-s.of.library.config.MaxStaleness)}
+	return w, followed
 }
 
 // fresh gives a picture that is as wanted, and reads the list where there is

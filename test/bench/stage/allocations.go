@@ -21,7 +21,7 @@ func (w *World) Allocations(ctx context.Context) (objects, size float64, err err
 	switch w.Name {
 	case Direct, Nginx:
 		return figure.None(), figure.None(), nil
-	case Storekeeper:
+	case Storekeeper, Diskless:
 		text, err := fetch(ctx, "http://"+w.Admin+"/metrics")
 		if err != nil {
 			return 0, 0, err
