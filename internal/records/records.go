@@ -11,7 +11,8 @@ import (
 
 // Entry is a record as it is kept.
 type Entry struct {
-	// Value is what the record says.
+	// Value is what the record says. Nobody changes its bytes any more: stores
+	// and readers share them.
 	Value []byte
 	// Expires is when the record goes by itself. Zero: never.
 	Expires time.Time

@@ -1,6 +1,8 @@
 package bolt_test
 
 import (
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,5 +113,40 @@ func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestWhatWasReadOutlivesTheStore: what the file holds is mapped into memory,
+// and gone with the transaction.
+func TestWhatWasReadOutlivesTheStore(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "records")
+	s := open(t, file)
+	end := time.Now().Add(time.Hour)
+	set(t, s, "lasting", "stays", time.Time{})
+	set(t, s, "ending", "goes", end)
+	// A small table is copied on the way anyway.
+	set(t, s, "lasting, large", strings.Repeat("x", 8192), time.Time{})
+	set(t, s, "ending, large", strings.Repeat("x", 8192), end)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, file)
+	keys := []string{"lasting", "ending"}
+	read, err := s.Get(t.Context(), keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decided map[string]records.Entry
+	err = s.Change(t.Context(), keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		decided = maps.Clone(now)
+		return nil, nil
+	})
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, seen := range []map[string]records.Entry{read, decided} {
+		if got := string(seen["lasting"].Value) + " " + string(seen["ending"].Value); got != "stays goes" {
+			t.Errorf("it has become %q", got)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"bytes"
 	"maps"
 	"slices"
 	"time"
@@ -18,15 +17,14 @@ type item struct {
 	kept []byte
 }
 
-// itemOf copies an entry, nil for one that goes. The caller may have left, and
-// use its bytes again, before they are written.
+// itemOf is what an entry becomes, nil for one that goes.
 func itemOf(e *records.Entry) item {
 	if e == nil {
 		return item{gone: true}
 	}
 	end := records.Until(e.Expires)
 	if end == 0 {
-		return item{kept: append(make([]byte, 0, len(e.Value)), e.Value...)}
+		return item{kept: e.Value}
 	}
 	return item{end: end, kept: behindEnd(end, e.Value)}
 }
@@ -37,13 +35,13 @@ func (i item) entry(at time.Time) (e records.Entry, exists bool) {
 	case i.gone:
 		return records.Entry{}, false
 	case i.end == 0:
-		return records.Entry{Value: bytes.Clone(i.kept)}, true
+		return records.Entry{Value: i.kept}, true
 	}
 	end := records.End(i.end)
 	if !end.After(at) {
 		return records.Entry{}, false
 	}
-	return records.Entry{Value: bytes.Clone(i.kept[endSize:]), Expires: end}, true
+	return records.Entry{Value: i.kept[endSize:], Expires: end}, true
 }
 
 // memory is what has become of some records since the table was written.

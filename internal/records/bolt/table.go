@@ -92,13 +92,13 @@ func (t *table) apply(mark uint64) error {
 func (t *table) read(key string, now time.Time) (records.Entry, bool) {
 	t.key = append(t.key[:0], key...)
 	if value := at(t.inLasting, t.key); value != nil {
-		return item{kept: value}.entry(now)
+		return item{kept: bytes.Clone(value)}.entry(now)
 	}
 	value := at(t.inEnding, t.key)
 	if len(value) < endSize {
 		return records.Entry{}, false
 	}
-	return item{kept: value, end: endIn(value)}.entry(now)
+	return item{kept: bytes.Clone(value), end: endIn(value)}.entry(now)
 }
 
 // putLasting puts a record without an end. The value must not change until the
