@@ -5,11 +5,21 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
+	"sync"
 )
 
 // digester makes names for calls that tell nothing of them to who lacks the
 // pepper.
-type digester struct{ pepper []byte }
+type digester struct {
+	// macs are keyed already: keying one costs as much as a short digest.
+	macs *sync.Pool
+}
+
+func newDigester(pepper []byte) digester {
+	pepper = append([]byte(nil), pepper...)
+	return digester{macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, pepper) }}}
+}
 
 // mark makes the digests of a call, which are worth making once.
 func (d digester) mark(c *Call) {
@@ -34,11 +44,14 @@ func (d digester) fingerprint(c *Call) string {
 // sum writes the length before each part, so that no two lists of parts read
 // the same.
 func (d digester) sum(label string, parts ...[]byte) string {
-	mac := hmac.New(sha256.New, d.pepper)
-	mac.Write([]byte("storekeeper idempotency " + label + "\x00"))
+	mac, _ := d.macs.Get().(hash.Hash)
+	defer d.macs.Put(mac)
+	mac.Reset()
+	text := make([]byte, 0, 64)
+	mac.Write(append(append(append(text, "storekeeper idempotency "...), label...), 0))
 	for _, p := range parts {
-		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
+		mac.Write(binary.BigEndian.AppendUint64(text, uint64(len(p))))
 		mac.Write(p)
 	}
-	return hex.EncodeToString(mac.Sum(nil))
+	return hex.EncodeToString(mac.Sum(text))
 }

@@ -130,7 +130,7 @@ func New(c Config) (*Keeper, error) {
 	life, stop := context.WithCancel(context.Background())
 	return &Keeper{
 		config:  c,
-		digest:  digester{pepper: append([]byte(nil), c.Pepper...)},
+		digest:  newDigester(c.Pepper),
 		locks:   newLocks(),
 		lease:   newLease(c),
 		life:    life,

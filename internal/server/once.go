@@ -11,7 +11,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
@@ -134,6 +133,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			return nil, err
 		}
 		call.Intent = func(ctx context.Context) (idempotency.Intent, error) { return c.intentOf(ctx, t, about, request) }
+		var made packed
 		answer, err := c.Once.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
 			if c.Once.Enter != nil {
 				ctx = c.Once.Enter(ctx)
@@ -142,7 +142,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			if err != nil {
 				return nil, err
 			}
-			return Pack(out)
+			return made.pack(out)
 		})
 		// What was read on the way says nothing of the answer.
 		telemetry.CallFrom(ctx).SetFreshness(telemetry.Freshness{})
@@ -152,9 +152,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		if err != nil {
 			return nil, err
 		}
-		// What is kept counts, and not what this call made of it: it may have been
-		// found out otherwise meanwhile.
-		return Unpack(answer.Body)
+		return made.unpack(answer.Body)
 	}
 }
 
@@ -288,26 +286,4 @@ func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, requ
 		i.Baseline, err = c.Once.Before(ctx, cmp.Or(t.account, about.Account), about)
 	}
 	return i, err
-}
-
-// Pack writes a request or an answer as it is kept with an intent: with its type.
-func Pack(message any) ([]byte, error) {
-	m, ok := message.(proto.Message)
-	if !ok {
-		return nil, fault.New(fault.Internal, "INTERNAL", "Storekeeper failed to keep its answer.")
-	}
-	wrapped, err := anypb.New(m)
-	if err != nil {
-		return nil, err
-	}
-	return proto.Marshal(wrapped)
-}
-
-// Unpack reads what Pack wrote.
-func Unpack(body []byte) (proto.Message, error) {
-	wrapped := &anypb.Any{}
-	if err := proto.Unmarshal(body, wrapped); err != nil {
-		return nil, err
-	}
-	return wrapped.UnmarshalNew()
 }
