@@ -3,7 +3,6 @@ package audit
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -31,9 +30,4 @@ func isAt(path string, info fs.FileInfo) (size int64, here bool, err error) {
 	}
 	here = found.Ino == ours.Ino && unix.Mkdev(found.Dev_major, found.Dev_minor) == ours.Dev
 	return int64(found.Size), here, nil //nolint:gosec // No file is longer than an int64.
-}
-
-// reserve finds room for the file up to a size, where the file system can.
-func reserve(f *os.File, size int64) {
-	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 }

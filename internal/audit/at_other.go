@@ -2,13 +2,8 @@
 
 package audit
 
-import (
-	"io/fs"
-	"os"
-)
+import "io/fs"
 
 func isAt(path string, info fs.FileInfo) (size int64, here bool, err error) {
 	return isAtPlain(path, info)
 }
-
-func reserve(*os.File, int64) {}

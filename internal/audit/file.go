@@ -10,11 +10,6 @@ import (
 	"path/filepath"
 )
 
-// ahead is how many bytes of room the file finds at once. Each commit that has
-// to find its own takes half as long again. Its end stays taken where a file is
-// not written to any more.
-const ahead = 1 << 20
-
 // asideStamp dates a file that was moved aside.
 const asideStamp = "20060102T150405.000000Z"
 
@@ -38,8 +33,6 @@ type fileMedium struct {
 	file File
 	// size is how many bytes of the open file are acknowledged.
 	size int64
-	// room is up to which size the file has found room on the disk.
-	room int64
 	// began is the file that was begun last, so that an unacknowledged first
 	// line in it is known as our own.
 	began fs.FileInfo
@@ -54,13 +47,12 @@ func (m *fileMedium) commit(bodies [][]byte) error {
 		return err
 	}
 	text, next := m.lines(bodies)
-	m.findRoom(len(text))
 	if n, err := m.file.Write(text); err != nil {
 		return err
 	} else if n < len(text) {
 		return io.ErrShortWrite
 	}
-	if err := m.file.SyncData(); err != nil {
+	if err := m.file.Sync(); err != nil {
 		return err
 	}
 	size := m.size + int64(len(text))
@@ -73,14 +65,6 @@ func (m *fileMedium) commit(bodies [][]byte) error {
 	m.size = size
 	m.accept(next)
 	return nil
-}
-
-// findRoom sees that there is room for some bytes more.
-func (m *fileMedium) findRoom(more int) {
-	if end := m.size + int64(more); end > m.room {
-		m.room = end + ahead
-		m.file.Reserve(m.room)
-	}
 }
 
 // repair brings file and head back to the last acknowledged record, through
@@ -236,7 +220,7 @@ func (m *fileMedium) ends(file File) bool {
 func (m *fileMedium) close() {
 	if m.file != nil {
 		_ = m.file.Close()
-		m.file, m.room = nil, 0
+		m.file = nil
 	}
 }
 

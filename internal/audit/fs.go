@@ -37,9 +37,6 @@ type File interface {
 	// need not become durable.
 	SyncData() error
 	Truncate(size int64) error
-	// Reserve finds room on the disk for the file to grow up to a size, which it
-	// does not get by that. It is a help: where it cannot be done nothing is.
-	Reserve(size int64)
 	Chmod(mode fs.FileMode) error
 	// Lock takes the file for this process until it is closed, or returns an
 	// error at once.
@@ -90,8 +87,6 @@ type osFile struct {
 func (f osFile) Lock() error { return lock(f.File) }
 
 func (f osFile) SyncData() error { return syncdata.Sync(f.File) }
-
-func (f osFile) Reserve(size int64) { reserve(f.File, size) }
 
 func (f osFile) At(path string) (size int64, here bool, err error) { return isAt(path, f.info) }
 
