@@ -114,9 +114,9 @@ func (d *Directory) Store(ctx context.Context, account, id string) (string, erro
 // Secrets gives the names of secrets of a store, in the order of ids. Faults:
 // NotFound where one does not exist, and those of a call to Cloudflare.
 func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
-	missing := d.missing(in, ids)
-	if d.find(ctx, in, missing) {
-		missing = d.missing(in, missing)
+	missing, err := d.find(ctx, in, d.missing(in, ids))
+	if err != nil {
+		return nil, err
 	}
 	// One is read by itself; for more, pages of a hundred cost fewer calls.
 	if len(missing) > 1 {
@@ -146,20 +146,23 @@ func (d *Directory) missing(in upstream.StoreParams, ids []string) []string {
 	return missing
 }
 
-// find learns from the finder, and says whether it knew any. Of its failures
-// Cloudflare's answer tells.
-func (d *Directory) find(ctx context.Context, in upstream.StoreParams, ids []string) bool {
+// find learns from the finder, and gives what it did not know. That there is no
+// such store is an answer; of its other failures Cloudflare's answer tells.
+func (d *Directory) find(ctx context.Context, in upstream.StoreParams, ids []string) (missing []string, err error) {
 	if d.finder == nil || len(ids) == 0 {
-		return false
+		return ids, nil
 	}
 	known, err := d.finder.FindSecrets(ctx, in.Account, in.StoreID, nil, ids)
-	if err != nil {
-		return false
+	switch {
+	case err != nil && fault.From(err).Kind == fault.NotFound:
+		return nil, err
+	case err != nil || len(known) == 0:
+		return ids, nil
 	}
 	for _, s := range known {
 		d.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 	}
-	return len(known) > 0
+	return d.missing(in, ids), nil
 }
 
 // foundStore is find for one store.

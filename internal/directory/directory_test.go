@@ -253,3 +253,18 @@ func TestWhatIsKnownAtAnyAgeCostsNoCall(t *testing.T) {
 		t.Errorf("where the finder fails Cloudflare's answer counts, not %v", err)
 	}
 }
+
+func TestAStoreThatIsNotKnownToBeThereIsAskedForOnce(t *testing.T) {
+	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
+	d, err := directory.New(cf.Client, shelf{err: fault.New(fault.NotFound, "STORE_NOT_FOUND", "No such store.")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := upstream.StoreParams{Account: main, StoreID: nowhere}
+	if _, err := d.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
+		t.Errorf("got %v", err)
+	}
+	if seen := cf.Seen(); len(seen) > 0 {
+		t.Errorf("Cloudflare was asked again: %v", seen)
+	}
+}
