@@ -47,11 +47,13 @@ func (d digester) sum(label string, parts ...[]byte) string {
 	mac, _ := d.macs.Get().(hash.Hash)
 	defer d.macs.Put(mac)
 	mac.Reset()
-	text := make([]byte, 0, 64)
-	mac.Write(append(append(append(text, "storekeeper idempotency "...), label...), 0))
+	room := make([]byte, 0, 64)
+	begin := append(room, "storekeeper idempotency "...)
+	begin = append(begin, label...)
+	mac.Write(append(begin, 0))
 	for _, p := range parts {
-		mac.Write(binary.BigEndian.AppendUint64(text, uint64(len(p))))
+		mac.Write(binary.BigEndian.AppendUint64(room, uint64(len(p))))
 		mac.Write(p)
 	}
-	return hex.EncodeToString(mac.Sum(text))
+	return hex.EncodeToString(mac.Sum(room))
 }

@@ -10,8 +10,8 @@ import (
 // FindSecrets gives those secrets of a store that have one of the names or one of
 // the identifiers, as they were last seen, however long ago. A store that was
 // never listed is listed, and so is one that another replica may have changed
-// unseen. Of one that has too many secrets to keep, it gives
-// those that it happens to know. Faults are as those of Secrets.
+// unseen. Of one that has too many secrets to keep, it gives those that it
+// happens to know. Faults are as those of Secrets.
 func (l *Library) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
 	a := l.accounts[account]
 	if a == nil {
