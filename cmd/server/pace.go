@@ -14,13 +14,14 @@ const (
 	// a start makes stays, so that looking through it again and again would be a
 	// fifth of its work.
 	startPercent = 400
-	// headroom is how many bytes are filled between two collections after that,
-	// within what the percentages allow. What a collection costs grows with what
-	// stays, and how often there is one with what is made: a small heap that may
-	// only double would be looked through all the time, and a large one that may
-	// double takes twice the memory that it needs.
+	// headroom is how many bytes are filled at least between two collections
+	// after that, within what the percentages allow. What a collection costs
+	// grows with what stays, and how often there is one with what is made: a
+	// small heap that may only double would be looked through all the time. A
+	// larger one may double, as Go has it: with less, what a call costs would
+	// grow with what is kept.
 	headroom     = 24 << 20
-	leastPercent = 50
+	leastPercent = 100
 	mostPercent  = 400
 	// percentStep is the least difference for which the percentage is changed,
 	// since that stops the world for a moment.
