@@ -14,15 +14,15 @@ const (
 	// a start makes stays, so that looking through it again and again would be a
 	// fifth of its work.
 	startPercent = 400
-	// headroom is how many bytes are filled at least between two collections
-	// after that, within what the percentages allow. What a collection costs
-	// grows with what stays, and how often there is one with what is made: a
-	// small heap that may only double would be looked through all the time. A
-	// larger one may double, as Go has it: with less, what a call costs would
-	// grow with what is kept.
-	headroom     = 24 << 20
-	leastPercent = 100
-	mostPercent  = 400
+	// filled is to how many bytes the heap is filled after that before it is
+	// collected, within what the percentages allow. What a collection costs grows
+	// with what stays, and how often there is one with what is made: a small heap
+	// that may only double would be looked through all the time. The more stays,
+	// the less room is left; a heap that is larger than that anyway gets its part
+	// all the same, or calls would cost more the more is kept.
+	filled       = 46 << 20
+	leastPercent = 75
+	mostPercent  = 800
 	// percentStep is the least difference for which the percentage is changed,
 	// since that stops the world for a moment.
 	percentStep = 10
@@ -45,7 +45,7 @@ func startPace() *pace {
 	return &pace{before: debug.SetGCPercent(startPercent), percent: startPercent}
 }
 
-// settle goes on with headroom, from after the first collection.
+// settle goes on with the percentage of before, until the first collection.
 func (p *pace) settle() {
 	if p == nil {
 		return
@@ -107,8 +107,10 @@ func kept() uint64 {
 	return sum
 }
 
-// percentOf is the percentage that gives headroom beside what is kept.
+// percentOf is the percentage with which the heap is filled, where so much of it
+// is kept.
 func percentOf(kept uint64) int {
-	percent := headroom * 100 / max(kept, 1) / percentStep * percentStep
+	room := max(filled, kept) - kept
+	percent := room * 100 / max(kept, 1) / percentStep * percentStep
 	return int(min(max(percent, leastPercent), mostPercent))
 }

@@ -9,17 +9,19 @@ import (
 	"time"
 )
 
-func TestTheHeadroomIsTheSameWithinLimits(t *testing.T) {
+func TestTheHeapIsFilledWithinLimits(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		kept uint64
 		want int
 	}{
 		{"nothing is known yet", 0, mostPercent},
-		{"a small heap may grow fivefold", 1 << 20, mostPercent},
-		{"a heap of the headroom may double", headroom, 100},
-		{"a larger one grows by less", headroom * 4 / 3, 70},
-		{"a large one grows by half", 1 << 40, leastPercent},
+		{"a small heap may grow ninefold", 1 << 20, mostPercent},
+		{"a heap of half of it may double", filled / 2, 100},
+		{"a smaller one grows by more", filled / 5, 400},
+		{"a larger one grows by its part", filled * 2 / 3, leastPercent},
+		{"so does one that is beyond", 2 * filled, leastPercent},
+		{"and a large one", 1 << 40, leastPercent},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := percentOf(c.kept); got != c.want {
@@ -60,7 +62,7 @@ func TestThePaceFollowsTheHeap(t *testing.T) {
 	if percent() != 137 {
 		t.Errorf("%d %% before the first collection", percent())
 	}
-	much := make([]byte, 4*headroom)
+	much := make([]byte, 2*filled)
 	awaitPercent(t, func(now int) bool { return now == leastPercent })
 	runtime.KeepAlive(much)
 	awaitPercent(t, func(now int) bool { return now > leastPercent && now != 137 })
