@@ -1,0 +1,15 @@
+package filewatch
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// changeTime is when content, mode or owner of a file changed last.
+func changeTime(info os.FileInfo) time.Time {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(s.Ctim.Unix())
+	}
+	return time.Time{}
+}

@@ -1,0 +1,106 @@
+package filewatch
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// errChanging says that files changed while they were read.
+var errChanging = errors.New("the files changed while they were read")
+
+// version identifies the content of all files of a group.
+type version struct {
+	status []status
+	digest [sha256.Size]byte
+}
+
+func (v version) empty() bool { return v.status == nil }
+
+func (v version) same(other version) bool {
+	return v.digest == other.digest && equal(v.status, other.status)
+}
+
+// status is what the file system says of a file. Linux changes the change time
+// with each change of content, mode or owner, and no program can set it.
+type status struct {
+	file    os.FileInfo
+	changed time.Time // zero where the system does not say
+}
+
+func newStatus(info os.FileInfo) status { return status{file: info, changed: changeTime(info)} }
+
+func equal(a, b []status) bool {
+	return slices.EqualFunc(a, b, func(x, y status) bool {
+		return os.SameFile(x.file, y.file) && x.file.Mode() == y.file.Mode() && x.file.Size() == y.file.Size() &&
+			x.file.ModTime().Equal(y.file.ModTime()) && x.changed.Equal(y.changed)
+	})
+}
+
+func (g *Group) names() string { return strings.Join(g.Files, ", ") }
+
+// status returns the status of each file, with symbolic links followed.
+func (g *Group) status() ([]status, error) {
+	all := make([]status, 0, len(g.Files))
+	for _, name := range g.Files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			// A pipe would block when it is opened.
+			return nil, fmt.Errorf("%s is not a regular file", name)
+		}
+		all = append(all, newStatus(info))
+	}
+	return all, nil
+}
+
+// read reads all files. The contents belong together: a file that changed while
+// they were read gives errChanging.
+func (g *Group) read() (version, [][]byte, error) {
+	before, err := g.status()
+	if err != nil {
+		return version{}, nil, err
+	}
+	sum, contents := sha256.New(), make([][]byte, 0, len(g.Files))
+	for _, name := range g.Files {
+		content, err := readFile(name, g.MaxBytes)
+		if err != nil {
+			return version{}, nil, err
+		}
+		contents = append(contents, content)
+		_ = binary.Write(sum, binary.BigEndian, int64(len(content))) // a hash never fails
+		_, _ = sum.Write(content)
+	}
+	after, err := g.status()
+	if err != nil {
+		return version{}, nil, err
+	}
+	if !equal(before, after) {
+		return version{}, nil, errChanging
+	}
+	return version{status: before, digest: [sha256.Size]byte(sum.Sum(nil))}, contents, nil
+}
+
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing can be lost
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("%s must be at most %d bytes", name, limit)
+	}
+	return content, nil
+}

@@ -1,0 +1,189 @@
+package filewatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	defaultMaxBytes = 1 << 20
+	// firstRetry is the time until content that was refused is loaded again,
+	// which doubles up to Config.Digest. Content may become good without a
+	// change: a certificate becomes valid.
+	firstRetry = time.Second
+	// keepsChanging is how long content may change all the time before that is
+	// reported as a failure.
+	keepsChanging = 10 * time.Second
+)
+
+// Group is one or more files that are loaded together.
+type Group struct {
+	// Kind is the purpose of the files, which metrics tell apart: policy, tls.
+	Kind string
+	// Files are the paths. Each must lead to a regular file.
+	Files []string
+	// MaxBytes is the most bytes of each file. 0: 1 MiB.
+	MaxBytes int64
+	// Load puts the contents, in the order of Files, to use, or says why they
+	// cannot be used. It does not run twice at once, and must not call the
+	// Watch or the Watcher.
+	Load func(contents [][]byte) error
+	// Report is called with the error when files cannot be read or loaded, once
+	// for each error, and with nil when changed content is in use and when a
+	// failure is over. It is not called for the first load. It must not block,
+	// nor call the Watch or the Watcher. Nil: not called.
+	Report func(error)
+}
+
+// Watch is a group that is watched.
+type Watch struct {
+	group   Group
+	config  Config
+	watcher *Watcher // nil: nobody polls
+
+	mu        sync.Mutex
+	loaded    version
+	digestAt  time.Time // when the content is compared next
+	candidate version   // changed content that has to settle
+	since     time.Time // when the candidate was read first
+	unsettled time.Time // when content began to change; zero: it does not
+	refused   version   // content that Load refused
+	retryAt   time.Time
+	retry     time.Duration
+	reported  string // the failure that was reported last; empty: none
+	count     counts
+}
+
+type counts struct {
+	loads, failures uint64
+	last            time.Time // of the last load
+}
+
+// Check looks at the files of the group now and returns when a change is loaded
+// or refused, or ctx ends.
+func (w *Watch) Check(ctx context.Context) {
+	check(ctx, []*Watch{w}, w.config.Settle, false)
+}
+
+// Stop ends the watch.
+func (w *Watch) Stop() {
+	if w.watcher != nil {
+		w.watcher.remove(w)
+	}
+}
+
+// begin loads the group for the first time. The content need not settle, so that
+// a start does not wait; the first look afterwards compares it again.
+func (w *Watch) begin(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for try := 1; ; try++ {
+		read, contents, err := w.group.read()
+		if errors.Is(err, errChanging) && try < maxPasses && pause(ctx, w.config.Settle) {
+			continue
+		}
+		if err == nil {
+			err = w.group.Load(contents)
+		}
+		if err == nil {
+			w.loaded, w.count = read, counts{loads: 1, last: time.Now()}
+		}
+		return err
+	}
+}
+
+// step looks at the files once and acts on what it finds. It reports whether
+// changed content has to settle: the caller waits and calls step again. With
+// forced the content is read whatever the status of the files says.
+func (w *Watch) step(now time.Time, forced bool) (settling bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.candidate.empty() && !forced && !w.due(now) {
+		return false
+	}
+	read, contents, err := w.group.read()
+	switch {
+	case errors.Is(err, errChanging):
+		return w.wait(version{}, now)
+	case err != nil:
+		w.candidate, w.unsettled = version{}, time.Time{}
+		w.fail(err)
+		return false
+	case read.digest == w.loaded.digest:
+		w.candidate, w.unsettled, w.refused = version{}, time.Time{}, version{}
+		w.loaded, w.digestAt = read, now.Add(w.config.Digest)
+		w.succeed(false)
+		return false
+	case read.same(w.refused): // it has settled before
+	case !read.same(w.candidate):
+		return w.wait(read, now)
+	case now.Sub(w.since) < w.config.Settle:
+		return true
+	}
+	w.candidate, w.unsettled = version{}, time.Time{}
+	w.load(read, contents, now)
+	return false
+}
+
+// due reports whether there is a reason to read the files.
+func (w *Watch) due(now time.Time) bool {
+	status, err := w.group.status()
+	switch {
+	case err != nil:
+		return true
+	case equal(status, w.refused.status):
+		return !now.Before(w.retryAt)
+	default:
+		return w.reported != "" || !equal(status, w.loaded.status) || !now.Before(w.digestAt)
+	}
+}
+
+// wait makes content the candidate.
+func (w *Watch) wait(read version, now time.Time) bool {
+	w.candidate, w.since = read, now
+	if w.unsettled.IsZero() {
+		w.unsettled = now
+	}
+	if now.Sub(w.unsettled) > keepsChanging {
+		w.fail(fmt.Errorf("%s: the content changes all the time", w.group.names()))
+	}
+	return true
+}
+
+// load puts settled content to use.
+func (w *Watch) load(read version, contents [][]byte, now time.Time) {
+	if err := w.group.Load(contents); err != nil {
+		if w.refused.digest != read.digest {
+			w.retry = firstRetry
+		}
+		w.refused, w.retryAt = read, now.Add(w.retry)
+		w.retry = min(2*w.retry, w.config.Digest)
+		w.fail(err)
+		return
+	}
+	w.loaded, w.refused, w.digestAt = read, version{}, now.Add(w.config.Digest)
+	w.count.last = now
+	w.succeed(true)
+}
+
+func (w *Watch) fail(err error) {
+	w.count.failures++
+	if err.Error() != w.reported {
+		w.reported = err.Error()
+		w.group.Report(err)
+	}
+}
+
+// succeed reports that new content is in use, or that a failure is over.
+func (w *Watch) succeed(loaded bool) {
+	if loaded {
+		w.count.loads++
+	}
+	if loaded || w.reported != "" {
+		w.reported = ""
+		w.group.Report(nil)
+	}
+}
