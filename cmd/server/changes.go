@@ -82,8 +82,11 @@ func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, e
 	}
 	ctx = context.WithValue(tenant.With(ctx, i.Tenant), recoveryKey{}, i.ID)
 	answer, err := r.call(settle.WithOperation(ctx, o), i.Method, request)
-	if errors.Is(err, settle.ErrNotDone) {
+	switch {
+	case errors.Is(err, settle.ErrNotDone):
 		return nil, idempotency.ErrNotDone
+	case errors.Is(err, settle.ErrUnproven):
+		return nil, idempotency.ErrUnproven
 	}
 	if err != nil {
 		return nil, err

@@ -69,7 +69,8 @@ func TestRecoveryThatFails(t *testing.T) {
 		want  error
 	}{
 		"not done":           {fails: settle.ErrNotDone, want: idempotency.ErrNotDone},
-		"done in part":       {fails: settle.ErrPartlyDone, want: idempotency.ErrNotDone},
+		"done in part":       {fails: settle.ErrPartlyDone, want: idempotency.ErrUnproven},
+		"cannot be seen":     {fails: settle.ErrUnproven, want: idempotency.ErrUnproven},
 		"not known":          {fails: away, want: away},
 		"an unknown method":  {edit: func(i *idempotency.Intent) { i.Method = "/x/Nothing" }, want: errUnknownMethod},
 		"a broken request":   {edit: func(i *idempotency.Intent) { i.Request = []byte{0xff} }},

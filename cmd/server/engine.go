@@ -186,6 +186,8 @@ func (e *engine) tell(ev idempotency.Event) {
 		return
 	case ev.Kind == idempotency.EventUndone:
 		r.Outcome, r.Reason = audit.Failed, "NOT_DONE"
+	case ev.Kind == idempotency.EventUnproven:
+		r.Outcome, r.Reason = audit.Unknown, "UNPROVEN"
 	case ev.Kind != idempotency.EventRecovered:
 		return
 	case ev.Err != nil:

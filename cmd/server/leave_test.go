@@ -177,6 +177,52 @@ func TestAStopLeavesNoChangeOpenForLong(t *testing.T) {
 	}
 }
 
+// Cloudflare shows no value, so of an update that was sent and of which no
+// answer came nobody can say whether it was made, unless the secret shows that
+// nothing was changed.
+func TestTheTrailSaysUnknownOfAnUpdateThatNobodyCanProve(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		body  string
+		made  bool
+		found string
+	}{
+		"a value that was set":         {`{"value":"v2"}`, true, "unknown UNPROVEN"},
+		"a value and scopes":           {`{"value":"v2","scopes":["access"]}`, true, "unknown UNPROVEN"},
+		"a value that was not set":     {`{"value":"v2"}`, false, "failed NOT_DONE"},
+		"a comment that was set":       {`{"comment":"c"}`, true, "succeeded RECOVERED"},
+		"a comment that was not set":   {`{"comment":"c"}`, false, "failed NOT_DONE"},
+		"scopes that were not changed": {`{"scopes":["access"]}`, false, "failed NOT_DONE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, setup{sets: []string{"listen.shutdown_grace=50ms"}})
+			w := p.given("secret")
+			p.inject(emulator.Fault{Kind: emulator.KindDelay, Delay: time.Minute, Method: "PATCH", Times: 1, AfterCommit: tc.made})
+			sent := p.sent()
+			answer := make(chan reply, 1)
+			go func() {
+				got, _ := p.try(context.Background(), "PATCH", "stores/"+w.store+"/secrets/"+w.secret, strings.NewReader(tc.body), "X-Request-Id: cut")
+				answer <- got
+			}()
+			p.await("the change arrives", func() bool { return p.sent() > sent })
+			p.restart()
+			<-answer
+			p.settled()
+			p.await("the trail says "+tc.found, func() bool { return p.lastOutcome(t, "cut") == tc.found })
+		})
+	}
+}
+
+// lastOutcome is what the trail says last of the change of a request.
+func (p *program) lastOutcome(t *testing.T, request string) string {
+	t.Helper()
+	lines := p.trail(t)
+	all := lines.of(lines.about(request)[0].ID)
+	last := all[len(all)-1]
+	return last.Outcome + " " + last.Reason
+}
+
 // of picks the records of one change.
 func (l trailLines) of(id string) trailLines {
 	var some trailLines

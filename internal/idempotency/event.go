@@ -29,6 +29,9 @@ const (
 	EventRecovered EventKind = "recovered"
 	// EventUndone is an intent of which nothing was done, as was found out.
 	EventUndone EventKind = "undone"
+	// EventUnproven is an intent that was closed although nobody can find out
+	// whether the change was made.
+	EventUnproven EventKind = "unproven"
 	// EventRecoveryFailed is a try to find it out that failed.
 	EventRecoveryFailed EventKind = "recovery_failed"
 	// EventUnrecorded is an outcome that could not be kept yet.

@@ -36,6 +36,11 @@ const (
 // ErrNotDone is what Recover returns where a change had no effect.
 var ErrNotDone = errors.New("the change was not made")
 
+// ErrUnproven is what Recover returns where nobody can find out whether a
+// change had an effect. Nothing of the change is kept, as after ErrNotDone, but
+// it must be reported as unknown.
+var ErrUnproven = errors.New("it cannot be proved whether the change was made")
+
 // Config says how changes are kept. Durations of 0 take their defaults.
 type Config struct {
 	// Records keeps intents and answers. It stays open after Close.
@@ -62,11 +67,11 @@ type Config struct {
 	// others before its own can start. The default is 90 s.
 	Limit time.Duration
 	// Settle is how long after its owner's end a change may still take effect.
-	// ErrNotDone is believed only after it. The default is 2 s.
+	// ErrNotDone and ErrUnproven are believed only after it. The default is 2 s.
 	Settle time.Duration
 	// Recover finds out what became of a change whose owner is gone: its
-	// answer, a definite fault (see Keeper.Do) that is the answer, or ErrNotDone.
-	// After any other error it is asked again. Several run at once.
+	// answer, a definite fault (see Keeper.Do) that is the answer, ErrNotDone or
+	// ErrUnproven. After any other error it is asked again. Several run at once.
 	Recover func(ctx context.Context, i Intent) (answer []byte, err error)
 	// Kept is called after the outcome of a change was kept and before a caller
 	// gets it. nil: nobody.

@@ -165,6 +165,7 @@ func TestWhatRecoveryMayFind(t *testing.T) {
 		"no answer":   {func() ([]byte, error) { return nil, nil }, ""},
 		"a refusal":   {func() ([]byte, error) { return nil, fault.New(fault.NameTaken, "NAME_TAKEN", "x") }, "NAME_TAKEN"},
 		"that is all": {func() ([]byte, error) { return nil, idempotency.ErrNotDone }, "UPSTREAM_ANSWER_LOST"},
+		"no proof":    {func() ([]byte, error) { return nil, idempotency.ErrUnproven }, "UPSTREAM_ANSWER_LOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -186,6 +187,10 @@ func TestWhatRecoveryMayFind(t *testing.T) {
 				})
 				want(t, r.run(t.Context(), keyed("k", "a"), unsent), test.want, false)
 				nothingOpen(t, d)
+				undone, unproven := r.seen(idempotency.EventUndone), r.seen(idempotency.EventUnproven)
+				if undone == 1 != (name == "that is all") || unproven == 1 != (name == "no proof") {
+					t.Errorf("%d events say undone and %d unproven", undone, unproven)
+				}
 			})
 		})
 	}

@@ -123,7 +123,8 @@ func (k *Keeper) rescue(x *orphan) {
 	}
 	looked := time.Now()
 	o, err := k.inquire(e, held)
-	if errors.Is(err, ErrNotDone) {
+	unproven := errors.Is(err, ErrUnproven)
+	if unproven || errors.Is(err, ErrNotDone) {
 		if settled := x.since.Add(k.config.Settle); looked.Before(settled) {
 			k.orphans.later(x, settled)
 			return
@@ -136,7 +137,7 @@ func (k *Keeper) rescue(x *orphan) {
 	if err == nil {
 		k.kept(k.life)
 	}
-	k.recovered(x, e, o, err)
+	k.recovered(x, e, o, unproven, err)
 }
 
 // inquire asks what became of an intent.
@@ -148,7 +149,7 @@ func (k *Keeper) inquire(e *openEntry, held func() bool) (outcome, error) {
 	switch {
 	case err == nil:
 		return outcome{body: body, kept: true}, nil
-	case errors.Is(err, ErrNotDone):
+	case errors.Is(err, ErrNotDone), errors.Is(err, ErrUnproven):
 		return outcome{}, err
 	case errors.Is(err, errPanicked):
 		k.observe(about(EventPanicked, &e.Intent, err))
@@ -161,7 +162,7 @@ func (k *Keeper) inquire(e *openEntry, held func() bool) (outcome, error) {
 }
 
 // recovered notes how a rescue went.
-func (k *Keeper) recovered(x *orphan, e *openEntry, o outcome, err error) {
+func (k *Keeper) recovered(x *orphan, e *openEntry, o outcome, unproven bool, err error) {
 	switch {
 	case errors.Is(err, errNotOwner):
 		k.observe(about(EventDropped, &e.Intent, err))
@@ -175,6 +176,8 @@ func (k *Keeper) recovered(x *orphan, e *openEntry, o outcome, err error) {
 		k.observe(about(EventRecovered, &e.Intent, o.fault))
 	case o.kept:
 		k.observe(about(EventRecovered, &e.Intent, nil))
+	case unproven:
+		k.observe(about(EventUnproven, &e.Intent, nil))
 	default:
 		k.observe(about(EventUndone, &e.Intent, nil))
 	}

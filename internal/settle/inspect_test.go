@@ -72,6 +72,14 @@ func inspectUpdate(w *world, at settle.Target, o *settle.Operation) (string, err
 	return w.check(a.Result), err
 }
 
+func inspectValue(w *world, at settle.Target, o *settle.Operation) (string, error) {
+	value := upstream.Value("new")
+	a, err := w.settler.UpdateSecret(settle.WithOperation(w.t.Context(), o), upstream.UpdateSecretParams{
+		Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0], Value: &value,
+	})
+	return w.check(a.Result), err
+}
+
 func inspectDeletes(w *world, at settle.Target, o *settle.Operation) (string, error) {
 	_, err := w.settler.DeleteSecrets(settle.WithOperation(w.t.Context(), o), upstream.DeleteSecretsParams{
 		Account: accountID, StoreID: w.store, IDs: at.SecretIDs,
@@ -152,12 +160,24 @@ func crashes() []crash {
 			patch("access", "dex")(w.t, w, at)
 			return at
 		}, nil, inspectUpdate, settle.ErrNotDone, "none"},
-		{"update, of another kind", old("A"), patch("workers"), inspectUpdate, settle.ErrNotDone, "none"},
-		{"update, of what is gone", old("A"), drop(1), inspectUpdate, settle.ErrNotDone, "none"},
+		{"update, of another kind", old("A"), patch("workers"), inspectUpdate, settle.ErrUnproven, "none"},
+		{"update, of what is gone", old("A"), drop(1), inspectUpdate, settle.ErrUnproven, "none"},
+		{"update of a value, not done", old("A"), nil, inspectValue, settle.ErrNotDone, "none"},
+		{"update of a value, done", old("A"), patch("access", "dex"), inspectValue, settle.ErrUnproven, "none"},
 		{"delete, not done", old("A"), nil, inspectDelete, settle.ErrNotDone, ""},
 		{"delete, done", old("A"), drop(1), inspectDelete, nil, ""},
 		{"deletes, not done", old("A", "B"), nil, inspectDeletes, settle.ErrNotDone, ""},
 		{"deletes, one done", old("A", "B"), drop(1), inspectDeletes, settle.ErrPartlyDone, ""},
+		{"deletes of one twice, not done", func(w *world) settle.Target {
+			at := old("A")(w)
+			at.SecretIDs = append(at.SecretIDs, at.SecretIDs[0])
+			return at
+		}, nil, inspectDeletes, settle.ErrNotDone, ""},
+		{"deletes, one was never there, not done", func(w *world) settle.Target {
+			at := old("A")(w)
+			at.SecretIDs = append(at.SecretIDs, "23bdc9c2e8ca470d82352c53ec8d2e67")
+			return at
+		}, nil, inspectDeletes, settle.ErrNotDone, ""},
 		{"deletes, done", old("A", "B"), drop(2), inspectDeletes, nil, ""},
 		{"delete of a store, not done", emptyStore, nil, inspectDeleteStore, settle.ErrNotDone, ""},
 		{"delete of a store, done", emptyStore, func(t *testing.T, w *world, at settle.Target) {

@@ -10,11 +10,14 @@ var (
 	// ErrNotDone is what an inspection returns when nothing of the change was
 	// done.
 	ErrNotDone = errors.New("the change was not done")
-	// ErrPartlyDone is what an inspection returns when some of the change was
-	// done, or when an object is there that was changed since. It is an
-	// ErrNotDone too: only the change itself, made again with
-	// Operation.Resume and the same Operation.Baseline, can finish it.
-	ErrPartlyDone = fmt.Errorf("a part of it is there: %w", ErrNotDone)
+	// ErrUnproven is what an inspection returns when Cloudflare shows neither
+	// that the change was done nor that it was not done. The change must be
+	// reported as unknown.
+	ErrUnproven = errors.New("it cannot be seen whether the change was done")
+	// ErrPartlyDone is an ErrUnproven: a part of the change was done, or an
+	// object that the change made was changed since. Only the same change, made
+	// again with Operation.Resume and the same Operation.Baseline, can finish it.
+	ErrPartlyDone = fmt.Errorf("a part of it is there: %w", ErrUnproven)
 )
 
 // Operation says how a change is to be made. Its zero value is an ordinary
@@ -32,8 +35,8 @@ type Operation struct {
 	Resume bool
 	// InspectOnly finds out what became of a change and sends none. The values
 	// of the change are not needed. The call returns the answer of the change
-	// if it was done, ErrNotDone or ErrPartlyDone if not, and any other fault
-	// when that could not be found out.
+	// if it was done, ErrNotDone if it was not, ErrUnproven if Cloudflare cannot
+	// show it, and any other fault when Cloudflare could not be asked.
 	InspectOnly bool
 	// Held says whether the change is still this call's to make. Nothing is
 	// sent once it is not. Nil means that it always is.

@@ -98,6 +98,8 @@ func inspect[R any](ctx context.Context, t *trial, c course[R]) (upstream.Answer
 		t.report(Done)
 	case final(err), errors.Is(err, ErrNotDone):
 		t.report(Refused)
+	case errors.Is(err, ErrUnproven):
+		t.report(Unproven)
 	default:
 		t.report(Open)
 	}

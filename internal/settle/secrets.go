@@ -27,8 +27,9 @@ func (s *Settler) UpdateSecret(ctx context.Context, p upstream.UpdateSecretParam
 }
 
 // inspectUpdate looks whether a secret was changed since the baseline and is
-// as it was to become. Whether its value is cannot be seen, so a change of that
-// is taken for not done: done once more, it does no harm.
+// as it was to become. A secret whose time of change is that of the baseline
+// was not changed. A value cannot be seen, so of a secret that was changed
+// nobody can say whether it has the new value.
 func (t *trial) inspectUpdate(ctx context.Context, p upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error) {
 	named, err := t.secrets(ctx, p.StoreID)
 	if err != nil {
@@ -39,13 +40,26 @@ func (t *trial) inspectUpdate(ctx context.Context, p upstream.UpdateSecretParams
 		if secret.ID != p.SecretID {
 			continue
 		}
-		changed := p.Value == nil && secret.Modified.After(before.Since) && !secret.Modified.Equal(before.Modified[secret.ID])
-		if changed && (p.Scopes == nil || sameScopes(secret.Scopes, p.Scopes)) &&
-			(!p.Comment.Change || sameComment(secret.Comment, p.Comment.Text)) {
+		modified, known := before.Modified[secret.ID]
+		switch {
+		case known && secret.Modified.Equal(modified), !secret.Modified.After(before.Since.Add(-margin)):
+			return upstream.Answer[upstream.Secret]{}, ErrNotDone
+		case p.Value == nil && secret.Modified.After(before.Since) && asUpdated(secret, p):
 			return upstream.Answer[upstream.Secret]{Result: secret}, nil
 		}
+		return upstream.Answer[upstream.Secret]{}, ErrUnproven
 	}
-	return upstream.Answer[upstream.Secret]{}, ErrNotDone
+	if before.stranger(p.SecretID) {
+		return upstream.Answer[upstream.Secret]{}, missing("secret")
+	}
+	return upstream.Answer[upstream.Secret]{}, ErrUnproven
+}
+
+// asUpdated says whether the scopes and the comment of a secret are those that
+// an update asked for.
+func asUpdated(secret upstream.Secret, p upstream.UpdateSecretParams) bool {
+	return (p.Scopes == nil || sameScopes(secret.Scopes, p.Scopes)) &&
+		(!p.Comment.Change || sameComment(secret.Comment, p.Comment.Text))
 }
 
 // DeleteSecret deletes a secret. One that is gone after a lost answer was
@@ -115,7 +129,7 @@ func (t *trial) inspectDeleted(ctx context.Context, p upstream.DeleteSecretsPara
 	switch {
 	case err != nil:
 		return upstream.Answer[upstream.None]{}, err
-	case len(left) == len(p.IDs):
+	case len(left) > 0 && len(left)+len(t.strange(set(p.IDs), left)) == len(set(p.IDs)):
 		return upstream.Answer[upstream.None]{}, ErrNotDone
 	case len(left) > 0:
 		return upstream.Answer[upstream.None]{}, ErrPartlyDone

@@ -112,6 +112,9 @@ const (
 	// Refused is a change that Cloudflare refused in the end, or that an
 	// inspection found not done.
 	Refused Outcome = "refused"
+	// Unproven is a change of which an inspection cannot show whether it was
+	// made.
+	Unproven Outcome = "unproven"
 	// Open is a change of which is still not known whether it was made.
 	Open Outcome = "open"
 )
