@@ -8,7 +8,11 @@ package access
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
+	"strings"
 	"time"
+
+	"platform.internal/storekeeper/internal/fault"
 )
 
 // Config is what an Authenticator is made from.
@@ -122,7 +126,7 @@ func (a *Authenticator) byToken(ctx context.Context, token string, digest [sha25
 	}
 	i, trusted := a.issuers[shown.issuer]
 	if !trusted {
-		return Principal{}, refused(WrongIssuer, "The token is of an issuer that Storekeeper does not trust; use a token of one that its configuration lists.")
+		return Principal{}, a.untrusted(shown.issuer)
 	}
 	version := i.keys.version()
 	p, err := i.verify(ctx, shown, now)
@@ -131,4 +135,16 @@ func (a *Authenticator) byToken(ctx context.Context, token string, digest [sha25
 	}
 	a.verified.keep(digest, remembered{principal: p, keys: i.keys, version: version, bytes: len(token)}, now)
 	return p, nil
+}
+
+// untrusted makes the fault of a token whose issuer is not configured. The claim
+// was not verified, so it is not repeated in the log; only the usual mistake is.
+func (a *Authenticator) untrusted(claimed string) error {
+	f := fault.New(fault.Unauthenticated, WrongIssuer, "The token is of an issuer that Storekeeper does not trust; use a token of one that its configuration lists.")
+	for url, i := range a.issuers {
+		if strings.TrimSuffix(url, "/") == strings.TrimSuffix(claimed, "/") {
+			return f.Because(fmt.Errorf("the claim iss and the URL of issuer %q differ by a slash at the end: make callers.issuers[].issuer equal to the claim", i.name))
+		}
+	}
+	return f
 }

@@ -64,21 +64,22 @@ func readSubjects(given []Subject) ([]admission, error) {
 
 // admit returns the principal of a token that was good, if its subject is on the
 // list.
-func (i *issuer) admit(f facts) (Principal, error) {
+func (i *issuer) admit(f facts, shown *CredentialFacts) (Principal, error) {
 	for _, s := range i.subjects {
 		if !s.matches(f) {
 			continue
 		}
 		groups, err := s.groups(f)
 		if err != nil {
-			return Principal{}, refused(NotAdmitted, "The groups of the token cannot be read: "+err.Error()+".")
+			return Principal{}, shown.refusedAs(NotAdmitted, "The groups of the token cannot be read: "+err.Error()+".", fmt.Sprintf("the claim %q", s.GroupsClaim))
 		}
 		return Principal{
 			Name: i.name + ":" + f.subject, Tenant: s.Tenant, Groups: groups, Claims: f.all,
-			Kind: KindJWT, NotBefore: f.notBefore, Expires: f.expires,
+			Kind: KindJWT, Credential: shown, NotBefore: f.notBefore, Expires: f.expires,
 		}, nil
 	}
-	return Principal{}, refused(NotAdmitted, "The token is good, but its subject is not one that Storekeeper admits; ask its operators to list the subject.")
+	return Principal{}, shown.refusedAs(NotAdmitted,
+		"The token is good, but its subject is not one that Storekeeper admits; ask its operators to list the subject.", "no entry of the issuer's subjects matches")
 }
 
 // matches reports whether the subject is the token's. An e-mail address counts

@@ -62,20 +62,37 @@ func (a *Authenticator) byCertificate(chains [][]*x509.Certificate) (Principal, 
 			continue
 		}
 		if found != nil {
-			return Principal{}, refused(NotAdmitted, "The client certificate has the names of several callers; use one with the names of one.")
+			return Principal{}, credentialOf(leaf, "").refusedAs(NotAdmitted, "The client certificate has the names of several callers; use one with the names of one.",
+				fmt.Sprintf("callers %q and %q match", found.Name, a.certificates[i].Name))
 		}
 		found, san = &a.certificates[i], name
 	}
-	if found == nil || leaf.IsCA || ambiguous(leaf) {
-		return Principal{}, refused(NotAdmitted, "The client certificate is good, but holds no name that Storekeeper admits, or is not one of a workload; ask its operators to list the name.")
+	if reason := unfit(leaf, found != nil); reason != "" {
+		return Principal{}, credentialOf(leaf, "").refusedAs(NotAdmitted,
+			"The client certificate is good, but holds no name that Storekeeper admits, or is not one of a workload; ask its operators to list the name.", reason)
 	}
 	digest := sha256.Sum256(leaf.Raw)
 	return Principal{
 		Name: found.Name, Tenant: found.Tenant, Groups: found.Groups, Kind: KindMTLS, NotBefore: notBefore, Expires: expires,
+		Credential: credentialOf(leaf, san),
 		Claims: map[string]any{
 			"san": san, "serial": leaf.SerialNumber.Text(16), "issuer": leaf.Issuer.String(), "sha256": hex.EncodeToString(digest[:]),
 		},
 	}, nil
+}
+
+// unfit says why a certificate names no caller, or "". admitted says that a name
+// of it is on the list.
+func unfit(leaf *x509.Certificate, admitted bool) string {
+	switch {
+	case !admitted:
+		return "no entry of callers.certificates matches a name of it"
+	case leaf.IsCA:
+		return "it is the certificate of an authority"
+	case ambiguous(leaf):
+		return "it has a SPIFFE id and another URI"
+	}
+	return ""
 }
 
 // validity returns the time in which a whole chain is valid, which must have
@@ -88,9 +105,10 @@ func validity(chains [][]*x509.Certificate, now time.Time) (notBefore, expires t
 		}
 	}
 	if now.Before(notBefore) {
-		return notBefore, expires, refused(NotYetValid, "The client certificate is not valid yet; wait, or set the clock of the machine that made it.")
+		return notBefore, expires, credentialOf(chains[0][0], "").refusedAs(NotYetValid, "The client certificate is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+notBefore.Format(time.RFC3339))
 	}
-	return notBefore, expires, refused(Expired, "The client certificate, or that of an authority that signed it, has expired; connect with a new one.")
+	return notBefore, expires, credentialOf(chains[0][0], "").refusedAs(Expired,
+		"The client certificate, or that of an authority that signed it, has expired; connect with a new one.", "it ended at "+expires.Format(time.RFC3339))
 }
 
 // common returns the time in which all certificates of a chain are valid.

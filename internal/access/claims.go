@@ -2,7 +2,9 @@ package access
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -54,18 +56,20 @@ func readFacts(payload []byte) (facts, error) {
 	return f, nil
 }
 
-// check holds the facts against what the issuer's tokens must say.
-func (f *facts) check(i *issuer, now time.Time) error {
+// check holds the facts against what the issuer's tokens must say. shown is the
+// same token as the log has it.
+func (f *facts) check(i *issuer, shown *CredentialFacts, now time.Time) error {
 	ours := func(audience string) bool { return slices.Contains(i.audiences, audience) }
 	switch {
 	case f.issuer != i.url:
 		return refused(WrongIssuer, "The token is of an issuer that Storekeeper does not trust.")
 	case !slices.ContainsFunc(f.audience, ours):
-		return refused(WrongAudience, "The token was made for somebody else; ask its issuer for one with the audience of this Storekeeper.")
+		return shown.refusedAs(WrongAudience, "The token was made for somebody else; ask its issuer for one with the audience of this Storekeeper.",
+			fmt.Sprintf("its audience %q is none of %q", bounded(strings.Join(f.audience, ","), maxFact), i.audiences))
 	case !now.Before(f.expires):
-		return refused(Expired, "The token has expired; get a new one from its issuer.")
+		return shown.refusedAs(Expired, "The token has expired; get a new one from its issuer.", "it ended at "+f.expires.Format(time.RFC3339))
 	case now.Add(leeway).Before(f.notBefore):
-		return refused(NotYetValid, "The token is not valid yet; wait, or set the clock of the machine that made it.")
+		return shown.refusedAs(NotYetValid, "The token is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+f.notBefore.Format(time.RFC3339))
 	}
 	return nil
 }

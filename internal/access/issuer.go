@@ -131,7 +131,8 @@ func (i *issuer) verify(ctx context.Context, shown peeked, now time.Time) (Princ
 	if unreadable != nil {
 		return Principal{}, refused(Malformed, "The token must "+unreadable.Error()+".")
 	}
-	if err := f.check(i, now); err != nil {
+	verified := i.credential(f)
+	if err := f.check(i, verified, now); err != nil {
 		return Principal{}, err
 	}
 	// What the library finds beyond that is left without its text, which
@@ -139,7 +140,7 @@ func (i *issuer) verify(ctx context.Context, shown peeked, now time.Time) (Princ
 	if err != nil {
 		return Principal{}, refused(Malformed, "The token must have claims of the form that OpenID Connect describes.")
 	}
-	return i.admit(f)
+	return i.admit(f, verified)
 }
 
 func badSignature() error {

@@ -30,6 +30,9 @@ type Principal struct {
 	// of a certificate: san, serial, issuer and sha256. Nil for an API key. They
 	// may name people, so they belong in no log.
 	Claims map[string]any
+	// Credential identifies the token or certificate that the caller showed, for
+	// the log and the audit trail. Nil for an API key.
+	Credential *CredentialFacts
 	// Kind says how the caller proved who it is.
 	Kind Kind
 	// NotBefore is when the credential became valid. Zero where it says none.

@@ -174,9 +174,18 @@ func TestBadTokensAreRefused(t *testing.T) {
 				t.Fatalf("got %v %s, want %s: %v", got.Kind, got.Reason, test.reason, err)
 			}
 			for _, text := range []string{canary, test.token, workload, i.URL, i.Key().ID} {
+				if strings.Contains(got.Public, text) {
+					t.Errorf("the answer repeats %q: %v", text, got.Public)
+				}
+			}
+			// The log names the subject of a token that was verified, and no other.
+			for _, text := range []string{canary, test.token, i.Key().ID} {
 				if strings.Contains(err.Error(), text) {
 					t.Errorf("the error repeats %q: %v", text, err)
 				}
+			}
+			if _, verified := access.RefusedCredential(err); !verified && (strings.Contains(err.Error(), workload) || strings.Contains(err.Error(), i.URL)) {
+				t.Errorf("the error repeats a claim that was not verified: %v", err)
 			}
 		})
 	}

@@ -28,6 +28,9 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 			o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
 		}
 		if o.Err != nil {
+			// The audit record of the refusal identifies a credential that was
+			// verified, so that an operator can mend the configuration.
+			trailFrom(ctx).caller.Credential, _ = access.RefusedCredential(o.Err)
 			return nil, o.Err
 		}
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
