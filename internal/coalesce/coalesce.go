@@ -181,14 +181,17 @@ func or(err, other error) error {
 
 // lost makes the fault of a parcel of which nobody knows what became.
 func lost(because error) *fault.Error {
-	kind := fault.Unavailable
+	kind, after := fault.Unavailable, time.Duration(0)
 	if because != nil {
-		switch k := fault.From(because).Kind; k {
-		case fault.Canceled, fault.Deadline, fault.Upstream:
-			kind = k
+		f := fault.From(because)
+		switch f.Kind {
+		case fault.Canceled, fault.Deadline, fault.Upstream, fault.Throttled:
+			kind, after = f.Kind, f.RetryAfter
 		default:
 		}
 	}
-	return fault.New(kind, upstream.ReasonAnswerLost,
-		"Cloudflare's answer to the change was lost, so the change may or may not have been made.").Because(because)
+	l := fault.New(kind, upstream.ReasonAnswerLost,
+		"Cloudflare's answer to the change was lost, so the change may or may not have been made.")
+	l.RetryAfter = after
+	return l.Because(because)
 }

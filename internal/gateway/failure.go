@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/upstream"
 )
 
 // shape is how a fault looks over REST.
@@ -95,6 +96,8 @@ func (f failure) shape() shape {
 		if strings.HasPrefix(f.reason, fromUpstream) {
 			s.status = http.StatusBadGateway
 		}
+		// A repeat finds out what became of the change.
+		s.final = f.reason != upstream.ReasonAnswerLost
 	}
 	return s
 }

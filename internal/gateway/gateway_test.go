@@ -141,6 +141,8 @@ func TestEachFaultHasItsFormInREST(t *testing.T) {
 		{"change lost", "UPSTREAM_ANSWER_LOST", codes.Unavailable, 0, 503, 1000, "upstream_answer_lost: A sentence.", false},
 		{"deadline", "DEADLINE_EXCEEDED", codes.DeadlineExceeded, 0, 504, 1000, "deadline_exceeded: A sentence.", false},
 		{"deadline of a change", "UPSTREAM_ANSWER_LOST", codes.DeadlineExceeded, 0, 504, 1000, "upstream_answer_lost: A sentence.", false},
+		{"an answer to a change that says nothing", "UPSTREAM_ANSWER_LOST", codes.Internal, 0, 502, 1000, "upstream_answer_lost: A sentence.", false},
+		{"a change that was throttled", "UPSTREAM_ANSWER_LOST", codes.ResourceExhausted, 1500 * time.Millisecond, 429, 971, "upstream_answer_lost: A sentence.", false},
 		{"our credential refused", "UPSTREAM_CREDENTIAL_REFUSED", codes.Internal, 0, 502, 1000, "upstream_credential_refused: A sentence.", true},
 		{"our bug", "INTERNAL", codes.Internal, 0, 500, 1000, "internal: A sentence.", true},
 		{"a code that nobody chose", "X", codes.DataLoss, 0, 500, 1000, "x: A sentence.", true},

@@ -125,12 +125,15 @@ func TestOutcomes(t *testing.T) {
 				return err
 			}
 		}, codes.FailedPrecondition, audit.Failed, "STORE_NOT_EMPTY"},
-		{"a spent budget", emulator.Fault{Kind: emulator.KindRateLimit}, change, codes.ResourceExhausted, audit.Failed, "UPSTREAM_THROTTLED"},
+		{"a spent budget", emulator.Fault{Kind: emulator.KindRateLimit}, change, codes.ResourceExhausted, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"a refused credential", emulator.Fault{Kind: emulator.KindEchoCredential}, change, codes.Internal, audit.Failed, "UPSTREAM_CREDENTIAL_REFUSED"},
 		{"a connection that ends before the change", emulator.Fault{Kind: emulator.KindCut}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"a connection that ends after the change", emulator.Fault{Kind: emulator.KindCut, AfterCommit: true}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"a connection that ends in the answer", emulator.Fault{Kind: emulator.KindCutMidBody}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"half an answer", emulator.Fault{Kind: emulator.KindTruncate}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"200 that says false after the change", emulator.Fault{Kind: emulator.KindSuccessFalse, AfterCommit: true}, change, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"a redirect", emulator.Fault{Kind: emulator.KindStatus, Status: 302}, change, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"HTML 403 after the change", emulator.Fault{Kind: emulator.KindStatus, Status: 403, ContentType: "text/html", AfterCommit: true}, change, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"an answer 500", emulator.Fault{Kind: emulator.KindStatus, Status: 500}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"an answer 503 after the change", emulator.Fault{Kind: emulator.KindStatus, Status: 503, AfterCommit: true}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"an answer 522 in HTML", emulator.Fault{Kind: emulator.KindStatus, Status: 522, ContentType: "text/html"}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},

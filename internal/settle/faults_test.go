@@ -133,6 +133,14 @@ func losses() map[string]emulator.Fault {
 		"cut within the body": {Kind: emulator.KindCutMidBody},
 		"late before":         {Kind: emulator.KindDelay, Delay: time.Minute},
 		"late after":          {Kind: emulator.KindDelay, Delay: time.Minute, AfterCommit: true},
+		"200 false after":     {Kind: emulator.KindSuccessFalse, AfterCommit: true},
+		"302 before":          {Kind: emulator.KindStatus, Status: 302},
+		"302 after":           {Kind: emulator.KindStatus, Status: 302, AfterCommit: true},
+		"418 after":           {Kind: emulator.KindStatus, Status: 418, AfterCommit: true},
+		"HTML 400 after":      {Kind: emulator.KindStatus, Status: 400, ContentType: "text/html", AfterCommit: true},
+		"HTML 403 before":     {Kind: emulator.KindStatus, Status: 403, ContentType: "text/html"},
+		"HTML 403 after":      {Kind: emulator.KindStatus, Status: 403, ContentType: "text/html", AfterCommit: true},
+		"429 after":           {Kind: emulator.KindStatus, Status: 429, RetryAfter: time.Second, AfterCommit: true},
 	}
 }
 

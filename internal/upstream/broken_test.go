@@ -34,6 +34,8 @@ func raw(bytes string) http.HandlerFunc {
 
 const halfAnswer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n" + `{"result":`
 
+const cutRefusal = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+
 func TestBrokenConnections(t *testing.T) {
 	tests := map[string]struct {
 		call    func(context.Context, *upstream.Client) error
@@ -42,16 +44,16 @@ func TestBrokenConnections(t *testing.T) {
 		reason  string
 		sent    int
 	}{
-		"a read is cut before its answer, twice": {read, raw(""), fault.Unavailable, "UPSTREAM_UNREACHABLE", 2},
-		"a change is cut before its answer":      {create, raw(""), fault.Unavailable, upstream.ReasonAnswerLost, 1},
-		"a delete is cut before its answer":      {remove, raw(""), fault.Unavailable, upstream.ReasonAnswerLost, 1},
-		"a read is cut in its answer":            {read, raw(halfAnswer), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
-		"a change is cut in its answer":          {create, raw(halfAnswer), fault.Unavailable, upstream.ReasonAnswerLost, 1},
-		"a read is cut in its headers":           {read, raw("HTTP/1.1 200 OK\r\nConte"), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
-		"a page is cut":                          {read, raw(strings.Replace(halfAnswer, `{"result":`, "<html>", 1)), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
-		"a change gets no HTTP":                  {create, raw("SSH-2.0-OpenSSH\r\n"), fault.Unavailable, upstream.ReasonAnswerLost, 1},
-		"a refusal is cut, and its status is enough": {create, raw("HTTP/1.1 401 Unauthorized\r\nContent-Length: 900\r\n\r\n{"),
-			fault.Upstream, "UPSTREAM_CREDENTIAL_REFUSED", 1},
+		"a read is cut before its answer, twice":               {read, raw(""), fault.Unavailable, "UPSTREAM_UNREACHABLE", 2},
+		"a change is cut before its answer":                    {create, raw(""), fault.Unavailable, upstream.ReasonAnswerLost, 1},
+		"a delete is cut before its answer":                    {remove, raw(""), fault.Unavailable, upstream.ReasonAnswerLost, 1},
+		"a read is cut in its answer":                          {read, raw(halfAnswer), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
+		"a change is cut in its answer":                        {create, raw(halfAnswer), fault.Unavailable, upstream.ReasonAnswerLost, 1},
+		"a read is cut in its headers":                         {read, raw("HTTP/1.1 200 OK\r\nConte"), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
+		"a page is cut":                                        {read, raw(strings.Replace(halfAnswer, `{"result":`, "<html>", 1)), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
+		"a change gets no HTTP":                                {create, raw("SSH-2.0-OpenSSH\r\n"), fault.Unavailable, upstream.ReasonAnswerLost, 1},
+		"a refusal of a read is cut, and its status is enough": {read, raw(cutRefusal), fault.Upstream, "UPSTREAM_CREDENTIAL_REFUSED", 1},
+		"a refusal of a change is cut":                         {create, raw(cutRefusal), fault.Upstream, upstream.ReasonAnswerLost, 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -77,5 +77,16 @@ func testimony(ctx context.Context, err error) error {
 // one that a healthy Cloudflare gives.
 func troubled(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
-	return ok && (f.Reason == ReasonAnswerLost || f.Kind == fault.Unavailable || f.Kind == fault.Deadline)
+	if !ok {
+		return false
+	}
+	switch f.Kind {
+	case fault.Unavailable, fault.Deadline:
+		return true
+	case fault.Upstream, fault.Throttled:
+		// An answer came, although it says nothing about the change.
+		return false
+	default:
+		return f.Reason == ReasonAnswerLost
+	}
 }

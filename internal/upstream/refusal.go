@@ -17,6 +17,9 @@ const (
 	// codeInvalidToken says, where a token is verified, that it is no good. In
 	// other places it says other things.
 	codeInvalidToken = 1000
+	// codeGeneric is the same number. With status 404 Cloudflare sometimes sends
+	// it in place of the word for a missing object.
+	codeGeneric = 1000
 )
 
 // credentialCodes are Cloudflare's numbers for a credential that is malformed,
@@ -28,14 +31,21 @@ type refusal struct {
 	errors, messages items
 	// spoken says that the API itself answered, not something before it.
 	spoken bool
+	// whole says that the answer is a failure envelope in the form that
+	// Cloudflare documents.
+	whole bool
 }
 
 // readRefusal reads the envelope of a failure as far as there is one. The
-// status alone says enough where there is none.
+// status alone says enough of a read where there is none.
 func readRefusal(r reply) refusal {
 	var e envelope[None]
-	_ = json.Unmarshal(r.body, &e)
-	return refusal{errors: e.Errors, messages: e.Messages, spoken: e.Success != nil || len(e.Errors) > 0}
+	err := json.Unmarshal(r.body, &e)
+	return refusal{
+		errors: e.Errors, messages: e.Messages,
+		spoken: e.Success != nil || len(e.Errors) > 0,
+		whole:  err == nil && r.cut == nil && r.media == jsonType && e.Success != nil && !*e.Success,
+	}
 }
 
 func (s refusal) has(codes ...int32) bool {
@@ -47,8 +57,11 @@ func (s refusal) has(codes ...int32) bool {
 // refused makes a fault of a refusal.
 func (x *exchange) refused(r reply, said refusal) *fault.Error {
 	f := x.classify(r, said)
+	if x.changes() && !x.provesNothingDone(r, said) {
+		f = doubtful(f)
+	}
 	f.Ray = r.ray
-	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable {
+	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable && f.Reason != ReasonAnswerLost {
 		for _, n := range notices(said.messages, x.scrub) {
 			f.Notices = append(f.Notices, fault.Notice{Code: deref(n.Code), Text: n.Message})
 		}
@@ -95,13 +108,25 @@ func (x *exchange) byWords(r reply, said refusal) *fault.Error {
 			return f
 		}
 	}
-	if x.changes() && (r.cut != nil || len(r.body) > 0 && endsEarly(r.body)) {
-		// Nothing was done, but why not is lost, and only that is an answer for
-		// the caller.
-		return lost(fault.Unavailable)
+	if said.whole && r.status == http.StatusNotFound && said.has(codeGeneric) {
+		if f := x.missing(); f != nil {
+			return f
+		}
 	}
 	return fault.New(fault.Upstream, "UPSTREAM_REQUEST_REFUSED",
 		"Cloudflare refused Storekeeper's request for a reason that is not the caller's doing.")
+}
+
+// missing makes the fault of a generic 404. It is nil for an operation that
+// names no object.
+func (x *exchange) missing() *fault.Error {
+	switch x.name {
+	case opGetSecret, opUpdateSecret, opDeleteSecret, opDeleteSecrets, opDuplicateSecret:
+		return noSecret()
+	case opGetStore, opDeleteStore, opListSecrets, opCreateSecrets:
+		return noStore()
+	}
+	return nil
 }
 
 // outage makes a fault of an answer that says nothing but that Cloudflare is in

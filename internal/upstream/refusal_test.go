@@ -33,13 +33,23 @@ var refusals = []struct {
 	{name: "a failure at 200", call: read, status: 200, body: failure(`{"code":1001,"message":"store_not_found"}`),
 		want: fault.Error{Kind: fault.NotFound, Reason: "STORE_NOT_FOUND"}},
 	{name: "a failure of unknown sort at 200", call: create, status: 200, body: failure(`{"code":1234,"message":"out of order"}`),
-		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "a failure without a reason at 200", call: create, status: 200, body: `{"success":false}`,
-		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "a route that is not there is not an object that is not there", call: read, status: 404,
 		body: failure(`{"code":7003,"message":"Could not route to /x, perhaps your object identifier is invalid?"}`),
 		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
 	{name: "an HTML 404", call: read, status: 404, body: `<html>`, want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+	{name: "a generic 404 for a store", call: read, status: 404, body: failure(`{"code":1000,"message":"not found"}`),
+		want: fault.Error{Kind: fault.NotFound, Reason: "STORE_NOT_FOUND"}},
+	{name: "a generic 404 for secrets of a store", call: create, status: 404, body: failure(`{"code":1000,"message":"not found"}`),
+		want: fault.Error{Kind: fault.NotFound, Reason: "STORE_NOT_FOUND"}},
+	{name: "a generic 404 for a secret", call: removeSecret, status: 404, body: failure(`{"code":1000,"message":"not found"}`),
+		want: fault.Error{Kind: fault.NotFound, Reason: "SECRET_NOT_FOUND"}},
+	{name: "a generic 404 where nothing is named", call: stores, status: 404, body: failure(`{"code":1000,"message":"not found"}`),
+		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+	{name: "code 1000 under another status", call: read, status: 400, body: failure(`{"code":1000,"message":"not found"}`),
+		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
 
 	{name: "name taken", call: create, status: 400, body: failure(`{"code":1003,"message":"secret_name_already_exists: MY_KEY"}`),
 		want: fault.Error{Kind: fault.NameTaken, Reason: "SECRET_NAME_ALREADY_EXISTS", Detail: "MY_KEY"}},
@@ -58,7 +68,7 @@ var refusals = []struct {
 	{name: "store not empty in words that nobody knows", call: remove, status: 409, body: failure(`{"code":4711,"message":"Store has secrets"}`),
 		want: fault.Error{Kind: fault.NotEmpty, Reason: "STORE_NOT_EMPTY"}},
 	{name: "a conflict of another call", call: create, status: 409, body: failure(`{"code":4711,"message":"Store has secrets"}`),
-		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 
 	{name: "two wrong fields", call: create, status: 400,
 		body: failure(`{"code":1001,"message":"secret_scopes_empty","source":{"pointer":"/0/scopes"}},{"code":1001,"message":"secret_shape_odd","source":{"pointer":"not a pointer"}}`),
@@ -69,26 +79,26 @@ var refusals = []struct {
 	{name: "a known word under another number", call: create, status: 400, body: failure(`{"code":1234,"message":"secret_value_too_long"}`),
 		want: fault.Error{Kind: fault.BadInput, Reason: "SECRET_VALUE_TOO_LONG", Fields: []fault.Field{{Reason: "SECRET_VALUE_TOO_LONG", Text: "must be shorter"}}}},
 	{name: "an unknown word under another number", call: create, status: 400, body: failure(`{"code":1234,"message":"secret_shape_odd"}`),
-		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "an unknown word under another status", call: create, status: 422, body: failure(`{"code":1001,"message":"secret_shape_odd"}`),
-		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "a body of ours that is not taken", call: create, status: 400, body: failure(`{"code":1001,"message":"invalid_json_body"}`),
 		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
 	{name: "a body of ours that is not taken, and wrong input", call: create, status: 400,
 		body: failure(`{"code":1001,"message":"invalid_json_body"},{"code":1001,"message":"secret_name_empty"}`),
 		want: fault.Error{Kind: fault.BadInput, Reason: "SECRET_NAME_EMPTY", Fields: []fault.Field{{Reason: "SECRET_NAME_EMPTY", Text: "must not be empty"}}}},
 	{name: "wrong input at 200", call: create, status: 200, body: failure(`{"code":1001,"message":"secret_name_empty"}`),
-		want: fault.Error{Kind: fault.BadInput, Reason: "SECRET_NAME_EMPTY", Fields: []fault.Field{{Reason: "SECRET_NAME_EMPTY", Text: "must not be empty"}}}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "a 400 without a word", call: create, status: 400, body: failure(`{"code":1001,"message":"Something is off."}`),
-		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "notices of a refusal", call: create, status: 400,
-		body: `{"errors":[{"code":1001,"message":"secret_name_empty"}],"messages":[{"code":1001,"message":"[0].name: must not be empty"},{"message":"no code"},{"code":"x","message":"odd code"},7]}`,
+		body: `{"success":false,"errors":[{"code":1001,"message":"secret_name_empty"}],"messages":[{"code":1001,"message":"[0].name: must not be empty"},{"message":"no code"},{"code":"x","message":"odd code"},7]}`,
 		want: fault.Error{Kind: fault.BadInput, Reason: "SECRET_NAME_EMPTY",
 			Fields:  []fault.Field{{Reason: "SECRET_NAME_EMPTY", Text: "must not be empty"}},
 			Notices: []fault.Notice{{Code: 1001, Text: "[0].name: must not be empty"}, {Text: "no code"}, {Text: "odd code"}}}},
 
 	{name: "throttled, in seconds", call: create, status: 429, body: failure(`{"code":971,"message":"Please wait"}`), headers: []string{"Retry-After", "120"},
-		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 2 * minute}},
+		want: fault.Error{Kind: fault.Throttled, Reason: upstream.ReasonAnswerLost, RetryAfter: 2 * minute}},
 	{name: "throttled, until a date", call: read, status: 429, body: "x", headers: []string{"Retry-After", "Sun, 22 Nov 2026 12:03:00 GMT"},
 		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 3 * minute}},
 	{name: "throttled, until a date that passed", call: read, status: 429, body: failure(`{"code":971.0,"message":"Please wait"}`), headers: []string{"Retry-After", "Sun, 22 Nov 2020 12:03:00 GMT"},
@@ -96,7 +106,7 @@ var refusals = []struct {
 	{name: "throttled for ages", call: read, status: 429, headers: []string{"Retry-After", "4294967295"},
 		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: time.Hour}},
 	{name: "throttled by the budget, for a time that is not told", call: create, status: 429, body: failure(`{"code":971,"message":"Please wait"}`),
-		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 5 * minute}},
+		want: fault.Error{Kind: fault.Throttled, Reason: upstream.ReasonAnswerLost, RetryAfter: 5 * minute}},
 	{name: "throttled by a page, for a time that is not told", call: read, status: 429, body: "<html>", headers: []string{"Retry-After", "soon"},
 		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 10 * time.Second}},
 	{name: "throttled at 200", call: read, status: 200, body: failure(`{"code":971,"message":"Please wait"}`),
@@ -112,7 +122,7 @@ var refusals = []struct {
 		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_CREDENTIAL_REFUSED"}},
 	{name: "no word makes a refused token the caller's fault", call: read, status: 403, body: failure(`{"code":1001,"message":"store_not_found"}`),
 		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_CREDENTIAL_REFUSED"}},
-	{name: "a firewall's page", call: create, status: 403, body: "<html>blocked</html>", want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_BLOCKED"}},
+	{name: "a firewall's page", call: create, status: 403, body: "<html>blocked</html>", want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "a firewall's challenge", call: read, status: 400, body: failure(""), headers: []string{"Cf-Mitigated", "challenge"},
 		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_BLOCKED"}},
 
@@ -128,7 +138,7 @@ var refusals = []struct {
 	{name: "a change meets 408", call: create, status: 408, want: fault.Error{Kind: fault.Unavailable, Reason: upstream.ReasonAnswerLost}},
 
 	{name: "a redirect is not followed", call: create, status: 307, headers: []string{"Location", "/elsewhere"},
-		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_REQUEST_REFUSED"}},
+		want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
 	{name: "a read gets a page", call: read, status: 200, body: "<html>hello</html>", headers: []string{"Content-Type", "text/html"},
 		want: fault.Error{Kind: fault.Upstream, Reason: "UPSTREAM_ANSWER_UNREADABLE"}},
 	{name: "a change gets a page", call: create, status: 200, body: "<html>hello</html>", want: fault.Error{Kind: fault.Upstream, Reason: upstream.ReasonAnswerLost}},
@@ -146,6 +156,16 @@ var refusals = []struct {
 
 func remove(ctx context.Context, c *upstream.Client) error {
 	_, err := c.DeleteStore(ctx, upstream.DeleteStoreParams{Account: "main", StoreID: storeID})
+	return err
+}
+
+func removeSecret(ctx context.Context, c *upstream.Client) error {
+	_, err := c.DeleteSecret(ctx, upstream.SecretParams{Account: "main", StoreID: storeID, SecretID: secretID})
+	return err
+}
+
+func stores(ctx context.Context, c *upstream.Client) error {
+	_, err := c.ListStores(ctx, upstream.ListStoresParams{Account: "main"})
 	return err
 }
 

@@ -13,6 +13,9 @@ const (
 	// codeInput is Cloudflare's number for, among others, input that breaks a
 	// rule.
 	codeInput = 1001
+	// codeConflict is Cloudflare's number for a name that is taken and a limit
+	// that is reached.
+	codeConflict = 1003
 	// wordBody says that a body is of the wrong shape. Bodies are written here
 	// and not by the caller.
 	wordBody = "invalid_json_body"
