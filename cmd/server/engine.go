@@ -136,7 +136,7 @@ func (e *engine) connect(s settings) error {
 		Report: func(_ context.Context, err error) { e.log.Warn("a quota", zap.Error(err)) },
 	})
 	e.service = service.New(e.reads)
-	e.names, err = directory.New(e.reads, library)
+	e.names, err = directory.New(e.reads, library.Finder())
 	return err
 }
 

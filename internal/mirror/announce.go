@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"platform.internal/storekeeper/internal/tenant"
 )
 
 // announce tells others what a listing shows that was not known, before it is
@@ -16,7 +18,9 @@ func (s *shelf[T]) announce(ctx context.Context, l listing[T]) {
 	if s.of.library.config.Log == nil {
 		return
 	}
-	if e := s.news(l); !e.empty() {
+	e := s.news(l)
+	e.Payer = tenant.From(ctx)
+	if !e.empty() {
 		s.of.tell(ctx, e, func() {})
 	}
 }

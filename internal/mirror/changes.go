@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -39,7 +40,7 @@ func carry[R any](ctx context.Context, l *Library, c change[R]) (upstream.Answer
 	defer a.mu.Unlock()
 	a.arrive(c.store)
 	if err != nil {
-		a.failed(err, c.store, c.ids, c.names)
+		a.failed(tenant.From(ctx), err, c.store, c.ids, c.names)
 	}
 	return answer, err
 }
@@ -61,40 +62,51 @@ func (a *account) arrive(store string) {
 }
 
 // failed looks what a change that failed says of the picture: that it may have
-// been made, or that the picture is wrong; the caller holds the lock.
-func (a *account) failed(err error, store string, ids, names []string) {
+// been made, or that the picture is wrong. The tenant of the change pays for the
+// reading that this takes; the caller holds the lock.
+func (a *account) failed(payer string, err error, store string, ids, names []string) {
 	f := fault.From(err)
 	a.version++
-	lost := answerLost(err)
+	r := failedChange{payer: payer, lost: answerLost(err), fault: f, ids: ids, names: names}
 	if store == "" {
-		doubtful(a.stores, lost, f, ids, names)
+		doubtful(a.stores, r)
 		for _, id := range ids {
-			if s := a.known(id); s != nil && (lost || f.Kind == fault.NotFound || f.Kind == fault.NotEmpty && len(s.facts) == 0) {
-				s.doubt()
+			if s := a.known(id); s != nil && (r.lost || f.Kind == fault.NotFound || f.Kind == fault.NotEmpty && len(s.facts) == 0) {
+				s.doubtAt(payer)
 			}
 		}
 		return
 	}
 	if f.Reason == noStore().Reason {
-		doubtful(a.stores, lost, f, []string{store}, nil)
-		ids = nil
+		doubtful(a.stores, failedChange{payer: payer, lost: r.lost, fault: f, ids: []string{store}})
+		r.ids = nil
 	}
 	if s := a.known(store); s != nil {
-		doubtful(s, lost, f, ids, names)
+		doubtful(s, r)
 	}
 }
 
+// failedChange is a change that failed, and the tenant that it was made for.
+type failedChange struct {
+	payer string
+	// lost says that nobody knows whether it was made.
+	lost       bool
+	fault      *fault.Error
+	ids, names []string
+}
+
 // doubtful has a list read anew if a fault disagrees with it.
-func doubtful[T any](s *shelf[T], lost bool, f *fault.Error, ids, names []string) {
+func doubtful[T any](s *shelf[T], c failedChange) {
+	f := c.fault
 	switch {
-	case lost,
-		f.Kind == fault.NotFound && slices.ContainsFunc(ids, s.has),
-		f.Kind == fault.NotFound && len(ids) == 0,
-		f.Kind == fault.NameTaken && slices.ContainsFunc(names, func(name string) bool { return !s.named(name) }),
+	case c.lost,
+		f.Kind == fault.NotFound && slices.ContainsFunc(c.ids, s.has),
+		f.Kind == fault.NotFound && len(c.ids) == 0,
+		f.Kind == fault.NameTaken && slices.ContainsFunc(c.names, func(name string) bool { return !s.named(name) }),
 		f.Kind == fault.LimitReached && s.older(time.Second),
 		// Nobody knows whether a batch that is refused is refused as a whole.
-		max(len(ids), len(names)) > 1 && (f.Kind == fault.NameTaken || f.Kind == fault.LimitReached || f.Kind == fault.BadInput):
-		s.doubt()
+		max(len(c.ids), len(c.names)) > 1 && (f.Kind == fault.NameTaken || f.Kind == fault.LimitReached || f.Kind == fault.BadInput):
+		s.doubtAt(c.payer)
 	}
 }
 

@@ -48,22 +48,24 @@ func (c *Client) GetSecret(ctx context.Context, p upstream.SecretParams) (upstre
 
 // ListStores gives a page of the stores of an account.
 func (c *Client) ListStores(ctx context.Context, p upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error) {
-	ask := func() (upstream.Answer[[]upstream.Store], error) { return c.next.ListStores(ctx, p) }
+	ask := func(ctx context.Context) (upstream.Answer[[]upstream.Store], error) { return c.next.ListStores(ctx, p) }
 	a := c.library.accounts[p.Account]
 	o, ok := orderOf(p.Paging, storeColumn)
 	if a == nil || !ok {
-		return ask()
+		return ask(ctx)
 	}
 	return list(ctx, a.stores, selection[upstream.Store]{paging: p.Paging, order: o, choose: everything[upstream.Store], ask: ask})
 }
 
 // ListSecrets gives a page of the secrets of a store. Faults: NotFound.
 func (c *Client) ListSecrets(ctx context.Context, p upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
-	ask := func() (upstream.Answer[[]upstream.Secret], error) { return c.next.ListSecrets(ctx, p) }
+	ask := func(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
+		return c.next.ListSecrets(ctx, p)
+	}
 	a := c.library.accounts[p.Account]
 	o, ok := orderOf(p.Paging, secretColumn)
 	if a == nil || !ok {
-		return ask()
+		return ask(ctx)
 	}
 	return list(ctx, c.library.secretsOf(a, p.StoreID), selection[upstream.Secret]{
 		paging: p.Paging, order: o, choose: chooser(p.Search, p.Scopes), ask: ask,

@@ -17,7 +17,8 @@ func (l *Library) FindSecrets(ctx context.Context, account, storeID string, name
 	if a == nil {
 		return nil, notServed()
 	}
-	return find(ctx, l.secretsOf(a, storeID), names, ids)
+	s := l.secretsOf(a, storeID)
+	return find(ctx, s, s.believable(ctx), names, ids)
 }
 
 // FindStores gives those stores of an account that have one of the names or one
@@ -27,14 +28,41 @@ func (l *Library) FindStores(ctx context.Context, account string, names, ids []s
 	if a == nil {
 		return nil, notServed()
 	}
-	return find(ctx, a.stores, names, ids)
+	return find(ctx, a.stores, a.stores.believable(ctx), names, ids)
 }
 
-func find[T any](ctx context.Context, s *shelf[T], names, ids []string) ([]T, error) {
-	// Any age will do, but not a picture in which a change made through another
-	// replica may be missing: what is gone would be taken for what a change met.
-	w, _ := s.believable(ctx)
-	w.strict = true
+// Finder finds objects by their identifiers for readers of names. It is like the
+// library's own methods, save that where the log of changes cannot be followed,
+// what was seen before does: no object ever changes its name. It is safe for
+// concurrent use.
+type Finder struct{ library *Library }
+
+// Finder returns a finder of what the library knows.
+func (l *Library) Finder() Finder { return Finder{l} }
+
+// FindSecrets gives secrets of a store as Library.FindSecrets does.
+func (f Finder) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
+	a := f.library.accounts[account]
+	if a == nil {
+		return nil, notServed()
+	}
+	s := f.library.secretsOf(a, storeID)
+	return find(ctx, s, s.anyAge(ctx), names, ids)
+}
+
+// FindStores gives stores of an account as Library.FindStores does.
+func (f Finder) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
+	a := f.library.accounts[account]
+	if a == nil {
+		return nil, notServed()
+	}
+	return find(ctx, a.stores, a.stores.anyAge(ctx), names, ids)
+}
+
+// find gives the objects of a picture that is as wanted. A picture of a change
+// must not lack what another replica did: what is gone would be taken for what
+// the change met.
+func find[T any](ctx context.Context, s *shelf[T], w want, names, ids []string) ([]T, error) {
 	_, err := s.fresh(ctx, w)
 	if err != nil && !errors.Is(err, errLarge) {
 		return nil, err

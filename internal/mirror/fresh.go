@@ -25,6 +25,9 @@ type want struct {
 	asked uint64
 	// strict says that nothing older does instead.
 	strict bool
+	// apart says that changes of other replicas may be missing in any listing
+	// that began before the read did, since the log cannot be followed.
+	apart bool
 	// list says that the items are wanted, in their order.
 	list bool
 }
@@ -48,28 +51,34 @@ type picture[T any] struct {
 
 // wanted says what a read needs.
 func (s *shelf[T]) wanted(ctx context.Context) want {
-	w, followed := s.believable(ctx)
-	switch {
-	case Bypassed(ctx):
+	w := s.anyAge(ctx)
+	if Bypassed(ctx) {
 		w.after, w.strict = w.asked, true
-	case followed:
-		w.began = s.of.clock().Add(-s.of.library.config.MaxStaleness)
+		return w
 	}
+	w.began = s.of.clock().Add(-s.of.library.config.MaxStaleness)
 	return w
+}
+
+// anyAge is a picture of any age that no change known here is missing in. Where
+// the log cannot be followed, apart says so.
+func (s *shelf[T]) anyAge(ctx context.Context) want {
+	apart := s.of.follow(ctx) != nil
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	return want{asked: s.of.next(), after: max(s.needs, s.of.needs), apart: apart}
 }
 
 // believable is a picture of any age that no change made through Storekeeper is
 // missing in. Where the log cannot be followed, only a new listing tells what
 // other replicas did.
-func (s *shelf[T]) believable(ctx context.Context) (w want, followed bool) {
-	followed = s.of.follow(ctx) == nil
-	s.of.mu.Lock()
-	defer s.of.mu.Unlock()
-	w.asked = s.of.next()
-	if w.after = w.asked; followed {
-		w.after = max(s.needs, s.of.needs)
+func (s *shelf[T]) believable(ctx context.Context) want {
+	w := s.anyAge(ctx)
+	w.strict = true
+	if w.apart {
+		w.after = w.asked
 	}
-	return w, followed
+	return w
 }
 
 // fresh gives a picture that is as wanted, and reads the list where there is
@@ -126,7 +135,7 @@ func (s *shelf[T]) look(ctx context.Context, w want) (picture[T], *reading, erro
 
 // show makes a picture of what there is; the caller holds the lock.
 func (s *shelf[T]) show(w want) picture[T] {
-	p := picture[T]{began: s.whole.began, changes: s.changes, kept: true}
+	p := picture[T]{began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
 	if w.list {
 		p.list = s.sorted.list(s.facts, s.kind.newestFirst)
 	}

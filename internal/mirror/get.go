@@ -7,6 +7,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -93,7 +94,7 @@ func (s *shelf[T]) learn(ctx context.Context, item T, since uint64) {
 		return
 	}
 	s.of.mu.Unlock()
-	e := event{Store: s.store, Seen: true}
+	e := event{Store: s.store, Seen: true, Payer: tenant.From(ctx)}
 	s.kind.put(&e, []T{item})
 	s.of.tell(ctx, e, take)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 	"platform.internal/storekeeper/internal/view"
 )
@@ -16,7 +17,7 @@ type selection[T any] struct {
 	order  order[T]
 	choose choose[T]
 	// ask asks Cloudflare for the page.
-	ask func() (upstream.Answer[[]T], error)
+	ask func(context.Context) (upstream.Answer[[]T], error)
 }
 
 // choose gives the items that surely belong to a list, and those that possibly
@@ -47,7 +48,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 	p, err := s.fresh(ctx, w)
 	if errors.Is(err, errLarge) {
 		tellAge(ctx, telemetry.Freshness{})
-		return q.ask()
+		return q.ask(ctx)
 	}
 	if err != nil {
 		return upstream.Answer[[]T]{}, err
@@ -57,7 +58,8 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 		tellAge(ctx, p.freshness(s.of.clock()))
 		return found.answer(), nil
 	}
-	a, err := q.ask()
+	// The page serves this caller alone, so that the call is not an urgent one.
+	a, err := q.ask(WithBypass(ctx))
 	if err != nil && found.chosen && !w.strict && outage(err) {
 		// The items are right, and in a right order for all that is known.
 		p.stale = true
@@ -99,33 +101,42 @@ func (v selected[T]) answer() upstream.Answer[[]T] {
 
 // compare looks whether a page of Cloudflare's agrees with the picture that the
 // next read would be shown. Where it does not, or a change is under way that it
-// may have shown, the list is read anew first.
+// may have shown, the list is read anew first. The tenant of this read pays for
+// that.
 func (s *shelf[T]) compare(ctx context.Context, a upstream.Answer[[]T], v selected[T], changes uint64) {
 	_ = s.of.follow(ctx)
 	s.of.mu.Lock()
 	agrees := s.of.running[s.store] == 0 && s.changes == changes && s.agrees(a, v)
 	s.of.mu.Unlock()
 	if !agrees {
-		s.of.tell(ctx, event{Store: s.store, Doubt: true}, s.doubt)
+		payer := tenant.From(ctx)
+		s.of.tell(ctx, event{Store: s.store, Doubt: true, Payer: payer}, func() { s.doubtAt(payer) })
 	}
 }
 
+// agrees says whether a page contradicts nothing that is known: each item is
+// one of those that possibly belong to the list, the total is at least the
+// number of those that surely do and at most the number of those that possibly
+// do, and a page that holds the whole list lacks none of those that surely do.
 func (s *shelf[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
+	possible := make(map[string]bool, len(v.possibly))
+	for _, f := range v.possibly {
+		possible[s.kind.id(f.item)] = true
+	}
 	shown := map[string]bool{}
 	for _, item := range a.Result {
 		id := s.kind.id(item)
 		shown[id] = true
-		if f, ok := s.facts[id]; !ok || !s.kind.same(f.item, item) {
+		if f, ok := s.facts[id]; !ok || !possible[id] || !s.kind.same(f.item, item) {
 			return false
 		}
 	}
-	total := len(a.Result)
-	if a.Info != nil {
-		total = a.Info.TotalCount
+	if a.Info == nil {
+		return true
 	}
-	// What could belong to the page and does not may be gone.
-	if total != len(v.possibly) {
+	total := a.Info.TotalCount
+	if total < len(v.surely) || total > len(v.possibly) {
 		return false
 	}
-	return total > len(a.Result) || !slices.ContainsFunc(v.possibly, func(f *fact[T]) bool { return !shown[s.kind.id(f.item)] })
+	return total > len(a.Result) || !slices.ContainsFunc(v.surely, func(f *fact[T]) bool { return !shown[s.kind.id(f.item)] })
 }

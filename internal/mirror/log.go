@@ -62,6 +62,8 @@ type event struct {
 	// Digest.
 	Doubt  bool   `json:"doubt,omitempty"`
 	Digest string `json:"digest,omitempty"`
+	// Payer is the tenant that pays for that reading. Empty: whoever needs it.
+	Payer string `json:"payer,omitempty"`
 }
 
 func (e event) empty() bool {
@@ -200,13 +202,13 @@ func applyTo[T any](s *shelf[T], e event, items []T, since uint64) {
 	}
 	for _, item := range items {
 		if id := s.kind.id(item); e.Seen && !s.has(id) && !s.gone[id].ours {
-			s.doubt()
+			s.doubtAt(e.Payer)
 			continue
 		}
 		s.put(item, since)
 	}
 	if e.Doubt && (e.Digest == "" || s.whole == nil || e.Digest != s.digest()) {
-		s.doubt()
+		s.doubtAt(e.Payer)
 	}
 }
 

@@ -13,6 +13,8 @@
 // show less than another read has shown already. With a Log the same holds
 // across the libraries that share it, as long as it can be reached; a change
 // that could not be written to it reaches the others after MaxStaleness at most.
+// While the log cannot be reached, a kept answer may lack changes of the last
+// MaxStaleness that other libraries made, and is marked as stale.
 // While Cloudflare cannot be asked, the last picture is shown, whatever its age,
 // and marked as stale.
 //
@@ -22,7 +24,14 @@
 // listing the tick at which its reading began. A listing does not overrule what
 // was learned after it began: that is all it takes to keep a change that was
 // made while a listing was under way. Between two states of one object the later
-// time of change wins, and what Storekeeper deleted never returns.
+// time of change wins, and what Storekeeper deleted never returns. A name belongs
+// to one object of a list: of two objects of a name the one that was made later
+// wins.
+//
+// # Who pays
+//
+// A tenant whose read or change shows that a listing is wrong pays for reading
+// the list anew. A page that only one caller needs is never an urgent call.
 package mirror
 
 import (

@@ -29,8 +29,9 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 		return c.next.Quota(ctx, account)
 	}
 	strict := Bypassed(ctx)
-	ask := a.follow(ctx) != nil || strict
-	if answer, f, ok := a.keptQuota(ask); ok {
+	apart := a.follow(ctx) != nil
+	if answer, f, ok := a.keptQuota(strict); ok {
+		f.Stale = f.Stale || apart
 		tellAge(ctx, f)
 		return answer, nil
 	}

@@ -40,8 +40,12 @@ type reading struct {
 }
 
 // begin starts a reading; the caller holds the lock. It goes on when the caller
-// that asked for it leaves: others wait for it too.
+// that asked for it leaves: others wait for it too. The tenant that made it
+// necessary pays for it once, where one did.
 func (s *shelf[T]) begin(ctx context.Context) *reading {
+	if s.charged {
+		ctx, s.charged = tenant.With(ctx, s.payer), false
+	}
 	r := &reading{done: make(chan struct{}), tenant: tenant.From(ctx)}
 	s.reading = r
 	limit := readLimit
@@ -123,7 +127,20 @@ func (s *shelf[T]) readWhole(ctx context.Context, most int) (listing[T], error) 
 		}
 	}
 	slices.SortStableFunc(all.items, func(x, y T) int { return s.kind.created(y).Compare(s.kind.created(x)) })
+	all.items = s.kind.newestOfName(all.items)
 	return all, nil
+}
+
+// newestOfName leaves the newest item of each name in a list whose newest items
+// stand first.
+func (k kind[T]) newestOfName(items []T) []T {
+	seen := make(map[string]bool, len(items))
+	return slices.DeleteFunc(items, func(item T) bool {
+		name := k.name(item)
+		old := seen[name]
+		seen[name] = true
+		return old
+	})
 }
 
 // pass reads the pages once, the newest first, as Cloudflare's lists are by

@@ -30,6 +30,10 @@ type shelf[T any] struct {
 	whole *start
 	// needs is the tick after which a listing must have begun to be believed.
 	needs uint64
+	// payer is the tenant that pays for the reading that needs asks for, and
+	// charged says that there is one. Otherwise the reader who begins it pays.
+	payer   string
+	charged bool
 	// changes counts what happened to the facts.
 	changes uint64
 	reading *reading
@@ -103,6 +107,9 @@ func (s *shelf[T]) merge(item T, since, learned uint64) {
 	if g, ok := s.gone[id]; ok && (g.ours || g.tick > since) {
 		return
 	}
+	if !s.ousts(item, id) {
+		return
+	}
 	f := &fact[T]{item: item, learned: learned}
 	if old, known := s.facts[id]; known {
 		if !s.newer(item, old, since) {
@@ -115,6 +122,25 @@ func (s *shelf[T]) merge(item T, since, learned uint64) {
 	s.keep(id, f)
 	s.names[s.kind.name(item)] = id
 	s.changed()
+}
+
+// ousts says whether an object has its name by now. A name belongs to one object
+// at a time and no object changes its name, so an older object of the name is
+// gone, and where the known one is newer, this one is.
+func (s *shelf[T]) ousts(item T, id string) bool {
+	other := s.names[s.kind.name(item)]
+	old, known := s.facts[other]
+	if !known || other == id {
+		return true
+	}
+	switch c := s.kind.created(item).Compare(s.kind.created(old.item)); {
+	case c < 0:
+		return false
+	case c == 0:
+		s.doubt()
+	}
+	s.forget(other, farewell{tick: s.of.next()})
+	return true
 }
 
 // keep puts a fact in the place of what was known of an object.
@@ -208,6 +234,12 @@ func (s *shelf[T]) doubt() {
 	s.of.version++
 }
 
+// doubtAt is doubt at the expense of a tenant.
+func (s *shelf[T]) doubtAt(payer string) {
+	s.doubt()
+	s.payer, s.charged = payer, payer != ""
+}
+
 // clear drops everything but what is known to be gone.
 func (s *shelf[T]) clear() {
 	s.facts, s.names, s.whole = map[string]*fact[T]{}, map[string]string{}, nil
@@ -220,17 +252,20 @@ func (s *shelf[T]) land(l listing[T]) {
 	// Each fact gets another place.
 	s.sorted = ranking[T]{}
 	listed := make(map[string]bool, len(l.items))
-	for rank, item := range l.items {
-		id := s.kind.id(item)
-		listed[id] = true
-		s.merge(item, l.tick, l.tick)
-		if f, ok := s.facts[id]; ok {
-			s.facts[id] = &fact[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
-		}
+	for _, item := range l.items {
+		listed[s.kind.id(item)] = true
 	}
+	// What is gone leaves its name to others.
 	for id, f := range s.facts {
 		if !listed[id] && f.learned < l.tick {
 			s.forget(id, farewell{tick: s.of.next()})
+		}
+	}
+	for rank, item := range l.items {
+		id := s.kind.id(item)
+		s.merge(item, l.tick, l.tick)
+		if f, ok := s.facts[id]; ok {
+			s.facts[id] = &fact[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
 		}
 	}
 	s.whole = &l.start

@@ -42,6 +42,10 @@ func TestTwoReplicasOnOneServer(t *testing.T) {
 	})
 	server.Kill()
 	secrets(t, clients[0], store, "C")
+	if got := names(t, clients[0], store); got != "[C B A]" {
+		t.Errorf("the writer shows %s", got)
+	}
+	w.clock.move(staleness + 1)
 	agree("[C B A]")
 	server.Restart()
 	w.clock.move(2 * time.Second)
