@@ -130,3 +130,31 @@ func (d *door) badConnections(t *testing.T) []stranger {
 		{name: "plain text to the TLS port", shown: plain},
 	}
 }
+
+// badHeaders hold a good credential, and a line beside it that is none.
+func (d *door) badHeaders() []stranger {
+	authorized := func(lines ...string) shown { return shown{headers: lines} }
+	certificate := d.authority.Sign(accesstest.Leaf{URIs: []string{doorSPIFFE}})
+	beside := func(lines ...string) shown { return shown{headers: lines, certificate: &certificate} }
+	const good, email, key = "Authorization: Bearer " + doorKey, "X-Auth-Email: a@example.com", "X-Auth-Key: " + doorKey
+	list := []stranger{
+		{name: "an empty header beside a good certificate", shown: beside("Authorization: ")},
+		{name: "an empty header and a bad one beside a good certificate", shown: beside("Authorization: ", "Authorization: Bearer nope")},
+		{name: "an empty key of the older scheme beside a good certificate", shown: beside("X-Auth-Key: ")},
+		{name: "an empty address of the older scheme beside a good certificate", shown: beside("X-Auth-Email: ")},
+		{name: "a good header and a bad one", shown: authorized(good, "Authorization: Bearer nope")},
+		{name: "a bad header and a good one", shown: authorized("Authorization: Bearer nope", good)},
+		{name: "a good header twice", shown: authorized(good, good)},
+		{name: "an empty header before a good one", shown: authorized("Authorization: ", good)},
+		{name: "an empty header after a good one", shown: authorized(good, "Authorization: ")},
+		{name: "an empty header before the older scheme", shown: authorized("Authorization: ", email, key)},
+		{name: "an empty key of the older scheme behind a good header", shown: authorized(good, email, "X-Auth-Key: ")},
+		{name: "two keys of the older scheme", shown: authorized(email, key, "X-Auth-Key: nope")},
+		{name: "two addresses of the older scheme", shown: authorized(email, email, key)},
+		{name: "an empty address of the older scheme", shown: authorized("X-Auth-Email: ", key)},
+	}
+	for i := range list {
+		list[i].reason = access.Malformed
+	}
+	return list
+}

@@ -198,10 +198,11 @@ type stranger struct {
 
 func TestNoBadCredentialOpensTheDoor(t *testing.T) {
 	t.Parallel()
-	// Two programs, since of each only so many strangers a minute are recorded.
+	// Three programs, since of each only so many strangers a minute are recorded.
 	for name, classes := range map[string]func(*door, *testing.T) []stranger{
 		"token":             func(d *door, t *testing.T) []stranger { return append(d.badTokens(t), d.forgeries(t)...) },
 		"key or connection": func(d *door, t *testing.T) []stranger { return append(d.badKeys(t), d.badConnections(t)...) },
+		"header":            func(d *door, _ *testing.T) []stranger { return d.badHeaders() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -186,7 +186,7 @@ func TestARequestIDIsAKey(t *testing.T) {
 func TestAKeyThatIsNoneIsNamed(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
-	const rule = "must be 1 to 255 visible ASCII characters"
+	const rule = "must be 1 to 255 visible ASCII characters, sent once"
 	for name, key := range map[string]string{
 		"too long": strings.Repeat("k", 256), "a blank": "a b", "a tab": "a\tb", "no ASCII": "schl\u00fcssel",
 	} {
@@ -211,6 +211,48 @@ func TestAKeyThatIsNoneIsNamed(t *testing.T) {
 	if n := len(p.cf.Requests()); n != 0 {
 		t.Errorf("Cloudflare was asked %d times", n)
 	}
+	// A list of lines over REST; over gRPC the same values.
+	for name, keys := range map[string][]string{"empty": {""}, "empty before another": {"", "kC"}, "two": {"kA", "kB"}, "twice the same": {"kA", "kA"}} {
+		var lines []string
+		sent := metadata.MD{"idempotency-key": keys}
+		for _, key := range keys {
+			lines = append(lines, "Idempotency-Key: "+key)
+		}
+		if got := p.do("POST", "stores", `{"name":"x"}`, lines...); got.status != http.StatusBadRequest || got.messages()[0] != "idempotency-key: "+rule {
+			t.Errorf("rest, %s: %d %s", name, got.status, got.body)
+		}
+		over := p.call(metadata.NewOutgoingContext(context.Background(), sent), "CreateStore", `{"account_id":"main","name":"x"}`)
+		if over.code != codes.InvalidArgument || over.info.GetReason() != "IDEMPOTENCY_KEY_INVALID" {
+			t.Errorf("grpc, %s: %v", name, over.err)
+		}
+	}
+	if n := len(p.cf.Requests()); n != 0 {
+		t.Errorf("Cloudflare was asked %d times", n)
+	}
 	// The longest that there is.
 	p.must("POST", "stores", `{"name":"x"}`, "Idempotency-Key: "+strings.Repeat("~", 255))
+}
+
+// A mark that cannot be read may be that of a repeat, which must not be made as
+// a new change.
+func TestAMarkOfARepeatThatCannotBeReadIsRefused(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	const rule = "x-stainless-retry-count: must be a whole number, sent once"
+	for name, counts := range map[string][]string{"empty": {""}, "a word": {"again"}, "negative": {"-1"}, "two": {"0", "1"}} {
+		var lines []string
+		for _, count := range counts {
+			lines = append(lines, "X-Stainless-Retry-Count: "+count)
+		}
+		if got := p.do("POST", "stores", `{"name":"x"}`, lines...); got.status != http.StatusBadRequest || got.messages()[0] != rule {
+			t.Errorf("rest, %s: %d %s", name, got.status, got.body)
+		}
+		ctx := metadata.NewOutgoingContext(context.Background(), metadata.MD{"x-stainless-retry-count": counts})
+		if over := p.call(ctx, "CreateStore", `{"account_id":"main","name":"x"}`); over.code != codes.InvalidArgument || over.blamed()[0] != rule {
+			t.Errorf("grpc, %s: %v", name, over.err)
+		}
+	}
+	if n := len(p.cf.Requests()); n != 0 {
+		t.Errorf("Cloudflare was asked %d times", n)
+	}
 }

@@ -70,7 +70,8 @@ func (r reply) id() string {
 
 // try sends a REST request as the caller. A path that does not begin with a
 // slash is below the secrets store of the account. Headers are "Name: value"
-// and replace the usual; one without a value is not sent.
+// and replace the usual; "Name:" is not sent, "Name: " is sent empty, and a name
+// that stands twice is sent twice.
 func (p *program) try(ctx context.Context, method, path string, body io.Reader, headers ...string) (reply, error) {
 	p.t.Helper()
 	if !strings.HasPrefix(path, "/") {
@@ -81,11 +82,15 @@ func (p *program) try(ctx context.Context, method, path string, body io.Reader, 
 		p.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+callerKey)
+	given := map[string]bool{}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ":")
-		r.Header.Del(name)
-		if value = strings.TrimSpace(value); value != "" {
-			r.Header.Add(name, value)
+		if !given[name] {
+			r.Header.Del(name)
+		}
+		given[name] = true
+		if value != "" {
+			r.Header.Add(name, strings.TrimSpace(value))
 		}
 	}
 	answer, err := p.http.Do(r)

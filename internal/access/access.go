@@ -91,6 +91,9 @@ func (a *Authenticator) Close() {
 // A token that was good is remembered for up to a minute and at most until it
 // ends or the keys of its issuer are read anew.
 func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
+	if c.malformed != nil {
+		return Principal{}, c.malformed
+	}
 	if c.onlyCertificate() && len(a.certificates) > 0 {
 		return a.byCertificate(c.Chains)
 	}

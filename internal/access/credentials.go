@@ -17,6 +17,34 @@ type Credentials struct {
 	// tls.ConnectionState.VerifiedChains. They count only where none of the
 	// headers is there, so a bad header is never saved by a good certificate.
 	Chains [][]*x509.Certificate
+
+	// malformed refuses the call whatever else the caller showed.
+	malformed error
+}
+
+// ReadHeaders returns the credentials in the lines of the three headers; nil is
+// a header that was not sent. A header that came empty or more than once makes
+// Authenticate refuse the call: servers and proxies disagree on the line that
+// counts, and an empty line is a variable that was not set.
+func ReadHeaders(authorization, email, key []string) Credentials {
+	var c Credentials
+	c.Authorization = c.only("authorization", authorization)
+	c.Email = c.only("x-auth-email", email)
+	c.Key = c.only("x-auth-key", key)
+	return c
+}
+
+// only returns the one line of a header.
+func (c *Credentials) only(name string, lines []string) string {
+	switch {
+	case len(lines) == 0:
+		return ""
+	case len(lines) > 1:
+		c.malformed = refused(Malformed, "The header "+name+" must be sent once; it came more than once.")
+	case strings.TrimSpace(lines[0]) == "":
+		c.malformed = refused(Malformed, "The header "+name+" is empty; send a credential in it, or leave it out.")
+	}
+	return lines[0]
 }
 
 // jwtForm reports whether a text is three parts of base64url with dots between.

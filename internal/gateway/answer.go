@@ -71,7 +71,7 @@ func (a *answerer) wrongBase(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *answerer) refuse(w http.ResponseWriter, r *http.Request, status int, code int32, message string) {
-	id := telemetry.RequestID(r.Header.Get("X-Request-Id"))
+	id := telemetry.RequestID(strings.Join(r.Header["X-Request-Id"], ","))
 	w.Header().Set("X-Request-Id", id)
 	write(w, status, cfjson.Failure([]*secretsstorev1.Notice{{Code: proto.Int32(code), Message: message}}, nil))
 	a.unrouted(r, id, status)

@@ -74,7 +74,7 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 
 func credentialsOf(r *http.Request) access.Credentials {
 	h := r.Header
-	c := access.Credentials{Authorization: h.Get("Authorization"), Email: h.Get("X-Auth-Email"), Key: h.Get("X-Auth-Key")}
+	c := access.ReadHeaders(h["Authorization"], h["X-Auth-Email"], h["X-Auth-Key"])
 	if r.TLS != nil {
 		c.Chains = r.TLS.VerifiedChains
 	}

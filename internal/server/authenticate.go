@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	"platform.internal/storekeeper/internal/access"
@@ -41,9 +42,11 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 }
 
 func credentialsOf(ctx context.Context) access.Credentials {
-	c := access.Credentials{
-		Authorization: incoming(ctx, "authorization"), Email: incoming(ctx, "x-auth-email"), Key: incoming(ctx, "x-auth-key"),
-	}
+	c := access.ReadHeaders(
+		metadata.ValueFromIncomingContext(ctx, "authorization"),
+		metadata.ValueFromIncomingContext(ctx, "x-auth-email"),
+		metadata.ValueFromIncomingContext(ctx, "x-auth-key"),
+	)
 	if p, ok := peer.FromContext(ctx); ok {
 		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
 			c.Chains = info.State.VerifiedChains

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -21,7 +22,7 @@ func charge(c Chain) grpc.UnaryServerInterceptor {
 		t := trailFrom(ctx)
 		payer := cmp.Or(t.caller.Tenant, t.caller.Name)
 		ctx = tenant.With(ctx, payer)
-		if c.Fresh || strings.Contains(strings.ToLower(incoming(ctx, "cache-control")), "no-cache") {
+		if c.Fresh || noCache(metadata.ValueFromIncomingContext(ctx, "cache-control")) {
 			ctx = mirror.WithBypass(ctx)
 		}
 		answer, err := next(ctx, req)
@@ -30,4 +31,18 @@ func charge(c Chain) grpc.UnaryServerInterceptor {
 		}
 		return answer, err
 	}
+}
+
+// noCache reports whether a Cache-Control header has the directive no-cache
+// (RFC 9111, section 5.2.1.4). The header is a list, which may go over several
+// lines.
+func noCache(lines []string) bool {
+	for _, line := range lines {
+		for directive := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(directive), "no-cache") {
+				return true
+			}
+		}
+	}
+	return false
 }

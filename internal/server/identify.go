@@ -38,10 +38,10 @@ func identifyRequest(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	return next(withTrail(telemetry.WithCall(ctx, call), &trail{}), req)
 }
 
-// incoming gives the first value of a key of the metadata of a call, without
-// copying all of it.
+// incoming returns the value of a metadata key that counts only if the caller
+// sent it once, and "" otherwise: nobody can tell which of several is meant.
 func incoming(ctx context.Context, key string) string {
-	if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {
+	if values := metadata.ValueFromIncomingContext(ctx, key); len(values) == 1 {
 		return values[0]
 	}
 	return ""

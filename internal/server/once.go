@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
@@ -57,17 +58,23 @@ type named struct {
 // nameOf reads the name of a change. A name in the request and another one in
 // the metadata is a mistake.
 func nameOf(ctx context.Context, req any) (named, error) {
-	n := named{key: incoming(ctx, idempotencyKey)}
+	var n named
 	for _, mark := range retryMarks {
-		if given := incoming(ctx, mark); given != "" {
-			count, err := strconv.Atoi(given)
-			n.again = n.again || err == nil && count > 0
+		again, err := isRetry(ctx, mark)
+		if err != nil {
+			return n, err
 		}
+		n.again = n.again || again
 	}
-	if !wellFormed(n.key) {
-		return n, fault.Invalid(fault.Field{
-			Path: idempotencyKey, Reason: "IDEMPOTENCY_KEY_INVALID", Text: "must be 1 to 255 visible ASCII characters",
-		})
+	// A key that is empty or ambiguous is not a missing key: the caller wants a
+	// protection that the change would then be made without.
+	if keys := metadata.ValueFromIncomingContext(ctx, idempotencyKey); len(keys) > 0 {
+		if len(keys) > 1 || !wellFormed(keys[0]) {
+			return n, fault.Invalid(fault.Field{
+				Path: idempotencyKey, Reason: "IDEMPOTENCY_KEY_INVALID", Text: "must be 1 to 255 visible ASCII characters, sent once",
+			})
+		}
+		n.key = keys[0]
 	}
 	r, ok := req.(interface{ GetRequestId() string })
 	switch {
@@ -82,8 +89,23 @@ func nameOf(ctx context.Context, req any) (named, error) {
 	return n, nil
 }
 
+// isRetry reports whether the caller marked the call as one that it sends again.
+// The mark is a whole number: how often the caller sent the call before.
+func isRetry(ctx context.Context, mark string) (bool, error) {
+	values := metadata.ValueFromIncomingContext(ctx, mark)
+	if len(values) == 0 {
+		return false, nil
+	}
+	count, err := strconv.ParseUint(values[0], 10, 32)
+	if len(values) > 1 || err != nil {
+		reason := strings.ToUpper(strings.ReplaceAll(mark, "-", "_")) + "_INVALID"
+		return false, fault.Invalid(fault.Field{Path: mark, Reason: reason, Text: "must be a whole number, sent once"})
+	}
+	return count > 0, nil
+}
+
 func wellFormed(key string) bool {
-	return len(key) <= longestKey && !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
+	return key != "" && len(key) <= longestKey && !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // recall teaches the directory the names behind a change that comes again: what
