@@ -13,10 +13,6 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// healthService is the one service that answers strangers: load balancers have
-// no credential.
-const healthService = "/grpc.health.v1.Health/"
-
 // authenticate lets known callers through and tells the rest of the chain who
 // it is.
 func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {

@@ -45,7 +45,7 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// First, so that every later line and answer carries the id.
 		identifyRequest,
 		// Sees the final code of everything below, panics included.
-		observe(c.Log, c.Metrics),
+		observe(c.Log, c.Metrics, fullLog),
 		// The last word on what leaves: public text only.
 		faultToStatus,
 		// For a panic in an interceptor below.
@@ -75,12 +75,17 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 }
 
 // Stream runs a stream through the same interceptors, which see it as one call
-// without a request.
-func (c Chain) Stream() grpc.StreamServerInterceptor {
+// without a request. stopping is the life of the server.
+func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 	all := &linked{chain: c.Interceptors()}
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		if srv == nil {
+			// No service has the method. The handler refuses the call in a shorter way.
+			return handler(srv, ss)
+		}
+		bounded := boundedHandler(stopping, info.FullMethod, handler)
 		call := func(ctx context.Context, _ any) (any, error) {
-			return nil, handler(srv, &streamWithContext{ServerStream: ss, ctx: ctx})
+			return nil, bounded(srv, &streamWithContext{ServerStream: ss, ctx: ctx})
 		}
 		_, err := all.way(&grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}, call)(ss.Context(), nil)
 		return err

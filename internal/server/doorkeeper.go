@@ -16,6 +16,9 @@ import (
 type doorkeeper struct {
 	to            grpc.ServiceRegistrar
 	authenticator *access.Authenticator
+	brief         brief
+	// receive reads the message of the call of ctx.
+	receive func(ctx context.Context, into any) error
 }
 
 // RegisterService registers a service whose methods are guarded.
@@ -23,18 +26,27 @@ func (d doorkeeper) RegisterService(desc *grpc.ServiceDesc, service any) {
 	guarded := *desc
 	guarded.Methods = slices.Clone(desc.Methods)
 	for i, m := range desc.Methods {
-		guarded.Methods[i].Handler = d.guard(m.Handler)
+		guarded.Methods[i].Handler = d.guard("/"+desc.ServiceName+"/"+m.MethodName, m.Handler)
 	}
 	d.to.RegisterService(&guarded, service)
 }
 
-func (d doorkeeper) guard(handler grpc.MethodHandler) grpc.MethodHandler {
-	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+func (d doorkeeper) guard(method string, handler grpc.MethodHandler) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		var o access.Outcome
 		o.Principal, o.Err = d.authenticator.Authenticate(ctx, credentialsOf(ctx))
+		ctx = access.WithOutcome(ctx, o)
 		if o.Err != nil {
-			decode = func(any) error { return nil }
+			return handler(srv, ctx, func(any) error { return nil }, interceptor)
 		}
-		return handler(srv, access.WithOutcome(ctx, o), decode, interceptor)
+		var unread error
+		answer, err := handler(srv, ctx, func(into any) error {
+			unread = d.receive(ctx, into)
+			return unread
+		}, interceptor)
+		if unread != nil {
+			return nil, d.brief.refuse(ctx, method, unread)
+		}
+		return answer, err
 	}
 }

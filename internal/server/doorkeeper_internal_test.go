@@ -30,11 +30,12 @@ func TestOnlyAKnownCallersRequestIsDecoded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	guarded := doorkeeper{authenticator: a}.guard(handle)
 	for shown, decodes := range map[string]bool{"Bearer sk_known": true, "Bearer sk_other": false, "": false} {
 		decoded := false
+		receive := func(context.Context, any) error { decoded = true; return nil }
+		guarded := doorkeeper{authenticator: a, receive: receive}.guard("/x/Y", handle)
 		ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs("authorization", shown))
-		name, err := guarded(nil, ctx, func(any) error { decoded = true; return nil }, nil)
+		name, err := guarded(nil, ctx, nil, nil)
 		if decoded != decodes || (err == nil) != decodes || decodes && name != "known" {
 			t.Errorf("%q: decoded %v, caller %v, %v", shown, decoded, name, err)
 		}

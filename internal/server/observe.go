@@ -7,15 +7,28 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
+// logging says which lines about unauthenticated callers are written.
+type logging int
+
+const (
+	// fullLog writes all lines, but those about the health service are bounded.
+	fullLog logging = iota
+	// boundedLog writes so many lines a second.
+	boundedLog
+)
+
 // observe times each call and writes its one line.
-func observe(log *zap.Logger, metrics *telemetry.Metrics) grpc.UnaryServerInterceptor {
+func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logging) grpc.UnaryServerInterceptor {
+	strangers := rate.NewLimiter(strangersPerSecond, strangersAtOnce)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		call := telemetry.CallFrom(ctx)
 		end := metrics.BeginRPC(info.FullMethod)
@@ -27,11 +40,26 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics) grpc.UnaryServerInterc
 		metrics.ObserveRPC(telemetry.RPC{Method: info.FullMethod, Protocol: facts.Protocol, Code: code}, latency)
 		// Only a transport that is closing refuses a header, and then nobody reads it.
 		_ = grpc.SetHeader(ctx, relayed(facts))
-		if err != nil || !quiet(info.FullMethod) {
-			telemetry.LogCall(log, call, telemetry.Outcome{Code: code, Latency: latency, Err: causeOf(ctx, err)})
+		cause := causeOf(ctx, err)
+		bounded := facts.Caller == "" && (lines == boundedLog || quiet(info.FullMethod))
+		if worthALine(info.FullMethod, cause) && (!bounded || strangers.Allow()) {
+			telemetry.LogCall(log, call, telemetry.Outcome{Code: code, Latency: latency, Err: cause})
 		}
 		return answer, err
 	}
+}
+
+// worthALine says whether a call is logged. A probe a second would hide
+// everything else, and a Watch ends because its client leaves or its time is over.
+func worthALine(method string, cause error) bool {
+	if !quiet(method) {
+		return true
+	}
+	if cause == nil {
+		return false
+	}
+	kind := fault.From(cause).Kind
+	return kind != fault.Canceled && kind != fault.Deadline && kind != fault.Unavailable
 }
 
 // mostRelayed is how many headers relayed can give.
@@ -81,6 +109,5 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// quiet says whether a method is left out of the log while all is well: a
-// health probe a second hides everything else.
+// quiet says whether a method is left out of the log while all is well.
 func quiet(method string) bool { return strings.HasPrefix(method, healthService) }

@@ -6,26 +6,23 @@ package server
 
 import (
 	"context"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"platform.internal/storekeeper/internal/inproc"
 )
-
-// MaxMessage is the longest request over gRPC, in bytes: 100 secrets of 64 KiB
-// and room for their names.
-const MaxMessage = 8 << 20
 
 // Server answers over gRPC and, through Conn, inside the process.
 type Server struct {
 	grpc   *grpc.Server
 	conn   *inproc.Conn
 	health *health.Server
+	// stopping ends when the server stops, which ends the calls that would last.
+	stopping   context.Context //nolint:containedctx // it is the life of the server, not of a call
+	endWatches context.CancelFunc
 }
 
 // Register puts a service on a registrar, as generated code does.
@@ -34,41 +31,26 @@ type Register func(grpc.ServiceRegistrar)
 // New returns a server with the services. Further options, such as transport
 // credentials, are for the network side only.
 func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server {
-	all := &linked{chain: chain.Interceptors()}
-	s := &Server{
-		grpc: grpc.NewServer(append(limits(),
-			append(options, grpc.ChainUnaryInterceptor(all.call), grpc.ChainStreamInterceptor(chain.Stream()))...)...),
-		conn:   inproc.NewConn(all.call),
-		health: health.NewServer(),
-	}
+	return newServer(chain, services, usualTimeouts(), options...)
+}
+
+func newServer(chain Chain, services []Register, timeouts healthTimeouts, options ...grpc.ServerOption) *Server {
+	all, refusing := &linked{chain: chain.Interceptors()}, newBrief(chain)
+	s := &Server{conn: inproc.NewConn(all.call), health: health.NewServer()}
+	s.stopping, s.endWatches = context.WithCancel(context.Background())
+	s.grpc = grpc.NewServer(append(append(limits(), options...),
+		grpc.ChainUnaryInterceptor(all.call), grpc.ChainStreamInterceptor(chain.Stream(s.stopping)),
+		grpc.UnknownServiceHandler(refusing.unknownMethod), grpc.InTapHandle(timeouts.tapHandle))...)
 	for _, register := range services {
-		register(doorkeeper{to: s.grpc, authenticator: chain.Authenticator})
+		register(doorkeeper{to: s.grpc, authenticator: chain.Authenticator, brief: refusing, receive: receiveRequest()})
 		register(s.conn)
 	}
-	healthv1.RegisterHealthServer(s.grpc, s.health)
+	healthv1.RegisterHealthServer(healthDoor{to: s.grpc, brief: refusing}, s.health)
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 	reflection.Register(s.grpc)
 	return s
-}
-
-// limits protects the server from clients that ask for too much.
-func limits() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(MaxMessage),
-		grpc.ForceServerCodecV2(newBoundedCodec()),
-		grpc.MaxConcurrentStreams(100),
-		grpc.ConnectionTimeout(10 * time.Second),
-		// A client that pings more often than this is cut off.
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		// Connections end now and then so that clients find new replicas, and
-		// dead ones are noticed.
-		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
-			Time: time.Minute, Timeout: 20 * time.Second,
-		}),
-	}
 }
 
 // GRPC returns the network side, ready to serve.
@@ -81,8 +63,11 @@ func (s *Server) Conn() grpc.ClientConnInterface { return s.conn }
 func (s *Server) Drain() { s.health.Shutdown() }
 
 // Stop ends the network side: calls that run may finish until ctx ends, and are
-// cut after that.
+// cut after that. Calls that would last, which are those that watch the health,
+// end at once.
 func (s *Server) Stop(ctx context.Context) {
+	s.health.Shutdown()
+	s.endWatches()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -43,6 +43,20 @@ var codesByKind = map[fault.Kind]codes.Code{
 	fault.Unimplemented:   codes.Unimplemented,
 }
 
+// kindsByCode says which kind of fault a status of gRPC itself is, for the log.
+// A code that is not here is Storekeeper's own mistake.
+var kindsByCode = map[codes.Code]fault.Kind{
+	codes.InvalidArgument:   fault.BadInput,
+	codes.NotFound:          fault.NotFound,
+	codes.ResourceExhausted: fault.TooLarge,
+	codes.Unimplemented:     fault.Unimplemented,
+	codes.Unauthenticated:   fault.Unauthenticated,
+	codes.PermissionDenied:  fault.Denied,
+	codes.Unavailable:       fault.Unavailable,
+	codes.DeadlineExceeded:  fault.Deadline,
+	codes.Canceled:          fault.Canceled,
+}
+
 // helpByKind points to the page that says more about a kind of fault.
 var helpByKind = map[fault.Kind]*errdetails.Help_Link{
 	fault.BadInput:     {Description: "The Secrets Store API", Url: "https://developers.cloudflare.com/api/resources/secrets_store/"},
@@ -61,6 +75,7 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 	// with texts of their own that hold nothing of ours.
 	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		if st, isStatus := status.FromError(err); isStatus {
+			trailFrom(ctx).ended = fault.New(kindsByCode[st.Code()], "GRPC_STATUS", st.Message())
 			return nil, st.Err()
 		}
 	}

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// brief refuses calls that never reach the chain: their method does not exist,
+// or their message cannot be read. They are logged and counted as other calls
+// are; lines about unauthenticated callers are bounded.
+type brief struct {
+	chain         []grpc.UnaryServerInterceptor
+	authenticator *access.Authenticator
+}
+
+func newBrief(c Chain) brief {
+	return brief{
+		chain:         []grpc.UnaryServerInterceptor{identifyRequest, observe(c.Log, c.Metrics, boundedLog), faultToStatus},
+		authenticator: c.Authenticator,
+	}
+}
+
+// refuse gives the answer to a call that ended in err.
+func (b brief) refuse(ctx context.Context, method string, err error) error {
+	all := linked{chain: b.chain}
+	end := func(ctx context.Context, _ any) (any, error) {
+		if caller, stranger := b.caller(ctx); stranger == nil {
+			telemetry.CallFrom(ctx).SetCaller(caller.Name)
+		}
+		return nil, unreadable(err)
+	}
+	_, err = all.way(&grpc.UnaryServerInfo{FullMethod: method}, end)(ctx, nil)
+	return err
+}
+
+func (b brief) caller(ctx context.Context) (access.Principal, error) {
+	if o, known := access.OutcomeFrom(ctx); known {
+		return o.Principal, o.Err
+	}
+	return b.authenticator.Authenticate(ctx, credentialsOf(ctx))
+}
+
+// unknownMethod answers calls of methods that do not exist.
+func (b brief) unknownMethod(_ any, ss grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(ss)
+	return b.refuse(ss.Context(), method, fault.New(fault.Unimplemented, "METHOD_UNKNOWN", "There is no such method; reflection lists the methods."))
+}
+
+// unreadable blames the caller for a message that cannot be decoded, which gRPC
+// calls an internal error.
+func unreadable(err error) error {
+	if errors.Is(err, io.EOF) || status.Code(err) == codes.Internal {
+		return fault.New(fault.BadInput, "REQUEST_UNREADABLE", "The message cannot be decoded as the request of this method.").Because(err)
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// healthService is the one service that asks for no credential: load balancers
+	// have none.
+	healthService = "/grpc.health.v1.Health/"
+	healthWatch   = healthService + "Watch"
+	// tellTimeout is how long the end of a Watch waits for the client to take the
+	// last status.
+	tellTimeout = time.Second
+)
+
+// healthDoor registers the health service with the bound of its messages.
+type healthDoor struct {
+	to    grpc.ServiceRegistrar
+	brief brief
+}
+
+// RegisterService registers a service whose messages are bounded.
+func (d healthDoor) RegisterService(desc *grpc.ServiceDesc, service any) {
+	bounded := *desc
+	bounded.Methods = slices.Clone(desc.Methods)
+	for i, m := range desc.Methods {
+		bounded.Methods[i].Handler = d.bound(desc.ServiceName, m)
+	}
+	d.to.RegisterService(&bounded, service)
+}
+
+func (d healthDoor) bound(service string, m grpc.MethodDesc) grpc.MethodHandler {
+	method := "/" + service + "/" + m.MethodName
+	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		var unread error
+		answer, err := m.Handler(srv, ctx, func(into any) error {
+			unread = receive(ctx, decodeProto, MaxHealthMessage, into)
+			return unread
+		}, interceptor)
+		if unread != nil {
+			return nil, d.brief.refuse(ctx, method, unread)
+		}
+		return answer, err
+	}
+}
+
+// boundedStream is a stream with a bound on what is received. A Watch also ends
+// when the server stops.
+type boundedStream struct {
+	grpc.ServerStream
+
+	limit int
+	//nolint:containedctx // a gRPC stream carries its context; there is no parameter for it
+	ctx context.Context
+	// told is closed once the client knows a status other than SERVING.
+	told func()
+}
+
+// Context returns the context that the chain made.
+func (s *boundedStream) Context() context.Context { return s.ctx }
+
+// RecvMsg receives a message within the bound.
+func (s *boundedStream) RecvMsg(into any) error { return receive(s.ctx, decodeProto, s.limit, into) }
+
+// SendMsg sends a message and notes what a Watch has told its client.
+func (s *boundedStream) SendMsg(m any) error {
+	err := s.ServerStream.SendMsg(m)
+	if answer, ok := m.(*healthv1.HealthCheckResponse); ok && answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+		s.told()
+	}
+	return err
+}
+
+// boundedHandler runs a stream with the bound of its service. The stream ends
+// when stopping does, a Watch once its client was told that the server does not
+// serve any more; it would hold up the stop otherwise.
+func boundedHandler(stopping context.Context, method string, handler grpc.StreamHandler) grpc.StreamHandler {
+	limit := maxReflectionMessage
+	if quiet(method) {
+		limit = MaxHealthMessage
+	}
+	return func(srv any, ss grpc.ServerStream) error {
+		ctx := ss.Context()
+		told := make(chan struct{})
+		if !quiet(method) {
+			close(told)
+		}
+		defer context.AfterFunc(stopping, func() {
+			defer cancelStream(ctx)
+			select {
+			case <-told:
+			case <-ctx.Done():
+			case <-time.After(tellTimeout):
+			}
+		})()
+		err := handler(srv, &boundedStream{ServerStream: ss, limit: limit, ctx: ctx, told: sync.OnceFunc(func() { close(told) })})
+		switch {
+		case stopping.Err() != nil:
+			return status.Error(codes.Unavailable, "the server stops")
+		case errors.Is(ss.Context().Err(), context.DeadlineExceeded):
+			return status.Error(codes.DeadlineExceeded, "a Watch ends after a minute; watch again")
+		case errors.Is(err, io.EOF):
+			return unreadable(err)
+		}
+		return err
+	}
+}
