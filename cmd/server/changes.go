@@ -65,6 +65,14 @@ func stillOurs(ctx context.Context) error {
 	return f
 }
 
+// callerOf names who asked for a change, "" where nobody did.
+func callerOf(ctx context.Context) string {
+	if op := idempotency.OperationFrom(ctx); op != nil {
+		return op.Intent.Tenant + "/" + op.Intent.Caller
+	}
+	return ""
+}
+
 // recoverer finds out what became of a change whose process is gone: it makes
 // the call of the intent again, with everything but the sending.
 type recoverer struct {

@@ -115,7 +115,7 @@ func (e *engine) connect(s settings) error {
 	e.library = library
 	merged := coalesce.New(coalesce.Config{
 		Next: e.cloudflare, Acquire: e.purses.acquire, Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s),
-		Fit: stillOurs,
+		Fit: stillOurs, Holds: library.HoldsSecret, Owner: callerOf,
 		// What was lost in company twice goes by itself.
 		Alone: func(ctx context.Context) bool { return settle.Resent(ctx) > 1 },
 	})

@@ -60,6 +60,13 @@ type Config struct {
 	// or with those of others, then stays with its owner. Nil means that none
 	// must.
 	Alone func(context.Context) bool
+	// Holds says whether a store is known to have a secret of a name. A call that
+	// makes one nevertheless has no company. It must be quick. Nil means that
+	// nothing is known.
+	Holds func(account, storeID, name string) bool
+	// Owner names who is to blame for a call. One whose items were refused
+	// lately, more than once, has no company for a while. Nil or "" is nobody.
+	Owner func(context.Context) string
 	// Fit says, when it is a call's turn, why it must not be sent any more. Nil
 	// means that it always may.
 	Fit func(context.Context) error
@@ -80,11 +87,14 @@ type Coalescer struct {
 	acquire func(context.Context, string, budget.Ask) (*budget.Turn, error)
 	library Library
 	alone   func(context.Context) bool
+	holds   func(account, storeID, name string) bool
+	owner   func(context.Context) string
 	fit     func(context.Context) error
 	attempt time.Duration
 	clock   func() time.Time
 	ahead   func(string) time.Duration
 
+	hazards *hazards
 	// halves numbers the groups of those that were parted.
 	halves atomic.Uint64
 	rides  sync.WaitGroup
@@ -94,13 +104,19 @@ type Coalescer struct {
 func New(c Config) *Coalescer {
 	r := &Coalescer{
 		next: c.Next, acquire: c.Acquire, library: c.Library, alone: c.Alone, fit: c.Fit,
-		attempt: c.Attempt, clock: c.Clock, ahead: c.Ahead,
+		attempt: c.Attempt, clock: c.Clock, ahead: c.Ahead, holds: c.Holds, owner: c.Owner, hazards: newHazards(),
 	}
 	if r.attempt <= 0 {
 		r.attempt = defaultAttempt
 	}
 	if r.alone == nil {
 		r.alone = func(context.Context) bool { return false }
+	}
+	if r.holds == nil {
+		r.holds = func(string, string, string) bool { return false }
+	}
+	if r.owner == nil {
+		r.owner = func(context.Context) string { return "" }
 	}
 	if r.fit == nil {
 		r.fit = func(context.Context) error { return nil }
@@ -127,10 +143,14 @@ func (c *Coalescer) CreateSecrets(ctx context.Context, p upstream.CreateSecretsP
 		return c.next.CreateSecrets(ctx, p)
 	}
 	mine := newParcel(ctx, p)
+	mine.owner = c.owner(ctx)
 	if c.alone(ctx) {
 		mine.group = alone
 	}
 	for {
+		if mine.group != alone && c.risky(mine) {
+			mine.group = alone
+		}
 		got, err := c.ride(ctx, mine)
 		if err != nil || !got.again {
 			return got.answer, or(err, got.err)
@@ -148,7 +168,7 @@ func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
 	if turn.Carried() {
 		return mine.wait(ctx)
 	}
-	company := []*parcel{mine}
+	company := load{mine}
 	for _, other := range turn.Passengers() {
 		if passenger, ok := other.(*parcel); ok {
 			company = append(company, passenger)
@@ -156,7 +176,12 @@ func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
 	}
 	if len(company) == 1 {
 		defer turn.Done(budget.Result{})
+		defer c.depart(mine)()
 		answer, err := c.next.CreateSecrets(budget.With(ctx, turn), mine.p)
+		if mine.rides > 0 && ofItem(err) {
+			// It was one of those that spoiled the calls before.
+			c.hazards.blame(mine.ownerKey(), c.clock())
+		}
 		return outcome{answer: answer, err: err}, nil
 	}
 	// Who leads may leave, and the others go on.

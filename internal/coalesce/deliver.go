@@ -23,7 +23,8 @@ var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, faul
 // The context is that of the first, for what it carries: neither its end nor the
 // patience of who stands behind it touches the others.
 func (c *Coalescer) deliver(turn *budget.Turn, l load) {
-	if l = c.held(l); len(l) == 0 {
+	l, arrive := c.safe(c.held(l))
+	if len(l) == 0 {
 		turn.Done(budget.Result{})
 		return
 	}
@@ -31,6 +32,8 @@ func (c *Coalescer) deliver(turn *budget.Turn, l load) {
 	ctx = budget.WithPatience(ctx, ctx)
 	began := c.clock()
 	answer, err := c.send(ctx, turn, l)
+	// Who goes once more must not meet its own names.
+	arrive()
 	if err == nil {
 		l.note(answer.Ray)
 		l.share(answer)
@@ -41,13 +44,19 @@ func (c *Coalescer) deliver(turn *budget.Turn, l load) {
 	switch {
 	case f.Reason == upstream.ReasonAnswerLost:
 		l.lose(f)
-	case slices.Contains(ofItems, f.Kind) && f.Reason != credentialRefused:
+	case ofItem(f):
 		c.part(ctx, refused{load: l, fault: f, began: began})
 	default:
 		for _, p := range l {
 			p.tell(outcome{err: general(f)})
 		}
 	}
+}
+
+// ofItem says whether an error can come from one item among several.
+func ofItem(err error) bool {
+	f, refused := errors.AsType[*fault.Error](err)
+	return refused && slices.Contains(ofItems, f.Kind) && f.Reason != credentialRefused && f.Reason != upstream.ReasonAnswerLost
 }
 
 // held leaves out those parcels that must not be sent any more, after the wait.

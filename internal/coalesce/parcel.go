@@ -16,6 +16,8 @@ type parcel struct {
 	p   upstream.CreateSecretsParams
 	// group names those whom it travels with next.
 	group string
+	// owner is who is to blame for it, "" for nobody.
+	owner string
 	// rides counts its travels in company.
 	rides int
 	// done takes the outcome of one travel.

@@ -26,13 +26,13 @@ type refused struct {
 // parcels that these belong to are told that nobody knows. The same goes for all
 // when there is no way to see it.
 func (c *Coalescer) part(ctx context.Context, r refused) {
-	there, err := c.look(ctx, r.load)
+	blamed := r.blamed()
+	there, err := c.look(r.payer(ctx, blamed), r.load)
 	if err != nil {
 		r.lose(r.fault)
 		return
 	}
 	recent := r.began.Add(c.ahead(r.load[0].p.Account) - margin)
-	blamed := r.blamed()
 	made := map[int]bool{}
 	r.each(func(place int, _ *parcel, s upstream.NewSecret) {
 		switch secret, ok := there[s.Name]; {
@@ -43,10 +43,34 @@ func (c *Coalescer) part(ctx context.Context, r refused) {
 			made[place] = true
 		}
 	})
+	c.remember(r, blamed)
 	if !r.partly(blamed, made) {
 		made = nil
 	}
 	c.sendOn(r, r.owners(blamed), r.owners(made))
+}
+
+// remember has the names that were taken, and those who are to blame, travel
+// alone for a while.
+func (c *Coalescer) remember(r refused, blamed map[int]bool) {
+	now := c.clock()
+	for p := range r.owners(blamed) {
+		c.hazards.blame(p.ownerKey(), now)
+	}
+	r.each(func(place int, p *parcel, s upstream.NewSecret) {
+		if blamed[place] && r.fault.Kind == fault.NameTaken {
+			c.hazards.blame(p.nameKey(s.Name), now)
+		}
+	})
+}
+
+// payer is the context of one who is to blame for a look, or else that of the
+// call.
+func (r refused) payer(ctx context.Context, blamed map[int]bool) context.Context {
+	for p := range r.owners(blamed) {
+		return context.WithoutCancel(p.ctx)
+	}
+	return ctx
 }
 
 // look lists what the store holds now, by name.

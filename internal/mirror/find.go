@@ -86,3 +86,16 @@ func find[T any](ctx context.Context, s *shelf[T], w want, names, ids []string) 
 	}
 	return items, nil
 }
+
+// HoldsSecret says whether a store had a secret of a name when it was last seen.
+// It asks nobody.
+func (l *Library) HoldsSecret(account, storeID, name string) bool {
+	a := l.accounts[account]
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.known(storeID)
+	return s.shows() && s.named(name)
+}
