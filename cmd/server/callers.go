@@ -13,7 +13,7 @@ func newCallers(c config.Callers, log *zap.Logger) (*access.Authenticator, error
 		APIKeys: apiKeys(c.APIKeys), Issuers: issuers(c.Issuers), Certificates: certificates(c.Certificates),
 		OnKeys: func(e access.KeyEvent) {
 			if e.Err != nil {
-				log.Error("the keys of an issuer cannot be read; those that are known stay in use", zap.String("issuer", e.Issuer), zap.Error(e.Err))
+				log.Error("the keys of an issuer cannot be read; those that are known stay in use", zap.String("issuer", e.Issuer), zap.Error(e.Err), zap.String("fix", access.FixOf(e.Err)))
 				return
 			}
 			log.Info("the keys of an issuer were read", zap.String("issuer", e.Issuer), zap.Int("keys", e.Keys))
@@ -37,7 +37,7 @@ func issuers(list []config.Issuer) []access.Issuer {
 	for _, i := range list {
 		issuer := access.Issuer{
 			Name: i.Name, URL: i.Issuer, Audiences: i.Audiences, Algorithms: i.Algorithms,
-			JWKSURL: i.JWKSURL, JWKSFile: i.JWKSFile, CAFile: i.CAFile,
+			JWKSURL: i.JWKSURL, JWKSFile: i.JWKSFile, CAFile: i.CAFile, TokenFile: i.TokenFile,
 			RefreshEvery: i.RefreshInterval, RefreshAtMost: i.RefreshMinInterval, KeysMaxAge: i.KeysMaxAge,
 		}
 		for _, s := range i.Subjects {

@@ -45,16 +45,16 @@ func (a *attempt) verify(ctx context.Context, text string) ([]byte, error) {
 }
 
 // try holds the signature against the keys that can have made it. It reports
-// whether the answer is certain: a token that names no key may be signed by one
-// that is not here yet.
+// whether the answer is certain: a token whose key is not here by name may be
+// signed by one that is not here yet.
 func (a *attempt) try(signed *jose.JSONWebSignature, set keySet) (payload []byte, certain bool) {
-	candidates := set.candidates(a.shown.keyID, a.shown.algorithm)
+	candidates, named := set.candidates(a.shown.keyID, a.shown.algorithm)
 	for _, key := range candidates {
 		if payload, err := signed.Verify(key.Key); err == nil {
 			return payload, true
 		}
 	}
-	return nil, a.shown.keyID != "" && len(candidates) > 0
+	return nil, named
 }
 
 func badUnless(payload []byte) error {

@@ -1,52 +1,81 @@
 package access
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// maxBody is the most bytes of an answer or a file that are read. Key sets have
-// a few KiB.
-const maxBody = 1 << 20
+const (
+	// maxBody is the most bytes of an answer or a file that are read, after
+	// decompression. Key sets have a few KiB.
+	maxBody = 1 << 20
+	// maxRedirects is how many redirects of one request are followed.
+	maxRedirects = 3
+	// accepted lists the media types that issuers serve documents and key sets
+	// as. Kubernetes serves its keys as application/jwk-set+json only, and
+	// answers 406 to whoever accepts application/json alone.
+	accepted = "application/json, application/jwk-set+json"
+)
 
 // fetcher asks an issuer for its keys.
 type fetcher struct {
-	issuer, keysURL, caFile string
+	issuer, keysURL, caFile, tokenFile string
 }
 
-// fetch returns the keys that the issuer publishes now.
-func (f fetcher) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
+// fetched is what an issuer answered.
+type fetched struct {
+	keys []jose.JSONWebKey
+	// from is the URL of the keys.
+	from string
+	// ahead is how far the issuer's clock is ahead of ours, by its Date header.
+	// dated says that there was one.
+	ahead time.Duration
+	dated bool
+	// certificateEnds is when the first certificate of the issuer's chain ends.
+	// Zero: the connection had none.
+	certificateEnds time.Time
+}
+
+// fetch returns the keys that the issuer publishes now. An error is a
+// *FetchError.
+func (f fetcher) fetch(ctx context.Context) (fetched, error) {
+	var got fetched
 	client, err := f.client()
 	if err != nil {
-		return nil, err
+		return got, err
 	}
-	from := f.keysURL
-	if from == "" {
-		if from, err = f.discover(ctx, client); err != nil {
-			return nil, err
+	if got.from = f.keysURL; got.from == "" {
+		if got.from, err = f.discover(ctx, client, &got); err != nil {
+			return got, err
 		}
 	}
-	text, err := read(ctx, client, from)
+	text, err := f.read(ctx, client, got.from, &got)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
-	return parseKeys(text)
+	if got.keys, err = parseKeys(text); err != nil {
+		return got, &FetchError{URL: got.from, Err: err, Fix: fixKeySet}
+	}
+	return got, nil
 }
 
-// discover asks the issuer where its keys are. Who answers must say that it is
-// the issuer, so that nobody is taken for another.
-func (f fetcher) discover(ctx context.Context, client *http.Client) (string, error) {
-	text, err := read(ctx, client, strings.TrimSuffix(f.issuer, "/")+"/.well-known/openid-configuration")
+// discover asks the issuer where its keys are. The document must name the issuer
+// itself, so that no issuer is taken for another.
+func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetched) (string, error) {
+	from := strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
+	text, err := f.read(ctx, client, from, got)
 	if err != nil {
 		return "", err
 	}
@@ -55,13 +84,14 @@ func (f fetcher) discover(ctx context.Context, client *http.Client) (string, err
 		KeysURL string `json:"jwks_uri"`
 	}
 	if !shallow(text) || json.Unmarshal(text, &document) != nil {
-		return "", errors.New("the discovery document is not JSON with texts for issuer and jwks_uri")
+		return "", &FetchError{URL: from, Err: errors.New("the discovery document is not JSON with texts for issuer and jwks_uri"), Fix: fixDiscovery}
 	}
 	if document.Issuer != f.issuer {
-		return "", fmt.Errorf("the discovery document is of another issuer than %s", f.issuer)
+		err := fmt.Errorf("the discovery document is of another issuer than %s: it names %q", f.issuer, bounded(document.Issuer, maxFact))
+		return "", &FetchError{URL: from, Err: err, Fix: "set issuer to the issuer that the document names, letter for letter, if the claim iss of its tokens is the same"}
 	}
 	if err := secureURL(document.KeysURL); err != nil {
-		return "", fmt.Errorf("the jwks_uri of the discovery document: %w", err)
+		return "", &FetchError{URL: from, Err: fmt.Errorf("the jwks_uri of the discovery document: %w", err), Fix: fixDiscovery}
 	}
 	return document.KeysURL, nil
 }
@@ -72,40 +102,74 @@ func (f fetcher) discover(ctx context.Context, client *http.Client) (string, err
 func (f fetcher) client() (*http.Client, error) {
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.caFile != "" {
-		text, err := readFile(f.caFile)
+		pool, err := readPool(f.caFile)
 		if err != nil {
-			return nil, err
+			return nil, &FetchError{URL: f.issuer, Err: err, Fix: "set ca_file to a file with the authorities of the issuer's certificate in PEM"}
 		}
-		trust.RootCAs = x509.NewCertPool()
-		if !trust.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", f.caFile)
-		}
+		trust.RootCAs = pool
 	}
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust,
-		DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+		DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 	}
-	// A redirect could lead to plain text, or to whom nobody configured.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &http.Client{Transport: transport, CheckRedirect: stay, Timeout: fetchTimeout}, nil
 }
 
-// read gets a small document.
-func read(ctx context.Context, client *http.Client, from string) ([]byte, error) {
+// stay follows redirects within one origin only. Any other could lead to plain
+// text or to a host that nobody configured, and would take the token along.
+func stay(next *http.Request, before []*http.Request) error {
+	if len(before) > maxRedirects || !sameOrigin(next.URL, before[0].URL) {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// read gets a small document, and notes what its answer says of the issuer.
+func (f fetcher) read(ctx context.Context, client *http.Client, from string, got *fetched) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, err
+		return nil, &FetchError{URL: from, Err: err}
 	}
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", accepted)
+	shown, err := f.showToken(request)
+	if err != nil {
+		return nil, &FetchError{URL: from, Err: err, Fix: fixTokenFile}
+	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, &FetchError{URL: from, Err: err, Fix: fixOf(err)}
 	}
 	defer func() { _ = answer.Body.Close() }() // what was read counts
+	got.note(answer)
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered with status %d", from, answer.StatusCode)
+		return nil, f.refusal(from, answer, shown)
 	}
-	return readAtMost(answer.Body, from)
+	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, &FetchError{URL: from, Err: fmt.Errorf("the answer has content encoding %q", bounded(encoding, maxFact)), Fix: "let the issuer answer with gzip or without compression"}
+	}
+	text, err := readAtMost(answer.Body, from)
+	if err != nil {
+		return nil, &FetchError{URL: from, Err: err}
+	}
+	// RFC 8259 lets readers ignore a byte order mark.
+	return bytes.TrimPrefix(text, []byte("\ufeff")), nil
+}
+
+// note remembers clock and certificate of the issuer.
+func (g *fetched) note(answer *http.Response) {
+	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+		// A shared cache keeps the date of the answer that it repeats.
+		age, _ := strconv.Atoi(answer.Header.Get("Age"))
+		g.ahead, g.dated = time.Until(date.Add(time.Duration(max(age, 0))*time.Second)), true
+	}
+	if answer.TLS == nil {
+		return
+	}
+	for _, c := range answer.TLS.PeerCertificates {
+		if g.certificateEnds.IsZero() || c.NotAfter.Before(g.certificateEnds) {
+			g.certificateEnds = c.NotAfter
+		}
+	}
 }
 
 // secureURL refuses what would let others than the issuer say which keys are
@@ -119,6 +183,21 @@ func secureURL(text string) error {
 		return errors.New("must start with https://; http:// is for a loopback host only")
 	}
 	return nil
+}
+
+// sameOrigin reports whether two URLs have one scheme, host and port.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 func isLoopback(host string) bool {

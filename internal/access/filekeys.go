@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,6 +43,17 @@ func (f *fileKeys) version() uint64 { return f.latest().version }
 func (f *fileKeys) current(context.Context) (keySet, error) { return f.latest(), nil }
 
 func (f *fileKeys) renew(context.Context, uint64) (keySet, error) { return f.latest(), nil }
+
+func (f *fileKeys) state() keyState {
+	set := f.latest()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	state := keyState{keys: len(set.keys)}
+	if f.failed != "" {
+		state.failed = errors.New(f.failed)
+	}
+	return state
+}
 
 // latest returns the keys in use. A file that cannot be read leaves those in use
 // that were there.

@@ -32,6 +32,10 @@ type Issuer struct {
 	// CAFile holds the authorities, in PEM, that the issuer's own certificate is
 	// held against. Empty: those of the system.
 	CAFile string
+	// TokenFile holds a bearer token that is sent with each request for
+	// discovery and keys to the origin of URL, and to no other. It is read at
+	// each fetch. Empty: none is sent.
+	TokenFile string
 	// Subjects are those who are admitted, at least one. Of several that match,
 	// the first counts.
 	Subjects []Subject
@@ -100,6 +104,8 @@ func (i *Issuer) check() error {
 		return fmt.Errorf("algorithms must be of %v", Algorithms())
 	case i.JWKSURL != "" && i.JWKSFile != "":
 		return errors.New("keys must have one source")
+	case i.JWKSFile != "" && i.TokenFile != "":
+		return errors.New("a token is for an issuer that is asked for its keys")
 	}
 	for _, text := range []string{i.URL, i.JWKSURL} {
 		if text != "" || text == i.URL {

@@ -2,14 +2,9 @@ package access
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
-	"errors"
-	"fmt"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json"
 )
 
 const (
@@ -44,7 +39,20 @@ type keySource interface {
 	renew(ctx context.Context, version uint64) (keySet, error)
 	// version changes when the keys are read anew.
 	version() uint64
+	// state says how reading the keys stands.
+	state() keyState
 	close()
+}
+
+// keyState is how reading the keys of an issuer stands.
+type keyState struct {
+	// keys is how many can be used now.
+	keys int
+	// read is when they were read from the issuer. Zero: never, or from a file.
+	read time.Time
+	// failed says why the last attempt gave none. Nil: it did.
+	failed error
+	last   fetched
 }
 
 // newKeySource starts to read the keys of an issuer.
@@ -53,7 +61,7 @@ func newKeySource(given Issuer, c Config) (keySource, error) {
 	if given.JWKSFile != "" {
 		return newFileKeys(given.JWKSFile, c.Clock, tell)
 	}
-	f := fetcher{issuer: given.URL, keysURL: given.JWKSURL, caFile: given.CAFile}
+	f := given.fetcher()
 	if _, err := f.client(); err != nil {
 		return nil, err
 	}
@@ -66,57 +74,22 @@ type keySet struct {
 	version uint64
 }
 
-// candidates returns the keys that can have made a signature. Without a keyID
-// these are those that fit the algorithm, as far as it is worth trying.
-func (s keySet) candidates(keyID, algorithm string) []jose.JSONWebKey {
-	var fit []jose.JSONWebKey
+// candidates returns the keys that can have made a signature, and whether one of
+// them has the name that the token gives. A key without a name can be the one
+// that a token names: the name is a hint (RFC 7515, section 4.1.4). Of keys that
+// the token does not name, as many are returned as are worth trying.
+func (s keySet) candidates(keyID, algorithm string) (fit []jose.JSONWebKey, named bool) {
 	for _, k := range s.keys {
-		if keyID != "" && k.KeyID != keyID || k.Algorithm != "" && k.Algorithm != algorithm {
+		same := keyID != "" && k.KeyID == keyID
+		if !same && keyID != "" && k.KeyID != "" || !fits(k, algorithm) {
 			continue
 		}
-		if fit = append(fit, k); len(fit) == maxTried {
-			break
+		named = named || same
+		if len(fit) < maxTried {
+			fit = append(fit, k)
+		} else if same {
+			fit[maxTried-1] = k
 		}
 	}
-	return fit
-}
-
-// parseKeys reads a JSON Web Key Set. Keys of a kind that is not used are left
-// out, as the standard wants it; a set without any other is an error.
-func parseKeys(text []byte) ([]jose.JSONWebKey, error) {
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	if !shallow(text) || json.Unmarshal(text, &set) != nil {
-		return nil, errors.New("the key set is not one: it must be JSON with a list of keys")
-	}
-	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("the key set must have at most %d keys", maxKeys)
-	}
-	var keys []jose.JSONWebKey
-	for _, raw := range set.Keys {
-		var k jose.JSONWebKey
-		if json.Unmarshal(raw, &k) == nil && usable(k) {
-			keys = append(keys, k)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("the key set has no public RSA (2048 to 8192 bits), ECDSA or Ed25519 key for signatures")
-	}
-	return keys, nil
-}
-
-// usable reports whether a key can check signatures. A symmetric or a private
-// key in a published set is no secret any more.
-func usable(k jose.JSONWebKey) bool {
-	if k.Use != "" && k.Use != "sig" {
-		return false
-	}
-	switch key := k.Key.(type) {
-	case *rsa.PublicKey:
-		return k.Valid() && key.N.BitLen() >= leastRSA && key.N.BitLen() <= mostRSA
-	case *ecdsa.PublicKey, ed25519.PublicKey:
-		return k.Valid()
-	}
-	return false
+	return fit, named
 }

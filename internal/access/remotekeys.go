@@ -6,8 +6,6 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -24,7 +22,7 @@ const (
 // the background, and at once for an unknown key. Between two fetches are never
 // less than atMost, so no stream of tokens can make Storekeeper flood an issuer.
 type remoteKeys struct {
-	fetch                 func(context.Context) ([]jose.JSONWebKey, error)
+	fetch                 func(context.Context) (fetched, error)
 	clock                 func() time.Time
 	every, atMost, maxAge time.Duration
 	tell                  func(keys int, err error)
@@ -40,10 +38,11 @@ type remoteKeys struct {
 	fetched time.Time     // when set came; zero: never
 	tried   time.Time     // when the last fetch began; zero: never
 	failed  error         // why the last fetch failed
+	last    fetched       // what the last fetch told of the issuer
 	flight  chan struct{} // closed when the fetch that runs is done; nil: none
 }
 
-func newRemoteKeys(fetch func(context.Context) ([]jose.JSONWebKey, error), given Issuer, clock func() time.Time, tell func(int, error)) *remoteKeys {
+func newRemoteKeys(fetch func(context.Context) (fetched, error), given Issuer, clock func() time.Time, tell func(int, error)) *remoteKeys {
 	r := &remoteKeys{
 		fetch: fetch, clock: clock, tell: tell,
 		every:  cmp.Or(given.RefreshEvery, defaultRefreshEvery),
@@ -102,6 +101,13 @@ func (r *remoteKeys) inUse() (keySet, bool) {
 	return r.set, true
 }
 
+func (r *remoteKeys) state() keyState {
+	set, _ := r.inUse()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return keyState{keys: len(set.keys), read: r.fetched, failed: r.failed, last: r.last}
+}
+
 // none is the fault of having no keys.
 func (r *remoteKeys) none() error {
 	r.mu.Lock()
@@ -148,11 +154,12 @@ func (r *remoteKeys) begin() <-chan struct{} {
 func (r *remoteKeys) load() {
 	ctx, cancel := context.WithTimeout(r.running, fetchTimeout)
 	defer cancel()
-	keys, err := r.fetch(ctx)
+	got, err := r.fetch(ctx)
 
 	r.mu.Lock()
+	r.last = got
 	if r.failed = err; err == nil {
-		r.set, r.fetched = keySet{keys: keys, version: r.set.version + 1}, r.clock()
+		r.set, r.fetched = keySet{keys: got.keys, version: r.set.version + 1}, r.clock()
 	}
 	inUse := len(r.set.keys)
 	close(r.flight)

@@ -41,7 +41,9 @@ func (c *Config) files(k check) []file {
 	}
 	for i := range c.Callers.Issuers {
 		issuer, at := &c.Callers.Issuers[i], k.of("callers").of("issuers").item(i)
-		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, public}, file{at.of("ca_file"), &issuer.CAFile, public})
+		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, public}, file{at.of("ca_file"), &issuer.CAFile, public},
+			// A kubelet leaves it open where the containers of a pod have several users.
+			file{at.of("token_file"), &issuer.TokenFile, public})
 	}
 	all = append(all, c.Idempotency.files(k.of("idempotency"))...)
 	return append(all,

@@ -70,6 +70,7 @@ func TestOtherFilesAreChecked(t *testing.T) {
 
 		valkeyPassword = "idempotency.valkey.password_file"
 		valkeyCA       = "idempotency.valkey.ca_file"
+		issuerToken    = "callers.issuers[1].token_file"
 	)
 	for key, rules := range map[string]map[os.FileMode]string{
 		"listen.tls.key_file":          {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
@@ -77,6 +78,7 @@ func TestOtherFilesAreChecked(t *testing.T) {
 		"listen.tls.client_ca_file":    {0o644: "", 0o602: fixed},
 		"callers.issuers[0].jwks_file": {0o644: "", 0o666: fixed},
 		"callers.issuers[1].ca_file":   {0o644: "", 0o666: fixed},
+		issuerToken:                    {0o600: "", 0o640: "", 0o644: "", 0o622: fixed},
 		"policy.file":                  {0o644: "", 0o646: fixed},
 		"audit.file":                   {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
 		"audit.key_file":               {0o600: "", 0o640: "", 0o644: closed},
@@ -89,7 +91,7 @@ func TestOtherFilesAreChecked(t *testing.T) {
 			dir := t.TempDir()
 			sets := []string{"accounts[0].credential.api_token_file=" + filepath.Join(dir, "token"), "idempotency.valkey.tls=on"}
 			file("token", 0o600)(t, filepath.Join(dir, "token"))
-			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file", "policy.file", "audit.file", "audit.key_file", "idempotency.file", "idempotency.key_file", valkeyPassword, valkeyCA} {
+			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file", issuerToken, "policy.file", "audit.file", "audit.key_file", "idempotency.file", "idempotency.key_file", valkeyPassword, valkeyCA} {
 				path := filepath.Join(dir, named)
 				file("x", 0o600)(t, path)
 				sets = append(sets, named+"="+path)

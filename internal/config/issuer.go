@@ -24,7 +24,9 @@ type Issuer struct {
 	JWKSFile string `yaml:"jwks_file" type:"file" doc:"File with its keys as a JSON Web Key Set, for an issuer that cannot be reached. It is read again when it changes." sample:"/etc/storekeeper/issuer-keys.json"`
 	// CAFile holds the authorities that the issuer's certificate is held
 	// against. Empty: those of the system.
-	CAFile string `yaml:"ca_file" type:"file" doc:"File with the authorities, in PEM, that sign the certificate of a private issuer. It is read again at each fetch." need:"those of the system" sample:"/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"`
+	CAFile string `yaml:"ca_file" type:"file" doc:"File with the authorities, in PEM, that sign the certificate of a private issuer. It is read again at each fetch." need:"those of the system" sample:"/run/secrets/kubernetes/ca.crt"`
+	// TokenFile holds a bearer token that is shown to the issuer. Empty: none.
+	TokenFile string `yaml:"token_file" type:"file" doc:"File with a bearer token for an issuer that asks for one before it shows discovery and keys, as the API server of Kubernetes does. It is sent to the scheme, host and port of issuer and to no other, and is read again at each fetch." sample:"/run/secrets/kubernetes/token"`
 	// RefreshInterval is how often the keys are fetched, from 1 minute to 24
 	// hours.
 	RefreshInterval time.Duration `yaml:"refresh_interval" doc:"How often the keys are fetched, from 1m to 24h. A key that the issuer withdraws is refused after this time at the latest." sample:"15m"`
@@ -105,6 +107,7 @@ func (i *Issuer) validateKeys(k check) {
 	if i.JWKSFile != "" && i.CAFile != "" {
 		k.of("ca_file").fail("must not stand beside jwks_file, since nothing is fetched then")
 	}
+	i.validateToken(k.of("token_file"))
 	if i.RefreshInterval < time.Minute || i.RefreshInterval > 24*time.Hour {
 		k.of("refresh_interval").fail("must be from 1m to 24h")
 	}
@@ -114,6 +117,30 @@ func (i *Issuer) validateKeys(k check) {
 	if i.KeysMaxAge < i.RefreshInterval || i.KeysMaxAge > 168*time.Hour {
 		k.of("keys_max_age").fail("must be from refresh_interval to 168h")
 	}
+}
+
+// validateToken checks that a token can be of use.
+func (i *Issuer) validateToken(k check) {
+	switch {
+	case i.TokenFile == "":
+	case i.JWKSFile != "":
+		k.fail("must not stand beside jwks_file, since nothing is fetched then")
+	case i.JWKSURL != "" && secureRule(i.JWKSURL) == "" && secureRule(i.Issuer) == "" && origin(i.JWKSURL) != origin(i.Issuer):
+		k.fail("must not stand beside a jwks_url of another scheme, host or port than issuer; the token is sent to those of issuer only")
+	}
+}
+
+// origin is scheme, host and port of a URL that secureRule has passed.
+func origin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }
 
 // secureRule returns the rule that a URL of an issuer breaks, or "".

@@ -1,0 +1,205 @@
+package access_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/access/accesstest"
+)
+
+const issuerToken = "eyJhbGciOiJSUzI1NiJ9.t0k3n-for-the-issuer.c2ln"
+
+// tokenFile writes a file with a token as a kubelet does, by a rename.
+func tokenFile(t *testing.T, folder, token string) string {
+	t.Helper()
+	file := filepath.Join(folder, "token")
+	if err := os.WriteFile(file+".new", []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func check(t *testing.T, i access.Issuer) access.IssuerState {
+	t.Helper()
+	return access.CheckIssuer(t.Context(), i)
+}
+
+// The Kubernetes API server answers 403 to system:anonymous.
+func TestIssuerThatNeedsATokenGetsIt(t *testing.T) {
+	authority := accesstest.NewAuthority(t)
+	folder := t.TempDir()
+	ca := filepath.Join(folder, "ca.crt")
+	if err := os.WriteFile(ca, authority.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i := accesstest.NewTLSIssuer(t, authority)
+	i.NeedToken(issuerToken)
+	c := trusting(i)
+	c.CAFile = ca
+	if s := check(t, c); s.Err == nil || !strings.Contains(s.Err.Error(), "answered with status 403") || !strings.Contains(access.FixOf(s.Err), "set token_file") {
+		t.Errorf("without a token: %+v, fix %q", s, access.FixOf(s.Err))
+	}
+	c.TokenFile = tokenFile(t, folder, issuerToken+"\n")
+	a := start(t, access.Config{Issuers: []access.Issuer{c}})
+	if got := answer(a, bearer(i.Token(audience, workload, nil))); got != "ci:"+workload {
+		t.Errorf("with the token: %s", got)
+	}
+	tokenFile(t, folder, "ended")
+	if s := check(t, c); s.Err == nil || !strings.Contains(s.Err.Error(), "status 401") || !strings.Contains(access.FixOf(s.Err), "renew the token") {
+		t.Errorf("with another token: %+v, fix %q", s, access.FixOf(s.Err))
+	}
+}
+
+func TestTokenOfTheIssuerIsReadAtEachFetch(t *testing.T) {
+	folder := t.TempDir()
+	i, c := accesstest.NewIssuer(t), newClock()
+	i.NeedToken("one")
+	given := trusting(i)
+	given.TokenFile = tokenFile(t, folder, "one")
+	a := start(t, access.Config{Issuers: []access.Issuer{given}, Clock: c.Now})
+	if got := answer(a, bearer(long(i))); got != "ci:"+workload {
+		t.Fatalf("the first token: %s", got)
+	}
+	i.NeedToken("two")
+	tokenFile(t, folder, "two")
+	i.Publish(accesstest.NewKey(t, i.Key().Algorithm))
+	c.advance(10 * time.Second)
+	if got := answer(a, bearer(long(i))); got != "ci:"+workload {
+		t.Errorf("the second token: %s", got)
+	}
+}
+
+func TestTokenFileThatHoldsNoTokenIsRefused(t *testing.T) {
+	i := accesstest.NewIssuer(t)
+	c := trusting(i)
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"empty": "", "blank": " \n", "two lines": "first-secret\nsecond-secret", "a header": "Bearer first-secret", "control characters": "first-secret\x00",
+		"too long": strings.Repeat("first-secret", 2000),
+	} {
+		c.TokenFile = tokenFile(t, folder, text)
+		s := check(t, c)
+		if s.Err == nil || !strings.Contains(s.Err.Error(), "must hold one token") || access.FixOf(s.Err) == "" || strings.Contains(s.Err.Error(), "secret") {
+			t.Errorf("%s: got %v", name, s.Err)
+		}
+	}
+	c.TokenFile = filepath.Join(folder, "absent")
+	if s := check(t, c); s.Err == nil || !strings.Contains(s.Err.Error(), "no such file") || access.FixOf(s.Err) == "" {
+		t.Errorf("absent: got %v", s.Err)
+	}
+}
+
+// spy answers as an issuer's other host and remembers what it was sent.
+type spy struct {
+	*httptest.Server
+
+	mu    sync.Mutex
+	heard []string
+}
+
+func newSpy(t *testing.T, keys []byte) *spy {
+	t.Helper()
+	s := &spy{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.heard = append(s.heard, r.Header.Get("Authorization"))
+		s.mu.Unlock()
+		_, _ = w.Write(keys)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *spy) asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard
+}
+
+// Kubernetes names an address of its own in jwks_uri where nobody says
+// otherwise.
+func TestTokenGoesToTheOriginOfTheIssuerOnly(t *testing.T) {
+	i := accesstest.NewIssuer(t)
+	other := newSpy(t, i.KeySet())
+	given := trusting(i)
+	given.TokenFile = tokenFile(t, t.TempDir(), issuerToken)
+	i.Instead(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+issuerToken {
+			t.Error("the issuer itself gets no token")
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": i.URL, "jwks_uri": other.URL + "/openid/v1/jwks"})
+	})
+	if s := check(t, given); s.Err != nil || s.Keys != 1 || s.KeysURL != other.URL+"/openid/v1/jwks" {
+		t.Errorf("got %+v", s)
+	}
+	if heard := other.asked(); len(heard) != 1 || heard[0] != "" {
+		t.Errorf("the other host heard %q", heard)
+	}
+}
+
+func TestKeysAtAnotherOriginThatNeedATokenHaveAFix(t *testing.T) {
+	i, other := accesstest.NewIssuer(t), accesstest.NewIssuer(t)
+	other.NeedToken(issuerToken)
+	given := trusting(i)
+	given.TokenFile = tokenFile(t, t.TempDir(), issuerToken)
+	i.Instead(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": i.URL, "jwks_uri": other.URL + accesstest.KeysPath})
+	})
+	if s := check(t, given); s.Err == nil || !strings.Contains(s.Err.Error(), "status 403") || !strings.Contains(access.FixOf(s.Err), "set jwks_url") {
+		t.Errorf("got %v, fix %q", s.Err, access.FixOf(s.Err))
+	}
+}
+
+func TestTokenFollowsNoRedirectToAnotherOrigin(t *testing.T) {
+	i := accesstest.NewIssuer(t)
+	other := newSpy(t, i.KeySet())
+	given := trusting(i)
+	given.TokenFile, given.JWKSURL = tokenFile(t, t.TempDir(), issuerToken), i.URL+"/moved"
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		i.Instead(http.RedirectHandler(other.URL+"/keys", status).ServeHTTP)
+		if s := check(t, given); s.Err == nil || !strings.Contains(s.Err.Error(), "answered with status 30") || access.FixOf(s.Err) == "" {
+			t.Errorf("status %d: got %+v", status, s)
+		}
+	}
+	// Another port of the same host is another origin.
+	if heard := other.asked(); len(heard) != 0 {
+		t.Errorf("the other origin was asked %d times", len(heard))
+	}
+}
+
+func TestRedirectWithinTheOriginIsFollowed(t *testing.T) {
+	i := accesstest.NewIssuer(t)
+	i.NeedToken(issuerToken)
+	front := i.URL
+	mux := http.NewServeMux()
+	mux.Handle("/moved", http.RedirectHandler(accesstest.KeysPath, http.StatusPermanentRedirect))
+	mux.Handle("/for-ever", http.RedirectHandler("/for-ever", http.StatusFound))
+	mux.HandleFunc(accesstest.KeysPath, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+issuerToken {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_, _ = w.Write(i.KeySet())
+	})
+	i.Instead(mux.ServeHTTP)
+	given := trusting(i)
+	given.TokenFile, given.JWKSURL = tokenFile(t, t.TempDir(), issuerToken), front+"/moved"
+	if s := check(t, given); s.Err != nil || s.Keys != 1 {
+		t.Errorf("got %+v", s)
+	}
+	given.JWKSURL = front + "/for-ever"
+	if s := check(t, given); s.Err == nil || !strings.Contains(s.Err.Error(), "answered with status 302") {
+		t.Errorf("a redirect without end: %+v", s)
+	}
+}
