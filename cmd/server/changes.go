@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -91,15 +92,29 @@ func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, e
 	ctx = context.WithValue(tenant.With(ctx, i.Tenant), recoveryKey{}, i.ID)
 	answer, err := r.call(settle.WithOperation(ctx, o), i.Method, request)
 	switch {
+	case err == nil:
+		return server.Pack(answer)
+	case errors.Is(err, settle.ErrNeverThere):
+		// The one refusal that is proved by looking.
+		return nil, err
 	case errors.Is(err, settle.ErrNotDone):
 		return nil, idempotency.ErrNotDone
-	case errors.Is(err, settle.ErrUnproven):
-		return nil, idempotency.ErrUnproven
+	case errors.Is(err, settle.ErrUnproven), definite(err):
+		// A refusal of the looking itself, as of an account that is not served any
+		// more, says nothing of the change, and would not change by waiting.
+		return nil, fmt.Errorf("%w: %w", idempotency.ErrUnproven, err)
 	}
-	if err != nil {
-		return nil, err
+	return nil, err
+}
+
+// definite says whether a fault is one that asking again would give again.
+func definite(err error) bool {
+	switch fault.From(err).Kind {
+	case fault.BadInput, fault.TooLarge, fault.NotFound, fault.NameTaken, fault.LimitReached, fault.NotEmpty:
+		return true
+	default:
+		return false
 	}
-	return server.Pack(answer)
 }
 
 // call runs a method of the service without the chain: who may do it was settled

@@ -310,8 +310,17 @@ type trailLine struct {
 	Credential, Method       string
 	Outcome, Reason, Code    string
 	RequestID                string `json:"request_id"`
-	Protocol                 string
+	Protocol, Peer           string
+	Action, Account, Policy  string
+	Issuer, Subject, JTI     string
+	RunID                    string `json:"run_id"`
+	StoreID                  string `json:"store_id"`
+	Changed                  []string
+	Secrets                  []trailSecret
+	Suppressed               int
 }
+
+type trailSecret struct{ ID, Name string }
 
 type trailLines []trailLine
 

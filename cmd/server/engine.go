@@ -11,7 +11,6 @@ import (
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/directory"
-	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/mirror/valkeylog"
@@ -53,6 +52,8 @@ type engine struct {
 	count func(event string)
 	// trail hears of what is found out about changes of earlier lives.
 	trail *audit.Log
+	// rights knows what the intents of earlier lives were about.
+	rights server.Rights
 	// replica names this life of the process among all that share the state.
 	replica string
 }
@@ -174,28 +175,6 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	return err
 }
 
-// tell logs what went wrong with a change, and records what was found out about
-// one whose process is gone.
-func (e *engine) tell(ev idempotency.Event) {
-	if ev.Err != nil {
-		e.log.Warn("a change", zap.String("event", string(ev.Kind)), zap.String("intent", ev.ID), zap.String("method", ev.Method), zap.Error(ev.Err))
-	}
-	r := audit.Record{ID: ev.ID, Caller: ev.Caller, Tenant: ev.Tenant, Method: ev.Method, Outcome: audit.Succeeded, Reason: "RECOVERED"}
-	switch {
-	case e.trail == nil:
-		return
-	case ev.Kind == idempotency.EventUndone:
-		r.Outcome, r.Reason = audit.Failed, "NOT_DONE"
-	case ev.Kind == idempotency.EventUnproven:
-		r.Outcome, r.Reason = audit.Unknown, "UNPROVEN"
-	case ev.Kind != idempotency.EventRecovered:
-		return
-	case ev.Err != nil:
-		r.Outcome, r.Reason = audit.Failed, fault.From(ev.Err).Reason
-	}
-	e.trail.Outcome(context.Background(), r)
-}
-
 // open is how many intents have no outcome yet.
 func (e *engine) open() int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -209,8 +188,8 @@ func (e *engine) open() int {
 
 // begin looks after the changes that earlier lives left open, and records on the
 // trail what becomes of them.
-func (e *engine) begin(ctx context.Context, trail *audit.Log) {
-	e.trail = trail
+func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Rights) {
+	e.trail, e.rights = trail, rights
 	e.keeper.Start(ctx)
 }
 

@@ -137,7 +137,7 @@ func TestAStopLeavesNoChangeOpenForLong(t *testing.T) {
 		found    string
 	}{
 		"that was made":     {emulator.Fault{Kind: emulator.KindDelay, Delay: time.Minute, Method: "POST", Times: 1, AfterCommit: true}, true, "succeeded RECOVERED"},
-		"that was not made": {emulator.Fault{Kind: emulator.KindDelay, Delay: time.Minute, Method: "POST", Times: 1}, false, "failed NOT_DONE"},
+		"that was not made": {emulator.Fault{Kind: emulator.KindDelay, Delay: time.Minute, Method: "POST", Times: 1}, false, "unknown NOT_SEEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,10 +189,10 @@ func TestTheTrailSaysUnknownOfAnUpdateThatNobodyCanProve(t *testing.T) {
 	}{
 		"a value that was set":         {`{"value":"v2"}`, true, "unknown UNPROVEN"},
 		"a value and scopes":           {`{"value":"v2","scopes":["access"]}`, true, "unknown UNPROVEN"},
-		"a value that was not set":     {`{"value":"v2"}`, false, "failed NOT_DONE"},
+		"a value that was not set":     {`{"value":"v2"}`, false, "unknown NOT_SEEN"},
 		"a comment that was set":       {`{"comment":"c"}`, true, "succeeded RECOVERED"},
-		"a comment that was not set":   {`{"comment":"c"}`, false, "failed NOT_DONE"},
-		"scopes that were not changed": {`{"scopes":["access"]}`, false, "failed NOT_DONE"},
+		"a comment that was not set":   {`{"comment":"c"}`, false, "unknown NOT_SEEN"},
+		"scopes that were not changed": {`{"scopes":["access"]}`, false, "unknown NOT_SEEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -86,7 +86,7 @@ func serve(ctx context.Context, s settings) error {
 	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
 		return err
 	}
-	behind.begin(ctx, trail)
+	behind.begin(ctx, trail, chain.Rights)
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	tls, err := newSecured(c.Listen.TLS, log)

@@ -14,8 +14,13 @@ const (
 	maxStoreName = 1024
 	maxSecrets   = 100
 	maxRays      = 16
+	maxChanged   = 8
+	// maxNames is how many bytes the secrets of one record may take as they are
+	// written. A list that takes more is cut, and SecretCount says how many there
+	// are. 100 names as Cloudflare allows them take less.
+	maxNames = 96 << 10
 	// maxLine is more than the longest line, every character escaped.
-	maxLine = 512 << 10
+	maxLine = 128 << 10
 )
 
 // invalid stands where a text did not have its form.
@@ -31,10 +36,14 @@ func (r Record) clean() Record {
 	r.Method, r.Action = word(r.Method), word(r.Action)
 	r.Reason, r.Code = word(r.Reason), word(r.Code)
 	r.Store = Store{ID: ident(r.Store.ID), Name: name(r.Store.Name, maxStoreName)}
+	r.Issuer, r.Subject = name(r.Issuer, maxName), name(r.Subject, maxName)
+	r.JTI, r.RunID, r.Policy = ident(r.JTI), ident(r.RunID), ident(r.Policy)
 	r.Decision.Rule, r.Decision.ID = name(r.Decision.Rule, maxName), ident(r.Decision.ID)
+	r.Changed = cleanAll(r.Changed, maxChanged, word)
+	r.Suppressed = max(r.Suppressed, 0)
 	r.Outcome = r.Outcome.clean(r.Kind)
 	r.SecretCount = max(r.SecretCount, len(r.Secrets))
-	r.Secrets = cleanAll(r.Secrets, maxSecrets, Secret.clean)
+	r.Secrets = fitting(cleanAll(r.Secrets, maxSecrets, Secret.clean))
 	r.Rays = cleanAll(r.Rays, maxRays, ident)
 	return r
 }
@@ -66,6 +75,18 @@ func cleanAll[T any](list []T, most int, clean func(T) T) []T {
 		out[i] = clean(list[i])
 	}
 	return out
+}
+
+// fitting cuts a list of secrets to what fits into maxNames.
+func fitting(list []Secret) []Secret {
+	var buf [8 * maxName]byte
+	size := 0
+	for i, s := range list {
+		if size += len(appendSecret(buf[:0], s)); size > maxNames {
+			return list[:i]
+		}
+	}
+	return list
 }
 
 // instant drops what the time format cannot hold.

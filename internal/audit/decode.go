@@ -53,18 +53,20 @@ func (c *cursor) body(l *line) {
 	}
 	r.ID = c.field("id")
 	r.Caller, r.Tenant, r.Credential = c.field("caller"), c.field("tenant"), c.field("credential")
+	r.Issuer, r.Subject, r.JTI, r.RunID = c.field("issuer"), c.field("subject"), c.field("jti"), c.field("run_id")
 	r.Method, r.Action, r.Account = c.field("method"), c.field("action"), c.field("account")
 	r.Store = Store{ID: c.field("store_id"), Name: c.field("store_name")}
 	c.secrets(r)
+	r.Changed = c.texts("changed")
+	r.Suppressed = c.count("suppressed")
 	if c.take(`,"decision":{"allowed":`) {
 		r.Decision = Decision{Allowed: c.boolean(), Rule: c.field("rule"), ID: c.field("id")}
 		c.must(`}`)
 	}
+	r.Policy = c.field("policy")
 	r.Outcome = Outcome(c.field("outcome"))
 	r.Reason, r.Code, r.RequestID = c.field("reason"), c.field("code"), c.field("request_id")
-	if c.take(`,"rays":`) {
-		c.list(func() { r.Rays = append(r.Rays, c.text()) })
-	}
+	r.Rays = c.texts("rays")
 	r.Protocol, r.Peer = c.field("protocol"), c.field("peer")
 }
 
@@ -76,9 +78,7 @@ func (c *cursor) secrets(r *Record) {
 			c.must(`}`)
 		})
 	}
-	if c.take(`,"secret_count":`) {
-		r.SecretCount = int(c.number() & (1<<31 - 1))
-	}
+	r.SecretCount = c.count("secret_count")
 }
 
 // cursor walks over a line. After the first surprise it is wrong and every
@@ -105,12 +105,36 @@ func (c *cursor) must(literal string) {
 
 // field reads a text that may be absent.
 func (c *cursor) field(key string) string {
-	n := len(key) + 4
-	if c.wrong || len(c.rest) < n || c.rest[0] != ',' || c.rest[1] != '"' || string(c.rest[2:n-2]) != key || c.rest[n-2] != '"' || c.rest[n-1] != ':' {
+	if !c.key(key) {
 		return ""
 	}
-	c.rest = c.rest[n:]
 	return c.text()
+}
+
+// key steps over the key of a field that may be absent.
+func (c *cursor) key(key string) bool {
+	n := len(key) + 4
+	if c.wrong || len(c.rest) < n || c.rest[0] != ',' || c.rest[1] != '"' || string(c.rest[2:n-2]) != key || c.rest[n-2] != '"' || c.rest[n-1] != ':' {
+		return false
+	}
+	c.rest = c.rest[n:]
+	return true
+}
+
+// texts reads a list of texts that may be absent.
+func (c *cursor) texts(key string) (all []string) {
+	if c.key(key) {
+		c.list(func() { all = append(all, c.text()) })
+	}
+	return all
+}
+
+// count reads a number that may be absent.
+func (c *cursor) count(key string) int {
+	if !c.key(key) {
+		return 0
+	}
+	return int(c.number() & (1<<31 - 1))
 }
 
 func (c *cursor) text() string {

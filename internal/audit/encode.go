@@ -30,18 +30,25 @@ func appendBody(dst []byte, r *Record, o origin) []byte {
 	dst = appendField(dst, "caller", r.Caller)
 	dst = appendField(dst, "tenant", r.Tenant)
 	dst = appendField(dst, "credential", r.Credential)
+	dst = appendField(dst, "issuer", r.Issuer)
+	dst = appendField(dst, "subject", r.Subject)
+	dst = appendField(dst, "jti", r.JTI)
+	dst = appendField(dst, "run_id", r.RunID)
 	dst = appendField(dst, "method", r.Method)
 	dst = appendField(dst, "action", r.Action)
 	dst = appendField(dst, "account", r.Account)
 	dst = appendField(dst, "store_id", r.Store.ID)
 	dst = appendField(dst, "store_name", r.Store.Name)
 	dst = appendSecrets(dst, r)
+	dst = appendList(dst, "changed", r.Changed)
+	dst = appendCount(dst, "suppressed", r.Suppressed)
 	dst = appendDecision(dst, r.Decision)
+	dst = appendField(dst, "policy", r.Policy)
 	dst = appendField(dst, "outcome", string(r.Outcome))
 	dst = appendField(dst, "reason", r.Reason)
 	dst = appendField(dst, "code", r.Code)
 	dst = appendField(dst, "request_id", r.RequestID)
-	dst = appendRays(dst, r.Rays)
+	dst = appendList(dst, "rays", r.Rays)
 	dst = appendField(dst, "protocol", r.Protocol)
 	return appendField(dst, "peer", r.Peer)
 }
@@ -62,21 +69,32 @@ func appendSecrets(dst []byte, r *Record) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			// An item may be empty, so each has a first field that is always
-			// there.
-			dst = append(dst, `{"id":`...)
-			dst = appendQuoted(dst, s.ID)
-			dst = appendField(dst, "name", s.Name)
-			dst = appendField(dst, "fingerprint", s.Fingerprint)
-			dst = append(dst, '}')
+			dst = appendSecret(dst, s)
 		}
 		dst = append(dst, ']')
 	}
-	if r.SecretCount > 0 {
-		dst = append(dst, `,"secret_count":`...)
-		dst = strconv.AppendInt(dst, int64(r.SecretCount), 10)
+	return appendCount(dst, "secret_count", r.SecretCount)
+}
+
+// appendSecret writes the identifier also where it is empty, so that the first
+// field is always there.
+func appendSecret(dst []byte, s Secret) []byte {
+	dst = append(dst, `{"id":`...)
+	dst = appendQuoted(dst, s.ID)
+	dst = appendField(dst, "name", s.Name)
+	dst = appendField(dst, "fingerprint", s.Fingerprint)
+	return append(dst, '}')
+}
+
+// appendCount writes a number, or nothing where there is nothing to count.
+func appendCount(dst []byte, key string, n int) []byte {
+	if n <= 0 {
+		return dst
 	}
-	return dst
+	dst = append(dst, ',', '"')
+	dst = append(dst, key...)
+	dst = append(dst, '"', ':')
+	return strconv.AppendInt(dst, int64(n), 10)
 }
 
 func appendDecision(dst []byte, d Decision) []byte {
@@ -90,16 +108,19 @@ func appendDecision(dst []byte, d Decision) []byte {
 	return append(dst, '}')
 }
 
-func appendRays(dst []byte, rays []string) []byte {
-	if len(rays) == 0 {
+// appendList writes a list of texts, or nothing where it is empty.
+func appendList(dst []byte, key string, list []string) []byte {
+	if len(list) == 0 {
 		return dst
 	}
-	dst = append(dst, `,"rays":[`...)
-	for i, ray := range rays {
+	dst = append(dst, ',', '"')
+	dst = append(dst, key...)
+	dst = append(dst, '"', ':', '[')
+	for i, text := range list {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendQuoted(dst, ray)
+		dst = appendQuoted(dst, text)
 	}
 	return append(dst, ']')
 }

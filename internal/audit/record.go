@@ -60,6 +60,9 @@ const (
 	// ReasonWaiterGone is that of an outcome "not_sent": the caller was
 	// refused before its intent was durable.
 	ReasonWaiterGone = "waiter_gone"
+	// ReasonSuppressed is that of a denial that stands for those that were
+	// counted only.
+	ReasonSuppressed = "DENIALS_SUPPRESSED"
 )
 
 // Record is one line of the trail. Every text has a class, listed in
@@ -80,6 +83,13 @@ type Record struct {
 	Tenant string
 	// Credential is the kind of credential, never the credential.
 	Credential string
+	// Issuer and Subject are the claims iss and sub of a token whose signature
+	// was good, also where its holder is not admitted.
+	Issuer, Subject string
+	// JTI is the claim jti of such a token, and RunID the claim run_id, by which
+	// GitHub Actions names the run of a workflow. Each is empty where the token
+	// has none. Neither lets anybody in.
+	JTI, RunID string
 	// Method is the RPC.
 	Method string
 	// Action is what the method does to its resource.
@@ -93,8 +103,16 @@ type Record struct {
 	// SecretCount is how many there are, also where the list was cut. It is
 	// raised to the length of the list.
 	SecretCount int
+	// Changed names the fields of a secret that an update sets: value, scopes,
+	// comment. It never holds what they are set to.
+	Changed []string
+	// Suppressed is how many denials of the caller were counted and not
+	// recorded, in a denial that says so and stands for them.
+	Suppressed int
 	// Decision is what the rules said.
 	Decision Decision
+	// Policy is the digest of the rules that decided.
+	Policy string
 	// Outcome is for records of KindOutcome only.
 	Outcome Outcome
 	// Reason is a machine word. Anything else is written as "invalid", so that

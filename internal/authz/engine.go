@@ -9,6 +9,8 @@ import (
 // use.
 type Engine struct {
 	index *index
+	// digest names the file that the rules came from.
+	digest string
 }
 
 // NewEngine compiles rules. The error tells every mistake of every rule.

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,7 @@ func ReadFile(name string) (*Engine, *File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
+	engine.digest = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
 	return engine, file, nil
 }
 

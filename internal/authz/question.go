@@ -33,6 +33,9 @@ type Decision struct {
 	// Open says, of a question that is not allowed, that a name which is not
 	// known yet could change that.
 	Open bool
+	// Policy is the digest of the file that the rules came from, as
+	// "sha256:" and what sha256sum prints. Empty for rules without a file.
+	Policy string
 }
 
 // needs is what a rule has to know.

@@ -44,7 +44,12 @@ func Follow(name string) (*Rules, error) {
 }
 
 // Decide answers one question by the rules in force.
-func (r *Rules) Decide(q Question) Decision { return r.engine.Load().Decide(q) }
+func (r *Rules) Decide(q Question) Decision {
+	e := r.engine.Load()
+	d := e.Decide(q)
+	d.Policy = e.digest
+	return d
+}
 
 // Watch looks at the file every interval until ctx ends, and puts changed rules
 // into force. Rules that cannot be read, or that fail their tests, are not: the

@@ -56,8 +56,13 @@ type Event struct {
 	Method, Caller, Tenant string
 	// Age is the time since the change began, where it did.
 	Age time.Duration
-	// Err is what went wrong, for the operator.
+	// Err is what went wrong, for the operator. Of EventUnproven it is the error
+	// of Recover.
 	Err error
+	// Intent and Body are the intent and the answer of a change that recovery
+	// has ended: EventRecovered, EventUndone and EventUnproven. Nil otherwise.
+	Intent *Intent
+	Body   []byte
 }
 
 func (k *Keeper) observe(e Event) {

@@ -123,8 +123,8 @@ func (k *Keeper) rescue(x *orphan) {
 	}
 	looked := time.Now()
 	o, err := k.inquire(e, held)
-	unproven := errors.Is(err, ErrUnproven)
-	if unproven || errors.Is(err, ErrNotDone) {
+	ended := ending(e, o, err)
+	if ended.Kind != EventRecovered {
 		if settled := x.since.Add(k.config.Settle); looked.Before(settled) {
 			k.orphans.later(x, settled)
 			return
@@ -137,7 +137,22 @@ func (k *Keeper) rescue(x *orphan) {
 	if err == nil {
 		k.kept(k.life)
 	}
-	k.recovered(x, e, o, unproven, err)
+	k.recovered(x, ended, err)
+}
+
+// ending is what to tell of an intent once it has ended with what recovery found.
+func ending(e *openEntry, o outcome, err error) Event {
+	ev := about(EventRecovered, &e.Intent, nil)
+	switch {
+	case errors.Is(err, ErrUnproven):
+		ev.Kind, ev.Err = EventUnproven, err
+	case errors.Is(err, ErrNotDone):
+		ev.Kind = EventUndone
+	case o.fault != nil:
+		ev.Err = o.fault
+	}
+	ev.Intent, ev.Body = &e.Intent, o.body
+	return ev
 }
 
 // inquire asks what became of an intent.
@@ -161,25 +176,19 @@ func (k *Keeper) inquire(e *openEntry, held func() bool) (outcome, error) {
 	return outcome{}, err
 }
 
-// recovered notes how a rescue went.
-func (k *Keeper) recovered(x *orphan, e *openEntry, o outcome, unproven bool, err error) {
+// recovered notes how a rescue went. ended is what to tell where err is nil.
+func (k *Keeper) recovered(x *orphan, ended Event, err error) {
 	switch {
 	case errors.Is(err, errNotOwner):
-		k.observe(about(EventDropped, &e.Intent, err))
+		k.observe(about(EventDropped, ended.Intent, err))
 	case err != nil:
 		if k.life.Err() == nil {
-			k.observe(about(EventRecoveryFailed, &e.Intent, err))
+			k.observe(about(EventRecoveryFailed, ended.Intent, err))
 		}
 		k.orphans.later(x, time.Time{})
 		return
-	case o.fault != nil:
-		k.observe(about(EventRecovered, &e.Intent, o.fault))
-	case o.kept:
-		k.observe(about(EventRecovered, &e.Intent, nil))
-	case unproven:
-		k.observe(about(EventUnproven, &e.Intent, nil))
 	default:
-		k.observe(about(EventUndone, &e.Intent, nil))
+		k.observe(ended)
 	}
 	k.orphans.ended(x)
 }

@@ -66,6 +66,9 @@ func intend(c Chain) grpc.UnaryServerInterceptor {
 			return nil, err
 		}
 		answer, err := next(ctx, req)
+		if err == nil {
+			t.made(answer)
+		}
 		r := t.record(ctx)
 		r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
 		// The caller may be gone; what happened must be recorded all the same.

@@ -50,6 +50,7 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 			return nil, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
 		}
 		j := &judgement{rights: r, caller: caller, method: method, target: method.Target(request), trail: trailFrom(ctx)}
+		j.trail.changed = changedFields(request)
 		if w, ok := request.(interface{ GetForce() bool }); ok {
 			j.trail.wide = w.GetForce()
 		}
@@ -120,6 +121,7 @@ func (j *judgement) list(ctx context.Context) (context.Context, error) {
 		j.trail.allowed(d)
 		return ctx, nil
 	case !d.Open:
+		j.trail.judgedBy(d)
 		return ctx, j.denial([]*object{{action: j.method.Action}})
 	}
 	return view.With(ctx, j.shows), nil

@@ -57,6 +57,7 @@ func (j *judgement) judgeObjects(ctx context.Context) error {
 			// It has no name, which validation is to say.
 			j.trail.partly = true
 		default:
+			j.trail.judgedBy(d)
 			refused = append(refused, o)
 		}
 	}

@@ -32,6 +32,10 @@ type trail struct {
 	// count is how many secrets there are, also where the list was cut.
 	count    int
 	decision audit.Decision
+	// policy is the digest of the rules that decided.
+	policy string
+	// changed are the fields that an update sets.
+	changed []string
 	// rules are those that allow the parts of the call.
 	rules []string
 	// wide says that the call may do more than to the objects it names, as
@@ -113,6 +117,7 @@ func (t *trail) names() map[string]string {
 
 // allowed notes a rule that allows a part of the call. Most calls need one.
 func (t *trail) allowed(d authz.Decision) {
+	t.policy = d.Policy
 	if slices.Contains(t.rules, d.Rule) {
 		return
 	}
@@ -121,6 +126,9 @@ func (t *trail) allowed(d authz.Decision) {
 }
 
 func (t *trail) denied(id string) { t.decision = audit.Decision{ID: id} }
+
+// judgedBy notes the digest of the rules that refuse a call.
+func (t *trail) judgedBy(d authz.Decision) { t.policy = d.Policy }
 
 // fingerprint notes of each value, in the order of the secrets that get them,
 // what tells it from others.
@@ -158,12 +166,21 @@ func printable(name string) string {
 // record writes down what is known of the call now.
 func (t *trail) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
-	return audit.Record{
+	r := audit.Record{
 		ID: t.name(), Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
 		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
 		Secrets: t.secrets, SecretCount: t.count, Decision: t.decision,
+		Policy: t.policy, Changed: t.changed,
 		RequestID: f.RequestID, Rays: f.Rays, Protocol: f.Protocol, Peer: f.Peer,
 	}
+	if shown := t.caller.Credential; shown != nil {
+		r.Issuer, r.Subject = shown.Issuer, shown.Subject
+		// A certificate has a serial number in place of jti, and no claims.
+		if shown.IssuerName != "" {
+			r.JTI, r.RunID = shown.ID, shown.Claims["run_id"]
+		}
+	}
+	return r
 }
 
 // outcome says how the call ended, from its error. What may have happened is

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
@@ -91,9 +94,20 @@ func TestAnIntentComesBeforeEachChangeAndAnOutcomeAfter(t *testing.T) {
 }
 
 // sameCall holds what intent and outcome say of their call against each other.
+// The outcome names what the call made, which the intent cannot.
 func sameCall(t *testing.T, intent, outcome audit.Record) {
 	t.Helper()
+	made := outcome.Outcome == audit.Succeeded
 	outcome.Kind, outcome.Outcome, outcome.Reason, outcome.Code, outcome.Rays = intent.Kind, intent.Outcome, intent.Reason, intent.Code, intent.Rays
+	outcome.Secrets = slices.Clone(outcome.Secrets)
+	if made && intent.Action == "store.create" {
+		intent.Store.ID, outcome.Store.ID = unmade(t, intent.Store.ID, outcome.Store.ID)
+	}
+	for i := range outcome.Secrets {
+		if made && intent.Secrets[i].ID == "" {
+			_, outcome.Secrets[i].ID = unmade(t, intent.Secrets[i].ID, outcome.Secrets[i].ID)
+		}
+	}
 	if !reflect.DeepEqual(intent, outcome) || intent.ID == "" {
 		t.Errorf("the intent is %+v, the outcome %+v", intent, outcome)
 	}
@@ -274,6 +288,42 @@ func eventually(t *testing.T, done func() bool) {
 }
 
 // TestARecordTellsWhoDidWhat holds one record against everything that is known.
+// unmade takes the identifier of a new object out of two records.
+func unmade(t *testing.T, before, after string) (string, string) {
+	t.Helper()
+	if before != "" || len(after) != 32 {
+		t.Errorf("an object is %q before it is made, and %q after", before, after)
+	}
+	return "", ""
+}
+
+func TestAnUpdateTellsWhichFieldsChanged(t *testing.T) {
+	for want, edit := range map[string]func(*secretsstorev1.UpdateSecretRequest){
+		"value":  func(r *secretsstorev1.UpdateSecretRequest) { r.Value = proto.String("v9") },
+		"scopes": func(r *secretsstorev1.UpdateSecretRequest) { r.Scopes = []string{"dex"} },
+		"comment value": func(r *secretsstorev1.UpdateSecretRequest) {
+			r.Value, r.Comment = proto.String("v9"), proto.String("c")
+		},
+		"comment": func(r *secretsstorev1.UpdateSecretRequest) {
+			r.Comment, r.UpdateMask = proto.String("c"), &fieldmaskpb.FieldMask{Paths: []string{"comment", "comment"}}
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			w := start(t, servertest.Config{})
+			request := &secretsstorev1.UpdateSecretRequest{AccountId: main, StoreId: w.store, SecretId: w.payA}
+			edit(request)
+			if _, err := w.As(root).UpdateSecret(within(t), request); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range w.Trail.Written() {
+				if got := strings.Join(e.Changed, " "); got != want {
+					t.Errorf("the %s says that %q changed", e.Kind, got)
+				}
+			}
+		})
+	}
+}
+
 func TestARecordTellsWhoDidWhat(t *testing.T) {
 	w := start(t, servertest.Config{Callers: []access.Principal{search}})
 	client := servertest.Over(w.Listen(t), search.Name)

@@ -85,7 +85,7 @@ func movedPointer(pointer string, at []int) string {
 
 // missing makes the fault of something that is not there and was not before.
 func missing(what string) *fault.Error {
-	return fault.New(fault.NotFound, strings.ToUpper(what)+"_NOT_FOUND", "There is no "+what+" with this identifier.")
+	return fault.New(fault.NotFound, strings.ToUpper(what)+"_NOT_FOUND", "There is no "+what+" with this identifier.").Because(ErrNeverThere)
 }
 
 func orNotDone(err error) error {

@@ -7,8 +7,9 @@ import (
 )
 
 var (
-	// ErrNotDone is what an inspection returns when nothing of the change was
-	// done.
+	// ErrNotDone is what an inspection returns when nothing of the change is
+	// seen. That is no proof for the trail: Cloudflare may carry out a request
+	// late, and an outsider may have deleted what it made.
 	ErrNotDone = errors.New("the change was not done")
 	// ErrUnproven is what an inspection returns when Cloudflare shows neither
 	// that the change was done nor that it was not done. The change must be
@@ -18,6 +19,10 @@ var (
 	// object that the change made was changed since. Only the same change, made
 	// again with Operation.Resume and the same Operation.Baseline, can finish it.
 	ErrPartlyDone = fmt.Errorf("a part of it is there: %w", ErrUnproven)
+	// ErrNeverThere is in the fault of an inspection which proves that the change
+	// was not made: its object is not there, and was not there before. Any other
+	// fault of an inspection is about the looking.
+	ErrNeverThere = errors.New("the object was not there before the change")
 )
 
 // Operation says how a change is to be made. Its zero value is an ordinary

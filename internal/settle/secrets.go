@@ -133,10 +133,15 @@ func (t *trial) inspectDeleted(ctx context.Context, p upstream.DeleteSecretsPara
 		return upstream.Answer[upstream.None]{}, ErrNotDone
 	case len(left) > 0:
 		return upstream.Answer[upstream.None]{}, ErrPartlyDone
-	case len(t.strange(p.IDs, nil)) > 0:
+	}
+	switch strange := t.strange(set(p.IDs), nil); len(strange) {
+	case 0:
+		return upstream.Answer[upstream.None]{}, nil
+	case len(set(p.IDs)):
 		return upstream.Answer[upstream.None]{}, missing("secret")
 	}
-	return upstream.Answer[upstream.None]{}, nil
+	// The others are gone, by this change or by another one.
+	return upstream.Answer[upstream.None]{}, ErrPartlyDone
 }
 
 // left gives those of the secrets that a store still holds.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/settle"
+)
+
+// The reasons of outcomes that recovery writes. None but a refusal that looking
+// proves goes with the outcome failed: that nothing of a change is seen does not
+// prove that it was not made. Cloudflare may carry out a request late, and an
+// outsider may have deleted what it made.
+const (
+	// reasonRecovered is that of a change that is seen to be made.
+	reasonRecovered = "RECOVERED"
+	// reasonNotSeen is that of a change of which nothing is seen.
+	reasonNotSeen = "NOT_SEEN"
+	// reasonUnproven is that of a change that cannot be seen, as a value, or of
+	// which a part is seen.
+	reasonUnproven = "UNPROVEN"
+)
+
+// tell logs what went wrong with a change, and records what was found out about
+// one whose process is gone.
+func (e *engine) tell(ev idempotency.Event) {
+	if ev.Err != nil {
+		e.log.Warn("a change", zap.String("event", string(ev.Kind)), zap.String("intent", ev.ID), zap.String("method", ev.Method), zap.Error(ev.Err))
+	}
+	if e.trail == nil || ev.Intent == nil {
+		return
+	}
+	r := e.rights.Recovered(*ev.Intent, ev.Body)
+	switch ev.Kind {
+	case idempotency.EventRecovered:
+		r.Outcome, r.Reason = foundOut(ev.Err)
+	case idempotency.EventUndone:
+		r.Outcome, r.Reason = audit.Unknown, reasonNotSeen
+	case idempotency.EventUnproven:
+		r.Outcome, r.Reason = audit.Unknown, reasonUnproven
+	default:
+		return
+	}
+	e.trail.Outcome(context.Background(), r)
+}
+
+// foundOut gives the outcome of a change from the answer that recovery has kept
+// for it, which may be a refusal.
+func foundOut(refusal error) (audit.Outcome, string) {
+	switch {
+	case refusal == nil:
+		return audit.Succeeded, reasonRecovered
+	case errors.Is(refusal, settle.ErrNeverThere):
+		return audit.Failed, fault.From(refusal).Reason
+	default:
+		return audit.Unknown, fault.From(refusal).Reason
+	}
+}

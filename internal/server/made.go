@@ -1,0 +1,87 @@
+package server
+
+import (
+	"cmp"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/idempotency"
+)
+
+// changedFields names the fields that an update sets, in the order of the
+// alphabet, and nothing for other requests.
+func changedFields(request proto.Message) []string {
+	u, ok := request.(*secretsstorev1.UpdateSecretRequest)
+	if !ok {
+		return nil
+	}
+	masked := u.GetUpdateMask().GetPaths()
+	sets := func(path string, given bool) bool {
+		return len(masked) == 0 && given || slices.Contains(masked, path)
+	}
+	var changed []string
+	if sets("comment", u.Comment != nil) {
+		changed = append(changed, "comment")
+	}
+	if sets("scopes", len(u.GetScopes()) > 0) {
+		changed = append(changed, "scopes")
+	}
+	if sets("value", u.Value != nil) {
+		changed = append(changed, "value")
+	}
+	return changed
+}
+
+// made notes the identifiers of the objects that the answer of a change says it
+// made.
+func (t *trail) made(answer any) {
+	var secrets []*secretsstorev1.Secret
+	switch a := answer.(type) {
+	case *secretsstorev1.CreateStoreResponse:
+		t.store.ID = cmp.Or(t.store.ID, a.GetStore().GetId())
+	case *secretsstorev1.CreateSecretsResponse:
+		secrets = a.GetSecrets()
+	case *secretsstorev1.DuplicateSecretResponse:
+		secrets = []*secretsstorev1.Secret{a.GetSecret()}
+	}
+	if len(secrets) > 0 {
+		// The record of the intent has the list too.
+		t.secrets = slices.Clone(t.secrets)
+	}
+	for _, s := range secrets {
+		at := slices.IndexFunc(t.secrets, func(known audit.Secret) bool { return known.ID == "" && known.Name == s.GetName() })
+		if at >= 0 {
+			t.secrets[at].ID = s.GetId()
+		}
+	}
+}
+
+// Recovered gives the outcome of a change whose process is gone, with all that
+// its intent and its answer tell. What became of it is for the caller to fill in.
+func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
+	t := &trail{}
+	record := audit.Record{ID: i.ID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
+	request, err := Unpack(i.Request)
+	method := r.Methods[i.Method]
+	if err != nil || method == nil {
+		return record
+	}
+	about := method.Target(request)
+	account, _ := r.Names.Account(about.Account)
+	t.target(method.Action, cmp.Or(account, about.Account), about)
+	t.store.Name = cmp.Or(t.store.Name, i.Names[""])
+	for n := range t.secrets {
+		if name := i.Names[t.secrets[n].ID]; t.secrets[n].ID != "" && name != "" {
+			t.secrets[n].Name = name
+		}
+	}
+	if answer, err := Unpack(body); err == nil && len(body) > 0 {
+		t.made(answer)
+	}
+	record.Action, record.Account, record.Store = t.action, t.account, t.store
+	record.Secrets, record.SecretCount, record.Changed = t.secrets, t.count, changedFields(request)
+	return record
+}
