@@ -28,6 +28,17 @@ const mostItems = 101
 // longestName is how much of an unknown name is repeated to the caller.
 const longestName = 64
 
+// How much of a text is kept, in bytes: more than its rule allows, so that the
+// rule is seen to be broken.
+const (
+	mostName = 4 * 257
+	mostText = 64<<10 + 4
+	mostWord = 128
+)
+
+// twice is what a body is told that names a field twice.
+const twice refusal = "must be valid JSON: a name stands twice in an object"
+
 // reader walks a body once and notes every place that cannot be read, where
 // encoding/json would stop at the first. A body that is not JSON ends the walk.
 type reader struct {
@@ -48,50 +59,70 @@ func (r *reader) object(path string, members ...member) {
 	if !r.open(path, '{', "must be an object") {
 		return
 	}
+	// The decoder does not look for names that stand twice, since it would have
+	// to remember all of them.
+	var seen [mostMembers]bool
 	for !r.broken && r.tokens.PeekKind() != '}' {
-		r.member(path, members)
+		r.member(path, members, &seen)
 	}
 	r.next()
 }
 
-func (r *reader) member(path string, members []member) {
+// mostMembers is above the number of fields of every object.
+const mostMembers = 8
+
+func (r *reader) member(path string, members []member, seen *[mostMembers]bool) {
 	token, ok := r.next()
 	if !ok {
 		return
 	}
 	name := token.String()
-	for _, m := range members {
-		if m.name == name {
-			m.read(join(path, name))
+	for i, m := range members {
+		if m.name != name {
+			continue
+		}
+		if seen[i] {
+			r.stop(twice)
 			return
 		}
+		seen[i] = true
+		m.read(join(path, name))
+		return
 	}
+	r.unknown(path, name, members)
+}
+
+// unknown notes a name that is no field of the object. A body with as many
+// mistakes as are told is not read further.
+func (r *reader) unknown(path, name string, members []member) {
 	if len(name) > longestName {
 		name = strings.ToValidUTF8(name[:longestName], "")
 	}
 	if name == "" {
 		name = `""`
 	}
-	r.found.Add(join(path, name), malformed, "unknown field; the known ones are "+names(members))
+	if !r.found.Add(join(path, name), malformed, "unknown field; the known ones are "+names(members)) {
+		r.broken = true
+		return
+	}
 	r.skip()
 }
 
-// array reads an array and calls item for each of its elements, up to most of
-// them. The others are passed by: where there are so many, the array is too
+// array reads an array and calls item for each of its first mostItems elements. The others are passed by: where there are so many, the array is too
 // long, and none of its items is blamed.
-func (r *reader) array(path string, most int, item func(path string)) {
+func (r *reader) array(path string, item func(n int)) {
 	if !r.open(path, '[', "must be an array") {
 		return
 	}
 	before, n := len(r.found.Fields), 0
 	for ; !r.broken && r.tokens.PeekKind() != ']'; n++ {
-		if n < most {
-			item(fmt.Sprintf("%s[%d]", path, n))
+		if n < mostItems {
+			item(n)
 		} else {
 			r.skip()
 		}
 	}
-	if r.next(); n >= most && !r.broken {
+	if r.next(); n >= mostItems && !r.broken {
 		r.found.Fields = r.found.Fields[:before]
 	}
 }
@@ -106,13 +137,15 @@ func (r *reader) open(path string, bracket jsontext.Kind, wanted string) bool {
 	return false
 }
 
-// text reads a string. null reads as "no string", which the field's own rule
+func at(path string, n int) string { return fmt.Sprintf("%s[%d]", path, n) }
+
+// text reads a string of which most bytes are kept. null reads as "no string", which the field's own rule
 // then judges like an absent one.
-func (r *reader) text(path string, set func(string)) {
+func (r *reader) text(path string, most int, set func(string)) {
 	switch r.tokens.PeekKind() {
 	case '"':
 		if token, ok := r.next(); ok {
-			set(token.String())
+			set(kept(token.String(), most))
 		}
 	case 'n':
 		r.next()
@@ -121,25 +154,35 @@ func (r *reader) text(path string, set func(string)) {
 	}
 }
 
+// kept gives the beginning of a text that is too long.
+func kept(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.Clone(strings.ToValidUTF8(text[:most], ""))
+}
+
 // texts reads an array of strings; null reads as none.
-func (r *reader) texts(path string, most int, add func(string)) {
+func (r *reader) texts(path string, add func(string)) {
 	if r.tokens.PeekKind() == 'n' {
 		r.next()
 		return
 	}
-	r.array(path, most, func(path string) {
+	r.array(path, func(n int) {
 		if r.tokens.PeekKind() != '"' {
-			r.refuse(path, "must be a string")
+			// The item counts, so that a list that is too long is seen to be.
+			add("")
+			r.refuse(at(path, n), "must be a string")
 			return
 		}
-		r.text(path, add)
+		r.text(path, mostWord, add)
 	})
 }
 
 // refuse notes that the next value is not what was wanted, and passes it by.
 func (r *reader) refuse(path, wanted string) {
 	if r.skip(); !r.broken {
-		r.found.Add(path, malformed, wanted)
+		r.broken = !r.found.Add(path, malformed, wanted)
 	}
 }
 
@@ -182,14 +225,15 @@ func (r *reader) stop(err error) {
 	r.broken = true
 	r.found.Fields = nil
 	var tooLong *http.MaxBytesError
+	var refused refusal
 	switch {
 	case errors.As(err, &tooLong):
 		r.found.Fault = fault.New(fault.TooLarge, "REQUEST_TOO_LARGE",
 			fmt.Sprintf("The body must be at most %d bytes.", tooLong.Limit))
 	case errors.Is(err, io.EOF) && r.tokens.InputOffset() == 0:
 		r.found.Add(policy.Body, malformed, "must not be empty")
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		r.found.Add(policy.Body, malformed, "must be valid JSON: a name stands twice in an object")
+	case errors.As(err, &refused):
+		r.found.Add(policy.Body, malformed, string(refused))
 	default:
 		r.found.Add(policy.Body, malformed, "must be valid JSON")
 	}

@@ -3,7 +3,6 @@ package cfjson
 import (
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/proto"
@@ -18,10 +17,10 @@ import (
 // never returned: the request still runs through the chain, which refuses it
 // after it knows who is calling. An error means that target has no body.
 func ReadRequest(body io.Reader, target any, found *policy.Mistakes) error {
-	r := &reader{tokens: jsontext.NewDecoder(body), found: found}
+	r := &reader{tokens: jsontext.NewDecoder(&clipper{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
 	switch m := target.(type) {
 	case *secretsstorev1.CreateStoreRequest:
-		r.top('{', func() { r.object("", text("name", r, &m.Name)) })
+		r.top('{', func() { r.object("", text("name", mostName, r, &m.Name)) })
 	case *[]*secretsstorev1.NewSecret:
 		r.top('[', func() { r.newSecrets(m) })
 	case *secretsstorev1.UpdateSecretRequest:
@@ -30,7 +29,7 @@ func ReadRequest(body io.Reader, target any, found *policy.Mistakes) error {
 		r.deleteSecrets(m)
 	case *secretsstorev1.DuplicateSecretRequest:
 		r.top('{', func() {
-			r.object("", text("name", r, &m.Name), texts("scopes", r, &m.Scopes), optional("comment", r, &m.Comment))
+			r.object("", text("name", mostName, r, &m.Name), texts("scopes", r, &m.Scopes), optional("comment", mostText, r, &m.Comment))
 		})
 	default:
 		return fmt.Errorf("cfjson: %T has no body", target)
@@ -57,11 +56,11 @@ func (r *reader) top(kind jsontext.Kind, read func()) {
 }
 
 func (r *reader) newSecrets(list *[]*secretsstorev1.NewSecret) {
-	r.array("secrets", mostItems, func(path string) {
+	r.array("secrets", func(n int) {
 		s := &secretsstorev1.NewSecret{}
 		*list = append(*list, s)
-		r.object(path, text("name", r, &s.Name), text("value", r, &s.Value),
-			texts("scopes", r, &s.Scopes), optional("comment", r, &s.Comment))
+		r.object(at("secrets", n), text("name", mostName, r, &s.Name), text("value", mostText, r, &s.Value),
+			texts("scopes", r, &s.Scopes), optional("comment", mostText, r, &s.Comment))
 	})
 }
 
@@ -75,22 +74,23 @@ func (r *reader) update(m *secretsstorev1.UpdateSecretRequest) {
 			inner.read(path)
 		}}
 	}
-	r.object("", masked(optional("value", r, &m.Value)), masked(texts("scopes", r, &m.Scopes)),
-		masked(optional("comment", r, &m.Comment)), optional("name", r, &m.Name))
+	r.object("", masked(optional("value", mostText, r, &m.Value)), masked(texts("scopes", r, &m.Scopes)),
+		masked(optional("comment", mostText, r, &m.Comment)), optional("name", mostName, r, &m.Name))
 }
 
 // deleteSecrets reads {"ids": [...]} and the array of objects that Cloudflare
 // documented until early 2026.
 func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 	if r.tokens.PeekKind() != '[' {
-		r.top('{', func() { r.object("", identifiers("ids", r, &m.Ids)) })
+		r.top('{', func() { r.object("", texts("ids", r, &m.Ids)) })
 		return
 	}
 	items := 0
-	r.array("", mostItems, func(path string) {
+	r.array("", func(n int) {
 		items++
+		path := at("", n)
 		id, before := "", len(r.found.Fields)
-		r.object(path, text("id", r, &id))
+		r.object(path, text("id", mostWord, r, &id))
 		if id == "" && !r.broken && len(r.found.Fields) == before {
 			r.found.Add(join(path, "id"), malformed, "must not be empty")
 		}
@@ -101,19 +101,14 @@ func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 	}
 }
 
-func text(name string, r *reader, into *string) member {
-	return member{name, func(path string) { r.text(path, func(s string) { *into = s }) }}
+func text(name string, most int, r *reader, into *string) member {
+	return member{name, func(path string) { r.text(path, most, func(s string) { *into = s }) }}
 }
 
-func optional(name string, r *reader, into **string) member {
-	return member{name, func(path string) { r.text(path, func(s string) { *into = proto.String(s) }) }}
+func optional(name string, most int, r *reader, into **string) member {
+	return member{name, func(path string) { r.text(path, most, func(s string) { *into = proto.String(s) }) }}
 }
 
-// texts is for lists that no rule bounds, which are read to their ends.
 func texts(name string, r *reader, into *[]string) member {
-	return member{name, func(path string) { r.texts(path, math.MaxInt, func(s string) { *into = append(*into, s) }) }}
-}
-
-func identifiers(name string, r *reader, into *[]string) member {
-	return member{name, func(path string) { r.texts(path, mostItems, func(s string) { *into = append(*into, s) }) }}
+	return member{name, func(path string) { r.texts(path, func(s string) { *into = append(*into, s) }) }}
 }

@@ -26,12 +26,13 @@ type Mistakes struct {
 const mostMistakes = 1000
 
 // Add notes a part of the request that cannot be read. text says what would be
-// right. What comes after the first 1000 is not noted.
-func (m *Mistakes) Add(path, reason, text string) {
-	if len(m.Fields) >= mostMistakes {
-		return
+// right. Add returns false when no further mistake would be noted, so that the
+// decoder can stop.
+func (m *Mistakes) Add(path, reason, text string) bool {
+	if len(m.Fields) < mostMistakes {
+		m.Fields = append(m.Fields, fault.Field{Path: path, Reason: reason, Text: text})
 	}
-	m.Fields = append(m.Fields, fault.Field{Path: path, Reason: reason, Text: text})
+	return len(m.Fields) < mostMistakes
 }
 
 type mistakesKey struct{}

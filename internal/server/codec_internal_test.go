@@ -3,13 +3,17 @@ package server
 import (
 	"bytes"
 	"runtime"
+	"slices"
 	"testing"
 
 	rules "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 )
 
 func decode(t *testing.T, wire []byte, into proto.Message) {
@@ -60,26 +64,138 @@ func TestTheCodecRefusesWhatIsNoMessage(t *testing.T) {
 	}
 }
 
-// What the codec leaves out must be refused by a rule, or it would be lost
-// without a word.
-func TestEveryListThatIsClippedHasALimit(t *testing.T) {
-	service := secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0)
-	lists := 0
-	for i := range service.Methods().Len() {
-		fields := service.Methods().Get(i).Input().Fields()
-		for j := range fields.Len() {
-			fd := fields.Get(j)
-			if !fd.IsList() {
-				continue
+// message is a protobuf message made of its fields.
+func message(fields ...[]byte) []byte { return slices.Concat(fields...) }
+
+func field(number protowire.Number, value []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), value)
+}
+
+// Whatever a message of the greatest length holds, decoding it takes little more
+// memory than its bytes, thrown away and kept together.
+func TestDecodingAMessageTakesTheMemoryOfItsBytes(t *testing.T) {
+	most := func(part []byte) []byte { return bytes.Repeat(part, (MaxMessage-100)/len(part)) }
+	group := protowire.AppendTag(protowire.AppendTag(nil, 99, protowire.StartGroupType), 99, protowire.EndGroupType)
+	scopes, paths, value := field(3, nil), field(1, nil), field(4, nil)
+	create := func() proto.Message { return &secretsstorev1.CreateSecretsRequest{} }
+	update := func() proto.Message { return &secretsstorev1.UpdateSecretRequest{} }
+	remove := func() proto.Message { return &secretsstorev1.DeleteSecretsRequest{} }
+	copied := func() proto.Message { return &secretsstorev1.DuplicateSecretRequest{} }
+	listed := func() proto.Message { return &secretsstorev1.ListSecretsRequest{} }
+	for name, c := range map[string]struct {
+		into func() proto.Message
+		wire []byte
+	}{
+		"items":                             {create, most(scopes)},
+		"scopes of an item":                 {create, field(3, most(scopes))},
+		"scopes of many items":              {create, most(field(3, bytes.Repeat(scopes, 1000)))},
+		"scopes of an update":               {update, most(field(5, nil))},
+		"scopes of a copy":                  {copied, most(field(5, nil))},
+		"scopes of a filter":                {listed, most(field(8, nil))},
+		"identifiers":                       {remove, most(field(3, nil))},
+		"paths of a mask":                   {update, field(7, most(paths))},
+		"paths of a mask in parts":          {update, most(field(7, paths))},
+		"many masks":                        {update, most(field(7, nil))},
+		"a value many times":                {update, most(value)},
+		"a value of an item many times":     {create, field(3, most(field(4, nil)))},
+		"unknown fields":                    {create, most(field(99, nil))},
+		"unknown numbers":                   {create, most(protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1))},
+		"unknown fields of an item":         {create, field(3, most(field(99, nil)))},
+		"one unknown field":                 {create, field(99, make([]byte, MaxMessage-100))},
+		"groups":                            {create, most(group)},
+		"groups in groups":                  {create, most(protowire.AppendTag(nil, 99, protowire.StartGroupType))},
+		"a value":                           {update, field(4, bytes.Repeat([]byte("a"), MaxMessage-100))},
+		"an account that is not of letters": {update, field(1, make([]byte, MaxMessage-100))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			into := c.into()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := newBoundedCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(c.wire)}, into)
+			runtime.ReadMemStats(&after)
+			grown := after.TotalAlloc - before.TotalAlloc
+			t.Logf("%.1f MiB took %.1f MiB (%v)", float64(len(c.wire))/(1<<20), float64(grown)/(1<<20), err)
+			if len(c.wire) > MaxMessage || grown > 3*MaxMessage {
+				t.Errorf("%d bytes took %d", len(c.wire), grown)
 			}
-			lists++
-			declared, _ := proto.GetExtension(fd.Options(), rules.E_Field).(*rules.FieldRules)
-			if most := declared.GetRepeated().GetMaxItems(); most == 0 || most >= mostItems {
-				t.Errorf("%s allows %d items", fd.FullName(), most)
+		})
+	}
+}
+
+// A list is cut where a rule sees that it is too long, however deep it stands
+// and in however many parts it comes.
+func TestTheCodecCutsListsAtAnyDepth(t *testing.T) {
+	scopes := bytes.Repeat(field(3, []byte("workers")), 500)
+	item := field(3, message(field(1, []byte("A")), scopes, field(2, []byte("v"))))
+	create := &secretsstorev1.CreateSecretsRequest{}
+	decode(t, message(field(1, []byte("a")), item, item, field(2, []byte("s"))), create)
+	if len(create.GetSecrets()) != 2 || create.GetAccountId() != "a" || create.GetStoreId() != "s" {
+		t.Fatalf("got %v", create)
+	}
+	for _, s := range create.GetSecrets() {
+		if len(s.GetScopes()) != mostItems || s.GetName() != "A" || s.GetValue() != "v" {
+			t.Errorf("%d scopes of %q", len(s.GetScopes()), s.GetName())
+		}
+	}
+	update := &secretsstorev1.UpdateSecretRequest{}
+	half := field(7, bytes.Repeat(field(1, []byte("value")), 60))
+	decode(t, message(half, half, field(4, []byte("v"))), update)
+	if len(update.GetUpdateMask().GetPaths()) != mostItems || update.GetValue() != "v" {
+		t.Errorf("got %d paths", len(update.GetUpdateMask().GetPaths()))
+	}
+}
+
+// The last of several values counts in protobuf. Where there are so many that
+// some would be left out, the message is refused instead.
+func TestAFieldGivenTooOftenIsRefused(t *testing.T) {
+	few := message(bytes.Repeat(field(4, []byte("old")), mostItems-1), field(4, []byte("new")))
+	got := &secretsstorev1.UpdateSecretRequest{}
+	if decode(t, few, got); got.GetValue() != "new" {
+		t.Errorf("got %q", got.GetValue())
+	}
+	many := message(bytes.Repeat(field(4, []byte("old")), mostItems), field(4, []byte("new")))
+	if err := newBoundedCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(many)}, got); err == nil {
+		t.Error("it was decoded")
+	}
+}
+
+// What the codec leaves out must be refused by a rule, or it would be lost
+// without a word. A list of numbers could be packed into one field, and a map has
+// no rule for its length, so there is neither.
+func TestEveryListThatIsClippedHasALimit(t *testing.T) {
+	lists := 0
+	for _, file := range []protoreflect.FileDescriptor{secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto} {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				lists += checkLists(t, methods.Get(j).Input())
 			}
 		}
 	}
-	if lists == 0 {
-		t.Error("no list was looked at")
+	if lists < 5 {
+		t.Errorf("%d lists were looked at", lists)
 	}
+}
+
+func checkLists(t *testing.T, md protoreflect.MessageDescriptor) int {
+	t.Helper()
+	lists := 0
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		if fd.IsMap() || fd.IsList() && fd.IsPacked() {
+			t.Errorf("%s is of a kind that the codec does not bound", fd.FullName())
+		}
+		if fd.IsList() {
+			lists++
+			declared, _ := proto.GetExtension(fd.Options(), rules.E_Field).(*rules.FieldRules)
+			// The paths of a mask have a list of those that there are.
+			if most := declared.GetRepeated().GetMaxItems(); md.FullName() != "google.protobuf.FieldMask" && (most == 0 || most >= mostItems) {
+				t.Errorf("%s allows %d items", fd.FullName(), most)
+			}
+		}
+		if fd.Message() != nil {
+			lists += checkLists(t, fd.Message())
+		}
+	}
+	return lists
 }

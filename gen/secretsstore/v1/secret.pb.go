@@ -149,7 +149,7 @@ type NewSecret struct {
 	// The Cloudflare services that may use the secret, at least one, for example
 	// "workers" or "ai_gateway". Cloudflare decides which exist.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Free text about the secret, at most 65536 bytes (Storekeeper's own limit).
+	// Free text about the secret, at most 16384 bytes (Storekeeper's own limit).
 	// Absent and "" are two different things: absent reads back as no comment.
 	Comment       *string `protobuf:"bytes,4,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -680,7 +680,7 @@ type UpdateSecretRequest struct {
 	// The Cloudflare services that may use the secret, for example
 	// "workers" or "ai_gateway". Cloudflare decides which exist.
 	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Free text about the secret, at most 65536 bytes (Storekeeper's own limit).
+	// Free text about the secret, at most 16384 bytes (Storekeeper's own limit).
 	// To remove it, name "comment" in update_mask and leave this field out; over
 	// REST, send null.
 	Comment *string `protobuf:"bytes,6,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
@@ -1120,7 +1120,7 @@ type DuplicateSecretRequest struct {
 	// The Cloudflare services that may use the secret, at least one, for example
 	// "workers" or "ai_gateway". Cloudflare decides which exist.
 	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Free text about the secret, at most 65536 bytes (Storekeeper's own limit).
+	// Free text about the secret, at most 16384 bytes (Storekeeper's own limit).
 	// Absent and "" are two different things: absent reads back as no comment.
 	Comment *string `protobuf:"bytes,6,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
 	// Names the change, so that it is done once however often the call is
@@ -1283,12 +1283,13 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\bmodified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x16\n" +
 	"\x06status\x18\b \x01(\tR\x06statusB\n" +
 	"\n" +
-	"\b_comment\"\x93\x02\n" +
+	"\b_comment\"\x99\x02\n" +
 	"\tNewSecret\x12I\n" +
 	"\x04name\x18\x01 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\x128\n" +
-	"\x05value\x18\x02 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01R\x05value\x127\n" +
-	"\x06scopes\x18\x03 \x03(\tB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
-	"\acomment\x18\x04 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01B\n" +
+	"\x05value\x18\x02 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01R\x05value\x12=\n" +
+	"\x06scopes\x18\x03 \x03(\tB%\xbaH\r\x92\x01\n" +
+	"\b\x01\x10d\"\x04r\x02(@\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
+	"\acomment\x18\x04 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x01\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01B\n" +
 	"\n" +
 	"\b_comment\"\xa4\x02\n" +
 	"\x14CreateSecretsRequest\x123\n" +
@@ -1326,15 +1327,15 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\"y\n" +
 	"\x11GetSecretResponse\x12/\n" +
 	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x9c\b\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xa2\b\n" +
 	"\x13UpdateSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12>\n" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\x12=\n" +
-	"\x05value\x18\x04 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01H\x00R\x05value\x88\x01\x01\x125\n" +
-	"\x06scopes\x18\x05 \x03(\tB\x1d\xbaH\x05\x92\x01\x02\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
-	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x01R\acomment\x88\x01\x01\x12[\n" +
+	"\x05value\x18\x04 \x01(\tB\"\xbaH\br\x06\x10\x01(\x80\x80\x04\xba\xeb\x18\x10\b\x02\x12\fsecret_value\x80\x01\x01H\x00R\x05value\x88\x01\x01\x12;\n" +
+	"\x06scopes\x18\x05 \x03(\tB#\xbaH\v\x92\x01\b\x10d\"\x04r\x02(@\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
+	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x01\xba\xeb\x18\x10\x12\x0esecret_commentH\x01R\acomment\x88\x01\x01\x12[\n" +
 	"\vupdate_mask\x18\a \x01(\v2\x1a.google.protobuf.FieldMaskB\x1e\xbaH\x1b\xe2\x01\x18\x12\x05value\x12\x06scopes\x12\acommentR\n" +
 	"updateMask\x12F\n" +
 	"\x04name\x18\b \x01(\tB-\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\r\x12\vsecret_nameH\x02R\x04name\x88\x01\x01\x12A\n" +
@@ -1370,15 +1371,16 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
 	"request_idR\trequestId\"L\n" +
 	"\x15DeleteSecretsResponse\x123\n" +
-	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xdb\x03\n" +
+	"\bmessages\x18\x01 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xe1\x03\n" +
 	"\x16DuplicateSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12>\n" +
 	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\x12I\n" +
-	"\x04name\x18\x04 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\x127\n" +
-	"\x06scopes\x18\x05 \x03(\tB\x1f\xbaH\a\x92\x01\x04\b\x01\x10d\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
-	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x04\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01\x12A\n" +
+	"\x04name\x18\x04 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\x12=\n" +
+	"\x06scopes\x18\x05 \x03(\tB%\xbaH\r\x92\x01\n" +
+	"\b\x01\x10d\"\x04r\x02(@\xba\xeb\x18\x11\x12\rsecret_scopes0\x01R\x06scopes\x12<\n" +
+	"\acomment\x18\x06 \x01(\tB\x1d\xbaH\x06r\x04(\x80\x80\x01\xba\xeb\x18\x10\x12\x0esecret_commentH\x00R\acomment\x88\x01\x01\x12A\n" +
 	"\n" +
 	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
 	"request_idR\trequestIdB\n" +

@@ -1,0 +1,158 @@
+package cfjson
+
+import (
+	"io"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Bounds on the tokens of a body, in bytes as they stand in the text. The JSON
+// decoder holds a whole token in memory, with the space before it.
+const (
+	// longestString has room for a value of 64 KiB, each byte of which JSON may
+	// write as six. A string that is cut here is longer than any rule allows.
+	longestString = 6 * (64<<10 + 2)
+	// longestLiteral bounds numbers, which no field takes.
+	longestLiteral = 1024
+	// deepest bounds nesting. A body of the API is 3 deep.
+	deepest = 32
+)
+
+// refusal is the text of a body that is not read to its end.
+type refusal string
+
+// Error returns the text.
+func (r refusal) Error() string { return string(r) }
+
+// clipper passes a JSON text on so that no token in it is longer than the
+// decoder should hold. It cuts strings, keeps one byte of each run of space, and
+// ends the text where a literal is too long or the nesting too deep. It leaves
+// all other mistakes to the decoder. It does not check the part of a string that
+// it cuts off: a rule refuses the string anyway.
+type clipper struct {
+	from  io.Reader
+	depth int
+	// literal is the length of the number or word that is being read.
+	literal int
+	space   bool
+	// inside says that a string is being read, and text what of it.
+	inside bool
+	text   stringText
+}
+
+// stringText is a string up to the byte that is being read.
+type stringText struct {
+	length int
+	// cut says that the rest of the string is left out.
+	cut    bool
+	closed bool
+	// slash says that the last byte begins an escape, hex how many digits of
+	// the escape are still to come, and code what they say so far.
+	slash bool
+	hex   int
+	code  uint16
+	// pair says that the last escape is the first half of a surrogate pair.
+	pair bool
+}
+
+// Read reads the next bytes of the text.
+func (c *clipper) Read(p []byte) (int, error) {
+	for {
+		n, err := c.from.Read(p)
+		kept, bad := c.clip(p[:n])
+		switch {
+		case bad != "":
+			return kept, bad
+		case kept > 0 || err != nil || len(p) == 0:
+			return kept, err
+		}
+	}
+}
+
+// clip moves the bytes that are passed on to the front of p and returns their
+// number.
+func (c *clipper) clip(p []byte) (int, refusal) {
+	kept := 0
+	for _, b := range p {
+		keep, bad := c.take(b)
+		if bad != "" {
+			return kept, bad
+		}
+		if keep {
+			p[kept] = b
+			kept++
+		}
+	}
+	return kept, ""
+}
+
+// take takes a byte and says whether it is passed on.
+func (c *clipper) take(b byte) (keep bool, bad refusal) {
+	if !c.inside {
+		return c.outside(b)
+	}
+	keep = c.text.take(b)
+	c.inside = !c.text.closed
+	return keep, ""
+}
+
+// outside takes a byte that is not in a string.
+func (c *clipper) outside(b byte) (keep bool, bad refusal) {
+	after := c.space
+	c.space = false
+	switch b {
+	case ' ', '\t', '\r', '\n':
+		c.space = true
+		return !after, ""
+	case '"':
+		c.inside, c.text = true, stringText{}
+	case '{', '[':
+		c.depth++
+	case '}', ']':
+		c.depth--
+	case ',', ':':
+	default:
+		if c.literal++; c.literal > longestLiteral {
+			return false, "must not hold a number of more than 1024 characters"
+		}
+		return true, ""
+	}
+	c.literal = 0
+	if c.depth > deepest {
+		return false, "must not be nested more than 32 levels deep"
+	}
+	return true, ""
+}
+
+// take takes a byte of a string and says whether it is passed on. A string is
+// cut between two characters only, so that the part that is left is valid.
+func (s *stringText) take(b byte) bool {
+	between := !s.slash && s.hex == 0 && !s.pair && utf8.RuneStart(b)
+	s.cut = s.cut || between && s.length >= longestString
+	s.length++
+	s.advance(b)
+	return !s.cut || s.closed
+}
+
+func (s *stringText) advance(b byte) {
+	switch {
+	case s.hex > 0:
+		digit, _ := strconv.ParseUint(string(b), 16, 8)
+		s.code = s.code<<4 | uint16(digit)
+		s.hex--
+		s.pair = s.hex == 0 && s.code >= 0xd800 && s.code < 0xdc00
+	case s.slash:
+		s.slash = false
+		if b == 'u' {
+			s.hex, s.code = 4, 0
+		} else {
+			s.pair = false
+		}
+	case b == '\\':
+		s.slash = true
+	case b == '"':
+		s.closed = true
+	default:
+		s.pair = false
+	}
+}
