@@ -5,12 +5,13 @@ import (
 
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/filewatch"
 )
 
 // newCallers makes the authenticator of all configured callers.
-func newCallers(c config.Callers, log *zap.Logger) (*access.Authenticator, error) {
+func newCallers(c config.Callers, files *filewatch.Watcher, log *zap.Logger) (*access.Authenticator, error) {
 	return access.New(access.Config{
-		APIKeys: apiKeys(c.APIKeys), Issuers: issuers(c.Issuers), Certificates: certificates(c.Certificates),
+		APIKeys: apiKeys(c.APIKeys), Issuers: issuers(c.Issuers), Certificates: certificates(c.Certificates), Files: files,
 		OnKeys: func(e access.KeyEvent) {
 			if e.Err != nil {
 				log.Error("the keys of an issuer cannot be read; those that are known stay in use", zap.String("issuer", e.Issuer), zap.Error(e.Err), zap.String("fix", access.FixOf(e.Err)))

@@ -84,7 +84,7 @@ func (d *doctor) files(c *config.Config) {
 	}
 	d.tell("policy", err, detail)
 	if c.Listen.TLS.Enabled() {
-		_, err := newSecured(c.Listen.TLS, zap.NewNop())
+		_, err := newSecured(c.Listen.TLS, nil, zap.NewNop())
 		d.tell("listen.tls", err, "the certificate and its key fit")
 	}
 	if c.Audit.Sink == config.AuditFile {

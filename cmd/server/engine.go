@@ -74,7 +74,7 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 		one.book.begin(ctx, e, one, c.Budget)
 	}
 	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
-	hooks.Admit, hooks.Trip = e.purses.admit, tripAfter
+	hooks.Admit, hooks.Trip, hooks.Files = e.purses.admit, tripAfter, s.files.Watcher
 	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}

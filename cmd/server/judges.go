@@ -19,11 +19,11 @@ type judges struct {
 
 // compileJudges begins to make the judges and returns what waits for them. They
 // are most of the work of a start, and need nothing of what is opened meanwhile.
-func compileJudges(c config.Policy, api []protoreflect.ServiceDescriptor) func() (judges, error) {
+func compileJudges(c config.Policy, files *watchedFiles, api []protoreflect.ServiceDescriptor) func() (judges, error) {
 	var made judges
 	var both errgroup.Group
 	both.Go(func() (err error) {
-		made.rules, err = newRules(c)
+		made.rules, err = newRules(c, files)
 		return err
 	})
 	both.Go(func() (err error) {

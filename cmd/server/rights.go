@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"time"
 
-	"go.uber.org/zap"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"platform.internal/storekeeper/internal/authz"
@@ -15,14 +12,12 @@ import (
 	"platform.internal/storekeeper/internal/server"
 )
 
-// lookAtPolicy is how often the policy file is looked at.
-const lookAtPolicy = 2 * time.Second
-
-// newRules reads the policy file. Dev mode needs none: its one caller may do
-// everything.
-func newRules(c config.Policy) (*authz.Rules, error) {
+// newRules reads the policy file and follows it. Dev mode needs none: its one
+// caller may do everything.
+func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 	if c.File != "" {
-		rules, err := authz.Follow(c.File)
+		rules, err := authz.Follow(c.File, files.Watcher, told(files.log,
+			"the policy file is in force", "the changed policy cannot be used; the rules before stay in force"))
 		if err != nil {
 			return nil, fmt.Errorf("policy: %w", err)
 		}
@@ -33,17 +28,6 @@ func newRules(c config.Policy) (*authz.Rules, error) {
 		return nil, err
 	}
 	return authz.Fixed(engine), nil
-}
-
-// follow puts changed rules into force until ctx ends.
-func follow(ctx context.Context, rules *authz.Rules, log *zap.Logger) {
-	rules.Watch(ctx, lookAtPolicy, func(err error) {
-		if err != nil {
-			log.Error("the changed policy cannot be used; the rules before stay in force", zap.Error(err))
-			return
-		}
-		log.Info("the changed policy is in force")
-	})
 }
 
 // newRights makes what is needed to judge calls.

@@ -14,7 +14,6 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/apidoc"
-	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
@@ -35,6 +34,8 @@ type settings struct {
 	// timeout bounds a call to Cloudflare whose caller set no deadline. 0 means
 	// the bound of the upstream client.
 	timeout time.Duration
+	// files watches the files that are loaded again. serve makes it.
+	files *watchedFiles
 	// ready is told once every listener accepts.
 	ready func(addresses)
 	// step is told of each step of a change, by the goroutine that makes it:
@@ -55,11 +56,15 @@ func (s settings) at(step string) {
 func serve(ctx context.Context, s settings) error {
 	c := s.config
 	api := services()
-	judging := compileJudges(c.Policy, api)
 	log, metrics, err := newTelemetry(c.Telemetry, s.logs, methodsOf(api))
 	if err != nil {
 		return err
 	}
+	if s.files, err = newWatchedFiles(log, metrics); err != nil {
+		return err
+	}
+	defer s.files.end()
+	judging := compileJudges(c.Policy, s.files, api)
 	trail, err := newTrail(ctx, c.Audit, s.audit, log)
 	if err != nil {
 		return err
@@ -70,7 +75,7 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer closeEngine(ctx, behind, log)
-	callers, err := newCallers(c.Callers, log)
+	callers, err := newCallers(c.Callers, s.files.Watcher, log)
 	if err != nil {
 		return err
 	}
@@ -89,7 +94,7 @@ func serve(ctx context.Context, s settings) error {
 	behind.begin(ctx, trail, chain.Rights)
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
-	tls, err := newSecured(c.Listen.TLS, log)
+	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err
 	}
@@ -102,7 +107,7 @@ func serve(ctx context.Context, s settings) error {
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
-		beside: beside(by.rules, behind, c.Budget),
+		beside: beside(s.files, behind, c.Budget),
 	}
 	if err := l.open(c.Listen); err != nil {
 		return err
@@ -119,9 +124,9 @@ func newREST(ctx context.Context, rpc *server.Server, callers *access.Authentica
 }
 
 // beside is what runs as long as the listeners do.
-func beside(rules *authz.Rules, behind *engine, c config.Budget) []func(context.Context) {
+func beside(files *watchedFiles, behind *engine, c config.Budget) []func(context.Context) {
 	return []func(context.Context){
-		func(ctx context.Context) { follow(ctx, rules, behind.log) },
+		files.run,
 		func(ctx context.Context) { behind.share(ctx, c) },
 		func(ctx context.Context) { behind.purses.remember(ctx, behind, c) },
 	}

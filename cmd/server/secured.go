@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
@@ -17,21 +18,15 @@ type secured struct {
 	files *tlsfiles.Files
 }
 
-func newSecured(c config.TLS, log *zap.Logger) (secured, error) {
+func newSecured(c config.TLS, files *filewatch.Watcher, log *zap.Logger) (secured, error) {
 	if !c.Enabled() {
 		return secured{}, nil
 	}
-	files, err := tlsfiles.New(tlsfiles.Config{
+	material, err := tlsfiles.New(tlsfiles.Config{
 		CertFile: c.CertFile, KeyFile: c.KeyFile, ClientCAFile: c.ClientCAFile, RequireClient: c.ClientAuth == "required",
-		OnReload: func(err error) {
-			if err != nil {
-				log.Error("changed TLS files cannot be used; those before stay in use", zap.Error(err))
-				return
-			}
-			log.Info("changed TLS files are in use")
-		},
+		Watcher: files, OnReload: told(log, "the TLS files are in use", "changed TLS files cannot be used; those before stay in use"),
 	})
-	return secured{files: files}, err
+	return secured{files: material}, err
 }
 
 // options secures gRPC. Only transport credentials show the client's

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/filewatch"
 )
 
 // Config is what an Authenticator is made from.
@@ -28,6 +29,8 @@ type Config struct {
 	// OnKeys hears of every attempt to read the keys of an issuer. It is called
 	// from several goroutines and must not block. Nil: nobody hears.
 	OnKeys func(KeyEvent)
+	// Files watches files of keys. Nil: they are read once.
+	Files *filewatch.Watcher
 }
 
 // Authenticator knows the credentials that are accepted. It is safe for

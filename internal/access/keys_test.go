@@ -15,6 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/access/accesstest"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/filewatch"
 )
 
 // long is a token that outlives the test's clock.
@@ -244,7 +245,7 @@ func TestManyCallsAtOnceWhileKeysChange(t *testing.T) {
 }
 
 func TestKeysFromAFileAreReadAgain(t *testing.T) {
-	i, c := accesstest.NewIssuer(t), newClock()
+	i, files := accesstest.NewIssuer(t), filewatch.New(filewatch.Config{Settle: time.Millisecond})
 	i.Instead(func(http.ResponseWriter, *http.Request) { t.Error("the issuer was asked") })
 	file := filepath.Join(t.TempDir(), "keys.json")
 	publish := func(text []byte) {
@@ -259,7 +260,7 @@ func TestKeysFromAFileAreReadAgain(t *testing.T) {
 	offline := trusting(i)
 	offline.JWKSFile = file
 	var events []access.KeyEvent
-	a := start(t, access.Config{Issuers: []access.Issuer{offline}, Clock: c.Now, OnKeys: func(e access.KeyEvent) { events = append(events, e) }})
+	a := start(t, access.Config{Issuers: []access.Issuer{offline}, Files: files, OnKeys: func(e access.KeyEvent) { events = append(events, e) }})
 	old := long(i)
 	if got := answer(a, bearer(old)); got != "ci:"+workload {
 		t.Errorf("the first key: %s", got)
@@ -267,9 +268,9 @@ func TestKeysFromAFileAreReadAgain(t *testing.T) {
 	i.Publish(accesstest.NewKey(t, jose.ES256))
 	publish(i.KeySet())
 	if got := answer(a, bearer(long(i))); got != access.BadSignature {
-		t.Errorf("the second key before a second has passed: %s", got)
+		t.Errorf("the second key before the file was looked at: %s", got)
 	}
-	c.advance(time.Second)
+	files.Recheck(t.Context())
 	if got := answer(a, bearer(long(i))); got != "ci:"+workload {
 		t.Errorf("the second key: %s", got)
 	}
@@ -278,7 +279,7 @@ func TestKeysFromAFileAreReadAgain(t *testing.T) {
 	}
 	publish([]byte("{}"))
 	for range 3 {
-		c.advance(time.Second)
+		files.Recheck(t.Context())
 		if got := answer(a, bearer(long(i))); got != "ci:"+workload {
 			t.Errorf("with a broken file: %s", got)
 		}
@@ -286,7 +287,7 @@ func TestKeysFromAFileAreReadAgain(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	c.advance(time.Hour)
+	files.Recheck(t.Context())
 	if got := answer(a, bearer(long(i))); got != "ci:"+workload {
 		t.Errorf("without the file: %s", got)
 	}

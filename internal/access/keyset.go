@@ -59,7 +59,7 @@ type keyState struct {
 func newKeySource(given Issuer, c Config) (keySource, error) {
 	tell := func(keys int, err error) { c.OnKeys(KeyEvent{Issuer: given.Name, Keys: keys, Err: err}) }
 	if given.JWKSFile != "" {
-		return newFileKeys(given.JWKSFile, c.Clock, tell)
+		return newFileKeys(given.JWKSFile, c.Files, tell)
 	}
 	f := given.fetcher()
 	if _, err := f.client(); err != nil {

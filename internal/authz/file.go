@@ -42,7 +42,6 @@ func ReadFile(name string) (*Engine, *File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	engine.digest = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
 	return engine, file, nil
 }
 
@@ -65,5 +64,6 @@ func Parse(data []byte) (*Engine, *File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	engine.digest = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
 	return engine, file, engine.Run(file.Tests)
 }

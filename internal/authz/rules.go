@@ -2,26 +2,16 @@ package authz
 
 import (
 	"context"
-	"errors"
-	"os"
+	"fmt"
 	"sync/atomic"
-	"time"
+
+	"platform.internal/storekeeper/internal/filewatch"
 )
 
 // Rules are the rules in force, which follow a file. They are safe for
 // concurrent use.
 type Rules struct {
 	engine atomic.Pointer[Engine]
-	name   string
-	seen   stamp
-}
-
-// stamp recognises a file that was changed. Kubernetes swaps a symlink, which
-// shows in all three.
-type stamp struct {
-	modified time.Time
-	size     int64
-	inode    os.FileInfo
 }
 
 // Fixed returns rules that never change.
@@ -31,16 +21,25 @@ func Fixed(e *Engine) *Rules {
 	return r
 }
 
-// Follow returns the rules of a file, which must be good to begin with.
-func Follow(name string) (*Rules, error) {
-	r := &Rules{name: name}
-	r.seen = r.look()
-	engine, _, err := ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	r.engine.Store(engine)
-	return r, nil
+// Follow returns the rules of a file, which must be good to begin with. When the
+// file changes, the watcher puts the changed rules into force. Rules that cannot
+// be read, or that fail their tests, are not: those before stay, and told hears
+// why, once. It hears nil when changed rules are in force and when a failure is
+// over.
+func Follow(name string, files *filewatch.Watcher, told func(error)) (*Rules, error) {
+	r := &Rules{}
+	_, err := files.Add(context.Background(), filewatch.Group{
+		Kind: "policy", Files: []string{name}, MaxBytes: maxFile, Report: told,
+		Load: func(contents [][]byte) error {
+			engine, _, err := Parse(contents[0])
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			r.engine.Store(engine)
+			return nil
+		},
+	})
+	return r, err
 }
 
 // Decide answers one question by the rules in force.
@@ -49,57 +48,4 @@ func (r *Rules) Decide(q Question) Decision {
 	d := e.Decide(q)
 	d.Policy = e.digest
 	return d
-}
-
-// Watch looks at the file every interval until ctx ends, and puts changed rules
-// into force. Rules that cannot be read, or that fail their tests, are not: the
-// ones before stay. told hears how each change went.
-func (r *Rules) Watch(ctx context.Context, interval time.Duration, told func(error)) {
-	if r.name == "" {
-		return
-	}
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := r.reload(); !errors.Is(err, errUnchanged) {
-				told(err)
-			}
-		}
-	}
-}
-
-var errUnchanged = errors.New("the policy file has not changed")
-
-func (r *Rules) reload() error {
-	now := r.look()
-	if now.equal(r.seen) {
-		return errUnchanged
-	}
-	r.seen = now
-	engine, _, err := ReadFile(r.name)
-	if err != nil {
-		return err
-	}
-	r.engine.Store(engine)
-	return nil
-}
-
-// look takes the stamp of the file, which is empty where there is none.
-func (r *Rules) look() stamp {
-	info, err := os.Stat(r.name)
-	if err != nil {
-		return stamp{}
-	}
-	return stamp{modified: info.ModTime(), size: info.Size(), inode: info}
-}
-
-func (s stamp) equal(other stamp) bool {
-	if s.inode == nil || other.inode == nil {
-		return s.inode == nil && other.inode == nil
-	}
-	return s.modified.Equal(other.modified) && s.size == other.size && os.SameFile(s.inode, other.inode)
 }

@@ -1,7 +1,6 @@
 package authz_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/filewatch"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,17 +36,12 @@ const (
 func TestRulesFollowTheirFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, name, allowing)
-	rules, err := authz.Follow(name)
+	files := filewatch.New(filewatch.Config{Settle: time.Millisecond})
+	var told []error
+	rules, err := authz.Follow(name, files, func(err error) { told = append(told, err) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	told := make(chan error)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		rules.Watch(ctx, time.Millisecond, func(err error) { told <- err })
-	}()
 	allows := func() bool {
 		return rules.Decide(authz.Question{Principal: access.Principal{}, Action: "quota.get", Store: text(""), Secret: text("")}).Allowed
 	}
@@ -60,9 +55,11 @@ func TestRulesFollowTheirFile(t *testing.T) {
 		{"and the next good ones are", allowing, true, true},
 	} {
 		write(t, name, step.text)
-		if err := <-told; (err == nil) != step.good {
-			t.Errorf("%s: told %v", step.name, err)
+		files.Recheck(t.Context())
+		if len(told) != 1 || (told[0] == nil) != step.good {
+			t.Errorf("%s: told %v", step.name, told)
 		}
+		told = nil
 		if allows() != step.want {
 			t.Errorf("%s: allows %v", step.name, !step.want)
 		}
@@ -70,20 +67,19 @@ func TestRulesFollowTheirFile(t *testing.T) {
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-told; err == nil || !allows() {
-		t.Errorf("a removed file: told %v, allows %v", err, allows())
+	files.Recheck(t.Context())
+	if len(told) != 1 || told[0] == nil || !allows() {
+		t.Errorf("a removed file: told %v, allows %v", told, allows())
 	}
-	cancel()
-	<-ended
 }
 
 func TestFollowRefusesABadBeginning(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "policy.yaml")
-	if _, err := authz.Follow(name); err == nil {
+	if _, err := authz.Follow(name, nil, nil); err == nil {
 		t.Error("no file is good rules")
 	}
 	write(t, name, failing)
-	if _, err := authz.Follow(name); err == nil {
+	if _, err := authz.Follow(name, nil, nil); err == nil {
 		t.Error("failing tests are good rules")
 	}
 }

@@ -47,7 +47,7 @@ func (w *Watch) addTo(s *State) {
 	s.Groups++
 	s.Loads += w.count.loads
 	s.Failures += w.count.failures
-	if w.reported != "" {
+	if w.failure != nil {
 		s.Failing++
 	}
 	if w.count.last.After(s.Last) {

@@ -25,6 +25,9 @@ type Group struct {
 	Kind string
 	// Files are the paths. Each must lead to a regular file.
 	Files []string
+	// Touched says that Load is called, too, when the status of a file changed
+	// and its content did not: who touches the file wants it loaded again.
+	Touched bool
 	// MaxBytes is the most bytes of each file. 0: 1 MiB.
 	MaxBytes int64
 	// Load puts the contents, in the order of Files, to use, or says why they
@@ -53,7 +56,7 @@ type Watch struct {
 	refused   version   // content that Load refused
 	retryAt   time.Time
 	retry     time.Duration
-	reported  string // the failure that was reported last; empty: none
+	failure   error // the failure that was reported last; nil: none
 	count     counts
 }
 
@@ -66,6 +69,13 @@ type counts struct {
 // or refused, or ctx ends.
 func (w *Watch) Check(ctx context.Context) {
 	check(ctx, []*Watch{w}, w.config.Settle, false)
+}
+
+// Failure is why changed files are not in use. Nil: there is no failure.
+func (w *Watch) Failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failure
 }
 
 // Stop ends the watch.
@@ -112,7 +122,7 @@ func (w *Watch) step(now time.Time, forced bool) (settling bool) {
 		w.candidate, w.unsettled = version{}, time.Time{}
 		w.fail(err)
 		return false
-	case read.digest == w.loaded.digest:
+	case w.unchanged(read):
 		w.candidate, w.unsettled, w.refused = version{}, time.Time{}, version{}
 		w.loaded, w.digestAt = read, now.Add(w.config.Digest)
 		w.succeed(false)
@@ -128,6 +138,10 @@ func (w *Watch) step(now time.Time, forced bool) (settling bool) {
 	return false
 }
 
+func (w *Watch) unchanged(read version) bool {
+	return read.digest == w.loaded.digest && (!w.group.Touched || equal(read.status, w.loaded.status))
+}
+
 // due reports whether there is a reason to read the files.
 func (w *Watch) due(now time.Time) bool {
 	status, err := w.group.status()
@@ -137,7 +151,7 @@ func (w *Watch) due(now time.Time) bool {
 	case equal(status, w.refused.status):
 		return !now.Before(w.retryAt)
 	default:
-		return w.reported != "" || !equal(status, w.loaded.status) || !now.Before(w.digestAt)
+		return w.failure != nil || !equal(status, w.loaded.status) || !now.Before(w.digestAt)
 	}
 }
 
@@ -171,8 +185,8 @@ func (w *Watch) load(read version, contents [][]byte, now time.Time) {
 
 func (w *Watch) fail(err error) {
 	w.count.failures++
-	if err.Error() != w.reported {
-		w.reported = err.Error()
+	if w.failure == nil || err.Error() != w.failure.Error() {
+		w.failure = err
 		w.group.Report(err)
 	}
 }
@@ -182,8 +196,8 @@ func (w *Watch) succeed(loaded bool) {
 	if loaded {
 		w.count.loads++
 	}
-	if loaded || w.reported != "" {
-		w.reported = ""
+	if loaded || w.failure != nil {
+		w.failure = nil
 		w.group.Report(nil)
 	}
 }

@@ -3,20 +3,18 @@
 // they change.
 //
 // It must not know who listens or who calls: it says how connections are
-// secured and nothing about what goes over them. It imports nothing of ours.
+// secured and nothing about what goes over them.
 package tlsfiles
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
-	"os"
-	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// lookEvery is how long material is used before its files are looked at again.
-const lookEvery = time.Second
+	"platform.internal/storekeeper/internal/filewatch"
+)
 
 // Config says where the material is.
 type Config struct {
@@ -33,41 +31,32 @@ type Config struct {
 	RequireClient bool
 	// OnReload hears nil when changed files are in use, and otherwise why they
 	// cannot be; what was in use before stays. An error that lasts is told once.
-	// It is called while a connection waits, from several goroutines. Nil:
-	// nobody hears.
+	// It must not block. Nil: nobody hears.
 	OnReload func(error)
+	// Watcher looks at the files. Nil: they are read once.
+	Watcher *filewatch.Watcher
 	// Clock tells the time. Nil: time.Now.
 	Clock func() time.Time
 }
 
-// Files has the material. It is safe for concurrent use and has no goroutine:
-// the files are looked at when a connection is made, at most once a second.
+// Files has the material. It is safe for concurrent use.
 type Files struct {
 	config  Config
-	made    time.Time
 	current atomic.Pointer[material]
-	next    atomic.Int64 // when to look again, as time since made
-
-	mu   sync.Mutex
-	seen []os.FileInfo // of what is in use; nil: read it again
-	last string        // the failure that was told last
 }
 
 // New reads the files. It fails where they give no usable material: a key of
 // another certificate, a certificate that is not valid now, no authority.
 func New(c Config) (*Files, error) {
-	if c.OnReload == nil {
-		c.OnReload = func(error) {}
-	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
 	if c.RequireClient && c.ClientCAFile == "" {
 		return nil, errors.New("client certificates are required, but no authority is named that signs them")
 	}
-	f := &Files{config: c, made: c.Clock()}
-	f.next.Store(int64(lookEvery))
-	if _, err := f.read(); err != nil {
+	f := &Files{config: c}
+	_, err := c.Watcher.Add(context.Background(), filewatch.Group{Kind: "tls", Files: c.names(), Load: f.load, Report: c.OnReload})
+	if err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -87,41 +76,16 @@ func (f *Files) ServerOnly() *tls.Config {
 }
 
 // Expires is when the certificate in use ends.
-func (f *Files) Expires() time.Time { return f.latest().expires }
+func (f *Files) Expires() time.Time { return f.current.Load().expires }
 
 // dynamic makes a configuration that asks for the material of the moment.
 func (f *Files) dynamic(pick func(*material) *tls.Config) *tls.Config {
 	c := base()
-	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return pick(f.latest()), nil }
+	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return pick(f.current.Load()), nil }
 	return c
 }
 
 // base is what all connections have. Go prefers TLS 1.3 and chooses the ciphers.
 func base() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-}
-
-// latest returns the material to use now. Who comes while somebody else looks at
-// the files uses what is there.
-func (f *Files) latest() *material {
-	now := int64(f.config.Clock().Sub(f.made))
-	if now >= f.next.Load() && f.mu.TryLock() {
-		f.next.Store(now + int64(lookEvery))
-		f.refresh()
-		f.mu.Unlock()
-	}
-	return f.current.Load()
-}
-
-// refresh reads the files and tells how that went, where it is news.
-func (f *Files) refresh() {
-	changed, err := f.read()
-	switch {
-	case err != nil && err.Error() != f.last:
-		f.last = err.Error()
-		f.config.OnReload(err)
-	case err == nil && (changed || f.last != ""):
-		f.last = ""
-		f.config.OnReload(nil)
-	}
 }

@@ -5,34 +5,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func watcher() *filewatch.Watcher { return filewatch.New(filewatch.Config{Settle: time.Millisecond}) }
 
 // mount is a folder as Kubernetes mounts a secret: each name is a link into
 // ..data, which is a link to the folder of one version.
@@ -88,35 +73,33 @@ func leafOf(t *testing.T, c *tls.Config) string {
 	return now.Certificates[0].Leaf.SerialNumber.String()
 }
 
-func TestChangedFilesAreUsedAfterASecond(t *testing.T) {
+func TestChangedFilesAreUsed(t *testing.T) {
 	authority := accesstest.NewAuthority(t)
 	one, two := authority.Sign(accesstest.Leaf{}), authority.Sign(accesstest.Leaf{NotAfter: time.Now().Add(2 * time.Hour)})
-	m, c := newMount(t), &clock{now: time.Now()}
+	m, w := newMount(t), watcher()
 	m.put(one, authority.PEM)
 	var told []error
 	config := m.config()
-	config.Clock, config.OnReload = c.Now, func(err error) { told = append(told, err) }
+	config.Watcher, config.OnReload = w, func(err error) { told = append(told, err) }
 	f, err := tlsfiles.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first, second := one.Leaf.SerialNumber.String(), two.Leaf.SerialNumber.String()
 	m.put(two, authority.PEM)
-	c.advance(time.Second - time.Nanosecond)
 	if got := leafOf(t, f.WithClients()); got != first {
-		t.Errorf("before a second has passed: %s", got)
+		t.Errorf("before the files were looked at: %s", got)
 	}
-	c.advance(time.Nanosecond)
+	w.Recheck(t.Context())
 	for _, side := range []*tls.Config{f.WithClients(), f.ServerOnly()} {
 		if got := leafOf(t, side); got != second {
-			t.Errorf("after a second: %s", got)
+			t.Errorf("afterwards: %s", got)
 		}
 	}
 	if !f.Expires().Equal(two.Leaf.NotAfter) {
 		t.Errorf("it ends at %v", f.Expires())
 	}
-	c.advance(time.Minute)
-	leafOf(t, f.WithClients())
+	w.Recheck(t.Context())
 	if len(told) != 1 || told[0] != nil {
 		t.Errorf("told %v", told)
 	}
@@ -150,18 +133,18 @@ func TestUnusableFilesLeaveTheOldInUse(t *testing.T) {
 		"a file without end":      {func(m *mount) { m.put(one, make([]byte, 1<<20+1)) }, "at most 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, c := newMount(t), &clock{now: time.Now()}
+			m, w := newMount(t), watcher()
 			m.put(one, authority.PEM)
 			var told []error
 			config := m.config()
-			config.Clock, config.OnReload = c.Now, func(err error) { told = append(told, err) }
+			config.Watcher, config.OnReload = w, func(err error) { told = append(told, err) }
 			f, err := tlsfiles.New(config)
 			if err != nil {
 				t.Fatal(err)
 			}
 			test.spoil(m)
 			for range 3 {
-				c.advance(time.Second)
+				w.Recheck(t.Context())
 				if got := leafOf(t, f.WithClients()); got != one.Leaf.SerialNumber.String() {
 					t.Errorf("got %s", got)
 				}
@@ -175,7 +158,7 @@ func TestUnusableFilesLeaveTheOldInUse(t *testing.T) {
 			m.must(os.RemoveAll(filepath.Join(m.folder, "tls.key")))
 			m.must(os.Symlink(filepath.Join("..data", "tls.key"), filepath.Join(m.folder, "tls.key")))
 			m.put(other, authority.PEM)
-			c.advance(time.Second)
+			w.Recheck(t.Context())
 			if got := leafOf(t, f.WithClients()); got != other.Leaf.SerialNumber.String() || len(told) != 2 || told[1] != nil {
 				t.Errorf("after healing: %s, told %v", got, told)
 			}

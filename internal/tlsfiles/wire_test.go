@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -20,6 +19,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
@@ -28,12 +28,12 @@ type world struct {
 	*mount
 
 	servers, clients *accesstest.Authority
-	clock            *clock
+	watcher          *filewatch.Watcher
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{mount: newMount(t), servers: accesstest.NewAuthority(t), clients: accesstest.NewAuthority(t), clock: &clock{now: time.Now()}}
+	w := &world{mount: newMount(t), servers: accesstest.NewAuthority(t), clients: accesstest.NewAuthority(t), watcher: watcher()}
 	w.put(w.servers.Sign(accesstest.Leaf{}), w.clients.PEM)
 	return w
 }
@@ -41,7 +41,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) files(t *testing.T, require bool) *tlsfiles.Files {
 	t.Helper()
 	c := w.config()
-	c.RequireClient, c.Clock = require, w.clock.Now
+	c.RequireClient, c.Watcher = require, w.watcher
 	f, err := tlsfiles.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestClientsOfAnAuthorityThatIsGoneAreRefused(t *testing.T) {
 			t.Fatalf("before: %q, %v", got, err)
 		}
 		w.put(w.servers.Sign(accesstest.Leaf{}), w.servers.PEM)
-		w.clock.advance(time.Second)
+		w.watcher.Recheck(t.Context())
 		if got, err := call(t, url, c, false); err == nil {
 			t.Errorf("%s, after: %q", tls.VersionName(version), got)
 		}
@@ -245,7 +245,6 @@ func TestNoConnectionFailsWhileFilesChange(t *testing.T) {
 					return
 				default:
 				}
-				w.clock.advance(time.Second)
 				if _, err := call(t, url, w.client(nil), true); err != nil {
 					t.Error(err)
 					return
@@ -255,6 +254,7 @@ func TestNoConnectionFailsWhileFilesChange(t *testing.T) {
 	}
 	for range 50 {
 		w.put(w.servers.Sign(accesstest.Leaf{}), w.clients.PEM)
+		w.watcher.Recheck(t.Context())
 	}
 	close(stop)
 	calls.Wait()

@@ -110,6 +110,13 @@ func (d *directory) free(given Account) error {
 	return nil
 }
 
+// close ends the watch of each credential file.
+func (d *directory) close() {
+	for _, info := range d.infos {
+		d.byKey[info.ID].secret.close()
+	}
+}
+
 // parseBase reads a base URL. Its text stays out of the error, since it may
 // hold a password.
 func parseBase(text string) (*url.URL, error) {

@@ -90,12 +90,13 @@ func (r *rotation) arrives(cred string) {
 	r.t.Helper()
 	eventually(r.t, cred+" is in use", func() bool {
 		r.clock.move(time.Second)
+		r.files.Recheck(r.t.Context())
 		return read(within(r.t), r.client) == nil && len(r.reads(cred)) > 0
 	})
 }
 
-// The same file that goes away and comes back has not changed.
-func TestRefusedFileThatComesBackIsNotTriedAgain(t *testing.T) {
+// A file that goes away and comes back has changed: it is tried once more.
+func TestRefusedFileThatComesBackIsTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	file := credentialFile(t)
 	r := rotateFrom(t, usersToken, file, first)
@@ -112,16 +113,14 @@ func TestRefusedFileThatComesBackIsNotTriedAgain(t *testing.T) {
 			r.told("no such file")
 		}
 	}
-	r.api.allow(third, usersToken)
-	time.Sleep(60 * time.Millisecond) // for a trial, if there is one
-	write(t, file, third)
-	r.arrives(third)
-	r.told("ok")
-	r.costs(second, askUser, askAccount)
+	r.told("refused")
+	r.use(first)
+	r.costs(second, askUser, askAccount, askUser, askAccount)
+	r.quiet()
 }
 
 // What was found out in a trial that ended in a refusal does not hold in the
-// next one, though that begins at once.
+// next one.
 func TestSecondTrialBeginsAnew(t *testing.T) {
 	t.Parallel()
 	file := credentialFile(t)
@@ -130,11 +129,10 @@ func TestSecondTrialBeginsAnew(t *testing.T) {
 	write(t, file, second)
 	r.use(first)
 	<-begun
-	touch(t, file, 1)
-	r.use(first)
 	r.api.allow(second, usersToken)
 	close(open)
 	r.told("refused")
+	touch(t, file, 1)
 	r.clock.move(time.Hour)
 	r.arrives(second)
 	r.told("ok")

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"platform.internal/storekeeper/internal/filewatch"
 )
 
 const (
@@ -52,10 +54,13 @@ type Config struct {
 	// out whether Cloudflare is back. 0: never.
 	Trip int
 	// OnCredential hears of every change of a credential file, when the new
-	// credential was put in force and when it could not be. It is called by a
-	// goroutine of the client's, one for each account, must be quick, and must
-	// not close the client. Nil means that nobody listens.
+	// credential was put in force and when it could not be. It is called by one
+	// goroutine at a time for each account, must be quick, and must not close the
+	// client. Nil means that nobody listens.
 	OnCredential func(CredentialEvent)
+	// Files watches the credential files. Nil: they are read once, and again
+	// when Cloudflare refuses the credential in use.
+	Files *filewatch.Watcher
 }
 
 // Ask is a request that is about to be sent.
@@ -115,6 +120,7 @@ func New(c Config) (*Client, error) {
 	}
 	accounts, err := newDirectory(c)
 	if err != nil {
+		accounts.close()
 		return nil, err
 	}
 	client := &Client{
@@ -138,8 +144,7 @@ func (c *Client) rotateCredentials() {
 		if a.secret.rotation == nil {
 			continue
 		}
-		a.secret.start = c.work.start
-		a.secret.rotation.prove = func(ctx context.Context, n *candidate) error { return c.prove(ctx, a, n) }
+		a.secret.enable(c.work.start, func(ctx context.Context, n *candidate) error { return c.prove(ctx, a, n) })
 	}
 }
 
@@ -177,6 +182,7 @@ func (c *Client) Accounts() []AccountInfo {
 // idle connections, those of a given transport too. Calls that run are not
 // disturbed.
 func (c *Client) Close() {
+	c.accounts.close()
 	c.work.stop()
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -150,6 +151,7 @@ type rotation struct {
 	api     *cloudflare
 	client  *upstream.Client
 	clock   *hand
+	files   *filewatch.Watcher
 	events  chan upstream.CredentialEvent
 	witness *witness
 }
@@ -159,7 +161,7 @@ type rotation struct {
 func rotateFrom(t *testing.T, kind, file, first string, change ...func(*upstream.Config)) *rotation {
 	t.Helper()
 	r := &rotation{
-		t: t, clock: &hand{now: time.Now()}, events: make(chan upstream.CredentialEvent, 1000),
+		t: t, clock: &hand{now: time.Now()}, files: filewatch.New(filewatch.Config{Settle: 5 * time.Millisecond}), events: make(chan upstream.CredentialEvent, 1000),
 		api: &cloudflare{good: map[string]string{first: kind}}, witness: &witness{},
 	}
 	server := httptest.NewServer(r.api)
@@ -171,7 +173,7 @@ func rotateFrom(t *testing.T, kind, file, first string, change ...func(*upstream
 	}
 	config.Clock = r.clock.read
 	config.OnCredential = func(e upstream.CredentialEvent) { r.events <- e }
-	config.Observe = r.witness.observe
+	config.Observe, config.Files = r.witness.observe, r.files
 	for _, f := range change {
 		f(&config)
 	}
@@ -180,7 +182,7 @@ func rotateFrom(t *testing.T, kind, file, first string, change ...func(*upstream
 }
 
 // use calls once, a while after the call before, and compares the credential
-// that was sent.
+// that was sent. Then the files are looked at.
 func (r *rotation) use(want string) {
 	r.t.Helper()
 	before := len(r.reads(want))
@@ -191,6 +193,7 @@ func (r *rotation) use(want string) {
 	if len(r.reads(want)) != before+1 {
 		r.t.Fatalf("the call was not sent with %q", want)
 	}
+	r.files.Recheck(r.t.Context())
 }
 
 func (r *rotation) reads(cred string) []string {

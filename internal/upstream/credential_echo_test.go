@@ -104,6 +104,7 @@ func TestNoCredentialComesBackFromATrial(t *testing.T) {
 			write(t, file, third)
 			eventually(t, "the third is in use", func() bool {
 				r.clock.move(minute)
+				r.files.Recheck(t.Context())
 				return read(within(t), r.client) == nil && len(r.reads(third)) > 0
 			})
 			for _, old := range []string{first, second, third} {

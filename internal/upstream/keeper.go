@@ -3,17 +3,16 @@ package upstream
 import (
 	"context"
 	"errors"
-	"os"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"platform.internal/storekeeper/internal/filewatch"
 )
 
 const (
-	// checkEvery is how long a credential is used before its file is looked
-	// at again.
-	checkEvery = time.Second
 	// maxKnown is how many credentials of an account are remembered, so that
 	// none of them comes back in an answer.
 	maxKnown = 8
@@ -22,33 +21,36 @@ const (
 	maxTurns = 3
 )
 
-// keeper holds the credential of an account. It looks at the credential's file
-// on use, and leaves a file that changed to a rotation in the background.
+// keeper holds the credential of an account. Content of the credential's file
+// that changed is left to a rotation in the background.
 type keeper struct {
-	file, email string
-	clock       func() time.Time
-	made        time.Time
-	rotation    *rotation
-	// start runs the rotation. It says no when the client is closed.
-	start func(func(context.Context)) bool
+	email    string
+	clock    func() time.Time
+	watch    *filewatch.Watch // nil: the credential is not from a file
+	events   *events
+	rotation *rotation
 
 	current atomic.Pointer[credential]
 	known   atomic.Pointer[[]string] // the newest credentials, that in use among them
-	next    atomic.Int64             // when to look again, as time since made
 	resting atomic.Bool              // the candidate must not be tried now
 
 	// changed says that the file changed during the turn or the rest of a
 	// candidate, hurry that the credential in use is refused.
 	changed, hurry signal
 
-	mu   sync.Mutex
-	seen os.FileInfo   // the file that is or was dealt with; nil: deal with it again
-	turn chan struct{} // closed when the candidate's turn is over; nil: there is none
+	mu sync.Mutex
+	// start runs the rotation. It says no when the client is closed. Nil: the
+	// client is not ready yet.
+	start     func(func(context.Context)) bool
+	offered   string // what the file held when it was loaded last
+	refused   string // the candidate that was refused last
+	refusedAt time.Time
+	turn      chan struct{} // closed when the candidate's turn is over; nil: there is none
 }
 
 func newKeeper(given Account, c Config) (*keeper, error) {
-	k := &keeper{clock: c.Clock, made: c.Clock(), email: given.Credential.Email, changed: newSignal(), hurry: newSignal()}
-	files := given.Credential
+	k := &keeper{clock: c.Clock, email: given.Credential.Email, changed: newSignal(), hurry: newSignal()}
+	files, file := given.Credential, ""
 	switch {
 	case files == CredentialFiles{} && given.Token.reveal() != "":
 		k.install(credential{Token: given.Token})
@@ -56,34 +58,97 @@ func newKeeper(given Account, c Config) (*keeper, error) {
 	case given.Token.text != nil:
 		return nil, errors.New("credential must have exactly one form")
 	case files.APITokenFile != "" && files.Email == "" && files.APIKeyFile == "":
-		k.file = files.APITokenFile
+		file = files.APITokenFile
 	case files.APITokenFile == "" && files.Email != "" && files.APIKeyFile != "":
-		k.file = files.APIKeyFile
+		file = files.APIKeyFile
 	default:
 		return nil, errors.New("credential must be either an API token file, or an e-mail address with an API key file")
 	}
 	if strings.ContainsFunc(files.Email, notHeaderSafe) {
 		return nil, errors.New("credential e-mail address holds a character that no header may carry")
 	}
-	k.rotation = &rotation{keeper: k, tell: func(err error) {
-		c.OnCredential(CredentialEvent{Account: given.ID, Err: err})
-	}}
-	return k, k.begin()
+	k.events = &events{tell: func(err error) { c.OnCredential(CredentialEvent{Account: given.ID, Err: err}) }}
+	k.rotation = &rotation{keeper: k, events: k.events}
+	var err error
+	k.watch, err = c.Files.Add(context.Background(), filewatch.Group{
+		Kind: "credential", Files: []string{file}, MaxBytes: maxFile, Touched: true,
+		Load: func(contents [][]byte) error { return k.load(file, contents[0]) }, Report: k.report,
+	})
+	return k, err
 }
 
-// begin puts in force what the file holds, untried: the service must start
-// while Cloudflare is down.
-func (k *keeper) begin() error {
-	found := readCredential(k.file)
-	if found.err != nil {
-		return found.err
+// load takes the content of the file. The first is put in force untried, since
+// the service must start while Cloudflare is down. Any other is a candidate.
+func (k *keeper) load(file string, content []byte) error {
+	text := strings.TrimRight(string(content), "\r\n")
+	if err := checkCredential(text); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	if time.Since(found.info.ModTime()) > checkEvery {
-		// A younger file may still be in the middle of being written.
-		k.seen = found.info
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.current.Load() == nil:
+		k.install(k.credentialOf(text))
+	case k.refusedLately(text):
+		return errRefusedLately
 	}
-	k.install(k.credentialOf(found.text))
+	k.offered = text
+	k.begin()
 	return nil
+}
+
+// errRefusedLately lets a credential that was refused rest, although its file
+// changed. It is tried again when the rest is over.
+var errRefusedLately = errors.New("the credential was refused a moment ago")
+
+// refusedLately says whether a credential must not be tried again yet. k.mu is
+// held.
+func (k *keeper) refusedLately(text string) bool {
+	return text == k.refused && k.clock().Sub(k.refusedAt) < refusalHolds
+}
+
+// begin lets the rotation deal with what the file holds, unless that is in
+// force. k.mu is held.
+func (k *keeper) begin() {
+	switch {
+	case k.turn != nil:
+		k.changed.give()
+	case k.offered != k.current.Load().reveal() && k.start != nil && k.start(k.rotation.run):
+		k.turn = make(chan struct{})
+	}
+}
+
+// enable lets rotations run from now on.
+func (k *keeper) enable(start func(func(context.Context)) bool, prove func(context.Context, *candidate) error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.start, k.rotation.prove = start, prove
+	k.begin()
+}
+
+// report hears of the file: why it cannot be read, or that it was loaded.
+func (k *keeper) report(err error) {
+	switch {
+	case errors.Is(err, errRefusedLately): // told when it was refused
+	case err != nil:
+		k.events.complain(err.Error(), err)
+	case k.offer() == k.current.Load().reveal():
+		k.events.well(false)
+	}
+}
+
+// offer is what the file holds.
+func (k *keeper) offer() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.offered
+}
+
+// close ends the watch of the file.
+func (k *keeper) close() {
+	if k.watch != nil {
+		k.watch.Stop()
+	}
 }
 
 func (k *keeper) credentialOf(text string) credential {
@@ -97,37 +162,7 @@ func (k *keeper) install(c credential) {
 }
 
 // credential gives the credential to use now.
-func (k *keeper) credential() credential {
-	if k.file != "" {
-		k.refresh()
-	}
-	return *k.current.Load()
-}
-
-// refresh looks at the file, at most once in checkEvery. Who comes while
-// somebody else looks uses what is there.
-func (k *keeper) refresh() {
-	now, due := int64(k.clock().Sub(k.made)), k.next.Load()
-	if now >= due && k.next.CompareAndSwap(due, now+int64(checkEvery)) {
-		k.look()
-	}
-}
-
-// look sees to it that a file that changed is dealt with. It gives the end of
-// the turn of the candidate that is dealt with, or nil if there is none.
-func (k *keeper) look() <-chan struct{} {
-	info, err := os.Stat(k.file)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	changed := err != nil || !unchanged(k.seen, info)
-	switch {
-	case k.turn != nil && changed:
-		k.changed.give()
-	case k.turn == nil && changed && k.start(k.rotation.run):
-		k.turn = make(chan struct{})
-	}
-	return k.turn
-}
+func (k *keeper) credential() credential { return *k.current.Load() }
 
 // replaced says whether another credential is in force than one that was
 // refused. If a candidate waits, its turn comes at once, and is waited for: a
@@ -137,7 +172,7 @@ func (k *keeper) replaced(ctx context.Context, refused credential) bool {
 		if k.current.Load().reveal() != refused.reveal() {
 			return true
 		}
-		turn := k.urge()
+		turn := k.urge(ctx)
 		if turn == nil {
 			break
 		}
@@ -152,35 +187,32 @@ func (k *keeper) replaced(ctx context.Context, refused credential) bool {
 
 // urge hurries a candidate and gives the end of its turn, or nil where none can
 // be tried now.
-func (k *keeper) urge() <-chan struct{} {
-	if k.file == "" {
+func (k *keeper) urge(ctx context.Context) <-chan struct{} {
+	if k.watch == nil {
 		return nil
 	}
-	turn := k.look()
-	if turn == nil || k.resting.Load() {
+	k.watch.Check(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.turn == nil || k.resting.Load() {
 		return nil
 	}
 	k.hurry.give()
-	return turn
+	return k.turn
 }
 
-// saw notes which file is dealt with.
-func (k *keeper) saw(info os.FileInfo) {
+// refuse notes that Cloudflare refused a candidate.
+func (k *keeper) refuse(text string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.seen = info
-	// That a file changed was said of this very one, as a rule.
-	k.changed.take()
-	if now, err := os.Stat(k.file); err != nil || !unchanged(info, now) {
-		k.changed.give()
-	}
+	k.refused, k.refusedAt = text, k.clock()
 }
 
-// forget lets the next look take the file for one that changed.
-func (k *keeper) forget() {
+// candidate is what the file holds, where that has to be tried.
+func (k *keeper) candidate() (text string, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.seen = nil
+	return k.offered, k.offered != k.current.Load().reveal() && !k.refusedLately(k.offered)
 }
 
 // over ends a turn, for those who wait for it. It says whether there is another

@@ -26,17 +26,11 @@ const (
 type rotation struct {
 	keeper *keeper
 	// prove tries a candidate. It holds what was found out already.
-	prove func(context.Context, *candidate) error
-	tell  func(error)
+	prove  func(context.Context, *candidate) error
+	events *events
 
 	candidate candidate
 	pause     time.Duration // how long to rest next
-
-	refused   content // the candidate that was refused last
-	refusedAt time.Time
-
-	troubled bool   // that all is well again is worth telling
-	told     string // what was told last and is not told twice
 }
 
 // candidate is a credential that has to prove itself, and how far it came.
@@ -66,57 +60,35 @@ func (r *rotation) run(ctx context.Context) {
 // attempt deals with what the file holds now. It gives an error only where
 // trying again may help.
 func (r *rotation) attempt(ctx context.Context) error {
-	found, ok := settle(ctx, r.keeper.file)
-	if !ok || !r.worth(found) {
+	text, ok := r.keeper.candidate()
+	if !ok {
 		return nil
 	}
-	r.take(found.text)
+	r.take(text)
 	if outcome := r.prove(ctx, &r.candidate); ctx.Err() == nil {
-		return r.judge(found, outcome)
+		return r.judge(outcome)
 	}
 	return nil
 }
 
-// judge acts on what came of a candidate that was found in the file. It gives
-// back an outcome that is no verdict.
-func (r *rotation) judge(found content, outcome error) error {
+// judge acts on what came of a candidate. It gives back an outcome that is no
+// verdict.
+func (r *rotation) judge(outcome error) error {
 	var trouble error
 	switch {
 	case outcome == nil:
 		r.keeper.install(r.candidate.credential)
-		r.well(true)
+		r.events.well(true)
 	case refuses(outcome):
-		r.refused, r.refusedAt = found, r.keeper.clock()
-		r.complain("refused", fmt.Errorf("the new credential was refused: %w", outcome))
+		r.keeper.refuse(r.candidate.reveal())
+		r.events.complain("refused", fmt.Errorf("the new credential was refused: %w", outcome))
 		// Should it come again, nothing that was found out holds.
 		r.candidate = candidate{}
 	default:
 		trouble = outcome
-		r.complain(fault.From(trouble).Reason, fmt.Errorf("the new credential could not be tried yet: %w", trouble))
+		r.events.complain(fault.From(trouble).Reason, fmt.Errorf("the new credential could not be tried yet: %w", trouble))
 	}
 	return trouble
-}
-
-// worth says whether the content of the file is a candidate.
-func (r *rotation) worth(found content) bool {
-	refused := found.text == r.refused.text && r.keeper.clock().Sub(r.refusedAt) < refusalHolds
-	switch {
-	case found.err != nil:
-		// What is wrong with it may pass without a change that shows.
-		r.keeper.forget()
-		r.complain(found.err.Error(), found.err)
-		return false
-	case refused && !found.same(r.refused):
-		// It is for later.
-		r.keeper.forget()
-		return false
-	}
-	r.keeper.saw(found.info)
-	if found.text == r.keeper.current.Load().reveal() {
-		r.well(false)
-		return false
-	}
-	return !found.same(r.refused)
 }
 
 // take makes a text the candidate unless it is. It is known from now on, since
@@ -125,7 +97,8 @@ func (r *rotation) take(text string) {
 	if r.candidate.reveal() == text {
 		return
 	}
-	r.candidate, r.pause, r.told = candidate{credential: r.keeper.credentialOf(text)}, firstRest, ""
+	r.candidate, r.pause = candidate{credential: r.keeper.credentialOf(text)}, firstRest
+	r.events.anew()
 	r.keeper.remember(text)
 }
 
@@ -149,23 +122,6 @@ func (r *rotation) rest(ctx context.Context, trouble error) {
 	case <-hurry:
 	case <-ctx.Done():
 	}
-}
-
-// well tells that what the file holds is in use, if that is news.
-func (r *rotation) well(news bool) {
-	if news || r.troubled {
-		r.tell(nil)
-	}
-	r.troubled, r.told = false, ""
-}
-
-// complain tells an error, unless the one before it was of the same sort.
-func (r *rotation) complain(sort string, err error) {
-	if sort == r.told {
-		return
-	}
-	r.troubled, r.told = true, sort
-	r.tell(err)
 }
 
 // refuses says whether an error is Cloudflare's word that a credential is no

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -71,8 +72,12 @@ func (r *rotation) settled() (complaints int) {
 func TestHundredRotationsUnderLoad(t *testing.T) {
 	m := mount{t.TempDir()}
 	m.swap(t, "000", first)
-	r := rotateFrom(t, usersToken, m.file(), first)
+	files := filewatch.New(filewatch.Config{Interval: 2 * time.Millisecond, Settle: 25 * time.Millisecond})
+	r := rotateFrom(t, usersToken, m.file(), first, func(c *upstream.Config) { c.Files = files })
 	ctx, stop := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	looking.Go(func() { files.Run(ctx) })
+	defer looking.Wait()
 	defer stop()
 	l := startLoad(ctx, r)
 	old, complaints := first, 0

@@ -122,26 +122,6 @@ func TestNewCredentialIsTriedBeforeItIsUsed(t *testing.T) {
 	}
 }
 
-func TestFileIsLookedAtOnceASecond(t *testing.T) {
-	file := credentialFile(t)
-	touch(t, file, -1) // a young file is read again soon
-	r := rotateFrom(t, usersToken, file, first)
-	r.use(first)
-	r.api.allow(second, usersToken)
-	write(t, file, second)
-	for range 20 {
-		r.clock.move(40 * time.Millisecond)
-		if err := read(within(t), r.client); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if asked := r.api.asked(second); len(asked) != 0 {
-		t.Errorf("the new credential was asked %q already", asked)
-	}
-	r.use(first)
-	r.told("ok")
-}
-
 func TestCredentialFollowsASymlinkSwap(t *testing.T) {
 	m := mount{t.TempDir()}
 	m.swap(t, "2026_01", first)

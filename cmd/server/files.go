@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/filewatch"
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// watchedFiles are the files that are loaded again when they change: rules, TLS
+// material, credentials and keys of issuers.
+type watchedFiles struct {
+	*filewatch.Watcher
+
+	log    *zap.Logger
+	hangup chan os.Signal
+}
+
+// newWatchedFiles catches SIGHUP from now on, until end is called.
+func newWatchedFiles(log *zap.Logger, metrics *telemetry.Metrics) (*watchedFiles, error) {
+	files := &watchedFiles{Watcher: filewatch.New(filewatch.Config{}), log: log, hangup: make(chan os.Signal, 1)}
+	if err := metrics.WatchFiles(files.states); err != nil {
+		return nil, err
+	}
+	signal.Notify(files.hangup, syscall.SIGHUP)
+	return files, nil
+}
+
+func (f *watchedFiles) end() { signal.Stop(f.hangup) }
+
+// run looks at the files until ctx ends: each second, and at each SIGHUP
+// whatever their status says.
+func (f *watchedFiles) run(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.Run(ctx)
+	}()
+	defer func() { <-done }()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.hangup:
+			f.Recheck(ctx)
+			f.log.Info("SIGHUP: all watched files were read again")
+		}
+	}
+}
+
+func (f *watchedFiles) states() []telemetry.FileState {
+	var states []telemetry.FileState
+	for _, s := range f.States() {
+		states = append(states, telemetry.FileState{Kind: s.Kind, Failing: s.Failing, Loads: s.Loads, Failures: s.Failures, Last: s.Last})
+	}
+	return states
+}
+
+// told logs what became of changed files.
+func told(log *zap.Logger, good, bad string) func(error) {
+	return func(err error) {
+		if err != nil {
+			log.Error(bad, zap.Error(err))
+			return
+		}
+		log.Info(good)
+	}
+}
