@@ -31,7 +31,7 @@ func commands() []command {
 	return []command{
 		{"dev", "dev [--set KEY=VALUE]...", "run everything on this machine, with the emulator in place of Cloudflare", runDev},
 		{"serve", "serve --config FILE [--set KEY=VALUE]...", "run the service", runServe},
-		{"doctor", "doctor --config FILE [--set KEY=VALUE]...", "check a configuration, its files and its credentials before a deploy", runDoctor},
+		{"doctor", "doctor --config FILE [--set KEY=VALUE]... [--output json]", "check a configuration, its files, certificates, issuers and credentials before a deploy", runDoctor},
 		{"emulator", "emulator [--listen ADDRESS] [--token TOKEN]...", "run only the emulator of Cloudflare Secrets Store", runEmulator},
 		{"health", "health [--admin ADDRESS] [--tls-cert FILE]", "ask a running service whether it is ready; the probe of containers", runHealth},
 		{"policy", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicy},

@@ -2,152 +2,146 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
+	"io"
 	"time"
 
-	"go.uber.org/zap"
-
-	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
-// doctorTimeout bounds each question to Cloudflare.
+// doctorTimeout bounds each question to Cloudflare and to the shared store.
 const doctorTimeout = 15 * time.Second
 
 // errUnhealthy says that a check has failed; the checks have said which.
 var errUnhealthy = errors.New("at least one check failed")
 
-// runDoctor checks all that must hold before a deploy, says of each check how
-// it went, and fails if one did. It changes nothing anywhere, and costs a few
+// runDoctor checks everything that must hold before a deploy, reports each
+// check, and fails if one failed. It changes nothing anywhere, and costs a few
 // calls of each account's budget.
 func runDoctor(ctx context.Context, args []string, t terminal) error {
 	var given configFlags
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	given.register(flags)
+	output := flags.String("output", "text", "the `format` of the report: text or json")
 	if err := parse(flags, args, t); err != nil {
 		return err
 	}
+	if *output != "text" && *output != "json" {
+		return usageError{"--output must be text or json"}
+	}
+	d := &doctor{}
+	if *output == "text" {
+		d.lines = t.out
+	}
 	c, err := given.load()
-	if err != nil {
+	if usage, wrong := errors.AsType[usageError](err); wrong {
+		return usage
+	}
+	if err == nil {
+		d.ok("configuration", given.file)
+		d.examine(ctx, c)
+	} else if d.lines == nil {
+		d.fail("configuration", err, "mend the keys that are named; docs/configuration.md has them all")
+	} else {
 		return err
 	}
-	d := &doctor{t: t}
-	d.tell("configuration", nil, given.file)
-	d.listeners(c.Listen)
-	d.files(c)
-	d.state(ctx, c.Idempotency)
-	d.accounts(ctx, c)
+	if *output == "json" {
+		if err := d.writeJSON(t.out); err != nil {
+			return err
+		}
+	}
 	if d.failed {
 		return errUnhealthy
 	}
 	return nil
 }
 
-// doctor remembers whether a check failed.
+// examine runs all checks.
+func (d *doctor) examine(ctx context.Context, c *config.Config) {
+	d.listeners(c.Listen)
+	d.certificates(c.Listen.TLS)
+	d.policy(c.Policy)
+	d.trail(c.Audit)
+	d.state(ctx, c.Idempotency)
+	d.callers(c)
+	d.issuers(ctx, c.Callers.Issuers)
+	d.budget(c)
+	d.accounts(ctx, c)
+}
+
+// The words for how a check ended. Only failed makes doctor fail.
+const (
+	checkOK      = "ok"
+	checkWarning = "warning"
+	checkFailed  = "failed"
+)
+
+// finding is how one check ended. It is an object of the report in JSON.
+type finding struct {
+	// Check names what was checked: a key of the configuration or a part of it.
+	Check string `json:"check"`
+	// Status is ok, warning or failed.
+	Status string `json:"status"`
+	// Message says what holds or what is wrong.
+	Message string `json:"message"`
+	// Fix says what to do. It is there unless Status is ok.
+	Fix string `json:"fix,omitempty"`
+}
+
+// doctor collects findings.
 type doctor struct {
-	t      terminal
-	failed bool
+	// lines gets each finding at once, as text. Nil: nobody does.
+	lines    io.Writer
+	findings []finding
+	failed   bool
 }
 
-func (d *doctor) tell(check string, err error, detail string) {
+func (d *doctor) ok(check, message string) {
+	d.add(finding{Check: check, Status: checkOK, Message: message})
+}
+
+func (d *doctor) warn(check, message, fix string) {
+	d.add(finding{Check: check, Status: checkWarning, Message: message, Fix: fix})
+}
+
+func (d *doctor) fail(check string, err error, fix string) {
+	d.failed = true
+	d.add(finding{Check: check, Status: checkFailed, Message: err.Error(), Fix: fix})
+}
+
+// tell reports a check that ended in err, or in ok with a message.
+func (d *doctor) tell(check string, err error, message, fix string) {
 	if err != nil {
-		d.failed = true
-		say(d.t.out, "FAIL  %s: %s\n", check, err)
+		d.fail(check, err, fix)
 		return
 	}
-	say(d.t.out, "ok    %s: %s\n", check, detail)
+	d.ok(check, message)
 }
 
-// listeners takes each address and gives it back.
-func (d *doctor) listeners(l config.Listen) {
-	for _, door := range []struct{ name, address string }{{"listen.rest", l.REST}, {"listen.grpc", l.GRPC}, {"listen.admin", l.Admin}} {
-		opened, err := net.Listen("tcp", door.address)
-		if err == nil {
-			err = opened.Close()
-		}
-		d.tell(door.name, err, door.address+" can be listened on")
-	}
-}
-
-// files reads what serve would read at start, and tries the folder of the trail.
-func (d *doctor) files(c *config.Config) {
-	_, file, err := authz.ReadFile(c.Policy.File)
-	detail := ""
-	if err == nil {
-		detail = fmt.Sprintf("%d rules, %d tests pass", len(file.Rules), len(file.Tests))
-	}
-	d.tell("policy", err, detail)
-	if c.Listen.TLS.Enabled() {
-		_, err := newSecured(c.Listen.TLS, nil, zap.NewNop())
-		d.tell("listen.tls", err, "the certificate and its key fit")
-	}
-	if c.Audit.Sink == config.AuditFile {
-		folder := filepath.Dir(c.Audit.File)
-		d.tell("audit", writable(folder), folder+" can be written to")
-	}
-}
-
-// state tries where the records of changes are kept. The file itself is left
-// alone, since the service may be running.
-func (d *doctor) state(ctx context.Context, c config.Idempotency) {
-	if c.Store == config.StoreFile {
-		folder := filepath.Dir(c.File)
-		d.tell("idempotency.file", writable(folder), folder+" can be written to")
+func (d *doctor) add(f finding) {
+	d.findings = append(d.findings, f)
+	if d.lines == nil {
 		return
 	}
-	shared, err := openShared(ctx, c, zap.NewNop())
-	if err != nil {
-		d.tell("idempotency.valkey", err, "")
-		return
-	}
-	defer func() { _ = shared.Close() }()
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
-	defer cancel()
-	d.tell("idempotency.valkey", shared.shared.Ping(ctx), c.Valkey.Address+" answers")
-	durable, err := shared.shared.Durable(ctx)
-	if err == nil && !durable {
-		err = errors.New("the server may forget changes when it stops: set appendonly yes, appendfsync always and maxmemory-policy noeviction")
-	}
-	d.tell("idempotency.valkey durability", err, "every change is on the disk before it is answered")
-}
-
-// writable makes a file in a folder and takes it away again.
-func writable(folder string) error {
-	f, err := os.CreateTemp(folder, ".storekeeper-doctor-")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
-// accounts asks Cloudflare about each credential, and reads with it.
-func (d *doctor) accounts(ctx context.Context, c *config.Config) {
-	client, err := newUpstream(c, upstream.Token{}, upstream.Config{})
-	if err != nil {
-		d.tell("credentials", err, "")
-		return
-	}
-	defer client.Close()
-	for _, a := range client.Accounts() {
-		d.account(ctx, client, a)
+	word := map[string]string{checkOK: "ok   ", checkWarning: "WARN ", checkFailed: "FAIL "}[f.Status]
+	say(d.lines, "%s %s: %s\n", word, f.Check, f.Message)
+	if f.Fix != "" {
+		say(d.lines, "      fix: %s\n", f.Fix)
 	}
 }
 
-func (d *doctor) account(ctx context.Context, client *upstream.Client, a upstream.AccountInfo) {
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
-	defer cancel()
-	check := "account " + a.Name
-	verified, err := client.VerifyToken(ctx, a.ID)
-	if err == nil && verified.Result.Status != "active" {
-		err = errors.New("Cloudflare calls the credential " + verified.Result.Status)
+// writeJSON writes the whole report as one object.
+func (d *doctor) writeJSON(to io.Writer) error {
+	text, err := json.MarshalIndent(struct {
+		OK     bool      `json:"ok"`
+		Checks []finding `json:"checks"`
+	}{!d.failed, d.findings}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
 	}
-	d.tell(check+" credential", err, verified.Result.Kind+" is active")
-	quota, err := client.Quota(ctx, a.ID)
-	d.tell(check+" quota", err, fmt.Sprintf("%d of %d secrets are in use", quota.Result.Secrets.Usage, quota.Result.Secrets.Quota))
+	say(to, "%s\n", text)
+	return nil
 }

@@ -43,9 +43,9 @@ type fetched struct {
 	// dated says that there was one.
 	ahead time.Duration
 	dated bool
-	// certificateEnds is when the first certificate of the issuer's chain ends.
-	// Zero: the connection had none.
-	certificateEnds time.Time
+	// certificateBegins and certificateEnds are of the certificate in the
+	// issuer's chain that ends first. Zero: the connection had none.
+	certificateBegins, certificateEnds time.Time
 }
 
 // fetch returns the keys that the issuer publishes now. An error is a
@@ -167,7 +167,7 @@ func (g *fetched) note(answer *http.Response) {
 	}
 	for _, c := range answer.TLS.PeerCertificates {
 		if g.certificateEnds.IsZero() || c.NotAfter.Before(g.certificateEnds) {
-			g.certificateEnds = c.NotAfter
+			g.certificateBegins, g.certificateEnds = c.NotBefore, c.NotAfter
 		}
 	}
 }

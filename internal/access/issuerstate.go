@@ -27,9 +27,9 @@ type IssuerState struct {
 	// false where it sent none.
 	ClockAhead time.Duration
 	ClockKnown bool
-	// CertificateEnds is when the first certificate of the issuer's TLS chain
-	// ends. Zero: not known.
-	CertificateEnds time.Time
+	// CertificateBegins and CertificateEnds are of the certificate in the issuer's
+	// TLS chain that ends first. Zero: not known.
+	CertificateBegins, CertificateEnds time.Time
 }
 
 // Issuers tells how reading the keys of each issuer stands, sorted by name. It
@@ -53,7 +53,7 @@ func (a *Authenticator) Idle() bool {
 func (s keyState) of(name, url string) IssuerState {
 	return IssuerState{
 		Name: name, URL: url, KeysURL: s.last.from, Keys: s.keys, KeysRead: s.read, Err: s.failed,
-		ClockAhead: s.last.ahead, ClockKnown: s.last.dated, CertificateEnds: s.last.certificateEnds,
+		ClockAhead: s.last.ahead, ClockKnown: s.last.dated, CertificateBegins: s.last.certificateBegins, CertificateEnds: s.last.certificateEnds,
 	}
 }
 

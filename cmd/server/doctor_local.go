@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/config"
+)
+
+// listeners takes each address and gives it back.
+func (d *doctor) listeners(l config.Listen) {
+	for _, door := range []struct{ name, address string }{{"listen.rest", l.REST}, {"listen.grpc", l.GRPC}, {"listen.admin", l.Admin}} {
+		opened, err := net.Listen("tcp", door.address)
+		if err == nil {
+			err = opened.Close()
+		}
+		d.tell(door.name, err, door.address+" can be listened on", listenFix(door.name, err))
+	}
+}
+
+func listenFix(key string, err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop the process that listens there, or choose another port: --set " + key + "=HOST:PORT; beside a running Storekeeper, give port 0"
+	case errors.Is(err, syscall.EACCES):
+		return "choose a port from 1024 on, or give the process the capability CAP_NET_BIND_SERVICE"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "choose an address of this machine, such as 0.0.0.0 or 127.0.0.1"
+	}
+	return "correct " + key + ": it must be HOST:PORT with an address of this machine"
+}
+
+// policy reads the rules and runs their tests, as serve does at its start.
+func (d *doctor) policy(c config.Policy) {
+	_, file, err := authz.ReadFile(c.File)
+	switch {
+	case err != nil:
+		d.fail("policy", err, "mend the rules or the tests that are named; server policy test --policy FILE repeats this check")
+	case len(file.Rules) == 0:
+		d.warn("policy", "there are no rules, so every call is denied", "write rules; docs/rights.md says how")
+	case len(file.Tests) == 0:
+		d.warn("policy", fmt.Sprintf("%d rules without a test", len(file.Rules)), "add tests to the file: decisions that you expect of the rules")
+	default:
+		d.ok("policy", fmt.Sprintf("%d rules, %d tests pass", len(file.Rules), len(file.Tests)))
+	}
+}
+
+// trail tries where the audit trail is kept.
+func (d *doctor) trail(c config.Audit) {
+	if c.Sink != config.AuditFile {
+		d.ok("audit", "the trail goes to standard output")
+		return
+	}
+	d.kept("audit", c.File, "audit.file")
+}
+
+// state tries where the records of changes are kept.
+func (d *doctor) state(ctx context.Context, c config.Idempotency) {
+	if c.Store == config.StoreFile {
+		d.kept("idempotency.file", c.File, "idempotency.file")
+		return
+	}
+	shared, err := openShared(ctx, c, zap.NewNop())
+	if err != nil {
+		d.fail("idempotency.valkey", err, "correct the keys of idempotency.valkey and the files that they name")
+		return
+	}
+	defer func() { _ = shared.Close() }()
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	d.tell("idempotency.valkey", shared.shared.Ping(ctx), c.Valkey.Address+" answers",
+		"let this machine reach the server: check idempotency.valkey, DNS, network policy, user and password")
+	durable, err := shared.shared.Durable(ctx)
+	if err == nil && !durable {
+		err = errors.New("the server may forget changes when it stops")
+	}
+	d.tell("idempotency.valkey durability", err, "every change is on the disk before it is answered",
+		"set appendonly yes, appendfsync always and maxmemory-policy noeviction on the server")
+}
+
+// kept tries a file that the service appends to: its folder can be written to,
+// the file too if it exists, and the disk has room. The file itself is not
+// changed, since the service may be running.
+func (d *doctor) kept(check, file, key string) {
+	folder := filepath.Dir(file)
+	err := writable(folder)
+	if err == nil {
+		err = appendable(file)
+	}
+	fix := "let the user of the service write there, or name another place in " + key
+	if errors.Is(err, syscall.EROFS) {
+		fix = "mount a writable volume there, or name another place in " + key
+	}
+	d.tell(check, err, folder+" can be written to", fix)
+	free, known := freeBytes(folder)
+	d.room(check+" disk", folder, free, known)
+}
+
+// writable makes a file in a folder and takes it away again.
+func writable(folder string) error {
+	f, err := os.CreateTemp(folder, ".storekeeper-doctor-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// appendable opens a file for writing and writes nothing. One that is missing is
+// fine.
+func appendable(file string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// How much room the disk of trail and state must have. A trail grows by about
+// 1 KiB with each record.
+const (
+	leastRoom = 100 << 20
+	goodRoom  = 1 << 30
+)
+
+// room judges the free space of the disk that a folder is on.
+func (d *doctor) room(check, folder string, free uint64, known bool) {
+	text := fmt.Sprintf("%d MiB are free at %s", free>>20, folder)
+	const fix = "free space or enlarge the volume; changes are refused while nothing can be written"
+	switch {
+	case !known:
+		d.warn(check, "the free space of "+folder+" cannot be told", "look at the volume yourself")
+	case free < leastRoom:
+		d.fail(check, errors.New(text+", less than 100 MiB"), fix)
+	case free < goodRoom:
+		d.warn(check, text+", less than 1 GiB", fix)
+	default:
+		d.ok(check, text)
+	}
+}
