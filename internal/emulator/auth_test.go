@@ -108,6 +108,8 @@ func TestWhatClientsAskWhenTheyStart(t *testing.T) {
 		return `{"id":"*","status":"accepted","account":` + account + `,"roles":["Super Administrator - All Privileges"]}`
 	}
 	const page = `,"result_info":{"count":2,"page":1,"per_page":20,"total_count":2,"total_pages":1}}`
+	const one = `,"result_info":{"count":1,"page":1,"per_page":20,"total_count":1,"total_pages":1}}`
+	const none = `{"result":[]` + ok + `,"result_info":{"count":0,"page":1,"per_page":20,"total_count":0,"total_pages":0}}`
 	const verified = `{"result":{"id":"*","status":"active"},"success":true,"errors":[],` +
 		`"messages":[{"message":"This API Token is valid and active"}]}`
 	cases := []struct{ path, want string }{
@@ -115,6 +117,12 @@ func TestWhatClientsAskWhenTheyStart(t *testing.T) {
 		{"/accounts/" + accountID + "/tokens/verify", verified},
 		{"/user", `{"result":{"id":"*","email":"emulator@example.com","username":"emulator"}` + ok + `}`},
 		{"/accounts?page=1", `{"result":[` + account(second, "a second") + `,` + account(accountID, "main") + `]` + ok + page},
+		{"/accounts?name=main", `{"result":[` + account(accountID, "main") + `]` + ok + one},
+		{"/accounts?name=nobody", none},
+		{"/accounts?direction=desc", `{"result":[` + account(accountID, "main") + `,` + account(second, "a second") + `]` + ok + page},
+		{"/memberships?account.name=main&status=accepted", `{"result":[` + member(account(accountID, "main")) + `]` + ok + one},
+		{"/memberships?name=main&order=id", `{"result":[` + member(account(accountID, "main")) + `]` + ok + one},
+		{"/memberships?status=pending", none},
 		{"/memberships?page=1", `{"result":[` + member(account(second, "a second")) + `,` + member(account(accountID, "main")) + `]` + ok + page},
 	}
 	hide := strings.NewReplacer(`"id":"*","name":"a second"`, `"id":"`+second+`","name":"a second"`,

@@ -25,23 +25,58 @@ func (e *Emulator) user(c *call) answer {
 }
 
 func (e *Emulator) listAccounts(c *call) answer {
-	return e.pageOfAccounts(c, appendAccount)
-}
-
-func (e *Emulator) listMemberships(c *call) answer {
-	return e.pageOfAccounts(c, appendMembership)
-}
-
-// pageOfAccounts lists the accounts that the caller may use, by name.
-func (e *Emulator) pageOfAccounts(c *call, one func([]byte, Account) []byte) answer {
 	var found problems
-	p := readPage(c.query, &found)
+	q := accountQuery{page: readPage(c.query, &found), names: []string{c.query.Get("name")}, column: accountName}
+	q.descending = choose(c.query, "direction", []string{"asc", "desc"}, &found) == "desc"
+	return e.pageOfAccounts(c, q, found, appendAccount)
+}
+
+// listMemberships reads the filters that Cloudflare documents for memberships.
+func (e *Emulator) listMemberships(c *call) answer {
+	var found problems
+	q := accountQuery{page: readPage(c.query, &found), names: []string{c.query.Get("name"), c.query.Get("account.name")}, column: accountName}
+	q.descending = choose(c.query, "direction", []string{"asc", "desc"}, &found) == "desc"
+	status := choose(c.query, "status", []string{"accepted", "pending", "rejected"}, &found)
+	// Every membership here is accepted.
+	q.none = status != "" && status != "accepted"
+	if choose(c.query, "order", []string{"id", "account.name", "status"}, &found) == "id" {
+		q.column = membershipID
+	}
+	return e.pageOfAccounts(c, q, found, appendMembership)
+}
+
+// accountQuery is what a client asks of a list of accounts.
+type accountQuery struct {
+	page page
+	// names must all be the account's name; "" is no filter.
+	names      []string
+	none       bool
+	column     func(Account) string
+	descending bool
+}
+
+func accountName(a Account) string { return a.Name }
+
+func membershipID(a Account) string { return fingerprint("membership " + a.ID) }
+
+func (q accountQuery) picks(a Account) bool {
+	return !q.none && !slices.ContainsFunc(q.names, func(name string) bool { return name != "" && name != a.Name })
+}
+
+// pageOfAccounts lists the accounts that the caller may use. Cloudflare's filter
+// by name is taken for one of whole names: the facts do not say more.
+func (e *Emulator) pageOfAccounts(c *call, q accountQuery, found problems, one func([]byte, Account) []byte) answer {
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	open := slices.DeleteFunc(slices.Clone(e.config.Accounts), func(a Account) bool { return !a.mayUse(c.who) })
-	slices.SortStableFunc(open, func(x, y Account) int { return strings.Compare(x.Name, y.Name) })
-	return succeedPage(open, p, one)
+	open := slices.DeleteFunc(slices.Clone(e.config.Accounts), func(a Account) bool { return !a.mayUse(c.who) || !q.picks(a) })
+	slices.SortStableFunc(open, func(x, y Account) int {
+		if q.descending {
+			x, y = y, x
+		}
+		return strings.Compare(q.column(x), q.column(y))
+	})
+	return succeedPage(open, q.page, one)
 }
 
 func appendAccount(b []byte, a Account) []byte {
@@ -52,7 +87,7 @@ func appendAccount(b []byte, a Account) []byte {
 
 // appendMembership adds a role, which Wrangler prints.
 func appendMembership(b []byte, a Account) []byte {
-	b = appendString(append(b, `{"id":`...), fingerprint("membership "+a.ID))
+	b = appendString(append(b, `{"id":`...), membershipID(a))
 	b = appendAccount(append(b, `,"status":"accepted","account":`...), a)
 	return append(b, `,"roles":["Super Administrator - All Privileges"]}`...)
 }

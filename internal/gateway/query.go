@@ -26,8 +26,9 @@ var parameters = map[string]map[string]parameter{
 	secretsstorev1.SecretsStoreService_ListSecrets_FullMethodName: {
 		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "search": anyText, "scopes": anyText},
 	secretsstorev1.SecretsStoreService_DeleteStore_FullMethodName: {"force": boolean},
-	identityv1.IdentityService_ListAccounts_FullMethodName:        {"page": whole, "per_page": whole},
-	identityv1.IdentityService_ListMemberships_FullMethodName:     {"page": whole, "per_page": whole},
+	identityv1.IdentityService_ListAccounts_FullMethodName:        {"page": whole, "per_page": whole, "name": anyText, "direction": anyText},
+	identityv1.IdentityService_ListMemberships_FullMethodName: {
+		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "name": anyText, "account.name": anyText, "status": anyText},
 }
 
 // readQuery puts into r.Form what the method reads, checked. grpc-gateway calls
@@ -42,8 +43,12 @@ func readQuery(ctx context.Context, r *http.Request) metadata.MD {
 	if r.URL.RawQuery == "" {
 		return nil
 	}
-	// A pair that cannot be unescaped is left out by ParseQuery like an unknown key.
-	sent, _ := url.ParseQuery(r.URL.RawQuery)
+	sent, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		// ParseQuery leaves the pair out. Without a filter that the caller wrote,
+		// the answer would be another one than the caller asked for.
+		found.Add("query", "QUERY_INVALID", "must be pairs of key=value with %XX escapes, separated by &")
+	}
 	for key, check := range parameters[method] {
 		values := sent[key]
 		if key == "scopes" {
@@ -63,7 +68,9 @@ func readQuery(ctx context.Context, r *http.Request) metadata.MD {
 	return nil
 }
 
-func reasonFor(key string) string { return strings.ToUpper(key) + "_INVALID" }
+func reasonFor(key string) string {
+	return strings.ToUpper(strings.ReplaceAll(key, ".", "_")) + "_INVALID"
+}
 
 // splitLists accepts scopes=a,b, which Cloudflare documents, and
 // scopes=a&scopes=b, which its SDKs send.

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/view"
 )
+
+// accepted is the status of every membership.
+const accepted = "accepted"
 
 // role is what every caller is in every account, in Cloudflare's word for it.
 const role = "Storekeeper caller"
@@ -78,7 +82,9 @@ func (s *Service) GetUser(ctx context.Context, _ *identityv1.GetUserRequest) (*i
 
 // ListAccounts lists the accounts that the caller can name.
 func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRequest) (*identityv1.ListAccountsResponse, error) {
-	page, info := cut(s.shown(ctx), r)
+	list := named(s.shown(ctx), r.GetName())
+	sortBy(list, r.GetDirection(), func(a Account) string { return a.Name })
+	page, info := cut(list, r)
 	out := &identityv1.ListAccountsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Accounts = append(out.Accounts, a.message())
@@ -88,14 +94,43 @@ func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRe
 
 // ListMemberships lists the same accounts as memberships.
 func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembershipsRequest) (*identityv1.ListMembershipsResponse, error) {
-	page, info := cut(s.shown(ctx), r)
+	list := named(named(s.shown(ctx), r.GetName()), r.GetAccount().GetName())
+	if status := r.GetStatus(); status != "" && status != accepted {
+		list = nil
+	}
+	// All memberships have the same status, so that sorting by it is sorting by
+	// the name.
+	column := func(a Account) string { return a.Name }
+	if r.GetOrder() == "id" {
+		column = membershipID
+	}
+	sortBy(list, r.GetDirection(), column)
+	page, info := cut(list, r)
 	out := &identityv1.ListMembershipsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Memberships = append(out.Memberships, &identityv1.Membership{
-			Id: stableID("membership", a.ID), Status: "accepted", Account: a.message(), Roles: []string{role},
+			Id: membershipID(a), Status: accepted, Account: a.message(), Roles: []string{role},
 		})
 	}
 	return out, nil
+}
+
+func membershipID(a Account) string { return stableID("membership", a.ID) }
+
+// named returns the accounts of that name; "" returns all. The name is compared
+// whole: clients take the first account of the answer for the one they asked for.
+func named(accounts []Account, name string) []Account {
+	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return name != "" && a.Name != name })
+}
+
+// sortBy sorts the accounts by a column, descending for the direction "desc".
+func sortBy(accounts []Account, direction string, column func(Account) string) {
+	slices.SortStableFunc(accounts, func(a, b Account) int {
+		if direction == "desc" {
+			a, b = b, a
+		}
+		return strings.Compare(column(a), column(b))
+	})
 }
 
 // shown lists the accounts that the caller may see.

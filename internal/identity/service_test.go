@@ -93,6 +93,7 @@ func TestListsShowWhatMayBeSeen(t *testing.T) {
 					want = append(want, a.Name)
 				}
 			}
+			slices.Sort(want)
 			ctx := view.With(as("x"), func(name string) bool { return strings.HasPrefix(name, prefix) })
 			if prefix == "" {
 				ctx = as("x")
@@ -129,4 +130,71 @@ func pages(ctx context.Context, t *testing.T, s *identity.Service, size int32, t
 			members = append(members, member.GetAccount().GetName())
 		}
 	}
+}
+
+func TestListsAreFilteredAndSortedAsAsked(t *testing.T) {
+	t.Parallel()
+	// The order of the configuration is none that a client can ask for.
+	s := identity.NewService([]identity.Account{{ID: fmt.Sprintf("%032x", 1), Name: "main"}, {ID: fmt.Sprintf("%032x", 2), Name: "staging"}, {ID: fmt.Sprintf("%032x", 3), Name: "dev"}})
+	for name, c := range map[string]struct {
+		asked *identityv1.ListAccountsRequest
+		want  string
+	}{
+		"nothing":                {&identityv1.ListAccountsRequest{}, "dev main staging"},
+		"a name":                 {&identityv1.ListAccountsRequest{Name: "staging"}, "staging"},
+		"the start of a name":    {&identityv1.ListAccountsRequest{Name: "stag"}, ""},
+		"a name in other case":   {&identityv1.ListAccountsRequest{Name: "Staging"}, ""},
+		"a name that nobody has": {&identityv1.ListAccountsRequest{Name: "nobody"}, ""},
+		"descending":             {&identityv1.ListAccountsRequest{Direction: "desc"}, "staging main dev"},
+		"the second of two":      {&identityv1.ListAccountsRequest{Direction: "desc", PerPage: 2, Page: 2}, "dev"},
+	} {
+		got, err := s.ListAccounts(as("x"), c.asked)
+		var names []string
+		for _, a := range got.GetAccounts() {
+			names = append(names, a.GetName())
+		}
+		if err != nil || strings.Join(names, " ") != c.want {
+			t.Errorf("accounts, %s: got %v (%v), want %s", name, names, err, c.want)
+		}
+	}
+	byID := namesByID(t, s)
+	for name, c := range map[string]struct {
+		asked *identityv1.ListMembershipsRequest
+		want  string
+	}{
+		"nothing":            {&identityv1.ListMembershipsRequest{}, "dev main staging"},
+		"a name":             {&identityv1.ListMembershipsRequest{Name: "staging"}, "staging"},
+		"an account's name":  {&identityv1.ListMembershipsRequest{Account: &identityv1.AccountFilter{Name: "main"}}, "main"},
+		"two names":          {&identityv1.ListMembershipsRequest{Name: "dev", Account: &identityv1.AccountFilter{Name: "main"}}, ""},
+		"accepted":           {&identityv1.ListMembershipsRequest{Status: "accepted"}, "dev main staging"},
+		"pending":            {&identityv1.ListMembershipsRequest{Status: "pending"}, ""},
+		"rejected":           {&identityv1.ListMembershipsRequest{Status: "rejected"}, ""},
+		"by id":              {&identityv1.ListMembershipsRequest{Order: "id"}, byID},
+		"by name descending": {&identityv1.ListMembershipsRequest{Order: "account.name", Direction: "desc"}, "staging main dev"},
+	} {
+		got, err := s.ListMemberships(as("x"), c.asked)
+		var names []string
+		for _, m := range got.GetMemberships() {
+			names = append(names, m.GetAccount().GetName())
+		}
+		if err != nil || strings.Join(names, " ") != c.want {
+			t.Errorf("memberships, %s: got %v (%v), want %s", name, names, err, c.want)
+		}
+	}
+}
+
+// namesByID lists the accounts in the order of the ids of their memberships.
+func namesByID(t *testing.T, s *identity.Service) string {
+	t.Helper()
+	all, err := s.ListMemberships(as("x"), &identityv1.ListMembershipsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := all.GetMemberships()
+	slices.SortFunc(members, func(a, b *identityv1.Membership) int { return strings.Compare(a.GetId(), b.GetId()) })
+	var names []string
+	for _, m := range members {
+		names = append(names, m.GetAccount().GetName())
+	}
+	return strings.Join(names, " ")
 }

@@ -83,16 +83,22 @@ func (d *document) parameters(method *protogen.Method, b binding) []object {
 		switch {
 		case isHeader(field):
 			out = append(out, d.header(field))
+		case b.body == "" && field.Message != nil:
+			// The query names a field of a message by its path, as "account.name".
+			for _, inner := range field.Message.Fields {
+				out = append(out, d.parameter(inner, string(field.Desc.Name())+".", false))
+			}
 		case inPath || (b.body == "" && !inSomePath):
-			out = append(out, d.parameter(field, inPath))
+			out = append(out, d.parameter(field, "", inPath))
 		}
 	}
 	return out
 }
 
-// parameter describes one value of the path or the query.
-func (d *document) parameter(field *protogen.Field, inPath bool) object {
-	out := object{{"name", string(field.Desc.Name())}, {"in", "query"}}
+// parameter describes one value of the path or the query. The name in the query
+// is that of the field behind the prefix.
+func (d *document) parameter(field *protogen.Field, prefix string, inPath bool) object {
+	out := object{{"name", prefix + string(field.Desc.Name())}, {"in", "query"}}
 	if inPath {
 		out = object{{"name", string(field.Desc.Name())}, {"in", "path"}, {"required", true}}
 	}

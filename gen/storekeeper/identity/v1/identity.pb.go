@@ -367,7 +367,11 @@ type ListAccountsRequest struct {
 	// The page, counted from 1. 0 means the first.
 	Page int32 `protobuf:"varint,1,opt,name=page,proto3" json:"page,omitempty"`
 	// Items on a page. 0 means 20; more than 100 means 100.
-	PerPage       int32 `protobuf:"varint,2,opt,name=per_page,json=perPage,proto3" json:"per_page,omitempty"`
+	PerPage int32 `protobuf:"varint,2,opt,name=per_page,json=perPage,proto3" json:"per_page,omitempty"`
+	// Only the account with this name, at most 253 bytes. Empty means all.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Which way to sort by name: "asc" or "desc". Empty means "asc".
+	Direction     string `protobuf:"bytes,4,opt,name=direction,proto3" json:"direction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +418,20 @@ func (x *ListAccountsRequest) GetPerPage() int32 {
 		return x.PerPage
 	}
 	return 0
+}
+
+func (x *ListAccountsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListAccountsRequest) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
 }
 
 // A page of accounts.
@@ -550,7 +568,20 @@ type ListMembershipsRequest struct {
 	// The page, counted from 1. 0 means the first.
 	Page int32 `protobuf:"varint,1,opt,name=page,proto3" json:"page,omitempty"`
 	// Items on a page. 0 means 20; more than 100 means 100.
-	PerPage       int32 `protobuf:"varint,2,opt,name=per_page,json=perPage,proto3" json:"per_page,omitempty"`
+	PerPage int32 `protobuf:"varint,2,opt,name=per_page,json=perPage,proto3" json:"per_page,omitempty"`
+	// Only the memberships of an account.
+	Account *AccountFilter `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	// Only the membership of the account with this name, at most 253 bytes.
+	// Empty means all.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// Only memberships in this state: "accepted", "pending" or "rejected". Empty
+	// means all. Every membership is accepted.
+	Status string `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
+	// What to sort by: "id", "account.name" or "status". Empty means
+	// "account.name".
+	Order string `protobuf:"bytes,6,opt,name=order,proto3" json:"order,omitempty"`
+	// Which way to sort: "asc" or "desc". Empty means "asc".
+	Direction     string `protobuf:"bytes,7,opt,name=direction,proto3" json:"direction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -599,6 +630,87 @@ func (x *ListMembershipsRequest) GetPerPage() int32 {
 	return 0
 }
 
+func (x *ListMembershipsRequest) GetAccount() *AccountFilter {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *ListMembershipsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListMembershipsRequest) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *ListMembershipsRequest) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *ListMembershipsRequest) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+// Picks the memberships of an account.
+type AccountFilter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The account's name, at most 253 bytes. Empty means all.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountFilter) Reset() {
+	*x = AccountFilter{}
+	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountFilter) ProtoMessage() {}
+
+func (x *AccountFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountFilter.ProtoReflect.Descriptor instead.
+func (*AccountFilter) Descriptor() ([]byte, []int) {
+	return file_storekeeper_identity_v1_identity_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *AccountFilter) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 // A page of memberships.
 type ListMembershipsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -614,7 +726,7 @@ type ListMembershipsResponse struct {
 
 func (x *ListMembershipsResponse) Reset() {
 	*x = ListMembershipsResponse{}
-	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[10]
+	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +738,7 @@ func (x *ListMembershipsResponse) String() string {
 func (*ListMembershipsResponse) ProtoMessage() {}
 
 func (x *ListMembershipsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[10]
+	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +751,7 @@ func (x *ListMembershipsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembershipsResponse.ProtoReflect.Descriptor instead.
 func (*ListMembershipsResponse) Descriptor() ([]byte, []int) {
-	return file_storekeeper_identity_v1_identity_proto_rawDescGZIP(), []int{10}
+	return file_storekeeper_identity_v1_identity_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListMembershipsResponse) GetMemberships() []*Membership {
@@ -680,7 +792,7 @@ type Membership struct {
 
 func (x *Membership) Reset() {
 	*x = Membership{}
-	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +804,7 @@ func (x *Membership) String() string {
 func (*Membership) ProtoMessage() {}
 
 func (x *Membership) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[11]
+	mi := &file_storekeeper_identity_v1_identity_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +817,7 @@ func (x *Membership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Membership.ProtoReflect.Descriptor instead.
 func (*Membership) Descriptor() ([]byte, []int) {
-	return file_storekeeper_identity_v1_identity_proto_rawDescGZIP(), []int{11}
+	return file_storekeeper_identity_v1_identity_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Membership) GetId() string {
@@ -761,10 +873,12 @@ const file_storekeeper_identity_v1_identity_proto_rawDesc = "" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12\x1a\n" +
-	"\busername\x18\x03 \x01(\tR\busername\"V\n" +
+	"\busername\x18\x03 \x01(\tR\busername\"\xa7\x01\n" +
 	"\x13ListAccountsRequest\x12\x1b\n" +
 	"\x04page\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x04page\x12\"\n" +
-	"\bper_page\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aperPage\"\xc7\x01\n" +
+	"\bper_page\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aperPage\x12\x1c\n" +
+	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\xfd\x01R\x04name\x121\n" +
+	"\tdirection\x18\x04 \x01(\tB\x13\xbaH\x10\xd8\x01\x01r\vR\x03ascR\x04descR\tdirection\"\xc7\x01\n" +
 	"\x14ListAccountsResponse\x12<\n" +
 	"\baccounts\x18\x01 \x03(\v2 .storekeeper.identity.v1.AccountR\baccounts\x12<\n" +
 	"\vresult_info\x18\x02 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
@@ -773,10 +887,17 @@ const file_storekeeper_identity_v1_identity_proto_rawDesc = "" +
 	"\aAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04type\x18\x03 \x01(\tR\x04type\"Y\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\"\xe5\x02\n" +
 	"\x16ListMembershipsRequest\x12\x1b\n" +
 	"\x04page\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x04page\x12\"\n" +
-	"\bper_page\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aperPage\"\xd3\x01\n" +
+	"\bper_page\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aperPage\x12@\n" +
+	"\aaccount\x18\x03 \x01(\v2&.storekeeper.identity.v1.AccountFilterR\aaccount\x12\x1c\n" +
+	"\x04name\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\xfd\x01R\x04name\x12=\n" +
+	"\x06status\x18\x05 \x01(\tB%\xbaH\"\xd8\x01\x01r\x1dR\bacceptedR\apendingR\brejectedR\x06status\x128\n" +
+	"\x05order\x18\x06 \x01(\tB\"\xbaH\x1f\xd8\x01\x01r\x1aR\x02idR\faccount.nameR\x06statusR\x05order\x121\n" +
+	"\tdirection\x18\a \x01(\tB\x13\xbaH\x10\xd8\x01\x01r\vR\x03ascR\x04descR\tdirection\"-\n" +
+	"\rAccountFilter\x12\x1c\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03(\xfd\x01R\x04name\"\xd3\x01\n" +
 	"\x17ListMembershipsResponse\x12E\n" +
 	"\vmemberships\x18\x01 \x03(\v2#.storekeeper.identity.v1.MembershipR\vmemberships\x12<\n" +
 	"\vresult_info\x18\x02 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
@@ -810,7 +931,7 @@ func file_storekeeper_identity_v1_identity_proto_rawDescGZIP() []byte {
 	return file_storekeeper_identity_v1_identity_proto_rawDescData
 }
 
-var file_storekeeper_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_storekeeper_identity_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_storekeeper_identity_v1_identity_proto_goTypes = []any{
 	(*VerifyTokenRequest)(nil),      // 0: storekeeper.identity.v1.VerifyTokenRequest
 	(*VerifyTokenResponse)(nil),     // 1: storekeeper.identity.v1.VerifyTokenResponse
@@ -822,39 +943,41 @@ var file_storekeeper_identity_v1_identity_proto_goTypes = []any{
 	(*ListAccountsResponse)(nil),    // 7: storekeeper.identity.v1.ListAccountsResponse
 	(*Account)(nil),                 // 8: storekeeper.identity.v1.Account
 	(*ListMembershipsRequest)(nil),  // 9: storekeeper.identity.v1.ListMembershipsRequest
-	(*ListMembershipsResponse)(nil), // 10: storekeeper.identity.v1.ListMembershipsResponse
-	(*Membership)(nil),              // 11: storekeeper.identity.v1.Membership
-	(*v1.Notice)(nil),               // 12: secretsstore.v1.Notice
-	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
-	(*v1.ResultInfo)(nil),           // 14: secretsstore.v1.ResultInfo
+	(*AccountFilter)(nil),           // 10: storekeeper.identity.v1.AccountFilter
+	(*ListMembershipsResponse)(nil), // 11: storekeeper.identity.v1.ListMembershipsResponse
+	(*Membership)(nil),              // 12: storekeeper.identity.v1.Membership
+	(*v1.Notice)(nil),               // 13: secretsstore.v1.Notice
+	(*timestamppb.Timestamp)(nil),   // 14: google.protobuf.Timestamp
+	(*v1.ResultInfo)(nil),           // 15: secretsstore.v1.ResultInfo
 }
 var file_storekeeper_identity_v1_identity_proto_depIdxs = []int32{
 	2,  // 0: storekeeper.identity.v1.VerifyTokenResponse.token:type_name -> storekeeper.identity.v1.Token
-	12, // 1: storekeeper.identity.v1.VerifyTokenResponse.messages:type_name -> secretsstore.v1.Notice
-	13, // 2: storekeeper.identity.v1.Token.expires_on:type_name -> google.protobuf.Timestamp
-	13, // 3: storekeeper.identity.v1.Token.not_before:type_name -> google.protobuf.Timestamp
+	13, // 1: storekeeper.identity.v1.VerifyTokenResponse.messages:type_name -> secretsstore.v1.Notice
+	14, // 2: storekeeper.identity.v1.Token.expires_on:type_name -> google.protobuf.Timestamp
+	14, // 3: storekeeper.identity.v1.Token.not_before:type_name -> google.protobuf.Timestamp
 	5,  // 4: storekeeper.identity.v1.GetUserResponse.user:type_name -> storekeeper.identity.v1.User
-	12, // 5: storekeeper.identity.v1.GetUserResponse.messages:type_name -> secretsstore.v1.Notice
+	13, // 5: storekeeper.identity.v1.GetUserResponse.messages:type_name -> secretsstore.v1.Notice
 	8,  // 6: storekeeper.identity.v1.ListAccountsResponse.accounts:type_name -> storekeeper.identity.v1.Account
-	14, // 7: storekeeper.identity.v1.ListAccountsResponse.result_info:type_name -> secretsstore.v1.ResultInfo
-	12, // 8: storekeeper.identity.v1.ListAccountsResponse.messages:type_name -> secretsstore.v1.Notice
-	11, // 9: storekeeper.identity.v1.ListMembershipsResponse.memberships:type_name -> storekeeper.identity.v1.Membership
-	14, // 10: storekeeper.identity.v1.ListMembershipsResponse.result_info:type_name -> secretsstore.v1.ResultInfo
-	12, // 11: storekeeper.identity.v1.ListMembershipsResponse.messages:type_name -> secretsstore.v1.Notice
-	8,  // 12: storekeeper.identity.v1.Membership.account:type_name -> storekeeper.identity.v1.Account
-	0,  // 13: storekeeper.identity.v1.IdentityService.VerifyToken:input_type -> storekeeper.identity.v1.VerifyTokenRequest
-	3,  // 14: storekeeper.identity.v1.IdentityService.GetUser:input_type -> storekeeper.identity.v1.GetUserRequest
-	6,  // 15: storekeeper.identity.v1.IdentityService.ListAccounts:input_type -> storekeeper.identity.v1.ListAccountsRequest
-	9,  // 16: storekeeper.identity.v1.IdentityService.ListMemberships:input_type -> storekeeper.identity.v1.ListMembershipsRequest
-	1,  // 17: storekeeper.identity.v1.IdentityService.VerifyToken:output_type -> storekeeper.identity.v1.VerifyTokenResponse
-	4,  // 18: storekeeper.identity.v1.IdentityService.GetUser:output_type -> storekeeper.identity.v1.GetUserResponse
-	7,  // 19: storekeeper.identity.v1.IdentityService.ListAccounts:output_type -> storekeeper.identity.v1.ListAccountsResponse
-	10, // 20: storekeeper.identity.v1.IdentityService.ListMemberships:output_type -> storekeeper.identity.v1.ListMembershipsResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	15, // 7: storekeeper.identity.v1.ListAccountsResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	13, // 8: storekeeper.identity.v1.ListAccountsResponse.messages:type_name -> secretsstore.v1.Notice
+	10, // 9: storekeeper.identity.v1.ListMembershipsRequest.account:type_name -> storekeeper.identity.v1.AccountFilter
+	12, // 10: storekeeper.identity.v1.ListMembershipsResponse.memberships:type_name -> storekeeper.identity.v1.Membership
+	15, // 11: storekeeper.identity.v1.ListMembershipsResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	13, // 12: storekeeper.identity.v1.ListMembershipsResponse.messages:type_name -> secretsstore.v1.Notice
+	8,  // 13: storekeeper.identity.v1.Membership.account:type_name -> storekeeper.identity.v1.Account
+	0,  // 14: storekeeper.identity.v1.IdentityService.VerifyToken:input_type -> storekeeper.identity.v1.VerifyTokenRequest
+	3,  // 15: storekeeper.identity.v1.IdentityService.GetUser:input_type -> storekeeper.identity.v1.GetUserRequest
+	6,  // 16: storekeeper.identity.v1.IdentityService.ListAccounts:input_type -> storekeeper.identity.v1.ListAccountsRequest
+	9,  // 17: storekeeper.identity.v1.IdentityService.ListMemberships:input_type -> storekeeper.identity.v1.ListMembershipsRequest
+	1,  // 18: storekeeper.identity.v1.IdentityService.VerifyToken:output_type -> storekeeper.identity.v1.VerifyTokenResponse
+	4,  // 19: storekeeper.identity.v1.IdentityService.GetUser:output_type -> storekeeper.identity.v1.GetUserResponse
+	7,  // 20: storekeeper.identity.v1.IdentityService.ListAccounts:output_type -> storekeeper.identity.v1.ListAccountsResponse
+	11, // 21: storekeeper.identity.v1.IdentityService.ListMemberships:output_type -> storekeeper.identity.v1.ListMembershipsResponse
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_storekeeper_identity_v1_identity_proto_init() }
@@ -868,7 +991,7 @@ func file_storekeeper_identity_v1_identity_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_storekeeper_identity_v1_identity_proto_rawDesc), len(file_storekeeper_identity_v1_identity_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
