@@ -46,8 +46,11 @@ func TestChangesThatFailSayThatThePictureIsWrong(t *testing.T) {
 			w.clock.move(2 * time.Second)
 			w.faults(emulator.Fault{Kind: emulator.KindStatus, Status: 400, Times: 1, Body: `{"success":false,"errors":[{"code":1003,"message":"maximum_secrets_exceeded: max 100"}],"messages":[]}`})
 		}, changes[1].do, "[OTHER C B A]", 1},
-		{"a refusal that proves nothing", func(_ *testing.T, w *world, _ string, _ []upstream.Secret) {
+		{"nothing was sent", func(_ *testing.T, w *world, _ string, _ []upstream.Secret) {
 			w.faults(emulator.Fault{Kind: emulator.KindRateLimit, Times: 1})
+		}, changes[0].do, "[C B A]", 0},
+		{"a refusal that proves nothing", func(_ *testing.T, w *world, _ string, _ []upstream.Secret) {
+			w.faults(emulator.Fault{Kind: emulator.KindStatus, Status: 418, Times: 1})
 		}, changes[0].do, "[C B A]", 1},
 	}
 	for _, c := range cases {

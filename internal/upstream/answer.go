@@ -23,7 +23,7 @@ type Answer[T any] struct {
 // None is the result of a call that gives nothing back.
 type None struct{}
 
-// UnmarshalJSON takes anything: older forms of the API gave the deleted object.
+// UnmarshalJSON takes anything, where a result is of no interest.
 func (*None) UnmarshalJSON([]byte) error { return nil }
 
 // ResultInfo says where a page stands in its list.
@@ -120,17 +120,3 @@ func (c code) number() int32 {
 	}
 	return *c.value
 }
-
-// every says whether each item of a list is complete.
-func every[T any](complete func(T) bool) func([]T) bool {
-	return func(list []T) bool {
-		for _, item := range list {
-			if !complete(item) {
-				return false
-			}
-		}
-		return true
-	}
-}
-
-func anything[T any](T) bool { return true }

@@ -66,10 +66,7 @@ func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answ
 	if o.body, err = encode(wire, size); err != nil {
 		return Answer[[]Secret]{}, err
 	}
-	// An answer of another length does not say what was made.
-	return call(ctx, c, o, func(made []Secret) bool {
-		return len(made) == len(p.Secrets) && every(Secret.complete)(made)
-	})
+	return call(ctx, c, o, made(p.StoreID, o.names))
 }
 
 // DeleteSecrets deletes several secrets. An empty list is refused here, since
@@ -93,7 +90,7 @@ func (c *Client) DeleteSecrets(ctx context.Context, p DeleteSecretsParams) (Answ
 		return Answer[None]{}, err
 	}
 	o := operation{name: opDeleteSecrets, method: http.MethodDelete, place: at, body: body}
-	return call(ctx, c, o, anything[None])
+	return none(call(ctx, c, o, removed(p.IDs...)))
 }
 
 // createItem is an item of the body of CreateSecrets.

@@ -15,7 +15,7 @@ import (
 // What the client itself costs, without a network.
 func BenchmarkGetSecret(b *testing.B) {
 	config := configFor("http://example.test")
-	config.Transport = canned{status: 200, header: http.Header{"Cf-Ray": {ray}}, body: []byte(success(secretJSON))}
+	config.Transport = canned{status: 200, header: http.Header{"Cf-Ray": {ray}, "Content-Type": {"application/json"}}, body: []byte(success(secretJSON))}
 	client, err := upstream.New(config)
 	if err != nil {
 		b.Fatal(err)

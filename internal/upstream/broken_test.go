@@ -84,7 +84,7 @@ func TestReadSurvivesOneCut(t *testing.T) {
 }
 
 func TestAnswerThatIsCutAfterItsEndCounts(t *testing.T) {
-	client, _ := serve(t, raw("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"+success("["+secretJSON+"]")))
+	client, _ := serve(t, raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n"+success("["+secretJSON+"]")))
 	if err := create(within(t), client); err != nil {
 		t.Error(err)
 	}

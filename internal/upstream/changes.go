@@ -55,7 +55,7 @@ func (c *Client) UpdateSecret(ctx context.Context, p UpdateSecretParams) (Answer
 	if o.body, err = encode(wire, size); err != nil {
 		return Answer[Secret]{}, err
 	}
-	return call(ctx, c, o, Secret.complete)
+	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.ID == p.SecretID }))
 }
 
 // DuplicateSecretParams are the parameters of DuplicateSecret.
@@ -92,7 +92,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (
 		body:   body,
 		names:  []string{p.Name},
 	}
-	return call(ctx, c, o, Secret.complete)
+	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.Name == p.Name && s.ID != p.SecretID }))
 }
 
 // updateBody is the body of UpdateSecret. A comment that is a pointer to nil is

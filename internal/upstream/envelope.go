@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 
 	"platform.internal/storekeeper/internal/fault"
 )
@@ -21,6 +22,9 @@ const (
 
 // pointerForm is the form of a JSON pointer that is relayed.
 var pointerForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-]{1,64}){1,8}$`)
+
+// successes are the statuses with which Cloudflare answers a call that succeeded.
+var successes = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}
 
 // envelope is what Cloudflare puts around every result.
 type envelope[T any] struct {
@@ -59,32 +63,54 @@ type item struct {
 
 // understand makes an answer or a fault of a reply. An answer that broke off
 // after the end of its JSON is as good as any.
-func understand[T any](ctx context.Context, x *exchange, r reply, complete func(T) bool) (Answer[T], *fault.Error) {
+func understand[T any](ctx context.Context, x *exchange, r reply, fit fits[T]) (Answer[T], *fault.Error) {
 	var e envelope[T]
 	if r.status >= http.StatusMultipleChoices {
 		return Answer[T]{}, x.refused(r, readRefusal(r))
 	}
-	err := decode(r, &e)
+	err := json.Unmarshal(r.body, &e)
+	seen, sound := outline{}, false
+	if err == nil {
+		seen, sound = inspect(r.body)
+	}
 	switch {
-	case e.Success != nil && !*e.Success:
-		return Answer[T]{}, x.refused(r, refusal{errors: e.Errors, messages: e.Messages})
+	case !slices.Contains(successes, r.status):
+		return Answer[T]{}, x.unreadable(r)
 	case err != nil && (r.cut != nil || endsEarly(r.body)):
 		return Answer[T]{}, x.unread(ctx, r)
-	case err != nil || e.Success == nil || !complete(e.Result) || x.scrub.taints(r.body, e.Result):
+	case sound && e.Success != nil && !*e.Success:
+		return Answer[T]{}, x.refused(r, refusal{errors: e.Errors, messages: e.Messages})
+	case !sound || !e.succeeded(r, seen):
 		return Answer[T]{}, x.unreadable(r)
 	}
-	return Answer[T]{Result: e.Result, Info: e.ResultInfo, Notices: notices(e.Messages, x.scrub), Ray: r.ray}, nil
+	answer := Answer[T]{Result: e.Result, Info: e.ResultInfo, Ray: r.ray}
+	if !x.hasResult(seen) || !fit(answer) || x.scrub.taints(r.body, e.Result) {
+		return Answer[T]{}, x.unreadable(r)
+	}
+	answer.Notices = notices(e.Messages, x.scrub)
+	return answer, nil
 }
 
-// decode reads an envelope. A body that is empty because its status forbids
-// one is a success that gives nothing.
-func decode[T any](r reply, e *envelope[T]) error {
-	if len(r.body) == 0 && (r.status == http.StatusNoContent || r.status == http.StatusResetContent) {
-		yes := true
-		e.Success = &yes
-		return nil
+// succeeded says whether an envelope is that of a success, as Cloudflare
+// documents it.
+func (e *envelope[T]) succeeded(r reply, seen outline) bool {
+	noErrors := seen.errors == 0 || seen.errors == 'n' || seen.errors == '[' && len(e.Errors) == 0
+	return r.media == jsonType && e.Success != nil && *e.Success && noErrors
+}
+
+// hasResult says whether the result is of the sort that the operation has: a
+// list, an object, or nothing. Older forms of the API answered deletes with what
+// they deleted.
+func (x *exchange) hasResult(seen outline) bool {
+	switch x.name {
+	case opListStores, opListSecrets, opCreateSecrets:
+		return seen.result == '['
+	case opDeleteStore, opDeleteSecret:
+		return seen.result == 0 || seen.result == 'n' || seen.result == '{'
+	case opDeleteSecrets:
+		return seen.result == 0 || seen.result == 'n' || seen.result == '['
 	}
-	return json.Unmarshal(r.body, e)
+	return seen.result == '{'
 }
 
 // endsEarly says whether JSON that is wrong is so only in that it stops.

@@ -69,16 +69,16 @@ const (
 	turnedAway
 )
 
-// call sends an operation and understands its answer. complete says whether a
-// result has what every result of its sort must have.
+// call sends an operation and understands its answer. fit says whether the answer
+// belongs to the question.
 //
 // What was cut off is sent once more. What was turned away is sent once more
 // with each credential that was put in force meanwhile.
-func call[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], error) {
+func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], error) {
 	secret := o.place.account.secret
 	for cuts := 0; ; {
 		o.cred = secret.credential()
-		answer, end, err := try(ctx, c, o, complete)
+		answer, end, err := try(ctx, c, o, fit)
 		switch {
 		case end == cutOff && cuts == 0:
 			cuts++
@@ -90,7 +90,7 @@ func call[T any](ctx context.Context, c *Client, o operation, complete func(T) b
 }
 
 // try makes one attempt, when it is its turn.
-func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (answer Answer[T], end fate, err error) {
+func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answer Answer[T], end fate, err error) {
 	account := o.place.account
 	if f := account.health.leftAlone(); f != nil {
 		return answer, done, f
@@ -114,7 +114,7 @@ func try[T any](ctx context.Context, c *Client, o operation, complete func(T) bo
 		ended(made)
 		c.observe(ctx, made)
 	}()
-	answer, end, made = attempt(ctx, c, o, complete)
+	answer, end, made = attempt(ctx, c, o, fit)
 	return answer, end, made.Err
 }
 
@@ -129,7 +129,7 @@ func (o operation) panicked(p any) *fault.Error {
 }
 
 // attempt sends an operation and says what came of it.
-func attempt[T any](ctx context.Context, c *Client, o operation, complete func(T) bool) (Answer[T], fate, Attempt) {
+func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], fate, Attempt) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	start := c.clock()
@@ -147,7 +147,7 @@ func attempt[T any](ctx context.Context, c *Client, o operation, complete func(T
 		return Answer[T]{}, done, x.attempt(r, f)
 	}
 	o.place.account.tellsTime(r, start)
-	answer, f := understand(ctx, x, r, complete)
+	answer, f := understand(ctx, x, r, fit)
 	switch {
 	case f == nil:
 		return answer, done, x.attempt(r, nil)

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,13 +40,15 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(200, tt.answer, "")
 	}
 	f.Add(204, "", "")
+	f.Add(200, `{"success":false,"result":null,"success":true}`, "")
+	f.Add(200, `{"result":{"\u0069d":"x","id":"y"},"success":true}`, "")
 	f.Add(200, `{"result":{"secrets":{"quota":1e400,"usage":-0.5}},"success":true}`, "")
 	f.Add(200, `{"success":true,"result":`+strings.Repeat("[", 20000), "")
 	f.Add(200, `{"result":null,"success":true,"messages":[{"code":99999999999,"message":"`+value+token+`"}]}`, "")
 	f.Fuzz(func(t *testing.T, status int, body, header string) {
 		config := configFor("http://example.test")
 		config.Transport = canned{status: status, body: []byte(body), header: http.Header{
-			"Cf-Ray": {header}, "Retry-After": {header}, "Content-Type": {header}, "Cf-Mitigated": {header},
+			"Cf-Ray": {header}, "Retry-After": {header}, "Content-Type": {cmp.Or(header, "application/json")}, "Cf-Mitigated": {header},
 		}}
 		client, err := upstream.New(config)
 		if err != nil {

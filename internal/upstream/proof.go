@@ -9,13 +9,14 @@ import (
 )
 
 // documentedCodes are Cloudflare's error codes that, with the status, prove that
-// a call was refused before it changed anything. 429 with code 971 is not among
-// them: a caller that repeats the change must learn first what became of it.
+// a call was refused before it changed anything.
 var documentedCodes = map[int][]int32{
 	http.StatusBadRequest:   {6003, 7000, 7003, 9106, 9109},
 	http.StatusUnauthorized: {9109, 10000},
 	http.StatusForbidden:    {9109, 10000},
 	http.StatusNotFound:     {7000, 7003},
+
+	http.StatusTooManyRequests: {codeThrottled},
 }
 
 // wordStatuses are the statuses under which a documented word counts. Cloudflare

@@ -64,7 +64,8 @@ func TestARefusalThatCloudflareDoesNotDocumentLeavesAChangeOpen(t *testing.T) {
 		"a word that is cut":              says(404, word[:len(word)-1]),
 		"a word behind a challenge":       says(404, word, "Cf-Mitigated", "challenge"),
 		"413":                             says(413, failure(`{"code":1001,"message":"request_too_large"}`)),
-		"429":                             says(429, failure(`{"code":971,"message":"wait"}`), "Retry-After", "1"),
+		"429 without the code":            says(429, failure(`{"code":1000,"message":"Too Many Requests"}`), "Retry-After", "1"),
+		"the code of 429 at 200":          says(200, failure(`{"code":971,"message":"wait"}`), "Retry-After", "1"),
 		"429 of a proxy":                  says(429, "slow down", "Content-Type", "text/plain"),
 		"a refused credential at 200":     says(200, failure(`{"code":10000,"message":"Authentication error"}`)),
 	} {
@@ -101,6 +102,7 @@ func TestADocumentedRefusalProvesThatNothingWasDone(t *testing.T) {
 		"token may not":               {403, `{"code":9109,"message":"Unauthorized"}`, fault.Upstream},
 		"token refused with 403":      {403, `{"code":10000,"message":"Authentication error"}`, fault.Upstream},
 		"token refused with 401":      {401, `{"code":10000,"message":"Authentication error"}`, fault.Upstream},
+		"a spent budget":              {429, `{"code":971,"message":"Please wait"}`, fault.Throttled},
 		"a known error among others":  {400, `{"code":1234,"message":"odd"},{"code":1001,"message":"secret_name_empty"}`, fault.BadInput},
 	} {
 		for change, call := range everyChange() {

@@ -41,6 +41,11 @@ type refusal struct {
 func readRefusal(r reply) refusal {
 	var e envelope[None]
 	err := json.Unmarshal(r.body, &e)
+	if err == nil {
+		if _, sound := inspect(r.body); !sound {
+			return refusal{}
+		}
+	}
 	return refusal{
 		errors: e.Errors, messages: e.Messages,
 		spoken: e.Success != nil || len(e.Errors) > 0,

@@ -98,7 +98,7 @@ var refusals = []struct {
 			Notices: []fault.Notice{{Code: 1001, Text: "[0].name: must not be empty"}, {Text: "no code"}, {Text: "odd code"}}}},
 
 	{name: "throttled, in seconds", call: create, status: 429, body: failure(`{"code":971,"message":"Please wait"}`), headers: []string{"Retry-After", "120"},
-		want: fault.Error{Kind: fault.Throttled, Reason: upstream.ReasonAnswerLost, RetryAfter: 2 * minute}},
+		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 2 * minute}},
 	{name: "throttled, until a date", call: read, status: 429, body: "x", headers: []string{"Retry-After", "Sun, 22 Nov 2026 12:03:00 GMT"},
 		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 3 * minute}},
 	{name: "throttled, until a date that passed", call: read, status: 429, body: failure(`{"code":971.0,"message":"Please wait"}`), headers: []string{"Retry-After", "Sun, 22 Nov 2020 12:03:00 GMT"},
@@ -106,7 +106,7 @@ var refusals = []struct {
 	{name: "throttled for ages", call: read, status: 429, headers: []string{"Retry-After", "4294967295"},
 		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: time.Hour}},
 	{name: "throttled by the budget, for a time that is not told", call: create, status: 429, body: failure(`{"code":971,"message":"Please wait"}`),
-		want: fault.Error{Kind: fault.Throttled, Reason: upstream.ReasonAnswerLost, RetryAfter: 5 * minute}},
+		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 5 * minute}},
 	{name: "throttled by a page, for a time that is not told", call: read, status: 429, body: "<html>", headers: []string{"Retry-After", "soon"},
 		want: fault.Error{Kind: fault.Throttled, Reason: "UPSTREAM_THROTTLED", RetryAfter: 10 * time.Second}},
 	{name: "throttled at 200", call: read, status: 200, body: failure(`{"code":971,"message":"Please wait"}`),

@@ -61,7 +61,8 @@ func (c *Client) ListSecrets(ctx context.Context, p ListSecretsParams) (Answer[[
 	q.text("search", p.Search)
 	q.list("scopes", p.Scopes)
 	o := operation{name: opListSecrets, method: http.MethodGet, place: at, query: q.String()}
-	return call(ctx, c, o, every(Secret.complete))
+	fit := func(s Secret) bool { return s.complete() && s.StoreID == p.StoreID }
+	return call(ctx, c, o, pageOf(p.Paging, p.Search != "" || len(p.Scopes) > 0, secretID, fit))
 }
 
 // GetSecret gives one secret. Faults: NotFound.
@@ -70,7 +71,8 @@ func (c *Client) GetSecret(ctx context.Context, p SecretParams) (Answer[Secret],
 	if err != nil {
 		return Answer[Secret]{}, err
 	}
-	return call(ctx, c, operation{name: opGetSecret, method: http.MethodGet, place: at}, Secret.complete)
+	o := operation{name: opGetSecret, method: http.MethodGet, place: at}
+	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.ID == p.SecretID }))
 }
 
 // DeleteSecret deletes one secret. Faults: NotFound.
@@ -80,7 +82,5 @@ func (c *Client) DeleteSecret(ctx context.Context, p SecretParams) (Answer[None]
 		return Answer[None]{}, err
 	}
 	o := operation{name: opDeleteSecret, method: http.MethodDelete, place: at}
-	return call(ctx, c, o, anything[None])
+	return none(call(ctx, c, o, removed(p.SecretID)))
 }
-
-func (s Secret) complete() bool { return s.ID != "" }

@@ -75,7 +75,7 @@ func userVerify(root place) place { return place{account: root.account, path: "/
 // accountVerify is where the tokens of an account are verified.
 func accountVerify(root place) place { return root.under("/tokens/verify") }
 
-func hasStatus(v Verification) bool { return v.Status != "" }
+func hasStatus(given Answer[Verification]) bool { return given.Result.Status != "" }
 
 // verifyKey tries a global key on the account: there is no address to verify
 // one.

@@ -1,0 +1,169 @@
+package upstream
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxKeys is the most keys of one object that are compared.
+	maxKeys = 256
+	// maxDepth is how deep objects and arrays may be nested.
+	maxDepth = 64
+)
+
+// fieldNames are the keys that this package reads. encoding/json takes them in
+// each letter case, and Cloudflare writes them in lower case.
+var fieldNames = keySet(
+	"result", "success", "errors", "messages", "result_info",
+	"code", "message", "documentation_url", "source", "pointer",
+	"count", "page", "per_page", "total_count", "total_pages",
+	"id", "name", "account_id", "store_id", "created", "modified", "comment", "scopes", "status",
+	"secrets", "quota", "usage", "not_before", "expires_on",
+)
+
+func keySet(keys ...string) map[string]bool {
+	set := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		set[key] = true
+	}
+	return set
+}
+
+// outline says how the value of each member of an envelope begins. 0 stands for
+// a member that is missing.
+type outline struct{ result, errors byte }
+
+// inspect looks through JSON that is known to be valid. It says no where the text
+// is not UTF-8, an object has a key twice or a known key in another letter case,
+// or the nesting is deeper than any answer of Cloudflare's.
+func inspect(body []byte) (outline, bool) {
+	w := walker{body: body}
+	sound := utf8.Valid(body) && w.walk()
+	return w.outline, sound
+}
+
+// walker goes through JSON once.
+type walker struct {
+	body []byte
+	// keys are those of the objects that are open, the innermost last.
+	keys    []string
+	open    []opened
+	outline outline
+}
+
+// opened is an object or array that has not ended yet.
+type opened struct {
+	// first is where the object's keys begin. -1 stands for an array.
+	first int
+	// wantsKey says that the next string is a key.
+	wantsKey bool
+}
+
+func (w *walker) walk() bool {
+	for i := 0; i < len(w.body); i++ {
+		switch w.body[i] {
+		case '{':
+			w.open = append(w.open, opened{first: len(w.keys), wantsKey: true})
+		case '[':
+			w.open = append(w.open, opened{first: -1})
+		case '}', ']':
+			w.end()
+		case ',':
+			if n := len(w.open); n > 0 {
+				w.open[n-1].wantsKey = w.open[n-1].first >= 0
+			}
+		case '"':
+			end := stringEnd(w.body, i)
+			if !w.text(i, end) {
+				return false
+			}
+			i = end
+		}
+		if len(w.open) > maxDepth {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walker) end() {
+	last := len(w.open) - 1
+	if last < 0 {
+		return
+	}
+	if first := w.open[last].first; first >= 0 {
+		w.keys = w.keys[:first]
+	}
+	w.open = w.open[:last]
+}
+
+// text takes note of a string if it is a key, and says whether it may be one.
+func (w *walker) text(from, to int) bool {
+	depth := len(w.open)
+	if depth == 0 || !w.open[depth-1].wantsKey {
+		return true
+	}
+	at := &w.open[depth-1]
+	at.wantsKey = false
+	key := unquoted(w.body[from : to+1])
+	folded := strings.ToLower(strings.ToUpper(key))
+	if folded != key && fieldNames[folded] {
+		return false
+	}
+	before := w.keys[at.first:]
+	if len(before) == maxKeys {
+		return false
+	}
+	for _, other := range before {
+		if other == key {
+			return false
+		}
+	}
+	w.keys = append(w.keys, key)
+	if depth == 1 {
+		w.outline.note(key, w.body[to+1:])
+	}
+	return true
+}
+
+// note keeps how the value of a member begins. rest is the text behind its key.
+func (o *outline) note(key string, rest []byte) {
+	value := bytes.TrimLeft(rest, " \t\r\n:")
+	if len(value) == 0 {
+		return
+	}
+	switch key {
+	case "result":
+		o.result = value[0]
+	case "errors":
+		o.errors = value[0]
+	}
+}
+
+// stringEnd gives the place of the quote that ends a string.
+func stringEnd(body []byte, from int) int {
+	for i := from + 1; i < len(body); i++ {
+		switch body[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return len(body) - 1
+}
+
+// unquoted gives the text of a JSON string.
+func unquoted(quoted []byte) string {
+	if !bytes.ContainsRune(quoted, '\\') {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var text string
+	if json.Unmarshal(quoted, &text) != nil {
+		return string(quoted)
+	}
+	return text
+}
