@@ -85,6 +85,10 @@ func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
+	if u, ok := request.(*secretsstorev1.UpdateSecretRequest); ok {
+		// Whether a secret that is gone had the name says nothing of the change.
+		u.Name = nil
+	}
 	o := &settle.Operation{ID: i.ID, InspectOnly: true}
 	if err := json.Unmarshal(i.Baseline, &o.Baseline); err != nil {
 		return nil, err

@@ -135,6 +135,29 @@ func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []
 	return names, nil
 }
 
+// Known gives the names of those of the secrets that exist, by identifier. It
+// reads the store's list at most once, however many of them do not exist. Faults
+// are those of a call to Cloudflare, without NotFound.
+func (d *Directory) Known(ctx context.Context, in upstream.StoreParams, ids []string) (map[string]string, error) {
+	missing, err := d.find(ctx, in, d.missing(in, ids))
+	if err == nil && len(missing) == 1 {
+		_, err = d.secret(ctx, in, missing[0])
+	}
+	if err == nil && len(missing) > 1 {
+		err = d.learn(ctx, in)
+	}
+	if err != nil && fault.From(err).Kind != fault.NotFound {
+		return nil, err
+	}
+	known := make(map[string]string, len(ids))
+	for _, id := range ids {
+		if name, ok := d.names.Get(key{aSecret, in.Account, in.StoreID, id}); ok {
+			known[id] = name
+		}
+	}
+	return known, nil
+}
+
 // missing gives those of the secrets whose names are not remembered.
 func (d *Directory) missing(in upstream.StoreParams, ids []string) []string {
 	var missing []string

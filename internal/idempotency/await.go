@@ -66,7 +66,11 @@ func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
 	if err != nil {
 		return nil, storeFault(err)
 	}
-	return lookup[callEntry](now, key)
+	e, err := lookup[callEntry](now, key)
+	if err != nil || e == nil || !f.call.answeredBy(e) {
+		return nil, err
+	}
+	return e, nil
 }
 
 // failed is the result of a flight that ended before its change began.

@@ -120,7 +120,11 @@ func (k *Keeper) vacant(ctx context.Context, f *flight) error {
 		if err != nil {
 			return storeFault(err)
 		}
-		if _, known := now[callKey]; known && f.call.joins() {
+		known, err := lookup[callEntry](now, callKey)
+		if err != nil {
+			return err
+		}
+		if known != nil && f.call.answeredBy(known) {
 			return errKnown
 		}
 		if !taken(now, f.call.Objects, "") {
@@ -154,7 +158,7 @@ func (k *Keeper) ask(ctx context.Context, f *flight, earlier Intent) (Intent, er
 	if i.Began.IsZero() {
 		i.Began = began
 	}
-	i.Objects = distinct(f.call.Objects)
+	i.Objects, i.Within = distinct(f.call.Objects), f.call.Within
 	if earlier.ID != "" {
 		i.ID, i.Began = earlier.ID, earlier.Began
 	}
@@ -172,7 +176,7 @@ func (k *Keeper) keep(f *flight, op *operation) error {
 		if err != nil {
 			return nil, err
 		}
-		if known != nil && known.ID != e.Intent.ID && f.call.joins() {
+		if known != nil && known.ID != e.Intent.ID && f.call.answeredBy(known) {
 			return nil, errKnown
 		}
 		if taken(now, e.Intent.Objects, e.Intent.ID) {
@@ -183,7 +187,7 @@ func (k *Keeper) keep(f *flight, op *operation) error {
 			openKey: open,
 		}
 		for _, o := range e.Intent.Objects {
-			changes[objectPrefix+o] = &records.Entry{Value: []byte(e.Intent.ID)}
+			changes[objectPrefix+o] = readObject(now[objectPrefix+o].Value).locked(e.Intent.ID)
 		}
 		return changes, nil
 	})
@@ -203,7 +207,7 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 	if bytes.Equal(now.Baseline, before.Baseline) {
 		return nil
 	}
-	now.Objects = slices.Clone(before.Objects)
+	now.Objects, now.Within = slices.Clone(before.Objects), before.Within
 	op.entry.Intent = now
 	former := op.entry.raw
 	open := op.entry.record()

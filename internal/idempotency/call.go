@@ -21,6 +21,9 @@ type Call struct {
 	// Objects names what the change touches. Of two changes with an object in
 	// common one waits for the other, on any replica.
 	Objects []string
+	// Within names what contains the objects. A change of it, which can only
+	// delete it, ends the answers to calls about its objects.
+	Within []string
 	// Intent says what is going to be done. It is asked when the change is
 	// about to be made, with its objects locked, so it can read what is there
 	// before. It may be asked several times. An error of it is answered and
@@ -29,12 +32,18 @@ type Call struct {
 
 	// identity and print are the digests of the call, "" before they are made.
 	identity, print string
-	// unseen says that the records did not know the call a moment ago.
-	unseen bool
+	// looked says that the records were asked when the call came in, and unseen
+	// that they did not know it.
+	looked, unseen bool
+	// outdated is the intent of a change that is no answer to this call any more.
+	outdated string
 }
 
 // joins says whether c may be answered by another call.
 func (c *Call) joins() bool { return c.Key != "" || c.Retry }
+
+// answeredBy says whether a record of c's identity may answer c.
+func (c *Call) answeredBy(e *callEntry) bool { return c.joins() && e.ID != c.outdated }
 
 // Intent is a change that is going to be made, as it is kept.
 type Intent struct {
@@ -49,8 +58,9 @@ type Intent struct {
 	Request []byte `json:"request,omitempty"`
 	// Baseline is what there was before the change.
 	Baseline []byte `json:"baseline,omitempty"`
-	// Objects are those of the call.
+	// Objects and Within are those of the call.
 	Objects []string `json:"objects,omitempty"`
+	Within  []string `json:"within,omitempty"`
 	// Names are the names behind identifiers that may be gone after the
 	// change.
 	Names map[string]string `json:"names,omitempty"`

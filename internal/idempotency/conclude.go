@@ -39,9 +39,14 @@ func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, keys []string
 		}
 		changes := map[string]*records.Entry{openPrefix + id: nil}
 		for _, object := range e.Intent.Objects {
-			if string(now[objectPrefix+object].Value) == id {
-				changes[objectPrefix+object] = nil
+			last := readObject(now[objectPrefix+object].Value)
+			if last.holder != id {
+				continue
 			}
+			if o.changed {
+				last.last = id
+			}
+			changes[objectPrefix+object] = last.unlocked(k.config.RetryWindow)
 		}
 		switch {
 		case o.kept && mine:

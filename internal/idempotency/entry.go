@@ -3,7 +3,6 @@ package idempotency
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -62,6 +61,8 @@ type outcome struct {
 	fault *fault.Error
 	// kept says that it answers the call for good.
 	kept bool
+	// changed says that the objects were changed, or may have been.
+	changed bool
 }
 
 // keys returns the names of the records of e, but for that of an outcome whose
@@ -137,11 +138,3 @@ func until(v any, d time.Duration) *records.Entry {
 
 // lasting makes an entry without an end.
 func lasting(v any) *records.Entry { return &records.Entry{Value: encode(v)} }
-
-// taken says whether one of the objects belongs to another intent than id.
-func taken(now map[string]records.Entry, objects []string, id string) bool {
-	return slices.ContainsFunc(objects, func(o string) bool {
-		e, ok := now[objectPrefix+o]
-		return ok && string(e.Value) != id
-	})
-}

@@ -87,6 +87,11 @@ func (e errand) Value(key any) any {
 // IDEMPOTENCY_KEY_REUSED, Unavailable with reason CHANGE_IN_PROGRESS,
 // STATE_UNAVAILABLE or SHUTTING_DOWN, and that of ctx.
 func (k *Keeper) Do(ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error)) (Answer, error) {
+	if c.Key == "" && c.Retry && !c.looked {
+		if _, err := k.look(ctx, &c); err != nil {
+			return Answer{}, fault.From(err)
+		}
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return Answer{}, fault.From(err)
@@ -122,7 +127,7 @@ func (k *Keeper) board(
 	defer k.mu.Unlock()
 	f = k.flights[c.identity+c.print]
 	switch {
-	case f != nil && c.joins():
+	case f != nil && c.joins() && c.outdated == "":
 		f.waiting++
 		return f, false, nil
 	case k.closing:

@@ -117,6 +117,8 @@ type Keeper struct {
 	running map[string]struct{}
 	closing bool
 
+	forgotten forgotten
+
 	orphans *orphans
 	crew    *crew
 	// aloft counts the flights, behind what runs in the background.

@@ -88,15 +88,7 @@ func (k *Keeper) Peek(ctx context.Context, c *Call) (Intent, bool) {
 	if !c.joins() {
 		return Intent{}, false
 	}
-	k.digest.mark(c)
-	callKey := callPrefix + c.identity
-	now, err := k.config.Records.Get(ctx, callKey)
-	if err != nil {
-		return Intent{}, false
-	}
-	e, err := lookup[callEntry](now, callKey)
-	// Should it be known by the time of the intent, that is refused.
-	c.unseen = err == nil && e == nil
+	e, err := k.look(ctx, c)
 	switch {
 	case err != nil || e == nil || e.Print != c.print:
 		return Intent{}, false
@@ -104,7 +96,8 @@ func (k *Keeper) Peek(ctx context.Context, c *Call) (Intent, bool) {
 		return *e.Intent, true
 	}
 	openKey := openPrefix + e.ID
-	if now, err = k.config.Records.Get(ctx, openKey); err != nil {
+	now, err := k.config.Records.Get(ctx, openKey)
+	if err != nil {
 		return Intent{}, false
 	}
 	open, err := lookup[openEntry](now, openKey)

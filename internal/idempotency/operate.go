@@ -20,11 +20,18 @@ const unsettledPatience = 5 * time.Second
 
 var errPanicked = errors.New("panic")
 
-// operate makes the change and keeps its outcome.
+// operate makes the change and keeps its outcome. The callers have it before
+// another change gets the objects, so that nobody joins this one after that.
 func (k *Keeper) operate(f *flight, op *operation) result {
-	i := &op.entry.Intent
-	defer k.release(i.ID)
+	defer k.release(op.entry.Intent.ID)
 	defer op.free()
+	r := k.perform(f, op)
+	k.land(f, r)
+	return r
+}
+
+func (k *Keeper) perform(f *flight, op *operation) result {
+	i := &op.entry.Intent
 	op.deadline = time.Now().Add(k.config.Limit)
 	ctx, cancel := context.WithDeadline(f.ctx, op.deadline)
 	defer cancel()
@@ -78,7 +85,7 @@ func panicked(p any) error {
 // have taken effect without an answer.
 func verdict(ctx context.Context, body []byte, err error) (o outcome, known bool) {
 	if err == nil {
-		return outcome{body: body, kept: true}, true
+		return outcome{body: body, kept: true, changed: true}, true
 	}
 	f := fault.From(err)
 	switch {

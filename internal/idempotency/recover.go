@@ -124,6 +124,7 @@ func (k *Keeper) rescue(x *orphan) {
 	looked := time.Now()
 	o, err := k.inquire(e, held)
 	ended := ending(e, o, err)
+	o.changed = o.changed || ended.Kind == EventUnproven
 	if ended.Kind != EventRecovered {
 		if settled := x.since.Add(k.config.Settle); looked.Before(settled) {
 			k.orphans.later(x, settled)
@@ -163,7 +164,7 @@ func (k *Keeper) inquire(e *openEntry, held func() bool) (outcome, error) {
 	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, e.Intent) })
 	switch {
 	case err == nil:
-		return outcome{body: body, kept: true}, nil
+		return outcome{body: body, kept: true, changed: true}, nil
 	case errors.Is(err, ErrNotDone), errors.Is(err, ErrUnproven):
 		return outcome{}, err
 	case errors.Is(err, errPanicked):

@@ -3,25 +3,21 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"fmt"
-	"slices"
+	"maps"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/tenant"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
 const (
@@ -118,11 +114,13 @@ func recall(c Chain) grpc.UnaryServerInterceptor {
 		}
 		// A name that is no good is for validation to refuse.
 		n, err := nameOf(ctx, req)
-		if err != nil || n.key == "" && !n.again {
+		if err != nil {
 			return next(ctx, req)
 		}
-		caller, _ := access.PrincipalFrom(ctx)
-		call, err := callOf(caller.Name, info.FullMethod, n, request)
+		if n.key == "" && !n.again {
+			return c.firstTry(ctx, info.FullMethod, request, next)
+		}
+		call, err := c.callOf(ctx, info.FullMethod, n, request, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -130,10 +128,47 @@ func recall(c Chain) grpc.UnaryServerInterceptor {
 		if account, served := c.Rights.Names.Account(about.Account); served {
 			if before, known := c.Once.Keeper.Peek(ctx, &call); known {
 				c.Rights.Names.Remember(account, about.StoreID, before.Names)
+				if misnamed(request, before.Names) {
+					call, err = c.callOf(ctx, info.FullMethod, n, request, before.Names)
+				}
 			}
 		}
 		trailFrom(ctx).call = &call
+		if err != nil {
+			return nil, err
+		}
 		return next(ctx, req)
+	}
+}
+
+// forgetTimeout bounds how long a refusal waits for the records to forget an
+// older call.
+const forgetTimeout = time.Second
+
+// firstTry makes a call without a key that is no repeat. Where it fails in a way
+// after which clients repeat it, an older call like it is no answer to that.
+func (c Chain) firstTry(ctx context.Context, method string, request proto.Message, next grpc.UnaryHandler) (any, error) {
+	came := time.Now()
+	out, err := next(ctx, request)
+	if err == nil || !repeated(err) {
+		return out, err
+	}
+	call, failed := c.callFor(ctx, method, request)
+	if failed == nil {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
+		defer cancel()
+		c.Once.Keeper.Forget(bounded, call, came)
+	}
+	return out, err
+}
+
+// repeated says whether clients repeat a call by themselves after a fault.
+func repeated(err error) bool {
+	switch fault.From(err).Kind {
+	case fault.Throttled, fault.Unavailable, fault.Deadline, fault.Canceled, fault.Internal, fault.Upstream, fault.NotEmpty:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -146,15 +181,27 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			return next(ctx, req)
 		}
 		t := trailFrom(ctx)
-		call, err := callFor(ctx, t, info.FullMethod, request)
+		call, err := c.callFor(ctx, info.FullMethod, request)
 		if err != nil {
 			return nil, err
 		}
 		about := m.Target(request)
-		if call.Objects, err = c.objectsOf(ctx, t.account, about); err != nil {
+		objects, names, err := c.objectsOf(ctx, t.account, about)
+		if err != nil {
 			return nil, err
 		}
-		call.Intent = func(ctx context.Context) (idempotency.Intent, error) { return c.intentOf(ctx, t, about, request) }
+		if misnamed(request, names) {
+			if call, err = c.callOf(ctx, info.FullMethod, named{call.Key, call.Retry}, request, names); err != nil {
+				return nil, err
+			}
+		}
+		call.Objects = objects
+		if len(about.Secrets)+len(about.SecretIDs) > 0 {
+			call.Within = []string{storeOf(t.account, about)}
+		}
+		call.Intent = func(ctx context.Context) (idempotency.Intent, error) {
+			return c.intentOf(ctx, t, about, request, names)
+		}
 		var made packed
 		answer, err := c.Once.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
 			if c.Once.Enter != nil {
@@ -179,7 +226,8 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 }
 
 // callFor is the call that recall has looked up, or says what it is.
-func callFor(ctx context.Context, t *trail, method string, request proto.Message) (idempotency.Call, error) {
+func (c Chain) callFor(ctx context.Context, method string, request proto.Message) (idempotency.Call, error) {
+	t := trailFrom(ctx)
 	if t.call != nil {
 		return *t.call, nil
 	}
@@ -187,119 +235,29 @@ func callFor(ctx context.Context, t *trail, method string, request proto.Message
 	if err != nil {
 		return idempotency.Call{}, err
 	}
-	return callOf(t.caller.Name, method, n, request)
+	call, err := c.callOf(ctx, method, n, request, nil)
+	if err == nil {
+		t.call = &call
+	}
+	return call, err
 }
 
-// callOf says what a call is, so that it is known when it comes again.
-func callOf(caller, method string, n named, request proto.Message) (idempotency.Call, error) {
-	if r, ok := request.(interface{ GetRequestId() string }); ok && r.GetRequestId() != "" {
-		request = unnamed(request)
-	}
-	if u, ok := request.(*secretsstorev1.UpdateSecretRequest); ok {
-		request = masked(u)
-	}
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
-	return idempotency.Call{Caller: caller, Key: n.key, Retry: n.again, Method: method, Payload: payload}, err
-}
-
-// unnamed copies a request without its name, which is no part of what it asks
-// for: it may come as metadata the next time.
-func unnamed(request proto.Message) proto.Message {
-	out := proto.Clone(request)
-	m := out.ProtoReflect()
-	m.Clear(m.Descriptor().Fields().ByName("request_id"))
-	return out
-}
-
-// masked gives a request the mask that says what it changes. Over REST there is
-// one always, and over gRPC it may be left out.
-func masked(u *secretsstorev1.UpdateSecretRequest) proto.Message {
-	u, _ = proto.Clone(u).(*secretsstorev1.UpdateSecretRequest)
-	if u.GetUpdateMask() == nil {
-		u.UpdateMask = &fieldmaskpb.FieldMask{}
-	}
-	if mask := u.GetUpdateMask(); len(mask.GetPaths()) == 0 {
-		for path, given := range map[string]bool{"value": u.Value != nil, "comment": u.Comment != nil, "scopes": len(u.GetScopes()) > 0} {
-			if given {
-				mask.Paths = append(mask.Paths, path)
-			}
-		}
-	}
-	slices.Sort(u.GetUpdateMask().Paths)
-	return u
-}
-
-// objectsOf names what a change is about, so that two changes of the same thing
-// do not run at the same time. A secret that exists goes by its name too: who
-// deletes it must wait for whoever is not sure yet of having made it. What a
-// copy is made of is not changed by that.
-func (c Chain) objectsOf(ctx context.Context, account string, about policy.Target) ([]string, error) {
-	var list []string
-	store := account + "/" + about.StoreID
-	for _, s := range about.Secrets {
-		list = append(list, store+"/name/"+s.Name)
-	}
-	if about.StoreName != "" {
-		list = append(list, storeNamed(account, about.StoreName))
-	}
-	if len(list) > 0 {
-		return list, nil
-	}
-	if len(about.SecretIDs) == 0 {
-		name, err := c.Rights.Names.Store(ctx, account, about.StoreID)
-		if err == nil {
-			list = append(list, storeNamed(account, name))
-		}
-		return append(list, store), unlessGone(err)
-	}
-	for _, id := range about.SecretIDs {
-		list = append(list, store+"/id/"+id)
-	}
-	names, err := c.namesOf(ctx, upstream.StoreParams{Account: account, StoreID: about.StoreID}, about.SecretIDs)
-	for _, name := range names {
-		list = append(list, store+"/name/"+name)
-	}
-	return list, err
-}
-
-// namesOf gives the names of those of the secrets that exist. They are asked for
-// together, which costs one listing at most, and one by one only where some are
-// gone.
-func (c Chain) namesOf(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
-	names, err := c.Rights.Names.Secrets(ctx, in, ids)
-	if err == nil || unlessGone(err) != nil || len(ids) == 1 {
-		return names, unlessGone(err)
-	}
-	names = nil
-	for _, id := range ids {
-		name, err := c.Rights.Names.Secrets(ctx, in, []string{id})
-		if unlessGone(err) != nil {
-			return nil, err
-		}
-		names = append(names, name...)
-	}
-	return names, nil
-}
-
-// storeNamed names a store that is made. Its name may be longer than that of a
-// record.
-func storeNamed(account, name string) string {
-	return fmt.Sprintf("%s/store-name/%x", account, sha256.Sum256([]byte(name)))
-}
-
-// unlessGone lets pass that an object does not exist: the change itself says so.
-func unlessGone(err error) error {
-	if err != nil && fault.From(err).Kind == fault.NotFound {
-		return nil
-	}
-	return err
+// callOf says what a call is, so that it is known when it comes again. names are
+// those of secrets by their identifiers, as far as they are known (see
+// canonical).
+func (c Chain) callOf(ctx context.Context, method string, n named, request proto.Message, names map[string]string) (idempotency.Call, error) {
+	caller, _ := access.PrincipalFrom(ctx)
+	account, _ := c.Rights.Names.Account(c.Rights.Methods[method].Target(request).Account)
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(canonical(request, account, names))
+	return idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.again, Method: method, Payload: payload}, err
 }
 
 // intentOf says what is to be done, without values, and what there is before.
-func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message) (idempotency.Intent, error) {
+func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
 	i := idempotency.Intent{ID: t.name(), Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
+	maps.Copy(i.Names, names)
 	var err error
 	if i.Request, err = Pack(policy.WithoutValues(request)); err != nil {
 		return i, err

@@ -49,15 +49,29 @@ func (s *Service) DeleteSecret(ctx context.Context, r *secretsstorev1.DeleteSecr
 	return &secretsstorev1.DeleteSecretResponse{Messages: notices(a.Notices)}, nil
 }
 
-// DeleteSecrets deletes the secrets that are named.
+// DeleteSecrets deletes the secrets that are named. One that is named twice is
+// deleted once.
 func (s *Service) DeleteSecrets(ctx context.Context, r *secretsstorev1.DeleteSecretsRequest) (*secretsstorev1.DeleteSecretsResponse, error) {
 	a, err := s.upstream.DeleteSecrets(ctx, upstream.DeleteSecretsParams{
-		Account: r.GetAccountId(), StoreID: r.GetStoreId(), IDs: r.GetIds(),
+		Account: r.GetAccountId(), StoreID: r.GetStoreId(), IDs: once(r.GetIds()),
 	})
 	if err != nil {
 		return nil, blame(err, "")
 	}
 	return &secretsstorev1.DeleteSecretsResponse{Messages: notices(a.Notices)}, nil
+}
+
+// once gives texts in their order, each once.
+func once(texts []string) []string {
+	var list []string
+	seen := make(map[string]bool, len(texts))
+	for _, t := range texts {
+		if !seen[t] {
+			seen[t] = true
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // DuplicateSecret copies a secret under another name.

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/emulator"
+)
+
+// What a client without keys says of its tries.
+const (
+	firstTry  = "X-Stainless-Retry-Count: 0"
+	secondTry = "X-Stainless-Retry-Count: 1"
+)
+
+// later are changes of what the first call of a case made, by whoever and
+// however, after which the first call's answer is none any more to a call like
+// it.
+var later = []struct {
+	name string
+	// first is made twice: as a first try, and as a repeat of a try that never
+	// arrived.
+	first [3]string
+	then  func(p *program, w world)
+	// want is the status of the repeat.
+	want int
+}{
+	{"an update by the same caller", [3]string{"PATCH", "stores/$store/secrets/$secret", `{"value":"A"}`}, func(p *program, w world) {
+		p.must("PATCH", w.fill("stores/$store/secrets/$secret"), `{"value":"B"}`)
+	}, http.StatusOK},
+	{"an update with a key", [3]string{"PATCH", "stores/$store/secrets/$secret", `{"value":"A"}`}, func(p *program, w world) {
+		p.must("PATCH", w.fill("stores/$store/secrets/$secret"), `{"value":"B"}`, "Idempotency-Key: k")
+	}, http.StatusOK},
+	{"an update by another caller", [3]string{"PATCH", "stores/$store/secrets/$secret", `{"value":"A"}`}, func(p *program, w world) {
+		p.must("PATCH", w.fill("stores/$store/secrets/$secret"), `{"value":"B"}`, "Authorization: Bearer "+otherKey)
+	}, http.StatusOK},
+	{"an update over gRPC under the account's name", [3]string{"PATCH", "stores/$store/secrets/$secret", `{"value":"A"}`}, func(p *program, w world) {
+		if got := p.call(context.Background(), "UpdateSecret", w.fill(`{"account_id":"main","store_id":"$store","secret_id":"$secret","value":"B"}`)); got.err != nil {
+			p.t.Fatal(got.err)
+		}
+	}, http.StatusOK},
+	{"an update, and then a restart", [3]string{"PATCH", "stores/$store/secrets/$secret", `{"value":"A"}`}, func(p *program, w world) {
+		p.must("PATCH", w.fill("stores/$store/secrets/$secret"), `{"value":"B"}`)
+		p.restart()
+	}, http.StatusOK},
+	{"an update of the scopes", [3]string{"PATCH", "stores/$store/secrets/$secret", `{"scopes":["dex"]}`}, func(p *program, w world) {
+		p.must("PATCH", w.fill("stores/$store/secrets/$secret"), `{"scopes":["access"]}`)
+	}, http.StatusOK},
+	{"a delete of what was made", [3]string{"POST", "stores/$store/secrets", newSecret}, func(p *program, w world) {
+		p.must("DELETE", w.fill("stores/$store/secrets/")+p.idOf(w.store, "A"), "")
+	}, http.StatusOK},
+	{"a delete of many", [3]string{"POST", "stores/$store/secrets", newSecret}, func(p *program, w world) {
+		p.must("DELETE", w.fill("stores/$store/secrets"), w.fill(`{"ids":["$secret","`+p.idOf(w.store, "A")+`"]}`))
+	}, http.StatusOK},
+	{"a delete of the store with all in it", [3]string{"POST", "stores/$store/secrets", newSecret}, func(p *program, w world) {
+		p.must("DELETE", w.fill("stores/$store?force=true"), "")
+	}, http.StatusNotFound},
+	{"a delete of the store of what was updated", [3]string{"PATCH", "stores/$store/secrets/$secret", `{"comment":"c"}`}, func(p *program, w world) {
+		p.must("DELETE", w.fill("stores/$store?force=true"), "")
+	}, http.StatusNotFound},
+	{"a delete of a copy", [3]string{"POST", "stores/$store/secrets/$secret/duplicate", `{"name":"A","scopes":["dex"]}`}, func(p *program, w world) {
+		p.must("DELETE", w.fill("stores/$store/secrets/")+p.idOf(w.store, "A"), "")
+	}, http.StatusOK},
+	{"a delete of a store that was made", [3]string{"POST", "stores", `{"name":"fresh"}`}, func(p *program, w world) {
+		p.must("DELETE", "stores/"+p.storeNamed("fresh"), "")
+	}, http.StatusOK},
+}
+
+// idOf is the identifier of a secret, and storeNamed that of a store.
+func (p *program) idOf(store, name string) string {
+	p.t.Helper()
+	return identifier.FindStringSubmatch(p.cloudflare("GET", "/stores/"+store+"/secrets?search="+name, ""))[1]
+}
+
+func (p *program) storeNamed(name string) string {
+	p.t.Helper()
+	all := p.cloudflare("GET", "/stores", "")
+	return identifier.FindStringSubmatch(all[strings.LastIndex(all[:strings.Index(all, `"name":"`+name+`"`)], `{"id"`):])[1]
+}
+
+// wide is a plan with room for the stores of a test.
+var wide = emulator.Config{Accounts: []emulator.Account{{ID: accountID, StoreLimit: 10}}}
+
+func TestAnAnswerWithoutAKeyEndsWithTheNextChangeOfItsObject(t *testing.T) {
+	t.Parallel()
+	for _, tc := range later {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, setup{callers: otherCaller("team-search"), emulator: wide})
+			w := p.given("secret")
+			method, path, body := tc.first[0], w.fill(tc.first[1]), tc.first[2]
+			p.must(method, path, body, firstTry)
+			if again := p.must(method, path, body, secondTry); again.header.Get("Idempotent-Replayed") != "true" {
+				t.Fatalf("a repeat at once: %d %s %v", again.status, again.body, again.header)
+			}
+			tc.then(p, w)
+			before := p.sent()
+			again := p.do(method, path, body, secondTry)
+			if again.status != tc.want || again.header.Get("Idempotent-Replayed") != "" || p.sent() == before {
+				t.Errorf("a repeat after the change: %d %s %v, %d requests", again.status, again.body, again.header, p.sent()-before)
+			}
+		})
+	}
+}
+
+// blocked makes Cloudflare refuse a read of somebody, so that no call may leave
+// for a few seconds.
+func (p *program) blocked() {
+	p.t.Helper()
+	p.inject(emulator.Fault{Kind: emulator.KindRateLimit, Method: "GET", Times: 1, RetryAfter: 3 * time.Second})
+	p.do("GET", "stores", "", "Cache-Control: no-cache")
+}
+
+// repeated repeats a call as SDKs do, until the budget lets it pass.
+func (p *program) repeated(method, path, body string) reply {
+	p.t.Helper()
+	var got reply
+	p.await("the repeat is let pass", func() bool {
+		got = p.do(method, path, body, secondTry)
+		return got.status != http.StatusTooManyRequests && got.status != http.StatusServiceUnavailable
+	})
+	return got
+}
+
+func TestAFirstTryThatFailsLeavesNoOlderAnswerToItsRepeat(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string]struct {
+		first [3]string
+		then  func(p *program, w world)
+	}{
+		"update, update, update": {[3]string{"PATCH", "stores/$store/secrets/$secret", `{"value":"A"}`}, func(p *program, w world) {
+			p.must("PATCH", w.fill("stores/$store/secrets/$secret"), `{"value":"B"}`, firstTry)
+		}},
+		"update, an update outside Storekeeper, update": {[3]string{"PATCH", "stores/$store/secrets/$secret", `{"value":"A"}`}, func(p *program, w world) {
+			p.cloudflare("PATCH", w.fill("/stores/$store/secrets/$secret"), `{"value":"B"}`)
+		}},
+		"create, delete, create": {[3]string{"POST", "stores/$store/secrets", `[{"name":"NEW","value":"A","scopes":["dex"]}]`}, func(p *program, w world) {
+			p.must("DELETE", w.fill("stores/$store/secrets/")+p.idOf(w.store, "NEW"), "", firstTry)
+		}},
+		"create, a delete outside Storekeeper, create": {[3]string{"POST", "stores/$store/secrets", `[{"name":"NEW","value":"A","scopes":["dex"]}]`}, func(p *program, w world) {
+			p.cloudflare("DELETE", w.fill("/stores/$store/secrets/")+p.idOf(w.store, "NEW"), "")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// A block is longer than any call waits for it.
+			p := start(t, setup{sets: []string{"budget.max_wait=100ms"}})
+			w := p.given("secret")
+			method, path, body := steps.first[0], w.fill(steps.first[1]), steps.first[2]
+			p.must(method, path, body, firstTry)
+			steps.then(p, w)
+			p.blocked()
+			if got := p.do(method, path, body, firstTry); got.status != http.StatusTooManyRequests {
+				t.Fatalf("the first try: %d %s", got.status, got.body)
+			}
+			before := p.sent()
+			again := p.repeated(method, path, body)
+			if again.status != http.StatusOK || again.header.Get("Idempotent-Replayed") != "" || p.sent() != before+1 {
+				t.Errorf("the repeat: %d %s %v, %d requests", again.status, again.body, again.header, p.sent()-before)
+			}
+			secret := "taken"
+			if method == "POST" {
+				secret = "NEW"
+			}
+			if value, _ := p.cf.Value(accountID, w.store, secret); value != "A" {
+				t.Errorf("the value is %q", value)
+			}
+		})
+	}
+}
+
+// The first try ends with its caller, while it waits for another change of the
+// same object.
+func TestAFirstTryThatIsGivenUpLeavesNoOlderAnswerToItsRepeat(t *testing.T) {
+	t.Parallel()
+	g := newDoorman()
+	p := start(t, setup{wrap: g.wrap})
+	w := p.given("secret")
+	path := w.fill("stores/$store/secrets/$secret")
+	p.must("PATCH", path, `{"value":"A"}`, firstTry)
+	g.shut.Store(true)
+	other := make(chan reply, 1)
+	go func() {
+		got, _ := p.try(context.Background(), "PATCH", path, strings.NewReader(`{"value":"B"}`), firstTry)
+		other <- got
+	}()
+	p.wait("the other change arrives", g.arrived)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if got, err := p.try(ctx, "PATCH", path, strings.NewReader(`{"value":"A"}`), firstTry); err == nil {
+		t.Fatalf("the first try: %d %s", got.status, got.body)
+	}
+	close(g.open)
+	<-other
+	again := p.send(metadata.AppendToOutgoingContext(context.Background(), "grpc-previous-rpc-attempts", "1"), "UpdateSecret", &secretsstorev1.UpdateSecretRequest{
+		AccountId: accountID, StoreId: w.store, SecretId: w.secret, Value: proto.String("A"),
+	})
+	if value, _ := p.cf.Value(accountID, w.store, "taken"); again.err != nil || value != "A" {
+		t.Errorf("the repeat: %v, the value is %q", again.err, value)
+	}
+}
