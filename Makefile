@@ -32,8 +32,8 @@ BUILD_TAGS := grpcnotrace
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## Run Storekeeper with an emulated Cloudflare behind it
-	$(GO) run ./cmd/server dev
+run: ## Run Storekeeper with an emulated Cloudflare behind it; ARGS='--set listen.rest=127.0.0.1:18080' for flags
+	$(GO) run ./cmd/server dev $(ARGS)
 
 build: ## Build the static program bin/server
 	CGO_ENABLED=0 $(GO) build -tags $(BUILD_TAGS) -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/server ./cmd/server

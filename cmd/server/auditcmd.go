@@ -13,16 +13,13 @@ import (
 // been said.
 var errTrail = errors.New("the audit file is not what was written")
 
-// runAudit tells whether an audit file is still what was written.
-func runAudit(ctx context.Context, args []string, t terminal) error {
-	if len(args) == 0 || args[0] != "verify" {
-		return usageError{"audit knows one thing to do: audit verify --file FILE"}
-	}
+// runAuditVerify tells whether an audit file is still what was written.
+func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	var files repeated
 	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
 	flags.Var(&files, "file", "an audit `file`; of a chain that goes over several files, repeated, oldest first")
 	keyFile := flags.String("key-file", "", "the `file` with the key of the chain")
-	if err := parse(flags, args[1:], t); err != nil {
+	if err := parse(flags, args, t); err != nil {
 		return err
 	}
 	if len(files) == 0 {

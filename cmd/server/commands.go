@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,8 @@ type terminal struct {
 	out, err io.Writer
 }
 
-// command is one thing that the program does.
+// command is one thing that the program does. A name of two words is the
+// command of a group, as "policy test".
 type command struct {
 	name, usage, summary string
 	run                  func(ctx context.Context, args []string, t terminal) error
@@ -34,8 +36,8 @@ func commands() []command {
 		{"doctor", "doctor --config FILE [--set KEY=VALUE]... [--output json]", "check a configuration, its files, certificates, issuers and credentials before a deploy", runDoctor},
 		{"emulator", "emulator [--listen ADDRESS] [--token TOKEN]...", "run only the emulator of Cloudflare Secrets Store", runEmulator},
 		{"health", "health [--admin ADDRESS] [--tls-cert FILE]", "ask a running service whether it is ready; the probe of containers", runHealth},
-		{"policy", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicy},
-		{"audit", "audit verify --file FILE [--key-file FILE]", "tell whether an audit file is still what was written", runAudit},
+		{"policy test", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicyTest},
+		{"audit verify", "audit verify --file FILE [--key-file FILE]", "tell whether an audit file is still what was written", runAuditVerify},
 		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},
 		{"version", "version", "print the version", runVersion},
 	}
@@ -65,27 +67,81 @@ func run(ctx context.Context, args []string, t terminal) int {
 
 func dispatch(ctx context.Context, args []string, t terminal) error {
 	if len(args) == 0 {
-		return usageError{"a command is missing\n" + help()}
+		return usageError{"a command is missing\n" + help(commands())}
 	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		say(t.out, "%s", help())
-		return nil
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		return runHelp(ctx, args[1:], t)
+	case "-version", "--version":
+		return runVersion(ctx, args[1:], t)
 	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(ctx, args[1:], t)
+	found := matching(args)
+	for _, c := range found {
+		if words := strings.Fields(c.name); isPrefix(words, args) {
+			return c.run(ctx, args[len(words):], t)
 		}
 	}
-	return usageError{fmt.Sprintf("there is no command %q\n%s", args[0], help())}
+	switch {
+	case len(found) == 0:
+		return usageError{fmt.Sprintf("there is no command %q\n%s", args[0], help(commands()))}
+	case len(args) == 1:
+		return usageError{fmt.Sprintf("%s is a group of commands; name one of them\n%s", args[0], help(found))}
+	case isHelp(args[1]):
+		say(t.out, "%s", help(found))
+		return nil
+	}
+	return usageError{fmt.Sprintf("there is no command %q\n%s", args[0]+" "+args[1], help(found))}
 }
 
-func help() string {
+// runHelp describes all commands, or the commands and flags that the arguments
+// name.
+func runHelp(ctx context.Context, args []string, t terminal) error {
+	if len(args) == 0 {
+		say(t.out, "%s", help(commands()))
+		return nil
+	}
+	found := matching(args)
+	if len(found) == 0 {
+		return usageError{fmt.Sprintf("there is no command %q\n%s", strings.Join(args, " "), help(commands()))}
+	}
+	say(t.out, "%s", help(found))
+	if len(found) > 1 {
+		return nil
+	}
+	say(t.out, "\n")
+	return found[0].run(ctx, []string{"-h"}, terminal{out: t.out, err: t.out})
+}
+
+// matching returns the commands that the first words of a command line name: one
+// command, or all of a group.
+func matching(args []string) []command {
+	var group []command
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		switch {
+		case isPrefix(words, args):
+			return []command{c}
+		case words[0] == args[0]:
+			group = append(group, c)
+		}
+	}
+	return group
+}
+
+func isPrefix(words, args []string) bool {
+	return len(words) <= len(args) && slices.Equal(words, args[:len(words)])
+}
+
+func isHelp(arg string) bool { return slices.Contains([]string{"help", "-h", "-help", "--help"}, arg) }
+
+func help(listed []command) string {
 	var b strings.Builder
 	b.WriteString("Usage: server COMMAND\n\n")
-	for _, c := range commands() {
+	for _, c := range listed {
 		fmt.Fprintf(&b, "  server %s\n        %s\n", c.usage, c.summary)
 	}
-	b.WriteString("\nEvery key of the configuration file can be given as --set, for example\n--set listen.rest=127.0.0.1:18080. The keys are in docs/configuration.md.\n")
+	b.WriteString("\nserver help COMMAND lists the flags of a command. Every key of the configuration file can be given as --set,\n" +
+		"for example --set listen.rest=127.0.0.1:18080. The keys are in docs/configuration.md.\n")
 	return b.String()
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,6 +39,10 @@ func TestACommandLineThatIsWrongIsExplained(t *testing.T) {
 		{[]string{"serve"}, exitUsage, "--config FILE is missing"},
 		{[]string{"doctor"}, exitUsage, "--config FILE is missing"},
 		{[]string{"apikey"}, exitUsage, "--name CALLER is missing"},
+		{[]string{"policy"}, exitUsage, "policy is a group of commands; name one of them\nUsage: server COMMAND\n\n  server policy test"},
+		{[]string{"audit", "veryfy"}, exitUsage, `there is no command "audit veryfy"` + "\nUsage: server COMMAND\n\n  server audit verify"},
+		{[]string{"help", "srve"}, exitUsage, `there is no command "srve"`},
+		{[]string{"apikey", "--name", "Team A"}, exitUsage, "--name must be 1 to 128 of a-z, 0-9"},
 		{[]string{"serve", "--nope"}, exitUsage, "flag provided but not defined: -nope"},
 		{[]string{"serve", "config.yaml"}, exitUsage, `serve takes no argument "config.yaml"`},
 		{[]string{"emulator", "--account", "x"}, exitUsage, "32 lower-case hexadecimal digits"},
@@ -63,14 +68,22 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 		}
 	}
 	for _, c := range commands() {
-		words, _, _ := strings.Cut(c.usage, " -")
-		words, _, _ = strings.Cut(words, " [")
-		if got := runToEnd(append(strings.Fields(words), "-h")...); got.code != exitOK {
-			t.Errorf("%s -h: %d %s", words, got.code, got.err)
+		words := strings.Fields(c.name)
+		if got := runToEnd(append(slices.Clone(words), "-h")...); got.code != exitOK {
+			t.Errorf("%s -h: %d %s", c.name, got.code, got.err)
+		}
+		// In full, and by the group alone.
+		for _, asked := range [][]string{append([]string{"help"}, words...), {"help", words[0]}, {words[0], "--help"}} {
+			got := runToEnd(asked...)
+			if said := got.out + got.err; got.code != exitOK || asked[0] == "help" && !strings.Contains(got.out, c.summary) || said == "" {
+				t.Errorf("%q: %d %s", asked, got.code, said)
+			}
 		}
 	}
-	if got := runToEnd("version"); got.code != exitOK || !regexp.MustCompile(`^storekeeper \S+ go1\S+ \w+/\w+\n$`).MatchString(got.out) {
-		t.Errorf("version: %d %q", got.code, got.out)
+	for _, asked := range []string{"version", "--version", "-version"} {
+		if got := runToEnd(asked); got.code != exitOK || !regexp.MustCompile(`^storekeeper \S+ go1\S+ \w+/\w+\n$`).MatchString(got.out) {
+			t.Errorf("%s: %d %q", asked, got.code, got.out)
+		}
 	}
 }
 
@@ -115,8 +128,11 @@ func TestAServiceThatCannotListenSaysWhere(t *testing.T) {
 	taken := strings.TrimPrefix(p.admin, "http://")
 	got := runToEnd("serve", "--config", file, "--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin="+taken,
 		"--set", "audit.file="+filepath.Join(p.folder, "another.log"), "--set", "idempotency.file="+filepath.Join(p.folder, "another.db"))
-	if got.code != exitFailed || !strings.Contains(got.err, taken) {
+	if got.code != exitFailed || !strings.Contains(got.err, taken+" is in use: stop the program that listens there, or choose another port, as with --set listen.admin=127.0.0.1:0") {
 		t.Errorf("%d %s", got.code, got.err)
+	}
+	if got := runToEnd("emulator", "--listen", taken); got.code != exitFailed || !strings.Contains(got.err, "as with --listen=127.0.0.1:0") {
+		t.Errorf("emulator: %d %s", got.code, got.err)
 	}
 }
 
@@ -182,10 +198,16 @@ func closedAddress(t *testing.T) string {
 func TestANewAPIKeyWorksAsPrinted(t *testing.T) {
 	t.Parallel()
 	got := runToEnd("apikey", "--name", "team-new")
-	key := regexp.MustCompile(`(?m)^  (sk_[0-9a-f]{64})$`).FindStringSubmatch(got.out)
+	key := regexp.MustCompile(`(?m)^  (sk_[0-9a-f]{48})$`).FindStringSubmatch(got.out)
 	entry := regexp.MustCompile(`(?m)^  - name: team-new\n    sha256: ([0-9a-f]{64})$`).FindStringSubmatch(got.out)
 	if got.code != exitOK || key == nil || entry == nil || entry[1] != fmt.Sprintf("%x", sha256.Sum256([]byte(key[1]))) {
 		t.Fatalf("%d %s%s", got.code, got.out, got.err)
+	}
+	// The forms of api_token and api_key that the Terraform provider accepts.
+	for _, form := range []string{`^[0-9A-Za-z\-_]{40,80}$`, `^[0-9A-Za-z\-_]{37,60}$`} {
+		if !regexp.MustCompile(form).MatchString(key[1]) {
+			t.Errorf("the key does not fit %s", form)
+		}
 	}
 	if again := runToEnd("apikey", "--name", "team-new"); again.out == got.out {
 		t.Error("two keys are the same")

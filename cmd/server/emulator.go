@@ -58,7 +58,7 @@ func runEmulator(ctx context.Context, args []string, t terminal) error {
 	}
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {
-		return err
+		return listenError("--listen", *address, err)
 	}
 	stop := serveEmulator(listener, c)
 	say(t.out, "The emulator of Cloudflare Secrets Store serves account %s at http://%s/client/v4 and takes %s.\n", *account, listener.Addr(), accepted(tokens))

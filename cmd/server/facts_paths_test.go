@@ -43,6 +43,15 @@ func TestFact01TheTreeIsServedAsClientsSpellIt(t *testing.T) {
 	}
 }
 
+func TestTheRootSaysWhereTheAPIIs(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	const want = "7000 No route for that URI: the API is below /client/v4, its description at /openapi.json and its explorer at /docs"
+	if got := p.do("GET", "/", ""); got.status != http.StatusNotFound || got.errors()[0] != want {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
 // absolute keeps a path from being taken for one below the secrets store.
 func (*program) absolute(path string) string { return "/" + strings.TrimPrefix(path, "/") }
 
@@ -121,8 +130,8 @@ func TestFact03QueriesAreReadAsClientsWriteThem(t *testing.T) {
 		{"a page", "?page=2&per_page=2&order=name&direction=asc", "", "taken"},
 		{"keys that nobody knows", "?page=1&force=true&account_id=x&store_id=y&update_mask=z&search%5B%5D=no&X=1&secrets=q", "", "more-2 more-1 taken"},
 		{"keys of another case", "?PAGE=7&Search=nothing", "", "more-2 more-1 taken"},
-		{"what cannot be unescaped", "?a=%zz&page=1&=&&", "", "more-2 more-1 taken"},
-		{"a semicolon", "?a=1;search=nothing", "", "more-2 more-1 taken"},
+		{"what cannot be unescaped, of a key that nobody knows", "?a=%zz&page=1&=&&", "", "more-2 more-1 taken"},
+		{"a semicolon between keys that nobody knows", "?a=1;b=nothing", "", "more-2 more-1 taken"},
 		{"what may have a meaning", "?search=%25+*&page=1", "page=1&search=%25+%2A", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

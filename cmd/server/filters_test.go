@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -42,16 +41,17 @@ func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 	p := start(t, setup{})
 	store := p.store()
 	for path, word := range map[string]string{
-		"/client/v4/accounts?name=%zz":               "query",
-		"/client/v4/accounts?name=a;b=c":             "query",
+		"/client/v4/accounts?name=%zz":               "name",
+		"/client/v4/accounts?name=a;b=c":             "name",
+		"/client/v4/accounts?x=1;name=staging":       "name",
 		"/client/v4/accounts?name=a&name=b":          "name",
 		"/client/v4/accounts?direction=up":           "direction",
-		"/client/v4/memberships?account.name=%":      "query",
+		"/client/v4/memberships?account.name=%":      "account.name",
 		"/client/v4/memberships?status=unknown":      "status",
 		"/client/v4/memberships?order=account":       "order",
-		store + "/secrets?search=%e":                 "query",
+		store + "/secrets?search=%e":                 "search",
 		store + "/secrets?search=a&search=b":         "search",
-		store + "/secrets?scopes=%25&direction=%%25": "query",
+		store + "/secrets?scopes=%25&direction=%%25": "direction",
 		store + "?force=yes":                         "force",
 	} {
 		method := http.MethodGet
@@ -69,8 +69,5 @@ func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 		if got := p.call(context.Background(), rpc, request); got.code != codes.InvalidArgument || len(got.fields) != 1 {
 			t.Errorf("%s: %v", rpc, got.err)
 		}
-	}
-	if _, err := url.ParseQuery("a;b"); err == nil {
-		t.Error("a semicolon separates pairs")
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,18 +44,29 @@ type listeners struct {
 // open takes all addresses, or none.
 func (l *listeners) open(c config.Listen) error {
 	for _, door := range []struct {
-		address string
-		into    *net.Listener
-		at      *string
-	}{{c.REST, &l.restListener, &l.at.rest}, {c.GRPC, &l.grpcListener, &l.at.grpc}, {c.Admin, &l.adminListener, &l.at.admin}} {
+		key, address string
+		into         *net.Listener
+		at           *string
+	}{{"rest", c.REST, &l.restListener, &l.at.rest}, {"grpc", c.GRPC, &l.grpcListener, &l.at.grpc}, {"admin", c.Admin, &l.adminListener, &l.at.admin}} {
 		opened, err := net.Listen("tcp", door.address)
 		if err != nil {
 			l.close()
-			return err
+			return listenError("--set listen."+door.key, door.address, err)
 		}
 		*door.into, *door.at = opened, opened.Addr().String()
 	}
 	return nil
+}
+
+// listenError says what to do about an address that cannot be listened on. flag
+// is how to choose another one.
+func listenError(flag, address string, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s=%s: %w", flag, address, err)
+	}
+	host, _, _ := net.SplitHostPort(address)
+	return fmt.Errorf("%s is in use: stop the program that listens there, or choose another port, as with %s=%s (port 0 takes a free one)",
+		address, flag, net.JoinHostPort(host, "0"))
 }
 
 func (l *listeners) close() {

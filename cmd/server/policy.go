@@ -7,14 +7,11 @@ import (
 	"platform.internal/storekeeper/internal/authz"
 )
 
-// runPolicy runs the decisions that stand beside the rules of a policy file.
-func runPolicy(_ context.Context, args []string, t terminal) error {
-	if len(args) == 0 || args[0] != "test" {
-		return usageError{"policy knows one thing to do: policy test --policy FILE"}
-	}
+// runPolicyTest runs the decisions that stand beside the rules of a policy file.
+func runPolicyTest(_ context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("policy test", flag.ContinueOnError)
 	name := flags.String("policy", "", "the policy `file`")
-	if err := parse(flags, args[1:], t); err != nil {
+	if err := parse(flags, args, t); err != nil {
 		return err
 	}
 	if *name == "" {

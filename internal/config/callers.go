@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"regexp"
 	"slices"
 )
@@ -33,7 +34,7 @@ type APIKey struct {
 	Name string `yaml:"name" doc:"Name of the caller who holds the key, in logs and rules: 1 to 128 of a-z, 0-9 and . _ @ / -, first a letter or digit. Two keys may have one name." need:"required" example:"team-payments"`
 	// SHA256 is the digest of the key, 64 lower-case hexadecimal digits,
 	// unique.
-	SHA256 string `yaml:"sha256" doc:"SHA-256 of the key: 64 lower-case hexadecimal digits, as printf %s KEY piped to sha256sum prints them. Make keys with openssl rand -hex 32. Each key has its own." need:"required" example:"e0e0cfcfb1d9f7ec1edcd6aa03a4bafd2a9b1cbb6b8ef2bbb2b7bd6c1a6b1c7d"`
+	SHA256 string `yaml:"sha256" doc:"SHA-256 of the key: 64 lower-case hexadecimal digits, as printf %s KEY piped to sha256sum prints them. server apikey makes a key and this entry. Each key has its own." need:"required" example:"e0e0cfcfb1d9f7ec1edcd6aa03a4bafd2a9b1cbb6b8ef2bbb2b7bd6c1a6b1c7d"`
 	// Tenant is the team that the caller acts for. Empty where none is set.
 	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The form of name applies." sample:"payments"`
 	// Groups are further names that rules can match.
@@ -49,6 +50,15 @@ var (
 func callerForm() form { return form{callerName, 128} }
 
 const callerRule = "must be 1 to 128 of a-z, 0-9 and . _ @ / -, and start with a letter or digit"
+
+// CheckCallerName says what is wrong with a name that is to stand in the
+// configuration as that of a caller.
+func CheckCallerName(name string) error {
+	if callerForm().fits(name) {
+		return nil
+	}
+	return errors.New(callerRule)
+}
 
 func (c *Callers) validate(k check) {
 	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !k.of("issuers").excused() && !k.of("certificates").excused() {

@@ -61,7 +61,11 @@ func (a *answerer) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtim
 }
 
 func (a *answerer) noRoute(w http.ResponseWriter, r *http.Request) {
-	a.refuse(w, r, http.StatusNotFound, 7000, "No route for that URI")
+	text := "No route for that URI"
+	if r.URL.Path == "/" && r.Method == http.MethodGet {
+		text += ": the API is below " + Root + ", its description at /openapi.json and its explorer at /docs"
+	}
+	a.refuse(w, r, http.StatusNotFound, 7000, text)
 }
 
 // wrongBase answers a client whose base URL lacks Root, with 400 since a 404

@@ -45,9 +45,7 @@ func readQuery(ctx context.Context, r *http.Request) metadata.MD {
 	}
 	sent, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		// ParseQuery leaves the pair out. Without a filter that the caller wrote,
-		// the answer would be another one than the caller asked for.
-		found.Add("query", "QUERY_INVALID", "must be pairs of key=value with %XX escapes, separated by &")
+		refuseUnreadable(r.URL.RawQuery, parameters[method], found)
 	}
 	for key, check := range parameters[method] {
 		values := sent[key]
@@ -66,6 +64,27 @@ func readQuery(ctx context.Context, r *http.Request) metadata.MD {
 		}
 	}
 	return nil
+}
+
+// refuseUnreadable notes each pair that ParseQuery left out and that sets a key
+// which the method reads. Without a filter that the caller wrote, the answer
+// would be another one than the caller asked for.
+func refuseUnreadable(query string, known map[string]parameter, found *policy.Mistakes) {
+	for pair := range strings.SplitSeq(query, "&") {
+		if _, err := url.ParseQuery(pair); err == nil {
+			continue
+		}
+		// Some clients and servers take ; for a separator.
+		for part := range strings.SplitSeq(pair, ";") {
+			key, _, _ := strings.Cut(part, "=")
+			if plain, err := url.QueryUnescape(key); err == nil {
+				key = plain
+			}
+			if _, read := known[key]; read {
+				found.Add(key, reasonFor(key), "must be key=value with %XX escapes, separated from the next by &")
+			}
+		}
+	}
 }
 
 func reasonFor(key string) string {
