@@ -4,48 +4,115 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// errTrail says that an audit file is not what was written; what is wrong has
-// been said.
-var errTrail = errors.New("the audit file is not what was written")
+var (
+	// errTrail says that an audit file is not what was written; what is wrong has
+	// been said.
+	errTrail = errors.New("the audit file is not what was written")
+	// errMissing says that records of the chain are in none of the files.
+	errMissing = errors.New("records of the audit trail are missing")
+)
 
 // runAuditVerify tells whether an audit file is still what was written.
 func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	var files repeated
+	var after afterFlag
 	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
-	flags.Var(&files, "file", "an audit `file`; of a chain that goes over several files, repeated, oldest first")
+	flags.Var(&files, "file", "an audit `file`, as without --file")
+	flags.Var(&after, "after", "`NUMBER:HASH` of the last record of earlier files, as verify printed it, where those are kept elsewhere")
 	keyFile := flags.String("key-file", "", "the `file` with the key of the chain")
-	if err := parse(flags, args, t); err != nil {
+	rest, err := parseWithFiles(flags, args, t)
+	if err != nil {
 		return err
 	}
-	if len(files) == 0 {
-		return usageError{"--file FILE is missing"}
+	if files = append(files, rest...); len(files) == 0 {
+		return usageError{"FILE is missing: audit verify FILE..., oldest first"}
 	}
 	key, err := auditKey(*keyFile)
 	if err != nil {
 		return err
 	}
-	report, err := audit.VerifyFiles(ctx, files, key)
+	paths, err := wholeTrail(files, after.given)
+	if err != nil {
+		return err
+	}
+	report, err := audit.VerifyAfter(ctx, after.mark, paths, key)
 	if err != nil {
 		return err
 	}
 	return tellReport(report, t)
 }
 
+// parseWithFiles reads flags and the names of files between them.
+func parseWithFiles(flags *flag.FlagSet, args []string, t terminal) (files []string, err error) {
+	for {
+		flags.SetOutput(t.err)
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			return nil, err
+		case err != nil:
+			return nil, usageError{err.Error()}
+		case flags.NArg() == 0:
+			return files, nil
+		}
+		files = append(files, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+}
+
+// wholeTrail puts the rotated files of a trail before the one file that is given.
+func wholeTrail(files []string, partly bool) ([]string, error) {
+	if len(files) != 1 || partly {
+		return files, nil
+	}
+	earlier, err := filepath.Glob(audit.RotatedPattern(files[0]))
+	return append(earlier, files...), err
+}
+
+// afterFlag is the last record of files that were verified before.
+type afterFlag struct {
+	mark  audit.Mark
+	given bool
+}
+
+// String gives nothing: there is no default.
+func (a *afterFlag) String() string { return "" }
+
+// Set reads NUMBER:HASH.
+func (a *afterFlag) Set(text string) error {
+	number, hash, ok := strings.Cut(text, ":")
+	seq, err := strconv.ParseUint(number, 10, 64)
+	if !ok || err != nil || seq == 0 {
+		return errors.New("must be the number of a record, a colon and its hash")
+	}
+	a.mark, a.given = audit.Mark{Seq: seq, Hash: hash}, true
+	return nil
+}
+
 func tellReport(r audit.Report, t terminal) error {
 	say(t.out, "chain %s: %d records, number %d of %s to number %d of %s\n", r.Chain, r.Records,
 		r.First.Seq, r.First.Time.Format(time.RFC3339), r.Last.Seq, r.Last.Time.Format(time.RFC3339))
+	say(t.out, "last record %d:%s\n", r.Last.Seq, r.Last.Hash)
 	say(t.out, "%d intents have no outcome yet\n", r.Open)
 	for _, p := range r.Problems {
 		say(t.out, "FAIL  %s\n", p)
 	}
-	if !r.OK() {
-		return errTrail
+	for _, m := range r.Missing {
+		say(t.out, "GAP   %s\n", m)
 	}
-	say(t.out, "ok    every record is what was written\n")
+	switch {
+	case !r.OK():
+		return errTrail
+	case !r.Complete():
+		return errMissing
+	}
+	say(t.out, "ok    every record is what was written, and none is missing\n")
 	return nil
 }

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/emulator"
 )
 
@@ -141,5 +143,64 @@ func TestADenialNamesTheVerifiedTokenThatIsNotAdmitted(t *testing.T) {
 	}
 	if r := d.trail(t).about("forged"); len(r) != 1 || r[0].Issuer != "" || r[0].Subject != "" {
 		t.Errorf("what nobody verified stands in the trail: %+v", r)
+	}
+}
+
+// audited runs audit verify and returns how it ended and what it said.
+func audited(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var out, problems transcript
+	code := run(t.Context(), append([]string{"audit", "verify"}, args...), terminal{out: &out, err: &problems})
+	return code, out.String() + problems.String()
+}
+
+func TestAuditVerifyReportsEveryGapThatItKnowsOf(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "audit.log")
+	write := func(lives int) {
+		for range lives {
+			j, err := audit.OpenFile(t.Context(), audit.FileConfig{Path: file, RotateSize: 1000})
+			must(t, err)
+			for i := range 10 {
+				must(t, j.Append(t.Context(), audit.Record{Kind: audit.KindIntent, ID: fmt.Sprint(i)}))
+			}
+			must(t, j.Close())
+		}
+	}
+	write(1)
+	code, said := audited(t, file)
+	if code != exitOK || !strings.Contains(said, "none is missing") {
+		t.Fatalf("a whole trail: %d %s", code, said)
+	}
+	rotated, err := filepath.Glob(audit.RotatedPattern(file))
+	must(t, err)
+	_, said = audited(t, rotated[0])
+	last := regexp.MustCompile(`last record (\S+)`).FindStringSubmatch(said)[1]
+	if code, said := audited(t, append([]string{"--after", last}, append(rotated[1:], file)...)...); code != exitOK {
+		t.Errorf("files after those that were verified before: %d %s", code, said)
+	}
+	must(t, os.Remove(rotated[1]))
+	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "are missing") {
+		t.Errorf("a rotated file was deleted: %d %s", code, said)
+	}
+	must(t, os.Remove(rotated[0]))
+	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "GAP") {
+		t.Errorf("the first files were deleted: %d %s", code, said)
+	}
+	for _, f := range rotated[2:] {
+		must(t, os.Remove(f))
+	}
+	must(t, os.Remove(file))
+	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "its head names record") {
+		t.Errorf("the file was deleted: %d %s", code, said)
+	}
+	write(1)
+	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "records 1 to") {
+		t.Errorf("the file was deleted and a server went on: %d %s", code, said)
+	}
+	for _, wrong := range [][]string{{}, {"--after", "x", file}, {"--after", "3:zz", file}} {
+		if code, said := audited(t, wrong...); code == exitOK {
+			t.Errorf("%q: %d %s", wrong, code, said)
+		}
 	}
 }

@@ -88,7 +88,7 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := metrics.WatchAudit(telemetry.AuditState{Healthy: trail.Healthy, Backlog: trail.Backlog}); err != nil {
+	if err := metrics.WatchAudit(auditState(trail)); err != nil {
 		return err
 	}
 	behind.begin(ctx, trail, chain.Rights)

@@ -10,6 +10,7 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // newTrail opens the audit trail. Without one there is no start: every change
@@ -23,7 +24,9 @@ func newTrail(ctx context.Context, c config.Audit, stdout io.Writer, log *zap.Lo
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
-	return audit.NewLog(audit.LogConfig{Sink: sink, Logger: log.Named("audit")})
+	return audit.NewLog(audit.LogConfig{
+		Sink: sink, Logger: log.Named("audit"), DenialsPerHour: c.DenialsPerHour, Reserve: int64(c.Reserve),
+	})
 }
 
 type sinkSettings struct {
@@ -36,7 +39,7 @@ func newSink(ctx context.Context, c config.Audit, s sinkSettings) (audit.Sink, e
 	if c.Sink == config.AuditStdout {
 		return audit.NewStream(audit.StreamConfig{Writer: s.stdout, Key: s.key, Logger: s.log})
 	}
-	return audit.OpenFile(ctx, audit.FileConfig{Path: c.File, Key: s.key, Logger: s.log})
+	return audit.OpenFile(ctx, audit.FileConfig{Path: c.File, Key: s.key, Logger: s.log, RotateSize: int64(c.RotateSize)})
 }
 
 // fingerprinter gives what makes fingerprints of values, nil where none are
@@ -68,5 +71,12 @@ func auditKey(name string) ([]byte, error) {
 func closeTrail(trail *audit.Log, log *zap.Logger) {
 	if err := trail.Close(); err != nil {
 		log.Error("closing the audit trail", zap.Error(err))
+	}
+}
+
+// auditState is what the metrics show of the trail.
+func auditState(trail *audit.Log) telemetry.AuditState {
+	return telemetry.AuditState{
+		Healthy: trail.Healthy, Backlog: trail.Backlog, Lost: trail.Lost, Suppressed: trail.Suppressed, Free: trail.Free,
 	}
 }

@@ -8,6 +8,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// named says whether an open file has a name still.
+func named(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Nlink > 0
+}
+
+// Free returns the free bytes on the disk of a folder.
+func (osFS) Free(folder string) (int64, error) {
+	var found unix.Statfs_t
+	if err := unix.Statfs(folder, &found); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: folder, Err: err}
+	}
+	return int64(found.Bavail) * found.Bsize, nil //nolint:gosec // No disk is larger than an int64.
+}
+
 // isAt tells whether path names the file of that info, and its length. It does
 // not ask for times: where they were asked for, the system notes the time of
 // the next write to the nanosecond, and a sync that would have had none of that

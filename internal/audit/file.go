@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+
+	"go.uber.org/zap"
 )
 
 // asideStamp dates a file that was moved aside.
@@ -36,6 +39,14 @@ type fileMedium struct {
 	// began is the file that was begun last, so that an unacknowledged first
 	// line in it is known as our own.
 	began fs.FileInfo
+	// rotateSize is the size from which on a file is followed by another one. 0:
+	// never.
+	rotateSize int64
+	// moved says that the file that was let go lives on under another name.
+	moved bool
+	// lost counts the files whose records were found missing.
+	lost   atomic.Int64
+	logger *zap.Logger
 }
 
 // commit makes the bodies durable. After an error nothing may be assumed of
@@ -45,6 +56,11 @@ func (m *fileMedium) commit(bodies [][]byte) error {
 	// written to, so that the moved one needs no cutting.
 	if err := inPlace(m.path, m.file, m.size); err != nil {
 		return err
+	}
+	if m.rotateSize > 0 && m.size >= m.rotateSize {
+		if err := m.rotate(); err != nil {
+			return err
+		}
 	}
 	text, next := m.lines(bodies)
 	if n, err := m.file.Write(text); err != nil {
@@ -63,6 +79,7 @@ func (m *fileMedium) commit(bodies [][]byte) error {
 		return err
 	}
 	m.size = size
+	m.noteLoss()
 	m.accept(next)
 	return nil
 }
@@ -91,7 +108,9 @@ func (m *fileMedium) letGo() {
 	if m.file == nil {
 		return
 	}
-	if info, err := m.file.Stat(); err == nil && info.Size() > m.size && m.ends(m.file) {
+	info, err := m.file.Stat()
+	m.moved = err == nil && info.Size() >= m.size && named(info)
+	if err == nil && info.Size() > m.size && m.ends(m.file) {
 		_ = m.file.Truncate(m.size)
 		_ = m.file.Sync()
 	}
@@ -105,7 +124,7 @@ func (m *fileMedium) takeUp() error {
 	there, err := m.fs.Stat(m.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return m.begin(ReasonFileLost)
+		return m.begin(m.whyGone())
 	case err != nil:
 		return err
 	case !there.Mode().IsRegular():

@@ -178,6 +178,15 @@ func (j *Journal) Close() error {
 	}
 }
 
+// Lost returns how many times this process found that records which were written
+// are gone from their file.
+func (j *Journal) Lost() int64 {
+	if file, ok := j.medium.(*fileMedium); ok {
+		return file.lost.Load()
+	}
+	return 0
+}
+
 func (j *Journal) request() *request {
 	if r, ok := j.pool.Get().(*request); ok {
 		return r

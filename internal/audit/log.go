@@ -32,6 +32,15 @@ type LogConfig struct {
 	// are refused. 0 means 1024. Calls that are under way when it is reached
 	// still add theirs.
 	MaxBacklog int
+	// DenialsPerHour is how many denials of one caller are recorded in an hour,
+	// the first 100 of them at once. The rest is counted, and a record a minute
+	// says how many of which caller. 0 means all.
+	DenialsPerHour int
+	// Reserve is the free space in bytes below which denials are counted only, so
+	// that the room that is left is for changes. 0 means that they never are.
+	Reserve int64
+	// Now is the clock. nil means the system's.
+	Now func() time.Time
 	// Logger is told of outcomes that could not be written before Close. nil
 	// means silence.
 	Logger *zap.Logger
@@ -42,7 +51,10 @@ type Log struct {
 	sink    Sink
 	maxWait time.Duration
 	logger  *zap.Logger
+	now     func() time.Time
 	backlog backlog
+	denials *denials
+	room    room
 	cancel  context.CancelFunc
 	ended   chan struct{}
 	once    sync.Once
@@ -67,13 +79,22 @@ func NewLog(c LogConfig) (*Log, error) {
 		return nil, fmt.Errorf("the wait for an audit record must be above 0 and below %s", maxMaxWait)
 	case c.MaxBacklog < 0:
 		return nil, errors.New("the backlog of audit outcomes must be above 0")
+	case c.DenialsPerHour < 0 || c.Reserve < 0:
+		return nil, errors.New("the limits of audit denials must not be below 0")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Log{sink: c.Sink, maxWait: c.MaxWait, logger: c.Logger, cancel: cancel, ended: make(chan struct{})}
+	l := &Log{sink: c.Sink, maxWait: c.MaxWait, logger: c.Logger, now: c.Now, cancel: cancel, ended: make(chan struct{})}
+	l.denials, l.room = newDenials(c.DenialsPerHour, c.Now), room{reserve: c.Reserve, free: l.Free}
 	l.backlog = backlog{limit: c.MaxBacklog, wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	go func() {
 		defer close(l.ended)
+		var summing sync.WaitGroup
+		summing.Go(func() { l.summarize(ctx) })
 		l.backlog.flush(ctx, l.sink)
+		summing.Wait()
 	}()
 	return l, nil
 }
@@ -92,9 +113,13 @@ func (l *Log) Intent(ctx context.Context, r Record) error {
 	return l.append(ctx, r)
 }
 
-// Denial returns nil once the record is durable. The errors are those of
-// Intent; a denied call stays denied.
+// Denial returns nil once the record is durable, or counted where its caller has
+// too many or no room is left for denials. The errors are those of Intent; a
+// denied call stays denied.
 func (l *Log) Denial(ctx context.Context, r Record) error {
+	if !l.denials.admit(&r, l.full()) {
+		return nil
+	}
 	r.Kind = KindDenial
 	return l.append(ctx, r)
 }
@@ -144,6 +169,15 @@ func (l *Log) Healthy() error {
 		return fmt.Errorf("%d audit outcomes wait to be written", n)
 	}
 	return l.sink.Healthy()
+}
+
+// Lost returns how many times the sink found that records which were written are
+// gone.
+func (l *Log) Lost() int64 {
+	if s, ok := l.sink.(interface{ Lost() int64 }); ok {
+		return s.Lost()
+	}
+	return 0
 }
 
 // Backlog returns how many outcomes wait to be written.

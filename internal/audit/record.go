@@ -49,6 +49,9 @@ const (
 	// ReasonFileLost begins a file that continues a chain: the one before was
 	// removed, renamed or emptied.
 	ReasonFileLost = "file_lost"
+	// ReasonRotated begins a file that continues a chain: the sink has given the
+	// one before another name.
+	ReasonRotated = "rotated"
 	// ReasonFileDamaged begins a file that continues a chain: what was found
 	// in place of the one before was moved aside.
 	ReasonFileDamaged = "file_damaged"

@@ -50,6 +50,10 @@ type Report struct {
 	// First that is not record 1 means that files before this one belong to
 	// the chain and were not looked at.
 	First, Last Mark
+	// Missing are the records that belong to the chain and are in none of the
+	// files: those before the first one, and those of a file that is gone. What
+	// is missing between two files is a problem of the second one.
+	Missing []Missing
 	// Ahead is how many records at the end the head does not name yet. They
 	// were not acknowledged when the head was read.
 	Ahead uint64
@@ -63,11 +67,40 @@ type Report struct {
 	Problems []Problem
 }
 
+// Missing is a range of records that belong to a chain and were not looked at.
+type Missing struct {
+	// From and To are the numbers of the first and the last of them.
+	From, To uint64
+	// Before is the file that continues them.
+	Before string
+	// Reason is why that file was begun: "rotated" where the one before has
+	// another name, "file_lost" or "file_damaged" where it was found gone or
+	// changed. Empty where nobody said.
+	Reason string
+}
+
+func (m Missing) String() string {
+	why := map[string]string{
+		ReasonRotated:     "they stand in a file that was rotated: give it too, oldest first, or give --after",
+		ReasonFileLost:    "their file was removed, renamed or emptied: give it too where it is kept",
+		ReasonFileDamaged: "their file had been changed, and was moved aside",
+	}[m.Reason]
+	if why == "" {
+		why = "their file was not given, or is gone"
+	}
+	return fmt.Sprintf("%s: records %d to %d come before it and are missing; %s", m.Before, m.From, m.To, why)
+}
+
 const (
 	maxProblems = 20
 	maxOpenIDs  = 20
 	maxOpen     = 100_000
 )
 
-// OK says whether the files are what was written.
+// OK says whether the files are what was written. Records of other files may be
+// missing, see Complete.
 func (r Report) OK() bool { return r.Broken == 0 }
+
+// Complete says whether the files are what was written, and no record of the
+// chain is missing up to the last.
+func (r Report) Complete() bool { return r.OK() && len(r.Missing) == 0 }

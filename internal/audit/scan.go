@@ -55,9 +55,9 @@ type span struct {
 	named [hashBytes]byte
 }
 
-// file checks all lines. The error is that of reading, of ctx or of wrong.
-func (c *checker) file(ctx context.Context, r io.Reader) (span, error) {
-	s := span{}
+// file checks all lines. s is what stands before them. The error is that of
+// reading, of ctx or of wrong.
+func (c *checker) file(ctx context.Context, r io.Reader, s span) (span, error) {
 	in := bufio.NewReaderSize(r, usualLines)
 	for {
 		text, n, err := c.next(in)
@@ -171,12 +171,14 @@ func (c *checker) kind(l *line) string {
 func (c *checker) place(l *line, first bool) string {
 	begins := l.record.Kind == KindStart && l.seq == 1 && l.prev == [hashBytes]byte{} ||
 		l.record.Kind == KindRecovered && l.seq > 1 &&
-			(l.record.Reason == ReasonFileLost || l.record.Reason == ReasonFileDamaged)
+			(l.record.Reason == ReasonFileLost || l.record.Reason == ReasonFileDamaged || l.record.Reason == ReasonRotated)
 	switch {
 	case first && !begins:
 		return "no file begins with it: lines before it are missing"
 	case !c.known:
 		return ""
+	case l.seq > c.at.seq+1:
+		return fmt.Sprintf("it comes after record %d: records %d to %d are missing", c.at.seq, c.at.seq+1, l.seq-1)
 	case l.seq != c.at.seq+1:
 		return fmt.Sprintf("it comes after record %d", c.at.seq)
 	case l.prev != c.at.hash:

@@ -24,7 +24,20 @@ func Verify(ctx context.Context, path string, key []byte) (Report, error) {
 // rotation, oldest first. Each must continue the one before, and only the last
 // is held against its head.
 func VerifyFiles(ctx context.Context, paths []string, key []byte) (Report, error) {
+	return VerifyAfter(ctx, Mark{}, paths, key)
+}
+
+// VerifyAfter is VerifyFiles for a chain of which earlier files were verified
+// before and are kept elsewhere. after is the last record of those: its Seq and
+// its Hash. The zero Mark means that the files begin with record 1.
+func VerifyAfter(ctx context.Context, after Mark, paths []string, key []byte) (Report, error) {
 	v := verifier{open: map[string]uint64{}, check: checker{hash: newHash(key)}, keyed: len(key) > 0}
+	if after.Seq > 0 {
+		v.check.at.seq, v.check.known = after.Seq, true
+		if n, err := hex.Decode(v.check.at.hash[:], []byte(after.Hash)); err != nil || n != hashBytes {
+			return v.report, fmt.Errorf("the hash of record %d must be %d hexadecimal digits", after.Seq, 2*hashBytes)
+		}
+	}
 	for i, path := range paths {
 		if err := v.file(ctx, path, i == len(paths)-1); err != nil {
 			return v.report, fmt.Errorf("verifying %s: %w", path, err)
@@ -43,10 +56,15 @@ type verifier struct {
 	lastHash [hashBytes]byte
 	// open holds the intents without an outcome, by id, with their number.
 	open map[string]uint64
+	// begun is the reason of the first record of all.
+	begun string
 }
 
 func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 	file, text, err := openBoth(path)
+	if errors.Is(err, os.ErrNotExist) && newest {
+		return v.gone(path, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -58,15 +76,33 @@ func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 		v.problem(Problem{File: path, Line: number, Seq: seq, Text: text})
 		return nil
 	}
-	s, err := v.check.file(ctx, file)
+	unbroken := v.check.known || v.report.Records > 0
+	s, err := v.check.file(ctx, file, span{})
 	if err != nil {
 		return err
+	}
+	if s.readable && !unbroken && s.before.seq > 0 {
+		v.report.Missing = append(v.report.Missing, Missing{From: 1, To: s.before.seq, Before: path, Reason: v.begun})
 	}
 	v.report.Records += s.lines
 	if head.known {
 		v.end(path, s, head)
 	}
 	return v.torn(ctx, file, path, s)
+}
+
+// gone tells of a newest file that is not there although its head is.
+func (v *verifier) gone(path string, missing error) error {
+	text, err := headOf(path)
+	if err != nil || len(text) == 0 {
+		return errors.Join(missing, err)
+	}
+	h := v.head(path, text, true)
+	if h.known && h.at.seq > v.check.at.seq {
+		v.problem(Problem{File: path, Text: fmt.Sprintf("it is missing, and its head names record %d", h.at.seq)})
+		v.report.Missing = append(v.report.Missing, Missing{From: v.check.at.seq + 1, To: h.at.seq, Before: path})
+	}
+	return nil
 }
 
 // head is what a head file said.
@@ -221,6 +257,7 @@ func (v *verifier) problem(p Problem) {
 // seen notes a line for the report.
 func (v *verifier) seen(l *line) {
 	if v.report.First.Seq == 0 {
+		v.begun = l.record.Reason
 		v.report.First = Mark{Seq: l.seq, Time: l.record.Time, Hash: hex.EncodeToString(l.hash[:])}
 	}
 	v.last, v.lastHash = Mark{Seq: l.seq, Time: l.record.Time}, l.hash

@@ -14,7 +14,13 @@ type Audit struct {
 	// that goes with the program.
 	Sink string `yaml:"sink" oneof:"file stdout" doc:"Where the trail of changes and denials is kept. file: each record is on the disk before the change leaves. stdout: whoever reads the stream must keep it; the log goes to standard error then. A record that cannot be written refuses the change." need:"required" example:"file"`
 	// File is the audit file.
-	File string `yaml:"file" type:"file" doc:"The audit file, which only grows; a second file with .head behind its name says where it ends. server audit verify tells whether it is still what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`
+	File string `yaml:"file" type:"file" doc:"The audit file, which only grows until it is rotated; a second file with .head behind its name says where the trail ends. server audit verify tells whether it is still what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`
+	// RotateSize is the size at which the file is rotated. 0: never.
+	RotateSize Size `yaml:"rotate_size" doc:"The size from which on the audit file is renamed to FILE.rotated- and the number of its last record, and a new file continues the trail; from 1MiB, or 0 for never. server audit verify FILE reads all of them, oldest first. Storekeeper deletes none." sample:"1GiB"`
+	// DenialsPerHour is how many denials of one caller are recorded. 0: all.
+	DenialsPerHour int `yaml:"denials_per_hour" doc:"How many denials of one caller are recorded in an hour, from 1 to 1000000, or 0 for all. The first 100 may come at once. The log has all of them, and a record says how many of which caller were left out." sample:"60"`
+	// Reserve is how much free space is kept for changes.
+	Reserve Size `yaml:"reserve" doc:"The free space on the disk of the audit file below which denials are counted and not recorded, so that callers without rights cannot take the room for changes; up to 1024GiB." sample:"1GiB"`
 	// KeyFile holds the key that binds the trail.
 	KeyFile string `yaml:"key_file" type:"file" doc:"File with a key that binds the trail, so that nobody who has the audit file alone can write it anew. Make it with openssl rand -hex 32. A trail keeps its key: with another, a new trail must be begun." sample:"/run/secrets/audit-key"`
 	// Fingerprints is on or off.
@@ -22,11 +28,19 @@ type Audit struct {
 }
 
 // setDefaults leaves values out of the trail altogether.
-func (a *Audit) setDefaults() { a.Fingerprints = "off" }
+func (a *Audit) setDefaults() {
+	a.Fingerprints = "off"
+	a.RotateSize, a.Reserve, a.DenialsPerHour = 512*MiB, 256*MiB, 600
+}
 
 func (a *Audit) validate(k check) {
 	if a.Fingerprints == "on" && a.KeyFile == "" {
 		k.of("key_file").fail("is missing; fingerprints are on, and without a key anyone could guess values by them")
+	}
+	k.of("rotate_size").sized(a.RotateSize, MiB, 1024*GiB)
+	k.of("reserve").sized(a.Reserve, 1, 1024*GiB)
+	if a.DenialsPerHour != 0 {
+		k.of("denials_per_hour").within(a.DenialsPerHour, 1, 1_000_000)
 	}
 	switch {
 	case a.Sink == "" && !k.dev:

@@ -97,7 +97,7 @@ func TestFullFileIsReadWhole(t *testing.T) {
 			},
 		},
 		config.Policy{File: "testdata/valid/rules/policy.yaml"},
-		config.Audit{Sink: config.AuditFile, File: "/var/lib/storekeeper/audit.log", KeyFile: "testdata/valid/keys/audit", Fingerprints: "off"},
+		config.Audit{Sink: config.AuditFile, File: "/var/lib/storekeeper/audit.log", KeyFile: "testdata/valid/keys/audit", Fingerprints: "off", RotateSize: 512 * config.MiB, DenialsPerHour: 600, Reserve: 256 * config.MiB},
 		config.Telemetry{Log: config.Log{Level: "debug", Format: "console"}},
 	)
 	if got != want {

@@ -90,6 +90,14 @@ func (t target) setText(text string) string {
 		t.value.SetInt(int64(d))
 		return ""
 	}
+	if t.value.Type() == reflect.TypeFor[Size]() {
+		size, ok := parseSize(text)
+		if !ok {
+			return "must be a size in bytes with or without a unit, such as 1048576, 512KiB, 64MiB or 1GiB"
+		}
+		t.value.SetInt(int64(size))
+		return ""
+	}
 	if number := t.number(); number != nil {
 		n, err := strconv.Atoi(text)
 		if err != nil || !wholeNumber.MatchString(text) {

@@ -29,6 +29,9 @@ type Idempotency struct {
 	KeyFile string `yaml:"key_file" type:"file" doc:"File with the key that digests of requests are made with, so that nobody who has the records can guess values by them: at least 32 bytes, as openssl rand -hex 32 makes them. All replicas have the same." need:"made beside file where none is named, required with store valkey" sample:"/run/secrets/idempotency-key"`
 	// Retention is how long a change is remembered, at least 24 hours.
 	Retention time.Duration `yaml:"retention" doc:"How long the answer to a change is kept for repeats with the same key, from 24h to 720h." sample:"24h"`
+	// TenantBytesPerHour is how many bytes the changes of one tenant may make
+	// durable in an hour. 0: as many as it likes.
+	TenantBytesPerHour Size `yaml:"tenant_bytes_per_hour" doc:"How many bytes the changes of one tenant may write to the state and the audit trail in an hour, from 1MiB to 1024GiB, or 0 for no limit; a caller without a tenant is one of its own. A change above it is refused with 429 and the time to come back, before anything is written. A change of one secret counts about 4KiB." sample:"64MiB"`
 }
 
 func (i *Idempotency) setDefaults() {
@@ -36,12 +39,15 @@ func (i *Idempotency) setDefaults() {
 	i.Retention = 24 * time.Hour
 	i.Valkey.TLS = "off"
 	i.Valkey.Prefix = "storekeeper"
+	// Room for some 60,000 changes.
+	i.TenantBytesPerHour = 256 * MiB
 }
 
 func (i *Idempotency) validate(k check) {
 	if i.Retention < 24*time.Hour || i.Retention > 720*time.Hour {
 		k.of("retention").fail("must be from 24h to 720h")
 	}
+	k.of("tenant_bytes_per_hour").sized(i.TenantBytesPerHour, MiB, 1024*GiB)
 	i.Valkey.validate(k.of("valkey"))
 	switch {
 	case k.of("store").excused():

@@ -81,6 +81,8 @@ func typeName(f reflect.StructField) string {
 		return strings.Join(strings.Fields(f.Tag.Get("oneof")), " or ")
 	case f.Type == reflect.TypeFor[time.Duration]():
 		return "duration"
+	case f.Type == reflect.TypeFor[Size]():
+		return "size"
 	case f.Type == reflect.TypeFor[int](), f.Type == reflect.TypeFor[*int]():
 		return "number"
 	case f.Type == reflect.TypeFor[[]string]():
@@ -104,6 +106,8 @@ func defaultText(f reflect.StructField, value reflect.Value) string {
 	}
 	switch v := value.Interface().(type) {
 	case time.Duration:
+		return v.String()
+	case Size:
 		return v.String()
 	case int:
 		return strconv.Itoa(v)

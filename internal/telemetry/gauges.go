@@ -8,27 +8,58 @@ type AuditState struct {
 	Healthy func() error
 	// Backlog returns how many outcomes wait to be written.
 	Backlog func() int
+	// Lost returns how many times records that were written were found gone.
+	Lost func() int64
+	// Suppressed returns how many denials were counted and not recorded.
+	Suppressed func() int64
+	// Free returns the free bytes on the disk of the trail, and false where that
+	// is not known.
+	Free func() (int64, bool)
 }
 
-// WatchAudit shows the state of the audit trail. It is called once.
+// WatchAudit shows the state of the audit trail. It is called once. What is nil
+// is not shown.
 func (m *Metrics) WatchAudit(s AuditState) error {
-	healthy := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "storekeeper_audit_healthy",
-		Help: "1 where audit records can be written, and 0 where changes are refused for want of one.",
-	}, func() float64 {
-		if s.Healthy() != nil {
-			return 0
-		}
-		return 1
-	})
-	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "storekeeper_audit_backlog",
-		Help: "Outcomes that wait to be written to the audit trail.",
-	}, func() float64 { return float64(s.Backlog()) })
-	for _, c := range []prometheus.Collector{healthy, backlog} {
+	for _, c := range s.collectors() {
 		if err := m.registry.Register(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s AuditState) collectors() []prometheus.Collector {
+	list := []prometheus.Collector{
+		gauge("storekeeper_audit_healthy", "1 where audit records can be written, and 0 where changes are refused for want of one.", func() float64 {
+			if s.Healthy() != nil {
+				return 0
+			}
+			return 1
+		}),
+		gauge("storekeeper_audit_backlog", "Outcomes that wait to be written to the audit trail.", func() float64 { return float64(s.Backlog()) }),
+	}
+	if s.Lost != nil {
+		list = append(list, gauge("storekeeper_audit_files_lost",
+			"Times that this process found audit records gone that had been written: their file was removed, emptied or changed.",
+			func() float64 { return float64(s.Lost()) }))
+	}
+	if s.Suppressed != nil {
+		list = append(list, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "storekeeper_audit_denials_suppressed_total",
+			Help: "Denials that were counted and not recorded, since their caller has too many or the disk is nearly full.",
+		}, func() float64 { return float64(s.Suppressed()) }))
+	}
+	if s.Free != nil {
+		list = append(list, gauge("storekeeper_audit_disk_free_bytes", "Free space on the disk of the audit trail, -1 where it is not known.", func() float64 {
+			if n, known := s.Free(); known {
+				return float64(n)
+			}
+			return -1
+		}))
+	}
+	return list
+}
+
+func gauge(name, help string, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 }

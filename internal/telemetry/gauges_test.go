@@ -30,3 +30,22 @@ func TestTheStateOfTheTrailIsShown(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTheTrailLostOrLeftOutIsShown(t *testing.T) {
+	m, err := telemetry.NewMetrics(telemetry.MetricsOptions{Version: "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := true
+	if err := m.WatchAudit(telemetry.AuditState{
+		Healthy: func() error { return nil }, Backlog: func() int { return 0 }, Lost: func() int64 { return 2 },
+		Suppressed: func() int64 { return 7 }, Free: func() (int64, bool) { return 4096, known },
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"storekeeper_audit_files_lost 2", "storekeeper_audit_denials_suppressed_total 7", "storekeeper_audit_disk_free_bytes 4096"} {
+		expect(t, m, want)
+	}
+	known = false
+	expect(t, m, "storekeeper_audit_disk_free_bytes -1")
+}
