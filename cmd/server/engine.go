@@ -88,7 +88,7 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 }
 
 // mostKept bounds the memory of a list that is kept near.
-const mostKept = 100_000
+const mostKept = 20_000
 
 // longestList is how many items a list may have that is kept near: reading it
 // anew as often as reads.max_staleness asks takes at most two fifths of the

@@ -17,12 +17,8 @@ import (
 // remembered is how many names are kept, about 100 bytes each.
 const remembered = 50_000
 
-// mostPages is where reading a list ends: a list of more is none that
-// Cloudflare has, but an answer that heeds no page.
-const mostPages = 100
-
-// perPage is the longest page that Cloudflare gives.
-const perPage = 100
+// mostLearned is how many names of one store are looked for.
+const mostLearned = 10_000
 
 // Upstream is what the directory asks.
 type Upstream interface {
@@ -216,20 +212,18 @@ func (d *Directory) secret(ctx context.Context, in upstream.StoreParams, id stri
 
 // learn reads all secrets of a store.
 func (d *Directory) learn(ctx context.Context, in upstream.StoreParams) error {
-	for page := 1; ; page++ {
-		a, err := d.upstream.ListSecrets(ctx, upstream.ListSecretsParams{
-			Account: in.Account, StoreID: in.StoreID, Paging: upstream.Paging{Page: page, PerPage: perPage, Order: "created", Direction: "asc"},
-		})
-		if err != nil {
-			return err
-		}
+	read := func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
+		return d.upstream.ListSecrets(ctx, upstream.ListSecretsParams{Account: in.Account, StoreID: in.StoreID, Paging: p})
+	}
+	left := mostLearned
+	order := upstream.Paging{Order: "created", Direction: "asc"}
+	return upstream.ReadPages(ctx, order, func(s upstream.Secret) string { return s.ID }, read, func(a upstream.Answer[[]upstream.Secret]) bool {
 		for _, s := range a.Result {
 			d.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 		}
-		if len(a.Result) < perPage || page == mostPages {
-			return nil
-		}
-	}
+		left -= len(a.Result)
+		return left <= 0
+	})
 }
 
 // NotServed is the fault of a call that names an account which is not served.

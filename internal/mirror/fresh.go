@@ -3,11 +3,11 @@ package mirror
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/tenant"
-	"platform.internal/storekeeper/internal/view"
 )
 
 // failurePause is how long no new reading is tried after one has failed, while
@@ -205,7 +205,7 @@ func whole[T any](ctx context.Context, s *shelf[T], notBefore time.Time) ([]T, e
 	_ = s.of.follow(ctx)
 	p, err := s.fresh(ctx, want{asked: s.of.mark().tick, began: notBefore, strict: true, list: true})
 	if errors.Is(err, errLarge) {
-		l, err := s.readWhole(ctx, mostPages*view.MostPerPage)
+		l, err := s.readWhole(ctx, math.MaxInt)
 		return l.items, err
 	}
 	if err != nil {

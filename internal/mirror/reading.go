@@ -15,10 +15,6 @@ import (
 const (
 	// mostTries is how often a list that changes between its pages is read.
 	mostTries = 3
-	// mostPages is where reading a list is given up: more is no list that
-	// Cloudflare has, but an answer that heeds no page.
-	mostPages = 1000
-
 	// refreshLimit bounds a reading while there is an older listing to show.
 	refreshLimit = 5 * time.Second
 	// readLimit bounds any other reading.
@@ -147,33 +143,19 @@ func (k kind[T]) newestOfName(items []T) []T {
 // default. It is steady where as many items were seen as there were at the
 // first page: those that came since stand before it and only push others back.
 func (s *shelf[T]) pass(ctx context.Context, l *listing[T], most int) (steady bool, err error) {
-	seen := map[string]bool{}
-	total := -1
-	for page := 1; page <= mostPages; page++ {
-		a, err := s.read(ctx, upstream.Paging{Page: page, PerPage: view.MostPerPage, Order: orderCreated, Direction: descending})
-		if err != nil {
-			return false, err
-		}
-		if page == 1 && a.Info != nil {
+	total, large, first := -1, false, true
+	order := upstream.Paging{Order: orderCreated, Direction: descending}
+	err = upstream.ReadPages(ctx, order, s.kind.id, s.read, func(a upstream.Answer[[]T]) (enough bool) {
+		if first && a.Info != nil {
 			total = a.Info.TotalCount
 		}
-		if total > most || len(l.items) > most {
-			return false, errLarge
-		}
-		for _, item := range a.Result {
-			if id := s.kind.id(item); !seen[id] {
-				seen[id] = true
-				l.items = append(l.items, item)
-			}
-		}
-		if len(a.Result) < view.MostPerPage || lastPage(a.Info, page) {
-			return total < 0 || len(l.items) == total, nil
-		}
+		first = false
+		large = total > most || len(l.items) > most
+		l.items = append(l.items, a.Result...)
+		return large
+	})
+	if large && err == nil {
+		return false, errLarge
 	}
-	return false, fault.New(fault.Upstream, "UPSTREAM_LIST_ENDLESS", "Cloudflare's list does not end.")
-}
-
-// lastPage says whether a full page is the last one, by its own word.
-func lastPage(info *upstream.ResultInfo, page int) bool {
-	return info != nil && info.TotalCount == page*view.MostPerPage
+	return total < 0 || len(l.items) == total, err
 }

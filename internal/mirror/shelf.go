@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -18,7 +17,7 @@ type shelf[T any] struct {
 	// store is the store whose secrets these are, empty for stores.
 	store string
 	kind  kind[T]
-	read  func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)
+	read  upstream.PageReader[T]
 
 	facts map[string]*fact[T]
 	// names has the identifier that was last seen under each name.
@@ -74,7 +73,7 @@ type listing[T any] struct {
 	items []T
 }
 
-func newShelf[T any](a *account, store string, k kind[T], read func(context.Context, upstream.Paging) (upstream.Answer[[]T], error)) *shelf[T] {
+func newShelf[T any](a *account, store string, k kind[T], read upstream.PageReader[T]) *shelf[T] {
 	return &shelf[T]{of: a, store: store, kind: k, read: read, facts: map[string]*fact[T]{}, names: map[string]string{}, gone: map[string]farewell{}}
 }
 

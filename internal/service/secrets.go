@@ -20,11 +20,11 @@ func (s *Service) CreateSecrets(ctx context.Context, r *secretsstorev1.CreateSec
 
 // ListSecrets lists a page of secrets.
 func (s *Service) ListSecrets(ctx context.Context, r *secretsstorev1.ListSecretsRequest) (*secretsstorev1.ListSecretsResponse, error) {
-	a, err := list(ctx, paging(r), func(p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
+	a, err := list(ctx, paging(r), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
 		return s.upstream.ListSecrets(ctx, upstream.ListSecretsParams{
 			Account: r.GetAccountId(), StoreID: r.GetStoreId(), Paging: p, Search: r.GetSearch(), Scopes: r.GetScopes(),
 		})
-	}, func(s upstream.Secret) string { return s.Name })
+	}, labels[upstream.Secret]{func(s upstream.Secret) string { return s.ID }, func(s upstream.Secret) string { return s.Name }})
 	if err != nil {
 		return nil, err
 	}

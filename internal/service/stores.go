@@ -18,9 +18,9 @@ func (s *Service) CreateStore(ctx context.Context, r *secretsstorev1.CreateStore
 
 // ListStores lists a page of stores.
 func (s *Service) ListStores(ctx context.Context, r *secretsstorev1.ListStoresRequest) (*secretsstorev1.ListStoresResponse, error) {
-	a, err := list(ctx, paging(r), func(p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
+	a, err := list(ctx, paging(r), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
 		return s.upstream.ListStores(ctx, upstream.ListStoresParams{Account: r.GetAccountId(), Paging: p})
-	}, func(s upstream.Store) string { return s.Name })
+	}, labels[upstream.Store]{func(s upstream.Store) string { return s.ID }, func(s upstream.Store) string { return s.Name }})
 	if err != nil {
 		return nil, err
 	}
