@@ -14,6 +14,7 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/apidoc"
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
@@ -88,9 +89,6 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	if err := metrics.WatchAudit(auditState(trail)); err != nil {
-		return err
-	}
 	behind.begin(ctx, trail, chain.Rights)
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
@@ -103,7 +101,10 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	admin := telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: behind.purses.checks()})
+	admin, err := newAdmin(metrics, trail, behind, trust{callers: callers, secured: tls, files: c.Listen.TLS})
+	if err != nil {
+		return err
+	}
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
@@ -114,6 +115,19 @@ func serve(ctx context.Context, s settings) error {
 	}
 	log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
 	return l.serve(ctx, s.ready)
+}
+
+// newAdmin makes the pages of the admin listener, and shows in the metrics how
+// trail, issuers and certificates stand.
+func newAdmin(metrics *telemetry.Metrics, trail *audit.Log, behind *engine, shown trust) (*telemetry.Admin, error) {
+	if err := metrics.WatchAudit(auditState(trail)); err != nil {
+		return nil, err
+	}
+	if err := metrics.WatchIssuers(shown.issuers, shown.certificates); err != nil {
+		return nil, err
+	}
+	checks := append(behind.purses.checks(), shown.checks()...)
+	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks}), nil
 }
 
 // newREST makes the REST facade in front of the server.

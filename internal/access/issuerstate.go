@@ -19,6 +19,12 @@ type IssuerState struct {
 	// KeysRead is when they were read from the issuer. Zero: never, or from a
 	// file, which does not age.
 	KeysRead time.Time
+	// KeysEnd is when they can no longer be used, unless they are read again. Zero
+	// as KeysRead is.
+	KeysEnd time.Time
+	// Fetched is true of an issuer that is asked for its keys, and false where
+	// they come from a file.
+	Fetched bool
 	// Err says why the last attempt gave no keys; FixOf says what to do. Nil: it
 	// did.
 	Err error
@@ -52,7 +58,7 @@ func (a *Authenticator) Idle() bool {
 
 func (s keyState) of(name, url string) IssuerState {
 	return IssuerState{
-		Name: name, URL: url, KeysURL: s.last.from, Keys: s.keys, KeysRead: s.read, Err: s.failed,
+		Name: name, URL: url, KeysURL: s.last.from, Keys: s.keys, KeysRead: s.read, KeysEnd: s.ends, Fetched: s.fetches, Err: s.failed,
 		ClockAhead: s.last.ahead, ClockKnown: s.last.dated, CertificateBegins: s.last.certificateBegins, CertificateEnds: s.last.certificateEnds,
 	}
 }

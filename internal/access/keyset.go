@@ -50,9 +50,14 @@ type keyState struct {
 	keys int
 	// read is when they were read from the issuer. Zero: never, or from a file.
 	read time.Time
+	// ends is when they can no longer be used, unless they are read again. Zero as
+	// read is.
+	ends time.Time
 	// failed says why the last attempt gave none. Nil: it did.
 	failed error
 	last   fetched
+	// fetches is true of keys that are fetched, and false of those in a file.
+	fetches bool
 }
 
 // newKeySource starts to read the keys of an issuer.

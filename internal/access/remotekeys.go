@@ -105,7 +105,11 @@ func (r *remoteKeys) state() keyState {
 	set, _ := r.inUse()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return keyState{keys: len(set.keys), read: r.fetched, failed: r.failed, last: r.last}
+	state := keyState{keys: len(set.keys), read: r.fetched, failed: r.failed, last: r.last, fetches: true}
+	if !r.fetched.IsZero() {
+		state.ends = r.fetched.Add(r.maxAge)
+	}
+	return state
 }
 
 // none is the fault of having no keys.

@@ -11,6 +11,10 @@ import (
 type Check struct {
 	// Name stands in the answer.
 	Name string
+	// Advisory checks are told in the answer and do not make the service not
+	// ready. They are for what concerns some callers only: taking every replica
+	// out of service would harm the others.
+	Advisory bool
 	// Run returns nil where the condition holds. It must heed the context,
 	// which ends with AdminOptions.CheckTimeout. Its error is shown on the
 	// admin listener and so holds no secret.
@@ -29,6 +33,8 @@ type checkResult struct {
 	Name  string `json:"name"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
+	// Advisory is true of a check that does not count.
+	Advisory bool `json:"advisory,omitempty"`
 }
 
 var (
@@ -50,7 +56,7 @@ func runChecks(ctx context.Context, checks []Check, limit time.Duration) readine
 
 	answer := readiness{Status: "ready", Checks: results}
 	for _, r := range results {
-		if !r.OK {
+		if !r.OK && !r.Advisory {
 			answer.Status = "not ready"
 		}
 	}
@@ -68,9 +74,9 @@ func (c Check) result(ctx context.Context) checkResult {
 		err = errCheckLate
 	}
 	if err != nil {
-		return checkResult{Name: c.Name, Error: err.Error()}
+		return checkResult{Name: c.Name, Error: err.Error(), Advisory: c.Advisory}
 	}
-	return checkResult{Name: c.Name, OK: true}
+	return checkResult{Name: c.Name, OK: true, Advisory: c.Advisory}
 }
 
 // protected runs a check and makes an error of a panic: a probe must not end

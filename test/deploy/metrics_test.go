@@ -36,7 +36,7 @@ func scraped(t *testing.T) series {
 	c.real = false // Metrics of the process come from /proc, which only a real container has.
 	c.compose(compose(t).Services["storekeeper"])
 	cloudflare := startEmulator(c, "/server", "emulator")
-	at := c.start(slices.Concat([]string{"/server", "serve", "--config", "/etc/storekeeper/config.yaml"}, additions(cloudflare))...).serving()
+	at := c.start(slices.Concat([]string{"/server", "serve", "--config", "/etc/storekeeper/config.yaml"}, additions(cloudflare), anIssuer())...).serving()
 	expectService(t, at, account)
 	stores := "https://" + at.REST + "/client/v4/accounts/" + account + "/secrets_store/stores"
 	for _, trouble := range []struct {
@@ -58,6 +58,15 @@ func scraped(t *testing.T) series {
 		}
 	}
 	return readSeries(t, expectOK(t, "https://"+at.Admin+metricsPath))
+}
+
+// anIssuer adds an issuer of tokens, which is down: alerts are about that.
+func anIssuer() []string {
+	var args []string
+	for _, set := range []string{"name=ci", "issuer=http://127.0.0.1:1", "audiences[0]=storekeeper", "subjects[0].match=somebody"} {
+		args = append(args, "--set", "callers.issuers[0]."+set)
+	}
+	return args
 }
 
 func readSeries(t *testing.T, page string) series {

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tlsfiles"
+)
+
+// trust shows in metrics and readiness what callers are known by: the keys of
+// issuers, and certificates.
+type trust struct {
+	callers *access.Authenticator
+	secured secured
+	files   config.TLS
+}
+
+var errNoCallers = errors.New("no caller can be let in: there is no API key, no client certificate, and no issuer has usable keys")
+
+// checks are the conditions of being ready. An issuer that is down concerns its
+// own callers only, so it is told and does not count, unless nobody at all could
+// be let in.
+func (t trust) checks() []telemetry.Check {
+	list := []telemetry.Check{{Name: "callers", Run: func(context.Context) error {
+		if t.callers.Idle() {
+			return errNoCallers
+		}
+		return nil
+	}}}
+	for n, i := range t.callers.Issuers() {
+		list = append(list, telemetry.Check{Name: "issuer " + i.Name, Advisory: true, Run: func(context.Context) error {
+			now := t.callers.Issuers()[n]
+			if now.Err != nil {
+				return fmt.Errorf("%w; fix: %s; %d keys are in use", now.Err, orElse(access.FixOf(now.Err), "run server doctor"), now.Keys)
+			}
+			return nil
+		}})
+	}
+	return list
+}
+
+func (t trust) issuers() []telemetry.IssuerState {
+	var all []telemetry.IssuerState
+	for _, i := range t.callers.Issuers() {
+		all = append(all, telemetry.IssuerState{
+			Name: i.Name, Keys: i.Keys, Up: i.Err == nil && i.Keys > 0, Fetched: i.Fetched, Read: i.KeysRead, Ends: i.KeysEnd,
+			Ahead: i.ClockAhead, ClockKnown: i.ClockKnown,
+		})
+	}
+	return all
+}
+
+// certificates lists the certificates that are in use now. Of several
+// authorities the first to end is listed.
+func (t trust) certificates() []telemetry.CertificateState {
+	var all []telemetry.CertificateState
+	add := func(name string, c *x509.Certificate) {
+		all = append(all, telemetry.CertificateState{Name: name, Begins: c.NotBefore, Ends: c.NotAfter})
+	}
+	if leaf := t.leaf(); leaf != nil {
+		add("listener", leaf)
+	}
+	if t.files.ClientCAFile != "" {
+		// A file that cannot be read now is told in the log by its watch.
+		authorities, _ := tlsfiles.Certificates(t.files.ClientCAFile)
+		if first := firstToEnd(authorities); first != nil {
+			add("client_ca", first)
+		}
+	}
+	for _, i := range t.callers.Issuers() {
+		if !i.CertificateEnds.IsZero() {
+			all = append(all, telemetry.CertificateState{Name: "issuer:" + i.Name, Begins: i.CertificateBegins, Ends: i.CertificateEnds})
+		}
+	}
+	return all
+}
+
+// leaf is the certificate that the listeners show now, nil without TLS.
+func (t trust) leaf() *x509.Certificate {
+	c := t.secured.operators()
+	if c == nil {
+		return nil
+	}
+	if c.GetConfigForClient != nil {
+		if now, err := c.GetConfigForClient(&tls.ClientHelloInfo{}); err == nil && now != nil {
+			c = now
+		}
+	}
+	if len(c.Certificates) == 0 {
+		return nil
+	}
+	return c.Certificates[0].Leaf
+}
+
+func firstToEnd(list []*x509.Certificate) *x509.Certificate {
+	var first *x509.Certificate
+	for _, c := range list {
+		if first == nil || c.NotAfter.Before(first.NotAfter) {
+			first = c
+		}
+	}
+	return first
+}

@@ -1,0 +1,106 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// IssuerState is how reading the keys of one issuer of tokens stands.
+type IssuerState struct {
+	// Name is the configured name of the issuer.
+	Name string
+	// Keys is how many keys can be used now.
+	Keys int
+	// Up is true where the last attempt to read the keys succeeded.
+	Up bool
+	// Fetched is true of an issuer that is asked for its keys. Read and Ends are
+	// shown of these only, as 0 where the keys were never read.
+	Fetched bool
+	// Read is when the keys in use were fetched, and Ends when they can no longer
+	// be used unless they are fetched again.
+	Read, Ends time.Time
+	// Ahead is how far the clock of the issuer is ahead of the own. It is shown
+	// where ClockKnown is true.
+	Ahead      time.Duration
+	ClockKnown bool
+}
+
+// CertificateState is how long a certificate is valid.
+type CertificateState struct {
+	// Name says whose certificate it is: listener, client_ca, or issuer: and the
+	// name of the issuer.
+	Name string
+	// Begins and Ends are the times of the certificate.
+	Begins, Ends time.Time
+}
+
+// WatchIssuers shows the issuers and certificates. It is called once.
+func (m *Metrics) WatchIssuers(issuers func() []IssuerState, certificates func() []CertificateState) error {
+	return m.registry.Register(newTrustCollector(issuers, certificates))
+}
+
+// trustCollector asks for issuers and certificates at each scrape.
+type trustCollector struct {
+	issuers                           func() []IssuerState
+	certificates                      func() []CertificateState
+	up, keys, read, keysEnd, ahead    *prometheus.Desc
+	certificateBegin, certificateEnds *prometheus.Desc
+}
+
+func newTrustCollector(issuers func() []IssuerState, certificates func() []CertificateState) *trustCollector {
+	gauge := func(name, label, help string) *prometheus.Desc {
+		return prometheus.NewDesc("storekeeper_"+name, help, []string{label}, nil)
+	}
+	return &trustCollector{
+		issuers: issuers, certificates: certificates,
+		up:               gauge("issuer_up", "issuer", "1 where the last attempt to read the keys of an issuer succeeded."),
+		keys:             gauge("issuer_keys", "issuer", "Keys of an issuer that can be used now. With 0 no token of it is accepted."),
+		read:             gauge("issuer_keys_read_timestamp_seconds", "issuer", "When the keys in use were fetched. 0: never."),
+		keysEnd:          gauge("issuer_keys_end_timestamp_seconds", "issuer", "When the keys in use can no longer be used, unless they are fetched again. 0: there are none."),
+		ahead:            gauge("issuer_clock_ahead_seconds", "issuer", "How far the clock of an issuer is ahead, by the Date of its last answer."),
+		certificateBegin: gauge("certificate_begin_timestamp_seconds", "certificate", "When a certificate became valid."),
+		certificateEnds:  gauge("certificate_end_timestamp_seconds", "certificate", "When a certificate ends."),
+	}
+}
+
+// Describe lists the gauges.
+func (c *trustCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.up, c.keys, c.read, c.keysEnd, c.ahead, c.certificateBegin, c.certificateEnds} {
+		to <- d
+	}
+}
+
+// Collect gives their values.
+func (c *trustCollector) Collect(to chan<- prometheus.Metric) {
+	give := func(d *prometheus.Desc, value float64, name string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, name)
+	}
+	for _, i := range c.issuers() {
+		up := 0.0
+		if i.Up {
+			up = 1
+		}
+		give(c.up, up, i.Name)
+		give(c.keys, float64(i.Keys), i.Name)
+		if i.Fetched {
+			give(c.read, timestamp(i.Read), i.Name)
+			give(c.keysEnd, timestamp(i.Ends), i.Name)
+		}
+		if i.ClockKnown {
+			give(c.ahead, i.Ahead.Seconds(), i.Name)
+		}
+	}
+	for _, one := range c.certificates() {
+		give(c.certificateBegin, timestamp(one.Begins), one.Name)
+		give(c.certificateEnds, timestamp(one.Ends), one.Name)
+	}
+}
+
+// timestamp gives a time in seconds since 1970, and 0 for no time.
+func timestamp(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}
