@@ -20,12 +20,20 @@ import (
 	"platform.internal/storekeeper/internal/tenant"
 )
 
+// admitChange refuses what the budget would refuse, before anything is written
+// and before the change waits for others.
+func admitChange(p *purses) func(context.Context, string, policy.Target) error {
+	return func(ctx context.Context, account string, about policy.Target) error {
+		return p.check(ctx, account, len(about.Secrets) == 0 && about.StoreName == "")
+	}
+}
+
 // beforeChange takes down what is there before a change, as the durable intent
 // keeps it.
 func beforeChange(s *settle.Settler, p *purses) func(context.Context, string, policy.Target) ([]byte, error) {
 	return func(ctx context.Context, account string, about policy.Target) ([]byte, error) {
-		// What the budget would refuse is refused before anything is written.
-		if err := p.check(ctx, account, len(about.Secrets) == 0 && about.StoreName == ""); err != nil {
+		// It may have waited for others since it was admitted.
+		if err := admitChange(p)(ctx, account, about); err != nil {
 			return nil, err
 		}
 		target := settle.Target{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}

@@ -28,7 +28,7 @@ const (
 	tripAfter = 10
 	// settleTime is how long a caller waits for a change to be settled. After
 	// that it is told so, and the change is settled all the same.
-	settleTime = 20 * time.Second
+	settleTime = 12 * time.Second
 	// closeTimeout is how long a stop waits for the changes that run.
 	closeTimeout = 5 * time.Second
 )
@@ -164,6 +164,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 		Lease: 10 * time.Second,
 		// Long enough to send, to find out, and to send again.
 		Limit:     3 * attemptTime(s),
+		Patience:  s.config.Idempotency.Wait,
 		Retention: s.config.Idempotency.Retention, Recover: recoverer{service: e.service}.recover,
 		Observe: func(ev idempotency.Event) {
 			e.count(string(ev.Kind))
@@ -195,7 +196,7 @@ func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Righ
 
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Once {
-	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Enter: inOperation}
+	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Admit: admitChange(e.purses), Enter: inOperation}
 }
 
 // Close ends everything, changes that run after a while.

@@ -206,3 +206,33 @@ func TestAFirstTryThatIsGivenUpLeavesNoOlderAnswerToItsRepeat(t *testing.T) {
 		t.Errorf("the repeat: %v, the value is %q", again.err, value)
 	}
 }
+
+// Cloudflare fails just after a create, and for longer than anybody waits.
+func TestARepeatIsToldThatItsOwnChangeIsStillOpen(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{sets: []string{"idempotency.wait=1s"}, timeout: time.Second})
+	w := p.given("store")
+	path := "stores/" + w.store + "/secrets"
+	p.must("GET", path, "")
+	p.inject(emulator.Fault{Kind: emulator.KindCut, Method: "POST", AfterCommit: true, Times: 1}, emulator.Fault{Kind: emulator.KindStatus, Status: 503})
+	for i, call := range []struct{ body, key, want, named string }{
+		{newSecret, "k", "upstream_answer_lost", ""},
+		{newSecret, "k", "change_in_progress", "of request first"},
+		{strings.Replace(newSecret, "v1", "v2", 1), "l", "change_in_progress", "of request first"},
+	} {
+		id := "first"
+		if i > 0 {
+			id = "later"
+		}
+		got := p.do("POST", path, call.body, "Idempotency-Key: "+call.key, "X-Request-Id: "+id)
+		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" ||
+			!strings.Contains(got.body, call.want) || !strings.Contains(got.body, call.named) {
+			t.Errorf("%d %s %v", got.status, got.body, got.header)
+		}
+	}
+	p.cf.ClearFaults()
+	p.settled()
+	if got := p.must("POST", path, newSecret, "Idempotency-Key: k"); got.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("%d %s %v", got.status, got.body, got.header)
+	}
+}

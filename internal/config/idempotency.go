@@ -27,6 +27,8 @@ type Idempotency struct {
 	Valkey Valkey `yaml:"valkey" doc:"The Valkey or Redis server. It must write each change to its disk before it answers (appendonly yes, appendfsync always) and evict nothing (maxmemory-policy noeviction)." need:"with store valkey"`
 	// KeyFile holds the key of the digests of requests. Empty where File is.
 	KeyFile string `yaml:"key_file" type:"file" doc:"File with the key that digests of requests are made with, so that nobody who has the records can guess values by them: at least 32 bytes, as openssl rand -hex 32 makes them. All replicas have the same." need:"made beside file where none is named, required with store valkey" sample:"/run/secrets/idempotency-key"`
+	// Wait is how long a call waits for a change that another call began.
+	Wait time.Duration `yaml:"wait" doc:"How long a call waits for a change of the same object that is not finished, or for its own change that an earlier call began, before it is answered 503 CHANGE_IN_PROGRESS with Retry-After: from 1s to 1m. Clients give up after a minute." sample:"15s"`
 	// Retention is how long a change is remembered, at least 24 hours.
 	Retention time.Duration `yaml:"retention" doc:"How long the answer to a change is kept for repeats with the same key, from 24h to 720h." sample:"24h"`
 	// TenantBytesPerHour is how many bytes the changes of one tenant may make
@@ -36,6 +38,7 @@ type Idempotency struct {
 
 func (i *Idempotency) setDefaults() {
 	i.Store = StoreFile
+	i.Wait = 15 * time.Second
 	i.Retention = 24 * time.Hour
 	i.Valkey.TLS = "off"
 	i.Valkey.Prefix = "storekeeper"
@@ -48,6 +51,9 @@ func (i *Idempotency) validate(k check) {
 		k.of("retention").fail("must be from 24h to 720h")
 	}
 	k.of("tenant_bytes_per_hour").sized(i.TenantBytesPerHour, MiB, 1024*GiB)
+	if i.Wait < time.Second || i.Wait > time.Minute {
+		k.of("wait").fail("must be from 1s to 1m")
+	}
 	i.Valkey.validate(k.of("valkey"))
 	switch {
 	case k.of("store").excused():

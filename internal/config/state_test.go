@@ -23,7 +23,7 @@ func TestSectionsThatAreNotThereHaveDefaults(t *testing.T) {
 	want := fmt.Sprintf("%+v %+v %+v []",
 		config.Budget{Calls: 1200, Window: 5 * time.Minute, PerSecond: 200, MaxWait: 20 * time.Second, Replicas: 1},
 		config.Idempotency{
-			Store: config.StoreFile, Retention: 24 * time.Hour, TenantBytesPerHour: 256 * config.MiB,
+			Store: config.StoreFile, Wait: 15 * time.Second, Retention: 24 * time.Hour, TenantBytesPerHour: 256 * config.MiB,
 			File: filepath.Join(folder, "storekeeper.db"), KeyFile: filepath.Join(folder, "storekeeper.db.key"),
 			Valkey: config.Valkey{TLS: "off", Prefix: "storekeeper"},
 		},
@@ -44,7 +44,7 @@ func TestStateOnAServerIsReadWhole(t *testing.T) {
 			{Tenant: "payments", Weight: 4}, {Tenant: "github:repo:my-org/payments:ref:refs/heads/main", Weight: 2},
 		}},
 		config.Idempotency{
-			Store: config.StoreValkey, KeyFile: "testdata/valid/keys/digests", Retention: 48 * time.Hour, TenantBytesPerHour: 256 * config.MiB,
+			Store: config.StoreValkey, KeyFile: "testdata/valid/keys/digests", Wait: 15 * time.Second, Retention: 48 * time.Hour, TenantBytesPerHour: 256 * config.MiB,
 			Valkey: config.Valkey{
 				Address: "[::1]:6379", Username: "storekeeper", TLS: "on", Prefix: "prod:eu",
 				PasswordFile: "testdata/valid/keys/valkey", CAFile: "testdata/valid/ca.crt",

@@ -19,9 +19,11 @@ var errImpatient = errors.New("waited too long for another change")
 // carry finds out who answers the call of f: the records, another replica or a
 // change that it makes itself.
 func (k *Keeper) carry(f *flight) result {
-	ctx, cancel := context.WithTimeoutCause(f.wanted, k.config.Limit, errImpatient)
+	ctx, cancel := context.WithTimeoutCause(f.wanted, k.config.Patience+k.config.Limit, errImpatient)
 	defer cancel()
-	for {
+	patient, end := context.WithTimeoutCause(ctx, k.config.Patience, errImpatient)
+	defer end()
+	for admitted := false; ; {
 		e, err := k.find(ctx, f)
 		if err != nil {
 			return k.failed(ctx, err)
@@ -36,15 +38,23 @@ func (k *Keeper) carry(f *flight) result {
 			return e.result()
 		default:
 			k.observe(Event{Kind: EventJoined, ID: e.ID, Method: f.call.Method})
-			if r, ended := k.await(ctx, f, e.ID); ended {
+			if r, ended := k.await(patient, f, e.ID); ended {
 				return r
 			}
 			// It came to nothing, so this call is the first.
 			continue
 		}
-		op, err := k.begin(ctx, f)
+		if f.call.Admit != nil && !admitted {
+			if err := f.call.Admit(ctx); err != nil {
+				return k.failed(ctx, err)
+			}
+			admitted = true
+		}
+		op, err := k.begin(ctx, patient, f)
 		switch {
 		case errors.Is(err, errKnown):
+		case errors.Is(err, errImpatient):
+			return result{fault: k.blocked(f, err)}
 		case err != nil:
 			return k.failed(ctx, err)
 		default:
@@ -76,8 +86,8 @@ func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
 // failed is the result of a flight that ended before its change began.
 func (k *Keeper) failed(ctx context.Context, err error) result {
 	switch {
-	case errors.Is(context.Cause(ctx), errImpatient):
-		return result{fault: inProgress().Because(err)}
+	case impatient(ctx):
+		return result{fault: inProgress("The change could not begin in time.", Intent{}).Because(err)}
 	case k.life.Err() != nil:
 		return result{fault: shuttingDown().Because(err)}
 	case ctx.Err() != nil:
@@ -111,10 +121,63 @@ func (k *Keeper) await(ctx context.Context, f *flight, id string) (r result, end
 			failing, missing = time.Time{}, !open
 		}
 		if err := pause(ctx, delay); err != nil {
+			if impatient(ctx) {
+				return result{fault: k.unfinished(id, err)}, true
+			}
 			return k.failed(ctx, err), true
 		}
 		delay = min(delay*3/2, lastPoll)
 	}
+}
+
+// impatient says whether a context ended since a call waited for long enough.
+func impatient(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errImpatient) }
+
+// unfinished is the fault of a call whose own change, which an earlier call like
+// it began, is not finished yet.
+func (k *Keeper) unfinished(id string, cause error) *fault.Error {
+	return inProgress("Your own earlier call began this change, and it is not finished yet; repeat the call to learn what becomes of it.",
+		k.openIntent(id, "")).Because(cause)
+}
+
+// blocked is the fault of a call that waited too long for its objects.
+func (k *Keeper) blocked(f *flight, cause error) *fault.Error {
+	i := k.openIntent(k.holder(f), f.call.Caller)
+	if i.ID == "" {
+		return inProgress("Another change of the same object is not finished yet.", i).Because(cause)
+	}
+	return inProgress("An earlier change of yours of the same object is not finished yet.", i).Because(cause)
+}
+
+// holder is the intent that has locked an object of f, "" where it is not known.
+func (k *Keeper) holder(f *flight) string {
+	ctx, cancel := context.WithTimeout(k.life, time.Second)
+	defer cancel()
+	keys := make([]string, 0, len(f.call.Objects))
+	for _, o := range f.call.Objects {
+		keys = append(keys, objectPrefix+o)
+	}
+	// Where the records are away the fault says less.
+	now, _ := k.config.Records.Get(ctx, keys...)
+	for _, key := range keys {
+		if holder := readObject(now[key].Value).holder; holder != "" {
+			return holder
+		}
+	}
+	return ""
+}
+
+// openIntent reads an open intent, if it is that of a caller; "" is any. It is
+// empty where nothing is known.
+func (k *Keeper) openIntent(id, caller string) Intent {
+	ctx, cancel := context.WithTimeout(k.life, time.Second)
+	defer cancel()
+	now, _ := k.config.Records.Get(ctx, openPrefix+id)
+	e, err := lookup[openEntry](now, openPrefix+id)
+	if err != nil || e == nil || caller != "" && e.Intent.Caller != caller {
+		return Intent{}
+	}
+	return e.Intent
 }
 
 // peruse returns the outcome of an intent, nil where there is none, and

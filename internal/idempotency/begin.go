@@ -30,12 +30,13 @@ type operation struct {
 	deadline time.Time
 }
 
-// begin locks the objects and keeps the intent. After errKnown the records
-// have the answer. After any error nothing was begun.
-func (k *Keeper) begin(ctx context.Context, f *flight) (*operation, error) {
-	free, err := k.locks.take(ctx, f.call.Objects)
+// begin locks the objects and keeps the intent. It waits for the objects until
+// patient ends, and then returns errImpatient. After errKnown the records have
+// the answer. After any error nothing was begun.
+func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, error) {
+	free, err := k.locks.take(patient, f.call.Objects)
 	if err != nil {
-		return nil, err
+		return nil, waited(patient, err)
 	}
 	begun := false
 	defer func() {
@@ -45,8 +46,8 @@ func (k *Keeper) begin(ctx context.Context, f *flight) (*operation, error) {
 	}()
 	for first := true; ; first = false {
 		if !first || !k.undisturbed() {
-			if err := k.vacant(ctx, f); err != nil {
-				return nil, err
+			if err := k.vacant(patient, f); err != nil {
+				return nil, waited(patient, err)
 			}
 		}
 		op, err := k.propose(ctx, f, free)
@@ -56,6 +57,14 @@ func (k *Keeper) begin(ctx context.Context, f *flight) (*operation, error) {
 		begun = err == nil
 		return op, err
 	}
+}
+
+// waited is the error of a wait that ended with patient.
+func waited(patient context.Context, err error) error {
+	if impatient(patient) && patient.Err() != nil && errors.Is(err, patient.Err()) {
+		return errImpatient
+	}
+	return err
 }
 
 // undisturbed says whether nobody but the flights of this process can hold an
@@ -76,7 +85,7 @@ func (k *Keeper) propose(ctx context.Context, f *flight, free func()) (*operatio
 	op := &operation{free: free, held: held, entry: openEntry{
 		Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
 	}}
-	k.adopt(intent.ID)
+	k.adopt(f, intent.ID)
 	entered := false
 	defer func() {
 		if !entered {
@@ -255,9 +264,10 @@ func isSentinel(err error) bool {
 }
 
 // adopt notes that a flight takes care of an intent.
-func (k *Keeper) adopt(id string) {
+func (k *Keeper) adopt(f *flight, id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	f.intent = id
 	k.running[id] = struct{}{}
 }
 

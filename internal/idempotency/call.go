@@ -24,6 +24,10 @@ type Call struct {
 	// Within names what contains the objects. A change of it, which can only
 	// delete it, ends the answers to calls about its objects.
 	Within []string
+	// Admit says why the change cannot be made now. It is asked once, before the
+	// call waits for its objects. An error of it is answered and not kept. nil:
+	// nobody is asked.
+	Admit func(ctx context.Context) error
 	// Intent says what is going to be done. It is asked when the change is
 	// about to be made, with its objects locked, so it can read what is there
 	// before. It may be asked several times. An error of it is answered and
@@ -52,6 +56,8 @@ type Intent struct {
 	// Method and Caller are those of the call, unless given.
 	Method string `json:"method"`
 	Caller string `json:"caller"`
+	// RequestID is what the caller knows the call by. It may be empty.
+	RequestID string `json:"request_id,omitempty"`
 	// Tenant is who pays.
 	Tenant string `json:"tenant,omitempty"`
 	// Request is the request without values.

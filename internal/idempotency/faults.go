@@ -102,9 +102,21 @@ func keyReused() *fault.Error {
 	return fault.New(fault.KeyReused, "IDEMPOTENCY_KEY_REUSED", "The idempotency key was used with another request.")
 }
 
-func inProgress() *fault.Error {
-	f := fault.New(fault.Unavailable, "CHANGE_IN_PROGRESS", "Another change of the same object is not finished yet.")
-	f.RetryAfter = inProgressPause
+// inProgress makes the fault of a call that must wait for an open change, and
+// names that change where the caller may know of it.
+func inProgress(text string, i Intent) *fault.Error {
+	var detail string
+	if i.ID != "" {
+		detail = "change " + i.ID
+	}
+	if i.RequestID != "" {
+		detail += " of request " + i.RequestID
+	}
+	if detail != "" {
+		text += " It is " + detail + "."
+	}
+	f := fault.New(fault.Unavailable, "CHANGE_IN_PROGRESS", text)
+	f.Detail, f.RetryAfter = detail, inProgressPause
 	return f
 }
 

@@ -22,11 +22,13 @@ type flight struct {
 	unwanted context.CancelFunc
 
 	done chan struct{}
-	// result is set before done is closed. waiting and landed are guarded by
-	// Keeper.mu.
+	// result is set before done is closed. waiting, landed and intent are
+	// guarded by Keeper.mu.
 	result  result
 	waiting int
 	landed  bool
+	// intent is that of the change that the flight makes, "" before it begins.
+	intent string
 }
 
 // result is what a flight ends with.
@@ -37,6 +39,8 @@ type result struct {
 	kept bool
 	// replayed says that another call made the change.
 	replayed bool
+	// gaveUp says that a caller did not wait for the end of the flight.
+	gaveUp bool
 	// again says that nothing was done or kept because the first caller waited
 	// no longer, so that others may try.
 	again bool
@@ -103,11 +107,11 @@ func (k *Keeper) Do(ctx context.Context, c Call, run func(ctx context.Context) (
 		if !leads {
 			k.observe(Event{Kind: EventJoined, Method: c.Method})
 		}
-		r := k.wait(ctx, f)
+		r := k.wait(ctx, f, leads)
 		if r.again && !leads && ctx.Err() == nil {
 			continue
 		}
-		answer := Answer{Body: bytes.Clone(r.body), Replayed: r.replayed || !leads}
+		answer := Answer{Body: bytes.Clone(r.body), Replayed: r.replayed || !leads && !r.gaveUp}
 		if r.fault != nil {
 			// A copy, because each caller may add its own cause.
 			refusal := *r.fault
@@ -140,20 +144,36 @@ func (k *Keeper) board(
 	return f, true, nil
 }
 
-// wait returns the result of f, or that of ctx if it ends before.
-func (k *Keeper) wait(ctx context.Context, f *flight) result {
+// wait returns the result of f, or that of ctx if it ends before. Who does not
+// lead f waits no longer than the Patience.
+func (k *Keeper) wait(ctx context.Context, f *flight, leads bool) result {
 	defer k.disembark(f)
 	select {
 	case <-f.done:
 		return f.result
 	default:
 	}
+	var late <-chan time.Time
+	if !leads {
+		timer := time.NewTimer(k.config.Patience)
+		defer timer.Stop()
+		late = timer.C
+	}
 	select {
 	case <-f.done:
 		return f.result
+	case <-late:
+		return result{fault: k.unfinished(k.intentOf(f), errImpatient), gaveUp: true}
 	case <-ctx.Done():
-		return result{fault: fault.From(ctx.Err())}
+		return result{fault: fault.From(ctx.Err()), gaveUp: true}
 	}
+}
+
+// intentOf is the intent of a flight, "" before it has one.
+func (k *Keeper) intentOf(f *flight) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return f.intent
 }
 
 func (k *Keeper) disembark(f *flight) {

@@ -112,6 +112,8 @@ func life(t testing.TB, d *disk, w *world, edit func(*idempotency.Config)) *repl
 		Pepper:  []byte(strings.Repeat("p", 32)),
 		Recover: w.recover,
 		Observe: r.observe,
+		// Longer than any change of the tests that are not about it.
+		Patience: 3 * time.Minute,
 	}
 	if edit != nil {
 		edit(&c)

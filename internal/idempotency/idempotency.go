@@ -26,9 +26,10 @@ const (
 	defaultLease       = 20 * time.Second
 	defaultLimit       = 90 * time.Second
 	defaultSettle      = 2 * time.Second
+	defaultPatience    = 15 * time.Second
 	recordPatience     = 5 * time.Second
 	closePatience      = time.Second
-	inProgressPause    = time.Second
+	inProgressPause    = 5 * time.Second
 	shutDownPause      = time.Second
 	heartbeatsPerLease = 4
 )
@@ -63,9 +64,13 @@ type Config struct {
 	// Lease is how long a silent replica keeps its intents. The default is
 	// 20 s.
 	Lease time.Duration
-	// Limit is how long one operation may run, and how long a call waits for
-	// others before its own can start. The default is 90 s.
+	// Limit is how long one operation may run. The default is 90 s.
 	Limit time.Duration
+	// Patience is how long a call waits for other changes of its objects, for
+	// the same change that an earlier call began, and for an outcome to be kept.
+	// After that it gets a fault with the reason CHANGE_IN_PROGRESS or
+	// STATE_UNAVAILABLE. The default is 15 s.
+	Patience time.Duration
 	// Settle is how long after its owner's end a change may still take effect.
 	// ErrNotDone and ErrUnproven are believed only after it. The default is 2 s.
 	Settle time.Duration
@@ -160,6 +165,7 @@ func (c *Config) complete() error {
 		{&c.Lease, defaultLease},
 		{&c.Limit, defaultLimit},
 		{&c.Settle, defaultSettle},
+		{&c.Patience, defaultPatience},
 	} {
 		if *d.set < 0 {
 			return errors.New("a duration of an idempotency keeper must not be below 0")

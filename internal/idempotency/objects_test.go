@@ -95,7 +95,8 @@ func TestWhoWaitsForAnObjectMayLeave(t *testing.T) {
 func TestAnObjectThatIsHeldForTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w := newDisk(), newWorld()
-		one, two := life(t, d, w, together), life(t, d, w, together)
+		waits := func(c *idempotency.Config) { c.Alone, c.Patience = false, 85*time.Second }
+		one, two := life(t, d, w, waits), life(t, d, w, waits)
 		first := one.run(t.Context(), on(plain("a"), "o"), one.slow("a", 80*time.Second))
 		time.Sleep(time.Second)
 		short, leave := context.WithTimeout(t.Context(), time.Second)
@@ -107,7 +108,7 @@ func TestAnObjectThatIsHeldForTooLong(t *testing.T) {
 		want(t, first, "a number 1", false)
 		want(t, next, "a number 2", false)
 		e := <-blocked
-		if e.err == nil || e.err.Reason != "CHANGE_IN_PROGRESS" || e.err.Kind != fault.Unavailable || e.err.RetryAfter != time.Second {
+		if e.err == nil || e.err.Reason != "CHANGE_IN_PROGRESS" || e.err.Kind != fault.Unavailable || e.err.RetryAfter != 5*time.Second {
 			t.Errorf("answered %q", e)
 		}
 		nothingOpen(t, d)

@@ -117,7 +117,9 @@ func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
 	if r.kept {
 		return r
 	}
-	return result{fault: lost, again: !ended || r.again}
+	told := *lost
+	told.RetryAfter = max(told.RetryAfter, time.Second)
+	return result{fault: &told, again: !ended || r.again}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -146,7 +148,7 @@ func (k *Keeper) overtaken(f *flight, op *operation, o outcome, own result) resu
 // change instead.
 func (k *Keeper) join(f *flight, op *operation) (r result, ended bool) {
 	op.free()
-	left := max(time.Until(op.deadline), recordPatience)
+	left := min(max(time.Until(op.deadline), recordPatience), k.config.Patience)
 	ctx, cancel := context.WithTimeoutCause(f.wanted, left, errImpatient)
 	defer cancel()
 	if r, ended = k.await(ctx, f, op.entry.Intent.ID); ended {
@@ -169,7 +171,7 @@ func (k *Keeper) join(f *flight, op *operation) (r result, ended bool) {
 func (k *Keeper) persist(f *flight, op *operation, o outcome, r result) error {
 	patience := abandonPatience
 	if o.kept {
-		patience = max(time.Until(op.deadline), recordPatience)
+		patience = min(max(time.Until(op.deadline), recordPatience), k.config.Patience)
 	}
 	began := time.Now()
 	for delay := firstPoll; ; delay = min(2*delay, time.Second) {

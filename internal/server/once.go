@@ -40,6 +40,9 @@ type Once struct {
 	// Before says what there is before a change, for whoever has to find out
 	// what became of it.
 	Before func(ctx context.Context, account string, about policy.Target) ([]byte, error)
+	// Admit says why a change cannot be made now, before it waits for others. Nil:
+	// nobody is asked.
+	Admit func(ctx context.Context, account string, about policy.Target) error
 	// Enter makes the context that a change runs with of the one that the Keeper
 	// gives it. Nil: that one.
 	Enter func(context.Context) context.Context
@@ -199,6 +202,9 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		if len(about.Secrets)+len(about.SecretIDs) > 0 {
 			call.Within = []string{storeOf(t.account, about)}
 		}
+		if c.Once.Admit != nil {
+			call.Admit = func(ctx context.Context) error { return c.Once.Admit(ctx, cmp.Or(t.account, about.Account), about) }
+		}
 		call.Intent = func(ctx context.Context) (idempotency.Intent, error) {
 			return c.intentOf(ctx, t, about, request, names)
 		}
@@ -256,7 +262,10 @@ func (c Chain) callOf(ctx context.Context, method string, n named, request proto
 func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
-	i := idempotency.Intent{ID: t.name(), Method: telemetry.CallFrom(ctx).Facts().Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names()}
+	f := telemetry.CallFrom(ctx).Facts()
+	i := idempotency.Intent{
+		ID: t.name(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names(),
+	}
 	maps.Copy(i.Names, names)
 	var err error
 	if i.Request, err = Pack(policy.WithoutValues(request)); err != nil {
