@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/connlimit"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/telemetry"
 )
@@ -33,7 +33,8 @@ type listeners struct {
 	rpc         *server.Server
 	rest, admin *http.Server
 	adminState  *telemetry.Admin
-	grace       time.Duration
+	// delay is how long the listeners stay open once a stop was told.
+	delay, grace time.Duration
 	// beside run as long as the listeners do.
 	beside []func(context.Context)
 
@@ -43,17 +44,25 @@ type listeners struct {
 
 // open takes all addresses, or none.
 func (l *listeners) open(c config.Listen) error {
+	l.delay, l.grace = c.DrainDelay, c.ShutdownGrace
+	callers, operators := l.limiters(c)
+	l.beside = append(l.beside, callers.Run, operators.Run)
 	for _, door := range []struct {
 		key, address string
 		into         *net.Listener
 		at           *string
-	}{{"rest", c.REST, &l.restListener, &l.at.rest}, {"grpc", c.GRPC, &l.grpcListener, &l.at.grpc}, {"admin", c.Admin, &l.adminListener, &l.at.admin}} {
+		counts       *connlimit.Limiter
+	}{
+		{"rest", c.REST, &l.restListener, &l.at.rest, callers},
+		{"grpc", c.GRPC, &l.grpcListener, &l.at.grpc, callers},
+		{"admin", c.Admin, &l.adminListener, &l.at.admin, operators},
+	} {
 		opened, err := net.Listen("tcp", door.address)
 		if err != nil {
 			l.close()
 			return listenError("--set listen."+door.key, door.address, err)
 		}
-		*door.into, *door.at = opened, opened.Addr().String()
+		*door.into, *door.at = door.counts.Listener(opened), opened.Addr().String()
 	}
 	return nil
 }
@@ -77,11 +86,26 @@ func (l *listeners) close() {
 	}
 }
 
-// serve answers until ctx ends or a listener fails, then stops in order: first
-// probes say that no more calls are wanted, then calls that run may finish,
-// and the admin listener goes last so that the stop can be watched.
-func (l *listeners) serve(ctx context.Context, ready func(addresses)) error {
-	group, running := errgroup.WithContext(ctx)
+// life is the context that the parts of the service run in.
+type life struct {
+	context.Context //nolint:containedctx // it is a context with its end
+
+	end context.CancelFunc
+}
+
+// outlive returns what the service runs in: it outlives the signal to stop by the
+// delay of the drain, once serves was called, and ends with the signal before.
+func outlive(told context.Context) (in life, serves func() bool) {
+	ctx, end := context.WithCancel(context.WithoutCancel(told))
+	return life{Context: ctx, end: end}, context.AfterFunc(told, end)
+}
+
+// serve answers until told ends or a listener fails, then stops in order: first
+// probes say that no more calls are wanted, while calls are still taken for the
+// delay; then calls that run may finish; and the admin listener goes last so
+// that the stop can be watched.
+func (l *listeners) serve(told context.Context, in life, ready func(addresses)) error {
+	group, running := errgroup.WithContext(in)
 	group.Go(func() error { return serveHTTP(l.rest, l.restListener) })
 	group.Go(func() error { return answerRPC(l.rpc.GRPC(), l.grpcListener) })
 	group.Go(func() error { return serveHTTP(l.admin, l.adminListener) })
@@ -92,7 +116,12 @@ func (l *listeners) serve(ctx context.Context, ready func(addresses)) error {
 		})
 	}
 	group.Go(func() error {
-		<-running.Done()
+		select {
+		case <-told.Done():
+			l.drain(running)
+		case <-running.Done():
+		}
+		in.end()
 		l.stop()
 		return nil
 	})
@@ -100,6 +129,20 @@ func (l *listeners) serve(ctx context.Context, ready func(addresses)) error {
 	err := group.Wait()
 	l.log.Info("stopped", zap.Error(err))
 	return err
+}
+
+// drain makes readiness fail and goes on serving for the delay: balancers hear
+// of it meanwhile, and what they still send is served.
+func (l *listeners) drain(running context.Context) {
+	l.log.Info("draining", zap.Duration("delay", l.delay))
+	l.adminState.Drain()
+	l.rpc.Drain()
+	enough := time.NewTimer(l.delay)
+	defer enough.Stop()
+	select {
+	case <-enough.C:
+	case <-running.Done():
+	}
 }
 
 func (l *listeners) stop() {
@@ -146,15 +189,4 @@ func serveHTTP(s *http.Server, on net.Listener) error {
 		return err
 	}
 	return nil
-}
-
-// httpServer bounds what a slow or greedy client can hold. A body may take
-// long to arrive, since it can be 48 MiB; its header may not.
-func httpServer(h http.Handler, secured *tls.Config, log *zap.Logger) *http.Server {
-	return &http.Server{
-		Handler: h, TLSConfig: secured, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
-		// From the end of the header: a long body, the call, and a slow reader.
-		WriteTimeout:   4 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: zap.NewStdLog(log.Named("http")),
-	}
 }

@@ -9,6 +9,14 @@ import (
 	"syscall"
 )
 
+// holdHangups keeps SIGHUP from ending the process, also before its files are
+// watched and after.
+func holdHangups() (end func()) {
+	held := make(chan os.Signal, 1)
+	signal.Notify(held, syscall.SIGHUP)
+	return func() { signal.Stop(held) }
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], terminal{out: os.Stdout, err: os.Stderr})

@@ -16,6 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/connlimit"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/server"
@@ -52,9 +53,11 @@ func (s settings) at(step string) {
 	}
 }
 
-// serve wires the service, runs it until ctx ends, and lets calls that run
+// serve wires the service, runs it until told ends, and lets calls that run
 // finish within the configured grace.
-func serve(ctx context.Context, s settings) error {
+func serve(told context.Context, s settings) error {
+	ctx, serves := outlive(told)
+	defer ctx.end()
 	c := s.config
 	api := services()
 	log, metrics, err := newTelemetry(c.Telemetry, s.logs, methodsOf(api))
@@ -106,7 +109,7 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	l := &listeners{
-		log: log, rpc: rpc, adminState: admin, grace: c.Listen.ShutdownGrace, at: addresses{scheme: tls.scheme()},
+		log: log, rpc: rpc, adminState: admin, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
 		beside: beside(s.files, behind, c.Budget),
 	}
@@ -114,7 +117,20 @@ func serve(ctx context.Context, s settings) error {
 		return err
 	}
 	log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
-	return l.serve(ctx, s.ready)
+	serves()
+	return l.serve(told, ctx, s.ready)
+}
+
+// identify authenticates a call over REST. From then on its connection counts
+// for the caller.
+func identify(callers *access.Authenticator) func(context.Context, access.Credentials) (access.Principal, error) {
+	return func(ctx context.Context, shown access.Credentials) (access.Principal, error) {
+		who, err := callers.Authenticate(ctx, shown)
+		if c := connlimit.FromContext(ctx); c != nil && err == nil {
+			c.Admit(who.Name)
+		}
+		return who, err
+	}
 }
 
 // newAdmin makes the pages of the admin listener, and shows in the metrics how
@@ -133,7 +149,7 @@ func newAdmin(metrics *telemetry.Metrics, trail *audit.Log, behind *engine, show
 // newREST makes the REST facade in front of the server.
 func newREST(ctx context.Context, rpc *server.Server, callers *access.Authenticator, log *zap.Logger) (http.Handler, error) {
 	return gateway.New(ctx, gateway.Config{
-		Conn: rpc.Conn(), Authenticate: callers.Authenticate, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
+		Conn: rpc.Conn(), Authenticate: identify(callers), Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
 	})
 }
 

@@ -38,6 +38,7 @@ func (f *configFlags) load() (*config.Config, error) {
 func runServe(ctx context.Context, args []string, t terminal) error {
 	collecting := startPace()
 	defer collecting.end()
+	defer holdHangups()()
 	var given configFlags
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	given.register(flags)

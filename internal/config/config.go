@@ -105,6 +105,7 @@ func (c *Config) finish(dir string, sets []string) (*Config, error) {
 	for i := range c.Accounts {
 		c.Accounts[i].complete()
 	}
+	c.Listen.complete(check{report: c.report}.of("listen"))
 	c.Idempotency.complete(c.Audit, c.Dev)
 	for _, f := range c.files(check{}) {
 		f.startAt(dir)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -19,10 +20,10 @@ func TestDefaultsCompleteAMinimalFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantListen := config.Listen{
-		REST: "127.0.0.1:8080", GRPC: "127.0.0.1:9090", Admin: "127.0.0.1:9091", ShutdownGrace: 20 * time.Second,
+		REST: "127.0.0.1:8080", GRPC: "127.0.0.1:9090", Admin: "127.0.0.1:9091", ShutdownGrace: 20 * time.Second, MaxConnections: 2000,
 		TLS: config.TLS{ClientAuth: "optional"},
 	}
-	if c.Listen != wantListen {
+	if !reflect.DeepEqual(c.Listen, wantListen) {
 		t.Errorf("listen is %+v, want %+v", c.Listen, wantListen)
 	}
 	wantAccount := config.Account{
@@ -49,6 +50,7 @@ func TestFullFileIsReadWhole(t *testing.T) {
 	want := fmt.Sprint(
 		config.Listen{
 			REST: "[::1]:0", GRPC: "0.0.0.0:9090", Admin: "localhost:9091", ShutdownGrace: 90 * time.Second,
+			DrainDelay: 15 * time.Second, TrustedProxies: []string{"10.0.0.0/16", "fd00::7"}, ProxyProtocol: []string{"10.1.0.9"}, MaxConnections: 500,
 			TLS: config.TLS{
 				CertFile: "testdata/valid/tls/tls.crt", KeyFile: "/run/secrets/tls/tls.key", ClientCAFile: "testdata/valid/tls/ca.crt", ClientAuth: "required",
 			},
@@ -188,4 +190,27 @@ func leaves(entries []config.Entry) []config.Entry {
 		all = append(all, leaves(e.Parts)...)
 	}
 	return all
+}
+
+func TestTheDelayOfADrainIsForListenersThatOthersReach(t *testing.T) {
+	secured := []string{"listen.tls.cert_file=a", "listen.tls.key_file=b"}
+	for name, test := range map[string]struct {
+		sets []string
+		want time.Duration
+	}{
+		"on loopback":                 {nil, 0},
+		"REST for others":             {append([]string{"listen.rest=0.0.0.0:8080"}, secured...), 5 * time.Second},
+		"gRPC for others":             {append([]string{"listen.grpc=:9090"}, secured...), 5 * time.Second},
+		"admin alone for others":      {append([]string{"listen.admin=0.0.0.0:9091"}, secured...), 0},
+		"for others, without a delay": {append([]string{"listen.rest=0.0.0.0:8080", "listen.drain_delay=0s"}, secured...), 0},
+		"on loopback, with a delay":   {[]string{"listen.drain_delay=3s"}, 3 * time.Second},
+	} {
+		c, err := config.Load(minimal, test.sets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Listen.DrainDelay != test.want {
+			t.Errorf("%s: %s, want %s", name, c.Listen.DrainDelay, test.want)
+		}
+	}
 }

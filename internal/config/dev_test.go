@@ -79,7 +79,7 @@ func TestDevModeTakesSets(t *testing.T) {
 		},
 		"a misspelt key hides no mistake in the right one": {
 			sets: []string{"listen.rset=127.0.0.1:1", "listen.rest=0.0.0.0:1"},
-			want: "--set listen.rset: unknown key, did you mean rest? The keys here are rest, grpc, admin, shutdown_grace, tls\n" +
+			want: "--set listen.rset: unknown key, did you mean rest? The keys here are rest, grpc, admin, shutdown_grace, drain_delay, trusted_proxies, proxy_protocol, max_connections, tls\n" +
 				"--set listen.rest: must be on loopback",
 		},
 		"rules and a trail of one's own": {

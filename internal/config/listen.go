@@ -12,6 +12,11 @@ import (
 // hours.
 const maxShutdownGrace = time.Hour
 
+const (
+	maxDrainDelay   = 5 * time.Minute
+	usualDrainDelay = 5 * time.Second
+)
+
 // Listen is where Storekeeper accepts connections. An address is host:port;
 // an empty host means every interface and port 0 a free port.
 type Listen struct {
@@ -25,6 +30,16 @@ type Listen struct {
 	// ShutdownGrace is how long calls in flight may take to end when
 	// Storekeeper is told to stop, from 0 to 1 hour.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long calls in flight may take to end when Storekeeper is told to stop, from 0s to 1h. 0s cuts them off at once." example:"20s"`
+	// DrainDelay is how long the listeners stay open after readiness fails.
+	DrainDelay time.Duration `yaml:"drain_delay" doc:"How long Storekeeper goes on serving when it is told to stop, from 0s to 5m. Readiness fails at once (/readyz, grpc.health.v1), so that load balancers stop sending; shutdown_grace begins afterwards." need:"5s, or 0s where REST and gRPC are on loopback" sample:"5s"`
+	// TrustedProxies are the addresses whose X-Forwarded-For counts.
+	TrustedProxies []string `yaml:"trusted_proxies" doc:"Addresses and networks (CIDR) of proxies that terminate HTTP, such as an ingress. Of a call from one of them, the address in log and audit trail is the last one in X-Forwarded-For, from the right, that is not in this list. The header counts from nobody else." sample:"[10.0.0.0/16]"`
+	// ProxyProtocol are the addresses whose connections begin with a PROXY
+	// protocol header.
+	ProxyProtocol []string `yaml:"proxy_protocol" doc:"Addresses and networks (CIDR) of load balancers whose connections to REST and gRPC begin with a PROXY protocol header, version 1 or 2, which then gives the address in log and audit trail. A connection from there without the header is closed; from elsewhere, the header is no request." sample:"[10.0.1.0/24]"`
+	// MaxConnections is how many connections of authenticated callers REST and
+	// gRPC have together.
+	MaxConnections int `yaml:"max_connections" doc:"How many connections of authenticated callers REST and gRPC may have together, from 16 to 100000; half as many for one caller. A fourth as many may be there whose caller is not known, a sixteenth from one address. Where there are more, the one that was idle for the longest time is closed." sample:"2000"`
 	// TLS secures the three listeners.
 	TLS TLS `yaml:"tls" doc:"TLS 1.2 or later on all three listeners. Without it connections are in plain text, and every listener must be on loopback."`
 }
@@ -35,13 +50,66 @@ func (l *Listen) setDefaults() {
 	l.GRPC = "127.0.0.1:9090"
 	l.Admin = "127.0.0.1:9091"
 	l.ShutdownGrace = 20 * time.Second
+	l.MaxConnections = 2000
 	l.TLS.setDefaults()
+}
+
+// complete gives drain_delay its default, which depends on the addresses: on
+// loopback there is no balancer that has to hear of the stop.
+func (l *Listen) complete(k check) {
+	if k.of("drain_delay").given() {
+		return
+	}
+	for _, address := range []string{l.REST, l.GRPC} {
+		if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
+			l.DrainDelay = usualDrainDelay
+		}
+	}
+}
+
+// Proxies gives the networks of a list of addresses and networks. Texts that are
+// neither were refused before.
+func Proxies(list []string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range list {
+		if p, ok := network(text); ok {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// network reads an address or a network.
+func network(text string) (netip.Prefix, bool) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err == nil
+}
+
+func validateNetworks(list []string, k check) {
+	for i, text := range list {
+		switch p, ok := network(text); {
+		case !ok:
+			k.item(i).fail("must be an IP address or a network, such as 10.0.0.7 or 10.0.0.0/16")
+		case p.Bits() == 0:
+			k.item(i).fail("must not be every address, since then anybody could choose the address in log and audit trail")
+		}
+	}
 }
 
 func (l *Listen) validate(k check) {
 	if l.ShutdownGrace < 0 || l.ShutdownGrace > maxShutdownGrace {
 		k.of("shutdown_grace").fail("must be from 0s to 1h")
 	}
+	if l.DrainDelay < 0 || l.DrainDelay > maxDrainDelay {
+		k.of("drain_delay").fail("must be from 0s to 5m")
+	}
+	validateNetworks(l.TrustedProxies, k.of("trusted_proxies"))
+	validateNetworks(l.ProxyProtocol, k.of("proxy_protocol"))
+	k.of("max_connections").within(l.MaxConnections, 16, 100_000)
 	l.TLS.validate(k.of("tls"))
 	listeners := []listener{{k.of("rest"), l.REST}, {k.of("grpc"), l.GRPC}, {k.of("admin"), l.Admin}}
 	for i, this := range listeners {

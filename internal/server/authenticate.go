@@ -22,7 +22,7 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 		}
 		o, known := access.OutcomeFrom(ctx)
 		if !known {
-			o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
+			o = identify(ctx, a)
 		}
 		if o.Err != nil {
 			// The audit record of the refusal identifies a credential that was
@@ -35,6 +35,16 @@ func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
 		t.caller = o.Principal
 		return next(access.WithPrincipal(ctx, &t.caller), req)
 	}
+}
+
+// identify finds out who makes a call over the network. From then on the
+// connection counts for that caller.
+func identify(ctx context.Context, a *access.Authenticator) (o access.Outcome) {
+	o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
+	if conn := connOf(ctx); conn != nil && o.Err == nil {
+		conn.Admit(o.Principal.Name)
+	}
+	return o
 }
 
 func credentialsOf(ctx context.Context) access.Credentials {

@@ -46,7 +46,8 @@ func (b brief) caller(ctx context.Context) (access.Principal, error) {
 	if o, known := access.OutcomeFrom(ctx); known {
 		return o.Principal, o.Err
 	}
-	return b.authenticator.Authenticate(ctx, credentialsOf(ctx))
+	o := identify(ctx, b.authenticator)
+	return o.Principal, o.Err
 }
 
 // unknownMethod answers calls of methods that do not exist.

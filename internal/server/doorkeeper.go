@@ -33,8 +33,7 @@ func (d doorkeeper) RegisterService(desc *grpc.ServiceDesc, service any) {
 
 func (d doorkeeper) guard(method string, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-		var o access.Outcome
-		o.Principal, o.Err = d.authenticator.Authenticate(ctx, credentialsOf(ctx))
+		o := identify(ctx, d.authenticator)
 		ctx = access.WithOutcome(ctx, o)
 		if o.Err != nil {
 			return handler(srv, ctx, func(any) error { return nil }, interceptor)

@@ -5,8 +5,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
+
+	"platform.internal/storekeeper/internal/connlimit"
 )
 
 // The bounds of the gRPC listener. docs/security.md lists them beside those of
@@ -21,6 +26,8 @@ const (
 	MaxHealthMessage = 1 << 10
 	// maxReflectionMessage bounds a message to the reflection service, in bytes.
 	maxReflectionMessage = 64 << 10
+	// maxHealthStreams is how many of these may be calls of the health service.
+	maxHealthStreams = 10
 	// maxStreams is how many calls one connection may have at once.
 	maxStreams = 100
 	// streamWindow is how many bytes of a message a client may send before the
@@ -70,7 +77,7 @@ func limits() []grpc.ServerOption {
 	}
 }
 
-// tapHandle gives each stream its deadline before it begins. The transport
+// tapHandle counts each stream and gives it its deadline before it begins. The transport
 // reads on this context, so the deadline also ends a stream whose client sends
 // nothing. The end of the stream cancels the context.
 func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.Context, error) {
@@ -82,7 +89,29 @@ func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.
 		longest = t.check
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest)
+	if conn := connOf(ctx); conn != nil {
+		conn.Called()
+		if quiet(info.FullMethodName) {
+			end, ok := conn.BeginStream(maxHealthStreams)
+			if !ok {
+				cancel()
+				return nil, status.Errorf(codes.ResourceExhausted, "a connection may have at most %d health calls at once", maxHealthStreams)
+			}
+			context.AfterFunc(ctx, end)
+		}
+	}
 	return context.WithValue(ctx, cancelKey{}, cancel), nil
+}
+
+// connOf gives the connection of a call over the network, or nil where nobody
+// counts connections.
+func connOf(ctx context.Context) *connlimit.Conn {
+	if p, ok := peer.FromContext(ctx); ok {
+		if a, counted := p.Addr.(*connlimit.Addr); counted {
+			return a.Conn()
+		}
+	}
+	return nil
 }
 
 type cancelKey struct{}

@@ -31,6 +31,7 @@ type configuration struct {
 		REST  string `json:"rest"`
 		GRPC  string `json:"grpc"`
 		Admin string `json:"admin"`
+		Delay string `json:"drain_delay"`
 		Grace string `json:"shutdown_grace"`
 		TLS   struct {
 			CertFile string `json:"cert_file"`
@@ -80,11 +81,28 @@ func (c configuration) ports(t testing.TB) map[string]string {
 	return ports
 }
 
+// usualDelay is listen.drain_delay off loopback where the file says nothing.
+const usualDelay = 5 * time.Second
+
+// delay is how long the program goes on serving when it is told to stop.
+func (c configuration) delay(t testing.TB) time.Duration {
+	t.Helper()
+	if c.Listen.Delay == "" {
+		return usualDelay
+	}
+	delay, err := time.ParseDuration(c.Listen.Delay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return delay
+}
+
+// grace is how long the program may take to stop.
 func (c configuration) grace(t testing.TB) time.Duration {
 	t.Helper()
 	grace, err := time.ParseDuration(c.Listen.Grace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return grace
+	return c.delay(t) + grace
 }

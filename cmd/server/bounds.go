@@ -1,0 +1,95 @@
+package main
+
+import (
+	"crypto/tls"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/time/rate"
+
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/connlimit"
+)
+
+// The bounds of the HTTP listeners. docs/security.md lists them beside those of
+// gRPC.
+const (
+	maxHeaderBytes = 64 << 10
+	headerTimeout  = 10 * time.Second
+	// bodyTimeout is long, since a body can be of 48 MiB.
+	bodyTimeout = 2 * time.Minute
+	idleTimeout = 2 * time.Minute
+	// writeTimeout begins at the end of the header: a long body, the call, and a
+	// slow reader.
+	writeTimeout = 4 * time.Minute
+	// http2Streams, http2Stream and http2Connection bound what HTTP/2 receives
+	// before a handler reads.
+	http2Streams    = 100
+	http2Stream     = 64 << 10
+	http2Connection = 256 << 10
+	// adminConnections is enough for probes, scrapes and profiles.
+	adminConnections = 64
+	// linesPerSecond and linesAtOnce bound what strangers can make the program log.
+	linesPerSecond = 10
+	linesAtOnce    = 100
+)
+
+// httpServer bounds what a slow or greedy client can hold.
+func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Server {
+	return &http.Server{
+		Handler: countCalls(h), TLSConfig: secured, ConnContext: connlimit.WithConn,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: http2Streams, MaxReceiveBufferPerStream: http2Stream, MaxReceiveBufferPerConnection: http2Connection,
+			SendPingTimeout: time.Minute, PingTimeout: 20 * time.Second, WriteByteTimeout: time.Minute,
+		},
+		ErrorLog: zap.NewStdLog(to.Named("http").WithOptions(zap.WrapCore(bounded))),
+	}
+}
+
+// countCalls tells a connection that it carries calls.
+func countCalls(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c := connlimit.FromContext(r.Context()); c != nil {
+			c.Called()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// boundedCore writes so many lines a second. What the HTTP server logs is mostly
+// caused by clients that are not known.
+type boundedCore struct {
+	zapcore.Core
+
+	limit *rate.Limiter
+}
+
+func bounded(core zapcore.Core) zapcore.Core {
+	return boundedCore{Core: core, limit: rate.NewLimiter(linesPerSecond, linesAtOnce)}
+}
+
+// Check lets an entry be written while there is room.
+func (c boundedCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if !c.limit.Allow() {
+		return to
+	}
+	return c.Core.Check(e, to)
+}
+
+// limiters makes what counts the connections: one for REST and gRPC together,
+// and one for the admin listener, where nobody is authenticated.
+func (l *listeners) limiters(c config.Listen) (callers, operators *connlimit.Limiter) {
+	lines := rate.NewLimiter(linesPerSecond, linesAtOnce)
+	uncalled := func(peer string, bytes int64) {
+		if lines.Allow() {
+			l.log.Info("a connection ended without a call", zap.String("peer", peer), zap.Int64("bytes", bytes))
+		}
+	}
+	callers = connlimit.New(connlimit.Config{MaxKnown: c.MaxConnections, OnUncalled: uncalled})
+	operators = connlimit.New(connlimit.Config{MaxUnknown: adminConnections, MaxPerAddress: adminConnections / 2, OnUncalled: uncalled})
+	return callers, operators
+}

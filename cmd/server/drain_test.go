@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+)
+
+func TestADrainFailsReadinessFirstAndServesOn(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{sets: []string{"listen.drain_delay=5s"}})
+	w := p.given("store")
+	p.cancel()
+	p.await("readiness fails", func() bool {
+		code, body := p.page("/readyz")
+		return code == http.StatusServiceUnavailable && strings.HasPrefix(body, `{"status":"draining",`)
+	})
+	// Both over new connections.
+	conn := dial(t, p.grpc)
+	if told, err := healthv1.NewHealthClient(conn).Check(t.Context(), &healthv1.HealthCheckRequest{}); err != nil || told.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("grpc.health.v1: %v %v", told, err)
+	}
+	p.http.CloseIdleConnections()
+	if got := p.do("POST", "stores/"+w.store+"/secrets", `[{"name":"LATE","value":"v","scopes":["workers"]}]`); got.status != http.StatusOK {
+		t.Errorf("a change over REST: %d %s", got.status, got.body)
+	}
+	q := *p
+	q.conn = conn
+	if got := q.call(t.Context(), "ListSecrets", `{"account_id":"main","store_id":"`+w.store+`"}`); got.code != codes.OK {
+		t.Errorf("a read over gRPC: %v", got.err)
+	}
+	if p.out.line("stopping") != nil {
+		t.Fatal("the delay was over before the calls")
+	}
+	if code := p.stop(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if p.out.line("draining") == nil || p.out.line("calls were cut off at the end of the grace") != nil {
+		t.Errorf("the log: %s", p.out)
+	}
+}
+
+// The program as its own process: what a signal does to it, nothing else shows.
+func TestSignalsEndTheBuiltProgramInOrder(t *testing.T) {
+	t.Parallel()
+	path := buildProgram(t)
+	for name, end := range map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			p := &program{t: t}
+			var process *os.Process
+			begun := make(chan struct{})
+			p.begin(func(_ context.Context, console terminal) int {
+				cmd := exec.Command(path, append([]string{"dev"}, anyPorts()...)...)
+				cmd.Env = append(os.Environ(), "TMPDIR="+folder)
+				cmd.Stdout, cmd.Stderr = console.out, console.err
+				err := cmd.Start()
+				process = cmd.Process
+				close(begun)
+				if err != nil {
+					return exitFailed
+				}
+				_ = cmd.Wait() // its exit code says more
+				return cmd.ProcessState.ExitCode()
+			})
+			<-begun
+			// At once, and while it serves: a hangup never ends it.
+			p.await("its folder", func() bool { return len(left(t, folder)) > 0 })
+			must(t, process.Signal(syscall.SIGHUP))
+			p.await("the welcome", func() bool { return strings.Contains(p.out.String(), "Ctrl-C") })
+			must(t, process.Signal(syscall.SIGHUP))
+			p.await("SIGHUP is heard", func() bool { return p.err.line("SIGHUP: all watched files were read again") != nil })
+			must(t, process.Signal(end))
+			<-p.exited
+			if p.code != exitOK || p.err.line("draining") == nil || p.err.line("stopped") == nil {
+				t.Errorf("exit code %d: %s", p.code, p.err)
+			}
+			if files := left(t, folder); len(files) > 0 {
+				t.Errorf("left in TMPDIR: %v", files)
+			}
+		})
+	}
+}
+
+// left lists what is in a folder.
+func left(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}

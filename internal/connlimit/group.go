@@ -1,0 +1,49 @@
+package connlimit
+
+// group is a set of connections with a bound on all and on those of one owner.
+type group struct {
+	most, mostPerOwner int
+
+	all    map[*Conn]struct{}
+	counts map[string]int
+}
+
+func newGroup(most, mostPerOwner int) group {
+	return group{most: most, mostPerOwner: mostPerOwner, all: map[*Conn]struct{}{}, counts: map[string]int{}}
+}
+
+// add puts a connection in. It returns the connection that has to go for it, if any.
+func (g *group) add(c *Conn) *Conn {
+	g.all[c] = struct{}{}
+	g.counts[c.owner]++
+	switch {
+	case g.counts[c.owner] > g.mostPerOwner:
+		return g.idlest(c, func(other *Conn) bool { return other.owner == c.owner })
+	case len(g.all) > g.most:
+		largest := 0
+		for _, n := range g.counts {
+			largest = max(largest, n)
+		}
+		return g.idlest(c, func(other *Conn) bool { return g.counts[other.owner] == largest })
+	}
+	return nil
+}
+
+func (g *group) remove(c *Conn) {
+	delete(g.all, c)
+	if g.counts[c.owner]--; g.counts[c.owner] == 0 {
+		delete(g.counts, c.owner)
+	}
+}
+
+// idlest is the connection that has sent nothing for the longest time, of those
+// that may go. It is the newest one only where there is no other.
+func (g *group) idlest(newest *Conn, mayGo func(*Conn) bool) *Conn {
+	found := newest
+	for c := range g.all {
+		if c != newest && mayGo(c) && (found == newest || c.lastRead.Load() < found.lastRead.Load()) {
+			found = c
+		}
+	}
+	return found
+}
