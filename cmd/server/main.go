@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // holdHangups keeps SIGHUP from ending the process, also before its files are
@@ -18,6 +20,7 @@ func holdHangups() (end func()) {
 }
 
 func main() {
+	telemetry.GuardStandardLog(os.Stderr)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], terminal{out: os.Stdout, err: os.Stderr})
 	stop()

@@ -115,7 +115,7 @@ func TestAnAnswerThatIsNoSuccessEnvelopeIsNotBelieved(t *testing.T) {
 			refusedAnswer(t, name+": "+what, q, says(http.StatusOK, body))
 		}
 		refusedAnswer(t, name+": a page of HTML by its media type", q, says(http.StatusOK, q.right, "Content-Type", "text/html"))
-		refusedAnswer(t, name+": no media type", q, func(w http.ResponseWriter, r *http.Request) {
+		refusedAnswer(t, name+": no media type", q, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["Content-Type"] = nil
 			_, _ = fmt.Fprint(w, q.right)
 		})
@@ -134,11 +134,11 @@ func manyKeys(n int) string {
 }
 
 func TestAResultOfAnotherQuestionIsNotBelieved(t *testing.T) {
-	swap := func(old, new string) func(string) string {
-		return func(right string) string { return strings.Replace(right, old, new, 1) }
+	swap := func(old, replacement string) func(string) string {
+		return func(right string) string { return strings.Replace(right, old, replacement, 1) }
 	}
-	noResult := func(right string) string { return `{"success":true,"errors":[],"messages":[]}` }
-	nothing := func(right string) string { return success("null") }
+	noResult := func(string) string { return `{"success":true,"errors":[],"messages":[]}` }
+	nothing := func(string) string { return success("null") }
 	another := swap(secretID, otherID)
 	anotherStore := swap(`"store_id":"`+storeID, `"store_id":"`+otherID)
 	for name, wrongs := range map[string]map[string]func(string) string{

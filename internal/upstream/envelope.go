@@ -84,7 +84,7 @@ func understand[T any](ctx context.Context, x *exchange, r reply, fit fits[T]) (
 		return Answer[T]{}, x.unreadable(r)
 	}
 	answer := Answer[T]{Result: e.Result, Info: e.ResultInfo, Ray: r.ray}
-	if !x.hasResult(seen) || !fit(answer) || x.scrub.taints(r.body, e.Result) {
+	if !x.hasResult(seen) || !fit(answer) || x.scrub.taints(r.body) {
 		return Answer[T]{}, x.unreadable(r)
 	}
 	answer.Notices = notices(e.Messages, x.scrub)

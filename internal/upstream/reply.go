@@ -18,36 +18,22 @@ const (
 	maxAnswer = 16 << 20
 	// maxWait is the longest wait that is passed on.
 	maxWait = time.Hour
+
+	rateItem = `"[A-Za-z0-9_-]{1,32}"( ?; ?[a-z]{1,4}=[0-9]{1,10}){1,4}`
 )
 
 var (
 	errTooLong = errors.New("answer has more than 16 MiB")
 
+	// rayForm is the form of Cloudflare's identifier of an answer:
+	// 8f1c2d3e4a5b6c7d-FRA.
+	rayForm = regexp.MustCompile(`^[0-9a-f]{16}(-[A-Z]{3})?$`)
+	// rateForm is the form of the headers Ratelimit and Ratelimit-Policy: up to
+	// four items such as "default";r=50;t=30.
+	rateForm = regexp.MustCompile(`^` + rateItem + `( ?, ?` + rateItem + `){0,3}$`)
+
 	mediaForm = regexp.MustCompile(`^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}$`)
 )
-
-// form is what a header may look like that is shown: its length in bytes, and
-// which characters it has beside letters and digits of ASCII.
-type form struct {
-	most   int
-	beside string
-}
-
-// rateForm is loose: two headers of structured fields, such as
-// "default";r=50;t=30.
-func rateForm() form { return form{128, `"=;,._ -`} }
-
-func rayForm() form { return form{64, "-"} }
-
-func (f form) fits(text string) bool {
-	return text != "" && len(text) <= f.most && !strings.ContainsFunc(text, func(r rune) bool {
-		return !letterOrDigit(r) && !strings.ContainsRune(f.beside, r)
-	})
-}
-
-func letterOrDigit(r rune) bool {
-	return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
-}
 
 // reply is an HTTP answer that was read to its end, or to where it broke off.
 type reply struct {
@@ -72,9 +58,9 @@ type reply struct {
 func readReply(response *http.Response, s *scrubber) reply {
 	r := reply{
 		status:     response.StatusCode,
-		ray:        checked(response.Header.Get("Cf-Ray"), rayForm(), s),
-		limit:      checked(response.Header.Get("Ratelimit"), rateForm(), s),
-		policy:     checked(response.Header.Get("Ratelimit-Policy"), rateForm(), s),
+		ray:        checked(response.Header.Get("Cf-Ray"), rayForm, s),
+		limit:      checked(response.Header.Get("Ratelimit"), rateForm, s),
+		policy:     checked(response.Header.Get("Ratelimit-Policy"), rateForm, s),
 		retryAfter: response.Header.Get("Retry-After"),
 		challenged: response.Header.Get("Cf-Mitigated") != "",
 	}
@@ -117,8 +103,8 @@ func readBody(response *http.Response) ([]byte, error) {
 }
 
 // checked gives a header's text if it has its form and holds nothing secret.
-func checked(text string, f form, s *scrubber) string {
-	if !f.fits(text) {
+func checked(text string, form *regexp.Regexp, s *scrubber) string {
+	if !form.MatchString(text) {
 		return ""
 	}
 	return s.clean(text)

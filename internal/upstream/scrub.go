@@ -14,6 +14,9 @@ const (
 	// minCredential is the same for a credential that the request was not sent
 	// with. A file that is half written may hold a short one.
 	minCredential = 8
+	// maxFactor is how many times as long as a text a secret in it may be: most
+	// of its bytes may be none that a folded text has.
+	maxFactor = 4
 )
 
 // scrubber finds the credentials of the account and the secret values of a
@@ -34,64 +37,75 @@ func (s *scrubber) clean(text string) string {
 	return text
 }
 
-// dirty says whether a text holds a credential or a value, as it is or as it
-// stands in JSON, which a text may quote.
+// dirty says whether a text holds a credential or a value, in whatever form a
+// text may quote it.
 func (s *scrubber) dirty(text string) bool {
-	held := func(credential string) bool { return strings.Contains(text, credential) }
-	if s.credential != "" && held(s.credential) || s.betrays(held) {
+	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(text) {
 		return true
 	}
+	var forms []string
 	for _, value := range s.values {
-		if len(value) < minSecret || len(value) > len(text) {
-			continue
-		}
-		if strings.Contains(text, value) {
+		if len(value) >= minSecret && (strings.Contains(text, value) || quotes(text, value)) {
 			return true
 		}
-		if !strings.ContainsFunc(value, escapes) {
+		if len(value) < minFolded || len(value) > maxFactor*len(text) {
 			continue
 		}
-		plain, escaped := inJSON(value)
-		if strings.Contains(text, plain) || strings.Contains(text, escaped) {
+		if forms == nil {
+			forms = unfolded(text)
+		}
+		if holds(forms, value) {
 			return true
 		}
 	}
 	return false
 }
 
-// betrays says whether a credential is found by has, of those that are long
-// enough to be looked for everywhere.
-func (s *scrubber) betrays(has func(credential string) bool) bool {
-	found := func(credential string) bool { return len(credential) >= minCredential && has(credential) }
+// quotes says whether a text holds a value as it stands in JSON.
+func quotes(text, value string) bool {
+	if len(value) > len(text) || !strings.ContainsFunc(value, escapes) {
+		return false
+	}
+	plain, escaped := inJSON(value)
+	return strings.Contains(text, plain) || strings.Contains(text, escaped)
+}
+
+// holds says whether one of the folded forms of a text holds a secret.
+func holds(forms []string, secret string) bool {
+	longest := 0
+	for _, form := range forms {
+		longest = max(longest, len(form))
+	}
+	for _, disguise := range disguises(secret) {
+		if len(disguise) > longest {
+			continue
+		}
+		if slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(form, disguise) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// betrays says whether a text holds one of the account's credentials that are
+// long enough to be looked for everywhere.
+func (s *scrubber) betrays(text string) bool {
+	var forms []string
+	found := func(credential string) bool {
+		if len(credential) < minCredential || len(credential) > maxFactor*len(text) {
+			return false
+		}
+		if forms == nil {
+			forms = unfolded(text)
+		}
+		return strings.Contains(text, credential) || holds(forms, credential)
+	}
 	return found(s.credential) || slices.ContainsFunc(*s.account.known.Load(), found)
 }
 
 // taints says whether the result of an answer holds a credential. The rest of
 // an answer is checked text by text.
-func (s *scrubber) taints(body []byte, result any) bool {
-	plain := !bytes.Contains(body, []byte(`\u`)) && !bytes.Contains(body, []byte(`\/`))
-	if plain && !s.betrays(quotedIn(body)) {
-		return false
-	}
-	// What was escaped in another way is read by now, and written as we do.
-	text, err := encode(result, len(body))
-	return err != nil || s.betrays(quotedIn(text))
-}
-
-// quotedIn looks for credentials in JSON.
-func quotedIn(text []byte) func(credential string) bool {
-	return func(credential string) bool {
-		if strings.ContainsAny(credential, `"\`) {
-			credential, _ = inJSON(credential)
-		}
-		return bytes.Contains(text, []byte(credential))
-	}
-}
-
-// dirtyWord is dirty for a word that is told in upper case, too.
-func (s *scrubber) dirtyWord(word string) bool {
-	return s.dirty(word) || s.dirty(strings.ToUpper(word))
-}
+func (s *scrubber) taints(body []byte) bool { return s.betrays(string(body)) }
 
 // escapes says whether a character may stand in JSON as another one.
 func escapes(r rune) bool {

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,20 +17,12 @@ const (
 
 // fieldNames are the keys that this package reads. encoding/json takes them in
 // each letter case, and Cloudflare writes them in lower case.
-var fieldNames = keySet(
+var fieldNames = []string{
 	"result", "success", "errors", "messages", "result_info",
 	"code", "message", "documentation_url", "source", "pointer",
 	"count", "page", "per_page", "total_count", "total_pages",
 	"id", "name", "account_id", "store_id", "created", "modified", "comment", "scopes", "status",
 	"secrets", "quota", "usage", "not_before", "expires_on",
-)
-
-func keySet(keys ...string) map[string]bool {
-	set := make(map[string]bool, len(keys))
-	for _, key := range keys {
-		set[key] = true
-	}
-	return set
 }
 
 // outline says how the value of each member of an envelope begins. 0 stands for
@@ -110,17 +103,12 @@ func (w *walker) text(from, to int) bool {
 	at.wantsKey = false
 	key := unquoted(w.body[from : to+1])
 	folded := strings.ToLower(strings.ToUpper(key))
-	if folded != key && fieldNames[folded] {
+	if folded != key && slices.Contains(fieldNames, folded) {
 		return false
 	}
 	before := w.keys[at.first:]
-	if len(before) == maxKeys {
+	if len(before) == maxKeys || slices.Contains(before, key) {
 		return false
-	}
-	for _, other := range before {
-		if other == key {
-			return false
-		}
 	}
 	w.keys = append(w.keys, key)
 	if depth == 1 {

@@ -77,7 +77,7 @@ func split(message string) (word, detail string) {
 func (x *exchange) known(it item) *fault.Error {
 	word, detail := split(it.Message)
 	v, ok := verdicts[word]
-	if !ok && wordForm.MatchString(word) && strings.HasSuffix(word, taken) && !x.scrub.dirtyWord(word) {
+	if !ok && wordForm.MatchString(word) && strings.HasSuffix(word, taken) && !x.scrub.dirty(word) {
 		v, ok = verdict{fault.NameTaken, "The name is in use already."}, true
 	}
 	if !ok {
@@ -127,7 +127,7 @@ func (x *exchange) inputWord(it item) string {
 		return word
 	case word == wordBody, it.Code.number() != codeInput, !wordForm.MatchString(word):
 		return ""
-	case x.scrub.dirtyWord(word):
+	case x.scrub.dirty(word):
 		return wordHidden
 	}
 	return word

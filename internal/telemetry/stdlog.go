@@ -1,0 +1,28 @@
+package telemetry
+
+import (
+	"bytes"
+	"io"
+	"log" //nolint:depguard // libraries write to it, this package only takes their text away
+)
+
+// unsolicited begins the line that net/http writes to the standard logger when
+// bytes come over an idle connection. It quotes the bytes.
+const unsolicited = "Unsolicited response received on idle HTTP channel"
+
+// GuardStandardLog lets the standard logger write to a writer without texts that
+// came over a connection to Cloudflare: they may hold a credential.
+func GuardStandardLog(to io.Writer) { log.SetOutput(guarded{to}) }
+
+type guarded struct{ to io.Writer }
+
+func (g guarded) Write(line []byte) (int, error) {
+	text := line
+	if at := bytes.Index(line, []byte(unsolicited)); at >= 0 {
+		text = append(bytes.Clone(line[:at+len(unsolicited)]), '\n')
+	}
+	if _, err := g.to.Write(text); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
