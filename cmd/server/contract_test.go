@@ -84,6 +84,8 @@ func checkForm(answer *http.Response, e envelope, body []byte) error {
 		return slices.ContainsFunc(e.Errors, func(n notice) bool { return n.Code == code })
 	}
 	switch failed := answer.StatusCode >= http.StatusBadRequest; {
+	case bytes.Contains(body, []byte(platformToken)), bytes.Contains(body, []byte(callerKey)):
+		return fmt.Errorf("a credential")
 	case h.Get("Content-Type") != "application/json":
 		return fmt.Errorf("content type %q", h.Get("Content-Type"))
 	case h.Get("Content-Length") != strconv.Itoa(len(body)):
@@ -96,14 +98,32 @@ func checkForm(answer *http.Response, e envelope, body []byte) error {
 		return fmt.Errorf("headers %v", h)
 	case e.Success == failed, failed == (len(e.Errors) == 0), failed && e.Result != nil:
 		return fmt.Errorf("the envelope says otherwise than the status")
-	case has(10000) != (answer.StatusCode == http.StatusUnauthorized), has(9106):
+	case answer.StatusCode == http.StatusUnauthorized:
+		return checkRefused(answer.Request.URL.Path, has)
+	case has(10000), has(9106):
 		return fmt.Errorf("codes 10000 and 9106 are for authentication only")
 	case has(9109) != (answer.StatusCode == http.StatusForbidden):
 		return fmt.Errorf("code 9109 is for 403 only")
 	case (answer.StatusCode == http.StatusConflict) != slices.ContainsFunc(e.Errors, func(n notice) bool { return n.Message == "store_not_empty" }):
 		return fmt.Errorf("409 is for store_not_empty only")
-	case bytes.Contains(body, []byte(platformToken)), bytes.Contains(body, []byte(callerKey)):
-		return fmt.Errorf("a credential")
+	}
+	return nil
+}
+
+// checkRefused checks the code of a refused credential: Wrangler reads those of
+// the endpoints that tell who a credential belongs to.
+func checkRefused(path string, has func(int) bool) error {
+	want := 10000
+	switch {
+	case strings.HasSuffix(path, "/tokens/verify"):
+		want = 1000
+	case strings.HasSuffix(path, "/user"), strings.HasSuffix(path, "/accounts"):
+		want = 9109
+	}
+	for _, code := range []int{1000, 9106, 9109, 10000} {
+		if has(code) != (code == want) {
+			return fmt.Errorf("%s: code %d for a refused credential, want %d alone", path, code, want)
+		}
 	}
 	return nil
 }

@@ -150,3 +150,21 @@ func TestAKeyIsNoToken(t *testing.T) {
 		t.Error(got.body)
 	}
 }
+
+// Wrangler reads these codes.
+func TestEndpointsAboutTheCredentialHaveCodesOfTheirOwn(t *testing.T) {
+	a := start(t, emulator.Config{Tokens: []string{"good"}})
+	for path, want := range map[string]string{
+		"/user/tokens/verify":                       plainly(1000, "Invalid API Token"),
+		"/accounts/" + accountID + "/tokens/verify": plainly(1000, "Invalid API Token"),
+		"/user":        plainly(9109, "Invalid access token"),
+		"/accounts":    plainly(9109, "Invalid access token"),
+		"/memberships": plainly(10000, "Authentication error"),
+		"/accounts/" + accountID + "/secrets_store/quota": plainly(10000, "Authentication error"),
+	} {
+		a.header = http.Header{"Authorization": {"Bearer bad"}}
+		if got := a.do("GET", "/client/v4"+path, ""); got.status != 401 || got.body != want {
+			t.Errorf("%s: status %d, %s", path, got.status, got.body)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func (e *Emulator) execute(c *call) answer {
 	}
 	who, refused := e.authenticate(c.header)
 	if refused != nil {
-		return *refused
+		return c.operation.stranger(*refused)
 	}
 	if refused := e.budget.spend(who.id); refused != nil {
 		return *refused

@@ -77,6 +77,21 @@ func notAuthenticated() answer {
 	return refuse(http.StatusUnauthorized, codeBadToken, "Authentication error")
 }
 
+// stranger words the refusal of a credential as the operation does: the
+// endpoints that tell who a credential belongs to have codes of their own. That
+// of /accounts is inferred from how clients read it.
+func (o *operation) stranger(refused answer) answer {
+	switch {
+	case refused.status != http.StatusUnauthorized:
+		return refused
+	case o.id == "user-tokens-verify" || o.id == "account-tokens-verify":
+		return notAToken()
+	case o.id == "user-details" || o.id == "accounts-list":
+		return refuse(http.StatusUnauthorized, codeUnauthorized, "Invalid access token")
+	}
+	return refused
+}
+
 func notAToken() answer {
 	return refuse(http.StatusUnauthorized, codeUnknown, "Invalid API Token")
 }

@@ -27,7 +27,8 @@ type answerer struct {
 //nolint:revive // grpc-gateway wants six parameters
 func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	f := takeApart(err)
-	s := f.shape()
+	method, _ := runtime.RPCMethod(ctx)
+	s := f.shape(method)
 	h := w.Header()
 	relay(ctx, h)
 	if s.status == http.StatusUnauthorized {
@@ -39,7 +40,6 @@ func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 	if s.final {
 		h.Set("X-Should-Retry", "false")
 	}
-	method, _ := runtime.RPCMethod(ctx)
 	errors, messages := f.lists(s, a.routes.bodies[method])
 	write(w, s.status, cfjson.Failure(errors, messages))
 }

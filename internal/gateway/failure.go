@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -57,6 +58,15 @@ var exceptions = map[string]shape{
 	"IDEMPOTENCY_KEY_REUSED": {status: http.StatusUnprocessableEntity, code: 1001, spoken: true},
 }
 
+// strangers holds how Cloudflare refuses a credential to clients that ask for
+// its owner, where that differs from its other endpoints. Wrangler takes code
+// 10000 for a reason to ask these endpoints again, and fails in a stack trace.
+var strangers = map[string]shape{
+	identityv1.IdentityService_VerifyToken_FullMethodName:  {status: http.StatusUnauthorized, code: 1000, message: "Invalid API Token"},
+	identityv1.IdentityService_GetUser_FullMethodName:      {status: http.StatusUnauthorized, code: 9109, message: "Invalid access token"},
+	identityv1.IdentityService_ListAccounts_FullMethodName: {status: http.StatusUnauthorized, code: 9109, message: "Invalid access token"},
+}
+
 // failure is a gRPC status taken apart.
 type failure struct {
 	code    codes.Code
@@ -86,8 +96,12 @@ func takeApart(err error) failure {
 	return f
 }
 
-func (f failure) shape() shape {
+// shape is the form of the failure of a method.
+func (f failure) shape(method string) shape {
 	if s, ok := exceptions[f.reason]; ok {
+		return s
+	}
+	if s, ok := strangers[method]; ok && f.code == codes.Unauthenticated {
 		return s
 	}
 	s, ok := shapes[f.code]

@@ -27,6 +27,8 @@ type Step struct {
 	Word string
 	// Says must be in what the client reports.
 	Says string
+	// NeverSays must not be in what the client reports; "" is no demand.
+	NeverSays string
 	// Differs says why Storekeeper answers otherwise than Cloudflare here. The
 	// answers are then not compared: Through is what Storekeeper's must be.
 	Differs string
@@ -89,6 +91,9 @@ func (r Runner) Run(ctx context.Context, steps []Step) (transcript.Transcript, e
 func (s Step) check(e transcript.Entry, kept map[string]string) error {
 	if !strings.Contains(e.View, s.Says) {
 		return fmt.Errorf("the client does not say %q: %s", s.Says, e.View)
+	}
+	if s.NeverSays != "" && strings.Contains(e.View, s.NeverSays) {
+		return fmt.Errorf("the client says %q: %s", s.NeverSays, e.View)
 	}
 	if len(e.Exchanges) == 0 {
 		if s.Status != 0 && !s.Local {

@@ -13,6 +13,10 @@ func secretOf(args ...string) Call {
 const (
 	succeeds = `"exit":0`
 	fails    = `"exit":1`
+	// unclear is how Wrangler fails where the endpoints about a credential refuse
+	// it with code 10000: it asks for the user of the user again. Newer versions
+	// end in a stack trace there.
+	unclear = "(/user/tokens/verify) failed"
 )
 
 // Wrangler is a whole life of a store and its secrets on the command line. It
@@ -48,12 +52,16 @@ func WranglerStarts() []Step {
 	whoami, guessing, stranger, wrong := wrangler("whoami"), wrangler("whoami"), wrangler("whoami"), store("list")
 	guessing.Command.GuessAccount = true
 	stranger.Token, wrong.Token = "wrong", "wrong"
+	lost, nowhere := stranger, wrong
+	lost.Command.GuessAccount, nowhere.Command.GuessAccount = true, true
 	return []Step{
 		{Name: "create a store below a base URL with a slash at its end", Call: slash, Status: 200, Says: succeeds},
 		{Name: "list stores without an account", Call: guess, Status: 200, Says: "slashed"},
 		{Name: "who am I", Call: whoami, Status: 200, Says: succeeds},
 		{Name: "who am I without an account", Call: guessing, Status: 200, Says: succeeds},
-		{Name: "who am I with a wrong token", Call: stranger, Status: 401, Says: fails},
-		{Name: "list stores with a wrong token", Call: wrong, Status: 401, Says: fails},
+		{Name: "who am I with a wrong token", Call: stranger, Status: 401, Says: fails, NeverSays: unclear},
+		{Name: "who am I with a wrong token and no account", Call: lost, Status: 401, Says: fails, NeverSays: unclear},
+		{Name: "list stores with a wrong token", Call: wrong, Status: 401, Says: fails, NeverSays: unclear},
+		{Name: "list stores with a wrong token and no account", Call: nowhere, Status: 401, Says: fails, NeverSays: unclear},
 	}
 }
