@@ -17,6 +17,7 @@ built_from = $(shell { echo $(GO_VERSION); cat $(1)/go.mod $(1)/go.sum; } | cksu
 BUF        := bin/buf-$(call built_from,tools/buf)
 GOLANGCI   := bin/golangci-lint-$(call built_from,tools/golangci)
 CADDY      := bin/caddy-$(call built_from,tools/caddy)
+APISERVER  := bin/kube-apiserver-$(call built_from,tools/kubeapiserver)
 
 # What generated code runs with must be what generated it.
 SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/grpc-ecosystem/grpc-gateway/v2 \
@@ -27,7 +28,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: bench profile test-chaos test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: bench profile test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +63,15 @@ profile: ## Leave profiles of the hot paths in build/profile/ and say how to rea
 test-chaos: ## Kill servers and cut answers at every step of a change, 1,000 times, and check histories
 	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-1000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
 	cd test/guarantees && CGO_ENABLED=0 STOREKEEPER_GUARANTEES_SECONDS=$${STOREKEEPER_GUARANTEES_SECONDS:-60} $(GO) test -count=1 -timeout 30m -v .
+
+test-kubernetes: ## Let a real Kubernetes API server issue tokens and take our manifests (builds it once, up to half an hour; needs etcd)
+	@if ! command -v etcd >/dev/null 2>&1; then \
+		echo "test-kubernetes: there is no etcd on this machine (Debian: etcd-server), so nothing was tested"; \
+	elif ! $(MAKE) -s --no-print-directory $(APISERVER); then \
+		echo "test-kubernetes: the API server could not be built, so nothing was tested"; \
+	else \
+		CGO_ENABLED=0 STOREKEEPER_KUBE_APISERVER="$(CURDIR)/$(APISERVER)" $(GO) test -count=1 -timeout 20m -run 'Kubernetes|ADocumentedBinding' -v ./cmd/server; \
+	fi
 
 lint: lint-format lint-go lint-tools lint-proto ## Check formatting, code and proto files
 
@@ -126,6 +136,10 @@ bin/golangci-lint-%:
 # Stripped as Storekeeper is, since their sizes are compared.
 bin/caddy-%:
 	cd tools/caddy && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ github.com/caddyserver/caddy/v2/cmd/caddy
+
+# Without its staging modules: tools/kubeapiserver/go.mod names published ones.
+bin/kube-apiserver-%:
+	cd tools/kubeapiserver && CGO_ENABLED=0 nice -n 19 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ k8s.io/kubernetes/cmd/kube-apiserver
 
 clean: ## Remove what was built, downloads excepted
 	rm -rf bin build .cache

@@ -56,19 +56,49 @@ func (f fetcher) fetch(ctx context.Context) (fetched, error) {
 	if err != nil {
 		return got, err
 	}
-	if got.from = f.keysURL; got.from == "" {
-		if got.from, err = f.discover(ctx, client, &got); err != nil {
+	from := f.keysURL
+	if from == "" {
+		if from, err = f.discover(ctx, client, &got); err != nil {
 			return got, err
 		}
 	}
-	text, err := f.read(ctx, client, got.from, &got)
+	for _, got.from = range f.places(from) {
+		if got.keys, err = f.readKeys(ctx, client, &got); err == nil {
+			break
+		}
+	}
+	return got, err
+}
+
+// places lists where keys are asked for. The API server of Kubernetes names an
+// address of its own in jwks_uri, often an internal one, and serves its keys at
+// the same path of the issuer. The token is shown there only, so that place
+// comes first. An issuer with a path may share its origin with others, whose
+// keys must not be taken for its own.
+func (f fetcher) places(from string) []string {
+	own, err := url.Parse(f.issuer)
+	if err != nil || f.tokenFile == "" || f.keysURL != "" || strings.Trim(own.Path, "/") != "" || own.RawQuery != "" {
+		return []string{from}
+	}
+	named, err := url.Parse(from)
+	if err != nil || sameOrigin(own, named) {
+		return []string{from}
+	}
+	named.Scheme, named.Host = own.Scheme, own.Host
+	return []string{named.String(), from}
+}
+
+// readKeys reads the keys at got.from.
+func (f fetcher) readKeys(ctx context.Context, client *http.Client, got *fetched) ([]jose.JSONWebKey, error) {
+	text, err := f.read(ctx, client, got.from, got)
 	if err != nil {
-		return got, err
+		return nil, err
 	}
-	if got.keys, err = parseKeys(text); err != nil {
-		return got, &FetchError{URL: got.from, Err: err, Fix: fixKeySet}
+	keys, err := parseKeys(text)
+	if err != nil {
+		return nil, &FetchError{URL: got.from, Err: err, Fix: fixKeySet}
 	}
-	return got, nil
+	return keys, nil
 }
 
 // discover asks the issuer where its keys are. The document must name the issuer

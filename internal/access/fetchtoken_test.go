@@ -148,6 +148,35 @@ func TestTokenGoesToTheOriginOfTheIssuerOnly(t *testing.T) {
 	}
 }
 
+// 192.0.2.0/24 is for documentation (RFC 5737): nobody answers there.
+func TestKeysNamedAtAnInternalAddressAreReadFromTheIssuerItself(t *testing.T) {
+	i := accesstest.NewIssuer(t)
+	i.NeedToken(issuerToken)
+	i.NameKeysAt("https://192.0.2.2:6443" + accesstest.KeysPath)
+	given := trusting(i)
+	given.TokenFile = tokenFile(t, t.TempDir(), issuerToken)
+	if s := check(t, given); s.Err != nil || s.KeysURL != i.URL+accesstest.KeysPath {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestKeysOfAnIssuerWithAPathAreNotReadFromItsNeighbour(t *testing.T) {
+	i, neighbour := accesstest.NewIssuer(t), accesstest.NewIssuer(t)
+	keys := newSpy(t, i.KeySet())
+	i.Instead(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/keys" {
+			_, _ = w.Write(neighbour.KeySet())
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": i.URL + "/tenant", "jwks_uri": keys.URL + "/keys"})
+	})
+	given := trusting(i)
+	given.URL, given.TokenFile = i.URL+"/tenant", tokenFile(t, t.TempDir(), issuerToken)
+	if s := check(t, given); s.Err != nil || s.KeysURL != keys.URL+"/keys" {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestKeysAtAnotherOriginThatNeedATokenHaveAFix(t *testing.T) {
 	i, other := accesstest.NewIssuer(t), accesstest.NewIssuer(t)
 	other.NeedToken(issuerToken)

@@ -26,7 +26,7 @@ type Issuer struct {
 	// against. Empty: those of the system.
 	CAFile string `yaml:"ca_file" type:"file" doc:"File with the authorities, in PEM, that sign the certificate of a private issuer. It is read again at each fetch." need:"those of the system" sample:"/run/secrets/kubernetes/ca.crt"`
 	// TokenFile holds a bearer token that is shown to the issuer. Empty: none.
-	TokenFile string `yaml:"token_file" type:"file" doc:"File with a bearer token for an issuer that asks for one before it shows discovery and keys, as the API server of Kubernetes does. It is sent to the scheme, host and port of issuer and to no other, and is read again at each fetch." sample:"/run/secrets/kubernetes/token"`
+	TokenFile string `yaml:"token_file" type:"file" doc:"File with a bearer token for an issuer that asks for one before it shows discovery and keys, as the API server of Kubernetes does. It is sent to the scheme, host and port of issuer and to no other, and is read again at each fetch. Where discovery names keys elsewhere, the same path at issuer is asked first." sample:"/run/secrets/kubernetes/token"`
 	// RefreshInterval is how often the keys are fetched, from 1 minute to 24
 	// hours.
 	RefreshInterval time.Duration `yaml:"refresh_interval" doc:"How often the keys are fetched, from 1m to 24h. A key that the issuer withdraws is refused after this time at the latest." sample:"15m"`

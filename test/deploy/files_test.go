@@ -44,6 +44,12 @@ type configuration struct {
 			APITokenFile string `json:"api_token_file"`
 		} `json:"credential"`
 	} `json:"accounts"`
+	Callers struct {
+		Issuers []struct {
+			CAFile    string `json:"ca_file"`
+			TokenFile string `json:"token_file"`
+		} `json:"issuers"`
+	} `json:"callers"`
 	Policy struct {
 		File string `json:"file"`
 	} `json:"policy"`
@@ -55,7 +61,11 @@ type configuration struct {
 
 // reads are the files that the program reads.
 func (c configuration) reads() []string {
-	return []string{c.Accounts[0].Credential.APITokenFile, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile, c.Policy.File}
+	files := []string{c.Accounts[0].Credential.APITokenFile, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile, c.Policy.File}
+	for _, issuer := range c.Callers.Issuers {
+		files = append(files, issuer.CAFile, issuer.TokenFile)
+	}
+	return files
 }
 
 func readConfiguration(t testing.TB, name string) configuration {

@@ -214,6 +214,8 @@ func (c *cluster) mounts(t *testing.T) (all []mount) {
 		case volume.Secret != nil && volume.Secret.SecretName == c.shown.Spec.SecretName && volume.Secret.DefaultMode != nil:
 			shown := theCertificate(t)
 			files, mode = map[string]string{"tls.crt": shown.cert, "tls.key": shown.key}, *volume.Secret.DefaultMode
+		case volume.Projected != nil && volume.Projected.DefaultMode != nil:
+			files, mode = projected(t, volume.Projected), *volume.Projected.DefaultMode
 		default:
 			t.Fatalf("volume %s is of a ConfigMap or Secret that there is not, or has no mode", m.Name)
 		}

@@ -5,6 +5,7 @@
 package accesstest
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -37,6 +38,7 @@ type Issuer struct {
 	keys    []Key
 	fetches int
 	token   string
+	keysAt  string
 	instead http.HandlerFunc
 }
 
@@ -194,9 +196,20 @@ func (i *Issuer) published() []byte {
 	return i.write(set)
 }
 
+// NameKeysAt makes discovery name another URL for the keys, as the Kubernetes API
+// server names an internal address of its own. The keys stay where they are.
+func (i *Issuer) NameKeysAt(url string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keysAt = url
+}
+
 func (i *Issuer) discovery() []byte {
+	i.mu.Lock()
+	keysAt := cmp.Or(i.keysAt, i.URL+KeysPath)
+	i.mu.Unlock()
 	return i.write(map[string]any{
-		"issuer": i.URL, "jwks_uri": i.URL + KeysPath, "authorization_endpoint": "urn:kubernetes:programmatic_authorization",
+		"issuer": i.URL, "jwks_uri": keysAt, "authorization_endpoint": "urn:kubernetes:programmatic_authorization",
 		"response_types_supported": []string{"id_token"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256"},
 	})
