@@ -15,17 +15,29 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/tenant"
 )
 
-// admitChange refuses what the budget would refuse, before anything is written
-// and before the change waits for others.
-func admitChange(p *purses) func(context.Context, string, policy.Target) error {
+// admitChange refuses what the budget or the tenant's own quota would refuse,
+// before anything is written and before the change waits for others.
+func admitChange(p *purses, limits *quota.Client) func(context.Context, string, policy.Target) error {
 	return func(ctx context.Context, account string, about policy.Target) error {
-		return p.check(ctx, account, len(about.Secrets) == 0 && about.StoreName == "")
+		if err := affordable(ctx, p, account, about); err != nil {
+			return err
+		}
+		if about.StoreName != "" {
+			return limits.CheckStores(ctx, account, 1)
+		}
+		return limits.CheckSecrets(ctx, account, len(about.Secrets))
 	}
+}
+
+// affordable gives the fault that the budget would refuse a change with.
+func affordable(ctx context.Context, p *purses, account string, about policy.Target) error {
+	return p.check(ctx, account, len(about.Secrets) == 0 && about.StoreName == "")
 }
 
 // beforeChange takes down what is there before a change, as the durable intent
@@ -33,7 +45,7 @@ func admitChange(p *purses) func(context.Context, string, policy.Target) error {
 func beforeChange(s *settle.Settler, p *purses) func(context.Context, string, policy.Target) ([]byte, error) {
 	return func(ctx context.Context, account string, about policy.Target) ([]byte, error) {
 		// It may have waited for others since it was admitted.
-		if err := admitChange(p)(ctx, account, about); err != nil {
+		if err := affordable(ctx, p, account, about); err != nil {
 			return nil, err
 		}
 		target := settle.Target{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}

@@ -43,7 +43,7 @@ type engine struct {
 	library    *mirror.Library
 	merged     *coalesce.Coalescer
 	// reads is what answers the services, near things first.
-	reads quota.Upstream
+	reads *quota.Client
 	// names tells what stands behind identifiers.
 	names   *directory.Directory
 	service *service.Service
@@ -196,7 +196,7 @@ func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Righ
 
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Once {
-	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Admit: admitChange(e.purses), Enter: inOperation}
+	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Admit: admitChange(e.purses, e.reads), Enter: inOperation}
 }
 
 // Close ends everything, changes that run after a while.

@@ -78,6 +78,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Ray is the identifier that Cloudflare gave its answer, if any.
 	Ray string
+	// Local says that Storekeeper refused the call before anything was sent to
+	// make a change, so that refusing it again costs nothing.
+	Local bool
 
 	cause error
 }

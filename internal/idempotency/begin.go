@@ -168,6 +168,9 @@ func (k *Keeper) ask(ctx context.Context, f *flight, earlier Intent) (Intent, er
 		i.Began = began
 	}
 	i.Objects, i.Within = distinct(f.call.Objects), f.call.Within
+	if len(i.Request)+len(i.Baseline) > mostIntent {
+		return i, tooLarge()
+	}
 	if earlier.ID != "" {
 		i.ID, i.Began = earlier.ID, earlier.Began
 	}

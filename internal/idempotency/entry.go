@@ -76,11 +76,14 @@ func (e *openEntry) keys() []string {
 	return keys
 }
 
-// call returns the record of e's call with an outcome. The baseline serves
-// recovery alone.
+// call returns the record of e's call with an outcome. Request and baseline serve
+// recovery alone, and the objects serve to end the answer to a call without a key.
 func (e *openEntry) call(o outcome) callEntry {
 	i := e.Intent
-	i.Baseline = nil
+	i.Request, i.Baseline = nil, nil
+	if e.Keyed {
+		i.Objects, i.Within = nil, nil
+	}
 	c := callEntry{ID: i.ID, Print: e.Print, Body: o.body, Intent: &i}
 	if o.fault != nil {
 		c.Fault = encodeFault(o.fault)

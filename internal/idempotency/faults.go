@@ -120,6 +120,13 @@ func inProgress(text string, i Intent) *fault.Error {
 	return f
 }
 
+func tooLarge() *fault.Error {
+	f := fault.New(fault.TooLarge, "REQUEST_TOO_LARGE",
+		"What must be kept of the request while the change is made, which is the request without its values, is longer than 4 MiB; make shorter comments or smaller batches.")
+	f.Local = true
+	return f
+}
+
 func shuttingDown() *fault.Error {
 	f := fault.New(fault.Unavailable, "SHUTTING_DOWN", "This replica is shutting down.")
 	f.RetryAfter = shutDownPause

@@ -32,6 +32,8 @@ const (
 	inProgressPause    = 5 * time.Second
 	shutDownPause      = time.Second
 	heartbeatsPerLease = 4
+	// mostIntent is how many bytes an intent may have while its change is open.
+	mostIntent = 4 << 20
 )
 
 // ErrNotDone is what Recover returns where a change had no effect.

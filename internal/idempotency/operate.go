@@ -89,6 +89,8 @@ func verdict(ctx context.Context, body []byte, err error) (o outcome, known bool
 	}
 	f := fault.From(err)
 	switch {
+	case f.Local:
+		return outcome{fault: f}, true
 	case isDefinite(f):
 		return outcome{fault: f, kept: true}, true
 	case f.Reason == reasonLost, f.Kind == fault.Internal, ctx.Err() != nil:

@@ -34,9 +34,11 @@ func (s *Service) keepsName(ctx context.Context, r *secretsstorev1.UpdateSecretR
 	if a.Result.Name == r.GetName() {
 		return nil
 	}
-	return fault.Invalid(fault.Field{
+	f := fault.Invalid(fault.Field{
 		Path: "name", Reason: "SECRET_NAME_IMMUTABLE", Text: "must be the name that the secret has; a name cannot be changed",
 	})
+	f.Local = true
+	return f
 }
 
 // change picks what is to be changed: what the mask names, or what is set where
