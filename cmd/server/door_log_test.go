@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,4 +52,26 @@ func callLine(log, id string) string {
 		}
 	}
 	return ""
+}
+
+// Tokens of people in many groups have 8 KiB and more, which is half of what is
+// read of a token.
+func TestALargeTokenOpensTheDoorOverBothProtocols(t *testing.T) {
+	t.Parallel()
+	d := openDoor(t, setup{})
+	groups := make([]string, 220)
+	for n := range groups {
+		groups[n] = fmt.Sprintf("5f1c2d3e-0000-4000-8000-%012d", n)
+	}
+	token := d.issuer.Token(doorAudience, doorSubject, map[string]any{"groups": groups})
+	if len(token) < 10<<10 {
+		t.Fatalf("the token has %d bytes only", len(token))
+	}
+	read := d.attempts()[1]
+	if got, err := d.overREST(t, bearer(token), read, "large-rest"); err != nil || got.status != 200 {
+		t.Errorf("over REST: %d %s %v", got.status, got.body, err)
+	}
+	if got := d.overGRPC(t, bearer(token), read, "large-grpc"); got.err != nil {
+		t.Errorf("over gRPC: %v", got.err)
+	}
 }
