@@ -2,15 +2,19 @@ package main
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
+	"github.com/pires/go-proxyproto"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/time/rate"
 
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/connlimit"
+	"platform.internal/storekeeper/internal/forwarded"
 )
 
 // The bounds of the HTTP listeners. docs/security.md lists them beside those of
@@ -78,6 +82,22 @@ func (c boundedCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.C
 		return to
 	}
 	return c.Core.Check(e, to)
+}
+
+// withProxyProtocol reads the header of connections that come from one of the
+// networks, which gives the address of the client. Connections from elsewhere
+// are left as they are.
+func withProxyProtocol(on net.Listener, from []netip.Prefix) net.Listener {
+	if len(from) == 0 {
+		return on
+	}
+	balancers := forwarded.Proxies(from)
+	return &proxyproto.Listener{Listener: on, ReadHeaderTimeout: headerTimeout, ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+		if balancers.Trusts(o.Upstream) {
+			return proxyproto.REQUIRE, nil
+		}
+		return proxyproto.SKIP, nil
+	}}
 }
 
 // limiters makes what counts the connections: one for REST and gRPC together,

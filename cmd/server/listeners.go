@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -46,23 +47,25 @@ type listeners struct {
 func (l *listeners) open(c config.Listen) error {
 	l.delay, l.grace = c.DrainDelay, c.ShutdownGrace
 	callers, operators := l.limiters(c)
+	balancers := config.Proxies(c.ProxyProtocol)
 	l.beside = append(l.beside, callers.Run, operators.Run)
 	for _, door := range []struct {
 		key, address string
 		into         *net.Listener
 		at           *string
 		counts       *connlimit.Limiter
+		behind       []netip.Prefix
 	}{
-		{"rest", c.REST, &l.restListener, &l.at.rest, callers},
-		{"grpc", c.GRPC, &l.grpcListener, &l.at.grpc, callers},
-		{"admin", c.Admin, &l.adminListener, &l.at.admin, operators},
+		{"rest", c.REST, &l.restListener, &l.at.rest, callers, balancers},
+		{"grpc", c.GRPC, &l.grpcListener, &l.at.grpc, callers, balancers},
+		{"admin", c.Admin, &l.adminListener, &l.at.admin, operators, nil},
 	} {
 		opened, err := net.Listen("tcp", door.address)
 		if err != nil {
 			l.close()
 			return listenError("--set listen."+door.key, door.address, err)
 		}
-		*door.into, *door.at = door.counts.Listener(opened), opened.Addr().String()
+		*door.into, *door.at = door.counts.Listener(withProxyProtocol(opened, door.behind)), opened.Addr().String()
 	}
 	return nil
 }

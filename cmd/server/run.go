@@ -95,12 +95,13 @@ func serve(told context.Context, s settings) error {
 	behind.begin(ctx, trail, chain.Rights)
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
+	chain.Proxies = config.Proxies(c.Listen.TrustedProxies)
 	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err
 	}
 	rpc := server.New(chain, registrations(behind), tls.options()...)
-	rest, err := newREST(ctx, rpc, callers, log)
+	rest, err := newREST(ctx, rpc, chain, log)
 	if err != nil {
 		return err
 	}
@@ -147,9 +148,9 @@ func newAdmin(metrics *telemetry.Metrics, trail *audit.Log, behind *engine, show
 }
 
 // newREST makes the REST facade in front of the server.
-func newREST(ctx context.Context, rpc *server.Server, callers *access.Authenticator, log *zap.Logger) (http.Handler, error) {
+func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *zap.Logger) (http.Handler, error) {
 	return gateway.New(ctx, gateway.Config{
-		Conn: rpc.Conn(), Authenticate: identify(callers), Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
+		Conn: rpc.Conn(), Authenticate: identify(chain.Authenticator), Proxies: chain.Proxies, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
 	})
 }
 

@@ -99,7 +99,7 @@ func TestAStopCutsCallsAtTheEndOfTheGrace(t *testing.T) {
 	}
 }
 
-func mustRequest(t *testing.T, url string) *http.Request {
+func mustRequest(t testing.TB, url string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/policy"
 )
 
@@ -21,6 +22,7 @@ type front struct {
 	next         http.Handler
 	docs         http.Handler
 	authenticate func(context.Context, access.Credentials) (access.Principal, error)
+	proxies      forwarded.Proxies
 	answer       *answerer
 	// nosniff is the value of a header of every answer. Nobody changes it.
 	nosniff []string
@@ -30,6 +32,7 @@ type front struct {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.answer.recovered(w, r)
 	w.Header()["X-Content-Type-Options"] = f.nosniff
+	r.RemoteAddr = f.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"])
 	// The path is taken apart as it was sent, so that an escaped slash stays
 	// part of an identifier, which is then refused.
 	path := tidyPath(r.URL.EscapedPath())

@@ -17,6 +17,7 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/forwarded"
 )
 
 // Root is the path that a client's base URL ends in.
@@ -33,6 +34,8 @@ type Config struct {
 	Conn grpc.ClientConnInterface
 	// Authenticate finds out who is calling.
 	Authenticate func(context.Context, access.Credentials) (access.Principal, error)
+	// Proxies may name the client of a call in X-Forwarded-For.
+	Proxies forwarded.Proxies
 	// Docs answers /openapi.json and /docs, the paths that need no credential.
 	Docs http.Handler
 	// Unrouted is told of a request that reached no RPC, for the log. id is the
@@ -64,5 +67,5 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the secrets store routes: %w", err)
 	}
-	return &front{next: mux, docs: c.Docs, authenticate: c.Authenticate, answer: answer, nosniff: []string{"nosniff"}}, nil
+	return &front{next: mux, docs: c.Docs, proxies: c.Proxies, authenticate: c.Authenticate, answer: answer, nosniff: []string{"nosniff"}}, nil
 }

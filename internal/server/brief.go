@@ -24,7 +24,7 @@ type brief struct {
 
 func newBrief(c Chain) brief {
 	return brief{
-		chain:         []grpc.UnaryServerInterceptor{identifyRequest, observe(c.Log, c.Metrics, boundedLog), faultToStatus},
+		chain:         []grpc.UnaryServerInterceptor{identifyRequest(c.Proxies), observe(c.Log, c.Metrics, boundedLog), faultToStatus},
 		authenticator: c.Authenticator,
 	}
 }

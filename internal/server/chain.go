@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 
 	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 )
@@ -17,6 +18,8 @@ type Chain struct {
 	Log *zap.Logger
 	// Metrics counts and times each call.
 	Metrics *telemetry.Metrics
+	// Proxies may name the client of a call in X-Forwarded-For.
+	Proxies forwarded.Proxies
 	// Authenticator finds out who is calling.
 	Authenticator *access.Authenticator
 	// Rights judges what callers may do.
@@ -43,7 +46,7 @@ type Chain struct {
 func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
 		// First, so that every later line and answer carries the id.
-		identifyRequest,
+		identifyRequest(c.Proxies),
 		// Sees the final code of everything below, panics included.
 		observe(c.Log, c.Metrics, fullLog),
 		// The last word on what leaves: public text only.
