@@ -54,6 +54,8 @@ type engine struct {
 	trail *audit.Log
 	// rights knows what the intents of earlier lives were about.
 	rights server.Rights
+	// durable bounds what the changes of each tenant make durable.
+	durable *server.Durable
 	// replica names this life of the process among all that share the state.
 	replica string
 }
@@ -152,6 +154,9 @@ func attemptTime(s settings) time.Duration {
 // remember makes what knows the changes that were made and those that run.
 func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	var err error
+	if e.durable, err = newDurable(s.config.Idempotency, metrics); err != nil {
+		return err
+	}
 	if e.count, err = metrics.WatchChanges(e.open); err != nil {
 		return err
 	}
@@ -196,7 +201,9 @@ func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Righ
 
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Once {
-	return server.Once{Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Admit: admitChange(e.purses, e.reads), Enter: inOperation}
+	return server.Once{
+		Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Admit: admitChange(e.purses, e.reads), Enter: inOperation, Durable: e.durable,
+	}
 }
 
 // Close ends everything, changes that run after a while.

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -81,7 +82,7 @@ func TestAStartFindsWhatIsWrongAtTheEndOfALongTrail(t *testing.T) {
 	for name, change := range map[string]func() []byte{
 		"a byte of the last line": func() []byte { c := slices.Clone(whole); c[len(c)-300] ^= 1; return c },
 		"the last line is gone": func() []byte {
-			return whole[:strings.LastIndexByte(string(whole[:len(whole)-1]), '\n')+1]
+			return whole[:bytes.LastIndexByte(whole[:len(whole)-1], '\n')+1]
 		},
 		"something behind": func() []byte { return append(slices.Clone(whole), "hello\n"...) },
 	} {

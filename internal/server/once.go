@@ -46,6 +46,9 @@ type Once struct {
 	// Enter makes the context that a change runs with of the one that the Keeper
 	// gives it. Nil: that one.
 	Enter func(context.Context) context.Context
+	// Durable bounds what the changes of a tenant make durable. Nil: nothing
+	// does.
+	Durable *Durable
 }
 
 // named is the name that a caller gave a change, and whether it comes again.
@@ -272,7 +275,14 @@ func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, requ
 		return i, err
 	}
 	if c.Once.Before != nil {
-		i.Baseline, err = c.Once.Before(ctx, cmp.Or(t.account, about.Account), about)
+		if i.Baseline, err = c.Once.Before(ctx, cmp.Or(t.account, about.Account), about); err != nil {
+			return i, err
+		}
 	}
-	return i, err
+	if t.counted {
+		return i, nil
+	}
+	// The intent may be asked for several times, and is written once.
+	t.counted = true
+	return i, c.Once.Durable.take(i.Tenant, durableBytes(i, len(about.SecretIDs)+len(about.Secrets)))
 }

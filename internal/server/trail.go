@@ -43,6 +43,8 @@ type trail struct {
 	wide bool
 	// call is what a change that may come again is known by, nil for others.
 	call *idempotency.Call
+	// counted says that what the call makes durable was counted.
+	counted bool
 	// partly says that not all of the call was judged, since validation refuses
 	// it: it is too long or lacks a name.
 	partly bool

@@ -64,7 +64,7 @@ func configuration(upstream string, at doors, s Settings) string {
 	fmt.Fprintf(&b, "listen: {rest: %s, grpc: %s, admin: %s}\n", at.rest, at.grpc, at.admin)
 	fmt.Fprintf(&b, "accounts:\n  - {id: %s, name: main, base_url: %s, credential: {api_token_file: token}}\n", Account, upstream)
 	fmt.Fprintf(&b, "policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}\ntelemetry: {log: {level: warn}}\n")
-	fmt.Fprintf(&b, "idempotency: {store: file, file: storekeeper.db}\n")
+	fmt.Fprintf(&b, "idempotency: {store: file, file: storekeeper.db, tenant_bytes_per_hour: 0}\n")
 	fmt.Fprintf(&b, "budget: {calls: %d, window: %s, per_second: 0, max_wait: %s}\n", cmp.Or(s.Calls, 1_000_000), s.Window, s.MaxWait)
 	fmt.Fprintf(&b, "callers:\n  issuers:\n    - name: ci\n      issuer: %s\n      audiences: [%s]\n      algorithms: [RS256]\n      jwks_file: jwks.json\n      subjects:\n",
 		issuerURL, audience)

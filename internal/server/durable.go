@@ -1,0 +1,99 @@
+package server
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/idempotency"
+)
+
+const (
+	// perChange is about what the records of any change take, in the state and in
+	// the trail, beside what the request brings.
+	perChange = 3 << 10
+	// perSecret is about what one more secret adds: its names, its identifiers
+	// and its answer.
+	perSecret = 1 << 10
+	// maxTenants is how many tenants are told apart at once.
+	maxTenants = 10_000
+)
+
+// Durable bounds how many bytes the changes of each tenant make durable in an
+// hour. It is safe for concurrent use. The zero value and nil bound nothing.
+type Durable struct {
+	// PerHour is the most bytes. 0: no limit.
+	PerHour int64
+	// Observe is told what each change of a tenant counts, and whether it was
+	// refused. Nil: nobody is told.
+	Observe func(tenant string, bytes int64, refused bool)
+
+	mu      sync.Mutex
+	tenants map[string]*rate.Limiter
+}
+
+// durableBytes is about what a change makes durable: the intent with its request
+// and the answer in the state, and two records in the trail.
+func durableBytes(i idempotency.Intent, secrets int) int64 {
+	return int64(2*len(i.Request) + len(i.Baseline) + perChange + secrets*perSecret)
+}
+
+// take counts the bytes of a change, or refuses it with the time after which it
+// would fit. A change that is larger than what an hour allows takes all of it.
+func (d *Durable) take(tenant string, bytes int64) error {
+	if d == nil {
+		return nil
+	}
+	wait := d.wait(tenant, bytes, time.Now())
+	if d.Observe != nil {
+		d.Observe(tenant, bytes, wait > 0)
+	}
+	if wait <= 0 {
+		return nil
+	}
+	f := fault.New(fault.Throttled, "TENANT_BYTES_SPENT",
+		"The changes of your tenant have written as much as they may in an hour; nothing was changed. Try again later.")
+	f.RetryAfter = max(wait.Round(time.Second), time.Second)
+	return f
+}
+
+// wait counts the bytes and returns 0, or returns how long to wait.
+func (d *Durable) wait(tenant string, bytes int64, now time.Time) time.Duration {
+	if d.PerHour <= 0 {
+		return 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	limiter := d.of(tenant, now)
+	r := limiter.ReserveN(now, int(min(bytes, int64(limiter.Burst()))))
+	wait := r.DelayFrom(now)
+	if wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// of returns what a tenant may still write. Tenants who have written nothing for
+// an hour are forgotten.
+func (d *Durable) of(tenant string, now time.Time) *rate.Limiter {
+	if l := d.tenants[tenant]; l != nil {
+		return l
+	}
+	if d.tenants == nil {
+		d.tenants = map[string]*rate.Limiter{}
+	}
+	if len(d.tenants) >= maxTenants {
+		for name, l := range d.tenants {
+			if l.TokensAt(now) >= float64(l.Burst()) {
+				delete(d.tenants, name)
+			}
+		}
+	}
+	burst := int(min(d.PerHour, math.MaxInt32))
+	l := rate.NewLimiter(rate.Limit(float64(d.PerHour)/time.Hour.Seconds()), burst)
+	d.tenants[tenant] = l
+	return l
+}
