@@ -63,7 +63,7 @@ func (t *trail) made(answer any) {
 // its intent and its answer tell. What became of it is for the caller to fill in.
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &trail{}
-	record := audit.Record{ID: i.ID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
+	record := audit.Record{ID: i.ID, RequestID: i.RequestID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
 	request, err := Unpack(i.Request)
 	method := r.Methods[i.Method]
 	if err != nil || method == nil {
