@@ -28,7 +28,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: bench profile test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: protos bench profile test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,11 @@ check-generate: generated ## Fail where generated files are not what proto/ says
 	done
 	diff -r .cache/generated/gen gen
 	diff .cache/generated/internal/apidoc/openapi.json internal/apidoc/openapi.json
+
+protos: $(BUF) .cache/proto ## Write build/storekeeper-protos.tar.gz: the proto files with their imports, and a descriptor set
+	@mkdir -p build
+	$(BUF) build -o build/storekeeper.binpb
+	cd tools && $(GO) run ./protoarchive ../build/storekeeper-protos.tar.gz ../build/storekeeper.binpb ../proto ../.cache/proto
 
 # What the proto files say, in a folder of its own.
 generated: $(BUF) .cache/proto

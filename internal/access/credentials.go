@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"strings"
@@ -28,23 +29,25 @@ type Credentials struct {
 // counts, and an empty line is a variable that was not set.
 func ReadHeaders(authorization, email, key []string) Credentials {
 	var c Credentials
-	c.Authorization = c.only("authorization", authorization)
-	c.Email = c.only("x-auth-email", email)
-	c.Key = c.only("x-auth-key", key)
+	var malformed [3]error
+	c.Authorization, malformed[0] = only("authorization", authorization)
+	c.Email, malformed[1] = only("x-auth-email", email)
+	c.Key, malformed[2] = only("x-auth-key", key)
+	c.malformed = cmp.Or(malformed[:]...)
 	return c
 }
 
 // only returns the one line of a header.
-func (c *Credentials) only(name string, lines []string) string {
+func only(name string, lines []string) (string, error) {
 	switch {
 	case len(lines) == 0:
-		return ""
+		return "", nil
 	case len(lines) > 1:
-		c.malformed = refused(Malformed, "The header "+name+" must be sent once; it came more than once.")
+		return "", refused(Malformed, "The header "+name+" must be sent once; it came more than once.")
 	case strings.TrimSpace(lines[0]) == "":
-		c.malformed = refused(Malformed, "The header "+name+" is empty; send a credential in it, or leave it out.")
+		return "", refused(Malformed, "The header "+name+" is empty; send a credential in it, or leave it out.")
 	}
-	return lines[0]
+	return lines[0], nil
 }
 
 // jwtForm reports whether a text is three parts of base64url with dots between.

@@ -1,5 +1,5 @@
-// Package apidoc serves the description of the REST API: the OpenAPI document
-// and a page that shows it and tries calls.
+// Package apidoc serves the description of the API: the OpenAPI document, a page
+// that shows it and tries calls, and the descriptor set of the gRPC services.
 //
 // The document is generated from proto/ and linked in. The package must not
 // know any method, nor who calls: all of it is public.
@@ -11,7 +11,10 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
+
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // The files that are served. They are text, so nobody can change them.
@@ -39,6 +42,9 @@ const (
 	notAllowed = `{"result":null,"success":false,"errors":[{"code":7001,"message":"Method not allowed for this URI"}],"messages":[]}`
 )
 
+// Protos is the path of the descriptor set of the gRPC API.
+const Protos = "/protos.binpb"
+
 // Document returns the OpenAPI 3.1 document of the REST API as JSON. The
 // caller may keep and change it.
 func Document() []byte { return []byte(document) }
@@ -55,8 +61,8 @@ func newFile(content, mediaType string) file {
 	return file{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
 }
 
-// Handler serves GET and HEAD of /openapi.json, /docs and what that page loads
-// from /docs/. Anything else gets the failure envelope.
+// Handler serves GET and HEAD of /openapi.json, /protos.binpb, /docs and what
+// that page loads from /docs/. Anything else gets the failure envelope.
 func Handler() http.Handler {
 	const javascript = "text/javascript; charset=utf-8"
 	served := map[string]file{
@@ -66,13 +72,23 @@ func Handler() http.Handler {
 		"/docs/docs.js":   newFile(script, javascript),
 		"/docs/schema.js": newFile(schemaScript, javascript),
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, served) })
+	// Made when it is asked for first, so that no start waits for it.
+	protos := sync.OnceValue(func() file {
+		return newFile(descriptorSet(protoregistry.GlobalFiles), "application/x-protobuf")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// "/docs/" is what people type.
+		path := strings.TrimSuffix(r.URL.Path, "/")
+		f, found := served[path]
+		if path == Protos {
+			f, found = protos(), true
+		}
+		serve(w, r, f, found)
+	})
 }
 
 // serve answers one request.
-func serve(w http.ResponseWriter, r *http.Request, served map[string]file) {
-	// "/docs/" is what people type.
-	f, found := served[strings.TrimSuffix(r.URL.Path, "/")]
+func serve(w http.ResponseWriter, r *http.Request, f file, found bool) {
 	switch {
 	case !found:
 		refuse(w, http.StatusNotFound, notFound)

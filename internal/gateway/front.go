@@ -37,7 +37,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// part of an identifier, which is then refused.
 	path := tidyPath(r.URL.EscapedPath())
 	switch {
-	case path == "/openapi.json" || path == "/docs" || strings.HasPrefix(path, "/docs/"):
+	case path == "/openapi.json" || path == "/protos.binpb" || path == "/docs" || strings.HasPrefix(path, "/docs/"):
 		f.docs.ServeHTTP(w, r)
 	case wrongBase(path):
 		f.answer.wrongBase(w, r)

@@ -36,7 +36,8 @@ type Config struct {
 	Authenticate func(context.Context, access.Credentials) (access.Principal, error)
 	// Proxies may name the client of a call in X-Forwarded-For.
 	Proxies forwarded.Proxies
-	// Docs answers /openapi.json and /docs, the paths that need no credential.
+	// Docs answers /openapi.json, /protos.binpb and /docs, the paths that need no
+	// credential.
 	Docs http.Handler
 	// Unrouted is told of a request that reached no RPC, for the log. id is the
 	// request id that the answer carries.

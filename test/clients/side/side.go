@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -59,6 +60,15 @@ func (p Program) Dev(t testing.TB, l Limits) Side {
 	t.Helper()
 	args := append(append([]string{"dev"}, anyPort()...), l.flags()...)
 	return Side{Root: p.start(t, args, `REST\s+http://(127\.0\.0\.1:\d+)/client/v4`), Token: devToken}
+}
+
+// DevBoth starts dev mode and returns the URL of its REST listener and the host
+// and port of its gRPC listener.
+func (p Program) DevBoth(t testing.TB) (rest, rpc string) {
+	t.Helper()
+	both := p.start(t, append([]string{"dev"}, anyPort()...), `"rest":"(127\.0\.0\.1:\d+","grpc":"127\.0\.0\.1:\d+)"`)
+	rest, rpc, _ = strings.Cut(both, `","grpc":"`)
+	return rest, rpc
 }
 
 // Serve starts an emulator that knows a token of Storekeeper's alone, and
