@@ -236,3 +236,32 @@ func TestARepeatIsToldThatItsOwnChangeIsStillOpen(t *testing.T) {
 		t.Errorf("%d %s %v", got.status, got.body, got.header)
 	}
 }
+
+// A refusal for want of budget can come after the change was made.
+func TestA429AfterTheChangeIsNoProof(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]bool{"after the change": true, "before it": false} {
+		t.Run(name, func(t *testing.T) {
+			eachChange(t, func(t *testing.T, c parityCase) {
+				t.Parallel()
+				p := start(t, setup{})
+				w := p.given(c.Given)
+				p.learn(w)
+				method, path, _ := strings.Cut(w.fill(c.REST), " ")
+				p.inject(emulator.Fault{Kind: emulator.KindRateLimit, Method: method, Times: 1, RetryAfter: time.Second, AfterCommit: after})
+				first := p.do(method, path, w.fill(c.Body), "Idempotency-Key: k", "X-Request-Id: struck")
+				if first.status != http.StatusTooManyRequests || first.header.Get("Retry-After") == "" {
+					t.Fatalf("%d %s %v", first.status, first.body, first.header)
+				}
+				p.settled()
+				again := p.do(method, path, w.fill(c.Body), "Idempotency-Key: k")
+				if again.status >= http.StatusBadRequest {
+					t.Errorf("the repeat: %d %s", again.status, again.body)
+				}
+				if after && strings.HasPrefix(p.lastOutcome(t, "struck"), "failed") {
+					t.Errorf("the trail says %s", p.lastOutcome(t, "struck"))
+				}
+			})
+		})
+	}
+}

@@ -13,6 +13,10 @@ import (
 // took effect.
 const reasonLost = "UPSTREAM_ANSWER_LOST"
 
+// reasonThrottled is that of Cloudflare's own refusal for want of budget. It is
+// no proof either: it may come after the change was made.
+const reasonThrottled = "UPSTREAM_THROTTLED"
+
 // definite holds the kinds of faults that answer a change for good, by the
 // words they are kept under.
 var definite = map[string]fault.Kind{

@@ -83,7 +83,7 @@ func (e errand) Value(key any) any {
 // after the Limit. Its answer and its definite faults (BadInput, TooLarge,
 // NotFound, NameTaken, LimitReached, NotEmpty) are kept before Do returns, unless
 // they are Local.
-// After a fault with reason UPSTREAM_ANSWER_LOST, an Internal one, a panic, or
+// After a fault with reason UPSTREAM_ANSWER_LOST or UPSTREAM_THROTTLED, an Internal one, a panic, or
 // any that is not definite and comes after the Limit, nobody knows whether the
 // change took effect: Recover finds out and the callers wait for that. Any
 // other fault means that nothing was done, and nothing is kept.

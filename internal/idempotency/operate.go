@@ -93,7 +93,7 @@ func verdict(ctx context.Context, body []byte, err error) (o outcome, known bool
 		return outcome{fault: f}, true
 	case isDefinite(f):
 		return outcome{fault: f, kept: true}, true
-	case f.Reason == reasonLost, f.Kind == fault.Internal, ctx.Err() != nil:
+	case f.Reason == reasonLost, f.Reason == reasonThrottled, f.Kind == fault.Internal, ctx.Err() != nil:
 		return outcome{fault: f}, false
 	}
 	return outcome{fault: f}, true
@@ -113,14 +113,18 @@ func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
 	k.release(i.ID)
 	k.observe(about(EventUnsettled, i, lost))
 	k.orphans.add(i.ID)
+	told := *lost
+	told.RetryAfter = max(told.RetryAfter, time.Second)
+	if lost.Kind == fault.Throttled {
+		// While Cloudflare takes no calls nobody finds anything out.
+		return result{fault: &told}
+	}
 	// Its caller can ask again, so it need not wait for all of an outage.
 	op.deadline = earlier(op.deadline, time.Now().Add(unsettledPatience))
 	r, ended := k.join(f, op)
 	if r.kept {
 		return r
 	}
-	told := *lost
-	told.RetryAfter = max(told.RetryAfter, time.Second)
 	return result{fault: &told, again: !ended || r.again}
 }
 

@@ -70,7 +70,7 @@ func create[T any](ctx context.Context, c *Client, n creation[T]) (upstream.Answ
 	switch {
 	case err == nil:
 		c.keep(ctx, a, n.store, n.made(answer.Result))
-	case fault.From(err).Reason != upstream.ReasonAnswerLost:
+	case !upstream.Unproven(fault.From(err)):
 		c.release(ctx, a)
 	}
 	return answer, err

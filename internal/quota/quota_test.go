@@ -200,7 +200,8 @@ func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItForAWhile(t *testing.T) 
 		holds bool
 	}{
 		"name taken":  {fault.New(fault.NameTaken, "SECRET_NAME_ALREADY_EXISTS", "Taken."), false},
-		"throttled":   {fault.New(fault.Throttled, "UPSTREAM_THROTTLED", "Later."), false},
+		"throttled":   {fault.New(fault.Throttled, "UPSTREAM_THROTTLED", "Later."), true},
+		"no turn":     {fault.New(fault.Throttled, "BUDGET_SPENT", "Later."), false},
 		"not done":    {errors.New("it was found not to be done"), false},
 		"answer lost": {lost, true},
 	} {

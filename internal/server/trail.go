@@ -193,7 +193,7 @@ func (t *trail) outcome(err error) audit.Outcome {
 		return audit.Succeeded
 	}
 	f, judged := errors.AsType[*fault.Error](err)
-	if !judged || f.Kind == fault.Internal || f.Reason == upstream.ReasonAnswerLost {
+	if !judged || f.Kind == fault.Internal || upstream.Unproven(f) {
 		return audit.Unknown
 	}
 	if (t.count > 1 || t.wide) && executed(f) {

@@ -137,7 +137,7 @@ func TestOutcomes(t *testing.T) {
 				return err
 			}
 		}, codes.FailedPrecondition, audit.Failed, "STORE_NOT_EMPTY"},
-		{"a spent budget", emulator.Fault{Kind: emulator.KindRateLimit}, change, codes.ResourceExhausted, audit.Failed, "UPSTREAM_THROTTLED"},
+		{"a spent budget", emulator.Fault{Kind: emulator.KindRateLimit}, change, codes.ResourceExhausted, audit.Unknown, "UPSTREAM_THROTTLED"},
 		{"a 429 without its code", emulator.Fault{Kind: emulator.KindStatus, Status: 429}, change, codes.ResourceExhausted, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"a refused credential", emulator.Fault{Kind: emulator.KindEchoCredential}, change, codes.Internal, audit.Failed, "UPSTREAM_CREDENTIAL_REFUSED"},
 		{"a connection that ends before the change", emulator.Fault{Kind: emulator.KindCut}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},

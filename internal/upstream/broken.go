@@ -17,6 +17,17 @@ import (
 // change was made: the request may have arrived, and its answer did not.
 const ReasonAnswerLost = "UPSTREAM_ANSWER_LOST"
 
+// ReasonThrottled is the reason of Cloudflare's refusal for want of call budget.
+// Cloudflare documents it as a refusal, but it can reach a client after the
+// change was made.
+const ReasonThrottled = "UPSTREAM_THROTTLED"
+
+// Unproven says whether a fault of a change that was sent leaves open whether
+// the change was made.
+func Unproven(f *fault.Error) bool {
+	return f.Reason == ReasonAnswerLost || f.Reason == ReasonThrottled
+}
+
 // soon is the wait that is advised after a fault that mostly passes by itself.
 const soon = time.Second
 

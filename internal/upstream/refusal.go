@@ -149,7 +149,7 @@ func (x *exchange) outage(r reply) *fault.Error {
 // that of the budget, which blocks for five minutes, or of the limit per
 // second, which frees itself quickly.
 func throttled(r reply, said refusal) *fault.Error {
-	f := fault.New(fault.Throttled, "UPSTREAM_THROTTLED", "Cloudflare takes no more calls for the account at the moment.")
+	f := fault.New(fault.Throttled, ReasonThrottled, "Cloudflare takes no more calls for the account at the moment.")
 	f.RetryAfter = r.wait()
 	if f.RetryAfter == 0 {
 		f.RetryAfter = shortBlock
