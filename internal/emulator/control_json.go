@@ -29,6 +29,10 @@ type faultJSON struct {
 	Location    string  `json:"location,omitempty"`
 	LagMS       int64   `json:"lag_ms,omitempty"`
 	Size        int64   `json:"size,omitempty"`
+
+	Messages   json.RawMessage `json:"messages,omitempty"`
+	Errors     json.RawMessage `json:"errors,omitempty"`
+	ResultInfo json.RawMessage `json:"result_info,omitempty"`
 }
 
 func (f Fault) toJSON() faultJSON {
@@ -38,6 +42,7 @@ func (f Fault) toJSON() faultJSON {
 		DelayMS: f.Delay.Milliseconds(), AfterCommit: f.AfterCommit, Status: f.Status,
 		RetryAfterS: int64(seconds(f.RetryAfter)), ContentType: f.ContentType, Body: f.Body,
 		Location: f.Location, LagMS: f.Lag.Milliseconds(), Size: f.Size,
+		Messages: json.RawMessage(f.Messages), Errors: json.RawMessage(f.Errors), ResultInfo: json.RawMessage(f.ResultInfo),
 	}
 }
 
@@ -48,6 +53,7 @@ func (f faultJSON) toFault() Fault {
 		Delay: duration(f.DelayMS, time.Millisecond), AfterCommit: f.AfterCommit, Status: f.Status,
 		RetryAfter: duration(f.RetryAfterS, time.Second), ContentType: f.ContentType, Body: f.Body,
 		Location: f.Location, Lag: duration(f.LagMS, time.Millisecond), Size: f.Size,
+		Messages: string(f.Messages), Errors: string(f.Errors), ResultInfo: string(f.ResultInfo),
 	}
 }
 

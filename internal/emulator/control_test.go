@@ -73,7 +73,7 @@ func TestBadFaultsAreRefusedClearly(t *testing.T) {
 		{"an unknown key", `{"kind":"cut","often":true}`, `the body is not a fault: unknown field "often"`},
 		{"a wrong type", `{"kind":"cut","times":"2"}`, "the body is not a fault: cannot unmarshal string"},
 		{"no kind", `{}`, `fault 0: kind "" must be one of content_type, cut, cut_mid_body, delay, echo_credential, era_a, ` +
-			"huge_body, lag, rate_limit, status, success_false, truncate"},
+			"huge_body, lag, rate_limit, remarks, status, success_false, truncate"},
 		{"the second of two", `[{"kind":"cut"},{"kind":"boom"}]`, `fault 1: kind "boom"`},
 		{"a key of another kind", `{"kind":"cut","status":500,"lag_ms":1}`,
 			"fault 0: lag_ms means nothing in the kind \"cut\"\nstatus means nothing in the kind \"cut\""},

@@ -55,11 +55,12 @@
 //	cut_mid_body                                the connection ends in the middle of the answer
 //	content_type     content_type               the true answer under another media type
 //	huge_body        size                       the true answer behind size bytes of white space
+//	remarks          messages errors result_info  the true answer with more of these
 //
 // A lag strikes GET requests only, and era_a store creation only.
 //
 // Faults are tried in the order of their arrival. Those of the kinds delay,
 // lag and era_a add up; the first of any other kind that matches decides the
 // answer. With after_commit the request is executed before the fault strikes;
-// the last four kinds always execute it.
+// the last five kinds always execute it.
 package emulator

@@ -34,6 +34,8 @@ const (
 	KindContentType Kind = "content_type"
 	// KindHugeBody sends white space before the true answer, which stays valid.
 	KindHugeBody Kind = "huge_body"
+	// KindRemarks adds messages, errors and a result_info to the true answer.
+	KindRemarks Kind = "remarks"
 )
 
 // Fault is something that goes wrong, and when.
@@ -80,6 +82,11 @@ type Fault struct {
 	// Size is the number of bytes before the answer in KindHugeBody. 0 means 64
 	// MiB; at most 1 GiB.
 	Size int64
+	// Messages and Errors are JSON arrays of objects. KindRemarks puts their items
+	// before those of the answer.
+	Messages, Errors string
+	// ResultInfo is a JSON object for an answer that has none.
+	ResultInfo string
 }
 
 // decides tells whether the fault makes the answer, where others only change
@@ -96,7 +103,7 @@ func (f Fault) decides() bool {
 // executes tells whether the request runs although the fault makes the answer.
 func (f Fault) executes() bool {
 	switch f.Kind {
-	case KindTruncate, KindCutMidBody, KindContentType, KindHugeBody:
+	case KindTruncate, KindCutMidBody, KindContentType, KindHugeBody, KindRemarks:
 		return true
 	default:
 		return f.AfterCommit

@@ -34,6 +34,7 @@ func faultKeys() map[Kind][]string {
 		KindCutMidBody:     {},
 		KindContentType:    {"content_type"},
 		KindHugeBody:       {"size"},
+		KindRemarks:        {"messages", "errors", "result_info"},
 	}
 }
 
@@ -73,6 +74,9 @@ func (f Fault) keysSet() []string {
 		"location":      f.Location != "",
 		"lag_ms":        f.Lag != 0,
 		"size":          f.Size != 0,
+		"messages":      f.Messages != "",
+		"errors":        f.Errors != "",
+		"result_info":   f.ResultInfo != "",
 	}
 	var keys []string
 	for key, is := range set {
@@ -131,6 +135,8 @@ func (f Fault) checkBounds() error {
 	add(f.RetryAfter < 0, "retry_after_s must be at least 0")
 	add(f.Lag < 0 || f.Lag > maxLag, fmt.Sprintf("lag_ms must be from 1 to %d", maxLag.Milliseconds()))
 	add(f.Size < 0 || f.Size > maxHugeBody, fmt.Sprintf("size must be from 0 to %d", maxHugeBody))
+	add(!isArray(f.Messages) || !isArray(f.Errors), "messages and errors must be JSON arrays of objects")
+	add(!isObject(f.ResultInfo), "result_info must be a JSON object")
 	add(strings.ContainsAny(f.ContentType+f.Location, "\r\n"), "content_type and location must be one line")
 	return errors.Join(mistakes...)
 }

@@ -39,6 +39,8 @@ func (e *Emulator) strike(w http.ResponseWriter, c *call, f Fault, honest answer
 		e.send(w, honest)
 	case KindHugeBody:
 		e.sendPadded(w, honest, cmp.Or(f.Size, defaultHugeBody))
+	case KindRemarks:
+		e.send(w, f.remark(honest))
 	default: // KindCut, the only one left that decides
 		e.cut(w)
 	}

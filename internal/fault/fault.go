@@ -73,6 +73,9 @@ type Error struct {
 	Fields []Field
 	// Notices are what Cloudflare said beside its refusal.
 	Notices []Notice
+	// Errors are the errors of Cloudflare's refusal, as far as a caller may see
+	// them. Reason, Detail and Fields are made of some of them.
+	Errors []Notice
 	// RetryAfter is how long to wait before the same call can succeed. 0 means
 	// that waiting does not help or that nothing is known.
 	RetryAfter time.Duration
@@ -101,12 +104,17 @@ type Field struct {
 	Text string
 }
 
-// Notice is something that Cloudflare said beside its refusal.
+// Notice is something that Cloudflare said with its refusal.
 type Notice struct {
 	// Code is Cloudflare's number, 0 where it gave none.
 	Code int32
 	// Text is what it said, free of secrets.
 	Text string
+	// DocumentationURL is a page about it. Empty where there is none.
+	DocumentationURL string
+	// Pointer is the part of the request that it is about, as a JSON pointer.
+	// Empty where Cloudflare named none.
+	Pointer string
 }
 
 // New makes a fault of a kind. public is for the caller.

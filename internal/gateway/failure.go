@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,7 @@ type failure struct {
 	detail  string
 	fields  []*errdetails.BadRequest_FieldViolation
 	notices []*secretsstorev1.Notice
+	said    []*secretsstorev1.Notice
 	retry   time.Duration
 }
 
@@ -91,6 +93,10 @@ func takeApart(err error) failure {
 			f.retry = d.GetRetryDelay().AsDuration()
 		case *secretsstorev1.Notice:
 			f.notices = append(f.notices, d)
+		case *secretsstorev1.UpstreamError:
+			f.said = append(f.said, &secretsstorev1.Notice{
+				Code: d.Code, Message: d.GetMessage(), DocumentationUrl: d.GetDocumentationUrl(), Source: d.GetSource(),
+			})
 		}
 	}
 	return f
@@ -120,8 +126,11 @@ func (f failure) shape(method string) shape {
 // rule of the RPC: the part of the request that a REST body holds.
 func (f failure) lists(s shape, bodyRule string) (errors, messages []*secretsstorev1.Notice) {
 	messages = f.notices
+	said := unused(f.said)
 	if len(f.fields) == 0 {
-		return []*secretsstorev1.Notice{{Code: &s.code, Message: f.message(s)}}, messages
+		item := &secretsstorev1.Notice{Code: &s.code, Message: f.message(s)}
+		said.complete(item, strings.ToLower(f.reason))
+		return append([]*secretsstorev1.Notice{item}, said...), messages
 	}
 	for _, v := range f.fields {
 		place := locate(v.GetField(), bodyRule)
@@ -129,13 +138,36 @@ func (f failure) lists(s shape, bodyRule string) (errors, messages []*secretssto
 		if place.pointer != "" {
 			item.Source = &secretsstorev1.NoticeSource{Pointer: place.pointer}
 		}
+		said.complete(item, item.GetMessage())
 		errors = append(errors, item)
 		// Where Cloudflare itself explained, its notices say more than we can.
 		if v.GetDescription() != "" && len(f.notices) == 0 {
 			messages = append(messages, &secretsstorev1.Notice{Code: proto.Int32(s.code), Message: place.path + ": " + v.GetDescription()})
 		}
 	}
-	return errors, messages
+	return append(errors, said...), messages
+}
+
+// unused are Cloudflare's errors that no item of "errors" was made of yet.
+type unused []*secretsstorev1.Notice
+
+// complete takes the error with a machine word that an item was made of, and puts
+// into the item what Cloudflare said beyond the word.
+func (u *unused) complete(item *secretsstorev1.Notice, word string) {
+	pointer := item.GetSource().GetPointer()
+	at := slices.IndexFunc(*u, func(n *secretsstorev1.Notice) bool {
+		given, _, _ := strings.Cut(n.GetMessage(), ":")
+		return given == word && (pointer == "" || n.GetSource().GetPointer() == "" || n.GetSource().GetPointer() == pointer)
+	})
+	if at < 0 {
+		return
+	}
+	said := (*u)[at]
+	*u = slices.Delete(slices.Clone(*u), at, at+1)
+	item.DocumentationUrl = said.GetDocumentationUrl()
+	if item.Source == nil {
+		item.Source = said.GetSource()
+	}
 }
 
 func (f failure) message(s shape) string {

@@ -51,6 +51,7 @@ type faultForm struct {
 	Detail     string        `json:"detail,omitempty"`
 	Fields     []fieldForm   `json:"fields,omitempty"`
 	Notices    []noticeForm  `json:"notices,omitempty"`
+	Errors     []noticeForm  `json:"errors,omitempty"`
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
 	Ray        string        `json:"ray,omitempty"`
 }
@@ -64,8 +65,10 @@ type fieldForm struct {
 }
 
 type noticeForm struct {
-	Code int32  `json:"code,omitempty"`
-	Text string `json:"text,omitempty"`
+	Code             int32  `json:"code,omitempty"`
+	Text             string `json:"text,omitempty"`
+	DocumentationURL string `json:"documentation_url,omitempty"`
+	Pointer          string `json:"pointer,omitempty"`
 }
 
 func encodeFault(f *fault.Error) json.RawMessage {
@@ -78,6 +81,9 @@ func encodeFault(f *fault.Error) json.RawMessage {
 	}
 	for _, n := range f.Notices {
 		form.Notices = append(form.Notices, noticeForm(n))
+	}
+	for _, n := range f.Errors {
+		form.Errors = append(form.Errors, noticeForm(n))
 	}
 	return encode(form)
 }
@@ -98,6 +104,9 @@ func decodeFault(raw json.RawMessage) (*fault.Error, error) {
 	}
 	for _, n := range form.Notices {
 		f.Notices = append(f.Notices, fault.Notice(n))
+	}
+	for _, n := range form.Errors {
+		f.Errors = append(f.Errors, fault.Notice(n))
 	}
 	return f, nil
 }

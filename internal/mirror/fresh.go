@@ -8,6 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/upstream"
 )
 
 // failurePause is how long no new reading is tried after one has failed, while
@@ -42,6 +43,7 @@ type failure struct {
 // picture is a listing as it can be shown.
 type picture[T any] struct {
 	list    []*fact[T]
+	said    []upstream.Notice
 	began   time.Time
 	changes uint64
 	// kept says that nothing was read for it, stale that it is older than it
@@ -135,7 +137,7 @@ func (s *shelf[T]) look(ctx context.Context, w want) (picture[T], *reading, erro
 
 // show makes a picture of what there is; the caller holds the lock.
 func (s *shelf[T]) show(w want) picture[T] {
-	p := picture[T]{began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
+	p := picture[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
 	if w.list {
 		p.list = s.sorted.list(s.facts, s.kind.newestFirst)
 	}

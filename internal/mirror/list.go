@@ -56,7 +56,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 	found := q.from(p.list)
 	if found.chosen && found.ordered {
 		tellAge(ctx, p.freshness(s.of.clock()))
-		return found.answer(), nil
+		return found.answer(p.said), nil
 	}
 	// The page serves this caller alone, so that the call is not an urgent one.
 	a, err := q.ask(WithBypass(ctx))
@@ -64,7 +64,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 		// The items are right, and in a right order for all that is known.
 		p.stale = true
 		tellAge(ctx, p.freshness(s.of.clock()))
-		return found.answer(), nil
+		return found.answer(p.said), nil
 	}
 	if err == nil {
 		s.compare(ctx, a, found, p.changes)
@@ -91,12 +91,12 @@ func (q selection[T]) from(all []*fact[T]) selected[T] {
 
 // answer gives the page. What the items point to is shared with every other
 // answer and with what is kept.
-func (v selected[T]) answer() upstream.Answer[[]T] {
+func (v selected[T]) answer(said []upstream.Notice) upstream.Answer[[]T] {
 	items := make([]T, len(v.page))
 	for i, f := range v.page {
 		items[i] = f.item
 	}
-	return upstream.Answer[[]T]{Result: items, Info: &v.info}
+	return upstream.Answer[[]T]{Result: items, Info: &v.info, Notices: said}
 }
 
 // compare looks whether a page of Cloudflare's agrees with the picture that the

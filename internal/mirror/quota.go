@@ -94,7 +94,8 @@ func (a *account) readQuota(ctx context.Context, from Upstream) error {
 	return nil
 }
 
-// shown gives the numbers alone: the rest was about one call.
+// shown gives the numbers and what Cloudflare said with them. The ray was that of
+// one call.
 func (q *quota) shown() upstream.Answer[upstream.Quota] {
-	return upstream.Answer[upstream.Quota]{Result: q.answer.Result}
+	return upstream.Answer[upstream.Quota]{Result: q.answer.Result, Info: q.answer.Info, Notices: q.answer.Notices}
 }

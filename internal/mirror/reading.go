@@ -112,6 +112,7 @@ func (s *shelf[T]) readWhole(ctx context.Context, most int) (listing[T], error) 
 		if err != nil || steady {
 			return l, err
 		}
+		all.said = l.said
 		for _, item := range l.items {
 			id := s.kind.id(item)
 			if at, ok := seen[id]; ok {
@@ -139,6 +140,19 @@ func (k kind[T]) newestOfName(items []T) []T {
 	})
 }
 
+// mostSaid is how many notices of a listing are kept.
+const mostSaid = 20
+
+// hear keeps what Cloudflare said beside a page, each once.
+func (l *listing[T]) hear(said []upstream.Notice) {
+	for _, n := range said {
+		known := slices.ContainsFunc(l.said, func(old upstream.Notice) bool { return old.Message == n.Message && old.Pointer == n.Pointer })
+		if !known && len(l.said) < mostSaid {
+			l.said = append(l.said, n)
+		}
+	}
+}
+
 // pass reads the pages once, the newest first, as Cloudflare's lists are by
 // default. It is steady where as many items were seen as there were at the
 // first page: those that came since stand before it and only push others back.
@@ -152,6 +166,7 @@ func (s *shelf[T]) pass(ctx context.Context, l *listing[T], most int) (steady bo
 		first = false
 		large = total > most || len(l.items) > most
 		l.items = append(l.items, a.Result...)
+		l.hear(a.Notices)
 		return large
 	})
 	if large && err == nil {

@@ -27,6 +27,8 @@ type shelf[T any] struct {
 	sorted ranking[T]
 	// whole is the listing on which the facts stand. Nil where there is none.
 	whole *start
+	// said is what Cloudflare said beside that listing.
+	said []upstream.Notice
 	// needs is the tick after which a listing must have begun to be believed.
 	needs uint64
 	// payer is the tenant that pays for the reading that needs asks for, and
@@ -71,6 +73,7 @@ type start struct {
 type listing[T any] struct {
 	start
 	items []T
+	said  []upstream.Notice
 }
 
 func newShelf[T any](a *account, store string, k kind[T], read upstream.PageReader[T]) *shelf[T] {
@@ -267,7 +270,7 @@ func (s *shelf[T]) land(l listing[T]) {
 			s.facts[id] = &fact[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
 		}
 	}
-	s.whole = &l.start
+	s.whole, s.said = &l.start, l.said
 }
 
 // newestFirst orders facts as Cloudflare's listing did. Of two of the same

@@ -93,6 +93,8 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 const (
 	mostFieldsInHeader = 20
 	mostTextInHeader   = 1024
+	// mostSaidInHeader is for Cloudflare's messages, and again for its errors.
+	mostSaidInHeader = 1536
 )
 
 // forHeader shortens a fault of many fields. The last one says how many more
@@ -107,7 +109,20 @@ func forHeader(f *fault.Error) *fault.Error {
 		last.Text = fmt.Sprintf("%s; %d more fields are wrong", last.Text, more-1)
 		short.Fields = append(slices.Clone(f.Fields[:mostFieldsInHeader]), last)
 	}
+	short.Notices, short.Errors = firstSaid(f.Notices), firstSaid(f.Errors)
 	return &short
+}
+
+// firstSaid gives the first of what Cloudflare said, as far as there is room.
+func firstSaid(said []fault.Notice) []fault.Notice {
+	const frame = 16
+	size := 0
+	for i, n := range said {
+		if size += len(n.Text) + len(n.DocumentationURL) + len(n.Pointer) + frame; size > mostSaidInHeader {
+			return said[:i]
+		}
+	}
+	return said
 }
 
 func statusOf(f *fault.Error) *status.Status {
@@ -137,6 +152,12 @@ func detailsOf(f *fault.Error) []protoadapt.MessageV1 {
 	for _, n := range f.Notices {
 		details = append(details, protoadapt.MessageV1Of(notice(n)))
 	}
+	for _, n := range f.Errors {
+		said := notice(n)
+		details = append(details, protoadapt.MessageV1Of(&secretsstorev1.UpstreamError{
+			Code: said.Code, Message: said.GetMessage(), DocumentationUrl: said.GetDocumentationUrl(), Source: said.GetSource(),
+		}))
+	}
 	return details
 }
 
@@ -155,7 +176,10 @@ func badRequest(fields []fault.Field) *errdetails.BadRequest {
 }
 
 func notice(n fault.Notice) *secretsstorev1.Notice {
-	out := &secretsstorev1.Notice{Message: n.Text}
+	out := &secretsstorev1.Notice{Message: n.Text, DocumentationUrl: n.DocumentationURL}
+	if n.Pointer != "" {
+		out.Source = &secretsstorev1.NoticeSource{Pointer: n.Pointer}
+	}
 	if n.Code != 0 {
 		out.Code = proto.Int32(n.Code)
 	}

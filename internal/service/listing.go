@@ -29,6 +29,8 @@ func list[T any](ctx context.Context, p upstream.Paging, read upstream.PageReade
 	if err != nil {
 		return upstream.Answer[[]T]{}, err
 	}
+	// What Cloudflare said may name what the caller may not see.
+	last.Notices = nil
 	last.Result, last.Info = cut(seen, p)
 	return last, nil
 }

@@ -37,7 +37,7 @@ func (s *Service) GetSecret(ctx context.Context, r *secretsstorev1.GetSecretRequ
 	if err != nil {
 		return nil, err
 	}
-	return &secretsstorev1.GetSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.GetSecretResponse{Secret: secret(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // DeleteSecret deletes one secret.
@@ -83,7 +83,7 @@ func (s *Service) DuplicateSecret(ctx context.Context, r *secretsstorev1.Duplica
 	if err != nil {
 		return nil, blame(err, "")
 	}
-	return &secretsstorev1.DuplicateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.DuplicateSecretResponse{Secret: secret(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // named is a request about one secret.

@@ -13,7 +13,7 @@ func (s *Service) CreateStore(ctx context.Context, r *secretsstorev1.CreateStore
 	if err != nil {
 		return nil, blame(err, "")
 	}
-	return &secretsstorev1.CreateStoreResponse{Store: store(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.CreateStoreResponse{Store: store(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // ListStores lists a page of stores.
@@ -33,7 +33,7 @@ func (s *Service) GetStore(ctx context.Context, r *secretsstorev1.GetStoreReques
 	if err != nil {
 		return nil, err
 	}
-	return &secretsstorev1.GetStoreResponse{Store: store(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.GetStoreResponse{Store: store(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // DeleteStore deletes a store.
@@ -54,7 +54,7 @@ func (s *Service) GetQuota(ctx context.Context, r *secretsstorev1.GetQuotaReques
 		return nil, err
 	}
 	return &secretsstorev1.GetQuotaResponse{
-		Quota:    &secretsstorev1.Quota{Secrets: &secretsstorev1.QuotaUsage{Quota: a.Result.Secrets.Quota, Usage: a.Result.Secrets.Usage}},
-		Messages: notices(a.Notices),
+		Quota:      &secretsstorev1.Quota{Secrets: &secretsstorev1.QuotaUsage{Quota: a.Result.Secrets.Quota, Usage: a.Result.Secrets.Usage}},
+		ResultInfo: info(a.Info), Messages: notices(a.Notices),
 	}, nil
 }

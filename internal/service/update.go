@@ -20,7 +20,7 @@ func (s *Service) UpdateSecret(ctx context.Context, r *secretsstorev1.UpdateSecr
 	if err != nil {
 		return nil, blame(err, "")
 	}
-	return &secretsstorev1.UpdateSecretResponse{Secret: secret(a.Result), Messages: notices(a.Notices)}, nil
+	return &secretsstorev1.UpdateSecretResponse{Secret: secret(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
 // keepsName looks whether the name that an older client repeats is the one that

@@ -52,7 +52,7 @@ func taken(what, name string) *fault.Error {
 }
 
 // moved makes a fault about some items of a batch one about the batch. at says
-// where each item stands in it. What Cloudflare said beside it counts items too
+// where each item stands in it. What Cloudflare said about it counts items too
 // and is left out.
 func moved(err error, at []int) error {
 	f, ok := errors.AsType[*fault.Error](err)
@@ -60,7 +60,7 @@ func moved(err error, at []int) error {
 		return err
 	}
 	whole := *f
-	whole.Notices = nil
+	whole.Notices, whole.Errors = nil, nil
 	whole.Fields = slices.Clone(f.Fields)
 	for i := range whole.Fields {
 		whole.Fields[i].Pointer = movedPointer(whole.Fields[i].Pointer, at)
@@ -102,7 +102,7 @@ func within(err error, place int) error {
 		return err
 	}
 	whole := *f
-	whole.Notices = nil
+	whole.Notices, whole.Errors = nil, nil
 	whole.Fields = slices.Clone(f.Fields)
 	for i, field := range whole.Fields {
 		whole.Fields[i].Pointer = "/" + strconv.Itoa(place) + field.Pointer

@@ -67,11 +67,34 @@ func (x *exchange) refused(r reply, said refusal) *fault.Error {
 	}
 	f.Ray = r.ray
 	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable && f.Reason != ReasonAnswerLost {
-		for _, n := range notices(said.messages, x.scrub) {
-			f.Notices = append(f.Notices, fault.Notice{Code: deref(n.Code), Text: n.Message})
-		}
+		f.Notices = told(notices(said.messages, x.scrub))
+		f.Errors = told(x.errorsOf(said))
 	}
 	return f.Because(r.about(said.errors))
+}
+
+func told(said []Notice) []fault.Notice {
+	var out []fault.Notice
+	for _, n := range said {
+		out = append(out, fault.Notice{Code: deref(n.Code), Text: n.Message, DocumentationURL: n.DocumentationURL, Pointer: n.Pointer})
+	}
+	return out
+}
+
+// errorsOf gives the errors of a refusal. What stands behind a machine word may
+// name an object of another caller, so it is told only where the request names it.
+func (x *exchange) errorsOf(said refusal) []Notice {
+	shown := make(items, 0, len(said.errors))
+	for _, it := range said.errors.first(maxItems) {
+		if word, detail := split(it.Message); wordForm.MatchString(word) {
+			it.Message = word
+			if slices.Contains(x.names, detail) || limitForm.MatchString(detail) {
+				it.Message += ": " + detail
+			}
+		}
+		shown = append(shown, it)
+	}
+	return notices(shown, x.scrub)
 }
 
 // classify finds whose doing a refusal is. Trouble of the platform comes first,

@@ -144,6 +144,82 @@ func (x *NoticeSource) GetPointer() string {
 	return ""
 }
 
+// An error as Cloudflare sent it. Over gRPC it is a detail of the status of a
+// failed call, one for each error of Cloudflare's. Over REST its fields stand in
+// the item of "errors" for the same fault, or in a further item.
+type UpstreamError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Cloudflare's number for the error. Absent where Cloudflare gave none.
+	Code *int32 `protobuf:"varint,1,opt,name=code,proto3,oneof" json:"code,omitempty"`
+	// Cloudflare's machine word or text, without what may be about other callers.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// A page that explains the error. Empty where there is none.
+	DocumentationUrl string `protobuf:"bytes,3,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
+	// The part of the request that the error is about. Absent where it is about
+	// no part of it.
+	Source        *NoticeSource `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamError) Reset() {
+	*x = UpstreamError{}
+	mi := &file_secretsstore_v1_envelope_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamError) ProtoMessage() {}
+
+func (x *UpstreamError) ProtoReflect() protoreflect.Message {
+	mi := &file_secretsstore_v1_envelope_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamError.ProtoReflect.Descriptor instead.
+func (*UpstreamError) Descriptor() ([]byte, []int) {
+	return file_secretsstore_v1_envelope_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *UpstreamError) GetCode() int32 {
+	if x != nil && x.Code != nil {
+		return *x.Code
+	}
+	return 0
+}
+
+func (x *UpstreamError) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *UpstreamError) GetDocumentationUrl() string {
+	if x != nil {
+		return x.DocumentationUrl
+	}
+	return ""
+}
+
+func (x *UpstreamError) GetSource() *NoticeSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
 // Where a page stands in the whole list.
 type ResultInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -163,7 +239,7 @@ type ResultInfo struct {
 
 func (x *ResultInfo) Reset() {
 	*x = ResultInfo{}
-	mi := &file_secretsstore_v1_envelope_proto_msgTypes[2]
+	mi := &file_secretsstore_v1_envelope_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -175,7 +251,7 @@ func (x *ResultInfo) String() string {
 func (*ResultInfo) ProtoMessage() {}
 
 func (x *ResultInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_secretsstore_v1_envelope_proto_msgTypes[2]
+	mi := &file_secretsstore_v1_envelope_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -188,7 +264,7 @@ func (x *ResultInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultInfo.ProtoReflect.Descriptor instead.
 func (*ResultInfo) Descriptor() ([]byte, []int) {
-	return file_secretsstore_v1_envelope_proto_rawDescGZIP(), []int{2}
+	return file_secretsstore_v1_envelope_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ResultInfo) GetCount() int32 {
@@ -238,7 +314,13 @@ const file_secretsstore_v1_envelope_proto_rawDesc = "" +
 	"\x06source\x18\x04 \x01(\v2\x1d.secretsstore.v1.NoticeSourceR\x06sourceB\a\n" +
 	"\x05_code\"(\n" +
 	"\fNoticeSource\x12\x18\n" +
-	"\apointer\x18\x01 \x01(\tR\apointer\"\xa8\x01\n" +
+	"\apointer\x18\x01 \x01(\tR\apointer\"\xaf\x01\n" +
+	"\rUpstreamError\x12\x17\n" +
+	"\x04code\x18\x01 \x01(\x05H\x00R\x04code\x88\x01\x01\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12+\n" +
+	"\x11documentation_url\x18\x03 \x01(\tR\x10documentationUrl\x125\n" +
+	"\x06source\x18\x04 \x01(\v2\x1d.secretsstore.v1.NoticeSourceR\x06sourceB\a\n" +
+	"\x05_code\"\xa8\x01\n" +
 	"\n" +
 	"ResultInfo\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
@@ -262,19 +344,21 @@ func file_secretsstore_v1_envelope_proto_rawDescGZIP() []byte {
 	return file_secretsstore_v1_envelope_proto_rawDescData
 }
 
-var file_secretsstore_v1_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_secretsstore_v1_envelope_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_secretsstore_v1_envelope_proto_goTypes = []any{
-	(*Notice)(nil),       // 0: secretsstore.v1.Notice
-	(*NoticeSource)(nil), // 1: secretsstore.v1.NoticeSource
-	(*ResultInfo)(nil),   // 2: secretsstore.v1.ResultInfo
+	(*Notice)(nil),        // 0: secretsstore.v1.Notice
+	(*NoticeSource)(nil),  // 1: secretsstore.v1.NoticeSource
+	(*UpstreamError)(nil), // 2: secretsstore.v1.UpstreamError
+	(*ResultInfo)(nil),    // 3: secretsstore.v1.ResultInfo
 }
 var file_secretsstore_v1_envelope_proto_depIdxs = []int32{
 	1, // 0: secretsstore.v1.Notice.source:type_name -> secretsstore.v1.NoticeSource
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	1, // 1: secretsstore.v1.UpstreamError.source:type_name -> secretsstore.v1.NoticeSource
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_secretsstore_v1_envelope_proto_init() }
@@ -284,13 +368,14 @@ func file_secretsstore_v1_envelope_proto_init() {
 	}
 	file_secretsstore_v1_envelope_proto_msgTypes[0].OneofWrappers = []any{}
 	file_secretsstore_v1_envelope_proto_msgTypes[2].OneofWrappers = []any{}
+	file_secretsstore_v1_envelope_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_secretsstore_v1_envelope_proto_rawDesc), len(file_secretsstore_v1_envelope_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -179,7 +179,9 @@ type GetQuotaResponse struct {
 	// How much of its plan the account uses.
 	Quota *Quota `protobuf:"bytes,1,opt,name=quota,proto3" json:"quota,omitempty"`
 	// What Cloudflare said beside it.
-	Messages      []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Paging. Absent where Cloudflare gives none, as it mostly does here.
+	ResultInfo    *ResultInfo `protobuf:"bytes,3,opt,name=result_info,json=resultInfo,proto3" json:"result_info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,6 +230,13 @@ func (x *GetQuotaResponse) GetMessages() []*Notice {
 	return nil
 }
 
+func (x *GetQuotaResponse) GetResultInfo() *ResultInfo {
+	if x != nil {
+		return x.ResultInfo
+	}
+	return nil
+}
+
 var File_secretsstore_v1_quota_proto protoreflect.FileDescriptor
 
 const file_secretsstore_v1_quota_proto_rawDesc = "" +
@@ -241,10 +250,12 @@ const file_secretsstore_v1_quota_proto_rawDesc = "" +
 	"\x05usage\x18\x02 \x01(\x03R\x05usage\"F\n" +
 	"\x0fGetQuotaRequest\x123\n" +
 	"\n" +
-	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\"u\n" +
+	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\"\xb3\x01\n" +
 	"\x10GetQuotaResponse\x12,\n" +
 	"\x05quota\x18\x01 \x01(\v2\x16.secretsstore.v1.QuotaR\x05quota\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessagesBBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
+	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
+	"resultInfoBBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"
 
 var (
 	file_secretsstore_v1_quota_proto_rawDescOnce sync.Once
@@ -265,16 +276,18 @@ var file_secretsstore_v1_quota_proto_goTypes = []any{
 	(*GetQuotaRequest)(nil),  // 2: secretsstore.v1.GetQuotaRequest
 	(*GetQuotaResponse)(nil), // 3: secretsstore.v1.GetQuotaResponse
 	(*Notice)(nil),           // 4: secretsstore.v1.Notice
+	(*ResultInfo)(nil),       // 5: secretsstore.v1.ResultInfo
 }
 var file_secretsstore_v1_quota_proto_depIdxs = []int32{
 	1, // 0: secretsstore.v1.Quota.secrets:type_name -> secretsstore.v1.QuotaUsage
 	0, // 1: secretsstore.v1.GetQuotaResponse.quota:type_name -> secretsstore.v1.Quota
 	4, // 2: secretsstore.v1.GetQuotaResponse.messages:type_name -> secretsstore.v1.Notice
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 3: secretsstore.v1.GetQuotaResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_secretsstore_v1_quota_proto_init() }

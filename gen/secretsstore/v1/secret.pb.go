@@ -609,7 +609,9 @@ type GetSecretResponse struct {
 	// The secret that was asked for.
 	Secret *Secret `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
 	// What Cloudflare said beside it.
-	Messages      []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Paging. Absent where Cloudflare gives none, as it mostly does here.
+	ResultInfo    *ResultInfo `protobuf:"bytes,3,opt,name=result_info,json=resultInfo,proto3" json:"result_info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -654,6 +656,13 @@ func (x *GetSecretResponse) GetSecret() *Secret {
 func (x *GetSecretResponse) GetMessages() []*Notice {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *GetSecretResponse) GetResultInfo() *ResultInfo {
+	if x != nil {
+		return x.ResultInfo
 	}
 	return nil
 }
@@ -800,7 +809,9 @@ type UpdateSecretResponse struct {
 	// The secret after the change.
 	Secret *Secret `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
 	// What Cloudflare said beside it.
-	Messages      []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Paging. Absent where Cloudflare gives none, as it mostly does here.
+	ResultInfo    *ResultInfo `protobuf:"bytes,3,opt,name=result_info,json=resultInfo,proto3" json:"result_info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -845,6 +856,13 @@ func (x *UpdateSecretResponse) GetSecret() *Secret {
 func (x *UpdateSecretResponse) GetMessages() []*Notice {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *UpdateSecretResponse) GetResultInfo() *ResultInfo {
+	if x != nil {
+		return x.ResultInfo
 	}
 	return nil
 }
@@ -1219,7 +1237,9 @@ type DuplicateSecretResponse struct {
 	// The new secret.
 	Secret *Secret `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
 	// What Cloudflare said beside it.
-	Messages      []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Paging. Absent where Cloudflare gives none, as it mostly does here.
+	ResultInfo    *ResultInfo `protobuf:"bytes,3,opt,name=result_info,json=resultInfo,proto3" json:"result_info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1264,6 +1284,13 @@ func (x *DuplicateSecretResponse) GetSecret() *Secret {
 func (x *DuplicateSecretResponse) GetMessages() []*Notice {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *DuplicateSecretResponse) GetResultInfo() *ResultInfo {
+	if x != nil {
+		return x.ResultInfo
 	}
 	return nil
 }
@@ -1324,10 +1351,12 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
 	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\x12>\n" +
-	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\"y\n" +
+	"\tsecret_id\x18\x03 \x01(\tB!\xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\b\"\x06secretR\bsecretId\"\xb7\x01\n" +
 	"\x11GetSecretResponse\x12/\n" +
 	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xa2\b\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
+	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
+	"resultInfo\"\xa2\b\n" +
 	"\x13UpdateSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
@@ -1348,10 +1377,12 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\x06_valueB\n" +
 	"\n" +
 	"\b_commentB\a\n" +
-	"\x05_name\"|\n" +
+	"\x05_name\"\xba\x01\n" +
 	"\x14UpdateSecretResponse\x12/\n" +
 	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\x8a\x02\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
+	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
+	"resultInfo\"\x8a\x02\n" +
 	"\x13DeleteSecretRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
@@ -1385,10 +1416,12 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
 	"request_idR\trequestIdB\n" +
 	"\n" +
-	"\b_comment\"\x7f\n" +
+	"\b_comment\"\xbd\x01\n" +
 	"\x17DuplicateSecretResponse\x12/\n" +
 	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessagesBBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
+	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
+	"resultInfoBBZ@platform.internal/storekeeper/gen/secretsstore/v1;secretsstorev1b\x06proto3"
 
 var (
 	file_secretsstore_v1_secret_proto_rawDescOnce sync.Once
@@ -1437,18 +1470,21 @@ var file_secretsstore_v1_secret_proto_depIdxs = []int32{
 	17, // 8: secretsstore.v1.ListSecretsResponse.messages:type_name -> secretsstore.v1.Notice
 	0,  // 9: secretsstore.v1.GetSecretResponse.secret:type_name -> secretsstore.v1.Secret
 	17, // 10: secretsstore.v1.GetSecretResponse.messages:type_name -> secretsstore.v1.Notice
-	19, // 11: secretsstore.v1.UpdateSecretRequest.update_mask:type_name -> google.protobuf.FieldMask
-	0,  // 12: secretsstore.v1.UpdateSecretResponse.secret:type_name -> secretsstore.v1.Secret
-	17, // 13: secretsstore.v1.UpdateSecretResponse.messages:type_name -> secretsstore.v1.Notice
-	17, // 14: secretsstore.v1.DeleteSecretResponse.messages:type_name -> secretsstore.v1.Notice
-	17, // 15: secretsstore.v1.DeleteSecretsResponse.messages:type_name -> secretsstore.v1.Notice
-	0,  // 16: secretsstore.v1.DuplicateSecretResponse.secret:type_name -> secretsstore.v1.Secret
-	17, // 17: secretsstore.v1.DuplicateSecretResponse.messages:type_name -> secretsstore.v1.Notice
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	18, // 11: secretsstore.v1.GetSecretResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	19, // 12: secretsstore.v1.UpdateSecretRequest.update_mask:type_name -> google.protobuf.FieldMask
+	0,  // 13: secretsstore.v1.UpdateSecretResponse.secret:type_name -> secretsstore.v1.Secret
+	17, // 14: secretsstore.v1.UpdateSecretResponse.messages:type_name -> secretsstore.v1.Notice
+	18, // 15: secretsstore.v1.UpdateSecretResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	17, // 16: secretsstore.v1.DeleteSecretResponse.messages:type_name -> secretsstore.v1.Notice
+	17, // 17: secretsstore.v1.DeleteSecretsResponse.messages:type_name -> secretsstore.v1.Notice
+	0,  // 18: secretsstore.v1.DuplicateSecretResponse.secret:type_name -> secretsstore.v1.Secret
+	17, // 19: secretsstore.v1.DuplicateSecretResponse.messages:type_name -> secretsstore.v1.Notice
+	18, // 20: secretsstore.v1.DuplicateSecretResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_secretsstore_v1_secret_proto_init() }

@@ -185,7 +185,9 @@ type CreateStoreResponse struct {
 	// The new store.
 	Store *Store `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"`
 	// What Cloudflare said beside it.
-	Messages      []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Paging. Absent where Cloudflare gives none, as it mostly does here.
+	ResultInfo    *ResultInfo `protobuf:"bytes,3,opt,name=result_info,json=resultInfo,proto3" json:"result_info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,6 +232,13 @@ func (x *CreateStoreResponse) GetStore() *Store {
 func (x *CreateStoreResponse) GetMessages() []*Notice {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *CreateStoreResponse) GetResultInfo() *ResultInfo {
+	if x != nil {
+		return x.ResultInfo
 	}
 	return nil
 }
@@ -446,7 +455,9 @@ type GetStoreResponse struct {
 	// The store that was asked for.
 	Store *Store `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"`
 	// What Cloudflare said beside it.
-	Messages      []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	Messages []*Notice `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// Paging. Absent where Cloudflare gives none, as it mostly does here.
+	ResultInfo    *ResultInfo `protobuf:"bytes,3,opt,name=result_info,json=resultInfo,proto3" json:"result_info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -491,6 +502,13 @@ func (x *GetStoreResponse) GetStore() *Store {
 func (x *GetStoreResponse) GetMessages() []*Notice {
 	if x != nil {
 		return x.Messages
+	}
+	return nil
+}
+
+func (x *GetStoreResponse) GetResultInfo() *ResultInfo {
+	if x != nil {
+		return x.ResultInfo
 	}
 	return nil
 }
@@ -641,10 +659,12 @@ const file_secretsstore_v1_store_proto_rawDesc = "" +
 	"store_name*\x05storeR\x04name\x12A\n" +
 	"\n" +
 	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
-	"request_idR\trequestId\"x\n" +
+	"request_idR\trequestId\"\xb6\x01\n" +
 	"\x13CreateStoreResponse\x12,\n" +
 	"\x05store\x18\x01 \x01(\v2\x16.secretsstore.v1.StoreR\x05store\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xf5\x01\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
+	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
+	"resultInfo\"\xf5\x01\n" +
 	"\x11ListStoresRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12\x1b\n" +
@@ -660,10 +680,12 @@ const file_secretsstore_v1_store_proto_rawDesc = "" +
 	"\x0fGetStoreRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
-	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\"u\n" +
+	"\bstore_id\x18\x02 \x01(\tB \xbaH\x12r\x102\x0e^[0-9a-f]{32}$\xba\xeb\x18\a\"\x05storeR\astoreId\"\xb3\x01\n" +
 	"\x10GetStoreResponse\x12,\n" +
 	"\x05store\x18\x01 \x01(\v2\x16.secretsstore.v1.StoreR\x05store\x123\n" +
-	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\"\xdf\x01\n" +
+	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
+	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
+	"resultInfo\"\xdf\x01\n" +
 	"\x12DeleteStoreRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
@@ -707,17 +729,19 @@ var file_secretsstore_v1_store_proto_depIdxs = []int32{
 	9,  // 1: secretsstore.v1.Store.modified:type_name -> google.protobuf.Timestamp
 	0,  // 2: secretsstore.v1.CreateStoreResponse.store:type_name -> secretsstore.v1.Store
 	10, // 3: secretsstore.v1.CreateStoreResponse.messages:type_name -> secretsstore.v1.Notice
-	0,  // 4: secretsstore.v1.ListStoresResponse.stores:type_name -> secretsstore.v1.Store
-	11, // 5: secretsstore.v1.ListStoresResponse.result_info:type_name -> secretsstore.v1.ResultInfo
-	10, // 6: secretsstore.v1.ListStoresResponse.messages:type_name -> secretsstore.v1.Notice
-	0,  // 7: secretsstore.v1.GetStoreResponse.store:type_name -> secretsstore.v1.Store
-	10, // 8: secretsstore.v1.GetStoreResponse.messages:type_name -> secretsstore.v1.Notice
-	10, // 9: secretsstore.v1.DeleteStoreResponse.messages:type_name -> secretsstore.v1.Notice
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 4: secretsstore.v1.CreateStoreResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	0,  // 5: secretsstore.v1.ListStoresResponse.stores:type_name -> secretsstore.v1.Store
+	11, // 6: secretsstore.v1.ListStoresResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	10, // 7: secretsstore.v1.ListStoresResponse.messages:type_name -> secretsstore.v1.Notice
+	0,  // 8: secretsstore.v1.GetStoreResponse.store:type_name -> secretsstore.v1.Store
+	10, // 9: secretsstore.v1.GetStoreResponse.messages:type_name -> secretsstore.v1.Notice
+	11, // 10: secretsstore.v1.GetStoreResponse.result_info:type_name -> secretsstore.v1.ResultInfo
+	10, // 11: secretsstore.v1.DeleteStoreResponse.messages:type_name -> secretsstore.v1.Notice
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_secretsstore_v1_store_proto_init() }
