@@ -159,17 +159,18 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.WithContext(r.Context())
 		r.Body = http.NoBody
 	}
-	w := &writer{header: http.Header{}, status: http.StatusOK}
+	w := &writer{header: http.Header{}}
 	d.serve(w, r)
+	w.WriteHeader(http.StatusOK)
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	length, _ := strconv.Atoi(w.header.Get("Content-Length"))
+	length, _ := strconv.Atoi(w.sent.Get("Content-Length"))
 	if w.body.Len() == 0 && length > 0 {
 		return nil, io.EOF
 	}
 	answer := &http.Response{
-		StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Header: w.header, Request: r,
+		StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Request: r,
 		ContentLength: int64(length), Body: io.NopCloser(&w.body),
 	}
 	if w.body.Len() < length {
@@ -194,15 +195,24 @@ type torn struct{}
 
 func (torn) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// writer keeps an answer.
+// writer keeps an answer as a connection would: what is set after the header was
+// written is lost.
 type writer struct {
 	header http.Header
 	status int
+	sent   http.Header
 	body   bytes.Buffer
 }
 
 func (w *writer) Header() http.Header { return w.header }
 
-func (w *writer) WriteHeader(status int) { w.status = status }
+func (w *writer) WriteHeader(status int) {
+	if w.sent == nil {
+		w.status, w.sent = status, w.header.Clone()
+	}
+}
 
-func (w *writer) Write(text []byte) (int, error) { return w.body.Write(text) }
+func (w *writer) Write(text []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(text)
+}
