@@ -160,7 +160,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	if e.count, err = metrics.WatchChanges(e.open); err != nil {
 		return err
 	}
-	if err := metrics.WatchBudget(e.purses.states); err != nil {
+	if err := errors.Join(metrics.WatchBudget(e.purses.states), e.state.watch(metrics)); err != nil {
 		return err
 	}
 	e.keeper, err = idempotency.New(idempotency.Config{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -143,7 +144,7 @@ func newAdmin(metrics *telemetry.Metrics, trail *audit.Log, behind *engine, show
 	if err := metrics.WatchIssuers(shown.issuers, shown.certificates); err != nil {
 		return nil, err
 	}
-	checks := append(behind.purses.checks(), shown.checks()...)
+	checks := slices.Concat(behind.purses.checks(), behind.state.checks(), shown.checks())
 	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks}), nil
 }
 

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"go.uber.org/zap"
@@ -18,12 +15,15 @@ import (
 	"platform.internal/storekeeper/internal/records"
 	"platform.internal/storekeeper/internal/records/bolt"
 	"platform.internal/storekeeper/internal/records/valkey"
+	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // state is what outlives a process: the intents and answers of changes.
 type state struct {
 	records.Store
 
+	// own is the same store where one process has it to itself, in a file.
+	own *bolt.Store
 	// shared is the same store where replicas share it, and nil where one
 	// process has it to itself.
 	shared *valkey.Store
@@ -36,19 +36,31 @@ func openState(ctx context.Context, c config.Idempotency, log *zap.Logger) (*sta
 	if c.Store == config.StoreValkey {
 		return openShared(ctx, c, log)
 	}
-	key, err := stateKey(c)
-	if err != nil {
-		return nil, err
+	return openOwn(c, log)
+}
+
+// openOwn opens the file of a state that one process has to itself.
+func openOwn(c config.Idempotency, log *zap.Logger) (*state, error) {
+	keys := &ownKey{name: c.KeyFile, file: c.File, made: c.KeyFile == c.File+".key"}
+	if err := keys.read(); err != nil {
+		return nil, fmt.Errorf("idempotency.key_file: %w", err)
 	}
-	own, err := bolt.Open(bolt.Config{File: c.File})
+	own, err := bolt.Open(bolt.Config{File: c.File, Key: keys.of})
+	if keys.err != nil {
+		return nil, fmt.Errorf("idempotency.key_file: %w", keys.err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("idempotency.file: %w", err)
 	}
-	return &state{Store: own, key: key}, nil
+	if n := own.Damaged(); n > 0 {
+		log.Error("kept answers in the state file are damaged; they are never given, and calls that need them fail with STATE_DAMAGED until they expire",
+			zap.Uint64("records", n), zap.String("file", c.File))
+	}
+	return &state{Store: own, own: own, key: keys.key}, nil
 }
 
 func openShared(ctx context.Context, c config.Idempotency, log *zap.Logger) (*state, error) {
-	key, err := readKey(c.KeyFile)
+	key, _, err := readKey(c.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("idempotency.key_file: %w", err)
 	}
@@ -96,58 +108,18 @@ func valkeyTLS(at config.Valkey) (*tls.Config, error) {
 	return secured, nil
 }
 
-// stateKey reads the key of a store that one process has to itself. One that the
-// configuration does not name is made once, beside the store.
-func stateKey(c config.Idempotency) ([]byte, error) {
-	key, err := readKey(c.KeyFile)
-	if errors.Is(err, os.ErrNotExist) && c.KeyFile == c.File+".key" {
-		fresh := make([]byte, 32)
-		if _, err = rand.Read(fresh); err != nil {
-			return nil, err
-		}
-		if err = keep(c.KeyFile, []byte(hex.EncodeToString(fresh)+"\n")); err == nil {
-			key, err = readKey(c.KeyFile)
-		}
+// checks are the conditions of being ready.
+func (s *state) checks() []telemetry.Check {
+	if s.own == nil {
+		return nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("idempotency.key_file: %w", err)
-	}
-	return key, nil
+	return []telemetry.Check{{Name: "state", Run: func(context.Context) error { return s.own.Healthy() }}}
 }
 
-// keep writes a new file whole or not at all: a key that was cut short would
-// stop every later start.
-func keep(name string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".new-")
-	if err != nil {
-		return err
+// watch shows the condition of the state file in the metrics.
+func (s *state) watch(metrics *telemetry.Metrics) error {
+	if s.own == nil {
+		return nil
 	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	folder, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
-
-// readKey reads a key of at least 32 bytes.
-func readKey(name string) ([]byte, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	key := []byte(strings.TrimSpace(string(text)))
-	if len(key) < 32 {
-		return nil, fmt.Errorf("%s must hold at least 32 bytes", name)
-	}
-	return key, nil
+	return metrics.WatchState(telemetry.StoreState{Healthy: s.own.Healthy, Damaged: s.own.Damaged})
 }

@@ -84,7 +84,7 @@ func TestAKeyThatIsNoneStopsTheStart(t *testing.T) {
 			c.prepare(t, &settings)
 			before, _ := os.ReadFile(settings.KeyFile)
 			_, err := openState(t.Context(), settings, zap.NewNop())
-			if err == nil || !strings.HasPrefix(err.Error(), "idempotency.key_file: ") || !strings.Contains(err.Error(), filepath.Base(settings.KeyFile)) || !strings.Contains(err.Error(), c.says) {
+			if err == nil || !strings.HasPrefix(err.Error(), "idempotency.") || !strings.Contains(err.Error(), strings.TrimSuffix(filepath.Base(settings.KeyFile), ".key")) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v", err)
 			}
 			if err != nil && len(before) > 0 && strings.Contains(err.Error(), string(before)) {

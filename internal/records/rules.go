@@ -27,6 +27,13 @@ func Unavailable(cause error) *fault.Error {
 	return f.Because(cause)
 }
 
+// Damaged is the fault of a record that is not what was written. It is never
+// served, and asking again gives the same.
+func Damaged(cause error) *fault.Error {
+	return fault.New(fault.Internal, "STATE_DAMAGED",
+		"Storekeeper's record for this call is damaged, so the call can be neither answered nor made. Its operator has to restore the state.").Because(cause)
+}
+
 // CheckKeys refuses keys that not every store can keep. Such a key is a mistake
 // of the caller in this program, so the fault is Internal.
 func CheckKeys(keys []string) error {

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,6 +41,7 @@ func (b *batch) begin(frame []byte) {
 // end ends the reading of the file.
 func (b *batch) end() {
 	if b.tx != nil {
+		b.table.close()
 		// The end of a reader has nothing that could fail.
 		_ = b.tx.Rollback()
 		b.tx, b.table = nil, nil
@@ -53,22 +55,39 @@ func (b *batch) full() bool {
 
 // fill takes a change and those that wait behind it. Its error is one of the
 // file.
-func (w *writer) fill(first *change) (err error) {
+func (w *writer) fill(first *change) error {
+	w.batch.begin(w.log.Frame())
+	w.batch.changes = append(w.batch.changes, first)
+	return w.keeper.careful(func() error {
+		defer w.batch.end()
+		for c := first; c != nil; {
+			if err := w.take(c); err != nil {
+				return err
+			}
+			if c = w.next(); c != nil {
+				w.batch.changes = append(w.batch.changes, c)
+			}
+		}
+		return nil
+	})
+}
+
+// take writes a change into the frame. A record that is damaged fails this
+// change alone.
+func (w *writer) take(c *change) error {
 	b := &w.batch
-	defer b.end()
-	defer damage(&err)
-	b.begin(w.log.Frame())
-	for c := first; c != nil; c = w.next() {
-		b.changes = append(b.changes, c)
-		now, err := w.now(c.keys)
-		if err != nil {
-			return err
-		}
-		for key, e := range c.changes(now) {
-			i := itemOf(e)
-			b.items[key] = i
-			b.frame = appendItem(b.frame, key, i)
-		}
+	now, err := w.now(c.keys)
+	if _, one := errors.AsType[damaged](err); one {
+		c.err = w.failed(err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for key, e := range c.changes(now) {
+		i := itemOf(e)
+		b.items[key] = i
+		b.frame = appendItem(b.frame, key, i)
 	}
 	return nil
 }
@@ -84,13 +103,16 @@ func (w *writer) now(keys []string) (map[string]records.Entry, error) {
 			i, ok = w.recent.item(key)
 		}
 		var e records.Entry
+		var err error
 		if ok {
 			e, ok = i.entry(at)
 		} else {
-			if err := w.open(); err != nil {
+			if err = w.open(); err != nil {
 				return nil, err
 			}
-			e, ok = b.table.read(key, at)
+			if e, ok, err = b.table.read(key, at); err != nil {
+				return nil, err
+			}
 		}
 		if ok {
 			found[key] = e
@@ -102,8 +124,8 @@ func (w *writer) now(keys []string) (map[string]records.Entry, error) {
 // open begins to read the file, once in a batch.
 func (w *writer) open() (err error) {
 	if b := &w.batch; b.tx == nil {
-		if b.tx, err = w.keeper.db.Begin(false); err == nil {
-			b.table = tableOf(b.tx)
+		if b.tx, err = w.keeper.begin(); err == nil {
+			b.table = tableOf(b.tx, w.keeper.seals)
 		}
 	}
 	return err

@@ -1,12 +1,6 @@
 package bolt
 
-import (
-	"errors"
-	"fmt"
-	"time"
-
-	"go.etcd.io/bbolt"
-)
+import "time"
 
 const (
 	// turnRecords, turnBytes and turnAfter say when what the journal holds is
@@ -30,17 +24,18 @@ const (
 	sweepStep = 500
 )
 
-// job is what the keeper puts into the file, and the mark up to which the
-// journal is in it then.
+// job is what the keeper puts into the file, the mark up to which the journal is
+// in it then, and the number of the last durable frame of it.
 type job struct {
-	records memory
-	mark    uint64
+	records       memory
+	mark, reached uint64
 }
 
 // keeper is the only writer of the file. What it is given stands in the journal
 // until it says that it is done, so nothing waits for it.
 type keeper struct {
-	db   *bbolt.DB
+	*file
+
 	jobs chan job
 	done chan error
 	// stopped is closed when it has ended.
@@ -71,7 +66,7 @@ func (k *keeper) put(j job) error {
 		if err := j.records.in(t, time.Now()); err != nil {
 			return err
 		}
-		return t.apply(j.mark)
+		return t.apply(j.mark, j.reached)
 	})
 }
 
@@ -79,8 +74,8 @@ func (k *keeper) put(j job) error {
 // A failure is left to the next look.
 func (k *keeper) sweep() time.Duration {
 	found := 0
-	err := k.db.View(func(tx *bbolt.Tx) error {
-		found = len(tableOf(tx).ended(time.Now(), 1))
+	err := k.read(func(t *table) error {
+		found = len(t.ended(time.Now(), 1))
 		return nil
 	})
 	if err != nil || found == 0 {
@@ -100,24 +95,4 @@ func (k *keeper) sweep() time.Duration {
 		return sweepEvery
 	}
 	return sweepAgain
-}
-
-// update is one transaction. A damaged file can make bbolt panic, which is an
-// error here: the process has more to do than this file.
-func (k *keeper) update(do func(*table) error) (err error) {
-	defer damage(&err)
-	return k.db.Update(func(tx *bbolt.Tx) error { return do(tableOf(tx)) })
-}
-
-// viewing reads in a transaction and ends it.
-func viewing(tx *bbolt.Tx, do func(*table) error) (err error) {
-	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	defer damage(&err)
-	return do(tableOf(tx))
-}
-
-func damage(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("the records file is damaged: %v", p)
-	}
 }

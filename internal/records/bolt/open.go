@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -28,17 +30,37 @@ const (
 	growth = 4 << 20
 )
 
+// opened is the file and its journal, ready for use.
+type opened struct {
+	*file
+
+	log *journal.Journal
+	// label writes the labels of the journal's files.
+	label func(mark uint64) error
+	// damaged are the keys of records that are never served.
+	damaged []string
+}
+
 // openFiles opens the file and its journal, whose content it puts into the file.
-func openFiles(c Config) (*bbolt.DB, *journal.Journal, error) {
+func openFiles(c Config) (*opened, error) {
+	if c.Journal == nil {
+		c.Journal = journal.OpenFile
+	}
 	db, err := openFile(c.File)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	log, err := prepare(db, c)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("records file %s: %w", c.File, err), db.Close())
+	o := &opened{file: &file{db: db, guard: &guard{}}}
+	if err := o.prepare(c); err != nil {
+		return nil, errors.Join(refused(c.File, err), o.close())
 	}
-	return db, log, nil
+	return o, nil
+}
+
+// refused is the error of files that cannot be used, with the way out.
+func refused(file string, err error) error {
+	return fmt.Errorf("records file %s: %w. Restore it, %s%s, %s%s and the key file from one backup, or move all of them away to begin a new state, "+
+		"which forgets earlier changes (docs/state.md)", file, err, filepath.Base(file), journal.Suffixes()[0], filepath.Base(file), journal.Suffixes()[1])
 }
 
 // openFile opens the file and holds its lock, which guards the journal too. A
@@ -47,11 +69,15 @@ func openFile(file string) (db *bbolt.DB, err error) {
 	if file == "" {
 		return nil, errors.New("records file: no path is given")
 	}
+	if err := inspect(file); err != nil {
+		return nil, refused(file, err)
+	}
 	defer func() {
 		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("records file %s: it is damaged: %v", file, p)
+			db, err = nil, refused(file, fmt.Errorf("it is damaged: %v", p))
 		}
 	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	db, err = bbolt.Open(file, 0o600, &bbolt.Options{
 		Timeout: lockWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true, InitialMmapSize: mapped,
 	})
@@ -65,58 +91,124 @@ func openFile(file string) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// prepare makes what is missing, sees that the files are ours alone and that
-// their names in the folder outlive a loss of power, which bbolt leaves open,
-// and replays the journal.
-func prepare(db *bbolt.DB, c Config) (*journal.Journal, error) {
-	key, mark, err := tables(db)
-	if err != nil {
-		return nil, err
+// prepare sees that file, journal and key belong together, that the files are
+// ours alone and that their names in the folder outlive a loss of power, which
+// bbolt leaves open, and begins a new life of the store.
+func (o *opened) prepare(c Config) error {
+	if err := o.guard.add(c.File, nil); err != nil {
+		return err
 	}
-	log, frames, err := journal.Open(journal.Config{Path: c.File, Key: key, Applied: mark, Open: c.Journal})
+	i, err := o.identify()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err = private(c.File); err == nil {
+	if o.seals, err = unlock(i, c); err != nil {
+		return err
+	}
+	if o.damaged, err = o.verify(); err != nil {
+		return err
+	}
+	frames, parts, err := o.openJournal(c, i)
+	if err != nil {
+		return err
+	}
+	err = private(c.File)
+	if err == nil {
 		err = syncFolder(filepath.Dir(c.File))
 	}
 	if err == nil && len(frames) > 0 {
-		err = replay(db, frames, log.Mark())
+		err = o.replay(frames)
+	}
+	if err == nil {
+		err = o.live(i, parts)
 	}
 	if err != nil {
-		return nil, errors.Join(err, log.Close())
+		return errors.Join(err, o.log.Close())
 	}
-	return log, nil
+	return nil
 }
 
-// tables makes the tables where they are missing, and returns what the journal
-// is opened with.
-func tables(db *bbolt.DB) (key []byte, mark uint64, err error) {
-	err = db.View(func(tx *bbolt.Tx) error {
-		key, mark = created(tx)
-		return nil
-	})
-	if err != nil || key != nil {
-		return key, mark, err
+// identify returns what the file says about itself, and makes the tables of a
+// new one.
+func (f *file) identify() (i *identity, err error) {
+	read := func(tx *bbolt.Tx) error {
+		i, err = readIdentity(tx)
+		return err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		if err := create(tx); err != nil {
-			return err
+	err = f.careful(func() error { return f.db.View(read) })
+	if err != nil || i != nil {
+		return i, err
+	}
+	err = f.db.Update(newIdentity)
+	if err == nil {
+		err = f.db.View(read)
+	}
+	return i, err
+}
+
+// unlock gets the operator's key.
+func unlock(i *identity, c Config) (*seals, error) {
+	var key []byte
+	if c.Key != nil {
+		var err error
+		if key, err = c.Key(i.store.String(), i.fresh()); err != nil {
+			return nil, err
 		}
-		key, mark = created(tx)
-		return nil
-	})
-	return key, mark, err
+	}
+	sealing, err := i.bind(key)
+	return newSeals(sealing), err
 }
 
-func replay(db *bbolt.DB, frames [][]byte, mark uint64) error {
+// openJournal opens both files of the journal behind their labels.
+func (o *opened) openJournal(c Config, i *identity) (frames [][]byte, parts []*part, err error) {
+	var kept uint64
+	j := journal.Config{Path: c.File, Key: i.frames, Applied: i.applied, Reached: i.reached}
+	for _, suffix := range journal.Suffixes() {
+		p, l, err := openPart(c, c.File+suffix, i, o.guard)
+		if err != nil {
+			for _, before := range parts {
+				err = errors.Join(err, before.Close())
+			}
+			return nil, nil, err
+		}
+		parts, kept = append(parts, p), max(kept, l.mark)
+	}
+	j.Kept = kept
+	j.Open = func(path string) (journal.File, error) {
+		return parts[slices.IndexFunc(parts, func(p *part) bool { return p.path == path })], nil
+	}
+	o.log, frames, err = journal.Open(j)
+	return frames, parts, err
+}
+
+// live begins the next life of the store. Where the process ends between two of
+// the steps, the next start takes the files for those of one store all the same.
+func (o *opened) live(i *identity, parts []*part) error {
+	o.label = func(mark uint64) error {
+		for _, p := range parts {
+			if err := p.write(label{store: i.store, life: max(i.life, i.next), mark: mark}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := i.announce(o.db); err != nil {
+		return err
+	}
+	if err := o.label(o.log.Mark()); err != nil {
+		return err
+	}
+	return i.begun(o.db)
+}
+
+func (o *opened) replay(frames [][]byte) error {
 	m := make(memory)
 	for _, frame := range frames {
 		if err := m.load(frame); err != nil {
 			return err
 		}
 	}
-	return (&keeper{db: db}).put(job{records: m, mark: mark})
+	return (&keeper{file: o.file}).put(job{records: m, mark: o.log.Mark(), reached: o.log.Durable()})
 }
 
 // private sees that nobody else can read a file.

@@ -77,7 +77,7 @@ func (s *Store) look(keys []string, found map[string]records.Entry) (others []st
 	}
 	if len(others) > 0 {
 		// Under the lock: what leaves the memory is in the file before.
-		tx, err = s.db.Begin(false)
+		tx, err = s.file.begin()
 	}
 	return others, tx, err
 }
@@ -89,10 +89,14 @@ func (s *Store) read(keys []string) (found map[string]records.Entry, err error) 
 	if err != nil || tx == nil {
 		return found, err
 	}
-	err = viewing(tx, func(t *table) error {
+	err = s.file.view(tx, func(t *table) error {
 		at := time.Now()
 		for _, key := range others {
-			if e, ok := t.read(key, at); ok {
+			e, ok, err := t.read(key, at)
+			if err != nil {
+				return err
+			}
+			if ok {
 				found[key] = e
 			}
 		}

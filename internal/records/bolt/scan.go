@@ -34,7 +34,7 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 	for from := []byte(prefix); from != nil; {
 		page, next, err := s.page([]byte(prefix), from)
 		if err != nil {
-			return records.Unavailable(err)
+			return s.failed(err)
 		}
 		page, recent = merge(page, recent, next)
 		for _, r := range page {
@@ -97,11 +97,7 @@ func merge(page, recent []record, next []byte) (merged, rest []record) {
 
 // page reads the records of the file from a key on. next is nil at the end.
 func (s *Store) page(prefix, from []byte) (page []record, next []byte, err error) {
-	tx, err := s.db.Begin(false)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = viewing(tx, func(t *table) error {
+	err = s.file.read(func(t *table) error {
 		size := 0
 		c := t.lasting.Cursor()
 		for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
@@ -110,7 +106,11 @@ func (s *Store) page(prefix, from []byte) (page []record, next []byte, err error
 				return nil
 			}
 			size += len(v)
-			page = append(page, record{key: string(k), entry: records.Entry{Value: bytes.Clone(v)}})
+			value, _, whole := t.seal.open(k, bytes.Clone(v))
+			if !whole {
+				return damaged{key: string(k)}
+			}
+			page = append(page, record{key: string(k), entry: records.Entry{Value: value}})
 		}
 		return nil
 	})

@@ -13,9 +13,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
@@ -34,11 +33,18 @@ type Config struct {
 	// Journal opens a file of the journal. Nil: journal.OpenFile. Tests have
 	// disks that fail.
 	Journal func(path string) (journal.File, error)
+	// Key returns the operator's key, with which records are sealed against
+	// changes. It is told the identifier of the store and whether nothing was
+	// ever kept in it. Its error refuses the start. Nil: there is no key, and
+	// records are sealed against damage only.
+	Key func(store string, fresh bool) ([]byte, error)
 }
 
 // Store is a records.Store in a file.
 type Store struct {
-	db      *bbolt.DB
+	file    *file
+	failed  func(error) error
+	damages *atomic.Uint64
 	recent  recent
 	queue   chan *change
 	closing chan struct{}
@@ -53,25 +59,34 @@ var _ records.Store = (*Store)(nil)
 // It fails within about a second where another process holds it, and where the
 // journal lacks what was acknowledged. The store must be closed.
 func Open(c Config) (*Store, error) {
-	db, log, err := openFiles(c)
+	o, err := openFiles(c)
 	if err != nil {
 		return nil, err
 	}
-	return start(db, log), nil
+	return start(o), nil
 }
 
 // start makes the store of an open file and a journal with nothing in it.
-func start(db *bbolt.DB, log *journal.Journal) *Store {
+func start(o *opened) *Store {
 	s := &Store{
-		db:      db,
+		file:    o.file,
+		damages: &atomic.Uint64{},
 		recent:  recent{active: make(memory)},
 		queue:   make(chan *change, queued),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	k := &keeper{db: db, jobs: make(chan job, 1), done: make(chan error, 1), stopped: make(chan struct{})}
+	s.damages.Store(uint64(len(o.damaged)))
+	s.failed = func(err error) error {
+		if _, one := errors.AsType[damaged](err); one {
+			s.damages.Add(1)
+			return records.Damaged(err)
+		}
+		return records.Unavailable(err)
+	}
+	k := &keeper{file: o.file, jobs: make(chan job, 1), done: make(chan error, 1), stopped: make(chan struct{})}
 	w := &writer{
-		recent: &s.recent, log: log, keeper: k, queue: s.queue,
+		recent: &s.recent, log: o.log, label: o.label, failed: s.failed, keeper: k, queue: s.queue,
 		batch: batch{items: make(memory)}, tick: time.NewTimer(turnAfter), armed: true,
 	}
 	go k.keep()
@@ -95,10 +110,18 @@ func (s *Store) Get(ctx context.Context, keys ...string) (map[string]records.Ent
 	}
 	found, err := s.read(keys)
 	if err != nil {
-		return nil, records.Unavailable(err)
+		return nil, s.failed(err)
 	}
 	return found, nil
 }
+
+// Healthy returns an error where changes are refused since a file of the store
+// is not in its place or was cut.
+func (s *Store) Healthy() error { return s.file.guard.check() }
+
+// Damaged is how many records were found that are not what was written: at the
+// start, and each time that one was asked for.
+func (s *Store) Damaged() uint64 { return s.damages.Load() }
 
 // Change does as records.Store says. Where ctx ends while the change waits, the
 // error is that of ctx and the change may happen or not; decide is not asked
@@ -139,7 +162,7 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.stopped
 		s.recent.close()
-		s.err = errors.Join(s.err, s.db.Close())
+		s.err = errors.Join(s.err, s.file.close())
 	})
 	return s.err
 }

@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/binary"
 	"time"
 
@@ -22,13 +21,6 @@ var (
 	log     = []byte("journal")
 )
 
-// The keys of the journal table: what the journal's frames are keyed with, and
-// the mark up to which they are in the tables.
-var (
-	logKey  = []byte("key")
-	applied = []byte("applied")
-)
-
 // endSize is how many bytes of an end stand before a value or a key.
 const endSize = 8
 
@@ -39,41 +31,24 @@ type table struct {
 	// Each search with a cursor of its own would be a few allocations.
 	inLasting, inEnding *bbolt.Cursor
 	key                 []byte
+
+	seals *seals
+	seal  *sealer
+	// tally is that of the records. An update writes it at its end.
+	tally tally
 }
 
-// create makes the tables that are missing.
-func create(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{lasting, ending, ends, log} {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
+// tableOf is the records in a transaction. It must be closed.
+func tableOf(tx *bbolt.Tx, s *seals) *table {
+	t := &table{
+		tx: tx, lasting: tx.Bucket(lasting), ending: tx.Bucket(ending), ends: tx.Bucket(ends),
+		seals: s, seal: s.take(), tally: tallyOf(tx.Bucket(log).Get(keyTally)),
 	}
-	b := tx.Bucket(log)
-	if b.Get(logKey) != nil {
-		return nil
-	}
-	// Never another one: the frames of a journal are read with it.
-	return b.Put(logKey, []byte(rand.Text()))
-}
-
-// created returns what the journal is opened with. The key is nil where tables
-// are missing.
-func created(tx *bbolt.Tx) (key []byte, mark uint64) {
-	b := tx.Bucket(log)
-	if b == nil || b.Get(logKey) == nil {
-		return nil, 0
-	}
-	if text := b.Get(applied); len(text) == 8 {
-		mark = binary.BigEndian.Uint64(text)
-	}
-	return bytes.Clone(b.Get(logKey)), mark
-}
-
-func tableOf(tx *bbolt.Tx) *table {
-	t := &table{tx: tx, lasting: tx.Bucket(lasting), ending: tx.Bucket(ending), ends: tx.Bucket(ends)}
 	t.inLasting, t.inEnding = t.lasting.Cursor(), t.ending.Cursor()
 	return t
 }
+
+func (t *table) close() { t.seals.give(t.seal) }
 
 // at is the value that a cursor finds at a key, nil where there is none.
 func at(c *bbolt.Cursor, key []byte) []byte {
@@ -83,31 +58,42 @@ func at(c *bbolt.Cursor, key []byte) []byte {
 	return nil
 }
 
-// apply notes up to which mark the journal is in the tables.
-func (t *table) apply(mark uint64) error {
-	return t.tx.Bucket(log).Put(applied, binary.BigEndian.AppendUint64(nil, mark))
+// apply notes up to which mark the journal is in the tables, and which was its
+// last durable frame.
+func (t *table) apply(mark, reached uint64) error {
+	return putAll(t.tx.Bucket(log), []pair{{keyApplied, u64(mark)}, {keyReached, u64(reached)}})
 }
+
+// keepTally writes the tally at the end of an update.
+func (t *table) keepTally() error { return t.tx.Bucket(log).Put(keyTally, t.tally.bytes()) }
 
 // read copies a record, since what bbolt returns is gone with the transaction.
-func (t *table) read(key string, now time.Time) (records.Entry, bool) {
+func (t *table) read(key string, now time.Time) (records.Entry, bool, error) {
 	t.key = append(t.key[:0], key...)
-	if value := at(t.inLasting, t.key); value != nil {
-		return item{kept: bytes.Clone(value)}.entry(now)
+	kept, has := at(t.inLasting, t.key), 0
+	if kept == nil {
+		if kept, has = at(t.inEnding, t.key), endSize; kept == nil {
+			return records.Entry{}, false, nil
+		}
 	}
-	value := at(t.inEnding, t.key)
-	if len(value) < endSize {
-		return records.Entry{}, false
+	value, _, whole := t.seal.open(t.key, bytes.Clone(kept))
+	if !whole || len(value) < has {
+		return records.Entry{}, false, damaged{key: key}
 	}
-	return item{kept: bytes.Clone(value), end: endIn(value)}.entry(now)
+	i := item{kept: value}
+	if has > 0 {
+		i.end = endIn(value)
+	}
+	e, exists := i.entry(now)
+	return e, exists, nil
 }
 
-// putLasting puts a record without an end. The value must not change until the
-// transaction has ended.
+// putLasting puts a record without an end.
 func (t *table) putLasting(key, value []byte) error {
-	if err := t.dropEnding(key); err != nil {
+	if err := t.drop(key); err != nil {
 		return err
 	}
-	return t.lasting.Put(key, value)
+	return t.put(t.lasting, key, value)
 }
 
 // putEnding does so with a record that has an end, which stands before the
@@ -119,11 +105,18 @@ func (t *table) putEnding(key []byte, end int64, value []byte) error {
 	if err := t.ends.Put(behindEnd(end, key), nil); err != nil {
 		return err
 	}
-	return t.ending.Put(key, value)
+	return t.put(t.ending, key, value)
+}
+
+func (t *table) put(b *bbolt.Bucket, key, value []byte) error {
+	kept := t.seal.sealed(key, value)
+	t.tally.add(kept)
+	return b.Put(key, kept)
 }
 
 func (t *table) drop(key []byte) error {
-	if at(t.inLasting, key) != nil {
+	if old := at(t.inLasting, key); old != nil {
+		t.tally.remove(old)
 		if err := t.lasting.Delete(key); err != nil {
 			return err
 		}
@@ -136,9 +129,12 @@ func (t *table) dropEnding(key []byte) error {
 	if old == nil {
 		return nil
 	}
-	if err := t.ends.Delete(behindEnd(endIn(old), key)); err != nil {
-		return err
+	if len(old) >= endSize {
+		if err := t.ends.Delete(behindEnd(endIn(old), key)); err != nil {
+			return err
+		}
 	}
+	t.tally.remove(old)
 	return t.ending.Delete(key)
 }
 

@@ -17,15 +17,19 @@ const mostYields = 4
 type writer struct {
 	recent *recent
 	log    *journal.Journal
+	// label writes the labels of the journal's files.
+	label  func(mark uint64) error
+	failed func(error) error
 	keeper *keeper
 	queue  chan *change
 	batch  batch
 
-	// mark is that of what is frozen; busy says that the keeper has it, and ill
+	// mark is that of what is frozen, and reached the number of its last durable
+	// frame; busy says that the keeper has it, and ill
 	// why it could not put it into the file.
-	mark uint64
-	busy bool
-	ill  error
+	mark, reached uint64
+	busy          bool
+	ill           error
 	// tick is when to tend what lies about. It is set while something does.
 	tick  *time.Timer
 	armed bool
@@ -132,6 +136,7 @@ func (w *writer) await() error {
 // journal. Nothing may be frozen.
 func (w *writer) turn() {
 	w.recent.freeze()
+	w.reached = w.log.Durable()
 	w.mark = w.log.Turn()
 	w.hand()
 }
@@ -140,7 +145,7 @@ func (w *writer) turn() {
 func (w *writer) hand() {
 	if !w.busy {
 		w.busy = true
-		w.keeper.jobs <- job{records: w.recent.frozen, mark: w.mark}
+		w.keeper.jobs <- job{records: w.recent.frozen, mark: w.mark, reached: w.reached}
 	}
 }
 
@@ -191,6 +196,10 @@ func (w *writer) end() error {
 		if err := w.await(); err != nil {
 			return errors.Join(err, w.log.Close())
 		}
+	}
+	// The labels say what the records file must hold from now on.
+	if err := w.label(w.log.Mark()); err != nil {
+		return errors.Join(err, w.log.Close())
 	}
 	return errors.Join(w.log.Empty(), w.log.Close())
 }

@@ -34,6 +34,12 @@ type Config struct {
 	// Applied is the mark of what the owner keeps elsewhere, 0 at first. See
 	// Journal.Turn.
 	Applied uint64
+	// Reached is the number of a frame that was durable once. Files that hold
+	// less are an error, unless Kept is at least as much.
+	Reached uint64
+	// Kept is the mark of what the owner kept elsewhere when the files were
+	// emptied last.
+	Kept uint64
 	// Open opens one of the files, or makes it. Nil: OpenFile.
 	Open func(path string) (File, error)
 }
@@ -77,6 +83,9 @@ func Open(c Config) (*Journal, [][]byte, error) {
 		j.long[i] = int64(len(texts[i]))
 	}
 	frames, err := j.format.replay(texts, c.Applied)
+	if reach := max(c.Kept, j.format.reach(texts)); err == nil && reach < c.Reached {
+		err = fmt.Errorf("%w: they end with number %d, and the owner has seen number %d", errOlder, reach, c.Reached)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%s.journal-*: %w", c.Path, err), j.Close())
 	}
@@ -135,6 +144,9 @@ func (j *Journal) Size() int64 { return j.end }
 
 // Mark stands for all that was given to Write until now.
 func (j *Journal) Mark() uint64 { return j.used }
+
+// Durable is the number of the last durable frame.
+func (j *Journal) Durable() uint64 { return j.last }
 
 // Turn goes on in the other file, from its start, and returns the mark of what
 // was written until now. The owner must keep elsewhere what the other file

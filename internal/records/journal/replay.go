@@ -8,6 +8,20 @@ import (
 // errDamaged is when what was durable cannot be read any more.
 var errDamaged = errors.New("acknowledged changes in it cannot be read")
 
+// errOlder is when the files are copies of an earlier time.
+var errOlder = errors.New("its files are older than what is kept elsewhere")
+
+// reach is the highest number of a frame in both files.
+func (f format) reach(texts [2][]byte) uint64 {
+	var highest uint64
+	for _, text := range texts {
+		if frames, _ := f.chain(text); len(frames) > 0 {
+			highest = max(highest, frames[len(frames)-1].number)
+		}
+	}
+	return highest
+}
+
 // replay puts the frames of both files above applied in order.
 //
 // What ends a chain may be the frame that was being written when the process

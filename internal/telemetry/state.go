@@ -1,0 +1,34 @@
+package telemetry
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// StoreState is the condition of the state file, asked for at each scrape.
+type StoreState struct {
+	// Healthy returns nil where the files are in their places.
+	Healthy func() error
+	// Damaged returns how many records were found that are not what was written.
+	Damaged func() uint64
+}
+
+// WatchState shows the condition of the state file. It is called once.
+func (m *Metrics) WatchState(s StoreState) error {
+	healthy := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "storekeeper_state_healthy",
+		Help: "1 where the files of the state are in their places, and 0 where changes are refused since one was removed, replaced or cut.",
+	}, func() float64 {
+		if s.Healthy() != nil {
+			return 0
+		}
+		return 1
+	})
+	damaged := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "storekeeper_state_damaged_records_total",
+		Help: "Records of the state that were not what was written: found at the start, and each time that a call needed one.",
+	}, func() float64 { return float64(s.Damaged()) })
+	for _, c := range []prometheus.Collector{healthy, damaged} {
+		if err := m.registry.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
