@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,15 +40,29 @@ func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	paths, err := wholeTrail(files, after.given)
-	if err != nil {
-		return err
-	}
-	report, err := audit.VerifyAfter(ctx, after.mark, paths, key)
+	report, err := verifyTrail(ctx, files, after, key)
 	if err != nil {
 		return err
 	}
 	return tellReport(report, t)
+}
+
+// verifyTrail verifies files. Where one is rotated meanwhile it begins anew.
+func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byte) (audit.Report, error) {
+	const attempts = 3
+	for attempt := 1; ; attempt++ {
+		paths, err := wholeTrail(files, after.given)
+		if err != nil {
+			return audit.Report{}, err
+		}
+		report, err := audit.VerifyAfter(ctx, after.mark, paths, key)
+		if err != nil || report.Complete() || attempt == attempts {
+			return report, err
+		}
+		if now, err := wholeTrail(files, after.given); err != nil || slices.Equal(now, paths) {
+			return report, err
+		}
+	}
 }
 
 // parseWithFiles reads flags and the names of files between them.

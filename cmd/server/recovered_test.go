@@ -204,3 +204,20 @@ func TestAuditVerifyReportsEveryGapThatItKnowsOf(t *testing.T) {
 		}
 	}
 }
+
+// The first try is made and its answer lost; an outsider deletes the secret
+// before the second try, which is refused.
+func TestARefusalAfterALostAnswerIsNoProofThatNothingWasDone(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	w := p.given("secret")
+	p.inject(emulator.Fault{Kind: emulator.KindCut, Method: "PATCH", Times: 1, AfterCommit: true})
+	p.inject(emulator.Fault{Kind: emulator.KindStatus, Status: http.StatusNotFound, Method: "PATCH", Times: 1})
+	got := p.do("PATCH", "stores/"+w.store+"/secrets/"+w.secret, `{"value":"v2"}`, "X-Request-Id: twice")
+	if got.status != http.StatusNotFound {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if said := p.lastOutcome(t, "twice"); said != "unknown SECRET_NOT_FOUND" {
+		t.Errorf("the trail says %s", said)
+	}
+}

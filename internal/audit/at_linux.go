@@ -14,13 +14,14 @@ func named(info fs.FileInfo) bool {
 	return ok && stat.Nlink > 0
 }
 
-// Free returns the free bytes on the disk of a folder.
-func (osFS) Free(folder string) (int64, error) {
+// Space returns the free bytes on the disk of a folder, and the size of the disk.
+func (osFS) Space(folder string) (free, size int64, err error) {
 	var found unix.Statfs_t
 	if err := unix.Statfs(folder, &found); err != nil {
-		return 0, &fs.PathError{Op: "statfs", Path: folder, Err: err}
+		return 0, 0, &fs.PathError{Op: "statfs", Path: folder, Err: err}
 	}
-	return int64(found.Bavail) * found.Bsize, nil //nolint:gosec // No disk is larger than an int64.
+	//nolint:gosec // No disk is larger than an int64.
+	return int64(found.Bavail) * found.Bsize, int64(found.Blocks) * found.Bsize, nil
 }
 
 // isAt tells whether path names the file of that info, and its length. It does

@@ -79,6 +79,14 @@ func cleanAll[T any](list []T, most int, clean func(T) T) []T {
 
 // fitting cuts a list of secrets to what fits into maxNames.
 func fitting(list []Secret) []Secret {
+	most := 0
+	for i := range list {
+		// Each byte takes six at most, and the keys take less than 64.
+		most += 64 + 6*(len(list[i].ID)+len(list[i].Name)+len(list[i].Fingerprint))
+	}
+	if most <= maxNames {
+		return list
+	}
 	var buf [8 * maxName]byte
 	size := 0
 	for i, s := range list {

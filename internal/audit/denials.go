@@ -70,6 +70,17 @@ func (d *denials) admit(r *Record, full bool) bool {
 	return false
 }
 
+// count counts a denial that is not recorded.
+func (d *denials) count(r *Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.of(r, d.now()).suppressed++
+	d.total.Add(1)
+}
+
+// Suppress counts a denial that the caller of Log does not want recorded.
+func (l *Log) Suppress(r Record) { l.denials.count(&r) }
+
 // of returns the count of the caller of a denial. Callers beyond maxCounted are
 // one.
 func (d *denials) of(r *Record, now time.Time) *denialCount {

@@ -18,6 +18,7 @@ type memorySink struct {
 	mu      sync.Mutex
 	records []audit.Record
 	free    int64
+	size    int64
 	fails   error
 }
 
@@ -35,10 +36,10 @@ func (s *memorySink) Healthy() error { return nil }
 
 func (s *memorySink) Close() error { return nil }
 
-func (s *memorySink) Free() (int64, bool) {
+func (s *memorySink) Space() (free, size int64, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.free, true
+	return s.free, s.size, true
 }
 
 func (s *memorySink) set(free int64, fails error) {
@@ -120,7 +121,7 @@ func TestManyCallersCannotFillTheTrailTogether(t *testing.T) {
 
 func TestDenialsAreNotRecordedWhereOnlyRoomForChangesIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sink := &memorySink{free: 1 << 30}
+		sink := &memorySink{free: 1 << 30, size: 1 << 40}
 		l := limitedLog(t, audit.LogConfig{Sink: sink, DenialsPerHour: 600, Reserve: 1 << 28})
 		deny(t, l, "a", 2)
 		sink.set(1<<27, nil)
@@ -143,6 +144,23 @@ func TestDenialsAreNotRecordedWhereOnlyRoomForChangesIsLeft(t *testing.T) {
 		}
 		mustClose(t, l)
 	})
+}
+
+func TestASmallDiskKeepsAnEighthForChanges(t *testing.T) {
+	sink := &memorySink{free: 9 << 20, size: 64 << 20}
+	l := limitedLog(t, audit.LogConfig{Sink: sink, Reserve: 256 << 20})
+	deny(t, l, "a", 1)
+	mustClose(t, l)
+	if denials, _ := sink.written(); denials["a"] != 1 {
+		t.Error("with 9 of 64 MiB free a denial is left out")
+	}
+}
+
+func TestTheDiskOfTheTrailIsKnown(t *testing.T) {
+	j := openFile(t, audit.FileConfig{Path: path(t), FS: audit.OS()})
+	if free, size, known := j.Space(); !known || free <= 0 || size < free {
+		t.Errorf("%d of %d, %v", free, size, known)
+	}
 }
 
 func TestWhatIsLeftOutIsSaidOnceItCanBeWritten(t *testing.T) {

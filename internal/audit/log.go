@@ -87,7 +87,7 @@ func NewLog(c LogConfig) (*Log, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Log{sink: c.Sink, maxWait: c.MaxWait, logger: c.Logger, now: c.Now, cancel: cancel, ended: make(chan struct{})}
-	l.denials, l.room = newDenials(c.DenialsPerHour, c.Now), room{reserve: c.Reserve, free: l.Free}
+	l.denials, l.room = newDenials(c.DenialsPerHour, c.Now), room{reserve: c.Reserve, space: l.space}
 	l.backlog = backlog{limit: c.MaxBacklog, wake: make(chan struct{}, 1), closing: make(chan struct{})}
 	go func() {
 		defer close(l.ended)

@@ -6,15 +6,21 @@ import (
 	"time"
 )
 
-// lookAtDisk is the time between two looks at the free space.
-const lookAtDisk = time.Second
+const (
+	// lookAtDisk is the time between two looks at the free space.
+	lookAtDisk = time.Second
+	// reservedPart says which part of a small disk is kept for changes at most: an
+	// eighth.
+	reservedPart = 8
+)
 
 // room knows how much free space there is for records.
 type room struct {
 	// reserve is how much of it is kept for changes.
 	reserve int64
-	// free returns the free bytes, and false where nobody knows.
-	free func() (int64, bool)
+	// space returns the free bytes and the size of the disk, and false where
+	// nobody knows.
+	space func() (free, size int64, known bool)
 
 	mu     sync.Mutex
 	looked time.Time
@@ -29,36 +35,41 @@ func (r *room) full(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.looked.IsZero() || now.Sub(r.looked) >= lookAtDisk {
-		free, known := r.free()
-		r.looked, r.scarce = now, known && free < r.reserve
+		free, size, known := r.space()
+		r.looked, r.scarce = now, known && free < min(r.reserve, size/reservedPart)
 	}
 	return r.scarce
 }
 
-// Free returns the free bytes on the disk of the file, and false where that is
-// not known.
-func (j *Journal) Free() (int64, bool) {
+// Space returns the free bytes on the disk of the file and the size of the disk,
+// and false where that is not known.
+func (j *Journal) Space() (free, size int64, known bool) {
 	file, ok := j.medium.(*fileMedium)
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
 	disk, ok := file.fs.(interface {
-		Free(folder string) (int64, error)
+		Space(folder string) (free, size int64, err error)
 	})
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	n, err := disk.Free(filepath.Dir(file.path))
-	return n, err == nil
+	free, size, err := disk.Space(filepath.Dir(file.path))
+	return free, size, err == nil
 }
 
 // Free returns the free bytes on the disk of the records, and false where that
 // is not known.
 func (l *Log) Free() (int64, bool) {
-	if s, ok := l.sink.(interface{ Free() (int64, bool) }); ok {
-		return s.Free()
+	free, _, known := l.space()
+	return free, known
+}
+
+func (l *Log) space() (free, size int64, known bool) {
+	if s, ok := l.sink.(interface{ Space() (int64, int64, bool) }); ok {
+		return s.Space()
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // Suppressed returns how many denials were counted and not recorded.

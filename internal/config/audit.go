@@ -20,7 +20,7 @@ type Audit struct {
 	// DenialsPerHour is how many denials of one caller are recorded. 0: all.
 	DenialsPerHour int `yaml:"denials_per_hour" doc:"How many denials of one caller are recorded in an hour, from 1 to 1000000, or 0 for all. The first 100 may come at once. The log has all of them, and a record says how many of which caller were left out." sample:"60"`
 	// Reserve is how much free space is kept for changes.
-	Reserve Size `yaml:"reserve" doc:"The free space on the disk of the audit file below which denials are counted and not recorded, so that callers without rights cannot take the room for changes; up to 1024GiB." sample:"1GiB"`
+	Reserve Size `yaml:"reserve" doc:"The free space on the disk of the audit file below which denials are counted and not recorded, so that callers without rights cannot take the room for changes; up to 1024GiB, and of a small disk at most an eighth." sample:"1GiB"`
 	// KeyFile holds the key that binds the trail.
 	KeyFile string `yaml:"key_file" type:"file" doc:"File with a key that binds the trail, so that nobody who has the audit file alone can write it anew. Make it with openssl rand -hex 32. A trail keeps its key: with another, a new trail must be begun." sample:"/run/secrets/audit-key"`
 	// Fingerprints is on or off.
@@ -36,6 +36,11 @@ func (a *Audit) setDefaults() {
 func (a *Audit) validate(k check) {
 	if a.Fingerprints == "on" && a.KeyFile == "" {
 		k.of("key_file").fail("is missing; fingerprints are on, and without a key anyone could guess values by them")
+	}
+	for _, key := range []string{"rotate_size", "reserve"} {
+		if a.Sink == AuditStdout && k.of(key).given() {
+			k.of(key).fail("must go with sink file")
+		}
 	}
 	k.of("rotate_size").sized(a.RotateSize, MiB, 1024*GiB)
 	k.of("reserve").sized(a.Reserve, 1, 1024*GiB)

@@ -34,7 +34,13 @@ func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		t := trailFrom(ctx)
 		answer, err := next(ctx, req)
-		if denied(err) && (t.caller.Name != "" || strangers.Allow()) {
+		switch {
+		case !denied(err):
+		case t.caller.Name == "" && !strangers.Allow():
+			if counting, ok := to.(interface{ Suppress(audit.Record) }); ok {
+				counting.Suppress(audit.Record{})
+			}
+		default:
 			t.shorten()
 			r := t.record(ctx)
 			r.Reason, r.Code = reasonOf(err), codeOf(err)

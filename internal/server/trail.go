@@ -14,6 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -193,7 +194,7 @@ func (t *trail) outcome(err error) audit.Outcome {
 		return audit.Succeeded
 	}
 	f, judged := errors.AsType[*fault.Error](err)
-	if !judged || f.Kind == fault.Internal || upstream.Unproven(f) {
+	if !judged || f.Kind == fault.Internal || upstream.Unproven(f) || errors.Is(err, settle.ErrSentBefore) {
 		return audit.Unknown
 	}
 	if (t.count > 1 || t.wide) && executed(f) {

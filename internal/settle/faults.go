@@ -2,6 +2,7 @@ package settle
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,16 @@ var verdicts = []fault.Kind{
 func final(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && f.Reason != upstream.ReasonAnswerLost && slices.Contains(verdicts, f.Kind)
+}
+
+// sentBefore notes in a refusal that the change was sent before.
+func sentBefore(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	again := *f
+	return again.Because(fmt.Errorf("%w: %w", ErrSentBefore, err))
 }
 
 func isLost(err error) bool {

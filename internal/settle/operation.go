@@ -23,6 +23,10 @@ var (
 	// was not made: its object is not there, and was not there before. Any other
 	// fault of an inspection is about the looking.
 	ErrNeverThere = errors.New("the object was not there before the change")
+	// ErrSentBefore is in the fault of a change that was refused when it was sent
+	// again after its answer had been lost. The refusal is the answer, and says
+	// nothing of the time before: that may have been made, and undone by others.
+	ErrSentBefore = errors.New("it was sent before, and that answer was lost")
 )
 
 // Operation says how a change is to be made. Its zero value is an ordinary

@@ -77,7 +77,7 @@ func settle[R any](ctx context.Context, t *trial, c course[R], lost error) (upst
 			return answer, nil
 		case final(err):
 			t.report(Refused)
-			return upstream.Answer[R]{}, err
+			return upstream.Answer[R]{}, sentBefore(err)
 		case errors.Is(err, errAgain):
 			again++
 		}
