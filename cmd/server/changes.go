@@ -48,6 +48,7 @@ func beforeChange(s *settle.Settler, p *purses) func(context.Context, string, po
 		if err := affordable(ctx, p, account, about); err != nil {
 			return nil, err
 		}
+		ctx = budget.WithUrgency(ctx, idempotency.Urged(ctx))
 		target := settle.Target{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}
 		for _, one := range about.Secrets {
 			target.SecretNames = append(target.SecretNames, one.Name)
@@ -71,7 +72,8 @@ func inOperation(ctx context.Context) context.Context {
 	// A baseline that cannot be read is none, and everything older than now
 	// counts as somebody else's.
 	_ = json.Unmarshal(op.Intent.Baseline, &o.Baseline)
-	return settle.WithOperation(budget.WithPatience(ctx, idempotency.Wanted(ctx)), o)
+	ctx = budget.WithUrgency(budget.WithPatience(ctx, idempotency.Wanted(ctx)), idempotency.Urged(ctx))
+	return settle.WithOperation(ctx, o)
 }
 
 // stillOurs says, when it is a change's turn, why it must not be sent any more:

@@ -29,17 +29,24 @@ func (s *Scheduler) Acquire(ctx context.Context, a Ask) (*Turn, error) {
 	if err != nil {
 		return nil, err
 	}
+	raised := urgencyFrom(ctx)
+	a.Urgent = a.Urgent || isRaised(raised)
 	w, t, err := s.admit(ctx, patience, a)
 	if w == nil {
 		return t, err
 	}
-	select {
-	case <-w.ready:
-		return w.turn, w.err
-	case <-ctx.Done():
-		return s.quit(w, ctx.Err())
-	case <-patience.Done():
-		return s.quit(w, patience.Err())
+	for {
+		select {
+		case <-w.ready:
+			return w.turn, w.err
+		case <-raised:
+			raised = nil
+			s.promote(w)
+		case <-ctx.Done():
+			return s.quit(w, ctx.Err())
+		case <-patience.Done():
+			return s.quit(w, patience.Err())
+		}
 	}
 }
 

@@ -26,6 +26,8 @@ type operation struct {
 	// free gives the objects back to the changes of this replica.
 	free func()
 	held func() bool
+	// urged is closed when the change is urgent, or an urgent one waits for it.
+	urged <-chan struct{}
 	// deadline is when the change must have ended.
 	deadline time.Time
 }
@@ -34,7 +36,7 @@ type operation struct {
 // patient ends, and then returns errImpatient. After errKnown the records have
 // the answer. After any error nothing was begun.
 func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, error) {
-	free, err := k.locks.take(patient, f.call.Objects)
+	free, urged, err := k.locks.take(patient, f.call.Objects, f.call.Urgent)
 	if err != nil {
 		return nil, waited(patient, err)
 	}
@@ -50,11 +52,13 @@ func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, err
 				return nil, waited(patient, err)
 			}
 		}
-		op, err := k.propose(ctx, f, free)
+		op, err := k.propose(withUrged(ctx, urged), f, free)
 		if errors.Is(err, errBusy) {
 			continue
 		}
-		begun = err == nil
+		if begun = err == nil; begun {
+			op.urged = urged
+		}
 		return op, err
 	}
 }

@@ -24,6 +24,9 @@ type Call struct {
 	// Within names what contains the objects. A change of it, which can only
 	// delete it, ends the answers to calls about its objects.
 	Within []string
+	// Urgent says that the change goes before others. A change that it waits for
+	// becomes urgent too (see Urged).
+	Urgent bool
 	// Admit says why the change cannot be made now. It is asked once, before the
 	// call waits for its objects. An error of it is answered and not kept. nil:
 	// nobody is asked.
@@ -99,6 +102,21 @@ type operationKey struct{}
 func OperationFrom(ctx context.Context) *Operation {
 	op, _ := ctx.Value(operationKey{}).(*Operation)
 	return op
+}
+
+type urgedKey struct{}
+
+// withUrged returns a context whose Urged is urged.
+func withUrged(ctx context.Context, urged <-chan struct{}) context.Context {
+	return context.WithValue(ctx, urgedKey{}, urged)
+}
+
+// Urged returns, for the contexts of an intent and of an operation, what is
+// closed when the change is urgent or an urgent change waits for its objects.
+// For any other context it returns nil.
+func Urged(ctx context.Context) <-chan struct{} {
+	urged, _ := ctx.Value(urgedKey{}).(<-chan struct{})
+	return urged
 }
 
 type wantedKey struct{}

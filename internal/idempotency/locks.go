@@ -22,31 +22,48 @@ type claim struct {
 	// behind is in how many lines others stand before it.
 	behind int
 	ready  chan struct{}
+	// urged is closed when c is urgent or an urgent one waits for it.
+	urged  chan struct{}
+	urgent bool
 }
 
 func newLocks() *locks { return &locks{lines: make(map[string][]*claim)} }
 
 // take waits for all objects and returns what gives them back, which may be
-// called several times. Its error is that of ctx.
-func (l *locks) take(ctx context.Context, objects []string) (func(), error) {
-	c := l.enter(objects)
-	free := sync.OnceFunc(func() { l.leave(c) })
+// called several times. While an urgent one waits, all that it waits for are
+// urgent too: their urged is closed. Its error is that of ctx.
+func (l *locks) take(ctx context.Context, objects []string, urgent bool) (free func(), urged <-chan struct{}, err error) {
+	c := l.enter(objects, urgent)
+	free = sync.OnceFunc(func() { l.leave(c) })
 	select {
 	case <-c.ready:
-		return free, nil
+		return free, c.urged, nil
 	default:
 	}
 	select {
 	case <-c.ready:
-		return free, nil
+		return free, c.urged, nil
 	case <-ctx.Done():
 		free()
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 }
 
-func (l *locks) enter(objects []string) *claim {
-	c := &claim{objects: distinct(objects), ready: make(chan struct{})}
+// urge makes c urgent, and with it all that stand before it in a line. Before an
+// urgent one in a line stand only urgent ones.
+func (l *locks) urge(c *claim) {
+	c.urgent = true
+	close(c.urged)
+	for _, o := range c.objects {
+		line := l.lines[o]
+		for at := slices.Index(line, c) - 1; at >= 0 && !line[at].urgent; at-- {
+			l.urge(line[at])
+		}
+	}
+}
+
+func (l *locks) enter(objects []string, urgent bool) *claim {
+	c := &claim{objects: distinct(objects), ready: make(chan struct{}), urged: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, o := range c.objects {
@@ -57,6 +74,9 @@ func (l *locks) enter(objects []string) *claim {
 	}
 	if c.behind == 0 {
 		close(c.ready)
+	}
+	if urgent {
+		l.urge(c)
 	}
 	return c
 }

@@ -35,7 +35,7 @@ func (k *Keeper) perform(f *flight, op *operation) result {
 	op.deadline = time.Now().Add(k.config.Limit)
 	ctx, cancel := context.WithDeadline(f.ctx, op.deadline)
 	defer cancel()
-	ctx = withWanted(withOperation(ctx, &Operation{Intent: *i, Held: op.held}), f.wanted)
+	ctx = withWanted(withOperation(withUrged(ctx, op.urged), &Operation{Intent: *i, Held: op.held}), f.wanted)
 	body, err := guarded(func() ([]byte, error) { return f.run(ctx) })
 	if errors.Is(err, errPanicked) {
 		k.observe(about(EventPanicked, i, err))

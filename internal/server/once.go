@@ -205,6 +205,8 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		if len(about.Secrets)+len(about.SecretIDs) > 0 {
 			call.Within = []string{storeOf(t.account, about)}
 		}
+		// What changes or deletes something that exists cannot wait.
+		call.Urgent = len(about.Secrets) == 0 && about.StoreName == ""
 		if c.Once.Admit != nil {
 			call.Admit = func(ctx context.Context) error { return c.Once.Admit(ctx, cmp.Or(t.account, about.Account), about) }
 		}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestAnUrgentChangeDoesNotWaitForTheQueueOfItsHolder has a copy under a name
+// that is taken, behind many others in the queue for the budget. It holds the
+// name, for which an update of the secret of that name waits.
+func TestAnUrgentChangeDoesNotWaitForTheQueueOfItsHolder(t *testing.T) {
+	t.Parallel()
+	const others = 45
+	p := start(t, setup{sets: []string{"budget.calls=20", "budget.window=5s", "budget.max_wait=1m", "idempotency.wait=1m"}})
+	w := p.given("secret")
+	p.learn(w)
+	var ended atomic.Int32
+	var all sync.WaitGroup
+	copyAs := func(name string) {
+		all.Go(func() {
+			body := strings.NewReader(`{"name":"` + name + `","scopes":["dex"]}`)
+			_, _ = p.try(context.Background(), "POST", "stores/"+w.store+"/secrets/"+w.secret+"/duplicate", body)
+			ended.Add(1)
+		})
+	}
+	for i := range others {
+		copyAs(fmt.Sprint("COPY-", i))
+	}
+	p.await("the others wait", func() bool { return p.counted("began") == fmt.Sprint(others) })
+	copyAs("taken")
+	p.await("the holder waits", func() bool { return p.counted("began") == fmt.Sprint(others+1) })
+	before := ended.Load()
+	p.must("PATCH", "stores/"+w.store+"/secrets/"+w.secret, `{"value":"v"}`)
+	if passed := ended.Load() - before; passed > 8 {
+		t.Errorf("%d others had their turn before the update", passed)
+	}
+	all.Wait()
+}

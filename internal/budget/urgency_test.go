@@ -1,0 +1,74 @@
+package budget_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"platform.internal/storekeeper/internal/budget"
+)
+
+// TestAWaitingCallThatBecomesUrgentPassesTheQueue lets one of many that wait
+// become urgent, as one does for whose object an urgent call waits.
+func TestAWaitingCallThatBecomesUrgentPassesTheQueue(t *testing.T) {
+	for name, group := range map[string]string{"alone": "", "in a group": "g"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := cloudflare()
+				s := budget.New(cfg)
+				defer s.Close()
+				c := newCloud(t, cfg)
+				done := make(chan struct{})
+				go func() {
+					playAll(s, c, pressure(10), 2*cfg.Window)
+					close(done)
+				}()
+				time.Sleep(cfg.Window / 2)
+				for range 5 {
+					time.Sleep(10 * time.Second)
+					raised := make(chan struct{})
+					ctx := budget.WithUrgency(t.Context(), raised)
+					got := make(chan time.Time, 1)
+					go func() {
+						turn, err := s.Acquire(ctx, budget.Ask{Tenant: name, Group: group})
+						if err != nil {
+							t.Error(err)
+						}
+						got <- time.Now()
+						turn.Done(budget.Result{})
+					}()
+					synctest.Wait()
+					if len(got) > 0 {
+						continue // its turn came at once
+					}
+					began := time.Now()
+					close(raised)
+					if waited := (<-got).Sub(began); waited > time.Second {
+						t.Errorf("it waited %s after it had become urgent", waited)
+					}
+				}
+				<-done
+				c.mustHold(cfg)
+			})
+		})
+	}
+}
+
+// A call that is urgent when it asks waits in the urgent lane from the start,
+// and one that has ended is not moved.
+func TestUrgencyOfACallThatDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := budget.New(cloudflare())
+		defer s.Close()
+		raised := make(chan struct{})
+		close(raised)
+		for _, ctx := range []context.Context{budget.WithUrgency(t.Context(), raised), budget.WithUrgency(t.Context(), nil)} {
+			turn, err := s.Acquire(ctx, budget.Ask{Tenant: "a"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			turn.Done(budget.Result{})
+		}
+	})
+}
