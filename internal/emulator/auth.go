@@ -44,8 +44,10 @@ func (e *Emulator) byToken(header string) (identity, *answer) {
 func notInToken(r rune) bool { return r <= ' ' || r > '~' }
 
 func (e *Emulator) byKey(k Key) (identity, *answer) {
-	whole := k.Email != "" && k.Key != ""
-	if !whole || !e.acceptsAll() && !slices.Contains(e.config.Keys, k) {
+	if k.Email == "" || k.Key == "" {
+		return identity{}, new(noCredentials())
+	}
+	if !e.acceptsAll() && !slices.Contains(e.config.Keys, k) {
 		return identity{}, new(notAuthenticated())
 	}
 	return identity{id: fingerprint("key " + k.Email + " " + k.Key), email: k.Email}, nil

@@ -11,6 +11,7 @@ import (
 func TestCredentials(t *testing.T) {
 	const (
 		refused   = `{"result":null,"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"messages":[]}`
+		missing   = `{"result":null,"success":false,"errors":[{"code":9106,"message":"Missing X-Auth-Key, X-Auth-Email or Authorization headers"}],"messages":[]}`
 		malformed = `{"result":null,"success":false,"errors":[{"code":6003,"message":"Invalid request headers",` +
 			`"error_chain":[{"code":6111,"message":"Invalid format for Authorization header"}]}],"messages":[]}`
 	)
@@ -29,11 +30,12 @@ func TestCredentials(t *testing.T) {
 		{"another token", listed, http.Header{"Authorization": {"Bearer better"}}, 401, refused},
 		{"a listed key", listed, http.Header{"X-Auth-Email": {"me@example.com"}, "X-Auth-Key": {"k"}}, 200, ""},
 		{"another key", listed, http.Header{"X-Auth-Email": {"me@example.com"}, "X-Auth-Key": {"l"}}, 401, refused},
-		{"a key without an address", listed, http.Header{"X-Auth-Key": {"k"}}, 401, refused},
+		{"a key without an address", listed, http.Header{"X-Auth-Key": {"k"}}, 400, missing},
+		{"an address without a key", listed, http.Header{"X-Auth-Email": {"me@example.com"}}, 400, missing},
 		{"a token where only keys are listed", keysOnly, http.Header{"Authorization": {"Bearer good"}}, 401, refused},
 		{"a bad token beside a good key", listed, http.Header{
 			"Authorization": {"Bearer x"}, "X-Auth-Email": {"me@example.com"}, "X-Auth-Key": {"k"}}, 401, refused},
-		{"nothing", emulator.Config{}, http.Header{}, 401, refused},
+		{"nothing", emulator.Config{}, http.Header{}, 400, missing},
 		{"no scheme", emulator.Config{}, http.Header{"Authorization": {"good"}}, 400, malformed},
 		{"another scheme", emulator.Config{}, http.Header{"Authorization": {"Basic Z29vZA=="}}, 400, malformed},
 		{"a scheme alone", emulator.Config{}, http.Header{"Authorization": {"Bearer"}}, 400, malformed},

@@ -79,6 +79,8 @@ func (e *Emulator) apply(p plan, c *call) {
 // leads, who sent it, what it costs, what it may touch, and then what it wants.
 func (e *Emulator) execute(c *call) answer {
 	switch {
+	case !c.known && inProduct(c.path):
+		return noProductRoute()
 	case !c.known:
 		return noRoute()
 	case c.operation == nil:

@@ -20,12 +20,24 @@ func TestPathsThatLeadNowhere(t *testing.T) {
 	for _, path := range []string{
 		"/", "/client/v4", "/client/v4/", "/client/v5/accounts", "/client/v4/zones",
 		"/client/v4/accounts/" + accountID, "/client/v4/accounts/", "/__emulator/faults",
-		expand("stores/"), expand("stores//secrets"), expand("stores/x/secrets/"), expand("store"), expand("Stores"),
+		expand("store"), expand("Stores"),
 		expand("stores/x/secrets/y/duplicate/z"), "/client/v4/accounts//secrets_store/stores",
 	} {
 		got := a.do("GET", path, "")
 		if want := plainly(7000, "No route for that URI"); got.status != 404 || got.body != want {
 			t.Errorf("%s: status %d, %s", path, got.status, got.body)
+		}
+	}
+}
+
+// An identifier that is left empty reaches the product, which knows no such route.
+func TestAnEmptyIdentifierIsAGenericNotFound(t *testing.T) {
+	a := start(t, emulator.Config{})
+	for _, path := range []string{expand("stores/"), expand("stores//secrets"), expand("stores/x/secrets/"), expand("stores/x/secrets//duplicate")} {
+		for _, method := range []string{"GET", "DELETE"} {
+			if got := a.do(method, path, ""); got.status != 404 || got.body != plainly(1000, "not found") {
+				t.Errorf("%s %s: status %d, %s", method, path, got.status, got.body)
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ const (
 	codeNoRoute      = 7000
 	codeNoMethod     = 7001
 	codeBadObject    = 7003
+	codeNoKey        = 9106
 	codeUnauthorized = 9109
 	codeBadToken     = 10000
 )
@@ -94,6 +95,20 @@ func (o *operation) stranger(refused answer) answer {
 
 func notAToken() answer {
 	return refuse(http.StatusUnauthorized, codeUnknown, "Invalid API Token")
+}
+
+// noCredentials is what Cloudflare's common API errors list for a call without
+// usable credentials. The endpoints that tell who a credential belongs to answer it
+// too.
+func noCredentials() answer {
+	return refuse(http.StatusBadRequest, codeNoKey, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
+}
+
+// noProductRoute is a path below Secrets Store with an empty identifier. The
+// product answers it with a generic 404, not the edge with 7000: the status is
+// inferred from alchemy #218 and #223.
+func noProductRoute() answer {
+	return refuse(http.StatusNotFound, codeUnknown, "not found")
 }
 
 func badHeaders() answer {

@@ -104,6 +104,13 @@ func follow(routes []route, method, path string) trail {
 	return trail{}
 }
 
+// inProduct says whether a path that leads nowhere does so for an empty segment
+// below the stores of Secrets Store.
+func inProduct(path string) bool {
+	_, below, found := strings.Cut(path, "/secrets_store/stores/")
+	return found && (below == "" || strings.HasPrefix(below, "/") || strings.HasSuffix(below, "/") || strings.Contains(below, "//"))
+}
+
 func match(pattern string, segments []string) (names map[string]string, ok bool) {
 	wanted := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
 	if len(wanted) != len(segments) {

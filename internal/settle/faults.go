@@ -47,6 +47,12 @@ func isLost(err error) bool {
 	return ok && f.Reason == upstream.ReasonAnswerLost
 }
 
+// isUnclear says whether an answer came that proves nothing about the change.
+func isUnclear(err error) bool {
+	f, ok := errors.AsType[*fault.Error](err)
+	return ok && f.Reason == upstream.ReasonAnswerLost && f.Kind == fault.Upstream
+}
+
 func isNameTaken(err error) bool { return err != nil && fault.From(err).Kind == fault.NameTaken }
 
 // unknown makes the fault of a change that may have been made elsewhere.

@@ -241,6 +241,26 @@ func TestOutageEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// TestAChangeThatAFirewallStopsIsSentAFewTimes has a firewall that stops each
+// request that changes something.
+func TestAChangeThatAFirewallStopsIsSentAFewTimes(t *testing.T) {
+	for _, c := range changes() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			wall := emulator.Fault{Kind: emulator.KindStatus, Status: 403, ContentType: "text/html", Method: c.method}
+			_, err := c.make(w, &settle.Operation{Held: w.striking(wall)})
+			w.ClearFaults()
+			if !lost(err) {
+				t.Errorf("got %v", err)
+			}
+			if events := w.seen(); len(events) != 1 || events[0].Outcome != settle.Open || events[0].Sends > 4 {
+				t.Errorf("events %+v", events)
+			}
+		})
+	}
+}
+
 func TestRefusalsAreRelayedAsTheyAre(t *testing.T) {
 	w := newWorld(t, nil)
 	w.newSecret("ONE")

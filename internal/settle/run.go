@@ -17,6 +17,10 @@ const (
 	// There is more than one where a request that was given up lands late, or
 	// where listings lag.
 	maxAgain = 8
+	// refusedAgain is how many of these rounds an answer takes that proves nothing,
+	// such as the page of a firewall. It rarely changes from one send to the next,
+	// so a change is sent four times at most.
+	refusedAgain = 3
 )
 
 // course is how one sort of change is made.
@@ -80,6 +84,8 @@ func settle[R any](ctx context.Context, t *trial, c course[R], lost error) (upst
 			return upstream.Answer[R]{}, sentBefore(err)
 		case errors.Is(err, errAgain):
 			again++
+		case isUnclear(err):
+			again += refusedAgain
 		}
 		if errors.Is(err, errNotHeld) || !wait(ctx, max(jittered(pause), advised(err))) {
 			break

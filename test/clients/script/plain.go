@@ -39,13 +39,13 @@ func headers() []Step {
 	list := plain(http.MethodGet, at+"/stores", "")
 	post := plain(http.MethodPost, at+"/stores", `{"name":""}`)
 	steps := []Step{
-		{Name: "no credential", Call: with(list, "Authorization", ""), Status: 401, Word: `"code":10000`},
-		{Name: "no credential for a wrong body", Call: with(plain(http.MethodPost, at+"/stores", "{"), "Authorization", ""), Status: 401, Word: `"code":10000`},
+		{Name: "no credential", Call: with(list, "Authorization", ""), Status: 400, Word: `"code":9106`, Differs: oneRefusal, Through: Answer{401, `"code":10000`}},
+		{Name: "no credential for a wrong body", Call: with(plain(http.MethodPost, at+"/stores", "{"), "Authorization", ""), Status: 400, Word: `"code":9106`, Differs: oneRefusal, Through: Answer{401, `"code":10000`}},
 		{Name: "a credential without a scheme", Call: with(list, "Authorization", "dev"), Status: 400, Word: `"code":6003`, Differs: oneRefusal, Through: Answer{401, `"code":10000`}},
 		{Name: "another scheme", Call: with(list, "Authorization", "Basic ZGV2OmRldg=="), Status: 400, Word: `"code":6003`, Differs: oneRefusal, Through: Answer{401, `"code":10000`}},
 		{Name: "a credential of two words", Call: with(list, "Authorization", "Bearer dev dev"), Status: 400, Word: `"code":6003`, Differs: oneRefusal, Through: Answer{401, `"code":10000`}},
 		{Name: "an unknown key in the older scheme", Call: Call{Op: Plain, Request: Request{Method: http.MethodGet, Path: at + "/stores", Header: map[string]string{"Authorization": "", "X-Auth-Email": "a@example.com", "X-Auth-Key": "wrong"}}}, Status: 401, Word: `"code":10000`},
-		{Name: "a key without an address", Call: Call{Op: Plain, Request: Request{Method: http.MethodGet, Path: at + "/stores", Header: map[string]string{"Authorization": "", "X-Auth-Key": "wrong"}}}, Status: 401},
+		{Name: "a key without an address", Call: Call{Op: Plain, Request: Request{Method: http.MethodGet, Path: at + "/stores", Header: map[string]string{"Authorization": "", "X-Auth-Key": "wrong"}}}, Status: 400, Word: `"code":9106`, Differs: oneRefusal, Through: Answer{401, `"code":10000`}},
 		{Name: "a method in a header", Call: with(post, "X-HTTP-Method-Override", "GET"), Status: 400, Word: "store_name_empty"},
 		{Name: "a media type that cannot be had", Call: with(list, "Accept", "text/html"), Status: 200},
 		{Name: "an api version", Call: with(list, "Api-Version", "2026-11-22"), Status: 200},
