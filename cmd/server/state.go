@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -86,6 +87,9 @@ func openShared(ctx context.Context, c config.Idempotency, log *zap.Logger) (*st
 	if durable, err := store.Durable(ctx); err == nil && !durable {
 		log.Warn("the Valkey server may forget changes when it stops: set appendonly yes and appendfsync always")
 	}
+	if err := store.Join(ctx); errors.Is(err, valkey.ErrForm) {
+		return nil, errors.Join(fmt.Errorf("idempotency.valkey: %w", err), store.Close())
+	}
 	return &state{Store: store, shared: store, key: key}, nil
 }
 
@@ -110,16 +114,27 @@ func valkeyTLS(at config.Valkey) (*tls.Config, error) {
 
 // checks are the conditions of being ready.
 func (s *state) checks() []telemetry.Check {
-	if s.own == nil {
-		return nil
-	}
-	return []telemetry.Check{{Name: "state", Run: func(context.Context) error { return s.own.Healthy() }}}
+	return []telemetry.Check{{Name: "state", Run: s.healthy}}
 }
 
-// watch shows the condition of the state file in the metrics.
-func (s *state) watch(metrics *telemetry.Metrics) error {
-	if s.own == nil {
-		return nil
+// healthy returns why changes are refused: the files, or the records on the
+// server, are not those that this process began with.
+func (s *state) healthy(ctx context.Context) error {
+	if s.shared != nil {
+		return s.shared.Healthy(ctx)
 	}
-	return metrics.WatchState(telemetry.StoreState{Healthy: s.own.Healthy, Damaged: s.own.Damaged})
+	return s.own.Healthy()
+}
+
+// watch shows the condition of the state in the metrics.
+func (s *state) watch(metrics *telemetry.Metrics) error {
+	shown := telemetry.StoreState{Damaged: func() uint64 { return 0 }, Healthy: func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return s.healthy(ctx)
+	}}
+	if s.own != nil {
+		shown.Damaged = s.own.Damaged
+	}
+	return metrics.WatchState(shown)
 }

@@ -2,7 +2,7 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// StoreState is the condition of the state file, asked for at each scrape.
+// StoreState is the condition of the state, asked for at each scrape.
 type StoreState struct {
 	// Healthy returns nil where the files are in their places.
 	Healthy func() error
@@ -14,7 +14,7 @@ type StoreState struct {
 func (m *Metrics) WatchState(s StoreState) error {
 	healthy := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "storekeeper_state_healthy",
-		Help: "1 where the files of the state are in their places, and 0 where changes are refused since one was removed, replaced or cut.",
+		Help: "1 where the state is the one that the process began with, and 0 where changes are refused since a file was removed, replaced or cut, or the server lost its records.",
 	}, func() float64 {
 		if s.Healthy() != nil {
 			return 0

@@ -59,7 +59,11 @@ func (s *Store) try(ctx context.Context, keys []string, decide records.Decide) (
 	if len(changes) == 0 {
 		return true, nil
 	}
-	return s.execute(ctx, s.callOf(keys, found, changes))
+	epoch, err := s.join(ctx)
+	if err != nil {
+		return false, err
+	}
+	return s.execute(ctx, s.callOf(epoch, keys, found, changes))
 }
 
 // call is one run of the script, which may be sent several times.
@@ -68,13 +72,13 @@ type call struct {
 }
 
 // callOf writes the call: the keys and for each what it must be and becomes.
-func (s *Store) callOf(keys []string, found map[string]stored, changes map[string]*records.Entry) call {
+func (s *Store) callOf(epoch string, keys []string, found map[string]stored, changes map[string]*records.Entry) call {
 	var id [versionSize]byte
 	_, _ = rand.Read(id[:]) // It never fails.
 	version := string(id[:])
 	c := call{
-		keys: append([]string{s.Key(receiptName + hex.EncodeToString(id[:])), s.Key(indexName)}, s.recordKeys(keys)...),
-		args: append(make([]string, 0, 2+argsEach*len(keys)), firstTime, receiptLife),
+		keys: append([]string{s.Key(receiptName + hex.EncodeToString(id[:])), s.Key(indexName), s.Key(epochName)}, s.recordKeys(keys)...),
+		args: append(make([]string, 0, 3+argsEach*len(keys)), firstTime, receiptLife, epoch),
 	}
 	for _, key := range keys {
 		e, changed := changes[key]
@@ -101,6 +105,9 @@ func (s *Store) callOf(keys []string, found map[string]stored, changes map[strin
 // script itself can tell.
 func (s *Store) execute(ctx context.Context, c call) (done bool, err error) {
 	answer, err := s.send(ctx, c)
+	if err == nil && answer == answerLost {
+		return false, records.Unavailable(errEpoch)
+	}
 	if err == nil || answered(err) {
 		return answer == answerDone, s.failed(ctx, err)
 	}
@@ -112,6 +119,9 @@ func (s *Store) execute(ctx context.Context, c call) (done bool, err error) {
 			return false, s.failed(ctx, err)
 		}
 		answer, err = s.send(patience, c)
+	}
+	if answer == answerLost {
+		return false, records.Unavailable(errEpoch)
 	}
 	return answer == answerDone, nil
 }

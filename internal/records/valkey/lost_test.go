@@ -168,12 +168,17 @@ func held(t *testing.T) (p *proxy, slow, beside *valkey.Store) {
 	set(t, beside, "prime", &records.Entry{})
 	var scripts atomic.Int64
 	p = startProxy(t, server.Address(), func() verdict {
-		if scripts.Add(1) == 1 {
+		// The first is that by which the store joins the others.
+		if scripts.Add(1) == 2 {
 			return hold
 		}
 		return pass
 	})
-	return p, open(t, valkey.Config{Address: p.address(), Timeout: 2 * short}), beside
+	slow = open(t, valkey.Config{Address: p.address(), Timeout: 2 * short})
+	if err := slow.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return p, slow, beside
 }
 
 func set(t *testing.T, s *valkey.Store, key string, e *records.Entry) {

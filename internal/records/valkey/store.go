@@ -63,6 +63,9 @@ type Store struct {
 	prefix  string
 	timeout time.Duration
 	closed  atomic.Bool
+	// epoch is that of the records when this store first changed one of them.
+	epoch atomic.Pointer[string]
+	begin *client.Lua
 }
 
 var _ records.Store = (*Store)(nil)
@@ -88,7 +91,7 @@ func Open(c Config) (*Store, error) {
 	}
 	// Outside a cluster the client is good even if it could not connect yet.
 	return &Store{
-		client: opened, swap: client.NewLuaScript(swap),
+		client: opened, swap: client.NewLuaScript(swap), begin: client.NewLuaScript(begin),
 		prefix: "{" + c.Prefix + "}:", timeout: c.Timeout,
 	}, nil
 }
