@@ -20,6 +20,7 @@ import (
 	"platform.internal/storekeeper/internal/connlimit"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
+	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -97,6 +98,7 @@ func serve(told context.Context, s settings) error {
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	chain.Proxies = config.Proxies(c.Listen.TrustedProxies)
+	chain.Bodies = inflight.New(inflight.Usual())
 	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err
@@ -151,7 +153,8 @@ func newAdmin(metrics *telemetry.Metrics, trail *audit.Log, behind *engine, show
 // newREST makes the REST facade in front of the server.
 func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *zap.Logger) (http.Handler, error) {
 	return gateway.New(ctx, gateway.Config{
-		Conn: rpc.Conn(), Authenticate: identify(chain.Authenticator), Proxies: chain.Proxies, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
+		Conn: rpc.Conn(), Authenticate: identify(chain.Authenticator), Refused: chain.Refused, Bodies: chain.Bodies, Proxies: chain.Proxies,
+		Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
 	})
 }
 

@@ -119,7 +119,7 @@ func (c *candidates) take(from *concern) {
 	c.pick(from.anyStore)
 	// Of a rule for another store, too, it counts that a name is missing: who has
 	// such a rule gets a list without what they may not see, and no refusal.
-	if c.question.Secret == nil && from.needSecret&c.action != 0 {
+	if c.question.Secret == nil && !c.question.StoreOnly && from.needSecret&c.action != 0 {
 		c.open = true
 	}
 	switch {

@@ -22,6 +22,9 @@ type Question struct {
 	Secret *string
 	// Scopes are those that the call gives to the secret.
 	Scopes []string
+	// StoreOnly says that rules about other stores than Store do not make the
+	// decision open.
+	StoreOnly bool
 }
 
 // Decision is the answer to a question.

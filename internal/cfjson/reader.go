@@ -226,7 +226,10 @@ func (r *reader) stop(err error) {
 	r.found.Fields = nil
 	var tooLong *http.MaxBytesError
 	var refused refusal
+	var told *fault.Error
 	switch {
+	case errors.As(err, &told):
+		r.found.Fault = told
 	case errors.As(err, &tooLong):
 		r.found.Fault = fault.New(fault.TooLarge, "REQUEST_TOO_LARGE",
 			fmt.Sprintf("The body must be at most %d bytes.", tooLong.Limit))

@@ -39,7 +39,10 @@ type Finder interface {
 type Directory struct {
 	upstream Upstream
 	finder   Finder
+	// accounts has the names of accounts by identifier and by name, and served
+	// each name once.
 	accounts map[string]string
+	served   []string
 	names    *lru.Cache[key, string]
 }
 
@@ -66,6 +69,7 @@ func New(u Upstream, f Finder) (*Directory, error) {
 	d := &Directory{upstream: u, finder: f, accounts: map[string]string{}, names: names}
 	for _, a := range u.Accounts() {
 		d.accounts[a.ID], d.accounts[a.Name] = a.Name, a.Name
+		d.served = append(d.served, a.Name)
 	}
 	return d, nil
 }
@@ -76,6 +80,9 @@ func (d *Directory) Account(idOrName string) (string, bool) {
 	name, ok := d.accounts[idOrName]
 	return name, ok
 }
+
+// Accounts gives the configured names of all accounts.
+func (d *Directory) Accounts() []string { return d.served }
 
 // Remember learns names of a store and of secrets in it that were known before,
 // under "" and under their identifiers.

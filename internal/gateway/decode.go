@@ -11,13 +11,6 @@ import (
 	"platform.internal/storekeeper/internal/policy"
 )
 
-// body is a request's body together with the place for what is wrong with it:
-// grpc-gateway hands a decoder nothing but the reader.
-type body struct {
-	io.ReadCloser
-	found *policy.Mistakes
-}
-
 // marshaler is Cloudflare's JSON for grpc-gateway, whatever content type a
 // client names.
 type marshaler struct{}
@@ -58,6 +51,7 @@ func (marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 		if !ok {
 			return nil
 		}
+		defer b.end()
 		return cfjson.ReadRequest(b, v, b.found)
 	})
 }

@@ -54,9 +54,11 @@ const fromUpstream = "UPSTREAM_"
 
 // exceptions holds the reasons that differ from their code.
 var exceptions = map[string]shape{
-	"STORE_NOT_EMPTY":        {status: http.StatusConflict, code: 1003, final: true},
-	"REQUEST_TOO_LARGE":      {status: http.StatusRequestEntityTooLarge, code: 1001},
-	"IDEMPOTENCY_KEY_REUSED": {status: http.StatusUnprocessableEntity, code: 1001, spoken: true},
+	"STORE_NOT_EMPTY":              {status: http.StatusConflict, code: 1003, final: true},
+	"REQUEST_TOO_LARGE":            {status: http.StatusRequestEntityTooLarge, code: 1001},
+	"BODY_TOO_SLOW":                {status: http.StatusRequestTimeout, code: 1001, spoken: true},
+	"CONTENT_ENCODING_UNSUPPORTED": {status: http.StatusUnsupportedMediaType, code: 1001, spoken: true},
+	"IDEMPOTENCY_KEY_REUSED":       {status: http.StatusUnprocessableEntity, code: 1001, spoken: true},
 }
 
 // strangers holds how Cloudflare refuses a credential to clients that ask for

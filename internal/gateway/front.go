@@ -11,6 +11,7 @@ import (
 
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/forwarded"
+	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/policy"
 )
 
@@ -24,6 +25,7 @@ type front struct {
 	authenticate func(context.Context, access.Credentials) (access.Principal, error)
 	proxies      forwarded.Proxies
 	answer       *answerer
+	bodies       *inflight.Bodies
 	// nosniff is the value of a header of every answer. Nobody changes it.
 	nosniff []string
 }
@@ -45,7 +47,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.answer.noRoute(w, r)
 	default:
 		r.URL.RawPath = path
-		f.next.ServeHTTP(w, f.admit(w, r))
+		r = f.admit(w, r)
+		if held := inflight.From(r.Context()); held != nil {
+			defer held.Release()
+		}
+		f.next.ServeHTTP(w, r)
 	}
 }
 
@@ -60,6 +66,12 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	a := arrivalOf(r)
 	ctx := access.WithOutcome(r.Context(), access.Outcome{Principal: principal, Err: err})
 	ctx = policy.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
+	hasBody := err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
+	var held *inflight.Body
+	if hasBody {
+		held = f.bodies.Open(principal.Name)
+		ctx = inflight.With(ctx, held)
+	}
 	r = r.WithContext(ctx)
 	// grpc-gateway would make metadata of them, which nobody reads: the chain
 	// has the peer.
@@ -67,11 +79,9 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	switch {
 	case err != nil:
 		leaveUnread(w, r)
-		return r
-	case r.Body == http.NoBody && r.Method == http.MethodGet:
-		return r
+	case hasBody:
+		r.Body = newBody(w, r, held, &a.found)
 	}
-	r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, MaxBody), found: &a.found}
 	return r
 }
 

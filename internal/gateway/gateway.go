@@ -7,6 +7,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,7 +18,9 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/forwarded"
+	"platform.internal/storekeeper/internal/inflight"
 )
 
 // Root is the path that a client's base URL ends in.
@@ -36,6 +39,14 @@ type Config struct {
 	Authenticate func(context.Context, access.Credentials) (access.Principal, error)
 	// Proxies may name the client of a call in X-Forwarded-For.
 	Proxies forwarded.Proxies
+	// Refused reports whether no rule could allow a call of a method about an
+	// account and a store, whatever its body says, so that the body of such a call
+	// is not read. The fault, where there is one, is why that cannot be told. Nil:
+	// every body is read.
+	Refused func(ctx context.Context, method, account, store string) (bool, *fault.Error)
+	// Bodies is the budget for the bodies that are read, which the gRPC server
+	// shares. Nil: one of the gateway's own.
+	Bodies *inflight.Bodies
 	// Docs answers /openapi.json, /protos.binpb and /docs, the paths that need no
 	// credential.
 	Docs http.Handler
@@ -46,13 +57,16 @@ type Config struct {
 
 // New returns the REST facade.
 func New(ctx context.Context, c Config) (http.Handler, error) {
+	if c.Refused == nil {
+		c.Refused = func(context.Context, string, string, string) (bool, *fault.Error) { return false, nil }
+	}
 	rules := readRoutes(secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto)
 	answer := &answerer{routes: rules, unrouted: c.Unrouted}
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
 		runtime.WithOutgoingHeaderMatcher(none),
-		runtime.WithMetadata(readQuery),
+		runtime.WithMetadata((&opener{routes: rules, refused: c.Refused}).open),
 		runtime.WithForwardResponseOption((&success{}).write),
 		runtime.WithErrorHandler(answer.fault),
 		runtime.WithRoutingErrorHandler(answer.unroutable),
@@ -68,5 +82,5 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the secrets store routes: %w", err)
 	}
-	return &front{next: mux, docs: c.Docs, proxies: c.Proxies, authenticate: c.Authenticate, answer: answer, nosniff: []string{"nosniff"}}, nil
+	return &front{next: mux, docs: c.Docs, authenticate: c.Authenticate, proxies: c.Proxies, answer: answer, bodies: cmp.Or(c.Bodies, inflight.New(inflight.Usual())), nosniff: []string{"nosniff"}}, nil
 }

@@ -31,22 +31,37 @@ var parameters = map[string]map[string]parameter{
 		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "name": anyText, "account.name": anyText, "status": anyText},
 }
 
-// readQuery puts into r.Form what the method reads, checked. grpc-gateway calls
-// it before it fills the request, and takes r.Form as it finds it. A value that
-// cannot be read is noted and left out. It adds no metadata.
-func readQuery(ctx context.Context, r *http.Request) metadata.MD {
+// opener looks at a request before its body is read.
+type opener struct {
+	routes  *routes
+	refused judge
+}
+
+// open is called by grpc-gateway before it fills the request of an RPC. It adds
+// no metadata.
+func (o *opener) open(ctx context.Context, r *http.Request) metadata.MD {
 	method, _ := runtime.RPCMethod(ctx)
+	readQuery(ctx, r, method)
+	if b, has := r.Body.(*body); has && o.routes.bodies[method] != "" {
+		b.judge(ctx, o.refused, method, o.routes.values(method, r.URL.RawPath))
+	}
+	return nil
+}
+
+// readQuery puts into r.Form what the method reads, checked. grpc-gateway takes
+// r.Form as it finds it. A value that cannot be read is noted and left out.
+func readQuery(ctx context.Context, r *http.Request, method string) {
 	found := policy.MistakesFrom(ctx)
 	// PostForm is never read, but would be made of the body where it is missing.
 	r.Form = url.Values{}
 	r.PostForm = r.Form
 	if r.URL.RawQuery == "" {
-		return nil
+		return
 	}
-	sent, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
+	if strings.ContainsAny(r.URL.RawQuery, "%;") {
 		refuseUnreadable(r.URL.RawQuery, parameters[method], found)
 	}
+	sent := valuesOf(r.URL.RawQuery, parameters[method])
 	for key, check := range parameters[method] {
 		values := sent[key]
 		if key == "scopes" {
@@ -63,10 +78,31 @@ func readQuery(ctx context.Context, r *http.Request) metadata.MD {
 			r.Form.Add(key, v)
 		}
 	}
-	return nil
 }
 
-// refuseUnreadable notes each pair that ParseQuery left out and that sets a key
+// mostValues is how many values of a parameter are read: one more than any rule
+// allows, so that the rule is seen to be broken.
+const mostValues = 101
+
+// valuesOf gives the values of the known parameters of a query. As in
+// url.ParseQuery, a pair that cannot be read is left out. Other parameters are
+// not kept: a query has room for thousands.
+func valuesOf(query string, known map[string]parameter) map[string][]string {
+	values := map[string][]string{}
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		key, badKey := url.QueryUnescape(key)
+		if _, reads := known[key]; !reads || badKey != nil || len(values[key]) == mostValues || strings.Contains(pair, ";") {
+			continue
+		}
+		if value, bad := url.QueryUnescape(value); bad == nil {
+			values[key] = append(values[key], value)
+		}
+	}
+	return values
+}
+
+// refuseUnreadable notes each pair that valuesOf leaves out and that sets a key
 // which the method reads. Without a filter that the caller wrote, the answer
 // would be another one than the caller asked for.
 func refuseUnreadable(query string, known map[string]parameter, found *policy.Mistakes) {
@@ -97,7 +133,7 @@ func splitLists(values []string) []string {
 	var items []string
 	for _, v := range values {
 		for item := range strings.SplitSeq(v, ",") {
-			if item != "" {
+			if item != "" && len(items) < mostValues {
 				items = append(items, item)
 			}
 		}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -18,6 +19,8 @@ type routes struct {
 }
 
 type route struct {
+	// rpc is the full name of the RPC that the route leads to.
+	rpc      string
 	method   string
 	segments []string
 }
@@ -39,19 +42,20 @@ func (r *routes) service(s protoreflect.ServiceDescriptor) {
 		if !ok || rule == nil {
 			continue
 		}
-		r.bodies["/"+string(s.FullName())+"/"+string(m.Name())] = rule.GetBody()
+		rpc := "/" + string(s.FullName()) + "/" + string(m.Name())
+		r.bodies[rpc] = rule.GetBody()
 		for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
-			r.add(binding)
+			r.add(rpc, binding)
 		}
 	}
 }
 
-func (r *routes) add(rule *annotations.HttpRule) {
+func (r *routes) add(rpc string, rule *annotations.HttpRule) {
 	for method, path := range map[string]string{
 		"GET": rule.GetGet(), "POST": rule.GetPost(), "PATCH": rule.GetPatch(), "DELETE": rule.GetDelete(), "PUT": rule.GetPut(),
 	} {
 		if path != "" {
-			r.paths = append(r.paths, route{method: method, segments: strings.Split(path, "/")})
+			r.paths = append(r.paths, route{rpc: rpc, method: method, segments: strings.Split(path, "/")})
 		}
 	}
 }
@@ -67,6 +71,24 @@ func (r *routes) allowed(path string) []string {
 	}
 	slices.Sort(methods)
 	return slices.Compact(methods)
+}
+
+// values gives the values of the parameters in a path that leads to an RPC.
+func (r *routes) values(rpc, path string) map[string]string {
+	segments, values := strings.Split(path, "/"), map[string]string{}
+	for _, p := range r.paths {
+		if p.rpc != rpc || !p.matches(segments) {
+			continue
+		}
+		for i, declared := range p.segments {
+			if name, is := strings.CutPrefix(declared, "{"); is {
+				// What cannot be unescaped names nothing.
+				values[strings.TrimSuffix(name, "}")], _ = url.PathUnescape(segments[i])
+			}
+		}
+		break
+	}
+	return values
 }
 
 func (p route) matches(segments []string) bool {

@@ -19,6 +19,9 @@ type Mistakes struct {
 	Fields []fault.Field
 	// Fault, where it is set, says that the request cannot be read at all.
 	Fault *fault.Error
+	// Unread says that the request was left unread, since no rule could allow the
+	// call whatever it asks for, or Fault says why that cannot be told.
+	Unread bool
 }
 
 // mostMistakes bounds what is noted, and so what is answered: a body of the

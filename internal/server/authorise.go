@@ -92,10 +92,21 @@ func (j *judgement) judge(ctx context.Context) (context.Context, error) {
 		return ctx, nil
 	case j.target.Account != "" && !served:
 		return ctx, directory.NotServed()
+	case policy.MistakesFrom(ctx).Unread:
+		return ctx, j.unread(ctx)
 	case j.method.Lists:
 		return j.list(ctx)
 	}
 	return ctx, j.judgeObjects(ctx)
+}
+
+// unread refuses a call whose request was left unread.
+func (j *judgement) unread(ctx context.Context) error {
+	if why := policy.MistakesFrom(ctx).Fault; why != nil {
+		return why
+	}
+	j.trail.judgedBy(j.rights.Rules.Decide(j.question(j.method.Action)))
+	return j.denial([]*object{{action: j.method.Action}})
 }
 
 // list makes the list of the call show what the caller may see. Where a rule

@@ -8,6 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/forwarded"
+	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 )
@@ -33,6 +34,9 @@ type Chain struct {
 	Validator *policy.Validator
 	// Once makes changes happen once.
 	Once Once
+	// Bodies is the budget for the requests that are read, which the gateway
+	// shares. Nil: one of the server's own.
+	Bodies *inflight.Bodies
 	// Fresh says that every read asks Cloudflare.
 	Fresh bool
 	// Share says what is left of its share of an account's call budget to a

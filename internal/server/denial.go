@@ -58,6 +58,9 @@ func (j *judgement) describe(o *object) string {
 	case j.target.StoreID != "":
 		text += " in store " + quoted(j.known("store.get", new(string), j.target.StoreID))
 	}
+	if j.target.Account == "" {
+		return text
+	}
 	return text + " of account " + quoted(j.target.Account)
 }
 

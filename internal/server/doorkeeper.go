@@ -7,18 +7,27 @@ import (
 	"google.golang.org/grpc"
 
 	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/inflight"
+	"platform.internal/storekeeper/internal/policy"
 )
 
 // doorkeeper finds out who is calling before a request is decoded, as the REST
 // side does before it reads a body: decoding takes many times the memory of the
-// bytes that came. A stranger's request is left undecoded, and the chain refuses
+// bytes that came. A long request of a caller that no rule allows the method is
+// left unread too, and all requests together stay within the budget for bodies.
+// A stranger's request is left undecoded, and the chain refuses
 // the call in the place where every refusal is made.
 type doorkeeper struct {
 	to            grpc.ServiceRegistrar
 	authenticator *access.Authenticator
 	brief         brief
-	// receive reads the message of the call of ctx.
-	receive func(ctx context.Context, into any) error
+	bodies        *inflight.Bodies
+	// refused reports whether no rule could allow a call, before its request is read.
+	refused func(ctx context.Context, method, account, store string) (bool, *fault.Error)
+	// receive reads the message of the call of ctx. It asks wanted before it reads
+	// a message that is not short.
+	receive func(ctx context.Context, wanted func() bool, into any) error
 }
 
 // RegisterService registers a service whose methods are guarded.
@@ -38,9 +47,16 @@ func (d doorkeeper) guard(method string, handler grpc.MethodHandler) grpc.Method
 		if o.Err != nil {
 			return handler(srv, ctx, func(any) error { return nil }, interceptor)
 		}
+		found, held := &policy.Mistakes{}, d.bodies.Open(o.Principal.Name)
+		defer held.Release()
+		ctx = policy.WithMistakes(inflight.With(ctx, held), found)
+		wanted := func() bool {
+			found.Unread, found.Fault = d.refused(ctx, method, "", "")
+			return !found.Unread
+		}
 		var unread error
 		answer, err := handler(srv, ctx, func(into any) error {
-			unread = d.receive(ctx, into)
+			unread = d.receive(ctx, wanted, into)
 			return unread
 		}, interceptor)
 		if unread != nil {

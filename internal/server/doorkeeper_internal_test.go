@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/inflight"
 )
 
 // handle is a generated handler: it decodes before the interceptors run.
@@ -32,8 +33,8 @@ func TestOnlyAKnownCallersRequestIsDecoded(t *testing.T) {
 	defer a.Close()
 	for shown, decodes := range map[string]bool{"Bearer sk_known": true, "Bearer sk_other": false, "": false} {
 		decoded := false
-		receive := func(context.Context, any) error { decoded = true; return nil }
-		guarded := doorkeeper{authenticator: a, receive: receive}.guard("/x/Y", handle)
+		receive := func(context.Context, func() bool, any) error { decoded = true; return nil }
+		guarded := doorkeeper{authenticator: a, receive: receive, bodies: inflight.New(inflight.Usual())}.guard("/x/Y", handle)
 		ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs("authorization", shown))
 		name, err := guarded(nil, ctx, nil, nil)
 		if decoded != decodes || (err == nil) != decodes || decodes && name != "known" {

@@ -45,7 +45,7 @@ func (d healthDoor) bound(service string, m grpc.MethodDesc) grpc.MethodHandler 
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		var unread error
 		answer, err := m.Handler(srv, ctx, func(into any) error {
-			unread = receive(ctx, decodeProto, MaxHealthMessage, into)
+			unread = receiver{decode: decodeProto, limit: MaxHealthMessage}.receive(ctx, into)
 			return unread
 		}, interceptor)
 		if unread != nil {
@@ -71,7 +71,9 @@ type boundedStream struct {
 func (s *boundedStream) Context() context.Context { return s.ctx }
 
 // RecvMsg receives a message within the bound.
-func (s *boundedStream) RecvMsg(into any) error { return receive(s.ctx, decodeProto, s.limit, into) }
+func (s *boundedStream) RecvMsg(into any) error {
+	return receiver{decode: decodeProto, limit: s.limit}.receive(s.ctx, into)
+}
 
 // SendMsg sends a message and notes what a Watch has told its client.
 func (s *boundedStream) SendMsg(m any) error {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,6 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/tenant"
@@ -214,7 +216,17 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 			return c.intentOf(ctx, t, about, request, names)
 		}
 		var made packed
+		release := inflight.Retain(ctx)
+		var begun atomic.Bool
+		defer func() {
+			if !begun.Load() {
+				release()
+			}
+		}()
 		answer, err := c.Once.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
+			// The request stays in memory until the change is done.
+			begun.Store(true)
+			defer release()
 			if c.Once.Enter != nil {
 				ctx = c.Once.Enter(ctx)
 			}

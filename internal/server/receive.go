@@ -5,12 +5,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/inflight"
 )
 
 // transportStream is the stream of a call as the gRPC transport has it. gRPC has
@@ -30,9 +34,28 @@ func decodeProto(data mem.BufferSlice, into any) error {
 	return encoding.GetCodecV2("proto").Unmarshal(data, into)
 }
 
-// receive reads one message of at most limit bytes, before and after
-// decompression. It takes the place of RecvMsg for the call of ctx.
-func receive(ctx context.Context, decode decoder, limit int, into any) error {
+// receiver reads the message of a call. It takes the place of RecvMsg.
+type receiver struct {
+	decode decoder
+	// limit is the longest message, in bytes, before and after decompression.
+	limit int
+	// wanted is asked before a message is read that is not short. A message that
+	// is not wanted is left unread. Nil: all are wanted.
+	wanted func() bool
+}
+
+const (
+	// shortMessage is a message that is read before rights are judged, in bytes.
+	shortMessage = 4 << 10
+	// messageGrace is how long a message may take to arrive, and leastRate how many
+	// bytes a second beyond that. A slower one would hold its part of the budget
+	// for bodies for too long.
+	messageGrace = 10 * time.Second
+	leastRate    = 128 << 10
+)
+
+// receive reads one message of the call of ctx.
+func (r receiver) receive(ctx context.Context, into any) error {
 	s, isTransport := grpc.ServerTransportStreamFromContext(ctx).(transportStream)
 	if !isTransport {
 		return status.Error(codes.Internal, "the transport does not let messages be bounded")
@@ -42,32 +65,63 @@ func receive(ctx context.Context, decode decoder, limit int, into any) error {
 		return err
 	}
 	n := int64(binary.BigEndian.Uint32(prefix[1:]))
-	if n > int64(limit) {
-		return tooLong(limit)
+	compressed := prefix[0] != 0
+	if n > int64(r.limit) {
+		return tooLong(r.limit)
 	}
-	data, err := s.Read(int(n))
+	if r.wanted != nil && (n > shortMessage || compressed) && !r.wanted() {
+		return nil
+	}
+	data, err := r.read(ctx, s, int(n))
 	if err != nil {
-		return unexpected(err)
+		return err
 	}
 	defer func() { data.Free() }()
-	if prefix[0] != 0 {
-		plain, err := decompress(s.RecvCompress(), data, limit)
+	if compressed {
+		plain, err := decompress(ctx, s.RecvCompress(), data, r.limit)
 		if err != nil {
 			return err
 		}
 		data.Free()
 		data = mem.BufferSlice{mem.SliceBuffer(plain)}
 	}
-	if err := decode(data, into); err != nil {
+	if err := r.decode(data, into); err != nil {
 		return status.Error(codes.InvalidArgument, "the message cannot be decoded")
 	}
 	return nil
 }
 
+// read reads n bytes once there is room for them.
+func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.BufferSlice, error) {
+	if err := grow(ctx, n); err != nil {
+		return nil, err
+	}
+	slow := time.AfterFunc(messageGrace+time.Duration(n/leastRate)*time.Second, func() { cancelStream(ctx) })
+	data, err := s.Read(n)
+	if !slow.Stop() && err != nil {
+		return nil, fault.New(fault.Deadline, "BODY_TOO_SLOW", "The message must come at 128 KiB a second or faster.")
+	}
+	if err != nil {
+		return nil, unexpected(err)
+	}
+	return data, nil
+}
+
+// grow waits for room for n bytes more of the call of ctx. Calls of services
+// that ask for no credential have no part of the budget: their messages are short.
+func grow(ctx context.Context, n int) error {
+	if held := inflight.From(ctx); held != nil {
+		return held.Grow(ctx, int64(n))
+	}
+	return nil
+}
+
 // receiveRequest gives what reads the message of a method of ours.
-func receiveRequest() func(ctx context.Context, into any) error {
+func receiveRequest() func(ctx context.Context, wanted func() bool, into any) error {
 	codec := newBoundedCodec()
-	return func(ctx context.Context, into any) error { return receive(ctx, codec.Unmarshal, MaxMessage, into) }
+	return func(ctx context.Context, wanted func() bool, into any) error {
+		return receiver{decode: codec.Unmarshal, limit: MaxMessage, wanted: wanted}.receive(ctx, into)
+	}
 }
 
 func tooLong(limit int) error {
@@ -83,7 +137,7 @@ func unexpected(err error) error {
 }
 
 // decompress gives at most limit bytes of a compressed message.
-func decompress(name string, data mem.BufferSlice, limit int) ([]byte, error) {
+func decompress(ctx context.Context, name string, data mem.BufferSlice, limit int) ([]byte, error) {
 	compressor := encoding.GetCompressor(name)
 	if compressor == nil {
 		return nil, status.Errorf(codes.Unimplemented, "the server does not read the grpc-encoding %q", name)
@@ -92,14 +146,34 @@ func decompress(name string, data mem.BufferSlice, limit int) ([]byte, error) {
 	defer func() { _ = packed.Close() }() // The buffers are freed by the caller.
 	plain, err := compressor.Decompress(packed)
 	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, "the message cannot be decompressed")
+		return nil, errNotUnzipped()
 	}
-	text, err := io.ReadAll(io.LimitReader(plain, int64(limit)+1))
-	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, "the message cannot be decompressed")
+	return readPlain(ctx, plain, limit)
+}
+
+// readPlain reads what a decompressor gives, for which there must be room.
+func readPlain(ctx context.Context, plain io.Reader, limit int) ([]byte, error) {
+	var text []byte
+	for {
+		if len(text) == cap(text) {
+			if err := grow(ctx, max(shortMessage, len(text))); err != nil {
+				return nil, err
+			}
+			text = append(make([]byte, 0, len(text)+max(shortMessage, len(text))), text...)
+		}
+		n, err := plain.Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
+		switch {
+		case len(text) > limit:
+			return nil, tooLong(limit)
+		case errors.Is(err, io.EOF):
+			return text, nil
+		case err != nil:
+			return nil, errNotUnzipped()
+		}
 	}
-	if len(text) > limit {
-		return nil, tooLong(limit)
-	}
-	return text, nil
+}
+
+func errNotUnzipped() error {
+	return status.Error(codes.InvalidArgument, "the message cannot be decompressed")
 }

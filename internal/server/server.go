@@ -5,6 +5,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 
 	"google.golang.org/grpc"
@@ -12,6 +13,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
+	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/inproc"
 )
 
@@ -41,8 +43,9 @@ func newServer(chain Chain, services []Register, timeouts healthTimeouts, option
 	s.grpc = grpc.NewServer(append(append(limits(), options...),
 		grpc.ChainUnaryInterceptor(all.call), grpc.ChainStreamInterceptor(chain.Stream(s.stopping)),
 		grpc.UnknownServiceHandler(refusing.unknownMethod), grpc.InTapHandle(timeouts.tapHandle))...)
+	bodies := cmp.Or(chain.Bodies, inflight.New(inflight.Usual()))
 	for _, register := range services {
-		register(doorkeeper{to: s.grpc, authenticator: chain.Authenticator, brief: refusing, receive: receiveRequest()})
+		register(doorkeeper{to: s.grpc, authenticator: chain.Authenticator, brief: refusing, receive: receiveRequest(), bodies: bodies, refused: chain.Refused})
 		register(s.conn)
 	}
 	healthv1.RegisterHealthServer(healthDoor{to: s.grpc, brief: refusing}, s.health)

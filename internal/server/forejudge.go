@@ -1,0 +1,71 @@
+package server
+
+import (
+	"cmp"
+	"context"
+
+	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/tenant"
+)
+
+// Refused reports whether no rule could allow a call of a method, as far as that
+// shows before its request is read: from the caller, the method, the account and
+// the store. Over gRPC account and store stand in the request, so they are "".
+// The fault, where there is one, is why that cannot be told, and ends the call.
+//
+// authorise refuses the call then, in the place and with the record that every
+// refusal has.
+func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bool, *fault.Error) {
+	m, caller := c.Rights.Methods[method], callerOf(ctx)
+	if m == nil || m.Action == policy.Self || caller.Name == "" {
+		return false, nil
+	}
+	if account == "" {
+		return !c.Rights.allowsSomewhere(caller, m), nil
+	}
+	name, served := c.Rights.Names.Account(account)
+	if !served {
+		return true, nil
+	}
+	j := &judgement{rights: c.Rights, caller: caller, method: m, account: name, trail: &trail{}, target: policy.Target{Account: account, StoreID: storeID}}
+	d := j.beforeBody()
+	if !d.Allowed && d.Open && storeID != "" {
+		ctx = tenant.With(ctx, cmp.Or(caller.Tenant, caller.Name))
+		if err := j.learnStore(ctx); err != nil {
+			return true, fault.From(err)
+		}
+		d = j.beforeBody()
+	}
+	return !d.Allowed && !d.Open, nil
+}
+
+// beforeBody judges a call by what is known before its request is read. The names
+// of secrets are not.
+func (j *judgement) beforeBody() authz.Decision {
+	q := j.question(j.method.Action)
+	q.StoreOnly = j.store != nil
+	return j.rights.Rules.Decide(q)
+}
+
+// allowsSomewhere reports whether a rule could allow a method in one of the
+// accounts.
+func (r Rights) allowsSomewhere(caller access.Principal, m *policy.Method) bool {
+	for _, account := range r.Names.Accounts() {
+		j := &judgement{rights: r, caller: caller, method: m, account: account}
+		if d := r.Rules.Decide(j.question(m.Action)); d.Allowed || d.Open {
+			return true
+		}
+	}
+	return false
+}
+
+func callerOf(ctx context.Context) access.Principal {
+	o, _ := access.OutcomeFrom(ctx)
+	if o.Err != nil {
+		return access.Principal{}
+	}
+	return o.Principal
+}
