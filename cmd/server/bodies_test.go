@@ -31,8 +31,8 @@ const mayRead = `rules:
 - {id: prefix, actions: ["secret.create"], when: "store == 'open' && secret.startsWith('PAY_')"}
 `
 
-// endless is a text of a length that repeats a part.
-func endless(before, part string, size int) io.Reader {
+// longText is a text of a length that repeats a part.
+func longText(before, part string, size int) io.Reader {
 	piece := strings.Repeat(part, 64<<10/len(part))
 	parts := []io.Reader{strings.NewReader(before)}
 	for n := len(before); n+len(piece) < size; n += len(piece) {
@@ -69,7 +69,7 @@ func (p *program) upload(path string, body io.Reader) (status int, sent int64) {
 	return status, sent
 }
 
-func (p *program) storeNamed(name string) string {
+func (p *program) madeStore(name string) string {
 	p.t.Helper()
 	return identifier.FindStringSubmatch(p.cloudflare("POST", "/stores", `{"name":"`+name+`"}`))[1]
 }
@@ -77,7 +77,7 @@ func (p *program) storeNamed(name string) string {
 func TestTheBodyOfACallerWithoutRightsIsNotRead(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{policy: mayRead})
-	store := p.storeNamed("closed")
+	store := p.madeStore("closed")
 	for name, path := range map[string]string{
 		"a store that no rule is about": "stores/" + store + "/secrets",
 		"a store to be made":            "stores",
@@ -89,7 +89,7 @@ func TestTheBodyOfACallerWithoutRightsIsNotRead(t *testing.T) {
 		}
 		want := map[bool]int{true: http.StatusNotFound, false: http.StatusForbidden}[strings.Contains(name, "not there")]
 		// What the sockets hold was sent, and read by nobody.
-		if got, sent := p.upload(path, endless(`[{"name":"A","scopes":["a"`, `,"a"`, gateway.MaxBody)); got != want || sent > gateway.MaxBody/2 {
+		if got, sent := p.upload(path, longText(`[{"name":"A","scopes":["a"`, `,"a"`, gateway.MaxBody)); got != want || sent > gateway.MaxBody/2 {
 			t.Errorf("%s: %d, and %d bytes were sent", name, got, sent)
 		}
 	}
@@ -114,7 +114,7 @@ func TestAMessageOfACallerWithoutRightsIsNotRead(t *testing.T) {
 func TestACallerWhoMayMakeSomeSecretsIsJudgedByTheBody(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{policy: mayRead})
-	open := p.storeNamed("open")
+	open := p.madeStore("open")
 	for name, want := range map[string]int{"PAY_A": http.StatusOK, "SEARCH_A": http.StatusForbidden} {
 		body := `[{"name":"` + name + `","value":"` + strings.Repeat("v", 20_000) + `","scopes":["workers"]}]`
 		if got := p.do("POST", "stores/"+open+"/secrets", body); got.status != want || want == http.StatusForbidden && !strings.Contains(got.body, name) {
@@ -202,7 +202,7 @@ func TestWhatIsNoGzipIsRefused(t *testing.T) {
 func TestABombIsRefused(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
-	bomb := zipped(t, endless(`{"name":"`, "a", 4*gateway.MaxBody))
+	bomb := zipped(t, longText(`{"name":"`, "a", 4*gateway.MaxBody))
 	got, err := p.try(context.Background(), "POST", "stores", bomb, "Content-Encoding: gzip")
 	if err != nil || got.status != http.StatusRequestEntityTooLarge || got.errors()[0] != "1001 request_too_large" {
 		t.Errorf("rest: %v %d %s", err, got.status, got.body)
@@ -225,7 +225,7 @@ func TestSlowBodiesKeepNobodyElseWaiting(t *testing.T) {
 	sent := make(chan struct{}, 8)
 	for range cap(sent) {
 		hogs.Go(func() {
-			body := io.MultiReader(endless(`[{"name":"A","value":"`, "a", 8<<20), blocked{ctx, sent})
+			body := io.MultiReader(longText(`[{"name":"A","value":"`, "a", 8<<20), blocked{ctx, sent})
 			_, _ = p.try(ctx, "POST", "stores/"+w.store+"/secrets", body)
 		})
 	}
