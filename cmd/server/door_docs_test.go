@@ -20,41 +20,62 @@ func rowsOf(t *testing.T, file string) []string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/" + file)
 	must(t, err)
-	var rows []string
-	for line := range strings.Lines(string(page)) {
-		if row := strings.TrimSpace(line); strings.HasPrefix(row, "|") {
-			rows = append(rows, row)
-		}
-	}
+	rows := tableOf(string(page))
 	if len(rows) < leastRows+2 || strings.Count(rows[0], "|") != 4 || !strings.HasPrefix(rows[1], "|---") {
 		t.Fatalf("the table has %d rows and begins with %s", len(rows), rows[0])
 	}
 	return rows[2:]
 }
 
+// tableOf are the lines of the first table of a text.
+func tableOf(text string) []string {
+	var rows []string
+	for line := range strings.Lines(text) {
+		row := strings.TrimSpace(line)
+		if strings.HasPrefix(row, "|") {
+			rows = append(rows, row)
+		} else if len(rows) > 0 {
+			break
+		}
+	}
+	return rows
+}
+
+func TestEachBoundNamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/security.md")
+	must(t, err)
+	_, bounds, _ := strings.Cut(string(page), "## Bounds of a request")
+	rows := tableOf(bounds)
+	if len(rows) < 10 || !strings.Contains(rows[0], "gRPC | REST") {
+		t.Fatalf("the table has %d rows and begins with %s", len(rows), rows[0])
+	}
+	namesTests(t, rows[2:], 4)
+}
+
 func TestEachThreatNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
-	namesTests(t, rowsOf(t, "security.md"))
+	namesTests(t, rowsOf(t, "security.md"), 3)
 }
 
 func TestEachGuaranteeNamesTestsThatExist(t *testing.T) {
 	t.Parallel()
-	namesTests(t, rowsOf(t, "guarantees.md"))
+	namesTests(t, rowsOf(t, "guarantees.md"), 3)
 }
 
 // namesTests fails for a row without a test, or with one that does not exist.
-func namesTests(t *testing.T, rows []string) {
+func namesTests(t *testing.T, rows []string, columns int) {
 	t.Helper()
 	known := map[string]string{}
 	for _, row := range rows {
 		cells := strings.Split(strings.Trim(row, "|"), "|")
-		if len(cells) != 3 || strings.TrimSpace(cells[0]) == "" {
-			t.Errorf("a row must have three cells: %s", row)
+		if len(cells) != columns || strings.TrimSpace(cells[0]) == "" {
+			t.Errorf("a row must have %d cells: %s", columns, row)
 			continue
 		}
-		tests := provenBy.FindAllStringSubmatch(cells[2], -1)
-		if len(tests) == 0 || strings.Count(cells[2], "`") != 2*len(tests) {
-			t.Errorf("a row must name tests as `folder.Test` and nothing else: %s", cells[2])
+		tests := provenBy.FindAllStringSubmatch(cells[columns-1], -1)
+		if len(tests) == 0 || strings.Count(cells[columns-1], "`") != 2*len(tests) {
+			t.Errorf("a row must name tests as `folder.Test` and nothing else: %s", cells[columns-1])
 		}
 		for _, named := range tests {
 			folder, name := named[1], named[2]

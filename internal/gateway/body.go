@@ -19,11 +19,6 @@ const (
 	// step is how many bytes of a body are read at once, and so how many more
 	// than those that came are held.
 	step = 64 << 10
-	// bodyGrace is how long the first bytes of a body may take, and leastRate how
-	// many come in each second after that. A slower body would hold its part of
-	// the budget for bodies for too long.
-	bodyGrace = 10 * time.Second
-	leastRate = 128 << 10
 	// bodyTimeout bounds a body of any length.
 	bodyTimeout = 2 * time.Minute
 	// shortBody is a body that is read before rights are judged, in bytes.
@@ -102,7 +97,7 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.plain.Read(p)
 	b.read += int64(n)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = fault.New(fault.Deadline, "BODY_TOO_SLOW", "The body must come at 128 KiB a second or faster, within two minutes.")
+		err = inflight.TooSlow()
 	}
 	if b.ended = err; err != nil && b.timed {
 		// The deadline was for the body. The call that follows may take longer, and
@@ -126,7 +121,7 @@ func (b *body) makeRoom(n int64) error {
 	b.room = b.read + n
 	if b.read >= step {
 		b.wait += time.Since(begun)
-		longest := min(bodyTimeout, bodyGrace+time.Duration(b.read/leastRate)*time.Second)
+		longest := min(bodyTimeout, b.held.Time(b.read))
 		b.deadline(b.begun.Add(b.wait + longest))
 	}
 	return nil

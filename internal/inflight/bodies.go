@@ -21,12 +21,16 @@ type Limits struct {
 	ShortBody int64
 	// Wait is how long a body waits for room.
 	Wait time.Duration
+	// Grace is how long a body may take to arrive, and Rate how many bytes a second
+	// beyond that. A slower body would hold its part of the budget for too long.
+	Grace time.Duration
+	Rate  int64
 }
 
 // Usual are the limits of the service. The greatest body of REST, 48 MiB, fits
 // into the part of one caller.
 func Usual() Limits {
-	return Limits{Short: 16 << 20, Long: 64 << 20, ShortBody: 64 << 10, Wait: 5 * time.Second}
+	return Limits{Short: 16 << 20, Long: 64 << 20, ShortBody: 64 << 10, Wait: 5 * time.Second, Grace: 10 * time.Second, Rate: 128 << 10}
 }
 
 // retryAfter is when a caller whose body found no room is told to come again.
@@ -57,6 +61,16 @@ type Body struct {
 
 // Open begins a body of a caller, which holds nothing yet. Release ends it.
 func (b *Bodies) Open(caller string) *Body { return &Body{of: b, caller: caller, users: 1} }
+
+// Time is how long n bytes of a body may take to arrive.
+func (b *Body) Time(n int64) time.Duration {
+	return b.of.limits.Grace + time.Duration(n/b.of.limits.Rate)*time.Second
+}
+
+// TooSlow is the fault of a body that takes longer.
+func TooSlow() *fault.Error {
+	return fault.New(fault.Deadline, "BODY_TOO_SLOW", "The request must come at 128 KiB a second or faster; send less at once.")
+}
 
 // Grow makes a body hold n more bytes. It waits for room as long as the limits
 // say. The error is a fault of kind Unavailable, or that of ctx.

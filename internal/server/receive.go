@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
-	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/inflight"
 )
 
@@ -44,15 +43,8 @@ type receiver struct {
 	wanted func() bool
 }
 
-const (
-	// shortMessage is a message that is read before rights are judged, in bytes.
-	shortMessage = 4 << 10
-	// messageGrace is how long a message may take to arrive, and leastRate how many
-	// bytes a second beyond that. A slower one would hold its part of the budget
-	// for bodies for too long.
-	messageGrace = 10 * time.Second
-	leastRate    = 128 << 10
-)
+// shortMessage is a message that is read before rights are judged, in bytes.
+const shortMessage = 4 << 10
 
 // receive reads one message of the call of ctx.
 func (r receiver) receive(ctx context.Context, into any) error {
@@ -96,15 +88,18 @@ func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.Buffe
 	if err := grow(ctx, n); err != nil {
 		return nil, err
 	}
-	slow := time.AfterFunc(messageGrace+time.Duration(n/leastRate)*time.Second, func() { cancelStream(ctx) })
+	held := inflight.From(ctx)
+	if held == nil {
+		// A short message of a service that asks for no credential.
+		data, err := s.Read(n)
+		return data, unexpected(err)
+	}
+	slow := time.AfterFunc(held.Time(int64(n)), func() { cancelStream(ctx) })
 	data, err := s.Read(n)
 	if !slow.Stop() && err != nil {
-		return nil, fault.New(fault.Deadline, "BODY_TOO_SLOW", "The message must come at 128 KiB a second or faster.")
+		return nil, inflight.TooSlow()
 	}
-	if err != nil {
-		return nil, unexpected(err)
-	}
-	return data, nil
+	return data, unexpected(err)
 }
 
 // grow waits for room for n bytes more of the call of ctx. Calls of services

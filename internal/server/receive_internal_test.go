@@ -1,0 +1,79 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/inflight"
+)
+
+// halfSent is a stream whose client announces a message and sends a part of it.
+type halfSent struct {
+	grpc.ServerTransportStream
+
+	header, body bytes.Buffer
+	ctx          context.Context //nolint:containedctx // it is the life of the stream
+}
+
+func (s *halfSent) ReadMessageHeader(p []byte) error {
+	_, err := io.ReadFull(&s.header, p)
+	return err
+}
+
+func (s *halfSent) Read(n int) (mem.BufferSlice, error) {
+	if s.body.Len() < n {
+		<-s.ctx.Done()
+		return nil, s.ctx.Err()
+	}
+	return mem.BufferSlice{mem.SliceBuffer(s.body.Next(n))}, nil
+}
+
+func (*halfSent) RecvCompress() string        { return "" }
+func (*halfSent) SetHeader(metadata.MD) error { return nil }
+
+func TestAMessageThatIsTooSlowIsRefused(t *testing.T) {
+	limits := inflight.Usual()
+	limits.Grace, limits.Rate = time.Millisecond, 1<<30
+	bodies := inflight.New(limits)
+	held := bodies.Open("caller")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := &halfSent{ctx: ctx}
+	s.header.Write(binary.BigEndian.AppendUint32([]byte{0}, MaxMessage))
+	s.body.WriteString("a part")
+	ctx = context.WithValue(inflight.With(ctx, held), cancelKey{}, cancel)
+	ctx = grpc.NewContextWithServerTransportStream(ctx, s)
+	decode := func(mem.BufferSlice, any) error { return errors.New("half a message is decoded") }
+	err := receiver{decode: decode, limit: MaxMessage}.receive(ctx, nil)
+	f, is := errors.AsType[*fault.Error](err)
+	if !is || f.Reason != "BODY_TOO_SLOW" || f.Kind != fault.Deadline {
+		t.Errorf("got %v", err)
+	}
+	held.Release()
+	if err := bodies.Open("caller").Grow(t.Context(), 48<<20); err != nil {
+		t.Errorf("its bytes are not given back: %v", err)
+	}
+}
+
+func TestAMessageForWhichThereIsNoRoomIsNotRead(t *testing.T) {
+	limits := inflight.Usual()
+	limits.Long, limits.Wait = MaxMessage, time.Millisecond
+	held := inflight.New(limits).Open("caller")
+	s := &halfSent{ctx: t.Context()}
+	s.header.Write(binary.BigEndian.AppendUint32([]byte{0}, MaxMessage))
+	ctx := grpc.NewContextWithServerTransportStream(inflight.With(t.Context(), held), s)
+	err := receiver{limit: MaxMessage}.receive(ctx, nil)
+	if f, is := errors.AsType[*fault.Error](err); !is || f.Kind != fault.Unavailable || f.RetryAfter == 0 {
+		t.Errorf("got %v", err)
+	}
+}
