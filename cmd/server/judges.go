@@ -7,6 +7,7 @@ import (
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/directory"
+	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
 )
@@ -44,5 +45,5 @@ func newChain(api []protoreflect.ServiceDescriptor, by judges, names *directory.
 		return server.Chain{}, err
 	}
 	fingerprint, err := fingerprinter(trail)
-	return server.Chain{Rights: rights, Validator: by.validator, Fingerprint: fingerprint}, err
+	return server.Chain{Rights: rights, Validator: by.validator, Fingerprint: fingerprint, Bodies: inflight.New(inflight.Usual())}, err
 }

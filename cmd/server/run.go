@@ -20,7 +20,6 @@ import (
 	"platform.internal/storekeeper/internal/connlimit"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
-	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -98,7 +97,6 @@ func serve(told context.Context, s settings) error {
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	chain.Proxies = config.Proxies(c.Listen.TrustedProxies)
-	chain.Bodies = inflight.New(inflight.Usual())
 	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err
