@@ -58,6 +58,8 @@ type engine struct {
 	durable *server.Durable
 	// replica names this life of the process among all that share the state.
 	replica string
+	// lived says that there was a life before this one, as the trail shows.
+	lived bool
 }
 
 // newEngine opens the state and connects the parts: the service asks quota, that
@@ -65,7 +67,7 @@ type engine struct {
 // which waits for its turn in the budget.
 func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
 	c := s.config
-	e := &engine{purses: newPurses(c, s.step), log: log, replica: telemetry.NewRequestID()}
+	e := &engine{purses: newPurses(c, s.step), log: log, replica: telemetry.NewRequestID(), lived: s.lived}
 	kept, err := openState(ctx, c.Idempotency, log)
 	if err != nil {
 		e.purses.Close()

@@ -41,6 +41,8 @@ type settings struct {
 	files *watchedFiles
 	// ready is told once every listener accepts.
 	ready func(addresses)
+	// lived says that there was a life of the service before this one.
+	lived bool
 	// step is told of each step of a change, by the goroutine that makes it:
 	// intent, intended, sent, executed, outcome, recorded. Tests stop the
 	// process there. Nil: nobody is told.
@@ -70,6 +72,7 @@ func serve(told context.Context, s settings) error {
 	}
 	defer s.files.end()
 	judging := compileJudges(c.Policy, s.files, api)
+	s.lived = hasRecords(c.Audit)
 	trail, err := newTrail(ctx, c.Audit, s.audit, log)
 	if err != nil {
 		return err

@@ -132,7 +132,7 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 	p.tell("sent", a)
 	return func(at upstream.Attempt) {
 		r := resultOf(at)
-		p.heed(a.Account, &r)
+		p.heed(ctx, a.Account, &r)
 		turn.Done(r)
 		p.tell("executed", a)
 	}, nil
@@ -151,12 +151,13 @@ func (p *purses) fit(ctx context.Context, a upstream.Ask) error {
 // heed keeps a refusal for those who must know of it. A short one is about calls
 // a second, or comes from something before the API: it stops calls too, and says
 // nothing of who else spends the budget.
-func (p *purses) heed(account string, r *budget.Result) {
+func (p *purses) heed(ctx context.Context, account string, r *budget.Result) {
 	if !r.Throttled {
 		return
 	}
 	one := p.byAccount[account]
 	one.refusedUntil(time.Now().Add(r.RetryAfter).UnixNano())
+	one.book.keepRefusal(ctx)
 	if r.RetryAfter < p.window/briefly {
 		one.Block(r.RetryAfter)
 		r.Throttled = false

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"regexp"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/records"
 	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -35,13 +37,18 @@ func spenders() *config.Config {
 	}
 }
 
+// nowhere keeps nothing.
+type nowhere struct{ records.Store }
+
+func (nowhere) Change(context.Context, []string, records.Decide) error { return nil }
+
 // spending are budgets that keep no book.
 func spending(t *testing.T, c *config.Config, step func(string)) *purses {
 	t.Helper()
 	p := newPurses(c, step)
 	t.Cleanup(p.Close)
 	for _, one := range p.list {
-		one.book.admitAll()
+		one.book.opened, one.book.kept, one.book.purse, one.book.left = true, nowhere{}, one, math.MaxInt
 	}
 	return p
 }

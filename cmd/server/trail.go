@@ -29,6 +29,15 @@ func newTrail(ctx context.Context, c config.Audit, stdout io.Writer, log *zap.Lo
 	})
 }
 
+// hasRecords says whether an earlier life has written to the trail.
+func hasRecords(c config.Audit) bool {
+	if c.Sink == config.AuditStdout {
+		return false
+	}
+	info, err := os.Stat(c.File)
+	return err == nil && info.Size() > 0
+}
+
 type sinkSettings struct {
 	key    []byte
 	stdout io.Writer
