@@ -93,6 +93,7 @@ func New(cfg Config) *Scheduler {
 	if cfg.PerSecond > 0 {
 		s.second = max(1, cfg.PerSecond/cfg.Replicas)
 	}
+	s.throttle.others.own, s.throttle.others.window = int64(s.own), s.window
 	s.pace.last = -s.window
 	s.fair = tree[*account]{less: fairOrder, place: func(a *account) *int { return &a.fairAt }}
 	s.rush = tree[*account]{less: rushOrder, place: func(a *account) *int { return &a.rushAt }}

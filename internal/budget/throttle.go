@@ -11,32 +11,32 @@ type throttle struct {
 	// until is when the block after a 429 ends, calm when calls may come in
 	// bursts again.
 	until, calm int64
-	// amount is how many calls others made, as seen at the time seen; it fades
-	// by half in each window. outside is what is left of it.
-	amount  float64
-	seen    int64
+	// amount is how many calls others made, as the headers of an answer said at
+	// the time seen; it fades by half in each window.
+	amount float64
+	seen   int64
+	// others is what refusals said of them.
+	others outside
+	// outside is how many slots are given up.
 	outside int
 }
 
 // settle lets fade what is known of others.
 func (h *throttle) settle(now, window int64) {
-	if h.amount == 0 {
-		return
-	}
 	left := h.amount
-	if now > h.seen {
+	if left > 0 && now > h.seen {
 		left *= math.Exp2(-float64(now-h.seen) / float64(window))
 	}
-	h.outside = int(left + 0.5)
-	if h.outside == 0 {
+	if left < 0.5 {
 		h.amount = 0
 	}
+	h.outside = int(max(left, h.others.at(now)) + 0.5)
 }
 
-// learn takes note of calls made by others, from a time on.
-func (h *throttle) learn(calls int, from int64) {
+// learn takes note of calls made by others, of which headers told.
+func (h *throttle) learn(calls int, now int64) {
 	if calls > 0 && calls >= h.outside {
-		h.amount, h.seen, h.outside = float64(calls), max(from, h.seen), calls
+		h.amount, h.seen, h.outside = float64(calls), now, calls
 	}
 }
 
@@ -48,8 +48,9 @@ func (s *Scheduler) refusedBy(r Result, now int64) {
 		pause = s.window
 	}
 	if now >= s.throttle.until {
-		others := max(1, s.own-s.spent.held())
-		s.throttle.learn(min(others, s.own-1), now+pause)
+		h := &s.throttle
+		h.others.refused(now, now+pause, s.spent.held(), s.spent.flying-s.spent.loaned+s.spent.since(h.others.ended, s.window))
+		h.settle(now, s.window)
 	}
 	s.block(now+pause, now)
 }

@@ -90,18 +90,20 @@ func TestCallsFromOutsideAreLearned(t *testing.T) {
 			one(t, s, answered)
 		}
 		one(t, s, refused(cfg.Window))
-		if got := s.State(); got.Outside != 799 || got.Limit != 401 || got.BlockedUntil.IsZero() {
-			t.Errorf("after a 429 at 401 calls: %+v", got)
+		at := s.State()
+		if at.Outside < 799 || at.Outside > 950 || at.Limit != cfg.Calls-at.Outside || at.BlockedUntil.IsZero() {
+			t.Errorf("after a 429 at 401 calls: %+v", at)
 		}
 		time.Sleep(cfg.Window)
-		if got := s.State().Limit; got != 401 {
-			t.Errorf("limit %d at the end of the block", got)
+		if got := s.State().Limit; got != at.Limit {
+			t.Errorf("limit %d at the end of the block, and %d at its begin", got, at.Limit)
 		}
-		time.Sleep(cfg.Window)
-		if got := s.State().Limit; got < 790 || got > 810 {
-			t.Errorf("limit %d a window later", got)
+		// A first refusal may be about a load that does not come again.
+		time.Sleep(3 * cfg.Window)
+		if got := s.State().Outside; got < at.Outside*4/10 || got > at.Outside*6/10 {
+			t.Errorf("%d calls are left to others three windows later, and %d at first", got, at.Outside)
 		}
-		time.Sleep(12 * cfg.Window)
+		time.Sleep(33 * cfg.Window)
 		if got := s.State().Limit; got != cfg.Calls {
 			t.Errorf("limit %d long after", got)
 		}

@@ -28,6 +28,15 @@ type spent struct {
 // held is how many of the own slots are spent.
 func (p *spent) held() int { return p.flying - p.loaned + p.slots.n }
 
+// since is how many of the own slots are held by calls that ended after a time.
+func (p *spent) since(when, window int64) int {
+	n := 0
+	for i := p.slots.n; i > 0 && p.slots.at(i-1).until-window >= when; i-- {
+		n++
+	}
+	return n
+}
+
 // expire frees the slots whose time is over.
 func (p *spent) expire(now int64) {
 	for _, l := range []*ledger{&p.slots, &p.foreign} {
