@@ -90,6 +90,9 @@ func (c cutChange) check(t *testing.T) {
 	if last.Caller != callerName || last.Action == "" || last.Account == "" {
 		t.Errorf("the record of recovery does not say for whom and what: %+v", last)
 	}
+	if strings.Contains(c.path, "SECRET") && c.method != http.MethodPost && last.Secrets[0].Name == "" {
+		t.Errorf("the record of recovery does not name the secret: %+v", last.Secrets)
+	}
 	made := c.method == http.MethodPost && c.executed
 	if made && !slices.ContainsFunc(last.Secrets, func(s trailSecret) bool { return s.ID != "" && s.ID != w.secret }) {
 		t.Errorf("the record of recovery does not name what was made: %+v", last.Secrets)

@@ -107,7 +107,8 @@ type Record struct {
 	// raised to the length of the list.
 	SecretCount int
 	// Changed names the fields of a secret that an update sets: value, scopes,
-	// comment. It never holds what they are set to.
+	// comment. It never holds what they are set to. "force" stands for a deletion
+	// of a store with all secrets in it.
 	Changed []string
 	// Suppressed is how many denials of the caller were counted and not
 	// recorded, in a denial that says so and stands for them.

@@ -12,8 +12,11 @@ import (
 )
 
 // changedFields names the fields that an update sets, in the order of the
-// alphabet, and nothing for other requests.
+// alphabet, and force for a deletion that takes all that a store holds with it.
 func changedFields(request proto.Message) []string {
+	if d, ok := request.(interface{ GetForce() bool }); ok && d.GetForce() {
+		return []string{"force"}
+	}
 	u, ok := request.(*secretsstorev1.UpdateSecretRequest)
 	if !ok {
 		return nil
@@ -33,6 +36,16 @@ func changedFields(request proto.Message) []string {
 		changed = append(changed, "value")
 	}
 	return changed
+}
+
+// know notes the names of secrets that were found by their identifiers, where no
+// rule asked for them.
+func (t *trail) know(names map[string]string) {
+	for i, s := range t.secrets {
+		if s.ID != "" && s.Name == "" {
+			t.secrets[i].Name = names[s.ID]
+		}
+	}
 }
 
 // made notes the identifiers of the objects that the answer of a change says it

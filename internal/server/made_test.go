@@ -20,6 +20,21 @@ func unmade(t *testing.T, before, after string) (string, string) {
 	return "", ""
 }
 
+func TestADeletionOfAStoreWithItsSecretsSaysSo(t *testing.T) {
+	for _, force := range []bool{true, false} {
+		w := start(t, servertest.Config{})
+		_, err := w.As(root).DeleteStore(within(t), &secretsstorev1.DeleteStoreRequest{AccountId: main, StoreId: w.store, Force: force})
+		if (err == nil) != force {
+			t.Fatal(err)
+		}
+		for _, e := range w.Trail.Written() {
+			if said := strings.Join(e.Changed, " ") == "force"; said != force {
+				t.Errorf("of a deletion with force %v the %s says %v", force, e.Kind, e.Changed)
+			}
+		}
+	}
+}
+
 func TestAnUpdateTellsWhichFieldsChanged(t *testing.T) {
 	for want, edit := range map[string]func(*secretsstorev1.UpdateSecretRequest){
 		"value":  func(r *secretsstorev1.UpdateSecretRequest) { r.Value = proto.String("v9") },

@@ -203,6 +203,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 				return nil, err
 			}
 		}
+		t.know(names)
 		call.Objects = objects
 		if len(about.Secrets)+len(about.SecretIDs) > 0 {
 			call.Within = []string{storeOf(t.account, about)}
