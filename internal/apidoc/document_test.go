@@ -94,9 +94,9 @@ func TestEverySchemaIsValidAndFitsItsExample(t *testing.T) {
 func TestSchemasRefuseWhatTheFacadeRefuses(t *testing.T) {
 	compiler := compile(t)
 	for _, tc := range []struct{ name, schema, body string }{
-		{"a secret without scopes", "NewSecret", `{"name":"A","value":"v","scopes":[]}`},
-		{"a secret with a space in its name", "NewSecret", `{"name":"A B","value":"v","scopes":["workers"]}`},
-		{"a secret with an unknown key", "NewSecret", `{"name":"A","value":"v","scopes":["workers"],"ttl":1}`},
+		{"a secret without scopes", "SecretInput", `{"name":"A","value":"v","scopes":[]}`},
+		{"a secret with a space in its name", "SecretInput", `{"name":"A B","value":"v","scopes":["workers"]}`},
+		{"a secret with an unknown key", "SecretInput", `{"name":"A","value":"v","scopes":["workers"],"ttl":1}`},
 		{"a change of nothing", "UpdateSecretRequest", `{}`},
 		{"a change of the name only", "UpdateSecretRequest", `{"name":"A"}`},
 		{"a change to no scopes", "UpdateSecretRequest", `{"scopes":[]}`},
@@ -104,8 +104,7 @@ func TestSchemasRefuseWhatTheFacadeRefuses(t *testing.T) {
 		{"a deletion of nothing", "DeleteSecretsRequest", `{"ids":[]}`},
 		{"an old deletion of nothing", "DeleteSecretsRequest", `[]`},
 		{"a store without a name", "CreateStoreRequest", `{"name":""}`},
-		{"an answer without result", "GetStoreResponse", `{"success":true,"errors":[],"messages":[]}`},
-		{"a failure that says success", "Failure", `{"result":null,"success":true,"errors":[{"message":"x"}],"messages":[]}`},
+		{"an answer without result", "GetStoreEnvelope", `{"success":true,"errors":[],"messages":[]}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if err := validate(t, compiler, tc.schema, tc.body); err == nil {
@@ -118,14 +117,14 @@ func TestSchemasRefuseWhatTheFacadeRefuses(t *testing.T) {
 func TestSchemasAcceptWhatTheFacadeAccepts(t *testing.T) {
 	compiler := compile(t)
 	for _, tc := range []struct{ name, schema, body string }{
-		{"a secret without a comment", "NewSecret", `{"name":"A","value":"v","scopes":["a new one"]}`},
+		{"a secret without a comment", "SecretInput", `{"name":"A","value":"v","scopes":["a new one"]}`},
 		{"a change that removes the comment", "UpdateSecretRequest", `{"comment":null}`},
 		{"a change to an empty comment", "UpdateSecretRequest", `{"comment":""}`},
 		{"a change that repeats the name", "UpdateSecretRequest", `{"name":"A","value":"v"}`},
 		{"a deletion by older clients", "DeleteSecretsRequest", `[{"id":"3fd85f74b32742f1bff64a85009dda07"}]`},
 		{"a deletion", "DeleteSecretsRequest", `{"ids":["3fd85f74b32742f1bff64a85009dda07"]}`},
-		{"an answer without an object", "DeleteSecretResponse", `{"result":null,"success":true,"errors":[],"messages":[]}`},
-		{"a notice without a code", "DeleteSecretResponse", `{"result":null,"success":true,"errors":[],"messages":[{"message":"x"}]}`},
+		{"an answer without an object", "DeleteSecretEnvelope", `{"result":null,"success":true,"errors":[],"messages":[]}`},
+		{"a notice without a code", "DeleteSecretEnvelope", `{"result":null,"success":true,"errors":[],"messages":[{"message":"x"}]}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if err := validate(t, compiler, tc.schema, tc.body); err != nil {
@@ -137,7 +136,7 @@ func TestSchemasAcceptWhatTheFacadeAccepts(t *testing.T) {
 
 func TestValuesAreOnlyWritten(t *testing.T) {
 	schemas := at(document(t), "components", "schemas")
-	for _, name := range []string{"NewSecret", "UpdateSecretRequest"} {
+	for _, name := range []string{"SecretInput", "UpdateSecretRequest"} {
 		if at(schemas, name, "properties", "value", "writeOnly") != true {
 			t.Errorf("the value of %s is not marked as only written", name)
 		}

@@ -26,7 +26,7 @@ func (d *document) body(method *protogen.Method, b binding) object {
 	if older := olderBody(method, ids); older != nil {
 		schema = object{{"oneOf", []object{schema, older}}}
 	}
-	name := string(method.Input.Desc.Name())
+	name := schemaName(method.Input)
 	d.named[name] = schema
 	return jsonContent(object{{"$ref", "#/components/schemas/" + name}}, exampleOfFields(fields))
 }

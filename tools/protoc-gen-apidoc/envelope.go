@@ -1,17 +1,22 @@
 package main
 
-import "google.golang.org/protobuf/compiler/protogen"
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/compiler/protogen"
+)
 
 // answer is the named schema of a successful answer: Cloudflare's envelope
 // around the first field of the response message.
 func (s *schemas) answer(method *protogen.Method) object {
 	message := method.Output
-	name := string(message.Desc.Name())
+	name := schemaName(message)
 	required := []string{"result", "success", "errors", "messages"}
 	properties := object{
 		{"result", s.result(message)},
-		{"success", object{{"type", "boolean"}, {"const", true}}},
-		{"errors", object{{"type", "array"}, {"maxItems", 0}}},
+		{"success", constant(true)},
+		// Client generators refuse an array that does not name its items.
+		{"errors", object{{"type", "array"}, {"maxItems", 0}, {"items", noticeReference()}}},
 	}
 	for _, field := range message.Fields {
 		switch field.Desc.Name() {
@@ -54,16 +59,24 @@ const failureName = "Failure"
 // addFailure makes the schema of the failure envelope, whose items are the
 // notices that a successful answer has too.
 func (s *schemas) addFailure() {
-	notices := object{{"type", "array"}, {"items", object{{"$ref", "#/components/schemas/Notice"}}}}
+	notices := object{{"type", "array"}, {"items", noticeReference()}}
 	s.named[failureName] = object{
 		{"type", "object"},
 		{"description", "The answer to a call that failed."},
 		{"required", []string{"result", "success", "errors", "messages"}},
 		{"properties", object{
 			{"result", object{{"type", "null"}}},
-			{"success", object{{"type", "boolean"}, {"const", false}}},
+			{"success", constant(false)},
 			{"errors", notices.with("minItems", 1).with("description", "What is wrong.")},
 			{"messages", notices.with("description", "What would be right, a line for each wrong field.")},
 		}},
 	}
 }
+
+// constant is a boolean that has one value. It is said in words: openapi-generator
+// makes code that does not run of a const or an enum of booleans.
+func constant(value bool) object {
+	return object{{"type", "boolean"}, {"description", fmt.Sprintf("Always %t.", value)}}
+}
+
+func noticeReference() object { return object{{"$ref", "#/components/schemas/Notice"}} }

@@ -99,9 +99,17 @@ func headers() object {
 	return object{
 		{"X-Request-Id", header("Finds the call in Storekeeper's log.", object{{"type", "string"}})},
 		{"Cf-Ray", header("Finds the call at Cloudflare. Absent where Cloudflare was not asked.", object{{"type", "string"}})},
+		{"Ratelimit", header("What is left of the caller's share of the account's calls: r is the calls left, t the seconds until more are free.",
+			object{{"type", "string"}, {"examples", []string{`"default";r=1172;t=300`}}})},
+		{"Ratelimit-Policy", header("The caller's share of the account's calls: q is the calls in a window, w the seconds of the window.",
+			object{{"type", "string"}, {"examples", []string{`"default";q=1200;w=300`}}})},
+		{"Age", header("How many seconds ago Cloudflare gave the answer. Absent where Cloudflare was asked for this call.",
+			object{{"type", "integer"}, {"minimum", 0}})},
+		{"Idempotent-Replayed", header("The answer is that of an earlier call with the same name. Nothing was sent to Cloudflare for this call.",
+			object{{"type", "string"}, {"enum", []string{"true"}}})},
 		{"Retry-After", header("Seconds until the same call can succeed.", object{{"type", "integer"}, {"minimum", 0}})},
 		{"X-Should-Retry", header("Tells Cloudflare's SDKs not to repeat the call: it cannot help, or what it did is not known.",
-			object{{"type", "string"}, {"const", "false"}})},
+			object{{"type", "string"}, {"enum", []string{"false"}}})},
 		{"WWW-Authenticate", header("The scheme of credentials and what was wrong.", object{{"type", "string"}})},
 	}
 }
@@ -109,7 +117,7 @@ func headers() object {
 // headersOf refers to the headers that every answer can have and to more.
 func headersOf(more []string) object {
 	var out object
-	for _, name := range append([]string{"X-Request-Id", "Cf-Ray"}, more...) {
+	for _, name := range append([]string{"X-Request-Id", "Cf-Ray", "Ratelimit", "Ratelimit-Policy"}, more...) {
 		out = out.with(name, object{{"$ref", "#/components/headers/" + name}})
 	}
 	return out

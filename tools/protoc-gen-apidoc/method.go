@@ -139,7 +139,7 @@ func (d *document) responses(method *protogen.Method, b binding) (object, error)
 	}
 	out := object{{status, object{
 		{"description", firstSentence(prose(method.Output.Comments.Leading)) + "."},
-		{"headers", headersOf(nil)},
+		{"headers", headersOf([]string{successHeader(b)})},
 		{"content", jsonContent(d.answer(method), envelopeExample(method.Output))},
 	}}}
 	for _, f := range failureTable() {
@@ -164,4 +164,12 @@ func jsonContent(schema object, example any) object {
 		content = content.with("example", example)
 	}
 	return object{{"application/json", content}}
+}
+
+// successHeader is the header that tells where a successful answer comes from.
+func successHeader(b binding) string {
+	if b.verb == "get" {
+		return "Age"
+	}
+	return "Idempotent-Replayed"
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/compiler/protogen"
@@ -37,12 +38,27 @@ func (s *schemas) assemble() object {
 
 // reference names the schema of a message and makes it on first use.
 func (s *schemas) reference(message *protogen.Message, where use) object {
-	name := string(message.Desc.Name())
+	name := schemaName(message)
 	if _, made := s.named[name]; !made {
 		s.named[name] = nil // Stops a message that holds itself.
 		s.named[name] = s.message(message, message.Fields, where)
 	}
 	return object{{"$ref", "#/components/schemas/" + name}}
+}
+
+// schemaName is the name of the schema of a message. Client generators name code
+// of their own after operations and schemas: oapi-codegen has a type
+// CreateStoreResponse for the operation CreateStore, and openapi-generator has a
+// function NewSecret for the schema Secret.
+func schemaName(message *protogen.Message) string {
+	name := string(message.Desc.Name())
+	if operation, ok := strings.CutSuffix(name, "Response"); ok {
+		return operation + "Envelope"
+	}
+	if made, ok := strings.CutPrefix(name, "New"); ok {
+		return made + "Input"
+	}
+	return name
 }
 
 // message is the schema of a JSON object with these fields of a message.
