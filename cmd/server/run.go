@@ -105,11 +105,7 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	rpc := server.New(chain, registrations(behind), tls.options()...)
-	rest, err := newREST(ctx, rpc, chain, log)
-	if err != nil {
-		return err
-	}
-	admin, err := newAdmin(metrics, trail, behind, trust{callers: callers, secured: tls, files: c.Listen.TLS})
+	rest, admin, err := newHandlers(ctx, rpc, chain, adminView{trail, behind, trust{callers: callers, secured: tls, files: c.Listen.TLS}})
 	if err != nil {
 		return err
 	}
@@ -138,16 +134,33 @@ func identify(callers *access.Authenticator) func(context.Context, access.Creden
 	}
 }
 
+// adminView is what the admin listener tells of.
+type adminView struct {
+	trail  *audit.Log
+	behind *engine
+	trust  trust
+}
+
+// newHandlers makes what the REST listener and the admin listener serve.
+func newHandlers(ctx context.Context, rpc *server.Server, chain server.Chain, s adminView) (http.Handler, *telemetry.Admin, error) {
+	rest, err := newREST(ctx, rpc, chain, chain.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	admin, err := newAdmin(chain.Metrics, s)
+	return rest, admin, err
+}
+
 // newAdmin makes the pages of the admin listener, and shows in the metrics how
 // trail, issuers and certificates stand.
-func newAdmin(metrics *telemetry.Metrics, trail *audit.Log, behind *engine, shown trust) (*telemetry.Admin, error) {
-	if err := metrics.WatchAudit(auditState(trail)); err != nil {
+func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error) {
+	if err := metrics.WatchAudit(auditState(s.trail)); err != nil {
 		return nil, err
 	}
-	if err := metrics.WatchIssuers(shown.issuers, shown.certificates); err != nil {
+	if err := metrics.WatchIssuers(s.trust.issuers, s.trust.certificates); err != nil {
 		return nil, err
 	}
-	checks := slices.Concat(behind.purses.checks(), behind.state.checks(), shown.checks())
+	checks := slices.Concat(s.behind.purses.checks(), s.behind.state.checks(), s.trust.checks())
 	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks}), nil
 }
 
