@@ -86,7 +86,7 @@ func TestFact15SDKsAreToldWhetherToComeBack(t *testing.T) {
 		{"a wait that is too long to believe", "GET", "stores", "", emulator.Fault{Kind: emulator.KindRateLimit, RetryAfter: 500 * time.Hour}, 429, "", "3600"},
 		{"a read that failed", "GET", "stores", "", emulator.Fault{Kind: emulator.KindStatus, Status: 503}, 503, "", "1"},
 		// A repeat finds out, and changes nothing twice.
-		{"a change that may have been made", "DELETE", "stores/$store?force=true", "", emulator.Fault{Kind: emulator.KindStatus, Status: 503, Method: "DELETE"}, 503, "", ""},
+		{"a change that may have been made", "DELETE", "stores/$store?force=true", "", emulator.Fault{Kind: emulator.KindStatus, Status: 503, Method: "DELETE"}, 503, "", "1"},
 		{"a change whose answer was lost once", "DELETE", "stores/$store?force=true", "", emulator.Fault{Kind: emulator.KindStatus, Status: 503, Method: "DELETE", AfterCommit: true, Times: 1}, 200, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
