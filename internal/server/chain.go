@@ -76,6 +76,8 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// handler, so that every intent has its outcome, also where the caller
 		// has left meanwhile.
 		intend(c),
+		// A page that the client could not receive is refused as the read that it is.
+		boundPage(c.Rights),
 		// Innermost, so that a handler's panic is a fault for all above.
 		recoverPanic(c.Metrics),
 	}

@@ -3,9 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -85,44 +82,6 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 		f = forHeader(f)
 	}
 	return nil, statusOf(f).Err()
-}
-
-// What of a fault fits into the header of an answer, in bytes and in fields.
-// Over the network a status travels in one, and clients take no more than about
-// 16 KiB, the status being there twice and in base64.
-const (
-	mostFieldsInHeader = 20
-	mostTextInHeader   = 1024
-	// mostSaidInHeader is for Cloudflare's messages, and again for its errors.
-	mostSaidInHeader = 1536
-)
-
-// forHeader shortens a fault of many fields. The last one says how many more
-// there are.
-func forHeader(f *fault.Error) *fault.Error {
-	short := *f
-	if len(short.Public) > mostTextInHeader {
-		short.Public = strings.ToValidUTF8(short.Public[:mostTextInHeader], "") + "..."
-	}
-	if more := len(f.Fields) - mostFieldsInHeader; more > 0 {
-		last := f.Fields[mostFieldsInHeader]
-		last.Text = fmt.Sprintf("%s; %d more fields are wrong", last.Text, more-1)
-		short.Fields = append(slices.Clone(f.Fields[:mostFieldsInHeader]), last)
-	}
-	short.Notices, short.Errors = firstSaid(f.Notices), firstSaid(f.Errors)
-	return &short
-}
-
-// firstSaid gives the first of what Cloudflare said, as far as there is room.
-func firstSaid(said []fault.Notice) []fault.Notice {
-	const frame = 16
-	size := 0
-	for i, n := range said {
-		if size += len(n.Text) + len(n.DocumentationURL) + len(n.Pointer) + frame; size > mostSaidInHeader {
-			return said[:i]
-		}
-	}
-	return said
 }
 
 func statusOf(f *fault.Error) *status.Status {

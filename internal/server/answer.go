@@ -1,0 +1,55 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/inproc"
+)
+
+// mostInAnswer is the longest page over gRPC, in bytes. Clients accept messages of
+// 4 MiB unless they are told otherwise.
+const mostInAnswer = 7 << 19
+
+// boundPage refuses a page over gRPC that a client with the usual limit could not
+// receive. Secrets that were made through Storekeeper always fit, 100 on a page.
+// Others may have longer comments. The page is not cut: the pages after it are
+// counted by the size that the caller asked for.
+func boundPage(r Rights) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		answer, err := next(ctx, req)
+		m := r.Methods[info.FullMethod]
+		if err != nil || m == nil || !m.Lists || inproc.Carried(ctx) {
+			return answer, err
+		}
+		page := asMessage(answer)
+		if size := proto.Size(page); size > mostInAnswer {
+			return nil, pageTooLong(itemsOf(page), size)
+		}
+		return answer, nil
+	}
+}
+
+// itemsOf counts the items of a page.
+func itemsOf(page proto.Message) int {
+	most, m := 0, page.ProtoReflect()
+	for i := range m.Descriptor().Fields().Len() {
+		if fd := m.Descriptor().Fields().Get(i); fd.IsList() {
+			most = max(most, m.Get(fd).List().Len())
+		}
+	}
+	return most
+}
+
+// pageTooLong names a size of pages that is likely to fit.
+func pageTooLong(items, size int) error {
+	fits := max(1, items*(mostInAnswer/4*3)/size)
+	return fault.Invalid(fault.Field{
+		Path: "per_page", Reason: "PER_PAGE_INVALID",
+		Text: fmt.Sprintf("must be about %d or less: the %d items of this page take %d bytes, and clients of gRPC accept 4 MiB", fits, items, size),
+	})
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// What of a fault fits into the header of an answer, in bytes and in fields. Over
+// the network a status travels in one: its text in percent encoding, and all of it
+// once more in base64. Clients of gRPC in C++ and Python take 8 KiB of headers.
+const (
+	mostInHeader       = 7000
+	mostFieldsInHeader = 20
+	mostTextInHeader   = 1024
+	// mostSaidInHeader is for Cloudflare's messages, and again for its errors.
+	mostSaidInHeader = 1536
+)
+
+// forHeader shortens a fault until its status fits into a header.
+func forHeader(f *fault.Error) *fault.Error {
+	short := *f
+	short.Public = textForHeader(f.Public)
+	short.Notices, short.Errors = firstSaid(f.Notices), firstSaid(f.Errors)
+	for _, most := range [...]int{mostFieldsInHeader, mostFieldsInHeader / 2, mostFieldsInHeader / 4} {
+		if short.Fields = firstFields(f.Fields, most); inHeader(&short) <= mostInHeader {
+			return &short
+		}
+	}
+	short.Notices, short.Errors = nil, nil
+	for most := mostFieldsInHeader; most > 0; most /= 2 {
+		if short.Fields = firstFields(f.Fields, most); inHeader(&short) <= mostInHeader {
+			break
+		}
+	}
+	return &short
+}
+
+// inHeader is how many bytes of headers the status of a fault takes.
+func inHeader(f *fault.Error) int {
+	return percentEncoded(f.Public) + base64.RawStdEncoding.EncodedLen(proto.Size(statusOf(f).Proto()))
+}
+
+// percentEncoded is how many bytes a text takes as grpc-message.
+func percentEncoded(text string) int {
+	n := len(text)
+	for _, b := range []byte(text) {
+		if b < ' ' || b > '~' || b == '%' {
+			n += 2
+		}
+	}
+	return n
+}
+
+func textForHeader(text string) string {
+	short := text[:min(len(text), mostTextInHeader)]
+	for percentEncoded(short) > mostTextInHeader*3/2 {
+		short = short[:len(short)*3/4]
+	}
+	if len(short) == len(text) {
+		return text
+	}
+	return strings.ToValidUTF8(short, "") + "..."
+}
+
+// firstFields gives the first fields. The last one says how many more there are.
+func firstFields(fields []fault.Field, most int) []fault.Field {
+	more := len(fields) - most
+	if more <= 0 {
+		return fields
+	}
+	last := fields[most]
+	if more > 1 {
+		last.Text = fmt.Sprintf("%s; %d more fields are wrong", last.Text, more-1)
+	}
+	return append(slices.Clone(fields[:most]), last)
+}
+
+// firstSaid gives the first of what Cloudflare said, as far as there is room.
+func firstSaid(said []fault.Notice) []fault.Notice {
+	const frame = 16
+	size := 0
+	for i, n := range said {
+		if size += len(n.Text) + len(n.DocumentationURL) + len(n.Pointer) + frame; size > mostSaidInHeader {
+			return said[:i]
+		}
+	}
+	return said
+}
