@@ -26,13 +26,16 @@ const format = 1
 var (
 	keyFormat  = []byte("format")
 	keyStore   = []byte("store")
-	keyFrames  = []byte("key")
+	keyFrames  = []byte("frames")
 	keyCheck   = []byte("check")
 	keyLife    = []byte("life")
 	keyNext    = []byte("next")
 	keyApplied = []byte("applied")
 	keyReached = []byte("reached")
 	keyTally   = []byte("tally")
+	// keyOld is a bucket. Builds before the first release, which look for no
+	// format, write a value there and stop, since they cannot.
+	keyOld = []byte("key")
 )
 
 // storeID is the random identifier of a store, which each of its files bears.
@@ -97,6 +100,9 @@ func newIdentity(tx *bbolt.Tx) error {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
+	}
+	if _, err := tx.Bucket(log).CreateBucketIfNotExists(keyOld); err != nil {
+		return err
 	}
 	var store storeID
 	_, _ = rand.Read(store[:]) // never fails

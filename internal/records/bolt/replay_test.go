@@ -59,7 +59,7 @@ func frames(t *testing.T, file string) int {
 	c := journal.Config{Path: file}
 	inside(t, file, func(tx *bbolt.Tx) {
 		b := tx.Bucket([]byte("journal"))
-		c.Key = bytes.Clone(b.Get([]byte("key")))
+		c.Key = bytes.Clone(b.Get([]byte("frames")))
 		for _, digit := range b.Get([]byte("applied")) {
 			c.Applied = c.Applied<<8 | uint64(digit)
 		}
