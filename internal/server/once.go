@@ -203,7 +203,6 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 				return nil, err
 			}
 		}
-		t.know(names)
 		call.Objects = objects
 		if len(about.Secrets)+len(about.SecretIDs) > 0 {
 			call.Within = []string{storeOf(t.account, about)}
@@ -280,6 +279,7 @@ func (c Chain) callOf(ctx context.Context, method string, n named, request proto
 func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
+	t.know(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
 		ID: t.name(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names(),
