@@ -68,7 +68,7 @@ var later = []struct {
 	{"a delete of a copy", [3]string{"POST", "stores/$store/secrets/$secret/duplicate", `{"name":"A","scopes":["dex"]}`}, func(p *program, w world) {
 		p.must("DELETE", w.fill("stores/$store/secrets/")+p.idOf(w.store, "A"), "")
 	}, http.StatusOK},
-	{"a delete of a store that was made", [3]string{"POST", "stores", `{"name":"fresh"}`}, func(p *program, w world) {
+	{"a delete of a store that was made", [3]string{"POST", "stores", `{"name":"fresh"}`}, func(p *program, _ world) {
 		p.must("DELETE", "stores/"+p.storeNamed("fresh"), "")
 	}, http.StatusOK},
 }
