@@ -114,7 +114,9 @@ func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
 	k.observe(about(EventUnsettled, i, lost))
 	k.orphans.add(i.ID)
 	told := *lost
-	told.RetryAfter = max(told.RetryAfter, time.Second)
+	if told.Kind == fault.Unavailable || told.Kind == fault.Throttled {
+		told.RetryAfter = max(told.RetryAfter, time.Second)
+	}
 	if lost.Kind == fault.Throttled {
 		// While Cloudflare takes no calls nobody finds anything out.
 		return result{fault: &told}
