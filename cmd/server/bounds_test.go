@@ -245,3 +245,27 @@ func TestAWatchDoesNotHoldAStop(t *testing.T) {
 		t.Errorf("the end of reflection: %v", err)
 	}
 }
+
+func TestAConnectionHasFewCallsOfHealth(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	health := healthv1.NewHealthClient(p.conn)
+	for range 10 {
+		watch, err := health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := watch.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{}); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("the eleventh: %v", err)
+	}
+	if got := p.call(t.Context(), "GetUser", `{}`); got.err != nil {
+		t.Errorf("a call of a caller on the same connection: %v", got.err)
+	}
+	if _, err := healthv1.NewHealthClient(dial(t, p.grpc)).Check(t.Context(), &healthv1.HealthCheckRequest{}); err != nil {
+		t.Errorf("a probe on another connection: %v", err)
+	}
+}

@@ -39,11 +39,18 @@ func compileJudges(c config.Policy, files *watchedFiles, api []protoreflect.Serv
 
 // newChain makes the part of the chain that judges calls and tells values apart
 // in the trail.
-func newChain(api []protoreflect.ServiceDescriptor, by judges, names *directory.Directory, trail config.Audit) (server.Chain, error) {
+func newChain(api []protoreflect.ServiceDescriptor, judging func() (judges, error), names *directory.Directory, c *config.Config) (server.Chain, error) {
+	by, err := judging()
+	if err != nil {
+		return server.Chain{}, err
+	}
 	rights, err := newRights(api, by.rules, names)
 	if err != nil {
 		return server.Chain{}, err
 	}
-	fingerprint, err := fingerprinter(trail)
-	return server.Chain{Rights: rights, Validator: by.validator, Fingerprint: fingerprint, Bodies: inflight.New(inflight.Usual())}, err
+	fingerprint, err := fingerprinter(c.Audit)
+	return server.Chain{
+		Rights: rights, Validator: by.validator, Fingerprint: fingerprint,
+		Bodies: inflight.New(inflight.Usual()), Proxies: config.Proxies(c.Listen.TrustedProxies),
+	}, err
 }

@@ -67,6 +67,7 @@ func (l *listeners) open(c config.Listen) error {
 		}
 		*door.into, *door.at = door.counts.Listener(withProxyProtocol(opened, door.behind)), opened.Addr().String()
 	}
+	l.log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
 	return nil
 }
 

@@ -88,18 +88,13 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	defer callers.Close()
-	by, err := judging()
-	if err != nil {
-		return err
-	}
-	chain, err := newChain(api, by, behind.names, c.Audit)
+	chain, err := newChain(api, judging, behind.names, c)
 	if err != nil {
 		return err
 	}
 	behind.begin(ctx, trail, chain.Rights)
 	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
-	chain.Proxies = config.Proxies(c.Listen.TrustedProxies)
 	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err
@@ -117,7 +112,6 @@ func serve(told context.Context, s settings) error {
 	if err := l.open(c.Listen); err != nil {
 		return err
 	}
-	log.Info("serving", zap.String("version", buildVersion()), zap.String("rest", l.at.rest), zap.String("grpc", l.at.grpc), zap.String("admin", l.at.admin))
 	serves()
 	return l.serve(told, ctx, s.ready)
 }

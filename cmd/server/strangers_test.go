@@ -170,3 +170,34 @@ func TestAConnectionWithoutACallIsLogged(t *testing.T) {
 		t.Errorf("500 connections left %d lines", n)
 	}
 }
+
+// Nobody can hold a connection by beginning something and stopping there.
+func TestAConnectionThatStopsInTheMiddleIsCutOff(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	rest, admin := strings.TrimPrefix(p.rest, "http://"), strings.TrimPrefix(p.admin, "http://")
+	for name, test := range map[string]struct{ address, text string }{
+		"half a header over REST":     {rest, "GET /client/v4/user HTTP/1.1\r\nHost: x\r\nX-A: "},
+		"nothing over REST":           {rest, ""},
+		"half a header to admin":      {admin, "GET /livez HTTP/1.1\r\nHost: "},
+		"half a preface over gRPC":    {p.grpc, http2.ClientPreface[:10]},
+		"no settings over gRPC":       {p.grpc, http2.ClientPreface},
+		"nothing over gRPC":           {p.grpc, ""},
+		"half a frame over gRPC":      {p.grpc, http2.ClientPreface + "\x00\x00\x06\x04\x00"},
+		"a handshake without its TLS": {p.grpc, "\x16\x03\x01\x02\x00\x01"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", test.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_, _ = io.WriteString(conn, test.text)
+			_ = conn.SetReadDeadline(time.Now().Add(2 * patience))
+			if _, err := io.Copy(io.Discard, conn); err != nil && isTimeout(err) {
+				t.Error("it is still open")
+			}
+		})
+	}
+}

@@ -38,6 +38,8 @@ const (
 	connectionWindow = 1 << 20
 	// handshakeTimeout bounds TLS handshake, preface and settings together.
 	handshakeTimeout = 10 * time.Second
+	// maxIdle is how long a connection may be there without a call.
+	maxIdle = 15 * time.Minute
 	// callTimeout bounds a call: a slow body, the work and a slow reader.
 	callTimeout = 4 * time.Minute
 )
@@ -71,7 +73,7 @@ func limits() []grpc.ServerOption {
 		// Connections end now and then so that clients find new replicas, and
 		// dead ones are noticed.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
+			MaxConnectionIdle: maxIdle, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
 			Time: time.Minute, Timeout: 20 * time.Second,
 		}),
 	}
