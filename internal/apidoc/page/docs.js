@@ -1,14 +1,29 @@
 // Shows /openapi.json and tries its calls from this page.
-import { element, kind, resolve, rules, showSchema } from "./schema.js";
+import { element, kind, prose, resolve, rules, showSchema } from "./schema.js";
 
 const json = "application/json";
 const byId = (id) => document.getElementById(id);
 
+// credential gives the headers of the scheme that is chosen, with the key or,
+// for a line that others see, with the name of a shell variable in its place.
+function credential(key) {
+  if (byId("scheme").value === "key") return { "X-Auth-Email": byId("email").value.trim(), "X-Auth-Key": key };
+  return { Authorization: `Bearer ${key}` };
+}
+
+// answerHeaders are the headers that the document describes, in its order.
+let answerHeaders = [];
+
+function showHeaders(answer) {
+  const given = answerHeaders.filter((name) => answer.headers.has(name));
+  return element("dl", { class: "headers" },
+    ...given.flatMap((name) => [element("dt", {}, name), element("dd", {}, answer.headers.get(name))]));
+}
+
 // ask sends one call and describes the answer in output.
 async function ask(call, output) {
-  const headers = {};
-  const token = byId("token").value.trim();
-  if (token) headers.Authorization = `Bearer ${token}`;
+  const key = byId("token").value.trim();
+  const headers = { ...(key ? credential(key) : {}), ...call.headers };
   if (call.body !== undefined) headers["Content-Type"] = json;
   output.replaceChildren(element("p", {}, "Waiting for the answer ..."));
   try {
@@ -18,6 +33,7 @@ async function ask(call, output) {
     const took = Math.round(performance.now() - started);
     output.replaceChildren(
       element("p", { class: answer.ok ? "good" : "bad" }, `${answer.status} ${answer.statusText} in ${took} ms`),
+      showHeaders(answer),
       element("pre", { tabindex: "0" }, pretty(text)));
   } catch (problem) {
     output.replaceChildren(element("p", { class: "bad" }, `No answer: ${problem.message}`));
@@ -35,7 +51,12 @@ function pretty(text) {
 // asCurl is the same call for a terminal. The key is left to the reader.
 function asCurl(call) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const parts = ["curl", "-X", call.verb, quote(new URL(call.url, location.href).href), "-H", '"Authorization: Bearer $API_KEY"'];
+  const parts = ["curl", "-X", call.verb, quote(new URL(call.url, location.href).href)];
+  // The shell puts the key in; everything else stands as it is.
+  for (const [name, value] of Object.entries(credential("$API_KEY"))) {
+    parts.push("-H", value.endsWith("$API_KEY") ? `"${name}: ${value}"` : quote(`${name}: ${value}`));
+  }
+  for (const [name, value] of Object.entries(call.headers)) parts.push("-H", quote(`${name}: ${value}`));
   if (call.body !== undefined) parts.push("--json", quote(call.body));
   return parts.join(" ");
 }
@@ -43,11 +64,14 @@ function asCurl(call) {
 // readCall makes the call from what stands in the form.
 function readCall(operation, form) {
   const query = new URLSearchParams();
+  const headers = {};
   let path = operation.path;
   for (const parameter of operation.parameters) {
     const value = form.elements[parameter.name].value.trim();
     if (parameter.in === "path") {
       path = path.replace(`{${parameter.name}}`, encodeURIComponent(value));
+    } else if (parameter.in === "header") {
+      if (value) headers[parameter.name] = value;
     } else if (parameter.schema.type === "array") {
       for (const item of value.split(",").filter(Boolean)) query.append(parameter.name, item.trim());
     } else if (value) {
@@ -55,7 +79,7 @@ function readCall(operation, form) {
     }
   }
   const search = query.size > 0 ? `?${query}` : "";
-  return { verb: operation.verb.toUpperCase(), url: path + search, body: form.elements.body?.value };
+  return { verb: operation.verb.toUpperCase(), url: path + search, headers, body: form.elements.body?.value };
 }
 
 function showParameter(doc, parameter, id) {
@@ -68,8 +92,8 @@ function showParameter(doc, parameter, id) {
       "aria-describedby": `${id}-note`,
     }),
     element("span", { class: "faint", id: `${id}-note` },
-      [`${kind(doc, schema)}${schema.type === "array" ? ", separated by commas" : ""}`, rules(schema), parameter.description]
-        .filter(Boolean).join(" \u00b7 ")));
+      ...prose([parameter.in === "header" ? "header" : "", `${kind(doc, schema)}${schema.type === "array" ? ", separated by commas" : ""}`,
+        rules(schema), parameter.description].filter(Boolean).join(" \u00b7 "))));
 }
 
 function showBody(doc, content, id) {
@@ -92,6 +116,7 @@ function showTry(doc, operation) {
     element("button", { type: "submit" }, `Send this ${operation.verb.toUpperCase()}`), output);
   const refresh = () => { curl.textContent = asCurl(readCall(operation, form)); };
   form.addEventListener("input", refresh);
+  byId("credential").addEventListener("input", refresh);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     ask(readCall(operation, form), output);
@@ -106,7 +131,7 @@ function showResponses(doc, responses) {
       const whole = resolve(doc, response);
       const content = whole.content?.[json];
       return element("details", {},
-        element("summary", {}, element("code", {}, status), ` ${whole.description}`),
+        element("summary", {}, element("code", {}, status), " ", ...prose(whole.description)),
         content ? showSchema(doc, content.schema) : null,
         content?.example ? element("pre", { tabindex: "0" }, JSON.stringify(content.example, null, 2)) : null);
     }));
@@ -117,12 +142,12 @@ function showOperation(doc, operation) {
   const shown = element("details", { class: "operation", id: operation.operationId },
     element("summary", {},
       element("span", { class: `verb ${operation.verb}` }, operation.verb.toUpperCase()),
-      element("span", { class: "path" }, operation.path), element("span", { class: "faint" }, operation.summary)),
+      element("span", { class: "path" }, operation.path), element("span", { class: "faint" }, ...prose(operation.summary))),
     inside);
   // Filled when it is first opened, so that the page is quick to load.
   shown.addEventListener("toggle", () => {
     if (!shown.open || inside.childElementCount > 0) return;
-    inside.append(element("p", { class: "paragraphs" }, operation.description),
+    inside.append(element("p", { class: "paragraphs" }, ...prose(operation.description)),
       showTry(doc, operation), showResponses(doc, operation.responses));
   });
   return shown;
@@ -135,11 +160,12 @@ function operationsOf(doc) {
 
 function show(doc) {
   byId("title").textContent = `${doc.info.title} API`;
-  byId("introduction").textContent = doc.info.description;
+  byId("introduction").replaceChildren(...prose(doc.info.description));
+  answerHeaders = Object.keys(doc.components.headers);
   const operations = operationsOf(doc);
   const main = byId("operations");
   main.replaceChildren(...doc.tags.map((tag) => element("section", { "aria-label": tag.name },
-    element("h2", {}, tag.name), element("p", { class: "faint" }, tag.description),
+    element("h2", {}, tag.name), element("p", { class: "faint" }, ...prose(tag.description)),
     ...operations.filter((o) => o.tags.includes(tag.name)).map((o) => showOperation(doc, o)))));
   main.setAttribute("aria-busy", "false");
   const linked = location.hash && byId(location.hash.slice(1));
@@ -160,4 +186,5 @@ async function load() {
 }
 
 byId("credential").addEventListener("submit", (event) => event.preventDefault());
+byId("scheme").addEventListener("input", () => { byId("older").hidden = byId("scheme").value !== "key"; });
 load();

@@ -11,6 +11,11 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// prose makes text and code elements of a text with `code` between backticks.
+export function prose(text) {
+  return (text ?? "").split("`").map((part, i) => (i % 2 === 1 ? element("code", {}, part) : part));
+}
+
 // resolve follows a $ref within the document. What stands beside the $ref
 // wins over what it refers to.
 export function resolve(doc, part) {
@@ -64,6 +69,6 @@ function showProperty(doc, name, property, required) {
   return element("li", {},
     element("code", {}, name), ` ${kind(doc, whole)}${required ? ", required" : ""} `,
     element("span", { class: "faint" }, rules(whole)),
-    whole.description ? element("div", { class: "paragraphs" }, whole.description) : null,
+    whole.description ? element("div", { class: "paragraphs" }, ...prose(whole.description)) : null,
     showSchema(doc, whole));
 }
