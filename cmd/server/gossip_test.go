@@ -99,6 +99,8 @@ func envelopeWith(code int, message string) string {
 
 func answerWith(status, code int, message func(string) string) func(http.ResponseWriter, string) bool {
 	return func(w http.ResponseWriter, secret string) bool {
+		// A refusal of another media type is none that Cloudflare documents.
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, envelopeWith(code, message(secret)))
 		return true
