@@ -112,10 +112,19 @@ func (a *afterFlag) Set(text string) error {
 }
 
 func tellReport(r audit.Report, t terminal) error {
+	if r.Records == 0 {
+		say(t.out, "no records\n")
+		return tellFindings(r, t)
+	}
 	say(t.out, "chain %s: %d records, number %d of %s to number %d of %s\n", r.Chain, r.Records,
 		r.First.Seq, r.First.Time.Format(time.RFC3339), r.Last.Seq, r.Last.Time.Format(time.RFC3339))
 	say(t.out, "last record %d:%s\n", r.Last.Seq, r.Last.Hash)
 	say(t.out, "%d intents have no outcome yet\n", r.Open)
+	return tellFindings(r, t)
+}
+
+// tellFindings says what is wrong, if anything is.
+func tellFindings(r audit.Report, t terminal) error {
 	for _, p := range r.Problems {
 		say(t.out, "FAIL  %s\n", p)
 	}

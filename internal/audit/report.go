@@ -86,7 +86,7 @@ func (m Missing) String() string {
 		ReasonFileDamaged: "their file had been changed, and was moved aside",
 	}[m.Reason]
 	if why == "" {
-		why = "their file was not given, or is gone"
+		return fmt.Sprintf("%s: records %d to %d are missing; their file was not given, or is gone", m.Before, m.From, m.To)
 	}
 	return fmt.Sprintf("%s: records %d to %d come before it and are missing; %s", m.Before, m.From, m.To, why)
 }

@@ -77,6 +77,10 @@ func (t *trail) made(answer any) {
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &trail{}
 	record := audit.Record{ID: i.ID, RequestID: i.RequestID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
+	if i.Tenant == i.Caller {
+		// A caller without a tenant pays for itself.
+		record.Tenant = ""
+	}
 	request, err := Unpack(i.Request)
 	method := r.Methods[i.Method]
 	if err != nil || method == nil {
