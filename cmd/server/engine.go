@@ -78,7 +78,8 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 		one.book.begin(ctx, e, one, c.Budget)
 	}
 	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
-	hooks.Admit, hooks.Trip, hooks.Files = e.purses.admit, tripAfter, s.files.Watcher
+	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.purses.admit, stillOurs, tripAfter, s.files.Watcher
+	e.purses.late = e.tellLate
 	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}

@@ -10,6 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/upstream"
 )
 
 // The reasons of outcomes that recovery writes. None but a refusal that looking
@@ -47,6 +48,29 @@ func (e *engine) tell(ev idempotency.Event) {
 		return
 	}
 	e.trail.Outcome(context.Background(), r)
+}
+
+// reasonLate is the reason of an outcome that stands beside that of a change: its
+// request ended after the lease, so that the change may have gone over a newer one
+// of another replica.
+const reasonLate = "LEASE_ENDED"
+
+// tellLate raises the alarm about a change whose request ended after its lease.
+func (e *engine) tellLate(ctx context.Context, a upstream.Attempt) {
+	op := idempotency.OperationFrom(ctx)
+	if op == nil {
+		return
+	}
+	e.log.Error("the answer to a change came after its lease had ended; it may have gone over a newer change of another replica",
+		zap.String("intent", op.Intent.ID), zap.String("operation", a.Operation), zap.String("account", a.Account), zap.Int("status", a.Status))
+	if e.count != nil {
+		e.count("late")
+	}
+	if e.trail != nil {
+		r := e.rights.Recovered(op.Intent, nil)
+		r.Outcome, r.Reason = audit.Unknown, reasonLate
+		e.trail.Outcome(context.WithoutCancel(ctx), r)
+	}
 }
 
 // foundOut gives the outcome of a change from the answer that recovery has kept

@@ -61,8 +61,7 @@ func (s settings) at(step string) {
 func serve(told context.Context, s settings) error {
 	ctx, serves := outlive(told)
 	defer ctx.end()
-	c := s.config
-	api := services()
+	c, api := s.config, services()
 	log, metrics, err := newTelemetry(c.Telemetry, s.logs, methodsOf(api))
 	if err != nil {
 		return err

@@ -30,6 +30,11 @@ type purses struct {
 	window    time.Duration
 	// step is told when a change is about to leave and when its answer is in.
 	step func(string)
+	// late is told of a change whose request has ended after the lease of the
+	// change, so that another replica may have changed the same object meanwhile.
+	late func(context.Context, upstream.Attempt)
+	// ours says why a change must not be sent any more.
+	ours func(context.Context) error
 }
 
 // purse is the budget of one credential.
@@ -60,7 +65,7 @@ func (p purse) refusedUntil(until int64) {
 // newPurses makes one budget for each credential. Accounts whose credential
 // comes from the same file share one.
 func newPurses(c *config.Config, step func(string)) *purses {
-	p := &purses{byAccount: map[string]purse{}, step: step, window: c.Budget.Window}
+	p := &purses{byAccount: map[string]purse{}, step: step, ours: stillOurs, window: c.Budget.Window}
 	weights := map[string]float64{}
 	for _, w := range c.Budget.Weights {
 		weights[w.Tenant] = float64(w.Weight)
@@ -134,18 +139,21 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 		r := resultOf(at)
 		p.heed(ctx, a.Account, &r)
 		turn.Done(r)
+		if a.Changes && !at.Unsent && p.late != nil && p.ours(ctx) != nil {
+			p.late(ctx, at)
+		}
 		p.tell("executed", a)
 	}, nil
 }
 
 // fit says why a request must not leave although it is its turn.
 func (p *purses) fit(ctx context.Context, a upstream.Ask) error {
-	if a.Changes {
-		if err := stillOurs(ctx); err != nil {
-			return err
-		}
+	if err := p.byAccount[a.Account].book.note(ctx); err != nil || !a.Changes {
+		return err
 	}
-	return p.byAccount[a.Account].book.note(ctx)
+	// It comes last, since the other wait. It is asked again when the request has
+	// its connection.
+	return p.ours(ctx)
 }
 
 // heed keeps a refusal for those who must know of it. A short one is about calls

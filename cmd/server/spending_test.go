@@ -274,3 +274,64 @@ func TestWithoutPatienceASpentBudgetRefusesAtOnce(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// slowRecords is a store of records whose writes take so long that the lease ends.
+type slowRecords struct {
+	records.Store
+
+	wait func()
+}
+
+func (s slowRecords) Change(context.Context, []string, records.Decide) error { s.wait(); return nil }
+
+func TestTheLeaseIsLookedAtAfterAllThatWaits(t *testing.T) {
+	t.Parallel()
+	p := spending(t, spenders(), nil)
+	held := true
+	p.ours = func(context.Context) error {
+		if held {
+			return nil
+		}
+		return fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The lease has ended.")
+	}
+	book := p.byAccount["main"].book
+	book.left, book.kept = 0, slowRecords{wait: func() { held = false }}
+	change := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
+	if _, err := p.admit(t.Context(), change); fault.From(err).Reason != "STATE_UNAVAILABLE" {
+		t.Errorf("a change whose lease ended while the budget was written down: %v", err)
+	}
+	if got := p.byAccount["main"].State().Flying; got != 0 {
+		t.Errorf("%d calls are under way", got)
+	}
+}
+
+func TestAnAnswerAfterTheLeaseRaisesAnAlarm(t *testing.T) {
+	t.Parallel()
+	p := spending(t, spenders(), nil)
+	var late []string
+	p.late = func(_ context.Context, a upstream.Attempt) { late = append(late, a.Operation) }
+	change := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
+	for _, step := range []struct {
+		ask  upstream.Ask
+		end  upstream.Attempt
+		held bool
+		want int
+	}{
+		{change, fine(), true, 0},
+		{change, upstream.Attempt{Unsent: true}, false, 0},
+		{read("main"), fine(), false, 0},
+		{change, upstream.Attempt{Operation: "UpdateSecret", Status: http.StatusOK}, false, 1},
+		{change, upstream.Attempt{Operation: "UpdateSecret"}, false, 2},
+	} {
+		p.ours = func(context.Context) error { return nil }
+		done, err := p.admit(t.Context(), step.ask)
+		must(t, err)
+		if !step.held {
+			p.ours = func(context.Context) error { return errUnknown }
+		}
+		done(step.end)
+		if len(late) != step.want {
+			t.Errorf("after %+v, held %v: told %v", step.end, step.held, late)
+		}
+	}
+}

@@ -33,6 +33,9 @@ const soon = time.Second
 
 // broken makes a fault of an attempt that brought no answer.
 func (x *exchange) broken(ctx context.Context, err error) *fault.Error {
+	if f := x.departure.stopped(); f != nil {
+		return f
+	}
 	kind, ended := ending(ctx)
 	var f *fault.Error
 	switch {
@@ -80,6 +83,9 @@ func (x *exchange) unreadable(r reply) *fault.Error {
 
 // unsent says whether nothing of the request can have left. In doubt it has.
 func (x *exchange) unsent(err error) bool {
+	if x.departure.stopped() != nil {
+		return true
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
 	}

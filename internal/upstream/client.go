@@ -49,6 +49,11 @@ type Config struct {
 	// Its error, a fault, ends the call with nothing sent. What it returns
 	// otherwise is called once, when the request has ended. Nil: nobody is asked.
 	Admit func(context.Context, Ask) (ended func(Attempt), err error)
+	// Leave is asked last of all, right before the bytes of a change are handed to
+	// the connection, and says why they must not be any more. Such a change is not
+	// sent. It needs a Transport whose connections NewTransport made. Nil: every
+	// change may leave.
+	Leave func(context.Context) error
 	// Trip is after how many failures in a row an account is left alone for a
 	// while: calls fail at once then, but for one every other second that finds
 	// out whether Cloudflare is back. 0: never.
@@ -106,6 +111,7 @@ type Client struct {
 	clock     func() time.Time
 	observe   func(context.Context, Attempt)
 	admit     func(context.Context, Ask) (func(Attempt), error)
+	leave     func(context.Context) error
 	work      *background
 }
 
@@ -131,6 +137,7 @@ func New(c Config) (*Client, error) {
 		clock:     c.Clock,
 		observe:   c.Observe,
 		admit:     c.Admit,
+		leave:     c.Leave,
 		work:      newBackground(),
 	}
 	client.rotateCredentials()

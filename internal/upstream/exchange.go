@@ -37,6 +37,8 @@ type exchange struct {
 	operation
 	scrub *scrubber
 	trace progress
+	// departure is of a change alone.
+	departure departure
 	// nothingLeft says that the attempt failed before a byte was sent.
 	nothingLeft bool
 }
@@ -45,14 +47,6 @@ type exchange struct {
 // of its own.
 type progress struct {
 	wanted, connected, answered atomic.Bool
-}
-
-func (p *progress) hooks() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:              func(string) { p.wanted.Store(true) },
-		GotConn:              func(httptrace.GotConnInfo) { p.connected.Store(true) },
-		GotFirstResponseByte: func() { p.answered.Store(true) },
-	}
 }
 
 // fate says what an attempt came to.
@@ -183,7 +177,7 @@ func (c *Client) send(ctx context.Context, x *exchange) (reply, error) {
 		x.trace.wanted.Store(true)
 		return reply{}, err
 	}
-	request, err := c.request(httptrace.WithClientTrace(ctx, x.trace.hooks()), x)
+	request, err := c.request(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)), x)
 	if err != nil {
 		return reply{}, err
 	}

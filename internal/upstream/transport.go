@@ -18,7 +18,7 @@ func NewTransport() *http.Transport {
 	dialer := net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         dialer.DialContext,
+		DialContext:         dialGuarded(&dialer),
 		Protocols:           protocols,
 		TLSHandshakeTimeout: 5 * time.Second,
 		// A net under callers with very long deadlines, no more.
