@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,5 +76,30 @@ func TestAMessageForWhichThereIsNoRoomIsNotRead(t *testing.T) {
 	err := receiver{limit: MaxMessage}.receive(ctx, nil)
 	if f, is := errors.AsType[*fault.Error](err); !is || f.Kind != fault.Unavailable || f.RetryAfter == 0 {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A value of control characters is six times as long on its way to Cloudflare, so
+// it has six times the part of the budget.
+func TestAMessageCountsAsTheJSONThatItBecomes(t *testing.T) {
+	limits := inflight.Usual()
+	limits.Short, limits.ShortBody, limits.Long, limits.Wait = 1, 0, 200_000, time.Millisecond
+	for name, c := range map[string]struct {
+		text string
+		fits bool
+	}{
+		"plain": {"a", true}, "quotes": {`"`, true}, "control": {"\x01", false}, "markup": {"<", false},
+	} {
+		held := inflight.New(limits).Open("caller")
+		s := &halfSent{ctx: t.Context()}
+		s.header.Write(binary.BigEndian.AppendUint32([]byte{0}, 50_000))
+		s.body.WriteString(strings.Repeat(c.text, 50_000))
+		ctx := context.WithValue(inflight.With(t.Context(), held), cancelKey{}, context.CancelFunc(func() {}))
+		decoded := false
+		decode := func(mem.BufferSlice, any) error { decoded = true; return nil }
+		err := receiver{decode: decode, limit: MaxMessage}.receive(grpc.NewContextWithServerTransportStream(ctx, s), nil)
+		if (err == nil) != c.fits || decoded != c.fits {
+			t.Errorf("%s: %v, decoded %v", name, err, decoded)
+		}
 	}
 }
