@@ -279,6 +279,25 @@ func TestASecondErrorNamesNothingThatWasNotAskedFor(t *testing.T) {
 	}
 }
 
+// An error that is known by its code or its status is told once, in the words that
+// its fault has, with what Cloudflare said beyond them.
+func TestAnErrorThatIsKnownByItsCodeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	for word, f := range map[string]emulator.Fault{
+		"upstream_throttled": {Status: http.StatusTooManyRequests, Body: failureOf(remark(971, "More than 1200 requests") + "," + remark(4711, "and more"))},
+		"store_not_found":    {Status: http.StatusNotFound, Body: failureOf(remark(1000, "not found") + "," + remark(4711, "and more"))},
+	} {
+		p := start(t, setup{})
+		w := p.given("store")
+		f.Kind, f.Operation = emulator.KindStatus, "secrets-store-get-store-by-id"
+		p.inject(f)
+		got := p.do("GET", "stores/"+w.store, "", "Cache-Control: no-cache")
+		if len(got.Errors) != 2 || !strings.HasPrefix(got.Errors[0].Message, word) || got.Errors[1].Message != "and more" || strings.Count(got.body, "documentation_url") != 2 {
+			t.Errorf("got %s", got.body)
+		}
+	}
+}
+
 func failureOf(errors string) string {
 	return `{"result":null,"success":false,"errors":[` + errors + `],"messages":[]}`
 }

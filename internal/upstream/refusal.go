@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 
 	"platform.internal/storekeeper/internal/fault"
 )
@@ -68,7 +69,7 @@ func (x *exchange) refused(r reply, said refusal) *fault.Error {
 	f.Ray = r.ray
 	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable && f.Reason != ReasonAnswerLost {
 		f.Notices = told(notices(said.messages, x.scrub))
-		f.Errors = told(x.errorsOf(said))
+		f.Errors = told(x.errorsOf(said, f))
 	}
 	return f.Because(r.about(said.errors))
 }
@@ -83,7 +84,7 @@ func told(said []Notice) []fault.Notice {
 
 // errorsOf gives the errors of a refusal. What stands behind a machine word may
 // name an object of another caller, so it is told only where the request names it.
-func (x *exchange) errorsOf(said refusal) []Notice {
+func (x *exchange) errorsOf(said refusal, f *fault.Error) []Notice {
 	shown := make(items, 0, len(said.errors))
 	for _, it := range said.errors.first(maxItems) {
 		if word, detail := split(it.Message); wordForm.MatchString(word) {
@@ -94,7 +95,22 @@ func (x *exchange) errorsOf(said refusal) []Notice {
 		}
 		shown = append(shown, it)
 	}
+	shown.name(f)
 	return notices(shown, x.scrub)
+}
+
+// name gives the word of a fault to the error that the fault was made of, where
+// that was known by its code or by the status.
+func (l items) name(f *fault.Error) {
+	word := strings.ToLower(f.Reason)
+	spoken := slices.ContainsFunc(l, func(it item) bool { return strings.HasPrefix(it.Message, word) })
+	if spoken || len(f.Fields) > 0 || len(l) == 0 {
+		return
+	}
+	decided := max(0, slices.IndexFunc(l, func(it item) bool {
+		return slices.Contains([]int32{codeThrottled, codeGeneric}, it.Code.number())
+	}))
+	l[decided].Message = word
 }
 
 // classify finds whose doing a refusal is. Trouble of the platform comes first,
