@@ -138,7 +138,7 @@ func (e *engine) connect(s settings) error {
 	limits := quotasOf(c, e.cloudflare.Accounts())
 	e.reads = quota.New(quota.Config{
 		Next: library.Client(settled{reading: e.cloudflare, Changes: e.settler}), Records: e.state,
-		Limits: limits.Limit, Limited: limits.Limited, Library: library, Operation: operationID, Recovering: recovering, Fresh: mirror.WithBypass,
+		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited, Library: library, Operation: operationID, Recovering: recovering, Fresh: mirror.WithBypass,
 		Report: func(_ context.Context, err error) { e.log.Warn("a quota", zap.Error(err)) },
 	})
 	e.service = service.New(e.reads)

@@ -257,7 +257,7 @@ func (p *purses) states() []telemetry.BudgetState {
 func quotasOf(c *config.Config, accounts []upstream.AccountInfo) *quota.Table {
 	rules := make([]quota.Rule, len(c.Quotas))
 	for i, q := range c.Quotas {
-		rules[i] = quota.Rule{Tenant: q.Tenant, Account: q.Account, Limit: quota.Limit{Stores: q.Stores, Secrets: q.Secrets}}
+		rules[i] = quota.Rule{Tenant: q.Tenant, ID: q.ID, Account: q.Account, Limit: quota.Limit{Stores: q.Stores, Secrets: q.Secrets}}
 	}
 	return quota.NewTable(rules, accounts)
 }

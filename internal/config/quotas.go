@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 )
@@ -12,6 +13,8 @@ const everyTenant = "*"
 type Quota struct {
 	// Tenant is the tenant, or "*" for each that is not named.
 	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. A * stands for each tenant that no other entry fits." need:"required" example:"payments"`
+	// ID names the tenant in the records. Empty: the tenant's name does.
+	ID string `yaml:"id" doc:"Stable id under which what the tenant has made is counted. When a tenant is renamed, set its old name here: the counts stay. The form of tenant applies. All entries of a tenant have the same id, and no two tenants do. A * has none." need:"the tenant's name" sample:"payments-2024"`
 	// Account is the name or identifier of an account. Empty: each account.
 	Account string `yaml:"account" doc:"Name or id of the account that the limits hold in. Where one entry names the account and another does not, the first counts. A tenant and account stand together once." need:"each account" sample:"main"`
 	// Stores is the most stores that the tenant may have made. Nil: no limit.
@@ -32,6 +35,7 @@ const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
 func validateQuotas(quotas []Quota, accounts []Account, k check) {
 	type subject struct{ tenant, account string }
 	first := map[subject]int{}
+	validateIDs(quotas, k)
 	for i, q := range quotas {
 		at := k.item(i)
 		known := q.validate(accounts, at)
@@ -42,6 +46,34 @@ func validateQuotas(quotas []Quota, accounts []Account, k check) {
 			first[about] = i
 		case q.Tenant != "":
 			at.of("tenant").fail("is already limited by " + k.item(before).key + "; a tenant and account stand together once")
+		}
+	}
+}
+
+// validateIDs checks that each tenant has one id, and each id one tenant.
+func validateIDs(quotas []Quota, k check) {
+	idOf, tenantOf := map[string]int{}, map[string]int{}
+	for i, q := range quotas {
+		at := k.item(i).of("id")
+		id := cmp.Or(q.ID, q.Tenant)
+		before, known := idOf[q.Tenant]
+		other, taken := tenantOf[id]
+		switch {
+		case q.ID != "" && q.Tenant == everyTenant:
+			at.fail("must not be set beside tenant *, which stands for several tenants")
+		case known && cmp.Or(quotas[before].ID, quotas[before].Tenant) != id:
+			at.fail("must be that of " + k.item(before).key + ", which is about the same tenant")
+		case taken && quotas[other].Tenant != q.Tenant:
+			at.fail("is that of another tenant in " + k.item(other).key + "; each tenant has an id of its own")
+		}
+		if q.ID != "" {
+			at.form(q.ID, tenantForm(), tenantRule)
+		}
+		if !known {
+			idOf[q.Tenant] = i
+		}
+		if !taken {
+			tenantOf[id] = i
 		}
 	}
 }

@@ -25,6 +25,8 @@ const Everybody = "*"
 type Rule struct {
 	// Tenant is the tenant, or Everybody.
 	Tenant string
+	// ID names the tenant in the records. Empty: its name does.
+	ID string
 	// Account is the identifier or name of an account. Empty: each account.
 	Account string
 	// Limit is the limit in each of them.
@@ -38,6 +40,7 @@ type Rule struct {
 type Table struct {
 	rules    map[place]Limit
 	accounts map[string]bool
+	ids      map[string]string
 }
 
 // place is what a rule is about: an account, or "" for all, and a tenant.
@@ -46,8 +49,11 @@ type place struct{ account, tenant string }
 // NewTable makes a table of rules. Accounts say which names belong to which
 // identifiers; a rule about an account that is not among them never counts.
 func NewTable(rules []Rule, accounts []upstream.AccountInfo) *Table {
-	t := &Table{rules: map[place]Limit{}, accounts: map[string]bool{}}
+	t := &Table{rules: map[place]Limit{}, accounts: map[string]bool{}, ids: map[string]string{}}
 	for _, rule := range rules {
+		if rule.ID != "" {
+			t.ids[rule.Tenant] = rule.ID
+		}
 		if rule.Account == "" {
 			t.rules[place{"", rule.Tenant}] = rule.Limit
 		}
@@ -76,6 +82,14 @@ func (t *Table) Limit(account, tenant string) (Limit, bool) {
 		}
 	}
 	return Limit{}, false
+}
+
+// Key names a tenant in the records.
+func (t *Table) Key(tenant string) string {
+	if id, ok := t.ids[tenant]; ok {
+		return id
+	}
+	return tenant
 }
 
 // Limited reports whether any tenant has a limit in the account.

@@ -52,6 +52,9 @@ type Config struct {
 	// Limits gives the limit of a tenant in an account, by the account's
 	// identifier, and false where there is none. See Table.
 	Limits func(account, tenant string) (Limit, bool)
+	// Key names a tenant in the records, so that the tenant keeps its counts under
+	// another name. Nil: its name does.
+	Key func(tenant string) string
 	// Limited reports whether any tenant has a limit in the account. Where none
 	// has, nothing is counted. Nil: in every account.
 	Limited func(account string) bool
@@ -102,6 +105,9 @@ func (c Config) withDefaults() Config {
 	if c.Limited == nil {
 		c.Limited = func(string) bool { return true }
 	}
+	if c.Key == nil {
+		c.Key = func(tenant string) string { return tenant }
+	}
 	if c.Operation == nil {
 		c.Operation = func(context.Context) string { return "" }
 	}
@@ -127,7 +133,8 @@ func (c *Client) counted(account string) (id string, ok bool) {
 	return id, ok && c.c.Limited(id)
 }
 
-// asked is what a create takes: places of one kind for one tenant.
+// asked is what a create takes: places of one kind for one tenant, which stands
+// under its key.
 type asked struct {
 	account, tenant string
 	op              string
@@ -141,11 +148,12 @@ type asked struct {
 
 // ask describes what a call takes.
 func (c *Client) ask(ctx context.Context, account string, k kind, n int) asked {
-	a := asked{account: account, tenant: tenant.From(ctx), op: c.c.Operation(ctx), kind: k, n: n, forced: c.c.Recovering(ctx)}
+	name := tenant.From(ctx)
+	a := asked{account: account, tenant: c.c.Key(name), op: c.c.Operation(ctx), kind: k, n: n, forced: c.c.Recovering(ctx)}
 	if a.op == "" {
 		a.op = rand.Text()
 	}
-	if limit, ok := c.c.Limits(account, a.tenant); ok {
+	if limit, ok := c.c.Limits(account, name); ok {
 		a.limit = limit.of(k)
 	}
 	return a

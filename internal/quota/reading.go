@@ -25,7 +25,7 @@ func (r *reservation) refresh(ctx context.Context, enough func(balance) bool) er
 	if before.known(began) && enough(before) {
 		return nil
 	}
-	answer, err := r.Quota(r.c.Fresh(ctx), r.account)
+	answer, err := r.Upstream.Quota(r.c.Fresh(ctx), r.account)
 	if err != nil {
 		r.blind = true
 		return ctx.Err()

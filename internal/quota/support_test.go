@@ -282,7 +282,7 @@ func client(next quota.Upstream, kept records.Store, limits []quota.Rule) *quota
 
 func config(next quota.Upstream, kept records.Store, limits []quota.Rule) quota.Config {
 	table := quota.NewTable(limits, next.Accounts())
-	return quota.Config{Next: next, Records: kept, Limits: table.Limit, Limited: table.Limited}
+	return quota.Config{Next: next, Records: kept, Limits: table.Limit, Key: table.Key, Limited: table.Limited}
 }
 
 func as(name string) context.Context { return tenant.With(context.Background(), name) }

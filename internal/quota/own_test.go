@@ -1,0 +1,53 @@
+package quota_test
+
+import (
+	"context"
+	"testing"
+
+	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// figures are the secrets that a tenant is told of, used and allowed.
+func figures(t *testing.T, c *quota.Client, ctx context.Context) upstream.Usage {
+	t.Helper()
+	a, err := c.Quota(ctx, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Result.Secrets
+}
+
+func TestATenantWithAQuotaSeesItsOwn(t *testing.T) {
+	f := newCloudflare(100)
+	limit := 3
+	c := client(f, newMemory(), []quota.Rule{{Tenant: "a", Limit: quota.Limit{Secrets: &limit}}})
+	f.fill(10)
+	must(t, c, "a", 2)
+	must(t, c, "b", 4)
+	if got := figures(t, c, as("a")); got.Quota != 3 || got.Usage != 2 {
+		t.Errorf("the tenant with a quota sees %+v", got)
+	}
+	for _, who := range []context.Context{as("b"), context.Background()} {
+		if got := figures(t, c, who); got.Quota != 100 || got.Usage != 16 {
+			t.Errorf("one without a quota sees %+v", got)
+		}
+	}
+	refused(t, c, "a", 2)
+}
+
+func TestATenantThatIsRenamedKeepsItsCounts(t *testing.T) {
+	f, kept, limit := newCloudflare(100), newMemory(), 3
+	before := client(f, kept, []quota.Rule{{Tenant: "old", Limit: quota.Limit{Secrets: &limit}}})
+	ids := must(t, before, "old", 2)
+	after := client(f, kept, []quota.Rule{{Tenant: "new", ID: "old", Limit: quota.Limit{Secrets: &limit}}})
+	if got := figures(t, after, as("new")); got.Usage != 2 {
+		t.Errorf("after the renaming it has %+v", got)
+	}
+	refused(t, after, "new", 2)
+	must(t, after, "new", 1)
+	if _, err := after.DeleteSecret(as("new"), upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, after, "new", 1)
+}
