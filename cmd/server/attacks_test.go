@@ -32,11 +32,11 @@ func attacks() []attack {
 	return []attack{
 		{"strangers send 8 MiB to Check on 100 streams", 4, streams(100, checkMethod, 8<<20, nil)},
 		{"strangers send 8 MiB to Watch on 100 streams", 4, streams(100, watchMethod, 8<<20, nil)},
-		{"strangers leave Watches open", 50, streams(100, watchMethod, 0, nil)},
+		{"strangers leave Watches open", 600, streams(100, watchMethod, 0, nil)},
 		{"strangers leave reflection open", 20, streams(100, reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName, 1000, nil)},
 		{"strangers send 8 MiB to create secrets", 8, streams(100, createMethod, 8<<20, nil)},
 		{"strangers call methods that are not there", 8, streams(100, "/x.Y/Z", 8<<20, nil)},
-		{"strangers never end their headers over gRPC", 100, endlessHeaders},
+		{"strangers never end their headers over gRPC", 600, endlessHeaders},
 		{"strangers send 15 MiB of headers over gRPC", 20, manyHeaders},
 		{"strangers open and reset streams", 8, rapidReset},
 		{"strangers send pings and settings", 8, frameFlood},
@@ -92,9 +92,11 @@ func (c *confined) attackWire(ctx context.Context) (*wire, func()) {
 	return w, end
 }
 
-// attackConn opens a connection that ends with ctx.
-func (*confined) attackConn(ctx context.Context, address string) (net.Conn, func()) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+// attackConn opens a connection that ends with ctx, from one of 200 addresses:
+// strangers are many.
+func (c *confined) attackConn(ctx context.Context, address string) (net.Conn, func()) {
+	from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+c.dials.Add(1)%200))}
+	conn, err := (&net.Dialer{LocalAddr: from}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, nil
 	}

@@ -250,7 +250,7 @@ func TestAConnectionHasFewCallsOfHealth(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	health := healthv1.NewHealthClient(p.conn)
-	for range 10 {
+	for range 5 {
 		watch, err := health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
 		if err != nil {
 			t.Fatal(err)
@@ -260,7 +260,7 @@ func TestAConnectionHasFewCallsOfHealth(t *testing.T) {
 		}
 	}
 	if _, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{}); status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("the eleventh: %v", err)
+		t.Errorf("the sixth: %v", err)
 	}
 	if got := p.call(t.Context(), "GetUser", `{}`); got.err != nil {
 		t.Errorf("a call of a caller on the same connection: %v", got.err)

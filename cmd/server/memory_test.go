@@ -83,6 +83,8 @@ type confined struct {
 	*program
 
 	pid atomic.Int64
+	// dials counts the connections of attackers.
+	dials atomic.Int64
 }
 
 func startConfined(t *testing.T) *confined {

@@ -27,7 +27,7 @@ const (
 	// maxReflectionMessage bounds a message to the reflection service, in bytes.
 	maxReflectionMessage = 64 << 10
 	// maxHealthStreams is how many of these may be calls of the health service.
-	maxHealthStreams = 10
+	maxHealthStreams = 5
 	// maxStreams is how many calls one connection may have at once.
 	maxStreams = 100
 	// streamWindow is how many bytes of a message a client may send before the
