@@ -77,7 +77,9 @@ func surviveKills(t *testing.T, path string) {
 	file := filepath.Join(t.TempDir(), "audit.log")
 	first := &built{path: path}
 	p := admit(t, file, first.start)
-	s, config := setup{sets: []string{"audit.file=" + file, manyCalls, anyPace}}, filepath.Join(p.folder, "config.yaml")
+	// With the state of the life before: a trail without its state is a loss.
+	state := "idempotency.file=" + filepath.Join(p.folder, "storekeeper.db")
+	s, config := setup{sets: []string{"audit.file=" + file, manyCalls, anyPace, state}}, filepath.Join(p.folder, "config.yaml")
 	over := time.Now().Add(longSeconds(t))
 	var calls []loadCall
 	for lives, life := 0, first; lives < 2 || time.Now().Before(over); lives++ {
