@@ -197,7 +197,7 @@ func trickle(begin, piece string) func(context.Context, *confined, int) {
 // body sends a request of a length whose body is the same piece again and again.
 func body(header, begin, piece string, length int) func(context.Context, *confined, int) {
 	return func(ctx context.Context, p *confined, _ int) {
-		text := io.MultiReader(strings.NewReader(begin), &repeating{piece: []byte(strings.Repeat(piece, 4096))})
+		text := io.MultiReader(strings.NewReader(begin), &repeating{piece: []byte(strings.Repeat(piece, max(1, 16<<10/len(piece))))})
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.rest+"/client/v4/accounts/main/secrets_store/stores/"+noSuchID+"/secrets", io.LimitReader(text, int64(length)))
 		if err != nil {
 			return

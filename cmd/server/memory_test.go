@@ -46,7 +46,7 @@ func TestAttacksLeaveTheServerWithinItsMemory(t *testing.T) {
 	}
 	p := startConfined(t)
 	polite := p.bePolite()
-	for _, a := range attacks() {
+	for _, a := range append(attacks(), greedy()...) {
 		t.Run(a.name, func(t *testing.T) {
 			q := p.in(t)
 			before := polite.served.Load()

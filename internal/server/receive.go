@@ -92,8 +92,8 @@ func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.Buffe
 		return nil, err
 	}
 	held := inflight.From(ctx)
-	if held == nil {
-		// A short message of a service that asks for no credential.
+	if held == nil || n <= shortMessage {
+		// A short message holds little, however long it takes.
 		data, err := s.Read(n)
 		return data, unexpected(err)
 	}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// greedy is what a caller with rights does that takes much memory.
+func greedy() []attack {
+	rights := "Authorization: Bearer " + callerKey + "\r\n"
+	header := []string{"authorization", "Bearer " + callerKey}
+	item := `,{"name":"a","value":"` + strings.Repeat(`\u0001`, 65536) + `","scopes":["a"]}`
+	return []attack{
+		{"callers with rights send 48 MiB of scopes", 8, body(rights, `[{"name":"a","value":"v","scopes":[`, `"a",`, 48<<20)},
+		{"callers with rights send 100 long values", 8, body(rights, `[{"name":"a","scopes":["a"],"value":"v"}`, item, 38<<20)},
+		{"callers with rights send 4 million scopes over gRPC", 8, scopes(header)},
+		{"callers with rights leave long messages unfinished", 8, streams(100, createMethod, 8<<20, header)},
+		{"callers with rights make the longest batches", 12, longestBatches},
+	}
+}
+
+// longestBatches makes 100 secrets whose values are six times as long as JSON.
+func longestBatches(ctx context.Context, p *confined, worker int) {
+	store := identifier.FindStringSubmatch(p.cloudflare("GET", "/stores", ""))[1]
+	r := batch(store, 100, longest)
+	for i, s := range r.GetSecrets() {
+		s.Name = fmt.Sprintf("W%d_%d", worker, i)
+	}
+	// Whether it is done or refused for want of room, the server lives on.
+	_ = p.send(ctx, "CreateSecrets", r)
+}
