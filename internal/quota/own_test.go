@@ -9,7 +9,7 @@ import (
 )
 
 // figures are the secrets that a tenant is told of, used and allowed.
-func figures(t *testing.T, c *quota.Client, ctx context.Context) upstream.Usage {
+func figures(ctx context.Context, t *testing.T, c *quota.Client) upstream.Usage {
 	t.Helper()
 	a, err := c.Quota(ctx, "main")
 	if err != nil {
@@ -25,11 +25,11 @@ func TestATenantWithAQuotaSeesItsOwn(t *testing.T) {
 	f.fill(10)
 	must(t, c, "a", 2)
 	must(t, c, "b", 4)
-	if got := figures(t, c, as("a")); got.Quota != 3 || got.Usage != 2 {
+	if got := figures(as("a"), t, c); got.Quota != 3 || got.Usage != 2 {
 		t.Errorf("the tenant with a quota sees %+v", got)
 	}
 	for _, who := range []context.Context{as("b"), context.Background()} {
-		if got := figures(t, c, who); got.Quota != 100 || got.Usage != 16 {
+		if got := figures(who, t, c); got.Quota != 100 || got.Usage != 16 {
 			t.Errorf("one without a quota sees %+v", got)
 		}
 	}
@@ -41,7 +41,7 @@ func TestATenantThatIsRenamedKeepsItsCounts(t *testing.T) {
 	before := client(f, kept, []quota.Rule{{Tenant: "old", Limit: quota.Limit{Secrets: &limit}}})
 	ids := must(t, before, "old", 2)
 	after := client(f, kept, []quota.Rule{{Tenant: "new", ID: "old", Limit: quota.Limit{Secrets: &limit}}})
-	if got := figures(t, after, as("new")); got.Usage != 2 {
+	if got := figures(as("new"), t, after); got.Usage != 2 {
 		t.Errorf("after the renaming it has %+v", got)
 	}
 	refused(t, after, "new", 2)
