@@ -74,6 +74,9 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 		return nil, err
 	}
 	e.state = kept
+	if kept.fresh && s.lived {
+		log.Warn("a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)")
+	}
 	for _, one := range e.purses.list {
 		one.book.begin(ctx, e, one, c.Budget)
 	}

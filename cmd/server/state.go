@@ -30,6 +30,8 @@ type state struct {
 	shared *valkey.Store
 	// key keys the digests of requests.
 	key []byte
+	// fresh says that nothing was kept before, as far as the files show.
+	fresh bool
 }
 
 // openState opens the store that the configuration names.
@@ -57,7 +59,7 @@ func openOwn(c config.Idempotency, log *zap.Logger) (*state, error) {
 		log.Error("kept answers in the state file are damaged; they are never given, and calls that need them fail with STATE_DAMAGED until they expire",
 			zap.Uint64("records", n), zap.String("file", c.File))
 	}
-	return &state{Store: own, own: own, key: keys.key}, nil
+	return &state{Store: own, own: own, key: keys.key, fresh: keys.fresh}, nil
 }
 
 func openShared(ctx context.Context, c config.Idempotency, log *zap.Logger) (*state, error) {

@@ -22,6 +22,7 @@ type ownKey struct {
 
 	key   []byte
 	state string // the state that the key file is for, where it says
+	fresh bool   // nothing was ever kept in the state
 	err   error
 }
 
@@ -37,6 +38,7 @@ func (k *ownKey) read() (err error) {
 // of returns the key of a state. fresh says that nothing was ever kept in it:
 // only then the key is made.
 func (k *ownKey) of(state string, fresh bool) ([]byte, error) {
+	k.fresh = fresh
 	switch {
 	case k.key == nil && fresh:
 		k.err = k.make(state)

@@ -96,6 +96,27 @@ func TestAStateThatDoesNotBelongTogetherStopsTheStart(t *testing.T) {
 	}
 }
 
+func TestANewStateBesideAnOldTrailIsToldOf(t *testing.T) {
+	t.Parallel()
+	const warning = "a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)"
+	p := start(t, setup{sets: []string{manyCalls, anyPace}})
+	p.store()
+	p.restart()
+	if p.out.line(warning) != nil {
+		t.Error("a state that is there is called a new one")
+	}
+	if code := p.stop(); code != exitOK {
+		t.Fatal(code)
+	}
+	for _, name := range stateFiles() {
+		must(t, os.Remove(filepath.Join(p.folder, name)))
+	}
+	p.serve()
+	if p.out.line(warning) == nil {
+		t.Error("the log says nothing")
+	}
+}
+
 func TestAKeyFileOfALaterFormStopsTheStart(t *testing.T) {
 	t.Parallel()
 	c := ownState(t.TempDir())
