@@ -42,15 +42,13 @@ func (b *passbook) open(ctx context.Context, e *engine, p purse, c config.Budget
 	if err != nil {
 		return err
 	}
-	own, known := found[b.key]
-	lived := known || e.lived
-	if !lived {
-		lived, err = b.others(ctx)
+	own := found[b.key]
+	if len(own.Value) == 0 && !e.lived {
+		if own, err = b.first(ctx, keys); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if lived && !b.takeOver(own.Value, c.Window) {
+	if !b.takeOver(own.Value, c.Window) {
 		e.log.Warn("it is not known what earlier lives spent of the budget, so all of it counts as spent for one window",
 			zap.String("budget", b.name), zap.Duration("window", c.Window))
 	}
@@ -64,14 +62,33 @@ func (b *passbook) open(ctx context.Context, e *engine, p purse, c config.Budget
 	return nil
 }
 
-// others says whether there is a book of any budget. Records that have none are
-// new, so that nobody can have spent anything.
-func (b *passbook) others(ctx context.Context) (bool, error) {
+// first begins the books of all seats where there is no book of any budget: such
+// records are new, so that nobody can have spent anything. It gives the book of
+// the own seat, if there is one by now.
+func (b *passbook) first(ctx context.Context, keys []string) (records.Entry, error) {
 	err := b.kept.Scan(ctx, "book/", func(string, records.Entry) error { return errFound })
-	if errors.Is(err, errFound) {
-		return true, nil
+	switch {
+	case errors.Is(err, errFound):
+		found, err := b.kept.Get(ctx, b.key)
+		return found[b.key], err
+	case err != nil:
+		return records.Entry{}, err
 	}
-	return false, err
+	var own records.Entry
+	err = b.kept.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		begun := map[string]*records.Entry{}
+		for _, key := range keys {
+			if _, there := now[key]; !there {
+				begun[key] = &records.Entry{Value: []byte("{}")}
+			}
+		}
+		own = now[b.key]
+		if e := begun[b.key]; e != nil {
+			own = *e
+		}
+		return begun, nil
+	})
+	return own, err
 }
 
 // takeOver counts what an earlier life spent. No entry, or one that cannot be
