@@ -68,13 +68,10 @@ func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byt
 // parseWithFiles reads flags and the names of files between them.
 func parseWithFiles(flags *flag.FlagSet, args []string, t terminal) (files []string, err error) {
 	for {
-		flags.SetOutput(t.err)
-		switch err := flags.Parse(args); {
-		case errors.Is(err, flag.ErrHelp):
+		if err := parseFlags(flags, args, t); err != nil {
 			return nil, err
-		case err != nil:
-			return nil, usageError{err.Error()}
-		case flags.NArg() == 0:
+		}
+		if flags.NArg() == 0 {
 			return files, nil
 		}
 		files = append(files, flags.Arg(0))

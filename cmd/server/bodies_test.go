@@ -147,12 +147,12 @@ func TestCompressedRequestsAreRead(t *testing.T) {
 	w := p.given("store")
 	value := strings.Repeat("value", 10_000)
 	body := `[{"name":"REST","value":"` + value + `","scopes":["workers"]}]`
-	for _, coding := range []string{"gzip", "GZIP", "x-gzip", "identity, gzip", "identity"} {
+	for _, coding := range []string{"gzip", "GZIP", "x-gzip", "identity, gzip", "gzip, identity", "identity"} {
 		text := io.Reader(strings.NewReader(strings.Replace(body, "REST", "REST_"+strings.NewReplacer(", ", "_", "-", "_").Replace(coding), 1)))
 		if coding != "identity" {
 			text = zipped(t, text)
 		}
-		if got, err := p.try(context.Background(), "POST", "stores/"+w.store+"/secrets", text, "Content-Encoding: "+coding); coding != "identity, gzip" && (err != nil || got.status != http.StatusOK) {
+		if got, err := p.try(context.Background(), "POST", "stores/"+w.store+"/secrets", text, "Content-Encoding: "+coding); err != nil || got.status != http.StatusOK {
 			t.Errorf("%s: %v %d %s", coding, err, got.status, got.body)
 		}
 	}

@@ -96,11 +96,11 @@ func dispatch(ctx context.Context, args []string, t terminal) error {
 // runHelp describes all commands, or the commands and flags that the arguments
 // name.
 func runHelp(ctx context.Context, args []string, t terminal) error {
-	if len(args) == 0 {
+	if len(args) == 0 || len(args) == 1 && isHelp(args[0]) {
 		say(t.out, "%s", help(commands()))
 		return nil
 	}
-	found := matching(args)
+	found := slices.DeleteFunc(commands(), func(c command) bool { return !isPrefix(args, strings.Fields(c.name)) })
 	if len(found) == 0 {
 		return usageError{fmt.Sprintf("there is no command %q\n%s", strings.Join(args, " "), help(commands()))}
 	}
@@ -109,7 +109,7 @@ func runHelp(ctx context.Context, args []string, t terminal) error {
 		return nil
 	}
 	say(t.out, "\n")
-	return found[0].run(ctx, []string{"-h"}, terminal{out: t.out, err: t.out})
+	return found[0].run(ctx, []string{"-h"}, t)
 }
 
 // matching returns the commands that the first words of a command line name: one
@@ -147,17 +147,33 @@ func help(listed []command) string {
 
 // parse reads the flags of a command, which takes no other arguments.
 func parse(flags *flag.FlagSet, args []string, t terminal) error {
-	flags.SetOutput(t.err)
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return usageError{err.Error()}
+	if err := parseFlags(flags, args, t); err != nil {
+		return err
 	}
 	if flags.NArg() > 0 {
 		return usageError{fmt.Sprintf("%s takes no argument %q", flags.Name(), flags.Arg(0))}
 	}
 	return nil
+}
+
+// parseFlags reads the flags up to the first argument. Help that was asked for is
+// output; after a mistake it belongs to the error.
+func parseFlags(flags *flag.FlagSet, args []string, t terminal) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(t.out)
+		flags.Usage()
+		return err
+	default:
+		var usage strings.Builder
+		flags.SetOutput(&usage)
+		flags.Usage()
+		return usageError{err.Error() + "\n" + strings.TrimSuffix(usage.String(), "\n")}
+	}
 }
 
 // repeated is a flag that may be given several times.

@@ -42,6 +42,8 @@ func TestACommandLineThatIsWrongIsExplained(t *testing.T) {
 		{[]string{"policy"}, exitUsage, "policy is a group of commands; name one of them\nUsage: server COMMAND\n\n  server policy test"},
 		{[]string{"audit", "veryfy"}, exitUsage, `there is no command "audit veryfy"` + "\nUsage: server COMMAND\n\n  server audit verify"},
 		{[]string{"help", "srve"}, exitUsage, `there is no command "srve"`},
+		{[]string{"help", "policy", "tset"}, exitUsage, `there is no command "policy tset"`},
+		{[]string{"help", "dev", "serve"}, exitUsage, `there is no command "dev serve"`},
 		{[]string{"apikey", "--name", "Team A"}, exitUsage, "--name must be 1 to 128 of a-z, 0-9"},
 		{[]string{"serve", "--nope"}, exitUsage, "flag provided but not defined: -nope"},
 		{[]string{"serve", "config.yaml"}, exitUsage, `serve takes no argument "config.yaml"`},
@@ -59,7 +61,7 @@ func TestACommandLineThatIsWrongIsExplained(t *testing.T) {
 
 func TestHelpNamesEveryCommand(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}} {
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}, {"help", "help"}} {
 		got := runToEnd(args...)
 		for _, c := range commands() {
 			if got.code != exitOK || !strings.Contains(got.out, "  server "+c.usage+"\n        "+c.summary+"\n") {
@@ -69,8 +71,10 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	}
 	for _, c := range commands() {
 		words := strings.Fields(c.name)
-		if got := runToEnd(append(slices.Clone(words), "-h")...); got.code != exitOK {
-			t.Errorf("%s -h: %d %s", c.name, got.code, got.err)
+		for _, flag := range []string{"-h", "--help"} {
+			if got := runToEnd(append(slices.Clone(words), flag)...); got.code != exitOK || !strings.HasPrefix(got.out, "Usage of "+c.name) || got.err != "" {
+				t.Errorf("%s %s: %d, out %q, err %q", c.name, flag, got.code, got.out, got.err)
+			}
 		}
 		// In full, and by the group alone.
 		for _, asked := range [][]string{append([]string{"help"}, words...), {"help", words[0]}, {words[0], "--help"}} {

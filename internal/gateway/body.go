@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,10 +73,12 @@ func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found 
 }
 
 // encoding gives the content encoding of a body: none, gzip, or another one.
+// "identity" stands for none (RFC 9110, section 8.4.1).
 func encoding(h http.Header) string {
 	codings := strings.FieldsFunc(strings.ToLower(strings.Join(h["Content-Encoding"], ",")), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+	codings = slices.DeleteFunc(codings, func(c string) bool { return c == "identity" })
 	switch text := strings.Join(codings, " "); text {
-	case "", "identity":
+	case "":
 		return ""
 	case "gzip", "x-gzip":
 		return "gzip"

@@ -26,9 +26,9 @@ var parameters = map[string]map[string]parameter{
 	secretsstorev1.SecretsStoreService_ListSecrets_FullMethodName: {
 		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "search": anyText, "scopes": anyText},
 	secretsstorev1.SecretsStoreService_DeleteStore_FullMethodName: {"force": boolean},
-	identityv1.IdentityService_ListAccounts_FullMethodName:        {"page": whole, "per_page": whole, "name": anyText, "direction": anyText},
+	identityv1.IdentityService_ListAccounts_FullMethodName:        {"page": whole, "per_page": whole, "name": someText, "direction": anyText},
 	identityv1.IdentityService_ListMemberships_FullMethodName: {
-		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "name": anyText, "account.name": anyText, "status": anyText},
+		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "name": someText, "account.name": someText, "status": anyText},
 }
 
 // opener looks at a request before its body is read.
@@ -151,3 +151,7 @@ func boolean(value string) (bool, string) {
 }
 
 func anyText(string) (bool, string) { return true, "" }
+
+// someText refuses "", the value of a variable that was not set. Clients take the
+// first account of the answer for the one that they named.
+func someText(value string) (bool, string) { return value != "", "must not be empty" }

@@ -67,7 +67,7 @@ func failureResponses() object {
 	for _, f := range failureTable() {
 		reference := object{{"$ref", "#/components/schemas/" + failureName}}
 		out = out.with(f.name, object{
-			{"description", f.text}, {"headers", headersOf(f.headers)}, {"content", jsonContent(reference, failureExample(f))},
+			{"description", f.text}, {"headers", headersOf(append([]string{"Idempotent-Replayed"}, f.headers...))}, {"content", jsonContent(reference, failureExample(f))},
 		})
 	}
 	return out

@@ -60,6 +60,8 @@ const (
 	always occurrence = iota
 	// withBody is a method that takes a body.
 	withBody
+	// withKey is a method that takes an Idempotency-Key.
+	withKey
 	// whenSaid is a method whose comment says so.
 	whenSaid
 )
@@ -76,10 +78,13 @@ func failureTable() []failure {
 			object{{"code", 9109}, {"message", "Unauthorized to access requested resource"}}},
 		{"404", "NotFound", "There is no such object.", whenSaid, nil,
 			object{{"code", 1001}, {"message", "store_not_found"}}},
+		{"408", "TooSlow", "The body comes more slowly than Storekeeper waits for it.", withBody, nil, nil},
 		{"409", "NotEmpty", "The object is in use.", whenSaid, []string{shouldRetry},
 			object{{"code", 1003}, {"message", "store_not_empty"}}},
 		{"413", "TooLarge", "The body is longer than Storekeeper reads.", withBody, nil,
 			object{{"code", 1001}, {"message", "request_too_large"}}},
+		{"415", "Encoded", "The body has another Content-Encoding than gzip.", withBody, []string{"Accept-Encoding"}, nil},
+		{"422", "KeyReused", "The Idempotency-Key came with another request before.", withKey, nil, nil},
 		{"429", "Throttled", "A call budget is spent.", always, []string{retryAfter}, nil},
 		{"4XX", "Refused", "Any other refusal, such as 404 for a path that does not exist.", always, nil, nil},
 		{"500", "Internal", "A mistake in Storekeeper.", always, []string{shouldRetry}, nil},
@@ -105,6 +110,10 @@ func headers() object {
 			object{{"type", "string"}, {"examples", []string{`"default";q=1200;w=300`}}})},
 		{"Age", header("How many seconds ago Cloudflare gave the answer. Absent where Cloudflare was asked for this call.",
 			object{{"type", "integer"}, {"minimum", 0}})},
+		{"Cache-Status", header("Says that the answer was kept here (RFC 9211), with detail=stale while Cloudflare cannot be asked. "+
+			"Absent where Cloudflare was asked for this call.",
+			object{{"type", "string"}, {"examples", []string{"storekeeper; hit", "storekeeper; hit; detail=stale"}}})},
+		{"Accept-Encoding", header("The content encodings that a body may have.", object{{"type", "string"}})},
 		{"Idempotent-Replayed", header("The answer is that of an earlier call with the same name. Nothing was sent to Cloudflare for this call.",
 			object{{"type", "string"}, {"enum", []string{"true"}}})},
 		{"Retry-After", header("Seconds until the same call can succeed.", object{{"type", "integer"}, {"minimum", 0}})},

@@ -139,7 +139,7 @@ func (d *document) responses(method *protogen.Method, b binding) (object, error)
 	}
 	out := object{{status, object{
 		{"description", firstSentence(prose(method.Output.Comments.Leading)) + "."},
-		{"headers", headersOf([]string{successHeader(b)})},
+		{"headers", headersOf(successHeaders(b))},
 		{"content", jsonContent(d.answer(method), envelopeExample(method.Output))},
 	}}}
 	for _, f := range failureTable() {
@@ -150,7 +150,7 @@ func (d *document) responses(method *protogen.Method, b binding) (object, error)
 			out = out.with(f.status, reference.with("description", f.text+" Also "+reasons+"."))
 		case reasons != "":
 			out = out.with(f.status, reference.with("description", strings.ToUpper(reasons[:1])+reasons[1:]+"."))
-		case f.given == always, f.given == withBody && b.body != "":
+		case f.given == always, f.given == withBody && b.body != "", f.given == withKey && slices.ContainsFunc(method.Input.Fields, isHeader):
 			out = out.with(f.status, reference)
 		}
 	}
@@ -166,10 +166,10 @@ func jsonContent(schema object, example any) object {
 	return object{{"application/json", content}}
 }
 
-// successHeader is the header that tells where a successful answer comes from.
-func successHeader(b binding) string {
+// successHeaders are the headers that tell where a successful answer comes from.
+func successHeaders(b binding) []string {
 	if b.verb == "get" {
-		return "Age"
+		return []string{"Age", "Cache-Status"}
 	}
-	return "Idempotent-Replayed"
+	return []string{"Idempotent-Replayed"}
 }

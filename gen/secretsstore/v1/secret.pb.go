@@ -379,7 +379,7 @@ type ListSecretsRequest struct {
 	Direction string `protobuf:"bytes,6,opt,name=direction,proto3" json:"direction,omitempty"`
 	// Only secrets with this text in their name or comment, at most 1024 bytes.
 	Search string `protobuf:"bytes,7,opt,name=search,proto3" json:"search,omitempty"`
-	// Only secrets with these scopes, at most 100 of 64 bytes.
+	// Only secrets with one of these scopes, at most 100 of 1 to 64 bytes.
 	Scopes        []string `protobuf:"bytes,8,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1331,7 +1331,7 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\asecrets\x18\x01 \x03(\v2\x17.secretsstore.v1.SecretR\asecrets\x123\n" +
 	"\bmessages\x18\x02 \x03(\v2\x17.secretsstore.v1.NoticeR\bmessages\x12<\n" +
 	"\vresult_info\x18\x03 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
-	"resultInfo\"\x8e\x03\n" +
+	"resultInfo\"\x90\x03\n" +
 	"\x12ListSecretsRequest\x123\n" +
 	"\n" +
 	"account_id\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\taccountId\x12;\n" +
@@ -1340,8 +1340,9 @@ const file_secretsstore_v1_secret_proto_rawDesc = "" +
 	"\bper_page\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aperPage\x12H\n" +
 	"\x05order\x18\x05 \x01(\tB2\xbaH/\xd8\x01\x01r*R\x04nameR\acommentR\acreatedR\bmodifiedR\x06statusR\x05order\x121\n" +
 	"\tdirection\x18\x06 \x01(\tB\x13\xbaH\x10\xd8\x01\x01r\vR\x03ascR\x04descR\tdirection\x12 \n" +
-	"\x06search\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80\bR\x06search\x12&\n" +
-	"\x06scopes\x18\b \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02(@R\x06scopes\"\xbb\x01\n" +
+	"\x06search\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80\bR\x06search\x12(\n" +
+	"\x06scopes\x18\b \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10d\"\x06r\x04\x10\x01(@R\x06scopes\"\xbb\x01\n" +
 	"\x13ListSecretsResponse\x121\n" +
 	"\asecrets\x18\x01 \x03(\v2\x17.secretsstore.v1.SecretR\asecrets\x12<\n" +
 	"\vresult_info\x18\x02 \x01(\v2\x1b.secretsstore.v1.ResultInfoR\n" +
