@@ -280,7 +280,7 @@ func TestBodiesThatAreNotJSONAreNamed(t *testing.T) {
 		"\x1f\x8b\x08\x00":           "body: must be valid JSON",
 		"name=x":                     "body: must be valid JSON",
 		"true":                       "body: must be an object",
-		strings.Repeat("[", 100_000): "body: must be valid JSON",
+		strings.Repeat("[", 100_000): "body: must not be nested more than 32 levels deep",
 	} {
 		got := p.do("POST", "stores", body)
 		if got.status != http.StatusBadRequest || got.errors()[0] != "1001 invalid_json_body" || got.messages()[0] != want {

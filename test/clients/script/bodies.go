@@ -12,7 +12,23 @@ const wholeText = "Storekeeper passes a text on as it was sent or not at all"
 var malformed = []string{
 	"", " ", "\n\t", "{", "[", "]", "nonsense", "{]", `{"name"}`, `{"name":"a"`, `{"name":"a"}}`, `{"name":"a"} x`, "{\"name\":\"a\"}{\"name\":\"b\"}", `[1,]`, `{"a":1,}`, `{'a':1}`,
 	"\ufeff{\"name\":\"\"}", "{\"name\":\"\xff\"}", `{"name":"\x"}`, "{\"name\":\"a\tb\"}", "nul", "tru", "01", "NaN", "-",
+}
+
+// tooDeep are texts that nest deeper than Storekeeper reads.
+var tooDeep = []string{
 	strings.Repeat("[", 20000), strings.Repeat(`{"a":`, 20000), strings.Repeat("[", 50) + strings.Repeat("]", 50),
+}
+
+// shallow is why answers to these differ.
+const shallow = "Storekeeper bounds how deep a body is nested while it reads it"
+
+// unreadable makes a step for each text that nobody can read.
+func unreadable(what, method, path string) []Step {
+	steps := refused(what, method, path, tooDeep...)
+	for i := range steps {
+		steps[i].Differs, steps[i].Through = shallow, Answer{Status: 400, Word: `"code":1001`}
+	}
+	return append(refused(what, method, path, malformed...), steps...)
 }
 
 // refused makes a step for each body, all of which must be answered with 400.
@@ -33,7 +49,7 @@ func shortened(s string) string {
 
 func storeBodies() []Step {
 	path := at + "/stores"
-	steps := refused("create a store from", http.MethodPost, path, malformed...)
+	steps := unreadable("create a store from", http.MethodPost, path)
 	return append(steps, refused("create a store from", http.MethodPost, path,
 		"null", "1", `"name"`, "true", "[]", `[{"name":"x"}]`, "{}", `{"name":null}`, `{"name":1}`, `{"name":1e999}`, `{"name":true}`, `{"name":[]}`, `{"name":{}}`, `{"name":["a"]}`,
 	)...)
@@ -41,7 +57,7 @@ func storeBodies() []Step {
 
 func secretBodies() []Step {
 	path := at + "/stores/$store/secrets"
-	steps := refused("create secrets from", http.MethodPost, path, malformed...)
+	steps := unreadable("create secrets from", http.MethodPost, path)
 	steps = append(steps, refused("create secrets from", http.MethodPost, path,
 		"null", "1", "{}", `{"name":"X","value":"v","scopes":["workers"]}`, "[]", "[null]", "[1]", `["a"]`, "[[]]", "[{}]", "[{},{}]", `[{},null,1]`,
 		`[{"name":1,"value":"v","scopes":["workers"]}]`, `[{"name":"X","value":1,"scopes":["workers"]}]`, `[{"name":"X","value":"v","scopes":"workers"}]`,
@@ -65,7 +81,7 @@ func secretBodies() []Step {
 
 func patchBodies() []Step {
 	path := at + "/stores/$store/secrets/$a"
-	steps := refused("edit a secret with", http.MethodPatch, path, malformed...)
+	steps := unreadable("edit a secret with", http.MethodPatch, path)
 	steps = append(steps, refused("edit a secret with", http.MethodPatch, path,
 		"null", "[]", "1", "{}", `{"value":null}`, `{"value":1}`, `{"scopes":null}`, `{"scopes":"workers"}`, `{"scopes":[1]}`, `{"scopes":[""]}`, `{"comment":1}`, `{"comment":[]}`,
 		`{"value":null,"scopes":null,"comment":1}`, `{"value":"","scopes":[]}`, `{"comment":null,"value":""}`,
@@ -79,7 +95,7 @@ func patchBodies() []Step {
 
 func bulkBodies() []Step {
 	path := at + "/stores/$store/secrets"
-	steps := refused("delete secrets with", http.MethodDelete, path, malformed...)
+	steps := unreadable("delete secrets with", http.MethodDelete, path)
 	steps = append(steps, refused("delete secrets with", http.MethodDelete, path,
 		"null", "1", "{}", "[]", `{"ids":null}`, `{"ids":[]}`, `{"ids":"$a"}`, `{"ids":[1]}`, `{"ids":[null]}`, `{"ids":["$a",2]}`, `{"ids":{}}`, `["$a"]`, `[{}]`, `[{"id":1}]`, `[{"id":null}]`, `[null]`, `[{"id":"$a"},{}]`,
 	)...)
