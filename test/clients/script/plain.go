@@ -32,6 +32,9 @@ func prepared() []Step {
 // onceOnly is why answers to a repeated query key differ.
 const onceOnly = "Storekeeper does not guess which of two values is meant"
 
+// noIdentifier is why answers to an empty identifier differ.
+const noIdentifier = "Storekeeper says that a path with an empty identifier has no route"
+
 // oneRefusal is why answers to a malformed credential differ.
 const oneRefusal = "Storekeeper does not tell a stranger in what way the credential is wrong"
 
@@ -84,7 +87,8 @@ func routes() []Step {
 		Step{Name: "a store id with escaped letters", Call: plain(http.MethodGet, at+"/stores/%30%31", ""), Status: 404, Word: "store_not_found"},
 		Step{Name: "a store id of dots", Call: plain(http.MethodGet, at+"/stores/%2e%2e", ""), Status: 404},
 		Step{Name: "a secret id with a colon", Call: plain(http.MethodGet, at+"/stores/$store/secrets/a:b", ""), Status: 404, Word: "secret_not_found"},
-		Step{Name: "the secrets with a slash at the end", Call: plain(http.MethodGet, at+"/stores/$store/secrets/", ""), Status: 404},
+		Step{Name: "the secrets with a slash at the end", Call: plain(http.MethodGet, at+"/stores/$store/secrets/", ""), Status: 404,
+			Differs: noIdentifier, Through: Answer{404, `"code":7000`}},
 		Step{Name: "an upper-case account id", Call: plain(http.MethodGet, "/accounts/023E105F4ECEF8AD9CA31A8372D0C353/secrets_store/stores", ""), Status: 404, Word: `"code":7003`, Differs: anyName, Through: Answer{403, `"code":9109`}},
 		Step{Name: "an account id with an escaped slash", Call: plain(http.MethodGet, "/accounts/a%2Fb/secrets_store/stores", ""), Status: 404, Differs: anyName, Through: Answer{403, `"code":9109`}},
 	)
