@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"buf.build/go/protovalidate"
@@ -94,29 +93,18 @@ func (v *Validator) violations(request proto.Message) ([]*protovalidate.Violatio
 // also an empty one, and of a list that is too long no item is looked at.
 func declared(broken []*protovalidate.Violation, known []fault.Field, request proto.Message) []fault.Field {
 	var fields []fault.Field
+	blamed := newBlamed(known, broken)
 	for _, b := range broken {
+		if len(known)+len(fields) >= mostMistakes {
+			break
+		}
 		f := blame(b, fieldOf(b, request))
-		if !covered(f.Path, known) && !covered(f.Path, fields) && !within(f.Path, broken) {
+		if !blamed.covers(f.Path) {
+			blamed.add(f.Path)
 			fields = append(fields, f)
 		}
 	}
 	return fields
-}
-
-// covered says whether a place, a part of it or what it is part of is blamed
-// already.
-func covered(path string, by []fault.Field) bool {
-	return slices.ContainsFunc(by, func(k fault.Field) bool {
-		return k.Path == path || strings.HasPrefix(k.Path, path+"[") || strings.HasPrefix(path, k.Path+".")
-	})
-}
-
-// within says whether a place is inside a list that has too many items.
-func within(path string, broken []*protovalidate.Violation) bool {
-	return slices.ContainsFunc(broken, func(b *protovalidate.Violation) bool {
-		list := protovalidate.FieldPathString(b.Proto.GetField())
-		return b.Proto.GetRuleId() == "repeated.max_items" && strings.HasPrefix(path, list+"[")
-	})
 }
 
 // split takes out the identifiers that cannot name anything, by the kind of

@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"strings"
+
+	"buf.build/go/protovalidate"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// blamed are the places of a request that are blamed already. What a place costs
+// does not grow with their number: a request has room for thousands of mistakes.
+type blamed struct {
+	places map[string]bool
+	// lists are the lists of which an item, or a part of one, is blamed.
+	lists map[string]bool
+	// tooLong are the lists with too many items, of which no item is blamed.
+	tooLong map[string]bool
+}
+
+func newBlamed(known []fault.Field, broken []*protovalidate.Violation) blamed {
+	b := blamed{places: map[string]bool{}, lists: map[string]bool{}, tooLong: map[string]bool{}}
+	for _, f := range known {
+		b.add(f.Path)
+	}
+	for _, v := range broken {
+		if v.Proto.GetRuleId() == "repeated.max_items" {
+			b.tooLong[protovalidate.FieldPathString(v.Proto.GetField())] = true
+		}
+	}
+	return b
+}
+
+func (b blamed) add(path string) {
+	b.places[path] = true
+	for i := range len(path) {
+		if path[i] == '[' {
+			b.lists[path[:i]] = true
+		}
+	}
+}
+
+// covers says whether a place, an item of it or what it is a part of is blamed,
+// or whether it is inside a list that is too long.
+func (b blamed) covers(path string) bool {
+	if b.places[path] || b.lists[path] {
+		return true
+	}
+	for i := strings.IndexAny(path, ".["); i >= 0 && i < len(path); i++ {
+		if path[i] == '.' && b.places[path[:i]] || path[i] == '[' && b.tooLong[path[:i]] {
+			return true
+		}
+	}
+	return false
+}
