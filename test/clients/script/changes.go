@@ -23,7 +23,7 @@ func edited() []Step {
 		{Name: "edit the value to 65537 bytes", Call: edit(Fields{Value: new(strings.Repeat("v", 65537))}), Status: 400, Word: "secret_value_too_long"},
 		{Name: "edit the scopes to be empty", Call: edit(Fields{Scopes: []string{}}), Status: 400, Word: "secret_scopes_empty"},
 		{Name: "edit in an unknown scope", Call: edit(Fields{Scopes: []string{"pages"}}), Status: 400, Word: "secret_scope_invalid"},
-		{Name: "edit with three mistakes", Call: edit(Fields{Value: new(""), Scopes: []string{}, Comment: new(strings.Repeat("c", 65537))}), Status: 400, Word: "secret_comment_too_long"},
+		{Name: "edit with three mistakes", Call: edit(Fields{Value: new(""), Scopes: []string{}, Comment: new(strings.Repeat("c", 65537))}), Status: 400, Word: "secret_comment_too_long", Differs: shorter, Through: Answer{400, "secret_comment_too_long"}},
 		{Name: "edit an unknown secret", Call: Call{Op: EditSecret, Store: "$store", Secret: UnknownID, Fields: Fields{Value: new("v")}}, Status: 404, Word: "secret_not_found"},
 		{Name: "edit an unknown secret wrongly", Call: Call{Op: EditSecret, Store: "$store", Secret: UnknownID, Fields: Fields{Value: new("")}}, Status: 400, Word: "secret_value_empty"},
 		{Name: "edit in an unknown store", Call: Call{Op: EditSecret, Store: dashedID, Secret: "$commented", Fields: Fields{Value: new("v")}}, Status: 404, Word: "store_not_found"},
