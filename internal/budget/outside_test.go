@@ -104,13 +104,13 @@ type simulation struct {
 	free    float64
 }
 
-const fiveMinutes = 5 * time.Minute
+const learningWindow = 5 * time.Minute
 
 // simulate runs own demand, in calls in 5 minutes, beside a load of others.
 func simulate(t *testing.T, l *limiter, o outside, demand float64, length time.Duration) *simulation {
 	t.Helper()
 	v := &simulation{limiter: l}
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		s := budget.New(cloudflare())
 		defer s.Close()
 		l.start = time.Now()
@@ -119,7 +119,7 @@ func simulate(t *testing.T, l *limiter, o outside, demand float64, length time.D
 		r := rand.New(rand.NewPCG(5, 6))
 		all.Go(func() { others(l, o, length) })
 		for l.now() < length {
-			time.Sleep(time.Duration(r.ExpFloat64() / demand * float64(fiveMinutes)))
+			time.Sleep(time.Duration(r.ExpFloat64() / demand * float64(learningWindow)))
 			all.Go(func() {
 				turn, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Deadline: time.Now().Add(30 * time.Second)})
 				if err != nil {
@@ -156,7 +156,7 @@ func others(l *limiter, o outside, length time.Duration) {
 	for l.now() < length {
 		// A call is made with the chance that its load has, so that a load can change
 		// at any time.
-		time.Sleep(time.Duration(r.ExpFloat64() / most * float64(fiveMinutes)))
+		time.Sleep(time.Duration(r.ExpFloat64() / most * float64(learningWindow)))
 		if r.Float64()*most < o.rate(l.now()) {
 			l.call()
 		}
@@ -183,7 +183,7 @@ func TestLoadOfOthersIsLearned(t *testing.T) {
 			for _, demand := range demands {
 				t.Run(fmt.Sprintf("%s, own %v, sliding %v", o.name, demand, sliding), func(t *testing.T) {
 					t.Parallel()
-					l := &limiter{calls: 1200, window: fiveMinutes, sliding: sliding}
+					l := &limiter{calls: 1200, window: learningWindow, sliding: sliding}
 					v := simulate(t, l, o, demand, length)
 					first, later := l.between(0, time.Hour), l.between(time.Hour, 7*time.Hour)
 					if used := float64(v.sent) / v.free; first > 2 || later > 1 || used < 0.85 {
@@ -216,7 +216,7 @@ func TestALoadOfOthersThatChangesCostsFewBlocks(t *testing.T) {
 	} {
 		t.Run(c.load.name, func(t *testing.T) {
 			t.Parallel()
-			l := &limiter{calls: 1200, window: fiveMinutes}
+			l := &limiter{calls: 1200, window: learningWindow}
 			v := simulate(t, l, c.load, 1150, 8*time.Hour)
 			if used := float64(v.sent) / v.free; len(l.blocks) > c.blocks || used < c.used {
 				t.Errorf("%d blocks, %.1f %% of what is free used; blocks began at %v", len(l.blocks), 100*used, l.blocks)

@@ -45,6 +45,7 @@ func refusedLists() []Step {
 		{Name: "show a secret by a dashed id", Call: Call{Op: ShowSecret, Store: "$store", Secret: dashedID}, Status: 404, Word: "secret_not_found"},
 		{Name: "show a secret in an unknown store", Call: Call{Op: ShowSecret, Store: UnknownID, Secret: "$commented"}, Status: 404, Word: "store_not_found"},
 		{Name: "show a secret in the wrong store", Call: Call{Op: ShowSecret, Store: "$hard", Secret: "$commented"}, Status: 404, Word: "secret_not_found"},
-		{Name: "show a secret without an id", Call: Call{Op: ShowSecret, Store: "$store"}, Local: true, Status: 404},
+		{Name: "show a secret without an id", Call: Call{Op: ShowSecret, Store: "$store"}, Local: true, Status: 404,
+			Differs: noIdentifier, Through: Answer{404, `"code":7000`}},
 	}
 }
