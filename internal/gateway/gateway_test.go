@@ -185,6 +185,8 @@ func TestFieldsArePlacedAsTheClientSeesThem(t *testing.T) {
 		{"the body", "PATCH", secret, "{}", "body", "", "body: T"},
 		{"a key of an object", "PATCH", secret, "{}", "comment", "/comment", "comment: T"},
 		{"a key that must be escaped", "PATCH", secret, "{}", "a/b~c", "/a~1b~0c", "a/b~c: T"},
+		{"a header", "PATCH", secret, "{}", "idempotency-key", "", "idempotency-key: T"},
+		{"a header beside an array", "POST", secrets, "[]", "x-stainless-retry-count", "", "x-stainless-retry-count: T"},
 		{"a key of a query", "GET", secrets, "", "per_page", "", "per_page: T"},
 		{"what Cloudflare pointed at", "POST", secrets, "[]", "/0/x", "/0/x", "/0/x: T"},
 	} {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"strings"
 
 	"platform.internal/storekeeper/internal/policy"
@@ -29,7 +30,8 @@ func locate(field, bodyRule string) place {
 			field = rest
 		}
 	}
-	if bodyRule == "" || field == policy.Body {
+	_, isHeader := incomingHeader(http.CanonicalHeaderKey(field))
+	if bodyRule == "" || field == policy.Body || isHeader {
 		return place{path: field}
 	}
 	return place{path: field, pointer: pointer(field)}

@@ -197,6 +197,21 @@ func TestSecretsThatWereMadeInAnotherOrderAreNotBelieved(t *testing.T) {
 	refusedAnswer(t, "one twice", q, says(http.StatusOK, success("["+a+","+secretNamed(secretID, "B")+"]")))
 }
 
+// secretJSON has the scopes ai_gateway and workers.
+func TestASecretThatTheFilterLeavesOutIsNotBelieved(t *testing.T) {
+	filtered := func(scopes ...string) question {
+		return question{listed(upstream.ListSecretsParams{Scopes: scopes}), "", false}
+	}
+	refusedAnswer(t, "another scope", filtered("dex"), says(http.StatusOK, success("["+secretJSON+"]")))
+	refusedAnswer(t, "a part of the name of a scope", filtered("worker"), says(http.StatusOK, success("["+secretJSON+"]")))
+	for _, scopes := range [][]string{{"workers"}, {"dex", "ai_gateway"}, {"dex,workers"}, {"WORKERS"}} {
+		client, _ := serve(t, says(http.StatusOK, success("["+secretJSON+"]")))
+		if err := filtered(scopes...).call(within(t), client); err != nil {
+			t.Errorf("%q: %v", scopes, err)
+		}
+	}
+}
+
 // A filter may leave the totals as those of the whole list.
 func TestAPageIsBelievedInEachFormThatCloudflareDocuments(t *testing.T) {
 	for what, tt := range map[string]struct {

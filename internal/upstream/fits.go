@@ -3,6 +3,7 @@ package upstream
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // fits says whether an answer belongs to its question.
@@ -15,6 +16,20 @@ func (s Store) complete() bool {
 func (s Secret) complete() bool {
 	return isIdentifier(s.ID) && isIdentifier(s.StoreID) && s.Name != "" && s.Status != "" &&
 		!s.Created.IsZero() && !s.Modified.IsZero() && !slices.Contains(s.Scopes, "")
+}
+
+// hasOneOf says whether a secret has one of the scopes that a list was asked for.
+// Cloudflare does not say whether it has to have all. The oldest form of the API
+// left the scopes out.
+func (s Secret) hasOneOf(scopes []string) bool {
+	if len(scopes) == 0 || s.Scopes == nil {
+		return true
+	}
+	// A scope with a comma is a list of scopes to Cloudflare.
+	asked := strings.Split(strings.Join(scopes, ","), ",")
+	return slices.ContainsFunc(s.Scopes, func(has string) bool {
+		return slices.ContainsFunc(asked, func(scope string) bool { return strings.EqualFold(scope, has) })
+	})
 }
 
 // in says whether a store is one of an account. Older forms of the API left the

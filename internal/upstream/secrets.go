@@ -61,7 +61,7 @@ func (c *Client) ListSecrets(ctx context.Context, p ListSecretsParams) (Answer[[
 	q.text("search", p.Search)
 	q.list("scopes", p.Scopes)
 	o := operation{name: opListSecrets, method: http.MethodGet, place: at, query: q.String()}
-	fit := func(s Secret) bool { return s.complete() && s.StoreID == p.StoreID }
+	fit := func(s Secret) bool { return s.complete() && s.StoreID == p.StoreID && s.hasOneOf(p.Scopes) }
 	return call(ctx, c, o, pageOf(p.Paging, p.Search != "" || len(p.Scopes) > 0, secretID, fit))
 }
 
