@@ -51,7 +51,7 @@ func TestEveryOtherDifferenceIsFound(t *testing.T) {
 		"a request more":             {run("", base), run("", base, base)},
 		"a step less":                {run("", base), {}},
 		"what the client made of it": {{Entries: []transcript.Entry{{View: "1"}}}, {Entries: []transcript.Entry{{View: "2"}}}},
-		"a difference that is gone":  {{Entries: []transcript.Entry{{Differs: true}}}, {Entries: []transcript.Entry{{Differs: true}}}},
+		"a difference that is gone":  {meantToDiffer(base), meantToDiffer(base)},
 	} {
 		if found := transcript.Diff(runs[0].Normalise(), runs[1].Normalise()); len(found) != 1 {
 			t.Errorf("%s: found %q", name, found)
@@ -64,6 +64,17 @@ func TestADifferenceIsShownWhereItIs(t *testing.T) {
 	long := strings.Repeat("x", 1000)
 	found := transcript.Diff(run("", answer(long+"one"+long)), run("", answer(long+"two"+long)))
 	if len(found) != 1 || !strings.Contains(found[0], `differs at byte 1000`) || !strings.Contains(found[0], "xone") || len(found[0]) > 1200 {
+		t.Errorf("found %q", found)
+	}
+}
+
+func meantToDiffer(e ...transcript.Exchange) transcript.Transcript {
+	return transcript.Transcript{Entries: []transcript.Entry{{Differs: true, Exchanges: e}}}
+}
+
+func TestACallThatAClientRefusesByItselfHasNoDifference(t *testing.T) {
+	t.Parallel()
+	if found := transcript.Diff(meantToDiffer(), meantToDiffer()); len(found) != 0 {
 		t.Errorf("found %q", found)
 	}
 }
