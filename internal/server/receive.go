@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -81,7 +83,7 @@ func (r receiver) receive(ctx context.Context, into any) error {
 		return err
 	}
 	if err := r.decode(data, into); err != nil {
-		return status.Error(codes.InvalidArgument, "the message cannot be decoded")
+		return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the message cannot be decoded as the request of this method; texts must be UTF-8")
 	}
 	return nil
 }
@@ -144,13 +146,13 @@ func receiveRequest() func(ctx context.Context, wanted func() bool, into any) er
 }
 
 func tooLong(limit int) error {
-	return status.Errorf(codes.ResourceExhausted, "a message to this method must be at most %d bytes", limit)
+	return unreadMessage(codes.ResourceExhausted, "REQUEST_TOO_LARGE", fmt.Sprintf("a message to this method must be at most %d bytes", limit))
 }
 
 // unexpected names the end of a stream in the middle of a message.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return status.Error(codes.InvalidArgument, "the stream ended in the middle of a message")
+		return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the stream ended in the middle of a message")
 	}
 	return err
 }
@@ -159,7 +161,7 @@ func unexpected(err error) error {
 func decompress(ctx context.Context, name string, data mem.BufferSlice, limit int) ([]byte, error) {
 	compressor := encoding.GetCompressor(name)
 	if compressor == nil {
-		return nil, status.Errorf(codes.Unimplemented, "the server does not read the grpc-encoding %q", name)
+		return nil, unreadMessage(codes.Unimplemented, "CONTENT_ENCODING_UNSUPPORTED", fmt.Sprintf("the server does not read the grpc-encoding %q; it must be gzip, or none", name))
 	}
 	packed := data.Reader()
 	defer func() { _ = packed.Close() }() // The buffers are freed by the caller.
@@ -194,5 +196,15 @@ func readPlain(ctx context.Context, plain io.Reader, limit int) ([]byte, error) 
 }
 
 func errNotUnzipped() error {
-	return status.Error(codes.InvalidArgument, "the message cannot be decompressed")
+	return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the message cannot be decompressed; it must be gzip, as grpc-encoding says")
+}
+
+// unreadMessage refuses a message that is not read, with the code that gRPC gives
+// it and a reason, which every fault has.
+func unreadMessage(code codes.Code, reason, text string) error {
+	st := status.New(code, text)
+	if with, err := st.WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: Domain}); err == nil {
+		st = with
+	}
+	return st.Err()
 }
