@@ -9,7 +9,8 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # Modules beside the main one that hold tests only.
 TEST_MODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
 # Runs tests and closes with one counted line; see the file.
-TESTRUN := $(GO) run ./tools/testrun/main.go
+# A package may take longer than go test's ten minutes on a machine under load.
+TESTRUN := $(GO) run ./tools/testrun/main.go -timeout=40m
 
 # Tools that take minutes to compile. Their file name holds a sum over what
 # they are built from, so that each version is built once.
