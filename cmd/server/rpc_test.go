@@ -88,11 +88,17 @@ func (p *program) call(ctx context.Context, rpc, request string) ruling {
 // send runs an RPC as the caller.
 func (p *program) send(ctx context.Context, rpc string, in proto.Message, options ...grpc.CallOption) ruling {
 	p.t.Helper()
+	return p.invoke(asCaller(ctx), rpc, in, options...)
+}
+
+// invoke runs an RPC with the metadata of a context.
+func (p *program) invoke(ctx context.Context, rpc string, in proto.Message, options ...grpc.CallOption) ruling {
+	p.t.Helper()
 	m := methodNamed(p.t, rpc)
 	r := ruling{answer: messageFor(p.t, m.Output())}
 	name := "/" + string(m.Parent().FullName()) + "/" + rpc
 	options = append(options, grpc.Header(&r.header), grpc.Trailer(&r.trailer))
-	r.err = p.conn.Invoke(asCaller(ctx), name, in, r.answer, options...)
+	r.err = p.conn.Invoke(ctx, name, in, r.answer, options...)
 	r.takeApart()
 	return r
 }
