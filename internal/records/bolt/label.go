@@ -20,6 +20,7 @@ import (
 //	16  identifier of the store
 //	32  number of the life
 //	40  mark: everything up to it is in the records file
+//	48  reached: the number of a frame that is durable in one of the files
 //	60  CRC-32C of the 60 bytes before
 const (
 	labelMagic = "SKJRNL\r\n"
@@ -27,10 +28,12 @@ const (
 	labelSum   = 60
 )
 
-// label says which store and which life a file of the journal belongs to.
+// label says which store and which life a file of the journal belongs to. After
+// each commit, reached is written to the file that is not in use, so that a cut of
+// the other one is found even if it took whole frames.
 type label struct {
-	store      storeID
-	life, mark uint64
+	store               storeID
+	life, mark, reached uint64
 }
 
 var errLabel = errors.New("it does not begin with the label of a journal, so it is damaged or no journal")
@@ -42,6 +45,7 @@ func (l label) bytes() []byte {
 	copy(text[16:], l.store[:])
 	binary.LittleEndian.PutUint64(text[32:], l.life)
 	binary.LittleEndian.PutUint64(text[40:], l.mark)
+	binary.LittleEndian.PutUint64(text[48:], l.reached)
 	binary.LittleEndian.PutUint32(text[labelSum:], crc32.Checksum(text[:labelSum], crc32.MakeTable(crc32.Castagnoli)))
 	return text
 }
@@ -55,7 +59,8 @@ func parseLabel(text []byte) (label, error) {
 		return label{}, fmt.Errorf("it has format version %d, and this build reads %d: run the build that wrote it, or a later one", n, format)
 	}
 	return label{
-		store: storeID(text[16:32]), life: binary.LittleEndian.Uint64(text[32:]), mark: binary.LittleEndian.Uint64(text[40:]),
+		store: storeID(text[16:32]), life: binary.LittleEndian.Uint64(text[32:]),
+		mark: binary.LittleEndian.Uint64(text[40:]), reached: binary.LittleEndian.Uint64(text[48:]),
 	}, nil
 }
 
@@ -82,6 +87,8 @@ type part struct {
 
 	path  string
 	guard *guard
+	// written is the label that write wrote last.
+	written label
 	// long is how many bytes the file must have.
 	long atomic.Int64
 }
@@ -130,7 +137,17 @@ func (p *part) write(l label) error {
 		return err
 	}
 	p.longer(labelSize)
+	p.written = l
 	return p.File.Sync()
+}
+
+// witness writes to the label that a frame is durable in the other file. There is
+// no sync: what the process wrote survives its kill, and after a loss of power an
+// older number is right too. A failure leaves the older number.
+func (p *part) witness(reached uint64) {
+	l := p.written
+	l.reached = reached
+	_, _ = p.File.WriteAt(l.bytes(), 0)
 }
 
 // ReadAt reads behind the label.

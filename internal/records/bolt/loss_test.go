@@ -164,6 +164,43 @@ func TestAnOlderJournalOfTheSameLifeStopsTheStart(t *testing.T) {
 	refuses(t, late, "older than what is kept elsewhere")
 }
 
+// A cut that takes whole frames leaves a journal that looks like a shorter one.
+func TestAJournalThatWasCutAfterAKillStopsTheStart(t *testing.T) {
+	t.Parallel()
+	for name, pause := range map[string]time.Duration{"in one file": 0, "after the files took turns": 3 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file, at := filepath.Join(t.TempDir(), "records"), filepath.Join(t.TempDir(), "records")
+			var ends []int64
+			used := journal.Suffixes()[0]
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, file)
+				if pause > 0 {
+					set(t, s, "early", answer, time.Time{})
+					time.Sleep(pause)
+					used = journal.Suffixes()[1]
+				}
+				for i := range 4 {
+					ends = append(ends, sizeOf(t, file+used))
+					set(t, s, fmt.Sprint(i), answer, time.Time{})
+				}
+				crashAt(t, file, at)
+			})
+			for _, end := range ends {
+				cut := filepath.Join(t.TempDir(), "records")
+				crashAt(t, at, cut)
+				must(t, os.Truncate(cut+used, end))
+				refuses(t, cut, "the owner has seen number")
+			}
+			if s, err := bolt.Open(bolt.Config{File: at}); err != nil {
+				t.Errorf("whole files: %v", err)
+			} else {
+				must(t, s.Close())
+			}
+		})
+	}
+}
+
 // bbolt maps the file into memory: reading behind its end would end the process.
 func TestARecordsFileThatWasCutStopsTheStart(t *testing.T) {
 	t.Parallel()

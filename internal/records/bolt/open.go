@@ -37,6 +37,8 @@ type opened struct {
 	log *journal.Journal
 	// label writes the labels of the journal's files.
 	label func(mark uint64) error
+	// witness notes beside the journal's file in use that a frame is durable in it.
+	witness func(reached uint64)
 	// damaged are the keys of records that are never served.
 	damaged []string
 }
@@ -161,7 +163,6 @@ func unlock(i *identity, c Config) (*seals, error) {
 
 // openJournal opens both files of the journal behind their labels.
 func (o *opened) openJournal(c Config, i *identity) (frames [][]byte, parts []*part, err error) {
-	var kept uint64
 	j := journal.Config{Path: c.File, Key: i.frames, Applied: i.applied, Reached: i.reached}
 	for _, suffix := range journal.Suffixes() {
 		p, l, err := openPart(c, c.File+suffix, i, o.guard)
@@ -171,9 +172,9 @@ func (o *opened) openJournal(c Config, i *identity) (frames [][]byte, parts []*p
 			}
 			return nil, nil, err
 		}
-		parts, kept = append(parts, p), max(kept, l.mark)
+		parts = append(parts, p)
+		j.Kept, j.Reached = max(j.Kept, l.mark), max(j.Reached, l.reached)
 	}
-	j.Kept = kept
 	j.Open = func(path string) (journal.File, error) {
 		return parts[slices.IndexFunc(parts, func(p *part) bool { return p.path == path })], nil
 	}
@@ -192,6 +193,7 @@ func (o *opened) live(i *identity, parts []*part) error {
 		}
 		return nil
 	}
+	o.witness = func(reached uint64) { parts[o.log.Idle()].witness(reached) }
 	if err := i.announce(o.db); err != nil {
 		return err
 	}

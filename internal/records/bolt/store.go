@@ -86,7 +86,7 @@ func start(o *opened) *Store {
 	}
 	k := &keeper{file: o.file, jobs: make(chan job, 1), done: make(chan error, 1), stopped: make(chan struct{})}
 	w := &writer{
-		recent: &s.recent, log: o.log, label: o.label, failed: s.failed, keeper: k, queue: s.queue,
+		recent: &s.recent, log: o.log, label: o.label, witness: o.witness, failed: s.failed, keeper: k, queue: s.queue,
 		batch: batch{items: make(memory)}, tick: time.NewTimer(turnAfter), armed: true,
 	}
 	go k.keep()

@@ -18,11 +18,13 @@ type writer struct {
 	recent *recent
 	log    *journal.Journal
 	// label writes the labels of the journal's files.
-	label  func(mark uint64) error
-	failed func(error) error
-	keeper *keeper
-	queue  chan *change
-	batch  batch
+	label func(mark uint64) error
+	// witness notes in the other file that a frame is durable.
+	witness func(reached uint64)
+	failed  func(error) error
+	keeper  *keeper
+	queue   chan *change
+	batch   batch
 
 	// mark is that of what is frozen, and reached the number of its last durable
 	// frame; busy says that the keeper has it, and ill
@@ -68,6 +70,7 @@ func (w *writer) commit(first *change) {
 	err := w.fill(first)
 	if err == nil && len(w.batch.items) > 0 {
 		if err = w.log.Write(w.batch.frame); err == nil {
+			w.witness(w.log.Durable())
 			w.recent.add(w.batch.items)
 		}
 		w.arm()

@@ -148,6 +148,9 @@ func (j *Journal) Mark() uint64 { return j.used }
 // Durable is the number of the last durable frame.
 func (j *Journal) Durable() uint64 { return j.last }
 
+// Idle is the file, of those that Suffixes names, that is not in use.
+func (j *Journal) Idle() int { return 1 - j.at }
+
 // Turn goes on in the other file, from its start, and returns the mark of what
 // was written until now. The owner must keep elsewhere what the other file
 // holds, and its mark: what is in it is lost with the next Write.
