@@ -71,16 +71,11 @@ func serve(told context.Context, s settings) error {
 	}
 	defer s.files.end()
 	judging := compileJudges(c.Policy, s.files, api)
-	s.lived = hasRecords(c.Audit)
-	trail, err := newTrail(ctx, c.Audit, s.audit, log)
+	behind, trail, err := openKept(ctx, s, log, metrics)
 	if err != nil {
 		return err
 	}
 	defer closeTrail(trail, log)
-	behind, err := newEngine(ctx, s, log, metrics)
-	if err != nil {
-		return err
-	}
 	defer closeEngine(ctx, behind, log)
 	callers, err := newCallers(c.Callers, s.files.Watcher, log)
 	if err != nil {
@@ -113,6 +108,23 @@ func serve(told context.Context, s settings) error {
 	}
 	serves()
 	return l.serve(told, ctx, s.ready)
+}
+
+// openKept opens the state and then the audit trail. A first start that ends
+// between the two leaves a state without a trail. A trail without a state would
+// look like the loss of the state.
+func openKept(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, *audit.Log, error) {
+	s.lived = hasRecords(s.config.Audit)
+	behind, err := newEngine(ctx, s, log, metrics)
+	if err != nil {
+		return nil, nil, err
+	}
+	trail, err := newTrail(ctx, s.config.Audit, s.audit, log)
+	if err != nil {
+		closeEngine(ctx, behind, log)
+		return nil, nil, err
+	}
+	return behind, trail, nil
 }
 
 // identify authenticates a call over REST. From then on its connection counts

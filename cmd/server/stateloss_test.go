@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -96,25 +97,57 @@ func TestAStateThatDoesNotBelongTogetherStopsTheStart(t *testing.T) {
 	}
 }
 
+const newStateWarning = "a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)"
+
 func TestANewStateBesideAnOldTrailIsToldOf(t *testing.T) {
 	t.Parallel()
-	const warning = "a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)"
-	p := start(t, setup{sets: []string{manyCalls, anyPace}})
-	p.store()
-	p.restart()
-	if p.out.line(warning) != nil {
-		t.Error("a state that is there is called a new one")
+	for name, lost := range map[string][]string{
+		"the audit file is there": nil,
+		"its head alone is there": {"audit.log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, setup{sets: []string{manyCalls, anyPace}})
+			p.store()
+			p.restart()
+			if p.out.line(newStateWarning) != nil {
+				t.Error("a state that is there is called a new one")
+			}
+			if code := p.stop(); code != exitOK {
+				t.Fatal(code)
+			}
+			for _, name := range append(stateFiles(), lost...) {
+				must(t, os.Remove(filepath.Join(p.folder, name)))
+			}
+			p.serve()
+			if p.out.line(newStateWarning) == nil {
+				t.Error("the log says nothing")
+			}
+		})
 	}
-	if code := p.stop(); code != exitOK {
-		t.Fatal(code)
+}
+
+// The first start is refused because of the state. Nothing was ever spent or
+// changed, so the next one is a first start too.
+func TestAFirstStartThatIsRefusedLeavesNoSignsOfAnEarlierLife(t *testing.T) {
+	t.Parallel()
+	p := &program{t: t, folder: t.TempDir()}
+	p.serveCloudflare(p.setup)
+	p.file = p.writeConfig(p.setup)
+	damaged := filepath.Join(p.folder, stateFiles()[0])
+	p.writeFile(damaged, "no records file")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var errs transcript
+	if code := run(ctx, p.args(p.file, p.setup), terminal{out: &transcript{}, err: &errs}); code != exitFailed || !strings.Contains(errs.String(), damaged) {
+		t.Fatalf("the first start: %d %s", code, &errs)
 	}
-	for _, name := range stateFiles() {
-		must(t, os.Remove(filepath.Join(p.folder, name)))
-	}
+	must(t, os.Remove(damaged))
 	p.serve()
-	if p.out.line(warning) == nil {
-		t.Error("the log says nothing")
+	if p.out.line(newStateWarning) != nil {
+		t.Error("the log tells of an earlier life")
 	}
+	p.must("POST", "stores", `{"name":"fresh"}`)
 }
 
 func TestAKeyFileOfALaterFormStopsTheStart(t *testing.T) {

@@ -29,13 +29,18 @@ func newTrail(ctx context.Context, c config.Audit, stdout io.Writer, log *zap.Lo
 	})
 }
 
-// hasRecords says whether an earlier life has written to the trail.
+// hasRecords says whether an earlier life has written to the trail. The head of
+// the trail stays where the audit file was moved away.
 func hasRecords(c config.Audit) bool {
 	if c.Sink == config.AuditStdout {
 		return false
 	}
-	info, err := os.Stat(c.File)
-	return err == nil && info.Size() > 0
+	for _, name := range []string{c.File, audit.HeadPath(c.File)} {
+		if info, err := os.Stat(name); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 type sinkSettings struct {

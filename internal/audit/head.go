@@ -15,6 +15,9 @@ import (
 // headSuffix makes the path of the head file from that of the audit file.
 const headSuffix = ".head"
 
+// HeadPath returns the path of the head file of an audit file.
+func HeadPath(path string) string { return path + headSuffix }
+
 const (
 	headName  = "storekeeper-audit-head "
 	headMagic = headName + "1"
