@@ -188,32 +188,9 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		if c.Once.Keeper == nil || m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
-		t := trailFrom(ctx)
-		call, err := c.callFor(ctx, info.FullMethod, request)
+		call, err := c.changeOf(ctx, info.FullMethod, m, request)
 		if err != nil {
 			return nil, err
-		}
-		about := m.Target(request)
-		objects, names, err := c.objectsOf(ctx, t.account, about)
-		if err != nil {
-			return nil, err
-		}
-		if misnamed(request, names) {
-			if call, err = c.callOf(ctx, info.FullMethod, named{call.Key, call.Retry}, request, names); err != nil {
-				return nil, err
-			}
-		}
-		call.Objects = objects
-		if len(about.Secrets)+len(about.SecretIDs) > 0 {
-			call.Within = []string{storeOf(t.account, about)}
-		}
-		// What changes or deletes something that exists cannot wait.
-		call.Urgent = len(about.Secrets) == 0 && about.StoreName == ""
-		if c.Once.Admit != nil {
-			call.Admit = func(ctx context.Context) error { return c.Once.Admit(ctx, cmp.Or(t.account, about.Account), about) }
-		}
-		call.Intent = func(ctx context.Context) (idempotency.Intent, error) {
-			return c.intentOf(ctx, t, about, request, names)
 		}
 		var made packed
 		release := inflight.Retain(ctx)
@@ -246,6 +223,39 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 		}
 		return made.unpack(answer.Body)
 	}
+}
+
+// changeOf describes the change that a request asks for: the objects that the
+// change locks, whether it is urgent, and how its intent is made.
+func (c Chain) changeOf(ctx context.Context, method string, m *policy.Method, request proto.Message) (idempotency.Call, error) {
+	t := trailFrom(ctx)
+	call, err := c.callFor(ctx, method, request)
+	if err != nil {
+		return call, err
+	}
+	about := m.Target(request)
+	objects, names, err := c.objectsOf(ctx, t.account, about)
+	if err != nil {
+		return call, err
+	}
+	if misnamed(request, names) {
+		if call, err = c.callOf(ctx, method, named{call.Key, call.Retry}, request, names); err != nil {
+			return call, err
+		}
+	}
+	call.Objects = objects
+	if len(about.Secrets)+len(about.SecretIDs) > 0 {
+		call.Within = []string{storeOf(t.account, about)}
+	}
+	// What changes or deletes something that exists cannot wait.
+	call.Urgent = len(about.Secrets) == 0 && about.StoreName == ""
+	if c.Once.Admit != nil {
+		call.Admit = func(ctx context.Context) error { return c.Once.Admit(ctx, cmp.Or(t.account, about.Account), about) }
+	}
+	call.Intent = func(ctx context.Context) (idempotency.Intent, error) {
+		return c.intentOf(ctx, t, about, request, names)
+	}
+	return call, nil
 }
 
 // callFor is the call that recall has looked up, or says what it is.
