@@ -28,6 +28,9 @@ type shape struct {
 	// spoken puts the sentence for people behind the word, for faults that
 	// Cloudflare has no word for.
 	spoken bool
+	// beside puts that sentence into "messages", for faults whose error has a
+	// fixed text that does not say what would be right.
+	beside bool
 }
 
 // statusCanceled is what nginx made customary for a client that went away; no
@@ -41,7 +44,7 @@ var shapes = map[codes.Code]shape{
 	codes.AlreadyExists:      {status: http.StatusBadRequest, code: 1003},
 	codes.FailedPrecondition: {status: http.StatusBadRequest, code: 1003},
 	codes.Unauthenticated:    {status: http.StatusUnauthorized, code: 10000, message: "Authentication error"},
-	codes.PermissionDenied:   {status: http.StatusForbidden, code: 9109, message: "Unauthorized to access requested resource"},
+	codes.PermissionDenied:   {status: http.StatusForbidden, code: 9109, message: "Unauthorized to access requested resource", beside: true},
 	codes.ResourceExhausted:  {status: http.StatusTooManyRequests, code: 971, spoken: true},
 	codes.Unavailable:        {status: http.StatusServiceUnavailable, code: 1000, spoken: true},
 	codes.DeadlineExceeded:   {status: http.StatusGatewayTimeout, code: 1000, spoken: true},
@@ -55,7 +58,7 @@ const fromUpstream = "UPSTREAM_"
 // exceptions holds the reasons that differ from their code.
 var exceptions = map[string]shape{
 	"STORE_NOT_EMPTY":              {status: http.StatusConflict, code: 1003, final: true},
-	"REQUEST_TOO_LARGE":            {status: http.StatusRequestEntityTooLarge, code: 1001},
+	"REQUEST_TOO_LARGE":            {status: http.StatusRequestEntityTooLarge, code: 1001, beside: true},
 	"BODY_TOO_SLOW":                {status: http.StatusRequestTimeout, code: 1001, spoken: true},
 	"CONTENT_ENCODING_UNSUPPORTED": {status: http.StatusUnsupportedMediaType, code: 1001, spoken: true},
 	"IDEMPOTENCY_KEY_REUSED":       {status: http.StatusUnprocessableEntity, code: 1001, spoken: true},
@@ -129,6 +132,9 @@ func (f failure) shape(method string) shape {
 func (f failure) lists(s shape, bodyRule string) (errors, messages []*secretsstorev1.Notice) {
 	messages = f.notices
 	said := unused(f.said)
+	if s.beside && len(messages) == 0 {
+		messages = []*secretsstorev1.Notice{{Code: &s.code, Message: f.text}}
+	}
 	if len(f.fields) == 0 {
 		item := &secretsstorev1.Notice{Code: &s.code, Message: f.message(s)}
 		said.complete(item, strings.ToLower(f.reason))

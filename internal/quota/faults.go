@@ -12,18 +12,21 @@ const (
 	reasonSecrets = "MAXIMUM_SECRETS_EXCEEDED"
 )
 
+// limitCode is Cloudflare's number for a limit that is reached.
+const limitCode = 1003
+
 // tenantFault refuses a tenant that has reached its own limit. Cloudflare names
-// the limit for secrets only.
+// the limit for secrets only. The error has Cloudflare's word, which is about the
+// plan of the account, so a notice says whose limit it is.
 func tenantFault(k kind, limit int) error {
+	reason, what, detail := reasonSecrets, "secrets", fmt.Sprintf("max %d", limit)
 	if k == stores {
-		f := fault.New(fault.LimitReached, reasonStores,
-			fmt.Sprintf("The tenant has all the stores that its own limit in this account allows: %d.", limit))
-		f.Local = true
-		return f
+		reason, what, detail = reasonStores, "stores", ""
 	}
-	f := fault.New(fault.LimitReached, reasonSecrets,
-		fmt.Sprintf("The tenant has all the secrets that its own limit in this account allows: %d.", limit))
-	f.Detail, f.Local = fmt.Sprintf("max %d", limit), true
+	text := fmt.Sprintf("The tenant has all the %s that its own limit in this account allows: %d.", what, limit)
+	f := fault.New(fault.LimitReached, reason, text)
+	f.Detail, f.Local = detail, true
+	f.Notices = []fault.Notice{{Code: limitCode, Text: text}}
 	return f
 }
 

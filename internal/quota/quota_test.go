@@ -64,6 +64,10 @@ func TestRefusalsAreCloudflaresAndSayWhoseLimitItIs(t *testing.T) {
 		if got.Kind != fault.LimitReached || got.Reason != test.want.Reason || got.Detail != test.want.Detail || got.Public != test.want.Public {
 			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
 		}
+		// Over REST the error has the word alone.
+		if own := name != "account"; own != (len(got.Notices) == 1 && got.Notices[0].Text == got.Public) {
+			t.Errorf("%s: notices %+v", name, got.Notices)
+		}
 	}
 	if f.refused > 0 {
 		t.Error("Cloudflare was asked")
