@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -45,6 +47,36 @@ func TestADrainFailsReadinessFirstAndServesOn(t *testing.T) {
 	}
 	if p.out.line("draining") == nil || p.out.line("calls were cut off at the end of the grace") != nil {
 		t.Errorf("the log: %s", p.out)
+	}
+}
+
+// A connection that is kept alive never asks the balancer again.
+func TestADrainEndsTheConnectionsThatAreKeptAlive(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{sets: []string{"listen.drain_delay=5s"}})
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	closes := func() bool {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.rest+"/client/v4/accounts/"+accountID+"/secrets_store/stores", nil)
+		must(t, err)
+		r.Header.Set("Authorization", "Bearer "+callerKey)
+		got, err := client.Do(r)
+		must(t, err)
+		_, err = io.Copy(io.Discard, got.Body)
+		must(t, errors.Join(err, got.Body.Close()))
+		if got.StatusCode != http.StatusOK {
+			t.Errorf("status %d", got.StatusCode)
+		}
+		return got.Close
+	}
+	if closes() {
+		t.Error("the connection ends before the drain")
+	}
+	p.cancel()
+	p.await("the drain begins", func() bool { return p.out.line("draining") != nil })
+	p.await("an answer ends its connection", closes)
+	if p.out.line("stopping") != nil {
+		t.Error("the delay was over before")
 	}
 }
 

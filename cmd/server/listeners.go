@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,6 +37,8 @@ type listeners struct {
 	adminState  *telemetry.Admin
 	// delay is how long the listeners stay open once a stop was told.
 	delay, grace time.Duration
+	// draining says that a stop was told.
+	draining atomic.Bool
 	// beside run as long as the listeners do.
 	beside []func(context.Context)
 
@@ -110,6 +113,7 @@ func outlive(told context.Context) (in life, serves func() bool) {
 // that the stop can be watched.
 func (l *listeners) serve(told context.Context, in life, ready func(addresses)) error {
 	group, running := errgroup.WithContext(in)
+	l.rest.Handler = l.closesInDrain(l.rest.Handler)
 	group.Go(func() error { return serveHTTP(l.rest, l.restListener) })
 	group.Go(func() error { return answerRPC(l.rpc.GRPC(), l.grpcListener) })
 	group.Go(func() error { return serveHTTP(l.admin, l.adminListener) })
@@ -139,6 +143,7 @@ func (l *listeners) serve(told context.Context, in life, ready func(addresses)) 
 // of it meanwhile, and what they still send is served.
 func (l *listeners) drain(running context.Context) {
 	l.log.Info("draining", zap.Duration("delay", l.delay))
+	l.draining.Store(true)
 	l.adminState.Drain()
 	l.rpc.Drain()
 	enough := time.NewTimer(l.delay)
@@ -147,6 +152,18 @@ func (l *listeners) drain(running context.Context) {
 	case <-enough.C:
 	case <-running.Done():
 	}
+}
+
+// closesInDrain makes each answer of a drain the last of its connection. A
+// connection that is kept alive leads to this replica whatever the balancer does,
+// and its client would lose a request that it sends while the listener stops.
+func (l *listeners) closesInDrain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if l.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (l *listeners) stop() {
