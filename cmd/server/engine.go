@@ -163,7 +163,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	if e.durable, err = newDurable(s.config.Idempotency, metrics); err != nil {
 		return err
 	}
-	if e.count, err = metrics.WatchChanges(e.open); err != nil {
+	if e.count, err = metrics.WatchChanges(e.open, eventLate); err != nil {
 		return err
 	}
 	if err := errors.Join(metrics.WatchBudget(e.purses.states), e.state.watch(metrics)); err != nil {

@@ -50,10 +50,13 @@ func (e *engine) tell(ev idempotency.Event) {
 	e.trail.Outcome(context.Background(), r)
 }
 
-// reasonLate is the reason of an outcome that stands beside that of a change: its
-// request ended after the lease, so that the change may have gone over a newer one
-// of another replica.
+// reasonLate is the reason of an alarm about a change whose request ended after
+// the lease of the change. The change may have gone over a newer one of another
+// replica.
 const reasonLate = "LEASE_ENDED"
+
+// eventLate counts such changes.
+const eventLate = "late"
 
 // tellLate raises the alarm about a change whose request ended after its lease.
 func (e *engine) tellLate(ctx context.Context, a upstream.Attempt) {
@@ -64,12 +67,12 @@ func (e *engine) tellLate(ctx context.Context, a upstream.Attempt) {
 	e.log.Error("the answer to a change came after its lease had ended; it may have gone over a newer change of another replica",
 		zap.String("intent", op.Intent.ID), zap.String("operation", a.Operation), zap.String("account", a.Account), zap.Int("status", a.Status))
 	if e.count != nil {
-		e.count("late")
+		e.count(eventLate)
 	}
 	if e.trail != nil {
 		r := e.rights.Recovered(op.Intent, nil)
-		r.Outcome, r.Reason = audit.Unknown, reasonLate
-		e.trail.Outcome(context.WithoutCancel(ctx), r)
+		r.Reason = reasonLate
+		e.trail.Alarm(r)
 	}
 }
 

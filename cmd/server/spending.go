@@ -139,11 +139,24 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 		r := resultOf(at)
 		p.heed(ctx, a.Account, &r)
 		turn.Done(r)
-		if a.Changes && !at.Unsent && p.late != nil && p.ours(ctx) != nil {
-			p.late(ctx, at)
+		if a.Changes && !at.Unsent {
+			p.tellLate(ctx, at)
 		}
 		p.tell("executed", a)
 	}, nil
+}
+
+// tellLate tells of each change of a request that has ended after the lease of
+// the change.
+func (p *purses) tellLate(ctx context.Context, at upstream.Attempt) {
+	if p.late == nil {
+		return
+	}
+	for _, change := range upstream.ChangesOf(ctx) {
+		if p.ours(change) != nil {
+			p.late(change, at)
+		}
+	}
 }
 
 // fit says why a request must not leave although it is its turn.

@@ -143,16 +143,8 @@ func (l *Log) append(ctx context.Context, r Record) error {
 // is not written by then stays in memory and is tried until it is.
 func (l *Log) Outcome(_ context.Context, r Record) {
 	r.Kind = KindOutcome
-	if r.Time.IsZero() {
-		r.Time = time.Now()
-	}
-	r = r.clean()
-	entry := l.backlog.add(r)
-	if entry == nil {
-		l.lost(&r)
-		return
-	}
-	if l.sink.Healthy() != nil {
+	entry := l.add(r)
+	if entry == nil || l.sink.Healthy() != nil {
 		return
 	}
 	timer := time.NewTimer(l.maxWait)
@@ -161,6 +153,27 @@ func (l *Log) Outcome(_ context.Context, r Record) {
 	case <-entry.done:
 	case <-timer.C:
 	}
+}
+
+// Alarm notes that something is wrong with the change of an intent. It does not
+// wait. The record is tried until it is written, like an outcome.
+func (l *Log) Alarm(r Record) {
+	r.Kind = KindAlarm
+	l.add(r)
+}
+
+// add gives a record to the backlog. It returns nil where nothing is written any
+// more.
+func (l *Log) add(r Record) *entry {
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	r = r.clean()
+	entry := l.backlog.add(r)
+	if entry == nil {
+		l.lost(&r)
+	}
+	return entry
 }
 
 // Healthy returns nil, or why an intent would be refused now.
@@ -216,7 +229,7 @@ func (l *Log) close() error {
 // so it may stand there.
 func (l *Log) lost(r *Record) {
 	body := appendBody([]byte("{"), r, origin{})
-	l.logger.Error("audit outcome was not written", zap.ByteString("record", append(body, '}')))
+	l.logger.Error("audit "+string(r.Kind)+" was not written", zap.ByteString("record", append(body, '}')))
 }
 
 func unavailable(cause error) error {

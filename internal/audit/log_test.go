@@ -179,3 +179,27 @@ func TestIllnessAndRecoveryAreLoggedOnce(t *testing.T) {
 		t.Errorf("logged %q", messages)
 	}
 }
+
+func TestAnAlarmStandsBesideTheOutcomeAndIsNone(t *testing.T) {
+	p, system := path(t), newFaultFS()
+	l := newLog(t, openFile(t, audit.FileConfig{Path: p, FS: system}))
+	for _, id := range []string{"1", "2"} {
+		if err := l.Intent(t.Context(), audit.Record{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// An alarm waits for nobody, and it outlives an ill sink.
+	system.set(failing(syscall.EIO, "sync"))
+	l.Alarm(audit.Record{ID: "1", Reason: "LEASE_ENDED", Outcome: audit.Unknown})
+	l.Outcome(t.Context(), audit.Record{ID: "1", Outcome: audit.Succeeded})
+	l.Alarm(audit.Record{ID: "2", Reason: "LEASE_ENDED"})
+	system.set(nil)
+	eventually(t, "all are written", func() bool { return l.Backlog() == 0 })
+	mustClose(t, l)
+	if r := verified(t, nil, p); !slices.Equal(r.OpenIDs, []string{"2"}) {
+		t.Errorf("the intents %q have no outcome, want the second one, which has an alarm alone", r.OpenIDs)
+	}
+	if got := string(content(p)); strings.Count(got, `"kind":"alarm"`) != 2 || strings.Count(got, `"outcome":`) != 1 || strings.Count(got, `"reason":"LEASE_ENDED"`) != 2 {
+		t.Errorf("got %s", got)
+	}
+}

@@ -11,6 +11,9 @@ const (
 	KindIntent Kind = "intent"
 	// KindOutcome says how the call of an intent ended.
 	KindOutcome Kind = "outcome"
+	// KindAlarm is about the call of an intent, and stands beside the outcome of
+	// the call. It is no outcome: the intent stays open until it has one.
+	KindAlarm Kind = "alarm"
 	// KindDenial is a call that was refused. Nothing left.
 	KindDenial Kind = "denial"
 	// KindStart is written by the sink itself when it starts. The first one of

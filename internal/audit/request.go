@@ -37,7 +37,7 @@ func (r *request) fill(records []Record, now func() time.Time) error {
 	for i := range records {
 		record := records[i]
 		switch record.Kind {
-		case KindIntent, KindOutcome, KindDenial:
+		case KindIntent, KindOutcome, KindAlarm, KindDenial:
 		default:
 			return errKind
 		}

@@ -280,3 +280,31 @@ func TestWhoTiresOfWaitingWasNotSent(t *testing.T) {
 		}
 	})
 }
+
+type callerKey struct{}
+
+// TestACallForSeveralNamesTheChangesOfAll is about the leases of the changes,
+// which are looked at one by one before the request leaves.
+func TestACallForSeveralNamesTheChangesOfAll(t *testing.T) {
+	inScene(t, func(s *scene) {
+		var named []any
+		s.cloud.answer = func(ctx context.Context, _ []string) error {
+			for _, change := range upstream.ChangesOf(ctx) {
+				named = append(named, change.Value(callerKey{}))
+			}
+			return nil
+		}
+		var waiting []<-chan result
+		for _, name := range []string{"A", "B", "C"} {
+			waiting = append(waiting, s.create(context.WithValue(s.t.Context(), callerKey{}, name), name))
+		}
+		for _, done := range waiting {
+			if r := <-done; r.err != nil {
+				t.Fatal(r.err)
+			}
+		}
+		if !slices.Equal(named, []any{"A", "B", "C"}) {
+			t.Errorf("sent %q for the changes of %v", s.cloud.sent(), named)
+		}
+	})
+}

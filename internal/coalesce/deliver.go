@@ -72,23 +72,21 @@ func (c *Coalescer) held(l load) load {
 	return left
 }
 
-// fitAll says why the parcels must not be sent any more, which is looked at again
-// when they have a connection.
-func (c *Coalescer) fitAll(l load) error {
-	for _, p := range l {
-		if err := c.fit(p.ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (c *Coalescer) send(ctx context.Context, turn *budget.Turn, l load) (upstream.Answer[[]upstream.Secret], error) {
-	ctx, cancel := context.WithTimeout(budget.With(upstream.WithGuard(ctx, func() error { return c.fitAll(l) }), turn), c.attempt)
+	ctx, cancel := context.WithTimeout(budget.With(upstream.WithBatch(ctx, l.contexts()), turn), c.attempt)
 	defer cancel()
 	// For a call that ended before it came to use the turn.
 	defer turn.Done(budget.Result{})
 	return c.next.CreateSecrets(ctx, l.params())
+}
+
+// contexts are those of the callers.
+func (l load) contexts() []context.Context {
+	all := make([]context.Context, 0, len(l))
+	for _, p := range l {
+		all = append(all, p.ctx)
+	}
+	return all
 }
 
 // note puts the call on the account of each caller but the first, in whose name

@@ -4,10 +4,12 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // WatchChanges counts what becomes of changes, by the word for it, and shows how
 // many intents are open. It is called once; the function that it returns counts.
-func (m *Metrics) WatchChanges(open func() int) (count func(event string), err error) {
+// rare are words that stand at 0 from the start, so that an alert sees the first
+// count as an increase.
+func (m *Metrics) WatchChanges(open func() int, rare ...string) (count func(event string), err error) {
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "storekeeper_changes_total",
-		Help: "Changes by what happens to them: began, finished, replayed, joined, refused, unsettled, recovered and others.",
+		Help: "Changes by what happens to them: began, finished, replayed, joined, refused, unsettled, recovered, late (the answer came after the lease) and others.",
 	}, []string{"event"})
 	intents := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "storekeeper_intents_open",
@@ -19,5 +21,8 @@ func (m *Metrics) WatchChanges(open func() int) (count func(event string), err e
 		}
 	}
 	words := newLabels(maxWords)
+	for _, event := range rare {
+		events.WithLabelValues(words.bound(event))
+	}
 	return func(event string) { events.WithLabelValues(words.bound(event)).Inc() }, nil
 }

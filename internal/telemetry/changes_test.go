@@ -44,3 +44,14 @@ func TestEventsHaveAFewNames(t *testing.T) {
 	count("no word")
 	mustShow(t, m, `storekeeper_changes_total{event="event-63"} 1`, `storekeeper_changes_total{event="other"} 7`)
 }
+
+func TestARareEventStandsAtZeroBeforeItsFirstCount(t *testing.T) {
+	m := newMetrics(t)
+	count, err := m.WatchChanges(func() int { return 0 }, "late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustShow(t, m, `storekeeper_changes_total{event="late"} 0`)
+	count("late")
+	mustShow(t, m, `storekeeper_changes_total{event="late"} 1`)
+}

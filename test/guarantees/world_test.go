@@ -35,6 +35,8 @@ type plan struct {
 	callers    int
 	settings   fleet.Settings
 	cloudflare emulator.Config
+	// alter changes the settings of one replica. Nil: all have the same.
+	alter func(w *world, replica int, s *fleet.Settings)
 }
 
 // build starts a world with one empty store.
@@ -56,8 +58,12 @@ func build(t *testing.T, p plan) *world {
 		s.Callers = append(s.Callers, fleet.Caller{Name: callerName(i)})
 	}
 	w.place = calls.Place{Account: fleet.Account, Store: w.makeStore()}
-	for range p.replicas {
-		w.replicas = append(w.replicas, program.Start(t, s))
+	for i := range p.replicas {
+		own := s
+		if p.alter != nil {
+			p.alter(w, i, &own)
+		}
+		w.replicas = append(w.replicas, program.Start(t, own))
 	}
 	return w
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,7 +27,9 @@ const (
 type Replica struct {
 	t       testing.TB
 	program Program
+	folder  string
 	config  string
+	env     []string
 
 	mu   sync.Mutex
 	life *life
@@ -37,6 +40,7 @@ type life struct {
 	cmd   *exec.Cmd
 	out   *output
 	rest  string
+	admin string
 	conn  *grpc.ClientConn
 	ended chan struct{}
 	// meant says that the end was ordered.
@@ -48,7 +52,7 @@ type life struct {
 func (p Program) Start(t testing.TB, s Settings) *Replica {
 	t.Helper()
 	folder := t.TempDir()
-	r := &Replica{t: t, program: p, config: filepath.Join(folder, "storekeeper.yaml")}
+	r := &Replica{t: t, program: p, folder: folder, config: filepath.Join(folder, "storekeeper.yaml"), env: s.Env}
 	s.write(t, folder, r.config)
 	t.Cleanup(r.stop)
 	r.Restart()
@@ -78,6 +82,18 @@ func (r *Replica) Kill() {
 	<-l.ended
 }
 
+// Pause stops the replica by SIGSTOP: it keeps its connections and does nothing.
+func (r *Replica) Pause() { r.signal(syscall.SIGSTOP) }
+
+// Resume lets a paused replica go on.
+func (r *Replica) Resume() { r.signal(syscall.SIGCONT) }
+
+func (r *Replica) signal(s os.Signal) {
+	if err := r.current().cmd.Process.Signal(s); err != nil {
+		r.t.Errorf("%s: %v", s, err)
+	}
+}
+
 // Restart starts the replica again after Kill.
 func (r *Replica) Restart() {
 	r.t.Helper()
@@ -88,6 +104,7 @@ func (r *Replica) Restart() {
 	}
 	l.cmd = exec.CommandContext(context.Background(), r.program.path, args...)
 	l.cmd.Stdout, l.cmd.Stderr = l.out, l.out
+	l.cmd.Env = append(os.Environ(), r.env...)
 	if err := l.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -97,7 +114,7 @@ func (r *Replica) Restart() {
 	}()
 	select {
 	case at := <-l.out.serving:
-		l.rest = "http://" + at.REST
+		l.rest, l.admin = "http://"+at.REST, "http://"+at.Admin
 		l.conn = r.dial(at.GRPC)
 	case <-l.ended:
 		r.t.Fatalf("the program ended at once:\n%s", l.out.last(20))
@@ -148,6 +165,7 @@ func (r *Replica) stop() {
 		r.t.Logf("the end of the program's log:\n%s", l.out.last(30))
 	}
 	_ = l.cmd.Process.Signal(os.Interrupt)
+	_ = l.cmd.Process.Signal(syscall.SIGCONT) // A test that failed may have left it paused.
 	select {
 	case <-l.ended:
 	case <-time.After(stopTime):
@@ -159,9 +177,10 @@ func (r *Replica) stop() {
 
 // addresses are where a program listens.
 type addresses struct {
-	Msg  string `json:"msg"`
-	REST string `json:"rest"`
-	GRPC string `json:"grpc"`
+	Msg   string `json:"msg"`
+	REST  string `json:"rest"`
+	GRPC  string `json:"grpc"`
+	Admin string `json:"admin"`
 }
 
 // output keeps what a program prints, and tells when it serves.

@@ -42,6 +42,8 @@ type Settings struct {
 	Replicas int
 	// SecretQuotas are the most secrets that tenants may have made.
 	SecretQuotas map[string]int
+	// Env is added to the environment of the program.
+	Env []string
 	// More is further configuration, in YAML.
 	More string
 }

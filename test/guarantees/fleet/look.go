@@ -1,0 +1,69 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Record is a line of an audit trail.
+type Record struct {
+	// Kind, ID, Caller, Outcome and Reason are those of the line.
+	Kind, ID, Caller, Outcome, Reason string
+	// Changed are the fields that an update sets.
+	Changed []string
+}
+
+// Trail reads the audit trail of the replica.
+func (r *Replica) Trail() []Record {
+	r.t.Helper()
+	text, err := os.ReadFile(r.trailFile())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var all []Record
+	for line := range strings.Lines(string(text)) {
+		var one Record
+		if !strings.HasSuffix(line, "\n") {
+			break // It is being written.
+		}
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
+			r.t.Fatalf("%v in %s", err, line)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func (r *Replica) trailFile() string { return filepath.Join(r.folder, "audit.log") }
+
+// VerifyTrail runs the program's own look at the audit trail of the replica. It
+// gives what the program says, and an error where that is not well.
+func (r *Replica) VerifyTrail() (string, error) {
+	out, err := exec.CommandContext(context.Background(), r.program.path, "audit", "verify", r.trailFile()).CombinedOutput()
+	return string(out), err
+}
+
+// Metrics reads the metrics of the replica.
+func (r *Replica) Metrics() string {
+	r.t.Helper()
+	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.current().admin+"/metrics", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(text)
+}

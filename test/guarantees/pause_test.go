@@ -1,0 +1,192 @@
+package guarantees_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/test/guarantees/calls"
+	"platform.internal/storekeeper/test/guarantees/fleet"
+)
+
+// lateLine is what the log says of an answer that came after the lease.
+const lateLine = "the answer to a change came after its lease had ended"
+
+// lateMetric counts such answers.
+const lateMetric = `storekeeper_changes_total{event="late"}`
+
+// stop is a place between the start of a change and its end at which the replica
+// is paused.
+type stop struct {
+	name  string
+	alter func(w *world, s *fleet.Settings)
+	// hold holds the replica there. It gives what is closed when the replica has
+	// arrived, and what lets it go on.
+	hold func(w *world) (arrived <-chan struct{}, release func())
+	// left says that the old change had left by then, so that an alarm is due.
+	left bool
+	// value is what Cloudflare has in the end.
+	value string
+}
+
+// stops are the places that wait for something after the change was taken on.
+func stops() []stop {
+	var tunnel *fleet.Tunnel
+	var records *fleet.Relay
+	return []stop{
+		{
+			name: "while it waits for a connection",
+			alter: func(w *world, s *fleet.Settings) {
+				tunnel = w.cf.Tunnel(w.t)
+				s.Cloudflare, s.Env = tunnel.URL, tunnel.Env
+			},
+			hold:  func(*world) (<-chan struct{}, func()) { h := tunnel.Hold("CONNECT "); return h.Arrived, h.Release },
+			value: "newer",
+		},
+		{
+			name: "while it writes down what it spends",
+			alter: func(w *world, s *fleet.Settings) {
+				records = fleet.StartRelay(w.t, w.valkey.Address())
+				s.Valkey = records.Address()
+			},
+			hold:  func(*world) (<-chan struct{}, func()) { h := records.Hold("book/"); return h.Arrived, h.Release },
+			value: "newer",
+		},
+		{
+			name: "while Cloudflare answers",
+			hold: func(w *world) (<-chan struct{}, func()) {
+				h := w.cf.Catch(http.MethodPatch, "/secrets/", true)
+				return h.Arrived, h.Release
+			},
+			left: true, value: "newer",
+		},
+		{
+			// Nobody can call back what has left. The alarm is what tells of it.
+			name: "while Cloudflare has not begun",
+			hold: func(w *world) (<-chan struct{}, func()) {
+				h := w.cf.Catch(http.MethodPatch, "/secrets/", false)
+				return h.Arrived, h.Release
+			},
+			left: true, value: "old",
+		},
+	}
+}
+
+func TestAPausedReplicaSendsNoOldChangeOverANewerOne(t *testing.T) {
+	t.Parallel()
+	for _, s := range stops() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			p := plan{replicas: 2, callers: 2, settings: fleet.Settings{Calls: 100, Window: time.Minute}}
+			p.alter = func(w *world, replica int, own *fleet.Settings) {
+				if replica == 0 && s.alter != nil {
+					s.alter(w, own)
+				}
+			}
+			s.play(build(t, p))
+		})
+	}
+}
+
+// play lets the first replica stand still with a change while the second one
+// makes a newer change of the same secret.
+func (s stop) play(w *world) {
+	t := w.t
+	paused, other := w.replicas[0], w.replicas[1]
+	id := must(t, "create", w.rest("c1", other).Create(t.Context(), calls.Mark{Key: "made"}, "n", calls.Write{Value: "first", Scopes: "workers"})).Secrets[0].ID
+	// The paused replica has read the secret, so that the next thing it sends is
+	// the change.
+	must(t, "list", w.rest("c0", paused).List(t.Context(), calls.Mark{}, ""))
+	must(t, "update", w.rest("c0", paused).Update(t.Context(), calls.Mark{Key: "before"}, id, calls.Write{Value: "second"}))
+	arrived, release := s.hold(w)
+	defer release()
+	old := make(chan calls.Answer, 1)
+	go func() {
+		old <- w.rest("c0", paused).Update(context.WithoutCancel(t.Context()), calls.Mark{Key: "old"}, id, calls.Write{Value: "old"})
+	}()
+	select {
+	case <-arrived:
+	case <-time.After(takeover):
+		t.Fatal("the change does not get there")
+	}
+	paused.Pause()
+	eventually(t, "the newer change is made", takeover, func() bool {
+		return w.rest("c1", other).Update(t.Context(), calls.Mark{Key: "newer"}, id, calls.Write{Value: "newer"}).Verdict == calls.Done
+	})
+	release()
+	paused.Resume()
+	a := <-old
+	t.Logf("the caller of the old change is told %s", a.Said)
+	intent := lastIntent(t, paused.Trail())
+	eventually(t, "the trail has the outcome of the old change", takeover, func() bool {
+		return len(about(paused.Trail(), "outcome", intent)) > 0
+	})
+	if !s.left && a.Verdict == calls.Done {
+		t.Error("the caller of the old change, which was not sent, is told that it was made")
+	}
+	s.check(w, intent)
+}
+
+// check looks at what all of it left behind.
+func (s stop) check(w *world, intent string) {
+	t := w.t
+	paused, other := w.replicas[0], w.replicas[1]
+	eventually(t, "Cloudflare has carried out everything", takeover, func() bool {
+		value, _ := w.cf.Value(fleet.Account, w.place.Store, "n")
+		return value == s.value
+	})
+	outcomes := about(paused.Trail(), "outcome", intent)
+	if len(outcomes) != 1 || !s.left && outcomes[0].Outcome == "succeeded" {
+		t.Errorf("the outcomes of the old change are %+v", outcomes)
+	}
+	newer := about(other.Trail(), "outcome", lastIntent(t, other.Trail()))
+	if len(newer) != 1 || newer[0].Outcome != "succeeded" || newer[0].Caller != "c1" {
+		t.Errorf("the outcomes of the newer change are %+v", newer)
+	}
+	s.checkAlarm(t, paused, intent)
+	for _, r := range w.replicas {
+		if said, err := r.VerifyTrail(); err != nil || !strings.Contains(said, "0 intents have no outcome yet") {
+			t.Errorf("audit verify: %v\n%s", err, said)
+		}
+	}
+}
+
+// checkAlarm looks for the alarm, or for none, in trail, metrics and log.
+func (s stop) checkAlarm(t *testing.T, paused *fleet.Replica, intent string) {
+	t.Helper()
+	alarms := about(paused.Trail(), "alarm", intent)
+	inMetrics := strings.Contains(paused.Metrics(), lateMetric+" 1\n")
+	inLog := strings.Count(paused.Log(1000), lateLine) == 1
+	if !s.left {
+		if len(alarms) > 0 || inMetrics || inLog {
+			t.Errorf("nothing had left, and there is an alarm: trail %+v, metrics %v, log %v", alarms, inMetrics, inLog)
+		}
+		return
+	}
+	if len(alarms) != 1 || alarms[0].Reason != "LEASE_ENDED" || alarms[0].Caller != "c0" || alarms[0].Outcome != "" || !slices.Equal(alarms[0].Changed, []string{"value"}) {
+		t.Errorf("the alarms in the trail are %+v", alarms)
+	}
+	if !inMetrics || !inLog {
+		t.Errorf("the alarm: in the metrics %v, in the log %v", inMetrics, inLog)
+	}
+}
+
+// lastIntent is the identifier of the newest intent of a trail.
+func lastIntent(t *testing.T, trail []fleet.Record) string {
+	t.Helper()
+	for _, r := range slices.Backward(trail) {
+		if r.Kind == "intent" {
+			return r.ID
+		}
+	}
+	t.Fatal("the trail has no intent")
+	return ""
+}
+
+// about are the records of a kind that belong to an intent.
+func about(trail []fleet.Record, kind, intent string) []fleet.Record {
+	return slices.DeleteFunc(trail, func(r fleet.Record) bool { return r.Kind != kind || r.ID != intent })
+}
