@@ -44,7 +44,7 @@ var shapes = map[codes.Code]shape{
 	codes.AlreadyExists:      {status: http.StatusBadRequest, code: 1003},
 	codes.FailedPrecondition: {status: http.StatusBadRequest, code: 1003},
 	codes.Unauthenticated:    {status: http.StatusUnauthorized, code: 10000, message: "Authentication error"},
-	codes.PermissionDenied:   {status: http.StatusForbidden, code: 9109, message: "Unauthorized to access requested resource", beside: true},
+	codes.PermissionDenied:   {status: http.StatusForbidden, code: 9109, message: "Unauthorized to access requested resource"},
 	codes.ResourceExhausted:  {status: http.StatusTooManyRequests, code: 971, spoken: true},
 	codes.Unavailable:        {status: http.StatusServiceUnavailable, code: 1000, spoken: true},
 	codes.DeadlineExceeded:   {status: http.StatusGatewayTimeout, code: 1000, spoken: true},
