@@ -59,9 +59,11 @@ const reasonLate = "LEASE_ENDED"
 const eventLate = "late"
 
 // tellLate raises the alarm about a change whose request ended after its lease.
+// The end of the process cancels the changes that run, and ends their leases
+// itself: recovery tells of them.
 func (e *engine) tellLate(ctx context.Context, a upstream.Attempt) {
 	op := idempotency.OperationFrom(ctx)
-	if op == nil {
+	if op == nil || errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
 	e.log.Error("the answer to a change came after its lease had ended; it may have gone over a newer change of another replica",

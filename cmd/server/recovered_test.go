@@ -81,6 +81,9 @@ func (c cutChange) check(t *testing.T) {
 		last = all[len(all)-1]
 		return last.Kind == "outcome" && last.Reason != "UPSTREAM_ANSWER_LOST"
 	})
+	if all := p.trail(t).of(last.ID); slices.ContainsFunc(all, func(r trailLine) bool { return r.Kind == "alarm" }) {
+		t.Errorf("the stop of the process raised an alarm: %+v", all)
+	}
 	if got := last.Outcome + " " + last.Reason; got != c.want {
 		t.Errorf("the trail says %s, want %s", got, c.want)
 	}
