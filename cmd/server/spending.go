@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -147,13 +148,14 @@ func (p *purses) admit(ctx context.Context, a upstream.Ask) (func(upstream.Attem
 }
 
 // tellLate tells of each change of a request that has ended after the lease of
-// the change.
+// the change. A change that the stop of this process cut off is none of them: the
+// stop ended the lease, and the next life finds out what became of the change.
 func (p *purses) tellLate(ctx context.Context, at upstream.Attempt) {
 	if p.late == nil {
 		return
 	}
 	for _, change := range upstream.ChangesOf(ctx) {
-		if p.ours(change) != nil {
+		if p.ours(change) != nil && !errors.Is(change.Err(), context.Canceled) {
 			p.late(change, at)
 		}
 	}
