@@ -114,7 +114,7 @@ func TestAQueryIsBoundedWhileItIsRead(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		f.ask(t, http.MethodGet, "/client/v4/accounts/main/secrets_store/stores/x/secrets?"+query, "")
 		runtime.ReadMemStats(&after)
-		if grown := after.TotalAlloc - before.TotalAlloc; len(request.GetScopes()) > 101 || grown > 1<<20 {
+		if grown := after.TotalAlloc - before.TotalAlloc; len(request.GetScopes()) > 101 || grown > allocationScale<<20 {
 			t.Errorf("%s: %d scopes, %d bytes", name, len(request.GetScopes()), grown)
 		}
 	}
