@@ -112,6 +112,9 @@ func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, e
 		u.Name = nil
 	}
 	o := &settle.Operation{ID: i.ID, InspectOnly: true}
+	if op := idempotency.OperationFrom(ctx); op != nil {
+		o.NotBefore = op.Ended
+	}
 	if err := json.Unmarshal(i.Baseline, &o.Baseline); err != nil {
 		return nil, err
 	}

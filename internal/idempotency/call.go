@@ -94,6 +94,9 @@ type Operation struct {
 	// Nothing may be sent for it any more when it is not: another replica may
 	// have taken over.
 	Held func() bool
+	// Ended is, for Recover alone, when nothing could happen to the change any
+	// more. What was seen at or after that moment is not too old.
+	Ended time.Time
 }
 
 type operationKey struct{}

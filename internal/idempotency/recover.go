@@ -121,12 +121,16 @@ func (k *Keeper) rescue(x *orphan) {
 		k.orphans.later(x, time.Time{})
 		return
 	}
-	looked := time.Now()
-	o, err := k.inquire(e, held)
+	looked, settled := time.Now(), x.since.Add(k.config.Settle)
+	gone := settled
+	if looked.Before(settled) {
+		gone = x.since
+	}
+	o, err := k.inquire(e, &Operation{Intent: e.Intent, Held: held, Ended: gone})
 	ended := ending(e, o, err)
 	o.changed = o.changed || ended.Kind == EventUnproven
 	if ended.Kind != EventRecovered {
-		if settled := x.since.Add(k.config.Settle); looked.Before(settled) {
+		if looked.Before(settled) {
 			k.orphans.later(x, settled)
 			return
 		}
@@ -157,10 +161,10 @@ func ending(e *openEntry, o outcome, err error) Event {
 }
 
 // inquire asks what became of an intent.
-func (k *Keeper) inquire(e *openEntry, held func() bool) (outcome, error) {
+func (k *Keeper) inquire(e *openEntry, op *Operation) (outcome, error) {
 	ctx, cancel := context.WithTimeout(k.life, k.config.Limit)
 	defer cancel()
-	ctx = withOperation(ctx, &Operation{Intent: e.Intent, Held: held})
+	ctx = withOperation(ctx, op)
 	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, e.Intent) })
 	switch {
 	case err == nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 var (
@@ -47,6 +48,10 @@ type Operation struct {
 	// if it was done, ErrNotDone if it was not, ErrUnproven if Cloudflare cannot
 	// show it, and any other fault when Cloudflare could not be asked.
 	InspectOnly bool
+	// NotBefore is, for InspectOnly, when nothing could happen to the change any
+	// more: a listing that was read at or after it is good enough, so that many
+	// changes share one. Zero: only a listing that is read from now on is.
+	NotBefore time.Time
 	// Held says whether the change is still this call's to make. Nothing is
 	// sent once it is not. Nil means that it always is.
 	Held func() bool

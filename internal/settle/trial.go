@@ -49,13 +49,21 @@ func send[A any](ctx context.Context, t *trial, by func(context.Context) (A, err
 	return by(ctx)
 }
 
+// notBefore is when a listing must have been read at the earliest.
+func (t *trial) notBefore() time.Time {
+	if o := t.operation; o.InspectOnly && !o.NotBefore.IsZero() {
+		return o.NotBefore
+	}
+	return t.clock()
+}
+
 // secrets lists a store as it is now, by name. A store that is not there holds
 // nothing: what is sent to it will be told so.
 func (t *trial) secrets(ctx context.Context, storeID string) (map[string]upstream.Secret, error) {
 	t.looks++
 	ctx, cancel := context.WithTimeout(ctx, t.attempt)
 	defer cancel()
-	listed, err := t.library.Secrets(ctx, t.account, storeID, t.clock())
+	listed, err := t.library.Secrets(ctx, t.account, storeID, t.notBefore())
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
@@ -71,7 +79,7 @@ func (t *trial) stores(ctx context.Context) ([]upstream.Store, error) {
 	t.looks++
 	ctx, cancel := context.WithTimeout(ctx, t.attempt)
 	defer cancel()
-	return t.library.Stores(ctx, t.account, t.clock())
+	return t.library.Stores(ctx, t.account, t.notBefore())
 }
 
 // mine takes objects for this change and says which of them are its own.
