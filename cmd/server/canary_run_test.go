@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/prototext"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 	"platform.internal/storekeeper/internal/emulator"
 )
 
@@ -118,7 +118,7 @@ func openAviary(t *testing.T) *aviary {
 	a.birds.forbidToken("a refused token", late)
 	a.birds.forbid("a refused key", "sk_refused-canary-key-Xw27")
 	a.shown = []shown{
-		bearer(doorKey), bearer(good), certified(a.authority.Sign(accesstest.Leaf{URIs: []string{doorSPIFFE}})),
+		bearer(doorKey), bearer(good), certified(a.authority.Sign(authntest.Leaf{URIs: []string{doorSPIFFE}})),
 		{headers: []string{"X-Auth-Email: a@example.com", "X-Auth-Key: " + doorKey}}, bearer(late), bearer("sk_refused-canary-key-Xw27"),
 	}
 	return a

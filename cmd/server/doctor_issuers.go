@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/config"
 )
 
@@ -54,9 +54,9 @@ func tenantsOf(c config.Callers) []string {
 func (d *doctor) issuers(ctx context.Context, list []config.Issuer) {
 	for _, i := range issuers(list) {
 		check := "issuer " + i.Name
-		state := access.CheckIssuer(ctx, i)
+		state := authn.CheckIssuer(ctx, i)
 		if state.Err != nil {
-			d.fail(check, state.Err, orElse(access.FixOf(state.Err), "correct the entry of the issuer in callers.issuers"))
+			d.fail(check, state.Err, orElse(authn.FixOf(state.Err), "correct the entry of the issuer in callers.issuers"))
 		} else {
 			d.ok(check, fmt.Sprintf("%d keys from %s", state.Keys, orElse(state.KeysURL, i.JWKSFile)))
 		}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
 // report is what doctor prints as JSON.
@@ -62,7 +62,7 @@ func prepared(t *testing.T, s setup) *program {
 	return p
 }
 
-func issuerEntry(i *accesstest.Issuer, more string) string {
+func issuerEntry(i *authntest.Issuer, more string) string {
 	return fmt.Sprintf(`  issuers:
   - name: cluster
     issuer: %s
@@ -73,7 +73,7 @@ func issuerEntry(i *accesstest.Issuer, more string) string {
 
 func TestDoctorReadsTheKeysOfEachIssuerAsTheServiceDoes(t *testing.T) {
 	t.Parallel()
-	i := accesstest.NewIssuer(t)
+	i := authntest.NewIssuer(t)
 	i.NeedToken("t0k3n-for-the-issuer")
 	p := prepared(t, setup{callers: issuerEntry(i, "")})
 	refused := diagnosed(t, p).find("issuer cluster")
@@ -83,7 +83,7 @@ func TestDoctorReadsTheKeysOfEachIssuerAsTheServiceDoes(t *testing.T) {
 	file := filepath.Join(p.folder, "issuer-token")
 	p.writeFile(file, "t0k3n-for-the-issuer")
 	r := diagnosed(t, p, "callers.issuers[0].token_file="+file)
-	if f := r.find("issuer cluster"); !r.OK || f.Status != checkOK || f.Message != "1 keys from "+i.URL+accesstest.KeysPath {
+	if f := r.find("issuer cluster"); !r.OK || f.Status != checkOK || f.Message != "1 keys from "+i.URL+authntest.KeysPath {
 		t.Errorf("with the token: %+v in %+v", f, r)
 	}
 	if f := r.find("issuer cluster clock"); f.Status != checkOK {
@@ -98,19 +98,19 @@ func TestDoctorReadsTheKeysOfEachIssuerAsTheServiceDoes(t *testing.T) {
 
 func TestDoctorFindsTheUsualFaultsOfIssuers(t *testing.T) {
 	t.Parallel()
-	authority := accesstest.NewAuthority(t)
-	private := accesstest.NewTLSIssuer(t, authority)
-	behind := accesstest.NewIssuer(t)
+	authority := authntest.NewAuthority(t)
+	private := authntest.NewTLSIssuer(t, authority)
+	behind := authntest.NewIssuer(t)
 	behind.Instead(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", time.Now().Add(-2*time.Minute).UTC().Format(http.TimeFormat))
 		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": behind.URL, "jwks_uri": behind.URL + "/keys", "keys": json.RawMessage(keysOf(t, behind))})
 	})
-	down := accesstest.NewIssuer(t)
+	down := authntest.NewIssuer(t)
 	down.URL = "http://" + closedAddress(t)
-	page := accesstest.NewIssuer(t)
+	page := authntest.NewIssuer(t)
 	page.Instead(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>") })
 	for name, test := range map[string]struct {
-		issuer               *accesstest.Issuer
+		issuer               *authntest.Issuer
 		check, says, mending string
 	}{
 		"a private authority": {private, "issuer cluster", "unknown authority", "kube-root-ca.crt"},
@@ -127,7 +127,7 @@ func TestDoctorFindsTheUsualFaultsOfIssuers(t *testing.T) {
 }
 
 // keysOf is the list of keys of an issuer.
-func keysOf(t *testing.T, i *accesstest.Issuer) []byte {
+func keysOf(t *testing.T, i *authntest.Issuer) []byte {
 	t.Helper()
 	var set map[string]json.RawMessage
 	if err := json.Unmarshal(i.KeySet(), &set); err != nil {
@@ -138,11 +138,11 @@ func keysOf(t *testing.T, i *accesstest.Issuer) []byte {
 
 func TestDoctorTellsWhenCertificatesEnd(t *testing.T) {
 	t.Parallel()
-	authority := accesstest.NewAuthority(t)
+	authority := authntest.NewAuthority(t)
 	p := prepared(t, setup{})
-	with := func(leaf accesstest.Leaf) report {
+	with := func(leaf authntest.Leaf) report {
 		folder := t.TempDir()
-		cert, key := accesstest.WriteFiles(t, folder, authority.Sign(leaf))
+		cert, key := authntest.WriteFiles(t, folder, authority.Sign(leaf))
 		clients := filepath.Join(folder, "clients.pem")
 		if err := os.WriteFile(clients, authority.PEM, 0o600); err != nil {
 			t.Fatal(err)
@@ -150,16 +150,16 @@ func TestDoctorTellsWhenCertificatesEnd(t *testing.T) {
 		return diagnosed(t, p, "listen.tls.cert_file="+cert, "listen.tls.key_file="+key, "listen.tls.client_ca_file="+clients)
 	}
 	now := time.Now()
-	good := with(accesstest.Leaf{})
+	good := with(authntest.Leaf{})
 	for _, check := range []string{"listen.tls", "listen.tls.cert_file", "listen.tls.client_ca_file"} {
 		if f := good.find(check); f.Status != checkOK {
 			t.Errorf("a good certificate: %+v", f)
 		}
 	}
-	if f := with(accesstest.Leaf{NotBefore: now.Add(-80 * 24 * time.Hour), NotAfter: now.Add(10 * 24 * time.Hour)}).find("listen.tls.cert_file"); f.Status != checkWarning || !strings.Contains(f.Message, "9 days") {
+	if f := with(authntest.Leaf{NotBefore: now.Add(-80 * 24 * time.Hour), NotAfter: now.Add(10 * 24 * time.Hour)}).find("listen.tls.cert_file"); f.Status != checkWarning || !strings.Contains(f.Message, "9 days") {
 		t.Errorf("ten days before the end: %+v", f)
 	}
-	ended := with(accesstest.Leaf{NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(-time.Hour)})
+	ended := with(authntest.Leaf{NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(-time.Hour)})
 	if f := ended.find("listen.tls"); ended.OK || f.Status != checkFailed || !strings.Contains(f.Message, "valid from") {
 		t.Errorf("after the end: %+v", f)
 	}

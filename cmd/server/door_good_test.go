@@ -8,7 +8,7 @@ import (
 	"time"
 
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
 // resident is a good credential, and the caller it stands for.
@@ -23,13 +23,13 @@ type resident struct {
 
 func (d *door) residents(t *testing.T) []resident {
 	t.Helper()
-	certificate := d.authority.Sign(accesstest.Leaf{URIs: []string{doorSPIFFE}, NotAfter: time.Now().Add(30 * time.Minute)})
+	certificate := d.authority.Sign(authntest.Leaf{URIs: []string{doorSPIFFE}, NotAfter: time.Now().Add(30 * time.Minute)})
 	list := []resident{
 		{name: "an API key", shown: bearer(doorKey), caller: "payments-key", credential: "api_key"},
 		{name: "an API key in the older scheme", shown: shown{headers: []string{"X-Auth-Email: a@example.com", "X-Auth-Key: " + doorKey}}, caller: "payments-key", credential: "api_key"},
 		{name: "a certificate", shown: certified(certificate), caller: "payments-api", credential: "mtls", ends: certificate.Leaf.NotAfter},
 	}
-	for _, key := range []accesstest.Key{d.rs, d.es, d.ed} {
+	for _, key := range []authntest.Key{d.rs, d.es, d.ed} {
 		claims := d.issuer.Claims(doorAudience, doorSubject)
 		ends, _ := claims["exp"].(int64)
 		list = append(list, resident{
@@ -138,7 +138,7 @@ func TestAConnectionWithoutACertificateIsRefusedWhereOneIsRequired(t *testing.T)
 		d.refuses(t, without, a, "required")
 	}
 	both := bearer(doorKey)
-	unlisted := d.authority.Sign(accesstest.Leaf{})
+	unlisted := d.authority.Sign(authntest.Leaf{})
 	both.certificate = &unlisted
 	if got, err := d.overREST(t, both, attempt{method: "GET", path: "stores"}, "both"); err != nil || got.status != http.StatusOK {
 		t.Errorf("with a certificate: %v %d %s", err, got.status, got.body)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
 // An operator can mend the configuration only with the issuer and the subject
@@ -24,7 +24,7 @@ func TestTheLogNamesACredentialThatWasVerifiedAndNotAdmitted(t *testing.T) {
 			[]string{unheard, d.issuer.URL, `"ci"`, "token-7"},
 		},
 		"audience":    {bearer(d.issuer.Token("vault.example.com", unheard, nil)), []string{unheard, d.issuer.URL, "vault.example.com", doorAudience}},
-		"certificate": {certified(d.authority.Sign(accesstest.Leaf{URIs: []string{unlisted}})), []string{unlisted, "test authority"}},
+		"certificate": {certified(d.authority.Sign(authntest.Leaf{URIs: []string{unlisted}})), []string{unlisted, "test authority"}},
 	} {
 		read := d.attempts()[1]
 		if got, err := d.overREST(t, test.shown, read, "rest-"+name); err != nil || got.status != 401 || strings.Contains(got.body, "unheard") {

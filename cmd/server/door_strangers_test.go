@@ -13,8 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"platform.internal/storekeeper/internal/access"
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
 // badKeys are those that are no tokens.
@@ -22,16 +22,16 @@ func (*door) badKeys(t *testing.T) []stranger {
 	t.Helper()
 	revokeKey(t)
 	return []stranger{
-		{name: "none", reason: access.Missing},
-		{name: "another scheme", shown: shown{headers: []string{"Authorization: Basic " + doorKey}}, reason: access.Malformed},
-		{name: "a scheme without a credential", shown: shown{headers: []string{"Authorization: Bearer"}}, reason: access.Malformed},
-		{name: "a key in the older scheme without an address", shown: shown{headers: []string{"X-Auth-Key: " + doorKey}}, reason: access.Malformed},
-		{name: "an unknown key", shown: bearer("sk_" + strings.Repeat("0f", 32)), reason: access.Unknown},
-		{name: "an unknown key in the older scheme", shown: shown{headers: []string{"X-Auth-Email: a@example.com", "X-Auth-Key: sk_unknown-in-the-older-scheme"}}, reason: access.Unknown},
-		{name: "an unknown key before a good one in the older scheme", shown: shown{headers: []string{"Authorization: Bearer sk_before-a-good-one", "X-Auth-Email: a@example.com", "X-Auth-Key: " + doorKey}}, reason: access.Unknown},
-		{name: "a revoked key", shown: bearer(revokedKey), reason: access.Unknown},
-		{name: "the digest of a key", shown: bearer(fmt.Sprintf("%x", sha256.Sum256([]byte(doorKey)))), reason: access.Unknown},
-		{name: "the platform's own token", shown: bearer(platformToken), reason: access.Unknown},
+		{name: "none", reason: authn.Missing},
+		{name: "another scheme", shown: shown{headers: []string{"Authorization: Basic " + doorKey}}, reason: authn.Malformed},
+		{name: "a scheme without a credential", shown: shown{headers: []string{"Authorization: Bearer"}}, reason: authn.Malformed},
+		{name: "a key in the older scheme without an address", shown: shown{headers: []string{"X-Auth-Key: " + doorKey}}, reason: authn.Malformed},
+		{name: "an unknown key", shown: bearer("sk_" + strings.Repeat("0f", 32)), reason: authn.Unknown},
+		{name: "an unknown key in the older scheme", shown: shown{headers: []string{"X-Auth-Email: a@example.com", "X-Auth-Key: sk_unknown-in-the-older-scheme"}}, reason: authn.Unknown},
+		{name: "an unknown key before a good one in the older scheme", shown: shown{headers: []string{"Authorization: Bearer sk_before-a-good-one", "X-Auth-Email: a@example.com", "X-Auth-Key: " + doorKey}}, reason: authn.Unknown},
+		{name: "a revoked key", shown: bearer(revokedKey), reason: authn.Unknown},
+		{name: "the digest of a key", shown: bearer(fmt.Sprintf("%x", sha256.Sum256([]byte(doorKey)))), reason: authn.Unknown},
+		{name: "the platform's own token", shown: bearer(platformToken), reason: authn.Unknown},
 	}
 }
 
@@ -52,19 +52,19 @@ func (d *door) badTokens(t *testing.T) []stranger {
 	}
 	ago, ahead := time.Now().Add(-time.Minute).Unix(), time.Now().Add(10*time.Minute).Unix()
 	return []stranger{
-		{name: "an expired token", shown: token(map[string]any{"exp": ago}), reason: access.Expired},
-		{name: "a token that is not yet valid", shown: token(map[string]any{"nbf": ahead}), reason: access.NotYetValid},
-		{name: "a token without an end", shown: token(map[string]any{"exp": nil}), reason: access.Malformed},
-		{name: "a token for another audience", shown: bearer(d.issuer.Token("https://other.example.com", doorSubject, nil)), reason: access.WrongAudience},
-		{name: "a token for no audience", shown: token(map[string]any{"aud": nil}), reason: access.WrongAudience},
-		{name: "a token of an issuer that is on no list", shown: bearer(accesstest.NewIssuer(t).Token(doorAudience, doorSubject, nil)), reason: access.WrongIssuer},
-		{name: "a token of a subject that is on no list", shown: bearer(d.issuer.Token(doorAudience, "repo:my-org/unheard:ref:refs/heads/main", nil)), reason: access.NotAdmitted},
-		{name: "a token of a subject that begins like one on the list", shown: bearer(d.issuer.Token(doorAudience, doorSubject+"-2", nil)), reason: access.NotAdmitted},
-		{name: "a token without a subject", shown: token(map[string]any{"sub": nil}), reason: access.Malformed},
+		{name: "an expired token", shown: token(map[string]any{"exp": ago}), reason: authn.Expired},
+		{name: "a token that is not yet valid", shown: token(map[string]any{"nbf": ahead}), reason: authn.NotYetValid},
+		{name: "a token without an end", shown: token(map[string]any{"exp": nil}), reason: authn.Malformed},
+		{name: "a token for another audience", shown: bearer(d.issuer.Token("https://other.example.com", doorSubject, nil)), reason: authn.WrongAudience},
+		{name: "a token for no audience", shown: token(map[string]any{"aud": nil}), reason: authn.WrongAudience},
+		{name: "a token of an issuer that is on no list", shown: bearer(authntest.NewIssuer(t).Token(doorAudience, doorSubject, nil)), reason: authn.WrongIssuer},
+		{name: "a token of a subject that is on no list", shown: bearer(d.issuer.Token(doorAudience, "repo:my-org/unheard:ref:refs/heads/main", nil)), reason: authn.NotAdmitted},
+		{name: "a token of a subject that begins like one on the list", shown: bearer(d.issuer.Token(doorAudience, doorSubject+"-2", nil)), reason: authn.NotAdmitted},
+		{name: "a token without a subject", shown: token(map[string]any{"sub": nil}), reason: authn.Malformed},
 		{name: "a token of another tenant", shown: bearer(d.issuer.Token(doorAudience, otherSubject, nil)), reason: "NOT_ALLOWED", known: true},
-		{name: "a token of another type", shown: bearer(d.es.Sign(t, map[string]any{"typ": "logout+jwt"}, d.issuer.Claims(doorAudience, doorSubject))), reason: access.Malformed},
-		{name: "a token that is too long", shown: token(map[string]any{"pad": strings.Repeat("x", 17<<10)}), reason: access.Malformed},
-		{name: "a token in the older scheme", shown: shown{headers: []string{"X-Auth-Email: a@example.com", "X-Auth-Key: " + d.issuer.Token(doorAudience, doorSubject, nil)}}, reason: access.Unknown},
+		{name: "a token of another type", shown: bearer(d.es.Sign(t, map[string]any{"typ": "logout+jwt"}, d.issuer.Claims(doorAudience, doorSubject))), reason: authn.Malformed},
+		{name: "a token that is too long", shown: token(map[string]any{"pad": strings.Repeat("x", 17<<10)}), reason: authn.Malformed},
+		{name: "a token in the older scheme", shown: shown{headers: []string{"X-Auth-Email: a@example.com", "X-Auth-Key: " + d.issuer.Token(doorAudience, doorSubject, nil)}}, reason: authn.Unknown},
 	}
 }
 
@@ -74,7 +74,7 @@ func (d *door) forgeries(t *testing.T) []stranger {
 	good := d.issuer.Token(doorAudience, doorSubject, nil)
 	parts := strings.Split(good, ".")
 	claims := d.issuer.Claims(doorAudience, doorSubject)
-	other := accesstest.NewKey(t, jose.ES256)
+	other := authntest.NewKey(t, jose.ES256)
 	named := other
 	named.ID = d.es.ID
 	later := maps.Clone(claims)
@@ -82,28 +82,28 @@ func (d *door) forgeries(t *testing.T) []stranger {
 	extended := strings.Split(other.Sign(t, nil, later), ".")
 	brought := map[string]any{"kid": nil, "jwk": jose.JSONWebKey{Key: other.Private.Public(), Algorithm: "ES256", Use: "sig"}}
 	return []stranger{
-		{name: "a token without a signature", shown: bearer(accesstest.Forge(t, map[string]any{"alg": "none", "typ": "JWT"}, claims, nil)), reason: access.BadSignature},
-		{name: "a token of algorithm none with the key's name", shown: bearer(d.es.Sign(t, map[string]any{"alg": "None"}, claims)), reason: access.BadSignature},
-		{name: "a token signed with the public key as the secret", shown: bearer(swapped(t, d.rs, claims)), reason: access.BadSignature},
-		{name: "a token under an unknown key name", shown: bearer(other.Sign(t, nil, claims)), reason: access.BadSignature},
-		{name: "a token of a key that is not the issuer's", shown: bearer(named.Sign(t, nil, claims)), reason: access.BadSignature},
-		{name: "a token that brings its key along", shown: bearer(other.Sign(t, brought, claims)), reason: access.BadSignature},
-		{name: "a token with other claims under a good signature", shown: bearer(parts[0] + "." + extended[1] + "." + parts[2]), reason: access.BadSignature},
-		{name: "a token that lacks its last bytes", shown: bearer(good[:len(good)-8]), reason: access.BadSignature},
-		{name: "a token that lacks its signature", shown: bearer(parts[0] + "." + parts[1]), reason: access.Unknown},
+		{name: "a token without a signature", shown: bearer(authntest.Forge(t, map[string]any{"alg": "none", "typ": "JWT"}, claims, nil)), reason: authn.BadSignature},
+		{name: "a token of algorithm none with the key's name", shown: bearer(d.es.Sign(t, map[string]any{"alg": "None"}, claims)), reason: authn.BadSignature},
+		{name: "a token signed with the public key as the secret", shown: bearer(swapped(t, d.rs, claims)), reason: authn.BadSignature},
+		{name: "a token under an unknown key name", shown: bearer(other.Sign(t, nil, claims)), reason: authn.BadSignature},
+		{name: "a token of a key that is not the issuer's", shown: bearer(named.Sign(t, nil, claims)), reason: authn.BadSignature},
+		{name: "a token that brings its key along", shown: bearer(other.Sign(t, brought, claims)), reason: authn.BadSignature},
+		{name: "a token with other claims under a good signature", shown: bearer(parts[0] + "." + extended[1] + "." + parts[2]), reason: authn.BadSignature},
+		{name: "a token that lacks its last bytes", shown: bearer(good[:len(good)-8]), reason: authn.BadSignature},
+		{name: "a token that lacks its signature", shown: bearer(parts[0] + "." + parts[1]), reason: authn.Unknown},
 	}
 }
 
 // swapped is a token that calls itself HS256 and takes for the secret the key
 // that everyone can read. Who lets the token choose how it is checked takes it.
-func swapped(t *testing.T, key accesstest.Key, claims map[string]any) string {
+func swapped(t *testing.T, key authntest.Key, claims map[string]any) string {
 	t.Helper()
 	public, err := x509.MarshalPKIXPublicKey(key.Private.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
 	secret := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
-	return accesstest.Forge(t, map[string]any{"alg": "HS256", "typ": "JWT", "kid": key.ID}, claims, func(input []byte) []byte {
+	return authntest.Forge(t, map[string]any{"alg": "HS256", "typ": "JWT", "kid": key.ID}, claims, func(input []byte) []byte {
 		mac := hmac.New(sha256.New, secret)
 		mac.Write(input)
 		return mac.Sum(nil)
@@ -114,19 +114,19 @@ func swapped(t *testing.T, key accesstest.Key, claims map[string]any) string {
 func (d *door) badConnections(t *testing.T) []stranger {
 	t.Helper()
 	ours := []string{doorSPIFFE}
-	good := certified(d.authority.Sign(accesstest.Leaf{URIs: ours}))
+	good := certified(d.authority.Sign(authntest.Leaf{URIs: ours}))
 	good.headers = []string{"Authorization: Bearer sk_bad-beside-a-good-certificate"}
 	plain := bearer(doorKey)
 	plain.plain = true
 	return []stranger{
-		{name: "a certificate of another authority", shown: certified(accesstest.NewAuthority(t).Sign(accesstest.Leaf{URIs: ours}))},
-		{name: "an expired certificate", shown: certified(d.authority.Sign(accesstest.Leaf{URIs: ours, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}))},
-		{name: "a certificate that is not yet valid", shown: certified(d.authority.Sign(accesstest.Leaf{URIs: ours, NotBefore: time.Now().Add(time.Hour), NotAfter: time.Now().Add(2 * time.Hour)}))},
-		{name: "a certificate for servers", shown: certified(d.authority.Sign(accesstest.Leaf{URIs: ours, ServerOnly: true}))},
-		{name: "a certificate whose name is on no list", shown: certified(d.authority.Sign(accesstest.Leaf{URIs: []string{doorSPIFFE + "2"}})), reason: access.NotAdmitted},
-		{name: "a certificate with two SPIFFE ids", shown: certified(d.authority.Sign(accesstest.Leaf{URIs: []string{doorSPIFFE, "spiffe://prod.example.com/ns/search/sa/api"}})), reason: access.NotAdmitted},
-		{name: "a certificate of an authority itself", shown: certified(d.authority.Sign(accesstest.Leaf{URIs: ours, Authority: true})), reason: access.NotAdmitted},
-		{name: "an unknown key beside a good certificate", shown: good, reason: access.Unknown},
+		{name: "a certificate of another authority", shown: certified(authntest.NewAuthority(t).Sign(authntest.Leaf{URIs: ours}))},
+		{name: "an expired certificate", shown: certified(d.authority.Sign(authntest.Leaf{URIs: ours, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}))},
+		{name: "a certificate that is not yet valid", shown: certified(d.authority.Sign(authntest.Leaf{URIs: ours, NotBefore: time.Now().Add(time.Hour), NotAfter: time.Now().Add(2 * time.Hour)}))},
+		{name: "a certificate for servers", shown: certified(d.authority.Sign(authntest.Leaf{URIs: ours, ServerOnly: true}))},
+		{name: "a certificate whose name is on no list", shown: certified(d.authority.Sign(authntest.Leaf{URIs: []string{doorSPIFFE + "2"}})), reason: authn.NotAdmitted},
+		{name: "a certificate with two SPIFFE ids", shown: certified(d.authority.Sign(authntest.Leaf{URIs: []string{doorSPIFFE, "spiffe://prod.example.com/ns/search/sa/api"}})), reason: authn.NotAdmitted},
+		{name: "a certificate of an authority itself", shown: certified(d.authority.Sign(authntest.Leaf{URIs: ours, Authority: true})), reason: authn.NotAdmitted},
+		{name: "an unknown key beside a good certificate", shown: good, reason: authn.Unknown},
 		{name: "plain text to the TLS port", shown: plain},
 	}
 }
@@ -134,7 +134,7 @@ func (d *door) badConnections(t *testing.T) []stranger {
 // badHeaders hold a good credential, and a line beside it that is none.
 func (d *door) badHeaders() []stranger {
 	authorized := func(lines ...string) shown { return shown{headers: lines} }
-	certificate := d.authority.Sign(accesstest.Leaf{URIs: []string{doorSPIFFE}})
+	certificate := d.authority.Sign(authntest.Leaf{URIs: []string{doorSPIFFE}})
 	beside := func(lines ...string) shown { return shown{headers: lines, certificate: &certificate} }
 	const good, email, key = "Authorization: Bearer " + doorKey, "X-Auth-Email: a@example.com", "X-Auth-Key: " + doorKey
 	list := []stranger{
@@ -154,7 +154,7 @@ func (d *door) badHeaders() []stranger {
 		{name: "an empty address of the older scheme", shown: authorized("X-Auth-Email: ", key)},
 	}
 	for i := range list {
-		list[i].reason = access.Malformed
+		list[i].reason = authn.Malformed
 	}
 	return list
 }

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
 // Whom the door of the tests knows.
@@ -39,10 +39,10 @@ const (
 type door struct {
 	*program
 
-	authority *accesstest.Authority
-	issuer    *accesstest.Issuer
-	rs, es    accesstest.Key
-	ed        accesstest.Key
+	authority *authntest.Authority
+	issuer    *authntest.Issuer
+	rs, es    authntest.Key
+	ed        authntest.Key
 	// store is a store of the team payments.
 	store string
 	// setup is what the program was started with.
@@ -53,8 +53,8 @@ type door struct {
 func openDoor(t *testing.T, s setup) *door {
 	t.Helper()
 	d := &door{
-		authority: accesstest.NewAuthority(t), issuer: accesstest.NewIssuer(t),
-		rs: accesstest.NewKey(t, jose.RS256), es: accesstest.NewKey(t, jose.ES256), ed: accesstest.NewKey(t, jose.EdDSA),
+		authority: authntest.NewAuthority(t), issuer: authntest.NewIssuer(t),
+		rs: authntest.NewKey(t, jose.RS256), es: authntest.NewKey(t, jose.ES256), ed: authntest.NewKey(t, jose.EdDSA),
 	}
 	d.issuer.Publish(d.es, d.rs, d.ed)
 	p := &program{t: t, folder: t.TempDir()}
@@ -73,7 +73,7 @@ rules:
 	p.rest, p.grpc, p.admin = "https://"+text(at["rest"]), text(at["grpc"]), "https://"+text(at["admin"])
 	checked := newCheckedTransport(t, p.rest)
 	// With a certificate, for where none may be missing; its name is on no list.
-	checked.base.TLSClientConfig = d.trust(certified(d.authority.Sign(accesstest.Leaf{})))
+	checked.base.TLSClientConfig = d.trust(certified(d.authority.Sign(authntest.Leaf{})))
 	p.http = newClient(checked)
 	d.store = identifier.FindStringSubmatch(p.cloudflare("POST", "/stores", `{"name":"payments"}`))[1]
 	return d
@@ -97,7 +97,7 @@ func (d *door) callers() string {
 // secured makes the TLS files and names them.
 func (d *door) secured(t *testing.T, folder string) []string {
 	t.Helper()
-	cert, key := accesstest.WriteFiles(t, folder, d.authority.Sign(accesstest.Leaf{}))
+	cert, key := authntest.WriteFiles(t, folder, d.authority.Sign(authntest.Leaf{}))
 	clients := filepath.Join(folder, "clients.pem")
 	if err := os.WriteFile(clients, d.authority.PEM, 0o600); err != nil {
 		t.Fatal(err)

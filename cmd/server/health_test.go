@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
@@ -69,10 +69,10 @@ func TestHealthFailsWhereTheServiceIsNotReady(t *testing.T) {
 }
 
 func TestHealthAsksOverTLS(t *testing.T) {
-	authority := accesstest.NewAuthority(t)
+	authority := authntest.NewAuthority(t)
 	own, unlike := t.TempDir(), t.TempDir()
-	certFile, keyFile := accesstest.WriteFiles(t, own, authority.Sign(accesstest.Leaf{DNS: []string{"storekeeper.example.com"}}))
-	otherFile, _ := accesstest.WriteFiles(t, unlike, authority.Sign(accesstest.Leaf{DNS: []string{"storekeeper.example.com"}}))
+	certFile, keyFile := authntest.WriteFiles(t, own, authority.Sign(authntest.Leaf{DNS: []string{"storekeeper.example.com"}}))
+	otherFile, _ := authntest.WriteFiles(t, unlike, authority.Sign(authntest.Leaf{DNS: []string{"storekeeper.example.com"}}))
 	noneFile := filepath.Join(t.TempDir(), "tls.crt")
 	if err := os.WriteFile(noneFile, []byte("none"), 0o600); err != nil {
 		t.Fatal(err)

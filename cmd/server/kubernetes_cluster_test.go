@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
 // apiServerVariable names a kube-apiserver to test with.
@@ -35,7 +35,7 @@ type cluster struct {
 	t                  *testing.T
 	program            string
 	folder, url, store string
-	authority          *accesstest.Authority
+	authority          *authntest.Authority
 	http               *http.Client
 	api                *exec.Cmd
 }
@@ -51,12 +51,12 @@ func startCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Skip("needs etcd, which Debian has as etcd-server")
 	}
-	c := &cluster{t: t, program: program, folder: t.TempDir(), url: "https://" + closedAddress(t), authority: accesstest.NewAuthority(t)}
+	c := &cluster{t: t, program: program, folder: t.TempDir(), url: "https://" + closedAddress(t), authority: authntest.NewAuthority(t)}
 	c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.authority.Pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
 	c.store = "http://" + closedAddress(t)
 	c.write("ca.crt", c.authority.PEM)
 	c.write("admins.csv", []byte("admin-of-the-test,admin,admin,system:masters\n"))
-	accesstest.WriteFiles(t, c.folder, c.authority.Sign(accesstest.Leaf{}))
+	authntest.WriteFiles(t, c.folder, c.authority.Sign(authntest.Leaf{}))
 	c.run("etcd", etcd, "--data-dir="+filepath.Join(c.folder, "etcd"), "--listen-client-urls="+c.store, "--advertise-client-urls="+c.store, "--listen-peer-urls=http://"+closedAddress(t))
 	c.makeKey("first")
 	c.serve("first")

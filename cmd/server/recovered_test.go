@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn/authntest"
 	"platform.internal/storekeeper/internal/emulator"
 )
 
@@ -143,7 +143,7 @@ func TestADenialNamesTheVerifiedTokenThatIsNotAdmitted(t *testing.T) {
 			t.Errorf("over %s: %+v", id, r)
 		}
 	}
-	stranger := bearer(accesstest.NewIssuer(t).Token(doorAudience, unheard, nil))
+	stranger := bearer(authntest.NewIssuer(t).Token(doorAudience, unheard, nil))
 	if _, err := d.overREST(t, stranger, d.attempts()[1], "forged"); err != nil {
 		t.Error(err)
 	}

@@ -13,9 +13,9 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/connlimit"
 	"platform.internal/storekeeper/internal/gateway"
@@ -129,8 +129,8 @@ func openKept(ctx context.Context, s settings, log *zap.Logger, metrics *telemet
 
 // identify authenticates a call over REST. From then on its connection counts
 // for the caller.
-func identify(callers *access.Authenticator) func(context.Context, access.Credentials) (access.Principal, error) {
-	return func(ctx context.Context, shown access.Credentials) (access.Principal, error) {
+func identify(callers *authn.Authenticator) func(context.Context, authn.Credentials) (authn.Principal, error) {
+	return func(ctx context.Context, shown authn.Credentials) (authn.Principal, error) {
 		who, err := callers.Authenticate(ctx, shown)
 		if c := connlimit.FromContext(ctx); c != nil && err == nil {
 			c.Admit(who.Name)

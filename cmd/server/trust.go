@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/tlsfiles"
@@ -16,7 +16,7 @@ import (
 // trust shows in metrics and readiness what callers are known by: the keys of
 // issuers, and certificates.
 type trust struct {
-	callers *access.Authenticator
+	callers *authn.Authenticator
 	secured secured
 	files   config.TLS
 }
@@ -37,7 +37,7 @@ func (t trust) checks() []telemetry.Check {
 		list = append(list, telemetry.Check{Name: "issuer " + i.Name, Advisory: true, Run: func(context.Context) error {
 			now := t.callers.Issuers()[n]
 			if now.Err != nil {
-				return fmt.Errorf("%w; fix: %s; %d keys are in use", now.Err, orElse(access.FixOf(now.Err), "run server doctor"), now.Keys)
+				return fmt.Errorf("%w; fix: %s; %d keys are in use", now.Err, orElse(authn.FixOf(now.Err), "run server doctor"), now.Keys)
 			}
 			return nil
 		}})

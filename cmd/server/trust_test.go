@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
 func TestAnIssuerThatIsDownLeavesTheServiceReadyAndIsTold(t *testing.T) {
 	t.Parallel()
-	i := accesstest.NewIssuer(t)
+	i := authntest.NewIssuer(t)
 	i.NeedToken("nobody has it")
 	p := start(t, setup{callers: issuerEntry(i, "")})
 	var page string
@@ -36,7 +36,7 @@ func TestAnIssuerThatIsDownLeavesTheServiceReadyAndIsTold(t *testing.T) {
 // broke the only issuer must stop.
 func TestAServiceThatCanLetInNobodyIsNotReady(t *testing.T) {
 	t.Parallel()
-	i := accesstest.NewIssuer(t)
+	i := authntest.NewIssuer(t)
 	i.NeedToken("nobody has it")
 	p := prepared(t, setup{callers: issuerEntry(i, "")})
 	p.file = filepath.Join(p.folder, "config.yaml")

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 )
 
@@ -40,7 +40,7 @@ func crowd(t testing.TB, kind string, many int) *authz.Engine {
 
 // toCrowd are the questions to a crowd.
 func toCrowd() map[string]authz.Question {
-	caller := access.Principal{Name: "app", Tenant: "payments", Groups: []string{"a", "b"}, Kind: "jwt", Claims: map[string]any{"repository": "payments/app"}}
+	caller := authn.Principal{Name: "app", Tenant: "payments", Groups: []string{"a", "b"}, Kind: "jwt", Claims: map[string]any{"repository": "payments/app"}}
 	return map[string]authz.Question{
 		"allowed": {Principal: caller, Action: "secret.get", Account: "main", Store: text("default"), Secret: text("PAYMENTS_DB")},
 		"denied":  {Principal: caller, Action: "secret.get", Account: "main", Store: text("default"), Secret: text("SEARCH_DB")},

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 )
 
@@ -30,8 +30,8 @@ func engine(t *testing.T, text string) *authz.Engine {
 func text(s string) *string { return &s }
 
 func TestDecide(t *testing.T) {
-	payments := access.Principal{Name: "p", Tenant: "payments"}
-	ci := access.Principal{Name: "c", Groups: []string{"ci"}}
+	payments := authn.Principal{Name: "p", Tenant: "payments"}
+	ci := authn.Principal{Name: "c", Groups: []string{"ci"}}
 	cases := []struct {
 		name string
 		q    authz.Question
@@ -40,17 +40,17 @@ func TestDecide(t *testing.T) {
 		{"a team has its prefix", authz.Question{Principal: payments, Action: "secret.delete", Store: text("default"), Secret: text("PAYMENTS_X")}, "payments-own-a-prefix"},
 		{"and no other", authz.Question{Principal: payments, Action: "secret.delete", Store: text("default"), Secret: text("SEARCH_X")}, ""},
 		{"nor in another store", authz.Question{Principal: payments, Action: "secret.get", Store: text("other"), Secret: text("PAYMENTS_X")}, ""},
-		{"another team does not", authz.Question{Principal: access.Principal{Tenant: "search"}, Action: "secret.get", Store: text("default"), Secret: text("PAYMENTS_X")}, ""},
+		{"another team does not", authz.Question{Principal: authn.Principal{Tenant: "search"}, Action: "secret.get", Store: text("default"), Secret: text("PAYMENTS_X")}, ""},
 		{"a prefix is no right on the store", authz.Question{Principal: payments, Action: "store.delete", Store: text("default"), Secret: text("")}, ""},
 		{"CI creates", authz.Question{Principal: ci, Action: "secret.create", Store: text("s"), Secret: text("CI_X"), Scopes: []string{"workers"}}, "ci-creates"},
 		{"CI does not delete", authz.Question{Principal: ci, Action: "secret.delete", Store: text("s"), Secret: text("CI_X")}, ""},
 		{"CI gives no other scope", authz.Question{Principal: ci, Action: "secret.create", Store: text("s"), Secret: text("CI_X"), Scopes: []string{"workers", "dex"}}, ""},
-		{"readers read", authz.Question{Principal: access.Principal{Groups: []string{"a", "readers"}}, Action: "secret.get", Store: text("s"), Secret: text("X")}, "readers-read"},
-		{"readers do not write", authz.Question{Principal: access.Principal{Groups: []string{"readers"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
-		{"a name allows", authz.Question{Principal: access.Principal{Name: "root"}, Action: "store.delete", Store: text("s"), Secret: text("")}, "admins"},
-		{"a claim allows", authz.Question{Principal: access.Principal{Claims: map[string]any{"ref": "refs/heads/main"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, "main-branch"},
-		{"a claim that is missing allows nothing", authz.Question{Principal: access.Principal{Name: "x"}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
-		{"a claim of another type allows nothing", authz.Question{Principal: access.Principal{Claims: map[string]any{"ref": 7}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
+		{"readers read", authz.Question{Principal: authn.Principal{Groups: []string{"a", "readers"}}, Action: "secret.get", Store: text("s"), Secret: text("X")}, "readers-read"},
+		{"readers do not write", authz.Question{Principal: authn.Principal{Groups: []string{"readers"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
+		{"a name allows", authz.Question{Principal: authn.Principal{Name: "root"}, Action: "store.delete", Store: text("s"), Secret: text("")}, "admins"},
+		{"a claim allows", authz.Question{Principal: authn.Principal{Claims: map[string]any{"ref": "refs/heads/main"}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, "main-branch"},
+		{"a claim that is missing allows nothing", authz.Question{Principal: authn.Principal{Name: "x"}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
+		{"a claim of another type allows nothing", authz.Question{Principal: authn.Principal{Claims: map[string]any{"ref": 7}}, Action: "secret.update", Store: text("s"), Secret: text("X")}, ""},
 		{"nobody may do what no rule is about", authz.Question{Principal: payments, Action: "store.create", Store: text("x"), Secret: text("")}, ""},
 	}
 	e := engine(t, common)
@@ -66,14 +66,14 @@ func TestDecide(t *testing.T) {
 
 func TestAQuestionStaysOpenWhileANameCouldMatter(t *testing.T) {
 	e := engine(t, common)
-	payments := access.Principal{Tenant: "payments"}
+	payments := authn.Principal{Tenant: "payments"}
 	if d := e.Decide(authz.Question{Principal: payments, Action: "secret.get"}); d.Allowed || !d.Open {
 		t.Errorf("a team with a prefix: %+v", d)
 	}
-	if d := e.Decide(authz.Question{Principal: access.Principal{Tenant: "search"}, Action: "secret.get"}); d.Allowed || d.Open {
+	if d := e.Decide(authz.Question{Principal: authn.Principal{Tenant: "search"}, Action: "secret.get"}); d.Allowed || d.Open {
 		t.Errorf("a team without a rule: %+v", d)
 	}
-	if d := e.Decide(authz.Question{Principal: access.Principal{Name: "root"}, Action: "secret.get"}); !d.Allowed {
+	if d := e.Decide(authz.Question{Principal: authn.Principal{Name: "root"}, Action: "secret.get"}); !d.Allowed {
 		t.Errorf("a caller with every right: %+v", d)
 	}
 }
@@ -118,7 +118,7 @@ tests:
 }
 
 func TestNoRulesAllowNothing(t *testing.T) {
-	if d := engine(t, "rules: []").Decide(authz.Question{Principal: access.Principal{Name: "root"}, Action: "secret.get", Store: text(""), Secret: text("")}); d.Allowed {
+	if d := engine(t, "rules: []").Decide(authz.Question{Principal: authn.Principal{Name: "root"}, Action: "secret.get", Store: text(""), Secret: text("")}); d.Allowed {
 		t.Error("an empty policy allows")
 	}
 }

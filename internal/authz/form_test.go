@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 )
 
@@ -27,7 +27,7 @@ var expressions = []string{
 
 func questions() []authz.Question {
 	list := []authz.Question{{Action: "secret.get"}, {Action: "store.get"}, {Action: "nothing.such"}}
-	for _, p := range []access.Principal{
+	for _, p := range []authn.Principal{
 		{Name: "app", Tenant: "payments", Groups: []string{"ci", "a"}, Kind: "jwt", Claims: map[string]any{"ref": "main", "n": "7", "deep": map[string]any{"er": "x"}}},
 		{Tenant: "search", Kind: "api_key", Claims: map[string]any{"ref": 7.0, "n": 7.0}},
 	} {

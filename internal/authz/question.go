@@ -5,12 +5,12 @@
 // message; a secret's value has no place in a question.
 package authz
 
-import "platform.internal/storekeeper/internal/access"
+import "platform.internal/storekeeper/internal/authn"
 
 // Question is one thing that a caller wants to do, to one object.
 type Question struct {
 	// Principal is the caller.
-	Principal access.Principal
+	Principal authn.Principal
 	// Action is what is to be done, such as "secret.create".
 	Action string
 	// Account is the configured name of the account.

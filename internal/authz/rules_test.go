@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/filewatch"
 )
@@ -43,7 +43,7 @@ func TestRulesFollowTheirFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	allows := func() bool {
-		return rules.Decide(authz.Question{Principal: access.Principal{}, Action: "quota.get", Store: text(""), Secret: text("")}).Allowed
+		return rules.Decide(authz.Question{Principal: authn.Principal{}, Action: "quota.get", Store: text(""), Secret: text("")}).Allowed
 	}
 	for _, step := range []struct {
 		name, text string

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 )
 
 // Test is a decision that is expected of the rules.
@@ -70,7 +70,7 @@ func (e *Engine) run(t Test) error {
 		return fmt.Errorf("do: there is no action %q; there are %v", t.Do, actions)
 	}
 	d := e.Decide(Question{
-		Principal: access.Principal{Name: t.As.Name, Tenant: t.As.Tenant, Groups: t.As.Groups, Claims: t.As.Claims, Kind: access.Kind(t.As.Kind)},
+		Principal: authn.Principal{Name: t.As.Name, Tenant: t.As.Tenant, Groups: t.As.Groups, Claims: t.As.Claims, Kind: authn.Kind(t.As.Kind)},
 		Action:    t.Do, Account: t.On.Account, Store: &t.On.Store, Secret: &t.On.Secret, Scopes: t.On.Scopes,
 	})
 	switch {

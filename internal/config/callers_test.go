@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/config"
 )
 
@@ -18,17 +18,17 @@ func TestListsAreThoseOfAccess(t *testing.T) {
 		_, err := config.Load(minimal, append(slices.Clone(sets), issuer+key+"="+value))
 		return err
 	}
-	for _, claim := range access.SubjectClaims() {
+	for _, claim := range authn.SubjectClaims() {
 		if err := try("subjects[0].claim", claim); err != nil {
 			t.Errorf("%s: %v", claim, err)
 		}
 	}
-	for _, algorithm := range access.Algorithms() {
+	for _, algorithm := range authn.Algorithms() {
 		if err := try("algorithms[0]", algorithm); err != nil {
 			t.Errorf("%s: %v", algorithm, err)
 		}
 	}
-	for key, list := range map[string][]string{"subjects[0].claim": access.SubjectClaims(), "algorithms[0]": access.Algorithms()} {
+	for key, list := range map[string][]string{"subjects[0].claim": authn.SubjectClaims(), "algorithms[0]": authn.Algorithms()} {
 		err := try(key, "x")
 		if err == nil {
 			t.Fatal("x was accepted")
@@ -39,7 +39,7 @@ func TestListsAreThoseOfAccess(t *testing.T) {
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			t.Errorf("%s can be %v, and access knows %v", key, got, want)
+			t.Errorf("%s can be %v, and authn knows %v", key, got, want)
 		}
 	}
 }

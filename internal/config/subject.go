@@ -1,7 +1,7 @@
 package config
 
 import (
-	"platform.internal/storekeeper/internal/access/subject"
+	"platform.internal/storekeeper/internal/authn/subject"
 )
 
 // Subject is who is admitted of an issuer.

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
@@ -71,11 +71,11 @@ func (n *nobody) Write(b []byte) (int, error) { return len(b), nil }
 // BenchmarkREST is the whole way of a call through the facade and the chain, to
 // a service that does nothing and back.
 func BenchmarkREST(b *testing.B) {
-	caller := access.Principal{Name: "app", Tenant: "payments"}
+	caller := authn.Principal{Name: "app", Tenant: "payments"}
 	handlers := newIdle()
 	gate := servertest.Start(b, servertest.Config{
 		Rules: `rules: [{id: all, actions: ["*"], when: 'principal.tenant == "payments"'}]`,
-		Trail: handlers, Callers: []access.Principal{caller},
+		Trail: handlers, Callers: []authn.Principal{caller},
 		Secrets: func(secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
 			return handlers
 		},

@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/inflight"
@@ -38,8 +38,8 @@ func onNetwork(t *testing.T, limits inflight.Limits) string {
 	})
 	handler, err := gateway.New(t.Context(), gateway.Config{
 		Conn: refuse, Bodies: inflight.New(limits), Docs: http.NotFoundHandler(), Unrouted: func(*http.Request, string, int) {},
-		Authenticate: func(_ context.Context, c access.Credentials) (access.Principal, error) {
-			return access.Principal{Name: c.Authorization}, nil
+		Authenticate: func(_ context.Context, c authn.Credentials) (authn.Principal, error) {
+			return authn.Principal{Name: c.Authorization}, nil
 		},
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/policy"
@@ -22,7 +22,7 @@ const idempotencyKey = "Idempotency-Key"
 type front struct {
 	next         http.Handler
 	docs         http.Handler
-	authenticate func(context.Context, access.Credentials) (access.Principal, error)
+	authenticate func(context.Context, authn.Credentials) (authn.Principal, error)
 	proxies      forwarded.Proxies
 	answer       *answerer
 	bodies       *inflight.Bodies
@@ -64,7 +64,7 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	dropHeaders(h)
 	spoilKey(h)
 	a := arrivalOf(r)
-	ctx := access.WithOutcome(r.Context(), access.Outcome{Principal: principal, Err: err})
+	ctx := authn.WithOutcome(r.Context(), authn.Outcome{Principal: principal, Err: err})
 	ctx = policy.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
 	hasBody := err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
 	var held *inflight.Body
@@ -85,9 +85,9 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	return r
 }
 
-func credentialsOf(r *http.Request) access.Credentials {
+func credentialsOf(r *http.Request) authn.Credentials {
 	h := r.Header
-	c := access.ReadHeaders(h["Authorization"], h["X-Auth-Email"], h["X-Auth-Key"])
+	c := authn.ReadHeaders(h["Authorization"], h["X-Auth-Email"], h["X-Auth-Key"])
 	if r.TLS != nil {
 		c.Chains = r.TLS.VerifiedChains
 	}

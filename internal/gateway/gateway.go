@@ -17,7 +17,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inflight"
@@ -36,7 +36,7 @@ type Config struct {
 	// Conn carries the RPCs.
 	Conn grpc.ClientConnInterface
 	// Authenticate finds out who is calling.
-	Authenticate func(context.Context, access.Credentials) (access.Principal, error)
+	Authenticate func(context.Context, authn.Credentials) (authn.Principal, error)
 	// Proxies may name the client of a call in X-Forwarded-For.
 	Proxies forwarded.Proxies
 	// Refused reports whether no rule could allow a call of a method about an

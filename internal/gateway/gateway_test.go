@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/gateway"
 )
@@ -58,11 +58,11 @@ func serve(t *testing.T, c conn) *facade {
 	f := &facade{}
 	handler, err := gateway.New(t.Context(), gateway.Config{
 		Conn: c,
-		Authenticate: func(_ context.Context, c access.Credentials) (access.Principal, error) {
+		Authenticate: func(_ context.Context, c authn.Credentials) (authn.Principal, error) {
 			if c.Authorization == "" {
-				return access.Principal{}, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "Nobody.")
+				return authn.Principal{}, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "Nobody.")
 			}
-			return access.Principal{Name: c.Authorization}, nil
+			return authn.Principal{Name: c.Authorization}, nil
 		},
 		Docs:     http.NotFoundHandler(),
 		Unrouted: func(_ *http.Request, _ string, status int) { f.unrouted = append(f.unrouted, status) },
@@ -267,10 +267,10 @@ func TestOnlyListedHeadersPass(t *testing.T) {
 }
 
 func TestTheCallerIsKnownBeforeTheBodyIsRead(t *testing.T) {
-	var outcome access.Outcome
+	var outcome authn.Outcome
 	var from string
 	f := serve(t, func(ctx context.Context, _ string, _, _ any) (metadata.MD, error) {
-		outcome, _ = access.OutcomeFrom(ctx)
+		outcome, _ = authn.OutcomeFrom(ctx)
 		if p, ok := peer.FromContext(ctx); ok {
 			from = p.Addr.String()
 		}

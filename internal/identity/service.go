@@ -19,7 +19,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/view"
 )
@@ -176,8 +176,8 @@ func (a Account) message() *identityv1.Account {
 	return &identityv1.Account{Id: a.ID, Name: a.Name, Type: "standard"}
 }
 
-func callerOf(ctx context.Context) (access.Principal, error) {
-	p, ok := access.PrincipalFrom(ctx)
+func callerOf(ctx context.Context) (authn.Principal, error) {
+	p, ok := authn.PrincipalFrom(ctx)
 	if !ok {
 		return p, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
 	}

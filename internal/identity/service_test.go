@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/view"
@@ -26,7 +26,7 @@ func accounts(n int) []identity.Account {
 }
 
 func as(name string) context.Context {
-	return access.WithPrincipal(context.Background(), &access.Principal{Name: name})
+	return authn.WithPrincipal(context.Background(), &authn.Principal{Name: name})
 }
 
 func TestTheAnswersAreAboutTheCaller(t *testing.T) {

@@ -5,21 +5,21 @@ import (
 	"time"
 
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/identity"
 )
 
 func TestATokenSaysFromWhenToWhenItIsGood(t *testing.T) {
 	from := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	to := from.Add(time.Hour)
-	for name, caller := range map[string]access.Principal{
-		"with a start and an end": {Name: "ci:a", Kind: access.KindJWT, NotBefore: from, Expires: to},
-		"with an end only":        {Name: "ci:a", Kind: access.KindJWT, Expires: to},
-		"without an end":          {Name: "team", Kind: access.KindAPIKey},
+	for name, caller := range map[string]authn.Principal{
+		"with a start and an end": {Name: "ci:a", Kind: authn.KindJWT, NotBefore: from, Expires: to},
+		"with an end only":        {Name: "ci:a", Kind: authn.KindJWT, Expires: to},
+		"without an end":          {Name: "team", Kind: authn.KindAPIKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := identity.NewService(accounts(1))
-			got, err := s.VerifyToken(access.WithPrincipal(t.Context(), &caller), &identityv1.VerifyTokenRequest{})
+			got, err := s.VerifyToken(authn.WithPrincipal(t.Context(), &caller), &identityv1.VerifyTokenRequest{})
 			if err != nil {
 				t.Fatal(err)
 			}

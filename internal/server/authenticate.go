@@ -9,37 +9,37 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // authenticate lets known callers through and tells the rest of the chain who
 // it is.
-func authenticate(a *access.Authenticator) grpc.UnaryServerInterceptor {
+func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if strings.HasPrefix(info.FullMethod, healthService) {
 			return next(ctx, req)
 		}
-		o, known := access.OutcomeFrom(ctx)
+		o, known := authn.OutcomeFrom(ctx)
 		if !known {
 			o = identify(ctx, a)
 		}
 		if o.Err != nil {
 			// The audit record of the refusal identifies a credential that was
 			// verified, so that an operator can mend the configuration.
-			trailFrom(ctx).caller.Credential, _ = access.RefusedCredential(o.Err)
+			trailFrom(ctx).caller.Credential, _ = authn.RefusedCredential(o.Err)
 			return nil, o.Err
 		}
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
 		t := trailFrom(ctx)
 		t.caller = o.Principal
-		return next(access.WithPrincipal(ctx, &t.caller), req)
+		return next(authn.WithPrincipal(ctx, &t.caller), req)
 	}
 }
 
 // identify finds out who makes a call over the network. From then on the
 // connection counts for that caller.
-func identify(ctx context.Context, a *access.Authenticator) (o access.Outcome) {
+func identify(ctx context.Context, a *authn.Authenticator) (o authn.Outcome) {
 	o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
 	if conn := connOf(ctx); conn != nil && o.Err == nil {
 		conn.Admit(o.Principal.Name)
@@ -47,8 +47,8 @@ func identify(ctx context.Context, a *access.Authenticator) (o access.Outcome) {
 	return o
 }
 
-func credentialsOf(ctx context.Context) access.Credentials {
-	c := access.ReadHeaders(
+func credentialsOf(ctx context.Context) authn.Credentials {
+	c := authn.ReadHeaders(
 		metadata.ValueFromIncomingContext(ctx, "authorization"),
 		metadata.ValueFromIncomingContext(ctx, "x-auth-email"),
 		metadata.ValueFromIncomingContext(ctx, "x-auth-key"),

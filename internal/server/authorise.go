@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/fault"
@@ -45,7 +45,7 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 			// that got in all the same is allowed to nobody.
 			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "Nobody may call this method.")
 		}
-		caller, known := access.PrincipalFrom(ctx)
+		caller, known := authn.PrincipalFrom(ctx)
 		if !known {
 			return nil, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
 		}
@@ -70,7 +70,7 @@ func asMessage(req any) proto.Message {
 // judgement is the judging of one call.
 type judgement struct {
 	rights Rights
-	caller access.Principal
+	caller authn.Principal
 	method *policy.Method
 	target policy.Target
 	trail  *trail

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/policy"
@@ -55,11 +55,11 @@ func BenchmarkAuthorise(b *testing.B) {
 	request := &secretsstorev1.GetSecretRequest{AccountId: "main", StoreId: "s", SecretId: "i"}
 	info := &grpc.UnaryServerInfo{FullMethod: secretsstorev1.SecretsStoreService_GetSecret_FullMethodName}
 	handler := func(context.Context, any) (any, error) { return struct{}{}, nil }
-	for name, caller := range map[string]access.Principal{
+	for name, caller := range map[string]authn.Principal{
 		"by name": {Name: "app", Tenant: "payments"}, "whatever the name": {Name: "root"},
 	} {
 		b.Run(name, func(b *testing.B) {
-			ctx := access.WithPrincipal(b.Context(), &caller)
+			ctx := authn.WithPrincipal(b.Context(), &caller)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := step(ctx, request, info, handler); err != nil {

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
@@ -38,7 +38,7 @@ func (noTrail) Denial(context.Context, audit.Record) error { return nil }
 // BenchmarkChain is a whole call around a service that does nothing.
 func BenchmarkChain(b *testing.B) {
 	w := start(b, servertest.Config{
-		Trail: noTrail{}, Callers: []access.Principal{payments},
+		Trail: noTrail{}, Callers: []authn.Principal{payments},
 		Rules:   rules + "  - {id: payments-make-stores, actions: [store.create], when: 'principal.tenant == \"payments\"'}\n",
 		Secrets: func(secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer { return idle{} },
 	})

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/telemetry"
 )
@@ -19,7 +19,7 @@ import (
 // are; lines about unauthenticated callers are bounded.
 type brief struct {
 	chain         []grpc.UnaryServerInterceptor
-	authenticator *access.Authenticator
+	authenticator *authn.Authenticator
 }
 
 func newBrief(c Chain) brief {
@@ -42,8 +42,8 @@ func (b brief) refuse(ctx context.Context, method string, err error) error {
 	return err
 }
 
-func (b brief) caller(ctx context.Context) (access.Principal, error) {
-	if o, known := access.OutcomeFrom(ctx); known {
+func (b brief) caller(ctx context.Context) (authn.Principal, error) {
+	if o, known := authn.OutcomeFrom(ctx); known {
 		return o.Principal, o.Err
 	}
 	o := identify(ctx, b.authenticator)

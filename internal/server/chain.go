@@ -6,7 +6,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/policy"
@@ -22,7 +22,7 @@ type Chain struct {
 	// Proxies may name the client of a call in X-Forwarded-For.
 	Proxies forwarded.Proxies
 	// Authenticator finds out who is calling.
-	Authenticator *access.Authenticator
+	Authenticator *authn.Authenticator
 	// Rights judges what callers may do.
 	Rights Rights
 	// Trail gets the audit records.

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/policy"
@@ -55,7 +55,7 @@ func (panicking) UpdateSecret(context.Context, *secretsstorev1.UpdateSecretReque
 
 func TestAPanicInAHandlerIsAnInternalFault(t *testing.T) {
 	w := start(t, servertest.Config{
-		Callers: []access.Principal{root},
+		Callers: []authn.Principal{root},
 		Secrets: func(genuine secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
 			return panicking{genuine}
 		},
@@ -87,7 +87,7 @@ func (wild) Decide(authz.Question) authz.Decision { panic(hidden) }
 
 func TestAPanicInTheChainIsAnInternalFault(t *testing.T) {
 	w := start(t, servertest.Config{
-		Callers: []access.Principal{root},
+		Callers: []authn.Principal{root},
 		Change:  func(c *server.Chain) { c.Rights.Rules = wild{} },
 	})
 	for i, client := range []servertest.Client{w.As(root), servertest.Over(w.Listen(t), root.Name)} {
@@ -123,7 +123,7 @@ func TestTheOrderOfTheChain(t *testing.T) {
 	empty := ""
 	wrong := &secretsstorev1.UpdateSecretRequest{AccountId: main, StoreId: w.store, SecretId: w.payA, Value: &empty}
 	unread := policy.WithMistakes(within(t), &policy.Mistakes{Fault: fault.New(fault.TooLarge, "BODY_TOO_LARGE", "too large")})
-	stranger := w.With(access.Outcome{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
+	stranger := w.With(authn.Outcome{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
 
 	_, err = stranger.UpdateSecret(unread, wrong)
 	expect(t, "a stranger is told nothing else", err, codes.Unauthenticated, "CREDENTIAL_UNKNOWN")
@@ -165,7 +165,7 @@ func TestAMethodThatIsNotDeclaredIsAllowedToNobody(t *testing.T) {
 }
 
 func TestHealthAnswersStrangersAndReflectionDoesNot(t *testing.T) {
-	w := start(t, servertest.Config{Callers: []access.Principal{nobody}})
+	w := start(t, servertest.Config{Callers: []authn.Principal{nobody}})
 	conn := w.Listen(t)
 	health, err := healthv1.NewHealthClient(conn).Check(within(t), &healthv1.HealthCheckRequest{})
 	if err != nil || health.GetStatus() != healthv1.HealthCheckResponse_SERVING {

@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/inflight"
 	"platform.internal/storekeeper/internal/policy"
@@ -20,7 +20,7 @@ import (
 // the call in the place where every refusal is made.
 type doorkeeper struct {
 	to            grpc.ServiceRegistrar
-	authenticator *access.Authenticator
+	authenticator *authn.Authenticator
 	brief         brief
 	bodies        *inflight.Bodies
 	// refused reports whether no rule could allow a call, before its request is read.
@@ -43,7 +43,7 @@ func (d doorkeeper) RegisterService(desc *grpc.ServiceDesc, service any) {
 func (d doorkeeper) guard(method string, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		o := identify(ctx, d.authenticator)
-		ctx = access.WithOutcome(ctx, o)
+		ctx = authn.WithOutcome(ctx, o)
 		if o.Err != nil {
 			return handler(srv, ctx, func(any) error { return nil }, interceptor)
 		}

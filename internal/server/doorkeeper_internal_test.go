@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/inflight"
 )
 
@@ -19,13 +19,13 @@ func handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServ
 	if err := decode(nil); err != nil {
 		return nil, err
 	}
-	o, _ := access.OutcomeFrom(ctx)
+	o, _ := authn.OutcomeFrom(ctx)
 	return o.Principal.Name, o.Err
 }
 
 func TestOnlyAKnownCallersRequestIsDecoded(t *testing.T) {
-	a, err := access.New(access.Config{APIKeys: []access.APIKey{
-		{Digest: sha256.Sum256([]byte("sk_known")), Principal: access.Principal{Name: "known"}},
+	a, err := authn.New(authn.Config{APIKeys: []authn.APIKey{
+		{Digest: sha256.Sum256([]byte("sk_known")), Principal: authn.Principal{Name: "known"}},
 	}})
 	if err != nil {
 		t.Fatal(err)

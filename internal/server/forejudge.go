@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/policy"
@@ -52,7 +52,7 @@ func (j *judgement) beforeBody() authz.Decision {
 
 // allowsSomewhere reports whether a rule could allow a method in one of the
 // accounts.
-func (r Rights) allowsSomewhere(caller access.Principal, m *policy.Method) bool {
+func (r Rights) allowsSomewhere(caller authn.Principal, m *policy.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &judgement{rights: r, caller: caller, method: m, account: account}
 		if d := r.Rules.Decide(j.question(m.Action)); d.Allowed || d.Open {
@@ -62,10 +62,10 @@ func (r Rights) allowsSomewhere(caller access.Principal, m *policy.Method) bool 
 	return false
 }
 
-func callerOf(ctx context.Context) access.Principal {
-	o, _ := access.OutcomeFrom(ctx)
+func callerOf(ctx context.Context) authn.Principal {
+	o, _ := authn.OutcomeFrom(ctx)
 	if o.Err != nil {
-		return access.Principal{}
+		return authn.Principal{}
 	}
 	return o.Principal
 }

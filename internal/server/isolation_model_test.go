@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
 // grant is a right as the model knows it. It is judged here by other code than
 // that of the rules, which are written from it. What is empty does not matter.
 type grant struct {
-	caller  access.Principal
+	caller  authn.Principal
 	actions []string
 	account string
 	store   string
@@ -67,16 +67,16 @@ func (g grant) write(r *rand.Rand, id string) string {
 // rights are all grants.
 type rights struct{ all []grant }
 
-func (rs *rights) may(p access.Principal, action string, at place, scopes ...string) bool {
+func (rs *rights) may(p authn.Principal, action string, at place, scopes ...string) bool {
 	return slices.ContainsFunc(rs.all, func(g grant) bool { return g.caller.Name == p.Name && g.allows(action, at, scopes) })
 }
 
 // some says whether the caller may do the action to some name in a store.
-func (rs *rights) some(p access.Principal, action, account, store string) bool {
+func (rs *rights) some(p authn.Principal, action, account, store string) bool {
 	return slices.ContainsFunc(rs.all, func(g grant) bool { return g.caller.Name == p.Name && g.about(action, account, store) })
 }
 
-func (rs *rights) give(p access.Principal, g grant) {
+func (rs *rights) give(p authn.Principal, g grant) {
 	g.caller = p
 	rs.all = append(rs.all, g)
 }
@@ -85,12 +85,12 @@ func (rs *rights) give(p access.Principal, g grant) {
 var prefixes = []string{"PAY_", "PAY_EU_", "PAYROLL_", "SEARCH_", "CI_"}
 
 // tenants are five owners of a prefix, one who reads and one who may nothing.
-func tenants() []access.Principal {
-	var list []access.Principal
+func tenants() []authn.Principal {
+	var list []authn.Principal
 	for i := range 7 {
-		list = append(list, access.Principal{
+		list = append(list, authn.Principal{
 			Name: fmt.Sprintf("caller-%d", i), Tenant: fmt.Sprintf("tenant-%d", i), Groups: []string{fmt.Sprintf("group-%d", i), "everyone"},
-			Kind: []access.Kind{access.KindAPIKey, access.KindJWT, access.KindMTLS}[i%3],
+			Kind: []authn.Kind{authn.KindAPIKey, authn.KindJWT, authn.KindMTLS}[i%3],
 		})
 	}
 	return list
@@ -98,7 +98,7 @@ func tenants() []access.Principal {
 
 // newRights gives each owner its prefix in some stores, and random further
 // rights, most of them to read.
-func newRights(r *rand.Rand, callers []access.Principal) *rights {
+func newRights(r *rand.Rand, callers []authn.Principal) *rights {
 	rs := &rights{}
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	for i, prefix := range prefixes {

@@ -11,7 +11,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
@@ -42,7 +42,7 @@ func (a *attempt) expect(c ...codes.Code) *attempt {
 // caller is one tenant at work.
 type caller struct {
 	*model
-	access.Principal
+	authn.Principal
 
 	r *rand.Rand
 }

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
@@ -20,9 +20,9 @@ import (
 func TestTenantsAtOnceStayApart(t *testing.T) {
 	const each, calls = 5, 100
 	text := "rules:\n"
-	var callers []access.Principal
+	var callers []authn.Principal
 	for i := range 6 {
-		callers = append(callers, access.Principal{Name: fmt.Sprintf("caller-%d", i), Tenant: fmt.Sprintf("tenant-%d", i)})
+		callers = append(callers, authn.Principal{Name: fmt.Sprintf("caller-%d", i), Tenant: fmt.Sprintf("tenant-%d", i)})
 		text += fmt.Sprintf("  - {id: r%d, actions: ['secret.*'], when: 'principal.tenant == \"tenant-%d\" && secret.startsWith(\"T%d_\")'}\n", i, i, i)
 	}
 	g := servertest.Start(t, servertest.Config{Rules: text, Callers: callers})

@@ -13,7 +13,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
@@ -22,7 +22,7 @@ func TestEveryCallToHealthHasADeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := access.New(access.Config{APIKeys: []access.APIKey{{Principal: access.Principal{Name: "known"}}}})
+	a, err := authn.New(authn.Config{APIKeys: []authn.APIKey{{Principal: authn.Principal{Name: "known"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

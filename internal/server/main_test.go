@@ -13,7 +13,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
@@ -43,15 +43,15 @@ rules:
 
 // Callers that the rules speak of.
 var (
-	payments = access.Principal{Name: "payments-app", Tenant: "payments", Kind: access.KindJWT}
-	search   = access.Principal{Name: "search-app", Tenant: "search", Kind: access.KindAPIKey}
-	ci       = access.Principal{Name: "pipeline", Groups: []string{"ci"}, Kind: access.KindJWT}
-	reader   = access.Principal{Name: "auditor", Groups: []string{"readers"}, Kind: access.KindMTLS}
-	copier   = access.Principal{Name: "copier", Groups: []string{"copiers"}}
-	maker    = access.Principal{Name: "maker", Groups: []string{"makers"}}
-	both     = access.Principal{Name: "both", Groups: []string{"copiers", "makers"}}
-	root     = access.Principal{Name: "root", Tenant: "platform", Kind: access.KindAPIKey}
-	nobody   = access.Principal{Name: "nobody", Tenant: "nothing"}
+	payments = authn.Principal{Name: "payments-app", Tenant: "payments", Kind: authn.KindJWT}
+	search   = authn.Principal{Name: "search-app", Tenant: "search", Kind: authn.KindAPIKey}
+	ci       = authn.Principal{Name: "pipeline", Groups: []string{"ci"}, Kind: authn.KindJWT}
+	reader   = authn.Principal{Name: "auditor", Groups: []string{"readers"}, Kind: authn.KindMTLS}
+	copier   = authn.Principal{Name: "copier", Groups: []string{"copiers"}}
+	maker    = authn.Principal{Name: "maker", Groups: []string{"makers"}}
+	both     = authn.Principal{Name: "both", Groups: []string{"copiers", "makers"}}
+	root     = authn.Principal{Name: "root", Tenant: "platform", Kind: authn.KindAPIKey}
+	nobody   = authn.Principal{Name: "nobody", Tenant: "nothing"}
 )
 
 // world is a gate with two stores in one account and one in another.

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
@@ -74,7 +74,7 @@ func TestWithoutATrailThereIsNoChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = log.Close() })
-			w := start(t, servertest.Config{Trail: log, Callers: []access.Principal{root}})
+			w := start(t, servertest.Config{Trail: log, Callers: []authn.Principal{root}})
 			before := w.Cloudflare.State(t)
 			conn := w.Listen(t)
 			ill(s)

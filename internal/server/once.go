@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/inflight"
@@ -205,7 +205,7 @@ func (c Chain) callFor(ctx context.Context, method string, request proto.Message
 // those of secrets by their identifiers, as far as they are known (see
 // canonical).
 func (c Chain) callOf(ctx context.Context, method string, n named, request proto.Message, names map[string]string) (idempotency.Call, error) {
-	caller, _ := access.PrincipalFrom(ctx)
+	caller, _ := authn.PrincipalFrom(ctx)
 	account, _ := c.Rights.Names.Account(c.Rights.Methods[method].Target(request).Account)
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(canonical(request, account, names))
 	return idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.again, Method: method, Payload: payload}, err

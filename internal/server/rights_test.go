@@ -11,13 +11,13 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
 func TestWithoutARuleNothingIsAllowed(t *testing.T) {
-	w := start(t, servertest.Config{Rules: "rules: []", Callers: []access.Principal{nobody}})
+	w := start(t, servertest.Config{Rules: "rules: []", Callers: []authn.Principal{nobody}})
 	before := w.Cloudflare.State(t)
 	doors := map[string]servertest.Client{"rest": w.As(nobody), "grpc": servertest.Over(w.Listen(t), nobody.Name)}
 	for door, client := range doors {
@@ -56,7 +56,7 @@ func TestWithoutARuleNothingIsAllowed(t *testing.T) {
 }
 
 func TestWithEveryRightAllIsAllowed(t *testing.T) {
-	w := start(t, servertest.Config{Callers: []access.Principal{root}})
+	w := start(t, servertest.Config{Callers: []authn.Principal{root}})
 	client := servertest.Over(w.Listen(t), root.Name)
 	for _, r := range w.rpcs() {
 		if err := r.call(within(t), client); err != nil {
@@ -70,7 +70,7 @@ func TestWithEveryRightAllIsAllowed(t *testing.T) {
 func TestRights(t *testing.T) {
 	cases := []struct {
 		name   string
-		caller access.Principal
+		caller authn.Principal
 		call   func(*world) call
 		code   codes.Code
 	}{
@@ -257,7 +257,7 @@ func TestADenialTellsNoNameThatTheCallerDidNotSend(t *testing.T) {
 // TestADenialIsBounded sends what validation would refuse, had the caller the
 // right to hear of it.
 func TestADenialIsBounded(t *testing.T) {
-	w := start(t, servertest.Config{Callers: []access.Principal{payments}})
+	w := start(t, servertest.Config{Callers: []authn.Principal{payments}})
 	client := servertest.Over(w.Listen(t), payments.Name)
 	err := w.create(fresh("\x00"+strings.Repeat("\u00e9", 1<<20)))(within(t), client)
 	if text := status.Convert(err).Message(); status.Code(err) != codes.PermissionDenied || len(text) > 1024 {
@@ -276,7 +276,7 @@ func TestNamesAreLookedUpOnlyWhereARuleDependsOnThem(t *testing.T) {
 	w := start(t, servertest.Config{})
 	for _, step := range []struct {
 		name   string
-		caller access.Principal
+		caller authn.Principal
 		call   call
 		asked  int
 	}{

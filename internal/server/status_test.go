@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/server/servertest"
@@ -44,7 +44,7 @@ func broken(t *testing.T, fail func() error) (*servertest.Gate, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	return servertest.Start(t, servertest.Config{
-		Log: log, Rules: rules, Callers: []access.Principal{root},
+		Log: log, Rules: rules, Callers: []authn.Principal{root},
 		Secrets: func(whole secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
 			return failing{whole, fail}
 		},

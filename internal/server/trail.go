@@ -8,8 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
@@ -25,7 +25,7 @@ import (
 type trail struct {
 	// link is what name gives, "" until it is asked for.
 	link    string
-	caller  access.Principal
+	caller  authn.Principal
 	action  string
 	account string
 	store   audit.Store

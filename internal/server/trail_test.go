@@ -21,8 +21,8 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/server/servertest"
@@ -52,7 +52,7 @@ func loopback(t testing.TB) func(http.Handler) (string, http.RoundTripper) {
 
 func TestAnIntentComesBeforeEachChangeAndAnOutcomeAfter(t *testing.T) {
 	for door, config := range map[string]servertest.Config{
-		"grpc": {Callers: []access.Principal{root}, Network: loopback(t)},
+		"grpc": {Callers: []authn.Principal{root}, Network: loopback(t)},
 		"rest": {},
 	} {
 		w := start(t, config)
@@ -227,7 +227,7 @@ func TestWhatGoesWrongAfterTheChangeIsUnknown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t, servertest.Config{
-				Callers: []access.Principal{root},
+				Callers: []authn.Principal{root},
 				Secrets: func(genuine secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
 					return spoilt{genuine, how}
 				},
@@ -249,7 +249,7 @@ func TestWhatGoesWrongAfterTheChangeIsUnknown(t *testing.T) {
 func TestTheOutcomeOfACallIsRecordedWhenItsCallerIsGone(t *testing.T) {
 	for _, door := range []string{"rest", "grpc"} {
 		t.Run(door, func(t *testing.T) {
-			w := start(t, servertest.Config{Callers: []access.Principal{root}, Network: loopback(t)})
+			w := start(t, servertest.Config{Callers: []authn.Principal{root}, Network: loopback(t)})
 			client := w.As(root)
 			if door == "grpc" {
 				client = servertest.Over(w.Listen(t), root.Name)
@@ -288,7 +288,7 @@ func eventually(t *testing.T, done func() bool) {
 
 // TestARecordTellsWhoDidWhat holds one record against everything that is known.
 func TestARecordTellsWhoDidWhat(t *testing.T) {
-	w := start(t, servertest.Config{Callers: []access.Principal{search}})
+	w := start(t, servertest.Config{Callers: []authn.Principal{search}})
 	client := servertest.Over(w.Listen(t), search.Name)
 	ctx := metadata.AppendToOutgoingContext(within(t), "x-request-id", "request-7")
 	if err := w.copy(w.searchA, "SEARCH_COPY", "workers", "dex")(ctx, client); err != nil {
@@ -332,7 +332,7 @@ func TestABatchMadeByTwoRulesNamesBoth(t *testing.T) {
 }
 
 func TestADenialIsRecordedOnce(t *testing.T) {
-	w := start(t, servertest.Config{Callers: []access.Principal{payments}})
+	w := start(t, servertest.Config{Callers: []authn.Principal{payments}})
 	conn := w.Listen(t)
 	badAccount := func(ctx context.Context, c servertest.Client) error {
 		_, err := c.Identity.VerifyToken(ctx, &identityv1.VerifyTokenRequest{AccountId: servertest.UnservedID})
@@ -352,8 +352,8 @@ func TestADenialIsRecordedOnce(t *testing.T) {
 		{"an account that is not served", w.As(payments), badAccount, "ACCOUNT_NOT_ALLOWED"},
 		{"no credential over gRPC", servertest.Over(conn, ""), w.get(w.payA), "CREDENTIAL_MISSING"},
 		{"an unknown key over gRPC", servertest.Over(conn, "stranger"), w.update(w.payA), "CREDENTIAL_UNKNOWN"},
-		{"a credential that the gateway refused", w.With(access.Outcome{Err: refused}), w.get(w.payA), "CREDENTIAL_EXPIRED"},
-		{"an issuer that cannot be reached is no denial", w.With(access.Outcome{Err: away}), w.get(w.payA), ""},
+		{"a credential that the gateway refused", w.With(authn.Outcome{Err: refused}), w.get(w.payA), "CREDENTIAL_EXPIRED"},
+		{"an issuer that cannot be reached is no denial", w.With(authn.Outcome{Err: away}), w.get(w.payA), ""},
 		{"a secret that does not exist is no denial", w.As(payments), w.get(nowhere), ""},
 		{"bad input is no denial", w.As(payments), w.create(), ""},
 	} {
@@ -379,7 +379,7 @@ func TestADenialIsRecordedOnce(t *testing.T) {
 // TestStrangersCannotFillTheTrail makes both kinds of denial in turn.
 func TestStrangersCannotFillTheTrail(t *testing.T) {
 	w := start(t, servertest.Config{})
-	stranger := w.With(access.Outcome{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
+	stranger := w.With(authn.Outcome{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
 	const calls = 2000
 	begin := time.Now()
 	for range calls {

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
@@ -50,7 +50,7 @@ func (m *mount) put(pair tls.Certificate, authority []byte) {
 	m.version++
 	version := filepath.Join(m.folder, "..version"+strings.Repeat("x", m.version))
 	m.must(os.Mkdir(version, 0o700))
-	accesstest.WriteFiles(m, version, pair)
+	authntest.WriteFiles(m, version, pair)
 	m.must(os.WriteFile(filepath.Join(version, "ca.crt"), authority, 0o600))
 	link := filepath.Join(m.folder, "..data")
 	m.must(os.Symlink(version, link+"_tmp"))
@@ -74,8 +74,8 @@ func leafOf(t *testing.T, c *tls.Config) string {
 }
 
 func TestChangedFilesAreUsed(t *testing.T) {
-	authority := accesstest.NewAuthority(t)
-	one, two := authority.Sign(accesstest.Leaf{}), authority.Sign(accesstest.Leaf{NotAfter: time.Now().Add(2 * time.Hour)})
+	authority := authntest.NewAuthority(t)
+	one, two := authority.Sign(authntest.Leaf{}), authority.Sign(authntest.Leaf{NotAfter: time.Now().Add(2 * time.Hour)})
 	m, w := newMount(t), watcher()
 	m.put(one, authority.PEM)
 	var told []error
@@ -106,9 +106,9 @@ func TestChangedFilesAreUsed(t *testing.T) {
 }
 
 func TestUnusableFilesLeaveTheOldInUse(t *testing.T) {
-	authority := accesstest.NewAuthority(t)
-	one := authority.Sign(accesstest.Leaf{})
-	other := authority.Sign(accesstest.Leaf{})
+	authority := authntest.NewAuthority(t)
+	one := authority.Sign(authntest.Leaf{})
+	other := authority.Sign(authntest.Leaf{})
 	mixed := one
 	mixed.PrivateKey = other.PrivateKey
 	for name, test := range map[string]struct {
@@ -117,10 +117,10 @@ func TestUnusableFilesLeaveTheOldInUse(t *testing.T) {
 	}{
 		"a key of another": {func(m *mount) { m.put(mixed, authority.PEM) }, "private key does not match"},
 		"an expired certificate": {func(m *mount) {
-			m.put(authority.Sign(accesstest.Leaf{NotAfter: time.Now().Add(-time.Minute)}), authority.PEM)
+			m.put(authority.Sign(authntest.Leaf{NotAfter: time.Now().Add(-time.Minute)}), authority.PEM)
 		}, "is valid from"},
 		"one of tomorrow": {func(m *mount) {
-			m.put(authority.Sign(accesstest.Leaf{NotBefore: time.Now().Add(30 * time.Minute)}), authority.PEM)
+			m.put(authority.Sign(authntest.Leaf{NotBefore: time.Now().Add(30 * time.Minute)}), authority.PEM)
 		}, "is valid from"},
 		"no authority":       {func(m *mount) { m.put(one, []byte("none")) }, "holds no certificate"},
 		"a key as authority": {func(m *mount) { m.put(one, []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")) }, "certificates only"},
@@ -168,7 +168,7 @@ func TestUnusableFilesLeaveTheOldInUse(t *testing.T) {
 
 func pemOf(m *mount, pair tls.Certificate) []byte {
 	m.Helper()
-	file, _ := accesstest.WriteFiles(m, m.TempDir(), pair)
+	file, _ := authntest.WriteFiles(m, m.TempDir(), pair)
 	text, err := os.ReadFile(file)
 	m.must(err)
 	return text
@@ -182,8 +182,8 @@ func folderFor(m *mount, name string) {
 
 func TestClientsCannotBeRequiredWithoutAnAuthority(t *testing.T) {
 	m := newMount(t)
-	authority := accesstest.NewAuthority(t)
-	m.put(authority.Sign(accesstest.Leaf{}), authority.PEM)
+	authority := authntest.NewAuthority(t)
+	m.put(authority.Sign(authntest.Leaf{}), authority.PEM)
 	config := m.config()
 	config.ClientCAFile, config.RequireClient = "", true
 	if _, err := tlsfiles.New(config); err == nil || !strings.Contains(err.Error(), "no authority is named") {

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	"platform.internal/storekeeper/internal/access/accesstest"
+	"platform.internal/storekeeper/internal/authn/authntest"
 	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
@@ -27,14 +27,14 @@ import (
 type world struct {
 	*mount
 
-	servers, clients *accesstest.Authority
+	servers, clients *authntest.Authority
 	watcher          *filewatch.Watcher
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{mount: newMount(t), servers: accesstest.NewAuthority(t), clients: accesstest.NewAuthority(t), watcher: watcher()}
-	w.put(w.servers.Sign(accesstest.Leaf{}), w.clients.PEM)
+	w := &world{mount: newMount(t), servers: authntest.NewAuthority(t), clients: authntest.NewAuthority(t), watcher: watcher()}
+	w.put(w.servers.Sign(authntest.Leaf{}), w.clients.PEM)
 	return w
 }
 
@@ -109,7 +109,7 @@ func call(t *testing.T, url string, c *tls.Config, h2 bool) (string, error) {
 
 func TestHTTPSeesTheClient(t *testing.T) {
 	w := newWorld(t)
-	ours, theirs := w.clients.Sign(accesstest.Leaf{DNS: []string{"ci"}}), w.servers.Sign(accesstest.Leaf{DNS: []string{"ci"}})
+	ours, theirs := w.clients.Sign(authntest.Leaf{DNS: []string{"ci"}}), w.servers.Sign(authntest.Leaf{DNS: []string{"ci"}})
 	optional, required := rest(t, w.files(t, false).WithClients()), rest(t, w.files(t, true).WithClients())
 	plain := rest(t, w.files(t, true).ServerOnly())
 	for name, test := range map[string]struct {
@@ -198,7 +198,7 @@ func callRPC(t *testing.T, address string, c *tls.Config) (string, error) {
 
 func TestGRPCSeesTheClient(t *testing.T) {
 	w := newWorld(t)
-	ours, theirs := w.clients.Sign(accesstest.Leaf{DNS: []string{"ci"}}), w.servers.Sign(accesstest.Leaf{DNS: []string{"ci"}})
+	ours, theirs := w.clients.Sign(authntest.Leaf{DNS: []string{"ci"}}), w.servers.Sign(authntest.Leaf{DNS: []string{"ci"}})
 	address := serveRPC(t, w.files(t, false).WithClients())
 	for name, test := range map[string]struct {
 		pair *tls.Certificate
@@ -216,7 +216,7 @@ func TestGRPCSeesTheClient(t *testing.T) {
 func TestClientsOfAnAuthorityThatIsGoneAreRefused(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		w := newWorld(t)
-		pair := w.clients.Sign(accesstest.Leaf{DNS: []string{"ci"}})
+		pair := w.clients.Sign(authntest.Leaf{DNS: []string{"ci"}})
 		f := w.files(t, false)
 		url := rest(t, f.WithClients())
 		c := w.client(&pair)
@@ -224,7 +224,7 @@ func TestClientsOfAnAuthorityThatIsGoneAreRefused(t *testing.T) {
 		if got, err := call(t, url, c, false); err != nil || got != "HTTP/1.1 ci" {
 			t.Fatalf("before: %q, %v", got, err)
 		}
-		w.put(w.servers.Sign(accesstest.Leaf{}), w.servers.PEM)
+		w.put(w.servers.Sign(authntest.Leaf{}), w.servers.PEM)
 		w.watcher.Recheck(t.Context())
 		if got, err := call(t, url, c, false); err == nil {
 			t.Errorf("%s, after: %q", tls.VersionName(version), got)
@@ -253,7 +253,7 @@ func TestNoConnectionFailsWhileFilesChange(t *testing.T) {
 		})
 	}
 	for range 50 {
-		w.put(w.servers.Sign(accesstest.Leaf{}), w.clients.PEM)
+		w.put(w.servers.Sign(authntest.Leaf{}), w.clients.PEM)
 		w.watcher.Recheck(t.Context())
 	}
 	close(stop)

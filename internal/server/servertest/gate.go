@@ -16,7 +16,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/access"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/identity"
@@ -31,7 +31,7 @@ type Config struct {
 	// Rules is a policy file. Empty allows nothing.
 	Rules string
 	// Callers can call over gRPC, each with the API key "key-of-NAME".
-	Callers []access.Principal
+	Callers []authn.Principal
 	// Trail is where records go. Nil: Gate.Trail.
 	Trail server.Trail
 	// Secrets answers in place of the real service, where it is set.
@@ -57,7 +57,7 @@ type Gate struct {
 	// Metrics are what it counts.
 	Metrics *telemetry.Metrics
 	// Authenticator knows the callers.
-	Authenticator *access.Authenticator
+	Authenticator *authn.Authenticator
 }
 
 // Services lists the services that are served.
@@ -102,11 +102,11 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	must(tb, err)
 	g.Metrics, err = telemetry.NewMetrics(telemetry.MetricsOptions{})
 	must(tb, err)
-	keys := make([]access.APIKey, len(c.Callers))
+	keys := make([]authn.APIKey, len(c.Callers))
 	for i, p := range c.Callers {
-		keys[i] = access.APIKey{Digest: sha256.Sum256([]byte(keyOf(p.Name))), Principal: p}
+		keys[i] = authn.APIKey{Digest: sha256.Sum256([]byte(keyOf(p.Name))), Principal: p}
 	}
-	g.Authenticator, err = access.New(access.Config{APIKeys: keys})
+	g.Authenticator, err = authn.New(authn.Config{APIKeys: keys})
 	must(tb, err)
 	tb.Cleanup(g.Authenticator.Close)
 	chain := server.Chain{
@@ -155,13 +155,13 @@ func newClient(conn grpc.ClientConnInterface) Client {
 
 // As gives a client whose calls are made inside the process, as the gateway
 // makes them, by a caller whose credential was judged already.
-func (g *Gate) As(p access.Principal) Client { return g.With(access.Outcome{Principal: p}) }
+func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Outcome{Principal: p}) }
 
 // With is As for any outcome of authentication.
-func (g *Gate) With(o access.Outcome) Client {
+func (g *Gate) With(o authn.Outcome) Client {
 	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
 	return newClient(&dressed{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
-		return access.WithOutcome(peer.NewContext(ctx, from), o)
+		return authn.WithOutcome(peer.NewContext(ctx, from), o)
 	}})
 }
 

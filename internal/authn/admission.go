@@ -1,0 +1,114 @@
+package authn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"platform.internal/storekeeper/internal/authn/subject"
+)
+
+// maxGroups is how many groups a token may bring.
+const maxGroups = 256
+
+// Subject is who is admitted of an issuer.
+type Subject struct {
+	// Match is a pattern for the claim, as the package subject reads it. Only
+	// the claim sub can be matched with a star.
+	Match string
+	// Claim is the claim to match, one of those that SubjectClaims returns.
+	// Empty: sub.
+	Claim string
+	// Tenant is the team that they act for.
+	Tenant string
+	// Groups are the groups that they have.
+	Groups []string
+	// GroupsClaim is a claim with further groups, a text or a list of texts.
+	// Empty: none.
+	GroupsClaim string
+}
+
+// SubjectClaims lists the claims that can be matched: those that name one
+// workload, one repository or one person. Any other, such as the owner of a
+// repository or a branch, is shared by callers who have nothing in common.
+func SubjectClaims() []string {
+	return []string{"sub", "email", "oid", "repository", "repository_id", "project_path", "project_id"}
+}
+
+// admission is a Subject that was checked.
+type admission struct {
+	Subject
+
+	pattern subject.Pattern
+}
+
+func readSubjects(given []Subject) ([]admission, error) {
+	all := make([]admission, len(given))
+	for i, s := range given {
+		if s.Claim == "" {
+			s.Claim = "sub"
+		}
+		pattern, err := subject.Parse(s.Match)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("the pattern of subject %d %w", i, err)
+		case !slices.Contains(SubjectClaims(), s.Claim):
+			return nil, fmt.Errorf("the claim of subject %d must be one of %v", i, SubjectClaims())
+		case s.Claim != "sub" && !pattern.Exact():
+			return nil, fmt.Errorf("the pattern of subject %d must have no *, which is for the claim sub", i)
+		}
+		all[i] = admission{Subject: s, pattern: pattern}
+	}
+	return all, nil
+}
+
+// admit returns the principal of a token that was good, if its subject is on the
+// list.
+func (i *issuer) admit(f facts, shown *CredentialFacts) (Principal, error) {
+	for _, s := range i.subjects {
+		if !s.matches(f) {
+			continue
+		}
+		groups, err := s.groups(f)
+		if err != nil {
+			return Principal{}, shown.refusedAs(NotAdmitted, "The groups of the token cannot be read: "+err.Error()+".", fmt.Sprintf("the claim %q", s.GroupsClaim))
+		}
+		return Principal{
+			Name: i.name + ":" + f.subject, Tenant: s.Tenant, Groups: groups, Claims: f.all,
+			Kind: KindJWT, Credential: shown, NotBefore: f.notBefore, Expires: f.expires,
+		}, nil
+	}
+	return Principal{}, shown.refusedAs(NotAdmitted,
+		"The token is good, but its subject is not one that Storekeeper admits; ask its operators to list the subject.", "no entry of the issuer's subjects matches")
+}
+
+// matches reports whether the subject is the token's. An e-mail address counts
+// only where the issuer has verified it, since many let people write their own.
+func (s *admission) matches(f facts) bool {
+	if s.Claim == "email" && f.all["email_verified"] != true {
+		return false
+	}
+	value, _ := f.all[s.Claim].(string)
+	return s.pattern.Match(value)
+}
+
+// groups joins the groups of the list with those of the token.
+func (s *admission) groups(f facts) ([]string, error) {
+	if s.GroupsClaim == "" {
+		return s.Groups, nil
+	}
+	claimed, ok := texts(f.all[s.GroupsClaim])
+	if !ok || len(claimed) > maxGroups {
+		return nil, errors.New("they must be a text or a list of at most 256 texts")
+	}
+	all := slices.Clone(s.Groups)
+	for _, group := range claimed {
+		if !subject.Plain(group) {
+			return nil, errors.New("each must be a plain text of 1 to 512 bytes")
+		}
+		if !slices.Contains(all, group) {
+			all = append(all, group)
+		}
+	}
+	return all, nil
+}

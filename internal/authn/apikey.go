@@ -1,0 +1,40 @@
+package authn
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// APIKey is one key that is accepted, kept as a digest.
+type APIKey struct {
+	// Digest is the SHA-256 of the key.
+	Digest [sha256.Size]byte
+	// Principal is who holds the key. Its kind is set by New.
+	Principal Principal
+}
+
+// ParseDigest reads a SHA-256 digest written as 64 hexadecimal digits.
+func ParseDigest(text string) ([sha256.Size]byte, error) {
+	var digest [sha256.Size]byte
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw) != sha256.Size {
+		return digest, fmt.Errorf("a digest must be %d hexadecimal digits", 2*sha256.Size)
+	}
+	copy(digest[:], raw)
+	return digest, nil
+}
+
+// digestKeys makes the keys ready to be looked up. Two principals cannot hold
+// one key.
+func digestKeys(keys []APIKey) (map[[sha256.Size]byte]Principal, error) {
+	known := make(map[[sha256.Size]byte]Principal, len(keys))
+	for _, k := range keys {
+		if other, taken := known[k.Digest]; taken {
+			return nil, fmt.Errorf("callers %q and %q hold the same API key", other.Name, k.Principal.Name)
+		}
+		k.Principal.Kind = KindAPIKey
+		known[k.Digest] = k.Principal
+	}
+	return known, nil
+}

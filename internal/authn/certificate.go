@@ -1,0 +1,165 @@
+package authn
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"platform.internal/storekeeper/internal/authn/subject"
+)
+
+// Certificate is a name in client certificates that is accepted. Who signs the
+// certificates is a matter of TLS.
+type Certificate struct {
+	// SAN is a pattern for a subject alternative name, as subject.ParseSAN reads
+	// it. No two may cover one name.
+	SAN string
+	// Name, Tenant and Groups are those of the principal.
+	Name, Tenant string
+	Groups       []string
+}
+
+// certificate is a Certificate that was checked.
+type certificate struct {
+	Certificate
+
+	san subject.SAN
+}
+
+func readCertificates(given []Certificate) ([]certificate, error) {
+	all := make([]certificate, len(given))
+	for i, c := range given {
+		san, err := subject.ParseSAN(c.SAN)
+		if err != nil {
+			return nil, fmt.Errorf("the san of the certificate of %q %w", c.Name, err)
+		}
+		for _, other := range all[:i] {
+			if other.san.Overlaps(san) {
+				return nil, fmt.Errorf("the certificates of %q and %q cover one name", other.Name, c.Name)
+			}
+		}
+		all[i] = certificate{Certificate: c, san: san}
+	}
+	return all, nil
+}
+
+// byCertificate returns the caller whose certificate TLS has verified. Exactly
+// one entry of the list must have a name of it, so that nobody is two callers.
+func (a *Authenticator) byCertificate(chains [][]*x509.Certificate) (Principal, error) {
+	leaf := chains[0][0]
+	notBefore, expires, err := validity(chains, a.clock())
+	if err != nil {
+		return Principal{}, err
+	}
+	var found *certificate
+	var san string
+	for i := range a.certificates {
+		name, matches := nameIn(leaf, a.certificates[i].san)
+		if !matches {
+			continue
+		}
+		if found != nil {
+			return Principal{}, credentialOf(leaf, "").refusedAs(NotAdmitted, "The client certificate has the names of several callers; use one with the names of one.",
+				fmt.Sprintf("callers %q and %q match", found.Name, a.certificates[i].Name))
+		}
+		found, san = &a.certificates[i], name
+	}
+	if reason := unfit(leaf, found != nil); reason != "" {
+		return Principal{}, credentialOf(leaf, "").refusedAs(NotAdmitted,
+			"The client certificate is good, but holds no name that Storekeeper admits, or is not one of a workload; ask its operators to list the name.", reason)
+	}
+	digest := sha256.Sum256(leaf.Raw)
+	return Principal{
+		Name: found.Name, Tenant: found.Tenant, Groups: found.Groups, Kind: KindMTLS, NotBefore: notBefore, Expires: expires,
+		Credential: credentialOf(leaf, san),
+		Claims: map[string]any{
+			"san": san, "serial": leaf.SerialNumber.Text(16), "issuer": leaf.Issuer.String(), "sha256": hex.EncodeToString(digest[:]),
+		},
+	}, nil
+}
+
+// unfit says why a certificate names no caller, or "". admitted says that a name
+// of it is on the list.
+func unfit(leaf *x509.Certificate, admitted bool) string {
+	switch {
+	case !admitted:
+		return "no entry of callers.certificates matches a name of it"
+	case leaf.IsCA:
+		return "it is the certificate of an authority"
+	case ambiguous(leaf):
+		return "it has a SPIFFE id and another URI"
+	}
+	return ""
+}
+
+// validity returns the time in which a whole chain is valid, which must have
+// begun and not ended. TLS has checked it when the connection was made, and
+// connections last.
+func validity(chains [][]*x509.Certificate, now time.Time) (notBefore, expires time.Time, err error) {
+	for _, chain := range chains {
+		if notBefore, expires = common(chain); !now.Before(notBefore) && !now.After(expires) {
+			return notBefore, expires, nil
+		}
+	}
+	if now.Before(notBefore) {
+		return notBefore, expires, credentialOf(chains[0][0], "").refusedAs(NotYetValid, "The client certificate is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+notBefore.Format(time.RFC3339))
+	}
+	return notBefore, expires, credentialOf(chains[0][0], "").refusedAs(Expired,
+		"The client certificate, or that of an authority that signed it, has expired; connect with a new one.", "it ended at "+expires.Format(time.RFC3339))
+}
+
+// common returns the time in which all certificates of a chain are valid.
+func common(chain []*x509.Certificate) (from, to time.Time) {
+	from, to = chain[0].NotBefore, chain[0].NotAfter
+	for _, c := range chain[1:] {
+		if c.NotBefore.After(from) {
+			from = c.NotBefore
+		}
+		if c.NotAfter.Before(to) {
+			to = c.NotAfter
+		}
+	}
+	return from, to
+}
+
+// nameIn returns the first name of a certificate that a pattern stands for.
+func nameIn(leaf *x509.Certificate, san subject.SAN) (string, bool) {
+	for _, name := range namesOf(leaf, san.Kind) {
+		if san.Pattern.Match(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func namesOf(leaf *x509.Certificate, kind subject.Kind) []string {
+	var names []string
+	switch kind {
+	case subject.URI:
+		for _, u := range leaf.URIs {
+			names = append(names, u.String())
+		}
+	case subject.DNS:
+		for _, name := range leaf.DNSNames {
+			names = append(names, strings.ToLower(name))
+		}
+	case subject.Email:
+		names = leaf.EmailAddresses
+	}
+	return names
+}
+
+// ambiguous reports whether a certificate with a SPIFFE id has another URI. The
+// standard allows one only, and this is why: who reads the first and who reads
+// the last would see different workloads.
+func ambiguous(leaf *x509.Certificate) bool {
+	for _, u := range leaf.URIs {
+		if u.Scheme == "spiffe" && len(leaf.URIs) > 1 {
+			return true
+		}
+	}
+	return false
+}

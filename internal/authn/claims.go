@@ -1,0 +1,110 @@
+package authn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4/json"
+
+	"platform.internal/storekeeper/internal/authn/subject"
+)
+
+const (
+	// leeway is how far ahead of ours the clock of an issuer may go.
+	leeway = 30 * time.Second
+	// maxClaims is how many claims a token may have at the top.
+	maxClaims = 64
+	// lastSecond is the end of the year 9999, after which times have no
+	// usual form.
+	lastSecond = 253402300799
+)
+
+// facts are the registered claims of a token whose signature was good.
+type facts struct {
+	all                map[string]any
+	issuer, subject    string
+	audience           []string
+	notBefore, expires time.Time
+}
+
+// readFacts reads the claims of a token. The error says what is wrong in words
+// that fit after "The token must", and is for the caller.
+func readFacts(payload []byte) (facts, error) {
+	var f facts
+	if !utf8.Valid(payload) || !shallow(payload) || json.Unmarshal(payload, &f.all) != nil || len(f.all) > maxClaims {
+		return f, errors.New("have claims that are one JSON object, with at most 64 claims and 16 levels")
+	}
+	f.issuer, _ = f.all["iss"].(string)
+	f.subject, _ = f.all["sub"].(string)
+	if !subject.Plain(f.subject) {
+		return f, errors.New("have the claim sub, a plain text of 1 to 512 bytes")
+	}
+	var ok bool
+	if f.expires, ok = seconds(f.all["exp"]); !ok || f.expires.IsZero() {
+		return f, errors.New("have the claim exp, in seconds since 1970")
+	}
+	if f.notBefore, ok = seconds(f.all["nbf"]); !ok {
+		return f, errors.New("have the claim nbf in seconds since 1970, or not at all")
+	}
+	if f.audience, ok = texts(f.all["aud"]); !ok {
+		return f, errors.New("have the claim aud, a text or a list of texts")
+	}
+	return f, nil
+}
+
+// check holds the facts against what the issuer's tokens must say. shown is the
+// same token as the log has it.
+func (f *facts) check(i *issuer, shown *CredentialFacts, now time.Time) error {
+	ours := func(audience string) bool { return slices.Contains(i.audiences, audience) }
+	switch {
+	case f.issuer != i.url:
+		return refused(WrongIssuer, "The token is of an issuer that Storekeeper does not trust.")
+	case !slices.ContainsFunc(f.audience, ours):
+		return shown.refusedAs(WrongAudience, "The token was made for somebody else; ask its issuer for one with the audience of this Storekeeper.",
+			fmt.Sprintf("its audience %q is none of %q", bounded(strings.Join(f.audience, ","), maxFact), i.audiences))
+	case !now.Before(f.expires):
+		return shown.refusedAs(Expired, "The token has expired; get a new one from its issuer.", "it ended at "+f.expires.Format(time.RFC3339))
+	case now.Add(leeway).Before(f.notBefore):
+		return shown.refusedAs(NotYetValid, "The token is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+f.notBefore.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// seconds reads a time. It reports false for what is no time, and gives the
+// zero time for a claim that is not there.
+func seconds(claim any) (time.Time, bool) {
+	if claim == nil {
+		return time.Time{}, true
+	}
+	n, ok := claim.(float64)
+	if !ok || n < 0 || n > lastSecond {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(n), 0).UTC(), true
+}
+
+// texts reads a text or a list of texts. A claim that is not there is an empty
+// list.
+func texts(claim any) ([]string, bool) {
+	switch v := claim.(type) {
+	case nil:
+		return nil, true
+	case string:
+		return []string{v}, true
+	case []any:
+		all := make([]string, len(v))
+		for i, item := range v {
+			text, ok := item.(string)
+			if !ok {
+				return nil, false
+			}
+			all[i] = text
+		}
+		return all, true
+	}
+	return nil, false
+}

@@ -1,0 +1,170 @@
+package authn
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"platform.internal/storekeeper/internal/authn/subject"
+	"platform.internal/storekeeper/internal/fault"
+)
+
+const (
+	// maxFact is the most bytes of a claim in CredentialFacts. The subject, which
+	// subject.Plain has bounded, may be longer.
+	maxFact = 256
+	// maxShownNames is how many names of a certificate are listed.
+	maxShownNames = 8
+)
+
+// CredentialFacts identify a credential whose signature was verified, for the
+// log and the audit trail. They never hold the credential itself. Every text is
+// printable and bounded: Subject and Issuer have at most 512 bytes, the others
+// at most 256. Nobody may change them.
+type CredentialFacts struct {
+	// IssuerName is the configured name of the token's issuer. Empty for a
+	// certificate.
+	IssuerName string
+	// Issuer is the claim iss of a token, or the distinguished name of the
+	// authority that signed a certificate.
+	Issuer string
+	// Subject is the claim sub of a token, or the subject alternative name of a
+	// certificate: the one that was admitted, or all of a refused certificate,
+	// separated by commas.
+	Subject string
+	// ID is the claim jti of a token, or the serial number of a certificate in
+	// hexadecimal digits. Empty where a token has none.
+	ID string
+	// Claims are those of FactClaims that the token has, by their names, and of
+	// a Kubernetes token kubernetes.io/namespace, kubernetes.io/serviceaccount,
+	// kubernetes.io/pod and kubernetes.io/node. Nil for a certificate.
+	Claims map[string]string
+}
+
+// FactClaims lists the claims that CredentialFacts repeat: those by which CI
+// systems name the run, its source and its trigger, and OAuth its client.
+func FactClaims() []string {
+	return []string{
+		// GitHub Actions
+		"repository", "repository_id", "run_id", "run_attempt", "workflow_ref", "job_workflow_ref", "ref", "sha", "environment", "actor",
+		// GitLab
+		"project_path", "project_id", "pipeline_id", "job_id", "user_login",
+		// Buildkite
+		"organization_slug", "pipeline_slug", "build_number",
+		// OAuth 2.0 (RFC 9068) and OpenID Connect
+		"client_id", "azp",
+	}
+}
+
+// RefusedCredential returns the facts of a credential that was verified and then
+// refused, from an error of Authenticate. It reports false where nothing of the
+// credential was verified, so that nothing about it is known.
+func RefusedCredential(err error) (*CredentialFacts, bool) {
+	if r, ok := errors.AsType[*refusedCredential](err); ok {
+		return r.facts, true
+	}
+	return nil, false
+}
+
+// refusedCredential is the private cause of refusing a verified credential.
+type refusedCredential struct {
+	facts *CredentialFacts
+	// detail says what an operator can compare with the configuration.
+	detail string
+}
+
+// Error is for the log: with it an operator finds the entry that is missing.
+func (r *refusedCredential) Error() string {
+	text := fmt.Sprintf("verified credential with issuer %q", r.facts.Issuer)
+	if r.facts.IssuerName != "" {
+		text += fmt.Sprintf(" (configured as %q)", r.facts.IssuerName)
+	}
+	text += fmt.Sprintf(" and subject %q", r.facts.Subject)
+	if r.facts.ID != "" {
+		text += fmt.Sprintf(", id %q", r.facts.ID)
+	}
+	if r.detail != "" {
+		text += ": " + r.detail
+	}
+	return text
+}
+
+// refusedAs makes the fault of a verified credential that is refused. public
+// repeats nothing of it.
+func (c *CredentialFacts) refusedAs(reason, public, detail string) error {
+	return fault.New(fault.Unauthenticated, reason, public).Because(&refusedCredential{facts: c, detail: detail})
+}
+
+// credential returns the facts of a token whose signature was good.
+func (i *issuer) credential(f facts) *CredentialFacts {
+	id, _ := f.all["jti"].(string)
+	c := &CredentialFacts{
+		IssuerName: i.name, Issuer: bounded(f.issuer, subject.MaxBytes), Subject: f.subject, ID: bounded(id, maxFact), Claims: map[string]string{},
+	}
+	for _, name := range FactClaims() {
+		if text := factText(f.all[name]); text != "" {
+			c.Claims[name] = text
+		}
+	}
+	cluster, _ := f.all["kubernetes.io"].(map[string]any)
+	for _, name := range []string{"namespace", "serviceaccount", "pod", "node"} {
+		value := cluster[name]
+		if object, ok := value.(map[string]any); ok {
+			value = object["name"]
+		}
+		if text := factText(value); text != "" {
+			c.Claims["kubernetes.io/"+name] = text
+		}
+	}
+	return c
+}
+
+// factText gives a claim as text. Identifiers of runs are numbers with some
+// issuers. Any other type is left out.
+func factText(claim any) string {
+	switch v := claim.(type) {
+	case string:
+		return bounded(v, maxFact)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
+}
+
+// credentialOf returns the facts of a certificate that TLS has verified. san is
+// the name that was admitted; empty: all names are listed.
+func credentialOf(leaf *x509.Certificate, san string) *CredentialFacts {
+	if san == "" {
+		san = strings.Join(shownNames(leaf), ",")
+	}
+	return &CredentialFacts{
+		Issuer: bounded(leaf.Issuer.String(), subject.MaxBytes), Subject: bounded(san, subject.MaxBytes), ID: leaf.SerialNumber.Text(16),
+	}
+}
+
+// shownNames lists the first subject alternative names of a certificate.
+func shownNames(leaf *x509.Certificate) []string {
+	var names []string
+	for _, kind := range []subject.Kind{subject.URI, subject.DNS, subject.Email} {
+		names = append(names, namesOf(leaf, kind)...)
+	}
+	return names[:min(len(names), maxShownNames)]
+}
+
+// bounded cuts a text to at most so many bytes and marks what cannot be printed.
+func bounded(text string, most int) string {
+	const cut = "..."
+	plain := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), most)])
+	if len(text) <= most && len(plain) <= most {
+		return plain
+	}
+	return strings.ToValidUTF8(plain[:min(len(plain), most-len(cut))], "") + cut
+}

@@ -1,0 +1,42 @@
+package authn
+
+import (
+	"fmt"
+	"strings"
+)
+
+// distinct refuses what would let two sources name one principal: two issuers
+// of one name or one URL, and a key or certificate whose name is of the form
+// of a token's.
+func (c *Config) distinct() error {
+	names, urls := map[string]bool{}, map[string]string{}
+	for _, i := range c.Issuers {
+		if names[i.Name] {
+			return fmt.Errorf("two issuers are named %q, so both could mint the same principal", i.Name)
+		}
+		url := strings.TrimRight(i.URL, "/")
+		if other, taken := urls[url]; taken {
+			return fmt.Errorf("issuers %q and %q have one URL; make them one, with the subjects of both", other, i.Name)
+		}
+		names[i.Name], urls[url] = true, i.Name
+	}
+	for _, k := range c.APIKeys {
+		if err := noToken(k.Principal.Name, "an API key"); err != nil {
+			return err
+		}
+	}
+	for _, crt := range c.Certificates {
+		if err := noToken(crt.Name, "a certificate"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noToken refuses the name of a caller that a token could have too.
+func noToken(name, source string) error {
+	if name == "" || strings.Contains(name, ":") {
+		return fmt.Errorf("caller %q of %s: a name must not be empty or hold a colon, which the names of token callers have", name, source)
+	}
+	return nil
+}

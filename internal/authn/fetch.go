@@ -1,0 +1,236 @@
+package authn
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+const (
+	// maxBody is the most bytes of an answer or a file that are read, after
+	// decompression. Key sets have a few KiB.
+	maxBody = 1 << 20
+	// maxRedirects is how many redirects of one request are followed.
+	maxRedirects = 3
+	// accepted lists the media types that issuers serve documents and key sets
+	// as. Kubernetes serves its keys as application/jwk-set+json only, and
+	// answers 406 to whoever accepts application/json alone.
+	accepted = "application/json, application/jwk-set+json"
+)
+
+// fetcher asks an issuer for its keys.
+type fetcher struct {
+	issuer, keysURL, caFile, tokenFile string
+}
+
+// fetched is what an issuer answered.
+type fetched struct {
+	keys []jose.JSONWebKey
+	// from is the URL of the keys.
+	from string
+	// ahead is how far the issuer's clock is ahead of ours, by its Date header.
+	// dated says that there was one.
+	ahead time.Duration
+	dated bool
+	// certificateBegins and certificateEnds are of the certificate in the
+	// issuer's chain that ends first. Zero: the connection had none.
+	certificateBegins, certificateEnds time.Time
+}
+
+// fetch returns the keys that the issuer publishes now. An error is a
+// *FetchError.
+func (f fetcher) fetch(ctx context.Context) (fetched, error) {
+	var got fetched
+	client, err := f.client()
+	if err != nil {
+		return got, err
+	}
+	from := f.keysURL
+	if from == "" {
+		if from, err = f.discover(ctx, client, &got); err != nil {
+			return got, err
+		}
+	}
+	for _, got.from = range f.places(from) {
+		if got.keys, err = f.readKeys(ctx, client, &got); err == nil {
+			break
+		}
+	}
+	return got, err
+}
+
+// places lists where keys are asked for. The API server of Kubernetes names an
+// address of its own in jwks_uri, often an internal one, and serves its keys at
+// the same path of the issuer. The token is shown there only, so that place
+// comes first. An issuer with a path may share its origin with others, whose
+// keys must not be taken for its own.
+func (f fetcher) places(from string) []string {
+	own, err := url.Parse(f.issuer)
+	if err != nil || f.tokenFile == "" || f.keysURL != "" || strings.Trim(own.Path, "/") != "" || own.RawQuery != "" {
+		return []string{from}
+	}
+	named, err := url.Parse(from)
+	if err != nil || sameOrigin(own, named) {
+		return []string{from}
+	}
+	named.Scheme, named.Host = own.Scheme, own.Host
+	return []string{named.String(), from}
+}
+
+// readKeys reads the keys at got.from.
+func (f fetcher) readKeys(ctx context.Context, client *http.Client, got *fetched) ([]jose.JSONWebKey, error) {
+	text, err := f.read(ctx, client, got.from, got)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := parseKeys(text)
+	if err != nil {
+		return nil, &FetchError{URL: got.from, Err: err, Fix: fixKeySet}
+	}
+	return keys, nil
+}
+
+// discover asks the issuer where its keys are. The document must name the issuer
+// itself, so that no issuer is taken for another.
+func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetched) (string, error) {
+	from := strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
+	text, err := f.read(ctx, client, from, got)
+	if err != nil {
+		return "", err
+	}
+	var document struct {
+		Issuer  string `json:"issuer"`
+		KeysURL string `json:"jwks_uri"`
+	}
+	if !shallow(text) || json.Unmarshal(text, &document) != nil {
+		return "", &FetchError{URL: from, Err: errors.New("the discovery document is not JSON with texts for issuer and jwks_uri"), Fix: fixDiscovery}
+	}
+	if document.Issuer != f.issuer {
+		err := fmt.Errorf("the discovery document is of another issuer than %s: it names %q", f.issuer, bounded(document.Issuer, maxFact))
+		return "", &FetchError{URL: from, Err: err, Fix: "set issuer to the issuer that the document names, letter for letter, if the claim iss of its tokens is the same"}
+	}
+	if err := secureURL(document.KeysURL); err != nil {
+		return "", &FetchError{URL: from, Err: fmt.Errorf("the jwks_uri of the discovery document: %w", err), Fix: fixDiscovery}
+	}
+	return document.KeysURL, nil
+}
+
+// client makes a client for one fetch. Its authorities are read each time, since
+// a cluster changes them now and then, and it keeps no connection: the next
+// fetch is minutes away.
+func (f fetcher) client() (*http.Client, error) {
+	trust := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.caFile != "" {
+		pool, err := readPool(f.caFile)
+		if err != nil {
+			return nil, &FetchError{URL: f.issuer, Err: err, Fix: "set ca_file to a file with the authorities of the issuer's certificate in PEM"}
+		}
+		trust.RootCAs = pool
+	}
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust,
+		DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
+	}
+	return &http.Client{Transport: transport, CheckRedirect: stay, Timeout: fetchTimeout}, nil
+}
+
+// stay follows redirects within one origin only. Any other could lead to plain
+// text or to a host that nobody configured, and would take the token along.
+func stay(next *http.Request, before []*http.Request) error {
+	if len(before) > maxRedirects || !sameOrigin(next.URL, before[0].URL) {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// read gets a small document, and notes what its answer says of the issuer.
+func (f fetcher) read(ctx context.Context, client *http.Client, from string, got *fetched) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, &FetchError{URL: from, Err: err}
+	}
+	request.Header.Set("Accept", accepted)
+	shown, err := f.showToken(request)
+	if err != nil {
+		return nil, &FetchError{URL: from, Err: err, Fix: fixTokenFile}
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, &FetchError{URL: from, Err: err, Fix: fixOf(err)}
+	}
+	defer func() { _ = answer.Body.Close() }() // what was read counts
+	got.note(answer)
+	if answer.StatusCode != http.StatusOK {
+		return nil, f.refusal(from, answer, shown)
+	}
+	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, &FetchError{URL: from, Err: fmt.Errorf("the answer has content encoding %q", bounded(encoding, maxFact)), Fix: "let the issuer answer with gzip or without compression"}
+	}
+	text, err := readAtMost(answer.Body, from)
+	if err != nil {
+		return nil, &FetchError{URL: from, Err: err}
+	}
+	// RFC 8259 lets readers ignore a byte order mark.
+	return bytes.TrimPrefix(text, []byte("\ufeff")), nil
+}
+
+// note remembers clock and certificate of the issuer.
+func (g *fetched) note(answer *http.Response) {
+	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+		// A shared cache keeps the date of the answer that it repeats.
+		age, _ := strconv.Atoi(answer.Header.Get("Age"))
+		g.ahead, g.dated = time.Until(date.Add(time.Duration(max(age, 0))*time.Second)), true
+	}
+	if answer.TLS == nil {
+		return
+	}
+	for _, c := range answer.TLS.PeerCertificates {
+		if g.certificateEnds.IsZero() || c.NotAfter.Before(g.certificateEnds) {
+			g.certificateBegins, g.certificateEnds = c.NotBefore, c.NotAfter
+		}
+	}
+}
+
+// secureURL refuses what would let others than the issuer say which keys are
+// good.
+func secureURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return errors.New("must be a URL with a host, without user and fragment")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return errors.New("must start with https://; http:// is for a loopback host only")
+	}
+	return nil
+}
+
+// sameOrigin reports whether two URLs have one scheme, host and port.
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}

@@ -1,0 +1,200 @@
+package authn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	defaultRefreshEvery  = 15 * time.Minute
+	defaultRefreshAtMost = 10 * time.Second
+	defaultKeysMaxAge    = 24 * time.Hour
+	// retryEvery is how often keys are asked for while the issuer is down.
+	retryEvery = time.Minute
+	// fetchTimeout bounds one attempt, and so how long a call can wait for it.
+	fetchTimeout = 5 * time.Second
+)
+
+// remoteKeys holds the keys of an issuer and fetches them again: every while in
+// the background, and at once for an unknown key. Between two fetches are never
+// less than atMost, so no stream of tokens can make Storekeeper flood an issuer.
+type remoteKeys struct {
+	fetch                 func(context.Context) (fetched, error)
+	clock                 func() time.Time
+	every, atMost, maxAge time.Duration
+	tell                  func(keys int, err error)
+
+	// running ends with the source, not with a call: a fetch serves all calls
+	// that wait for it.
+	running context.Context
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+
+	mu      sync.Mutex
+	set     keySet
+	fetched time.Time     // when set came; zero: never
+	tried   time.Time     // when the last fetch began; zero: never
+	failed  error         // why the last fetch failed
+	last    fetched       // what the last fetch told of the issuer
+	flight  chan struct{} // closed when the fetch that runs is done; nil: none
+}
+
+func newRemoteKeys(fetch func(context.Context) (fetched, error), given Issuer, clock func() time.Time, tell func(int, error)) *remoteKeys {
+	r := &remoteKeys{
+		fetch: fetch, clock: clock, tell: tell,
+		every:  cmp.Or(given.RefreshEvery, defaultRefreshEvery),
+		atMost: cmp.Or(given.RefreshAtMost, defaultRefreshAtMost),
+		maxAge: cmp.Or(given.KeysMaxAge, defaultKeysMaxAge),
+	}
+	r.running, r.stop = context.WithCancel(context.Background())
+	r.work.Go(r.refresh)
+	return r
+}
+
+func (r *remoteKeys) close() {
+	r.mu.Lock()
+	r.stop() // under the lock, so that nothing is begun after it
+	r.mu.Unlock()
+	r.work.Wait()
+}
+
+func (r *remoteKeys) version() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.set.version
+}
+
+func (r *remoteKeys) current(ctx context.Context) (keySet, error) {
+	if set, ok := r.inUse(); ok {
+		return set, nil
+	}
+	if err := r.update(ctx); err != nil {
+		return keySet{}, err
+	}
+	if set, ok := r.inUse(); ok {
+		return set, nil
+	}
+	return keySet{}, r.none()
+}
+
+func (r *remoteKeys) renew(ctx context.Context, version uint64) (keySet, error) {
+	if set, ok := r.inUse(); ok && set.version != version {
+		return set, nil
+	}
+	if err := r.update(ctx); err != nil {
+		return keySet{}, err
+	}
+	set, _ := r.inUse()
+	return set, nil
+}
+
+// inUse returns the keys that may be used now.
+func (r *remoteKeys) inUse() (keySet, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fetched.IsZero() || r.clock().Sub(r.fetched) > r.maxAge {
+		return keySet{}, false
+	}
+	return r.set, true
+}
+
+func (r *remoteKeys) state() keyState {
+	set, _ := r.inUse()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	state := keyState{keys: len(set.keys), read: r.fetched, failed: r.failed, last: r.last, fetches: true}
+	if !r.fetched.IsZero() {
+		state.ends = r.fetched.Add(r.maxAge)
+	}
+	return state
+}
+
+// none is the fault of having no keys.
+func (r *remoteKeys) none() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cause := r.failed
+	if cause == nil {
+		cause = errors.New("the keys are too old")
+	}
+	return unavailable(r.atMost-r.clock().Sub(r.tried), cause)
+}
+
+// update waits for the fetch that runs, or for a new one if one is due.
+func (r *remoteKeys) update(ctx context.Context) error {
+	done := r.begin()
+	if done == nil {
+		return nil
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// begin starts a fetch if none runs and one is due. It returns nil where none
+// is, and otherwise what is closed at the end of the one that runs.
+func (r *remoteKeys) begin() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flight != nil {
+		return r.flight
+	}
+	now := r.clock()
+	if r.running.Err() != nil || !r.tried.IsZero() && now.Sub(r.tried) < r.atMost {
+		return nil
+	}
+	r.tried, r.flight = now, make(chan struct{})
+	r.work.Go(r.load)
+	return r.flight
+}
+
+// load fetches the keys once.
+func (r *remoteKeys) load() {
+	ctx, cancel := context.WithTimeout(r.running, fetchTimeout)
+	defer cancel()
+	got, err := r.fetch(ctx)
+
+	r.mu.Lock()
+	r.last = got
+	if r.failed = err; err == nil {
+		r.set, r.fetched = keySet{keys: got.keys, version: r.set.version + 1}, r.clock()
+	}
+	inUse := len(r.set.keys)
+	close(r.flight)
+	r.flight = nil
+	r.mu.Unlock()
+
+	if r.running.Err() == nil {
+		r.tell(inUse, err)
+	}
+}
+
+// refresh fetches the keys until the source is closed.
+func (r *remoteKeys) refresh() {
+	for {
+		if r.update(r.running) != nil {
+			return
+		}
+		select {
+		case <-time.After(r.pause()):
+		case <-r.running.Done():
+			return
+		}
+	}
+}
+
+// pause is how long to wait for the next fetch in the background.
+func (r *remoteKeys) pause() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed != nil {
+		return min(r.every, max(retryEvery, r.atMost))
+	}
+	return r.every
+}
