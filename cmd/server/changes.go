@@ -12,9 +12,9 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/settle"
@@ -23,8 +23,8 @@ import (
 
 // admitChange refuses what the budget or the tenant's own quota would refuse,
 // before anything is written and before the change waits for others.
-func admitChange(p *purses, limits *quota.Client) func(context.Context, string, policy.Target) error {
-	return func(ctx context.Context, account string, about policy.Target) error {
+func admitChange(p *purses, limits *quota.Client) func(context.Context, string, contract.Target) error {
+	return func(ctx context.Context, account string, about contract.Target) error {
 		if err := affordable(ctx, p, account, about); err != nil {
 			return err
 		}
@@ -36,14 +36,14 @@ func admitChange(p *purses, limits *quota.Client) func(context.Context, string, 
 }
 
 // affordable gives the fault that the budget would refuse a change with.
-func affordable(ctx context.Context, p *purses, account string, about policy.Target) error {
+func affordable(ctx context.Context, p *purses, account string, about contract.Target) error {
 	return p.check(ctx, account, len(about.Secrets) == 0 && about.StoreName == "")
 }
 
 // beforeChange takes down what is there before a change, as the durable intent
 // keeps it.
-func beforeChange(s *settle.Settler, p *purses) func(context.Context, string, policy.Target) ([]byte, error) {
-	return func(ctx context.Context, account string, about policy.Target) ([]byte, error) {
+func beforeChange(s *settle.Settler, p *purses) func(context.Context, string, contract.Target) ([]byte, error) {
+	return func(ctx context.Context, account string, about contract.Target) ([]byte, error) {
 		// It may have waited for others since it was admitted.
 		if err := affordable(ctx, p, account, about); err != nil {
 			return nil, err

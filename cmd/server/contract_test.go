@@ -128,9 +128,9 @@ func checkRefused(path string, has func(int) bool) error {
 	return nil
 }
 
-// contract is Cloudflare's OpenAPI document, changed where the live API is
+// cloudflareSchema is Cloudflare's OpenAPI document, changed where the live API is
 // known to do otherwise.
-var contract = sync.OnceValues(func() (*openapi3.T, error) {
+var cloudflareSchema = sync.OnceValues(func() (*openapi3.T, error) {
 	doc, err := openapi3.NewLoader().LoadFromFile("../../internal/emulator/testdata/secrets-store.openapi.json")
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ var contract = sync.OnceValues(func() (*openapi3.T, error) {
 // checkCloudflare holds an answer against the schema of its operation and
 // status, or of any failure where there is none.
 func checkCloudflare(method, path string, status int, body []byte) error {
-	doc, err := contract()
+	doc, err := cloudflareSchema()
 	if err != nil {
 		return err
 	}

@@ -6,16 +6,16 @@ import (
 
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/inflight"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
 )
 
 // judges are the rules that calls are judged by.
 type judges struct {
 	rules     *authz.Rules
-	validator *policy.Validator
+	validator *contract.Validator
 }
 
 // compileJudges begins to make the judges and returns what waits for them. They
@@ -28,7 +28,7 @@ func compileJudges(c config.Policy, files *watchedFiles, api []protoreflect.Serv
 		return err
 	})
 	both.Go(func() (err error) {
-		made.validator, err = policy.NewValidator(api...)
+		made.validator, err = contract.NewValidator(api...)
 		return err
 	})
 	return func() (judges, error) {

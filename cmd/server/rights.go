@@ -7,8 +7,8 @@ import (
 
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/directory"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
 )
 
@@ -32,7 +32,7 @@ func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 
 // newRights makes what is needed to judge calls.
 func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, names *directory.Directory) (server.Rights, error) {
-	methods, err := policy.Methods(api...)
+	methods, err := contract.Methods(api...)
 	if err != nil {
 		return server.Rights{}, err
 	}

@@ -11,14 +11,14 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/cfjson"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // BenchmarkReadRequest reads bodies.
 func BenchmarkReadRequest(b *testing.B) {
 	const secret = `{"name":"PAYMENTS_DB","value":"a value that is not long","scopes":["workers"],"comment":"of payments"}`
 	read := func(body string, target func() any) func() error {
-		return func() error { return cfjson.ReadRequest(strings.NewReader(body), target(), &policy.Mistakes{}) }
+		return func() error { return cfjson.ReadRequest(strings.NewReader(body), target(), &contract.Mistakes{}) }
 	}
 	secrets := func() any { return new([]*secretsstorev1.NewSecret) }
 	for name, do := range map[string]func() error{

@@ -11,7 +11,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/cfjson"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // repeated is a text of a part many times over, which takes no memory itself.
@@ -66,7 +66,7 @@ func TestReadingABodyTakesTheMemoryOfItsBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var list []*secretsstorev1.NewSecret
-			found := &policy.Mistakes{}
+			found := &contract.Mistakes{}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			if err := cfjson.ReadRequest(body.reader(), &list, found); err != nil {
@@ -103,7 +103,7 @@ func TestACutTextStaysLongerThanItsRule(t *testing.T) {
 		for _, extra := range []string{"", "b", "bc", "bcd", "bcde", "bcdef"} {
 			long := extra + strings.Repeat(unit, 800_000/len(unit))
 			var list []*secretsstorev1.NewSecret
-			found := &policy.Mistakes{}
+			found := &contract.Mistakes{}
 			body := `[{"name":"` + long + `","comment":"` + long + `","value":"` + long + `","scopes":["` + long + `"]}]`
 			if err := cfjson.ReadRequest(strings.NewReader(body), &list, found); err != nil || len(found.Fields) != 0 {
 				t.Fatalf("%s: %v %v", name, err, found.Fields)
@@ -128,7 +128,7 @@ func TestABodyIsReadAlikeHoweverItArrives(t *testing.T) {
 		results := map[string]bool{}
 		for _, r := range []io.Reader{strings.NewReader(body), iotest.OneByteReader(strings.NewReader(body)), iotest.HalfReader(strings.NewReader(body))} {
 			var list []*secretsstorev1.NewSecret
-			found := &policy.Mistakes{}
+			found := &contract.Mistakes{}
 			if err := cfjson.ReadRequest(r, &list, found); err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestABodyIsReadAlikeHoweverItArrives(t *testing.T) {
 func TestAListOfOtherThingsKeepsItsLength(t *testing.T) {
 	ids := &secretsstorev1.DeleteSecretsRequest{}
 	body := `{"ids":["a"` + strings.Repeat(`,1`, 200) + `]}`
-	if err := cfjson.ReadRequest(strings.NewReader(body), ids, &policy.Mistakes{}); err != nil || len(ids.GetIds()) != 101 {
+	if err := cfjson.ReadRequest(strings.NewReader(body), ids, &contract.Mistakes{}); err != nil || len(ids.GetIds()) != 101 {
 		t.Errorf("%v, %d identifiers", err, len(ids.GetIds()))
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/cfjson"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 func TestABodyIsTheSameInPieces(t *testing.T) {
@@ -22,7 +22,7 @@ func TestABodyIsTheSameInPieces(t *testing.T) {
 		"with its end at once": iotest.DataErrReader(strings.NewReader(body)),
 	} {
 		var secrets []*secretsstorev1.NewSecret
-		found := &policy.Mistakes{}
+		found := &contract.Mistakes{}
 		if err := cfjson.ReadRequest(r, &secrets, found); err != nil || len(found.Fields) > 0 || len(secrets) != 1 || secrets[0].GetValue() != value {
 			t.Errorf("%s: %v %v, %d secrets", name, err, found.Fields, len(secrets))
 		}
@@ -36,8 +36,8 @@ func TestABodyThatBreaksOffIsRefusedThoughItIsWhole(t *testing.T) {
 		io.MultiReader(strings.NewReader(`{"name":"`), broken),
 		broken,
 	} {
-		found := &policy.Mistakes{}
-		if err := cfjson.ReadRequest(r, &secretsstorev1.CreateStoreRequest{}, found); err != nil || len(found.Fields) == 0 || found.Fields[0].Path != policy.Body {
+		found := &contract.Mistakes{}
+		if err := cfjson.ReadRequest(r, &secretsstorev1.CreateStoreRequest{}, found); err != nil || len(found.Fields) == 0 || found.Fields[0].Path != contract.Body {
 			t.Errorf("%v %v", err, found.Fields)
 		}
 	}
@@ -56,7 +56,7 @@ func TestALongListIsNotReadToItsEnd(t *testing.T) {
 		`{"id":7},`:               &secretsstorev1.DeleteSecretsRequest{},
 		"[],":                     &secretsstorev1.DeleteSecretsRequest{},
 	} {
-		found := &policy.Mistakes{}
+		found := &contract.Mistakes{}
 		body := "[" + strings.Repeat(unit, many) + strings.TrimSuffix(unit, ",") + "]"
 		if err := cfjson.ReadRequest(strings.NewReader(body), target, found); err != nil {
 			t.Fatal(err)
@@ -72,7 +72,7 @@ func TestALongListIsNotReadToItsEnd(t *testing.T) {
 			t.Errorf("%s: %d items and %d mistakes", unit, count, len(found.Fields))
 		}
 	}
-	found := &policy.Mistakes{}
+	found := &contract.Mistakes{}
 	ids := &secretsstorev1.DeleteSecretsRequest{}
 	body := `{"ids":["a"` + strings.Repeat(`,1`, many) + `],"x":1,"y":{}}`
 	if err := cfjson.ReadRequest(strings.NewReader(body), ids, found); err != nil || len(ids.GetIds()) != 101 || len(found.Fields) != 2 {
@@ -81,7 +81,7 @@ func TestALongListIsNotReadToItsEnd(t *testing.T) {
 }
 
 func TestMistakesAreNotNotedWithoutEnd(t *testing.T) {
-	found := &policy.Mistakes{}
+	found := &contract.Mistakes{}
 	body := `{"name":"x",` + strings.Repeat(`"unknown":1,`, 100_000) + `"scopes":[]}`
 	if err := cfjson.ReadRequest(strings.NewReader(body), &secretsstorev1.DuplicateSecretRequest{}, found); err != nil || len(found.Fields) != 1000 {
 		t.Errorf("%v, %d mistakes", err, len(found.Fields))

@@ -13,8 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 // malformed is Cloudflare's word for a body that it cannot read.
@@ -43,7 +43,7 @@ const twice refusal = "must be valid JSON: a name stands twice in an object"
 // encoding/json would stop at the first. A body that is not JSON ends the walk.
 type reader struct {
 	tokens *jsontext.Decoder
-	found  *policy.Mistakes
+	found  *contract.Mistakes
 	broken bool
 }
 
@@ -234,11 +234,11 @@ func (r *reader) stop(err error) {
 		r.found.Fault = fault.New(fault.TooLarge, "REQUEST_TOO_LARGE",
 			fmt.Sprintf("The body must be at most %d bytes.", tooLong.Limit))
 	case errors.Is(err, io.EOF) && r.tokens.InputOffset() == 0:
-		r.found.Add(policy.Body, malformed, "must not be empty")
+		r.found.Add(contract.Body, malformed, "must not be empty")
 	case errors.As(err, &refused):
-		r.found.Add(policy.Body, malformed, string(refused))
+		r.found.Add(contract.Body, malformed, string(refused))
 	default:
-		r.found.Add(policy.Body, malformed, "must be valid JSON")
+		r.found.Add(contract.Body, malformed, "must be valid JSON")
 	}
 }
 

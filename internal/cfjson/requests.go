@@ -9,14 +9,14 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // ReadRequest reads a body into what grpc-gateway wants filled: a request
 // message or its body field. Everything that cannot be read is noted in found,
 // never returned: the request still runs through the chain, which refuses it
 // after it knows who is calling. An error means that target has no body.
-func ReadRequest(body io.Reader, target any, found *policy.Mistakes) error {
+func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
 	r := &reader{tokens: jsontext.NewDecoder(&clipper{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
 	switch m := target.(type) {
 	case *secretsstorev1.CreateStoreRequest:
@@ -49,7 +49,7 @@ func (r *reader) top(kind jsontext.Kind, read func()) {
 		if kind == '[' {
 			wanted = "must be an array"
 		}
-		r.refuse(policy.Body, wanted)
+		r.refuse(contract.Body, wanted)
 	default:
 		r.next()
 	}
@@ -97,7 +97,7 @@ func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 		m.Ids = append(m.Ids, id)
 	})
 	if items == 0 && !r.broken {
-		r.found.Add(policy.Body, malformed, "must have at least 1 item")
+		r.found.Add(contract.Body, malformed, "must have at least 1 item")
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/cfjson"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 func mask(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }
@@ -44,7 +44,7 @@ func TestReadRequestReadsWhatClientsSend(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			found := &policy.Mistakes{}
+			found := &contract.Mistakes{}
 			if err := cfjson.ReadRequest(strings.NewReader(c.body), c.into, found); err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestReadRequestReadsWhatClientsSend(t *testing.T) {
 
 func TestReadRequestReadsABatch(t *testing.T) {
 	var got []*secretsstorev1.NewSecret
-	found := &policy.Mistakes{}
+	found := &contract.Mistakes{}
 	body := `[{"name":"A","value":"1","scopes":["workers"]},{"name":"B","value":"2","scopes":["dex","access"],"comment":"c"}]`
 	if err := cfjson.ReadRequest(strings.NewReader(body), &got, found); err != nil || len(found.Fields) > 0 {
 		t.Fatal(err, found)
@@ -114,7 +114,7 @@ func TestReadRequestNamesWhatItCannotRead(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			found := &policy.Mistakes{}
+			found := &contract.Mistakes{}
 			if err := cfjson.ReadRequest(strings.NewReader(c.body), c.into(), found); err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +130,7 @@ func TestReadRequestNamesWhatItCannotRead(t *testing.T) {
 }
 
 func TestReadRequestRefusesMoreThanIsRead(t *testing.T) {
-	found := &policy.Mistakes{}
+	found := &contract.Mistakes{}
 	body := http.MaxBytesReader(httptest.NewRecorder(), io.NopCloser(strings.NewReader(`{"name":"`+strings.Repeat("x", 100)+`"}`)), 50)
 	if err := cfjson.ReadRequest(body, &secretsstorev1.CreateStoreRequest{}, found); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestReadRequestRefusesMoreThanIsRead(t *testing.T) {
 }
 
 func TestReadRequestRefusesAMessageWithoutABody(t *testing.T) {
-	if err := cfjson.ReadRequest(strings.NewReader("{}"), &secretsstorev1.GetStoreRequest{}, &policy.Mistakes{}); err == nil {
+	if err := cfjson.ReadRequest(strings.NewReader("{}"), &secretsstorev1.GetStoreRequest{}, &contract.Mistakes{}); err == nil {
 		t.Error("a GET has a body")
 	}
 }
@@ -153,7 +153,7 @@ func (brokenReader) Read([]byte) (int, error) {
 }
 
 func TestReadRequestKeepsTheReadersErrorToItself(t *testing.T) {
-	found := &policy.Mistakes{}
+	found := &contract.Mistakes{}
 	if err := cfjson.ReadRequest(brokenReader{}, &secretsstorev1.CreateStoreRequest{}, found); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestEveryFieldOfABodyIsRead(t *testing.T) {
 		if target == any(&batch) {
 			body = "[" + body + "]"
 		}
-		found := &policy.Mistakes{}
+		found := &contract.Mistakes{}
 		if err := cfjson.ReadRequest(strings.NewReader(body), target, found); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +202,7 @@ func FuzzReadRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		targets := []any{&secretsstorev1.CreateStoreRequest{}, &[]*secretsstorev1.NewSecret{}, &secretsstorev1.UpdateSecretRequest{}, &secretsstorev1.DeleteSecretsRequest{}, &secretsstorev1.DuplicateSecretRequest{}}
 		for _, target := range targets {
-			found := &policy.Mistakes{}
+			found := &contract.Mistakes{}
 			if err := cfjson.ReadRequest(strings.NewReader(body), target, found); err != nil {
 				t.Fatalf("%T: %v", target, err)
 			}

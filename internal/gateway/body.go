@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/inflight"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 const (
@@ -41,7 +41,7 @@ type body struct {
 	// plain is the body without its content encoding.
 	plain io.Reader
 	held  *inflight.Body
-	found *policy.Mistakes
+	found *contract.Mistakes
 	// read is how many bytes came, and room how many there is room for.
 	read, room int64
 	begun      time.Time
@@ -55,7 +55,7 @@ type body struct {
 }
 
 // newBody wraps the body of a known caller's request.
-func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found *policy.Mistakes) *body {
+func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found *contract.Mistakes) *body {
 	limited := http.MaxBytesReader(w, r.Body, MaxBody)
 	b := &body{ReadCloser: limited, w: w, r: r, plain: limited, held: held, found: found, begun: time.Now()}
 	coding := encoding(r.Header)
@@ -190,5 +190,5 @@ func unreadable(err error) error {
 	if err == nil || errors.Is(err, io.EOF) || errors.As(err, &tooLong) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	return fault.Invalid(fault.Field{Path: policy.Body, Reason: "INVALID_JSON_BODY", Text: "must be gzip, as Content-Encoding says"}).Because(err)
+	return fault.Invalid(fault.Field{Path: contract.Body, Reason: "INVALID_JSON_BODY", Text: "must be gzip, as Content-Encoding says"}).Because(err)
 }

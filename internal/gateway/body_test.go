@@ -21,17 +21,17 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/inflight"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 // onNetwork serves a gateway whose RPCs refuse what is wrong with a request.
 func onNetwork(t *testing.T, limits inflight.Limits) string {
 	t.Helper()
 	refuse := conn(func(ctx context.Context, _ string, _, _ any) (metadata.MD, error) {
-		if f := policy.MistakesFrom(ctx).Fault; f != nil {
+		if f := contract.MistakesFrom(ctx).Fault; f != nil {
 			return nil, statusOf(f)
 		}
 		return nil, nil

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"platform.internal/storekeeper/internal/cfjson"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // marshaler is Cloudflare's JSON for grpc-gateway, whatever content type a
@@ -26,7 +26,7 @@ func (marshaler) Marshal(any) ([]byte, error) { return nil, nil }
 
 // Unmarshal reads a body that is in memory.
 func (marshaler) Unmarshal(data []byte, v any) error {
-	return cfjson.ReadRequest(bytes.NewReader(data), v, &policy.Mistakes{})
+	return cfjson.ReadRequest(bytes.NewReader(data), v, &contract.Mistakes{})
 }
 
 // NewEncoder is used for streams only, of which there are none.

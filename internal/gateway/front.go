@@ -10,9 +10,9 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inflight"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 // idempotencyKey is the header by which a caller names a change.
@@ -65,7 +65,7 @@ func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
 	spoilKey(h)
 	a := arrivalOf(r)
 	ctx := authn.WithOutcome(r.Context(), authn.Outcome{Principal: principal, Err: err})
-	ctx = policy.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
+	ctx = contract.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
 	hasBody := err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
 	var held *inflight.Body
 	if hasBody {
@@ -156,7 +156,7 @@ func wrongBase(path string) bool {
 
 // arrival is what a request brings along to the chain, in one piece of memory.
 type arrival struct {
-	found  policy.Mistakes
+	found  contract.Mistakes
 	peer   peer.Peer
 	remote remote
 }

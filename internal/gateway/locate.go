@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // place is where a mistake is, as REST sees the request.
@@ -25,13 +25,13 @@ func locate(field, bodyRule string) place {
 		rest, inBody := strings.CutPrefix(field, bodyRule)
 		switch {
 		case inBody && rest == "":
-			return place{path: policy.Body}
+			return place{path: contract.Body}
 		case inBody:
 			field = rest
 		}
 	}
 	_, isHeader := incomingHeader(http.CanonicalHeaderKey(field))
-	if bodyRule == "" || field == policy.Body || isHeader {
+	if bodyRule == "" || field == contract.Body || isHeader {
 		return place{path: field}
 	}
 	return place{path: field, pointer: pointer(field)}

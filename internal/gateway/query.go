@@ -12,7 +12,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // parameter checks one value of a query key; the text says what would be right.
@@ -51,7 +51,7 @@ func (o *opener) open(ctx context.Context, r *http.Request) metadata.MD {
 // readQuery puts into r.Form what the method reads, checked. grpc-gateway takes
 // r.Form as it finds it. A value that cannot be read is noted and left out.
 func readQuery(ctx context.Context, r *http.Request, method string) {
-	found := policy.MistakesFrom(ctx)
+	found := contract.MistakesFrom(ctx)
 	// PostForm is never read, but would be made of the body where it is missing.
 	r.Form = url.Values{}
 	r.PostForm = r.Form
@@ -105,7 +105,7 @@ func valuesOf(query string, known map[string]parameter) map[string][]string {
 // refuseUnreadable notes each pair that valuesOf leaves out and that sets a key
 // which the method reads. Without a filter that the caller wrote, the answer
 // would be another one than the caller asked for.
-func refuseUnreadable(query string, known map[string]parameter, found *policy.Mistakes) {
+func refuseUnreadable(query string, known map[string]parameter, found *contract.Mistakes) {
 	for pair := range strings.SplitSeq(query, "&") {
 		if _, err := url.ParseQuery(pair); err == nil {
 			continue

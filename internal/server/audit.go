@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 // Strangers can be refused as often as they like, so only so many of their
@@ -66,7 +66,7 @@ func intend(c Chain) grpc.UnaryServerInterceptor {
 			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about objects that cannot be judged.")
 		}
 		if m := asMessage(req); c.Fingerprint != nil && m != nil {
-			t.fingerprint(policy.Values(m), c.Fingerprint)
+			t.fingerprint(contract.Values(m), c.Fingerprint)
 		}
 		if err := c.Trail.Intent(ctx, t.record(ctx)); err != nil {
 			return nil, err

@@ -10,9 +10,9 @@ import (
 
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/view"
 )
 
@@ -23,7 +23,7 @@ const reflectionService = "/grpc.reflection."
 // Rights is what is needed to judge whether a caller may make a call.
 type Rights struct {
 	// Methods are the declarations of all methods, by full name.
-	Methods map[string]*policy.Method
+	Methods map[string]*contract.Method
 	// Rules are the operator's rules.
 	Rules interface {
 		Decide(authz.Question) authz.Decision
@@ -71,8 +71,8 @@ func asMessage(req any) proto.Message {
 type judgement struct {
 	rights Rights
 	caller authn.Principal
-	method *policy.Method
-	target policy.Target
+	method *contract.Method
+	target contract.Target
 	trail  *trail
 
 	// account is the configured name of the account.
@@ -88,11 +88,11 @@ func (j *judgement) judge(ctx context.Context) (context.Context, error) {
 	}
 	j.trail.target(j.method.Action, cmp.Or(j.account, j.target.Account), j.target)
 	switch {
-	case j.method.Action == policy.Self:
+	case j.method.Action == contract.Self:
 		return ctx, nil
 	case j.target.Account != "" && !served:
 		return ctx, directory.NotServed()
-	case policy.MistakesFrom(ctx).Unread:
+	case contract.MistakesFrom(ctx).Unread:
 		return ctx, j.unread(ctx)
 	case j.method.Lists:
 		return j.list(ctx)
@@ -102,7 +102,7 @@ func (j *judgement) judge(ctx context.Context) (context.Context, error) {
 
 // unread refuses a call whose request was left unread.
 func (j *judgement) unread(ctx context.Context) error {
-	if why := policy.MistakesFrom(ctx).Fault; why != nil {
+	if why := contract.MistakesFrom(ctx).Fault; why != nil {
 		return why
 	}
 	j.trail.judgedBy(j.rights.Rules.Decide(j.question(j.method.Action)))

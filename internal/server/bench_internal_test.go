@@ -10,8 +10,8 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/directory"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -33,7 +33,7 @@ func (known) GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[
 // BenchmarkAuthorise is the one step, with names that are remembered and a
 // thousand rules of others.
 func BenchmarkAuthorise(b *testing.B) {
-	methods, err := policy.Methods(secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0))
+	methods, err := contract.Methods(secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/grpc"
 
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inflight"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
@@ -31,7 +31,7 @@ type Chain struct {
 	// does not give it away. Nil: the trail says nothing of values.
 	Fingerprint func(value string) string
 	// Validator holds requests against their declared rules.
-	Validator *policy.Validator
+	Validator *contract.Validator
 	// Once makes changes happen once.
 	Once Once
 	// Bodies is the budget for the requests that are read, which the gateway

@@ -16,8 +16,8 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
@@ -122,7 +122,7 @@ func TestTheOrderOfTheChain(t *testing.T) {
 	s.set(context.DeadlineExceeded, false)
 	empty := ""
 	wrong := &secretsstorev1.UpdateSecretRequest{AccountId: main, StoreId: w.store, SecretId: w.payA, Value: &empty}
-	unread := policy.WithMistakes(within(t), &policy.Mistakes{Fault: fault.New(fault.TooLarge, "BODY_TOO_LARGE", "too large")})
+	unread := contract.WithMistakes(within(t), &contract.Mistakes{Fault: fault.New(fault.TooLarge, "BODY_TOO_LARGE", "too large")})
 	stranger := w.With(authn.Outcome{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
 
 	_, err = stranger.UpdateSecret(unread, wrong)

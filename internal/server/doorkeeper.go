@@ -7,9 +7,9 @@ import (
 	"google.golang.org/grpc"
 
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/inflight"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 // doorkeeper finds out who is calling before a request is decoded, as the REST
@@ -47,9 +47,9 @@ func (d doorkeeper) guard(method string, handler grpc.MethodHandler) grpc.Method
 		if o.Err != nil {
 			return handler(srv, ctx, func(any) error { return nil }, interceptor)
 		}
-		found, held := &policy.Mistakes{}, d.bodies.Open(o.Principal.Name)
+		found, held := &contract.Mistakes{}, d.bodies.Open(o.Principal.Name)
 		defer held.Release()
-		ctx = policy.WithMistakes(inflight.With(ctx, held), found)
+		ctx = contract.WithMistakes(inflight.With(ctx, held), found)
 		wanted := func() bool {
 			found.Unread, found.Fault = d.refused(ctx, method, "", "")
 			return !found.Unread

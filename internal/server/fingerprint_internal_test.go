@@ -9,7 +9,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/audit"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // intents keeps the intents that it is given.
@@ -24,7 +24,7 @@ func (*intents) Denial(context.Context, audit.Record) error { return nil }
 
 func TestAnIntentHoldsFingerprintsWhereTheyAreWanted(t *testing.T) {
 	const create, change = secretsstorev1.SecretsStoreService_CreateSecrets_FullMethodName, secretsstorev1.SecretsStoreService_UpdateSecret_FullMethodName
-	methods := map[string]*policy.Method{create: {Changes: true}, change: {Changes: true}}
+	methods := map[string]*contract.Method{create: {Changes: true}, change: {Changes: true}}
 	batch := &secretsstorev1.CreateSecretsRequest{Secrets: []*secretsstorev1.NewSecret{{Name: "A", Value: "one"}, {Name: "B", Value: "two"}}}
 	cases := []struct {
 		name, method string

@@ -6,8 +6,8 @@ import (
 
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/tenant"
 )
 
@@ -20,7 +20,7 @@ import (
 // refusal has.
 func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bool, *fault.Error) {
 	m, caller := c.Rights.Methods[method], callerOf(ctx)
-	if m == nil || m.Action == policy.Self || caller.Name == "" {
+	if m == nil || m.Action == contract.Self || caller.Name == "" {
 		return false, nil
 	}
 	if account == "" {
@@ -30,7 +30,7 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 	if !served {
 		return true, nil
 	}
-	j := &judgement{rights: c.Rights, caller: caller, method: m, account: name, trail: &trail{}, target: policy.Target{Account: account, StoreID: storeID}}
+	j := &judgement{rights: c.Rights, caller: caller, method: m, account: name, trail: &trail{}, target: contract.Target{Account: account, StoreID: storeID}}
 	d := j.beforeBody()
 	if !d.Allowed && d.Open && storeID != "" {
 		ctx = tenant.With(ctx, cmp.Or(caller.Tenant, caller.Name))
@@ -52,7 +52,7 @@ func (j *judgement) beforeBody() authz.Decision {
 
 // allowsSomewhere reports whether a rule could allow a method in one of the
 // accounts.
-func (r Rights) allowsSomewhere(caller authn.Principal, m *policy.Method) bool {
+func (r Rights) allowsSomewhere(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &judgement{rights: r, caller: caller, method: m, account: account}
 		if d := r.Rules.Decide(j.question(m.Action)); d.Allowed || d.Open {

@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -15,7 +15,7 @@ import (
 // deletes it must wait for whoever is not sure yet of having made it. What a
 // copy is made of is not changed by that. It also gives the names of the
 // secrets that exist, by their identifiers.
-func (c Chain) objectsOf(ctx context.Context, account string, about policy.Target) (objects []string, names map[string]string, err error) {
+func (c Chain) objectsOf(ctx context.Context, account string, about contract.Target) (objects []string, names map[string]string, err error) {
 	store := storeOf(account, about)
 	for _, s := range about.Secrets {
 		objects = append(objects, store+"/name/"+s.Name)
@@ -44,7 +44,7 @@ func (c Chain) objectsOf(ctx context.Context, account string, about policy.Targe
 }
 
 // storeOf names the store that a change is about.
-func storeOf(account string, about policy.Target) string { return account + "/" + about.StoreID }
+func storeOf(account string, about contract.Target) string { return account + "/" + about.StoreID }
 
 // storeNamed names a store that is made. Its name may be longer than that of a
 // record.

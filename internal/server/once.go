@@ -11,10 +11,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/inflight"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/tenant"
 )
@@ -26,10 +26,10 @@ type Once struct {
 	Keeper *idempotency.Keeper
 	// Before says what there is before a change, for whoever has to find out
 	// what became of it.
-	Before func(ctx context.Context, account string, about policy.Target) ([]byte, error)
+	Before func(ctx context.Context, account string, about contract.Target) ([]byte, error)
 	// Admit says why a change cannot be made now, before it waits for others. Nil:
 	// nobody is asked.
-	Admit func(ctx context.Context, account string, about policy.Target) error
+	Admit func(ctx context.Context, account string, about contract.Target) error
 	// Enter makes the context that a change runs with of the one that the Keeper
 	// gives it. Nil: that one.
 	Enter func(context.Context) context.Context
@@ -153,7 +153,7 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 
 // changeOf describes the change that a request asks for: the objects that the
 // change locks, whether it is urgent, and how its intent is made.
-func (c Chain) changeOf(ctx context.Context, method string, m *policy.Method, request proto.Message) (idempotency.Call, error) {
+func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, request proto.Message) (idempotency.Call, error) {
 	t := trailFrom(ctx)
 	call, err := c.callFor(ctx, method, request)
 	if err != nil {
@@ -212,7 +212,7 @@ func (c Chain) callOf(ctx context.Context, method string, n named, request proto
 }
 
 // intentOf says what is to be done, without values, and what there is before.
-func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
+func (c Chain) intentOf(ctx context.Context, t *trail, about contract.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
 	t.know(names)
@@ -222,7 +222,7 @@ func (c Chain) intentOf(ctx context.Context, t *trail, about policy.Target, requ
 	}
 	maps.Copy(i.Names, names)
 	var err error
-	if i.Request, err = Pack(policy.WithoutValues(request)); err != nil {
+	if i.Request, err = Pack(contract.WithoutValues(request)); err != nil {
 		return i, err
 	}
 	if c.Once.Before != nil {

@@ -10,8 +10,8 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 // whoever allows every secret that has a name.
@@ -39,22 +39,22 @@ func (*memory) Denial(context.Context, audit.Record) error { return nil }
 // TestWhatWasNotJudgedIsNotDone leaves out validation, which refuses such calls:
 // what the rules could not judge must not be done even then.
 func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
-	names := func(n int) []policy.NewSecret {
-		var list []policy.NewSecret
+	names := func(n int) []contract.NewSecret {
+		var list []contract.NewSecret
 		for i := range n {
-			list = append(list, policy.NewSecret{Name: fmt.Sprintf("S%d", i)})
+			list = append(list, contract.NewSecret{Name: fmt.Sprintf("S%d", i)})
 		}
 		return list
 	}
 	const method = "/x/Create"
-	methods := map[string]*policy.Method{method: {Action: createSecret, Changes: true}}
+	methods := map[string]*contract.Method{method: {Action: createSecret, Changes: true}}
 	for name, c := range map[string]struct {
-		secrets []policy.NewSecret
+		secrets []contract.NewSecret
 		done    bool
 	}{
 		"as many as can be judged":   {names(mostJudged), true},
 		"more than can be judged":    {names(mostJudged + 1), false},
-		"one of them without a name": {append(names(3), policy.NewSecret{}), false},
+		"one of them without a name": {append(names(3), contract.NewSecret{}), false},
 		"none":                       {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 			store := "default"
 			j := &judgement{
 				rights: Rights{Rules: whoever{}}, method: methods[method], trail: noted, store: &store,
-				target: policy.Target{Account: "main", StoreID: "s", Secrets: c.secrets},
+				target: contract.Target{Account: "main", StoreID: "s", Secrets: c.secrets},
 			}
 			if err := j.judgeObjects(t.Context()); err != nil {
 				t.Fatal(err)

@@ -11,9 +11,9 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -82,7 +82,7 @@ func trailFrom(ctx context.Context) *trail {
 
 // target notes what the call is about: first the secrets that exist, then
 // those to be made. Of a batch that is too long the first are noted.
-func (t *trail) target(action, account string, about policy.Target) {
+func (t *trail) target(action, account string, about contract.Target) {
 	t.action, t.account = action, account
 	t.store = audit.Store{ID: about.StoreID, Name: about.StoreName}
 	t.count = len(about.SecretIDs) + len(about.Secrets)

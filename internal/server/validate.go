@@ -7,12 +7,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // validate refuses requests that break a declared rule. Those of the health
 // service are not ours and have none.
-func validate(v *policy.Validator) grpc.UnaryServerInterceptor {
+func validate(v *contract.Validator) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if m, ok := req.(proto.Message); ok && !strings.HasPrefix(info.FullMethod, healthService) {
 			if err := v.Check(ctx, m); err != nil {

@@ -18,9 +18,9 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/identity"
-	"platform.internal/storekeeper/internal/policy"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -94,9 +94,9 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	tb.Helper()
 	engine, _, err := authz.Parse([]byte(c.Rules))
 	must(tb, err)
-	methods, err := policy.Methods(Services()...)
+	methods, err := contract.Methods(Services()...)
 	must(tb, err)
-	validator, err := policy.NewValidator(Services()...)
+	validator, err := contract.NewValidator(Services()...)
 	must(tb, err)
 	names, err := directory.New(g.Cloudflare.Client, nil)
 	must(tb, err)

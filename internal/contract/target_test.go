@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"reflect"
@@ -10,7 +10,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 func TestTarget(t *testing.T) {
@@ -20,40 +20,40 @@ func TestTarget(t *testing.T) {
 		name    string
 		method  string
 		request proto.Message
-		want    policy.Target
+		want    contract.Target
 	}{
-		{"a new store has a name", secrets + "CreateStore", &secretsstorev1.CreateStoreRequest{AccountId: "a", Name: "n"}, policy.Target{Account: "a", StoreName: "n"}},
-		{"a list of stores is of an account", secrets + "ListStores", &secretsstorev1.ListStoresRequest{AccountId: "a", Order: "name", Page: 3}, policy.Target{Account: "a"}},
-		{"a store has an identifier", secrets + "GetStore", &secretsstorev1.GetStoreRequest{AccountId: "a", StoreId: "s"}, policy.Target{Account: "a", StoreID: "s"}},
-		{"also where it is deleted", secrets + "DeleteStore", &secretsstorev1.DeleteStoreRequest{AccountId: "a", StoreId: "s", Force: true}, policy.Target{Account: "a", StoreID: "s"}},
+		{"a new store has a name", secrets + "CreateStore", &secretsstorev1.CreateStoreRequest{AccountId: "a", Name: "n"}, contract.Target{Account: "a", StoreName: "n"}},
+		{"a list of stores is of an account", secrets + "ListStores", &secretsstorev1.ListStoresRequest{AccountId: "a", Order: "name", Page: 3}, contract.Target{Account: "a"}},
+		{"a store has an identifier", secrets + "GetStore", &secretsstorev1.GetStoreRequest{AccountId: "a", StoreId: "s"}, contract.Target{Account: "a", StoreID: "s"}},
+		{"also where it is deleted", secrets + "DeleteStore", &secretsstorev1.DeleteStoreRequest{AccountId: "a", StoreId: "s", Force: true}, contract.Target{Account: "a", StoreID: "s"}},
 		{"new secrets have names and scopes, each its own", secrets + "CreateSecrets",
 			&secretsstorev1.CreateSecretsRequest{AccountId: "a", StoreId: "s", Secrets: []*secretsstorev1.NewSecret{
 				{Name: "A", Value: value, Scopes: []string{"x", "y"}, Comment: &comment}, {Name: "B"}, {Name: "C", Scopes: []string{"z"}},
 			}},
-			policy.Target{Account: "a", StoreID: "s", Secrets: []policy.NewSecret{{Name: "A", Scopes: []string{"x", "y"}}, {Name: "B"}, {Name: "C", Scopes: []string{"z"}}}}},
+			contract.Target{Account: "a", StoreID: "s", Secrets: []contract.NewSecret{{Name: "A", Scopes: []string{"x", "y"}}, {Name: "B"}, {Name: "C", Scopes: []string{"z"}}}}},
 		{"an item without anything counts, wherever it stands", secrets + "CreateSecrets",
 			&secretsstorev1.CreateSecretsRequest{StoreId: "s", Secrets: []*secretsstorev1.NewSecret{{}, {Name: "B"}, {Value: value}, {Scopes: []string{"z"}}, nil}},
-			policy.Target{StoreID: "s", Secrets: []policy.NewSecret{{}, {Name: "B"}, {}, {Scopes: []string{"z"}}, {}}}},
-		{"a batch of nothing is about the store", secrets + "CreateSecrets", &secretsstorev1.CreateSecretsRequest{AccountId: "a", StoreId: "s"}, policy.Target{Account: "a", StoreID: "s"}},
+			contract.Target{StoreID: "s", Secrets: []contract.NewSecret{{}, {Name: "B"}, {}, {Scopes: []string{"z"}}, {}}}},
+		{"a batch of nothing is about the store", secrets + "CreateSecrets", &secretsstorev1.CreateSecretsRequest{AccountId: "a", StoreId: "s"}, contract.Target{Account: "a", StoreID: "s"}},
 		{"a list of secrets gives no scopes", secrets + "ListSecrets",
-			&secretsstorev1.ListSecretsRequest{AccountId: "a", StoreId: "s", Search: "q", Scopes: []string{"x"}}, policy.Target{Account: "a", StoreID: "s"}},
-		{"a secret has an identifier", secrets + "GetSecret", &secretsstorev1.GetSecretRequest{AccountId: "a", StoreId: "s", SecretId: "i"}, policy.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}}},
+			&secretsstorev1.ListSecretsRequest{AccountId: "a", StoreId: "s", Search: "q", Scopes: []string{"x"}}, contract.Target{Account: "a", StoreID: "s"}},
+		{"a secret has an identifier", secrets + "GetSecret", &secretsstorev1.GetSecretRequest{AccountId: "a", StoreId: "s", SecretId: "i"}, contract.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}}},
 		{"a change gives scopes to the secret that exists", secrets + "UpdateSecret",
 			&secretsstorev1.UpdateSecretRequest{AccountId: "a", StoreId: "s", SecretId: "i", Value: &value, Comment: &comment, Name: &name, Scopes: []string{"x"},
 				UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"value"}}},
-			policy.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}, Scopes: []string{"x"}}},
-		{"a secret is deleted", secrets + "DeleteSecret", &secretsstorev1.DeleteSecretRequest{AccountId: "a", StoreId: "s", SecretId: "i"}, policy.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}}},
+			contract.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}, Scopes: []string{"x"}}},
+		{"a secret is deleted", secrets + "DeleteSecret", &secretsstorev1.DeleteSecretRequest{AccountId: "a", StoreId: "s", SecretId: "i"}, contract.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}}},
 		{"several are, in their order", secrets + "DeleteSecrets", &secretsstorev1.DeleteSecretsRequest{AccountId: "a", StoreId: "s", Ids: []string{"i", "j", "i", ""}},
-			policy.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i", "j", "i", ""}}},
+			contract.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i", "j", "i", ""}}},
 		{"a copy is of one and makes another, which gets the scopes", secrets + "DuplicateSecret",
 			&secretsstorev1.DuplicateSecretRequest{AccountId: "a", StoreId: "s", SecretId: "i", Name: "B", Scopes: []string{"x", "y"}},
-			policy.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}, Secrets: []policy.NewSecret{{Name: "B", Scopes: []string{"x", "y"}}}}},
-		{"a quota is of an account", secrets + "GetQuota", &secretsstorev1.GetQuotaRequest{AccountId: "a"}, policy.Target{Account: "a"}},
-		{"a token may be verified for an account", identity + "VerifyToken", &identityv1.VerifyTokenRequest{AccountId: "a"}, policy.Target{Account: "a"}},
-		{"or for none", identity + "VerifyToken", &identityv1.VerifyTokenRequest{}, policy.Target{}},
-		{"a user is about nothing", identity + "GetUser", &identityv1.GetUserRequest{}, policy.Target{}},
-		{"nor are accounts", identity + "ListAccounts", &identityv1.ListAccountsRequest{Page: 2}, policy.Target{}},
-		{"nor memberships", identity + "ListMemberships", &identityv1.ListMembershipsRequest{}, policy.Target{}},
+			contract.Target{Account: "a", StoreID: "s", SecretIDs: []string{"i"}, Secrets: []contract.NewSecret{{Name: "B", Scopes: []string{"x", "y"}}}}},
+		{"a quota is of an account", secrets + "GetQuota", &secretsstorev1.GetQuotaRequest{AccountId: "a"}, contract.Target{Account: "a"}},
+		{"a token may be verified for an account", identity + "VerifyToken", &identityv1.VerifyTokenRequest{AccountId: "a"}, contract.Target{Account: "a"}},
+		{"or for none", identity + "VerifyToken", &identityv1.VerifyTokenRequest{}, contract.Target{}},
+		{"a user is about nothing", identity + "GetUser", &identityv1.GetUserRequest{}, contract.Target{}},
+		{"nor are accounts", identity + "ListAccounts", &identityv1.ListAccountsRequest{Page: 2}, contract.Target{}},
+		{"nor memberships", identity + "ListMemberships", &identityv1.ListMembershipsRequest{}, contract.Target{}},
 	}
 	all := methods(t)
 	tested := map[string]bool{}

@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"strings"
@@ -10,12 +10,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
-func methods(t testing.TB) map[string]*policy.Method {
+func methods(t testing.TB) map[string]*contract.Method {
 	t.Helper()
-	m, err := policy.Methods(services()...)
+	m, err := contract.Methods(services()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func methods(t testing.TB) map[string]*policy.Method {
 }
 
 // declared says in one line what a method declares.
-func declared(m *policy.Method) string {
+func declared(m *contract.Method) string {
 	text := m.Action
 	if m.Changes {
 		text += " changes"
@@ -96,7 +96,7 @@ func TestEveryIdentifierIsDeclared(t *testing.T) {
 			// A list is filtered by a name; it is not done to the object of that name.
 			lists := all["/"+string(s.FullName())+"/"+string(md.Name())].Lists
 			fields(md.Input(), func(fd protoreflect.FieldDescriptor) {
-				p := policy.FieldPolicy(fd)
+				p := contract.FieldPolicy(fd)
 				name := string(fd.Name())
 				switch {
 				case name == "request_id":
@@ -124,7 +124,7 @@ func fields(md protoreflect.MessageDescriptor, visit func(protoreflect.FieldDesc
 
 func TestAMethodWithoutADeclarationStopsTheStart(t *testing.T) {
 	health := healthv1.File_grpc_health_v1_health_proto.Services().Get(0)
-	_, err := policy.Methods(append(services(), health)...)
+	_, err := contract.Methods(append(services(), health)...)
 	if err == nil {
 		t.Fatal("it does not")
 	}

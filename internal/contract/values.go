@@ -1,4 +1,4 @@
-package policy
+package contract
 
 import (
 	"google.golang.org/protobuf/proto"

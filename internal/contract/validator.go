@@ -1,8 +1,8 @@
-// Package policy reads the rules that the proto files declare beside each
+// Package contract reads the rules that the proto files declare beside each
 // field and holds requests against them.
 //
 // It must not know how a request arrived or what becomes of it.
-package policy
+package contract
 
 import (
 	"context"

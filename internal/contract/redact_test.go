@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 func TestACopyWithoutValuesHasAllElse(t *testing.T) {
@@ -30,7 +30,7 @@ func TestACopyWithoutValuesHasAllElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := proto.Clone(tc.request)
-			got := policy.WithoutValues(tc.request)
+			got := contract.WithoutValues(tc.request)
 			if !proto.Equal(got, tc.want) || !proto.Equal(tc.request, before) {
 				t.Errorf("got %v of %v", got, tc.request)
 			}

@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 const inventoryFile = "testdata/fields.txt"
@@ -96,7 +96,7 @@ func TestEveryFieldThatCouldHoldASecretIsClassed(t *testing.T) {
 		switch {
 		case !known: // no flag writes the file: a class is a person's decision
 			t.Errorf("%s is in no class: decide, and add it to %s", name, inventoryFile)
-		case (class == classSecret) != policy.Secret(fd):
+		case (class == classSecret) != contract.Secret(fd):
 			t.Errorf("%s is %s in %s, and its proto file declares otherwise", name, class, inventoryFile)
 		}
 	}
@@ -113,10 +113,10 @@ func TestSecretsAreRedactedByOtherToolsToo(t *testing.T) {
 	secrets := 0
 	for name, fd := range holders(services()) {
 		options, _ := fd.Options().(*descriptorpb.FieldOptions)
-		if options.GetDebugRedact() != policy.Secret(fd) {
+		if options.GetDebugRedact() != contract.Secret(fd) {
 			t.Errorf("%s: debug_redact is %t", name, options.GetDebugRedact())
 		}
-		if policy.Secret(fd) {
+		if contract.Secret(fd) {
 			secrets++
 		}
 	}
@@ -132,7 +132,7 @@ func TestNoAnswerHasASecretField(t *testing.T) {
 			found := map[string]protoreflect.FieldDescriptor{}
 			addHolders(s.Methods().Get(i).Output(), found, map[protoreflect.FullName]bool{})
 			for name, fd := range found {
-				if policy.Secret(fd) {
+				if contract.Secret(fd) {
 					t.Errorf("%s answers with %s", s.Methods().Get(i).FullName(), name)
 				}
 			}

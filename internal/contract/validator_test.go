@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/policy"
 )
 
 const id = "3fd85f74b32742f1bff64a85009dda07"
@@ -25,9 +25,9 @@ func services() []protoreflect.ServiceDescriptor {
 	}
 }
 
-func validator(t testing.TB) *policy.Validator {
+func validator(t testing.TB) *contract.Validator {
 	t.Helper()
-	v, err := policy.NewValidator(services()...)
+	v, err := contract.NewValidator(services()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,10 +147,10 @@ func TestAnIdentifierOfAnotherFormNamesNothing(t *testing.T) {
 }
 
 func TestMistakesOfTheDecoderAreToldWithTheRest(t *testing.T) {
-	found := &policy.Mistakes{}
+	found := &contract.Mistakes{}
 	found.Add("secrets[0].valeu", "INVALID_JSON_BODY", "unknown field")
 	found.Add("secrets[0].name", "INVALID_JSON_BODY", "must be a string")
-	ctx := policy.WithMistakes(context.Background(), found)
+	ctx := contract.WithMistakes(context.Background(), found)
 	got := told(t, validator(t).Check(ctx, create(&secretsstorev1.NewSecret{Scopes: []string{"workers"}})))
 	want := []string{
 		"secrets[0].name INVALID_JSON_BODY must be a string",
@@ -170,18 +170,18 @@ func TestABodyComesBeforeItsSecret(t *testing.T) {
 }
 
 func TestAnItemThatIsNoObjectIsBlamedOnce(t *testing.T) {
-	found := &policy.Mistakes{}
+	found := &contract.Mistakes{}
 	found.Add("secrets[0]", "INVALID_JSON_BODY", "must be an object")
-	got := told(t, validator(t).Check(policy.WithMistakes(context.Background(), found), create(&secretsstorev1.NewSecret{})))
+	got := told(t, validator(t).Check(contract.WithMistakes(context.Background(), found), create(&secretsstorev1.NewSecret{})))
 	if want := []string{"secrets[0] INVALID_JSON_BODY must be an object"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestAnUnreadableBodyIsTheOnlyMistake(t *testing.T) {
-	found := &policy.Mistakes{}
-	found.Add(policy.Body, "INVALID_JSON_BODY", "must be valid JSON")
-	got := told(t, validator(t).Check(policy.WithMistakes(context.Background(), found), create()))
+	found := &contract.Mistakes{}
+	found.Add(contract.Body, "INVALID_JSON_BODY", "must be valid JSON")
+	got := told(t, validator(t).Check(contract.WithMistakes(context.Background(), found), create()))
 	if want := []string{"body INVALID_JSON_BODY must be valid JSON"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}
@@ -194,10 +194,10 @@ func TestValuesAreDeclaredSecret(t *testing.T) {
 	for _, s := range services() {
 		for i := range s.Methods().Len() {
 			walk(s.Methods().Get(i).Input(), func(fd protoreflect.FieldDescriptor) {
-				if policy.Secret(fd) != (fd.Name() == "value") {
-					t.Errorf("%s: secret is %v", fd.FullName(), policy.Secret(fd))
+				if contract.Secret(fd) != (fd.Name() == "value") {
+					t.Errorf("%s: secret is %v", fd.FullName(), contract.Secret(fd))
 				}
-				if policy.Secret(fd) {
+				if contract.Secret(fd) {
 					secret++
 				}
 			})

@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // requests are good ones, by what they are.
@@ -29,7 +29,7 @@ func requests() map[string]proto.Message {
 
 // BenchmarkCheck holds good requests against their rules.
 func BenchmarkCheck(b *testing.B) {
-	v, err := policy.NewValidator(secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0))
+	v, err := contract.NewValidator(secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package policy_test
+package contract_test
 
 import (
 	"reflect"
@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/policy"
+	"platform.internal/storekeeper/internal/contract"
 )
 
 func TestValuesOfARequest(t *testing.T) {
@@ -24,7 +24,7 @@ func TestValuesOfARequest(t *testing.T) {
 		case "new":
 			list = []string{"new"}
 		}
-		if got := policy.Values(request); !reflect.DeepEqual(got, list) {
+		if got := contract.Values(request); !reflect.DeepEqual(got, list) {
 			t.Errorf("got %q, want %q", got, list)
 		}
 	}
