@@ -20,8 +20,8 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/config"
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/gateway"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -79,9 +79,9 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	callers, err := newCallers(config.Callers{APIKeys: []config.APIKey{{Name: callerName, SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(callerKey)))}}}, nil, log)
 	must(t, err)
 	t.Cleanup(callers.Close)
-	names, err := directory.New(cloudflare, nil)
+	resolver, err := names.New(cloudflare, nil)
 	must(t, err)
-	chain, err := newChain(services(), compileJudges(config.Policy{}, nil, services()), names, &config.Config{})
+	chain, err := newChain(services(), compileJudges(config.Policy{}, nil, services()), resolver, &config.Config{})
 	must(t, err)
 	trail, err := newTrail(t.Context(), config.Audit{Sink: config.AuditFile, File: filepath.Join(p.folder, "audit.log")}, nil, log)
 	must(t, err)

@@ -10,10 +10,10 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/config"
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/mirror/valkeylog"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
@@ -45,7 +45,7 @@ type engine struct {
 	// reads is what answers the services, near things first.
 	reads *quota.Client
 	// names tells what stands behind identifiers.
-	names   *directory.Directory
+	names   *names.Resolver
 	service *service.Service
 	log     *zap.Logger
 	// count counts what becomes of changes.
@@ -145,7 +145,7 @@ func (e *engine) connect(s settings) error {
 		Report: func(_ context.Context, err error) { e.log.Warn("a quota", zap.Error(err)) },
 	})
 	e.service = service.New(e.reads)
-	e.names, err = directory.New(e.reads, library.Finder())
+	e.names, err = names.New(e.reads, library.Finder())
 	return err
 }
 

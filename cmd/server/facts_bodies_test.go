@@ -231,10 +231,10 @@ func TestFact12PagersComeToAnEnd(t *testing.T) {
 	page := 1
 	for ; page < 10; page++ {
 		got := p.must("GET", fmt.Sprintf("stores/%s/secrets?per_page=2&page=%d", w.store, page), "")
-		if len(names(got)) == 0 {
+		if len(namesOf(got)) == 0 {
 			break
 		}
-		seen = append(seen, names(got)...)
+		seen = append(seen, namesOf(got)...)
 	}
 	if page != 3 || strings.Join(seen, " ") != "more-2 more-1 taken" {
 		t.Errorf("%v on %d pages", seen, page)

@@ -138,7 +138,7 @@ func TestFact03QueriesAreReadAsClientsWriteThem(t *testing.T) {
 			p := p.in(t)
 			before := len(p.cf.Requests())
 			got := p.must("GET", "stores/"+w.store+"/secrets"+tc.query, "")
-			same(t, "found", strings.Join(names(got), " "), tc.found)
+			same(t, "found", strings.Join(namesOf(got), " "), tc.found)
 			var asked string
 			for _, r := range p.cf.Requests()[before:] {
 				asked += r.Query
@@ -148,7 +148,7 @@ func TestFact03QueriesAreReadAsClientsWriteThem(t *testing.T) {
 	}
 }
 
-func names(r reply) []string {
+func namesOf(r reply) []string {
 	var list []string
 	for _, item := range r.Result.([]any) {
 		list = append(list, text(item.(map[string]any)["name"]))

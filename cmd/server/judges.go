@@ -7,8 +7,8 @@ import (
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/contract"
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/inflight"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/server"
 )
 
@@ -39,12 +39,12 @@ func compileJudges(c config.Policy, files *watchedFiles, api []protoreflect.Serv
 
 // newChain makes the part of the chain that judges calls and tells values apart
 // in the trail.
-func newChain(api []protoreflect.ServiceDescriptor, judging func() (judges, error), names *directory.Directory, c *config.Config) (server.Chain, error) {
+func newChain(api []protoreflect.ServiceDescriptor, judging func() (judges, error), resolver *names.Resolver, c *config.Config) (server.Chain, error) {
 	by, err := judging()
 	if err != nil {
 		return server.Chain{}, err
 	}
-	rights, err := newRights(api, by.rules, names)
+	rights, err := newRights(api, by.rules, resolver)
 	if err != nil {
 		return server.Chain{}, err
 	}

@@ -46,7 +46,7 @@ func TestAChangeGoesOnWhenItsCallerLeaves(t *testing.T) {
 				t.Errorf("%v after %d changes, in the trail as %+v", again.header, p.sent(), p.trail(t).about("again"))
 			}
 			// What it shows is read by the next, too.
-			if got := names(p.must("GET", "stores/"+w.store+"/secrets", "")); len(got) != 1 || got[0] != "A" {
+			if got := namesOf(p.must("GET", "stores/"+w.store+"/secrets", "")); len(got) != 1 || got[0] != "A" {
 				t.Errorf("listed %v", got)
 			}
 		})

@@ -66,7 +66,7 @@ func TestAReadShowsWhatWasChangedHere(t *testing.T) {
 	p.learn(w)
 	secrets := "stores/" + w.store + "/secrets"
 	made := p.must("POST", secrets, newSecret).id()
-	if got := names(p.must("GET", secrets+"?order=name&direction=asc", "")); strings.Join(got, " ") != "A taken" {
+	if got := namesOf(p.must("GET", secrets+"?order=name&direction=asc", "")); strings.Join(got, " ") != "A taken" {
 		t.Errorf("after a create: %v", got)
 	}
 	p.must("PATCH", secrets+"/"+made, `{"comment":"new"}`)
@@ -209,7 +209,7 @@ func TestReadsGoOnWhileCloudflareIsAway(t *testing.T) {
 	p.settled()
 	p.cf.ClearFaults()
 	p.await("Cloudflare is back", func() bool { return p.do("POST", store+"/secrets", newSecret).status == http.StatusOK })
-	if got := names(p.must("GET", store+"/secrets", "")); len(got) != 2 {
+	if got := namesOf(p.must("GET", store+"/secrets", "")); len(got) != 2 {
 		t.Errorf("after it: %v", got)
 	}
 	p.await("reads are young again", func() bool {

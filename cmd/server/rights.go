@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/contract"
-	"platform.internal/storekeeper/internal/directory"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/server"
 )
 
@@ -31,10 +31,10 @@ func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 }
 
 // newRights makes what is needed to judge calls.
-func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, names *directory.Directory) (server.Rights, error) {
+func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, resolver *names.Resolver) (server.Rights, error) {
 	methods, err := contract.Methods(api...)
 	if err != nil {
 		return server.Rights{}, err
 	}
-	return server.Rights{Methods: methods, Rules: rules, Names: names}, nil
+	return server.Rights{Methods: methods, Rules: rules, Names: resolver}, nil
 }

@@ -11,8 +11,8 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/contract"
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/view"
 )
 
@@ -29,7 +29,7 @@ type Rights struct {
 		Decide(authz.Question) authz.Decision
 	}
 	// Names finds the names that rules speak of behind identifiers.
-	Names *directory.Directory
+	Names *names.Resolver
 }
 
 // authorise lets through what a rule allows. A batch is let through whole or
@@ -91,7 +91,7 @@ func (j *judgement) judge(ctx context.Context) (context.Context, error) {
 	case j.method.Action == contract.Self:
 		return ctx, nil
 	case j.target.Account != "" && !served:
-		return ctx, directory.NotServed()
+		return ctx, names.NotServed()
 	case contract.MistakesFrom(ctx).Unread:
 		return ctx, j.unread(ctx)
 	case j.method.Lists:

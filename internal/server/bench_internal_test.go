@@ -11,12 +11,12 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/contract"
-	"platform.internal/storekeeper/internal/directory"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // known is a Cloudflare of one store and one secret.
-type known struct{ directory.Upstream }
+type known struct{ names.Upstream }
 
 func (known) Accounts() []upstream.AccountInfo {
 	return []upstream.AccountInfo{{ID: "i", Name: "main"}}
@@ -37,7 +37,7 @@ func BenchmarkAuthorise(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	names, err := directory.New(known{}, nil)
+	resolver, err := names.New(known{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func BenchmarkAuthorise(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	step := authorise(Rights{Methods: methods, Rules: authz.Fixed(engine), Names: names})
+	step := authorise(Rights{Methods: methods, Rules: authz.Fixed(engine), Names: resolver})
 	request := &secretsstorev1.GetSecretRequest{AccountId: "main", StoreId: "s", SecretId: "i"}
 	info := &grpc.UnaryServerInfo{FullMethod: secretsstorev1.SecretsStoreService_GetSecret_FullMethodName}
 	handler := func(context.Context, any) (any, error) { return struct{}{}, nil }

@@ -19,8 +19,8 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/contract"
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/identity"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -98,7 +98,7 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	must(tb, err)
 	validator, err := contract.NewValidator(Services()...)
 	must(tb, err)
-	names, err := directory.New(g.Cloudflare.Client, nil)
+	resolver, err := names.New(g.Cloudflare.Client, nil)
 	must(tb, err)
 	g.Metrics, err = telemetry.NewMetrics(telemetry.MetricsOptions{})
 	must(tb, err)
@@ -111,7 +111,7 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	tb.Cleanup(g.Authenticator.Close)
 	chain := server.Chain{
 		Log: c.Log, Metrics: g.Metrics, Authenticator: g.Authenticator, Trail: c.Trail, Validator: validator,
-		Rights: server.Rights{Methods: methods, Rules: authz.Fixed(engine), Names: names},
+		Rights: server.Rights{Methods: methods, Rules: authz.Fixed(engine), Names: resolver},
 	}
 	if chain.Log == nil {
 		chain.Log = zap.NewNop()

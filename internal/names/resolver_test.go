@@ -1,4 +1,4 @@
-package directory_test
+package names_test
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"platform.internal/storekeeper/internal/directory"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/server/servertest"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -24,14 +24,14 @@ const (
 	nowhere = "ffffffffffffffffffffffffffffffff"
 )
 
-func open(t *testing.T) (*directory.Directory, *servertest.Cloudflare) {
+func open(t *testing.T) (*names.Resolver, *servertest.Cloudflare) {
 	t.Helper()
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
-	d, err := directory.New(cf.Client, nil)
+	r, err := names.New(cf.Client, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d, cf
+	return r, cf
 }
 
 func kind(err error) fault.Kind {
@@ -43,42 +43,42 @@ func kind(err error) fault.Kind {
 }
 
 func TestAnAccountIsFoundByIdentifierAndByName(t *testing.T) {
-	d, cf := open(t)
+	r, cf := open(t)
 	for given, want := range map[string]string{
 		main: main, servertest.MainID: main, servertest.OtherID: servertest.Other,
 		servertest.UnservedID: "", "": "", "MAIN": "", main + " ": "",
 	} {
-		if got, served := d.Account(given); got != want || served != (want != "") {
+		if got, served := r.Account(given); got != want || served != (want != "") {
 			t.Errorf("%q is %q, %t", given, got, served)
 		}
 	}
 	if seen := cf.Seen(); len(seen) > 0 {
 		t.Errorf("Cloudflare was asked: %v", seen)
 	}
-	if kind(directory.NotServed()) != fault.Denied {
+	if kind(names.NotServed()) != fault.Denied {
 		t.Error("an account that is not served is not denied")
 	}
 }
 
 func TestAStoreIsAskedForOnce(t *testing.T) {
-	d, cf := open(t)
+	r, cf := open(t)
 	id := cf.Store(t, main, "default")
 	for range 3 {
-		if name, err := d.Store(t.Context(), main, id); err != nil || name != "default" {
+		if name, err := r.Store(t.Context(), main, id); err != nil || name != "default" {
 			t.Fatalf("got %q, %v", name, err)
 		}
 	}
 	if seen := cf.Seen(); len(seen) != 1 {
 		t.Errorf("asked %v", seen)
 	}
-	if name, err := d.Store(t.Context(), servertest.Other, id); kind(err) != fault.NotFound || name != "" {
+	if name, err := r.Store(t.Context(), servertest.Other, id); kind(err) != fault.NotFound || name != "" {
 		t.Errorf("in another account: %q, %v", name, err)
 	}
 }
 
 // TestWhatFailsIsNotRemembered has faults of every sort before the answer.
 func TestWhatFailsIsNotRemembered(t *testing.T) {
-	d, cf := open(t)
+	r, cf := open(t)
 	store := cf.Store(t, main, "default")
 	secret := cf.Secret(t, main, store, "A")
 	in := upstream.StoreParams{Account: main, StoreID: store}
@@ -88,38 +88,38 @@ func TestWhatFailsIsNotRemembered(t *testing.T) {
 		}
 	}
 	fail()
-	if _, err := d.Store(t.Context(), main, store); kind(err) != fault.Unavailable {
+	if _, err := r.Store(t.Context(), main, store); kind(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if name, err := d.Store(t.Context(), main, store); err != nil || name != "default" {
+	if name, err := r.Store(t.Context(), main, store); err != nil || name != "default" {
 		t.Errorf("then %q, %v", name, err)
 	}
 	fail()
-	if _, err := d.Secrets(t.Context(), in, []string{secret}); kind(err) != fault.Unavailable {
+	if _, err := r.Secrets(t.Context(), in, []string{secret}); kind(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
 	fail()
-	if _, err := d.Secrets(t.Context(), in, []string{secret, nowhere}); kind(err) != fault.Unavailable {
+	if _, err := r.Secrets(t.Context(), in, []string{secret, nowhere}); kind(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
 	for range 2 {
-		if _, err := d.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
+		if _, err := r.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
 			t.Errorf("got %v", err)
 		}
 	}
-	if names, err := d.Secrets(t.Context(), in, []string{secret}); err != nil || !slices.Equal(names, []string{"A"}) {
+	if names, err := r.Secrets(t.Context(), in, []string{secret}); err != nil || !slices.Equal(names, []string{"A"}) {
 		t.Errorf("then %q, %v", names, err)
 	}
 }
 
 func TestAnIdentifierThatIsNoneIsNotAskedFor(t *testing.T) {
-	d, cf := open(t)
+	r, cf := open(t)
 	store := cf.Store(t, main, "default")
 	for _, id := range []string{"", "x", "../" + store, store + "/secrets", "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"} {
-		if _, err := d.Store(t.Context(), main, id); kind(err) != fault.NotFound {
+		if _, err := r.Store(t.Context(), main, id); kind(err) != fault.NotFound {
 			t.Errorf("store %q: %v", id, err)
 		}
-		if _, err := d.Secrets(t.Context(), upstream.StoreParams{Account: main, StoreID: store}, []string{id}); kind(err) != fault.NotFound {
+		if _, err := r.Secrets(t.Context(), upstream.StoreParams{Account: main, StoreID: store}, []string{id}); kind(err) != fault.NotFound {
 			t.Errorf("secret %q: %v", id, err)
 		}
 	}
@@ -129,19 +129,19 @@ func TestAnIdentifierThatIsNoneIsNotAskedFor(t *testing.T) {
 }
 
 func TestAStoreIsNoSecretOfItself(t *testing.T) {
-	d, cf := open(t)
+	r, cf := open(t)
 	store := cf.Store(t, main, "default")
-	if _, err := d.Store(t.Context(), main, store); err != nil {
+	if _, err := r.Store(t.Context(), main, store); err != nil {
 		t.Fatal(err)
 	}
-	names, err := d.Secrets(t.Context(), upstream.StoreParams{Account: main, StoreID: store}, []string{""})
+	names, err := r.Secrets(t.Context(), upstream.StoreParams{Account: main, StoreID: store}, []string{""})
 	if kind(err) != fault.NotFound || names != nil {
 		t.Errorf("got %q, %v", names, err)
 	}
 }
 
 func TestSeveralSecretsAreLearntPageByPage(t *testing.T) {
-	d, cf := open(t)
+	r, cf := open(t)
 	store := cf.Store(t, main, "default")
 	var ids, names []string
 	for i := range 250 {
@@ -162,26 +162,26 @@ func TestSeveralSecretsAreLearntPageByPage(t *testing.T) {
 		{"which tell of all", ids, names, 0},
 		{"in any order, and twice", []string{ids[249], ids[0], ids[249]}, []string{names[249], names[0], names[249]}, 0},
 	} {
-		got, err := d.Secrets(t.Context(), in, c.ids)
+		got, err := r.Secrets(t.Context(), in, c.ids)
 		if seen := cf.Seen(); err != nil || !slices.Equal(got, c.want) || len(seen) != c.asked {
 			t.Errorf("%s: got %v, %v with %d requests, want %d", c.name, got, err, len(seen), c.asked)
 		}
 	}
 	late := cf.Secret(t, main, store, "LATE")
-	if got, err := d.Secrets(t.Context(), in, []string{ids[0], late}); err != nil || got[1] != "LATE" {
+	if got, err := r.Secrets(t.Context(), in, []string{ids[0], late}); err != nil || got[1] != "LATE" {
 		t.Errorf("one that was made since: %v, %v", got, err)
 	}
-	if got, err := d.Secrets(t.Context(), in, []string{nowhere, ids[1], nowhere}); kind(err) != fault.NotFound || got != nil {
+	if got, err := r.Secrets(t.Context(), in, []string{nowhere, ids[1], nowhere}); kind(err) != fault.NotFound || got != nil {
 		t.Errorf("one that does not exist: %v, %v", got, err)
 	}
 	other := upstream.StoreParams{Account: main, StoreID: cf.Store(t, main, "other")}
-	if got, err := d.Secrets(t.Context(), other, ids[:1]); kind(err) != fault.NotFound {
+	if got, err := r.Secrets(t.Context(), other, ids[:1]); kind(err) != fault.NotFound {
 		t.Errorf("in another store: %v, %v", got, err)
 	}
 }
 
 func TestManyMayAskAtOnce(t *testing.T) {
-	d, cf := open(t)
+	r, cf := open(t)
 	store := cf.Store(t, main, "default")
 	var ids []string
 	for i := range 20 {
@@ -191,11 +191,11 @@ func TestManyMayAskAtOnce(t *testing.T) {
 	for i := range 16 {
 		all.Go(func() {
 			in := upstream.StoreParams{Account: main, StoreID: store}
-			names, err := d.Secrets(context.Background(), in, ids[i:i+3])
+			names, err := r.Secrets(context.Background(), in, ids[i:i+3])
 			if err != nil || names[0] != fmt.Sprintf("S%02d", i) {
 				t.Errorf("got %v, %v", names, err)
 			}
-			if name, err := d.Store(context.Background(), main, store); err != nil || name != "default" {
+			if name, err := r.Store(context.Background(), main, store); err != nil || name != "default" {
 				t.Errorf("got %q, %v", name, err)
 			}
 		})
@@ -228,40 +228,40 @@ func TestWhatIsKnownAtAnyAgeCostsNoCall(t *testing.T) {
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
 	id := cf.Store(t, main, "default")
 	known := shelf{store: upstream.Store{ID: id, Name: "default"}, secret: upstream.Secret{ID: nowhere, Name: "GONE_SINCE"}}
-	d, err := directory.New(cf.Client, known)
+	r, err := names.New(cf.Client, known)
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := upstream.StoreParams{Account: main, StoreID: id}
-	if name, err := d.Store(t.Context(), main, id); err != nil || name != "default" {
+	if name, err := r.Store(t.Context(), main, id); err != nil || name != "default" {
 		t.Errorf("the store is %q, %v", name, err)
 	}
-	if names, err := d.Secrets(t.Context(), in, []string{nowhere}); err != nil || !slices.Equal(names, []string{"GONE_SINCE"}) {
+	if names, err := r.Secrets(t.Context(), in, []string{nowhere}); err != nil || !slices.Equal(names, []string{"GONE_SINCE"}) {
 		t.Errorf("the secret is %v, %v", names, err)
 	}
 	if seen := cf.Seen(); len(seen) > 0 {
 		t.Errorf("Cloudflare was asked: %v", seen)
 	}
 	known.err = errors.New("away")
-	if d, err = directory.New(cf.Client, known); err != nil {
+	if r, err = names.New(cf.Client, known); err != nil {
 		t.Fatal(err)
 	}
-	if name, err := d.Store(t.Context(), main, id); err != nil || name != "default" {
+	if name, err := r.Store(t.Context(), main, id); err != nil || name != "default" {
 		t.Errorf("where the finder fails the store is %q, %v", name, err)
 	}
-	if _, err := d.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
+	if _, err := r.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
 		t.Errorf("where the finder fails Cloudflare's answer counts, not %v", err)
 	}
 }
 
 func TestAStoreThatIsNotKnownToBeThereIsAskedForOnce(t *testing.T) {
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
-	d, err := directory.New(cf.Client, shelf{err: fault.New(fault.NotFound, "STORE_NOT_FOUND", "No such store.")})
+	r, err := names.New(cf.Client, shelf{err: fault.New(fault.NotFound, "STORE_NOT_FOUND", "No such store.")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := upstream.StoreParams{Account: main, StoreID: nowhere}
-	if _, err := d.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
+	if _, err := r.Secrets(t.Context(), in, []string{nowhere}); kind(err) != fault.NotFound {
 		t.Errorf("got %v", err)
 	}
 	if seen := cf.Seen(); len(seen) > 0 {

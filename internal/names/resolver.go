@@ -1,8 +1,8 @@
-// Package directory knows which names stand behind Cloudflare's identifiers.
+// Package names knows which names stand behind Cloudflare's identifiers.
 //
 // It must not know who asks or why. It remembers what it learned: a store and a
 // secret keep their name for life, and an identifier is never used again.
-package directory
+package names
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const remembered = 50_000
 // mostLearned is how many names of one store are looked for.
 const mostLearned = 10_000
 
-// Upstream is what the directory asks.
+// Upstream is what a Resolver asks.
 type Upstream interface {
 	Accounts() []upstream.AccountInfo
 	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
@@ -35,8 +35,8 @@ type Finder interface {
 	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
 }
 
-// Directory looks names up. It is safe for concurrent use.
-type Directory struct {
+// Resolver looks up names. It is safe for concurrent use.
+type Resolver struct {
 	upstream Upstream
 	finder   Finder
 	// accounts has the names of accounts by identifier and by name, and served
@@ -60,76 +60,76 @@ const (
 	aSecret
 )
 
-// New returns an empty directory. The finder is asked first; nil: there is none.
-func New(u Upstream, f Finder) (*Directory, error) {
+// New returns a Resolver that knows no names yet. The finder is asked first; nil: there is none.
+func New(u Upstream, f Finder) (*Resolver, error) {
 	names, err := lru.New[key, string](remembered)
 	if err != nil {
 		return nil, fmt.Errorf("make room for names: %w", err)
 	}
-	d := &Directory{upstream: u, finder: f, accounts: map[string]string{}, names: names}
+	r := &Resolver{upstream: u, finder: f, accounts: map[string]string{}, names: names}
 	for _, a := range u.Accounts() {
-		d.accounts[a.ID], d.accounts[a.Name] = a.Name, a.Name
-		d.served = append(d.served, a.Name)
+		r.accounts[a.ID], r.accounts[a.Name] = a.Name, a.Name
+		r.served = append(r.served, a.Name)
 	}
-	return d, nil
+	return r, nil
 }
 
 // Account gives the configured name of an account that is given by identifier
 // or name, and false where there is none.
-func (d *Directory) Account(idOrName string) (string, bool) {
-	name, ok := d.accounts[idOrName]
+func (r *Resolver) Account(idOrName string) (string, bool) {
+	name, ok := r.accounts[idOrName]
 	return name, ok
 }
 
 // Accounts gives the configured names of all accounts.
-func (d *Directory) Accounts() []string { return d.served }
+func (r *Resolver) Accounts() []string { return r.served }
 
 // Remember learns names of a store and of secrets in it that were known before,
 // under "" and under their identifiers.
-func (d *Directory) Remember(account, store string, names map[string]string) {
+func (r *Resolver) Remember(account, store string, names map[string]string) {
 	for id, name := range names {
 		if id == "" {
-			d.names.Add(key{kind: aStore, account: account, store: store}, name)
+			r.names.Add(key{kind: aStore, account: account, store: store}, name)
 			continue
 		}
-		d.names.Add(key{aSecret, account, store, id}, name)
+		r.names.Add(key{aSecret, account, store, id}, name)
 	}
 }
 
 // Store gives the name of a store. Faults: NotFound, and those of a call to
 // Cloudflare.
-func (d *Directory) Store(ctx context.Context, account, id string) (string, error) {
+func (r *Resolver) Store(ctx context.Context, account, id string) (string, error) {
 	k := key{kind: aStore, account: account, store: id}
-	if name, ok := d.names.Get(k); ok {
+	if name, ok := r.names.Get(k); ok {
 		return name, nil
 	}
-	if name, ok := d.foundStore(ctx, k); ok {
+	if name, ok := r.foundStore(ctx, k); ok {
 		return name, nil
 	}
-	a, err := d.upstream.GetStore(ctx, upstream.StoreParams{Account: account, StoreID: id})
+	a, err := r.upstream.GetStore(ctx, upstream.StoreParams{Account: account, StoreID: id})
 	if err != nil {
 		return "", err
 	}
-	d.names.Add(k, a.Result.Name)
+	r.names.Add(k, a.Result.Name)
 	return a.Result.Name, nil
 }
 
 // Secrets gives the names of secrets of a store, in the order of ids. Faults:
 // NotFound where one does not exist, and those of a call to Cloudflare.
-func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
-	missing, err := d.find(ctx, in, d.missing(in, ids))
+func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
+	missing, err := r.find(ctx, in, r.missing(in, ids))
 	if err != nil {
 		return nil, err
 	}
 	// One is read by itself; for more, pages of a hundred cost fewer calls.
 	if len(missing) > 1 {
-		if err := d.learn(ctx, in); err != nil {
+		if err := r.learn(ctx, in); err != nil {
 			return nil, err
 		}
 	}
 	names := make([]string, len(ids))
 	for i, id := range ids {
-		name, err := d.secret(ctx, in, id)
+		name, err := r.secret(ctx, in, id)
 		if err != nil {
 			return nil, err
 		}
@@ -141,20 +141,20 @@ func (d *Directory) Secrets(ctx context.Context, in upstream.StoreParams, ids []
 // Known gives the names of those of the secrets that exist, by identifier. It
 // reads the store's list at most once, however many of them do not exist. Faults
 // are those of a call to Cloudflare, without NotFound.
-func (d *Directory) Known(ctx context.Context, in upstream.StoreParams, ids []string) (map[string]string, error) {
-	missing, err := d.find(ctx, in, d.missing(in, ids))
+func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []string) (map[string]string, error) {
+	missing, err := r.find(ctx, in, r.missing(in, ids))
 	if err == nil && len(missing) == 1 {
-		_, err = d.secret(ctx, in, missing[0])
+		_, err = r.secret(ctx, in, missing[0])
 	}
 	if err == nil && len(missing) > 1 {
-		err = d.learn(ctx, in)
+		err = r.learn(ctx, in)
 	}
 	if err != nil && fault.From(err).Kind != fault.NotFound {
 		return nil, err
 	}
 	known := make(map[string]string, len(ids))
 	for _, id := range ids {
-		if name, ok := d.names.Get(key{aSecret, in.Account, in.StoreID, id}); ok {
+		if name, ok := r.names.Get(key{aSecret, in.Account, in.StoreID, id}); ok {
 			known[id] = name
 		}
 	}
@@ -162,10 +162,10 @@ func (d *Directory) Known(ctx context.Context, in upstream.StoreParams, ids []st
 }
 
 // missing gives those of the secrets whose names are not remembered.
-func (d *Directory) missing(in upstream.StoreParams, ids []string) []string {
+func (r *Resolver) missing(in upstream.StoreParams, ids []string) []string {
 	var missing []string
 	for _, id := range ids {
-		if !d.names.Contains(key{aSecret, in.Account, in.StoreID, id}) {
+		if !r.names.Contains(key{aSecret, in.Account, in.StoreID, id}) {
 			missing = append(missing, id)
 		}
 	}
@@ -174,11 +174,11 @@ func (d *Directory) missing(in upstream.StoreParams, ids []string) []string {
 
 // find learns from the finder, and gives what it did not know. That there is no
 // such store is an answer; of its other failures Cloudflare's answer tells.
-func (d *Directory) find(ctx context.Context, in upstream.StoreParams, ids []string) (missing []string, err error) {
-	if d.finder == nil || len(ids) == 0 {
+func (r *Resolver) find(ctx context.Context, in upstream.StoreParams, ids []string) (missing []string, err error) {
+	if r.finder == nil || len(ids) == 0 {
 		return ids, nil
 	}
-	known, err := d.finder.FindSecrets(ctx, in.Account, in.StoreID, nil, ids)
+	known, err := r.finder.FindSecrets(ctx, in.Account, in.StoreID, nil, ids)
 	switch {
 	case err != nil && fault.From(err).Kind == fault.NotFound:
 		return nil, err
@@ -186,47 +186,47 @@ func (d *Directory) find(ctx context.Context, in upstream.StoreParams, ids []str
 		return ids, nil //nolint:nilerr // Cloudflare is asked next, and says what is wrong.
 	}
 	for _, s := range known {
-		d.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
+		r.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 	}
-	return d.missing(in, ids), nil
+	return r.missing(in, ids), nil
 }
 
 // foundStore is find for one store.
-func (d *Directory) foundStore(ctx context.Context, k key) (string, bool) {
-	if d.finder == nil {
+func (r *Resolver) foundStore(ctx context.Context, k key) (string, bool) {
+	if r.finder == nil {
 		return "", false
 	}
-	known, err := d.finder.FindStores(ctx, k.account, nil, []string{k.store})
+	known, err := r.finder.FindStores(ctx, k.account, nil, []string{k.store})
 	if err != nil || len(known) != 1 {
 		return "", false
 	}
-	d.names.Add(k, known[0].Name)
+	r.names.Add(k, known[0].Name)
 	return known[0].Name, true
 }
 
-func (d *Directory) secret(ctx context.Context, in upstream.StoreParams, id string) (string, error) {
+func (r *Resolver) secret(ctx context.Context, in upstream.StoreParams, id string) (string, error) {
 	k := key{aSecret, in.Account, in.StoreID, id}
-	if name, ok := d.names.Get(k); ok {
+	if name, ok := r.names.Get(k); ok {
 		return name, nil
 	}
-	a, err := d.upstream.GetSecret(ctx, upstream.SecretParams{Account: in.Account, StoreID: in.StoreID, SecretID: id})
+	a, err := r.upstream.GetSecret(ctx, upstream.SecretParams{Account: in.Account, StoreID: in.StoreID, SecretID: id})
 	if err != nil {
 		return "", err
 	}
-	d.names.Add(k, a.Result.Name)
+	r.names.Add(k, a.Result.Name)
 	return a.Result.Name, nil
 }
 
 // learn reads all secrets of a store.
-func (d *Directory) learn(ctx context.Context, in upstream.StoreParams) error {
+func (r *Resolver) learn(ctx context.Context, in upstream.StoreParams) error {
 	read := func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
-		return d.upstream.ListSecrets(ctx, upstream.ListSecretsParams{Account: in.Account, StoreID: in.StoreID, Paging: p})
+		return r.upstream.ListSecrets(ctx, upstream.ListSecretsParams{Account: in.Account, StoreID: in.StoreID, Paging: p})
 	}
 	left := mostLearned
 	order := upstream.Paging{Order: "created", Direction: "asc"}
 	return upstream.ReadPages(ctx, order, func(s upstream.Secret) string { return s.ID }, read, func(a upstream.Answer[[]upstream.Secret]) bool {
 		for _, s := range a.Result {
-			d.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
+			r.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 		}
 		left -= len(a.Result)
 		return left <= 0
