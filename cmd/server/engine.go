@@ -14,13 +14,13 @@ import (
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/mirror/valkeylog"
 	"platform.internal/storekeeper/internal/names"
+	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
-	"platform.internal/storekeeper/internal/view"
 )
 
 const (
@@ -107,7 +107,7 @@ func longestList(c *config.Config) int {
 		return 0
 	}
 	calls := float64(b.Calls) * c.Reads.MaxStaleness.Seconds() / b.Window.Seconds() * 2 / 5
-	return int(min(calls*view.MostPerPage, mostKept))
+	return int(min(calls*pagination.MostPerPage, mostKept))
 }
 
 // connect puts the parts in front of each other.

@@ -21,7 +21,8 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/view"
+	"platform.internal/storekeeper/internal/pagination"
+	"platform.internal/storekeeper/internal/visibility"
 )
 
 // accepted is the status of every membership.
@@ -135,7 +136,7 @@ func sortBy(accounts []Account, direction string, column func(Account) string) {
 
 // shown lists the accounts that the caller may see.
 func (s *Service) shown(ctx context.Context) []Account {
-	filter := view.From(ctx)
+	filter := visibility.From(ctx)
 	if filter == nil {
 		return s.accounts
 	}
@@ -153,7 +154,7 @@ func cut(all []Account, asked interface {
 	GetPage() int32
 	GetPerPage() int32
 }) ([]Account, *secretsstorev1.ResultInfo) {
-	items, page := view.Cut(all, int(asked.GetPage()), int(asked.GetPerPage()))
+	items, page := pagination.Cut(all, int(asked.GetPage()), int(asked.GetPerPage()))
 	return items, &secretsstorev1.ResultInfo{
 		Count: small(page.Count), Page: small(page.Number), PerPage: small(page.PerPage), TotalCount: small(page.Total),
 		TotalPages: proto.Int32(small(page.Pages)),

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"slices"
 
+	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
-	"platform.internal/storekeeper/internal/view"
 )
 
 // selection is a read of a page.
@@ -79,7 +79,7 @@ func (q selection[T]) from(all []*fact[T]) selected[T] {
 	v.surely, v.possibly = q.choose(all)
 	v.chosen = len(v.surely) == len(v.possibly)
 	sorted, sure := q.order.sort(v.surely)
-	page, at := view.Cut(sorted, q.paging.Page, max(q.paging.PerPage, 0))
+	page, at := pagination.Cut(sorted, q.paging.Page, max(q.paging.PerPage, 0))
 	v.page = page
 	v.info = upstream.ResultInfo{
 		Count: at.Count, Page: at.Number, PerPage: at.PerPage, TotalCount: at.Total, TotalPages: &at.Pages,

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
-	"platform.internal/storekeeper/internal/view"
 )
 
 const (
@@ -48,7 +48,7 @@ func (s *shelf[T]) begin(ctx context.Context) *reading {
 	if s.whole != nil {
 		limit = refreshLimit
 	}
-	limit += pageTime * time.Duration(len(s.facts)/view.MostPerPage)
+	limit += pageTime * time.Duration(len(s.facts)/pagination.MostPerPage)
 	s.of.library.background(ctx, limit, func(ctx context.Context) { s.run(ctx, r) })
 	return r
 }

@@ -13,7 +13,7 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/names"
-	"platform.internal/storekeeper/internal/view"
+	"platform.internal/storekeeper/internal/visibility"
 )
 
 // reflectionService tells known callers which methods there are, and is no
@@ -118,7 +118,7 @@ func (j *judgement) list(ctx context.Context) (context.Context, error) {
 		// Of the accounts each is asked about: what a rule says while none is
 		// named it may not say of each. Clients ask for them when they start,
 		// so the list may be empty.
-		return view.With(ctx, j.shows), nil
+		return visibility.With(ctx, j.shows), nil
 	}
 	d := j.rights.Rules.Decide(j.question(j.method.Action))
 	if d.Open && !d.Allowed && j.target.StoreID != "" {
@@ -135,7 +135,7 @@ func (j *judgement) list(ctx context.Context) (context.Context, error) {
 		j.trail.judgedBy(d)
 		return ctx, j.denial([]*object{{action: j.method.Action}})
 	}
-	return view.With(ctx, j.shows), nil
+	return visibility.With(ctx, j.shows), nil
 }
 
 // shows says whether the list of the call shows the object with a name.

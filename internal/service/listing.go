@@ -3,15 +3,16 @@ package service
 import (
 	"context"
 
+	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/upstream"
-	"platform.internal/storekeeper/internal/view"
+	"platform.internal/storekeeper/internal/visibility"
 )
 
 // list reads a page of a list. Where the caller may see only a part, it reads
 // the whole list and makes the page of that part, so that the totals match what
 // can be seen.
 func list[T any](ctx context.Context, p upstream.Paging, read upstream.PageReader[T], n labels[T]) (upstream.Answer[[]T], error) {
-	shown := view.From(ctx)
+	shown := visibility.From(ctx)
 	if shown == nil {
 		return read(ctx, p)
 	}
@@ -40,7 +41,7 @@ type labels[T any] struct{ id, name func(T) string }
 
 // cut makes one page of a list.
 func cut[T any](all []T, p upstream.Paging) ([]T, *upstream.ResultInfo) {
-	items, page := view.Cut(all, p.Page, p.PerPage)
+	items, page := pagination.Cut(all, p.Page, p.PerPage)
 	return items, &upstream.ResultInfo{
 		Count: page.Count, Page: page.Number, PerPage: page.PerPage, TotalCount: page.Total, TotalPages: &page.Pages,
 	}
