@@ -15,13 +15,12 @@ import (
 func (s *Settler) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
 	ctx, t := s.begin(ctx, "CreateSecrets", p.Account)
 	b := &batch{trial: t, p: p, made: make([]*upstream.Secret, len(p.Secrets))}
-	keys := make([]string, len(p.Secrets))
+	names := make([]string, len(p.Secrets))
 	for i, secret := range p.Secrets {
-		keys[i] = "new secret/" + p.StoreID + "/" + secret.Name
+		names[i] = secret.Name
 	}
-	b.repeats = len(set(keys)) < len(keys)
+	b.repeats = len(set(names)) < len(names)
 	return run(ctx, t, course[[]upstream.Secret]{
-		keys: keys,
 		send: func(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
 			return b.send(ctx, b.missing(nil))
 		},

@@ -35,5 +35,5 @@ func (s *Settler) DuplicateSecret(ctx context.Context, p upstream.DuplicateSecre
 			})
 		},
 	}
-	return run(ctx, t, n.course("new secret/"+p.StoreID+"/"+p.Name))
+	return run(ctx, t, n.course())
 }

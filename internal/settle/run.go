@@ -25,8 +25,6 @@ const (
 
 // course is how one sort of change is made.
 type course[R any] struct {
-	// keys name what it changes.
-	keys []string
 	// send makes the change for the first time.
 	send func(context.Context) (upstream.Answer[R], error)
 	// round looks what became of it and does what is left to do. Its errors are
@@ -38,11 +36,6 @@ type course[R any] struct {
 
 // run makes a change.
 func run[R any](ctx context.Context, t *trial, c course[R]) (upstream.Answer[R], error) {
-	release, err := t.locks.hold(ctx, t.attempt, c.keys)
-	if err != nil {
-		return upstream.Answer[R]{}, err
-	}
-	defer release()
 	switch {
 	case t.operation.InspectOnly:
 		return inspect(ctx, t, c)

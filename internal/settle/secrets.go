@@ -15,7 +15,6 @@ func (s *Settler) UpdateSecret(ctx context.Context, p upstream.UpdateSecretParam
 		return s.next.UpdateSecret(ctx, p)
 	}
 	return run(ctx, t, course[upstream.Secret]{
-		keys: []string{"secret/" + p.SecretID},
 		send: update,
 		round: func(ctx context.Context) (upstream.Answer[upstream.Secret], error) {
 			return send(ctx, t, update)
@@ -69,7 +68,6 @@ func (s *Settler) DeleteSecret(ctx context.Context, p upstream.SecretParams) (up
 	remove := func(ctx context.Context) (upstream.Answer[upstream.None], error) { return s.next.DeleteSecret(ctx, p) }
 	strange := t.operation.Baseline.stranger(p.SecretID)
 	return run(ctx, t, course[upstream.None]{
-		keys: []string{"secret/" + p.SecretID},
 		send: remove,
 		round: func(ctx context.Context) (upstream.Answer[upstream.None], error) {
 			answer, err := send(ctx, t, remove)
@@ -89,12 +87,7 @@ func (s *Settler) DeleteSecret(ctx context.Context, p upstream.SecretParams) (up
 // the answer was lost.
 func (s *Settler) DeleteSecrets(ctx context.Context, p upstream.DeleteSecretsParams) (upstream.Answer[upstream.None], error) {
 	ctx, t := s.begin(ctx, "DeleteSecrets", p.Account)
-	keys := make([]string, len(p.IDs))
-	for i, id := range p.IDs {
-		keys[i] = "secret/" + id
-	}
 	return run(ctx, t, course[upstream.None]{
-		keys:    keys,
 		send:    func(ctx context.Context) (upstream.Answer[upstream.None], error) { return s.next.DeleteSecrets(ctx, p) },
 		round:   func(ctx context.Context) (upstream.Answer[upstream.None], error) { return t.deleteLeft(ctx, p) },
 		inspect: func(ctx context.Context) (upstream.Answer[upstream.None], error) { return t.inspectDeleted(ctx, p) },

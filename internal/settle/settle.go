@@ -122,8 +122,8 @@ const (
 // Settler makes changes and settles those whose answer was lost. It implements
 // Changes and is safe for concurrent use.
 //
-// Two changes of the same object, or of the same new name, are made one after
-// the other.
+// Two changes of the same object are made one after the other by whoever calls:
+// the objects of a change are locked before it is sent.
 type Settler struct {
 	next    Changes
 	library Library
@@ -133,7 +133,6 @@ type Settler struct {
 	ahead   func(string) time.Duration
 	claims  Claims
 	observe func(Event)
-	locks   *locks
 	// calls numbers the changes that have no identifier.
 	calls atomic.Uint64
 }
@@ -142,7 +141,7 @@ type Settler struct {
 func New(c Config) *Settler {
 	s := &Settler{
 		next: c.Next, library: c.Library, attempt: c.Attempt, within: c.Within, clock: c.Clock,
-		ahead: c.Ahead, claims: c.Claims, observe: c.Observe, locks: newLocks(),
+		ahead: c.Ahead, claims: c.Claims, observe: c.Observe,
 	}
 	if s.attempt <= 0 {
 		s.attempt = defaultAttempt

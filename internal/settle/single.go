@@ -27,8 +27,8 @@ type single[R any] struct {
 	refused error
 }
 
-func (n *single[R]) course(key string) course[R] {
-	return course[R]{keys: []string{key}, send: n.send, round: n.round, inspect: n.inspect}
+func (n *single[R]) course() course[R] {
+	return course[R]{send: n.send, round: n.round, inspect: n.inspect}
 }
 
 // send makes it. Another change may have adopted it before the answer came; it

@@ -26,7 +26,7 @@ func (s *Settler) CreateStore(ctx context.Context, p upstream.CreateStoreParams)
 		// There is nothing to a store but its name.
 		asked: func(upstream.Store) bool { return true },
 	}
-	return run(ctx, t, n.course("new store/"+p.Account+"/"+p.Name))
+	return run(ctx, t, n.course())
 }
 
 // DeleteStore deletes a store. A store that is gone after a lost answer was
@@ -36,7 +36,6 @@ func (s *Settler) DeleteStore(ctx context.Context, p upstream.DeleteStoreParams)
 	remove := func(ctx context.Context) (upstream.Answer[upstream.None], error) { return s.next.DeleteStore(ctx, p) }
 	strange := t.operation.Baseline.strangeStore(p.StoreID)
 	return run(ctx, t, course[upstream.None]{
-		keys: []string{"store/" + p.StoreID},
 		send: remove,
 		round: func(ctx context.Context) (upstream.Answer[upstream.None], error) {
 			answer, err := send(ctx, t, remove)

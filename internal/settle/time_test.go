@@ -153,64 +153,6 @@ func TestWaitsThatDoNotFitAreNotWaited(t *testing.T) {
 	})
 }
 
-// TestChangesOfOneSecretTakeTurns lets a second change wait for the first.
-func TestChangesOfOneSecretTakeTurns(t *testing.T) {
-	reasons := map[string]struct {
-		ctx    func(context.Context) context.Context
-		reason string
-		after  time.Duration
-	}{
-		"as long as an attempt may last": {func(ctx context.Context) context.Context { return ctx }, "CHANGE_IN_PROGRESS", 30 * time.Second},
-		"as long as its caller stays": {func(ctx context.Context) context.Context {
-			caller, cancel := context.WithTimeout(ctx, time.Second)
-			context.AfterFunc(caller, cancel)
-			return budget.WithPatience(ctx, caller)
-		}, "DEADLINE_EXCEEDED", time.Second},
-		"as long as it lasts": {func(ctx context.Context) context.Context {
-			short, cancel := context.WithTimeout(ctx, 2*time.Second)
-			context.AfterFunc(short, cancel)
-			return short
-		}, "DEADLINE_EXCEEDED", 2 * time.Second},
-	}
-	for name, c := range reasons {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				proceed, running, most := make(chan struct{}), 0, 0
-				s := &stage{update: func(ctx context.Context) error {
-					running++
-					most = max(most, running)
-					defer func() { running-- }()
-					select {
-					case <-proceed:
-						return nil
-					case <-ctx.Done():
-						return gone(fault.Deadline)
-					}
-				}}
-				settler := s.settler(func(c *settle.Config) { c.Attempt = 30 * time.Second })
-				first := make(chan error, 1)
-				go func() {
-					_, err := settler.UpdateSecret(t.Context(), upstream.UpdateSecretParams{SecretID: "1"})
-					first <- err
-				}()
-				synctest.Wait()
-				began := time.Now()
-				_, err := settler.UpdateSecret(c.ctx(t.Context()), upstream.UpdateSecretParams{SecretID: "1"})
-				if err == nil || fault.From(err).Reason != c.reason || time.Since(began) != c.after {
-					t.Errorf("got %v after %s", err, time.Since(began))
-				}
-				close(proceed)
-				if err := <-first; err != nil || most != 1 {
-					t.Errorf("got %v, %d at once", err, most)
-				}
-				if _, err := settler.UpdateSecret(t.Context(), upstream.UpdateSecretParams{SecretID: "1"}); err != nil {
-					t.Errorf("afterwards: %v", err)
-				}
-			})
-		})
-	}
-}
-
 // TestListingsThatNeverShowTheNameEndOpen has a name that is taken and in no
 // listing.
 func TestListingsThatNeverShowTheNameEndOpen(t *testing.T) {
