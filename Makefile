@@ -18,6 +18,7 @@ built_from = $(shell { echo $(GO_VERSION); cat $(1)/go.mod $(1)/go.sum; } | cksu
 BUF        := bin/buf-$(call built_from,tools/buf)
 GOLANGCI   := bin/golangci-lint-$(call built_from,tools/golangci)
 CADDY      := bin/caddy-$(call built_from,tools/caddy)
+DEADCODE   := bin/deadcode-$(call built_from,tools/deadcode)
 APISERVER  := bin/kube-apiserver-$(call built_from,tools/kubeapiserver)
 
 # What generated code runs with must be what generated it.
@@ -29,7 +30,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: protos bench profile test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: protos bench profile structure test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +64,9 @@ bench: ## Measure Storekeeper beside its peers and write docs/performance.md (ha
 
 profile: ## Leave profiles of the hot paths in build/profile/ and say how to read them
 	@cd test/bench && CGO_ENABLED=0 $(GO) run . -profile ../../build/profile -length 5s
+
+structure: $(DEADCODE) ## Print figures about the structure of the production code beside their targets; ARGS=-v lists what they count
+	@cd tools && $(GO) run ./structure -deadcode "$(CURDIR)/$(DEADCODE)" $(ARGS) ..
 
 test-chaos: ## Kill servers and cut answers at every step of a change, 1,000 times, and check histories
 	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-1000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
@@ -141,6 +145,9 @@ bin/buf-%:
 
 bin/golangci-lint-%:
 	cd tools/golangci && CGO_ENABLED=0 $(GO) build -trimpath -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bin/deadcode-%:
+	cd tools/deadcode && CGO_ENABLED=0 $(GO) build -trimpath -o ../../$@ golang.org/x/tools/cmd/deadcode
 
 # Stripped as Storekeeper is, since their sizes are compared.
 bin/caddy-%:
