@@ -206,8 +206,8 @@ func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Righ
 }
 
 // once is what the chain needs to make changes happen once.
-func (e *engine) once() server.Once {
-	return server.Once{
+func (e *engine) once() server.Idempotency {
+	return server.Idempotency{
 		Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Admit: admitChange(e.purses, e.reads), Enter: inOperation, Durable: e.durable,
 	}
 }

@@ -87,7 +87,7 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	behind.begin(ctx, trail, chain.Rights)
-	chain.Once, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
+	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"platform.internal/storekeeper/internal/inproc"
 )
 
-// mostInAnswer is the longest page over gRPC, in bytes. Clients accept messages of
+// maxAnswerBytes is the longest page over gRPC, in bytes. Clients accept messages of
 // 4 MiB unless they are told otherwise.
-const mostInAnswer = 7 << 19
+const maxAnswerBytes = 7 << 19
 
 // boundPage refuses a page over gRPC that a client with the usual limit could not
 // receive. Secrets that were made through Storekeeper always fit, 100 on a page.
@@ -27,7 +27,7 @@ func boundPage(r Rights) grpc.UnaryServerInterceptor {
 			return answer, err
 		}
 		page := asMessage(answer)
-		if size := proto.Size(page); size > mostInAnswer {
+		if size := proto.Size(page); size > maxAnswerBytes {
 			return nil, pageTooLong(itemsOf(page), size)
 		}
 		return answer, nil
@@ -47,7 +47,7 @@ func itemsOf(page proto.Message) int {
 
 // pageTooLong names a size of pages that is likely to fit.
 func pageTooLong(items, size int) error {
-	fits := max(1, items*(mostInAnswer/4*3)/size)
+	fits := max(1, items*(maxAnswerBytes/4*3)/size)
 	return fault.Invalid(fault.Field{
 		Path: "per_page", Reason: "PER_PAGE_INVALID",
 		Text: fmt.Sprintf("must be about %d or less: the %d items of this page take %d bytes, and clients of gRPC accept 4 MiB", fits, items, size),

@@ -17,8 +17,8 @@ import (
 // Strangers can be refused as often as they like, so only so many of their
 // refusals are recorded; the log has all of them.
 const (
-	strangersPerSecond = 10
-	strangersAtOnce    = 100
+	unauthenticatedPerSecond = 10
+	unauthenticatedBurst     = 100
 )
 
 // Trail is where the audit records go.
@@ -28,14 +28,14 @@ type Trail interface {
 	Denial(context.Context, audit.Record) error
 }
 
-// keepTrail records every denial.
-func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
-	strangers := rate.NewLimiter(strangersPerSecond, strangersAtOnce)
+// auditDenials records every denial.
+func auditDenials(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
+	strangers := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		t := trailFrom(ctx)
+		t := auditFrom(ctx)
 		answer, err := next(ctx, req)
 		switch {
-		case !denied(err):
+		case !isDenial(err):
 		case t.caller.Name == "" && !strangers.Allow():
 			if counting, ok := to.(interface{ Suppress(audit.Record) }); ok {
 				counting.Suppress(audit.Record{})
@@ -54,15 +54,15 @@ func keepTrail(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 	}
 }
 
-// intend makes the intent of a change durable before anything is done, and
+// auditIntent makes the intent of a change durable before anything is done, and
 // records its outcome. Without an intent there is no call.
-func intend(c Chain) grpc.UnaryServerInterceptor {
+func auditIntent(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if m := c.Rights.Methods[info.FullMethod]; m == nil || !m.Changes {
 			return next(ctx, req)
 		}
-		t := trailFrom(ctx)
-		if t.partly {
+		t := auditFrom(ctx)
+		if t.incomplete {
 			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about objects that cannot be judged.")
 		}
 		if m := asMessage(req); c.Fingerprint != nil && m != nil {
@@ -73,7 +73,7 @@ func intend(c Chain) grpc.UnaryServerInterceptor {
 		}
 		answer, err := next(ctx, req)
 		if err == nil {
-			t.made(answer)
+			t.addCreatedIDs(answer)
 		}
 		r := t.record(ctx)
 		r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
@@ -83,8 +83,8 @@ func intend(c Chain) grpc.UnaryServerInterceptor {
 	}
 }
 
-// denied says whether a call was refused for who the caller is.
-func denied(err error) bool {
+// isDenial says whether a call was refused for who the caller is.
+func isDenial(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && (f.Kind == fault.Denied || f.Kind == fault.Unauthenticated)
 }

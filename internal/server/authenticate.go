@@ -27,11 +27,11 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 		if o.Err != nil {
 			// The audit record of the refusal identifies a credential that was
 			// verified, so that an operator can mend the configuration.
-			trailFrom(ctx).caller.Credential, _ = authn.RefusedCredential(o.Err)
+			auditFrom(ctx).caller.Credential, _ = authn.RefusedCredential(o.Err)
 			return nil, o.Err
 		}
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
-		t := trailFrom(ctx)
+		t := auditFrom(ctx)
 		t.caller = o.Principal
 		return next(authn.WithPrincipal(ctx, &t.caller), req)
 	}

@@ -49,12 +49,12 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 		if !known {
 			return nil, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
 		}
-		j := &judgement{rights: r, caller: caller, method: method, target: method.Target(request), trail: trailFrom(ctx)}
-		j.trail.changed = changedFields(request)
+		j := &authorization{rights: r, caller: caller, method: method, target: method.Target(request), audit: auditFrom(ctx)}
+		j.audit.changed = changedFields(request)
 		if w, ok := request.(interface{ GetForce() bool }); ok {
-			j.trail.wide = w.GetForce()
+			j.audit.forced = w.GetForce()
 		}
-		ctx, err := j.judge(ctx)
+		ctx, err := j.decide(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -67,13 +67,13 @@ func asMessage(req any) proto.Message {
 	return m
 }
 
-// judgement is the judging of one call.
-type judgement struct {
+// authorization is the judging of one call.
+type authorization struct {
 	rights Rights
 	caller authn.Principal
 	method *contract.Method
 	target contract.Target
-	trail  *trail
+	audit  *auditContext
 
 	// account is the configured name of the account.
 	account string
@@ -81,31 +81,31 @@ type judgement struct {
 	store *string
 }
 
-func (j *judgement) judge(ctx context.Context) (context.Context, error) {
+func (j *authorization) decide(ctx context.Context) (context.Context, error) {
 	name, served := j.rights.Names.Account(j.target.Account)
 	if served {
 		j.account = name
 	}
-	j.trail.target(j.method.Action, cmp.Or(j.account, j.target.Account), j.target)
+	j.audit.setTarget(j.method.Action, cmp.Or(j.account, j.target.Account), j.target)
 	switch {
 	case j.method.Action == contract.Self:
 		return ctx, nil
 	case j.target.Account != "" && !served:
 		return ctx, names.NotServed()
 	case contract.MistakesFrom(ctx).Unread:
-		return ctx, j.unread(ctx)
+		return ctx, j.refuseUnread(ctx)
 	case j.method.Lists:
 		return j.list(ctx)
 	}
-	return ctx, j.judgeObjects(ctx)
+	return ctx, j.decideObjects(ctx)
 }
 
-// unread refuses a call whose request was left unread.
-func (j *judgement) unread(ctx context.Context) error {
+// refuseUnread refuses a call whose request was left unread.
+func (j *authorization) refuseUnread(ctx context.Context) error {
 	if why := contract.MistakesFrom(ctx).Fault; why != nil {
 		return why
 	}
-	j.trail.judgedBy(j.rights.Rules.Decide(j.question(j.method.Action)))
+	j.audit.setPolicy(j.rights.Rules.Decide(j.question(j.method.Action)))
 	return j.denial([]*object{{action: j.method.Action}})
 }
 
@@ -113,12 +113,12 @@ func (j *judgement) unread(ctx context.Context) error {
 // allows all of it, the list stays as Cloudflare gives it; where no rule could
 // allow any of it, the call is refused, since an empty list would say that
 // there is nothing.
-func (j *judgement) list(ctx context.Context) (context.Context, error) {
+func (j *authorization) list(ctx context.Context) (context.Context, error) {
 	if j.target.Account == "" {
 		// Of the accounts each is asked about: what a rule says while none is
 		// named it may not say of each. Clients ask for them when they start,
 		// so the list may be empty.
-		return visibility.With(ctx, j.shows), nil
+		return visibility.With(ctx, j.isVisible), nil
 	}
 	d := j.rights.Rules.Decide(j.question(j.method.Action))
 	if d.Open && !d.Allowed && j.target.StoreID != "" {
@@ -129,17 +129,17 @@ func (j *judgement) list(ctx context.Context) (context.Context, error) {
 	}
 	switch {
 	case d.Allowed:
-		j.trail.allowed(d)
+		j.audit.addAllowed(d)
 		return ctx, nil
 	case !d.Open:
-		j.trail.judgedBy(d)
+		j.audit.setPolicy(d)
 		return ctx, j.denial([]*object{{action: j.method.Action}})
 	}
-	return visibility.With(ctx, j.shows), nil
+	return visibility.With(ctx, j.isVisible), nil
 }
 
-// shows says whether the list of the call shows the object with a name.
-func (j *judgement) shows(name string) bool {
+// isVisible says whether the list of the call shows the object with a name.
+func (j *authorization) isVisible(name string) bool {
 	q := j.question(j.method.Action)
 	switch {
 	case j.target.StoreID != "":
@@ -153,11 +153,11 @@ func (j *judgement) shows(name string) bool {
 }
 
 // question asks about an action with what is known so far.
-func (j *judgement) question(action string) authz.Question {
+func (j *authorization) question(action string) authz.Question {
 	return authz.Question{Principal: j.caller, Action: action, Account: j.account, Store: j.store}
 }
 
-func (j *judgement) learnStore(ctx context.Context) error {
+func (j *authorization) learnStore(ctx context.Context) error {
 	if j.store != nil {
 		return nil
 	}
@@ -166,6 +166,6 @@ func (j *judgement) learnStore(ctx context.Context) error {
 		return err
 	}
 	j.store = &name
-	j.trail.storeNamed(name)
+	j.audit.setStoreName(name)
 	return nil
 }

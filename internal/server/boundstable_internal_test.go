@@ -34,7 +34,7 @@ func TestTheTableOfBoundsIsThatOfGRPC(t *testing.T) {
 		"a call, its answer included":                   minutes(callTimeout),
 		"a Watch, another call of health":               minutes(usualTimeouts().watch) + ", " + usualTimeouts().check.String(),
 		"bytes sent before the handler reads, a stream": fmt.Sprintf("%d KiB", streamWindow>>10),
-		"lines in the log about strangers":              fmt.Sprintf("%d a second", strangersPerSecond),
+		"lines in the log about strangers":              fmt.Sprintf("%d a second", unauthenticatedPerSecond),
 	} {
 		if said[bound] != want {
 			t.Errorf("%s: the table says %q, the program %q", bound, said[bound], want)

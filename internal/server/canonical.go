@@ -34,7 +34,7 @@ func canonical(request proto.Message, account string, names map[string]string) p
 		r.Ids = distinct(r.GetIds())
 	case *secretsstorev1.UpdateSecretRequest:
 		canonicalUpdate(r)
-		if !misnamed(request, names) {
+		if !nameDiffers(request, names) {
 			r.Name = nil
 		}
 	}
@@ -66,9 +66,9 @@ func canonicalUpdate(u *secretsstorev1.UpdateSecretRequest) {
 	u.Scopes = distinct(u.GetScopes())
 }
 
-// misnamed says whether an update names the secret in another way than names
+// nameDiffers says whether an update names the secret in another way than names
 // does, which has the names of secrets by identifier.
-func misnamed(request proto.Message, names map[string]string) bool {
+func nameDiffers(request proto.Message, names map[string]string) bool {
 	u, ok := request.(*secretsstorev1.UpdateSecretRequest)
 	if !ok || u.Name == nil {
 		return false

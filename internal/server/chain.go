@@ -32,8 +32,8 @@ type Chain struct {
 	Fingerprint func(value string) string
 	// Validator holds requests against their declared rules.
 	Validator *contract.Validator
-	// Once makes changes happen once.
-	Once Once
+	// Idempotency makes changes happen once.
+	Idempotency Idempotency
 	// Bodies is the budget for the requests that are read, which the gateway
 	// shares. Nil: one of the server's own.
 	Bodies *inflight.Bodies
@@ -58,24 +58,24 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// For a panic in an interceptor below.
 		recoverPanic(c.Metrics),
 		// Around all that can refuse a call, so that no denial goes unrecorded.
-		keepTrail(c.Trail, c.Log),
+		auditDenials(c.Trail, c.Log),
 		// Before anything is done for the caller.
 		authenticate(c.Authenticator),
 		// Before the first call to Cloudflare that somebody has to pay for.
-		charge(c),
+		attribute(c),
 		// A change that comes again may be about what it deleted the first time.
-		recall(c),
+		rememberNames(c),
 		// Only a caller who may do it is told what is wrong with the request.
 		authorise(c.Rights),
 		// Before anything is recorded or sent.
 		validate(c.Validator),
 		// Only what may be done and can be done is done once; who gets the answer
 		// of an earlier call makes no change, and leaves no record of one.
-		once(c),
+		idempotent(c),
 		// The last step before the handler: no record, no call. Around the
 		// handler, so that every intent has its outcome, also where the caller
 		// has left meanwhile.
-		intend(c),
+		auditIntent(c),
 		// A page that the client could not receive is refused as the read that it is.
 		boundPage(c.Rights),
 		// Innermost, so that a handler's panic is a fault for all above.
@@ -86,7 +86,7 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 // Stream runs a stream through the same interceptors, which see it as one call
 // without a request. stopping is the life of the server.
 func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
-	all := &linked{chain: c.Interceptors()}
+	all := &compiledChain{chain: c.Interceptors()}
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if srv == nil {
 			// No service has the method. The handler refuses the call in a shorter way.
@@ -96,7 +96,7 @@ func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 		call := func(ctx context.Context, _ any) (any, error) {
 			return nil, bounded(srv, &streamWithContext{ServerStream: ss, ctx: ctx})
 		}
-		_, err := all.way(&grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}, call)(ss.Context(), nil)
+		_, err := all.compile(&grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}, call)(ss.Context(), nil)
 		return err
 	}
 }

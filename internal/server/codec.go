@@ -35,19 +35,19 @@ func (c boundedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buffer.Free()
-	wire, err := c.shapeOf(m.ProtoReflect().Descriptor()).clip(buffer.ReadOnlyData())
+	wire, err := c.shapeOf(m.ProtoReflect().Descriptor()).truncate(buffer.ReadOnlyData())
 	if err != nil {
 		return err
 	}
 	return proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(wire, m)
 }
 
-func (c boundedCodec) shapeOf(md protoreflect.MessageDescriptor) *shape {
+func (c boundedCodec) shapeOf(md protoreflect.MessageDescriptor) *messageShape {
 	if known, ok := c.shapes.Load(md.FullName()); ok {
-		s, _ := known.(*shape)
+		s, _ := known.(*messageShape)
 		return s
 	}
-	s := shapeOf(md, map[protoreflect.FullName]*shape{})
+	s := shapeOf(md, map[protoreflect.FullName]*messageShape{})
 	c.shapes.Store(md.FullName(), s)
 	return s
 }

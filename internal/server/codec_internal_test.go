@@ -49,7 +49,7 @@ func TestTheCodecBoundsWhatAMessageBecomes(t *testing.T) {
 	got := &secretsstorev1.CreateSecretsRequest{}
 	decode(t, wire, got)
 	runtime.ReadMemStats(&after)
-	if len(got.GetSecrets()) != mostItems || got.GetAccountId() != "a" {
+	if len(got.GetSecrets()) != maxItems || got.GetAccountId() != "a" {
 		t.Errorf("got %d items of account %q", len(got.GetSecrets()), got.GetAccountId())
 	}
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 4*MaxMessage {
@@ -133,14 +133,14 @@ func TestTheCodecCutsListsAtAnyDepth(t *testing.T) {
 		t.Fatalf("got %v", create)
 	}
 	for _, s := range create.GetSecrets() {
-		if len(s.GetScopes()) != mostItems || s.GetName() != "A" || s.GetValue() != "v" {
+		if len(s.GetScopes()) != maxItems || s.GetName() != "A" || s.GetValue() != "v" {
 			t.Errorf("%d scopes of %q", len(s.GetScopes()), s.GetName())
 		}
 	}
 	update := &secretsstorev1.UpdateSecretRequest{}
 	half := field(7, bytes.Repeat(field(1, []byte("value")), 60))
 	decode(t, message(half, half, field(4, []byte("v"))), update)
-	if len(update.GetUpdateMask().GetPaths()) != mostItems || update.GetValue() != "v" {
+	if len(update.GetUpdateMask().GetPaths()) != maxItems || update.GetValue() != "v" {
 		t.Errorf("got %d paths", len(update.GetUpdateMask().GetPaths()))
 	}
 }
@@ -148,12 +148,12 @@ func TestTheCodecCutsListsAtAnyDepth(t *testing.T) {
 // The last of several values counts in protobuf. Where there are so many that
 // some would be left out, the message is refused instead.
 func TestAFieldGivenTooOftenIsRefused(t *testing.T) {
-	few := message(bytes.Repeat(field(4, []byte("old")), mostItems-1), field(4, []byte("new")))
+	few := message(bytes.Repeat(field(4, []byte("old")), maxItems-1), field(4, []byte("new")))
 	got := &secretsstorev1.UpdateSecretRequest{}
 	if decode(t, few, got); got.GetValue() != "new" {
 		t.Errorf("got %q", got.GetValue())
 	}
-	many := message(bytes.Repeat(field(4, []byte("old")), mostItems), field(4, []byte("new")))
+	many := message(bytes.Repeat(field(4, []byte("old")), maxItems), field(4, []byte("new")))
 	if err := newBoundedCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(many)}, got); err == nil {
 		t.Error("it was decoded")
 	}
@@ -189,7 +189,7 @@ func checkLists(t *testing.T, md protoreflect.MessageDescriptor) int {
 			lists++
 			declared, _ := proto.GetExtension(fd.Options(), rules.E_Field).(*rules.FieldRules)
 			// The paths of a mask have a list of those that there are.
-			if most := declared.GetRepeated().GetMaxItems(); md.FullName() != "google.protobuf.FieldMask" && (most == 0 || most >= mostItems) {
+			if most := declared.GetRepeated().GetMaxItems(); md.FullName() != "google.protobuf.FieldMask" && (most == 0 || most >= maxItems) {
 				t.Errorf("%s allows %d items", fd.FullName(), most)
 			}
 		}

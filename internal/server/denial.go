@@ -9,12 +9,12 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// mostNamed is how many refused secrets a denial names.
-const mostNamed = 10
+// maxNamed is how many refused secrets a denial names.
+const maxNamed = 10
 
-// mostQuoted is how many bytes of a name a denial repeats. All of a denial has
+// maxQuoted is how many bytes of a name a denial repeats. All of a denial has
 // to fit into the header of an answer, several times over.
-const mostQuoted = 128
+const maxQuoted = 128
 
 // denialCode is Cloudflare's number for "Unauthorized to access requested
 // resource".
@@ -22,13 +22,13 @@ const denialCode = 9109
 
 // denial refuses the call. It says which rule would be needed, and not which
 // rules there are.
-func (j *judgement) denial(refused []*object) error {
+func (j *authorization) denial(refused []*object) error {
 	id := telemetry.NewRequestID()
-	j.trail.denied(id)
-	what := make([]string, 0, mostNamed)
+	j.audit.setDenied(id)
+	what := make([]string, 0, maxNamed)
 	for _, o := range refused {
-		if len(what) == mostNamed {
-			what = append(what, fmt.Sprintf("and %d more", len(refused)-mostNamed))
+		if len(what) == maxNamed {
+			what = append(what, fmt.Sprintf("and %d more", len(refused)-maxNamed))
 			break
 		}
 		what = append(what, j.describe(o))
@@ -44,11 +44,11 @@ func (j *judgement) denial(refused []*object) error {
 // describe says what was refused in the caller's own words. A name that the
 // caller did not send is told only where the caller may see its object; the
 // audit record has it in any case.
-func (j *judgement) describe(o *object) string {
+func (j *authorization) describe(o *object) string {
 	text := o.action
 	switch {
 	case o.id != "":
-		text += " on secret " + quoted(j.known("secret.get", o.name, o.id))
+		text += " on secret " + quoted(j.visibleName("secret.get", o.name, o.id))
 	case o.name != nil && *o.name != "":
 		text += " on secret " + quoted(*o.name)
 	}
@@ -56,7 +56,7 @@ func (j *judgement) describe(o *object) string {
 	case j.target.StoreName != "":
 		text += " in store " + quoted(j.target.StoreName)
 	case j.target.StoreID != "":
-		text += " in store " + quoted(j.known("store.get", new(string), j.target.StoreID))
+		text += " in store " + quoted(j.visibleName("store.get", new(string), j.target.StoreID))
 	}
 	if j.target.Account == "" {
 		return text
@@ -64,10 +64,10 @@ func (j *judgement) describe(o *object) string {
 	return text + " of account " + quoted(j.target.Account)
 }
 
-// known gives the name of an object where the caller may see it, and otherwise
+// visibleName gives the name of an object where the caller may see it, and otherwise
 // the identifier that the caller sent. secret is the name of the secret, "" for
 // the store.
-func (j *judgement) known(seeing string, secret *string, id string) string {
+func (j *authorization) visibleName(seeing string, secret *string, id string) string {
 	q := j.question(seeing)
 	q.Secret = secret
 	switch {
@@ -81,8 +81,8 @@ func (j *judgement) known(seeing string, secret *string, id string) string {
 
 // quoted bounds a text that the caller chose: it was not validated yet.
 func quoted(text string) string {
-	if len(text) > mostQuoted {
-		text = strings.ToValidUTF8(text[:mostQuoted], "") + "..."
+	if len(text) > maxQuoted {
+		text = strings.ToValidUTF8(text[:maxQuoted], "") + "..."
 	}
 	return strconv.Quote(text)
 }

@@ -40,8 +40,8 @@ func TestAnIntentHoldsFingerprintsWhereTheyAreWanted(t *testing.T) {
 	}
 	for _, c := range cases {
 		to := &intents{}
-		ctx := withTrail(t.Context(), &trail{secrets: make([]audit.Secret, c.secrets)})
-		_, err := intend(Chain{Trail: to, Rights: Rights{Methods: methods}, Fingerprint: c.of})(ctx, c.request,
+		ctx := withAudit(t.Context(), &auditContext{secrets: make([]audit.Secret, c.secrets)})
+		_, err := auditIntent(Chain{Trail: to, Rights: Rights{Methods: methods}, Fingerprint: c.of})(ctx, c.request,
 			&grpc.UnaryServerInfo{FullMethod: c.method}, func(context.Context, any) (any, error) { return nil, nil })
 		if err != nil || len(to.kept) != 1 {
 			t.Fatalf("%s: %v, %d intents", c.name, err, len(to.kept))

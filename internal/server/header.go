@@ -15,26 +15,26 @@ import (
 // the network a status travels in one: its text in percent encoding, and all of it
 // once more in base64. Clients of gRPC in C++ and Python take 8 KiB of headers.
 const (
-	mostInHeader       = 7000
-	mostFieldsInHeader = 20
-	mostTextInHeader   = 1024
-	// mostSaidInHeader is for Cloudflare's messages, and again for its errors.
-	mostSaidInHeader = 1536
+	maxHeaderBytes    = 7000
+	maxFieldsInHeader = 20
+	maxTextInHeader   = 1024
+	// maxNoticesInHeader is for Cloudflare's messages, and again for its errors.
+	maxNoticesInHeader = 1536
 )
 
 // forHeader shortens a fault until its status fits into a header.
 func forHeader(f *fault.Error) *fault.Error {
 	short := *f
 	short.Public = textForHeader(f.Public)
-	short.Notices, short.Errors = firstSaid(f.Notices), firstSaid(f.Errors)
-	for _, most := range [...]int{mostFieldsInHeader, mostFieldsInHeader / 2, mostFieldsInHeader / 4} {
-		if short.Fields = firstFields(f.Fields, most); inHeader(&short) <= mostInHeader {
+	short.Notices, short.Errors = firstNotices(f.Notices), firstNotices(f.Errors)
+	for _, most := range [...]int{maxFieldsInHeader, maxFieldsInHeader / 2, maxFieldsInHeader / 4} {
+		if short.Fields = firstFields(f.Fields, most); inHeader(&short) <= maxHeaderBytes {
 			return &short
 		}
 	}
 	short.Notices, short.Errors = nil, nil
-	for most := mostFieldsInHeader; most > 0; most /= 2 {
-		if short.Fields = firstFields(f.Fields, most); inHeader(&short) <= mostInHeader {
+	for most := maxFieldsInHeader; most > 0; most /= 2 {
+		if short.Fields = firstFields(f.Fields, most); inHeader(&short) <= maxHeaderBytes {
 			break
 		}
 	}
@@ -58,8 +58,8 @@ func percentEncoded(text string) int {
 }
 
 func textForHeader(text string) string {
-	short := text[:min(len(text), mostTextInHeader)]
-	for percentEncoded(short) > mostTextInHeader*3/2 {
+	short := text[:min(len(text), maxTextInHeader)]
+	for percentEncoded(short) > maxTextInHeader*3/2 {
 		short = short[:len(short)*3/4]
 	}
 	if len(short) == len(text) {
@@ -81,12 +81,12 @@ func firstFields(fields []fault.Field, most int) []fault.Field {
 	return append(slices.Clone(fields[:most]), last)
 }
 
-// firstSaid gives the first of what Cloudflare said, as far as there is room.
-func firstSaid(said []fault.Notice) []fault.Notice {
+// firstNotices gives the first of what Cloudflare said, as far as there is room.
+func firstNotices(said []fault.Notice) []fault.Notice {
 	const frame = 16
 	size := 0
 	for i, n := range said {
-		if size += len(n.Text) + len(n.DocumentationURL) + len(n.Pointer) + frame; size > mostSaidInHeader {
+		if size += len(n.Text) + len(n.DocumentationURL) + len(n.Pointer) + frame; size > maxNoticesInHeader {
 			return said[:i]
 		}
 	}

@@ -25,7 +25,7 @@ func TestEveryFaultFitsIntoAHeader(t *testing.T) {
 				f.Errors = append(f.Errors, fault.Notice{Code: 1001, Text: text[:min(len(text), 500)]})
 			}
 			short := forHeader(f)
-			if size := inHeader(short); size > mostInHeader {
+			if size := inHeader(short); size > maxHeaderBytes {
 				t.Errorf("%s, %d fields: %d bytes", name, n, size)
 			}
 			if n > 0 && len(short.Fields) == 0 || short.Public == "" || len(f.Fields) != n {

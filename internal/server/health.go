@@ -19,28 +19,28 @@ const (
 	// have none.
 	healthService = "/grpc.health.v1.Health/"
 	healthWatch   = healthService + "Watch"
-	// tellTimeout is how long the end of a Watch waits for the client to take the
+	// lastStatusTimeout is how long the end of a Watch waits for the client to take the
 	// last status.
-	tellTimeout = time.Second
+	lastStatusTimeout = time.Second
 )
 
-// healthDoor registers the health service with the bound of its messages.
-type healthDoor struct {
-	to    grpc.ServiceRegistrar
-	brief brief
+// healthRegistrar registers the health service with the bound of its messages.
+type healthRegistrar struct {
+	registrar grpc.ServiceRegistrar
+	refuser   refuser
 }
 
 // RegisterService registers a service whose messages are bounded.
-func (d healthDoor) RegisterService(desc *grpc.ServiceDesc, service any) {
+func (d healthRegistrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 	bounded := *desc
 	bounded.Methods = slices.Clone(desc.Methods)
 	for i, m := range desc.Methods {
 		bounded.Methods[i].Handler = d.bound(desc.ServiceName, m)
 	}
-	d.to.RegisterService(&bounded, service)
+	d.registrar.RegisterService(&bounded, service)
 }
 
-func (d healthDoor) bound(service string, m grpc.MethodDesc) grpc.MethodHandler {
+func (d healthRegistrar) bound(service string, m grpc.MethodDesc) grpc.MethodHandler {
 	method := "/" + service + "/" + m.MethodName
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		var unread error
@@ -49,7 +49,7 @@ func (d healthDoor) bound(service string, m grpc.MethodDesc) grpc.MethodHandler 
 			return unread
 		}, interceptor)
 		if unread != nil {
-			return nil, d.brief.refuse(ctx, method, unread)
+			return nil, d.refuser.refuse(ctx, method, unread)
 		}
 		return answer, err
 	}
@@ -89,13 +89,13 @@ func (s *boundedStream) SendMsg(m any) error {
 // serve any more; it would hold up the stop otherwise.
 func boundedHandler(stopping context.Context, method string, handler grpc.StreamHandler) grpc.StreamHandler {
 	limit := maxReflectionMessage
-	if quiet(method) {
+	if isHealth(method) {
 		limit = MaxHealthMessage
 	}
 	return func(srv any, ss grpc.ServerStream) error {
 		ctx := ss.Context()
 		told := make(chan struct{})
-		if !quiet(method) {
+		if !isHealth(method) {
 			close(told)
 		}
 		defer context.AfterFunc(stopping, func() {
@@ -103,7 +103,7 @@ func boundedHandler(stopping context.Context, method string, handler grpc.Stream
 			select {
 			case <-told:
 			case <-ctx.Done():
-			case <-time.After(tellTimeout):
+			case <-time.After(lastStatusTimeout):
 			}
 		})()
 		err := handler(srv, &boundedStream{ServerStream: ss, limit: limit, ctx: ctx, told: sync.OnceFunc(func() { close(told) })})

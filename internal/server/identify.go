@@ -37,7 +37,7 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 			// that is closing refuses one, and then nobody reads it.
 			_ = grpc.SetHeader(ctx, metadata.MD{requestID: {id}})
 		}
-		return next(withTrail(telemetry.WithCall(ctx, call), &trail{}), req)
+		return next(withAudit(telemetry.WithCall(ctx, call), &auditContext{}), req)
 	}
 }
 

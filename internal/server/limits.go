@@ -87,13 +87,13 @@ func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.
 	switch {
 	case info.FullMethodName == healthWatch:
 		longest = t.watch
-	case quiet(info.FullMethodName):
+	case isHealth(info.FullMethodName):
 		longest = t.check
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	if conn := connOf(ctx); conn != nil {
 		conn.Called()
-		if quiet(info.FullMethodName) {
+		if isHealth(info.FullMethodName) {
 			end, ok := conn.BeginStream(maxHealthStreams)
 			if !ok {
 				cancel()

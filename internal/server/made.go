@@ -38,9 +38,9 @@ func changedFields(request proto.Message) []string {
 	return changed
 }
 
-// know notes the names of secrets that were found by their identifiers, where no
+// addNames notes the names of secrets that were found by their identifiers, where no
 // rule asked for them.
-func (t *trail) know(names map[string]string) {
+func (t *auditContext) addNames(names map[string]string) {
 	for i, s := range t.secrets {
 		if s.ID != "" && s.Name == "" {
 			t.secrets[i].Name = names[s.ID]
@@ -48,9 +48,9 @@ func (t *trail) know(names map[string]string) {
 	}
 }
 
-// made notes the identifiers of the objects that the answer of a change says it
+// addCreatedIDs notes the identifiers of the objects that the answer of a change says it
 // made.
-func (t *trail) made(answer any) {
+func (t *auditContext) addCreatedIDs(answer any) {
 	var secrets []*secretsstorev1.Secret
 	switch a := answer.(type) {
 	case *secretsstorev1.CreateStoreResponse:
@@ -75,7 +75,7 @@ func (t *trail) made(answer any) {
 // Recovered gives the outcome of a change whose process is gone, with all that
 // its intent and its answer tell. What became of it is for the caller to fill in.
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
-	t := &trail{}
+	t := &auditContext{}
 	record := audit.Record{ID: i.ID, RequestID: i.RequestID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
 	if i.Tenant == i.Caller {
 		// A caller without a tenant pays for itself.
@@ -88,7 +88,7 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	}
 	about := method.Target(request)
 	account, _ := r.Names.Account(about.Account)
-	t.target(method.Action, cmp.Or(account, about.Account), about)
+	t.setTarget(method.Action, cmp.Or(account, about.Account), about)
 	t.store.Name = cmp.Or(t.store.Name, i.Names[""])
 	for n := range t.secrets {
 		if name := i.Names[t.secrets[n].ID]; t.secrets[n].ID != "" && name != "" {
@@ -96,7 +96,7 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 		}
 	}
 	if answer, err := Unpack(body); err == nil && len(body) > 0 {
-		t.made(answer)
+		t.addCreatedIDs(answer)
 	}
 	record.Action, record.Account, record.Store = t.action, t.account, t.store
 	record.Secrets, record.SecretCount, record.Changed = t.secrets, t.count, changedFields(request)

@@ -15,9 +15,9 @@ const (
 	aboutSecrets = "secret."
 )
 
-// mostJudged is how many objects of a call are judged, which is as many as a
+// maxObjects is how many objects of a call are judged, which is as many as a
 // batch may have.
-const mostJudged = 100
+const maxObjects = 100
 
 // object is one thing that a call is about, and what is to be done to it.
 type object struct {
@@ -31,33 +31,33 @@ type object struct {
 	scopes []string
 }
 
-// judgeObjects judges each object of the call, and refuses the call if one of them
+// decideObjects judges each object of the call, and refuses the call if one of them
 // is not allowed.
-func (j *judgement) judgeObjects(ctx context.Context) error {
+func (j *authorization) decideObjects(ctx context.Context) error {
 	objects := j.objects()
-	if len(objects) > mostJudged {
+	if len(objects) > maxObjects {
 		// Validation refuses a batch that is too long, and until then it must
 		// not cost much. Should it ever let one pass, the intent is refused.
-		objects, j.trail.partly = objects[:mostJudged], true
+		objects, j.audit.incomplete = objects[:maxObjects], true
 	}
 	var refused []*object
 	for i := range objects {
 		o := &objects[i]
-		d := j.ask(o)
+		d := j.decideObject(o)
 		if !d.Allowed && d.Open {
 			if err := j.learn(ctx, objects); err != nil {
 				return err
 			}
-			d = j.ask(o)
+			d = j.decideObject(o)
 		}
 		switch {
 		case d.Allowed:
-			j.trail.allowed(d)
+			j.audit.addAllowed(d)
 		case d.Open:
 			// It has no name, which validation is to say.
-			j.trail.partly = true
+			j.audit.incomplete = true
 		default:
-			j.trail.judgedBy(d)
+			j.audit.setPolicy(d)
 			refused = append(refused, o)
 		}
 	}
@@ -71,9 +71,9 @@ func (j *judgement) judgeObjects(ctx context.Context) error {
 // order of the request, then those to be made. Copying a secret is something
 // done to the one and the making of another. Of a batch that is too long it
 // lists one more than is judged.
-func (j *judgement) objects() []object {
-	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), mostJudged+1)]
-	made := j.target.Secrets[:min(len(j.target.Secrets), mostJudged+1)]
+func (j *authorization) objects() []object {
+	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), maxObjects+1)]
+	made := j.target.Secrets[:min(len(j.target.Secrets), maxObjects+1)]
 	list := make([]object, 0, max(1, len(ids)+len(made)))
 	for _, id := range ids {
 		list = append(list, object{action: j.method.Action, id: id, scopes: j.target.Scopes})
@@ -86,14 +86,14 @@ func (j *judgement) objects() []object {
 		list = append(list, o)
 	}
 	if len(list) == 0 {
-		list = append(list, j.whole())
+		list = append(list, j.parentResource())
 	}
 	return list
 }
 
-// whole is the object of a call that names no secret: a store, an account, or a
+// parentResource is the object of a call that names no secret: a store, an account, or a
 // secret that the request fails to name.
-func (j *judgement) whole() object {
+func (j *authorization) parentResource() object {
 	if j.target.StoreID == "" {
 		j.store = &j.target.StoreName
 	}
@@ -104,7 +104,7 @@ func (j *judgement) whole() object {
 	return o
 }
 
-func (j *judgement) ask(o *object) authz.Decision {
+func (j *authorization) decideObject(o *object) authz.Decision {
 	q := j.question(o.action)
 	q.Secret, q.Scopes = o.name, o.scopes
 	return j.rights.Rules.Decide(q)
@@ -112,7 +112,7 @@ func (j *judgement) ask(o *object) authz.Decision {
 
 // learn finds the names behind the identifiers of the call. It is done only
 // when a rule could depend on them, since it may cost a call to Cloudflare.
-func (j *judgement) learn(ctx context.Context, objects []object) error {
+func (j *authorization) learn(ctx context.Context, objects []object) error {
 	if err := j.learnStore(ctx); err != nil {
 		return err
 	}
@@ -127,6 +127,6 @@ func (j *judgement) learn(ctx context.Context, objects []object) error {
 	for i := range names {
 		objects[i].name = &names[i]
 	}
-	j.trail.secretsNamed(names)
+	j.audit.setSecretNames(names)
 	return nil
 }

@@ -16,19 +16,19 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// logging says which lines about unauthenticated callers are written.
-type logging int
+// logPolicy says which lines about unauthenticated callers are written.
+type logPolicy int
 
 const (
 	// fullLog writes all lines, but those about the health service are bounded.
-	fullLog logging = iota
+	fullLog logPolicy = iota
 	// boundedLog writes so many lines a second.
 	boundedLog
 )
 
 // observe times each call and writes its one line.
-func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logging) grpc.UnaryServerInterceptor {
-	strangers := rate.NewLimiter(strangersPerSecond, strangersAtOnce)
+func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy) grpc.UnaryServerInterceptor {
+	strangers := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		call := telemetry.CallFrom(ctx)
 		end := metrics.BeginRPC(info.FullMethod)
@@ -39,20 +39,20 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logging) grpc.Un
 		code, facts := status.Code(err).String(), call.Facts()
 		metrics.ObserveRPC(telemetry.RPC{Method: info.FullMethod, Protocol: facts.Protocol, Code: code}, latency)
 		// Only a transport that is closing refuses a header, and then nobody reads it.
-		_ = grpc.SetHeader(ctx, relayed(facts))
+		_ = grpc.SetHeader(ctx, answerHeaders(facts))
 		cause := causeOf(ctx, err)
-		bounded := facts.Caller == "" && (lines == boundedLog || quiet(info.FullMethod))
-		if worthALine(info.FullMethod, cause) && (!bounded || strangers.Allow()) {
+		bounded := facts.Caller == "" && (lines == boundedLog || isHealth(info.FullMethod))
+		if shouldLog(info.FullMethod, cause) && (!bounded || strangers.Allow()) {
 			telemetry.LogCall(log, call, telemetry.Outcome{Code: code, Latency: latency, Err: cause})
 		}
 		return answer, err
 	}
 }
 
-// worthALine says whether a call is logged. A probe a second would hide
+// shouldLog says whether a call is logged. A probe a second would hide
 // everything else, and a Watch ends because its client leaves or its time is over.
-func worthALine(method string, cause error) bool {
-	if !quiet(method) {
+func shouldLog(method string, cause error) bool {
+	if !isHealth(method) {
 		return true
 	}
 	if cause == nil {
@@ -62,14 +62,14 @@ func worthALine(method string, cause error) bool {
 	return kind != fault.Canceled && kind != fault.Deadline && kind != fault.Unavailable
 }
 
-// mostRelayed is how many headers relayed can give.
-const mostRelayed = 7
+// maxAnswerHeaders is how many headers relayed can give.
+const maxAnswerHeaders = 7
 
-// relayed gives the headers that say which call it was and how the answer came
+// answerHeaders gives the headers that say which call it was and how the answer came
 // about.
-func relayed(f telemetry.Facts) metadata.MD {
+func answerHeaders(f telemetry.Facts) metadata.MD {
 	// All values lie in one piece of memory.
-	md, values := metadata.MD{}, make([]string, 0, mostRelayed)
+	md, values := metadata.MD{}, make([]string, 0, maxAnswerHeaders)
 	set := func(key, value string) {
 		n := len(values)
 		values = append(values, value)
@@ -103,11 +103,11 @@ func relayed(f telemetry.Facts) metadata.MD {
 // causeOf gives the fault behind what a call ended in, or err itself where none
 // was noted.
 func causeOf(ctx context.Context, err error) error {
-	if ended := trailFrom(ctx).ended; ended != nil {
+	if ended := auditFrom(ctx).failure; ended != nil {
 		return ended
 	}
 	return err
 }
 
-// quiet says whether a method is left out of the log while all is well.
-func quiet(method string) bool { return strings.HasPrefix(method, healthService) }
+// isHealth says whether a method is left out of the log while all is well.
+func isHealth(method string) bool { return strings.HasPrefix(method, healthService) }

@@ -19,8 +19,8 @@ import (
 	"platform.internal/storekeeper/internal/tenant"
 )
 
-// Once is what makes a change happen once, however often it is asked for.
-type Once struct {
+// Idempotency is what makes a change happen once, however often it is asked for.
+type Idempotency struct {
 	// Keeper knows the changes that were made and those that run. Nil: every
 	// call is made as it comes.
 	Keeper *idempotency.Keeper
@@ -38,20 +38,20 @@ type Once struct {
 	Durable *Durable
 }
 
-// recall teaches the directory the names behind a change that comes again: what
+// rememberNames teaches the directory the names behind a change that comes again: what
 // it deleted has no name at Cloudflare any more, and rights are judged by names.
-func recall(c Chain) grpc.UnaryServerInterceptor {
+func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
-		if c.Once.Keeper == nil || m == nil || !m.Changes || request == nil {
+		if c.Idempotency.Keeper == nil || m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
 		// A name that is no good is for validation to refuse.
-		n, err := nameOf(ctx, req)
+		n, err := changeKeyOf(ctx, req)
 		if err != nil {
 			return next(ctx, req)
 		}
-		if n.key == "" && !n.again {
+		if n.key == "" && !n.retry {
 			return c.firstTry(ctx, info.FullMethod, request, next)
 		}
 		call, err := c.callOf(ctx, info.FullMethod, n, request, nil)
@@ -60,14 +60,14 @@ func recall(c Chain) grpc.UnaryServerInterceptor {
 		}
 		about := m.Target(request)
 		if account, served := c.Rights.Names.Account(about.Account); served {
-			if before, known := c.Once.Keeper.Peek(ctx, &call); known {
+			if before, known := c.Idempotency.Keeper.Peek(ctx, &call); known {
 				c.Rights.Names.Remember(account, about.StoreID, before.Names)
-				if misnamed(request, before.Names) {
+				if nameDiffers(request, before.Names) {
 					call, err = c.callOf(ctx, info.FullMethod, n, request, before.Names)
 				}
 			}
 		}
-		trailFrom(ctx).call = &call
+		auditFrom(ctx).call = &call
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +91,7 @@ func (c Chain) firstTry(ctx context.Context, method string, request proto.Messag
 	if failed == nil {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 		defer cancel()
-		c.Once.Keeper.Forget(bounded, call, came)
+		c.Idempotency.Keeper.Forget(bounded, call, came)
 	}
 	return out, err
 }
@@ -106,19 +106,19 @@ func repeated(err error) bool {
 	}
 }
 
-// once makes a change happen once: a call that comes again gets the answer of
+// idempotent makes a change happen once: a call that comes again gets the answer of
 // the first, or waits for it. A change that began goes on when its caller leaves.
-func once(c Chain) grpc.UnaryServerInterceptor {
+func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
-		if c.Once.Keeper == nil || m == nil || !m.Changes || request == nil {
+		if c.Idempotency.Keeper == nil || m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
 		call, err := c.changeOf(ctx, info.FullMethod, m, request)
 		if err != nil {
 			return nil, err
 		}
-		var made packed
+		var made ownAnswer
 		release := inflight.Retain(ctx)
 		var begun atomic.Bool
 		defer func() {
@@ -126,12 +126,12 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 				release()
 			}
 		}()
-		answer, err := c.Once.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
+		answer, err := c.Idempotency.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
 			// The request stays in memory until the change is done.
 			begun.Store(true)
 			defer release()
-			if c.Once.Enter != nil {
-				ctx = c.Once.Enter(ctx)
+			if c.Idempotency.Enter != nil {
+				ctx = c.Idempotency.Enter(ctx)
 			}
 			out, err := next(ctx, req)
 			if err != nil {
@@ -154,29 +154,31 @@ func once(c Chain) grpc.UnaryServerInterceptor {
 // changeOf describes the change that a request asks for: the objects that the
 // change locks, whether it is urgent, and how its intent is made.
 func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, request proto.Message) (idempotency.Call, error) {
-	t := trailFrom(ctx)
+	t := auditFrom(ctx)
 	call, err := c.callFor(ctx, method, request)
 	if err != nil {
 		return call, err
 	}
 	about := m.Target(request)
-	objects, names, err := c.objectsOf(ctx, t.account, about)
+	objects, names, err := c.lockKeysOf(ctx, t.account, about)
 	if err != nil {
 		return call, err
 	}
-	if misnamed(request, names) {
-		if call, err = c.callOf(ctx, method, named{call.Key, call.Retry}, request, names); err != nil {
+	if nameDiffers(request, names) {
+		if call, err = c.callOf(ctx, method, changeKey{call.Key, call.Retry}, request, names); err != nil {
 			return call, err
 		}
 	}
 	call.Objects = objects
 	if len(about.Secrets)+len(about.SecretIDs) > 0 {
-		call.Within = []string{storeOf(t.account, about)}
+		call.Within = []string{storeKey(t.account, about)}
 	}
 	// What changes or deletes something that exists cannot wait.
 	call.Urgent = len(about.Secrets) == 0 && about.StoreName == ""
-	if c.Once.Admit != nil {
-		call.Admit = func(ctx context.Context) error { return c.Once.Admit(ctx, cmp.Or(t.account, about.Account), about) }
+	if c.Idempotency.Admit != nil {
+		call.Admit = func(ctx context.Context) error {
+			return c.Idempotency.Admit(ctx, cmp.Or(t.account, about.Account), about)
+		}
 	}
 	call.Intent = func(ctx context.Context) (idempotency.Intent, error) {
 		return c.intentOf(ctx, t, about, request, names)
@@ -186,11 +188,11 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 
 // callFor is the call that recall has looked up, or says what it is.
 func (c Chain) callFor(ctx context.Context, method string, request proto.Message) (idempotency.Call, error) {
-	t := trailFrom(ctx)
+	t := auditFrom(ctx)
 	if t.call != nil {
 		return *t.call, nil
 	}
-	n, err := nameOf(ctx, request)
+	n, err := changeKeyOf(ctx, request)
 	if err != nil {
 		return idempotency.Call{}, err
 	}
@@ -204,36 +206,36 @@ func (c Chain) callFor(ctx context.Context, method string, request proto.Message
 // callOf says what a call is, so that it is known when it comes again. names are
 // those of secrets by their identifiers, as far as they are known (see
 // canonical).
-func (c Chain) callOf(ctx context.Context, method string, n named, request proto.Message, names map[string]string) (idempotency.Call, error) {
+func (c Chain) callOf(ctx context.Context, method string, n changeKey, request proto.Message, names map[string]string) (idempotency.Call, error) {
 	caller, _ := authn.PrincipalFrom(ctx)
 	account, _ := c.Rights.Names.Account(c.Rights.Methods[method].Target(request).Account)
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(canonical(request, account, names))
-	return idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.again, Method: method, Payload: payload}, err
+	return idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.retry, Method: method, Payload: payload}, err
 }
 
 // intentOf says what is to be done, without values, and what there is before.
-func (c Chain) intentOf(ctx context.Context, t *trail, about contract.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
+func (c Chain) intentOf(ctx context.Context, t *auditContext, about contract.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
-	t.know(names)
+	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
-		ID: t.name(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.names(),
+		ID: t.recordID(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.knownNames(),
 	}
 	maps.Copy(i.Names, names)
 	var err error
 	if i.Request, err = Pack(contract.WithoutValues(request)); err != nil {
 		return i, err
 	}
-	if c.Once.Before != nil {
-		if i.Baseline, err = c.Once.Before(ctx, cmp.Or(t.account, about.Account), about); err != nil {
+	if c.Idempotency.Before != nil {
+		if i.Baseline, err = c.Idempotency.Before(ctx, cmp.Or(t.account, about.Account), about); err != nil {
 			return i, err
 		}
 	}
-	if t.counted {
+	if t.bytesCounted {
 		return i, nil
 	}
 	// The intent may be asked for several times, and is written once.
-	t.counted = true
-	return i, c.Once.Durable.take(i.Tenant, durableBytes(i, len(about.SecretIDs)+len(about.Secrets)))
+	t.bytesCounted = true
+	return i, c.Idempotency.Durable.take(i.Tenant, durableBytes(i, len(about.SecretIDs)+len(about.Secrets)))
 }

@@ -13,10 +13,10 @@ import (
 func TestAnOutcomeThatNobodyKnowsIsUnknown(t *testing.T) {
 	taken := fault.New(fault.NameTaken, "SECRET_NAME_ALREADY_EXISTS", "")
 	gone := fault.New(fault.NotFound, "STORE_NOT_FOUND", "")
-	one, batch, wide := trail{count: 1}, trail{count: 2}, trail{wide: true}
+	one, batch, wide := auditContext{count: 1}, auditContext{count: 2}, auditContext{forced: true}
 	cases := []struct {
 		name string
-		of   trail
+		of   auditContext
 		err  error
 		want audit.Outcome
 	}{
@@ -43,9 +43,9 @@ func TestADenialIsShort(t *testing.T) {
 	for i := range long {
 		long[i].Name = string(make([]byte, 512))
 	}
-	d := trail{count: 100, secrets: long}
+	d := auditContext{count: 100, secrets: long}
 	d.shorten()
-	if len(d.secrets) != mostNamed || d.count != 100 || len(d.secrets[0].Name) != mostQuoted || d.secrets[0].Name[0] != '?' {
+	if len(d.secrets) != maxNamed || d.count != 100 || len(d.secrets[0].Name) != maxQuoted || d.secrets[0].Name[0] != '?' {
 		t.Errorf("%d secrets, the first with a name of %d", len(d.secrets), len(d.secrets[0].Name))
 	}
 }

@@ -10,27 +10,27 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// packed is the answer of a change that this call has made, which goes on apart
+// ownAnswer is the answer of a change that this call has made, which goes on apart
 // from it.
-type packed struct{ now atomic.Pointer[packing] }
+type ownAnswer struct{ latest atomic.Pointer[packedAnswer] }
 
-type packing struct {
+type packedAnswer struct {
 	out  any
 	body []byte
 }
 
-func (p *packed) pack(out any) ([]byte, error) {
+func (p *ownAnswer) pack(out any) ([]byte, error) {
 	body, err := Pack(out)
 	if err == nil {
-		p.now.Store(&packing{out, body})
+		p.latest.Store(&packedAnswer{out, body})
 	}
 	return body, err
 }
 
 // unpack gives the answer that is kept. It counts, and not what this call made
 // of it: that may have been found out otherwise meanwhile.
-func (p *packed) unpack(body []byte) (any, error) {
-	if own := p.now.Load(); own != nil && bytes.Equal(own.body, body) {
+func (p *ownAnswer) unpack(body []byte) (any, error) {
+	if own := p.latest.Load(); own != nil && bytes.Equal(own.body, body) {
 		return own.out, nil
 	}
 	return Unpack(body)

@@ -79,7 +79,7 @@ func (r receiver) receive(ctx context.Context, into any) error {
 		data.Free()
 		data = mem.BufferSlice{mem.SliceBuffer(plain)}
 	}
-	if err := grow(ctx, escapes(data)); err != nil {
+	if err := grow(ctx, jsonGrowth(data)); err != nil {
 		return err
 	}
 	if err := r.decode(data, into); err != nil {
@@ -97,14 +97,14 @@ func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.Buffe
 	if held == nil || n <= shortMessage {
 		// A short message holds little, however long it takes.
 		data, err := s.Read(n)
-		return data, unexpected(err)
+		return data, unexpectedEOF(err)
 	}
 	slow := time.AfterFunc(held.Time(int64(n)), func() { cancelStream(ctx) })
 	data, err := s.Read(n)
 	if !slow.Stop() && err != nil {
 		return nil, inflight.TooSlow()
 	}
-	return data, unexpected(err)
+	return data, unexpectedEOF(err)
 }
 
 // grow waits for room for n bytes more of the call of ctx. Calls of services
@@ -116,10 +116,10 @@ func grow(ctx context.Context, n int) error {
 	return nil
 }
 
-// escapes is how many bytes more a message takes as JSON, which is how it goes on
+// jsonGrowth is how many bytes more a message takes as JSON, which is how it goes on
 // to Cloudflare. A message of 8 MiB can become 48 MiB, as a body over REST. Short
 // messages are not counted.
-func escapes(data mem.BufferSlice) int {
+func jsonGrowth(data mem.BufferSlice) int {
 	if data.Len() <= shortMessage {
 		return 0
 	}
@@ -149,8 +149,8 @@ func tooLong(limit int) error {
 	return unreadMessage(codes.ResourceExhausted, "REQUEST_TOO_LARGE", fmt.Sprintf("a message to this method must be at most %d bytes", limit))
 }
 
-// unexpected names the end of a stream in the middle of a message.
-func unexpected(err error) error {
+// unexpectedEOF names the end of a stream in the middle of a message.
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the stream ended in the middle of a message")
 	}

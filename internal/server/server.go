@@ -37,18 +37,18 @@ func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server
 }
 
 func newServer(chain Chain, services []Register, timeouts healthTimeouts, options ...grpc.ServerOption) *Server {
-	all, refusing := &linked{chain: chain.Interceptors()}, newBrief(chain)
-	s := &Server{conn: inproc.NewConn(all.call), health: health.NewServer()}
+	all, refusing := &compiledChain{chain: chain.Interceptors()}, newRefuser(chain)
+	s := &Server{conn: inproc.NewConn(all.intercept), health: health.NewServer()}
 	s.stopping, s.endWatches = context.WithCancel(context.Background())
 	s.grpc = grpc.NewServer(append(append(limits(), options...),
-		grpc.ChainUnaryInterceptor(all.call), grpc.ChainStreamInterceptor(chain.Stream(s.stopping)),
+		grpc.ChainUnaryInterceptor(all.intercept), grpc.ChainStreamInterceptor(chain.Stream(s.stopping)),
 		grpc.UnknownServiceHandler(refusing.unknownMethod), grpc.InTapHandle(timeouts.tapHandle))...)
 	bodies := cmp.Or(chain.Bodies, inflight.New(inflight.Usual()))
 	for _, register := range services {
-		register(doorkeeper{to: s.grpc, authenticator: chain.Authenticator, brief: refusing, receive: receiveRequest(), bodies: bodies, refused: chain.Refused})
+		register(preauth{registrar: s.grpc, authenticator: chain.Authenticator, refuser: refusing, receive: receiveRequest(), bodies: bodies, refused: chain.Refused})
 		register(s.conn)
 	}
-	healthv1.RegisterHealthServer(healthDoor{to: s.grpc, brief: refusing}, s.health)
+	healthv1.RegisterHealthServer(healthRegistrar{registrar: s.grpc, refuser: refusing}, s.health)
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}

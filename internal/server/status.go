@@ -72,12 +72,12 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 	// with texts of their own that hold nothing of ours.
 	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		if st, isStatus := status.FromError(err); isStatus {
-			trailFrom(ctx).ended = fault.New(kindsByCode[st.Code()], "GRPC_STATUS", st.Message())
+			auditFrom(ctx).failure = fault.New(kindsByCode[st.Code()], "GRPC_STATUS", st.Message())
 			return nil, st.Err()
 		}
 	}
 	f := fault.From(err)
-	trailFrom(ctx).ended = f
+	auditFrom(ctx).failure = f
 	if !inproc.Carried(ctx) {
 		f = forHeader(f)
 	}

@@ -12,16 +12,16 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// doorkeeper finds out who is calling before a request is decoded, as the REST
+// preauth finds out who is calling before a request is decoded, as the REST
 // side does before it reads a body: decoding takes many times the memory of the
 // bytes that came. A long request of a caller that no rule allows the method is
 // left unread too, and all requests together stay within the budget for bodies.
 // A stranger's request is left undecoded, and the chain refuses
 // the call in the place where every refusal is made.
-type doorkeeper struct {
-	to            grpc.ServiceRegistrar
+type preauth struct {
+	registrar     grpc.ServiceRegistrar
 	authenticator *authn.Authenticator
-	brief         brief
+	refuser       refuser
 	bodies        *inflight.Bodies
 	// refused reports whether no rule could allow a call, before its request is read.
 	refused func(ctx context.Context, method, account, store string) (bool, *fault.Error)
@@ -31,16 +31,16 @@ type doorkeeper struct {
 }
 
 // RegisterService registers a service whose methods are guarded.
-func (d doorkeeper) RegisterService(desc *grpc.ServiceDesc, service any) {
+func (d preauth) RegisterService(desc *grpc.ServiceDesc, service any) {
 	guarded := *desc
 	guarded.Methods = slices.Clone(desc.Methods)
 	for i, m := range desc.Methods {
 		guarded.Methods[i].Handler = d.guard("/"+desc.ServiceName+"/"+m.MethodName, m.Handler)
 	}
-	d.to.RegisterService(&guarded, service)
+	d.registrar.RegisterService(&guarded, service)
 }
 
-func (d doorkeeper) guard(method string, handler grpc.MethodHandler) grpc.MethodHandler {
+func (d preauth) guard(method string, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		o := identify(ctx, d.authenticator)
 		ctx = authn.WithOutcome(ctx, o)
@@ -60,7 +60,7 @@ func (d doorkeeper) guard(method string, handler grpc.MethodHandler) grpc.Method
 			return unread
 		}, interceptor)
 		if unread != nil {
-			return nil, d.brief.refuse(ctx, method, unread)
+			return nil, d.refuser.refuse(ctx, method, unread)
 		}
 		return answer, err
 	}

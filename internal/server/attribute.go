@@ -13,13 +13,13 @@ import (
 	"platform.internal/storekeeper/internal/tenant"
 )
 
-// charge says who pays for the calls to Cloudflare that a call causes, and tells
+// attribute says who pays for the calls to Cloudflare that a call causes, and tells
 // the caller afterwards what is left. A caller without a tenant pays for itself.
 // It also heeds a caller that wants to know of nothing older than now, which
 // makes a read cost a call.
-func charge(c Chain) grpc.UnaryServerInterceptor {
+func attribute(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		t := trailFrom(ctx)
+		t := auditFrom(ctx)
 		payer := cmp.Or(t.caller.Tenant, t.caller.Name)
 		ctx = tenant.With(ctx, payer)
 		if c.Fresh || noCache(metadata.ValueFromIncomingContext(ctx, "cache-control")) {

@@ -16,10 +16,10 @@ func TestEachMethodHasAWayOfItsOwn(t *testing.T) {
 			return next(ctx, req)
 		}
 	}
-	all := &linked{chain: []grpc.UnaryServerInterceptor{step("outer"), step("inner")}}
+	all := &compiledChain{chain: []grpc.UnaryServerInterceptor{step("outer"), step("inner")}}
 	for _, method := range []string{"/a", "/b", "/a"} {
 		handler := func(_ context.Context, req any) (any, error) { return method + " did " + req.(string), nil }
-		answer, err := all.call(t.Context(), "it", &grpc.UnaryServerInfo{FullMethod: method}, handler)
+		answer, err := all.intercept(t.Context(), "it", &grpc.UnaryServerInfo{FullMethod: method}, handler)
 		if err != nil || answer != method+" did it" {
 			t.Errorf("%s: %v, %v", method, answer, err)
 		}
@@ -33,11 +33,11 @@ func TestTheWayOfAMethodIsPutTogetherOnce(t *testing.T) {
 	step := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		return next(ctx, req)
 	}
-	all := &linked{chain: []grpc.UnaryServerInterceptor{step, step, step}}
+	all := &compiledChain{chain: []grpc.UnaryServerInterceptor{step, step, step}}
 	info := &grpc.UnaryServerInfo{FullMethod: "/a"}
 	handler := func(context.Context, any) (any, error) { return nil, nil } //nolint:nilnil // there is nothing to answer
 	made := testing.AllocsPerRun(100, func() {
-		if _, err := all.call(t.Context(), nil, info, handler); err != nil {
+		if _, err := all.intercept(t.Context(), nil, info, handler); err != nil {
 			t.Error(err)
 		}
 	})

@@ -14,35 +14,35 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// brief refuses calls that never reach the chain: their method does not exist,
+// refuser refuses calls that never reach the chain: their method does not exist,
 // or their message cannot be read. They are logged and counted as other calls
 // are; lines about unauthenticated callers are bounded.
-type brief struct {
+type refuser struct {
 	chain         []grpc.UnaryServerInterceptor
 	authenticator *authn.Authenticator
 }
 
-func newBrief(c Chain) brief {
-	return brief{
+func newRefuser(c Chain) refuser {
+	return refuser{
 		chain:         []grpc.UnaryServerInterceptor{identifyRequest(c.Proxies), observe(c.Log, c.Metrics, boundedLog), faultToStatus},
 		authenticator: c.Authenticator,
 	}
 }
 
 // refuse gives the answer to a call that ended in err.
-func (b brief) refuse(ctx context.Context, method string, err error) error {
-	all := linked{chain: b.chain}
+func (b refuser) refuse(ctx context.Context, method string, err error) error {
+	all := compiledChain{chain: b.chain}
 	end := func(ctx context.Context, _ any) (any, error) {
 		if caller, stranger := b.caller(ctx); stranger == nil {
 			telemetry.CallFrom(ctx).SetCaller(caller.Name)
 		}
 		return nil, unreadable(err)
 	}
-	_, err = all.way(&grpc.UnaryServerInfo{FullMethod: method}, end)(ctx, nil)
+	_, err = all.compile(&grpc.UnaryServerInfo{FullMethod: method}, end)(ctx, nil)
 	return err
 }
 
-func (b brief) caller(ctx context.Context) (authn.Principal, error) {
+func (b refuser) caller(ctx context.Context) (authn.Principal, error) {
 	if o, known := authn.OutcomeFrom(ctx); known {
 		return o.Principal, o.Err
 	}
@@ -51,7 +51,7 @@ func (b brief) caller(ctx context.Context) (authn.Principal, error) {
 }
 
 // unknownMethod answers calls of methods that do not exist.
-func (b brief) unknownMethod(_ any, ss grpc.ServerStream) error {
+func (b refuser) unknownMethod(_ any, ss grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(ss)
 	return b.refuse(ss.Context(), method, fault.New(fault.Unimplemented, "METHOD_UNKNOWN", "There is no such method; reflection lists the methods."))
 }

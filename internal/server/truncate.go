@@ -7,34 +7,34 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// mostItems is how many items of a list are decoded: one more than any rule
+// maxItems is how many items of a list are decoded: one more than any rule
 // allows, so that the rule is seen to be broken.
-const mostItems = 101
+const maxItems = 101
 
-// leastField is the least number of bytes that a field takes on the wire.
-const leastField = 2
+// minFieldBytes is the least number of bytes that a field takes on the wire.
+const minFieldBytes = 2
 
 var (
 	errFieldRepeated = errors.New("a field that is no list is given more than 101 times")
 	errNoMessage     = errors.New("the request is no protobuf message")
 )
 
-// shape says of a kind of message which fields it has, by their numbers.
-type shape struct {
+// messageShape says of a kind of message which fields it has, by their numbers.
+type messageShape struct {
 	fields map[protowire.Number]fieldShape
 }
 
 type fieldShape struct {
 	list bool
 	// message is the kind of message that the field holds, nil for others.
-	message *shape
+	message *messageShape
 }
 
-func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*shape) *shape {
+func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*messageShape) *messageShape {
 	if s := known[md.FullName()]; s != nil {
 		return s
 	}
-	s := &shape{fields: map[protowire.Number]fieldShape{}}
+	s := &messageShape{fields: map[protowire.Number]fieldShape{}}
 	known[md.FullName()] = s
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
@@ -47,36 +47,36 @@ func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	return s
 }
 
-// tally counts the fields of one message. A message that is no item of a list may
+// fieldCounts counts the fields of one message. A message that is no item of a list may
 // come in several parts, which the decoder merges, so its tally is kept in that
 // of the message around it.
-type tally struct {
+type fieldCounts struct {
 	counts map[protowire.Number]int
-	parts  map[protowire.Number]*tally
+	parts  map[protowire.Number]*fieldCounts
 }
 
-func newTally() *tally {
-	return &tally{counts: map[protowire.Number]int{}, parts: map[protowire.Number]*tally{}}
+func newFieldCounts() *fieldCounts {
+	return &fieldCounts{counts: map[protowire.Number]int{}, parts: map[protowire.Number]*fieldCounts{}}
 }
 
-func (t *tally) part(n protowire.Number) *tally {
+func (t *fieldCounts) part(n protowire.Number) *fieldCounts {
 	if t.parts[n] == nil {
-		t.parts[n] = newTally()
+		t.parts[n] = newFieldCounts()
 	}
 	return t.parts[n]
 }
 
-// clip leaves out the items of lists after the first mostItems. It returns wire
+// truncate leaves out the items of lists after the first mostItems. It returns wire
 // as it is where there are none.
-func (s *shape) clip(wire []byte) ([]byte, error) {
-	if len(wire) <= mostItems*leastField {
+func (s *messageShape) truncate(wire []byte) ([]byte, error) {
+	if len(wire) <= maxItems*minFieldBytes {
 		return wire, nil
 	}
-	return s.cut(wire, newTally())
+	return s.truncatePart(wire, newFieldCounts())
 }
 
-// cut is clip for a part of a message, of which t has what came before.
-func (s *shape) cut(wire []byte, t *tally) ([]byte, error) {
+// truncatePart is clip for a part of a message, of which t has what came before.
+func (s *messageShape) truncatePart(wire []byte, t *fieldCounts) ([]byte, error) {
 	// kept is what is left of wire, nil while that is all of it.
 	var kept []byte
 	for at := 0; at < len(wire); {
@@ -85,7 +85,7 @@ func (s *shape) cut(wire []byte, t *tally) ([]byte, error) {
 			return nil, errNoMessage
 		}
 		field := wire[at : at+n]
-		short, err := s.field(field, number, kind, t)
+		short, err := s.truncateField(field, number, kind, t)
 		if err != nil {
 			return nil, err
 		}
@@ -103,15 +103,15 @@ func (s *shape) cut(wire []byte, t *tally) ([]byte, error) {
 	return kept, nil
 }
 
-// field gives what is left of a field, nothing where it is left out. Fields that
+// truncateField gives what is left of a field, nothing where it is left out. Fields that
 // are not known are left out: nobody reads them.
-func (s *shape) field(field []byte, number protowire.Number, kind protowire.Type, t *tally) ([]byte, error) {
+func (s *messageShape) truncateField(field []byte, number protowire.Number, kind protowire.Type, t *fieldCounts) ([]byte, error) {
 	f, known := s.fields[number]
 	if !known {
 		return nil, nil
 	}
 	t.counts[number]++
-	switch over := t.counts[number] > mostItems; {
+	switch over := t.counts[number] > maxItems; {
 	case over && f.list:
 		return nil, nil
 	case over:
@@ -121,17 +121,17 @@ func (s *shape) field(field []byte, number protowire.Number, kind protowire.Type
 	}
 	_, _, tag := protowire.ConsumeTag(field)
 	inner, _ := protowire.ConsumeBytes(field[tag:])
-	short, err := f.inner(inner, t, number)
+	short, err := f.truncateMessage(inner, t, number)
 	if err != nil || len(short) == len(inner) {
 		return field, err
 	}
 	return protowire.AppendBytes(append([]byte{}, field[:tag]...), short), nil
 }
 
-// inner clips the message that a field holds.
-func (f fieldShape) inner(wire []byte, t *tally, number protowire.Number) ([]byte, error) {
+// truncateMessage clips the message that a field holds.
+func (f fieldShape) truncateMessage(wire []byte, t *fieldCounts, number protowire.Number) ([]byte, error) {
 	if f.list {
-		return f.message.clip(wire)
+		return f.message.truncate(wire)
 	}
-	return f.message.cut(wire, t.part(number))
+	return f.message.truncatePart(wire, t.part(number))
 }

@@ -52,22 +52,22 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 		secrets []contract.NewSecret
 		done    bool
 	}{
-		"as many as can be judged":   {names(mostJudged), true},
-		"more than can be judged":    {names(mostJudged + 1), false},
+		"as many as can be judged":   {names(maxObjects), true},
+		"more than can be judged":    {names(maxObjects + 1), false},
 		"one of them without a name": {append(names(3), contract.NewSecret{}), false},
 		"none":                       {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			noted, to, done := &trail{}, &memory{}, false
+			noted, to, done := &auditContext{}, &memory{}, false
 			store := "default"
-			j := &judgement{
-				rights: Rights{Rules: whoever{}}, method: methods[method], trail: noted, store: &store,
+			j := &authorization{
+				rights: Rights{Rules: whoever{}}, method: methods[method], audit: noted, store: &store,
 				target: contract.Target{Account: "main", StoreID: "s", Secrets: c.secrets},
 			}
-			if err := j.judgeObjects(t.Context()); err != nil {
+			if err := j.decideObjects(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			_, err := intend(Chain{Trail: to, Rights: Rights{Methods: methods}})(withTrail(t.Context(), noted), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(context.Context, any) (any, error) {
+			_, err := auditIntent(Chain{Trail: to, Rights: Rights{Methods: methods}})(withAudit(t.Context(), noted), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(context.Context, any) (any, error) {
 				done = true
 				return nil, nil
 			})

@@ -22,22 +22,22 @@ const (
 // before: Cloudflare's SDKs over REST, and gRPC itself.
 var retryMarks = []string{"x-stainless-retry-count", "grpc-previous-rpc-attempts"}
 
-// named is the name that a caller gave a change, and whether it comes again.
-type named struct {
+// changeKey is the name that a caller gave a change, and whether it comes again.
+type changeKey struct {
 	key   string
-	again bool
+	retry bool
 }
 
-// nameOf reads the name of a change. A name in the request and another one in
+// changeKeyOf reads the name of a change. A name in the request and another one in
 // the metadata is a mistake.
-func nameOf(ctx context.Context, req any) (named, error) {
-	var n named
+func changeKeyOf(ctx context.Context, req any) (changeKey, error) {
+	var n changeKey
 	for _, mark := range retryMarks {
 		again, err := isRetry(ctx, mark)
 		if err != nil {
 			return n, err
 		}
-		n.again = n.again || again
+		n.retry = n.retry || again
 	}
 	// A key that is empty or ambiguous is not a missing key: the caller wants a
 	// protection that the change would then be made without.

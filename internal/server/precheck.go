@@ -24,37 +24,37 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 		return false, nil
 	}
 	if account == "" {
-		return !c.Rights.allowsSomewhere(caller, m), nil
+		return !c.Rights.allowsInAnyAccount(caller, m), nil
 	}
 	name, served := c.Rights.Names.Account(account)
 	if !served {
 		return true, nil
 	}
-	j := &judgement{rights: c.Rights, caller: caller, method: m, account: name, trail: &trail{}, target: contract.Target{Account: account, StoreID: storeID}}
-	d := j.beforeBody()
+	j := &authorization{rights: c.Rights, caller: caller, method: m, account: name, audit: &auditContext{}, target: contract.Target{Account: account, StoreID: storeID}}
+	d := j.decideBeforeBody()
 	if !d.Allowed && d.Open && storeID != "" {
 		ctx = tenant.With(ctx, cmp.Or(caller.Tenant, caller.Name))
 		if err := j.learnStore(ctx); err != nil {
 			return true, fault.From(err)
 		}
-		d = j.beforeBody()
+		d = j.decideBeforeBody()
 	}
 	return !d.Allowed && !d.Open, nil
 }
 
-// beforeBody judges a call by what is known before its request is read. The names
+// decideBeforeBody judges a call by what is known before its request is read. The names
 // of secrets are not.
-func (j *judgement) beforeBody() authz.Decision {
+func (j *authorization) decideBeforeBody() authz.Decision {
 	q := j.question(j.method.Action)
 	q.StoreOnly = j.store != nil
 	return j.rights.Rules.Decide(q)
 }
 
-// allowsSomewhere reports whether a rule could allow a method in one of the
+// allowsInAnyAccount reports whether a rule could allow a method in one of the
 // accounts.
-func (r Rights) allowsSomewhere(caller authn.Principal, m *contract.Method) bool {
+func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
-		j := &judgement{rights: r, caller: caller, method: m, account: account}
+		j := &authorization{rights: r, caller: caller, method: m, account: account}
 		if d := r.Rules.Decide(j.question(m.Action)); d.Allowed || d.Open {
 			return true
 		}

@@ -19,12 +19,12 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// trail gathers what the audit trail is to say of one call while it runs. It
+// auditContext gathers what the audit trail is to say of one call while it runs. It
 // belongs to the goroutine of the call, and from its intent on to that of the
 // change, which may outlive the call.
-type trail struct {
-	// link is what name gives, "" until it is asked for.
-	link    string
+type auditContext struct {
+	// id is what name gives, "" until it is asked for.
+	id      string
 	caller  authn.Principal
 	action  string
 	account string
@@ -39,73 +39,73 @@ type trail struct {
 	changed []string
 	// rules are those that allow the parts of the call.
 	rules []string
-	// wide says that the call may do more than to the objects it names, as
+	// forced says that the call may do more than to the objects it names, as
 	// deleting a store with all that is in it does.
-	wide bool
+	forced bool
 	// call is what a change that may come again is known by, nil for others.
 	call *idempotency.Call
-	// counted says that what the call makes durable was counted.
-	counted bool
-	// partly says that not all of the call was judged, since validation refuses
+	// bytesCounted says that what the call makes durable was counted.
+	bytesCounted bool
+	// incomplete says that not all of the call was judged, since validation refuses
 	// it: it is too long or lacks a name.
-	partly bool
-	// ended is the fault that the call ended in, with its private cause, for the
+	incomplete bool
+	// failure is the fault that the call ended in, with its private cause, for the
 	// log: what the interceptors above faultToStatus see is the public half. It
 	// stays with the goroutine of the call, also where the change outlives that.
-	ended error
+	failure error
 }
 
-// name links the records of the call. It is not the request id, which a caller
+// recordID links the records of the call. It is not the request id, which a caller
 // may choose and repeat. Most calls leave no record and need none.
-func (t *trail) name() string {
-	if t.link == "" {
-		t.link = telemetry.NewRequestID()
+func (t *auditContext) recordID() string {
+	if t.id == "" {
+		t.id = telemetry.NewRequestID()
 	}
-	return t.link
+	return t.id
 }
 
-type trailKey struct{}
+type auditKey struct{}
 
-// withTrail returns a context for a call that leaves a trail.
-func withTrail(ctx context.Context, t *trail) context.Context {
-	return context.WithValue(ctx, trailKey{}, t)
+// withAudit returns a context for a call that leaves a trail.
+func withAudit(ctx context.Context, t *auditContext) context.Context {
+	return context.WithValue(ctx, auditKey{}, t)
 }
 
-// trailFrom returns the trail of a call. Where there is none, it returns one
+// auditFrom returns the trail of a call. Where there is none, it returns one
 // that nobody reads.
-func trailFrom(ctx context.Context) *trail {
-	if t, ok := ctx.Value(trailKey{}).(*trail); ok {
+func auditFrom(ctx context.Context) *auditContext {
+	if t, ok := ctx.Value(auditKey{}).(*auditContext); ok {
 		return t
 	}
-	return &trail{}
+	return &auditContext{}
 }
 
-// target notes what the call is about: first the secrets that exist, then
+// setTarget notes what the call is about: first the secrets that exist, then
 // those to be made. Of a batch that is too long the first are noted.
-func (t *trail) target(action, account string, about contract.Target) {
+func (t *auditContext) setTarget(action, account string, about contract.Target) {
 	t.action, t.account = action, account
 	t.store = audit.Store{ID: about.StoreID, Name: about.StoreName}
 	t.count = len(about.SecretIDs) + len(about.Secrets)
-	for _, id := range about.SecretIDs[:min(len(about.SecretIDs), mostJudged)] {
+	for _, id := range about.SecretIDs[:min(len(about.SecretIDs), maxObjects)] {
 		t.secrets = append(t.secrets, audit.Secret{ID: id})
 	}
-	for _, s := range about.Secrets[:min(len(about.Secrets), mostJudged)] {
+	for _, s := range about.Secrets[:min(len(about.Secrets), maxObjects)] {
 		t.secrets = append(t.secrets, audit.Secret{Name: s.Name})
 	}
 }
 
-func (t *trail) storeNamed(name string) { t.store.Name = name }
+func (t *auditContext) setStoreName(name string) { t.store.Name = name }
 
-// secretsNamed notes the names of the secrets that exist.
-func (t *trail) secretsNamed(names []string) {
+// setSecretNames notes the names of the secrets that exist.
+func (t *auditContext) setSecretNames(names []string) {
 	for i := range min(len(names), len(t.secrets)) {
 		t.secrets[i].Name = names[i]
 	}
 }
 
-// names gives the names behind the identifiers of the call as far as they are
+// knownNames gives the names behind the identifiers of the call as far as they are
 // known: that of the store under "", those of secrets under their identifiers.
-func (t *trail) names() map[string]string {
+func (t *auditContext) knownNames() map[string]string {
 	known := map[string]string{}
 	if t.store.ID != "" && t.store.Name != "" {
 		known[""] = t.store.Name
@@ -118,8 +118,8 @@ func (t *trail) names() map[string]string {
 	return known
 }
 
-// allowed notes a rule that allows a part of the call. Most calls need one.
-func (t *trail) allowed(d authz.Decision) {
+// addAllowed notes a rule that allows a part of the call. Most calls need one.
+func (t *auditContext) addAllowed(d authz.Decision) {
 	t.policy = d.Policy
 	if slices.Contains(t.rules, d.Rule) {
 		return
@@ -128,14 +128,14 @@ func (t *trail) allowed(d authz.Decision) {
 	t.decision = audit.Decision{Allowed: true, Rule: strings.Join(t.rules, ", ")}
 }
 
-func (t *trail) denied(id string) { t.decision = audit.Decision{ID: id} }
+func (t *auditContext) setDenied(id string) { t.decision = audit.Decision{ID: id} }
 
-// judgedBy notes the digest of the rules that refuse a call.
-func (t *trail) judgedBy(d authz.Decision) { t.policy = d.Policy }
+// setPolicy notes the digest of the rules that refuse a call.
+func (t *auditContext) setPolicy(d authz.Decision) { t.policy = d.Policy }
 
 // fingerprint notes of each value, in the order of the secrets that get them,
 // what tells it from others.
-func (t *trail) fingerprint(values []string, of func(string) string) {
+func (t *auditContext) fingerprint(values []string, of func(string) string) {
 	if len(values) != len(t.secrets) {
 		return
 	}
@@ -147,8 +147,8 @@ func (t *trail) fingerprint(values []string, of func(string) string) {
 // shorten leaves in a denial what tells it apart. Its texts were never held
 // against a rule, and a caller can be refused as often as it likes: a record
 // must not let it fill the disk.
-func (t *trail) shorten() {
-	t.secrets = slices.Clone(t.secrets[:min(len(t.secrets), mostNamed)])
+func (t *auditContext) shorten() {
+	t.secrets = slices.Clone(t.secrets[:min(len(t.secrets), maxNamed)])
 	for i, s := range t.secrets {
 		t.secrets[i].Name = printable(s.Name)
 	}
@@ -163,14 +163,14 @@ func printable(name string) string {
 		}
 		return r
 	}, name)
-	return plain[:min(len(plain), mostQuoted)]
+	return plain[:min(len(plain), maxQuoted)]
 }
 
 // record writes down what is known of the call now.
-func (t *trail) record(ctx context.Context) audit.Record {
+func (t *auditContext) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
 	r := audit.Record{
-		ID: t.name(), Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
+		ID: t.recordID(), Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
 		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
 		Secrets: t.secrets, SecretCount: t.count, Decision: t.decision,
 		Policy: t.policy, Changed: t.changed,
@@ -189,7 +189,7 @@ func (t *trail) record(ctx context.Context) audit.Record {
 // outcome says how the call ended, from its error. What may have happened is
 // never called failed: only a fault is known to be a refusal, and Cloudflare
 // does not say whether of a refused batch nothing was done.
-func (t *trail) outcome(err error) audit.Outcome {
+func (t *auditContext) outcome(err error) audit.Outcome {
 	if err == nil {
 		return audit.Succeeded
 	}
@@ -197,7 +197,7 @@ func (t *trail) outcome(err error) audit.Outcome {
 	if !judged || f.Kind == fault.Internal || upstream.Unproven(f) || errors.Is(err, settle.ErrSentBefore) {
 		return audit.Unknown
 	}
-	if (t.count > 1 || t.wide) && executed(f) {
+	if (t.count > 1 || t.forced) && executed(f) {
 		return audit.Unknown
 	}
 	return audit.Failed
