@@ -18,12 +18,13 @@ import (
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/tenant"
 )
 
 // admitChange refuses what the budget or the tenant's own quota would refuse,
 // before anything is written and before the change waits for others.
-func admitChange(p *purses, limits *quota.Client) func(context.Context, string, contract.Target) error {
+func admitChange(p *spending.Budgets, limits *quota.Client) func(context.Context, string, contract.Target) error {
 	return func(ctx context.Context, account string, about contract.Target) error {
 		if err := affordable(ctx, p, account, about); err != nil {
 			return err
@@ -36,13 +37,13 @@ func admitChange(p *purses, limits *quota.Client) func(context.Context, string, 
 }
 
 // affordable gives the fault that the budget would refuse a change with.
-func affordable(ctx context.Context, p *purses, account string, about contract.Target) error {
-	return p.check(ctx, account, len(about.Secrets) == 0 && about.StoreName == "")
+func affordable(ctx context.Context, p *spending.Budgets, account string, about contract.Target) error {
+	return p.Check(ctx, account, len(about.Secrets) == 0 && about.StoreName == "")
 }
 
 // beforeChange takes down what is there before a change, as the durable intent
 // keeps it.
-func beforeChange(s *settle.Settler, p *purses) func(context.Context, string, contract.Target) ([]byte, error) {
+func beforeChange(s *settle.Settler, p *spending.Budgets) func(context.Context, string, contract.Target) ([]byte, error) {
 	return func(ctx context.Context, account string, about contract.Target) ([]byte, error) {
 		// It may have waited for others since it was admitted.
 		if err := affordable(ctx, p, account, about); err != nil {

@@ -19,6 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -36,7 +37,7 @@ const (
 // engine is all that stands between the services and Cloudflare.
 type engine struct {
 	cloudflare *upstream.Client
-	purses     *purses
+	budgets    *spending.Budgets
 	state      *state
 	keeper     *idempotency.Keeper
 	settler    *settle.Settler
@@ -58,8 +59,6 @@ type engine struct {
 	durable *server.Durable
 	// replica names this life of the process among all that share the state.
 	replica string
-	// lived says that there was a life before this one, as the trail shows.
-	lived bool
 }
 
 // newEngine opens the state and connects the parts: the service asks quota, that
@@ -67,22 +66,19 @@ type engine struct {
 // which waits for its turn in the budget.
 func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
 	c := s.config
-	e := &engine{purses: newPurses(c, s.step), log: log, replica: telemetry.NewRequestID(), lived: s.lived}
+	e := &engine{log: log, replica: telemetry.NewRequestID()}
 	kept, err := openState(ctx, c.Idempotency, log)
 	if err != nil {
-		e.purses.Close()
 		return nil, err
 	}
 	e.state = kept
+	e.budgets = newBudgets(s, e)
 	if kept.fresh && s.lived {
 		log.Warn("a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)")
 	}
-	for _, one := range e.purses.list {
-		one.book.begin(ctx, e, one, c.Budget)
-	}
+	e.budgets.Open(ctx)
 	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
-	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.purses.admit, stillOurs, tripAfter, s.files.Watcher
-	e.purses.late = e.tellLate
+	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.budgets.Admit, stillOurs, tripAfter, s.files.Watcher
 	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
@@ -123,7 +119,7 @@ func (e *engine) connect(s settings) error {
 	}
 	e.library = library
 	merged := coalesce.New(coalesce.Config{
-		Next: e.cloudflare, Acquire: e.purses.acquire, Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s),
+		Next: e.cloudflare, Acquire: e.budgets.Acquire, Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s),
 		Fit: stillOurs, Holds: library.HoldsSecret, Owner: callerOf,
 		// What was lost in company twice goes by itself.
 		Alone: func(ctx context.Context) bool { return settle.Resent(ctx) > 1 },
@@ -166,7 +162,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	if e.count, err = metrics.WatchChanges(e.open, eventLate); err != nil {
 		return err
 	}
-	if err := errors.Join(metrics.WatchBudget(e.purses.states), e.state.watch(metrics)); err != nil {
+	if err := errors.Join(metrics.WatchBudget(e.budgets.States), e.state.watch(metrics)); err != nil {
 		return err
 	}
 	e.keeper, err = idempotency.New(idempotency.Config{
@@ -208,7 +204,7 @@ func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Righ
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Idempotency {
 	return server.Idempotency{
-		Keeper: e.keeper, Before: beforeChange(e.settler, e.purses), Admit: admitChange(e.purses, e.reads), Enter: inOperation, Durable: e.durable,
+		Keeper: e.keeper, Before: beforeChange(e.settler, e.budgets), Admit: admitChange(e.budgets, e.reads), Enter: inOperation, Durable: e.durable,
 	}
 }
 
@@ -218,16 +214,14 @@ func (e *engine) Close(ctx context.Context) error {
 	defer cancel()
 	var errs []error
 	// What waits for its turn ends at once, known to be unsent.
-	e.purses.Close()
+	e.budgets.Close()
 	if e.keeper != nil {
 		errs = append(errs, e.keeper.Close(ctx))
 	}
 	if e.merged != nil {
 		e.merged.Close()
 	}
-	for _, one := range e.purses.list {
-		errs = append(errs, one.book.close(ctx))
-	}
+	errs = append(errs, e.budgets.Flush(ctx))
 	if e.library != nil {
 		e.library.Close()
 	}

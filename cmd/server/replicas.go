@@ -17,10 +17,10 @@ func (e *engine) share(ctx context.Context, c config.Budget) {
 		return
 	}
 	var all sync.WaitGroup
-	for _, one := range e.purses.list {
+	for _, one := range e.budgets.Credentials() {
 		all.Go(func() {
 			lending.Run(ctx, lending.Config{
-				Client: e.state.shared.Client(), Key: e.state.shared.Key, Replica: e.replica, Name: one.name,
+				Client: e.state.shared.Client(), Key: e.state.shared.Key, Replica: e.replica, Name: one.Name(),
 				// A turn that is lent can be used for as long as the budget holds it
 				// for the borrower.
 				Replicas: c.Replicas, Grace: min(time.Second, c.Window/50),

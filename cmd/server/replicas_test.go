@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,8 +11,12 @@ import (
 
 	"go.uber.org/zap"
 
+	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records/valkeytest"
+	"platform.internal/storekeeper/internal/spending"
+	"platform.internal/storekeeper/internal/upstream"
 )
 
 // Replicas find the budget of a credential by the names of its accounts, and
@@ -21,37 +26,52 @@ func TestReplicasTellEachOtherOfRefusals(t *testing.T) {
 	server := valkeytest.Start(t)
 	key := t.TempDir() + "/key"
 	written(t, key, strings.Repeat("k", 32))
-	c := spenders()
-	c.Budget.Replicas = 2
+	named := func(id, name, file string) config.Account {
+		return config.Account{ID: id, Name: name, Credential: config.Credential{APITokenFile: file}}
+	}
+	c := &config.Config{
+		Accounts: []config.Account{named("1", "main", "/a"), named("2", "other", "/b"), named("3", "test", "/a"), {ID: "5", Name: "dev"}},
+		Budget:   config.Budget{Calls: 1200, Window: 5 * time.Minute, Replicas: 2},
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	var both []*purses
+	var both []*spending.Budgets
 	for i := range 2 {
 		s, err := openState(ctx, config.Idempotency{
 			Store: config.StoreValkey, KeyFile: key, Valkey: config.Valkey{Address: server.Address(), TLS: "off"},
 		}, zap.NewNop())
 		must(t, err)
 		defer func() { must(t, s.Close()) }()
-		e := &engine{purses: spending(t, c, nil), state: s, log: zap.NewNop(), replica: strconv.Itoa(i)}
-		both = append(both, e.purses)
+		e := &engine{state: s, log: zap.NewNop(), replica: strconv.Itoa(i)}
+		e.budgets = newBudgets(settings{config: c}, e)
+		e.budgets.Open(ctx)
+		both = append(both, e.budgets)
 		all.Go(func() { e.share(ctx, c.Budget) })
 	}
 	defer all.Wait()
 	defer cancel()
-	both[0].call(t, "main", "", throttledFor(5*time.Minute))
-	for late := time.After(patience); both[1].byAccount["test"].State().BlockedUntil.IsZero(); {
+	f := fault.New(fault.Throttled, "UPSTREAM_THROTTLED", "Too many.")
+	f.RetryAfter = 5 * time.Minute
+	done, err := both[0].Admit(ctx, upstream.Ask{Operation: "GetSecret", Account: "main"})
+	must(t, err)
+	done(upstream.Attempt{Status: http.StatusTooManyRequests, Err: f})
+	blocked := func(account string) bool {
+		_, err := both[1].Acquire(ctx, account, budget.Ask{})
+		return err != nil
+	}
+	for late := time.After(patience); !blocked("test"); {
 		select {
 		case <-late:
 			t.Fatal("the other replica does not hear of it")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	for _, account := range []string{"other", "key", "dev"} {
-		if !both[1].byAccount[account].State().BlockedUntil.IsZero() {
+	for _, account := range []string{"other", "dev"} {
+		if blocked(account) {
 			t.Errorf("%s is blocked too", account)
 		}
 	}
-	if both[1].byAccount["main"].Refused() != 0 {
+	if both[1].Credentials()[0].Refused() != 0 {
 		t.Error("it would be passed on")
 	}
 }

@@ -87,7 +87,7 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	behind.begin(ctx, trail, chain.Rights)
-	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.purses.share, c.Reads.MaxStaleness == 0
+	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.budgets.Share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
 	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
@@ -165,7 +165,7 @@ func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error)
 	if err := metrics.WatchIssuers(s.trust.issuers, s.trust.certificates); err != nil {
 		return nil, err
 	}
-	checks := slices.Concat(s.behind.purses.checks(), s.behind.state.checks(), s.trust.checks())
+	checks := slices.Concat(s.behind.budgets.Checks(), s.behind.state.checks(), s.trust.checks())
 	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks}), nil
 }
 
@@ -182,7 +182,7 @@ func beside(files *watchedFiles, behind *engine, c config.Budget) []func(context
 	return []func(context.Context){
 		files.run,
 		func(ctx context.Context) { behind.share(ctx, c) },
-		func(ctx context.Context) { behind.purses.remember(ctx, behind, c) },
+		behind.budgets.Run,
 	}
 }
 

@@ -1,56 +1,56 @@
-package main
+package spending_test
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"regexp"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
-	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // spenders is a configuration of accounts, two of which have one credential.
-func spenders() *config.Config {
-	file := func(name string) config.Credential { return config.Credential{APITokenFile: name} }
-	return &config.Config{
-		Accounts: []config.Account{
-			{ID: "1", Name: "main", Credential: file("/a")},
-			{ID: "2", Name: "other", Credential: file("/b")},
-			{ID: "3", Name: "test", Credential: file("/a")},
-			{ID: "4", Name: "key", Credential: config.Credential{APIKeyFile: "/a"}},
+func spenders() spending.Config {
+	return spending.Config{
+		Accounts: []spending.Account{
+			{ID: "1", Name: "main", Source: "/a"},
+			{ID: "2", Name: "other", Source: "/b"},
+			{ID: "3", Name: "test", Source: "/a"},
+			{ID: "4", Name: "key", Source: "key/a"},
 			{ID: "5", Name: "dev"},
 			{ID: "6", Name: "dev2"},
 		},
-		Budget: config.Budget{
-			Calls: 1200, Window: 5 * time.Minute, Replicas: 1,
-			Weights: []config.Weight{{Tenant: "heavy", Weight: 3}},
-		},
+		Calls: 1200, Window: 5 * time.Minute, Replicas: 1, Weights: map[string]float64{"heavy": 3},
 	}
 }
 
-// nowhere keeps nothing.
-type nowhere struct{ records.Store }
+// budgets are budgets that are open, over an empty store if c names none.
+type budgets struct{ *spending.Budgets }
 
-func (nowhere) Change(context.Context, []string, records.Decide) error { return nil }
-
-// spending are budgets that keep no book.
-func spending(t *testing.T, c *config.Config, step func(string)) *purses {
+func open(t *testing.T, c spending.Config) budgets {
 	t.Helper()
-	p := newPurses(c, step)
-	t.Cleanup(p.Close)
-	for _, one := range p.list {
-		one.book.opened, one.book.kept, one.book.purse, one.book.left = true, nowhere{}, one, math.MaxInt
+	if c.Store == nil {
+		c.Store = newMemory()
 	}
-	return p
+	b := spending.New(c)
+	t.Cleanup(b.Close)
+	b.Open(t.Context())
+	return budgets{b}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func read(account string) upstream.Ask { return upstream.Ask{Operation: "GetSecret", Account: account} }
@@ -65,18 +65,18 @@ func throttledFor(d time.Duration) upstream.Attempt {
 }
 
 // call makes one call to Cloudflare for a tenant.
-func (p *purses) call(t *testing.T, account, payer string, end upstream.Attempt) {
+func (p budgets) call(t *testing.T, account, payer string, end upstream.Attempt) {
 	t.Helper()
-	done, err := p.admit(tenant.With(t.Context(), payer), read(account))
+	done, err := p.Admit(tenant.With(t.Context(), payer), read(account))
 	must(t, err)
 	done(end)
 }
 
 func TestAccountsOfOneCredentialShareABudget(t *testing.T) {
 	t.Parallel()
-	p := spending(t, spenders(), nil)
+	p := open(t, spenders())
 	var names []string
-	for _, s := range p.states() {
+	for _, s := range p.States() {
 		names = append(names, s.Credential)
 	}
 	if want := []string{"main+test", "other", "key", "dev", "dev2"}; !slices.Equal(names, want) {
@@ -86,26 +86,26 @@ func TestAccountsOfOneCredentialShareABudget(t *testing.T) {
 	p.call(t, "3", "team-a", fine())
 	p.call(t, "other", "team-a", fine())
 	for account, want := range map[string]int{"1": 2, "main": 2, "3": 2, "test": 2, "2": 1, "other": 1, "key": 0, "5": 0, "dev2": 0} {
-		if got := p.byAccount[account].State().Used; got != want {
+		if got := p.Of(account).State().Used; got != want {
 			t.Errorf("of the budget of %s %d calls are used, want %d", account, got, want)
 		}
 	}
-	states := p.states()
+	states := p.States()
 	if s := states[0]; s.Limit != 1200 || s.Used != 2 || s.Tenants[""] != 1 || s.Tenants["team-a"] != 1 || s.Blocked != 0 {
 		t.Errorf("it shows %+v", s)
 	}
-	if _, err := p.admit(t.Context(), read("nobody's")); fault.From(err).Kind != fault.Internal {
+	if _, err := p.Admit(t.Context(), read("nobody's")); fault.From(err).Kind != fault.Internal {
 		t.Errorf("an account without a budget: %v", err)
 	}
 }
 
 func TestShareIsToldInTheFormOfCloudflaresHeaders(t *testing.T) {
 	t.Parallel()
-	p := spending(t, spenders(), nil)
-	if limit, policy := p.share("nobody's", "team-a"); limit != "" || policy != "" {
+	p := open(t, spenders())
+	if limit, policy := p.Share("nobody's", "team-a"); limit != "" || policy != "" {
 		t.Errorf("an account without a budget: %q %q", limit, policy)
 	}
-	limit, policy := p.share("main", "team-a")
+	limit, policy := p.Share("main", "team-a")
 	if limit != `"default";r=1176;t=300` || policy != `"default";q=1200;w=300` {
 		t.Errorf("at first %q %q", limit, policy)
 	}
@@ -119,13 +119,13 @@ func TestShareIsToldInTheFormOfCloudflaresHeaders(t *testing.T) {
 		// One who comes now shares with both.
 		"team-b": {"240", `"default";q=240;w=300`},
 	} {
-		limit, policy = p.share("test", payer)
+		limit, policy = p.Share("test", payer)
 		if got := form.FindStringSubmatch(limit); got == nil || got[1] != want[0] || policy != want[1] {
 			t.Errorf("%s: %q %q, want %v", payer, limit, policy, want)
 		}
 	}
 	for d, want := range map[time.Duration]int{0: 0, 1: 1, time.Second: 1, time.Second + 1: 2, 5 * time.Minute: 300} {
-		if got := wholeSeconds(d); got != want {
+		if got := spending.WholeSeconds(d); got != want {
 			t.Errorf("%v is %d seconds", d, got)
 		}
 	}
@@ -133,15 +133,19 @@ func TestShareIsToldInTheFormOfCloudflaresHeaders(t *testing.T) {
 
 func TestWhatIsWaitedForGoesFirst(t *testing.T) {
 	t.Parallel()
+	type freshKey struct{}
+	c := spenders()
+	c.Fresh = func(ctx context.Context) bool { return ctx.Value(freshKey{}) != nil }
+	p := open(t, c)
 	for operation, want := range map[string]bool{
 		"UpdateSecret": true, "DeleteSecret": true, "DeleteSecrets": true, "DeleteStore": true, "ListStores": true, "ListSecrets": true,
 		"CreateStore": false, "CreateSecrets": false, "DuplicateSecret": false, "GetSecret": false, "Something": false,
 	} {
-		if got := cannotWait(t.Context(), operation); got != want {
+		if got := p.UrgentOperation(t.Context(), operation); got != want {
 			t.Errorf("%s: %v", operation, got)
 		}
 	}
-	if cannotWait(mirror.WithBypass(t.Context()), "ListSecrets") {
+	if p.UrgentOperation(context.WithValue(t.Context(), freshKey{}, true), "ListSecrets") {
 		t.Error("a listing that one caller wants anew goes first")
 	}
 }
@@ -159,7 +163,7 @@ func TestARequestIsCountedForWhatBecameOfIt(t *testing.T) {
 		"never sent":         {upstream.Attempt{Unsent: true, Err: away}, budget.Result{}},
 		"refused":            {throttledFor(time.Minute), budget.Result{Sent: true, Answered: true, Throttled: true, RetryAfter: time.Minute}},
 	} {
-		if got := resultOf(test.end); got != test.want {
+		if got := spending.ResultOf(test.end); got != test.want {
 			t.Errorf("%s: %+v, want %+v", name, got, test.want)
 		}
 	}
@@ -178,10 +182,10 @@ func TestRefusalStopsAllCallsOfItsCredential(t *testing.T) {
 		"that grows":                 {[]time.Duration{5 * time.Second, 5 * time.Minute}, 5 * time.Minute, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := spending(t, spenders(), nil)
+			p := open(t, spenders())
 			var ends []func(upstream.Attempt)
 			for range test.refusals {
-				done, err := p.admit(t.Context(), read("main"))
+				done, err := p.Admit(t.Context(), read("main"))
 				must(t, err)
 				ends = append(ends, done)
 			}
@@ -190,11 +194,11 @@ func TestRefusalStopsAllCallsOfItsCredential(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if _, err := p.admit(ctx, read("test")); fault.From(err).Reason != "BUDGET_SPENT" {
+			if _, err := p.Admit(ctx, read("test")); fault.From(err).Reason != "BUDGET_SPENT" {
 				t.Errorf("the next call: %v", err)
 			}
 			p.call(t, "other", "", fine())
-			one := p.byAccount["main"]
+			one := p.Of("main")
 			for what, left := range map[string]time.Duration{"told": one.Refused(), "blocked": time.Until(one.State().BlockedUntil)} {
 				if left <= test.told-time.Second || left > test.told {
 					t.Errorf("%s for %v, want %v", what, left, test.told)
@@ -203,7 +207,7 @@ func TestRefusalStopsAllCallsOfItsCredential(t *testing.T) {
 			if got := one.State().Outside > 0; got != test.outside {
 				t.Errorf("calls by others: %v, want %v", got, test.outside)
 			}
-			if p.byAccount["other"].Refused() != 0 {
+			if p.Of("other").Refused() != 0 {
 				t.Error("another credential is refused too")
 			}
 		})
@@ -212,38 +216,38 @@ func TestRefusalStopsAllCallsOfItsCredential(t *testing.T) {
 
 func TestATurnServesOneRequest(t *testing.T) {
 	t.Parallel()
-	p := spending(t, spenders(), nil)
-	turn, err := p.acquire(t.Context(), "main", budget.Ask{})
+	p := open(t, spenders())
+	turn, err := p.Acquire(t.Context(), "main", budget.Ask{})
 	must(t, err)
 	ctx := budget.With(t.Context(), turn)
 	flying := func(want int) {
 		t.Helper()
-		if got := p.byAccount["main"].State().Flying; got != want {
+		if got := p.Of("main").State().Flying; got != want {
 			t.Errorf("%d calls are under way, want %d", got, want)
 		}
 	}
-	first, err := p.admit(ctx, read("main"))
+	first, err := p.Admit(ctx, read("main"))
 	must(t, err)
 	flying(1)
-	second, err := p.admit(ctx, read("main"))
+	second, err := p.Admit(ctx, read("main"))
 	must(t, err)
 	flying(2)
 	first(fine())
 	second(upstream.Attempt{Unsent: true})
 	flying(0)
-	if got := p.byAccount["main"].State().Used; got != 1 {
+	if got := p.Of("main").State().Used; got != 1 {
 		t.Errorf("%d turns are spent, want that of the request that was sent", got)
 	}
 }
 
 func TestNothingLeavesBeforeItIsKnownWhatIsSpent(t *testing.T) {
 	t.Parallel()
-	p := newPurses(spenders(), nil)
+	p := budgets{spending.New(spenders())}
 	defer p.Close()
-	if _, err := p.admit(t.Context(), read("main")); fault.From(err).Reason != "BUDGET_UNKNOWN" {
+	if _, err := p.Admit(t.Context(), read("main")); fault.From(err).Reason != "BUDGET_UNKNOWN" {
 		t.Errorf("got %v", err)
 	}
-	if s := p.byAccount["main"].State(); s.Used != 0 || s.Flying != 0 {
+	if s := p.Of("main").State(); s.Used != 0 || s.Flying != 0 {
 		t.Errorf("it holds %+v", s)
 	}
 }
@@ -251,9 +255,11 @@ func TestNothingLeavesBeforeItIsKnownWhatIsSpent(t *testing.T) {
 func TestStepsAreThoseOfChanges(t *testing.T) {
 	t.Parallel()
 	var steps []string
-	p := spending(t, spenders(), func(step string) { steps = append(steps, step) })
+	c := spenders()
+	c.Step = func(step string) { steps = append(steps, step) }
+	p := open(t, c)
 	p.call(t, "main", "", fine())
-	done, err := p.admit(t.Context(), upstream.Ask{Operation: "DeleteSecret", Account: "main", Changes: true})
+	done, err := p.Admit(t.Context(), upstream.Ask{Operation: "DeleteSecret", Account: "main", Changes: true})
 	must(t, err)
 	if !slices.Equal(steps, []string{"sent"}) {
 		t.Errorf("before the answer there is %v", steps)
@@ -267,49 +273,60 @@ func TestStepsAreThoseOfChanges(t *testing.T) {
 func TestWithoutPatienceASpentBudgetRefusesAtOnce(t *testing.T) {
 	t.Parallel()
 	c := spenders()
-	c.Budget.Calls = 1
-	p := spending(t, c, nil)
+	c.Calls = 1
+	p := open(t, c)
 	p.call(t, "main", "", fine())
-	if _, err := p.admit(t.Context(), read("main")); fault.From(err).Reason != "BUDGET_SPENT" {
+	if _, err := p.Admit(t.Context(), read("main")); fault.From(err).Reason != "BUDGET_SPENT" {
 		t.Errorf("got %v", err)
 	}
 }
 
-// slowRecords is a store of records whose writes take so long that the lease ends.
-type slowRecords struct {
+// watched is a store that tells before each change.
+type watched struct {
 	records.Store
 
-	wait func()
+	before func()
 }
 
-func (s slowRecords) Change(context.Context, []string, records.Decide) error { s.wait(); return nil }
+func (s watched) Change(ctx context.Context, keys []string, decide records.Decide) error {
+	s.before()
+	return s.Store.Change(ctx, keys, decide)
+}
 
-func TestTheLeaseIsLookedAtAfterAllThatWaits(t *testing.T) {
+func TestTheLeaseOfAChangeIsCheckedAfterAllThatWaits(t *testing.T) {
 	t.Parallel()
-	p := spending(t, spenders(), nil)
-	held := true
-	p.ours = func(context.Context) error {
-		if held {
+	var held, expiring atomic.Bool
+	held.Store(true)
+	c := spenders()
+	// A step of one call, so that each call waits for a checkpoint.
+	c.Calls = 10
+	c.Store = watched{Store: newMemory(), before: func() { held.Store(!expiring.Load()) }}
+	c.Owned = func(context.Context) error {
+		if held.Load() {
 			return nil
 		}
 		return fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The lease has ended.")
 	}
-	book := p.byAccount["main"].book
-	book.left, book.kept = 0, slowRecords{wait: func() { held = false }}
+	p := open(t, c)
+	p.call(t, "main", "", fine())
+	expiring.Store(true)
 	change := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
-	if _, err := p.admit(t.Context(), change); fault.From(err).Reason != "STATE_UNAVAILABLE" {
+	if _, err := p.Admit(t.Context(), change); fault.From(err).Reason != "STATE_UNAVAILABLE" {
 		t.Errorf("a change whose lease ended while the budget was written down: %v", err)
 	}
-	if got := p.byAccount["main"].State().Flying; got != 0 {
+	if got := p.Of("main").State().Flying; got != 0 {
 		t.Errorf("%d calls are under way", got)
 	}
 }
 
 func TestAnAnswerAfterTheLeaseRaisesAnAlarm(t *testing.T) {
 	t.Parallel()
-	p := spending(t, spenders(), nil)
 	var late []string
-	p.late = func(_ context.Context, a upstream.Attempt) { late = append(late, a.Operation) }
+	var lost error
+	c := spenders()
+	c.Late = func(_ context.Context, a upstream.Attempt) { late = append(late, a.Operation) }
+	c.Owned = func(context.Context) error { return lost }
+	p := open(t, c)
 	change := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
 	for _, step := range []struct {
 		ask  upstream.Ask
@@ -323,11 +340,11 @@ func TestAnAnswerAfterTheLeaseRaisesAnAlarm(t *testing.T) {
 		{change, upstream.Attempt{Operation: "UpdateSecret", Status: http.StatusOK}, false, 1},
 		{change, upstream.Attempt{Operation: "UpdateSecret"}, false, 2},
 	} {
-		p.ours = func(context.Context) error { return nil }
-		done, err := p.admit(t.Context(), step.ask)
+		lost = nil
+		done, err := p.Admit(t.Context(), step.ask)
 		must(t, err)
 		if !step.held {
-			p.ours = func(context.Context) error { return errUnknown }
+			lost = fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The lease has ended.")
 		}
 		done(step.end)
 		if len(late) != step.want {

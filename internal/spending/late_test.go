@@ -1,4 +1,4 @@
-package main
+package spending_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -15,20 +16,21 @@ type lateKey struct{}
 // leases of two have ended when the answer arrives.
 func TestEachLateChangeOfABatchRaisesAnAlarm(t *testing.T) {
 	t.Parallel()
-	p := spending(t, spenders(), nil)
 	var late []any
-	p.late = func(ctx context.Context, _ upstream.Attempt) { late = append(late, ctx.Value(lateKey{})) }
 	ended := false
-	p.ours = func(ctx context.Context) error {
+	c := spenders()
+	c.Late = func(ctx context.Context, _ upstream.Attempt) { late = append(late, ctx.Value(lateKey{})) }
+	c.Owned = func(ctx context.Context) error {
 		if ended && ctx.Value(lateKey{}) != nil {
-			return errUnknown
+			return fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The lease has ended.")
 		}
 		return nil
 	}
+	p := open(t, c)
 	changes := []context.Context{
 		context.WithValue(t.Context(), lateKey{}, "first"), t.Context(), context.WithValue(t.Context(), lateKey{}, "third"),
 	}
-	done, err := p.admit(upstream.WithBatch(t.Context(), changes), upstream.Ask{Operation: "CreateSecrets", Account: "main", Changes: true})
+	done, err := p.Admit(upstream.WithBatch(t.Context(), changes), upstream.Ask{Operation: "CreateSecrets", Account: "main", Changes: true})
 	must(t, err)
 	ended = true
 	done(upstream.Attempt{Operation: "CreateSecrets", Status: http.StatusOK})

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/spending"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// newBudgets makes the call budgets of all credentials that the configuration
+// names. They are kept in the state of e.
+func newBudgets(s settings, e *engine) *spending.Budgets {
+	c := s.config.Budget
+	weights := make(map[string]float64, len(c.Weights))
+	for _, w := range c.Weights {
+		weights[w.Tenant] = float64(w.Weight)
+	}
+	accounts := make([]spending.Account, len(s.config.Accounts))
+	for i, a := range s.config.Accounts {
+		accounts[i] = spending.Account{ID: a.ID, Name: a.Name, Source: sourceOf(a)}
+	}
+	return spending.New(spending.Config{
+		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Replicas: c.Replicas, Weights: weights,
+		Urgent: settle.Urgent, Fresh: mirror.Bypassed, Owned: stillOurs, Late: e.tellLate, Step: s.step,
+		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Replica: e.replica, Lived: s.lived,
+	})
+}
+
+// sourceOf names the files of the credential of an account, "" where it has none.
+func sourceOf(a config.Account) string {
+	if a.Credential == (config.Credential{}) {
+		return ""
+	}
+	return a.Credential.APITokenFile + "\x00" + a.Credential.APIKeyFile
+}
+
+// quotasOf makes the table of what tenants may have.
+func quotasOf(c *config.Config, accounts []upstream.AccountInfo) *quota.Table {
+	rules := make([]quota.Rule, len(c.Quotas))
+	for i, q := range c.Quotas {
+		rules[i] = quota.Rule{Tenant: q.Tenant, ID: q.ID, Account: q.Account, Limit: quota.Limit{Stores: q.Stores, Secrets: q.Secrets}}
+	}
+	return quota.NewTable(rules, accounts)
+}

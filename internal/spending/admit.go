@@ -1,0 +1,135 @@
+package spending
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// shortBlock is the part of a window, as its divisor, below which a 429 is not
+// about the budget of the window.
+const shortBlock = 10
+
+// Admit waits for the permit to send one request to Cloudflare, and returns the
+// function that must be called when the request has ended. A request whose ctx
+// carries a permit (budget.With) uses that permit. The errors are those of
+// budget.Scheduler.Acquire, BUDGET_UNKNOWN where usage cannot be checkpointed,
+// and that of Config.Owned.
+func (b *Budgets) Admit(ctx context.Context, a upstream.Ask) (ended func(upstream.Attempt), err error) {
+	permit := budget.From(ctx)
+	if permit == nil || !permit.Take() {
+		if permit, err = b.Acquire(ctx, a.Account, budget.Ask{Urgent: b.urgent(ctx, a.Operation)}); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.precheck(ctx, a); err != nil {
+		permit.Done(budget.Result{})
+		return nil, err
+	}
+	b.tell("sent", a)
+	return func(at upstream.Attempt) {
+		r := resultOf(at)
+		b.observe(ctx, a.Account, &r)
+		permit.Done(r)
+		if a.Changes && !at.Unsent {
+			b.tellLate(ctx, at)
+		}
+		b.tell("executed", a)
+	}, nil
+}
+
+// precheck returns why a request must not leave although it has its permit.
+func (b *Budgets) precheck(ctx context.Context, a upstream.Ask) error {
+	if err := b.byAccount[a.Account].usage.spend(ctx); err != nil || !a.Changes {
+		return err
+	}
+	// Owned is asked last, since the other check can wait. It is asked again when
+	// the request has its connection.
+	return b.cfg.Owned(ctx)
+}
+
+// tellLate reports each change of a request that has ended after the lease of the
+// change. A change that the stop of this process cut off is not reported: the stop
+// ended the lease, and the next life finds out what became of the change.
+func (b *Budgets) tellLate(ctx context.Context, at upstream.Attempt) {
+	if b.cfg.Late == nil {
+		return
+	}
+	for _, change := range upstream.ChangesOf(ctx) {
+		if b.cfg.Owned(change) != nil && !errors.Is(change.Err(), context.Canceled) {
+			b.cfg.Late(change, at)
+		}
+	}
+}
+
+// observe keeps a 429 for later lives and other replicas. A short one is about
+// calls a second, or comes from a proxy before the API: it stops calls too, and
+// says nothing of what others spend of the budget.
+func (b *Budgets) observe(ctx context.Context, account string, r *budget.Result) {
+	if !r.Throttled {
+		return
+	}
+	one := b.byAccount[account]
+	one.refusedUntil(time.Now().Add(r.RetryAfter).UnixNano())
+	one.usage.keepRefusal(ctx)
+	if r.RetryAfter < b.cfg.Window/shortBlock {
+		one.Block(r.RetryAfter)
+		r.Throttled = false
+	}
+}
+
+func (b *Budgets) tell(step string, a upstream.Ask) {
+	if b.cfg.Step != nil && a.Changes {
+		b.cfg.Step(step)
+	}
+}
+
+// Acquire waits for a permit that the tenant of the call pays for.
+func (b *Budgets) Acquire(ctx context.Context, account string, ask budget.Ask) (*budget.Turn, error) {
+	one, known := b.byAccount[account]
+	if !known {
+		return nil, fault.New(fault.Internal, "INTERNAL", "The account has no call budget.")
+	}
+	ask.Tenant, ask.Urgent = tenant.From(ctx), ask.Urgent || b.cfg.Urgent(ctx)
+	return one.Acquire(ctx, ask)
+}
+
+// Check returns the fault that Acquire would refuse a call with now, nil where it
+// would not.
+func (b *Budgets) Check(ctx context.Context, account string, urgent bool) error {
+	one, known := b.byAccount[account]
+	if !known {
+		return nil
+	}
+	return one.Check(ctx, budget.Ask{Tenant: tenant.From(ctx), Urgent: urgent})
+}
+
+// urgent returns whether an operation goes in the urgent lane. A changed or
+// deleted value is what people wait for in an emergency. Listings stand before
+// both and serve every caller, unless one caller wants a listing anew.
+func (b *Budgets) urgent(ctx context.Context, operation string) bool {
+	switch operation {
+	case "UpdateSecret", "DeleteSecret", "DeleteSecrets", "DeleteStore", "VerifyToken":
+		return true
+	case "ListStores", "ListSecrets":
+		return !b.cfg.Fresh(ctx)
+	default:
+		return false
+	}
+}
+
+// resultOf is what an attempt means for the budget.
+func resultOf(a upstream.Attempt) budget.Result {
+	r := budget.Result{Sent: !a.Unsent, Answered: a.Status != 0, Limit: a.Limit, Policy: a.Policy}
+	if a.Err != nil {
+		if f := fault.From(a.Err); f.Kind == fault.Throttled {
+			r.Throttled, r.RetryAfter = true, f.RetryAfter
+		}
+	}
+	return r
+}

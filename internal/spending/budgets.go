@@ -1,0 +1,164 @@
+// Package spending keeps the call budgets of all platform credentials: it finds
+// the budget of an account, admits each request to Cloudflare, and checkpoints
+// what was spent, so that a restart does not spend it again.
+//
+// It must not know what a request says, or how a budget is shared between
+// tenants: the scheduler of package budget does that.
+package spending
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// Account is an account of Cloudflare, and the credential that its calls use.
+type Account struct {
+	ID, Name string
+	// Source names the files of the credential. Accounts with the same Source
+	// share one budget. "" is a credential of this account alone.
+	Source string
+}
+
+// Config describes the budgets.
+type Config struct {
+	Accounts []Account
+	// Calls, Window, PerSecond and MaxWait are those of budget.Config, the same
+	// for each credential. A MaxWait of 0 refuses at once.
+	Calls     int
+	Window    time.Duration
+	PerSecond int
+	MaxWait   time.Duration
+	// Replicas is how many replicas share each budget.
+	Replicas int
+	// Weights are the weights of tenants; others have 1.
+	Weights map[string]float64
+	// Urgent returns whether the calls of ctx go in the urgent lane, whatever their
+	// operation. Nil: none do.
+	Urgent func(ctx context.Context) bool
+	// Fresh returns whether ctx is that of a read for one caller alone, which
+	// bypasses the cache. Nil: none is.
+	Fresh func(ctx context.Context) bool
+	// Owned returns why the change that ctx belongs to must not be sent any more.
+	// Nil: every change may be sent.
+	Owned func(ctx context.Context) error
+	// Late is called for a change whose request has ended after Owned began to
+	// refuse the change: another replica may have changed the same object
+	// meanwhile. Nil: nobody is told.
+	Late func(ctx context.Context, a upstream.Attempt)
+	// Step is called with "sent" when a change is about to leave, and with
+	// "executed" when its answer is in. Nil: nobody is told.
+	Step func(step string)
+	// Log gets what operators must know.
+	Log *zap.Logger
+	// Store keeps the usage checkpoints.
+	Store records.Store
+	// Shared says that other replicas use the same store.
+	Shared bool
+	// Replica names this life of the process among all that share the store.
+	Replica string
+	// Lived says that there was an earlier life, as far as the audit trail shows.
+	// If it left no checkpoint, the whole budget counts as spent for one window.
+	Lived bool
+}
+
+// Budgets are the call budgets of all platform credentials. It is safe for
+// concurrent use.
+type Budgets struct {
+	cfg Config
+	// byAccount finds the budget by identifier and by name of an account.
+	byAccount map[string]*Credential
+	list      []*Credential
+}
+
+// Credential is the budget of one platform credential.
+type Credential struct {
+	*budget.Scheduler
+
+	// name consists of the names of the accounts that share the credential.
+	name  string
+	usage *checkpoint
+	// refused is until when Cloudflare said, to this process itself, that it
+	// takes no calls, in nanoseconds since 1970.
+	refused atomic.Int64
+}
+
+// New makes one budget for each credential. Nothing can be spent before Open.
+// Close ends it.
+func New(c Config) *Budgets {
+	if c.Urgent == nil {
+		c.Urgent = func(context.Context) bool { return false }
+	}
+	if c.Fresh == nil {
+		c.Fresh = func(context.Context) bool { return false }
+	}
+	if c.Owned == nil {
+		c.Owned = func(context.Context) error { return nil }
+	}
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	b := &Budgets{cfg: c, byAccount: map[string]*Credential{}}
+	bySource := map[string]*Credential{}
+	for _, a := range c.Accounts {
+		source := a.Source
+		if source == "" {
+			source = "\x00" + a.ID
+		}
+		one := bySource[source]
+		if one == nil {
+			one = &Credential{Scheduler: budget.New(b.limits())}
+			bySource[source] = one
+			b.list = append(b.list, one)
+		}
+		one.name = strings.TrimPrefix(one.name+"+"+a.Name, "+")
+		b.byAccount[a.ID], b.byAccount[a.Name] = one, one
+	}
+	for _, one := range b.list {
+		one.usage = newCheckpoint(b, one)
+	}
+	return b
+}
+
+// limits is the configuration of each scheduler.
+func (b *Budgets) limits() budget.Config {
+	weights := b.cfg.Weights
+	return budget.Config{
+		Calls: b.cfg.Calls, Window: b.cfg.Window, PerSecond: b.cfg.PerSecond,
+		// To the scheduler, 0 is no bound.
+		MaxWait: max(b.cfg.MaxWait, 1), Replicas: b.cfg.Replicas,
+		Weight: func(tenant string) float64 { return max(1, weights[tenant]) },
+	}
+}
+
+// Credentials are the budgets, in the order of the configuration.
+func (b *Budgets) Credentials() []*Credential { return b.list }
+
+// Close ends the waiting of all calls.
+func (b *Budgets) Close() {
+	for _, one := range b.list {
+		one.Scheduler.Close()
+	}
+}
+
+// Name consists of the names of the accounts that share the credential.
+func (c *Credential) Name() string { return c.name }
+
+// Refused is for how long Cloudflare said that it takes no calls.
+func (c *Credential) Refused() time.Duration {
+	return max(0, time.Until(time.Unix(0, c.refused.Load())))
+}
+
+// refusedUntil keeps until when Cloudflare takes no calls. The later time holds.
+func (c *Credential) refusedUntil(until int64) {
+	for known := c.refused.Load(); known < until && !c.refused.CompareAndSwap(known, until); {
+		known = c.refused.Load()
+	}
+}

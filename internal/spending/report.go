@@ -1,0 +1,57 @@
+package spending
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"time"
+
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// Share returns what is left to a tenant, as values of Cloudflare's headers
+// Ratelimit and Ratelimit-Policy. Both are "" for an account without a budget.
+func (b *Budgets) Share(account, payer string) (limit, policy string) {
+	one, known := b.byAccount[account]
+	if !known {
+		return "", ""
+	}
+	s := one.Scheduler.Share(payer)
+	return headerValue("r", s.Remaining, "t", wholeSeconds(s.Reset)), headerValue("q", s.Quota, "w", wholeSeconds(s.Window))
+}
+
+// headerValue writes a value of the headers Ratelimit and Ratelimit-Policy.
+func headerValue(name string, n int, other string, m int) string {
+	return `"default";` + name + "=" + strconv.Itoa(n) + ";" + other + "=" + strconv.Itoa(m)
+}
+
+// wholeSeconds rounds up, so that nobody comes back too early.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// States returns the budgets as the metrics show them.
+func (b *Budgets) States() []telemetry.BudgetState {
+	states := make([]telemetry.BudgetState, 0, len(b.list))
+	for _, one := range b.list {
+		s := one.State()
+		states = append(states, telemetry.BudgetState{
+			Credential: one.name, Limit: s.Limit, Used: s.Used, Waiting: s.Waiting, Outside: s.Outside,
+			Blocked: max(0, time.Until(s.BlockedUntil).Seconds()), Tenants: s.Tenants,
+		})
+	}
+	return states
+}
+
+// Checks are the conditions of being ready: a replica without a partition of a
+// budget can call nobody.
+func (b *Budgets) Checks() []telemetry.Check {
+	var list []telemetry.Check
+	for _, one := range b.list {
+		list = append(list, telemetry.Check{Name: "budget " + one.name, Run: func(context.Context) error {
+			if !one.usage.ready() {
+				return cmp.Or(one.usage.failure(), errUnknown)
+			}
+			return nil
+		}})
+	}
+	return list
+}
