@@ -51,6 +51,6 @@ func newChain(api []protoreflect.ServiceDescriptor, judging func() (judges, erro
 	fingerprint, err := fingerprinter(c.Audit)
 	return server.Chain{
 		Rights: rights, Validator: by.validator, Fingerprint: fingerprint,
-		Bodies: inflight.New(inflight.Usual()), Proxies: config.Proxies(c.Listen.TrustedProxies),
+		Bodies: inflight.New(inflight.DefaultLimits()), Proxies: config.Proxies(c.Listen.TrustedProxies),
 	}, err
 }

@@ -54,7 +54,7 @@ func New(c Config) (*Authenticator, error) {
 	if c.OnKeys == nil {
 		c.OnKeys = func(KeyEvent) {}
 	}
-	if err := c.distinct(); err != nil {
+	if err := c.checkUnique(); err != nil {
 		return nil, err
 	}
 	a := &Authenticator{clock: c.Clock, issuers: map[string]*issuer{}, verified: newTokenCache()}
@@ -98,7 +98,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 		return Principal{}, c.malformed
 	}
 	if c.onlyCertificate() && len(a.certificates) > 0 {
-		return a.byCertificate(c.Chains)
+		return a.authenticateCertificate(c.Chains)
 	}
 	shown, err := c.secret()
 	if err != nil {
@@ -117,16 +117,16 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 			return p, nil
 		}
 		if jwtForm(shown.text) {
-			return a.byToken(ctx, shown.text, digest, now)
+			return a.authenticateToken(ctx, shown.text, digest, now)
 		}
 	}
 	return Principal{}, refused(Unknown, "The API key is not one that Storekeeper knows.")
 }
 
-// byToken returns the caller that a token names, which is not remembered. digest
+// authenticateToken returns the caller that a token names, which is not remembered. digest
 // is that of the token.
-func (a *Authenticator) byToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
-	shown, err := peek(token)
+func (a *Authenticator) authenticateToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
+	shown, err := parseUnverified(token)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -139,7 +139,7 @@ func (a *Authenticator) byToken(ctx context.Context, token string, digest [sha25
 	if err != nil {
 		return Principal{}, err
 	}
-	a.verified.keep(digest, remembered{principal: p, keys: i.keys, version: version, bytes: len(token)}, now)
+	a.verified.add(digest, cachedToken{principal: p, keys: i.keys, version: version, bytes: len(token)}, now)
 	return p, nil
 }
 

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// rememberFor is how long a good token is not checked again.
-	rememberFor = time.Minute
+	// cacheTime is how long a good token is not checked again.
+	cacheTime = time.Minute
 	// A generation of remembered tokens ends with this many tokens, or with
 	// this many bytes of tokens, since their claims are kept.
 	generationTokens, generationBytes = 16384, 8 << 20
 )
 
-// remembered is a token that was good.
-type remembered struct {
+// cachedToken is a token that was good.
+type cachedToken struct {
 	principal Principal
 	// keys and version are what it was checked with.
 	keys    keySource
@@ -29,12 +29,12 @@ type remembered struct {
 // older is forgotten.
 type tokenCache struct {
 	mu             sync.Mutex
-	younger, older map[[sha256.Size]byte]remembered
+	younger, older map[[sha256.Size]byte]cachedToken
 	bytes          int
 }
 
 func newTokenCache() *tokenCache {
-	return &tokenCache{younger: map[[sha256.Size]byte]remembered{}}
+	return &tokenCache{younger: map[[sha256.Size]byte]cachedToken{}}
 }
 
 // find returns the caller of a token that is still remembered. A token is
@@ -52,16 +52,16 @@ func (c *tokenCache) find(digest [sha256.Size]byte, now time.Time) (Principal, b
 	return r.principal, true
 }
 
-// keep remembers a good token.
-func (c *tokenCache) keep(digest [sha256.Size]byte, r remembered, now time.Time) {
-	r.until = now.Add(rememberFor)
+// add remembers a good token.
+func (c *tokenCache) add(digest [sha256.Size]byte, r cachedToken, now time.Time) {
+	r.until = now.Add(cacheTime)
 	if r.principal.Expires.Before(r.until) {
 		r.until = r.principal.Expires
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.younger) >= generationTokens || c.bytes >= generationBytes {
-		c.older, c.younger, c.bytes = c.younger, map[[sha256.Size]byte]remembered{}, 0
+		c.older, c.younger, c.bytes = c.younger, map[[sha256.Size]byte]cachedToken{}, 0
 	}
 	c.younger[digest] = r
 	c.bytes += r.bytes

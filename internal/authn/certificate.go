@@ -46,9 +46,9 @@ func readCertificates(given []Certificate) ([]certificate, error) {
 	return all, nil
 }
 
-// byCertificate returns the caller whose certificate TLS has verified. Exactly
+// authenticateCertificate returns the caller whose certificate TLS has verified. Exactly
 // one entry of the list must have a name of it, so that nobody is two callers.
-func (a *Authenticator) byCertificate(chains [][]*x509.Certificate) (Principal, error) {
+func (a *Authenticator) authenticateCertificate(chains [][]*x509.Certificate) (Principal, error) {
 	leaf := chains[0][0]
 	notBefore, expires, err := validity(chains, a.clock())
 	if err != nil {
@@ -62,13 +62,13 @@ func (a *Authenticator) byCertificate(chains [][]*x509.Certificate) (Principal, 
 			continue
 		}
 		if found != nil {
-			return Principal{}, credentialOf(leaf, "").refusedAs(NotAdmitted, "The client certificate has the names of several callers; use one with the names of one.",
+			return Principal{}, credentialOf(leaf, "").refuse(NotAdmitted, "The client certificate has the names of several callers; use one with the names of one.",
 				fmt.Sprintf("callers %q and %q match", found.Name, a.certificates[i].Name))
 		}
 		found, san = &a.certificates[i], name
 	}
-	if reason := unfit(leaf, found != nil); reason != "" {
-		return Principal{}, credentialOf(leaf, "").refusedAs(NotAdmitted,
+	if reason := rejectionReason(leaf, found != nil); reason != "" {
+		return Principal{}, credentialOf(leaf, "").refuse(NotAdmitted,
 			"The client certificate is good, but holds no name that Storekeeper admits, or is not one of a workload; ask its operators to list the name.", reason)
 	}
 	digest := sha256.Sum256(leaf.Raw)
@@ -81,15 +81,15 @@ func (a *Authenticator) byCertificate(chains [][]*x509.Certificate) (Principal, 
 	}, nil
 }
 
-// unfit says why a certificate names no caller, or "". admitted says that a name
+// rejectionReason says why a certificate names no caller, or "". admitted says that a name
 // of it is on the list.
-func unfit(leaf *x509.Certificate, admitted bool) string {
+func rejectionReason(leaf *x509.Certificate, admitted bool) string {
 	switch {
 	case !admitted:
 		return "no entry of callers.certificates matches a name of it"
 	case leaf.IsCA:
 		return "it is the certificate of an authority"
-	case ambiguous(leaf):
+	case mixesSPIFFE(leaf):
 		return "it has a SPIFFE id and another URI"
 	}
 	return ""
@@ -100,19 +100,19 @@ func unfit(leaf *x509.Certificate, admitted bool) string {
 // connections last.
 func validity(chains [][]*x509.Certificate, now time.Time) (notBefore, expires time.Time, err error) {
 	for _, chain := range chains {
-		if notBefore, expires = common(chain); !now.Before(notBefore) && !now.After(expires) {
+		if notBefore, expires = chainValidity(chain); !now.Before(notBefore) && !now.After(expires) {
 			return notBefore, expires, nil
 		}
 	}
 	if now.Before(notBefore) {
-		return notBefore, expires, credentialOf(chains[0][0], "").refusedAs(NotYetValid, "The client certificate is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+notBefore.Format(time.RFC3339))
+		return notBefore, expires, credentialOf(chains[0][0], "").refuse(NotYetValid, "The client certificate is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+notBefore.Format(time.RFC3339))
 	}
-	return notBefore, expires, credentialOf(chains[0][0], "").refusedAs(Expired,
+	return notBefore, expires, credentialOf(chains[0][0], "").refuse(Expired,
 		"The client certificate, or that of an authority that signed it, has expired; connect with a new one.", "it ended at "+expires.Format(time.RFC3339))
 }
 
-// common returns the time in which all certificates of a chain are valid.
-func common(chain []*x509.Certificate) (from, to time.Time) {
+// chainValidity returns the time in which all certificates of a chain are valid.
+func chainValidity(chain []*x509.Certificate) (from, to time.Time) {
 	from, to = chain[0].NotBefore, chain[0].NotAfter
 	for _, c := range chain[1:] {
 		if c.NotBefore.After(from) {
@@ -135,7 +135,7 @@ func nameIn(leaf *x509.Certificate, san subject.SAN) (string, bool) {
 	return "", false
 }
 
-func namesOf(leaf *x509.Certificate, kind subject.Kind) []string {
+func namesOf(leaf *x509.Certificate, kind subject.NameKind) []string {
 	var names []string
 	switch kind {
 	case subject.URI:
@@ -152,10 +152,10 @@ func namesOf(leaf *x509.Certificate, kind subject.Kind) []string {
 	return names
 }
 
-// ambiguous reports whether a certificate with a SPIFFE id has another URI. The
+// mixesSPIFFE reports whether a certificate with a SPIFFE id has another URI. The
 // standard allows one only, and this is why: who reads the first and who reads
 // the last would see different workloads.
-func ambiguous(leaf *x509.Certificate) bool {
+func mixesSPIFFE(leaf *x509.Certificate) bool {
 	for _, u := range leaf.URIs {
 		if u.Scheme == "spiffe" && len(leaf.URIs) > 1 {
 			return true

@@ -23,18 +23,18 @@ const (
 	lastSecond = 253402300799
 )
 
-// facts are the registered claims of a token whose signature was good.
-type facts struct {
+// registeredClaims are the registered claims of a token whose signature was good.
+type registeredClaims struct {
 	all                map[string]any
 	issuer, subject    string
 	audience           []string
 	notBefore, expires time.Time
 }
 
-// readFacts reads the claims of a token. The error says what is wrong in words
+// parseClaims reads the claims of a token. The error says what is wrong in words
 // that fit after "The token must", and is for the caller.
-func readFacts(payload []byte) (facts, error) {
-	var f facts
+func parseClaims(payload []byte) (registeredClaims, error) {
+	var f registeredClaims
 	if !utf8.Valid(payload) || !shallow(payload) || json.Unmarshal(payload, &f.all) != nil || len(f.all) > maxClaims {
 		return f, errors.New("have claims that are one JSON object, with at most 64 claims and 16 levels")
 	}
@@ -50,7 +50,7 @@ func readFacts(payload []byte) (facts, error) {
 	if f.notBefore, ok = seconds(f.all["nbf"]); !ok {
 		return f, errors.New("have the claim nbf in seconds since 1970, or not at all")
 	}
-	if f.audience, ok = texts(f.all["aud"]); !ok {
+	if f.audience, ok = stringsOf(f.all["aud"]); !ok {
 		return f, errors.New("have the claim aud, a text or a list of texts")
 	}
 	return f, nil
@@ -58,18 +58,18 @@ func readFacts(payload []byte) (facts, error) {
 
 // check holds the facts against what the issuer's tokens must say. shown is the
 // same token as the log has it.
-func (f *facts) check(i *issuer, shown *CredentialFacts, now time.Time) error {
+func (f *registeredClaims) check(i *issuer, shown *VerifiedCredential, now time.Time) error {
 	ours := func(audience string) bool { return slices.Contains(i.audiences, audience) }
 	switch {
 	case f.issuer != i.url:
 		return refused(WrongIssuer, "The token is of an issuer that Storekeeper does not trust.")
 	case !slices.ContainsFunc(f.audience, ours):
-		return shown.refusedAs(WrongAudience, "The token was made for somebody else; ask its issuer for one with the audience of this Storekeeper.",
-			fmt.Sprintf("its audience %q is none of %q", bounded(strings.Join(f.audience, ","), maxFact), i.audiences))
+		return shown.refuse(WrongAudience, "The token was made for somebody else; ask its issuer for one with the audience of this Storekeeper.",
+			fmt.Sprintf("its audience %q is none of %q", bounded(strings.Join(f.audience, ","), maxRecordedBytes), i.audiences))
 	case !now.Before(f.expires):
-		return shown.refusedAs(Expired, "The token has expired; get a new one from its issuer.", "it ended at "+f.expires.Format(time.RFC3339))
+		return shown.refuse(Expired, "The token has expired; get a new one from its issuer.", "it ended at "+f.expires.Format(time.RFC3339))
 	case now.Add(leeway).Before(f.notBefore):
-		return shown.refusedAs(NotYetValid, "The token is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+f.notBefore.Format(time.RFC3339))
+		return shown.refuse(NotYetValid, "The token is not valid yet; wait, or set the clock of the machine that made it.", "it is valid from "+f.notBefore.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -87,9 +87,9 @@ func seconds(claim any) (time.Time, bool) {
 	return time.Unix(int64(n), 0).UTC(), true
 }
 
-// texts reads a text or a list of texts. A claim that is not there is an empty
+// stringsOf reads a text or a list of texts. A claim that is not there is an empty
 // list.
-func texts(claim any) ([]string, bool) {
+func stringsOf(claim any) ([]string, bool) {
 	switch v := claim.(type) {
 	case nil:
 		return nil, true

@@ -2,9 +2,9 @@ package authn
 
 import "context"
 
-// Outcome is what authenticating a call gave: a principal, or why there is
+// Result is what authenticating a call gave: a principal, or why there is
 // none.
-type Outcome struct {
+type Result struct {
 	// Principal is the caller when Err is nil.
 	Principal Principal
 	// Err is a fault of kind Unauthenticated or, where a token cannot be judged
@@ -12,20 +12,20 @@ type Outcome struct {
 	Err error
 }
 
-type outcomeKey struct{}
+type resultKey struct{}
 
 type principalKey struct{}
 
-// WithOutcome returns a context for a call that was authenticated before it
+// WithResult returns a context for a call that was authenticated before it
 // entered the chain. The gateway does that so that the body of an unknown
 // caller is never read. A context from the network cannot hold an outcome.
-func WithOutcome(ctx context.Context, o Outcome) context.Context {
-	return context.WithValue(ctx, outcomeKey{}, o)
+func WithResult(ctx context.Context, o Result) context.Context {
+	return context.WithValue(ctx, resultKey{}, o)
 }
 
-// OutcomeFrom returns the outcome in ctx, if there is one.
-func OutcomeFrom(ctx context.Context) (Outcome, bool) {
-	o, ok := ctx.Value(outcomeKey{}).(Outcome)
+// ResultFrom returns the outcome in ctx, if there is one.
+func ResultFrom(ctx context.Context) (Result, bool) {
+	o, ok := ctx.Value(resultKey{}).(Result)
 	return o, ok
 }
 

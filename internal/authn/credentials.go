@@ -30,15 +30,15 @@ type Credentials struct {
 func ReadHeaders(authorization, email, key []string) Credentials {
 	var c Credentials
 	var malformed [3]error
-	c.Authorization, malformed[0] = only("authorization", authorization)
-	c.Email, malformed[1] = only("x-auth-email", email)
-	c.Key, malformed[2] = only("x-auth-key", key)
+	c.Authorization, malformed[0] = singleLine("authorization", authorization)
+	c.Email, malformed[1] = singleLine("x-auth-email", email)
+	c.Key, malformed[2] = singleLine("x-auth-key", key)
 	c.malformed = cmp.Or(malformed[:]...)
 	return c
 }
 
-// only returns the one line of a header.
-func only(name string, lines []string) (string, error) {
+// singleLine returns the one line of a header.
+func singleLine(name string, lines []string) (string, error) {
 	switch {
 	case len(lines) == 0:
 		return "", nil
@@ -69,8 +69,8 @@ func jwtForm(text string) bool {
 	return parts == 3
 }
 
-// secret is what a header held.
-type secret struct {
+// presentedSecret is what a header held.
+type presentedSecret struct {
 	text string
 	// bearer says that it may be a token, and not only an API key.
 	bearer bool
@@ -78,7 +78,7 @@ type secret struct {
 
 // digest is the SHA-256 of the secret. The copy that is digested is on the stack
 // for all but the longest tokens, so that it costs no memory.
-func (s secret) digest() [sha256.Size]byte {
+func (s presentedSecret) digest() [sha256.Size]byte {
 	var room [1024]byte
 	return sha256.Sum256(append(room[:0], s.text...))
 }
@@ -89,20 +89,20 @@ func (c Credentials) onlyCertificate() bool {
 }
 
 // secret picks the secret out of the scheme that was used.
-func (c Credentials) secret() (secret, error) {
+func (c Credentials) secret() (presentedSecret, error) {
 	switch {
 	case c.Authorization != "":
 		scheme, text, found := strings.Cut(c.Authorization, " ")
 		text = strings.TrimSpace(text)
 		if !found || text == "" || !strings.EqualFold(scheme, "Bearer") {
-			return secret{}, refused(Malformed, "The authorization header must be: Bearer, a space, and an API key of Storekeeper or a token of an issuer that it trusts.")
+			return presentedSecret{}, refused(Malformed, "The authorization header must be: Bearer, a space, and an API key of Storekeeper or a token of an issuer that it trusts.")
 		}
-		return secret{text: text, bearer: true}, nil
+		return presentedSecret{text: text, bearer: true}, nil
 	case c.Key != "" && c.Email != "":
-		return secret{text: c.Key}, nil
+		return presentedSecret{text: c.Key}, nil
 	case c.Key != "":
-		return secret{}, refused(Malformed, "The header x-auth-key needs x-auth-email beside it.")
+		return presentedSecret{}, refused(Malformed, "The header x-auth-key needs x-auth-email beside it.")
 	default:
-		return secret{}, refused(Missing, "The call has no credential: send the header authorization with Bearer and an API key of Storekeeper or a token of an issuer that it trusts.")
+		return presentedSecret{}, refused(Missing, "The call has no credential: send the header authorization with Bearer and an API key of Storekeeper or a token of an issuer that it trusts.")
 	}
 }

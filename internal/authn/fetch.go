@@ -34,15 +34,15 @@ type fetcher struct {
 	issuer, keysURL, caFile, tokenFile string
 }
 
-// fetched is what an issuer answered.
-type fetched struct {
+// fetchResult is what an issuer answered.
+type fetchResult struct {
 	keys []jose.JSONWebKey
-	// from is the URL of the keys.
-	from string
-	// ahead is how far the issuer's clock is ahead of ours, by its Date header.
+	// url is the URL of the keys.
+	url string
+	// clockAhead is how far the issuer's clock is ahead of ours, by its Date header.
 	// dated says that there was one.
-	ahead time.Duration
-	dated bool
+	clockAhead time.Duration
+	clockKnown bool
 	// certificateBegins and certificateEnds are of the certificate in the
 	// issuer's chain that ends first. Zero: the connection had none.
 	certificateBegins, certificateEnds time.Time
@@ -50,8 +50,8 @@ type fetched struct {
 
 // fetch returns the keys that the issuer publishes now. An error is a
 // *FetchError.
-func (f fetcher) fetch(ctx context.Context) (fetched, error) {
-	var got fetched
+func (f fetcher) fetch(ctx context.Context) (fetchResult, error) {
+	var got fetchResult
 	client, err := f.client()
 	if err != nil {
 		return got, err
@@ -62,7 +62,7 @@ func (f fetcher) fetch(ctx context.Context) (fetched, error) {
 			return got, err
 		}
 	}
-	for _, got.from = range f.places(from) {
+	for _, got.url = range f.keyURLs(from) {
 		if got.keys, err = f.readKeys(ctx, client, &got); err == nil {
 			break
 		}
@@ -70,12 +70,12 @@ func (f fetcher) fetch(ctx context.Context) (fetched, error) {
 	return got, err
 }
 
-// places lists where keys are asked for. The API server of Kubernetes names an
+// keyURLs lists where keys are asked for. The API server of Kubernetes names an
 // address of its own in jwks_uri, often an internal one, and serves its keys at
 // the same path of the issuer. The token is shown there only, so that place
 // comes first. An issuer with a path may share its origin with others, whose
 // keys must not be taken for its own.
-func (f fetcher) places(from string) []string {
+func (f fetcher) keyURLs(from string) []string {
 	own, err := url.Parse(f.issuer)
 	if err != nil || f.tokenFile == "" || f.keysURL != "" || strings.Trim(own.Path, "/") != "" || own.RawQuery != "" {
 		return []string{from}
@@ -89,21 +89,21 @@ func (f fetcher) places(from string) []string {
 }
 
 // readKeys reads the keys at got.from.
-func (f fetcher) readKeys(ctx context.Context, client *http.Client, got *fetched) ([]jose.JSONWebKey, error) {
-	text, err := f.read(ctx, client, got.from, got)
+func (f fetcher) readKeys(ctx context.Context, client *http.Client, got *fetchResult) ([]jose.JSONWebKey, error) {
+	text, err := f.read(ctx, client, got.url, got)
 	if err != nil {
 		return nil, err
 	}
 	keys, err := parseKeys(text)
 	if err != nil {
-		return nil, &FetchError{URL: got.from, Err: err, Fix: fixKeySet}
+		return nil, &FetchError{URL: got.url, Err: err, Fix: fixKeySet}
 	}
 	return keys, nil
 }
 
 // discover asks the issuer where its keys are. The document must name the issuer
 // itself, so that no issuer is taken for another.
-func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetched) (string, error) {
+func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetchResult) (string, error) {
 	from := strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
 	text, err := f.read(ctx, client, from, got)
 	if err != nil {
@@ -117,7 +117,7 @@ func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetched
 		return "", &FetchError{URL: from, Err: errors.New("the discovery document is not JSON with texts for issuer and jwks_uri"), Fix: fixDiscovery}
 	}
 	if document.Issuer != f.issuer {
-		err := fmt.Errorf("the discovery document is of another issuer than %s: it names %q", f.issuer, bounded(document.Issuer, maxFact))
+		err := fmt.Errorf("the discovery document is of another issuer than %s: it names %q", f.issuer, bounded(document.Issuer, maxRecordedBytes))
 		return "", &FetchError{URL: from, Err: err, Fix: "set issuer to the issuer that the document names, letter for letter, if the claim iss of its tokens is the same"}
 	}
 	if err := secureURL(document.KeysURL); err != nil {
@@ -142,12 +142,12 @@ func (f fetcher) client() (*http.Client, error) {
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust,
 		DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 	}
-	return &http.Client{Transport: transport, CheckRedirect: stay, Timeout: fetchTimeout}, nil
+	return &http.Client{Transport: transport, CheckRedirect: followSameOrigin, Timeout: fetchTimeout}, nil
 }
 
-// stay follows redirects within one origin only. Any other could lead to plain
+// followSameOrigin follows redirects within one origin only. Any other could lead to plain
 // text or to a host that nobody configured, and would take the token along.
-func stay(next *http.Request, before []*http.Request) error {
+func followSameOrigin(next *http.Request, before []*http.Request) error {
 	if len(before) > maxRedirects || !sameOrigin(next.URL, before[0].URL) {
 		return http.ErrUseLastResponse
 	}
@@ -155,13 +155,13 @@ func stay(next *http.Request, before []*http.Request) error {
 }
 
 // read gets a small document, and notes what its answer says of the issuer.
-func (f fetcher) read(ctx context.Context, client *http.Client, from string, got *fetched) ([]byte, error) {
+func (f fetcher) read(ctx context.Context, client *http.Client, from string, got *fetchResult) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, &FetchError{URL: from, Err: err}
 	}
 	request.Header.Set("Accept", accepted)
-	shown, err := f.showToken(request)
+	shown, err := f.addToken(request)
 	if err != nil {
 		return nil, &FetchError{URL: from, Err: err, Fix: fixTokenFile}
 	}
@@ -170,12 +170,12 @@ func (f fetcher) read(ctx context.Context, client *http.Client, from string, got
 		return nil, &FetchError{URL: from, Err: err, Fix: fixOf(err)}
 	}
 	defer func() { _ = answer.Body.Close() }() // what was read counts
-	got.note(answer)
+	got.recordServer(answer)
 	if answer.StatusCode != http.StatusOK {
 		return nil, f.refusal(from, answer, shown)
 	}
 	if encoding := answer.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, &FetchError{URL: from, Err: fmt.Errorf("the answer has content encoding %q", bounded(encoding, maxFact)), Fix: "let the issuer answer with gzip or without compression"}
+		return nil, &FetchError{URL: from, Err: fmt.Errorf("the answer has content encoding %q", bounded(encoding, maxRecordedBytes)), Fix: "let the issuer answer with gzip or without compression"}
 	}
 	text, err := readAtMost(answer.Body, from)
 	if err != nil {
@@ -185,12 +185,12 @@ func (f fetcher) read(ctx context.Context, client *http.Client, from string, got
 	return bytes.TrimPrefix(text, []byte("\ufeff")), nil
 }
 
-// note remembers clock and certificate of the issuer.
-func (g *fetched) note(answer *http.Response) {
+// recordServer remembers clock and certificate of the issuer.
+func (g *fetchResult) recordServer(answer *http.Response) {
 	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
 		// A shared cache keeps the date of the answer that it repeats.
 		age, _ := strconv.Atoi(answer.Header.Get("Age"))
-		g.ahead, g.dated = time.Until(date.Add(time.Duration(max(age, 0))*time.Second)), true
+		g.clockAhead, g.clockKnown = time.Until(date.Add(time.Duration(max(age, 0))*time.Second)), true
 	}
 	if answer.TLS == nil {
 		return

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// showToken adds the bearer token of tokenFile to a request to the issuer's own
+// addToken adds the bearer token of tokenFile to a request to the issuer's own
 // origin, and reports whether it did. The file is read each time: a kubelet
 // renews it every hour.
-func (f fetcher) showToken(request *http.Request) (bool, error) {
+func (f fetcher) addToken(request *http.Request) (bool, error) {
 	if f.tokenFile == "" {
 		return false, nil
 	}

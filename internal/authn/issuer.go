@@ -64,7 +64,7 @@ type issuer struct {
 	name, url  string
 	audiences  []string
 	algorithms []string
-	subjects   []admission
+	subjects   []subjectMapping
 	keys       keySource
 }
 
@@ -118,11 +118,11 @@ func (i *Issuer) check() error {
 }
 
 // verify checks a token and returns the caller that it names.
-func (i *issuer) verify(ctx context.Context, shown peeked, now time.Time) (Principal, error) {
+func (i *issuer) verify(ctx context.Context, shown unverifiedToken, now time.Time) (Principal, error) {
 	if !slices.Contains(i.algorithms, shown.algorithm) {
 		return Principal{}, badSignature()
 	}
-	a := &attempt{issuer: i, shown: shown}
+	a := &signatureCheck{issuer: i, shown: shown}
 	// One audience is all that the library takes, so ours are checked below.
 	_, err := oidc.NewVerifier(i.url, a, &oidc.Config{
 		SkipClientIDCheck: true, SupportedSigningAlgs: i.algorithms, Now: func() time.Time { return now },
@@ -133,7 +133,7 @@ func (i *issuer) verify(ctx context.Context, shown peeked, now time.Time) (Princ
 	if a.payload == nil {
 		return Principal{}, badSignature()
 	}
-	f, unreadable := readFacts(a.payload)
+	f, unreadable := parseClaims(a.payload)
 	if unreadable != nil {
 		return Principal{}, refused(Malformed, "The token must "+unreadable.Error()+".")
 	}
@@ -146,7 +146,7 @@ func (i *issuer) verify(ctx context.Context, shown peeked, now time.Time) (Princ
 	if err != nil {
 		return Principal{}, refused(Malformed, "The token must have claims of the form that OpenID Connect describes.")
 	}
-	return i.admit(f, verified)
+	return i.principalFor(f, verified)
 }
 
 func badSignature() error {

@@ -43,7 +43,7 @@ type IssuerState struct {
 func (a *Authenticator) Issuers() []IssuerState {
 	all := make([]IssuerState, 0, len(a.issuers))
 	for _, i := range a.issuers {
-		all = append(all, i.keys.state().of(i.name, i.url))
+		all = append(all, i.keys.state().issuerState(i.name, i.url))
 	}
 	slices.SortFunc(all, func(x, y IssuerState) int { return cmp.Compare(x.Name, y.Name) })
 	return all
@@ -56,10 +56,10 @@ func (a *Authenticator) Idle() bool {
 	return len(a.keys) == 0 && len(a.certificates) == 0 && !slices.ContainsFunc(a.Issuers(), usable)
 }
 
-func (s keyState) of(name, url string) IssuerState {
+func (s keyState) issuerState(name, url string) IssuerState {
 	return IssuerState{
-		Name: name, URL: url, KeysURL: s.last.from, Keys: s.keys, KeysRead: s.read, KeysEnd: s.ends, Fetched: s.fetches, Err: s.failed,
-		ClockAhead: s.last.ahead, ClockKnown: s.last.dated, CertificateBegins: s.last.certificateBegins, CertificateEnds: s.last.certificateEnds,
+		Name: name, URL: url, KeysURL: s.last.url, Keys: s.keys, KeysRead: s.read, KeysEnd: s.ends, Fetched: s.fetches, Err: s.failed,
+		ClockAhead: s.last.clockAhead, ClockKnown: s.last.clockKnown, CertificateBegins: s.last.certificateBegins, CertificateEnds: s.last.certificateEnds,
 	}
 }
 
@@ -68,7 +68,7 @@ func CheckIssuer(ctx context.Context, given Issuer) IssuerState {
 	state := keyState{}
 	if err := given.check(); err != nil {
 		state.failed = fmt.Errorf("issuer %q: %w", given.Name, err)
-		return state.of(given.Name, given.URL)
+		return state.issuerState(given.Name, given.URL)
 	}
 	if given.JWKSFile != "" {
 		text, err := readFile(given.JWKSFile)
@@ -84,7 +84,7 @@ func CheckIssuer(ctx context.Context, given Issuer) IssuerState {
 		state.last, state.failed = given.fetcher().fetch(ctx)
 	}
 	state.keys = len(state.last.keys)
-	return state.of(given.Name, given.URL)
+	return state.issuerState(given.Name, given.URL)
 }
 
 func (i *Issuer) fetcher() fetcher {

@@ -81,7 +81,7 @@ func (k *publicKey) signs() bool {
 func usable(k jose.JSONWebKey) bool {
 	switch key := k.Key.(type) {
 	case *rsa.PublicKey:
-		return k.Valid() && key.N.BitLen() >= leastRSA && key.N.BitLen() <= mostRSA
+		return k.Valid() && key.N.BitLen() >= minRSABits && key.N.BitLen() <= maxRSABits
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 		return k.Valid()
 	}

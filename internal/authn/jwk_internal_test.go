@@ -26,7 +26,7 @@ func FuzzKeySet(f *testing.F) {
 			if !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" || len(k.Certificates) > 0 {
 				t.Errorf("%+v is taken", k)
 			}
-			if key, is := k.Key.(*rsa.PublicKey); is && key.N.BitLen() < leastRSA {
+			if key, is := k.Key.(*rsa.PublicKey); is && key.N.BitLen() < minRSABits {
 				t.Errorf("an RSA key of %d bits is taken", key.N.BitLen())
 			}
 		}

@@ -15,7 +15,7 @@ const (
 	maxTried = 8
 	// The sizes of RSA keys that are used, in bits: shorter ones can be broken,
 	// longer ones cost too much for strangers to ask for.
-	leastRSA, mostRSA = 2048, 8192
+	minRSABits, maxRSABits = 2048, 8192
 )
 
 // KeyEvent says how reading the keys of an issuer went.
@@ -55,7 +55,7 @@ type keyState struct {
 	ends time.Time
 	// failed says why the last attempt gave none. Nil: it did.
 	failed error
-	last   fetched
+	last   fetchResult
 	// fetches is true of keys that are fetched, and false of those in a file.
 	fetches bool
 }

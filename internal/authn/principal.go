@@ -32,7 +32,7 @@ type Principal struct {
 	Claims map[string]any
 	// Credential identifies the token or certificate that the caller showed, for
 	// the log and the audit trail. Nil for an API key.
-	Credential *CredentialFacts
+	Credential *VerifiedCredential
 	// Kind says how the caller proved who it is.
 	Kind Kind
 	// NotBefore is when the credential became valid. Zero where it says none.

@@ -22,10 +22,10 @@ const (
 // the background, and at once for an unknown key. Between two fetches are never
 // less than atMost, so no stream of tokens can make Storekeeper flood an issuer.
 type remoteKeys struct {
-	fetch                 func(context.Context) (fetched, error)
+	fetch                 func(context.Context) (fetchResult, error)
 	clock                 func() time.Time
 	every, atMost, maxAge time.Duration
-	tell                  func(keys int, err error)
+	onKeys                func(keys int, err error)
 
 	// running ends with the source, not with a call: a fetch serves all calls
 	// that wait for it.
@@ -33,18 +33,18 @@ type remoteKeys struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 
-	mu      sync.Mutex
-	set     keySet
-	fetched time.Time     // when set came; zero: never
-	tried   time.Time     // when the last fetch began; zero: never
-	failed  error         // why the last fetch failed
-	last    fetched       // what the last fetch told of the issuer
-	flight  chan struct{} // closed when the fetch that runs is done; nil: none
+	mu       sync.Mutex
+	set      keySet
+	fetched  time.Time     // when set came; zero: never
+	tried    time.Time     // when the last fetch began; zero: never
+	failed   error         // why the last fetch failed
+	last     fetchResult   // what the last fetch told of the issuer
+	inFlight chan struct{} // closed when the fetch that runs is done; nil: none
 }
 
-func newRemoteKeys(fetch func(context.Context) (fetched, error), given Issuer, clock func() time.Time, tell func(int, error)) *remoteKeys {
+func newRemoteKeys(fetch func(context.Context) (fetchResult, error), given Issuer, clock func() time.Time, tell func(int, error)) *remoteKeys {
 	r := &remoteKeys{
-		fetch: fetch, clock: clock, tell: tell,
+		fetch: fetch, clock: clock, onKeys: tell,
 		every:  cmp.Or(given.RefreshEvery, defaultRefreshEvery),
 		atMost: cmp.Or(given.RefreshAtMost, defaultRefreshAtMost),
 		maxAge: cmp.Or(given.KeysMaxAge, defaultKeysMaxAge),
@@ -68,31 +68,31 @@ func (r *remoteKeys) version() uint64 {
 }
 
 func (r *remoteKeys) current(ctx context.Context) (keySet, error) {
-	if set, ok := r.inUse(); ok {
+	if set, ok := r.usable(); ok {
 		return set, nil
 	}
-	if err := r.update(ctx); err != nil {
+	if err := r.awaitFetch(ctx); err != nil {
 		return keySet{}, err
 	}
-	if set, ok := r.inUse(); ok {
+	if set, ok := r.usable(); ok {
 		return set, nil
 	}
-	return keySet{}, r.none()
+	return keySet{}, r.noKeysError()
 }
 
 func (r *remoteKeys) renew(ctx context.Context, version uint64) (keySet, error) {
-	if set, ok := r.inUse(); ok && set.version != version {
+	if set, ok := r.usable(); ok && set.version != version {
 		return set, nil
 	}
-	if err := r.update(ctx); err != nil {
+	if err := r.awaitFetch(ctx); err != nil {
 		return keySet{}, err
 	}
-	set, _ := r.inUse()
+	set, _ := r.usable()
 	return set, nil
 }
 
-// inUse returns the keys that may be used now.
-func (r *remoteKeys) inUse() (keySet, bool) {
+// usable returns the keys that may be used now.
+func (r *remoteKeys) usable() (keySet, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fetched.IsZero() || r.clock().Sub(r.fetched) > r.maxAge {
@@ -102,7 +102,7 @@ func (r *remoteKeys) inUse() (keySet, bool) {
 }
 
 func (r *remoteKeys) state() keyState {
-	set, _ := r.inUse()
+	set, _ := r.usable()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	state := keyState{keys: len(set.keys), read: r.fetched, failed: r.failed, last: r.last, fetches: true}
@@ -112,8 +112,8 @@ func (r *remoteKeys) state() keyState {
 	return state
 }
 
-// none is the fault of having no keys.
-func (r *remoteKeys) none() error {
+// noKeysError is the fault of having no keys.
+func (r *remoteKeys) noKeysError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	cause := r.failed
@@ -123,9 +123,9 @@ func (r *remoteKeys) none() error {
 	return unavailable(r.atMost-r.clock().Sub(r.tried), cause)
 }
 
-// update waits for the fetch that runs, or for a new one if one is due.
-func (r *remoteKeys) update(ctx context.Context) error {
-	done := r.begin()
+// awaitFetch waits for the fetch that runs, or for a new one if one is due.
+func (r *remoteKeys) awaitFetch(ctx context.Context) error {
+	done := r.startFetch()
 	if done == nil {
 		return nil
 	}
@@ -137,25 +137,25 @@ func (r *remoteKeys) update(ctx context.Context) error {
 	}
 }
 
-// begin starts a fetch if none runs and one is due. It returns nil where none
+// startFetch starts a fetch if none runs and one is due. It returns nil where none
 // is, and otherwise what is closed at the end of the one that runs.
-func (r *remoteKeys) begin() <-chan struct{} {
+func (r *remoteKeys) startFetch() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.flight != nil {
-		return r.flight
+	if r.inFlight != nil {
+		return r.inFlight
 	}
 	now := r.clock()
 	if r.running.Err() != nil || !r.tried.IsZero() && now.Sub(r.tried) < r.atMost {
 		return nil
 	}
-	r.tried, r.flight = now, make(chan struct{})
-	r.work.Go(r.load)
-	return r.flight
+	r.tried, r.inFlight = now, make(chan struct{})
+	r.work.Go(r.runFetch)
+	return r.inFlight
 }
 
-// load fetches the keys once.
-func (r *remoteKeys) load() {
+// runFetch fetches the keys once.
+func (r *remoteKeys) runFetch() {
 	ctx, cancel := context.WithTimeout(r.running, fetchTimeout)
 	defer cancel()
 	got, err := r.fetch(ctx)
@@ -166,19 +166,19 @@ func (r *remoteKeys) load() {
 		r.set, r.fetched = keySet{keys: got.keys, version: r.set.version + 1}, r.clock()
 	}
 	inUse := len(r.set.keys)
-	close(r.flight)
-	r.flight = nil
+	close(r.inFlight)
+	r.inFlight = nil
 	r.mu.Unlock()
 
 	if r.running.Err() == nil {
-		r.tell(inUse, err)
+		r.onKeys(inUse, err)
 	}
 }
 
 // refresh fetches the keys until the source is closed.
 func (r *remoteKeys) refresh() {
 	for {
-		if r.update(r.running) != nil {
+		if r.awaitFetch(r.running) != nil {
 			return
 		}
 		select {

@@ -12,9 +12,9 @@ import (
 // under 3 KiB, and those of people in many groups under 10.
 const maxToken = 16 << 10
 
-// peeked is what a token says of itself before anyone has checked it. It
+// unverifiedToken is what a token says of itself before anyone has checked it. It
 // decides who checks, and nothing else.
-type peeked struct {
+type unverifiedToken struct {
 	text, issuer, keyID, algorithm string
 }
 
@@ -27,12 +27,12 @@ type header struct {
 	Critical  json.RawMessage `json:"crit"`
 }
 
-// peek reads the header and the issuer of a token of jwtForm. The JSON reader is
+// parseUnverified reads the header and the issuer of a token of jwtForm. The JSON reader is
 // the one of the JOSE library: it tells Iss from iss and refuses a name that
 // stands there twice, so that nobody reads another token than we do.
-func peek(token string) (peeked, error) {
+func parseUnverified(token string) (unverifiedToken, error) {
 	if len(token) > maxToken {
-		return peeked{}, refused(Malformed, "The token must have at most 16384 bytes.")
+		return unverifiedToken{}, refused(Malformed, "The token must have at most 16384 bytes.")
 	}
 	parts := strings.Split(token, ".")
 	var h header
@@ -40,15 +40,15 @@ func peek(token string) (peeked, error) {
 		Issuer string `json:"iss"`
 	}
 	if !readPart(parts[0], &h) || !readPart(parts[1], &claims) {
-		return peeked{}, refused(Malformed, "The token must be a signed JSON Web Token: a header, claims and a signature.")
+		return unverifiedToken{}, refused(Malformed, "The token must be a signed JSON Web Token: a header, claims and a signature.")
 	}
 	if h.Critical != nil {
-		return peeked{}, refused(Malformed, "The token must not have critical extensions.")
+		return unverifiedToken{}, refused(Malformed, "The token must not have critical extensions.")
 	}
 	if !accessType(h.Type) {
-		return peeked{}, refused(Malformed, "The token must be of type JWT or at+jwt, or of no type.")
+		return unverifiedToken{}, refused(Malformed, "The token must be of type JWT or at+jwt, or of no type.")
 	}
-	return peeked{text: token, issuer: claims.Issuer, keyID: h.KeyID, algorithm: h.Algorithm}, nil
+	return unverifiedToken{text: token, issuer: claims.Issuer, keyID: h.KeyID, algorithm: h.Algorithm}, nil
 }
 
 // readPart reads one part of a token into a struct.

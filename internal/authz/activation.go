@@ -7,21 +7,21 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// question is a Question as CEL asks for it, without a map for each.
-type question struct {
+// activation is a Question as CEL asks for it, without a map for each.
+type activation struct {
 	Question
 
-	// texts are those of the rule that is asked.
-	texts []any
+	// literals are those of the rule that is asked.
+	literals []any
 }
 
-var _ interpreter.Activation = (*question)(nil)
+var _ interpreter.Activation = (*activation)(nil)
 
 // Parent returns nil: a question stands alone.
-func (*question) Parent() interpreter.Activation { return nil }
+func (*activation) Parent() interpreter.Activation { return nil }
 
 // ResolveName gives the value of a variable of a rule.
-func (q *question) ResolveName(name string) (any, bool) {
+func (q *activation) ResolveName(name string) (any, bool) {
 	switch name {
 	case varName:
 		return q.Principal.Name, true
@@ -43,22 +43,22 @@ func (q *question) ResolveName(name string) (any, bool) {
 	case varScopes:
 		return q.Scopes, true
 	default:
-		return q.object(name)
+		return q.resolveObject(name)
 	}
 }
 
-// object gives the names of what the question is about, and the texts of the
+// resolveObject gives the names of what the question is about, and the texts of the
 // rule.
-func (q *question) object(name string) (any, bool) {
+func (q *activation) resolveObject(name string) (any, bool) {
 	switch {
 	case name == varStore && q.Store != nil:
 		return *q.Store, true
 	case name == varSecret && q.Secret != nil:
 		return *q.Secret, true
 	}
-	number, isText := strings.CutPrefix(name, varText)
-	if at, err := strconv.Atoi(number); isText && err == nil && at < len(q.texts) {
-		return q.texts[at], true
+	number, isText := strings.CutPrefix(name, varLiteral)
+	if at, err := strconv.Atoi(number); isText && err == nil && at < len(q.literals) {
+		return q.literals[at], true
 	}
 	return nil, false
 }

@@ -15,7 +15,7 @@ type Engine struct {
 
 // NewEngine compiles rules. The error tells every mistake of every rule.
 func NewEngine(rules []Rule) (*Engine, error) {
-	known, err := newForms()
+	known, err := newCompiler()
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +40,9 @@ func NewEngine(rules []Rule) (*Engine, error) {
 // Decide answers one question. Rules that have to know a name which the
 // question does not hold are left out; Decision.Open tells that there were such.
 func (e *Engine) Decide(q Question) Decision {
-	asked := &question{Question: q}
+	asked := &activation{Question: q}
 	// Without room of its own the list would be made anew for every question.
-	var room [8][]*compiled
+	var room [8][]*compiledRule
 	c := candidates{question: &asked.Question, action: actionOf(q.Action), lists: room[:0]}
 	e.index.find(&c)
 	for r := c.next(); r != nil; r = c.next() {
@@ -50,5 +50,5 @@ func (e *Engine) Decide(q Question) Decision {
 			return Decision{Allowed: true, Rule: r.id}
 		}
 	}
-	return Decision{Open: c.open}
+	return Decision{NeedsName: c.needsName}
 }

@@ -57,7 +57,7 @@ func TestDecide(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			d := e.Decide(c.q)
-			if d.Rule != c.rule || d.Allowed != (c.rule != "") || d.Open {
+			if d.Rule != c.rule || d.Allowed != (c.rule != "") || d.NeedsName {
 				t.Errorf("got %+v", d)
 			}
 		})
@@ -67,10 +67,10 @@ func TestDecide(t *testing.T) {
 func TestAQuestionStaysOpenWhileANameCouldMatter(t *testing.T) {
 	e := engine(t, common)
 	payments := authn.Principal{Tenant: "payments"}
-	if d := e.Decide(authz.Question{Principal: payments, Action: "secret.get"}); d.Allowed || !d.Open {
+	if d := e.Decide(authz.Question{Principal: payments, Action: "secret.get"}); d.Allowed || !d.NeedsName {
 		t.Errorf("a team with a prefix: %+v", d)
 	}
-	if d := e.Decide(authz.Question{Principal: authn.Principal{Tenant: "search"}, Action: "secret.get"}); d.Allowed || d.Open {
+	if d := e.Decide(authz.Question{Principal: authn.Principal{Tenant: "search"}, Action: "secret.get"}); d.Allowed || d.NeedsName {
 		t.Errorf("a team without a rule: %+v", d)
 	}
 	if d := e.Decide(authz.Question{Principal: authn.Principal{Name: "root"}, Action: "secret.get"}); !d.Allowed {

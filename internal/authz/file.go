@@ -14,9 +14,9 @@ import (
 // maxFile is the longest policy file, in bytes.
 const maxFile = 16 << 20
 
-// File is a policy file: rules, and beside them the decisions that are expected
+// PolicyFile is a policy file: rules, and beside them the decisions that are expected
 // of them.
-type File struct {
+type PolicyFile struct {
 	// Rules allow; what no rule allows is denied.
 	Rules []Rule `yaml:"rules"`
 	// Tests are run before the rules are used.
@@ -25,7 +25,7 @@ type File struct {
 
 // ReadFile reads, compiles and tests a policy file. Rules whose tests fail are
 // not given out.
-func ReadFile(name string) (*Engine, *File, error) {
+func ReadFile(name string) (*Engine, *PolicyFile, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, nil, err
@@ -46,8 +46,8 @@ func ReadFile(name string) (*Engine, *File, error) {
 }
 
 // Parse is ReadFile for bytes that were read already.
-func Parse(data []byte) (*Engine, *File, error) {
-	file := &File{}
+func Parse(data []byte) (*Engine, *PolicyFile, error) {
+	file := &PolicyFile{}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	switch err := decoder.Decode(file); {
@@ -57,7 +57,7 @@ func Parse(data []byte) (*Engine, *File, error) {
 	case err != nil:
 		return nil, nil, err
 	}
-	if err := decoder.Decode(&File{}); !errors.Is(err, io.EOF) {
+	if err := decoder.Decode(&PolicyFile{}); !errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("must be one YAML document")
 	}
 	engine, err := NewEngine(file.Rules)

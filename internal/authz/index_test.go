@@ -55,7 +55,7 @@ rules:
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if d := e.Decide(c.q); d.Allowed || d.Open != c.open {
+			if d := e.Decide(c.q); d.Allowed || d.NeedsName != c.open {
 				t.Errorf("got %+v", d)
 			}
 		})

@@ -21,9 +21,9 @@ const (
 	varStore   = "store"
 	varSecret  = "secret"
 	varScopes  = "scopes"
-	// varText and a number stand in a form for a text of its rules. No rule can
+	// varLiteral and a number stand in a form for a text of its rules. No rule can
 	// spell such a name.
-	varText = "@text"
+	varLiteral = "@text"
 )
 
 // costLimit bounds the work of one rule for one question, in CEL's units. A
@@ -33,8 +33,8 @@ const costLimit = 20_000
 
 // The largest values that a rule can meet.
 const (
-	longestText = 256
-	mostItems   = 100
+	maxTextBytes = 256
+	maxItems     = 100
 )
 
 // newLanguage declares what a rule can say. A word that is not declared, such
@@ -52,8 +52,8 @@ func newLanguage() (*cel.Env, error) {
 		cel.Variable(varSecret, cel.StringType),
 		cel.Variable(varScopes, cel.ListType(cel.StringType)),
 	}
-	for i := range mostTexts {
-		words = append(words, cel.Variable(varText+strconv.Itoa(i), cel.StringType))
+	for i := range maxLiterals {
+		words = append(words, cel.Variable(varLiteral+strconv.Itoa(i), cel.StringType))
 	}
 	return cel.NewEnv(words...)
 }
@@ -67,7 +67,7 @@ func compile(language *cel.Env, parsed *cel.Ast) (*cel.Ast, cel.Program, error) 
 	if !ast.OutputType().IsExactType(cel.BoolType) {
 		return nil, nil, fmt.Errorf("must be true or false, and is of type %s", ast.OutputType())
 	}
-	cost, err := language.EstimateCost(ast, sizes{})
+	cost, err := language.EstimateCost(ast, sizeEstimator{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,18 +78,18 @@ func compile(language *cel.Env, parsed *cel.Ast) (*cel.Ast, cel.Program, error) 
 	return ast, program, err
 }
 
-// sizes tells the estimator how large values can be.
-type sizes struct{}
+// sizeEstimator tells the estimator how large values can be.
+type sizeEstimator struct{}
 
 // EstimateSize gives the largest size of a value.
-func (sizes) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
+func (sizeEstimator) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
 	if n.Type().Kind() == cel.StringKind {
-		return &checker.SizeEstimate{Max: longestText}
+		return &checker.SizeEstimate{Max: maxTextBytes}
 	}
-	return &checker.SizeEstimate{Max: mostItems}
+	return &checker.SizeEstimate{Max: maxItems}
 }
 
 // EstimateCallCost leaves the cost of functions to CEL.
-func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+func (sizeEstimator) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
 	return nil
 }

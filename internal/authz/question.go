@@ -33,9 +33,9 @@ type Decision struct {
 	Allowed bool
 	// Rule is the id of the first rule that does.
 	Rule string
-	// Open says, of a question that is not allowed, that a name which is not
+	// NeedsName says, of a question that is not allowed, that a name which is not
 	// known yet could change that.
-	Open bool
+	NeedsName bool
 	// Policy is the digest of the file that the rules came from, as
 	// "sha256:" and what sha256sum prints. Empty for rules without a file.
 	Policy string

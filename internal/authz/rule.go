@@ -17,16 +17,16 @@ type Rule struct {
 	When string `yaml:"when"`
 }
 
-// compiled is a rule that can be asked.
-type compiled struct {
-	id      string
-	order   int
-	actions actionSet
-	form    *form
-	texts   []any
+// compiledRule is a rule that can be asked.
+type compiledRule struct {
+	id       string
+	order    int
+	actions  actionSet
+	template *template
+	literals []any
 }
 
-func (r Rule) compile(known *forms, order int) (*compiled, error) {
+func (r Rule) compile(known *compiler, order int) (*compiledRule, error) {
 	var mistakes []error
 	if r.ID == "" {
 		mistakes = append(mistakes, errors.New("id is missing"))
@@ -36,7 +36,7 @@ func (r Rule) compile(known *forms, order int) (*compiled, error) {
 	}
 	var about actionSet
 	for _, pattern := range r.Actions {
-		covered := known.covers(pattern)
+		covered := known.matchActions(pattern)
 		if covered == 0 {
 			mistakes = append(mistakes, fmt.Errorf("actions: there is no action %q; there are %v, and * for several", pattern, actions))
 		}
@@ -49,7 +49,7 @@ func (r Rule) compile(known *forms, order int) (*compiled, error) {
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
-	return &compiled{id: r.ID, order: order, actions: about, form: form, texts: texts}, nil
+	return &compiledRule{id: r.ID, order: order, actions: about, template: form, literals: texts}, nil
 }
 
 // actions are all there are. A rule about any other could never apply.
@@ -62,9 +62,9 @@ var actions = []string{
 // actionSet is a set of actions, one bit for each.
 type actionSet uint16
 
-// covers gives the actions that a pattern of a rule stands for, none where it
+// matchActions gives the actions that a pattern of a rule stands for, none where it
 // is not a pattern.
-func covers(pattern string) actionSet {
+func matchActions(pattern string) actionSet {
 	var set actionSet
 	for i, a := range actions {
 		if matches, err := path.Match(pattern, a); matches && err == nil {
@@ -86,8 +86,8 @@ func actionOf(name string) actionSet {
 
 // allows asks the rule. An expression that fails, for example on a claim that
 // the caller does not have, allows nothing.
-func (r *compiled) allows(q *question) bool {
-	q.texts = r.texts
-	result, _, err := r.form.program.Eval(q)
+func (r *compiledRule) allows(q *activation) bool {
+	q.literals = r.literals
+	result, _, err := r.template.program.Eval(q)
 	return err == nil && result.Value() == true
 }

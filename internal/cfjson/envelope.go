@@ -9,9 +9,9 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 )
 
-// smallAnswer is what the envelope of a failure takes, in bytes. One that takes
+// failureSize is what the envelope of a failure takes, in bytes. One that takes
 // more makes its own room.
-const smallAnswer = 512
+const failureSize = 512
 
 // Success appends to b the envelope around the answer of an RPC. It fails for a
 // message that is no answer of ours.
@@ -38,7 +38,7 @@ func Success(b []byte, answer proto.Message) ([]byte, error) {
 
 // Failure writes the envelope of a call that failed.
 func Failure(errors, messages []*secretsstorev1.Notice) []byte {
-	b := append(make([]byte, 0, smallAnswer), `{"result":null,"success":false,"errors":`...)
+	b := append(make([]byte, 0, failureSize), `{"result":null,"success":false,"errors":`...)
 	b = appendList(b, errors, appendNotice)
 	b = appendList(append(b, `,"messages":`...), messages, appendNotice)
 	return append(b, '}')

@@ -20,24 +20,24 @@ import (
 // malformed is Cloudflare's word for a body that it cannot read.
 const malformed = "INVALID_JSON_BODY"
 
-// mostItems is how many objects or identifiers of a list are read: one more than
+// maxItems is how many objects or identifiers of a list are read: one more than
 // any rule allows, so that the rule is seen to be broken. A body has room for
 // millions.
-const mostItems = 101
+const maxItems = 101
 
-// longestName is how much of an unknown name is repeated to the caller.
-const longestName = 64
+// maxNameBytes is how much of an unknown name is repeated to the caller.
+const maxNameBytes = 64
 
 // How much of a text is kept, in bytes: more than its rule allows, so that the
 // rule is seen to be broken.
 const (
-	mostName = 4 * 257
-	mostText = 64<<10 + 4
-	mostWord = 128
+	maxNameText  = 4 * 257
+	maxValueText = 64<<10 + 4
+	maxWordText  = 128
 )
 
-// twice is what a body is told that names a field twice.
-const twice refusal = "must be valid JSON: a name stands twice in an object"
+// errDuplicateName is what a body is told that names a field twice.
+const errDuplicateName bodyError = "must be valid JSON: a name stands twice in an object"
 
 // reader walks a body once and notes every place that cannot be read, where
 // encoding/json would stop at the first. A body that is not JSON ends the walk.
@@ -61,17 +61,17 @@ func (r *reader) object(path string, members ...member) {
 	}
 	// The decoder does not look for names that stand twice, since it would have
 	// to remember all of them.
-	var seen [mostMembers]bool
+	var seen [maxMembers]bool
 	for !r.broken && r.tokens.PeekKind() != '}' {
 		r.member(path, members, &seen)
 	}
 	r.next()
 }
 
-// mostMembers is above the number of fields of every object.
-const mostMembers = 8
+// maxMembers is above the number of fields of every object.
+const maxMembers = 8
 
-func (r *reader) member(path string, members []member, seen *[mostMembers]bool) {
+func (r *reader) member(path string, members []member, seen *[maxMembers]bool) {
 	token, ok := r.next()
 	if !ok {
 		return
@@ -82,7 +82,7 @@ func (r *reader) member(path string, members []member, seen *[mostMembers]bool) 
 			continue
 		}
 		if seen[i] {
-			r.stop(twice)
+			r.stop(errDuplicateName)
 			return
 		}
 		seen[i] = true
@@ -95,8 +95,8 @@ func (r *reader) member(path string, members []member, seen *[mostMembers]bool) 
 // unknown notes a name that is no field of the object. A body with as many
 // mistakes as are told is not read further.
 func (r *reader) unknown(path, name string, members []member) {
-	if len(name) > longestName {
-		name = strings.ToValidUTF8(name[:longestName], "")
+	if len(name) > maxNameBytes {
+		name = strings.ToValidUTF8(name[:maxNameBytes], "")
 	}
 	if name == "" {
 		name = `""`
@@ -116,13 +116,13 @@ func (r *reader) array(path string, item func(n int)) {
 	}
 	before, n := len(r.found.Fields), 0
 	for ; !r.broken && r.tokens.PeekKind() != ']'; n++ {
-		if n < mostItems {
+		if n < maxItems {
 			item(n)
 		} else {
 			r.skip()
 		}
 	}
-	if r.next(); n >= mostItems && !r.broken {
+	if r.next(); n >= maxItems && !r.broken {
 		r.found.Fields = r.found.Fields[:before]
 	}
 }
@@ -137,7 +137,7 @@ func (r *reader) open(path string, bracket jsontext.Kind, wanted string) bool {
 	return false
 }
 
-func at(path string, n int) string { return fmt.Sprintf("%s[%d]", path, n) }
+func indexPath(path string, n int) string { return fmt.Sprintf("%s[%d]", path, n) }
 
 // text reads a string of which most bytes are kept. null reads as "no string", which the field's own rule
 // then judges like an absent one.
@@ -145,7 +145,7 @@ func (r *reader) text(path string, most int, set func(string)) {
 	switch r.tokens.PeekKind() {
 	case '"':
 		if token, ok := r.next(); ok {
-			set(kept(token.String(), most))
+			set(truncate(token.String(), most))
 		}
 	case 'n':
 		r.next()
@@ -154,8 +154,8 @@ func (r *reader) text(path string, most int, set func(string)) {
 	}
 }
 
-// kept gives the beginning of a text that is too long.
-func kept(text string, most int) string {
+// truncate gives the beginning of a text that is too long.
+func truncate(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
@@ -172,10 +172,10 @@ func (r *reader) texts(path string, add func(string)) {
 		if r.tokens.PeekKind() != '"' {
 			// The item counts, so that a list that is too long is seen to be.
 			add("")
-			r.refuse(at(path, n), "must be a string")
+			r.refuse(indexPath(path, n), "must be a string")
 			return
 		}
-		r.text(path, mostWord, add)
+		r.text(path, maxWordText, add)
 	})
 }
 
@@ -225,7 +225,7 @@ func (r *reader) stop(err error) {
 	r.broken = true
 	r.found.Fields = nil
 	var tooLong *http.MaxBytesError
-	var refused refusal
+	var refused bodyError
 	var told *fault.Error
 	switch {
 	case errors.As(err, &told):

@@ -17,19 +17,19 @@ import (
 // never returned: the request still runs through the chain, which refuses it
 // after it knows who is calling. An error means that target has no body.
 func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
-	r := &reader{tokens: jsontext.NewDecoder(&clipper{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
+	r := &reader{tokens: jsontext.NewDecoder(&tokenLimiter{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
 	switch m := target.(type) {
 	case *secretsstorev1.CreateStoreRequest:
-		r.top('{', func() { r.object("", text("name", mostName, r, &m.Name)) })
+		r.body('{', func() { r.object("", text("name", maxNameText, r, &m.Name)) })
 	case *[]*secretsstorev1.NewSecret:
-		r.top('[', func() { r.newSecrets(m) })
+		r.body('[', func() { r.newSecrets(m) })
 	case *secretsstorev1.UpdateSecretRequest:
-		r.top('{', func() { r.update(m) })
+		r.body('{', func() { r.update(m) })
 	case *secretsstorev1.DeleteSecretsRequest:
 		r.deleteSecrets(m)
 	case *secretsstorev1.DuplicateSecretRequest:
-		r.top('{', func() {
-			r.object("", text("name", mostName, r, &m.Name), texts("scopes", r, &m.Scopes), optional("comment", mostText, r, &m.Comment))
+		r.body('{', func() {
+			r.object("", text("name", maxNameText, r, &m.Name), texts("scopes", r, &m.Scopes), optional("comment", maxValueText, r, &m.Comment))
 		})
 	default:
 		return fmt.Errorf("cfjson: %T has no body", target)
@@ -38,9 +38,9 @@ func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
 	return nil
 }
 
-// top checks what kind of value the body is before it is read, so that a body
+// body checks what kind of value the body is before it is read, so that a body
 // of another kind is blamed as a body.
-func (r *reader) top(kind jsontext.Kind, read func()) {
+func (r *reader) body(kind jsontext.Kind, read func()) {
 	switch r.tokens.PeekKind() {
 	case kind:
 		read()
@@ -59,8 +59,8 @@ func (r *reader) newSecrets(list *[]*secretsstorev1.NewSecret) {
 	r.array("secrets", func(n int) {
 		s := &secretsstorev1.NewSecret{}
 		*list = append(*list, s)
-		r.object(at("secrets", n), text("name", mostName, r, &s.Name), text("value", mostText, r, &s.Value),
-			texts("scopes", r, &s.Scopes), optional("comment", mostText, r, &s.Comment))
+		r.object(indexPath("secrets", n), text("name", maxNameText, r, &s.Name), text("value", maxValueText, r, &s.Value),
+			texts("scopes", r, &s.Scopes), optional("comment", maxValueText, r, &s.Comment))
 	})
 }
 
@@ -74,23 +74,23 @@ func (r *reader) update(m *secretsstorev1.UpdateSecretRequest) {
 			inner.read(path)
 		}}
 	}
-	r.object("", masked(optional("value", mostText, r, &m.Value)), masked(texts("scopes", r, &m.Scopes)),
-		masked(optional("comment", mostText, r, &m.Comment)), optional("name", mostName, r, &m.Name))
+	r.object("", masked(optional("value", maxValueText, r, &m.Value)), masked(texts("scopes", r, &m.Scopes)),
+		masked(optional("comment", maxValueText, r, &m.Comment)), optional("name", maxNameText, r, &m.Name))
 }
 
 // deleteSecrets reads {"ids": [...]} and the array of objects that Cloudflare
 // documented until early 2026.
 func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 	if r.tokens.PeekKind() != '[' {
-		r.top('{', func() { r.object("", texts("ids", r, &m.Ids)) })
+		r.body('{', func() { r.object("", texts("ids", r, &m.Ids)) })
 		return
 	}
 	items := 0
 	r.array("", func(n int) {
 		items++
-		path := at("", n)
+		path := indexPath("", n)
 		id, before := "", len(r.found.Fields)
-		r.object(path, text("id", mostWord, r, &id))
+		r.object(path, text("id", maxWordText, r, &id))
 		if id == "" && !r.broken && len(r.found.Fields) == before {
 			r.found.Add(join(path, "id"), malformed, "must not be empty")
 		}

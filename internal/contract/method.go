@@ -22,7 +22,7 @@ type Method struct {
 	// Lists says that the answer is a list whose items are judged one by one.
 	Lists bool
 
-	facts []fact
+	resourceFields []resourceField
 }
 
 // Target is what a request is about, in the request's own words.
@@ -49,8 +49,8 @@ type NewSecret struct {
 	Scopes []string
 }
 
-// fact is a field of the request that says what it is about.
-type fact struct {
+// resourceField is a field of the request that says what it is about.
+type resourceField struct {
 	path     []protoreflect.FieldDescriptor
 	declared *policyv1.FieldPolicy
 }
@@ -70,24 +70,24 @@ func Methods(services ...protoreflect.ServiceDescriptor) (map[string]*Method, er
 				continue
 			}
 			methods[name] = &Method{
-				Action: declared.GetAction(), Changes: declared.GetChanges(), Lists: declared.GetLists(), facts: factsOf(md.Input(), nil),
+				Action: declared.GetAction(), Changes: declared.GetChanges(), Lists: declared.GetLists(), resourceFields: resourceFieldsOf(md.Input(), nil),
 			}
 		}
 	}
 	return methods, errors.Join(missing...)
 }
 
-func factsOf(md protoreflect.MessageDescriptor, path []protoreflect.FieldDescriptor) []fact {
-	var facts []fact
+func resourceFieldsOf(md protoreflect.MessageDescriptor, path []protoreflect.FieldDescriptor) []resourceField {
+	var facts []resourceField
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
 		here := append(append([]protoreflect.FieldDescriptor{}, path...), fd)
 		p := FieldPolicy(fd)
 		switch {
 		case p.GetIdentifies() != "" || p.GetNames() != "" || p.GetGrants():
-			facts = append(facts, fact{path: here, declared: p})
+			facts = append(facts, resourceField{path: here, declared: p})
 		case fd.Message() != nil && fd.Message().ParentFile() == md.ParentFile():
-			facts = append(facts, factsOf(fd.Message(), here)...)
+			facts = append(facts, resourceFieldsOf(fd.Message(), here)...)
 		}
 	}
 	return facts

@@ -24,18 +24,18 @@ type Mistakes struct {
 	Unread bool
 }
 
-// mostMistakes bounds what is noted, and so what is answered: a body of the
+// maxMistakes bounds what is noted, and so what is answered: a body of the
 // greatest length has room for millions of mistakes.
-const mostMistakes = 1000
+const maxMistakes = 1000
 
 // Add notes a part of the request that cannot be read. text says what would be
 // right. Add returns false when no further mistake would be noted, so that the
 // decoder can stop.
 func (m *Mistakes) Add(path, reason, text string) bool {
-	if len(m.Fields) < mostMistakes {
+	if len(m.Fields) < maxMistakes {
 		m.Fields = append(m.Fields, fault.Field{Path: path, Reason: reason, Text: text})
 	}
-	return len(m.Fields) < mostMistakes
+	return len(m.Fields) < maxMistakes
 }
 
 type mistakesKey struct{}
@@ -56,8 +56,8 @@ func MistakesFrom(ctx context.Context) *Mistakes {
 
 func (m *Mistakes) fields() []fault.Field { return slices.Clone(m.Fields) }
 
-// wholeBody says whether nothing of the body could be read, so that its fields
+// bodyUnreadable says whether nothing of the body could be read, so that its fields
 // would be blamed for being empty without reason.
-func (m *Mistakes) wholeBody() bool {
+func (m *Mistakes) bodyUnreadable() bool {
 	return slices.ContainsFunc(m.Fields, func(f fault.Field) bool { return f.Path == Body })
 }

@@ -10,11 +10,11 @@ import (
 func WithoutValues(request proto.Message) proto.Message {
 	// A value must not even be copied, so the copy is made around them.
 	out := request.ProtoReflect().New()
-	copyAround(request.ProtoReflect(), out)
+	copyWithoutValues(request.ProtoReflect(), out)
 	return out.Interface()
 }
 
-func copyAround(from, to protoreflect.Message) {
+func copyWithoutValues(from, to protoreflect.Message) {
 	from.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case Secret(fd):
@@ -25,7 +25,7 @@ func copyAround(from, to protoreflect.Message) {
 			list := to.Mutable(fd).List()
 			for i := range v.List().Len() {
 				item := list.NewElement()
-				copyAround(v.List().Get(i).Message(), item.Message())
+				copyWithoutValues(v.List().Get(i).Message(), item.Message())
 				list.Append(item)
 			}
 		default:

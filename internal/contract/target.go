@@ -8,13 +8,13 @@ import (
 // Target reads from a request what it is about.
 func (m *Method) Target(request proto.Message) Target {
 	var t Target
-	for _, f := range m.facts {
+	for _, f := range m.resourceFields {
 		f.read(request.ProtoReflect(), &t)
 	}
 	return t
 }
 
-func (f fact) read(m protoreflect.Message, t *Target) {
+func (f resourceField) read(m protoreflect.Message, t *Target) {
 	item := -1
 	if fd := f.path[0]; fd.IsList() && fd.Message() != nil && f.declared.GetNames() == "secret" {
 		// Items without a name count too: none may go unjudged.
@@ -22,7 +22,7 @@ func (f fact) read(m protoreflect.Message, t *Target) {
 			t.Secrets = append(t.Secrets, NewSecret{})
 		}
 	}
-	each(m, f.path, &item, func(value string) {
+	walkStrings(m, f.path, &item, func(value string) {
 		p := f.declared
 		switch {
 		case p.GetIdentifies() == "account":
@@ -34,9 +34,9 @@ func (f fact) read(m protoreflect.Message, t *Target) {
 		case p.GetNames() == "store":
 			t.StoreName = value
 		case p.GetNames() == "secret":
-			t.secret(item).Name = value
-		case p.GetGrants() && t.makes(item):
-			s := t.secret(item)
+			t.newSecret(item).Name = value
+		case p.GetGrants() && t.createsSecret(item):
+			s := t.newSecret(item)
 			s.Scopes = append(s.Scopes, value)
 		case p.GetGrants():
 			t.Scopes = append(t.Scopes, value)
@@ -44,22 +44,22 @@ func (f fact) read(m protoreflect.Message, t *Target) {
 	})
 }
 
-// secret gives the new secret with a number: items of a batch have theirs, and
+// newSecret gives the new secret with a number: items of a batch have theirs, and
 // a request that makes one secret has number -1.
-func (t *Target) secret(item int) *NewSecret {
+func (t *Target) newSecret(item int) *NewSecret {
 	for len(t.Secrets) <= max(item, 0) {
 		t.Secrets = append(t.Secrets, NewSecret{})
 	}
 	return &t.Secrets[max(item, 0)]
 }
 
-// makes says whether scopes belong to a new secret: those of an item of a
+// createsSecret says whether scopes belong to a new secret: those of an item of a
 // batch do, and those of a request that has named a new secret.
-func (t *Target) makes(item int) bool { return item >= 0 || len(t.Secrets) > 0 }
+func (t *Target) createsSecret(item int) bool { return item >= 0 || len(t.Secrets) > 0 }
 
-// each visits the strings at a path. item is set to the number of the element
+// walkStrings visits the strings at a path. item is set to the number of the element
 // of the first list of messages on the way.
-func each(m protoreflect.Message, path []protoreflect.FieldDescriptor, item *int, visit func(string)) {
+func walkStrings(m protoreflect.Message, path []protoreflect.FieldDescriptor, item *int, visit func(string)) {
 	fd := path[0]
 	if !m.Has(fd) {
 		return
@@ -69,14 +69,14 @@ func each(m protoreflect.Message, path []protoreflect.FieldDescriptor, item *int
 	case fd.IsList() && fd.Message() != nil:
 		for i := range value.List().Len() {
 			*item = i
-			each(value.List().Get(i).Message(), path[1:], item, visit)
+			walkStrings(value.List().Get(i).Message(), path[1:], item, visit)
 		}
 	case fd.IsList():
 		for i := range value.List().Len() {
 			visit(value.List().Get(i).String())
 		}
 	case fd.Message() != nil:
-		each(value.Message(), path[1:], item, visit)
+		walkStrings(value.Message(), path[1:], item, visit)
 	default:
 		visit(value.String())
 	}

@@ -20,15 +20,15 @@ import (
 // Validator holds requests against their declared rules. It is safe for
 // concurrent use.
 type Validator struct {
-	rules   protovalidate.Validator
-	longest longest
+	rules      protovalidate.Validator
+	listLimits listLimits
 }
 
 // NewValidator compiles the rules of the messages that the services take, so
 // that a rule that cannot be compiled stops the start and not a call.
 func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error) {
 	var requests []protoreflect.MessageDescriptor
-	lists := longest{}
+	lists := listLimits{}
 	for _, s := range services {
 		for i := range s.Methods().Len() {
 			request := s.Methods().Get(i).Input()
@@ -42,7 +42,7 @@ func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error
 	if err != nil {
 		return nil, fmt.Errorf("compile the field rules: %w", err)
 	}
-	return &Validator{rules: rules, longest: lists}, nil
+	return &Validator{rules: rules, listLimits: lists}, nil
 }
 
 // Check returns nil when the request keeps every rule. Otherwise the fault is
@@ -55,23 +55,23 @@ func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	if found.Fault != nil {
 		return found.Fault
 	}
-	broken, err := v.violations(v.longest.shorten(request))
+	broken, err := v.violations(v.listLimits.truncate(request))
 	if err != nil {
 		return err
 	}
 	if len(broken) == 0 && len(found.Fields) == 0 {
 		return nil
 	}
-	rules, missing := split(broken, request)
+	rules, missing := splitViolations(broken, request)
 	if err := missing["store"]; err != nil {
 		return err
 	}
 	fields := found.fields()
-	if !found.wholeBody() {
-		fields = append(fields, declared(rules, fields, request)...)
+	if !found.bodyUnreadable() {
+		fields = append(fields, fieldMistakes(rules, fields, request)...)
 	}
 	if len(fields) > 0 {
-		sortByPlace(request.ProtoReflect().Descriptor(), fields)
+		sortByPosition(request.ProtoReflect().Descriptor(), fields)
 		return fault.Invalid(fields...)
 	}
 	return missing["secret"]
@@ -88,17 +88,17 @@ func (v *Validator) violations(request proto.Message) ([]*protovalidate.Violatio
 	return nil, fmt.Errorf("run the field rules: %w", err)
 }
 
-// declared turns violations into fields, one for each place at the most, and
+// fieldMistakes turns violations into fields, one for each place at the most, and
 // none for a place that known already blames: a value of the wrong type is not
 // also an empty one, and of a list that is too long no item is looked at.
-func declared(broken []*protovalidate.Violation, known []fault.Field, request proto.Message) []fault.Field {
+func fieldMistakes(broken []*protovalidate.Violation, known []fault.Field, request proto.Message) []fault.Field {
 	var fields []fault.Field
-	blamed := newBlamed(known, broken)
+	blamed := newReportedPaths(known, broken)
 	for _, b := range broken {
-		if len(known)+len(fields) >= mostMistakes {
+		if len(known)+len(fields) >= maxMistakes {
 			break
 		}
-		f := blame(b, fieldOf(b, request))
+		f := violationField(b, fieldOf(b, request))
 		if !blamed.covers(f.Path) {
 			blamed.add(f.Path)
 			fields = append(fields, f)
@@ -107,10 +107,10 @@ func declared(broken []*protovalidate.Violation, known []fault.Field, request pr
 	return fields
 }
 
-// split takes out the identifiers that cannot name anything, by the kind of
+// splitViolations takes out the identifiers that cannot name anything, by the kind of
 // object. Such an object does not exist, and Cloudflare says so too instead of
 // speaking of its form.
-func split(broken []*protovalidate.Violation, request proto.Message) (rules []*protovalidate.Violation, missing map[string]error) {
+func splitViolations(broken []*protovalidate.Violation, request proto.Message) (rules []*protovalidate.Violation, missing map[string]error) {
 	missing = map[string]error{}
 	for _, b := range broken {
 		object := ""

@@ -16,8 +16,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// answerer writes everything that is not a success.
-type answerer struct {
+// errorWriter writes everything that is not a success.
+type errorWriter struct {
 	routes   *routes
 	unrouted func(r *http.Request, id string, status int)
 }
@@ -25,10 +25,10 @@ type answerer struct {
 // fault answers a call that an RPC refused.
 //
 //nolint:revive // grpc-gateway wants six parameters
-func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
-	f := takeApart(err)
+func (a *errorWriter) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	f := parseStatus(err)
 	method, _ := runtime.RPCMethod(ctx)
-	s := f.shape(method)
+	s := f.restError(method)
 	h := w.Header()
 	relay(ctx, h)
 	if s.status == http.StatusUnauthorized {
@@ -37,7 +37,7 @@ func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 	if f.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
 	}
-	if s.final {
+	if s.noRetry {
 		h.Set("X-Should-Retry", "false")
 	}
 	errors, messages := f.lists(s, a.routes.bodies[method])
@@ -47,7 +47,7 @@ func (a *answerer) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Mar
 // unroutable answers a path or method that no RPC serves.
 //
 //nolint:revive // grpc-gateway wants six parameters
-func (a *answerer) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
+func (a *errorWriter) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
 	// front has taken the address out of the request.
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		r.RemoteAddr = p.Addr.String()
@@ -60,7 +60,7 @@ func (a *answerer) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtim
 	a.noRoute(w, r)
 }
 
-func (a *answerer) noRoute(w http.ResponseWriter, r *http.Request) {
+func (a *errorWriter) noRoute(w http.ResponseWriter, r *http.Request) {
 	text := "No route for that URI"
 	if r.URL.Path == "/" && r.Method == http.MethodGet {
 		text += ": the API is below " + Root + ", its description at /openapi.json and its explorer at /docs"
@@ -70,20 +70,20 @@ func (a *answerer) noRoute(w http.ResponseWriter, r *http.Request) {
 
 // wrongBase answers a client whose base URL lacks Root, with 400 since a 404
 // would make Terraform forget what it manages.
-func (a *answerer) wrongBase(w http.ResponseWriter, r *http.Request) {
+func (a *errorWriter) wrongBase(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, http.StatusBadRequest, 7003, "Could not route to "+r.URL.Path+": the base URL of the client must end in "+Root)
 }
 
-func (a *answerer) refuse(w http.ResponseWriter, r *http.Request, status int, code int32, message string) {
+func (a *errorWriter) refuse(w http.ResponseWriter, r *http.Request, status int, code int32, message string) {
 	id := telemetry.RequestID(strings.Join(r.Header["X-Request-Id"], ","))
 	w.Header().Set("X-Request-Id", id)
 	write(w, status, cfjson.Failure([]*secretsstorev1.Notice{{Code: proto.Int32(code), Message: message}}, nil))
 	a.unrouted(r, id, status)
 }
 
-// recovered is the last net under the gateway itself; the chain has its own.
+// recoverPanic is the last net under the gateway itself; the chain has its own.
 // The value of the panic is not passed on: it may hold what a caller sent.
-func (a *answerer) recovered(w http.ResponseWriter, r *http.Request) {
+func (a *errorWriter) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if v := recover(); v != nil {
 		a.refuse(w, r, http.StatusInternalServerError, 1000, "internal: Storekeeper failed to handle the call.")
 	}

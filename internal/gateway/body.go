@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	// step is how many bytes of a body are read at once, and so how many more
+	// readStep is how many bytes of a body are read at once, and so how many more
 	// than those that came are held.
-	step = 64 << 10
+	readStep = 64 << 10
 	// bodyTimeout bounds a body of any length.
 	bodyTimeout = 2 * time.Minute
 	// shortBody is a body that is read before rights are judged, in bytes.
 	shortBody = 4 << 10
 )
 
-// judge reports whether no rule could allow a call of a method, whatever its body
+// precheckFunc reports whether no rule could allow a call of a method, whatever its body
 // says. The fault, where there is one, is why that cannot be told.
-type judge func(ctx context.Context, method, account, store string) (refused bool, because *fault.Error)
+type precheckFunc func(ctx context.Context, method, account, store string) (refused bool, because *fault.Error)
 
 // body is a request's body together with the place for what is wrong with it:
 // grpc-gateway hands a decoder nothing but the reader. It is read within the
@@ -62,12 +62,12 @@ func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found 
 	switch {
 	case coding == "" || r.Body == http.NoBody:
 	case coding == "gzip":
-		b.plain = &unzipped{from: limited, left: MaxBody}
+		b.plain = &gunzipReader{from: limited, left: MaxBody}
 	default:
 		// RFC 9110, section 15.5.16.
 		w.Header().Set("Accept-Encoding", "gzip")
 		found.Fault = fault.New(fault.BadInput, "CONTENT_ENCODING_UNSUPPORTED", "The Content-Encoding of a body must be gzip, or none.")
-		b.leave()
+		b.skip()
 	}
 	return b
 }
@@ -92,7 +92,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.ended != nil {
 		return 0, b.ended
 	}
-	p = p[:min(len(p), step)]
+	p = p[:min(len(p), readStep)]
 	if err := b.makeRoom(int64(len(p))); err != nil {
 		b.ended = err
 		return 0, err
@@ -122,7 +122,7 @@ func (b *body) makeRoom(n int64) error {
 		return fault.From(err)
 	}
 	b.room = b.read + n
-	if b.read >= step {
+	if b.read >= readStep {
 		b.wait += time.Since(begun)
 		longest := min(bodyTimeout, b.held.Time(b.read))
 		b.deadline(b.begun.Add(b.wait + longest))
@@ -137,30 +137,30 @@ func (b *body) deadline(at time.Time) {
 	_ = http.NewResponseController(b.w).SetReadDeadline(at)
 }
 
-// end says that nobody reads more of the body. grpc-gateway would read it to its
+// stop says that nobody reads more of the body. grpc-gateway would read it to its
 // end otherwise.
-func (b *body) end() { b.ended = io.EOF }
+func (b *body) stop() { b.ended = io.EOF }
 
-// leave leaves the body unread. The HTTP server would wait for what is left of it
+// skip leaves the body unread. The HTTP server would wait for what is left of it
 // before it answers, to use the connection again.
-func (b *body) leave() {
+func (b *body) skip() {
 	b.ended = io.EOF
 	b.w.Header().Set("Connection", "close")
 }
 
-// judge leaves the body unread where no rule could allow the call. A short body
+// precheck leaves the body unread where no rule could allow the call. A short body
 // is read all the same, since the refusal can then name what is in it.
-func (b *body) judge(ctx context.Context, refused judge, method string, path map[string]string) {
+func (b *body) precheck(ctx context.Context, refused precheckFunc, method string, path map[string]string) {
 	if b.ended != nil || b.r.ContentLength >= 0 && b.r.ContentLength <= shortBody {
 		return
 	}
 	if b.found.Unread, b.found.Fault = refused(ctx, method, path["account_id"], path["store_id"]); b.found.Unread {
-		b.leave()
+		b.skip()
 	}
 }
 
-// unzipped is a body without its content encoding.
-type unzipped struct {
+// gunzipReader is a body without its content encoding.
+type gunzipReader struct {
 	from io.Reader
 	zip  *gzip.Reader
 	// left is how many bytes may still come.
@@ -168,7 +168,7 @@ type unzipped struct {
 }
 
 // Read reads the next bytes.
-func (u *unzipped) Read(p []byte) (int, error) {
+func (u *gunzipReader) Read(p []byte) (int, error) {
 	if u.zip == nil {
 		zip, err := gzip.NewReader(u.from)
 		if err != nil {

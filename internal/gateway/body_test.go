@@ -71,7 +71,7 @@ func send(t *testing.T, address string, length int, body string) *http.Response 
 }
 
 func TestABodyThatIsTooSlowIsRefused(t *testing.T) {
-	limits := inflight.Usual()
+	limits := inflight.DefaultLimits()
 	limits.Grace, limits.Rate = time.Millisecond, 1<<30
 	answer := send(t, onNetwork(t, limits), 1<<20, `{"name":"`+strings.Repeat("a", 200_000))
 	text, err := io.ReadAll(answer.Body)
@@ -81,7 +81,7 @@ func TestABodyThatIsTooSlowIsRefused(t *testing.T) {
 }
 
 func TestABodyForWhichThereIsNoRoomIsRefused(t *testing.T) {
-	limits := inflight.Usual()
+	limits := inflight.DefaultLimits()
 	limits.Long, limits.Wait = 1, time.Millisecond
 	answer := send(t, onNetwork(t, limits), 1<<20, `{"name":"`+strings.Repeat("a", 200_000))
 	text, err := io.ReadAll(answer.Body)

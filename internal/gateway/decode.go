@@ -51,7 +51,7 @@ func (marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 		if !ok {
 			return nil
 		}
-		defer b.end()
+		defer b.stop()
 		return cfjson.ReadRequest(b, v, b.found)
 	})
 }

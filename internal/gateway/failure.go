@@ -16,58 +16,58 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// shape is how a fault looks over REST.
-type shape struct {
+// restError is how a fault looks over REST.
+type restError struct {
 	status int
 	code   int32
 	// message is Cloudflare's fixed text. Empty: the machine word.
 	message string
-	// final tells the SDKs not to repeat the call, which they would do after
+	// noRetry tells the SDKs not to repeat the call, which they would do after
 	// such a status.
-	final bool
-	// spoken puts the sentence for people behind the word, for faults that
+	noRetry bool
+	// appendText puts the sentence for people behind the word, for faults that
 	// Cloudflare has no word for.
-	spoken bool
-	// beside puts that sentence into "messages", for faults whose error has a
+	appendText bool
+	// textInMessages puts that sentence into "messages", for faults whose error has a
 	// fixed text that does not say what would be right.
-	beside bool
+	textInMessages bool
 }
 
 // statusCanceled is what nginx made customary for a client that went away; no
 // one is there to read it.
 const statusCanceled = 499
 
-// shapes holds the form of each gRPC code.
-var shapes = map[codes.Code]shape{
+// errorsByCode holds the form of each gRPC code.
+var errorsByCode = map[codes.Code]restError{
 	codes.InvalidArgument:    {status: http.StatusBadRequest, code: 1001},
 	codes.NotFound:           {status: http.StatusNotFound, code: 1001},
 	codes.AlreadyExists:      {status: http.StatusBadRequest, code: 1003},
 	codes.FailedPrecondition: {status: http.StatusBadRequest, code: 1003},
 	codes.Unauthenticated:    {status: http.StatusUnauthorized, code: 10000, message: "Authentication error"},
 	codes.PermissionDenied:   {status: http.StatusForbidden, code: 9109, message: "Unauthorized to access requested resource"},
-	codes.ResourceExhausted:  {status: http.StatusTooManyRequests, code: 971, spoken: true},
-	codes.Unavailable:        {status: http.StatusServiceUnavailable, code: 1000, spoken: true},
-	codes.DeadlineExceeded:   {status: http.StatusGatewayTimeout, code: 1000, spoken: true},
-	codes.Canceled:           {status: statusCanceled, code: 1000, spoken: true},
-	codes.Unimplemented:      {status: http.StatusNotImplemented, code: 1000, spoken: true},
+	codes.ResourceExhausted:  {status: http.StatusTooManyRequests, code: 971, appendText: true},
+	codes.Unavailable:        {status: http.StatusServiceUnavailable, code: 1000, appendText: true},
+	codes.DeadlineExceeded:   {status: http.StatusGatewayTimeout, code: 1000, appendText: true},
+	codes.Canceled:           {status: statusCanceled, code: 1000, appendText: true},
+	codes.Unimplemented:      {status: http.StatusNotImplemented, code: 1000, appendText: true},
 }
 
-// fromUpstream starts the reasons of faults that Cloudflare caused.
-const fromUpstream = "UPSTREAM_"
+// upstreamPrefix starts the reasons of faults that Cloudflare caused.
+const upstreamPrefix = "UPSTREAM_"
 
-// exceptions holds the reasons that differ from their code.
-var exceptions = map[string]shape{
-	"STORE_NOT_EMPTY":              {status: http.StatusConflict, code: 1003, final: true},
-	"REQUEST_TOO_LARGE":            {status: http.StatusRequestEntityTooLarge, code: 1001, beside: true},
-	"BODY_TOO_SLOW":                {status: http.StatusRequestTimeout, code: 1001, spoken: true},
-	"CONTENT_ENCODING_UNSUPPORTED": {status: http.StatusUnsupportedMediaType, code: 1001, spoken: true},
-	"IDEMPOTENCY_KEY_REUSED":       {status: http.StatusUnprocessableEntity, code: 1001, spoken: true},
+// errorsByReason holds the reasons that differ from their code.
+var errorsByReason = map[string]restError{
+	"STORE_NOT_EMPTY":              {status: http.StatusConflict, code: 1003, noRetry: true},
+	"REQUEST_TOO_LARGE":            {status: http.StatusRequestEntityTooLarge, code: 1001, textInMessages: true},
+	"BODY_TOO_SLOW":                {status: http.StatusRequestTimeout, code: 1001, appendText: true},
+	"CONTENT_ENCODING_UNSUPPORTED": {status: http.StatusUnsupportedMediaType, code: 1001, appendText: true},
+	"IDEMPOTENCY_KEY_REUSED":       {status: http.StatusUnprocessableEntity, code: 1001, appendText: true},
 }
 
-// strangers holds how Cloudflare refuses a credential to clients that ask for
+// authErrorsByMethod holds how Cloudflare refuses a credential to clients that ask for
 // its owner, where that differs from its other endpoints. Wrangler takes code
 // 10000 for a reason to ask these endpoints again, and fails in a stack trace.
-var strangers = map[string]shape{
+var authErrorsByMethod = map[string]restError{
 	identityv1.IdentityService_VerifyToken_FullMethodName:  {status: http.StatusUnauthorized, code: 1000, message: "Invalid API Token"},
 	identityv1.IdentityService_GetUser_FullMethodName:      {status: http.StatusUnauthorized, code: 9109, message: "Invalid access token"},
 	identityv1.IdentityService_ListAccounts_FullMethodName: {status: http.StatusUnauthorized, code: 9109, message: "Invalid access token"},
@@ -75,17 +75,17 @@ var strangers = map[string]shape{
 
 // failure is a gRPC status taken apart.
 type failure struct {
-	code    codes.Code
-	text    string
-	reason  string
-	detail  string
-	fields  []*errdetails.BadRequest_FieldViolation
-	notices []*secretsstorev1.Notice
-	said    []*secretsstorev1.Notice
-	retry   time.Duration
+	code           codes.Code
+	text           string
+	reason         string
+	detail         string
+	fields         []*errdetails.BadRequest_FieldViolation
+	notices        []*secretsstorev1.Notice
+	upstreamErrors []*secretsstorev1.Notice
+	retry          time.Duration
 }
 
-func takeApart(err error) failure {
+func parseStatus(err error) failure {
 	st := status.Convert(err)
 	f := failure{code: st.Code(), text: st.Message()}
 	for _, d := range st.Details() {
@@ -99,7 +99,7 @@ func takeApart(err error) failure {
 		case *secretsstorev1.Notice:
 			f.notices = append(f.notices, d)
 		case *secretsstorev1.UpstreamError:
-			f.said = append(f.said, &secretsstorev1.Notice{
+			f.upstreamErrors = append(f.upstreamErrors, &secretsstorev1.Notice{
 				Code: d.Code, Message: d.GetMessage(), DocumentationUrl: d.GetDocumentationUrl(), Source: d.GetSource(),
 			})
 		}
@@ -107,32 +107,32 @@ func takeApart(err error) failure {
 	return f
 }
 
-// shape is the form of the failure of a method.
-func (f failure) shape(method string) shape {
-	if s, ok := exceptions[f.reason]; ok {
+// restError is the form of the failure of a method.
+func (f failure) restError(method string) restError {
+	if s, ok := errorsByReason[f.reason]; ok {
 		return s
 	}
-	if s, ok := strangers[method]; ok && f.code == codes.Unauthenticated {
+	if s, ok := authErrorsByMethod[method]; ok && f.code == codes.Unauthenticated {
 		return s
 	}
-	s, ok := shapes[f.code]
+	s, ok := errorsByCode[f.code]
 	if !ok {
-		s = shape{status: http.StatusInternalServerError, code: 1000, spoken: true, final: true}
-		if strings.HasPrefix(f.reason, fromUpstream) {
+		s = restError{status: http.StatusInternalServerError, code: 1000, appendText: true, noRetry: true}
+		if strings.HasPrefix(f.reason, upstreamPrefix) {
 			s.status = http.StatusBadGateway
 		}
 		// A repeat finds out what became of the change.
-		s.final = f.reason != upstream.ReasonAnswerLost
+		s.noRetry = f.reason != upstream.ReasonAnswerLost
 	}
 	return s
 }
 
 // lists gives the errors and messages of the envelope. bodyRule is the body
 // rule of the RPC: the part of the request that a REST body holds.
-func (f failure) lists(s shape, bodyRule string) (errors, messages []*secretsstorev1.Notice) {
+func (f failure) lists(s restError, bodyRule string) (errors, messages []*secretsstorev1.Notice) {
 	messages = f.notices
-	said := unused(f.said)
-	if s.beside && len(messages) == 0 {
+	said := unmatchedErrors(f.upstreamErrors)
+	if s.textInMessages && len(messages) == 0 {
 		messages = []*secretsstorev1.Notice{{Code: &s.code, Message: f.text}}
 	}
 	if len(f.fields) == 0 {
@@ -156,12 +156,12 @@ func (f failure) lists(s shape, bodyRule string) (errors, messages []*secretssto
 	return append(errors, said...), messages
 }
 
-// unused are Cloudflare's errors that no item of "errors" was made of yet.
-type unused []*secretsstorev1.Notice
+// unmatchedErrors are Cloudflare's errors that no item of "errors" was made of yet.
+type unmatchedErrors []*secretsstorev1.Notice
 
 // complete takes the error with a machine word that an item was made of, and puts
 // into the item what Cloudflare said beyond the word.
-func (u *unused) complete(item *secretsstorev1.Notice, word string) {
+func (u *unmatchedErrors) complete(item *secretsstorev1.Notice, word string) {
 	pointer := item.GetSource().GetPointer()
 	at := slices.IndexFunc(*u, func(n *secretsstorev1.Notice) bool {
 		given, _, _ := strings.Cut(n.GetMessage(), ":")
@@ -178,14 +178,14 @@ func (u *unused) complete(item *secretsstorev1.Notice, word string) {
 	}
 }
 
-func (f failure) message(s shape) string {
+func (f failure) message(s restError) string {
 	word := strings.ToLower(f.reason)
 	switch {
 	case s.message != "":
 		return s.message
 	case word == "":
 		return f.text
-	case s.spoken:
+	case s.appendText:
 		return word + ": " + f.text
 	case f.detail != "":
 		return word + ": " + f.detail

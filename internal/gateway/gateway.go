@@ -61,13 +61,13 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 		c.Refused = func(context.Context, string, string, string) (bool, *fault.Error) { return false, nil }
 	}
 	rules := readRoutes(secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto)
-	answer := &answerer{routes: rules, unrouted: c.Unrouted}
+	answer := &errorWriter{routes: rules, unrouted: c.Unrouted}
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
-		runtime.WithOutgoingHeaderMatcher(none),
-		runtime.WithMetadata((&opener{routes: rules, refused: c.Refused}).open),
-		runtime.WithForwardResponseOption((&success{}).write),
+		runtime.WithOutgoingHeaderMatcher(noHeaders),
+		runtime.WithMetadata((&precheck{routes: rules, refused: c.Refused}).beforeRequest),
+		runtime.WithForwardResponseOption((&successWriter{}).write),
 		runtime.WithErrorHandler(answer.fault),
 		runtime.WithRoutingErrorHandler(answer.unroutable),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
@@ -82,5 +82,5 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the secrets store routes: %w", err)
 	}
-	return &front{next: mux, docs: c.Docs, authenticate: c.Authenticate, proxies: c.Proxies, answer: answer, bodies: cmp.Or(c.Bodies, inflight.New(inflight.Usual())), nosniff: []string{"nosniff"}}, nil
+	return &handler{next: mux, docs: c.Docs, authenticate: c.Authenticate, proxies: c.Proxies, errors: answer, bodies: cmp.Or(c.Bodies, inflight.New(inflight.DefaultLimits())), nosniff: []string{"nosniff"}}, nil
 }

@@ -267,10 +267,10 @@ func TestOnlyListedHeadersPass(t *testing.T) {
 }
 
 func TestTheCallerIsKnownBeforeTheBodyIsRead(t *testing.T) {
-	var outcome authn.Outcome
+	var outcome authn.Result
 	var from string
 	f := serve(t, func(ctx context.Context, _ string, _, _ any) (metadata.MD, error) {
-		outcome, _ = authn.OutcomeFrom(ctx)
+		outcome, _ = authn.ResultFrom(ctx)
 		if p, ok := peer.FromContext(ctx); ok {
 			from = p.Addr.String()
 		}

@@ -36,8 +36,8 @@ func relay(ctx context.Context, h http.Header) {
 	}
 }
 
-// none keeps grpc-gateway from relaying metadata itself.
-func none(string) (string, bool) { return "", false }
+// noHeaders keeps grpc-gateway from relaying metadata itself.
+func noHeaders(string) (string, bool) { return "", false }
 
 // outgoingHeader lists the only metadata of an answer that reach the client.
 func outgoingHeader(name string) (string, bool) {

@@ -22,28 +22,28 @@ type parameter func(value string) (ok bool, text string)
 // as Cloudflare does.
 var parameters = map[string]map[string]parameter{
 	secretsstorev1.SecretsStoreService_ListStores_FullMethodName: {
-		"page": whole, "per_page": whole, "order": anyText, "direction": anyText},
+		"page": integer, "per_page": integer, "order": anyText, "direction": anyText},
 	secretsstorev1.SecretsStoreService_ListSecrets_FullMethodName: {
-		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "search": anyText, "scopes": anyText},
+		"page": integer, "per_page": integer, "order": anyText, "direction": anyText, "search": anyText, "scopes": anyText},
 	secretsstorev1.SecretsStoreService_DeleteStore_FullMethodName: {"force": boolean},
-	identityv1.IdentityService_ListAccounts_FullMethodName:        {"page": whole, "per_page": whole, "name": someText, "direction": anyText},
+	identityv1.IdentityService_ListAccounts_FullMethodName:        {"page": integer, "per_page": integer, "name": someText, "direction": anyText},
 	identityv1.IdentityService_ListMemberships_FullMethodName: {
-		"page": whole, "per_page": whole, "order": anyText, "direction": anyText, "name": someText, "account.name": someText, "status": anyText},
+		"page": integer, "per_page": integer, "order": anyText, "direction": anyText, "name": someText, "account.name": someText, "status": anyText},
 }
 
-// opener looks at a request before its body is read.
-type opener struct {
+// precheck looks at a request before its body is read.
+type precheck struct {
 	routes  *routes
-	refused judge
+	refused precheckFunc
 }
 
-// open is called by grpc-gateway before it fills the request of an RPC. It adds
+// beforeRequest is called by grpc-gateway before it fills the request of an RPC. It adds
 // no metadata.
-func (o *opener) open(ctx context.Context, r *http.Request) metadata.MD {
+func (o *precheck) beforeRequest(ctx context.Context, r *http.Request) metadata.MD {
 	method, _ := runtime.RPCMethod(ctx)
 	readQuery(ctx, r, method)
 	if b, has := r.Body.(*body); has && o.routes.bodies[method] != "" {
-		b.judge(ctx, o.refused, method, o.routes.values(method, r.URL.RawPath))
+		b.precheck(ctx, o.refused, method, o.routes.values(method, r.URL.RawPath))
 	}
 	return nil
 }
@@ -80,9 +80,9 @@ func readQuery(ctx context.Context, r *http.Request, method string) {
 	}
 }
 
-// mostValues is how many values of a parameter are read: one more than any rule
+// maxValues is how many values of a parameter are read: one more than any rule
 // allows, so that the rule is seen to be broken.
-const mostValues = 101
+const maxValues = 101
 
 // valuesOf gives the values of the known parameters of a query. As in
 // url.ParseQuery, a pair that cannot be read is left out. Other parameters are
@@ -92,7 +92,7 @@ func valuesOf(query string, known map[string]parameter) map[string][]string {
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")
 		key, badKey := url.QueryUnescape(key)
-		if _, reads := known[key]; !reads || badKey != nil || len(values[key]) == mostValues || strings.Contains(pair, ";") {
+		if _, reads := known[key]; !reads || badKey != nil || len(values[key]) == maxValues || strings.Contains(pair, ";") {
 			continue
 		}
 		if value, bad := url.QueryUnescape(value); bad == nil {
@@ -133,7 +133,7 @@ func splitLists(values []string) []string {
 	var items []string
 	for _, v := range values {
 		for item := range strings.SplitSeq(v, ",") {
-			if item != "" && len(items) < mostValues {
+			if item != "" && len(items) < maxValues {
 				items = append(items, item)
 			}
 		}
@@ -141,7 +141,7 @@ func splitLists(values []string) []string {
 	return items
 }
 
-func whole(value string) (bool, string) {
+func integer(value string) (bool, string) {
 	_, err := strconv.ParseInt(value, 10, 32)
 	return err == nil, "must be a whole number"
 }

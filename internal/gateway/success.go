@@ -12,20 +12,20 @@ import (
 	"platform.internal/storekeeper/internal/cfjson"
 )
 
-// mostKept is the longest buffer that is used again, in bytes: room for a page
+// maxPooledBuffer is the longest buffer that is used again, in bytes: room for a page
 // of 100 secrets without long comments. A longer one is left to the collector,
 // or one answer of a few MiB would stay for ever.
-const mostKept = 64 << 10
+const maxPooledBuffer = 64 << 10
 
-// success writes the answers of RPCs. It is an option of grpc-gateway, which
+// successWriter writes the answers of RPCs. It is an option of grpc-gateway, which
 // calls it before it writes an answer: the marshaler, which would be its place,
 // has to give away the memory of each.
-type success struct {
+type successWriter struct {
 	// buffers holds *[]byte. No value of a secret is in any answer.
 	buffers sync.Pool
 }
 
-func (s *success) write(ctx context.Context, w http.ResponseWriter, answer proto.Message) error {
+func (s *successWriter) write(ctx context.Context, w http.ResponseWriter, answer proto.Message) error {
 	room, kept := s.buffers.Get().(*[]byte)
 	if !kept {
 		room = &[]byte{}
@@ -40,7 +40,7 @@ func (s *success) write(ctx context.Context, w http.ResponseWriter, answer proto
 	w.WriteHeader(statusOf(answer))
 	// A client that went away cannot be told.
 	_, _ = w.Write(text)
-	if cap(text) <= mostKept {
+	if cap(text) <= maxPooledBuffer {
 		*room = text
 		s.buffers.Put(room)
 	}

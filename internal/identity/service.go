@@ -83,9 +83,9 @@ func (s *Service) GetUser(ctx context.Context, _ *identityv1.GetUserRequest) (*i
 
 // ListAccounts lists the accounts that the caller can name.
 func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRequest) (*identityv1.ListAccountsResponse, error) {
-	list := named(s.shown(ctx), r.GetName())
+	list := withName(s.visible(ctx), r.GetName())
 	sortBy(list, r.GetDirection(), func(a Account) string { return a.Name })
-	page, info := cut(list, r)
+	page, info := page(list, r)
 	out := &identityv1.ListAccountsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Accounts = append(out.Accounts, a.message())
@@ -95,7 +95,7 @@ func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRe
 
 // ListMemberships lists the same accounts as memberships.
 func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembershipsRequest) (*identityv1.ListMembershipsResponse, error) {
-	list := named(named(s.shown(ctx), r.GetName()), r.GetAccount().GetName())
+	list := withName(withName(s.visible(ctx), r.GetName()), r.GetAccount().GetName())
 	if status := r.GetStatus(); status != "" && status != accepted {
 		list = nil
 	}
@@ -106,7 +106,7 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 		column = membershipID
 	}
 	sortBy(list, r.GetDirection(), column)
-	page, info := cut(list, r)
+	page, info := page(list, r)
 	out := &identityv1.ListMembershipsResponse{ResultInfo: info}
 	for _, a := range page {
 		out.Memberships = append(out.Memberships, &identityv1.Membership{
@@ -118,9 +118,9 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 
 func membershipID(a Account) string { return stableID("membership", a.ID) }
 
-// named returns the accounts of that name; "" returns all. The name is compared
+// withName returns the accounts of that name; "" returns all. The name is compared
 // whole: clients take the first account of the answer for the one they asked for.
-func named(accounts []Account, name string) []Account {
+func withName(accounts []Account, name string) []Account {
 	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return name != "" && a.Name != name })
 }
 
@@ -134,8 +134,8 @@ func sortBy(accounts []Account, direction string, column func(Account) string) {
 	})
 }
 
-// shown lists the accounts that the caller may see.
-func (s *Service) shown(ctx context.Context) []Account {
+// visible lists the accounts that the caller may see.
+func (s *Service) visible(ctx context.Context) []Account {
 	filter := visibility.From(ctx)
 	if filter == nil {
 		return s.accounts
@@ -149,20 +149,20 @@ func (s *Service) shown(ctx context.Context) []Account {
 	return list
 }
 
-// cut makes the page of a list that a request asks for.
-func cut(all []Account, asked interface {
+// page makes the page of a list that a request asks for.
+func page(all []Account, asked interface {
 	GetPage() int32
 	GetPerPage() int32
 }) ([]Account, *secretsstorev1.ResultInfo) {
 	items, page := pagination.Cut(all, int(asked.GetPage()), int(asked.GetPerPage()))
 	return items, &secretsstorev1.ResultInfo{
-		Count: small(page.Count), Page: small(page.Number), PerPage: small(page.PerPage), TotalCount: small(page.Total),
-		TotalPages: proto.Int32(small(page.Pages)),
+		Count: clampInt32(page.Count), Page: clampInt32(page.Number), PerPage: clampInt32(page.PerPage), TotalCount: clampInt32(page.Total),
+		TotalPages: proto.Int32(clampInt32(page.Pages)),
 	}
 }
 
-// small bounds a number that came from an int32 or counts accounts.
-func small(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
+// clampInt32 bounds a number that came from an int32 or counts accounts.
+func clampInt32(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func (s *Service) serves(account string) bool {
 	for _, a := range s.accounts {

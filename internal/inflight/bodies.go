@@ -27,9 +27,9 @@ type Limits struct {
 	Rate  int64
 }
 
-// Usual are the limits of the service. The greatest body of REST, 48 MiB, fits
+// DefaultLimits are the limits of the service. The greatest body of REST, 48 MiB, fits
 // into the part of one caller.
-func Usual() Limits {
+func DefaultLimits() Limits {
 	return Limits{Short: 16 << 20, Long: 64 << 20, ShortBody: 64 << 10, Wait: 5 * time.Second, Grace: 10 * time.Second, Rate: 128 << 10}
 }
 
@@ -50,21 +50,21 @@ func New(l Limits) *Bodies {
 
 // Body is what the body of one call holds of the budget.
 type Body struct {
-	of     *Bodies
+	bodies *Bodies
 	caller string
 
 	mu   sync.Mutex
 	held int64
-	// users are the call, and the changes that go on when it has ended.
-	users int
+	// refs are the call, and the changes that go on when it has ended.
+	refs int
 }
 
 // Open begins a body of a caller, which holds nothing yet. Release ends it.
-func (b *Bodies) Open(caller string) *Body { return &Body{of: b, caller: caller, users: 1} }
+func (b *Bodies) Open(caller string) *Body { return &Body{bodies: b, caller: caller, refs: 1} }
 
 // Time is how long n bytes of a body may take to arrive.
 func (b *Body) Time(n int64) time.Duration {
-	return b.of.limits.Grace + time.Duration(n/b.of.limits.Rate)*time.Second
+	return b.bodies.limits.Grace + time.Duration(n/b.bodies.limits.Rate)*time.Second
 }
 
 // TooSlow is the fault of a body that takes longer.
@@ -77,15 +77,15 @@ func TooSlow() *fault.Error {
 func (b *Body) Grow(ctx context.Context, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	short := max(0, min(b.held+n, b.of.limits.ShortBody)-b.held)
+	short := max(0, min(b.held+n, b.bodies.limits.ShortBody)-b.held)
 	for _, part := range []struct {
 		of *pool
 		n  int64
-	}{{b.of.short, short}, {b.of.long, n - short}} {
+	}{{b.bodies.short, short}, {b.bodies.long, n - short}} {
 		if part.n <= 0 {
 			continue
 		}
-		if err := part.of.acquire(ctx, b.caller, part.n, b.of.limits.Wait); err != nil {
+		if err := part.of.acquire(ctx, b.caller, part.n, b.bodies.limits.Wait); err != nil {
 			return err
 		}
 		b.held += part.n
@@ -102,9 +102,9 @@ func (b *Body) Shrink(n int64) {
 }
 
 func (b *Body) shrink(n int64) {
-	long := min(n, max(0, b.held-b.of.limits.ShortBody))
-	b.of.long.release(b.caller, long)
-	b.of.short.release(b.caller, n-long)
+	long := min(n, max(0, b.held-b.bodies.limits.ShortBody))
+	b.bodies.long.release(b.caller, long)
+	b.bodies.short.release(b.caller, n-long)
 	b.held -= n
 }
 
@@ -112,19 +112,19 @@ func (b *Body) shrink(n int64) {
 func (b *Body) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.users--; b.users == 0 {
+	if b.refs--; b.refs == 0 {
 		b.shrink(b.held)
 	}
 }
 
-type key struct{}
+type bodyKey struct{}
 
 // With returns a context for a call whose body is b.
-func With(ctx context.Context, b *Body) context.Context { return context.WithValue(ctx, key{}, b) }
+func With(ctx context.Context, b *Body) context.Context { return context.WithValue(ctx, bodyKey{}, b) }
 
 // From returns the body of the call of ctx, nil where it has none.
 func From(ctx context.Context) *Body {
-	b, _ := ctx.Value(key{}).(*Body)
+	b, _ := ctx.Value(bodyKey{}).(*Body)
 	return b
 }
 
@@ -137,7 +137,7 @@ func Retain(ctx context.Context) (release func()) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.users++
+	b.refs++
 	return sync.OnceFunc(b.Release)
 }
 

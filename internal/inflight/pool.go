@@ -16,22 +16,22 @@ type pool struct {
 	each int64
 
 	mu      sync.Mutex
-	callers map[string]*part
+	callers map[string]*share
 }
 
-// part is what one caller has of a pool.
-type part struct {
+// share is what one caller has of a pool.
+type share struct {
 	bytes *semaphore.Weighted
-	// uses counts the bytes and the waiting calls that the part is kept for.
-	uses int64
+	// refs counts the bytes and the waiting calls that the part is kept for.
+	refs int64
 }
 
 func newPool(size int64) *pool {
-	return &pool{all: semaphore.NewWeighted(size), each: size / 4 * 3, callers: map[string]*part{}}
+	return &pool{all: semaphore.NewWeighted(size), each: size / 4 * 3, callers: map[string]*share{}}
 }
 
 func (p *pool) acquire(ctx context.Context, caller string, n int64, wait time.Duration) error {
-	own := p.use(caller, n)
+	own := p.ref(caller, n)
 	if own.bytes.TryAcquire(n) {
 		if p.all.TryAcquire(n) {
 			return nil
@@ -47,7 +47,7 @@ func (p *pool) acquire(ctx context.Context, caller string, n int64, wait time.Du
 		}
 		own.bytes.Release(n)
 	}
-	p.unuse(caller, own, n)
+	p.unref(caller, own, n)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -63,26 +63,26 @@ func (p *pool) release(caller string, n int64) {
 	own := p.callers[caller]
 	p.mu.Unlock()
 	own.bytes.Release(n)
-	p.unuse(caller, own, n)
+	p.unref(caller, own, n)
 }
 
-// use finds the part of a caller and keeps it for n bytes.
-func (p *pool) use(caller string, n int64) *part {
+// ref finds the part of a caller and keeps it for n bytes.
+func (p *pool) ref(caller string, n int64) *share {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	own := p.callers[caller]
 	if own == nil {
-		own = &part{bytes: semaphore.NewWeighted(p.each)}
+		own = &share{bytes: semaphore.NewWeighted(p.each)}
 		p.callers[caller] = own
 	}
-	own.uses += n
+	own.refs += n
 	return own
 }
 
-func (p *pool) unuse(caller string, own *part, n int64) {
+func (p *pool) unref(caller string, own *share, n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if own.uses -= n; own.uses == 0 {
+	if own.refs -= n; own.refs == 0 {
 		delete(p.callers, caller)
 	}
 }

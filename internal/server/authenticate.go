@@ -20,7 +20,7 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 		if strings.HasPrefix(info.FullMethod, healthService) {
 			return next(ctx, req)
 		}
-		o, known := authn.OutcomeFrom(ctx)
+		o, known := authn.ResultFrom(ctx)
 		if !known {
 			o = identify(ctx, a)
 		}
@@ -39,7 +39,7 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 
 // identify finds out who makes a call over the network. From then on the
 // connection counts for that caller.
-func identify(ctx context.Context, a *authn.Authenticator) (o authn.Outcome) {
+func identify(ctx context.Context, a *authn.Authenticator) (o authn.Result) {
 	o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
 	if conn := connOf(ctx); conn != nil && o.Err == nil {
 		conn.Admit(o.Principal.Name)

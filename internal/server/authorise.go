@@ -121,7 +121,7 @@ func (j *authorization) list(ctx context.Context) (context.Context, error) {
 		return visibility.With(ctx, j.isVisible), nil
 	}
 	d := j.rights.Rules.Decide(j.question(j.method.Action))
-	if d.Open && !d.Allowed && j.target.StoreID != "" {
+	if d.NeedsName && !d.Allowed && j.target.StoreID != "" {
 		if err := j.learnStore(ctx); err != nil {
 			return ctx, err
 		}
@@ -131,7 +131,7 @@ func (j *authorization) list(ctx context.Context) (context.Context, error) {
 	case d.Allowed:
 		j.audit.addAllowed(d)
 		return ctx, nil
-	case !d.Open:
+	case !d.NeedsName:
 		j.audit.setPolicy(d)
 		return ctx, j.denial([]*object{{action: j.method.Action}})
 	}

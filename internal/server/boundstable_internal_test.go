@@ -32,7 +32,7 @@ func TestTheTableOfBoundsIsThatOfGRPC(t *testing.T) {
 		"idle connection":                               minutes(maxIdle),
 		"reading a request":                             minutes(callTimeout),
 		"a call, its answer included":                   minutes(callTimeout),
-		"a Watch, another call of health":               minutes(usualTimeouts().watch) + ", " + usualTimeouts().check.String(),
+		"a Watch, another call of health":               minutes(defaultTimeouts().watch) + ", " + defaultTimeouts().check.String(),
 		"bytes sent before the handler reads, a stream": fmt.Sprintf("%d KiB", streamWindow>>10),
 		"lines in the log about strangers":              fmt.Sprintf("%d a second", unauthenticatedPerSecond),
 	} {

@@ -19,7 +19,7 @@ type whoever struct{}
 
 func (whoever) Decide(q authz.Question) authz.Decision {
 	if q.Secret == nil {
-		return authz.Decision{Open: true}
+		return authz.Decision{NeedsName: true}
 	}
 	return authz.Decision{Allowed: true, Rule: "whoever"}
 }

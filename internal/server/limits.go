@@ -52,7 +52,7 @@ type healthTimeouts struct {
 	watch time.Duration
 }
 
-func usualTimeouts() healthTimeouts {
+func defaultTimeouts() healthTimeouts {
 	return healthTimeouts{check: 10 * time.Second, watch: time.Minute}
 }
 

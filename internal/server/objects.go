@@ -44,7 +44,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 	for i := range objects {
 		o := &objects[i]
 		d := j.decideObject(o)
-		if !d.Allowed && d.Open {
+		if !d.Allowed && d.NeedsName {
 			if err := j.learn(ctx, objects); err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 		switch {
 		case d.Allowed:
 			j.audit.addAllowed(d)
-		case d.Open:
+		case d.NeedsName:
 			// It has no name, which validation is to say.
 			j.audit.incomplete = true
 		default:

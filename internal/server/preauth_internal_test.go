@@ -19,7 +19,7 @@ func handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServ
 	if err := decode(nil); err != nil {
 		return nil, err
 	}
-	o, _ := authn.OutcomeFrom(ctx)
+	o, _ := authn.ResultFrom(ctx)
 	return o.Principal.Name, o.Err
 }
 
@@ -34,7 +34,7 @@ func TestOnlyAKnownCallersRequestIsDecoded(t *testing.T) {
 	for shown, decodes := range map[string]bool{"Bearer sk_known": true, "Bearer sk_other": false, "": false} {
 		decoded := false
 		receive := func(context.Context, func() bool, any) error { decoded = true; return nil }
-		guarded := preauth{authenticator: a, receive: receive, bodies: inflight.New(inflight.Usual())}.guard("/x/Y", handle)
+		guarded := preauth{authenticator: a, receive: receive, bodies: inflight.New(inflight.DefaultLimits())}.guard("/x/Y", handle)
 		ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs("authorization", shown))
 		name, err := guarded(nil, ctx, nil, nil)
 		if decoded != decodes || (err == nil) != decodes || decodes && name != "known" {

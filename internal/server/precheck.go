@@ -32,14 +32,14 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 	}
 	j := &authorization{rights: c.Rights, caller: caller, method: m, account: name, audit: &auditContext{}, target: contract.Target{Account: account, StoreID: storeID}}
 	d := j.decideBeforeBody()
-	if !d.Allowed && d.Open && storeID != "" {
+	if !d.Allowed && d.NeedsName && storeID != "" {
 		ctx = tenant.With(ctx, cmp.Or(caller.Tenant, caller.Name))
 		if err := j.learnStore(ctx); err != nil {
 			return true, fault.From(err)
 		}
 		d = j.decideBeforeBody()
 	}
-	return !d.Allowed && !d.Open, nil
+	return !d.Allowed && !d.NeedsName, nil
 }
 
 // decideBeforeBody judges a call by what is known before its request is read. The names
@@ -55,7 +55,7 @@ func (j *authorization) decideBeforeBody() authz.Decision {
 func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &authorization{rights: r, caller: caller, method: m, account: account}
-		if d := r.Rules.Decide(j.question(m.Action)); d.Allowed || d.Open {
+		if d := r.Rules.Decide(j.question(m.Action)); d.Allowed || d.NeedsName {
 			return true
 		}
 	}
@@ -63,7 +63,7 @@ func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) b
 }
 
 func callerOf(ctx context.Context) authn.Principal {
-	o, _ := authn.OutcomeFrom(ctx)
+	o, _ := authn.ResultFrom(ctx)
 	if o.Err != nil {
 		return authn.Principal{}
 	}

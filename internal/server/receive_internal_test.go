@@ -43,7 +43,7 @@ func (*halfSent) RecvCompress() string        { return "" }
 func (*halfSent) SetHeader(metadata.MD) error { return nil }
 
 func TestAMessageThatIsTooSlowIsRefused(t *testing.T) {
-	limits := inflight.Usual()
+	limits := inflight.DefaultLimits()
 	limits.Grace, limits.Rate = time.Millisecond, 1<<30
 	bodies := inflight.New(limits)
 	held := bodies.Open("caller")
@@ -67,7 +67,7 @@ func TestAMessageThatIsTooSlowIsRefused(t *testing.T) {
 }
 
 func TestAMessageForWhichThereIsNoRoomIsNotRead(t *testing.T) {
-	limits := inflight.Usual()
+	limits := inflight.DefaultLimits()
 	limits.Long, limits.Wait = MaxMessage, time.Millisecond
 	held := inflight.New(limits).Open("caller")
 	s := &halfSent{ctx: t.Context()}
@@ -82,7 +82,7 @@ func TestAMessageForWhichThereIsNoRoomIsNotRead(t *testing.T) {
 // A value of control characters is six times as long on its way to Cloudflare, so
 // it has six times the part of the budget.
 func TestAMessageCountsAsTheJSONThatItBecomes(t *testing.T) {
-	limits := inflight.Usual()
+	limits := inflight.DefaultLimits()
 	limits.Short, limits.ShortBody, limits.Long, limits.Wait = 1, 0, 200_000, time.Millisecond
 	for name, c := range map[string]struct {
 		text string

@@ -43,7 +43,7 @@ func (b refuser) refuse(ctx context.Context, method string, err error) error {
 }
 
 func (b refuser) caller(ctx context.Context) (authn.Principal, error) {
-	if o, known := authn.OutcomeFrom(ctx); known {
+	if o, known := authn.ResultFrom(ctx); known {
 		return o.Principal, o.Err
 	}
 	o := identify(ctx, b.authenticator)

@@ -33,7 +33,7 @@ type Register func(grpc.ServiceRegistrar)
 // New returns a server with the services. Further options, such as transport
 // credentials, are for the network side only.
 func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server {
-	return newServer(chain, services, usualTimeouts(), options...)
+	return newServer(chain, services, defaultTimeouts(), options...)
 }
 
 func newServer(chain Chain, services []Register, timeouts healthTimeouts, options ...grpc.ServerOption) *Server {
@@ -43,7 +43,7 @@ func newServer(chain Chain, services []Register, timeouts healthTimeouts, option
 	s.grpc = grpc.NewServer(append(append(limits(), options...),
 		grpc.ChainUnaryInterceptor(all.intercept), grpc.ChainStreamInterceptor(chain.Stream(s.stopping)),
 		grpc.UnknownServiceHandler(refusing.unknownMethod), grpc.InTapHandle(timeouts.tapHandle))...)
-	bodies := cmp.Or(chain.Bodies, inflight.New(inflight.Usual()))
+	bodies := cmp.Or(chain.Bodies, inflight.New(inflight.DefaultLimits()))
 	for _, register := range services {
 		register(preauth{registrar: s.grpc, authenticator: chain.Authenticator, refuser: refusing, receive: receiveRequest(), bodies: bodies, refused: chain.Refused})
 		register(s.conn)

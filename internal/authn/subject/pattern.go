@@ -67,7 +67,7 @@ func (p Pattern) Match(subject string) bool {
 	}
 	// A path that climbs out again is not below where it starts.
 	climbs := strings.Contains("/"+rest+"/", "/../") || strings.Contains("/"+rest+"/", "/./")
-	return rest != "" && !climbs && p.reaches(rest)
+	return rest != "" && !climbs && p.starMatches(rest)
 }
 
 // Covers reports whether the pattern stands for every subject that other
@@ -80,14 +80,16 @@ func (p Pattern) Covers(other Pattern) bool {
 	if p.literal == "" || !p.star || !begins {
 		return false
 	}
-	return p.reaches(rest) && (p.crosses() || !other.crosses())
+	return p.starMatches(rest) && (p.starMatchesColons() || !other.starMatchesColons())
 }
 
 // Exact reports whether the pattern stands for one subject only.
 func (p Pattern) Exact() bool { return !p.star }
 
-// reaches reports whether the star can stand for rest.
-func (p Pattern) reaches(rest string) bool { return p.crosses() || !strings.Contains(rest, ":") }
+// starMatches reports whether the star can stand for rest.
+func (p Pattern) starMatches(rest string) bool {
+	return p.starMatchesColons() || !strings.Contains(rest, ":")
+}
 
-// crosses reports whether the star stands for colons too.
-func (p Pattern) crosses() bool { return strings.HasSuffix(p.literal, ":") }
+// starMatchesColons reports whether the star stands for colons too.
+func (p Pattern) starMatchesColons() bool { return strings.HasSuffix(p.literal, ":") }

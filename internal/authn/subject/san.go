@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Kind is a kind of name in a certificate.
-type Kind int
+// NameKind is a kind of name in a certificate.
+type NameKind int
 
 // The kinds of name that are matched. A common name is none of them: anyone
 // who fills in a request chooses it.
 const (
 	// URI is a uniform resource identifier, such as a SPIFFE id.
-	URI Kind = iota
+	URI NameKind = iota
 	// DNS is a host name.
 	DNS
 	// Email is an e-mail address.
@@ -24,7 +24,7 @@ const (
 // can end in a star, which then follows a slash.
 type SAN struct {
 	// Kind is which names are compared.
-	Kind Kind
+	Kind NameKind
 	// Pattern is what they are compared with. A host name is in lower case.
 	Pattern Pattern
 }
@@ -32,8 +32,8 @@ type SAN struct {
 // The longest parts of names, in bytes: of a host name and each of its labels,
 // and of a mailbox before its @.
 const (
-	longestHost, longestLabel = 253, 63
-	longestLocal              = 64
+	maxHostBytes, maxLabelBytes = 253, 63
+	maxLocalBytes               = 64
 )
 
 const sanRule = "must be a SPIFFE id or another URI, a host name in lower case, or an e-mail address"
@@ -66,18 +66,18 @@ func ParseSAN(text string) (SAN, error) {
 // digits and hyphens, none of them at either end.
 func hostName(text string) bool {
 	for label := range strings.SplitSeq(text, ".") {
-		if len(label) < 1 || len(label) > longestLabel || strings.Trim(label, "-") != label || !hostLetters(label) {
+		if len(label) < 1 || len(label) > maxLabelBytes || strings.Trim(label, "-") != label || !hostLetters(label) {
 			return false
 		}
 	}
-	return len(text) <= longestHost
+	return len(text) <= maxHostBytes
 }
 
 // mailbox reports whether a text is an e-mail address in ASCII, its host in lower
 // case.
 func mailbox(text string) bool {
 	local, host, _ := strings.Cut(text, "@")
-	return len(local) >= 1 && len(local) <= longestLocal && len(host) >= 1 && len(host) <= longestHost &&
+	return len(local) >= 1 && len(local) <= maxLocalBytes && len(host) >= 1 && len(host) <= maxHostBytes &&
 		!strings.ContainsFunc(local, func(r rune) bool { return r < '!' || r > '~' }) &&
 		hostLetters(strings.ReplaceAll(host, ".", ""))
 }

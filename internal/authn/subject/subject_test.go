@@ -164,7 +164,7 @@ func TestCovers(t *testing.T) {
 }
 
 func TestNamesInCertificates(t *testing.T) {
-	for text, want := range map[string]subject.Kind{
+	for text, want := range map[string]subject.NameKind{
 		"spiffe://td/a": subject.URI, "spiffe://td/ns/a/*": subject.URI, "https://host/a/b/*": subject.URI,
 		"ci.example.com": subject.DNS, "localhost": subject.DNS, "jane@example.com": subject.Email,
 	} {

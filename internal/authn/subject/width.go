@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// form is how an issuer that is known writes its subjects.
-type form struct {
-	// begins tells the form.
-	begins string
-	// enough is a regular expression for what must stand before a star. Empty: no
+// subjectFormat is how an issuer that is known writes its subjects.
+type subjectFormat struct {
+	// prefix tells the form.
+	prefix string
+	// minimum is a regular expression for what must stand before a star. Empty: no
 	// star is right.
-	enough string
+	minimum string
 	// rule says what would be right and what is wrong without it.
 	rule string
 }
 
-// forms are the issuers that are known. Each names a workload in its own way,
+// subjectFormats are the issuers that are known. Each names a workload in its own way,
 // so how much of a subject must be given to name one owner differs too.
-func forms() []form {
-	return []form{
+func subjectFormats() []subjectFormat {
+	return []subjectFormat{
 		{"repo:", `^repo:[^/:]+/[^/:]+:`, githubRule},
 		{"repository:", `^repository:[^/:]+/[^/:]+:`, githubRule},
 		{"repository_id:", `^repository_id:[^:]+:`, githubRule},
@@ -49,24 +49,24 @@ const (
 	widthRule  = "must give three segments before its *, as in a:b:c:*; it could cover a whole organisation or cluster"
 )
 
-// leastSegments is how many segments must stand before a star where the form is
+// minSegments is how many segments must stand before a star where the form is
 // not known: a kind, an owner, and what the owner has.
-const leastSegments = 3
+const minSegments = 3
 
 // tooWide returns the rule that a pattern breaks by covering too much, or "".
 // literal is what stands before the star.
 func tooWide(literal string) string {
-	for _, f := range forms() {
-		if !strings.HasPrefix(literal, f.begins) {
+	for _, f := range subjectFormats() {
+		if !strings.HasPrefix(literal, f.prefix) {
 			continue
 		}
 		// Compiled here, where one of them is needed: a start would pay for all.
-		if f.enough == "" || !regexp.MustCompile(f.enough).MatchString(literal) || f.begins == "spiffe:" && allNamespaces(literal) {
+		if f.minimum == "" || !regexp.MustCompile(f.minimum).MatchString(literal) || f.prefix == "spiffe:" && allNamespaces(literal) {
 			return f.rule
 		}
 		return ""
 	}
-	if segments(literal) < leastSegments {
+	if segments(literal) < minSegments {
 		return widthRule
 	}
 	return ""

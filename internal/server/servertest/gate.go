@@ -155,13 +155,13 @@ func newClient(conn grpc.ClientConnInterface) Client {
 
 // As gives a client whose calls are made inside the process, as the gateway
 // makes them, by a caller whose credential was judged already.
-func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Outcome{Principal: p}) }
+func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Result{Principal: p}) }
 
 // With is As for any outcome of authentication.
-func (g *Gate) With(o authn.Outcome) Client {
+func (g *Gate) With(o authn.Result) Client {
 	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
 	return newClient(&dressed{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
-		return authn.WithOutcome(peer.NewContext(ctx, from), o)
+		return authn.WithResult(peer.NewContext(ctx, from), o)
 	}})
 }
 

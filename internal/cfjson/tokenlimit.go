@@ -9,27 +9,27 @@ import (
 // Bounds on the tokens of a body, in bytes as they stand in the text. The JSON
 // decoder holds a whole token in memory, with the space before it.
 const (
-	// longestString has room for a value of 64 KiB, each byte of which JSON may
+	// maxStringBytes has room for a value of 64 KiB, each byte of which JSON may
 	// write as six. A string that is cut here is longer than any rule allows.
-	longestString = 6 * (64<<10 + 2)
-	// longestLiteral bounds numbers, which no field takes.
-	longestLiteral = 1024
-	// deepest bounds nesting. A body of the API is 3 deep.
-	deepest = 32
+	maxStringBytes = 6 * (64<<10 + 2)
+	// maxLiteralBytes bounds numbers, which no field takes.
+	maxLiteralBytes = 1024
+	// maxDepth bounds nesting. A body of the API is 3 deep.
+	maxDepth = 32
 )
 
-// refusal is the text of a body that is not read to its end.
-type refusal string
+// bodyError is the text of a body that is not read to its end.
+type bodyError string
 
 // Error returns the text.
-func (r refusal) Error() string { return string(r) }
+func (r bodyError) Error() string { return string(r) }
 
-// clipper passes a JSON text on so that no token in it is longer than the
+// tokenLimiter passes a JSON text on so that no token in it is longer than the
 // decoder should hold. It cuts strings, keeps one byte of each run of space, and
 // ends the text where a literal is too long or the nesting too deep. It leaves
 // all other mistakes to the decoder. It does not check the part of a string that
 // it cuts off: a rule refuses the string anyway.
-type clipper struct {
+type tokenLimiter struct {
 	from  io.Reader
 	depth int
 	// literal is the length of the number or word that is being read.
@@ -37,11 +37,11 @@ type clipper struct {
 	space   bool
 	// inside says that a string is being read, and text what of it.
 	inside bool
-	text   stringText
+	text   stringState
 }
 
-// stringText is a string up to the byte that is being read.
-type stringText struct {
+// stringState is a string up to the byte that is being read.
+type stringState struct {
 	length int
 	// cut says that the rest of the string is left out.
 	cut    bool
@@ -56,10 +56,10 @@ type stringText struct {
 }
 
 // Read reads the next bytes of the text.
-func (c *clipper) Read(p []byte) (int, error) {
+func (c *tokenLimiter) Read(p []byte) (int, error) {
 	for {
 		n, err := c.from.Read(p)
-		kept, bad := c.clip(p[:n])
+		kept, bad := c.filter(p[:n])
 		switch {
 		case bad != "":
 			return kept, bad
@@ -69,12 +69,12 @@ func (c *clipper) Read(p []byte) (int, error) {
 	}
 }
 
-// clip moves the bytes that are passed on to the front of p and returns their
+// filter moves the bytes that are passed on to the front of p and returns their
 // number.
-func (c *clipper) clip(p []byte) (int, refusal) {
+func (c *tokenLimiter) filter(p []byte) (int, bodyError) {
 	kept := 0
 	for _, b := range p {
-		keep, bad := c.take(b)
+		keep, bad := c.filterByte(b)
 		if bad != "" {
 			return kept, bad
 		}
@@ -86,18 +86,18 @@ func (c *clipper) clip(p []byte) (int, refusal) {
 	return kept, ""
 }
 
-// take takes a byte and says whether it is passed on.
-func (c *clipper) take(b byte) (keep bool, bad refusal) {
+// filterByte takes a byte and says whether it is passed on.
+func (c *tokenLimiter) filterByte(b byte) (keep bool, bad bodyError) {
 	if !c.inside {
-		return c.outside(b)
+		return c.filterOutside(b)
 	}
 	keep = c.text.take(b)
 	c.inside = !c.text.closed
 	return keep, ""
 }
 
-// outside takes a byte that is not in a string.
-func (c *clipper) outside(b byte) (keep bool, bad refusal) {
+// filterOutside takes a byte that is not in a string.
+func (c *tokenLimiter) filterOutside(b byte) (keep bool, bad bodyError) {
 	after := c.space
 	c.space = false
 	switch b {
@@ -105,20 +105,20 @@ func (c *clipper) outside(b byte) (keep bool, bad refusal) {
 		c.space = true
 		return !after, ""
 	case '"':
-		c.inside, c.text = true, stringText{}
+		c.inside, c.text = true, stringState{}
 	case '{', '[':
 		c.depth++
 	case '}', ']':
 		c.depth--
 	case ',', ':':
 	default:
-		if c.literal++; c.literal > longestLiteral {
+		if c.literal++; c.literal > maxLiteralBytes {
 			return false, "must not hold a number of more than 1024 characters"
 		}
 		return true, ""
 	}
 	c.literal = 0
-	if c.depth > deepest {
+	if c.depth > maxDepth {
 		return false, "must not be nested more than 32 levels deep"
 	}
 	return true, ""
@@ -126,15 +126,15 @@ func (c *clipper) outside(b byte) (keep bool, bad refusal) {
 
 // take takes a byte of a string and says whether it is passed on. A string is
 // cut between two characters only, so that the part that is left is valid.
-func (s *stringText) take(b byte) bool {
+func (s *stringState) take(b byte) bool {
 	between := !s.slash && s.hex == 0 && !s.pair && utf8.RuneStart(b)
-	s.cut = s.cut || between && s.length >= longestString
+	s.cut = s.cut || between && s.length >= maxStringBytes
 	s.length++
 	s.advance(b)
 	return !s.cut || s.closed
 }
 
-func (s *stringText) advance(b byte) {
+func (s *stringState) advance(b byte) {
 	switch {
 	case s.hex > 0:
 		digit, _ := strconv.ParseUint(string(b), 16, 8)

@@ -7,8 +7,8 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// place is where a mistake is, as REST sees the request.
-type place struct {
+// location is where a mistake is, as REST sees the request.
+type location struct {
 	// path is for people: "[0].name".
 	path string
 	// pointer is RFC 6901, and empty for what is not in the body.
@@ -17,24 +17,24 @@ type place struct {
 
 // locate translates the path of a field in the request message. A field that
 // Cloudflare itself pointed at comes as a pointer already.
-func locate(field, bodyRule string) place {
+func locate(field, bodyRule string) location {
 	if strings.HasPrefix(field, "/") {
-		return place{path: field, pointer: field}
+		return location{path: field, pointer: field}
 	}
 	if bodyRule != "" && bodyRule != "*" {
 		rest, inBody := strings.CutPrefix(field, bodyRule)
 		switch {
 		case inBody && rest == "":
-			return place{path: contract.Body}
+			return location{path: contract.Body}
 		case inBody:
 			field = rest
 		}
 	}
 	_, isHeader := incomingHeader(http.CanonicalHeaderKey(field))
 	if bodyRule == "" || field == contract.Body || isHeader {
-		return place{path: field}
+		return location{path: field}
 	}
-	return place{path: field, pointer: pointer(field)}
+	return location{path: field, pointer: pointer(field)}
 }
 
 // pointer turns "[0].scopes[1]" into "/0/scopes/1".

@@ -6,49 +6,49 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// longest holds the lists of each request that a rule bounds.
-type longest map[protoreflect.FullName][]bounded
+// listLimits holds the lists of each request that a rule bounds.
+type listLimits map[protoreflect.FullName][]listLimit
 
-// bounded is a list and how many items it may have.
-type bounded struct {
+// listLimit is a list and how many items it may have.
+type listLimit struct {
 	list protoreflect.FieldDescriptor
-	most int
+	max  int
 }
 
 // read adds the lists of a request.
-func (l longest) read(request protoreflect.MessageDescriptor) error {
+func (l listLimits) read(request protoreflect.MessageDescriptor) error {
 	for i := range request.Fields().Len() {
 		fd := request.Fields().Get(i)
 		rules, err := protovalidate.ResolveFieldRules(fd)
 		if err != nil {
 			return err
 		}
-		if most := rules.GetRepeated().GetMaxItems(); fd.IsList() && most > 0 && most <= maxListed {
-			l[request.FullName()] = append(l[request.FullName()], bounded{list: fd, most: int(most)})
+		if most := rules.GetRepeated().GetMaxItems(); fd.IsList() && most > 0 && most <= maxListLimit {
+			l[request.FullName()] = append(l[request.FullName()], listLimit{list: fd, max: int(most)})
 		}
 	}
 	return nil
 }
 
-// maxListed is above every bound that a rule sets.
-const maxListed = 1 << 20
+// maxListLimit is above every bound that a rule sets.
+const maxListLimit = 1 << 20
 
-// shorten gives a request whose lists that are too long have one item more than
+// truncate gives a request whose lists that are too long have one item more than
 // they may. It breaks the same rules: of a list that is too long no item is
 // looked at, but the library would try each of millions of empty ones.
-func (l longest) shorten(request proto.Message) proto.Message {
+func (l listLimits) truncate(request proto.Message) proto.Message {
 	whole := request.ProtoReflect()
 	short := whole
 	for _, b := range l[whole.Descriptor().FullName()] {
 		all := whole.Get(b.list).List()
-		if all.Len() <= b.most {
+		if all.Len() <= b.max {
 			continue
 		}
 		if short == whole {
 			short = copyOf(whole)
 		}
 		list := short.NewField(b.list).List()
-		for i := range b.most + 1 {
+		for i := range b.max + 1 {
 			list.Append(all.Get(i))
 		}
 		short.Set(b.list, protoreflect.ValueOfList(list))

@@ -35,15 +35,15 @@ func SubjectClaims() []string {
 	return []string{"sub", "email", "oid", "repository", "repository_id", "project_path", "project_id"}
 }
 
-// admission is a Subject that was checked.
-type admission struct {
+// subjectMapping is a Subject that was checked.
+type subjectMapping struct {
 	Subject
 
 	pattern subject.Pattern
 }
 
-func readSubjects(given []Subject) ([]admission, error) {
-	all := make([]admission, len(given))
+func readSubjects(given []Subject) ([]subjectMapping, error) {
+	all := make([]subjectMapping, len(given))
 	for i, s := range given {
 		if s.Claim == "" {
 			s.Claim = "sub"
@@ -57,34 +57,34 @@ func readSubjects(given []Subject) ([]admission, error) {
 		case s.Claim != "sub" && !pattern.Exact():
 			return nil, fmt.Errorf("the pattern of subject %d must have no *, which is for the claim sub", i)
 		}
-		all[i] = admission{Subject: s, pattern: pattern}
+		all[i] = subjectMapping{Subject: s, pattern: pattern}
 	}
 	return all, nil
 }
 
-// admit returns the principal of a token that was good, if its subject is on the
+// principalFor returns the principal of a token that was good, if its subject is on the
 // list.
-func (i *issuer) admit(f facts, shown *CredentialFacts) (Principal, error) {
+func (i *issuer) principalFor(f registeredClaims, shown *VerifiedCredential) (Principal, error) {
 	for _, s := range i.subjects {
 		if !s.matches(f) {
 			continue
 		}
 		groups, err := s.groups(f)
 		if err != nil {
-			return Principal{}, shown.refusedAs(NotAdmitted, "The groups of the token cannot be read: "+err.Error()+".", fmt.Sprintf("the claim %q", s.GroupsClaim))
+			return Principal{}, shown.refuse(NotAdmitted, "The groups of the token cannot be read: "+err.Error()+".", fmt.Sprintf("the claim %q", s.GroupsClaim))
 		}
 		return Principal{
 			Name: i.name + ":" + f.subject, Tenant: s.Tenant, Groups: groups, Claims: f.all,
 			Kind: KindJWT, Credential: shown, NotBefore: f.notBefore, Expires: f.expires,
 		}, nil
 	}
-	return Principal{}, shown.refusedAs(NotAdmitted,
+	return Principal{}, shown.refuse(NotAdmitted,
 		"The token is good, but its subject is not one that Storekeeper admits; ask its operators to list the subject.", "no entry of the issuer's subjects matches")
 }
 
 // matches reports whether the subject is the token's. An e-mail address counts
 // only where the issuer has verified it, since many let people write their own.
-func (s *admission) matches(f facts) bool {
+func (s *subjectMapping) matches(f registeredClaims) bool {
 	if s.Claim == "email" && f.all["email_verified"] != true {
 		return false
 	}
@@ -93,11 +93,11 @@ func (s *admission) matches(f facts) bool {
 }
 
 // groups joins the groups of the list with those of the token.
-func (s *admission) groups(f facts) ([]string, error) {
+func (s *subjectMapping) groups(f registeredClaims) ([]string, error) {
 	if s.GroupsClaim == "" {
 		return s.Groups, nil
 	}
-	claimed, ok := texts(f.all[s.GroupsClaim])
+	claimed, ok := stringsOf(f.all[s.GroupsClaim])
 	if !ok || len(claimed) > maxGroups {
 		return nil, errors.New("they must be a text or a list of at most 256 texts")
 	}

@@ -10,10 +10,10 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// blame says of one broken rule which field it is about, which machine word it
+// violationField says of one broken rule which field it is about, which machine word it
 // gets, and what would be right. fd is the field, nil for a rule of the whole
 // message.
-func blame(b *protovalidate.Violation, fd protoreflect.FieldDescriptor) fault.Field {
+func violationField(b *protovalidate.Violation, fd protoreflect.FieldDescriptor) fault.Field {
 	path := protovalidate.FieldPathString(b.Proto.GetField())
 	rule := b.Proto.GetRuleId()
 	if fd == nil {
@@ -24,14 +24,14 @@ func blame(b *protovalidate.Violation, fd protoreflect.FieldDescriptor) fault.Fi
 	}
 	return fault.Field{
 		Path:   path,
-		Reason: strings.ToUpper(word(fd, rule, strings.HasSuffix(path, "]"))),
+		Reason: strings.ToUpper(machineWord(fd, rule, strings.HasSuffix(path, "]"))),
 		Text:   advice(rule, b.RuleValue, b.Proto.GetMessage()),
 	}
 }
 
-// word builds Cloudflare's machine word: the noun that the field declares and
+// machineWord builds Cloudflare's machine word: the noun that the field declares and
 // the manner in which the rule was broken.
-func word(fd protoreflect.FieldDescriptor, rule string, item bool) string {
+func machineWord(fd protoreflect.FieldDescriptor, rule string, item bool) string {
 	declared := FieldPolicy(fd)
 	if declared.GetWord() != "" {
 		return declared.GetWord()
@@ -43,10 +43,10 @@ func word(fd protoreflect.FieldDescriptor, rule string, item bool) string {
 	if item {
 		return strings.TrimSuffix(noun, "s") + "_invalid"
 	}
-	return noun + "_" + manner(rule)
+	return noun + "_" + wordSuffix(rule)
 }
 
-func manner(rule string) string {
+func wordSuffix(rule string) string {
 	switch rule {
 	case "required", "string.min_len", "repeated.min_items":
 		return "empty"

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// maxFact is the most bytes of a claim in CredentialFacts. The subject, which
+	// maxRecordedBytes is the most bytes of a claim in CredentialFacts. The subject, which
 	// subject.Plain has bounded, may be longer.
-	maxFact = 256
+	maxRecordedBytes = 256
 	// maxShownNames is how many names of a certificate are listed.
 	maxShownNames = 8
 )
 
-// CredentialFacts identify a credential whose signature was verified, for the
+// VerifiedCredential identify a credential whose signature was verified, for the
 // log and the audit trail. They never hold the credential itself. Every text is
 // printable and bounded: Subject and Issuer have at most 512 bytes, the others
 // at most 256. Nobody may change them.
-type CredentialFacts struct {
+type VerifiedCredential struct {
 	// IssuerName is the configured name of the token's issuer. Empty for a
 	// certificate.
 	IssuerName string
@@ -44,9 +44,9 @@ type CredentialFacts struct {
 	Claims map[string]string
 }
 
-// FactClaims lists the claims that CredentialFacts repeat: those by which CI
+// RecordedClaims lists the claims that CredentialFacts repeat: those by which CI
 // systems name the run, its source and its trigger, and OAuth its client.
-func FactClaims() []string {
+func RecordedClaims() []string {
 	return []string{
 		// GitHub Actions
 		"repository", "repository_id", "run_id", "run_attempt", "workflow_ref", "job_workflow_ref", "ref", "sha", "environment", "actor",
@@ -62,29 +62,29 @@ func FactClaims() []string {
 // RefusedCredential returns the facts of a credential that was verified and then
 // refused, from an error of Authenticate. It reports false where nothing of the
 // credential was verified, so that nothing about it is known.
-func RefusedCredential(err error) (*CredentialFacts, bool) {
+func RefusedCredential(err error) (*VerifiedCredential, bool) {
 	if r, ok := errors.AsType[*refusedCredential](err); ok {
-		return r.facts, true
+		return r.credential, true
 	}
 	return nil, false
 }
 
 // refusedCredential is the private cause of refusing a verified credential.
 type refusedCredential struct {
-	facts *CredentialFacts
+	credential *VerifiedCredential
 	// detail says what an operator can compare with the configuration.
 	detail string
 }
 
 // Error is for the log: with it an operator finds the entry that is missing.
 func (r *refusedCredential) Error() string {
-	text := fmt.Sprintf("verified credential with issuer %q", r.facts.Issuer)
-	if r.facts.IssuerName != "" {
-		text += fmt.Sprintf(" (configured as %q)", r.facts.IssuerName)
+	text := fmt.Sprintf("verified credential with issuer %q", r.credential.Issuer)
+	if r.credential.IssuerName != "" {
+		text += fmt.Sprintf(" (configured as %q)", r.credential.IssuerName)
 	}
-	text += fmt.Sprintf(" and subject %q", r.facts.Subject)
-	if r.facts.ID != "" {
-		text += fmt.Sprintf(", id %q", r.facts.ID)
+	text += fmt.Sprintf(" and subject %q", r.credential.Subject)
+	if r.credential.ID != "" {
+		text += fmt.Sprintf(", id %q", r.credential.ID)
 	}
 	if r.detail != "" {
 		text += ": " + r.detail
@@ -92,20 +92,20 @@ func (r *refusedCredential) Error() string {
 	return text
 }
 
-// refusedAs makes the fault of a verified credential that is refused. public
+// refuse makes the fault of a verified credential that is refused. public
 // repeats nothing of it.
-func (c *CredentialFacts) refusedAs(reason, public, detail string) error {
-	return fault.New(fault.Unauthenticated, reason, public).Because(&refusedCredential{facts: c, detail: detail})
+func (c *VerifiedCredential) refuse(reason, public, detail string) error {
+	return fault.New(fault.Unauthenticated, reason, public).Because(&refusedCredential{credential: c, detail: detail})
 }
 
 // credential returns the facts of a token whose signature was good.
-func (i *issuer) credential(f facts) *CredentialFacts {
+func (i *issuer) credential(f registeredClaims) *VerifiedCredential {
 	id, _ := f.all["jti"].(string)
-	c := &CredentialFacts{
-		IssuerName: i.name, Issuer: bounded(f.issuer, subject.MaxBytes), Subject: f.subject, ID: bounded(id, maxFact), Claims: map[string]string{},
+	c := &VerifiedCredential{
+		IssuerName: i.name, Issuer: bounded(f.issuer, subject.MaxBytes), Subject: f.subject, ID: bounded(id, maxRecordedBytes), Claims: map[string]string{},
 	}
-	for _, name := range FactClaims() {
-		if text := factText(f.all[name]); text != "" {
+	for _, name := range RecordedClaims() {
+		if text := claimText(f.all[name]); text != "" {
 			c.Claims[name] = text
 		}
 	}
@@ -115,19 +115,19 @@ func (i *issuer) credential(f facts) *CredentialFacts {
 		if object, ok := value.(map[string]any); ok {
 			value = object["name"]
 		}
-		if text := factText(value); text != "" {
+		if text := claimText(value); text != "" {
 			c.Claims["kubernetes.io/"+name] = text
 		}
 	}
 	return c
 }
 
-// factText gives a claim as text. Identifiers of runs are numbers with some
+// claimText gives a claim as text. Identifiers of runs are numbers with some
 // issuers. Any other type is left out.
-func factText(claim any) string {
+func claimText(claim any) string {
 	switch v := claim.(type) {
 	case string:
-		return bounded(v, maxFact)
+		return bounded(v, maxRecordedBytes)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
@@ -136,11 +136,11 @@ func factText(claim any) string {
 
 // credentialOf returns the facts of a certificate that TLS has verified. san is
 // the name that was admitted; empty: all names are listed.
-func credentialOf(leaf *x509.Certificate, san string) *CredentialFacts {
+func credentialOf(leaf *x509.Certificate, san string) *VerifiedCredential {
 	if san == "" {
 		san = strings.Join(shownNames(leaf), ",")
 	}
-	return &CredentialFacts{
+	return &VerifiedCredential{
 		Issuer: bounded(leaf.Issuer.String(), subject.MaxBytes), Subject: bounded(san, subject.MaxBytes), ID: leaf.SerialNumber.Text(16),
 	}
 }
@@ -148,7 +148,7 @@ func credentialOf(leaf *x509.Certificate, san string) *CredentialFacts {
 // shownNames lists the first subject alternative names of a certificate.
 func shownNames(leaf *x509.Certificate) []string {
 	var names []string
-	for _, kind := range []subject.Kind{subject.URI, subject.DNS, subject.Email} {
+	for _, kind := range []subject.NameKind{subject.URI, subject.DNS, subject.Email} {
 		names = append(names, namesOf(leaf, kind)...)
 	}
 	return names[:min(len(names), maxShownNames)]

@@ -11,16 +11,16 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// sortByPlace puts fields in the order in which they stand in the message:
+// sortByPosition puts fields in the order in which they stand in the message:
 // by item, and within an item by field number. Unknown names come last.
-func sortByPlace(md protoreflect.MessageDescriptor, fields []fault.Field) {
+func sortByPosition(md protoreflect.MessageDescriptor, fields []fault.Field) {
 	slices.SortStableFunc(fields, func(a, b fault.Field) int {
-		return slices.Compare(place(md, a.Path), place(md, b.Path))
+		return slices.Compare(sortKey(md, a.Path), sortKey(md, b.Path))
 	})
 }
 
-// place turns a path such as "secrets[2].name" into numbers that sort.
-func place(md protoreflect.MessageDescriptor, path string) []int {
+// sortKey turns a path such as "secrets[2].name" into numbers that sort.
+func sortKey(md protoreflect.MessageDescriptor, path string) []int {
 	var numbers []int
 	for name := range strings.SplitSeq(path, ".") {
 		name, index, indexed := strings.Cut(strings.TrimSuffix(name, "]"), "[")

@@ -18,21 +18,21 @@ import (
 // idempotencyKey is the header by which a caller names a change.
 const idempotencyKey = "Idempotency-Key"
 
-// front prepares each request for the mux.
-type front struct {
+// handler prepares each request for the mux.
+type handler struct {
 	next         http.Handler
 	docs         http.Handler
 	authenticate func(context.Context, authn.Credentials) (authn.Principal, error)
 	proxies      forwarded.Proxies
-	answer       *answerer
+	errors       *errorWriter
 	bodies       *inflight.Bodies
 	// nosniff is the value of a header of every answer. Nobody changes it.
 	nosniff []string
 }
 
 // ServeHTTP answers one request. Whatever happens, the answer is an envelope.
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer f.answer.recovered(w, r)
+func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer f.errors.recoverPanic(w, r)
 	w.Header()["X-Content-Type-Options"] = f.nosniff
 	r.RemoteAddr = f.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"])
 	// The path is taken apart as it was sent, so that an escaped slash stays
@@ -42,12 +42,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/openapi.json" || path == "/protos.binpb" || path == "/docs" || strings.HasPrefix(path, "/docs/"):
 		f.docs.ServeHTTP(w, r)
 	case wrongBase(path):
-		f.answer.wrongBase(w, r)
+		f.errors.wrongBase(w, r)
 	case emptySegment(path):
-		f.answer.noRoute(w, r)
+		f.errors.noRoute(w, r)
 	default:
 		r.URL.RawPath = path
-		r = f.admit(w, r)
+		r = f.authenticateRequest(w, r)
 		if held := inflight.From(r.Context()); held != nil {
 			defer held.Release()
 		}
@@ -55,16 +55,16 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit finds out who calls and makes the request ready for decoding. An
+// authenticateRequest finds out who calls and makes the request ready for decoding. An
 // unknown caller's body is dropped unread; the chain then refuses the call, in
 // the place and with the record that every refusal has.
-func (f *front) admit(w http.ResponseWriter, r *http.Request) *http.Request {
+func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	h := r.Header
 	principal, err := f.authenticate(r.Context(), credentialsOf(r))
 	dropHeaders(h)
-	spoilKey(h)
-	a := arrivalOf(r)
-	ctx := authn.WithOutcome(r.Context(), authn.Outcome{Principal: principal, Err: err})
+	invalidateKey(h)
+	a := newRequestState(r)
+	ctx := authn.WithResult(r.Context(), authn.Result{Principal: principal, Err: err})
 	ctx = contract.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
 	hasBody := err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
 	var held *inflight.Body
@@ -117,9 +117,9 @@ func dropHeaders(h http.Header) {
 	}
 }
 
-// spoilKey makes a key that metadata cannot carry into one that the chain
+// invalidateKey makes a key that metadata cannot carry into one that the chain
 // refuses. It would be dropped otherwise, and the change made without it.
-func spoilKey(h http.Header) {
+func invalidateKey(h http.Header) {
 	for _, key := range h.Values(idempotencyKey) {
 		if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
 			h.Set(idempotencyKey, "not visible ASCII")
@@ -154,28 +154,28 @@ func wrongBase(path string) bool {
 		(strings.Contains(path, "/secrets_store/") || strings.HasPrefix(path, "/accounts/") || strings.HasPrefix(path, "/user/tokens/"))
 }
 
-// arrival is what a request brings along to the chain, in one piece of memory.
-type arrival struct {
-	found  contract.Mistakes
-	peer   peer.Peer
-	remote remote
+// requestState is what a request brings along to the chain, in one piece of memory.
+type requestState struct {
+	found      contract.Mistakes
+	peer       peer.Peer
+	remoteAddr remoteAddr
 }
 
-// remote is the address of a client as the HTTP server has written it down.
-type remote string
+// remoteAddr is the address of a client as the HTTP server has written it down.
+type remoteAddr string
 
-var _ net.Addr = (*remote)(nil)
+var _ net.Addr = (*remoteAddr)(nil)
 
 // Network returns the kind of network.
-func (*remote) Network() string { return "tcp" }
+func (*remoteAddr) Network() string { return "tcp" }
 
 // String returns the address.
-func (r *remote) String() string { return string(*r) }
+func (r *remoteAddr) String() string { return string(*r) }
 
-func arrivalOf(r *http.Request) *arrival {
-	a := &arrival{remote: remote(r.RemoteAddr)}
-	if a.remote != "" {
-		a.peer.Addr = &a.remote
+func newRequestState(r *http.Request) *requestState {
+	a := &requestState{remoteAddr: remoteAddr(r.RemoteAddr)}
+	if a.remoteAddr != "" {
+		a.peer.Addr = &a.remoteAddr
 	}
 	if r.TLS != nil {
 		a.peer.AuthInfo = credentials.TLSInfo{State: *r.TLS}

@@ -36,9 +36,9 @@ func (t term) of(texts []any) string {
 	return string(text)
 }
 
-// demands are the parts of a rule that must be true and compare one variable
+// constraints are the parts of a rule that must be true and compare one variable
 // with one text.
-type demands struct {
+type constraints struct {
 	// variable is what tells apart whom the rule can be about, "" for nothing.
 	variable string
 	value    term
@@ -48,21 +48,21 @@ type demands struct {
 	store *term
 }
 
-// demandsOf looks among the parts that are joined by && at the top.
-func demandsOf(checked *cel.Ast) demands {
+// constraintsOf looks among the parts that are joined by && at the top.
+func constraintsOf(checked *cel.Ast) constraints {
 	tree := checked.NativeRep()
-	r := reading{names: tree.ReferenceMap()}
+	r := constraintReader{references: tree.ReferenceMap()}
 	r.read(tree.Expr())
 	return r.found
 }
 
-// reading is the reading of a checked expression.
-type reading struct {
-	names map[int64]*ast.ReferenceInfo
-	found demands
+// constraintReader is the reading of a checked expression.
+type constraintReader struct {
+	references map[int64]*ast.ReferenceInfo
+	found      constraints
 }
 
-func (r *reading) read(e ast.Expr) {
+func (r *constraintReader) read(e ast.Expr) {
 	if e.Kind() != ast.CallKind {
 		return
 	}
@@ -74,42 +74,42 @@ func (r *reading) read(e ast.Expr) {
 		}
 	case operators.Equals:
 		left, right := call.Args()[0], call.Args()[1]
-		r.compared(left, right)
-		r.compared(right, left)
+		r.readEquality(left, right)
+		r.readEquality(right, left)
 	case operators.In:
 		if text, is := r.term(call.Args()[0]); is && r.name(call.Args()[1]) == varGroups {
-			r.keep(varGroups, "", text)
+			r.addCallerConstraint(varGroups, "", text)
 		}
 	}
 }
 
-// compared reads "variable == text".
-func (r *reading) compared(variable, text ast.Expr) {
+// readEquality reads "variable == text".
+func (r *constraintReader) readEquality(variable, text ast.Expr) {
 	value, is := r.term(text)
 	if !is {
 		return
 	}
 	switch name := r.name(variable); {
 	case name == varName, name == varTenant:
-		r.keep(name, "", value)
+		r.addCallerConstraint(name, "", value)
 	case name == varStore:
 		r.found.store = &value
 	case variable.Kind() == ast.SelectKind && !variable.AsSelect().IsTestOnly():
 		if claim := variable.AsSelect(); r.name(claim.Operand()) == varClaims {
-			r.keep(varClaims+"."+claim.FieldName(), claim.FieldName(), value)
+			r.addCallerConstraint(varClaims+"."+claim.FieldName(), claim.FieldName(), value)
 		}
 	}
 }
 
-// keep keeps a demand on the caller. Of several, that which fewest callers meet
+// addCallerConstraint keeps a demand on the caller. Of several, that which fewest callers meet
 // counts: many share a tenant or a group.
-func (r *reading) keep(variable, claim string, value term) {
-	if rank(variable) > rank(r.found.variable) {
+func (r *constraintReader) addCallerConstraint(variable, claim string, value term) {
+	if selectivity(variable) > selectivity(r.found.variable) {
 		r.found.variable, r.found.claim, r.found.value = variable, claim, value
 	}
 }
 
-func rank(variable string) int {
+func selectivity(variable string) int {
 	switch variable {
 	case "":
 		return 0
@@ -125,20 +125,20 @@ func rank(variable string) int {
 }
 
 // name is the variable that an expression is, "" where it is none.
-func (r *reading) name(e ast.Expr) string {
-	if reference, named := r.names[e.ID()]; named {
+func (r *constraintReader) name(e ast.Expr) string {
+	if reference, named := r.references[e.ID()]; named {
 		return reference.Name
 	}
 	return ""
 }
 
 // term reads a text.
-func (r *reading) term(e ast.Expr) (term, bool) {
+func (r *constraintReader) term(e ast.Expr) (term, bool) {
 	if e.Kind() == ast.LiteralKind {
 		text, is := e.AsLiteral().(types.String)
 		return term{text: string(text)}, is
 	}
-	number, is := strings.CutPrefix(r.name(e), varText)
+	number, is := strings.CutPrefix(r.name(e), varLiteral)
 	at, err := strconv.Atoi(number)
 	return term{at: at + 1}, is && err == nil
 }

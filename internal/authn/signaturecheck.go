@@ -6,24 +6,24 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// attempt is one check of a signature. It is the library's view of the keys, and
+// signatureCheck is one check of a signature. It is the library's view of the keys, and
 // keeps what the library does not hand on.
-type attempt struct {
+type signatureCheck struct {
 	issuer  *issuer
-	shown   peeked
+	shown   unverifiedToken
 	payload []byte
 	err     error
 }
 
 // VerifySignature implements oidc.KeySet.
-func (a *attempt) VerifySignature(ctx context.Context, text string) ([]byte, error) {
+func (a *signatureCheck) VerifySignature(ctx context.Context, text string) ([]byte, error) {
 	a.payload, a.err = a.verify(ctx, text)
 	return a.payload, a.err
 }
 
 // verify returns the claims that a key of the issuer has signed. Where the key
 // is not known the keys are read anew, if that is due, and tried once more.
-func (a *attempt) verify(ctx context.Context, text string) ([]byte, error) {
+func (a *signatureCheck) verify(ctx context.Context, text string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(text, signatures(a.issuer.algorithms))
 	if err != nil {
 		return nil, badSignature()
@@ -32,7 +32,7 @@ func (a *attempt) verify(ctx context.Context, text string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, known := a.try(signed, set)
+	payload, known := a.verifyWith(signed, set)
 	if known {
 		return payload, badUnless(payload)
 	}
@@ -40,14 +40,14 @@ func (a *attempt) verify(ctx context.Context, text string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, _ = a.try(signed, newer)
+	payload, _ = a.verifyWith(signed, newer)
 	return payload, badUnless(payload)
 }
 
-// try holds the signature against the keys that can have made it. It reports
+// verifyWith holds the signature against the keys that can have made it. It reports
 // whether the answer is certain: a token whose key is not here by name may be
 // signed by one that is not here yet.
-func (a *attempt) try(signed *jose.JSONWebSignature, set keySet) (payload []byte, certain bool) {
+func (a *signatureCheck) verifyWith(signed *jose.JSONWebSignature, set keySet) (payload []byte, certain bool) {
 	candidates, named := set.candidates(a.shown.keyID, a.shown.algorithm)
 	for _, key := range candidates {
 		if payload, err := signed.Verify(key.Key); err == nil {

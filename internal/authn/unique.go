@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// distinct refuses what would let two sources name one principal: two issuers
+// checkUnique refuses what would let two sources name one principal: two issuers
 // of one name or one URL, and a key or certificate whose name is of the form
 // of a token's.
-func (c *Config) distinct() error {
+func (c *Config) checkUnique() error {
 	names, urls := map[string]bool{}, map[string]string{}
 	for _, i := range c.Issuers {
 		if names[i.Name] {
@@ -21,20 +21,20 @@ func (c *Config) distinct() error {
 		names[i.Name], urls[url] = true, i.Name
 	}
 	for _, k := range c.APIKeys {
-		if err := noToken(k.Principal.Name, "an API key"); err != nil {
+		if err := checkNotTokenName(k.Principal.Name, "an API key"); err != nil {
 			return err
 		}
 	}
 	for _, crt := range c.Certificates {
-		if err := noToken(crt.Name, "a certificate"); err != nil {
+		if err := checkNotTokenName(crt.Name, "a certificate"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// noToken refuses the name of a caller that a token could have too.
-func noToken(name, source string) error {
+// checkNotTokenName refuses the name of a caller that a token could have too.
+func checkNotTokenName(name, source string) error {
 	if name == "" || strings.Contains(name, ":") {
 		return fmt.Errorf("caller %q of %s: a name must not be empty or hold a colon, which the names of token callers have", name, source)
 	}

@@ -8,18 +8,18 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// blamed are the places of a request that are blamed already. What a place costs
+// reportedPaths are the places of a request that are blamed already. What a place costs
 // does not grow with their number: a request has room for thousands of mistakes.
-type blamed struct {
-	places map[string]bool
+type reportedPaths struct {
+	paths map[string]bool
 	// lists are the lists of which an item, or a part of one, is blamed.
 	lists map[string]bool
 	// tooLong are the lists with too many items, of which no item is blamed.
 	tooLong map[string]bool
 }
 
-func newBlamed(known []fault.Field, broken []*protovalidate.Violation) blamed {
-	b := blamed{places: map[string]bool{}, lists: map[string]bool{}, tooLong: map[string]bool{}}
+func newReportedPaths(known []fault.Field, broken []*protovalidate.Violation) reportedPaths {
+	b := reportedPaths{paths: map[string]bool{}, lists: map[string]bool{}, tooLong: map[string]bool{}}
 	for _, f := range known {
 		b.add(f.Path)
 	}
@@ -31,8 +31,8 @@ func newBlamed(known []fault.Field, broken []*protovalidate.Violation) blamed {
 	return b
 }
 
-func (b blamed) add(path string) {
-	b.places[path] = true
+func (b reportedPaths) add(path string) {
+	b.paths[path] = true
 	for i := range len(path) {
 		if path[i] == '[' {
 			b.lists[path[:i]] = true
@@ -42,12 +42,12 @@ func (b blamed) add(path string) {
 
 // covers says whether a place, an item of it or what it is a part of is blamed,
 // or whether it is inside a list that is too long.
-func (b blamed) covers(path string) bool {
-	if b.places[path] || b.lists[path] {
+func (b reportedPaths) covers(path string) bool {
+	if b.paths[path] || b.lists[path] {
 		return true
 	}
 	for i := strings.IndexAny(path, ".["); i >= 0 && i < len(path); i++ {
-		if path[i] == '.' && b.places[path[:i]] || path[i] == '[' && b.tooLong[path[:i]] {
+		if path[i] == '.' && b.paths[path[:i]] || path[i] == '[' && b.tooLong[path[:i]] {
 			return true
 		}
 	}
