@@ -32,11 +32,8 @@ func VerifyFiles(ctx context.Context, paths []string, key []byte) (Report, error
 // its Hash. The zero Mark means that the files begin with record 1.
 func VerifyAfter(ctx context.Context, after Mark, paths []string, key []byte) (Report, error) {
 	v := verifier{open: map[string]uint64{}, check: checker{hash: newHash(key)}, keyed: len(key) > 0}
-	if after.Seq > 0 {
-		v.check.at.seq, v.check.known = after.Seq, true
-		if n, err := hex.Decode(v.check.at.hash[:], []byte(after.Hash)); err != nil || n != hashBytes {
-			return v.report, fmt.Errorf("the hash of record %d must be %d hexadecimal digits", after.Seq, 2*hashBytes)
-		}
+	if err := v.after(after); err != nil {
+		return v.report, err
 	}
 	for i, path := range paths {
 		if err := v.file(ctx, path, i == len(paths)-1); err != nil {
