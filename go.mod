@@ -28,7 +28,16 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
-require github.com/pires/go-proxyproto v0.11.0
+require (
+	github.com/jackc/pgx/v5 v5.13.0
+	github.com/pires/go-proxyproto v0.11.0
+)
+
+require (
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+)
 
 require (
 	cel.dev/expr v0.25.3 // indirect

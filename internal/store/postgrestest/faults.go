@@ -1,0 +1,113 @@
+package postgrestest
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Kill ends the server and all its processes by SIGKILL, as a crash does, and
+// waits until it is gone.
+func (s *Server) Kill() {
+	if s.running == nil {
+		return
+	}
+	// The first process stops first, so that it starts no others meanwhile.
+	_ = s.running.Process.Signal(syscall.SIGSTOP)
+	s.signalChildren(syscall.SIGKILL)
+	_ = s.running.Process.Kill()
+	<-s.ended
+	s.running = nil
+}
+
+// Restart runs the server again with its data and at its address, and waits
+// until it answers. One that runs is killed first.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Kill()
+	// The memory of a server that was killed is in use until all of its
+	// processes are gone.
+	for begun := time.Now(); time.Since(begun) < startWait; <-time.After(poll) {
+		if s.run() {
+			return
+		}
+	}
+	s.t.Fatalf("PostgreSQL does not start again:\n%s", s.Log())
+}
+
+// Pause stops all processes of the server by SIGSTOP: it keeps its connections
+// and is silent.
+func (s *Server) Pause() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	s.signalChildren(syscall.SIGSTOP)
+}
+
+// Resume lets a paused server go on. It does first what came meanwhile.
+func (s *Server) Resume() {
+	s.t.Helper()
+	s.signalChildren(syscall.SIGCONT)
+	s.signal(syscall.SIGCONT)
+}
+
+// ReadOnly makes the server refuse writes, as one that is being replaced, or
+// accept them again. It applies to open connections too.
+func (s *Server) ReadOnly(on bool) {
+	s.t.Helper()
+	s.Exec(Superuser, "alter system set default_transaction_read_only = "+map[bool]string{true: "on", false: "off"}[on],
+		"select pg_reload_conf()")
+}
+
+// Standby makes a streaming standby of the server, with the same roles and
+// databases. It ends with the test.
+func (s *Server) Standby(options ...string) *Server {
+	s.t.Helper()
+	standby := &Server{t: s.t, bin: s.bin, options: append(s.options[:len(s.options):len(s.options)], options...)}
+	standby.folder = standby.ownFolder()
+	standby.data = filepath.Join(standby.folder, "data")
+	standby.tool("pg_basebackup", "-d", s.URL(Superuser), "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	standby.start()
+	return standby
+}
+
+// Promote makes a standby accept writes, and waits until it does.
+func (s *Server) Promote() {
+	s.t.Helper()
+	s.Exec(Superuser, "select pg_promote(true, 60)")
+}
+
+func (s *Server) signal(what os.Signal) {
+	s.t.Helper()
+	if s.running == nil {
+		s.t.Fatal("the server does not run")
+	}
+	if err := s.running.Process.Signal(what); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// signalChildren reaches the processes that the first one started, on systems
+// with /proc. Elsewhere they end by themselves when the first one is gone.
+func (s *Server) signalChildren(what syscall.Signal) {
+	parent := strconv.Itoa(s.running.Process.Pid)
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return
+	}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // It is gone by now.
+		}
+		// The name stands in parentheses and may hold anything; behind it come the
+		// state and the parent.
+		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && len(fields) > 1 && string(fields[1]) == parent {
+			_ = syscall.Kill(pid, what)
+		}
+	}
+}
