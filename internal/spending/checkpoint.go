@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/budget"
-	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
 )
 
@@ -19,10 +18,6 @@ const (
 	// two checkpoints: it counts as spent after a crash, also where a process
 	// crashes again and again, and it can be spent while the store is away.
 	stepsOfBudget = 50
-	// refusalLimit bounds the writing of a refusal.
-	refusalLimit = 2 * time.Second
-	// retryAfter is when a write is tried again after it failed.
-	retryAfter = time.Second
 
 	usagePrefix = "budget/usage/"
 )
@@ -52,6 +47,8 @@ type checkpoint struct {
 	step     int
 	// left is how many calls may be sent before the next checkpoint.
 	left int
+	// writing is the write under way, nil where there is none.
+	writing *write
 	// retryAt is when writing is tried again after it failed.
 	retryAt time.Time
 	// refused is the end of the refusal that was written last, in nanoseconds
@@ -113,7 +110,7 @@ func (p *checkpoint) open(ctx context.Context, partition int) error {
 	for _, other := range found {
 		p.block(other.Value)
 	}
-	if err := p.write(ctx, p.step); err != nil {
+	if err := p.writeNow(ctx, p.step); err != nil {
 		return err
 	}
 	p.opened = true
@@ -178,95 +175,4 @@ func (p *checkpoint) block(text []byte) {
 	if d := time.Until(of.Refused); d > 0 {
 		p.budget.Block(min(d, time.Hour))
 	}
-}
-
-// spend counts a call that is about to be sent. Where the step is used up it
-// writes the next checkpoint first. A call that cannot be written down is not
-// sent: a later life would spend it again. The fault is BUDGET_UNKNOWN then.
-func (p *checkpoint) spend(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.opened {
-		return unaccounted(errUnknown)
-	}
-	if p.left == 0 {
-		if time.Now().Before(p.retryAt) {
-			return unaccounted(errUnknown)
-		}
-		if err := p.write(ctx, p.step); err != nil {
-			p.retryAt = time.Now().Add(retryAfter)
-			return unaccounted(err)
-		}
-	}
-	p.left--
-	return nil
-}
-
-func unaccounted(because error) error {
-	f := fault.New(fault.Unavailable, "BUDGET_UNKNOWN",
-		"The call was not sent, since Storekeeper cannot write down now how much of the call budget is spent.")
-	f.RetryAfter = time.Second
-	return f.Because(because)
-}
-
-// keepRefusal writes down until when Cloudflare takes no calls, before the caller
-// hears of it. Where that fails, the next call has to write first.
-func (p *checkpoint) keepRefusal(ctx context.Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.opened || p.budget.refused.Load() < p.refused+int64(time.Second) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalLimit)
-	defer cancel()
-	if p.write(ctx, p.left) != nil {
-		p.left = 0
-	}
-}
-
-// Flush writes the last checkpoints, after which nothing is spent.
-func (b *Budgets) Flush(ctx context.Context) error {
-	var errs []error
-	for _, one := range b.list {
-		errs = append(errs, one.usage.flush(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-func (p *checkpoint) flush(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.opened {
-		return nil
-	}
-	return p.write(ctx, 0)
-}
-
-// write writes a checkpoint, unless another replica has the partition by now. The
-// caller holds the lock.
-func (p *checkpoint) write(ctx context.Context, ahead int) error {
-	refused := p.budget.refused.Load()
-	text, err := json.Marshal(usage{Spent: p.budget.Spent(), Ahead: ahead, Refused: time.Unix(0, refused)})
-	if err != nil {
-		return err
-	}
-	keys := []string{p.key}
-	if p.leaseKey != "" {
-		keys = append(keys, p.leaseKey)
-	}
-	err = p.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		changes := map[string]*records.Entry{p.key: {Value: text}}
-		if p.leaseKey == "" {
-			return changes, nil
-		}
-		if had, taken := now[p.leaseKey]; taken && string(had.Value) != p.cfg.Replica {
-			return nil, errTaken
-		}
-		changes[p.leaseKey] = &records.Entry{Value: []byte(p.cfg.Replica), Expires: time.Now().Add(leaseLife)}
-		return changes, nil
-	})
-	if err == nil {
-		p.left, p.refused = ahead, refused
-	}
-	return err
 }
