@@ -14,16 +14,16 @@ import (
 )
 
 var (
-	// errTrail says that an audit file is not what was written; what is wrong has
+	// errTrailAltered says that an audit file is not what was written; what is wrong has
 	// been said.
-	errTrail = errors.New("the audit file is not what was written")
+	errTrailAltered = errors.New("the audit file is not what was written")
 	// errMissing says that records of the chain are in none of the files.
 	errMissing = errors.New("records of the audit trail are missing")
 )
 
 // runAuditVerify tells whether an audit file is still what was written.
 func runAuditVerify(ctx context.Context, args []string, t terminal) error {
-	var files repeated
+	var files stringList
 	var after afterFlag
 	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
 	flags.Var(&files, "file", "an audit `file`, as without --file")
@@ -44,14 +44,14 @@ func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	return tellReport(report, t)
+	return printReport(report, t)
 }
 
 // verifyTrail verifies files. Where one is rotated meanwhile it begins anew.
 func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byte) (audit.Report, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
-		paths, err := wholeTrail(files, after.given)
+		paths, err := withRotatedFiles(files, after.given)
 		if err != nil {
 			return audit.Report{}, err
 		}
@@ -59,7 +59,7 @@ func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byt
 		if err != nil || report.Complete() || attempt == attempts {
 			return report, err
 		}
-		if now, err := wholeTrail(files, after.given); err != nil || slices.Equal(now, paths) {
+		if now, err := withRotatedFiles(files, after.given); err != nil || slices.Equal(now, paths) {
 			return report, err
 		}
 	}
@@ -79,8 +79,8 @@ func parseWithFiles(flags *flag.FlagSet, args []string, t terminal) (files []str
 	}
 }
 
-// wholeTrail puts the rotated files of a trail before the one file that is given.
-func wholeTrail(files []string, partly bool) ([]string, error) {
+// withRotatedFiles puts the rotated files of a trail before the one file that is given.
+func withRotatedFiles(files []string, partly bool) ([]string, error) {
 	if len(files) != 1 || partly {
 		return files, nil
 	}
@@ -108,20 +108,20 @@ func (a *afterFlag) Set(text string) error {
 	return nil
 }
 
-func tellReport(r audit.Report, t terminal) error {
+func printReport(r audit.Report, t terminal) error {
 	if r.Records == 0 {
 		say(t.out, "no records\n")
-		return tellFindings(r, t)
+		return printFindings(r, t)
 	}
 	say(t.out, "chain %s: %d records, number %d of %s to number %d of %s\n", r.Chain, r.Records,
 		r.First.Seq, r.First.Time.Format(time.RFC3339), r.Last.Seq, r.Last.Time.Format(time.RFC3339))
 	say(t.out, "last record %d:%s\n", r.Last.Seq, r.Last.Hash)
 	say(t.out, "%d intents have no outcome yet\n", r.Open)
-	return tellFindings(r, t)
+	return printFindings(r, t)
 }
 
-// tellFindings says what is wrong, if anything is.
-func tellFindings(r audit.Report, t terminal) error {
+// printFindings says what is wrong, if anything is.
+func printFindings(r audit.Report, t terminal) error {
 	for _, p := range r.Problems {
 		say(t.out, "FAIL  %s\n", p)
 	}
@@ -130,7 +130,7 @@ func tellFindings(r audit.Report, t terminal) error {
 	}
 	switch {
 	case !r.OK():
-		return errTrail
+		return errTrailAltered
 	case !r.Complete():
 		return errMissing
 	}

@@ -37,7 +37,7 @@ const (
 	adminConnections = 64
 	// linesPerSecond and linesAtOnce bound what strangers can make the program log.
 	linesPerSecond = 10
-	linesAtOnce    = 100
+	linesBurst     = 100
 )
 
 // httpServer bounds what a slow or greedy client can hold.
@@ -58,7 +58,7 @@ func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Serve
 func countCalls(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c := connlimit.FromContext(r.Context()); c != nil {
-			c.Called()
+			c.MarkCalled()
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -73,7 +73,7 @@ type boundedCore struct {
 }
 
 func bounded(core zapcore.Core) zapcore.Core {
-	return boundedCore{Core: core, limit: rate.NewLimiter(linesPerSecond, linesAtOnce)}
+	return boundedCore{Core: core, limit: rate.NewLimiter(linesPerSecond, linesBurst)}
 }
 
 // Check lets an entry be written while there is room.
@@ -103,13 +103,13 @@ func withProxyProtocol(on net.Listener, from []netip.Prefix) net.Listener {
 // limiters makes what counts the connections: one for REST and gRPC together,
 // and one for the admin listener, where nobody is authenticated.
 func (l *listeners) limiters(c config.Listen) (callers, operators *connlimit.Limiter) {
-	lines := rate.NewLimiter(linesPerSecond, linesAtOnce)
+	lines := rate.NewLimiter(linesPerSecond, linesBurst)
 	uncalled := func(peer string, bytes int64) {
 		if lines.Allow() {
 			l.log.Info("a connection ended without a call", zap.String("peer", peer), zap.Int64("bytes", bytes))
 		}
 	}
-	callers = connlimit.New(connlimit.Config{MaxKnown: c.MaxConnections, OnUncalled: uncalled})
-	operators = connlimit.New(connlimit.Config{MaxUnknown: adminConnections, MaxPerAddress: adminConnections / 2, OnUncalled: uncalled})
+	callers = connlimit.New(connlimit.Config{MaxAuthenticated: c.MaxConnections, OnNoCall: uncalled})
+	operators = connlimit.New(connlimit.Config{MaxUnauthenticated: adminConnections, MaxPerAddress: adminConnections / 2, OnNoCall: uncalled})
 	return callers, operators
 }

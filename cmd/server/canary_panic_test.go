@@ -81,7 +81,7 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	t.Cleanup(callers.Close)
 	resolver, err := names.New(cloudflare, nil)
 	must(t, err)
-	chain, err := newChain(services(), compileJudges(config.Policy{}, nil, services()), resolver, &config.Config{})
+	chain, err := newChain(services(), compileRules(config.Policy{}, nil, services()), resolver, &config.Config{})
 	must(t, err)
 	trail, err := newTrail(t.Context(), config.Audit{Sink: config.AuditFile, File: filepath.Join(p.folder, "audit.log")}, nil, log)
 	must(t, err)

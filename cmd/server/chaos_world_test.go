@@ -38,7 +38,7 @@ func newChaosWorld(t *testing.T, tally *chaosTally) *chaosWorld {
 	w := &chaosWorld{t: t, tally: tally, folder: t.TempDir()}
 	w.cf = emulator.New(emulator.Config{
 		Accounts: []emulator.Account{{ID: accountID, StoreLimit: 1 << 20, SecretLimit: 1 << 20}},
-		Tokens:   []string{platformToken}, Budget: &emulator.Budget{}, ActivateAfter: -1,
+		Tokens:   []string{platformToken}, RateLimit: &emulator.RateLimit{}, ActivateAfter: -1,
 	})
 	w.front = newFrontier(w.cf)
 	server := httptest.NewServer(w.front)

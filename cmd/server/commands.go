@@ -176,14 +176,14 @@ func parseFlags(flags *flag.FlagSet, args []string, t terminal) error {
 	}
 }
 
-// repeated is a flag that may be given several times.
-type repeated []string
+// stringList is a flag that may be given several times.
+type stringList []string
 
 // String shows the values so far.
-func (r *repeated) String() string { return strings.Join(*r, " ") }
+func (r *stringList) String() string { return strings.Join(*r, " ") }
 
 // Set adds a value.
-func (r *repeated) Set(value string) error {
+func (r *stringList) Set(value string) error {
 	*r = append(*r, value)
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 // runDev runs the service on the emulator until ctx ends.
 func runDev(ctx context.Context, args []string, t terminal) error {
-	defer holdHangups()()
+	defer ignoreHangups()()
 	var given configFlags
 	var limits emulatorLimits
 	flags := flag.NewFlagSet("dev", flag.ContinueOnError)

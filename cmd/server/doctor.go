@@ -112,8 +112,8 @@ func (d *doctor) fail(check string, err error, fix string) {
 	d.add(finding{Check: check, Status: checkFailed, Message: err.Error(), Fix: fix})
 }
 
-// tell reports a check that ended in err, or in ok with a message.
-func (d *doctor) tell(check string, err error, message, fix string) {
+// report reports a check that ended in err, or in ok with a message.
+func (d *doctor) report(check string, err error, message, fix string) {
 	if err != nil {
 		d.fail(check, err, fix)
 		return

@@ -50,9 +50,9 @@ func (d *doctor) account(ctx context.Context, client *upstream.Client, a upstrea
 	if err == nil && verified.Result.Status != "active" {
 		err = errors.New("Cloudflare calls the credential " + verified.Result.Status)
 	}
-	d.tell(check+" credential", err, verified.Result.Kind+" is active", accountFix(err))
+	d.report(check+" credential", err, verified.Result.Kind+" is active", accountFix(err))
 	quota, err := client.Quota(ctx, a.ID)
-	d.tell(check+" quota", err, fmt.Sprintf("%d of %d secrets are in use", quota.Result.Secrets.Usage, quota.Result.Secrets.Quota), accountFix(err))
+	d.report(check+" quota", err, fmt.Sprintf("%d of %d secrets are in use", quota.Result.Secrets.Usage, quota.Result.Secrets.Quota), accountFix(err))
 	if err == nil {
 		d.clock(check+" clock", "Cloudflare", client.Ahead(a.ID))
 	}

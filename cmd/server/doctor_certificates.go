@@ -11,9 +11,9 @@ import (
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
-// soonBefore is how long before the end of a certificate it should have been
+// renewBefore is how long before the end of a certificate it should have been
 // renewed. Of a certificate for a short time it is a third of that time.
-const soonBefore = 14 * 24 * time.Hour
+const renewBefore = 14 * 24 * time.Hour
 
 // certificates checks the files of the listeners as serve reads them, and when
 // their certificates end.
@@ -21,7 +21,7 @@ func (d *doctor) certificates(c config.TLS) {
 	if !c.Enabled() {
 		return
 	}
-	if _, err := newSecured(c, nil, zap.NewNop()); err != nil {
+	if _, err := newListenerTLS(c, nil, zap.NewNop()); err != nil {
 		d.fail("listen.tls", err, "put a certificate that is valid now and the key that belongs to it into listen.tls.cert_file and listen.tls.key_file")
 		return
 	}
@@ -36,30 +36,30 @@ func (d *doctor) certificates(c config.TLS) {
 			continue
 		}
 		for _, one := range list {
-			d.lasts(f.check, one.Subject.String(), one.NotBefore, one.NotAfter)
+			d.checkExpiry(f.check, one.Subject.String(), one.NotBefore, one.NotAfter)
 		}
 	}
 }
 
-// lasts reports when a certificate ends.
-func (d *doctor) lasts(check, name string, begins, ends time.Time) {
+// checkExpiry reports when a certificate ends.
+func (d *doctor) checkExpiry(check, name string, begins, ends time.Time) {
 	left := time.Until(ends)
-	text := fmt.Sprintf("the certificate %q ends at %s, in %s", name, ends.UTC().Format(time.RFC3339), rounded(left))
+	text := fmt.Sprintf("the certificate %q ends at %s, in %s", name, ends.UTC().Format(time.RFC3339), formatDays(left))
 	fix := "renew it; changed files are read without a restart"
 	switch {
 	case left <= 0:
 		d.fail(check, errors.New("the certificate "+name+" ended at "+ends.UTC().Format(time.RFC3339)), fix)
 	case time.Until(begins) > 0:
 		d.fail(check, fmt.Errorf("the certificate %q is valid from %s only", name, begins.UTC().Format(time.RFC3339)), "set the clock of this machine, or wait")
-	case left < min(soonBefore, ends.Sub(begins)/3):
+	case left < min(renewBefore, ends.Sub(begins)/3):
 		d.warn(check, text, fix)
 	default:
 		d.ok(check, text)
 	}
 }
 
-// rounded is a duration in days where it has many, for people.
-func rounded(d time.Duration) string {
+// formatDays is a duration in days where it has many, for people.
+func formatDays(d time.Duration) string {
 	if d >= 48*time.Hour {
 		return fmt.Sprintf("%d days", int(d.Hours()/24))
 	}

@@ -11,9 +11,9 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// mostSkew is how far two clocks may be apart. Tokens are refused that become
+// maxSkew is how far two clocks may be apart. Tokens are refused that become
 // valid later than this ahead of the own clock. Half of it is worth a warning.
-const mostSkew = 30 * time.Second
+const maxSkew = 30 * time.Second
 
 // callers reports who can call at all, and names what no caller fits.
 func (d *doctor) callers(c *config.Config) {
@@ -64,7 +64,7 @@ func (d *doctor) issuers(ctx context.Context, list []config.Issuer) {
 			d.clock(check+" clock", "the issuer", state.ClockAhead)
 		}
 		if !state.CertificateEnds.IsZero() {
-			d.lasts(check+" certificate", hostOf(state.URL), state.CertificateBegins, state.CertificateEnds)
+			d.checkExpiry(check+" certificate", hostOf(state.URL), state.CertificateBegins, state.CertificateEnds)
 		}
 	}
 }
@@ -79,9 +79,9 @@ func (d *doctor) clock(check, whose string, ahead time.Duration) {
 	}
 	const fix = "set the clock of this machine, best by NTP"
 	switch {
-	case apart > mostSkew:
+	case apart > maxSkew:
 		d.fail(check, fmt.Errorf("the clock of %s is %s %s this machine's; times of tokens and answers are judged wrong", whose, apart, direction), fix)
-	case apart > mostSkew/2:
+	case apart > maxSkew/2:
 		d.warn(check, fmt.Sprintf("the clock of %s is %s %s this machine's", whose, apart, direction), fix)
 	default:
 		d.ok(check, text)

@@ -23,7 +23,7 @@ func (d *doctor) listeners(l config.Listen) {
 		if err == nil {
 			err = opened.Close()
 		}
-		d.tell(door.name, err, door.address+" can be listened on", listenFix(door.name, err))
+		d.report(door.name, err, door.address+" can be listened on", listenFix(door.name, err))
 	}
 }
 
@@ -60,13 +60,13 @@ func (d *doctor) trail(c config.Audit) {
 		d.ok("audit", "the trail goes to standard output")
 		return
 	}
-	d.kept("audit", c.File, "audit.file")
+	d.checkAppendable("audit", c.File, "audit.file")
 }
 
 // state tries where the records of changes are kept.
 func (d *doctor) state(ctx context.Context, c config.Idempotency) {
 	if c.Store == config.StoreFile {
-		d.kept("idempotency.file", c.File, "idempotency.file")
+		d.checkAppendable("idempotency.file", c.File, "idempotency.file")
 		return
 	}
 	shared, err := openShared(ctx, c, zap.NewNop())
@@ -77,20 +77,20 @@ func (d *doctor) state(ctx context.Context, c config.Idempotency) {
 	defer func() { _ = shared.Close() }()
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	d.tell("idempotency.valkey", shared.shared.Ping(ctx), c.Valkey.Address+" answers",
+	d.report("idempotency.valkey", shared.shared.Ping(ctx), c.Valkey.Address+" answers",
 		"let this machine reach the server: check idempotency.valkey, DNS, network policy, user and password")
 	durable, err := shared.shared.Durable(ctx)
 	if err == nil && !durable {
 		err = errors.New("the server may forget changes when it stops")
 	}
-	d.tell("idempotency.valkey durability", err, "every change is on the disk before it is answered",
+	d.report("idempotency.valkey durability", err, "every change is on the disk before it is answered",
 		"set appendonly yes, appendfsync always and maxmemory-policy noeviction on the server")
 }
 
-// kept tries a file that the service appends to: its folder can be written to,
+// checkAppendable tries a file that the service appends to: its folder can be written to,
 // the file too if it exists, and the disk has room. The file itself is not
 // changed, since the service may be running.
-func (d *doctor) kept(check, file, key string) {
+func (d *doctor) checkAppendable(check, file, key string) {
 	folder := filepath.Dir(file)
 	err := writable(folder)
 	if err == nil {
@@ -100,9 +100,9 @@ func (d *doctor) kept(check, file, key string) {
 	if errors.Is(err, syscall.EROFS) {
 		fix = "mount a writable volume there, or name another place in " + key
 	}
-	d.tell(check, err, folder+" can be written to", fix)
+	d.report(check, err, folder+" can be written to", fix)
 	free, known := freeBytes(folder)
-	d.room(check+" disk", folder, free, known)
+	d.checkFreeSpace(check+" disk", folder, free, known)
 }
 
 // writable makes a file in a folder and takes it away again.
@@ -130,20 +130,20 @@ func appendable(file string) error {
 // How much room the disk of trail and state must have. A trail grows by about
 // 1 KiB with each record.
 const (
-	leastRoom = 100 << 20
-	goodRoom  = 1 << 30
+	minFreeBytes  = 100 << 20
+	warnFreeBytes = 1 << 30
 )
 
-// room judges the free space of the disk that a folder is on.
-func (d *doctor) room(check, folder string, free uint64, known bool) {
+// checkFreeSpace judges the free space of the disk that a folder is on.
+func (d *doctor) checkFreeSpace(check, folder string, free uint64, known bool) {
 	text := fmt.Sprintf("%d MiB are free at %s", free>>20, folder)
 	const fix = "free space or enlarge the volume; changes are refused while nothing can be written"
 	switch {
 	case !known:
 		d.warn(check, "the free space of "+folder+" cannot be told", "look at the volume yourself")
-	case free < leastRoom:
+	case free < minFreeBytes:
 		d.fail(check, errors.New(text+", less than 100 MiB"), fix)
-	case free < goodRoom:
+	case free < warnFreeBytes:
 		d.warn(check, text+", less than 1 GiB", fix)
 	default:
 		d.ok(check, text)

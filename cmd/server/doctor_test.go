@@ -209,7 +209,7 @@ func TestDoctorJudgesTheFreeSpaceOfADisk(t *testing.T) {
 	t.Parallel()
 	for free, want := range map[uint64]string{0: checkFailed, 99 << 20: checkFailed, 500 << 20: checkWarning, 2 << 30: checkOK} {
 		d := &doctor{}
-		d.room("audit disk", "/var/lib/storekeeper", free, true)
+		d.checkFreeSpace("audit disk", "/var/lib/storekeeper", free, true)
 		if f := d.findings[0]; f.Status != want || !strings.Contains(f.Message, fmt.Sprint(free>>20, " MiB are free")) || d.failed != (want == checkFailed) {
 			t.Errorf("%d bytes: %+v", free, f)
 		}
@@ -226,12 +226,12 @@ func TestDoctorFindsATrailThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	p := prepared(t, setup{})
 	d := &doctor{}
-	d.kept("audit", p.folder, "audit.file") // a folder in place of the file
+	d.checkAppendable("audit", p.folder, "audit.file") // a folder in place of the file
 	if f := d.findings[0]; f.Status != checkFailed || !strings.Contains(f.Fix, "audit.file") {
 		t.Errorf("got %+v", f)
 	}
 	d = &doctor{}
-	d.kept("audit", filepath.Join(p.folder, "absent", "audit.log"), "audit.file")
+	d.checkAppendable("audit", filepath.Join(p.folder, "absent", "audit.log"), "audit.file")
 	if f := d.findings[0]; f.Status != checkFailed {
 		t.Errorf("got %+v", f)
 	}

@@ -29,7 +29,7 @@ func (l *emulatorLimits) register(flags *flag.FlagSet) {
 }
 
 func (l *emulatorLimits) config(accounts []config.Account) emulator.Config {
-	c := emulator.Config{Budget: &emulator.Budget{Requests: l.calls, Window: l.window, Block: l.block}, JournalLimit: 100, ActivateAfter: l.activateAfter}
+	c := emulator.Config{RateLimit: &emulator.RateLimit{Requests: l.calls, Window: l.window, Block: l.block}, RequestLogLimit: 100, ActivateAfter: l.activateAfter}
 	if c.ActivateAfter == 0 {
 		c.ActivateAfter = -1 // To the emulator, 0 is its default.
 	}
@@ -42,7 +42,7 @@ func (l *emulatorLimits) config(accounts []config.Account) emulator.Config {
 // runEmulator runs the emulator until ctx ends.
 func runEmulator(ctx context.Context, args []string, t terminal) error {
 	var limits emulatorLimits
-	var tokens repeated
+	var tokens stringList
 	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
 	address := flags.String("listen", "127.0.0.1:8787", "the `address` to listen on")
 	account := flags.String("account", config.DevAccount, "the `id` of the account that exists")
@@ -68,7 +68,7 @@ func runEmulator(ctx context.Context, args []string, t terminal) error {
 }
 
 // accepted says which tokens an emulator takes, without naming one.
-func accepted(tokens repeated) string {
+func accepted(tokens stringList) string {
 	if len(tokens) == 0 {
 		return "any token"
 	}

@@ -30,7 +30,7 @@ func (f parityFault) order(t *testing.T, c parityCase) emulator.Fault {
 	str := func(key string) string { s, _ := f.Fault[key].(string); return s }
 	after, _ := f.Fault["after_commit"].(bool)
 	fault := emulator.Fault{
-		Kind: emulator.Kind(str("kind")), Status: ms("status"), ContentType: str("content_type"), Body: str("body"),
+		Kind: emulator.FaultKind(str("kind")), Status: ms("status"), ContentType: str("content_type"), Body: str("body"),
 		Location: str("location"), AfterCommit: after, Size: int64(ms("size")),
 		RetryAfter: time.Duration(ms("retry_after_s")) * time.Second, Delay: time.Duration(ms("delay_ms")) * time.Millisecond,
 	}

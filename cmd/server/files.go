@@ -61,8 +61,8 @@ func (f *watchedFiles) states() []telemetry.FileState {
 	return states
 }
 
-// told logs what became of changed files.
-func told(log *zap.Logger, good, bad string) func(error) {
+// logReload logs what became of changed files.
+func logReload(log *zap.Logger, good, bad string) func(error) {
 	return func(err error) {
 		if err != nil {
 			log.Error(bad, zap.Error(err))

@@ -39,8 +39,8 @@ type listeners struct {
 	delay, grace time.Duration
 	// draining says that a stop was told.
 	draining atomic.Bool
-	// beside run as long as the listeners do.
-	beside []func(context.Context)
+	// background run as long as the listeners do.
+	background []func(context.Context)
 
 	at                                        addresses
 	restListener, grpcListener, adminListener net.Listener
@@ -51,7 +51,7 @@ func (l *listeners) open(c config.Listen) error {
 	l.delay, l.grace = c.DrainDelay, c.ShutdownGrace
 	callers, operators := l.limiters(c)
 	balancers := config.Proxies(c.ProxyProtocol)
-	l.beside = append(l.beside, callers.Run, operators.Run)
+	l.background = append(l.background, callers.Run, operators.Run)
 	for _, door := range []struct {
 		key, address string
 		into         *net.Listener
@@ -93,31 +93,31 @@ func (l *listeners) close() {
 	}
 }
 
-// life is the context that the parts of the service run in.
-type life struct {
+// lifetime is the context that the parts of the service run in.
+type lifetime struct {
 	context.Context //nolint:containedctx // it is a context with its end
 
 	end context.CancelFunc
 }
 
-// outlive returns what the service runs in: it outlives the signal to stop by the
+// newLifetime returns what the service runs in: it outlives the signal to stop by the
 // delay of the drain, once serves was called, and ends with the signal before.
-func outlive(told context.Context) (in life, serves func() bool) {
+func newLifetime(told context.Context) (in lifetime, serves func() bool) {
 	ctx, end := context.WithCancel(context.WithoutCancel(told))
-	return life{Context: ctx, end: end}, context.AfterFunc(told, end)
+	return lifetime{Context: ctx, end: end}, context.AfterFunc(told, end)
 }
 
 // serve answers until told ends or a listener fails, then stops in order: first
 // probes say that no more calls are wanted, while calls are still taken for the
 // delay; then calls that run may finish; and the admin listener goes last so
 // that the stop can be watched.
-func (l *listeners) serve(told context.Context, in life, ready func(addresses)) error {
+func (l *listeners) serve(told context.Context, in lifetime, ready func(addresses)) error {
 	group, running := errgroup.WithContext(in)
-	l.rest.Handler = l.closesInDrain(l.rest.Handler)
+	l.rest.Handler = l.closeWhileDraining(l.rest.Handler)
 	group.Go(func() error { return serveHTTP(l.rest, l.restListener) })
-	group.Go(func() error { return answerRPC(l.rpc.GRPC(), l.grpcListener) })
+	group.Go(func() error { return serveGRPC(l.rpc.GRPC(), l.grpcListener) })
 	group.Go(func() error { return serveHTTP(l.admin, l.adminListener) })
-	for _, run := range l.beside {
+	for _, run := range l.background {
 		group.Go(func() error {
 			run(running)
 			return nil
@@ -154,10 +154,10 @@ func (l *listeners) drain(running context.Context) {
 	}
 }
 
-// closesInDrain makes each answer of a drain the last of its connection. A
+// closeWhileDraining makes each answer of a drain the last of its connection. A
 // connection that is kept alive leads to this replica whatever the balancer does,
 // and its client would lose a request that it sends while the listener stops.
-func (l *listeners) closesInDrain(next http.Handler) http.Handler {
+func (l *listeners) closeWhileDraining(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.draining.Load() {
 			w.Header().Set("Connection", "close")
@@ -192,8 +192,8 @@ func closeHTTP(ctx context.Context, s *http.Server) error {
 	return nil
 }
 
-// answerRPC serves until it is stopped, which may be before it begins.
-func answerRPC(s *grpc.Server, on net.Listener) error {
+// serveGRPC serves until it is stopped, which may be before it begins.
+func serveGRPC(s *grpc.Server, on net.Listener) error {
 	if err := s.Serve(on); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}

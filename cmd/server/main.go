@@ -11,9 +11,9 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// holdHangups keeps SIGHUP from ending the process, also before its files are
+// ignoreHangups keeps SIGHUP from ending the process, also before its files are
 // watched and after.
-func holdHangups() (end func()) {
+func ignoreHangups() (end func()) {
 	held := make(chan os.Signal, 1)
 	signal.Notify(held, syscall.SIGHUP)
 	return func() { signal.Stop(held) }

@@ -125,13 +125,13 @@ func (p *program) serveCloudflare(s setup) {
 	if c.Tokens == nil {
 		c.Tokens = []string{platformToken}
 	}
-	if c.Budget == nil {
-		c.Budget = &emulator.Budget{}
+	if c.RateLimit == nil {
+		c.RateLimit = &emulator.RateLimit{}
 	}
 	if c.ActivateAfter == 0 {
 		c.ActivateAfter = -1
 	}
-	c.JournalLimit = 1000
+	c.RequestLogLimit = 1000
 	p.cf = emulator.New(c)
 	var handler http.Handler = p.cf
 	if s.wrap != nil {

@@ -59,7 +59,7 @@ func (s settings) at(step string) {
 // serve wires the service, runs it until told ends, and lets calls that run
 // finish within the configured grace.
 func serve(told context.Context, s settings) error {
-	ctx, serves := outlive(told)
+	ctx, serves := newLifetime(told)
 	defer ctx.end()
 	c, api := s.config, services()
 	log, metrics, err := newTelemetry(c.Telemetry, s.logs, methodsOf(api))
@@ -70,7 +70,7 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	defer s.files.end()
-	judging := compileJudges(c.Policy, s.files, api)
+	judging := compileRules(c.Policy, s.files, api)
 	behind, trail, err := openKept(ctx, s, log, metrics)
 	if err != nil {
 		return err
@@ -89,19 +89,19 @@ func serve(told context.Context, s settings) error {
 	behind.begin(ctx, trail, chain.Rights)
 	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.budgets.Share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
-	tls, err := newSecured(c.Listen.TLS, s.files.Watcher, log)
+	tls, err := newListenerTLS(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err
 	}
 	rpc := server.New(chain, registrations(behind), tls.options()...)
-	rest, admin, err := newHandlers(ctx, rpc, chain, adminView{trail, behind, trust{callers: callers, secured: tls, files: c.Listen.TLS}})
+	rest, admin, err := newHandlers(ctx, rpc, chain, adminView{trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}})
 	if err != nil {
 		return err
 	}
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
-		beside: beside(s.files, behind, c.Budget),
+		background: backgroundTasks(s.files, behind, c.Budget),
 	}
 	if err := l.open(c.Listen); err != nil {
 		return err
@@ -133,7 +133,7 @@ func identify(callers *authn.Authenticator) func(context.Context, authn.Credenti
 	return func(ctx context.Context, shown authn.Credentials) (authn.Principal, error) {
 		who, err := callers.Authenticate(ctx, shown)
 		if c := connlimit.FromContext(ctx); c != nil && err == nil {
-			c.Admit(who.Name)
+			c.MarkAuthenticated(who.Name)
 		}
 		return who, err
 	}
@@ -142,7 +142,7 @@ func identify(callers *authn.Authenticator) func(context.Context, authn.Credenti
 // adminView is what the admin listener tells of.
 type adminView struct {
 	trail  *audit.Log
-	behind *engine
+	engine *engine
 	trust  trust
 }
 
@@ -165,7 +165,7 @@ func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error)
 	if err := metrics.WatchIssuers(s.trust.issuers, s.trust.certificates); err != nil {
 		return nil, err
 	}
-	checks := slices.Concat(s.behind.budgets.Checks(), s.behind.state.checks(), s.trust.checks())
+	checks := slices.Concat(s.engine.budgets.Checks(), s.engine.state.checks(), s.trust.checks())
 	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks}), nil
 }
 
@@ -177,8 +177,8 @@ func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *z
 	})
 }
 
-// beside is what runs as long as the listeners do.
-func beside(files *watchedFiles, behind *engine, c config.Budget) []func(context.Context) {
+// backgroundTasks is what runs as long as the listeners do.
+func backgroundTasks(files *watchedFiles, behind *engine, c config.Budget) []func(context.Context) {
 	return []func(context.Context){
 		files.run,
 		func(ctx context.Context) { behind.share(ctx, c) },

@@ -10,7 +10,7 @@ import (
 // configFlags are the flags of commands that read a configuration file.
 type configFlags struct {
 	file string
-	sets repeated
+	sets stringList
 }
 
 func (f *configFlags) register(flags *flag.FlagSet) {
@@ -36,9 +36,9 @@ func (f *configFlags) load() (*config.Config, error) {
 
 // runServe runs the service until ctx ends.
 func runServe(ctx context.Context, args []string, t terminal) error {
-	collecting := startPace()
+	collecting := startGCTuner()
 	defer collecting.end()
-	defer holdHangups()()
+	defer ignoreHangups()()
 	var given configFlags
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	given.register(flags)
@@ -54,5 +54,5 @@ func runServe(ctx context.Context, args []string, t terminal) error {
 		// Whoever keeps the trail must not have to pick it out of the log.
 		logs = t.err
 	}
-	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) { collecting.settle() }})
+	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) { collecting.tune() }})
 }

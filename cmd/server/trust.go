@@ -17,7 +17,7 @@ import (
 // issuers, and certificates.
 type trust struct {
 	callers *authn.Authenticator
-	secured secured
+	tls     listenerTLS
 	files   config.TLS
 }
 
@@ -83,7 +83,7 @@ func (t trust) certificates() []telemetry.CertificateState {
 
 // leaf is the certificate that the listeners show now, nil without TLS.
 func (t trust) leaf() *x509.Certificate {
-	c := t.secured.operators()
+	c := t.tls.operators()
 	if c == nil {
 		return nil
 	}

@@ -49,32 +49,32 @@ const Protos = "/protos.binpb"
 // caller may keep and change it.
 func Document() []byte { return []byte(document) }
 
-// file is one thing to serve.
-type file struct {
+// asset is one thing to serve.
+type asset struct {
 	content   string
 	mediaType string
 	tag       string
 }
 
-func newFile(content, mediaType string) file {
+func newAsset(content, mediaType string) asset {
 	sum := sha256.Sum256([]byte(content))
-	return file{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
+	return asset{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
 }
 
 // Handler serves GET and HEAD of /openapi.json, /protos.binpb, /docs and what
 // that page loads from /docs/. Anything else gets the failure envelope.
 func Handler() http.Handler {
 	const javascript = "text/javascript; charset=utf-8"
-	served := map[string]file{
-		"/openapi.json":   newFile(document, "application/json"),
-		"/docs":           newFile(page, "text/html; charset=utf-8"),
-		"/docs/docs.css":  newFile(style, "text/css; charset=utf-8"),
-		"/docs/docs.js":   newFile(script, javascript),
-		"/docs/schema.js": newFile(schemaScript, javascript),
+	served := map[string]asset{
+		"/openapi.json":   newAsset(document, "application/json"),
+		"/docs":           newAsset(page, "text/html; charset=utf-8"),
+		"/docs/docs.css":  newAsset(style, "text/css; charset=utf-8"),
+		"/docs/docs.js":   newAsset(script, javascript),
+		"/docs/schema.js": newAsset(schemaScript, javascript),
 	}
 	// Made when it is asked for first, so that no start waits for it.
-	protos := sync.OnceValue(func() file {
-		return newFile(descriptorSet(protoregistry.GlobalFiles), "application/x-protobuf")
+	protos := sync.OnceValue(func() asset {
+		return newAsset(descriptorSet(protoregistry.GlobalFiles), "application/x-protobuf")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// "/docs/" is what people type.
@@ -88,7 +88,7 @@ func Handler() http.Handler {
 }
 
 // serve answers one request.
-func serve(w http.ResponseWriter, r *http.Request, f file, found bool) {
+func serve(w http.ResponseWriter, r *http.Request, f asset, found bool) {
 	switch {
 	case !found:
 		refuse(w, http.StatusNotFound, notFound)

@@ -245,7 +245,7 @@ func TestManyCallsAtOnceWhileKeysChange(t *testing.T) {
 }
 
 func TestKeysFromAFileAreReadAgain(t *testing.T) {
-	i, files := authntest.NewIssuer(t), filewatch.New(filewatch.Config{Settle: time.Millisecond})
+	i, files := authntest.NewIssuer(t), filewatch.New(filewatch.Config{Debounce: time.Millisecond})
 	i.Instead(func(http.ResponseWriter, *http.Request) { t.Error("the issuer was asked") })
 	file := filepath.Join(t.TempDir(), "keys.json")
 	publish := func(text []byte) {

@@ -36,7 +36,7 @@ const (
 func TestRulesFollowTheirFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, name, allowing)
-	files := filewatch.New(filewatch.Config{Settle: time.Millisecond})
+	files := filewatch.New(filewatch.Config{Debounce: time.Millisecond})
 	var told []error
 	rules, err := authz.Follow(name, files, func(err error) { told = append(told, err) })
 	if err != nil {

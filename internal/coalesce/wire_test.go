@@ -39,7 +39,7 @@ func newWire(t *testing.T, limit budget.Config) *wire {
 	w := &wire{scheduler: budget.New(limit)}
 	t.Cleanup(w.scheduler.Close)
 	w.Emulator = emulator.New(emulator.Config{
-		Accounts: []emulator.Account{{ID: accountID, StoreLimit: 5, SecretLimit: 500}}, Budget: &emulator.Budget{}, ActivateAfter: -1,
+		Accounts: []emulator.Account{{ID: accountID, StoreLimit: 5, SecretLimit: 500}}, RateLimit: &emulator.RateLimit{}, ActivateAfter: -1,
 		Clock: func() time.Time {
 			if w.past.Load() {
 				return time.Now().Add(-time.Hour)

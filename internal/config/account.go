@@ -50,19 +50,19 @@ func validateAccounts(accounts []Account, k check) {
 }
 
 func (a *Account) validate(k check) {
-	k.of("id").form(a.ID, form{accountID, 32}, "must be 32 lower-case hexadecimal digits")
-	k.of("name").form(a.Name, form{accountName, 63}, "must be 1 to 63 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit")
+	k.field("id").format(a.ID, textFormat{accountID, 32}, "must be 32 lower-case hexadecimal digits")
+	k.field("name").format(a.Name, textFormat{accountName, 63}, "must be 1 to 63 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit")
 	if accountID.MatchString(a.Name) {
-		k.of("name").fail("must not look like an account id")
+		k.field("name").fail("must not look like an account id")
 	}
 	// Dev mode's emulator stands for Cloudflare and needs no credential.
 	if k.dev && a.BaseURL == "" && a.Credential == (Credential{}) {
 		return
 	}
 	if rule := urlRule(a.BaseURL); rule != "" {
-		k.of("base_url").fail(rule)
+		k.field("base_url").fail(rule)
 	}
-	a.Credential.validate(k.of("credential"))
+	a.Credential.validate(k.field("credential"))
 }
 
 // complete takes the slash off the end of the base URL, so that a path can be

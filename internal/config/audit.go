@@ -35,24 +35,24 @@ func (a *Audit) setDefaults() {
 
 func (a *Audit) validate(k check) {
 	if a.Fingerprints == "on" && a.KeyFile == "" {
-		k.of("key_file").fail("is missing; fingerprints are on, and without a key anyone could guess values by them")
+		k.field("key_file").fail("is missing; fingerprints are on, and without a key anyone could guess values by them")
 	}
 	for _, key := range []string{"rotate_size", "reserve"} {
-		if a.Sink == AuditStdout && k.of(key).given() {
-			k.of(key).fail("must go with sink file")
+		if a.Sink == AuditStdout && k.field(key).isSet() {
+			k.field(key).fail("must go with sink file")
 		}
 	}
-	k.of("rotate_size").sized(a.RotateSize, MiB, 1024*GiB)
-	k.of("reserve").sized(a.Reserve, 1, 1024*GiB)
+	k.field("rotate_size").sizeWithin(a.RotateSize, MiB, 1024*GiB)
+	k.field("reserve").sizeWithin(a.Reserve, 1, 1024*GiB)
 	if a.DenialsPerHour != 0 {
-		k.of("denials_per_hour").within(a.DenialsPerHour, 1, 1_000_000)
+		k.field("denials_per_hour").within(a.DenialsPerHour, 1, 1_000_000)
 	}
 	switch {
 	case a.Sink == "" && !k.dev:
-		k.of("sink").fail("is missing; it must be file or stdout, since no change is made without a record")
+		k.field("sink").fail("is missing; it must be file or stdout, since no change is made without a record")
 	case a.Sink == AuditFile && a.File == "":
-		k.of("file").fail("is missing; it must name the audit file, in a folder that outlives the program")
+		k.field("file").fail("is missing; it must name the audit file, in a folder that outlives the program")
 	case a.Sink != AuditFile && a.File != "":
-		k.of("file").fail("must go with sink file")
+		k.field("file").fail("must go with sink file")
 	}
 }

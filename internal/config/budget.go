@@ -38,18 +38,18 @@ func (b *Budget) setDefaults() {
 }
 
 func (b *Budget) validate(k check) {
-	k.of("calls").within(b.Calls, 1, 1_000_000)
+	k.field("calls").within(b.Calls, 1, 1_000_000)
 	if b.Window < time.Second || b.Window > time.Hour {
-		k.of("window").fail("must be from 1s to 1h")
+		k.field("window").fail("must be from 1s to 1h")
 	}
-	k.of("per_second").within(b.PerSecond, 0, 10_000)
+	k.field("per_second").within(b.PerSecond, 0, 10_000)
 	if b.MaxWait < 0 || b.MaxWait > time.Minute {
-		k.of("max_wait").fail("must be from 0s to 1m")
+		k.field("max_wait").fail("must be from 0s to 1m")
 	}
-	if k.of("replicas").within(b.Replicas, 1, 100) && b.Replicas > b.Calls && b.Calls > 0 {
-		k.of("replicas").fail("must be at most budget.calls, so that each replica has a call of its own")
+	if k.field("replicas").within(b.Replicas, 1, 100) && b.Replicas > b.Calls && b.Calls > 0 {
+		k.field("replicas").fail("must be at most budget.calls, so that each replica has a call of its own")
 	}
-	k = k.of("weights")
+	k = k.field("weights")
 	tenants := make([]string, len(b.Weights))
 	for i, w := range b.Weights {
 		w.validate(k.item(i))
@@ -59,11 +59,11 @@ func (b *Budget) validate(k check) {
 }
 
 func (w *Weight) validate(k check) {
-	k.of("tenant").form(w.Tenant, tenantForm(), tenantRule)
+	k.field("tenant").format(w.Tenant, tenantForm(), tenantRule)
 	if w.Tenant == everyTenant {
-		k.of("tenant").fail("must be one tenant; those that are not named have weight 1")
+		k.field("tenant").fail("must be one tenant; those that are not named have weight 1")
 	}
-	if at := k.of("weight"); at.given() {
+	if at := k.field("weight"); at.isSet() {
 		at.within(w.Weight, 1, 1000)
 	} else {
 		at.fail("is missing; it must be from 1 to 1000")

@@ -47,27 +47,27 @@ var (
 	keyDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-func callerForm() form { return form{callerName, 128} }
+func callerForm() textFormat { return textFormat{callerName, 128} }
 
 const callerRule = "must be 1 to 128 of a-z, 0-9 and . _ @ / -, and start with a letter or digit"
 
 // CheckCallerName says what is wrong with a name that is to stand in the
 // configuration as that of a caller.
 func CheckCallerName(name string) error {
-	if callerForm().fits(name) {
+	if callerForm().matches(name) {
 		return nil
 	}
 	return errors.New(callerRule)
 }
 
 func (c *Callers) validate(k check) {
-	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !k.of("issuers").excused() && !k.of("certificates").excused() {
-		k.of("api_keys").fail("is missing; callers must list at least one of api_keys, issuers and certificates, or nobody could call")
+	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !k.field("issuers").suppressed() && !k.field("certificates").suppressed() {
+		k.field("api_keys").fail("is missing; callers must list at least one of api_keys, issuers and certificates, or nobody could call")
 	}
-	validateIssuers(c.Issuers, k.of("issuers"))
-	validateCertificates(c.Certificates, k.of("certificates"))
+	validateIssuers(c.Issuers, k.field("issuers"))
+	validateCertificates(c.Certificates, k.field("certificates"))
 	c.validateNames(k)
-	k = k.of("api_keys")
+	k = k.field("api_keys")
 	digests := make([]string, len(c.APIKeys))
 	for i := range c.APIKeys {
 		c.APIKeys[i].validate(k.item(i))
@@ -76,8 +76,8 @@ func (c *Callers) validate(k check) {
 	k.unique("sha256", digests)
 }
 
-// entry is a key or certificate of a caller.
-type entry struct {
+// callerEntry is a key or certificate of a caller.
+type callerEntry struct {
 	at           check
 	name, tenant string
 	groups       []string
@@ -86,30 +86,30 @@ type entry struct {
 // validateNames checks that a caller is the same one whichever of its keys and
 // certificates it shows: rights go by name, tenant and groups.
 func (c *Callers) validateNames(k check) {
-	var entries []entry
+	var entries []callerEntry
 	for i, a := range c.APIKeys {
-		entries = append(entries, entry{k.of("api_keys").item(i), a.Name, a.Tenant, a.Groups})
+		entries = append(entries, callerEntry{k.field("api_keys").item(i), a.Name, a.Tenant, a.Groups})
 	}
 	for i, a := range c.Certificates {
-		entries = append(entries, entry{k.of("certificates").item(i), a.Name, a.Tenant, a.Groups})
+		entries = append(entries, callerEntry{k.field("certificates").item(i), a.Name, a.Tenant, a.Groups})
 	}
-	first := map[string]entry{}
+	first := map[string]callerEntry{}
 	for _, e := range entries {
 		before, known := first[e.name]
 		switch {
 		case !known:
 			first[e.name] = e
 		case e.name != "" && (e.tenant != before.tenant || !slices.Equal(e.groups, before.groups)):
-			e.at.of("name").fail("is the name of " + before.at.key + " too, so tenant and groups must be the same there and here")
+			e.at.field("name").fail("is the name of " + before.at.key + " too, so tenant and groups must be the same there and here")
 		}
 	}
 }
 
 func (a *APIKey) validate(k check) {
-	k.of("name").form(a.Name, callerForm(), callerRule)
-	k.of("sha256").form(a.SHA256, form{keyDigest, 64}, "must be the SHA-256 of the key as 64 lower-case hexadecimal digits, never the key itself")
+	k.field("name").format(a.Name, callerForm(), callerRule)
+	k.field("sha256").format(a.SHA256, textFormat{keyDigest, 64}, "must be the SHA-256 of the key as 64 lower-case hexadecimal digits, never the key itself")
 	if a.SHA256 == devDigest() && !k.dev {
-		k.of("sha256").fail("must not be the digest of the key of dev mode, which anyone knows; make a key of your own")
+		k.field("sha256").fail("must not be the digest of the key of dev mode, which anyone knows; make a key of your own")
 	}
 	validateTeam(a.Tenant, a.Groups, k)
 }
@@ -117,12 +117,12 @@ func (a *APIKey) validate(k check) {
 // validateTeam checks the tenant and the groups of a caller.
 func validateTeam(tenant string, groups []string, k check) {
 	if tenant != "" {
-		k.of("tenant").form(tenant, callerForm(), callerRule)
+		k.field("tenant").format(tenant, callerForm(), callerRule)
 	}
 	for i, g := range groups {
-		k.of("groups").item(i).form(g, callerForm(), callerRule)
+		k.field("groups").item(i).format(g, callerForm(), callerRule)
 	}
-	k.of("groups").unique("", groups)
+	k.field("groups").unique("", groups)
 }
 
 // devDigest is the digest of DevKey.

@@ -23,7 +23,7 @@ func validateCertificates(certificates []Certificate, k check) {
 		sans[i] = certificates[i].validate(k.item(i))
 		for j := range i {
 			if sans[j].Overlaps(sans[i]) {
-				k.item(i).of("san").fail("must not fit a name that " + k.item(j).of("san").key + " fits too, since each name stands for one caller")
+				k.item(i).field("san").fail("must not fit a name that " + k.item(j).field("san").key + " fits too, since each name stands for one caller")
 				break
 			}
 		}
@@ -36,11 +36,11 @@ func (c *Certificate) validate(k check) subject.SAN {
 	san, err := subject.ParseSAN(c.SAN)
 	switch {
 	case c.SAN == "":
-		k.of("san").fail("is missing; it must be a SPIFFE id or another URI, a host name, or an e-mail address")
+		k.field("san").fail("is missing; it must be a SPIFFE id or another URI, a host name, or an e-mail address")
 	case err != nil:
-		k.of("san").fail(err.Error())
+		k.field("san").fail(err.Error())
 	}
-	k.of("name").form(c.Name, callerForm(), callerRule)
+	k.field("name").format(c.Name, callerForm(), callerRule)
 	validateTeam(c.Tenant, c.Groups, k)
 	return san
 }

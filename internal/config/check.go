@@ -13,8 +13,8 @@ type check struct {
 	dev bool
 }
 
-// of is the check of a field under this one.
-func (k check) of(name string) check {
+// field is the check of a field under this one.
+func (k check) field(name string) check {
 	k.key = join(k.key, name)
 	return k
 }
@@ -28,17 +28,17 @@ func (k check) item(i int) check {
 // fail reports a mistake here.
 func (k check) fail(text string) { k.report.fail(k.key, text) }
 
-// excused reports whether a mistake here only follows from one that was
+// suppressed reports whether a mistake here only follows from one that was
 // reported before.
-func (k check) excused() bool { return k.report.excused(k.key) }
+func (k check) suppressed() bool { return k.report.suppressed(k.key) }
 
-// form reports a text that is missing or does not have the form that is wanted.
+// format reports a text that is missing or does not have the form that is wanted.
 // rule says what would be right and starts with "must".
-func (k check) form(value string, want form, rule string) {
+func (k check) format(value string, want textFormat, rule string) {
 	switch {
 	case value == "":
 		k.fail("is missing; it " + rule)
-	case !want.fits(value):
+	case !want.matches(value):
 		k.fail(rule)
 	}
 }
@@ -52,9 +52,9 @@ func (k check) within(value, least, most int) bool {
 	return true
 }
 
-// given reports whether the key stands in the file or was set.
-func (k check) given() bool {
-	_, given := k.report.places[k.key]
+// isSet reports whether the key stands in the file or was set.
+func (k check) isSet() bool {
+	_, given := k.report.positions[k.key]
 	return given
 }
 
@@ -82,5 +82,5 @@ func (k check) element(i int, field string) check {
 	if field == "" {
 		return k.item(i)
 	}
-	return k.item(i).of(field)
+	return k.item(i).field(field)
 }

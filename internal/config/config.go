@@ -105,38 +105,38 @@ func (c *Config) finish(dir string, sets []string) (*Config, error) {
 	for i := range c.Accounts {
 		c.Accounts[i].complete()
 	}
-	c.Listen.complete(check{report: c.report}.of("listen"))
+	c.Listen.complete(check{report: c.report}.field("listen"))
 	c.Idempotency.complete(c.Audit, c.Dev)
 	for _, f := range c.files(check{}) {
-		f.startAt(dir)
+		f.resolve(dir)
 	}
 	return c, nil
 }
 
 // validate checks every section.
 func (c *Config) validate(k check) {
-	c.Listen.validate(k.of("listen"))
-	validateAccounts(c.Accounts, k.of("accounts"))
-	c.Callers.validate(k.of("callers"))
-	c.Policy.validate(k.of("policy"))
-	c.Audit.validate(k.of("audit"))
-	c.Budget.validate(k.of("budget"))
-	c.Idempotency.validate(k.of("idempotency"))
-	c.Reads.validate(k.of("reads"))
-	validateQuotas(c.Quotas, c.Accounts, k.of("quotas"))
+	c.Listen.validate(k.field("listen"))
+	validateAccounts(c.Accounts, k.field("accounts"))
+	c.Callers.validate(k.field("callers"))
+	c.Policy.validate(k.field("policy"))
+	c.Audit.validate(k.field("audit"))
+	c.Budget.validate(k.field("budget"))
+	c.Idempotency.validate(k.field("idempotency"))
+	c.Reads.validate(k.field("reads"))
+	validateQuotas(c.Quotas, c.Accounts, k.field("quotas"))
 	c.validateTogether(k)
 }
 
 // validateTogether checks what sections must agree on.
 func (c *Config) validateTogether(k check) {
 	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
-		k.of("callers").of("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
+		k.field("callers").field("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
 	}
-	if c.Budget.Replicas > 1 && c.Idempotency.Store == StoreFile && !k.of("idempotency").of("store").excused() {
-		k.of("budget").of("replicas").fail("must go with idempotency.store valkey, through which replicas share the budget")
+	if c.Budget.Replicas > 1 && c.Idempotency.Store == StoreFile && !k.field("idempotency").field("store").suppressed() {
+		k.field("budget").field("replicas").fail("must go with idempotency.store valkey, through which replicas share the budget")
 	}
 	if f := c.Idempotency.File; f != "" && (f == c.Audit.File || f == c.Audit.KeyFile || f == c.Idempotency.KeyFile) {
-		k.of("idempotency").of("file").fail("must be a file of its own")
+		k.field("idempotency").field("file").fail("must be a file of its own")
 	}
 }
 

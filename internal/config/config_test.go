@@ -33,7 +33,7 @@ func TestDefaultsCompleteAMinimalFile(t *testing.T) {
 	if c.Accounts[0] != wantAccount {
 		t.Errorf("account is %+v, want %+v", c.Accounts[0], wantAccount)
 	}
-	if want := (config.Log{Level: "info", Format: "json"}); c.Telemetry.Log != want {
+	if want := (config.LogSettings{Level: "info", Format: "json"}); c.Telemetry.Log != want {
 		t.Errorf("log is %+v, want %+v", c.Telemetry.Log, want)
 	}
 	if c.Dev {
@@ -100,7 +100,7 @@ func TestFullFileIsReadWhole(t *testing.T) {
 		},
 		config.Policy{File: "testdata/valid/rules/policy.yaml"},
 		config.Audit{Sink: config.AuditFile, File: "/var/lib/storekeeper/audit.log", KeyFile: "testdata/valid/keys/audit", Fingerprints: "off", RotateSize: 512 * config.MiB, DenialsPerHour: 600, Reserve: 256 * config.MiB},
-		config.Telemetry{Log: config.Log{Level: "debug", Format: "console"}},
+		config.Telemetry{Log: config.LogSettings{Level: "debug", Format: "console"}},
 	)
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -181,8 +181,8 @@ func TestMistakesNeverRepeatAValue(t *testing.T) {
 }
 
 // leaves lists the entries that hold values.
-func leaves(entries []config.Entry) []config.Entry {
-	var all []config.Entry
+func leaves(entries []config.KeyReference) []config.KeyReference {
+	var all []config.KeyReference
 	for _, e := range entries {
 		if len(e.Parts) == 0 {
 			all = append(all, e)

@@ -15,7 +15,9 @@ type Credential struct {
 
 // emailForm is loose: Cloudflare judges the address. It only keeps out what
 // cannot stand in a header. It is made where an address is given, which is rare.
-func emailForm() form { return form{regexp.MustCompile(`^[!-?A-~]{1,64}@[!-?A-~]{1,189}$`), 254} }
+func emailForm() textFormat {
+	return textFormat{regexp.MustCompile(`^[!-?A-~]{1,64}@[!-?A-~]{1,189}$`), 254}
+}
 
 func (c *Credential) validate(k check) {
 	token, email, key := c.APITokenFile != "", c.Email != "", c.APIKeyFile != ""
@@ -25,11 +27,11 @@ func (c *Credential) validate(k check) {
 	case token && (email || key):
 		k.fail("must have one form only: api_token_file, or email and api_key_file")
 	case !token && !email:
-		k.of("email").fail("is missing; it must go with api_key_file")
+		k.field("email").fail("is missing; it must go with api_key_file")
 	case !token && !key:
-		k.of("api_key_file").fail("is missing; it must go with email")
+		k.field("api_key_file").fail("is missing; it must go with email")
 	}
 	if email {
-		k.of("email").form(c.Email, emailForm(), "must be an e-mail address in ASCII")
+		k.field("email").format(c.Email, emailForm(), "must be an e-mail address in ASCII")
 	}
 }

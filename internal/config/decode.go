@@ -49,7 +49,7 @@ func (d decoder) section(n *yaml.Node, t target) {
 // pair copies the value of one key. given holds the lines of the keys that the
 // section has had so far.
 func (d decoder) pair(key, value *yaml.Node, t target, given map[string]int) {
-	at, known := place{line: key.Line}, names(t.value.Type())
+	at, known := position{line: key.Line}, names(t.value.Type())
 	if !isName(key) {
 		d.report.add(at, t.key, "must have plain words as keys: "+strings.Join(known, ", "))
 		return
@@ -64,7 +64,7 @@ func (d decoder) pair(key, value *yaml.Node, t target, given map[string]int) {
 		return
 	}
 	given[key.Value] = key.Line
-	d.report.places[part.key] = at
+	d.report.positions[part.key] = at
 	d.decode(value, part)
 }
 
@@ -80,7 +80,7 @@ func (d decoder) list(n *yaml.Node, t target) {
 	for i, item := range n.Content {
 		t.grow(false)
 		part := t.element(i)
-		d.report.places[part.key] = place{line: item.Line}
+		d.report.positions[part.key] = position{line: item.Line}
 		d.decode(item, part)
 	}
 }
@@ -103,7 +103,7 @@ func (d decoder) text(n *yaml.Node, t target) {
 }
 
 func (d decoder) wrong(n *yaml.Node, t target, text string) {
-	d.report.wrong(place{line: n.Line}, t.key, text)
+	d.report.wrong(position{line: n.Line}, t.key, text)
 }
 
 // isNull reports whether a node stands for no value.

@@ -14,13 +14,13 @@ import (
 // document reads the one YAML document in data. It returns nil where there is
 // none, and reports data that is not YAML.
 func (r *report) document(data []byte) *yaml.Node {
-	r.places[""] = place{line: 1}
+	r.positions[""] = position{line: 1}
 	if line := unreadable(data); line > 0 {
-		r.wrong(place{line: line}, "", "must be text in UTF-8 without control characters")
+		r.wrong(position{line: line}, "", "must be text in UTF-8 without control characters")
 		return nil
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	first, err := next(dec)
+	first, err := decodeDocument(dec)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -28,19 +28,19 @@ func (r *report) document(data []byte) *yaml.Node {
 		r.syntax(err, data)
 		return nil
 	}
-	second, err := next(dec)
+	second, err := decodeDocument(dec)
 	switch {
 	case err == nil:
-		r.add(place{line: second.Line}, "", "must be one YAML document; remove the line --- and what follows, or merge it")
+		r.add(position{line: second.Line}, "", "must be one YAML document; remove the line --- and what follows, or merge it")
 	case !errors.Is(err, io.EOF):
 		r.syntax(err, data)
 	}
 	return first
 }
 
-// next reads one document. The library gives up on some malformed input with a
+// decodeDocument reads one document. The library gives up on some malformed input with a
 // panic, which is as good as an error here.
-func next(dec *yaml.Decoder) (n *yaml.Node, err error) {
+func decodeDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = errors.New("yaml: unknown problem")

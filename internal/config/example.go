@@ -19,7 +19,7 @@ func Example() []byte {
 }
 
 // writeEntry writes a key, its meaning and what is under it.
-func writeEntry(b *strings.Builder, e Entry, indent string) {
+func writeEntry(b *strings.Builder, e KeyReference, indent string) {
 	for _, line := range wrap(e.Meaning, 98-len(indent)) {
 		fmt.Fprintf(b, "%s# %s\n", indent, line)
 	}
@@ -41,7 +41,7 @@ func writeEntry(b *strings.Builder, e Entry, indent string) {
 
 // writeElement writes one element of a list. Its dash stands alone on a line,
 // so that each key can have its meaning above it.
-func writeElement(b *strings.Builder, parts []Entry, indent string) {
+func writeElement(b *strings.Builder, parts []KeyReference, indent string) {
 	fmt.Fprintf(b, "%s-\n", indent)
 	for _, part := range parts {
 		writeEntry(b, part, indent+"  ")

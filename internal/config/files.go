@@ -7,53 +7,53 @@ import (
 	"path/filepath"
 )
 
-// file is a file that the configuration names.
-type file struct {
+// fileSetting is a file that the configuration names.
+type fileSetting struct {
 	at   check
 	name *string
-	kind kind
+	kind fileAccess
 }
 
-// kind says who may do what with a file. Nobody but its owner and group may
+// fileAccess says who may do what with a file. Nobody but its owner and group may
 // change it, whatever its kind.
-type kind int
+type fileAccess int
 
 const (
 	// public may be read by everybody.
-	public kind = iota
+	public fileAccess = iota
 	// secret may be read by its owner and group only.
 	secret
-	// made is secret, and made by Storekeeper where it is missing.
-	made
+	// created is secret, and made by Storekeeper where it is missing.
+	created
 )
 
 // files lists the files that are named; k is the check of the whole.
-func (c *Config) files(k check) []file {
-	tls, at := &c.Listen.TLS, k.of("listen").of("tls")
-	all := []file{
-		{at.of("cert_file"), &tls.CertFile, public},
-		{at.of("key_file"), &tls.KeyFile, secret},
-		{at.of("client_ca_file"), &tls.ClientCAFile, public},
+func (c *Config) files(k check) []fileSetting {
+	tls, at := &c.Listen.TLS, k.field("listen").field("tls")
+	all := []fileSetting{
+		{at.field("cert_file"), &tls.CertFile, public},
+		{at.field("key_file"), &tls.KeyFile, secret},
+		{at.field("client_ca_file"), &tls.ClientCAFile, public},
 	}
 	for i := range c.Accounts {
-		credential, at := &c.Accounts[i].Credential, k.of("accounts").item(i).of("credential")
-		all = append(all, file{at.of("api_token_file"), &credential.APITokenFile, secret}, file{at.of("api_key_file"), &credential.APIKeyFile, secret})
+		credential, at := &c.Accounts[i].Credential, k.field("accounts").item(i).field("credential")
+		all = append(all, fileSetting{at.field("api_token_file"), &credential.APITokenFile, secret}, fileSetting{at.field("api_key_file"), &credential.APIKeyFile, secret})
 	}
 	for i := range c.Callers.Issuers {
-		issuer, at := &c.Callers.Issuers[i], k.of("callers").of("issuers").item(i)
-		all = append(all, file{at.of("jwks_file"), &issuer.JWKSFile, public}, file{at.of("ca_file"), &issuer.CAFile, public},
+		issuer, at := &c.Callers.Issuers[i], k.field("callers").field("issuers").item(i)
+		all = append(all, fileSetting{at.field("jwks_file"), &issuer.JWKSFile, public}, fileSetting{at.field("ca_file"), &issuer.CAFile, public},
 			// A kubelet leaves it open where the containers of a pod have several users.
-			file{at.of("token_file"), &issuer.TokenFile, public})
+			fileSetting{at.field("token_file"), &issuer.TokenFile, public})
 	}
-	all = append(all, c.Idempotency.files(k.of("idempotency"))...)
+	all = append(all, c.Idempotency.files(k.field("idempotency"))...)
 	return append(all,
-		file{k.of("policy").of("file"), &c.Policy.File, public},
-		file{k.of("audit").of("file"), &c.Audit.File, made},
-		file{k.of("audit").of("key_file"), &c.Audit.KeyFile, secret})
+		fileSetting{k.field("policy").field("file"), &c.Policy.File, public},
+		fileSetting{k.field("audit").field("file"), &c.Audit.File, created},
+		fileSetting{k.field("audit").field("key_file"), &c.Audit.KeyFile, secret})
 }
 
-// startAt makes a relative name start at dir.
-func (f file) startAt(dir string) {
+// resolve makes a relative name start at dir.
+func (f fileSetting) resolve(dir string) {
 	if *f.name != "" && !filepath.IsAbs(*f.name) {
 		*f.name = filepath.Join(dir, *f.name)
 	}
@@ -67,7 +67,7 @@ func (f file) startAt(dir string) {
 func (c *Config) CheckFiles() error {
 	r := newReport("configuration")
 	if c.report != nil {
-		r = c.report.again()
+		r = c.report.withoutMistakes()
 	}
 	for _, f := range c.files(check{report: r}) {
 		f.check()
@@ -77,13 +77,13 @@ func (c *Config) CheckFiles() error {
 
 // check checks one file; no name is no file. The name stays out of the
 // mistake: it is where a token lands that was taken for a file name.
-func (f file) check() {
+func (f fileSetting) check() {
 	if *f.name == "" {
 		return
 	}
 	info, err := os.Stat(*f.name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && f.kind == made:
+	case errors.Is(err, fs.ErrNotExist) && f.kind == created:
 		f.checkFolder()
 	case errors.Is(err, fs.ErrNotExist):
 		f.at.fail("must name a file that exists; there is none of this name in " + filepath.Dir(*f.name))
@@ -97,8 +97,8 @@ func (f file) check() {
 }
 
 // checkContent checks a file that exists.
-func (f file) checkContent(info fs.FileInfo) {
-	if info.Size() == 0 && f.kind != made {
+func (f fileSetting) checkContent(info fs.FileInfo) {
+	if info.Size() == 0 && f.kind != created {
 		f.at.fail("must name a file that is not empty")
 	}
 	switch mode := info.Mode(); {
@@ -114,7 +114,7 @@ func (f file) checkContent(info fs.FileInfo) {
 
 // checkFolder checks the folder of a file that is still to be made. Whether it
 // can be written shows when the file is made.
-func (f file) checkFolder() {
+func (f fileSetting) checkFolder() {
 	if info, err := os.Stat(filepath.Dir(*f.name)); err != nil || !info.IsDir() {
 		f.at.fail("must name a file in a folder that exists")
 	}

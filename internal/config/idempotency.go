@@ -48,32 +48,32 @@ func (i *Idempotency) setDefaults() {
 
 func (i *Idempotency) validate(k check) {
 	if i.Retention < 24*time.Hour || i.Retention > 720*time.Hour {
-		k.of("retention").fail("must be from 24h to 720h")
+		k.field("retention").fail("must be from 24h to 720h")
 	}
-	k.of("tenant_bytes_per_hour").sized(i.TenantBytesPerHour, MiB, 1024*GiB)
+	k.field("tenant_bytes_per_hour").sizeWithin(i.TenantBytesPerHour, MiB, 1024*GiB)
 	if i.Wait < time.Second || i.Wait > time.Minute {
-		k.of("wait").fail("must be from 1s to 1m")
+		k.field("wait").fail("must be from 1s to 1m")
 	}
-	i.Valkey.validate(k.of("valkey"))
+	i.Valkey.validate(k.field("valkey"))
 	switch {
-	case k.of("store").excused():
+	case k.field("store").suppressed():
 	case i.Store == StoreValkey:
 		i.validateShared(k)
 	case i.Valkey.Address != "":
-		k.of("valkey").of("address").fail("must go with store valkey")
+		k.field("valkey").field("address").fail("must go with store valkey")
 	}
 }
 
 // validateShared checks what several replicas need to share their state.
 func (i *Idempotency) validateShared(k check) {
 	if i.Valkey.Address == "" {
-		k.of("valkey").of("address").fail("is missing; it " + serverRule)
+		k.field("valkey").field("address").fail("is missing; it " + serverRule)
 	}
 	if i.File != "" {
-		k.of("file").fail("must go with store file")
+		k.field("file").fail("must go with store file")
 	}
 	if i.KeyFile == "" {
-		k.of("key_file").fail("is missing; replicas that share a server must share a key, at least 32 bytes such as openssl rand -hex 32 makes")
+		k.field("key_file").fail("is missing; replicas that share a server must share a key, at least 32 bytes such as openssl rand -hex 32 makes")
 	}
 }
 
@@ -90,24 +90,24 @@ func (i *Idempotency) complete(audit Audit, dev bool) {
 		}
 	}
 	if i.KeyFile == "" && i.File != "" {
-		i.KeyFile = i.ownKey()
+		i.KeyFile = i.defaultKeyFile()
 	}
 }
 
-// ownKey is the key file that Storekeeper makes where none is named.
-func (i *Idempotency) ownKey() string { return i.File + ".key" }
+// defaultKeyFile is the key file that Storekeeper makes where none is named.
+func (i *Idempotency) defaultKeyFile() string { return i.File + ".key" }
 
 // files lists the files that are named here; k is the check of the section.
-func (i *Idempotency) files(k check) []file {
+func (i *Idempotency) files(k check) []fileSetting {
 	key := secret
-	if i.Store == StoreFile && i.KeyFile == i.ownKey() {
-		key = made
+	if i.Store == StoreFile && i.KeyFile == i.defaultKeyFile() {
+		key = created
 	}
-	valkey := k.of("valkey")
-	return []file{
-		{k.of("file"), &i.File, made},
-		{k.of("key_file"), &i.KeyFile, key},
-		{valkey.of("password_file"), &i.Valkey.PasswordFile, secret},
-		{valkey.of("ca_file"), &i.Valkey.CAFile, public},
+	valkey := k.field("valkey")
+	return []fileSetting{
+		{k.field("file"), &i.File, created},
+		{k.field("key_file"), &i.KeyFile, key},
+		{valkey.field("password_file"), &i.Valkey.PasswordFile, secret},
+		{valkey.field("ca_file"), &i.Valkey.CAFile, public},
 	}
 }

@@ -67,21 +67,21 @@ func validateIssuers(issuers []Issuer, k check) {
 }
 
 func (i *Issuer) validate(k check) {
-	k.of("name").form(i.Name, form{issuerName, 63}, "must be 1 to 63 of a-z, 0-9 and hyphen")
+	k.field("name").format(i.Name, textFormat{issuerName, 63}, "must be 1 to 63 of a-z, 0-9 and hyphen")
 	if rule := secureRule(i.Issuer); i.Issuer == "" {
-		k.of("issuer").fail("is missing; it " + issuerRule)
+		k.field("issuer").fail("is missing; it " + issuerRule)
 	} else if rule != "" {
-		k.of("issuer").fail(rule)
+		k.field("issuer").fail(rule)
 	}
-	i.validateAudiences(k.of("audiences"))
+	i.validateAudiences(k.field("audiences"))
 	for n, name := range i.Algorithms {
 		if !slices.Contains(algorithms(), name) {
-			k.of("algorithms").item(n).fail("must be one of " + strings.Join(algorithms(), ", ") + "; with any other, who can check a token could make one")
+			k.field("algorithms").item(n).fail("must be one of " + strings.Join(algorithms(), ", ") + "; with any other, who can check a token could make one")
 		}
 	}
-	k.of("algorithms").unique("", i.Algorithms)
+	k.field("algorithms").unique("", i.Algorithms)
 	i.validateKeys(k)
-	validateSubjects(i.Subjects, k.of("subjects"))
+	validateSubjects(i.Subjects, k.field("subjects"))
 }
 
 var audienceLetters = regexp.MustCompile(`^[!-)+-~]+$`)
@@ -91,7 +91,7 @@ func (i *Issuer) validateAudiences(k check) {
 		k.fail("is missing; it must list at least one audience, or a token that was made for another service would be good here")
 	}
 	for n, audience := range i.Audiences {
-		k.item(n).form(audience, form{audienceLetters, 256}, "must be 1 to 256 characters of ASCII without blanks and without *, which would stand for itself")
+		k.item(n).format(audience, textFormat{audienceLetters, 256}, "must be 1 to 256 characters of ASCII without blanks and without *, which would stand for itself")
 	}
 	k.unique("", i.Audiences)
 }
@@ -99,23 +99,23 @@ func (i *Issuer) validateAudiences(k check) {
 // validateKeys checks where the keys come from, and when.
 func (i *Issuer) validateKeys(k check) {
 	if rule := secureRule(i.JWKSURL); i.JWKSURL != "" && rule != "" {
-		k.of("jwks_url").fail(rule)
+		k.field("jwks_url").fail(rule)
 	}
 	if i.JWKSFile != "" && i.JWKSURL != "" {
-		k.of("jwks_file").fail("must not stand beside jwks_url; keys come from one place")
+		k.field("jwks_file").fail("must not stand beside jwks_url; keys come from one place")
 	}
 	if i.JWKSFile != "" && i.CAFile != "" {
-		k.of("ca_file").fail("must not stand beside jwks_file, since nothing is fetched then")
+		k.field("ca_file").fail("must not stand beside jwks_file, since nothing is fetched then")
 	}
-	i.validateToken(k.of("token_file"))
+	i.validateToken(k.field("token_file"))
 	if i.RefreshInterval < time.Minute || i.RefreshInterval > 24*time.Hour {
-		k.of("refresh_interval").fail("must be from 1m to 24h")
+		k.field("refresh_interval").fail("must be from 1m to 24h")
 	}
 	if i.RefreshMinInterval < time.Second || i.RefreshMinInterval > 10*time.Minute {
-		k.of("refresh_min_interval").fail("must be from 1s to 10m")
+		k.field("refresh_min_interval").fail("must be from 1s to 10m")
 	}
 	if i.KeysMaxAge < i.RefreshInterval || i.KeysMaxAge > 168*time.Hour {
-		k.of("keys_max_age").fail("must be from refresh_interval to 168h")
+		k.field("keys_max_age").fail("must be from refresh_interval to 168h")
 	}
 }
 

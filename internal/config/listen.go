@@ -13,8 +13,8 @@ import (
 const maxShutdownGrace = time.Hour
 
 const (
-	maxDrainDelay   = 5 * time.Minute
-	usualDrainDelay = 5 * time.Second
+	maxDrainDelay     = 5 * time.Minute
+	defaultDrainDelay = 5 * time.Second
 )
 
 // Listen is where Storekeeper accepts connections. An address is host:port;
@@ -57,12 +57,12 @@ func (l *Listen) setDefaults() {
 // complete gives drain_delay its default, which depends on the addresses: on
 // loopback there is no balancer that has to hear of the stop.
 func (l *Listen) complete(k check) {
-	if k.of("drain_delay").given() {
+	if k.field("drain_delay").isSet() {
 		return
 	}
 	for _, address := range []string{l.REST, l.GRPC} {
 		if host, _, err := net.SplitHostPort(address); err == nil && !isLoopback(host) {
-			l.DrainDelay = usualDrainDelay
+			l.DrainDelay = defaultDrainDelay
 		}
 	}
 }
@@ -102,22 +102,22 @@ func validateNetworks(list []string, k check) {
 
 func (l *Listen) validate(k check) {
 	if l.ShutdownGrace < 0 || l.ShutdownGrace > maxShutdownGrace {
-		k.of("shutdown_grace").fail("must be from 0s to 1h")
+		k.field("shutdown_grace").fail("must be from 0s to 1h")
 	}
 	if l.DrainDelay < 0 || l.DrainDelay > maxDrainDelay {
-		k.of("drain_delay").fail("must be from 0s to 5m")
+		k.field("drain_delay").fail("must be from 0s to 5m")
 	}
-	validateNetworks(l.TrustedProxies, k.of("trusted_proxies"))
-	validateNetworks(l.ProxyProtocol, k.of("proxy_protocol"))
-	k.of("max_connections").within(l.MaxConnections, 16, 100_000)
-	l.TLS.validate(k.of("tls"))
-	listeners := []listener{{k.of("rest"), l.REST}, {k.of("grpc"), l.GRPC}, {k.of("admin"), l.Admin}}
+	validateNetworks(l.TrustedProxies, k.field("trusted_proxies"))
+	validateNetworks(l.ProxyProtocol, k.field("proxy_protocol"))
+	k.field("max_connections").within(l.MaxConnections, 16, 100_000)
+	l.TLS.validate(k.field("tls"))
+	listeners := []listener{{k.field("rest"), l.REST}, {k.field("grpc"), l.GRPC}, {k.field("admin"), l.Admin}}
 	for i, this := range listeners {
 		rule := addressRule(this.address, k.dev)
 		if rule == "" {
 			rule = this.clash(listeners[:i])
 		}
-		if rule == "" && !l.TLS.meant() {
+		if rule == "" && !l.TLS.intended() {
 			rule = plaintextRule(this.address)
 		}
 		if rule != "" {
@@ -145,7 +145,7 @@ func (l listener) clash(others []listener) string {
 
 var hostLetters = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
-func isHostName(host string) bool { return form{hostLetters, 253}.fits(host) }
+func isHostName(host string) bool { return textFormat{hostLetters, 253}.matches(host) }
 
 // addressRule returns the rule that an address to listen on breaks, or "".
 func addressRule(address string, dev bool) string {

@@ -10,13 +10,13 @@ var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]+$`)
 
 // unknown reports a name that is no key of the section at key, and suggests the
 // one that was probably meant.
-func (r *report) unknown(p place, key, name string, known []string) {
+func (r *report) unknown(p position, key, name string, known []string) {
 	text := "unknown key; the keys here are "
 	if meant := nearest(name, known); meant != "" {
 		text = "unknown key, did you mean " + meant + "? The keys here are "
-		r.meant[join(key, meant)] = true
+		r.suggested[join(key, meant)] = true
 	}
-	r.add(p, join(key, shown(name)), text+strings.Join(known, ", "))
+	r.add(p, join(key, quoteName(name)), text+strings.Join(known, ", "))
 }
 
 // nearest returns the word that name is short for or differs from in the fewest
@@ -61,8 +61,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// shown makes a name from outside fit to stand in a line of text.
-func shown(name string) string {
+// quoteName makes a name from outside fit to stand in a line of text.
+func quoteName(name string) string {
 	if len(name) <= 64 && plainName.MatchString(name) {
 		return name
 	}

@@ -9,6 +9,6 @@ type Policy struct {
 
 func (p *Policy) validate(k check) {
 	if p.File == "" && !k.dev {
-		k.of("file").fail("is missing; it must name the file with the rules")
+		k.field("file").fail("is missing; it must name the file with the rules")
 	}
 }

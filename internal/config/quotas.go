@@ -27,7 +27,7 @@ var tenantLetters = regexp.MustCompile(`^[!-~]+$`)
 
 // tenantForm is wide: a tenant may be the name of a caller with a token, which
 // holds what its issuer says.
-func tenantForm() form { return form{tenantLetters, 512} }
+func tenantForm() textFormat { return textFormat{tenantLetters, 512} }
 
 const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
 
@@ -45,7 +45,7 @@ func validateQuotas(quotas []Quota, accounts []Account, k check) {
 		case !twice:
 			first[about] = i
 		case q.Tenant != "":
-			at.of("tenant").fail("is already limited by " + k.item(before).key + "; a tenant and account stand together once")
+			at.field("tenant").fail("is already limited by " + k.item(before).key + "; a tenant and account stand together once")
 		}
 	}
 }
@@ -54,7 +54,7 @@ func validateQuotas(quotas []Quota, accounts []Account, k check) {
 func validateIDs(quotas []Quota, k check) {
 	idOf, tenantOf := map[string]int{}, map[string]int{}
 	for i, q := range quotas {
-		at := k.item(i).of("id")
+		at := k.item(i).field("id")
 		id := cmp.Or(q.ID, q.Tenant)
 		before, known := idOf[q.Tenant]
 		other, taken := tenantOf[id]
@@ -67,7 +67,7 @@ func validateIDs(quotas []Quota, k check) {
 			at.fail("is that of another tenant in " + k.item(other).key + "; each tenant has an id of its own")
 		}
 		if q.ID != "" {
-			at.form(q.ID, tenantForm(), tenantRule)
+			at.format(q.ID, tenantForm(), tenantRule)
 		}
 		if !known {
 			idOf[q.Tenant] = i
@@ -81,21 +81,21 @@ func validateIDs(quotas []Quota, k check) {
 // validate checks one quota and returns the identifier of the account, where it
 // names one.
 func (q *Quota) validate(accounts []Account, k check) (account string) {
-	k.of("tenant").form(q.Tenant, tenantForm(), tenantRule)
+	k.field("tenant").format(q.Tenant, tenantForm(), tenantRule)
 	if q.Account != "" {
 		i := slices.IndexFunc(accounts, func(a Account) bool { return q.Account == a.Name || q.Account == a.ID })
 		account = q.Account
 		if i >= 0 {
 			account = accounts[i].ID
 		} else {
-			k.of("account").fail("must be the name or id of one of accounts")
+			k.field("account").fail("must be the name or id of one of accounts")
 		}
 	}
 	if q.Stores == nil && q.Secrets == nil {
-		k.of("secrets").fail("is missing; a quota must have stores, secrets or both")
+		k.field("secrets").fail("is missing; a quota must have stores, secrets or both")
 	}
-	within(q.Stores, k.of("stores"))
-	within(q.Secrets, k.of("secrets"))
+	within(q.Stores, k.field("stores"))
+	within(q.Secrets, k.field("secrets"))
 	return account
 }
 

@@ -13,6 +13,6 @@ func (r *Reads) setDefaults() { r.MaxStaleness = 30 * time.Second }
 
 func (r *Reads) validate(k check) {
 	if r.MaxStaleness < 0 || r.MaxStaleness > 5*time.Minute {
-		k.of("max_staleness").fail("must be from 0s to 5m")
+		k.field("max_staleness").fail("must be from 0s to 5m")
 	}
 }

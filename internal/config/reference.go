@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Entry describes one key of the configuration.
-type Entry struct {
+// KeyReference describes one key of the configuration.
+type KeyReference struct {
 	// Name is the last part of Key.
 	Name string
 	// Key is the key in full, with "[]" after the name of a list.
@@ -26,20 +26,20 @@ type Entry struct {
 	Rare bool
 	// Parts are the keys of a section, or of each element of a list of
 	// sections.
-	Parts []Entry
+	Parts []KeyReference
 }
 
 // Reference describes every key, in the order of the types.
-func Reference() []Entry {
+func Reference() []KeyReference {
 	return describe(reflect.ValueOf(*newConfig("", false)), "")
 }
 
 // describe lists the keys of a section that holds its defaults.
-func describe(section reflect.Value, key string) []Entry {
-	var all []Entry
+func describe(section reflect.Value, key string) []KeyReference {
+	var all []KeyReference
 	for f := range fields(section.Type()) {
 		value := section.FieldByIndex(f.Index)
-		e := Entry{
+		e := KeyReference{
 			Name:    f.Tag.Get("yaml"),
 			Key:     join(key, f.Tag.Get("yaml")),
 			Type:    typeName(f),
@@ -63,7 +63,7 @@ func describe(section reflect.Value, key string) []Entry {
 }
 
 // describeElement lists the keys of an element of a list, if it has keys.
-func describeElement(list reflect.Type, key string) []Entry {
+func describeElement(list reflect.Type, key string) []KeyReference {
 	if list.Elem().Kind() != reflect.Struct {
 		return nil
 	}

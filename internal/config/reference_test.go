@@ -39,7 +39,7 @@ func TestReferenceDocumentIsUpToDate(t *testing.T) {
 	golden(t, "../../docs/configuration.md", b.String())
 }
 
-func rows(b *strings.Builder, entries []config.Entry) {
+func rows(b *strings.Builder, entries []config.KeyReference) {
 	for _, e := range entries {
 		example := ""
 		if e.Example != "" {

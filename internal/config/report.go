@@ -6,38 +6,38 @@ import (
 	"strings"
 )
 
-// place is where a key was given: a line of the file, or a --set argument.
-type place struct {
+// position is where a key was given: a line of the file, or a --set argument.
+type position struct {
 	line int
 	set  bool
 }
 
 // report collects mistakes and knows where each key was given.
 type report struct {
-	file   string
-	places map[string]place
-	// blamed are keys whose mistake was reported while reading. What the
+	file      string
+	positions map[string]position
+	// reported are keys whose mistake was reported while reading. What the
 	// checks find at or under them only follows from that.
-	blamed map[string]bool
-	// meant are keys that an unknown key was probably meant to be. Where such
+	reported map[string]bool
+	// suggested are keys that an unknown key was probably meant to be. Where such
 	// a key is missing, that is not another mistake.
-	meant map[string]bool
-	found Mistakes
+	suggested map[string]bool
+	found     Mistakes
 }
 
 func newReport(file string) *report {
-	return &report{file: file, places: map[string]place{}, blamed: map[string]bool{}, meant: map[string]bool{}}
+	return &report{file: file, positions: map[string]position{}, reported: map[string]bool{}, suggested: map[string]bool{}}
 }
 
-// again is an empty report that knows the same places.
-func (r *report) again() *report {
+// withoutMistakes is an empty report that knows the same places.
+func (r *report) withoutMistakes() *report {
 	fresh := newReport(r.file)
-	fresh.places = r.places
+	fresh.positions = r.positions
 	return fresh
 }
 
 // add reports a mistake at a known place.
-func (r *report) add(p place, key, text string) {
+func (r *report) add(p position, key, text string) {
 	m := Mistake{File: r.file, Line: p.line, Key: key, Text: text}
 	if p.set {
 		m.File, m.Line = CommandLine, 0
@@ -47,32 +47,32 @@ func (r *report) add(p place, key, text string) {
 
 // wrong reports a value that cannot be used at all, so that the checks find
 // nothing where it should be.
-func (r *report) wrong(p place, key, text string) {
+func (r *report) wrong(p position, key, text string) {
 	r.add(p, key, text)
-	r.blamed[key] = true
+	r.reported[key] = true
 }
 
 // fail reports what a check found, at the place of the key or, where the key
 // is missing, of what it is missing from.
 func (r *report) fail(key, text string) {
-	if r.excused(key) {
+	if r.suppressed(key) {
 		return
 	}
 	for at, more := key, true; more; at, more = parent(at) {
-		if p, ok := r.places[at]; ok {
+		if p, ok := r.positions[at]; ok {
 			r.add(p, key, text)
 			return
 		}
 	}
-	r.add(place{}, key, text)
+	r.add(position{}, key, text)
 }
 
-// excused reports whether what is wrong at the key only follows from a mistake
+// suppressed reports whether what is wrong at the key only follows from a mistake
 // that was reported before.
-func (r *report) excused(key string) bool {
+func (r *report) suppressed(key string) bool {
 	for at, more := key, true; more; at, more = parent(at) {
-		_, given := r.places[at]
-		if r.blamed[at] || r.meant[at] && !given {
+		_, given := r.positions[at]
+		if r.reported[at] || r.suggested[at] && !given {
 			return true
 		}
 	}
@@ -86,14 +86,14 @@ func (r *report) err() error {
 	}
 	slices.SortStableFunc(r.found, func(a, b Mistake) int {
 		return cmp.Or(
-			cmp.Compare(rank(a), rank(b)),
+			cmp.Compare(sourceOrder(a), sourceOrder(b)),
 			cmp.Compare(a.Line, b.Line))
 	})
 	return r.found
 }
 
-// rank puts the file before the command line.
-func rank(m Mistake) int {
+// sourceOrder puts the file before the command line.
+func sourceOrder(m Mistake) int {
 	if m.File == CommandLine {
 		return 1
 	}

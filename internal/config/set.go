@@ -26,7 +26,7 @@ type setter struct {
 func (s setter) apply(set string, whole reflect.Value) {
 	key, text, ok := strings.Cut(set, "=")
 	if !ok || !setKey.MatchString(key) {
-		s.fail(shown(key), "must be written KEY=VALUE, such as listen.rest=127.0.0.1:18080 or accounts[0].name=main")
+		s.fail(quoteName(key), "must be written KEY=VALUE, such as listen.rest=127.0.0.1:18080 or accounts[0].name=main")
 		return
 	}
 	t := target{value: whole}
@@ -34,11 +34,11 @@ func (s setter) apply(set string, whole reflect.Value) {
 		if t, ok = s.step(t, step); !ok {
 			return
 		}
-		if _, known := s.report.places[t.key]; !known {
-			s.report.places[t.key] = place{set: true}
+		if _, known := s.report.positions[t.key]; !known {
+			s.report.positions[t.key] = position{set: true}
 		}
 	}
-	s.report.places[t.key] = place{set: true}
+	s.report.positions[t.key] = position{set: true}
 	s.give(t, text)
 }
 
@@ -48,12 +48,12 @@ func (s setter) step(t target, step string) (target, bool) {
 		return s.index(t, strings.TrimSuffix(index, "]"))
 	}
 	if t.value.Kind() != reflect.Struct {
-		s.fail(t.key, holds(t))
+		s.fail(t.key, howToSet(t))
 		return t, false
 	}
 	part, ok := t.field(step)
 	if !ok {
-		s.report.unknown(place{set: true}, t.key, step, names(t.value.Type()))
+		s.report.unknown(position{set: true}, t.key, step, names(t.value.Type()))
 	}
 	return part, ok
 }
@@ -61,7 +61,7 @@ func (s setter) step(t target, step string) (target, bool) {
 // index goes to an element of a list. The first index past the end adds one.
 func (s setter) index(t target, digits string) (target, bool) {
 	if t.value.Kind() != reflect.Slice {
-		s.fail(t.key, holds(t))
+		s.fail(t.key, howToSet(t))
 		return t, false
 	}
 	i, err := strconv.Atoi(digits)
@@ -80,21 +80,21 @@ func (s setter) give(t target, text string) {
 	var complaint string
 	switch t.value.Kind() {
 	case reflect.Struct, reflect.Slice:
-		complaint = holds(t)
+		complaint = howToSet(t)
 	default:
 		complaint = t.setText(text)
 	}
 	// What the file had here, right or wrong, no longer counts.
-	delete(s.report.blamed, t.key)
+	delete(s.report.reported, t.key)
 	if complaint != "" {
-		s.report.wrong(place{set: true}, t.key, complaint)
+		s.report.wrong(position{set: true}, t.key, complaint)
 	}
 }
 
-func (s setter) fail(key, text string) { s.report.add(place{set: true}, key, text) }
+func (s setter) fail(key, text string) { s.report.add(position{set: true}, key, text) }
 
-// holds says how a part is set that was not set that way.
-func holds(t target) string {
+// howToSet says how a part is set that was not set that way.
+func howToSet(t target) string {
 	switch t.value.Kind() {
 	case reflect.Struct:
 		return "is a section; set one of its keys: " + strings.Join(names(t.value.Type()), ", ")

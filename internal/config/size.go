@@ -46,8 +46,8 @@ func (s Size) String() string {
 	}
 }
 
-// sized reports a size that is neither 0 nor from least to most.
-func (k check) sized(value, least, most Size) {
+// sizeWithin reports a size that is neither 0 nor from least to most.
+func (k check) sizeWithin(value, least, most Size) {
 	if value != 0 && (value < least || value > most) {
 		k.fail("must be 0 or from " + least.String() + " to " + most.String())
 	}

@@ -30,7 +30,7 @@ func validateSubjects(subjects []Subject, k check) {
 		patterns[i] = subjects[i].validate(k.item(i))
 		for j := range i {
 			if subjects[i].Claim == subjects[j].Claim && patterns[j].Covers(patterns[i]) {
-				k.item(i).of("match").fail("is covered by " + k.item(j).of("match").key + ", which counts first; put the narrower one above")
+				k.item(i).field("match").fail("is covered by " + k.item(j).field("match").key + ", which counts first; put the narrower one above")
 				break
 			}
 		}
@@ -43,14 +43,14 @@ func (s *Subject) validate(k check) subject.Pattern {
 	pattern, err := subject.Parse(s.Match)
 	switch {
 	case s.Match == "":
-		k.of("match").fail("is missing; it must be a subject such as repo:my-org/payments:ref:refs/heads/main")
+		k.field("match").fail("is missing; it must be a subject such as repo:my-org/payments:ref:refs/heads/main")
 	case err != nil:
-		k.of("match").fail(err.Error())
+		k.field("match").fail(err.Error())
 	case s.Claim != "sub" && !pattern.Exact():
-		k.of("match").fail("must have no * for another claim than sub")
+		k.field("match").fail("must have no * for another claim than sub")
 	}
 	if s.GroupsClaim != "" && !subject.Plain(s.GroupsClaim) {
-		k.of("groups_claim").fail("must be the name of a claim")
+		k.field("groups_claim").fail("must be the name of a claim")
 	}
 	validateTeam(s.Tenant, s.Groups, k)
 	return pattern

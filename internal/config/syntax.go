@@ -64,7 +64,7 @@ func (r *report) syntax(err error, data []byte) {
 	}
 	// What is missing at the end can be blamed on a line after the last.
 	line = min(line, 1+bytes.Count(bytes.TrimRight(data, "\r\n"), []byte("\n")))
-	r.wrong(place{line: line}, "", fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
+	r.wrong(position{line: line}, "", fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
 }
 
 // adviceFor returns what helps against a complaint of the library.

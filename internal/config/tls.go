@@ -19,23 +19,23 @@ type TLS struct {
 // Enabled reports whether the listeners have TLS.
 func (t *TLS) Enabled() bool { return t.CertFile != "" }
 
-// meant reports whether the listeners are to have TLS, even where one of its
+// intended reports whether the listeners are to have TLS, even where one of its
 // files is missing.
-func (t *TLS) meant() bool { return t.CertFile != "" || t.KeyFile != "" }
+func (t *TLS) intended() bool { return t.CertFile != "" || t.KeyFile != "" }
 
 func (t *TLS) setDefaults() { t.ClientAuth = "optional" }
 
 func (t *TLS) validate(k check) {
 	switch {
 	case t.CertFile == "" && t.KeyFile != "":
-		k.of("cert_file").fail("is missing; it must go with key_file")
+		k.field("cert_file").fail("is missing; it must go with key_file")
 	case t.CertFile != "" && t.KeyFile == "":
-		k.of("key_file").fail("is missing; it must go with cert_file")
+		k.field("key_file").fail("is missing; it must go with cert_file")
 	case t.CertFile == "" && t.ClientCAFile != "":
-		k.of("cert_file").fail("is missing; client certificates need the listeners to have TLS themselves")
+		k.field("cert_file").fail("is missing; client certificates need the listeners to have TLS themselves")
 	}
 	if t.ClientAuth == "required" && t.ClientCAFile == "" {
-		k.of("client_ca_file").fail("is missing; it must name the authorities of the certificates that client_auth requires")
+		k.field("client_ca_file").fail("is missing; it must name the authorities of the certificates that client_auth requires")
 	}
 }
 

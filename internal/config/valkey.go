@@ -33,18 +33,18 @@ var (
 
 func (v *Valkey) validate(k check) {
 	if v.Address != "" && !isServer(v.Address) {
-		k.of("address").fail(serverRule)
+		k.field("address").fail(serverRule)
 	}
 	if v.Username != "" {
-		k.of("username").form(v.Username, form{serverUser, 128}, "must be 1 to 128 characters of ASCII without blanks")
+		k.field("username").format(v.Username, textFormat{serverUser, 128}, "must be 1 to 128 characters of ASCII without blanks")
 		if v.PasswordFile == "" {
-			k.of("password_file").fail("is missing; it must go with username")
+			k.field("password_file").fail("is missing; it must go with username")
 		}
 	}
-	if v.CAFile != "" && v.TLS == "off" && !k.of("tls").excused() {
-		k.of("ca_file").fail("must go with tls on")
+	if v.CAFile != "" && v.TLS == "off" && !k.field("tls").suppressed() {
+		k.field("ca_file").fail("must go with tls on")
 	}
-	k.of("prefix").form(v.Prefix, form{recordPrefix, 64}, "must be 1 to 64 of A-Z, a-z, 0-9 and . _ : -")
+	k.field("prefix").format(v.Prefix, textFormat{recordPrefix, 64}, "must be 1 to 64 of A-Z, a-z, 0-9 and . _ : -")
 }
 
 // isServer reports whether an address is one to connect to.

@@ -17,36 +17,36 @@ type Conn struct {
 	addr    *Addr
 	began   time.Time
 
-	// in, owner and ended belong to the limiter and are under its lock.
-	in    *group
+	// group, owner and ended belong to the limiter and are under its lock.
+	group *group
 	owner string
 	ended bool
 
 	// lastRead is when bytes came last, in nanoseconds since the Unix epoch.
-	lastRead atomic.Int64
-	bytes    atomic.Int64
-	called   atomic.Bool
-	admitted atomic.Bool
-	streams  atomic.Int32
+	lastRead      atomic.Int64
+	bytes         atomic.Int64
+	called        atomic.Bool
+	authenticated atomic.Bool
+	streams       atomic.Int32
 
-	allowance allowance
-	resolve   sync.Once
-	closing   sync.Once
-	closed    chan struct{}
+	bucket  tokenBucket
+	resolve sync.Once
+	closing sync.Once
+	closed  chan struct{}
 }
 
 func newConn(raw net.Conn, l *Limiter) *Conn {
 	c := &Conn{Conn: raw, limiter: l, began: time.Now(), closed: make(chan struct{})}
 	c.addr = &Addr{conn: c}
 	c.lastRead.Store(c.began.UnixNano())
-	c.allowance = newAllowance(l.config.Allowance, l.config.Refill, c.began)
+	c.bucket = newTokenBucket(l.config.Allowance, l.config.Refill, c.began)
 	return c
 }
 
 // Read reads what has come. Until a caller is authenticated it reads no more
 // than the allowance, and waits where that is spent.
 func (c *Conn) Read(p []byte) (int, error) {
-	if !c.admitted.Load() && len(p) > 0 {
+	if !c.authenticated.Load() && len(p) > 0 {
 		most, err := c.allow(len(p))
 		if err != nil {
 			return 0, err
@@ -57,8 +57,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if n > 0 {
 		c.lastRead.Store(time.Now().UnixNano())
 		c.bytes.Add(int64(n))
-		if !c.admitted.Load() {
-			c.allowance.spend(n)
+		if !c.authenticated.Load() {
+			c.bucket.spend(n)
 			c.resolve.Do(c.resolveOwner)
 		}
 	}
@@ -69,7 +69,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 // gives, which is known once bytes were read.
 func (c *Conn) resolveOwner() {
 	if _, behind := c.Conn.(interface{ Raw() net.Conn }); behind {
-		c.limiter.enter(&c.limiter.unknown, c, addressOf(c.Conn.RemoteAddr()))
+		c.limiter.enter(&c.limiter.unauthenticated, c, addressOf(c.Conn.RemoteAddr()))
 	}
 }
 
@@ -77,14 +77,14 @@ func (c *Conn) resolveOwner() {
 // deadline for reading is over or the connection closed.
 func (c *Conn) allow(want int) (int, error) {
 	for {
-		n, wait := c.allowance.left(time.Now(), c.streams.Load() == 0)
-		if c.admitted.Load() {
+		n, wait := c.bucket.available(time.Now(), c.streams.Load() == 0)
+		if c.authenticated.Load() {
 			return want, nil
 		}
 		if n > 0 {
 			return min(n, want), nil
 		}
-		if over, left := c.allowance.overdue(time.Now()); over {
+		if over, left := c.bucket.overdue(time.Now()); over {
 			return 0, os.ErrDeadlineExceeded
 		} else if left > 0 {
 			wait = min(wait, left)
@@ -92,7 +92,7 @@ func (c *Conn) allow(want int) (int, error) {
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-		case <-c.allowance.poked:
+		case <-c.bucket.wake:
 		case <-c.closed:
 			timer.Stop()
 			return 0, net.ErrClosed
@@ -104,14 +104,14 @@ func (c *Conn) allow(want int) (int, error) {
 // SetReadDeadline bounds reads that wait, those for the allowance included.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	err := c.Conn.SetReadDeadline(t)
-	c.allowance.setDeadline(t)
+	c.bucket.setDeadline(t)
 	return err
 }
 
 // SetDeadline bounds reads and writes.
 func (c *Conn) SetDeadline(t time.Time) error {
 	err := c.Conn.SetDeadline(t)
-	c.allowance.setDeadline(t)
+	c.bucket.setDeadline(t)
 	return err
 }
 
@@ -125,7 +125,7 @@ func (c *Conn) Close() error {
 		c.limiter.leave(c)
 		c.limiter.mu.Unlock()
 		if n := c.bytes.Load(); n > 0 && !c.called.Load() {
-			c.limiter.config.OnUncalled(c.addr.String(), n)
+			c.limiter.config.OnNoCall(c.addr.String(), n)
 		}
 	})
 	return err
@@ -134,18 +134,18 @@ func (c *Conn) Close() error {
 // RemoteAddr is the address of the client. It leads back to the connection.
 func (c *Conn) RemoteAddr() net.Addr { return c.addr }
 
-// Called notes that the connection carries a call.
-func (c *Conn) Called() { c.called.Store(true) }
+// MarkCalled notes that the connection carries a call.
+func (c *Conn) MarkCalled() { c.called.Store(true) }
 
-// Admit notes that a call of the connection was authenticated. From then on the
+// MarkAuthenticated notes that a call of the connection was authenticated. From then on the
 // connection counts for the caller, and bytes are read without an allowance.
-func (c *Conn) Admit(caller string) {
-	if c.admitted.Swap(true) {
+func (c *Conn) MarkAuthenticated(caller string) {
+	if c.authenticated.Swap(true) {
 		return
 	}
 	c.called.Store(true)
-	c.allowance.poke()
-	c.limiter.enter(&c.limiter.known, c, caller)
+	c.bucket.wakeReader()
+	c.limiter.enter(&c.limiter.authenticated, c, caller)
 }
 
 // BeginStream notes that a stream begins that needs no authenticated caller, and
@@ -158,7 +158,7 @@ func (c *Conn) BeginStream(most int) (end func(), ok bool) {
 	return sync.OnceFunc(func() {
 		// What accrued while the stream held bytes does not count.
 		if c.streams.Add(-1) == 0 {
-			c.allowance.restart(time.Now())
+			c.bucket.restart(time.Now())
 		}
 	}), true
 }
@@ -187,8 +187,8 @@ func (a *Addr) String() string { return a.conn.Conn.RemoteAddr().String() }
 // Conn returns the connection.
 func (a *Addr) Conn() *Conn { return a.conn }
 
-// Of gives the counted connection below c, or nil.
-func Of(c net.Conn) *Conn {
+// FromConn gives the counted connection below c, or nil.
+func FromConn(c net.Conn) *Conn {
 	for {
 		switch this := c.(type) {
 		case *Conn:
@@ -206,7 +206,7 @@ type connKey struct{}
 // WithConn returns a context that carries the counted connection below c. It
 // fits ConnContext of http.Server.
 func WithConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, Of(c))
+	return context.WithValue(ctx, connKey{}, FromConn(c))
 }
 
 // FromContext gives the connection that ctx carries, or nil.

@@ -2,14 +2,14 @@ package connlimit
 
 // group is a set of connections with a bound on all and on those of one owner.
 type group struct {
-	most, mostPerOwner int
+	max, maxPerOwner int
 
 	all    map[*Conn]struct{}
 	counts map[string]int
 }
 
 func newGroup(most, mostPerOwner int) group {
-	return group{most: most, mostPerOwner: mostPerOwner, all: map[*Conn]struct{}{}, counts: map[string]int{}}
+	return group{max: most, maxPerOwner: mostPerOwner, all: map[*Conn]struct{}{}, counts: map[string]int{}}
 }
 
 // add puts a connection in. It returns the connection that has to go for it, if any.
@@ -17,9 +17,9 @@ func (g *group) add(c *Conn) *Conn {
 	g.all[c] = struct{}{}
 	g.counts[c.owner]++
 	switch {
-	case g.counts[c.owner] > g.mostPerOwner:
+	case g.counts[c.owner] > g.maxPerOwner:
 		return g.idlest(c, func(other *Conn) bool { return other.owner == c.owner })
-	case len(g.all) > g.most:
+	case len(g.all) > g.max:
 		largest := 0
 		for _, n := range g.counts {
 			largest = max(largest, n)

@@ -15,13 +15,13 @@ import (
 
 // Config has the bounds. A field that is 0 gets the usual value.
 type Config struct {
-	// MaxKnown is how many connections of authenticated callers there may be.
-	MaxKnown int
+	// MaxAuthenticated is how many connections of authenticated callers there may be.
+	MaxAuthenticated int
 	// MaxPerCaller is how many of them one caller may have.
 	MaxPerCaller int
-	// MaxUnknown is how many connections there may be without an authenticated
+	// MaxUnauthenticated is how many connections there may be without an authenticated
 	// caller.
-	MaxUnknown int
+	MaxUnauthenticated int
 	// MaxPerAddress is how many of these may come from one IP address.
 	MaxPerAddress int
 	// Allowance is how many bytes are read at once from a connection without an
@@ -34,20 +34,20 @@ type Config struct {
 	FirstCall time.Duration
 	// Idle is how long a connection without an authenticated caller may send nothing.
 	Idle time.Duration
-	// OnUncalled hears of each connection that sent bytes and ended without a
+	// OnNoCall hears of each connection that sent bytes and ended without a
 	// call. Nil: nobody hears.
-	OnUncalled func(peer string, bytes int64)
+	OnNoCall func(peer string, bytes int64)
 }
 
 // The usual bounds. The allowance holds headers of 64 KiB, a TLS handshake and
 // the framing.
 const (
-	usualKnown     = 2000
-	usualAllowance = 80 << 10
-	usualRefill    = 8 << 10
-	usualFirstCall = 30 * time.Second
-	usualIdle      = 2 * time.Minute
-	sweepEvery     = time.Second
+	defaultAuthenticated = 2000
+	defaultAllowance     = 80 << 10
+	defaultRefill        = 8 << 10
+	defaultFirstCall     = 30 * time.Second
+	defaultIdle          = 2 * time.Minute
+	sweepEvery           = time.Second
 )
 
 func (c Config) complete() Config {
@@ -56,20 +56,20 @@ func (c Config) complete() Config {
 			*value = max(usual, 1)
 		}
 	}
-	whole(&c.MaxKnown, usualKnown)
-	whole(&c.MaxPerCaller, c.MaxKnown/2)
-	whole(&c.MaxUnknown, c.MaxKnown/4)
-	whole(&c.MaxPerAddress, c.MaxUnknown/4)
-	whole(&c.Allowance, usualAllowance)
-	whole(&c.Refill, usualRefill)
+	whole(&c.MaxAuthenticated, defaultAuthenticated)
+	whole(&c.MaxPerCaller, c.MaxAuthenticated/2)
+	whole(&c.MaxUnauthenticated, c.MaxAuthenticated/4)
+	whole(&c.MaxPerAddress, c.MaxUnauthenticated/4)
+	whole(&c.Allowance, defaultAllowance)
+	whole(&c.Refill, defaultRefill)
 	if c.FirstCall <= 0 {
-		c.FirstCall = usualFirstCall
+		c.FirstCall = defaultFirstCall
 	}
 	if c.Idle <= 0 {
-		c.Idle = usualIdle
+		c.Idle = defaultIdle
 	}
-	if c.OnUncalled == nil {
-		c.OnUncalled = func(string, int64) {}
+	if c.OnNoCall == nil {
+		c.OnNoCall = func(string, int64) {}
 	}
 	return c
 }
@@ -79,18 +79,18 @@ type Limiter struct {
 	config Config
 
 	mu sync.Mutex
-	// unknown and known hold the connections without and with an authenticated
+	// unauthenticated and known hold the connections without and with an authenticated
 	// caller, by address and by caller.
-	unknown, known group
+	unauthenticated, authenticated group
 }
 
 // New returns a Limiter without connections.
 func New(c Config) *Limiter {
 	c = c.complete()
 	return &Limiter{
-		config:  c,
-		unknown: newGroup(c.MaxUnknown, c.MaxPerAddress),
-		known:   newGroup(c.MaxKnown, c.MaxPerCaller),
+		config:          c,
+		unauthenticated: newGroup(c.MaxUnauthenticated, c.MaxPerAddress),
+		authenticated:   newGroup(c.MaxAuthenticated, c.MaxPerCaller),
 	}
 }
 
@@ -111,7 +111,7 @@ func (l *Limiter) Run(ctx context.Context) {
 func (l *Limiter) sweep(now time.Time) {
 	l.mu.Lock()
 	var over []*Conn
-	for c := range l.unknown.all {
+	for c := range l.unauthenticated.all {
 		if c.expired(now) {
 			over = append(over, c)
 		}
@@ -140,7 +140,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c := newConn(raw, l.limiter)
-	l.limiter.enter(&l.limiter.unknown, c, addressOf(rawAddress(raw)))
+	l.limiter.enter(&l.limiter.unauthenticated, c, addressOf(rawAddress(raw)))
 	return c, nil
 }
 
@@ -150,7 +150,7 @@ func (l *Limiter) enter(into *group, c *Conn, owner string) {
 	l.leave(c)
 	var victim *Conn
 	if !c.ended {
-		c.in, c.owner = into, owner
+		c.group, c.owner = into, owner
 		victim = into.add(c)
 	}
 	l.mu.Unlock()
@@ -161,9 +161,9 @@ func (l *Limiter) enter(into *group, c *Conn, owner string) {
 
 // leave takes a connection out of its group. The caller holds the lock.
 func (*Limiter) leave(c *Conn) {
-	if c.in != nil {
-		c.in.remove(c)
-		c.in = nil
+	if c.group != nil {
+		c.group.remove(c)
+		c.group = nil
 	}
 }
 
@@ -172,7 +172,7 @@ func (*Limiter) leave(c *Conn) {
 func (l *Limiter) Counts() (unknown, known int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.unknown.all), len(l.known.all)
+	return len(l.unauthenticated.all), len(l.authenticated.all)
 }
 
 // rawAddress is the address of the other end of the TCP connection, whatever

@@ -60,7 +60,7 @@ func (d *door) dial(from string) (client net.Conn, server *connlimit.Conn) {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { _ = accepted.Close() })
-	return client, connlimit.Of(accepted)
+	return client, connlimit.FromConn(accepted)
 }
 
 // open says whether a connection was not closed.
@@ -71,7 +71,7 @@ func open(client net.Conn) bool {
 }
 
 func TestOneAddressCannotTakeThePlacesOfOthers(t *testing.T) {
-	d := newDoor(t, connlimit.Config{MaxUnknown: 10, MaxPerAddress: 8})
+	d := newDoor(t, connlimit.Config{MaxUnauthenticated: 10, MaxPerAddress: 8})
 	polite, _ := d.dial("10.0.0.1:1")
 	var flood []net.Conn
 	for i := range 50 {
@@ -90,14 +90,14 @@ func TestOneAddressCannotTakeThePlacesOfOthers(t *testing.T) {
 }
 
 func TestManyAddressesCannotLockOutACallerThatComes(t *testing.T) {
-	d := newDoor(t, connlimit.Config{MaxUnknown: 10, MaxPerAddress: 2, MaxKnown: 10, MaxPerCaller: 5})
+	d := newDoor(t, connlimit.Config{MaxUnauthenticated: 10, MaxPerAddress: 2, MaxAuthenticated: 10, MaxPerCaller: 5})
 	polite, server := d.dial("10.1.0.1:1")
-	server.Admit("polite")
+	server.MarkAuthenticated("polite")
 	for i := range 200 {
 		_, _ = d.dial(fmt.Sprintf("10.0.%d.%d:1", i/100, i%100))
 		if i%50 == 0 {
 			late, known := d.dial("10.1.0.2:1")
-			known.Admit("late")
+			known.MarkAuthenticated("late")
 			if !open(late) {
 				t.Fatal("a caller is locked out")
 			}
@@ -112,12 +112,12 @@ func TestManyAddressesCannotLockOutACallerThatComes(t *testing.T) {
 }
 
 func TestOneCallerCannotTakeThePlacesOfOthers(t *testing.T) {
-	d := newDoor(t, connlimit.Config{MaxKnown: 10, MaxPerCaller: 5})
+	d := newDoor(t, connlimit.Config{MaxAuthenticated: 10, MaxPerCaller: 5})
 	polite, server := d.dial("10.0.0.1:1")
-	server.Admit("polite")
+	server.MarkAuthenticated("polite")
 	for i := range 50 {
 		_, server := d.dial(fmt.Sprintf("10.0.0.2:%d", i))
-		server.Admit("greedy")
+		server.MarkAuthenticated("greedy")
 	}
 	if _, known := d.Counts(); known != 6 || !open(polite) {
 		t.Errorf("%d connections of callers", known)
@@ -147,7 +147,7 @@ func TestNoMoreThanTheAllowanceIsReadBeforeACallerIsKnown(t *testing.T) {
 		_, err := io.ReadFull(server, make([]byte, 4300-n))
 		done <- err
 	}()
-	server.Admit("caller")
+	server.MarkAuthenticated("caller")
 	if err := <-done; err != nil {
 		t.Errorf("after the caller is known: %v", err)
 	}
@@ -203,10 +203,10 @@ func TestConnectionsThatDoNothingAreClosed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	known, server := d.dial("10.0.0.1:1")
-	server.Admit("caller")
+	server.MarkAuthenticated("caller")
 	_, uncalled := d.dial("10.0.0.1:2")
 	_, idle := d.dial("10.0.0.1:3")
-	idle.Called()
+	idle.MarkCalled()
 	go d.Run(ctx)
 	for _, c := range []*connlimit.Conn{uncalled, idle} {
 		if _, err := c.Read(make([]byte, 1)); err == nil {
@@ -220,13 +220,13 @@ func TestConnectionsThatDoNothingAreClosed(t *testing.T) {
 
 func TestConnectionsThatEndWithoutACallAreTold(t *testing.T) {
 	told := make(chan string, 10)
-	d := newDoor(t, connlimit.Config{OnUncalled: func(peer string, n int64) { told <- fmt.Sprint(peer, " ", n) }})
+	d := newDoor(t, connlimit.Config{OnNoCall: func(peer string, n int64) { told <- fmt.Sprint(peer, " ", n) }})
 	for i, called := range []bool{false, true} {
 		client, server := d.dial(fmt.Sprintf("10.0.0.1:%d", i+1))
 		send(client, 7)
 		_, _ = io.ReadFull(server, make([]byte, 7))
 		if called {
-			server.Called()
+			server.MarkCalled()
 		}
 		_ = server.Close()
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// identity is who sent a request.
-type identity struct {
+// credential is who sent a request.
+type credential struct {
 	// id stays the same for the same credential and tells nothing about it.
 	id string
 	// token is empty for a global API key.
@@ -22,35 +22,35 @@ const tokenEmail = "emulator@example.com"
 
 // authenticate finds who sent a request. An Authorization header, when there
 // is one, decides alone; SDKs send all credentials that they know.
-func (e *Emulator) authenticate(h http.Header) (identity, *answer) {
+func (e *Emulator) authenticate(h http.Header) (credential, *answer) {
 	if given := h.Get("Authorization"); given != "" {
 		return e.byToken(given)
 	}
 	return e.byKey(Key{Email: h.Get("X-Auth-Email"), Key: h.Get("X-Auth-Key")})
 }
 
-func (e *Emulator) byToken(header string) (identity, *answer) {
+func (e *Emulator) byToken(header string) (credential, *answer) {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsFunc(token, notInToken) {
-		return identity{}, new(badHeaders())
+		return credential{}, new(badHeaders())
 	}
 	if !e.acceptsAll() && !slices.Contains(e.config.Tokens, token) {
-		return identity{}, new(notAuthenticated())
+		return credential{}, new(notAuthenticated())
 	}
-	return identity{id: fingerprint("token " + token), token: token, email: tokenEmail}, nil
+	return credential{id: fingerprint("token " + token), token: token, email: tokenEmail}, nil
 }
 
 // notInToken tells of characters that no credential in a header has.
 func notInToken(r rune) bool { return r <= ' ' || r > '~' }
 
-func (e *Emulator) byKey(k Key) (identity, *answer) {
+func (e *Emulator) byKey(k Key) (credential, *answer) {
 	if k.Email == "" || k.Key == "" {
-		return identity{}, new(noCredentials())
+		return credential{}, new(noCredentials())
 	}
 	if !e.acceptsAll() && !slices.Contains(e.config.Keys, k) {
-		return identity{}, new(notAuthenticated())
+		return credential{}, new(notAuthenticated())
 	}
-	return identity{id: fingerprint("key " + k.Email + " " + k.Key), email: k.Email}, nil
+	return credential{id: fingerprint("key " + k.Email + " " + k.Key), email: k.Email}, nil
 }
 
 func (e *Emulator) acceptsAll() bool {
@@ -58,7 +58,7 @@ func (e *Emulator) acceptsAll() bool {
 }
 
 // mayUse tells whether an account is open to a credential.
-func (a Account) mayUse(who identity) bool {
+func (a Account) mayUse(who credential) bool {
 	return who.token == "" || len(a.Tokens) == 0 || slices.Contains(a.Tokens, who.token)
 }
 

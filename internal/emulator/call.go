@@ -22,7 +22,7 @@ var errTooLarge = errors.New("emulator: the body is too large")
 
 // call is one request on its way through the emulator.
 type call struct {
-	trail
+	routeMatch
 	method  string
 	path    string
 	query   url.Values
@@ -34,19 +34,19 @@ type call struct {
 	// eraA makes store creation take an array.
 	eraA bool
 	// who is set once the credential is checked.
-	who identity
+	who credential
 	// account is set once it is known that the credential may use it.
-	account *account
+	account *accountState
 }
 
 func newCall(r *http.Request, routes []route) *call {
 	path := r.URL.EscapedPath()
 	c := &call{
-		trail:  follow(routes, r.Method, path),
-		method: r.Method,
-		path:   path,
-		query:  r.URL.Query(),
-		header: r.Header,
+		routeMatch: matchRoute(routes, r.Method, path),
+		method:     r.Method,
+		path:       path,
+		query:      r.URL.Query(),
+		header:     r.Header,
 	}
 	c.body, c.bodyErr = readBody(r)
 	return c

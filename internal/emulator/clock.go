@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// stamps gives out times of creation and change. No two are the same, so that
+// timestamps gives out times of creation and change. No two are the same, so that
 // an order by time is always total.
-type stamps struct {
+type timestamps struct {
 	clock func() time.Time
 	mu    sync.Mutex
 	last  time.Time
 }
 
 // next is now, to the microsecond, or the microsecond after the stamp before.
-func (s *stamps) next() time.Time {
+func (s *timestamps) next() time.Time {
 	now := s.clock().UTC().Truncate(time.Microsecond)
 	s.mu.Lock()
 	defer s.mu.Unlock()

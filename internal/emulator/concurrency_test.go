@@ -45,7 +45,7 @@ func TestOneOfManyWins(t *testing.T) {
 func TestNoTwoTimesAreTheSame(t *testing.T) {
 	c := noLimits()
 	c.Clock = newClock().Now
-	c.JournalLimit = 5
+	c.RequestLogLimit = 5
 	e := emulator.New(c)
 	made := httptest.NewRecorder()
 	e.ServeHTTP(made, request("POST", "stores", `{"name":"s"}`))

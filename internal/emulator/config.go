@@ -42,12 +42,12 @@ type Config struct {
 	// Random decides about faults that have a probability; it returns a number
 	// from 0 to below 1. Nil is a seeded random source.
 	Random func() float64
-	// Budget limits the calls of one credential. Nil is Cloudflare's limit of
+	// RateLimit limits the calls of one credential. Nil is Cloudflare's limit of
 	// 1200 calls in 5 minutes.
-	Budget *Budget
-	// JournalLimit is how many requests are remembered, the newest ones. 0
+	RateLimit *RateLimit
+	// RequestLogLimit is how many requests are remembered, the newest ones. 0
 	// remembers none. A remembered request holds credentials and values.
-	JournalLimit int
+	RequestLogLimit int
 	// ControlOff removes everything under /__emulator.
 	ControlOff bool
 }
@@ -78,9 +78,9 @@ type Key struct {
 	Key string
 }
 
-// Budget is how many calls a credential may make. A call too many is refused
+// RateLimit is how many calls a credential may make. A call too many is refused
 // with 429, and so is every call until Block has passed.
-type Budget struct {
+type RateLimit struct {
 	// Requests is the number of calls in a window. 0 means no limit.
 	Requests int
 	// Window is the length of a window, counted from its first call. 0 is 5
@@ -112,10 +112,10 @@ func (c Config) Validate() error {
 			mistakes = append(mistakes, fmt.Errorf("keys[%d]: email and key must not be empty", i))
 		}
 	}
-	if c.JournalLimit < 0 {
+	if c.RequestLogLimit < 0 {
 		mistakes = append(mistakes, errors.New("journal limit must be at least 0"))
 	}
-	if b := c.Budget; b != nil && (b.Requests < 0 || b.Window < 0 || b.Block < 0) {
+	if b := c.RateLimit; b != nil && (b.Requests < 0 || b.Window < 0 || b.Block < 0) {
 		mistakes = append(mistakes, errors.New("budget must be at least 0"))
 	}
 	return errors.Join(mistakes...)
@@ -138,13 +138,13 @@ func (c Config) withDefaults() Config {
 	if c.Random == nil {
 		c.Random = rand.Float64
 	}
-	if c.Budget == nil {
-		c.Budget = &Budget{Requests: defaultRequests}
+	if c.RateLimit == nil {
+		c.RateLimit = &RateLimit{Requests: defaultRequests}
 	}
-	c.Budget = &Budget{
-		Requests: c.Budget.Requests,
-		Window:   cmp.Or(c.Budget.Window, defaultWindow),
-		Block:    cmp.Or(c.Budget.Block, defaultBlock),
+	c.RateLimit = &RateLimit{
+		Requests: c.RateLimit.Requests,
+		Window:   cmp.Or(c.RateLimit.Window, defaultWindow),
+		Block:    cmp.Or(c.RateLimit.Block, defaultBlock),
 	}
 	return c
 }

@@ -10,10 +10,10 @@ import (
 
 func TestConfigMistakesAreReportedTogether(t *testing.T) {
 	err := emulator.Config{
-		Accounts:     []emulator.Account{{ID: "me"}, {ID: accountID, StoreLimit: -1}, {ID: accountID}},
-		Keys:         []emulator.Key{{Email: "a@b"}},
-		JournalLimit: -1,
-		Budget:       &emulator.Budget{Window: -time.Second},
+		Accounts:        []emulator.Account{{ID: "me"}, {ID: accountID, StoreLimit: -1}, {ID: accountID}},
+		Keys:            []emulator.Key{{Email: "a@b"}},
+		RequestLogLimit: -1,
+		RateLimit:       &emulator.RateLimit{Window: -time.Second},
 	}.Validate()
 	want := []string{
 		`accounts[0]: id "me" must be 32 lower-case hexadecimal digits`,
@@ -32,7 +32,7 @@ func TestConfigMistakesAreReportedTogether(t *testing.T) {
 }
 
 func TestAnEmulatorOfABadConfigurationStillServes(t *testing.T) {
-	e := emulator.New(emulator.Config{Accounts: []emulator.Account{{}, {ID: "me"}}, JournalLimit: -1})
+	e := emulator.New(emulator.Config{Accounts: []emulator.Account{{}, {ID: "me"}}, RequestLogLimit: -1})
 	if w := serve(e, "GET", "/client/v4/accounts", token); w.Code != 200 {
 		t.Errorf("status %d, %s", w.Code, w.Body)
 	}

@@ -11,8 +11,8 @@ import (
 // noLimits is room for many stores and secrets.
 func noLimits() emulator.Config {
 	return emulator.Config{
-		Accounts: []emulator.Account{{ID: accountID, Name: "main", StoreLimit: 1000, SecretLimit: 10_000}},
-		Budget:   &emulator.Budget{},
+		Accounts:  []emulator.Account{{ID: accountID, Name: "main", StoreLimit: 1000, SecretLimit: 10_000}},
+		RateLimit: &emulator.RateLimit{},
 	}
 }
 

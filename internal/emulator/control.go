@@ -18,11 +18,11 @@ const (
 	maxControlBody = 4 << 20
 )
 
-// controlled is what can be done at a path of the control API.
-type controlled map[string]func(*Emulator, *http.Request) (any, error)
+// controlMethods is what can be done at a path of the control API.
+type controlMethods map[string]func(*Emulator, *http.Request) (any, error)
 
-func control() map[string]controlled {
-	return map[string]controlled{
+func control() map[string]controlMethods {
+	return map[string]controlMethods{
 		"faults": {
 			http.MethodPost:   (*Emulator).postFaults,
 			http.MethodGet:    (*Emulator).showFaults,
@@ -44,25 +44,25 @@ func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	methods, ok := control()[strings.TrimPrefix(r.URL.Path, controlPrefix)]
 	if !ok {
 		known := slices.Sorted(maps.Keys(control()))
-		writeControl(w, http.StatusNotFound, trouble(fmt.Errorf("there is only %s", strings.Join(known, ", "))))
+		writeControl(w, http.StatusNotFound, errorBody(fmt.Errorf("there is only %s", strings.Join(known, ", "))))
 		return
 	}
 	run, ok := methods[r.Method]
 	if !ok {
 		allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 		w.Header().Set("Allow", allowed)
-		writeControl(w, http.StatusMethodNotAllowed, trouble(fmt.Errorf("the method must be one of %s", allowed)))
+		writeControl(w, http.StatusMethodNotAllowed, errorBody(fmt.Errorf("the method must be one of %s", allowed)))
 		return
 	}
 	result, err := run(e, r)
 	if err != nil {
-		writeControl(w, http.StatusBadRequest, trouble(err))
+		writeControl(w, http.StatusBadRequest, errorBody(err))
 		return
 	}
 	writeControl(w, http.StatusOK, result)
 }
 
-func trouble(err error) any { return map[string]string{"error": err.Error()} }
+func errorBody(err error) any { return map[string]string{"error": err.Error()} }
 
 func writeControl(w http.ResponseWriter, status int, v any) {
 	var body bytes.Buffer
@@ -119,10 +119,10 @@ func (e *Emulator) dropState(*http.Request) (any, error) {
 }
 
 func (e *Emulator) showRequests(*http.Request) (any, error) {
-	kept := e.journal.requests()
+	kept := e.requestLog.requests()
 	shown := make([]requestJSON, 0, len(kept))
 	for _, r := range kept {
 		shown = append(shown, r.toJSON())
 	}
-	return map[string]any{"limit": e.journal.limit, "requests": shown}, nil
+	return map[string]any{"limit": e.requestLog.limit, "requests": shown}, nil
 }

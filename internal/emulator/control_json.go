@@ -14,21 +14,21 @@ import (
 
 // faultJSON is a fault as it is ordered over HTTP.
 type faultJSON struct {
-	Kind        Kind    `json:"kind"`
-	Method      string  `json:"method,omitempty"`
-	Path        string  `json:"path,omitempty"`
-	Operation   string  `json:"operation,omitempty"`
-	Times       int     `json:"times,omitempty"`
-	Probability float64 `json:"probability,omitempty"`
-	DelayMS     int64   `json:"delay_ms,omitempty"`
-	AfterCommit bool    `json:"after_commit,omitempty"`
-	Status      int     `json:"status,omitempty"`
-	RetryAfterS int64   `json:"retry_after_s,omitempty"`
-	ContentType string  `json:"content_type,omitempty"`
-	Body        string  `json:"body,omitempty"`
-	Location    string  `json:"location,omitempty"`
-	LagMS       int64   `json:"lag_ms,omitempty"`
-	Size        int64   `json:"size,omitempty"`
+	Kind        FaultKind `json:"kind"`
+	Method      string    `json:"method,omitempty"`
+	Path        string    `json:"path,omitempty"`
+	Operation   string    `json:"operation,omitempty"`
+	Times       int       `json:"times,omitempty"`
+	Probability float64   `json:"probability,omitempty"`
+	DelayMS     int64     `json:"delay_ms,omitempty"`
+	AfterCommit bool      `json:"after_commit,omitempty"`
+	Status      int       `json:"status,omitempty"`
+	RetryAfterS int64     `json:"retry_after_s,omitempty"`
+	ContentType string    `json:"content_type,omitempty"`
+	Body        string    `json:"body,omitempty"`
+	Location    string    `json:"location,omitempty"`
+	LagMS       int64     `json:"lag_ms,omitempty"`
+	Size        int64     `json:"size,omitempty"`
 
 	Messages   json.RawMessage `json:"messages,omitempty"`
 	Errors     json.RawMessage `json:"errors,omitempty"`
@@ -77,10 +77,10 @@ func decodeFaults(body []byte) ([]Fault, error) {
 	var ordered []faultJSON
 	var err error
 	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
-		err = strict(body, &ordered)
+		err = decodeStrict(body, &ordered)
 	} else {
 		ordered = make([]faultJSON, 1)
-		err = strict(body, &ordered[0])
+		err = decodeStrict(body, &ordered[0])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the body is not a fault: %s", strings.TrimPrefix(err.Error(), "json: "))
@@ -92,7 +92,7 @@ func decodeFaults(body []byte) ([]Fault, error) {
 	return wanted, nil
 }
 
-func strict(body []byte, v any) error {
+func decodeStrict(body []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

@@ -150,8 +150,8 @@ func TestTheControlAPISaysWhatItHas(t *testing.T) {
 
 func TestResetStartsAfresh(t *testing.T) {
 	c := noLimits()
-	c.JournalLimit = 10
-	c.Budget = &emulator.Budget{Requests: 2}
+	c.RequestLogLimit = 10
+	c.RateLimit = &emulator.RateLimit{Requests: 2}
 	a := start(t, c)
 	a.secret(a.store("s"), "A")
 	if got := a.do("GET", "quota", ""); got.status != 429 {

@@ -76,7 +76,7 @@ func decodeArray(body []byte, found *problems) ([]any, bool) {
 
 // countItems is false, and notes why, when a list is empty or too long. The
 // items of a list that is too long are not looked at: there is no end to them.
-func countItems(n int, at place, found *problems) bool {
+func countItems(n int, at fieldPath, found *problems) bool {
 	switch {
 	case n == 0:
 		found.add(badJSON, at, "must have at least 1 item")

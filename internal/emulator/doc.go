@@ -28,7 +28,7 @@
 //	POST   /__emulator/faults    add a fault, or an array of them
 //	GET    /__emulator/faults    those that are left
 //	DELETE /__emulator/faults    forget them all
-//	GET    /__emulator/requests  what was received, when Config.JournalLimit is set
+//	GET    /__emulator/requests  what was received, when Config.RequestLogLimit is set
 //	DELETE /__emulator/state     start afresh: no stores, faults or requests
 //
 // A fault names its kind, what it matches, how often it strikes, and what the

@@ -11,12 +11,12 @@ import (
 // Emulator is an http.Handler that answers as Cloudflare does. It is safe for
 // concurrent use and starts no goroutine.
 type Emulator struct {
-	config  Config
-	routes  []route
-	ledger  *ledger
-	budget  *budget
-	journal *journal
-	faults  *faults
+	config      Config
+	routes      []route
+	state       *state
+	rateLimiter *rateLimiter
+	requestLog  *requestLog
+	faults      *faults
 }
 
 // New makes an emulator without stores. It takes any configuration;
@@ -24,12 +24,12 @@ type Emulator struct {
 func New(c Config) *Emulator {
 	c = c.withDefaults()
 	return &Emulator{
-		config:  c,
-		routes:  routes(),
-		ledger:  newLedger(c),
-		budget:  newBudget(c),
-		journal: newJournal(c),
-		faults:  &faults{random: c.Random},
+		config:      c,
+		routes:      routes(),
+		state:       newState(c),
+		rateLimiter: newRateLimiter(c),
+		requestLog:  newRequestLog(c),
+		faults:      &faults{random: c.Random},
 	}
 }
 
@@ -40,7 +40,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newCall(r, e.routes)
-	e.journal.note(r, c)
+	e.requestLog.note(r, c)
 	e.serve(w, r, c)
 }
 
@@ -64,14 +64,14 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *call) {
 		e.send(w, honest)
 		return
 	}
-	e.strike(w, c, *p.decided, honest)
+	e.applyFault(w, c, *p.decided, honest)
 }
 
 // apply sets what faults change in the execution of a call.
 func (e *Emulator) apply(p plan, c *call) {
 	c.eraA = p.eraA
 	if p.lag > 0 {
-		c.asOf = e.ledger.now().Add(-p.lag)
+		c.asOf = e.state.now().Add(-p.lag)
 	}
 }
 
@@ -92,14 +92,14 @@ func (e *Emulator) execute(c *call) answer {
 	}
 	who, refused := e.authenticate(c.header)
 	if refused != nil {
-		return c.operation.stranger(*refused)
+		return c.operation.refuseCredential(*refused)
 	}
-	if refused := e.budget.spend(who.id); refused != nil {
+	if refused := e.rateLimiter.take(who.id); refused != nil {
 		return *refused
 	}
 	c.who = who
 	if named {
-		c.account = e.ledger.accounts[id]
+		c.account = e.state.accounts[id]
 		if c.account == nil || !c.account.settings.mayUse(who) {
 			return notPermitted()
 		}
@@ -129,7 +129,7 @@ func (e *Emulator) head(w http.ResponseWriter, a answer, length int64) {
 	h.Set("Content-Type", jsonType)
 	h.Set("Content-Length", strconv.FormatInt(length, 10))
 	h.Set("Cf-Ray", newRay())
-	e.budget.announce(h)
+	e.rateLimiter.announce(h)
 	for name, value := range a.header {
 		h.Set(name, value)
 	}

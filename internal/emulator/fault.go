@@ -2,46 +2,46 @@ package emulator
 
 import "time"
 
-// Kind is what a fault does.
-type Kind string
+// FaultKind is what a fault does.
+type FaultKind string
 
 // The kinds of fault. The package comment has the table of what belongs to
 // each.
 const (
 	// KindDelay lets the request wait.
-	KindDelay Kind = "delay"
+	KindDelay FaultKind = "delay"
 	// KindLag shows reads what was there a while ago.
-	KindLag Kind = "lag"
+	KindLag FaultKind = "lag"
 	// KindEraA makes store creation take and give an array of one store, as
 	// Cloudflare's contract said until spring 2026.
-	KindEraA Kind = "era_a"
+	KindEraA FaultKind = "era_a"
 	// KindRateLimit answers 429 with code 971 and Retry-After.
-	KindRateLimit Kind = "rate_limit"
+	KindRateLimit FaultKind = "rate_limit"
 	// KindStatus answers with any status.
-	KindStatus Kind = "status"
+	KindStatus FaultKind = "status"
 	// KindSuccessFalse answers 200 with an envelope that says success false.
-	KindSuccessFalse Kind = "success_false"
+	KindSuccessFalse FaultKind = "success_false"
 	// KindEchoCredential repeats the credential of the request in an error.
-	KindEchoCredential Kind = "echo_credential"
+	KindEchoCredential FaultKind = "echo_credential"
 	// KindCut ends the connection without an answer.
-	KindCut Kind = "cut"
+	KindCut FaultKind = "cut"
 	// KindTruncate sends half of the JSON as if it were whole.
-	KindTruncate Kind = "truncate"
+	KindTruncate FaultKind = "truncate"
 	// KindCutMidBody announces the whole answer, sends half and ends the
 	// connection.
-	KindCutMidBody Kind = "cut_mid_body"
+	KindCutMidBody FaultKind = "cut_mid_body"
 	// KindContentType sends the true answer under another media type.
-	KindContentType Kind = "content_type"
+	KindContentType FaultKind = "content_type"
 	// KindHugeBody sends white space before the true answer, which stays valid.
-	KindHugeBody Kind = "huge_body"
+	KindHugeBody FaultKind = "huge_body"
 	// KindRemarks adds messages, errors and a result_info to the true answer.
-	KindRemarks Kind = "remarks"
+	KindRemarks FaultKind = "remarks"
 )
 
 // Fault is something that goes wrong, and when.
 type Fault struct {
 	// Kind is what happens. Required.
-	Kind Kind
+	Kind FaultKind
 
 	// Method is the HTTP method that is struck; empty means any.
 	Method string

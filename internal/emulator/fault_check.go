@@ -20,8 +20,8 @@ const (
 
 // faultKeys are the keys that mean something in each kind, beside those that
 // every kind has. They are named as in JSON.
-func faultKeys() map[Kind][]string {
-	return map[Kind][]string{
+func faultKeys() map[FaultKind][]string {
+	return map[FaultKind][]string{
 		KindDelay:          {"after_commit"},
 		KindLag:            {"lag_ms"},
 		KindEraA:           {},

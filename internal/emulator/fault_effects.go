@@ -17,12 +17,12 @@ const (
 	paddingChunk    = 32 << 10
 )
 
-// strike makes the answer of a fault that decides. honest is the true answer,
+// applyFault makes the answer of a fault that decides. honest is the true answer,
 // where the fault executes the request.
-func (e *Emulator) strike(w http.ResponseWriter, c *call, f Fault, honest answer) {
+func (e *Emulator) applyFault(w http.ResponseWriter, c *call, f Fault, honest answer) {
 	switch f.Kind {
 	case KindRateLimit:
-		e.send(w, e.budget.throttled(cmp.Or(f.RetryAfter, defaultBlock)))
+		e.send(w, e.rateLimiter.throttled(cmp.Or(f.RetryAfter, defaultBlock)))
 	case KindStatus:
 		e.send(w, f.statusAnswer())
 	case KindSuccessFalse:
@@ -40,7 +40,7 @@ func (e *Emulator) strike(w http.ResponseWriter, c *call, f Fault, honest answer
 	case KindHugeBody:
 		e.sendPadded(w, honest, cmp.Or(f.Size, defaultHugeBody))
 	case KindRemarks:
-		e.send(w, f.remark(honest))
+		e.send(w, f.addItems(honest))
 	default: // KindCut, the only one left that decides
 		e.cut(w)
 	}

@@ -27,7 +27,7 @@ func secretScopes() []string {
 
 // text reads a string. Absent and null are the empty string; ok is false when
 // it is something else, which is noted.
-func text(v any, at place, found *problems) (s string, ok bool) {
+func text(v any, at fieldPath, found *problems) (s string, ok bool) {
 	if v == nil {
 		return "", true
 	}
@@ -39,7 +39,7 @@ func text(v any, at place, found *problems) (s string, ok bool) {
 }
 
 // checkName reads the name of a store or a secret, which noun tells.
-func checkName(v any, at place, noun string, found *problems) string {
+func checkName(v any, at fieldPath, noun string, found *problems) string {
 	name, ok := text(v, at, found)
 	switch {
 	case !ok:
@@ -61,7 +61,7 @@ func notInName(r rune) bool {
 
 // checkValue says nothing of the value but its place: it may be a secret even
 // when it is wrong.
-func checkValue(v any, at place, found *problems) string {
+func checkValue(v any, at fieldPath, found *problems) string {
 	value, ok := text(v, at, found)
 	switch {
 	case !ok:
@@ -74,7 +74,7 @@ func checkValue(v any, at place, found *problems) string {
 }
 
 // checkScopes returns the scopes sorted and each once, as Cloudflare does.
-func checkScopes(v any, at place, found *problems) []string {
+func checkScopes(v any, at fieldPath, found *problems) []string {
 	if v == nil {
 		v = []any{}
 	}
@@ -96,7 +96,7 @@ func checkScopes(v any, at place, found *problems) []string {
 	return scopes
 }
 
-func checkScope(v any, at place, found *problems) (scope string, ok bool) {
+func checkScope(v any, at fieldPath, found *problems) (scope string, ok bool) {
 	scope, ok = v.(string)
 	if !ok {
 		found.add(badJSON, at, "must be a string")
@@ -110,7 +110,7 @@ func checkScope(v any, at place, found *problems) (scope string, ok bool) {
 }
 
 // checkComment returns nil for a comment that is absent or null.
-func checkComment(v any, at place, found *problems) *string {
+func checkComment(v any, at fieldPath, found *problems) *string {
 	comment, ok := text(v, at, found)
 	if v == nil || !ok {
 		return nil

@@ -34,7 +34,7 @@ func readIdentifiers(body []byte, found *problems) []string {
 	}
 	switch v := v.(type) {
 	case object:
-		return listedIdentifiers(v["ids"], place{}.field("ids"), found)
+		return listedIdentifiers(v["ids"], fieldPath{}.field("ids"), found)
 	case []any:
 		return wrappedIdentifiers(v, found)
 	default:
@@ -43,7 +43,7 @@ func readIdentifiers(body []byte, found *problems) []string {
 	}
 }
 
-func listedIdentifiers(v any, at place, found *problems) []string {
+func listedIdentifiers(v any, at fieldPath, found *problems) []string {
 	if v == nil {
 		v = []any{}
 	}
@@ -72,7 +72,7 @@ func wrappedIdentifiers(items []any, found *problems) []string {
 	}
 	ids := make([]string, 0, len(items))
 	for i, item := range items {
-		at := place{}.item(i)
+		at := fieldPath{}.item(i)
 		o, ok := itemObject(item, at, found)
 		if !ok {
 			continue

@@ -15,21 +15,21 @@ func (e *Emulator) ClearFaults() { e.faults.clear() }
 // leave its mark.
 func (e *Emulator) Reset() {
 	e.faults.clear()
-	e.ledger.clear()
-	e.budget.clear()
-	e.journal.clear()
+	e.state.clear()
+	e.rateLimiter.clear()
+	e.requestLog.clear()
 }
 
 // Value returns the value of a secret, which no operation does. It is for
 // tests.
 func (e *Emulator) Value(accountID, storeID, secretName string) (string, bool) {
-	a := e.ledger.accounts[accountID]
+	a := e.state.accounts[accountID]
 	if a == nil {
 		return "", false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, s := range a.shelf.secrets {
+	for _, s := range a.snapshot.secrets {
 		if s.storeID == storeID && s.name == secretName {
 			return s.value, true
 		}
@@ -40,20 +40,20 @@ func (e *Emulator) Value(accountID, storeID, secretName string) (string, bool) {
 // Counts returns how many stores and secrets an account has; none when there
 // is no such account.
 func (e *Emulator) Counts(accountID string) (stores, secrets int) {
-	a := e.ledger.accounts[accountID]
+	a := e.state.accounts[accountID]
 	if a == nil {
 		return 0, 0
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.shelf.stores), len(a.shelf.secrets)
+	return len(a.snapshot.stores), len(a.snapshot.secrets)
 }
 
 // Calls returns how many requests came for an operation, refused ones and
 // those struck by a fault included. The empty name counts requests that lead
 // nowhere.
-func (e *Emulator) Calls(operation string) int { return e.journal.count(operation) }
+func (e *Emulator) Calls(operation string) int { return e.requestLog.count(operation) }
 
 // Requests returns what the journal holds, the oldest first. It is empty
-// unless Config.JournalLimit is set.
-func (e *Emulator) Requests() []Request { return e.journal.requests() }
+// unless Config.RequestLogLimit is set.
+func (e *Emulator) Requests() []Request { return e.requestLog.requests() }

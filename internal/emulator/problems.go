@@ -12,27 +12,27 @@ const maxProblems = 1000
 // badJSON is Cloudflare's word for a body that it cannot read.
 const badJSON = "invalid_json_body"
 
-// place is where something stands in a request: for people as in
+// fieldPath is where something stands in a request: for people as in
 // [0].scopes[1], for programs as in /0/scopes/1. The zero value is the top.
-type place struct {
+type fieldPath struct {
 	path    string
 	pointer string
 }
 
 // wholeBody is the place of a mistake that is no field's.
-func wholeBody() place { return place{path: "body"} }
+func wholeBody() fieldPath { return fieldPath{path: "body"} }
 
-func (p place) item(i int) place {
-	return place{path: fmt.Sprintf("%s[%d]", p.path, i), pointer: fmt.Sprintf("%s/%d", p.pointer, i)}
+func (p fieldPath) item(i int) fieldPath {
+	return fieldPath{path: fmt.Sprintf("%s[%d]", p.path, i), pointer: fmt.Sprintf("%s/%d", p.pointer, i)}
 }
 
 // field takes names that need no escaping in a JSON pointer.
-func (p place) field(name string) place {
+func (p fieldPath) field(name string) fieldPath {
 	path := name
 	if p.path != "" {
 		path = p.path + "." + name
 	}
-	return place{path: path, pointer: p.pointer + "/" + name}
+	return fieldPath{path: path, pointer: p.pointer + "/" + name}
 }
 
 // problems are the mistakes of one request, in the order of the request.
@@ -43,7 +43,7 @@ type problems struct {
 
 // add notes one mistake: Cloudflare's word for it, where it is, and what would
 // be right.
-func (p *problems) add(word string, at place, text string) {
+func (p *problems) add(word string, at fieldPath, text string) {
 	if len(p.errors) == maxProblems {
 		return
 	}

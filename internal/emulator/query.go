@@ -50,10 +50,10 @@ func wholeNumber(q url.Values, key string, found *problems) int {
 	n, err := strconv.ParseInt(q.Get(key), 10, 32)
 	switch {
 	case err != nil:
-		found.add(key+"_invalid", place{path: key}, "must be a whole number")
+		found.add(key+"_invalid", fieldPath{path: key}, "must be a whole number")
 		return 0
 	case n < 0:
-		found.add(key+"_invalid", place{path: key}, "must be at least 0")
+		found.add(key+"_invalid", fieldPath{path: key}, "must be at least 0")
 		return 0
 	}
 	return int(n)
@@ -63,7 +63,7 @@ func wholeNumber(q url.Values, key string, found *problems) int {
 func choose(q url.Values, key string, allowed []string, found *problems) string {
 	chosen := q.Get(key)
 	if chosen != "" && !slices.Contains(allowed, chosen) {
-		found.add(key+"_invalid", place{path: key}, "must be one of "+strings.Join(allowed, ", "))
+		found.add(key+"_invalid", fieldPath{path: key}, "must be one of "+strings.Join(allowed, ", "))
 		return ""
 	}
 	return chosen
@@ -77,7 +77,7 @@ func flag(q url.Values, key string, found *problems) bool {
 	case q.Get(key) == "true":
 		return true
 	}
-	found.add(key+"_invalid", place{path: key}, "must be true or false")
+	found.add(key+"_invalid", fieldPath{path: key}, "must be true or false")
 	return false
 }
 

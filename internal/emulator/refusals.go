@@ -78,10 +78,10 @@ func notAuthenticated() answer {
 	return refuse(http.StatusUnauthorized, codeBadToken, "Authentication error")
 }
 
-// stranger words the refusal of a credential as the operation does: the
+// refuseCredential words the refusal of a credential as the operation does: the
 // endpoints that tell who a credential belongs to have codes of their own. That
 // of /accounts is inferred from how clients read it.
-func (o *operation) stranger(refused answer) answer {
+func (o *apiOperation) refuseCredential(refused answer) answer {
 	switch {
 	case refused.status != http.StatusUnauthorized:
 		return refused

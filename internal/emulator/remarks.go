@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 )
 
-// remark adds members to the true answer of a call: items to its messages and
+// addItems adds members to the true answer of a call: items to its messages and
 // errors, and a result_info where it has none.
-func (f Fault) remark(a answer) answer {
+func (f Fault) addItems(a answer) answer {
 	a.body = appendItems(a.body, "messages", f.Messages)
 	a.body = appendItems(a.body, "errors", f.Errors)
 	if f.ResultInfo != "" && !bytes.Contains(a.body, []byte(`,"result_info":{`)) {

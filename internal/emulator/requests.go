@@ -23,7 +23,7 @@ func readStore(body []byte, found *problems) (name string) {
 	if !ok {
 		return ""
 	}
-	return checkName(o["name"], place{}.field("name"), storeNoun, found)
+	return checkName(o["name"], fieldPath{}.field("name"), storeNoun, found)
 }
 
 // readStoreArray reads a store creation as specified before Cloudflare's
@@ -33,7 +33,7 @@ func readStoreArray(body []byte, found *problems) (name string) {
 	if !ok {
 		return ""
 	}
-	at := place{}.item(0)
+	at := fieldPath{}.item(0)
 	o, ok := itemObject(items[0], at, found)
 	if !ok {
 		return ""
@@ -48,7 +48,7 @@ func readNewSecrets(body []byte, found *problems) []newSecret {
 	}
 	wanted := make([]newSecret, 0, len(items))
 	for i, item := range items {
-		at := place{}.item(i)
+		at := fieldPath{}.item(i)
 		o, ok := itemObject(item, at, found)
 		if !ok {
 			continue
@@ -69,7 +69,7 @@ func readDuplicate(body []byte, found *problems) newSecret {
 	if !ok {
 		return newSecret{}
 	}
-	top := place{}
+	top := fieldPath{}
 	return newSecret{
 		name:    checkName(o["name"], top.field("name"), secretNoun, found),
 		scopes:  checkScopes(o["scopes"], top.field("scopes"), found),
@@ -83,7 +83,7 @@ func readPatch(body []byte, found *problems) secretPatch {
 	if !ok {
 		return secretPatch{}
 	}
-	top := place{}
+	top := fieldPath{}
 	patch := secretPatch{keepComment: true}
 	value, hasValue := o["value"]
 	if hasValue {
@@ -105,7 +105,7 @@ func readPatch(body []byte, found *problems) secretPatch {
 }
 
 // itemObject reads an item of an array that must be an object.
-func itemObject(v any, at place, found *problems) (object, bool) {
+func itemObject(v any, at fieldPath, found *problems) (object, bool) {
 	o, ok := v.(object)
 	if !ok {
 		found.add(badJSON, at, "must be an object")

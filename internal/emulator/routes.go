@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// operation is one thing that can be asked.
-type operation struct {
+// apiOperation is one thing that can be asked.
+type apiOperation struct {
 	method string
 	// id is Cloudflare's operationId, or ours for what is outside of Secrets
 	// Store.
@@ -19,7 +19,7 @@ type operation struct {
 // any text but the empty one.
 type route struct {
 	path       string
-	operations []operation
+	operations []apiOperation
 }
 
 // createStoreID is the operation that a fault of KindEraA changes.
@@ -28,70 +28,70 @@ const createStoreID = "secrets-store-create"
 func routes() []route {
 	base := "/accounts/{account}/secrets_store"
 	return []route{
-		{base + "/quota", []operation{
+		{base + "/quota", []apiOperation{
 			{http.MethodGet, "secrets-store-quota", (*Emulator).quota},
 		}},
-		{base + "/stores", []operation{
+		{base + "/stores", []apiOperation{
 			{http.MethodGet, "secrets-store-list", (*Emulator).listStores},
 			{http.MethodPost, createStoreID, (*Emulator).createStore},
 		}},
-		{base + "/stores/{store}", []operation{
+		{base + "/stores/{store}", []apiOperation{
 			{http.MethodGet, "secrets-store-get-store-by-id", (*Emulator).showStore},
 			{http.MethodDelete, "secrets-store-delete-by-id", (*Emulator).deleteStore},
 		}},
-		{base + "/stores/{store}/secrets", []operation{
+		{base + "/stores/{store}/secrets", []apiOperation{
 			{http.MethodGet, "secrets-store-secrets-list", (*Emulator).listSecrets},
 			{http.MethodPost, "secrets-store-secret-create", (*Emulator).createSecrets},
 			{http.MethodDelete, "secrets-store-delete-bulk", (*Emulator).deleteSecrets},
 		}},
-		{base + "/stores/{store}/secrets/{secret}", []operation{
+		{base + "/stores/{store}/secrets/{secret}", []apiOperation{
 			{http.MethodGet, "secrets-store-get-by-id", (*Emulator).showSecret},
 			{http.MethodPatch, "secrets-store-patch-by-id", (*Emulator).patchSecret},
 			{http.MethodDelete, "secrets-store-secret-delete-by-id", (*Emulator).deleteSecret},
 		}},
-		{base + "/stores/{store}/secrets/{secret}/duplicate", []operation{
+		{base + "/stores/{store}/secrets/{secret}/duplicate", []apiOperation{
 			{http.MethodPost, "secrets-store-duplicate-by-id", (*Emulator).duplicateSecret},
 		}},
-		{"/user", []operation{{http.MethodGet, "user-details", (*Emulator).user}}},
-		{"/user/tokens/verify", []operation{{http.MethodGet, "user-tokens-verify", (*Emulator).verifyToken}}},
-		{"/accounts", []operation{{http.MethodGet, "accounts-list", (*Emulator).listAccounts}}},
-		{"/accounts/{account}/tokens/verify", []operation{
+		{"/user", []apiOperation{{http.MethodGet, "user-details", (*Emulator).user}}},
+		{"/user/tokens/verify", []apiOperation{{http.MethodGet, "user-tokens-verify", (*Emulator).verifyToken}}},
+		{"/accounts", []apiOperation{{http.MethodGet, "accounts-list", (*Emulator).listAccounts}}},
+		{"/accounts/{account}/tokens/verify", []apiOperation{
 			{http.MethodGet, "account-tokens-verify", (*Emulator).verifyToken},
 		}},
-		{"/memberships", []operation{{http.MethodGet, "memberships-list", (*Emulator).listMemberships}}},
+		{"/memberships", []apiOperation{{http.MethodGet, "memberships-list", (*Emulator).listMemberships}}},
 	}
 }
 
 // prefix is what Cloudflare's base URL ends with.
 const prefix = "/client/v4/"
 
-// trail is where a request leads to.
-type trail struct {
+// routeMatch is where a request leads to.
+type routeMatch struct {
 	// known tells whether there is a route for the path.
 	known bool
 	// operation is nil when the route has none for the method.
-	operation *operation
+	operation *apiOperation
 	// allowed are the methods of the route.
 	allowed []string
 	// names are the parts of the path that stand for an object.
 	names map[string]string
 }
 
-// follow finds the route of an escaped path. Slashes that are doubled after
+// matchRoute finds the route of an escaped path. Slashes that are doubled after
 // the prefix are forgiven: clients with a slash at the end of their base URL
 // send them.
-func follow(routes []route, method, path string) trail {
+func matchRoute(routes []route, method, path string) routeMatch {
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok {
-		return trail{}
+		return routeMatch{}
 	}
 	segments := strings.Split(strings.TrimLeft(rest, "/"), "/")
 	for i := range routes {
-		names, ok := match(routes[i].path, segments)
+		names, ok := matchSegments(routes[i].path, segments)
 		if !ok {
 			continue
 		}
-		found := trail{known: true, names: names}
+		found := routeMatch{known: true, names: names}
 		for j := range routes[i].operations {
 			o := &routes[i].operations[j]
 			found.allowed = append(found.allowed, o.method)
@@ -101,7 +101,7 @@ func follow(routes []route, method, path string) trail {
 		}
 		return found
 	}
-	return trail{}
+	return routeMatch{}
 }
 
 // inProduct says whether a path that leads nowhere does so for an empty segment
@@ -111,7 +111,7 @@ func inProduct(path string) bool {
 	return found && (below == "" || strings.HasPrefix(below, "/") || strings.HasSuffix(below, "/") || strings.Contains(below, "//"))
 }
 
-func match(pattern string, segments []string) (names map[string]string, ok bool) {
+func matchSegments(pattern string, segments []string) (names map[string]string, ok bool) {
 	wanted := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
 	if len(wanted) != len(segments) {
 		return nil, false

@@ -14,7 +14,7 @@ func appendStore(b []byte, s store) []byte {
 
 // secretWriter writes secrets as they are seen at a moment: everything but the
 // value, which has no place in any answer.
-func (l *ledger) secretWriter(now time.Time) func([]byte, secret) []byte {
+func (l *state) secretWriter(now time.Time) func([]byte, secret) []byte {
 	return func(b []byte, s secret) []byte {
 		b = appendString(append(b, `{"id":`...), s.id)
 		b = appendString(append(b, `,"store_id":`...), s.storeID)

@@ -17,14 +17,14 @@ func (e *Emulator) listSecrets(c *call) answer {
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	rows, ok := e.ledger.secrets(c.account, c.store(), c.asOf)
+	rows, ok := e.state.secrets(c.account, c.store(), c.asOf)
 	if !ok {
 		return storeNotFound()
 	}
 	rows = slices.DeleteFunc(rows, func(s secret) bool { return !wanted.finds(s) })
-	now := c.seenAt(e.ledger.now())
-	sortRows(rows, e.ledger.compareSecrets(wanted.order, now), wanted.ascending)
-	return succeedPage(rows, wanted.page, e.ledger.secretWriter(now))
+	now := c.seenAt(e.state.now())
+	sortRows(rows, e.state.compareSecrets(wanted.order, now), wanted.ascending)
+	return succeedPage(rows, wanted.page, e.state.secretWriter(now))
 }
 
 // finds tells whether the filters of a query leave a secret in: the text in
@@ -42,7 +42,7 @@ func (q listQuery) finds(s secret) bool {
 
 // readInStore looks for the store before it reads the body, as Cloudflare does.
 func readInStore[T any](e *Emulator, c *call, read func([]byte, *problems) T) (wanted T, refused *answer) {
-	if _, ok := e.ledger.store(c.account, c.store(), c.asOf); !ok {
+	if _, ok := e.state.store(c.account, c.store(), c.asOf); !ok {
 		return wanted, new(storeNotFound())
 	}
 	var found problems
@@ -58,15 +58,15 @@ func (e *Emulator) createSecrets(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	made, refused := e.ledger.createSecrets(c.account, c.store(), wanted)
+	made, refused := e.state.createSecrets(c.account, c.store(), wanted)
 	if refused != nil {
 		return *refused
 	}
-	return succeed(appendList(nil, made, e.ledger.secretWriter(e.ledger.now())))
+	return succeed(appendList(nil, made, e.state.secretWriter(e.state.now())))
 }
 
 func (e *Emulator) showSecret(c *call) answer {
-	s, refused := e.ledger.secret(c.account, c.secret(), c.asOf)
+	s, refused := e.state.secret(c.account, c.secret(), c.asOf)
 	if refused != nil {
 		return *refused
 	}
@@ -78,7 +78,7 @@ func (e *Emulator) patchSecret(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	s, refused := e.ledger.patchSecret(c.account, c.secret(), patch)
+	s, refused := e.state.patchSecret(c.account, c.secret(), patch)
 	if refused != nil {
 		return *refused
 	}
@@ -90,7 +90,7 @@ func (e *Emulator) duplicateSecret(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	s, refused := e.ledger.duplicateSecret(c.account, c.secret(), wanted)
+	s, refused := e.state.duplicateSecret(c.account, c.secret(), wanted)
 	if refused != nil {
 		return *refused
 	}
@@ -99,7 +99,7 @@ func (e *Emulator) duplicateSecret(c *call) answer {
 
 func (e *Emulator) deleteSecret(c *call) answer {
 	at := c.secret()
-	if refused := e.ledger.deleteSecrets(c.account, at.storeID, []string{at.secretID}); refused != nil {
+	if refused := e.state.deleteSecrets(c.account, at.storeID, []string{at.secretID}); refused != nil {
 		return *refused
 	}
 	return deleted(http.StatusAccepted)
@@ -110,12 +110,12 @@ func (e *Emulator) deleteSecrets(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
-	if refused := e.ledger.deleteSecrets(c.account, c.store(), ids); refused != nil {
+	if refused := e.state.deleteSecrets(c.account, c.store(), ids); refused != nil {
 		return *refused
 	}
 	return deleted(http.StatusAccepted)
 }
 
 func (e *Emulator) oneSecret(c *call, s secret) answer {
-	return succeed(e.ledger.secretWriter(c.seenAt(e.ledger.now()))(nil, s))
+	return succeed(e.state.secretWriter(c.seenAt(e.state.now()))(nil, s))
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // secretsIn returns the secrets of one store, the newest first.
-func secretsIn(s *shelf, storeID string) []secret {
+func secretsIn(s *snapshot, storeID string) []secret {
 	all := slices.Collect(maps.Values(s.secrets))
 	inside := slices.DeleteFunc(all, func(s secret) bool { return s.storeID != storeID })
 	slices.SortFunc(inside, func(x, y secret) int { return y.created.Compare(x.created) })
@@ -17,10 +17,10 @@ func secretsIn(s *shelf, storeID string) []secret {
 
 // secrets returns the secrets of a store as they were at a moment, the newest
 // first. ok is false when there is no such store.
-func (l *ledger) secrets(a *account, storeID string, asOf time.Time) (rows []secret, ok bool) {
+func (l *state) secrets(a *accountState, storeID string, asOf time.Time) (rows []secret, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	then := a.view(asOf)
+	then := a.at(asOf)
 	if _, ok = then.stores[storeID]; !ok {
 		return nil, false
 	}
@@ -28,16 +28,16 @@ func (l *ledger) secrets(a *account, storeID string, asOf time.Time) (rows []sec
 }
 
 // secret finds a secret as it was at a moment; the zero time is now.
-func (l *ledger) secret(a *account, at address, asOf time.Time) (secret, *answer) {
+func (l *state) secret(a *accountState, at address, asOf time.Time) (secret, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return find(a.view(asOf), at)
+	return find(a.at(asOf), at)
 }
 
 // address is where a secret is.
 type address struct{ storeID, secretID string }
 
-func find(s *shelf, at address) (secret, *answer) {
+func find(s *snapshot, at address) (secret, *answer) {
 	if _, ok := s.stores[at.storeID]; !ok {
 		return secret{}, new(storeNotFound())
 	}
@@ -49,20 +49,20 @@ func find(s *shelf, at address) (secret, *answer) {
 }
 
 // createSecrets adds all of the secrets or none.
-func (l *ledger) createSecrets(a *account, storeID string, wanted []newSecret) ([]secret, *answer) {
+func (l *state) createSecrets(a *accountState, storeID string, wanted []newSecret) ([]secret, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, ok := a.shelf.stores[storeID]; !ok {
+	if _, ok := a.snapshot.stores[storeID]; !ok {
 		return nil, new(storeNotFound())
 	}
 	return l.add(a, storeID, wanted)
 }
 
 // duplicateSecret adds a secret with the value of another.
-func (l *ledger) duplicateSecret(a *account, from address, wanted newSecret) (secret, *answer) {
+func (l *state) duplicateSecret(a *accountState, from address, wanted newSecret) (secret, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	original, refused := find(a.shelf, from)
+	original, refused := find(a.snapshot, from)
 	if refused != nil {
 		return secret{}, refused
 	}
@@ -75,36 +75,36 @@ func (l *ledger) duplicateSecret(a *account, from address, wanted newSecret) (se
 }
 
 // add is the common end of creating and duplicating; the caller holds mu.
-func (l *ledger) add(a *account, storeID string, wanted []newSecret) ([]secret, *answer) {
+func (l *state) add(a *accountState, storeID string, wanted []newSecret) ([]secret, *answer) {
 	batch := map[string]bool{}
 	for _, w := range wanted {
-		if batch[w.name] || a.taken[fullName(storeID, w.name)] {
+		if batch[w.name] || a.namesInUse[fullName(storeID, w.name)] {
 			return nil, new(secretNameTaken(w.name))
 		}
 		batch[w.name] = true
 	}
-	if len(a.shelf.secrets)+len(wanted) > a.settings.SecretLimit {
+	if len(a.snapshot.secrets)+len(wanted) > a.settings.SecretLimit {
 		return nil, new(secretLimitReached(a.settings.SecretLimit))
 	}
 	made := make([]secret, 0, len(wanted))
 	now := l.now()
 	for _, w := range wanted {
-		created := l.stamps.next()
+		created := l.timestamps.next()
 		s := secret{
 			id: newIdentifier(), storeID: storeID, name: w.name, value: w.value,
 			comment: w.comment, scopes: w.scopes, created: created, modified: created,
 		}
-		put(a, (*shelf).allSecrets, s, now)
+		put(a, (*snapshot).allSecrets, s, now)
 		made = append(made, s)
 	}
 	return made, nil
 }
 
 // patchSecret changes what the patch names.
-func (l *ledger) patchSecret(a *account, at address, patch secretPatch) (secret, *answer) {
+func (l *state) patchSecret(a *accountState, at address, patch secretPatch) (secret, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	row, refused := find(a.shelf, at)
+	row, refused := find(a.snapshot, at)
 	if refused != nil {
 		return secret{}, refused
 	}
@@ -117,36 +117,36 @@ func (l *ledger) patchSecret(a *account, at address, patch secretPatch) (secret,
 	if !patch.keepComment {
 		row.comment = patch.comment
 	}
-	row.modified = l.stamps.next()
-	put(a, (*shelf).allSecrets, row, l.now())
+	row.modified = l.timestamps.next()
+	put(a, (*snapshot).allSecrets, row, l.now())
 	return row, nil
 }
 
 // deleteSecrets removes all of the secrets or none.
-func (l *ledger) deleteSecrets(a *account, storeID string, ids []string) *answer {
+func (l *state) deleteSecrets(a *accountState, storeID string, ids []string) *answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range ids {
-		if _, refused := find(a.shelf, address{storeID, id}); refused != nil {
+		if _, refused := find(a.snapshot, address{storeID, id}); refused != nil {
 			return refused
 		}
 	}
 	now := l.now()
 	for _, id := range ids {
-		drop(a, (*shelf).allSecrets, id, now)
+		drop(a, (*snapshot).allSecrets, id, now)
 	}
 	return nil
 }
 
 // usage counts the secrets of an account over all its stores.
-func (l *ledger) usage(a *account, asOf time.Time) int {
+func (l *state) usage(a *accountState, asOf time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.view(asOf).secrets)
+	return len(a.at(asOf).secrets)
 }
 
 // status is that of a secret at a moment.
-func (l *ledger) status(s secret, at time.Time) string {
+func (l *state) status(s secret, at time.Time) string {
 	if l.activateAfter > 0 && at.Sub(s.created) < l.activateAfter {
 		return "pending"
 	}
@@ -155,7 +155,7 @@ func (l *ledger) status(s secret, at time.Time) string {
 
 // compareSecrets orders by one of secretColumns. A comment that is not set
 // stands before an empty one.
-func (l *ledger) compareSecrets(column string, now time.Time) func(x, y secret) int {
+func (l *state) compareSecrets(column string, now time.Time) func(x, y secret) int {
 	switch column {
 	case "name":
 		return func(x, y secret) int { return cmp.Compare(x.name, y.name) }

@@ -11,7 +11,7 @@ func (e *Emulator) listStores(c *call) answer {
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	rows := e.ledger.stores(c.account, c.asOf)
+	rows := e.state.stores(c.account, c.asOf)
 	sortRows(rows, compareStores(wanted.order), wanted.ascending)
 	return succeedPage(rows, wanted.page, appendStore)
 }
@@ -26,7 +26,7 @@ func (e *Emulator) createStore(c *call) answer {
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	made, refused := e.ledger.createStore(c.account, name)
+	made, refused := e.state.createStore(c.account, name)
 	if refused != nil {
 		return *refused
 	}
@@ -37,7 +37,7 @@ func (e *Emulator) createStore(c *call) answer {
 }
 
 func (e *Emulator) showStore(c *call) answer {
-	s, ok := e.ledger.store(c.account, c.store(), c.asOf)
+	s, ok := e.state.store(c.account, c.store(), c.asOf)
 	if !ok {
 		return storeNotFound()
 	}
@@ -50,7 +50,7 @@ func (e *Emulator) deleteStore(c *call) answer {
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	if refused := e.ledger.deleteStore(c.account, c.store(), force); refused != nil {
+	if refused := e.state.deleteStore(c.account, c.store(), force); refused != nil {
 		return *refused
 	}
 	return deleted(http.StatusOK)
@@ -58,6 +58,6 @@ func (e *Emulator) deleteStore(c *call) answer {
 
 func (e *Emulator) quota(c *call) answer {
 	b := appendInt([]byte(`{"secrets":{"quota":`), c.account.settings.SecretLimit)
-	b = appendInt(append(b, `,"usage":`...), e.ledger.usage(c.account, c.asOf))
+	b = appendInt(append(b, `,"usage":`...), e.state.usage(c.account, c.asOf))
 	return succeed(append(b, "}}"...))
 }

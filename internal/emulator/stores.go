@@ -8,54 +8,54 @@ import (
 )
 
 // createStore adds a store or says why it cannot.
-func (l *ledger) createStore(a *account, name string) (store, *answer) {
+func (l *state) createStore(a *accountState, name string) (store, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.taken[fullName("", name)] {
+	if a.namesInUse[fullName("", name)] {
 		return store{}, new(storeNameTaken())
 	}
-	if len(a.shelf.stores) >= a.settings.StoreLimit {
+	if len(a.snapshot.stores) >= a.settings.StoreLimit {
 		return store{}, new(storeLimitReached())
 	}
-	created := l.stamps.next()
+	created := l.timestamps.next()
 	s := store{id: newIdentifier(), name: name, account: a.settings.ID, created: created, modified: created}
-	put(a, (*shelf).allStores, s, l.now())
+	put(a, (*snapshot).allStores, s, l.now())
 	return s, nil
 }
 
 // store finds a store as it was at a moment; the zero time is now.
-func (l *ledger) store(a *account, id string, asOf time.Time) (store, bool) {
+func (l *state) store(a *accountState, id string, asOf time.Time) (store, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s, ok := a.view(asOf).stores[id]
+	s, ok := a.at(asOf).stores[id]
 	return s, ok
 }
 
 // stores returns all stores, the newest first.
-func (l *ledger) stores(a *account, asOf time.Time) []store {
+func (l *state) stores(a *accountState, asOf time.Time) []store {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.SortedFunc(maps.Values(a.view(asOf).stores), func(x, y store) int {
+	return slices.SortedFunc(maps.Values(a.at(asOf).stores), func(x, y store) int {
 		return y.created.Compare(x.created)
 	})
 }
 
 // deleteStore removes a store, and with force the secrets in it.
-func (l *ledger) deleteStore(a *account, id string, force bool) *answer {
+func (l *state) deleteStore(a *accountState, id string, force bool) *answer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if _, ok := a.shelf.stores[id]; !ok {
+	if _, ok := a.snapshot.stores[id]; !ok {
 		return new(storeNotFound())
 	}
-	inside := secretsIn(a.shelf, id)
+	inside := secretsIn(a.snapshot, id)
 	if len(inside) > 0 && !force {
 		return new(storeNotEmpty())
 	}
 	now := l.now()
 	for _, s := range inside {
-		drop(a, (*shelf).allSecrets, s.id, now)
+		drop(a, (*snapshot).allSecrets, s.id, now)
 	}
-	drop(a, (*shelf).allStores, id, now)
+	drop(a, (*snapshot).allStores, id, now)
 	return nil
 }
 

@@ -83,7 +83,7 @@ func (u *user) reported(t *testing.T, want ...string) {
 }
 
 func quick() *filewatch.Watcher {
-	return filewatch.New(filewatch.Config{Interval: 2 * time.Millisecond, Settle: time.Millisecond, Digest: time.Hour})
+	return filewatch.New(filewatch.Config{Interval: 2 * time.Millisecond, Debounce: time.Millisecond, Digest: time.Hour})
 }
 
 func add(t *testing.T, w *filewatch.Watcher, u *user, files ...string) *filewatch.Watch {

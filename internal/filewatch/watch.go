@@ -14,9 +14,9 @@ const (
 	// which doubles up to Config.Digest. Content may become good without a
 	// change: a certificate becomes valid.
 	firstRetry = time.Second
-	// keepsChanging is how long content may change all the time before that is
+	// maxChanging is how long content may change all the time before that is
 	// reported as a failure.
-	keepsChanging = 10 * time.Second
+	maxChanging = 10 * time.Second
 )
 
 // Group is one or more files that are loaded together.
@@ -25,9 +25,9 @@ type Group struct {
 	Kind string
 	// Files are the paths. Each must lead to a regular file.
 	Files []string
-	// Touched says that Load is called, too, when the status of a file changed
+	// ReloadOnTouch says that Load is called, too, when the status of a file changed
 	// and its content did not: who touches the file wants it loaded again.
-	Touched bool
+	ReloadOnTouch bool
 	// MaxBytes is the most bytes of each file. 0: 1 MiB.
 	MaxBytes int64
 	// Load puts the contents, in the order of Files, to use, or says why they
@@ -47,17 +47,17 @@ type Watch struct {
 	config  Config
 	watcher *Watcher // nil: nobody polls
 
-	mu        sync.Mutex
-	loaded    version
-	digestAt  time.Time // when the content is compared next
-	candidate version   // changed content that has to settle
-	since     time.Time // when the candidate was read first
-	unsettled time.Time // when content began to change; zero: it does not
-	refused   version   // content that Load refused
-	retryAt   time.Time
-	retry     time.Duration
-	failure   error // the failure that was reported last; nil: none
-	count     counts
+	mu             sync.Mutex
+	loaded         version
+	digestAt       time.Time // when the content is compared next
+	candidate      version   // changed content that has to settle
+	candidateSince time.Time // when the candidate was read first
+	changingSince  time.Time // when content began to change; zero: it does not
+	refused        version   // content that Load refused
+	retryAt        time.Time
+	retry          time.Duration
+	failure        error // the failure that was reported last; nil: none
+	count          counts
 }
 
 type counts struct {
@@ -68,7 +68,7 @@ type counts struct {
 // Check looks at the files of the group now and returns when a change is loaded
 // or refused, or ctx ends.
 func (w *Watch) Check(ctx context.Context) {
-	check(ctx, []*Watch{w}, w.config.Settle, false)
+	check(ctx, []*Watch{w}, w.config.Debounce, false)
 }
 
 // Failure is why changed files are not in use. Nil: there is no failure.
@@ -85,14 +85,14 @@ func (w *Watch) Stop() {
 	}
 }
 
-// begin loads the group for the first time. The content need not settle, so that
+// loadFirst loads the group for the first time. The content need not settle, so that
 // a start does not wait; the first look afterwards compares it again.
-func (w *Watch) begin(ctx context.Context) error {
+func (w *Watch) loadFirst(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for try := 1; ; try++ {
 		read, contents, err := w.group.read()
-		if errors.Is(err, errChanging) && try < maxPasses && pause(ctx, w.config.Settle) {
+		if errors.Is(err, errChanging) && try < maxPasses && pause(ctx, w.config.Debounce) {
 			continue
 		}
 		if err == nil {
@@ -105,10 +105,10 @@ func (w *Watch) begin(ctx context.Context) error {
 	}
 }
 
-// step looks at the files once and acts on what it finds. It reports whether
+// poll looks at the files once and acts on what it finds. It reports whether
 // changed content has to settle: the caller waits and calls step again. With
 // forced the content is read whatever the status of the files says.
-func (w *Watch) step(now time.Time, forced bool) (settling bool) {
+func (w *Watch) poll(now time.Time, forced bool) (settling bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.candidate.empty() && !forced && !w.due(now) {
@@ -117,29 +117,29 @@ func (w *Watch) step(now time.Time, forced bool) (settling bool) {
 	read, contents, err := w.group.read()
 	switch {
 	case errors.Is(err, errChanging):
-		return w.wait(version{}, now)
+		return w.setCandidate(version{}, now)
 	case err != nil:
-		w.candidate, w.unsettled = version{}, time.Time{}
+		w.candidate, w.changingSince = version{}, time.Time{}
 		w.fail(err)
 		return false
 	case w.unchanged(read):
-		w.candidate, w.unsettled, w.refused = version{}, time.Time{}, version{}
+		w.candidate, w.changingSince, w.refused = version{}, time.Time{}, version{}
 		w.loaded, w.digestAt = read, now.Add(w.config.Digest)
 		w.succeed(false)
 		return false
 	case read.same(w.refused): // it has settled before
 	case !read.same(w.candidate):
-		return w.wait(read, now)
-	case now.Sub(w.since) < w.config.Settle:
+		return w.setCandidate(read, now)
+	case now.Sub(w.candidateSince) < w.config.Debounce:
 		return true
 	}
-	w.candidate, w.unsettled = version{}, time.Time{}
+	w.candidate, w.changingSince = version{}, time.Time{}
 	w.load(read, contents, now)
 	return false
 }
 
 func (w *Watch) unchanged(read version) bool {
-	return read.digest == w.loaded.digest && (!w.group.Touched || equal(read.status, w.loaded.status))
+	return read.digest == w.loaded.digest && (!w.group.ReloadOnTouch || equal(read.status, w.loaded.status))
 }
 
 // due reports whether there is a reason to read the files.
@@ -155,13 +155,13 @@ func (w *Watch) due(now time.Time) bool {
 	}
 }
 
-// wait makes content the candidate.
-func (w *Watch) wait(read version, now time.Time) bool {
-	w.candidate, w.since = read, now
-	if w.unsettled.IsZero() {
-		w.unsettled = now
+// setCandidate makes content the candidate.
+func (w *Watch) setCandidate(read version, now time.Time) bool {
+	w.candidate, w.candidateSince = read, now
+	if w.changingSince.IsZero() {
+		w.changingSince = now
 	}
-	if now.Sub(w.unsettled) > keepsChanging {
+	if now.Sub(w.changingSince) > maxChanging {
 		w.fail(fmt.Errorf("%s: the content changes all the time", w.group.names()))
 	}
 	return true

@@ -22,7 +22,7 @@ func newStepped(t *testing.T) *stepped {
 	t.Helper()
 	s := &stepped{file: filepath.Join(t.TempDir(), "file"), now: time.Now()}
 	s.write(t, "old")
-	w := New(Config{Settle: time.Second, Digest: time.Minute})
+	w := New(Config{Debounce: time.Second, Digest: time.Minute})
 	one, err := w.Add(t.Context(), Group{Files: []string{s.file}, Load: func(contents [][]byte) error {
 		s.loads++
 		if s.refuse == nil {
@@ -47,7 +47,7 @@ func (s *stepped) write(t *testing.T, content string) {
 
 func (s *stepped) after(d time.Duration) bool {
 	s.now = s.now.Add(d)
-	return s.step(s.now, false)
+	return s.poll(s.now, false)
 }
 
 func TestContentThatIsHalfWrittenIsNotLoaded(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 
 const (
 	defaultInterval = time.Second
-	defaultSettle   = 50 * time.Millisecond
+	defaultDebounce = 50 * time.Millisecond
 	defaultDigest   = 30 * time.Second
 	// maxPasses bounds how long a check waits for files that keep changing. The
 	// next check continues.
@@ -32,9 +32,9 @@ const (
 type Config struct {
 	// Interval is the time between two looks at the files. 0: 1 second.
 	Interval time.Duration
-	// Settle is how long changed content must stay the same before it is
+	// Debounce is how long changed content must stay the same before it is
 	// loaded. 0: 50 ms.
-	Settle time.Duration
+	Debounce time.Duration
 	// Digest is the time between two comparisons of the content of files whose
 	// status did not change, and the longest time between two attempts to load
 	// content that was refused. 0: 30 seconds.
@@ -59,8 +59,8 @@ func (c Config) withDefaults() Config {
 	if c.Interval <= 0 {
 		c.Interval = defaultInterval
 	}
-	if c.Settle <= 0 {
-		c.Settle = defaultSettle
+	if c.Debounce <= 0 {
+		c.Debounce = defaultDebounce
 	}
 	if c.Digest <= 0 {
 		c.Digest = defaultDigest
@@ -82,7 +82,7 @@ func (w *Watcher) Add(ctx context.Context, g Group) (*Watch, error) {
 		g.Report = func(error) {}
 	}
 	one := &Watch{group: g, config: config, watcher: w}
-	if err := one.begin(ctx); err != nil {
+	if err := one.loadFirst(ctx); err != nil {
 		return nil, err
 	}
 	if w != nil {
@@ -102,7 +102,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			check(ctx, w.all(), w.config.Settle, false)
+			check(ctx, w.all(), w.config.Debounce, false)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (w *Watcher) Run(ctx context.Context) {
 // keeps changing. Changes of a file before Recheck are in use after it.
 func (w *Watcher) Recheck(ctx context.Context) {
 	if w != nil {
-		check(ctx, w.all(), w.config.Settle, true)
+		check(ctx, w.all(), w.config.Debounce, true)
 	}
 }
 
@@ -134,7 +134,7 @@ func check(ctx context.Context, watches []*Watch, settle time.Duration, forced b
 	for range maxPasses {
 		settling := watches[:0:0]
 		for _, one := range watches {
-			if one.step(time.Now(), forced) {
+			if one.poll(time.Now(), forced) {
 				settling = append(settling, one)
 			}
 		}

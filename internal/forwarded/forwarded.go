@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// mostHops is how many addresses of X-Forwarded-For are looked at.
-const mostHops = 32
+// maxHops is how many addresses of X-Forwarded-For are looked at.
+const maxHops = 32
 
 // Proxies are the networks of proxies whose X-Forwarded-For counts.
 type Proxies []netip.Prefix
@@ -31,7 +31,7 @@ func (p Proxies) Client(connection string, header []string) string {
 	}
 	client := connection
 	rest := strings.Join(header, ",")
-	for range mostHops {
+	for range maxHops {
 		comma := strings.LastIndexByte(rest, ',')
 		hop, isAddress := parse(strings.TrimSpace(rest[comma+1:]))
 		if !isAddress {

@@ -63,7 +63,7 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err != nil {
 		return err
 	}
-	return handOver(out, reply)
+	return shareFields(out, reply)
 }
 
 // NewStream always fails: the services have no streaming methods.
@@ -86,7 +86,7 @@ func serverContext(ctx context.Context, sent *serverStream) context.Context {
 // not wait for, still reads.
 func copyFrom(src any) func(any) error {
 	return func(dst any) error {
-		from, to, err := pair(src, dst)
+		from, to, err := messagesOf(src, dst)
 		if err == nil {
 			proto.Merge(to, from)
 		}
@@ -94,10 +94,10 @@ func copyFrom(src any) func(any) error {
 	}
 }
 
-// handOver fills the client's message with the fields of the answer, which are
+// shareFields fills the client's message with the fields of the answer, which are
 // not copied: a handler is done with its answer when it returns.
-func handOver(answer, reply any) error {
-	from, to, err := pair(answer, reply)
+func shareFields(answer, reply any) error {
+	from, to, err := messagesOf(answer, reply)
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,8 @@ func handOver(answer, reply any) error {
 	return nil
 }
 
-// pair gives two messages of one type.
-func pair(src, dst any) (from, to proto.Message, err error) {
+// messagesOf gives two messages of one type.
+func messagesOf(src, dst any) (from, to proto.Message, err error) {
 	from, okFrom := src.(proto.Message)
 	to, okTo := dst.(proto.Message)
 	if !okFrom || !okTo || from.ProtoReflect().Descriptor() != to.ProtoReflect().Descriptor() {

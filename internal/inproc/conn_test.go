@@ -73,13 +73,13 @@ func TestMetadataAndHeadersCrossAsOverTheNetwork(t *testing.T) {
 	if out, _ := metadata.FromOutgoingContext(s.seen); len(out) > 0 {
 		t.Errorf("the handler would send on %v", out)
 	}
-	if in.Get("sent")[0] != "s" || s.seen.Value(key{}) != "v" || !inproc.Carried(s.seen) {
+	if in.Get("sent")[0] != "s" || s.seen.Value(key{}) != "v" || !inproc.IsInProcess(s.seen) {
 		t.Errorf("the handler saw %v", in)
 	}
 	if header.Get("h")[0] != "1" || trailer.Get("t")[0] != "2" {
 		t.Errorf("the client saw %v %v", header, trailer)
 	}
-	if inproc.Carried(context.Background()) {
+	if inproc.IsInProcess(context.Background()) {
 		t.Error("a call from elsewhere counts as carried")
 	}
 }

@@ -26,7 +26,7 @@ func (s *serverStream) Method() string { return s.method }
 func (s *serverStream) SetHeader(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.header = joined(s.header, md)
+	s.header = mergeMetadata(s.header, md)
 	return nil
 }
 
@@ -39,13 +39,13 @@ func (s *serverStream) SendHeader(md metadata.MD) error { return s.SetHeader(md)
 func (s *serverStream) SetTrailer(md metadata.MD) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trailer = joined(s.trailer, md)
+	s.trailer = mergeMetadata(s.trailer, md)
 	return nil
 }
 
-// joined gives what two of metadata hold together. Most calls have one, which is
+// mergeMetadata gives what two of metadata hold together. Most calls have one, which is
 // taken as it is. It changes neither, since the client may have the first.
-func joined(before, more metadata.MD) metadata.MD {
+func mergeMetadata(before, more metadata.MD) metadata.MD {
 	if len(before) == 0 {
 		return more
 	}
@@ -66,9 +66,9 @@ func (s *serverStream) deliver(opts []grpc.CallOption) {
 	}
 }
 
-// Carried says whether the call of ctx came through a Conn. Nobody outside the
+// IsInProcess says whether the call of ctx came through a Conn. Nobody outside the
 // process can make it true.
-func Carried(ctx context.Context) bool {
+func IsInProcess(ctx context.Context) bool {
 	_, ok := grpc.ServerTransportStreamFromContext(ctx).(*serverStream)
 	return ok
 }

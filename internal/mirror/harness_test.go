@@ -68,8 +68,8 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}}
 	w.Emulator = emulator.New(emulator.Config{
-		Accounts: []emulator.Account{{ID: accountID, StoreLimit: 1000, SecretLimit: 100_000}},
-		Budget:   &emulator.Budget{}, ActivateAfter: -1, Clock: w.clock.Now,
+		Accounts:  []emulator.Account{{ID: accountID, StoreLimit: 1000, SecretLimit: 100_000}},
+		RateLimit: &emulator.RateLimit{}, ActivateAfter: -1, Clock: w.clock.Now,
 	})
 	server := httptest.NewServer(w.Emulator)
 	t.Cleanup(server.Close)

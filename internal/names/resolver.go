@@ -14,11 +14,11 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// remembered is how many names are kept, about 100 bytes each.
-const remembered = 50_000
+// maxNames is how many names are kept, about 100 bytes each.
+const maxNames = 50_000
 
-// mostLearned is how many names of one store are looked for.
-const mostLearned = 10_000
+// maxLoaded is how many names of one store are looked for.
+const maxLoaded = 10_000
 
 // Upstream is what a Resolver asks.
 type Upstream interface {
@@ -28,9 +28,9 @@ type Upstream interface {
 	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 }
 
-// Finder knows objects without asking Cloudflare for each. It gives those of
+// Lookup knows objects without asking Cloudflare for each. It gives those of
 // the identifiers that it knows, as they were at any time: names do not change.
-type Finder interface {
+type Lookup interface {
 	FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error)
 	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
 }
@@ -38,7 +38,7 @@ type Finder interface {
 // Resolver looks up names. It is safe for concurrent use.
 type Resolver struct {
 	upstream Upstream
-	finder   Finder
+	lookup   Lookup
 	// accounts has the names of accounts by identifier and by name, and served
 	// each name once.
 	accounts map[string]string
@@ -49,24 +49,24 @@ type Resolver struct {
 // key names a store, or a secret in it. An identifier is whatever a caller sent,
 // so that an empty one of a secret must not be taken for the store.
 type key struct {
-	kind                   kind
+	kind                   objectKind
 	account, store, secret string
 }
 
-type kind byte
+type objectKind byte
 
 const (
-	aStore kind = iota
+	aStore objectKind = iota
 	aSecret
 )
 
 // New returns a Resolver that knows no names yet. The finder is asked first; nil: there is none.
-func New(u Upstream, f Finder) (*Resolver, error) {
-	names, err := lru.New[key, string](remembered)
+func New(u Upstream, f Lookup) (*Resolver, error) {
+	names, err := lru.New[key, string](maxNames)
 	if err != nil {
 		return nil, fmt.Errorf("make room for names: %w", err)
 	}
-	r := &Resolver{upstream: u, finder: f, accounts: map[string]string{}, names: names}
+	r := &Resolver{upstream: u, lookup: f, accounts: map[string]string{}, names: names}
 	for _, a := range u.Accounts() {
 		r.accounts[a.ID], r.accounts[a.Name] = a.Name, a.Name
 		r.served = append(r.served, a.Name)
@@ -103,7 +103,7 @@ func (r *Resolver) Store(ctx context.Context, account, id string) (string, error
 	if name, ok := r.names.Get(k); ok {
 		return name, nil
 	}
-	if name, ok := r.foundStore(ctx, k); ok {
+	if name, ok := r.lookUpStore(ctx, k); ok {
 		return name, nil
 	}
 	a, err := r.upstream.GetStore(ctx, upstream.StoreParams{Account: account, StoreID: id})
@@ -117,13 +117,13 @@ func (r *Resolver) Store(ctx context.Context, account, id string) (string, error
 // Secrets gives the names of secrets of a store, in the order of ids. Faults:
 // NotFound where one does not exist, and those of a call to Cloudflare.
 func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
-	missing, err := r.find(ctx, in, r.missing(in, ids))
+	missing, err := r.lookUpSecrets(ctx, in, r.unknown(in, ids))
 	if err != nil {
 		return nil, err
 	}
 	// One is read by itself; for more, pages of a hundred cost fewer calls.
 	if len(missing) > 1 {
-		if err := r.learn(ctx, in); err != nil {
+		if err := r.loadStore(ctx, in); err != nil {
 			return nil, err
 		}
 	}
@@ -142,12 +142,12 @@ func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []s
 // reads the store's list at most once, however many of them do not exist. Faults
 // are those of a call to Cloudflare, without NotFound.
 func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []string) (map[string]string, error) {
-	missing, err := r.find(ctx, in, r.missing(in, ids))
+	missing, err := r.lookUpSecrets(ctx, in, r.unknown(in, ids))
 	if err == nil && len(missing) == 1 {
 		_, err = r.secret(ctx, in, missing[0])
 	}
 	if err == nil && len(missing) > 1 {
-		err = r.learn(ctx, in)
+		err = r.loadStore(ctx, in)
 	}
 	if err != nil && fault.From(err).Kind != fault.NotFound {
 		return nil, err
@@ -161,8 +161,8 @@ func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []str
 	return known, nil
 }
 
-// missing gives those of the secrets whose names are not remembered.
-func (r *Resolver) missing(in upstream.StoreParams, ids []string) []string {
+// unknown gives those of the secrets whose names are not remembered.
+func (r *Resolver) unknown(in upstream.StoreParams, ids []string) []string {
 	var missing []string
 	for _, id := range ids {
 		if !r.names.Contains(key{aSecret, in.Account, in.StoreID, id}) {
@@ -172,13 +172,13 @@ func (r *Resolver) missing(in upstream.StoreParams, ids []string) []string {
 	return missing
 }
 
-// find learns from the finder, and gives what it did not know. That there is no
+// lookUpSecrets learns from the finder, and gives what it did not know. That there is no
 // such store is an answer; of its other failures Cloudflare's answer tells.
-func (r *Resolver) find(ctx context.Context, in upstream.StoreParams, ids []string) (missing []string, err error) {
-	if r.finder == nil || len(ids) == 0 {
+func (r *Resolver) lookUpSecrets(ctx context.Context, in upstream.StoreParams, ids []string) (missing []string, err error) {
+	if r.lookup == nil || len(ids) == 0 {
 		return ids, nil
 	}
-	known, err := r.finder.FindSecrets(ctx, in.Account, in.StoreID, nil, ids)
+	known, err := r.lookup.FindSecrets(ctx, in.Account, in.StoreID, nil, ids)
 	switch {
 	case err != nil && fault.From(err).Kind == fault.NotFound:
 		return nil, err
@@ -188,15 +188,15 @@ func (r *Resolver) find(ctx context.Context, in upstream.StoreParams, ids []stri
 	for _, s := range known {
 		r.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 	}
-	return r.missing(in, ids), nil
+	return r.unknown(in, ids), nil
 }
 
-// foundStore is find for one store.
-func (r *Resolver) foundStore(ctx context.Context, k key) (string, bool) {
-	if r.finder == nil {
+// lookUpStore is find for one store.
+func (r *Resolver) lookUpStore(ctx context.Context, k key) (string, bool) {
+	if r.lookup == nil {
 		return "", false
 	}
-	known, err := r.finder.FindStores(ctx, k.account, nil, []string{k.store})
+	known, err := r.lookup.FindStores(ctx, k.account, nil, []string{k.store})
 	if err != nil || len(known) != 1 {
 		return "", false
 	}
@@ -217,12 +217,12 @@ func (r *Resolver) secret(ctx context.Context, in upstream.StoreParams, id strin
 	return a.Result.Name, nil
 }
 
-// learn reads all secrets of a store.
-func (r *Resolver) learn(ctx context.Context, in upstream.StoreParams) error {
+// loadStore reads all secrets of a store.
+func (r *Resolver) loadStore(ctx context.Context, in upstream.StoreParams) error {
 	read := func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
 		return r.upstream.ListSecrets(ctx, upstream.ListSecretsParams{Account: in.Account, StoreID: in.StoreID, Paging: p})
 	}
-	left := mostLearned
+	left := maxLoaded
 	order := upstream.Paging{Order: "created", Direction: "asc"}
 	return upstream.ReadPages(ctx, order, func(s upstream.Secret) string { return s.ID }, read, func(a upstream.Answer[[]upstream.Secret]) bool {
 		for _, s := range a.Result {

@@ -23,7 +23,7 @@ func boundPage(r Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		answer, err := next(ctx, req)
 		m := r.Methods[info.FullMethod]
-		if err != nil || m == nil || !m.Lists || inproc.Carried(ctx) {
+		if err != nil || m == nil || !m.Lists || inproc.IsInProcess(ctx) {
 			return answer, err
 		}
 		page := asMessage(answer)

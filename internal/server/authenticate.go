@@ -42,7 +42,7 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 func identify(ctx context.Context, a *authn.Authenticator) (o authn.Result) {
 	o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
 	if conn := connOf(ctx); conn != nil && o.Err == nil {
-		conn.Admit(o.Principal.Name)
+		conn.MarkAuthenticated(o.Principal.Name)
 	}
 	return o
 }

@@ -22,7 +22,7 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 		id := telemetry.RequestID(incoming(ctx, requestID))
 		call := telemetry.NewCall(id)
 		protocol := "grpc"
-		if inproc.Carried(ctx) {
+		if inproc.IsInProcess(ctx) {
 			protocol = "rest"
 		}
 		call.SetMethod(protocol, info.FullMethod)

@@ -272,7 +272,7 @@ func (m *model) sees(c *caller, acts []*item, word string) bool {
 }
 
 // recorded says how the trail of a call differs from what it must be.
-func recorded(a *attempt, code codes.Code, written []servertest.Entry) string {
+func recorded(a *attempt, code codes.Code, written []servertest.WrittenRecord) string {
 	var want []audit.Kind
 	switch {
 	case code == codes.PermissionDenied:

@@ -92,7 +92,7 @@ func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	if conn := connOf(ctx); conn != nil {
-		conn.Called()
+		conn.MarkCalled()
 		if isHealth(info.FullMethodName) {
 			end, ok := conn.BeginStream(maxHealthStreams)
 			if !ok {

@@ -43,7 +43,7 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy) grpc.
 		cause := causeOf(ctx, err)
 		bounded := facts.Caller == "" && (lines == boundedLog || isHealth(info.FullMethod))
 		if shouldLog(info.FullMethod, cause) && (!bounded || strangers.Allow()) {
-			telemetry.LogCall(log, call, telemetry.Outcome{Code: code, Latency: latency, Err: cause})
+			telemetry.LogCall(log, call, telemetry.CallResult{Code: code, Latency: latency, Err: cause})
 		}
 		return answer, err
 	}

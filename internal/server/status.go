@@ -78,7 +78,7 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 	}
 	f := fault.From(err)
 	auditFrom(ctx).failure = f
-	if !inproc.Carried(ctx) {
+	if !inproc.IsInProcess(ctx) {
 		f = forHeader(f)
 	}
 	return nil, statusOf(f).Err()

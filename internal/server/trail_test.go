@@ -29,7 +29,7 @@ import (
 )
 
 // kinds lists the kinds of records in their order.
-func kinds(written []servertest.Entry) []audit.Kind {
+func kinds(written []servertest.WrittenRecord) []audit.Kind {
 	var list []audit.Kind
 	for _, e := range written {
 		list = append(list, e.Kind)
@@ -266,7 +266,7 @@ func TestTheOutcomeOfACallIsRecordedWhenItsCallerIsGone(t *testing.T) {
 			if err := <-done; status.Code(err) != codes.Canceled {
 				t.Errorf("got %v", err)
 			}
-			var written []servertest.Entry
+			var written []servertest.WrittenRecord
 			eventually(t, func() bool { written = append(written, w.Trail.Written()...); return len(written) == 2 })
 			if !slices.Equal(kinds(written), intentAndOutcome) || written[1].Outcome != audit.Unknown || written[1].Reason != "UPSTREAM_ANSWER_LOST" {
 				t.Errorf("got %+v", written)

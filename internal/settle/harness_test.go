@@ -53,10 +53,10 @@ type world struct {
 func newWorld(t *testing.T, before func(http.Handler) http.Handler, change ...func(*settle.Config)) *world {
 	t.Helper()
 	w := &world{t: t, within: 20 * time.Second, Emulator: emulator.New(emulator.Config{
-		Accounts:      []emulator.Account{{ID: accountID, StoreLimit: 50, SecretLimit: 500}},
-		Budget:        &emulator.Budget{},
-		ActivateAfter: -1,
-		JournalLimit:  1000,
+		Accounts:        []emulator.Account{{ID: accountID, StoreLimit: 50, SecretLimit: 500}},
+		RateLimit:       &emulator.RateLimit{},
+		ActivateAfter:   -1,
+		RequestLogLimit: 1000,
 	})}
 	var handler http.Handler = w.Emulator
 	if before != nil {

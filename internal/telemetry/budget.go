@@ -10,8 +10,8 @@ import (
 // "other".
 const maxTenants = 200
 
-// itself is the service where it calls Cloudflare for nobody.
-const itself = "storekeeper"
+// ownTenant is the service where it calls Cloudflare for nobody.
+const ownTenant = "storekeeper"
 
 // BudgetState is the call budget of one credential at one moment.
 type BudgetState struct {
@@ -84,9 +84,9 @@ func (c *budgetCollector) Collect(to chan<- prometheus.Metric) {
 		sums := map[string]float64{}
 		for name, calls := range s.Tenants {
 			if name == "" {
-				name = itself
+				name = ownTenant
 			}
-			sums[c.tenants.bound(name)] += calls
+			sums[c.tenants.limit(name)] += calls
 		}
 		for name, calls := range sums {
 			give(c.tenant, calls, name)

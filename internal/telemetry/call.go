@@ -13,8 +13,8 @@ const maxRays = 8
 // maxText is how many bytes of a text that a caller chose are kept.
 const maxText = 256
 
-// longestRay is how long an identifier of Cloudflare's may be, in bytes.
-const longestRay = 64
+// maxRayBytes is how long an identifier of Cloudflare's may be, in bytes.
+const maxRayBytes = 64
 
 // Call gathers what is known of one call while it runs. Each layer adds what
 // it knows. It is safe for concurrent use.
@@ -57,27 +57,27 @@ type Facts struct {
 
 // NewCall starts the record of a call.
 func NewCall(requestID string) *Call {
-	return &Call{facts: Facts{RequestID: clip(requestID)}}
+	return &Call{facts: Facts{RequestID: truncate(requestID)}}
 }
 
 // SetMethod says how the call came in and what it calls.
 func (c *Call) SetMethod(protocol, method string) {
-	c.change(func(f *Facts) { f.Protocol, f.Method = clip(protocol), clip(method) })
+	c.change(func(f *Facts) { f.Protocol, f.Method = truncate(protocol), truncate(method) })
 }
 
 // SetPeer says where the call came from.
 func (c *Call) SetPeer(address string) {
-	c.change(func(f *Facts) { f.Peer = clip(address) })
+	c.change(func(f *Facts) { f.Peer = truncate(address) })
 }
 
 // SetCaller says who calls, by name.
 func (c *Call) SetCaller(name string) {
-	c.change(func(f *Facts) { f.Caller = clip(name) })
+	c.change(func(f *Facts) { f.Caller = truncate(name) })
 }
 
 // SetTrace says which trace the call is part of.
 func (c *Call) SetTrace(id string) {
-	c.change(func(f *Facts) { f.TraceID = clip(id) })
+	c.change(func(f *Facts) { f.TraceID = truncate(id) })
 }
 
 // AddUpstream counts one attempt to call Cloudflare that took d. ray is the
@@ -86,7 +86,7 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 	c.change(func(f *Facts) {
 		f.UpstreamCalls++
 		f.UpstreamTime += d
-		if !plain(ray, longestRay, "-") {
+		if !isPlain(ray, maxRayBytes, "-") {
 			return
 		}
 		if len(f.Rays) == maxRays {
@@ -99,7 +99,7 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 // SetLimits says what is left of its share of the call budget to the caller's
 // tenant.
 func (c *Call) SetLimits(limit, policy string) {
-	c.change(func(f *Facts) { f.Limit, f.Policy = clip(limit), clip(policy) })
+	c.change(func(f *Facts) { f.Limit, f.Policy = truncate(limit), truncate(policy) })
 }
 
 // Freshness says how old the answer of a read is that was given from what is
@@ -135,8 +135,8 @@ func (c *Call) change(by func(*Facts)) {
 	by(&c.facts)
 }
 
-// clip bounds a text that may be the caller's choice.
-func clip(text string) string { return text[:min(len(text), maxText)] }
+// truncate bounds a text that may be the caller's choice.
+func truncate(text string) string { return text[:min(len(text), maxText)] }
 
 type callKey struct{}
 

@@ -12,8 +12,8 @@ import (
 // maxErrorText is how many bytes of an error are logged.
 const maxErrorText = 4096
 
-// Outcome is how a call ended.
-type Outcome struct {
+// CallResult is how a call ended.
+type CallResult struct {
 	// Code is the name of the status that the caller got, such as "NotFound".
 	Code string
 	// Latency is how long the call took.
@@ -26,9 +26,9 @@ type Outcome struct {
 // LogCall writes the one line that a call leaves in the log: who, what, how it
 // ended and how long it took, with the identifiers to find it by. A call that
 // failed through no doing of the caller is logged as an error.
-func LogCall(logger *zap.Logger, c *Call, o Outcome) {
+func LogCall(logger *zap.Logger, c *Call, o CallResult) {
 	level := zapcore.InfoLevel
-	if o.Err != nil && ours(fault.From(o.Err).Kind) {
+	if o.Err != nil && operatorFault(fault.From(o.Err).Kind) {
 		level = zapcore.ErrorLevel
 	}
 	entry := logger.Check(level, "call")
@@ -68,8 +68,8 @@ func errorFields(err error) []zap.Field {
 	}
 }
 
-// ours reports whether an operator has to act on a fault, and not its caller.
-func ours(kind fault.Kind) bool {
+// operatorFault reports whether an operator has to act on a fault, and not its caller.
+func operatorFault(kind fault.Kind) bool {
 	switch kind {
 	case fault.Internal, fault.Unavailable, fault.Upstream:
 		return true

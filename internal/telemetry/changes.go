@@ -22,7 +22,7 @@ func (m *Metrics) WatchChanges(open func() int, rare ...string) (count func(even
 	}
 	words := newLabels(maxWords)
 	for _, event := range rare {
-		events.WithLabelValues(words.bound(event))
+		events.WithLabelValues(words.limit(event))
 	}
-	return func(event string) { events.WithLabelValues(words.bound(event)).Inc() }, nil
+	return func(event string) { events.WithLabelValues(words.limit(event)).Inc() }, nil
 }

@@ -27,7 +27,7 @@ func (m *Metrics) WatchDurable(perHour int64) (count func(tenant string, bytes i
 	}
 	return func(tenant string, bytes int64, refused bool) {
 		// Both are there from the first change on, so that no increase is missed.
-		name := tenants.bound(tenant)
+		name := tenants.limit(tenant)
 		ok, no := written.WithLabelValues(name), refusals.WithLabelValues(name)
 		if refused {
 			no.Inc()

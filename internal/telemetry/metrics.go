@@ -81,7 +81,7 @@ func (m *Metrics) collectors() []prometheus.Collector {
 // BeginRPC counts a call of a method as in flight. The function that it
 // returns counts it out again and must be called once.
 func (m *Metrics) BeginRPC(method string) (end func()) {
-	gauge := m.rpcInFlight.WithLabelValues(m.methods.bound(method))
+	gauge := m.rpcInFlight.WithLabelValues(m.methods.limit(method))
 	gauge.Inc()
 	return gauge.Dec
 }
@@ -100,20 +100,20 @@ type RPC struct {
 // ObserveRPC counts a call that ended after d.
 func (m *Metrics) ObserveRPC(r RPC, d time.Duration) {
 	m.rpcDuration.WithLabelValues(
-		m.methods.bound(r.Method), m.protocols.bound(r.Protocol), m.codes.bound(r.Code),
+		m.methods.limit(r.Method), m.protocols.limit(r.Protocol), m.codes.limit(r.Code),
 	).Observe(d.Seconds())
 }
 
 // ObserveUpstream counts one attempt to call Cloudflare that ended after d
 // with an HTTP status, 0 where no answer came.
 func (m *Metrics) ObserveUpstream(operation string, status int, d time.Duration) {
-	m.upstreamDuration.WithLabelValues(m.operations.bound(operation), statusClass(status)).Observe(d.Seconds())
+	m.upstreamDuration.WithLabelValues(m.operations.limit(operation), statusClass(status)).Observe(d.Seconds())
 }
 
 // CountUpstreamError counts a call to Cloudflare that gave no usable answer.
 // reason is one of the program's own words.
 func (m *Metrics) CountUpstreamError(operation, reason string) {
-	m.upstreamErrors.WithLabelValues(m.operations.bound(operation), m.reasons.bound(reason)).Inc()
+	m.upstreamErrors.WithLabelValues(m.operations.limit(operation), m.reasons.limit(reason)).Inc()
 }
 
 // CountPanic counts a panic that was caught.

@@ -66,7 +66,7 @@ func runChecks(ctx context.Context, checks []Check, limit time.Duration) readine
 // result runs a check to its end or to the end of ctx.
 func (c Check) result(ctx context.Context) checkResult {
 	done := make(chan error, 1)
-	go func() { done <- c.protected(ctx) }()
+	go func() { done <- c.runRecovered(ctx) }()
 	var err error
 	select {
 	case err = <-done:
@@ -79,9 +79,9 @@ func (c Check) result(ctx context.Context) checkResult {
 	return checkResult{Name: c.Name, OK: true, Advisory: c.Advisory}
 }
 
-// protected runs a check and makes an error of a panic: a probe must not end
+// runRecovered runs a check and makes an error of a panic: a probe must not end
 // the program that it asks about.
-func (c Check) protected(ctx context.Context) (err error) {
+func (c Check) runRecovered(ctx context.Context) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = errCheckPanic

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// longestID is how long a caller's own request id may be, in bytes.
-const longestID = 64
+// maxIDBytes is how long a caller's own request id may be, in bytes.
+const maxIDBytes = 64
 
 // RequestID returns the identifier that a caller sent, where it can be one,
 // and else a new one. It goes into logs and headers.
 func RequestID(sent string) string {
-	if plain(sent, longestID, "._-") {
+	if isPlain(sent, maxIDBytes, "._-") {
 		return sent
 	}
 	return NewRequestID()
@@ -28,10 +28,10 @@ func NewRequestID() string {
 	return string(text[:])
 }
 
-// plain reports whether a text has 1 to longest bytes, each a letter or digit of
+// isPlain reports whether a text has 1 to longest bytes, each a letter or digit of
 // ASCII or one of others. It is asked for each call, and a regular expression
 // that counts takes a hundred times as long to make and to match.
-func plain(text string, longest int, others string) bool {
+func isPlain(text string, longest int, others string) bool {
 	if text == "" || len(text) > longest {
 		return false
 	}

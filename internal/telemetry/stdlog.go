@@ -12,11 +12,11 @@ const unsolicited = "Unsolicited response received on idle HTTP channel"
 
 // GuardStandardLog lets the standard logger write to a writer without texts that
 // came over a connection to Cloudflare: they may hold a credential.
-func GuardStandardLog(to io.Writer) { log.SetOutput(guarded{to}) }
+func GuardStandardLog(to io.Writer) { log.SetOutput(redactingWriter{to}) }
 
-type guarded struct{ to io.Writer }
+type redactingWriter struct{ to io.Writer }
 
-func (g guarded) Write(line []byte) (int, error) {
+func (g redactingWriter) Write(line []byte) (int, error) {
 	text := line
 	if at := bytes.Index(line, []byte(unsolicited)); at >= 0 {
 		text = append(bytes.Clone(line[:at+len(unsolicited)]), '\n')

@@ -33,7 +33,7 @@ func (f *Files) load(contents [][]byte) error {
 	m.serverOnly.Certificates = []tls.Certificate{pair}
 	m.withClients.Certificates = []tls.Certificate{pair}
 	if f.config.ClientCAFile != "" {
-		if err := f.askClients(m, contents[2]); err != nil {
+		if err := f.requestClientCertificates(m, contents[2]); err != nil {
 			return err
 		}
 	}
@@ -41,8 +41,8 @@ func (f *Files) load(contents [][]byte) error {
 	return nil
 }
 
-// askClients lets listeners ask for certificates of clients.
-func (f *Files) askClients(m *material, text []byte) error {
+// requestClientCertificates lets listeners ask for certificates of clients.
+func (f *Files) requestClientCertificates(m *material, text []byte) error {
 	var err error
 	if m.withClients.ClientCAs, err = authorities(f.config.ClientCAFile, text); err != nil {
 		return err

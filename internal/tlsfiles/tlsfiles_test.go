@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func watcher() *filewatch.Watcher { return filewatch.New(filewatch.Config{Settle: time.Millisecond}) }
+func watcher() *filewatch.Watcher { return filewatch.New(filewatch.Config{Debounce: time.Millisecond}) }
 
 // mount is a folder as Kubernetes mounts a secret: each name is a link into
 // ..data, which is a link to the folder of one version.

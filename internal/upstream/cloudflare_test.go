@@ -161,7 +161,7 @@ type rotation struct {
 func rotateFrom(t *testing.T, kind, file, first string, change ...func(*upstream.Config)) *rotation {
 	t.Helper()
 	r := &rotation{
-		t: t, clock: &hand{now: time.Now()}, files: filewatch.New(filewatch.Config{Settle: 5 * time.Millisecond}), events: make(chan upstream.CredentialEvent, 1000),
+		t: t, clock: &hand{now: time.Now()}, files: filewatch.New(filewatch.Config{Debounce: 5 * time.Millisecond}), events: make(chan upstream.CredentialEvent, 1000),
 		api: &cloudflare{good: map[string]string{first: kind}}, witness: &witness{},
 	}
 	server := httptest.NewServer(r.api)

@@ -71,7 +71,7 @@ func newKeeper(given Account, c Config) (*keeper, error) {
 	k.rotation = &rotation{keeper: k, events: k.events}
 	var err error
 	k.watch, err = c.Files.Add(context.Background(), filewatch.Group{
-		Kind: "credential", Files: []string{file}, MaxBytes: maxFile, Touched: true,
+		Kind: "credential", Files: []string{file}, MaxBytes: maxFile, ReloadOnTouch: true,
 		Load: func(contents [][]byte) error { return k.load(file, contents[0]) }, Report: k.report,
 	})
 	return k, err

@@ -72,7 +72,7 @@ func (r *rotation) settled() (complaints int) {
 func TestHundredRotationsUnderLoad(t *testing.T) {
 	m := mount{t.TempDir()}
 	m.swap(t, "000", first)
-	files := filewatch.New(filewatch.Config{Interval: 2 * time.Millisecond, Settle: 25 * time.Millisecond})
+	files := filewatch.New(filewatch.Config{Interval: 2 * time.Millisecond, Debounce: 25 * time.Millisecond})
 	r := rotateFrom(t, usersToken, m.file(), first, func(c *upstream.Config) { c.Files = files })
 	ctx, stop := context.WithCancel(t.Context())
 	var looking sync.WaitGroup

@@ -69,8 +69,8 @@ func newRush(t *testing.T, s scale, tenants int) *rush {
 		replicas: 2, callers: tenants + 1,
 		settings: fleet.Settings{Calls: s.calls, Window: s.window, MaxWait: 5 * time.Second},
 		cloudflare: emulator.Config{
-			Accounts: []emulator.Account{{ID: fleet.Account, SecretLimit: 100_000}},
-			Budget:   &emulator.Budget{Requests: s.calls, Window: s.window, Block: budgetBlock},
+			Accounts:  []emulator.Account{{ID: fleet.Account, SecretLimit: 100_000}},
+			RateLimit: &emulator.RateLimit{Requests: s.calls, Window: s.window, Block: budgetBlock},
 		},
 	})
 	for i := range tenants {

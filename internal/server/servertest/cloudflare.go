@@ -80,7 +80,7 @@ func NewCloudflare(tb testing.TB, clock *Clock, next func(http.Handler) (base st
 	main, other, unserved := limits, limits, limits
 	main.ID, other.ID, unserved.ID = MainID, OtherID, UnservedID
 	c := &Cloudflare{clock: clock, Emulator: emulator.New(emulator.Config{
-		Accounts: []emulator.Account{main, other, unserved}, Budget: &emulator.Budget{}, ActivateAfter: -1,
+		Accounts: []emulator.Account{main, other, unserved}, RateLimit: &emulator.RateLimit{}, ActivateAfter: -1,
 	})}
 	base := "http://cloudflare.invalid"
 	c.next = direct{c.Emulator}

@@ -160,7 +160,7 @@ func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Result{Princip
 // With is As for any outcome of authentication.
 func (g *Gate) With(o authn.Result) Client {
 	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
-	return newClient(&dressed{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
+	return newClient(&contextConn{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
 		return authn.WithResult(peer.NewContext(ctx, from), o)
 	}})
 }
@@ -188,7 +188,7 @@ func (g *Gate) Listen(tb testing.TB) *grpc.ClientConn {
 // Over gives a client whose calls go over a connection with the API key of a
 // caller. Without a name there is no credential.
 func Over(conn grpc.ClientConnInterface, caller string) Client {
-	return newClient(&dressed{ClientConnInterface: conn, dress: func(ctx context.Context) context.Context {
+	return newClient(&contextConn{ClientConnInterface: conn, dress: func(ctx context.Context) context.Context {
 		if caller == "" {
 			return ctx
 		}
@@ -199,14 +199,14 @@ func Over(conn grpc.ClientConnInterface, caller string) Client {
 // Bearer is the header that a caller shows over REST.
 func Bearer(caller string) string { return "Bearer " + keyOf(caller) }
 
-// dressed is a connection that adds something to each call.
-type dressed struct {
+// contextConn is a connection that adds something to each call.
+type contextConn struct {
 	grpc.ClientConnInterface
 
 	dress func(context.Context) context.Context
 }
 
 // Invoke makes one call.
-func (d *dressed) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+func (d *contextConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	return d.ClientConnInterface.Invoke(d.dress(ctx), method, args, reply, opts...)
 }

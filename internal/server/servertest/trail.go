@@ -7,8 +7,8 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// Entry is a record that was written.
-type Entry struct {
+// WrittenRecord is a record that was written.
+type WrittenRecord struct {
 	audit.Record
 
 	// At is when, by the Clock.
@@ -19,7 +19,7 @@ type Entry struct {
 type Trail struct {
 	clock *Clock
 	mu    sync.Mutex
-	all   []Entry
+	all   []WrittenRecord
 }
 
 // Intent keeps a record.
@@ -50,11 +50,11 @@ func (t *Trail) keep(kind audit.Kind, r audit.Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r.Kind = kind
-	t.all = append(t.all, Entry{Record: r, At: t.clock.Next()})
+	t.all = append(t.all, WrittenRecord{Record: r, At: t.clock.Next()})
 }
 
 // Written lists what was written since it was asked last.
-func (t *Trail) Written() []Entry {
+func (t *Trail) Written() []WrittenRecord {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := t.all

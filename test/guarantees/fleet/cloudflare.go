@@ -35,12 +35,12 @@ type Cloudflare struct {
 }
 
 // StartCloudflare runs an emulated Cloudflare for the length of the test. It
-// takes Token and OwnToken only, and limits no calls unless c.Budget says so.
+// takes Token and OwnToken only, and limits no calls unless c.RateLimit says so.
 func StartCloudflare(t testing.TB, c emulator.Config) *Cloudflare {
 	t.Helper()
 	c.Tokens = []string{Token, OwnToken}
-	if c.Budget == nil {
-		c.Budget = &emulator.Budget{}
+	if c.RateLimit == nil {
+		c.RateLimit = &emulator.RateLimit{}
 	}
 	if c.ActivateAfter == 0 {
 		c.ActivateAfter = -1

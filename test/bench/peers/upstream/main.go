@@ -26,16 +26,16 @@ func main() {
 	calls := flag.Int("calls", 0, "how many calls are taken in a window; 0 is no limit")
 	window := flag.Duration("window", 10*time.Second, "how long a window is, and a block")
 	flag.Parse()
-	if err := serve(*listen, *latency, emulator.Budget{Requests: *calls, Window: *window, Block: *window}); err != nil {
+	if err := serve(*listen, *latency, emulator.RateLimit{Requests: *calls, Window: *window, Block: *window}); err != nil {
 		fmt.Fprintln(os.Stderr, "upstream:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(listen string, latency time.Duration, budget emulator.Budget) error {
+func serve(listen string, latency time.Duration, budget emulator.RateLimit) error {
 	cloudflare := emulator.New(emulator.Config{
 		Accounts:      []emulator.Account{{ID: emulator.DefaultAccountID, Name: "main", StoreLimit: plenty, SecretLimit: plenty}},
-		Budget:        &budget,
+		RateLimit:     &budget,
 		ActivateAfter: -1,
 	})
 	if latency > 0 {

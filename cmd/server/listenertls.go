@@ -12,26 +12,26 @@ import (
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
-// secured is how the listeners are secured. Its zero value is plain text, which
+// listenerTLS is how the listeners are secured. Its zero value is plain text, which
 // the configuration allows on loopback only.
-type secured struct {
+type listenerTLS struct {
 	files *tlsfiles.Files
 }
 
-func newSecured(c config.TLS, files *filewatch.Watcher, log *zap.Logger) (secured, error) {
+func newListenerTLS(c config.TLS, files *filewatch.Watcher, log *zap.Logger) (listenerTLS, error) {
 	if !c.Enabled() {
-		return secured{}, nil
+		return listenerTLS{}, nil
 	}
 	material, err := tlsfiles.New(tlsfiles.Config{
 		CertFile: c.CertFile, KeyFile: c.KeyFile, ClientCAFile: c.ClientCAFile, RequireClient: c.ClientAuth == "required",
-		Watcher: files, OnReload: told(log, "the TLS files are in use", "changed TLS files cannot be used; those before stay in use"),
+		Watcher: files, OnReload: logReload(log, "the TLS files are in use", "changed TLS files cannot be used; those before stay in use"),
 	})
-	return secured{files: material}, err
+	return listenerTLS{files: material}, err
 }
 
 // options secures gRPC. Only transport credentials show the client's
 // certificate to the chain; a TLS listener would hide it.
-func (s secured) options() []grpc.ServerOption {
+func (s listenerTLS) options() []grpc.ServerOption {
 	if s.files == nil {
 		return nil
 	}
@@ -39,7 +39,7 @@ func (s secured) options() []grpc.ServerOption {
 }
 
 // callers secures the REST listener, nil for plain text.
-func (s secured) callers() *tls.Config {
+func (s listenerTLS) callers() *tls.Config {
 	if s.files == nil {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (s secured) callers() *tls.Config {
 }
 
 // operators secures the admin listener, which asks for no certificate.
-func (s secured) operators() *tls.Config {
+func (s listenerTLS) operators() *tls.Config {
 	if s.files == nil {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (s secured) operators() *tls.Config {
 }
 
 // scheme is that of the listeners' URLs.
-func (s secured) scheme() string {
+func (s listenerTLS) scheme() string {
 	if s.files == nil {
 		return "http"
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// maxJournalBody is how many bytes of a body the journal keeps.
-const maxJournalBody = 1 << 20
+// maxLoggedBody is how many bytes of a body the journal keeps.
+const maxLoggedBody = 1 << 20
 
 // Request is a request as it was received, whatever became of it.
 type Request struct {
@@ -31,8 +31,8 @@ type Request struct {
 	Size int
 }
 
-// journal remembers requests and counts calls.
-type journal struct {
+// requestLog remembers requests and counts calls.
+type requestLog struct {
 	limit int
 	clock func() time.Time
 	mu    sync.Mutex
@@ -40,17 +40,17 @@ type journal struct {
 	calls map[string]int
 }
 
-func newJournal(c Config) *journal {
-	return &journal{limit: max(c.JournalLimit, 0), clock: c.Clock, calls: map[string]int{}}
+func newRequestLog(c Config) *requestLog {
+	return &requestLog{limit: max(c.RequestLogLimit, 0), clock: c.Clock, calls: map[string]int{}}
 }
 
-func (j *journal) clear() {
+func (j *requestLog) clear() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.kept, j.calls = nil, map[string]int{}
 }
 
-func (j *journal) note(r *http.Request, c *call) {
+func (j *requestLog) note(r *http.Request, c *call) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.calls[c.operationID()]++
@@ -63,7 +63,7 @@ func (j *journal) note(r *http.Request, c *call) {
 	noted := Request{
 		Time: j.clock(), Method: r.Method, Path: c.path, Query: r.URL.RawQuery,
 		Operation: c.operationID(), Header: r.Header.Clone(),
-		Body: slices.Clone(c.body[:min(len(c.body), maxJournalBody)]), Size: len(c.body),
+		Body: slices.Clone(c.body[:min(len(c.body), maxLoggedBody)]), Size: len(c.body),
 	}
 	if c.bodyErr != nil {
 		noted.Size = -1
@@ -71,13 +71,13 @@ func (j *journal) note(r *http.Request, c *call) {
 	j.kept = append(j.kept, noted)
 }
 
-func (j *journal) requests() []Request {
+func (j *requestLog) requests() []Request {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.kept)
 }
 
-func (j *journal) count(operation string) int {
+func (j *requestLog) count(operation string) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.calls[operation]

@@ -14,88 +14,88 @@ const (
 	// a start makes stays, so that looking through it again and again would be a
 	// fifth of its work.
 	startPercent = 400
-	// filled is to how many bytes the heap is filled after that before it is
+	// heapTarget is to how many bytes the heap is filled after that before it is
 	// collected, within what the percentages allow. What a collection costs grows
 	// with what stays, and how often there is one with what is made: a small heap
 	// that may only double would be looked through all the time. The more stays,
 	// the less room is left; a heap that is larger than that anyway gets its part
 	// all the same, or calls would cost more the more is kept.
-	filled       = 46 << 20
-	leastPercent = 75
-	mostPercent  = 800
+	heapTarget = 46 << 20
+	minPercent = 75
+	maxPercent = 800
 	// percentStep is the least difference for which the percentage is changed,
 	// since that stops the world for a moment.
 	percentStep = 10
 )
 
-// pace says how often garbage is collected, for the whole process.
-type pace struct {
+// gcTuner says how often garbage is collected, for the whole process.
+type gcTuner struct {
 	mu sync.Mutex
-	// before is the percentage at the begin, percent the one in force.
-	before, percent int
-	ended           bool
+	// original is the percentage at the begin, percent the one in force.
+	original, percent int
+	ended             bool
 }
 
-// startPace begins with the percentage of a start. An operator who sets GOGC has
+// startGCTuner begins with the percentage of a start. An operator who sets GOGC has
 // the say: nothing happens then, and the pace is nil.
-func startPace() *pace {
+func startGCTuner() *gcTuner {
 	if os.Getenv("GOGC") != "" {
 		return nil
 	}
-	return &pace{before: debug.SetGCPercent(startPercent), percent: startPercent}
+	return &gcTuner{original: debug.SetGCPercent(startPercent), percent: startPercent}
 }
 
-// settle goes on with the percentage of before, until the first collection.
-func (p *pace) settle() {
+// tune goes on with the percentage of before, until the first collection.
+func (p *gcTuner) tune() {
 	if p == nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.set(p.before)
-	p.follow()
+	p.set(p.original)
+	p.notifyAfterGC()
 }
 
 // end brings the percentage back that there was before.
-func (p *pace) end() {
+func (p *gcTuner) end() {
 	if p == nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.set(p.before)
+	p.set(p.original)
 	p.ended = true
 }
 
 // set puts a percentage in force. The lock must be held.
-func (p *pace) set(percent int) {
+func (p *gcTuner) set(percent int) {
 	if percent != p.percent {
 		p.percent = percent
 		debug.SetGCPercent(percent)
 	}
 }
 
-// follow has the next collection tell of itself, by something that it takes
+// notifyAfterGC has the next collection tell of itself, by something that it takes
 // away.
-func (p *pace) follow() {
-	type garbage struct{ of *pace }
-	runtime.AddCleanup(&garbage{p}, (*pace).collected, p)
+func (p *gcTuner) notifyAfterGC() {
+	type garbage struct{ of *gcTuner }
+	runtime.AddCleanup(&garbage{p}, (*gcTuner).afterGC, p)
 }
 
-// collected follows a collection.
-func (p *pace) collected() {
+// afterGC follows a collection.
+func (p *gcTuner) afterGC() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
 		return
 	}
-	p.set(percentOf(kept()))
-	p.follow()
+	p.set(gcPercent(liveBytes()))
+	p.notifyAfterGC()
 }
 
-// kept is how many bytes the last collection looked through, about: those on the
+// liveBytes is how many bytes the last collection looked through, about: those on the
 // heap that stay, and the stacks.
-func kept() uint64 {
+func liveBytes() uint64 {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	metrics.Read(samples)
 	sum := uint64(0)
@@ -107,10 +107,10 @@ func kept() uint64 {
 	return sum
 }
 
-// percentOf is the percentage with which the heap is filled, where so much of it
+// gcPercent is the percentage with which the heap is filled, where so much of it
 // is kept.
-func percentOf(kept uint64) int {
-	room := max(filled, kept) - kept
+func gcPercent(kept uint64) int {
+	room := max(heapTarget, kept) - kept
 	percent := room * 100 / max(kept, 1) / percentStep * percentStep
-	return int(min(max(percent, leastPercent), mostPercent))
+	return int(min(max(percent, minPercent), maxPercent))
 }

@@ -15,16 +15,16 @@ func TestTheHeapIsFilledWithinLimits(t *testing.T) {
 		kept uint64
 		want int
 	}{
-		{"nothing is known yet", 0, mostPercent},
-		{"a small heap may grow ninefold", 1 << 20, mostPercent},
-		{"a heap of half of it may double", filled / 2, 100},
-		{"a smaller one grows by more", filled / 5, 400},
-		{"a larger one grows by its part", filled * 2 / 3, leastPercent},
-		{"so does one that is beyond", 2 * filled, leastPercent},
-		{"and a large one", 1 << 40, leastPercent},
+		{"nothing is known yet", 0, maxPercent},
+		{"a small heap may grow ninefold", 1 << 20, maxPercent},
+		{"a heap of half of it may double", heapTarget / 2, 100},
+		{"a smaller one grows by more", heapTarget / 5, 400},
+		{"a larger one grows by its part", heapTarget * 2 / 3, minPercent},
+		{"so does one that is beyond", 2 * heapTarget, minPercent},
+		{"and a large one", 1 << 40, minPercent},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := percentOf(c.kept); got != c.want {
+			if got := gcPercent(c.kept); got != c.want {
 				t.Errorf("got %d %%, want %d", got, c.want)
 			}
 		})
@@ -53,19 +53,19 @@ func TestThePaceFollowsTheHeap(t *testing.T) {
 	t.Setenv("GOGC", "")
 	before := debug.SetGCPercent(137)
 	defer debug.SetGCPercent(before)
-	p := startPace()
+	p := startGCTuner()
 	defer p.end()
 	if percent() != startPercent {
 		t.Errorf("%d %% during the start", percent())
 	}
-	p.settle()
+	p.tune()
 	if percent() != 137 {
 		t.Errorf("%d %% before the first collection", percent())
 	}
-	much := make([]byte, 2*filled)
-	awaitPercent(t, func(now int) bool { return now == leastPercent })
+	much := make([]byte, 2*heapTarget)
+	awaitPercent(t, func(now int) bool { return now == minPercent })
 	runtime.KeepAlive(much)
-	awaitPercent(t, func(now int) bool { return now > leastPercent && now != 137 })
+	awaitPercent(t, func(now int) bool { return now > minPercent && now != 137 })
 	p.end()
 	if percent() != 137 {
 		t.Errorf("%d %% after the end", percent())
@@ -75,8 +75,8 @@ func TestThePaceFollowsTheHeap(t *testing.T) {
 func TestAnOperatorHasTheSayAboutCollecting(t *testing.T) {
 	t.Setenv("GOGC", "100")
 	now := percent()
-	p := startPace()
-	p.settle()
+	p := startGCTuner()
+	p.tune()
 	p.end()
 	if percent() != now || os.Getenv("GOGC") != "100" {
 		t.Errorf("%d %%, where there were %d", percent(), now)

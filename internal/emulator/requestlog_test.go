@@ -25,7 +25,7 @@ func TestTheJournalIsOffByDefault(t *testing.T) {
 
 func TestTheJournalHoldsWhatCame(t *testing.T) {
 	c := noLimits()
-	c.JournalLimit = 3
+	c.RequestLogLimit = 3
 	a := start(t, c)
 	a.do("GET", "stores", "")
 	a.header.Set("X-Team", "payments")
@@ -63,7 +63,7 @@ func TestTheJournalHoldsWhatCame(t *testing.T) {
 
 func TestTheJournalKeepsAPartOfALargeBody(t *testing.T) {
 	c := noLimits()
-	c.JournalLimit = 1
+	c.RequestLogLimit = 1
 	a := start(t, c)
 	a.do("POST", "stores", strings.Repeat(" ", 1<<20+1))
 	if r := a.e.Requests()[0]; len(r.Body) != 1<<20 || r.Size != 1<<20+1 {
@@ -73,7 +73,7 @@ func TestTheJournalKeepsAPartOfALargeBody(t *testing.T) {
 
 func TestStruckRequestsAreInTheJournal(t *testing.T) {
 	c := noLimits()
-	c.JournalLimit = 5
+	c.RequestLogLimit = 5
 	a := start(t, c)
 	a.inject(emulator.Fault{Kind: emulator.KindCut})
 	if _, err := a.try(http.MethodGet, "quota", ""); err == nil {

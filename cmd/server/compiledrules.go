@@ -12,16 +12,16 @@ import (
 	"platform.internal/storekeeper/internal/server"
 )
 
-// judges are the rules that calls are judged by.
-type judges struct {
+// compiledRules are the rules that calls are judged by.
+type compiledRules struct {
 	rules     *authz.Rules
 	validator *contract.Validator
 }
 
-// compileJudges begins to make the judges and returns what waits for them. They
+// compileRules begins to make the judges and returns what waits for them. They
 // are most of the work of a start, and need nothing of what is opened meanwhile.
-func compileJudges(c config.Policy, files *watchedFiles, api []protoreflect.ServiceDescriptor) func() (judges, error) {
-	var made judges
+func compileRules(c config.Policy, files *watchedFiles, api []protoreflect.ServiceDescriptor) func() (compiledRules, error) {
+	var made compiledRules
 	var both errgroup.Group
 	both.Go(func() (err error) {
 		made.rules, err = newRules(c, files)
@@ -31,7 +31,7 @@ func compileJudges(c config.Policy, files *watchedFiles, api []protoreflect.Serv
 		made.validator, err = contract.NewValidator(api...)
 		return err
 	})
-	return func() (judges, error) {
+	return func() (compiledRules, error) {
 		err := both.Wait()
 		return made, err
 	}
@@ -39,7 +39,7 @@ func compileJudges(c config.Policy, files *watchedFiles, api []protoreflect.Serv
 
 // newChain makes the part of the chain that judges calls and tells values apart
 // in the trail.
-func newChain(api []protoreflect.ServiceDescriptor, judging func() (judges, error), resolver *names.Resolver, c *config.Config) (server.Chain, error) {
+func newChain(api []protoreflect.ServiceDescriptor, judging func() (compiledRules, error), resolver *names.Resolver, c *config.Config) (server.Chain, error) {
 	by, err := judging()
 	if err != nil {
 		return server.Chain{}, err

@@ -10,7 +10,7 @@ import (
 )
 
 func TestTheBudgetIsPerCredential(t *testing.T) {
-	a := start(t, emulator.Config{Budget: &emulator.Budget{Requests: 2, Window: 10 * time.Second, Block: time.Minute}})
+	a := start(t, emulator.Config{RateLimit: &emulator.RateLimit{Requests: 2, Window: 10 * time.Second, Block: time.Minute}})
 	spend := func(token string, status int) reply {
 		t.Helper()
 		a.header = http.Header{"Authorization": {"Bearer " + token}}
@@ -45,7 +45,7 @@ func TestTheBudgetIsPerCredential(t *testing.T) {
 }
 
 func TestWhatCostsNothing(t *testing.T) {
-	a := start(t, emulator.Config{Tokens: []string{token}, Budget: &emulator.Budget{Requests: 1}})
+	a := start(t, emulator.Config{Tokens: []string{token}, RateLimit: &emulator.RateLimit{Requests: 1}})
 	a.do("GET", "/client/v4/nowhere", "")
 	a.header.Set("Authorization", "Bearer wrong")
 	a.do("GET", "quota", "")
@@ -57,7 +57,7 @@ func TestWhatCostsNothing(t *testing.T) {
 }
 
 func TestTheBudgetIsCloudflaresByDefault(t *testing.T) {
-	for name, c := range map[string]emulator.Config{"default": {}, "off": {Budget: &emulator.Budget{}}} {
+	for name, c := range map[string]emulator.Config{"default": {}, "off": {RateLimit: &emulator.RateLimit{}}} {
 		a := start(t, c)
 		if p := a.do("GET", "/client/v4/nowhere", "").header.Get("Ratelimit-Policy"); p != `"default";q=1200;w=300` {
 			t.Errorf("%s: policy %s", name, p)
@@ -68,7 +68,7 @@ func TestTheBudgetIsCloudflaresByDefault(t *testing.T) {
 // TestForgottenCredentialsStartAfresh uses more credentials than are kept.
 func TestForgottenCredentialsStartAfresh(t *testing.T) {
 	clock := newClock()
-	e := emulator.New(emulator.Config{Clock: clock.Now, Budget: &emulator.Budget{Requests: 1, Window: time.Second, Block: time.Second}})
+	e := emulator.New(emulator.Config{Clock: clock.Now, RateLimit: &emulator.RateLimit{Requests: 1, Window: time.Second, Block: time.Second}})
 	for round := range 3 {
 		for i := range 1500 {
 			if w := serve(e, "GET", "quota", strconv.Itoa(i)); w.Code != 200 {

@@ -9,69 +9,69 @@ import (
 	"time"
 )
 
-// maxSpenders is after how many credentials those that are done with their
+// maxWindows is after how many credentials those that are done with their
 // window are forgotten.
-const maxSpenders = 1024
+const maxWindows = 1024
 
-// budget counts the calls of each credential.
-type budget struct {
-	limit Budget
+// rateLimiter counts the calls of each credential.
+type rateLimiter struct {
+	limit RateLimit
 	clock func() time.Time
 	mu    sync.Mutex
-	// spenders is keyed by identity.id.
-	spenders map[string]spending
+	// windows is keyed by identity.id.
+	windows map[string]window
 }
 
-// spending is one credential's window.
-type spending struct {
+// window is one credential's window.
+type window struct {
 	used  int
 	until time.Time
 	// blocked tells that until is the end of a block and not of a window.
 	blocked bool
 }
 
-func newBudget(c Config) *budget {
-	return &budget{limit: *c.Budget, clock: c.Clock, spenders: map[string]spending{}}
+func newRateLimiter(c Config) *rateLimiter {
+	return &rateLimiter{limit: *c.RateLimit, clock: c.Clock, windows: map[string]window{}}
 }
 
-func (b *budget) clear() {
+func (b *rateLimiter) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spenders = map[string]spending{}
+	b.windows = map[string]window{}
 }
 
-// spend counts a call, or says that it is one too many.
-func (b *budget) spend(who string) *answer {
+// take counts a call, or says that it is one too many.
+func (b *rateLimiter) take(who string) *answer {
 	if b.limit.Requests <= 0 {
 		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock()
-	s, known := b.spenders[who]
+	s, known := b.windows[who]
 	if !known || !now.Before(s.until) {
 		b.forget(now)
-		s = spending{until: now.Add(b.limit.Window)}
+		s = window{until: now.Add(b.limit.Window)}
 	}
 	s.used++
 	if !s.blocked && s.used > b.limit.Requests {
 		s.blocked, s.until = true, now.Add(b.limit.Block)
 	}
-	b.spenders[who] = s
+	b.windows[who] = s
 	if !s.blocked {
 		return nil
 	}
 	return new(b.throttled(s.until.Sub(now)))
 }
 
-func (b *budget) forget(now time.Time) {
-	if len(b.spenders) >= maxSpenders {
-		maps.DeleteFunc(b.spenders, func(_ string, s spending) bool { return !now.Before(s.until) })
+func (b *rateLimiter) forget(now time.Time) {
+	if len(b.windows) >= maxWindows {
+		maps.DeleteFunc(b.windows, func(_ string, s window) bool { return !now.Before(s.until) })
 	}
 }
 
 // throttled is the refusal of a call, to be tried again after a while.
-func (b *budget) throttled(after time.Duration) answer {
+func (b *rateLimiter) throttled(after time.Duration) answer {
 	limit, window := b.policy()
 	a := refuse(http.StatusTooManyRequests, codeThrottled, fmt.Sprintf(
 		"More than %d requests per %d seconds reached. Please wait and consider throttling your request speed", limit, window))
@@ -84,7 +84,7 @@ func (b *budget) throttled(after time.Duration) answer {
 }
 
 // policy is the limit that is told to clients; without one, Cloudflare's.
-func (b *budget) policy() (requests, windowSeconds int) {
+func (b *rateLimiter) policy() (requests, windowSeconds int) {
 	if b.limit.Requests <= 0 {
 		return defaultRequests, seconds(defaultWindow)
 	}
@@ -94,7 +94,7 @@ func (b *budget) policy() (requests, windowSeconds int) {
 // announce sets the headers that every answer carries. As observed of
 // Cloudflare, the remaining calls that it tells are not those of the budget:
 // a client that trusts them is wrong.
-func (b *budget) announce(h http.Header) {
+func (b *rateLimiter) announce(h http.Header) {
 	limit, window := b.policy()
 	h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%d;w=%d`, limit, window))
 	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=1`, limit-1))
