@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/store"
+)
+
+const (
+	// firstPause and longestPause bound the time before another attempt.
+	firstPause   = time.Millisecond
+	longestPause = 50 * time.Millisecond
+	// maxGroup is how many commits share a transaction at most.
+	maxGroup = 256
+)
+
+// request is one call of Commit.
+type request struct {
+	// ctx ends when its caller does not wait any more.
+	ctx    context.Context //nolint:containedctx // It is that of the call which waits.
+	keys   []string
+	decide store.Decide
+	// now gives the caller what decide needs, and decided brings back the result:
+	// decide runs in the goroutine of its caller.
+	now     chan map[string]store.Record
+	decided chan decision
+	done    chan error
+}
+
+// decision is what a decide returned.
+type decision struct {
+	changes store.Changes
+	err     error
+}
+
+// Commit does as store.Store says. Where its answer was lost it finds out within
+// the time limit whether it happened. STATE_UNAVAILABLE means that this is not
+// known, or that it did not happen.
+func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+	if err := store.CheckKeys(keys); err != nil {
+		return err
+	}
+	if err := ended(ctx); err != nil {
+		return fault.From(err)
+	}
+	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	r := &request{
+		ctx: limited, keys: slices.Compact(keys), decide: decide,
+		now: make(chan map[string]store.Record), decided: make(chan decision, 1), done: make(chan error, 1),
+	}
+	if !s.queue.add(r) {
+		return store.Unavailable(store.ErrClosed)
+	}
+	for {
+		select {
+		case now := <-r.now:
+			r.decided <- r.run(now)
+		case err := <-r.done:
+			return err
+		case <-limited.Done():
+			return s.failed(ctx, limited.Err())
+		}
+	}
+}
+
+// run calls decide and checks what it wants.
+func (r *request) run(now map[string]store.Record) decision {
+	changes, err := r.decide(now)
+	if err == nil {
+		err = store.CheckChanges(r.keys, changes.Records)
+	}
+	for i := range changes.Lines {
+		switch changes.Lines[i].Kind {
+		case audit.KindIntent, audit.KindOutcome, audit.KindAlarm, audit.KindDenial:
+		default:
+			err = fault.From(fmt.Errorf("store: an audit record of the kind %q, which is not for callers", changes.Lines[i].Kind))
+		}
+	}
+	return decision{changes: changes, err: err}
+}
+
+// ask has the caller run its decide. It returns false where the caller has left.
+func (r *request) ask(now map[string]store.Record) (decision, bool) {
+	select {
+	case r.now <- now:
+	case <-r.ctx.Done():
+		return decision{}, false
+	}
+	select {
+	case d := <-r.decided:
+		return d, true
+	case <-r.ctx.Done():
+		return decision{}, false
+	}
+}
+
+// queue holds the commits that wait for a transaction.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*request
+	closed  bool
+	wake    chan struct{}
+}
+
+func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
+
+// add puts a commit at the end. It returns false where the store is closed.
+func (q *queue) add(r *request) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
+	q.waiting = append(q.waiting, r)
+	q.nudge()
+	return true
+}
+
+// putBack puts commits at the front that could not be made yet.
+func (q *queue) putBack(group []*request) {
+	if len(group) == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(slices.Clone(group), q.waiting...)
+	q.nudge()
+}
+
+func (q *queue) nudge() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take removes the commits of one transaction. Those whose caller has left are
+// dropped.
+func (q *queue) take() []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var group []*request
+	n := 0
+	for n < len(q.waiting) && len(group) < maxGroup {
+		r := q.waiting[n]
+		n++
+		if r.ctx.Err() == nil {
+			group = append(group, r)
+		}
+	}
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	if len(q.waiting) > 0 {
+		q.nudge()
+	}
+	return group
+}
+
+// close lets nothing more in.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.nudge()
+}
+
+// drained reports whether the queue is closed and empty.
+func (q *queue) drained() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed && len(q.waiting) == 0
+}
+
+// pause waits a random time that grows with the attempts.
+func pause(ctx context.Context, attempt int) error {
+	most := min(firstPause<<min(attempt, 10), longestPause)
+	timer := time.NewTimer(rand.N(most)) //nolint:gosec // Only spreads callers.
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

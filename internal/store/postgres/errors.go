@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/store"
+)
+
+var (
+	// ErrNewer is the cause of a fault where a later build made the tables.
+	ErrNewer = errors.New("the tables are of a later version than this build knows: run the build that made them, or a later one")
+	// ErrLost is the cause of a fault where the server does not hold the store that
+	// this replica has seen.
+	ErrLost = errors.New("the database does not hold the store that this replica has seen")
+	// ErrKey is the cause of a fault where the audit key is not that of the store.
+	ErrKey = errors.New("the audit trail of the store was made with another key than the configured one")
+
+	errReadOnly  = errors.New("the server accepts no writes: it is a standby, or it is set to read-only")
+	errAbandoned = errors.New("the server did not answer in time")
+	errUnknown   = errors.New("the answer to the commit was lost, and whether it happened could not be found out in time")
+)
+
+// The SQLSTATE codes that are told apart.
+const (
+	codeSerialization  = "40001"
+	codeReadOnly       = "25006"
+	codeNoTable        = "42P01"
+	codeNoPartition    = "23514"
+	codeLockTimeout    = "55P03"
+	codeNoPermission   = "42501"
+	codeShutdown       = "57P01"
+	codeIdleInTransact = "25P03"
+)
+
+// serverError is an error that PostgreSQL reported. It has no part of the report
+// that can hold a value: detail, hint, context and the text of the statement are
+// dropped.
+type serverError struct {
+	code    string
+	fatal   bool
+	message string
+}
+
+func (e *serverError) Error() string {
+	if e.message == "" {
+		return "PostgreSQL reports SQLSTATE " + e.code
+	}
+	return "PostgreSQL reports SQLSTATE " + e.code + ": " + e.message
+}
+
+// spoken are the classes of SQLSTATE whose messages speak of the server and its
+// connections, and hold no values: 08 connection, 25 transaction state, 28
+// authorization, 3D and 3F names, 40 rollback, 42 access and names, 53 resources, 55
+// state, 57 operator, 58 system, XX internal.
+const spoken = "08 25 28 3D 3F 40 42 53 55 57 58 XX"
+
+// clean makes an error of the driver one that holds no value.
+func clean(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*serverError](err); ok {
+		return e
+	}
+	reported, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	severity := reported.SeverityUnlocalized
+	e := &serverError{code: reported.Code, fatal: severity == "FATAL" || severity == "PANIC"}
+	if len(e.code) >= 2 && strings.Contains(spoken, e.code[:2]) {
+		e.message = reported.Message
+	}
+	if connecting, ok := errors.AsType[*pgconn.ConnectError](err); ok && connecting.Config != nil {
+		return fmt.Errorf("connecting to %s: %w", connecting.Config.Host, e)
+	}
+	return e
+}
+
+// code is the SQLSTATE of an error, empty where the server reported none.
+func code(err error) string {
+	if e, ok := errors.AsType[*serverError](clean(err)); ok {
+		return e.code
+	}
+	return ""
+}
+
+// answered reports whether an error is the server's refusal of a statement, which
+// then did not happen.
+func answered(err error) bool {
+	e, ok := errors.AsType[*serverError](clean(err))
+	return ok && !e.fatal
+}
+
+// failed is the fault of a call: the end of its own context, or else that the
+// store fails.
+func (s *Store) failed(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if end := ended(ctx); end != nil {
+		return fault.From(end)
+	}
+	if s.closing.Load() {
+		return store.Unavailable(store.ErrClosed)
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		err = errAbandoned
+	}
+	return store.Unavailable(clean(err))
+}
+
+// ended is why ctx ended, if it did. What has the same deadline may notice it a
+// moment before ctx does.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}

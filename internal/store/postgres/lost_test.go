@@ -1,0 +1,60 @@
+package postgres_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/store/postgrestest"
+)
+
+const writers = 32
+
+func TestAcknowledgedCommitsOutliveKillsOfTheServer(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	one, two := open(t, config(server, postgrestest.Superuser)), open(t, config(server, postgrestest.Superuser))
+	l := newLedger()
+	l.while(t, writers, func() {
+		for range 5 {
+			l.more(t, 200)
+			server.Restart()
+		}
+		l.more(t, 200)
+	}, one, two)
+	l.check(t, one)
+}
+
+func TestAcknowledgedCommitsOutlivePausesOfTheServer(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	s := open(t, config(server, postgrestest.Superuser))
+	l := newLedger()
+	l.while(t, writers, func() {
+		for range 3 {
+			l.more(t, 200)
+			server.Pause()
+			<-time.After(1500 * time.Millisecond)
+			server.Resume()
+		}
+		l.more(t, 200)
+	}, s)
+	l.check(t, s)
+}
+
+func TestCommitsHappenOnceWhereTheConnectionIsCutWithinCommit(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	p := startProxy(t, server.Address(), func() verdict {
+		return []verdict{cutBefore, cutAfter, cutAtAnswer, pass, pass}[rand.IntN(5)]
+	})
+	c := config(server, postgrestest.Superuser)
+	c.Hosts = []string{p.address()}
+	s := open(t, c)
+	l := newLedger()
+	l.while(t, writers, func() { l.more(t, 1000) }, s)
+	l.check(t, open(t, config(server, postgrestest.Superuser)))
+	if p.cuts.Load() < 10 {
+		t.Errorf("%d cuts: nothing was tried", p.cuts.Load())
+	}
+}

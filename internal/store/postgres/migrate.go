@@ -1,0 +1,231 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const (
+	// joinTimeout bounds how long a replica waits for the tables to be made.
+	joinTimeout = 10 * time.Second
+	// oldest is the first version of PostgreSQL that works, as the server gives it.
+	oldest = 150000
+)
+
+// errSetUp says that the database is not set up for the store.
+var errSetUp = errors.New("the database is not set up")
+
+// join makes sure, once, that the server holds the tables of this build and the
+// store that was seen.
+func (s *Store) join(ctx context.Context) error {
+	if s.joined.Load() {
+		return nil
+	}
+	if !s.joining.TryLock() {
+		// Whoever has the lock goes on for longer than a caller waits.
+		return s.joinedMeanwhile(ctx)
+	}
+	defer s.joining.Unlock()
+	if s.joined.Load() {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	err := pgx.BeginFunc(limited, s.writes, func(tx pgx.Tx) error { return s.prepare(limited, tx) })
+	if err != nil {
+		return clean(err)
+	}
+	before := s.seen.get()
+	h, err := scanHead(s.writes.QueryRow(limited, headText, before.Commit))
+	if err == nil {
+		err = s.accept(h, before)
+	}
+	if err == nil {
+		err = s.checkKey(limited, h)
+	}
+	if err != nil {
+		return clean(err)
+	}
+	s.joined.Store(true)
+	return nil
+}
+
+// joinedMeanwhile waits until another call has joined.
+func (s *Store) joinedMeanwhile(ctx context.Context) error {
+	for attempt := 0; !s.joined.Load(); attempt++ {
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+		if s.joining.TryLock() {
+			s.joining.Unlock()
+			if !s.joined.Load() {
+				return errAbandoned
+			}
+		}
+	}
+	return nil
+}
+
+// prepare brings the tables to the version of this build. Replicas that start
+// together take turns.
+func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
+	var server int
+	var encoding string
+	err := tx.QueryRow(ctx, "select current_setting('server_version_num')::int, current_setting('server_encoding')").Scan(&server, &encoding)
+	if err != nil {
+		return err
+	}
+	if server < oldest {
+		return fmt.Errorf("%w: the server is PostgreSQL %d, and it takes %d or later", errSetUp, server/10000, oldest/10000)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("%w: its encoding is %s, and it must be UTF8", errSetUp, encoding)
+	}
+	all, err := migrationNames()
+	if err != nil {
+		return err
+	}
+	if version, err := s.version(ctx, tx); err != nil || version == len(all) {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "select set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true), pg_advisory_xact_lock($1)", s.lockKey("schema")); err != nil {
+		return err
+	}
+	version, err := s.version(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return s.migrate(ctx, tx, version, all)
+}
+
+// version is that of the tables, 0 where there are none.
+func (s *Store) version(ctx context.Context, tx pgx.Tx) (version int, err error) {
+	var there bool
+	if err := tx.QueryRow(ctx, "select to_regclass($1) is not null", s.name("migrations")).Scan(&there); err != nil || !there {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, "select coalesce(max(version), 0) from migrations").Scan(&version)
+	return version, err
+}
+
+func (s *Store) migrate(ctx context.Context, tx pgx.Tx, version int, all []string) error {
+	switch {
+	case version > len(all):
+		return fmt.Errorf("%w (version %d, and this build knows %d)", ErrNewer, version, len(all))
+	case version == len(all):
+		return nil
+	case version == 0 && s.seen.get().known():
+		return fmt.Errorf("%w: it is empty", ErrLost)
+	case version == 0 && s.config.Existing:
+		return fmt.Errorf("%w: it is empty, and the configuration says that the store exists", ErrLost)
+	case version == 0:
+		if err := s.makeSchema(ctx, tx); err != nil {
+			return err
+		}
+	}
+	for i := version; i < len(all); i++ {
+		text, err := migrations.ReadFile(all[i])
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, string(text), pgx.QueryExecModeSimpleProtocol); err != nil {
+			return fmt.Errorf("%s: %w", all[i], err)
+		}
+		if _, err := tx.Exec(ctx, "insert into migrations (version) values ($1)", i+1); err != nil {
+			return err
+		}
+	}
+	if version == 0 {
+		return s.begin(ctx, tx)
+	}
+	return nil
+}
+
+// makeSchema makes the schema where it is missing and this role may do so.
+func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
+	var there bool
+	err := tx.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", s.config.Schema).Scan(&there)
+	if err == nil && !there {
+		_, err = tx.Exec(ctx, "create schema "+pgx.Identifier{s.config.Schema}.Sanitize())
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, "create table migrations (version int primary key, applied_at timestamptz not null default now())")
+	}
+	if code(err) == codeNoPermission {
+		return fmt.Errorf("%w: the role may not create the tables: create schema %s authorization %s", errSetUp,
+			pgx.Identifier{s.config.Schema}.Sanitize(), pgx.Identifier{s.config.User}.Sanitize())
+	}
+	return err
+}
+
+// begin writes the head of a new store, and makes room for its trail.
+func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
+	tip := audit.NewTip(s.config.AuditKey)
+	first := newMark()
+	_, err := tx.Exec(ctx, `insert into head (store, commit, mark, chain, keyed, seq, hash, trail_size, event, event_mark)
+		values ($1, 0, $2, $3, $4, 0, $5, $6, 0, $2)`,
+		rand.Text(), first, tip.Chain, tip.Keyed, tip.Hash[:], s.config.TrailSize)
+	if err != nil {
+		return err
+	}
+	return s.makePartitions(ctx, tx, 0, s.config.TrailSize)
+}
+
+// checkKey compares the audit key with the last line of the trail.
+func (s *Store) checkKey(ctx context.Context, h head) error {
+	if h.tip.Keyed != (len(s.config.AuditKey) > 0) {
+		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.tip.Keyed, !h.tip.Keyed)
+	}
+	var line string
+	err := s.writes.QueryRow(ctx, "select line from trail where seq = $1", int64(h.tip.Seq)).Scan(&line) //nolint:gosec // It came from a bigint.
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // Nothing was written yet.
+	}
+	if err != nil {
+		return err
+	}
+	if !audit.NewLinker(s.config.AuditKey).Made([]byte(line)) {
+		return ErrKey
+	}
+	return nil
+}
+
+// name is the full name of a table.
+func (s *Store) name(table string) string {
+	return pgx.Identifier{s.config.Schema, table}.Sanitize()
+}
+
+// lockKey is the number of an advisory lock of this store. Those of other users of
+// the database are others.
+func (s *Store) lockKey(purpose string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("storekeeper\x00" + s.config.Schema + "\x00" + purpose)) // It never fails.
+	return int64(h.Sum64())                                                        //nolint:gosec // Any number will do.
+}
+
+func newMark() (m mark) {
+	_, _ = rand.Read(m[:]) // It never fails.
+	// The form of a random UUID.
+	binary.BigEndian.PutUint16(m[6:8], binary.BigEndian.Uint16(m[6:8])&0x0fff|0x4000)
+	m[8] = m[8]&0x3f | 0x80
+	return m
+}
+
+// migrationNames are the files in their order, which is that of their versions.
+func migrationNames() ([]string, error) {
+	return fs.Glob(migrations, "migrations/*.sql")
+}

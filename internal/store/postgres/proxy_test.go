@@ -1,0 +1,146 @@
+package postgres_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// verdict is what a proxy does with a commit on its way to the server.
+type verdict int
+
+const (
+	pass verdict = iota
+	// cutBefore ends the connection before the server sees the commit.
+	cutBefore
+	// cutAfter passes the commit on and ends the connection at once, so that the
+	// commit is under way while it is asked after.
+	cutAfter
+	// cutAtAnswer ends the connection when the server has answered.
+	cutAtAnswer
+	// hold keeps the commit until the proxy is released.
+	hold
+)
+
+// proxy stands between a store and its server and breaks commits.
+type proxy struct {
+	listener net.Listener
+	server   string
+	// judge decides on each commit.
+	judge    func() verdict
+	released chan struct{}
+	once     sync.Once
+	cuts     atomic.Int64
+	open     sync.WaitGroup
+}
+
+func startProxy(t *testing.T, server string, judge func() verdict) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, server: server, judge: judge, released: make(chan struct{})}
+	p.open.Go(p.accept)
+	t.Cleanup(func() {
+		p.letGo()
+		_ = l.Close()
+		p.open.Wait()
+	})
+	return p
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+// letGo lets the server have what was held.
+func (p *proxy) letGo() { p.once.Do(func() { close(p.released) }) }
+
+func (p *proxy) accept() {
+	for {
+		near, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		var dialer net.Dialer
+		far, err := dialer.DialContext(context.Background(), "tcp", p.server)
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		l := &link{proxy: p, near: near, far: far}
+		p.open.Go(l.requests)
+		p.open.Go(l.answers)
+	}
+}
+
+// link is one connection through the proxy.
+type link struct {
+	*proxy
+	near, far net.Conn
+	losing    atomic.Bool
+	held      atomic.Bool
+}
+
+func (l *link) requests() {
+	defer func() { _ = l.far.Close() }()
+	chunk := make([]byte, 1<<20)
+	for {
+		n, err := l.near.Read(chunk)
+		if err != nil || !l.request(chunk[:n]) {
+			return
+		}
+	}
+}
+
+// request handles what came from the store and tells whether to go on.
+func (l *link) request(chunk []byte) bool {
+	if !bytes.Contains(chunk, []byte("\x00commit\x00")) && !isCommit(chunk) {
+		_, err := l.far.Write(chunk)
+		return err == nil
+	}
+	switch l.judge() {
+	case cutBefore:
+		l.cuts.Add(1)
+		_ = l.near.Close()
+		return false
+	case cutAfter:
+		l.cuts.Add(1)
+		_, _ = l.far.Write(chunk)
+		_ = l.near.Close()
+		return false
+	case cutAtAnswer:
+		l.cuts.Add(1)
+		l.losing.Store(true)
+	case hold:
+		l.cuts.Add(1)
+		l.held.Store(true)
+		_ = l.near.Close()
+		<-l.released
+	}
+	_, err := l.far.Write(chunk)
+	return err == nil
+}
+
+// isCommit reports whether a chunk inserts a receipt with its commit. Prepared
+// statements go by without their text, but such a chunk binds a number of
+// statements, and what only reads binds two.
+func isCommit(chunk []byte) bool {
+	return bytes.Count(chunk, []byte("stmtcache_")) >= 4
+}
+
+func (l *link) answers() {
+	defer func() { _ = l.near.Close(); _ = l.far.Close() }()
+	chunk := make([]byte, 1<<20)
+	for {
+		n, err := l.far.Read(chunk)
+		if err != nil || l.losing.Load() || l.held.Load() {
+			return
+		}
+		if _, err := l.near.Write(chunk[:n]); err != nil {
+			return
+		}
+	}
+}

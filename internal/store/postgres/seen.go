@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// mark is the random name of a commit.
+type mark [16]byte
+
+// head is the row that every commit moves on.
+type head struct {
+	// store names the store.
+	store string
+	// commit is how many commits there were, and mark names the last one.
+	commit int64
+	mark   mark
+	// tip is the end of the audit trail.
+	tip audit.Tip
+	// size is how many lines a partition of the trail holds.
+	size int64
+	// event is how many events there were.
+	event int64
+	// readOnly says that the server accepts no writes.
+	readOnly bool
+	// then is the mark of the commit that was asked for, if its receipt is kept.
+	then *mark
+	// kept is the number of the oldest commit whose receipt is kept.
+	kept *int64
+}
+
+// headText asks for the head, and for the receipt of a commit with a number.
+const headText = `select store, commit, mark, chain, keyed, seq, hash, trail_size, event,
+	current_setting('transaction_read_only')::bool or pg_is_in_recovery(),
+	(select r.mark from receipts r where r.commit = $1), (select min(r.commit) from receipts r)
+from head`
+
+func scanHead(row pgx.Row) (h head, err error) {
+	var seq int64
+	var hash []byte
+	err = row.Scan(&h.store, &h.commit, &h.mark, &h.tip.Chain, &h.tip.Keyed, &seq, &hash, &h.size, &h.event,
+		&h.readOnly, &h.then, &h.kept)
+	if err == nil && (seq < 0 || len(hash) != len(h.tip.Hash)) {
+		err = fmt.Errorf("the head of the store is damaged: record %d, a hash of %d bytes", seq, len(hash))
+	}
+	h.tip.Seq = uint64(max(seq, 0)) //nolint:gosec // Not below 0.
+	copy(h.tip.Hash[:], hash)
+	return h, err
+}
+
+// point is a commit that a replica has seen.
+type point struct {
+	Store  string
+	Commit int64
+	Mark   mark
+}
+
+func (p point) known() bool { return p.Store != "" }
+
+// seen is the last commit that this replica knows of.
+type seen struct {
+	mu sync.Mutex
+	at point
+}
+
+func (s *seen) get() point {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+// advance remembers a later commit.
+func (s *seen) advance(p point) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.at.known() || s.at.Store == p.Store && s.at.Commit < p.Commit {
+		s.at = p
+	}
+}
+
+// check compares a head with a commit that was seen before. The error has
+// ErrLost.
+func (h head) check(before point) error {
+	switch {
+	case !before.known():
+		return nil
+	case h.store != before.Store:
+		return fmt.Errorf("%w: it holds another store, %.8s and not %.8s", ErrLost, h.store, before.Store)
+	case h.commit < before.Commit:
+		return fmt.Errorf("%w: it ends with commit %d, and commit %d was seen: it was restored from an older copy, or a standby without the last commits took over",
+			ErrLost, h.commit, before.Commit)
+	case h.commit == before.Commit && h.mark != before.Mark,
+		h.then != nil && *h.then != before.Mark,
+		h.then == nil && h.kept != nil && *h.kept <= before.Commit && h.commit != before.Commit:
+		return fmt.Errorf("%w: its commit %d is not the one that was seen, %s: it was restored from an older copy and went on from there",
+			ErrLost, before.Commit, hex.EncodeToString(before.Mark[:4]))
+	default:
+		return nil
+	}
+}
+
+func (h head) point() point { return point{Store: h.store, Commit: h.commit, Mark: h.mark} }

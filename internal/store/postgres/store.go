@@ -1,0 +1,222 @@
+// Package postgres keeps records and the audit trail on a PostgreSQL server that
+// several replicas share.
+//
+// It must not know what the records mean.
+//
+// One row, the head, orders all commits. A transaction reads the head and its
+// records, decides, and writes everything together with the next head, on
+// condition that the head is still the one that it read. It locks the head only
+// where that failed several times in a row: no replica holds a lock while its own
+// process computes, so one that stands still stops nobody. Commits that wait in
+// one process share a transaction.
+//
+// Each transaction leaves a receipt. After a lost answer the receipt tells whether
+// the commit happened, and the question itself keeps it from happening later.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/store"
+)
+
+// closeWait bounds how long Close waits for commits that are under way.
+const closeWait = 2 * time.Second
+
+// Store is a store.Store on a server.
+type Store struct {
+	config Config
+	open   connections
+	// writes and reads are connections of their own, so that many reads do not
+	// keep a commit waiting.
+	writes, reads *pgxpool.Pool
+	seen          seen
+	memory        memory
+	joined        atomic.Bool
+	joining       sync.Mutex
+	linker        *audit.Linker
+	queue         queue
+
+	// life ends with the store.
+	life         context.Context
+	end          context.CancelFunc
+	closing      atomic.Bool
+	writing      sync.WaitGroup
+	housekeeping sync.WaitGroup
+	once         sync.Once
+	err          error
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open makes a store and its tables where they are missing. A server that cannot
+// be reached is no error: it is tried again with each call. A server that holds
+// something else is: tables of a later version (ErrNewer), not the store that the
+// memory file names (ErrLost), or an audit trail with another key (ErrKey). The
+// store must be closed.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s := &Store{config: c, linker: audit.NewLinker(c.AuditKey), queue: newQueue(), memory: memory{path: c.MemoryFile}}
+	remembered, err := s.memory.load()
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s.seen.at = remembered
+	if s.writes, err = s.connect(ctx, writeConnections); err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if s.reads, err = s.connect(ctx, c.Connections-writeConnections); err != nil {
+		s.writes.Close()
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.writing.Go(s.write)
+	s.housekeeping.Go(s.keepHouse)
+	if err := s.join(ctx); err != nil && !passing(err) {
+		return nil, errors.Join(fmt.Errorf("postgres: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) connect(ctx context.Context, connections int) (*pgxpool.Pool, error) {
+	p, err := s.config.pool(connections, &s.open)
+	if err != nil {
+		return nil, err
+	}
+	return pgxpool.NewWithConfig(ctx, p)
+}
+
+// passing reports whether an error may be over when the server is asked again.
+func passing(err error) bool {
+	for _, lasting := range []error{ErrNewer, ErrLost, ErrKey, errSetUp} {
+		if errors.Is(err, lasting) {
+			return false
+		}
+	}
+	return true
+}
+
+// Healthy returns nil, or why Commit would fail now.
+func (s *Store) Healthy(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	return s.failed(ctx, s.look(limited))
+}
+
+// look reads the head and holds it against what was seen.
+func (s *Store) look(ctx context.Context) error {
+	if err := s.join(ctx); err != nil {
+		return err
+	}
+	return s.read(ctx, func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+}
+
+// read runs statements in one round trip, behind a check that the server holds
+// the store that was seen. It is repeated where a connection turns out to be dead.
+func (s *Store) read(ctx context.Context, ask func(*pgx.Batch), take func(pgx.BatchResults) error) error {
+	for attempt := 0; ; attempt++ {
+		err := s.join(ctx)
+		if err == nil {
+			err = s.readOnce(ctx, ask, take)
+		}
+		if err == nil || s.closing.Load() || !repeatable(err) || pause(ctx, attempt) != nil {
+			return err
+		}
+	}
+}
+
+// repeatable reports whether what failed may succeed on another connection.
+func repeatable(err error) bool {
+	if _, ok := errors.AsType[*fault.Error](err); ok || !passing(err) || errors.Is(err, errVisit) {
+		return false
+	}
+	return !answered(err)
+}
+
+func (s *Store) readOnce(ctx context.Context, ask func(*pgx.Batch), take func(pgx.BatchResults) error) error {
+	before := s.seen.get()
+	batch := &pgx.Batch{}
+	batch.Queue(headText, before.Commit)
+	ask(batch)
+	results := s.reads.SendBatch(ctx, batch)
+	h, err := scanHead(results.QueryRow())
+	if err == nil {
+		err = s.accept(h, before)
+	}
+	if err == nil {
+		err = take(results)
+	}
+	cerr := results.Close()
+	if err == nil {
+		err = cerr
+	}
+	return s.explain(err)
+}
+
+// accept takes a head as that of the store that was seen, and remembers it.
+func (s *Store) accept(h head, before point) error {
+	if err := h.check(before); err != nil {
+		return err
+	}
+	if h.readOnly {
+		return errReadOnly
+	}
+	s.seen.advance(h.point())
+	return nil
+}
+
+// explain turns what an error says into what it means, and leaves a server that
+// is no good any more.
+func (s *Store) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case code(err) == codeNoTable, errors.Is(err, pgx.ErrNoRows):
+		s.joined.Store(false)
+		return fmt.Errorf("%w: it is empty", ErrLost)
+	case code(err) == codeReadOnly, errors.Is(err, errReadOnly):
+		s.leave()
+		return errReadOnly
+	case code(err) == codeShutdown:
+		s.leave()
+	}
+	return err
+}
+
+// leave ends all connections once nobody uses them, so that the next ones go to
+// the server that accepts writes.
+func (s *Store) leave() {
+	s.writes.Reset()
+	s.reads.Reset()
+}
+
+// Close lets commits that are under way end, for a bounded time, and ends the
+// connections. It may be called again.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		s.closing.Store(true)
+		timer := time.AfterFunc(closeWait, s.open.close)
+		defer timer.Stop()
+		s.queue.close()
+		s.writing.Wait()
+		s.end()
+		s.housekeeping.Wait()
+		s.reads.Close()
+		s.writes.Close()
+		s.err = s.memory.save(s.seen.get())
+	})
+	return s.err
+}

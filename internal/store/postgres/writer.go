@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// lockAfter is after how many conflicts in a row the head is locked.
+	lockAfter = 3
+	// mostYields is how often others may run before a transaction begins, so that
+	// commits which are ready share it.
+	mostYields = 4
+)
+
+// writer makes the transactions, one after the other.
+type writer struct {
+	*Store
+	// conflicts and failures count those in a row.
+	conflicts, failures int
+	// started says that this process has written its start record.
+	started bool
+	// failing is the last cause that was logged, empty while commits succeed.
+	failing string
+}
+
+// write is the goroutine that makes transactions until the store is closed and
+// nothing waits.
+func (s *Store) write() {
+	w := &writer{Store: s}
+	for !s.queue.drained() {
+		<-s.queue.wake
+		for range mostYields {
+			runtime.Gosched()
+		}
+		if group := s.queue.take(); len(group) > 0 {
+			w.round(group)
+		}
+	}
+}
+
+// round makes one attempt to commit a group, and settles what becomes of it.
+func (w *writer) round(group []*request) {
+	ctx, cancel := context.WithTimeout(w.life, w.config.Timeout)
+	defer cancel()
+	t := &transaction{writer: w, mark: newMark()}
+	err := t.run(ctx, group)
+	if err != nil && t.sent && !answered(err) {
+		happened, rerr := w.resolve(t)
+		switch {
+		case rerr != nil:
+			w.fail(t.members, errors.Join(errUnknown, rerr))
+			return
+		case happened:
+			w.seen.advance(t.point())
+			err = nil
+		default:
+			// Its receipt is taken, so it cannot happen any more.
+		}
+	}
+	if err == nil {
+		w.succeed(t)
+		return
+	}
+	err = w.explain(err)
+	switch c := code(err); {
+	case c == codeSerialization:
+		w.conflicts++
+	case c == codeNoPartition:
+		err = w.extendTrail(ctx, int64(t.head.tip.Seq)+int64(len(t.lines)), t.head.size) //nolint:gosec // It came from a bigint.
+		if err != nil {
+			w.fail(t.members, err)
+			return
+		}
+	case !w.again(err):
+		w.fail(t.members, err)
+		return
+	default:
+		w.complain(err)
+		_ = pause(ctx, w.failures)
+		w.failures++
+	}
+	w.queue.putBack(t.members)
+}
+
+// again reports whether a commit that did not happen is tried again for as long
+// as its callers wait.
+func (w *writer) again(err error) bool {
+	if errors.Is(err, errReadOnly) || errors.Is(err, errAbandoned) {
+		return true
+	}
+	return passing(err) && !answered(err)
+}
+
+// succeed tells the callers.
+func (w *writer) succeed(t *transaction) {
+	w.conflicts, w.failures = 0, 0
+	if w.failing != "" {
+		w.failing = ""
+		w.config.Logger.Info("the PostgreSQL store works again")
+	}
+	if len(t.lines) > 0 {
+		w.started = true
+	}
+	for i, r := range t.members {
+		r.done <- t.refusals[i]
+	}
+}
+
+// fail tells the callers that their commits did not happen, or that this is not
+// known.
+func (w *writer) fail(group []*request, err error) {
+	w.complain(err)
+	f := w.failed(w.life, err)
+	for _, r := range group {
+		r.done <- f
+	}
+}
+
+// complain logs a cause, once for as long as it stays.
+func (w *writer) complain(err error) {
+	err = clean(err)
+	if text := err.Error(); text != w.failing {
+		w.failing = text
+		w.config.Logger.Warn("the PostgreSQL store does not commit", zap.Error(err))
+	}
+}
+
+// resolve finds out whether a transaction happened whose answer was lost, for as
+// long as one of its callers waits. If it did not, then the receipt that resolve
+// leaves keeps it from happening.
+func (w *writer) resolve(t *transaction) (happened bool, err error) {
+	// Where the transaction is still under way the insert waits for its end. It
+	// writes in each case, so that the answer is not older than what the disk and
+	// the standby hold.
+	const text = `insert into receipts (mark, asked_at) values ($1, clock_timestamp())
+		on conflict (mark) do update set asked_at = excluded.asked_at
+		returning commit is not null`
+	err = errAbandoned
+	for attempt := 0; t.awaited() && w.life.Err() == nil; attempt++ {
+		ctx, cancel := context.WithTimeout(w.life, w.config.Timeout)
+		err = w.writes.QueryRow(ctx, text, t.mark).Scan(&happened)
+		cancel()
+		if err == nil {
+			return happened, nil
+		}
+		err = w.explain(err)
+		w.complain(err)
+		_ = pause(w.life, attempt)
+	}
+	return false, clean(err)
+}
+
+// awaited reports whether a caller still waits.
+func (t *transaction) awaited() bool {
+	for _, r := range t.members {
+		if r.ctx.Err() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// point is the transaction as a commit that was seen.
+func (t *transaction) point() point {
+	return point{Store: t.head.store, Commit: t.head.commit + 1, Mark: t.mark}
+}
