@@ -1,10 +1,10 @@
 package main
 
 import (
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/quota"
-	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -23,8 +23,9 @@ func newBudgets(s settings, e *engine) *spending.Budgets {
 	}
 	return spending.New(spending.Config{
 		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Replicas: c.Replicas, Weights: weights,
-		Urgent: settle.Urgent, Fresh: mirror.Bypassed, Owned: stillOurs, Late: e.tellLate, Step: s.step,
-		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Replica: e.replica, Lived: s.lived,
+		Fresh: mirror.Bypassed, Step: s.step,
+		Late: func(a *change.Attempt, at upstream.Attempt) { e.tellLate(a.Life, at) },
+		Log:  e.log, Store: e.state, Shared: e.state.shared != nil, Replica: e.replica, Lived: s.lived,
 	})
 }
 

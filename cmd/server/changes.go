@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
@@ -49,12 +48,12 @@ func beforeChange(s *settle.Settler, p *spending.Budgets) func(context.Context, 
 		if err := affordable(ctx, p, account, about); err != nil {
 			return nil, err
 		}
-		ctx = budget.WithUrgency(ctx, idempotency.Urged(ctx))
-		target := settle.Target{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}
+		ctx = change.With(ctx, &change.Attempt{Urged: idempotency.Urged(ctx)})
+		op := &change.Op{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}
 		for _, one := range about.Secrets {
-			target.SecretNames = append(target.SecretNames, one.Name)
+			op.Secrets = append(op.Secrets, change.NewSecret{Name: one.Name})
 		}
-		b, err := s.Baseline(ctx, target)
+		b, err := s.Baseline(ctx, op)
 		if err != nil {
 			return nil, err
 		}
@@ -69,32 +68,14 @@ func inOperation(ctx context.Context) context.Context {
 	if op == nil {
 		return ctx
 	}
-	o := &settle.Operation{ID: op.Intent.ID, Held: op.Held}
+	a := &change.Attempt{
+		Op: change.Op{Caller: op.Intent.Caller, Tenant: op.Intent.Tenant},
+		ID: op.Intent.ID, Held: op.Held, Life: ctx, Wanted: idempotency.Wanted(ctx), Urged: idempotency.Urged(ctx),
+	}
 	// A baseline that cannot be read is none, and everything older than now
 	// counts as somebody else's.
-	_ = json.Unmarshal(op.Intent.Baseline, &o.Baseline)
-	ctx = budget.WithUrgency(budget.WithPatience(ctx, idempotency.Wanted(ctx)), idempotency.Urged(ctx))
-	return settle.WithOperation(ctx, o)
-}
-
-// stillOurs says, when it is a change's turn, why it must not be sent any more:
-// while it waited, another replica may have taken it over.
-func stillOurs(ctx context.Context) error {
-	op := idempotency.OperationFrom(ctx)
-	if op == nil || op.Held() {
-		return nil
-	}
-	f := fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The change was not sent, since its record cannot be kept at the moment.")
-	f.RetryAfter = time.Second
-	return f
-}
-
-// callerOf names who asked for a change, "" where nobody did.
-func callerOf(ctx context.Context) string {
-	if op := idempotency.OperationFrom(ctx); op != nil {
-		return op.Intent.Tenant + "/" + op.Intent.Caller
-	}
-	return ""
+	_ = json.Unmarshal(op.Intent.Baseline, &a.Baseline)
+	return change.With(ctx, a)
 }
 
 // recoverer finds out what became of a change whose process is gone: it makes
@@ -112,15 +93,14 @@ func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, e
 		// Whether a secret that is gone had the name says nothing of the change.
 		u.Name = nil
 	}
-	o := &settle.Operation{ID: i.ID, InspectOnly: true}
+	a := &change.Attempt{ID: i.ID, InspectOnly: true}
 	if op := idempotency.OperationFrom(ctx); op != nil {
-		o.NotBefore = op.Ended
+		a.NotBefore = op.Ended
 	}
-	if err := json.Unmarshal(i.Baseline, &o.Baseline); err != nil {
+	if err := json.Unmarshal(i.Baseline, &a.Baseline); err != nil {
 		return nil, err
 	}
-	ctx = context.WithValue(tenant.With(ctx, i.Tenant), recoveryKey{}, i.ID)
-	answer, err := r.call(settle.WithOperation(ctx, o), i.Method, request)
+	answer, err := r.call(change.With(tenant.With(ctx, i.Tenant), a), i.Method, request)
 	switch {
 	case err == nil:
 		return server.Pack(answer)
@@ -173,16 +153,16 @@ func (r recoverer) call(ctx context.Context, method string, request proto.Messag
 
 var errUnknownMethod = fault.New(fault.Internal, "INTERNAL", "An intent names a method that does not exist.")
 
-type recoveryKey struct{}
-
 // recovering says whether a call only finds out what became of a change.
-func recovering(ctx context.Context) bool { return ctx.Value(recoveryKey{}) != nil }
+func recovering(ctx context.Context) bool {
+	a := change.From(ctx)
+	return a != nil && a.InspectOnly
+}
 
 // operationID names the change that a call belongs to, "" outside one.
 func operationID(ctx context.Context) string {
-	if op := idempotency.OperationFrom(ctx); op != nil {
-		return op.Intent.ID
+	if a := change.From(ctx); a != nil {
+		return a.ID
 	}
-	id, _ := ctx.Value(recoveryKey{}).(string)
-	return id
+	return ""
 }

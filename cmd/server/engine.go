@@ -8,6 +8,8 @@ import (
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/idempotency"
@@ -78,7 +80,7 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 	}
 	e.budgets.Open(ctx)
 	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
-	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.budgets.Admit, stillOurs, tripAfter, s.files.Watcher
+	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.budgets.Admit, change.MayLeave, tripAfter, s.files.Watcher
 	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
@@ -118,25 +120,25 @@ func (e *engine) connect(s settings) error {
 		return err
 	}
 	e.library = library
-	merged := coalesce.New(coalesce.Config{
-		Next: e.cloudflare, Acquire: e.budgets.Acquire, Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s),
-		Fit: stillOurs, Holds: library.HoldsSecret, Owner: callerOf,
-		// What was lost in company twice goes by itself.
-		Alone: func(ctx context.Context) bool { return settle.Resent(ctx) > 1 },
+	e.merged = coalesce.New(coalesce.Config{
+		Acquire: func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Turn, error) {
+			return e.budgets.Acquire(ctx, a.Op.Account, a, ask)
+		},
+		Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s), Holds: library.HoldsSecret,
 	})
-	e.merged = merged
 	settling := settle.Config{
-		Next: merging{Client: e.cloudflare, creates: merged}, Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
-		Within: min(settleTime, 2*attemptTime(s)),
+		Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
+		Within:  min(settleTime, 2*attemptTime(s)),
+		Observe: func(ev settle.Event) { e.count("settled_" + string(ev.Outcome)) },
 	}
-	settling.Observe = func(ev settle.Event) { e.count("settled_" + string(ev.Outcome)) }
 	if e.state.shared != nil {
-		settling.Claims = claims{kept: e.state}
+		settling.Owners = settle.SharedOwners(e.state)
 	}
 	e.settler = settle.New(settling)
+	steps := change.Steps{Publish: library.Apply, Reconcile: e.settler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
 	limits := quotasOf(c, e.cloudflare.Accounts())
 	e.reads = quota.New(quota.Config{
-		Next: library.Client(settled{reading: e.cloudflare, Changes: e.settler}), Records: e.state,
+		Next: layered{Reader: library.Client(e.cloudflare), Calls: changesBy(steps)}, Records: e.state,
 		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited, Library: library, Operation: operationID, Recovering: recovering, Fresh: mirror.WithBypass,
 		Report: func(_ context.Context, err error) { e.log.Warn("a quota", zap.Error(err)) },
 	})

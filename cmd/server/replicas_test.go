@@ -56,7 +56,7 @@ func TestReplicasTellEachOtherOfRefusals(t *testing.T) {
 	must(t, err)
 	done(upstream.Attempt{Status: http.StatusTooManyRequests, Err: f})
 	blocked := func(account string) bool {
-		_, err := both[1].Acquire(ctx, account, budget.Ask{})
+		_, err := both[1].Acquire(ctx, account, nil, budget.Ask{})
 		return err != nil
 	}
 	for late := time.After(patience); !blocked("test"); {

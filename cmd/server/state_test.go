@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +16,6 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records/valkeytest"
 	"platform.internal/storekeeper/internal/settle"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
 // ownState is a configuration of a file in a folder, with the key beside it.
@@ -166,30 +163,12 @@ func TestWhatCannotSecureTheSharedStateIsNamed(t *testing.T) {
 	}
 }
 
-// claimant claims objects where a change would: in the context that its settler
-// makes.
-type claimant struct {
-	settle.Changes
-
-	claims settle.Claims
-	ids    []string
-	others []string
-	err    error
-}
-
-func (c *claimant) DeleteSecret(ctx context.Context, p upstream.SecretParams) (upstream.Answer[upstream.None], error) {
-	c.others, c.err = c.claims.Claim(ctx, p.Account, c.ids)
-	return upstream.Answer[upstream.None]{}, nil
-}
-
 // claimed claims objects for a change, and gives those that others have.
 func claimed(t *testing.T, s *state, change, account string, ids ...string) []string {
 	t.Helper()
-	by := &claimant{claims: claims{kept: s}, ids: ids}
-	ctx := settle.WithOperation(t.Context(), &settle.Operation{ID: change})
-	_, err := settle.New(settle.Config{Next: by}).DeleteSecret(ctx, upstream.SecretParams{Account: account})
-	must(t, errors.Join(err, by.err))
-	return by.others
+	others, err := settle.SharedOwners(s).Take(t.Context(), change, account, ids)
+	must(t, err)
+	return others
 }
 
 func TestAnObjectIsForTheChangeThatClaimsItFirst(t *testing.T) {
@@ -225,7 +204,7 @@ func TestClaimsOfAStateThatIsClosedFail(t *testing.T) {
 	t.Parallel()
 	s := opened(t, ownState(t.TempDir()))
 	must(t, s.Close())
-	if _, err := (claims{kept: s}).Claim(t.Context(), "main", []string{"x"}); fault.From(err).Reason != "STATE_UNAVAILABLE" {
+	if _, err := settle.SharedOwners(s).Take(t.Context(), "a", "main", []string{"x"}); fault.From(err).Reason != "STATE_UNAVAILABLE" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,17 +8,16 @@ import (
 
 // Rule is a rule as an operator writes it.
 type Rule struct {
-	// ID identifies the rule in decisions. It is unique.
+	// ID names the rule in decisions, unique.
 	ID string `yaml:"id"`
-	// Actions are the actions that the rule allows. "secret.*" matches all
-	// actions on secrets, "*" matches all actions.
+	// Actions are what the rule allows; "secret.*" stands for all actions on
+	// secrets and "*" for all.
 	Actions []string `yaml:"actions"`
-	// When is the CEL expression that must be true for the rule to allow an
-	// action.
+	// When is a CEL expression that says when it does.
 	When string `yaml:"when"`
 }
 
-// compiledRule is a rule that can be evaluated.
+// compiledRule is a rule that can be asked.
 type compiledRule struct {
 	id       string
 	order    int
@@ -53,18 +52,18 @@ func (r Rule) compile(known *compiler, order int) (*compiledRule, error) {
 	return &compiledRule{id: r.ID, order: order, actions: about, template: form, literals: texts}, nil
 }
 
-// actions lists all actions. A rule about any other action could never apply.
+// actions are all there are. A rule about any other could never apply.
 var actions = []string{
 	"account.get", "quota.get",
 	"store.create", "store.get", "store.delete",
 	"secret.create", "secret.get", "secret.update", "secret.delete", "secret.duplicate",
 }
 
-// actionSet is a set of actions, one bit per action.
+// actionSet is a set of actions, one bit for each.
 type actionSet uint16
 
-// matchActions returns the actions that a pattern matches. It returns the empty
-// set for an invalid pattern.
+// matchActions gives the actions that a pattern of a rule stands for, none where it
+// is not a pattern.
 func matchActions(pattern string) actionSet {
 	var set actionSet
 	for i, a := range actions {
@@ -75,8 +74,7 @@ func matchActions(pattern string) actionSet {
 	return set
 }
 
-// actionOf returns the set of one action, and the empty set for an unknown
-// action.
+// actionOf gives the set of one action, empty for one that there is not.
 func actionOf(name string) actionSet {
 	for i, a := range actions {
 		if a == name {
@@ -86,8 +84,8 @@ func actionOf(name string) actionSet {
 	return 0
 }
 
-// allows evaluates the rule. An expression that fails, for example because the
-// caller lacks a claim, allows nothing.
+// allows asks the rule. An expression that fails, for example on a claim that
+// the caller does not have, allows nothing.
 func (r *compiledRule) allows(q *activation) bool {
 	q.literals = r.literals
 	result, _, err := r.template.program.Eval(q)

@@ -19,17 +19,17 @@ const (
 // Acquire waits for the turn to make one call. It refuses with a Throttled
 // fault and the reason BUDGET_SPENT, and with RetryAfter set, as soon as it is
 // clear that the turn will not come before the ask's Deadline, the end of ctx
-// or of the context given by WithPatience, or MaxWait: mostly at once. A
+// or of the ask's Wanted, or MaxWait: mostly at once. A
 // context that is cancelled gives a Canceled fault, one that was over at the
 // start a Deadline fault, and a closed scheduler an Unavailable fault.
 //
 // A turn that is not carried must be ended with Done.
 func (s *Scheduler) Acquire(ctx context.Context, a Ask) (*Turn, error) {
-	patience, err := patienceOf(ctx)
+	patience, err := patienceOf(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	raised := urgencyFrom(ctx)
+	raised := a.Urged
 	a.Urgent = a.Urgent || isRaised(raised)
 	w, t, err := s.admit(ctx, patience, a)
 	if w == nil {
@@ -56,7 +56,7 @@ func (s *Scheduler) Acquire(ctx context.Context, a Ask) (*Turn, error) {
 // they ask: who is told no here is not to ask at once again, since that would
 // count as demand twice.
 func (s *Scheduler) Check(ctx context.Context, a Ask) error {
-	patience, err := patienceOf(ctx)
+	patience, err := patienceOf(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -77,8 +77,8 @@ func (s *Scheduler) Check(ctx context.Context, a Ask) error {
 }
 
 // patienceOf is the context that an ask waits with beside its own.
-func patienceOf(ctx context.Context) (context.Context, error) {
-	patience := PatienceFrom(ctx)
+func patienceOf(ctx context.Context, a Ask) (context.Context, error) {
+	patience := a.Wanted
 	if patience == nil {
 		patience = ctx
 	}

@@ -44,6 +44,14 @@ type Ask struct {
 	// Deadline is when the call must have its turn. Zero sets no bound beyond
 	// those of the contexts and of MaxWait.
 	Deadline time.Time
+	// Wanted ends when the caller has left of a call that outlives its caller once
+	// it is sent. While such a call waits for its turn it ends then. Nil: only the
+	// call's own context ends it.
+	Wanted context.Context //nolint:containedctx // the caller's context stands beside that of the call
+	// Urged is closed when the call becomes urgent: an urgent call waits for what
+	// this one holds, such as the lock of an object. An ask that waits then moves
+	// to the urgent lane. Nil: that never happens.
+	Urged <-chan struct{}
 	// Group names calls that can travel as one. "" travels alone.
 	Group string
 	// Parcel is handed to the one that leads the group.
@@ -68,33 +76,4 @@ type Result struct {
 	// Limit and Policy are the Ratelimit and Ratelimit-Policy headers of the
 	// answer, "" where there was none.
 	Limit, Policy string
-}
-
-type (
-	turnKey     struct{}
-	patienceKey struct{}
-)
-
-// With returns a context for a call that has its turn already.
-func With(ctx context.Context, t *Turn) context.Context {
-	return context.WithValue(ctx, turnKey{}, t)
-}
-
-// From returns the turn that was acquired for a call, nil where there is none.
-func From(ctx context.Context) *Turn {
-	t, _ := ctx.Value(turnKey{}).(*Turn)
-	return t
-}
-
-// WithPatience returns a context for a call that outlives its caller once it is
-// sent. While it waits for its turn it ends when the caller's context does.
-func WithPatience(ctx, caller context.Context) context.Context {
-	return context.WithValue(ctx, patienceKey{}, caller)
-}
-
-// PatienceFrom returns the context of the caller that a call waits with, nil
-// where there is none beside the call's own.
-func PatienceFrom(ctx context.Context) context.Context {
-	caller, _ := ctx.Value(patienceKey{}).(context.Context)
-	return caller
 }

@@ -174,7 +174,9 @@ func TestCheckSaysWhatAcquireWould(t *testing.T) {
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		_ = faultOf(t, s.Check(budget.WithPatience(t.Context(), gone), ask(time.Hour)), fault.Canceled)
+		impatient := ask(time.Hour)
+		impatient.Wanted = gone
+		_ = faultOf(t, s.Check(t.Context(), impatient), fault.Canceled)
 		s.Close()
 		_ = faultOf(t, s.Check(t.Context(), ask(time.Hour)), fault.Unavailable)
 	})

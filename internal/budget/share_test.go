@@ -70,17 +70,3 @@ func TestShareWithoutRestTellsWhenTheNextCallGoes(t *testing.T) {
 		}
 	})
 }
-
-func TestContextCarriesTurnAndPatience(t *testing.T) {
-	ctx := context.Background()
-	if budget.From(ctx) != nil || budget.PatienceFrom(ctx) != nil {
-		t.Error("an empty context has a turn or patience")
-	}
-	turn := &budget.Turn{}
-	caller, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ctx = budget.WithPatience(budget.With(ctx, turn), caller)
-	if budget.From(ctx) != turn || budget.PatienceFrom(ctx) != caller {
-		t.Error("the context lost its turn or its patience")
-	}
-}

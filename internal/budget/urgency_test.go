@@ -1,7 +1,6 @@
 package budget_test
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,10 +27,9 @@ func TestAWaitingCallThatBecomesUrgentPassesTheQueue(t *testing.T) {
 				for range 5 {
 					time.Sleep(10 * time.Second)
 					raised := make(chan struct{})
-					ctx := budget.WithUrgency(t.Context(), raised)
 					got := make(chan time.Time, 1)
 					go func() {
-						turn, err := s.Acquire(ctx, budget.Ask{Tenant: name, Group: group})
+						turn, err := s.Acquire(t.Context(), budget.Ask{Tenant: name, Group: group, Urged: raised})
 						if err != nil {
 							t.Error(err)
 						}
@@ -63,8 +61,8 @@ func TestUrgencyOfACallThatDoesNotWait(t *testing.T) {
 		defer s.Close()
 		raised := make(chan struct{})
 		close(raised)
-		for _, ctx := range []context.Context{budget.WithUrgency(t.Context(), raised), budget.WithUrgency(t.Context(), nil)} {
-			turn, err := s.Acquire(ctx, budget.Ask{Tenant: "a"})
+		for _, urged := range []<-chan struct{}{raised, nil} {
+			turn, err := s.Acquire(t.Context(), budget.Ask{Tenant: "a", Urged: urged})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -61,7 +61,7 @@ func TestWhatCannotBeServedInTimeIsRefusedAtOnce(t *testing.T) {
 		{"by the deadline of the caller", func(s *budget.Scheduler) error {
 			caller, cancel := context.WithTimeout(context.Background(), 100*time.Second)
 			defer cancel()
-			_, err := s.Acquire(budget.WithPatience(context.Background(), caller), budget.Ask{})
+			_, err := s.Acquire(context.Background(), budget.Ask{Wanted: caller})
 			return err
 		}},
 		{"even if it is urgent", func(s *budget.Scheduler) error {
@@ -138,11 +138,15 @@ func TestHopefulAskLeavesAtItsDeadline(t *testing.T) {
 func TestCallerWhoLeavesFreesThePlace(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		ctx  func(caller context.Context) context.Context
+		wait func(s *budget.Scheduler, caller context.Context) error
 	}{
-		{"by its own context", func(c context.Context) context.Context { return c }},
-		{"by the patience of its caller", func(c context.Context) context.Context {
-			return budget.WithPatience(context.Background(), c)
+		{"by its own context", func(s *budget.Scheduler, c context.Context) error {
+			_, err := s.Acquire(c, budget.Ask{Group: "g"})
+			return err
+		}},
+		{"by the patience of its caller", func(s *budget.Scheduler, c context.Context) error {
+			_, err := s.Acquire(context.Background(), budget.Ask{Group: "g", Wanted: c})
+			return err
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -152,10 +156,7 @@ func TestCallerWhoLeavesFreesThePlace(t *testing.T) {
 				spendAll(s)
 				caller, cancel := context.WithCancel(context.Background())
 				errs := make(chan error, 1)
-				go func() {
-					_, err := s.Acquire(tc.ctx(caller), budget.Ask{Group: "g"})
-					errs <- err
-				}()
+				go func() { errs <- tc.wait(s, caller) }()
 				synctest.Wait()
 				if got := s.State().Waiting; got != 1 {
 					t.Fatalf("%d wait, want 1", got)
@@ -165,8 +166,7 @@ func TestCallerWhoLeavesFreesThePlace(t *testing.T) {
 				if got := s.State().Waiting; got != 0 {
 					t.Errorf("%d wait after it left", got)
 				}
-				_, err := s.Acquire(tc.ctx(caller), budget.Ask{})
-				_ = faultOf(t, err, fault.Canceled)
+				_ = faultOf(t, tc.wait(s, caller), fault.Canceled)
 			})
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -20,7 +21,7 @@ func (instant) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams
 	for i, s := range p.Secrets {
 		made[i].Name = s.Name
 	}
-	budget.From(ctx).Done(budget.Result{Sent: true, Answered: true})
+	change.From(ctx).Permit.Done(budget.Result{Sent: true, Answered: true})
 	return upstream.Answer[[]upstream.Secret]{Result: made}, nil
 }
 
@@ -31,10 +32,10 @@ func BenchmarkCreateSecret(b *testing.B) {
 		b.Run(fmt.Sprint(callers), func(b *testing.B) {
 			s := budget.New(budget.Config{Calls: 1 << 24, Window: time.Second})
 			defer s.Close()
-			c := coalesce.New(coalesce.Config{Next: instant{}, Acquire: func(ctx context.Context, _ string, a budget.Ask) (*budget.Turn, error) {
+			c := newCoalescer(coalesce.Config{Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Turn, error) {
 				a.Tenant = "t"
 				return s.Acquire(ctx, a)
-			}})
+			}}, instant{})
 			defer c.Close()
 			p := upstream.CreateSecretsParams{Account: account, StoreID: store, Secrets: []upstream.NewSecret{{Name: "S", Value: "v"}}}
 			b.ReportAllocs()

@@ -1,8 +1,8 @@
 // Package coalesce lets secrets that several callers create in the same store
-// leave in one call, while that call waits for its turn.
+// leave in one call, while that call waits for its permit.
 //
-// It must not know who is calling, how turns are shared, or what becomes of a
-// change whose answer was lost: it is given what grants turns and what creates.
+// It must not know who is calling, how permits are shared, or what becomes of a
+// change whose answer was lost: it is given what grants permits and what sends.
 //
 // No caller may suffer from what travels with its own secrets, or see any of
 // it. A refusal of several parcels is therefore kept here: the parcels go again
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -28,12 +29,11 @@ const (
 	// maxRides is how often a parcel travels with whoever comes along, before
 	// the company of others that are refused has delayed it enough.
 	maxRides = 3
+	// mostInCompany is how often a change is sent in company. What was lost more
+	// often goes alone: whatever is wrong with one of its items, or with those of
+	// others, then stays with its owner.
+	mostInCompany = 1
 )
-
-// Creator makes secrets. Errors are faults.
-type Creator interface {
-	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
-}
 
 // Library lists what a store holds. A listing is whole, and its reading began
 // at or after notBefore. Errors are faults.
@@ -43,33 +43,18 @@ type Library interface {
 
 // Config is what a Coalescer is made from.
 type Config struct {
-	// Next makes the secrets. It is given the turn in the context (see
-	// budget.From), and ends it when its call has ended. A turn that it did not
-	// use is given back here.
-	Next Creator
-	// Acquire waits for a turn. Of the ask, it is given Group, Parcel, Items and
-	// Bytes; who pays, and what else there is to say, is for it to add from the
-	// context.
-	Acquire func(ctx context.Context, account string, a budget.Ask) (*budget.Turn, error)
+	// Acquire waits for a permit for a change. Of the ask, it is given Group,
+	// Parcel, Items and Bytes; who pays, and what else there is to say, is for it
+	// to add.
+	Acquire func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Turn, error)
 	// Library is asked what exists when a call for several was refused, since
 	// nobody knows whether Cloudflare then made some of them. Nil means that it
 	// made none.
 	Library Library
-	// Alone says of a call that it must have no company, as one may that was
-	// lost in company more than once: whatever is wrong with one of its items,
-	// or with those of others, then stays with its owner. Nil means that none
-	// must.
-	Alone func(context.Context) bool
 	// Holds says whether a store is known to have a secret of a name. A call that
 	// makes one nevertheless has no company. It must be quick. Nil means that
 	// nothing is known.
 	Holds func(account, storeID, name string) bool
-	// Owner names who is to blame for a call. One whose items were refused
-	// lately, more than once, has no company for a while. Nil or "" is nobody.
-	Owner func(context.Context) string
-	// Fit says, when it is a call's turn, why it must not be sent any more. Nil
-	// means that it always may.
-	Fit func(context.Context) error
 	// Attempt bounds a call for several and the look after it, each. It does
 	// not include the wait for the turn. 0 means 30 seconds.
 	Attempt time.Duration
@@ -83,14 +68,10 @@ type Config struct {
 // Coalescer makes secrets, in company where there is some. It is safe for
 // concurrent use.
 type Coalescer struct {
-	next    Creator
-	acquire func(context.Context, string, budget.Ask) (*budget.Turn, error)
+	acquire func(context.Context, *change.Attempt, budget.Ask) (*budget.Turn, error)
 	library Library
-	alone   func(context.Context) bool
 	holds   func(account, storeID, name string) bool
-	owner   func(context.Context) string
-	fit     func(context.Context) error
-	attempt time.Duration
+	limit   time.Duration
 	clock   func() time.Time
 	ahead   func(string) time.Duration
 
@@ -103,23 +84,14 @@ type Coalescer struct {
 // New makes a coalescer.
 func New(c Config) *Coalescer {
 	r := &Coalescer{
-		next: c.Next, acquire: c.Acquire, library: c.Library, alone: c.Alone, fit: c.Fit,
-		attempt: c.Attempt, clock: c.Clock, ahead: c.Ahead, holds: c.Holds, owner: c.Owner, hazards: newHazards(),
+		acquire: c.Acquire, library: c.Library,
+		limit: c.Attempt, clock: c.Clock, ahead: c.Ahead, holds: c.Holds, hazards: newHazards(),
 	}
-	if r.attempt <= 0 {
-		r.attempt = defaultAttempt
-	}
-	if r.alone == nil {
-		r.alone = func(context.Context) bool { return false }
+	if r.limit <= 0 {
+		r.limit = defaultAttempt
 	}
 	if r.holds == nil {
 		r.holds = func(string, string, string) bool { return false }
-	}
-	if r.owner == nil {
-		r.owner = func(context.Context) string { return "" }
-	}
-	if r.fit == nil {
-		r.fit = func(context.Context) error { return nil }
 	}
 	if r.clock == nil {
 		r.clock = time.Now
@@ -134,17 +106,19 @@ func New(c Config) *Coalescer {
 // they do within their bound. No secrets may be created after it was called.
 func (c *Coalescer) Close() { c.rides.Wait() }
 
-// CreateSecrets makes secrets and gives them in the order of the request. The
-// fault has the reason upstream.ReasonAnswerLost where they may have been made,
-// also when the context ends while they are under way.
-func (c *Coalescer) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
-	if len(p.Secrets) == 0 {
-		// It is refused before it costs a turn.
-		return c.next.CreateSecrets(ctx, p)
+// Apply makes secrets and gives them in the order of the change. Other changes
+// go on as they are. It is a change.Step: next sends a request and is given the
+// permit for it in Attempt.Permit. A permit that was not used is given back here.
+//
+// The fault has the reason upstream.ReasonAnswerLost where the secrets may have
+// been made, also when the context ends while they are under way.
+func (c *Coalescer) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+	if a.Op.Kind != change.CreateSecrets || len(a.Op.Secrets) == 0 {
+		// An empty list is refused before it costs a permit.
+		return next(ctx, a)
 	}
-	mine := newParcel(ctx, p)
-	mine.owner = c.owner(ctx)
-	if c.alone(ctx) {
+	mine := newParcel(ctx, a, next)
+	if a.Sends > mostInCompany {
 		mine.group = alone
 	}
 	for {
@@ -153,39 +127,41 @@ func (c *Coalescer) CreateSecrets(ctx context.Context, p upstream.CreateSecretsP
 		}
 		got, err := c.ride(ctx, mine)
 		if err != nil || !got.again {
-			return got.answer, or(err, got.err)
+			return got.result, or(err, got.err)
 		}
 		mine.group, mine.rides = got.group, mine.rides+1
 	}
 }
 
-// ride takes a parcel along once, by its own turn or by another's.
+// ride takes a parcel along once, by its own permit or by another's.
 func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
-	turn, err := c.acquire(ctx, mine.p.Account, mine.ask())
+	permit, err := c.acquire(ctx, mine.a, mine.ask())
 	if err != nil {
 		return outcome{}, err
 	}
-	if turn.Carried() {
+	if permit.Carried() {
 		return mine.wait(ctx)
 	}
 	company := load{mine}
-	for _, other := range turn.Passengers() {
+	for _, other := range permit.Passengers() {
 		if passenger, ok := other.(*parcel); ok {
 			company = append(company, passenger)
 		}
 	}
 	if len(company) == 1 {
-		defer turn.Done(budget.Result{})
+		defer permit.Done(budget.Result{})
 		defer c.depart(mine)()
-		answer, err := c.next.CreateSecrets(budget.With(ctx, turn), mine.p)
+		own := *mine.a
+		own.Permit = permit
+		r, err := mine.next(ctx, &own)
 		if mine.rides > 0 && ofItem(err) {
 			// It was one of those that spoiled the calls before.
 			c.hazards.blame(mine.ownerKey(), c.clock())
 		}
-		return outcome{answer: answer, err: err}, nil
+		return outcome{result: r, err: err}, nil
 	}
 	// Who leads may leave, and the others go on.
-	c.rides.Go(func() { c.deliver(turn, company) })
+	c.rides.Go(func() { c.deliver(permit, company) })
 	return mine.wait(ctx)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -250,7 +251,7 @@ func TestACallThatHangsIsBounded(t *testing.T) {
 
 func TestCallsThatMustBeAloneAre(t *testing.T) {
 	inScene(t, func(s *scene) {
-		ctx := context.WithValue(s.t.Context(), aloneKey{}, true)
+		ctx := change.With(s.t.Context(), &change.Attempt{Sends: 2})
 		one, two, three := s.create(s.t.Context(), "A"), s.create(ctx, "B"), s.create(s.t.Context(), "C")
 		<-one
 		<-two
@@ -281,29 +282,27 @@ func TestWhoTiresOfWaitingWasNotSent(t *testing.T) {
 	})
 }
 
-type callerKey struct{}
-
 // TestACallForSeveralNamesTheChangesOfAll is about the leases of the changes,
 // which are looked at one by one before the request leaves.
 func TestACallForSeveralNamesTheChangesOfAll(t *testing.T) {
 	inScene(t, func(s *scene) {
-		var named []any
+		var named []string
 		s.cloud.answer = func(ctx context.Context, _ []string) error {
-			for _, change := range upstream.ChangesOf(ctx) {
-				named = append(named, change.Value(callerKey{}))
+			for _, a := range change.From(ctx).Leaving() {
+				named = append(named, a.ID)
 			}
 			return nil
 		}
 		var waiting []<-chan result
 		for _, name := range []string{"A", "B", "C"} {
-			waiting = append(waiting, s.create(context.WithValue(s.t.Context(), callerKey{}, name), name))
+			waiting = append(waiting, s.create(change.With(s.t.Context(), &change.Attempt{ID: name}), name))
 		}
 		for _, done := range waiting {
 			if r := <-done; r.err != nil {
 				t.Fatal(r.err)
 			}
 		}
-		if !slices.Equal(named, []any{"A", "B", "C"}) {
+		if !slices.Equal(named, []string{"A", "B", "C"}) {
 			t.Errorf("sent %q for the changes of %v", s.cloud.sent(), named)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -22,21 +23,20 @@ var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, faul
 // deliver makes one call for several parcels and tells each what became of it.
 // The context is that of the first, for what it carries: neither its end nor the
 // patience of who stands behind it touches the others.
-func (c *Coalescer) deliver(turn *budget.Turn, l load) {
+func (c *Coalescer) deliver(permit *budget.Turn, l load) {
 	l, arrive := c.safe(c.held(l))
 	if len(l) == 0 {
-		turn.Done(budget.Result{})
+		permit.Done(budget.Result{})
 		return
 	}
 	ctx := context.WithoutCancel(l[0].ctx)
-	ctx = budget.WithPatience(ctx, ctx)
 	began := c.clock()
-	answer, err := c.send(ctx, turn, l)
+	r, err := c.send(ctx, permit, l)
 	// Who goes once more must not meet its own names.
 	arrive()
 	if err == nil {
-		l.note(answer.Ray)
-		l.share(answer)
+		l.note(r.Ray)
+		l.share(r)
 		return
 	}
 	f := fault.From(err)
@@ -63,7 +63,7 @@ func ofItem(err error) bool {
 func (c *Coalescer) held(l load) load {
 	var left load
 	for _, p := range l {
-		if err := c.fit(p.ctx); err != nil {
+		if err := p.a.MaySend(); err != nil {
 			p.tell(outcome{err: err})
 			continue
 		}
@@ -72,21 +72,12 @@ func (c *Coalescer) held(l load) load {
 	return left
 }
 
-func (c *Coalescer) send(ctx context.Context, turn *budget.Turn, l load) (upstream.Answer[[]upstream.Secret], error) {
-	ctx, cancel := context.WithTimeout(budget.With(upstream.WithBatch(ctx, l.contexts()), turn), c.attempt)
+func (c *Coalescer) send(ctx context.Context, permit *budget.Turn, l load) (change.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	// For a call that ended before it came to use the turn.
-	defer turn.Done(budget.Result{})
-	return c.next.CreateSecrets(ctx, l.params())
-}
-
-// contexts are those of the callers.
-func (l load) contexts() []context.Context {
-	all := make([]context.Context, 0, len(l))
-	for _, p := range l {
-		all = append(all, p.ctx)
-	}
-	return all
+	// For a call that ended before it came to use the permit.
+	defer permit.Done(budget.Result{})
+	return l[0].next(ctx, l.attempt(permit))
 }
 
 // note puts the call on the account of each caller but the first, in whose name
@@ -99,17 +90,15 @@ func (l load) note(ray string) {
 
 // share gives each parcel its own part of an answer. What Cloudflare said
 // beside it is for nobody, since it may be about anybody's.
-func (l load) share(answer upstream.Answer[[]upstream.Secret]) {
-	if !l.matches(answer.Result) {
+func (l load) share(r change.Result) {
+	if !l.matches(r.Secrets) {
 		l.lose(fault.New(fault.Upstream, upstream.ReasonAnswerLost, "Cloudflare's answer is not in the order of the request."))
 		return
 	}
 	from := 0
 	for _, p := range l {
-		to := from + len(p.p.Secrets)
-		p.tell(outcome{answer: upstream.Answer[[]upstream.Secret]{
-			Result: slices.Clone(answer.Result[from:to]), Ray: answer.Ray,
-		}})
+		to := from + len(p.op().Secrets)
+		p.tell(outcome{result: change.Result{Secrets: slices.Clone(r.Secrets[from:to]), Ray: r.Ray}})
 		from = to
 	}
 }
@@ -117,7 +106,7 @@ func (l load) share(answer upstream.Answer[[]upstream.Secret]) {
 // matches says whether the results are those of the items, in their order.
 func (l load) matches(results []upstream.Secret) bool {
 	n, same := 0, true
-	l.each(func(place int, _ *parcel, s upstream.NewSecret) {
+	l.each(func(place int, _ *parcel, s change.NewSecret) {
 		n++
 		same = same && place < len(results) && results[place].Name == s.Name
 	})

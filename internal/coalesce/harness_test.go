@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
@@ -48,7 +49,7 @@ type cloud struct {
 
 // CreateSecrets makes secrets unless one of their names is taken.
 func (c *cloud) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
-	if t := budget.From(ctx); t != nil && !c.idle {
+	if t := change.From(ctx).Permit; t != nil && !c.idle {
 		defer t.Done(budget.Result{Sent: true, Answered: true})
 	}
 	var names []string
@@ -165,7 +166,7 @@ type scene struct {
 	t         *testing.T
 	cloud     *cloud
 	scheduler *budget.Scheduler
-	coalescer *coalesce.Coalescer
+	coalescer coalescer
 }
 
 // inScene spends the whole budget, so that those who come then wait for the
@@ -176,13 +177,12 @@ func inScene(t *testing.T, play func(*scene)) {
 		s := &scene{t: t, cloud: &cloud{}}
 		s.scheduler = budget.New(budget.Config{Calls: 1, Window: window})
 		defer s.scheduler.Close()
-		s.coalescer = coalesce.New(coalesce.Config{
-			Next: s.cloud, Library: s.cloud, Attempt: attempt,
-			Acquire: func(ctx context.Context, _ string, a budget.Ask) (*budget.Turn, error) {
+		s.coalescer = newCoalescer(coalesce.Config{
+			Library: s.cloud, Attempt: attempt,
+			Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Turn, error) {
 				return s.scheduler.Acquire(ctx, a)
 			},
-			Alone: func(ctx context.Context) bool { return ctx.Value(aloneKey{}) != nil },
-		})
+		}, s.cloud)
 		s.spend()
 		play(s)
 		s.coalescer.Close()
@@ -204,8 +204,6 @@ func (s *scene) spend() {
 func sameStart(told, want string) bool {
 	return told == want || strings.HasPrefix(told, want+", about ")
 }
-
-type aloneKey struct{}
 
 // create lets a caller create secrets, as soon as all before wait. Their names
 // are separated by spaces.

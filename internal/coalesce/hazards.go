@@ -69,9 +69,9 @@ func (c *Coalescer) risky(p *parcel) bool {
 	if p.owner != "" && h.times(p.ownerKey(), now) > mostBlamed {
 		return true
 	}
-	for _, s := range p.p.Secrets {
+	for _, s := range p.op().Secrets {
 		key := p.nameKey(s.Name)
-		if h.flying[key] > 0 || h.times(key, now) > 0 || c.holds(p.p.Account, p.p.StoreID, s.Name) {
+		if h.flying[key] > 0 || h.times(key, now) > 0 || c.holds(p.op().Account, p.op().StoreID, s.Name) {
 			return true
 		}
 	}
@@ -87,7 +87,7 @@ func (c *Coalescer) depart(p *parcel) (arrive func()) {
 func (h *hazards) count(p *parcel, by int) (undo func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, s := range p.p.Secrets {
+	for _, s := range p.op().Secrets {
 		key := p.nameKey(s.Name)
 		if h.flying[key] += by; h.flying[key] <= 0 {
 			delete(h.flying, key)

@@ -11,22 +11,21 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/coalesce"
 )
 
-type ownerKey struct{}
-
 func by(ctx context.Context, owner string) context.Context {
-	return context.WithValue(ctx, ownerKey{}, owner)
+	return change.With(ctx, &change.Attempt{Op: change.Op{Caller: owner}})
 }
 
 // watched makes a coalescer that knows what the store holds and who is to blame.
-func watched(s *scene, calls int) *coalesce.Coalescer {
+func watched(s *scene, calls int) coalescer {
 	s.scheduler = budget.New(budget.Config{Calls: calls, Window: window})
-	return coalesce.New(coalesce.Config{
-		Next: s.cloud, Library: s.cloud, Attempt: attempt,
-		Acquire: func(ctx context.Context, _ string, a budget.Ask) (*budget.Turn, error) {
-			a.Tenant, _ = ctx.Value(ownerKey{}).(string)
+	return newCoalescer(coalesce.Config{
+		Library: s.cloud, Attempt: attempt,
+		Acquire: func(ctx context.Context, by *change.Attempt, a budget.Ask) (*budget.Turn, error) {
+			a.Tenant = by.Op.Caller
 			return s.scheduler.Acquire(ctx, a)
 		},
 		Holds: func(_, _, name string) bool {
@@ -35,8 +34,7 @@ func watched(s *scene, calls int) *coalesce.Coalescer {
 			_, there := s.cloud.secrets[name]
 			return there
 		},
-		Owner: func(ctx context.Context) string { owner, _ := ctx.Value(ownerKey{}).(string); return owner },
-	})
+	}, s.cloud)
 }
 
 func TestANameThatTheStoreHoldsTravelsAlone(t *testing.T) {

@@ -6,14 +6,16 @@ import (
 	"strings"
 
 	"platform.internal/storekeeper/internal/budget"
-	"platform.internal/storekeeper/internal/upstream"
+	"platform.internal/storekeeper/internal/change"
 )
 
 // parcel is what one caller creates.
 type parcel struct {
 	// ctx is that of the caller, to which the answer is noted down.
 	ctx context.Context //nolint:containedctx // it is the caller's, and the parcel is too
-	p   upstream.CreateSecretsParams
+	a   *change.Attempt
+	// next sends it.
+	next change.Next
 	// group names those whom it travels with next.
 	group string
 	// owner is who is to blame for it, "" for nobody.
@@ -26,31 +28,40 @@ type parcel struct {
 
 // outcome is what became of a parcel on one travel.
 type outcome struct {
-	answer upstream.Answer[[]upstream.Secret]
+	result change.Result
 	err    error
 	// again says that it was not made and goes once more, in a group.
 	again bool
 	group string
 }
 
-func newParcel(ctx context.Context, p upstream.CreateSecretsParams) *parcel {
-	mine := &parcel{ctx: ctx, p: p, done: make(chan outcome, 1)}
+func newParcel(ctx context.Context, a *change.Attempt, next change.Next) *parcel {
+	mine := &parcel{ctx: ctx, a: a, next: next, done: make(chan outcome, 1)}
+	if a.Op.Caller != "" {
+		mine.owner = a.Op.Tenant + "/" + a.Op.Caller
+	}
 	mine.group = mine.home()
 	return mine
 }
 
+// op is what the caller creates.
+func (p *parcel) op() *change.Op { return &p.a.Op }
+
 // home is the group of all that go to the same store.
-func (p *parcel) home() string { return p.p.Account + "/" + p.p.StoreID }
+func (p *parcel) home() string { return p.op().Account + "/" + p.op().StoreID }
 
 func (p *parcel) ask() budget.Ask {
 	size := 0
-	for _, s := range p.p.Secrets {
-		size += len(s.Name) + len(s.Value)
+	for _, v := range p.a.Values {
+		size += len(v)
+	}
+	for _, s := range p.op().Secrets {
+		size += len(s.Name)
 		if s.Comment != nil {
 			size += len(*s.Comment)
 		}
 	}
-	return budget.Ask{Group: p.group, Parcel: p, Items: len(p.p.Secrets), Bytes: size}
+	return budget.Ask{Group: p.group, Parcel: p, Items: len(p.op().Secrets), Bytes: size}
 }
 
 // wait waits for the outcome of a travel. Who leaves before does not know it.
@@ -69,21 +80,25 @@ func (p *parcel) tell(o outcome) { p.done <- o }
 // load is what several parcels make together.
 type load []*parcel
 
-// params joins the parcels in their order.
-func (l load) params() upstream.CreateSecretsParams {
-	whole := l[0].p
-	whole.Secrets = nil
+// attempt joins the parcels in their order. Nobody's patience ends it.
+func (l load) attempt(permit *budget.Turn) *change.Attempt {
+	whole := *l[0].a
+	whole.Wanted, whole.Permit = nil, permit
+	whole.Op.Secrets, whole.Values = nil, nil
+	whole.Together = make([]*change.Attempt, 0, len(l))
 	for _, p := range l {
-		whole.Secrets = append(whole.Secrets, p.p.Secrets...)
+		whole.Op.Secrets = append(whole.Op.Secrets, p.op().Secrets...)
+		whole.Values = append(whole.Values, p.a.Values...)
+		whole.Together = append(whole.Together, p.a)
 	}
-	return whole
+	return &whole
 }
 
 // each visits the items of all, by their place in the whole.
-func (l load) each(visit func(place int, p *parcel, s upstream.NewSecret)) {
+func (l load) each(visit func(place int, p *parcel, s change.NewSecret)) {
 	place := 0
 	for _, p := range l {
-		for _, s := range p.p.Secrets {
+		for _, s := range p.op().Secrets {
 			visit(place, p, s)
 			place++
 		}

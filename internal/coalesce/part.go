@@ -4,12 +4,10 @@ import (
 	"context"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
 )
-
-// margin is by how much an object may seem older than the call that made it.
-const margin = 5 * time.Second
 
 // refused is a call for several that Cloudflare refused.
 type refused struct {
@@ -32,9 +30,9 @@ func (c *Coalescer) part(ctx context.Context, r refused) {
 		r.lose(r.fault)
 		return
 	}
-	recent := r.began.Add(c.ahead(r.load[0].p.Account) - margin)
+	recent := r.began.Add(c.ahead(r.load[0].op().Account) - change.Margin)
 	made := map[int]bool{}
-	r.each(func(place int, _ *parcel, s upstream.NewSecret) {
+	r.each(func(place int, _ *parcel, s change.NewSecret) {
 		switch secret, ok := there[s.Name]; {
 		case !ok || blamed[place]:
 		case secret.Created.Before(recent):
@@ -57,7 +55,7 @@ func (c *Coalescer) remember(r refused, blamed map[int]bool) {
 	for p := range r.owners(blamed) {
 		c.hazards.blame(p.ownerKey(), now)
 	}
-	r.each(func(place int, p *parcel, s upstream.NewSecret) {
+	r.each(func(place int, p *parcel, s change.NewSecret) {
 		if blamed[place] && r.fault.Kind == fault.NameTaken {
 			c.hazards.blame(p.nameKey(s.Name), now)
 		}
@@ -68,9 +66,9 @@ func (c *Coalescer) remember(r refused, blamed map[int]bool) {
 // call.
 func (r refused) payer(ctx context.Context, blamed map[int]bool) context.Context {
 	for p := range r.owners(blamed) {
-		return context.WithoutCancel(p.ctx)
+		return change.With(context.WithoutCancel(p.ctx), p.a)
 	}
-	return ctx
+	return change.With(ctx, r.load[0].a)
 }
 
 // look lists what the store holds now, by name.
@@ -78,9 +76,9 @@ func (c *Coalescer) look(ctx context.Context, l load) (map[string]upstream.Secre
 	if c.library == nil {
 		return nil, nil //nolint:nilnil // nothing is there
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.attempt)
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	listed, err := c.library.Secrets(ctx, l[0].p.Account, l[0].p.StoreID, c.clock())
+	listed, err := c.library.Secrets(ctx, l[0].op().Account, l[0].op().StoreID, c.clock())
 	if err != nil && fault.From(err).Kind != fault.NotFound {
 		return nil, err
 	}
@@ -100,7 +98,7 @@ func (r refused) blamed() map[int]bool {
 		}
 	}
 	if r.fault.Detail != "" {
-		r.each(func(place int, _ *parcel, s upstream.NewSecret) {
+		r.each(func(place int, _ *parcel, s change.NewSecret) {
 			if s.Name == r.fault.Detail {
 				blamed[place] = true
 			}
@@ -115,7 +113,7 @@ func (r refused) blamed() map[int]bool {
 func (r refused) partly(blamed, made map[int]bool) bool {
 	before, whole := len(made) > 0 && made[0], len(made) > 0
 	stopped := false
-	r.each(func(place int, _ *parcel, _ upstream.NewSecret) {
+	r.each(func(place int, _ *parcel, _ change.NewSecret) {
 		stopped = stopped || blamed[place]
 		if blamed[place] || made[place] {
 			return
@@ -131,7 +129,7 @@ func (r refused) partly(blamed, made map[int]bool) bool {
 // owners gives the parcels that the items at some places belong to.
 func (r refused) owners(places map[int]bool) map[*parcel]bool {
 	owners := map[*parcel]bool{}
-	r.each(func(place int, p *parcel, _ upstream.NewSecret) {
+	r.each(func(place int, p *parcel, _ change.NewSecret) {
 		if places[place] {
 			owners[p] = true
 		}

@@ -9,22 +9,23 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
-	"platform.internal/storekeeper/internal/coalesce"
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/change/changetest"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// merged are the changes, of which creations are merged.
-type merged struct {
-	*upstream.Client
-	coalescer *coalesce.Coalescer
-}
-
-// CreateSecrets goes by the coalescer.
-func (m merged) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
-	return m.coalescer.CreateSecrets(ctx, p)
+// settled creates secrets that travel together, and finds out what became of
+// them where an answer is lost.
+func settled(w *wire) changetest.Calls {
+	s := settle.New(settle.Config{Library: unlisted{firstPage{w.client}}})
+	return changetest.Calls{Next: func(ctx context.Context, a *change.Attempt) (change.Result, error) {
+		return s.Apply(ctx, a, func(ctx context.Context, a *change.Attempt) (change.Result, error) {
+			return w.coalescer.Apply(ctx, a, w.coalescer.send)
+		})
+	}}
 }
 
 // unlisted adds to a library what no test here asks for.
@@ -47,7 +48,7 @@ func TestLostCallsForManyAreSettledForEach(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWire(t, budget.Config{Calls: 100, Window: 500 * time.Millisecond})
-			settler := settle.New(settle.Config{Next: merged{w.client, w.coalescer}, Library: unlisted{firstPage{w.client}}})
+			settler := settled(w)
 			loss.Method = http.MethodPost
 			if err := w.Inject(loss); err != nil {
 				t.Fatal(err)
@@ -84,7 +85,7 @@ func TestLostCallsForManyAreSettledForEach(t *testing.T) {
 // call with it fails in Cloudflare.
 func TestWhatCloudflareCannotStomachHarmsNobodyElse(t *testing.T) {
 	w := newWire(t, budget.Config{Calls: 100, Window: 500 * time.Millisecond})
-	settler := settle.New(settle.Config{Next: merged{w.client, w.coalescer}, Library: unlisted{firstPage{w.client}}})
+	settler := settled(w)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var callers sync.WaitGroup

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -28,7 +28,7 @@ type wire struct {
 	*emulator.Emulator
 	client    *upstream.Client
 	scheduler *budget.Scheduler
-	coalescer *coalesce.Coalescer
+	coalescer coalescer
 	store     string
 	// past is set while what is made is to look old.
 	past atomic.Bool
@@ -60,13 +60,12 @@ func newWire(t *testing.T, limit budget.Config) *wire {
 	}
 	t.Cleanup(client.Close)
 	w.client = client
-	w.coalescer = coalesce.New(coalesce.Config{
-		Alone: func(ctx context.Context) bool { return settle.Resent(ctx) > 1 },
-		Next:  client, Library: firstPage{client},
-		Acquire: func(ctx context.Context, _ string, a budget.Ask) (*budget.Turn, error) {
+	w.coalescer = newCoalescer(coalesce.Config{
+		Library: firstPage{client},
+		Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Turn, error) {
 			return w.scheduler.Acquire(ctx, a)
 		},
-	})
+	}, client)
 	t.Cleanup(w.coalescer.Close)
 	made, err := client.CreateStore(t.Context(), upstream.CreateStoreParams{Account: accountID, Name: "home"})
 	if err != nil {
@@ -92,7 +91,10 @@ type gate struct {
 
 // RoundTrip sends a request in its turn.
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
-	turn := budget.From(r.Context())
+	var turn *budget.Turn
+	if a := change.From(r.Context()); a != nil {
+		turn = a.Permit
+	}
 	if turn == nil || !turn.Take() {
 		var err error
 		if turn, err = g.scheduler.Acquire(r.Context(), budget.Ask{}); err != nil {

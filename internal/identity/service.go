@@ -1,8 +1,8 @@
-// Package identity answers who the caller is, in the formats that Cloudflare's
+// Package identity answers who the caller is, in the shapes that Cloudflare's
 // clients ask for when they start.
 //
-// The package must not know Storekeeper's credential for Cloudflare: every
-// answer is about the caller.
+// It must not know the credential that Storekeeper holds: every answer is about
+// the caller.
 package identity
 
 import (
@@ -28,7 +28,7 @@ import (
 // accepted is the status of every membership.
 const accepted = "accepted"
 
-// role is the role of every caller in every account, in Cloudflare's format.
+// role is what every caller is in every account, in Cloudflare's word for it.
 const role = "Storekeeper caller"
 
 // Account is an account that callers can name.
@@ -46,11 +46,11 @@ type Service struct {
 	accounts []Account
 }
 
-// NewService returns the service. It lists the accounts in the given order.
+// NewService returns the service. accounts are listed in the order given.
 func NewService(accounts []Account) *Service { return &Service{accounts: accounts} }
 
-// VerifyToken confirms that the caller's credential is valid. A call with an
-// invalid one is refused before.
+// VerifyToken says that the caller's credential is good; one that is not does
+// not get here.
 func (s *Service) VerifyToken(ctx context.Context, r *identityv1.VerifyTokenRequest) (*identityv1.VerifyTokenResponse, error) {
 	caller, err := callerOf(ctx)
 	if err != nil {
@@ -99,8 +99,8 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 	if status := r.GetStatus(); status != "" && status != accepted {
 		list = nil
 	}
-	// All memberships have the same status, so sorting by status is sorting by
-	// name.
+	// All memberships have the same status, so that sorting by it is sorting by
+	// the name.
 	column := func(a Account) string { return a.Name }
 	if r.GetOrder() == "id" {
 		column = membershipID
@@ -118,9 +118,8 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 
 func membershipID(a Account) string { return stableID("membership", a.ID) }
 
-// withName returns the accounts with this name, and all accounts for "". The
-// whole name is compared: clients take the first account of the answer for the
-// one they asked for.
+// withName returns the accounts of that name; "" returns all. The name is compared
+// whole: clients take the first account of the answer for the one they asked for.
 func withName(accounts []Account, name string) []Account {
 	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return name != "" && a.Name != name })
 }
@@ -135,7 +134,7 @@ func sortBy(accounts []Account, direction string, column func(Account) string) {
 	})
 }
 
-// visible returns the accounts that the caller may see.
+// visible lists the accounts that the caller may see.
 func (s *Service) visible(ctx context.Context) []Account {
 	filter := visibility.From(ctx)
 	if filter == nil {
@@ -150,7 +149,7 @@ func (s *Service) visible(ctx context.Context) []Account {
 	return list
 }
 
-// page returns the page of a list that a request asks for.
+// page makes the page of a list that a request asks for.
 func page(all []Account, asked interface {
 	GetPage() int32
 	GetPerPage() int32
@@ -162,7 +161,7 @@ func page(all []Account, asked interface {
 	}
 }
 
-// clampInt32 limits a number that came from an int32 or counts accounts.
+// clampInt32 bounds a number that came from an int32 or counts accounts.
 func clampInt32(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func (s *Service) serves(account string) bool {
@@ -186,13 +185,13 @@ func callerOf(ctx context.Context) (authn.Principal, error) {
 	return p, nil
 }
 
-// stableID returns an identifier in Cloudflare's format, derived from a name.
+// stableID makes an identifier of Cloudflare's form out of a name.
 func stableID(kind, name string) string {
 	sum := sha256.Sum256([]byte("storekeeper " + kind + " " + name))
 	return hex.EncodeToString(sum[:16])
 }
 
-// timestamp returns nil for the zero time: an API key has no times.
+// timestamp is absent where a credential says no time, as an API key does.
 func timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
@@ -200,8 +199,8 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// mailbox returns an e-mail address for a name. The domain is reserved (RFC
-// 2606), so nothing can be delivered to it.
+// mailbox makes an address of a name. The domain is reserved (RFC 2606), so
+// that nothing ever reaches it.
 func mailbox(name string) string {
 	if strings.Contains(name, "@") {
 		return name

@@ -58,7 +58,7 @@ func BenchmarkGrowth(b *testing.B) {
 		client, library := w.mirror(func(c *mirror.Config) { c.MostItems = 1 << 30 })
 		at := upstream.Secret{StoreID: store, Scopes: []string{"workers"}, Created: w.clock.Now(), Modified: w.clock.Now()}
 		next := 0
-		changes := library.Client(fake{Upstream: w.direct, create: func() upstream.Secret {
+		changes := newClient(library, fake{cloud: w.direct, create: func() upstream.Secret {
 			next++
 			at.ID, at.Name = fmt.Sprintf("%032x", next), fmt.Sprintf("new-%d", next)
 			at.Created = at.Created.Add(time.Microsecond)
@@ -109,7 +109,7 @@ func BenchmarkGrowth(b *testing.B) {
 
 // fake is a Cloudflare that makes what it is told to.
 type fake struct {
-	mirror.Upstream
+	cloud
 
 	create func() upstream.Secret
 }

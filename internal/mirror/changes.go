@@ -6,43 +6,74 @@ import (
 	"slices"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// change is one change on its way.
-type change[R any] struct {
-	account string
-	// store is whose secrets change. Empty: the stores of the account.
-	store string
-	// ids and names are those of the objects in the request.
-	ids, names []string
-	send       func() (upstream.Answer[R], error)
-	// done says what a result means.
-	done func(R) event
+// Apply hands a change on, and keeps what became of it before it returns. It is
+// a change.Step.
+func (l *Library) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+	op := &a.Op
+	of := l.accounts[op.Account]
+	if of == nil {
+		return next(ctx, a)
+	}
+	store := storeOf(op)
+	since := of.depart(store)
+	r, err := next(ctx, a)
+	if err == nil {
+		e := outcome(op, r)
+		e.Store = store
+		of.tell(ctx, e, func() { of.apply(e, since) })
+	}
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	of.arrive(store)
+	if err != nil {
+		ids, names := objectsOf(op)
+		of.failed(tenant.From(ctx), err, store, ids, names)
+	}
+	return r, err
 }
 
-// carry hands a change on, and keeps what became of it before it returns.
-func carry[R any](ctx context.Context, l *Library, c change[R]) (upstream.Answer[R], error) {
-	a := l.accounts[c.account]
-	if a == nil {
-		return c.send()
+// storeOf is the store whose secrets a change changes. Empty: it changes the list
+// of the stores of the account.
+func storeOf(op *change.Op) string {
+	if op.Kind == change.CreateStore || op.Kind == change.DeleteStore {
+		return ""
 	}
-	since := a.depart(c.store)
-	answer, err := c.send()
-	if err == nil {
-		e := c.done(answer.Result)
-		e.Store = c.store
-		a.tell(ctx, e, func() { a.apply(e, since) })
+	return op.StoreID
+}
+
+// outcome says what a change that was made means for the lists.
+func outcome(op *change.Op, r change.Result) event {
+	switch op.Kind {
+	case change.CreateStore:
+		if r.Store == nil {
+			return event{}
+		}
+		return event{Stores: []upstream.Store{*r.Store}}
+	case change.DeleteStore:
+		return event{Deleted: []string{op.StoreID}}
+	case change.DeleteSecret, change.DeleteSecrets:
+		return event{Deleted: op.SecretIDs}
+	default:
+		return event{Secrets: r.Secrets}
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.arrive(c.store)
-	if err != nil {
-		a.failed(tenant.From(ctx), err, c.store, c.ids, c.names)
+}
+
+// objectsOf gives the identifiers and the names of the objects in a change.
+func objectsOf(op *change.Op) (ids, names []string) {
+	switch op.Kind {
+	case change.CreateStore:
+		return nil, []string{op.StoreName}
+	case change.DeleteStore:
+		return []string{op.StoreID}, nil
+	default:
+		return op.SecretIDs, op.Names()
 	}
-	return answer, err
 }
 
 // depart counts a change in.

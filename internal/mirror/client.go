@@ -6,19 +6,18 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Client answers reads from a library and hands changes on, with what became of
-// them noted before they return. It is safe for concurrent use. The scopes and
-// comments in its answers are those that it keeps, and must not be changed.
+// Client answers reads from a library. It is safe for concurrent use. The scopes
+// and comments in its answers are those that it keeps, and must not be changed.
 type Client struct {
 	library *Library
-	next    Upstream
+	next    Reader
 }
 
-var _ Upstream = (*Client)(nil)
+var _ Reader = (*Client)(nil)
 
 // Client returns a client that reads from the library. What the library cannot
-// answer, and every change, goes to next.
-func (l *Library) Client(next Upstream) *Client { return &Client{library: l, next: next} }
+// answer goes to next.
+func (l *Library) Client(next Reader) *Client { return &Client{library: l, next: next} }
 
 // Accounts lists the accounts that are served.
 func (c *Client) Accounts() []upstream.AccountInfo { return c.next.Accounts() }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/emulator"
-	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -15,7 +14,7 @@ func TestChangesThatFailSayThatThePictureIsWrong(t *testing.T) {
 		name string
 		// before is done past the mirror.
 		before func(t *testing.T, w *world, store string, made []upstream.Secret)
-		do     func(ctx context.Context, by mirror.Upstream, store string, made []upstream.Secret) error
+		do     func(ctx context.Context, by cloud, store string, made []upstream.Secret) error
 		want   string
 		listed int
 	}{
@@ -29,12 +28,12 @@ func TestChangesThatFailSayThatThePictureIsWrong(t *testing.T) {
 			secrets(t, w.direct, store, "D")
 		}, changes[1].do, "[D C B A]", 1},
 		{"a name is taken, as was known", func(*testing.T, *world, string, []upstream.Secret) {},
-			func(ctx context.Context, by mirror.Upstream, store string, made []upstream.Secret) error {
+			func(ctx context.Context, by cloud, store string, made []upstream.Secret) error {
 				_, err := by.DuplicateSecret(ctx, upstream.DuplicateSecretParams{Account: account, StoreID: store, SecretID: made[0].ID, Name: "A", Scopes: []string{"dex"}})
 				return err
 			}, "[C B A]", 0},
 		{"something is gone, as was known", func(*testing.T, *world, string, []upstream.Secret) {},
-			func(ctx context.Context, by mirror.Upstream, store string, _ []upstream.Secret) error {
+			func(ctx context.Context, by cloud, store string, _ []upstream.Secret) error {
 				_, err := by.DeleteSecret(ctx, secret(store, noSuchID))
 				return err
 			}, "[C B A]", 0},

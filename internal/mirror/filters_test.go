@@ -74,29 +74,29 @@ func TestRandomQueriesOfOneTenantCauseNoReadOfAWholeList(t *testing.T) {
 func TestWhoFindsAListWrongPaysForReadingItAnew(t *testing.T) {
 	cases := []struct {
 		name string
-		find func(ctx context.Context, t *testing.T, w *world, client *mirror.Client, store string)
+		find func(ctx context.Context, t *testing.T, w *world, client *client, store string)
 	}{
-		{"by a page that shows another item", func(ctx context.Context, t *testing.T, w *world, client *mirror.Client, store string) {
+		{"by a page that shows another item", func(ctx context.Context, t *testing.T, w *world, client *client, store string) {
 			secrets(t, w.direct, store, "a2")
 			q := all(store)
 			q.Search = "a"
 			_, err := client.ListSecrets(ctx, q)
 			must(t, err)
 		}},
-		{"by a name that is taken", func(ctx context.Context, t *testing.T, w *world, client *mirror.Client, store string) {
+		{"by a name that is taken", func(ctx context.Context, t *testing.T, w *world, client *client, store string) {
 			secrets(t, w.direct, store, "B")
 			_, err := client.CreateSecrets(ctx, create(store, "B"))
 			if kindOf(err) != fault.NameTaken {
 				t.Fatalf("got %v", err)
 			}
 		}},
-		{"by a batch that is refused", func(ctx context.Context, t *testing.T, _ *world, client *mirror.Client, store string) {
+		{"by a batch that is refused", func(ctx context.Context, t *testing.T, _ *world, client *client, store string) {
 			_, err := client.CreateSecrets(ctx, create(store, "A", "C"))
 			if kindOf(err) != fault.NameTaken {
 				t.Fatalf("got %v", err)
 			}
 		}},
-		{"by a change of what is gone", func(ctx context.Context, t *testing.T, w *world, client *mirror.Client, store string) {
+		{"by a change of what is gone", func(ctx context.Context, t *testing.T, w *world, client *client, store string) {
 			listed, err := client.ListSecrets(ctx, all(store))
 			must(t, err)
 			gone := secret(store, listed.Result[0].ID)
@@ -118,14 +118,14 @@ func TestWhoFindsAListWrongPaysForReadingItAnew(t *testing.T) {
 			two, _ := w.mirror(through, withLog(log))
 			t1, t2 := tenant.With(t.Context(), "t1"), tenant.With(t.Context(), "t2")
 			for range 2 {
-				for _, by := range []*mirror.Client{one, two} {
+				for _, by := range []*client{one, two} {
 					_, err := by.ListSecrets(t1, all(store))
 					must(t, err)
 				}
 			}
 			before := p.of("t1")
 			c.find(t2, t, w, one, store)
-			for _, by := range []*mirror.Client{one, two, one, two} {
+			for _, by := range []*client{one, two, one, two} {
 				_, err := by.ListSecrets(t1, all(store))
 				must(t, err)
 			}

@@ -12,6 +12,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/change/changetest"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
@@ -85,7 +87,7 @@ func newWorld(t testing.TB) *world {
 }
 
 // mirror makes a library and a client of it.
-func (w *world) mirror(change ...func(*mirror.Config)) (*mirror.Client, *mirror.Library) {
+func (w *world) mirror(change ...func(*mirror.Config)) (*client, *mirror.Library) {
 	w.t.Helper()
 	config := mirror.Config{Reader: w.direct, Clock: w.clock.Now}
 	for _, f := range change {
@@ -96,7 +98,26 @@ func (w *world) mirror(change ...func(*mirror.Config)) (*mirror.Client, *mirror.
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(library.Close)
-	return library.Client(config.Reader), library
+	return newClient(library, config.Reader), library
+}
+
+// cloud reads and changes.
+type cloud interface {
+	mirror.Reader
+	change.Cloudflare
+}
+
+// client reads from a library, and changes through it.
+type client struct {
+	*mirror.Client
+	changetest.Calls
+}
+
+// newClient returns a client whose changes go to what is read, where that can
+// change something.
+func newClient(l *mirror.Library, next mirror.Reader) *client {
+	to, _ := next.(change.Cloudflare)
+	return &client{l.Client(next), changetest.Through(l.Apply, to)}
 }
 
 // faults makes requests go wrong from now on.
@@ -131,7 +152,7 @@ func (w *world) store(name string) string {
 }
 
 // secrets makes secrets through a client.
-func secrets(t testing.TB, by mirror.Upstream, store string, names ...string) []upstream.Secret {
+func secrets(t testing.TB, by cloud, store string, names ...string) []upstream.Secret {
 	t.Helper()
 	var wanted []upstream.NewSecret
 	for _, name := range names {
@@ -153,7 +174,7 @@ func all(store string) upstream.ListSecretsParams {
 }
 
 // names lists a store through a client.
-func names(t testing.TB, by mirror.Upstream, store string) string {
+func names(t testing.TB, by cloud, store string) string {
 	t.Helper()
 	a, err := by.ListSecrets(t.Context(), all(store))
 	if err != nil {

@@ -25,7 +25,7 @@ func TestNoReadGoesBack(t *testing.T) {
 			w := newWorld(t)
 			h := &history{w: w, store: w.store("s")}
 			one, _ := w.mirror(withLog(log))
-			h.clients = []*mirror.Client{one, one}
+			h.clients = []*client{one, one}
 			if log != nil {
 				h.clients[1], _ = w.mirror(withLog(log))
 			}
@@ -45,7 +45,7 @@ const mostReads = 150
 type history struct {
 	w              *world
 	store, counter string
-	clients        []*mirror.Client
+	clients        []*client
 
 	// acked and begun are values of the counter, shown the highest one that was
 	// read. born, dying and dead number the secrets that are made and deleted.

@@ -8,7 +8,7 @@
 // # What a reader can count on
 //
 // An answer is as Cloudflare's would have been at some moment that is not more
-// than Config.MaxStaleness ago. A change through a Client is in the picture
+// than Config.MaxStaleness ago. A change through Apply is in the picture
 // before the call returns, and no later read shows what was before, nor does one
 // show less than another read has shown already. With a Log the same holds
 // across the libraries that share it, as long as it can be reached; a change
@@ -43,7 +43,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -53,27 +53,20 @@ const (
 	defaultItems     = 5000
 )
 
-// Upstream is Cloudflare, or a layer in front of it. Errors are faults.
-type Upstream interface {
+// Reader reads from Cloudflare. Errors are faults.
+type Reader interface {
 	Accounts() []upstream.AccountInfo
-	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
 	ListStores(context.Context, upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error)
 	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
-	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)
-	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 	GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.Secret], error)
-	UpdateSecret(context.Context, upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error)
-	DeleteSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.None], error)
-	DeleteSecrets(context.Context, upstream.DeleteSecretsParams) (upstream.Answer[upstream.None], error)
-	DuplicateSecret(context.Context, upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error)
 	Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error)
 }
 
 // Config is what a Library is made from.
 type Config struct {
 	// Reader is asked for listings.
-	Reader Upstream
+	Reader Reader
 	// MaxStaleness is the age at which a listing is made anew before it
 	// answers, counted from the start of its reading. 0 means 30 seconds.
 	MaxStaleness time.Duration
@@ -187,9 +180,9 @@ func (l *Library) secretsOf(a *account, storeID string) *shelf[upstream.Secret] 
 }
 
 // background runs work that no caller's end interrupts, with what ctx carries,
-// but for the turn and the patience of the caller's own call.
+// but for the permit and the patience of the caller's own call.
 func (l *Library) background(ctx context.Context, limit time.Duration, work func(context.Context)) {
-	ctx = budget.WithPatience(budget.With(context.WithoutCancel(ctx), nil), nil)
+	ctx = change.Detached(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -12,19 +12,19 @@ import (
 // TestANameStandsInAListOnce: an object that was deleted and made again past
 // Storekeeper has another identifier and the same name.
 func TestANameStandsInAListOnce(t *testing.T) {
-	ways := map[string]func(t *testing.T, by *mirror.Client, store string, again upstream.Secret){
-		"a read of the new one": func(t *testing.T, by *mirror.Client, store string, again upstream.Secret) {
+	ways := map[string]func(t *testing.T, by *client, store string, again upstream.Secret){
+		"a read of the new one": func(t *testing.T, by *client, store string, again upstream.Secret) {
 			_, err := by.GetSecret(t.Context(), secret(store, again.ID))
 			must(t, err)
 		},
-		"a change of the new one": func(t *testing.T, by *mirror.Client, store string, again upstream.Secret) {
+		"a change of the new one": func(t *testing.T, by *client, store string, again upstream.Secret) {
 			text := "changed"
 			_, err := by.UpdateSecret(t.Context(), upstream.UpdateSecretParams{
 				Account: account, StoreID: store, SecretID: again.ID, Comment: upstream.CommentChange{Change: true, Text: &text},
 			})
 			must(t, err)
 		},
-		"a page that is handed on": func(t *testing.T, by *mirror.Client, store string, _ upstream.Secret) {
+		"a page that is handed on": func(t *testing.T, by *client, store string, _ upstream.Secret) {
 			p := all(store)
 			p.Search = "a"
 			_, err := by.ListSecrets(t.Context(), p)
@@ -48,7 +48,7 @@ func TestANameStandsInAListOnce(t *testing.T) {
 			w.clock.move(1000)
 			again := secrets(t, w.direct, store, "A")[0]
 			show(t, one, store, again)
-			for _, by := range []*mirror.Client{one, two} {
+			for _, by := range []*client{one, two} {
 				if got := names(t, by, store); got != "[A B]" {
 					t.Errorf("got %s", got)
 				}

@@ -79,7 +79,7 @@ func (a *account) quotaLimit() time.Duration {
 	return readLimit
 }
 
-func (a *account) readQuota(ctx context.Context, from Upstream) error {
+func (a *account) readQuota(ctx context.Context, from Reader) error {
 	a.mu.Lock()
 	version, began := a.version, a.clock()
 	a.mu.Unlock()

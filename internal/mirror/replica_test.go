@@ -95,17 +95,17 @@ func TestAReplicaSeesWhatAnotherWrote(t *testing.T) {
 // TestWhatAReplicaHasShownStays lets one replica find out about a change that
 // was made past both.
 func TestWhatAReplicaHasShownStays(t *testing.T) {
-	reads := map[string]func(t *testing.T, by *mirror.Client, store, id string){
-		"in a listing": func(t *testing.T, by *mirror.Client, store, _ string) {
+	reads := map[string]func(t *testing.T, by *client, store, id string){
+		"in a listing": func(t *testing.T, by *client, store, _ string) {
 			_, err := by.ListSecrets(mirror.WithBypass(t.Context()), all(store))
 			must(t, err)
 		},
-		"in one secret": func(t *testing.T, by *mirror.Client, store, id string) {
+		"in one secret": func(t *testing.T, by *client, store, id string) {
 			if _, err := by.GetSecret(mirror.WithBypass(t.Context()), secret(store, id)); kindOf(err) != fault.NotFound {
 				t.Errorf("got %v", err)
 			}
 		},
-		"in a list that was handed on": func(t *testing.T, by *mirror.Client, store, _ string) {
+		"in a list that was handed on": func(t *testing.T, by *client, store, _ string) {
 			p := all(store)
 			p.PerPage, p.Order = 1, "status"
 			_, err := by.ListSecrets(t.Context(), p)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/valkey-io/valkey-go"
 
-	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/mirror/valkeylog"
 	"platform.internal/storekeeper/internal/records/valkeytest"
 )
@@ -16,7 +15,7 @@ func TestTwoReplicasOnOneServer(t *testing.T) {
 	server := valkeytest.Start(t)
 	w := newWorld(t)
 	store := w.store("s")
-	var clients []*mirror.Client
+	var clients []*client
 	for range 2 {
 		client, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{server.Address()}, DisableCache: true, ForceSingleClient: true})
 		must(t, err)

@@ -16,39 +16,39 @@ import (
 // list is afterwards.
 var changes = []struct {
 	name string
-	do   func(ctx context.Context, by mirror.Upstream, store string, made []upstream.Secret) error
+	do   func(ctx context.Context, by cloud, store string, made []upstream.Secret) error
 	want string
 }{
-	{"create", func(ctx context.Context, by mirror.Upstream, store string, _ []upstream.Secret) error {
+	{"create", func(ctx context.Context, by cloud, store string, _ []upstream.Secret) error {
 		_, err := by.CreateSecrets(ctx, upstream.CreateSecretsParams{Account: account, StoreID: store, Secrets: []upstream.NewSecret{
 			{Name: "D", Value: "v", Scopes: []string{"dex"}}, {Name: "E", Value: "v", Scopes: []string{"dex"}},
 		}})
 		return err
 	}, "[E D C B A]"},
-	{"duplicate", func(ctx context.Context, by mirror.Upstream, store string, made []upstream.Secret) error {
+	{"duplicate", func(ctx context.Context, by cloud, store string, made []upstream.Secret) error {
 		_, err := by.DuplicateSecret(ctx, upstream.DuplicateSecretParams{Account: account, StoreID: store, SecretID: made[0].ID, Name: "D", Scopes: []string{"dex"}})
 		return err
 	}, "[D C B A]"},
-	{"update", func(ctx context.Context, by mirror.Upstream, store string, made []upstream.Secret) error {
+	{"update", func(ctx context.Context, by cloud, store string, made []upstream.Secret) error {
 		_, err := by.UpdateSecret(ctx, upstream.UpdateSecretParams{Account: accountID, StoreID: store, SecretID: made[1].ID, Scopes: []string{"dex"}})
 		return err
 	}, "[C B+dex A]"},
-	{"delete", func(ctx context.Context, by mirror.Upstream, store string, made []upstream.Secret) error {
+	{"delete", func(ctx context.Context, by cloud, store string, made []upstream.Secret) error {
 		_, err := by.DeleteSecret(ctx, secret(store, made[1].ID))
 		return err
 	}, "[C A]"},
-	{"delete several", func(ctx context.Context, by mirror.Upstream, store string, made []upstream.Secret) error {
+	{"delete several", func(ctx context.Context, by cloud, store string, made []upstream.Secret) error {
 		_, err := by.DeleteSecrets(ctx, upstream.DeleteSecretsParams{Account: account, StoreID: store, IDs: []string{made[0].ID, made[2].ID}})
 		return err
 	}, "[B]"},
-	{"delete the store", func(ctx context.Context, by mirror.Upstream, store string, _ []upstream.Secret) error {
+	{"delete the store", func(ctx context.Context, by cloud, store string, _ []upstream.Secret) error {
 		_, err := by.DeleteStore(ctx, upstream.DeleteStoreParams{Account: account, StoreID: store, Force: true})
 		return err
 	}, "NotFound"},
 }
 
 // shown is the list of a store, with a scope that tells of an update.
-func shown(t testing.TB, by mirror.Upstream, store string) string {
+func shown(t testing.TB, by cloud, store string) string {
 	t.Helper()
 	a, err := by.ListSecrets(t.Context(), all(store))
 	if kindOf(err) == fault.NotFound {
@@ -119,12 +119,12 @@ func TestAListingThatBeganBeforeAChangeDoesNotUndoIt(t *testing.T) {
 // TestWhatAReadHasShownStays lets a read find out about a change that is not
 // acknowledged yet, and looks at another one after it.
 func TestWhatAReadHasShownStays(t *testing.T) {
-	reads := map[string]func(ctx context.Context, client *mirror.Client, at upstream.SecretParams) error{
-		"one that must ask": func(ctx context.Context, client *mirror.Client, at upstream.SecretParams) error {
+	reads := map[string]func(ctx context.Context, client *client, at upstream.SecretParams) error{
+		"one that must ask": func(ctx context.Context, client *client, at upstream.SecretParams) error {
 			_, err := client.GetSecret(mirror.WithBypass(ctx), at)
 			return err
 		},
-		"a list that is handed on": func(ctx context.Context, client *mirror.Client, at upstream.SecretParams) error {
+		"a list that is handed on": func(ctx context.Context, client *client, at upstream.SecretParams) error {
 			p := all(at.StoreID)
 			p.Search = "a"
 			a, err := client.ListSecrets(ctx, p)

@@ -16,11 +16,11 @@ import (
 	"platform.internal/storekeeper/internal/visibility"
 )
 
-// reflectionService begins the names of the methods of gRPC reflection. Every
-// authenticated caller may use it. It has no declared action.
+// reflectionService tells known callers which methods there are, and is no
+// method of ours.
 const reflectionService = "/grpc.reflection."
 
-// Rights holds what is needed to authorise a call.
+// Rights is what is needed to judge whether a caller may make a call.
 type Rights struct {
 	// Methods are the declarations of all methods, by full name.
 	Methods map[string]*contract.Method
@@ -28,13 +28,12 @@ type Rights struct {
 	Rules interface {
 		Decide(authz.Question) authz.Decision
 	}
-	// Names resolves identifiers to the names that rules mention.
+	// Names finds the names that rules speak of behind identifiers.
 	Names *names.Resolver
 }
 
-// authorise refuses calls that no rule allows. A batch is allowed as a whole or
-// refused as a whole. For a list, authorise puts a visibility filter into the
-// context.
+// authorise lets through what a rule allows. A batch is let through whole or
+// refused whole, and a list is made to show what the caller may see.
 func authorise(r Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if strings.HasPrefix(info.FullMethod, healthService) || strings.HasPrefix(info.FullMethod, reflectionService) {
@@ -42,9 +41,8 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 		}
 		method, request := r.Methods[info.FullMethod], asMessage(req)
 		if method == nil || request == nil {
-			// A method without a declaration stops the start
-			// (contract.Methods). If one is registered all the same, nobody may
-			// call it.
+			// A method of ours without a declaration has stopped the start; one
+			// that got in all the same is allowed to nobody.
 			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "Nobody may call this method.")
 		}
 		caller, known := authn.PrincipalFrom(ctx)
@@ -69,7 +67,7 @@ func asMessage(req any) proto.Message {
 	return m
 }
 
-// authorization is the authorisation of one call.
+// authorization is the judging of one call.
 type authorization struct {
 	rights Rights
 	caller authn.Principal
@@ -79,7 +77,7 @@ type authorization struct {
 
 	// account is the configured name of the account.
 	account string
-	// store is the name of the store. It is nil until a rule needs it.
+	// store is the name of the store, nil until a rule wants to know it.
 	store *string
 }
 
@@ -102,8 +100,7 @@ func (j *authorization) decide(ctx context.Context) (context.Context, error) {
 	return ctx, j.decideObjects(ctx)
 }
 
-// refuseUnread refuses a call whose request was not read
-// (contract.Mistakes.Unread).
+// refuseUnread refuses a call whose request was left unread.
 func (j *authorization) refuseUnread(ctx context.Context) error {
 	if why := contract.MistakesFrom(ctx).Fault; why != nil {
 		return why
@@ -112,15 +109,15 @@ func (j *authorization) refuseUnread(ctx context.Context) error {
 	return j.denial([]*object{{action: j.method.Action}})
 }
 
-// list sets the visibility filter of a list call. If one rule allows the whole
-// list, there is no filter and Cloudflare's list is passed on. If no rule can
-// allow any item, the call is refused: an empty list would say that nothing
-// exists.
+// list makes the list of the call show what the caller may see. Where a rule
+// allows all of it, the list stays as Cloudflare gives it; where no rule could
+// allow any of it, the call is refused, since an empty list would say that
+// there is nothing.
 func (j *authorization) list(ctx context.Context) (context.Context, error) {
 	if j.target.Account == "" {
-		// The list of accounts: the filter asks about each account by its name.
-		// Clients ask for this list when they start, so it may be empty and is
-		// never refused.
+		// Of the accounts each is asked about: what a rule says while none is
+		// named it may not say of each. Clients ask for them when they start,
+		// so the list may be empty.
 		return visibility.With(ctx, j.isVisible), nil
 	}
 	d := j.rights.Rules.Decide(j.question(j.method.Action))
@@ -141,7 +138,7 @@ func (j *authorization) list(ctx context.Context) (context.Context, error) {
 	return visibility.With(ctx, j.isVisible), nil
 }
 
-// isVisible reports whether the list shows the object with this name.
+// isVisible says whether the list of the call shows the object with a name.
 func (j *authorization) isVisible(name string) bool {
 	q := j.question(j.method.Action)
 	switch {
@@ -155,8 +152,7 @@ func (j *authorization) isVisible(name string) bool {
 	return j.rights.Rules.Decide(q).Allowed
 }
 
-// question returns the authorisation request for an action, with what is known
-// so far.
+// question asks about an action with what is known so far.
 func (j *authorization) question(action string) authz.Question {
 	return authz.Question{Principal: j.caller, Action: action, Account: j.account, Store: j.store}
 }

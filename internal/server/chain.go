@@ -15,86 +15,81 @@ import (
 
 // Chain holds what the interceptors need.
 type Chain struct {
-	// Log receives one line per call.
+	// Log gets one line a call.
 	Log *zap.Logger
 	// Metrics counts and times each call.
 	Metrics *telemetry.Metrics
-	// Proxies are the networks whose X-Forwarded-For names the client.
+	// Proxies may name the client of a call in X-Forwarded-For.
 	Proxies forwarded.Proxies
-	// Authenticator authenticates callers.
+	// Authenticator finds out who is calling.
 	Authenticator *authn.Authenticator
-	// Rights authorises calls.
+	// Rights judges what callers may do.
 	Rights Rights
-	// Trail receives the audit records.
+	// Trail gets the audit records.
 	Trail Trail
-	// Fingerprint returns a keyed fingerprint of a secret value, for the audit
-	// trail. Nil: the trail holds no fingerprints.
+	// Fingerprint makes of a value what tells it from others in the trail and
+	// does not give it away. Nil: the trail says nothing of values.
 	Fingerprint func(value string) string
-	// Validator checks requests against their declared rules.
+	// Validator holds requests against their declared rules.
 	Validator *contract.Validator
-	// Idempotency makes each change happen once.
+	// Idempotency makes changes happen once.
 	Idempotency Idempotency
-	// Bodies is the memory budget for request bodies, shared with the gateway.
-	// Nil: the server has a budget of its own.
+	// Bodies is the budget for the requests that are read, which the gateway
+	// shares. Nil: one of the server's own.
 	Bodies *inflight.Bodies
-	// Fresh makes every read ask Cloudflare.
+	// Fresh says that every read asks Cloudflare.
 	Fresh bool
-	// Share returns the values of the headers Ratelimit and Ratelimit-Policy:
-	// what is left to a tenant of its share of an account's call budget. Nil:
-	// no headers.
+	// Share says what is left of its share of an account's call budget to a
+	// tenant, as the headers Ratelimit and Ratelimit-Policy. Nil: callers are
+	// told nothing.
 	Share func(account, tenant string) (limit, policy string)
 }
 
-// Interceptors is the chain that every call passes, over gRPC and over REST,
-// from the outermost to the innermost.
+// Interceptors is the one way that every call takes, over gRPC and over REST,
+// outer to inner.
 func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
-		// First, so that every later log line and answer carries the request
-		// id.
+		// First, so that every later line and answer carries the id.
 		identifyRequest(c.Proxies),
-		// Sees the final code of every step below, panics included.
+		// Sees the final code of everything below, panics included.
 		observe(c.Log, c.Metrics, fullLog),
-		// Only public text leaves: the private cause stays in the log.
+		// The last word on what leaves: public text only.
 		faultToStatus,
-		// Catches a panic of an interceptor below.
+		// For a panic in an interceptor below.
 		recoverPanic(c.Metrics),
-		// Around every step that can refuse a call, so that each denial is
-		// recorded.
+		// Around all that can refuse a call, so that no denial goes unrecorded.
 		auditDenials(c.Trail, c.Log),
-		// Before any work for the caller.
+		// Before anything is done for the caller.
 		authenticate(c.Authenticator),
-		// Before the first call to Cloudflare, which is taken from the tenant's
-		// budget.
+		// Before the first call to Cloudflare that somebody has to pay for.
 		attribute(c),
-		// A repeated change may name an object that the first call deleted, so
-		// its name is taken from the record of the first call.
+		// A change that comes again may be about what it deleted the first time.
 		rememberNames(c),
-		// Before validation: only a caller who may make the call learns what is
-		// wrong with its request.
+		// Only a caller who may do it is told what is wrong with the request.
 		authorise(c.Rights),
 		// Before anything is recorded or sent.
 		validate(c.Validator),
-		// After authorisation and validation. A repeat gets the stored answer,
-		// changes nothing and leaves no audit record of a change.
+		// Only what may be done and can be done is done once; who gets the answer
+		// of an earlier call makes no change, and leaves no record of one.
 		idempotent(c),
-		// Last before the handler: a change that cannot be recorded is not
-		// made. It encloses the handler, so that each intent gets an outcome,
-		// also if the caller has left.
+		// The last step before the handler: no record, no call. Around the
+		// handler, so that every intent has its outcome, also where the caller
+		// has left meanwhile.
 		auditIntent(c),
-		// Inside the audit: a page that is too long is refused as a read.
+		// A page that the client could not receive is refused as the read that it is.
 		boundPage(c.Rights),
-		// Innermost, so that the steps above see a fault and not a panic.
+		// Innermost, so that a handler's panic is a fault for all above.
 		recoverPanic(c.Metrics),
 	}
 }
 
-// Stream runs a stream through the same interceptors as one call without a
-// request. stopping ends when the server stops.
+// Stream runs a stream through the same interceptors, which see it as one call
+// without a request. stopping is the life of the server.
 func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 	all := &compiledChain{chain: c.Interceptors()}
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if srv == nil {
-			// No service has this method. The handler refuses the call.
+			// No service has the method. The handler refuses the call in a shorter way.
 			return handler(srv, ss)
 		}
 		bounded := boundedHandler(stopping, info.FullMethod, handler)
@@ -106,7 +101,7 @@ func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 	}
 }
 
-// streamWithContext is a stream with the context that the chain made.
+// streamWithContext gives a stream the context that the chain made.
 type streamWithContext struct {
 	grpc.ServerStream
 

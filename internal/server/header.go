@@ -11,16 +11,14 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// The limits of a fault in the header of an answer, in bytes and in fields.
-// Over the network a status is sent in a header: its text percent-encoded, and
-// all of it again in base64. gRPC clients in C++ and Python accept 8 KiB of
-// headers.
+// What of a fault fits into the header of an answer, in bytes and in fields. Over
+// the network a status travels in one: its text in percent encoding, and all of it
+// once more in base64. Clients of gRPC in C++ and Python take 8 KiB of headers.
 const (
 	maxHeaderBytes    = 7000
 	maxFieldsInHeader = 20
 	maxTextInHeader   = 1024
-	// maxNoticesInHeader is the limit for Cloudflare's messages, and again for
-	// Cloudflare's errors.
+	// maxNoticesInHeader is for Cloudflare's messages, and again for its errors.
 	maxNoticesInHeader = 1536
 )
 
@@ -43,12 +41,12 @@ func forHeader(f *fault.Error) *fault.Error {
 	return &short
 }
 
-// inHeader returns the number of header bytes of a fault's status.
+// inHeader is how many bytes of headers the status of a fault takes.
 func inHeader(f *fault.Error) int {
 	return percentEncoded(f.Public) + base64.RawStdEncoding.EncodedLen(proto.Size(statusOf(f).Proto()))
 }
 
-// percentEncoded returns the length of a text in the header grpc-message.
+// percentEncoded is how many bytes a text takes as grpc-message.
 func percentEncoded(text string) int {
 	n := len(text)
 	for _, b := range []byte(text) {
@@ -70,8 +68,7 @@ func textForHeader(text string) string {
 	return strings.ToValidUTF8(short, "") + "..."
 }
 
-// firstFields returns the first fields. The last one says how many more there
-// are.
+// firstFields gives the first fields. The last one says how many more there are.
 func firstFields(fields []fault.Field, most int) []fault.Field {
 	more := len(fields) - most
 	if more <= 0 {
@@ -84,7 +81,7 @@ func firstFields(fields []fault.Field, most int) []fault.Field {
 	return append(slices.Clone(fields[:most]), last)
 }
 
-// firstNotices returns the first of Cloudflare's notices, as many as fit.
+// firstNotices gives the first of what Cloudflare said, as far as there is room.
 func firstNotices(said []fault.Notice) []fault.Notice {
 	const frame = 16
 	size := 0

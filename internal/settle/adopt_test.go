@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/upstream"
@@ -16,8 +17,8 @@ import (
 // TestNamesThatRepeatAreRefused asks for a name twice, and loses the refusal.
 func TestNamesThatRepeatAreRefused(t *testing.T) {
 	w := newWorld(t, nil)
-	_, err := createSecrets(w, &settle.Operation{Held: w.striking()}, "A", "A")
-	_, struck := createSecrets(w, &settle.Operation{Held: w.striking(cut(1))}, "A", "A")
+	_, err := createSecrets(w, &change.Attempt{Held: w.striking()}, "A", "A")
+	_, struck := createSecrets(w, &change.Attempt{Held: w.striking(cut(1))}, "A", "A")
 	if !taken(err) || !taken(struck) {
 		t.Errorf("got %v, and without faults %v", struck, err)
 	}
@@ -37,7 +38,7 @@ func TestNamesThatRepeatAreNotAdopted(t *testing.T) {
 				return []upstream.Secret{{ID: "1", Name: "A", Created: time.Now()}}, nil
 			},
 		}
-		ctx := settle.WithOperation(t.Context(), &settle.Operation{Resume: true})
+		ctx := change.With(t.Context(), &change.Attempt{Resume: true})
 		if _, err := s.settler().CreateSecrets(ctx, params("A", "A")); !taken(err) {
 			t.Errorf("got %v", err)
 		}
@@ -53,11 +54,11 @@ func TestAnOldChangeIsNotThisOne(t *testing.T) {
 		s := &stage{list: func(context.Context, time.Time) ([]upstream.Secret, error) {
 			return []upstream.Secret{{ID: "1", Name: "A", Scopes: []string{"dex"}, Modified: now.Add(-10 * time.Second)}}, nil
 		}}
-		o := &settle.Operation{InspectOnly: true, Baseline: settle.Baseline{
+		o := &change.Attempt{InspectOnly: true, Baseline: change.Baseline{
 			Since: now, Modified: map[string]time.Time{"1": now.Add(-time.Minute)},
 		}}
 		p := upstream.UpdateSecretParams{SecretID: "1", Scopes: []string{"dex"}}
-		if _, err := s.settler().UpdateSecret(settle.WithOperation(t.Context(), o), p); !errors.Is(err, settle.ErrNotDone) {
+		if _, err := s.settler().UpdateSecret(change.With(t.Context(), o), p); !errors.Is(err, settle.ErrNotDone) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -119,11 +120,13 @@ func TestAdoptionIsRefusedAtItsPlace(t *testing.T) {
 	})
 }
 
-// shared are claims in which everything is another's.
+// shared are owners of whom everything is another's.
 type shared struct{ err error }
 
-// Claim gives all back.
-func (s shared) Claim(_ context.Context, _ string, ids []string) ([]string, error) { return ids, s.err }
+// Take gives all back.
+func (s shared) Take(_ context.Context, _, _ string, ids []string) ([]string, error) {
+	return ids, s.err
+}
 
 // TestWhatAnotherHasClaimedIsNotAdopted finds what another replica was told to
 // have made.
@@ -131,9 +134,9 @@ func TestWhatAnotherHasClaimedIsNotAdopted(t *testing.T) {
 	for name, m := range makers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, nil, func(c *settle.Config) { c.Claims = shared{} })
+			w := newWorld(t, nil, func(c *settle.Config) { c.Owners = shared{} })
 			for _, faults := range [][]int{{}, {1}} {
-				o := &settle.Operation{}
+				o := &change.Attempt{}
 				if len(faults) > 0 {
 					o.Held = w.striking(cut(1))
 				}
@@ -150,12 +153,12 @@ func TestWhatAnotherHasClaimedIsNotAdopted(t *testing.T) {
 // TestClaimsThatFail are no reason to refuse what was made, and one not to
 // adopt.
 func TestClaimsThatFail(t *testing.T) {
-	w := newWorld(t, nil, func(c *settle.Config) { c.Claims = shared{errors.New("away")} })
+	w := newWorld(t, nil, func(c *settle.Config) { c.Owners = shared{errors.New("away")} })
 	w.within = 300 * time.Millisecond
-	if _, err := createSecrets(w, &settle.Operation{}, "A"); err != nil {
+	if _, err := createSecrets(w, &change.Attempt{}, "A"); err != nil {
 		t.Error(err)
 	}
-	if _, err := createSecrets(w, &settle.Operation{Held: w.striking(cut(1))}, "B"); !lost(err) {
+	if _, err := createSecrets(w, &change.Attempt{Held: w.striking(cut(1))}, "B"); !lost(err) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -164,7 +167,7 @@ func TestClaimsThatFail(t *testing.T) {
 // comment.
 func TestACopyIsBroughtToWhatWasAskedFor(t *testing.T) {
 	w := newWorld(t, nil)
-	o := &settle.Operation{Resume: true}
+	o := &change.Attempt{Resume: true}
 	ctx := w.with(o, names("COPY")(w))
 	found := w.newSecret("COPY")
 	a, err := w.settler.DuplicateSecret(ctx, upstream.DuplicateSecretParams{
@@ -180,11 +183,11 @@ func TestACopyIsBroughtToWhatWasAskedFor(t *testing.T) {
 func TestWhatWasGivenIsRememberedForAWhile(t *testing.T) {
 	now := time.Now()
 	w := newWorld(t, nil, func(c *settle.Config) { c.Clock = func() time.Time { return now } })
-	o := settle.Operation{ID: "1"}
+	o := change.Attempt{ID: "1"}
 	w.with(&o, names("A")(w))
 	create := func(id string) error {
-		again := settle.Operation{ID: id, Baseline: o.Baseline, Resume: id != "1"}
-		_, err := w.settler.CreateSecrets(settle.WithOperation(t.Context(), &again), upstream.CreateSecretsParams{
+		again := change.Attempt{ID: id, Baseline: o.Baseline, Resume: id != "1"}
+		_, err := w.settler.CreateSecrets(change.With(t.Context(), &again), upstream.CreateSecretsParams{
 			Account: accountID, StoreID: w.store, Secrets: []upstream.NewSecret{item("A")},
 		})
 		return err
@@ -209,7 +212,7 @@ func TestEmptyCommentsMayComeBackAsNone(t *testing.T) {
 		p := params("A")
 		empty := ""
 		p.Secrets[0].Comment, p.Secrets[0].Scopes = &empty, []string{"dex", "workers", "dex"}
-		ctx := settle.WithOperation(t.Context(), &settle.Operation{InspectOnly: true})
+		ctx := change.With(t.Context(), &change.Attempt{InspectOnly: true})
 		if a, err := s.settler().CreateSecrets(ctx, p); err != nil || a.Result[0].ID != "1" {
 			t.Errorf("got %+v, %v", a, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/settle"
@@ -55,38 +56,38 @@ func TestBaselines(t *testing.T) {
 	cases := []struct {
 		name   string
 		shelf  shelf
-		target settle.Target
-		want   settle.Baseline
+		target target
+		want   change.Baseline
 		anew   int
 	}{
-		{"a new secret", shelf{stale: []upstream.Secret{a, b}}, settle.Target{StoreID: "s", SecretNames: []string{"A", "C"}},
-			settle.Baseline{Since: since, Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}}, 0},
-		{"a new secret in a store of known name", shelf{stale: []upstream.Secret{a}}, settle.Target{StoreID: "s", StoreName: "S", SecretNames: []string{"A"}},
-			settle.Baseline{Since: since, Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}}, 0},
-		{"a secret that is known", shelf{stale: []upstream.Secret{a, b}}, settle.Target{StoreID: "s", SecretIDs: []string{"2"}},
-			settle.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{"2": at}}, 0},
-		{"a secret that is not known yet", shelf{stale: []upstream.Secret{a}, fresh: []upstream.Secret{a, b}}, settle.Target{StoreID: "s", SecretIDs: []string{"1", "2"}},
-			settle.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{"1": at, "2": at}}, 1},
-		{"a secret that is not there", shelf{}, settle.Target{StoreID: "s", SecretIDs: []string{"2"}},
-			settle.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{}}, 1},
+		{"a new secret", shelf{stale: []upstream.Secret{a, b}}, target{StoreID: "s", SecretNames: []string{"A", "C"}},
+			change.Baseline{Since: since, Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}}, 0},
+		{"a new secret in a store of known name", shelf{stale: []upstream.Secret{a}}, target{StoreID: "s", StoreName: "S", SecretNames: []string{"A"}},
+			change.Baseline{Since: since, Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}}, 0},
+		{"a secret that is known", shelf{stale: []upstream.Secret{a, b}}, target{StoreID: "s", SecretIDs: []string{"2"}},
+			change.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{"2": at}}, 0},
+		{"a secret that is not known yet", shelf{stale: []upstream.Secret{a}, fresh: []upstream.Secret{a, b}}, target{StoreID: "s", SecretIDs: []string{"1", "2"}},
+			change.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{"1": at, "2": at}}, 1},
+		{"a secret that is not there", shelf{}, target{StoreID: "s", SecretIDs: []string{"2"}},
+			change.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{}}, 1},
 		{"a store of secrets that is not known yet", shelf{staleErr: fault.New(fault.NotFound, "STORE_NOT_FOUND", "none"), fresh: []upstream.Secret{b}},
-			settle.Target{StoreID: "s", SecretIDs: []string{"2"}},
-			settle.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{"2": at}}, 1},
-		{"a new store", shelf{staleS: []upstream.Store{s, r}}, settle.Target{StoreName: "R"},
-			settle.Baseline{Since: since, Stores: map[string]string{"R": "r"}}, 0},
-		{"a new store of a new name", shelf{staleS: []upstream.Store{s}}, settle.Target{StoreName: "R"},
-			settle.Baseline{Since: since, Stores: none}, 0},
-		{"a store that goes", shelf{staleS: []upstream.Store{s, r}}, settle.Target{StoreID: "s"},
-			settle.Baseline{Since: since, Stores: map[string]string{"S": "s"}}, 0},
-		{"a store that goes and is not known yet", shelf{freshS: []upstream.Store{s}}, settle.Target{StoreID: "s"},
-			settle.Baseline{Since: since, Stores: map[string]string{"S": "s"}}, 1},
+			target{StoreID: "s", SecretIDs: []string{"2"}},
+			change.Baseline{Since: since, Secrets: none, Modified: map[string]time.Time{"2": at}}, 1},
+		{"a new store", shelf{staleS: []upstream.Store{s, r}}, target{StoreName: "R"},
+			change.Baseline{Since: since, Stores: map[string]string{"R": "r"}}, 0},
+		{"a new store of a new name", shelf{staleS: []upstream.Store{s}}, target{StoreName: "R"},
+			change.Baseline{Since: since, Stores: none}, 0},
+		{"a store that goes", shelf{staleS: []upstream.Store{s, r}}, target{StoreID: "s"},
+			change.Baseline{Since: since, Stores: map[string]string{"S": "s"}}, 0},
+		{"a store that goes and is not known yet", shelf{freshS: []upstream.Store{s}}, target{StoreID: "s"},
+			change.Baseline{Since: since, Stores: map[string]string{"S": "s"}}, 1},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			settler := settle.New(settle.Config{
 				Library: &c.shelf, Clock: func() time.Time { return at }, Ahead: func(string) time.Duration { return 3 * time.Second },
 			})
-			got, err := settler.Baseline(t.Context(), c.target)
+			got, err := settler.Baseline(t.Context(), c.target.op())
 			if err != nil || !reflect.DeepEqual(got, c.want) || c.shelf.anyAge != 1 || c.shelf.anewRead != c.anew {
 				t.Errorf("got %+v, %v, with %d readings anew, want %+v with %d", got, err, c.shelf.anewRead, c.want, c.anew)
 			}
@@ -94,7 +95,7 @@ func TestBaselines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var read settle.Baseline
+			var read change.Baseline
 			if err := json.Unmarshal(text, &read); err != nil || !reflect.DeepEqual(read, got) {
 				t.Errorf("%s reads as %+v, %v", text, read, err)
 			}
@@ -105,8 +106,8 @@ func TestBaselines(t *testing.T) {
 func TestABaselineThatCannotBeHad(t *testing.T) {
 	away := fault.New(fault.Unavailable, "AWAY", "away")
 	settler := settle.New(settle.Config{Library: &shelf{staleErr: away}})
-	for _, at := range []settle.Target{{StoreName: "S"}, {StoreID: "s", SecretNames: []string{"A"}}, {StoreID: "s", SecretIDs: []string{"1"}}} {
-		if _, err := settler.Baseline(t.Context(), at); fault.From(err) != away {
+	for _, at := range []target{{StoreName: "S"}, {StoreID: "s", SecretNames: []string{"A"}}, {StoreID: "s", SecretIDs: []string{"1"}}} {
+		if _, err := settler.Baseline(t.Context(), at.op()); fault.From(err) != away {
 			t.Errorf("%+v: got %v", at, err)
 		}
 	}
@@ -148,20 +149,20 @@ func (f *finder) FindSecrets(_ context.Context, _, _ string, names, ids []string
 func TestABaselineLooksForWhatItIsAboutAlone(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		target settle.Target
+		target target
 		asked  []string
-		want   settle.Baseline
+		want   change.Baseline
 	}{
-		{"a new store", settle.Target{StoreName: "S"}, []string{"S"}, settle.Baseline{Stores: map[string]string{"S": "s"}}},
-		{"a store that goes", settle.Target{StoreID: "s"}, []string{"s"}, settle.Baseline{Stores: map[string]string{"S": "s"}}},
+		{"a new store", target{StoreName: "S"}, []string{"S"}, change.Baseline{Stores: map[string]string{"S": "s"}}},
+		{"a store that goes", target{StoreID: "s"}, []string{"s"}, change.Baseline{Stores: map[string]string{"S": "s"}}},
 		{
-			"new secrets", settle.Target{StoreID: "s", SecretNames: []string{"A", "B"}}, []string{"A", "B"},
-			settle.Baseline{Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}},
+			"new secrets", target{StoreID: "s", SecretNames: []string{"A", "B"}}, []string{"A", "B"},
+			change.Baseline{Secrets: map[string]string{"A": "1"}, Modified: map[string]time.Time{}},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := &finder{T: t, stores: []upstream.Store{{ID: "s", Name: "S"}}, secrets: []upstream.Secret{{ID: "1", Name: "A"}}}
-			got, err := settle.New(settle.Config{Library: f}).Baseline(t.Context(), tc.target)
+			got, err := settle.New(settle.Config{Library: f}).Baseline(t.Context(), tc.target.op())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,35 +5,28 @@ import (
 	"maps"
 	"slices"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// CreateSecrets makes secrets. When the answer was lost, those of them that are
+// createSecrets makes secrets. When the answer was lost, those of them that are
 // there are adopted and given the values, scopes and comments that were asked
 // for, and those that are missing are sent again. Where Cloudflare refuses the
 // rest, what is there is left as it is.
-func (s *Settler) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
-	ctx, t := s.begin(ctx, "CreateSecrets", p.Account)
-	b := &batch{trial: t, p: p, made: make([]*upstream.Secret, len(p.Secrets))}
-	names := make([]string, len(p.Secrets))
-	for i, secret := range p.Secrets {
-		names[i] = secret.Name
+func (t *trial) createSecrets() course {
+	b := &batch{trial: t, wanted: t.op().Secrets, made: make([]*upstream.Secret, len(t.op().Secrets))}
+	b.repeats = len(set(t.op().Names())) < len(b.wanted)
+	return course{
+		send:  func(ctx context.Context) (change.Result, error) { return b.send(ctx, b.missing(nil)) },
+		round: b.round, inspect: b.inspect,
 	}
-	b.repeats = len(set(names)) < len(names)
-	return run(ctx, t, course[[]upstream.Secret]{
-		send: func(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
-			return b.send(ctx, b.missing(nil))
-		},
-		round:   b.round,
-		inspect: b.inspect,
-	})
 }
 
 // batch is a list of secrets that are being made.
 type batch struct {
 	*trial
 
-	p upstream.CreateSecretsParams
+	wanted []change.NewSecret
 	// made are those that are there and as they were asked for, by their place.
 	made []*upstream.Secret
 	// repeats says that a name is in the batch twice, so that Cloudflare cannot
@@ -46,7 +39,7 @@ type batch struct {
 // missing gives the places of what is neither made nor found.
 func (b *batch) missing(found map[int]upstream.Secret) []int {
 	var missing []int
-	for i := range b.p.Secrets {
+	for i := range b.wanted {
 		if _, ok := found[i]; !ok && b.made[i] == nil {
 			missing = append(missing, i)
 		}
@@ -55,44 +48,41 @@ func (b *batch) missing(found map[int]upstream.Secret) []int {
 }
 
 // send makes the secrets at some places.
-func (b *batch) send(ctx context.Context, places []int) (upstream.Answer[[]upstream.Secret], error) {
-	p := b.p
-	if len(places) < len(b.p.Secrets) {
-		p.Secrets = make([]upstream.NewSecret, len(places))
-		for i, place := range places {
-			p.Secrets[i] = b.p.Secrets[place]
-		}
+func (b *batch) send(ctx context.Context, places []int) (change.Result, error) {
+	op, values := *b.op(), b.change.Values
+	if len(places) < len(b.wanted) {
+		op, values = change.Part(b.op(), values, places)
 	}
-	answer, err := b.next.CreateSecrets(ctx, p)
+	r, err := b.sendAs(ctx, op, values)
 	if err != nil {
-		return answer, err
+		return r, err
 	}
 	// Who made them keeps them when nobody can say otherwise.
-	mine, err := b.mine(ctx, identifiers(answer.Result))
-	for _, secret := range answer.Result {
+	mine, err := b.mine(ctx, r.IDs())
+	for _, secret := range r.Secrets {
 		if err == nil && !mine[secret.ID] {
-			return upstream.Answer[[]upstream.Secret]{}, taken("secret", secret.Name)
+			return change.Result{}, taken("secret", secret.Name)
 		}
 	}
-	return answer, nil
+	return r, nil
 }
 
 // round sends what is missing and then adopts what was found, so that nothing
 // that was found is changed when the rest is refused.
-func (b *batch) round(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
+func (b *batch) round(ctx context.Context) (change.Result, error) {
 	found, foreign, err := b.find(ctx)
 	if err != nil {
-		return upstream.Answer[[]upstream.Secret]{}, err
+		return change.Result{}, err
 	}
 	missing := b.missing(found)
 	switch {
 	case len(missing) == 0:
 	case b.refused != nil && (foreign || b.repeats || !isNameTaken(b.refused)):
-		return upstream.Answer[[]upstream.Secret]{}, b.refused
+		return change.Result{}, b.refused
 	default:
-		answer, err := b.sendAgain(ctx, missing, foreign)
-		if err != nil || len(missing) == len(b.p.Secrets) {
-			return answer, err
+		r, err := b.sendAgain(ctx, missing, foreign)
+		if err != nil || len(missing) == len(b.wanted) {
+			return r, err
 		}
 	}
 	return b.adopt(ctx, found)
@@ -101,80 +91,73 @@ func (b *batch) round(ctx context.Context) (upstream.Answer[[]upstream.Secret], 
 // sendAgain sends what is missing. A refusal counts only after another look,
 // unless it is what the last one showed: an earlier request may have landed
 // just before.
-func (b *batch) sendAgain(ctx context.Context, missing []int, foreign bool) (upstream.Answer[[]upstream.Secret], error) {
+func (b *batch) sendAgain(ctx context.Context, missing []int, foreign bool) (change.Result, error) {
 	b.refused = nil
-	answer, err := send(ctx, b.trial, func(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
-		return b.send(ctx, missing)
-	})
-	if len(missing) < len(b.p.Secrets) {
+	r, err := b.send(ctx, missing)
+	if len(missing) < len(b.wanted) {
 		err = moved(err, missing)
 	}
 	switch {
 	case final(err) && foreign && isNameTaken(err):
-		return answer, err
+		return r, err
 	case final(err):
 		b.refused = err
-		return answer, errAgain
+		return r, errAgain
 	case err != nil:
-		return answer, err
+		return r, err
 	}
 	for i, place := range missing {
-		b.made[place] = &answer.Result[i]
+		b.made[place] = &r.Secrets[i]
 	}
-	return answer, nil
+	return r, nil
 }
 
 // adopt brings what was found to what was asked for. Somebody else may have
 // made it in between, so that its value is set too.
-func (b *batch) adopt(ctx context.Context, found map[int]upstream.Secret) (upstream.Answer[[]upstream.Secret], error) {
+func (b *batch) adopt(ctx context.Context, found map[int]upstream.Secret) (change.Result, error) {
 	var ray string
 	for _, place := range slices.Sorted(maps.Keys(found)) {
-		wanted := b.p.Secrets[place]
-		answer, err := send(ctx, b.trial, func(ctx context.Context) (upstream.Answer[upstream.Secret], error) {
-			return b.next.UpdateSecret(ctx, upstream.UpdateSecretParams{
-				Account: b.p.Account, StoreID: b.p.StoreID, SecretID: found[place].ID,
-				Value: &wanted.Value, Scopes: wanted.Scopes,
-				Comment: upstream.CommentChange{Change: true, Text: wanted.Comment},
-			})
-		})
+		_, value := change.Part(b.op(), b.change.Values, []int{place})
+		r, err := b.bringTo(ctx, found[place].ID, b.wanted[place], value)
 		switch {
 		case isNotFound(err):
-			return upstream.Answer[[]upstream.Secret]{}, errAgain
+			return change.Result{}, errAgain
 		case err != nil:
-			return upstream.Answer[[]upstream.Secret]{}, within(err, place)
+			return change.Result{}, within(err, place)
 		}
-		b.made[place], ray = &answer.Result, answer.Ray
+		adopted := r.Secret()
+		b.made[place], ray = &adopted, r.Ray
 	}
-	whole := upstream.Answer[[]upstream.Secret]{Result: make([]upstream.Secret, len(b.made)), Ray: ray}
+	whole := change.Result{Secrets: make([]upstream.Secret, len(b.made)), Ray: ray}
 	for i, secret := range b.made {
-		whole.Result[i] = *secret
+		whole.Secrets[i] = *secret
 	}
 	return whole, nil
 }
 
 // inspect takes the batch for done only where all of it is there and as it was
 // asked for, values aside, which cannot be seen.
-func (b *batch) inspect(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
+func (b *batch) inspect(ctx context.Context) (change.Result, error) {
 	found, _, err := b.list(ctx)
 	switch {
 	case err != nil:
-		return upstream.Answer[[]upstream.Secret]{}, err
+		return change.Result{}, err
 	case len(found) == 0:
-		return upstream.Answer[[]upstream.Secret]{}, ErrNotDone
+		return change.Result{}, ErrNotDone
 	}
 	made := make([]upstream.Secret, 0, len(found))
-	for i, wanted := range b.p.Secrets {
+	for i, wanted := range b.wanted {
 		secret, ok := found[i]
 		if !ok || !sameScopes(secret.Scopes, wanted.Scopes) || !sameComment(secret.Comment, wanted.Comment) {
-			return upstream.Answer[[]upstream.Secret]{}, ErrPartlyDone
+			return change.Result{}, ErrPartlyDone
 		}
 		made = append(made, secret)
 	}
 	mine, err := b.mine(ctx, identifiers(made))
 	if err != nil || len(mine) < len(made) {
-		return upstream.Answer[[]upstream.Secret]{}, orNotDone(err)
+		return change.Result{}, orNotDone(err)
 	}
-	return upstream.Answer[[]upstream.Secret]{Result: made}, nil
+	return change.Result{Secrets: made}, nil
 }
 
 // find gives what this change made, by place, without what is known to be made.
@@ -195,16 +178,16 @@ func (b *batch) find(ctx context.Context) (found map[int]upstream.Secret, foreig
 
 // list gives what this change can have made, by place.
 func (b *batch) list(ctx context.Context) (found map[int]upstream.Secret, foreign bool, err error) {
-	named, err := b.secrets(ctx, b.p.StoreID)
+	named, err := b.secrets(ctx)
 	if err != nil {
 		return nil, false, err
 	}
 	found = map[int]upstream.Secret{}
-	for i, wanted := range b.p.Secrets {
+	for i, wanted := range b.wanted {
 		secret, ok := named[wanted.Name]
 		switch {
 		case !ok || b.made[i] != nil:
-		case !b.repeats && b.operation.Baseline.madeSecret(secret):
+		case !b.repeats && b.change.Baseline.CanHaveMadeSecret(secret):
 			found[i] = secret
 		default:
 			foreign = true

@@ -3,37 +3,48 @@ package settle
 import (
 	"context"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// DuplicateSecret copies a secret. When the answer was lost, what was made
+// duplicateSecret copies a secret. When the answer was lost, what was made
 // under the name since the baseline is adopted and given the scopes and the
 // comment that were asked for. Its value stays, which nobody here knows.
-func (s *Settler) DuplicateSecret(ctx context.Context, p upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error) {
-	ctx, t := s.begin(ctx, "DuplicateSecret", p.Account)
-	n := &single[upstream.Secret]{
-		trial: t, sort: "secret", name: p.Name,
-		create: func(ctx context.Context) (upstream.Answer[upstream.Secret], error) {
-			return s.next.DuplicateSecret(ctx, p)
-		},
-		find: func(ctx context.Context) (*upstream.Secret, bool, error) {
-			named, err := t.secrets(ctx, p.StoreID)
-			secret, there := named[p.Name]
+func (t *trial) duplicateSecret() course {
+	var wanted change.NewSecret
+	if made := t.op().Secrets; len(made) > 0 {
+		wanted = made[0]
+	}
+	n := &single{
+		trial: t, sort: "secret", name: wanted.Name,
+		find: func(ctx context.Context) (*change.Result, bool, error) {
+			named, err := t.secrets(ctx)
+			secret, there := named[wanted.Name]
 			if err != nil || !there {
 				return nil, false, err
 			}
-			return &secret, t.operation.Baseline.madeSecret(secret), nil
+			return &change.Result{Secrets: []upstream.Secret{secret}}, t.change.Baseline.CanHaveMadeSecret(secret), nil
 		},
-		idOf: func(s upstream.Secret) string { return s.ID },
-		asked: func(s upstream.Secret) bool {
-			return sameScopes(s.Scopes, p.Scopes) && sameComment(s.Comment, p.Comment)
+		asked: func(r change.Result) bool {
+			s := r.Secret()
+			return sameScopes(s.Scopes, wanted.Scopes) && sameComment(s.Comment, wanted.Comment)
 		},
-		adopt: func(ctx context.Context, found upstream.Secret) (upstream.Answer[upstream.Secret], error) {
-			return s.next.UpdateSecret(ctx, upstream.UpdateSecretParams{
-				Account: p.Account, StoreID: p.StoreID, SecretID: found.ID,
-				Scopes: p.Scopes, Comment: upstream.CommentChange{Change: true, Text: p.Comment},
-			})
+		adopt: func(ctx context.Context, found change.Result) (change.Result, error) {
+			return t.bringTo(ctx, found.Secret().ID, wanted, nil)
 		},
 	}
-	return run(ctx, t, n.course())
+	return n.course()
+}
+
+// bringTo updates a secret that is there to what was asked for, also its value
+// where that is known.
+func (t *trial) bringTo(ctx context.Context, id string, wanted change.NewSecret, value change.Values) (change.Result, error) {
+	op := change.Op{
+		Kind: change.UpdateSecret, Account: t.op().Account, StoreID: t.op().StoreID, SecretIDs: []string{id},
+		Update: change.Update{
+			Value: len(value) > 0, Scopes: wanted.Scopes, Comment: upstream.CommentChange{Change: true, Text: wanted.Comment},
+		},
+		Caller: t.op().Caller, Tenant: t.op().Tenant,
+	}
+	return t.sendAs(ctx, op, value)
 }

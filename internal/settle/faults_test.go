@@ -8,27 +8,28 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// change is one of the seven changes, made in a world that was prepared for it.
-type change struct {
+// trial is one of the seven changes, made in a world that was prepared for it.
+type trial struct {
 	name   string
 	method string
 	// make makes it and tells what it answered, without what differs between
 	// two runs.
-	make func(*world, *settle.Operation) (string, error)
+	make func(*world, *change.Attempt) (string, error)
 }
 
-func changes() []change {
-	return []change{
+func changes() []trial {
+	return []trial{
 		{"CreateStore", http.MethodPost, createStore},
 		{"DeleteStore", http.MethodDelete, deleteStore},
-		{"CreateSecrets of one", http.MethodPost, func(w *world, o *settle.Operation) (string, error) { return createSecrets(w, o, "ONE") }},
-		{"CreateSecrets of three", http.MethodPost, func(w *world, o *settle.Operation) (string, error) {
+		{"CreateSecrets of one", http.MethodPost, func(w *world, o *change.Attempt) (string, error) { return createSecrets(w, o, "ONE") }},
+		{"CreateSecrets of three", http.MethodPost, func(w *world, o *change.Attempt) (string, error) {
 			return createSecrets(w, o, "ONE", "TWO", "THREE")
 		}},
 		{"UpdateSecret", http.MethodPatch, updateSecret},
@@ -38,8 +39,8 @@ func changes() []change {
 	}
 }
 
-func createStore(w *world, o *settle.Operation) (string, error) {
-	ctx := w.with(o, settle.Target{StoreName: "fresh"})
+func createStore(w *world, o *change.Attempt) (string, error) {
+	ctx := w.with(o, target{StoreName: "fresh"})
 	a, err := w.settler.CreateStore(ctx, upstream.CreateStoreParams{Account: accountID, Name: "fresh"})
 	if err == nil {
 		// The answer must be of the store that is there.
@@ -50,15 +51,15 @@ func createStore(w *world, o *settle.Operation) (string, error) {
 	return fmt.Sprint(a.Result.Name, a.Result.AccountID, a.Info, a.Notices), err
 }
 
-func deleteStore(w *world, o *settle.Operation) (string, error) {
+func deleteStore(w *world, o *change.Attempt) (string, error) {
 	store := w.newStore("second")
-	ctx := w.with(o, settle.Target{StoreID: store})
+	ctx := w.with(o, target{StoreID: store})
 	a, err := w.settler.DeleteStore(ctx, upstream.DeleteStoreParams{Account: accountID, StoreID: store, Force: true})
 	return fmt.Sprint(a.Result, a.Info, a.Notices), err
 }
 
-func createSecrets(w *world, o *settle.Operation, names ...string) (string, error) {
-	ctx := w.with(o, settle.Target{StoreID: w.store, SecretNames: names})
+func createSecrets(w *world, o *change.Attempt, names ...string) (string, error) {
+	ctx := w.with(o, target{StoreID: w.store, SecretNames: names})
 	p := upstream.CreateSecretsParams{Account: accountID, StoreID: w.store}
 	for _, name := range names {
 		p.Secrets = append(p.Secrets, item(name))
@@ -71,9 +72,9 @@ func createSecrets(w *world, o *settle.Operation, names ...string) (string, erro
 	return told, err
 }
 
-func updateSecret(w *world, o *settle.Operation) (string, error) {
+func updateSecret(w *world, o *change.Attempt) (string, error) {
 	id := w.newSecret("OLD").ID
-	ctx := w.with(o, settle.Target{StoreID: w.store, SecretIDs: []string{id}})
+	ctx := w.with(o, target{StoreID: w.store, SecretIDs: []string{id}})
 	value := upstream.Value("new value")
 	a, err := w.settler.UpdateSecret(ctx, upstream.UpdateSecretParams{
 		Account: accountID, StoreID: w.store, SecretID: id, Value: &value, Scopes: []string{"dex", "access"},
@@ -82,25 +83,25 @@ func updateSecret(w *world, o *settle.Operation) (string, error) {
 	return w.check(a.Result) + fmt.Sprint(a.Info, a.Notices), err
 }
 
-func deleteSecret(w *world, o *settle.Operation) (string, error) {
+func deleteSecret(w *world, o *change.Attempt) (string, error) {
 	id := w.newSecret("OLD").ID
 	w.newSecret("STAYS")
-	ctx := w.with(o, settle.Target{StoreID: w.store, SecretIDs: []string{id}})
+	ctx := w.with(o, target{StoreID: w.store, SecretIDs: []string{id}})
 	a, err := w.settler.DeleteSecret(ctx, upstream.SecretParams{Account: accountID, StoreID: w.store, SecretID: id})
 	return fmt.Sprint(a.Result, a.Info, a.Notices), err
 }
 
-func deleteSecrets(w *world, o *settle.Operation) (string, error) {
+func deleteSecrets(w *world, o *change.Attempt) (string, error) {
 	ids := []string{w.newSecret("OLD").ID, w.newSecret("OLDER").ID}
 	w.newSecret("STAYS")
-	ctx := w.with(o, settle.Target{StoreID: w.store, SecretIDs: ids})
+	ctx := w.with(o, target{StoreID: w.store, SecretIDs: ids})
 	a, err := w.settler.DeleteSecrets(ctx, upstream.DeleteSecretsParams{Account: accountID, StoreID: w.store, IDs: ids})
 	return fmt.Sprint(a.Result, a.Info, a.Notices), err
 }
 
-func duplicateSecret(w *world, o *settle.Operation) (string, error) {
+func duplicateSecret(w *world, o *change.Attempt) (string, error) {
 	id := w.newSecret("OLD").ID
-	ctx := w.with(o, settle.Target{StoreID: w.store, SecretNames: []string{"COPY"}})
+	ctx := w.with(o, target{StoreID: w.store, SecretNames: []string{"COPY"}})
 	a, err := w.settler.DuplicateSecret(ctx, upstream.DuplicateSecretParams{
 		Account: accountID, StoreID: w.store, SecretID: id, Name: "COPY", Scopes: []string{"dex", "workers"},
 	})
@@ -161,16 +162,16 @@ func TestLostAnswersLeaveNoTrace(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, c change, losses ...emulator.Fault) {
+func compare(t *testing.T, c trial, losses ...emulator.Fault) {
 	t.Helper()
 	hasty := func(c *settle.Config) { c.Attempt = attempt }
 	plain, struck := newWorld(t, nil), newWorld(t, nil, hasty)
-	want, err := c.make(plain, &settle.Operation{})
+	want, err := c.make(plain, &change.Attempt{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	unsent := 0
-	got, err := c.make(struck, &settle.Operation{Unsent: func() { unsent++ }, Held: struck.striking(losses...)})
+	got, err := c.make(struck, &change.Attempt{Unsent: func() { unsent++ }, Held: struck.striking(losses...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func TestOutageEndsWithTheContext(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil)
 			w.within = 500 * time.Millisecond
-			_, err := c.make(w, &settle.Operation{Held: w.striking(emulator.Fault{Kind: emulator.KindStatus, Status: 530})})
+			_, err := c.make(w, &change.Attempt{Held: w.striking(emulator.Fault{Kind: emulator.KindStatus, Status: 530})})
 			w.ClearFaults()
 			if !lost(err) {
 				t.Errorf("got %v", err)
@@ -249,7 +250,7 @@ func TestAChangeThatAFirewallStopsIsSentAFewTimes(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil)
 			wall := emulator.Fault{Kind: emulator.KindStatus, Status: 403, ContentType: "text/html", Method: c.method}
-			_, err := c.make(w, &settle.Operation{Held: w.striking(wall)})
+			_, err := c.make(w, &change.Attempt{Held: w.striking(wall)})
 			w.ClearFaults()
 			if !lost(err) {
 				t.Errorf("got %v", err)
@@ -267,7 +268,7 @@ func TestRefusalsAreRelayedAsTheyAre(t *testing.T) {
 	_, want := w.client.CreateSecrets(t.Context(), upstream.CreateSecretsParams{
 		Account: accountID, StoreID: w.store, Secrets: []upstream.NewSecret{item("ONE")},
 	})
-	_, got := createSecrets(w, &settle.Operation{}, "ONE")
+	_, got := createSecrets(w, &change.Attempt{}, "ONE")
 	if a, b := fault.From(got), fault.From(want); a.Kind != fault.NameTaken || a.Reason != b.Reason || a.Detail != "ONE" {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/upstream"
@@ -39,7 +40,7 @@ type world struct {
 	t *testing.T
 	*emulator.Emulator
 	client  *upstream.Client
-	settler *settle.Settler
+	settler settler
 	store   string
 	// within is the time in which a change must be over.
 	within time.Duration
@@ -50,7 +51,7 @@ type world struct {
 
 // newWorld starts one with a store. before, where it is not nil, stands
 // between the client and the emulator.
-func newWorld(t *testing.T, before func(http.Handler) http.Handler, change ...func(*settle.Config)) *world {
+func newWorld(t *testing.T, before func(http.Handler) http.Handler, set ...func(*settle.Config)) *world {
 	t.Helper()
 	w := &world{t: t, within: 20 * time.Second, Emulator: emulator.New(emulator.Config{
 		Accounts:        []emulator.Account{{ID: accountID, StoreLimit: 50, SecretLimit: 500}},
@@ -72,11 +73,11 @@ func newWorld(t *testing.T, before func(http.Handler) http.Handler, change ...fu
 	}
 	t.Cleanup(client.Close)
 	w.client = client
-	config := settle.Config{Next: client, Library: pages{client}, Attempt: 2 * time.Second, Observe: w.observe}
-	for _, f := range change {
+	config := settle.Config{Library: pages{client}, Attempt: 2 * time.Second, Observe: w.observe}
+	for _, f := range set {
 		f(&config)
 	}
-	w.settler = settle.New(config)
+	w.settler = newSettler(config, client)
 	w.store = w.newStore("home")
 	return w
 }
@@ -127,16 +128,16 @@ func (w *world) strike(faults ...emulator.Fault) {
 
 // with is a context for a change with a baseline, and a time in which it must
 // be over.
-func (w *world) with(o *settle.Operation, at settle.Target) context.Context {
+func (w *world) with(o *change.Attempt, at target) context.Context {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), w.within)
 	w.t.Cleanup(cancel)
 	at.Account = accountID
 	var err error
-	if o.Baseline, err = w.settler.Baseline(ctx, at); err != nil {
+	if o.Baseline, err = w.settler.Baseline(ctx, at.op()); err != nil {
 		w.t.Fatal(err)
 	}
-	return settle.WithOperation(ctx, o)
+	return change.With(ctx, o)
 }
 
 // secrets tells what the store holds: values, scopes and comments, by name.

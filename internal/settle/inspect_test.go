@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/settle"
@@ -15,22 +16,22 @@ import (
 type crash struct {
 	name string
 	// at is what the change is about.
-	at func(w *world) settle.Target
+	at func(w *world) target
 	// done is what happened at Cloudflare. Nil is nothing.
-	done func(t *testing.T, w *world, at settle.Target)
+	done func(t *testing.T, w *world, at target)
 	// inspect asks what became of it.
-	inspect func(w *world, at settle.Target, o *settle.Operation) (string, error)
+	inspect func(w *world, at target, o *change.Attempt) (string, error)
 	want    error
 	told    string
 }
 
-func names(names ...string) func(*world) settle.Target {
-	return func(w *world) settle.Target { return settle.Target{StoreID: w.store, SecretNames: names} }
+func names(names ...string) func(*world) target {
+	return func(w *world) target { return target{StoreID: w.store, SecretNames: names} }
 }
 
-func old(olds ...string) func(*world) settle.Target {
-	return func(w *world) settle.Target {
-		at := settle.Target{StoreID: w.store}
+func old(olds ...string) func(*world) target {
+	return func(w *world) target {
+		at := target{StoreID: w.store}
 		for _, name := range olds {
 			at.SecretIDs = append(at.SecretIDs, w.newSecret(name).ID)
 		}
@@ -39,23 +40,23 @@ func old(olds ...string) func(*world) settle.Target {
 }
 
 // put makes secrets as they were asked for.
-func put(names ...string) func(*testing.T, *world, settle.Target) {
-	return func(_ *testing.T, w *world, _ settle.Target) {
+func put(names ...string) func(*testing.T, *world, target) {
+	return func(_ *testing.T, w *world, _ target) {
 		for _, name := range names {
 			w.newSecret(name)
 		}
 	}
 }
 
-func inspectCreate(names ...string) func(*world, settle.Target, *settle.Operation) (string, error) {
-	return func(w *world, _ settle.Target, o *settle.Operation) (string, error) {
+func inspectCreate(names ...string) func(*world, target, *change.Attempt) (string, error) {
+	return func(w *world, _ target, o *change.Attempt) (string, error) {
 		p := upstream.CreateSecretsParams{Account: accountID, StoreID: w.store}
 		for _, name := range names {
 			one := item(name)
 			one.Value = ""
 			p.Secrets = append(p.Secrets, one)
 		}
-		a, err := w.settler.CreateSecrets(settle.WithOperation(w.t.Context(), o), p)
+		a, err := w.settler.CreateSecrets(change.With(w.t.Context(), o), p)
 		told := ""
 		for _, s := range a.Result {
 			told += w.check(s) + ";"
@@ -64,48 +65,48 @@ func inspectCreate(names ...string) func(*world, settle.Target, *settle.Operatio
 	}
 }
 
-func inspectUpdate(w *world, at settle.Target, o *settle.Operation) (string, error) {
-	a, err := w.settler.UpdateSecret(settle.WithOperation(w.t.Context(), o), upstream.UpdateSecretParams{
+func inspectUpdate(w *world, at target, o *change.Attempt) (string, error) {
+	a, err := w.settler.UpdateSecret(change.With(w.t.Context(), o), upstream.UpdateSecretParams{
 		Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0], Scopes: []string{"dex", "access"},
 		Comment: upstream.CommentChange{Change: true},
 	})
 	return w.check(a.Result), err
 }
 
-func inspectValue(w *world, at settle.Target, o *settle.Operation) (string, error) {
+func inspectValue(w *world, at target, o *change.Attempt) (string, error) {
 	value := upstream.Value("new")
-	a, err := w.settler.UpdateSecret(settle.WithOperation(w.t.Context(), o), upstream.UpdateSecretParams{
+	a, err := w.settler.UpdateSecret(change.With(w.t.Context(), o), upstream.UpdateSecretParams{
 		Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0], Value: &value,
 	})
 	return w.check(a.Result), err
 }
 
-func inspectDeletes(w *world, at settle.Target, o *settle.Operation) (string, error) {
-	_, err := w.settler.DeleteSecrets(settle.WithOperation(w.t.Context(), o), upstream.DeleteSecretsParams{
+func inspectDeletes(w *world, at target, o *change.Attempt) (string, error) {
+	_, err := w.settler.DeleteSecrets(change.With(w.t.Context(), o), upstream.DeleteSecretsParams{
 		Account: accountID, StoreID: w.store, IDs: at.SecretIDs,
 	})
 	return "", err
 }
 
-func inspectDelete(w *world, at settle.Target, o *settle.Operation) (string, error) {
-	_, err := w.settler.DeleteSecret(settle.WithOperation(w.t.Context(), o), upstream.SecretParams{
+func inspectDelete(w *world, at target, o *change.Attempt) (string, error) {
+	_, err := w.settler.DeleteSecret(change.With(w.t.Context(), o), upstream.SecretParams{
 		Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0],
 	})
 	return "", err
 }
 
-func inspectDeleteStore(w *world, at settle.Target, o *settle.Operation) (string, error) {
-	_, err := w.settler.DeleteStore(settle.WithOperation(w.t.Context(), o), upstream.DeleteStoreParams{Account: accountID, StoreID: at.StoreID})
+func inspectDeleteStore(w *world, at target, o *change.Attempt) (string, error) {
+	_, err := w.settler.DeleteStore(change.With(w.t.Context(), o), upstream.DeleteStoreParams{Account: accountID, StoreID: at.StoreID})
 	return "", err
 }
 
-func inspectStore(w *world, at settle.Target, o *settle.Operation) (string, error) {
-	a, err := w.settler.CreateStore(settle.WithOperation(w.t.Context(), o), upstream.CreateStoreParams{Account: accountID, Name: at.StoreName})
+func inspectStore(w *world, at target, o *change.Attempt) (string, error) {
+	a, err := w.settler.CreateStore(change.With(w.t.Context(), o), upstream.CreateStoreParams{Account: accountID, Name: at.StoreName})
 	return a.Result.Name, err
 }
 
-func inspectCopy(w *world, at settle.Target, o *settle.Operation) (string, error) {
-	a, err := w.settler.DuplicateSecret(settle.WithOperation(w.t.Context(), o), upstream.DuplicateSecretParams{
+func inspectCopy(w *world, at target, o *change.Attempt) (string, error) {
+	a, err := w.settler.DuplicateSecret(change.With(w.t.Context(), o), upstream.DuplicateSecretParams{
 		Account: accountID, StoreID: w.store, SecretID: "23bdc9c2e8ca470d82352c53ec8d2e67", Name: at.SecretNames[0],
 		Scopes: item("X").Scopes, Comment: item(at.SecretNames[0]).Comment,
 	})
@@ -113,8 +114,8 @@ func inspectCopy(w *world, at settle.Target, o *settle.Operation) (string, error
 }
 
 // drop deletes some of the secrets that the change is about.
-func drop(n int) func(*testing.T, *world, settle.Target) {
-	return func(t *testing.T, w *world, at settle.Target) {
+func drop(n int) func(*testing.T, *world, target) {
+	return func(t *testing.T, w *world, at target) {
 		for _, id := range at.SecretIDs[:n] {
 			if _, err := w.client.DeleteSecret(t.Context(), upstream.SecretParams{Account: accountID, StoreID: w.store, SecretID: id}); err != nil {
 				t.Fatal(err)
@@ -123,8 +124,8 @@ func drop(n int) func(*testing.T, *world, settle.Target) {
 	}
 }
 
-func patch(scopes ...string) func(*testing.T, *world, settle.Target) {
-	return func(t *testing.T, w *world, at settle.Target) {
+func patch(scopes ...string) func(*testing.T, *world, target) {
+	return func(t *testing.T, w *world, at target) {
 		if _, err := w.client.UpdateSecret(t.Context(), upstream.UpdateSecretParams{
 			Account: accountID, StoreID: w.store, SecretID: at.SecretIDs[0], Scopes: scopes, Comment: upstream.CommentChange{Change: true},
 		}); err != nil {
@@ -134,28 +135,28 @@ func patch(scopes ...string) func(*testing.T, *world, settle.Target) {
 }
 
 func crashes() []crash {
-	freshStore := func(*world) settle.Target { return settle.Target{StoreName: "fresh"} }
-	emptyStore := func(w *world) settle.Target { return settle.Target{StoreID: w.newStore("second")} }
+	freshStore := func(*world) target { return target{StoreName: "fresh"} }
+	emptyStore := func(w *world) target { return target{StoreID: w.newStore("second")} }
 	return []crash{
 		{"create, not done", names("A"), nil, inspectCreate("A"), settle.ErrNotDone, ""},
 		{"create, done", names("A"), put("A"), inspectCreate("A"), nil, "A active workers of A;"},
 		{"create of two, done", names("A", "B"), put("A", "B"), inspectCreate("A", "B"), nil, "A active workers of A;B active workers of B;"},
 		{"create of two, one done", names("A", "B"), put("B"), inspectCreate("A", "B"), settle.ErrPartlyDone, ""},
-		{"create, done and changed since", names("A"), func(t *testing.T, w *world, _ settle.Target) {
-			patch("dex")(t, w, settle.Target{SecretIDs: []string{w.newSecret("A").ID}})
+		{"create, done and changed since", names("A"), func(t *testing.T, w *world, _ target) {
+			patch("dex")(t, w, target{SecretIDs: []string{w.newSecret("A").ID}})
 		}, inspectCreate("A"), settle.ErrPartlyDone, ""},
-		{"create, of a name that is taken", func(w *world) settle.Target { w.newSecret("A"); return names("A")(w) }, nil, inspectCreate("A"), settle.ErrNotDone, ""},
+		{"create, of a name that is taken", func(w *world) target { w.newSecret("A"); return names("A")(w) }, nil, inspectCreate("A"), settle.ErrNotDone, ""},
 		{"store, not done", freshStore, nil, inspectStore, settle.ErrNotDone, ""},
-		{"store, done", freshStore, func(_ *testing.T, w *world, _ settle.Target) { w.newStore("fresh") }, inspectStore, nil, "fresh"},
-		{"store, of a name that is taken", func(w *world) settle.Target { w.newStore("fresh"); return freshStore(w) }, nil, inspectStore, settle.ErrNotDone, ""},
+		{"store, done", freshStore, func(_ *testing.T, w *world, _ target) { w.newStore("fresh") }, inspectStore, nil, "fresh"},
+		{"store, of a name that is taken", func(w *world) target { w.newStore("fresh"); return freshStore(w) }, nil, inspectStore, settle.ErrNotDone, ""},
 		{"duplicate, not done", names("C"), nil, inspectCopy, settle.ErrNotDone, "none"},
 		{"duplicate, done", names("C"), put("C"), inspectCopy, nil, "C active workers of C"},
-		{"duplicate, changed since", names("C"), func(t *testing.T, w *world, _ settle.Target) {
-			patch("dex")(t, w, settle.Target{SecretIDs: []string{w.newSecret("C").ID}})
+		{"duplicate, changed since", names("C"), func(t *testing.T, w *world, _ target) {
+			patch("dex")(t, w, target{SecretIDs: []string{w.newSecret("C").ID}})
 		}, inspectCopy, settle.ErrPartlyDone, "none"},
 		{"update, not done", old("A"), nil, inspectUpdate, settle.ErrNotDone, "none"},
 		{"update, done", old("A"), patch("access", "dex"), inspectUpdate, nil, "A active access dex without comment"},
-		{"update, as it was asked for before", func(w *world) settle.Target {
+		{"update, as it was asked for before", func(w *world) target {
 			at := old("A")(w)
 			patch("access", "dex")(w.t, w, at)
 			return at
@@ -168,19 +169,19 @@ func crashes() []crash {
 		{"delete, done", old("A"), drop(1), inspectDelete, nil, ""},
 		{"deletes, not done", old("A", "B"), nil, inspectDeletes, settle.ErrNotDone, ""},
 		{"deletes, one done", old("A", "B"), drop(1), inspectDeletes, settle.ErrPartlyDone, ""},
-		{"deletes of one twice, not done", func(w *world) settle.Target {
+		{"deletes of one twice, not done", func(w *world) target {
 			at := old("A")(w)
 			at.SecretIDs = append(at.SecretIDs, at.SecretIDs[0])
 			return at
 		}, nil, inspectDeletes, settle.ErrNotDone, ""},
-		{"deletes, one was never there, not done", func(w *world) settle.Target {
+		{"deletes, one was never there, not done", func(w *world) target {
 			at := old("A")(w)
 			at.SecretIDs = append(at.SecretIDs, "23bdc9c2e8ca470d82352c53ec8d2e67")
 			return at
 		}, nil, inspectDeletes, settle.ErrNotDone, ""},
 		{"deletes, done", old("A", "B"), drop(2), inspectDeletes, nil, ""},
 		{"delete of a store, not done", emptyStore, nil, inspectDeleteStore, settle.ErrNotDone, ""},
-		{"delete of a store, done", emptyStore, func(t *testing.T, w *world, at settle.Target) {
+		{"delete of a store, done", emptyStore, func(t *testing.T, w *world, at target) {
 			if _, err := w.client.DeleteStore(t.Context(), upstream.DeleteStoreParams{Account: accountID, StoreID: at.StoreID}); err != nil {
 				t.Fatal(err)
 			}
@@ -194,7 +195,7 @@ func TestInspectionTellsWhatBecameOfAChange(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil)
 			at := c.at(w)
-			o := &settle.Operation{}
+			o := &change.Attempt{}
 			w.with(o, at)
 			if c.done != nil {
 				c.done(t, w, at)
@@ -233,10 +234,10 @@ func (w *world) changesSent() int {
 func TestWhatWasNeverThereWasNotDeleted(t *testing.T) {
 	w := newWorld(t, nil)
 	const nowhere = "23bdc9c2e8ca470d82352c53ec8d2e67"
-	secrets, stores := settle.Target{StoreID: w.store, SecretIDs: []string{nowhere}}, settle.Target{StoreID: nowhere}
+	secrets, stores := target{StoreID: w.store, SecretIDs: []string{nowhere}}, target{StoreID: nowhere}
 	for name, c := range map[string]struct {
-		at      settle.Target
-		inspect func(*world, settle.Target, *settle.Operation) (string, error)
+		at      target
+		inspect func(*world, target, *change.Attempt) (string, error)
 	}{
 		"a secret":       {secrets, inspectDelete},
 		"secrets":        {secrets, inspectDeletes},
@@ -245,7 +246,7 @@ func TestWhatWasNeverThereWasNotDeleted(t *testing.T) {
 		"secrets, live":  {secrets, struckDelete(inspectDeletes)},
 		"a store, live":  {stores, struckDelete(inspectDeleteStore)},
 	} {
-		o := &settle.Operation{InspectOnly: true}
+		o := &change.Attempt{InspectOnly: true}
 		w.with(o, c.at)
 		if _, err := c.inspect(w, c.at, o); err == nil || errors.Is(err, settle.ErrNotDone) || fault.From(err).Kind != fault.NotFound {
 			t.Errorf("%s: got %v", name, err)
@@ -254,9 +255,9 @@ func TestWhatWasNeverThereWasNotDeleted(t *testing.T) {
 }
 
 // struckDelete makes the change for real, and takes its answer away.
-func struckDelete(inspect func(*world, settle.Target, *settle.Operation) (string, error)) func(*world, settle.Target, *settle.Operation) (string, error) {
-	return func(w *world, at settle.Target, o *settle.Operation) (string, error) {
-		live := &settle.Operation{Baseline: o.Baseline, Held: w.striking(
+func struckDelete(inspect func(*world, target, *change.Attempt) (string, error)) func(*world, target, *change.Attempt) (string, error) {
+	return func(w *world, at target, o *change.Attempt) (string, error) {
+		live := &change.Attempt{Baseline: o.Baseline, Held: w.striking(
 			emulator.Fault{Kind: emulator.KindCut, Method: "DELETE", AfterCommit: true, Times: 1})}
 		return inspect(w, at, live)
 	}
@@ -265,8 +266,8 @@ func struckDelete(inspect func(*world, settle.Target, *settle.Operation) (string
 // TestAPartIsFinishedByResuming makes one of two and then both again.
 func TestAPartIsFinishedByResuming(t *testing.T) {
 	w := newWorld(t, nil)
-	o := &settle.Operation{Resume: true}
-	ctx := w.with(o, settle.Target{StoreID: w.store, SecretNames: []string{"A", "B"}})
+	o := &change.Attempt{Resume: true}
+	ctx := w.with(o, target{StoreID: w.store, SecretNames: []string{"A", "B"}})
 	foreign := item("B")
 	foreign.Value, foreign.Scopes = "another value", []string{"dex"}
 	made, err := w.client.CreateSecrets(ctx, upstream.CreateSecretsParams{Account: accountID, StoreID: w.store, Secrets: []upstream.NewSecret{foreign}})
@@ -295,7 +296,7 @@ func TestAPartIsFinishedByResuming(t *testing.T) {
 func TestDeletesAreResumed(t *testing.T) {
 	w := newWorld(t, nil)
 	at := old("A", "B")(w)
-	o := &settle.Operation{Resume: true}
+	o := &change.Attempt{Resume: true}
 	w.with(o, at)
 	drop(1)(t, w, at)
 	if _, err := inspectDeletes(w, at, o); err != nil || len(w.secrets()) != 0 {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/settle"
@@ -21,7 +22,7 @@ import (
 // makers are the changes that make something under a name, and somebody else
 // who makes it first.
 func makers() map[string]struct {
-	change change
+	change trial
 	other  func(*world) string
 } {
 	secret := func(name string) func(*world) string {
@@ -29,7 +30,7 @@ func makers() map[string]struct {
 	}
 	all := changes()
 	return map[string]struct {
-		change change
+		change trial
 		other  func(*world) string
 	}{
 		"CreateStore":           {all[0], func(w *world) string { return w.newStore("fresh") }},
@@ -49,7 +50,7 @@ func TestWhatWasThereBeforeIsNeverAdopted(t *testing.T) {
 				w := newWorld(t, nil)
 				m.other(w)
 				secrets, stores := w.secrets(), w.stores()
-				_, err := m.change.make(w, &settle.Operation{Held: w.striking(
+				_, err := m.change.make(w, &change.Attempt{Held: w.striking(
 					emulator.Fault{Kind: emulator.KindCut, Method: http.MethodPost, Times: 2, AfterCommit: after})})
 				if err == nil || fault.From(err).Kind != fault.NameTaken {
 					t.Errorf("got %v", err)
@@ -80,9 +81,9 @@ func (w *world) changed(before, now map[string]string) bool {
 func TestWhatIsOlderThanTheChangeIsNeverAdopted(t *testing.T) {
 	w := newWorld(t, nil)
 	before := w.newSecret("ONE")
-	o := &settle.Operation{Baseline: settle.Baseline{Since: before.Created.Add(6 * time.Second)}}
+	o := &change.Attempt{Baseline: change.Baseline{Since: before.Created.Add(6 * time.Second)}}
 	w.strike(emulator.Fault{Kind: emulator.KindCut, Method: http.MethodPost, Times: 1})
-	_, err := w.settler.CreateSecrets(settle.WithOperation(t.Context(), o), upstream.CreateSecretsParams{
+	_, err := w.settler.CreateSecrets(change.With(t.Context(), o), upstream.CreateSecretsParams{
 		Account: accountID, StoreID: w.store, Secrets: []upstream.NewSecret{item("ONE")},
 	})
 	if err == nil || fault.From(err).Kind != fault.NameTaken {
@@ -97,7 +98,7 @@ func TestClocksThatDiffer(t *testing.T) {
 		c.Ahead = func(string) time.Duration { return -time.Hour }
 	}
 	w := newWorld(t, nil, behind)
-	told, err := createSecrets(w, &settle.Operation{Held: w.striking(
+	told, err := createSecrets(w, &change.Attempt{Held: w.striking(
 		emulator.Fault{Kind: emulator.KindCut, AfterCommit: true, Method: http.MethodPost, Times: 1})}, "ONE")
 	if err != nil {
 		t.Errorf("got %s, %v", told, err)
@@ -204,11 +205,11 @@ func TestARequestThatLandsLate(t *testing.T) {
 					return l
 				}, func(c *settle.Config) { c.Attempt = attempt })
 				plain := newWorld(t, nil)
-				want, err := c.make(plain, &settle.Operation{})
+				want, err := c.make(plain, &change.Attempt{})
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := c.make(w, &settle.Operation{Held: func() bool {
+				got, err := c.make(w, &change.Attempt{Held: func() bool {
 					l.mu.Lock()
 					defer l.mu.Unlock()
 					l.on = true

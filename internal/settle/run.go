@@ -6,9 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
 const (
@@ -23,42 +22,73 @@ const (
 	refusedAgain = 3
 )
 
-// course is how one sort of change is made.
-type course[R any] struct {
+// course is how one kind of change is made.
+type course struct {
 	// send makes the change for the first time.
-	send func(context.Context) (upstream.Answer[R], error)
+	send func(context.Context) (change.Result, error)
 	// round looks what became of it and does what is left to do. Its errors are
 	// final (see final), errAgain, or trouble, after which there is another.
-	round func(context.Context) (upstream.Answer[R], error)
+	round func(context.Context) (change.Result, error)
 	// inspect looks what became of it and does nothing.
-	inspect func(context.Context) (upstream.Answer[R], error)
+	inspect func(context.Context) (change.Result, error)
 }
 
-// run makes a change.
-func run[R any](ctx context.Context, t *trial, c course[R]) (upstream.Answer[R], error) {
-	switch {
-	case t.operation.InspectOnly:
-		return inspect(ctx, t, c)
-	case t.operation.Resume:
-		return settle(ctx, t, c, unknown(nil))
+// Apply makes a change. It is a change.Step: next sends the change.
+//
+// When the answer was lost, what was made under a wanted name is adopted and
+// brought to what was asked for, and what is missing is sent again. An update
+// and a delete are sent again. A change that is only inspected ends with
+// ErrNotDone, ErrUnproven, or the fault of what was never there, and is not sent.
+func (s *Settler) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+	t := s.begin(a, next)
+	c, known := t.course()
+	if !known {
+		return next(ctx, a)
 	}
-	answer, err := send(ctx, t, c.send)
+	switch {
+	case a.InspectOnly:
+		return t.inspect(ctx, c)
+	case a.Resume:
+		return t.settle(ctx, c, unknown(nil))
+	}
+	r, err := c.send(ctx)
 	switch {
 	case errors.Is(err, errNotHeld):
-		return answer, unknown(err)
+		return r, unknown(err)
 	case isLost(err):
-		return settle(ctx, t, c, err)
+		return t.settle(ctx, c, err)
 	}
-	return answer, err
+	return r, err
+}
+
+// course says how the change is made.
+func (t *trial) course() (course, bool) {
+	switch t.op().Kind {
+	case change.CreateStore:
+		return t.createStore(), true
+	case change.DeleteStore:
+		return t.deleteStore(), true
+	case change.CreateSecrets:
+		return t.createSecrets(), true
+	case change.UpdateSecret:
+		return t.updateSecret(), true
+	case change.DeleteSecret:
+		return t.deleteSecret(), true
+	case change.DeleteSecrets:
+		return t.deleteSecrets(), true
+	case change.DuplicateSecret:
+		return t.duplicateSecret(), true
+	}
+	return course{}, false
 }
 
 // settle goes round until the change is made or refused. lost is what there is
 // to say if that does not come to pass.
-func settle[R any](ctx context.Context, t *trial, c course[R], lost error) (upstream.Answer[R], error) {
-	if t.operation.Unsent != nil {
-		t.operation.Unsent()
+func (t *trial) settle(ctx context.Context, c course, lost error) (change.Result, error) {
+	if t.change.Unsent != nil {
+		t.change.Unsent()
 	}
-	ctx = settling(ctx)
+	t.reconcile()
 	if t.within > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t.within)
@@ -67,14 +97,14 @@ func settle[R any](ctx context.Context, t *trial, c course[R], lost error) (upst
 	t.began = t.clock()
 	pause := firstPause
 	for again := 0; again <= maxAgain; {
-		answer, err := c.round(ctx)
+		r, err := c.round(ctx)
 		switch {
 		case err == nil:
 			t.report(Done)
-			return answer, nil
+			return r, nil
 		case final(err):
 			t.report(Refused)
-			return upstream.Answer[R]{}, sentBefore(err)
+			return change.Result{}, sentBefore(err)
 		case errors.Is(err, errAgain):
 			again++
 		case isUnclear(err):
@@ -86,12 +116,13 @@ func settle[R any](ctx context.Context, t *trial, c course[R], lost error) (upst
 		pause = min(2*pause, lastPause)
 	}
 	t.report(Open)
-	return upstream.Answer[R]{}, lost
+	return change.Result{}, lost
 }
 
 // inspect looks once.
-func inspect[R any](ctx context.Context, t *trial, c course[R]) (upstream.Answer[R], error) {
-	answer, err := c.inspect(settling(ctx))
+func (t *trial) inspect(ctx context.Context, c course) (change.Result, error) {
+	t.reconcile()
+	r, err := c.inspect(ctx)
 	switch {
 	case err == nil:
 		t.report(Done)
@@ -102,20 +133,17 @@ func inspect[R any](ctx context.Context, t *trial, c course[R]) (upstream.Answer
 	default:
 		t.report(Open)
 	}
-	return answer, err
+	return r, err
 }
 
-// settling marks a context as that of calls that settle. Who called first has
-// no say any more in how long they may wait: something was sent.
-func settling(ctx context.Context) context.Context {
-	ctx = budget.WithPatience(ctx, context.WithoutCancel(ctx))
-	return context.WithValue(ctx, urgentKey{}, true)
-}
+// reconcile marks what is sent and looked at from now on. Who called first has
+// no say any more in how long a request may wait: something was sent.
+func (t *trial) reconcile() { t.change.Reconciling, t.change.Wanted = true, nil }
 
 func (t *trial) report(o Outcome) {
 	t.observe(Event{
-		Operation: t.name, Account: t.account, Outcome: o,
-		Looks: t.looks, Sends: t.sends, Took: t.clock().Sub(t.began),
+		Kind: t.op().Kind, Account: t.op().Account, Outcome: o,
+		Looks: t.looks, Sends: t.change.Sends, Took: t.clock().Sub(t.began),
 	})
 }
 

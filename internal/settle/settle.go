@@ -18,23 +18,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // defaultAttempt bounds one attempt where the configuration says nothing.
 const defaultAttempt = 30 * time.Second
-
-// Changes are the operations that change something. Errors are faults; after
-// one with the reason upstream.ReasonAnswerLost the change may have been made.
-type Changes interface {
-	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
-	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)
-	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
-	UpdateSecret(context.Context, upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error)
-	DeleteSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.None], error)
-	DeleteSecrets(context.Context, upstream.DeleteSecretsParams) (upstream.Answer[upstream.None], error)
-	DuplicateSecret(context.Context, upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error)
-}
 
 // Library lists what Cloudflare holds. A listing is whole, and its reading
 // began at or after notBefore; the zero time allows any age. Errors are faults.
@@ -53,19 +42,17 @@ type Finder interface {
 	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
 }
 
-// Claims remembers which change an object was given to, so that two changes
+// Owners remembers which change an object was given to, so that two changes
 // that wanted the same name are never both told that they made it.
-type Claims interface {
-	// Claim takes objects for the change that the context belongs to (see
-	// Operation.ID), and gives those that another change has taken before.
-	Claim(ctx context.Context, account string, ids []string) (others []string, err error)
+type Owners interface {
+	// Take gives objects to a change, and returns those that another change has
+	// been given before.
+	Take(ctx context.Context, change, account string, ids []string) (others []string, err error)
 }
 
 // Config is what a Settler is made from.
 type Config struct {
-	// Next makes the changes.
-	Next Changes
-	// Library is asked what became of them.
+	// Library is asked what became of changes.
 	Library Library
 	// Attempt bounds each attempt to send or to look, within its context. It
 	// includes the wait for the call budget. 0 means 30 seconds.
@@ -78,10 +65,10 @@ type Config struct {
 	// Ahead says how far Cloudflare's clock is ahead of Clock, for an account.
 	// Nil means that it is not.
 	Ahead func(account string) time.Duration
-	// Claims is shared by all who change the same accounts. Nil means that
+	// Owners is shared by all who change the same accounts. Nil means that
 	// nobody else does; then what this Settler did within the last hour is
 	// remembered.
-	Claims Claims
+	Owners Owners
 	// Observe hears of every change that had to be settled, when that came to
 	// an end. It must be quick. Nil means that nobody listens.
 	Observe func(Event)
@@ -89,8 +76,8 @@ type Config struct {
 
 // Event tells how a change was settled. It holds no name and no value.
 type Event struct {
-	// Operation is the name of the method, such as "CreateSecrets".
-	Operation string
+	// Kind is what the change does.
+	Kind change.Kind
 	// Account is the account, as the change named it.
 	Account string
 	// Outcome is what became of it.
@@ -119,19 +106,18 @@ const (
 	Open Outcome = "open"
 )
 
-// Settler makes changes and settles those whose answer was lost. It implements
-// Changes and is safe for concurrent use.
+// Settler makes changes and settles those whose answer was lost. It is safe for
+// concurrent use.
 //
 // Two changes of the same object are made one after the other by whoever calls:
 // the objects of a change are locked before it is sent.
 type Settler struct {
-	next    Changes
 	library Library
-	attempt time.Duration
+	limit   time.Duration
 	within  time.Duration
 	clock   func() time.Time
 	ahead   func(string) time.Duration
-	claims  Claims
+	owners  Owners
 	observe func(Event)
 	// calls numbers the changes that have no identifier.
 	calls atomic.Uint64
@@ -140,11 +126,11 @@ type Settler struct {
 // New makes a settler.
 func New(c Config) *Settler {
 	s := &Settler{
-		next: c.Next, library: c.Library, attempt: c.Attempt, within: c.Within, clock: c.Clock,
-		ahead: c.Ahead, claims: c.Claims, observe: c.Observe,
+		library: c.Library, limit: c.Attempt, within: c.Within, clock: c.Clock,
+		ahead: c.Ahead, owners: c.Owners, observe: c.Observe,
 	}
-	if s.attempt <= 0 {
-		s.attempt = defaultAttempt
+	if s.limit <= 0 {
+		s.limit = defaultAttempt
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -152,8 +138,8 @@ func New(c Config) *Settler {
 	if s.ahead == nil {
 		s.ahead = func(string) time.Duration { return 0 }
 	}
-	if s.claims == nil {
-		s.claims = newMemory(s.clock)
+	if s.owners == nil {
+		s.owners = newMemory(s.clock)
 	}
 	if s.observe == nil {
 		s.observe = func(Event) {}

@@ -3,101 +3,94 @@ package settle
 import (
 	"context"
 
-	"platform.internal/storekeeper/internal/upstream"
+	"platform.internal/storekeeper/internal/change"
 )
 
 // single is one new object that is being made under a name.
-type single[R any] struct {
+type single struct {
 	*trial
 
 	// sort is the word for it, and name its name.
 	sort, name string
-	// create sends it.
-	create func(context.Context) (upstream.Answer[R], error)
 	// find lists what there is and gives what has the name, nil if nothing has.
 	// ours says whether this change can have made it.
-	find func(context.Context) (found *R, ours bool, err error)
-	// idOf gives the identifier.
-	idOf func(R) string
+	find func(context.Context) (found *change.Result, ours bool, err error)
 	// asked says whether it is as it was asked for, and adopt makes it so.
-	asked func(R) bool
-	adopt func(context.Context, R) (upstream.Answer[R], error)
+	asked func(change.Result) bool
+	adopt func(context.Context, change.Result) (change.Result, error)
 
 	// refused is what Cloudflare said to the last attempt.
 	refused error
 }
 
-func (n *single[R]) course() course[R] {
-	return course[R]{send: n.send, round: n.round, inspect: n.inspect}
+func (n *single) course() course {
+	return course{send: n.send, round: n.round, inspect: n.inspect}
 }
 
 // send makes it. Another change may have adopted it before the answer came; it
 // is that one's then.
-func (n *single[R]) send(ctx context.Context) (upstream.Answer[R], error) {
-	answer, err := n.create(ctx)
+func (n *single) send(ctx context.Context) (change.Result, error) {
+	r, err := n.trial.send(ctx)
 	if err != nil {
-		return answer, err
+		return r, err
 	}
-	id := n.idOf(answer.Result)
 	// Who made it keeps it when nobody can say otherwise.
-	if mine, err := n.mine(ctx, []string{id}); err == nil && !mine[id] {
-		return upstream.Answer[R]{}, taken(n.sort, n.name)
+	if mine, err := n.mine(ctx, r.IDs()); err == nil && len(mine) == 0 {
+		return change.Result{}, taken(n.sort, n.name)
 	}
-	return answer, nil
+	return r, nil
 }
 
 // round adopts it or sends again. A refusal counts only after another look: an
 // earlier request may have landed just before.
-func (n *single[R]) round(ctx context.Context) (upstream.Answer[R], error) {
-	found, ours, err := n.look(ctx)
+func (n *single) round(ctx context.Context) (change.Result, error) {
+	found, ours, err := n.findOwn(ctx)
 	switch {
 	case err != nil:
-		return upstream.Answer[R]{}, err
+		return change.Result{}, err
 	case ours && n.asked(*found):
-		return upstream.Answer[R]{Result: *found}, nil
+		return *found, nil
 	case ours:
-		answer, err := send(ctx, n.trial, func(ctx context.Context) (upstream.Answer[R], error) { return n.adopt(ctx, *found) })
+		r, err := n.adopt(ctx, *found)
 		if isNotFound(err) {
 			err = errAgain
 		}
-		return answer, err
+		return r, err
 	case n.refused != nil && (found != nil || !isNameTaken(n.refused)):
-		return upstream.Answer[R]{}, n.refused
+		return change.Result{}, n.refused
 	}
 	n.refused = nil
-	answer, err := send(ctx, n.trial, n.send)
+	r, err := n.send(ctx)
 	if !final(err) || found != nil && isNameTaken(err) {
-		return answer, err
+		return r, err
 	}
 	n.refused = err
-	return answer, errAgain
+	return r, errAgain
 }
 
-// look finds it, and takes it for its own where it is nobody else's.
-func (n *single[R]) look(ctx context.Context) (found *R, ours bool, err error) {
+// findOwn finds it, and takes it for its own where it is nobody else's.
+func (n *single) findOwn(ctx context.Context) (found *change.Result, ours bool, err error) {
 	found, ours, err = n.find(ctx)
 	if err != nil || !ours {
 		return found, false, err
 	}
-	id := n.idOf(*found)
-	mine, err := n.mine(ctx, []string{id})
-	return found, mine[id], err
+	mine, err := n.mine(ctx, found.IDs())
+	return found, len(mine) > 0, err
 }
 
-func (n *single[R]) inspect(ctx context.Context) (upstream.Answer[R], error) {
+func (n *single) inspect(ctx context.Context) (change.Result, error) {
 	found, ours, err := n.find(ctx)
 	switch {
 	case err != nil:
-		return upstream.Answer[R]{}, err
+		return change.Result{}, err
 	case !ours:
-		return upstream.Answer[R]{}, ErrNotDone
+		return change.Result{}, ErrNotDone
 	case !n.asked(*found):
-		return upstream.Answer[R]{}, ErrPartlyDone
+		return change.Result{}, ErrPartlyDone
 	}
-	id := n.idOf(*found)
-	mine, err := n.mine(ctx, []string{id})
-	if err != nil || !mine[id] {
-		return upstream.Answer[R]{}, orNotDone(err)
+	mine, err := n.mine(ctx, found.IDs())
+	if err != nil || len(mine) == 0 {
+		return change.Result{}, orNotDone(err)
 	}
-	return upstream.Answer[R]{Result: *found}, nil
+	return *found, nil
 }

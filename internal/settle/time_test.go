@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/upstream"
@@ -14,7 +14,7 @@ import (
 
 // stage plays Cloudflare for tests in which time does not really pass.
 type stage struct {
-	settle.Changes
+	change.Cloudflare
 	// update and create decide about a change, list about a listing.
 	update func(context.Context) error
 	create func(context.Context, upstream.CreateSecretsParams) ([]upstream.Secret, error)
@@ -42,12 +42,12 @@ func (s *stage) Stores(context.Context, string, time.Time) ([]upstream.Store, er
 
 func gone(kind fault.Kind) *fault.Error { return fault.New(kind, upstream.ReasonAnswerLost, "lost") }
 
-func (s *stage) settler(change ...func(*settle.Config)) *settle.Settler {
-	c := settle.Config{Next: s, Library: s}
-	for _, f := range change {
+func (s *stage) settler(set ...func(*settle.Config)) settler {
+	c := settle.Config{Library: s}
+	for _, f := range set {
 		f(&c)
 	}
-	return settle.New(c)
+	return newSettler(c, s)
 }
 
 func TestEachAttemptIsBounded(t *testing.T) {
@@ -95,9 +95,10 @@ func TestMarks(t *testing.T) {
 		calls := 0
 		s := &stage{update: func(ctx context.Context) error {
 			calls++
-			patience := budget.PatienceFrom(ctx)
-			if settle.Urgent(ctx) != (calls > 1) || settle.Resent(ctx) != calls-1 || settle.Identity(ctx) != "op" {
-				t.Errorf("call %d: urgent %t, resent %d, identity %q", calls, settle.Urgent(ctx), settle.Resent(ctx), settle.Identity(ctx))
+			a := change.From(ctx)
+			patience := a.Wanted
+			if a.Reconciling != (calls > 1) || a.Sends != calls-1 || a.ID != "op" {
+				t.Errorf("call %d: reconciling %t, sent %d times, identity %q", calls, a.Reconciling, a.Sends, a.ID)
 			}
 			if calls == 3 {
 				return nil
@@ -108,7 +109,7 @@ func TestMarks(t *testing.T) {
 			}
 			return gone(fault.Unavailable)
 		}}
-		ctx := budget.WithPatience(settle.WithOperation(t.Context(), &settle.Operation{ID: "op"}), caller)
+		ctx := change.With(t.Context(), &change.Attempt{ID: "op", Wanted: caller})
 		if _, err := s.settler().UpdateSecret(ctx, upstream.UpdateSecretParams{}); err != nil {
 			t.Error(err)
 		}
@@ -124,7 +125,7 @@ func TestNothingIsSentByWhoDoesNotHoldTheChange(t *testing.T) {
 				return gone(fault.Unavailable)
 			}}
 			held := func() bool { return left > 0 }
-			_, err := s.settler().UpdateSecret(settle.WithOperation(t.Context(), &settle.Operation{Held: held}), upstream.UpdateSecretParams{})
+			_, err := s.settler().UpdateSecret(change.With(t.Context(), &change.Attempt{Held: held}), upstream.UpdateSecretParams{})
 			if !lost(err) || left != 0 {
 				t.Errorf("after %d of %d sends: %v", sends-left, sends, err)
 			}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -12,58 +13,67 @@ import (
 type trial struct {
 	*Settler
 
-	operation Operation
-	name      string // of the method
-	account   string
-	began     time.Time
+	change change.Attempt
+	next   change.Next
+	began  time.Time
 
-	looks, sends int
+	looks int
 }
 
-// begin starts a change. The context that it gives says whose it is.
-func (s *Settler) begin(ctx context.Context, name, account string) (context.Context, *trial) {
-	t := &trial{Settler: s, operation: operationFrom(ctx), name: name, account: account, began: s.clock()}
-	if t.operation.Baseline.Since.IsZero() {
-		t.operation.Baseline.Since = t.began.Add(s.ahead(account))
+// begin starts a change. It works on a copy of the attempt.
+func (s *Settler) begin(a *change.Attempt, next change.Next) *trial {
+	t := &trial{Settler: s, change: *a, next: next, began: s.clock()}
+	if t.change.Baseline.Since.IsZero() {
+		t.change.Baseline.Since = t.began.Add(s.ahead(a.Op.Account))
 	}
-	identity := t.operation.ID
-	if identity == "" {
-		identity = "#" + strconv.FormatUint(s.calls.Add(1), 10)
+	if t.change.ID == "" {
+		t.change.ID = "#" + strconv.FormatUint(s.calls.Add(1), 10)
 	}
-	return context.WithValue(ctx, identityKey{}, identity), t
+	return t
 }
 
-func (t *trial) held() bool { return t.operation.Held == nil || t.operation.Held() }
+// op is what the change is about.
+func (t *trial) op() *change.Op { return &t.change.Op }
 
-// send makes one attempt to send something, unless the change is not this
-// call's any more.
-func send[A any](ctx context.Context, t *trial, by func(context.Context) (A, error)) (A, error) {
-	if !t.held() {
-		var none A
-		return none, errNotHeld
+// send makes one attempt to send the change.
+func (t *trial) send(ctx context.Context) (change.Result, error) {
+	return t.sendAs(ctx, t.change.Op, t.change.Values)
+}
+
+// sendAs makes one attempt to send something for the change, unless the change
+// is not this process's any more.
+func (t *trial) sendAs(ctx context.Context, op change.Op, values change.Values) (change.Result, error) {
+	if !t.change.Owned() {
+		return change.Result{}, errNotHeld
 	}
-	ctx = context.WithValue(ctx, resentKey{}, t.sends)
-	t.sends++
-	ctx, cancel := context.WithTimeout(ctx, t.attempt)
+	a := t.change
+	a.Op, a.Values = op, values
+	t.change.Sends++
+	ctx, cancel := context.WithTimeout(ctx, t.limit)
 	defer cancel()
-	return by(ctx)
+	return t.next(ctx, &a)
+}
+
+// look returns a context for a listing that the change asks for.
+func (t *trial) look(ctx context.Context) (context.Context, context.CancelFunc) {
+	t.looks++
+	return context.WithTimeout(change.With(ctx, &t.change), t.limit)
 }
 
 // notBefore is when a listing must have been read at the earliest.
 func (t *trial) notBefore() time.Time {
-	if o := t.operation; o.InspectOnly && !o.NotBefore.IsZero() {
-		return o.NotBefore
+	if t.change.InspectOnly && !t.change.NotBefore.IsZero() {
+		return t.change.NotBefore
 	}
 	return t.clock()
 }
 
-// secrets lists a store as it is now, by name. A store that is not there holds
+// secrets lists the store as it is now, by name. A store that is not there holds
 // nothing: what is sent to it will be told so.
-func (t *trial) secrets(ctx context.Context, storeID string) (map[string]upstream.Secret, error) {
-	t.looks++
-	ctx, cancel := context.WithTimeout(ctx, t.attempt)
+func (t *trial) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
+	ctx, cancel := t.look(ctx)
 	defer cancel()
-	listed, err := t.library.Secrets(ctx, t.account, storeID, t.notBefore())
+	listed, err := t.library.Secrets(ctx, t.op().Account, t.op().StoreID, t.notBefore())
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
@@ -76,10 +86,9 @@ func (t *trial) secrets(ctx context.Context, storeID string) (map[string]upstrea
 
 // stores lists the stores as they are now.
 func (t *trial) stores(ctx context.Context) ([]upstream.Store, error) {
-	t.looks++
-	ctx, cancel := context.WithTimeout(ctx, t.attempt)
+	ctx, cancel := t.look(ctx)
 	defer cancel()
-	return t.library.Stores(ctx, t.account, t.notBefore())
+	return t.library.Stores(ctx, t.op().Account, t.notBefore())
 }
 
 // mine takes objects for this change and says which of them are its own.
@@ -88,7 +97,9 @@ func (t *trial) mine(ctx context.Context, ids []string) (map[string]bool, error)
 	if len(ids) == 0 {
 		return mine, nil
 	}
-	others, err := t.claims.Claim(ctx, t.account, ids)
+	ctx, cancel := context.WithTimeout(ctx, t.limit)
+	defer cancel()
+	others, err := t.owners.Take(ctx, t.change.ID, t.op().Account, ids)
 	if err != nil {
 		return nil, err
 	}

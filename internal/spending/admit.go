@@ -2,10 +2,10 @@ package spending
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
@@ -17,13 +17,14 @@ const shortBlock = 10
 
 // Admit waits for the permit to send one request to Cloudflare, and returns the
 // function that must be called when the request has ended. A request whose ctx
-// carries a permit (budget.With) uses that permit. The errors are those of
+// belongs to a change that has a permit uses that permit. The errors are those of
 // budget.Scheduler.Acquire, BUDGET_UNKNOWN where usage cannot be checkpointed,
-// and that of Config.Owned.
+// and that of change.MayLeave.
 func (b *Budgets) Admit(ctx context.Context, a upstream.Ask) (ended func(upstream.Attempt), err error) {
-	permit := budget.From(ctx)
+	by := change.From(ctx)
+	permit := permitOf(by)
 	if permit == nil || !permit.Take() {
-		if permit, err = b.Acquire(ctx, a.Account, budget.Ask{Urgent: b.urgent(ctx, a.Operation)}); err != nil {
+		if permit, err = b.Acquire(ctx, a.Account, by, budget.Ask{Urgent: b.urgent(ctx, a.Operation)}); err != nil {
 			return nil, err
 		}
 	}
@@ -37,10 +38,18 @@ func (b *Budgets) Admit(ctx context.Context, a upstream.Ask) (ended func(upstrea
 		b.observe(ctx, a.Account, &r)
 		permit.Done(r)
 		if a.Changes && !at.Unsent {
-			b.tellLate(ctx, at)
+			b.tellLate(by, at)
 		}
 		b.tell("executed", a)
 	}, nil
+}
+
+// permitOf is the permit that a change has for its next request.
+func permitOf(by *change.Attempt) *budget.Turn {
+	if by == nil {
+		return nil
+	}
+	return by.Permit
 }
 
 // precheck returns why a request must not leave although it has its permit.
@@ -48,21 +57,21 @@ func (b *Budgets) precheck(ctx context.Context, a upstream.Ask) error {
 	if err := b.byAccount[a.Account].usage.spend(ctx); err != nil || !a.Changes {
 		return err
 	}
-	// Owned is asked last, since the other check can wait. It is asked again when
+	// The lease is looked at last, since the other check can wait, and again when
 	// the request has its connection.
-	return b.cfg.Owned(ctx)
+	return change.MayLeave(ctx)
 }
 
 // tellLate reports each change of a request that has ended after the lease of the
 // change. A change that the stop of this process cut off is not reported: the stop
 // ended the lease, and the next life finds out what became of the change.
-func (b *Budgets) tellLate(ctx context.Context, at upstream.Attempt) {
-	if b.cfg.Late == nil {
+func (b *Budgets) tellLate(by *change.Attempt, at upstream.Attempt) {
+	if b.cfg.Late == nil || by == nil {
 		return
 	}
-	for _, change := range upstream.ChangesOf(ctx) {
-		if b.cfg.Owned(change) != nil && !errors.Is(change.Err(), context.Canceled) {
-			b.cfg.Late(change, at)
+	for _, one := range by.Leaving() {
+		if !one.Owned() && !one.CutOff() {
+			b.cfg.Late(one, at)
 		}
 	}
 }
@@ -89,13 +98,18 @@ func (b *Budgets) tell(step string, a upstream.Ask) {
 	}
 }
 
-// Acquire waits for a permit that the tenant of the call pays for.
-func (b *Budgets) Acquire(ctx context.Context, account string, ask budget.Ask) (*budget.Turn, error) {
+// Acquire waits for a permit that the tenant of the call pays for. by is the
+// change that the call belongs to, nil for a call that only reads.
+func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attempt, ask budget.Ask) (*budget.Turn, error) {
 	one, known := b.byAccount[account]
 	if !known {
 		return nil, fault.New(fault.Internal, "INTERNAL", "The account has no call budget.")
 	}
-	ask.Tenant, ask.Urgent = tenant.From(ctx), ask.Urgent || b.cfg.Urgent(ctx)
+	ask.Tenant = tenant.From(ctx)
+	if by != nil {
+		ask.Urgent = ask.Urgent || by.Reconciling
+		ask.Wanted, ask.Urged = by.Wanted, by.Urged
+	}
 	return one.Acquire(ctx, ask)
 }
 

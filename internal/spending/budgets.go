@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/records"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -40,19 +41,13 @@ type Config struct {
 	Replicas int
 	// Weights are the weights of tenants; others have 1.
 	Weights map[string]float64
-	// Urgent returns whether the calls of ctx go in the urgent lane, whatever their
-	// operation. Nil: none do.
-	Urgent func(ctx context.Context) bool
 	// Fresh returns whether ctx is that of a read for one caller alone, which
 	// bypasses the cache. Nil: none is.
 	Fresh func(ctx context.Context) bool
-	// Owned returns why the change that ctx belongs to must not be sent any more.
-	// Nil: every change may be sent.
-	Owned func(ctx context.Context) error
-	// Late is called for a change whose request has ended after Owned began to
-	// refuse the change: another replica may have changed the same object
-	// meanwhile. Nil: nobody is told.
-	Late func(ctx context.Context, a upstream.Attempt)
+	// Late is called for a change whose request has ended after this process had
+	// lost the change: another replica may have changed the same object meanwhile.
+	// Nil: nobody is told.
+	Late func(a *change.Attempt, at upstream.Attempt)
 	// Step is called with "sent" when a change is about to leave, and with
 	// "executed" when its answer is in. Nil: nobody is told.
 	Step func(step string)
@@ -93,14 +88,8 @@ type Credential struct {
 // New makes one budget for each credential. Nothing can be spent before Open.
 // Close ends it.
 func New(c Config) *Budgets {
-	if c.Urgent == nil {
-		c.Urgent = func(context.Context) bool { return false }
-	}
 	if c.Fresh == nil {
 		c.Fresh = func(context.Context) bool { return false }
-	}
-	if c.Owned == nil {
-		c.Owned = func(context.Context) error { return nil }
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
 	"platform.internal/storekeeper/internal/spending"
@@ -217,9 +218,9 @@ func TestRefusalStopsAllCallsOfItsCredential(t *testing.T) {
 func TestATurnServesOneRequest(t *testing.T) {
 	t.Parallel()
 	p := open(t, spenders())
-	turn, err := p.Acquire(t.Context(), "main", budget.Ask{})
+	turn, err := p.Acquire(t.Context(), "main", nil, budget.Ask{})
 	must(t, err)
-	ctx := budget.With(t.Context(), turn)
+	ctx := change.With(t.Context(), &change.Attempt{Permit: turn})
 	flying := func(want int) {
 		t.Helper()
 		if got := p.Of("main").State().Flying; got != want {
@@ -301,17 +302,11 @@ func TestTheLeaseOfAChangeIsCheckedAfterAllThatWaits(t *testing.T) {
 	// A step of one call, so that each call waits for a checkpoint.
 	c.Calls = 10
 	c.Store = watched{Store: newMemory(), before: func() { held.Store(!expiring.Load()) }}
-	c.Owned = func(context.Context) error {
-		if held.Load() {
-			return nil
-		}
-		return fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The lease has ended.")
-	}
 	p := open(t, c)
 	p.call(t, "main", "", fine())
 	expiring.Store(true)
-	change := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
-	if _, err := p.Admit(t.Context(), change); fault.From(err).Reason != "STATE_UNAVAILABLE" {
+	ask := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
+	if _, err := p.Admit(change.With(t.Context(), &change.Attempt{Held: held.Load}), ask); fault.From(err).Reason != "STATE_UNAVAILABLE" {
 		t.Errorf("a change whose lease ended while the budget was written down: %v", err)
 	}
 	if got := p.Of("main").State().Flying; got != 0 {
@@ -322,30 +317,28 @@ func TestTheLeaseOfAChangeIsCheckedAfterAllThatWaits(t *testing.T) {
 func TestAnAnswerAfterTheLeaseRaisesAnAlarm(t *testing.T) {
 	t.Parallel()
 	var late []string
-	var lost error
+	lost := false
 	c := spenders()
-	c.Late = func(_ context.Context, a upstream.Attempt) { late = append(late, a.Operation) }
-	c.Owned = func(context.Context) error { return lost }
+	c.Late = func(_ *change.Attempt, a upstream.Attempt) { late = append(late, a.Operation) }
 	p := open(t, c)
-	change := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
+	ctx := change.With(t.Context(), &change.Attempt{Held: func() bool { return !lost }})
+	update := upstream.Ask{Operation: "UpdateSecret", Account: "main", Changes: true}
 	for _, step := range []struct {
 		ask  upstream.Ask
 		end  upstream.Attempt
 		held bool
 		want int
 	}{
-		{change, fine(), true, 0},
-		{change, upstream.Attempt{Unsent: true}, false, 0},
+		{update, fine(), true, 0},
+		{update, upstream.Attempt{Unsent: true}, false, 0},
 		{read("main"), fine(), false, 0},
-		{change, upstream.Attempt{Operation: "UpdateSecret", Status: http.StatusOK}, false, 1},
-		{change, upstream.Attempt{Operation: "UpdateSecret"}, false, 2},
+		{update, upstream.Attempt{Operation: "UpdateSecret", Status: http.StatusOK}, false, 1},
+		{update, upstream.Attempt{Operation: "UpdateSecret"}, false, 2},
 	} {
-		lost = nil
-		done, err := p.Admit(t.Context(), step.ask)
+		lost = false
+		done, err := p.Admit(ctx, step.ask)
 		must(t, err)
-		if !step.held {
-			lost = fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The lease has ended.")
-		}
+		lost = !step.held
 		done(step.end)
 		if len(late) != step.want {
 			t.Errorf("after %+v, held %v: told %v", step.end, step.held, late)

@@ -6,35 +6,32 @@ import (
 	"slices"
 	"testing"
 
-	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-type lateKey struct{}
-
-// TestEachLateChangeOfABatchRaisesAnAlarm sends three changes in one request. The
-// leases of two have ended when the answer arrives.
+// TestEachLateChangeOfABatchRaisesAnAlarm sends five changes in one request. The
+// leases of four have ended when the answer arrives, that of one since the process
+// stops.
 func TestEachLateChangeOfABatchRaisesAnAlarm(t *testing.T) {
 	t.Parallel()
-	var late []any
+	var late []string
 	ended := false
 	c := spenders()
-	c.Late = func(ctx context.Context, _ upstream.Attempt) { late = append(late, ctx.Value(lateKey{})) }
-	c.Owned = func(ctx context.Context) error {
-		if ended && ctx.Value(lateKey{}) != nil {
-			return fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The lease has ended.")
-		}
-		return nil
-	}
+	c.Late = func(a *change.Attempt, _ upstream.Attempt) { late = append(late, a.ID) }
 	p := open(t, c)
-	changes := []context.Context{
-		context.WithValue(t.Context(), lateKey{}, "first"), t.Context(), context.WithValue(t.Context(), lateKey{}, "third"),
-	}
-	done, err := p.Admit(upstream.WithBatch(t.Context(), changes), upstream.Ask{Operation: "CreateSecrets", Account: "main", Changes: true})
+	gone := func() bool { return !ended }
+	life, stop := context.WithCancel(t.Context())
+	batch := &change.Attempt{Together: []*change.Attempt{
+		{ID: "first", Held: gone}, {ID: "second"}, {ID: "third", Held: gone},
+		{ID: "fourth", Held: gone, Life: life}, {ID: "fifth", Held: gone, Life: t.Context()},
+	}}
+	done, err := p.Admit(change.With(t.Context(), batch), upstream.Ask{Operation: "CreateSecrets", Account: "main", Changes: true})
 	must(t, err)
 	ended = true
+	stop()
 	done(upstream.Attempt{Operation: "CreateSecrets", Status: http.StatusOK})
-	if !slices.Equal(late, []any{"first", "third"}) {
-		t.Errorf("there are alarms about %v, want one about the first and one about the third change", late)
+	if !slices.Equal(late, []string{"first", "third", "fifth"}) {
+		t.Errorf("there are alarms about %v, want those about the first, the third and the fifth change", late)
 	}
 }

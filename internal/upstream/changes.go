@@ -8,9 +8,9 @@ import (
 // CommentChange says what becomes of a comment. Its zero value keeps it.
 type CommentChange struct {
 	// Change says that the comment changes.
-	Change bool
+	Change bool `json:"change,omitempty"`
 	// Text is the new comment, "" being one too. Nil removes the comment.
-	Text *string
+	Text *string `json:"text,omitempty"`
 }
 
 // UpdateSecretParams are the parameters of UpdateSecret. What is left zero is

@@ -10,32 +10,13 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-type batchKey struct{}
-
-// WithBatch returns a context for one request that makes several changes. changes
-// are the contexts of the changes. Config.Leave is asked for each.
-func WithBatch(ctx context.Context, changes []context.Context) context.Context {
-	return context.WithValue(ctx, batchKey{}, changes)
-}
-
-// ChangesOf returns the contexts of the changes that a request with the context
-// ctx makes: the ones given to WithBatch, or ctx alone.
-func ChangesOf(ctx context.Context) []context.Context {
-	if changes, ok := ctx.Value(batchKey{}).([]context.Context); ok {
-		return changes
-	}
-	return []context.Context{ctx}
-}
-
 // mayLeave says why a request that changes something must not leave any more.
 func (c *Client) mayLeave(ctx context.Context) *fault.Error {
 	if c.leave == nil {
 		return nil
 	}
-	for _, change := range ChangesOf(ctx) {
-		if err := c.leave(change); err != nil {
-			return fault.From(err)
-		}
+	if err := c.leave(ctx); err != nil {
+		return fault.From(err)
 	}
 	return nil
 }

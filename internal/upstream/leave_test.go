@@ -100,26 +100,6 @@ func TestAChangeWhoseLeaseEndsWhileItIsSentIsNotWhole(t *testing.T) {
 	}
 }
 
-type endedKey struct{}
-
-// TestABatchWithAChangeWhoseLeaseEndedDoesNotLeave sends three changes in one
-// request. The lease of the last one has ended.
-func TestABatchWithAChangeWhoseLeaseEndedDoesNotLeave(t *testing.T) {
-	client, w := serve(t, says(http.StatusOK, `{}`), func(c *upstream.Config) {
-		c.Leave = func(ctx context.Context) error {
-			if ctx.Value(endedKey{}) == nil {
-				return nil
-			}
-			return fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "One lease has ended.")
-		}
-	})
-	ctx := within(t)
-	batch := upstream.WithBatch(ctx, []context.Context{ctx, ctx, context.WithValue(ctx, endedKey{}, true)})
-	if err := create(batch, client); asFault(t, err).Reason != "STATE_UNAVAILABLE" || len(w.seen()) != 0 {
-		t.Errorf("%v after %d requests", err, len(w.seen()))
-	}
-}
-
 func rootsOf(server *httptest.Server) *x509.CertPool {
 	roots := x509.NewCertPool()
 	if c := server.Certificate(); c != nil {

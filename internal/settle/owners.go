@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	// rememberFor is how long a claim is remembered at least, unless there are
+	// rememberFor is how long it is remembered at least who owns an object, unless there are
 	// more than rememberMost of them in that time.
 	rememberFor  = time.Hour
 	rememberMost = 1 << 15
 )
 
-// memory is the Claims of one process. It has a younger and an older half, so
+// memory is the Owners of one process. It has a younger and an older half, so
 // that it forgets without looking through all.
 type memory struct {
 	clock func() time.Time
@@ -27,21 +27,19 @@ func newMemory(clock func() time.Time) *memory {
 	return &memory{clock: clock, young: map[string]string{}, begun: clock()}
 }
 
-// Claim takes objects for the change that the context belongs to. Identifiers
-// are unique in all accounts.
-func (m *memory) Claim(ctx context.Context, _ string, ids []string) (others []string, err error) {
+// Take gives objects to a change. Identifiers are unique in all accounts.
+func (m *memory) Take(_ context.Context, change, _ string, ids []string) (others []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if now := m.clock(); len(m.young) >= rememberMost || now.Sub(m.begun) >= rememberFor {
 		m.older, m.young, m.begun = m.young, map[string]string{}, now
 	}
-	mine := Identity(ctx)
 	for _, id := range ids {
-		if owner := m.owner(id); owner != "" && owner != mine {
+		if owner := m.owner(id); owner != "" && owner != change {
 			others = append(others, id)
 			continue
 		}
-		m.young[id] = mine
+		m.young[id] = change
 	}
 	return others, nil
 }
