@@ -2,17 +2,17 @@ package authn
 
 import "time"
 
-// Kind says how a caller proved who it is.
-type Kind string
+// CredentialKind says how a caller proved who it is.
+type CredentialKind string
 
 // The kinds of credential.
 const (
 	// KindAPIKey is an API key of Storekeeper.
-	KindAPIKey Kind = "api_key"
+	KindAPIKey CredentialKind = "api_key"
 	// KindJWT is a signed token of an issuer.
-	KindJWT Kind = "jwt"
+	KindJWT CredentialKind = "jwt"
 	// KindMTLS is a client certificate.
-	KindMTLS Kind = "mtls"
+	KindMTLS CredentialKind = "mtls"
 )
 
 // Principal is a caller whose credential was good. It is shared between calls:
@@ -34,7 +34,7 @@ type Principal struct {
 	// the log and the audit trail. Nil for an API key.
 	Credential *VerifiedCredential
 	// Kind says how the caller proved who it is.
-	Kind Kind
+	Kind CredentialKind
 	// NotBefore is when the credential became valid. Zero where it says none.
 	NotBefore time.Time
 	// Expires is when the credential ends. Zero where it never does.

@@ -7,20 +7,20 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// activation is a Question as CEL asks for it, without a map for each.
+// activation is a Question as a CEL activation. It needs no map per question.
 type activation struct {
 	Question
 
-	// literals are those of the rule that is asked.
+	// literals are the string literals of the rule that is evaluated.
 	literals []any
 }
 
 var _ interpreter.Activation = (*activation)(nil)
 
-// Parent returns nil: a question stands alone.
+// Parent returns nil: an activation has no parent.
 func (*activation) Parent() interpreter.Activation { return nil }
 
-// ResolveName gives the value of a variable of a rule.
+// ResolveName returns the value of a variable of a rule.
 func (q *activation) ResolveName(name string) (any, bool) {
 	switch name {
 	case varName:
@@ -47,8 +47,8 @@ func (q *activation) ResolveName(name string) (any, bool) {
 	}
 }
 
-// resolveObject gives the names of what the question is about, and the texts of the
-// rule.
+// resolveObject returns the name of the store or the secret, or a string
+// literal of the rule.
 func (q *activation) resolveObject(name string) (any, bool) {
 	switch {
 	case name == varStore && q.Store != nil:

@@ -10,24 +10,24 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// subject is whom a rule can be about at all, read from a part of it that must
-// be true, such as principal.tenant == "payments". With thousands of rules,
-// those of other teams are then never asked. The zero value is everybody.
+// subject is a group of callers that a rule can apply to, read from a condition
+// that must be true, such as principal.tenant == "payments". Rules of other
+// subjects are not evaluated. The zero value is every caller.
 type subject struct {
-	// variable is one of CEL's, and for a claim that of all claims, a dot and its
-	// name.
+	// variable is a CEL variable. For a claim it is the variable of all claims,
+	// a dot and the name of the claim.
 	variable, value string
 }
 
-// term is a text in a form.
+// term is a string in a template.
 type term struct {
 	text string
-	// at is the place of the text among those of the rule, counted from 1. 0: it
-	// is the same for all rules of the form.
+	// at is the number of the literal in the rule, from 1. 0: the string is the
+	// same for all rules of the template.
 	at int
 }
 
-// of gives the text for the rule that has these texts.
+// of returns the string for the rule with these literals.
 func (t term) of(texts []any) string {
 	if t.at == 0 {
 		return t.text
@@ -36,19 +36,20 @@ func (t term) of(texts []any) string {
 	return string(text)
 }
 
-// constraints are the parts of a rule that must be true and compare one variable
-// with one text.
+// constraints are the conditions of a rule that must be true and that compare
+// one variable with one string.
 type constraints struct {
-	// variable is what tells apart whom the rule can be about, "" for nothing.
+	// variable selects the subject, "" for every caller.
 	variable string
 	value    term
-	// claim is the name of the claim where the variable is one.
+	// claim is the name of the claim, if the variable is one.
 	claim string
-	// store is the only store that the rule can be about, nil for any.
+	// store is the only store that the rule can apply to. Nil: any store.
 	store *term
 }
 
-// constraintsOf looks among the parts that are joined by && at the top.
+// constraintsOf reads the conditions that are joined by && at the top of an
+// expression.
 func constraintsOf(checked *cel.Ast) constraints {
 	tree := checked.NativeRep()
 	r := constraintReader{references: tree.ReferenceMap()}
@@ -56,7 +57,7 @@ func constraintsOf(checked *cel.Ast) constraints {
 	return r.found
 }
 
-// constraintReader is the reading of a checked expression.
+// constraintReader reads the constraints of a checked expression.
 type constraintReader struct {
 	references map[int64]*ast.ReferenceInfo
 	found      constraints
@@ -83,7 +84,7 @@ func (r *constraintReader) read(e ast.Expr) {
 	}
 }
 
-// readEquality reads "variable == text".
+// readEquality reads "variable == string".
 func (r *constraintReader) readEquality(variable, text ast.Expr) {
 	value, is := r.term(text)
 	if !is {
@@ -101,8 +102,8 @@ func (r *constraintReader) readEquality(variable, text ast.Expr) {
 	}
 }
 
-// addCallerConstraint keeps a demand on the caller. Of several, that which fewest callers meet
-// counts: many share a tenant or a group.
+// addCallerConstraint keeps the constraint that fewest callers meet. Many
+// callers share a tenant or a group.
 func (r *constraintReader) addCallerConstraint(variable, claim string, value term) {
 	if selectivity(variable) > selectivity(r.found.variable) {
 		r.found.variable, r.found.claim, r.found.value = variable, claim, value
@@ -124,7 +125,7 @@ func selectivity(variable string) int {
 	}
 }
 
-// name is the variable that an expression is, "" where it is none.
+// name returns the variable of an expression, and "" for any other expression.
 func (r *constraintReader) name(e ast.Expr) string {
 	if reference, named := r.references[e.ID()]; named {
 		return reference.Name
@@ -132,7 +133,7 @@ func (r *constraintReader) name(e ast.Expr) string {
 	return ""
 }
 
-// term reads a text.
+// term reads a string literal or the variable of one.
 func (r *constraintReader) term(e ast.Expr) (term, bool) {
 	if e.Kind() == ast.LiteralKind {
 		text, is := e.AsLiteral().(types.String)
@@ -143,7 +144,7 @@ func (r *constraintReader) term(e ast.Expr) (term, bool) {
 	return term{at: at + 1}, is && err == nil
 }
 
-// needsOf finds out which names a rule looks at.
+// needsOf returns the names that a rule uses.
 func needsOf(checked *cel.Ast) needs {
 	var n needs
 	for _, reference := range checked.NativeRep().ReferenceMap() {

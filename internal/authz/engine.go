@@ -5,15 +5,14 @@ import (
 	"fmt"
 )
 
-// Engine answers questions by a fixed set of rules. It is safe for concurrent
-// use.
+// Engine decides by a fixed set of rules. It is safe for concurrent use.
 type Engine struct {
 	index *index
-	// digest names the file that the rules came from.
+	// digest identifies the policy file of the rules.
 	digest string
 }
 
-// NewEngine compiles rules. The error tells every mistake of every rule.
+// NewEngine compiles rules. The error lists every mistake of every rule.
 func NewEngine(rules []Rule) (*Engine, error) {
 	known, err := newCompiler()
 	if err != nil {
@@ -37,11 +36,11 @@ func NewEngine(rules []Rule) (*Engine, error) {
 	return e, errors.Join(mistakes...)
 }
 
-// Decide answers one question. Rules that have to know a name which the
-// question does not hold are left out; Decision.Open tells that there were such.
+// Decide answers one question. A rule that needs a name which the question
+// lacks is skipped, and Decision.NeedsName is true.
 func (e *Engine) Decide(q Question) Decision {
 	asked := &activation{Question: q}
-	// Without room of its own the list would be made anew for every question.
+	// The array keeps the list of candidates on the stack.
 	var room [8][]*compiledRule
 	c := candidates{question: &asked.Question, action: actionOf(q.Action), lists: room[:0]}
 	e.index.find(&c)

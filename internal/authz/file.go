@@ -11,20 +11,20 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile is the longest policy file, in bytes.
+// maxFile is the maximum size of a policy file, in bytes.
 const maxFile = 16 << 20
 
-// PolicyFile is a policy file: rules, and beside them the decisions that are expected
-// of them.
+// PolicyFile is a policy file: rules and tests of these rules.
 type PolicyFile struct {
-	// Rules allow; what no rule allows is denied.
+	// Rules allow calls. A call that no rule allows is denied.
 	Rules []Rule `yaml:"rules"`
-	// Tests are run before the rules are used.
+	// Tests are decisions that the rules must give. They run before the rules
+	// are used.
 	Tests []Test `yaml:"tests"`
 }
 
-// ReadFile reads, compiles and tests a policy file. Rules whose tests fail are
-// not given out.
+// ReadFile reads, compiles and tests a policy file. It returns an error if a
+// test fails.
 func ReadFile(name string) (*Engine, *PolicyFile, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -45,14 +45,15 @@ func ReadFile(name string) (*Engine, *PolicyFile, error) {
 	return engine, file, nil
 }
 
-// Parse is ReadFile for bytes that were read already.
+// Parse is ReadFile for bytes that were already read.
 func Parse(data []byte) (*Engine, *PolicyFile, error) {
 	file := &PolicyFile{}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	switch err := decoder.Decode(file); {
 	case errors.Is(err, io.EOF):
-		// Perhaps a file that is just being written; rules: [] denies all.
+		// The file may just be written. A policy that denies everything is
+		// written as rules: [].
 		return nil, nil, errors.New("must not be empty")
 	case err != nil:
 		return nil, nil, err

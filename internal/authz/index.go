@@ -7,26 +7,26 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// index finds the rules that can matter to a question, so that what a decision
-// costs does not grow with the rules for other callers, actions and stores.
+// index finds the rules that can apply to a question. The cost of a decision
+// does not grow with the rules for other callers, actions and stores.
 type index struct {
 	everybody *subjectRules
 	bySubject map[subject]*subjectRules
-	// claims are the names of the claims that rules tell callers apart by.
+	// claims are the names of the claims that appear in constraints.
 	claims []string
 }
 
-// subjectRules is what rules say of one subject.
+// subjectRules are the rules for one subject.
 type subjectRules struct {
 	anyStore []bucket
 	byStore  map[string][]bucket
-	// needStore and needSecret are the actions of the rules in byStore that have
-	// to know the name of the store, which are all of them, and of the secret.
+	// needStore and needSecret are the actions of the rules in byStore that
+	// need the name of the store (all of them do) and of the secret.
 	needStore, needSecret actionSet
 }
 
-// bucket holds rules about the same actions that have to know the same names, in
-// the order of the file.
+// bucket holds rules for the same actions that need the same names, in the
+// order of the file.
 type bucket struct {
 	actions actionSet
 	needs   needs
@@ -37,7 +37,7 @@ func newIndex() *index {
 	return &index{everybody: &subjectRules{}, bySubject: map[subject]*subjectRules{}}
 }
 
-// add takes in a rule, which must stand in the file behind all that were added.
+// add adds a rule. Rules are added in the order of the file.
 func (x *index) add(r *compiledRule) {
 	about := r.template.constraints
 	to := x.everybody
@@ -81,7 +81,7 @@ func addToBucket(shelves []bucket, r *compiledRule) []bucket {
 	return append(shelves, bucket{r.actions, r.template.needs, []*compiledRule{r}})
 }
 
-// find collects the rules for a question.
+// find collects the candidate rules of a question.
 func (x *index) find(c *candidates) {
 	p := &c.question.Principal
 	c.addSubject(x.everybody)
@@ -92,7 +92,7 @@ func (x *index) find(c *candidates) {
 	}
 	for _, claim := range x.claims {
 		if value, has := p.Claims[claim]; has {
-			// Whatever CEL takes for a text can be equal to one.
+			// CEL compares every value of its string type with a string.
 			if text, is := celValue(value).(types.String); is {
 				c.addSubject(x.bySubject[subject{varClaims + "." + claim, string(text)}])
 			}
@@ -102,23 +102,24 @@ func (x *index) find(c *candidates) {
 
 func celValue(native any) ref.Val { return types.DefaultTypeAdapter.NativeToValue(native) }
 
-// candidates are the rules for one question, as lists in the order of the file.
+// candidates are the rules that can apply to one question, as lists in the
+// order of the file.
 type candidates struct {
 	question *Question
 	action   actionSet
 	lists    [][]*compiledRule
-	// needsName says that a rule has to know a name which the question does not hold.
+	// needsName says that a rule needs a name which the question lacks.
 	needsName bool
 }
 
-// addSubject adds what concerns a subject of the question. Nil concerns nobody.
+// addSubject adds the rules of a subject. from may be nil.
 func (c *candidates) addSubject(from *subjectRules) {
 	if from == nil {
 		return
 	}
 	c.addBuckets(from.anyStore)
-	// Of a rule for another store, too, it counts that a name is missing: who has
-	// such a rule gets a list without what they may not see, and no refusal.
+	// A rule for another store counts too: its holder gets a filtered list and
+	// no refusal.
 	if c.question.Secret == nil && !c.question.StoreOnly && from.needSecret&c.action != 0 {
 		c.needsName = true
 	}
@@ -142,7 +143,8 @@ func (c *candidates) addBuckets(shelves []bucket) {
 	}
 }
 
-// next takes the first rule of all that are left, nil at the end.
+// next returns the first of the remaining rules, in the order of the file, and
+// nil at the end.
 func (c *candidates) next() *compiledRule {
 	var first *[]*compiledRule
 	for i := range c.lists {

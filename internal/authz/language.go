@@ -9,7 +9,7 @@ import (
 	"cel.dev/cel-go/checker"
 )
 
-// The variables of a rule.
+// The CEL variables of a rule.
 const (
 	varName    = "principal.name"
 	varTenant  = "principal.tenant"
@@ -21,24 +21,24 @@ const (
 	varStore   = "store"
 	varSecret  = "secret"
 	varScopes  = "scopes"
-	// varLiteral and a number stand in a form for a text of its rules. No rule can
-	// spell such a name.
+	// varLiteral and a number name the variable of a string literal in a
+	// template. No rule can write such a name.
 	varLiteral = "@text"
 )
 
-// costLimit bounds the work of one rule for one question, in CEL's units. A
-// rule that could cost more is refused when it is loaded; a comparison costs 1,
-// a search through a name about 25.
+// costLimit limits the work of one rule for one question, in CEL's cost units.
+// A rule that could cost more is refused when it is loaded. A comparison costs
+// 1, a search in a name about 25.
 const costLimit = 20_000
 
-// The largest values that a rule can meet.
+// The sizes that the cost estimate assumes.
 const (
 	maxTextBytes = 256
 	maxItems     = 100
 )
 
-// newLanguage declares what a rule can say. A word that is not declared, such
-// as a misspelt field, is refused when the rule is loaded.
+// newLanguage declares the variables of rules. An undeclared name, such as a
+// misspelt field, is an error when the rule is loaded.
 func newLanguage() (*cel.Env, error) {
 	words := []cel.EnvOption{
 		cel.Variable(varName, cel.StringType),
@@ -58,7 +58,7 @@ func newLanguage() (*cel.Env, error) {
 	return cel.NewEnv(words...)
 }
 
-// compile checks what was parsed and makes it a program.
+// compile checks a parsed expression and returns its program.
 func compile(language *cel.Env, parsed *cel.Ast) (*cel.Ast, cel.Program, error) {
 	ast, issues := language.Check(parsed)
 	if issues.Err() != nil {
@@ -78,10 +78,10 @@ func compile(language *cel.Env, parsed *cel.Ast) (*cel.Ast, cel.Program, error) 
 	return ast, program, err
 }
 
-// sizeEstimator tells the estimator how large values can be.
+// sizeEstimator tells CEL's cost estimator how large values can be.
 type sizeEstimator struct{}
 
-// EstimateSize gives the largest size of a value.
+// EstimateSize returns the largest size of a value.
 func (sizeEstimator) EstimateSize(n checker.AstNode) *checker.SizeEstimate {
 	if n.Type().Kind() == cel.StringKind {
 		return &checker.SizeEstimate{Max: maxTextBytes}

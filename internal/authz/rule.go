@@ -8,16 +8,17 @@ import (
 
 // Rule is a rule as an operator writes it.
 type Rule struct {
-	// ID names the rule in decisions, unique.
+	// ID identifies the rule in decisions. It is unique.
 	ID string `yaml:"id"`
-	// Actions are what the rule allows; "secret.*" stands for all actions on
-	// secrets and "*" for all.
+	// Actions are the actions that the rule allows. "secret.*" matches all
+	// actions on secrets, "*" matches all actions.
 	Actions []string `yaml:"actions"`
-	// When is a CEL expression that says when it does.
+	// When is the CEL expression that must be true for the rule to allow an
+	// action.
 	When string `yaml:"when"`
 }
 
-// compiledRule is a rule that can be asked.
+// compiledRule is a rule that can be evaluated.
 type compiledRule struct {
 	id       string
 	order    int
@@ -52,18 +53,18 @@ func (r Rule) compile(known *compiler, order int) (*compiledRule, error) {
 	return &compiledRule{id: r.ID, order: order, actions: about, template: form, literals: texts}, nil
 }
 
-// actions are all there are. A rule about any other could never apply.
+// actions lists all actions. A rule about any other action could never apply.
 var actions = []string{
 	"account.get", "quota.get",
 	"store.create", "store.get", "store.delete",
 	"secret.create", "secret.get", "secret.update", "secret.delete", "secret.duplicate",
 }
 
-// actionSet is a set of actions, one bit for each.
+// actionSet is a set of actions, one bit per action.
 type actionSet uint16
 
-// matchActions gives the actions that a pattern of a rule stands for, none where it
-// is not a pattern.
+// matchActions returns the actions that a pattern matches. It returns the empty
+// set for an invalid pattern.
 func matchActions(pattern string) actionSet {
 	var set actionSet
 	for i, a := range actions {
@@ -74,7 +75,8 @@ func matchActions(pattern string) actionSet {
 	return set
 }
 
-// actionOf gives the set of one action, empty for one that there is not.
+// actionOf returns the set of one action, and the empty set for an unknown
+// action.
 func actionOf(name string) actionSet {
 	for i, a := range actions {
 		if a == name {
@@ -84,8 +86,8 @@ func actionOf(name string) actionSet {
 	return 0
 }
 
-// allows asks the rule. An expression that fails, for example on a claim that
-// the caller does not have, allows nothing.
+// allows evaluates the rule. An expression that fails, for example because the
+// caller lacks a claim, allows nothing.
 func (r *compiledRule) allows(q *activation) bool {
 	q.literals = r.literals
 	result, _, err := r.template.program.Eval(q)

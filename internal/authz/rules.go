@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/filewatch"
 )
 
-// Rules are the rules in force, which follow a file. They are safe for
+// Rules are the rules in force. They can follow a file. They are safe for
 // concurrent use.
 type Rules struct {
 	engine atomic.Pointer[Engine]
@@ -21,11 +21,11 @@ func Fixed(e *Engine) *Rules {
 	return r
 }
 
-// Follow returns the rules of a file, which must be good to begin with. When the
-// file changes, the watcher puts the changed rules into force. Rules that cannot
-// be read, or that fail their tests, are not: those before stay, and told hears
-// why, once. It hears nil when changed rules are in force and when a failure is
-// over.
+// Follow returns the rules of a file. The file must be valid at the start. When
+// the file changes, the watcher puts the new rules into force. If they cannot
+// be read or their tests fail, the old rules stay in force and told receives
+// the error, once per error. told receives nil when new rules are in force or
+// an error is over.
 func Follow(name string, files *filewatch.Watcher, told func(error)) (*Rules, error) {
 	r := &Rules{}
 	_, err := files.Add(context.Background(), filewatch.Group{
@@ -42,7 +42,7 @@ func Follow(name string, files *filewatch.Watcher, told func(error)) (*Rules, er
 	return r, err
 }
 
-// Decide answers one question by the rules in force.
+// Decide answers one question with the rules in force.
 func (r *Rules) Decide(q Question) Decision {
 	e := r.engine.Load()
 	d := e.Decide(q)

@@ -12,26 +12,29 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// maxLiterals is how many texts the rules of a form can differ in.
+// maxLiterals is the maximum number of string literals of a template.
 const maxLiterals = 16
 
-// template is what rules share that differ in their texts only. A policy has
-// thousands of rules of few forms, and checking one costs more than deciding a
-// hundred questions, so each form is checked and planned once. A rule that no
-// other can share with is a form of its own, without texts.
+// template is the compiled form of all rules that differ only in their string
+// literals. A policy has thousands of rules of a few templates, and compiling
+// one rule costs more than a hundred decisions, so each template is compiled
+// once. A rule that cannot share its compiled form has a template of its own,
+// without literals.
 type template struct {
 	program cel.Program
 	needs   needs
-	// constraints is what the rules demand at their top.
+	// constraints are the conditions that must be true for the rules to allow
+	// anything.
 	constraints constraints
 }
 
-// compiler compiles rules, each form once.
+// compiler compiles rules, each template once.
 type compiler struct {
 	language *cel.Env
-	// templates has nil for a form that cannot be shared.
+	// templates holds the shared templates by their pattern. A pattern that
+	// cannot be shared has the value nil.
 	templates map[string]*template
-	// patterns are the actions that patterns stand for.
+	// patterns caches the actions that an action pattern matches.
 	patterns map[string]actionSet
 }
 
@@ -43,8 +46,8 @@ func newCompiler() (*compiler, error) {
 	return &compiler{language: language, templates: map[string]*template{}, patterns: map[string]actionSet{}}, nil
 }
 
-// compile returns the form of an expression and the texts that make it this
-// one, as CEL values.
+// compile returns the template of an expression and the string literals of the
+// expression as CEL values.
 func (f *compiler) compile(text string) (*template, []any, error) {
 	if pattern, texts, plain := extractLiterals(text); plain {
 		known, seen := f.templates[pattern]
@@ -64,7 +67,7 @@ func (f *compiler) compile(text string) (*template, []any, error) {
 	return own, nil, err
 }
 
-// matchActions gives the actions that a pattern stands for.
+// matchActions returns the actions that an action pattern matches.
 func (f *compiler) matchActions(pattern string) actionSet {
 	set, known := f.patterns[pattern]
 	if !known {
@@ -74,10 +77,11 @@ func (f *compiler) matchActions(pattern string) actionSet {
 	return set
 }
 
-// compileTemplate compiles a pattern with variables where its texts were. It gives nil
-// where that cannot be; then each rule is judged by itself, and is told its own
-// mistakes. A variable counts as longer than any text that split takes out, so
-// a rule that costs too much by itself is never let through by its form.
+// compileTemplate compiles a pattern with variables in place of its literals.
+// It returns nil if that is not possible; each rule is then compiled by itself
+// and gets its own error. In the cost estimate a variable is longer than any
+// literal that extractLiterals takes, so a rule that is too expensive by itself
+// is also too expensive as a template.
 func (f *compiler) compileTemplate(pattern string) *template {
 	parsed, issues := f.language.Parse(pattern)
 	if issues.Err() != nil || !bindLiterals(parsed) {
@@ -98,9 +102,10 @@ func (f *compiler) newTemplate(parsed *cel.Ast) (*template, error) {
 	return &template{program: program, needs: needsOf(checked), constraints: constraintsOf(checked)}, nil
 }
 
-// extractLiterals takes the texts out of an expression and puts their numbers there, still
-// in quotes, so that a pattern is an expression exactly where the original is.
-// plain is false where a text is anything but letters between two quotes.
+// extractLiterals replaces the string literals of an expression by their
+// numbers, still in quotes, so that the pattern is a valid expression exactly
+// if the original is. plain is false if a literal is anything but plain
+// characters between two quotes.
 func extractLiterals(expression string) (pattern string, texts []any, plain bool) {
 	if strings.ContainsAny(expression, "\\`\r\n") || strings.Contains(expression, "//") {
 		return "", nil, false
@@ -117,10 +122,10 @@ func extractLiterals(expression string) (pattern string, texts []any, plain bool
 		case !closed, len(texts) == maxLiterals, len(text) > maxTextBytes, !utf8.ValidString(text):
 			return "", nil, false
 		case text == "" && strings.HasPrefix(after, rest[from:from+1]):
-			// Three quotes begin a text that may hold quotes.
+			// Three quotes begin a string that may contain quotes.
 			return "", nil, false
 		case from > 0 && isWord(rest[from-1]):
-			// A letter before the quote says how to read the text.
+			// A letter before the quote is a prefix such as r or b.
 			return "", nil, false
 		}
 		b.WriteString(rest[:from])
@@ -134,9 +139,9 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// bindLiterals puts variables in the place of the texts of a pattern. It says no
-// where CEL would do something with a text when a rule is loaded, such as to
-// refuse a regular expression that is none.
+// bindLiterals replaces the literals of a parsed pattern by variables. It
+// returns false if CEL evaluates a literal when a rule is loaded, for example a
+// regular expression.
 func bindLiterals(parsed *cel.Ast) bool {
 	factory, able := ast.NewExprFactory(), true
 	ast.PostOrderVisit(parsed.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -154,8 +159,8 @@ func bindLiterals(parsed *cel.Ast) bool {
 	return able
 }
 
-// evaluatesLate says of a function that CEL looks at its arguments only when a
-// question is asked.
+// evaluatesLate reports whether CEL evaluates the arguments of a function only
+// when a question is decided.
 func evaluatesLate(function string) bool {
 	switch function {
 	case operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.NotStrictlyFalse, operators.Conditional,

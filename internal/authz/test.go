@@ -7,9 +7,9 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 )
 
-// Test is a decision that is expected of the rules.
+// Test is an expected decision.
 type Test struct {
-	// Name says what is expected, for people.
+	// Name describes the expectation for people.
 	Name string `yaml:"name"`
 	// As is the caller.
 	As Caller `yaml:"as"`
@@ -17,11 +17,11 @@ type Test struct {
 	Do string `yaml:"do"`
 	// On is the object.
 	On Object `yaml:"on"`
-	// Allow is the id of the rule that must allow it. Empty means that it must
-	// be denied.
+	// Allow is the id of the rule that must allow the action. Empty: the action
+	// must be denied.
 	Allow string `yaml:"allow"`
-	// Deny must be true where Allow is empty, so that a forgotten Allow is not
-	// taken for a denial.
+	// Deny must be true if Allow is empty, so that a forgotten Allow is not
+	// read as a denial.
 	Deny bool `yaml:"deny"`
 }
 
@@ -35,7 +35,7 @@ type Caller struct {
 	Groups []string `yaml:"groups"`
 	// Claims are the claims of the caller's token.
 	Claims map[string]any `yaml:"claims"`
-	// Kind is how the caller proves who they are: api_key, jwt or mtls.
+	// Kind is the kind of credential: api_key, jwt or mtls.
 	Kind string `yaml:"kind"`
 }
 
@@ -51,7 +51,7 @@ type Object struct {
 	Scopes []string `yaml:"scopes"`
 }
 
-// Run runs tests and tells every one that fails.
+// Run runs tests. The error lists every test that fails.
 func (e *Engine) Run(tests []Test) error {
 	var failed []error
 	for i, t := range tests {
@@ -70,7 +70,7 @@ func (e *Engine) run(t Test) error {
 		return fmt.Errorf("do: there is no action %q; there are %v", t.Do, actions)
 	}
 	d := e.Decide(Question{
-		Principal: authn.Principal{Name: t.As.Name, Tenant: t.As.Tenant, Groups: t.As.Groups, Claims: t.As.Claims, Kind: authn.Kind(t.As.Kind)},
+		Principal: authn.Principal{Name: t.As.Name, Tenant: t.As.Tenant, Groups: t.As.Groups, Claims: t.As.Claims, Kind: authn.CredentialKind(t.As.Kind)},
 		Action:    t.Do, Account: t.On.Account, Store: &t.On.Store, Secret: &t.On.Secret, Scopes: t.On.Scopes,
 	})
 	switch {

@@ -16,7 +16,8 @@ func FieldPolicy(fd protoreflect.FieldDescriptor) *policyv1.FieldPolicy {
 	return &policyv1.FieldPolicy{}
 }
 
-// Secret says whether values of the field go to Cloudflare and nowhere else.
+// Secret reports whether the field holds secret values, which go to Cloudflare
+// and nowhere else.
 func Secret(fd protoreflect.FieldDescriptor) bool {
 	return FieldPolicy(fd).GetSensitivity() == policyv1.Sensitivity_SENSITIVITY_SECRET
 }

@@ -10,22 +10,23 @@ import (
 	policyv1 "platform.internal/storekeeper/gen/storekeeper/policy/v1"
 )
 
-// Self is the action of methods that are about the caller alone.
+// Self is the action of methods about the caller alone.
 const Self = "self"
 
 // Method is what the proto file declares about one method.
 type Method struct {
 	// Action is what a caller must be allowed to do, or Self.
 	Action string
-	// Changes says that the call changes something.
+	// Changes says that the method changes something.
 	Changes bool
-	// Lists says that the answer is a list whose items are judged one by one.
+	// Lists says that the answer is a list whose items are authorised one by
+	// one.
 	Lists bool
 
 	resourceFields []resourceField
 }
 
-// Target is what a request is about, in the request's own words.
+// Target holds the resources of a request as the request names them.
 type Target struct {
 	// Account is an identifier or a configured name.
 	Account string
@@ -33,30 +34,31 @@ type Target struct {
 	StoreID string
 	// SecretIDs are the identifiers of secrets that exist.
 	SecretIDs []string
-	// StoreName is the name of a store to be made.
+	// StoreName is the name of a new store.
 	StoreName string
-	// Secrets are secrets to be made, one for each item of a batch.
+	// Secrets are the new secrets, one per item of a batch.
 	Secrets []NewSecret
-	// Scopes are scopes given to the secrets of SecretIDs.
+	// Scopes are the scopes that the secrets of SecretIDs get.
 	Scopes []string
 }
 
-// NewSecret is a secret that a request makes.
+// NewSecret is a secret that a request creates.
 type NewSecret struct {
-	// Name is its name, "" where the request gives none.
+	// Name is the name. It is "" if the request has none.
 	Name string
 	// Scopes are the scopes it gets.
 	Scopes []string
 }
 
-// resourceField is a field of the request that says what it is about.
+// resourceField is a request field that identifies, names or scopes a resource.
 type resourceField struct {
 	path     []protoreflect.FieldDescriptor
 	declared *policyv1.FieldPolicy
 }
 
 // Methods reads the declarations of all methods, by full method name. A method
-// without one is an error: nobody could say who may call it.
+// without a declared action is an error, because nobody could be authorised for
+// it.
 func Methods(services ...protoreflect.ServiceDescriptor) (map[string]*Method, error) {
 	methods := map[string]*Method{}
 	var missing []error

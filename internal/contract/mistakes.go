@@ -7,29 +7,28 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Body is the path of a mistake that is about a body as a whole.
+// Body is the path of a mistake about the whole body.
 const Body = "body"
 
-// Mistakes collects what is wrong with a request while it is being decoded, so
-// that the caller hears of it together with every broken rule, and only after
-// the call was authenticated. It serves one request and one goroutine at a
-// time.
+// Mistakes collects what is wrong with a request while it is decoded. The
+// caller gets these mistakes together with every violated rule, and only after
+// authentication. Mistakes is for one request and one goroutine at a time.
 type Mistakes struct {
-	// Fields are parts of the request that cannot be read.
+	// Fields are parts of the request that cannot be decoded.
 	Fields []fault.Field
-	// Fault, where it is set, says that the request cannot be read at all.
+	// Fault, if set, says why the whole request cannot be decoded.
 	Fault *fault.Error
-	// Unread says that the request was left unread, since no rule could allow the
-	// call whatever it asks for, or Fault says why that cannot be told.
+	// Unread says that the request was not read, because no rule can allow the
+	// call. If Fault is set, it says why that could not be decided.
 	Unread bool
 }
 
-// maxMistakes bounds what is noted, and so what is answered: a body of the
-// greatest length has room for millions of mistakes.
+// maxMistakes limits the number of mistakes, and so the size of the answer: a
+// body of the maximum size has room for millions.
 const maxMistakes = 1000
 
-// Add notes a part of the request that cannot be read. text says what would be
-// right. Add returns false when no further mistake would be noted, so that the
+// Add notes a part of the request that cannot be decoded. text says what would
+// be right. Add returns false if no further mistake will be noted, so that the
 // decoder can stop.
 func (m *Mistakes) Add(path, reason, text string) bool {
 	if len(m.Fields) < maxMistakes {
@@ -45,8 +44,8 @@ func WithMistakes(ctx context.Context, m *Mistakes) context.Context {
 	return context.WithValue(ctx, mistakesKey{}, m)
 }
 
-// MistakesFrom returns what WithMistakes put into ctx, and otherwise a place
-// that nobody reads. It is never nil.
+// MistakesFrom returns the Mistakes in ctx. If there are none, it returns new
+// ones that nobody reads. It is never nil.
 func MistakesFrom(ctx context.Context) *Mistakes {
 	if m, ok := ctx.Value(mistakesKey{}).(*Mistakes); ok {
 		return m
@@ -56,8 +55,8 @@ func MistakesFrom(ctx context.Context) *Mistakes {
 
 func (m *Mistakes) fields() []fault.Field { return slices.Clone(m.Fields) }
 
-// bodyUnreadable says whether nothing of the body could be read, so that its fields
-// would be blamed for being empty without reason.
+// bodyUnreadable reports whether the whole body could not be decoded. Its
+// fields are then empty for that reason and are not reported.
 func (m *Mistakes) bodyUnreadable() bool {
 	return slices.ContainsFunc(m.Fields, func(f fault.Field) bool { return f.Path == Body })
 }

@@ -5,10 +5,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// WithoutValues copies a request and leaves the secret values out. A value that
-// was set is set to "", so that it can be seen that there was one.
+// WithoutValues returns a copy of a request without the secret values. A value
+// that was set becomes "", so that the copy shows that there was one.
 func WithoutValues(request proto.Message) proto.Message {
-	// A value must not even be copied, so the copy is made around them.
+	// A value must not even be copied, so proto.Clone is not used.
 	out := request.ProtoReflect().New()
 	copyWithoutValues(request.ProtoReflect(), out)
 	return out.Interface()

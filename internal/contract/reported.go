@@ -8,13 +8,15 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// reportedPaths are the places of a request that are blamed already. What a place costs
-// does not grow with their number: a request has room for thousands of mistakes.
+// reportedPaths holds the paths of a request that already have a mistake. A
+// look-up costs the same however many there are: a request can have thousands
+// of mistakes.
 type reportedPaths struct {
 	paths map[string]bool
-	// lists are the lists of which an item, or a part of one, is blamed.
+	// lists are the lists with a mistake in an item.
 	lists map[string]bool
-	// tooLong are the lists with too many items, of which no item is blamed.
+	// tooLong are the lists with too many items. Mistakes in their items are
+	// not reported.
 	tooLong map[string]bool
 }
 
@@ -40,7 +42,7 @@ func (b reportedPaths) add(path string) {
 	}
 }
 
-// covers says whether a place, an item of it or what it is a part of is blamed,
+// covers reports whether a path, an item of it or a parent of it has a mistake,
 // or whether it is inside a list that is too long.
 func (b reportedPaths) covers(path string) bool {
 	if b.paths[path] || b.lists[path] {

@@ -11,15 +11,16 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// sortByPosition puts fields in the order in which they stand in the message:
-// by item, and within an item by field number. Unknown names come last.
+// sortByPosition sorts fields by their position in the message: by item, and
+// within an item by field number. Unknown names are last.
 func sortByPosition(md protoreflect.MessageDescriptor, fields []fault.Field) {
 	slices.SortStableFunc(fields, func(a, b fault.Field) int {
 		return slices.Compare(sortKey(md, a.Path), sortKey(md, b.Path))
 	})
 }
 
-// sortKey turns a path such as "secrets[2].name" into numbers that sort.
+// sortKey converts a path such as "secrets[2].name" to numbers that can be
+// compared.
 func sortKey(md protoreflect.MessageDescriptor, path string) []int {
 	var numbers []int
 	for name := range strings.SplitSeq(path, ".") {

@@ -5,7 +5,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Target reads from a request what it is about.
+// Target reads the resources of a request.
 func (m *Method) Target(request proto.Message) Target {
 	var t Target
 	for _, f := range m.resourceFields {
@@ -17,7 +17,7 @@ func (m *Method) Target(request proto.Message) Target {
 func (f resourceField) read(m protoreflect.Message, t *Target) {
 	item := -1
 	if fd := f.path[0]; fd.IsList() && fd.Message() != nil && f.declared.GetNames() == "secret" {
-		// Items without a name count too: none may go unjudged.
+		// Items without a name count too, so that each item is authorised.
 		for n := m.Get(fd).List().Len(); len(t.Secrets) < n; {
 			t.Secrets = append(t.Secrets, NewSecret{})
 		}
@@ -44,8 +44,8 @@ func (f resourceField) read(m protoreflect.Message, t *Target) {
 	})
 }
 
-// newSecret gives the new secret with a number: items of a batch have theirs, and
-// a request that makes one secret has number -1.
+// newSecret returns the new secret with a number. Items of a batch have their
+// number; a request that creates one secret has number -1.
 func (t *Target) newSecret(item int) *NewSecret {
 	for len(t.Secrets) <= max(item, 0) {
 		t.Secrets = append(t.Secrets, NewSecret{})
@@ -53,12 +53,12 @@ func (t *Target) newSecret(item int) *NewSecret {
 	return &t.Secrets[max(item, 0)]
 }
 
-// createsSecret says whether scopes belong to a new secret: those of an item of a
-// batch do, and those of a request that has named a new secret.
+// createsSecret reports whether scopes belong to a new secret: the scopes of a
+// batch item do, and the scopes of a request that names a new secret.
 func (t *Target) createsSecret(item int) bool { return item >= 0 || len(t.Secrets) > 0 }
 
-// walkStrings visits the strings at a path. item is set to the number of the element
-// of the first list of messages on the way.
+// walkStrings visits the strings at a path. item is set to the number of the
+// element of the first list of messages on the path.
 func walkStrings(m protoreflect.Message, path []protoreflect.FieldDescriptor, item *int, visit func(string)) {
 	fd := path[0]
 	if !m.Has(fd) {

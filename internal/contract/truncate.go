@@ -6,16 +6,16 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// listLimits holds the lists of each request that a rule bounds.
+// listLimits holds, per request type, the lists with a maximum number of items.
 type listLimits map[protoreflect.FullName][]listLimit
 
-// listLimit is a list and how many items it may have.
+// listLimit is a list and its maximum number of items.
 type listLimit struct {
 	list protoreflect.FieldDescriptor
 	max  int
 }
 
-// read adds the lists of a request.
+// read adds the lists of a request type.
 func (l listLimits) read(request protoreflect.MessageDescriptor) error {
 	for i := range request.Fields().Len() {
 		fd := request.Fields().Get(i)
@@ -30,12 +30,12 @@ func (l listLimits) read(request protoreflect.MessageDescriptor) error {
 	return nil
 }
 
-// maxListLimit is above every bound that a rule sets.
+// maxListLimit is larger than every maximum that a rule sets.
 const maxListLimit = 1 << 20
 
-// truncate gives a request whose lists that are too long have one item more than
-// they may. It breaks the same rules: of a list that is too long no item is
-// looked at, but the library would try each of millions of empty ones.
+// truncate returns a request whose lists have at most one item more than
+// allowed. It violates the same rules as the original. The validation library
+// would check each of millions of items.
 func (l listLimits) truncate(request proto.Message) proto.Message {
 	whole := request.ProtoReflect()
 	short := whole
@@ -56,7 +56,7 @@ func (l listLimits) truncate(request proto.Message) proto.Message {
 	return short.Interface()
 }
 
-// copyOf gives a message with the same values, which are shared.
+// copyOf returns a message that shares its field values with the original.
 func copyOf(m protoreflect.Message) protoreflect.Message {
 	other := m.New()
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {

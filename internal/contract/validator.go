@@ -1,7 +1,7 @@
-// Package contract reads the rules that the proto files declare beside each
-// field and holds requests against them.
+// Package contract reads what the proto files declare about methods and fields,
+// and checks requests against these declarations.
 //
-// It must not know how a request arrived or what becomes of it.
+// The package must not know how a request arrived or what becomes of it.
 package contract
 
 import (
@@ -17,15 +17,15 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Validator holds requests against their declared rules. It is safe for
+// Validator checks requests against their declared rules. It is safe for
 // concurrent use.
 type Validator struct {
 	rules      protovalidate.Validator
 	listLimits listLimits
 }
 
-// NewValidator compiles the rules of the messages that the services take, so
-// that a rule that cannot be compiled stops the start and not a call.
+// NewValidator compiles the rules of the requests of the services. A rule that
+// cannot be compiled fails the start, not a call.
 func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error) {
 	var requests []protoreflect.MessageDescriptor
 	lists := listLimits{}
@@ -45,11 +45,11 @@ func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error
 	return &Validator{rules: rules, listLimits: lists}, nil
 }
 
-// Check returns nil when the request keeps every rule. Otherwise the fault is
-// NotFound when an identifier is of a form that no object has, and else
-// BadInput with every wrong field, those that were found while the request was
-// decoded (see WithMistakes) among them. A store that cannot exist comes before
-// all else, and a secret that cannot after it, as Cloudflare has it.
+// Check returns nil if the request violates no rule. Otherwise it returns a
+// fault: NotFound for an identifier in a form that no object has, or BadInput
+// with every wrong field, including the mistakes that decoding found (see
+// WithMistakes). The order is Cloudflare's: a store that cannot exist, then
+// wrong fields, then a secret that cannot exist.
 func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	found := MistakesFrom(ctx)
 	if found.Fault != nil {
@@ -88,9 +88,9 @@ func (v *Validator) violations(request proto.Message) ([]*protovalidate.Violatio
 	return nil, fmt.Errorf("run the field rules: %w", err)
 }
 
-// fieldMistakes turns violations into fields, one for each place at the most, and
-// none for a place that known already blames: a value of the wrong type is not
-// also an empty one, and of a list that is too long no item is looked at.
+// fieldMistakes converts violations to fields, at most one per path, and none
+// for a path that is in known: a value of the wrong type is not reported as
+// empty too, and items of a list that is too long are not reported.
 func fieldMistakes(broken []*protovalidate.Violation, known []fault.Field, request proto.Message) []fault.Field {
 	var fields []fault.Field
 	blamed := newReportedPaths(known, broken)
@@ -107,9 +107,9 @@ func fieldMistakes(broken []*protovalidate.Violation, known []fault.Field, reque
 	return fields
 }
 
-// splitViolations takes out the identifiers that cannot name anything, by the kind of
-// object. Such an object does not exist, and Cloudflare says so too instead of
-// speaking of its form.
+// splitViolations separates the identifiers that cannot name an object, by kind
+// of object. Such an object does not exist. Cloudflare answers NotFound too,
+// and not that the form is wrong.
 func splitViolations(broken []*protovalidate.Violation, request proto.Message) (rules []*protovalidate.Violation, missing map[string]error) {
 	missing = map[string]error{}
 	for _, b := range broken {
@@ -132,8 +132,8 @@ func notFound(object, path string) error {
 		fmt.Sprintf("%s: there is no such %s; an identifier is 32 lower-case hexadecimal digits.", path, object))
 }
 
-// fieldOf finds the field that a violation is about, and nil for a rule of the
-// whole message. The library names the field itself, but not for list items.
+// fieldOf returns the field of a violation, and nil for a rule of the whole
+// message. The library returns the field itself, but not for list items.
 func fieldOf(b *protovalidate.Violation, request proto.Message) protoreflect.FieldDescriptor {
 	md := request.ProtoReflect().Descriptor()
 	var fd protoreflect.FieldDescriptor

@@ -5,8 +5,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Values lists the secret values of a request, in the order of its items. They
-// are for a fingerprint and must not be kept.
+// Values lists the secret values of a request in the order of its items. They
+// are for a fingerprint and must not be stored.
 func Values(request proto.Message) []string {
 	var values []string
 	collect(request.ProtoReflect(), func(value string) { values = append(values, value) })

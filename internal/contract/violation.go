@@ -10,15 +10,14 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// violationField says of one broken rule which field it is about, which machine word it
-// gets, and what would be right. fd is the field, nil for a rule of the whole
-// message.
+// violationField converts a violated rule to a fault field: the path, the
+// machine word, and what would be right. fd is the field; nil for a rule of the
+// whole message.
 func violationField(b *protovalidate.Violation, fd protoreflect.FieldDescriptor) fault.Field {
 	path := protovalidate.FieldPathString(b.Proto.GetField())
 	rule := b.Proto.GetRuleId()
 	if fd == nil {
-		// A rule of the whole message names its place and word itself, as
-		// "<place>.<word>".
+		// The id of a rule of the whole message is "<path>.<word>".
 		place, word, _ := strings.Cut(rule, ".")
 		return fault.Field{Path: place, Reason: strings.ToUpper(word), Text: b.Proto.GetMessage()}
 	}
@@ -29,8 +28,8 @@ func violationField(b *protovalidate.Violation, fd protoreflect.FieldDescriptor)
 	}
 }
 
-// machineWord builds Cloudflare's machine word: the noun that the field declares and
-// the manner in which the rule was broken.
+// machineWord returns Cloudflare's machine word: the noun that the field
+// declares and a suffix for the violated rule.
 func machineWord(fd protoreflect.FieldDescriptor, rule string, item bool) string {
 	declared := FieldPolicy(fd)
 	if declared.GetWord() != "" {
@@ -57,8 +56,9 @@ func wordSuffix(rule string) string {
 	}
 }
 
-// advice says what would be right. The wording is ours so that it stays the
-// same over both protocols and with every version of the rule library.
+// advice says what would be right. The wording is Storekeeper's, so that it is
+// the same over both protocols and with every version of the validation
+// library.
 func advice(rule string, limit protoreflect.Value, otherwise string) string {
 	switch rule {
 	case "required", "string.min_len":

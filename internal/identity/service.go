@@ -1,8 +1,8 @@
-// Package identity answers who the caller is, in the shapes that Cloudflare's
+// Package identity answers who the caller is, in the formats that Cloudflare's
 // clients ask for when they start.
 //
-// It must not know the credential that Storekeeper holds: every answer is about
-// the caller.
+// The package must not know Storekeeper's credential for Cloudflare: every
+// answer is about the caller.
 package identity
 
 import (
@@ -28,7 +28,7 @@ import (
 // accepted is the status of every membership.
 const accepted = "accepted"
 
-// role is what every caller is in every account, in Cloudflare's word for it.
+// role is the role of every caller in every account, in Cloudflare's format.
 const role = "Storekeeper caller"
 
 // Account is an account that callers can name.
@@ -46,11 +46,11 @@ type Service struct {
 	accounts []Account
 }
 
-// NewService returns the service. accounts are listed in the order given.
+// NewService returns the service. It lists the accounts in the given order.
 func NewService(accounts []Account) *Service { return &Service{accounts: accounts} }
 
-// VerifyToken says that the caller's credential is good; one that is not does
-// not get here.
+// VerifyToken confirms that the caller's credential is valid. A call with an
+// invalid one is refused before.
 func (s *Service) VerifyToken(ctx context.Context, r *identityv1.VerifyTokenRequest) (*identityv1.VerifyTokenResponse, error) {
 	caller, err := callerOf(ctx)
 	if err != nil {
@@ -99,8 +99,8 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 	if status := r.GetStatus(); status != "" && status != accepted {
 		list = nil
 	}
-	// All memberships have the same status, so that sorting by it is sorting by
-	// the name.
+	// All memberships have the same status, so sorting by status is sorting by
+	// name.
 	column := func(a Account) string { return a.Name }
 	if r.GetOrder() == "id" {
 		column = membershipID
@@ -118,8 +118,9 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 
 func membershipID(a Account) string { return stableID("membership", a.ID) }
 
-// withName returns the accounts of that name; "" returns all. The name is compared
-// whole: clients take the first account of the answer for the one they asked for.
+// withName returns the accounts with this name, and all accounts for "". The
+// whole name is compared: clients take the first account of the answer for the
+// one they asked for.
 func withName(accounts []Account, name string) []Account {
 	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return name != "" && a.Name != name })
 }
@@ -134,7 +135,7 @@ func sortBy(accounts []Account, direction string, column func(Account) string) {
 	})
 }
 
-// visible lists the accounts that the caller may see.
+// visible returns the accounts that the caller may see.
 func (s *Service) visible(ctx context.Context) []Account {
 	filter := visibility.From(ctx)
 	if filter == nil {
@@ -149,7 +150,7 @@ func (s *Service) visible(ctx context.Context) []Account {
 	return list
 }
 
-// page makes the page of a list that a request asks for.
+// page returns the page of a list that a request asks for.
 func page(all []Account, asked interface {
 	GetPage() int32
 	GetPerPage() int32
@@ -161,7 +162,7 @@ func page(all []Account, asked interface {
 	}
 }
 
-// clampInt32 bounds a number that came from an int32 or counts accounts.
+// clampInt32 limits a number that came from an int32 or counts accounts.
 func clampInt32(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func (s *Service) serves(account string) bool {
@@ -185,13 +186,13 @@ func callerOf(ctx context.Context) (authn.Principal, error) {
 	return p, nil
 }
 
-// stableID makes an identifier of Cloudflare's form out of a name.
+// stableID returns an identifier in Cloudflare's format, derived from a name.
 func stableID(kind, name string) string {
 	sum := sha256.Sum256([]byte("storekeeper " + kind + " " + name))
 	return hex.EncodeToString(sum[:16])
 }
 
-// timestamp is absent where a credential says no time, as an API key does.
+// timestamp returns nil for the zero time: an API key has no times.
 func timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
@@ -199,8 +200,8 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// mailbox makes an address of a name. The domain is reserved (RFC 2606), so
-// that nothing ever reaches it.
+// mailbox returns an e-mail address for a name. The domain is reserved (RFC
+// 2606), so nothing can be delivered to it.
 func mailbox(name string) string {
 	if strings.Contains(name, "@") {
 		return name

@@ -1,7 +1,7 @@
-// Package names knows which names stand behind Cloudflare's identifiers.
+// Package names resolves Cloudflare's identifiers to names.
 //
-// It must not know who asks or why. It remembers what it learned: a store and a
-// secret keep their name for life, and an identifier is never used again.
+// The package must not know who asks or why. It caches every name: stores and
+// secrets are never renamed, and an identifier is never reused.
 package names
 
 import (
@@ -14,13 +14,13 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// maxNames is how many names are kept, about 100 bytes each.
+// maxNames is the number of cached names, about 100 bytes each.
 const maxNames = 50_000
 
-// maxLoaded is how many names of one store are looked for.
+// maxLoaded is the number of names of one store that are read at once.
 const maxLoaded = 10_000
 
-// Upstream is what a Resolver asks.
+// Upstream is the part of the Cloudflare client that a Resolver needs.
 type Upstream interface {
 	Accounts() []upstream.AccountInfo
 	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
@@ -28,26 +28,26 @@ type Upstream interface {
 	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 }
 
-// Lookup knows objects without asking Cloudflare for each. It gives those of
-// the identifiers that it knows, as they were at any time: names do not change.
+// Lookup finds objects in a cache. It returns those of the identifiers that it
+// has. The objects may be old: names do not change.
 type Lookup interface {
 	FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error)
 	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
 }
 
-// Resolver looks up names. It is safe for concurrent use.
+// Resolver resolves identifiers to names. It is safe for concurrent use.
 type Resolver struct {
 	upstream Upstream
 	lookup   Lookup
-	// accounts has the names of accounts by identifier and by name, and served
+	// accounts maps identifiers and names of accounts to names. served holds
 	// each name once.
 	accounts map[string]string
 	served   []string
 	names    *lru.Cache[key, string]
 }
 
-// key names a store, or a secret in it. An identifier is whatever a caller sent,
-// so that an empty one of a secret must not be taken for the store.
+// key identifies a store, or a secret in it. The identifier of a secret may be
+// empty, because the caller chose it, so the kind is part of the key.
 type key struct {
 	kind                   objectKind
 	account, store, secret string
@@ -60,7 +60,7 @@ const (
 	aSecret
 )
 
-// New returns a Resolver that knows no names yet. The finder is asked first; nil: there is none.
+// New returns a Resolver without cached names. It asks f first. f may be nil.
 func New(u Upstream, f Lookup) (*Resolver, error) {
 	names, err := lru.New[key, string](maxNames)
 	if err != nil {
@@ -74,18 +74,18 @@ func New(u Upstream, f Lookup) (*Resolver, error) {
 	return r, nil
 }
 
-// Account gives the configured name of an account that is given by identifier
-// or name, and false where there is none.
+// Account returns the configured name of an account that is given by identifier
+// or by name, and false if the account is not served.
 func (r *Resolver) Account(idOrName string) (string, bool) {
 	name, ok := r.accounts[idOrName]
 	return name, ok
 }
 
-// Accounts gives the configured names of all accounts.
+// Accounts returns the configured names of all accounts.
 func (r *Resolver) Accounts() []string { return r.served }
 
-// Remember learns names of a store and of secrets in it that were known before,
-// under "" and under their identifiers.
+// Remember caches names that are known from elsewhere: that of a store under
+// "", and those of its secrets under their identifiers.
 func (r *Resolver) Remember(account, store string, names map[string]string) {
 	for id, name := range names {
 		if id == "" {
@@ -96,8 +96,8 @@ func (r *Resolver) Remember(account, store string, names map[string]string) {
 	}
 }
 
-// Store gives the name of a store. Faults: NotFound, and those of a call to
-// Cloudflare.
+// Store returns the name of a store. Errors: NotFound, and the errors of a call
+// to Cloudflare.
 func (r *Resolver) Store(ctx context.Context, account, id string) (string, error) {
 	k := key{kind: aStore, account: account, store: id}
 	if name, ok := r.names.Get(k); ok {
@@ -114,14 +114,15 @@ func (r *Resolver) Store(ctx context.Context, account, id string) (string, error
 	return a.Result.Name, nil
 }
 
-// Secrets gives the names of secrets of a store, in the order of ids. Faults:
-// NotFound where one does not exist, and those of a call to Cloudflare.
+// Secrets returns the names of secrets of a store, in the order of ids. Errors:
+// NotFound if a secret does not exist, and the errors of a call to Cloudflare.
 func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {
 	missing, err := r.lookUpSecrets(ctx, in, r.unknown(in, ids))
 	if err != nil {
 		return nil, err
 	}
-	// One is read by itself; for more, pages of a hundred cost fewer calls.
+	// One secret is read by itself. For more, reading pages of 100 costs fewer
+	// calls.
 	if len(missing) > 1 {
 		if err := r.loadStore(ctx, in); err != nil {
 			return nil, err
@@ -138,9 +139,9 @@ func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []s
 	return names, nil
 }
 
-// Known gives the names of those of the secrets that exist, by identifier. It
-// reads the store's list at most once, however many of them do not exist. Faults
-// are those of a call to Cloudflare, without NotFound.
+// Known returns the names of those secrets that exist, by identifier. It reads
+// the list of the store at most once, also if many of the secrets do not exist.
+// Errors: the errors of a call to Cloudflare, without NotFound.
 func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []string) (map[string]string, error) {
 	missing, err := r.lookUpSecrets(ctx, in, r.unknown(in, ids))
 	if err == nil && len(missing) == 1 {
@@ -161,7 +162,7 @@ func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []str
 	return known, nil
 }
 
-// unknown gives those of the secrets whose names are not remembered.
+// unknown returns the identifiers whose names are not cached.
 func (r *Resolver) unknown(in upstream.StoreParams, ids []string) []string {
 	var missing []string
 	for _, id := range ids {
@@ -172,8 +173,9 @@ func (r *Resolver) unknown(in upstream.StoreParams, ids []string) []string {
 	return missing
 }
 
-// lookUpSecrets learns from the finder, and gives what it did not know. That there is no
-// such store is an answer; of its other failures Cloudflare's answer tells.
+// lookUpSecrets caches the names that lookup has, and returns the identifiers
+// that it does not have. NotFound of the store is an answer. Other errors are
+// ignored, since Cloudflare is asked next.
 func (r *Resolver) lookUpSecrets(ctx context.Context, in upstream.StoreParams, ids []string) (missing []string, err error) {
 	if r.lookup == nil || len(ids) == 0 {
 		return ids, nil
@@ -191,7 +193,7 @@ func (r *Resolver) lookUpSecrets(ctx context.Context, in upstream.StoreParams, i
 	return r.unknown(in, ids), nil
 }
 
-// lookUpStore is find for one store.
+// lookUpStore is lookUpSecrets for one store.
 func (r *Resolver) lookUpStore(ctx context.Context, k key) (string, bool) {
 	if r.lookup == nil {
 		return "", false
@@ -217,7 +219,7 @@ func (r *Resolver) secret(ctx context.Context, in upstream.StoreParams, id strin
 	return a.Result.Name, nil
 }
 
-// loadStore reads all secrets of a store.
+// loadStore reads and caches the names of all secrets of a store.
 func (r *Resolver) loadStore(ctx context.Context, in upstream.StoreParams) error {
 	read := func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
 		return r.upstream.ListSecrets(ctx, upstream.ListSecretsParams{Account: in.Account, StoreID: in.StoreID, Paging: p})
@@ -233,8 +235,8 @@ func (r *Resolver) loadStore(ctx context.Context, in upstream.StoreParams) error
 	})
 }
 
-// NotServed is the fault of a call that names an account which is not served.
-// It does not say which there are.
+// NotServed returns the fault of a call that names an account which is not
+// served. It does not list the served accounts.
 func NotServed() error {
 	return fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED", "The account is not one that Storekeeper serves to this caller.")
 }

@@ -11,14 +11,14 @@ import (
 	"platform.internal/storekeeper/internal/inproc"
 )
 
-// maxAnswerBytes is the longest page over gRPC, in bytes. Clients accept messages of
-// 4 MiB unless they are told otherwise.
+// maxAnswerBytes is the size of the largest page that the server sends over
+// gRPC, in bytes. gRPC clients accept messages of 4 MiB by default.
 const maxAnswerBytes = 7 << 19
 
-// boundPage refuses a page over gRPC that a client with the usual limit could not
-// receive. Secrets that were made through Storekeeper always fit, 100 on a page.
-// Others may have longer comments. The page is not cut: the pages after it are
-// counted by the size that the caller asked for.
+// boundPage refuses a page over gRPC that a client with the default limit
+// cannot receive. 100 secrets that Storekeeper created always fit. Secrets that
+// were created elsewhere may have longer comments. The page is not shortened,
+// because the caller counts the later pages by the size that it asked for.
 func boundPage(r Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		answer, err := next(ctx, req)
@@ -34,7 +34,7 @@ func boundPage(r Rights) grpc.UnaryServerInterceptor {
 	}
 }
 
-// itemsOf counts the items of a page.
+// itemsOf returns the number of items of a page.
 func itemsOf(page proto.Message) int {
 	most, m := 0, page.ProtoReflect()
 	for i := range m.Descriptor().Fields().Len() {
@@ -45,7 +45,8 @@ func itemsOf(page proto.Message) int {
 	return most
 }
 
-// pageTooLong names a size of pages that is likely to fit.
+// pageTooLong returns the fault of a page that is too long. Its text suggests a
+// page size that is likely to fit.
 func pageTooLong(items, size int) error {
 	fits := max(1, items*(maxAnswerBytes/4*3)/size)
 	return fault.Invalid(fault.Field{

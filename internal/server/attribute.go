@@ -13,19 +13,14 @@ import (
 	"platform.internal/storekeeper/internal/tenant"
 )
 
-// attribute says who pays for the calls to Cloudflare that a call causes, and tells
-// the caller afterwards what is left. A caller without a tenant pays for itself.
-// It also heeds a caller that wants to know of nothing older than now, which
-// makes a read cost a call.
+// attribute sets the tenant whose budget the calls to Cloudflare are taken
+// from, applies the caller's Cache-Control, and sets the rate-limit headers of
+// the answer. A caller without a tenant is a tenant of its own.
 func attribute(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		t := auditFrom(ctx)
 		payer := cmp.Or(t.caller.Tenant, t.caller.Name)
-		ctx = tenant.With(ctx, payer)
-		if c.Fresh || noCache(metadata.ValueFromIncomingContext(ctx, "cache-control")) {
-			ctx = mirror.WithBypass(ctx)
-		}
-		answer, err := next(ctx, req)
+		answer, err := next(withCacheControl(tenant.With(ctx, payer), c.Fresh), req)
 		if c.Share != nil && t.account != "" {
 			telemetry.CallFrom(ctx).SetLimits(c.Share(t.account, payer))
 		}
@@ -33,8 +28,17 @@ func attribute(c Chain) grpc.UnaryServerInterceptor {
 	}
 }
 
+// withCacheControl returns a context whose reads ask Cloudflare, if the caller
+// sent Cache-Control: no-cache or fresh is true. Such a read costs a call.
+func withCacheControl(ctx context.Context, fresh bool) context.Context {
+	if fresh || noCache(metadata.ValueFromIncomingContext(ctx, "cache-control")) {
+		return mirror.WithBypass(ctx)
+	}
+	return ctx
+}
+
 // noCache reports whether a Cache-Control header has the directive no-cache
-// (RFC 9111, section 5.2.1.4). The header is a list, which may go over several
+// (RFC 9111, section 5.2.1.4). The header is a list that may span several
 // lines.
 func noCache(lines []string) bool {
 	for _, line := range lines {

@@ -14,29 +14,30 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Strangers can be refused as often as they like, so only so many of their
-// refusals are recorded; the log has all of them.
+// The rate limit of audit records about refused callers that are not
+// authenticated. They can be refused as often as they like. The log has all
+// refusals.
 const (
 	unauthenticatedPerSecond = 10
 	unauthenticatedBurst     = 100
 )
 
-// Trail is where the audit records go.
+// Trail receives the audit records.
 type Trail interface {
 	Intent(context.Context, audit.Record) error
 	Outcome(context.Context, audit.Record)
 	Denial(context.Context, audit.Record) error
 }
 
-// auditDenials records every denial.
+// auditDenials records every denial in the audit trail.
 func auditDenials(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
-	strangers := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
+	unauthenticated := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		t := auditFrom(ctx)
 		answer, err := next(ctx, req)
 		switch {
 		case !isDenial(err):
-		case t.caller.Name == "" && !strangers.Allow():
+		case t.caller.Name == "" && !unauthenticated.Allow():
 			if counting, ok := to.(interface{ Suppress(audit.Record) }); ok {
 				counting.Suppress(audit.Record{})
 			}
@@ -83,7 +84,7 @@ func auditIntent(c Chain) grpc.UnaryServerInterceptor {
 	}
 }
 
-// isDenial says whether a call was refused for who the caller is.
+// isDenial reports whether a call was refused because of who the caller is.
 func isDenial(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && (f.Kind == fault.Denied || f.Kind == fault.Unauthenticated)

@@ -19,44 +19,49 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// auditContext gathers what the audit trail is to say of one call while it runs. It
-// belongs to the goroutine of the call, and from its intent on to that of the
-// change, which may outlive the call.
+// auditContext collects the audit facts of one call while the call runs. The
+// goroutine of the call owns it. From the intent on, the goroutine of the
+// change owns it, which may outlive the call.
 type auditContext struct {
-	// id is what name gives, "" until it is asked for.
+	// id is the identifier of the call's audit records. It is "" until recordID
+	// is called.
 	id      string
 	caller  authn.Principal
 	action  string
 	account string
 	store   audit.Store
 	secrets []audit.Secret
-	// count is how many secrets there are, also where the list was cut.
+	// count is the number of secrets of the call. The list secrets may be
+	// shorter.
 	count    int
 	decision audit.Decision
-	// policy is the digest of the rules that decided.
+	// policy is the digest of the policy file whose rules decided.
 	policy string
-	// changed are the fields that an update sets.
+	// changed are the names of the fields that an update sets.
 	changed []string
-	// rules are those that allow the parts of the call.
+	// rules are the ids of the rules that allow the parts of the call.
 	rules []string
-	// forced says that the call may do more than to the objects it names, as
-	// deleting a store with all that is in it does.
+	// forced says that the call affects more than the objects that it names, as
+	// a forced deletion of a store does.
 	forced bool
-	// call is what a change that may come again is known by, nil for others.
+	// call identifies a change for its repeats. Nil for other calls.
 	call *idempotency.Call
-	// bytesCounted says that what the call makes durable was counted.
+	// bytesCounted says that the bytes that the change writes were counted for
+	// the tenant.
 	bytesCounted bool
-	// incomplete says that not all of the call was judged, since validation refuses
-	// it: it is too long or lacks a name.
+	// incomplete says that not every object of the call was authorised, because
+	// the batch is too long or an object has no name. Validation refuses such a
+	// call.
 	incomplete bool
-	// failure is the fault that the call ended in, with its private cause, for the
-	// log: what the interceptors above faultToStatus see is the public half. It
-	// stays with the goroutine of the call, also where the change outlives that.
+	// failure is the fault that ended the call, with its private cause, for the
+	// log. The interceptors outside faultToStatus see only the public part. The
+	// goroutine of the call owns it, also if the change outlives the call.
 	failure error
 }
 
-// recordID links the records of the call. It is not the request id, which a caller
-// may choose and repeat. Most calls leave no record and need none.
+// recordID returns the identifier that links the audit records of the call. It
+// is not the request id, which a caller may choose and repeat. Most calls leave
+// no record and need no identifier.
 func (t *auditContext) recordID() string {
 	if t.id == "" {
 		t.id = telemetry.NewRequestID()
@@ -66,13 +71,13 @@ func (t *auditContext) recordID() string {
 
 type auditKey struct{}
 
-// withAudit returns a context for a call that leaves a trail.
+// withAudit returns a context with the audit context of a call.
 func withAudit(ctx context.Context, t *auditContext) context.Context {
 	return context.WithValue(ctx, auditKey{}, t)
 }
 
-// auditFrom returns the trail of a call. Where there is none, it returns one
-// that nobody reads.
+// auditFrom returns the audit context of a call. If ctx has none, it returns a
+// new one that nobody reads.
 func auditFrom(ctx context.Context) *auditContext {
 	if t, ok := ctx.Value(auditKey{}).(*auditContext); ok {
 		return t
@@ -80,8 +85,8 @@ func auditFrom(ctx context.Context) *auditContext {
 	return &auditContext{}
 }
 
-// setTarget notes what the call is about: first the secrets that exist, then
-// those to be made. Of a batch that is too long the first are noted.
+// setTarget notes the objects of the call: first the existing secrets, then the
+// new ones. Of a batch that is too long it notes the first maxObjects.
 func (t *auditContext) setTarget(action, account string, about contract.Target) {
 	t.action, t.account = action, account
 	t.store = audit.Store{ID: about.StoreID, Name: about.StoreName}
@@ -96,15 +101,15 @@ func (t *auditContext) setTarget(action, account string, about contract.Target) 
 
 func (t *auditContext) setStoreName(name string) { t.store.Name = name }
 
-// setSecretNames notes the names of the secrets that exist.
+// setSecretNames notes the names of the existing secrets.
 func (t *auditContext) setSecretNames(names []string) {
 	for i := range min(len(names), len(t.secrets)) {
 		t.secrets[i].Name = names[i]
 	}
 }
 
-// knownNames gives the names behind the identifiers of the call as far as they are
-// known: that of the store under "", those of secrets under their identifiers.
+// knownNames returns the known names by identifier: the name of the store under
+// "", the names of secrets under their identifiers.
 func (t *auditContext) knownNames() map[string]string {
 	known := map[string]string{}
 	if t.store.ID != "" && t.store.Name != "" {
@@ -118,7 +123,8 @@ func (t *auditContext) knownNames() map[string]string {
 	return known
 }
 
-// addAllowed notes a rule that allows a part of the call. Most calls need one.
+// addAllowed notes a rule that allows a part of the call. Most calls need one
+// rule.
 func (t *auditContext) addAllowed(d authz.Decision) {
 	t.policy = d.Policy
 	if slices.Contains(t.rules, d.Rule) {
@@ -130,11 +136,11 @@ func (t *auditContext) addAllowed(d authz.Decision) {
 
 func (t *auditContext) setDenied(id string) { t.decision = audit.Decision{ID: id} }
 
-// setPolicy notes the digest of the rules that refuse a call.
+// setPolicy notes the digest of the policy that refuses a call.
 func (t *auditContext) setPolicy(d authz.Decision) { t.policy = d.Policy }
 
-// fingerprint notes of each value, in the order of the secrets that get them,
-// what tells it from others.
+// fingerprint notes the keyed fingerprint of each value, in the order of the
+// secrets.
 func (t *auditContext) fingerprint(values []string, of func(string) string) {
 	if len(values) != len(t.secrets) {
 		return
@@ -144,9 +150,9 @@ func (t *auditContext) fingerprint(values []string, of func(string) string) {
 	}
 }
 
-// shorten leaves in a denial what tells it apart. Its texts were never held
-// against a rule, and a caller can be refused as often as it likes: a record
-// must not let it fill the disk.
+// shorten reduces a denial to what identifies it. Its texts were not validated,
+// and a caller can be refused as often as it likes: the records must not fill
+// the disk.
 func (t *auditContext) shorten() {
 	t.secrets = slices.Clone(t.secrets[:min(len(t.secrets), maxNamed)])
 	for i, s := range t.secrets {
@@ -155,7 +161,7 @@ func (t *auditContext) shorten() {
 	t.store.Name = printable(t.store.Name)
 }
 
-// printable gives a name as far as an object can have it.
+// printable returns a name shortened and with unprintable characters replaced.
 func printable(name string) string {
 	plain := strings.Map(func(r rune) rune {
 		if r < ' ' || r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -166,7 +172,7 @@ func printable(name string) string {
 	return plain[:min(len(plain), maxQuoted)]
 }
 
-// record writes down what is known of the call now.
+// record returns the audit record with what is known now.
 func (t *auditContext) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
 	r := audit.Record{
@@ -186,9 +192,9 @@ func (t *auditContext) record(ctx context.Context) audit.Record {
 	return r
 }
 
-// outcome says how the call ended, from its error. What may have happened is
-// never called failed: only a fault is known to be a refusal, and Cloudflare
-// does not say whether of a refused batch nothing was done.
+// outcome returns how the call ended. If Cloudflare may have changed anything,
+// the outcome is not Failed but Unknown: only a fault is known to be a refusal,
+// and Cloudflare does not say whether a refused batch changed anything.
 func (t *auditContext) outcome(err error) audit.Outcome {
 	if err == nil {
 		return audit.Succeeded
@@ -203,8 +209,8 @@ func (t *auditContext) outcome(err error) audit.Outcome {
 	return audit.Failed
 }
 
-// executed says whether Cloudflare refused what it was asked to do, and not the
-// call before it looked at it.
+// executed reports whether Cloudflare refused the operation itself, and not the
+// call before it looked at the operation.
 func executed(f *fault.Error) bool {
 	switch f.Kind {
 	case fault.BadInput, fault.NameTaken, fault.LimitReached, fault.NotEmpty, fault.Upstream:

@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// authenticate lets known callers through and tells the rest of the chain who
-// it is.
+// authenticate refuses calls without a valid credential and puts the caller
+// into the context for the rest of the chain.
 func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if strings.HasPrefix(info.FullMethod, healthService) {
@@ -37,8 +37,8 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 	}
 }
 
-// identify finds out who makes a call over the network. From then on the
-// connection counts for that caller.
+// identify authenticates a call that came over the network. From then on the
+// connection counts as a connection of that caller.
 func identify(ctx context.Context, a *authn.Authenticator) (o authn.Result) {
 	o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
 	if conn := connOf(ctx); conn != nil && o.Err == nil {

@@ -16,11 +16,11 @@ import (
 	"platform.internal/storekeeper/internal/visibility"
 )
 
-// reflectionService tells known callers which methods there are, and is no
-// method of ours.
+// reflectionService begins the names of the methods of gRPC reflection. Every
+// authenticated caller may use it. It has no declared action.
 const reflectionService = "/grpc.reflection."
 
-// Rights is what is needed to judge whether a caller may make a call.
+// Rights holds what is needed to authorise a call.
 type Rights struct {
 	// Methods are the declarations of all methods, by full name.
 	Methods map[string]*contract.Method
@@ -28,12 +28,13 @@ type Rights struct {
 	Rules interface {
 		Decide(authz.Question) authz.Decision
 	}
-	// Names finds the names that rules speak of behind identifiers.
+	// Names resolves identifiers to the names that rules mention.
 	Names *names.Resolver
 }
 
-// authorise lets through what a rule allows. A batch is let through whole or
-// refused whole, and a list is made to show what the caller may see.
+// authorise refuses calls that no rule allows. A batch is allowed as a whole or
+// refused as a whole. For a list, authorise puts a visibility filter into the
+// context.
 func authorise(r Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if strings.HasPrefix(info.FullMethod, healthService) || strings.HasPrefix(info.FullMethod, reflectionService) {
@@ -41,8 +42,9 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 		}
 		method, request := r.Methods[info.FullMethod], asMessage(req)
 		if method == nil || request == nil {
-			// A method of ours without a declaration has stopped the start; one
-			// that got in all the same is allowed to nobody.
+			// A method without a declaration stops the start
+			// (contract.Methods). If one is registered all the same, nobody may
+			// call it.
 			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "Nobody may call this method.")
 		}
 		caller, known := authn.PrincipalFrom(ctx)
@@ -67,7 +69,7 @@ func asMessage(req any) proto.Message {
 	return m
 }
 
-// authorization is the judging of one call.
+// authorization is the authorisation of one call.
 type authorization struct {
 	rights Rights
 	caller authn.Principal
@@ -77,7 +79,7 @@ type authorization struct {
 
 	// account is the configured name of the account.
 	account string
-	// store is the name of the store, nil until a rule wants to know it.
+	// store is the name of the store. It is nil until a rule needs it.
 	store *string
 }
 
@@ -100,7 +102,8 @@ func (j *authorization) decide(ctx context.Context) (context.Context, error) {
 	return ctx, j.decideObjects(ctx)
 }
 
-// refuseUnread refuses a call whose request was left unread.
+// refuseUnread refuses a call whose request was not read
+// (contract.Mistakes.Unread).
 func (j *authorization) refuseUnread(ctx context.Context) error {
 	if why := contract.MistakesFrom(ctx).Fault; why != nil {
 		return why
@@ -109,15 +112,15 @@ func (j *authorization) refuseUnread(ctx context.Context) error {
 	return j.denial([]*object{{action: j.method.Action}})
 }
 
-// list makes the list of the call show what the caller may see. Where a rule
-// allows all of it, the list stays as Cloudflare gives it; where no rule could
-// allow any of it, the call is refused, since an empty list would say that
-// there is nothing.
+// list sets the visibility filter of a list call. If one rule allows the whole
+// list, there is no filter and Cloudflare's list is passed on. If no rule can
+// allow any item, the call is refused: an empty list would say that nothing
+// exists.
 func (j *authorization) list(ctx context.Context) (context.Context, error) {
 	if j.target.Account == "" {
-		// Of the accounts each is asked about: what a rule says while none is
-		// named it may not say of each. Clients ask for them when they start,
-		// so the list may be empty.
+		// The list of accounts: the filter asks about each account by its name.
+		// Clients ask for this list when they start, so it may be empty and is
+		// never refused.
 		return visibility.With(ctx, j.isVisible), nil
 	}
 	d := j.rights.Rules.Decide(j.question(j.method.Action))
@@ -138,7 +141,7 @@ func (j *authorization) list(ctx context.Context) (context.Context, error) {
 	return visibility.With(ctx, j.isVisible), nil
 }
 
-// isVisible says whether the list of the call shows the object with a name.
+// isVisible reports whether the list shows the object with this name.
 func (j *authorization) isVisible(name string) bool {
 	q := j.question(j.method.Action)
 	switch {
@@ -152,7 +155,8 @@ func (j *authorization) isVisible(name string) bool {
 	return j.rights.Rules.Decide(q).Allowed
 }
 
-// question asks about an action with what is known so far.
+// question returns the authorisation request for an action, with what is known
+// so far.
 func (j *authorization) question(action string) authz.Question {
 	return authz.Question{Principal: j.caller, Action: action, Account: j.account, Store: j.store}
 }

@@ -10,13 +10,13 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 )
 
-// canonical gives a request the form that all requests with the same meaning
-// have, so that a repeat is known in any of its forms: the account by its
-// configured name, scopes and identifiers in order and each once, and of an
-// update only what it changes. Not a part of it is the request's own name, which
-// may come as metadata the next time, and the name of a secret that an update
-// repeats, unless it is another than names has for the secret. The request that
-// is carried out stays as it came.
+// canonical returns the normal form of a request. Requests with the same
+// meaning have the same normal form, so that a repeat is recognised: the
+// account is named by its configured name, scopes and identifiers are sorted
+// and unique, and an update holds only the fields that it changes. The
+// idempotency key is removed, because a repeat may send it as metadata. The
+// name of a secret in an update is removed too if it is the name in names; a
+// different name stays. The request itself is not changed.
 func canonical(request proto.Message, account string, names map[string]string) proto.Message {
 	out := proto.Clone(request)
 	setText(out, "request_id", "")
@@ -41,9 +41,9 @@ func canonical(request proto.Message, account string, names map[string]string) p
 	return out
 }
 
-// canonicalUpdate gives an update the mask that says what it changes, and takes
-// away what it does not change. Over REST there is a mask always, and over gRPC
-// it may be left out.
+// canonicalUpdate sets the field mask of an update and clears the fields that
+// the mask does not name. Over REST the mask is always set. Over gRPC the
+// caller may leave it out.
 func canonicalUpdate(u *secretsstorev1.UpdateSecretRequest) {
 	paths := u.GetUpdateMask().GetPaths()
 	if len(paths) == 0 {
@@ -66,8 +66,8 @@ func canonicalUpdate(u *secretsstorev1.UpdateSecretRequest) {
 	u.Scopes = distinct(u.GetScopes())
 }
 
-// nameDiffers says whether an update names the secret in another way than names
-// does, which has the names of secrets by identifier.
+// nameDiffers reports whether an update names a secret differently from names,
+// which holds names of secrets by identifier.
 func nameDiffers(request proto.Message, names map[string]string) bool {
 	u, ok := request.(*secretsstorev1.UpdateSecretRequest)
 	if !ok || u.Name == nil {
@@ -77,12 +77,13 @@ func nameDiffers(request proto.Message, names map[string]string) bool {
 	return known && name != u.GetName()
 }
 
-// distinct gives the texts in order, each once. It changes no list of a request.
+// distinct returns the strings sorted and each once. It does not change its
+// argument.
 func distinct(texts []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(texts)))
 }
 
-// setText gives a field of a message a text, where there is such a field.
+// setText sets a string field of a message, if the message has that field.
 func setText(m proto.Message, field protoreflect.Name, text string) {
 	r := m.ProtoReflect()
 	fd := r.Descriptor().Fields().ByName(field)

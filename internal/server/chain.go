@@ -15,81 +15,86 @@ import (
 
 // Chain holds what the interceptors need.
 type Chain struct {
-	// Log gets one line a call.
+	// Log receives one line per call.
 	Log *zap.Logger
 	// Metrics counts and times each call.
 	Metrics *telemetry.Metrics
-	// Proxies may name the client of a call in X-Forwarded-For.
+	// Proxies are the networks whose X-Forwarded-For names the client.
 	Proxies forwarded.Proxies
-	// Authenticator finds out who is calling.
+	// Authenticator authenticates callers.
 	Authenticator *authn.Authenticator
-	// Rights judges what callers may do.
+	// Rights authorises calls.
 	Rights Rights
-	// Trail gets the audit records.
+	// Trail receives the audit records.
 	Trail Trail
-	// Fingerprint makes of a value what tells it from others in the trail and
-	// does not give it away. Nil: the trail says nothing of values.
+	// Fingerprint returns a keyed fingerprint of a secret value, for the audit
+	// trail. Nil: the trail holds no fingerprints.
 	Fingerprint func(value string) string
-	// Validator holds requests against their declared rules.
+	// Validator checks requests against their declared rules.
 	Validator *contract.Validator
-	// Idempotency makes changes happen once.
+	// Idempotency makes each change happen once.
 	Idempotency Idempotency
-	// Bodies is the budget for the requests that are read, which the gateway
-	// shares. Nil: one of the server's own.
+	// Bodies is the memory budget for request bodies, shared with the gateway.
+	// Nil: the server has a budget of its own.
 	Bodies *inflight.Bodies
-	// Fresh says that every read asks Cloudflare.
+	// Fresh makes every read ask Cloudflare.
 	Fresh bool
-	// Share says what is left of its share of an account's call budget to a
-	// tenant, as the headers Ratelimit and Ratelimit-Policy. Nil: callers are
-	// told nothing.
+	// Share returns the values of the headers Ratelimit and Ratelimit-Policy:
+	// what is left to a tenant of its share of an account's call budget. Nil:
+	// no headers.
 	Share func(account, tenant string) (limit, policy string)
 }
 
-// Interceptors is the one way that every call takes, over gRPC and over REST,
-// outer to inner.
+// Interceptors is the chain that every call passes, over gRPC and over REST,
+// from the outermost to the innermost.
 func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 	return []grpc.UnaryServerInterceptor{
-		// First, so that every later line and answer carries the id.
+		// First, so that every later log line and answer carries the request
+		// id.
 		identifyRequest(c.Proxies),
-		// Sees the final code of everything below, panics included.
+		// Sees the final code of every step below, panics included.
 		observe(c.Log, c.Metrics, fullLog),
-		// The last word on what leaves: public text only.
+		// Only public text leaves: the private cause stays in the log.
 		faultToStatus,
-		// For a panic in an interceptor below.
+		// Catches a panic of an interceptor below.
 		recoverPanic(c.Metrics),
-		// Around all that can refuse a call, so that no denial goes unrecorded.
+		// Around every step that can refuse a call, so that each denial is
+		// recorded.
 		auditDenials(c.Trail, c.Log),
-		// Before anything is done for the caller.
+		// Before any work for the caller.
 		authenticate(c.Authenticator),
-		// Before the first call to Cloudflare that somebody has to pay for.
+		// Before the first call to Cloudflare, which is taken from the tenant's
+		// budget.
 		attribute(c),
-		// A change that comes again may be about what it deleted the first time.
+		// A repeated change may name an object that the first call deleted, so
+		// its name is taken from the record of the first call.
 		rememberNames(c),
-		// Only a caller who may do it is told what is wrong with the request.
+		// Before validation: only a caller who may make the call learns what is
+		// wrong with its request.
 		authorise(c.Rights),
 		// Before anything is recorded or sent.
 		validate(c.Validator),
-		// Only what may be done and can be done is done once; who gets the answer
-		// of an earlier call makes no change, and leaves no record of one.
+		// After authorisation and validation. A repeat gets the stored answer,
+		// changes nothing and leaves no audit record of a change.
 		idempotent(c),
-		// The last step before the handler: no record, no call. Around the
-		// handler, so that every intent has its outcome, also where the caller
-		// has left meanwhile.
+		// Last before the handler: a change that cannot be recorded is not
+		// made. It encloses the handler, so that each intent gets an outcome,
+		// also if the caller has left.
 		auditIntent(c),
-		// A page that the client could not receive is refused as the read that it is.
+		// Inside the audit: a page that is too long is refused as a read.
 		boundPage(c.Rights),
-		// Innermost, so that a handler's panic is a fault for all above.
+		// Innermost, so that the steps above see a fault and not a panic.
 		recoverPanic(c.Metrics),
 	}
 }
 
-// Stream runs a stream through the same interceptors, which see it as one call
-// without a request. stopping is the life of the server.
+// Stream runs a stream through the same interceptors as one call without a
+// request. stopping ends when the server stops.
 func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 	all := &compiledChain{chain: c.Interceptors()}
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if srv == nil {
-			// No service has the method. The handler refuses the call in a shorter way.
+			// No service has this method. The handler refuses the call.
 			return handler(srv, ss)
 		}
 		bounded := boundedHandler(stopping, info.FullMethod, handler)
@@ -101,7 +106,7 @@ func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 	}
 }
 
-// streamWithContext gives a stream the context that the chain made.
+// streamWithContext is a stream with the context that the chain made.
 type streamWithContext struct {
 	grpc.ServerStream
 

@@ -11,25 +11,26 @@ import (
 )
 
 const (
-	// idempotencyKey is the metadata key, and the header, by which a caller
-	// names a change.
+	// idempotencyKey is the metadata key, and the REST header, of a caller's
+	// idempotency key.
 	idempotencyKey = "idempotency-key"
-	// longestKey is how long such a name may be.
+	// longestKey is the maximum length of an idempotency key, in bytes.
 	longestKey = 255
 )
 
-// retryMarks are the metadata keys by which clients say how often they tried
-// before: Cloudflare's SDKs over REST, and gRPC itself.
+// retryMarks are the metadata keys in which clients count their retries:
+// Cloudflare's SDKs over REST, and gRPC itself.
 var retryMarks = []string{"x-stainless-retry-count", "grpc-previous-rpc-attempts"}
 
-// changeKey is the name that a caller gave a change, and whether it comes again.
+// changeKey is the idempotency key that a caller sent, "" if none, and whether
+// the caller marked the call as a retry.
 type changeKey struct {
 	key   string
 	retry bool
 }
 
-// changeKeyOf reads the name of a change. A name in the request and another one in
-// the metadata is a mistake.
+// changeKeyOf reads the idempotency key of a change. A key in the request that
+// differs from the key in the metadata is an error.
 func changeKeyOf(ctx context.Context, req any) (changeKey, error) {
 	var n changeKey
 	for _, mark := range retryMarks {
@@ -39,8 +40,8 @@ func changeKeyOf(ctx context.Context, req any) (changeKey, error) {
 		}
 		n.retry = n.retry || again
 	}
-	// A key that is empty or ambiguous is not a missing key: the caller wants a
-	// protection that the change would then be made without.
+	// An empty key, or two keys, is an error and not a missing key: without a
+	// key the change would not be protected, and the caller expects that it is.
 	if keys := metadata.ValueFromIncomingContext(ctx, idempotencyKey); len(keys) > 0 {
 		if len(keys) > 1 || !wellFormed(keys[0]) {
 			return n, fault.Invalid(fault.Field{
@@ -62,8 +63,8 @@ func changeKeyOf(ctx context.Context, req any) (changeKey, error) {
 	return n, nil
 }
 
-// isRetry reports whether the caller marked the call as one that it sends again.
-// The mark is a whole number: how often the caller sent the call before.
+// isRetry reports whether the caller marked the call as a retry. The value is a
+// whole number: how often the caller sent the call before.
 func isRetry(ctx context.Context, mark string) (bool, error) {
 	values := metadata.ValueFromIncomingContext(ctx, mark)
 	if len(values) == 0 {

@@ -11,13 +11,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// boundedCodec is gRPC's protobuf codec with a bound on what a message becomes.
-// A request is decoded before its rules are looked at, and 8 MiB of empty items
-// would become half a gigabyte of objects.
+// boundedCodec is gRPC's protobuf codec with a bound on the size of the decoded
+// message. A request is decoded before its rules are checked, and 8 MiB of
+// empty list items would become 500 MB of objects.
 type boundedCodec struct {
 	encoding.CodecV2
 
-	// shapes keeps a *shape for each descriptor.
+	// shapes caches a *messageShape per message type.
 	shapes *sync.Map
 }
 
@@ -25,9 +25,9 @@ func newBoundedCodec() boundedCodec {
 	return boundedCodec{CodecV2: encoding.GetCodecV2("proto"), shapes: &sync.Map{}}
 }
 
-// Unmarshal decodes a message, and of each list in it, at any depth, the first
-// mostItems. No rule allows more, which a test holds against the proto files.
-// Unknown fields are not kept.
+// Unmarshal decodes a message. Of each list, at any depth, it decodes the first
+// maxItems items. No rule allows more; a test checks that against the proto
+// files. Unknown fields are dropped.
 func (c boundedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	m, ok := v.(proto.Message)
 	if !ok {

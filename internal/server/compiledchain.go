@@ -8,13 +8,13 @@ import (
 	"google.golang.org/grpc"
 )
 
-// compiledChain is the chain as one interceptor. It puts the steps together once for
-// each method and not for each call: what it is given of a method, which is the
-// service and its handler, is the same in all calls.
+// compiledChain is the chain as one interceptor. It composes the steps once per
+// method and not once per call: the service and the handler of a method are the
+// same for all calls.
 type compiledChain struct {
 	chain []grpc.UnaryServerInterceptor
-	// handlers holds a grpc.UnaryHandler for each full method name. Only methods
-	// that are registered get here.
+	// handlers holds a grpc.UnaryHandler per full method name. Only registered
+	// methods are added.
 	handlers sync.Map
 }
 
@@ -30,7 +30,7 @@ func (l *compiledChain) intercept(ctx context.Context, req any, info *grpc.Unary
 	return way(ctx, req)
 }
 
-// compile puts the steps before a handler, the first one outermost.
+// compile composes the steps before a handler, the first one outermost.
 func (l *compiledChain) compile(info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) grpc.UnaryHandler {
 	next := handler
 	for _, outer := range slices.Backward(l.chain) {

@@ -9,19 +9,19 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// maxNamed is how many refused secrets a denial names.
+// maxNamed is the number of refused secrets that a denial names.
 const maxNamed = 10
 
-// maxQuoted is how many bytes of a name a denial repeats. All of a denial has
-// to fit into the header of an answer, several times over.
+// maxQuoted is the number of bytes of a name that a denial repeats. The whole
+// denial must fit into the header of an answer, several times over.
 const maxQuoted = 128
 
 // denialCode is Cloudflare's number for "Unauthorized to access requested
 // resource".
 const denialCode = 9109
 
-// denial refuses the call. It says which rule would be needed, and not which
-// rules there are.
+// denial returns the fault of a refused call. It names the rule that would be
+// needed, and no rule that exists.
 func (j *authorization) denial(refused []*object) error {
 	id := telemetry.NewRequestID()
 	j.audit.setDenied(id)
@@ -35,15 +35,16 @@ func (j *authorization) denial(refused []*object) error {
 	}
 	text := fmt.Sprintf("Caller %q needs a rule that allows %s. Decision %s.", j.caller.Name, strings.Join(what, ", "), id)
 	f := fault.New(fault.Denied, "NOT_ALLOWED", text)
-	// Over REST the error has Cloudflare's fixed text, so the sentence goes
-	// beside it. Cloudflare's contract has no notice without a number.
+	// Over REST the error has Cloudflare's fixed text, so the sentence is sent
+	// as a message beside it. In Cloudflare's contract every message has a
+	// code.
 	f.Notices = []fault.Notice{{Code: denialCode, Text: text}}
 	return f
 }
 
-// describe says what was refused in the caller's own words. A name that the
-// caller did not send is told only where the caller may see its object; the
-// audit record has it in any case.
+// describe names a refused object with what the caller sent. A name that the
+// caller did not send is included only if the caller may see the object. The
+// audit record always has the name.
 func (j *authorization) describe(o *object) string {
 	text := o.action
 	switch {
@@ -64,9 +65,9 @@ func (j *authorization) describe(o *object) string {
 	return text + " of account " + quoted(j.target.Account)
 }
 
-// visibleName gives the name of an object where the caller may see it, and otherwise
-// the identifier that the caller sent. secret is the name of the secret, "" for
-// the store.
+// visibleName returns the name of an object if the caller may see the object,
+// and the identifier that the caller sent otherwise. secret points to the name
+// of the secret, or to "" for the store.
 func (j *authorization) visibleName(seeing string, secret *string, id string) string {
 	q := j.question(seeing)
 	q.Secret = secret
@@ -79,7 +80,8 @@ func (j *authorization) visibleName(seeing string, secret *string, id string) st
 	return *j.store
 }
 
-// quoted bounds a text that the caller chose: it was not validated yet.
+// quoted quotes and shortens a text that the caller chose and that was not
+// validated.
 func quoted(text string) string {
 	if len(text) > maxQuoted {
 		text = strings.ToValidUTF8(text[:maxQuoted], "") + "..."

@@ -11,14 +11,16 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// What of a fault fits into the header of an answer, in bytes and in fields. Over
-// the network a status travels in one: its text in percent encoding, and all of it
-// once more in base64. Clients of gRPC in C++ and Python take 8 KiB of headers.
+// The limits of a fault in the header of an answer, in bytes and in fields.
+// Over the network a status is sent in a header: its text percent-encoded, and
+// all of it again in base64. gRPC clients in C++ and Python accept 8 KiB of
+// headers.
 const (
 	maxHeaderBytes    = 7000
 	maxFieldsInHeader = 20
 	maxTextInHeader   = 1024
-	// maxNoticesInHeader is for Cloudflare's messages, and again for its errors.
+	// maxNoticesInHeader is the limit for Cloudflare's messages, and again for
+	// Cloudflare's errors.
 	maxNoticesInHeader = 1536
 )
 
@@ -41,12 +43,12 @@ func forHeader(f *fault.Error) *fault.Error {
 	return &short
 }
 
-// inHeader is how many bytes of headers the status of a fault takes.
+// inHeader returns the number of header bytes of a fault's status.
 func inHeader(f *fault.Error) int {
 	return percentEncoded(f.Public) + base64.RawStdEncoding.EncodedLen(proto.Size(statusOf(f).Proto()))
 }
 
-// percentEncoded is how many bytes a text takes as grpc-message.
+// percentEncoded returns the length of a text in the header grpc-message.
 func percentEncoded(text string) int {
 	n := len(text)
 	for _, b := range []byte(text) {
@@ -68,7 +70,8 @@ func textForHeader(text string) string {
 	return strings.ToValidUTF8(short, "") + "..."
 }
 
-// firstFields gives the first fields. The last one says how many more there are.
+// firstFields returns the first fields. The last one says how many more there
+// are.
 func firstFields(fields []fault.Field, most int) []fault.Field {
 	more := len(fields) - most
 	if more <= 0 {
@@ -81,7 +84,7 @@ func firstFields(fields []fault.Field, most int) []fault.Field {
 	return append(slices.Clone(fields[:most]), last)
 }
 
-// firstNotices gives the first of what Cloudflare said, as far as there is room.
+// firstNotices returns the first of Cloudflare's notices, as many as fit.
 func firstNotices(said []fault.Notice) []fault.Notice {
 	const frame = 16
 	size := 0

@@ -15,22 +15,23 @@ import (
 )
 
 const (
-	// healthService is the one service that asks for no credential: load balancers
-	// have none.
+	// healthService begins the names of the methods of the health service. It
+	// is the only service without authentication, because load balancers have
+	// no credential.
 	healthService = "/grpc.health.v1.Health/"
 	healthWatch   = healthService + "Watch"
-	// lastStatusTimeout is how long the end of a Watch waits for the client to take the
-	// last status.
+	// lastStatusTimeout limits how long the end of a Watch waits for the client
+	// to receive the last status.
 	lastStatusTimeout = time.Second
 )
 
-// healthRegistrar registers the health service with the bound of its messages.
+// healthRegistrar registers the health service with its own message size limit.
 type healthRegistrar struct {
 	registrar grpc.ServiceRegistrar
 	refuser   refuser
 }
 
-// RegisterService registers a service whose messages are bounded.
+// RegisterService registers a service with limited messages.
 func (d healthRegistrar) RegisterService(desc *grpc.ServiceDesc, service any) {
 	bounded := *desc
 	bounded.Methods = slices.Clone(desc.Methods)
@@ -55,27 +56,27 @@ func (d healthRegistrar) bound(service string, m grpc.MethodDesc) grpc.MethodHan
 	}
 }
 
-// boundedStream is a stream with a bound on what is received. A Watch also ends
-// when the server stops.
+// boundedStream is a stream with a limit on received messages. A Watch also
+// ends when the server stops.
 type boundedStream struct {
 	grpc.ServerStream
 
 	limit int
 	//nolint:containedctx // a gRPC stream carries its context; there is no parameter for it
 	ctx context.Context
-	// told is closed once the client knows a status other than SERVING.
+	// told is called once the client has received a status other than SERVING.
 	told func()
 }
 
 // Context returns the context that the chain made.
 func (s *boundedStream) Context() context.Context { return s.ctx }
 
-// RecvMsg receives a message within the bound.
+// RecvMsg receives a message within the limit.
 func (s *boundedStream) RecvMsg(into any) error {
 	return receiver{decode: decodeProto, limit: s.limit}.receive(s.ctx, into)
 }
 
-// SendMsg sends a message and notes what a Watch has told its client.
+// SendMsg sends a message. It calls told after a status other than SERVING.
 func (s *boundedStream) SendMsg(m any) error {
 	err := s.ServerStream.SendMsg(m)
 	if answer, ok := m.(*healthv1.HealthCheckResponse); ok && answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
@@ -84,9 +85,9 @@ func (s *boundedStream) SendMsg(m any) error {
 	return err
 }
 
-// boundedHandler runs a stream with the bound of its service. The stream ends
-// when stopping does, a Watch once its client was told that the server does not
-// serve any more; it would hold up the stop otherwise.
+// boundedHandler runs a stream with the message limit of its service. The
+// stream ends when stopping ends. A Watch ends after its client has received
+// the status NOT_SERVING, since it would hold up the stop otherwise.
 func boundedHandler(stopping context.Context, method string, handler grpc.StreamHandler) grpc.StreamHandler {
 	limit := maxReflectionMessage
 	if isHealth(method) {

@@ -12,11 +12,12 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// requestID is the metadata key and header that carries the id of a request.
+// requestID is the metadata key and the header of the request id.
 const requestID = "x-request-id"
 
-// identifyRequest opens the record of the call and its trail. The caller is told
-// its id with all else that is said of the answer. The proxies may name the client.
+// identifyRequest creates the telemetry record and the audit context of a call.
+// observe sends the request id to the caller together with the other headers.
+// proxies are the networks that may name the client.
 func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		id := telemetry.RequestID(incoming(ctx, requestID))
@@ -33,16 +34,16 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 			call.SetTrace(trace)
 		}
 		if req == nil {
-			// A stream: what it sends first takes the header with it. Only a transport
-			// that is closing refuses one, and then nobody reads it.
+			// The header of a stream goes out with its first message. Only a
+			// closing transport refuses a header, and then nobody reads it.
 			_ = grpc.SetHeader(ctx, metadata.MD{requestID: {id}})
 		}
 		return next(withAudit(telemetry.WithCall(ctx, call), &auditContext{}), req)
 	}
 }
 
-// incoming returns the value of a metadata key that counts only if the caller
-// sent it once, and "" otherwise: nobody can tell which of several is meant.
+// incoming returns the value of a metadata key that was sent exactly once, and
+// "" otherwise: of several values none is known to be the right one.
 func incoming(ctx context.Context, key string) string {
 	if values := metadata.ValueFromIncomingContext(ctx, key); len(values) == 1 {
 		return values[0]

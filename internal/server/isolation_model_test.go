@@ -90,7 +90,7 @@ func tenants() []authn.Principal {
 	for i := range 7 {
 		list = append(list, authn.Principal{
 			Name: fmt.Sprintf("caller-%d", i), Tenant: fmt.Sprintf("tenant-%d", i), Groups: []string{fmt.Sprintf("group-%d", i), "everyone"},
-			Kind: []authn.Kind{authn.KindAPIKey, authn.KindJWT, authn.KindMTLS}[i%3],
+			Kind: []authn.CredentialKind{authn.KindAPIKey, authn.KindJWT, authn.KindMTLS}[i%3],
 		})
 	}
 	return list

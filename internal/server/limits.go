@@ -14,41 +14,46 @@ import (
 	"platform.internal/storekeeper/internal/connlimit"
 )
 
-// The bounds of the gRPC listener. docs/security.md lists them beside those of
-// REST.
+// The limits of the gRPC listener. docs/security.md lists them beside the
+// limits of REST.
 const (
-	// MaxMessage is the longest request over gRPC, in bytes: 100 secrets of 64 KiB
-	// and room for their names.
+	// MaxMessage is the size of the largest request over gRPC, in bytes: 100
+	// secrets of 64 KiB and their names.
 	MaxMessage = 8 << 20
-	// MaxHeaders bounds the header list of a request as HTTP/2 counts it, in bytes.
+	// MaxHeaders is the limit of a request's header list as HTTP/2 counts it,
+	// in bytes.
 	MaxHeaders = 64 << 10
-	// MaxHealthMessage bounds a message to the health service, in bytes.
+	// MaxHealthMessage is the limit of a message to the health service, in
+	// bytes.
 	MaxHealthMessage = 1 << 10
-	// maxReflectionMessage bounds a message to the reflection service, in bytes.
+	// maxReflectionMessage is the limit of a message to the reflection service,
+	// in bytes.
 	maxReflectionMessage = 64 << 10
-	// maxHealthStreams is how many of these may be calls of the health service.
+	// maxHealthStreams is the number of concurrent health calls of one
+	// connection.
 	maxHealthStreams = 5
-	// maxStreams is how many calls one connection may have at once.
+	// maxStreams is the number of concurrent calls of one connection.
 	maxStreams = 100
-	// streamWindow is how many bytes of a message a client may send before the
-	// server reads the message.
+	// streamWindow is the flow-control window of a stream, in bytes: what a
+	// client may send before the server reads.
 	streamWindow = 64 << 10
-	// connectionWindow is how many bytes a client may send on a connection before
-	// it gets an update of the window.
+	// connectionWindow is the flow-control window of a connection, in bytes.
 	connectionWindow = 1 << 20
-	// handshakeTimeout bounds TLS handshake, preface and settings together.
+	// handshakeTimeout limits the TLS handshake, the preface and the settings
+	// together.
 	handshakeTimeout = 10 * time.Second
-	// maxIdle is how long a connection may be there without a call.
+	// maxIdle is how long a connection may stay open without a call.
 	maxIdle = 15 * time.Minute
-	// callTimeout bounds a call: a slow body, the work and a slow reader.
+	// callTimeout limits a call: a slow body, the work and a slow reader.
 	callTimeout = 4 * time.Minute
 )
 
-// healthTimeouts bound calls of the health service, which asks for no credential.
+// healthTimeouts limit calls of the health service, which has no
+// authentication.
 type healthTimeouts struct {
-	// check bounds Check and List, the request included.
+	// check limits Check and List, including the request.
 	check time.Duration
-	// watch bounds Watch. A client that wants to know more watches again.
+	// watch limits Watch. A client that wants to know more watches again.
 	watch time.Duration
 }
 
@@ -56,22 +61,23 @@ func defaultTimeouts() healthTimeouts {
 	return healthTimeouts{check: 10 * time.Second, watch: time.Minute}
 }
 
-// limits protects the server from clients that ask for too much.
+// limits returns the server options that protect the server from clients that
+// ask for too much.
 func limits() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage),
 		grpc.MaxHeaderListSize(MaxHeaders),
 		grpc.ForceServerCodecV2(newBoundedCodec()),
 		grpc.MaxConcurrentStreams(maxStreams),
-		// Windows that grow with the bandwidth would let a client send 16 MiB to a
-		// handler that does not read.
+		// Windows that grow with the bandwidth would let a client send 16 MiB
+		// to a handler that does not read.
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.ConnectionTimeout(handshakeTimeout),
-		// A client that pings more often than this is cut off.
+		// A client that pings more often is disconnected.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		// Connections end now and then so that clients find new replicas, and
-		// dead ones are noticed.
+		// Connections end after a while so that clients find new replicas and
+		// dead connections are noticed.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionIdle: maxIdle, MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: time.Minute,
 			Time: time.Minute, Timeout: 20 * time.Second,
@@ -79,9 +85,9 @@ func limits() []grpc.ServerOption {
 	}
 }
 
-// tapHandle counts each stream and gives it its deadline before it begins. The transport
-// reads on this context, so the deadline also ends a stream whose client sends
-// nothing. The end of the stream cancels the context.
+// tapHandle counts each stream and sets its deadline before the stream begins.
+// The transport reads with this context, so the deadline also ends a stream
+// whose client sends nothing. The end of the stream cancels the context.
 func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.Context, error) {
 	longest := callTimeout
 	switch {
@@ -105,8 +111,8 @@ func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.
 	return context.WithValue(ctx, cancelKey{}, cancel), nil
 }
 
-// connOf gives the connection of a call over the network, or nil where nobody
-// counts connections.
+// connOf returns the connection of a call over the network. Nil: connections
+// are not counted.
 func connOf(ctx context.Context) *connlimit.Conn {
 	if p, ok := peer.FromContext(ctx); ok {
 		if a, counted := p.Addr.(*connlimit.Addr); counted {
@@ -118,7 +124,7 @@ func connOf(ctx context.Context) *connlimit.Conn {
 
 type cancelKey struct{}
 
-// cancelStream cancels the context that the transport reads a stream on.
+// cancelStream cancels the context with which the transport reads a stream.
 func cancelStream(ctx context.Context) {
 	if cancel, ok := ctx.Value(cancelKey{}).(context.CancelFunc); ok {
 		cancel()

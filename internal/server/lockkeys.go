@@ -10,11 +10,12 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// lockKeysOf names what a change is about, so that two changes of the same thing
-// do not run at the same time. A secret that exists goes by its name too: who
-// deletes it must wait for whoever is not sure yet of having made it. What a
-// copy is made of is not changed by that. It also gives the names of the
-// secrets that exist, by their identifiers.
+// lockKeysOf returns the keys of the objects that a change locks, so that two
+// changes of one object do not run at the same time. An existing secret is
+// locked by its identifier and by its name: a deletion must wait for a create
+// of the same name whose answer was lost. The source of a duplicate is not
+// locked. lockKeysOf also returns the names of the existing secrets by their
+// identifiers.
 func (c Chain) lockKeysOf(ctx context.Context, account string, about contract.Target) (objects []string, names map[string]string, err error) {
 	store := storeKey(account, about)
 	for _, s := range about.Secrets {
@@ -43,16 +44,16 @@ func (c Chain) lockKeysOf(ctx context.Context, account string, about contract.Ta
 	return objects, names, err
 }
 
-// storeKey names the store that a change is about.
+// storeKey is the lock key of the store of a change.
 func storeKey(account string, about contract.Target) string { return account + "/" + about.StoreID }
 
-// storeNameKey names a store that is made. Its name may be longer than that of a
-// record.
+// storeNameKey is the lock key of the name of a store. It is hashed, since the
+// name may be longer than a key of the store of records.
 func storeNameKey(account, name string) string {
 	return fmt.Sprintf("%s/store-name/%x", account, sha256.Sum256([]byte(name)))
 }
 
-// ignoreNotFound lets pass that an object does not exist: the change itself says so.
+// ignoreNotFound drops a NotFound error: the change itself will report it.
 func ignoreNotFound(err error) error {
 	if err != nil && fault.From(err).Kind == fault.NotFound {
 		return nil

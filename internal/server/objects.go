@@ -9,35 +9,35 @@ import (
 )
 
 const (
-	// createSecret is the action of making a secret, which copying one does too.
+	// createSecret is the action of creating a secret. Duplicating a secret
+	// needs it too.
 	createSecret = "secret.create"
 	// aboutSecrets begins every action on secrets.
 	aboutSecrets = "secret."
 )
 
-// maxObjects is how many objects of a call are judged, which is as many as a
-// batch may have.
+// maxObjects is the number of objects of a call that are authorised, which is
+// the largest batch.
 const maxObjects = 100
 
-// object is one thing that a call is about, and what is to be done to it.
+// object is one object of a call, and the action on it.
 type object struct {
 	action string
-	// id is the identifier of a secret that exists.
+	// id is the identifier of an existing secret.
 	id string
-	// name is the name of a secret; nil until a rule wants to know it, and where
-	// the request fails to give one; "" where the action is about a store or an
-	// account.
+	// name is the name of a secret. It is nil until a rule needs it, and if the
+	// request has none. It is "" for an action on a store or an account.
 	name   *string
 	scopes []string
 }
 
-// decideObjects judges each object of the call, and refuses the call if one of them
-// is not allowed.
+// decideObjects authorises each object of the call. It refuses the call if one
+// of them is refused.
 func (j *authorization) decideObjects(ctx context.Context) error {
 	objects := j.objects()
 	if len(objects) > maxObjects {
-		// Validation refuses a batch that is too long, and until then it must
-		// not cost much. Should it ever let one pass, the intent is refused.
+		// Validation refuses a batch that is too long. Until then it must not
+		// cost much. If validation should fail to refuse it, auditIntent does.
 		objects, j.audit.incomplete = objects[:maxObjects], true
 	}
 	var refused []*object
@@ -54,7 +54,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 		case d.Allowed:
 			j.audit.addAllowed(d)
 		case d.NeedsName:
-			// It has no name, which validation is to say.
+			// The object has no name. Validation reports that.
 			j.audit.incomplete = true
 		default:
 			j.audit.setPolicy(d)
@@ -67,10 +67,10 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 	return nil
 }
 
-// objects lists what the call is about: first the secrets that exist, in the
-// order of the request, then those to be made. Copying a secret is something
-// done to the one and the making of another. Of a batch that is too long it
-// lists one more than is judged.
+// objects lists the objects of the call: first the existing secrets in the
+// order of the request, then the new ones. A duplicate is an action on the
+// source and the creation of the copy. Of a batch that is too long, objects
+// lists one more than maxObjects.
 func (j *authorization) objects() []object {
 	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), maxObjects+1)]
 	made := j.target.Secrets[:min(len(j.target.Secrets), maxObjects+1)]
@@ -91,8 +91,8 @@ func (j *authorization) objects() []object {
 	return list
 }
 
-// parentResource is the object of a call that names no secret: a store, an account, or a
-// secret that the request fails to name.
+// parentResource is the object of a call that names no secret: a store, an
+// account, or a secret whose name is missing in the request.
 func (j *authorization) parentResource() object {
 	if j.target.StoreID == "" {
 		j.store = &j.target.StoreName
@@ -110,8 +110,8 @@ func (j *authorization) decideObject(o *object) authz.Decision {
 	return j.rights.Rules.Decide(q)
 }
 
-// learn finds the names behind the identifiers of the call. It is done only
-// when a rule could depend on them, since it may cost a call to Cloudflare.
+// learn resolves the identifiers of the call to names. It is called only if a
+// rule depends on them, because it may cost a call to Cloudflare.
 func (j *authorization) learn(ctx context.Context, objects []object) error {
 	if err := j.learnStore(ctx); err != nil {
 		return err

@@ -16,19 +16,20 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// logPolicy says which lines about unauthenticated callers are written.
+// logPolicy says which log lines about unauthenticated callers are written.
 type logPolicy int
 
 const (
-	// fullLog writes all lines, but those about the health service are bounded.
+	// fullLog writes all lines. Lines about the health service are rate
+	// limited.
 	fullLog logPolicy = iota
-	// boundedLog writes so many lines a second.
+	// boundedLog writes a limited number of lines per second.
 	boundedLog
 )
 
-// observe times each call and writes its one line.
+// observe times each call and writes its log line.
 func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy) grpc.UnaryServerInterceptor {
-	strangers := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
+	unauthenticated := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		call := telemetry.CallFrom(ctx)
 		end := metrics.BeginRPC(info.FullMethod)
@@ -38,19 +39,20 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy) grpc.
 		end()
 		code, facts := status.Code(err).String(), call.Facts()
 		metrics.ObserveRPC(telemetry.RPC{Method: info.FullMethod, Protocol: facts.Protocol, Code: code}, latency)
-		// Only a transport that is closing refuses a header, and then nobody reads it.
+		// Only a closing transport refuses a header, and then nobody reads it.
 		_ = grpc.SetHeader(ctx, answerHeaders(facts))
 		cause := causeOf(ctx, err)
 		bounded := facts.Caller == "" && (lines == boundedLog || isHealth(info.FullMethod))
-		if shouldLog(info.FullMethod, cause) && (!bounded || strangers.Allow()) {
+		if shouldLog(info.FullMethod, cause) && (!bounded || unauthenticated.Allow()) {
 			telemetry.LogCall(log, call, telemetry.CallResult{Code: code, Latency: latency, Err: cause})
 		}
 		return answer, err
 	}
 }
 
-// shouldLog says whether a call is logged. A probe a second would hide
-// everything else, and a Watch ends because its client leaves or its time is over.
+// shouldLog reports whether a call is logged. A successful health check is not:
+// one probe per second would hide everything else. A Watch that ends because
+// its client left or its time is over is not logged either.
 func shouldLog(method string, cause error) bool {
 	if !isHealth(method) {
 		return true
@@ -62,13 +64,13 @@ func shouldLog(method string, cause error) bool {
 	return kind != fault.Canceled && kind != fault.Deadline && kind != fault.Unavailable
 }
 
-// maxAnswerHeaders is how many headers relayed can give.
+// maxAnswerHeaders is the number of headers that answerHeaders can return.
 const maxAnswerHeaders = 7
 
-// answerHeaders gives the headers that say which call it was and how the answer came
-// about.
+// answerHeaders returns the headers that identify the call and describe its
+// answer.
 func answerHeaders(f telemetry.Facts) metadata.MD {
-	// All values lie in one piece of memory.
+	// One allocation holds all values.
 	md, values := metadata.MD{}, make([]string, 0, maxAnswerHeaders)
 	set := func(key, value string) {
 		n := len(values)
@@ -100,8 +102,8 @@ func answerHeaders(f telemetry.Facts) metadata.MD {
 	return md
 }
 
-// causeOf gives the fault behind what a call ended in, or err itself where none
-// was noted.
+// causeOf returns the fault that ended the call, with its private cause. It
+// returns err if no fault was noted.
 func causeOf(ctx context.Context, err error) error {
 	if ended := auditFrom(ctx).failure; ended != nil {
 		return ended
@@ -109,5 +111,6 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// isHealth says whether a method is left out of the log while all is well.
+// isHealth reports whether a method belongs to the health service, which is
+// logged on failure only.
 func isHealth(method string) bool { return strings.HasPrefix(method, healthService) }

@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// ownAnswer is the answer of a change that this call has made, which goes on apart
-// from it.
+// ownAnswer holds the answer of the change that this call made. The change runs
+// in another goroutine.
 type ownAnswer struct{ latest atomic.Pointer[packedAnswer] }
 
 type packedAnswer struct {
@@ -27,8 +27,9 @@ func (p *ownAnswer) pack(out any) ([]byte, error) {
 	return body, err
 }
 
-// unpack gives the answer that is kept. It counts, and not what this call made
-// of it: that may have been found out otherwise meanwhile.
+// unpack decodes the recorded answer. The record counts, and not the answer of
+// this call: recovery may have recorded another one meanwhile. If both are
+// equal, the message of this call is returned without decoding.
 func (p *ownAnswer) unpack(body []byte) (any, error) {
 	if own := p.latest.Load(); own != nil && bytes.Equal(own.body, body) {
 		return own.out, nil
@@ -36,7 +37,8 @@ func (p *ownAnswer) unpack(body []byte) (any, error) {
 	return Unpack(body)
 }
 
-// Pack writes a request or an answer as it is kept with an intent: with its type.
+// Pack encodes a request or an answer with its type, as it is stored with an
+// intent.
 func Pack(message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {
@@ -49,7 +51,7 @@ func Pack(message any) ([]byte, error) {
 	return proto.Marshal(wrapped)
 }
 
-// Unpack reads what Pack wrote.
+// Unpack decodes what Pack encoded.
 func Unpack(body []byte) (proto.Message, error) {
 	wrapped := &anypb.Any{}
 	if err := proto.Unmarshal(body, wrapped); err != nil {

@@ -12,25 +12,26 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// preauth finds out who is calling before a request is decoded, as the REST
-// side does before it reads a body: decoding takes many times the memory of the
-// bytes that came. A long request of a caller that no rule allows the method is
-// left unread too, and all requests together stay within the budget for bodies.
-// A stranger's request is left undecoded, and the chain refuses
-// the call in the place where every refusal is made.
+// preauth authenticates a caller before its request is decoded, as the gateway
+// does before it reads a body: decoding takes many times the memory of the
+// bytes on the wire. preauth does not read a long request if no rule allows the
+// caller this method, and all requests together stay within the budget for
+// bodies. The request of an unauthenticated caller is not decoded; the chain
+// refuses the call, so that every refusal is made in one place.
 type preauth struct {
 	registrar     grpc.ServiceRegistrar
 	authenticator *authn.Authenticator
 	refuser       refuser
 	bodies        *inflight.Bodies
-	// refused reports whether no rule could allow a call, before its request is read.
+	// refused reports whether no rule can allow a call, before its request is
+	// read.
 	refused func(ctx context.Context, method, account, store string) (bool, *fault.Error)
-	// receive reads the message of the call of ctx. It asks wanted before it reads
-	// a message that is not short.
+	// receive reads the request of the call of ctx. It calls wanted before it
+	// reads a long message.
 	receive func(ctx context.Context, wanted func() bool, into any) error
 }
 
-// RegisterService registers a service whose methods are guarded.
+// RegisterService registers a service with all its methods guarded.
 func (d preauth) RegisterService(desc *grpc.ServiceDesc, service any) {
 	guarded := *desc
 	guarded.Methods = slices.Clone(desc.Methods)

@@ -11,13 +11,13 @@ import (
 	"platform.internal/storekeeper/internal/tenant"
 )
 
-// Refused reports whether no rule could allow a call of a method, as far as that
-// shows before its request is read: from the caller, the method, the account and
-// the store. Over gRPC account and store stand in the request, so they are "".
-// The fault, where there is one, is why that cannot be told, and ends the call.
+// Refused reports whether no rule can allow a call, by what is known before its
+// request is read: the caller, the method, the account and the store. Over gRPC
+// account and store are inside the request, so they are "". The fault, if there
+// is one, says why this cannot be decided, and ends the call.
 //
-// authorise refuses the call then, in the place and with the record that every
-// refusal has.
+// authorise then refuses the call, in the same place and with the same audit
+// record as every other refusal.
 func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bool, *fault.Error) {
 	m, caller := c.Rights.Methods[method], callerOf(ctx)
 	if m == nil || m.Action == contract.Self || caller.Name == "" {
@@ -42,16 +42,16 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 	return !d.Allowed && !d.NeedsName, nil
 }
 
-// decideBeforeBody judges a call by what is known before its request is read. The names
-// of secrets are not.
+// decideBeforeBody decides on a call by what is known before its request is
+// read. The names of secrets are not known.
 func (j *authorization) decideBeforeBody() authz.Decision {
 	q := j.question(j.method.Action)
 	q.StoreOnly = j.store != nil
 	return j.rights.Rules.Decide(q)
 }
 
-// allowsInAnyAccount reports whether a rule could allow a method in one of the
-// accounts.
+// allowsInAnyAccount reports whether a rule could allow a method in at least
+// one account.
 func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &authorization{rights: r, caller: caller, method: m, account: account}

@@ -18,16 +18,16 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// transportStream is the stream of a call as the gRPC transport has it. gRPC has
-// one bound on messages for all methods of a server; with the transport's stream
-// a method can have a bound of its own, which holds before the message is read.
+// transportStream is the stream of a call in the gRPC transport. gRPC has one
+// message limit for all methods of a server. With the transport's stream a
+// method can have its own limit, which applies before the message is read.
 type transportStream interface {
 	ReadMessageHeader(header []byte) error
 	Read(n int) (mem.BufferSlice, error)
 	RecvCompress() string
 }
 
-// decoder makes a message of its bytes.
+// decoder decodes a message.
 type decoder func(data mem.BufferSlice, into any) error
 
 // decodeProto decodes a short message.
@@ -35,17 +35,19 @@ func decodeProto(data mem.BufferSlice, into any) error {
 	return encoding.GetCodecV2("proto").Unmarshal(data, into)
 }
 
-// receiver reads the message of a call. It takes the place of RecvMsg.
+// receiver reads the message of a call in place of RecvMsg.
 type receiver struct {
 	decode decoder
-	// limit is the longest message, in bytes, before and after decompression.
+	// limit is the size of the largest message, in bytes, before and after
+	// decompression.
 	limit int
-	// wanted is asked before a message is read that is not short. A message that
-	// is not wanted is left unread. Nil: all are wanted.
+	// wanted is called before a long message is read. If it returns false, the
+	// message is not read. Nil: every message is read.
 	wanted func() bool
 }
 
-// shortMessage is a message that is read before rights are judged, in bytes.
+// shortMessage is the size, in bytes, up to which a message is read before
+// rights are checked.
 const shortMessage = 4 << 10
 
 // receive reads one message of the call of ctx.
@@ -88,14 +90,14 @@ func (r receiver) receive(ctx context.Context, into any) error {
 	return nil
 }
 
-// read reads n bytes once there is room for them.
+// read reads n bytes once the budget for bodies has room for them.
 func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.BufferSlice, error) {
 	if err := grow(ctx, n); err != nil {
 		return nil, err
 	}
 	held := inflight.From(ctx)
 	if held == nil || n <= shortMessage {
-		// A short message holds little, however long it takes.
+		// A short message holds little memory, however long it takes.
 		data, err := s.Read(n)
 		return data, unexpectedEOF(err)
 	}
@@ -107,8 +109,9 @@ func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.Buffe
 	return data, unexpectedEOF(err)
 }
 
-// grow waits for room for n bytes more of the call of ctx. Calls of services
-// that ask for no credential have no part of the budget: their messages are short.
+// grow waits until the budget has room for n more bytes of the call of ctx.
+// Calls of services without authentication are not counted: their messages are
+// short.
 func grow(ctx context.Context, n int) error {
 	if held := inflight.From(ctx); held != nil {
 		return held.Grow(ctx, int64(n))
@@ -116,9 +119,9 @@ func grow(ctx context.Context, n int) error {
 	return nil
 }
 
-// jsonGrowth is how many bytes more a message takes as JSON, which is how it goes on
-// to Cloudflare. A message of 8 MiB can become 48 MiB, as a body over REST. Short
-// messages are not counted.
+// jsonGrowth returns how many more bytes a message has as JSON, in which it is
+// sent to Cloudflare. A message of 8 MiB can become 48 MiB, as a body over REST
+// can. Short messages are not counted.
 func jsonGrowth(data mem.BufferSlice) int {
 	if data.Len() <= shortMessage {
 		return 0
@@ -137,7 +140,8 @@ func jsonGrowth(data mem.BufferSlice) int {
 	return more
 }
 
-// receiveRequest gives what reads the message of a method of ours.
+// receiveRequest returns the function that reads the request of a Storekeeper
+// method.
 func receiveRequest() func(ctx context.Context, wanted func() bool, into any) error {
 	codec := newBoundedCodec()
 	return func(ctx context.Context, wanted func() bool, into any) error {
@@ -149,7 +153,8 @@ func tooLong(limit int) error {
 	return unreadMessage(codes.ResourceExhausted, "REQUEST_TOO_LARGE", fmt.Sprintf("a message to this method must be at most %d bytes", limit))
 }
 
-// unexpectedEOF names the end of a stream in the middle of a message.
+// unexpectedEOF turns the end of a stream inside a message into a status for
+// the caller.
 func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the stream ended in the middle of a message")
@@ -157,7 +162,7 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// decompress gives at most limit bytes of a compressed message.
+// decompress returns the decompressed message, of at most limit bytes.
 func decompress(ctx context.Context, name string, data mem.BufferSlice, limit int) ([]byte, error) {
 	compressor := encoding.GetCompressor(name)
 	if compressor == nil {
@@ -172,7 +177,7 @@ func decompress(ctx context.Context, name string, data mem.BufferSlice, limit in
 	return readPlain(ctx, plain, limit)
 }
 
-// readPlain reads what a decompressor gives, for which there must be room.
+// readPlain reads what a decompressor returns, as far as the budget has room.
 func readPlain(ctx context.Context, plain io.Reader, limit int) ([]byte, error) {
 	var text []byte
 	for {
@@ -199,8 +204,8 @@ func errNotUnzipped() error {
 	return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the message cannot be decompressed; it must be gzip, as grpc-encoding says")
 }
 
-// unreadMessage refuses a message that is not read, with the code that gRPC gives
-// it and a reason, which every fault has.
+// unreadMessage returns the status of a message that is not read, with gRPC's
+// code and a reason as every fault has.
 func unreadMessage(code codes.Code, reason, text string) error {
 	st := status.New(code, text)
 	if with, err := st.WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: Domain}); err == nil {

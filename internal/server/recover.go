@@ -32,12 +32,12 @@ type panicError struct {
 	stack []byte
 }
 
-// Error gives what is known of the panic with its stack, which names functions
-// and lines and holds no values.
+// Error describes the panic and its stack. The stack holds functions and lines,
+// and no values.
 func (p *panicError) Error() string { return "panic: " + p.what + "\n" + string(p.stack) }
 
-// describe says what a panic was without saying what it held: the value may be
-// a text with a secret in it. The runtime's own errors hold numbers and types.
+// describe says what a panic was without its value, which may be a text with a
+// secret. The runtime's own errors hold only numbers and types.
 func describe(v any) string {
 	if err, ok := v.(error); ok {
 		if own, ok := errors.AsType[runtime.Error](err); ok {

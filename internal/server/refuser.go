@@ -14,9 +14,10 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// refuser refuses calls that never reach the chain: their method does not exist,
-// or their message cannot be read. They are logged and counted as other calls
-// are; lines about unauthenticated callers are bounded.
+// refuser answers calls that never reach the chain: their method does not
+// exist, or their message cannot be decoded. Such calls are logged and counted
+// like other calls. The number of log lines about unauthenticated callers is
+// limited.
 type refuser struct {
 	chain         []grpc.UnaryServerInterceptor
 	authenticator *authn.Authenticator
@@ -29,11 +30,11 @@ func newRefuser(c Chain) refuser {
 	}
 }
 
-// refuse gives the answer to a call that ended in err.
+// refuse returns the answer to a call that failed with err.
 func (b refuser) refuse(ctx context.Context, method string, err error) error {
 	all := compiledChain{chain: b.chain}
 	end := func(ctx context.Context, _ any) (any, error) {
-		if caller, stranger := b.caller(ctx); stranger == nil {
+		if caller, err := b.caller(ctx); err == nil {
 			telemetry.CallFrom(ctx).SetCaller(caller.Name)
 		}
 		return nil, unreadable(err)
@@ -56,8 +57,8 @@ func (b refuser) unknownMethod(_ any, ss grpc.ServerStream) error {
 	return b.refuse(ss.Context(), method, fault.New(fault.Unimplemented, "METHOD_UNKNOWN", "There is no such method; reflection lists the methods."))
 }
 
-// unreadable blames the caller for a message that cannot be decoded, which gRPC
-// calls an internal error.
+// unreadable turns gRPC's internal error about a message that cannot be decoded
+// into a BadInput fault: the caller sent that message.
 func unreadable(err error) error {
 	if errors.Is(err, io.EOF) || status.Code(err) == codes.Internal {
 		return fault.New(fault.BadInput, "REQUEST_UNREADABLE", "The message cannot be decoded as the request of this method.").Because(err)

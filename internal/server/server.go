@@ -1,7 +1,7 @@
-// Package server is the gRPC server: its limits, its health, and the chain of
-// interceptors that every call passes, over gRPC and over REST.
+// Package server is the gRPC server: its limits, its health service, and the
+// chain of interceptors that every call passes, over gRPC and over REST.
 //
-// It must not know what the services do or how Cloudflare is reached.
+// The package must not know what the services do or how Cloudflare is reached.
 package server
 
 import (
@@ -17,21 +17,22 @@ import (
 	"platform.internal/storekeeper/internal/inproc"
 )
 
-// Server answers over gRPC and, through Conn, inside the process.
+// Server serves gRPC on the network and, through Conn, inside the process.
 type Server struct {
 	grpc   *grpc.Server
 	conn   *inproc.Conn
 	health *health.Server
-	// stopping ends when the server stops, which ends the calls that would last.
+	// stopping ends when the server stops. It ends streams that would not end
+	// by themselves.
 	stopping   context.Context //nolint:containedctx // it is the life of the server, not of a call
 	endWatches context.CancelFunc
 }
 
-// Register puts a service on a registrar, as generated code does.
+// Register registers a service with a registrar, as generated code does.
 type Register func(grpc.ServiceRegistrar)
 
-// New returns a server with the services. Further options, such as transport
-// credentials, are for the network side only.
+// New returns a server with the services. options, such as transport
+// credentials, apply to the network side only.
 func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server {
 	return newServer(chain, services, defaultTimeouts(), options...)
 }
@@ -56,18 +57,17 @@ func newServer(chain Chain, services []Register, timeouts healthTimeouts, option
 	return s
 }
 
-// GRPC returns the network side, ready to serve.
+// GRPC returns the server of the network side.
 func (s *Server) GRPC() *grpc.Server { return s.grpc }
 
 // Conn returns the connection that runs the same calls inside the process.
 func (s *Server) Conn() grpc.ClientConnInterface { return s.conn }
 
-// Drain tells health checks that the server is about to stop.
+// Drain makes health checks report that the server is about to stop.
 func (s *Server) Drain() { s.health.Shutdown() }
 
-// Stop ends the network side: calls that run may finish until ctx ends, and are
-// cut after that. Calls that would last, which are those that watch the health,
-// end at once.
+// Stop stops the network side. Running calls may finish until ctx ends and are
+// then cut. Watches of the health service end at once.
 func (s *Server) Stop(ctx context.Context) {
 	s.health.Shutdown()
 	s.endWatches()

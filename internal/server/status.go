@@ -20,7 +20,7 @@ import (
 // Domain is the domain of every ErrorInfo.
 const Domain = "storekeeper.platform.internal"
 
-// codesByKind says which gRPC code each kind of fault is.
+// codesByKind maps each kind of fault to its gRPC code.
 var codesByKind = map[fault.Kind]codes.Code{
 	fault.Internal:        codes.Internal,
 	fault.BadInput:        codes.InvalidArgument,
@@ -40,8 +40,8 @@ var codesByKind = map[fault.Kind]codes.Code{
 	fault.Unimplemented:   codes.Unimplemented,
 }
 
-// kindsByCode says which kind of fault a status of gRPC itself is, for the log.
-// A code that is not here is Storekeeper's own mistake.
+// kindsByCode maps the code of a status that gRPC itself made to a kind of
+// fault, for the log. Any other code is a mistake of Storekeeper.
 var kindsByCode = map[codes.Code]fault.Kind{
 	codes.InvalidArgument:   fault.BadInput,
 	codes.NotFound:          fault.NotFound,
@@ -54,7 +54,7 @@ var kindsByCode = map[codes.Code]fault.Kind{
 	codes.Canceled:          fault.Canceled,
 }
 
-// helpByKind points to the page that says more about a kind of fault.
+// helpByKind links to a page about a kind of fault.
 var helpByKind = map[fault.Kind]*errdetails.Help_Link{
 	fault.BadInput:     {Description: "The Secrets Store API", Url: "https://developers.cloudflare.com/api/resources/secrets_store/"},
 	fault.LimitReached: {Description: "Limits of Secrets Store", Url: "https://developers.cloudflare.com/secrets-store/manage-secrets/"},
@@ -62,14 +62,14 @@ var helpByKind = map[fault.Kind]*errdetails.Help_Link{
 }
 
 // faultToStatus is the only place where an error becomes a gRPC status. The
-// private cause goes to the log and no further.
+// private cause goes to the log only.
 func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	answer, err := next(ctx, req)
 	if err == nil {
 		return answer, nil
 	}
-	// Health, reflection and unimplemented methods make a status themselves,
-	// with texts of their own that hold nothing of ours.
+	// Health, reflection and unknown methods return a status of their own. Its
+	// text holds nothing of Storekeeper's.
 	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		if st, isStatus := status.FromError(err); isStatus {
 			auditFrom(ctx).failure = fault.New(kindsByCode[st.Code()], "GRPC_STATUS", st.Message())

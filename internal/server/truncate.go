@@ -7,11 +7,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// maxItems is how many items of a list are decoded: one more than any rule
-// allows, so that the rule is seen to be broken.
+// maxItems is the number of items of a list that are decoded: one more than any
+// rule allows, so that validation reports the broken rule.
 const maxItems = 101
 
-// minFieldBytes is the least number of bytes that a field takes on the wire.
+// minFieldBytes is the smallest size of a field on the wire, in bytes.
 const minFieldBytes = 2
 
 var (
@@ -19,14 +19,15 @@ var (
 	errNoMessage     = errors.New("the request is no protobuf message")
 )
 
-// messageShape says of a kind of message which fields it has, by their numbers.
+// messageShape holds the fields of a message type by their numbers.
 type messageShape struct {
 	fields map[protowire.Number]fieldShape
 }
 
 type fieldShape struct {
 	list bool
-	// message is the kind of message that the field holds, nil for others.
+	// message is the type of the message in the field. Nil: the field holds no
+	// message.
 	message *messageShape
 }
 
@@ -47,9 +48,9 @@ func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	return s
 }
 
-// fieldCounts counts the fields of one message. A message that is no item of a list may
-// come in several parts, which the decoder merges, so its tally is kept in that
-// of the message around it.
+// fieldCounts counts the fields of one message. A message field that is not a
+// list may come in several parts, which the decoder merges. The counts of such
+// parts are kept in the counts of the enclosing message.
 type fieldCounts struct {
 	counts map[protowire.Number]int
 	parts  map[protowire.Number]*fieldCounts
@@ -66,8 +67,8 @@ func (t *fieldCounts) part(n protowire.Number) *fieldCounts {
 	return t.parts[n]
 }
 
-// truncate leaves out the items of lists after the first mostItems. It returns wire
-// as it is where there are none.
+// truncate removes the items of lists after the first maxItems. It returns wire
+// unchanged if no list is longer.
 func (s *messageShape) truncate(wire []byte) ([]byte, error) {
 	if len(wire) <= maxItems*minFieldBytes {
 		return wire, nil
@@ -75,9 +76,10 @@ func (s *messageShape) truncate(wire []byte) ([]byte, error) {
 	return s.truncatePart(wire, newFieldCounts())
 }
 
-// truncatePart is clip for a part of a message, of which t has what came before.
+// truncatePart is truncate for one part of a message. t holds the counts of the
+// parts before.
 func (s *messageShape) truncatePart(wire []byte, t *fieldCounts) ([]byte, error) {
-	// kept is what is left of wire, nil while that is all of it.
+	// kept is the shortened message. It is nil while nothing was removed.
 	var kept []byte
 	for at := 0; at < len(wire); {
 		number, kind, n := protowire.ConsumeField(wire[at:])
@@ -103,8 +105,8 @@ func (s *messageShape) truncatePart(wire []byte, t *fieldCounts) ([]byte, error)
 	return kept, nil
 }
 
-// truncateField gives what is left of a field, nothing where it is left out. Fields that
-// are not known are left out: nobody reads them.
+// truncateField returns the shortened field. It returns nil for an item that is
+// removed and for an unknown field, which nobody reads.
 func (s *messageShape) truncateField(field []byte, number protowire.Number, kind protowire.Type, t *fieldCounts) ([]byte, error) {
 	f, known := s.fields[number]
 	if !known {
@@ -128,7 +130,7 @@ func (s *messageShape) truncateField(field []byte, number protowire.Number, kind
 	return protowire.AppendBytes(append([]byte{}, field[:tag]...), short), nil
 }
 
-// truncateMessage clips the message that a field holds.
+// truncateMessage shortens the message in a field.
 func (f fieldShape) truncateMessage(wire []byte, t *fieldCounts, number protowire.Number) ([]byte, error) {
 	if f.list {
 		return f.message.truncate(wire)

@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// validate refuses requests that break a declared rule. Those of the health
-// service are not ours and have none.
+// validate refuses requests that break a declared rule. Requests to the health
+// service have no declared rules.
 func validate(v *contract.Validator) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if m, ok := req.(proto.Message); ok && !strings.HasPrefix(info.FullMethod, healthService) {
