@@ -6,15 +6,15 @@ import (
 	"fmt"
 )
 
-// APIKey is one key that is accepted, kept as a digest.
+// APIKey is one accepted key, stored as a digest.
 type APIKey struct {
 	// Digest is the SHA-256 of the key.
 	Digest [sha256.Size]byte
-	// Principal is who holds the key. Its kind is set by New.
+	// Principal is the holder of the key. New sets its kind.
 	Principal Principal
 }
 
-// ParseDigest reads a SHA-256 digest written as 64 hexadecimal digits.
+// ParseDigest parses a SHA-256 digest of 64 hexadecimal digits.
 func ParseDigest(text string) ([sha256.Size]byte, error) {
 	var digest [sha256.Size]byte
 	raw, err := hex.DecodeString(text)
@@ -25,8 +25,8 @@ func ParseDigest(text string) ([sha256.Size]byte, error) {
 	return digest, nil
 }
 
-// digestKeys makes the keys ready to be looked up. Two principals cannot hold
-// one key.
+// digestKeys returns the principals by digest. Two principals cannot have one
+// key.
 func digestKeys(keys []APIKey) (map[[sha256.Size]byte]Principal, error) {
 	known := make(map[[sha256.Size]byte]Principal, len(keys))
 	for _, k := range keys {

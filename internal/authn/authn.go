@@ -1,8 +1,8 @@
-// Package authn finds out who is calling: by an API key, by a signed token of
-// an issuer that is trusted, or by a client certificate.
+// Package authn authenticates callers: by an API key, by a signed token of a
+// trusted issuer, or by a client certificate.
 //
-// It must not know what the call is: rights are judged elsewhere, and no
-// credential leaves this package, not even in an error.
+// The package must not know what the call is: package authz decides on rights.
+// No credential leaves this package, not even in an error.
 package authn
 
 import (
@@ -16,25 +16,25 @@ import (
 	"platform.internal/storekeeper/internal/filewatch"
 )
 
-// Config is what an Authenticator is made from.
+// Config configures an Authenticator.
 type Config struct {
-	// APIKeys are the keys that are accepted. Each digest stands there once.
+	// APIKeys are the accepted keys. Each digest appears once.
 	APIKeys []APIKey
 	// Issuers are the issuers whose tokens are accepted.
 	Issuers []Issuer
 	// Certificates are the names in client certificates that are accepted.
 	Certificates []Certificate
-	// Clock tells the time that credentials are held against. Nil: time.Now.
+	// Clock returns the time that the validity of credentials is checked
+	// against. Nil: time.Now.
 	Clock func() time.Time
-	// OnKeys hears of every attempt to read the keys of an issuer. It is called
-	// from several goroutines and must not block. Nil: nobody hears.
+	// OnKeys is called after every attempt to read the keys of an issuer, from
+	// several goroutines. It must not block. Nil: not called.
 	OnKeys func(KeyEvent)
-	// Files watches files of keys. Nil: they are read once.
+	// Files watches key files. Nil: they are read once.
 	Files *filewatch.Watcher
 }
 
-// Authenticator knows the credentials that are accepted. It is safe for
-// concurrent use.
+// Authenticator checks credentials. It is safe for concurrent use.
 type Authenticator struct {
 	clock        func() time.Time
 	keys         map[[sha256.Size]byte]Principal
@@ -43,10 +43,10 @@ type Authenticator struct {
 	certificates []certificate
 }
 
-// New returns an Authenticator, which reads the keys of issuers in the
-// background until it is closed. It waits for no issuer, so one that is down
-// keeps nobody from starting. An error says which part of the configuration
-// would be unsafe or cannot be read.
+// New returns an Authenticator. It reads the keys of issuers in the background
+// until it is closed. It waits for no issuer, so an issuer that is down does
+// not delay the start. An error says which part of the configuration is unsafe
+// or cannot be read.
 func New(c Config) (*Authenticator, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -76,23 +76,24 @@ func New(c Config) (*Authenticator, error) {
 	return a, nil
 }
 
-// Close ends the work in the background and waits for its end. Authenticate
-// must not be called after it.
+// Close stops the background work and waits for its end. Authenticate must not
+// be called afterwards.
 func (a *Authenticator) Close() {
 	for _, i := range a.issuers {
 		i.keys.close()
 	}
 }
 
-// Authenticate returns the caller that the credentials belong to. Where both
-// header schemes are sent, as the SDKs do when both are configured,
-// Authorization counts. A client certificate counts where no header is sent.
+// Authenticate returns the principal of the credentials. If both header schemes
+// are sent, as the SDKs do when both are configured, Authorization counts. A
+// client certificate counts if no header is sent.
 //
-// The error is a fault of kind Unauthenticated, or Unavailable where a token
-// cannot be judged now. It says what to mend and never what was sent.
+// The error is a fault of kind Unauthenticated, or Unavailable if a token
+// cannot be verified now. It says what to correct and never repeats what was
+// sent.
 //
-// A token that was good is remembered for up to a minute and at most until it
-// ends or the keys of its issuer are read anew.
+// A verified token is cached for up to a minute, and at most until it expires
+// or the keys of its issuer are read again.
 func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
 	if c.malformed != nil {
 		return Principal{}, c.malformed
@@ -104,14 +105,15 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 	if err != nil {
 		return Principal{}, err
 	}
-	// The digest is compared, never the key, so the time that a look-up takes
-	// says nothing about the keys that exist.
+	// The digest is compared, never the key, so the duration of a look-up tells
+	// nothing about existing keys.
 	digest := shown.digest()
 	if p, ok := a.keys[digest]; ok {
 		return p, nil
 	}
 	if shown.bearer && len(a.issuers) > 0 {
-		// Only a good token is remembered, so its form need not be looked at.
+		// Only verified tokens are in the cache, so the format is not checked
+		// before.
 		now := a.clock()
 		if p, ok := a.verified.find(digest, now); ok {
 			return p, nil
@@ -123,8 +125,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 	return Principal{}, refused(Unknown, "The API key is not one that Storekeeper knows.")
 }
 
-// authenticateToken returns the caller that a token names, which is not remembered. digest
-// is that of the token.
+// authenticateToken verifies a token that is not cached. digest is the digest
+// of the token.
 func (a *Authenticator) authenticateToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
 	shown, err := parseUnverified(token)
 	if err != nil {
@@ -143,8 +145,9 @@ func (a *Authenticator) authenticateToken(ctx context.Context, token string, dig
 	return p, nil
 }
 
-// untrusted makes the fault of a token whose issuer is not configured. The claim
-// was not verified, so it is not repeated in the log; only the usual mistake is.
+// untrusted returns the fault of a token whose issuer is not configured. The
+// claim is not verified, so the log does not repeat it. It only names the most
+// common mistake.
 func (a *Authenticator) untrusted(claimed string) error {
 	f := fault.New(fault.Unauthenticated, WrongIssuer, "The token is of an issuer that Storekeeper does not trust; use a token of one that its configuration lists.")
 	for url, i := range a.issuers {

@@ -7,26 +7,26 @@ import (
 )
 
 const (
-	// cacheTime is how long a good token is not checked again.
+	// cacheTime is how long a verified token is cached.
 	cacheTime = time.Minute
-	// A generation of remembered tokens ends with this many tokens, or with
-	// this many bytes of tokens, since their claims are kept.
+	// A generation of cached tokens ends with this many tokens, or with this
+	// many bytes of tokens, since the cache keeps their claims.
 	generationTokens, generationBytes = 16384, 8 << 20
 )
 
-// cachedToken is a token that was good.
+// cachedToken is a verified token.
 type cachedToken struct {
 	principal Principal
-	// keys and version are what it was checked with.
+	// keys and version are the keys that verified the token.
 	keys    keySource
 	version uint64
 	bytes   int
 	until   time.Time
 }
 
-// tokenCache remembers good tokens by their digests, so that a burst of calls
-// costs one check. There are two generations: when the younger is full, the
-// older is forgotten.
+// tokenCache caches verified tokens by their digests, so that a burst of calls
+// costs one verification. It has two generations: when the younger is full, the
+// older is dropped.
 type tokenCache struct {
 	mu             sync.Mutex
 	younger, older map[[sha256.Size]byte]cachedToken
@@ -37,8 +37,8 @@ func newTokenCache() *tokenCache {
 	return &tokenCache{younger: map[[sha256.Size]byte]cachedToken{}}
 }
 
-// find returns the caller of a token that is still remembered. A token is
-// forgotten when it ends and when the keys of its issuer were read anew.
+// find returns the principal of a cached token. A token is not found after it
+// expires or after the keys of its issuer were read again.
 func (c *tokenCache) find(digest [sha256.Size]byte, now time.Time) (Principal, bool) {
 	c.mu.Lock()
 	r, ok := c.younger[digest]
@@ -52,7 +52,7 @@ func (c *tokenCache) find(digest [sha256.Size]byte, now time.Time) (Principal, b
 	return r.principal, true
 }
 
-// add remembers a good token.
+// add caches a verified token.
 func (c *tokenCache) add(digest [sha256.Size]byte, r cachedToken, now time.Time) {
 	r.until = now.Add(cacheTime)
 	if r.principal.Expires.Before(r.until) {

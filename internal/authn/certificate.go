@@ -11,18 +11,18 @@ import (
 	"platform.internal/storekeeper/internal/authn/subject"
 )
 
-// Certificate is a name in client certificates that is accepted. Who signs the
-// certificates is a matter of TLS.
+// Certificate maps a name in client certificates to a principal. TLS decides
+// who may sign the certificates.
 type Certificate struct {
-	// SAN is a pattern for a subject alternative name, as subject.ParseSAN reads
-	// it. No two may cover one name.
+	// SAN is a pattern for a subject alternative name, in the form of
+	// subject.ParseSAN. No two patterns may cover one name.
 	SAN string
-	// Name, Tenant and Groups are those of the principal.
+	// Name, Tenant and Groups belong to the principal.
 	Name, Tenant string
 	Groups       []string
 }
 
-// certificate is a Certificate that was checked.
+// certificate is a checked Certificate.
 type certificate struct {
 	Certificate
 
@@ -46,8 +46,9 @@ func readCertificates(given []Certificate) ([]certificate, error) {
 	return all, nil
 }
 
-// authenticateCertificate returns the caller whose certificate TLS has verified. Exactly
-// one entry of the list must have a name of it, so that nobody is two callers.
+// authenticateCertificate returns the principal of a certificate that TLS has
+// verified. Exactly one entry of the configuration must match one of its names,
+// so that no certificate is two callers.
 func (a *Authenticator) authenticateCertificate(chains [][]*x509.Certificate) (Principal, error) {
 	leaf := chains[0][0]
 	notBefore, expires, err := validity(chains, a.clock())
@@ -81,8 +82,8 @@ func (a *Authenticator) authenticateCertificate(chains [][]*x509.Certificate) (P
 	}, nil
 }
 
-// rejectionReason says why a certificate names no caller, or "". admitted says that a name
-// of it is on the list.
+// rejectionReason says why a certificate is not accepted, or returns "".
+// admitted says that one of its names matches an entry.
 func rejectionReason(leaf *x509.Certificate, admitted bool) string {
 	switch {
 	case !admitted:
@@ -95,9 +96,9 @@ func rejectionReason(leaf *x509.Certificate, admitted bool) string {
 	return ""
 }
 
-// validity returns the time in which a whole chain is valid, which must have
-// begun and not ended. TLS has checked it when the connection was made, and
-// connections last.
+// validity returns the validity period of a chain that is valid now. A chain is
+// valid while all its certificates are. TLS has checked that when the
+// connection was made, but connections last.
 func validity(chains [][]*x509.Certificate, now time.Time) (notBefore, expires time.Time, err error) {
 	for _, chain := range chains {
 		if notBefore, expires = chainValidity(chain); !now.Before(notBefore) && !now.After(expires) {
@@ -111,7 +112,8 @@ func validity(chains [][]*x509.Certificate, now time.Time) (notBefore, expires t
 		"The client certificate, or that of an authority that signed it, has expired; connect with a new one.", "it ended at "+expires.Format(time.RFC3339))
 }
 
-// chainValidity returns the time in which all certificates of a chain are valid.
+// chainValidity returns the time in which all certificates of a chain are
+// valid.
 func chainValidity(chain []*x509.Certificate) (from, to time.Time) {
 	from, to = chain[0].NotBefore, chain[0].NotAfter
 	for _, c := range chain[1:] {
@@ -125,7 +127,7 @@ func chainValidity(chain []*x509.Certificate) (from, to time.Time) {
 	return from, to
 }
 
-// nameIn returns the first name of a certificate that a pattern stands for.
+// nameIn returns the first name of a certificate that a pattern matches.
 func nameIn(leaf *x509.Certificate, san subject.SAN) (string, bool) {
 	for _, name := range namesOf(leaf, san.Kind) {
 		if san.Pattern.Match(name) {
@@ -152,9 +154,9 @@ func namesOf(leaf *x509.Certificate, kind subject.NameKind) []string {
 	return names
 }
 
-// mixesSPIFFE reports whether a certificate with a SPIFFE id has another URI. The
-// standard allows one only, and this is why: who reads the first and who reads
-// the last would see different workloads.
+// mixesSPIFFE reports whether a certificate has a SPIFFE id and another URI.
+// The standard allows one URI only: programs that read the first and programs
+// that read the last would see different workloads.
 func mixesSPIFFE(leaf *x509.Certificate) bool {
 	for _, u := range leaf.URIs {
 		if u.Scheme == "spiffe" && len(leaf.URIs) > 1 {

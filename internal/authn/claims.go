@@ -14,16 +14,18 @@ import (
 )
 
 const (
-	// leeway is how far ahead of ours the clock of an issuer may go.
+	// leeway is the tolerated difference by which an issuer's clock may be
+	// ahead.
 	leeway = 30 * time.Second
-	// maxClaims is how many claims a token may have at the top.
+	// maxClaims is the maximum number of claims at the top of a token.
 	maxClaims = 64
-	// lastSecond is the end of the year 9999, after which times have no
-	// usual form.
+	// lastSecond is the end of the year 9999. Later times have no RFC 3339
+	// form.
 	lastSecond = 253402300799
 )
 
-// registeredClaims are the registered claims of a token whose signature was good.
+// registeredClaims are the registered claims of a token whose signature was
+// verified.
 type registeredClaims struct {
 	all                map[string]any
 	issuer, subject    string
@@ -31,8 +33,8 @@ type registeredClaims struct {
 	notBefore, expires time.Time
 }
 
-// parseClaims reads the claims of a token. The error says what is wrong in words
-// that fit after "The token must", and is for the caller.
+// parseClaims parses the claims of a token. The error says what is wrong in
+// words that follow "The token must", for the caller.
 func parseClaims(payload []byte) (registeredClaims, error) {
 	var f registeredClaims
 	if !utf8.Valid(payload) || !shallow(payload) || json.Unmarshal(payload, &f.all) != nil || len(f.all) > maxClaims {
@@ -56,8 +58,8 @@ func parseClaims(payload []byte) (registeredClaims, error) {
 	return f, nil
 }
 
-// check holds the facts against what the issuer's tokens must say. shown is the
-// same token as the log has it.
+// check checks the claims against the configuration of the issuer. shown
+// describes the token for the log.
 func (f *registeredClaims) check(i *issuer, shown *VerifiedCredential, now time.Time) error {
 	ours := func(audience string) bool { return slices.Contains(i.audiences, audience) }
 	switch {
@@ -74,8 +76,8 @@ func (f *registeredClaims) check(i *issuer, shown *VerifiedCredential, now time.
 	return nil
 }
 
-// seconds reads a time. It reports false for what is no time, and gives the
-// zero time for a claim that is not there.
+// seconds converts a claim to a time. It returns the zero time for a missing
+// claim and false for a claim that is not a time.
 func seconds(claim any) (time.Time, bool) {
 	if claim == nil {
 		return time.Time{}, true
@@ -87,7 +89,7 @@ func seconds(claim any) (time.Time, bool) {
 	return time.Unix(int64(n), 0).UTC(), true
 }
 
-// stringsOf reads a text or a list of texts. A claim that is not there is an empty
+// stringsOf converts a string or a list of strings. A missing claim is an empty
 // list.
 func stringsOf(claim any) ([]string, bool) {
 	switch v := claim.(type) {

@@ -2,13 +2,12 @@ package authn
 
 import "context"
 
-// Result is what authenticating a call gave: a principal, or why there is
-// none.
+// Result is the result of authenticating a call: a principal, or an error.
 type Result struct {
-	// Principal is the caller when Err is nil.
+	// Principal is the caller if Err is nil.
 	Principal Principal
-	// Err is a fault of kind Unauthenticated or, where a token cannot be judged
-	// now, Unavailable.
+	// Err is a fault of kind Unauthenticated, or Unavailable if a token cannot
+	// be verified now.
 	Err error
 }
 
@@ -17,25 +16,27 @@ type resultKey struct{}
 type principalKey struct{}
 
 // WithResult returns a context for a call that was authenticated before it
-// entered the chain. The gateway does that so that the body of an unknown
-// caller is never read. A context from the network cannot hold an outcome.
+// entered the chain. The gateway authenticates early so that the body of an
+// unauthenticated caller is never read. A context from the network cannot hold
+// a Result.
 func WithResult(ctx context.Context, o Result) context.Context {
 	return context.WithValue(ctx, resultKey{}, o)
 }
 
-// ResultFrom returns the outcome in ctx, if there is one.
+// ResultFrom returns the Result in ctx, if there is one.
 func ResultFrom(ctx context.Context) (Result, bool) {
 	o, ok := ctx.Value(resultKey{}).(Result)
 	return o, ok
 }
 
-// WithPrincipal returns a context for calls made by p, which nobody may change
-// from then on.
+// WithPrincipal returns a context for calls of p. Nobody may change p
+// afterwards.
 func WithPrincipal(ctx context.Context, p *Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// PrincipalFrom returns the caller, and false where nobody was authenticated.
+// PrincipalFrom returns the caller, and false if the call was not
+// authenticated.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	if p, ok := ctx.Value(principalKey{}).(*Principal); ok {
 		return *p, true

@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// Credentials are what a caller showed, as it came in.
+// Credentials are the credentials of a call as they were received.
 type Credentials struct {
-	// Authorization is the header of that name.
+	// Authorization is the value of the header of that name.
 	Authorization string
 	// Email and Key are the headers X-Auth-Email and X-Auth-Key of Cloudflare's
-	// older scheme. The key is an API key of Storekeeper.
+	// older scheme. Key is an API key of Storekeeper.
 	Email, Key string
-	// Chains are the chains of the client certificate that TLS has verified:
-	// tls.ConnectionState.VerifiedChains. They count only where none of the
-	// headers is there, so a bad header is never saved by a good certificate.
+	// Chains are the verified chains of the client certificate,
+	// tls.ConnectionState.VerifiedChains. They count only if no header is sent,
+	// so a valid certificate never saves an invalid header.
 	Chains [][]*x509.Certificate
 
-	// malformed refuses the call whatever else the caller showed.
+	// malformed refuses the call whatever the other credentials are.
 	malformed error
 }
 
-// ReadHeaders returns the credentials in the lines of the three headers; nil is
-// a header that was not sent. A header that came empty or more than once makes
-// Authenticate refuse the call: servers and proxies disagree on the line that
-// counts, and an empty line is a variable that was not set.
+// ReadHeaders returns the credentials in the lines of the three headers. Nil:
+// the header was not sent. A header that is empty or was sent more than once
+// makes Authenticate refuse the call: servers and proxies disagree on which
+// line counts, and an empty header is the sign of an unset variable.
 func ReadHeaders(authorization, email, key []string) Credentials {
 	var c Credentials
 	var malformed [3]error
@@ -37,7 +37,7 @@ func ReadHeaders(authorization, email, key []string) Credentials {
 	return c
 }
 
-// singleLine returns the one line of a header.
+// singleLine returns the only line of a header.
 func singleLine(name string, lines []string) (string, error) {
 	switch {
 	case len(lines) == 0:
@@ -50,10 +50,10 @@ func singleLine(name string, lines []string) (string, error) {
 	return lines[0], nil
 }
 
-// jwtForm reports whether a text is three parts of base64url with dots between.
-// The last, a signature, is empty in an unsigned token, which is to be refused
-// as a token. It is no regular expression, which takes as long over a token as
-// everything else that a call is held against.
+// jwtForm reports whether a text consists of three base64url parts separated by
+// dots. The last part, the signature, is empty in an unsigned token, which is
+// refused as a token. It does not use a regular expression, which would take as
+// long as the rest of the call.
 func jwtForm(text string) bool {
 	parts, length := 1, 0
 	for i := range len(text) {
@@ -69,26 +69,26 @@ func jwtForm(text string) bool {
 	return parts == 3
 }
 
-// presentedSecret is what a header held.
+// presentedSecret is the secret in a header.
 type presentedSecret struct {
 	text string
-	// bearer says that it may be a token, and not only an API key.
+	// bearer says that the secret may be a token and not only an API key.
 	bearer bool
 }
 
-// digest is the SHA-256 of the secret. The copy that is digested is on the stack
-// for all but the longest tokens, so that it costs no memory.
+// digest returns the SHA-256 of the secret. The copy that is hashed stays on
+// the stack, except for very long tokens.
 func (s presentedSecret) digest() [sha256.Size]byte {
 	var room [1024]byte
 	return sha256.Sum256(append(room[:0], s.text...))
 }
 
-// onlyCertificate reports whether a certificate is all that the caller showed.
+// onlyCertificate reports whether a certificate is the only credential.
 func (c Credentials) onlyCertificate() bool {
 	return c.Authorization == "" && c.Email == "" && c.Key == "" && len(c.Chains) > 0 && len(c.Chains[0]) > 0
 }
 
-// secret picks the secret out of the scheme that was used.
+// secret returns the secret of the scheme that the caller used.
 func (c Credentials) secret() (presentedSecret, error) {
 	switch {
 	case c.Authorization != "":

@@ -18,18 +18,18 @@ import (
 )
 
 const (
-	// maxBody is the most bytes of an answer or a file that are read, after
+	// maxBody is the maximum size of an answer or a file, in bytes, after
 	// decompression. Key sets have a few KiB.
 	maxBody = 1 << 20
-	// maxRedirects is how many redirects of one request are followed.
+	// maxRedirects is the maximum number of redirects of one request.
 	maxRedirects = 3
-	// accepted lists the media types that issuers serve documents and key sets
-	// as. Kubernetes serves its keys as application/jwk-set+json only, and
-	// answers 406 to whoever accepts application/json alone.
+	// accepted lists the media types of discovery documents and key sets.
+	// Kubernetes serves its keys as application/jwk-set+json only, and answers
+	// 406 to a client that accepts only application/json.
 	accepted = "application/json, application/jwk-set+json"
 )
 
-// fetcher asks an issuer for its keys.
+// fetcher fetches the keys of an issuer.
 type fetcher struct {
 	issuer, keysURL, caFile, tokenFile string
 }
@@ -39,12 +39,12 @@ type fetchResult struct {
 	keys []jose.JSONWebKey
 	// url is the URL of the keys.
 	url string
-	// clockAhead is how far the issuer's clock is ahead of ours, by its Date header.
-	// dated says that there was one.
+	// clockAhead is how far the issuer's clock is ahead of the own clock, by
+	// its Date header. clockKnown is false if there was none.
 	clockAhead time.Duration
 	clockKnown bool
-	// certificateBegins and certificateEnds are of the certificate in the
-	// issuer's chain that ends first. Zero: the connection had none.
+	// certificateBegins and certificateEnds belong to the certificate in the
+	// issuer's chain that expires first. Zero: the connection had no TLS.
 	certificateBegins, certificateEnds time.Time
 }
 
@@ -70,11 +70,11 @@ func (f fetcher) fetch(ctx context.Context) (fetchResult, error) {
 	return got, err
 }
 
-// keyURLs lists where keys are asked for. The API server of Kubernetes names an
-// address of its own in jwks_uri, often an internal one, and serves its keys at
-// the same path of the issuer. The token is shown there only, so that place
-// comes first. An issuer with a path may share its origin with others, whose
-// keys must not be taken for its own.
+// keyURLs lists the URLs to try. The Kubernetes API server names an own, often
+// internal, address in jwks_uri and serves its keys at the same path of the
+// issuer too. The token is only sent to the issuer's origin, so that URL is
+// first. An issuer with a path may share its origin with other issuers, whose
+// keys must not be taken.
 func (f fetcher) keyURLs(from string) []string {
 	own, err := url.Parse(f.issuer)
 	if err != nil || f.tokenFile == "" || f.keysURL != "" || strings.Trim(own.Path, "/") != "" || own.RawQuery != "" {
@@ -88,7 +88,7 @@ func (f fetcher) keyURLs(from string) []string {
 	return []string{named.String(), from}
 }
 
-// readKeys reads the keys at got.from.
+// readKeys reads the keys at got.url.
 func (f fetcher) readKeys(ctx context.Context, client *http.Client, got *fetchResult) ([]jose.JSONWebKey, error) {
 	text, err := f.read(ctx, client, got.url, got)
 	if err != nil {
@@ -101,8 +101,9 @@ func (f fetcher) readKeys(ctx context.Context, client *http.Client, got *fetchRe
 	return keys, nil
 }
 
-// discover asks the issuer where its keys are. The document must name the issuer
-// itself, so that no issuer is taken for another.
+// discover reads the discovery document and returns the URL of the keys. The
+// document must name the issuer itself, so that one issuer cannot be taken for
+// another.
 func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetchResult) (string, error) {
 	from := strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
 	text, err := f.read(ctx, client, from, got)
@@ -126,9 +127,9 @@ func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetchRe
 	return document.KeysURL, nil
 }
 
-// client makes a client for one fetch. Its authorities are read each time, since
-// a cluster changes them now and then, and it keeps no connection: the next
-// fetch is minutes away.
+// client returns a client for one fetch. It reads the CA certificates each
+// time, because a cluster changes them now and then, and keeps no connection,
+// because the next fetch is minutes away.
 func (f fetcher) client() (*http.Client, error) {
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.caFile != "" {
@@ -145,8 +146,9 @@ func (f fetcher) client() (*http.Client, error) {
 	return &http.Client{Transport: transport, CheckRedirect: followSameOrigin, Timeout: fetchTimeout}, nil
 }
 
-// followSameOrigin follows redirects within one origin only. Any other could lead to plain
-// text or to a host that nobody configured, and would take the token along.
+// followSameOrigin follows redirects within one origin only. Another redirect
+// could lead to plain text or to a host that is not configured, and would send
+// the token there.
 func followSameOrigin(next *http.Request, before []*http.Request) error {
 	if len(before) > maxRedirects || !sameOrigin(next.URL, before[0].URL) {
 		return http.ErrUseLastResponse
@@ -154,7 +156,8 @@ func followSameOrigin(next *http.Request, before []*http.Request) error {
 	return nil
 }
 
-// read gets a small document, and notes what its answer says of the issuer.
+// read gets a small document, and records what the answer tells about the
+// server.
 func (f fetcher) read(ctx context.Context, client *http.Client, from string, got *fetchResult) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
@@ -185,10 +188,10 @@ func (f fetcher) read(ctx context.Context, client *http.Client, from string, got
 	return bytes.TrimPrefix(text, []byte("\ufeff")), nil
 }
 
-// recordServer remembers clock and certificate of the issuer.
+// recordServer records the clock and the certificate of the issuer.
 func (g *fetchResult) recordServer(answer *http.Response) {
 	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
-		// A shared cache keeps the date of the answer that it repeats.
+		// A shared cache repeats the Date of the original answer and adds Age.
 		age, _ := strconv.Atoi(answer.Header.Get("Age"))
 		g.clockAhead, g.clockKnown = time.Until(date.Add(time.Duration(max(age, 0))*time.Second)), true
 	}
@@ -202,8 +205,7 @@ func (g *fetchResult) recordServer(answer *http.Response) {
 	}
 }
 
-// secureURL refuses what would let others than the issuer say which keys are
-// good.
+// secureURL refuses URLs with which others than the issuer could supply keys.
 func secureURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
@@ -215,7 +217,7 @@ func secureURL(text string) error {
 	return nil
 }
 
-// sameOrigin reports whether two URLs have one scheme, host and port.
+// sameOrigin reports whether two URLs have the same scheme, host and port.
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }

@@ -26,16 +26,16 @@ const (
 // FetchError says why the keys of an issuer could not be fetched. It never
 // holds the token that was sent.
 type FetchError struct {
-	// URL is what was asked for.
+	// URL is the requested URL.
 	URL string
 	// Err says what went wrong.
 	Err error
 	// Fix says what an operator can do, with the names of the keys of
-	// callers.issuers. Empty where nothing is known.
+	// callers.issuers. Empty if nothing is known.
 	Fix string
 }
 
-// Error says what went wrong, without the fix.
+// Error describes what went wrong, without the fix.
 func (e *FetchError) Error() string {
 	if strings.Contains(e.Err.Error(), e.URL) {
 		return e.Err.Error()
@@ -43,7 +43,7 @@ func (e *FetchError) Error() string {
 	return e.URL + ": " + e.Err.Error()
 }
 
-// Unwrap returns what went wrong.
+// Unwrap returns the cause.
 func (e *FetchError) Unwrap() error { return e.Err }
 
 // FixOf returns what an operator can do about an error of reading keys, or "".
@@ -54,8 +54,8 @@ func FixOf(err error) string {
 	return ""
 }
 
-// refusal says why an issuer did not give a document. shown says that the token
-// was sent.
+// refusal says why an issuer did not return a document. shown says that the
+// token was sent.
 func (f fetcher) refusal(from string, answer *http.Response, shown bool) *FetchError {
 	status := answer.StatusCode
 	e := &FetchError{URL: from, Err: fmt.Errorf("%s answered with status %d", from, status)}
@@ -81,7 +81,7 @@ func (f fetcher) refusal(from string, answer *http.Response, shown bool) *FetchE
 	return e
 }
 
-// fixOf says what can be done about a connection that failed.
+// fixOf says what to do about a connection that failed.
 func fixOf(err error) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "set ca_file to the authorities that signed the issuer's certificate; in Kubernetes the key ca.crt of the ConfigMap kube-root-ca.crt"

@@ -31,8 +31,8 @@ func (f fetcher) addToken(request *http.Request) (bool, error) {
 	return true, nil
 }
 
-// readToken reads a file that holds one bearer token. The error repeats nothing
-// of the content.
+// readToken reads a file with one bearer token. The error repeats nothing of
+// the content.
 func readToken(file string) (string, error) {
 	text, err := readFile(file)
 	if err != nil {
@@ -46,7 +46,7 @@ func readToken(file string) (string, error) {
 	return token, nil
 }
 
-// readPool reads authorities in PEM.
+// readPool reads CA certificates in PEM.
 func readPool(file string) (*x509.CertPool, error) {
 	text, err := readFile(file)
 	if err != nil {

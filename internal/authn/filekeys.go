@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/filewatch"
 )
 
-// fileKeys holds the keys of an issuer that cannot be asked, from a file.
+// fileKeys holds the keys of an issuer from a file.
 type fileKeys struct {
 	set   atomic.Pointer[keySet]
 	watch *filewatch.Watch

@@ -11,47 +11,47 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// Issuer is an issuer of tokens that is trusted.
+// Issuer is a trusted issuer of tokens.
 type Issuer struct {
-	// Name begins the name of each of its principals: 1 to 63 of a-z, 0-9 and
-	// hyphen, unique.
+	// Name is the first part of the name of each of its principals: 1 to 63 of
+	// a-z, 0-9 and hyphen, unique.
 	Name string
-	// URL is the claim iss of its tokens, byte for byte, unique. https, or http
-	// to a loopback host.
+	// URL is the claim iss of its tokens, byte for byte, unique. It is https,
+	// or http to a loopback host.
 	URL string
-	// Audiences are the claims aud that are accepted, at least one.
+	// Audiences are the accepted values of the claim aud, at least one.
 	Audiences []string
-	// Algorithms are the signature algorithms that are accepted, of those that
+	// Algorithms are the accepted signature algorithms, of those that
 	// Algorithms returns. Empty: all of them.
 	Algorithms []string
-	// JWKSURL is where its keys are. Empty: where discovery says.
+	// JWKSURL is the URL of its keys. Empty: discovery finds it.
 	JWKSURL string
-	// JWKSFile is a file that holds its keys, read again when it changes. With
-	// it nothing is fetched.
+	// JWKSFile is a file with its keys, read again when it changes. If it is
+	// set, nothing is fetched.
 	JWKSFile string
-	// CAFile holds the authorities, in PEM, that the issuer's own certificate is
-	// held against. Empty: those of the system.
+	// CAFile holds the CA certificates, in PEM, that verify the issuer's own
+	// certificate. Empty: those of the system.
 	CAFile string
 	// TokenFile holds a bearer token that is sent with each request for
-	// discovery and keys to the origin of URL, and to no other. It is read at
-	// each fetch. Empty: none is sent.
+	// discovery and keys to the origin of URL and to no other. It is read at
+	// each fetch. Empty: no token is sent.
 	TokenFile string
-	// Subjects are those who are admitted, at least one. Of several that match,
-	// the first counts.
+	// Subjects are the accepted subjects, at least one. The first that matches
+	// counts.
 	Subjects []Subject
-	// RefreshEvery is how often keys are fetched in the background. 0: 15
-	// minutes.
+	// RefreshEvery is the interval of fetches in the background. 0: 15 minutes.
 	RefreshEvery time.Duration
-	// RefreshAtMost is the least time between two fetches, whatever tokens
+	// RefreshAtMost is the minimum time between two fetches, whatever tokens
 	// arrive. 0: 10 seconds.
 	RefreshAtMost time.Duration
-	// KeysMaxAge is how long after the last good fetch keys are still used while
-	// the issuer is down. 0: 24 hours.
+	// KeysMaxAge is how long keys are used after the last successful fetch
+	// while the issuer is down. 0: 24 hours.
 	KeysMaxAge time.Duration
 }
 
 // Algorithms lists the signature algorithms that can be accepted. All are
-// asymmetric: with a symmetric one, who can check a token can make one.
+// asymmetric: with a symmetric algorithm, whoever can verify a token can forge
+// one.
 func Algorithms() []string {
 	return []string{
 		oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
@@ -59,7 +59,7 @@ func Algorithms() []string {
 	}
 }
 
-// issuer checks the tokens of one issuer.
+// issuer verifies the tokens of one issuer.
 type issuer struct {
 	name, url  string
 	audiences  []string
@@ -70,7 +70,7 @@ type issuer struct {
 
 var issuerName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 
-// newIssuer checks what is given and starts to read the keys.
+// newIssuer checks the configuration of an issuer and starts to read its keys.
 func newIssuer(given Issuer, c Config) (*issuer, error) {
 	i := &issuer{name: given.Name, url: given.URL, audiences: given.Audiences, algorithms: given.Algorithms}
 	if len(i.algorithms) == 0 {
@@ -89,8 +89,8 @@ func newIssuer(given Issuer, c Config) (*issuer, error) {
 	return i, nil
 }
 
-// check refuses what would be unsafe. The configuration has said it better
-// before, but no caller of New may leave it out.
+// check refuses an unsafe configuration. The package config checks the same
+// with better messages, but New must not depend on that.
 func (i *Issuer) check() error {
 	unknown := func(algorithm string) bool { return !slices.Contains(Algorithms(), algorithm) }
 	switch {
@@ -117,13 +117,13 @@ func (i *Issuer) check() error {
 	return nil
 }
 
-// verify checks a token and returns the caller that it names.
+// verify verifies a token and returns its principal.
 func (i *issuer) verify(ctx context.Context, shown unverifiedToken, now time.Time) (Principal, error) {
 	if !slices.Contains(i.algorithms, shown.algorithm) {
 		return Principal{}, badSignature()
 	}
 	a := &signatureCheck{issuer: i, shown: shown}
-	// One audience is all that the library takes, so ours are checked below.
+	// The library takes only one audience, so the audiences are checked below.
 	_, err := oidc.NewVerifier(i.url, a, &oidc.Config{
 		SkipClientIDCheck: true, SupportedSigningAlgs: i.algorithms, Now: func() time.Time { return now },
 	}).Verify(ctx, shown.text)
@@ -141,7 +141,7 @@ func (i *issuer) verify(ctx context.Context, shown unverifiedToken, now time.Tim
 	if err := f.check(i, verified, now); err != nil {
 		return Principal{}, err
 	}
-	// What the library finds beyond that is left without its text, which
+	// Other errors of the library are returned without their text, which
 	// repeats claims.
 	if err != nil {
 		return Principal{}, refused(Malformed, "The token must have claims of the form that OpenID Connect describes.")

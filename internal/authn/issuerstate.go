@@ -8,38 +8,39 @@ import (
 	"time"
 )
 
-// IssuerState is how reading the keys of an issuer stands.
+// IssuerState is the state of the keys of an issuer.
 type IssuerState struct {
 	// Name is the configured name of the issuer, and URL its claim iss.
 	Name, URL string
-	// KeysURL is where the keys came from. Empty: from a file, or never.
+	// KeysURL is where the keys were fetched. Empty: they come from a file or
+	// were never read.
 	KeysURL string
-	// Keys is how many keys can be used now.
+	// Keys is the number of usable keys.
 	Keys int
-	// KeysRead is when they were read from the issuer. Zero: never, or from a
+	// KeysRead is when the keys were fetched. Zero: never, or they come from a
 	// file, which does not age.
 	KeysRead time.Time
-	// KeysEnd is when they can no longer be used, unless they are read again. Zero
-	// as KeysRead is.
+	// KeysEnd is when the keys become unusable unless they are fetched again.
+	// Zero like KeysRead.
 	KeysEnd time.Time
-	// Fetched is true of an issuer that is asked for its keys, and false where
-	// they come from a file.
+	// Fetched says that keys are fetched from the issuer, and not read from a
+	// file.
 	Fetched bool
-	// Err says why the last attempt gave no keys; FixOf says what to do. Nil: it
-	// did.
+	// Err is the error of the last attempt to read keys; FixOf says what to do.
+	// Nil: the attempt succeeded.
 	Err error
-	// ClockAhead is how far the clock of the issuer is ahead of ours, by the
-	// Date header of its last answer, in whole seconds at best. ClockKnown is
-	// false where it sent none.
+	// ClockAhead is how far the issuer's clock is ahead of the own clock, by
+	// the Date header of its last answer, with a resolution of one second.
+	// ClockKnown is false if there was no Date header.
 	ClockAhead time.Duration
 	ClockKnown bool
-	// CertificateBegins and CertificateEnds are of the certificate in the issuer's
-	// TLS chain that ends first. Zero: not known.
+	// CertificateBegins and CertificateEnds belong to the certificate in the
+	// issuer's TLS chain that expires first. Zero: not known.
 	CertificateBegins, CertificateEnds time.Time
 }
 
-// Issuers tells how reading the keys of each issuer stands, sorted by name. It
-// asks no issuer.
+// Issuers returns the state of each issuer, sorted by name. It makes no
+// request.
 func (a *Authenticator) Issuers() []IssuerState {
 	all := make([]IssuerState, 0, len(a.issuers))
 	for _, i := range a.issuers {
@@ -49,7 +50,7 @@ func (a *Authenticator) Issuers() []IssuerState {
 	return all
 }
 
-// Idle reports whether no caller at all can be let in: there is no API key, no
+// Idle reports whether no caller can be authenticated: there is no API key, no
 // certificate, and no issuer has a usable key.
 func (a *Authenticator) Idle() bool {
 	usable := func(s IssuerState) bool { return s.Keys > 0 }
@@ -63,7 +64,8 @@ func (s keyState) issuerState(name, url string) IssuerState {
 	}
 }
 
-// CheckIssuer reads the keys of an issuer once, exactly as an Authenticator does.
+// CheckIssuer reads the keys of an issuer once, in the same way as an
+// Authenticator.
 func CheckIssuer(ctx context.Context, given Issuer) IssuerState {
 	state := keyState{}
 	if err := given.check(); err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// publicKey is what is read of a JSON Web Key (RFC 7517, RFC 7518, RFC 8037).
-// Certificates beside the key (x5c, x5t, x5u) are not used, and one that is not
-// understood must not take the key away.
+// publicKey is the part of a JSON Web Key (RFC 7517, RFC 7518, RFC 8037) that
+// is read. Certificates in the key (x5c, x5t, x5u) are ignored, so that one
+// that cannot be parsed does not disable the key.
 type publicKey struct {
 	Type      string `json:"kty"`
 	Curve     string `json:"crv,omitempty"`
@@ -26,15 +26,15 @@ type publicKey struct {
 	ID        string `json:"kid,omitempty"`
 	Algorithm string `json:"alg,omitempty"`
 	Use       string `json:"use,omitempty"`
-	// Operations are what the key may be used for. Nil: nothing is said.
+	// Operations are the permitted uses of the key. Nil: not restricted.
 	Operations []string `json:"key_ops,omitempty"`
-	// Private is there in a private key, which is no secret any more once it is
-	// published.
+	// Private is set in a private key. A published private key is not secret
+	// any more and is not used.
 	Private json.RawMessage `json:"d,omitempty"`
 }
 
-// parseKeys reads a JSON Web Key Set. Keys of a kind that is not used are left
-// out, as the standard wants it; a set without any other is an error.
+// parseKeys parses a JSON Web Key Set. Keys of unsupported types are skipped,
+// as the standard requires. A set without any usable key is an error.
 func parseKeys(text []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -57,7 +57,8 @@ func parseKeys(text []byte) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// parseKey reads one key. It reports false for one that cannot check signatures.
+// parseKey parses one key. It returns false for a key that cannot verify
+// signatures.
 func parseKey(raw json.RawMessage) (jose.JSONWebKey, bool) {
 	var read publicKey
 	var k jose.JSONWebKey
@@ -71,13 +72,12 @@ func parseKey(raw json.RawMessage) (jose.JSONWebKey, bool) {
 	return k, usable(k)
 }
 
-// signs reports whether a key is for signatures, as far as it says so.
+// signs reports whether a key may be used for signatures.
 func (k *publicKey) signs() bool {
 	return (k.Use == "" || k.Use == "sig") && (k.Operations == nil || slices.Contains(k.Operations, "verify"))
 }
 
-// usable reports whether a key can check signatures, and is neither too short
-// nor too long.
+// usable reports whether a key can verify signatures and has an accepted size.
 func usable(k jose.JSONWebKey) bool {
 	switch key := k.Key.(type) {
 	case *rsa.PublicKey:
@@ -88,7 +88,7 @@ func usable(k jose.JSONWebKey) bool {
 	return false
 }
 
-// fits reports whether a key can have made a signature of an algorithm.
+// fits reports whether a key can have made a signature with an algorithm.
 func fits(k jose.JSONWebKey, algorithm string) bool {
 	if k.Algorithm != "" {
 		return k.Algorithm == algorithm

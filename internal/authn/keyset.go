@@ -8,55 +8,57 @@ import (
 )
 
 const (
-	// maxKeys is how many keys an issuer may publish.
+	// maxKeys is the maximum number of keys that an issuer may publish.
 	maxKeys = 100
-	// maxTried is how many keys are tried for a token that names none, since
-	// anybody can send one.
+	// maxTried is the number of keys that are tried for a token that names no
+	// key, since anybody can send such a token.
 	maxTried = 8
-	// The sizes of RSA keys that are used, in bits: shorter ones can be broken,
-	// longer ones cost too much for strangers to ask for.
+	// The accepted sizes of RSA keys, in bits. Shorter keys can be broken;
+	// verifying with longer ones costs too much for callers that are not
+	// authenticated yet.
 	minRSABits, maxRSABits = 2048, 8192
 )
 
-// KeyEvent says how reading the keys of an issuer went.
+// KeyEvent is the result of an attempt to read the keys of an issuer.
 type KeyEvent struct {
 	// Issuer is the name of the issuer.
 	Issuer string
-	// Keys is how many keys are in use now.
+	// Keys is the number of keys in use now.
 	Keys int
-	// Err says why the keys could not be read; those that were there stay in
-	// use. It holds nothing of a token.
+	// Err says why the keys could not be read. The earlier keys stay in use. It
+	// holds nothing of a token.
 	Err error
 }
 
-// keySource has the keys of an issuer.
+// keySource provides the keys of an issuer.
 type keySource interface {
-	// current returns the keys to use now, and waits for the first ones. An
-	// error is a fault, or of ctx.
+	// current returns the keys to use now. It waits for the first keys. An
+	// error is a fault or the error of ctx.
 	current(ctx context.Context) (keySet, error)
-	// renew reads the keys anew if they are still those of the version and it
-	// is due, and returns what is in use then. An error is of ctx.
+	// renew reads the keys again if their version is still version and a fetch
+	// is due. It returns the keys in use afterwards. An error is the error of
+	// ctx.
 	renew(ctx context.Context, version uint64) (keySet, error)
-	// version changes when the keys are read anew.
+	// version changes when the keys are read again.
 	version() uint64
-	// state says how reading the keys stands.
+	// state returns the state of the keys.
 	state() keyState
 	close()
 }
 
-// keyState is how reading the keys of an issuer stands.
+// keyState is the state of the keys of an issuer.
 type keyState struct {
-	// keys is how many can be used now.
+	// keys is the number of usable keys.
 	keys int
-	// read is when they were read from the issuer. Zero: never, or from a file.
+	// read is when the keys were fetched. Zero: never, or from a file.
 	read time.Time
-	// ends is when they can no longer be used, unless they are read again. Zero as
-	// read is.
+	// ends is when the keys become unusable unless they are fetched again. Zero
+	// like read.
 	ends time.Time
-	// failed says why the last attempt gave none. Nil: it did.
+	// failed is the error of the last attempt. Nil: it succeeded.
 	failed error
 	last   fetchResult
-	// fetches is true of keys that are fetched, and false of those in a file.
+	// fetches says that the keys are fetched, and not read from a file.
 	fetches bool
 }
 
@@ -73,16 +75,16 @@ func newKeySource(given Issuer, c Config) (keySource, error) {
 	return newRemoteKeys(f.fetch, given, c.Clock, tell), nil
 }
 
-// keySet is the keys of an issuer at one time.
+// keySet holds the keys of an issuer at one time.
 type keySet struct {
 	keys    []jose.JSONWebKey
 	version uint64
 }
 
-// candidates returns the keys that can have made a signature, and whether one of
-// them has the name that the token gives. A key without a name can be the one
-// that a token names: the name is a hint (RFC 7515, section 4.1.4). Of keys that
-// the token does not name, as many are returned as are worth trying.
+// candidates returns the keys that can have made a signature, and whether one
+// of them has the key id of the token. A key without an id can be the key that
+// a token names: the id is a hint (RFC 7515, section 4.1.4). It returns at most
+// maxTried keys.
 func (s keySet) candidates(keyID, algorithm string) (fit []jose.JSONWebKey, named bool) {
 	for _, k := range s.keys {
 		same := keyID != "" && k.KeyID == keyID

@@ -2,7 +2,7 @@ package authn
 
 import "time"
 
-// CredentialKind says how a caller proved who it is.
+// CredentialKind is the kind of credential that a caller used.
 type CredentialKind string
 
 // The kinds of credential.
@@ -15,28 +15,28 @@ const (
 	KindMTLS CredentialKind = "mtls"
 )
 
-// Principal is a caller whose credential was good. It is shared between calls:
-// nobody may change what its slices and its map hold.
+// Principal is an authenticated caller. Calls share it: nobody may change its
+// slices and maps.
 type Principal struct {
-	// Name identifies the caller in logs and rules. That of a token is the name
-	// of its issuer, a colon and the subject; no other has a colon.
+	// Name identifies the caller in logs and rules. For a token it is the name
+	// of the issuer, a colon and the subject. No other name has a colon.
 	Name string
-	// Tenant is the team that the caller acts for. Empty where none is set.
+	// Tenant is the team that the caller acts for. Empty: none.
 	Tenant string
 	// Groups are further names that rules can match.
 	Groups []string
-	// Claims are what the credential says beside: the claims of a token as JSON
-	// gives them, at most 16 KiB with 64 at the top and 16 levels, or the facts
-	// of a certificate: san, serial, issuer and sha256. Nil for an API key. They
-	// may name people, so they belong in no log.
+	// Claims are the claims of a token as JSON values, at most 16 KiB with 64
+	// claims at the top and 16 levels, or the facts of a certificate: san,
+	// serial, issuer and sha256. Nil for an API key. They may name people, so
+	// they must not be logged.
 	Claims map[string]any
-	// Credential identifies the token or certificate that the caller showed, for
-	// the log and the audit trail. Nil for an API key.
+	// Credential identifies the token or certificate, for the log and the audit
+	// trail. Nil for an API key.
 	Credential *VerifiedCredential
-	// Kind says how the caller proved who it is.
+	// Kind is the kind of credential.
 	Kind CredentialKind
-	// NotBefore is when the credential became valid. Zero where it says none.
+	// NotBefore is when the credential became valid. Zero: it does not say.
 	NotBefore time.Time
-	// Expires is when the credential ends. Zero where it never does.
+	// Expires is when the credential expires. Zero: never.
 	Expires time.Time
 }

@@ -6,41 +6,41 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// The reasons for which a credential is refused, each with one answer. None
-// tells what was sent.
+// The reasons for which a credential is refused. Each has one answer. None
+// repeats what was sent.
 const (
-	// Missing is a call without a credential.
+	// Missing: the call has no credential.
 	Missing = "CREDENTIAL_MISSING"
-	// Malformed is a credential that cannot be read or that breaks a rule of
-	// form.
+	// Malformed: the credential cannot be parsed or violates a format rule.
 	Malformed = "CREDENTIAL_MALFORMED"
-	// Unknown is an API key that nobody has.
+	// Unknown: no caller has this API key.
 	Unknown = "CREDENTIAL_UNKNOWN"
-	// Expired is a credential whose time is over.
+	// Expired: the credential has expired.
 	Expired = "CREDENTIAL_EXPIRED"
-	// NotYetValid is a credential whose time has not come.
+	// NotYetValid: the credential is not valid yet.
 	NotYetValid = "CREDENTIAL_NOT_YET_VALID"
-	// WrongAudience is a token that was made for somebody else.
+	// WrongAudience: the token was issued for another audience.
 	WrongAudience = "CREDENTIAL_WRONG_AUDIENCE"
-	// WrongIssuer is a token of an issuer that is not trusted.
+	// WrongIssuer: the issuer of the token is not trusted.
 	WrongIssuer = "CREDENTIAL_WRONG_ISSUER"
-	// BadSignature is a token that no key of its issuer signed.
+	// BadSignature: no key of the issuer signed the token.
 	BadSignature = "CREDENTIAL_BAD_SIGNATURE"
-	// NotAdmitted is a good credential of somebody who is on no list.
+	// NotAdmitted: the credential is valid, but the configuration maps it to no
+	// caller.
 	NotAdmitted = "CREDENTIAL_NOT_ADMITTED"
-	// IssuerUnavailable is a token that cannot be judged, since there is no key
-	// of its issuer that may still be used. It alone is worth a repetition.
+	// IssuerUnavailable: the token cannot be verified, because there is no
+	// usable key of its issuer. Only this reason is worth a retry.
 	IssuerUnavailable = "ISSUER_UNAVAILABLE"
 )
 
-// refused makes a fault of kind Unauthenticated. public says what to mend and
-// holds nothing of the credential.
+// refused returns a fault of kind Unauthenticated. public says what to correct
+// and holds nothing of the credential.
 func refused(reason, public string) error {
 	return fault.New(fault.Unauthenticated, reason, public)
 }
 
-// unavailable makes the fault of a token that cannot be judged now. cause is for
-// the operator.
+// unavailable returns the fault of a token that cannot be verified now. cause
+// is for the operator.
 func unavailable(wait time.Duration, cause error) error {
 	f := fault.New(fault.Unavailable, IssuerUnavailable,
 		"The keys of the token's issuer cannot be had now, so the token cannot be checked; try again.")

@@ -12,23 +12,23 @@ const (
 	defaultRefreshEvery  = 15 * time.Minute
 	defaultRefreshAtMost = 10 * time.Second
 	defaultKeysMaxAge    = 24 * time.Hour
-	// retryEvery is how often keys are asked for while the issuer is down.
+	// retryEvery is the fetch interval while the issuer is down.
 	retryEvery = time.Minute
-	// fetchTimeout bounds one attempt, and so how long a call can wait for it.
+	// fetchTimeout limits one fetch, and so how long a call waits for it.
 	fetchTimeout = 5 * time.Second
 )
 
-// remoteKeys holds the keys of an issuer and fetches them again: every while in
-// the background, and at once for an unknown key. Between two fetches are never
-// less than atMost, so no stream of tokens can make Storekeeper flood an issuer.
+// remoteKeys holds the keys of an issuer and fetches them again: periodically
+// in the background, and at once for an unknown key. Two fetches are at least
+// atMost apart, so no stream of tokens can flood an issuer.
 type remoteKeys struct {
 	fetch                 func(context.Context) (fetchResult, error)
 	clock                 func() time.Time
 	every, atMost, maxAge time.Duration
 	onKeys                func(keys int, err error)
 
-	// running ends with the source, not with a call: a fetch serves all calls
-	// that wait for it.
+	// running ends when the source is closed, not with a call: one fetch serves
+	// all calls that wait for it.
 	running context.Context
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -112,7 +112,7 @@ func (r *remoteKeys) state() keyState {
 	return state
 }
 
-// noKeysError is the fault of having no keys.
+// noKeysError is the fault if there are no usable keys.
 func (r *remoteKeys) noKeysError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,7 +123,7 @@ func (r *remoteKeys) noKeysError() error {
 	return unavailable(r.atMost-r.clock().Sub(r.tried), cause)
 }
 
-// awaitFetch waits for the fetch that runs, or for a new one if one is due.
+// awaitFetch waits for the running fetch, or for a new fetch if one is due.
 func (r *remoteKeys) awaitFetch(ctx context.Context) error {
 	done := r.startFetch()
 	if done == nil {
@@ -137,8 +137,9 @@ func (r *remoteKeys) awaitFetch(ctx context.Context) error {
 	}
 }
 
-// startFetch starts a fetch if none runs and one is due. It returns nil where none
-// is, and otherwise what is closed at the end of the one that runs.
+// startFetch starts a fetch if none is running and one is due. It returns a
+// channel that is closed at the end of the running fetch, or nil if none is
+// running.
 func (r *remoteKeys) startFetch() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -189,7 +190,7 @@ func (r *remoteKeys) refresh() {
 	}
 }
 
-// pause is how long to wait for the next fetch in the background.
+// pause returns the time until the next fetch in the background.
 func (r *remoteKeys) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

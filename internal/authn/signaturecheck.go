@@ -6,8 +6,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// signatureCheck is one check of a signature. It is the library's view of the keys, and
-// keeps what the library does not hand on.
+// signatureCheck verifies one signature. It implements the library's key set
+// interface and keeps the results that the library does not return.
 type signatureCheck struct {
 	issuer  *issuer
 	shown   unverifiedToken
@@ -21,8 +21,8 @@ func (a *signatureCheck) VerifySignature(ctx context.Context, text string) ([]by
 	return a.payload, a.err
 }
 
-// verify returns the claims that a key of the issuer has signed. Where the key
-// is not known the keys are read anew, if that is due, and tried once more.
+// verify returns the claims that a key of the issuer has signed. If the key is
+// unknown, the keys are fetched again, if that is due, and tried once more.
 func (a *signatureCheck) verify(ctx context.Context, text string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(text, signatures(a.issuer.algorithms))
 	if err != nil {
@@ -44,9 +44,8 @@ func (a *signatureCheck) verify(ctx context.Context, text string) ([]byte, error
 	return payload, badUnless(payload)
 }
 
-// verifyWith holds the signature against the keys that can have made it. It reports
-// whether the answer is certain: a token whose key is not here by name may be
-// signed by one that is not here yet.
+// verifyWith verifies the signature with the candidate keys. certain is false
+// if the named key is not in the set: the token may be signed with a newer key.
 func (a *signatureCheck) verifyWith(signed *jose.JSONWebSignature, set keySet) (payload []byte, certain bool) {
 	candidates, named := set.candidates(a.shown.keyID, a.shown.algorithm)
 	for _, key := range candidates {

@@ -8,34 +8,33 @@ import (
 	"platform.internal/storekeeper/internal/authn/subject"
 )
 
-// maxGroups is how many groups a token may bring.
+// maxGroups is the maximum number of groups in a token.
 const maxGroups = 256
 
-// Subject is who is admitted of an issuer.
+// Subject maps tokens of an issuer to a tenant and groups.
 type Subject struct {
-	// Match is a pattern for the claim, as the package subject reads it. Only
-	// the claim sub can be matched with a star.
+	// Match is a pattern for the claim, in the form that package subject
+	// parses. Only the claim sub can be matched with a star.
 	Match string
-	// Claim is the claim to match, one of those that SubjectClaims returns.
-	// Empty: sub.
+	// Claim is the claim to match, one of SubjectClaims. Empty: sub.
 	Claim string
-	// Tenant is the team that they act for.
+	// Tenant is the team that the callers act for.
 	Tenant string
-	// Groups are the groups that they have.
+	// Groups are the groups of the callers.
 	Groups []string
-	// GroupsClaim is a claim with further groups, a text or a list of texts.
-	// Empty: none.
+	// GroupsClaim is a claim with further groups, a string or a list of
+	// strings. Empty: none.
 	GroupsClaim string
 }
 
-// SubjectClaims lists the claims that can be matched: those that name one
-// workload, one repository or one person. Any other, such as the owner of a
-// repository or a branch, is shared by callers who have nothing in common.
+// SubjectClaims lists the claims that can be matched: those that identify one
+// workload, one repository or one person. Other claims, such as the owner of a
+// repository or a branch, are shared by unrelated callers.
 func SubjectClaims() []string {
 	return []string{"sub", "email", "oid", "repository", "repository_id", "project_path", "project_id"}
 }
 
-// subjectMapping is a Subject that was checked.
+// subjectMapping is a checked Subject.
 type subjectMapping struct {
 	Subject
 
@@ -62,8 +61,7 @@ func readSubjects(given []Subject) ([]subjectMapping, error) {
 	return all, nil
 }
 
-// principalFor returns the principal of a token that was good, if its subject is on the
-// list.
+// principalFor returns the principal of a verified token, if a subject matches.
 func (i *issuer) principalFor(f registeredClaims, shown *VerifiedCredential) (Principal, error) {
 	for _, s := range i.subjects {
 		if !s.matches(f) {
@@ -82,8 +80,9 @@ func (i *issuer) principalFor(f registeredClaims, shown *VerifiedCredential) (Pr
 		"The token is good, but its subject is not one that Storekeeper admits; ask its operators to list the subject.", "no entry of the issuer's subjects matches")
 }
 
-// matches reports whether the subject is the token's. An e-mail address counts
-// only where the issuer has verified it, since many let people write their own.
+// matches reports whether the token has the subject. An e-mail address counts
+// only if the issuer has verified it, since many issuers let people choose
+// their own.
 func (s *subjectMapping) matches(f registeredClaims) bool {
 	if s.Claim == "email" && f.all["email_verified"] != true {
 		return false
@@ -92,7 +91,7 @@ func (s *subjectMapping) matches(f registeredClaims) bool {
 	return s.pattern.Match(value)
 }
 
-// groups joins the groups of the list with those of the token.
+// groups returns the groups of the mapping and those of the token.
 func (s *subjectMapping) groups(f registeredClaims) ([]string, error) {
 	if s.GroupsClaim == "" {
 		return s.Groups, nil

@@ -8,18 +8,18 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// maxToken is the most bytes of a token that is read. GitHub's tokens have
-// under 3 KiB, and those of people in many groups under 10.
+// maxToken is the maximum size of a token, in bytes. GitHub's tokens have less
+// than 3 KiB, those of people in many groups less than 10 KiB.
 const maxToken = 16 << 10
 
-// unverifiedToken is what a token says of itself before anyone has checked it. It
-// decides who checks, and nothing else.
+// unverifiedToken holds what a token says before it is verified. It only
+// selects the issuer and the key that verify the token.
 type unverifiedToken struct {
 	text, issuer, keyID, algorithm string
 }
 
-// header is what is read of a token's header. A key that it brings along (jwk,
-// jku, x5c, x5u) is never looked at.
+// header is the part of a token's header that is read. A key in the header
+// (jwk, jku, x5c, x5u) is never used.
 type header struct {
 	Algorithm string          `json:"alg"`
 	Type      string          `json:"typ"`
@@ -27,9 +27,9 @@ type header struct {
 	Critical  json.RawMessage `json:"crit"`
 }
 
-// parseUnverified reads the header and the issuer of a token of jwtForm. The JSON reader is
-// the one of the JOSE library: it tells Iss from iss and refuses a name that
-// stands there twice, so that nobody reads another token than we do.
+// parseUnverified reads the header and the issuer of a token. It uses the JSON
+// parser of the JOSE library, which distinguishes Iss from iss and refuses
+// duplicate names, so that both read the same token.
 func parseUnverified(token string) (unverifiedToken, error) {
 	if len(token) > maxToken {
 		return unverifiedToken{}, refused(Malformed, "The token must have at most 16384 bytes.")
@@ -51,23 +51,23 @@ func parseUnverified(token string) (unverifiedToken, error) {
 	return unverifiedToken{text: token, issuer: claims.Issuer, keyID: h.KeyID, algorithm: h.Algorithm}, nil
 }
 
-// readPart reads one part of a token into a struct.
+// readPart decodes one part of a token.
 func readPart(part string, into any) bool {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	return err == nil && shallow(raw) && json.Unmarshal(raw, into) == nil
 }
 
-// accessType reports whether a type is one of tokens that let their bearer in.
-// A logout token or a security event is signed by the same keys.
+// accessType reports whether a token type is accepted. A logout token or a
+// security event is signed with the same keys and is refused.
 func accessType(typ string) bool {
 	return slices.Contains([]string{"", "jwt", "at+jwt", "application/jwt", "application/at+jwt"}, strings.ToLower(typ))
 }
 
-// maxLevels is how deep the JSON of a token may be nested.
+// maxLevels is the maximum nesting of a token's JSON.
 const maxLevels = 16
 
-// shallow reports whether JSON is nested at most maxLevels deep. Readers of JSON
-// call themselves for each level.
+// shallow reports whether JSON has at most maxLevels levels. JSON parsers
+// recurse once per level.
 func shallow(raw []byte) bool {
 	depth, quoted, escaped := 0, false, false
 	for _, c := range raw {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// checkUnique refuses what would let two sources name one principal: two issuers
-// of one name or one URL, and a key or certificate whose name is of the form
-// of a token's.
+// checkUnique refuses a configuration in which two sources could name one
+// principal: two issuers with one name or one URL, or a key or certificate with
+// a name in the format of token principals.
 func (c *Config) checkUnique() error {
 	names, urls := map[string]bool{}, map[string]string{}
 	for _, i := range c.Issuers {
@@ -33,7 +33,7 @@ func (c *Config) checkUnique() error {
 	return nil
 }
 
-// checkNotTokenName refuses the name of a caller that a token could have too.
+// checkNotTokenName refuses a name that the principal of a token could have.
 func checkNotTokenName(name, source string) error {
 	if name == "" || strings.Contains(name, ":") {
 		return fmt.Errorf("caller %q of %s: a name must not be empty or hold a colon, which the names of token callers have", name, source)

@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// maxRecordedBytes is the most bytes of a claim in CredentialFacts. The subject, which
-	// subject.Plain has bounded, may be longer.
+	// maxRecordedBytes is the maximum size of a claim in a VerifiedCredential.
+	// The subject, which subject.Plain limits, may be longer.
 	maxRecordedBytes = 256
-	// maxShownNames is how many names of a certificate are listed.
+	// maxShownNames is the number of names of a certificate that are listed.
 	maxShownNames = 8
 )
 
-// VerifiedCredential identify a credential whose signature was verified, for the
-// log and the audit trail. They never hold the credential itself. Every text is
-// printable and bounded: Subject and Issuer have at most 512 bytes, the others
-// at most 256. Nobody may change them.
+// VerifiedCredential identifies a credential whose signature was verified, for
+// the log and the audit trail. It never holds the credential. Every text is
+// printable and limited: Subject and Issuer to 512 bytes, the others to 256. It
+// must not be changed.
 type VerifiedCredential struct {
 	// IssuerName is the configured name of the token's issuer. Empty for a
 	// certificate.
@@ -32,20 +32,21 @@ type VerifiedCredential struct {
 	// authority that signed a certificate.
 	Issuer string
 	// Subject is the claim sub of a token, or the subject alternative name of a
-	// certificate: the one that was admitted, or all of a refused certificate,
-	// separated by commas.
+	// certificate: the name that matched, or all names of a refused
+	// certificate, separated by commas.
 	Subject string
 	// ID is the claim jti of a token, or the serial number of a certificate in
-	// hexadecimal digits. Empty where a token has none.
+	// hexadecimal. Empty if a token has none.
 	ID string
-	// Claims are those of FactClaims that the token has, by their names, and of
-	// a Kubernetes token kubernetes.io/namespace, kubernetes.io/serviceaccount,
+	// Claims are the RecordedClaims of the token by name, and for a Kubernetes
+	// token kubernetes.io/namespace, kubernetes.io/serviceaccount,
 	// kubernetes.io/pod and kubernetes.io/node. Nil for a certificate.
 	Claims map[string]string
 }
 
-// RecordedClaims lists the claims that CredentialFacts repeat: those by which CI
-// systems name the run, its source and its trigger, and OAuth its client.
+// RecordedClaims lists the claims that a VerifiedCredential holds: those that
+// identify the run, the source and the trigger in CI systems, and the client in
+// OAuth.
 func RecordedClaims() []string {
 	return []string{
 		// GitHub Actions
@@ -59,9 +60,8 @@ func RecordedClaims() []string {
 	}
 }
 
-// RefusedCredential returns the facts of a credential that was verified and then
-// refused, from an error of Authenticate. It reports false where nothing of the
-// credential was verified, so that nothing about it is known.
+// RefusedCredential returns the verified credential that Authenticate refused
+// with err. It returns false if nothing of the credential was verified.
 func RefusedCredential(err error) (*VerifiedCredential, bool) {
 	if r, ok := errors.AsType[*refusedCredential](err); ok {
 		return r.credential, true
@@ -69,14 +69,15 @@ func RefusedCredential(err error) (*VerifiedCredential, bool) {
 	return nil, false
 }
 
-// refusedCredential is the private cause of refusing a verified credential.
+// refusedCredential is the private cause of the refusal of a verified
+// credential.
 type refusedCredential struct {
 	credential *VerifiedCredential
 	// detail says what an operator can compare with the configuration.
 	detail string
 }
 
-// Error is for the log: with it an operator finds the entry that is missing.
+// Error is for the log: it helps an operator to find the missing entry.
 func (r *refusedCredential) Error() string {
 	text := fmt.Sprintf("verified credential with issuer %q", r.credential.Issuer)
 	if r.credential.IssuerName != "" {
@@ -92,13 +93,13 @@ func (r *refusedCredential) Error() string {
 	return text
 }
 
-// refuse makes the fault of a verified credential that is refused. public
-// repeats nothing of it.
+// refuse returns the fault of a verified credential that is refused. public
+// must repeat nothing of it.
 func (c *VerifiedCredential) refuse(reason, public, detail string) error {
 	return fault.New(fault.Unauthenticated, reason, public).Because(&refusedCredential{credential: c, detail: detail})
 }
 
-// credential returns the facts of a token whose signature was good.
+// credential describes a token whose signature was verified.
 func (i *issuer) credential(f registeredClaims) *VerifiedCredential {
 	id, _ := f.all["jti"].(string)
 	c := &VerifiedCredential{
@@ -122,8 +123,8 @@ func (i *issuer) credential(f registeredClaims) *VerifiedCredential {
 	return c
 }
 
-// claimText gives a claim as text. Identifiers of runs are numbers with some
-// issuers. Any other type is left out.
+// claimText returns a claim as text. Some issuers send numbers as identifiers
+// of runs. It returns "" for any other type.
 func claimText(claim any) string {
 	switch v := claim.(type) {
 	case string:
@@ -134,8 +135,8 @@ func claimText(claim any) string {
 	return ""
 }
 
-// credentialOf returns the facts of a certificate that TLS has verified. san is
-// the name that was admitted; empty: all names are listed.
+// credentialOf describes a certificate that TLS has verified. san is the name
+// that matched. Empty: all names are listed.
 func credentialOf(leaf *x509.Certificate, san string) *VerifiedCredential {
 	if san == "" {
 		san = strings.Join(shownNames(leaf), ",")
@@ -154,7 +155,8 @@ func shownNames(leaf *x509.Certificate) []string {
 	return names[:min(len(names), maxShownNames)]
 }
 
-// bounded cuts a text to at most so many bytes and marks what cannot be printed.
+// bounded shortens a text to at most so many bytes and replaces what cannot be
+// printed.
 func bounded(text string, most int) string {
 	const cut = "..."
 	plain := strings.Map(func(r rune) rune {

@@ -9,12 +9,12 @@ import (
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 )
 
-// failureSize is what the envelope of a failure takes, in bytes. One that takes
-// more makes its own room.
+// failureSize is the initial capacity for the envelope of a failure, in bytes.
+// A longer envelope grows it.
 const failureSize = 512
 
-// Success appends to b the envelope around the answer of an RPC. It fails for a
-// message that is no answer of ours.
+// Success appends to b the envelope of an answer. It fails for a message type
+// that is not an answer of the API.
 func Success(b []byte, answer proto.Message) ([]byte, error) {
 	b, err := appendResult(append(b, `{"result":`...), answer)
 	if err != nil {
@@ -36,7 +36,7 @@ func Success(b []byte, answer proto.Message) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// Failure writes the envelope of a call that failed.
+// Failure returns the envelope of a failed call.
 func Failure(errors, messages []*secretsstorev1.Notice) []byte {
 	b := append(make([]byte, 0, failureSize), `{"result":null,"success":false,"errors":`...)
 	b = appendList(b, errors, appendNotice)

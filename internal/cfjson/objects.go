@@ -18,13 +18,13 @@ func appendStore(b []byte, s *secretsstorev1.Store) []byte {
 	return append(b, '}')
 }
 
-// appendSecret writes what there is a hundred of in a list, so its keys are
-// written in one piece.
+// appendSecret writes its keys in one piece for speed: a list has up to 100
+// secrets.
 func appendSecret(b []byte, s *secretsstorev1.Secret) []byte {
 	b = appendText(append(b, `{"id":`...), s.GetId())
 	b = appendText(append(b, `,"store_id":`...), s.GetStoreId())
 	b = appendText(append(b, `,"name":`...), s.GetName())
-	// Terraform reads "" as a change where none was set, so null it is.
+	// null and not "": Terraform reads "" as a change if no comment was set.
 	b = append(b, `,"comment":`...)
 	if s.Comment == nil {
 		b = append(b, "null"...)

@@ -1,7 +1,7 @@
-// Package cfjson is the JSON that Cloudflare's Secrets Store API speaks,
-// as the form of our own messages.
+// Package cfjson converts between the JSON of Cloudflare's Secrets Store API
+// and Storekeeper's messages.
 //
-// It must not know HTTP, gRPC or where a message goes.
+// The package must not know HTTP, gRPC or where a message goes.
 package cfjson
 
 import (
@@ -17,50 +17,53 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// malformed is Cloudflare's word for a body that it cannot read.
+// malformed is Cloudflare's machine word for a body that it cannot read.
 const malformed = "INVALID_JSON_BODY"
 
-// maxItems is how many objects or identifiers of a list are read: one more than
-// any rule allows, so that the rule is seen to be broken. A body has room for
+// maxItems is the number of items of a list that are read: one more than any
+// rule allows, so that validation reports the broken rule. A body has room for
 // millions.
 const maxItems = 101
 
-// maxNameBytes is how much of an unknown name is repeated to the caller.
+// maxNameBytes is the number of bytes of an unknown name that an answer
+// repeats.
 const maxNameBytes = 64
 
-// How much of a text is kept, in bytes: more than its rule allows, so that the
-// rule is seen to be broken.
+// The number of bytes of a string that are kept: more than its rule allows, so
+// that validation reports the broken rule.
 const (
 	maxNameText  = 4 * 257
 	maxValueText = 64<<10 + 4
 	maxWordText  = 128
 )
 
-// errDuplicateName is what a body is told that names a field twice.
+// errDuplicateName is the error of an object with a duplicate name.
 const errDuplicateName bodyError = "must be valid JSON: a name stands twice in an object"
 
-// reader walks a body once and notes every place that cannot be read, where
-// encoding/json would stop at the first. A body that is not JSON ends the walk.
+// reader reads a body once and notes every part that cannot be read;
+// encoding/json would stop at the first. A body that is not JSON ends the
+// reading.
 type reader struct {
 	tokens *jsontext.Decoder
 	found  *contract.Mistakes
 	broken bool
 }
 
-// member is a name that an object may have and what reads its value.
+// member is a name that an object may have, and the function that reads its
+// value.
 type member struct {
 	name string
 	read func(path string)
 }
 
-// object reads an object with the given members. Unknown names are mistakes,
-// not noise: a value under a misspelt name would be lost without a word.
+// object reads an object with the given members. An unknown name is a mistake:
+// the value under a misspelt name would be lost silently.
 func (r *reader) object(path string, members ...member) {
 	if !r.open(path, '{', "must be an object") {
 		return
 	}
-	// The decoder does not look for names that stand twice, since it would have
-	// to remember all of them.
+	// The decoder does not check for duplicate names, since it would have to
+	// remember all of them.
 	var seen [maxMembers]bool
 	for !r.broken && r.tokens.PeekKind() != '}' {
 		r.member(path, members, &seen)
@@ -68,7 +71,7 @@ func (r *reader) object(path string, members ...member) {
 	r.next()
 }
 
-// maxMembers is above the number of fields of every object.
+// maxMembers is at least the number of fields of every object.
 const maxMembers = 8
 
 func (r *reader) member(path string, members []member, seen *[maxMembers]bool) {
@@ -92,8 +95,8 @@ func (r *reader) member(path string, members []member, seen *[maxMembers]bool) {
 	r.unknown(path, name, members)
 }
 
-// unknown notes a name that is no field of the object. A body with as many
-// mistakes as are told is not read further.
+// unknown notes an unknown name. The reading ends if there are as many mistakes
+// as are reported.
 func (r *reader) unknown(path, name string, members []member) {
 	if len(name) > maxNameBytes {
 		name = strings.ToValidUTF8(name[:maxNameBytes], "")
@@ -108,8 +111,9 @@ func (r *reader) unknown(path, name string, members []member) {
 	r.skip()
 }
 
-// array reads an array and calls item for each of its first mostItems elements. The others are passed by: where there are so many, the array is too
-// long, and none of its items is blamed.
+// array reads an array and calls item for each of its first maxItems elements.
+// It skips the others: the array is then too long, and mistakes in its items
+// are not reported.
 func (r *reader) array(path string, item func(n int)) {
 	if !r.open(path, '[', "must be an array") {
 		return
@@ -127,7 +131,7 @@ func (r *reader) array(path string, item func(n int)) {
 	}
 }
 
-// open reads the bracket that a value starts with, or notes what was wanted.
+// open reads the opening bracket of a value, or notes what was expected.
 func (r *reader) open(path string, bracket jsontext.Kind, wanted string) bool {
 	if r.tokens.PeekKind() == bracket {
 		_, ok := r.next()
@@ -139,8 +143,8 @@ func (r *reader) open(path string, bracket jsontext.Kind, wanted string) bool {
 
 func indexPath(path string, n int) string { return fmt.Sprintf("%s[%d]", path, n) }
 
-// text reads a string of which most bytes are kept. null reads as "no string", which the field's own rule
-// then judges like an absent one.
+// text reads a string and keeps at most most bytes. null reads as a missing
+// field, which the rule of the field then judges.
 func (r *reader) text(path string, most int, set func(string)) {
 	switch r.tokens.PeekKind() {
 	case '"':
@@ -154,7 +158,7 @@ func (r *reader) text(path string, most int, set func(string)) {
 	}
 }
 
-// truncate gives the beginning of a text that is too long.
+// truncate shortens a text that is too long.
 func truncate(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -162,7 +166,7 @@ func truncate(text string, most int) string {
 	return strings.Clone(strings.ToValidUTF8(text[:most], ""))
 }
 
-// texts reads an array of strings; null reads as none.
+// texts reads an array of strings. null reads as an empty array.
 func (r *reader) texts(path string, add func(string)) {
 	if r.tokens.PeekKind() == 'n' {
 		r.next()
@@ -170,7 +174,7 @@ func (r *reader) texts(path string, add func(string)) {
 	}
 	r.array(path, func(n int) {
 		if r.tokens.PeekKind() != '"' {
-			// The item counts, so that a list that is too long is seen to be.
+			// The item counts, so that a list that is too long is recognised.
 			add("")
 			r.refuse(indexPath(path, n), "must be a string")
 			return
@@ -179,7 +183,7 @@ func (r *reader) texts(path string, add func(string)) {
 	})
 }
 
-// refuse notes that the next value is not what was wanted, and passes it by.
+// refuse notes that the next value is not what was expected, and skips it.
 func (r *reader) refuse(path, wanted string) {
 	if r.skip(); !r.broken {
 		r.broken = !r.found.Add(path, malformed, wanted)
@@ -206,7 +210,7 @@ func (r *reader) skip() {
 	}
 }
 
-// end makes sure that nothing follows the body.
+// end checks that nothing follows the body.
 func (r *reader) end() {
 	if r.broken {
 		return
@@ -218,9 +222,9 @@ func (r *reader) end() {
 	}
 }
 
-// stop ends the walk. What was found before no longer counts: a text that is
-// not JSON has no fields. The parser's own words may quote the body, which may
-// be a secret, so they are not passed on.
+// stop ends the reading. Earlier mistakes are dropped: a text that is not JSON
+// has no fields. The parser's error may quote the body, which may hold a
+// secret, so it is not passed on.
 func (r *reader) stop(err error) {
 	r.broken = true
 	r.found.Fields = nil

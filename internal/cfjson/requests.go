@@ -12,10 +12,10 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// ReadRequest reads a body into what grpc-gateway wants filled: a request
-// message or its body field. Everything that cannot be read is noted in found,
-// never returned: the request still runs through the chain, which refuses it
-// after it knows who is calling. An error means that target has no body.
+// ReadRequest reads a body into the target of grpc-gateway: a request message
+// or its body field. Everything that cannot be read is noted in found and not
+// returned: the chain refuses the request after it has authenticated the
+// caller. An error means that the target has no body.
 func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
 	r := &reader{tokens: jsontext.NewDecoder(&tokenLimiter{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
 	switch m := target.(type) {
@@ -38,8 +38,8 @@ func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
 	return nil
 }
 
-// body checks what kind of value the body is before it is read, so that a body
-// of another kind is blamed as a body.
+// body checks the type of the body before it is read, so that a body of another
+// type is reported as a wrong body.
 func (r *reader) body(kind jsontext.Kind, read func()) {
 	switch r.tokens.PeekKind() {
 	case kind:
@@ -64,8 +64,8 @@ func (r *reader) newSecrets(list *[]*secretsstorev1.NewSecret) {
 	})
 }
 
-// update keeps absent, null and "" apart: a key that is there is named in the
-// mask, whatever its value.
+// update distinguishes an absent key, null and "": each key that is present is
+// added to the field mask, whatever its value.
 func (r *reader) update(m *secretsstorev1.UpdateSecretRequest) {
 	m.UpdateMask = &fieldmaskpb.FieldMask{}
 	masked := func(inner member) member {

@@ -6,48 +6,48 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on the tokens of a body, in bytes as they stand in the text. The JSON
-// decoder holds a whole token in memory, with the space before it.
+// The limits of the tokens of a body, in bytes of the JSON text. The JSON
+// decoder holds a whole token in memory, and the white space before it.
 const (
-	// maxStringBytes has room for a value of 64 KiB, each byte of which JSON may
-	// write as six. A string that is cut here is longer than any rule allows.
+	// maxStringBytes has room for a value of 64 KiB in which JSON writes each
+	// byte as six. A string that is cut here is longer than any rule allows.
 	maxStringBytes = 6 * (64<<10 + 2)
-	// maxLiteralBytes bounds numbers, which no field takes.
+	// maxLiteralBytes limits numbers, which no field takes.
 	maxLiteralBytes = 1024
-	// maxDepth bounds nesting. A body of the API is 3 deep.
+	// maxDepth limits nesting. A body of the API has 3 levels.
 	maxDepth = 32
 )
 
-// bodyError is the text of a body that is not read to its end.
+// bodyError is the error text of a body that is not read to its end.
 type bodyError string
 
 // Error returns the text.
 func (r bodyError) Error() string { return string(r) }
 
 // tokenLimiter passes a JSON text on so that no token in it is longer than the
-// decoder should hold. It cuts strings, keeps one byte of each run of space, and
-// ends the text where a literal is too long or the nesting too deep. It leaves
-// all other mistakes to the decoder. It does not check the part of a string that
-// it cuts off: a rule refuses the string anyway.
+// decoder should hold. It shortens strings, keeps one byte of each run of white
+// space, and ends the text if a literal is too long or the nesting too deep.
+// All other mistakes are left to the decoder. The part of a string that is cut
+// off is not checked: a rule refuses the string anyway.
 type tokenLimiter struct {
 	from  io.Reader
 	depth int
-	// literal is the length of the number or word that is being read.
+	// literal is the length so far of the number or word that is being read.
 	literal int
 	space   bool
-	// inside says that a string is being read, and text what of it.
+	// inside says that a string is being read. text is its state.
 	inside bool
 	text   stringState
 }
 
-// stringState is a string up to the byte that is being read.
+// stringState is the state of a string up to the byte that is being read.
 type stringState struct {
 	length int
-	// cut says that the rest of the string is left out.
+	// cut says that the rest of the string is dropped.
 	cut    bool
 	closed bool
 	// slash says that the last byte begins an escape, hex how many digits of
-	// the escape are still to come, and code what they say so far.
+	// the escape are still to come, and code their value so far.
 	slash bool
 	hex   int
 	code  uint16
@@ -86,7 +86,7 @@ func (c *tokenLimiter) filter(p []byte) (int, bodyError) {
 	return kept, ""
 }
 
-// filterByte takes a byte and says whether it is passed on.
+// filterByte reports whether a byte is passed on.
 func (c *tokenLimiter) filterByte(b byte) (keep bool, bad bodyError) {
 	if !c.inside {
 		return c.filterOutside(b)
@@ -96,7 +96,7 @@ func (c *tokenLimiter) filterByte(b byte) (keep bool, bad bodyError) {
 	return keep, ""
 }
 
-// filterOutside takes a byte that is not in a string.
+// filterOutside is filterByte for a byte that is not in a string.
 func (c *tokenLimiter) filterOutside(b byte) (keep bool, bad bodyError) {
 	after := c.space
 	c.space = false
@@ -124,8 +124,8 @@ func (c *tokenLimiter) filterOutside(b byte) (keep bool, bad bodyError) {
 	return true, ""
 }
 
-// take takes a byte of a string and says whether it is passed on. A string is
-// cut between two characters only, so that the part that is left is valid.
+// take reports whether a byte of a string is passed on. A string is cut between
+// two characters only, so that the rest is valid.
 func (s *stringState) take(b byte) bool {
 	between := !s.slash && s.hex == 0 && !s.pair && utf8.RuneStart(b)
 	s.cut = s.cut || between && s.length >= maxStringBytes

@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// errorWriter writes everything that is not a success.
+// errorWriter writes every answer that is not a success.
 type errorWriter struct {
 	routes   *routes
 	unrouted func(r *http.Request, id string, status int)
@@ -48,7 +48,7 @@ func (a *errorWriter) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.
 //
 //nolint:revive // grpc-gateway wants six parameters
 func (a *errorWriter) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
-	// front has taken the address out of the request.
+	// authenticateRequest has cleared the address of the request.
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		r.RemoteAddr = p.Addr.String()
 	}
@@ -68,8 +68,8 @@ func (a *errorWriter) noRoute(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, http.StatusNotFound, 7000, text)
 }
 
-// wrongBase answers a client whose base URL lacks Root, with 400 since a 404
-// would make Terraform forget what it manages.
+// wrongBase answers a client whose base URL lacks Root. It answers 400, because
+// Terraform would remove everything from its state after a 404.
 func (a *errorWriter) wrongBase(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, http.StatusBadRequest, 7003, "Could not route to "+r.URL.Path+": the base URL of the client must end in "+Root)
 }
@@ -81,8 +81,8 @@ func (a *errorWriter) refuse(w http.ResponseWriter, r *http.Request, status int,
 	a.unrouted(r, id, status)
 }
 
-// recoverPanic is the last net under the gateway itself; the chain has its own.
-// The value of the panic is not passed on: it may hold what a caller sent.
+// recoverPanic handles a panic in the gateway itself; the chain handles its
+// own. The value of the panic is not passed on: it may hold what a caller sent.
 func (a *errorWriter) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if v := recover(); v != nil {
 		a.refuse(w, r, http.StatusInternalServerError, 1000, "internal: Storekeeper failed to handle the call.")

@@ -17,44 +17,47 @@ import (
 )
 
 const (
-	// readStep is how many bytes of a body are read at once, and so how many more
-	// than those that came are held.
+	// readStep is the number of bytes of a body that are read at once, and so
+	// the number of bytes that are reserved beyond those that arrived.
 	readStep = 64 << 10
-	// bodyTimeout bounds a body of any length.
+	// bodyTimeout limits the time of a body of any length.
 	bodyTimeout = 2 * time.Minute
-	// shortBody is a body that is read before rights are judged, in bytes.
+	// shortBody is the size, in bytes, up to which a body is read before rights
+	// are checked.
 	shortBody = 4 << 10
 )
 
-// precheckFunc reports whether no rule could allow a call of a method, whatever its body
-// says. The fault, where there is one, is why that cannot be told.
+// precheckFunc reports whether no rule can allow a call of a method, whatever
+// its body says. The fault, if there is one, says why this cannot be decided.
 type precheckFunc func(ctx context.Context, method, account, store string) (refused bool, because *fault.Error)
 
-// body is a request's body together with the place for what is wrong with it:
-// grpc-gateway hands a decoder nothing but the reader. It is read within the
-// bounds of a body: its length, the budget for bodies, and the time.
+// body is the body of a request together with the mistakes found in it:
+// grpc-gateway passes only the reader to a decoder. Reading is limited by the
+// length, the budget for bodies, and the time.
 type body struct {
 	io.ReadCloser
 
 	w http.ResponseWriter
 	r *http.Request
-	// plain is the body without its content encoding.
+	// plain is the body without content encoding.
 	plain io.Reader
 	held  *inflight.Body
 	found *contract.Mistakes
-	// read is how many bytes came, and room how many there is room for.
+	// read is the number of bytes that arrived, room the number of reserved
+	// bytes.
 	read, room int64
 	begun      time.Time
-	// wait is how long the body has waited for room, which is not its fault.
+	// wait is how long the body has waited for room in the budget. It does not
+	// count as the client's time.
 	wait time.Duration
-	// timed says that the body has a deadline of its own.
+	// timed says that the body has a read deadline of its own.
 	timed bool
-	// ended is what every further Read gives, nil while there may be more. A
-	// decoder may not look at an error that comes with bytes.
+	// ended is the error of every further Read, and nil while there may be more
+	// data. A decoder may ignore an error that comes with bytes.
 	ended error
 }
 
-// newBody wraps the body of a known caller's request.
+// newBody wraps the body of an authenticated caller's request.
 func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found *contract.Mistakes) *body {
 	limited := http.MaxBytesReader(w, r.Body, MaxBody)
 	b := &body{ReadCloser: limited, w: w, r: r, plain: limited, held: held, found: found, begun: time.Now()}
@@ -72,8 +75,8 @@ func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found 
 	return b
 }
 
-// encoding gives the content encoding of a body: none, gzip, or another one.
-// "identity" stands for none (RFC 9110, section 8.4.1).
+// encoding returns the content encoding of a body: "" for none, "gzip", or
+// another one. "identity" is none (RFC 9110, section 8.4.1).
 func encoding(h http.Header) string {
 	codings := strings.FieldsFunc(strings.ToLower(strings.Join(h["Content-Encoding"], ",")), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 	codings = slices.DeleteFunc(codings, func(c string) bool { return c == "identity" })
@@ -87,7 +90,7 @@ func encoding(h http.Header) string {
 	}
 }
 
-// Read reads the next bytes. What is wrong is a fault.
+// Read reads the next bytes. Errors are faults.
 func (b *body) Read(p []byte) (int, error) {
 	if b.ended != nil {
 		return 0, b.ended
@@ -103,15 +106,15 @@ func (b *body) Read(p []byte) (int, error) {
 		err = inflight.TooSlow()
 	}
 	if b.ended = err; err != nil && b.timed {
-		// The deadline was for the body. The call that follows may take longer, and
-		// net/http would take the end of the deadline for the end of the client.
+		// The deadline is for the body only. The call may take longer, and
+		// net/http would take an expired read deadline for a client that left.
 		b.deadline(time.Time{})
 	}
 	return n, err
 }
 
-// makeRoom makes sure that there is room for n bytes more. Most bodies are short
-// and wait for nothing.
+// makeRoom reserves room for n more bytes. Most bodies are short and do not
+// wait.
 func (b *body) makeRoom(n int64) error {
 	if b.read+n <= b.room {
 		return nil
@@ -130,26 +133,26 @@ func (b *body) makeRoom(n int64) error {
 	return nil
 }
 
-// deadline bounds the time that the next bytes may take. A writer that has no
-// deadlines belongs to a test.
+// deadline limits the time of the next reads. Only the writers of tests have no
+// deadlines.
 func (b *body) deadline(at time.Time) {
 	b.timed = true
 	_ = http.NewResponseController(b.w).SetReadDeadline(at)
 }
 
-// stop says that nobody reads more of the body. grpc-gateway would read it to its
-// end otherwise.
+// stop makes every further Read return io.EOF. grpc-gateway would read the rest
+// of the body otherwise.
 func (b *body) stop() { b.ended = io.EOF }
 
-// skip leaves the body unread. The HTTP server would wait for what is left of it
-// before it answers, to use the connection again.
+// skip leaves the body unread. The connection is closed, because the HTTP
+// server would read the rest of the body to reuse the connection.
 func (b *body) skip() {
 	b.ended = io.EOF
 	b.w.Header().Set("Connection", "close")
 }
 
-// precheck leaves the body unread where no rule could allow the call. A short body
-// is read all the same, since the refusal can then name what is in it.
+// precheck leaves the body unread if no rule can allow the call. A short body
+// is read anyway, since the refusal can then name the objects in it.
 func (b *body) precheck(ctx context.Context, refused precheckFunc, method string, path map[string]string) {
 	if b.ended != nil || b.r.ContentLength >= 0 && b.r.ContentLength <= shortBody {
 		return
@@ -159,11 +162,11 @@ func (b *body) precheck(ctx context.Context, refused precheckFunc, method string
 	}
 }
 
-// gunzipReader is a body without its content encoding.
+// gunzipReader decompresses a body.
 type gunzipReader struct {
 	from io.Reader
 	zip  *gzip.Reader
-	// left is how many bytes may still come.
+	// left is the number of bytes that may still come.
 	left int64
 }
 
@@ -183,8 +186,8 @@ func (u *gunzipReader) Read(p []byte) (int, error) {
 	return n, unreadable(err)
 }
 
-// unreadable blames the caller for what is no gzip. The length and the time of
-// the bytes that came are other faults.
+// unreadable returns the fault of a body that is not gzip. Errors about length
+// and time are passed on.
 func unreadable(err error) error {
 	var tooLong *http.MaxBytesError
 	if err == nil || errors.Is(err, io.EOF) || errors.As(err, &tooLong) || errors.Is(err, os.ErrDeadlineExceeded) {

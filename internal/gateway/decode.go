@@ -11,25 +11,25 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// marshaler is Cloudflare's JSON for grpc-gateway, whatever content type a
-// client names.
+// marshaler is Cloudflare's JSON for grpc-gateway. It is used for every content
+// type.
 type marshaler struct{}
 
 var _ runtime.Marshaler = marshaler{}
 
-// ContentType is the type of every answer.
+// ContentType is the content type of every answer.
 func (marshaler) ContentType(any) string { return "application/json" }
 
-// Marshal gives nothing: by the time that grpc-gateway asks for the body of an
-// answer, success has written it.
+// Marshal returns nothing: successWriter has written the answer before
+// grpc-gateway calls Marshal.
 func (marshaler) Marshal(any) ([]byte, error) { return nil, nil }
 
-// Unmarshal reads a body that is in memory.
+// Unmarshal reads a body from memory.
 func (marshaler) Unmarshal(data []byte, v any) error {
 	return cfjson.ReadRequest(bytes.NewReader(data), v, &contract.Mistakes{})
 }
 
-// NewEncoder is used for streams only, of which there are none.
+// NewEncoder is used for streams only. There are none.
 func (marshaler) NewEncoder(w io.Writer) runtime.Encoder {
 	return runtime.EncoderFunc(func(v any) error {
 		m, _ := v.(proto.Message)
@@ -42,9 +42,9 @@ func (marshaler) NewEncoder(w io.Writer) runtime.Encoder {
 	})
 }
 
-// NewDecoder reads a body. What is wrong with it is noted, not returned, so
-// that the chain refuses the call in its own place. A body that front did not
-// wrap belongs to a caller who will be refused.
+// NewDecoder reads a body. Mistakes are noted and not returned, so that the
+// chain refuses the call. A reader that is not a *body belongs to a call that
+// will be refused.
 func (marshaler) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
 		b, ok := r.(*body)

@@ -16,28 +16,28 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// restError is how a fault looks over REST.
+// restError is the REST form of a fault.
 type restError struct {
 	status int
 	code   int32
-	// message is Cloudflare's fixed text. Empty: the machine word.
+	// message is Cloudflare's fixed text. Empty: the machine word is used.
 	message string
-	// noRetry tells the SDKs not to repeat the call, which they would do after
+	// noRetry tells the SDKs not to retry the call, which they would do after
 	// such a status.
 	noRetry bool
-	// appendText puts the sentence for people behind the word, for faults that
-	// Cloudflare has no word for.
+	// appendText appends the fault's sentence to the machine word, for faults
+	// that Cloudflare has no word for.
 	appendText bool
-	// textInMessages puts that sentence into "messages", for faults whose error has a
-	// fixed text that does not say what would be right.
+	// textInMessages puts the sentence into "messages", for faults whose fixed
+	// error text does not say what would be right.
 	textInMessages bool
 }
 
-// statusCanceled is what nginx made customary for a client that went away; no
-// one is there to read it.
+// statusCanceled is nginx's status for a client that closed the connection.
+// Nobody receives it.
 const statusCanceled = 499
 
-// errorsByCode holds the form of each gRPC code.
+// errorsByCode maps gRPC codes to REST errors.
 var errorsByCode = map[codes.Code]restError{
 	codes.InvalidArgument:    {status: http.StatusBadRequest, code: 1001},
 	codes.NotFound:           {status: http.StatusNotFound, code: 1001},
@@ -52,10 +52,11 @@ var errorsByCode = map[codes.Code]restError{
 	codes.Unimplemented:      {status: http.StatusNotImplemented, code: 1000, appendText: true},
 }
 
-// upstreamPrefix starts the reasons of faults that Cloudflare caused.
+// upstreamPrefix begins the reasons of faults that Cloudflare caused.
 const upstreamPrefix = "UPSTREAM_"
 
-// errorsByReason holds the reasons that differ from their code.
+// errorsByReason maps the reasons whose REST error differs from that of their
+// code.
 var errorsByReason = map[string]restError{
 	"STORE_NOT_EMPTY":              {status: http.StatusConflict, code: 1003, noRetry: true},
 	"REQUEST_TOO_LARGE":            {status: http.StatusRequestEntityTooLarge, code: 1001, textInMessages: true},
@@ -64,16 +65,17 @@ var errorsByReason = map[string]restError{
 	"IDEMPOTENCY_KEY_REUSED":       {status: http.StatusUnprocessableEntity, code: 1001, appendText: true},
 }
 
-// authErrorsByMethod holds how Cloudflare refuses a credential to clients that ask for
-// its owner, where that differs from its other endpoints. Wrangler takes code
-// 10000 for a reason to ask these endpoints again, and fails in a stack trace.
+// authErrorsByMethod maps methods to Cloudflare's answer to an invalid
+// credential at endpoints about the credential's owner, where it differs from
+// other endpoints. Wrangler retries these endpoints after code 10000 and fails
+// with a stack trace.
 var authErrorsByMethod = map[string]restError{
 	identityv1.IdentityService_VerifyToken_FullMethodName:  {status: http.StatusUnauthorized, code: 1000, message: "Invalid API Token"},
 	identityv1.IdentityService_GetUser_FullMethodName:      {status: http.StatusUnauthorized, code: 9109, message: "Invalid access token"},
 	identityv1.IdentityService_ListAccounts_FullMethodName: {status: http.StatusUnauthorized, code: 9109, message: "Invalid access token"},
 }
 
-// failure is a gRPC status taken apart.
+// failure holds the parts of a gRPC status.
 type failure struct {
 	code           codes.Code
 	text           string
@@ -107,7 +109,7 @@ func parseStatus(err error) failure {
 	return f
 }
 
-// restError is the form of the failure of a method.
+// restError returns the REST error of a failed method.
 func (f failure) restError(method string) restError {
 	if s, ok := errorsByReason[f.reason]; ok {
 		return s
@@ -121,14 +123,14 @@ func (f failure) restError(method string) restError {
 		if strings.HasPrefix(f.reason, upstreamPrefix) {
 			s.status = http.StatusBadGateway
 		}
-		// A repeat finds out what became of the change.
+		// A retry finds out what became of the change.
 		s.noRetry = f.reason != upstream.ReasonAnswerLost
 	}
 	return s
 }
 
-// lists gives the errors and messages of the envelope. bodyRule is the body
-// rule of the RPC: the part of the request that a REST body holds.
+// lists returns the errors and messages of the envelope. bodyRule is the body
+// rule of the RPC: the part of the request that is the REST body.
 func (f failure) lists(s restError, bodyRule string) (errors, messages []*secretsstorev1.Notice) {
 	messages = f.notices
 	said := unmatchedErrors(f.upstreamErrors)
@@ -148,7 +150,7 @@ func (f failure) lists(s restError, bodyRule string) (errors, messages []*secret
 		}
 		said.complete(item, item.GetMessage())
 		errors = append(errors, item)
-		// Where Cloudflare itself explained, its notices say more than we can.
+		// Cloudflare's own notices explain more.
 		if v.GetDescription() != "" && len(f.notices) == 0 {
 			messages = append(messages, &secretsstorev1.Notice{Code: proto.Int32(s.code), Message: place.path + ": " + v.GetDescription()})
 		}
@@ -156,11 +158,12 @@ func (f failure) lists(s restError, bodyRule string) (errors, messages []*secret
 	return append(errors, said...), messages
 }
 
-// unmatchedErrors are Cloudflare's errors that no item of "errors" was made of yet.
+// unmatchedErrors are Cloudflare's errors that no item of "errors" was made of
+// yet.
 type unmatchedErrors []*secretsstorev1.Notice
 
-// complete takes the error with a machine word that an item was made of, and puts
-// into the item what Cloudflare said beyond the word.
+// complete removes the error with a machine word and copies its documentation
+// URL and source to the item of "errors" with this word.
 func (u *unmatchedErrors) complete(item *secretsstorev1.Notice, word string) {
 	pointer := item.GetSource().GetPointer()
 	at := slices.IndexFunc(*u, func(n *secretsstorev1.Notice) bool {

@@ -1,9 +1,10 @@
-// Package gateway serves Cloudflare's REST API in front of our services, path
-// for path and field for field.
+// Package gateway serves Cloudflare's REST API in front of Storekeeper's
+// services, path for path and field for field.
 //
-// It must not know what a call does: it authenticates early so that a
-// stranger's body is never read, turns HTTP into RPCs over the connection it is
-// given, and turns answers and faults into Cloudflare's envelope.
+// The package must not know what a call does. It authenticates early so that
+// the body of an unauthenticated caller is never read, turns HTTP requests into
+// RPCs over a connection, and turns answers and faults into Cloudflare's
+// envelope.
 package gateway
 
 import (
@@ -23,35 +24,34 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// Root is the path that a client's base URL ends in.
+// Root is the path at the end of a client's base URL.
 const Root = "/client/v4"
 
-// MaxBody is the longest body that is read, in bytes: 100 secrets of 64 KiB,
-// each byte of which JSON may write as six, and room for what stands around
-// them.
+// MaxBody is the maximum size of a body, in bytes: 100 secrets of 64 KiB in
+// which JSON writes each byte as six, and room for the rest.
 const MaxBody = 48 << 20
 
-// Config is what the gateway needs.
+// Config configures the gateway.
 type Config struct {
 	// Conn carries the RPCs.
 	Conn grpc.ClientConnInterface
-	// Authenticate finds out who is calling.
+	// Authenticate authenticates the caller.
 	Authenticate func(context.Context, authn.Credentials) (authn.Principal, error)
-	// Proxies may name the client of a call in X-Forwarded-For.
+	// Proxies are the networks whose X-Forwarded-For names the client.
 	Proxies forwarded.Proxies
-	// Refused reports whether no rule could allow a call of a method about an
-	// account and a store, whatever its body says, so that the body of such a call
-	// is not read. The fault, where there is one, is why that cannot be told. Nil:
-	// every body is read.
+	// Refused reports whether no rule can allow a call of a method on an
+	// account and a store, whatever its body says. The body of such a call is
+	// not read. The fault, if there is one, says why this cannot be decided.
+	// Nil: every body is read.
 	Refused func(ctx context.Context, method, account, store string) (bool, *fault.Error)
-	// Bodies is the budget for the bodies that are read, which the gRPC server
-	// shares. Nil: one of the gateway's own.
+	// Bodies is the memory budget for bodies, shared with the gRPC server. Nil:
+	// the gateway has a budget of its own.
 	Bodies *inflight.Bodies
-	// Docs answers /openapi.json, /protos.binpb and /docs, the paths that need no
+	// Docs answers /openapi.json, /protos.binpb and /docs, which need no
 	// credential.
 	Docs http.Handler
-	// Unrouted is told of a request that reached no RPC, for the log. id is the
-	// request id that the answer carries.
+	// Unrouted is called for a request that reached no RPC, for the log. id is
+	// the request id in the answer.
 	Unrouted func(r *http.Request, id string, status int)
 }
 
@@ -74,7 +74,7 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
 	)
-	// The mux tries what was registered last first, and most calls are about
+	// The mux tries the last registration first, and most calls are about
 	// secrets.
 	if err := identityv1.RegisterIdentityServiceHandlerClient(ctx, mux, identityv1.NewIdentityServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the identity routes: %w", err)

@@ -15,10 +15,10 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// idempotencyKey is the header by which a caller names a change.
+// idempotencyKey is the header of the idempotency key.
 const idempotencyKey = "Idempotency-Key"
 
-// handler prepares each request for the mux.
+// handler prepares each request for the mux of grpc-gateway.
 type handler struct {
 	next         http.Handler
 	docs         http.Handler
@@ -26,17 +26,17 @@ type handler struct {
 	proxies      forwarded.Proxies
 	errors       *errorWriter
 	bodies       *inflight.Bodies
-	// nosniff is the value of a header of every answer. Nobody changes it.
+	// nosniff is the value of a header of every answer. It must not be changed.
 	nosniff []string
 }
 
-// ServeHTTP answers one request. Whatever happens, the answer is an envelope.
+// ServeHTTP answers one request. Every answer is an envelope.
 func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.errors.recoverPanic(w, r)
 	w.Header()["X-Content-Type-Options"] = f.nosniff
 	r.RemoteAddr = f.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"])
-	// The path is taken apart as it was sent, so that an escaped slash stays
-	// part of an identifier, which is then refused.
+	// The escaped path is routed, so that an escaped slash stays part of an
+	// identifier, which is then refused.
 	path := tidyPath(r.URL.EscapedPath())
 	switch {
 	case path == "/openapi.json" || path == "/protos.binpb" || path == "/docs" || strings.HasPrefix(path, "/docs/"):
@@ -55,9 +55,10 @@ func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// authenticateRequest finds out who calls and makes the request ready for decoding. An
-// unknown caller's body is dropped unread; the chain then refuses the call, in
-// the place and with the record that every refusal has.
+// authenticateRequest authenticates the caller and prepares the request for
+// decoding. The body of an unauthenticated caller is dropped unread; the chain
+// then refuses the call, in the same place and with the same audit record as
+// every other refusal.
 func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	h := r.Header
 	principal, err := f.authenticate(r.Context(), credentialsOf(r))
@@ -73,7 +74,7 @@ func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *h
 		ctx = inflight.With(ctx, held)
 	}
 	r = r.WithContext(ctx)
-	// grpc-gateway would make metadata of them, which nobody reads: the chain
+	// grpc-gateway would copy them to metadata, which nobody reads. The chain
 	// has the peer.
 	r.Host, r.RemoteAddr = "", ""
 	switch {
@@ -94,8 +95,8 @@ func credentialsOf(r *http.Request) authn.Credentials {
 	return c
 }
 
-// leaveUnread drops the body of a request. The HTTP server would wait for what
-// is left of it before it answers, to use the connection again.
+// leaveUnread drops the body of a request. The connection is closed, because
+// the HTTP server would read the rest of the body to reuse the connection.
 func leaveUnread(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		w.Header().Set("Connection", "close")
@@ -103,12 +104,12 @@ func leaveUnread(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.NoBody
 }
 
-// dropHeaders takes away what would change how the request is read: a form's
-// content type makes ParseForm swallow the body, TE asks for trailers. The
-// credential has served its purpose and goes no further, and who forwarded the
-// call is of no interest.
+// dropHeaders removes headers that would change how the request is read: the
+// content type of a form makes ParseForm consume the body, TE asks for
+// trailers. It also removes the credential, which is not needed any more, and
+// the forwarding headers.
 func dropHeaders(h http.Header) {
-	// The names are in the form that the HTTP server gives them.
+	// The names are in canonical form.
 	for _, name := range [...]string{
 		"Authorization", "X-Auth-Email", "X-Auth-Key", "X-Auth-User-Service-Key", "Content-Type", "Te", "Grpc-Timeout",
 		"X-Forwarded-For", "X-Forwarded-Host",
@@ -117,8 +118,9 @@ func dropHeaders(h http.Header) {
 	}
 }
 
-// invalidateKey makes a key that metadata cannot carry into one that the chain
-// refuses. It would be dropped otherwise, and the change made without it.
+// invalidateKey replaces an idempotency key that metadata cannot carry by one
+// that the chain refuses. grpc-gateway would drop the key, and the change would
+// be made without protection.
 func invalidateKey(h http.Header) {
 	for _, key := range h.Values(idempotencyKey) {
 		if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -128,9 +130,9 @@ func invalidateKey(h http.Header) {
 	}
 }
 
-// tidyPath removes the doubled slash that Wrangler makes when its base URL
-// ends in one. Slashes further in are left alone: an empty identifier must not
-// turn into another path.
+// tidyPath removes the double slash that Wrangler sends if its base URL ends in
+// a slash. Double slashes further in are kept: an empty identifier must not
+// lead to another path.
 func tidyPath(path string) string {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
 		path = "/" + strings.TrimLeft(path, "/")
@@ -141,27 +143,27 @@ func tidyPath(path string) string {
 	return path
 }
 
-// emptySegment recognises a path with an identifier that was left empty, which
-// the mux would take for one like any other.
+// emptySegment reports whether a path has an empty identifier, which the mux
+// would accept.
 func emptySegment(path string) bool {
 	return strings.Contains(path, "//") || strings.HasSuffix(path, "/")
 }
 
-// wrongBase recognises a client whose base URL lacks Root. A plain 404 would
-// make Terraform forget what it manages.
+// wrongBase reports whether the base URL of the client lacks Root. After a
+// plain 404 Terraform would remove everything from its state.
 func wrongBase(path string) bool {
 	return !strings.HasPrefix(path, Root+"/") &&
 		(strings.Contains(path, "/secrets_store/") || strings.HasPrefix(path, "/accounts/") || strings.HasPrefix(path, "/user/tokens/"))
 }
 
-// requestState is what a request brings along to the chain, in one piece of memory.
+// requestState holds what a request adds to the context, in one allocation.
 type requestState struct {
 	found      contract.Mistakes
 	peer       peer.Peer
 	remoteAddr remoteAddr
 }
 
-// remoteAddr is the address of a client as the HTTP server has written it down.
+// remoteAddr is the address of a client in the form of http.Request.RemoteAddr.
 type remoteAddr string
 
 var _ net.Addr = (*remoteAddr)(nil)

@@ -7,7 +7,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// incomingHeader lists the only headers of a request that reach the chain.
+// incomingHeader lists the request headers that reach the chain. No other does.
 func incomingHeader(name string) (string, bool) {
 	switch name {
 	case "X-Request-Id":
@@ -25,8 +25,8 @@ func incomingHeader(name string) (string, bool) {
 	}
 }
 
-// relay gives the client what an answer says of the call. grpc-gateway would do
-// so header by header, with memory for each.
+// relay copies the answer headers of the chain to the client. grpc-gateway
+// would do that header by header, with an allocation each.
 func relay(ctx context.Context, h http.Header) {
 	md, _ := runtime.ServerMetadataFromContext(ctx)
 	for name, values := range md.HeaderMD {
@@ -36,10 +36,11 @@ func relay(ctx context.Context, h http.Header) {
 	}
 }
 
-// noHeaders keeps grpc-gateway from relaying metadata itself.
+// noHeaders keeps grpc-gateway from copying metadata itself.
 func noHeaders(string) (string, bool) { return "", false }
 
-// outgoingHeader lists the only metadata of an answer that reach the client.
+// outgoingHeader lists the answer metadata that reaches the client. No other
+// does.
 func outgoingHeader(name string) (string, bool) {
 	switch name {
 	case "x-request-id":

@@ -7,16 +7,17 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// location is where a mistake is, as REST sees the request.
+// location is the place of a mistake in a REST request.
 type location struct {
 	// path is for people: "[0].name".
 	path string
-	// pointer is RFC 6901, and empty for what is not in the body.
+	// pointer is a JSON pointer (RFC 6901). It is empty for a mistake outside
+	// the body.
 	pointer string
 }
 
-// locate translates the path of a field in the request message. A field that
-// Cloudflare itself pointed at comes as a pointer already.
+// locate converts the path of a field in the request message. A field that
+// Cloudflare itself pointed at already is a pointer.
 func locate(field, bodyRule string) location {
 	if strings.HasPrefix(field, "/") {
 		return location{path: field, pointer: field}
@@ -37,7 +38,7 @@ func locate(field, bodyRule string) location {
 	return location{path: field, pointer: pointer(field)}
 }
 
-// pointer turns "[0].scopes[1]" into "/0/scopes/1".
+// pointer converts "[0].scopes[1]" to "/0/scopes/1".
 func pointer(path string) string {
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var b strings.Builder

@@ -15,11 +15,12 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// parameter checks one value of a query key; the text says what would be right.
+// parameter checks one value of a query parameter. text says what would be
+// right.
 type parameter func(value string) (ok bool, text string)
 
-// parameters says which query keys each method reads. Other keys are ignored,
-// as Cloudflare does.
+// parameters lists the query parameters of each method. Others are ignored, as
+// Cloudflare does.
 var parameters = map[string]map[string]parameter{
 	secretsstorev1.SecretsStoreService_ListStores_FullMethodName: {
 		"page": integer, "per_page": integer, "order": anyText, "direction": anyText},
@@ -31,14 +32,14 @@ var parameters = map[string]map[string]parameter{
 		"page": integer, "per_page": integer, "order": anyText, "direction": anyText, "name": someText, "account.name": someText, "status": anyText},
 }
 
-// precheck looks at a request before its body is read.
+// precheck reads the query and decides whether to read the body.
 type precheck struct {
 	routes  *routes
 	refused precheckFunc
 }
 
-// beforeRequest is called by grpc-gateway before it fills the request of an RPC. It adds
-// no metadata.
+// beforeRequest is called by grpc-gateway before it fills the request of an
+// RPC. It adds no metadata.
 func (o *precheck) beforeRequest(ctx context.Context, r *http.Request) metadata.MD {
 	method, _ := runtime.RPCMethod(ctx)
 	readQuery(ctx, r, method)
@@ -48,11 +49,11 @@ func (o *precheck) beforeRequest(ctx context.Context, r *http.Request) metadata.
 	return nil
 }
 
-// readQuery puts into r.Form what the method reads, checked. grpc-gateway takes
-// r.Form as it finds it. A value that cannot be read is noted and left out.
+// readQuery puts the checked parameters of the method into r.Form, which
+// grpc-gateway uses. A value that cannot be read is noted and left out.
 func readQuery(ctx context.Context, r *http.Request, method string) {
 	found := contract.MistakesFrom(ctx)
-	// PostForm is never read, but would be made of the body where it is missing.
+	// PostForm is never read. Without it, ParseForm would read the body.
 	r.Form = url.Values{}
 	r.PostForm = r.Form
 	if r.URL.RawQuery == "" {
@@ -80,13 +81,13 @@ func readQuery(ctx context.Context, r *http.Request, method string) {
 	}
 }
 
-// maxValues is how many values of a parameter are read: one more than any rule
-// allows, so that the rule is seen to be broken.
+// maxValues is the number of values of a parameter that are read: one more than
+// any rule allows, so that validation reports the broken rule.
 const maxValues = 101
 
-// valuesOf gives the values of the known parameters of a query. As in
-// url.ParseQuery, a pair that cannot be read is left out. Other parameters are
-// not kept: a query has room for thousands.
+// valuesOf returns the values of the known parameters of a query. Like
+// url.ParseQuery, it skips a pair that cannot be read. It does not keep other
+// parameters, since a query has room for thousands.
 func valuesOf(query string, known map[string]parameter) map[string][]string {
 	values := map[string][]string{}
 	for pair := range strings.SplitSeq(query, "&") {
@@ -102,15 +103,14 @@ func valuesOf(query string, known map[string]parameter) map[string][]string {
 	return values
 }
 
-// refuseUnreadable notes each pair that valuesOf leaves out and that sets a key
-// which the method reads. Without a filter that the caller wrote, the answer
-// would be another one than the caller asked for.
+// refuseUnreadable notes each pair that valuesOf skips and that sets a known
+// parameter. Without a filter that the caller wrote, the answer would be wrong.
 func refuseUnreadable(query string, known map[string]parameter, found *contract.Mistakes) {
 	for pair := range strings.SplitSeq(query, "&") {
 		if _, err := url.ParseQuery(pair); err == nil {
 			continue
 		}
-		// Some clients and servers take ; for a separator.
+		// Some clients and servers use ; as a separator.
 		for part := range strings.SplitSeq(pair, ";") {
 			key, _, _ := strings.Cut(part, "=")
 			if plain, err := url.QueryUnescape(key); err == nil {
@@ -152,6 +152,6 @@ func boolean(value string) (bool, string) {
 
 func anyText(string) (bool, string) { return true, "" }
 
-// someText refuses "", the value of a variable that was not set. Clients take the
-// first account of the answer for the one that they named.
+// someText refuses "", which is the value of an unset variable. Clients take
+// the first account of the answer for the one that they named.
 func someText(value string) (bool, string) { return value != "", "must not be empty" }

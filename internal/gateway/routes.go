@@ -10,16 +10,16 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// routes is what the proto files declare about paths, for the answers that
-// grpc-gateway leaves to us.
+// routes holds what the proto files declare about paths, for the answers that
+// grpc-gateway does not write.
 type routes struct {
 	paths []route
-	// bodies holds the body rule of each RPC by its full method name.
+	// bodies holds the body rule of each RPC by full method name.
 	bodies map[string]string
 }
 
 type route struct {
-	// rpc is the full name of the RPC that the route leads to.
+	// rpc is the full name of the RPC of the route.
 	rpc      string
 	method   string
 	segments []string
@@ -60,7 +60,7 @@ func (r *routes) add(rpc string, rule *annotations.HttpRule) {
 	}
 }
 
-// allowed lists the HTTP methods that a path serves, sorted.
+// allowed lists the HTTP methods of a path, sorted.
 func (r *routes) allowed(path string) []string {
 	segments := strings.Split(path, "/")
 	var methods []string
@@ -73,7 +73,7 @@ func (r *routes) allowed(path string) []string {
 	return slices.Compact(methods)
 }
 
-// values gives the values of the parameters in a path that leads to an RPC.
+// values returns the values of the parameters in the path of an RPC.
 func (r *routes) values(rpc, path string) map[string]string {
 	segments, values := strings.Split(path, "/"), map[string]string{}
 	for _, p := range r.paths {
@@ -82,7 +82,7 @@ func (r *routes) values(rpc, path string) map[string]string {
 		}
 		for i, declared := range p.segments {
 			if name, is := strings.CutPrefix(declared, "{"); is {
-				// What cannot be unescaped names nothing.
+				// A segment that cannot be unescaped names nothing.
 				values[strings.TrimSuffix(name, "}")], _ = url.PathUnescape(segments[i])
 			}
 		}

@@ -12,16 +12,17 @@ import (
 	"platform.internal/storekeeper/internal/cfjson"
 )
 
-// maxPooledBuffer is the longest buffer that is used again, in bytes: room for a page
-// of 100 secrets without long comments. A longer one is left to the collector,
-// or one answer of a few MiB would stay for ever.
+// maxPooledBuffer is the size of the largest buffer that is reused, in bytes:
+// room for a page of 100 secrets without long comments. Larger buffers are left
+// to the garbage collector, so that one answer of some MiB does not stay in
+// memory.
 const maxPooledBuffer = 64 << 10
 
-// successWriter writes the answers of RPCs. It is an option of grpc-gateway, which
-// calls it before it writes an answer: the marshaler, which would be its place,
-// has to give away the memory of each.
+// successWriter writes the answers of RPCs. grpc-gateway calls it before it
+// writes an answer. A marshaler could do the same, but it would have to
+// allocate each answer.
 type successWriter struct {
-	// buffers holds *[]byte. No value of a secret is in any answer.
+	// buffers holds *[]byte. Answers never hold the value of a secret.
 	buffers sync.Pool
 }
 
@@ -47,8 +48,8 @@ func (s *successWriter) write(ctx context.Context, w http.ResponseWriter, answer
 	return nil
 }
 
-// statusOf gives the status of an answer. Cloudflare accepts the deletion of
-// secrets and carries it out later.
+// statusOf returns the HTTP status of an answer. Cloudflare answers the
+// deletion of secrets with 202.
 func statusOf(answer proto.Message) int {
 	switch answer.(type) {
 	case *secretsstorev1.DeleteSecretResponse, *secretsstorev1.DeleteSecretsResponse:

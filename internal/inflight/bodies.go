@@ -1,7 +1,7 @@
-// Package inflight bounds the bytes of request bodies that are held in memory at
-// one time, over both protocols together.
+// Package inflight limits the number of bytes of request bodies in memory, over
+// both protocols together.
 //
-// It must not know what a body says or which protocol carries it.
+// The package must not know what a body says or which protocol carries it.
 package inflight
 
 import (
@@ -12,68 +12,71 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Limits says how much is held.
+// Limits are the limits of the budget.
 type Limits struct {
-	// Short bounds the first ShortBody bytes of all bodies, and Long the rest of
-	// them. They are apart, so that long bodies do not keep short ones waiting.
+	// Short limits the first ShortBody bytes of all bodies, and Long the rest
+	// of all bodies. They are separate so that long bodies do not delay short
+	// ones.
 	Short, Long int64
-	// ShortBody is how many bytes of a body count as short.
+	// ShortBody is the number of bytes of a body that count as short.
 	ShortBody int64
 	// Wait is how long a body waits for room.
 	Wait time.Duration
-	// Grace is how long a body may take to arrive, and Rate how many bytes a second
-	// beyond that. A slower body would hold its part of the budget for too long.
+	// Grace is how long a body may take to arrive, and Rate the number of bytes
+	// per second beyond that. A slower body would hold its part of the budget
+	// for too long.
 	Grace time.Duration
 	Rate  int64
 }
 
-// DefaultLimits are the limits of the service. The greatest body of REST, 48 MiB, fits
-// into the part of one caller.
+// DefaultLimits returns the limits of the service. The largest REST body, 48
+// MiB, fits into the share of one caller.
 func DefaultLimits() Limits {
 	return Limits{Short: 16 << 20, Long: 64 << 20, ShortBody: 64 << 10, Wait: 5 * time.Second, Grace: 10 * time.Second, Rate: 128 << 10}
 }
 
-// retryAfter is when a caller whose body found no room is told to come again.
+// retryAfter is the retry delay for a caller whose body found no room.
 const retryAfter = 2 * time.Second
 
-// Bodies is the budget. It is safe for concurrent use.
+// Bodies is the memory budget. It is safe for concurrent use.
 type Bodies struct {
 	limits      Limits
 	short, long *pool
 }
 
-// New returns a budget of which nothing is used. One caller may have three
-// quarters of each limit.
+// New returns an unused budget. One caller may use three quarters of each
+// limit.
 func New(l Limits) *Bodies {
 	return &Bodies{limits: l, short: newPool(l.Short), long: newPool(l.Long)}
 }
 
-// Body is what the body of one call holds of the budget.
+// Body is the part of the budget that the body of one call holds.
 type Body struct {
 	bodies *Bodies
 	caller string
 
 	mu   sync.Mutex
 	held int64
-	// refs are the call, and the changes that go on when it has ended.
+	// refs counts the call and the changes that continue after the call has
+	// ended.
 	refs int
 }
 
-// Open begins a body of a caller, which holds nothing yet. Release ends it.
+// Open begins a body of a caller. It holds no bytes yet. Release ends it.
 func (b *Bodies) Open(caller string) *Body { return &Body{bodies: b, caller: caller, refs: 1} }
 
-// Time is how long n bytes of a body may take to arrive.
+// Time returns how long n bytes of a body may take to arrive.
 func (b *Body) Time(n int64) time.Duration {
 	return b.bodies.limits.Grace + time.Duration(n/b.bodies.limits.Rate)*time.Second
 }
 
-// TooSlow is the fault of a body that takes longer.
+// TooSlow returns the fault of a body that takes longer.
 func TooSlow() *fault.Error {
 	return fault.New(fault.Deadline, "BODY_TOO_SLOW", "The request must come at 128 KiB a second or faster; send less at once.")
 }
 
-// Grow makes a body hold n more bytes. It waits for room as long as the limits
-// say. The error is a fault of kind Unavailable, or that of ctx.
+// Grow reserves n more bytes for a body. It waits for room for at most
+// Limits.Wait. The error is a fault of kind Unavailable, or the error of ctx.
 func (b *Body) Grow(ctx context.Context, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,8 +96,8 @@ func (b *Body) Grow(ctx context.Context, n int64) error {
 	return nil
 }
 
-// Shrink makes a body hold n fewer bytes, after it was found to be shorter than
-// what it was given room for.
+// Shrink releases n bytes of a body that turned out to be shorter than its
+// reservation.
 func (b *Body) Shrink(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -108,7 +111,7 @@ func (b *Body) shrink(n int64) {
 	b.held -= n
 }
 
-// Release gives back what a body holds when its last user has released it.
+// Release drops one reference. The last one releases the bytes of the body.
 func (b *Body) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,14 +125,15 @@ type bodyKey struct{}
 // With returns a context for a call whose body is b.
 func With(ctx context.Context, b *Body) context.Context { return context.WithValue(ctx, bodyKey{}, b) }
 
-// From returns the body of the call of ctx, nil where it has none.
+// From returns the body of the call of ctx. Nil: the call has none.
 func From(ctx context.Context) *Body {
 	b, _ := ctx.Value(bodyKey{}).(*Body)
 	return b
 }
 
-// Retain keeps what the body of a call holds until the returned function is
-// called, also when the call has ended before.
+// Retain adds a reference to the body of a call, so that its bytes stay
+// reserved until the returned function is called, also after the call has
+// ended.
 func Retain(ctx context.Context) (release func()) {
 	b := From(ctx)
 	if b == nil {

@@ -8,21 +8,22 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// pool is a number of bytes that callers share. A caller gets a part of it, so
-// that no caller has it all. Who waits for its own part keeps nobody else waiting.
+// pool is a number of bytes that callers share. Each caller is limited to a
+// part, so that no caller can use all of it. A call that waits for its caller's
+// part does not delay other callers.
 type pool struct {
 	all *semaphore.Weighted
-	// each is the part of one caller.
+	// each is the maximum of one caller.
 	each int64
 
 	mu      sync.Mutex
 	callers map[string]*share
 }
 
-// share is what one caller has of a pool.
+// share is the part of a pool that one caller holds.
 type share struct {
 	bytes *semaphore.Weighted
-	// refs counts the bytes and the waiting calls that the part is kept for.
+	// refs counts the bytes and waiting calls for which the share is kept.
 	refs int64
 }
 
@@ -66,7 +67,7 @@ func (p *pool) release(caller string, n int64) {
 	p.unref(caller, own, n)
 }
 
-// ref finds the part of a caller and keeps it for n bytes.
+// ref returns the share of a caller and adds n references.
 func (p *pool) ref(caller string, n int64) *share {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,8 +1,8 @@
-// Package subject reads the patterns that say which subjects of an issuer or
-// a certificate authority are admitted, and refuses patterns that are too wide.
+// Package subject parses the patterns that select subjects of an issuer or a
+// certificate authority, and refuses patterns that match too much.
 //
-// It must not know tokens, certificates or configuration files: a pattern and
-// a subject are texts. It imports nothing of ours.
+// The package must not know tokens, certificates or configuration files: a
+// pattern and a subject are texts. It imports nothing of Storekeeper.
 package subject
 
 import (
@@ -12,25 +12,24 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is how long a pattern or a subject may be.
+// MaxBytes is the maximum length of a pattern or a subject.
 const MaxBytes = 512
 
-// Pattern stands for one subject, or for all that begin alike. A pattern that
-// would cover a whole organisation or cluster cannot be made.
+// Pattern matches one subject, or all subjects with one prefix. A pattern that
+// would match a whole organisation or cluster cannot be made.
 type Pattern struct {
 	// literal is the pattern without its star.
 	literal string
-	// star says that the pattern ends in one.
+	// star says that the pattern ends in a star.
 	star bool
 }
 
-// Parse reads a pattern. Without a star it stands for the subject that is equal
-// to it. A star can only be the last character. After a colon it stands for all
-// that can follow, and elsewhere for what can follow up to the next colon; in
-// both cases for one character at least.
+// Parse parses a pattern. Without a star it matches exactly one subject. A star
+// can only be the last character. After a colon it matches any rest, and
+// elsewhere any rest without a colon; in both cases at least one character.
 //
-// An error says what the pattern must be, starting with "must", and never
-// repeats it.
+// An error says what the pattern must be, starting with "must". It never
+// repeats the pattern.
 func Parse(text string) (Pattern, error) {
 	literal, star := strings.CutSuffix(text, "*")
 	switch {
@@ -47,16 +46,16 @@ func Parse(text string) (Pattern, error) {
 	return Pattern{literal: literal, star: star}, nil
 }
 
-// Plain reports whether a text can be a subject: 1 to MaxBytes bytes of UTF-8
-// that show as what they are, without blanks at the ends.
+// Plain reports whether a text can be a subject: 1 to MaxBytes bytes of
+// printable UTF-8 without blanks at the ends.
 func Plain(text string) bool {
 	unplain := func(r rune) bool { return !unicode.IsPrint(r) }
 	return text != "" && len(text) <= MaxBytes && utf8.ValidString(text) &&
 		!strings.ContainsFunc(text, unplain) && strings.TrimSpace(text) == text
 }
 
-// Match reports whether the pattern stands for the subject. The zero Pattern
-// stands for none.
+// Match reports whether the pattern matches the subject. The zero Pattern
+// matches nothing.
 func (p Pattern) Match(subject string) bool {
 	rest, begins := strings.CutPrefix(subject, p.literal)
 	if p.literal == "" || !begins {
@@ -65,13 +64,12 @@ func (p Pattern) Match(subject string) bool {
 	if !p.star {
 		return rest == ""
 	}
-	// A path that climbs out again is not below where it starts.
+	// A path with .. may leave the folder that the pattern names.
 	climbs := strings.Contains("/"+rest+"/", "/../") || strings.Contains("/"+rest+"/", "/./")
 	return rest != "" && !climbs && p.starMatches(rest)
 }
 
-// Covers reports whether the pattern stands for every subject that other
-// stands for.
+// Covers reports whether the pattern matches every subject that other matches.
 func (p Pattern) Covers(other Pattern) bool {
 	if !other.star {
 		return p.Match(other.literal)
@@ -83,13 +81,13 @@ func (p Pattern) Covers(other Pattern) bool {
 	return p.starMatches(rest) && (p.starMatchesColons() || !other.starMatchesColons())
 }
 
-// Exact reports whether the pattern stands for one subject only.
+// Exact reports whether the pattern matches one subject only.
 func (p Pattern) Exact() bool { return !p.star }
 
-// starMatches reports whether the star can stand for rest.
+// starMatches reports whether the star can match rest.
 func (p Pattern) starMatches(rest string) bool {
 	return p.starMatchesColons() || !strings.Contains(rest, ":")
 }
 
-// starMatchesColons reports whether the star stands for colons too.
+// starMatchesColons reports whether the star can match colons.
 func (p Pattern) starMatchesColons() bool { return strings.HasSuffix(p.literal, ":") }

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// NameKind is a kind of name in a certificate.
+// NameKind is the type of a subject alternative name.
 type NameKind int
 
-// The kinds of name that are matched. A common name is none of them: anyone
-// who fills in a request chooses it.
+// The types of names that can be matched. A common name is not among them:
+// whoever requests a certificate chooses it.
 const (
 	// URI is a uniform resource identifier, such as a SPIFFE id.
 	URI NameKind = iota
@@ -20,17 +20,17 @@ const (
 	Email
 )
 
-// SAN is a pattern for a subject alternative name of a certificate. Only a URI
-// can end in a star, which then follows a slash.
+// SAN is a pattern for a subject alternative name. Only a URI can end in a
+// star, which must follow a slash.
 type SAN struct {
-	// Kind is which names are compared.
+	// Kind is the type of the names that are compared.
 	Kind NameKind
-	// Pattern is what they are compared with. A host name is in lower case.
+	// Pattern is compared with the names. A host name is in lower case.
 	Pattern Pattern
 }
 
-// The longest parts of names, in bytes: of a host name and each of its labels,
-// and of a mailbox before its @.
+// The maximum lengths of names, in bytes: of a host name and each of its
+// labels, and of the part of an e-mail address before the @.
 const (
 	maxHostBytes, maxLabelBytes = 253, 63
 	maxLocalBytes               = 64
@@ -38,9 +38,9 @@ const (
 
 const sanRule = "must be a SPIFFE id or another URI, a host name in lower case, or an e-mail address"
 
-// ParseSAN reads a pattern: with "://" it is a URI, with "@" an e-mail address
-// and otherwise a host name. An error says what the pattern must be, starting
-// with "must", and never repeats it.
+// ParseSAN parses a pattern: with "://" it is a URI, with "@" an e-mail
+// address, and otherwise a host name. An error says what the pattern must be,
+// starting with "must". It never repeats the pattern.
 func ParseSAN(text string) (SAN, error) {
 	pattern, err := Parse(text)
 	if err != nil {
@@ -62,8 +62,8 @@ func ParseSAN(text string) (SAN, error) {
 	return SAN{Kind: DNS, Pattern: pattern}, nil
 }
 
-// hostName reports whether a text is a host name in lower case: labels of letters,
-// digits and hyphens, none of them at either end.
+// hostName reports whether a text is a host name in lower case: labels of
+// letters, digits and hyphens, without a hyphen at either end.
 func hostName(text string) bool {
 	for label := range strings.SplitSeq(text, ".") {
 		if len(label) < 1 || len(label) > maxLabelBytes || strings.Trim(label, "-") != label || !hostLetters(label) {
@@ -73,8 +73,8 @@ func hostName(text string) bool {
 	return len(text) <= maxHostBytes
 }
 
-// mailbox reports whether a text is an e-mail address in ASCII, its host in lower
-// case.
+// mailbox reports whether a text is an e-mail address in ASCII with its host in
+// lower case.
 func mailbox(text string) bool {
 	local, host, _ := strings.Cut(text, "@")
 	return len(local) >= 1 && len(local) <= maxLocalBytes && len(host) >= 1 && len(host) <= maxHostBytes &&
@@ -82,7 +82,7 @@ func mailbox(text string) bool {
 		hostLetters(strings.ReplaceAll(host, ".", ""))
 }
 
-// hostLetters reports whether a text has only what a label of a host name has.
+// hostLetters reports whether a text consists of characters of a host name.
 func hostLetters(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
@@ -100,7 +100,7 @@ func parseURI(text string, pattern Pattern) (SAN, error) {
 	return SAN{Kind: URI, Pattern: pattern}, nil
 }
 
-// Overlaps reports whether there is a name that both stand for.
+// Overlaps reports whether some name matches both.
 func (s SAN) Overlaps(other SAN) bool {
 	return s.Kind == other.Kind && (s.Pattern.Covers(other.Pattern) || other.Pattern.Covers(s.Pattern))
 }

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// subjectFormat is how an issuer that is known writes its subjects.
+// subjectFormat is the subject format of a known issuer.
 type subjectFormat struct {
-	// prefix tells the form.
+	// prefix identifies the format.
 	prefix string
-	// minimum is a regular expression for what must stand before a star. Empty: no
-	// star is right.
+	// minimum is a regular expression for what must stand before a star. Empty:
+	// no star is allowed.
 	minimum string
-	// rule says what would be right and what is wrong without it.
+	// rule says what would be right, and what is wrong otherwise.
 	rule string
 }
 
-// subjectFormats are the issuers that are known. Each names a workload in its own way,
-// so how much of a subject must be given to name one owner differs too.
+// subjectFormats lists the known formats. Each names a workload in its own way,
+// so the part of a subject that identifies one owner differs too.
 func subjectFormats() []subjectFormat {
 	return []subjectFormat{
 		{"repo:", `^repo:[^/:]+/[^/:]+:`, githubRule},
@@ -49,18 +49,19 @@ const (
 	widthRule  = "must give three segments before its *, as in a:b:c:*; it could cover a whole organisation or cluster"
 )
 
-// minSegments is how many segments must stand before a star where the form is
-// not known: a kind, an owner, and what the owner has.
+// minSegments is the number of segments that must stand before a star in an
+// unknown format: a kind, an owner, and an object of the owner.
 const minSegments = 3
 
-// tooWide returns the rule that a pattern breaks by covering too much, or "".
-// literal is what stands before the star.
+// tooWide returns the rule that a pattern violates because it matches too much,
+// or "". literal is the part before the star.
 func tooWide(literal string) string {
 	for _, f := range subjectFormats() {
 		if !strings.HasPrefix(literal, f.prefix) {
 			continue
 		}
-		// Compiled here, where one of them is needed: a start would pay for all.
+		// Compiled only when needed: compiling all at the start would take time
+		// at each start.
 		if f.minimum == "" || !regexp.MustCompile(f.minimum).MatchString(literal) || f.prefix == "spiffe:" && allNamespaces(literal) {
 			return f.rule
 		}
@@ -79,8 +80,7 @@ func allNamespaces(literal string) bool {
 	return path == "ns/"
 }
 
-// segments counts the segments that are not empty and are closed by a colon or
-// a slash.
+// segments counts the non-empty segments that end with a colon or a slash.
 func segments(literal string) int {
 	n, length := 0, 0
 	for _, c := range literal {
