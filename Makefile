@@ -57,7 +57,7 @@ test-isolation: ## Run 100,000 random calls of several tenants and look for one 
 test-limits: ## Attack the built program under a hard memory limit, 15 s an attack, and serve a polite caller throughout
 	CGO_ENABLED=0 STOREKEEPER_LIMITS_SECONDS=$${STOREKEEPER_LIMITS_SECONDS:-15} $(GO) test -count=1 -timeout 20m -run TestAttacksLeaveTheServerWithinItsMemory -v ./cmd/server
 
-bench: ## Measure Storekeeper beside its peers and write docs/performance.md (half an hour); BENCH='-cases rest' for a part
+bench: ## Measure Storekeeper beside its peers and write docs/performance.md (an hour); BENCH='-cases rest' for a part
 	@$(MAKE) -s --no-print-directory $(CADDY) || echo "Caddy could not be built, so one on the PATH is taken, if any"
 	@sh tools/nginx.sh
 	@cd test/bench && CGO_ENABLED=0 $(GO) run . -caddy "$(CURDIR)/$(CADDY)" $(BENCH)

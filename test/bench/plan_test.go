@@ -22,9 +22,10 @@ func small(t *testing.T) plan {
 	p.rules, p.quick = 20, true
 	p.figures, p.out = filepath.Join(folder, "figures.json"), filepath.Join(folder, "docs")
 	p.suite = suite.Options{
-		Rounds: 1, Length: 100 * time.Millisecond, Limit: 60, Connections: []int{2}, Many: 20, Starts: 1,
+		Rounds: 1, Length: 100 * time.Millisecond, Limit: 60, Tail: 5, Connections: []int{2}, Many: 20, Starts: 1,
 		Crowd: []int{2, 4}, CrowdLength: 250 * time.Millisecond, Steady: 300 * time.Millisecond, Rates: []float64{50},
-	}
+		Traced: 10,
+	}.WithKept(200)
 	return p
 }
 

@@ -26,6 +26,8 @@ type REST struct {
 	http   *http.Client
 	direct bool
 	stores string
+	// Keyless leaves out the idempotency key.
+	Keyless bool
 	// next numbers changes, so that no two have one name or one key.
 	next   atomic.Int64
 	prefix string
@@ -33,7 +35,9 @@ type REST struct {
 
 // NewREST makes a client with so many connections. Close it in the end.
 func NewREST(w *stage.World, connections int) *REST {
-	transport := &http.Transport{MaxIdleConns: connections, MaxIdleConnsPerHost: connections, DisableCompression: true}
+	transport := &http.Transport{
+		MaxIdleConns: connections, MaxIdleConnsPerHost: connections, DisableCompression: true, DialContext: (&dialer{}).dial,
+	}
 	return &REST{
 		world: w, direct: w.Name == stage.Direct, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute},
 		stores: w.REST + "/accounts/" + stage.Account + "/secrets_store/stores", prefix: strconv.FormatInt(time.Now().UnixNano(), 36),
@@ -62,7 +66,7 @@ func (c *REST) change(ctx context.Context, url, key string, body []byte, worker 
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	if len(c.world.Tokens) > 0 {
+	if len(c.world.Tokens) > 0 && !c.Keyless {
 		r.Header.Set("Idempotency-Key", key)
 	}
 	return c.send(r, worker)
@@ -113,7 +117,12 @@ var id = regexp.MustCompile(`"id":"([0-9a-f]{32})"`)
 
 // NewStore makes a store and returns its identifier.
 func (c *REST) NewStore(ctx context.Context, worker int) (string, error) {
-	name := c.unique()
+	return c.NamedStore(ctx, c.unique(), worker)
+}
+
+// NamedStore makes a store with a name, which is the key too, and returns its
+// identifier.
+func (c *REST) NamedStore(ctx context.Context, name string, worker int) (string, error) {
 	text, err := c.change(ctx, c.stores, name, []byte(`{"name":"`+name+`"}`), worker)
 	if err != nil {
 		return "", err

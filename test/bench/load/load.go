@@ -32,6 +32,9 @@ type Plan struct {
 	Length time.Duration
 	// Limit ends the load early after so many calls; 0 is no limit.
 	Limit int
+	// Least lets new calls begin beyond Length until there are so many, in a
+	// closed loop; 0 is no such number.
+	Least int
 	// Rate is how many calls begin a second, in an open loop.
 	Rate float64
 	// Times are when calls begin in an open loop, in place of Length and Rate:
@@ -104,7 +107,11 @@ func Closed(ctx context.Context, p Plan, call Call) *Result {
 		end   = start.Add(p.Length)
 	)
 	more := func() bool {
-		return ctx.Err() == nil && time.Now().Before(end) && (p.Limit == 0 || begun.Add(1) <= int64(p.Limit))
+		if ctx.Err() != nil {
+			return false
+		}
+		n := begun.Add(1)
+		return (p.Limit == 0 || n <= int64(p.Limit)) && (n <= int64(p.Least) || time.Now().Before(end))
 	}
 	for w := range p.Workers {
 		all.Go(func() {
@@ -143,7 +150,7 @@ func Open(ctx context.Context, p Plan, call Call) *Result {
 			break
 		}
 		due := from.Add(after)
-		pauseUntil(due)
+		PauseUntil(due)
 		all.Go(func() {
 			err := call(ctx, i%p.Workers, i/p.Workers)
 			took := time.Since(due)

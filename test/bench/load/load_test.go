@@ -42,6 +42,24 @@ func TestAClosedLoopEndsWithItsLength(t *testing.T) {
 	}
 }
 
+func TestAClosedLoopGoesOnUntilThereAreEnoughCalls(t *testing.T) {
+	call := func(context.Context, int, int) error {
+		time.Sleep(time.Millisecond)
+		return nil
+	}
+	for name, c := range map[string]struct {
+		plan load.Plan
+		want int
+	}{
+		"beyond its length":    {load.Plan{Workers: 3, Length: time.Nanosecond, Least: 50}, 50},
+		"not beyond its limit": {load.Plan{Workers: 3, Length: time.Nanosecond, Least: 50, Limit: 20}, 20},
+	} {
+		if r := load.Closed(t.Context(), c.plan, call); r.Done != c.want {
+			t.Errorf("%s: %d calls, want %d", name, r.Done, c.want)
+		}
+	}
+}
+
 func TestWhatIsCutCountsNeitherWay(t *testing.T) {
 	r := load.Closed(t.Context(), load.Plan{Workers: 3, Length: 10 * time.Millisecond, Cut: true}, func(ctx context.Context, _, _ int) error {
 		<-ctx.Done()

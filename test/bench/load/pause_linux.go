@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// pauseUntil sleeps in the kernel: Go's own timers wake up to a millisecond
-// late in a program that otherwise waits for the network.
-func pauseUntil(due time.Time) {
+// PauseUntil waits for a moment. It sleeps in the kernel: Go's own timers wake up
+// to a millisecond late in a program that otherwise waits for the network.
+func PauseUntil(due time.Time) {
 	for left := time.Until(due); left > 0; left = time.Until(due) {
 		wait := syscall.NsecToTimespec(int64(left))
 		// A signal may end it early; the loop sleeps the rest.

@@ -4,5 +4,5 @@ package load
 
 import "time"
 
-// pauseUntil waits as exactly as Go's timers do.
-func pauseUntil(due time.Time) { time.Sleep(time.Until(due)) }
+// PauseUntil waits as exactly as Go's timers do.
+func PauseUntil(due time.Time) { time.Sleep(time.Until(due)) }

@@ -78,3 +78,29 @@ func TestAProgramThatIsNotThere(t *testing.T) {
 		t.Error("it was started")
 	}
 }
+
+func TestWhatIsWrittenAndWaitedForIsCounted(t *testing.T) {
+	folder := t.TempDir()
+	p, err := shell(t, "touch ready; while [ ! -e "+folder+"/go ]; do sleep 0.01; done; dd if=/dev/zero of="+folder+"/a bs=4096 count=10 conv=fsync; touch "+folder+"/done; exec sleep 60")
+	if err != nil {
+		t.Fatal(err)
+	}
+	syncs, err := p.Syncs(t.Context(), func() error {
+		if err := os.WriteFile(filepath.Join(folder, "go"), nil, 0o600); err != nil {
+			return err
+		}
+		for _, err := os.Stat(filepath.Join(folder, "done")); err != nil; _, err = os.Stat(filepath.Join(folder, "done")) {
+			time.Sleep(time.Millisecond)
+		}
+		return nil
+	})
+	if errors.Is(err, process.ErrNoTracer) {
+		t.Skip(err)
+	}
+	if err != nil || syncs != 1 {
+		t.Errorf("%v waits for the disk, want that of dd: %v", syncs, err)
+	}
+	if _, err := p.Written(); err != nil && !errors.Is(err, process.ErrNoProc) {
+		t.Error(err)
+	}
+}

@@ -51,6 +51,38 @@ func (p *Process) Resident() (float64, error) {
 	return sum, nil
 }
 
+// Written is how many bytes the program and those that it started have made the
+// kernel write to disks, as /proc/PID/io counts them: whole pages, when they are
+// changed. ErrNoProc says that this system does not tell.
+func (p *Process) Written() (float64, error) {
+	sum := 0.0
+	for _, pid := range family(p.cmd.Process.Pid) {
+		n, err := writtenBy(pid)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", p.spec.Name, err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// writtenBy reads write_bytes.
+func writtenBy(pid int) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, errors.Join(ErrNoProc, err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "write_bytes:"); ok {
+			return strconv.ParseFloat(strings.TrimSpace(rest), 64)
+		}
+	}
+	return 0, ErrNoProc
+}
+
+// PID is the number of the program.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // family is a process, its children and theirs.
 func family(pid int) []int {
 	all := []int{pid}

@@ -50,8 +50,10 @@ func Document(b *suite.Book, a About, notes string) string {
 		"emulated Cloudflare, taking turns. Absolute figures are this machine's; the ratios are what counts.\n\n")
 	fmt.Fprintf(&d, "- **Machine:** %s\n- **Disk:** %s\n- **Date:** %s\n- **Built with:** %s, static and stripped\n- **Peers:** %s\n- **How:** %s\n\n", a.Machine, a.Disk, a.Date, a.Go, a.peers(), a.How)
 	d.WriteString("Everything on means: tokens of an issuer (RS256) of 64 principals in 8 tenants, 1,000 rules of which the one that allows stands last,\n" +
-		"an audit trail that is on the disk before a change leaves, an idempotency key on each change kept in a file, a budget (a million calls in 10 s where\n" +
-		"it must not limit) and metrics. Neither Storekeeper nor a peer writes a line of log for each call. A peer only puts the platform's credential on the request.\n\n")
+		"a quota for each tenant, an audit trail that is on the disk before a change leaves, an idempotency key on each change kept in a file, a budget (a million calls\n" +
+		"in 10 s where it must not limit) and metrics. Neither Storekeeper nor a peer writes a line of log for each call, but for the lines \"default configuration\".\n" +
+		"A peer only puts the platform's credential on the request. The floor is the smallest honest program in Storekeeper's place (test/bench/peers/floor): it checks\n" +
+		"a caller's key and the change's, makes the intent durable, calls, makes the answer durable, and does nothing else.\n\n")
 	d.WriteString(strings.Replace(TargetTable(b, a).Markdown(), "### ", "## ", 1))
 	d.WriteString("\n" + strings.TrimSpace(notes) + "\n\n## Figures\n\n`-` is what was not measured: a peer that was not on the machine, or what a program does not tell.\n")
 	for _, t := range Tables(b, a) {

@@ -33,6 +33,11 @@ type About struct {
 	Rates       []float64 `json:"rates"`
 	Crowd       []int     `json:"crowd"`
 	Many        int       `json:"many"`
+	// Kept are the numbers of kept answers that creates were measured with,
+	// KeptAtStart and Records what there was where starting was measured.
+	Kept        []int `json:"kept"`
+	KeptAtStart int   `json:"kept_at_start"`
+	Records     int   `json:"records"`
 }
 
 // ThisMachine fills in what this machine says of itself.

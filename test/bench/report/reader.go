@@ -34,9 +34,13 @@ func greatest(of ...float64) float64 {
 	return sum
 }
 
-// worstRead is the greatest ratio of the three reads to a peer.
-func (r reader) worstRead(peer string) float64 {
-	return greatest(r.ratio(suite.ReadStore, suite.CPU, peer), r.ratio(suite.ReadSecret, suite.CPU, peer), r.ratio(suite.ReadSecrets, suite.CPU, peer))
+// worstRead is the greatest ratio of the three reads of somebody to a peer.
+func (r reader) worstRead(who, peer string) float64 {
+	var all []float64
+	for _, read := range []string{suite.ReadStore, suite.ReadSecret, suite.ReadSecrets} {
+		all = append(all, figure.Ratio(r.book.Median(read, who, suite.CPU), r.book.Median(read, peer, suite.CPU)))
+	}
+	return greatest(all...)
 }
 
 // growth is how the CPU per call has grown with something.

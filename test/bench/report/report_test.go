@@ -11,7 +11,7 @@ import (
 )
 
 func about() report.About {
-	return report.About{Connections: []int{1, 32, 256}, Rates: []float64{1000}, Crowd: []int{64, 256}, Many: 10_000, Machine: "a machine", Date: "2026-01-02"}
+	return report.About{Connections: []int{1, 32, 256}, Rates: []float64{1000}, Crowd: []int{64, 256}, Many: 10_000, Kept: []int{200_000, 400_000}, KeptAtStart: 350_000, Records: 1_000_000, Machine: "a machine", Date: "2026-01-02"}
 }
 
 func TestVerdicts(t *testing.T) {
@@ -56,11 +56,42 @@ func TestTargetsAreComputedFromMedians(t *testing.T) {
 		b.Add(suite.RESTCreate(32), stage.Storekeeper, suite.CPU, x)
 	}
 	b.Add(suite.RESTCreate(32), stage.Caddy, suite.CPU, 100)
-	b.Add(suite.RESTCreate(32), stage.ReverseProxy, suite.CPU, 50)
-	if got := row(t, b, "REST create"); got[3] != "1.10 × Caddy, 2.20 × ReverseProxy" || got[4] != "met" || got[5] != "not met" {
+	b.Add(suite.RESTCreate(32), stage.Floor, suite.CPU, 50)
+	if got := row(t, b, "REST create, CPU per request, 32"); got[2] != "≤ 1.0 × (floor 0.50)" || got[3] != "1.10 × Caddy" || got[4] != "met" || got[5] != "not met" {
 		t.Errorf("got %q", got)
 	}
 	if got := row(t, b, "gRPC create"); got[3] != "- × bare" || got[4] != "not measured" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAddedLatencyIsHeldInPacedSyncsOverCaddy(t *testing.T) {
+	b := suite.NewBook()
+	at := suite.OpenLoop(1000)
+	b.Add(at, suite.Disk, suite.P50, 0.5)
+	for what, x := range map[string][2]float64{suite.Added50: {0.4, 2.4}, suite.Added99: {1, 7.5}} {
+		b.Add(at, stage.Caddy, what, x[0])
+		b.Add(at, stage.Storekeeper, what, x[1])
+	}
+	if got := row(t, b, "added latency, 1000"); got[3] != "4.00 p50, 13.0 p99" || got[4] != "not met" {
+		t.Errorf("got %q", got)
+	}
+	b.Forget(at + "|" + stage.Caddy + "|" + suite.Added99)
+	b.Add(at, stage.Caddy, suite.Added99, 3.5)
+	if got := row(t, b, "added latency, 1000"); got[3] != "4.00 p50, 8.00 p99" || got[4] != "met" || got[5] != "not met" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTheMostKeptAnswersCount(t *testing.T) {
+	b := suite.NewBook()
+	for count, x := range map[int]float64{200_000: 200, 400_000: 111} {
+		b.Add(suite.WithKept(count), stage.Storekeeper, suite.CPU, x)
+		b.Add(suite.WithNoneKept(count), stage.Storekeeper, suite.CPU, 100)
+		b.Add(suite.WithKept(count), stage.Storekeeper, suite.Written, 10)
+		b.Add(suite.WithNoneKept(count), stage.Storekeeper, suite.Written, 10)
+	}
+	if got := row(t, b, "400000 kept"); got[3] != "1.11 × CPU, 1.00 × written" || got[4] != "not met" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"platform.internal/storekeeper/test/bench/figure"
 	"platform.internal/storekeeper/test/bench/stage"
@@ -25,12 +26,20 @@ func TargetTable(b *suite.Book, a About) Table {
 // Tables shows all figures, one table for each case.
 func Tables(b *suite.Book, a About) []Table {
 	r := reader{b, a}
-	return []Table{r.restTable(), r.rpcTable(), r.readTable(), r.batchTable(), r.openTable(), r.crowdTable(), r.growthTable(), r.startTable(), r.idleTable(), r.overloadTable()}
+	return []Table{
+		r.restTable(), r.rpcTable(), r.secretTable(), r.quotaTable(), r.syncTable(), r.readTable(), r.batchTable(), r.openTable(),
+		r.crowdTable(), r.growthTable(), r.keptTable(), r.startTable(), r.idleTable(), r.overloadTable(),
+	}
 }
 
 // creators are the contenders of REST creates, in the order of tables.
 func creators() []string {
-	return []string{stage.Direct, stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Gateway, stage.Storekeeper}
+	return []string{stage.Direct, stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Gateway, stage.Floor, stage.Storekeeper}
+}
+
+// installed are those that are started and looked at as who installs them does.
+func installed() []string {
+	return []string{stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Gateway, stage.Storekeeper}
 }
 
 // loops fills a table of closed loops, with ratios to some of the contenders.
@@ -39,12 +48,17 @@ func (r reader) loops(t *Table, name func(int) string, contenders, peers []strin
 	for _, p := range peers {
 		t.Head = append(t.Head, "÷ "+p)
 	}
-	t.Head = append(t.Head, "allocations", "KiB", "requests/s", "p50 ms", "p99 ms", "memory MiB")
+	t.Head = append(t.Head, measures()...)
 	for _, n := range r.about.Connections {
 		for _, who := range contenders {
 			t.Rows = append(t.Rows, r.line(strconv.Itoa(n), name(n), who, peers))
 		}
 	}
+}
+
+// measures are the heads of what stands behind the ratios in a line.
+func measures() []string {
+	return []string{"allocations", "KiB", "KiB to disk", "requests/s", "p50 ms", "p99 ms", "memory MiB"}
 }
 
 // line is one contender in one closed loop.
@@ -54,17 +68,32 @@ func (r reader) line(first, measured, who string, peers []string) []string {
 	for _, p := range peers {
 		row = append(row, number(figure.Ratio(of(suite.CPU), r.book.Median(measured, p, suite.CPU))))
 	}
-	return append(row, number(of(suite.Objects)), number(of(suite.Bytes)/1024), number(of(suite.Rate)), number(of(suite.P50)), number(of(suite.P99)), number(of(suite.Resident)))
+	return append(row, number(of(suite.Objects)), number(of(suite.Bytes)/1024), number(of(suite.Written)), number(of(suite.Rate)), number(of(suite.P50)), number(of(suite.P99)), number(of(suite.Resident)))
 }
 
 func (r reader) restTable() Table {
 	t := Table{
 		Title: "REST create store", Plots: [][2]string{{"rest-create.svg", "CPU per REST create"}, {"latency.svg", "time of a REST create by connections"}},
 		Note: "Closed loop. CPU is user and system time of the contender's processes, per request; allocations are Go's own count. " +
-			"Memory is what is resident after the run. Only Storekeeper's callers send a token and an idempotency key.",
+			"KiB to disk are what the kernel wrote for them, in whole pages. Memory is what is resident after the run. Only callers of Storekeeper and of the floor " +
+			"send a credential and an idempotency key. Peers that are written in Go have the GOGC that Storekeeper gives itself, or Go's default of 100 where that is more" + r.percents() + ".",
 	}
-	r.loops(&t, suite.RESTCreate, creators(), []string{stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Gateway})
+	r.loops(&t, suite.RESTCreate, creators(), []string{stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Gateway, stage.Floor})
 	return t
+}
+
+// percents are the values of GOGC, by the connections.
+func (r reader) percents() string {
+	var said []string
+	for _, n := range r.about.Connections {
+		if x := r.of(suite.RESTCreate(n), suite.GCPercent); figure.Known(x) {
+			said = append(said, fmt.Sprintf("%.0f at %s", x, Plural(n, "connection")))
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(said, ", ")
 }
 
 func (r reader) rpcTable() Table {
@@ -77,11 +106,11 @@ func (r reader) readTable() Table {
 	t := Table{
 		Title: "Reads", Plots: [][2]string{{"reads.svg", "CPU per read"}},
 		Note: fmt.Sprintf("Closed loop, %s. The list has 20 secrets. Proxies ask the upstream each time; Storekeeper answers from its mirror.", Plural(r.about.middle(), "connection")),
-		Head: []string{"read", "", "CPU µs", "least to most", "÷ nginx", "÷ ReverseProxy", "÷ Caddy", "allocations", "KiB", "requests/s", "p50 ms", "p99 ms", "memory MiB"},
+		Head: append([]string{"read", "", "CPU µs", "least to most", "÷ nginx", "÷ ReverseProxy", "÷ Caddy"}, measures()...),
 	}
 	peers := []string{stage.Nginx, stage.ReverseProxy, stage.Caddy}
 	for _, read := range []struct{ name, measured string }{{"one store", suite.ReadStore}, {"one secret", suite.ReadSecret}, {"list of secrets", suite.ReadSecrets}} {
-		for _, who := range append(peers[:3:3], stage.Storekeeper) {
+		for _, who := range append(peers[:3:3], stage.Storekeeper, stage.Standard) {
 			t.Rows = append(t.Rows, r.line(read.name, read.measured, who, peers))
 		}
 	}
@@ -104,26 +133,6 @@ func (r reader) batchTable() Table {
 	}{{suite.SingleSecrets, 1}, {suite.BatchSecrets, suite.BatchSize}} {
 		each := r.of(c.measured, suite.CPU) / c.size
 		t.Rows = append(t.Rows, []string{number(c.size), number(each), part(figure.Ratio(each, single)), number(c.size * r.of(c.measured, suite.Rate)), number(r.of(c.measured, suite.P50)), number(r.of(c.measured, suite.P99))})
-	}
-	return t
-}
-
-func (r reader) openTable() Table {
-	t := Table{
-		Title: "Added latency", Plots: [][2]string{{"added.svg", "added latency"}},
-		Note: "Open loop, REST create store, the upstream takes 20 ms. Time counts from when a call should have begun. " +
-			"Added is the difference to a direct client in the same round. With its files in memory Storekeeper does the same and waits for no disk.",
-		Head: []string{"calls/s", "", "p50 ms", "p99 ms", "added p50 ms", "least to most", "added p99 ms", "least to most"},
-	}
-	for _, rate := range r.about.Rates {
-		for _, who := range []string{stage.Direct, stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Storekeeper, stage.Diskless} {
-			at := suite.OpenLoop(rate)
-			of := func(what string) string { return number(r.book.Median(at, who, what)) }
-			t.Rows = append(t.Rows, []string{
-				number(rate), who, of(suite.P50), of(suite.P99), of(suite.Added50), spread(r.book.All(at, who, suite.Added50)),
-				of(suite.Added99), spread(r.book.All(at, who, suite.Added99)),
-			})
-		}
 	}
 	return t
 }

@@ -18,10 +18,10 @@ import (
 // Allocations are how many objects and bytes the contender has allocated since
 // it began. They are none where it is not written in Go.
 func (w *World) Allocations(ctx context.Context) (objects, size float64, err error) {
-	switch w.Name {
-	case Direct, Nginx:
+	switch {
+	case w.Name == Direct || w.Name == Nginx:
 		return figure.None(), figure.None(), nil
-	case Storekeeper, Diskless:
+	case ours(w.Name):
 		text, err := fetch(ctx, "http://"+w.Admin+"/metrics")
 		if err != nil {
 			return 0, 0, err
@@ -40,6 +40,13 @@ func (w *World) Allocations(ctx context.Context) (objects, size float64, err err
 	}
 	err = json.Unmarshal(text, &vars)
 	return vars.Memory.Mallocs, vars.Memory.TotalAlloc, err
+}
+
+// GCPercent is the value of GOGC that Storekeeper has given itself: by how many
+// percent its heap may grow until the next collection.
+func (w *World) GCPercent(ctx context.Context) (float64, error) {
+	text, err := fetch(ctx, "http://"+w.Admin+"/metrics")
+	return metric(text, "go_gc_gogc_percent"), err
 }
 
 // metric reads a metric without labels from Prometheus' text; none where it is

@@ -28,6 +28,14 @@ type Settings struct {
 	// Rules, Tenants and Principals are how many there are; 0 is those of the
 	// stage, 8 and 64.
 	Rules, Tenants, Principals int
+	// NoQuotas leaves out the quotas.
+	NoQuotas bool
+	// GCPercent is GOGC for peers that are written in Go; 0 is Go's default.
+	// Storekeeper sets its own.
+	GCPercent int
+	// Folder holds the contender's files and outlives the world. Empty: a folder
+	// of the world's own, which goes with it.
+	Folder string
 }
 
 // filled puts in what the other measurements have.
@@ -41,31 +49,41 @@ func (s Settings) filled() Settings {
 // doors are where Storekeeper listens.
 type doors struct{ rest, grpc, admin string }
 
-// writeConfig writes all that Storekeeper reads into a folder and returns the
-// name of the configuration.
-func writeConfig(folder, upstream string, at doors, s Settings, i *Issuer) (string, error) {
+// writeConfig writes all that Storekeeper reads into the folder of a world and
+// returns the name of the configuration.
+func writeConfig(w *World, at doors, s Settings, i *Issuer) (string, error) {
 	keys, err := i.keys()
 	if err != nil {
 		return "", err
 	}
 	files := map[string]string{
-		"config.yaml": configuration(upstream, at, s), "policy.yaml": policy(s.Rules), "jwks.json": string(keys), "token": platformToken,
+		"config.yaml": configuration(w, at, s), "policy.yaml": policy(s.Rules), "jwks.json": string(keys), "token": platformToken,
 	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.folder, name), []byte(text), 0o600); err != nil {
 			return "", err
 		}
 	}
-	return filepath.Join(folder, "config.yaml"), nil
+	return filepath.Join(w.folder, "config.yaml"), nil
 }
 
-func configuration(upstream string, at doors, s Settings) string {
+// plenty is more than any measurement makes, and the largest quota there is.
+const plenty = 1_000_000
+
+func configuration(w *World, at doors, s Settings) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "listen: {rest: %s, grpc: %s, admin: %s}\n", at.rest, at.grpc, at.admin)
-	fmt.Fprintf(&b, "accounts:\n  - {id: %s, name: main, base_url: %s, credential: {api_token_file: token}}\n", Account, upstream)
-	fmt.Fprintf(&b, "policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}\ntelemetry: {log: {level: warn}}\n")
-	fmt.Fprintf(&b, "idempotency: {store: file, file: storekeeper.db, tenant_bytes_per_hour: 0}\n")
-	fmt.Fprintf(&b, "budget: {calls: %d, window: %s, per_second: 0, max_wait: %s}\n", cmp.Or(s.Calls, 1_000_000), s.Window, s.MaxWait)
+	fmt.Fprintf(&b, "accounts:\n  - {id: %s, name: main, base_url: %s, credential: {api_token_file: token}}\n", Account, w.Upstream)
+	b.WriteString("policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}\n")
+	if w.Name == Standard {
+		b.WriteString("idempotency: {store: file, file: storekeeper.db}\n")
+	} else {
+		b.WriteString("telemetry: {log: {level: warn}}\nidempotency: {store: file, file: storekeeper.db, tenant_bytes_per_hour: 0}\n")
+	}
+	if !s.NoQuotas {
+		fmt.Fprintf(&b, "quotas:\n  - {tenant: \"*\", stores: %d, secrets: %d}\n", plenty, plenty)
+	}
+	fmt.Fprintf(&b, "budget: {calls: %d, window: %s, per_second: 0, max_wait: %s}\n", cmp.Or(s.Calls, plenty), s.Window, s.MaxWait)
 	fmt.Fprintf(&b, "callers:\n  issuers:\n    - name: ci\n      issuer: %s\n      audiences: [%s]\n      algorithms: [RS256]\n      jwks_file: jwks.json\n      subjects:\n",
 		issuerURL, audience)
 	for n := range s.Tenants {

@@ -2,10 +2,14 @@ package stage
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
 	"platform.internal/storekeeper/test/bench/process"
 )
@@ -40,9 +44,12 @@ func (s *Stage) spec(w *World, at doors, set Settings) (process.Spec, error) {
 	}
 	spec := process.Spec{Name: "contender", Path: s.programs.files[name], Folder: w.folder}
 	spec.Ready = answers(http.MethodGet, w.REST+"/accounts/"+Account+"/secrets_store/stores")
+	if set.GCPercent > 0 && !ours(name) {
+		spec.Env = append(spec.Env, "GOGC="+strconv.Itoa(set.GCPercent))
+	}
 	var err error
 	switch name {
-	case Storekeeper, Diskless:
+	case Storekeeper, Diskless, Standard:
 		w.GRPC = at.grpc
 		err = s.specStorekeeper(w, at, set, &spec)
 	case Nginx:
@@ -51,6 +58,8 @@ func (s *Stage) spec(w *World, at doors, set Settings) (process.Spec, error) {
 		err = specCaddy(w, at, &spec)
 	case ReverseProxy:
 		spec.Args = []string{"-listen", at.rest, "-admin", at.admin, "-upstream", "http://" + w.host, "-token", platformToken}
+	case Floor:
+		err = s.specFloor(w, at, set, &spec)
 	case Gateway:
 		w.GRPC = at.grpc
 		spec.Args = []string{"-rest", at.rest, "-grpc", at.grpc, "-admin", at.admin, "-upstream", w.Upstream, "-token", platformToken}
@@ -63,7 +72,7 @@ func (s *Stage) spec(w *World, at doors, set Settings) (process.Spec, error) {
 }
 
 func (s *Stage) specStorekeeper(w *World, at doors, set Settings, spec *process.Spec) error {
-	config, err := writeConfig(w.folder, w.Upstream, at, set, s.issuer)
+	config, err := writeConfig(w, at, set, s.issuer)
 	if err != nil {
 		return err
 	}
@@ -72,7 +81,21 @@ func (s *Stage) specStorekeeper(w *World, at doors, set Settings, spec *process.
 	}
 	spec.Args = []string{"serve", "--config", config}
 	spec.Ready = answers(http.MethodGet, "http://"+at.admin+"/readyz")
+	// What was kept has to be read first.
+	spec.Patience = 5 * time.Minute
 	return nil
+}
+
+// specFloor gives each principal a key of its own, which is all that the floor
+// knows of callers.
+func (s *Stage) specFloor(w *World, at doors, set Settings, spec *process.Spec) error {
+	file := filepath.Join(w.folder, "callers")
+	for range set.Principals {
+		w.Tokens = append(w.Tokens, rand.Text())
+	}
+	spec.Args = []string{"-listen", at.rest, "-admin", at.admin, "-upstream", w.host, "-token", platformToken, "-callers", file, "-log", filepath.Join(w.folder, "floor.log")}
+	spec.Ready = knows(w.REST + "/accounts/" + Account + "/secrets_store/stores")
+	return os.WriteFile(file, []byte(strings.Join(w.Tokens, "\n")+"\n"), 0o600)
 }
 
 const nginxText = `daemon off;
@@ -86,7 +109,7 @@ http {
   access_log off;
   client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi;
   uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
-  upstream cloudflare { server %[3]s; keepalive 64; }
+  upstream cloudflare { server %[3]s; keepalive 256; }
   server {
     listen %[2]s;
     location / {
@@ -117,6 +140,10 @@ const caddyText = `{
 http://%s {
 	reverse_proxy %s {
 		header_up Authorization "Bearer ` + platformToken + `"
+		transport http {
+			keepalive_idle_conns 256
+			keepalive_idle_conns_per_host 256
+		}
 	}
 }
 `
@@ -124,7 +151,7 @@ http://%s {
 func specCaddy(w *World, at doors, spec *process.Spec) error {
 	file := filepath.Join(w.folder, "Caddyfile")
 	spec.Args = []string{"run", "--config", file, "--adapter", "caddyfile"}
-	spec.Env = []string{"HOME=" + w.folder, "XDG_DATA_HOME=" + w.folder, "XDG_CONFIG_HOME=" + w.folder}
+	spec.Env = append(spec.Env, "HOME="+w.folder, "XDG_DATA_HOME="+w.folder, "XDG_CONFIG_HOME="+w.folder)
 	return os.WriteFile(file, fmt.Appendf(nil, caddyText, at.admin, at.rest, w.host), 0o600)
 }
 

@@ -34,7 +34,15 @@ const (
 	// Diskless is the same with its files in memory: what the disk costs is
 	// between the two.
 	Diskless = "Storekeeper, files in memory"
+	// Standard is Storekeeper with what a configuration has that says nothing: a
+	// line of log for each call, and a limit of what a tenant may write.
+	Standard = "Storekeeper, default configuration"
+	// Floor is the smallest honest program in Storekeeper's place.
+	Floor = "floor"
 )
+
+// ours says whether a contender is Storekeeper, in whatever configuration.
+func ours(name string) bool { return name == Storekeeper || name == Diskless || name == Standard }
 
 // memoryFolder is where Linux has files in memory for everybody.
 const memoryFolder = "/dev/shm"
@@ -68,7 +76,8 @@ type Sources struct {
 func Prepare(ctx context.Context, s Sources) (*Programs, error) {
 	p := &Programs{files: map[string]string{}, Versions: map[string]string{}}
 	for name, source := range map[string]string{
-		Storekeeper: "./cmd/server", ReverseProxy: "./peers/reverseproxy", Gateway: "./peers/gateway", "upstream": "./peers/upstream",
+		Storekeeper: "./cmd/server", ReverseProxy: "./peers/reverseproxy", Gateway: "./peers/gateway",
+		Floor: "./peers/floor", "upstream": "./peers/upstream",
 	} {
 		file := filepath.Join(s.Folder, strings.ReplaceAll(name, " ", "-"))
 		if err := s.build(ctx, file, source); err != nil {
@@ -78,6 +87,7 @@ func Prepare(ctx context.Context, s Sources) (*Programs, error) {
 	}
 	p.upstream = p.files["upstream"]
 	delete(p.files, "upstream")
+	p.files[Standard] = p.files[Storekeeper]
 	p.diskless(s.Log)
 	p.find(ctx, Nginx, []string{"nginx", "/usr/sbin/nginx"}, "-v", s.Log)
 	p.find(ctx, Caddy, []string{s.Caddy, "caddy"}, "version", s.Log)

@@ -48,6 +48,8 @@ type World struct {
 	upstream *process.Process
 	host     string
 	folder   string
+	// keep says that the folder outlives the world.
+	keep bool
 }
 
 // Start makes a world. Stop it in the end.
@@ -70,8 +72,10 @@ func (s *Stage) try(ctx context.Context, name string, set Settings) (*World, err
 	s.made++
 	w := &World{Name: name}
 	var err error
-	if w.folder, err = s.makeFolder(name); err != nil {
-		return nil, err
+	if w.folder, w.keep = set.Folder, set.Folder != ""; !w.keep {
+		if w.folder, err = s.makeFolder(name); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.startUpstream(ctx, w, set); err != nil {
 		return nil, err
@@ -82,6 +86,12 @@ func (s *Stage) try(ctx context.Context, name string, set Settings) (*World, err
 	}
 	return w, nil
 }
+
+// Folder makes a folder for Settings, on the disk of the worlds.
+func (s *Stage) Folder() (string, error) { return os.MkdirTemp(s.folder, "kept-") }
+
+// Disk is the folder that worlds are made in.
+func (s *Stage) Disk() string { return s.folder }
 
 // makeFolder makes the folder of a world.
 func (s *Stage) makeFolder(name string) (string, error) {
@@ -111,7 +121,9 @@ func (w *World) Stop() {
 		w.Process.Stop()
 	}
 	w.upstream.Stop()
-	_ = os.RemoveAll(w.folder) // Nothing is lost where it stays.
+	if !w.keep {
+		_ = os.RemoveAll(w.folder) // Nothing is lost where it stays.
+	}
 }
 
 // Counts are how many calls the upstream saw and how many it refused with 429.

@@ -11,8 +11,13 @@ import (
 // restCreate is the case a: stores are made over REST.
 func (s *Suite) restCreate(ctx context.Context) error {
 	for _, connections := range s.options.Connections {
-		for _, who := range s.here(stage.Direct, stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Gateway, stage.Storekeeper) {
-			err := s.at(ctx, who, stage.Settings{}, connections, func(w *stage.World, c *client.REST) error {
+		set, err := s.alikeCreates(ctx, connections)
+		if err != nil {
+			return err
+		}
+		s.book.Add(RESTCreate(connections), stage.Storekeeper, GCPercent, float64(set.GCPercent))
+		for _, who := range s.here(stage.Direct, stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Gateway, stage.Floor, stage.Storekeeper) {
+			err := s.at(ctx, who, set, connections, func(w *stage.World, c *client.REST) error {
 				_, err := s.measure(ctx, w, run{name: RESTCreate(connections), plan: s.plan(connections), call: c.CreateStore})
 				return err
 			})
@@ -30,8 +35,12 @@ func RESTCreate(connections int) string { return fmt.Sprintf("rest/%d", connecti
 // grpcCreate is the case b: the same over gRPC.
 func (s *Suite) grpcCreate(ctx context.Context) error {
 	for _, connections := range s.options.Connections {
+		set, err := s.alikeCreates(ctx, connections)
+		if err != nil {
+			return err
+		}
 		for _, who := range s.here(stage.BareGRPC, stage.Storekeeper) {
-			if err := s.grpcRun(ctx, who, connections); err != nil {
+			if err := s.grpcRun(ctx, who, set, connections); err != nil {
 				return err
 			}
 		}
@@ -39,8 +48,8 @@ func (s *Suite) grpcCreate(ctx context.Context) error {
 	return nil
 }
 
-func (s *Suite) grpcRun(ctx context.Context, who string, connections int) error {
-	w, err := s.stage.Start(ctx, who, stage.Settings{})
+func (s *Suite) grpcRun(ctx context.Context, who string, set stage.Settings, connections int) error {
+	w, err := s.stage.Start(ctx, who, set)
 	if err != nil {
 		return err
 	}

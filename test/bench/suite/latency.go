@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/test/bench/client"
+	"platform.internal/storekeeper/test/bench/disk"
 	"platform.internal/storekeeper/test/bench/figure"
 	"platform.internal/storekeeper/test/bench/load"
 	"platform.internal/storekeeper/test/bench/stage"
@@ -19,43 +20,66 @@ const (
 	Added99 = "added99"
 )
 
+// Disk is who waits for the disk and does nothing else: its P50 is what a sync
+// takes at the rate of the run.
+const Disk = "a sync of this disk"
+
 // cloudflareTakes is how long the upstream takes where time is measured.
 const cloudflareTakes = 20 * time.Millisecond
 
 // openLoop is the case e: stores are made at a fixed rate.
 func (s *Suite) openLoop(ctx context.Context) error {
 	for _, rate := range s.options.Rates {
+		set, err := s.alikeCreates(ctx, s.middle())
+		if err != nil {
+			return err
+		}
+		set.Latency = cloudflareTakes
 		of := map[string]*load.Result{}
-		for _, who := range s.here(stage.Direct, stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Storekeeper, stage.Diskless) {
-			var err error
-			if of[who], err = s.openRun(ctx, who, rate); err != nil {
+		for _, who := range s.here(stage.Direct, stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Floor, stage.Storekeeper, stage.Diskless) {
+			if of[who], err = s.openRun(ctx, who, set, rate); err != nil {
 				return err
 			}
 		}
 		for who, result := range of {
 			if who != stage.Direct {
-				s.noteAdded(OpenLoop(rate), who, result, of[stage.Direct])
+				s.noteAdded(OpenLoop(rate), who, result.Waits, of[stage.Direct].Waits)
 			}
+		}
+		if err := s.pacedSync(ctx, rate); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// noteAdded adds how much longer calls took than others in the same round.
-func (s *Suite) noteAdded(name, who string, calls, others *load.Result) {
-	for what, q := range map[string]float64{Added50: 0.5, Added99: 0.99} {
-		s.book.Add(name, who, what, figure.Quantile(calls.Waits, q)-figure.Quantile(others.Waits, q))
-	}
+// pacedSync takes the time of a sync at a rate, while nothing else is done.
+func (s *Suite) pacedSync(ctx context.Context, rate float64) error {
+	took, err := disk.Paced(ctx, s.stage.Disk(), rate, max(s.options.Tail, 1))
+	s.book.Add(OpenLoop(rate), Disk, P50, figure.Quantile(took, 0.5))
+	s.book.Add(OpenLoop(rate), Disk, P99, s.tail(took))
+	return err
 }
 
-func (s *Suite) openRun(ctx context.Context, who string, rate float64) (result *load.Result, err error) {
+// noteAdded adds how much longer calls took than others in the same round.
+func (s *Suite) noteAdded(name, who string, calls, others []time.Duration) {
+	s.book.Add(name, who, Added50, figure.Quantile(calls, 0.5)-figure.Quantile(others, 0.5))
+	s.book.Add(name, who, Added99, s.tail(calls)-s.tail(others))
+}
+
+func (s *Suite) openRun(ctx context.Context, who string, set stage.Settings, rate float64) (result *load.Result, err error) {
 	const workers = 128
-	err = s.at(ctx, who, stage.Settings{Latency: cloudflareTakes}, workers, func(w *stage.World, c *client.REST) error {
-		p := load.Plan{Workers: workers, Length: s.options.Length + s.options.Length/3, Rate: rate, Limit: s.options.Limit}
+	err = s.at(ctx, who, set, workers, func(w *stage.World, c *client.REST) error {
+		p := load.Plan{Workers: workers, Length: max(s.options.Length+s.options.Length/3, s.longEnough(rate)), Rate: rate, Limit: s.options.Limit}
 		result, err = s.measure(ctx, w, run{name: OpenLoop(rate), plan: p, call: c.CreateStore, open: true})
 		return err
 	})
 	return result, err
+}
+
+// longEnough is how long it takes at a rate until a p99 can be shown.
+func (s *Suite) longEnough(rate float64) time.Duration {
+	return time.Duration(float64(s.options.Tail+1) / rate * float64(time.Second))
 }
 
 // OpenLoop names the measurement at so many calls a second.
@@ -73,7 +97,8 @@ const idleCallers = 16
 
 // idle is the case j: does merging cost anything while nothing has to wait?
 func (s *Suite) idle(ctx context.Context) error {
-	times := idleTimes(s.options.Steady)
+	// A p99 is of the calls of all rounds.
+	times := idleTimes(max(s.options.Steady, s.longEnough(idleCallers*float64(s.options.Rounds))))
 	of := map[string]*load.Result{}
 	names := []string{IdleTogether, IdleApart}
 	for i := range names {
@@ -88,14 +113,31 @@ func (s *Suite) idle(ctx context.Context) error {
 			}
 			p := load.Plan{Workers: idleCallers, Times: times, Length: time.Second, Limit: 4 * idleCallers}
 			of[name], err = s.measure(ctx, w, run{name: name, plan: p, call: call, open: true})
+			if err == nil {
+				s.idleWaits[name] = append(s.idleWaits[name], of[name].Waits...)
+			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
-	s.noteAdded(IdleTogether, stage.Storekeeper, of[IdleTogether], of[IdleApart])
+	s.book.Add(IdleTogether, stage.Storekeeper, Added50, figure.Quantile(of[IdleTogether].Waits, 0.5)-figure.Quantile(of[IdleApart].Waits, 0.5))
+	if s.round == s.options.Rounds-1 {
+		s.noteIdleTails()
+	}
 	return nil
+}
+
+// noteIdleTails adds what only all rounds together can say.
+func (s *Suite) noteIdleTails() {
+	tails := map[string]float64{}
+	for _, name := range []string{IdleTogether, IdleApart} {
+		tails[name] = s.tail(s.idleWaits[name])
+		s.book.Forget(key(name, stage.Storekeeper, P99))
+		s.book.Add(name, stage.Storekeeper, P99, tails[name])
+	}
+	s.book.Add(IdleTogether, stage.Storekeeper, Added99, tails[IdleTogether]-tails[IdleApart])
 }
 
 // idleTimes gives each caller a moment of its own in each second.

@@ -94,8 +94,8 @@ func (s *Suite) noteOverload(name string, r *load.Result, peak float64) error {
 		return fmt.Errorf("%s: %d calls failed, %d were done, the first failure is: %w", name, r.Failed, r.Done, r.First)
 	}
 	for what, x := range map[string]float64{
-		Goodput: r.Rate(), Share: r.Rate() / peak, P50: figure.Quantile(r.Waits, 0.5), P99: figure.Quantile(r.Waits, 0.99),
-		Refused50: figure.Quantile(r.Refusals, 0.5), Refused99: figure.Quantile(r.Refusals, 0.99),
+		Goodput: r.Rate(), Share: r.Rate() / peak, P50: figure.Quantile(r.Waits, 0.5), P99: s.tail(r.Waits),
+		Refused50: figure.Quantile(r.Refusals, 0.5), Refused99: s.tail(r.Refusals),
 		Hinted: figure.Ratio(float64(r.Refused-r.Unhinted), float64(r.Refused)),
 	} {
 		s.book.Add(name, stage.Storekeeper, what, x)

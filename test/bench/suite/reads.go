@@ -21,14 +21,18 @@ const secretsInStore = 20
 
 // reads is the case c: one store, one secret, and a list of twenty.
 func (s *Suite) reads(ctx context.Context) error {
-	for _, who := range s.here(stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Storekeeper) {
-		err := s.at(ctx, who, stage.Settings{}, s.middle(), func(w *stage.World, c *client.REST) error { return s.readAll(ctx, w, c) })
+	set, err := s.alikeReads(ctx)
+	if err != nil {
+		return err
+	}
+	for _, who := range s.here(stage.Nginx, stage.Caddy, stage.ReverseProxy, stage.Storekeeper, stage.Standard) {
+		err := s.at(ctx, who, set, s.middle(), func(w *stage.World, c *client.REST) error { return s.readAll(ctx, w, c) })
 		if err != nil {
 			return err
 		}
 	}
 	for _, who := range s.here(stage.BareGRPC, stage.Storekeeper) {
-		if err := s.readOverGRPC(ctx, who); err != nil {
+		if err := s.readOverGRPC(ctx, who, set); err != nil {
 			return err
 		}
 	}
@@ -59,8 +63,8 @@ func (s *Suite) readAll(ctx context.Context, w *stage.World, c *client.REST) err
 	return nil
 }
 
-func (s *Suite) readOverGRPC(ctx context.Context, who string) error {
-	w, err := s.stage.Start(ctx, who, stage.Settings{})
+func (s *Suite) readOverGRPC(ctx context.Context, who string, set stage.Settings) error {
+	w, err := s.stage.Start(ctx, who, set)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ const (
 	Objects     = "objects"     // Allocated per request.
 	Bytes       = "bytes"       // Allocated per request.
 	CallsBehind = "callsbehind" // Calls that reached the upstream.
+	Written     = "written"     // KiB per request that the kernel wrote to disks.
+	Syncs       = "syncs"       // Waits for the disk per request.
 )
 
 // Options say how much is measured.
@@ -36,6 +38,9 @@ type Options struct {
 	// Length is how long a run is, Limit how many calls end it early.
 	Length time.Duration
 	Limit  int
+	// Tail is how many calls stand behind a p99. Runs that show one last until
+	// there are so many, and where there are fewer none is shown.
+	Tail int
 	// Connections are the sizes of the closed loops; the middle one is what
 	// other cases use.
 	Connections []int
@@ -51,6 +56,13 @@ type Options struct {
 	Steady time.Duration
 	// Rates are those of the open loop, a second.
 	Rates []float64
+	// Kept are the numbers of kept answers that creates are measured with.
+	// KeptAtStart and Records are how many answers and records of the trail there
+	// are where starting is measured.
+	Kept                 []int
+	KeptAtStart, Records int
+	// Traced is how many calls are made while waits for the disk are counted.
+	Traced int
 	// Log is told what runs.
 	Log io.Writer
 }
@@ -62,10 +74,16 @@ type Suite struct {
 	options Options
 	// round is which one runs, from 0.
 	round int
+	// percents are the values of GOGC that Storekeeper gives itself, by what is
+	// called, and idleWaits the times of the idle case of all rounds.
+	percents  map[string]int
+	idleWaits map[string][]time.Duration
 }
 
 // New returns a suite.
-func New(s *stage.Stage, b *Book, o Options) *Suite { return &Suite{stage: s, book: b, options: o} }
+func New(s *stage.Stage, b *Book, o Options) *Suite {
+	return &Suite{stage: s, book: b, options: o, percents: map[string]int{}, idleWaits: map[string][]time.Duration{}}
+}
 
 // Case is something that can be measured by itself.
 type Case struct {
@@ -82,11 +100,16 @@ func Cases() []Case {
 		{Name: "rest", About: "REST create store, closed loop", run: (*Suite).restCreate},
 		{Name: "grpc", About: "gRPC create store, closed loop", run: (*Suite).grpcCreate},
 		{Name: "reads", About: "reads, closed loop", run: (*Suite).reads},
+		{Name: "secret", About: "REST create of one secret, closed loop", run: (*Suite).singleSecrets},
+		{Name: "quota", About: "creates with quotas and without", run: (*Suite).quotas},
+		{Name: "syncs", About: "waits for the disk", run: (*Suite).syncs, once: true},
 		{Name: "batch", About: "secrets one by one and by the hundred", run: (*Suite).batches},
 		{Name: "open", About: "REST create store, open loop", run: (*Suite).openLoop},
 		{Name: "budget", About: "single secrets under Cloudflare's budget", run: (*Suite).crowd},
 		{Name: "growth", About: "rules, principals, tenants and stores", run: (*Suite).growth},
+		{Name: "kept", About: "creates and starts with many kept answers", run: (*Suite).keptAnswers, once: true},
 		{Name: "start", About: "exec to ready, size of the program", run: (*Suite).starts, once: true},
+		{Name: "memory", About: "memory after most connections", run: (*Suite).memory},
 		{Name: "idle", About: "merging while the budget is idle", run: (*Suite).idle},
 		{Name: "overload", About: "ten times what can be carried", run: (*Suite).overload},
 	}
@@ -124,7 +147,15 @@ func (s *Suite) middle() int { return s.options.Connections[len(s.options.Connec
 
 // plan is the closed loop of so many connections.
 func (s *Suite) plan(connections int) load.Plan {
-	return load.Plan{Workers: connections, Length: s.options.Length, Limit: s.options.Limit}
+	return load.Plan{Workers: connections, Length: s.options.Length, Limit: s.options.Limit, Least: min(s.options.Tail, s.options.Limit)}
+}
+
+// tail is the p99 of calls, and none of too few.
+func (s *Suite) tail(of []time.Duration) float64 {
+	if len(of) < s.options.Tail {
+		return figure.None()
+	}
+	return figure.Quantile(of, 0.99)
 }
 
 // run is one measurement of a contender.
@@ -146,7 +177,7 @@ func (r run) warm(ctx context.Context) error {
 		return nil
 	}
 	p := r.plan
-	p.Length, p.Limit = min(p.Length/4, time.Second), p.Limit/4
+	p.Length, p.Limit, p.Least = min(p.Length/4, time.Second), p.Limit/4, 0
 	return load.Closed(ctx, p, r.call).First
 }
 
@@ -199,26 +230,30 @@ func (s *Suite) note(w *stage.World, name string, r *load.Result, before, after 
 	calls := float64(r.Done + r.Refused)
 	add(Rate, r.Rate())
 	add(P50, figure.Quantile(r.Waits, 0.5))
-	add(P99, figure.Quantile(r.Waits, 0.99))
+	add(P99, s.tail(r.Waits))
 	add(CPU, (after.cpu-before.cpu)/calls)
 	add(Objects, (after.objects-before.objects)/calls)
 	add(Bytes, (after.bytes-before.bytes)/calls)
 	add(Resident, after.resident)
+	add(Written, (after.written-before.written)/calls/1024)
 	add(CallsBehind, after.calls-before.calls)
 }
 
-// reading is the state of the meters: microseconds, MiB and counts.
-type reading struct{ cpu, resident, objects, bytes, calls float64 }
+// reading is the state of the meters: microseconds, MiB, bytes and counts.
+type reading struct{ cpu, resident, objects, bytes, calls, written float64 }
 
 // meter reads all but the processor.
 func meter(ctx context.Context, w *stage.World) (reading, error) {
-	r := reading{resident: figure.None()}
+	r := reading{resident: figure.None(), written: figure.None()}
 	var err error
 	if r.calls, _, err = w.Counts(ctx); err != nil {
 		return r, err
 	}
 	if r.objects, r.bytes, err = w.Allocations(ctx); err != nil || w.Process == nil {
 		return r, err
+	}
+	if n, err := w.Process.Written(); err == nil { // Some systems do not tell.
+		r.written = n
 	}
 	r.resident, err = w.Process.Resident()
 	return r, err

@@ -12,8 +12,26 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"sync"
 	"time"
 )
+
+// buffers are what answers are copied through. Without them the proxy makes one
+// of 32 KiB for each.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+// Get takes a buffer.
+func (b *buffers) Get() []byte {
+	if made, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return made[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+// Put gives one back.
+func (b *buffers) Put(made []byte) { b.pool.Put((*[bufferSize]byte)(made)) }
 
 func main() {
 	listen := flag.String("listen", "", "the `address` to listen on")
@@ -39,7 +57,8 @@ func serve(listen, admin, upstream, token string) error {
 	// The default keeps two idle connections, which would make a poor peer.
 	transport := &http.Transport{MaxIdleConns: 0, MaxIdleConnsPerHost: 256, DisableCompression: true}
 	proxy := &httputil.ReverseProxy{
-		Transport: transport,
+		Transport:  transport,
+		BufferPool: &buffers{},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(behind)
 			r.Out.Header.Set("Authorization", "Bearer "+token)
