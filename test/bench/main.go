@@ -36,6 +36,7 @@ func main() {
 	flag.StringVar(&p.figures, "figures", "../../build/bench.json", "the `file` that keeps all figures")
 	flag.StringVar(&p.out, "out", "../../docs", "the `folder` that performance.md and the plots are written to; empty writes none")
 	flag.StringVar(&p.caddy, "caddy", "", "the `file` of a Caddy; without it, one on the PATH")
+	flag.StringVar(&p.server, "server", "", "the `file` of a Storekeeper, to measure another version that reads the same configuration; without it, the one of this tree is built")
 	flag.StringVar(&p.profiles, "profile", "", "only profile the hot paths, into this `folder`")
 	flag.Parse()
 	p.suite = p.suite.WithKept(kept)

@@ -25,8 +25,8 @@ type plan struct {
 	cases []string
 	// keep starts from the figures of the run before.
 	keep bool
-	// figures, out, caddy, notes and profiles are files and folders.
-	figures, out, caddy, notes, profiles string
+	// figures, out, caddy, server, notes and profiles are files and folders.
+	figures, out, caddy, server, notes, profiles string
 	// quick builds Storekeeper as tests do, which compiles less.
 	quick bool
 }
@@ -95,7 +95,7 @@ func (p plan) check() error {
 // prepare builds the programs.
 func (p plan) prepare(ctx context.Context, folder string, book *suite.Book, log io.Writer) (*suite.Suite, map[string]string, error) {
 	_, _ = fmt.Fprintln(log, "building the programs")
-	programs, err := stage.Prepare(ctx, stage.Sources{Folder: folder, Caddy: p.caddy, Quick: p.quick, Log: log})
+	programs, err := stage.Prepare(ctx, stage.Sources{Folder: folder, Caddy: p.caddy, Server: p.server, Quick: p.quick, Log: log})
 	if err != nil {
 		return nil, nil, err
 	}

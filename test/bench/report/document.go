@@ -12,11 +12,15 @@ import (
 	"platform.internal/storekeeper/test/bench/suite"
 )
 
-// Print writes all tables for a terminal.
+// Print writes what was measured for a terminal.
 func Print(to io.Writer, b *suite.Book, a About) error {
-	text := []string{"", a.line() + "\n", TargetTable(b, a).Text()}
+	targets := TargetTable(b, a)
+	targets.Rows = slices.DeleteFunc(targets.Rows, func(row []string) bool { return !slices.ContainsFunc(row, isVerdict) })
+	text := []string{"", a.line() + "\n", targets.Text()}
 	for _, t := range Tables(b, a) {
-		text = append(text, t.Text())
+		if t.measured() {
+			text = append(text, t.Text())
+		}
 	}
 	_, err := io.WriteString(to, strings.Join(text, "\n"))
 	return err

@@ -134,6 +134,25 @@ func TestTheWorstOfGrowthCounts(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatWasMeasuredIsPrinted(t *testing.T) {
+	b := suite.NewBook()
+	b.Add(suite.RESTCreate(32), stage.Storekeeper, suite.CPU, 100)
+	b.Add(suite.RESTCreate(32), stage.Caddy, suite.CPU, 100)
+	var out strings.Builder
+	if err := report.Print(&out, b, about()); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for what, want := range map[string]bool{
+		"REST create, CPU per request, 32": true, "REST create store": true,
+		"gRPC create, CPU": false, "Added latency": false, "Start, memory": false, "Quotas": false,
+	} {
+		if strings.Contains(text, what) != want {
+			t.Errorf("%q is there: %v, want %v in\n%s", what, !want, want, text)
+		}
+	}
+}
+
 func TestAnEmptyBookMakesAWholeDocument(t *testing.T) {
 	text := report.Document(suite.NewBook(), about(), "## What the figures mean\n\nNothing.\n")
 	for _, want := range []string{"# Performance", "a machine", "2026-01-02", "## What must be", "\n## What the figures mean\n\nNothing.\n", "### Reads", "not measured", "performance/reads.svg"} {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +18,13 @@ type Table struct {
 	Rows        [][]string
 	// Plots are the file names of the plots that go with it, and what they show.
 	Plots [][2]string
+}
+
+// measured says whether any row has a figure. The first cell of a row may be a
+// number too, and says what the row is about.
+func (t Table) measured() bool {
+	isFigure := func(cell string) bool { return strings.ContainsAny(cell[:min(1, len(cell))], "0123456789") }
+	return slices.ContainsFunc(t.Rows, func(row []string) bool { return slices.ContainsFunc(row[1:], isFigure) })
 }
 
 // Text is the table for a terminal.

@@ -46,16 +46,24 @@ type Target struct {
 	must, aim       []Check
 }
 
+const (
+	isMet    = "met"
+	isNotMet = "not met"
+)
+
+// isVerdict says whether a cell judges something that was measured.
+func isVerdict(cell string) bool { return cell == isMet || cell == isNotMet }
+
 // Verdict is "met", "not met" or "not measured".
 func Verdict(checks []Check) string {
-	verdict := "met"
+	verdict := isMet
 	for _, c := range checks {
 		met, known := c.met()
 		if !known {
 			return "not measured"
 		}
 		if !met {
-			verdict = "not met"
+			verdict = isNotMet
 		}
 	}
 	return verdict

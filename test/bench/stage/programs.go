@@ -64,6 +64,8 @@ type Sources struct {
 	// Caddy is the file of a Caddy that was built for this; empty is one on the
 	// PATH.
 	Caddy string
+	// Server is the file of a Storekeeper; empty builds that of this tree.
+	Server string
 	// Quick builds without what only makes files smaller, so that packages are
 	// taken that tests have compiled before.
 	Quick bool
@@ -79,6 +81,14 @@ func Prepare(ctx context.Context, s Sources) (*Programs, error) {
 		Storekeeper: "./cmd/server", ReverseProxy: "./peers/reverseproxy", Gateway: "./peers/gateway",
 		Floor: "./peers/floor", "upstream": "./peers/upstream",
 	} {
+		if name == Storekeeper && s.Server != "" {
+			file, err := filepath.Abs(s.Server)
+			if err != nil {
+				return nil, err
+			}
+			p.files[name] = file
+			continue
+		}
 		file := filepath.Join(s.Folder, strings.ReplaceAll(name, " ", "-"))
 		if err := s.build(ctx, file, source); err != nil {
 			return nil, err
