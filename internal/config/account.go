@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// DefaultBaseURL is where Cloudflare's API is.
+// DefaultBaseURL is the base URL of Cloudflare's API.
 const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 
 // Account is a Cloudflare account that callers can name.
 type Account struct {
 	// ID is Cloudflare's identifier, 32 lower-case hexadecimal digits, unique.
 	ID string `yaml:"id" doc:"Cloudflare's identifier of the account: 32 lower-case hexadecimal digits. Each account has its own." need:"required" example:"023e105f4ecef8ad9ca31a8372d0c353"`
-	// Name is what callers may say instead of ID, unique and never of the form
-	// of an ID.
+	// Name is the name that callers may use in place of ID. It is unique and
+	// never has the format of an ID.
 	Name string `yaml:"name" doc:"What callers may say instead of the id: 1 to 63 of a-z, 0-9, dot, underscore and hyphen, first a letter or digit, and not of the form of an id. Each account has its own." need:"required" example:"main"`
-	// BaseURL is where Cloudflare's API is, without a slash at the end. Empty
-	// only in dev mode, where it means the emulator that dev mode runs.
+	// BaseURL is the base URL of Cloudflare's API, without a slash at the end.
+	// It is empty only in dev mode, for the emulator that dev mode runs.
 	BaseURL string `yaml:"base_url" type:"URL" doc:"Where Cloudflare's API is, up to and including its version. https, or http to a loopback host; no user, query or fragment." sample:"https://api.cloudflare.com/client/v4"`
-	// Credential is how Storekeeper proves itself to Cloudflare.
+	// Credential is Storekeeper's credential for Cloudflare.
 	Credential Credential `yaml:"credential" doc:"How Storekeeper proves itself to Cloudflare for this account. Exactly one form: an API token, or an e-mail address with a global API key." need:"required"`
 }
 
@@ -28,14 +28,15 @@ var (
 	accountName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 )
 
-// setDefaults leaves the base URL out in dev mode, where it means the emulator.
+// setDefaults leaves the base URL empty in dev mode, where it means the
+// emulator.
 func (a *Account) setDefaults(dev bool) {
 	if !dev {
 		a.BaseURL = DefaultBaseURL
 	}
 }
 
-// validateAccounts checks each account and that no two can be confused.
+// validateAccounts checks each account and that ids and names are unique.
 func validateAccounts(accounts []Account, k check) {
 	if len(accounts) == 0 {
 		k.fail("is missing; it must list at least one account with id, name and credential")
@@ -65,11 +66,11 @@ func (a *Account) validate(k check) {
 	a.Credential.validate(k.field("credential"))
 }
 
-// complete takes the slash off the end of the base URL, so that a path can be
-// added to it.
+// complete removes the slash at the end of the base URL, so that a path can be
+// appended.
 func (a *Account) complete() { a.BaseURL = strings.TrimRight(a.BaseURL, "/") }
 
-// urlRule returns the rule that a base URL breaks, or "".
+// urlRule returns the rule that a base URL violates, or "".
 func urlRule(text string) string {
 	u, err := url.Parse(text)
 	switch {

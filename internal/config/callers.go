@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// The credentials of dev mode. Anyone knows them.
+// The credentials of dev mode. They are public.
 const (
-	// DevAccount is the identifier of dev mode's account.
+	// DevAccount is the identifier of the account of dev mode.
 	DevAccount = "023e105f4ecef8ad9ca31a8372d0c353"
-	// DevKey is the API key of dev mode, in plain text.
+	// DevKey is the API key of dev mode in plain text.
 	DevKey = "dev"
 	// DevCaller is the name of the caller who holds DevKey.
 	DevCaller = "dev"
 )
 
-// Callers are those who may call.
+// Callers configures who may call.
 type Callers struct {
 	// APIKeys are the API keys that are accepted.
 	APIKeys []APIKey `yaml:"api_keys" doc:"The API keys that are accepted, each kept as a digest. A caller may have several, so that a key can be replaced without a gap." need:"or issuers or certificates"`
@@ -35,7 +35,7 @@ type APIKey struct {
 	// SHA256 is the digest of the key, 64 lower-case hexadecimal digits,
 	// unique.
 	SHA256 string `yaml:"sha256" doc:"SHA-256 of the key: 64 lower-case hexadecimal digits, as printf %s KEY piped to sha256sum prints them. server apikey makes a key and this entry. Each key has its own." need:"required" example:"e0e0cfcfb1d9f7ec1edcd6aa03a4bafd2a9b1cbb6b8ef2bbb2b7bd6c1a6b1c7d"`
-	// Tenant is the team that the caller acts for. Empty where none is set.
+	// Tenant is the team that the caller acts for. Empty: none.
 	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The form of name applies." sample:"payments"`
 	// Groups are further names that rules can match.
 	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of name applies to each; none may stand there twice." sample:"[backend, on-call]"`
@@ -51,8 +51,7 @@ func callerForm() textFormat { return textFormat{callerName, 128} }
 
 const callerRule = "must be 1 to 128 of a-z, 0-9 and . _ @ / -, and start with a letter or digit"
 
-// CheckCallerName says what is wrong with a name that is to stand in the
-// configuration as that of a caller.
+// CheckCallerName returns an error if a name cannot be the name of a caller.
 func CheckCallerName(name string) error {
 	if callerForm().matches(name) {
 		return nil
@@ -83,8 +82,8 @@ type callerEntry struct {
 	groups       []string
 }
 
-// validateNames checks that a caller is the same one whichever of its keys and
-// certificates it shows: rights go by name, tenant and groups.
+// validateNames checks that all keys and certificates of a caller have the same
+// tenant and groups: rights depend on name, tenant and groups.
 func (c *Callers) validateNames(k check) {
 	var entries []callerEntry
 	for i, a := range c.APIKeys {

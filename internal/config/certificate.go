@@ -4,7 +4,7 @@ import (
 	"platform.internal/storekeeper/internal/authn/subject"
 )
 
-// Certificate is a name in client certificates that is accepted.
+// Certificate maps a name in client certificates to a caller.
 type Certificate struct {
 	// SAN is a pattern for a subject alternative name.
 	SAN string `yaml:"san" doc:"Subject alternative name: a SPIFFE id or another URI, a host name, or an e-mail address. A URI may end in /*, after a path that names more than a trust domain or cluster. No name may fit two entries, and a certificate with the names of two callers is refused." need:"required" example:"spiffe://prod.example.com/ns/payments/sa/api"`
@@ -16,7 +16,7 @@ type Certificate struct {
 	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of name applies to each; none may stand there twice." sample:"[services]"`
 }
 
-// validateCertificates checks each entry, and that no name fits two.
+// validateCertificates checks each entry, and that no name matches two.
 func validateCertificates(certificates []Certificate, k check) {
 	sans := make([]subject.SAN, len(certificates))
 	for i := range certificates {
@@ -30,8 +30,8 @@ func validateCertificates(certificates []Certificate, k check) {
 	}
 }
 
-// validate checks one entry and returns its pattern, which is zero where it is no
-// good.
+// validate checks one entry and returns its pattern, which is zero if it is
+// invalid.
 func (c *Certificate) validate(k check) subject.SAN {
 	san, err := subject.ParseSAN(c.SAN)
 	switch {

@@ -4,36 +4,35 @@ import (
 	"fmt"
 )
 
-// check is what a section needs to check itself: where it stands and where its
-// mistakes go.
+// check gives a section its key and the report for its mistakes.
 type check struct {
 	report *report
 	key    string
-	// dev says that this is dev mode.
+	// dev says that the configuration is that of dev mode.
 	dev bool
 }
 
-// field is the check of a field under this one.
+// field returns the check of a field of this section.
 func (k check) field(name string) check {
 	k.key = join(k.key, name)
 	return k
 }
 
-// item is the check of the element of a list at index i, from 0.
+// item returns the check of the list element at index i, from 0.
 func (k check) item(i int) check {
 	k.key = fmt.Sprintf("%s[%d]", k.key, i)
 	return k
 }
 
-// fail reports a mistake here.
+// fail reports a mistake at this key.
 func (k check) fail(text string) { k.report.fail(k.key, text) }
 
-// suppressed reports whether a mistake here only follows from one that was
-// reported before.
+// suppressed reports whether a mistake here is only a consequence of one that
+// was reported before.
 func (k check) suppressed() bool { return k.report.suppressed(k.key) }
 
-// format reports a text that is missing or does not have the form that is wanted.
-// rule says what would be right and starts with "must".
+// format reports a text that is missing or does not match a format. rule says
+// what would be right and starts with "must".
 func (k check) format(value string, want textFormat, rule string) {
 	switch {
 	case value == "":
@@ -43,7 +42,7 @@ func (k check) format(value string, want textFormat, rule string) {
 	}
 }
 
-// within reports a number that is not from least to most, and whether it is.
+// within reports a number outside the range, and returns whether it is inside.
 func (k check) within(value, least, most int) bool {
 	if value < least || value > most {
 		k.fail(fmt.Sprintf("must be from %d to %d", least, most))
@@ -52,19 +51,19 @@ func (k check) within(value, least, most int) bool {
 	return true
 }
 
-// isSet reports whether the key stands in the file or was set.
+// isSet reports whether the key is in the file or was given with --set.
 func (k check) isSet() bool {
 	_, given := k.report.positions[k.key]
 	return given
 }
 
-// unique reports each value that stands in more than one element of the list.
-// An empty value is missing and so another mistake.
+// unique reports each value that two elements of the list share. An empty value
+// is missing, which is another mistake.
 func (k check) unique(field string, values []string) {
 	k.uniqueSince("each must have its own", field, values)
 }
 
-// uniqueSince is unique with the reason why no value may stand there twice.
+// uniqueSince is unique with a reason why values must be unique.
 func (k check) uniqueSince(reason, field string, values []string) {
 	first := make(map[string]int, len(values))
 	for i, v := range values {
@@ -76,8 +75,8 @@ func (k check) uniqueSince(reason, field string, values []string) {
 	}
 }
 
-// element is the check of a field of an element, or of the element itself
-// where the field is empty.
+// element returns the check of a field of an element, or of the element itself
+// if field is empty.
 func (k check) element(i int, field string) check {
 	if field == "" {
 		return k.item(i)

@@ -1,8 +1,9 @@
-// Package config reads what an operator wrote, completes it with defaults and
-// names every mistake in it.
+// Package config reads the configuration, sets defaults, and reports every
+// mistake in it.
 //
-// It must not know what the settings are used for: it opens no listener, reads
-// no credential and imports nothing of ours but the form of subject patterns.
+// The package must not know what the settings are used for: it opens no
+// listener and reads no credential. Of Storekeeper it imports only the format
+// of subject patterns.
 package config
 
 import (
@@ -13,43 +14,42 @@ import (
 	"reflect"
 )
 
-// maxFileBytes is more than any sensible configuration and little enough to
-// read at once.
+// maxFileBytes is the maximum size of a configuration file.
 const maxFileBytes = 1 << 20
 
-// Config is a whole configuration, complete and checked. It holds names of
-// files and digests but no secret, so it may be printed.
+// Config is a complete and checked configuration. It holds names of files and
+// digests but no secret, so it may be printed.
 type Config struct {
-	// Listen is where Storekeeper accepts connections.
+	// Listen configures the listeners.
 	Listen Listen `yaml:"listen" doc:"Where Storekeeper accepts connections, and how it stops."`
 	// Accounts are the Cloudflare accounts that are served, at least one.
 	Accounts []Account `yaml:"accounts" doc:"The Cloudflare accounts that callers can name. At least one." need:"required"`
-	// Callers are those who may call.
+	// Callers configures who may call.
 	Callers Callers `yaml:"callers" doc:"Who may call, and how each caller proves it."`
-	// Policy is who may do what.
+	// Policy configures the authorisation rules.
 	Policy Policy `yaml:"policy" doc:"Who may do what."`
-	// Audit is where the audit trail is kept.
+	// Audit configures the audit trail.
 	Audit Audit `yaml:"audit" doc:"The trail of who changed what."`
-	// Budget is how many calls to Cloudflare may be made, and who gets them.
+	// Budget limits the calls to Cloudflare.
 	Budget Budget `yaml:"budget" doc:"How many calls to Cloudflare may be made, and who gets them."`
-	// Idempotency is where is kept what makes a change happen once.
+	// Idempotency configures the store of the idempotency records.
 	Idempotency Idempotency `yaml:"idempotency" doc:"How each change is made once, however often it is asked for."`
-	// Reads is how old what callers read may be.
+	// Reads limits the age of cached reads.
 	Reads Reads `yaml:"reads" doc:"What callers read."`
-	// Quotas are how much of an account each tenant may use.
+	// Quotas limit the objects of each tenant.
 	Quotas []Quota `yaml:"quotas" doc:"How much of an account each tenant may use, under the limits of the account itself."`
-	// Telemetry is what Storekeeper says about itself.
+	// Telemetry configures the log.
 	Telemetry Telemetry `yaml:"telemetry" doc:"What Storekeeper says about itself."`
 
-	// Dev says that this is the configuration of dev mode, where an account
-	// without a base URL is served by the emulator.
+	// Dev says that this is the configuration of dev mode, in which the
+	// emulator serves accounts without a base URL.
 	Dev bool `yaml:"-"`
 
 	report *report
 }
 
-// Load reads the configuration file at path and then applies sets, each
-// written KEY=VALUE. An error is of type Mistakes.
+// Load reads the configuration file at path and then applies sets, each in the
+// form KEY=VALUE. An error is of type Mistakes.
 func Load(path string, sets []string) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -58,9 +58,9 @@ func Load(path string, sets []string) (*Config, error) {
 	return Parse(path, data, sets)
 }
 
-// Parse is Load for bytes that were read already. name is the file they came
-// from: mistakes carry it, and its folder is where relative file names start.
-// An error is of type Mistakes.
+// Parse is Load for bytes that were already read. name is their file: mistakes
+// name it, and relative file names start at its folder. An error is of type
+// Mistakes.
 func Parse(name string, data []byte, sets []string) (*Config, error) {
 	c := newConfig(name, false)
 	if node := c.report.document(data); node != nil {
@@ -69,9 +69,9 @@ func Parse(name string, data []byte, sets []string) (*Config, error) {
 	return c.finish(filepath.Dir(name), sets)
 }
 
-// Dev returns the configuration of dev mode with sets applied: an emulator for
-// Cloudflare, loopback listeners, one account and one well-known API key. It
-// refuses a listener that is not on loopback, since anyone knows that key. An
+// Dev returns the configuration of dev mode with sets applied: the emulator in
+// place of Cloudflare, loopback listeners, one account and one public API key.
+// It refuses a listener that is not on loopback, since the key is public. An
 // error is of type Mistakes.
 func Dev(sets []string) (*Config, error) {
 	c := newConfig("dev", true)
@@ -80,7 +80,7 @@ func Dev(sets []string) (*Config, error) {
 	return c.finish(".", sets)
 }
 
-// newConfig returns the defaults of a configuration that comes from name.
+// newConfig returns the default configuration. name is its file.
 func newConfig(name string, dev bool) *Config {
 	c := &Config{Dev: dev, report: newReport(name)}
 	c.Listen.setDefaults()
@@ -92,8 +92,8 @@ func newConfig(name string, dev bool) *Config {
 	return c
 }
 
-// finish applies sets, checks the whole and completes it. dir is where relative
-// file names start.
+// finish applies sets, checks the configuration and completes it. Relative file
+// names start at dir.
 func (c *Config) finish(dir string, sets []string) (*Config, error) {
 	for _, set := range sets {
 		setter{report: c.report, dev: c.Dev}.apply(set, reflect.ValueOf(c).Elem())
@@ -127,7 +127,7 @@ func (c *Config) validate(k check) {
 	c.validateTogether(k)
 }
 
-// validateTogether checks what sections must agree on.
+// validateTogether checks rules that concern several sections.
 func (c *Config) validateTogether(k check) {
 	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
 		k.field("callers").field("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")

@@ -2,8 +2,8 @@ package config
 
 import "regexp"
 
-// Credential names the files that hold the credential of one account, in
-// exactly one of two forms. File names are complete once the Config is read.
+// Credential names the files of the credential of one account, in exactly one
+// of two forms. File names are absolute after Load.
 type Credential struct {
 	// APITokenFile is a file that holds an API token.
 	APITokenFile string `yaml:"api_token_file" type:"file" doc:"File that holds an API token with the permission to edit Secrets Store. A relative name starts at the folder of the configuration file. The file must be readable for Storekeeper, not empty, and closed to every other user of the machine." need:"or email and api_key_file" example:"/run/secrets/cloudflare-api-token"`
@@ -13,8 +13,8 @@ type Credential struct {
 	APIKeyFile string `yaml:"api_key_file" type:"file" doc:"File that holds that user's global API key; the rules for api_token_file apply. A token is better: a global key may do everything that its user may." need:"with email" sample:"/run/secrets/cloudflare-api-key"`
 }
 
-// emailForm is loose: Cloudflare judges the address. It only keeps out what
-// cannot stand in a header. It is made where an address is given, which is rare.
+// emailForm accepts whatever can stand in a header: Cloudflare judges the
+// address. It is compiled only if an address is given, which is rare.
 func emailForm() textFormat {
 	return textFormat{regexp.MustCompile(`^[!-?A-~]{1,64}@[!-?A-~]{1,189}$`), 254}
 }

@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder copies YAML nodes into a Config. The YAML library's own decoder
-// stops at the first unknown key and knows no lines after that.
+// decoder copies YAML nodes into a Config. The decoder of the YAML library
+// stops at the first unknown key and has no line numbers afterwards.
 type decoder struct {
 	report *report
 }
@@ -30,8 +30,8 @@ func (d decoder) decode(n *yaml.Node, t target) {
 	}
 }
 
-// section copies a mapping. A section with no keys at all keeps its defaults:
-// that is what is left when each of its lines is made a comment.
+// section copies a mapping. A section without keys keeps its defaults: that is
+// what remains if every line of it is commented out.
 func (d decoder) section(n *yaml.Node, t target) {
 	if isNull(n) {
 		return
@@ -46,8 +46,8 @@ func (d decoder) section(n *yaml.Node, t target) {
 	}
 }
 
-// pair copies the value of one key. given holds the lines of the keys that the
-// section has had so far.
+// pair copies the value of one key. given holds the lines of the earlier keys
+// of the section.
 func (d decoder) pair(key, value *yaml.Node, t target, given map[string]int) {
 	at, known := position{line: key.Line}, names(t.value.Type())
 	if !isName(key) {
@@ -68,7 +68,7 @@ func (d decoder) pair(key, value *yaml.Node, t target, given map[string]int) {
 	d.decode(value, part)
 }
 
-// list copies a sequence. A list with no elements is written [] or left empty.
+// list copies a sequence. An empty list is written as [] or left out.
 func (d decoder) list(n *yaml.Node, t target) {
 	if isNull(n) {
 		return
@@ -85,8 +85,8 @@ func (d decoder) list(n *yaml.Node, t target) {
 	}
 }
 
-// text copies a single value. A number counts as the text it is written as,
-// since an identifier can be all digits.
+// text copies a scalar. A number is read as the text that is written, since an
+// identifier can consist of digits.
 func (d decoder) text(n *yaml.Node, t target) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
@@ -106,7 +106,7 @@ func (d decoder) wrong(n *yaml.Node, t target, text string) {
 	d.report.wrong(position{line: n.Line}, t.key, text)
 }
 
-// isNull reports whether a node stands for no value.
+// isNull reports whether a node is null.
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // isName reports whether a node can be the name of a key.

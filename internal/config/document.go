@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// document reads the one YAML document in data. It returns nil where there is
+// document parses the one YAML document in data. It returns nil if there is
 // none, and reports data that is not YAML.
 func (r *report) document(data []byte) *yaml.Node {
 	r.positions[""] = position{line: 1}
@@ -38,8 +38,8 @@ func (r *report) document(data []byte) *yaml.Node {
 	return first
 }
 
-// decodeDocument reads one document. The library gives up on some malformed input with a
-// panic, which is as good as an error here.
+// decodeDocument parses one document. The library panics on some malformed
+// input; the panic becomes an error.
 func decodeDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Example returns a configuration file with every key, each with its meaning
-// above it. Keys that most files do not need are comments. It is a good
-// configuration once the files that it names exist.
+// Example returns a configuration file with every key and its documentation.
+// Keys that most files do not need are commented out. The file is valid once
+// the files that it names exist.
 func Example() []byte {
 	var b strings.Builder
 	b.WriteString("# Configuration of Storekeeper: server serve --config FILE\n")
@@ -18,7 +18,7 @@ func Example() []byte {
 	return []byte(b.String())
 }
 
-// writeEntry writes a key, its meaning and what is under it.
+// writeEntry writes a key, its documentation and the keys below it.
 func writeEntry(b *strings.Builder, e KeyReference, indent string) {
 	for _, line := range wrap(e.Meaning, 98-len(indent)) {
 		fmt.Fprintf(b, "%s# %s\n", indent, line)
@@ -39,8 +39,8 @@ func writeEntry(b *strings.Builder, e KeyReference, indent string) {
 	}
 }
 
-// writeElement writes one element of a list. Its dash stands alone on a line,
-// so that each key can have its meaning above it.
+// writeElement writes one element of a list. The dash is on its own line, so
+// that each key can have its documentation above it.
 func writeElement(b *strings.Builder, parts []KeyReference, indent string) {
 	fmt.Fprintf(b, "%s-\n", indent)
 	for _, part := range parts {
@@ -48,8 +48,8 @@ func writeElement(b *strings.Builder, parts []KeyReference, indent string) {
 	}
 }
 
-// wrap breaks a text into lines of at most width characters, or of one word
-// where that is longer.
+// wrap breaks a text into lines of at most width characters. A longer word gets
+// its own line.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""

@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// wholeNumber is written in one way only: 010 is eight for some readers.
+// wholeNumber accepts one notation only: some programs read 010 as 8.
 var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
-// target is a part of a Config that can be given a value.
+// target is a part of a Config that can be set.
 type target struct {
 	value reflect.Value
-	// key is where it stands, "" for the whole.
+	// key is the full key, "" for the whole configuration.
 	key string
-	// words are the only texts that it can be, or none for any text.
+	// words are the accepted values. Empty: any text.
 	words []string
 }
 
-// defaulter is an element of a list that has defaults of its own.
+// defaulter is a list element with defaults of its own.
 type defaulter interface {
 	setDefaults(dev bool)
 }
 
-// fields lists the keys of a section in the order they are declared.
+// fields lists the keys of a section in the order of their declaration.
 func fields(section reflect.Type) iter.Seq[reflect.StructField] {
 	return func(yield func(reflect.StructField) bool) {
 		for f := range section.Fields() {
@@ -50,7 +50,7 @@ func names(section reflect.Type) []string {
 	return all
 }
 
-// field returns the part of a section that has the name.
+// field returns the part of a section with this name.
 func (t target) field(name string) (target, bool) {
 	for f := range fields(t.value.Type()) {
 		if f.Tag.Get("yaml") == name {
@@ -64,7 +64,7 @@ func (t target) field(name string) (target, bool) {
 	return target{}, false
 }
 
-// grow adds an element with its defaults to a list.
+// grow appends an element with its defaults to a list.
 func (t target) grow(dev bool) {
 	t.value.Set(reflect.Append(t.value, reflect.Zero(t.value.Type().Elem())))
 	last := t.value.Index(t.value.Len() - 1)
@@ -73,14 +73,13 @@ func (t target) grow(dev bool) {
 	}
 }
 
-// element returns the element of a list at index i, from 0.
+// element returns the list element at index i, from 0.
 func (t target) element(i int) target {
 	at := check{key: t.key}.item(i)
 	return target{value: t.value.Index(i), key: at.key}
 }
 
-// setText gives a value to a part that is no section and no list. It returns
-// what is wrong with the text, or "".
+// setText sets a scalar. It returns what is wrong with the text, or "".
 func (t target) setText(text string) string {
 	if t.value.Type() == reflect.TypeFor[time.Duration]() {
 		d, err := time.ParseDuration(text)
@@ -113,8 +112,8 @@ func (t target) setText(text string) string {
 	return ""
 }
 
-// number returns what sets a part that is a number, or nil. A pointer is a
-// number that may be missing.
+// number returns a function that sets a number, or nil if the part is not a
+// number. A pointer is a number that may be missing.
 func (t target) number() func(int) {
 	switch t.value.Type() {
 	case reflect.TypeFor[int]():

@@ -14,20 +14,22 @@ type fileSetting struct {
 	kind fileAccess
 }
 
-// fileAccess says who may do what with a file. Nobody but its owner and group may
-// change it, whatever its kind.
+// fileAccess says who may read a file. Whatever it says, only the owner and the
+// group may write to the file.
 type fileAccess int
 
 const (
-	// public may be read by everybody.
+	// public files may be read by everybody.
 	public fileAccess = iota
-	// secret may be read by its owner and group only.
+	// secret files may be read by their owner and group only.
 	secret
-	// created is secret, and made by Storekeeper where it is missing.
+	// created files are secret files that Storekeeper creates if they are
+	// missing.
 	created
 )
 
-// files lists the files that are named; k is the check of the whole.
+// files lists the files of the configuration. k is the check of the whole
+// configuration.
 func (c *Config) files(k check) []fileSetting {
 	tls, at := &c.Listen.TLS, k.field("listen").field("tls")
 	all := []fileSetting{
@@ -42,7 +44,8 @@ func (c *Config) files(k check) []fileSetting {
 	for i := range c.Callers.Issuers {
 		issuer, at := &c.Callers.Issuers[i], k.field("callers").field("issuers").item(i)
 		all = append(all, fileSetting{at.field("jwks_file"), &issuer.JWKSFile, public}, fileSetting{at.field("ca_file"), &issuer.CAFile, public},
-			// A kubelet leaves it open where the containers of a pod have several users.
+			// A kubelet makes it readable for all if the containers of a pod
+			// run as different users.
 			fileSetting{at.field("token_file"), &issuer.TokenFile, public})
 	}
 	all = append(all, c.Idempotency.files(k.field("idempotency"))...)
@@ -59,11 +62,12 @@ func (f fileSetting) resolve(dir string) {
 	}
 }
 
-// CheckFiles looks at the files that the configuration names: each must exist,
-// be a regular file or a link to one, not be empty and be readable for this
-// process. Every user outside its owner and group must be kept from reading a
-// secret and from writing the others. Of a file that Storekeeper makes, such as
-// the audit file, only the folder must exist. It reads none of them. An error is of type Mistakes.
+// CheckFiles checks the files that the configuration names. Each must exist, be
+// a regular file or a link to one, not be empty, and be readable for this
+// process. Users other than owner and group must not be able to read secrets or
+// write any file. Of a file that Storekeeper creates, such as the audit file,
+// only the folder must exist. CheckFiles reads none of them. An error is of
+// type Mistakes.
 func (c *Config) CheckFiles() error {
 	r := newReport("configuration")
 	if c.report != nil {
@@ -75,8 +79,8 @@ func (c *Config) CheckFiles() error {
 	return r.err()
 }
 
-// check checks one file; no name is no file. The name stays out of the
-// mistake: it is where a token lands that was taken for a file name.
+// check checks one file. An empty name is no file. The mistake does not repeat
+// the name: a token may have been given in place of a file name.
 func (f fileSetting) check() {
 	if *f.name == "" {
 		return
@@ -112,15 +116,15 @@ func (f fileSetting) checkContent(info fs.FileInfo) {
 	}
 }
 
-// checkFolder checks the folder of a file that is still to be made. Whether it
-// can be written shows when the file is made.
+// checkFolder checks the folder of a file that will be created. Whether it is
+// writable shows when the file is created.
 func (f fileSetting) checkFolder() {
 	if info, err := os.Stat(filepath.Dir(*f.name)); err != nil || !info.IsDir() {
 		f.at.fail("must name a file in a folder that exists")
 	}
 }
 
-// tryOpen reports why a file cannot be read, without reading it.
+// tryOpen returns why a file cannot be opened.
 func tryOpen(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -129,7 +133,7 @@ func tryOpen(name string) error {
 	return f.Close()
 }
 
-// cause gives what the system said about a file, without the file's name.
+// cause returns the error of the operating system without the name of the file.
 func cause(err error) string {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err.Error()

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// The stores of what must outlive a call.
+// The stores of the records that outlive a call.
 const (
-	// StoreFile is a file of one replica.
+	// StoreFile is a local file, for one replica.
 	StoreFile = "file"
 	// StoreValkey is a Valkey or Redis server that replicas share.
 	StoreValkey = "valkey"
 )
 
-// stateFile is the name of the file that is used where none is named.
+// stateFile is the default name of the file.
 const stateFile = "storekeeper.db"
 
-// Idempotency is where is kept what makes a change happen once.
+// Idempotency configures the store of the records that make a change happen
+// once.
 type Idempotency struct {
 	// Store is file or valkey.
 	Store string `yaml:"store" oneof:"file valkey" doc:"Where the records of changes, the shared budget and the quotas are kept; no secret value is among them. file: for one replica. valkey: a Valkey or Redis server, for several replicas." example:"file"`
@@ -25,14 +26,15 @@ type Idempotency struct {
 	File string `yaml:"file" type:"file" doc:"The file, on a volume that outlives the program. It is made where it is missing, and has one user: each replica needs its own. Its journal lies beside it, in .journal-a and .journal-b." need:"storekeeper.db beside audit.file, or beside the configuration file where there is none" example:"/var/lib/storekeeper/storekeeper.db"`
 	// Valkey is the server of StoreValkey.
 	Valkey Valkey `yaml:"valkey" doc:"The Valkey or Redis server. It must write each change to its disk before it answers (appendonly yes, appendfsync always) and evict nothing (maxmemory-policy noeviction)." need:"with store valkey"`
-	// KeyFile holds the key of the digests of requests. Empty where File is.
+	// KeyFile holds the HMAC key of request digests. It may be empty only if
+	// File is.
 	KeyFile string `yaml:"key_file" type:"file" doc:"File with the key that digests of requests are made with, so that nobody who has the records can guess values by them: at least 32 bytes, as openssl rand -hex 32 makes them. All replicas have the same." need:"made beside file where none is named, required with store valkey" sample:"/run/secrets/idempotency-key"`
 	// Wait is how long a call waits for a change that another call began.
 	Wait time.Duration `yaml:"wait" doc:"How long a call waits for a change of the same object that is not finished, or for its own change that an earlier call began, before it is answered 503 CHANGE_IN_PROGRESS with Retry-After: from 1s to 1m. Clients give up after a minute." sample:"15s"`
-	// Retention is how long a change is remembered, at least 24 hours.
+	// Retention is how long the answer of a change is kept, at least 24 hours.
 	Retention time.Duration `yaml:"retention" doc:"How long the answer to a change is kept for repeats with the same key, from 24h to 720h." sample:"24h"`
-	// TenantBytesPerHour is how many bytes the changes of one tenant may make
-	// durable in an hour. 0: as many as it likes.
+	// TenantBytesPerHour is the number of bytes that the changes of one tenant
+	// may write per hour. 0: no limit.
 	TenantBytesPerHour Size `yaml:"tenant_bytes_per_hour" doc:"How many bytes the changes of one tenant may write to the state and the audit trail in an hour, from 1MiB to 1024GiB, or 0 for no limit; a caller without a tenant is one of its own. A change above it is refused with 429 and the time to come back, before anything is written. A change of one secret counts about 4KiB." sample:"64MiB"`
 }
 
@@ -64,7 +66,7 @@ func (i *Idempotency) validate(k check) {
 	}
 }
 
-// validateShared checks what several replicas need to share their state.
+// validateShared checks the settings of a store that several replicas share.
 func (i *Idempotency) validateShared(k check) {
 	if i.Valkey.Address == "" {
 		k.field("valkey").field("address").fail("is missing; it " + serverRule)
@@ -77,8 +79,8 @@ func (i *Idempotency) validateShared(k check) {
 	}
 }
 
-// complete names the files that were not named. In dev mode the file goes with
-// the program, so it has no name that is known here.
+// complete sets default file names. In dev mode the file is temporary and named
+// later.
 func (i *Idempotency) complete(audit Audit, dev bool) {
 	if i.Store != StoreFile {
 		return
@@ -94,10 +96,10 @@ func (i *Idempotency) complete(audit Audit, dev bool) {
 	}
 }
 
-// defaultKeyFile is the key file that Storekeeper makes where none is named.
+// defaultKeyFile is the key file that Storekeeper creates if none is named.
 func (i *Idempotency) defaultKeyFile() string { return i.File + ".key" }
 
-// files lists the files that are named here; k is the check of the section.
+// files lists the files of this section. k is its check.
 func (i *Idempotency) files(k check) []fileSetting {
 	key := secret
 	if i.Store == StoreFile && i.KeyFile == i.defaultKeyFile() {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Issuer is an issuer whose tokens are accepted.
+// Issuer is a trusted issuer of tokens.
 type Issuer struct {
-	// Name begins the names of its callers, unique.
+	// Name is the first part of the names of its callers. It is unique.
 	Name string `yaml:"name" doc:"Name of the issuer: 1 to 63 of a-z, 0-9 and hyphen. The name of each of its callers is this, a colon and the subject of the token, so no two issuers can make one caller. Each issuer has its own." need:"required" example:"github"`
 	// Issuer is the claim iss of its tokens, unique.
 	Issuer string `yaml:"issuer" type:"URL" doc:"The claim iss of its tokens, letter for letter. https, or http to a loopback host. Each issuer stands here once." need:"required" example:"https://token.actions.githubusercontent.com"`
@@ -18,25 +18,24 @@ type Issuer struct {
 	Audiences []string `yaml:"audiences" doc:"The claims aud that are accepted. At least one, made for Storekeeper alone: a token that was made for another service must be worth nothing here." need:"required" example:"[storekeeper.example.com]"`
 	// Algorithms are the signature algorithms that are accepted. Empty: all.
 	Algorithms []string `yaml:"algorithms" doc:"The signature algorithms that are accepted, of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA." need:"all of them" sample:"[RS256]"`
-	// JWKSURL is where its keys are. Empty: discovery.
+	// JWKSURL is the URL of its keys. Empty: discovery.
 	JWKSURL string `yaml:"jwks_url" type:"URL" doc:"Where its keys are, for an issuer without discovery. https, or http to a loopback host." need:"by discovery" sample:"https://token.actions.githubusercontent.com/.well-known/jwks"`
 	// JWKSFile holds its keys. Empty: they are fetched.
 	JWKSFile string `yaml:"jwks_file" type:"file" doc:"File with its keys as a JSON Web Key Set, for an issuer that cannot be reached. It is read again when it changes." sample:"/etc/storekeeper/issuer-keys.json"`
-	// CAFile holds the authorities that the issuer's certificate is held
-	// against. Empty: those of the system.
+	// CAFile holds the CA certificates that verify the issuer's certificate.
+	// Empty: those of the system.
 	CAFile string `yaml:"ca_file" type:"file" doc:"File with the authorities, in PEM, that sign the certificate of a private issuer. It is read again at each fetch." need:"those of the system" sample:"/run/secrets/kubernetes/ca.crt"`
-	// TokenFile holds a bearer token that is shown to the issuer. Empty: none.
+	// TokenFile holds a bearer token that is sent to the issuer. Empty: none.
 	TokenFile string `yaml:"token_file" type:"file" doc:"File with a bearer token for an issuer that asks for one before it shows discovery and keys, as the API server of Kubernetes does. It is sent to the scheme, host and port of issuer and to no other, and is read again at each fetch. Where discovery names keys elsewhere, the same path at issuer is asked first." sample:"/run/secrets/kubernetes/token"`
-	// RefreshInterval is how often the keys are fetched, from 1 minute to 24
-	// hours.
+	// RefreshInterval is the interval of fetches, from 1 minute to 24 hours.
 	RefreshInterval time.Duration `yaml:"refresh_interval" doc:"How often the keys are fetched, from 1m to 24h. A key that the issuer withdraws is refused after this time at the latest." sample:"15m"`
-	// RefreshMinInterval is the least time between two fetches, from 1 second to
-	// 10 minutes.
+	// RefreshMinInterval is the minimum time between two fetches, from 1 second
+	// to 10 minutes.
 	RefreshMinInterval time.Duration `yaml:"refresh_min_interval" doc:"The least time between two fetches, from 1s to 10m. A token with an unknown key asks for one, so this bounds how often strangers can make Storekeeper ask." sample:"10s"`
-	// KeysMaxAge is how long the keys are used while the issuer is down, up to
-	// 168 hours.
+	// KeysMaxAge is how long keys are used while the issuer is down, up to 168
+	// hours.
 	KeysMaxAge time.Duration `yaml:"keys_max_age" doc:"How long after the last good fetch the keys are used while the issuer is down, from refresh_interval to 168h." sample:"24h"`
-	// Subjects are those who are admitted, at least one.
+	// Subjects are the accepted subjects, at least one.
 	Subjects []Subject `yaml:"subjects" doc:"Who is admitted. At least one; a token that matches none is refused. Of several that match, the first counts." need:"required"`
 }
 
@@ -44,7 +43,7 @@ var issuerName = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 const issuerRule = "must be a URL such as https://token.actions.githubusercontent.com"
 
-// algorithms lists what Algorithms can hold. None of them is symmetric.
+// algorithms lists the accepted values of Algorithms. All are asymmetric.
 func algorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
@@ -55,7 +54,7 @@ func (i *Issuer) setDefaults(bool) {
 	i.KeysMaxAge = 24 * time.Hour
 }
 
-// validateIssuers checks each issuer and that no two can be confused.
+// validateIssuers checks each issuer and that names and URLs are unique.
 func validateIssuers(issuers []Issuer, k check) {
 	issuerNames, urls := make([]string, len(issuers)), make([]string, len(issuers))
 	for i := range issuers {
@@ -96,7 +95,7 @@ func (i *Issuer) validateAudiences(k check) {
 	k.unique("", i.Audiences)
 }
 
-// validateKeys checks where the keys come from, and when.
+// validateKeys checks the source of the keys and the intervals.
 func (i *Issuer) validateKeys(k check) {
 	if rule := secureRule(i.JWKSURL); i.JWKSURL != "" && rule != "" {
 		k.field("jwks_url").fail(rule)
@@ -119,7 +118,7 @@ func (i *Issuer) validateKeys(k check) {
 	}
 }
 
-// validateToken checks that a token can be of use.
+// validateToken checks that TokenFile would be used.
 func (i *Issuer) validateToken(k check) {
 	switch {
 	case i.TokenFile == "":
@@ -130,7 +129,7 @@ func (i *Issuer) validateToken(k check) {
 	}
 }
 
-// origin is scheme, host and port of a URL that secureRule has passed.
+// origin returns scheme, host and port of a URL that secureRule accepts.
 func origin(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -143,7 +142,7 @@ func origin(text string) string {
 	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }
 
-// secureRule returns the rule that a URL of an issuer breaks, or "".
+// secureRule returns the rule that a URL of an issuer violates, or "".
 func secureRule(text string) string {
 	u, err := url.Parse(text)
 	switch {

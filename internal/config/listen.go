@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// maxShutdownGrace keeps a forgotten unit or zero from holding a stop for
-// hours.
+// maxShutdownGrace is the maximum of shutdown_grace. It catches a wrong unit.
 const maxShutdownGrace = time.Hour
 
 const (
@@ -17,18 +16,18 @@ const (
 	defaultDrainDelay = 5 * time.Second
 )
 
-// Listen is where Storekeeper accepts connections. An address is host:port;
-// an empty host means every interface and port 0 a free port.
+// Listen configures the listeners. An address is host:port. An empty host is
+// every interface, port 0 any free port.
 type Listen struct {
 	// REST is the address of the REST facade.
 	REST string `yaml:"rest" type:"host:port" doc:"Address of the REST facade. An empty host is every interface; port 0 takes a free port. The three addresses must be different." example:"0.0.0.0:8080"`
 	// GRPC is the address of the gRPC service.
 	GRPC string `yaml:"grpc" type:"host:port" doc:"Address of the gRPC service." example:"0.0.0.0:9090"`
-	// Admin is the address of probes, metrics and profiles. It asks for no
-	// credential, so it must not be reachable for callers.
+	// Admin is the address of probes, metrics and profiles. It has no
+	// authentication, so callers must not be able to reach it.
 	Admin string `yaml:"admin" type:"host:port" doc:"Address of probes, metrics and profiles. It asks for no credential: keep it out of the reach of callers." example:"127.0.0.1:9091"`
-	// ShutdownGrace is how long calls in flight may take to end when
-	// Storekeeper is told to stop, from 0 to 1 hour.
+	// ShutdownGrace is how long running calls may take to end at a stop, from 0
+	// to 1 hour.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long calls in flight may take to end when Storekeeper is told to stop, from 0s to 1h. 0s cuts them off at once." example:"20s"`
 	// DrainDelay is how long the listeners stay open after readiness fails.
 	DrainDelay time.Duration `yaml:"drain_delay" doc:"How long Storekeeper goes on serving when it is told to stop, from 0s to 5m. Readiness fails at once (/readyz, grpc.health.v1), so that load balancers stop sending; shutdown_grace begins afterwards." need:"5s, or 0s where REST and gRPC are on loopback" sample:"5s"`
@@ -37,14 +36,15 @@ type Listen struct {
 	// ProxyProtocol are the addresses whose connections begin with a PROXY
 	// protocol header.
 	ProxyProtocol []string `yaml:"proxy_protocol" doc:"Addresses and networks (CIDR) of load balancers whose connections to REST and gRPC begin with a PROXY protocol header, version 1 or 2, which then gives the address in log and audit trail. A connection from there without the header is closed; from elsewhere, the header is no request." sample:"[10.0.1.0/24]"`
-	// MaxConnections is how many connections of authenticated callers REST and
-	// gRPC have together.
+	// MaxConnections is the number of connections of authenticated callers over
+	// REST and gRPC together.
 	MaxConnections int `yaml:"max_connections" doc:"How many connections of authenticated callers REST and gRPC may have together, from 16 to 100000; half as many for one caller. A fourth as many may be there whose caller is not known, a sixteenth from one address. Where there are more, the one that was idle for the longest time is closed." sample:"2000"`
-	// TLS secures the three listeners.
+	// TLS configures TLS of the three listeners.
 	TLS TLS `yaml:"tls" doc:"TLS 1.2 or later on all three listeners. Without it connections are in plain text, and every listener must be on loopback."`
 }
 
-// setDefaults listens on loopback only: what others can reach is a decision.
+// setDefaults sets loopback addresses: listening on other interfaces is the
+// operator's decision.
 func (l *Listen) setDefaults() {
 	l.REST = "127.0.0.1:8080"
 	l.GRPC = "127.0.0.1:9090"
@@ -54,8 +54,8 @@ func (l *Listen) setDefaults() {
 	l.TLS.setDefaults()
 }
 
-// complete gives drain_delay its default, which depends on the addresses: on
-// loopback there is no balancer that has to hear of the stop.
+// complete sets the default of drain_delay, which depends on the addresses: on
+// loopback there is no load balancer that has to notice the stop.
 func (l *Listen) complete(k check) {
 	if k.field("drain_delay").isSet() {
 		return
@@ -67,8 +67,8 @@ func (l *Listen) complete(k check) {
 	}
 }
 
-// Proxies gives the networks of a list of addresses and networks. Texts that are
-// neither were refused before.
+// Proxies returns the networks of a list of addresses and networks. Invalid
+// entries were refused before.
 func Proxies(list []string) []netip.Prefix {
 	var all []netip.Prefix
 	for _, text := range list {
@@ -79,7 +79,7 @@ func Proxies(list []string) []netip.Prefix {
 	return all
 }
 
-// network reads an address or a network.
+// network parses an address or a network.
 func network(text string) (netip.Prefix, bool) {
 	if a, err := netip.ParseAddr(text); err == nil {
 		a = a.Unmap().WithZone("")
@@ -126,14 +126,14 @@ func (l *Listen) validate(k check) {
 	}
 }
 
-// listener is an address and where it was given.
+// listener is an address and its key.
 type listener struct {
 	at      check
 	address string
 }
 
-// clash returns the rule that a listener breaks by having the address of another,
-// or "".
+// clash returns the rule that a listener violates because another has the same
+// address, or "".
 func (l listener) clash(others []listener) string {
 	for _, other := range others {
 		if sameAddress(l.address, other.address) {
@@ -147,7 +147,7 @@ var hostLetters = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`
 
 func isHostName(host string) bool { return textFormat{hostLetters, 253}.matches(host) }
 
-// addressRule returns the rule that an address to listen on breaks, or "".
+// addressRule returns the rule that a listen address violates, or "".
 func addressRule(address string, dev bool) string {
 	const rule = "must be host:port with a port from 0 to 65535, such as 127.0.0.1:8080 or [::1]:8080"
 	host, port, err := net.SplitHostPort(address)
@@ -166,7 +166,7 @@ func addressRule(address string, dev bool) string {
 	return ""
 }
 
-// isLoopback reports whether only this machine can reach the host.
+// isLoopback reports whether the host can be reached from this machine only.
 func isLoopback(host string) bool {
 	if host == "localhost" {
 		return true
@@ -175,7 +175,8 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// sameAddress reports whether two addresses cannot be listened on at once.
+// sameAddress reports whether two addresses cannot be listened on at the same
+// time.
 func sameAddress(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)
@@ -191,13 +192,11 @@ func sameAddress(a, b string) bool {
 		isLocal4(hostA) && isLocal4(hostB)
 }
 
-// everyInterface reports whether the host stands for all addresses of this
-// machine.
+// everyInterface reports whether the host is the wildcard address.
 func everyInterface(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "" || err == nil && ip.IsUnspecified()
 }
 
-// isLocal4 reports whether the host is one of the two usual ways to write the
-// loopback address.
+// isLocal4 reports whether the host is localhost or 127.0.0.1.
 func isLocal4(host string) bool { return host == "localhost" || host == "127.0.0.1" }

@@ -5,25 +5,24 @@ import (
 	"strings"
 )
 
-// CommandLine stands in Mistake.File for a mistake in a --set argument.
+// CommandLine is Mistake.File of a mistake in a --set argument.
 const CommandLine = "--set"
 
-// Mistake is one thing in a configuration that is not right.
+// Mistake is one mistake in a configuration.
 type Mistake struct {
-	// File is where the mistake stands: a file, "dev" for dev mode, or
-	// CommandLine.
+	// File is the file of the mistake, "dev" for dev mode, or CommandLine.
 	File string
-	// Line is the line in File, from 1. 0 where there are no lines.
+	// Line is the line in File, from 1. 0: no line.
 	Line int
-	// Key is the key in full, such as "accounts[0].base_url". Empty where the
-	// mistake is in no one key.
+	// Key is the full key, such as "accounts[0].base_url". Empty if the mistake
+	// is not in one key.
 	Key string
 	// Text says what is wrong and what would be right. It never repeats the
 	// value, which may be a secret in the wrong place.
 	Text string
 }
 
-// String gives the mistake as one line: file, line, key and text.
+// String formats the mistake in one line: file, line, key and text.
 func (m Mistake) String() string {
 	var b strings.Builder
 	b.WriteString(m.File)
@@ -42,11 +41,11 @@ func (m Mistake) String() string {
 	return b.String()
 }
 
-// Mistakes are all mistakes of a configuration, those of the file first and in
-// the order of its lines.
+// Mistakes are all mistakes of a configuration: those of the file in the order
+// of its lines, then those of --set.
 type Mistakes []Mistake
 
-// Error gives one mistake per line.
+// Error returns one mistake per line.
 func (m Mistakes) Error() string {
 	lines := make([]string, len(m))
 	for i, mistake := range m {

@@ -8,8 +8,7 @@ import (
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]+$`)
 
-// unknown reports a name that is no key of the section at key, and suggests the
-// one that was probably meant.
+// unknown reports an unknown key and suggests the most similar known key.
 func (r *report) unknown(p position, key, name string, known []string) {
 	text := "unknown key; the keys here are "
 	if meant := nearest(name, known); meant != "" {
@@ -19,10 +18,10 @@ func (r *report) unknown(p position, key, name string, known []string) {
 	r.add(p, join(key, quoteName(name)), text+strings.Join(known, ", "))
 }
 
-// nearest returns the word that name is short for or differs from in the fewest
-// letters, or "" where none is near enough to have been meant.
+// nearest returns the word that name abbreviates, or the word with the smallest
+// edit distance. It returns "" if none is similar enough.
 func nearest(name string, words []string) string {
-	// A name of any length would cost its length to compare.
+	// The comparison takes time proportional to the length of the name.
 	if len(name) > 64 {
 		return ""
 	}
@@ -32,7 +31,7 @@ func nearest(name string, words []string) string {
 		if len(name) > 2 && strings.HasPrefix(w, name) {
 			return w
 		}
-		// A change of every letter makes any word of any other.
+		// A distance of the whole length would make any word similar.
 		if d := distance(name, w); d < least && d < len(w) {
 			best, least = w, d
 		}
@@ -40,7 +39,8 @@ func nearest(name string, words []string) string {
 	return best
 }
 
-// distance counts the letters to add, remove or change to make b of a.
+// distance returns the number of letters to add, remove or change to turn a
+// into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -61,7 +61,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// quoteName makes a name from outside fit to stand in a line of text.
+// quoteName makes a name from outside safe for one line of text.
 func quoteName(name string) string {
 	if len(name) <= 64 && plainName.MatchString(name) {
 		return name

@@ -6,32 +6,34 @@ import (
 	"slices"
 )
 
-// everyTenant stands for each tenant that is not named.
+// everyTenant stands for each tenant without an entry of its own.
 const everyTenant = "*"
 
-// Quota is how much of an account a tenant may use.
+// Quota limits the objects of a tenant in an account.
 type Quota struct {
-	// Tenant is the tenant, or "*" for each that is not named.
+	// Tenant is the tenant, or "*" for each tenant without an entry.
 	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. A * stands for each tenant that no other entry fits." need:"required" example:"payments"`
-	// ID names the tenant in the records. Empty: the tenant's name does.
+	// ID is the name under which the objects of the tenant are counted. Empty:
+	// the name of the tenant.
 	ID string `yaml:"id" doc:"Stable id under which what the tenant has made is counted. When a tenant is renamed, set its old name here: the counts stay. The form of tenant applies. All entries of a tenant have the same id, and no two tenants do. A * has none." need:"the tenant's name" sample:"payments-2024"`
 	// Account is the name or identifier of an account. Empty: each account.
 	Account string `yaml:"account" doc:"Name or id of the account that the limits hold in. Where one entry names the account and another does not, the first counts. A tenant and account stand together once." need:"each account" sample:"main"`
-	// Stores is the most stores that the tenant may have made. Nil: no limit.
+	// Stores is the maximum number of stores of the tenant. Nil: no limit.
 	Stores *int `yaml:"stores" doc:"The most stores that the tenant may have made in an account, from 0 to 1000000. Deleting one gives its place back, whoever deletes it." need:"no limit, but stores or secrets is required" example:"1"`
-	// Secrets is the most secrets that the tenant may have made. Nil: no limit.
+	// Secrets is the maximum number of secrets of the tenant. Nil: no limit.
 	Secrets *int `yaml:"secrets" doc:"The most secrets that the tenant may have made in all stores of an account, from 0 to 1000000." need:"no limit, but stores or secrets is required" example:"40"`
 }
 
 var tenantLetters = regexp.MustCompile(`^[!-~]+$`)
 
-// tenantForm is wide: a tenant may be the name of a caller with a token, which
-// holds what its issuer says.
+// tenantForm is wide: a tenant may be the name of a token caller, which
+// contains what the issuer says.
 func tenantForm() textFormat { return textFormat{tenantLetters, 512} }
 
 const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
 
-// validateQuotas checks each quota and that no two are about the same.
+// validateQuotas checks each quota and that no two concern the same tenant and
+// account.
 func validateQuotas(quotas []Quota, accounts []Account, k check) {
 	type subject struct{ tenant, account string }
 	first := map[subject]int{}
@@ -78,8 +80,8 @@ func validateIDs(quotas []Quota, k check) {
 	}
 }
 
-// validate checks one quota and returns the identifier of the account, where it
-// names one.
+// validate checks one quota and returns the identifier of the account that it
+// names.
 func (q *Quota) validate(accounts []Account, k check) (account string) {
 	k.field("tenant").format(q.Tenant, tenantForm(), tenantRule)
 	if q.Account != "" {
@@ -99,7 +101,7 @@ func (q *Quota) validate(accounts []Account, k check) (account string) {
 	return account
 }
 
-// within checks a limit, if there is one.
+// within checks a limit, if it is set.
 func within(limit *int, k check) {
 	if limit != nil {
 		k.within(*limit, 0, 1_000_000)

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// KeyReference describes one key of the configuration.
+// KeyReference documents one key of the configuration.
 type KeyReference struct {
 	// Name is the last part of Key.
 	Name string
-	// Key is the key in full, with "[]" after the name of a list.
+	// Key is the full key, with "[]" after the name of a list.
 	Key string
-	// Type says what the value is, such as "duration".
+	// Type is the type of the value, such as "duration".
 	Type string
-	// Default is the value of a key that is not given, in words where there is
-	// none. Empty for a section.
+	// Default is the default value, or words if there is none. Empty for a
+	// section.
 	Default string
-	// Meaning is what the key does and which values are right.
+	// Meaning says what the key does and which values are valid.
 	Meaning string
-	// Example is a value in YAML. Empty for a section.
+	// Example is an example value in YAML. Empty for a section.
 	Example string
 	// Rare says that most configurations do not need the key.
 	Rare bool
@@ -29,7 +29,7 @@ type KeyReference struct {
 	Parts []KeyReference
 }
 
-// Reference describes every key, in the order of the types.
+// Reference documents every key, in the order of the types.
 func Reference() []KeyReference {
 	return describe(reflect.ValueOf(*newConfig("", false)), "")
 }
@@ -72,7 +72,7 @@ func describeElement(list reflect.Type, key string) []KeyReference {
 	return describe(t.value.Index(0), key)
 }
 
-// typeName says what the value of a field is.
+// typeName returns the type of a field's value.
 func typeName(f reflect.StructField) string {
 	switch {
 	case f.Tag.Get("type") != "":
@@ -96,7 +96,8 @@ func typeName(f reflect.StructField) string {
 	}
 }
 
-// defaultText gives the default of a field, or what is said where it has none.
+// defaultText returns the default of a field, or the words for a missing
+// default.
 func defaultText(f reflect.StructField, value reflect.Value) string {
 	if need := f.Tag.Get("need"); need != "" {
 		return need

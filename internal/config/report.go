@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// position is where a key was given: a line of the file, or a --set argument.
+// position is where a key was set: a line of the file, or a --set argument.
 type position struct {
 	line int
 	set  bool
 }
 
-// report collects mistakes and knows where each key was given.
+// report collects mistakes and knows the position of each key.
 type report struct {
 	file      string
 	positions map[string]position
-	// reported are keys whose mistake was reported while reading. What the
-	// checks find at or under them only follows from that.
+	// reported are keys whose mistake was found while reading. Mistakes that
+	// checks find at or below them are only consequences.
 	reported map[string]bool
-	// suggested are keys that an unknown key was probably meant to be. Where such
-	// a key is missing, that is not another mistake.
+	// suggested are the keys that were suggested for unknown keys. If such a
+	// key is missing, that is not another mistake.
 	suggested map[string]bool
 	found     Mistakes
 }
@@ -29,14 +29,14 @@ func newReport(file string) *report {
 	return &report{file: file, positions: map[string]position{}, reported: map[string]bool{}, suggested: map[string]bool{}}
 }
 
-// withoutMistakes is an empty report that knows the same places.
+// withoutMistakes returns an empty report with the same positions.
 func (r *report) withoutMistakes() *report {
 	fresh := newReport(r.file)
 	fresh.positions = r.positions
 	return fresh
 }
 
-// add reports a mistake at a known place.
+// add reports a mistake at a position.
 func (r *report) add(p position, key, text string) {
 	m := Mistake{File: r.file, Line: p.line, Key: key, Text: text}
 	if p.set {
@@ -45,15 +45,15 @@ func (r *report) add(p position, key, text string) {
 	r.found = append(r.found, m)
 }
 
-// wrong reports a value that cannot be used at all, so that the checks find
-// nothing where it should be.
+// wrong reports a value that cannot be used at all. Later checks report nothing
+// at this key.
 func (r *report) wrong(p position, key, text string) {
 	r.add(p, key, text)
 	r.reported[key] = true
 }
 
-// fail reports what a check found, at the place of the key or, where the key
-// is missing, of what it is missing from.
+// fail reports a mistake that a check found, at the position of the key or, if
+// the key is missing, of its parent.
 func (r *report) fail(key, text string) {
 	if r.suppressed(key) {
 		return
@@ -67,7 +67,7 @@ func (r *report) fail(key, text string) {
 	r.add(position{}, key, text)
 }
 
-// suppressed reports whether what is wrong at the key only follows from a mistake
+// suppressed reports whether a mistake at the key is only a consequence of one
 // that was reported before.
 func (r *report) suppressed(key string) bool {
 	for at, more := key, true; more; at, more = parent(at) {
@@ -79,7 +79,7 @@ func (r *report) suppressed(key string) bool {
 	return false
 }
 
-// err returns the mistakes in order, or nil where there is none.
+// err returns the mistakes in order, or nil if there is none.
 func (r *report) err() error {
 	if len(r.found) == 0 {
 		return nil
@@ -92,7 +92,7 @@ func (r *report) err() error {
 	return r.found
 }
 
-// sourceOrder puts the file before the command line.
+// sourceOrder sorts the file before the command line.
 func sourceOrder(m Mistake) int {
 	if m.File == CommandLine {
 		return 1
@@ -100,8 +100,8 @@ func sourceOrder(m Mistake) int {
 	return 0
 }
 
-// parent returns the key that holds key, down to "" for the whole. It reports
-// false where key is the whole.
+// parent returns the enclosing key, down to "" for the whole configuration. It
+// returns false for "".
 func parent(key string) (string, bool) {
 	if key == "" {
 		return "", false
@@ -109,7 +109,7 @@ func parent(key string) (string, bool) {
 	return key[:max(strings.LastIndexAny(key, ".["), 0)], true
 }
 
-// join returns the key of a field named name under key.
+// join returns the key of a field below key.
 func join(key, name string) string {
 	if key == "" {
 		return name

@@ -9,20 +9,20 @@ import (
 )
 
 var (
-	// setKey is a key in full: names, each with any indexes, joined by dots.
+	// setKey matches a full key: names, each with optional indexes, joined by
+	// dots.
 	setKey = regexp.MustCompile(`^[^.\[\]]+(\[[0-9]{1,4}\])*(\.[^.\[\]]+(\[[0-9]{1,4}\])*)*$`)
-	// setStep is one name or one index of a setKey.
+	// setStep matches one name or one index of a key.
 	setStep = regexp.MustCompile(`\[[0-9]{1,4}\]|[^.\[\]]+`)
 )
 
-// setter applies --set arguments, in order, so that of two for one key the
-// last counts.
+// setter applies --set arguments in order. The last one for a key counts.
 type setter struct {
 	report *report
 	dev    bool
 }
 
-// apply gives one value to a part of the whole. set is KEY=VALUE.
+// apply sets one value. set is KEY=VALUE.
 func (s setter) apply(set string, whole reflect.Value) {
 	key, text, ok := strings.Cut(set, "=")
 	if !ok || !setKey.MatchString(key) {
@@ -42,7 +42,7 @@ func (s setter) apply(set string, whole reflect.Value) {
 	s.give(t, text)
 }
 
-// step goes from a part to one that it holds.
+// step returns a part of t.
 func (s setter) step(t target, step string) (target, bool) {
 	if index, ok := strings.CutPrefix(step, "["); ok {
 		return s.index(t, strings.TrimSuffix(index, "]"))
@@ -58,7 +58,7 @@ func (s setter) step(t target, step string) (target, bool) {
 	return part, ok
 }
 
-// index goes to an element of a list. The first index past the end adds one.
+// index returns an element of a list. The first index past the end appends one.
 func (s setter) index(t target, digits string) (target, bool) {
 	if t.value.Kind() != reflect.Slice {
 		s.fail(t.key, howToSet(t))
@@ -75,7 +75,7 @@ func (s setter) index(t target, digits string) (target, bool) {
 	return t.element(i), true
 }
 
-// give sets the value that the key leads to.
+// give sets the value of a key.
 func (s setter) give(t target, text string) {
 	var complaint string
 	switch t.value.Kind() {
@@ -84,7 +84,7 @@ func (s setter) give(t target, text string) {
 	default:
 		complaint = t.setText(text)
 	}
-	// What the file had here, right or wrong, no longer counts.
+	// The value in the file no longer counts, nor does a mistake in it.
 	delete(s.report.reported, t.key)
 	if complaint != "" {
 		s.report.wrong(position{set: true}, t.key, complaint)
@@ -93,7 +93,7 @@ func (s setter) give(t target, text string) {
 
 func (s setter) fail(key, text string) { s.report.add(position{set: true}, key, text) }
 
-// howToSet says how a part is set that was not set that way.
+// howToSet says how a part can be set.
 func howToSet(t target) string {
 	switch t.value.Kind() {
 	case reflect.Struct:

@@ -18,7 +18,7 @@ const (
 
 var sizeForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,14})(KiB|MiB|GiB)?$`)
 
-// parseSize reads a size. It reports false for a text that is none.
+// parseSize parses a size. It returns false for any other text.
 func parseSize(text string) (Size, bool) {
 	parts := sizeForm.FindStringSubmatch(text)
 	if parts == nil {
@@ -32,7 +32,7 @@ func parseSize(text string) (Size, bool) {
 	return Size(n) * unit, true
 }
 
-// String writes a size with the largest unit that gives a whole number.
+// String formats a size in the largest unit that gives a whole number.
 func (s Size) String() string {
 	switch {
 	case s != 0 && s%GiB == 0:
@@ -46,7 +46,7 @@ func (s Size) String() string {
 	}
 }
 
-// sizeWithin reports a size that is neither 0 nor from least to most.
+// sizeWithin reports a size that is neither 0 nor in the range.
 func (k check) sizeWithin(value, least, most Size) {
 	if value != 0 && (value < least || value > most) {
 		k.fail("must be 0 or from " + least.String() + " to " + most.String())

@@ -4,13 +4,13 @@ import (
 	"platform.internal/storekeeper/internal/authn/subject"
 )
 
-// Subject is who is admitted of an issuer.
+// Subject maps tokens of an issuer to a tenant and groups.
 type Subject struct {
 	// Match is a pattern for the claim.
 	Match string `yaml:"match" doc:"Subject to admit, such as repo:my-org/payments:ref:refs/heads/main or system:serviceaccount:payments:api. A * at the end stands for what follows: repo:my-org/payments:*. Before it must stand enough to name one repository, namespace or project; a whole organisation, group or cluster is refused." need:"required" example:"repo:my-org/payments:ref:refs/heads/main"`
 	// Claim is the claim to match. Only sub can be matched with a star.
 	Claim string `yaml:"claim" oneof:"sub email oid repository repository_id project_path project_id" doc:"The claim that match is held against. Others are shared by callers who have nothing in common. A * is for sub only; email counts only where email_verified is true." sample:"sub"`
-	// Tenant is the team that they act for. Empty where none is set.
+	// Tenant is the team that the callers act for. Empty: none.
 	Tenant string `yaml:"tenant" doc:"Team that they act for. The form of the name of an API key applies." sample:"payments"`
 	// Groups are further names that rules can match.
 	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of the name of an API key applies to each; none may stand there twice." sample:"[ci]"`
@@ -20,7 +20,7 @@ type Subject struct {
 
 func (s *Subject) setDefaults(bool) { s.Claim = "sub" }
 
-// validateSubjects checks each subject, and that each can count.
+// validateSubjects checks each subject, and that no earlier subject covers it.
 func validateSubjects(subjects []Subject, k check) {
 	if len(subjects) == 0 {
 		k.fail("is missing; it must list at least one subject with match, since nobody else is admitted")
@@ -37,8 +37,8 @@ func validateSubjects(subjects []Subject, k check) {
 	}
 }
 
-// validate checks one subject and returns its pattern, which is zero where it is
-// no good.
+// validate checks one subject and returns its pattern, which is zero if it is
+// invalid.
 func (s *Subject) validate(k check) subject.Pattern {
 	pattern, err := subject.Parse(s.Match)
 	switch {

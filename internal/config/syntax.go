@@ -13,18 +13,18 @@ var (
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// syntaxHint is what helps against one complaint of the YAML library.
+// syntaxHint is advice about one error of the YAML library.
 type syntaxHint struct {
-	// complaint is a part of the library's text.
+	// complaint is a part of the library's error text.
 	complaint string
 	hint      string
-	// fromZero says that the library counts lines from 0 in this complaint. It
+	// fromZero says that the library counts lines from 0 in this error. It
 	// counts from 1 in the others.
 	fromZero bool
 }
 
-// syntaxHints is what is known of the library's complaints, the first that fits
-// counting.
+// syntaxHints lists the known errors of the library. The first that matches
+// counts.
 func syntaxHints() []syntaxHint {
 	return []syntaxHint{
 		{"expected key", "check the indentation around this line", true},
@@ -45,29 +45,29 @@ func syntaxHints() []syntaxHint {
 	}
 }
 
-// syntax reports data that is not YAML. The library stops at the first such
-// place and what follows cannot be judged, so the checks are left out.
+// syntax reports data that is not YAML. The library stops at the first error,
+// so the checks are skipped.
 func (r *report) syntax(err error, data []byte) {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		text = strings.TrimPrefix(text, m[0])
 		line, _ = strconv.Atoi(m[1]) // digits, or 0 and so the first line
 	}
-	// The name of an anchor is text of the file, which may be a secret.
+	// The name of an anchor is text of the file and may be a secret.
 	if m := unknownAnchor.FindStringSubmatch(text); m != nil {
 		text, line = "unknown anchor", lineOf(data, "*"+m[1])
 	}
 	advice := adviceFor(text)
-	// Without a line the library means the first.
+	// Without a line number the library means the first line.
 	if advice.fromZero || line == 0 {
 		line++
 	}
-	// What is missing at the end can be blamed on a line after the last.
+	// The library may report a line after the last one.
 	line = min(line, 1+bytes.Count(bytes.TrimRight(data, "\r\n"), []byte("\n")))
 	r.wrong(position{line: line}, "", fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
 }
 
-// adviceFor returns what helps against a complaint of the library.
+// adviceFor returns the advice about an error of the library.
 func adviceFor(text string) syntaxHint {
 	for _, h := range syntaxHints() {
 		if strings.Contains(text, h.complaint) {
@@ -77,7 +77,7 @@ func adviceFor(text string) syntaxHint {
 	return syntaxHint{hint: "check the indentation and the quotes around this line"}
 }
 
-// lineOf returns the line, from 1, where text stands first.
+// lineOf returns the first line, from 1, that contains text.
 func lineOf(data []byte, text string) int {
 	before, _, found := bytes.Cut(data, []byte(text))
 	if !found {

@@ -1,6 +1,6 @@
 package config
 
-// Telemetry is what Storekeeper says about itself.
+// Telemetry configures the log.
 type Telemetry struct {
 	// Log is how the log is written.
 	Log LogSettings `yaml:"log" doc:"The log: one line a call, and what happens beside calls. It is written to standard output, or to standard error where audit.sink is stdout."`
@@ -8,7 +8,7 @@ type Telemetry struct {
 
 // LogSettings is how the log is written.
 type LogSettings struct {
-	// Level is the least level that is written: debug, info, warn or error.
+	// Level is the lowest level that is written: debug, info, warn or error.
 	Level string `yaml:"level" oneof:"debug info warn error" doc:"The least level that is written. Calls are logged at info, and at error where the fault is not the caller's." example:"info"`
 	// Format is json, for machines, or console, for people.
 	Format string `yaml:"format" oneof:"json console" doc:"json for machines, console for people." example:"json"`

@@ -2,11 +2,11 @@ package config
 
 import "regexp"
 
-// textFormat is what a text must look like: a pattern, and the most bytes that it may
-// have. A regular expression that counts so far itself has a state for each
-// byte, and every start would pay for making them.
+// textFormat is the format of a text: a pattern and a maximum length. A regular
+// expression with a length limit has a state per byte, which every start would
+// have to build.
 type textFormat struct {
-	// pattern admits ASCII only, so that a byte is a character.
+	// pattern accepts ASCII only, so that a byte is a character.
 	pattern  *regexp.Regexp
 	maxBytes int
 }

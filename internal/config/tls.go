@@ -2,7 +2,7 @@ package config
 
 import "net"
 
-// TLS names the files that secure the listeners. Without any, connections are in
+// TLS names the files of the listeners' TLS. Without them connections are in
 // plain text, and all listeners must be on loopback.
 type TLS struct {
 	// CertFile holds the certificate of the listeners.
@@ -11,16 +11,16 @@ type TLS struct {
 	KeyFile string `yaml:"key_file" type:"file" doc:"File with the private key of the certificate in PEM. It must be closed to every other user of the machine." need:"with cert_file" example:"/run/secrets/tls/tls.key"`
 	// ClientCAFile holds the authorities of client certificates.
 	ClientCAFile string `yaml:"client_ca_file" type:"file" doc:"File with the authorities, in PEM, whose client certificates are accepted. Whom a certificate stands for is in callers.certificates. Without the file, clients are asked for no certificate." example:"/run/secrets/tls/ca.crt"`
-	// ClientAuth says whether callers must show a certificate: optional or
-	// required.
+	// ClientAuth says whether callers must present a client certificate:
+	// optional or required.
 	ClientAuth string `yaml:"client_auth" oneof:"optional required" doc:"Whether a connection to REST or gRPC needs a client certificate. Where it is optional, callers with keys and tokens need none. The admin listener never asks for one." example:"optional"`
 }
 
 // Enabled reports whether the listeners have TLS.
 func (t *TLS) Enabled() bool { return t.CertFile != "" }
 
-// intended reports whether the listeners are to have TLS, even where one of its
-// files is missing.
+// intended reports whether the listeners are meant to have TLS, also if one of
+// the files is missing.
 func (t *TLS) intended() bool { return t.CertFile != "" || t.KeyFile != "" }
 
 func (t *TLS) setDefaults() { t.ClientAuth = "optional" }
@@ -39,8 +39,8 @@ func (t *TLS) validate(k check) {
 	}
 }
 
-// plaintextRule returns the rule that a listener breaks by being in plain text,
-// or "".
+// plaintextRule returns the rule that a listener violates because it is in
+// plain text, or "".
 func plaintextRule(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || isLoopback(host) {

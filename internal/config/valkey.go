@@ -9,18 +9,18 @@ import (
 
 // Valkey is a Valkey or Redis server.
 type Valkey struct {
-	// Address is host:port. Empty: there is none.
+	// Address is host:port. Empty: there is no server.
 	Address string `yaml:"address" type:"host:port" doc:"Address of the server." need:"with store valkey" sample:"valkey.storekeeper.svc:6379"`
 	// Username is the user to log in as. Empty: the server's default user.
 	Username string `yaml:"username" doc:"User to log in as: 1 to 128 characters of ASCII without blanks. It needs password_file." need:"the server's default user" sample:"storekeeper"`
-	// PasswordFile holds the password. Empty: nothing is shown to the server.
+	// PasswordFile holds the password. Empty: none is sent.
 	PasswordFile string `yaml:"password_file" type:"file" doc:"File with the password. It must be closed to every other user of the machine." sample:"/run/secrets/valkey-password"`
-	// CAFile holds the authorities that the server's certificate is held
-	// against. Empty: those of the system.
+	// CAFile holds the CA certificates that verify the server's certificate.
+	// Empty: those of the system.
 	CAFile string `yaml:"ca_file" type:"file" doc:"File with the authorities, in PEM, that sign the certificate of the server. It needs tls on." need:"those of the system" sample:"/run/secrets/valkey-ca.crt"`
 	// TLS is off or on.
 	TLS string `yaml:"tls" oneof:"off on" doc:"Whether the connection has TLS 1.2 or later. Without it the password and the records can be read on the way, so off is for this machine or a network of its own." sample:"on"`
-	// Prefix begins the name of each record.
+	// Prefix is the prefix of the key of each record.
 	Prefix string `yaml:"prefix" doc:"What the name of each record begins with, so that several Storekeepers can share a server: 1 to 64 of A-Z, a-z, 0-9 and . _ : -." sample:"storekeeper"`
 }
 
@@ -47,7 +47,7 @@ func (v *Valkey) validate(k check) {
 	k.field("prefix").format(v.Prefix, textFormat{recordPrefix, 64}, "must be 1 to 64 of A-Z, a-z, 0-9 and . _ : -")
 }
 
-// isServer reports whether an address is one to connect to.
+// isServer reports whether an address can be connected to.
 func isServer(address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
