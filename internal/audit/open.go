@@ -1,13 +1,10 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math"
 	"os"
 	"time"
 
@@ -132,75 +129,16 @@ func (m *fileMedium) goOn(ctx context.Context, file File, headed bool) error {
 	if !headed {
 		return m.broken(m.head.path, "it is missing, but the audit file holds records")
 	}
-	s, found, err := m.tail(ctx)
-	if err == nil && !found {
-		s, err = m.whole(ctx)
+	info, err := file.Stat()
+	if err != nil {
+		return err
 	}
+	c := endCheck{file: file, size: info.Size(), path: m.path, hash: m.hash, at: m.at, origin: m.origin}
+	s, err := c.run(ctx)
 	if err != nil {
 		return err
 	}
 	return m.continueBehind(s)
-}
-
-// checkedTail is how many bytes at the end of the file a start checks at least.
-const checkedTail = 256 << 10
-
-// errTail says that the end of a file is not what was written.
-var errTail = errors.New("the end of the file is not what was written")
-
-// tail checks the end of the file: more than checkedTail, and as much as it takes
-// to hold the record that the head names, which is at most one commit from the
-// end. found is false where the file is shorter or something is wrong.
-func (m *fileMedium) tail(ctx context.Context) (s span, found bool, err error) {
-	info, err := m.file.Stat()
-	if err != nil {
-		return s, false, err
-	}
-	for length := int64(checkedTail); length < info.Size(); length *= 2 {
-		s, err = m.last(ctx, info.Size()-length)
-		switch {
-		case errors.Is(err, errTail):
-			return s, false, nil
-		case err != nil:
-			return s, false, err
-		case s.readable && s.before.seq < m.at.seq:
-			return s, compareHead(s, m.at, m.origin, m.origin) == "", nil
-		}
-	}
-	return s, false, nil
-}
-
-// last checks the lines that begin behind a byte of the file.
-func (m *fileMedium) last(ctx context.Context, at int64) (span, error) {
-	part := make([]byte, maxLine+1)
-	n, err := m.file.ReadAt(part, at)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return span{}, err
-	}
-	begins := at + int64(bytes.IndexByte(part[:n], '\n')) + 1
-	if begins == at {
-		return span{}, errTail
-	}
-	check := checker{hash: m.hash, head: m.at, origin: m.origin}
-	check.wrong = func(uint64, uint64, string) error { return errTail }
-	// The first of these lines is not the first of the file.
-	return check.file(ctx, io.NewSectionReader(m.file, begins, math.MaxInt64-begins), span{lines: 1, bytes: begins})
-}
-
-// whole checks all that the file holds.
-func (m *fileMedium) whole(ctx context.Context) (span, error) {
-	check := checker{hash: m.hash, head: m.at}
-	check.wrong = func(number, seq uint64, text string) error {
-		return m.broken(m.path, fmt.Sprintf("line %d (record %d): %s", number, seq, text))
-	}
-	s, err := check.file(ctx, io.NewSectionReader(m.file, 0, math.MaxInt64), span{})
-	if err != nil {
-		return s, err
-	}
-	if text := compareHead(s, m.at, m.origin, check.origin); text != "" && s.readable {
-		return s, m.broken(m.path, text)
-	}
-	return s, nil
 }
 
 func (m *fileMedium) continueBehind(s span) error {
@@ -222,7 +160,11 @@ func (m *fileMedium) continueBehind(s span) error {
 	return nil
 }
 
-func (m *fileMedium) broken(path, text string) error {
+func (m *fileMedium) broken(path, text string) error { return broken(m.path, path, text) }
+
+// broken is the error of an audit file or its head, whichever path names, that is
+// not what was written.
+func broken(file, path, text string) error {
 	return fmt.Errorf("%w: %s: %s; to begin a new chain, move %s and %s away and keep them for verifying",
-		ErrBroken, path, text, m.path, m.path+headSuffix)
+		ErrBroken, path, text, file, file+headSuffix)
 }

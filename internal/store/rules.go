@@ -27,6 +27,15 @@ func Unavailable(cause error) *fault.Error {
 	return f.Because(cause)
 }
 
+// Full is the fault of a store that may not or cannot hold more. Nothing was
+// changed.
+func Full(cause error) *fault.Error {
+	f := fault.New(fault.Unavailable, "STATE_FULL",
+		"Storekeeper's own records have reached the size that they may have; repeat the call later.")
+	f.RetryAfter = time.Second
+	return f.Because(cause)
+}
+
 // Damaged is the fault of a record that is not what was written. It is never
 // served, and asking again gives the same.
 func Damaged(cause error) *fault.Error {

@@ -1,0 +1,129 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strconv"
+	"time"
+)
+
+// Place is a place in a chain: the number and the hash of a record. The zero Place
+// is that before the first record.
+type Place = position
+
+// PlaceAt is the place of the record with a number and a hash.
+func PlaceAt(seq uint64, hash [hashBytes]byte) Place { return Place{seq: seq, hash: hash} }
+
+// PlaceOf reads the place from a whole line, with or without its line feed. ok is
+// false where it has not the form of a line; nothing else of it is checked.
+func PlaceOf(line []byte) (p Place, ok bool) {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	number, found := bytes.CutPrefix(line, []byte(`{"seq":`))
+	if !found || len(line) < tailBytes {
+		return p, false
+	}
+	number = number[:max(0, bytes.IndexByte(number, ','))]
+	digits := line[len(line)-2*hashBytes-len(`"}`):][:2*hashBytes]
+	n, err := hex.Decode(p.hash[:], digits)
+	if err != nil || n != hashBytes {
+		return p, false
+	}
+	p.seq, err = strconv.ParseUint(string(number), 10, 64)
+	return p, err == nil
+}
+
+// Seq is the number of the record.
+func (p position) Seq() uint64 { return p.seq }
+
+// Hash is the hash of the record.
+func (p position) Hash() [hashBytes]byte { return p.hash }
+
+// EndsLine says whether a text ends with the line of this place.
+func (p position) EndsLine(text []byte) bool {
+	want := append(hex.AppendEncode(nil, p.hash[:]), "\"}\n"...)
+	return bytes.HasSuffix(text, want)
+}
+
+// LineEnd is how many bytes of text EndsLine looks at.
+const LineEnd = int64(2*hashBytes + len("\"}\n"))
+
+// Origin names a chain. The zero Origin names none.
+type Origin = origin
+
+// NewOrigin begins a chain that is bound with the key, which may be empty.
+func NewOrigin(key []byte) Origin { return newOrigin(key) }
+
+// OriginOf is the Origin with the identifier that ID gave.
+func OriginOf(id string, keyed bool) Origin { return Origin{id: id, keyed: keyed} }
+
+// ID is the identifier of the chain: 32 lower-case hexadecimal digits.
+func (o origin) ID() string { return o.id }
+
+// Keyed says whether the chain is bound with a key.
+func (o origin) Keyed() bool { return o.keyed }
+
+// Chain makes the lines of a chain. It is for one goroutine at a time.
+type Chain struct{ chain ledger }
+
+// NewChain continues a chain behind a place.
+func NewChain(key []byte, o Origin, at Place) *Chain {
+	return &Chain{ledger{origin: o, hash: newHash(key), at: at}}
+}
+
+// At is the place of the last line.
+func (c *Chain) At() Place { return c.chain.at }
+
+// Origin names the chain.
+func (c *Chain) Origin() Origin { return c.chain.origin }
+
+// Rewind makes a place the last one: the lines behind it were not written.
+func (c *Chain) Rewind(to Place) { c.chain.at = to }
+
+// Append writes a record as the next line. now is its time where it has none. Its
+// kind must be that of an intent, an outcome, an alarm or a denial.
+func (c *Chain) Append(dst []byte, r Record, now time.Time) ([]byte, error) {
+	switch r.Kind {
+	case KindIntent, KindOutcome, KindAlarm, KindDenial:
+	default:
+		return dst, errKind
+	}
+	if r.Time.IsZero() {
+		r.Time = now
+	}
+	r = r.clean()
+	c.chain.body = appendBody(c.chain.body[:0], &r, origin{})
+	return appendLine(dst, c.chain.body, &c.chain.at, c.chain.hash), nil
+}
+
+// AppendOwn writes a record of the writer's own, of the kind start or recovered,
+// as the next line.
+func (c *Chain) AppendOwn(dst []byte, kind Kind, reason string, now time.Time) []byte {
+	r := Record{Kind: kind, Time: instant(now), Reason: reason}
+	c.chain.body = appendBody(c.chain.body[:0], &r, c.chain.origin)
+	return appendLine(dst, c.chain.body, &c.chain.at, c.chain.hash)
+}
+
+// HeadBytes is the length of a head.
+const HeadBytes = int64(headBytes)
+
+// AppendHead writes the head of an audit file: the last record that is durable in
+// it. It has one form and one length.
+func AppendHead(dst []byte, at Place, o Origin, key []byte) []byte {
+	return appendHead(dst, at, o, newHash(key))
+}
+
+// ParseHead reads what AppendHead wrote.
+func ParseHead(text []byte, key []byte) (Place, Origin, error) { return parseHead(text, newHash(key)) }
+
+// OtherKeying says that the chain of a head is bound otherwise than the
+// configuration wants, empty where it is not.
+func OtherKeying(o Origin, key []byte) string {
+	if o.keyed == (len(key) > 0) {
+		return ""
+	}
+	return "the chain was begun " + keyedText(o.keyed)
+}
+
+// RotatedPath is the name of the rotated file that ends with the record of a
+// number.
+func RotatedPath(path string, last uint64) string { return rotatedPath(path, last) }

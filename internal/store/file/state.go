@@ -1,0 +1,174 @@
+package file
+
+import (
+	"maps"
+	"slices"
+
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/wal"
+)
+
+// place is where the entry of a record with an expiry is in a segment. A length of
+// 0 says that the record is gone: what older segments say of it does not hold.
+type place struct {
+	expires        int64
+	offset, length uint32
+}
+
+// index are the records with an expiry that a segment says something of. It has no
+// pointers, so the garbage collector does not look at it.
+type index struct {
+	segment uint64
+	places  map[digest]place
+	// until is when the last of the records expires.
+	until int64
+}
+
+// records is what is durable: records without an expiry in memory, and of those
+// with one the place in the log.
+type records struct {
+	lasting map[string][]byte
+	// indexes are those of the segments, oldest first.
+	indexes []*index
+	digests *digester
+}
+
+func newRecords(key []byte) *records {
+	return &records{lasting: map[string][]byte{}, digests: newDigester(key)}
+}
+
+// find returns the value of a record without an expiry, or the place of one with
+// an expiry that is in the future.
+func (r *records) find(key string, now int64) (value []byte, segment uint64, p place, found bool) {
+	if value, found = r.lasting[key]; found {
+		return value, 0, p, true
+	}
+	segment, p = r.placeOf(r.digests.digest(key))
+	return nil, segment, p, p.length > 0 && p.expires > now
+}
+
+func (r *records) placeOf(d digest) (segment uint64, p place) {
+	for i := len(r.indexes) - 1; i >= 0; i-- {
+		if p, ok := r.indexes[i].places[d]; ok {
+			return r.indexes[i].segment, p
+		}
+	}
+	return 0, place{}
+}
+
+// index is that of a segment, which is the newest or there already.
+func (r *records) index(segment uint64) *index {
+	at, found := slices.BinarySearchFunc(r.indexes, segment, func(i *index, n uint64) int {
+		return int(min(max(int64(i.segment-n), -1), 1)) //nolint:gosec // segments are few
+	})
+	if !found {
+		r.indexes = slices.Insert(r.indexes, at, &index{segment: segment, places: map[digest]place{}})
+	}
+	return r.indexes[at]
+}
+
+// put makes a record one without an expiry.
+func (r *records) put(segment uint64, key string, value []byte) {
+	r.lasting[key] = value
+	r.forget(segment, key)
+}
+
+// expire makes a record one with an expiry.
+func (r *records) expire(segment uint64, key string, p place) {
+	delete(r.lasting, key)
+	i := r.index(segment)
+	i.places[r.digests.digest(key)] = p
+	i.until = max(i.until, p.expires)
+}
+
+func (r *records) remove(segment uint64, key string) {
+	delete(r.lasting, key)
+	r.forget(segment, key)
+}
+
+// forget makes what is known of a record with an expiry void.
+func (r *records) forget(segment uint64, key string) {
+	if len(r.indexes) == 0 {
+		return
+	}
+	d := r.digests.digest(key)
+	at, p := r.placeOf(d)
+	switch {
+	case p.length == 0:
+	case at == segment && !r.older(segment, d):
+		delete(r.index(segment).places, d)
+	default:
+		r.index(segment).places[d] = place{}
+	}
+}
+
+// older says whether a segment before this one knows a record.
+func (r *records) older(segment uint64, d digest) bool {
+	for _, i := range r.indexes {
+		if i.segment < segment {
+			if _, ok := i.places[d]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// drop gives up the indexes of segments before one.
+func (r *records) drop(before uint64) {
+	r.indexes = slices.DeleteFunc(r.indexes, func(i *index) bool { return i.segment < before })
+}
+
+// keys are those of the records without an expiry that begin with a prefix, in
+// order.
+func (r *records) keys(prefix string) []string {
+	var keys []string
+	for key := range r.lasting {
+		if len(key) >= len(prefix) && key[:len(prefix)] == prefix {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// apply does what an entry says of a record. Its bytes are copied.
+func (r *records) apply(segment uint64, frame int64, e *entry) {
+	switch e.kind {
+	case entryPut:
+		r.put(segment, string(e.key), slices.Clone(e.value))
+	case entryExpire:
+		r.expire(segment, string(e.key), entryPlace(frame, e))
+	case entryDelete:
+		r.remove(segment, string(e.key))
+	}
+}
+
+// scanned does what an entry says of records with an expiry only.
+func (r *records) scanned(segment uint64, frame int64, e *entry) {
+	switch e.kind {
+	case entryPut, entryDelete:
+		r.forget(segment, string(e.key))
+	case entryExpire:
+		i := r.index(segment)
+		i.places[r.digests.digest(string(e.key))] = entryPlace(frame, e)
+		i.until = max(i.until, e.expires)
+	}
+}
+
+// snapshot is a copy of the records without an expiry.
+func (r *records) snapshot() map[string][]byte { return maps.Clone(r.lasting) }
+
+// record is what a reader gets.
+func record(value []byte, expires int64) store.Record {
+	return store.Record{Value: value, Expires: store.End(expires)}
+}
+
+// entryPlace is where an entry is in its segment, whose frame begins at a byte.
+func entryPlace(frame int64, e *entry) place {
+	return place{
+		expires: e.expires,
+		offset:  uint32(frame + wal.ContentOffset + int64(e.at)), //nolint:gosec // a segment is smaller than 4 GiB
+		length:  uint32(e.length),                                //nolint:gosec // as above
+	}
+}

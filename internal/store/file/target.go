@@ -1,0 +1,212 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store/disk"
+)
+
+// target is where lines of one generation go.
+type target struct {
+	fs disk.FS
+	// path is that of the file, empty for a stream.
+	path string
+	// rest is the path of a file that is made for lines whose own file is gone. It
+	// is made with the first of them.
+	rest string
+	// moved says that the file is not at its path any more and has another name.
+	moved bool
+	file  disk.File
+	size  int64
+
+	stream io.Writer
+	// torn says that the last line of the stream may be without its end.
+	torn bool
+}
+
+// inPlace says whether the file was at its path when it was looked at last.
+func (t *target) inPlace() bool { return t.file != nil && !t.moved && t.rest == "" }
+
+func (t *target) write(lines []byte) error {
+	if t.stream != nil {
+		return t.emit(lines)
+	}
+	if t.file == nil {
+		file, err := t.fs.OpenFile(t.rest, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		t.file, t.size = file, 0
+		if err := t.fs.SyncDir(filepath.Dir(t.rest)); err != nil {
+			return err
+		}
+	}
+	n, err := t.file.Write(lines)
+	if err == nil && n < len(lines) {
+		err = io.ErrShortWrite
+	}
+	if err == nil {
+		t.size += int64(n)
+	}
+	return err
+}
+
+// emit writes lines to the stream. Nothing written can be taken back, so a line
+// that was cut off is ended and written again.
+func (t *target) emit(lines []byte) error {
+	if t.torn {
+		if _, err := t.stream.Write([]byte("\n")); err != nil {
+			return err
+		}
+		t.torn = false
+	}
+	n, err := t.stream.Write(lines)
+	if err == nil && n < len(lines) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		t.torn = n > 0 && lines[n-1] != '\n'
+	}
+	return err
+}
+
+func (t *target) sync() error {
+	if t.file == nil {
+		return nil
+	}
+	return t.file.Sync()
+}
+
+func (t *target) close() error {
+	if t.file == nil {
+		return nil
+	}
+	err := t.file.Close()
+	t.file = nil
+	return err
+}
+
+// ends says whether the first size bytes of a file end with a line.
+func ends(file io.ReaderAt, size int64, at audit.Place) bool {
+	if size < audit.LineEnd {
+		return size == 0
+	}
+	text := make([]byte, audit.LineEnd)
+	_, err := file.ReadAt(text, size-audit.LineEnd)
+	return (err == nil || errors.Is(err, io.EOF)) && at.EndsLine(text)
+}
+
+// others are the rights of everyone else. Those of the group are left to the
+// operator: shippers of logs and volumes in Kubernetes use them.
+const others fs.FileMode = 0o007
+
+var errResized = errors.New("the audit file has another size than was written")
+
+// create opens an empty audit file, a new one where there is none, and makes sure
+// that it is private and will be found under its name after a loss of power.
+func create(system disk.FS, path string) (disk.File, error) {
+	file, err := system.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() != 0 {
+		err = errResized
+	}
+	// Whoever made an empty file ready may have left it open to others.
+	if err == nil && info.Mode().Perm()&others != 0 {
+		err = file.Chmod(0o600)
+	}
+	if err == nil {
+		err = system.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// head is the file that names the last record that is durable in the audit file,
+// so that a missing end is found. It is written in place, and locked.
+type head struct {
+	fs     disk.FS
+	path   string
+	origin audit.Origin
+	key    []byte
+	file   disk.File
+	buf    []byte
+	failed bool
+}
+
+// open takes the head file for this process.
+func (h *head) open() error {
+	_ = h.close() // it has failed, or was never open
+	file, err := h.fs.OpenFile(h.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := file.Lock(); err != nil {
+		return errors.Join(fmt.Errorf("%w: %s: %w", audit.ErrLocked, h.path, err), file.Close())
+	}
+	h.file = file
+	return h.fs.SyncDir(filepath.Dir(h.path))
+}
+
+// read returns the content, nil where there is none.
+func (h *head) read() ([]byte, error) {
+	text := make([]byte, audit.HeadBytes+1)
+	n, err := h.file.ReadAt(text, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return text[:n], nil
+}
+
+// write makes at the place that the head names, durable. After a fault it goes
+// through a new handle.
+func (h *head) write(at audit.Place) error {
+	if h.path == "" {
+		return nil
+	}
+	if h.failed {
+		if err := h.open(); err != nil {
+			return err
+		}
+		info, err := h.file.Stat()
+		if err == nil && info.Size() != audit.HeadBytes {
+			err = h.file.Truncate(0) // what has another length was not written here
+		}
+		if err != nil {
+			return err
+		}
+	}
+	h.failed = true
+	h.buf = audit.AppendHead(h.buf[:0], at, h.origin, h.key)
+	if _, err := h.file.WriteAt(h.buf, 0); err != nil {
+		return err
+	}
+	if err := h.file.Sync(); err != nil {
+		return err
+	}
+	size, here, err := h.file.At(h.path)
+	if err == nil && (!here || size != audit.HeadBytes) {
+		err = fmt.Errorf("%s is not the file that was written", h.path)
+	}
+	h.failed = err != nil
+	return err
+}
+
+func (h *head) close() error {
+	if h.file == nil {
+		return nil
+	}
+	err := h.file.Close()
+	h.file = nil
+	return err
+}

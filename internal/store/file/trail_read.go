@@ -1,0 +1,231 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/disk"
+	"platform.internal/storekeeper/internal/store/wal"
+)
+
+// mostLine is more than the longest line.
+const mostLine = 128 << 10
+
+var errBehind = errors.New("the file of the audit trail cannot be written now")
+
+// Trail does as store.Store says. It waits until the lines that are durable are in
+// the file. Lines in files that were given other names are visited where the store
+// gave them.
+func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte) error) error {
+	if err := ctx.Err(); err != nil {
+		return fault.From(err)
+	}
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return store.Unavailable(store.ErrClosed)
+	}
+	if s.c.Trail.Path == "" {
+		return nil
+	}
+	if err := s.trail.await(ctx, s.log.End(), s.c.MaxWait); err != nil {
+		return err
+	}
+	r := lineReader{after: after, visit: visit}
+	if err := s.trail.read(ctx, &r); err != nil {
+		if r.stopped || ctx.Err() != nil {
+			return err
+		}
+		return store.Unavailable(err)
+	}
+	return nil
+}
+
+// await waits until the lines before a place in the log are in the file.
+func (t *trail) await(ctx context.Context, end wal.Position, most time.Duration) error {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	for {
+		t.mu.Lock()
+		reached, changed := !t.written.Before(end), t.changed
+		t.mu.Unlock()
+		if reached {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fault.From(ctx.Err())
+		case <-timer.C:
+			return store.Unavailable(errBehind)
+		}
+	}
+}
+
+// read visits the lines of the rotated files and of the file.
+func (t *trail) read(ctx context.Context, r *lineReader) error {
+	for {
+		rotated, err := t.rotated(r.after)
+		if err != nil {
+			return err
+		}
+		file, size, err := t.current()
+		if err != nil {
+			return err
+		}
+		if len(rotated) == 0 {
+			return errors.Join(r.file(ctx, file, size), file.Close())
+		}
+		_ = file.Close() // it is opened again when those before it were read
+		last := r.after
+		if err := t.readFile(ctx, rotated[0], r); err != nil {
+			return err
+		}
+		if r.after == last {
+			return fmt.Errorf("%s does not hold the records that its name says", rotated[0])
+		}
+	}
+}
+
+func (t *trail) readFile(ctx context.Context, path string, r *lineReader) error {
+	file, err := t.store.c.FS.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was opened for reading: nothing can be lost
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	return r.file(ctx, file, info.Size())
+}
+
+// rotated lists the rotated files that end with a record above a number, in order.
+func (t *trail) rotated(after uint64) ([]string, error) {
+	folder, name := filepath.Split(t.c.Path)
+	names, err := t.store.c.FS.Names(filepath.Clean(folder))
+	if err != nil {
+		return nil, err
+	}
+	least := filepath.Base(audit.RotatedPath(name, after))
+	prefix := least[:len(least)-20]
+	var paths []string
+	for _, n := range names {
+		if strings.HasPrefix(n, prefix) && len(n) == len(least) && n > least {
+			paths = append(paths, filepath.Join(folder, n))
+		}
+	}
+	slices.Sort(paths)
+	return paths, nil
+}
+
+// current opens the file for reading, and says how much of it was written.
+func (t *trail) current() (disk.File, int64, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	file, err := t.store.c.FS.OpenFile(t.c.Path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, file.Close())
+	}
+	return file, min(info.Size(), t.size), nil
+}
+
+// lineReader visits lines with a number above one.
+type lineReader struct {
+	after   uint64
+	visit   func(line []byte) error
+	stopped bool
+	text    []byte
+}
+
+// file visits the lines of a file, whose numbers rise.
+func (r *lineReader) file(ctx context.Context, file io.ReaderAt, size int64) error {
+	at, err := r.find(file, size)
+	if err != nil {
+		return err
+	}
+	for at < size {
+		lines, err := r.at(file, at, size)
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			return nil // the last line is being written
+		}
+		at += int64(len(lines))
+		for line := range bytes.Lines(lines) {
+			if err := r.line(ctx, line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *lineReader) line(ctx context.Context, line []byte) error {
+	place, ok := audit.PlaceOf(line)
+	if !ok || place.Seq() <= r.after {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		r.stopped = true
+		return fault.From(err)
+	}
+	r.after = place.Seq()
+	err := r.visit(line[:len(line)-1])
+	r.stopped = err != nil
+	return err
+}
+
+// at reads whole lines from a place on.
+func (r *lineReader) at(file io.ReaderAt, at, size int64) ([]byte, error) {
+	if r.text == nil {
+		r.text = make([]byte, 2*mostLine)
+	}
+	text := r.text[:min(int64(len(r.text)), size-at)]
+	if n, err := file.ReadAt(text, at); err != nil && (!errors.Is(err, io.EOF) || n < len(text)) {
+		return nil, err
+	}
+	return text[:bytes.LastIndexByte(text, '\n')+1], nil
+}
+
+// find returns a place before the first line that is to be visited, by halving.
+func (r *lineReader) find(file io.ReaderAt, size int64) (int64, error) {
+	low, high := int64(0), size
+	for high-low > 2*mostLine {
+		middle := low + (high-low)/2
+		lines, err := r.at(file, middle, size)
+		if err != nil {
+			return 0, err
+		}
+		begin := bytes.IndexByte(lines, '\n') + 1
+		place, ok := audit.PlaceOf(firstLine(lines[begin:]))
+		switch {
+		case !ok:
+			return low, nil
+		case place.Seq() <= r.after:
+			low = middle + int64(begin)
+		default:
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+func firstLine(lines []byte) []byte { return lines[:bytes.IndexByte(lines, '\n')+1] }

@@ -1,0 +1,222 @@
+package file
+
+import (
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/wal"
+)
+
+const (
+	// mostYields bounds how often the writer lets others run, so that they can
+	// join the open group, before it goes to the disk.
+	mostYields = 4
+	// A log that failed is tried again after firstProbe, and then after twice as
+	// long each time, at most lastProbe.
+	firstProbe = 20 * time.Millisecond
+	lastProbe  = time.Second
+)
+
+// nudge tells the writer that there is something to write.
+func (s *Store) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// group is the open group, begun where there is none. mu is held.
+func (s *Store) group() *group {
+	if s.open != nil {
+		return s.open
+	}
+	g := &group{frame: wal.NewFrame(s.buffers.take()), latest: map[string]int{}, chain: s.state, done: make(chan struct{})}
+	if s.writing != nil {
+		g.chain = s.writing.chain
+	}
+	s.open = g
+	s.report(g)
+	if s.note != "" && g.chain.at.Seq() > 0 {
+		g.ownLine(s.chain, audit.KindRecovered, s.note, s.c.Now())
+	}
+	s.note = ""
+	g.timer = time.AfterFunc(s.c.MaxWait, func() { s.expire(g) })
+	return g
+}
+
+// report adds to a group up to where the trail is durable. mu is held.
+func (s *Store) report(g *group) {
+	if s.progress.dirty {
+		s.progress.dirty = false
+		g.frame = appendSynced(g.frame, s.progress.synced)
+	}
+}
+
+// expire refuses the callers of a group that is not durable after MaxWait.
+func (s *Store) expire(g *group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g == s.open || g == s.writing {
+		if !g.late {
+			g.late, g.err = true, store.Unavailable(errHung)
+			close(g.done)
+		}
+	}
+}
+
+// refusal is the fault of a commit that is refused at once. mu is held.
+func (s *Store) refusal() error {
+	switch {
+	case s.closed:
+		return store.Unavailable(store.ErrClosed)
+	case s.illness != nil:
+		return s.failed(s.illness)
+	case s.writing != nil && s.writing.late, s.open != nil && s.open.late:
+		return store.Unavailable(errHung)
+	}
+	return s.full
+}
+
+// run is the writing goroutine.
+func (s *Store) run() {
+	defer close(s.ended)
+	for s.wait() {
+		s.write()
+	}
+	for s.write() {
+	}
+}
+
+// wait returns when there may be something to write, or when a log that failed is
+// to be tried again, and false when the store is closing.
+func (s *Store) wait() bool {
+	var probe <-chan time.Time
+	if s.probe > 0 {
+		timer := time.NewTimer(s.probe)
+		defer timer.Stop()
+		probe = timer.C
+	}
+	select {
+	case <-s.closing:
+		return false
+	case <-s.wake:
+	case <-probe:
+	}
+	return true
+}
+
+// write makes the open group durable. It returns false where there is none, or
+// where it failed.
+func (s *Store) write() bool {
+	s.gather()
+	g := s.take()
+	if g == nil {
+		return false
+	}
+	at, err := s.log.Write(g.frame)
+	if err == nil {
+		s.identity.witness(s.log.Number())
+	}
+	if err != nil {
+		s.fail(err)
+	} else {
+		s.succeed(g, at)
+	}
+	s.buffers.give(g.frame)
+	return err == nil
+}
+
+// gather lets others join the open group: whoever can run does so first, for as
+// long as the group grows by it. In an idle process that takes no time.
+func (s *Store) gather() {
+	before := s.waiting()
+	for range mostYields {
+		runtime.Gosched()
+		now := s.waiting()
+		if now == before {
+			return
+		}
+		before = now
+	}
+}
+
+// waiting is how many bytes the open group has.
+func (s *Store) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		return 0
+	}
+	return len(s.open.frame)
+}
+
+// take closes the open group for others. A log that failed is tried with a group
+// of nobody.
+func (s *Store) take() *group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.illness != nil {
+		s.group()
+	}
+	s.writing, s.open = s.open, nil
+	return s.writing
+}
+
+// succeed makes what the group did durable to readers and lets its callers go on.
+func (s *Store) succeed(g *group, at wal.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.Segment != s.segment {
+		s.begun(at.Segment)
+	}
+	g.apply(s.records, at)
+	s.state, s.writing, s.number = g.chain, nil, s.log.Number()
+	s.bound()
+	if open := s.open; open != nil && open.late {
+		// Its callers were refused, so it does not happen.
+		s.open = nil
+		open.timer.Stop()
+		s.chain.Rewind(s.state.at)
+		s.progress.dirty = true
+	}
+	s.probe = 0
+	if s.illness != nil {
+		s.illness = nil
+		s.c.Logger.Info("the state can be written again")
+	}
+	g.end(nil)
+	s.trail.nudge()
+}
+
+// fail refuses the callers of the group and of the open one. Neither happened, as
+// far as the next start does not find the frame.
+func (s *Store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.illness == nil {
+		s.c.Logger.Error("the state cannot be written: changes are refused", zap.Error(err))
+	}
+	s.illness = err
+	for _, g := range []*group{s.open, s.writing} {
+		if g != nil {
+			g.end(s.failed(err))
+		}
+	}
+	s.open, s.writing = nil, nil
+	s.chain.Rewind(s.state.at)
+	s.note, s.progress.dirty = audit.ReasonWriteFailed, true
+	s.probe = min(max(2*s.probe, firstProbe), lastProbe)
+}
+
+// end tells the callers.
+func (g *group) end(err error) {
+	g.timer.Stop()
+	if !g.late {
+		g.err = err
+		close(g.done)
+	}
+}
