@@ -43,7 +43,7 @@ const (
 // httpServer bounds what a slow or greedy client can hold.
 func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Server {
 	return &http.Server{
-		Handler: countCalls(h), TLSConfig: secured, ConnContext: connlimit.WithConn,
+		Handler: countCalls(h), TLSConfig: secured,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
@@ -57,7 +57,7 @@ func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Serve
 // countCalls tells a connection that it carries calls.
 func countCalls(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c := connlimit.FromContext(r.Context()); c != nil {
+		if c := connlimit.FromRequest(r.Context()); c != nil {
 			c.MarkCalled()
 		}
 		next.ServeHTTP(w, r)

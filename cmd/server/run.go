@@ -132,7 +132,7 @@ func openKept(ctx context.Context, s settings, log *zap.Logger, metrics *telemet
 func identify(callers *authn.Authenticator) func(context.Context, authn.Credentials) (authn.Principal, error) {
 	return func(ctx context.Context, shown authn.Credentials) (authn.Principal, error) {
 		who, err := callers.Authenticate(ctx, shown)
-		if c := connlimit.FromContext(ctx); c != nil && err == nil {
+		if c := connlimit.FromRequest(ctx); c != nil && err == nil {
 			c.MarkAuthenticated(who.Name)
 		}
 		return who, err

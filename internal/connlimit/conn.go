@@ -3,6 +3,7 @@ package connlimit
 import (
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,9 @@ func (c *Conn) Close() error {
 // RemoteAddr is the address of the client. It leads back to the connection.
 func (c *Conn) RemoteAddr() net.Addr { return c.addr }
 
+// LocalAddr is the address of this end. It leads back to the connection.
+func (c *Conn) LocalAddr() net.Addr { return &localAddr{Addr: c.Conn.LocalAddr(), conn: c} }
+
 // MarkCalled notes that the connection carries a call.
 func (c *Conn) MarkCalled() { c.called.Store(true) }
 
@@ -201,16 +205,19 @@ func FromConn(c net.Conn) *Conn {
 	}
 }
 
-type connKey struct{}
-
-// WithConn returns a context that carries the counted connection below c. It
-// fits ConnContext of http.Server.
-func WithConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, FromConn(c))
+// FromRequest gives the counted connection that the context of an HTTP request
+// belongs to, or nil. net/http puts the local address of the connection there.
+func FromRequest(ctx context.Context) *Conn {
+	if a, ok := ctx.Value(http.LocalAddrContextKey).(*localAddr); ok {
+		return a.conn
+	}
+	return nil
 }
 
-// FromContext gives the connection that ctx carries, or nil.
-func FromContext(ctx context.Context) *Conn {
-	c, _ := ctx.Value(connKey{}).(*Conn)
-	return c
+// localAddr is the address of this end of a connection, with the connection
+// behind it.
+type localAddr struct {
+	net.Addr
+
+	conn *Conn
 }

@@ -120,15 +120,44 @@ func (b *Body) Release() {
 	}
 }
 
-type bodyKey struct{}
+// call is what the context of a call tells of its request while the request is
+// received.
+type call struct {
+	body   *Body
+	cancel context.CancelFunc
+}
+
+type callKey struct{}
+
+func callFrom(ctx context.Context) call {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c
+}
 
 // With returns a context for a call whose body is b.
-func With(ctx context.Context, b *Body) context.Context { return context.WithValue(ctx, bodyKey{}, b) }
+func With(ctx context.Context, b *Body) context.Context {
+	c := callFrom(ctx)
+	c.body = b
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// WithCancel returns a context for a call whose stream ends when cancel is
+// called.
+func WithCancel(ctx context.Context, cancel context.CancelFunc) context.Context {
+	c := callFrom(ctx)
+	c.cancel = cancel
+	return context.WithValue(ctx, callKey{}, c)
+}
 
 // From returns the body of the call of ctx. Nil: the call has none.
-func From(ctx context.Context) *Body {
-	b, _ := ctx.Value(bodyKey{}).(*Body)
-	return b
+func From(ctx context.Context) *Body { return callFrom(ctx).body }
+
+// Cancel ends the stream of the call of ctx, so that no more of its body is read.
+// It does nothing for a call without WithCancel.
+func Cancel(ctx context.Context) {
+	if c := callFrom(ctx); c.cancel != nil {
+		c.cancel()
+	}
 }
 
 // Retain adds a reference to the body of a call, so that its bytes stay

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+
+	"platform.internal/storekeeper/internal/inflight"
 )
 
 const (
@@ -100,7 +102,7 @@ func boundedHandler(stopping context.Context, method string, handler grpc.Stream
 			close(told)
 		}
 		defer context.AfterFunc(stopping, func() {
-			defer cancelStream(ctx)
+			defer inflight.Cancel(ctx)
 			select {
 			case <-told:
 			case <-ctx.Done():

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"platform.internal/storekeeper/internal/connlimit"
+	"platform.internal/storekeeper/internal/inflight"
 )
 
 // The limits of the gRPC listener. docs/security.md lists them beside the
@@ -108,7 +109,7 @@ func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.
 			context.AfterFunc(ctx, end)
 		}
 	}
-	return context.WithValue(ctx, cancelKey{}, cancel), nil
+	return inflight.WithCancel(ctx, cancel), nil
 }
 
 // connOf returns the connection of a call over the network. Nil: connections
@@ -120,13 +121,4 @@ func connOf(ctx context.Context) *connlimit.Conn {
 		}
 	}
 	return nil
-}
-
-type cancelKey struct{}
-
-// cancelStream cancels the context with which the transport reads a stream.
-func cancelStream(ctx context.Context) {
-	if cancel, ok := ctx.Value(cancelKey{}).(context.CancelFunc); ok {
-		cancel()
-	}
 }

@@ -101,7 +101,7 @@ func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.Buffe
 		data, err := s.Read(n)
 		return data, unexpectedEOF(err)
 	}
-	slow := time.AfterFunc(held.Time(int64(n)), func() { cancelStream(ctx) })
+	slow := time.AfterFunc(held.Time(int64(n)), func() { inflight.Cancel(ctx) })
 	data, err := s.Read(n)
 	if !slow.Stop() && err != nil {
 		return nil, inflight.TooSlow()

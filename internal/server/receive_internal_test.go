@@ -52,7 +52,7 @@ func TestAMessageThatIsTooSlowIsRefused(t *testing.T) {
 	s := &halfSent{ctx: ctx}
 	s.header.Write(binary.BigEndian.AppendUint32([]byte{0}, MaxMessage))
 	s.body.WriteString("a part")
-	ctx = context.WithValue(inflight.With(ctx, held), cancelKey{}, cancel)
+	ctx = inflight.WithCancel(inflight.With(ctx, held), cancel)
 	ctx = grpc.NewContextWithServerTransportStream(ctx, s)
 	decode := func(mem.BufferSlice, any) error { return errors.New("half a message is decoded") }
 	err := receiver{decode: decode, limit: MaxMessage}.receive(ctx, nil)
@@ -94,7 +94,7 @@ func TestAMessageCountsAsTheJSONThatItBecomes(t *testing.T) {
 		s := &halfSent{ctx: t.Context()}
 		s.header.Write(binary.BigEndian.AppendUint32([]byte{0}, 50_000))
 		s.body.WriteString(strings.Repeat(c.text, 50_000))
-		ctx := context.WithValue(inflight.With(t.Context(), held), cancelKey{}, context.CancelFunc(func() {}))
+		ctx := inflight.WithCancel(inflight.With(t.Context(), held), func() {})
 		decoded := false
 		decode := func(mem.BufferSlice, any) error { decoded = true; return nil }
 		err := receiver{decode: decode, limit: MaxMessage}.receive(grpc.NewContextWithServerTransportStream(ctx, s), nil)
