@@ -20,13 +20,15 @@ import (
 
 // listed is what `go list` says of a package.
 type listed struct {
-	ImportPath, Dir, Export string
-	GoFiles, Imports        []string
-	Standard                bool
-	Module                  *struct {
-		Path string
-		Main bool
-	}
+	ImportPath string   `json:"ImportPath"`
+	Dir        string   `json:"Dir"`
+	Export     string   `json:"Export"`
+	GoFiles    []string `json:"GoFiles"`
+	Imports    []string `json:"Imports"`
+	Module     *struct {
+		Path string `json:"Path"`
+		Main bool   `json:"Main"`
+	} `json:"Module"`
 }
 
 // checked is a package of production code with its types.
@@ -78,7 +80,7 @@ func load(ctx context.Context, folder string) ([]*checked, error) {
 // list runs `go list` over the module and all that it imports.
 func list(ctx context.Context, folder string) ([]listed, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-export",
-		"-json=ImportPath,Dir,Export,GoFiles,Imports,Standard,Module", "./...")
+		"-json=ImportPath,Dir,Export,GoFiles,Imports,Module", "./...")
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	var problems bytes.Buffer

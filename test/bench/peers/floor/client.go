@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -71,7 +72,10 @@ func (c *client) take() (*conn, error) {
 		return over, nil
 	}
 	c.mu.Unlock()
-	raw, err := net.DialTimeout("tcp", c.host, patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var plain net.Dialer
+	raw, err := plain.DialContext(ctx, "tcp", c.host)
 	if err != nil {
 		return nil, err
 	}
