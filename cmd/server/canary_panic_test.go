@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -21,8 +22,11 @@ import (
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/gateway"
+	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/names"
+	"platform.internal/storekeeper/internal/records/bolt"
 	"platform.internal/storekeeper/internal/server"
+	"platform.internal/storekeeper/internal/store/bridge"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -86,7 +90,21 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	trail, err := newTrail(t.Context(), config.Audit{Sink: config.AuditFile, File: filepath.Join(p.folder, "audit.log")}, nil, log)
 	must(t, err)
 	t.Cleanup(func() { closeTrail(trail, log) })
-	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
+	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, trail
+	kept, err := bolt.Open(bolt.Config{File: filepath.Join(p.folder, "state")})
+	must(t, err)
+	committed := bridge.New(kept)
+	committed.SetTrail(trail)
+	t.Cleanup(func() { must(t, committed.Close()) })
+	behind := &engine{rights: chain.Rights}
+	keeper, err := idempotency.New(idempotency.Config{
+		Store: committed, Replica: "one", Alone: true, Pepper: make([]byte, 32), Settle: time.Millisecond, Found: behind.found,
+		Recover: func(context.Context, idempotency.Intent) ([]byte, error) { return nil, idempotency.ErrUnproven },
+	})
+	must(t, err)
+	keeper.Start(t.Context())
+	t.Cleanup(func() { must(t, keeper.Close(context.WithoutCancel(t.Context()))) })
+	chain.Idempotency = server.Idempotency{Keeper: keeper}
 	rpc := server.New(chain, []server.Register{func(r grpc.ServiceRegistrar) { secretsstorev1.RegisterSecretsStoreServiceServer(r, service) }})
 	rest, err := gateway.New(t.Context(), gateway.Config{
 		Conn: rpc.Conn(), Authenticate: callers.Authenticate, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),

@@ -23,15 +23,16 @@ import (
 
 // admitChange refuses what the budget or the tenant's own quota would refuse,
 // before anything is written and before the change waits for others.
-func admitChange(p *spending.Budgets, limits *quota.Client) func(context.Context, string, contract.Target) error {
+func admitChange(p *spending.Budgets, limits *quota.Counter) func(context.Context, string, contract.Target) error {
 	return func(ctx context.Context, account string, about contract.Target) error {
 		if err := affordable(ctx, p, account, about); err != nil {
 			return err
 		}
+		ch := quota.Change{Account: account, Tenant: tenant.From(ctx), StoreID: about.StoreID, Secrets: len(about.Secrets)}
 		if about.StoreName != "" {
-			return limits.CheckStores(ctx, account, 1)
+			ch.Stores = 1
 		}
-		return limits.CheckSecrets(ctx, account, len(about.Secrets))
+		return limits.Check(ctx, ch)
 	}
 }
 
@@ -103,6 +104,9 @@ func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, e
 	answer, err := r.call(change.With(tenant.With(ctx, i.Tenant), a), i.Method, request)
 	switch {
 	case err == nil:
+		if op := idempotency.OperationFrom(ctx); op != nil {
+			op.Made = server.CreatedIDs(answer)
+		}
 		return server.Pack(answer)
 	case errors.Is(err, settle.ErrNeverThere):
 		// The one refusal that is proved by looking.
@@ -152,17 +156,3 @@ func (r recoverer) call(ctx context.Context, method string, request proto.Messag
 }
 
 var errUnknownMethod = fault.New(fault.Internal, "INTERNAL", "An intent names a method that does not exist.")
-
-// recovering says whether a call only finds out what became of a change.
-func recovering(ctx context.Context) bool {
-	a := change.From(ctx)
-	return a != nil && a.InspectOnly
-}
-
-// operationID names the change that a call belongs to, "" outside one.
-func operationID(ctx context.Context) string {
-	if a := change.From(ctx); a != nil {
-		return a.ID
-	}
-	return ""
-}

@@ -22,6 +22,7 @@ import (
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/spending"
+	"platform.internal/storekeeper/internal/store/bridge"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -46,7 +47,11 @@ type engine struct {
 	library    *mirror.Library
 	merged     *coalesce.Coalescer
 	// reads is what answers the services, near things first.
-	reads *quota.Client
+	reads service.Upstream
+	// quotas counts what tenants have.
+	quotas *quota.Counter
+	// committed keeps changes and their audit records.
+	committed *bridge.Store
 	// names tells what stands behind identifiers.
 	names   *names.Resolver
 	service *service.Service
@@ -63,8 +68,8 @@ type engine struct {
 	replica string
 }
 
-// newEngine opens the state and connects the parts: the service asks quota, that
-// the mirror, that settle, that coalesce, and that Cloudflare, each request of
+// newEngine opens the state and connects the parts: the service asks the mirror,
+// that settle, that coalesce, and that Cloudflare, each request of
 // which waits for its turn in the budget.
 func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
 	c := s.config
@@ -73,7 +78,7 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 	if err != nil {
 		return nil, err
 	}
-	e.state = kept
+	e.state, e.committed = kept, bridge.New(kept)
 	e.budgets = newBudgets(s, e)
 	if kept.fresh && s.lived {
 		log.Warn("a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)")
@@ -137,13 +142,17 @@ func (e *engine) connect(s settings) error {
 	e.settler = settle.New(settling)
 	steps := change.Steps{Publish: library.Apply, Reconcile: e.settler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
 	limits := quotasOf(c, e.cloudflare.Accounts())
-	e.reads = quota.New(quota.Config{
-		Next: layered{Reader: library.Client(e.cloudflare), Calls: changesBy(steps)}, Records: e.state,
-		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited, Library: library, Operation: operationID, Recovering: recovering, Fresh: mirror.WithBypass,
-		Report: func(_ context.Context, err error) { e.log.Warn("a quota", zap.Error(err)) },
+	reads := layered{Reader: library.Client(e.cloudflare), Calls: changesBy(steps)}
+	e.reads = reads
+	e.quotas = quota.New(quota.Config{
+		Accounts: e.cloudflare.Accounts(), Store: e.committed, Library: library,
+		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited,
+		Quota: func(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
+			return e.reads.Quota(mirror.WithBypass(ctx), account)
+		},
 	})
-	e.service = service.New(e.reads)
-	e.names, err = names.New(e.reads, library.Finder())
+	e.service = service.New(e.reads, e.ownQuota)
+	e.names, err = names.New(reads, library.Finder())
 	return err
 }
 
@@ -168,7 +177,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 		return err
 	}
 	e.keeper, err = idempotency.New(idempotency.Config{
-		Records: e.state, Replica: e.replica, Alone: e.state.shared == nil, Pepper: e.state.key,
+		Store: e.committed, Release: e.release, Found: e.found, Replica: e.replica, Alone: e.state.shared == nil, Pepper: e.state.key,
 		// A replica that says nothing for this long is taken for gone.
 		Lease: 10 * time.Second,
 		// Long enough to send, to find out, and to send again.
@@ -200,13 +209,15 @@ func (e *engine) open() int {
 // trail what becomes of them.
 func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Rights) {
 	e.trail, e.rights = trail, rights
+	e.committed.SetTrail(trail)
 	e.keeper.Start(ctx)
 }
 
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Idempotency {
 	return server.Idempotency{
-		Keeper: e.keeper, Before: beforeChange(e.settler, e.budgets), Admit: admitChange(e.budgets, e.reads), Enter: inOperation, Durable: e.durable,
+		Keeper: e.keeper, Before: beforeChange(e.settler, e.budgets), Admit: admitChange(e.budgets, e.quotas), Enter: inOperation, Durable: e.durable,
+		Reserve: e.reserve,
 	}
 }
 

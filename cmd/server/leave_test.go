@@ -164,14 +164,13 @@ func TestAStopLeavesNoChangeOpenForLong(t *testing.T) {
 			if value, _ := p.cf.Value(accountID, w.store, "A"); value != "v1" {
 				t.Errorf("the value is %q", value)
 			}
-			want, said := "intent, outcome unknown UPSTREAM_ANSWER_LOST, outcome "+tc.found, func() string {
+			want, said := "intent, outcome "+tc.found, func() string {
 				var records []string
 				for _, r := range p.trail(t).of(p.trail(t).about("cut")[0].ID) {
 					records = append(records, strings.TrimSpace(r.Kind+" "+r.Outcome+" "+r.Reason))
 				}
 				return strings.Join(records, ", ")
 			}
-			// It is written right after the intent is closed.
 			p.await("the trail says "+want, func() bool { return said() == want })
 		})
 	}

@@ -27,27 +27,25 @@ const (
 	reasonUnproven = "UNPROVEN"
 )
 
-// tell logs what went wrong with a change, and records what was found out about
-// one whose process is gone.
+// tell logs what went wrong with a change.
 func (e *engine) tell(ev idempotency.Event) {
 	if ev.Err != nil {
 		e.log.Warn("a change", zap.String("event", string(ev.Kind)), zap.String("intent", ev.ID), zap.String("method", ev.Method), zap.Error(ev.Err))
 	}
-	if e.trail == nil || ev.Intent == nil {
-		return
-	}
-	r := e.rights.Recovered(*ev.Intent, ev.Body)
-	switch ev.Kind {
-	case idempotency.EventRecovered:
-		r.Outcome, r.Reason = foundOut(ev.Err)
-	case idempotency.EventUndone:
-		r.Outcome, r.Reason = audit.Unknown, reasonNotSeen
-	case idempotency.EventUnproven:
+}
+
+// found is the audit record of the outcome of a change that recovery has found.
+func (e *engine) found(i idempotency.Intent, answer []byte, err error) audit.Record {
+	r := e.rights.Recovered(i, answer)
+	switch {
+	case errors.Is(err, idempotency.ErrUnproven):
 		r.Outcome, r.Reason = audit.Unknown, reasonUnproven
+	case errors.Is(err, idempotency.ErrNotDone):
+		r.Outcome, r.Reason = audit.Unknown, reasonNotSeen
 	default:
-		return
+		r.Outcome, r.Reason = foundOut(err)
 	}
-	e.trail.Outcome(context.Background(), r)
+	return r
 }
 
 // reasonLate is the reason of an alarm about a change whose request ended after

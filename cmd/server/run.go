@@ -88,7 +88,7 @@ func serve(told context.Context, s settings) error {
 	}
 	behind.begin(ctx, trail, chain.Rights)
 	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.budgets.Share, c.Reads.MaxStaleness == 0
-	chain.Log, chain.Metrics, chain.Authenticator, chain.Trail = log, metrics, callers, trail
+	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, trail
 	tls, err := newListenerTLS(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err

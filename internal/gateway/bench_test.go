@@ -74,8 +74,8 @@ func BenchmarkREST(b *testing.B) {
 	caller := authn.Principal{Name: "app", Tenant: "payments"}
 	handlers := newIdle()
 	gate := servertest.Start(b, servertest.Config{
-		Rules: `rules: [{id: all, actions: ["*"], when: 'principal.tenant == "payments"'}]`,
-		Trail: handlers, Callers: []authn.Principal{caller},
+		Rules:   `rules: [{id: all, actions: ["*"], when: 'principal.tenant == "payments"'}]`,
+		Denials: handlers, Callers: []authn.Principal{caller},
 		Secrets: func(secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer {
 			return handlers
 		},

@@ -72,7 +72,7 @@ func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
 		return nil, nil //nolint:nilnil // no record and no error is a plain answer
 	}
 	key := callPrefix + f.call.identity
-	now, err := k.config.Records.Get(ctx, key)
+	now, err := k.config.Store.Get(ctx, key)
 	if err != nil {
 		return nil, storeFault(err)
 	}
@@ -158,7 +158,7 @@ func (k *Keeper) holder(f *flight) string {
 		keys = append(keys, objectPrefix+o)
 	}
 	// Where the records are away the fault says less.
-	now, _ := k.config.Records.Get(ctx, keys...)
+	now, _ := k.config.Store.Get(ctx, keys...)
 	for _, key := range keys {
 		if holder := readObject(now[key].Value).holder; holder != "" {
 			return holder
@@ -172,7 +172,7 @@ func (k *Keeper) holder(f *flight) string {
 func (k *Keeper) openIntent(id, caller string) Intent {
 	ctx, cancel := context.WithTimeout(k.life, time.Second)
 	defer cancel()
-	now, _ := k.config.Records.Get(ctx, openPrefix+id)
+	now, _ := k.config.Store.Get(ctx, openPrefix+id)
 	e, err := lookup[openEntry](now, openPrefix+id)
 	if err != nil || e == nil || caller != "" && e.Intent.Caller != caller {
 		return Intent{}
@@ -184,7 +184,7 @@ func (k *Keeper) openIntent(id, caller string) Intent {
 // whether the intent is open.
 func (k *Keeper) peruse(ctx context.Context, digest, id string) (r *result, open bool, err error) {
 	callKey, ownKey, openKey := callPrefix+digest, outcomePrefix+id, openPrefix+id
-	now, err := k.config.Records.Get(ctx, callKey, ownKey, openKey)
+	now, err := k.config.Store.Get(ctx, callKey, ownKey, openKey)
 	if err != nil {
 		return nil, false, err
 	}

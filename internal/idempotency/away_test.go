@@ -115,7 +115,7 @@ func TestAStoreThatIsAwayAtTheIntent(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					d := newDisk()
 					r := life(t, d, newWorld(), func(c *idempotency.Config) {
-						l, _ := c.Records.(*link)
+						l, _ := c.Store.(*link)
 						once := false
 						c.Step = func(_ context.Context, s idempotency.Step) {
 							if s == idempotency.StepIntent && !once {

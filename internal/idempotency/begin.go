@@ -8,7 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store"
 )
 
 var (
@@ -19,6 +20,10 @@ var (
 	// errNoHeartbeat is when others may think that this replica is gone.
 	errNoHeartbeat = errors.New("this replica has no heartbeat")
 )
+
+// refused is the error of a commit that its reservation has refused. Nothing was
+// begun.
+type refused struct{ error }
 
 // operation is a change that a flight makes.
 type operation struct {
@@ -55,6 +60,12 @@ func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, err
 		op, err := k.propose(withUrged(ctx, urged), f, free)
 		if errors.Is(err, errBusy) {
 			continue
+		}
+		if refusal, ok := errors.AsType[*refused](err); ok {
+			if err = f.call.Reservation.Wait(ctx, refusal.error); err == nil {
+				continue
+			}
+			return nil, err
 		}
 		if begun = err == nil; begun {
 			op.urged = urged
@@ -93,7 +104,7 @@ func (k *Keeper) propose(ctx context.Context, f *flight, free func()) (*operatio
 	entered := false
 	defer func() {
 		if !entered {
-			k.release(intent.ID)
+			k.leave(intent.ID)
 		}
 	}()
 	if err := k.enter(ctx, f, op); err != nil {
@@ -108,7 +119,7 @@ func (k *Keeper) enter(ctx context.Context, f *flight, op *operation) error {
 	k.step(f.ctx, StepIntent)
 	err := k.keep(f, op)
 	switch {
-	case errors.Is(err, errKnown), errors.Is(err, errBusy):
+	case errors.Is(err, errKnown), errors.Is(err, errBusy), isRefused(err):
 		return err
 	case err == nil:
 		k.observe(about(EventBegan, &op.entry.Intent, nil))
@@ -129,7 +140,7 @@ func (k *Keeper) vacant(ctx context.Context, f *flight) error {
 		keys = append(keys, objectPrefix+o)
 	}
 	for delay := firstPoll; ; delay = min(delay*3/2, lastPoll) {
-		now, err := k.config.Records.Get(ctx, keys...)
+		now, err := k.config.Store.Get(ctx, keys...)
 		if err != nil {
 			return storeFault(err)
 		}
@@ -178,16 +189,24 @@ func (k *Keeper) ask(ctx context.Context, f *flight, earlier Intent) (Intent, er
 	if earlier.ID != "" {
 		i.ID, i.Began = earlier.ID, earlier.Began
 	}
+	if f.call.Reservation != nil {
+		i.Reserved = f.call.Reservation.Note()
+	}
 	return i, nil
 }
 
-// keep writes the intent, unless the call is known or an object is held.
+// keep commits the intent with its reservation and its audit line, unless the
+// call is known, an object is held or the reservation is refused.
 func (k *Keeper) keep(f *flight, op *operation) error {
 	e := &op.entry
 	callKey, openKey := callPrefix+e.Call, openPrefix+e.Intent.ID
 	call, open := lasting(callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}), e.record()
 	e.rawCall = call.Value
-	return k.change(f.ctx, e.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	keys, reservation := e.keys(), f.call.Reservation
+	if reservation != nil {
+		keys = append(keys, reservation.Keys()...)
+	}
+	return k.change(f.ctx, keys, func(now map[string]store.Record) (map[string]*store.Record, error) {
 		known, err := lookup[callEntry](now, callKey)
 		if err != nil {
 			return nil, err
@@ -198,15 +217,20 @@ func (k *Keeper) keep(f *flight, op *operation) error {
 		if taken(now, e.Intent.Objects, e.Intent.ID) {
 			return nil, errBusy
 		}
-		changes := map[string]*records.Entry{
+		changes := map[string]*store.Record{
 			callKey: call,
 			openKey: open,
 		}
 		for _, o := range e.Intent.Objects {
 			changes[objectPrefix+o] = readObject(now[objectPrefix+o].Value).locked(e.Intent.ID)
 		}
+		if reservation != nil {
+			if err := reservation.Take(now, changes); err != nil {
+				return nil, &refused{err}
+			}
+		}
 		return changes, nil
-	})
+	}, e.Intent.line()...)
 }
 
 // confirm asks again what there was before the change, now that no replica can
@@ -227,11 +251,11 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 	op.entry.Intent = now
 	former := op.entry.raw
 	open := op.entry.record()
-	return k.change(f.ctx, []string{openPrefix + now.ID}, func(kept map[string]records.Entry) (map[string]*records.Entry, error) {
+	return k.change(f.ctx, []string{openPrefix + now.ID}, func(kept map[string]store.Record) (map[string]*store.Record, error) {
 		if err := k.own(kept, now.ID, former); err != nil {
 			return nil, err
 		}
-		return map[string]*records.Entry{openPrefix + now.ID: open}, nil
+		return map[string]*store.Record{openPrefix + now.ID: open}, nil
 	})
 }
 
@@ -241,22 +265,32 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 func (k *Keeper) doubt(ctx context.Context, f *flight, op *operation, err error) {
 	k.land(f, k.failed(ctx, err))
 	op.free()
+	o := outcome{line: f.call.outcome(err)}
+	if o.line != nil {
+		o.line.Outcome = audit.NotSent
+	}
 	bounded, cancel := context.WithTimeout(f.ctx, recordPatience)
 	defer cancel()
 	for delay := firstPoll; ; delay = min(2*delay, time.Second) {
-		err := k.conclude(bounded, &op.entry, outcome{})
+		err := k.conclude(bounded, &op.entry, o)
 		if err == nil || errors.Is(err, errNotOwner) || pause(bounded, delay) != nil {
 			return
 		}
 	}
 }
 
-// change writes within the time that a write may take. Its error is that of
-// decide or a fault.
-func (k *Keeper) change(ctx context.Context, keys []string, decide records.Decide) error {
+// decide says what becomes of some records, as a store.Decide does.
+type decide func(now map[string]store.Record) (map[string]*store.Record, error)
+
+// change commits records and audit lines within the time that a commit may take.
+// Its error is that of decide or a fault.
+func (k *Keeper) change(ctx context.Context, keys []string, by decide, lines ...audit.Record) error {
 	bounded, cancel := context.WithTimeout(ctx, recordPatience)
 	defer cancel()
-	err := k.config.Records.Change(bounded, keys, decide)
+	err := k.config.Store.Commit(bounded, keys, func(now map[string]store.Record) (store.Changes, error) {
+		changes, err := by(now)
+		return store.Changes{Records: changes, Lines: lines}, err
+	})
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil && !isSentinel(err) {
 		return notKept(err)
 	}
@@ -265,9 +299,14 @@ func (k *Keeper) change(ctx context.Context, keys []string, decide records.Decid
 
 // isSentinel says whether a decide of this package refused the change.
 func isSentinel(err error) bool {
-	return slices.ContainsFunc([]error{errKnown, errBusy, errNotOwner, errSuperseded, errAlive}, func(s error) bool {
+	return isRefused(err) || slices.ContainsFunc([]error{errKnown, errBusy, errNotOwner, errSuperseded, errAlive}, func(s error) bool {
 		return errors.Is(err, s)
 	})
+}
+
+func isRefused(err error) bool {
+	_, is := errors.AsType[*refused](err)
+	return is
 }
 
 // adopt notes that a flight takes care of an intent.
@@ -278,7 +317,7 @@ func (k *Keeper) adopt(f *flight, id string) {
 	k.running[id] = struct{}{}
 }
 
-func (k *Keeper) release(id string) {
+func (k *Keeper) leave(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.running, id)

@@ -2,7 +2,11 @@ package idempotency
 
 import (
 	"context"
+	"encoding/json"
 	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // Call is one call for a change.
@@ -36,6 +40,13 @@ type Call struct {
 	// before. It may be asked several times. An error of it is answered and
 	// not kept. nil: there is nothing to say.
 	Intent func(ctx context.Context) (Intent, error)
+
+	// Reservation is what the change takes of limits. Nil: nothing.
+	Reservation Reservation
+	// Outcome returns the audit record of how the change ended, from the error of
+	// its run. It is asked once, and not where recovery has to find that out. Nil:
+	// the change leaves no audit record.
+	Outcome func(err error) audit.Record
 
 	// identity and print are the digests of the call, "" before they are made.
 	identity, print string
@@ -75,6 +86,71 @@ type Intent struct {
 	Names map[string]string `json:"names,omitempty"`
 	// Began is when the change began, before Baseline was read, unless given.
 	Began time.Time `json:"began"`
+	// Reserved is the Note of the call's Reservation.
+	Reserved json.RawMessage `json:"reserved,omitempty"`
+	// Audit is the audit record of the intent. The commit of the intent writes it,
+	// and it is not kept with the intent. Nil: there is none.
+	Audit *audit.Record `json:"-"`
+}
+
+// line is the audit record of the intent.
+func (i *Intent) line() []audit.Record {
+	if i.Audit == nil {
+		return nil
+	}
+	r := *i.Audit
+	r.Kind, r.Time = audit.KindIntent, i.Began
+	return []audit.Record{r}
+}
+
+// outcome is the audit record of the change of c, nil where there is none.
+func (c *Call) outcome(err error) *audit.Record {
+	if c.Outcome == nil {
+		return nil
+	}
+	return ending(c.Outcome(err))
+}
+
+// ending makes of a record that of an outcome, which is the same in each try to
+// commit it.
+func ending(r audit.Record) *audit.Record {
+	r.Kind, r.Time = audit.KindOutcome, time.Now()
+	return &r
+}
+
+// Reservation is what a change takes of limits when it begins: a part of the
+// commit of its intent. Config.Release gives it back in the commit of the
+// outcome.
+type Reservation interface {
+	// Keys are the records that Take reads and changes.
+	Keys() []string
+	// Take adds the reservation to changes, or refuses it with an error. It may be
+	// called several times.
+	Take(now map[string]store.Record, changes map[string]*store.Record) error
+	// Wait acts on a refusal of Take. It returns nil where Take may succeed now,
+	// and else the fault for the caller.
+	Wait(ctx context.Context, refusal error) error
+	// Note describes the reservation, so that Release can give it back after the
+	// end of this process. Empty: there is nothing to give back.
+	Note() json.RawMessage
+}
+
+// Release is what the end of a change gives back, and what it counts: a part of
+// the commit of the outcome.
+type Release interface {
+	// Keys are the records that Apply reads and changes.
+	Keys() []string
+	// Apply adds to changes what is given back. It may be called several times.
+	Apply(now map[string]store.Record, changes map[string]*store.Record) error
+}
+
+// Ended says how a change ended, to Config.Release.
+type Ended struct {
+	// Made are the identifiers of what the change made.
+	Made []string
+	// Done says that the change was made, and Gone that what it was to delete was
+	// not there.
+	Done, Gone bool
 }
 
 // Answer is what a caller gets.
@@ -97,6 +173,8 @@ type Operation struct {
 	// Ended is, for Recover alone, when nothing could happen to the change any
 	// more. What was seen at or after that moment is not too old.
 	Ended time.Time
+	// Made are the identifiers of what the change made. Its run sets it.
+	Made []string
 }
 
 type operationKey struct{}

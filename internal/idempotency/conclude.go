@@ -6,7 +6,7 @@ import (
 	"errors"
 	"slices"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // errNotOwner is when an intent is another's by now, or gone.
@@ -15,8 +15,8 @@ var errNotOwner = errors.New("the intent has another owner or is gone")
 // errSuperseded is when the record of a call is about a newer call like it.
 var errSuperseded = errors.New("a newer call has taken the record")
 
-// conclude ends an intent of this replica: it keeps the outcome, or nothing
-// where it is not to be kept, and gives the objects back.
+// conclude commits the end of an intent of this replica: the outcome where it is
+// to be kept, its audit record, the objects and what is given back.
 func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
 	err := k.end(ctx, e, o, e.keys())
 	if errors.Is(err, errSuperseded) {
@@ -29,7 +29,11 @@ func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
 func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, keys []string) error {
 	id := e.Intent.ID
 	callKey, ownKey := callPrefix+e.Call, outcomePrefix+id
-	return k.change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	release, err := k.release(ctx, &e.Intent, &o)
+	if err != nil {
+		return err
+	}
+	return k.change(ctx, slices.Concat(keys, release.Keys()), func(now map[string]store.Record) (map[string]*store.Record, error) {
 		if err := k.own(now, id, e.raw); err != nil {
 			return nil, err
 		}
@@ -37,7 +41,7 @@ func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, keys []string
 		if err != nil {
 			return nil, err
 		}
-		changes := map[string]*records.Entry{openPrefix + id: nil}
+		changes := map[string]*store.Record{openPrefix + id: nil}
 		for _, object := range e.Intent.Objects {
 			last := readObject(now[objectPrefix+object].Value)
 			if last.holder != id {
@@ -58,9 +62,28 @@ func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, keys []string
 		case mine:
 			changes[callKey] = nil
 		}
-		return changes, nil
-	})
+		return changes, release.Apply(now, changes)
+	}, o.lines()...)
 }
+
+// release is what the end of a change gives back.
+func (k *Keeper) release(ctx context.Context, i *Intent, o *outcome) (Release, error) {
+	if k.config.Release == nil {
+		return nothing{}, nil
+	}
+	r, err := k.config.Release(ctx, *i, o.ended())
+	if r == nil {
+		r = nothing{}
+	}
+	return r, err
+}
+
+// nothing is the Release of a change that gives nothing back.
+type nothing struct{}
+
+func (nothing) Keys() []string { return nil }
+
+func (nothing) Apply(map[string]store.Record, map[string]*store.Record) error { return nil }
 
 // named says whether the record of a call is about e. One that is as this
 // process wrote it need not be read.
@@ -74,7 +97,7 @@ func (e *openEntry) named(call []byte) (bool, error) {
 
 // answer is the record of a finished call. Without a key it serves retries
 // alone.
-func (k *Keeper) answer(e *openEntry, o outcome) *records.Entry {
+func (k *Keeper) answer(e *openEntry, o outcome) *store.Record {
 	if e.Keyed {
 		return until(e.call(o), k.config.Retention)
 	}
@@ -83,7 +106,7 @@ func (k *Keeper) answer(e *openEntry, o outcome) *records.Entry {
 
 // own returns errNotOwner if the intent is not this replica's. One that is as
 // this process wrote it need not be read.
-func (k *Keeper) own(now map[string]records.Entry, id string, written []byte) error {
+func (k *Keeper) own(now map[string]store.Record, id string, written []byte) error {
 	if kept, open := now[openPrefix+id]; open && written != nil && bytes.Equal(kept.Value, written) {
 		return nil
 	}

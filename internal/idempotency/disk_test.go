@@ -11,6 +11,7 @@ import (
 
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/records/bolt"
+	"platform.internal/storekeeper/internal/store/bridge"
 )
 
 // fileLife starts a keeper on a file.
@@ -21,7 +22,7 @@ func fileLife(t testing.TB, file string, w *world, name string) (r *idempotency.
 		t.Fatal(err)
 	}
 	k, err := idempotency.New(idempotency.Config{
-		Records: s, Replica: name, Alone: true, Pepper: make([]byte, 32), Recover: w.recover,
+		Store: bridge.New(s), Replica: name, Alone: true, Pepper: make([]byte, 32), Recover: w.recover,
 	})
 	if err != nil {
 		t.Fatal(err)

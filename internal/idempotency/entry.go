@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // The names of records begin with what they are.
@@ -50,9 +51,9 @@ type openEntry struct {
 }
 
 // record writes down e.
-func (e *openEntry) record() *records.Entry {
+func (e *openEntry) record() *store.Record {
 	e.raw = encode(e)
-	return &records.Entry{Value: e.raw}
+	return &store.Record{Value: e.raw}
 }
 
 // outcome is how a change ended.
@@ -63,6 +64,23 @@ type outcome struct {
 	kept bool
 	// changed says that the objects were changed, or may have been.
 	changed bool
+	// made are the identifiers of what the change made.
+	made []string
+	// line is the audit record, nil for none.
+	line *audit.Record
+}
+
+// lines is the audit record as the commit takes it.
+func (o *outcome) lines() []audit.Record {
+	if o.line == nil {
+		return nil
+	}
+	return []audit.Record{*o.line}
+}
+
+// ended tells how the change ended.
+func (o *outcome) ended() Ended {
+	return Ended{Made: o.made, Done: o.changed && o.kept && o.fault == nil, Gone: o.fault != nil && o.fault.Kind == fault.NotFound}
 }
 
 // keys returns the names of the records of e, but for that of an outcome whose
@@ -122,7 +140,7 @@ func decode[T any](raw []byte) (T, error) {
 }
 
 // lookup reads the record at key, nil where there is none.
-func lookup[T any](now map[string]records.Entry, key string) (*T, error) {
+func lookup[T any](now map[string]store.Record, key string) (*T, error) {
 	e, ok := now[key]
 	if !ok {
 		return nil, nil //nolint:nilnil // no record and no error is a plain answer
@@ -135,9 +153,9 @@ func lookup[T any](now map[string]records.Entry, key string) (*T, error) {
 }
 
 // until makes an entry that ends after d.
-func until(v any, d time.Duration) *records.Entry {
-	return &records.Entry{Value: encode(v), Expires: time.Now().Add(d)}
+func until(v any, d time.Duration) *store.Record {
+	return &store.Record{Value: encode(v), Expires: time.Now().Add(d)}
 }
 
 // lasting makes an entry without an end.
-func lasting(v any) *records.Entry { return &records.Entry{Value: encode(v)} }
+func lasting(v any) *store.Record { return &store.Record{Value: encode(v)} }

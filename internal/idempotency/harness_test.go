@@ -106,7 +106,7 @@ func life(t testing.TB, d *disk, w *world, edit func(*idempotency.Config)) *repl
 	t.Helper()
 	r := &replica{link: &link{disk: d}, world: w, events: make(map[idempotency.EventKind]int)}
 	c := idempotency.Config{
-		Records: r.link,
+		Store:   r.link,
 		Replica: fmt.Sprintf("replica-%p", r),
 		Alone:   true,
 		Pepper:  []byte(strings.Repeat("p", 32)),

@@ -16,7 +16,8 @@ import (
 	"sync"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store"
 )
 
 const (
@@ -46,8 +47,9 @@ var ErrUnproven = errors.New("it cannot be proved whether the change was made")
 
 // Config says how changes are kept. Durations of 0 take their defaults.
 type Config struct {
-	// Records keeps intents and answers. It stays open after Close.
-	Records records.Store
+	// Store keeps intents, answers and their audit records. It stays open after
+	// Close.
+	Store store.Store
 	// Replica names this life of the process. No other life, of this process
 	// or of another, may have had the name.
 	Replica string
@@ -80,6 +82,12 @@ type Config struct {
 	// answer, a definite fault (see Keeper.Do) that is the answer, ErrNotDone or
 	// ErrUnproven. After any other error it is asked again. Several run at once.
 	Recover func(ctx context.Context, i Intent) (answer []byte, err error)
+	// Release returns what the end of a change gives back. It is asked before each
+	// commit of an outcome, and may read the store. Nil: there is nothing.
+	Release func(ctx context.Context, i Intent, e Ended) (Release, error)
+	// Found returns the audit record of the outcome of a change that Recover has
+	// found: its answer, or what Recover returned. Nil: there is none.
+	Found func(i Intent, answer []byte, err error) audit.Record
 	// Kept is called after the outcome of a change was kept and before a caller
 	// gets it. nil: nobody.
 	Kept func(ctx context.Context)
@@ -177,8 +185,8 @@ func (c *Config) complete() error {
 		}
 	}
 	switch {
-	case c.Records == nil:
-		return errors.New("an idempotency keeper needs records")
+	case c.Store == nil:
+		return errors.New("an idempotency keeper needs a store")
 	case c.Replica == "":
 		return errors.New("an idempotency keeper needs the name of its replica")
 	case len(c.Pepper) < minPepper:

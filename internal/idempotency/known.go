@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // look finds out, when a call comes in, what the records know of it. It returns
@@ -17,7 +17,7 @@ import (
 func (k *Keeper) look(ctx context.Context, c *Call) (*callEntry, error) {
 	k.digest.mark(c)
 	callKey := callPrefix + c.identity
-	now, err := k.config.Records.Get(ctx, callKey)
+	now, err := k.config.Store.Get(ctx, callKey)
 	if err != nil {
 		return nil, storeFault(err)
 	}
@@ -53,7 +53,7 @@ func (k *Keeper) outdated(ctx context.Context, c *Call, e *callEntry) (bool, err
 	for i, o := range about {
 		keys[i] = objectPrefix + o
 	}
-	now, err := k.config.Records.Get(ctx, keys...)
+	now, err := k.config.Store.Get(ctx, keys...)
 	if err != nil {
 		return false, storeFault(err)
 	}
@@ -71,17 +71,17 @@ func (k *Keeper) Forget(ctx context.Context, c Call, came time.Time) {
 	// Also where the records are away.
 	k.forgotten.add(c.identity, came, k.config.RetryWindow)
 	callKey := callPrefix + c.identity
-	now, err := k.config.Records.Get(ctx, callKey)
+	now, err := k.config.Store.Get(ctx, callKey)
 	if _, known := now[callKey]; err != nil || !known {
 		return
 	}
 	// What this replica remembers has to do where the records cannot be written.
-	_ = k.change(ctx, []string{callKey}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	_ = k.change(ctx, []string{callKey}, func(now map[string]store.Record) (map[string]*store.Record, error) {
 		e, err := lookup[callEntry](now, callKey)
 		if err != nil || e == nil || e.Open || e.Intent == nil || !e.Intent.Began.Before(came) {
 			return nil, err
 		}
-		return map[string]*records.Entry{callKey: nil}, nil
+		return map[string]*store.Record{callKey: nil}, nil
 	})
 }
 

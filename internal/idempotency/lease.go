@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // lease knows whether other replicas must take this one for alive.
@@ -78,11 +78,11 @@ func (k *Keeper) beat(ctx context.Context) error {
 	defer cancel()
 	began, key := time.Now(), replicaPrefix+k.config.Replica
 	var fresh atomic.Bool
-	err := k.config.Records.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	err := k.config.Store.Commit(ctx, []string{key}, func(now map[string]store.Record) (store.Changes, error) {
 		if _, alive := now[key]; !alive {
 			fresh.Store(true)
 		}
-		return map[string]*records.Entry{key: until(struct{}{}, k.config.Lease)}, nil
+		return store.Changes{Records: map[string]*store.Record{key: until(struct{}{}, k.config.Lease)}}, nil
 	})
 	// Also after an error: what was written may be there without our knowing,
 	// and the next renewal would not see the gap.
@@ -114,7 +114,7 @@ func (k *Keeper) keepAlive(err error) {
 // bury ends the heartbeat, so that others need not wait for what is left.
 func (k *Keeper) bury(ctx context.Context) error {
 	key := replicaPrefix + k.config.Replica
-	return k.change(ctx, []string{key}, func(map[string]records.Entry) (map[string]*records.Entry, error) {
-		return map[string]*records.Entry{key: nil}, nil
+	return k.change(ctx, []string{key}, func(map[string]store.Record) (map[string]*store.Record, error) {
+		return map[string]*store.Record{key: nil}, nil
 	})
 }

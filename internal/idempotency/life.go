@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // Start begins the background work: the heartbeat, and at once and then every
@@ -71,7 +71,7 @@ func drained(ctx context.Context, g *sync.WaitGroup) error {
 // too.
 func (k *Keeper) Open(ctx context.Context) (int, error) {
 	n := 0
-	err := k.config.Records.Scan(ctx, openPrefix, func(string, records.Entry) error {
+	err := k.config.Store.Scan(ctx, openPrefix, func(string, store.Record) error {
 		n++
 		return nil
 	})
@@ -96,7 +96,7 @@ func (k *Keeper) Peek(ctx context.Context, c *Call) (Intent, bool) {
 		return *e.Intent, true
 	}
 	openKey := openPrefix + e.ID
-	now, err := k.config.Records.Get(ctx, openKey)
+	now, err := k.config.Store.Get(ctx, openKey)
 	if err != nil {
 		return Intent{}, false
 	}

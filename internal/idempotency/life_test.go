@@ -11,7 +11,7 @@ import (
 
 func TestConfigurationsThatCannotWork(t *testing.T) {
 	for name, edit := range map[string]func(*idempotency.Config){
-		"no records":            func(c *idempotency.Config) { c.Records = nil },
+		"no records":            func(c *idempotency.Config) { c.Store = nil },
 		"no name":               func(c *idempotency.Config) { c.Replica = "" },
 		"a short pepper":        func(c *idempotency.Config) { c.Pepper = c.Pepper[1:] },
 		"less than a day":       func(c *idempotency.Config) { c.Retention = 24*time.Hour - 1 },
@@ -24,7 +24,7 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := idempotency.Config{
-				Records: &link{disk: newDisk()}, Replica: "r", Pepper: make([]byte, 32), Recover: newWorld().recover,
+				Store: &link{disk: newDisk()}, Replica: "r", Pepper: make([]byte, 32), Recover: newWorld().recover,
 			}
 			if _, err := idempotency.New(c); err != nil {
 				t.Fatalf("the others are refused: %v", err)

@@ -246,7 +246,7 @@ func TestManyAreRecoveredAFewAtATime(t *testing.T) {
 func TestAnAnswerThatIsKeptWhileItIsLookedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := life(t, newDisk(), newWorld(), func(c *idempotency.Config) {
-			l, _ := c.Records.(*link)
+			l, _ := c.Store.(*link)
 			l.torn = time.Second
 			c.Recover = func(context.Context, idempotency.Intent) ([]byte, error) {
 				time.Sleep(1500 * time.Millisecond)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // objectEntry is the record of an object. It locks the object for an intent, and
@@ -33,23 +33,23 @@ func (o objectEntry) text() []byte {
 }
 
 // locked is the record of an object that an intent locks.
-func (o objectEntry) locked(id string) *records.Entry {
+func (o objectEntry) locked(id string) *store.Record {
 	o.holder = id
-	return &records.Entry{Value: o.text()}
+	return &store.Record{Value: o.text()}
 }
 
 // unlocked is the record of an object whose lock ends, nil where there is
 // nothing to remember.
-func (o objectEntry) unlocked(remember time.Duration) *records.Entry {
+func (o objectEntry) unlocked(remember time.Duration) *store.Record {
 	o.holder = ""
 	if o.last == "" {
 		return nil
 	}
-	return &records.Entry{Value: o.text(), Expires: time.Now().Add(remember)}
+	return &store.Record{Value: o.text(), Expires: time.Now().Add(remember)}
 }
 
 // taken says whether one of the objects is locked by another intent than id.
-func taken(now map[string]records.Entry, objects []string, id string) bool {
+func taken(now map[string]store.Record, objects []string, id string) bool {
 	return slices.ContainsFunc(objects, func(o string) bool {
 		holder := readObject(now[objectPrefix+o].Value).holder
 		return holder != "" && holder != id
@@ -59,7 +59,7 @@ func taken(now map[string]records.Entry, objects []string, id string) bool {
 // outdated says whether another change has changed one of the objects after
 // the intent id. Objects that contain others are never changed twice: the change
 // that deletes one is its last.
-func outdated(now map[string]records.Entry, objects []string, id string) bool {
+func outdated(now map[string]store.Record, objects []string, id string) bool {
 	return slices.ContainsFunc(objects, func(o string) bool {
 		last := readObject(now[objectPrefix+o].Value).last
 		return last != "" && last != id

@@ -23,7 +23,7 @@ var errPanicked = errors.New("panic")
 // operate makes the change and keeps its outcome. The callers have it before
 // another change gets the objects, so that nobody joins this one after that.
 func (k *Keeper) operate(f *flight, op *operation) result {
-	defer k.release(op.entry.Intent.ID)
+	defer k.leave(op.entry.Intent.ID)
 	defer op.free()
 	r := k.perform(f, op)
 	k.land(f, r)
@@ -35,7 +35,8 @@ func (k *Keeper) perform(f *flight, op *operation) result {
 	op.deadline = time.Now().Add(k.config.Limit)
 	ctx, cancel := context.WithDeadline(f.ctx, op.deadline)
 	defer cancel()
-	ctx = withWanted(withOperation(withUrged(ctx, op.urged), &Operation{Intent: *i, Held: op.held}), f.wanted)
+	running := &Operation{Intent: *i, Held: op.held}
+	ctx = withWanted(withOperation(withUrged(ctx, op.urged), running), f.wanted)
 	body, err := guarded(func() ([]byte, error) { return f.run(ctx) })
 	if errors.Is(err, errPanicked) {
 		k.observe(about(EventPanicked, i, err))
@@ -44,6 +45,7 @@ func (k *Keeper) perform(f *flight, op *operation) result {
 	if !known {
 		return k.unsettled(f, op, o.fault)
 	}
+	o.made, o.line = running.Made, f.call.outcome(err)
 	k.step(f.ctx, StepOutcome)
 	r := result{body: o.body, fault: o.fault, again: !o.kept && unwaited(f, o.fault)}
 	err = k.persist(f, op, o, r)
@@ -110,7 +112,7 @@ func unwaited(f *flight, err *fault.Error) bool {
 // those who joined may try themselves.
 func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
 	i := &op.entry.Intent
-	k.release(i.ID)
+	k.leave(i.ID)
 	k.observe(about(EventUnsettled, i, lost))
 	k.orphans.add(i.ID)
 	told := *lost

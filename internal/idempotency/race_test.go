@@ -68,7 +68,7 @@ func TestAtRandom(t *testing.T) {
 // apart says that other replicas use the disk and that it is some way off.
 func apart(c *idempotency.Config) {
 	together(c)
-	l, _ := c.Records.(*link)
+	l, _ := c.Store.(*link)
 	l.delay = 2 * time.Millisecond
 }
 

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // searchEvery is the pause between two searches for orphans.
@@ -52,7 +53,7 @@ func (k *Keeper) search(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, k.config.Limit)
 	defer cancel()
 	owners := make(map[string]string)
-	err := k.config.Records.Scan(ctx, openPrefix, func(key string, e records.Entry) error {
+	err := k.config.Store.Scan(ctx, openPrefix, func(key string, e store.Record) error {
 		id := strings.TrimPrefix(key, openPrefix)
 		open, err := decode[struct {
 			Owner string `json:"owner"`
@@ -97,7 +98,7 @@ func (k *Keeper) alive(ctx context.Context, owners map[string]string) (map[strin
 	if len(keys) == 0 {
 		return names, nil
 	}
-	now, err := k.config.Records.Get(ctx, keys...)
+	now, err := k.config.Store.Get(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,8 @@ func (k *Keeper) rescue(x *orphan) {
 		gone = x.since
 	}
 	o, err := k.inquire(e, &Operation{Intent: e.Intent, Held: held, Ended: gone})
-	ended := ending(e, o, err)
+	ended := eventOf(e, o, err)
+	o.line = k.found(e, o, err)
 	o.changed = o.changed || ended.Kind == EventUnproven
 	if ended.Kind != EventRecovered {
 		if looked.Before(settled) {
@@ -145,8 +147,8 @@ func (k *Keeper) rescue(x *orphan) {
 	k.recovered(x, ended, err)
 }
 
-// ending is what to tell of an intent once it has ended with what recovery found.
-func ending(e *openEntry, o outcome, err error) Event {
+// eventOf is what to tell of an intent once it has ended with what recovery found.
+func eventOf(e *openEntry, o outcome, err error) Event {
 	ev := about(EventRecovered, &e.Intent, nil)
 	switch {
 	case errors.Is(err, ErrUnproven):
@@ -160,6 +162,18 @@ func ending(e *openEntry, o outcome, err error) Event {
 	return ev
 }
 
+// found is the audit record of what recovery has found out, nil where it has
+// found out nothing or where there is none.
+func (k *Keeper) found(e *openEntry, o outcome, err error) *audit.Record {
+	if k.config.Found == nil {
+		return nil
+	}
+	if o.fault != nil {
+		err = o.fault
+	}
+	return ending(k.config.Found(e.Intent, o.body, err))
+}
+
 // inquire asks what became of an intent.
 func (k *Keeper) inquire(e *openEntry, op *Operation) (outcome, error) {
 	ctx, cancel := context.WithTimeout(k.life, k.config.Limit)
@@ -168,7 +182,7 @@ func (k *Keeper) inquire(e *openEntry, op *Operation) (outcome, error) {
 	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, e.Intent) })
 	switch {
 	case err == nil:
-		return outcome{body: body, kept: true, changed: true}, nil
+		return outcome{body: body, kept: true, changed: true, made: op.Made}, nil
 	case errors.Is(err, ErrNotDone), errors.Is(err, ErrUnproven):
 		return outcome{}, err
 	case errors.Is(err, errPanicked):
@@ -224,7 +238,7 @@ func (k *Keeper) claim(x *orphan, held func() bool) (*openEntry, error) {
 // read returns an open intent. The error is errAlive where it is not open.
 func (k *Keeper) read(id string) (*openEntry, error) {
 	key := openPrefix + id
-	now, err := k.config.Records.Get(k.life, key)
+	now, err := k.config.Store.Get(k.life, key)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +253,7 @@ func (k *Keeper) read(id string) (*openEntry, error) {
 // still gone.
 func (k *Keeper) takeOver(id, former string) error {
 	key, heartbeat := openPrefix+id, replicaPrefix+former
-	return k.change(k.life, []string{key, heartbeat}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	return k.change(k.life, []string{key, heartbeat}, func(now map[string]store.Record) (map[string]*store.Record, error) {
 		e, err := lookup[openEntry](now, key)
 		if err != nil {
 			return nil, err
@@ -249,6 +263,6 @@ func (k *Keeper) takeOver(id, former string) error {
 			return nil, errAlive
 		}
 		e.Owner = k.config.Replica
-		return map[string]*records.Entry{key: lasting(e)}, nil
+		return map[string]*store.Record{key: lasting(e)}, nil
 	})
 }

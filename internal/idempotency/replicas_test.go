@@ -168,7 +168,7 @@ func TestAReplicaWithoutAHeartbeatBeginsNothing(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		r := life(t, d, w, func(c *idempotency.Config) {
 			together(c)
-			l, _ := c.Records.(*link)
+			l, _ := c.Store.(*link)
 			l.set(true, false)
 		})
 		want(t, r.do(t.Context(), plain("a")), "STATE_UNAVAILABLE", false)
@@ -289,7 +289,7 @@ func TestAReplicaThatComesBackKeepsItsIntents(t *testing.T) {
 		var tried atomic.Bool
 		two := life(t, d, w, func(c *idempotency.Config) {
 			together(c)
-			l, _ := c.Records.(*link)
+			l, _ := c.Store.(*link)
 			l.before = func(keys []string) {
 				if slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, "open/") }) {
 					// It is silent when it is looked for, and is back a moment later.

@@ -8,6 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/records/valkey"
 	"platform.internal/storekeeper/internal/records/valkeytest"
+	"platform.internal/storekeeper/internal/store/bridge"
 )
 
 // served starts a keeper whose records are on a server. end stops it without
@@ -20,7 +21,7 @@ func served(t *testing.T, s *valkeytest.Server, w *world, name string) (r *repli
 		t.Fatal(err)
 	}
 	k, err := idempotency.New(idempotency.Config{
-		Records: store, Replica: name, Pepper: make([]byte, 32), Recover: w.recover,
+		Store: bridge.New(store), Replica: name, Pepper: make([]byte, 32), Recover: w.recover,
 		Lease: 2 * time.Second, Settle: 100 * time.Millisecond, Observe: r.observe,
 	})
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store"
 )
 
 var errCut = errors.New("the connection is cut")
@@ -20,34 +21,37 @@ var errCut = errors.New("the connection is cut")
 // disk is a store in memory, which outlives the keepers that use it.
 type disk struct {
 	mu      sync.Mutex
-	entries map[string]records.Entry
+	entries map[string]store.Record
+	// trail are the lines that were committed.
+	trail []audit.Record
 	// written holds every value that ever was.
 	written [][]byte
 }
 
-func newDisk() *disk { return &disk{entries: make(map[string]records.Entry)} }
+func newDisk() *disk { return &disk{entries: make(map[string]store.Record)} }
 
-func (d *disk) get(keys []string) map[string]records.Entry {
-	found := make(map[string]records.Entry)
+func (d *disk) get(keys []string) map[string]store.Record {
+	found := make(map[string]store.Record)
 	for _, k := range keys {
 		if e, ok := d.entries[k]; ok && (e.Expires.IsZero() || e.Expires.After(time.Now())) {
-			found[k] = records.Entry{Value: bytes.Clone(e.Value), Expires: e.Expires}
+			found[k] = store.Record{Value: bytes.Clone(e.Value), Expires: e.Expires}
 		}
 	}
 	return found
 }
 
-func (d *disk) change(keys []string, decide records.Decide) error {
+func (d *disk) change(keys []string, decide store.Decide) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	changes, err := decide(d.get(keys))
 	if err != nil {
 		return err
 	}
-	if err := records.CheckChanges(keys, changes); err != nil {
+	if err := store.CheckChanges(keys, changes.Records); err != nil {
 		return err
 	}
-	for k, e := range changes {
+	d.trail = append(d.trail, changes.Lines...)
+	for k, e := range changes.Records {
 		if e == nil {
 			delete(d.entries, k)
 			continue
@@ -125,22 +129,22 @@ func (l *link) travel(ctx context.Context) error {
 		}
 	}
 	if cut, _ := l.state(); cut {
-		return records.Unavailable(errCut)
+		return store.Unavailable(errCut)
 	}
 	if err := ctx.Err(); err != nil {
-		return records.Unavailable(err)
+		return store.Unavailable(err)
 	}
 	return nil
 }
 
-func (l *link) Get(ctx context.Context, keys ...string) (map[string]records.Entry, error) {
-	if err := records.CheckKeys(keys); err != nil {
+func (l *link) Get(ctx context.Context, keys ...string) (map[string]store.Record, error) {
+	if err := store.CheckKeys(keys); err != nil {
 		return nil, err
 	}
 	if err := l.travel(ctx); err != nil {
 		return nil, err
 	}
-	found := make(map[string]records.Entry)
+	found := make(map[string]store.Record)
 	for n, key := range keys {
 		if n > 0 && l.torn > 0 {
 			time.Sleep(l.torn)
@@ -152,8 +156,8 @@ func (l *link) Get(ctx context.Context, keys ...string) (map[string]records.Entr
 	return found, l.travel(ctx)
 }
 
-func (l *link) Change(ctx context.Context, keys []string, decide records.Decide) error {
-	if err := records.CheckKeys(keys); err != nil {
+func (l *link) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+	if err := store.CheckKeys(keys); err != nil {
 		return err
 	}
 	if err := l.travel(ctx); err != nil {
@@ -166,12 +170,12 @@ func (l *link) Change(ctx context.Context, keys []string, decide records.Decide)
 		return err
 	}
 	if _, deaf := l.state(); deaf {
-		return records.Unavailable(errCut)
+		return store.Unavailable(errCut)
 	}
 	return l.travel(ctx)
 }
 
-func (l *link) Scan(ctx context.Context, prefix string, visit func(string, records.Entry) error) error {
+func (l *link) Scan(ctx context.Context, prefix string, visit func(string, store.Record) error) error {
 	if err := l.travel(ctx); err != nil {
 		return err
 	}
@@ -191,9 +195,17 @@ func (l *link) Scan(ctx context.Context, prefix string, visit func(string, recor
 
 func (l *link) Close() error { return nil }
 
+func (l *link) Healthy(context.Context) error { return nil }
+
+func (l *link) Trail(context.Context, uint64, func([]byte) error) error { return nil }
+
+func (l *link) Events(context.Context, string, store.Position) ([][]byte, store.Position, bool, error) {
+	return nil, "", true, nil
+}
+
 // spoil writes a record that makes no sense.
 func (l *link) spoil(key string) error {
-	return l.disk.change([]string{key}, func(map[string]records.Entry) (map[string]*records.Entry, error) {
-		return map[string]*records.Entry{key: {Value: []byte("{")}}, nil
+	return l.disk.change([]string{key}, func(map[string]store.Record) (store.Changes, error) {
+		return store.Changes{Records: map[string]*store.Record{key: {Value: []byte("{")}}}, nil
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/quota"
 )
 
 func TestQuotaOfTheAccountIsReadOnceWhileThereIsRoom(t *testing.T) {
@@ -33,10 +32,7 @@ func TestFullAccountIsAskedAgainBeforeAChangeIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newCloudflare(100)
 		f.fill(99)
-		type fresh struct{}
-		conf := config(f, newMemory(), rules(1, 100))
-		conf.Fresh = func(ctx context.Context) context.Context { return context.WithValue(ctx, fresh{}, true) }
-		c := quota.New(conf)
+		c := client(f, newMemory(), rules(1, 100))
 		must(t, c, "a", 1)
 		time.Sleep(time.Second)
 		refused(t, c, "b", 1)

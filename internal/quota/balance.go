@@ -3,7 +3,7 @@ package quota
 import (
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 const (
@@ -11,7 +11,7 @@ const (
 	// made elsewhere meanwhile does no harm: Cloudflare has the last word.
 	readingAge = 5 * time.Minute
 	// balanceAge is how long the record of an account outlives its last change.
-	// It is longer than any claim and any reading.
+	// It is longer than any reading. While places are held it does not end.
 	balanceAge = time.Hour
 )
 
@@ -27,17 +27,12 @@ type balance struct {
 	// so the sum is never too low.
 	Made int64 `json:"made"`
 	Base int64 `json:"base"`
-	// Reserved are the places of changes that are not known to have ended.
-	Reserved map[string]claim `json:"reserved,omitempty"`
+	// Held are the places of changes that have not ended.
+	Held int64 `json:"held,omitempty"`
 }
 
-func readBalance(e records.Entry, now time.Time) (balance, error) {
-	b := balance{}
-	if err := read(e, &b); err != nil {
-		return b, err
-	}
-	b.Reserved = current(b.Reserved, now)
-	return b, nil
+func readBalance(r store.Record) (b balance, err error) {
+	return b, read(r, &b)
 }
 
 // known reports whether there is a reading that can be used.
@@ -49,19 +44,22 @@ func (b balance) known(now time.Time) bool {
 // being made.
 func (b balance) found() int64 { return b.Usage + b.Made - b.Base }
 
-// room judges n more secrets for an operation.
-func (b balance) room(n int, op string) error {
-	others := int64(reserved(b.Reserved, secrets, op))
+// room judges n more secrets.
+func (b balance) room(n int) error {
 	switch {
-	case b.found()+others+int64(n) <= b.Quota:
+	case b.found()+b.Held+int64(n) <= b.Quota:
 		return nil
-	case others > 0 && b.found()+int64(n) <= b.Quota:
+	case b.Held > 0 && b.found()+int64(n) <= b.Quota:
 		// The others may be in Usage already, or may fail.
 		return errContended
 	}
 	return errAccountFull
 }
 
-func (b balance) entry(now time.Time) *records.Entry {
-	return &records.Entry{Value: written(b), Expires: now.Add(balanceAge)}
+func (b balance) record(now time.Time) *store.Record {
+	r := &store.Record{Value: written(b)}
+	if b.Held == 0 {
+		r.Expires = now.Add(balanceAge)
+	}
+	return r
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -12,7 +11,7 @@ import (
 func BenchmarkCreateStoreOfATenantThatHas(b *testing.B) {
 	for _, n := range []int{0, 1000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			c := quota.New(config(newCloudflare(1), newMemory(), rules(1<<30, 1<<30)))
+			c := client(newCloudflare(1), newMemory(), rules(1<<30, 1<<30))
 			create := func() {
 				if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); err != nil {
 					b.Fatal(err)

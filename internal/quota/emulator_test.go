@@ -10,8 +10,8 @@ import (
 
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/records/bolt"
+	"platform.internal/storekeeper/internal/store/bridge"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -42,7 +42,7 @@ func TestLastPlacesOfARealAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = kept.Close() }()
-	clients := []*quota.Client{client(next, kept, rules(1, 3)), client(next, kept, rules(1, 3))}
+	clients := []*counted{client(next, bridge.New(kept), rules(1, 3)), client(next, bridge.New(kept), rules(1, 3))}
 	var all sync.WaitGroup
 	var made atomic.Int64
 	for i := range 40 {

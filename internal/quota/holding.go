@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // kind is what is counted.
@@ -34,29 +34,15 @@ func ownersKey(account, store string) string { return ownerPrefix + account + "/
 
 func ownerKey(account, store, id string) string { return ownersKey(account, store) + id }
 
-// holding is the record of a tenant in an account: how much it has made, and what
-// it is making. What that is stands in the records of the objects, so that a
-// change costs the same however much a tenant has.
+// holding is the record of a tenant in an account: how much it has made, and how
+// much it is about to make. What it has made stands in the records of the
+// objects, so that a change costs the same however much a tenant has.
 type holding struct {
 	Stores  int `json:"stores,omitempty"`
 	Secrets int `json:"secrets,omitempty"`
-	// Reserved are the places of changes that are not known to have ended, by
-	// their operations.
-	Reserved map[string]claim `json:"reserved,omitempty"`
-}
-
-// claim is the places that a change holds.
-type claim struct {
-	Stores  int       `json:"stores,omitempty"`
-	Secrets int       `json:"secrets,omitempty"`
-	Until   time.Time `json:"until"`
-}
-
-func (l claim) of(k kind) int {
-	if k == stores {
-		return l.Stores
-	}
-	return l.Secrets
+	// HeldStores and HeldSecrets are the places of changes that have not ended.
+	HeldStores  int `json:"held_stores,omitempty"`
+	HeldSecrets int `json:"held_secrets,omitempty"`
 }
 
 // owner is the record of an object: who made it.
@@ -67,31 +53,15 @@ type owner struct {
 }
 
 // readOwner gives the record of an object, and false where there is none.
-func readOwner(e records.Entry) (owner, bool, error) {
+func readOwner(e store.Record) (owner, bool, error) {
 	var o owner
 	err := read(e, &o)
 	return o, len(e.Value) > 0, err
 }
 
-// readHolding gives the record of a tenant without the claims that have lapsed.
-func readHolding(e records.Entry, now time.Time) (holding, error) {
-	h := holding{}
-	if err := read(e, &h); err != nil {
-		return h, err
-	}
-	h.Reserved = current(h.Reserved, now)
-	return h, nil
-}
-
-// current gives the claims that have not lapsed.
-func current(all map[string]claim, now time.Time) map[string]claim {
-	left := map[string]claim{}
-	for op, l := range all {
-		if now.Before(l.Until) {
-			left[op] = l
-		}
-	}
-	return left
+// readHolding gives the record of a tenant.
+func readHolding(r store.Record) (h holding, err error) {
+	return h, read(r, &h)
 }
 
 // count is how many objects of a kind the tenant has.
@@ -102,40 +72,35 @@ func (h *holding) count(k kind) *int {
 	return &h.Secrets
 }
 
-// used counts what the tenant has and what it is making, but for one operation.
-func (h *holding) used(k kind, but string) int {
-	return *h.count(k) + reserved(h.Reserved, k, but)
-}
-
-// reserved counts the places that are held, but for those of one operation.
-func reserved(all map[string]claim, k kind, but string) int {
-	n := 0
-	for op, l := range all {
-		if op != but {
-			n += l.of(k)
-		}
+// held is how many places of a kind the tenant's changes hold.
+func (h *holding) held(k kind) *int {
+	if k == stores {
+		return &h.HeldStores
 	}
-	return n
+	return &h.HeldSecrets
 }
 
-// entry is the record as it is kept: none where it says nothing.
-func (h *holding) entry() *records.Entry {
-	if h.Stores+h.Secrets+len(h.Reserved) == 0 {
+// used counts what the tenant has and what it is about to make.
+func (h *holding) used(k kind) int { return *h.count(k) + *h.held(k) }
+
+// record is the record as it is kept: none where it says nothing.
+func (h *holding) record() *store.Record {
+	if *h == (holding{}) {
 		return nil
 	}
-	return &records.Entry{Value: written(*h)}
+	return &store.Record{Value: written(*h)}
 }
 
-func read(e records.Entry, into any) error {
-	if len(e.Value) == 0 {
+func read(r store.Record, into any) error {
+	if len(r.Value) == 0 {
 		return nil
 	}
-	return json.Unmarshal(e.Value, into)
+	return json.Unmarshal(r.Value, into)
 }
 
 // written encodes a record. Those of this package hold nothing that JSON has
 // not.
-func written[R holding | balance | owner](r R) []byte {
-	text, _ := json.Marshal(r) //nolint:errchkjson // maps, texts, numbers and times of this century
+func written[R holding | balance | owner | note](r R) []byte {
+	text, _ := json.Marshal(r) //nolint:errchkjson // texts, numbers and times of this century
 	return text
 }

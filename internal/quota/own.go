@@ -3,34 +3,30 @@ package quota
 import (
 	"context"
 
-	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Quota gives the quota of an account. A tenant that has a limit of secrets there
-// gets the limit and what counts against it: the figures of the account are those
-// of all tenants.
-func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
-	answer, err := c.Upstream.Quota(ctx, account)
+// Own makes of the quota of an account that of a tenant. One that has a limit of
+// secrets there sees the limit and what counts against it: the figures of the
+// account are those of all tenants.
+func (c *Counter) Own(ctx context.Context, account, tenant string, q upstream.Quota) (upstream.Quota, error) {
 	id, counted := c.counted(account)
-	if err != nil || !counted {
-		return answer, err
+	if !counted {
+		return q, nil
 	}
-	name := tenant.From(ctx)
-	limit, limited := c.c.Limits(id, name)
+	limit, limited := c.c.Limits(id, tenant)
 	if !limited || limit.Secrets == nil {
-		return answer, nil
+		return q, nil
 	}
-	key := tenantKey(id, c.c.Key(name))
-	entries, err := c.c.Records.Get(ctx, key)
+	key := tenantKey(id, c.c.Key(tenant))
+	found, err := c.c.Store.Get(ctx, key)
 	if err != nil {
-		return upstream.Answer[upstream.Quota]{}, err
+		return q, err
 	}
-	h, err := readHolding(entries[key], c.c.Clock())
+	h, err := readHolding(found[key])
 	if err != nil {
-		return upstream.Answer[upstream.Quota]{}, err
+		return q, err
 	}
-	own := &answer.Result.Secrets
-	own.Quota, own.Usage = min(own.Quota, int64(*limit.Secrets)), int64(h.Secrets)
-	return answer, nil
+	q.Secrets.Quota, q.Secrets.Usage = min(q.Secrets.Quota, int64(*limit.Secrets)), int64(h.Secrets)
+	return q, nil
 }

@@ -5,17 +5,22 @@ import (
 	"testing"
 
 	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // figures are the secrets that a tenant is told of, used and allowed.
-func figures(ctx context.Context, t *testing.T, c *quota.Client) upstream.Usage {
+func figures(ctx context.Context, t *testing.T, c *counted) upstream.Usage {
 	t.Helper()
-	a, err := c.Quota(ctx, "main")
+	a, err := c.next.Quota(ctx, "main")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.Result.Secrets
+	own, err := c.Own(ctx, "main", tenant.From(ctx), a.Result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return own.Secrets
 }
 
 func TestATenantWithAQuotaSeesItsOwn(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/quota"
-	"platform.internal/storekeeper/internal/records"
+	storing "platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -115,31 +115,31 @@ func TestUnknownAccountIsPassedOn(t *testing.T) {
 
 func TestDeletesGiveThePlaceBackWhoeverDeletes(t *testing.T) {
 	for name, test := range map[string]struct {
-		remove func(c *quota.Client, ids []string) error
+		remove func(c *counted, ids []string) error
 		// left is how many of the three secrets count afterwards.
 		left int
 	}{
-		"one": {func(c *quota.Client, ids []string) error {
+		"one": {func(c *counted, ids []string) error {
 			_, err := c.DeleteSecret(as("b"), upstream.SecretParams{Account: "main", StoreID: store, SecretID: ids[0]})
 			return err
 		}, 2},
-		"several": {func(c *quota.Client, ids []string) error {
+		"several": {func(c *counted, ids []string) error {
 			_, err := c.DeleteSecrets(as(""), upstream.DeleteSecretsParams{Account: account, StoreID: store, IDs: ids[:2]})
 			return err
 		}, 1},
-		"the store": {func(c *quota.Client, _ []string) error {
+		"the store": {func(c *counted, _ []string) error {
 			_, err := c.DeleteStore(as("b"), upstream.DeleteStoreParams{Account: account, StoreID: store, Force: true})
 			return err
 		}, 0},
-		"several, one unknown": {func(c *quota.Client, ids []string) error {
+		"several, one unknown": {func(c *counted, ids []string) error {
 			_, err := c.DeleteSecrets(as("b"), upstream.DeleteSecretsParams{Account: account, StoreID: store, IDs: append(slices.Clone(ids), "none")})
 			return want(err, fault.NotFound)
 		}, 3},
-		"in a store where it is not": {func(c *quota.Client, ids []string) error {
+		"in a store where it is not": {func(c *counted, ids []string) error {
 			_, err := c.DeleteSecret(as("b"), upstream.SecretParams{Account: account, StoreID: other, SecretID: ids[0]})
 			return want(err, fault.NotFound)
 		}, 3},
-		"a store with the name of a secret": {func(c *quota.Client, ids []string) error {
+		"a store with the name of a secret": {func(c *counted, ids []string) error {
 			_, err := c.DeleteStore(as("b"), upstream.DeleteStoreParams{Account: account, StoreID: ids[0]})
 			return want(err, fault.NotFound)
 		}, 3},
@@ -197,7 +197,7 @@ func TestStoresOfATenantCount(t *testing.T) {
 	}
 }
 
-func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItForAWhile(t *testing.T) {
+func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItUntilItsEnd(t *testing.T) {
 	lost := fault.New(fault.Unavailable, upstream.ReasonAnswerLost, "Nobody knows.")
 	for name, test := range map[string]struct {
 		end   error
@@ -220,7 +220,9 @@ func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItForAWhile(t *testing.T) 
 				if test.holds {
 					refused(t, c, "a", 1)
 					refused(t, c, "b", 1)
-					time.Sleep(10 * time.Minute)
+					time.Sleep(time.Hour)
+					refused(t, c, "a", 1)
+					c.settle(t, quota.Ended{})
 				}
 				must(t, c, "a", 1)
 			})
@@ -228,93 +230,35 @@ func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItForAWhile(t *testing.T) 
 	}
 }
 
-// operation marks the calls of one change.
-type operation struct{}
-
-func recovering(f *cloudflare, kept records.Store) (c *quota.Client, first, again context.Context) {
-	type recovery struct{}
-	conf := config(f, kept, rules(1, 1))
-	conf.Operation = func(ctx context.Context) string {
-		op, _ := ctx.Value(operation{}).(string)
-		return op
-	}
-	conf.Recovering = func(ctx context.Context) bool { return ctx.Value(recovery{}) != nil }
-	first = context.WithValue(as("a"), operation{}, "op-1")
-	return quota.New(conf), first, context.WithValue(first, recovery{}, true)
-}
-
-// A crash leaves the claim; recovery asks again and finds the object, or not.
-func TestRecoveryTurnsTheClaimIntoWhatItFinds(t *testing.T) {
+// Whoever finds out what became of a lost change ends its reservation.
+func TestTheEndOfALostChangeCountsWhatItMade(t *testing.T) {
 	lost := fault.New(fault.Unavailable, upstream.ReasonAnswerLost, "Nobody knows.")
-	for name, late := range map[string]time.Duration{"at once": 0, "when the claim has lapsed": time.Hour} {
+	for name, made := range map[string][]string{"done": {"secret-1"}, "not done": nil} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newCloudflare(100)
-				f.answers = []error{lost}
-				c, first, again := recovering(f, newMemory())
-				if _, err := create(first, c, 1); !errors.Is(err, lost) {
-					t.Fatal(err)
-				}
-				time.Sleep(late)
-				for range 2 { // The record of the outcome may be lost as well.
-					if _, err := create(again, c, 1); err != nil {
-						t.Fatal(err)
-					}
-				}
+			f := newCloudflare(100)
+			f.answers = []error{lost}
+			c := client(f, newMemory(), rules(1, 1))
+			if _, err := create(as("a"), c, 1); !errors.Is(err, lost) {
+				t.Fatal(err)
+			}
+			refused(t, c, "a", 1)
+			c.settle(t, quota.Ended{Made: made, Done: made != nil})
+			if made != nil {
 				refused(t, c, "a", 1)
-			})
+				return
+			}
+			must(t, c, "a", 1)
 		})
 	}
-	t.Run("not done", func(t *testing.T) {
-		f := newCloudflare(100)
-		f.answers = []error{lost, errors.New("it was not done")}
-		c, first, again := recovering(f, newMemory())
-		if _, err := create(first, c, 1); !errors.Is(err, lost) {
-			t.Fatal(err)
-		}
-		refused(t, c, "a", 1)
-		if _, err := create(again, c, 1); err == nil {
-			t.Fatal("it was done")
-		}
-		must(t, c, "a", 1)
-	})
 }
 
 func TestNothingIsSentWhereItCannotBeCounted(t *testing.T) {
 	f, kept := newCloudflare(100), newMemory()
-	kept.fails = func([]string) error { return records.Unavailable(errors.New("disk full")) }
+	kept.fails = func([]string) error { return storing.Unavailable(errors.New("disk full")) }
 	_, err := create(as("a"), client(f, kept, rules(1, 1)), 1)
 	if got := fault.From(err); got.Kind != fault.Unavailable || got.Reason != "STATE_UNAVAILABLE" || f.sent != 0 {
 		t.Errorf("got %v after %d changes", err, f.sent)
 	}
-}
-
-// The change has happened, so its caller must hear of it.
-func TestWhatCannotBeCountedAfterwardsIsReported(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, kept := newCloudflare(100), newMemory()
-		conf := config(f, kept, rules(1, 1))
-		var reported []error
-		conf.Report = func(_ context.Context, err error) { reported = append(reported, err) }
-		c := quota.New(conf)
-		kept.fails = func([]string) error {
-			if f.sent > 0 {
-				return records.Unavailable(errors.New("disk full"))
-			}
-			return nil
-		}
-		ids := must(t, c, "a", 1)
-		kept.fails = nil
-		refused(t, c, "a", 1) // The claim goes on to count.
-		if len(reported) != 1 {
-			t.Errorf("reported is %v", reported)
-		}
-		time.Sleep(10 * time.Minute)
-		if _, err := c.DeleteSecret(as("a"), upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
-			t.Fatal(err)
-		}
-		must(t, c, "a", 1)
-	})
 }
 
 func TestChangeWhoseCallerHasLeftIsCounted(t *testing.T) {
@@ -332,27 +276,9 @@ func TestChangeWhoseCallerHasLeftIsCounted(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		refused(t, c, "a", 1)
-		if _, err := c.DeleteSecret(ctx, upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
+		if _, err := c.DeleteSecret(as("a"), upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
 			t.Fatal(err)
 		}
 		must(t, c, "a", 1)
-	})
-}
-
-func TestAnotherTryOfTheCountSucceeds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, kept := newCloudflare(100), newMemory()
-		c := client(f, kept, rules(1, 1))
-		failures := 2
-		kept.fails = func([]string) error {
-			if f.sent > 0 && failures > 0 {
-				failures--
-				return records.Unavailable(errors.New("away"))
-			}
-			return nil
-		}
-		must(t, c, "a", 1)
-		time.Sleep(time.Hour)
-		refused(t, c, "a", 1)
 	})
 }

@@ -3,13 +3,13 @@ package quota
 import (
 	"context"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // refresh reads the quota of the account, unless the last reading will do.
 // Changes that ask at once share a reading. Where it cannot be read, Cloudflare
 // will judge.
-func (r *reservation) refresh(ctx context.Context, enough func(balance) bool) error {
+func (r *Reservation) refresh(ctx context.Context, enough func(balance) bool) error {
 	turn := r.readings[r.account]
 	select {
 	case turn <- struct{}{}:
@@ -25,21 +25,21 @@ func (r *reservation) refresh(ctx context.Context, enough func(balance) bool) er
 	if before.known(began) && enough(before) {
 		return nil
 	}
-	answer, err := r.Upstream.Quota(r.c.Fresh(ctx), r.account)
+	answer, err := r.c.Quota(ctx, r.account)
 	if err != nil {
 		r.blind = true
 		return ctx.Err()
 	}
 	key := accountKey(r.account)
-	return r.c.Records.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	return r.c.Store.Commit(ctx, []string{key}, func(now map[string]store.Record) (store.Changes, error) {
 		at := r.c.Clock()
-		b, err := readBalance(now[key], at)
+		b, err := readBalance(now[key])
 		if err != nil || b.Read.After(began) {
-			return nil, err
+			return store.Changes{}, err
 		}
 		b.Quota, b.Usage, b.Read = answer.Result.Secrets.Quota, answer.Result.Secrets.Usage, began
 		// The record may have been made anew meanwhile.
 		b.Base = min(before.Made, b.Made)
-		return map[string]*records.Entry{key: b.entry(at)}, nil
+		return store.Changes{Records: map[string]*store.Record{key: b.record(at)}}, nil
 	})
 }

@@ -2,17 +2,15 @@ package quota
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 const (
-	// claimAge is how long a change holds its places when nobody says what
-	// became of it. It is longer than any change takes.
-	claimAge = 10 * time.Minute
 	// contention is how long a change waits for others that may need the last
 	// places or not.
 	contention = 2 * time.Second
@@ -28,10 +26,12 @@ var (
 	errNoReading   = errors.New("the quota of the account is not known")
 )
 
-// reservation is the way of one change to its places.
-type reservation struct {
-	*Client
+// Reservation is the part of a change in the commit that begins it: the places
+// that it is about to use.
+type Reservation struct {
+	*Counter
 	asked
+	note json.RawMessage
 	// since is when the change asked.
 	since time.Time
 	// seen is the record of the account that it was judged by.
@@ -43,98 +43,117 @@ type reservation struct {
 	blind bool
 }
 
-// reserve holds places for a change, or refuses it with a fault.
-func (c *Client) reserve(ctx context.Context, a asked) error {
-	r := &reservation{Client: c, asked: a, since: c.c.Clock()}
-	deadline := r.since.Add(contention)
-	for {
-		err := r.claim(ctx)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, errTenantFull):
-			err = r.tenantFull(ctx)
-		case errors.Is(err, errNoReading):
-			err = r.refresh(ctx, func(balance) bool { return true })
-		case errors.Is(err, errAccountFull):
-			err = r.accountFull(ctx, deadline)
-		case errors.Is(err, errContended):
-			err = r.contended(ctx, deadline)
-		}
-		if err != nil {
-			return fault.From(err)
+// Reserve returns the reservation of a change, nil where the change counts for
+// nothing. It asks nothing.
+func (c *Counter) Reserve(ch Change) *Reservation {
+	id, ok := c.counted(ch.Account)
+	if !ok {
+		return nil
+	}
+	r := &Reservation{Counter: c, since: c.c.Clock()}
+	n := note{Account: id, StoreID: ch.StoreID, DeletesStore: ch.DeletesStore, Deletes: ch.Deletes}
+	if ch.Stores+ch.Secrets > 0 {
+		r.asked = c.ask(id, ch)
+		n.Kind, n.Places = r.kind, r.n
+		if r.limit != nil {
+			n.Tenant = &r.tenant
 		}
 	}
+	if n.empty() || n.Places > 0 && len(r.Keys()) == 0 {
+		return nil
+	}
+	r.note = written(n)
+	return r
 }
 
-// keys are the records that the change is counted in.
+// Note describes the reservation for Release. It survives the process.
+func (r *Reservation) Note() json.RawMessage { return r.note }
+
+// Keys are the records that Take decides about.
+func (r *Reservation) Keys() []string { return r.keys() }
+
+// keys are the records that a change is counted in.
 func (a asked) keys() []string {
 	var keys []string
 	if a.limit != nil {
 		keys = append(keys, tenantKey(a.account, a.tenant))
 	}
-	if a.kind == secrets {
+	if a.kind == secrets && a.n > 0 {
 		keys = append(keys, accountKey(a.account))
 	}
 	return keys
 }
 
-// claim takes the places if they are free.
-func (r *reservation) claim(ctx context.Context) error {
-	return r.c.Records.Change(ctx, r.keys(), func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		at := r.c.Clock()
-		changes := map[string]*records.Entry{}
-		if r.limit != nil {
-			key := tenantKey(r.account, r.tenant)
-			h, err := readHolding(now[key], at)
-			if err != nil {
-				return nil, err
-			}
-			if !r.forced && h.used(r.kind, r.op)+r.n > *r.limit {
-				return nil, errTenantFull
-			}
-			h.Reserved[r.op] = r.places(at)
-			changes[key] = h.entry()
-		}
-		if r.kind == stores {
-			return changes, nil
-		}
-		key := accountKey(r.account)
-		b, err := readBalance(now[key], at)
-		if r.seen = b; err == nil {
-			err = r.judge(b, at)
-		}
-		if err != nil {
-			return nil, err
-		}
-		b.Reserved[r.op] = r.places(at)
-		changes[key] = b.entry(at)
-		return changes, nil
-	})
-}
-
-// places are those that the change holds from now on.
-func (r *reservation) places(at time.Time) claim {
-	if r.kind == stores {
-		return claim{Stores: r.n, Until: at.Add(claimAge)}
+// Take takes the places if they are free. Its error is for Wait.
+func (r *Reservation) Take(now map[string]store.Record, changes map[string]*store.Record) error {
+	if r.n == 0 {
+		return nil
 	}
-	return claim{Secrets: r.n, Until: at.Add(claimAge)}
+	at := r.c.Clock()
+	if r.limit != nil {
+		key := tenantKey(r.account, r.tenant)
+		h, err := readHolding(now[key])
+		if err != nil {
+			return err
+		}
+		if h.used(r.kind)+r.n > *r.limit {
+			return errTenantFull
+		}
+		*h.held(r.kind) += r.n
+		changes[key] = h.record()
+	}
+	if r.kind == stores {
+		return nil
+	}
+	key := accountKey(r.account)
+	b, err := readBalance(now[key])
+	if r.seen = b; err == nil {
+		err = r.judge(b, at)
+	}
+	if err != nil {
+		return err
+	}
+	b.Held += int64(r.n)
+	changes[key] = b.record(at)
+	return nil
 }
 
 // judge asks the account for the places.
-func (r *reservation) judge(b balance, at time.Time) error {
+func (r *Reservation) judge(b balance, at time.Time) error {
 	switch {
-	case r.forced || r.blind:
+	case r.blind:
 		return nil
 	case !b.known(at):
 		return errNoReading
 	}
-	return b.room(r.n, r.op)
+	return b.room(r.n)
+}
+
+// Wait acts on a refusal of Take: it looks what is still there, reads the quota
+// of the account anew or waits for other changes. It returns nil where Take may
+// succeed now, and else the fault for the caller.
+func (r *Reservation) Wait(ctx context.Context, refusal error) error {
+	deadline := r.since.Add(contention)
+	err := refusal
+	switch {
+	case errors.Is(refusal, errTenantFull):
+		err = r.tenantFull(ctx)
+	case errors.Is(refusal, errNoReading):
+		err = r.refresh(ctx, func(balance) bool { return true })
+	case errors.Is(refusal, errAccountFull):
+		err = r.accountFull(ctx, deadline)
+	case errors.Is(refusal, errContended):
+		err = r.contended(ctx, deadline)
+	}
+	if err != nil {
+		return fault.From(err)
+	}
+	return nil
 }
 
 // tenantFull looks once whether the tenant's objects are still there, and
 // refuses the change where all are.
-func (r *reservation) tenantFull(ctx context.Context) error {
+func (r *Reservation) tenantFull(ctx context.Context) error {
 	if !r.checked {
 		r.checked = true
 		if gone, err := r.verify(ctx, r.asked); err != nil || gone {
@@ -146,11 +165,11 @@ func (r *reservation) tenantFull(ctx context.Context) error {
 
 // exact reports whether an account that looks full is. A reading from before the
 // change asked is too old to say so, and what was made since may count twice.
-func (r *reservation) exact(b balance) bool { return !b.Read.Before(r.since) && b.Made == b.Base }
+func (r *Reservation) exact(b balance) bool { return !b.Read.Before(r.since) && b.Made == b.Base }
 
 // accountFull asks Cloudflare where what is known may be wrong, and refuses the
 // change otherwise.
-func (r *reservation) accountFull(ctx context.Context, deadline time.Time) error {
+func (r *Reservation) accountFull(ctx context.Context, deadline time.Time) error {
 	if !r.exact(r.seen) && r.c.Clock().Before(deadline) {
 		return r.refresh(ctx, r.exact)
 	}
@@ -159,7 +178,7 @@ func (r *reservation) accountFull(ctx context.Context, deadline time.Time) error
 
 // contended waits until another change has ended, and refuses the change where
 // none does.
-func (r *reservation) contended(ctx context.Context, deadline time.Time) error {
+func (r *Reservation) contended(ctx context.Context, deadline time.Time) error {
 	if !r.exact(r.seen) && r.c.Clock().Before(deadline) {
 		return r.refresh(ctx, r.exact)
 	}
@@ -171,7 +190,7 @@ func (r *reservation) contended(ctx context.Context, deadline time.Time) error {
 		if err != nil {
 			return err
 		}
-		if b.Made != r.seen.Made || len(b.Reserved) != len(r.seen.Reserved) || !b.Read.Equal(r.seen.Read) {
+		if b.Made != r.seen.Made || b.Held != r.seen.Held || !b.Read.Equal(r.seen.Read) {
 			return nil
 		}
 	}
@@ -179,13 +198,13 @@ func (r *reservation) contended(ctx context.Context, deadline time.Time) error {
 }
 
 // balance reads the record of the account.
-func (r *reservation) balance(ctx context.Context) (balance, error) {
+func (r *Reservation) balance(ctx context.Context) (balance, error) {
 	key := accountKey(r.account)
-	entries, err := r.c.Records.Get(ctx, key)
+	found, err := r.c.Store.Get(ctx, key)
 	if err != nil {
 		return balance{}, err
 	}
-	return readBalance(entries[key], r.c.Clock())
+	return readBalance(found[key])
 }
 
 // pause waits, or gives up with the context.

@@ -2,6 +2,7 @@ package quota_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,7 +16,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/quota"
-	"platform.internal/storekeeper/internal/records"
+	storing "platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -28,25 +29,24 @@ const (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is a records.Store that is forgotten.
+// memory is a store.Store that is forgotten.
 type memory struct {
 	mu      sync.Mutex
-	entries map[string]records.Entry
-	changes int
-	// fails, if set, may refuse a change of keys.
+	entries map[string]storing.Record
+	// fails, if set, may refuse a commit of keys.
 	fails func(keys []string) error
 }
 
-func newMemory() *memory { return &memory{entries: map[string]records.Entry{}} }
+func newMemory() *memory { return &memory{entries: map[string]storing.Record{}} }
 
-func (m *memory) Get(_ context.Context, keys ...string) (map[string]records.Entry, error) {
+func (m *memory) Get(_ context.Context, keys ...string) (map[string]storing.Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.get(keys), nil
 }
 
-func (m *memory) get(keys []string) map[string]records.Entry {
-	found := map[string]records.Entry{}
+func (m *memory) get(keys []string) map[string]storing.Record {
+	found := map[string]storing.Record{}
 	for _, key := range keys {
 		if e, ok := m.entries[key]; ok && (e.Expires.IsZero() || time.Now().Before(e.Expires)) {
 			found[key] = e
@@ -55,7 +55,7 @@ func (m *memory) get(keys []string) map[string]records.Entry {
 	return found
 }
 
-func (m *memory) Change(ctx context.Context, keys []string, decide records.Decide) error {
+func (m *memory) Commit(ctx context.Context, keys []string, decide storing.Decide) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -72,13 +72,12 @@ func (m *memory) Change(ctx context.Context, keys []string, decide records.Decid
 	}
 	changes, err := decide(m.get(keys))
 	if err == nil {
-		err = errors.Join(records.CheckKeys(keys), records.CheckChanges(keys, changes))
+		err = errors.Join(storing.CheckKeys(keys), storing.CheckChanges(keys, changes.Records))
 	}
 	if err != nil {
 		return err
 	}
-	m.changes++
-	for key, e := range changes {
+	for key, e := range changes.Records {
 		if e == nil {
 			delete(m.entries, key)
 		} else {
@@ -88,7 +87,7 @@ func (m *memory) Change(ctx context.Context, keys []string, decide records.Decid
 	return nil
 }
 
-func (m *memory) Scan(_ context.Context, prefix string, visit func(string, records.Entry) error) error {
+func (m *memory) Scan(_ context.Context, prefix string, visit func(string, storing.Record) error) error {
 	m.mu.Lock()
 	all := maps.Clone(m.entries)
 	m.mu.Unlock()
@@ -102,12 +101,18 @@ func (m *memory) Scan(_ context.Context, prefix string, visit func(string, recor
 	return nil
 }
 
+func (*memory) Trail(context.Context, uint64, func([]byte) error) error { return nil }
+
+func (*memory) Events(context.Context, string, storing.Position) ([][]byte, storing.Position, bool, error) {
+	return nil, "", true, nil
+}
+
+func (*memory) Healthy(context.Context) error { return nil }
+
 func (*memory) Close() error { return nil }
 
 // cloudflare has secrets and stores, and a limit of secrets.
 type cloudflare struct {
-	quota.Upstream
-
 	mu      sync.Mutex
 	limit   int
 	stores  map[string]bool
@@ -275,20 +280,166 @@ func rules(stores, secrets int) []quota.Rule {
 	return []quota.Rule{{Tenant: quota.Everybody, Limit: quota.Limit{Stores: &stores, Secrets: &secrets}}}
 }
 
-// client makes a client with limits for everybody.
-func client(next quota.Upstream, kept records.Store, limits []quota.Rule) *quota.Client {
-	return quota.New(config(next, kept, limits))
+// service is what makes the changes.
+type service interface {
+	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
+	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)
+	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
+	DeleteSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.None], error)
+	DeleteSecrets(context.Context, upstream.DeleteSecretsParams) (upstream.Answer[upstream.None], error)
+	DuplicateSecret(context.Context, upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error)
+	Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error)
+	Accounts() []upstream.AccountInfo
 }
 
-func config(next quota.Upstream, kept records.Store, limits []quota.Rule) quota.Config {
+// counted makes changes between the two commits that count them.
+type counted struct {
+	*quota.Counter
+	next service
+	kept storing.Store
+
+	mu sync.Mutex
+	// open are the notes of changes of which nobody knows whether they were made.
+	open []json.RawMessage
+}
+
+// client makes a client with limits for everybody.
+func client(next service, kept storing.Store, limits []quota.Rule) *counted {
+	return with(next, config(next, kept, limits))
+}
+
+func with(next service, c quota.Config) *counted {
+	return &counted{Counter: quota.New(c), next: next, kept: c.Store}
+}
+
+func config(next service, kept storing.Store, limits []quota.Rule) quota.Config {
 	table := quota.NewTable(limits, next.Accounts())
-	return quota.Config{Next: next, Records: kept, Limits: table.Limit, Key: table.Key, Limited: table.Limited}
+	return quota.Config{
+		Accounts: next.Accounts(), Quota: next.Quota, Store: kept, Limits: table.Limit, Key: table.Key, Limited: table.Limited,
+	}
+}
+
+// refusal is the error of a commit that a reservation has refused.
+type refusal struct{ error }
+
+// run makes a change: it begins, is sent and ends.
+func (c *counted) run(ctx context.Context, ch quota.Change, send func() (made []string, err error)) error {
+	ch.Tenant = tenant.From(ctx)
+	r := c.Reserve(ch)
+	if r == nil {
+		_, err := send()
+		return err
+	}
+	if err := c.begin(ctx, r); err != nil {
+		return err
+	}
+	made, err := send()
+	if err != nil && upstream.Unproven(fault.From(err)) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open = append(c.open, r.Note())
+		return err
+	}
+	gone := err != nil && fault.From(err).Kind == fault.NotFound
+	return errors.Join(err, c.release(r.Note(), quota.Ended{Made: made, Done: err == nil, Gone: gone}))
+}
+
+func (c *counted) begin(ctx context.Context, r *quota.Reservation) error {
+	for {
+		err := c.kept.Commit(ctx, r.Keys(), func(now map[string]storing.Record) (storing.Changes, error) {
+			changes := map[string]*storing.Record{}
+			if err := r.Take(now, changes); err != nil {
+				return storing.Changes{}, refusal{err}
+			}
+			return storing.Changes{Records: changes}, nil
+		})
+		refused, ok := errors.AsType[refusal](err)
+		if !ok {
+			return err
+		}
+		if err := r.Wait(ctx, refused.error); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *counted) release(note json.RawMessage, e quota.Ended) error {
+	r, err := c.Release(context.Background(), note, e)
+	if err != nil {
+		return err
+	}
+	return c.kept.Commit(context.Background(), r.Keys(), func(now map[string]storing.Record) (storing.Changes, error) {
+		changes := map[string]*storing.Record{}
+		return storing.Changes{Records: changes}, r.Apply(now, changes)
+	})
+}
+
+// settle ends the changes of which nobody knew whether they were made.
+func (c *counted) settle(t *testing.T, e quota.Ended) {
+	t.Helper()
+	for _, note := range c.open {
+		if err := c.release(note, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.open = nil
+}
+
+func (c *counted) CreateStore(ctx context.Context, p upstream.CreateStoreParams) (a upstream.Answer[upstream.Store], err error) {
+	err = c.run(ctx, quota.Change{Account: p.Account, Stores: 1}, func() ([]string, error) {
+		a, err = c.next.CreateStore(ctx, p)
+		return []string{a.Result.ID}, err
+	})
+	return a, err
+}
+
+func (c *counted) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (a upstream.Answer[[]upstream.Secret], err error) {
+	err = c.run(ctx, quota.Change{Account: p.Account, StoreID: p.StoreID, Secrets: len(p.Secrets)}, func() (ids []string, err error) {
+		a, err = c.next.CreateSecrets(ctx, p)
+		for _, s := range a.Result {
+			ids = append(ids, s.ID)
+		}
+		return ids, err
+	})
+	return a, err
+}
+
+func (c *counted) DuplicateSecret(ctx context.Context, p upstream.DuplicateSecretParams) (a upstream.Answer[upstream.Secret], err error) {
+	err = c.run(ctx, quota.Change{Account: p.Account, StoreID: p.StoreID, Secrets: 1}, func() ([]string, error) {
+		a, err = c.next.DuplicateSecret(ctx, p)
+		return []string{a.Result.ID}, err
+	})
+	return a, err
+}
+
+func (c *counted) DeleteSecret(ctx context.Context, p upstream.SecretParams) (a upstream.Answer[upstream.None], err error) {
+	err = c.run(ctx, quota.Change{Account: p.Account, StoreID: p.StoreID, Deletes: []string{p.SecretID}}, func() ([]string, error) {
+		a, err = c.next.DeleteSecret(ctx, p)
+		return nil, err
+	})
+	return a, err
+}
+
+func (c *counted) DeleteSecrets(ctx context.Context, p upstream.DeleteSecretsParams) (a upstream.Answer[upstream.None], err error) {
+	err = c.run(ctx, quota.Change{Account: p.Account, StoreID: p.StoreID, Deletes: p.IDs}, func() ([]string, error) {
+		a, err = c.next.DeleteSecrets(ctx, p)
+		return nil, err
+	})
+	return a, err
+}
+
+func (c *counted) DeleteStore(ctx context.Context, p upstream.DeleteStoreParams) (a upstream.Answer[upstream.None], err error) {
+	err = c.run(ctx, quota.Change{Account: p.Account, StoreID: p.StoreID, DeletesStore: true}, func() ([]string, error) {
+		a, err = c.next.DeleteStore(ctx, p)
+		return nil, err
+	})
+	return a, err
 }
 
 func as(name string) context.Context { return tenant.With(context.Background(), name) }
 
 // create makes n secrets and gives their identifiers.
-func create(ctx context.Context, c *quota.Client, n int) ([]string, error) {
+func create(ctx context.Context, c *counted, n int) ([]string, error) {
 	answer, err := c.CreateSecrets(ctx, upstream.CreateSecretsParams{Account: account, StoreID: store, Secrets: make([]upstream.NewSecret, n)})
 	var ids []string
 	for _, s := range answer.Result {
@@ -298,7 +449,7 @@ func create(ctx context.Context, c *quota.Client, n int) ([]string, error) {
 }
 
 // must is create where it has to succeed.
-func must(t *testing.T, c *quota.Client, name string, n int) []string {
+func must(t *testing.T, c *counted, name string, n int) []string {
 	t.Helper()
 	ids, err := create(as(name), c, n)
 	if err != nil {
@@ -308,7 +459,7 @@ func must(t *testing.T, c *quota.Client, name string, n int) []string {
 }
 
 // refused expects that a tenant can make no more.
-func refused(t *testing.T, c *quota.Client, name string, n int) {
+func refused(t *testing.T, c *counted, name string, n int) {
 	t.Helper()
 	if _, err := create(as(name), c, n); fault.From(err).Kind != fault.LimitReached || err == nil {
 		t.Fatalf("%s asked for %d more and got %v, want a limit", name, n, err)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -18,72 +18,41 @@ const (
 	visible = time.Minute
 )
 
-// Listing is what a store or an account was found to hold.
-type Listing struct {
-	// Account is the identifier or name of the account.
-	Account string
-	// StoreID is the store whose secrets were listed. Empty: the stores of the
+// listing is what a store or an account was found to hold.
+type listing struct {
+	account string
+	// storeID is the store whose secrets were listed. Empty: the stores of the
 	// account were.
-	StoreID string
-	// Began is when the reading began.
-	Began time.Time
-	// IDs are the identifiers of all that was found.
-	IDs []string
+	storeID string
+	// began is when the reading began.
+	began time.Time
+	// ids are the identifiers of all that was found.
+	ids []string
 }
 
 // goes returns what tells the objects that the listing lacks. Those that are
 // new may be missing from it though they exist.
-func (l Listing) goes() func(o owner, id string) bool {
-	ids := make(map[string]bool, len(l.IDs))
-	for _, id := range l.IDs {
+func (l listing) goes() func(o owner, id string) bool {
+	ids := make(map[string]bool, len(l.ids))
+	for _, id := range l.ids {
 		ids[id] = true
 	}
-	return func(o owner, id string) bool { return !ids[id] && o.Since.Before(l.Began.Add(-visible)) }
+	return func(o owner, id string) bool { return !ids[id] && o.Since.Before(l.began.Add(-visible)) }
 }
 
-// Forget takes what a listing shows to be gone out of the counts, whoever
-// deleted it. Objects of the last minute stay. Faults: those of the records.
-func (c *Client) Forget(ctx context.Context, l Listing) error {
-	account, ok := c.counted(l.Account)
-	if !ok {
-		return nil
-	}
-	if err := c.dropAll(ctx, account, l.StoreID, l.goes()); err != nil {
-		return fault.From(err)
-	}
-	return nil
-}
-
-// dropAll takes secrets of a store, or stores where there is no store, out of the
-// counts of all tenants of an account.
-func (c *Client) dropAll(ctx context.Context, account, store string, goes func(o owner, id string) bool) error {
-	lost := map[string][]string{}
-	prefix := ownersKey(account, store)
-	err := c.c.Records.Scan(ctx, prefix, func(key string, e records.Entry) error {
-		o, _, err := readOwner(e)
-		if id := strings.TrimPrefix(key, prefix); err == nil && goes(o, id) {
-			lost[o.Tenant] = append(lost[o.Tenant], id)
-		}
-		return err
+// drop takes objects out of the count of their tenant.
+func (c *Counter) drop(ctx context.Context, lost objects) error {
+	return c.c.Store.Commit(ctx, lost.keys(), func(now map[string]store.Record) (store.Changes, error) {
+		t := tally{now: now, changes: map[string]*store.Record{}, holdings: map[string]*holding{}}
+		err := t.drop(lost)
+		t.write()
+		return store.Changes{Records: t.changes}, err
 	})
-	if err != nil {
-		return err
-	}
-	for tenant, ids := range lost {
-		if err := c.drop(ctx, objects{place: place{account, tenant}, store: store, ids: ids}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *Client) drop(ctx context.Context, lost objects) error {
-	return c.c.Records.Change(ctx, lost.keys(), c.dropping(lost))
 }
 
 // verify takes what is gone out of the count of a tenant, and reports whether
 // there was something. What cannot be looked at counts as there.
-func (c *Client) verify(ctx context.Context, a asked) (bool, error) {
+func (c *Counter) verify(ctx context.Context, a asked) (bool, error) {
 	who, now := verifiedKey{place{a.account, a.tenant}, a.kind}, c.c.Clock()
 	if c.c.Library == nil || now.Sub(c.verified.since(who)) < verifyPause {
 		return false, nil
@@ -93,12 +62,12 @@ func (c *Client) verify(ctx context.Context, a asked) (bool, error) {
 		return false, err
 	}
 	dropped := false
-	for store, owned := range has {
-		l := Listing{Account: a.account, StoreID: store, Began: c.c.Clock().Add(-listingAge)}
+	for storeID, owned := range has {
+		l := listing{account: a.account, storeID: storeID, began: c.c.Clock().Add(-listingAge)}
 		if c.list(ctx, &l) != nil {
 			continue
 		}
-		lost := objects{place: place{a.account, a.tenant}, store: store}
+		lost := objects{place: place{a.account, a.tenant}, store: storeID}
 		goes := l.goes()
 		for id, o := range owned {
 			if goes(o, id) {
@@ -121,36 +90,36 @@ func (c *Client) verify(ctx context.Context, a asked) (bool, error) {
 
 // has gives the objects of a kind that a tenant has in an account, by store and
 // identifier.
-func (c *Client) has(ctx context.Context, a asked) (map[string]map[string]owner, error) {
+func (c *Counter) has(ctx context.Context, a asked) (map[string]map[string]owner, error) {
 	prefix := ownerPrefix + a.account + "/"
 	if a.kind == stores {
 		prefix = ownersKey(a.account, "")
 	}
 	has := map[string]map[string]owner{}
-	err := c.c.Records.Scan(ctx, prefix, func(key string, e records.Entry) error {
-		store, id, _ := strings.Cut(strings.TrimPrefix(key, ownerPrefix+a.account+"/"), "/")
+	err := c.c.Store.Scan(ctx, prefix, func(key string, e store.Record) error {
+		storeID, id, _ := strings.Cut(strings.TrimPrefix(key, ownerPrefix+a.account+"/"), "/")
 		o, _, err := readOwner(e)
-		if err != nil || o.Tenant != a.tenant || (store == "") != (a.kind == stores) {
+		if err != nil || o.Tenant != a.tenant || (storeID == "") != (a.kind == stores) {
 			return err
 		}
-		if has[store] == nil {
-			has[store] = map[string]owner{}
+		if has[storeID] == nil {
+			has[storeID] = map[string]owner{}
 		}
-		has[store][id] = o
+		has[storeID][id] = o
 		return nil
 	})
 	return has, err
 }
 
 // list fills a listing. A store that is gone holds nothing.
-func (c *Client) list(ctx context.Context, l *Listing) error {
-	if l.StoreID == "" {
-		found, err := c.c.Library.Stores(ctx, l.Account, l.Began)
-		l.IDs = identifiers(found, func(s upstream.Store) string { return s.ID })
+func (c *Counter) list(ctx context.Context, l *listing) error {
+	if l.storeID == "" {
+		found, err := c.c.Library.Stores(ctx, l.account, l.began)
+		l.ids = identifiers(found, func(s upstream.Store) string { return s.ID })
 		return err
 	}
-	found, err := c.c.Library.Secrets(ctx, l.Account, l.StoreID, l.Began)
-	l.IDs = identifiers(found, func(s upstream.Secret) string { return s.ID })
+	found, err := c.c.Library.Secrets(ctx, l.account, l.storeID, l.began)
+	l.ids = identifiers(found, func(s upstream.Secret) string { return s.ID })
 	if err != nil && fault.From(err).Kind == fault.NotFound {
 		return nil
 	}

@@ -1,14 +1,11 @@
 package quota_test
 
 import (
-	"errors"
-	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -32,7 +29,7 @@ func TestTenantIsNotRefusedForWhatIsGone(t *testing.T) {
 				f, kept := newCloudflare(100), newMemory()
 				conf := config(f, kept, rules(1, 3))
 				conf.Library = f
-				c := quota.New(conf)
+				c := with(f, conf)
 				ids := must(t, c, "a", 3)
 				test.change(f, ids)
 				time.Sleep(test.later)
@@ -54,7 +51,7 @@ func TestStoresThatAreGoneDoNotCount(t *testing.T) {
 		f := newCloudflare(100)
 		conf := config(f, newMemory(), rules(1, 3))
 		conf.Library = f
-		c := quota.New(conf)
+		c := with(f, conf)
 		answer, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account})
 		if err != nil {
 			t.Fatal(err)
@@ -70,49 +67,6 @@ func TestStoresThatAreGoneDoNotCount(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestForgetTakesOutWhatAListingLacks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		kept := newMemory()
-		c := client(newCloudflare(100), kept, rules(1, 2))
-		a, b := must(t, c, "a", 2), must(t, c, "b", 2)
-		forget := func(l quota.Listing) {
-			t.Helper()
-			l.Account, l.Began = "main", time.Now()
-			before := maps.Clone(kept.entries)
-			if err := c.Forget(t.Context(), l); err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%d records became %d", len(before), len(kept.entries))
-		}
-		forget(quota.Listing{StoreID: store}) // They are new.
-		time.Sleep(time.Hour)
-		forget(quota.Listing{StoreID: other})
-		forget(quota.Listing{})
-		refused(t, c, "a", 1)
-		refused(t, c, "b", 1)
-		forget(quota.Listing{StoreID: store, IDs: []string{a[0], b[0], b[1], "more"}})
-		must(t, c, "a", 1)
-		refused(t, c, "a", 1)
-		refused(t, c, "b", 1)
-	})
-}
-
-func TestForgetTellsWhatFailed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		kept := newMemory()
-		c := client(newCloudflare(100), kept, rules(1, 2))
-		must(t, c, "a", 2)
-		time.Sleep(time.Hour)
-		kept.fails = func([]string) error { return errors.New("away") }
-		if err := c.Forget(t.Context(), quota.Listing{Account: account, StoreID: store, Began: time.Now()}); err == nil {
-			t.Error("no error")
-		}
-		if err := c.Forget(t.Context(), quota.Listing{Account: "none"}); err != nil {
 			t.Error(err)
 		}
 	})

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"platform.internal/storekeeper/internal/audit"
-	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 )
 
@@ -22,15 +21,15 @@ const (
 	unauthenticatedBurst     = 100
 )
 
-// Trail receives the audit records.
-type Trail interface {
-	Intent(context.Context, audit.Record) error
-	Outcome(context.Context, audit.Record)
+// Denials receives the audit records of denied calls.
+type Denials interface {
+	// Denial returns nil once the record is durable, or counted if its caller has
+	// too many.
 	Denial(context.Context, audit.Record) error
 }
 
 // auditDenials records every denial in the audit trail.
-func auditDenials(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
+func auditDenials(to Denials, log *zap.Logger) grpc.UnaryServerInterceptor {
 	unauthenticated := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		t := auditFrom(ctx)
@@ -51,35 +50,6 @@ func auditDenials(to Trail, log *zap.Logger) grpc.UnaryServerInterceptor {
 				log.Error("a denial is not in the audit trail", zap.String("request_id", r.RequestID), zap.Error(lost))
 			}
 		}
-		return answer, err
-	}
-}
-
-// auditIntent makes the intent of a change durable before anything is done, and
-// records its outcome. Without an intent there is no call.
-func auditIntent(c Chain) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		if m := c.Rights.Methods[info.FullMethod]; m == nil || !m.Changes {
-			return next(ctx, req)
-		}
-		t := auditFrom(ctx)
-		if t.incomplete {
-			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about objects that cannot be judged.")
-		}
-		if m := asMessage(req); c.Fingerprint != nil && m != nil {
-			t.fingerprint(contract.Values(m), c.Fingerprint)
-		}
-		if err := c.Trail.Intent(ctx, t.record(ctx)); err != nil {
-			return nil, err
-		}
-		answer, err := next(ctx, req)
-		if err == nil {
-			t.addCreatedIDs(answer)
-		}
-		r := t.record(ctx)
-		r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
-		// The caller may be gone; what happened must be recorded all the same.
-		c.Trail.Outcome(context.WithoutCancel(ctx), r)
 		return answer, err
 	}
 }

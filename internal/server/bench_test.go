@@ -29,16 +29,12 @@ func (idle) CreateStore(context.Context, *secretsstorev1.CreateStoreRequest) (*s
 
 type noTrail struct{}
 
-func (noTrail) Intent(context.Context, audit.Record) error { return nil }
-
-func (noTrail) Outcome(context.Context, audit.Record) {}
-
 func (noTrail) Denial(context.Context, audit.Record) error { return nil }
 
 // BenchmarkChain is a whole call around a service that does nothing.
 func BenchmarkChain(b *testing.B) {
 	w := start(b, servertest.Config{
-		Trail: noTrail{}, Callers: []authn.Principal{payments},
+		Denials: noTrail{}, Callers: []authn.Principal{payments},
 		Rules:   rules + "  - {id: payments-make-stores, actions: [store.create], when: 'principal.tenant == \"payments\"'}\n",
 		Secrets: func(secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer { return idle{} },
 	})

@@ -25,8 +25,8 @@ type Chain struct {
 	Authenticator *authn.Authenticator
 	// Rights authorises calls.
 	Rights Rights
-	// Trail receives the audit records.
-	Trail Trail
+	// Denials receives the audit records of denied calls.
+	Denials Denials
 	// Fingerprint returns a keyed fingerprint of a secret value, for the audit
 	// trail. Nil: the trail holds no fingerprints.
 	Fingerprint func(value string) string
@@ -60,7 +60,7 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		recoverPanic(c.Metrics),
 		// Around every step that can refuse a call, so that each denial is
 		// recorded.
-		auditDenials(c.Trail, c.Log),
+		auditDenials(c.Denials, c.Log),
 		// Before any work for the caller.
 		authenticate(c.Authenticator),
 		// Before the first call to Cloudflare, which is taken from the tenant's
@@ -77,11 +77,7 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// After authorisation and validation. A repeat gets the stored answer,
 		// changes nothing and leaves no audit record of a change.
 		idempotent(c),
-		// Last before the handler: a change that cannot be recorded is not
-		// made. It encloses the handler, so that each intent gets an outcome,
-		// also if the caller has left.
-		auditIntent(c),
-		// Inside the audit: a page that is too long is refused as a read.
+		// A page that the client could not receive is refused as a read.
 		boundPage(c.Rights),
 		// Innermost, so that the steps above see a fault and not a panic.
 		recoverPanic(c.Metrics),

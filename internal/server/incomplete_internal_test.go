@@ -1,14 +1,10 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
 
-	"google.golang.org/grpc"
-
-	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
@@ -23,18 +19,6 @@ func (whoever) Decide(q authz.Question) authz.Decision {
 	}
 	return authz.Decision{Allowed: true, Rule: "whoever"}
 }
-
-// memory counts intents.
-type memory struct{ intents int }
-
-func (m *memory) Intent(context.Context, audit.Record) error {
-	m.intents++
-	return nil
-}
-
-func (*memory) Outcome(context.Context, audit.Record) {}
-
-func (*memory) Denial(context.Context, audit.Record) error { return nil }
 
 // TestWhatWasNotJudgedIsNotDone leaves out validation, which refuses such calls:
 // what the rules could not judge must not be done even then.
@@ -58,7 +42,7 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 		"none":                       {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			noted, to, done := &auditContext{}, &memory{}, false
+			noted := &auditContext{}
 			store := "default"
 			j := &authorization{
 				rights: Rights{Rules: whoever{}}, method: methods[method], audit: noted, store: &store,
@@ -67,13 +51,15 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 			if err := j.decideObjects(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			_, err := auditIntent(Chain{Trail: to, Rights: Rights{Methods: methods}})(withAudit(t.Context(), noted), nil, &grpc.UnaryServerInfo{FullMethod: method}, func(context.Context, any) (any, error) {
-				done = true
-				return nil, nil
-			})
-			f, refused := errors.AsType[*fault.Error](err)
-			if done != c.done || (to.intents == 1) != c.done || refused == c.done || refused && f.Kind != fault.Denied {
-				t.Errorf("done %t with %d intents: %v", done, to.intents, err)
+			if noted.incomplete == c.done {
+				t.Fatalf("the call is marked as not wholly judged: %t", noted.incomplete)
+			}
+			if c.done {
+				return
+			}
+			_, err := Chain{}.changeOf(withAudit(t.Context(), noted), method, methods[method], nil)
+			if f, refused := errors.AsType[*fault.Error](err); !refused || f.Kind != fault.Denied {
+				t.Errorf("what was not judged gave %v", err)
 			}
 		})
 	}

@@ -48,13 +48,14 @@ func (t *auditContext) addNames(names map[string]string) {
 	}
 }
 
-// addCreatedIDs notes the identifiers of the objects that the answer of a change says it
-// made.
-func (t *auditContext) addCreatedIDs(answer any) {
+// addCreatedIDs notes the identifiers of the objects that the answer of a change
+// says it made, and returns them.
+func (t *auditContext) addCreatedIDs(answer any) []string {
 	var secrets []*secretsstorev1.Secret
 	switch a := answer.(type) {
 	case *secretsstorev1.CreateStoreResponse:
 		t.store.ID = cmp.Or(t.store.ID, a.GetStore().GetId())
+		return []string{a.GetStore().GetId()}
 	case *secretsstorev1.CreateSecretsResponse:
 		secrets = a.GetSecrets()
 	case *secretsstorev1.DuplicateSecretResponse:
@@ -64,13 +65,20 @@ func (t *auditContext) addCreatedIDs(answer any) {
 		// The record of the intent has the list too.
 		t.secrets = slices.Clone(t.secrets)
 	}
-	for _, s := range secrets {
+	ids := make([]string, len(secrets))
+	for i, s := range secrets {
+		ids[i] = s.GetId()
 		at := slices.IndexFunc(t.secrets, func(known audit.Secret) bool { return known.ID == "" && known.Name == s.GetName() })
 		if at >= 0 {
 			t.secrets[at].ID = s.GetId()
 		}
 	}
+	return ids
 }
+
+// CreatedIDs returns the identifiers of the objects that the answer of a change
+// says it made.
+func CreatedIDs(answer proto.Message) []string { return (&auditContext{}).addCreatedIDs(answer) }
 
 // Recovered gives the outcome of a change whose process is gone, with all that
 // its intent and its answer tell. What became of it is for the caller to fill in.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
@@ -21,12 +22,15 @@ import (
 
 // Idempotency is what makes a change happen once, however often it is asked for.
 type Idempotency struct {
-	// Keeper knows the changes that were made and those that run. Nil: every
-	// call is made as it comes.
+	// Keeper knows the changes that were made and those that run, and commits
+	// their audit records.
 	Keeper *idempotency.Keeper
 	// Before says what there is before a change, for whoever has to find out
 	// what became of it.
 	Before func(ctx context.Context, account string, about contract.Target) ([]byte, error)
+	// Reserve returns what a change takes of limits, nil for nothing. Nil: no
+	// change takes anything.
+	Reserve func(ctx context.Context, account, action string, about contract.Target) idempotency.Reservation
 	// Admit says why a change cannot be made now, before it waits for others. Nil:
 	// nobody is asked.
 	Admit func(ctx context.Context, account string, about contract.Target) error
@@ -43,7 +47,7 @@ type Idempotency struct {
 func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
-		if c.Idempotency.Keeper == nil || m == nil || !m.Changes || request == nil {
+		if m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
 		// A name that is no good is for validation to refuse.
@@ -111,7 +115,7 @@ func repeated(err error) bool {
 func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
-		if c.Idempotency.Keeper == nil || m == nil || !m.Changes || request == nil {
+		if m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
 		call, err := c.changeOf(ctx, info.FullMethod, m, request)
@@ -137,6 +141,10 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			if err != nil {
 				return nil, err
 			}
+			created := auditFrom(ctx).addCreatedIDs(out)
+			if op := idempotency.OperationFrom(ctx); op != nil {
+				op.Made = created
+			}
 			return made.pack(out)
 		})
 		// What was read on the way says nothing of the answer.
@@ -155,6 +163,9 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 // change locks, whether it is urgent, and how its intent is made.
 func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, request proto.Message) (idempotency.Call, error) {
 	t := auditFrom(ctx)
+	if t.incomplete {
+		return idempotency.Call{}, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about objects that cannot be judged.")
+	}
 	call, err := c.callFor(ctx, method, request)
 	if err != nil {
 		return call, err
@@ -179,6 +190,17 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 		call.Admit = func(ctx context.Context) error {
 			return c.Idempotency.Admit(ctx, cmp.Or(t.account, about.Account), about)
 		}
+	}
+	if c.Fingerprint != nil {
+		t.fingerprint(contract.Values(request), c.Fingerprint)
+	}
+	if c.Idempotency.Reserve != nil {
+		call.Reservation = c.Idempotency.Reserve(ctx, cmp.Or(t.account, about.Account), m.Action, about)
+	}
+	call.Outcome = func(err error) audit.Record {
+		r := t.record(ctx)
+		r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
+		return r
 	}
 	call.Intent = func(ctx context.Context) (idempotency.Intent, error) {
 		return c.intentOf(ctx, t, about, request, names)
@@ -223,6 +245,8 @@ func (c Chain) intentOf(ctx context.Context, t *auditContext, about contract.Tar
 		ID: t.recordID(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.knownNames(),
 	}
 	maps.Copy(i.Names, names)
+	record := t.record(ctx)
+	i.Audit = &record
 	var err error
 	if i.Request, err = Pack(contract.WithoutValues(request)); err != nil {
 		return i, err

@@ -281,11 +281,11 @@ func TestNamesAreLookedUpOnlyWhereARuleDependsOnThem(t *testing.T) {
 		asked  int
 	}{
 		{"an unconditional rule costs nothing", reader, w.get(w.payA), 1},
-		{"nor for a change", root, w.update(w.payA), 1},
-		{"nor for a batch", root, w.copy(w.payA, "COPY_A"), 1},
+		{"a change locks its secret by name too", root, w.update(w.payA), 2},
+		{"a batch of new ones costs nothing more", root, w.copy(w.payA, "COPY_A"), 1},
 		{"no rule about the caller costs nothing", nobody, w.get(w.payA), 0},
 		{"no rule about the action costs nothing", reader, w.remove(w.payA), 0},
-		{"a prefix costs the names of store and secret", payments, w.get(w.payA), 3},
+		{"a prefix costs the name of the store, where that of the secret is known", payments, w.get(w.payA), 2},
 		{"once", payments, w.get(w.payA), 1},
 		{"and for all callers", search, w.get(w.payA), 0},
 		{"another secret of the store costs one", payments, w.update(w.payB), 2},

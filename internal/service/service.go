@@ -34,7 +34,17 @@ type Service struct {
 	secretsstorev1.UnimplementedSecretsStoreServiceServer
 
 	upstream Upstream
+	own      OwnQuota
 }
 
-// New returns the service.
-func New(u Upstream) *Service { return &Service{upstream: u} }
+// OwnQuota makes of the quota of an account that of the caller's tenant.
+type OwnQuota func(ctx context.Context, account string, q upstream.Quota) (upstream.Quota, error)
+
+// New returns the service. Where own is nil, every caller sees the quota of the
+// account.
+func New(u Upstream, own OwnQuota) *Service {
+	if own == nil {
+		own = func(_ context.Context, _ string, q upstream.Quota) (upstream.Quota, error) { return q, nil }
+	}
+	return &Service{upstream: u, own: own}
+}

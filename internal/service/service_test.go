@@ -60,7 +60,7 @@ func TestASecretIsConvertedWhole(t *testing.T) {
 	c := &cloudflare{secrets: []upstream.Secret{{
 		ID: "i", StoreID: "s", Name: "n", Comment: proto.String(""), Scopes: scopes, Created: moment, Modified: moment.Add(time.Hour), Status: "frozen",
 	}, {}}}
-	got, err := service.New(c).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{})
+	got, err := service.New(c, nil).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestASecretIsConvertedWhole(t *testing.T) {
 
 func TestNewSecretsArePassedOnAsTheyAre(t *testing.T) {
 	c := &cloudflare{}
-	_, err := service.New(c).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{
+	_, err := service.New(c, nil).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{
 		AccountId: "a", StoreId: "s", Secrets: []*secretsstorev1.NewSecret{{Name: "A", Value: "v", Scopes: []string{"b", "a"}, Comment: proto.String("")}, {Name: "B"}},
 	})
 	if err != nil || c.created.Account != "a" || c.created.StoreID != "s" || len(c.created.Secrets) != 2 {
@@ -107,7 +107,7 @@ func TestAnUpdateChangesWhatIsNamed(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &cloudflare{secrets: []upstream.Secret{{Name: "taken"}}}
-			if _, err := service.New(c).UpdateSecret(t.Context(), tc.request); err != nil {
+			if _, err := service.New(c, nil).UpdateSecret(t.Context(), tc.request); err != nil {
 				t.Fatal(err)
 			}
 			if got := describe(*c.updated); got != tc.want {
@@ -138,7 +138,7 @@ func describe(p upstream.UpdateSecretParams) string {
 
 func TestANameIsNotChanged(t *testing.T) {
 	c := &cloudflare{secrets: []upstream.Secret{{Name: "taken"}}}
-	_, err := service.New(c).UpdateSecret(t.Context(), &secretsstorev1.UpdateSecretRequest{Name: proto.String("other"), Value: proto.String("v")})
+	_, err := service.New(c, nil).UpdateSecret(t.Context(), &secretsstorev1.UpdateSecretRequest{Name: proto.String("other"), Value: proto.String("v")})
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Kind != fault.BadInput || f.Reason != "SECRET_NAME_IMMUTABLE" || c.updated != nil {
 		t.Errorf("%v, changed %v", err, c.updated)
@@ -165,13 +165,13 @@ func TestWhatCloudflarePointedAtIsAPlaceInTheRequest(t *testing.T) {
 		{"an object", "/name", "", "name"},
 	} {
 		c := &cloudflare{err: fault.Invalid(fault.Field{Pointer: tc.pointer, Path: tc.path})}
-		f, ok := errors.AsType[*fault.Error](ask[tc.body](service.New(c)))
+		f, ok := errors.AsType[*fault.Error](ask[tc.body](service.New(c, nil)))
 		if !ok || f.Fields[0].Path != tc.want {
 			t.Errorf("%s of %s is %v, want %s", tc.pointer, tc.body, f, tc.want)
 		}
 	}
 	plain := errors.New("not a fault")
-	if err := ask["an array"](service.New(&cloudflare{err: plain})); !errors.Is(err, plain) {
+	if err := ask["an array"](service.New(&cloudflare{err: plain}, nil)); !errors.Is(err, plain) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -179,7 +179,7 @@ func TestWhatCloudflarePointedAtIsAPlaceInTheRequest(t *testing.T) {
 func TestAListIsCloudflaresWhereAllMayBeSeen(t *testing.T) {
 	pages := 7
 	c := &cloudflare{secrets: make([]upstream.Secret, 3), info: &upstream.ResultInfo{Count: 3, Page: 2, PerPage: 5, TotalCount: 33, TotalPages: &pages}}
-	got, err := service.New(c).ListSecrets(t.Context(), &secretsstorev1.ListSecretsRequest{PerPage: 5, Order: "name", Direction: "asc"})
+	got, err := service.New(c, nil).ListSecrets(t.Context(), &secretsstorev1.ListSecretsRequest{PerPage: 5, Order: "name", Direction: "asc"})
 	info := got.GetResultInfo()
 	if err != nil || len(got.GetSecrets()) != 3 || info.GetCount() != 3 || info.GetPage() != 2 || info.GetPerPage() != 5 || info.GetTotalCount() != 33 || info.GetTotalPages() != 7 {
 		t.Errorf("%v %v", got, err)

@@ -53,8 +53,12 @@ func (s *Service) GetQuota(ctx context.Context, r *secretsstorev1.GetQuotaReques
 	if err != nil {
 		return nil, err
 	}
+	q, err := s.own(ctx, r.GetAccountId(), a.Result)
+	if err != nil {
+		return nil, err
+	}
 	return &secretsstorev1.GetQuotaResponse{
-		Quota:      &secretsstorev1.Quota{Secrets: &secretsstorev1.QuotaUsage{Quota: a.Result.Secrets.Quota, Usage: a.Result.Secrets.Usage}},
+		Quota:      &secretsstorev1.Quota{Secrets: &secretsstorev1.QuotaUsage{Quota: q.Secrets.Quota, Usage: q.Secrets.Usage}},
 		ResultInfo: info(a.Info), Messages: notices(a.Notices),
 	}, nil
 }

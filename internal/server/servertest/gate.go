@@ -16,6 +16,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/contract"
@@ -32,8 +33,11 @@ type Config struct {
 	Rules string
 	// Callers can call over gRPC, each with the API key "key-of-NAME".
 	Callers []authn.Principal
-	// Trail is where records go. Nil: Gate.Trail.
-	Trail server.Trail
+	// Denials is where the records of denials go. Nil: Gate.Trail.
+	Denials server.Denials
+	// Lines makes the audit records of a commit durable, or refuses the commit.
+	// Nil: they go to Gate.Trail.
+	Lines func(ctx context.Context, lines []audit.Record) error
 	// Secrets answers in place of the real service, where it is set.
 	Secrets func(genuine secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer
 	// Change changes the chain before it is used, where it is set.
@@ -75,7 +79,7 @@ func Start(tb testing.TB, c Config) *Gate {
 	g.Trail = &Trail{clock: g.Clock}
 	g.Cloudflare = NewCloudflare(tb, g.Clock, c.Network)
 	chain := g.chain(tb, c)
-	var secrets secretsstorev1.SecretsStoreServiceServer = service.New(g.Cloudflare.Client)
+	var secrets secretsstorev1.SecretsStoreServiceServer = service.New(g.Cloudflare.Client, nil)
 	if c.Secrets != nil {
 		secrets = c.Secrets(secrets)
 	}
@@ -110,15 +114,16 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	must(tb, err)
 	tb.Cleanup(g.Authenticator.Close)
 	chain := server.Chain{
-		Log: c.Log, Metrics: g.Metrics, Authenticator: g.Authenticator, Trail: c.Trail, Validator: validator,
+		Log: c.Log, Metrics: g.Metrics, Authenticator: g.Authenticator, Denials: c.Denials, Validator: validator,
 		Rights: server.Rights{Methods: methods, Rules: authz.Fixed(engine), Names: resolver},
 	}
 	if chain.Log == nil {
 		chain.Log = zap.NewNop()
 	}
-	if chain.Trail == nil {
-		chain.Trail = g.Trail
+	if chain.Denials == nil {
+		chain.Denials = g.Trail
 	}
+	chain.Idempotency = server.Idempotency{Keeper: g.keeper(tb, c.Lines)}
 	if c.Change != nil {
 		c.Change(&chain)
 	}

@@ -22,19 +22,12 @@ type Trail struct {
 	all   []WrittenRecord
 }
 
-// Intent keeps a record.
-func (t *Trail) Intent(_ context.Context, r audit.Record) error {
-	t.keep(audit.KindIntent, r)
-	return nil
-}
-
-// Outcome keeps a record.
-func (t *Trail) Outcome(ctx context.Context, r audit.Record) {
-	if ctx.Err() != nil {
-		// A trail that heeds its context would not have written it.
-		r.Outcome = "dropped"
+// commit keeps the records of a commit.
+func (t *Trail) commit(_ context.Context, lines []audit.Record) error {
+	for _, r := range lines {
+		t.keep(r.Kind, r)
 	}
-	t.keep(audit.KindOutcome, r)
+	return nil
 }
 
 // Denial keeps a record.

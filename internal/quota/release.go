@@ -1,0 +1,272 @@
+package quota
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"platform.internal/storekeeper/internal/store"
+)
+
+// note is what is kept of a reservation with the intent of its change.
+type note struct {
+	Account string `json:"account"`
+	// Tenant is the key of the tenant that the places count for, nil where they
+	// count for the account alone.
+	Tenant *string `json:"tenant,omitempty"`
+	Kind   kind    `json:"kind,omitempty"`
+	// Places are how many objects are to be made.
+	Places       int      `json:"places,omitempty"`
+	StoreID      string   `json:"store,omitempty"`
+	DeletesStore bool     `json:"deletes_store,omitempty"`
+	Deletes      []string `json:"deletes,omitempty"`
+}
+
+func (n *note) empty() bool { return n.Places == 0 && !n.DeletesStore && len(n.Deletes) == 0 }
+
+// Ended says how a change ended.
+type Ended struct {
+	// Made are the identifiers of what the change made.
+	Made []string
+	// Done says that the change was made, and Gone that what it was to delete was
+	// not there.
+	Done, Gone bool
+}
+
+// Release is the part of a change in the commit that ends it: places become
+// objects or are free again, and what was deleted counts no longer.
+type Release struct {
+	*Counter
+	note
+
+	made []string
+	// lost are the objects that are gone, by the key of their tenant.
+	lost []objects
+}
+
+// Release returns the release of a change from the Note of its reservation. It
+// reads who made what was deleted.
+func (c *Counter) Release(ctx context.Context, kept json.RawMessage, e Ended) (*Release, error) {
+	r := &Release{Counter: c, made: e.Made}
+	if err := json.Unmarshal(kept, &r.note); err != nil {
+		return nil, err
+	}
+	var err error
+	switch {
+	case r.DeletesStore && (e.Done || e.Gone):
+		err = r.loseStore(ctx)
+	case len(r.Deletes) > 0 && (e.Done || e.Gone && len(r.Deletes) == 1):
+		r.lost, err = c.owners(ctx, r.Account, r.StoreID, r.Deletes)
+	}
+	return r, err
+}
+
+// loseStore finds the owners of the store that is gone and of all secrets that
+// were in it.
+func (r *Release) loseStore(ctx context.Context) error {
+	all, err := r.owned(ctx, r.Account, r.StoreID, func(owner, string) bool { return true })
+	if err != nil {
+		return err
+	}
+	store, err := r.owners(ctx, r.Account, "", []string{r.StoreID})
+	r.lost = append(all, store...)
+	return err
+}
+
+// Keys are the records that Apply decides about.
+func (r *Release) Keys() []string {
+	var keys []string
+	if r.Places > 0 {
+		keys = r.asked().keys()
+		if r.Tenant != nil {
+			for _, id := range r.made {
+				keys = append(keys, ownerKey(r.Account, r.home(), id))
+			}
+		}
+	}
+	for _, o := range r.lost {
+		keys = append(keys, o.keys()...)
+	}
+	return keys
+}
+
+// home is the store of the objects that are made, "" for stores.
+func (r *Release) home() string {
+	if r.Kind == stores {
+		return ""
+	}
+	return r.StoreID
+}
+
+func (r *Release) asked() asked {
+	a := asked{account: r.Account, kind: r.Kind, n: r.Places}
+	if r.Tenant != nil {
+		a.tenant, a.limit = *r.Tenant, new(int)
+	}
+	return a
+}
+
+// Apply adds to changes what the end of the change does to the counts.
+func (r *Release) Apply(now map[string]store.Record, changes map[string]*store.Record) error {
+	t := tally{now: now, changes: changes, holdings: map[string]*holding{}}
+	if r.Places > 0 {
+		if err := r.keep(t); err != nil {
+			return err
+		}
+	}
+	for _, o := range r.lost {
+		if err := t.drop(o); err != nil {
+			return err
+		}
+	}
+	t.write()
+	return nil
+}
+
+// keep turns the places of the change into objects that the tenant has.
+func (r *Release) keep(t tally) error {
+	if r.Kind == secrets {
+		key := accountKey(r.Account)
+		b, err := readBalance(t.now[key])
+		if err != nil {
+			return err
+		}
+		b.Held = max(0, b.Held-int64(r.Places))
+		b.Made += int64(len(r.made))
+		t.changes[key] = b.record(r.c.Clock())
+	}
+	if r.Tenant == nil {
+		return nil
+	}
+	h, err := t.holding(tenantKey(r.Account, *r.Tenant))
+	if err != nil {
+		return err
+	}
+	*h.held(r.Kind) = max(0, *h.held(r.Kind)-r.Places)
+	for _, id := range r.made {
+		object := ownerKey(r.Account, r.home(), id)
+		if _, counted := t.now[object]; !counted {
+			*h.count(r.Kind)++
+			t.changes[object] = &store.Record{Value: written(owner{Tenant: *r.Tenant, Since: r.c.Clock()})}
+		}
+	}
+	return nil
+}
+
+// tally collects the new counts of tenants, of which one commit may change one
+// several times.
+type tally struct {
+	now      map[string]store.Record
+	changes  map[string]*store.Record
+	holdings map[string]*holding
+}
+
+func (t tally) holding(key string) (*holding, error) {
+	if h := t.holdings[key]; h != nil {
+		return h, nil
+	}
+	h, err := readHolding(t.now[key])
+	t.holdings[key] = &h
+	return &h, err
+}
+
+func (t tally) write() {
+	for key, h := range t.holdings {
+		t.changes[key] = h.record()
+	}
+}
+
+// drop takes those of the objects out of the count of their tenant that are still
+// in it.
+func (t tally) drop(lost objects) error {
+	h, err := t.holding(tenantKey(lost.account, lost.tenant))
+	if err != nil {
+		return err
+	}
+	for _, id := range lost.ids {
+		object := ownerKey(lost.account, lost.store, id)
+		o, counted, err := readOwner(t.now[object])
+		if err != nil {
+			return err
+		}
+		if counted && o.Tenant == lost.tenant {
+			n := h.count(lost.kind())
+			*n = max(0, *n-1)
+			t.changes[object] = nil
+		}
+	}
+	return nil
+}
+
+// objects are some that a tenant made: secrets of a store, or stores where store
+// is empty.
+type objects struct {
+	place
+
+	store string
+	ids   []string
+}
+
+func (o objects) kind() kind {
+	if o.store == "" {
+		return stores
+	}
+	return secrets
+}
+
+// keys are the records that say that the tenant has the objects.
+func (o objects) keys() []string {
+	keys := []string{tenantKey(o.account, o.tenant)}
+	for _, id := range o.ids {
+		keys = append(keys, ownerKey(o.account, o.store, id))
+	}
+	return keys
+}
+
+// owners gives which of the objects each tenant made, as far as that is counted.
+// store is that of secrets, and "" for stores: what was not found in one store
+// may well be in another.
+func (c *Counter) owners(ctx context.Context, account, store string, ids []string) ([]objects, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = ownerKey(account, store, id)
+	}
+	found, err := c.c.Store.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	byTenant := map[string][]string{}
+	for key, e := range found {
+		o, _, err := readOwner(e)
+		if err != nil {
+			return nil, err
+		}
+		byTenant[o.Tenant] = append(byTenant[o.Tenant], strings.TrimPrefix(key, ownersKey(account, store)))
+	}
+	return listed(account, store, byTenant), nil
+}
+
+// owned gives the objects of a store, or the stores of an account where store is
+// empty, for which goes is true.
+func (c *Counter) owned(ctx context.Context, account, storeID string, goes func(o owner, id string) bool) ([]objects, error) {
+	byTenant := map[string][]string{}
+	prefix := ownersKey(account, storeID)
+	err := c.c.Store.Scan(ctx, prefix, func(key string, e store.Record) error {
+		o, _, err := readOwner(e)
+		if id := strings.TrimPrefix(key, prefix); err == nil && goes(o, id) {
+			byTenant[o.Tenant] = append(byTenant[o.Tenant], id)
+		}
+		return err
+	})
+	return listed(account, storeID, byTenant), err
+}
+
+func listed(account, store string, byTenant map[string][]string) []objects {
+	var all []objects
+	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
+		all = append(all, objects{place: place{account, tenant}, store: store, ids: byTenant[tenant]})
+	}
+	return all
+}
