@@ -1,8 +1,8 @@
-// Package apidoc serves the description of the API: the OpenAPI document, a page
+// Package apidoc serves the API documentation: the OpenAPI document, a page
 // that shows it and tries calls, and the descriptor set of the gRPC services.
 //
-// The document is generated from proto/ and linked in. The package must not
-// know any method, nor who calls: all of it is public.
+// The document is generated from proto/ and embedded. The package must not know
+// any method, nor who calls: all of it is public.
 package apidoc
 
 import (
@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// The files that are served. They are text, so nobody can change them.
+// The embedded files. They are strings, so nobody can change them.
 var (
 	//go:embed openapi.json
 	document string
@@ -31,12 +31,12 @@ var (
 	schemaScript string
 )
 
-// policy lets the page load its own script and style and call its own server,
-// and nothing else.
+// policy is the Content-Security-Policy. The page may load its own script and
+// style and call its own server, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// The answers that are no file, in the envelope of the REST API.
+// The error answers, in the envelope of the REST API.
 const (
 	notFound   = `{"result":null,"success":false,"errors":[{"code":7000,"message":"No route for that URI"}],"messages":[]}`
 	notAllowed = `{"result":null,"success":false,"errors":[{"code":7001,"message":"Method not allowed for this URI"}],"messages":[]}`
@@ -45,11 +45,10 @@ const (
 // Protos is the path of the descriptor set of the gRPC API.
 const Protos = "/protos.binpb"
 
-// Document returns the OpenAPI 3.1 document of the REST API as JSON. The
-// caller may keep and change it.
+// Document returns a copy of the OpenAPI 3.1 document of the REST API as JSON.
 func Document() []byte { return []byte(document) }
 
-// asset is one thing to serve.
+// asset is one file to serve.
 type asset struct {
 	content   string
 	mediaType string
@@ -61,8 +60,8 @@ func newAsset(content, mediaType string) asset {
 	return asset{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
 }
 
-// Handler serves GET and HEAD of /openapi.json, /protos.binpb, /docs and what
-// that page loads from /docs/. Anything else gets the failure envelope.
+// Handler serves GET and HEAD of /openapi.json, /protos.binpb, /docs and the
+// files below /docs/. Any other request gets the failure envelope.
 func Handler() http.Handler {
 	const javascript = "text/javascript; charset=utf-8"
 	served := map[string]asset{
@@ -72,12 +71,12 @@ func Handler() http.Handler {
 		"/docs/docs.js":   newAsset(script, javascript),
 		"/docs/schema.js": newAsset(schemaScript, javascript),
 	}
-	// Made when it is asked for first, so that no start waits for it.
+	// Built at the first request, so that it does not delay the start.
 	protos := sync.OnceValue(func() asset {
 		return newAsset(descriptorSet(protoregistry.GlobalFiles), "application/x-protobuf")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// "/docs/" is what people type.
+		// People type "/docs/".
 		path := strings.TrimSuffix(r.URL.Path, "/")
 		f, found := served[path]
 		if path == Protos {
@@ -107,10 +106,10 @@ func serve(w http.ResponseWriter, r *http.Request, f asset, found bool) {
 	}
 }
 
-// refuse answers with an envelope instead of a file.
+// refuse answers with a failure envelope.
 func refuse(w http.ResponseWriter, status int, envelope string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// A caller that went away cannot be told.
+	// The caller may have left.
 	_, _ = w.Write([]byte(envelope))
 }

@@ -11,12 +11,12 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// ours are the folders of the proto files that Storekeeper defines.
+// ours are the folders of Storekeeper's proto files.
 var ours = []string{"secretsstore/", "storekeeper/"}
 
-// descriptorSet returns the linked proto files of Storekeeper and all that they
-// import as a google.protobuf.FileDescriptorSet, each file after its imports.
-// Comments are not part of linked files.
+// descriptorSet returns Storekeeper's linked proto files and their imports as a
+// google.protobuf.FileDescriptorSet, each file after its imports. Linked files
+// have no comments.
 func descriptorSet(linked *protoregistry.Files) string {
 	set := &descriptorpb.FileDescriptorSet{}
 	added := map[string]bool{}
@@ -40,7 +40,7 @@ func descriptorSet(linked *protoregistry.Files) string {
 	return string(out)
 }
 
-// sortedFiles returns the files of Storekeeper by their paths.
+// sortedFiles returns Storekeeper's files sorted by path.
 func sortedFiles(linked *protoregistry.Files) []protoreflect.FileDescriptor {
 	var files []protoreflect.FileDescriptor
 	linked.RangeFiles(func(file protoreflect.FileDescriptor) bool {

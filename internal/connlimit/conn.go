@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Conn is a connection that its Limiter counts.
+// Conn is a connection that a Limiter counts.
 type Conn struct {
 	net.Conn
 
@@ -18,12 +18,14 @@ type Conn struct {
 	addr    *Addr
 	began   time.Time
 
-	// group, owner and ended belong to the limiter and are under its lock.
+	// group, owner and ended belong to the limiter and are guarded by its
+	// mutex.
 	group *group
 	owner string
 	ended bool
 
-	// lastRead is when bytes came last, in nanoseconds since the Unix epoch.
+	// lastRead is when the last bytes arrived, in nanoseconds since the Unix
+	// epoch.
 	lastRead      atomic.Int64
 	bytes         atomic.Int64
 	called        atomic.Bool
@@ -44,8 +46,8 @@ func newConn(raw net.Conn, l *Limiter) *Conn {
 	return c
 }
 
-// Read reads what has come. Until a caller is authenticated it reads no more
-// than the allowance, and waits where that is spent.
+// Read reads available bytes. Until a caller is authenticated it reads no more
+// than the token bucket allows, and waits for it.
 func (c *Conn) Read(p []byte) (int, error) {
 	if !c.authenticated.Load() && len(p) > 0 {
 		most, err := c.allow(len(p))
@@ -66,16 +68,16 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// resolveOwner counts the connection for the address that the PROXY protocol
-// gives, which is known once bytes were read.
+// resolveOwner counts the connection for the address in the PROXY protocol
+// header, which is known after the first read.
 func (c *Conn) resolveOwner() {
 	if _, behind := c.Conn.(interface{ Raw() net.Conn }); behind {
 		c.limiter.enter(&c.limiter.unauthenticated, c, addressOf(c.Conn.RemoteAddr()))
 	}
 }
 
-// allow waits until bytes may be read, and says how many. It fails when the
-// deadline for reading is over or the connection closed.
+// allow waits until bytes may be read and returns their number. It fails if the
+// read deadline has passed or the connection is closed.
 func (c *Conn) allow(want int) (int, error) {
 	for {
 		n, wait := c.bucket.available(time.Now(), c.streams.Load() == 0)
@@ -102,7 +104,8 @@ func (c *Conn) allow(want int) (int, error) {
 	}
 }
 
-// SetReadDeadline bounds reads that wait, those for the allowance included.
+// SetReadDeadline sets the deadline of reads, including reads that wait for the
+// token bucket.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	err := c.Conn.SetReadDeadline(t)
 	c.bucket.setDeadline(t)
@@ -116,7 +119,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return err
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (c *Conn) Close() error {
 	err := c.Conn.Close()
 	c.closing.Do(func() {
@@ -132,7 +135,7 @@ func (c *Conn) Close() error {
 	return err
 }
 
-// RemoteAddr is the address of the client. It leads back to the connection.
+// RemoteAddr returns the address of the client as an *Addr.
 func (c *Conn) RemoteAddr() net.Addr { return c.addr }
 
 // LocalAddr is the address of this end. It leads back to the connection.
@@ -141,8 +144,8 @@ func (c *Conn) LocalAddr() net.Addr { return &localAddr{Addr: c.Conn.LocalAddr()
 // MarkCalled notes that the connection carries a call.
 func (c *Conn) MarkCalled() { c.called.Store(true) }
 
-// MarkAuthenticated notes that a call of the connection was authenticated. From then on the
-// connection counts for the caller, and bytes are read without an allowance.
+// MarkAuthenticated notes that a call of the connection was authenticated. From
+// then on the connection counts for the caller, and reads are not limited.
 func (c *Conn) MarkAuthenticated(caller string) {
 	if c.authenticated.Swap(true) {
 		return
@@ -152,23 +155,23 @@ func (c *Conn) MarkAuthenticated(caller string) {
 	c.limiter.enter(&c.limiter.authenticated, c, caller)
 }
 
-// BeginStream notes that a stream begins that needs no authenticated caller, and
-// returns its end. It refuses more than most at once.
+// BeginStream notes that a stream without authentication begins, and returns a
+// function that ends it. It returns false if there would be more than most.
 func (c *Conn) BeginStream(most int) (end func(), ok bool) {
 	if int(c.streams.Add(1)) > most {
 		c.streams.Add(-1)
 		return nil, false
 	}
 	return sync.OnceFunc(func() {
-		// What accrued while the stream held bytes does not count.
+		// Time during the stream does not refill the bucket.
 		if c.streams.Add(-1) == 0 {
 			c.bucket.restart(time.Now())
 		}
 	}), true
 }
 
-// expired says whether a connection without an authenticated caller has waited
-// too long.
+// expired reports whether a connection without an authenticated caller has been
+// idle for too long.
 func (c *Conn) expired(now time.Time) bool {
 	if !c.called.Load() {
 		return now.Sub(c.began) > c.limiter.config.FirstCall
@@ -176,13 +179,13 @@ func (c *Conn) expired(now time.Time) bool {
 	return now.Sub(time.Unix(0, c.lastRead.Load())) > c.limiter.config.Idle
 }
 
-// Addr is the address of a client with its connection behind it. Servers hand
-// addresses through to where a call is authenticated, and not connections.
+// Addr is the address of a client with its connection. Servers pass addresses,
+// and not connections, to the code that authenticates a call.
 type Addr struct{ conn *Conn }
 
 var _ net.Addr = (*Addr)(nil)
 
-// Network returns the kind of network.
+// Network returns the network of the address.
 func (*Addr) Network() string { return "tcp" }
 
 // String returns the address.
@@ -191,7 +194,7 @@ func (a *Addr) String() string { return a.conn.Conn.RemoteAddr().String() }
 // Conn returns the connection.
 func (a *Addr) Conn() *Conn { return a.conn }
 
-// FromConn gives the counted connection below c, or nil.
+// FromConn returns the counted connection inside c, or nil.
 func FromConn(c net.Conn) *Conn {
 	for {
 		switch this := c.(type) {
@@ -205,8 +208,8 @@ func FromConn(c net.Conn) *Conn {
 	}
 }
 
-// FromRequest gives the counted connection that the context of an HTTP request
-// belongs to, or nil. net/http puts the local address of the connection there.
+// FromRequest returns the counted connection of an HTTP request's context, or
+// nil. net/http puts the local address of the connection into that context.
 func FromRequest(ctx context.Context) *Conn {
 	if a, ok := ctx.Value(http.LocalAddrContextKey).(*localAddr); ok {
 		return a.conn
@@ -214,8 +217,7 @@ func FromRequest(ctx context.Context) *Conn {
 	return nil
 }
 
-// localAddr is the address of this end of a connection, with the connection
-// behind it.
+// localAddr is the local address of a connection, with the connection.
 type localAddr struct {
 	net.Addr
 

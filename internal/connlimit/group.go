@@ -1,6 +1,6 @@
 package connlimit
 
-// group is a set of connections with a bound on all and on those of one owner.
+// group is a set of connections with a limit for all and a limit per owner.
 type group struct {
 	max, maxPerOwner int
 
@@ -12,7 +12,8 @@ func newGroup(most, mostPerOwner int) group {
 	return group{max: most, maxPerOwner: mostPerOwner, all: map[*Conn]struct{}{}, counts: map[string]int{}}
 }
 
-// add puts a connection in. It returns the connection that has to go for it, if any.
+// add adds a connection. It returns the connection that must be closed for it,
+// if any.
 func (g *group) add(c *Conn) *Conn {
 	g.all[c] = struct{}{}
 	g.counts[c.owner]++
@@ -36,8 +37,9 @@ func (g *group) remove(c *Conn) {
 	}
 }
 
-// idlest is the connection that has sent nothing for the longest time, of those
-// that may go. It is the newest one only where there is no other.
+// idlest returns the connection, among those that may be closed, that has been
+// idle for the longest time. It returns the newest connection only if there is
+// no other.
 func (g *group) idlest(newest *Conn, mayGo func(*Conn) bool) *Conn {
 	found := newest
 	for c := range g.all {

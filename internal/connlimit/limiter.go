@@ -1,9 +1,9 @@
-// Package connlimit bounds the connections of a listener: how many there are,
-// how long they may be idle, and how many bytes are read from a connection
-// before one of its calls is authenticated.
+// Package connlimit limits the connections of a listener: their number, how
+// long they may be idle, and how many bytes are read from a connection before
+// one of its calls is authenticated.
 //
-// It must not know any protocol: the servers tell a connection of its calls and
-// callers.
+// The package must not know any protocol: the servers report calls and callers
+// of a connection.
 package connlimit
 
 import (
@@ -13,34 +13,35 @@ import (
 	"time"
 )
 
-// Config has the bounds. A field that is 0 gets the usual value.
+// Config holds the limits. A field that is 0 gets its default.
 type Config struct {
-	// MaxAuthenticated is how many connections of authenticated callers there may be.
+	// MaxAuthenticated is the number of connections of authenticated callers.
 	MaxAuthenticated int
-	// MaxPerCaller is how many of them one caller may have.
+	// MaxPerCaller is the number of connections of one caller.
 	MaxPerCaller int
-	// MaxUnauthenticated is how many connections there may be without an authenticated
+	// MaxUnauthenticated is the number of connections without an authenticated
 	// caller.
 	MaxUnauthenticated int
-	// MaxPerAddress is how many of these may come from one IP address.
+	// MaxPerAddress is the number of these connections from one IP address.
 	MaxPerAddress int
-	// Allowance is how many bytes are read at once from a connection without an
-	// authenticated caller, TLS included.
+	// Allowance is the size of the token bucket of a connection without an
+	// authenticated caller, in bytes, TLS included.
 	Allowance int
-	// Refill is how many bytes of the allowance come back each second, while no
-	// stream of the connection is open.
+	// Refill is the number of bytes that the token bucket gets per second while
+	// no stream of the connection is open.
 	Refill int
-	// FirstCall is how long a connection may be there before its first call.
+	// FirstCall is how long a connection may exist before its first call.
 	FirstCall time.Duration
-	// Idle is how long a connection without an authenticated caller may send nothing.
+	// Idle is how long a connection without an authenticated caller may send
+	// nothing.
 	Idle time.Duration
-	// OnNoCall hears of each connection that sent bytes and ended without a
-	// call. Nil: nobody hears.
+	// OnNoCall is called for each connection that sent bytes and ended without
+	// a call. Nil: not called.
 	OnNoCall func(peer string, bytes int64)
 }
 
-// The usual bounds. The allowance holds headers of 64 KiB, a TLS handshake and
-// the framing.
+// The defaults. The allowance has room for headers of 64 KiB, a TLS handshake
+// and the framing.
 const (
 	defaultAuthenticated = 2000
 	defaultAllowance     = 80 << 10
@@ -74,17 +75,17 @@ func (c Config) complete() Config {
 	return c
 }
 
-// Limiter counts the connections of all listeners that share it.
+// Limiter limits the connections of all listeners that share it.
 type Limiter struct {
 	config Config
 
 	mu sync.Mutex
-	// unauthenticated and known hold the connections without and with an authenticated
-	// caller, by address and by caller.
+	// unauthenticated and authenticated hold the connections without and with
+	// an authenticated caller, by address and by caller.
 	unauthenticated, authenticated group
 }
 
-// New returns a Limiter without connections.
+// New returns a Limiter.
 func New(c Config) *Limiter {
 	c = c.complete()
 	return &Limiter{
@@ -122,9 +123,10 @@ func (l *Limiter) sweep(now time.Time) {
 	}
 }
 
-// Listener returns a listener whose connections are counted. A connection above
-// a bound is accepted and another one closed: the one that has sent nothing for
-// the longest time, of the address or caller with the most connections.
+// Listener returns a listener with counted connections. If a limit is exceeded,
+// a new connection is accepted and another one is closed: the one that has been
+// idle for the longest time, of the address or caller with the most
+// connections.
 func (l *Limiter) Listener(on net.Listener) net.Listener { return &listener{Listener: on, limiter: l} }
 
 type listener struct {
@@ -133,7 +135,7 @@ type listener struct {
 	limiter *Limiter
 }
 
-// Accept waits for a connection and counts it.
+// Accept accepts a connection and counts it.
 func (l *listener) Accept() (net.Conn, error) {
 	raw, err := l.Listener.Accept()
 	if err != nil {
@@ -144,7 +146,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// enter puts a connection into a group, which may close another one.
+// enter moves a connection into a group. Another connection may be closed for
+// it.
 func (l *Limiter) enter(into *group, c *Conn, owner string) {
 	l.mu.Lock()
 	l.leave(c)
@@ -159,7 +162,7 @@ func (l *Limiter) enter(into *group, c *Conn, owner string) {
 	}
 }
 
-// leave takes a connection out of its group. The caller holds the lock.
+// leave removes a connection from its group. The caller holds the mutex.
 func (*Limiter) leave(c *Conn) {
 	if c.group != nil {
 		c.group.remove(c)
@@ -167,7 +170,7 @@ func (*Limiter) leave(c *Conn) {
 	}
 }
 
-// Counts tells how many connections there are without and with an authenticated
+// Counts returns the number of connections without and with an authenticated
 // caller.
 func (l *Limiter) Counts() (unknown, known int) {
 	l.mu.Lock()
@@ -175,8 +178,8 @@ func (l *Limiter) Counts() (unknown, known int) {
 	return len(l.unauthenticated.all), len(l.authenticated.all)
 }
 
-// rawAddress is the address of the other end of the TCP connection, whatever
-// address a PROXY protocol header gives.
+// rawAddress returns the address of the peer of the TCP connection, whatever
+// address a PROXY protocol header names.
 func rawAddress(c net.Conn) net.Addr {
 	if behind, ok := c.(interface{ Raw() net.Conn }); ok {
 		return behind.Raw().RemoteAddr()
@@ -184,7 +187,7 @@ func rawAddress(c net.Conn) net.Addr {
 	return c.RemoteAddr()
 }
 
-// addressOf is the IP address without the port.
+// addressOf returns the IP address without the port.
 func addressOf(a net.Addr) string {
 	if a == nil {
 		return ""

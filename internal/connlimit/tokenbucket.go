@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// minRead is how many bytes have to be left before a read that waited goes on: a
-// read for each byte would cost more than it brings.
+// minRead is the number of bytes that must be available before a waiting read
+// continues. Reading byte by byte would cost too much.
 const minRead = 256
 
-// tokenBucket is a token bucket of bytes.
+// tokenBucket is a token bucket of bytes, with the read deadline of the
+// connection.
 type tokenBucket struct {
 	size, refill int
-	// wake wakes a read that waits.
+	// wake wakes a waiting read.
 	wake chan struct{}
 
 	mu       sync.Mutex
@@ -25,8 +26,8 @@ func newTokenBucket(size, refill int, now time.Time) tokenBucket {
 	return tokenBucket{size: size, refill: refill, wake: make(chan struct{}, 1), tokens: float64(size), at: now}
 }
 
-// available says how many bytes may be read, or how long to wait for more. Nothing
-// comes back while filling is false.
+// available returns how many bytes may be read, or how long to wait for more.
+// The bucket is not refilled while filling is false.
 func (a *tokenBucket) available(now time.Time, filling bool) (int, time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -46,7 +47,7 @@ func (a *tokenBucket) spend(n int) {
 	a.tokens -= float64(n)
 }
 
-// restart begins to count the time from now.
+// restart starts refilling at now.
 func (a *tokenBucket) restart(now time.Time) {
 	a.mu.Lock()
 	a.at = now
@@ -61,8 +62,8 @@ func (a *tokenBucket) setDeadline(t time.Time) {
 	a.wakeReader()
 }
 
-// overdue says whether the deadline for reading is over, and otherwise how much
-// time is left, 0 where there is no deadline.
+// overdue reports whether the read deadline has passed, and otherwise the time
+// until it. 0: there is no deadline.
 func (a *tokenBucket) overdue(now time.Time) (bool, time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// credential is who sent a request.
+// credential is the authenticated credential of a request.
 type credential struct {
-	// id stays the same for the same credential and tells nothing about it.
+	// id is the same for the same credential and reveals nothing of it.
 	id string
-	// token is empty for a global API key.
+	// token is the API token. It is empty for a global API key.
 	token string
 	email string
 }
 
-// tokenEmail is the address of the user behind every token.
+// tokenEmail is the e-mail address of the user of every token.
 const tokenEmail = "emulator@example.com"
 
-// authenticate finds who sent a request. An Authorization header, when there
-// is one, decides alone; SDKs send all credentials that they know.
+// authenticate authenticates a request. If there is an Authorization header, it
+// alone decides; SDKs send all credentials that they have.
 func (e *Emulator) authenticate(h http.Header) (credential, *answer) {
 	if given := h.Get("Authorization"); given != "" {
 		return e.byToken(given)
@@ -40,7 +40,7 @@ func (e *Emulator) byToken(header string) (credential, *answer) {
 	return credential{id: fingerprint("token " + token), token: token, email: tokenEmail}, nil
 }
 
-// notInToken tells of characters that no credential in a header has.
+// notInToken reports whether a character cannot be in a credential.
 func notInToken(r rune) bool { return r <= ' ' || r > '~' }
 
 func (e *Emulator) byKey(k Key) (credential, *answer) {
@@ -57,12 +57,12 @@ func (e *Emulator) acceptsAll() bool {
 	return len(e.config.Tokens) == 0 && len(e.config.Keys) == 0
 }
 
-// mayUse tells whether an account is open to a credential.
+// mayUse reports whether a credential may use an account.
 func (a Account) mayUse(who credential) bool {
 	return who.token == "" || len(a.Tokens) == 0 || slices.Contains(a.Tokens, who.token)
 }
 
-// fingerprint makes an identifier of a text that cannot be turned back.
+// fingerprint returns an identifier derived from a text by a hash.
 func fingerprint(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:identifierLength/2])

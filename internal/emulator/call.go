@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	// maxBody is the largest body that is read: 48 MiB hold a batch of 100
-	// values of 64 KiB even when each byte is escaped in JSON.
+	// maxBody is the maximum size of a body, in bytes: a batch of 100 values of
+	// 64 KiB in which JSON escapes each byte.
 	maxBody = 48 << 20
-	// maxDrain is how much more is read, and forgotten, so that a client can
-	// finish sending and see that it sent too much.
+	// maxDrain is how many more bytes are read and dropped, so that a client
+	// can finish sending and then reads that the body is too large.
 	maxDrain = 64 << 20
 )
 
-// errTooLarge is a body of more than maxBody bytes.
+// errTooLarge is the error of a body of more than maxBody bytes.
 var errTooLarge = errors.New("emulator: the body is too large")
 
-// call is one request on its way through the emulator.
+// call is one request while the emulator handles it.
 type call struct {
 	routeMatch
 	method  string
@@ -29,13 +29,13 @@ type call struct {
 	body    []byte
 	bodyErr error
 	header  http.Header
-	// asOf is the moment that reads show; the zero time is now.
+	// asOf is the time of the state that reads show. Zero: now.
 	asOf time.Time
-	// eraA makes store creation take an array.
+	// eraA makes store creation take an array (KindEraA).
 	eraA bool
-	// who is set once the credential is checked.
+	// who is set after authentication.
 	who credential
-	// account is set once it is known that the credential may use it.
+	// account is set once the credential may use the account.
 	account *accountState
 }
 
@@ -58,14 +58,14 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	if len(body) > maxBody {
-		// What cannot be drained is the loss of the client alone.
+		// An error while draining affects only the client.
 		_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
 		return nil, errTooLarge
 	}
 	return body, nil
 }
 
-// operationID is empty when the request asks for nothing that exists.
+// operationID is empty if the request matches no operation.
 func (c *call) operationID() string {
 	if c.operation == nil {
 		return ""
@@ -79,7 +79,7 @@ func (c *call) secret() address {
 	return address{storeID: c.names["store"], secretID: c.names["secret"]}
 }
 
-// seenAt is the moment that a read shows.
+// seenAt returns the time of the state that a read shows.
 func (c *call) seenAt(now time.Time) time.Time {
 	if c.asOf.IsZero() {
 		return now

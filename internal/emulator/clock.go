@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// timestamps gives out times of creation and change. No two are the same, so that
-// an order by time is always total.
+// timestamps returns times of creation and change. No two are equal, so an
+// order by time is total.
 type timestamps struct {
 	clock func() time.Time
 	mu    sync.Mutex
 	last  time.Time
 }
 
-// next is now, to the microsecond, or the microsecond after the stamp before.
+// next returns the current time in microseconds, or the microsecond after the
+// last returned time.
 func (s *timestamps) next() time.Time {
 	now := s.clock().UTC().Truncate(time.Microsecond)
 	s.mu.Lock()

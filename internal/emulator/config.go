@@ -12,7 +12,7 @@ import (
 // DefaultAccountID is the account that exists when [Config] names none.
 const DefaultAccountID = "023e105f4ecef8ad9ca31a8372d0c353"
 
-// What the emulator takes where the configuration says nothing.
+// The defaults.
 const (
 	defaultStoreLimit    = 1
 	defaultSecretLimit   = 100
@@ -22,51 +22,53 @@ const (
 	defaultBlock         = 5 * time.Minute
 )
 
-// Config says what an emulator serves. Its zero value is one account that
-// takes every credential.
+// Config configures an emulator. The zero value is one account that accepts
+// every credential.
 type Config struct {
-	// Accounts are the accounts that exist. Empty: one, DefaultAccountID.
+	// Accounts are the accounts that exist. Empty: one account,
+	// DefaultAccountID.
 	Accounts []Account
-	// Tokens are the API tokens that are accepted. When Tokens and Keys are
-	// both empty, every credential of the right form is.
+	// Tokens are the accepted API tokens. If Tokens and Keys are both empty,
+	// every well-formed credential is accepted.
 	Tokens []string
-	// Keys are the e-mail addresses with their global API keys that are
-	// accepted. A key reaches every account.
+	// Keys are the accepted e-mail addresses with their global API keys. A key
+	// may use every account.
 	Keys []Key
-	// ActivateAfter is how long a new secret stays pending. 0 is half a
-	// second; a negative duration makes secrets active at once.
+	// ActivateAfter is how long a new secret is pending. 0: half a second.
+	// Negative: secrets are active at once.
 	ActivateAfter time.Duration
-	// Clock tells the time of creation and change, the age of secrets and the
-	// windows of the budget. Nil is time.Now. Delays of faults are always real.
+	// Clock returns the time for times of creation and change, the age of
+	// secrets and the windows of the rate limit. Nil: time.Now. Delays of
+	// faults use the real time.
 	Clock func() time.Time
-	// Random decides about faults that have a probability; it returns a number
-	// from 0 to below 1. Nil is a seeded random source.
+	// Random returns a number from 0 to below 1 for faults with a probability.
+	// Nil: a seeded random source.
 	Random func() float64
-	// RateLimit limits the calls of one credential. Nil is Cloudflare's limit of
+	// RateLimit limits the calls of one credential. Nil: Cloudflare's limit of
 	// 1200 calls in 5 minutes.
 	RateLimit *RateLimit
-	// RequestLogLimit is how many requests are remembered, the newest ones. 0
-	// remembers none. A remembered request holds credentials and values.
+	// RequestLogLimit is the number of logged requests, the newest ones. 0:
+	// none. A logged request holds credentials and values.
 	RequestLogLimit int
-	// ControlOff removes everything under /__emulator.
+	// ControlOff removes the control API under /__emulator.
 	ControlOff bool
 }
 
 // Account is a Cloudflare account.
 type Account struct {
-	// ID is 32 lower-case hexadecimal digits; an account with any other
+	// ID is 32 lower-case hexadecimal digits. An account with another
 	// identifier cannot be reached.
 	ID string
-	// Name is what the account is called. Empty: the first digits of the ID.
+	// Name is the name of the account. Empty: the first digits of ID.
 	Name string
-	// StoreLimit is how many stores the account may have. 0 is 1, as in
-	// Cloudflare's open beta.
+	// StoreLimit is the maximum number of stores. 0: 1, as in Cloudflare's open
+	// beta.
 	StoreLimit int
-	// SecretLimit is how many secrets the account may have over all its
-	// stores. 0 is 100, as in Cloudflare's open beta.
+	// SecretLimit is the maximum number of secrets over all stores. 0: 100, as
+	// in Cloudflare's open beta.
 	SecretLimit int
-	// Tokens are the only tokens that may use the account. Empty: every
-	// accepted token may.
+	// Tokens are the tokens that may use the account. Empty: every accepted
+	// token.
 	Tokens []string
 }
 
@@ -78,20 +80,19 @@ type Key struct {
 	Key string
 }
 
-// RateLimit is how many calls a credential may make. A call too many is refused
-// with 429, and so is every call until Block has passed.
+// RateLimit limits the calls of a credential. A call above the limit is
+// answered with 429, and so is every call until Block has passed.
 type RateLimit struct {
-	// Requests is the number of calls in a window. 0 means no limit.
+	// Requests is the number of calls in a window. 0: no limit.
 	Requests int
-	// Window is the length of a window, counted from its first call. 0 is 5
-	// minutes.
+	// Window is the length of a window, from its first call. 0: 5 minutes.
 	Window time.Duration
-	// Block is how long a credential stays blocked. 0 is 5 minutes.
+	// Block is how long a credential is blocked. 0: 5 minutes.
 	Block time.Duration
 }
 
-// Validate reports every mistake that would make part of the configuration
-// unreachable. An emulator can be made of such a configuration all the same.
+// Validate returns every mistake that would make a part of the configuration
+// unreachable. New accepts such a configuration all the same.
 func (c Config) Validate() error {
 	var mistakes []error
 	seen := map[string]bool{}
@@ -121,7 +122,7 @@ func (c Config) Validate() error {
 	return errors.Join(mistakes...)
 }
 
-// withDefaults is a copy that shares no slice with its caller.
+// withDefaults returns a copy that shares no slice with the original.
 func (c Config) withDefaults() Config {
 	c.Accounts = slices.Clone(c.Accounts)
 	if len(c.Accounts) == 0 {

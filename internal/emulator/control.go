@@ -14,11 +14,12 @@ import (
 
 const (
 	controlPrefix = "/__emulator/"
-	// maxControlBody is the largest body of a control request, in bytes.
+	// maxControlBody is the maximum body of a control request, in bytes.
 	maxControlBody = 4 << 20
 )
 
-// controlMethods is what can be done at a path of the control API.
+// controlMethods maps HTTP methods to the handlers of one path of the control
+// API.
 type controlMethods map[string]func(*Emulator, *http.Request) (any, error)
 
 func control() map[string]controlMethods {
@@ -37,8 +38,8 @@ func (e *Emulator) isControl(r *http.Request) bool {
 	return !e.config.ControlOff && strings.HasPrefix(r.URL.Path, controlPrefix)
 }
 
-// serveControl answers in a form of its own, so that nobody takes it for
-// Cloudflare's.
+// serveControl answers in a format of its own, so that it cannot be confused
+// with Cloudflare's answers.
 func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", jsonType)
 	methods, ok := control()[strings.TrimPrefix(r.URL.Path, controlPrefix)]
@@ -74,7 +75,7 @@ func writeControl(w http.ResponseWriter, status int, v any) {
 		body.WriteString(`{"error":"the answer cannot be written as JSON"}`)
 	}
 	w.WriteHeader(status)
-	// The client may be gone; there is nobody to tell.
+	// The client may have left.
 	_, _ = w.Write(body.Bytes())
 }
 

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// faultJSON is a fault as it is ordered over HTTP.
+// faultJSON is a fault in the control API.
 type faultJSON struct {
 	Kind        FaultKind `json:"kind"`
 	Method      string    `json:"method,omitempty"`
@@ -57,8 +57,8 @@ func (f faultJSON) toFault() Fault {
 	}
 }
 
-// duration is n units, or the longest duration where n is too many; the check
-// of the fault then refuses it.
+// duration returns n units, or the longest duration if n is too large; the
+// check of the fault then refuses it.
 func duration(n int64, unit time.Duration) time.Duration {
 	const longest = 1 << 62
 	switch {
@@ -71,8 +71,8 @@ func duration(n int64, unit time.Duration) time.Duration {
 	}
 }
 
-// decodeFaults reads one fault or an array of them. A key that is not known is
-// an error: a fault that is half understood would make a test pass for nothing.
+// decodeFaults parses one fault or an array. An unknown key is an error: with a
+// misspelt fault, a test would pass for the wrong reason.
 func decodeFaults(body []byte) ([]Fault, error) {
 	var ordered []faultJSON
 	var err error
@@ -104,7 +104,7 @@ func decodeStrict(body []byte, v any) error {
 	return nil
 }
 
-// requestJSON is a request as the journal shows it over HTTP.
+// requestJSON is a logged request in the control API.
 type requestJSON struct {
 	Time      time.Time   `json:"time"`
 	Method    string      `json:"method"`
@@ -112,7 +112,7 @@ type requestJSON struct {
 	Query     string      `json:"query"`
 	Operation string      `json:"operation"`
 	Header    http.Header `json:"header"`
-	// Body is the body where it is text; otherwise BodyBase64 is.
+	// Body is the body if it is text; otherwise BodyBase64 is set.
 	Body       string `json:"body,omitempty"`
 	BodyBase64 []byte `json:"body_base64,omitempty"`
 	Size       int    `json:"size"`

@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxBatch is the most items that one request creates or deletes.
+// maxBatch is the maximum number of items that one request creates or deletes.
 const maxBatch = 100
 
-// notJSON is what is said of a body that is no JSON text.
+// notJSON is the message for a body that is not JSON.
 const notJSON = "must be valid JSON"
 
-// object is a JSON object. Its keys are exact, where decoding into a struct
-// would take any case.
+// object is a JSON object. Its keys are case-sensitive; decoding into a struct
+// would ignore case.
 type object = map[string]any
 
-// decode reads a JSON text. Numbers stay text, so that none is out of range.
-// ok is false when the body is no JSON text, which is noted in found.
+// decode parses JSON. Numbers stay text, so that none is out of range. ok is
+// false if the body is not JSON, which is noted in found.
 func decode(body []byte, found *problems) (v any, ok bool) {
 	if len(bytes.Trim(body, " \t\r\n")) == 0 {
 		found.add(badJSON, wholeBody(), "must not be empty")
@@ -47,7 +47,7 @@ func badBody() answer {
 	return a
 }
 
-// decodeObject reads a body that must be an object.
+// decodeObject parses a body that must be an object.
 func decodeObject(body []byte, found *problems) (object, bool) {
 	v, ok := decode(body, found)
 	if !ok {
@@ -60,7 +60,7 @@ func decodeObject(body []byte, found *problems) (object, bool) {
 	return o, ok
 }
 
-// decodeArray reads a body that must be an array of 1 to maxBatch items.
+// decodeArray parses a body that must be an array of 1 to maxBatch items.
 func decodeArray(body []byte, found *problems) ([]any, bool) {
 	v, ok := decode(body, found)
 	if !ok {
@@ -74,8 +74,8 @@ func decodeArray(body []byte, found *problems) ([]any, bool) {
 	return items, countItems(len(items), wholeBody(), found)
 }
 
-// countItems is false, and notes why, when a list is empty or too long. The
-// items of a list that is too long are not looked at: there is no end to them.
+// countItems notes a list that is empty or too long and returns false. The
+// items of a list that is too long are not checked.
 func countItems(n int, at fieldPath, found *problems) bool {
 	switch {
 	case n == 0:

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Emulator is an http.Handler that answers as Cloudflare does. It is safe for
+// Emulator is an http.Handler that answers like Cloudflare. It is safe for
 // concurrent use and starts no goroutine.
 type Emulator struct {
 	config      Config
@@ -19,8 +19,8 @@ type Emulator struct {
 	faults      *faults
 }
 
-// New makes an emulator without stores. It takes any configuration;
-// [Config.Validate] tells of mistakes in it.
+// New returns an emulator without stores. It accepts any configuration;
+// [Config.Validate] returns the mistakes in it.
 func New(c Config) *Emulator {
 	c = c.withDefaults()
 	return &Emulator{
@@ -44,7 +44,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.serve(w, r, c)
 }
 
-// serve executes a call as the faults that strike it allow.
+// serve executes a call, subject to the faults that match it.
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *call) {
 	p := e.faults.take(c)
 	if !pause(r.Context(), p.before) {
@@ -75,8 +75,8 @@ func (e *Emulator) apply(p plan, c *call) {
 	}
 }
 
-// execute runs a call from the outside in, in Cloudflare's order: where it
-// leads, who sent it, what it costs, what it may touch, and then what it wants.
+// execute checks a call in Cloudflare's order: route, credential, rate limit,
+// account, and then runs the operation.
 func (e *Emulator) execute(c *call) answer {
 	switch {
 	case !c.known && inProduct(c.path):
@@ -112,18 +112,18 @@ func (e *Emulator) run(c *call) answer {
 		return tooLarge()
 	}
 	if c.bodyErr != nil {
-		// A body that never came whole is no JSON, even if what came looks so.
+		// A body that was cut off is not JSON, even if the received part is.
 		return badBody()
 	}
 	return c.operation.run(e, c)
 }
 
-// send writes a whole answer.
+// send writes a complete answer.
 func (e *Emulator) send(w http.ResponseWriter, a answer) {
 	e.sendPart(w, a, len(a.body))
 }
 
-// head writes everything before the body.
+// head writes the status and the headers.
 func (e *Emulator) head(w http.ResponseWriter, a answer, length int64) {
 	h := w.Header()
 	h.Set("Content-Type", jsonType)
@@ -136,7 +136,8 @@ func (e *Emulator) head(w http.ResponseWriter, a answer, length int64) {
 	w.WriteHeader(a.status)
 }
 
-// newRay is the identifier of a request, which Cloudflare's support asks for.
+// newRay returns a new cf-ray, the identifier of a request that Cloudflare's
+// support asks for.
 func newRay() string {
 	var id [8]byte
 	// Read never fails: it would end the process first.

@@ -2,25 +2,25 @@ package emulator
 
 import "net/http"
 
-// jsonType is the media type of every answer, the refusals included.
+// jsonType is the media type of every answer, including refusals.
 const jsonType = "application/json"
 
-// answer is what goes back to a client.
+// answer is an HTTP answer.
 type answer struct {
 	status int
 	body   []byte
-	// header holds what an answer of this kind needs beside the usual.
+	// header holds headers beside the usual ones.
 	header map[string]string
 }
 
-// notice is an item of errors or of messages.
+// notice is an item of errors or messages.
 type notice struct {
-	// code is left out when it is 0.
+	// code is omitted if it is 0.
 	code    int
 	message string
-	// pointer is a JSON pointer into the request body, left out when empty.
+	// pointer is a JSON pointer into the request body, omitted if empty.
 	pointer string
-	// chain holds the causes, left out when empty.
+	// chain holds the causes, omitted if empty.
 	chain []notice
 }
 
@@ -47,14 +47,14 @@ func succeed(result []byte, messages ...notice) answer {
 	return answer{status: http.StatusOK, body: append(b, '}')}
 }
 
-// deleted is the answer to a deletion, which has no result but says so.
+// deleted is the answer to a deletion. Its result is null.
 func deleted(status int) answer {
 	a := succeed([]byte("null"))
 	a.status = status
 	return a
 }
 
-// succeedPage wraps one page of a list of all items.
+// succeedPage wraps one page of a list.
 func succeedPage[T any](all []T, p page, one func([]byte, T) []byte) answer {
 	shown := p.cut(len(all))
 	items := all[shown.from:shown.to]
@@ -69,14 +69,14 @@ func succeedPage[T any](all []T, p page, one func([]byte, T) []byte) answer {
 	return a
 }
 
-// failure is the envelope of a failed call as JSON.
+// failure returns the envelope of a failed call.
 func failure(errors, messages []notice) []byte {
 	b := appendList([]byte(`{"result":null,"success":false,"errors":`), errors, appendNotice)
 	b = appendList(append(b, `,"messages":`...), messages, appendNotice)
 	return append(b, '}')
 }
 
-// refuse is a failure with one error and nothing to say beside it.
+// refuse returns a failure with one error and no message.
 func refuse(status, code int, message string) answer {
 	return answer{status: status, body: failure([]notice{{code: code, message: message}}, nil)}
 }

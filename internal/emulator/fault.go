@@ -2,95 +2,95 @@ package emulator
 
 import "time"
 
-// FaultKind is what a fault does.
+// FaultKind is the kind of a fault.
 type FaultKind string
 
-// The kinds of fault. The package comment has the table of what belongs to
-// each.
+// The kinds of fault. The package comment lists the fields of each.
 const (
-	// KindDelay lets the request wait.
+	// KindDelay delays the request.
 	KindDelay FaultKind = "delay"
-	// KindLag shows reads what was there a while ago.
+	// KindLag makes reads show an earlier state.
 	KindLag FaultKind = "lag"
-	// KindEraA makes store creation take and give an array of one store, as
+	// KindEraA makes store creation take and return an array of one store, as
 	// Cloudflare's contract said until spring 2026.
 	KindEraA FaultKind = "era_a"
 	// KindRateLimit answers 429 with code 971 and Retry-After.
 	KindRateLimit FaultKind = "rate_limit"
 	// KindStatus answers with any status.
 	KindStatus FaultKind = "status"
-	// KindSuccessFalse answers 200 with an envelope that says success false.
+	// KindSuccessFalse answers 200 with an envelope in which success is false.
 	KindSuccessFalse FaultKind = "success_false"
 	// KindEchoCredential repeats the credential of the request in an error.
 	KindEchoCredential FaultKind = "echo_credential"
-	// KindCut ends the connection without an answer.
+	// KindCut closes the connection without an answer.
 	KindCut FaultKind = "cut"
-	// KindTruncate sends half of the JSON as if it were whole.
+	// KindTruncate sends half of the JSON with a matching Content-Length.
 	KindTruncate FaultKind = "truncate"
-	// KindCutMidBody announces the whole answer, sends half and ends the
-	// connection.
+	// KindCutMidBody announces the whole answer, sends half of it and closes
+	// the connection.
 	KindCutMidBody FaultKind = "cut_mid_body"
-	// KindContentType sends the true answer under another media type.
+	// KindContentType sends the real answer with another media type.
 	KindContentType FaultKind = "content_type"
-	// KindHugeBody sends white space before the true answer, which stays valid.
+	// KindHugeBody sends white space before the real answer, which stays valid.
 	KindHugeBody FaultKind = "huge_body"
-	// KindRemarks adds messages, errors and a result_info to the true answer.
+	// KindRemarks adds messages, errors and a result_info to the real answer.
 	KindRemarks FaultKind = "remarks"
 )
 
-// Fault is something that goes wrong, and when.
+// Fault is a fault, and the requests that it applies to.
 type Fault struct {
-	// Kind is what happens. Required.
+	// Kind is the kind of the fault. Required.
 	Kind FaultKind
 
-	// Method is the HTTP method that is struck; empty means any.
+	// Method is the HTTP method of matching requests. Empty: any.
 	Method string
-	// Path is a pattern of path.Match for the escaped path, in which * stands
-	// for part of a segment; empty means any.
+	// Path is a path.Match pattern for the escaped path; * matches a part of a
+	// segment. Empty: any.
 	Path string
-	// Operation is Cloudflare's operationId, such as "secrets-store-list";
-	// empty means any.
+	// Operation is Cloudflare's operationId, such as "secrets-store-list".
+	// Empty: any.
 	Operation string
 
-	// Times is how many requests are struck. 0 means all until the fault is
-	// cleared.
+	// Times is the number of requests that the fault applies to. 0: all until
+	// the fault is cleared.
 	Times int
-	// Probability is the chance that a request that matches is struck, from 0
-	// to 1. 0 means always.
+	// Probability is the probability that the fault applies to a matching
+	// request, from 0 to 1. 0: always.
 	Probability float64
 
-	// Delay is a wait before anything else happens, in any kind, at most 5
-	// minutes. With AfterCommit it stands between execution and answer.
+	// Delay is a wait before anything else, in any kind, at most 5 minutes.
+	// With AfterCommit the wait is between execution and answer.
 	Delay time.Duration
-	// AfterCommit executes the request before the fault strikes.
+	// AfterCommit executes the request before the fault applies.
 	AfterCommit bool
-	// Status is from 300 to 599. Required for KindStatus; in
+	// Status is from 300 to 599. It is required for KindStatus. In
 	// KindEchoCredential 0 means 403.
 	Status int
 	// RetryAfter is sent in whole seconds. In KindRateLimit 0 means 5 minutes.
 	RetryAfter time.Duration
-	// ContentType is the media type of the answer. In KindStatus empty means
-	// JSON; in KindContentType it means text/html.
+	// ContentType is the media type of the answer. Empty: JSON in KindStatus,
+	// text/html in KindContentType.
 	ContentType string
-	// Body is the body of the answer. Empty means one that fits: an envelope,
-	// or a page of Cloudflare's edge for text/html.
+	// Body is the body of the answer. Empty: a suitable one, which is an
+	// envelope, or an HTML page of Cloudflare's edge for text/html.
 	Body string
-	// Location is the header of a redirect.
+	// Location is the Location header of a redirect.
 	Location string
-	// Lag is how old reads are, at most a minute. Required for KindLag.
+	// Lag is the age of the state that reads show, at most a minute. Required
+	// for KindLag.
 	Lag time.Duration
-	// Size is the number of bytes before the answer in KindHugeBody. 0 means 64
-	// MiB; at most 1 GiB.
+	// Size is the number of bytes before the answer in KindHugeBody. 0: 64 MiB.
+	// At most 1 GiB.
 	Size int64
-	// Messages and Errors are JSON arrays of objects. KindRemarks puts their items
-	// before those of the answer.
+	// Messages and Errors are JSON arrays of objects. KindRemarks inserts their
+	// items before those of the answer.
 	Messages, Errors string
 	// ResultInfo is a JSON object for an answer that has none.
 	ResultInfo string
 }
 
-// decides tells whether the fault makes the answer, where others only change
-// how the request is executed.
+// decides reports whether the fault determines the answer. Other faults only
+// change how the request is executed.
 func (f Fault) decides() bool {
 	switch f.Kind {
 	case KindDelay, KindLag, KindEraA:
@@ -100,7 +100,8 @@ func (f Fault) decides() bool {
 	}
 }
 
-// executes tells whether the request runs although the fault makes the answer.
+// executes reports whether the request is executed although the fault
+// determines the answer.
 func (f Fault) executes() bool {
 	switch f.Kind {
 	case KindTruncate, KindCutMidBody, KindContentType, KindHugeBody, KindRemarks:

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Bounds of a fault.
+// The limits of a fault.
 const (
 	maxDelay    = 5 * time.Minute
 	minStatus   = 300
@@ -18,8 +18,8 @@ const (
 	maxHugeBody = 1 << 30
 )
 
-// faultKeys are the keys that mean something in each kind, beside those that
-// every kind has. They are named as in JSON.
+// faultKeys lists, per kind, the keys that have a meaning, beside those of
+// every kind. They are named as in JSON.
 func faultKeys() map[FaultKind][]string {
 	return map[FaultKind][]string{
 		KindDelay:          {"after_commit"},
@@ -38,7 +38,7 @@ func faultKeys() map[FaultKind][]string {
 	}
 }
 
-// kinds are the names of all kinds, in the order of the alphabet.
+// kinds lists the names of all kinds in alphabetical order.
 func kinds() []string {
 	var names []string
 	for k := range faultKeys() {
@@ -63,7 +63,7 @@ func (f Fault) check() error {
 	return errors.Join(append(mistakes, f.checkMatch(), f.checkNeeds(), f.checkBounds())...)
 }
 
-// keysSet names the keys that belong to some kinds only and are set.
+// keysSet lists the keys that are set and that belong to some kinds only.
 func (f Fault) keysSet() []string {
 	set := map[string]bool{
 		"after_commit":  f.AfterCommit,
@@ -127,7 +127,7 @@ func (f Fault) checkBounds() error {
 		}
 	}
 	add(f.Times < 0, "times must be at least 0")
-	// Written so that it also refuses what is not a number.
+	// Also refuses NaN.
 	add(!(f.Probability >= 0 && f.Probability <= 1), "probability must be from 0 to 1")
 	add(f.Delay < 0 || f.Delay > maxDelay, fmt.Sprintf("delay_ms must be from 0 to %d", maxDelay.Milliseconds()))
 	add(f.Status != 0 && (f.Status < minStatus || f.Status > maxStatus),

@@ -17,8 +17,8 @@ const (
 	paddingChunk    = 32 << 10
 )
 
-// applyFault makes the answer of a fault that decides. honest is the true answer,
-// where the fault executes the request.
+// applyFault answers with a fault that determines the answer. honest is the
+// real answer, if the fault executes the request.
 func (e *Emulator) applyFault(w http.ResponseWriter, c *call, f Fault, honest answer) {
 	switch f.Kind {
 	case KindRateLimit:
@@ -66,7 +66,8 @@ func (f Fault) statusAnswer() answer {
 	return a
 }
 
-// edgePage is what a browser would be shown when Cloudflare's own servers fail.
+// edgePage is the HTML page that a browser shows if Cloudflare's own servers
+// fail.
 func edgePage(status int) []byte {
 	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html><head><title>api.cloudflare.com | %[1]d</title></head>\n"+
 		"<body><h1>Error %[1]d</h1><p>The web server reported an error.</p></body></html>\n", status)
@@ -84,7 +85,7 @@ func echo(status int, h http.Header) answer {
 	return refuse(status, codeUnauthorized, "Invalid access token: "+credential)
 }
 
-// cut ends the connection. Where that cannot be done, as over HTTP/2, the
+// cut closes the connection. If that is not possible, as over HTTP/2, the
 // answer ends before the one byte that it announces.
 func (e *Emulator) cut(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -92,15 +93,15 @@ func (e *Emulator) cut(w http.ResponseWriter) {
 		e.sendPart(w, answer{status: http.StatusBadGateway, body: []byte(" ")}, 0)
 		return
 	}
-	// A failure to close leaves the client no worse off than it is meant to be.
+	// The client sees a broken connection in any case.
 	_ = conn.Close()
 }
 
 // sendPart announces a whole answer and sends n bytes of its body. The server
-// then ends the connection, as it cannot be used for anything else.
+// then closes the connection.
 func (e *Emulator) sendPart(w http.ResponseWriter, a answer, n int) {
 	e.head(w, a, int64(len(a.body)))
-	// The client may be gone; there is nobody to tell.
+	// The client may have left.
 	_, _ = w.Write(a.body[:n])
 }
 
@@ -117,7 +118,7 @@ func (e *Emulator) sendPadded(w http.ResponseWriter, a answer, size int64) {
 	_, _ = w.Write(a.body)
 }
 
-// pause waits and is false when the client went away in the meantime.
+// pause waits. It returns false if the client leaves meanwhile.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// maxFaults is how many faults can wait at once.
+// maxFaults is the maximum number of pending faults.
 const maxFaults = 10_000
 
-// faults are the faults that wait, in the order of their arrival.
+// faults are the pending faults in the order of their arrival.
 type faults struct {
 	random  func() float64
 	mu      sync.Mutex
 	waiting []Fault
 }
 
-// add takes all of the faults or none.
+// add adds all of the faults or none.
 func (q *faults) add(wanted []Fault) error {
 	var mistakes []error
 	for i, f := range wanted {
@@ -52,13 +52,13 @@ func (q *faults) list() []Fault {
 	return slices.Clone(q.waiting)
 }
 
-// plan is what happens to one request.
+// plan holds the faults of one request.
 type plan struct {
 	before time.Duration
 	after  time.Duration
 	lag    time.Duration
 	eraA   bool
-	// decided is the fault that makes the answer; nil when none does.
+	// decided is the fault that determines the answer. Nil: none.
 	decided *Fault
 }
 
@@ -75,7 +75,7 @@ func (p *plan) add(f Fault) {
 	}
 }
 
-// take uses up the faults that strike a request.
+// take removes and returns the faults that apply to a request.
 func (q *faults) take(c *call) plan {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -112,7 +112,7 @@ func (f Fault) matches(c *call) bool {
 	if f.Path == "" {
 		return true
 	}
-	// The pattern was checked when the fault came in.
+	// The pattern was checked by add.
 	ok, err := path.Match(f.Path, c.path)
 	return ok && err == nil
 }

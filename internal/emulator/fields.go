@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// The longest texts that are taken: characters for names, bytes for others.
+// The maximum lengths: characters for names, bytes for others.
 const (
 	maxName    = 256
 	maxValue   = 65536
 	maxComment = 65536
 )
 
-// The words that begin what is said of every name and every comment.
+// The first part of the machine words about names.
 const (
 	secretNoun = "secret_name"
 	storeNoun  = "store_name"
 )
 
-// secretScopes are the services that may use a secret, sorted.
+// secretScopes lists the scopes, sorted.
 func secretScopes() []string {
 	return []string{"access", "ai_gateway", "containers", "dex", "websearch", "workers"}
 }
 
-// text reads a string. Absent and null are the empty string; ok is false when
-// it is something else, which is noted.
+// text reads a string. An absent value and null are "". ok is false for any
+// other type, which is noted.
 func text(v any, at fieldPath, found *problems) (s string, ok bool) {
 	if v == nil {
 		return "", true
@@ -38,7 +38,7 @@ func text(v any, at fieldPath, found *problems) (s string, ok bool) {
 	return s, ok
 }
 
-// checkName reads the name of a store or a secret, which noun tells.
+// checkName reads the name of a store or a secret, as noun says.
 func checkName(v any, at fieldPath, noun string, found *problems) string {
 	name, ok := text(v, at, found)
 	switch {
@@ -59,8 +59,8 @@ func notInName(r rune) bool {
 	return !letter && !digit && r != '_' && r != '-'
 }
 
-// checkValue says nothing of the value but its place: it may be a secret even
-// when it is wrong.
+// checkValue reads the value of a secret. Mistakes name only its place: the
+// value may be a secret even if it is wrong.
 func checkValue(v any, at fieldPath, found *problems) string {
 	value, ok := text(v, at, found)
 	switch {
@@ -109,7 +109,7 @@ func checkScope(v any, at fieldPath, found *problems) (scope string, ok bool) {
 	return scope, true
 }
 
-// checkComment returns nil for a comment that is absent or null.
+// checkComment returns nil for an absent comment and for null.
 func checkComment(v any, at fieldPath, found *problems) *string {
 	comment, ok := text(v, at, found)
 	if v == nil || !ok {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// identifierLength is how many hexadecimal digits an identifier has.
+// identifierLength is the number of hexadecimal digits of an identifier.
 const identifierLength = 32
 
-// isIdentifier tells whether s has the form of Cloudflare's identifiers.
+// isIdentifier reports whether s has the format of Cloudflare's identifiers.
 func isIdentifier(s string) bool {
 	return len(s) == identifierLength && strings.Trim(s, hexDigits) == ""
 }
 
-// newIdentifier is a random UUID of version 4 without its dashes.
+// newIdentifier returns a random UUID of version 4 without dashes.
 func newIdentifier() string {
 	var id [identifierLength / 2]byte
 	// Read never fails: it would end the process first.
@@ -25,8 +25,7 @@ func newIdentifier() string {
 }
 
 // readIdentifiers reads the body of a bulk deletion: {"ids":["..."]}, or
-// [{"id":"..."}] as older clients send it. Nothing at all never means
-// everything.
+// [{"id":"..."}] of older clients. An empty body never means all.
 func readIdentifiers(body []byte, found *problems) []string {
 	v, ok := decode(body, found)
 	if !ok {

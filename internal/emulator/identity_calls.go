@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// verifyToken answers for user tokens and account tokens alike.
+// verifyToken answers for user tokens and account tokens.
 func (e *Emulator) verifyToken(c *call) answer {
 	if c.who.token == "" {
 		return notAToken()
 	}
 	b := appendString([]byte(`{"id":`), c.who.id)
 	b = append(b, `,"status":"active"}`...)
-	// Recorded from Cloudflare without a code.
+	// Cloudflare's recorded answer has no code.
 	return succeed(b, notice{message: "This API Token is valid and active"})
 }
 
@@ -45,10 +45,10 @@ func (e *Emulator) listMemberships(c *call) answer {
 	return e.pageOfAccounts(c, q, found, appendMembership)
 }
 
-// accountQuery is what a client asks of a list of accounts.
+// accountQuery is the query of a list of accounts.
 type accountQuery struct {
 	page page
-	// names must all be the account's name; "" is no filter.
+	// names must all equal the name of the account. "" is no filter.
 	names      []string
 	none       bool
 	column     func(Account) string
@@ -63,8 +63,8 @@ func (q accountQuery) picks(a Account) bool {
 	return !q.none && !slices.ContainsFunc(q.names, func(name string) bool { return name != "" && name != a.Name })
 }
 
-// pageOfAccounts lists the accounts that the caller may use. Cloudflare's filter
-// by name is taken for one of whole names: the facts do not say more.
+// pageOfAccounts lists the accounts that the caller may use. The filter by name
+// compares whole names; Cloudflare's documentation does not say more.
 func (e *Emulator) pageOfAccounts(c *call, q accountQuery, found problems, one func([]byte, Account) []byte) answer {
 	if a, bad := found.refusal(); bad {
 		return a
@@ -85,7 +85,7 @@ func appendAccount(b []byte, a Account) []byte {
 	return append(b, `,"type":"standard"}`...)
 }
 
-// appendMembership adds a role, which Wrangler prints.
+// appendMembership includes a role, which Wrangler prints.
 func appendMembership(b []byte, a Account) []byte {
 	b = appendString(append(b, `{"id":`...), membershipID(a))
 	b = appendAccount(append(b, `,"status":"accepted","account":`...), a)

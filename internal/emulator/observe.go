@@ -1,18 +1,17 @@
 package emulator
 
-// Inject adds faults to those that wait, all of them or none. The error names
-// every mistake in them.
+// Inject adds faults, all of them or none. The error lists every mistake in
+// them.
 func (e *Emulator) Inject(wanted ...Fault) error { return e.faults.add(wanted) }
 
-// Faults are the faults that wait, with the times that are left.
+// Faults returns the pending faults with their remaining times.
 func (e *Emulator) Faults() []Fault { return e.faults.list() }
 
-// ClearFaults forgets all faults and leaves everything else as it is.
+// ClearFaults removes all faults.
 func (e *Emulator) ClearFaults() { e.faults.clear() }
 
-// Reset starts afresh: no stores, no secrets, no faults, no requests in the
-// journal, and budgets that are whole. A call that is under way may still
-// leave its mark.
+// Reset removes all stores, secrets, faults and logged requests, and resets the
+// rate limits. A running call may still have an effect.
 func (e *Emulator) Reset() {
 	e.faults.clear()
 	e.state.clear()
@@ -20,8 +19,7 @@ func (e *Emulator) Reset() {
 	e.requestLog.clear()
 }
 
-// Value returns the value of a secret, which no operation does. It is for
-// tests.
+// Value returns the value of a secret, for tests. No operation returns it.
 func (e *Emulator) Value(accountID, storeID, secretName string) (string, bool) {
 	a := e.state.accounts[accountID]
 	if a == nil {
@@ -37,8 +35,8 @@ func (e *Emulator) Value(accountID, storeID, secretName string) (string, bool) {
 	return "", false
 }
 
-// Counts returns how many stores and secrets an account has; none when there
-// is no such account.
+// Counts returns the numbers of stores and secrets of an account, and zeros for
+// an unknown account.
 func (e *Emulator) Counts(accountID string) (stores, secrets int) {
 	a := e.state.accounts[accountID]
 	if a == nil {
@@ -49,11 +47,11 @@ func (e *Emulator) Counts(accountID string) (stores, secrets int) {
 	return len(a.snapshot.stores), len(a.snapshot.secrets)
 }
 
-// Calls returns how many requests came for an operation, refused ones and
-// those struck by a fault included. The empty name counts requests that lead
-// nowhere.
+// Calls returns the number of requests for an operation, including refused ones
+// and those with a fault. The empty name counts requests that match no
+// operation.
 func (e *Emulator) Calls(operation string) int { return e.requestLog.count(operation) }
 
-// Requests returns what the journal holds, the oldest first. It is empty
-// unless Config.RequestLogLimit is set.
+// Requests returns the logged requests, the oldest first. It is empty unless
+// Config.RequestLogLimit is set.
 func (e *Emulator) Requests() []Request { return e.requestLog.requests() }

@@ -5,28 +5,28 @@ import (
 	"net/http"
 )
 
-// maxProblems bounds an answer: a body of the largest size could hold millions
-// of mistakes.
+// maxProblems limits the number of mistakes in an answer: a body of the maximum
+// size has room for millions.
 const maxProblems = 1000
 
-// badJSON is Cloudflare's word for a body that it cannot read.
+// badJSON is Cloudflare's machine word for a body that it cannot read.
 const badJSON = "invalid_json_body"
 
-// fieldPath is where something stands in a request: for people as in
-// [0].scopes[1], for programs as in /0/scopes/1. The zero value is the top.
+// fieldPath is a place in a request: for people as [0].scopes[1], as a JSON
+// pointer /0/scopes/1. The zero value is the whole body.
 type fieldPath struct {
 	path    string
 	pointer string
 }
 
-// wholeBody is the place of a mistake that is no field's.
+// wholeBody is the place of a mistake about the whole body.
 func wholeBody() fieldPath { return fieldPath{path: "body"} }
 
 func (p fieldPath) item(i int) fieldPath {
 	return fieldPath{path: fmt.Sprintf("%s[%d]", p.path, i), pointer: fmt.Sprintf("%s/%d", p.pointer, i)}
 }
 
-// field takes names that need no escaping in a JSON pointer.
+// field appends a name that needs no escaping in a JSON pointer.
 func (p fieldPath) field(name string) fieldPath {
 	path := name
 	if p.path != "" {
@@ -35,14 +35,14 @@ func (p fieldPath) field(name string) fieldPath {
 	return fieldPath{path: path, pointer: p.pointer + "/" + name}
 }
 
-// problems are the mistakes of one request, in the order of the request.
+// problems are the mistakes of one request in the order of the request.
 type problems struct {
 	errors   []notice
 	messages []notice
 }
 
-// add notes one mistake: Cloudflare's word for it, where it is, and what would
-// be right.
+// add notes a mistake: Cloudflare's machine word, the place, and what would be
+// right.
 func (p *problems) add(word string, at fieldPath, text string) {
 	if len(p.errors) == maxProblems {
 		return
@@ -51,7 +51,8 @@ func (p *problems) add(word string, at fieldPath, text string) {
 	p.messages = append(p.messages, notice{code: codeInvalid, message: at.path + ": " + text})
 }
 
-// refusal is the answer that names all mistakes. ok is false when there are none.
+// refusal returns the answer that lists all mistakes. ok is false if there are
+// none.
 func (p *problems) refusal() (a answer, ok bool) {
 	if len(p.errors) == 0 {
 		return answer{}, false

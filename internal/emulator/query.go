@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Sizes of a page.
+// The sizes of a page.
 const (
 	defaultPageSize = 20
 	maxPageSize     = 100
 )
 
-// listQuery is what a client asks of a list.
+// listQuery is the query of a list.
 type listQuery struct {
 	page      page
 	order     string
@@ -22,8 +22,8 @@ type listQuery struct {
 	scopes    []string
 }
 
-// readListQuery reads the query of a list whose items can be ordered by the
-// given columns. Unknown keys are ignored, as Cloudflare does.
+// readListQuery reads the query of a list that can be ordered by the given
+// columns. Unknown keys are ignored, as Cloudflare does.
 func readListQuery(q url.Values, columns []string, found *problems) listQuery {
 	wanted := listQuery{page: readPage(q, found)}
 	wanted.order = choose(q, "order", columns, found)
@@ -42,7 +42,7 @@ func readPage(q url.Values, found *problems) page {
 	return page{number: max(number, 1), size: min(size, maxPageSize)}
 }
 
-// wholeNumber is 0 for a key that is absent or wrong.
+// wholeNumber returns 0 for a key that is absent or invalid.
 func wholeNumber(q url.Values, key string, found *problems) int {
 	if !q.Has(key) {
 		return 0
@@ -59,7 +59,7 @@ func wholeNumber(q url.Values, key string, found *problems) int {
 	return int(n)
 }
 
-// choose is "" for a key that is absent, empty or wrong.
+// choose returns "" for a key that is absent, empty or invalid.
 func choose(q url.Values, key string, allowed []string, found *problems) string {
 	chosen := q.Get(key)
 	if chosen != "" && !slices.Contains(allowed, chosen) {
@@ -69,7 +69,7 @@ func choose(q url.Values, key string, allowed []string, found *problems) string 
 	return chosen
 }
 
-// flag reads a key that is true or false; absent is false.
+// flag reads a boolean. Absent is false.
 func flag(q url.Values, key string, found *problems) bool {
 	switch {
 	case !q.Has(key) || q.Get(key) == "false":
@@ -81,8 +81,7 @@ func flag(q url.Values, key string, found *problems) bool {
 	return false
 }
 
-// splitScopes takes both forms that clients send: a key for each scope, and
-// one key with commas.
+// splitScopes accepts both forms: a key per scope, and one key with commas.
 func splitScopes(given []string) []string {
 	var scopes []string
 	for _, g := range given {
@@ -101,10 +100,11 @@ type page struct {
 	size   int // from 1 to maxPageSize
 }
 
-// span is a part of a list, from the first item to before the last.
+// span is a range of a list, from the first item to before the last.
 type span struct{ from, to int }
 
-// cut finds the page in a list of n items; past the end it is empty.
+// cut returns the range of the page in a list of n items. Past the end it is
+// empty.
 func (p page) cut(n int) span {
 	if p.number-1 > n/p.size {
 		return span{n, n}

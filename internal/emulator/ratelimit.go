@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// maxWindows is after how many credentials those that are done with their
-// window are forgotten.
+// maxWindows is the number of credentials from which on finished windows are
+// dropped.
 const maxWindows = 1024
 
 // rateLimiter counts the calls of each credential.
@@ -18,15 +18,15 @@ type rateLimiter struct {
 	limit RateLimit
 	clock func() time.Time
 	mu    sync.Mutex
-	// windows is keyed by identity.id.
+	// windows is keyed by credential.id.
 	windows map[string]window
 }
 
-// window is one credential's window.
+// window is the current window of one credential.
 type window struct {
 	used  int
 	until time.Time
-	// blocked tells that until is the end of a block and not of a window.
+	// blocked says that until is the end of a block and not of a window.
 	blocked bool
 }
 
@@ -40,7 +40,7 @@ func (b *rateLimiter) clear() {
 	b.windows = map[string]window{}
 }
 
-// take counts a call, or says that it is one too many.
+// take counts a call. It returns the refusal if the limit is exceeded.
 func (b *rateLimiter) take(who string) *answer {
 	if b.limit.Requests <= 0 {
 		return nil
@@ -70,7 +70,7 @@ func (b *rateLimiter) forget(now time.Time) {
 	}
 }
 
-// throttled is the refusal of a call, to be tried again after a while.
+// throttled is the answer to a refused call, to be retried after a while.
 func (b *rateLimiter) throttled(after time.Duration) answer {
 	limit, window := b.policy()
 	a := refuse(http.StatusTooManyRequests, codeThrottled, fmt.Sprintf(
@@ -83,7 +83,8 @@ func (b *rateLimiter) throttled(after time.Duration) answer {
 	return a
 }
 
-// policy is the limit that is told to clients; without one, Cloudflare's.
+// policy returns the limit that clients are told. Without a limit it is
+// Cloudflare's.
 func (b *rateLimiter) policy() (requests, windowSeconds int) {
 	if b.limit.Requests <= 0 {
 		return defaultRequests, seconds(defaultWindow)
@@ -91,16 +92,16 @@ func (b *rateLimiter) policy() (requests, windowSeconds int) {
 	return b.limit.Requests, seconds(b.limit.Window)
 }
 
-// announce sets the headers that every answer carries. As observed of
-// Cloudflare, the remaining calls that it tells are not those of the budget:
-// a client that trusts them is wrong.
+// announce sets the headers of every answer. As observed at Cloudflare, the
+// remaining calls in the headers are not those of the budget: a client must not
+// rely on them.
 func (b *rateLimiter) announce(h http.Header) {
 	limit, window := b.policy()
 	h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%d;w=%d`, limit, window))
 	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=1`, limit-1))
 }
 
-// seconds rounds up, so that nobody comes back too early.
+// seconds rounds up, so that nobody retries too early.
 func seconds(d time.Duration) int {
 	return int((d + time.Second - 1) / time.Second)
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Cloudflare's numbers for what goes wrong. One number stands for many
-// mistakes; the message tells them apart.
+// Cloudflare's error codes. One code stands for many mistakes; the message
+// distinguishes them.
 const (
 	codeThrottled    = 971
 	codeUnknown      = 1000
@@ -78,9 +78,9 @@ func notAuthenticated() answer {
 	return refuse(http.StatusUnauthorized, codeBadToken, "Authentication error")
 }
 
-// refuseCredential words the refusal of a credential as the operation does: the
-// endpoints that tell who a credential belongs to have codes of their own. That
-// of /accounts is inferred from how clients read it.
+// refuseCredential returns the refusal of a credential in the operation's form:
+// the endpoints about the owner of a credential have codes of their own. The
+// code of /accounts is inferred from how clients read it.
 func (o *apiOperation) refuseCredential(refused answer) answer {
 	switch {
 	case refused.status != http.StatusUnauthorized:
@@ -97,16 +97,15 @@ func notAToken() answer {
 	return refuse(http.StatusUnauthorized, codeUnknown, "Invalid API Token")
 }
 
-// noCredentials is what Cloudflare's common API errors list for a call without
-// usable credentials. The endpoints that tell who a credential belongs to answer it
-// too.
+// noCredentials is Cloudflare's documented error for a call without usable
+// credentials. The endpoints about the owner of a credential use it too.
 func noCredentials() answer {
 	return refuse(http.StatusBadRequest, codeNoKey, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
 }
 
-// noProductRoute is a path below Secrets Store with an empty identifier. The
-// product answers it with a generic 404, not the edge with 7000: the status is
-// inferred from alchemy #218 and #223.
+// noProductRoute is the answer to a path below Secrets Store with an empty
+// identifier. The product answers a generic 404, not the edge with 7000: the
+// status is inferred from alchemy #218 and #223.
 func noProductRoute() answer {
 	return refuse(http.StatusNotFound, codeUnknown, "not found")
 }

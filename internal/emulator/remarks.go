@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// addItems adds members to the true answer of a call: items to its messages and
-// errors, and a result_info where it has none.
+// addItems adds items to messages and errors of an answer, and a result_info if
+// the answer has none.
 func (f Fault) addItems(a answer) answer {
 	a.body = appendItems(a.body, "messages", f.Messages)
 	a.body = appendItems(a.body, "errors", f.Errors)
@@ -16,8 +16,8 @@ func (f Fault) addItems(a answer) answer {
 	return a
 }
 
-// appendItems adds the items of a JSON array to the array under a key. The key
-// of an envelope stands behind its result, so it is the last one of its name.
+// appendItems adds the items of a JSON array to the array of a key. The keys of
+// an envelope are after its result, so the last occurrence is the right one.
 func appendItems(body []byte, key, array string) []byte {
 	at := bytes.LastIndex(body, []byte(`,"`+key+`":[`))
 	if array == "" || at < 0 {
@@ -32,7 +32,7 @@ func appendItems(body []byte, key, array string) []byte {
 	return append(bytes.Clone(body[:from]), append(bytes.Clone(more), body[from:]...)...)
 }
 
-// isArray and isObject say whether a text is empty or JSON of that sort.
+// isArray and isObject report whether a text is empty or JSON of that type.
 func isArray(text string) bool {
 	var items []map[string]any
 	return text == "" || json.Unmarshal([]byte(text), &items) == nil && items != nil

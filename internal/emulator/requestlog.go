@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// maxLoggedBody is how many bytes of a body the journal keeps.
+// maxLoggedBody is the number of bytes of a body that are logged.
 const maxLoggedBody = 1 << 20
 
-// Request is a request as it was received, whatever became of it.
+// Request is a received request.
 type Request struct {
 	// Time is when the request was received.
 	Time time.Time
 	// Method is the HTTP method.
 	Method string
-	// Path is the path as it was sent, with its escapes.
+	// Path is the escaped path as it was sent.
 	Path string
 	// Query is the raw query, without the question mark.
 	Query string
-	// Operation is Cloudflare's operationId; empty when there is none.
+	// Operation is Cloudflare's operationId. Empty: none.
 	Operation string
-	// Header holds every header, credentials included.
+	// Header holds every header, including credentials.
 	Header http.Header
-	// Body is the body, up to 1 MiB of it.
+	// Body is the first 1 MiB of the body.
 	Body []byte
-	// Size is the length of the whole body; -1 when it could not be read or
+	// Size is the length of the whole body, and -1 if it could not be read or
 	// was too large.
 	Size int
 }
 
-// requestLog remembers requests and counts calls.
+// requestLog logs requests and counts calls.
 type requestLog struct {
 	limit int
 	clock func() time.Time

@@ -1,6 +1,6 @@
 package emulator
 
-// newSecret is what a client sends to have a secret made.
+// newSecret is the request to create a secret.
 type newSecret struct {
 	name    string
 	value   string
@@ -8,8 +8,8 @@ type newSecret struct {
 	comment *string
 }
 
-// secretPatch is what a client sends to have a secret changed. A comment is
-// kept, removed or set: keepComment, and else the pointer, tells which.
+// secretPatch is the request to change a secret. A comment is kept if
+// keepComment is true. Otherwise it is set, or removed if the pointer is nil.
 type secretPatch struct {
 	value       *string
 	scopes      []string
@@ -17,7 +17,7 @@ type secretPatch struct {
 	keepComment bool
 }
 
-// readStore reads the body of a store creation, of which only the name counts.
+// readStore reads the body of a store creation. Only the name counts.
 func readStore(body []byte, found *problems) (name string) {
 	o, ok := decodeObject(body, found)
 	if !ok {
@@ -26,8 +26,8 @@ func readStore(body []byte, found *problems) (name string) {
 	return checkName(o["name"], fieldPath{}.field("name"), storeNoun, found)
 }
 
-// readStoreArray reads a store creation as specified before Cloudflare's
-// contract was corrected: an array of one object.
+// readStoreArray reads a store creation in the earlier form of Cloudflare's
+// contract: an array of one object.
 func readStoreArray(body []byte, found *problems) (name string) {
 	items, ok := decodeArray(body, found)
 	if !ok {
@@ -63,7 +63,7 @@ func readNewSecrets(body []byte, found *problems) []newSecret {
 	return wanted
 }
 
-// readDuplicate reads the body of a duplication, which cannot bring a value.
+// readDuplicate reads the body of a duplication, which cannot set a value.
 func readDuplicate(body []byte, found *problems) newSecret {
 	o, ok := decodeObject(body, found)
 	if !ok {
@@ -77,7 +77,7 @@ func readDuplicate(body []byte, found *problems) newSecret {
 	}
 }
 
-// readPatch reads a change. Keys that are absent change nothing.
+// readPatch reads a change. Absent keys change nothing.
 func readPatch(body []byte, found *problems) secretPatch {
 	o, ok := decodeObject(body, found)
 	if !ok {
@@ -104,7 +104,7 @@ func readPatch(body []byte, found *problems) secretPatch {
 	return patch
 }
 
-// itemObject reads an item of an array that must be an object.
+// itemObject reads an array item that must be an object.
 func itemObject(v any, at fieldPath, found *problems) (object, bool) {
 	o, ok := v.(object)
 	if !ok {

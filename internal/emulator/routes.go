@@ -6,23 +6,22 @@ import (
 	"strings"
 )
 
-// apiOperation is one thing that can be asked.
+// apiOperation is an operation of the API.
 type apiOperation struct {
 	method string
-	// id is Cloudflare's operationId, or ours for what is outside of Secrets
-	// Store.
+	// id is Cloudflare's operationId, or an own one outside Secrets Store.
 	id  string
 	run func(*Emulator, *call) answer
 }
 
-// route is a path and what can be asked there. A segment in braces stands for
-// any text but the empty one.
+// route is a path with its operations. A segment in braces matches any
+// non-empty text.
 type route struct {
 	path       string
 	operations []apiOperation
 }
 
-// createStoreID is the operation that a fault of KindEraA changes.
+// createStoreID is the operation that KindEraA changes.
 const createStoreID = "secrets-store-create"
 
 func routes() []route {
@@ -62,24 +61,23 @@ func routes() []route {
 	}
 }
 
-// prefix is what Cloudflare's base URL ends with.
+// prefix is the end of Cloudflare's base URL.
 const prefix = "/client/v4/"
 
-// routeMatch is where a request leads to.
+// routeMatch is the route of a request.
 type routeMatch struct {
-	// known tells whether there is a route for the path.
+	// known says that there is a route for the path.
 	known bool
-	// operation is nil when the route has none for the method.
+	// operation is nil if the route has none for the method.
 	operation *apiOperation
 	// allowed are the methods of the route.
 	allowed []string
-	// names are the parts of the path that stand for an object.
+	// names are the parts of the path that identify an object.
 	names map[string]string
 }
 
-// matchRoute finds the route of an escaped path. Slashes that are doubled after
-// the prefix are forgiven: clients with a slash at the end of their base URL
-// send them.
+// matchRoute finds the route of an escaped path. It ignores double slashes
+// after the prefix, which clients send if their base URL ends in a slash.
 func matchRoute(routes []route, method, path string) routeMatch {
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok {
@@ -104,8 +102,8 @@ func matchRoute(routes []route, method, path string) routeMatch {
 	return routeMatch{}
 }
 
-// inProduct says whether a path that leads nowhere does so for an empty segment
-// below the stores of Secrets Store.
+// inProduct reports whether a path without a route has an empty segment below
+// the stores of Secrets Store.
 func inProduct(path string) bool {
 	_, below, found := strings.Cut(path, "/secrets_store/stores/")
 	return found && (below == "" || strings.HasPrefix(below, "/") || strings.HasSuffix(below, "/") || strings.Contains(below, "//"))
@@ -133,7 +131,7 @@ func matchSegments(pattern string, segments []string) (names map[string]string, 
 	return names, true
 }
 
-// operationIDs are the names that a fault can match.
+// operationIDs lists the operations that a fault can match.
 func operationIDs() []string {
 	var ids []string
 	for _, r := range routes() {

@@ -2,7 +2,7 @@ package emulator
 
 import "time"
 
-// appendStore writes a store as Cloudflare shows it.
+// appendStore writes a store in Cloudflare's format.
 func appendStore(b []byte, s store) []byte {
 	b = appendString(append(b, `{"id":`...), s.id)
 	b = appendString(append(b, `,"name":`...), s.name)
@@ -12,8 +12,8 @@ func appendStore(b []byte, s store) []byte {
 	return append(b, '}')
 }
 
-// secretWriter writes secrets as they are seen at a moment: everything but the
-// value, which has no place in any answer.
+// secretWriter returns a function that writes secrets as they are at a moment,
+// without the value.
 func (l *state) secretWriter(now time.Time) func([]byte, secret) []byte {
 	return func(b []byte, s secret) []byte {
 		b = appendString(append(b, `{"id":`...), s.id)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// secretColumns are what secrets can be ordered by.
+// secretColumns lists the columns that secrets can be ordered by.
 func secretColumns() []string {
 	return []string{"name", "comment", "created", "modified", "status"}
 }
@@ -27,8 +27,8 @@ func (e *Emulator) listSecrets(c *call) answer {
 	return succeedPage(rows, wanted.page, e.state.secretWriter(now))
 }
 
-// finds tells whether the filters of a query leave a secret in: the text in
-// the name or the comment, in any case, and one of the scopes.
+// finds reports whether a secret matches the filters: the search text in name
+// or comment, in any case, and one of the scopes.
 func (q listQuery) finds(s secret) bool {
 	if len(q.scopes) > 0 && !slices.ContainsFunc(q.scopes, func(scope string) bool {
 		return slices.Contains(s.scopes, scope)
@@ -40,7 +40,7 @@ func (q listQuery) finds(s secret) bool {
 		s.comment != nil && strings.Contains(strings.ToLower(*s.comment), wanted)
 }
 
-// readInStore looks for the store before it reads the body, as Cloudflare does.
+// readInStore looks up the store before it reads the body, as Cloudflare does.
 func readInStore[T any](e *Emulator, c *call, read func([]byte, *problems) T) (wanted T, refused *answer) {
 	if _, ok := e.state.store(c.account, c.store(), c.asOf); !ok {
 		return wanted, new(storeNotFound())

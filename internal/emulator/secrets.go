@@ -15,8 +15,8 @@ func secretsIn(s *snapshot, storeID string) []secret {
 	return inside
 }
 
-// secrets returns the secrets of a store as they were at a moment, the newest
-// first. ok is false when there is no such store.
+// secrets returns the secrets of a store at a moment, the newest first. ok is
+// false if there is no such store.
 func (l *state) secrets(a *accountState, storeID string, asOf time.Time) (rows []secret, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -27,14 +27,14 @@ func (l *state) secrets(a *accountState, storeID string, asOf time.Time) (rows [
 	return secretsIn(then, storeID), true
 }
 
-// secret finds a secret as it was at a moment; the zero time is now.
+// secret returns a secret at a moment. Zero: now.
 func (l *state) secret(a *accountState, at address, asOf time.Time) (secret, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return find(a.at(asOf), at)
 }
 
-// address is where a secret is.
+// address identifies a secret.
 type address struct{ storeID, secretID string }
 
 func find(s *snapshot, at address) (secret, *answer) {
@@ -74,7 +74,7 @@ func (l *state) duplicateSecret(a *accountState, from address, wanted newSecret)
 	return made[0], nil
 }
 
-// add is the common end of creating and duplicating; the caller holds mu.
+// add creates secrets. The caller holds mu.
 func (l *state) add(a *accountState, storeID string, wanted []newSecret) ([]secret, *answer) {
 	batch := map[string]bool{}
 	for _, w := range wanted {
@@ -100,7 +100,7 @@ func (l *state) add(a *accountState, storeID string, wanted []newSecret) ([]secr
 	return made, nil
 }
 
-// patchSecret changes what the patch names.
+// patchSecret changes the fields that the patch sets.
 func (l *state) patchSecret(a *accountState, at address, patch secretPatch) (secret, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -145,7 +145,7 @@ func (l *state) usage(a *accountState, asOf time.Time) int {
 	return len(a.at(asOf).secrets)
 }
 
-// status is that of a secret at a moment.
+// status returns the status of a secret at a moment.
 func (l *state) status(s secret, at time.Time) string {
 	if l.activateAfter > 0 && at.Sub(s.created) < l.activateAfter {
 		return "pending"
@@ -153,8 +153,8 @@ func (l *state) status(s secret, at time.Time) string {
 	return "active"
 }
 
-// compareSecrets orders by one of secretColumns. A comment that is not set
-// stands before an empty one.
+// compareSecrets compares by one of secretColumns. An unset comment is before
+// an empty one.
 func (l *state) compareSecrets(column string, now time.Time) func(x, y secret) int {
 	switch column {
 	case "name":

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// How far back reads can lag. Older changes are forgotten, and so are changes
-// beyond this many in an account.
+// How far back reads can lag. Older changes are dropped, and so are changes
+// beyond this number in an account.
 const (
 	maxLag     = time.Minute
 	maxHistory = 10_000
 )
 
-// store is a row of the ledger and never changes once it is in.
+// store is a row. It is immutable.
 type store struct {
 	id       string
 	name     string
@@ -22,8 +22,7 @@ type store struct {
 	modified time.Time
 }
 
-// secret is a row of the ledger and never changes once it is in: a change puts
-// another row in its place.
+// secret is a row. It is immutable: a change replaces the row.
 type secret struct {
 	id       string
 	storeID  string
@@ -35,7 +34,7 @@ type secret struct {
 	modified time.Time
 }
 
-// snapshot is everything in an account at one moment.
+// snapshot holds all rows of an account at one moment.
 type snapshot struct {
 	stores  map[string]store
 	secrets map[string]secret
@@ -45,19 +44,19 @@ func newSnapshot() *snapshot {
 	return &snapshot{stores: map[string]store{}, secrets: map[string]secret{}}
 }
 
-// accountState holds an account's rows and how to go back in time.
+// accountState holds the rows of an account and its history.
 type accountState struct {
 	settings Account
 	mu       sync.Mutex
 	snapshot *snapshot
-	// namesInUse are the names that are in use now, each with its store before it: a
-	// search through all rows would make Cloudflare slower the more there is.
+	// namesInUse holds the names in use, each with its store before it. A
+	// search through all rows would make the emulator slower with each row.
 	namesInUse map[string]bool
-	// history undoes changes; the last item is the newest change.
+	// history holds how to undo changes. The last item is the newest change.
 	history []undoStep
 }
 
-// undoStep is how to undo something.
+// undoStep undoes one change.
 type undoStep struct {
 	at   time.Time
 	undo func(*snapshot)
@@ -82,7 +81,7 @@ func newState(c Config) *state {
 	return l
 }
 
-// clear removes every row and the memory of it.
+// clear removes all rows and their history.
 func (l *state) clear() {
 	for _, a := range l.accounts {
 		a.mu.Lock()
@@ -91,13 +90,13 @@ func (l *state) clear() {
 	}
 }
 
-// now is the clock of the ledger.
+// now returns the current time of the emulator's clock.
 func (l *state) now() time.Time { return l.timestamps.clock() }
 
-// row is what one of an account's maps holds. Its name never changes.
+// row is a store or a secret. Its name never changes.
 type row interface {
 	key() string
-	// full is the name with what it is unique in.
+	// full is the name with the scope in which it is unique.
 	full() string
 }
 
@@ -106,11 +105,12 @@ func (s store) full() string  { return fullName("", s.name) }
 func (s secret) key() string  { return s.id }
 func (s secret) full() string { return fullName(s.storeID, s.name) }
 
-// fullName is the name of a secret of a store, or of a store where that is "".
+// fullName is the key of a secret's name in its store. For the name of a store,
+// storeID is "".
 func fullName(storeID, name string) string { return storeID + "/" + name }
 
-// put adds or replaces a row of one of an account's maps; the caller holds mu.
-// Rows of one batch share a time, so that no lagging read sees a part of it.
+// put adds or replaces a row. The caller holds mu. Rows of one batch share a
+// time, so that no lagging read sees a part of the batch.
 func put[R row](a *accountState, rows func(*snapshot) map[string]R, row R, at time.Time) {
 	id := row.key()
 	before, had := rows(a.snapshot)[id]
@@ -119,7 +119,7 @@ func put[R row](a *accountState, rows func(*snapshot) map[string]R, row R, at ti
 	a.namesInUse[row.full()] = true
 }
 
-// drop removes a row; the caller holds mu.
+// drop removes a row. The caller holds mu.
 func drop[R row](a *accountState, rows func(*snapshot) map[string]R, id string, at time.Time) {
 	before, had := rows(a.snapshot)[id]
 	a.remember(at, func(s *snapshot) { restore(rows(s), id, before, had) })
@@ -138,8 +138,8 @@ func restore[R any](rows map[string]R, id string, row R, had bool) {
 func (s *snapshot) allStores() map[string]store   { return s.stores }
 func (s *snapshot) allSecrets() map[string]secret { return s.secrets }
 
-// remember keeps how to undo a change and forgets changes that no read can
-// lag behind.
+// remember keeps how to undo a change, and drops changes that no read can lag
+// behind.
 func (a *accountState) remember(at time.Time, undo func(*snapshot)) {
 	old := 0
 	for old < len(a.history) && (a.history[old].at.Before(at.Add(-maxLag)) || len(a.history)-old >= maxHistory) {
@@ -150,8 +150,8 @@ func (a *accountState) remember(at time.Time, undo func(*snapshot)) {
 	a.history = append(a.history, undoStep{at: at, undo: undo})
 }
 
-// at is the account as it was at a moment; the zero time is now. The caller
-// holds mu and must not change what it gets.
+// at returns the account at a moment. Zero: now. The caller holds mu and must
+// not change the result.
 func (a *accountState) at(asOf time.Time) *snapshot {
 	if asOf.IsZero() {
 		return a.snapshot

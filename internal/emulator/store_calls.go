@@ -2,7 +2,7 @@ package emulator
 
 import "net/http"
 
-// storeColumns are what stores can be ordered by.
+// storeColumns lists the columns that stores can be ordered by.
 func storeColumns() []string { return []string{"name", "created", "modified"} }
 
 func (e *Emulator) listStores(c *call) answer {

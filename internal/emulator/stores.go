@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// createStore adds a store or says why it cannot.
+// createStore creates a store, or returns the refusal.
 func (l *state) createStore(a *accountState, name string) (store, *answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -23,7 +23,7 @@ func (l *state) createStore(a *accountState, name string) (store, *answer) {
 	return s, nil
 }
 
-// store finds a store as it was at a moment; the zero time is now.
+// store returns a store at a moment. Zero: now.
 func (l *state) store(a *accountState, id string, asOf time.Time) (store, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -59,7 +59,7 @@ func (l *state) deleteStore(a *accountState, id string, force bool) *answer {
 	return nil
 }
 
-// compareStores orders by one of storeColumns.
+// compareStores compares by one of storeColumns.
 func compareStores(column string) func(x, y store) int {
 	switch column {
 	case "name":
@@ -71,8 +71,8 @@ func compareStores(column string) func(x, y store) int {
 	}
 }
 
-// sortRows orders rows that arrive with the newest first and stay so where the
-// column makes no difference.
+// sortRows sorts rows that are ordered by age, the newest first. The sort is
+// stable.
 func sortRows[R any](rows []R, compare func(x, y R) int, ascending bool) {
 	slices.SortStableFunc(rows, func(x, y R) int {
 		if ascending {

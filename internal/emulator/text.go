@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// timeLayout is how Cloudflare writes times: UTC, always six decimals.
+// timeLayout is Cloudflare's time format: UTC, always six decimals.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
 const hexDigits = "0123456789abcdef"
 
-// appendString writes s as a JSON string. encoding/json escapes more than
-// Cloudflare does (&, <, > and two line separators), hence a writer of our own.
+// appendString writes s as a JSON string. encoding/json escapes more characters
+// than Cloudflare does (&, <, > and two line separators).
 func appendString(b []byte, s string) []byte {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	b = append(b, '"')
@@ -53,7 +53,7 @@ func appendInt(b []byte, n int) []byte {
 	return strconv.AppendInt(b, int64(n), 10)
 }
 
-// appendList writes items with commas between them and brackets around them.
+// appendList writes a JSON array.
 func appendList[T any](b []byte, items []T, one func([]byte, T) []byte) []byte {
 	b = append(b, '[')
 	for i, item := range items {

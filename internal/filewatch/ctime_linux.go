@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// changeTime is when content, mode or owner of a file changed last.
+// changeTime returns when content, mode or owner of a file last changed.
 func changeTime(info os.FileInfo) time.Time {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return time.Unix(s.Ctim.Unix())

@@ -7,5 +7,6 @@ import (
 	"time"
 )
 
-// changeTime is not known here. Digests find what modification times do not show.
+// changeTime returns the zero time: it is not known here. Digests find changes
+// that modification times do not show.
 func changeTime(os.FileInfo) time.Time { return time.Time{} }

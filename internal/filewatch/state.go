@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// State is what became of the groups of one kind.
+// State is the state of the groups of one kind.
 type State struct {
 	// Kind is the kind of the groups.
 	Kind string
-	// Groups is how many groups there are.
+	// Groups is the number of groups.
 	Groups int
-	// Failing is how many of them have changed files that are not in use.
+	// Failing is the number of groups whose files cannot be read or used.
 	Failing int
-	// Loads is how often content was loaded, the first time included.
+	// Loads is how often content was loaded, including the first time.
 	Loads uint64
 	// Failures is how often files could not be read or loaded.
 	Failures uint64
-	// Last is when content was loaded last.
+	// Last is when content was last loaded.
 	Last time.Time
 }
 
-// States returns a State for each kind, in the order of their names.
+// States returns the state of each kind, sorted by kind.
 func (w *Watcher) States() []State {
 	kinds := map[string]*State{}
 	for _, one := range w.all() {

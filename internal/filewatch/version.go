@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// errChanging says that files changed while they were read.
+// errChanging is the error of files that changed while they were read.
 var errChanging = errors.New("the files changed while they were read")
 
 // version identifies the content of all files of a group.
@@ -27,8 +27,8 @@ func (v version) same(other version) bool {
 	return v.digest == other.digest && equal(v.status, other.status)
 }
 
-// status is what the file system says of a file. Linux changes the change time
-// with each change of content, mode or owner, and no program can set it.
+// status is the file system's status of a file. Linux updates the change time
+// at each change of content, mode or owner, and no program can set it.
 type status struct {
 	file    os.FileInfo
 	changed time.Time // zero where the system does not say
@@ -45,7 +45,7 @@ func equal(a, b []status) bool {
 
 func (g *Group) names() string { return strings.Join(g.Files, ", ") }
 
-// status returns the status of each file, with symbolic links followed.
+// status returns the status of each file. It follows symbolic links.
 func (g *Group) status() ([]status, error) {
 	all := make([]status, 0, len(g.Files))
 	for _, name := range g.Files {
@@ -62,8 +62,8 @@ func (g *Group) status() ([]status, error) {
 	return all, nil
 }
 
-// read reads all files. The contents belong together: a file that changed while
-// they were read gives errChanging.
+// read reads all files. The contents are consistent: if a file changes while
+// they are read, read returns errChanging.
 func (g *Group) read() (version, [][]byte, error) {
 	before, err := g.status()
 	if err != nil {

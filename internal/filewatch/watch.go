@@ -10,38 +10,38 @@ import (
 
 const (
 	defaultMaxBytes = 1 << 20
-	// firstRetry is the time until content that was refused is loaded again,
-	// which doubles up to Config.Digest. Content may become good without a
-	// change: a certificate becomes valid.
+	// firstRetry is the time until refused content is loaded again. It doubles
+	// up to Config.Digest. Content may become valid without a change, as a
+	// certificate does at the begin of its validity.
 	firstRetry = time.Second
-	// maxChanging is how long content may change all the time before that is
-	// reported as a failure.
+	// maxChanging is how long content may keep changing before that is reported
+	// as a failure.
 	maxChanging = 10 * time.Second
 )
 
-// Group is one or more files that are loaded together.
+// Group is a set of files that are loaded together.
 type Group struct {
-	// Kind is the purpose of the files, which metrics tell apart: policy, tls.
+	// Kind is the purpose of the files in metrics, such as policy or tls.
 	Kind string
 	// Files are the paths. Each must lead to a regular file.
 	Files []string
-	// ReloadOnTouch says that Load is called, too, when the status of a file changed
-	// and its content did not: who touches the file wants it loaded again.
+	// ReloadOnTouch says that Load is also called if only the status of a file
+	// changed, and not its content.
 	ReloadOnTouch bool
-	// MaxBytes is the most bytes of each file. 0: 1 MiB.
+	// MaxBytes is the maximum size of each file. 0: 1 MiB.
 	MaxBytes int64
-	// Load puts the contents, in the order of Files, to use, or says why they
-	// cannot be used. It does not run twice at once, and must not call the
-	// Watch or the Watcher.
+	// Load puts the contents, in the order of Files, into use, or returns why
+	// they cannot be used. It never runs twice at the same time. It must not
+	// call the Watch or the Watcher.
 	Load func(contents [][]byte) error
-	// Report is called with the error when files cannot be read or loaded, once
-	// for each error, and with nil when changed content is in use and when a
-	// failure is over. It is not called for the first load. It must not block,
-	// nor call the Watch or the Watcher. Nil: not called.
+	// Report is called with the error if files cannot be read or loaded, once
+	// per error, and with nil when new content is in use and when a failure is
+	// over. It is not called for the first load. It must not block or call the
+	// Watch or the Watcher. Nil: not called.
 	Report func(error)
 }
 
-// Watch is a group that is watched.
+// Watch is a watched group.
 type Watch struct {
 	group   Group
 	config  Config
@@ -65,13 +65,13 @@ type counts struct {
 	last            time.Time // of the last load
 }
 
-// Check looks at the files of the group now and returns when a change is loaded
-// or refused, or ctx ends.
+// Check looks at the files of the group now. It returns when a change is loaded
+// or refused, or when ctx ends.
 func (w *Watch) Check(ctx context.Context) {
 	check(ctx, []*Watch{w}, w.config.Debounce, false)
 }
 
-// Failure is why changed files are not in use. Nil: there is no failure.
+// Failure returns why changed files are not in use. Nil: there is no failure.
 func (w *Watch) Failure() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,8 +85,8 @@ func (w *Watch) Stop() {
 	}
 }
 
-// loadFirst loads the group for the first time. The content need not settle, so that
-// a start does not wait; the first look afterwards compares it again.
+// loadFirst loads the group for the first time. It does not debounce, so that a
+// start does not wait; the next poll compares the content again.
 func (w *Watch) loadFirst(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,9 +105,10 @@ func (w *Watch) loadFirst(ctx context.Context) error {
 	}
 }
 
-// poll looks at the files once and acts on what it finds. It reports whether
-// changed content has to settle: the caller waits and calls step again. With
-// forced the content is read whatever the status of the files says.
+// poll looks at the files once and acts on what it finds. It returns true if
+// changed content must be debounced: the caller waits and calls poll again. If
+// forced is true, the content is read even if the status of the files has not
+// changed.
 func (w *Watch) poll(now time.Time, forced bool) (settling bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -142,7 +143,7 @@ func (w *Watch) unchanged(read version) bool {
 	return read.digest == w.loaded.digest && (!w.group.ReloadOnTouch || equal(read.status, w.loaded.status))
 }
 
-// due reports whether there is a reason to read the files.
+// due reports whether the files must be read.
 func (w *Watch) due(now time.Time) bool {
 	status, err := w.group.status()
 	switch {
@@ -155,7 +156,7 @@ func (w *Watch) due(now time.Time) bool {
 	}
 }
 
-// setCandidate makes content the candidate.
+// setCandidate makes content the candidate and starts its debounce time.
 func (w *Watch) setCandidate(read version, now time.Time) bool {
 	w.candidate, w.candidateSince = read, now
 	if w.changingSince.IsZero() {
@@ -167,7 +168,7 @@ func (w *Watch) setCandidate(read version, now time.Time) bool {
 	return true
 }
 
-// load puts settled content to use.
+// load loads debounced content.
 func (w *Watch) load(read version, contents [][]byte, now time.Time) {
 	if err := w.group.Load(contents); err != nil {
 		if w.refused.digest != read.digest {

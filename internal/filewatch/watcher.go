@@ -1,15 +1,16 @@
-// Package filewatch loads files again when they change: rules, certificates,
-// key sets and credentials.
+// Package filewatch reloads files when they change: rules, certificates, key
+// sets and credentials.
 //
 // One Watcher polls all files of the process. It must not know what a file
-// means: a Group says how its content is put to use. It imports nothing of ours.
+// means: the Load function of a Group puts its content into use. It imports
+// nothing of Storekeeper.
 //
-// A change shows in the status of a file (device, inode, mode, size,
-// modification and change time), with each symbolic link followed anew, and, as
-// the last resort, in a digest of the content. Changed content must stay the
-// same for a while before it is loaded, since a file that is written in place is
-// half written for a moment. What cannot be read or loaded is tried again until
-// it can be; meanwhile the content that was loaded before stays in use.
+// A change is found in the status of a file (device, inode, mode, size,
+// modification and change time), with symbolic links followed each time, and,
+// as the last resort, in a digest of the content. Changed content is debounced:
+// it must stay the same for a while before it is loaded, because a file that is
+// written in place is incomplete for a moment. Files that cannot be read or
+// loaded are retried; the earlier content stays in use.
 package filewatch
 
 import (
@@ -23,26 +24,26 @@ const (
 	defaultInterval = time.Second
 	defaultDebounce = 50 * time.Millisecond
 	defaultDigest   = 30 * time.Second
-	// maxPasses bounds how long a check waits for files that keep changing. The
+	// maxPasses limits how long a check waits for files that keep changing. The
 	// next check continues.
 	maxPasses = 10
 )
 
-// Config says how a Watcher works. Its zero value is good.
+// Config configures a Watcher. The zero value is valid.
 type Config struct {
-	// Interval is the time between two looks at the files. 0: 1 second.
+	// Interval is the polling interval. 0: 1 second.
 	Interval time.Duration
 	// Debounce is how long changed content must stay the same before it is
 	// loaded. 0: 50 ms.
 	Debounce time.Duration
-	// Digest is the time between two comparisons of the content of files whose
-	// status did not change, and the longest time between two attempts to load
-	// content that was refused. 0: 30 seconds.
+	// Digest is the interval at which the content of files is compared even if
+	// their status did not change, and the longest time between two attempts to
+	// load refused content. 0: 30 seconds.
 	Digest time.Duration
 }
 
 // Watcher polls the files of all groups. It is safe for concurrent use. A nil
-// Watcher is one that never looks: Add loads a group once.
+// Watcher never polls: Add loads a group once.
 type Watcher struct {
 	config Config
 
@@ -50,7 +51,7 @@ type Watcher struct {
 	watches []*Watch
 }
 
-// New returns a Watcher. It looks at files while Run runs, and at each Recheck.
+// New returns a Watcher. It polls while Run runs, and at each Recheck.
 func New(c Config) *Watcher {
 	return &Watcher{config: c.withDefaults()}
 }
@@ -68,8 +69,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Add loads a group and watches it from then on. It fails where the group cannot
-// be loaded now; the group is not watched then.
+// Add loads a group and watches it from then on. If the group cannot be loaded,
+// Add returns the error and does not watch the group.
 func (w *Watcher) Add(ctx context.Context, g Group) (*Watch, error) {
 	config := Config{}.withDefaults()
 	if w != nil {
@@ -93,7 +94,7 @@ func (w *Watcher) Add(ctx context.Context, g Group) (*Watch, error) {
 	return one, nil
 }
 
-// Run looks at all files each interval until ctx ends.
+// Run polls all files at each interval until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
 	tick := time.NewTicker(w.config.Interval)
 	defer tick.Stop()
@@ -107,9 +108,9 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// Recheck reads all files now, whatever their status says, and tries again what
-// failed before. It returns when each group is loaded, unchanged, refused, or
-// keeps changing. Changes of a file before Recheck are in use after it.
+// Recheck reads all files now, even if their status did not change, and retries
+// what failed. It returns when each group is loaded, unchanged, refused, or
+// keeps changing. A change made before Recheck is in use afterwards.
 func (w *Watcher) Recheck(ctx context.Context) {
 	if w != nil {
 		check(ctx, w.all(), w.config.Debounce, true)
@@ -128,8 +129,8 @@ func (w *Watcher) remove(one *Watch) {
 	w.watches = slices.DeleteFunc(w.watches, func(other *Watch) bool { return other == one })
 }
 
-// check steps all watches until none waits for content to settle. All wait at
-// the same time.
+// check polls all watches until none has content to debounce. All wait at the
+// same time.
 func check(ctx context.Context, watches []*Watch, settle time.Duration, forced bool) {
 	for range maxPasses {
 		settling := watches[:0:0]
@@ -145,7 +146,7 @@ func check(ctx context.Context, watches []*Watch, settle time.Duration, forced b
 	}
 }
 
-// pause waits, and reports whether it did so to the end.
+// pause waits for d. It returns false if ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

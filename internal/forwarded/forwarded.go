@@ -1,8 +1,7 @@
-// Package forwarded finds the address of a client behind proxies that are
-// trusted to name it.
+// Package forwarded finds the address of a client behind trusted proxies.
 //
-// It must not know any protocol: it is given the address of the connection and
-// the X-Forwarded-For lines of the call. It imports nothing of ours.
+// The package must not know any protocol: it gets the address of the connection
+// and the X-Forwarded-For lines of the call. It imports nothing of Storekeeper.
 package forwarded
 
 import (
@@ -11,16 +10,16 @@ import (
 	"strings"
 )
 
-// maxHops is how many addresses of X-Forwarded-For are looked at.
+// maxHops is the number of addresses in X-Forwarded-For that are read.
 const maxHops = 32
 
-// Proxies are the networks of proxies whose X-Forwarded-For counts.
+// Proxies are the networks of proxies whose X-Forwarded-For is trusted.
 type Proxies []netip.Prefix
 
-// Client gives the address of the client. Where the connection comes from a
-// trusted proxy, the address is the last one of the header, from the right, that
-// is not that of a trusted proxy: the addresses left of it are what the client
-// says. Otherwise it is the address of the connection.
+// Client returns the address of the client. If the connection comes from a
+// trusted proxy, this is the last address in the header, from the right, that
+// is not a trusted proxy: the addresses left of it are the client's claim.
+// Otherwise it is the address of the connection.
 func (p Proxies) Client(connection string, header []string) string {
 	if len(p) == 0 || len(header) == 0 {
 		return connection
@@ -55,13 +54,13 @@ func (p Proxies) trust(a netip.Addr) bool {
 	return false
 }
 
-// Trusts says whether a connection comes from one of the networks.
+// Trusts reports whether a connection comes from one of the networks.
 func (p Proxies) Trusts(connection net.Addr) bool {
 	a, ok := parse(connection.String())
 	return ok && p.trust(a)
 }
 
-// parse reads an address with or without a port.
+// parse parses an address with or without a port.
 func parse(text string) (netip.Addr, bool) {
 	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
 		return a.Unmap().WithZone(""), true

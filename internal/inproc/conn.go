@@ -1,8 +1,9 @@
 // Package inproc carries gRPC calls inside the process: a client connection
 // whose calls run a server's interceptors and handlers without a network and
-// without encoding the messages.
+// without encoding messages.
 //
-// It must not know which services it carries or what the interceptors do.
+// The package must not know which services it carries or what the interceptors
+// do.
 package inproc
 
 import (
@@ -18,8 +19,8 @@ import (
 )
 
 // Conn is both ends of a connection: services are registered on it as on a
-// grpc.Server, and clients call it as a grpc.ClientConn. Register before the
-// first call; calls are safe for concurrent use.
+// grpc.Server, and clients use it as a grpc.ClientConn. Register services
+// before the first call. Calls are safe for concurrent use.
 type Conn struct {
 	interceptor grpc.UnaryServerInterceptor
 	methods     map[string]boundMethod
@@ -35,8 +36,8 @@ var (
 	_ grpc.ServiceRegistrar    = (*Conn)(nil)
 )
 
-// NewConn returns a connection whose calls pass an interceptor. Nil: they go to
-// the handlers.
+// NewConn returns a connection whose calls pass an interceptor. Nil: they go
+// directly to the handlers.
 func NewConn(interceptor grpc.UnaryServerInterceptor) *Conn {
 	return &Conn{interceptor: interceptor, methods: map[string]boundMethod{}}
 }
@@ -48,10 +49,10 @@ func (c *Conn) RegisterService(desc *grpc.ServiceDesc, service any) {
 	}
 }
 
-// Invoke runs one call. Outgoing metadata of ctx arrives as incoming metadata;
-// all other values of ctx, such as the peer, arrive as they are. Of the call
-// options grpc.Header and grpc.Trailer are heeded. What the answer holds is what
-// the handler made, and must not be changed.
+// Invoke runs one call. Outgoing metadata of ctx becomes incoming metadata; all
+// other values of ctx, such as the peer, are kept. Of the call options
+// grpc.Header and grpc.Trailer are supported. The answer shares its fields with
+// the handler's answer and must not be changed.
 func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	m, ok := c.methods[method]
 	if !ok {
@@ -71,7 +72,7 @@ func (c *Conn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.Call
 	return nil, status.Error(codes.Unimplemented, "streaming is not carried in process")
 }
 
-// serverContext turns the client's context into the one a handler expects.
+// serverContext turns the client's context into that of a handler.
 func serverContext(ctx context.Context, sent *serverStream) context.Context {
 	md, sends := metadata.FromOutgoingContext(ctx)
 	if sends {
@@ -81,9 +82,9 @@ func serverContext(ctx context.Context, sent *serverStream) context.Context {
 	return grpc.NewContextWithServerTransportStream(ctx, sent)
 }
 
-// copyFrom returns a function that fills a message with what src holds. It is
-// for requests: a client may use its own again while the handler, which it did
-// not wait for, still reads.
+// copyFrom returns a function that copies src into a message. Requests are
+// copied because a client that does not wait for the handler may reuse its own
+// message while the handler still reads.
 func copyFrom(src any) func(any) error {
 	return func(dst any) error {
 		from, to, err := messagesOf(src, dst)
@@ -94,8 +95,8 @@ func copyFrom(src any) func(any) error {
 	}
 }
 
-// shareFields fills the client's message with the fields of the answer, which are
-// not copied: a handler is done with its answer when it returns.
+// shareFields sets the fields of the client's message to those of the answer
+// without copying: a handler does not use its answer after it returns.
 func shareFields(answer, reply any) error {
 	from, to, err := messagesOf(answer, reply)
 	if err != nil {
@@ -109,7 +110,7 @@ func shareFields(answer, reply any) error {
 	return nil
 }
 
-// messagesOf gives two messages of one type.
+// messagesOf returns two messages of one type.
 func messagesOf(src, dst any) (from, to proto.Message, err error) {
 	from, okFrom := src.(proto.Message)
 	to, okTo := dst.(proto.Message)

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// serverStream keeps the header and trailer that a handler sets.
+// serverStream holds the header and trailer that a handler sets.
 type serverStream struct {
 	method string
 
@@ -30,8 +30,8 @@ func (s *serverStream) SetHeader(md metadata.MD) error {
 	return nil
 }
 
-// SendHeader adds to the header; in process there is no earlier moment to send
-// it at.
+// SendHeader is SetHeader: inside the process the header is delivered with the
+// answer.
 func (s *serverStream) SendHeader(md metadata.MD) error { return s.SetHeader(md) }
 
 // SetTrailer adds to the trailer of the answer. The metadata must not be changed
@@ -43,8 +43,8 @@ func (s *serverStream) SetTrailer(md metadata.MD) error {
 	return nil
 }
 
-// mergeMetadata gives what two of metadata hold together. Most calls have one, which is
-// taken as it is. It changes neither, since the client may have the first.
+// mergeMetadata returns the union of two metadata. Most calls set one, which is
+// returned as it is. It changes neither, since the client may have the first.
 func mergeMetadata(before, more metadata.MD) metadata.MD {
 	if len(before) == 0 {
 		return more
@@ -52,7 +52,7 @@ func mergeMetadata(before, more metadata.MD) metadata.MD {
 	return metadata.Join(before, more)
 }
 
-// deliver hands header and trailer to the client's call options.
+// deliver sets header and trailer in the client's call options.
 func (s *serverStream) deliver(opts []grpc.CallOption) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +66,8 @@ func (s *serverStream) deliver(opts []grpc.CallOption) {
 	}
 }
 
-// IsInProcess says whether the call of ctx came through a Conn. Nobody outside the
-// process can make it true.
+// IsInProcess reports whether the call of ctx came through a Conn. Nobody
+// outside the process can make it true.
 func IsInProcess(ctx context.Context) bool {
 	_, ok := grpc.ServerTransportStreamFromContext(ctx).(*serverStream)
 	return ok

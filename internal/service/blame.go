@@ -7,9 +7,9 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// blame says of the fields that Cloudflare pointed at in its body where they
-// stand in the request of the RPC. body is the field of the request that is
-// sent as the body, empty where the body is the request.
+// blame converts the JSON pointers of Cloudflare's errors to paths in the
+// request of the RPC. body is the field of the request that is sent as the
+// body; it is empty if the body is the whole request.
 func blame(err error, body string) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
@@ -23,7 +23,7 @@ func blame(err error, body string) error {
 	return err
 }
 
-// path turns "/0/scopes/1" into "secrets[0].scopes[1]".
+// path converts "/0/scopes/1" to "secrets[0].scopes[1]".
 func path(body, pointer string) string {
 	at := body
 	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {

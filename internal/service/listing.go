@@ -8,9 +8,9 @@ import (
 	"platform.internal/storekeeper/internal/visibility"
 )
 
-// list reads a page of a list. Where the caller may see only a part, it reads
-// the whole list and makes the page of that part, so that the totals match what
-// can be seen.
+// list reads a page of a list. If the caller may see only a part of the list,
+// it reads the whole list and pages that part, so that the totals match what
+// the caller can see.
 func list[T any](ctx context.Context, p upstream.Paging, read upstream.PageReader[T], n labels[T]) (upstream.Answer[[]T], error) {
 	shown := visibility.From(ctx)
 	if shown == nil {
@@ -30,16 +30,16 @@ func list[T any](ctx context.Context, p upstream.Paging, read upstream.PageReade
 	if err != nil {
 		return upstream.Answer[[]T]{}, err
 	}
-	// What Cloudflare said may name what the caller may not see.
+	// Cloudflare's messages may name objects that the caller may not see.
 	last.Notices = nil
 	last.Result, last.Info = cut(seen, p)
 	return last, nil
 }
 
-// labels give what an item is known by.
+// labels returns the identifier and the name of an item.
 type labels[T any] struct{ id, name func(T) string }
 
-// cut makes one page of a list.
+// cut returns one page of a list.
 func cut[T any](all []T, p upstream.Paging) ([]T, *upstream.ResultInfo) {
 	items, page := pagination.Cut(all, p.Page, p.PerPage)
 	return items, &upstream.ResultInfo{

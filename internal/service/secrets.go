@@ -49,8 +49,7 @@ func (s *Service) DeleteSecret(ctx context.Context, r *secretsstorev1.DeleteSecr
 	return &secretsstorev1.DeleteSecretResponse{Messages: notices(a.Notices)}, nil
 }
 
-// DeleteSecrets deletes the secrets that are named. One that is named twice is
-// deleted once.
+// DeleteSecrets deletes secrets. A secret that is named twice is deleted once.
 func (s *Service) DeleteSecrets(ctx context.Context, r *secretsstorev1.DeleteSecretsRequest) (*secretsstorev1.DeleteSecretsResponse, error) {
 	a, err := s.upstream.DeleteSecrets(ctx, upstream.DeleteSecretsParams{
 		Account: r.GetAccountId(), StoreID: r.GetStoreId(), IDs: once(r.GetIds()),
@@ -61,7 +60,7 @@ func (s *Service) DeleteSecrets(ctx context.Context, r *secretsstorev1.DeleteSec
 	return &secretsstorev1.DeleteSecretsResponse{Messages: notices(a.Notices)}, nil
 }
 
-// once gives texts in their order, each once.
+// once returns the strings in their order, each once.
 func once(texts []string) []string {
 	var list []string
 	seen := make(map[string]bool, len(texts))

@@ -1,8 +1,8 @@
-// Package service implements the RPCs of secretsstore.v1: convert the request,
-// ask Cloudflare, convert the answer.
+// Package service implements the RPCs of secretsstore.v1: it converts the
+// request, calls Cloudflare, and converts the answer.
 //
-// It must not know who is calling, over which protocol, or whether they may:
-// by the time a call gets here that has been settled.
+// The package must not know who is calling, over which protocol, or whether the
+// caller is authorised: that is decided before a call gets here.
 package service
 
 import (
@@ -12,7 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Upstream is what the service needs of Cloudflare. Errors are faults.
+// Upstream is the part of the Cloudflare client that the service needs. Errors
+// are faults.
 type Upstream interface {
 	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
 	ListStores(context.Context, upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error)

@@ -47,7 +47,7 @@ func (s *Service) DeleteStore(ctx context.Context, r *secretsstorev1.DeleteStore
 	return &secretsstorev1.DeleteStoreResponse{Messages: notices(a.Notices)}, nil
 }
 
-// GetQuota returns how much of its plan an account uses.
+// GetQuota returns the plan limit and the usage of an account.
 func (s *Service) GetQuota(ctx context.Context, r *secretsstorev1.GetQuotaRequest) (*secretsstorev1.GetQuotaResponse, error) {
 	a, err := s.upstream.Quota(ctx, r.GetAccountId())
 	if err != nil {

@@ -23,9 +23,9 @@ func (s *Service) UpdateSecret(ctx context.Context, r *secretsstorev1.UpdateSecr
 	return &secretsstorev1.UpdateSecretResponse{Secret: secret(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
 }
 
-// keepsName looks whether the name that an older client repeats is the one that
-// the secret has. Cloudflare would ignore another one, and the caller would
-// believe in a new name that never came to be.
+// keepsName checks that the name in an update of an older client is the name of
+// the secret. Cloudflare would ignore another name, and the caller would
+// believe that the secret was renamed.
 func (s *Service) keepsName(ctx context.Context, r *secretsstorev1.UpdateSecretRequest) error {
 	a, err := s.upstream.GetSecret(ctx, one(r))
 	if err != nil {
@@ -41,8 +41,8 @@ func (s *Service) keepsName(ctx context.Context, r *secretsstorev1.UpdateSecretR
 	return f
 }
 
-// change picks what is to be changed: what the mask names, or what is set where
-// there is no mask.
+// change returns the changed fields: those in the field mask, or those that are
+// set if there is no mask.
 func change(r *secretsstorev1.UpdateSecretRequest) upstream.UpdateSecretParams {
 	p := upstream.UpdateSecretParams{Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretID: r.GetSecretId()}
 	mask := r.GetUpdateMask().GetPaths()

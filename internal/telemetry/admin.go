@@ -10,18 +10,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// AdminOptions says what the admin pages show.
+// AdminOptions configures the admin pages.
 type AdminOptions struct {
-	// Metrics are what /metrics shows. Needed.
+	// Metrics are shown at /metrics. Required.
 	Metrics *Metrics
-	// Checks are the conditions of being ready. None means always ready.
+	// Checks are the readiness conditions. None: always ready.
 	Checks []Check
-	// CheckTimeout is how long the checks may take together. 0 means 2 s.
+	// CheckTimeout limits all checks together. 0: 2 seconds.
 	CheckTimeout time.Duration
 }
 
 // Admin serves the pages of the admin listener: /livez, /readyz, /metrics and
-// /debug/pprof/. It asks for no credential.
+// /debug/pprof/. It has no authentication.
 type Admin struct {
 	mux      *http.ServeMux
 	options  AdminOptions
@@ -48,7 +48,7 @@ func NewAdmin(o AdminOptions) *Admin {
 }
 
 // Drain makes /readyz fail from now on, so that no new calls are sent here
-// while those in flight end.
+// while running calls end.
 func (a *Admin) Drain() { a.draining.Store(true) }
 
 // ServeHTTP answers a request to the admin listener.
@@ -58,13 +58,13 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-// live answers as long as the program can answer at all. It checks nothing: a
-// restart would not mend what Storekeeper depends on.
+// live answers as long as the process can answer. It checks nothing: a restart
+// would not repair a dependency.
 func live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "live"})
 }
 
-// ready tells whether calls should be sent here.
+// ready answers whether calls should be sent here.
 func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
 	answer := runChecks(r.Context(), a.options.Checks, a.options.CheckTimeout)
 	if a.draining.Load() {

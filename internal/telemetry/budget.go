@@ -6,37 +6,39 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// maxTenants is how many tenants are shown apart; any further one counts as
-// "other".
+// maxTenants is the number of tenants with their own label value. Further
+// tenants count as "other".
 const maxTenants = 200
 
-// ownTenant is the service where it calls Cloudflare for nobody.
+// ownTenant is the label of calls that Storekeeper makes for itself.
 const ownTenant = "storekeeper"
 
-// BudgetState is the call budget of one credential at one moment.
+// BudgetState is the state of the call budget of one credential.
 type BudgetState struct {
-	// Credential tells the budgets apart: the names of the accounts that share it.
+	// Credential identifies the budget: the names of the accounts that share
+	// it.
 	Credential string
-	// Limit is how many calls may be made in a window now.
+	// Limit is the number of calls in a window now.
 	Limit int
-	// Used is how many of them were made.
+	// Used is the number of calls in the current window.
 	Used int
-	// Waiting is how many calls wait for their turn.
+	// Waiting is the number of calls that wait for a permit.
 	Waiting int
-	// Outside is how many calls are believed to be made by others.
+	// Outside is the estimated number of calls that others make with the
+	// credential.
 	Outside int
-	// Blocked is for how many seconds more Cloudflare takes no calls.
+	// Blocked is for how many more seconds Cloudflare accepts no calls.
 	Blocked float64
-	// Tenants is how many calls each tenant made in the window.
+	// Tenants is the number of calls of each tenant in the window.
 	Tenants map[string]float64
 }
 
-// WatchBudget shows the call budgets. It is called once.
+// WatchBudget registers the metrics of the call budgets. It is called once.
 func (m *Metrics) WatchBudget(states func() []BudgetState) error {
 	return m.registry.Register(newBudgetCollector(states))
 }
 
-// budgetCollector asks for the budgets whenever they are looked at.
+// budgetCollector reads the budgets at each scrape.
 type budgetCollector struct {
 	states                                         func() []BudgetState
 	limit, used, waiting, outside, blocked, tenant *prometheus.Desc
@@ -61,14 +63,14 @@ func newBudgetCollector(states func() []BudgetState) *budgetCollector {
 	}
 }
 
-// Describe lists the gauges.
+// Describe sends the descriptions of the gauges.
 func (c *budgetCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.limit, c.used, c.waiting, c.outside, c.blocked, c.tenant} {
 		to <- d
 	}
 }
 
-// Collect gives their values.
+// Collect sends the values of the gauges.
 func (c *budgetCollector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

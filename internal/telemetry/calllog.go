@@ -9,23 +9,23 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// maxErrorText is how many bytes of an error are logged.
+// maxErrorText is the number of bytes of an error that are logged.
 const maxErrorText = 4096
 
 // CallResult is how a call ended.
 type CallResult struct {
-	// Code is the name of the status that the caller got, such as "NotFound".
+	// Code is the name of the status, such as "NotFound".
 	Code string
 	// Latency is how long the call took.
 	Latency time.Duration
-	// Err is the error with its private cause, nil for success. Whoever made
-	// it keeps secrets out of it.
+	// Err is the error with its private cause, nil for success. The code that
+	// made it keeps secrets out of it.
 	Err error
 }
 
-// LogCall writes the one line that a call leaves in the log: who, what, how it
-// ended and how long it took, with the identifiers to find it by. A call that
-// failed through no doing of the caller is logged as an error.
+// LogCall writes the log line of a call: caller, method, result, duration and
+// identifiers. A call that failed for a reason that the operator must act on is
+// logged as an error.
 func LogCall(logger *zap.Logger, c *Call, o CallResult) {
 	level := zapcore.InfoLevel
 	if o.Err != nil && operatorFault(fault.From(o.Err).Kind) {
@@ -56,7 +56,7 @@ func LogCall(logger *zap.Logger, c *Call, o CallResult) {
 	entry.Write(append(fields, errorFields(o.Err)...)...)
 }
 
-// errorFields tells of the error, if there is one.
+// errorFields returns the log fields of an error.
 func errorFields(err error) []zap.Field {
 	if err == nil {
 		return nil
@@ -68,7 +68,8 @@ func errorFields(err error) []zap.Field {
 	}
 }
 
-// operatorFault reports whether an operator has to act on a fault, and not its caller.
+// operatorFault reports whether the operator, and not the caller, must act on a
+// fault.
 func operatorFault(kind fault.Kind) bool {
 	switch kind {
 	case fault.Internal, fault.Unavailable, fault.Upstream:
@@ -78,5 +79,5 @@ func operatorFault(kind fault.Kind) bool {
 	}
 }
 
-// milliseconds gives d with three decimals.
+// milliseconds returns d in milliseconds with three decimals.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -2,10 +2,10 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// WatchChanges counts what becomes of changes, by the word for it, and shows how
-// many intents are open. It is called once; the function that it returns counts.
-// rare are words that stand at 0 from the start, so that an alert sees the first
-// count as an increase.
+// WatchChanges registers the counter of changes by event and the gauge of open
+// intents. It is called once. The returned function counts an event. The events
+// in rare have the value 0 from the start, so that an alert sees the first one
+// as an increase.
 func (m *Metrics) WatchChanges(open func() int, rare ...string) (count func(event string), err error) {
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "storekeeper_changes_total",

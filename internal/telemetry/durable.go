@@ -2,12 +2,12 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// maxDurableTenants is how many tenants are counted apart.
+// maxDurableTenants is the number of tenants with their own label value.
 const maxDurableTenants = 256
 
-// WatchDurable shows how many bytes the changes of tenants make durable, and
-// the limit in an hour. It is called once. The function that it returns counts a
-// change.
+// WatchDurable registers the counters of bytes that the changes of tenants
+// write, and the limit per hour. It is called once. The returned function
+// counts a change.
 func (m *Metrics) WatchDurable(perHour int64) (count func(tenant string, bytes int64, refused bool), err error) {
 	tenants := newLabels(maxDurableTenants)
 	written := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -26,7 +26,8 @@ func (m *Metrics) WatchDurable(perHour int64) (count func(tenant string, bytes i
 		}
 	}
 	return func(tenant string, bytes int64, refused bool) {
-		// Both are there from the first change on, so that no increase is missed.
+		// Both series exist from the first change on, so that no increase is
+		// missed.
 		name := tenants.limit(tenant)
 		ok, no := written.WithLabelValues(name), refusals.WithLabelValues(name)
 		if refused {

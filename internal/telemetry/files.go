@@ -6,19 +6,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// FileState is what became of the watched files of one kind.
+// FileState is the state of the watched files of one kind.
 type FileState struct {
 	// Kind is the purpose of the files: policy, tls, credential, issuer_keys.
 	Kind string
-	// Failing is how many groups of files have content that is not in use.
+	// Failing is the number of groups whose content cannot be used.
 	Failing int
-	// Loads is how often content was loaded, Failures how often it could not be.
+	// Loads is how often content was loaded, Failures how often that failed.
 	Loads, Failures uint64
-	// Last is when content was loaded last.
+	// Last is when content was last loaded.
 	Last time.Time
 }
 
-// WatchFiles shows what becomes of watched files. It is called once.
+// WatchFiles registers the metrics of watched files. It is called once.
 func (m *Metrics) WatchFiles(states func() []FileState) error {
 	metric := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("storekeeper_"+name, help, []string{"kind"}, nil)
@@ -32,20 +32,20 @@ func (m *Metrics) WatchFiles(states func() []FileState) error {
 	})
 }
 
-// fileCollector asks for the state of the files whenever it is looked at.
+// fileCollector reads the state of the files at each scrape.
 type fileCollector struct {
 	states                         func() []FileState
 	failing, loads, failures, last *prometheus.Desc
 }
 
-// Describe lists the metrics.
+// Describe sends the descriptions of the metrics.
 func (c *fileCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.failing, c.loads, c.failures, c.last} {
 		to <- d
 	}
 }
 
-// Collect gives their values.
+// Collect sends the values of the metrics.
 func (c *fileCollector) Collect(to chan<- prometheus.Metric) {
 	for _, s := range c.states() {
 		to <- prometheus.MustNewConstMetric(c.failing, prometheus.GaugeValue, float64(s.Failing), s.Kind)

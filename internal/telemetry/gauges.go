@@ -2,23 +2,24 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// AuditState is the state of the audit trail, asked for at each scrape.
+// AuditState reads the state of the audit trail at each scrape.
 type AuditState struct {
-	// Healthy returns nil where records can be written.
+	// Healthy returns nil if records can be written.
 	Healthy func() error
-	// Backlog returns how many outcomes wait to be written.
+	// Backlog returns the number of outcomes that are not written yet.
 	Backlog func() int
-	// Lost returns how many times records that were written were found gone.
+	// Lost returns how often written records were found missing.
 	Lost func() int64
-	// Suppressed returns how many denials were counted and not recorded.
+	// Suppressed returns the number of denials that were counted and not
+	// recorded.
 	Suppressed func() int64
-	// Free returns the free bytes on the disk of the trail, and false where that
+	// Free returns the free bytes on the disk of the trail, and false if that
 	// is not known.
 	Free func() (int64, bool)
 }
 
-// WatchAudit shows the state of the audit trail. It is called once. What is nil
-// is not shown.
+// WatchAudit registers the metrics of the audit trail. It is called once. Nil
+// functions have no metric.
 func (m *Metrics) WatchAudit(s AuditState) error {
 	for _, c := range s.collectors() {
 		if err := m.registry.Register(c); err != nil {

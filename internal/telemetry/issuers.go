@@ -6,41 +6,42 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// IssuerState is how reading the keys of one issuer of tokens stands.
+// IssuerState is the state of the keys of one token issuer.
 type IssuerState struct {
 	// Name is the configured name of the issuer.
 	Name string
-	// Keys is how many keys can be used now.
+	// Keys is the number of usable keys.
 	Keys int
-	// Up is true where the last attempt to read the keys succeeded.
+	// Up says that the last attempt to read the keys succeeded.
 	Up bool
-	// Fetched is true of an issuer that is asked for its keys. Read and Ends are
-	// shown of these only, as 0 where the keys were never read.
+	// Fetched says that keys are fetched from the issuer. Read and Ends are
+	// shown for such issuers only, as 0 if the keys were never read.
 	Fetched bool
-	// Read is when the keys in use were fetched, and Ends when they can no longer
-	// be used unless they are fetched again.
+	// Read is when the keys in use were fetched, and Ends when they become
+	// unusable unless they are fetched again.
 	Read, Ends time.Time
-	// Ahead is how far the clock of the issuer is ahead of the own. It is shown
-	// where ClockKnown is true.
+	// Ahead is how far the issuer's clock is ahead of the own clock. It is
+	// shown if ClockKnown is true.
 	Ahead      time.Duration
 	ClockKnown bool
 }
 
-// CertificateState is how long a certificate is valid.
+// CertificateState is the validity of a certificate.
 type CertificateState struct {
-	// Name says whose certificate it is: listener, client_ca, or issuer: and the
+	// Name identifies the certificate: listener, client_ca, or issuer: and the
 	// name of the issuer.
 	Name string
-	// Begins and Ends are the times of the certificate.
+	// Begins and Ends are the validity period.
 	Begins, Ends time.Time
 }
 
-// WatchIssuers shows the issuers and certificates. It is called once.
+// WatchIssuers registers the metrics of issuers and certificates. It is called
+// once.
 func (m *Metrics) WatchIssuers(issuers func() []IssuerState, certificates func() []CertificateState) error {
 	return m.registry.Register(newTrustCollector(issuers, certificates))
 }
 
-// trustCollector asks for issuers and certificates at each scrape.
+// trustCollector reads issuers and certificates at each scrape.
 type trustCollector struct {
 	issuers                           func() []IssuerState
 	certificates                      func() []CertificateState
@@ -64,14 +65,14 @@ func newTrustCollector(issuers func() []IssuerState, certificates func() []Certi
 	}
 }
 
-// Describe lists the gauges.
+// Describe sends the descriptions of the gauges.
 func (c *trustCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.up, c.keys, c.read, c.keysEnd, c.ahead, c.certificateBegin, c.certificateEnds} {
 		to <- d
 	}
 }
 
-// Collect gives their values.
+// Collect sends the values of the gauges.
 func (c *trustCollector) Collect(to chan<- prometheus.Metric) {
 	give := func(d *prometheus.Desc, value float64, name string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, name)
@@ -97,7 +98,7 @@ func (c *trustCollector) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// timestamp gives a time in seconds since 1970, and 0 for no time.
+// timestamp returns a time in seconds since 1970, and 0 for the zero time.
 func timestamp(t time.Time) float64 {
 	if t.IsZero() {
 		return 0

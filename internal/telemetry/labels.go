@@ -2,22 +2,22 @@ package telemetry
 
 import "sync"
 
-// otherLabel stands for every value that a label does not take.
+// otherLabel replaces every value that a label does not accept.
 const otherLabel = "other"
 
-// maxLabelBytes is how long a value of a label may be, in bytes.
+// maxLabelBytes is the maximum length of a label value, in bytes.
 const maxLabelBytes = 128
 
-// labels bounds the values of one label. Each value costs memory here and in
-// the database of metrics for ever, so no caller may choose them.
+// labels limits the values of one label. Each value costs memory here and in
+// the metrics database for ever, so callers must not be able to create them.
 type labels struct {
 	mu    sync.Mutex
 	known map[string]bool
-	// capacity is how many values more are taken as they come.
+	// capacity is the number of further values that are accepted.
 	capacity int
 }
 
-// newLabels takes the known values and as many others as there is room for.
+// newLabels accepts the known values and as many others as capacity says.
 func newLabels(room int, known ...string) *labels {
 	l := &labels{known: make(map[string]bool, len(known)), capacity: room}
 	for _, v := range known {
@@ -26,7 +26,7 @@ func newLabels(room int, known ...string) *labels {
 	return l
 }
 
-// limit returns the value where it is taken, and "other" where it is not.
+// limit returns the value if it is accepted, and "other" otherwise.
 func (l *labels) limit(value string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

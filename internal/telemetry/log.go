@@ -1,8 +1,7 @@
-// Package telemetry is what Storekeeper says about itself: the log, the
-// metrics and the admin pages.
+// Package telemetry holds the log, the metrics and the admin pages.
 //
-// It must not know any RPC or any object of Cloudflare, and nothing here takes
-// a request or an answer, so that no value of a secret can get into it.
+// The package must not know any RPC or any Cloudflare object. Nothing here
+// takes a request or an answer, so that no secret value can get into telemetry.
 package telemetry
 
 import (
@@ -14,12 +13,12 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// NewLogger returns a logger that writes one line an entry to w, with the keys
+// NewLogger returns a logger that writes one line per entry to w, with the keys
 // time (RFC 3339, UTC), level and msg. level is debug, info, warn or error;
-// format is json or console. Any other word is an error. The logger is safe
-// for concurrent use, and w needs not be.
+// format is json or console. Any other word is an error. The logger is safe for
+// concurrent use; w need not be.
 func NewLogger(level, format string, w io.Writer) (*zap.Logger, error) {
-	// zap's own parser takes more words, the empty one included.
+	// zap's parser accepts more words, including the empty one.
 	least, err := zapcore.ParseLevel(level)
 	if err != nil || least.String() != level || least > zapcore.ErrorLevel {
 		return nil, fmt.Errorf("log level %q: must be debug, info, warn or error", level)
@@ -46,7 +45,7 @@ func NewLogger(level, format string, w io.Writer) (*zap.Logger, error) {
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), least)), nil
 }
 
-// encodeTime writes microseconds always, so that lines sort as text.
+// encodeTime always writes microseconds, so that lines sort as text.
 func encodeTime(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
 	enc.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// maxWords is how many different codes, and how many different reasons, are
-// counted apart. There are fewer of them in the program.
+// maxWords is the number of codes, and of reasons, with their own label value.
+// The program has fewer.
 const maxWords = 64
 
-// MetricsOptions says what is measured.
+// MetricsOptions configures the metrics.
 type MetricsOptions struct {
 	// Version is the version of the program.
 	Version string
-	// Methods are the full names of the methods that are counted apart. Any
-	// other method, which a caller may have made up, counts as "other".
+	// Methods are the full names of the methods with their own label value. Any
+	// other method, which a caller may have invented, counts as "other".
 	Methods []string
-	// Operations are the names of the calls to Cloudflare that are counted
-	// apart. Any other counts as "other".
+	// Operations are the names of the Cloudflare operations with their own
+	// label value. Any other counts as "other".
 	Operations []string
 }
 
-// Metrics counts and times. It is safe for concurrent use.
+// Metrics holds all metrics. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -39,8 +39,7 @@ type Metrics struct {
 }
 
 // NewMetrics returns metrics in a registry of their own, with those of the Go
-// runtime and of the process. It fails only for a version that is not text in
-// UTF-8.
+// runtime and of the process. It fails only for a version that is not UTF-8.
 func NewMetrics(o MetricsOptions) (*Metrics, error) {
 	m := &Metrics{
 		registry:         prometheus.NewRegistry(),
@@ -69,7 +68,7 @@ func NewMetrics(o MetricsOptions) (*Metrics, error) {
 	return m, nil
 }
 
-// collectors lists everything that is measured.
+// collectors lists all metrics.
 func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.rpcDuration, m.rpcInFlight, m.upstreamDuration, m.upstreamErrors, m.panics, m.buildInfo,
@@ -78,51 +77,50 @@ func (m *Metrics) collectors() []prometheus.Collector {
 	}
 }
 
-// BeginRPC counts a call of a method as in flight. The function that it
-// returns counts it out again and must be called once.
+// BeginRPC counts a call as in flight. The returned function must be called
+// once at its end.
 func (m *Metrics) BeginRPC(method string) (end func()) {
 	gauge := m.rpcInFlight.WithLabelValues(m.methods.limit(method))
 	gauge.Inc()
 	return gauge.Dec
 }
 
-// RPC names a call that ended.
+// RPC describes a call that ended.
 type RPC struct {
 	// Method is the full name of the method.
 	Method string
-	// Protocol is how the call came in: "grpc" or "rest".
+	// Protocol is "grpc" or "rest".
 	Protocol string
-	// Code is the name of the status that the caller got. It is one of the
-	// program's own words.
+	// Code is the name of the status.
 	Code string
 }
 
-// ObserveRPC counts a call that ended after d.
+// ObserveRPC counts a call that took d.
 func (m *Metrics) ObserveRPC(r RPC, d time.Duration) {
 	m.rpcDuration.WithLabelValues(
 		m.methods.limit(r.Method), m.protocols.limit(r.Protocol), m.codes.limit(r.Code),
 	).Observe(d.Seconds())
 }
 
-// ObserveUpstream counts one attempt to call Cloudflare that ended after d
-// with an HTTP status, 0 where no answer came.
+// ObserveUpstream counts one request to Cloudflare that took d, with its HTTP
+// status. 0: there was no answer.
 func (m *Metrics) ObserveUpstream(operation string, status int, d time.Duration) {
 	m.upstreamDuration.WithLabelValues(m.operations.limit(operation), statusClass(status)).Observe(d.Seconds())
 }
 
-// CountUpstreamError counts a call to Cloudflare that gave no usable answer.
+// CountUpstreamError counts a request to Cloudflare without a usable answer.
 // reason is one of the program's own words.
 func (m *Metrics) CountUpstreamError(operation, reason string) {
 	m.upstreamErrors.WithLabelValues(m.operations.limit(operation), m.reasons.limit(reason)).Inc()
 }
 
-// CountPanic counts a panic that was caught.
+// CountPanic counts a recovered panic.
 func (m *Metrics) CountPanic() { m.panics.Inc() }
 
-// Gatherer gives what was measured.
+// Gatherer returns the registry.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// statusClass puts an HTTP status among its like.
+// statusClass returns the class of an HTTP status.
 func statusClass(status int) string {
 	classes := [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 	if class := status / 100; status >= 100 && class < len(classes) {

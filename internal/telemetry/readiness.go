@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Check is one condition of being ready.
+// Check is a readiness condition.
 type Check struct {
-	// Name stands in the answer.
+	// Name identifies the check in the answer.
 	Name string
-	// Advisory checks are told in the answer and do not make the service not
-	// ready. They are for what concerns some callers only: taking every replica
-	// out of service would harm the others.
+	// Advisory checks are shown and do not make the service not ready. They are
+	// for conditions that concern some callers only: taking every replica out
+	// of service would harm the others.
 	Advisory bool
-	// Run returns nil where the condition holds. It must heed the context,
-	// which ends with AdminOptions.CheckTimeout. Its error is shown on the
-	// admin listener and so holds no secret.
+	// Run returns nil if the condition holds. It must respect the context,
+	// which ends after AdminOptions.CheckTimeout. Its error is shown on the
+	// admin listener, so it must not hold secrets.
 	Run func(context.Context) error
 }
 
@@ -28,12 +28,12 @@ type readiness struct {
 	Checks []checkResult `json:"checks"`
 }
 
-// checkResult is how one check ended.
+// checkResult is the result of one check.
 type checkResult struct {
 	Name  string `json:"name"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
-	// Advisory is true of a check that does not count.
+	// Advisory is true for a check that does not affect readiness.
 	Advisory bool `json:"advisory,omitempty"`
 }
 
@@ -42,8 +42,8 @@ var (
 	errCheckPanic = errors.New("the check panicked")
 )
 
-// runChecks runs all checks at once and gives up on those that take longer
-// than the limit.
+// runChecks runs all checks concurrently and gives up on those that take longer
+// than limit.
 func runChecks(ctx context.Context, checks []Check, limit time.Duration) readiness {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -63,7 +63,7 @@ func runChecks(ctx context.Context, checks []Check, limit time.Duration) readine
 	return answer
 }
 
-// result runs a check to its end or to the end of ctx.
+// result runs a check until it ends or ctx ends.
 func (c Check) result(ctx context.Context) checkResult {
 	done := make(chan error, 1)
 	go func() { done <- c.runRecovered(ctx) }()
@@ -79,8 +79,8 @@ func (c Check) result(ctx context.Context) checkResult {
 	return checkResult{Name: c.Name, OK: true, Advisory: c.Advisory}
 }
 
-// runRecovered runs a check and makes an error of a panic: a probe must not end
-// the program that it asks about.
+// runRecovered runs a check and turns a panic into an error: a probe must not
+// end the process.
 func (c Check) runRecovered(ctx context.Context) (err error) {
 	defer func() {
 		if recover() != nil {

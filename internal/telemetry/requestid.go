@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// maxIDBytes is how long a caller's own request id may be, in bytes.
+// maxIDBytes is the maximum length of a caller's request id, in bytes.
 const maxIDBytes = 64
 
-// RequestID returns the identifier that a caller sent, where it can be one,
-// and else a new one. It goes into logs and headers.
+// RequestID returns the request id that a caller sent, if it is valid, and a
+// new one otherwise. It goes into logs and headers.
 func RequestID(sent string) string {
 	if isPlain(sent, maxIDBytes, "._-") {
 		return sent
@@ -18,8 +18,8 @@ func RequestID(sent string) string {
 	return NewRequestID()
 }
 
-// NewRequestID returns an identifier for a call: 128 random bits as 32
-// lower-case hexadecimal digits.
+// NewRequestID returns a new request id: 128 random bits as 32 lower-case
+// hexadecimal digits.
 func NewRequestID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // it never fails: without randomness the program ends
@@ -28,9 +28,9 @@ func NewRequestID() string {
 	return string(text[:])
 }
 
-// isPlain reports whether a text has 1 to longest bytes, each a letter or digit of
-// ASCII or one of others. It is asked for each call, and a regular expression
-// that counts takes a hundred times as long to make and to match.
+// isPlain reports whether a text has 1 to longest bytes, each an ASCII letter
+// or digit or one of others. It runs for each call; a regular expression with a
+// length limit takes a hundred times as long.
 func isPlain(text string, longest int, others string) bool {
 	if text == "" || len(text) > longest {
 		return false

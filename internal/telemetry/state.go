@@ -2,15 +2,15 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// StoreState is the condition of the state, asked for at each scrape.
+// StoreState reads the state of the store at each scrape.
 type StoreState struct {
-	// Healthy returns nil where the files are in their places.
+	// Healthy returns nil if the files are in place.
 	Healthy func() error
-	// Damaged returns how many records were found that are not what was written.
+	// Damaged returns the number of records that differ from what was written.
 	Damaged func() uint64
 }
 
-// WatchState shows the condition of the state file. It is called once.
+// WatchState registers the metrics of the store. It is called once.
 func (m *Metrics) WatchState(s StoreState) error {
 	healthy := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "storekeeper_state_healthy",

@@ -2,17 +2,17 @@ package telemetry
 
 import "strings"
 
-// The parts of a traceparent of version 00, in bytes.
+// The lengths of the parts of a traceparent of version 00, in bytes.
 const (
 	traceparentLen = 55
 	traceIDLen     = 32
 	parentIDLen    = 16
 )
 
-// TraceID returns the trace id in a traceparent header, as W3C Trace Context
-// defines it: 32 lower-case hexadecimal digits. It reports false for anything
-// that is not wholly right. A later version is read as far as version 00 goes,
-// which is what the standard asks for.
+// TraceID returns the trace id of a traceparent header (W3C Trace Context): 32
+// lower-case hexadecimal digits. It returns false for an invalid header. Of a
+// later version it reads the part that version 00 defines, as the standard
+// requires.
 func TraceID(traceparent string) (string, bool) {
 	if len(traceparent) < traceparentLen {
 		return "", false
@@ -36,7 +36,7 @@ func TraceID(traceparent string) (string, bool) {
 	return trace, true
 }
 
-// isHex reports whether text is n lower-case hexadecimal digits.
+// isHex reports whether text consists of n lower-case hexadecimal digits.
 func isHex(text string, n int) bool {
 	return len(text) == n && strings.Trim(text, "0123456789abcdef") == ""
 }

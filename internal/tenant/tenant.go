@@ -1,19 +1,20 @@
-// Package tenant carries who pays for a call from where callers are known to
-// where the budget is shared.
+// Package tenant carries the tenant of a call in its context: the tenant whose
+// share of the call budget the call uses.
 //
-// It must not know how a caller proved to be of a tenant, or what a call costs.
+// The package must not know how a caller was authenticated or what a call
+// costs.
 package tenant
 
 import "context"
 
 type key struct{}
 
-// With returns a context for a call that a tenant pays for.
+// With returns a context for a call of a tenant.
 func With(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, key{}, name)
 }
 
-// From returns who pays for a call. "" is the service itself.
+// From returns the tenant of a call. "": Storekeeper itself makes the call.
 func From(ctx context.Context) string {
 	name, _ := ctx.Value(key{}).(string)
 	return name

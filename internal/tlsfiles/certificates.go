@@ -8,12 +8,12 @@ import (
 	"os"
 )
 
-// maxFile is the most bytes of a file that Certificates reads.
+// maxFile is the number of bytes that Certificates reads of a file.
 const maxFile = 1 << 20
 
-// Certificates reads the certificates in a PEM file, in their order. Other
-// blocks, such as a private key, are passed over. A file without a certificate
-// is an error.
+// Certificates returns the certificates in a PEM file in their order. It skips
+// other blocks, such as a private key. A file without a certificate is an
+// error.
 func Certificates(file string) ([]*x509.Certificate, error) {
 	opened, err := os.Open(file)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// material is what is made of the files as they were at one time.
+// material is the TLS configuration from one version of the files.
 type material struct {
 	withClients, serverOnly *tls.Config
 	expires                 time.Time
@@ -23,7 +23,7 @@ func (c *Config) names() []string {
 	return names
 }
 
-// load puts material of the files to use.
+// load puts new content of the files into use.
 func (f *Files) load(contents [][]byte) error {
 	pair, err := f.pair(contents[0], contents[1])
 	if err != nil {
@@ -41,7 +41,7 @@ func (f *Files) load(contents [][]byte) error {
 	return nil
 }
 
-// requestClientCertificates lets listeners ask for certificates of clients.
+// requestClientCertificates makes listeners request client certificates.
 func (f *Files) requestClientCertificates(m *material, text []byte) error {
 	var err error
 	if m.withClients.ClientCAs, err = authorities(f.config.ClientCAFile, text); err != nil {
@@ -51,13 +51,14 @@ func (f *Files) requestClientCertificates(m *material, text []byte) error {
 	if f.config.RequireClient {
 		m.withClients.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	// Each connection is a whole handshake, so a client's certificate is held
-	// against the authorities of now and never against what a session remembers.
+	// Without session tickets each connection has a full handshake, so a client
+	// certificate is verified with the current CA certificates and not with
+	// those of an earlier session.
 	m.withClients.SessionTicketsDisabled = true
 	return nil
 }
 
-// pair makes a pair of the certificate and its key.
+// pair returns the certificate with its key.
 func (f *Files) pair(cert, key []byte) (tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
@@ -71,8 +72,8 @@ func (f *Files) pair(cert, key []byte) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// authorities reads certificates of authorities. One that cannot be read makes
-// the file unusable: left out, it would lock its clients out without a word.
+// authorities parses CA certificates. One that cannot be parsed makes the whole
+// file unusable: skipping it would lock out its clients silently.
 func authorities(name string, text []byte) (*x509.CertPool, error) {
 	pool, found := x509.NewCertPool(), 0
 	for {

@@ -1,9 +1,8 @@
-// Package tlsfiles has the TLS material of listeners: a certificate, its key and
-// the authorities of client certificates, from files that are read again when
-// they change.
+// Package tlsfiles provides the TLS configuration of listeners from files that
+// are reloaded when they change: a certificate, its key and the CA certificates
+// of clients.
 //
-// It must not know who listens or who calls: it says how connections are
-// secured and nothing about what goes over them.
+// The package must not know who listens or who calls.
 package tlsfiles
 
 import (
@@ -16,37 +15,38 @@ import (
 	"platform.internal/storekeeper/internal/filewatch"
 )
 
-// Config says where the material is.
+// Config names the files.
 type Config struct {
-	// CertFile holds the certificate in PEM, followed by those of the
-	// authorities between it and the root.
+	// CertFile holds the certificate in PEM, followed by the intermediate CA
+	// certificates.
 	CertFile string
 	// KeyFile holds the private key of the certificate in PEM.
 	KeyFile string
-	// ClientCAFile holds the authorities, in PEM, that sign certificates of
-	// clients. Empty: clients are asked for none.
+	// ClientCAFile holds the CA certificates, in PEM, that sign client
+	// certificates. Empty: clients are asked for none.
 	ClientCAFile string
-	// RequireClient refuses connections of clients without a certificate. It
-	// needs ClientCAFile.
+	// RequireClient refuses connections without a client certificate. It needs
+	// ClientCAFile.
 	RequireClient bool
-	// OnReload hears nil when changed files are in use, and otherwise why they
-	// cannot be; what was in use before stays. An error that lasts is told once.
-	// It must not block. Nil: nobody hears.
+	// OnReload is called with nil when changed files are in use, and with the
+	// error if they cannot be used; the earlier ones stay in use. It is called
+	// once per error. It must not block. Nil: not called.
 	OnReload func(error)
-	// Watcher looks at the files. Nil: they are read once.
+	// Watcher watches the files. Nil: they are read once.
 	Watcher *filewatch.Watcher
-	// Clock tells the time. Nil: time.Now.
+	// Clock returns the current time. Nil: time.Now.
 	Clock func() time.Time
 }
 
-// Files has the material. It is safe for concurrent use.
+// Files holds the TLS configuration. It is safe for concurrent use.
 type Files struct {
 	config  Config
 	current atomic.Pointer[material]
 }
 
-// New reads the files. It fails where they give no usable material: a key of
-// another certificate, a certificate that is not valid now, no authority.
+// New reads the files. It fails if they are unusable: the key belongs to
+// another certificate, the certificate is not valid now, or there is no CA
+// certificate.
 func New(c Config) (*Files, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -62,30 +62,32 @@ func New(c Config) (*Files, error) {
 	return f, nil
 }
 
-// WithClients returns how to secure listeners that callers reach: TLS 1.2 or
-// later, HTTP/2 or HTTP/1.1, client certificates as Config says. It is for
-// credentials.NewTLS of gRPC and for http.Server alike. Connections that are
-// made stay as they are when the files change.
+// WithClients returns the TLS configuration of listeners for callers: TLS 1.2
+// or later, HTTP/2 or HTTP/1.1, client certificates as Config says. It is for
+// credentials.NewTLS of gRPC and for http.Server. Existing connections do not
+// change when the files change.
 func (f *Files) WithClients() *tls.Config {
 	return f.dynamic(func(m *material) *tls.Config { return m.withClients })
 }
 
-// ServerOnly is WithClients for listeners that ask for no client certificate.
+// ServerOnly is WithClients for listeners that request no client certificate.
 func (f *Files) ServerOnly() *tls.Config {
 	return f.dynamic(func(m *material) *tls.Config { return m.serverOnly })
 }
 
-// Expires is when the certificate in use ends.
+// Expires returns when the certificate in use expires.
 func (f *Files) Expires() time.Time { return f.current.Load().expires }
 
-// dynamic makes a configuration that asks for the material of the moment.
+// dynamic returns a configuration that uses the current material for each
+// connection.
 func (f *Files) dynamic(pick func(*material) *tls.Config) *tls.Config {
 	c := base()
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return pick(f.current.Load()), nil }
 	return c
 }
 
-// base is what all connections have. Go prefers TLS 1.3 and chooses the ciphers.
+// base is the configuration of all connections. Go prefers TLS 1.3 and chooses
+// the ciphers.
 func base() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 }
