@@ -12,16 +12,16 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// keyPrefix lets people and scanners see what a key is for.
+// keyPrefix identifies the keys for people and for secret scanners.
 const keyPrefix = "sk_"
 
-// keyBytes are the random bytes of a key. With the prefix and two digits a byte
-// a key has 51 characters: the Terraform provider accepts an api_token of 40 to
-// 80 and an api_key of 37 to 60.
+// keyBytes is the number of random bytes of a key. With the prefix and two
+// digits per byte a key has 51 characters: the Terraform provider accepts an
+// api_token of 40 to 80 and an api_key of 37 to 60.
 const keyBytes = 24
 
-// runAPIKey makes a key of 192 random bits. The key is printed once and kept
-// nowhere.
+// runAPIKey creates a key of 192 random bits. The key is printed once and not
+// stored.
 func runAPIKey(_ context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("apikey", flag.ContinueOnError)
 	name := flags.String("name", "", "the `caller` who will hold the key")
@@ -35,7 +35,7 @@ func runAPIKey(_ context.Context, args []string, t terminal) error {
 		return usageError{"--name " + err.Error()}
 	}
 	random := make([]byte, keyBytes)
-	// crypto/rand never fails: where no randomness can be had, it ends the program.
+	// crypto/rand never fails: without randomness it ends the program.
 	_, _ = rand.Read(random)
 	key := keyPrefix + hex.EncodeToString(random)
 	say(t.out, "The key, for the caller; it is shown this once:\n\n  %s\n\nIts entry under callers.api_keys in the configuration:\n\n  - name: %s\n    sha256: %x\n",
@@ -46,7 +46,8 @@ func runAPIKey(_ context.Context, args []string, t terminal) error {
 // version is set by the linker in a release build.
 var version = ""
 
-// buildVersion is the version of a release, or what Go knows of the build.
+// buildVersion returns the version of a release, or the version in Go's build
+// information.
 func buildVersion() string {
 	if version != "" {
 		return version

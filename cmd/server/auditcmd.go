@@ -14,14 +14,14 @@ import (
 )
 
 var (
-	// errTrailAltered says that an audit file is not what was written; what is wrong has
-	// been said.
+	// errTrailAltered says that an audit file differs from what was written.
+	// The findings are printed before.
 	errTrailAltered = errors.New("the audit file is not what was written")
 	// errMissing says that records of the chain are in none of the files.
 	errMissing = errors.New("records of the audit trail are missing")
 )
 
-// runAuditVerify tells whether an audit file is still what was written.
+// runAuditVerify verifies that audit files are what was written.
 func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	var files stringList
 	var after afterFlag
@@ -47,7 +47,7 @@ func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	return printReport(report, t)
 }
 
-// verifyTrail verifies files. Where one is rotated meanwhile it begins anew.
+// verifyTrail verifies files. If one is rotated meanwhile, it starts again.
 func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byte) (audit.Report, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
@@ -65,7 +65,7 @@ func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byt
 	}
 }
 
-// parseWithFiles reads flags and the names of files between them.
+// parseWithFiles reads flags and file names in any order.
 func parseWithFiles(flags *flag.FlagSet, args []string, t terminal) (files []string, err error) {
 	for {
 		if err := parseFlags(flags, args, t); err != nil {
@@ -79,7 +79,8 @@ func parseWithFiles(flags *flag.FlagSet, args []string, t terminal) (files []str
 	}
 }
 
-// withRotatedFiles puts the rotated files of a trail before the one file that is given.
+// withRotatedFiles puts the rotated files of a trail before the one file that
+// is given.
 func withRotatedFiles(files []string, partly bool) ([]string, error) {
 	if len(files) != 1 || partly {
 		return files, nil
@@ -94,10 +95,10 @@ type afterFlag struct {
 	given bool
 }
 
-// String gives nothing: there is no default.
+// String returns "": there is no default.
 func (a *afterFlag) String() string { return "" }
 
-// Set reads NUMBER:HASH.
+// Set parses NUMBER:HASH.
 func (a *afterFlag) Set(text string) error {
 	number, hash, ok := strings.Cut(text, ":")
 	seq, err := strconv.ParseUint(number, 10, 64)
@@ -120,7 +121,7 @@ func printReport(r audit.Report, t terminal) error {
 	return printFindings(r, t)
 }
 
-// printFindings says what is wrong, if anything is.
+// printFindings prints what is wrong, if anything is.
 func printFindings(r audit.Report, t terminal) error {
 	for _, p := range r.Problems {
 		say(t.out, "FAIL  %s\n", p)

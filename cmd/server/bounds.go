@@ -17,30 +17,32 @@ import (
 	"platform.internal/storekeeper/internal/forwarded"
 )
 
-// The bounds of the HTTP listeners. docs/security.md lists them beside those of
+// The limits of the HTTP listeners. docs/security.md lists them beside those of
 // gRPC.
 const (
 	maxHeaderBytes = 64 << 10
 	headerTimeout  = 10 * time.Second
-	// bodyTimeout is long, since a body can be of 48 MiB.
+	// bodyTimeout is long, because a body can have 48 MiB.
 	bodyTimeout = 2 * time.Minute
 	idleTimeout = 2 * time.Minute
-	// writeTimeout begins at the end of the header: a long body, the call, and a
-	// slow reader.
+	// writeTimeout begins at the end of the header: a long body, the call, and
+	// a slow reader.
 	writeTimeout = 4 * time.Minute
-	// http2Streams, http2Stream and http2Connection bound what HTTP/2 receives
+	// http2Streams, http2Stream and http2Connection limit what HTTP/2 receives
 	// before a handler reads.
 	http2Streams    = 100
 	http2Stream     = 64 << 10
 	http2Connection = 256 << 10
 	// adminConnections is enough for probes, scrapes and profiles.
 	adminConnections = 64
-	// linesPerSecond and linesAtOnce bound what strangers can make the program log.
+	// linesPerSecond and linesBurst limit the log lines that unauthenticated
+	// clients cause.
 	linesPerSecond = 10
 	linesBurst     = 100
 )
 
-// httpServer bounds what a slow or greedy client can hold.
+// httpServer returns a server that limits what a slow or greedy client can
+// hold.
 func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler: countCalls(h), TLSConfig: secured,
@@ -54,7 +56,7 @@ func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Serve
 	}
 }
 
-// countCalls tells a connection that it carries calls.
+// countCalls marks the connection of each request as one with calls.
 func countCalls(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c := connlimit.FromRequest(r.Context()); c != nil {
@@ -64,8 +66,8 @@ func countCalls(next http.Handler) http.Handler {
 	})
 }
 
-// boundedCore writes so many lines a second. What the HTTP server logs is mostly
-// caused by clients that are not known.
+// boundedCore writes a limited number of lines per second. Most lines of the
+// HTTP server are caused by unauthenticated clients.
 type boundedCore struct {
 	zapcore.Core
 
@@ -76,7 +78,7 @@ func bounded(core zapcore.Core) zapcore.Core {
 	return boundedCore{Core: core, limit: rate.NewLimiter(linesPerSecond, linesBurst)}
 }
 
-// Check lets an entry be written while there is room.
+// Check lets an entry be written if the limit allows it.
 func (c boundedCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if !c.limit.Allow() {
 		return to
@@ -84,9 +86,9 @@ func (c boundedCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.C
 	return c.Core.Check(e, to)
 }
 
-// withProxyProtocol reads the header of connections that come from one of the
-// networks, which gives the address of the client. Connections from elsewhere
-// are left as they are.
+// withProxyProtocol reads the PROXY protocol header of connections from one of
+// the networks. The header holds the address of the client. Other connections
+// are not changed.
 func withProxyProtocol(on net.Listener, from []netip.Prefix) net.Listener {
 	if len(from) == 0 {
 		return on
@@ -100,8 +102,8 @@ func withProxyProtocol(on net.Listener, from []netip.Prefix) net.Listener {
 	}}
 }
 
-// limiters makes what counts the connections: one for REST and gRPC together,
-// and one for the admin listener, where nobody is authenticated.
+// limiters returns the connection limiters: one for REST and gRPC together, and
+// one for the admin listener, which has no authentication.
 func (l *listeners) limiters(c config.Listen) (callers, operators *connlimit.Limiter) {
 	lines := rate.NewLimiter(linesPerSecond, linesBurst)
 	uncalled := func(peer string, bytes int64) {

@@ -9,8 +9,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// newBudgets makes the call budgets of all credentials that the configuration
-// names. They are kept in the state of e.
+// newBudgets returns the call budgets of all configured credentials. Their
+// state is kept in the store of e.
 func newBudgets(s settings, e *engine) *spending.Budgets {
 	c := s.config.Budget
 	weights := make(map[string]float64, len(c.Weights))
@@ -29,7 +29,7 @@ func newBudgets(s settings, e *engine) *spending.Budgets {
 	})
 }
 
-// sourceOf names the files of the credential of an account, "" where it has none.
+// sourceOf identifies the credential files of an account, "" if it has none.
 func sourceOf(a config.Account) string {
 	if a.Credential == (config.Credential{}) {
 		return ""
@@ -37,7 +37,7 @@ func sourceOf(a config.Account) string {
 	return a.Credential.APITokenFile + "\x00" + a.Credential.APIKeyFile
 }
 
-// quotasOf makes the table of what tenants may have.
+// quotasOf returns the table of quotas.
 func quotasOf(c *config.Config, accounts []upstream.AccountInfo) *quota.Table {
 	rules := make([]quota.Rule, len(c.Quotas))
 	for i, q := range c.Quotas {

@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/filewatch"
 )
 
-// newCallers makes the authenticator of all configured callers.
+// newCallers returns the authenticator of all configured callers.
 func newCallers(c config.Callers, files *filewatch.Watcher, log *zap.Logger) (*authn.Authenticator, error) {
 	return authn.New(authn.Config{
 		APIKeys: apiKeys(c.APIKeys), Issuers: issuers(c.Issuers), Certificates: certificates(c.Certificates), Files: files,
@@ -22,11 +22,11 @@ func newCallers(c config.Callers, files *filewatch.Watcher, log *zap.Logger) (*a
 	})
 }
 
-// apiKeys turns the configured digests, which are checked already, into keys.
+// apiKeys converts the configured digests, which are already checked.
 func apiKeys(list []config.APIKey) []authn.APIKey {
 	keys := make([]authn.APIKey, 0, len(list))
 	for _, k := range list {
-		// The configuration's own check has refused every other form.
+		// The check of the configuration refuses every other form.
 		digest, _ := authn.ParseDigest(k.SHA256)
 		keys = append(keys, authn.APIKey{Digest: digest, Principal: authn.Principal{Name: k.Name, Tenant: k.Tenant, Groups: k.Groups}})
 	}

@@ -17,13 +17,14 @@ const (
 	exitUsage  = 2
 )
 
-// terminal is where a command writes: out what was asked for, err what happens.
+// terminal holds the outputs of a command: out for its result, err for
+// messages.
 type terminal struct {
 	out, err io.Writer
 }
 
-// command is one thing that the program does. A name of two words is the
-// command of a group, as "policy test".
+// command is a command of the program. A name of two words belongs to a group,
+// such as "policy test".
 type command struct {
 	name, usage, summary string
 	run                  func(ctx context.Context, args []string, t terminal) error
@@ -43,13 +44,13 @@ func commands() []command {
 	}
 }
 
-// usageError is a command line that cannot be understood.
+// usageError is the error of an invalid command line.
 type usageError struct{ text string }
 
-// Error says what is wrong with the command line.
+// Error describes what is wrong with the command line.
 func (e usageError) Error() string { return e.text }
 
-// run does what the arguments say and returns the exit code.
+// run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, t terminal) int {
 	err := dispatch(ctx, args, t)
 	var usage usageError
@@ -93,7 +94,7 @@ func dispatch(ctx context.Context, args []string, t terminal) error {
 	return usageError{fmt.Sprintf("there is no command %q\n%s", args[0]+" "+args[1], help(found))}
 }
 
-// runHelp describes all commands, or the commands and flags that the arguments
+// runHelp prints help for all commands, or for the commands that the arguments
 // name.
 func runHelp(ctx context.Context, args []string, t terminal) error {
 	if len(args) == 0 || len(args) == 1 && isHelp(args[0]) {
@@ -112,8 +113,8 @@ func runHelp(ctx context.Context, args []string, t terminal) error {
 	return found[0].run(ctx, []string{"-h"}, t)
 }
 
-// matching returns the commands that the first words of a command line name: one
-// command, or all of a group.
+// matching returns the commands that the first words of a command line name:
+// one command, or all of a group.
 func matching(args []string) []command {
 	var group []command
 	for _, c := range commands() {
@@ -145,7 +146,7 @@ func help(listed []command) string {
 	return b.String()
 }
 
-// parse reads the flags of a command, which takes no other arguments.
+// parse parses the flags of a command without other arguments.
 func parse(flags *flag.FlagSet, args []string, t terminal) error {
 	if err := parseFlags(flags, args, t); err != nil {
 		return err
@@ -156,8 +157,8 @@ func parse(flags *flag.FlagSet, args []string, t terminal) error {
 	return nil
 }
 
-// parseFlags reads the flags up to the first argument. Help that was asked for is
-// output; after a mistake it belongs to the error.
+// parseFlags parses the flags up to the first argument. Requested help is
+// printed to out; after a mistake it is a part of the error.
 func parseFlags(flags *flag.FlagSet, args []string, t terminal) error {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)
@@ -176,17 +177,18 @@ func parseFlags(flags *flag.FlagSet, args []string, t terminal) error {
 	}
 }
 
-// stringList is a flag that may be given several times.
+// stringList is a flag that may be repeated.
 type stringList []string
 
-// String shows the values so far.
+// String returns the values so far.
 func (r *stringList) String() string { return strings.Join(*r, " ") }
 
-// Set adds a value.
+// Set appends a value.
 func (r *stringList) Set(value string) error {
 	*r = append(*r, value)
 	return nil
 }
 
-// say writes to a terminal. Where nobody reads any more there is nobody to tell.
+// say writes to a terminal. Errors are ignored: there is nobody to report them
+// to.
 func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

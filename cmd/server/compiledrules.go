@@ -12,14 +12,15 @@ import (
 	"platform.internal/storekeeper/internal/server"
 )
 
-// compiledRules are the rules that calls are judged by.
+// compiledRules are the compiled authorisation and validation rules.
 type compiledRules struct {
 	rules     *authz.Rules
 	validator *contract.Validator
 }
 
-// compileRules begins to make the judges and returns what waits for them. They
-// are most of the work of a start, and need nothing of what is opened meanwhile.
+// compileRules starts to compile the rules and returns a function that waits
+// for them. Compiling is most of the work of a start and runs beside the
+// opening of files.
 func compileRules(c config.Policy, files *watchedFiles, api []protoreflect.ServiceDescriptor) func() (compiledRules, error) {
 	var made compiledRules
 	var both errgroup.Group
@@ -37,8 +38,8 @@ func compileRules(c config.Policy, files *watchedFiles, api []protoreflect.Servi
 	}
 }
 
-// newChain makes the part of the chain that judges calls and tells values apart
-// in the trail.
+// newChain returns the part of the chain that authorises and validates calls
+// and makes fingerprints of values.
 func newChain(api []protoreflect.ServiceDescriptor, judging func() (compiledRules, error), resolver *names.Resolver, c *config.Config) (server.Chain, error) {
 	by, err := judging()
 	if err != nil {

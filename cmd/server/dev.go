@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// runDev runs the service on the emulator until ctx ends.
+// runDev runs the service with the emulator until ctx ends.
 func runDev(ctx context.Context, args []string, t terminal) error {
 	defer ignoreHangups()()
 	var given configFlags
@@ -45,14 +45,15 @@ func runDev(ctx context.Context, args []string, t terminal) error {
 	}
 	return serve(ctx, settings{
 		config: c, logs: t.err, audit: t.out,
-		// The emulator takes any token; this one shows up in its journal.
+		// The emulator accepts any token. This one is visible in its request
+		// log.
 		token: upstream.NewToken("dev-platform-token"),
 		ready: func(a addresses) { welcome(t.out, a, places{emulator: url, audit: c.Audit.File}) },
 	})
 }
 
-// devFiles keeps what must outlive a call, where the configuration says nothing,
-// in files that go with the program.
+// devFiles names temporary files for the trail and the state, if the
+// configuration names none. forget removes them.
 func devFiles(c *config.Config) (forget func(), err error) {
 	folder, err := os.MkdirTemp("", "storekeeper-dev-")
 	if err != nil {

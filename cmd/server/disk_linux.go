@@ -2,8 +2,8 @@ package main
 
 import "syscall"
 
-// freeBytes tells how many bytes an ordinary user may still write to the disk
-// that a folder is on.
+// freeBytes returns the number of bytes that an ordinary user may still write
+// to the disk of a folder.
 func freeBytes(folder string) (uint64, bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(folder, &s); err != nil || s.Bsize <= 0 {

@@ -2,5 +2,5 @@
 
 package main
 
-// freeBytes is not known here.
+// freeBytes is not implemented on this system.
 func freeBytes(string) (uint64, bool) { return 0, false }

@@ -12,15 +12,15 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// doctorTimeout bounds each question to Cloudflare and to the shared store.
+// doctorTimeout limits each request to Cloudflare and to the shared store.
 const doctorTimeout = 15 * time.Second
 
-// errUnhealthy says that a check has failed; the checks have said which.
+// errUnhealthy says that a check failed. The findings are printed before.
 var errUnhealthy = errors.New("at least one check failed")
 
 // runDoctor checks everything that must hold before a deploy, reports each
-// check, and fails if one failed. It changes nothing anywhere, and costs a few
-// calls of each account's budget.
+// check, and fails if one failed. It changes nothing, and costs a few calls of
+// each account's budget.
 func runDoctor(ctx context.Context, args []string, t terminal) error {
 	var given configFlags
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
@@ -72,14 +72,14 @@ func (d *doctor) examine(ctx context.Context, c *config.Config) {
 	d.accounts(ctx, c)
 }
 
-// The words for how a check ended. Only failed makes doctor fail.
+// The results of a check. Only failed makes doctor fail.
 const (
 	checkOK      = "ok"
 	checkWarning = "warning"
 	checkFailed  = "failed"
 )
 
-// finding is how one check ended. It is an object of the report in JSON.
+// finding is the result of one check. It is an object of the JSON report.
 type finding struct {
 	// Check names what was checked: a key of the configuration or a part of it.
 	Check string `json:"check"`
@@ -87,13 +87,14 @@ type finding struct {
 	Status string `json:"status"`
 	// Message says what holds or what is wrong.
 	Message string `json:"message"`
-	// Fix says what to do. It is there unless Status is ok.
+	// Fix says what to do. It is empty only if Status is ok.
 	Fix string `json:"fix,omitempty"`
 }
 
 // doctor collects findings.
 type doctor struct {
-	// lines gets each finding at once, as text. Nil: nobody does.
+	// lines receives each finding at once, as text. Nil: findings are only
+	// collected.
 	lines    io.Writer
 	findings []finding
 	failed   bool
@@ -112,7 +113,7 @@ func (d *doctor) fail(check string, err error, fix string) {
 	d.add(finding{Check: check, Status: checkFailed, Message: err.Error(), Fix: fix})
 }
 
-// report reports a check that ended in err, or in ok with a message.
+// report adds the result of a check: the error, or ok with a message.
 func (d *doctor) report(check string, err error, message, fix string) {
 	if err != nil {
 		d.fail(check, err, fix)

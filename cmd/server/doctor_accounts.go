@@ -11,11 +11,11 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// What Cloudflare allows to one user or account token (docs/configuration.md).
+// Cloudflare's limit for one user or account token (docs/configuration.md).
 const cloudflareCalls, cloudflareWindow = 1200, 5 * time.Minute
 
-// budget reports what each replica may call on its own, and a budget of more
-// than Cloudflare allows.
+// budget reports how many calls each replica may make on its own, and warns
+// about a budget above Cloudflare's limit.
 func (d *doctor) budget(c *config.Config) {
 	b := c.Budget
 	text := fmt.Sprintf("%d calls in %s, %d for each of %d replicas while the shared store is away", b.Calls, b.Window, b.Calls/b.Replicas, b.Replicas)
@@ -29,7 +29,7 @@ func (d *doctor) budget(c *config.Config) {
 	d.ok("budget", text)
 }
 
-// accounts asks Cloudflare about each credential, and reads with it.
+// accounts verifies each credential with Cloudflare and reads with it.
 func (d *doctor) accounts(ctx context.Context, c *config.Config) {
 	client, err := newUpstream(c, upstream.Token{}, upstream.Config{})
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
-// renewBefore is how long before the end of a certificate it should have been
-// renewed. Of a certificate for a short time it is a third of that time.
+// renewBefore is how long before its end a certificate should be renewed. For a
+// short-lived certificate it is a third of its lifetime.
 const renewBefore = 14 * 24 * time.Hour
 
-// certificates checks the files of the listeners as serve reads them, and when
-// their certificates end.
+// certificates checks the TLS files as serve reads them, and the expiry of
+// their certificates.
 func (d *doctor) certificates(c config.TLS) {
 	if !c.Enabled() {
 		return
@@ -41,7 +41,7 @@ func (d *doctor) certificates(c config.TLS) {
 	}
 }
 
-// checkExpiry reports when a certificate ends.
+// checkExpiry reports when a certificate expires.
 func (d *doctor) checkExpiry(check, name string, begins, ends time.Time) {
 	left := time.Until(ends)
 	text := fmt.Sprintf("the certificate %q ends at %s, in %s", name, ends.UTC().Format(time.RFC3339), formatDays(left))
@@ -58,7 +58,7 @@ func (d *doctor) checkExpiry(check, name string, begins, ends time.Time) {
 	}
 }
 
-// formatDays is a duration in days where it has many, for people.
+// formatDays formats a long duration in days.
 func formatDays(d time.Duration) string {
 	if d >= 48*time.Hour {
 		return fmt.Sprintf("%d days", int(d.Hours()/24))

@@ -11,11 +11,11 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// maxSkew is how far two clocks may be apart. Tokens are refused that become
-// valid later than this ahead of the own clock. Half of it is worth a warning.
+// maxSkew is how far two clocks may differ. Tokens that become valid later than
+// this are refused. Half of it gives a warning.
 const maxSkew = 30 * time.Second
 
-// callers reports who can call at all, and names what no caller fits.
+// callers reports who can call, and warns about tenants that no caller has.
 func (d *doctor) callers(c *config.Config) {
 	k := c.Callers
 	d.ok("callers", fmt.Sprintf("%d API keys, %d issuers, %d client certificates", len(k.APIKeys), len(k.Issuers), len(k.Certificates)))
@@ -33,7 +33,7 @@ func (d *doctor) callers(c *config.Config) {
 }
 
 // tenantsOf lists the tenants that callers can have. A caller without a tenant
-// is one by its own name.
+// is a tenant of its own name.
 func tenantsOf(c config.Callers) []string {
 	var known []string
 	for _, k := range c.APIKeys {
@@ -50,7 +50,7 @@ func tenantsOf(c config.Callers) []string {
 	return known
 }
 
-// issuers reads the keys of each issuer exactly as the service does.
+// issuers reads the keys of each issuer as the service does.
 func (d *doctor) issuers(ctx context.Context, list []config.Issuer) {
 	for _, i := range issuers(list) {
 		check := "issuer " + i.Name

@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// listeners takes each address and gives it back.
+// listeners opens each address and closes it again.
 func (d *doctor) listeners(l config.Listen) {
 	for _, door := range []struct{ name, address string }{{"listen.rest", l.REST}, {"listen.grpc", l.GRPC}, {"listen.admin", l.Admin}} {
 		opened, err := net.Listen("tcp", door.address)
@@ -54,7 +54,7 @@ func (d *doctor) policy(c config.Policy) {
 	}
 }
 
-// trail tries where the audit trail is kept.
+// trail checks the audit file.
 func (d *doctor) trail(c config.Audit) {
 	if c.Sink != config.AuditFile {
 		d.ok("audit", "the trail goes to standard output")
@@ -63,7 +63,7 @@ func (d *doctor) trail(c config.Audit) {
 	d.checkAppendable("audit", c.File, "audit.file")
 }
 
-// state tries where the records of changes are kept.
+// state checks the store of the records.
 func (d *doctor) state(ctx context.Context, c config.Idempotency) {
 	if c.Store == config.StoreFile {
 		d.checkAppendable("idempotency.file", c.File, "idempotency.file")
@@ -87,9 +87,9 @@ func (d *doctor) state(ctx context.Context, c config.Idempotency) {
 		"set appendonly yes, appendfsync always and maxmemory-policy noeviction on the server")
 }
 
-// checkAppendable tries a file that the service appends to: its folder can be written to,
-// the file too if it exists, and the disk has room. The file itself is not
-// changed, since the service may be running.
+// checkAppendable checks a file that the service appends to: its folder is
+// writable, the file too if it exists, and the disk has space. The file itself
+// is not changed, because the service may be running.
 func (d *doctor) checkAppendable(check, file, key string) {
 	folder := filepath.Dir(file)
 	err := writable(folder)
@@ -105,7 +105,7 @@ func (d *doctor) checkAppendable(check, file, key string) {
 	d.checkFreeSpace(check+" disk", folder, free, known)
 }
 
-// writable makes a file in a folder and takes it away again.
+// writable creates a file in a folder and removes it.
 func writable(folder string) error {
 	f, err := os.CreateTemp(folder, ".storekeeper-doctor-")
 	if err != nil {
@@ -114,7 +114,7 @@ func writable(folder string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// appendable opens a file for writing and writes nothing. One that is missing is
+// appendable opens a file for writing and writes nothing. A missing file is
 // fine.
 func appendable(file string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
@@ -127,14 +127,14 @@ func appendable(file string) error {
 	return f.Close()
 }
 
-// How much room the disk of trail and state must have. A trail grows by about
-// 1 KiB with each record.
+// The free space that the disk of trail and state needs. A trail grows by about
+// 1 KiB per record.
 const (
 	minFreeBytes  = 100 << 20
 	warnFreeBytes = 1 << 30
 )
 
-// checkFreeSpace judges the free space of the disk that a folder is on.
+// checkFreeSpace checks the free space of the disk of a folder.
 func (d *doctor) checkFreeSpace(check, folder string, free uint64, known bool) {
 	text := fmt.Sprintf("%d MiB are free at %s", free>>20, folder)
 	const fix = "free space or enlarge the volume; changes are refused while nothing can be written"

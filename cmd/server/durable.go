@@ -6,8 +6,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// newDurable makes what bounds the bytes that the changes of a tenant make
-// durable, and shows them in the metrics.
+// newDurable returns the limiter of the bytes that the changes of a tenant
+// write, with its metrics.
 func newDurable(c config.Idempotency, metrics *telemetry.Metrics) (*server.Durable, error) {
 	count, err := metrics.WatchDurable(int64(c.TenantBytesPerHour))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// emulatorLimits are the limits of Cloudflare's that can be moved for a test.
+// emulatorLimits are Cloudflare's limits that can be changed for a test.
 type emulatorLimits struct {
 	stores, secrets, calls int
 	window, block          time.Duration
@@ -67,7 +67,7 @@ func runEmulator(ctx context.Context, args []string, t terminal) error {
 	return nil
 }
 
-// accepted says which tokens an emulator takes, without naming one.
+// accepted says which tokens an emulator accepts, without naming one.
 func accepted(tokens stringList) string {
 	if len(tokens) == 0 {
 		return "any token"
@@ -75,13 +75,14 @@ func accepted(tokens stringList) string {
 	return "the tokens given"
 }
 
-// serveEmulator serves an emulator and returns what stops it.
+// serveEmulator serves an emulator and returns a function that stops it.
 func serveEmulator(listener net.Listener, c emulator.Config) func(context.Context) {
 	srv := &http.Server{Handler: emulator.New(c), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// Serve fails only when its listener is taken away, which stop does.
+		// Serve fails only if its listener is closed, which the returned
+		// function does.
 		if err := srv.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			_ = srv.Close()
 		}

@@ -12,8 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// watchedFiles are the files that are loaded again when they change: rules, TLS
-// material, credentials and keys of issuers.
+// watchedFiles watches the files that are reloaded when they change: rules, TLS
+// files, credentials and keys of issuers.
 type watchedFiles struct {
 	*filewatch.Watcher
 
@@ -33,8 +33,8 @@ func newWatchedFiles(log *zap.Logger, metrics *telemetry.Metrics) (*watchedFiles
 
 func (f *watchedFiles) end() { signal.Stop(f.hangup) }
 
-// run looks at the files until ctx ends: each second, and at each SIGHUP
-// whatever their status says.
+// run polls the files until ctx ends: each second, and at each SIGHUP even if
+// their status did not change.
 func (f *watchedFiles) run(ctx context.Context) {
 	done := make(chan struct{})
 	go func() {
@@ -61,7 +61,7 @@ func (f *watchedFiles) states() []telemetry.FileState {
 	return states
 }
 
-// logReload logs what became of changed files.
+// logReload returns a function that logs the result of a reload.
 func logReload(log *zap.Logger, good, bad string) func(error) {
 	return func(err error) {
 		if err != nil {

@@ -9,35 +9,34 @@ import (
 )
 
 const (
-	// startPercent is how much the heap may grow between two collections until
-	// the service is ready, in percent of what the one before left: most of what
-	// a start makes stays, so that looking through it again and again would be a
+	// startPercent is the GC percentage (GOGC) until the service is ready. Most
+	// of what a start allocates stays, so frequent collections would take a
 	// fifth of its work.
 	startPercent = 400
-	// heapTarget is to how many bytes the heap is filled after that before it is
-	// collected, within what the percentages allow. What a collection costs grows
-	// with what stays, and how often there is one with what is made: a small heap
-	// that may only double would be looked through all the time. The more stays,
-	// the less room is left; a heap that is larger than that anyway gets its part
-	// all the same, or calls would cost more the more is kept.
+	// heapTarget is the heap size in bytes at which the collector should run
+	// after the start, within minPercent and maxPercent. The cost of a
+	// collection grows with the live heap, and their frequency with the
+	// allocation rate: with GOGC=100 a small heap is collected all the time. If
+	// the live heap is larger than the target, minPercent applies.
 	heapTarget = 46 << 20
 	minPercent = 75
 	maxPercent = 800
-	// percentStep is the least difference for which the percentage is changed,
-	// since that stops the world for a moment.
+	// percentStep is the smallest change of the percentage, since each change
+	// stops the world for a moment.
 	percentStep = 10
 )
 
-// gcTuner says how often garbage is collected, for the whole process.
+// gcTuner sets the GC percentage of the process.
 type gcTuner struct {
 	mu sync.Mutex
-	// original is the percentage at the begin, percent the one in force.
+	// original is the percentage before the tuner started, percent the current
+	// one.
 	original, percent int
 	ended             bool
 }
 
-// startGCTuner begins with the percentage of a start. An operator who sets GOGC has
-// the say: nothing happens then, and the pace is nil.
+// startGCTuner sets startPercent. It does nothing and returns nil if the
+// operator has set GOGC.
 func startGCTuner() *gcTuner {
 	if os.Getenv("GOGC") != "" {
 		return nil
@@ -45,7 +44,8 @@ func startGCTuner() *gcTuner {
 	return &gcTuner{original: debug.SetGCPercent(startPercent), percent: startPercent}
 }
 
-// tune goes on with the percentage of before, until the first collection.
+// tune restores the original percentage and adjusts it after each collection
+// from then on.
 func (p *gcTuner) tune() {
 	if p == nil {
 		return
@@ -56,7 +56,7 @@ func (p *gcTuner) tune() {
 	p.notifyAfterGC()
 }
 
-// end brings the percentage back that there was before.
+// end restores the original percentage.
 func (p *gcTuner) end() {
 	if p == nil {
 		return
@@ -67,7 +67,7 @@ func (p *gcTuner) end() {
 	p.ended = true
 }
 
-// set puts a percentage in force. The lock must be held.
+// set sets the percentage. The caller holds the mutex.
 func (p *gcTuner) set(percent int) {
 	if percent != p.percent {
 		p.percent = percent
@@ -75,14 +75,14 @@ func (p *gcTuner) set(percent int) {
 	}
 }
 
-// notifyAfterGC has the next collection tell of itself, by something that it takes
-// away.
+// notifyAfterGC calls afterGC after the next collection, by a cleanup of an
+// unreachable object.
 func (p *gcTuner) notifyAfterGC() {
 	type garbage struct{ of *gcTuner }
 	runtime.AddCleanup(&garbage{p}, (*gcTuner).afterGC, p)
 }
 
-// afterGC follows a collection.
+// afterGC adjusts the percentage to the live heap.
 func (p *gcTuner) afterGC() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,8 +93,8 @@ func (p *gcTuner) afterGC() {
 	p.notifyAfterGC()
 }
 
-// liveBytes is how many bytes the last collection looked through, about: those on the
-// heap that stay, and the stacks.
+// liveBytes returns about how many bytes the last collection scanned: the live
+// heap and the stacks.
 func liveBytes() uint64 {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	metrics.Read(samples)
@@ -107,8 +107,8 @@ func liveBytes() uint64 {
 	return sum
 }
 
-// gcPercent is the percentage with which the heap is filled, where so much of it
-// is kept.
+// gcPercent returns the percentage at which the heap grows to heapTarget, for a
+// live heap of kept bytes.
 func gcPercent(kept uint64) int {
 	room := max(heapTarget, kept) - kept
 	percent := room * 100 / max(kept, 1) / percentStep * percentStep

@@ -16,16 +16,15 @@ import (
 )
 
 const (
-	// healthTimeout is longer than /readyz takes at its slowest, so that its
-	// answer arrives.
+	// healthTimeout is longer than the slowest /readyz, so that its answer
+	// arrives.
 	healthTimeout = 4 * time.Second
-	// healthText is how many bytes of an answer are shown.
+	// healthText is the number of bytes of an answer that are printed.
 	healthText = 1 << 10
 )
 
-// runHealth asks a running service whether calls should be sent to it, and
-// fails where they should not. It is the probe of a container, which has no
-// shell and no curl to ask with.
+// runHealth asks a running service whether it is ready, and fails if it is not.
+// It is the probe of a container image without shell and curl.
 func runHealth(ctx context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("health", flag.ContinueOnError)
 	admin := flags.String("admin", "127.0.0.1:9091", "the `address` of the admin listener")
@@ -54,8 +53,9 @@ func runHealth(ctx context.Context, args []string, t terminal) error {
 	return nil
 }
 
-// trustOnly trusts the certificate in a file and no other. Its own name is asked
-// for: a service that is known by a host name is asked on loopback all the same.
+// trustOnly trusts the certificate in a file and no other. The server name is
+// that of the certificate: the service is asked on loopback, whatever its host
+// name is.
 func trustOnly(certFile string) (*tls.Config, error) {
 	text, err := os.ReadFile(certFile)
 	if err != nil {
@@ -83,8 +83,7 @@ func trustOnly(certFile string) (*tls.Config, error) {
 	return trusting, nil
 }
 
-// askReady returns the answer of a service that is ready. It goes straight to
-// the service, whatever proxy the environment names.
+// askReady returns the answer of a ready service. It uses no proxy.
 func askReady(ctx context.Context, url string, secured *tls.Config) (string, error) {
 	question, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -21,32 +21,32 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// addresses are where the listeners really are, which differs from the
-// configuration where that says port 0.
+// addresses are the actual addresses of the listeners. They differ from the
+// configuration if that says port 0.
 type addresses struct {
 	// scheme is http or https, for REST and admin.
 	scheme            string
 	rest, grpc, admin string
 }
 
-// listeners are the three doors of the service.
+// listeners are the three listeners of the service.
 type listeners struct {
 	log         *zap.Logger
 	rpc         *server.Server
 	rest, admin *http.Server
 	adminState  *telemetry.Admin
-	// delay is how long the listeners stay open once a stop was told.
+	// delay is how long the listeners stay open after the signal to stop.
 	delay, grace time.Duration
-	// draining says that a stop was told.
+	// draining is true after the signal to stop.
 	draining atomic.Bool
-	// background run as long as the listeners do.
+	// background runs as long as the listeners do.
 	background []func(context.Context)
 
 	at                                        addresses
 	restListener, grpcListener, adminListener net.Listener
 }
 
-// open takes all addresses, or none.
+// open listens on all addresses, or on none.
 func (l *listeners) open(c config.Listen) error {
 	l.delay, l.grace = c.DrainDelay, c.ShutdownGrace
 	callers, operators := l.limiters(c)
@@ -75,7 +75,7 @@ func (l *listeners) open(c config.Listen) error {
 }
 
 // listenError says what to do about an address that cannot be listened on. flag
-// is how to choose another one.
+// is the flag that sets another address.
 func listenError(flag, address string, err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s=%s: %w", flag, address, err)
@@ -93,24 +93,25 @@ func (l *listeners) close() {
 	}
 }
 
-// lifetime is the context that the parts of the service run in.
+// lifetime is the context of the parts of the service, with its cancel
+// function.
 type lifetime struct {
 	context.Context //nolint:containedctx // it is a context with its end
 
 	end context.CancelFunc
 }
 
-// newLifetime returns what the service runs in: it outlives the signal to stop by the
-// delay of the drain, once serves was called, and ends with the signal before.
+// newLifetime returns the context of the service. It ends with the signal to
+// stop until serves is called, and afterwards when the drain has ended.
 func newLifetime(told context.Context) (in lifetime, serves func() bool) {
 	ctx, end := context.WithCancel(context.WithoutCancel(told))
 	return lifetime{Context: ctx, end: end}, context.AfterFunc(told, end)
 }
 
-// serve answers until told ends or a listener fails, then stops in order: first
-// probes say that no more calls are wanted, while calls are still taken for the
-// delay; then calls that run may finish; and the admin listener goes last so
-// that the stop can be watched.
+// serve serves until told ends or a listener fails, and then stops in this
+// order: readiness fails while calls are still accepted for the delay; running
+// calls may finish; the admin listener closes last, so that the stop can be
+// observed.
 func (l *listeners) serve(told context.Context, in lifetime, ready func(addresses)) error {
 	group, running := errgroup.WithContext(in)
 	l.rest.Handler = l.closeWhileDraining(l.rest.Handler)
@@ -139,8 +140,8 @@ func (l *listeners) serve(told context.Context, in lifetime, ready func(addresse
 	return err
 }
 
-// drain makes readiness fail and goes on serving for the delay: balancers hear
-// of it meanwhile, and what they still send is served.
+// drain makes readiness fail and continues to serve for the delay, in which
+// load balancers notice it.
 func (l *listeners) drain(running context.Context) {
 	l.log.Info("draining", zap.Duration("delay", l.delay))
 	l.draining.Store(true)
@@ -154,8 +155,8 @@ func (l *listeners) drain(running context.Context) {
 	}
 }
 
-// closeWhileDraining makes each answer of a drain the last of its connection. A
-// connection that is kept alive leads to this replica whatever the balancer does,
+// closeWhileDraining closes the connection after each answer during a drain. A
+// kept-alive connection leads to this replica whatever the load balancer does,
 // and its client would lose a request that it sends while the listener stops.
 func (l *listeners) closeWhileDraining(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -170,7 +171,8 @@ func (l *listeners) stop() {
 	l.log.Info("stopping", zap.Duration("grace", l.grace))
 	l.adminState.Drain()
 	l.rpc.Drain()
-	// The context of the run has ended already; the grace is its own.
+	// The context of the run has ended. The grace period has a context of its
+	// own.
 	ctx, cancel := context.WithTimeout(context.Background(), l.grace)
 	defer cancel()
 	var both errgroup.Group
@@ -184,7 +186,8 @@ func (l *listeners) stop() {
 	}
 }
 
-// closeHTTP lets requests finish until ctx ends, and cuts them after that.
+// closeHTTP lets requests finish until ctx ends, and then closes their
+// connections.
 func closeHTTP(ctx context.Context, s *http.Server) error {
 	if err := s.Shutdown(ctx); err != nil {
 		return errors.Join(err, s.Close())
@@ -192,7 +195,7 @@ func closeHTTP(ctx context.Context, s *http.Server) error {
 	return nil
 }
 
-// serveGRPC serves until it is stopped, which may be before it begins.
+// serveGRPC serves until it is stopped, which may happen before it begins.
 func serveGRPC(s *grpc.Server, on net.Listener) error {
 	if err := s.Serve(on); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
@@ -200,7 +203,8 @@ func serveGRPC(s *grpc.Server, on net.Listener) error {
 	return nil
 }
 
-// serveHTTP serves, over TLS where the server has it, until it is shut down.
+// serveHTTP serves until it is shut down, over TLS if the server has a TLS
+// configuration.
 func serveHTTP(s *http.Server, on net.Listener) error {
 	serve := s.Serve
 	if s.TLSConfig != nil {

@@ -12,8 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
-// listenerTLS is how the listeners are secured. Its zero value is plain text, which
-// the configuration allows on loopback only.
+// listenerTLS configures TLS of the listeners. The zero value is plain text,
+// which the configuration allows on loopback only.
 type listenerTLS struct {
 	files *tlsfiles.Files
 }
@@ -29,7 +29,7 @@ func newListenerTLS(c config.TLS, files *filewatch.Watcher, log *zap.Logger) (li
 	return listenerTLS{files: material}, err
 }
 
-// options secures gRPC. Only transport credentials show the client's
+// options returns the gRPC options. Only transport credentials pass the client
 // certificate to the chain; a TLS listener would hide it.
 func (s listenerTLS) options() []grpc.ServerOption {
 	if s.files == nil {
@@ -38,7 +38,7 @@ func (s listenerTLS) options() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.Creds(credentials.NewTLS(s.files.WithClients()))}
 }
 
-// callers secures the REST listener, nil for plain text.
+// callers returns the TLS configuration of the REST listener. Nil: plain text.
 func (s listenerTLS) callers() *tls.Config {
 	if s.files == nil {
 		return nil
@@ -46,7 +46,8 @@ func (s listenerTLS) callers() *tls.Config {
 	return s.files.WithClients()
 }
 
-// operators secures the admin listener, which asks for no certificate.
+// operators returns the TLS configuration of the admin listener, which requests
+// no client certificate.
 func (s listenerTLS) operators() *tls.Config {
 	if s.files == nil {
 		return nil
@@ -54,7 +55,7 @@ func (s listenerTLS) operators() *tls.Config {
 	return s.files.ServerOnly()
 }
 
-// scheme is that of the listeners' URLs.
+// scheme is the scheme of the listeners' URLs.
 func (s listenerTLS) scheme() string {
 	if s.files == nil {
 		return "http"

@@ -11,8 +11,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// ignoreHangups keeps SIGHUP from ending the process, also before its files are
-// watched and after.
+// ignoreHangups keeps SIGHUP from ending the process before the files are
+// watched and afterwards.
 func ignoreHangups() (end func()) {
 	held := make(chan os.Signal, 1)
 	signal.Notify(held, syscall.SIGHUP)

@@ -15,13 +15,14 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// observer passes what the upstream client sees to log and metrics.
+// observer reports the requests of the upstream client to log and metrics.
 type observer struct {
 	log     *zap.Logger
 	metrics *telemetry.Metrics
 }
 
-// hooks gives what the upstream client calls, and the bound of its calls.
+// hooks returns the callbacks of the upstream client, and the time limit of its
+// calls.
 func (o observer) hooks(timeout time.Duration) upstream.Config {
 	return upstream.Config{Timeout: timeout, Observe: o.attempt, OnCredential: o.credential}
 }
@@ -35,7 +36,7 @@ func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
 	telemetry.CallFrom(ctx).AddUpstream(a.Duration, a.Ray)
 }
 
-// credential logs what became of a changed credential.
+// credential logs the result of a changed credential.
 func (o observer) credential(e upstream.CredentialEvent) {
 	if e.Err != nil {
 		o.log.Error("the changed platform credential is not in use; the one before is", zap.String("account", e.Account), zap.Error(e.Err))
@@ -44,7 +45,7 @@ func (o observer) credential(e upstream.CredentialEvent) {
 	o.log.Info("the changed platform credential is in use", zap.String("account", e.Account))
 }
 
-// services lists the services that are served.
+// services lists the services of the API.
 func services() []protoreflect.ServiceDescriptor {
 	return []protoreflect.ServiceDescriptor{
 		secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService"),
@@ -52,8 +53,8 @@ func services() []protoreflect.ServiceDescriptor {
 	}
 }
 
-// methodsOf lists the full names of all methods, the only ones that metrics
-// count apart.
+// methodsOf lists the full names of all methods, which get their own label
+// values in metrics.
 func methodsOf(services []protoreflect.ServiceDescriptor) []string {
 	var names []string
 	for _, s := range services {
@@ -64,10 +65,10 @@ func methodsOf(services []protoreflect.ServiceDescriptor) []string {
 	return names
 }
 
-// upstreamOperations lists the names of the calls to Cloudflare.
+// upstreamOperations lists the names of Cloudflare's operations.
 func upstreamOperations() []string { return upstream.Operations() }
 
-// logUnrouted logs the requests that no RPC hears of.
+// logUnrouted returns a function that logs requests that reach no RPC.
 func logUnrouted(log *zap.Logger) func(*http.Request, string, int) {
 	return func(r *http.Request, id string, status int) {
 		if status >= http.StatusInternalServerError {

@@ -7,7 +7,7 @@ import (
 	"platform.internal/storekeeper/internal/authz"
 )
 
-// runPolicyTest runs the decisions that stand beside the rules of a policy file.
+// runPolicyTest runs the tests of a policy file.
 func runPolicyTest(_ context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("policy test", flag.ContinueOnError)
 	name := flags.String("policy", "", "the policy `file`")

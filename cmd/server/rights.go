@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/server"
 )
 
-// newRules reads the policy file and follows it. Dev mode needs none: its one
+// newRules reads the policy file and follows it. Dev mode needs none: its only
 // caller may do everything.
 func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 	if c.File != "" {
@@ -30,7 +30,7 @@ func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 	return authz.Fixed(engine), nil
 }
 
-// newRights makes what is needed to judge calls.
+// newRights returns what the server needs to authorise calls.
 func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, resolver *names.Resolver) (server.Rights, error) {
 	methods, err := contract.Methods(api...)
 	if err != nil {

@@ -25,39 +25,39 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// settings are what the service is made from.
+// settings configure the service.
 type settings struct {
 	config *config.Config
 	logs   io.Writer
-	// audit is where the trail goes whose sink is stdout.
+	// audit receives the trail if its sink is stdout.
 	audit io.Writer
 	// token is the platform credential of accounts without a credential file,
 	// which only dev mode has.
 	token upstream.Token
-	// timeout bounds a call to Cloudflare whose caller set no deadline. 0 means
-	// the bound of the upstream client.
+	// timeout limits a call to Cloudflare whose caller set no deadline. 0: the
+	// default of the upstream client.
 	timeout time.Duration
-	// files watches the files that are loaded again. serve makes it.
+	// files watches the files that are reloaded. serve sets it.
 	files *watchedFiles
-	// ready is told once every listener accepts.
+	// ready is called once every listener accepts connections.
 	ready func(addresses)
-	// lived says that there was a life of the service before this one.
+	// lived says that the service has run before with this trail.
 	lived bool
-	// step is told of each step of a change, by the goroutine that makes it:
-	// intent, intended, sent, executed, outcome, recorded. Tests stop the
-	// process there. Nil: nobody is told.
+	// step is called with each step of a change, in the goroutine of the
+	// change: intent, intended, sent, executed, outcome, recorded. Tests stop
+	// the process there. Nil: not called.
 	step func(string)
 }
 
-// at tells of a step.
+// at reports a step.
 func (s settings) at(step string) {
 	if s.step != nil {
 		s.step(step)
 	}
 }
 
-// serve wires the service, runs it until told ends, and lets calls that run
-// finish within the configured grace.
+// serve builds the service, runs it until told ends, and lets running calls
+// finish within the configured grace period.
 func serve(told context.Context, s settings) error {
 	ctx, serves := newLifetime(told)
 	defer ctx.end()
@@ -110,9 +110,9 @@ func serve(told context.Context, s settings) error {
 	return l.serve(told, ctx, s.ready)
 }
 
-// openKept opens the state and then the audit trail. A first start that ends
-// between the two leaves a state without a trail. A trail without a state would
-// look like the loss of the state.
+// openKept opens the state and then the audit trail. If a first start ends
+// between the two, there is a state without a trail. A trail without a state
+// would look like a lost state.
 func openKept(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, *audit.Log, error) {
 	s.lived = hasRecords(s.config.Audit)
 	behind, err := newEngine(ctx, s, log, metrics)
@@ -128,7 +128,7 @@ func openKept(ctx context.Context, s settings, log *zap.Logger, metrics *telemet
 }
 
 // identify authenticates a call over REST. From then on its connection counts
-// for the caller.
+// as a connection of that caller.
 func identify(callers *authn.Authenticator) func(context.Context, authn.Credentials) (authn.Principal, error) {
 	return func(ctx context.Context, shown authn.Credentials) (authn.Principal, error) {
 		who, err := callers.Authenticate(ctx, shown)
@@ -139,14 +139,14 @@ func identify(callers *authn.Authenticator) func(context.Context, authn.Credenti
 	}
 }
 
-// adminView is what the admin listener tells of.
+// adminView holds what the admin listener shows.
 type adminView struct {
 	trail  *audit.Log
 	engine *engine
 	trust  trust
 }
 
-// newHandlers makes what the REST listener and the admin listener serve.
+// newHandlers returns the handlers of the REST listener and the admin listener.
 func newHandlers(ctx context.Context, rpc *server.Server, chain server.Chain, s adminView) (http.Handler, *telemetry.Admin, error) {
 	rest, err := newREST(ctx, rpc, chain, chain.Log)
 	if err != nil {
@@ -156,8 +156,8 @@ func newHandlers(ctx context.Context, rpc *server.Server, chain server.Chain, s 
 	return rest, admin, err
 }
 
-// newAdmin makes the pages of the admin listener, and shows in the metrics how
-// trail, issuers and certificates stand.
+// newAdmin returns the admin pages, and registers the metrics of trail, issuers
+// and certificates.
 func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error) {
 	if err := metrics.WatchAudit(auditState(s.trail)); err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error)
 	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks}), nil
 }
 
-// newREST makes the REST facade in front of the server.
+// newREST returns the REST facade of the server.
 func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *zap.Logger) (http.Handler, error) {
 	return gateway.New(ctx, gateway.Config{
 		Conn: rpc.Conn(), Authenticate: identify(chain.Authenticator), Refused: chain.Refused, Bodies: chain.Bodies, Proxies: chain.Proxies,
@@ -177,7 +177,7 @@ func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *z
 	})
 }
 
-// backgroundTasks is what runs as long as the listeners do.
+// backgroundTasks run as long as the listeners do.
 func backgroundTasks(files *watchedFiles, behind *engine, c config.Budget) []func(context.Context) {
 	return []func(context.Context){
 		files.run,
@@ -186,7 +186,7 @@ func backgroundTasks(files *watchedFiles, behind *engine, c config.Budget) []fun
 	}
 }
 
-// newTelemetry makes what the service says about itself with.
+// newTelemetry returns the logger and the metrics.
 func newTelemetry(c config.Telemetry, to io.Writer, methods []string) (*zap.Logger, *telemetry.Metrics, error) {
 	log, err := telemetry.NewLogger(c.Log.Level, c.Log.Format, to)
 	if err != nil {
@@ -210,7 +210,7 @@ func registrations(behind *engine) []server.Register {
 	}
 }
 
-// newUpstream makes the client for Cloudflare. base says who hears of its calls.
+// newUpstream returns the Cloudflare client. base holds its callbacks.
 func newUpstream(c *config.Config, token upstream.Token, base upstream.Config) (*upstream.Client, error) {
 	base.UserAgent = "storekeeper/" + buildVersion()
 	base.Accounts = make([]upstream.Account, len(c.Accounts))

@@ -51,7 +51,7 @@ func runServe(ctx context.Context, args []string, t terminal) error {
 	}
 	logs := t.out
 	if c.Audit.Sink == config.AuditStdout {
-		// Whoever keeps the trail must not have to pick it out of the log.
+		// The trail must not be mixed with the log.
 		logs = t.err
 	}
 	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) { collecting.tune() }})

@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// newTrail opens the audit trail. Without one there is no start: every change
-// needs its record.
+// newTrail opens the audit trail. Without a trail the service does not start:
+// every change needs its record.
 func newTrail(ctx context.Context, c config.Audit, stdout io.Writer, log *zap.Logger) (*audit.Log, error) {
 	key, err := auditKey(c.KeyFile)
 	if err != nil {
@@ -29,8 +29,8 @@ func newTrail(ctx context.Context, c config.Audit, stdout io.Writer, log *zap.Lo
 	})
 }
 
-// hasRecords says whether an earlier life has written to the trail. The head of
-// the trail stays where the audit file was moved away.
+// hasRecords reports whether an earlier run has written to the trail. The head
+// file remains if the audit file was moved away.
 func hasRecords(c config.Audit) bool {
 	if c.Sink == config.AuditStdout {
 		return false
@@ -56,8 +56,8 @@ func newSink(ctx context.Context, c config.Audit, s sinkSettings) (audit.Sink, e
 	return audit.OpenFile(ctx, audit.FileConfig{Path: c.File, Key: s.key, Logger: s.log, RotateSize: int64(c.RotateSize)})
 }
 
-// fingerprinter gives what makes fingerprints of values, nil where none are
-// wanted.
+// fingerprinter returns the function that makes fingerprints of values. Nil:
+// fingerprints are off.
 func fingerprinter(c config.Audit) (func(string) string, error) {
 	if c.Fingerprints != "on" {
 		return nil, nil //nolint:nilnil // No fingerprints is an answer like any other here.
@@ -69,7 +69,8 @@ func fingerprinter(c config.Audit) (func(string) string, error) {
 	return func(value string) string { return audit.Fingerprint(key, []byte(value)) }, nil
 }
 
-// auditKey reads the key that binds the trail. No name is no key.
+// auditKey reads the key of the hash chain. Without a file name there is no
+// key.
 func auditKey(name string) ([]byte, error) {
 	if name == "" {
 		return nil, nil
@@ -81,14 +82,14 @@ func auditKey(name string) ([]byte, error) {
 	return key, nil
 }
 
-// closeTrail writes what waits. What cannot be written is told by the trail.
+// closeTrail writes pending records and closes the trail.
 func closeTrail(trail *audit.Log, log *zap.Logger) {
 	if err := trail.Close(); err != nil {
 		log.Error("closing the audit trail", zap.Error(err))
 	}
 }
 
-// auditState is what the metrics show of the trail.
+// auditState returns the state of the trail for the metrics.
 func auditState(trail *audit.Log) telemetry.AuditState {
 	return telemetry.AuditState{
 		Healthy: trail.Healthy, Backlog: trail.Backlog, Lost: trail.Lost, Suppressed: trail.Suppressed, Free: trail.Free,

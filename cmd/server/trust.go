@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
-// trust shows in metrics and readiness what callers are known by: the keys of
-// issuers, and certificates.
+// trust reports in metrics and readiness the keys of issuers and the
+// certificates.
 type trust struct {
 	callers *authn.Authenticator
 	tls     listenerTLS
@@ -23,9 +23,9 @@ type trust struct {
 
 var errNoCallers = errors.New("no caller can be let in: there is no API key, no client certificate, and no issuer has usable keys")
 
-// checks are the conditions of being ready. An issuer that is down concerns its
-// own callers only, so it is told and does not count, unless nobody at all could
-// be let in.
+// checks are the readiness conditions. An issuer that is down affects its own
+// callers only, so its check is advisory. The service is not ready if no caller
+// at all can be authenticated.
 func (t trust) checks() []telemetry.Check {
 	list := []telemetry.Check{{Name: "callers", Run: func(context.Context) error {
 		if t.callers.Idle() {
@@ -56,8 +56,8 @@ func (t trust) issuers() []telemetry.IssuerState {
 	return all
 }
 
-// certificates lists the certificates that are in use now. Of several
-// authorities the first to end is listed.
+// certificates lists the certificates in use. Of several CA certificates it
+// lists the one that expires first.
 func (t trust) certificates() []telemetry.CertificateState {
 	var all []telemetry.CertificateState
 	add := func(name string, c *x509.Certificate) {
@@ -67,7 +67,7 @@ func (t trust) certificates() []telemetry.CertificateState {
 		add("listener", leaf)
 	}
 	if t.files.ClientCAFile != "" {
-		// A file that cannot be read now is told in the log by its watch.
+		// The file watch logs a file that cannot be read.
 		authorities, _ := tlsfiles.Certificates(t.files.ClientCAFile)
 		if first := firstToEnd(authorities); first != nil {
 			add("client_ca", first)
@@ -81,7 +81,7 @@ func (t trust) certificates() []telemetry.CertificateState {
 	return all
 }
 
-// leaf is the certificate that the listeners show now, nil without TLS.
+// leaf returns the certificate that the listeners present. Nil: no TLS.
 func (t trust) leaf() *x509.Certificate {
 	c := t.tls.operators()
 	if c == nil {

@@ -6,12 +6,12 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// places are what dev mode made beside the listeners.
+// places are the emulator and the audit file of dev mode.
 type places struct {
 	emulator, audit string
 }
 
-// welcome tells a newcomer what runs and what to type next.
+// welcome prints what runs and what to type next.
 func welcome(w io.Writer, a addresses, made places) {
 	say(w, `Storekeeper runs with the emulator in place of Cloudflare.
 
