@@ -5,17 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
-	"google.golang.org/protobuf/proto"
-
-	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/server"
+	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/tenant"
@@ -79,35 +76,34 @@ func inOperation(ctx context.Context) context.Context {
 	return change.With(ctx, a)
 }
 
-// recoverer finds out what became of a change whose process is gone: it makes
-// the call of the intent again, with everything but the sending.
-type recoverer struct {
-	service secretsstorev1.SecretsStoreServiceServer
-}
+// recoverer finds out what became of a change whose process is gone: the change
+// of the intent goes through the steps again, and nothing is sent.
+type recoverer struct{ apply change.Next }
 
 func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, error) {
 	request, err := server.Unpack(i.Request)
 	if err != nil {
 		return nil, err
 	}
-	if u, ok := request.(*secretsstorev1.UpdateSecretRequest); ok {
-		// Whether a secret that is gone had the name says nothing of the change.
-		u.Name = nil
-	}
 	a := &change.Attempt{ID: i.ID, InspectOnly: true}
-	if op := idempotency.OperationFrom(ctx); op != nil {
+	var known bool
+	if a.Op, _, known = service.Op(request); !known {
+		return nil, errUnknownMethod
+	}
+	op := idempotency.OperationFrom(ctx)
+	if op != nil {
 		a.NotBefore = op.Ended
 	}
 	if err := json.Unmarshal(i.Baseline, &a.Baseline); err != nil {
 		return nil, err
 	}
-	answer, err := r.call(change.With(tenant.With(ctx, i.Tenant), a), i.Method, request)
+	result, err := r.apply(tenant.With(ctx, i.Tenant), a)
 	switch {
 	case err == nil:
-		if op := idempotency.OperationFrom(ctx); op != nil {
-			op.Made = server.CreatedIDs(answer)
+		if op != nil && a.Op.Creates() {
+			op.Made = result.IDs()
 		}
-		return server.Pack(answer)
+		return server.Pack(service.Response(a.Op.Kind, result))
 	case errors.Is(err, settle.ErrNeverThere):
 		// The one refusal that is proved by looking.
 		return nil, err
@@ -129,30 +125,6 @@ func definite(err error) bool {
 	default:
 		return false
 	}
-}
-
-// call runs a method of the service without the chain: who may do it was settled
-// when the intent was made.
-func (r recoverer) call(ctx context.Context, method string, request proto.Message) (proto.Message, error) {
-	for _, m := range secretsstorev1.SecretsStoreService_ServiceDesc.Methods {
-		if !strings.HasSuffix(method, "/"+m.MethodName) {
-			continue
-		}
-		out, err := m.Handler(r.service, ctx, func(into any) error {
-			to, ok := into.(proto.Message)
-			if !ok {
-				return errUnknownMethod
-			}
-			proto.Merge(to, request)
-			return nil
-		}, nil)
-		if err != nil {
-			return nil, err
-		}
-		answer, _ := out.(proto.Message)
-		return answer, nil
-	}
-	return nil, errUnknownMethod
 }
 
 var errUnknownMethod = fault.New(fault.Internal, "INTERNAL", "An intent names a method that does not exist.")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,45 +11,41 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/tenant"
 )
 
-// deletes is a service that only deletes secrets.
-type deletes struct {
-	secretsstorev1.UnimplementedSecretsStoreServiceServer
-
-	delete func(context.Context, *secretsstorev1.DeleteSecretRequest) (*secretsstorev1.DeleteSecretResponse, error)
-}
-
-func (d deletes) DeleteSecret(ctx context.Context, in *secretsstorev1.DeleteSecretRequest) (*secretsstorev1.DeleteSecretResponse, error) {
-	return d.delete(ctx, in)
-}
-
 // intent is that of deleting the secret s.
 func intent(t *testing.T) idempotency.Intent {
 	t.Helper()
-	request, err := anypb.New(&secretsstorev1.DeleteSecretRequest{SecretId: "s"})
-	must(t, err)
-	text, err := proto.Marshal(request)
-	must(t, err)
 	return idempotency.Intent{
-		ID: "1", Tenant: "team-a", Method: "/secretsstore.v1.SecretsStoreService/DeleteSecret", Request: text, Baseline: []byte("{}"), Began: time.Now(),
+		ID: "1", Tenant: "team-a", Method: "/secretsstore.v1.SecretsStoreService/DeleteSecret", Baseline: []byte("{}"), Began: time.Now(),
+		Request: packedRequest(t, &secretsstorev1.DeleteSecretRequest{SecretId: "s"}),
 	}
+}
+
+func packedRequest(t *testing.T, request proto.Message) []byte {
+	t.Helper()
+	packed, err := anypb.New(request)
+	must(t, err)
+	text, err := proto.Marshal(packed)
+	must(t, err)
+	return text
 }
 
 func TestRecoveryMakesTheCallOfTheIntentAgain(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	text, err := recoverer{service: deletes{delete: func(ctx context.Context, in *secretsstorev1.DeleteSecretRequest) (*secretsstorev1.DeleteSecretResponse, error) {
+	text, err := recoverer{apply: func(ctx context.Context, a *change.Attempt) (change.Result, error) {
 		calls++
-		if in.GetSecretId() != "s" || tenant.From(ctx) != "team-a" {
-			t.Errorf("it deletes %s for %s", in.GetSecretId(), tenant.From(ctx))
+		if !a.InspectOnly || a.ID != "1" || a.Op.Kind != change.DeleteSecret || !slices.Equal(a.Op.SecretIDs, []string{"s"}) || tenant.From(ctx) != "team-a" {
+			t.Errorf("it makes %+v for %s", a, tenant.From(ctx))
 		}
-		return &secretsstorev1.DeleteSecretResponse{}, nil
-	}}}.recover(t.Context(), intent(t))
+		return change.Result{}, nil
+	}}.recover(t.Context(), intent(t))
 	must(t, err)
 	answer := &anypb.Any{}
 	must(t, proto.Unmarshal(text, answer))
@@ -69,7 +66,7 @@ func TestRecoveryThatFails(t *testing.T) {
 		"done in part":       {fails: settle.ErrPartlyDone, want: idempotency.ErrUnproven},
 		"cannot be seen":     {fails: settle.ErrUnproven, want: idempotency.ErrUnproven},
 		"not known":          {fails: away, want: away},
-		"an unknown method":  {edit: func(i *idempotency.Intent) { i.Method = "/x/Nothing" }, want: errUnknownMethod},
+		"an unknown method":  {edit: func(i *idempotency.Intent) { i.Request = packedRequest(t, &secretsstorev1.GetQuotaRequest{}) }, want: errUnknownMethod},
 		"a broken request":   {edit: func(i *idempotency.Intent) { i.Request = []byte{0xff} }},
 		"an unknown request": {edit: func(i *idempotency.Intent) { i.Request = []byte("\n\x03a/b") }},
 		"a broken baseline":  {edit: func(i *idempotency.Intent) { i.Baseline = []byte("{") }},
@@ -79,12 +76,12 @@ func TestRecoveryThatFails(t *testing.T) {
 			if test.edit != nil {
 				test.edit(&i)
 			}
-			_, err := recoverer{service: deletes{delete: func(context.Context, *secretsstorev1.DeleteSecretRequest) (*secretsstorev1.DeleteSecretResponse, error) {
+			_, err := recoverer{apply: func(context.Context, *change.Attempt) (change.Result, error) {
 				if test.edit != nil {
 					t.Error("it is made again")
 				}
-				return nil, test.fails
-			}}}.recover(t.Context(), i)
+				return change.Result{}, test.fails
+			}}.recover(t.Context(), i)
 			if err == nil || test.want != nil && !errors.Is(err, test.want) || test.want == nil && errors.Is(err, idempotency.ErrNotDone) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}

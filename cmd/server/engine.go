@@ -47,7 +47,9 @@ type engine struct {
 	library    *mirror.Library
 	merged     *coalesce.Coalescer
 	// reads is what answers the services, near things first.
-	reads service.Upstream
+	reads *mirror.Client
+	// steps are what each change goes through.
+	steps change.Steps
 	// quotas counts what tenants have.
 	quotas *quota.Counter
 	// committed keeps changes and their audit records.
@@ -140,10 +142,9 @@ func (e *engine) connect(s settings) error {
 		settling.Owners = settle.SharedOwners(e.state)
 	}
 	e.settler = settle.New(settling)
-	steps := change.Steps{Publish: library.Apply, Reconcile: e.settler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
+	e.steps = change.Steps{Publish: library.Apply, Reconcile: e.settler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
 	limits := quotasOf(c, e.cloudflare.Accounts())
-	reads := layered{Reader: library.Client(e.cloudflare), Calls: changesBy(steps)}
-	e.reads = reads
+	e.reads = library.Client(e.cloudflare)
 	e.quotas = quota.New(quota.Config{
 		Accounts: e.cloudflare.Accounts(), Store: e.committed, Library: library,
 		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited,
@@ -151,8 +152,8 @@ func (e *engine) connect(s settings) error {
 			return e.reads.Quota(mirror.WithBypass(ctx), account)
 		},
 	})
-	e.service = service.New(e.reads, e.ownQuota)
-	e.names, err = names.New(reads, library.Finder())
+	e.service = service.New(e.reads, e.steps.Do, e.ownQuota)
+	e.names, err = names.New(e.reads, library.Finder())
 	return err
 }
 
@@ -183,7 +184,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 		// Long enough to send, to find out, and to send again.
 		Limit:     3 * attemptTime(s),
 		Patience:  s.config.Idempotency.Wait,
-		Retention: s.config.Idempotency.Retention, Recover: recoverer{service: e.service}.recover,
+		Retention: s.config.Idempotency.Retention, Recover: recoverer{apply: e.steps.Apply}.recover,
 		Observe: func(ev idempotency.Event) {
 			e.count(string(ev.Kind))
 			e.tell(ev)

@@ -3,7 +3,8 @@ package change
 import "context"
 
 // Steps are the steps of a change between its two commits: begin has made the
-// intent and the locks durable, and finish makes the answer durable.
+// intent and the locks durable, and finish makes the answer durable. A step that
+// is nil is left out.
 type Steps struct {
 	// Publish tells the cache and the other replicas what became of the change.
 	Publish Step
@@ -30,6 +31,19 @@ func (s Steps) steps() []Step {
 	}
 }
 
+// Do makes a change. What else is known of it comes with the context (see With).
+// Errors are faults.
+func (s Steps) Do(ctx context.Context, op Op, values Values) (Result, error) {
+	a := &Attempt{}
+	if known := From(ctx); known != nil {
+		own := *known
+		a = &own
+	}
+	op.Caller, op.Tenant = a.Op.Caller, a.Op.Tenant
+	a.Op, a.Values = op, values
+	return s.Apply(ctx, a)
+}
+
 // Apply makes a change. Its errors are those of the steps.
 func (s Steps) Apply(ctx context.Context, a *Attempt) (Result, error) {
 	return through(s.steps(), s.Send)(ctx, a)
@@ -39,6 +53,9 @@ func (s Steps) Apply(ctx context.Context, a *Attempt) (Result, error) {
 func through(steps []Step, send Next) Next {
 	for i := len(steps) - 1; i >= 0; i-- {
 		step, next := steps[i], send
+		if step == nil {
+			continue
+		}
 		send = func(ctx context.Context, a *Attempt) (Result, error) { return step(ctx, a, next) }
 	}
 	return send

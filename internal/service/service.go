@@ -8,44 +8,56 @@ package service
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Upstream is the part of the Cloudflare client that the service needs. Errors
+// Reader is the part of the Cloudflare client that the service reads with. Errors
 // are faults.
-type Upstream interface {
-	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
+type Reader interface {
 	ListStores(context.Context, upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error)
 	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
-	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)
-	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 	GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.Secret], error)
-	UpdateSecret(context.Context, upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error)
-	DeleteSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.None], error)
-	DeleteSecrets(context.Context, upstream.DeleteSecretsParams) (upstream.Answer[upstream.None], error)
-	DuplicateSecret(context.Context, upstream.DuplicateSecretParams) (upstream.Answer[upstream.Secret], error)
 	Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error)
 }
+
+// Do makes a change. Errors are faults.
+type Do func(ctx context.Context, op change.Op, values change.Values) (change.Result, error)
 
 // Service implements secretsstore.v1.SecretsStoreService. It is safe for
 // concurrent use.
 type Service struct {
 	secretsstorev1.UnimplementedSecretsStoreServiceServer
 
-	upstream Upstream
-	own      OwnQuota
+	reader Reader
+	do     Do
+	own    OwnQuota
 }
 
 // OwnQuota makes of the quota of an account that of the caller's tenant.
 type OwnQuota func(ctx context.Context, account string, q upstream.Quota) (upstream.Quota, error)
 
-// New returns the service. Where own is nil, every caller sees the quota of the
+// New returns the service, which reads with r and makes changes with do. Where own is nil, every caller sees the quota of the
 // account.
-func New(u Upstream, own OwnQuota) *Service {
+func New(r Reader, do Do, own OwnQuota) *Service {
 	if own == nil {
 		own = func(_ context.Context, _ string, q upstream.Quota) (upstream.Quota, error) { return q, nil }
 	}
-	return &Service{upstream: u, own: own}
+	return &Service{reader: r, do: do, own: own}
+}
+
+// apply makes the change that a request asks for, and answers with its result.
+func apply[A proto.Message](ctx context.Context, s *Service, request proto.Message, body string) (A, error) {
+	var none A
+	op, values, _ := Op(request)
+	r, err := s.do(ctx, op, values)
+	if err != nil {
+		return none, blame(err, body)
+	}
+	answer, _ := Response(op.Kind, r).(A)
+	return answer, nil
 }

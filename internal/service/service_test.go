@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/upstream"
@@ -20,7 +21,8 @@ import (
 // cloudflare is an upstream that keeps what it is asked. Methods that no test
 // needs are missing.
 type cloudflare struct {
-	service.Upstream
+	service.Reader
+	change.Cloudflare
 
 	secrets []upstream.Secret
 	info    *upstream.ResultInfo
@@ -54,13 +56,18 @@ func (c *cloudflare) DuplicateSecret(context.Context, upstream.DuplicateSecretPa
 	return upstream.Answer[upstream.Secret]{}, c.err
 }
 
+// serving is the service in front of a cloudflare.
+func serving(c *cloudflare) *service.Service {
+	return service.New(c, change.Steps{Send: change.Send(c)}.Do, nil)
+}
+
 func TestASecretIsConvertedWhole(t *testing.T) {
 	moment := time.Date(2026, 11, 22, 1, 2, 3, 456789000, time.UTC)
 	scopes := []string{"workers", "access", "dex"}
 	c := &cloudflare{secrets: []upstream.Secret{{
 		ID: "i", StoreID: "s", Name: "n", Comment: proto.String(""), Scopes: scopes, Created: moment, Modified: moment.Add(time.Hour), Status: "frozen",
 	}, {}}}
-	got, err := service.New(c, nil).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{})
+	got, err := serving(c).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +86,7 @@ func TestASecretIsConvertedWhole(t *testing.T) {
 
 func TestNewSecretsArePassedOnAsTheyAre(t *testing.T) {
 	c := &cloudflare{}
-	_, err := service.New(c, nil).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{
+	_, err := serving(c).CreateSecrets(t.Context(), &secretsstorev1.CreateSecretsRequest{
 		AccountId: "a", StoreId: "s", Secrets: []*secretsstorev1.NewSecret{{Name: "A", Value: "v", Scopes: []string{"b", "a"}, Comment: proto.String("")}, {Name: "B"}},
 	})
 	if err != nil || c.created.Account != "a" || c.created.StoreID != "s" || len(c.created.Secrets) != 2 {
@@ -107,7 +114,7 @@ func TestAnUpdateChangesWhatIsNamed(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &cloudflare{secrets: []upstream.Secret{{Name: "taken"}}}
-			if _, err := service.New(c, nil).UpdateSecret(t.Context(), tc.request); err != nil {
+			if _, err := serving(c).UpdateSecret(t.Context(), tc.request); err != nil {
 				t.Fatal(err)
 			}
 			if got := describe(*c.updated); got != tc.want {
@@ -138,7 +145,7 @@ func describe(p upstream.UpdateSecretParams) string {
 
 func TestANameIsNotChanged(t *testing.T) {
 	c := &cloudflare{secrets: []upstream.Secret{{Name: "taken"}}}
-	_, err := service.New(c, nil).UpdateSecret(t.Context(), &secretsstorev1.UpdateSecretRequest{Name: proto.String("other"), Value: proto.String("v")})
+	_, err := serving(c).UpdateSecret(t.Context(), &secretsstorev1.UpdateSecretRequest{Name: proto.String("other"), Value: proto.String("v")})
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Kind != fault.BadInput || f.Reason != "SECRET_NAME_IMMUTABLE" || c.updated != nil {
 		t.Errorf("%v, changed %v", err, c.updated)
@@ -165,13 +172,13 @@ func TestWhatCloudflarePointedAtIsAPlaceInTheRequest(t *testing.T) {
 		{"an object", "/name", "", "name"},
 	} {
 		c := &cloudflare{err: fault.Invalid(fault.Field{Pointer: tc.pointer, Path: tc.path})}
-		f, ok := errors.AsType[*fault.Error](ask[tc.body](service.New(c, nil)))
+		f, ok := errors.AsType[*fault.Error](ask[tc.body](serving(c)))
 		if !ok || f.Fields[0].Path != tc.want {
 			t.Errorf("%s of %s is %v, want %s", tc.pointer, tc.body, f, tc.want)
 		}
 	}
 	plain := errors.New("not a fault")
-	if err := ask["an array"](service.New(&cloudflare{err: plain}, nil)); !errors.Is(err, plain) {
+	if err := ask["an array"](serving(&cloudflare{err: plain})); !errors.Is(err, plain) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -179,7 +186,7 @@ func TestWhatCloudflarePointedAtIsAPlaceInTheRequest(t *testing.T) {
 func TestAListIsCloudflaresWhereAllMayBeSeen(t *testing.T) {
 	pages := 7
 	c := &cloudflare{secrets: make([]upstream.Secret, 3), info: &upstream.ResultInfo{Count: 3, Page: 2, PerPage: 5, TotalCount: 33, TotalPages: &pages}}
-	got, err := service.New(c, nil).ListSecrets(t.Context(), &secretsstorev1.ListSecretsRequest{PerPage: 5, Order: "name", Direction: "asc"})
+	got, err := serving(c).ListSecrets(t.Context(), &secretsstorev1.ListSecretsRequest{PerPage: 5, Order: "name", Direction: "asc"})
 	info := got.GetResultInfo()
 	if err != nil || len(got.GetSecrets()) != 3 || info.GetCount() != 3 || info.GetPage() != 2 || info.GetPerPage() != 5 || info.GetTotalCount() != 33 || info.GetTotalPages() != 7 {
 		t.Errorf("%v %v", got, err)

@@ -9,17 +9,13 @@ import (
 
 // CreateStore creates a store.
 func (s *Service) CreateStore(ctx context.Context, r *secretsstorev1.CreateStoreRequest) (*secretsstorev1.CreateStoreResponse, error) {
-	a, err := s.upstream.CreateStore(ctx, upstream.CreateStoreParams{Account: r.GetAccountId(), Name: r.GetName()})
-	if err != nil {
-		return nil, blame(err, "")
-	}
-	return &secretsstorev1.CreateStoreResponse{Store: store(a.Result), ResultInfo: info(a.Info), Messages: notices(a.Notices)}, nil
+	return apply[*secretsstorev1.CreateStoreResponse](ctx, s, r, "")
 }
 
 // ListStores lists a page of stores.
 func (s *Service) ListStores(ctx context.Context, r *secretsstorev1.ListStoresRequest) (*secretsstorev1.ListStoresResponse, error) {
 	a, err := list(ctx, paging(r), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
-		return s.upstream.ListStores(ctx, upstream.ListStoresParams{Account: r.GetAccountId(), Paging: p})
+		return s.reader.ListStores(ctx, upstream.ListStoresParams{Account: r.GetAccountId(), Paging: p})
 	}, labels[upstream.Store]{func(s upstream.Store) string { return s.ID }, func(s upstream.Store) string { return s.Name }})
 	if err != nil {
 		return nil, err
@@ -29,7 +25,7 @@ func (s *Service) ListStores(ctx context.Context, r *secretsstorev1.ListStoresRe
 
 // GetStore returns one store.
 func (s *Service) GetStore(ctx context.Context, r *secretsstorev1.GetStoreRequest) (*secretsstorev1.GetStoreResponse, error) {
-	a, err := s.upstream.GetStore(ctx, upstream.StoreParams{Account: r.GetAccountId(), StoreID: r.GetStoreId()})
+	a, err := s.reader.GetStore(ctx, upstream.StoreParams{Account: r.GetAccountId(), StoreID: r.GetStoreId()})
 	if err != nil {
 		return nil, err
 	}
@@ -38,18 +34,12 @@ func (s *Service) GetStore(ctx context.Context, r *secretsstorev1.GetStoreReques
 
 // DeleteStore deletes a store.
 func (s *Service) DeleteStore(ctx context.Context, r *secretsstorev1.DeleteStoreRequest) (*secretsstorev1.DeleteStoreResponse, error) {
-	a, err := s.upstream.DeleteStore(ctx, upstream.DeleteStoreParams{
-		Account: r.GetAccountId(), StoreID: r.GetStoreId(), Force: r.GetForce(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &secretsstorev1.DeleteStoreResponse{Messages: notices(a.Notices)}, nil
+	return apply[*secretsstorev1.DeleteStoreResponse](ctx, s, r, "")
 }
 
 // GetQuota returns the plan limit and the usage of an account.
 func (s *Service) GetQuota(ctx context.Context, r *secretsstorev1.GetQuotaRequest) (*secretsstorev1.GetQuotaResponse, error) {
-	a, err := s.upstream.Quota(ctx, r.GetAccountId())
+	a, err := s.reader.Quota(ctx, r.GetAccountId())
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/names"
@@ -79,7 +80,7 @@ func Start(tb testing.TB, c Config) *Gate {
 	g.Trail = &Trail{clock: g.Clock}
 	g.Cloudflare = NewCloudflare(tb, g.Clock, c.Network)
 	chain := g.chain(tb, c)
-	var secrets secretsstorev1.SecretsStoreServiceServer = service.New(g.Cloudflare.Client, nil)
+	var secrets secretsstorev1.SecretsStoreServiceServer = service.New(g.Cloudflare.Client, change.Steps{Send: change.Send(g.Cloudflare.Client)}.Do, nil)
 	if c.Secrets != nil {
 		secrets = c.Secrets(secrets)
 	}
