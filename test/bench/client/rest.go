@@ -22,10 +22,11 @@ import (
 
 // REST calls over HTTP, by connections of its own.
 type REST struct {
-	world  *stage.World
-	http   *http.Client
-	direct bool
-	stores string
+	world     *stage.World
+	http      *http.Client
+	transport *http.Transport
+	direct    bool
+	stores    string
 	// Keyless leaves out the idempotency key.
 	Keyless bool
 	// next numbers changes, so that no two have one name or one key.
@@ -39,10 +40,14 @@ func NewREST(w *stage.World, connections int) *REST {
 		MaxIdleConns: connections, MaxIdleConnsPerHost: connections, DisableCompression: true, DialContext: (&dialer{}).dial,
 	}
 	return &REST{
-		world: w, direct: w.Name == stage.Direct, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute},
+		world: w, transport: transport, direct: w.Name == stage.Direct, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute},
 		stores: w.REST + "/accounts/" + stage.Account + "/secrets_store/stores", prefix: strconv.FormatInt(time.Now().UnixNano(), 36),
 	}
 }
+
+// Bound keeps the client to its connections: a call that finds none idle waits
+// for one. Without it such a call makes another.
+func (c *REST) Bound() { c.transport.MaxConnsPerHost = c.transport.MaxIdleConnsPerHost }
 
 // Close closes the connections.
 func (c *REST) Close() { c.http.CloseIdleConnections() }

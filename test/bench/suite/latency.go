@@ -70,6 +70,8 @@ func (s *Suite) noteAdded(name, who string, calls, others []time.Duration) {
 func (s *Suite) openRun(ctx context.Context, who string, set stage.Settings, rate float64) (result *load.Result, err error) {
 	const workers = 128
 	err = s.at(ctx, who, set, workers, func(w *stage.World, c *client.REST) error {
+		// A call that a stall holds up must not make a connection on top.
+		c.Bound()
 		p := load.Plan{Workers: workers, Length: max(s.options.Length+s.options.Length/3, s.longEnough(rate)), Rate: rate, Limit: s.options.Limit}
 		result, err = s.measure(ctx, w, run{name: OpenLoop(rate), plan: p, call: c.CreateStore, open: true})
 		return err
