@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -56,9 +57,9 @@ func (d *doctor) issuers(ctx context.Context, list []config.Issuer) {
 		check := "issuer " + i.Name
 		state := authn.CheckIssuer(ctx, i)
 		if state.Err != nil {
-			d.fail(check, state.Err, orElse(authn.FixOf(state.Err), "correct the entry of the issuer in callers.issuers"))
+			d.fail(check, state.Err, cmp.Or(authn.FixOf(state.Err), "correct the entry of the issuer in callers.issuers"))
 		} else {
-			d.ok(check, fmt.Sprintf("%d keys from %s", state.Keys, orElse(state.KeysURL, i.JWKSFile)))
+			d.ok(check, fmt.Sprintf("%d keys from %s", state.Keys, cmp.Or(state.KeysURL, i.JWKSFile)))
 		}
 		if state.ClockKnown {
 			d.clock(check+" clock", "the issuer", state.ClockAhead)
@@ -92,11 +93,4 @@ func hostOf(url string) string {
 	_, rest, _ := strings.Cut(url, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	return host
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,7 +38,7 @@ func (t trust) checks() []telemetry.Check {
 		list = append(list, telemetry.Check{Name: "issuer " + i.Name, Advisory: true, Run: func(context.Context) error {
 			now := t.callers.Issuers()[n]
 			if now.Err != nil {
-				return fmt.Errorf("%w; fix: %s; %d keys are in use", now.Err, orElse(authn.FixOf(now.Err), "run server doctor"), now.Keys)
+				return fmt.Errorf("%w; fix: %s; %d keys are in use", now.Err, cmp.Or(authn.FixOf(now.Err), "run server doctor"), now.Keys)
 			}
 			return nil
 		}})
