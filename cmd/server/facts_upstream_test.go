@@ -60,7 +60,7 @@ func TestFact20NothingOfTheCallersIsForwarded(t *testing.T) {
 
 // checkForwarded checks a request of ours against the list of all that it may
 // hold.
-func checkForwarded(t *testing.T, r emulator.Request) {
+func checkForwarded(t *testing.T, r emulator.LoggedRequest) {
 	t.Helper()
 	want := map[string]string{
 		"Authorization": "Bearer " + platformToken, "Accept": "application/json", "User-Agent": "storekeeper/(devel)",

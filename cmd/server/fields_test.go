@@ -229,7 +229,7 @@ func TestEveryDocumentedFieldOfARequestPasses(t *testing.T) {
 				p := p.in(t)
 				w := p.prepare(d, emulator.Fault{Kind: emulator.KindRemarks, Messages: "[]"})
 				p.over(protocol, d, w)
-				var sent []emulator.Request
+				var sent []emulator.LoggedRequest
 				for _, r := range p.cf.Requests() {
 					if r.Operation == d.Operation && r.Header.Get("User-Agent") != "" {
 						sent = append(sent, r)

@@ -10,10 +10,10 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// subject is a group of callers that a rule can apply to, read from a condition
+// callerSet is a group of callers that a rule can apply to, read from a condition
 // that must be true, such as principal.tenant == "payments". Rules of other
 // subjects are not evaluated. The zero value is every caller.
-type subject struct {
+type callerSet struct {
 	// variable is a CEL variable. For a claim it is the variable of all claims,
 	// a dot and the name of the claim.
 	variable, value string

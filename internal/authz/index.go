@@ -11,7 +11,7 @@ import (
 // does not grow with the rules for other callers, actions and stores.
 type index struct {
 	everybody *subjectRules
-	bySubject map[subject]*subjectRules
+	bySubject map[callerSet]*subjectRules
 	// claims are the names of the claims that appear in constraints.
 	claims []string
 }
@@ -34,7 +34,7 @@ type bucket struct {
 }
 
 func newIndex() *index {
-	return &index{everybody: &subjectRules{}, bySubject: map[subject]*subjectRules{}}
+	return &index{everybody: &subjectRules{}, bySubject: map[callerSet]*subjectRules{}}
 }
 
 // add adds a rule. Rules are added in the order of the file.
@@ -42,7 +42,7 @@ func (x *index) add(r *compiledRule) {
 	about := r.template.constraints
 	to := x.everybody
 	if about.variable != "" {
-		key := subject{about.variable, about.value.of(r.literals)}
+		key := callerSet{about.variable, about.value.of(r.literals)}
 		if to = x.bySubject[key]; to == nil {
 			to = &subjectRules{}
 			x.bySubject[key] = to
@@ -85,16 +85,16 @@ func addToBucket(shelves []bucket, r *compiledRule) []bucket {
 func (x *index) find(c *candidates) {
 	p := &c.question.Principal
 	c.addSubject(x.everybody)
-	c.addSubject(x.bySubject[subject{varName, p.Name}])
-	c.addSubject(x.bySubject[subject{varTenant, p.Tenant}])
+	c.addSubject(x.bySubject[callerSet{varName, p.Name}])
+	c.addSubject(x.bySubject[callerSet{varTenant, p.Tenant}])
 	for _, group := range p.Groups {
-		c.addSubject(x.bySubject[subject{varGroups, group}])
+		c.addSubject(x.bySubject[callerSet{varGroups, group}])
 	}
 	for _, claim := range x.claims {
 		if value, has := p.Claims[claim]; has {
 			// CEL compares every value of its string type with a string.
 			if text, is := celValue(value).(types.String); is {
-				c.addSubject(x.bySubject[subject{varClaims + "." + claim, string(text)}])
+				c.addSubject(x.bySubject[callerSet{varClaims + "." + claim, string(text)}])
 			}
 		}
 	}

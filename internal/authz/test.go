@@ -16,7 +16,7 @@ type Test struct {
 	// Do is the action.
 	Do string `yaml:"do"`
 	// On is the object.
-	On Object `yaml:"on"`
+	On TestObject `yaml:"on"`
 	// Allow is the id of the rule that must allow the action. Empty: the action
 	// must be denied.
 	Allow string `yaml:"allow"`
@@ -39,8 +39,8 @@ type Caller struct {
 	Kind string `yaml:"kind"`
 }
 
-// Object is the object of a Test.
-type Object struct {
+// TestObject is the object of a Test.
+type TestObject struct {
 	// Account is the account's configured name.
 	Account string `yaml:"account"`
 	// Store is the store's name.

@@ -40,10 +40,10 @@ const (
 // errDuplicateName is the error of an object with a duplicate name.
 const errDuplicateName bodyError = "must be valid JSON: a name stands twice in an object"
 
-// reader reads a body once and notes every part that cannot be read;
+// bodyReader reads a body once and notes every part that cannot be read;
 // encoding/json would stop at the first. A body that is not JSON ends the
 // reading.
-type reader struct {
+type bodyReader struct {
 	tokens *jsontext.Decoder
 	found  *contract.Mistakes
 	broken bool
@@ -58,7 +58,7 @@ type member struct {
 
 // object reads an object with the given members. An unknown name is a mistake:
 // the value under a misspelt name would be lost silently.
-func (r *reader) object(path string, members ...member) {
+func (r *bodyReader) object(path string, members ...member) {
 	if !r.open(path, '{', "must be an object") {
 		return
 	}
@@ -74,7 +74,7 @@ func (r *reader) object(path string, members ...member) {
 // maxMembers is at least the number of fields of every object.
 const maxMembers = 8
 
-func (r *reader) member(path string, members []member, seen *[maxMembers]bool) {
+func (r *bodyReader) member(path string, members []member, seen *[maxMembers]bool) {
 	token, ok := r.next()
 	if !ok {
 		return
@@ -97,7 +97,7 @@ func (r *reader) member(path string, members []member, seen *[maxMembers]bool) {
 
 // unknown notes an unknown name. The reading ends if there are as many mistakes
 // as are reported.
-func (r *reader) unknown(path, name string, members []member) {
+func (r *bodyReader) unknown(path, name string, members []member) {
 	if len(name) > maxNameBytes {
 		name = strings.ToValidUTF8(name[:maxNameBytes], "")
 	}
@@ -114,7 +114,7 @@ func (r *reader) unknown(path, name string, members []member) {
 // array reads an array and calls item for each of its first maxItems elements.
 // It skips the others: the array is then too long, and mistakes in its items
 // are not reported.
-func (r *reader) array(path string, item func(n int)) {
+func (r *bodyReader) array(path string, item func(n int)) {
 	if !r.open(path, '[', "must be an array") {
 		return
 	}
@@ -132,7 +132,7 @@ func (r *reader) array(path string, item func(n int)) {
 }
 
 // open reads the opening bracket of a value, or notes what was expected.
-func (r *reader) open(path string, bracket jsontext.Kind, wanted string) bool {
+func (r *bodyReader) open(path string, bracket jsontext.Kind, wanted string) bool {
 	if r.tokens.PeekKind() == bracket {
 		_, ok := r.next()
 		return ok
@@ -145,7 +145,7 @@ func indexPath(path string, n int) string { return fmt.Sprintf("%s[%d]", path, n
 
 // text reads a string and keeps at most most bytes. null reads as a missing
 // field, which the rule of the field then judges.
-func (r *reader) text(path string, most int, set func(string)) {
+func (r *bodyReader) text(path string, most int, set func(string)) {
 	switch r.tokens.PeekKind() {
 	case '"':
 		if token, ok := r.next(); ok {
@@ -167,7 +167,7 @@ func truncate(text string, most int) string {
 }
 
 // texts reads an array of strings. null reads as an empty array.
-func (r *reader) texts(path string, add func(string)) {
+func (r *bodyReader) texts(path string, add func(string)) {
 	if r.tokens.PeekKind() == 'n' {
 		r.next()
 		return
@@ -184,13 +184,13 @@ func (r *reader) texts(path string, add func(string)) {
 }
 
 // refuse notes that the next value is not what was expected, and skips it.
-func (r *reader) refuse(path, wanted string) {
+func (r *bodyReader) refuse(path, wanted string) {
 	if r.skip(); !r.broken {
 		r.broken = !r.found.Add(path, malformed, wanted)
 	}
 }
 
-func (r *reader) next() (jsontext.Token, bool) {
+func (r *bodyReader) next() (jsontext.Token, bool) {
 	if r.broken {
 		return jsontext.Token{}, false
 	}
@@ -201,7 +201,7 @@ func (r *reader) next() (jsontext.Token, bool) {
 	return token, err == nil
 }
 
-func (r *reader) skip() {
+func (r *bodyReader) skip() {
 	if r.broken {
 		return
 	}
@@ -211,7 +211,7 @@ func (r *reader) skip() {
 }
 
 // end checks that nothing follows the body.
-func (r *reader) end() {
+func (r *bodyReader) end() {
 	if r.broken {
 		return
 	}
@@ -225,7 +225,7 @@ func (r *reader) end() {
 // stop ends the reading. Earlier mistakes are dropped: a text that is not JSON
 // has no fields. The parser's error may quote the body, which may hold a
 // secret, so it is not passed on.
-func (r *reader) stop(err error) {
+func (r *bodyReader) stop(err error) {
 	r.broken = true
 	r.found.Fields = nil
 	var tooLong *http.MaxBytesError

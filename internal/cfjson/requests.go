@@ -17,7 +17,7 @@ import (
 // returned: the chain refuses the request after it has authenticated the
 // caller. An error means that the target has no body.
 func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
-	r := &reader{tokens: jsontext.NewDecoder(&tokenLimiter{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
+	r := &bodyReader{tokens: jsontext.NewDecoder(&tokenLimiter{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
 	switch m := target.(type) {
 	case *secretsstorev1.CreateStoreRequest:
 		r.body('{', func() { r.object("", text("name", maxNameText, r, &m.Name)) })
@@ -40,7 +40,7 @@ func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
 
 // body checks the type of the body before it is read, so that a body of another
 // type is reported as a wrong body.
-func (r *reader) body(kind jsontext.Kind, read func()) {
+func (r *bodyReader) body(kind jsontext.Kind, read func()) {
 	switch r.tokens.PeekKind() {
 	case kind:
 		read()
@@ -55,7 +55,7 @@ func (r *reader) body(kind jsontext.Kind, read func()) {
 	}
 }
 
-func (r *reader) newSecrets(list *[]*secretsstorev1.NewSecret) {
+func (r *bodyReader) newSecrets(list *[]*secretsstorev1.NewSecret) {
 	r.array("secrets", func(n int) {
 		s := &secretsstorev1.NewSecret{}
 		*list = append(*list, s)
@@ -66,7 +66,7 @@ func (r *reader) newSecrets(list *[]*secretsstorev1.NewSecret) {
 
 // update distinguishes an absent key, null and "": each key that is present is
 // added to the field mask, whatever its value.
-func (r *reader) update(m *secretsstorev1.UpdateSecretRequest) {
+func (r *bodyReader) update(m *secretsstorev1.UpdateSecretRequest) {
 	m.UpdateMask = &fieldmaskpb.FieldMask{}
 	masked := func(inner member) member {
 		return member{inner.name, func(path string) {
@@ -80,7 +80,7 @@ func (r *reader) update(m *secretsstorev1.UpdateSecretRequest) {
 
 // deleteSecrets reads {"ids": [...]} and the array of objects that Cloudflare
 // documented until early 2026.
-func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
+func (r *bodyReader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 	if r.tokens.PeekKind() != '[' {
 		r.body('{', func() { r.object("", texts("ids", r, &m.Ids)) })
 		return
@@ -101,14 +101,14 @@ func (r *reader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 	}
 }
 
-func text(name string, most int, r *reader, into *string) member {
+func text(name string, most int, r *bodyReader, into *string) member {
 	return member{name, func(path string) { r.text(path, most, func(s string) { *into = s }) }}
 }
 
-func optional(name string, most int, r *reader, into **string) member {
+func optional(name string, most int, r *bodyReader, into **string) member {
 	return member{name, func(path string) { r.text(path, most, func(s string) { *into = proto.String(s) }) }}
 }
 
-func texts(name string, r *reader, into *[]string) member {
+func texts(name string, r *bodyReader, into *[]string) member {
 	return member{name, func(path string) { r.texts(path, func(s string) { *into = append(*into, s) }) }}
 }

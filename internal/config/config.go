@@ -64,7 +64,7 @@ func Load(path string, sets []string) (*Config, error) {
 func Parse(name string, data []byte, sets []string) (*Config, error) {
 	c := newConfig(name, false)
 	if node := c.report.document(data); node != nil {
-		decoder{report: c.report}.decode(node, target{value: reflect.ValueOf(c).Elem()})
+		nodeDecoder{report: c.report}.decode(node, settingTarget{value: reflect.ValueOf(c).Elem()})
 	}
 	return c.finish(filepath.Dir(name), sets)
 }

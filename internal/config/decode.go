@@ -8,14 +8,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder copies YAML nodes into a Config. The decoder of the YAML library
+// nodeDecoder copies YAML nodes into a Config. The decoder of the YAML library
 // stops at the first unknown key and has no line numbers afterwards.
-type decoder struct {
+type nodeDecoder struct {
 	report *report
 }
 
 // decode copies a node into a part of the Config.
-func (d decoder) decode(n *yaml.Node, t target) {
+func (d nodeDecoder) decode(n *yaml.Node, t settingTarget) {
 	switch {
 	case n.Kind == yaml.AliasNode:
 		d.wrong(n, t, "must not be an alias; write the value out, or put quotes around a value that starts with *")
@@ -32,7 +32,7 @@ func (d decoder) decode(n *yaml.Node, t target) {
 
 // section copies a mapping. A section without keys keeps its defaults: that is
 // what remains if every line of it is commented out.
-func (d decoder) section(n *yaml.Node, t target) {
+func (d nodeDecoder) section(n *yaml.Node, t settingTarget) {
 	if isNull(n) {
 		return
 	}
@@ -48,8 +48,8 @@ func (d decoder) section(n *yaml.Node, t target) {
 
 // pair copies the value of one key. given holds the lines of the earlier keys
 // of the section.
-func (d decoder) pair(key, value *yaml.Node, t target, given map[string]int) {
-	at, known := position{line: key.Line}, names(t.value.Type())
+func (d nodeDecoder) pair(key, value *yaml.Node, t settingTarget, given map[string]int) {
+	at, known := keyPosition{line: key.Line}, names(t.value.Type())
 	if !isName(key) {
 		d.report.add(at, t.key, "must have plain words as keys: "+strings.Join(known, ", "))
 		return
@@ -69,7 +69,7 @@ func (d decoder) pair(key, value *yaml.Node, t target, given map[string]int) {
 }
 
 // list copies a sequence. An empty list is written as [] or left out.
-func (d decoder) list(n *yaml.Node, t target) {
+func (d nodeDecoder) list(n *yaml.Node, t settingTarget) {
 	if isNull(n) {
 		return
 	}
@@ -80,14 +80,14 @@ func (d decoder) list(n *yaml.Node, t target) {
 	for i, item := range n.Content {
 		t.grow(false)
 		part := t.element(i)
-		d.report.positions[part.key] = position{line: item.Line}
+		d.report.positions[part.key] = keyPosition{line: item.Line}
 		d.decode(item, part)
 	}
 }
 
 // text copies a scalar. A number is read as the text that is written, since an
 // identifier can consist of digits.
-func (d decoder) text(n *yaml.Node, t target) {
+func (d nodeDecoder) text(n *yaml.Node, t settingTarget) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		d.wrong(n, t, "must be a single value, not a section or a list")
@@ -102,8 +102,8 @@ func (d decoder) text(n *yaml.Node, t target) {
 	}
 }
 
-func (d decoder) wrong(n *yaml.Node, t target, text string) {
-	d.report.wrong(position{line: n.Line}, t.key, text)
+func (d nodeDecoder) wrong(n *yaml.Node, t settingTarget, text string) {
+	d.report.wrong(keyPosition{line: n.Line}, t.key, text)
 }
 
 // isNull reports whether a node is null.

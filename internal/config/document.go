@@ -14,9 +14,9 @@ import (
 // document parses the one YAML document in data. It returns nil if there is
 // none, and reports data that is not YAML.
 func (r *report) document(data []byte) *yaml.Node {
-	r.positions[""] = position{line: 1}
+	r.positions[""] = keyPosition{line: 1}
 	if line := unreadable(data); line > 0 {
-		r.wrong(position{line: line}, "", "must be text in UTF-8 without control characters")
+		r.wrong(keyPosition{line: line}, "", "must be text in UTF-8 without control characters")
 		return nil
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -31,7 +31,7 @@ func (r *report) document(data []byte) *yaml.Node {
 	second, err := decodeDocument(dec)
 	switch {
 	case err == nil:
-		r.add(position{line: second.Line}, "", "must be one YAML document; remove the line --- and what follows, or merge it")
+		r.add(keyPosition{line: second.Line}, "", "must be one YAML document; remove the line --- and what follows, or merge it")
 	case !errors.Is(err, io.EOF):
 		r.syntax(err, data)
 	}

@@ -13,8 +13,8 @@ import (
 // wholeNumber accepts one notation only: some programs read 010 as 8.
 var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
-// target is a part of a Config that can be set.
-type target struct {
+// settingTarget is a part of a Config that can be set.
+type settingTarget struct {
 	value reflect.Value
 	// key is the full key, "" for the whole configuration.
 	key string
@@ -51,21 +51,21 @@ func names(section reflect.Type) []string {
 }
 
 // field returns the part of a section with this name.
-func (t target) field(name string) (target, bool) {
+func (t settingTarget) field(name string) (settingTarget, bool) {
 	for f := range fields(t.value.Type()) {
 		if f.Tag.Get("yaml") == name {
-			return target{
+			return settingTarget{
 				value: t.value.FieldByIndex(f.Index),
 				key:   join(t.key, name),
 				words: strings.Fields(f.Tag.Get("oneof")),
 			}, true
 		}
 	}
-	return target{}, false
+	return settingTarget{}, false
 }
 
 // grow appends an element with its defaults to a list.
-func (t target) grow(dev bool) {
+func (t settingTarget) grow(dev bool) {
 	t.value.Set(reflect.Append(t.value, reflect.Zero(t.value.Type().Elem())))
 	last := t.value.Index(t.value.Len() - 1)
 	if d, ok := reflect.TypeAssert[defaulter](last.Addr()); ok {
@@ -74,13 +74,13 @@ func (t target) grow(dev bool) {
 }
 
 // element returns the list element at index i, from 0.
-func (t target) element(i int) target {
+func (t settingTarget) element(i int) settingTarget {
 	at := check{key: t.key}.item(i)
-	return target{value: t.value.Index(i), key: at.key}
+	return settingTarget{value: t.value.Index(i), key: at.key}
 }
 
 // setText sets a scalar. It returns what is wrong with the text, or "".
-func (t target) setText(text string) string {
+func (t settingTarget) setText(text string) string {
 	if t.value.Type() == reflect.TypeFor[time.Duration]() {
 		d, err := time.ParseDuration(text)
 		if err != nil {
@@ -114,7 +114,7 @@ func (t target) setText(text string) string {
 
 // number returns a function that sets a number, or nil if the part is not a
 // number. A pointer is a number that may be missing.
-func (t target) number() func(int) {
+func (t settingTarget) number() func(int) {
 	switch t.value.Type() {
 	case reflect.TypeFor[int]():
 		return func(n int) { t.value.SetInt(int64(n)) }

@@ -9,7 +9,7 @@ import (
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]+$`)
 
 // unknown reports an unknown key and suggests the most similar known key.
-func (r *report) unknown(p position, key, name string, known []string) {
+func (r *report) unknown(p keyPosition, key, name string, known []string) {
 	text := "unknown key; the keys here are "
 	if meant := nearest(name, known); meant != "" {
 		text = "unknown key, did you mean " + meant + "? The keys here are "

@@ -67,7 +67,7 @@ func describeElement(list reflect.Type, key string) []KeyReference {
 	if list.Elem().Kind() != reflect.Struct {
 		return nil
 	}
-	t := target{value: reflect.New(list).Elem()}
+	t := settingTarget{value: reflect.New(list).Elem()}
 	t.grow(false)
 	return describe(t.value.Index(0), key)
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// position is where a key was set: a line of the file, or a --set argument.
-type position struct {
+// keyPosition is where a key was set: a line of the file, or a --set argument.
+type keyPosition struct {
 	line int
 	set  bool
 }
@@ -15,7 +15,7 @@ type position struct {
 // report collects mistakes and knows the position of each key.
 type report struct {
 	file      string
-	positions map[string]position
+	positions map[string]keyPosition
 	// reported are keys whose mistake was found while reading. Mistakes that
 	// checks find at or below them are only consequences.
 	reported map[string]bool
@@ -26,7 +26,7 @@ type report struct {
 }
 
 func newReport(file string) *report {
-	return &report{file: file, positions: map[string]position{}, reported: map[string]bool{}, suggested: map[string]bool{}}
+	return &report{file: file, positions: map[string]keyPosition{}, reported: map[string]bool{}, suggested: map[string]bool{}}
 }
 
 // withoutMistakes returns an empty report with the same positions.
@@ -37,7 +37,7 @@ func (r *report) withoutMistakes() *report {
 }
 
 // add reports a mistake at a position.
-func (r *report) add(p position, key, text string) {
+func (r *report) add(p keyPosition, key, text string) {
 	m := Mistake{File: r.file, Line: p.line, Key: key, Text: text}
 	if p.set {
 		m.File, m.Line = CommandLine, 0
@@ -47,7 +47,7 @@ func (r *report) add(p position, key, text string) {
 
 // wrong reports a value that cannot be used at all. Later checks report nothing
 // at this key.
-func (r *report) wrong(p position, key, text string) {
+func (r *report) wrong(p keyPosition, key, text string) {
 	r.add(p, key, text)
 	r.reported[key] = true
 }
@@ -64,7 +64,7 @@ func (r *report) fail(key, text string) {
 			return
 		}
 	}
-	r.add(position{}, key, text)
+	r.add(keyPosition{}, key, text)
 }
 
 // suppressed reports whether a mistake at the key is only a consequence of one

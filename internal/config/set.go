@@ -29,21 +29,21 @@ func (s setter) apply(set string, whole reflect.Value) {
 		s.fail(quoteName(key), "must be written KEY=VALUE, such as listen.rest=127.0.0.1:18080 or accounts[0].name=main")
 		return
 	}
-	t := target{value: whole}
+	t := settingTarget{value: whole}
 	for _, step := range setStep.FindAllString(key, -1) {
 		if t, ok = s.step(t, step); !ok {
 			return
 		}
 		if _, known := s.report.positions[t.key]; !known {
-			s.report.positions[t.key] = position{set: true}
+			s.report.positions[t.key] = keyPosition{set: true}
 		}
 	}
-	s.report.positions[t.key] = position{set: true}
+	s.report.positions[t.key] = keyPosition{set: true}
 	s.give(t, text)
 }
 
 // step returns a part of t.
-func (s setter) step(t target, step string) (target, bool) {
+func (s setter) step(t settingTarget, step string) (settingTarget, bool) {
 	if index, ok := strings.CutPrefix(step, "["); ok {
 		return s.index(t, strings.TrimSuffix(index, "]"))
 	}
@@ -53,13 +53,13 @@ func (s setter) step(t target, step string) (target, bool) {
 	}
 	part, ok := t.field(step)
 	if !ok {
-		s.report.unknown(position{set: true}, t.key, step, names(t.value.Type()))
+		s.report.unknown(keyPosition{set: true}, t.key, step, names(t.value.Type()))
 	}
 	return part, ok
 }
 
 // index returns an element of a list. The first index past the end appends one.
-func (s setter) index(t target, digits string) (target, bool) {
+func (s setter) index(t settingTarget, digits string) (settingTarget, bool) {
 	if t.value.Kind() != reflect.Slice {
 		s.fail(t.key, howToSet(t))
 		return t, false
@@ -76,7 +76,7 @@ func (s setter) index(t target, digits string) (target, bool) {
 }
 
 // give sets the value of a key.
-func (s setter) give(t target, text string) {
+func (s setter) give(t settingTarget, text string) {
 	var complaint string
 	switch t.value.Kind() {
 	case reflect.Struct, reflect.Slice:
@@ -87,14 +87,14 @@ func (s setter) give(t target, text string) {
 	// The value in the file no longer counts, nor does a mistake in it.
 	delete(s.report.reported, t.key)
 	if complaint != "" {
-		s.report.wrong(position{set: true}, t.key, complaint)
+		s.report.wrong(keyPosition{set: true}, t.key, complaint)
 	}
 }
 
-func (s setter) fail(key, text string) { s.report.add(position{set: true}, key, text) }
+func (s setter) fail(key, text string) { s.report.add(keyPosition{set: true}, key, text) }
 
 // howToSet says how a part can be set.
-func howToSet(t target) string {
+func howToSet(t settingTarget) string {
 	switch t.value.Kind() {
 	case reflect.Struct:
 		return "is a section; set one of its keys: " + strings.Join(names(t.value.Type()), ", ")

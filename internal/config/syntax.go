@@ -64,7 +64,7 @@ func (r *report) syntax(err error, data []byte) {
 	}
 	// The library may report a line after the last one.
 	line = min(line, 1+bytes.Count(bytes.TrimRight(data, "\r\n"), []byte("\n")))
-	r.wrong(position{line: line}, "", fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
+	r.wrong(keyPosition{line: line}, "", fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
 }
 
 // adviceFor returns the advice about an error of the library.

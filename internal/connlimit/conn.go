@@ -20,7 +20,7 @@ type Conn struct {
 
 	// group, owner and ended belong to the limiter and are guarded by its
 	// mutex.
-	group *group
+	group *connGroup
 	owner string
 	ended bool
 

@@ -1,20 +1,20 @@
 package connlimit
 
-// group is a set of connections with a limit for all and a limit per owner.
-type group struct {
+// connGroup is a set of connections with a limit for all and a limit per owner.
+type connGroup struct {
 	max, maxPerOwner int
 
 	all    map[*Conn]struct{}
 	counts map[string]int
 }
 
-func newGroup(most, mostPerOwner int) group {
-	return group{max: most, maxPerOwner: mostPerOwner, all: map[*Conn]struct{}{}, counts: map[string]int{}}
+func newConnGroup(most, mostPerOwner int) connGroup {
+	return connGroup{max: most, maxPerOwner: mostPerOwner, all: map[*Conn]struct{}{}, counts: map[string]int{}}
 }
 
 // add adds a connection. It returns the connection that must be closed for it,
 // if any.
-func (g *group) add(c *Conn) *Conn {
+func (g *connGroup) add(c *Conn) *Conn {
 	g.all[c] = struct{}{}
 	g.counts[c.owner]++
 	switch {
@@ -30,7 +30,7 @@ func (g *group) add(c *Conn) *Conn {
 	return nil
 }
 
-func (g *group) remove(c *Conn) {
+func (g *connGroup) remove(c *Conn) {
 	delete(g.all, c)
 	if g.counts[c.owner]--; g.counts[c.owner] == 0 {
 		delete(g.counts, c.owner)
@@ -40,7 +40,7 @@ func (g *group) remove(c *Conn) {
 // idlest returns the connection, among those that may be closed, that has been
 // idle for the longest time. It returns the newest connection only if there is
 // no other.
-func (g *group) idlest(newest *Conn, mayGo func(*Conn) bool) *Conn {
+func (g *connGroup) idlest(newest *Conn, mayGo func(*Conn) bool) *Conn {
 	found := newest
 	for c := range g.all {
 		if c != newest && mayGo(c) && (found == newest || c.lastRead.Load() < found.lastRead.Load()) {

@@ -82,7 +82,7 @@ type Limiter struct {
 	mu sync.Mutex
 	// unauthenticated and authenticated hold the connections without and with
 	// an authenticated caller, by address and by caller.
-	unauthenticated, authenticated group
+	unauthenticated, authenticated connGroup
 }
 
 // New returns a Limiter.
@@ -90,8 +90,8 @@ func New(c Config) *Limiter {
 	c = c.complete()
 	return &Limiter{
 		config:          c,
-		unauthenticated: newGroup(c.MaxUnauthenticated, c.MaxPerAddress),
-		authenticated:   newGroup(c.MaxAuthenticated, c.MaxPerCaller),
+		unauthenticated: newConnGroup(c.MaxUnauthenticated, c.MaxPerAddress),
+		authenticated:   newConnGroup(c.MaxAuthenticated, c.MaxPerCaller),
 	}
 }
 
@@ -148,7 +148,7 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // enter moves a connection into a group. Another connection may be closed for
 // it.
-func (l *Limiter) enter(into *group, c *Conn, owner string) {
+func (l *Limiter) enter(into *connGroup, c *Conn, owner string) {
 	l.mu.Lock()
 	l.leave(c)
 	var victim *Conn

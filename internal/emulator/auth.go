@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// credential is the authenticated credential of a request.
-type credential struct {
+// callerCredential is the authenticated credential of a request.
+type callerCredential struct {
 	// id is the same for the same credential and reveals nothing of it.
 	id string
 	// token is the API token. It is empty for a global API key.
@@ -22,35 +22,35 @@ const tokenEmail = "emulator@example.com"
 
 // authenticate authenticates a request. If there is an Authorization header, it
 // alone decides; SDKs send all credentials that they have.
-func (e *Emulator) authenticate(h http.Header) (credential, *answer) {
+func (e *Emulator) authenticate(h http.Header) (callerCredential, *httpAnswer) {
 	if given := h.Get("Authorization"); given != "" {
 		return e.byToken(given)
 	}
 	return e.byKey(Key{Email: h.Get("X-Auth-Email"), Key: h.Get("X-Auth-Key")})
 }
 
-func (e *Emulator) byToken(header string) (credential, *answer) {
+func (e *Emulator) byToken(header string) (callerCredential, *httpAnswer) {
 	scheme, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsFunc(token, notInToken) {
-		return credential{}, new(badHeaders())
+		return callerCredential{}, new(badHeaders())
 	}
 	if !e.acceptsAll() && !slices.Contains(e.config.Tokens, token) {
-		return credential{}, new(notAuthenticated())
+		return callerCredential{}, new(notAuthenticated())
 	}
-	return credential{id: fingerprint("token " + token), token: token, email: tokenEmail}, nil
+	return callerCredential{id: fingerprint("token " + token), token: token, email: tokenEmail}, nil
 }
 
 // notInToken reports whether a character cannot be in a credential.
 func notInToken(r rune) bool { return r <= ' ' || r > '~' }
 
-func (e *Emulator) byKey(k Key) (credential, *answer) {
+func (e *Emulator) byKey(k Key) (callerCredential, *httpAnswer) {
 	if k.Email == "" || k.Key == "" {
-		return credential{}, new(noCredentials())
+		return callerCredential{}, new(noCredentials())
 	}
 	if !e.acceptsAll() && !slices.Contains(e.config.Keys, k) {
-		return credential{}, new(notAuthenticated())
+		return callerCredential{}, new(notAuthenticated())
 	}
-	return credential{id: fingerprint("key " + k.Email + " " + k.Key), email: k.Email}, nil
+	return callerCredential{id: fingerprint("key " + k.Email + " " + k.Key), email: k.Email}, nil
 }
 
 func (e *Emulator) acceptsAll() bool {
@@ -58,7 +58,7 @@ func (e *Emulator) acceptsAll() bool {
 }
 
 // mayUse reports whether a credential may use an account.
-func (a Account) mayUse(who credential) bool {
+func (a Account) mayUse(who callerCredential) bool {
 	return who.token == "" || len(a.Tokens) == 0 || slices.Contains(a.Tokens, who.token)
 }
 

@@ -20,8 +20,8 @@ const (
 // errTooLarge is the error of a body of more than maxBody bytes.
 var errTooLarge = errors.New("emulator: the body is too large")
 
-// call is one request while the emulator handles it.
-type call struct {
+// apiCall is one request while the emulator handles it.
+type apiCall struct {
 	routeMatch
 	method  string
 	path    string
@@ -34,14 +34,14 @@ type call struct {
 	// eraA makes store creation take an array (KindEraA).
 	eraA bool
 	// who is set after authentication.
-	who credential
+	who callerCredential
 	// account is set once the credential may use the account.
 	account *accountState
 }
 
-func newCall(r *http.Request, routes []route) *call {
+func newCall(r *http.Request, routes []route) *apiCall {
 	path := r.URL.EscapedPath()
-	c := &call{
+	c := &apiCall{
 		routeMatch: matchRoute(routes, r.Method, path),
 		method:     r.Method,
 		path:       path,
@@ -66,21 +66,21 @@ func readBody(r *http.Request) ([]byte, error) {
 }
 
 // operationID is empty if the request matches no operation.
-func (c *call) operationID() string {
+func (c *apiCall) operationID() string {
 	if c.operation == nil {
 		return ""
 	}
 	return c.operation.id
 }
 
-func (c *call) store() string { return c.names["store"] }
+func (c *apiCall) store() string { return c.names["store"] }
 
-func (c *call) secret() address {
+func (c *apiCall) secret() address {
 	return address{storeID: c.names["store"], secretID: c.names["secret"]}
 }
 
 // seenAt returns the time of the state that a read shows.
-func (c *call) seenAt(now time.Time) time.Time {
+func (c *apiCall) seenAt(now time.Time) time.Time {
 	if c.asOf.IsZero() {
 		return now
 	}

@@ -118,7 +118,7 @@ type requestJSON struct {
 	Size       int    `json:"size"`
 }
 
-func (r Request) toJSON() requestJSON {
+func (r LoggedRequest) toJSON() requestJSON {
 	shown := requestJSON{
 		Time: r.Time, Method: r.Method, Path: r.Path, Query: r.Query,
 		Operation: r.Operation, Header: r.Header, Size: r.Size,

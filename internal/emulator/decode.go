@@ -15,9 +15,9 @@ const maxBatch = 100
 // notJSON is the message for a body that is not JSON.
 const notJSON = "must be valid JSON"
 
-// object is a JSON object. Its keys are case-sensitive; decoding into a struct
+// jsonObject is a JSON object. Its keys are case-sensitive; decoding into a struct
 // would ignore case.
-type object = map[string]any
+type jsonObject = map[string]any
 
 // decode parses JSON. Numbers stay text, so that none is out of range. ok is
 // false if the body is not JSON, which is noted in found.
@@ -40,7 +40,7 @@ func decode(body []byte, found *problems) (v any, ok bool) {
 }
 
 // badBody is the answer to a body that cannot be read to its end.
-func badBody() answer {
+func badBody() httpAnswer {
 	var found problems
 	found.add(badJSON, wholeBody(), notJSON)
 	a, _ := found.refusal()
@@ -48,12 +48,12 @@ func badBody() answer {
 }
 
 // decodeObject parses a body that must be an object.
-func decodeObject(body []byte, found *problems) (object, bool) {
+func decodeObject(body []byte, found *problems) (jsonObject, bool) {
 	v, ok := decode(body, found)
 	if !ok {
 		return nil, false
 	}
-	o, ok := v.(object)
+	o, ok := v.(jsonObject)
 	if !ok {
 		found.add(badJSON, wholeBody(), "must be an object")
 	}

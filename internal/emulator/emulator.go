@@ -13,7 +13,7 @@ import (
 type Emulator struct {
 	config      Config
 	routes      []route
-	state       *state
+	database    *database
 	rateLimiter *rateLimiter
 	requestLog  *requestLog
 	faults      *faults
@@ -26,7 +26,7 @@ func New(c Config) *Emulator {
 	return &Emulator{
 		config:      c,
 		routes:      routes(),
-		state:       newState(c),
+		database:    newDatabase(c),
 		rateLimiter: newRateLimiter(c),
 		requestLog:  newRequestLog(c),
 		faults:      &faults{random: c.Random},
@@ -45,14 +45,14 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve executes a call, subject to the faults that match it.
-func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *call) {
+func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *apiCall) {
 	p := e.faults.take(c)
 	if !pause(r.Context(), p.before) {
 		e.cut(w)
 		return
 	}
 	e.apply(p, c)
-	var honest answer
+	var honest httpAnswer
 	if p.decided == nil || p.decided.executes() {
 		honest = e.execute(c)
 	}
@@ -68,16 +68,16 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *call) {
 }
 
 // apply sets what faults change in the execution of a call.
-func (e *Emulator) apply(p plan, c *call) {
+func (e *Emulator) apply(p plan, c *apiCall) {
 	c.eraA = p.eraA
 	if p.lag > 0 {
-		c.asOf = e.state.now().Add(-p.lag)
+		c.asOf = e.database.now().Add(-p.lag)
 	}
 }
 
 // execute checks a call in Cloudflare's order: route, credential, rate limit,
 // account, and then runs the operation.
-func (e *Emulator) execute(c *call) answer {
+func (e *Emulator) execute(c *apiCall) httpAnswer {
 	switch {
 	case !c.known && inProduct(c.path):
 		return noProductRoute()
@@ -99,7 +99,7 @@ func (e *Emulator) execute(c *call) answer {
 	}
 	c.who = who
 	if named {
-		c.account = e.state.accounts[id]
+		c.account = e.database.accounts[id]
 		if c.account == nil || !c.account.settings.mayUse(who) {
 			return notPermitted()
 		}
@@ -107,7 +107,7 @@ func (e *Emulator) execute(c *call) answer {
 	return e.run(c)
 }
 
-func (e *Emulator) run(c *call) answer {
+func (e *Emulator) run(c *apiCall) httpAnswer {
 	if errors.Is(c.bodyErr, errTooLarge) {
 		return tooLarge()
 	}
@@ -119,12 +119,12 @@ func (e *Emulator) run(c *call) answer {
 }
 
 // send writes a complete answer.
-func (e *Emulator) send(w http.ResponseWriter, a answer) {
+func (e *Emulator) send(w http.ResponseWriter, a httpAnswer) {
 	e.sendPart(w, a, len(a.body))
 }
 
 // head writes the status and the headers.
-func (e *Emulator) head(w http.ResponseWriter, a answer, length int64) {
+func (e *Emulator) head(w http.ResponseWriter, a httpAnswer, length int64) {
 	h := w.Header()
 	h.Set("Content-Type", jsonType)
 	h.Set("Content-Length", strconv.FormatInt(length, 10))

@@ -5,8 +5,8 @@ import "net/http"
 // jsonType is the media type of every answer, including refusals.
 const jsonType = "application/json"
 
-// answer is an HTTP answer.
-type answer struct {
+// httpAnswer is an HTTP answer.
+type httpAnswer struct {
 	status int
 	body   []byte
 	// header holds headers beside the usual ones.
@@ -40,22 +40,22 @@ func appendNotice(b []byte, n notice) []byte {
 }
 
 // succeed wraps a result that is already JSON.
-func succeed(result []byte, messages ...notice) answer {
+func succeed(result []byte, messages ...notice) httpAnswer {
 	b := append([]byte(`{"result":`), result...)
 	b = append(b, `,"success":true,"errors":[],"messages":`...)
 	b = appendList(b, messages, appendNotice)
-	return answer{status: http.StatusOK, body: append(b, '}')}
+	return httpAnswer{status: http.StatusOK, body: append(b, '}')}
 }
 
 // deleted is the answer to a deletion. Its result is null.
-func deleted(status int) answer {
+func deleted(status int) httpAnswer {
 	a := succeed([]byte("null"))
 	a.status = status
 	return a
 }
 
 // succeedPage wraps one page of a list.
-func succeedPage[T any](all []T, p page, one func([]byte, T) []byte) answer {
+func succeedPage[T any](all []T, p page, one func([]byte, T) []byte) httpAnswer {
 	shown := p.cut(len(all))
 	items := all[shown.from:shown.to]
 	a := succeed(appendList(nil, items, one))
@@ -77,6 +77,6 @@ func failure(errors, messages []notice) []byte {
 }
 
 // refuse returns a failure with one error and no message.
-func refuse(status, code int, message string) answer {
-	return answer{status: status, body: failure([]notice{{code: code, message: message}}, nil)}
+func refuse(status, code int, message string) httpAnswer {
+	return httpAnswer{status: status, body: failure([]notice{{code: code, message: message}}, nil)}
 }

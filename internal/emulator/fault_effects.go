@@ -19,7 +19,7 @@ const (
 
 // applyFault answers with a fault that determines the answer. honest is the
 // real answer, if the fault executes the request.
-func (e *Emulator) applyFault(w http.ResponseWriter, c *call, f Fault, honest answer) {
+func (e *Emulator) applyFault(w http.ResponseWriter, c *apiCall, f Fault, honest httpAnswer) {
 	switch f.Kind {
 	case KindRateLimit:
 		e.send(w, e.rateLimiter.throttled(cmp.Or(f.RetryAfter, defaultBlock)))
@@ -46,9 +46,9 @@ func (e *Emulator) applyFault(w http.ResponseWriter, c *call, f Fault, honest an
 	}
 }
 
-func (f Fault) statusAnswer() answer {
+func (f Fault) statusAnswer() httpAnswer {
 	kind := cmp.Or(f.ContentType, jsonType)
-	a := answer{status: f.Status, body: []byte(f.Body), header: map[string]string{"Content-Type": kind}}
+	a := httpAnswer{status: f.Status, body: []byte(f.Body), header: map[string]string{"Content-Type": kind}}
 	media, _, _ := mime.ParseMediaType(kind)
 	switch {
 	case f.Body != "":
@@ -73,14 +73,14 @@ func edgePage(status int) []byte {
 		"<body><h1>Error %[1]d</h1><p>The web server reported an error.</p></body></html>\n", status)
 }
 
-func (f Fault) successFalse() answer {
+func (f Fault) successFalse() httpAnswer {
 	if f.Body != "" {
-		return answer{status: http.StatusOK, body: []byte(f.Body)}
+		return httpAnswer{status: http.StatusOK, body: []byte(f.Body)}
 	}
 	return refuse(http.StatusOK, codeUnknown, "internal_error")
 }
 
-func echo(status int, h http.Header) answer {
+func echo(status int, h http.Header) httpAnswer {
 	credential := cmp.Or(h.Get("Authorization"), h.Get("X-Auth-Key"))
 	return refuse(status, codeUnauthorized, "Invalid access token: "+credential)
 }
@@ -90,7 +90,7 @@ func echo(status int, h http.Header) answer {
 func (e *Emulator) cut(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		e.sendPart(w, answer{status: http.StatusBadGateway, body: []byte(" ")}, 0)
+		e.sendPart(w, httpAnswer{status: http.StatusBadGateway, body: []byte(" ")}, 0)
 		return
 	}
 	// The client sees a broken connection in any case.
@@ -99,13 +99,13 @@ func (e *Emulator) cut(w http.ResponseWriter) {
 
 // sendPart announces a whole answer and sends n bytes of its body. The server
 // then closes the connection.
-func (e *Emulator) sendPart(w http.ResponseWriter, a answer, n int) {
+func (e *Emulator) sendPart(w http.ResponseWriter, a httpAnswer, n int) {
 	e.head(w, a, int64(len(a.body)))
 	// The client may have left.
 	_, _ = w.Write(a.body[:n])
 }
 
-func (e *Emulator) sendPadded(w http.ResponseWriter, a answer, size int64) {
+func (e *Emulator) sendPadded(w http.ResponseWriter, a httpAnswer, size int64) {
 	e.head(w, a, size+int64(len(a.body)))
 	padding := bytes.Repeat([]byte{' '}, paddingChunk)
 	for size > 0 {

@@ -76,7 +76,7 @@ func (p *plan) add(f Fault) {
 }
 
 // take removes and returns the faults that apply to a request.
-func (q *faults) take(c *call) plan {
+func (q *faults) take(c *apiCall) plan {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var p plan
@@ -101,7 +101,7 @@ func (q *faults) strikes(f Fault) bool {
 	return f.Probability == 0 || q.random() < f.Probability
 }
 
-func (f Fault) matches(c *call) bool {
+func (f Fault) matches(c *apiCall) bool {
 	switch {
 	case f.Kind == KindLag && c.method != http.MethodGet,
 		f.Kind == KindEraA && c.operationID() != createStoreID,

@@ -32,7 +32,7 @@ func readIdentifiers(body []byte, found *problems) []string {
 		return nil
 	}
 	switch v := v.(type) {
-	case object:
+	case jsonObject:
 		return listedIdentifiers(v["ids"], fieldPath{}.field("ids"), found)
 	case []any:
 		return wrappedIdentifiers(v, found)

@@ -6,7 +6,7 @@ import (
 )
 
 // verifyToken answers for user tokens and account tokens.
-func (e *Emulator) verifyToken(c *call) answer {
+func (e *Emulator) verifyToken(c *apiCall) httpAnswer {
 	if c.who.token == "" {
 		return notAToken()
 	}
@@ -16,7 +16,7 @@ func (e *Emulator) verifyToken(c *call) answer {
 	return succeed(b, notice{message: "This API Token is valid and active"})
 }
 
-func (e *Emulator) user(c *call) answer {
+func (e *Emulator) user(c *apiCall) httpAnswer {
 	name, _, _ := strings.Cut(c.who.email, "@")
 	b := appendString([]byte(`{"id":`), fingerprint("user "+c.who.email))
 	b = appendString(append(b, `,"email":`...), c.who.email)
@@ -24,7 +24,7 @@ func (e *Emulator) user(c *call) answer {
 	return succeed(append(b, '}'))
 }
 
-func (e *Emulator) listAccounts(c *call) answer {
+func (e *Emulator) listAccounts(c *apiCall) httpAnswer {
 	var found problems
 	q := accountQuery{page: readPage(c.query, &found), names: []string{c.query.Get("name")}, column: accountName}
 	q.descending = choose(c.query, "direction", []string{"asc", "desc"}, &found) == "desc"
@@ -32,7 +32,7 @@ func (e *Emulator) listAccounts(c *call) answer {
 }
 
 // listMemberships reads the filters that Cloudflare documents for memberships.
-func (e *Emulator) listMemberships(c *call) answer {
+func (e *Emulator) listMemberships(c *apiCall) httpAnswer {
 	var found problems
 	q := accountQuery{page: readPage(c.query, &found), names: []string{c.query.Get("name"), c.query.Get("account.name")}, column: accountName}
 	q.descending = choose(c.query, "direction", []string{"asc", "desc"}, &found) == "desc"
@@ -65,7 +65,7 @@ func (q accountQuery) picks(a Account) bool {
 
 // pageOfAccounts lists the accounts that the caller may use. The filter by name
 // compares whole names; Cloudflare's documentation does not say more.
-func (e *Emulator) pageOfAccounts(c *call, q accountQuery, found problems, one func([]byte, Account) []byte) answer {
+func (e *Emulator) pageOfAccounts(c *apiCall, q accountQuery, found problems, one func([]byte, Account) []byte) httpAnswer {
 	if a, bad := found.refusal(); bad {
 		return a
 	}

@@ -14,14 +14,14 @@ func (e *Emulator) ClearFaults() { e.faults.clear() }
 // rate limits. A running call may still have an effect.
 func (e *Emulator) Reset() {
 	e.faults.clear()
-	e.state.clear()
+	e.database.clear()
 	e.rateLimiter.clear()
 	e.requestLog.clear()
 }
 
 // Value returns the value of a secret, for tests. No operation returns it.
 func (e *Emulator) Value(accountID, storeID, secretName string) (string, bool) {
-	a := e.state.accounts[accountID]
+	a := e.database.accounts[accountID]
 	if a == nil {
 		return "", false
 	}
@@ -38,7 +38,7 @@ func (e *Emulator) Value(accountID, storeID, secretName string) (string, bool) {
 // Counts returns the numbers of stores and secrets of an account, and zeros for
 // an unknown account.
 func (e *Emulator) Counts(accountID string) (stores, secrets int) {
-	a := e.state.accounts[accountID]
+	a := e.database.accounts[accountID]
 	if a == nil {
 		return 0, 0
 	}
@@ -54,4 +54,4 @@ func (e *Emulator) Calls(operation string) int { return e.requestLog.count(opera
 
 // Requests returns the logged requests, the oldest first. It is empty unless
 // Config.RequestLogLimit is set.
-func (e *Emulator) Requests() []Request { return e.requestLog.requests() }
+func (e *Emulator) Requests() []LoggedRequest { return e.requestLog.requests() }

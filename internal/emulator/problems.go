@@ -53,9 +53,9 @@ func (p *problems) add(word string, at fieldPath, text string) {
 
 // refusal returns the answer that lists all mistakes. ok is false if there are
 // none.
-func (p *problems) refusal() (a answer, ok bool) {
+func (p *problems) refusal() (a httpAnswer, ok bool) {
 	if len(p.errors) == 0 {
-		return answer{}, false
+		return httpAnswer{}, false
 	}
-	return answer{status: http.StatusBadRequest, body: failure(p.errors, p.messages)}, true
+	return httpAnswer{status: http.StatusBadRequest, body: failure(p.errors, p.messages)}, true
 }

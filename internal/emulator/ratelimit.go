@@ -41,7 +41,7 @@ func (b *rateLimiter) clear() {
 }
 
 // take counts a call. It returns the refusal if the limit is exceeded.
-func (b *rateLimiter) take(who string) *answer {
+func (b *rateLimiter) take(who string) *httpAnswer {
 	if b.limit.Requests <= 0 {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (b *rateLimiter) forget(now time.Time) {
 }
 
 // throttled is the answer to a refused call, to be retried after a while.
-func (b *rateLimiter) throttled(after time.Duration) answer {
+func (b *rateLimiter) throttled(after time.Duration) httpAnswer {
 	limit, window := b.policy()
 	a := refuse(http.StatusTooManyRequests, codeThrottled, fmt.Sprintf(
 		"More than %d requests per %d seconds reached. Please wait and consider throttling your request speed", limit, window))

@@ -23,65 +23,65 @@ const (
 	codeBadToken     = 10000
 )
 
-func storeNotFound() answer {
+func storeNotFound() httpAnswer {
 	return refuse(http.StatusNotFound, codeInvalid, "store_not_found")
 }
 
-func secretNotFound() answer {
+func secretNotFound() httpAnswer {
 	return refuse(http.StatusNotFound, codeInvalid, "secret_not_found")
 }
 
-func storeNameTaken() answer {
+func storeNameTaken() httpAnswer {
 	return refuse(http.StatusBadRequest, codeConflict, "store_name_already_exists")
 }
 
-func storeLimitReached() answer {
+func storeLimitReached() httpAnswer {
 	return refuse(http.StatusBadRequest, codeConflict, "maximum_stores_exceeded")
 }
 
-func storeNotEmpty() answer {
+func storeNotEmpty() httpAnswer {
 	return refuse(http.StatusConflict, codeConflict, "store_not_empty")
 }
 
-func secretNameTaken(name string) answer {
+func secretNameTaken(name string) httpAnswer {
 	return refuse(http.StatusBadRequest, codeConflict, "secret_name_already_exists: "+name)
 }
 
-func secretLimitReached(limit int) answer {
+func secretLimitReached(limit int) httpAnswer {
 	return refuse(http.StatusBadRequest, codeConflict, fmt.Sprintf("maximum_secrets_exceeded: max %d", limit))
 }
 
-func tooLarge() answer {
+func tooLarge() httpAnswer {
 	return refuse(http.StatusRequestEntityTooLarge, codeInvalid, "request_too_large")
 }
 
-func noRoute() answer {
+func noRoute() httpAnswer {
 	return refuse(http.StatusNotFound, codeNoRoute, "No route for that URI")
 }
 
-func noMethod(allowed []string) answer {
+func noMethod(allowed []string) httpAnswer {
 	a := refuse(http.StatusMethodNotAllowed, codeNoMethod, "Method not allowed for this URI")
 	a.header = map[string]string{"Allow": strings.Join(allowed, ", ")}
 	return a
 }
 
-func badObject(path string) answer {
+func badObject(path string) httpAnswer {
 	return refuse(http.StatusNotFound, codeBadObject,
 		fmt.Sprintf("Could not route to %s, perhaps your object identifier is invalid?", path))
 }
 
-func notPermitted() answer {
+func notPermitted() httpAnswer {
 	return refuse(http.StatusForbidden, codeUnauthorized, "Unauthorized to access requested resource")
 }
 
-func notAuthenticated() answer {
+func notAuthenticated() httpAnswer {
 	return refuse(http.StatusUnauthorized, codeBadToken, "Authentication error")
 }
 
 // refuseCredential returns the refusal of a credential in the operation's form:
 // the endpoints about the owner of a credential have codes of their own. The
 // code of /accounts is inferred from how clients read it.
-func (o *apiOperation) refuseCredential(refused answer) answer {
+func (o *apiOperation) refuseCredential(refused httpAnswer) httpAnswer {
 	switch {
 	case refused.status != http.StatusUnauthorized:
 		return refused
@@ -93,25 +93,25 @@ func (o *apiOperation) refuseCredential(refused answer) answer {
 	return refused
 }
 
-func notAToken() answer {
+func notAToken() httpAnswer {
 	return refuse(http.StatusUnauthorized, codeUnknown, "Invalid API Token")
 }
 
 // noCredentials is Cloudflare's documented error for a call without usable
 // credentials. The endpoints about the owner of a credential use it too.
-func noCredentials() answer {
+func noCredentials() httpAnswer {
 	return refuse(http.StatusBadRequest, codeNoKey, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
 }
 
 // noProductRoute is the answer to a path below Secrets Store with an empty
 // identifier. The product answers a generic 404, not the edge with 7000: the
 // status is inferred from alchemy #218 and #223.
-func noProductRoute() answer {
+func noProductRoute() httpAnswer {
 	return refuse(http.StatusNotFound, codeUnknown, "not found")
 }
 
-func badHeaders() answer {
+func badHeaders() httpAnswer {
 	cause := notice{code: codeBadAuthForm, message: "Invalid format for Authorization header"}
 	found := notice{code: codeBadHeaders, message: "Invalid request headers", chain: []notice{cause}}
-	return answer{status: http.StatusBadRequest, body: failure([]notice{found}, nil)}
+	return httpAnswer{status: http.StatusBadRequest, body: failure([]notice{found}, nil)}
 }

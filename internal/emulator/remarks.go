@@ -7,7 +7,7 @@ import (
 
 // addItems adds items to messages and errors of an answer, and a result_info if
 // the answer has none.
-func (f Fault) addItems(a answer) answer {
+func (f Fault) addItems(a httpAnswer) httpAnswer {
 	a.body = appendItems(a.body, "messages", f.Messages)
 	a.body = appendItems(a.body, "errors", f.Errors)
 	if f.ResultInfo != "" && !bytes.Contains(a.body, []byte(`,"result_info":{`)) {

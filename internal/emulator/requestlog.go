@@ -10,8 +10,8 @@ import (
 // maxLoggedBody is the number of bytes of a body that are logged.
 const maxLoggedBody = 1 << 20
 
-// Request is a received request.
-type Request struct {
+// LoggedRequest is a received request.
+type LoggedRequest struct {
 	// Time is when the request was received.
 	Time time.Time
 	// Method is the HTTP method.
@@ -36,7 +36,7 @@ type requestLog struct {
 	limit int
 	clock func() time.Time
 	mu    sync.Mutex
-	kept  []Request
+	kept  []LoggedRequest
 	calls map[string]int
 }
 
@@ -50,7 +50,7 @@ func (j *requestLog) clear() {
 	j.kept, j.calls = nil, map[string]int{}
 }
 
-func (j *requestLog) note(r *http.Request, c *call) {
+func (j *requestLog) note(r *http.Request, c *apiCall) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.calls[c.operationID()]++
@@ -60,7 +60,7 @@ func (j *requestLog) note(r *http.Request, c *call) {
 	if len(j.kept) == j.limit {
 		j.kept = slices.Delete(j.kept, 0, 1)
 	}
-	noted := Request{
+	noted := LoggedRequest{
 		Time: j.clock(), Method: r.Method, Path: c.path, Query: r.URL.RawQuery,
 		Operation: c.operationID(), Header: r.Header.Clone(),
 		Body: slices.Clone(c.body[:min(len(c.body), maxLoggedBody)]), Size: len(c.body),
@@ -71,7 +71,7 @@ func (j *requestLog) note(r *http.Request, c *call) {
 	j.kept = append(j.kept, noted)
 }
 
-func (j *requestLog) requests() []Request {
+func (j *requestLog) requests() []LoggedRequest {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Clone(j.kept)

@@ -105,8 +105,8 @@ func readPatch(body []byte, found *problems) secretPatch {
 }
 
 // itemObject reads an array item that must be an object.
-func itemObject(v any, at fieldPath, found *problems) (object, bool) {
-	o, ok := v.(object)
+func itemObject(v any, at fieldPath, found *problems) (jsonObject, bool) {
+	o, ok := v.(jsonObject)
 	if !ok {
 		found.add(badJSON, at, "must be an object")
 	}

@@ -11,7 +11,7 @@ type apiOperation struct {
 	method string
 	// id is Cloudflare's operationId, or an own one outside Secrets Store.
 	id  string
-	run func(*Emulator, *call) answer
+	run func(*Emulator, *apiCall) httpAnswer
 }
 
 // route is a path with its operations. A segment in braces matches any

@@ -14,7 +14,7 @@ func appendStore(b []byte, s store) []byte {
 
 // secretWriter returns a function that writes secrets as they are at a moment,
 // without the value.
-func (l *state) secretWriter(now time.Time) func([]byte, secret) []byte {
+func (l *database) secretWriter(now time.Time) func([]byte, secret) []byte {
 	return func(b []byte, s secret) []byte {
 		b = appendString(append(b, `{"id":`...), s.id)
 		b = appendString(append(b, `,"store_id":`...), s.storeID)

@@ -11,20 +11,20 @@ func secretColumns() []string {
 	return []string{"name", "comment", "created", "modified", "status"}
 }
 
-func (e *Emulator) listSecrets(c *call) answer {
+func (e *Emulator) listSecrets(c *apiCall) httpAnswer {
 	var found problems
 	wanted := readListQuery(c.query, secretColumns(), &found)
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	rows, ok := e.state.secrets(c.account, c.store(), c.asOf)
+	rows, ok := e.database.secrets(c.account, c.store(), c.asOf)
 	if !ok {
 		return storeNotFound()
 	}
 	rows = slices.DeleteFunc(rows, func(s secret) bool { return !wanted.finds(s) })
-	now := c.seenAt(e.state.now())
-	sortRows(rows, e.state.compareSecrets(wanted.order, now), wanted.ascending)
-	return succeedPage(rows, wanted.page, e.state.secretWriter(now))
+	now := c.seenAt(e.database.now())
+	sortRows(rows, e.database.compareSecrets(wanted.order, now), wanted.ascending)
+	return succeedPage(rows, wanted.page, e.database.secretWriter(now))
 }
 
 // finds reports whether a secret matches the filters: the search text in name
@@ -41,8 +41,8 @@ func (q listQuery) finds(s secret) bool {
 }
 
 // readInStore looks up the store before it reads the body, as Cloudflare does.
-func readInStore[T any](e *Emulator, c *call, read func([]byte, *problems) T) (wanted T, refused *answer) {
-	if _, ok := e.state.store(c.account, c.store(), c.asOf); !ok {
+func readInStore[T any](e *Emulator, c *apiCall, read func([]byte, *problems) T) (wanted T, refused *httpAnswer) {
+	if _, ok := e.database.store(c.account, c.store(), c.asOf); !ok {
 		return wanted, new(storeNotFound())
 	}
 	var found problems
@@ -53,69 +53,69 @@ func readInStore[T any](e *Emulator, c *call, read func([]byte, *problems) T) (w
 	return wanted, nil
 }
 
-func (e *Emulator) createSecrets(c *call) answer {
+func (e *Emulator) createSecrets(c *apiCall) httpAnswer {
 	wanted, refused := readInStore(e, c, readNewSecrets)
 	if refused != nil {
 		return *refused
 	}
-	made, refused := e.state.createSecrets(c.account, c.store(), wanted)
+	made, refused := e.database.createSecrets(c.account, c.store(), wanted)
 	if refused != nil {
 		return *refused
 	}
-	return succeed(appendList(nil, made, e.state.secretWriter(e.state.now())))
+	return succeed(appendList(nil, made, e.database.secretWriter(e.database.now())))
 }
 
-func (e *Emulator) showSecret(c *call) answer {
-	s, refused := e.state.secret(c.account, c.secret(), c.asOf)
+func (e *Emulator) showSecret(c *apiCall) httpAnswer {
+	s, refused := e.database.secret(c.account, c.secret(), c.asOf)
 	if refused != nil {
 		return *refused
 	}
 	return e.oneSecret(c, s)
 }
 
-func (e *Emulator) patchSecret(c *call) answer {
+func (e *Emulator) patchSecret(c *apiCall) httpAnswer {
 	patch, refused := readInStore(e, c, readPatch)
 	if refused != nil {
 		return *refused
 	}
-	s, refused := e.state.patchSecret(c.account, c.secret(), patch)
+	s, refused := e.database.patchSecret(c.account, c.secret(), patch)
 	if refused != nil {
 		return *refused
 	}
 	return e.oneSecret(c, s)
 }
 
-func (e *Emulator) duplicateSecret(c *call) answer {
+func (e *Emulator) duplicateSecret(c *apiCall) httpAnswer {
 	wanted, refused := readInStore(e, c, readDuplicate)
 	if refused != nil {
 		return *refused
 	}
-	s, refused := e.state.duplicateSecret(c.account, c.secret(), wanted)
+	s, refused := e.database.duplicateSecret(c.account, c.secret(), wanted)
 	if refused != nil {
 		return *refused
 	}
 	return e.oneSecret(c, s)
 }
 
-func (e *Emulator) deleteSecret(c *call) answer {
+func (e *Emulator) deleteSecret(c *apiCall) httpAnswer {
 	at := c.secret()
-	if refused := e.state.deleteSecrets(c.account, at.storeID, []string{at.secretID}); refused != nil {
+	if refused := e.database.deleteSecrets(c.account, at.storeID, []string{at.secretID}); refused != nil {
 		return *refused
 	}
 	return deleted(http.StatusAccepted)
 }
 
-func (e *Emulator) deleteSecrets(c *call) answer {
+func (e *Emulator) deleteSecrets(c *apiCall) httpAnswer {
 	ids, refused := readInStore(e, c, readIdentifiers)
 	if refused != nil {
 		return *refused
 	}
-	if refused := e.state.deleteSecrets(c.account, c.store(), ids); refused != nil {
+	if refused := e.database.deleteSecrets(c.account, c.store(), ids); refused != nil {
 		return *refused
 	}
 	return deleted(http.StatusAccepted)
 }
 
-func (e *Emulator) oneSecret(c *call, s secret) answer {
-	return succeed(e.state.secretWriter(c.seenAt(e.state.now()))(nil, s))
+func (e *Emulator) oneSecret(c *apiCall, s secret) httpAnswer {
+	return succeed(e.database.secretWriter(c.seenAt(e.database.now()))(nil, s))
 }

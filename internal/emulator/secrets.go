@@ -17,7 +17,7 @@ func secretsIn(s *snapshot, storeID string) []secret {
 
 // secrets returns the secrets of a store at a moment, the newest first. ok is
 // false if there is no such store.
-func (l *state) secrets(a *accountState, storeID string, asOf time.Time) (rows []secret, ok bool) {
+func (l *database) secrets(a *accountState, storeID string, asOf time.Time) (rows []secret, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	then := a.at(asOf)
@@ -28,7 +28,7 @@ func (l *state) secrets(a *accountState, storeID string, asOf time.Time) (rows [
 }
 
 // secret returns a secret at a moment. Zero: now.
-func (l *state) secret(a *accountState, at address, asOf time.Time) (secret, *answer) {
+func (l *database) secret(a *accountState, at address, asOf time.Time) (secret, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return find(a.at(asOf), at)
@@ -37,7 +37,7 @@ func (l *state) secret(a *accountState, at address, asOf time.Time) (secret, *an
 // address identifies a secret.
 type address struct{ storeID, secretID string }
 
-func find(s *snapshot, at address) (secret, *answer) {
+func find(s *snapshot, at address) (secret, *httpAnswer) {
 	if _, ok := s.stores[at.storeID]; !ok {
 		return secret{}, new(storeNotFound())
 	}
@@ -49,7 +49,7 @@ func find(s *snapshot, at address) (secret, *answer) {
 }
 
 // createSecrets adds all of the secrets or none.
-func (l *state) createSecrets(a *accountState, storeID string, wanted []newSecret) ([]secret, *answer) {
+func (l *database) createSecrets(a *accountState, storeID string, wanted []newSecret) ([]secret, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, ok := a.snapshot.stores[storeID]; !ok {
@@ -59,7 +59,7 @@ func (l *state) createSecrets(a *accountState, storeID string, wanted []newSecre
 }
 
 // duplicateSecret adds a secret with the value of another.
-func (l *state) duplicateSecret(a *accountState, from address, wanted newSecret) (secret, *answer) {
+func (l *database) duplicateSecret(a *accountState, from address, wanted newSecret) (secret, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	original, refused := find(a.snapshot, from)
@@ -75,7 +75,7 @@ func (l *state) duplicateSecret(a *accountState, from address, wanted newSecret)
 }
 
 // add creates secrets. The caller holds mu.
-func (l *state) add(a *accountState, storeID string, wanted []newSecret) ([]secret, *answer) {
+func (l *database) add(a *accountState, storeID string, wanted []newSecret) ([]secret, *httpAnswer) {
 	batch := map[string]bool{}
 	for _, w := range wanted {
 		if batch[w.name] || a.namesInUse[fullName(storeID, w.name)] {
@@ -101,7 +101,7 @@ func (l *state) add(a *accountState, storeID string, wanted []newSecret) ([]secr
 }
 
 // patchSecret changes the fields that the patch sets.
-func (l *state) patchSecret(a *accountState, at address, patch secretPatch) (secret, *answer) {
+func (l *database) patchSecret(a *accountState, at address, patch secretPatch) (secret, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	row, refused := find(a.snapshot, at)
@@ -123,7 +123,7 @@ func (l *state) patchSecret(a *accountState, at address, patch secretPatch) (sec
 }
 
 // deleteSecrets removes all of the secrets or none.
-func (l *state) deleteSecrets(a *accountState, storeID string, ids []string) *answer {
+func (l *database) deleteSecrets(a *accountState, storeID string, ids []string) *httpAnswer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range ids {
@@ -139,14 +139,14 @@ func (l *state) deleteSecrets(a *accountState, storeID string, ids []string) *an
 }
 
 // usage counts the secrets of an account over all its stores.
-func (l *state) usage(a *accountState, asOf time.Time) int {
+func (l *database) usage(a *accountState, asOf time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.at(asOf).secrets)
 }
 
 // status returns the status of a secret at a moment.
-func (l *state) status(s secret, at time.Time) string {
+func (l *database) status(s secret, at time.Time) string {
 	if l.activateAfter > 0 && at.Sub(s.created) < l.activateAfter {
 		return "pending"
 	}
@@ -155,7 +155,7 @@ func (l *state) status(s secret, at time.Time) string {
 
 // compareSecrets compares by one of secretColumns. An unset comment is before
 // an empty one.
-func (l *state) compareSecrets(column string, now time.Time) func(x, y secret) int {
+func (l *database) compareSecrets(column string, now time.Time) func(x, y secret) int {
 	switch column {
 	case "name":
 		return func(x, y secret) int { return cmp.Compare(x.name, y.name) }

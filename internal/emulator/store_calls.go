@@ -5,18 +5,18 @@ import "net/http"
 // storeColumns lists the columns that stores can be ordered by.
 func storeColumns() []string { return []string{"name", "created", "modified"} }
 
-func (e *Emulator) listStores(c *call) answer {
+func (e *Emulator) listStores(c *apiCall) httpAnswer {
 	var found problems
 	wanted := readListQuery(c.query, storeColumns(), &found)
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	rows := e.state.stores(c.account, c.asOf)
+	rows := e.database.stores(c.account, c.asOf)
 	sortRows(rows, compareStores(wanted.order), wanted.ascending)
 	return succeedPage(rows, wanted.page, appendStore)
 }
 
-func (e *Emulator) createStore(c *call) answer {
+func (e *Emulator) createStore(c *apiCall) httpAnswer {
 	read := readStore
 	if c.eraA {
 		read = readStoreArray
@@ -26,7 +26,7 @@ func (e *Emulator) createStore(c *call) answer {
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	made, refused := e.state.createStore(c.account, name)
+	made, refused := e.database.createStore(c.account, name)
 	if refused != nil {
 		return *refused
 	}
@@ -36,28 +36,28 @@ func (e *Emulator) createStore(c *call) answer {
 	return succeed(appendStore(nil, made))
 }
 
-func (e *Emulator) showStore(c *call) answer {
-	s, ok := e.state.store(c.account, c.store(), c.asOf)
+func (e *Emulator) showStore(c *apiCall) httpAnswer {
+	s, ok := e.database.store(c.account, c.store(), c.asOf)
 	if !ok {
 		return storeNotFound()
 	}
 	return succeed(appendStore(nil, s))
 }
 
-func (e *Emulator) deleteStore(c *call) answer {
+func (e *Emulator) deleteStore(c *apiCall) httpAnswer {
 	var found problems
 	force := flag(c.query, "force", &found)
 	if a, bad := found.refusal(); bad {
 		return a
 	}
-	if refused := e.state.deleteStore(c.account, c.store(), force); refused != nil {
+	if refused := e.database.deleteStore(c.account, c.store(), force); refused != nil {
 		return *refused
 	}
 	return deleted(http.StatusOK)
 }
 
-func (e *Emulator) quota(c *call) answer {
+func (e *Emulator) quota(c *apiCall) httpAnswer {
 	b := appendInt([]byte(`{"secrets":{"quota":`), c.account.settings.SecretLimit)
-	b = appendInt(append(b, `,"usage":`...), e.state.usage(c.account, c.asOf))
+	b = appendInt(append(b, `,"usage":`...), e.database.usage(c.account, c.asOf))
 	return succeed(append(b, "}}"...))
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // createStore creates a store, or returns the refusal.
-func (l *state) createStore(a *accountState, name string) (store, *answer) {
+func (l *database) createStore(a *accountState, name string) (store, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.namesInUse[fullName("", name)] {
@@ -24,7 +24,7 @@ func (l *state) createStore(a *accountState, name string) (store, *answer) {
 }
 
 // store returns a store at a moment. Zero: now.
-func (l *state) store(a *accountState, id string, asOf time.Time) (store, bool) {
+func (l *database) store(a *accountState, id string, asOf time.Time) (store, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, ok := a.at(asOf).stores[id]
@@ -32,7 +32,7 @@ func (l *state) store(a *accountState, id string, asOf time.Time) (store, bool) 
 }
 
 // stores returns all stores, the newest first.
-func (l *state) stores(a *accountState, asOf time.Time) []store {
+func (l *database) stores(a *accountState, asOf time.Time) []store {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.SortedFunc(maps.Values(a.at(asOf).stores), func(x, y store) int {
@@ -41,7 +41,7 @@ func (l *state) stores(a *accountState, asOf time.Time) []store {
 }
 
 // deleteStore removes a store, and with force the secrets in it.
-func (l *state) deleteStore(a *accountState, id string, force bool) *answer {
+func (l *database) deleteStore(a *accountState, id string, force bool) *httpAnswer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, ok := a.snapshot.stores[id]; !ok {

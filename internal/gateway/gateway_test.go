@@ -267,10 +267,10 @@ func TestOnlyListedHeadersPass(t *testing.T) {
 }
 
 func TestTheCallerIsKnownBeforeTheBodyIsRead(t *testing.T) {
-	var outcome authn.Result
+	var outcome authn.Authentication
 	var from string
 	f := serve(t, func(ctx context.Context, _ string, _, _ any) (metadata.MD, error) {
-		outcome, _ = authn.ResultFrom(ctx)
+		outcome, _ = authn.AuthenticationFrom(ctx)
 		if p, ok := peer.FromContext(ctx); ok {
 			from = p.Addr.String()
 		}

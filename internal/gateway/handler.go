@@ -65,7 +65,7 @@ func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *h
 	dropHeaders(h)
 	invalidateKey(h)
 	a := newRequestState(r)
-	ctx := authn.WithResult(r.Context(), authn.Result{Principal: principal, Err: err})
+	ctx := authn.WithAuthentication(r.Context(), authn.Authentication{Principal: principal, Err: err})
 	ctx = contract.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
 	hasBody := err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
 	var held *inflight.Body

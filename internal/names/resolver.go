@@ -43,12 +43,12 @@ type Resolver struct {
 	// each name once.
 	accounts map[string]string
 	served   []string
-	names    *lru.Cache[key, string]
+	names    *lru.Cache[nameKey, string]
 }
 
-// key identifies a store, or a secret in it. The identifier of a secret may be
+// nameKey identifies a store, or a secret in it. The identifier of a secret may be
 // empty, because the caller chose it, so the kind is part of the key.
-type key struct {
+type nameKey struct {
 	kind                   objectKind
 	account, store, secret string
 }
@@ -62,7 +62,7 @@ const (
 
 // New returns a Resolver without cached names. It asks f first. f may be nil.
 func New(u Upstream, f Lookup) (*Resolver, error) {
-	names, err := lru.New[key, string](maxNames)
+	names, err := lru.New[nameKey, string](maxNames)
 	if err != nil {
 		return nil, fmt.Errorf("make room for names: %w", err)
 	}
@@ -89,17 +89,17 @@ func (r *Resolver) Accounts() []string { return r.served }
 func (r *Resolver) Remember(account, store string, names map[string]string) {
 	for id, name := range names {
 		if id == "" {
-			r.names.Add(key{kind: aStore, account: account, store: store}, name)
+			r.names.Add(nameKey{kind: aStore, account: account, store: store}, name)
 			continue
 		}
-		r.names.Add(key{aSecret, account, store, id}, name)
+		r.names.Add(nameKey{aSecret, account, store, id}, name)
 	}
 }
 
 // Store returns the name of a store. Errors: NotFound, and the errors of a call
 // to Cloudflare.
 func (r *Resolver) Store(ctx context.Context, account, id string) (string, error) {
-	k := key{kind: aStore, account: account, store: id}
+	k := nameKey{kind: aStore, account: account, store: id}
 	if name, ok := r.names.Get(k); ok {
 		return name, nil
 	}
@@ -155,7 +155,7 @@ func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []str
 	}
 	known := make(map[string]string, len(ids))
 	for _, id := range ids {
-		if name, ok := r.names.Get(key{aSecret, in.Account, in.StoreID, id}); ok {
+		if name, ok := r.names.Get(nameKey{aSecret, in.Account, in.StoreID, id}); ok {
 			known[id] = name
 		}
 	}
@@ -166,7 +166,7 @@ func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []str
 func (r *Resolver) unknown(in upstream.StoreParams, ids []string) []string {
 	var missing []string
 	for _, id := range ids {
-		if !r.names.Contains(key{aSecret, in.Account, in.StoreID, id}) {
+		if !r.names.Contains(nameKey{aSecret, in.Account, in.StoreID, id}) {
 			missing = append(missing, id)
 		}
 	}
@@ -188,13 +188,13 @@ func (r *Resolver) lookUpSecrets(ctx context.Context, in upstream.StoreParams, i
 		return ids, nil //nolint:nilerr // Cloudflare is asked next, and says what is wrong.
 	}
 	for _, s := range known {
-		r.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
+		r.names.Add(nameKey{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 	}
 	return r.unknown(in, ids), nil
 }
 
 // lookUpStore is lookUpSecrets for one store.
-func (r *Resolver) lookUpStore(ctx context.Context, k key) (string, bool) {
+func (r *Resolver) lookUpStore(ctx context.Context, k nameKey) (string, bool) {
 	if r.lookup == nil {
 		return "", false
 	}
@@ -207,7 +207,7 @@ func (r *Resolver) lookUpStore(ctx context.Context, k key) (string, bool) {
 }
 
 func (r *Resolver) secret(ctx context.Context, in upstream.StoreParams, id string) (string, error) {
-	k := key{aSecret, in.Account, in.StoreID, id}
+	k := nameKey{aSecret, in.Account, in.StoreID, id}
 	if name, ok := r.names.Get(k); ok {
 		return name, nil
 	}
@@ -228,7 +228,7 @@ func (r *Resolver) loadStore(ctx context.Context, in upstream.StoreParams) error
 	order := upstream.Paging{Order: "created", Direction: "asc"}
 	return upstream.ReadPages(ctx, order, func(s upstream.Secret) string { return s.ID }, read, func(a upstream.Answer[[]upstream.Secret]) bool {
 		for _, s := range a.Result {
-			r.names.Add(key{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
+			r.names.Add(nameKey{aSecret, in.Account, in.StoreID, s.ID}, s.Name)
 		}
 		left -= len(a.Result)
 		return left <= 0

@@ -20,7 +20,7 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 		if strings.HasPrefix(info.FullMethod, healthService) {
 			return next(ctx, req)
 		}
-		o, known := authn.ResultFrom(ctx)
+		o, known := authn.AuthenticationFrom(ctx)
 		if !known {
 			o = identify(ctx, a)
 		}
@@ -39,7 +39,7 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 
 // identify authenticates a call that came over the network. From then on the
 // connection counts as a connection of that caller.
-func identify(ctx context.Context, a *authn.Authenticator) (o authn.Result) {
+func identify(ctx context.Context, a *authn.Authenticator) (o authn.Authentication) {
 	o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
 	if conn := connOf(ctx); conn != nil && o.Err == nil {
 		conn.MarkAuthenticated(o.Principal.Name)

@@ -109,7 +109,7 @@ func (j *authorization) refuseUnread(ctx context.Context) error {
 		return why
 	}
 	j.audit.setPolicy(j.rights.Rules.Decide(j.question(j.method.Action)))
-	return j.denial([]*object{{action: j.method.Action}})
+	return j.denial([]*callObject{{action: j.method.Action}})
 }
 
 // list sets the visibility filter of a list call. If one rule allows the whole
@@ -136,7 +136,7 @@ func (j *authorization) list(ctx context.Context) (context.Context, error) {
 		return ctx, nil
 	case !d.NeedsName:
 		j.audit.setPolicy(d)
-		return ctx, j.denial([]*object{{action: j.method.Action}})
+		return ctx, j.denial([]*callObject{{action: j.method.Action}})
 	}
 	return visibility.With(ctx, j.isVisible), nil
 }

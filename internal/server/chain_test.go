@@ -125,7 +125,7 @@ func TestTheOrderOfTheChain(t *testing.T) {
 	empty := ""
 	wrong := &secretsstorev1.UpdateSecretRequest{AccountId: main, StoreId: w.store, SecretId: w.payA, Value: &empty}
 	unread := contract.WithMistakes(within(t), &contract.Mistakes{Fault: fault.New(fault.TooLarge, "BODY_TOO_LARGE", "too large")})
-	stranger := w.With(authn.Result{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
+	stranger := w.With(authn.Authentication{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
 
 	_, err = stranger.UpdateSecret(unread, wrong)
 	expect(t, "a stranger is told nothing else", err, codes.Unauthenticated, "CREDENTIAL_UNKNOWN")

@@ -22,7 +22,7 @@ const denialCode = 9109
 
 // denial returns the fault of a refused call. It names the rule that would be
 // needed, and no rule that exists.
-func (j *authorization) denial(refused []*object) error {
+func (j *authorization) denial(refused []*callObject) error {
 	id := telemetry.NewRequestID()
 	j.audit.setDenied(id)
 	what := make([]string, 0, maxNamed)
@@ -45,7 +45,7 @@ func (j *authorization) denial(refused []*object) error {
 // describe names a refused object with what the caller sent. A name that the
 // caller did not send is included only if the caller may see the object. The
 // audit record always has the name.
-func (j *authorization) describe(o *object) string {
+func (j *authorization) describe(o *callObject) string {
 	text := o.action
 	switch {
 	case o.id != "":

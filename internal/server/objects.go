@@ -20,8 +20,8 @@ const (
 // the largest batch.
 const maxObjects = 100
 
-// object is one object of a call, and the action on it.
-type object struct {
+// callObject is one object of a call, and the action on it.
+type callObject struct {
 	action string
 	// id is the identifier of an existing secret.
 	id string
@@ -40,7 +40,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 		// cost much. If validation should fail to refuse it, auditIntent does.
 		objects, j.audit.incomplete = objects[:maxObjects], true
 	}
-	var refused []*object
+	var refused []*callObject
 	for i := range objects {
 		o := &objects[i]
 		d := j.decideObject(o)
@@ -71,15 +71,15 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 // order of the request, then the new ones. A duplicate is an action on the
 // source and the creation of the copy. Of a batch that is too long, objects
 // lists one more than maxObjects.
-func (j *authorization) objects() []object {
+func (j *authorization) objects() []callObject {
 	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), maxObjects+1)]
 	made := j.target.Secrets[:min(len(j.target.Secrets), maxObjects+1)]
-	list := make([]object, 0, max(1, len(ids)+len(made)))
+	list := make([]callObject, 0, max(1, len(ids)+len(made)))
 	for _, id := range ids {
-		list = append(list, object{action: j.method.Action, id: id, scopes: j.target.Scopes})
+		list = append(list, callObject{action: j.method.Action, id: id, scopes: j.target.Scopes})
 	}
 	for i := range made {
-		o := object{action: createSecret, scopes: made[i].Scopes}
+		o := callObject{action: createSecret, scopes: made[i].Scopes}
 		if made[i].Name != "" {
 			o.name = &made[i].Name
 		}
@@ -93,18 +93,18 @@ func (j *authorization) objects() []object {
 
 // parentResource is the object of a call that names no secret: a store, an
 // account, or a secret whose name is missing in the request.
-func (j *authorization) parentResource() object {
+func (j *authorization) parentResource() callObject {
 	if j.target.StoreID == "" {
 		j.store = &j.target.StoreName
 	}
-	o := object{action: j.method.Action}
+	o := callObject{action: j.method.Action}
 	if !strings.HasPrefix(j.method.Action, aboutSecrets) {
 		o.name = new(string)
 	}
 	return o
 }
 
-func (j *authorization) decideObject(o *object) authz.Decision {
+func (j *authorization) decideObject(o *callObject) authz.Decision {
 	q := j.question(o.action)
 	q.Secret, q.Scopes = o.name, o.scopes
 	return j.rights.Rules.Decide(q)
@@ -112,7 +112,7 @@ func (j *authorization) decideObject(o *object) authz.Decision {
 
 // learn resolves the identifiers of the call to names. It is called only if a
 // rule depends on them, because it may cost a call to Cloudflare.
-func (j *authorization) learn(ctx context.Context, objects []object) error {
+func (j *authorization) learn(ctx context.Context, objects []callObject) error {
 	if err := j.learnStore(ctx); err != nil {
 		return err
 	}

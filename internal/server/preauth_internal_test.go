@@ -19,7 +19,7 @@ func handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServ
 	if err := decode(nil); err != nil {
 		return nil, err
 	}
-	o, _ := authn.ResultFrom(ctx)
+	o, _ := authn.AuthenticationFrom(ctx)
 	return o.Principal.Name, o.Err
 }
 

@@ -63,7 +63,7 @@ func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) b
 }
 
 func callerOf(ctx context.Context) authn.Principal {
-	o, _ := authn.ResultFrom(ctx)
+	o, _ := authn.AuthenticationFrom(ctx)
 	if o.Err != nil {
 		return authn.Principal{}
 	}

@@ -27,8 +27,8 @@ type transportStream interface {
 	RecvCompress() string
 }
 
-// decoder decodes a message.
-type decoder func(data mem.BufferSlice, into any) error
+// decodeFunc decodes a message.
+type decodeFunc func(data mem.BufferSlice, into any) error
 
 // decodeProto decodes a short message.
 func decodeProto(data mem.BufferSlice, into any) error {
@@ -37,7 +37,7 @@ func decodeProto(data mem.BufferSlice, into any) error {
 
 // receiver reads the message of a call in place of RecvMsg.
 type receiver struct {
-	decode decoder
+	decode decodeFunc
 	// limit is the size of the largest message, in bytes, before and after
 	// decompression.
 	limit int

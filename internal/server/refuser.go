@@ -44,7 +44,7 @@ func (b refuser) refuse(ctx context.Context, method string, err error) error {
 }
 
 func (b refuser) caller(ctx context.Context) (authn.Principal, error) {
-	if o, known := authn.ResultFrom(ctx); known {
+	if o, known := authn.AuthenticationFrom(ctx); known {
 		return o.Principal, o.Err
 	}
 	o := identify(ctx, b.authenticator)

@@ -382,8 +382,8 @@ func TestADenialIsRecordedOnce(t *testing.T) {
 		{"an account that is not served", w.As(payments), badAccount, "ACCOUNT_NOT_ALLOWED"},
 		{"no credential over gRPC", servertest.Over(conn, ""), w.get(w.payA), "CREDENTIAL_MISSING"},
 		{"an unknown key over gRPC", servertest.Over(conn, "stranger"), w.update(w.payA), "CREDENTIAL_UNKNOWN"},
-		{"a credential that the gateway refused", w.With(authn.Result{Err: refused}), w.get(w.payA), "CREDENTIAL_EXPIRED"},
-		{"an issuer that cannot be reached is no denial", w.With(authn.Result{Err: away}), w.get(w.payA), ""},
+		{"a credential that the gateway refused", w.With(authn.Authentication{Err: refused}), w.get(w.payA), "CREDENTIAL_EXPIRED"},
+		{"an issuer that cannot be reached is no denial", w.With(authn.Authentication{Err: away}), w.get(w.payA), ""},
 		{"a secret that does not exist is no denial", w.As(payments), w.get(nowhere), ""},
 		{"bad input is no denial", w.As(payments), w.create(), ""},
 	} {
@@ -409,7 +409,7 @@ func TestADenialIsRecordedOnce(t *testing.T) {
 // TestStrangersCannotFillTheTrail makes both kinds of denial in turn.
 func TestStrangersCannotFillTheTrail(t *testing.T) {
 	w := start(t, servertest.Config{})
-	stranger := w.With(authn.Result{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
+	stranger := w.With(authn.Authentication{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_UNKNOWN", "No.")})
 	const calls = 2000
 	begin := time.Now()
 	for range calls {

@@ -7,15 +7,15 @@ package tenant
 
 import "context"
 
-type key struct{}
+type tenantKey struct{}
 
 // With returns a context for a call of a tenant.
 func With(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, key{}, name)
+	return context.WithValue(ctx, tenantKey{}, name)
 }
 
 // From returns the tenant of a call. "": Storekeeper itself makes the call.
 func From(ctx context.Context) string {
-	name, _ := ctx.Value(key{}).(string)
+	name, _ := ctx.Value(tenantKey{}).(string)
 	return name
 }

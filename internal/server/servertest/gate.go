@@ -161,13 +161,13 @@ func newClient(conn grpc.ClientConnInterface) Client {
 
 // As gives a client whose calls are made inside the process, as the gateway
 // makes them, by a caller whose credential was judged already.
-func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Result{Principal: p}) }
+func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Authentication{Principal: p}) }
 
 // With is As for any outcome of authentication.
-func (g *Gate) With(o authn.Result) Client {
+func (g *Gate) With(o authn.Authentication) Client {
 	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
 	return newClient(&contextConn{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
-		return authn.WithResult(peer.NewContext(ctx, from), o)
+		return authn.WithAuthentication(peer.NewContext(ctx, from), o)
 	}})
 }
 

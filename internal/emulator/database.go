@@ -62,15 +62,15 @@ type undoStep struct {
 	undo func(*snapshot)
 }
 
-// state holds the accounts. The set of accounts never changes.
-type state struct {
+// database holds the accounts. The set of accounts never changes.
+type database struct {
 	timestamps    *timestamps
 	activateAfter time.Duration
 	accounts      map[string]*accountState
 }
 
-func newState(c Config) *state {
-	l := &state{
+func newDatabase(c Config) *database {
+	l := &database{
 		timestamps:    &timestamps{clock: c.Clock},
 		activateAfter: c.ActivateAfter,
 		accounts:      make(map[string]*accountState, len(c.Accounts)),
@@ -82,7 +82,7 @@ func newState(c Config) *state {
 }
 
 // clear removes all rows and their history.
-func (l *state) clear() {
+func (l *database) clear() {
 	for _, a := range l.accounts {
 		a.mu.Lock()
 		a.snapshot, a.history, a.namesInUse = newSnapshot(), nil, map[string]bool{}
@@ -91,7 +91,7 @@ func (l *state) clear() {
 }
 
 // now returns the current time of the emulator's clock.
-func (l *state) now() time.Time { return l.timestamps.clock() }
+func (l *database) now() time.Time { return l.timestamps.clock() }
 
 // row is a store or a secret. Its name never changes.
 type row interface {
