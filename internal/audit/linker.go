@@ -31,6 +31,16 @@ func NewTip(key []byte) Tip {
 	return Tip{Chain: o.id, Keyed: o.keyed}
 }
 
+// At returns the place of a line, without its line feed, in the chain of t.
+func (t Tip) At(text []byte) (Tip, error) {
+	var l line
+	if err := parseLine(text, &l); err != nil {
+		return t, err
+	}
+	t.Seq, t.Hash = l.seq, l.hash
+	return t, nil
+}
+
 // Linker writes records as the lines of a chain, each bound to the one before.
 // It is not safe for concurrent use.
 type Linker struct {

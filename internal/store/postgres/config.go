@@ -164,7 +164,7 @@ func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error
 		"statement_timeout":                   milliseconds(statementTimeout),
 	}
 	cc.ConnectTimeout = c.Timeout
-	cc.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	cc.ValidateConnect = acceptsWrites
 	p.MaxConns = int32(connections) //nolint:gosec // A small number of the configuration.
 	p.MaxConnIdleTime, p.MaxConnLifetime, p.MaxConnLifetimeJitter = idle, life, life/4
 	p.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
@@ -235,6 +235,18 @@ func (o *connections) dialer(timeout time.Duration) (pgconn.DialFunc, func(conte
 		established.Store(true)
 		return durable(ctx, conn)
 	}
+}
+
+// acceptsWrites passes over a server that is a standby or set to read-only.
+func acceptsWrites(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, "show transaction_read_only").ReadAll()
+	if err != nil {
+		return err
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 || string(results[0].Rows[0][0]) != "off" {
+		return errReadOnly
+	}
+	return nil
 }
 
 // durable makes commits of a connection wait for the disk where the server is set

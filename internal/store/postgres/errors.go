@@ -29,14 +29,13 @@ var (
 
 // The SQLSTATE codes that are told apart.
 const (
-	codeSerialization  = "40001"
-	codeReadOnly       = "25006"
-	codeNoTable        = "42P01"
-	codeNoPartition    = "23514"
-	codeLockTimeout    = "55P03"
-	codeNoPermission   = "42501"
-	codeShutdown       = "57P01"
-	codeIdleInTransact = "25P03"
+	codeSerialization = "40001"
+	codeReadOnly      = "25006"
+	codeNoTable       = "42P01"
+	codeNoPartition   = "23514"
+	codeNoPermission  = "42501"
+	codeShutdown      = "57P01"
+	codePending       = "55000"
 )
 
 // serverError is an error that PostgreSQL reported. It has no part of the report
@@ -116,6 +115,9 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		err = errAbandoned
+		if cause := s.cause.Load(); cause != nil && !errors.Is(*cause, errAbandoned) {
+			err = fmt.Errorf("%w: %w", errAbandoned, *cause)
+		}
 	}
 	return store.Unavailable(clean(err))
 }

@@ -69,8 +69,10 @@ var sweeps = []string{
 			select max(commit) from receipts where made_at < clock_timestamp() - make_interval(secs => $2)
 		) or commit is null and made_at < clock_timestamp() - make_interval(secs => $2)
 		limit $1 for update skip locked))`,
+	// The last one stays, so that a reader of all of them is told of the next.
 	`delete from events where id in (
-		select id from events where made_at < clock_timestamp() - make_interval(secs => $2) or id <= (select event from head) - $3
+		select id from events where id < (select event from head)
+			and (made_at < clock_timestamp() - make_interval(secs => $2) or id <= (select event from head) - $3)
 		order by id limit $1 for update skip locked)`,
 }
 
@@ -97,7 +99,7 @@ func (s *Store) sweep(ctx context.Context) (more bool, err error) {
 		return nil
 	})
 	if err == nil && due && !more {
-		err = s.extendTrail(ctx, seq, size)
+		err = s.extendTrail(ctx, seq, size/2, size)
 	}
 	return more, err
 }

@@ -182,7 +182,11 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	return s.makePartitions(ctx, tx, 0, s.config.TrailSize)
+	// Readers that have read nothing stand at an event that says nothing.
+	if _, err := tx.Exec(ctx, "insert into events (id, topic, mark, data) values (0, '', $1, '')", first); err != nil {
+		return err
+	}
+	return s.makePartitions(ctx, tx, 1, 1, s.config.TrailSize)
 }
 
 // checkKey compares the audit key with the last line of the trail.

@@ -12,12 +12,11 @@ import (
 // first line follows.
 const partitionPrefix = "trail_"
 
-// makePartitions makes the partitions of the trail that hold line number seq and
-// the one after it, where they are missing. They are attached, which leaves those
-// who read and write the trail alone.
-func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, seq, size int64) error {
-	here := max(seq-1, 0) / size
-	for part := here; part <= here+1; part++ {
+// makePartitions makes the partitions of the trail that hold the lines with the
+// numbers from and to and those in between, and the one after it, where they are
+// missing. They are attached, which leaves those who read and write the trail alone.
+func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, from, to, size int64) error {
+	for part := (from - 1) / size; part <= (to-1)/size+1; part++ {
 		first, next := part*size+1, (part+1)*size+1
 		name := partitionPrefix + strconv.FormatInt(first, 10)
 		var there bool
@@ -39,12 +38,13 @@ func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, seq, size int64) 
 	return nil
 }
 
-// extendTrail makes room for the lines behind seq.
-func (s *Store) extendTrail(ctx context.Context, seq, size int64) error {
+// extendTrail makes room for a number of lines behind seq.
+func (s *Store) extendTrail(ctx context.Context, seq, lines, size int64) error {
 	return pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", s.lockKey("schema")); err != nil {
 			return err
 		}
-		return s.makePartitions(ctx, tx, seq+1, size)
+		// Each partition takes a line more than the commit has.
+		return s.makePartitions(ctx, tx, seq+1, seq+lines+lines/(size-1)+2, size)
 	})
 }

@@ -115,9 +115,9 @@ func scanEntries(rows pgx.Rows, err error) (page []entry, _ error) {
 	return page, err
 }
 
-// page reads a page, which may take longer than a call that somebody waits for.
+// page reads a page.
 func (s *Store) page(ctx context.Context, ask func(*pgx.Batch), take func(pgx.BatchResults) error) error {
-	limited, cancel := context.WithTimeout(ctx, max(statementTimeout/2, s.config.Timeout))
+	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	return s.failed(ctx, s.read(limited, ask, take))
 }
@@ -139,37 +139,40 @@ func behind(prefix string) []byte {
 // Trail does as store.Store says. It reads page by page, so lines that are added
 // meanwhile are visited too.
 func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte) error) error {
-	const text = "select seq, line from trail where seq > $1 order by seq limit $2"
-	at := int64(min(after, 1<<63-1)) //nolint:gosec // Bounded just here.
+	return s.lines(ctx, "trail", after, visit)
+}
+
+// lines visits those of a table, which is the trail or a partition of it.
+func (s *Store) lines(ctx context.Context, table string, after uint64, visit func(line []byte) error) error {
+	text := "select seq, line from " + table + " where seq > $1 order by seq limit $2"
+	at := int64(min(after, 1<<63-1))
 	for {
 		if err := s.usable(ctx); err != nil {
 			return err
 		}
-		var lines []string
+		var page []string
+		var last int64
 		err := s.page(ctx, func(batch *pgx.Batch) { batch.Queue(text, at, pageRows) }, func(results pgx.BatchResults) error {
-			lines = lines[:0]
+			page = page[:0]
 			rows, err := results.Query()
 			if err != nil {
 				return err
 			}
 			var line string
-			next := at
-			_, err = pgx.ForEachRow(rows, []any{&next, &line}, func() error {
-				lines = append(lines, line)
+			_, err = pgx.ForEachRow(rows, []any{&last, &line}, func() error {
+				page = append(page, line)
 				return nil
 			})
-			if err == nil {
-				at = next
-			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if len(lines) == 0 {
+		if len(page) == 0 {
 			return nil
 		}
-		for _, line := range lines {
+		at = last
+		for _, line := range page {
 			if err := visit([]byte(line)); err != nil {
 				return err
 			}

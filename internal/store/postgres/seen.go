@@ -48,7 +48,7 @@ func scanHead(row pgx.Row) (h head, err error) {
 	if err == nil && (seq < 0 || len(hash) != len(h.tip.Hash)) {
 		err = fmt.Errorf("the head of the store is damaged: record %d, a hash of %d bytes", seq, len(hash))
 	}
-	h.tip.Seq = uint64(max(seq, 0)) //nolint:gosec // Not below 0.
+	h.tip.Seq = uint64(max(seq, 0))
 	copy(h.tip.Hash[:], hash)
 	return h, err
 }

@@ -46,6 +46,8 @@ type Store struct {
 	joining       sync.Mutex
 	linker        *audit.Linker
 	queue         queue
+	// cause is why the last commit failed, nil where it succeeded.
+	cause atomic.Pointer[error]
 
 	// life ends with the store.
 	life         context.Context

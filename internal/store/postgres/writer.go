@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -21,10 +22,10 @@ type writer struct {
 	*Store
 	// conflicts and failures count those in a row.
 	conflicts, failures int
+	// since is when the first of the failures in a row began.
+	since time.Time
 	// started says that this process has written its start record.
 	started bool
-	// failing is the last cause that was logged, empty while commits succeed.
-	failing string
 }
 
 // write is the goroutine that makes transactions until the store is closed and
@@ -70,7 +71,7 @@ func (w *writer) round(group []*request) {
 	case c == codeSerialization:
 		w.conflicts++
 	case c == codeNoPartition:
-		err = w.extendTrail(ctx, int64(t.head.tip.Seq)+int64(len(t.lines)), t.head.size) //nolint:gosec // It came from a bigint.
+		err = w.extendTrail(ctx, int64(t.head.tip.Seq), int64(len(t.lines)), t.head.size) //nolint:gosec // It came from a bigint.
 		if err != nil {
 			w.fail(t.members, err)
 			return
@@ -86,20 +87,22 @@ func (w *writer) round(group []*request) {
 	w.queue.putBack(t.members)
 }
 
-// again reports whether a commit that did not happen is tried again for as long
-// as its callers wait.
+// again reports whether a commit that did not happen is tried again. It is not
+// where the store has failed for so long that its callers are better told.
 func (w *writer) again(err error) bool {
-	if errors.Is(err, errReadOnly) || errors.Is(err, errAbandoned) {
-		return true
+	if w.failures == 0 {
+		w.since = time.Now()
 	}
-	return passing(err) && !answered(err)
+	if time.Since(w.since) > w.config.Timeout {
+		return false
+	}
+	return errors.Is(err, errReadOnly) || passing(err) && !answered(err)
 }
 
 // succeed tells the callers.
 func (w *writer) succeed(t *transaction) {
 	w.conflicts, w.failures = 0, 0
-	if w.failing != "" {
-		w.failing = ""
+	if w.cause.Swap(nil) != nil {
 		w.config.Logger.Info("the PostgreSQL store works again")
 	}
 	if len(t.lines) > 0 {
@@ -114,17 +117,16 @@ func (w *writer) succeed(t *transaction) {
 // known.
 func (w *writer) fail(group []*request, err error) {
 	w.complain(err)
-	f := w.failed(w.life, err)
 	for _, r := range group {
-		r.done <- f
+		r.done <- w.failed(w.life, err)
 	}
 }
 
-// complain logs a cause, once for as long as it stays.
+// complain notes why commits fail, and logs each cause once for as long as it
+// stays.
 func (w *writer) complain(err error) {
 	err = clean(err)
-	if text := err.Error(); text != w.failing {
-		w.failing = text
+	if was := w.cause.Swap(&err); was == nil || (*was).Error() != err.Error() {
 		w.config.Logger.Warn("the PostgreSQL store does not commit", zap.Error(err))
 	}
 }

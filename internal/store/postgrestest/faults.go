@@ -2,10 +2,15 @@ package postgrestest
 
 import (
 	"bytes"
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -65,7 +70,7 @@ func (s *Server) ReadOnly(on bool) {
 // databases. It ends with the test.
 func (s *Server) Standby(options ...string) *Server {
 	s.t.Helper()
-	standby := &Server{t: s.t, bin: s.bin, options: append(s.options[:len(s.options):len(s.options)], options...)}
+	standby := &Server{t: s.t, bin: s.bin, options: slices.Concat(s.options, options)}
 	standby.folder = standby.ownFolder()
 	standby.data = filepath.Join(standby.folder, "data")
 	standby.tool("pg_basebackup", "-d", s.URL(Superuser), "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
@@ -110,4 +115,44 @@ func (s *Server) signalChildren(what syscall.Signal) {
 			_ = syscall.Kill(pid, what)
 		}
 	}
+}
+
+// CopyFolder copies the data of a server that does not run, with its owner.
+func CopyFolder(t testing.TB, from, to string) {
+	t.Helper()
+	//nolint:gosec // Folders of a test.
+	if output, err := exec.CommandContext(context.Background(), "cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v\n%s", err, output)
+	}
+}
+
+// Rules replaces the server's rules of who may connect, which are lines of
+// pg_hba.conf.
+func (s *Server) Rules(lines ...string) {
+	s.t.Helper()
+	s.file("pg_hba.conf", strings.Join(lines, "\n")+"\n")
+	s.Exec(Superuser, "select pg_reload_conf()")
+}
+
+// file writes a file of the server's data, owned by its account.
+func (s *Server) file(name, text string) {
+	s.t.Helper()
+	path := filepath.Join(s.data, name)
+	err := os.WriteFile(path, []byte(text), 0o600)
+	if err == nil && s.account != nil {
+		err = os.Chown(path, int(s.account.Uid), int(s.account.Gid))
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Secure gives the server a certificate, its key, and the roots of the
+// certificates that clients show, all as PEM.
+func (s *Server) Secure(certificate, key, roots []byte) {
+	s.t.Helper()
+	for name, text := range map[string][]byte{"server.crt": certificate, "server.key": key, "root.crt": roots} {
+		s.file(name, string(text))
+	}
+	s.Exec(Superuser, "alter system set ssl_ca_file = 'root.crt'", "alter system set ssl = on", "select pg_reload_conf()")
 }

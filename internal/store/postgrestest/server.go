@@ -80,7 +80,7 @@ func (s *Server) start() {
 // belongs to root alone where root runs the test.
 func (s *Server) ownFolder() string {
 	s.t.Helper()
-	folder, err := os.MkdirTemp("", "postgrestest") //nolint:usetesting // Another account has to reach it.
+	folder, err := os.MkdirTemp("", "postgrestest")
 	if err != nil {
 		s.t.Fatal(err)
 	}

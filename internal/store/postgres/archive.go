@@ -1,0 +1,205 @@
+package postgres
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// ErrNoPartition is in an error where no partition of the trail has that name.
+var ErrNoPartition = errors.New("no partition of the audit trail has this name")
+
+// Partition is a table with lines of the audit trail that follow each other. It
+// begins with a start record or a recovered record, so that it can be exported as
+// a file and verified like a rotated one.
+type Partition struct {
+	// Name is that of the table.
+	Name string
+	// Attached says whether it still belongs to the trail. One that does not is an
+	// archive.
+	Attached bool
+	// Full says that no line is added to it any more.
+	Full bool
+	// First and Last are the numbers of its lines, 0 where it has none.
+	First, Last uint64
+	// From and To are the times of the first and the last line.
+	From, To time.Time
+}
+
+// Partitions lists the partitions of the trail and its archives, oldest first.
+func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
+	const text = `select c.relname, c.relispartition from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+		where n.nspname = $1 and c.relkind = 'r' and c.relname ~ '^trail_[0-9]+$'`
+	if err := s.join(ctx); err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	rows, err := s.reads.Query(ctx, text, s.config.Schema)
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Partition, err error) {
+		err = row.Scan(&p.Name, &p.Attached)
+		return p, err
+	})
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	for i := range all {
+		if err := s.measure(ctx, &all[i]); err != nil {
+			return nil, s.failed(ctx, err)
+		}
+	}
+	slices.SortFunc(all, func(a, b Partition) int { return int(begins(a.Name) - begins(b.Name)) })
+	return all, nil
+}
+
+// begins is the number of the first line that a partition can hold.
+func begins(name string) int64 {
+	n, _ := strconv.ParseInt(strings.TrimPrefix(name, partitionPrefix), 10, 64)
+	return n
+}
+
+func (s *Store) measure(ctx context.Context, p *Partition) error {
+	var first, last int64
+	var from, to *time.Time
+	table := s.name(p.Name)
+	err := s.reads.QueryRow(ctx, fmt.Sprintf(`select coalesce(min(seq), 0), coalesce(max(seq), 0),
+		(select at from %[1]s order by seq limit 1), (select at from %[1]s order by seq desc limit 1),
+		coalesce(max(seq), 0) = %[2]d - 1 + (select trail_size from head) from %[1]s`, table, begins(p.Name))).
+		Scan(&first, &last, &from, &to, &p.Full)
+	if err != nil {
+		return err
+	}
+	p.First, p.Last = uint64(first), uint64(last) //nolint:gosec // Numbers of lines are above 0.
+	if from != nil && to != nil {
+		p.From, p.To = from.UTC(), to.UTC()
+	}
+	return nil
+}
+
+// Archive takes a full partition out of the trail, without keeping anybody from
+// reading or writing it. The table stays, and Export reads it, until Drop.
+func (s *Store) Archive(ctx context.Context, name string) error {
+	p, err := s.partition(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case !p.Full:
+		return fmt.Errorf("%s is not full: lines are still added to it", name)
+	case !p.Attached:
+		return nil
+	}
+	conn, err := s.reads.Acquire(ctx)
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	// Its time limits are others than those of the pool.
+	defer func() { _ = conn.Hijack().Close(ctx) }()
+	// It waits for those who read the trail now, and keeps nobody waiting.
+	if _, err := conn.Exec(ctx, "select set_config('lock_timeout', '5min', false), set_config('statement_timeout', '5min', false)"); err != nil {
+		return s.failed(ctx, err)
+	}
+	text := fmt.Sprintf("alter table %s detach partition %s ", s.name("trail"), s.name(name))
+	_, err = conn.Exec(ctx, text+"concurrently")
+	if code(err) == codePending {
+		// An earlier attempt was cut off in the middle.
+		_, err = conn.Exec(ctx, text+"finalize")
+	}
+	return s.failed(ctx, err)
+}
+
+// Drop deletes the table of an archive.
+func (s *Store) Drop(ctx context.Context, name string) error {
+	p, err := s.partition(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case p.Attached:
+		return fmt.Errorf("%s belongs to the trail: archive it first", name)
+	}
+	_, err = s.reads.Exec(ctx, "drop table "+s.name(name))
+	return s.failed(ctx, err)
+}
+
+func (s *Store) partition(ctx context.Context, name string) (Partition, error) {
+	all, err := s.Partitions(ctx)
+	if err != nil {
+		return Partition{}, err
+	}
+	for _, p := range all {
+		if p.Name == name {
+			return p, nil
+		}
+	}
+	return Partition{}, fmt.Errorf("%w: %q", ErrNoPartition, name)
+}
+
+// Export writes the lines of a partition or an archive, each with its line feed,
+// and returns the content of the head file that belongs beside them: both together
+// are what audit.Verify reads.
+func (s *Store) Export(ctx context.Context, name string, w io.Writer) (head []byte, err error) {
+	if _, err := s.partition(ctx, name); err != nil {
+		return nil, err
+	}
+	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
+	if err != nil {
+		return nil, s.failed(ctx, err)
+	}
+	var last []byte
+	out := bufio.NewWriter(w)
+	err = s.lines(ctx, s.name(name), 0, func(line []byte) error {
+		last = line
+		_, _ = out.Write(line) // The next write, or Flush, gives the error again.
+		return out.WriteByte('\n')
+	})
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return nil, err
+	}
+	if last == nil {
+		return nil, fmt.Errorf("%s holds no line", name)
+	}
+	tip, err := h.tip.At(last)
+	if err != nil {
+		return nil, fmt.Errorf("%s: its last line: %w", name, err)
+	}
+	return audit.NewLinker(s.config.AuditKey).Head(tip), nil
+}
+
+// Verify verifies the trail in the database against its end. after is the last
+// line of what was archived and verified elsewhere, zero where nothing was.
+func (s *Store) Verify(ctx context.Context, after audit.Mark) (audit.Report, error) {
+	if err := s.look(ctx); err != nil {
+		return audit.Report{}, s.failed(ctx, err)
+	}
+	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
+	if err != nil {
+		return audit.Report{}, s.failed(ctx, err)
+	}
+	reader, writer := io.Pipe()
+	go func() {
+		// The other side reads to the end, or closes.
+		_ = writer.CloseWithError(s.copy(ctx, after.Seq, writer))
+	}()
+	defer func() { _ = reader.Close() }()
+	return audit.VerifyLines(ctx, audit.Lines{Name: s.config.Schema + ".trail", Reader: reader, After: after, Tip: &h.tip}, s.config.AuditKey)
+}
+
+// copy writes the lines of the trail behind a number, each with its line feed.
+func (s *Store) copy(ctx context.Context, after uint64, w io.Writer) error {
+	out := bufio.NewWriter(w)
+	err := s.Trail(ctx, after, func(line []byte) error {
+		_, _ = out.Write(line) // As in Export.
+		return out.WriteByte('\n')
+	})
+	return errors.Join(err, out.Flush())
+}

@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Level says how bad a finding is.
+type Level int
+
+// The levels.
+const (
+	// OK: it is as it should be.
+	OK Level = iota
+	// Warning: it works, and something can be lost or break.
+	Warning
+	// Failed: it does not work, or acknowledged changes get lost.
+	Failed
+)
+
+// Finding is the result of one check of the server.
+type Finding struct {
+	// Name says what was checked.
+	Name string
+	// Level says how bad it is.
+	Level Level
+	// Text says what was found.
+	Text string
+	// Fix says what to do about it. Empty where Level is OK.
+	Fix string
+}
+
+// maxClockDifference is how far the clocks of server and replica may be apart.
+const maxClockDifference = time.Second
+
+// settings are what the server says of itself.
+type settings struct {
+	version                            string
+	number                             int
+	commit, fsync, pages, standbys     string
+	encrypted, superuser, otherSchemas bool
+	clock                              time.Time
+	streaming, synchronous             int
+	lag                                *float64
+	checksums                          string
+}
+
+const settingsText = `select current_setting('server_version'), current_setting('server_version_num')::int,
+	current_setting('synchronous_commit'), current_setting('fsync'), current_setting('full_page_writes'),
+	current_setting('synchronous_standby_names'), current_setting('data_checksums'),
+	coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false),
+	(select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication from pg_roles where rolname = current_user),
+	exists (select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+		where pg_get_userbyid(c.relowner) = current_user and n.nspname not in ($1, 'pg_toast') and n.nspname !~ '^pg_temp'),
+	clock_timestamp(),
+	(select count(*) from pg_stat_replication where state = 'streaming'),
+	(select count(*) from pg_stat_replication where sync_state in ('sync', 'quorum')),
+	(select extract(epoch from max(replay_lag))::float8 from pg_stat_replication)`
+
+// Doctor checks what the server must be for nothing to get lost. It changes
+// nothing.
+func (s *Store) Doctor(ctx context.Context) []Finding {
+	if err := s.Healthy(ctx); err != nil {
+		return []Finding{{
+			Name: "connection", Level: Failed, Text: errText(err),
+			Fix: "let this machine reach a server that accepts writes: check store.postgres, DNS, network policy, role, password and certificates",
+		}}
+	}
+	var c settings
+	begun := time.Now()
+	err := s.reads.QueryRow(ctx, settingsText, s.config.Schema).Scan(&c.version, &c.number, &c.commit, &c.fsync, &c.pages, &c.standbys,
+		&c.checksums, &c.encrypted, &c.superuser, &c.otherSchemas, &c.clock,
+		&c.streaming, &c.synchronous, &c.lag)
+	if err != nil {
+		return []Finding{{Name: "settings", Level: Failed, Text: clean(err).Error(), Fix: "look at the log of the server"}}
+	}
+	middle := begun.Add(time.Since(begun) / 2)
+	return []Finding{
+		{Name: "connection", Level: OK, Text: "the server accepts writes and holds the store"},
+		c.versionFinding(), c.durability(), c.disk(), c.replication(), c.security(s.config.Plaintext), c.rights(s.config.Schema),
+		c.clocks(middle), s.rights(ctx),
+	}
+}
+
+// errText is the cause of a fault: the operator reads it, not a caller.
+func errText(err error) string {
+	if cause := errors.Unwrap(err); cause != nil {
+		return cause.Error()
+	}
+	return err.Error()
+}
+
+func (c settings) versionFinding() Finding {
+	f := Finding{Name: "version", Text: "PostgreSQL " + c.version}
+	if c.number < oldest {
+		f.Level, f.Fix = Failed, fmt.Sprintf("use PostgreSQL %d or later", oldest/10000)
+	}
+	return f
+}
+
+// durability is about commits that were acknowledged. Storekeeper sets
+// synchronous_commit for its own sessions where it is off.
+func (c settings) durability() Finding {
+	f := Finding{Name: "synchronous_commit", Text: "synchronous_commit is " + c.commit}
+	if c.commit == "local" && c.standbys != "" || c.commit == "off" {
+		f.Level, f.Text = Warning, f.Text+", so a failover loses acknowledged changes"
+		f.Fix = "set synchronous_commit to on for the role of Storekeeper"
+	}
+	return f
+}
+
+func (c settings) disk() Finding {
+	f := Finding{Name: "fsync", Text: fmt.Sprintf("fsync is %s, full_page_writes is %s, data_checksums is %s", c.fsync, c.pages, c.checksums)}
+	switch {
+	case c.fsync != "on" || c.pages != "on":
+		f.Level, f.Text = Failed, f.Text+", so a crash of the machine loses or damages acknowledged changes"
+		f.Fix = "set fsync and full_page_writes to on"
+	case c.checksums != "on":
+		f.Level, f.Text = Warning, f.Text+", so damage on the disk is served as if it were data"
+		f.Fix = "stop the server and run pg_checksums --enable"
+	}
+	return f
+}
+
+func (c settings) replication() Finding {
+	f := Finding{Name: "standby", Text: fmt.Sprintf("%d standbys stream, %d of them synchronous", c.streaming, c.synchronous)}
+	if c.lag != nil {
+		f.Text += fmt.Sprintf("; the slowest is %.1f s behind", *c.lag)
+	}
+	switch {
+	case c.standbys != "" && c.synchronous == 0:
+		f.Level, f.Text = Failed, f.Text+", and commits wait for one: synchronous_standby_names is "+c.standbys
+		f.Fix = "start a standby that it names"
+	case c.standbys == "" && c.streaming > 0:
+		f.Level, f.Text = Warning, f.Text+", so a failover loses the last acknowledged changes, and running replicas then refuse the store"
+		f.Fix = "set synchronous_standby_names, best with two standbys and ANY 1"
+	case c.standbys == "":
+		f.Level, f.Text = Warning, f.Text+", so the loss of this machine loses the store, unless its disk is replicated"
+		f.Fix = "run a synchronous standby, or use a disk that is replicated and a backup with its write-ahead log"
+	}
+	return f
+}
+
+func (c settings) security(plaintext bool) Finding {
+	f := Finding{Name: "TLS", Text: "the connection is encrypted and the server's certificate is verified"}
+	if plaintext || !c.encrypted {
+		f.Level, f.Text = Warning, "the connection is not encrypted"
+		f.Fix = "remove store.postgres.plaintext, and give the server a certificate for its name"
+	}
+	return f
+}
+
+func (c settings) rights(schema string) Finding {
+	f := Finding{Name: "role", Text: "the role owns nothing but the schema " + schema}
+	switch {
+	case c.superuser:
+		f.Level, f.Text = Warning, "the role is a superuser, or may make roles or databases, replicate or pass over row security"
+	case c.otherSchemas:
+		f.Level, f.Text = Warning, "the role owns tables outside the schema "+schema
+	default:
+		return f
+	}
+	f.Fix = "use a role that owns nothing but its schema: docs/postgres.md has the statements"
+	return f
+}
+
+func (c settings) clocks(now time.Time) Finding {
+	apart := c.clock.Sub(now).Abs()
+	f := Finding{Name: "clock", Text: fmt.Sprintf("the clocks of the server and this machine are %s apart", apart.Round(time.Millisecond))}
+	if apart > maxClockDifference {
+		f.Level, f.Fix = Warning, "synchronise both clocks: records end by that of the server"
+	}
+	return f
+}
+
+// rights checks that the role may do what the store does.
+func (s *Store) rights(ctx context.Context) Finding {
+	const text = `select t || ' ' || p from unnest(array['records', 'head', 'receipts', 'trail', 'events', 'streams', 'migrations']) as t
+		cross join unnest(array['select', 'insert', 'update', 'delete']) as p where not has_table_privilege(t, p)
+		union all select 'schema create' where not has_schema_privilege($1, 'create')`
+	f := Finding{Name: "rights", Text: "the role may read and write its tables, and make partitions"}
+	rows, err := s.reads.Query(ctx, text, s.config.Schema)
+	var missing []string
+	if err == nil {
+		missing, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	switch {
+	case err != nil:
+		f.Level, f.Text, f.Fix = Failed, clean(err).Error(), "look at the log of the server"
+	case len(missing) > 0:
+		f.Level, f.Text = Failed, "the role lacks rights: "+strings.Join(missing, ", ")
+		f.Fix = "make the role the owner of the schema and its tables: docs/postgres.md has the statements"
+	}
+	return f
+}

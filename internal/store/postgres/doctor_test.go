@@ -1,0 +1,65 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"platform.internal/storekeeper/internal/store/postgres"
+	"platform.internal/storekeeper/internal/store/postgrestest"
+)
+
+func TestDoctorFindsWhatIsUnsafe(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	server.Exec(postgrestest.Superuser, "create role storekeeper login", "create schema storekeeper authorization storekeeper",
+		"create table other (x int)")
+	c := config(server, postgrestest.Superuser)
+	c.User = "storekeeper"
+	s := open(t, c)
+	mustPut(t, s, "a", "1")
+	set := func(setting string) []string {
+		return []string{"alter system set " + setting, "select pg_reload_conf()"}
+	}
+	for _, step := range []struct {
+		statements []string
+		check      string
+		level      postgres.Level
+	}{
+		{nil, "connection", postgres.OK},
+		{nil, "version", postgres.OK},
+		{nil, "synchronous_commit", postgres.OK},
+		{nil, "fsync", postgres.Warning}, // Its checksums are off.
+		{nil, "standby", postgres.Warning},
+		{nil, "TLS", postgres.Warning},
+		{nil, "role", postgres.OK},
+		{nil, "clock", postgres.OK},
+		{nil, "rights", postgres.OK},
+		{[]string{"alter role storekeeper createrole"}, "role", postgres.Warning},
+		{[]string{"alter role storekeeper nocreaterole", "alter table other owner to storekeeper"}, "role", postgres.Warning},
+		{[]string{"alter table other owner to postgres"}, "role", postgres.OK},
+		{[]string{"alter table storekeeper.trail owner to postgres", "grant select on storekeeper.trail to storekeeper"}, "rights", postgres.Failed},
+		{set("full_page_writes = off"), "fsync", postgres.Failed},
+		{set("synchronous_commit = local"), "synchronous_commit", postgres.OK},
+		{set("synchronous_standby_names = 'gone'"), "standby", postgres.Failed},
+		{set("synchronous_standby_names = 'gone'"), "synchronous_commit", postgres.Warning},
+		{set("default_transaction_read_only = on"), "connection", postgres.Failed},
+	} {
+		if step.statements != nil {
+			server.Exec(postgrestest.Superuser, step.statements...)
+		}
+		eventually(t, s, step.check, step.level)
+	}
+}
+
+// eventually waits until a setting has reached the sessions, and then wants the
+// finding.
+func eventually(t *testing.T, s *postgres.Store, name string, level postgres.Level) {
+	t.Helper()
+	for range 100 {
+		for _, f := range s.Doctor(t.Context()) {
+			if f.Name == name && f.Level == level {
+				return
+			}
+		}
+	}
+	wantFinding(t, s, name, level)
+}

@@ -1,0 +1,143 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/postgres"
+	"platform.internal/storekeeper/internal/store/postgrestest"
+)
+
+// put writes a record and a line.
+func put(s *postgres.Store, key, value string) error {
+	return s.Commit(context.Background(), []string{key}, func(map[string]store.Record) (store.Changes, error) {
+		return store.Changes{
+			Records: map[string]*store.Record{key: {Value: []byte(value)}},
+			Lines:   []audit.Record{{Kind: audit.KindIntent, ID: key}},
+		}, nil
+	})
+}
+
+func mustPut(t *testing.T, s *postgres.Store, key, value string) {
+	t.Helper()
+	if err := put(s, key, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lost wants that everything is refused since the store is not the one that was
+// seen, and that the reason says how.
+func lost(t *testing.T, s *postgres.Store, how string) {
+	t.Helper()
+	for name, ask := range map[string]func() error{
+		"healthy": func() error { return s.Healthy(t.Context()) },
+		"commit":  func() error { return put(s, "a", "x") },
+		"get":     func() error { _, err := s.Get(t.Context(), "a"); return err },
+	} {
+		err := ask()
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok || f.Reason != "STATE_UNAVAILABLE" || !errors.Is(err, postgres.ErrLost) || !strings.Contains(err.Error(), how) {
+			t.Errorf("%s: got %v, want a refusal with %q", name, err, how)
+		}
+	}
+}
+
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	postgrestest.CopyFolder(t, from, to)
+}
+
+// restored is a server with a store that two replicas have seen, one of which
+// remembers it in a file, and which was then put back to an older copy.
+func restored(t *testing.T) (server *postgrestest.Server, s *postgres.Store, c postgres.Config) {
+	t.Helper()
+	server = postgrestest.Start(t)
+	c = config(server, postgrestest.Superuser)
+	c.MemoryFile = filepath.Join(t.TempDir(), "memory")
+	s = open(t, c)
+	mustPut(t, s, "a", "1")
+	server.Kill()
+	older := server.Data() + ".older"
+	copyFolder(t, server.Data(), older)
+	server.Restart()
+	mustPut(t, s, "a", "2")
+	server.Kill()
+	copyFolder(t, older, server.Data())
+	server.Restart()
+	return server, s, c
+}
+
+func TestRunningReplicaRefusesAStoreThatWasRestoredFromAnOlderCopy(t *testing.T) {
+	t.Parallel()
+	server, s, c := restored(t)
+	lost(t, s, "older copy")
+	// A replica that starts now has seen nothing else, and may go on. The first one
+	// still notices when the numbers have overtaken what it saw.
+	fresh := open(t, config(server, postgrestest.Superuser))
+	for range 5 {
+		mustPut(t, fresh, "a", "3")
+	}
+	lost(t, s, "older copy")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrLost) {
+		t.Errorf("the replica that remembers starts: %v %v", s, err)
+	}
+	if err := os.Remove(c.MemoryFile); err != nil {
+		t.Fatal(err)
+	}
+	mustPut(t, open(t, c), "a", "4")
+}
+
+func TestStoreThatComesBackIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	s := open(t, config(server, postgrestest.Superuser))
+	mustPut(t, s, "a", "1")
+	server.Exec(postgrestest.Superuser, "alter schema storekeeper rename to aside")
+	lost(t, s, "empty")
+	server.Exec(postgrestest.Superuser, "alter schema aside rename to storekeeper")
+	mustPut(t, s, "a", "2")
+}
+
+func TestReplicaRefusesAStoreThatWasEmptied(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	c := config(server, postgrestest.Superuser)
+	c.MemoryFile = filepath.Join(t.TempDir(), "memory")
+	s := open(t, c)
+	mustPut(t, s, "a", "1")
+	server.Exec(postgrestest.Superuser, "drop schema storekeeper cascade")
+	lost(t, s, "empty")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrLost) {
+		t.Errorf("the replica that remembers starts: %v %v", s, err)
+	}
+	c.MemoryFile, c.Existing = "", true
+	if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrLost) {
+		t.Errorf("a replica that expects a store starts: %v %v", s, err)
+	}
+	// Another store in its place is no better.
+	other := open(t, config(server, postgrestest.Superuser))
+	mustPut(t, other, "a", "1")
+	c = config(server, postgrestest.Superuser)
+	c.MemoryFile = filepath.Join(t.TempDir(), "memory")
+	again := open(t, c)
+	mustPut(t, again, "a", "1")
+	server.Exec(postgrestest.Superuser, "drop schema storekeeper cascade")
+	mustPut(t, open(t, config(server, postgrestest.Superuser)), "a", "1")
+	lost(t, again, "another store")
+}

@@ -1,0 +1,115 @@
+package postgres_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"platform.internal/storekeeper/internal/store/postgres"
+	"platform.internal/storekeeper/internal/store/postgrestest"
+)
+
+func TestReplicasThatStartTogetherMakeOneStore(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	c := config(server, postgrestest.Superuser)
+	stores := make([]*postgres.Store, 6)
+	var group sync.WaitGroup
+	for i := range stores {
+		group.Go(func() {
+			var err error
+			if stores[i], err = postgres.Open(t.Context(), c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	for _, s := range stores {
+		if s == nil {
+			continue
+		}
+		mustPut(t, s, "a", "1")
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	again := open(t, c)
+	mustPut(t, again, "a", "2")
+	if n := words(t, again)["a"]; n != len(stores)+1 {
+		t.Errorf("the trail has %d lines, want %d", n, len(stores)+1)
+	}
+}
+
+func TestTablesOfALaterVersionAreRefused(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	c := config(server, postgrestest.Superuser)
+	if err := open(t, c).Close(); err != nil {
+		t.Fatal(err)
+	}
+	server.Exec(postgrestest.Superuser, "insert into storekeeper.migrations (version) values (999)")
+	if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrNewer) {
+		t.Errorf("it starts: %v %v", s, err)
+	}
+}
+
+func TestDatabaseThatIsNotSetUpIsRefused(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	server.Exec(postgrestest.Superuser, "create role storekeeper login",
+		"create database latin encoding 'LATIN1' template template0")
+	c := config(server, postgrestest.Superuser)
+	c.User = "storekeeper"
+	if s, err := postgres.Open(t.Context(), c); err == nil {
+		t.Errorf("a role without rights starts: %v", s)
+	} else {
+		t.Log(err)
+	}
+	if s, err := postgres.Open(t.Context(), config(server, "latin")); err == nil {
+		t.Errorf("a database that is not UTF-8 starts: %v", s)
+	}
+	// The statements of docs/postgres.md.
+	server.Exec(postgrestest.Superuser, "create schema storekeeper authorization storekeeper")
+	mustPut(t, open(t, c), "a", "1")
+}
+
+func TestAuditKeyIsThatOfTheStore(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	c := config(server, postgrestest.Superuser)
+	c.AuditKey = []byte("a key that is made up for this test")
+	s := open(t, c)
+	mustPut(t, s, "a", "1")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string][]byte{"none": nil, "another": []byte("another key that is made up")} {
+		c.AuditKey = key
+		if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrKey) {
+			t.Errorf("%s: it starts: %v %v", name, s, err)
+		}
+	}
+}
+
+func TestConfigurationThatCannotWorkIsRefused(t *testing.T) {
+	t.Parallel()
+	good := postgres.Config{Hosts: []string{"127.0.0.1:1"}, Database: "d", User: "u"}
+	for name, spoil := range map[string]func(*postgres.Config){
+		"no host":           func(c *postgres.Config) { c.Hosts = nil },
+		"no database":       func(c *postgres.Config) { c.Database = "" },
+		"no user":           func(c *postgres.Config) { c.User = "" },
+		"a bad port":        func(c *postgres.Config) { c.Hosts = []string{"a:b"} },
+		"a long timeout":    func(c *postgres.Config) { c.Timeout = 1 << 40 },
+		"too few to use":    func(c *postgres.Config) { c.Connections = 2 },
+		"a tiny partition":  func(c *postgres.Config) { c.TrailSize = 1 },
+		"no such directory": func(c *postgres.Config) { c.MemoryFile = "/dev/null/memory" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := good
+			spoil(&c)
+			if s, err := postgres.Open(t.Context(), c); err == nil {
+				t.Error("it opened", s.Close())
+			}
+		})
+	}
+}

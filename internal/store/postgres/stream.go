@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+)
+
+const (
+	// streamInterval is how often a stream looks for new lines.
+	streamInterval = time.Second
+	// streamIdle is how long it waits at most where there are none for a while.
+	streamIdle = 5 * time.Second
+)
+
+// Stream writes the lines of the trail as they come, each with its line feed,
+// until ctx ends or w fails. name is that of the stream: replicas that use the same
+// one take turns, so that each line leaves once over all of them, and the position
+// outlives a restart. A line may leave twice where a replica ends while it
+// writes. A new stream begins with the first line of the trail.
+func (s *Store) Stream(ctx context.Context, name string, w io.Writer) error {
+	wait := streamInterval
+	for ctx.Err() == nil && !s.closing.Load() {
+		written, err := s.ship(ctx, name, w)
+		if errors.Is(err, errVisit) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			s.config.Logger.Debug("the stream of the audit trail waits for the PostgreSQL store", zap.Error(clean(err)))
+		}
+		if wait = min(2*wait, streamIdle); written > 0 {
+			wait = streamInterval
+		}
+		if written == pageRows {
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-s.life.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// ship writes the next page of lines, unless another replica does so now.
+func (s *Store) ship(ctx context.Context, name string, w io.Writer) (written int, err error) {
+	if err := s.look(ctx); err != nil {
+		return 0, err
+	}
+	err = pgx.BeginFunc(ctx, s.reads, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "insert into streams (name, seq) values ($1, 0) on conflict do nothing", name); err != nil {
+			return err
+		}
+		var at int64
+		err := tx.QueryRow(ctx, "select seq from streams where name = $1 for update skip locked", name).Scan(&at)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "select seq, line from trail where seq > $1 order by seq limit $2", at, pageRows)
+		if err != nil {
+			return err
+		}
+		var text []byte
+		var line string
+		_, err = pgx.ForEachRow(rows, []any{&at, &line}, func() error {
+			text = append(append(text, line...), '\n')
+			written++
+			return nil
+		})
+		if err != nil || written == 0 {
+			return err
+		}
+		if _, err := w.Write(text); err != nil {
+			return errors.Join(errVisit, err)
+		}
+		_, err = tx.Exec(ctx, "update streams set seq = $2 where name = $1", name, at)
+		return err
+	})
+	return written, err
+}
