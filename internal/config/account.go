@@ -12,15 +12,15 @@ const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 // Account is a Cloudflare account that callers can name.
 type Account struct {
 	// ID is Cloudflare's identifier, 32 lower-case hexadecimal digits, unique.
-	ID string `yaml:"id" doc:"Cloudflare's identifier of the account: 32 lower-case hexadecimal digits. Each account has its own." need:"required" example:"023e105f4ecef8ad9ca31a8372d0c353"`
+	ID string `yaml:"id" doc:"Cloudflare's identifier of the account: 32 lower-case hexadecimal digits. Unique." need:"required" example:"023e105f4ecef8ad9ca31a8372d0c353"`
 	// Name is the name that callers may use in place of ID. It is unique and
 	// never has the format of an ID.
-	Name string `yaml:"name" doc:"What callers may say instead of the id: 1 to 63 of a-z, 0-9, dot, underscore and hyphen, first a letter or digit, and not of the form of an id. Each account has its own." need:"required" example:"main"`
+	Name string `yaml:"name" doc:"Name that callers may use in place of the id: 1 to 63 of a-z, 0-9, dot, underscore and hyphen, starting with a letter or digit, and not in the format of an id. Unique." need:"required" example:"main"`
 	// BaseURL is the base URL of Cloudflare's API, without a slash at the end.
 	// It is empty only in dev mode, for the emulator that dev mode runs.
-	BaseURL string `yaml:"base_url" type:"URL" doc:"Where Cloudflare's API is, up to and including its version. https, or http to a loopback host; no user, query or fragment." sample:"https://api.cloudflare.com/client/v4"`
+	BaseURL string `yaml:"base_url" type:"URL" doc:"Base URL of Cloudflare's API, including its version. https, or http to a loopback host; no user, query or fragment." sample:"https://api.cloudflare.com/client/v4"`
 	// Credential is Storekeeper's credential for Cloudflare.
-	Credential Credential `yaml:"credential" doc:"How Storekeeper proves itself to Cloudflare for this account. Exactly one form: an API token, or an e-mail address with a global API key." need:"required"`
+	Credential Credential `yaml:"credential" doc:"Credential of Storekeeper for this account, in exactly one form: an API token, or an e-mail address with a global API key." need:"required"`
 }
 
 var (

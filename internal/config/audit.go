@@ -12,20 +12,20 @@ const (
 type Audit struct {
 	// Sink is file or stdout. It is empty only in dev mode, where the trail is
 	// a temporary file.
-	Sink string `yaml:"sink" oneof:"file stdout" doc:"Where the trail of changes and denials is kept. file: each record is on the disk before the change leaves. stdout: whoever reads the stream must keep it; the log goes to standard error then. A record that cannot be written refuses the change." need:"required" example:"file"`
+	Sink string `yaml:"sink" oneof:"file stdout" doc:"Where the trail of changes and denials is written. file: each record is on disk before the change is sent. stdout: the reader of the stream must store it; the log goes to standard error. If a record cannot be written, the change is refused." need:"required" example:"file"`
 	// File is the audit file.
-	File string `yaml:"file" type:"file" doc:"The audit file, which only grows until it is rotated; a second file with .head behind its name says where the trail ends. server audit verify tells whether it is still what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`
+	File string `yaml:"file" type:"file" doc:"The audit file. It only grows until it is rotated. A second file with the suffix .head names the end of the trail. server audit verify checks that the files are what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`
 	// RotateSize is the size at which the file is rotated, in bytes. 0: never.
-	RotateSize Size `yaml:"rotate_size" doc:"The size from which on the audit file is renamed to FILE.rotated- and the number of its last record, and a new file continues the trail; from 1MiB, or 0 for never. server audit verify FILE reads all of them, oldest first. Storekeeper deletes none." sample:"1GiB"`
+	RotateSize Size `yaml:"rotate_size" doc:"Size at which the audit file is renamed to FILE.rotated- and the number of its last record, and a new file continues the trail; from 1MiB, or 0 for never. server audit verify FILE reads all of them, oldest first. Storekeeper deletes none." sample:"1GiB"`
 	// DenialsPerHour is the number of recorded denials per caller and hour. 0:
 	// all are recorded.
-	DenialsPerHour int `yaml:"denials_per_hour" doc:"How many denials of one caller are recorded in an hour, from 1 to 1000000, or 0 for all. The first 100 may come at once. The log has all of them, and a record says how many of which caller were left out." sample:"60"`
+	DenialsPerHour int `yaml:"denials_per_hour" doc:"Number of denials of one caller that are recorded per hour, from 1 to 1000000, or 0 for all. The first 100 may come at once. The log has all denials, and a record says how many of which caller were left out." sample:"60"`
 	// Reserve is the free space that is kept for changes, in bytes.
-	Reserve Size `yaml:"reserve" doc:"The free space on the disk of the audit file below which denials are counted and not recorded, so that callers without rights cannot take the room for changes; up to 1024GiB, and of a small disk at most an eighth." sample:"1GiB"`
+	Reserve Size `yaml:"reserve" doc:"Free space on the disk of the audit file below which denials are counted and not recorded, so that callers without rights cannot use up the space for changes; up to 1024GiB, and at most an eighth of a small disk." sample:"1GiB"`
 	// KeyFile holds the key of the hash chain.
-	KeyFile string `yaml:"key_file" type:"file" doc:"File with a key that binds the trail, so that nobody who has the audit file alone can write it anew. Make it with openssl rand -hex 32. A trail keeps its key: with another, a new trail must be begun." sample:"/run/secrets/audit-key"`
+	KeyFile string `yaml:"key_file" type:"file" doc:"File with the key of the hash chain. With it, nobody who has only the audit file can rewrite the trail. Make it with openssl rand -hex 32. A trail keeps its key: another key needs a new trail." sample:"/run/secrets/audit-key"`
 	// Fingerprints is on or off.
-	Fingerprints string `yaml:"fingerprints" oneof:"off on" doc:"Whether the intent of a change holds a keyed fingerprint of each new value, which tells whether two changes set the same value and does not give it away. It needs key_file." sample:"on"`
+	Fingerprints string `yaml:"fingerprints" oneof:"off on" doc:"Whether the audit record of a change holds a keyed fingerprint of each new value. It shows whether two changes set the same value and does not reveal it. It needs key_file." sample:"on"`
 }
 
 // setDefaults sets the defaults. Fingerprints of values are off.

@@ -6,28 +6,28 @@ import "time"
 type Budget struct {
 	// Calls is the number of calls of one credential in a window, from 1 to
 	// 1,000,000.
-	Calls int `yaml:"calls" doc:"How many calls to Cloudflare one credential may make in a window, from 1 to 1000000. Cloudflare allows 1200 in 5m to a token and then blocks it; less leaves room for those who use the credential elsewhere." sample:"1200"`
+	Calls int `yaml:"calls" doc:"Number of calls to Cloudflare that one credential may make in a window, from 1 to 1000000. Cloudflare allows a token 1200 in 5m and then blocks it. A lower number leaves room for other users of the credential." sample:"1200"`
 	// Window is the length of a window, from 1 second to 1 hour.
-	Window time.Duration `yaml:"window" doc:"The length of the window, from 1s to 1h. No window of this length ever holds more than calls." sample:"5m"`
+	Window time.Duration `yaml:"window" doc:"Length of the window, from 1s to 1h. No window of this length ever has more calls." sample:"5m"`
 	// PerSecond is the number of calls per second, up to 10,000. 0: no limit.
-	PerSecond int `yaml:"per_second" doc:"How many calls a second may leave, from 0 to 10000, since Cloudflare also counts what comes from one address. 0 is no such limit." sample:"200"`
+	PerSecond int `yaml:"per_second" doc:"Maximum number of calls per second, from 0 to 10000, because Cloudflare also limits the calls from one address. 0: no limit." sample:"200"`
 	// MaxWait is the longest time that a call waits for a permit, up to a
 	// minute.
-	MaxWait time.Duration `yaml:"max_wait" doc:"The longest a call waits for its turn, from 0s to 1m. A call that cannot have it by then, or by its deadline, is refused at once." sample:"20s"`
+	MaxWait time.Duration `yaml:"max_wait" doc:"Longest time that a call waits for a permit, from 0s to 1m. A call that cannot get one by then, or by its deadline, is refused at once." sample:"20s"`
 	// Replicas is the number of replicas that share the budget, from 1 to 100
 	// and at most Calls.
 	Replicas int `yaml:"replicas" doc:"How many replicas run at most, from 1 to 100, those that an update adds included. They share the budget through Valkey; while it is away, each uses no more than its part of it. More than one needs idempotency.store valkey." sample:"1"`
 	// Weights are the tenants whose weight is not 1.
-	Weights []Weight `yaml:"weights" doc:"Tenants that get more of a budget that is short than others. A tenant that is not named here has weight 1."`
+	Weights []Weight `yaml:"weights" doc:"Tenants with a larger share of a budget that is short. A tenant that is not listed has weight 1."`
 }
 
 // Weight is the share of a tenant in a budget that is short.
 type Weight struct {
 	// Tenant is the tenant, unique in the list.
-	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. Each stands here once." need:"required" example:"payments"`
+	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. Unique." need:"required" example:"payments"`
 	// Weight is the tenant's weight, from 1 to 1,000. A tenant with weight 4
 	// gets four times as much as a tenant with weight 1.
-	Weight int `yaml:"weight" doc:"The tenant's part beside that of others, from 1 to 1000: with weight 4 it gets four times as much as one with weight 1 while both want more." need:"required" example:"4"`
+	Weight int `yaml:"weight" doc:"Weight of the tenant, from 1 to 1000: with weight 4 it gets four times as much as a tenant with weight 1 while both want more." need:"required" example:"4"`
 }
 
 func (b *Budget) setDefaults() {

@@ -21,24 +21,24 @@ const (
 // Callers configures who may call.
 type Callers struct {
 	// APIKeys are the API keys that are accepted.
-	APIKeys []APIKey `yaml:"api_keys" doc:"The API keys that are accepted, each kept as a digest. A caller may have several, so that a key can be replaced without a gap." need:"or issuers or certificates"`
+	APIKeys []APIKey `yaml:"api_keys" doc:"The accepted API keys, each stored as a digest. A caller may have several keys, so that a key can be replaced without an interruption." need:"or issuers or certificates"`
 	// Issuers are those whose tokens are accepted.
-	Issuers []Issuer `yaml:"issuers" doc:"The issuers whose tokens (JWT, OpenID Connect) are accepted: Kubernetes, GitHub Actions, GitLab, any provider. A token that was good is not checked again for up to a minute." need:"or api_keys or certificates"`
+	Issuers []Issuer `yaml:"issuers" doc:"The trusted issuers of tokens (JWT, OpenID Connect): Kubernetes, GitHub Actions, GitLab, or any other provider. A verified token is not verified again for up to a minute." need:"or api_keys or certificates"`
 	// Certificates are the names in client certificates that are accepted.
-	Certificates []Certificate `yaml:"certificates" doc:"The client certificates that are accepted, by their names. They need listen.tls.client_ca_file. A certificate counts only on calls without another credential." need:"or api_keys or issuers"`
+	Certificates []Certificate `yaml:"certificates" doc:"The accepted client certificates, by their names. They need listen.tls.client_ca_file. A certificate counts only on calls without another credential." need:"or api_keys or issuers"`
 }
 
 // APIKey is one key of one caller.
 type APIKey struct {
 	// Name is the caller. Keys of one caller have the same name.
-	Name string `yaml:"name" doc:"Name of the caller who holds the key, in logs and rules: 1 to 128 of a-z, 0-9 and . _ @ / -, first a letter or digit. Two keys may have one name." need:"required" example:"team-payments"`
+	Name string `yaml:"name" doc:"Name of the caller who holds the key, in logs and rules: 1 to 128 of a-z, 0-9 and . _ @ / -, starting with a letter or digit. Several keys may have the same name." need:"required" example:"team-payments"`
 	// SHA256 is the digest of the key, 64 lower-case hexadecimal digits,
 	// unique.
-	SHA256 string `yaml:"sha256" doc:"SHA-256 of the key: 64 lower-case hexadecimal digits, as printf %s KEY piped to sha256sum prints them. server apikey makes a key and this entry. Each key has its own." need:"required" example:"e0e0cfcfb1d9f7ec1edcd6aa03a4bafd2a9b1cbb6b8ef2bbb2b7bd6c1a6b1c7d"`
+	SHA256 string `yaml:"sha256" doc:"SHA-256 of the key: 64 lower-case hexadecimal digits, as printf %s KEY piped to sha256sum prints them. server apikey makes a key and this entry. Unique." need:"required" example:"e0e0cfcfb1d9f7ec1edcd6aa03a4bafd2a9b1cbb6b8ef2bbb2b7bd6c1a6b1c7d"`
 	// Tenant is the team that the caller acts for. Empty: none.
-	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The form of name applies." sample:"payments"`
+	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The format of name applies." sample:"payments"`
 	// Groups are further names that rules can match.
-	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of name applies to each; none may stand there twice." sample:"[backend, on-call]"`
+	Groups []string `yaml:"groups" doc:"Further names that rules can match. The format of name applies to each. Without duplicates." sample:"[backend, on-call]"`
 }
 
 var (

@@ -7,13 +7,13 @@ import (
 // Certificate maps a name in client certificates to a caller.
 type Certificate struct {
 	// SAN is a pattern for a subject alternative name.
-	SAN string `yaml:"san" doc:"Subject alternative name: a SPIFFE id or another URI, a host name, or an e-mail address. A URI may end in /*, after a path that names more than a trust domain or cluster. No name may fit two entries, and a certificate with the names of two callers is refused." need:"required" example:"spiffe://prod.example.com/ns/payments/sa/api"`
+	SAN string `yaml:"san" doc:"Subject alternative name: a SPIFFE id or another URI, a host name, or an e-mail address. A URI may end in /*, after a path that is narrower than a trust domain or cluster. No name may match two entries. A certificate with the names of two callers is refused." need:"required" example:"spiffe://prod.example.com/ns/payments/sa/api"`
 	// Name is the caller.
-	Name string `yaml:"name" doc:"Name of the caller, in logs and rules. The form of the name of an API key applies." need:"required" example:"payments-api"`
+	Name string `yaml:"name" doc:"Name of the caller, in logs and rules. The format of the name of an API key applies." need:"required" example:"payments-api"`
 	// Tenant is the team that the caller acts for. Empty where none is set.
-	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The form of name applies." sample:"payments"`
+	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The format of name applies." sample:"payments"`
 	// Groups are further names that rules can match.
-	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of name applies to each; none may stand there twice." sample:"[services]"`
+	Groups []string `yaml:"groups" doc:"Further names that rules can match. The format of name applies to each. Without duplicates." sample:"[services]"`
 }
 
 // validateCertificates checks each entry, and that no name matches two.

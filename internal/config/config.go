@@ -21,25 +21,25 @@ const maxFileBytes = 1 << 20
 // digests but no secret, so it may be printed.
 type Config struct {
 	// Listen configures the listeners.
-	Listen Listen `yaml:"listen" doc:"Where Storekeeper accepts connections, and how it stops."`
+	Listen Listen `yaml:"listen" doc:"Listeners, TLS, and the stop of the service."`
 	// Accounts are the Cloudflare accounts that are served, at least one.
-	Accounts []Account `yaml:"accounts" doc:"The Cloudflare accounts that callers can name. At least one." need:"required"`
+	Accounts []Account `yaml:"accounts" doc:"The Cloudflare accounts that callers can use. At least one." need:"required"`
 	// Callers configures who may call.
-	Callers Callers `yaml:"callers" doc:"Who may call, and how each caller proves it."`
+	Callers Callers `yaml:"callers" doc:"Who may call, and with which credentials."`
 	// Policy configures the authorisation rules.
-	Policy Policy `yaml:"policy" doc:"Who may do what."`
+	Policy Policy `yaml:"policy" doc:"Authorisation: who may do what."`
 	// Audit configures the audit trail.
-	Audit Audit `yaml:"audit" doc:"The trail of who changed what."`
+	Audit Audit `yaml:"audit" doc:"The audit trail of changes and denials."`
 	// Budget limits the calls to Cloudflare.
-	Budget Budget `yaml:"budget" doc:"How many calls to Cloudflare may be made, and who gets them."`
+	Budget Budget `yaml:"budget" doc:"The call budget: how many calls to Cloudflare may be made, and how tenants share them."`
 	// Idempotency configures the store of the idempotency records.
 	Idempotency Idempotency `yaml:"idempotency" doc:"How each change is made once, however often it is asked for."`
 	// Reads limits the age of cached reads.
-	Reads Reads `yaml:"reads" doc:"What callers read."`
+	Reads Reads `yaml:"reads" doc:"Reads."`
 	// Quotas limit the objects of each tenant.
-	Quotas []Quota `yaml:"quotas" doc:"How much of an account each tenant may use, under the limits of the account itself."`
+	Quotas []Quota `yaml:"quotas" doc:"Limits for the objects of each tenant, below the limits of the account."`
 	// Telemetry configures the log.
-	Telemetry Telemetry `yaml:"telemetry" doc:"What Storekeeper says about itself."`
+	Telemetry Telemetry `yaml:"telemetry" doc:"Log."`
 
 	// Dev says that this is the configuration of dev mode, in which the
 	// emulator serves accounts without a base URL.

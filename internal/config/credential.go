@@ -6,11 +6,11 @@ import "regexp"
 // of two forms. File names are absolute after Load.
 type Credential struct {
 	// APITokenFile is a file that holds an API token.
-	APITokenFile string `yaml:"api_token_file" type:"file" doc:"File that holds an API token with the permission to edit Secrets Store. A relative name starts at the folder of the configuration file. The file must be readable for Storekeeper, not empty, and closed to every other user of the machine." need:"or email and api_key_file" example:"/run/secrets/cloudflare-api-token"`
+	APITokenFile string `yaml:"api_token_file" type:"file" doc:"File with an API token that has the permission to edit Secrets Store. A relative name starts at the folder of the configuration file. The file must be readable for Storekeeper, not empty, and not accessible for other users of the machine." need:"or email and api_key_file" example:"/run/secrets/cloudflare-api-token"`
 	// Email is the address of the user that the key in APIKeyFile belongs to.
 	Email string `yaml:"email" doc:"E-mail address of the Cloudflare user whose global API key is used." need:"with api_key_file" sample:"platform@example.com"`
 	// APIKeyFile is a file that holds a global API key.
-	APIKeyFile string `yaml:"api_key_file" type:"file" doc:"File that holds that user's global API key; the rules for api_token_file apply. A token is better: a global key may do everything that its user may." need:"with email" sample:"/run/secrets/cloudflare-api-key"`
+	APIKeyFile string `yaml:"api_key_file" type:"file" doc:"File with the global API key of that user. The rules for api_token_file apply. A token is safer: a global key may do everything that its user may do." need:"with email" sample:"/run/secrets/cloudflare-api-key"`
 }
 
 // emailForm accepts whatever can stand in a header: Cloudflare judges the

@@ -11,32 +11,32 @@ import (
 // Issuer is a trusted issuer of tokens.
 type Issuer struct {
 	// Name is the first part of the names of its callers. It is unique.
-	Name string `yaml:"name" doc:"Name of the issuer: 1 to 63 of a-z, 0-9 and hyphen. The name of each of its callers is this, a colon and the subject of the token, so no two issuers can make one caller. Each issuer has its own." need:"required" example:"github"`
+	Name string `yaml:"name" doc:"Name of the issuer: 1 to 63 of a-z, 0-9 and hyphen. The name of each of its callers is this name, a colon and the subject of the token, so two issuers cannot name the same caller. Unique." need:"required" example:"github"`
 	// Issuer is the claim iss of its tokens, unique.
-	Issuer string `yaml:"issuer" type:"URL" doc:"The claim iss of its tokens, letter for letter. https, or http to a loopback host. Each issuer stands here once." need:"required" example:"https://token.actions.githubusercontent.com"`
+	Issuer string `yaml:"issuer" type:"URL" doc:"The claim iss of its tokens, letter for letter. https, or http to a loopback host. Unique." need:"required" example:"https://token.actions.githubusercontent.com"`
 	// Audiences are the claims aud that are accepted, at least one.
-	Audiences []string `yaml:"audiences" doc:"The claims aud that are accepted. At least one, made for Storekeeper alone: a token that was made for another service must be worth nothing here." need:"required" example:"[storekeeper.example.com]"`
+	Audiences []string `yaml:"audiences" doc:"The accepted values of the claim aud. At least one, used for Storekeeper alone: a token for another service must not be accepted here." need:"required" example:"[storekeeper.example.com]"`
 	// Algorithms are the signature algorithms that are accepted. Empty: all.
-	Algorithms []string `yaml:"algorithms" doc:"The signature algorithms that are accepted, of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA." need:"all of them" sample:"[RS256]"`
+	Algorithms []string `yaml:"algorithms" doc:"The accepted signature algorithms: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA." need:"all of them" sample:"[RS256]"`
 	// JWKSURL is the URL of its keys. Empty: discovery.
-	JWKSURL string `yaml:"jwks_url" type:"URL" doc:"Where its keys are, for an issuer without discovery. https, or http to a loopback host." need:"by discovery" sample:"https://token.actions.githubusercontent.com/.well-known/jwks"`
+	JWKSURL string `yaml:"jwks_url" type:"URL" doc:"URL of its keys, for an issuer without discovery. https, or http to a loopback host." need:"by discovery" sample:"https://token.actions.githubusercontent.com/.well-known/jwks"`
 	// JWKSFile holds its keys. Empty: they are fetched.
-	JWKSFile string `yaml:"jwks_file" type:"file" doc:"File with its keys as a JSON Web Key Set, for an issuer that cannot be reached. It is read again when it changes." sample:"/etc/storekeeper/issuer-keys.json"`
+	JWKSFile string `yaml:"jwks_file" type:"file" doc:"File with its keys as a JSON Web Key Set, for an issuer that Storekeeper cannot reach. It is read again when it changes." sample:"/etc/storekeeper/issuer-keys.json"`
 	// CAFile holds the CA certificates that verify the issuer's certificate.
 	// Empty: those of the system.
-	CAFile string `yaml:"ca_file" type:"file" doc:"File with the authorities, in PEM, that sign the certificate of a private issuer. It is read again at each fetch." need:"those of the system" sample:"/run/secrets/kubernetes/ca.crt"`
+	CAFile string `yaml:"ca_file" type:"file" doc:"File with the CA certificates, in PEM, that sign the certificate of a private issuer. It is read at each fetch." need:"those of the system" sample:"/run/secrets/kubernetes/ca.crt"`
 	// TokenFile holds a bearer token that is sent to the issuer. Empty: none.
-	TokenFile string `yaml:"token_file" type:"file" doc:"File with a bearer token for an issuer that asks for one before it shows discovery and keys, as the API server of Kubernetes does. It is sent to the scheme, host and port of issuer and to no other, and is read again at each fetch. Where discovery names keys elsewhere, the same path at issuer is asked first." sample:"/run/secrets/kubernetes/token"`
+	TokenFile string `yaml:"token_file" type:"file" doc:"File with a bearer token for an issuer that requires one for discovery and keys, as the Kubernetes API server does. It is sent to the scheme, host and port of issuer only, and is read at each fetch. If discovery names another place for the keys, the same path at issuer is tried first." sample:"/run/secrets/kubernetes/token"`
 	// RefreshInterval is the interval of fetches, from 1 minute to 24 hours.
-	RefreshInterval time.Duration `yaml:"refresh_interval" doc:"How often the keys are fetched, from 1m to 24h. A key that the issuer withdraws is refused after this time at the latest." sample:"15m"`
+	RefreshInterval time.Duration `yaml:"refresh_interval" doc:"Interval of fetches of the keys, from 1m to 24h. A key that the issuer withdraws is refused after this time at the latest." sample:"15m"`
 	// RefreshMinInterval is the minimum time between two fetches, from 1 second
 	// to 10 minutes.
-	RefreshMinInterval time.Duration `yaml:"refresh_min_interval" doc:"The least time between two fetches, from 1s to 10m. A token with an unknown key asks for one, so this bounds how often strangers can make Storekeeper ask." sample:"10s"`
+	RefreshMinInterval time.Duration `yaml:"refresh_min_interval" doc:"Minimum time between two fetches, from 1s to 10m. A token with an unknown key causes a fetch, so this limits how often unauthenticated clients can cause one." sample:"10s"`
 	// KeysMaxAge is how long keys are used while the issuer is down, up to 168
 	// hours.
-	KeysMaxAge time.Duration `yaml:"keys_max_age" doc:"How long after the last good fetch the keys are used while the issuer is down, from refresh_interval to 168h." sample:"24h"`
+	KeysMaxAge time.Duration `yaml:"keys_max_age" doc:"How long after the last successful fetch the keys are used while the issuer is down, from refresh_interval to 168h." sample:"24h"`
 	// Subjects are the accepted subjects, at least one.
-	Subjects []Subject `yaml:"subjects" doc:"Who is admitted. At least one; a token that matches none is refused. Of several that match, the first counts." need:"required"`
+	Subjects []Subject `yaml:"subjects" doc:"The accepted subjects, at least one. A token that matches none is refused. The first that matches counts." need:"required"`
 }
 
 var issuerName = regexp.MustCompile(`^[a-z0-9-]+$`)

@@ -25,20 +25,20 @@ type Listen struct {
 	GRPC string `yaml:"grpc" type:"host:port" doc:"Address of the gRPC service." example:"0.0.0.0:9090"`
 	// Admin is the address of probes, metrics and profiles. It has no
 	// authentication, so callers must not be able to reach it.
-	Admin string `yaml:"admin" type:"host:port" doc:"Address of probes, metrics and profiles. It asks for no credential: keep it out of the reach of callers." example:"127.0.0.1:9091"`
+	Admin string `yaml:"admin" type:"host:port" doc:"Address of probes, metrics and profiles. It has no authentication: callers must not be able to reach it." example:"127.0.0.1:9091"`
 	// ShutdownGrace is how long running calls may take to end at a stop, from 0
 	// to 1 hour.
-	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long calls in flight may take to end when Storekeeper is told to stop, from 0s to 1h. 0s cuts them off at once." example:"20s"`
+	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long running calls may take to end at a stop, from 0s to 1h. With 0s they are cut off at once." example:"20s"`
 	// DrainDelay is how long the listeners stay open after readiness fails.
-	DrainDelay time.Duration `yaml:"drain_delay" doc:"How long Storekeeper goes on serving when it is told to stop, from 0s to 5m. Readiness fails at once (/readyz, grpc.health.v1), so that load balancers stop sending; shutdown_grace begins afterwards." need:"5s, or 0s where REST and gRPC are on loopback" sample:"5s"`
+	DrainDelay time.Duration `yaml:"drain_delay" doc:"How long Storekeeper continues to serve after the signal to stop, from 0s to 5m. Readiness fails at once (/readyz, grpc.health.v1), so that load balancers send no more calls. shutdown_grace begins afterwards." need:"5s, or 0s where REST and gRPC are on loopback" sample:"5s"`
 	// TrustedProxies are the addresses whose X-Forwarded-For counts.
-	TrustedProxies []string `yaml:"trusted_proxies" doc:"Addresses and networks (CIDR) of proxies that terminate HTTP, such as an ingress. Of a call from one of them, the address in log and audit trail is the last one in X-Forwarded-For, from the right, that is not in this list. The header counts from nobody else." sample:"[10.0.0.0/16]"`
+	TrustedProxies []string `yaml:"trusted_proxies" doc:"Addresses and networks (CIDR) of proxies that terminate HTTP, such as an ingress. For a call from one of them, log and audit trail show the last address in X-Forwarded-For, from the right, that is not in this list. On other connections the header is ignored." sample:"[10.0.0.0/16]"`
 	// ProxyProtocol are the addresses whose connections begin with a PROXY
 	// protocol header.
-	ProxyProtocol []string `yaml:"proxy_protocol" doc:"Addresses and networks (CIDR) of load balancers whose connections to REST and gRPC begin with a PROXY protocol header, version 1 or 2, which then gives the address in log and audit trail. A connection from there without the header is closed; from elsewhere, the header is no request." sample:"[10.0.1.0/24]"`
+	ProxyProtocol []string `yaml:"proxy_protocol" doc:"Addresses and networks (CIDR) of load balancers whose connections to REST and gRPC begin with a PROXY protocol header, version 1 or 2. Log and audit trail show the address in the header. A connection from such an address without the header is closed. From other addresses, the header is not a valid request." sample:"[10.0.1.0/24]"`
 	// MaxConnections is the number of connections of authenticated callers over
 	// REST and gRPC together.
-	MaxConnections int `yaml:"max_connections" doc:"How many connections of authenticated callers REST and gRPC may have together, from 16 to 100000; half as many for one caller. A fourth as many may be there whose caller is not known, a sixteenth from one address. Where there are more, the one that was idle for the longest time is closed." sample:"2000"`
+	MaxConnections int `yaml:"max_connections" doc:"Maximum number of connections of authenticated callers over REST and gRPC together, from 16 to 100000. One caller may have half of them. There may be a fourth as many connections without an authenticated caller, and a sixteenth from one address. Above a limit, the connection that was idle for the longest time is closed." sample:"2000"`
 	// TLS configures TLS of the three listeners.
 	TLS TLS `yaml:"tls" doc:"TLS 1.2 or later on all three listeners. Without it connections are in plain text, and every listener must be on loopback."`
 }

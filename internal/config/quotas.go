@@ -12,16 +12,16 @@ const everyTenant = "*"
 // Quota limits the objects of a tenant in an account.
 type Quota struct {
 	// Tenant is the tenant, or "*" for each tenant without an entry.
-	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. A * stands for each tenant that no other entry fits." need:"required" example:"payments"`
+	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. * stands for each tenant without an entry of its own." need:"required" example:"payments"`
 	// ID is the name under which the objects of the tenant are counted. Empty:
 	// the name of the tenant.
-	ID string `yaml:"id" doc:"Stable id under which what the tenant has made is counted. When a tenant is renamed, set its old name here: the counts stay. The form of tenant applies. All entries of a tenant have the same id, and no two tenants do. A * has none." need:"the tenant's name" sample:"payments-2024"`
+	ID string `yaml:"id" doc:"Stable id under which the objects of the tenant are counted. If a tenant is renamed, set its old name here to keep the counts. The format of tenant applies. All entries of a tenant have the same id, and no two tenants share one. An entry for * has none." need:"the tenant's name" sample:"payments-2024"`
 	// Account is the name or identifier of an account. Empty: each account.
-	Account string `yaml:"account" doc:"Name or id of the account that the limits hold in. Where one entry names the account and another does not, the first counts. A tenant and account stand together once." need:"each account" sample:"main"`
+	Account string `yaml:"account" doc:"Name or id of the account of the limits. An entry that names the account counts before one that does not. A tenant and account may appear once." need:"each account" sample:"main"`
 	// Stores is the maximum number of stores of the tenant. Nil: no limit.
-	Stores *int `yaml:"stores" doc:"The most stores that the tenant may have made in an account, from 0 to 1000000. Deleting one gives its place back, whoever deletes it." need:"no limit, but stores or secrets is required" example:"1"`
+	Stores *int `yaml:"stores" doc:"Maximum number of stores that the tenant may have created in an account, from 0 to 1000000. Deleting a store frees its place, whoever deletes it." need:"no limit, but stores or secrets is required" example:"1"`
 	// Secrets is the maximum number of secrets of the tenant. Nil: no limit.
-	Secrets *int `yaml:"secrets" doc:"The most secrets that the tenant may have made in all stores of an account, from 0 to 1000000." need:"no limit, but stores or secrets is required" example:"40"`
+	Secrets *int `yaml:"secrets" doc:"Maximum number of secrets that the tenant may have created in all stores of an account, from 0 to 1000000." need:"no limit, but stores or secrets is required" example:"40"`
 }
 
 var tenantLetters = regexp.MustCompile(`^[!-~]+$`)

@@ -6,7 +6,7 @@ import "time"
 type Reads struct {
 	// MaxStaleness is the maximum age of a cached answer, up to 5 minutes. 0:
 	// each read asks Cloudflare.
-	MaxStaleness time.Duration `yaml:"max_staleness" doc:"How old what a caller reads may be, from 0s to 5m, so that reads cost few calls. Changes made through Storekeeper show at once; this is about those made elsewhere. 0s asks Cloudflare at each read, as Cache-Control: no-cache does for one." sample:"30s"`
+	MaxStaleness time.Duration `yaml:"max_staleness" doc:"Maximum age of a cached answer to a read, from 0s to 5m. Changes made through Storekeeper are visible at once; this limit is about changes made elsewhere. With 0s each read asks Cloudflare, as a read with Cache-Control: no-cache does." sample:"30s"`
 }
 
 func (r *Reads) setDefaults() { r.MaxStaleness = 30 * time.Second }

@@ -12,18 +12,23 @@ const referenceHead = `# Configuration
 
 <!-- Written from the Go types: go test ./internal/config -update -->
 
-` + "`server serve --config FILE`" + ` reads one YAML file. Every key can also be given on the command line, and
-then counts more than the file: ` + "`--set listen.rest=127.0.0.1:18080`" + `. ` + "`--set`" + ` can be repeated; an
-element of a list is ` + "`--set accounts[0].name=main`" + `, and the first index past the end adds one. ` + "`dev`" + `
-mode takes no file, only ` + "`--set`" + `.
+Check a configuration file, and start the service with it:
 
-All mistakes are reported at once, each with file, line, key and what would be right. An unknown key
-is a mistake. Values are never repeated in a mistake. YAML aliases and tags are not supported.
+    go run ./cmd/server doctor --config FILE
+    go run ./cmd/server serve --config FILE
 
-A duration is a number with a unit, or several: ` + "`20s`, `1m30s`, `500ms`" + `.
+The file is YAML. A key can also be set on the command line, which overrides the file:
+` + "`--set listen.rest=127.0.0.1:18080`" + `. ` + "`--set`" + ` can be repeated. An element of a list is
+` + "`--set accounts[0].name=main`" + `; the first index past the end appends an element. ` + "`server dev`" + ` takes no
+file, only ` + "`--set`" + `.
 
-No secret stands in the file: credentials are in files of their own, and the keys of callers are kept
-as digests.
+All mistakes are reported at once, each with file, line, key and the rule that it breaks. An unknown key is a
+mistake. A mistake never repeats the value. YAML aliases and tags are not supported.
+
+A duration is a number with a unit, or several: ` + "`20s`, `1m30s`, `500ms`" + `. A size is a number of bytes with or
+without a unit: ` + "`1048576`, `512KiB`, `64MiB`, `1GiB`" + `.
+
+The file holds no secret: credentials are in separate files, and API keys of callers are stored as digests.
 `
 
 // The document for operators is written from the types, so it cannot say

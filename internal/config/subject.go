@@ -7,15 +7,15 @@ import (
 // Subject maps tokens of an issuer to a tenant and groups.
 type Subject struct {
 	// Match is a pattern for the claim.
-	Match string `yaml:"match" doc:"Subject to admit, such as repo:my-org/payments:ref:refs/heads/main or system:serviceaccount:payments:api. A * at the end stands for what follows: repo:my-org/payments:*. Before it must stand enough to name one repository, namespace or project; a whole organisation, group or cluster is refused." need:"required" example:"repo:my-org/payments:ref:refs/heads/main"`
+	Match string `yaml:"match" doc:"Pattern for the subject, such as repo:my-org/payments:ref:refs/heads/main or system:serviceaccount:payments:api. A * at the end matches any rest: repo:my-org/payments:*. The part before it must identify one repository, namespace or project; a pattern for a whole organisation, group or cluster is refused." need:"required" example:"repo:my-org/payments:ref:refs/heads/main"`
 	// Claim is the claim to match. Only sub can be matched with a star.
-	Claim string `yaml:"claim" oneof:"sub email oid repository repository_id project_path project_id" doc:"The claim that match is held against. Others are shared by callers who have nothing in common. A * is for sub only; email counts only where email_verified is true." sample:"sub"`
+	Claim string `yaml:"claim" oneof:"sub email oid repository repository_id project_path project_id" doc:"The claim that is matched. Other claims are shared by unrelated callers and not supported. A * is for sub only. email counts only if email_verified is true." sample:"sub"`
 	// Tenant is the team that the callers act for. Empty: none.
-	Tenant string `yaml:"tenant" doc:"Team that they act for. The form of the name of an API key applies." sample:"payments"`
+	Tenant string `yaml:"tenant" doc:"Team that the callers act for. The format of the name of an API key applies." sample:"payments"`
 	// Groups are further names that rules can match.
-	Groups []string `yaml:"groups" doc:"Further names that rules can match. The form of the name of an API key applies to each; none may stand there twice." sample:"[ci]"`
+	Groups []string `yaml:"groups" doc:"Further names that rules can match. The format of the name of an API key applies to each. Without duplicates." sample:"[ci]"`
 	// GroupsClaim is a claim with further groups. Empty: none.
-	GroupsClaim string `yaml:"groups_claim" doc:"Claim of the token with further groups, a text or a list of texts. Use it only where the issuer alone decides what stands there." sample:"groups"`
+	GroupsClaim string `yaml:"groups_claim" doc:"Claim of the token with further groups, a string or a list of strings. Use it only if the issuer alone decides on its content." sample:"groups"`
 }
 
 func (s *Subject) setDefaults(bool) { s.Claim = "sub" }

@@ -6,14 +6,14 @@ import "net"
 // plain text, and all listeners must be on loopback.
 type TLS struct {
 	// CertFile holds the certificate of the listeners.
-	CertFile string `yaml:"cert_file" type:"file" doc:"File with the certificate of the listeners in PEM, followed by those of the authorities between it and the root. It is read again when it changes, as are the other files here; what cannot be used leaves the old in use. A relative name starts at the folder of the configuration file." need:"with key_file" example:"/run/secrets/tls/tls.crt"`
+	CertFile string `yaml:"cert_file" type:"file" doc:"File with the certificate of the listeners in PEM, followed by the intermediate CA certificates. All files here are read again when they change; if new files cannot be used, the old ones stay in use. A relative name starts at the folder of the configuration file." need:"with key_file" example:"/run/secrets/tls/tls.crt"`
 	// KeyFile holds the private key of the certificate.
-	KeyFile string `yaml:"key_file" type:"file" doc:"File with the private key of the certificate in PEM. It must be closed to every other user of the machine." need:"with cert_file" example:"/run/secrets/tls/tls.key"`
+	KeyFile string `yaml:"key_file" type:"file" doc:"File with the private key of the certificate in PEM. Other users of the machine must not be able to access it." need:"with cert_file" example:"/run/secrets/tls/tls.key"`
 	// ClientCAFile holds the authorities of client certificates.
-	ClientCAFile string `yaml:"client_ca_file" type:"file" doc:"File with the authorities, in PEM, whose client certificates are accepted. Whom a certificate stands for is in callers.certificates. Without the file, clients are asked for no certificate." example:"/run/secrets/tls/ca.crt"`
+	ClientCAFile string `yaml:"client_ca_file" type:"file" doc:"File with the CA certificates, in PEM, whose client certificates are accepted. callers.certificates maps certificates to callers. Without this file, clients are asked for no certificate." example:"/run/secrets/tls/ca.crt"`
 	// ClientAuth says whether callers must present a client certificate:
 	// optional or required.
-	ClientAuth string `yaml:"client_auth" oneof:"optional required" doc:"Whether a connection to REST or gRPC needs a client certificate. Where it is optional, callers with keys and tokens need none. The admin listener never asks for one." example:"optional"`
+	ClientAuth string `yaml:"client_auth" oneof:"optional required" doc:"Whether a connection to REST or gRPC needs a client certificate. If it is optional, callers with keys and tokens need none. The admin listener never asks for one." example:"optional"`
 }
 
 // Enabled reports whether the listeners have TLS.
