@@ -1,7 +1,6 @@
 package main
 
 import (
-	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/quota"
@@ -23,9 +22,8 @@ func newBudgets(s settings, e *engine) *spending.Budgets {
 	}
 	return spending.New(spending.Config{
 		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Replicas: c.Replicas, Weights: weights,
-		Fresh: mirror.Bypassed, Step: s.step,
-		Late: func(a *change.Attempt, at upstream.Attempt) { e.tellLate(a.Life, at) },
-		Log:  e.log, Store: e.state, Shared: e.state.shared != nil, Replica: e.replica, Lived: s.lived,
+		Fresh: mirror.Bypassed, Step: s.step, Late: e.tellLate,
+		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Replica: e.replica, Lived: s.lived,
 	})
 }
 

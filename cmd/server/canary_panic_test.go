@@ -99,7 +99,7 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	behind := &engine{rights: chain.Rights}
 	keeper, err := idempotency.New(idempotency.Config{
 		Store: committed, Replica: "one", Alone: true, Pepper: make([]byte, 32), Settle: time.Millisecond, Found: behind.found,
-		Recover: func(context.Context, idempotency.Intent) ([]byte, error) { return nil, idempotency.ErrUnproven },
+		Recover: func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, idempotency.ErrUnproven },
 	})
 	must(t, err)
 	keeper.Start(t.Context())

@@ -40,18 +40,13 @@ func affordable(ctx context.Context, p *spending.Budgets, account string, about 
 
 // beforeChange takes down what is there before a change, as the durable intent
 // keeps it.
-func beforeChange(s *settle.Settler, p *spending.Budgets) func(context.Context, string, contract.Target) ([]byte, error) {
-	return func(ctx context.Context, account string, about contract.Target) ([]byte, error) {
+func beforeChange(s *settle.Settler, p *spending.Budgets) func(context.Context, *change.Op, <-chan struct{}) ([]byte, error) {
+	return func(ctx context.Context, op *change.Op, urged <-chan struct{}) ([]byte, error) {
 		// It may have waited for others since it was admitted.
-		if err := affordable(ctx, p, account, about); err != nil {
+		if err := p.Check(ctx, op.Account, !op.Creates()); err != nil {
 			return nil, err
 		}
-		ctx = change.With(ctx, &change.Attempt{Urged: idempotency.Urged(ctx)})
-		op := &change.Op{Account: account, StoreID: about.StoreID, StoreName: about.StoreName, SecretIDs: about.SecretIDs}
-		for _, one := range about.Secrets {
-			op.Secrets = append(op.Secrets, change.NewSecret{Name: one.Name})
-		}
-		b, err := s.Baseline(ctx, op)
+		b, err := s.Baseline(change.With(ctx, &change.Attempt{Urged: urged}), op)
 		if err != nil {
 			return nil, err
 		}
@@ -59,16 +54,12 @@ func beforeChange(s *settle.Settler, p *spending.Budgets) func(context.Context, 
 	}
 }
 
-// inOperation tells those who send a change what is known of it: what was there
+// withAttempt tells those who send a change what is known of it: what was there
 // before, whether it is still ours, and whether anybody waits for it.
-func inOperation(ctx context.Context) context.Context {
-	op := idempotency.OperationFrom(ctx)
-	if op == nil {
-		return ctx
-	}
+func withAttempt(ctx context.Context, op *idempotency.Operation) context.Context {
 	a := &change.Attempt{
 		Op: change.Op{Caller: op.Intent.Caller, Tenant: op.Intent.Tenant},
-		ID: op.Intent.ID, Held: op.Held, Life: ctx, Wanted: idempotency.Wanted(ctx), Urged: idempotency.Urged(ctx),
+		ID: op.Intent.ID, Held: op.Held, Life: ctx, Wanted: op.Wanted, Urged: op.Urged,
 	}
 	// A baseline that cannot be read is none, and everything older than now
 	// counts as somebody else's.
@@ -80,27 +71,18 @@ func inOperation(ctx context.Context) context.Context {
 // of the intent goes through the steps again, and nothing is sent.
 type recoverer struct{ apply change.Next }
 
-func (r recoverer) recover(ctx context.Context, i idempotency.Intent) ([]byte, error) {
-	request, err := server.Unpack(i.Request)
-	if err != nil {
+func (r recoverer) recover(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	a := &change.Attempt{ID: op.Intent.ID, InspectOnly: true, NotBefore: op.Ended}
+	if err := json.Unmarshal(op.Intent.Op, &a.Op); err != nil {
 		return nil, err
 	}
-	a := &change.Attempt{ID: i.ID, InspectOnly: true}
-	var known bool
-	if a.Op, _, known = service.Op(request); !known {
-		return nil, errUnknownMethod
-	}
-	op := idempotency.OperationFrom(ctx)
-	if op != nil {
-		a.NotBefore = op.Ended
-	}
-	if err := json.Unmarshal(i.Baseline, &a.Baseline); err != nil {
+	if err := json.Unmarshal(op.Intent.Baseline, &a.Baseline); err != nil {
 		return nil, err
 	}
-	result, err := r.apply(tenant.With(ctx, i.Tenant), a)
+	result, err := r.apply(tenant.With(ctx, op.Intent.Tenant), a)
 	switch {
 	case err == nil:
-		if op != nil && a.Op.Creates() {
+		if a.Op.Creates() {
 			op.Made = result.IDs()
 		}
 		return server.Pack(service.Response(a.Op.Kind, result))
@@ -126,5 +108,3 @@ func definite(err error) bool {
 		return false
 	}
 }
-
-var errUnknownMethod = fault.New(fault.Internal, "INTERNAL", "An intent names a method that does not exist.")

@@ -217,7 +217,7 @@ func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Righ
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Idempotency {
 	return server.Idempotency{
-		Keeper: e.keeper, Before: beforeChange(e.settler, e.budgets), Admit: admitChange(e.budgets, e.quotas), Enter: inOperation, Durable: e.durable,
+		Keeper: e.keeper, Before: beforeChange(e.settler, e.budgets), Admit: admitChange(e.budgets, e.quotas), Enter: withAttempt, Durable: e.durable,
 		Reserve: e.reserve,
 	}
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/settle"
@@ -57,20 +57,18 @@ const reasonLate = "LEASE_ENDED"
 const eventLate = "late"
 
 // tellLate raises the alarm about a change whose request ended after its lease.
-// The end of the process cancels the changes that run, and ends their leases
-// itself: recovery tells of them.
-func (e *engine) tellLate(ctx context.Context, a upstream.Attempt) {
-	op := idempotency.OperationFrom(ctx)
-	if op == nil || errors.Is(ctx.Err(), context.Canceled) {
+func (e *engine) tellLate(a *change.Attempt, at upstream.Attempt) {
+	intent, running := e.keeper.Running(a.ID)
+	if !running {
 		return
 	}
 	e.log.Error("the answer to a change came after its lease had ended; it may have gone over a newer change of another replica",
-		zap.String("intent", op.Intent.ID), zap.String("operation", a.Operation), zap.String("account", a.Account), zap.Int("status", a.Status))
+		zap.String("intent", a.ID), zap.String("operation", at.Operation), zap.String("account", at.Account), zap.Int("status", at.Status))
 	if e.count != nil {
 		e.count(eventLate)
 	}
 	if e.trail != nil {
-		r := e.rights.Recovered(op.Intent, nil)
+		r := e.rights.Recovered(intent, nil)
 		r.Reason = reasonLate
 		e.trail.Alarm(r)
 	}

@@ -10,6 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/server"
+	"platform.internal/storekeeper/internal/service"
 )
 
 // newRules reads the policy file and follows it. Dev mode needs none: its only
@@ -36,5 +37,5 @@ func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, resolve
 	if err != nil {
 		return server.Rights{}, err
 	}
-	return server.Rights{Methods: methods, Rules: rules, Names: resolver}, nil
+	return server.Rights{Methods: methods, Rules: rules, Names: resolver, Op: service.Op}, nil
 }

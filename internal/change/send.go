@@ -45,7 +45,7 @@ func Send(to Cloudflare) Next {
 			answer, err := to.CreateSecrets(ctx, op.createParams(a.Values))
 			return made(answer, err, Result{Secrets: answer.Result})
 		case DeleteSecrets:
-			answer, err := to.DeleteSecrets(ctx, upstream.DeleteSecretsParams{Account: op.Account, StoreID: op.StoreID, IDs: op.SecretIDs})
+			answer, err := to.DeleteSecrets(ctx, upstream.DeleteSecretsParams{Account: op.Account, StoreID: op.StoreID, IDs: distinct(op.SecretIDs)})
 			return made(answer, err, Result{})
 		case UpdateSecret, DeleteSecret, DuplicateSecret:
 			return sendOne(ctx, to, a)
@@ -92,6 +92,19 @@ func (o *Op) updateParams(values Values) upstream.UpdateSecretParams {
 		p.Value = &values[0]
 	}
 	return p
+}
+
+// distinct gives texts in their order, each once.
+func distinct(texts []string) []string {
+	var list []string
+	seen := make(map[string]bool, len(texts))
+	for _, t := range texts {
+		if !seen[t] {
+			seen[t] = true
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // made is the result of a change that Cloudflare answered.

@@ -15,7 +15,7 @@ func TestAStoreThatIsAwayAtTheOutcome(t *testing.T) {
 	for name, test := range map[string]struct {
 		cut, deaf bool
 		away      time.Duration
-		run       func(r *replica) func(ctx context.Context) ([]byte, error)
+		run       func(r *replica) func(ctx context.Context, op *idempotency.Operation) ([]byte, error)
 		want      string
 		later     string
 		replayed  bool
@@ -32,10 +32,10 @@ func TestAStoreThatIsAwayAtTheOutcome(t *testing.T) {
 					d := newDisk()
 					r := life(t, d, newWorld(), edit)
 					run := test.run(r)
-					first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
+					first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 						r.link.set(test.cut, test.deaf)
 						time.AfterFunc(test.away, func() { r.link.set(false, false) })
-						return run(ctx)
+						return run(ctx, op)
 					})
 					want(t, first, test.want, false)
 					time.Sleep(4 * time.Minute)
@@ -47,13 +47,13 @@ func TestAStoreThatIsAwayAtTheOutcome(t *testing.T) {
 	}
 }
 
-func acting(r *replica) func(ctx context.Context) ([]byte, error) {
-	return func(ctx context.Context) ([]byte, error) { return r.world.act(ctx, "a"), nil }
+func acting(r *replica) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return r.world.act(op, "a"), nil }
 }
 
-func refusing(k fault.Kind) func(*replica) func(context.Context) ([]byte, error) {
-	return func(*replica) func(context.Context) ([]byte, error) {
-		return func(context.Context) ([]byte, error) { return nil, fault.New(k, "REASON", "x") }
+func refusing(k fault.Kind) func(*replica) func(context.Context, *idempotency.Operation) ([]byte, error) {
+	return func(*replica) func(context.Context, *idempotency.Operation) ([]byte, error) {
+		return func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, fault.New(k, "REASON", "x") }
 	}
 }
 
@@ -61,9 +61,9 @@ func TestNothingIsAnsweredBeforeItIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		r := life(t, d, newWorld(), nil)
-		first := r.run(t.Context(), keyed("k", "a"), func(ctx context.Context) ([]byte, error) {
+		first := r.run(t.Context(), keyed("k", "a"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			r.link.set(true, false)
-			return r.world.act(ctx, "a"), nil
+			return r.world.act(op, "a"), nil
 		})
 		time.Sleep(time.Minute)
 		pending(t, first)
@@ -89,9 +89,9 @@ func TestOthersHearOfAChangeBeforeItsCaller(t *testing.T) {
 				told.Add(1)
 			}
 		})
-		first = r.run(t.Context(), keyed("k", "a"), func(ctx context.Context) ([]byte, error) {
+		first = r.run(t.Context(), keyed("k", "a"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			r.link.set(true, false)
-			return r.world.act(ctx, "a"), nil
+			return r.world.act(op, "a"), nil
 		})
 		time.Sleep(time.Minute)
 		if told.Load() > 0 {
@@ -197,8 +197,8 @@ func TestARecordThatCannotBeReadHidesNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		first := life(t, d, w, nil)
-		got := first.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
-			w.act(ctx, "a")
+		got := first.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+			w.act(op, "a")
 			<-ctx.Done()
 			return nil, ctx.Err()
 		})

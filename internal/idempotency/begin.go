@@ -57,7 +57,7 @@ func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, err
 				return nil, waited(patient, err)
 			}
 		}
-		op, err := k.propose(withUrged(ctx, urged), f, free)
+		op, err := k.propose(ctx, f, free, urged)
 		if errors.Is(err, errBusy) {
 			continue
 		}
@@ -67,9 +67,7 @@ func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, err
 			}
 			return nil, err
 		}
-		if begun = err == nil; begun {
-			op.urged = urged
-		}
+		begun = err == nil
 		return op, err
 	}
 }
@@ -87,17 +85,17 @@ func waited(patient context.Context, err error) error {
 func (k *Keeper) undisturbed() bool { return k.config.Alone && k.orphans.none() }
 
 // propose tries once to keep the intent, and after errBusy can be tried again.
-func (k *Keeper) propose(ctx context.Context, f *flight, free func()) (*operation, error) {
+func (k *Keeper) propose(ctx context.Context, f *flight, free func(), urged <-chan struct{}) (*operation, error) {
 	// From here on, so that a pause of this process ends the ownership.
 	held := k.lease.hold()
 	if !held() {
 		return nil, notKept(errNoHeartbeat)
 	}
-	intent, err := k.ask(ctx, f, Intent{})
+	intent, err := k.ask(ctx, f, urged, Intent{})
 	if err != nil {
 		return nil, err
 	}
-	op := &operation{free: free, held: held, entry: openEntry{
+	op := &operation{free: free, held: held, urged: urged, entry: openEntry{
 		Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
 	}}
 	k.adopt(f, intent.ID)
@@ -162,11 +160,11 @@ func (k *Keeper) vacant(ctx context.Context, f *flight) error {
 
 // ask gets the intent from the caller. It keeps the identity of an earlier
 // answer.
-func (k *Keeper) ask(ctx context.Context, f *flight, earlier Intent) (Intent, error) {
+func (k *Keeper) ask(ctx context.Context, f *flight, urged <-chan struct{}, earlier Intent) (Intent, error) {
 	began, i := time.Now(), Intent{}
 	if f.call.Intent != nil {
 		var err error
-		if i, err = f.call.Intent(ctx); err != nil {
+		if i, err = f.call.Intent(ctx, urged); err != nil {
 			return i, err
 		}
 	}
@@ -183,7 +181,7 @@ func (k *Keeper) ask(ctx context.Context, f *flight, earlier Intent) (Intent, er
 		i.Began = began
 	}
 	i.Objects, i.Within = distinct(f.call.Objects), f.call.Within
-	if len(i.Request)+len(i.Baseline) > mostIntent {
+	if len(i.Op)+len(i.Baseline) > mostIntent {
 		return i, tooLarge()
 	}
 	if earlier.ID != "" {
@@ -240,7 +238,7 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 		return nil
 	}
 	before := op.entry.Intent
-	now, err := k.ask(ctx, f, before)
+	now, err := k.ask(ctx, f, op.urged, before)
 	if err != nil {
 		return err
 	}
@@ -314,13 +312,30 @@ func (k *Keeper) adopt(f *flight, id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f.intent = id
-	k.running[id] = struct{}{}
+	k.running[id] = nil
 }
 
 func (k *Keeper) leave(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.running, id)
+}
+
+// Running returns the intent of a change that this process is making.
+func (k *Keeper) Running(id string) (Intent, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if i := k.running[id]; i != nil {
+		return *i, true
+	}
+	return Intent{}, false
+}
+
+// runs notes that the change of an intent is made from now on.
+func (k *Keeper) runs(i *Intent) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.running[i.ID] = i
 }
 
 func (k *Keeper) cared(id string) bool {

@@ -29,7 +29,7 @@ type Call struct {
 	// delete it, ends the answers to calls about its objects.
 	Within []string
 	// Urgent says that the change goes before others. A change that it waits for
-	// becomes urgent too (see Urged).
+	// becomes urgent too (see Operation.Urged).
 	Urgent bool
 	// Admit says why the change cannot be made now. It is asked once, before the
 	// call waits for its objects. An error of it is answered and not kept. nil:
@@ -37,9 +37,9 @@ type Call struct {
 	Admit func(ctx context.Context) error
 	// Intent says what is going to be done. It is asked when the change is
 	// about to be made, with its objects locked, so it can read what is there
-	// before. It may be asked several times. An error of it is answered and
-	// not kept. nil: there is nothing to say.
-	Intent func(ctx context.Context) (Intent, error)
+	// before. urged is that of the Operation. It may be asked several times. An
+	// error of it is answered and not kept. nil: there is nothing to say.
+	Intent func(ctx context.Context, urged <-chan struct{}) (Intent, error)
 
 	// Reservation is what the change takes of limits. Nil: nothing.
 	Reservation Reservation
@@ -74,10 +74,10 @@ type Intent struct {
 	RequestID string `json:"request_id,omitempty"`
 	// Tenant is who pays.
 	Tenant string `json:"tenant,omitempty"`
-	// Request is the request without values.
-	Request []byte `json:"request,omitempty"`
-	// Baseline is what there was before the change.
-	Baseline []byte `json:"baseline,omitempty"`
+	// Op says what is to be done, without values, as JSON.
+	Op json.RawMessage `json:"op,omitempty"`
+	// Baseline is what there was before the change, as JSON.
+	Baseline json.RawMessage `json:"baseline,omitempty"`
 	// Objects and Within are those of the call.
 	Objects []string `json:"objects,omitempty"`
 	Within  []string `json:"within,omitempty"`
@@ -162,6 +162,9 @@ type Answer struct {
 	Replayed bool
 }
 
+// Run makes a change and returns its answer.
+type Run func(ctx context.Context, op *Operation) ([]byte, error)
+
 // Operation is a change while it is made.
 type Operation struct {
 	// Intent is what is kept of it.
@@ -170,55 +173,16 @@ type Operation struct {
 	// Nothing may be sent for it any more when it is not: another replica may
 	// have taken over.
 	Held func() bool
+	// Wanted ends when nobody waits for the answer: all callers have left or the
+	// deadline of the first has passed. The change goes on then, but need not begin
+	// to send. Nil, for Recover.
+	Wanted context.Context //nolint:containedctx // the change outlives its callers
+	// Urged is closed when the change is urgent or an urgent change waits for its
+	// objects. Nil, for Recover.
+	Urged <-chan struct{}
 	// Ended is, for Recover alone, when nothing could happen to the change any
 	// more. What was seen at or after that moment is not too old.
 	Ended time.Time
 	// Made are the identifiers of what the change made. Its run sets it.
 	Made []string
-}
-
-type operationKey struct{}
-
-// OperationFrom returns the operation that ctx belongs to, or nil.
-func OperationFrom(ctx context.Context) *Operation {
-	op, _ := ctx.Value(operationKey{}).(*Operation)
-	return op
-}
-
-type urgedKey struct{}
-
-// withUrged returns a context whose Urged is urged.
-func withUrged(ctx context.Context, urged <-chan struct{}) context.Context {
-	return context.WithValue(ctx, urgedKey{}, urged)
-}
-
-// Urged returns, for the contexts of an intent and of an operation, what is
-// closed when the change is urgent or an urgent change waits for its objects.
-// For any other context it returns nil.
-func Urged(ctx context.Context) <-chan struct{} {
-	urged, _ := ctx.Value(urgedKey{}).(<-chan struct{})
-	return urged
-}
-
-type wantedKey struct{}
-
-// Wanted returns, for the context of an operation, one that ends when nobody
-// waits for its answer: all callers have left or the deadline of the first has
-// passed. The operation goes on then, but need not begin to send. For any
-// other context it returns ctx.
-func Wanted(ctx context.Context) context.Context {
-	if wanted, ok := ctx.Value(wantedKey{}).(context.Context); ok {
-		return wanted
-	}
-	return ctx
-}
-
-// withOperation returns the context of an operation.
-func withOperation(ctx context.Context, op *Operation) context.Context {
-	return context.WithValue(ctx, operationKey{}, op)
-}
-
-// withWanted returns a context whose Wanted is wanted.
-func withWanted(ctx, wanted context.Context) context.Context {
-	return context.WithValue(ctx, wantedKey{}, wanted)
 }

@@ -42,7 +42,7 @@ func TestAFileOutlivesItsProcess(t *testing.T) {
 	file, w := filepath.Join(t.TempDir(), "records"), newWorld()
 	done := on(keyed("canary-done", "canary-value"), "o")
 	half := on(keyed("canary-half", "canary-value"), "p")
-	act := func(ctx context.Context) ([]byte, error) { return w.act(ctx, "a"), nil }
+	act := func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil }
 
 	first, end := fileLife(t, file, w, "first")
 	if a, err := first.Do(t.Context(), done, act); err != nil || string(a.Body) != "a number 1" {
@@ -51,8 +51,8 @@ func TestAFileOutlivesItsProcess(t *testing.T) {
 	executed, left := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
-		_, _ = first.Do(t.Context(), half, func(ctx context.Context) ([]byte, error) {
-			w.act(ctx, "b")
+		_, _ = first.Do(t.Context(), half, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+			w.act(op, "b")
 			close(executed)
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -95,7 +95,7 @@ func BenchmarkDo(b *testing.B) {
 					name := fmt.Sprint(n.Add(1))
 					c := on(keyed(name, name), "object "+name)
 					c.Payload = payload
-					_, err := k.Do(b.Context(), c, func(context.Context) ([]byte, error) { return answer, nil })
+					_, err := k.Do(b.Context(), c, func(context.Context, *idempotency.Operation) ([]byte, error) { return answer, nil })
 					if err != nil {
 						b.Error(err)
 					}
@@ -111,7 +111,7 @@ func BenchmarkReplay(b *testing.B) {
 	answer := make([]byte, 512)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := k.Do(b.Context(), keyed("k", "a"), func(context.Context) ([]byte, error) { return answer, nil })
+		_, err := k.Do(b.Context(), keyed("k", "a"), func(context.Context, *idempotency.Operation) ([]byte, error) { return answer, nil })
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -94,11 +94,11 @@ func (e *openEntry) keys() []string {
 	return keys
 }
 
-// call returns the record of e's call with an outcome. Request and baseline serve
+// call returns the record of e's call with an outcome. Op and baseline serve
 // recovery alone, and the objects serve to end the answer to a call without a key.
 func (e *openEntry) call(o outcome) callEntry {
 	i := e.Intent
-	i.Request, i.Baseline = nil, nil
+	i.Op, i.Baseline = nil, nil
 	if e.Keyed {
 		i.Objects, i.Within = nil, nil
 	}

@@ -13,7 +13,7 @@ import (
 // can join it.
 type flight struct {
 	call Call
-	run  func(ctx context.Context) ([]byte, error)
+	run  Run
 
 	// ctx has the values of the first caller and ends with the Keeper.
 	ctx context.Context //nolint:containedctx // a flight outlives the call that began it
@@ -47,7 +47,7 @@ type result struct {
 }
 
 // newFlight starts with one caller waiting.
-func (k *Keeper) newFlight(ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error)) *flight {
+func (k *Keeper) newFlight(ctx context.Context, c Call, run Run) *flight {
 	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, ctx: errand{Context: k.life, caller: ctx}}
 	if deadline, ok := ctx.Deadline(); ok {
 		f.wanted, f.unwanted = context.WithDeadline(f.ctx, deadline)
@@ -79,7 +79,7 @@ func (e errand) Value(key any) any {
 // it. A call without a key is a change of its own, unless it is a Retry of one
 // that runs or that finished within the RetryWindow.
 //
-// run goes on after ctx has ended. Its context carries the Operation and ends
+// run goes on after ctx has ended. Its context ends
 // after the Limit. Its answer and its definite faults (BadInput, TooLarge,
 // NotFound, NameTaken, LimitReached, NotEmpty) are kept before Do returns, unless
 // they are Local.
@@ -91,7 +91,7 @@ func (e errand) Value(key any) any {
 // The error is a fault. Those of Do itself are KeyReused with reason
 // IDEMPOTENCY_KEY_REUSED, Unavailable with reason CHANGE_IN_PROGRESS,
 // STATE_UNAVAILABLE or SHUTTING_DOWN, and that of ctx.
-func (k *Keeper) Do(ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error)) (Answer, error) {
+func (k *Keeper) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 	if c.Key == "" && c.Retry && !c.looked {
 		if _, err := k.look(ctx, &c); err != nil {
 			return Answer{}, fault.From(err)
@@ -125,7 +125,7 @@ func (k *Keeper) Do(ctx context.Context, c Call, run func(ctx context.Context) (
 // board joins the flight of the same identity and request or starts one. Of a
 // key with two requests the records say whose it is.
 func (k *Keeper) board(
-	ctx context.Context, c Call, run func(ctx context.Context) ([]byte, error),
+	ctx context.Context, c Call, run Run,
 ) (f *flight, leads bool, refusal *fault.Error) {
 	k.digest.mark(&c)
 	k.mu.Lock()

@@ -31,12 +31,12 @@ type world struct {
 func newWorld() *world { return &world{done: make(map[string]string), effects: make(map[string]int)} }
 
 // act does what the operation of ctx is for. Each act has another answer.
-func (w *world) act(ctx context.Context, what string) []byte {
+func (w *world) act(op *idempotency.Operation, what string) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.effects[what]++
 	answer := fmt.Sprintf("%s number %d", what, w.effects[what])
-	w.done[idempotency.OperationFrom(ctx).Intent.ID] = answer
+	w.done[op.Intent.ID] = answer
 	return []byte(answer)
 }
 
@@ -58,14 +58,14 @@ func (w *world) looked() int {
 	return w.looks
 }
 
-func (w *world) recover(_ context.Context, i idempotency.Intent) ([]byte, error) {
+func (w *world) recover(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.looks++
 	if w.blind {
 		return nil, fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "away")
 	}
-	if answer, ok := w.done[i.ID]; ok {
+	if answer, ok := w.done[op.Intent.ID]; ok {
 		return []byte(answer), nil
 	}
 	return nil, fmt.Errorf("looked: %w", idempotency.ErrNotDone)
@@ -169,13 +169,13 @@ func (e ended) String() string {
 
 // do makes a call in the background whose change acts.
 func (r *replica) do(ctx context.Context, c idempotency.Call) <-chan ended {
-	return r.run(ctx, c, func(ctx context.Context) ([]byte, error) {
-		return r.world.act(ctx, string(c.Payload)), nil
+	return r.run(ctx, c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		return r.world.act(op, string(c.Payload)), nil
 	})
 }
 
 func (r *replica) run(
-	ctx context.Context, c idempotency.Call, run func(ctx context.Context) ([]byte, error),
+	ctx context.Context, c idempotency.Call, run func(ctx context.Context, op *idempotency.Operation) ([]byte, error),
 ) <-chan ended {
 	out := make(chan ended, 1)
 	go func() {
@@ -232,9 +232,9 @@ func (d *disk) locked() []string {
 }
 
 // slow acts after d.
-func (r *replica) slow(what string, d time.Duration) func(ctx context.Context) ([]byte, error) {
-	return func(ctx context.Context) ([]byte, error) {
-		answer := r.world.act(ctx, what)
+func (r *replica) slow(what string, d time.Duration) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		answer := r.world.act(op, what)
 		time.Sleep(d)
 		return answer, nil
 	}
@@ -243,12 +243,12 @@ func (r *replica) slow(what string, d time.Duration) func(ctx context.Context) (
 var errLost = fault.New(fault.Unavailable, "UPSTREAM_ANSWER_LOST", "nobody knows").Because(errors.New("cut"))
 
 // lost acts, and loses the answer.
-func (r *replica) lost(what string) func(ctx context.Context) ([]byte, error) {
-	return func(ctx context.Context) ([]byte, error) {
-		r.world.act(ctx, what)
+func (r *replica) lost(what string) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		r.world.act(op, what)
 		return nil, errLost
 	}
 }
 
 // unsent does nothing, and does not know it.
-func unsent(context.Context) ([]byte, error) { return nil, errLost }
+func unsent(context.Context, *idempotency.Operation) ([]byte, error) { return nil, errLost }

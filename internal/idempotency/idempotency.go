@@ -81,7 +81,7 @@ type Config struct {
 	// Recover finds out what became of a change whose owner is gone: its
 	// answer, a definite fault (see Keeper.Do) that is the answer, ErrNotDone or
 	// ErrUnproven. After any other error it is asked again. Several run at once.
-	Recover func(ctx context.Context, i Intent) (answer []byte, err error)
+	Recover func(ctx context.Context, op *Operation) (answer []byte, err error)
 	// Release returns what the end of a change gives back. It is asked before each
 	// commit of an outcome, and may read the store. Nil: there is nothing.
 	Release func(ctx context.Context, i Intent, e Ended) (Release, error)
@@ -128,8 +128,9 @@ type Keeper struct {
 	// flights holds, by identity and fingerprint, the call that others can
 	// join.
 	flights map[string]*flight
-	// running holds the intents that a flight of this life takes care of.
-	running map[string]struct{}
+	// running holds the intents that a flight of this life takes care of, nil until
+	// the change is made.
+	running map[string]*Intent
 	closing bool
 
 	forgotten forgotten
@@ -158,7 +159,7 @@ func New(c Config) (*Keeper, error) {
 		life:    life,
 		stop:    stop,
 		flights: make(map[string]*flight),
-		running: make(map[string]struct{}),
+		running: make(map[string]*Intent),
 		orphans: newOrphans(),
 		crew:    newCrew(life),
 	}, nil

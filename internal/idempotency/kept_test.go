@@ -21,8 +21,8 @@ func (d *disk) size() (n int) {
 }
 
 func asking(c idempotency.Call, request []byte) idempotency.Call {
-	c.Intent = func(context.Context) (idempotency.Intent, error) {
-		return idempotency.Intent{Request: request, Baseline: request}, nil
+	c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+		return idempotency.Intent{Op: request, Baseline: request}, nil
 	}
 	return c
 }
@@ -30,17 +30,19 @@ func asking(c idempotency.Call, request []byte) idempotency.Call {
 // The request serves recovery, and no finished change needs any.
 func TestAFinishedChangeIsKeptWithoutItsRequest(t *testing.T) {
 	refused := fault.New(fault.NameTaken, "NAME_TAKEN", "x")
-	for name, run := range map[string]func(context.Context) ([]byte, error){
-		"an answer": func(context.Context) ([]byte, error) { return []byte("done"), nil },
-		"a refusal": func(context.Context) ([]byte, error) { return nil, refused },
-		"nothing":   func(context.Context) ([]byte, error) { return nil, fault.New(fault.Throttled, "BUDGET_SPENT", "x") },
+	for name, run := range map[string]func(context.Context, *idempotency.Operation) ([]byte, error){
+		"an answer": func(context.Context, *idempotency.Operation) ([]byte, error) { return []byte("done"), nil },
+		"a refusal": func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, refused },
+		"nothing": func(context.Context, *idempotency.Operation) ([]byte, error) {
+			return nil, fault.New(fault.Throttled, "BUDGET_SPENT", "x")
+		},
 	} {
 		for _, c := range []idempotency.Call{keyed("k", "a"), plain("a")} {
 			t.Run(name+" "+c.Key, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					d := newDisk()
 					r := life(t, d, newWorld(), nil)
-					<-r.run(t.Context(), asking(on(c, "o"), bytes.Repeat([]byte("r"), 1<<20)), run)
+					<-r.run(t.Context(), asking(on(c, "o"), bytes.Repeat([]byte("1"), 1<<20)), run)
 					if n := d.size(); n > 2048 {
 						t.Errorf("%d bytes are kept", n)
 					}
@@ -54,7 +56,7 @@ func TestAnIntentThatIsTooLongIsRefusedBeforeItIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		r := life(t, d, newWorld(), nil)
-		c := asking(on(keyed("k", "a"), "o"), bytes.Repeat([]byte("r"), 3<<20))
+		c := asking(on(keyed("k", "a"), "o"), bytes.Repeat([]byte("1"), 3<<20))
 		want(t, r.do(t.Context(), c), "REQUEST_TOO_LARGE", false)
 		want(t, r.do(t.Context(), c), "REQUEST_TOO_LARGE", false)
 		if n := len(d.written); n != 0 {

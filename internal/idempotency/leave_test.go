@@ -17,8 +17,8 @@ func TestAChangeGoesOnWithoutItsCaller(t *testing.T) {
 		d := newDisk()
 		r := life(t, d, newWorld(), nil)
 		ctx, leave := context.WithCancel(context.WithValue(t.Context(), traceKey{}, "trace"))
-		first := r.run(ctx, on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
-			answer := r.world.act(ctx, "a")
+		first := r.run(ctx, on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+			answer := r.world.act(op, "a")
 			time.Sleep(time.Second)
 			deadline, ok := ctx.Deadline()
 			if ctx.Err() != nil || ctx.Value(traceKey{}) != "trace" || !ok || time.Until(deadline) != 89*time.Second {
@@ -67,9 +67,9 @@ func TestWhenAChangeIsWanted(t *testing.T) {
 					ctx, leave := context.WithCancel(t.Context())
 					defer time.AfterFunc(stay, leave).Stop()
 					defer leave()
-					_, _ = r.Do(ctx, keyed("k", "a"), func(ctx context.Context) ([]byte, error) {
+					_, _ = r.Do(ctx, keyed("k", "a"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 						select {
-						case <-idempotency.Wanted(ctx).Done():
+						case <-op.Wanted.Done():
 							ended = time.Since(began)
 						case <-time.After(10 * time.Second):
 						}
@@ -97,13 +97,13 @@ func TestAChangeIsWantedUntilTheFirstDeadline(t *testing.T) {
 		r := life(t, d, newWorld(), nil)
 		ctx, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
-		patient := func(ctx context.Context) ([]byte, error) {
+		patient := func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			deadline, _ := ctx.Deadline()
-			if wanted, ok := idempotency.Wanted(ctx).Deadline(); !ok || !wanted.Before(deadline) {
+			if wanted, ok := op.Wanted.Deadline(); !ok || !wanted.Before(deadline) {
 				t.Error("the caller's deadline is not known")
 			}
-			<-idempotency.Wanted(ctx).Done()
-			return nil, fault.From(idempotency.Wanted(ctx).Err())
+			<-op.Wanted.Done()
+			return nil, fault.From(op.Wanted.Err())
 		}
 		first := r.run(ctx, keyed("k", "a"), patient)
 		synctest.Wait()
@@ -113,14 +113,4 @@ func TestAChangeIsWantedUntilTheFirstDeadline(t *testing.T) {
 		want(t, second, "a number 1", false)
 		nothingOpen(t, d)
 	})
-}
-
-func TestOutsideOfOperations(t *testing.T) {
-	ctx := t.Context()
-	if idempotency.Wanted(ctx) != ctx {
-		t.Error("another context is wanted")
-	}
-	if idempotency.OperationFrom(ctx) != nil {
-		t.Error("there is an operation")
-	}
 }

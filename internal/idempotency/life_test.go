@@ -63,12 +63,12 @@ func TestCloseWaitsForWhatRuns(t *testing.T) {
 }
 
 func TestCloseEndsWhatRunsTooLong(t *testing.T) {
-	for name, run := range map[string]func(ctx context.Context) ([]byte, error){
-		"and heeds its context": func(ctx context.Context) ([]byte, error) {
+	for name, run := range map[string]func(ctx context.Context, op *idempotency.Operation) ([]byte, error){
+		"and heeds its context": func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		},
-		"and does not": func(context.Context) ([]byte, error) {
+		"and does not": func(context.Context, *idempotency.Operation) ([]byte, error) {
 			time.Sleep(time.Minute)
 			return nil, nil
 		},
@@ -77,22 +77,22 @@ func TestCloseEndsWhatRunsTooLong(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDisk()
 				r := life(t, d, newWorld(), nil)
-				var op *idempotency.Operation
-				got := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
-					op = idempotency.OperationFrom(ctx)
-					return run(ctx)
+				var began *idempotency.Operation
+				got := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+					began = op
+					return run(ctx, op)
 				})
 				synctest.Wait()
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				began := time.Now()
+				closed := time.Now()
 				if err := r.Close(ctx); err == nil {
 					t.Error("closed as if nothing was left")
 				}
-				if waited := time.Since(began); waited > 11*time.Second {
+				if waited := time.Since(closed); waited > 11*time.Second {
 					t.Errorf("waited %s", waited)
 				}
-				if op.Held() {
+				if began.Held() {
 					t.Error("it may still send")
 				}
 				if n := len(d.names("open/")); n != 1 {

@@ -13,33 +13,33 @@ import (
 )
 
 // Each of these ends without anybody knowing whether the change took effect.
-var unclear = map[string]func(r *replica, act bool) func(ctx context.Context) ([]byte, error){
-	"the answer was lost": func(r *replica, act bool) func(ctx context.Context) ([]byte, error) {
+var unclear = map[string]func(r *replica, act bool) func(ctx context.Context, op *idempotency.Operation) ([]byte, error){
+	"the answer was lost": func(r *replica, act bool) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 		if act {
 			return r.lost("a")
 		}
 		return unsent
 	},
-	"a panic": func(r *replica, act bool) func(ctx context.Context) ([]byte, error) {
-		return func(ctx context.Context) ([]byte, error) {
+	"a panic": func(r *replica, act bool) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			if act {
-				r.world.act(ctx, "a")
+				r.world.act(op, "a")
 			}
 			panic("at the disco")
 		}
 	},
-	"a mistake of our own": func(r *replica, act bool) func(ctx context.Context) ([]byte, error) {
-		return func(ctx context.Context) ([]byte, error) {
+	"a mistake of our own": func(r *replica, act bool) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			if act {
-				r.world.act(ctx, "a")
+				r.world.act(op, "a")
 			}
 			return nil, errors.New("nil map")
 		}
 	},
-	"the limit": func(r *replica, act bool) func(ctx context.Context) ([]byte, error) {
-		return func(ctx context.Context) ([]byte, error) {
+	"the limit": func(r *replica, act bool) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			if act {
-				r.world.act(ctx, "a")
+				r.world.act(op, "a")
 			}
 			<-ctx.Done()
 			return nil, fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "x").Because(ctx.Err())
@@ -92,21 +92,20 @@ func TestNotDoneIsBelievedOnlyAfterAWhile(t *testing.T) {
 		w := newWorld()
 		r := life(t, newDisk(), w, nil)
 		synctest.Wait()
-		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
+		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			// It takes effect when nobody listens any more.
-			late := context.WithoutCancel(ctx)
-			time.AfterFunc(1900*time.Millisecond, func() { w.act(late, "a") })
+			time.AfterFunc(1900*time.Millisecond, func() { w.act(op, "a") })
 			return nil, errLost
 		})
 		synctest.Wait()
 		if n := w.looked(); n != 1 {
 			t.Errorf("looked %d times at once", n)
 		}
-		other := r.run(t.Context(), on(keyed("l", "b"), "o"), func(ctx context.Context) ([]byte, error) {
+		other := r.run(t.Context(), on(keyed("l", "b"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			if w.count("a") == 0 {
 				t.Error("the object was given away before it was sure")
 			}
-			return w.act(ctx, "b"), nil
+			return w.act(op, "b"), nil
 		})
 		want(t, first, "a number 1", false)
 		want(t, other, "b number 1", false)
@@ -171,9 +170,8 @@ func TestWhatRecoveryMayFind(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, tries := newDisk(), 0
 				r := life(t, d, newWorld(), func(c *idempotency.Config) {
-					c.Recover = func(ctx context.Context, i idempotency.Intent) ([]byte, error) {
-						op := idempotency.OperationFrom(ctx)
-						if op == nil || op.Intent.ID != i.ID || !op.Held() {
+					c.Recover = func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+						if op.Intent.ID == "" || !op.Held() {
 							t.Error("recovery is no operation of its own")
 						}
 						switch tries++; tries {
@@ -219,13 +217,13 @@ func TestManyAreRecoveredAFewAtATime(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		var now, most atomic.Int64
 		r := life(t, d, w, func(c *idempotency.Config) {
-			c.Recover = func(ctx context.Context, i idempotency.Intent) ([]byte, error) {
+			c.Recover = func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 				if n := now.Add(1); n > most.Load() {
 					most.Store(n)
 				}
 				time.Sleep(time.Millisecond)
 				now.Add(-1)
-				return w.recover(ctx, i)
+				return w.recover(ctx, op)
 			}
 		})
 		var all []<-chan ended
@@ -248,7 +246,7 @@ func TestAnAnswerThatIsKeptWhileItIsLookedFor(t *testing.T) {
 		r := life(t, newDisk(), newWorld(), func(c *idempotency.Config) {
 			l, _ := c.Store.(*link)
 			l.torn = time.Second
-			c.Recover = func(context.Context, idempotency.Intent) ([]byte, error) {
+			c.Recover = func(context.Context, *idempotency.Operation) ([]byte, error) {
 				time.Sleep(1500 * time.Millisecond)
 				return []byte("found"), nil
 			}

@@ -53,7 +53,7 @@ func TestObjectsAreGivenInTheOrderOfAsking(t *testing.T) {
 		for n := range 20 {
 			// Each shares an object with its neighbours.
 			c := on(plain(strconv.Itoa(n)), strconv.Itoa(n), strconv.Itoa(n+1))
-			all = append(all, r.run(t.Context(), c, func(context.Context) ([]byte, error) {
+			all = append(all, r.run(t.Context(), c, func(context.Context, *idempotency.Operation) ([]byte, error) {
 				order = append(order, n)
 				time.Sleep(time.Second)
 				return nil, nil
@@ -121,20 +121,20 @@ func TestTheIntentIsAskedWithTheObjectsLocked(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := life(t, newDisk(), newWorld(), edit)
 				state, asked := "old", 0
-				first := r.run(t.Context(), on(plain("a"), "o"), func(context.Context) ([]byte, error) {
+				first := r.run(t.Context(), on(plain("a"), "o"), func(context.Context, *idempotency.Operation) ([]byte, error) {
 					time.Sleep(time.Second)
 					state = "new"
 					return nil, nil
 				})
 				synctest.Wait()
 				c := on(keyed("k", "b"), "o")
-				c.Intent = func(context.Context) (idempotency.Intent, error) {
+				c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
 					asked++
-					return idempotency.Intent{Tenant: "t", Baseline: []byte(state)}, nil
+					return idempotency.Intent{Tenant: "t", Baseline: []byte(strconv.Quote(state))}, nil
 				}
-				second := r.run(t.Context(), c, func(ctx context.Context) ([]byte, error) {
-					i := idempotency.OperationFrom(ctx).Intent
-					if string(i.Baseline) != "new" || i.ID == "" || i.Caller != "anna" || i.Method != "/Create" ||
+				second := r.run(t.Context(), c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+					i := op.Intent
+					if string(i.Baseline) != `"new"` || i.ID == "" || i.Caller != "anna" || i.Method != "/Create" ||
 						i.Tenant != "t" || !slices.Equal(i.Objects, c.Objects) || !i.Began.Equal(time.Now()) {
 						t.Errorf("the intent is %+v", i)
 					}
@@ -158,7 +158,7 @@ func TestWhatAnotherReplicaChangedBeforeTheLock(t *testing.T) {
 		runs   int
 	}{
 		"is read again": {func() (idempotency.Intent, error) {
-			return idempotency.Intent{Baseline: []byte("new")}, nil
+			return idempotency.Intent{Baseline: []byte(`"new"`)}, nil
 		}, "a number 1", 1},
 		"cannot be read again": {func() (idempotency.Intent, error) {
 			return idempotency.Intent{}, fault.New(fault.NotFound, "STORE_NOT_FOUND", "x")
@@ -170,19 +170,19 @@ func TestWhatAnotherReplicaChangedBeforeTheLock(t *testing.T) {
 				d, asked := newDisk(), 0
 				r := life(t, d, newWorld(), together)
 				c := on(keyed("k", "a"), "o")
-				c.Intent = func(context.Context) (idempotency.Intent, error) {
+				c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
 					if asked++; asked == 1 {
-						return idempotency.Intent{Baseline: []byte("old"), Began: time.Unix(7, 0)}, nil
+						return idempotency.Intent{Baseline: []byte(`"old"`), Began: time.Unix(7, 0)}, nil
 					}
 					return test.second()
 				}
-				got := r.run(t.Context(), c, func(ctx context.Context) ([]byte, error) {
+				got := r.run(t.Context(), c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 					kept, ok := r.Peek(ctx, &c)
-					i := idempotency.OperationFrom(ctx).Intent
-					if !ok || string(kept.Baseline) != "new" || string(i.Baseline) != "new" || kept.ID != i.ID || !kept.Began.Equal(time.Unix(7, 0)) {
+					i := op.Intent
+					if !ok || string(kept.Baseline) != `"new"` || string(i.Baseline) != `"new"` || kept.ID != i.ID || !kept.Began.Equal(time.Unix(7, 0)) {
 						t.Errorf("kept %+v, running %+v", kept, i)
 					}
-					return r.world.act(ctx, "a"), nil
+					return r.world.act(op, "a"), nil
 				})
 				want(t, got, test.want, false)
 				if name == "is read with a panic" {

@@ -86,7 +86,7 @@ func TestWhichFaultsAreKept(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, asked := newDisk(), 0
 				r := life(t, d, newWorld(), nil)
-				refuse := func(context.Context) ([]byte, error) {
+				refuse := func(context.Context, *idempotency.Operation) ([]byte, error) {
 					asked++
 					copied := *test.fault
 					return nil, copied.Because(errors.New("private"))
@@ -152,10 +152,10 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		d := newDisk()
 		r := life(t, d, newWorld(), nil)
 		c := on(keyed("canary-key", "canary-payload"), "object")
-		c.Intent = func(context.Context) (idempotency.Intent, error) {
-			return idempotency.Intent{Request: []byte("seen-request"), Baseline: []byte("seen-baseline")}, nil
+		c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+			return idempotency.Intent{Op: []byte(`"seen-op"`), Baseline: []byte(`"seen-baseline"`)}, nil
 		}
-		quiet := func(context.Context) ([]byte, error) { return []byte("seen-answer"), nil }
+		quiet := func(context.Context, *idempotency.Operation) ([]byte, error) { return []byte("seen-answer"), nil }
 		want(t, r.run(t.Context(), c, quiet), "seen-answer", false)
 		c.Key = ""
 		want(t, r.run(t.Context(), c, quiet), "seen-answer", false)
@@ -165,7 +165,7 @@ func TestNothingSecretIsWritten(t *testing.T) {
 				t.Errorf("%q was written", text)
 			}
 		}
-		for _, text := range []string{"seen-request", "seen-baseline", "seen-answer", "object"} {
+		for _, text := range []string{"seen-op", "seen-baseline", "seen-answer", "object"} {
 			if !d.contains(text) {
 				t.Errorf("%q was not written, so the search is no proof", text)
 			}

@@ -35,9 +35,9 @@ func (k *Keeper) perform(f *flight, op *operation) result {
 	op.deadline = time.Now().Add(k.config.Limit)
 	ctx, cancel := context.WithDeadline(f.ctx, op.deadline)
 	defer cancel()
-	running := &Operation{Intent: *i, Held: op.held}
-	ctx = withWanted(withOperation(withUrged(ctx, op.urged), running), f.wanted)
-	body, err := guarded(func() ([]byte, error) { return f.run(ctx) })
+	running := &Operation{Intent: *i, Held: op.held, Wanted: f.wanted, Urged: op.urged}
+	k.runs(&running.Intent)
+	body, err := guarded(func() ([]byte, error) { return f.run(ctx, running) })
 	if errors.Is(err, errPanicked) {
 		k.observe(about(EventPanicked, i, err))
 	}

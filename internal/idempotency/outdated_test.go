@@ -16,11 +16,15 @@ func within(c idempotency.Call, containers ...string) idempotency.Call {
 }
 
 func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
-	refused := func(context.Context) ([]byte, error) { return nil, fault.New(fault.NameTaken, "NAME_TAKEN", "x") }
-	unsentNow := func(context.Context) ([]byte, error) { return nil, fault.New(fault.Throttled, "BUDGET_SPENT", "x") }
+	refused := func(context.Context, *idempotency.Operation) ([]byte, error) {
+		return nil, fault.New(fault.NameTaken, "NAME_TAKEN", "x")
+	}
+	unsentNow := func(context.Context, *idempotency.Operation) ([]byte, error) {
+		return nil, fault.New(fault.Throttled, "BUDGET_SPENT", "x")
+	}
 	for name, test := range map[string]struct {
 		then idempotency.Call
-		run  func(context.Context) ([]byte, error)
+		run  func(context.Context, *idempotency.Operation) ([]byte, error)
 		ends bool
 	}{
 		"of the object":                        {then: on(plain("b"), "o"), ends: true},
@@ -42,7 +46,7 @@ func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
 						if edit != nil {
 							edit(c)
 						}
-						c.Recover = func(context.Context, idempotency.Intent) ([]byte, error) { return nil, idempotency.ErrUnproven }
+						c.Recover = func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, idempotency.ErrUnproven }
 					})
 					other := r
 					if edit != nil {
@@ -52,7 +56,7 @@ func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
 					want(t, r.do(t.Context(), first), "a number 1", false)
 					want(t, other.do(t.Context(), again(first)), "a number 1", true)
 					if test.run == nil {
-						test.run = func(ctx context.Context) ([]byte, error) { return w.act(ctx, "b"), nil }
+						test.run = func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "b"), nil }
 					}
 					<-r.run(t.Context(), test.then, test.run)
 					// What was before the change that came to nothing still counts.

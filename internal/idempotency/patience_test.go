@@ -16,7 +16,7 @@ import (
 func TestNobodyWaitsForAnothersChangeLongerThanThePatience(t *testing.T) {
 	const patience = 15 * time.Second
 	named := func(c idempotency.Call) idempotency.Call {
-		c.Intent = func(context.Context) (idempotency.Intent, error) {
+		c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
 			return idempotency.Intent{ID: "i-" + string(c.Payload), RequestID: "r-" + string(c.Payload)}, nil
 		}
 		return c
@@ -69,9 +69,9 @@ func TestNobodyWaitsForTheRecordsLongerThanThePatience(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		r := life(t, d, w, func(c *idempotency.Config) { c.Patience = 15 * time.Second })
 		began := time.Now()
-		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
+		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			r.link.set(true, false)
-			return w.act(ctx, "a"), nil
+			return w.act(op, "a"), nil
 		})
 		time.Sleep(time.Second)
 		second := r.do(t.Context(), on(keyed("k", "a"), "o"))

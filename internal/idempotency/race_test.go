@@ -135,7 +135,7 @@ func (s *storm) insist(key string) {
 		r := s.replicas[s.random.IntN(len(s.replicas))]
 		s.mu.Unlock()
 		ctx, leave := context.WithTimeout(s.t.Context(), time.Duration(10+s.below(20000))*time.Millisecond)
-		a, err := r.Do(ctx, c, func(ctx context.Context) ([]byte, error) { return s.change(ctx, key) })
+		a, err := r.Do(ctx, c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return s.change(ctx, op, key) })
 		leave()
 		s.mu.Lock()
 		if err == nil {
@@ -160,8 +160,7 @@ func (s *storm) insist(key string) {
 func (s *storm) object(key string) int { return int(key[len(key)-1]) % 5 }
 
 // change acts and fails at random, and sends nothing that it does not hold.
-func (s *storm) change(ctx context.Context, key string) ([]byte, error) {
-	op := idempotency.OperationFrom(ctx)
+func (s *storm) change(ctx context.Context, op *idempotency.Operation, key string) ([]byte, error) {
 	nap(ctx, time.Duration(s.below(2000))*time.Millisecond)
 	if s.below(10) < 2 {
 		return nil, fault.New(fault.Throttled, "THROTTLED", "x")
@@ -172,7 +171,7 @@ func (s *storm) change(ctx context.Context, key string) ([]byte, error) {
 	if s.below(10) < 2 {
 		return nil, errLost
 	}
-	answer := s.world.act(ctx, key)
+	answer := s.world.act(op, key)
 	nap(ctx, time.Duration(s.below(1000))*time.Millisecond)
 	if s.below(10) < 3 {
 		return nil, errLost

@@ -178,8 +178,7 @@ func (k *Keeper) found(e *openEntry, o outcome, err error) *audit.Record {
 func (k *Keeper) inquire(e *openEntry, op *Operation) (outcome, error) {
 	ctx, cancel := context.WithTimeout(k.life, k.config.Limit)
 	defer cancel()
-	ctx = withOperation(ctx, op)
-	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, e.Intent) })
+	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, op) })
 	switch {
 	case err == nil:
 		return outcome{body: body, kept: true, changed: true, made: op.Made}, nil

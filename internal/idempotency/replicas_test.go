@@ -49,15 +49,14 @@ func TestALivingReplicaKeepsItsIntents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		one, two := life(t, d, w, together), life(t, d, w, together)
-		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
-			op := idempotency.OperationFrom(ctx)
+		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			for range 80 {
 				time.Sleep(time.Second)
 				if !op.Held() {
 					t.Fatal("it is not held")
 				}
 			}
-			return w.act(ctx, "a"), nil
+			return w.act(op, "a"), nil
 		})
 		want(t, first, "a number 1", false)
 		if w.looked() != 0 || two.seen(idempotency.EventTaken) != 0 {
@@ -74,14 +73,14 @@ func TestOneTakesOverFromASilentReplica(t *testing.T) {
 		for range 3 {
 			others = append(others, life(t, d, w, func(c *idempotency.Config) {
 				together(c)
-				c.Recover = func(ctx context.Context, i idempotency.Intent) ([]byte, error) {
+				c.Recover = func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 					time.Sleep(time.Second)
-					return w.recover(ctx, i)
+					return w.recover(ctx, op)
 				}
 			}))
 		}
-		first := silent.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
-			w.act(ctx, "a")
+		first := silent.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+			w.act(op, "a")
 			<-ctx.Done()
 			return nil, ctx.Err()
 		})
@@ -109,8 +108,7 @@ func TestAFormerOwnerStopsInTime(t *testing.T) {
 		one, two := life(t, d, w, together), life(t, d, w, together)
 		var until atomic.Int64
 		began := time.Now()
-		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
-			op := idempotency.OperationFrom(ctx)
+		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			for range 60 {
 				time.Sleep(time.Second)
 				if op.Held() {
@@ -144,8 +142,8 @@ func TestAReplicaThatClosesGivesUpItsHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		one, two := life(t, d, w, together), life(t, d, w, together)
-		one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context) ([]byte, error) {
-			answer := w.act(ctx, "a")
+		one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+			answer := w.act(op, "a")
 			<-ctx.Done()
 			return answer, ctx.Err()
 		})
@@ -184,8 +182,8 @@ func TestAnIntentIsReadBackFromAnyReplica(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		one, two := life(t, d, w, together), life(t, d, w, together)
 		c := on(keyed("k", "a"), "o")
-		c.Intent = func(context.Context) (idempotency.Intent, error) {
-			return idempotency.Intent{Baseline: []byte("b"), Names: map[string]string{"id": "name"}}, nil
+		c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+			return idempotency.Intent{Baseline: []byte(`"b"`), Names: map[string]string{"id": "name"}}, nil
 		}
 		retry := again(c)
 		retry.Key = ""
@@ -231,7 +229,7 @@ func TestAFormerOwnerWaitsForTheOneThatTookOver(t *testing.T) {
 		one := life(t, d, w, together)
 		two := life(t, d, w, func(c *idempotency.Config) {
 			together(c)
-			c.Recover = func(context.Context, idempotency.Intent) ([]byte, error) {
+			c.Recover = func(context.Context, *idempotency.Operation) ([]byte, error) {
 				time.Sleep(30 * time.Second)
 				return []byte("found"), nil
 			}
@@ -257,18 +255,18 @@ func TestOneObjectOnTwoReplicas(t *testing.T) {
 		var all []<-chan ended
 		for n := range 10 {
 			c := on(plain("a"), "o", string(rune('a'+n)))
-			c.Intent = func(context.Context) (idempotency.Intent, error) {
+			c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
 				time.Sleep(time.Second)
 				return idempotency.Intent{}, nil
 			}
 			r := []*replica{one, two}[n%2]
-			all = append(all, r.run(t.Context(), c, func(ctx context.Context) ([]byte, error) {
+			all = append(all, r.run(t.Context(), c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 				if running++; running > 1 {
 					t.Error("two at once")
 				}
 				time.Sleep(time.Second)
 				running--
-				return w.act(ctx, "a"), nil
+				return w.act(op, "a"), nil
 			}))
 		}
 		for _, got := range all {

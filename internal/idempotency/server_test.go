@@ -48,8 +48,8 @@ func TestTwoReplicasOnAServer(t *testing.T) {
 	// The server dies while a change runs on one replica and is waited for on
 	// the other.
 	call, executed, restarted := on(keyed("k", "a"), "o"), make(chan struct{}), make(chan struct{})
-	first := one.run(t.Context(), call, func(ctx context.Context) ([]byte, error) {
-		answer := w.act(ctx, "a")
+	first := one.run(t.Context(), call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		answer := w.act(op, "a")
 		close(executed)
 		<-restarted
 		return answer, nil
@@ -67,8 +67,8 @@ func TestTwoReplicasOnAServer(t *testing.T) {
 
 	// A replica dies in the middle of a change.
 	call, executed = on(keyed("l", "b"), "o"), make(chan struct{})
-	first = one.run(t.Context(), call, func(ctx context.Context) ([]byte, error) {
-		w.act(ctx, "b")
+	first = one.run(t.Context(), call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		w.act(op, "b")
 		close(executed)
 		<-ctx.Done()
 		return nil, ctx.Err()

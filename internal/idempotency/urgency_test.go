@@ -30,20 +30,20 @@ func TestAnUrgentChangeMakesUrgentWhatItWaitsFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := life(t, newDisk(), newWorld(), nil)
 				began, took := time.Now(), time.Duration(0)
-				first := r.run(t.Context(), test.first, func(ctx context.Context) ([]byte, error) {
+				first := r.run(t.Context(), test.first, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 					select {
-					case <-idempotency.Urged(ctx):
+					case <-op.Urged:
 					case <-time.After(time.Minute):
 					}
 					took = time.Since(began)
 					return nil, nil
 				})
 				synctest.Wait()
-				second := r.run(t.Context(), test.second, func(context.Context) ([]byte, error) { return nil, nil })
+				second := r.run(t.Context(), test.second, func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, nil })
 				time.Sleep(time.Second)
-				third := r.run(t.Context(), test.third, func(ctx context.Context) ([]byte, error) {
+				third := r.run(t.Context(), test.third, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 					if test.third.Urgent {
-						<-idempotency.Urged(ctx)
+						<-op.Urged
 					}
 					return nil, nil
 				})

@@ -10,6 +10,7 @@ import (
 
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/names"
@@ -30,6 +31,20 @@ type Rights struct {
 	}
 	// Names resolves identifiers to the names that rules mention.
 	Names *names.Resolver
+	// Op reads from a request the change that it asks for, and false from a request
+	// that changes nothing. Nil: no request does.
+	Op func(request proto.Message) (change.Op, change.Values, bool)
+}
+
+// changedBy names the fields that an update sets, and force for a deletion that
+// takes all that a store holds with it.
+func (r Rights) changedBy(request proto.Message, about *contract.Target) []string {
+	if len(about.Secrets) > 0 {
+		// What makes secrets sets all fields, and a batch may be long.
+		return nil
+	}
+	op := r.opOf(request)
+	return op.Changed()
 }
 
 // authorise refuses calls that no rule allows. A batch is allowed as a whole or
@@ -52,7 +67,7 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 			return nil, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
 		}
 		j := &authorization{rights: r, caller: caller, method: method, target: method.Target(request), audit: auditFrom(ctx)}
-		j.audit.changed = changedFields(request)
+		j.audit.changed = r.changedBy(request, &j.target)
 		if w, ok := request.(interface{ GetForce() bool }); ok {
 			j.audit.forced = w.GetForce()
 		}

@@ -38,7 +38,7 @@ type Durable struct {
 // durableBytes is about what a change makes durable: the intent with its request
 // and the answer in the state, and two records in the trail.
 func durableBytes(i idempotency.Intent, secrets int) int64 {
-	return int64(2*len(i.Request) + len(i.Baseline) + perChange + secrets*perSecret)
+	return int64(2*len(i.Op) + len(i.Baseline) + perChange + secrets*perSecret)
 }
 
 // take counts the bytes of a change, or refuses it with the time after which it

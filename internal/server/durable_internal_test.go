@@ -77,8 +77,8 @@ func TestTenantsThatWriteNothingAreForgotten(t *testing.T) {
 }
 
 func TestWhatAChangeMakesDurableGrowsWithItsRequest(t *testing.T) {
-	small := durableBytes(idempotency.Intent{Request: make([]byte, 100)}, 1)
-	large := durableBytes(idempotency.Intent{Request: make([]byte, 6<<20)}, 100)
+	small := durableBytes(idempotency.Intent{Op: make([]byte, 100)}, 1)
+	large := durableBytes(idempotency.Intent{Op: make([]byte, 6<<20)}, 100)
 	if small < 4<<10 || small > 8<<10 || large < 12<<20 {
 		t.Errorf("%d and %d bytes", small, large)
 	}

@@ -2,41 +2,17 @@ package server
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/idempotency"
 )
-
-// changedFields names the fields that an update sets, in the order of the
-// alphabet, and force for a deletion that takes all that a store holds with it.
-func changedFields(request proto.Message) []string {
-	if d, ok := request.(interface{ GetForce() bool }); ok && d.GetForce() {
-		return []string{"force"}
-	}
-	u, ok := request.(*secretsstorev1.UpdateSecretRequest)
-	if !ok {
-		return nil
-	}
-	masked := u.GetUpdateMask().GetPaths()
-	sets := func(path string, given bool) bool {
-		return len(masked) == 0 && given || slices.Contains(masked, path)
-	}
-	var changed []string
-	if sets("comment", u.Comment != nil) {
-		changed = append(changed, "comment")
-	}
-	if sets("scopes", len(u.GetScopes()) > 0) {
-		changed = append(changed, "scopes")
-	}
-	if sets("value", u.Value != nil) {
-		changed = append(changed, "value")
-	}
-	return changed
-}
 
 // addNames notes the names of secrets that were found by their identifiers, where no
 // rule asked for them.
@@ -89,14 +65,13 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 		// A caller without a tenant pays for itself.
 		record.Tenant = ""
 	}
-	request, err := Unpack(i.Request)
+	var op change.Op
 	method := r.Methods[i.Method]
-	if err != nil || method == nil {
+	if json.Unmarshal(i.Op, &op) != nil || method == nil {
 		return record
 	}
-	about := method.Target(request)
-	account, _ := r.Names.Account(about.Account)
-	t.setTarget(method.Action, cmp.Or(account, about.Account), about)
+	account, _ := r.Names.Account(op.Account)
+	t.setTarget(method.Action, cmp.Or(account, op.Account), targetOf(&op))
 	t.store.Name = cmp.Or(t.store.Name, i.Names[""])
 	for n := range t.secrets {
 		if name := i.Names[t.secrets[n].ID]; t.secrets[n].ID != "" && name != "" {
@@ -107,6 +82,24 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 		t.addCreatedIDs(answer)
 	}
 	record.Action, record.Account, record.Store = t.action, t.account, t.store
-	record.Secrets, record.SecretCount, record.Changed = t.secrets, t.count, changedFields(request)
+	record.Secrets, record.SecretCount, record.Changed = t.secrets, t.count, op.Changed()
 	return record
+}
+
+// opOf is the change that a request asks for.
+func (r Rights) opOf(request proto.Message) change.Op {
+	if r.Op == nil {
+		return change.Op{}
+	}
+	op, _, _ := r.Op(request)
+	return op
+}
+
+// targetOf is what a change is about, as its request says it.
+func targetOf(op *change.Op) contract.Target {
+	about := contract.Target{Account: op.Account, StoreID: op.StoreID, StoreName: op.StoreName, SecretIDs: op.SecretIDs}
+	for _, s := range op.Secrets {
+		about.Secrets = append(about.Secrets, contract.NewSecret{Name: s.Name, Scopes: s.Scopes})
+	}
+	return about
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"maps"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
@@ -27,7 +29,7 @@ type Idempotency struct {
 	Keeper *idempotency.Keeper
 	// Before says what there is before a change, for whoever has to find out
 	// what became of it.
-	Before func(ctx context.Context, account string, about contract.Target) ([]byte, error)
+	Before func(ctx context.Context, op *change.Op, urged <-chan struct{}) ([]byte, error)
 	// Reserve returns what a change takes of limits, nil for nothing. Nil: no
 	// change takes anything.
 	Reserve func(ctx context.Context, account, action string, about contract.Target) idempotency.Reservation
@@ -36,7 +38,7 @@ type Idempotency struct {
 	Admit func(ctx context.Context, account string, about contract.Target) error
 	// Enter makes the context that a change runs with of the one that the Keeper
 	// gives it. Nil: that one.
-	Enter func(context.Context) context.Context
+	Enter func(context.Context, *idempotency.Operation) context.Context
 	// Durable bounds what the changes of a tenant make durable. Nil: nothing
 	// does.
 	Durable *Durable
@@ -130,21 +132,18 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 				release()
 			}
 		}()
-		answer, err := c.Idempotency.Keeper.Do(ctx, call, func(ctx context.Context) ([]byte, error) {
+		answer, err := c.Idempotency.Keeper.Do(ctx, call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			// The request stays in memory until the change is done.
 			begun.Store(true)
 			defer release()
 			if c.Idempotency.Enter != nil {
-				ctx = c.Idempotency.Enter(ctx)
+				ctx = c.Idempotency.Enter(ctx, op)
 			}
 			out, err := next(ctx, req)
 			if err != nil {
 				return nil, err
 			}
-			created := auditFrom(ctx).addCreatedIDs(out)
-			if op := idempotency.OperationFrom(ctx); op != nil {
-				op.Made = created
-			}
+			op.Made = auditFrom(ctx).addCreatedIDs(out)
 			return made.pack(out)
 		})
 		// What was read on the way says nothing of the answer.
@@ -202,8 +201,8 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 		r.Outcome, r.Reason, r.Code = t.outcome(err), reasonOf(err), codeOf(err)
 		return r
 	}
-	call.Intent = func(ctx context.Context) (idempotency.Intent, error) {
-		return c.intentOf(ctx, t, about, request, names)
+	call.Intent = func(ctx context.Context, urged <-chan struct{}) (idempotency.Intent, error) {
+		return c.intentOf(ctx, t, request, names, urged)
 	}
 	return call, nil
 }
@@ -236,7 +235,9 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 }
 
 // intentOf says what is to be done, without values, and what there is before.
-func (c Chain) intentOf(ctx context.Context, t *auditContext, about contract.Target, request proto.Message, names map[string]string) (idempotency.Intent, error) {
+func (c Chain) intentOf(
+	ctx context.Context, t *auditContext, request proto.Message, names map[string]string, urged <-chan struct{},
+) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
 	t.addNames(names)
@@ -247,12 +248,14 @@ func (c Chain) intentOf(ctx context.Context, t *auditContext, about contract.Tar
 	maps.Copy(i.Names, names)
 	record := t.record(ctx)
 	i.Audit = &record
+	op := c.Rights.opOf(request)
+	op.Account, op.Caller, op.Tenant = cmp.Or(t.account, op.Account), i.Caller, i.Tenant
 	var err error
-	if i.Request, err = Pack(contract.WithoutValues(request)); err != nil {
+	if i.Op, err = json.Marshal(op); err != nil {
 		return i, err
 	}
 	if c.Idempotency.Before != nil {
-		if i.Baseline, err = c.Idempotency.Before(ctx, cmp.Or(t.account, about.Account), about); err != nil {
+		if i.Baseline, err = c.Idempotency.Before(ctx, &op, urged); err != nil {
 			return i, err
 		}
 	}
@@ -261,5 +264,5 @@ func (c Chain) intentOf(ctx context.Context, t *auditContext, about contract.Tar
 	}
 	// The intent may be asked for several times, and is written once.
 	t.bytesCounted = true
-	return i, c.Idempotency.Durable.take(i.Tenant, durableBytes(i, len(about.SecretIDs)+len(about.Secrets)))
+	return i, c.Idempotency.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
 }

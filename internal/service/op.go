@@ -28,7 +28,7 @@ func Op(request proto.Message) (change.Op, change.Values, bool) {
 		return ofOne(change.DeleteSecret, r), nil, true
 	case *secretsstorev1.DeleteSecretsRequest:
 		return change.Op{
-			Kind: change.DeleteSecrets, Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretIDs: once(r.GetIds()),
+			Kind: change.DeleteSecrets, Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretIDs: r.GetIds(),
 		}, nil, true
 	case *secretsstorev1.DuplicateSecretRequest:
 		op := ofOne(change.DuplicateSecret, r)
@@ -79,19 +79,6 @@ func update(r *secretsstorev1.UpdateSecretRequest) (change.Op, change.Values) {
 		op.Update.Comment = upstream.CommentChange{Change: true, Text: r.Comment}
 	}
 	return op, values
-}
-
-// once gives texts in their order, each once.
-func once(texts []string) []string {
-	var list []string
-	seen := make(map[string]bool, len(texts))
-	for _, t := range texts {
-		if !seen[t] {
-			seen[t] = true
-			list = append(list, t)
-		}
-	}
-	return list
 }
 
 // Response is the answer to a request for a change of a kind. It is nil for a

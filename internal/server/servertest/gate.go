@@ -116,7 +116,7 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	tb.Cleanup(g.Authenticator.Close)
 	chain := server.Chain{
 		Log: c.Log, Metrics: g.Metrics, Authenticator: g.Authenticator, Denials: c.Denials, Validator: validator,
-		Rights: server.Rights{Methods: methods, Rules: authz.Fixed(engine), Names: resolver},
+		Rights: server.Rights{Methods: methods, Rules: authz.Fixed(engine), Names: resolver, Op: service.Op},
 	}
 	if chain.Log == nil {
 		chain.Log = zap.NewNop()

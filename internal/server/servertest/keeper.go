@@ -24,7 +24,7 @@ func (g *Gate) keeper(tb testing.TB, lines func(context.Context, []audit.Record)
 	k, err := idempotency.New(idempotency.Config{
 		Store: &memory{kept: map[string]store.Record{}, lines: lines}, Replica: "one", Alone: true, Pepper: make([]byte, 32),
 		Settle: time.Millisecond,
-		Recover: func(context.Context, idempotency.Intent) ([]byte, error) {
+		Recover: func(context.Context, *idempotency.Operation) ([]byte, error) {
 			return nil, idempotency.ErrUnproven
 		},
 		Found: func(i idempotency.Intent, _ []byte, _ error) audit.Record {
