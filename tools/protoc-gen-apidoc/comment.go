@@ -40,11 +40,11 @@ func firstSentence(text string) string {
 }
 
 // mayBeAbsent reads the convention of the proto files: a field that an answer
-// may leave out says when, in a sentence that starts with "Absent where" or
-// "Empty where".
+// may leave out says when, in a sentence that starts with "Absent if" or
+// "Empty if".
 func mayBeAbsent(field *protogen.Field) bool {
 	text := prose(field.Comments.Leading)
-	return strings.Contains(text, "Absent where") || strings.Contains(text, "Empty where")
+	return strings.Contains(text, "Absent if") || strings.Contains(text, "Empty if")
 }
 
 // failureText is one "CODE when something" of the paragraph "Errors:".

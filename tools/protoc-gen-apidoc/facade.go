@@ -103,15 +103,15 @@ func headers() object {
 	}
 	return object{
 		{"X-Request-Id", header("Finds the call in Storekeeper's log.", object{{"type", "string"}})},
-		{"Cf-Ray", header("Finds the call at Cloudflare. Absent where Cloudflare was not asked.", object{{"type", "string"}})},
+		{"Cf-Ray", header("Finds the call at Cloudflare. Absent if Cloudflare was not asked.", object{{"type", "string"}})},
 		{"Ratelimit", header("What is left of the caller's share of the account's calls: r is the calls left, t the seconds until more are free.",
 			object{{"type", "string"}, {"examples", []string{`"default";r=1172;t=300`}}})},
 		{"Ratelimit-Policy", header("The caller's share of the account's calls: q is the calls in a window, w the seconds of the window.",
 			object{{"type", "string"}, {"examples", []string{`"default";q=1200;w=300`}}})},
-		{"Age", header("How many seconds ago Cloudflare gave the answer. Absent where Cloudflare was asked for this call.",
+		{"Age", header("How many seconds ago Cloudflare gave the answer. Absent if Cloudflare was asked for this call.",
 			object{{"type", "integer"}, {"minimum", 0}})},
 		{"Cache-Status", header("Says that the answer was kept here (RFC 9211), with detail=stale while Cloudflare cannot be asked. "+
-			"Absent where Cloudflare was asked for this call.",
+			"Absent if Cloudflare was asked for this call.",
 			object{{"type", "string"}, {"examples", []string{"storekeeper; hit", "storekeeper; hit; detail=stale"}}})},
 		{"Accept-Encoding", header("The content encodings that a body may have.", object{{"type", "string"}})},
 		{"Idempotent-Replayed", header("The answer is that of an earlier call with the same name. Nothing was sent to Cloudflare for this call.",
