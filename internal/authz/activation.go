@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,39 @@ type activation struct {
 
 	// literals are the string literals of the rule that is evaluated.
 	literals []any
+	// measured says that fits is known.
+	measured, fits bool
+}
+
+// withinSizes reports whether the values of the question have the sizes that the
+// cost estimate assumes. Claims can hold anything, so they never count as such.
+func (q *activation) withinSizes(claims bool) bool {
+	if claims && len(q.Principal.Claims) > 0 {
+		return false
+	}
+	if !q.measured {
+		q.measured, q.fits = true, q.measure()
+	}
+	return q.fits
+}
+
+func (q *activation) measure() bool {
+	for _, text := range []string{q.Principal.Name, q.Principal.Tenant, q.Action, q.Account} {
+		if len(text) > maxTextBytes {
+			return false
+		}
+	}
+	for _, name := range []*string{q.Store, q.Secret} {
+		if name != nil && len(*name) > maxTextBytes {
+			return false
+		}
+	}
+	for _, list := range [][]string{q.Principal.Groups, q.Scopes} {
+		if len(list) > maxItems || slices.ContainsFunc(list, func(text string) bool { return len(text) > maxTextBytes }) {
+			return false
+		}
+	}
+	return true
 }
 
 var _ interpreter.Activation = (*activation)(nil)

@@ -150,6 +150,7 @@ func needsOf(checked *cel.Ast) needs {
 	for _, reference := range checked.NativeRep().ReferenceMap() {
 		n.store = n.store || reference.Name == varStore
 		n.secret = n.secret || reference.Name == varSecret || reference.Name == varScopes
+		n.claims = n.claims || reference.Name == varClaims
 	}
 	return n
 }

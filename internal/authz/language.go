@@ -58,24 +58,34 @@ func newLanguage() (*cel.Env, error) {
 	return cel.NewEnv(words...)
 }
 
-// compile checks a parsed expression and returns its program.
-func compile(language *cel.Env, parsed *cel.Ast) (*cel.Ast, cel.Program, error) {
+// check checks the types of a parsed expression and estimates its cost.
+func check(language *cel.Env, parsed *cel.Ast) (*cel.Ast, error) {
 	ast, issues := language.Check(parsed)
 	if issues.Err() != nil {
-		return nil, nil, issues.Err()
+		return nil, issues.Err()
 	}
 	if !ast.OutputType().IsExactType(cel.BoolType) {
-		return nil, nil, fmt.Errorf("must be true or false, and is of type %s", ast.OutputType())
+		return nil, fmt.Errorf("must be true or false, and is of type %s", ast.OutputType())
 	}
 	cost, err := language.EstimateCost(ast, sizeEstimator{})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if cost.Max > costLimit {
-		return nil, nil, errors.New("could take too much work; loops within loops do, above all")
+		return nil, errors.New("could take too much work; loops within loops do, above all")
 	}
-	program, err := language.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
-	return ast, program, err
+	return ast, nil
+}
+
+// programs returns the two programs of a checked expression. The metered one
+// counts its cost while it runs, which doubles the time of a decision; the other
+// one relies on the estimate, which holds for values of the assumed sizes alone.
+func programs(language *cel.Env, ast *cel.Ast) (bounded, metered cel.Program, err error) {
+	if bounded, err = language.Program(ast, cel.EvalOptions(cel.OptOptimize)); err != nil {
+		return nil, nil, err
+	}
+	metered, err = language.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(costLimit))
+	return bounded, metered, err
 }
 
 // sizeEstimator tells CEL's cost estimator how large values can be.

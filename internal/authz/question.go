@@ -44,6 +44,8 @@ type Decision struct {
 // needs are the names that a rule needs.
 type needs struct {
 	store, secret bool
+	// claims says that the rule reads claims of a token.
+	claims bool
 }
 
 // answerable reports whether the question has the names that a rule needs.

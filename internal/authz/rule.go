@@ -90,6 +90,10 @@ func actionOf(name string) actionSet {
 // caller lacks a claim, allows nothing.
 func (r *compiledRule) allows(q *activation) bool {
 	q.literals = r.literals
-	result, _, err := r.template.program.Eval(q)
+	program := r.template.metered
+	if q.withinSizes(r.template.needs.claims) {
+		program = r.template.bounded
+	}
+	result, _, err := program.Eval(q)
 	return err == nil && result.Value() == true
 }

@@ -21,8 +21,10 @@ const maxLiterals = 16
 // once. A rule that cannot share its compiled form has a template of its own,
 // without literals.
 type template struct {
-	program cel.Program
-	needs   needs
+	// bounded evaluates questions whose values have the sizes that the cost
+	// estimate assumes, and metered all others.
+	bounded, metered cel.Program
+	needs            needs
 	// constraints are the conditions that must be true for the rules to allow
 	// anything.
 	constraints constraints
@@ -95,11 +97,15 @@ func (f *compiler) compileTemplate(pattern string) *template {
 }
 
 func (f *compiler) newTemplate(parsed *cel.Ast) (*template, error) {
-	checked, program, err := compile(f.language, parsed)
+	checked, err := check(f.language, parsed)
 	if err != nil {
 		return nil, err
 	}
-	return &template{program: program, needs: needsOf(checked), constraints: constraintsOf(checked)}, nil
+	bounded, metered, err := programs(f.language, checked)
+	if err != nil {
+		return nil, err
+	}
+	return &template{bounded: bounded, metered: metered, needs: needsOf(checked), constraints: constraintsOf(checked)}, nil
 }
 
 // extractLiterals replaces the string literals of an expression by their
