@@ -22,7 +22,7 @@ const (
 	defaultPort        = "5432"
 	defaultSchema      = "storekeeper"
 	defaultTimeout     = 900 * time.Millisecond
-	maxTimeout         = time.Second
+	maxTimeout         = 10 * time.Second
 	defaultConnections = 8
 	defaultTrailSize   = 1_000_000
 	// writeConnections are those of the writer, of what it asks after a lost answer,
@@ -61,7 +61,9 @@ type Config struct {
 	// of the database alone cannot write it anew. It never leaves the process. A
 	// store keeps its key.
 	AuditKey []byte
-	// Timeout bounds Commit, Get, Events and Healthy. Default 900 ms, at most 1 s.
+	// Timeout bounds Commit, Get, Events, Healthy and each page of Scan and Trail.
+	// Default 900 ms, at most 10 s. More than a second breaks the promise of
+	// store.Store to refuse within one.
 	Timeout time.Duration
 	// Connections is how many connections are used at most. Default 8, at least 4.
 	Connections int
@@ -155,12 +157,14 @@ func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error
 		cc.Fallbacks = append(cc.Fallbacks, fallback)
 	}
 	cc.RuntimeParams = map[string]string{
-		"application_name":                    "storekeeper",
-		"search_path":                         pgx.Identifier{c.Schema}.Sanitize(),
-		"client_encoding":                     "UTF8",
-		"timezone":                            "UTC",
-		"lock_timeout":                        milliseconds(c.Timeout),
-		"idle_in_transaction_session_timeout": milliseconds(c.Timeout),
+		"application_name": "storekeeper",
+		"search_path":      pgx.Identifier{c.Schema}.Sanitize(),
+		"client_encoding":  "UTF8",
+		"timezone":         "UTC",
+		"lock_timeout":     milliseconds(c.Timeout),
+		// A replica that stands still within a transaction loses it before the others
+		// have waited for too long.
+		"idle_in_transaction_session_timeout": milliseconds(c.Timeout / 2),
 		"statement_timeout":                   milliseconds(statementTimeout),
 	}
 	cc.ConnectTimeout = c.Timeout

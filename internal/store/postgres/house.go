@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// houseInterval is how often a replica looks at the store and does what is due.
-	houseInterval = 5 * time.Second
+	// lookInterval is how often a replica looks at the store at least, and longer by
+	// up to a half. Every sweepEach times it deletes what has ended.
+	lookInterval = 5 * time.Second
+	sweepEach    = 6
 	// sweepBatch is how many rows are deleted at once.
 	sweepBatch = 1000
 	// receiptLife is how long receipts are kept: far longer than an answer can be
@@ -25,15 +27,19 @@ const (
 
 // keepHouse looks at the store now and then, and deletes what has ended.
 func (s *Store) keepHouse() {
-	for {
-		timer := time.NewTimer(houseInterval + rand.N(houseInterval/2)) //nolint:gosec // Only spreads replicas.
+	for round := 1; ; round++ {
+		timer := time.NewTimer(lookInterval + rand.N(lookInterval/2)) //nolint:gosec // Only spreads replicas.
 		select {
 		case <-s.life.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
 		}
-		if err := s.tidy(s.life); err != nil && s.life.Err() == nil {
+		err := s.look(s.life)
+		if err == nil && round%sweepEach == 0 {
+			err = s.tidy(s.life)
+		}
+		if err != nil && s.life.Err() == nil {
 			s.config.Logger.Debug("housekeeping of the PostgreSQL store failed", zap.Error(clean(err)))
 		}
 		if err := s.memory.save(s.seen.get()); err != nil {
@@ -42,16 +48,15 @@ func (s *Store) keepHouse() {
 	}
 }
 
-// tidy does what is due, unless another replica does it.
+// tidy deletes what has ended and makes room for the trail, unless another replica
+// does so now.
 func (s *Store) tidy(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	if err := s.look(limited); err != nil {
-		return err
-	}
 	for more := true; more && ctx.Err() == nil; {
+		limited, cancel := context.WithTimeout(ctx, statementTimeout)
 		var err error
-		if more, err = s.sweep(limited); err != nil {
+		more, err = s.sweep(limited)
+		cancel()
+		if err != nil {
 			return s.explain(err)
 		}
 	}
@@ -68,7 +73,7 @@ var sweeps = []string{
 		select ctid from receipts where commit <= (
 			select max(commit) from receipts where made_at < clock_timestamp() - make_interval(secs => $2)
 		) or commit is null and made_at < clock_timestamp() - make_interval(secs => $2)
-		limit $1 for update skip locked))`,
+		order by commit limit $1 for update skip locked))`,
 	// The last one stays, so that a reader of all of them is told of the next.
 	`delete from events where id in (
 		select id from events where id < (select event from head)

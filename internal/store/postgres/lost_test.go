@@ -13,7 +13,7 @@ const writers = 32
 func TestAcknowledgedCommitsOutliveKillsOfTheServer(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t)
-	one, two := open(t, config(server, postgrestest.Superuser)), open(t, config(server, postgrestest.Superuser))
+	one, two := open(t, quick(server)), open(t, quick(server))
 	l := newLedger()
 	l.while(t, writers, func() {
 		for range 5 {
@@ -28,7 +28,7 @@ func TestAcknowledgedCommitsOutliveKillsOfTheServer(t *testing.T) {
 func TestAcknowledgedCommitsOutlivePausesOfTheServer(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t)
-	s := open(t, config(server, postgrestest.Superuser))
+	s := open(t, quick(server))
 	l := newLedger()
 	l.while(t, writers, func() {
 		for range 3 {
@@ -48,12 +48,12 @@ func TestCommitsHappenOnceWhereTheConnectionIsCutWithinCommit(t *testing.T) {
 	p := startProxy(t, server.Address(), func() verdict {
 		return []verdict{cutBefore, cutAfter, cutAtAnswer, pass, pass}[rand.IntN(5)]
 	})
-	c := config(server, postgrestest.Superuser)
+	c := quick(server)
 	c.Hosts = []string{p.address()}
 	s := open(t, c)
 	l := newLedger()
 	l.while(t, writers, func() { l.more(t, 1000) }, s)
-	l.check(t, open(t, config(server, postgrestest.Superuser)))
+	l.check(t, open(t, quick(server)))
 	if p.cuts.Load() < 10 {
 		t.Errorf("%d cuts: nothing was tried", p.cuts.Load())
 	}

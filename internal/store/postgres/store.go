@@ -113,17 +113,14 @@ func passing(err error) bool {
 
 // Healthy returns nil, or why Commit would fail now.
 func (s *Store) Healthy(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
-	defer cancel()
-	return s.failed(ctx, s.look(limited))
+	return s.failed(ctx, s.look(ctx))
 }
 
 // look reads the head and holds it against what was seen.
 func (s *Store) look(ctx context.Context) error {
-	if err := s.join(ctx); err != nil {
-		return err
-	}
-	return s.read(ctx, func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	defer cancel()
+	return s.read(limited, func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
 }
 
 // read runs statements in one round trip, behind a check that the server holds

@@ -76,27 +76,28 @@ func (w *writer) round(group []*request) {
 			w.fail(t.members, err)
 			return
 		}
-	case !w.again(err):
+	case w.again(err):
+		w.complain(err)
+	default:
 		w.fail(t.members, err)
 		return
-	default:
-		w.complain(err)
-		_ = pause(ctx, w.failures)
-		w.failures++
 	}
 	w.queue.putBack(t.members)
 }
 
-// again reports whether a commit that did not happen is tried again. It is not
-// where the store has failed for so long that its callers are better told.
+// again pauses, and reports whether a commit that did not happen is tried again.
+// It is not where the store has failed for so long that its callers are better
+// told.
 func (w *writer) again(err error) bool {
+	if !errors.Is(err, errReadOnly) && (answered(err) || !passing(err)) {
+		return false
+	}
 	if w.failures == 0 {
 		w.since = time.Now()
 	}
-	if time.Since(w.since) > w.config.Timeout {
-		return false
-	}
-	return errors.Is(err, errReadOnly) || passing(err) && !answered(err)
+	_ = pause(w.life, w.failures)
+	w.failures++
+	return time.Since(w.since) < w.config.Timeout
 }
 
 // succeed tells the callers.

@@ -73,7 +73,7 @@ func (s *Server) Standby(options ...string) *Server {
 	standby := &Server{t: s.t, bin: s.bin, options: slices.Concat(s.options, options)}
 	standby.folder = standby.ownFolder()
 	standby.data = filepath.Join(standby.folder, "data")
-	standby.tool("pg_basebackup", "-d", s.URL(Superuser), "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	standby.Tool("pg_basebackup", "-d", s.URL(Superuser), "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
 	standby.start()
 	return standby
 }

@@ -57,7 +57,7 @@ func Start(t testing.TB, options ...string) *Server {
 	s := &Server{t: t, bin: bin, options: options}
 	s.folder = s.ownFolder()
 	s.data = filepath.Join(s.folder, "data")
-	s.tool("initdb", "-D", s.data, "-U", Superuser, "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8",
+	s.Tool("initdb", "-D", s.data, "-U", Superuser, "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8",
 		"--no-instructions", "--wal-segsize=1")
 	s.start()
 	return s
@@ -125,8 +125,8 @@ func (s *Server) command(program string, args ...string) *exec.Cmd {
 	return c
 }
 
-// tool runs a program of PostgreSQL to its end.
-func (s *Server) tool(program string, args ...string) {
+// Tool runs a program of PostgreSQL to its end, such as pg_dump.
+func (s *Server) Tool(program string, args ...string) {
 	s.t.Helper()
 	if output, err := s.command(program, args...).CombinedOutput(); err != nil {
 		s.t.Fatalf("%s: %v\n%s", program, err, output)
