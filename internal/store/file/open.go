@@ -204,6 +204,9 @@ func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) erro
 	if err == nil {
 		err = s.trail.catchUp()
 	}
+	if err == nil && s.trail.head.empty {
+		err = s.trail.sync()
+	}
 	if err == nil {
 		err = s.identity.file.Sync()
 	}

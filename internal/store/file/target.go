@@ -142,6 +142,8 @@ type head struct {
 	file   disk.File
 	buf    []byte
 	failed bool
+	// empty says that it named no record when it was read.
+	empty bool
 }
 
 // open takes the head file for this process.
@@ -165,6 +167,7 @@ func (h *head) read() ([]byte, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	h.empty = n == 0
 	return text[:n], nil
 }
 

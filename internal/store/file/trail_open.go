@@ -55,15 +55,16 @@ func (t *trail) open(ctx context.Context, r *replayer) (begin, error) {
 		t.target = target{stream: t.c.Writer}
 		return begin{chain: chain{generation: r.chain.generation + 1, origin: audit.NewOrigin(t.c.Key)}}, nil
 	}
-	f, err := t.find()
+	f, err := t.find(r)
 	if err != nil {
 		return begin{}, err
 	}
 	b := begin{chain: r.chain}
+	known := r.known && r.chain.path != "" && (f.headed && f.origin == r.chain.origin || !f.headed && r.chain.path == t.c.Path)
 	switch {
 	case f.file != nil && !f.headed:
 		err = audit.BrokenHead(t.c.Path, "it is missing, but the audit file holds records")
-	case !r.known || r.chain.path == "", f.headed && f.origin != r.chain.origin, !f.headed && r.chain.path != t.c.Path:
+	case !known:
 		b, err = t.adopt(ctx, r, f)
 	case f.headed && f.named.Seq() < t.synced.at.Seq():
 		err = audit.BrokenHead(t.c.Path, fmt.Sprintf("it names record %d, and the state has seen record %d in the file", f.named.Seq(), t.synced.at.Seq()))
@@ -81,7 +82,7 @@ func (t *trail) open(ctx context.Context, r *replayer) (begin, error) {
 }
 
 // find takes the trail at the path for this process.
-func (t *trail) find() (f found, err error) {
+func (t *trail) find(r *replayer) (f found, err error) {
 	if err := t.head.open(); err != nil {
 		return f, err
 	}
@@ -89,10 +90,16 @@ func (t *trail) find() (f found, err error) {
 	if err != nil {
 		return f, err
 	}
-	if f.headed = len(text) > 0; f.headed {
-		if f.named, f.origin, err = audit.ParseHead(text, t.c.Key); err != nil {
-			return f, audit.BrokenHead(t.c.Path, err.Error())
-		}
+	f.headed = len(text) > 0
+	f.named, f.origin, err = audit.ParseHead(text, t.c.Key)
+	switch {
+	case err != nil && r.known && r.chain.path == t.c.Path && r.synced.at.Seq() == 0:
+		// The process ended before the first head was durable, when the log had all
+		// lines.
+		f.headed, f.origin, t.head.empty, t.head.failed = true, r.chain.origin, true, true
+	case err != nil && f.headed:
+		return f, audit.BrokenHead(t.c.Path, err.Error())
+	case f.headed:
 		if other := audit.OtherKeying(f.origin, t.c.Key); other != "" {
 			return f, audit.BrokenHead(t.c.Path, other)
 		}
@@ -232,11 +239,11 @@ func (t *trail) missing(last audit.Place) (note string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if e.next == 0 && t.synced.size == 0 {
+	why := t.whyGone(e.last)
+	if why == audit.ReasonFileLost && t.synced.size == 0 {
 		return "", t.beginEmpty() // all of its lines are in the log
 	}
 	t.target = t.restTarget()
-	why := t.whyGone(e.last)
 	if why == audit.ReasonRotated {
 		t.at = e.last // the file was durable before it was given its name
 	}
@@ -254,9 +261,6 @@ var errCompared = errors.New("compared")
 
 // resume goes on in a file that is there, behind what is in it already.
 func (t *trail) resume(ctx context.Context, f found) error {
-	if _, err := audit.CheckEnd(ctx, f.file, f.size, t.c.Path, t.c.Key, f.named, f.origin); err != nil {
-		return err
-	}
 	from := t.synced
 	if f.size < from.size || !ends(f.file, from.size, from.at) {
 		e, err := t.ending()
@@ -273,6 +277,10 @@ func (t *trail) resume(ctx context.Context, f found) error {
 	if err != nil {
 		return err
 	}
+	whole := io.NewSectionReader(f.file, 0, size)
+	if _, err := audit.CheckEnd(ctx, whole, size, t.c.Path, t.c.Key, f.named, f.origin); err != nil {
+		return err
+	}
 	if size < f.size {
 		if err := f.file.Truncate(size); err != nil {
 			return err
@@ -287,40 +295,52 @@ func (t *trail) resume(ctx context.Context, f found) error {
 }
 
 // compare holds what is in a file behind the durable lines against the log. It
-// returns where the last whole line ends that is in both.
+// returns where the last whole line ends that is in both. What is behind it was
+// never durable, and is cut off: it may be a part of a line, or what a loss of power
+// left.
 func (t *trail) compare(f found, from synced) (size int64, at audit.Place, err error) {
 	size, at = from.size, from.at
-	text := []byte(nil)
+	var text []byte
+	differs := false
 	err = t.pending(func(e *entry, line audit.Place) error {
 		if e.generation < from.generation {
 			return nil
 		}
-		if e.generation > from.generation || size == f.size {
+		if e.generation > from.generation || size+int64(len(e.value)) > f.size {
 			return errCompared
 		}
-		n := min(int64(len(e.value)), f.size-size)
-		text = append(text[:0], e.value[:n]...)
-		if _, err := f.file.ReadAt(text, size); err != nil && !errors.Is(err, io.EOF) {
+		text = append(text[:0], e.value...)
+		if _, err := f.file.ReadAt(text, size); err != nil {
 			return err
 		}
-		switch {
-		case string(text) != string(e.value[:n]):
-			return audit.Broken(t.c.Path, fmt.Sprintf("its record %d is not the one that the state has written", line.Seq()))
-		case n < int64(len(e.value)):
-			f.size = size // a part of a line, which is cut off and written again
+		if differs = string(text) != string(e.value); differs {
 			return errCompared
 		}
-		size, at = size+n, line
+		size, at = size+int64(len(text)), line
 		return nil
 	})
-	if err != nil && !errors.Is(err, errCompared) {
+	switch {
+	case errors.Is(err, errCompared), differs:
+		return size, at, nil
+	case err != nil:
 		return 0, at, err
 	}
-	if size < f.size {
-		return 0, at, fmt.Errorf("%w: %s: it holds lines behind record %d, which is the last that the state has written: "+
-			"the state has lost its end, or is of an earlier time", errAhead, t.c.Path, at.Seq())
+	return size, at, t.ahead(f, size, at)
+}
+
+// ahead returns an error where a file goes on with a line that the log, which ends
+// here, does not have.
+func (t *trail) ahead(f found, size int64, at audit.Place) error {
+	text := make([]byte, min(f.size-size, mostLine))
+	if _, err := f.file.ReadAt(text, size); err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
-	return size, at, nil
+	next, ok := audit.PlaceOf(firstLine(text))
+	if !ok || next.Seq() != at.Seq()+1 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s goes on behind record %d, which is the last that the state has written: the state has lost its end, or is of an earlier time",
+		errAhead, t.c.Path, at.Seq())
 }
 
 var errAhead = errors.New("the audit trail is newer than the state")

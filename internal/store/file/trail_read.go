@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,6 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/store"
-	"platform.internal/storekeeper/internal/store/disk"
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
@@ -77,13 +77,14 @@ func (t *trail) await(ctx context.Context, end wal.Position, most time.Duration)
 // read visits the lines of the rotated files and of the file.
 func (t *trail) read(ctx context.Context, r *lineReader) error {
 	for {
-		rotated, err := t.rotated(r.after)
-		if err != nil {
-			return err
-		}
+		// The file first: if it is rotated then, it is found under its new name too.
 		file, size, err := t.current()
 		if err != nil {
 			return err
+		}
+		rotated, err := t.rotated(r.after)
+		if err != nil {
+			return errors.Join(err, file.Close())
 		}
 		if len(rotated) == 0 {
 			return errors.Join(r.file(ctx, file, size), file.Close())
@@ -131,11 +132,25 @@ func (t *trail) rotated(after uint64) ([]string, error) {
 	return paths, nil
 }
 
+type readCloser interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// noFile is a file that is not there.
+type noFile struct{}
+
+func (noFile) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
+func (noFile) Close() error                      { return nil }
+
 // current opens the file for reading, and says how much of it was written.
-func (t *trail) current() (disk.File, int64, error) {
+func (t *trail) current() (readCloser, int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	file, err := t.store.c.FS.OpenFile(t.c.Path, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return noFile{}, 0, nil // the old one was rotated, and the new one comes
+	}
 	if err != nil {
 		return nil, 0, err
 	}
