@@ -2,7 +2,6 @@ package main
 
 import (
 	"platform.internal/storekeeper/internal/config"
-	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/upstream"
@@ -22,7 +21,7 @@ func newBudgets(s settings, e *engine) *spending.Budgets {
 	}
 	return spending.New(spending.Config{
 		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Replicas: c.Replicas, Weights: weights,
-		Fresh: mirror.Bypassed, Step: s.step, Late: e.tellLate,
+		Step: s.step, Late: e.tellLate,
 		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Replica: e.replica, Lived: s.lived,
 	})
 }

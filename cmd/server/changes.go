@@ -11,11 +11,11 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/spending"
-	"platform.internal/storekeeper/internal/tenant"
 )
 
 // admitChange refuses what the budget or the tenant's own quota would refuse,
@@ -25,7 +25,7 @@ func admitChange(p *spending.Budgets, limits *quota.Counter) func(context.Contex
 		if err := affordable(ctx, p, account, about); err != nil {
 			return err
 		}
-		ch := quota.Change{Account: account, Tenant: tenant.From(ctx), StoreID: about.StoreID, Secrets: len(about.Secrets)}
+		ch := quota.Change{Account: account, Tenant: scope.Tenant(ctx), StoreID: about.StoreID, Secrets: len(about.Secrets)}
 		if about.StoreName != "" {
 			ch.Stores = 1
 		}
@@ -79,7 +79,7 @@ func (r recoverer) recover(ctx context.Context, op *idempotency.Operation) ([]by
 	if err := json.Unmarshal(op.Intent.Baseline, &a.Baseline); err != nil {
 		return nil, err
 	}
-	result, err := r.apply(tenant.With(ctx, op.Intent.Tenant), a)
+	result, err := r.apply(scope.WithTenant(ctx, op.Intent.Tenant), a)
 	switch {
 	case err == nil:
 		if a.Op.Creates() {

@@ -14,8 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/settle"
-	"platform.internal/storekeeper/internal/tenant"
 )
 
 // intent is that of deleting the secret s.
@@ -32,8 +32,8 @@ func TestRecoveryMakesTheCallOfTheIntentAgain(t *testing.T) {
 	calls := 0
 	text, err := recoverer{apply: func(ctx context.Context, a *change.Attempt) (change.Result, error) {
 		calls++
-		if !a.InspectOnly || a.ID != "1" || a.Op.Kind != change.DeleteSecret || !slices.Equal(a.Op.SecretIDs, []string{"s"}) || tenant.From(ctx) != "team-a" {
-			t.Errorf("it makes %+v for %s", a, tenant.From(ctx))
+		if !a.InspectOnly || a.ID != "1" || a.Op.Kind != change.DeleteSecret || !slices.Equal(a.Op.SecretIDs, []string{"s"}) || scope.Tenant(ctx) != "team-a" {
+			t.Errorf("it makes %+v for %s", a, scope.Tenant(ctx))
 		}
 		return change.Result{}, nil
 	}}.recover(t.Context(), &idempotency.Operation{Intent: intent(t)})

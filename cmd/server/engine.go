@@ -18,6 +18,7 @@ import (
 	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/settle"
@@ -149,7 +150,7 @@ func (e *engine) connect(s settings) error {
 		Accounts: e.cloudflare.Accounts(), Store: e.committed, Library: library,
 		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited,
 		Quota: func(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
-			return e.reads.Quota(mirror.WithBypass(ctx), account)
+			return e.reads.Quota(scope.WithFresh(ctx), account)
 		},
 	})
 	e.service = service.New(e.reads, e.steps.Do, e.ownQuota)

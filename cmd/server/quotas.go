@@ -6,13 +6,13 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/quota"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // quotaChange is what a call does to the counts of quotas.
 func quotaChange(ctx context.Context, account, action string, about contract.Target) quota.Change {
-	ch := quota.Change{Account: account, Tenant: tenant.From(ctx), StoreID: about.StoreID, Secrets: len(about.Secrets)}
+	ch := quota.Change{Account: account, Tenant: scope.Tenant(ctx), StoreID: about.StoreID, Secrets: len(about.Secrets)}
 	switch action {
 	case "store.create":
 		ch.Stores = 1
@@ -42,5 +42,5 @@ func (e *engine) release(ctx context.Context, i idempotency.Intent, ended idempo
 
 // ownQuota makes of the quota of an account that of the caller's tenant.
 func (e *engine) ownQuota(ctx context.Context, account string, q upstream.Quota) (upstream.Quota, error) {
-	return e.quotas.Own(ctx, account, tenant.From(ctx), q)
+	return e.quotas.Own(ctx, account, scope.Tenant(ctx), q)
 }

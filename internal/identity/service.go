@@ -22,7 +22,7 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/pagination"
-	"platform.internal/storekeeper/internal/visibility"
+	"platform.internal/storekeeper/internal/scope"
 )
 
 // accepted is the status of every membership.
@@ -137,7 +137,7 @@ func sortBy(accounts []Account, direction string, column func(Account) string) {
 
 // visible returns the accounts that the caller may see.
 func (s *Service) visible(ctx context.Context) []Account {
-	filter := visibility.From(ctx)
+	filter := scope.Visible(ctx)
 	if filter == nil {
 		return s.accounts
 	}

@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/identity"
-	"platform.internal/storekeeper/internal/visibility"
+	"platform.internal/storekeeper/internal/scope"
 )
 
 var id = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -94,7 +94,7 @@ func TestListsShowWhatMayBeSeen(t *testing.T) {
 				}
 			}
 			slices.Sort(want)
-			ctx := visibility.With(as("x"), func(name string) bool { return strings.HasPrefix(name, prefix) })
+			ctx := scope.WithVisible(as("x"), func(name string) bool { return strings.HasPrefix(name, prefix) })
 			if prefix == "" {
 				ctx = as("x")
 			}

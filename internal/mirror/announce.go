@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 )
 
 // announce tells others what a listing shows that was not known, before it is
@@ -19,7 +19,7 @@ func (s *shelf[T]) announce(ctx context.Context, l listing[T]) {
 		return
 	}
 	e := s.news(l)
-	e.Payer = tenant.From(ctx)
+	e.Payer = scope.Tenant(ctx)
 	if !e.empty() {
 		s.of.tell(ctx, e, func() {})
 	}

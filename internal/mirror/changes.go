@@ -8,7 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -33,7 +33,7 @@ func (l *Library) Apply(ctx context.Context, a *change.Attempt, next change.Next
 	of.arrive(store)
 	if err != nil {
 		ids, names := objectsOf(op)
-		of.failed(tenant.From(ctx), err, store, ids, names)
+		of.failed(scope.Tenant(ctx), err, store, ids, names)
 	}
 	return r, err
 }

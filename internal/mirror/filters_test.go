@@ -8,7 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -28,8 +28,8 @@ func paying(w *world) (*payments, func(*mirror.Config)) {
 
 func (p *payments) ListSecrets(ctx context.Context, q upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
 	p.mu.Lock()
-	p.paid[tenant.From(ctx)]++
-	if !mirror.Bypassed(ctx) {
+	p.paid[scope.Tenant(ctx)]++
+	if !scope.Fresh(ctx) {
 		p.urgent++
 	}
 	p.mu.Unlock()
@@ -49,7 +49,7 @@ func TestRandomQueriesOfOneTenantCauseNoReadOfAWholeList(t *testing.T) {
 	client, _ := w.mirror(through)
 	stores := []string{w.store("one"), w.store("Two"), w.store("t_3"), w.store("t-4")}
 	fill(t, w, r, stores)
-	t1, t2 := tenant.With(t.Context(), "t1"), tenant.With(t.Context(), "t2")
+	t1, t2 := scope.WithTenant(t.Context(), "t1"), scope.WithTenant(t.Context(), "t2")
 	read := func() {
 		for _, store := range stores {
 			_, err := client.ListSecrets(t1, all(store))
@@ -116,7 +116,7 @@ func TestWhoFindsAListWrongPaysForReadingItAnew(t *testing.T) {
 			log := &memory{}
 			one, _ := w.mirror(through, withLog(log))
 			two, _ := w.mirror(through, withLog(log))
-			t1, t2 := tenant.With(t.Context(), "t1"), tenant.With(t.Context(), "t2")
+			t1, t2 := scope.WithTenant(t.Context(), "t1"), scope.WithTenant(t.Context(), "t2")
 			for range 2 {
 				for _, by := range []*client{one, two} {
 					_, err := by.ListSecrets(t1, all(store))

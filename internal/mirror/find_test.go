@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -43,7 +43,7 @@ func TestFindingGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 		// The name is free for another.
 		again := secrets(t, client, store, "A")
 		w.clock.move(staleness * 100)
-		if _, err := library.FindSecrets(mirror.WithBypass(t.Context()), "main", store, []string{"A"}, nil); err != nil {
+		if _, err := library.FindSecrets(scope.WithFresh(t.Context()), "main", store, []string{"A"}, nil); err != nil {
 			t.Errorf("for a caller that wants a fresh answer: %v", err)
 		}
 		if got := found([]string{"A"}, nil); !slices.Equal(got, []string{"A"}) || again[0].ID == made[0].ID {

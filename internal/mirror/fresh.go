@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -54,7 +54,7 @@ type picture[T any] struct {
 // wanted says what a read needs.
 func (s *shelf[T]) wanted(ctx context.Context) want {
 	w := s.anyAge(ctx)
-	if Bypassed(ctx) {
+	if scope.Fresh(ctx) {
 		w.after, w.strict = w.asked, true
 		return w
 	}
@@ -159,7 +159,7 @@ func (s *shelf[T]) final(ctx context.Context, w want, r *reading) bool {
 
 // ofAnother says whether a failure says nothing of a caller's own chances.
 func (f failure) ofAnother(ctx context.Context) bool {
-	return kindOf(f.err) == fault.Throttled && f.tenant != tenant.From(ctx)
+	return kindOf(f.err) == fault.Throttled && f.tenant != scope.Tenant(ctx)
 }
 
 // instead gives the last picture in place of an error, if that does.

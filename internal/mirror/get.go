@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
-	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -94,7 +94,7 @@ func (s *shelf[T]) learn(ctx context.Context, item T, since uint64) {
 		return
 	}
 	s.of.mu.Unlock()
-	e := event{Store: s.store, Seen: true, Payer: tenant.From(ctx)}
+	e := event{Store: s.store, Seen: true, Payer: scope.Tenant(ctx)}
 	s.kind.put(&e, []T{item})
 	s.of.tell(ctx, e, take)
 }

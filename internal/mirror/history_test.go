@@ -12,6 +12,7 @@ import (
 
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -120,7 +121,7 @@ func (h *history) read(t *testing.T, r *rand.Rand) {
 	client := h.clients[r.IntN(2)]
 	ctx := t.Context()
 	if r.IntN(4) == 0 {
-		ctx = mirror.WithBypass(ctx)
+		ctx = scope.WithFresh(ctx)
 	}
 	h.reads.Add(1)
 	low := max(h.acked.Load(), h.shown.Load())

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"platform.internal/storekeeper/internal/pagination"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
-	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -59,7 +59,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 		return found.answer(p.said), nil
 	}
 	// The page serves this caller alone, so that the call is not an urgent one.
-	a, err := q.ask(WithBypass(ctx))
+	a, err := q.ask(scope.WithFresh(ctx))
 	if err != nil && found.chosen && !w.strict && outage(err) {
 		// The items are right, and in a right order for all that is known.
 		p.stale = true
@@ -109,7 +109,7 @@ func (s *shelf[T]) compare(ctx context.Context, a upstream.Answer[[]T], v select
 	agrees := s.of.running[s.store] == 0 && s.changes == changes && s.agrees(a, v)
 	s.of.mu.Unlock()
 	if !agrees {
-		payer := tenant.From(ctx)
+		payer := scope.Tenant(ctx)
 		s.of.tell(ctx, event{Store: s.store, Doubt: true, Payer: payer}, func() { s.doubtAt(payer) })
 	}
 }

@@ -199,14 +199,3 @@ func (l *Library) background(ctx context.Context, limit time.Duration, work func
 		work(ctx)
 	})
 }
-
-type bypassKey struct{}
-
-// WithBypass returns a context for a read that must ask Cloudflare. What it
-// learns is kept. Where Cloudflare cannot be asked, the read fails.
-func WithBypass(ctx context.Context) context.Context {
-	return context.WithValue(ctx, bypassKey{}, true)
-}
-
-// Bypassed says whether a read is to ask Cloudflare whatever is kept near.
-func Bypassed(ctx context.Context) bool { return ctx.Value(bypassKey{}) != nil }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -28,7 +29,7 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 	if a == nil {
 		return c.next.Quota(ctx, account)
 	}
-	strict := Bypassed(ctx)
+	strict := scope.Fresh(ctx)
 	apart := a.follow(ctx) != nil
 	if answer, f, ok := a.keptQuota(strict); ok {
 		f.Stale = f.Stale || apart

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -114,7 +114,7 @@ func TestWhatAReadTellsOfItsAge(t *testing.T) {
 		{"the next does not", 7 * time.Second, get, telemetry.Freshness{Hit: true, Age: 7 * time.Second}},
 		{"a list neither", time.Second, list, telemetry.Freshness{Hit: true, Age: 8 * time.Second}},
 		{"one that is handed on does", 0, unsure, telemetry.Freshness{}},
-		{"so does one that must", 0, func(ctx context.Context) error { return list(mirror.WithBypass(ctx)) }, telemetry.Freshness{}},
+		{"so does one that must", 0, func(ctx context.Context) error { return list(scope.WithFresh(ctx)) }, telemetry.Freshness{}},
 		{"which makes all young", time.Second, list, telemetry.Freshness{Hit: true, Age: time.Second}},
 	}
 	for _, s := range steps {
@@ -133,7 +133,7 @@ func TestBypass(t *testing.T) {
 	made := secrets(t, w.direct, store, "A", "B")
 	client, _ := w.mirror()
 	names(t, client, store)
-	bypass := mirror.WithBypass(t.Context())
+	bypass := scope.WithFresh(t.Context())
 	_, err := w.direct.DeleteSecret(t.Context(), secret(store, made[0].ID))
 	must(t, err)
 	if _, err := client.GetSecret(t.Context(), secret(store, made[0].ID)); err != nil {
@@ -184,7 +184,7 @@ func TestQuota(t *testing.T) {
 	if want := (telemetry.Freshness{Hit: true, Stale: true, Age: staleness + 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if _, err := client.Quota(mirror.WithBypass(t.Context()), account); kindOf(err) != fault.Unavailable {
+	if _, err := client.Quota(scope.WithFresh(t.Context()), account); kindOf(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/pagination"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -40,9 +40,9 @@ type reading struct {
 // necessary pays for it once, where one did.
 func (s *shelf[T]) begin(ctx context.Context) *reading {
 	if s.charged {
-		ctx, s.charged = tenant.With(ctx, s.payer), false
+		ctx, s.charged = scope.WithTenant(ctx, s.payer), false
 	}
-	r := &reading{done: make(chan struct{}), tenant: tenant.From(ctx)}
+	r := &reading{done: make(chan struct{}), tenant: scope.Tenant(ctx)}
 	s.reading = r
 	limit := readLimit
 	if s.whole != nil {

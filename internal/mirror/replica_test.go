@@ -11,6 +11,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -97,11 +98,11 @@ func TestAReplicaSeesWhatAnotherWrote(t *testing.T) {
 func TestWhatAReplicaHasShownStays(t *testing.T) {
 	reads := map[string]func(t *testing.T, by *client, store, id string){
 		"in a listing": func(t *testing.T, by *client, store, _ string) {
-			_, err := by.ListSecrets(mirror.WithBypass(t.Context()), all(store))
+			_, err := by.ListSecrets(scope.WithFresh(t.Context()), all(store))
 			must(t, err)
 		},
 		"in one secret": func(t *testing.T, by *client, store, id string) {
-			if _, err := by.GetSecret(mirror.WithBypass(t.Context()), secret(store, id)); kindOf(err) != fault.NotFound {
+			if _, err := by.GetSecret(scope.WithFresh(t.Context()), secret(store, id)); kindOf(err) != fault.NotFound {
 				t.Errorf("got %v", err)
 			}
 		},

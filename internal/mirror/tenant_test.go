@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -20,7 +20,7 @@ type miser struct {
 }
 
 func (m *miser) ListSecrets(ctx context.Context, p upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
-	if tenant.From(ctx) == m.refused || change.From(ctx).Wanted != nil || change.From(ctx).Permit != nil {
+	if scope.Tenant(ctx) == m.refused || change.From(ctx).Wanted != nil || change.From(ctx).Permit != nil {
 		return upstream.Answer[[]upstream.Secret]{}, fault.New(fault.Throttled, "BUDGET_SPENT", "No call is left.")
 	}
 	return m.Client.ListSecrets(ctx, p)
@@ -32,7 +32,7 @@ func TestABudgetThatIsSpentIsThatOfOneTenant(t *testing.T) {
 	client, _ := w.mirror(func(c *mirror.Config) { c.Reader = &miser{Client: w.direct, refused: "hog"} })
 	read := func(who string) (stale bool, err error) {
 		got, err := freshness(t, func(ctx context.Context) error {
-			ctx = change.With(tenant.With(ctx, who), &change.Attempt{Wanted: ctx, Permit: &budget.Turn{}})
+			ctx = change.With(scope.WithTenant(ctx, who), &change.Attempt{Wanted: ctx, Permit: &budget.Turn{}})
 			_, err := client.ListSecrets(ctx, all(store))
 			return err
 		})

@@ -8,7 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -121,7 +121,7 @@ func TestAListingThatBeganBeforeAChangeDoesNotUndoIt(t *testing.T) {
 func TestWhatAReadHasShownStays(t *testing.T) {
 	reads := map[string]func(ctx context.Context, client *client, at upstream.SecretParams) error{
 		"one that must ask": func(ctx context.Context, client *client, at upstream.SecretParams) error {
-			_, err := client.GetSecret(mirror.WithBypass(ctx), at)
+			_, err := client.GetSecret(scope.WithFresh(ctx), at)
 			return err
 		},
 		"a list that is handed on": func(ctx context.Context, client *client, at upstream.SecretParams) error {
@@ -178,7 +178,7 @@ func TestAnOldAnswerChangesNothing(t *testing.T) {
 			arrived, release := g.held("GetSecret")
 			ended := make(chan error)
 			go func() {
-				_, err := client.GetSecret(mirror.WithBypass(t.Context()), secret(store, made[1].ID))
+				_, err := client.GetSecret(scope.WithFresh(t.Context()), secret(store, made[1].ID))
 				ended <- err
 			}()
 			<-arrived
@@ -202,7 +202,7 @@ func TestADeletedSecretDoesNotReturnWithALateListing(t *testing.T) {
 	_, err := client.DeleteSecret(t.Context(), secret(store, made[0].ID))
 	must(t, err)
 	w.faults(emulator.Fault{Kind: emulator.KindLag, Lag: time.Second, Operation: listSecrets})
-	a, err := client.ListSecrets(mirror.WithBypass(t.Context()), all(store))
+	a, err := client.ListSecrets(scope.WithFresh(t.Context()), all(store))
 	must(t, err)
 	if len(a.Result) != 1 {
 		t.Errorf("got %v", a.Result)

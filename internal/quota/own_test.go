@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"platform.internal/storekeeper/internal/quota"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -16,7 +16,7 @@ func figures(ctx context.Context, t *testing.T, c *counted) upstream.Usage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, err := c.Own(ctx, "main", tenant.From(ctx), a.Result)
+	own, err := c.Own(ctx, "main", scope.Tenant(ctx), a.Result)
 	if err != nil {
 		t.Fatal(err)
 	}

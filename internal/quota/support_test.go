@@ -16,8 +16,8 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/scope"
 	storing "platform.internal/storekeeper/internal/store"
-	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -324,7 +324,7 @@ type refusal struct{ error }
 
 // run makes a change: it begins, is sent and ends.
 func (c *counted) run(ctx context.Context, ch quota.Change, send func() (made []string, err error)) error {
-	ch.Tenant = tenant.From(ctx)
+	ch.Tenant = scope.Tenant(ctx)
 	r := c.Reserve(ch)
 	if r == nil {
 		_, err := send()
@@ -436,7 +436,7 @@ func (c *counted) DeleteStore(ctx context.Context, p upstream.DeleteStoreParams)
 	return a, err
 }
 
-func as(name string) context.Context { return tenant.With(context.Background(), name) }
+func as(name string) context.Context { return scope.WithTenant(context.Background(), name) }
 
 // create makes n secrets and gives their identifiers.
 func create(ctx context.Context, c *counted, n int) ([]string, error) {

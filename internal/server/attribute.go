@@ -8,9 +8,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
-	"platform.internal/storekeeper/internal/tenant"
 )
 
 // attribute sets the tenant whose budget the calls to Cloudflare are taken
@@ -20,7 +19,7 @@ func attribute(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		t := auditFrom(ctx)
 		payer := cmp.Or(t.caller.Tenant, t.caller.Name)
-		answer, err := next(withCacheControl(tenant.With(ctx, payer), c.Fresh), req)
+		answer, err := next(withCacheControl(scope.WithTenant(ctx, payer), c.Fresh), req)
 		if c.Share != nil && t.account != "" {
 			telemetry.CallFrom(ctx).SetLimits(c.Share(t.account, payer))
 		}
@@ -32,7 +31,7 @@ func attribute(c Chain) grpc.UnaryServerInterceptor {
 // sent Cache-Control: no-cache or fresh is true. Such a read costs a call.
 func withCacheControl(ctx context.Context, fresh bool) context.Context {
 	if fresh || noCache(metadata.ValueFromIncomingContext(ctx, "cache-control")) {
-		return mirror.WithBypass(ctx)
+		return scope.WithFresh(ctx)
 	}
 	return ctx
 }

@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/names"
-	"platform.internal/storekeeper/internal/visibility"
+	"platform.internal/storekeeper/internal/scope"
 )
 
 // reflectionService begins the names of the methods of gRPC reflection. Every
@@ -136,7 +136,7 @@ func (j *authorization) list(ctx context.Context) (context.Context, error) {
 		// The list of accounts: the filter asks about each account by its name.
 		// Clients ask for this list when they start, so it may be empty and is
 		// never refused.
-		return visibility.With(ctx, j.isVisible), nil
+		return scope.WithVisible(ctx, j.isVisible), nil
 	}
 	d := j.rights.Rules.Decide(j.question(j.method.Action))
 	if d.NeedsName && !d.Allowed && j.target.StoreID != "" {
@@ -153,7 +153,7 @@ func (j *authorization) list(ctx context.Context) (context.Context, error) {
 		j.audit.setPolicy(d)
 		return ctx, j.denial([]*callObject{{action: j.method.Action}})
 	}
-	return visibility.With(ctx, j.isVisible), nil
+	return scope.WithVisible(ctx, j.isVisible), nil
 }
 
 // isVisible reports whether the list shows the object with this name.

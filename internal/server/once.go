@@ -18,8 +18,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/inflight"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
-	"platform.internal/storekeeper/internal/tenant"
 )
 
 // Idempotency is what makes a change happen once, however often it is asked for.
@@ -243,7 +243,7 @@ func (c Chain) intentOf(
 	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
-		ID: t.recordID(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: tenant.From(ctx), Names: t.knownNames(),
+		ID: t.recordID(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: scope.Tenant(ctx), Names: t.knownNames(),
 	}
 	maps.Copy(i.Names, names)
 	record := t.record(ctx)

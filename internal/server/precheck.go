@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 )
 
 // Refused reports whether no rule can allow a call, by what is known before its
@@ -33,7 +33,7 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 	j := &authorization{rights: c.Rights, caller: caller, method: m, account: name, audit: &auditContext{}, target: contract.Target{Account: account, StoreID: storeID}}
 	d := j.decideBeforeBody()
 	if !d.Allowed && d.NeedsName && storeID != "" {
-		ctx = tenant.With(ctx, cmp.Or(caller.Tenant, caller.Name))
+		ctx = scope.WithTenant(ctx, cmp.Or(caller.Tenant, caller.Name))
 		if err := j.learnStore(ctx); err != nil {
 			return true, fault.From(err)
 		}

@@ -4,15 +4,15 @@ import (
 	"context"
 
 	"platform.internal/storekeeper/internal/pagination"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
-	"platform.internal/storekeeper/internal/visibility"
 )
 
 // list reads a page of a list. If the caller may see only a part of the list,
 // it reads the whole list and pages that part, so that the totals match what
 // the caller can see.
 func list[T any](ctx context.Context, p upstream.Paging, read upstream.PageReader[T], n labels[T]) (upstream.Answer[[]T], error) {
-	shown := visibility.From(ctx)
+	shown := scope.Visible(ctx)
 	if shown == nil {
 		return read(ctx, p)
 	}

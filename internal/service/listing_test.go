@@ -14,10 +14,10 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/server/servertest"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/upstream"
-	"platform.internal/storekeeper/internal/visibility"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -79,7 +79,7 @@ func newLibrary(t *testing.T, r *rand.Rand, n int) *library {
 
 // expected is the model: which names a list shows, on the page that is asked
 // for, and how many there are in all.
-func (l *library) expected(q *secretsstorev1.ListSecretsRequest, shown visibility.Filter) (names []string, total int) {
+func (l *library) expected(q *secretsstorev1.ListSecretsRequest, shown scope.Filter) (names []string, total int) {
 	var all []kept
 	for _, s := range l.secrets {
 		search := q.GetSearch() == "" || strings.Contains(strings.ToLower(s.name+"\x00"+s.comment), strings.ToLower(q.GetSearch()))
@@ -146,7 +146,7 @@ func TestAListShowsWhatMayBeSeenAndCountsIt(t *testing.T) {
 			}
 			prefix := one(r, "", "T", "T0_", "T3_", "X")
 			shown := func(name string) bool { return strings.HasPrefix(name, prefix) }
-			got, err := l.service.ListSecrets(visibility.With(t.Context(), shown), q)
+			got, err := l.service.ListSecrets(scope.WithVisible(t.Context(), shown), q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +176,7 @@ func TestAListOfStoresShowsWhatMayBeSeen(t *testing.T) {
 	for i := range 230 {
 		cf.Store(t, servertest.Main, fmt.Sprintf("%c-%03d", 'a'+i%3, i))
 	}
-	shown := visibility.With(t.Context(), func(name string) bool { return strings.HasPrefix(name, "b-") })
+	shown := scope.WithVisible(t.Context(), func(name string) bool { return strings.HasPrefix(name, "b-") })
 	q := &secretsstorev1.ListStoresRequest{AccountId: servertest.Main, Order: "name", Direction: "asc", PerPage: 30}
 	var names []string
 	for q.Page = 1; ; q.Page++ {
@@ -198,7 +198,7 @@ func TestAListOfStoresShowsWhatMayBeSeen(t *testing.T) {
 	if len(names) != 77 || !slices.IsSorted(names) || names[0] != "b-001" {
 		t.Errorf("got %v", names)
 	}
-	all := visibility.With(context.Background(), func(string) bool { return true })
+	all := scope.WithVisible(context.Background(), func(string) bool { return true })
 	filtered, err := s.ListStores(all, &secretsstorev1.ListStoresRequest{AccountId: servertest.Main})
 	plain, plainErr := s.ListStores(t.Context(), &secretsstorev1.ListStoresRequest{AccountId: servertest.Main})
 	if err != nil || plainErr != nil || !proto.Equal(filtered, plain) {
@@ -211,7 +211,7 @@ func TestAListThatBreaksOffShowsNothing(t *testing.T) {
 	l := newLibrary(t, rand.New(rand.NewPCG(1, 1)), 250)
 	ctx, cancel := context.WithCancel(t.Context())
 	asked := 0
-	got, err := l.service.ListSecrets(visibility.With(ctx, func(string) bool {
+	got, err := l.service.ListSecrets(scope.WithVisible(ctx, func(string) bool {
 		if asked++; asked == 100 {
 			cancel()
 		}

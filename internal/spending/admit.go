@@ -7,7 +7,7 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/tenant"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -105,7 +105,7 @@ func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attemp
 	if !known {
 		return nil, fault.New(fault.Internal, "INTERNAL", "The account has no call budget.")
 	}
-	ask.Tenant = tenant.From(ctx)
+	ask.Tenant = scope.Tenant(ctx)
 	if by != nil {
 		ask.Urgent = ask.Urgent || by.Reconciling
 		ask.Wanted, ask.Urged = by.Wanted, by.Urged
@@ -120,7 +120,7 @@ func (b *Budgets) Check(ctx context.Context, account string, urgent bool) error 
 	if !known {
 		return nil
 	}
-	return one.Check(ctx, budget.Ask{Tenant: tenant.From(ctx), Urgent: urgent})
+	return one.Check(ctx, budget.Ask{Tenant: scope.Tenant(ctx), Urgent: urgent})
 }
 
 // urgent returns whether an operation goes in the urgent lane. A changed or
@@ -131,7 +131,7 @@ func (b *Budgets) urgent(ctx context.Context, operation string) bool {
 	case "UpdateSecret", "DeleteSecret", "DeleteSecrets", "DeleteStore", "VerifyToken":
 		return true
 	case "ListStores", "ListSecrets":
-		return !b.cfg.Fresh(ctx)
+		return !scope.Fresh(ctx)
 	default:
 		return false
 	}

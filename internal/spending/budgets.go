@@ -7,7 +7,6 @@
 package spending
 
 import (
-	"context"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,9 +40,6 @@ type Config struct {
 	Replicas int
 	// Weights are the weights of tenants; others have 1.
 	Weights map[string]float64
-	// Fresh returns whether ctx is that of a read for one caller alone, which
-	// bypasses the cache. Nil: none is.
-	Fresh func(ctx context.Context) bool
 	// Late is called for a change whose request has ended after this process had
 	// lost the change: another replica may have changed the same object meanwhile.
 	// Nil: nobody is told.
@@ -88,9 +84,6 @@ type Credential struct {
 // New makes one budget for each credential. Nothing can be spent before Open.
 // Close ends it.
 func New(c Config) *Budgets {
-	if c.Fresh == nil {
-		c.Fresh = func(context.Context) bool { return false }
-	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}

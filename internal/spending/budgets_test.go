@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/spending"
-	"platform.internal/storekeeper/internal/tenant"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -68,7 +68,7 @@ func throttledFor(d time.Duration) upstream.Attempt {
 // call makes one call to Cloudflare for a tenant.
 func (p budgets) call(t *testing.T, account, payer string, end upstream.Attempt) {
 	t.Helper()
-	done, err := p.Admit(tenant.With(t.Context(), payer), read(account))
+	done, err := p.Admit(scope.WithTenant(t.Context(), payer), read(account))
 	must(t, err)
 	done(end)
 }
@@ -134,10 +134,7 @@ func TestShareIsToldInTheFormOfCloudflaresHeaders(t *testing.T) {
 
 func TestWhatIsWaitedForGoesFirst(t *testing.T) {
 	t.Parallel()
-	type freshKey struct{}
-	c := spenders()
-	c.Fresh = func(ctx context.Context) bool { return ctx.Value(freshKey{}) != nil }
-	p := open(t, c)
+	p := open(t, spenders())
 	for operation, want := range map[string]bool{
 		"UpdateSecret": true, "DeleteSecret": true, "DeleteSecrets": true, "DeleteStore": true, "ListStores": true, "ListSecrets": true,
 		"CreateStore": false, "CreateSecrets": false, "DuplicateSecret": false, "GetSecret": false, "Something": false,
@@ -146,7 +143,7 @@ func TestWhatIsWaitedForGoesFirst(t *testing.T) {
 			t.Errorf("%s: %v", operation, got)
 		}
 	}
-	if p.UrgentOperation(context.WithValue(t.Context(), freshKey{}, true), "ListSecrets") {
+	if p.UrgentOperation(scope.WithFresh(t.Context()), "ListSecrets") {
 		t.Error("a listing that one caller wants anew goes first")
 	}
 }

@@ -1,0 +1,58 @@
+// Package scope carries, in the context of a call, what the call may cost and
+// show: who pays, whether Cloudflare must answer, and which objects of a list
+// the caller may see. The server decides; the code below reads it.
+//
+// The package must not know who the caller is, what a call costs, or why an
+// object is hidden.
+package scope
+
+import "context"
+
+// Filter reports whether the object with a name may be shown in the list of the
+// call. It is safe for concurrent use.
+type Filter func(name string) bool
+
+type scope struct {
+	tenant  string
+	fresh   bool
+	visible Filter
+}
+
+type scopeKey struct{}
+
+func from(ctx context.Context) scope {
+	s, _ := ctx.Value(scopeKey{}).(scope)
+	return s
+}
+
+// WithTenant returns a context for a call that a tenant pays for.
+func WithTenant(ctx context.Context, name string) context.Context {
+	s := from(ctx)
+	s.tenant = name
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// Tenant returns who pays for a call. "" is the service itself.
+func Tenant(ctx context.Context) string { return from(ctx).tenant }
+
+// WithFresh returns a context for a read that Cloudflare must answer. What the
+// read learns is cached. Where Cloudflare cannot be asked, the read fails.
+func WithFresh(ctx context.Context) context.Context {
+	s := from(ctx)
+	s.fresh = true
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// Fresh reports whether Cloudflare must answer a read, whatever is cached.
+func Fresh(ctx context.Context) bool { return from(ctx).fresh }
+
+// WithVisible returns a context for a call whose list contains only what f
+// allows.
+func WithVisible(ctx context.Context, f Filter) context.Context {
+	s := from(ctx)
+	s.visible = f
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// Visible returns the filter of a call. Nil means that every object may be shown.
+func Visible(ctx context.Context) Filter { return from(ctx).visible }

@@ -1,0 +1,31 @@
+package scope_test
+
+import (
+	"context"
+	"testing"
+
+	"platform.internal/storekeeper/internal/scope"
+)
+
+func TestEachPartOfAScopeTravelsWithTheOthers(t *testing.T) {
+	ctx := context.Background()
+	if scope.Tenant(ctx) != "" || scope.Fresh(ctx) || scope.Visible(ctx) != nil {
+		t.Error("there is a scope where none was put")
+	}
+	steps := []func(context.Context) context.Context{
+		func(ctx context.Context) context.Context { return scope.WithTenant(ctx, "payments") },
+		scope.WithFresh,
+		func(ctx context.Context) context.Context {
+			return scope.WithVisible(ctx, func(name string) bool { return name == "a" })
+		},
+	}
+	for first := range steps {
+		ctx := context.Background()
+		for i := range steps {
+			ctx = steps[(first+i)%len(steps)](ctx)
+		}
+		if f := scope.Visible(ctx); scope.Tenant(ctx) != "payments" || !scope.Fresh(ctx) || f == nil || !f("a") || f("b") {
+			t.Errorf("another scope arrived, beginning with part %d", first)
+		}
+	}
+}
