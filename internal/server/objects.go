@@ -37,7 +37,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 	objects := j.objects()
 	if len(objects) > maxObjects {
 		// Validation refuses a batch that is too long. Until then it must not
-		// cost much. If validation should fail to refuse it, auditIntent does.
+		// cost much. If validation should fail to refuse it, the idempotent step does.
 		objects, j.audit.incomplete = objects[:maxObjects], true
 	}
 	var refused []*callObject
