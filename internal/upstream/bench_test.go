@@ -49,7 +49,7 @@ func batchOf(n int) (upstream.CreateSecretsParams, string) {
 func BenchmarkChanges(b *testing.B) {
 	one, oneMade := batchOf(1)
 	many, manyMade := batchOf(100)
-	store := upstream.CreateStoreParams{Account: "main", Name: "a-store"}
+	store := upstream.CreateStoreParams{Account: "main", Name: "default"}
 	for _, tc := range []struct {
 		name, answer string
 		call         func(*testing.B, *upstream.Client) error

@@ -20,6 +20,9 @@ const maxUnescapes = 3
 // fold gives the letters and digits of a text in lower case. A secret keeps its
 // folded form in another letter case, with other separators, and broken by spaces.
 func fold(text string) string {
+	if isFolded(text) {
+		return text
+	}
 	var b strings.Builder
 	b.Grow(len(text))
 	for _, r := range text {
@@ -28,6 +31,11 @@ func fold(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// isFolded says whether a text is its own folded form, as identifiers are.
+func isFolded(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') })
 }
 
 // disguises are the folded forms in which a text may hold a secret: as it is, in

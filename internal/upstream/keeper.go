@@ -31,8 +31,8 @@ type keeper struct {
 	rotation *rotation
 
 	current atomic.Pointer[credential]
-	known   atomic.Pointer[[]string] // the newest credentials, that in use among them
-	resting atomic.Bool              // the candidate must not be tried now
+	known   atomic.Pointer[[]knownCredential] // the newest credentials, that in use among them
+	resting atomic.Bool                       // the candidate must not be tried now
 
 	// changed says that the file changed during the turn or the rest of a
 	// candidate, hurry that the credential in use is refused.
@@ -232,13 +232,14 @@ func (k *keeper) over(again bool) bool {
 // remember keeps a credential among the known ones. There is one writer at a
 // time: first newKeeper, then the rotation.
 func (k *keeper) remember(text string) {
-	known := []string{k.current.Load().reveal()}
-	if text != known[0] {
-		known = append(known, text)
+	current := k.current.Load().reveal()
+	known := []knownCredential{newKnownCredential(current)}
+	if text != current {
+		known = append(known, newKnownCredential(text))
 	}
 	if before := k.known.Load(); before != nil {
 		for _, old := range *before {
-			if old != text && old != known[0] && len(known) < maxKnown {
+			if old.text != text && old.text != current && len(known) < maxKnown {
 				known = append(known, old)
 			}
 		}

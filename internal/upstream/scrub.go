@@ -27,6 +27,9 @@ type scrubber struct {
 	// account knows the others, as they are when the answer is read.
 	account *keeper
 	values  []string
+	// hidden are the disguises of values, made with the first text that is long
+	// enough to hold one.
+	hidden [][]string
 }
 
 // clean gives the text, or nothing if it holds a secret.
@@ -44,7 +47,7 @@ func (s *scrubber) dirty(text string) bool {
 		return true
 	}
 	var forms []string
-	for _, value := range s.values {
+	for i, value := range s.values {
 		if len(value) >= minSecret && (strings.Contains(text, value) || quotes(text, value)) {
 			return true
 		}
@@ -54,11 +57,22 @@ func (s *scrubber) dirty(text string) bool {
 		if forms == nil {
 			forms = unfolded(text)
 		}
-		if holds(forms, value) {
+		if holds(forms, s.disguisesOf(i)) {
 			return true
 		}
 	}
 	return false
+}
+
+// disguisesOf are the disguises of a value.
+func (s *scrubber) disguisesOf(i int) []string {
+	if s.hidden == nil {
+		s.hidden = make([][]string, len(s.values))
+	}
+	if s.hidden[i] == nil {
+		s.hidden[i] = disguises(s.values[i])
+	}
+	return s.hidden[i]
 }
 
 // quotes says whether a text holds a value as it stands in JSON.
@@ -70,13 +84,14 @@ func quotes(text, value string) bool {
 	return strings.Contains(text, plain) || strings.Contains(text, escaped)
 }
 
-// holds says whether one of the folded forms of a text holds a secret.
-func holds(forms []string, secret string) bool {
+// holds says whether one of the folded forms of a text holds one of the disguises
+// of a secret.
+func holds(forms, disguises []string) bool {
 	longest := 0
 	for _, form := range forms {
 		longest = max(longest, len(form))
 	}
-	for _, disguise := range disguises(secret) {
+	for _, disguise := range disguises {
 		if len(disguise) > longest {
 			continue
 		}
@@ -91,16 +106,33 @@ func holds(forms []string, secret string) bool {
 // long enough to be looked for everywhere.
 func (s *scrubber) betrays(text string) bool {
 	var forms []string
-	found := func(credential string) bool {
-		if len(credential) < minCredential || len(credential) > maxFactor*len(text) {
+	found := func(c knownCredential) bool {
+		if len(c.text) < minCredential || len(c.text) > maxFactor*len(text) {
 			return false
 		}
 		if forms == nil {
 			forms = unfolded(text)
 		}
-		return strings.Contains(text, credential) || holds(forms, credential)
+		return strings.Contains(text, c.text) || holds(forms, c.disguises)
 	}
-	return found(s.credential) || slices.ContainsFunc(*s.account.known.Load(), found)
+	known := *s.account.known.Load()
+	if slices.ContainsFunc(known, found) {
+		return true
+	}
+	// A credential that was replaced several times since the request was sent.
+	replaced := !slices.ContainsFunc(known, func(c knownCredential) bool { return c.text == s.credential })
+	return replaced && found(newKnownCredential(s.credential))
+}
+
+// knownCredential is a credential with what is looked for in texts, which is made
+// once and not for each answer.
+type knownCredential struct {
+	text      string
+	disguises []string
+}
+
+func newKnownCredential(text string) knownCredential {
+	return knownCredential{text: text, disguises: disguises(text)}
 }
 
 // taints says whether the result of an answer holds a credential. The rest of

@@ -102,9 +102,11 @@ func (w *walker) text(from, to int) bool {
 	at := &w.open[depth-1]
 	at.wantsKey = false
 	key := unquoted(w.body[from : to+1])
-	folded := strings.ToLower(strings.ToUpper(key))
-	if folded != key && slices.Contains(fieldNames, folded) {
-		return false
+	if !isPlainKey(key) {
+		folded := strings.ToLower(strings.ToUpper(key))
+		if folded != key && slices.Contains(fieldNames, folded) {
+			return false
+		}
 	}
 	before := w.keys[at.first:]
 	if len(before) == maxKeys || slices.Contains(before, key) {
@@ -115,6 +117,12 @@ func (w *walker) text(from, to int) bool {
 		w.outline.note(key, w.body[to+1:])
 	}
 	return true
+}
+
+// isPlainKey says whether a key has no letter that has another case, so that it is
+// a known key only if it is written like one.
+func isPlainKey(key string) bool {
+	return !strings.ContainsFunc(key, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
 }
 
 // note keeps how the value of a member begins. rest is the text behind its key.
