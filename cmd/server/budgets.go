@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/spending"
@@ -20,10 +23,19 @@ func newBudgets(s settings, e *engine) *spending.Budgets {
 		accounts[i] = spending.Account{ID: a.ID, Name: a.Name, Source: sourceOf(a)}
 	}
 	return spending.New(spending.Config{
-		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Replicas: c.Replicas, Weights: weights,
+		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Weights: weights,
 		Step: s.step, Late: e.tellLate,
-		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Replica: e.replica, Lived: s.lived,
+		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Lived: s.lived,
 	})
+}
+
+// mayLeave returns why the bytes of a change must not be sent any more: the lease of
+// the budgets has ended, or that of the change.
+func (e *engine) mayLeave(ctx context.Context) error {
+	if err := e.budgets.Held(); err != nil {
+		return err
+	}
+	return change.MayLeave(ctx)
 }
 
 // sourceOf identifies the credential files of an account, "" if it has none.

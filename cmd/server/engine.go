@@ -88,7 +88,7 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 	}
 	e.budgets.Open(ctx)
 	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
-	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.budgets.Admit, change.MayLeave, tripAfter, s.files.Watcher
+	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.budgets.Admit, e.mayLeave, tripAfter, s.files.Watcher
 	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}

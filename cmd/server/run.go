@@ -101,7 +101,7 @@ func serve(told context.Context, s settings) error {
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
-		background: backgroundTasks(s.files, behind, c.Budget),
+		background: backgroundTasks(s.files, behind),
 	}
 	if err := l.open(c.Listen); err != nil {
 		return err
@@ -178,10 +178,9 @@ func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *z
 }
 
 // backgroundTasks run as long as the listeners do.
-func backgroundTasks(files *watchedFiles, behind *engine, c config.Budget) []func(context.Context) {
+func backgroundTasks(files *watchedFiles, behind *engine) []func(context.Context) {
 	return []func(context.Context){
 		files.run,
-		func(ctx context.Context) { behind.share(ctx, c) },
 		behind.budgets.Run,
 	}
 }

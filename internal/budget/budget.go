@@ -25,9 +25,12 @@ type Config struct {
 	// MaxWait is the longest that a call waits for its turn. 0 is as long as
 	// its caller waits.
 	MaxWait time.Duration
-	// Replicas is how many schedulers share Calls; each owns an equal part.
-	// Below 1 it is 1.
-	Replicas int
+	// Partitioned says that other schedulers share Calls. Each then owns the slots
+	// that Grow gave it, and none at first.
+	Partitioned bool
+	// Growth is how long it takes, about, until slots that other schedulers do not
+	// use are given to this one.
+	Growth time.Duration
 	// Weight says how much of the budget a tenant gets beside the others. nil
 	// is 1 for all; what is not above 0 is 1. It is asked now and then, so it
 	// may change; it must be quick and must not call the scheduler.

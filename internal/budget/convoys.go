@@ -51,7 +51,7 @@ type convoy struct {
 }
 
 // spacing is the time in which the budget allows one call.
-func (s *Scheduler) spacing() int64 { return max(1, s.window/int64(s.limit())) }
+func (s *Scheduler) spacing() int64 { return max(1, s.window/int64(max(1, s.limit()))) }
 
 // depart notes that a call of a group leaves, for some asks.
 func (s *Scheduler) depart(t *Turn, group string, asks int, now int64) {

@@ -3,16 +3,11 @@ package budget
 import (
 	"iter"
 	"math"
+	"time"
 )
 
-const (
-	// missMemory is for how long a refusal is remembered, about, in nanoseconds.
-	missMemory = 1e9
-	// deadBand is how far what a replica is due can be from an equal part, as a
-	// part of that, and yet be taken for equal. Where all are equally busy the
-	// queues are never quite the same, and each loan costs a little.
-	deadBand = 0.125
-)
+// missMemory is for how long a refusal is remembered, about, in nanoseconds.
+const missMemory = 1e9
 
 // fading is an amount that fades: to 1/e in each memory.
 type fading struct {
@@ -39,7 +34,7 @@ func (s *Scheduler) miss(a *account, now int64) {
 		return
 	}
 	a.missed.add(1, now, missMemory)
-	a.missed.amount = min(a.missed.amount, max(1, float64(s.own)/10))
+	a.missed.amount = min(a.missed.amount, max(1, float64(s.cfg.Calls)/10))
 	a.missUntil = now + int64(missMemory*math.Log(2*a.missed.amount))
 	s.missing.put(a)
 }
@@ -75,101 +70,93 @@ func (s *Scheduler) wanting() iter.Seq[*account] {
 	}
 }
 
-// Demand is about how many calls wait, and were refused in the last second for
-// want of budget, by tenant. Those that would travel together count as what they
-// cost.
-func (s *Scheduler) Demand() map[string]int {
+// Demand is what a scheduler has and wants of the budget.
+type Demand struct {
+	// Flows are the tenants that wait, were refused lately, or spent much of the
+	// budget.
+	Flows map[string]Flow
+	// Small is how many calls the other tenants made in the last window.
+	Small float64
+	// Free is how many slots are not spent.
+	Free int
+}
+
+// Flow is the demand of one tenant.
+type Flow struct {
+	// Used is how many calls it made in the last window. A call that several
+	// tenants share counts as a part for each.
+	Used float64 `json:"used,omitempty"`
+	// Waiting is about how many calls wait, and were refused in the last second
+	// for want of budget. Those that would travel together count as what they
+	// cost.
+	Waiting float64 `json:"waiting,omitempty"`
+}
+
+// small is the part of the budget, as its divisor, up to which what a tenant spent
+// is summed up with others.
+const small = 64
+
+// Demand returns what this scheduler has and wants.
+func (s *Scheduler) Demand() Demand {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	s.settle(now)
-	demand := make(map[string]int, s.fair.Len()+s.missing.Len())
+	d := Demand{Flows: make(map[string]Flow, s.fair.Len()+s.missing.Len()), Free: max(0, s.free())}
 	for a := range s.wanting() {
-		demand[a.name] = int(s.wants(a) + 0.5)
+		d.Flows[a.name] = Flow{Used: a.used, Waiting: s.wants(a)}
 	}
-	return demand
-}
-
-// SetElsewhere says what waits at the other replicas, one map for each that is
-// known. It replaces what was said before and holds for ten graces; none is that
-// nothing is known, and then each replica keeps to its own part.
-func (s *Scheduler) SetElsewhere(demand []map[string]int) {
-	var sum map[string]int
-	if len(demand) > 0 {
-		sum = make(map[string]int)
-	}
-	for _, d := range demand {
-		for name, n := range d {
-			sum[name] += max(0, n)
+	for name, a := range s.accounts {
+		switch {
+		case d.Flows[name].Waiting > 0:
+		case a.used > float64(s.cfg.Calls)/small:
+			d.Flows[name] = Flow{Used: a.used}
+		default:
+			d.Small += a.used
 		}
 	}
+	return d
+}
+
+// Elsewhere is what a scheduler has to know of the others that share the budget.
+type Elsewhere struct {
+	// Waiting is how many calls of each tenant wait there.
+	Waiting map[string]float64
+	// Coming is how many slots they can give to this scheduler soon.
+	Coming int
+	// Replicas is how many schedulers there are, this one included.
+	Replicas int
+}
+
+// SetElsewhere replaces what is known of the other schedulers. It holds for a
+// minute.
+func (s *Scheduler) SetElsewhere(e Elsewhere) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.elsewhere, s.strangers, s.waitElsewhere = sum, 0, 0
-	for name, n := range sum {
-		s.waitElsewhere += n
+	s.elsewhere, s.coming, s.strangers = e.Waiting, e.Coming, 0
+	if s.elsewhere == nil {
+		s.elsewhere = map[string]float64{}
+	}
+	for name, n := range e.Waiting {
 		if s.accounts[name] == nil && n > 0 {
 			s.strangers += s.weigh(name)
 		}
 	}
-	s.pace.known = false
 	now := s.now()
 	s.settle(now)
 	s.heardAt = now
+	if e.Replicas != s.replicas {
+		s.replicas = e.Replicas
+		s.resize(s.own)
+	}
 	if !s.closed {
 		s.run(now)
 	}
 }
 
-// forgetOthers ends what was said of the other replicas when it is old: slots
-// left for them would be lost.
+// forgetOthers ends what was said of the other replicas when it is old.
 func (s *Scheduler) forgetOthers(now int64) {
-	if s.elsewhere != nil && now-s.heardAt > 10*s.margin {
-		s.elsewhere, s.strangers, s.waitElsewhere = nil, 0, 0
-		s.pace.known = false
+	if s.elsewhere != nil && now-s.heardAt > int64(time.Minute) {
+		s.elsewhere, s.strangers, s.coming = nil, 0, 0
 	}
-}
-
-// Due is the part of the whole budget that this replica should have, from 0 to
-// 1: each tenant's fair share counts where its calls wait. Where nobody waits
-// or nothing is known of the others it is an equal part.
-func (s *Scheduler) Due() float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settle(s.now())
-	return s.due()
-}
-
-func (s *Scheduler) due() float64 {
-	if s.elsewhere == nil {
-		return 1 / float64(s.cfg.Replicas)
-	}
-	var here, all float64
-	for a := range s.wanting() {
-		here += s.local(a)
-		all += a.weight
-	}
-	for name, n := range s.elsewhere {
-		if a := s.accounts[name]; n > 0 && (a == nil || a.fairAt+a.missAt == 0) {
-			all += s.weightOf(name)
-		}
-	}
-	if all == 0 {
-		return 1 / float64(s.cfg.Replicas)
-	}
-	equal := all / float64(s.cfg.Replicas)
-	if math.Abs(here-equal) < deadBand*equal {
-		here = equal
-	}
-	return here / all
-}
-
-// part is how much of the own slots this replica is due, at most all.
-func (s *Scheduler) part() float64 { return min(1, s.due()*float64(s.cfg.Replicas)) }
-
-func (s *Scheduler) weightOf(name string) float64 {
-	if a := s.accounts[name]; a != nil {
-		return a.weight
-	}
-	return s.weigh(name)
 }

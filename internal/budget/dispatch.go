@@ -36,17 +36,14 @@ func (s *Scheduler) pick(now int64) (*waiter, bool, int64) {
 	if !open {
 		return nil, false, at
 	}
-	permit := s.loans.permits() > 0
 	if s.rush.Len() > 0 && s.hurries(s.rush.top()) {
-		if permit || s.free() > 0 {
+		if s.free() > 0 {
 			return s.rush.top().lanes[urgentLane].head, true, now
 		}
 		return nil, false, s.freeAt(1 - s.free())
 	}
-	if !permit {
-		if at = s.turnAt(s.fair.top(), now); at > now {
-			return nil, false, at
-		}
+	if at = s.turnAt(s.fair.top(), now); at > now {
+		return nil, false, at
 	}
 	return s.fair.top().first(), false, now
 }
@@ -97,10 +94,7 @@ func (s *Scheduler) immediate(a *account, urgent bool, now int64) (hurried, ok b
 		return false, false
 	}
 	hurried = urgent && s.hurries(a)
-	switch {
-	case s.loans.permits() > 0:
-		return hurried, true
-	case hurried:
+	if hurried {
 		return true, s.free() > 0
 	}
 	return false, s.turnAt(a, now) <= now
@@ -109,7 +103,7 @@ func (s *Scheduler) immediate(a *account, urgent bool, now int64) (hurried, ok b
 // launch begins a call. Only those that kept to the spacing count for it.
 func (s *Scheduler) launch(hurried bool, now int64, bill []charge) *Turn {
 	t := s.begin(bill)
-	if !hurried && t.loan == nil {
+	if !hurried {
 		s.pace.went(now)
 	}
 	return t

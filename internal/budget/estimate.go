@@ -43,12 +43,12 @@ func (s *Scheduler) passing(tag float64) int {
 // Slots that become free together make it shorter, nobody knows by how much.
 func (s *Scheduler) evenWait(a *account, k int, now int64) int64 {
 	wait := s.waitFor(a, k, false, now)
-	paced := k - s.loans.permits() - s.burst(a, now)
+	paced := k - s.burst(a, now)
 	if free := s.free() - s.reserve() - s.burst(a, now); paced > 0 && free > 0 && now >= s.throttle.until {
 		rate, _ := s.rate(now, free)
-		wait = max(wait, int64(float64(paced)/(rate+s.income(now))))
+		wait = max(wait, int64(float64(paced)/rate))
 	}
-	return wait
+	return s.withComing(wait, k, now)
 }
 
 // tagOf is the virtual time at which an ask would be served.
@@ -95,20 +95,24 @@ func (s *Scheduler) waitFor(a *account, k int, hurried bool, now int64) int64 {
 	case now < s.throttle.until:
 		return s.throttle.until - now + s.cycles(k-1)
 	case hurried:
-		wait = s.slotWait(k-s.free()-s.loans.permits(), now)
+		wait = s.slotWait(k-s.free(), now)
 	default:
-		wait = s.spacedWait(a, k-s.loans.permits(), now)
+		wait = s.spacedWait(a, k, now)
 	}
-	// Other replicas lend on as they did lately.
-	if income := s.income(now); income > 0 && wait > 0 {
-		lent := float64(k) / income
-		wait = int64(float64(wait) * lent / (float64(wait) + lent))
-	}
-	if s.second > 0 {
+	if s.cfg.PerSecond > 0 && s.second > 0 {
 		room := s.second - s.spent.flying - s.spent.second.n
 		wait = max(wait, int64(time.Second)*int64(k-1-max(0, room))/int64(s.second))
 	}
-	return wait
+	return s.withComing(wait, k, now)
+}
+
+// withComing is the wait of the k-th call where other replicas can give slots to
+// this one.
+func (s *Scheduler) withComing(wait int64, k int, now int64) int64 {
+	if k > s.coming || now < s.throttle.until {
+		return wait
+	}
+	return min(wait, int64(s.cfg.Growth))
 }
 
 // spacedWait is the wait of the k-th call that is not urgent.
@@ -145,5 +149,5 @@ func (s *Scheduler) slotWait(k int, now int64) int64 {
 
 // cycles is how long the whole budget takes for some calls.
 func (s *Scheduler) cycles(calls int) int64 {
-	return int64(float64(max(0, calls)) * float64(s.window) / float64(s.limit()))
+	return int64(float64(max(0, calls)) * float64(s.window) / float64(max(1, s.limit())))
 }

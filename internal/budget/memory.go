@@ -13,30 +13,23 @@ type Spent struct {
 // steps is how many entries a memory has at most.
 const steps = 64
 
-// Spent gives what is spent now, for a later life of the process. Of turns that
-// become free within a sixty-fourth of a window of each other, the last one
-// counts. Calls under way count as if they ended now and without an answer.
-func (s *Scheduler) Spent() []Spent {
+// Spent returns the slots of calls that have ended, and how many calls are under
+// way, for a later life of the process. Of slots that become free within a
+// sixty-fourth of a window of each other, the last one counts.
+func (s *Scheduler) Spent() (ended []Spent, flying int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
-	s.settle(now)
-	var list []Spent
-	step, last := s.window/steps, int64(0)
-	for i := range s.spent.slots.n {
-		until := s.spent.slots.at(i).until
-		if len(list) == 0 || until > last+step {
-			list = append(list, Spent{})
-			last = until
-		}
-		one := &list[len(list)-1]
-		one.Until, one.Turns = s.start.Add(time.Duration(until)), one.Turns+1
+	s.settle(s.now())
+	until := make([]int64, s.spent.slots.n)
+	for i := range until {
+		until[i] = s.spent.slots.at(i).until
 	}
-	if n := s.spent.flying - s.spent.loaned; n > 0 {
-		list = append(list, Spent{Until: s.start.Add(time.Duration(now + s.window + s.margin)), Turns: n})
-	}
-	return list
+	return s.grouped(until, s.window/steps), s.spent.flying
 }
+
+// Margin is how much longer than a window the slot of a call counts of which
+// nobody knows when it arrived at Cloudflare.
+func (s *Scheduler) Margin() time.Duration { return time.Duration(s.margin) }
 
 // Spend takes turns away that were spent in an earlier life of the process.
 func (s *Scheduler) Spend(list []Spent) {
@@ -44,8 +37,12 @@ func (s *Scheduler) Spend(list []Spent) {
 	defer s.mu.Unlock()
 	now := s.now()
 	s.settle(now)
+	s.spend(list, now)
+}
+
+func (s *Scheduler) spend(list []Spent, now int64) {
 	for _, one := range list {
-		until := min(s.when(one.Until), now+s.window+s.margin)
+		until := min(s.when(one.Until), now+2*s.window+s.margin)
 		for range min(one.Turns, s.own) {
 			if until > now {
 				s.spent.slots.push(slot{until: until})

@@ -46,8 +46,6 @@ func (s *Scheduler) turnAt(a *account, now int64) int64 {
 		return p.next
 	}
 	p.rate, _ = s.rate(now, free)
-	// What other replicas are due is left to be lent to them.
-	p.rate *= max(0.01, s.part())
 	p.next = p.last + int64(1/p.rate)
 	p.limit, p.known = limit, true
 	return max(now, p.next)

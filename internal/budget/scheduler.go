@@ -21,9 +21,11 @@ type Scheduler struct {
 	cfg    Config
 	own    int
 	second int
-	window int64
-	margin int64
-	start  time.Time
+	// replicas is how many schedulers share the budget now.
+	replicas int
+	window   int64
+	margin   int64
+	start    time.Time
 
 	mu     sync.Mutex
 	closed bool
@@ -35,7 +37,6 @@ type Scheduler struct {
 	spent    spent
 	pace     pace
 	throttle throttle
-	loans    loans
 
 	accounts map[string]*account
 	weights  float64
@@ -61,12 +62,13 @@ type Scheduler struct {
 	fluid   float64
 	fluidAt int64
 
-	// elsewhere is the demand of the other replicas by tenant, waitElsewhere
-	// the sum of it, strangers the weight of those that are not known here.
-	elsewhere     map[string]int
-	waitElsewhere int
-	strangers     float64
-	heardAt       int64
+	// elsewhere is the demand of the other replicas by tenant, strangers the
+	// weight of those that are not known here, coming how many slots the other
+	// replicas can give to this one soon.
+	elsewhere map[string]float64
+	strangers float64
+	coming    int
+	heardAt   int64
 }
 
 // New makes a scheduler for one credential. Close ends it.
@@ -77,10 +79,8 @@ func New(cfg Config) *Scheduler {
 	if cfg.Window < 1 {
 		cfg.Window = 5 * time.Minute
 	}
-	cfg.Replicas = max(1, cfg.Replicas)
 	s := &Scheduler{
 		cfg:      cfg,
-		own:      max(1, cfg.Calls/cfg.Replicas),
 		window:   int64(cfg.Window),
 		margin:   int64(min(time.Second, cfg.Window/50)),
 		start:    time.Now(),
@@ -90,10 +90,10 @@ func New(cfg Config) *Scheduler {
 		convoys:  map[string]*convoy{},
 		leads:    newLeads(),
 	}
-	if cfg.PerSecond > 0 {
-		s.second = max(1, cfg.PerSecond/cfg.Replicas)
+	s.throttle.others.window = s.window
+	if !cfg.Partitioned {
+		s.resize(cfg.Calls)
 	}
-	s.throttle.others.own, s.throttle.others.window = int64(s.own), s.window
 	s.pace.last = -s.window
 	s.fair = tree[*account]{less: fairOrder, place: func(a *account) *int { return &a.fairAt }}
 	s.rush = tree[*account]{less: rushOrder, place: func(a *account) *int { return &a.rushAt }}
@@ -175,7 +175,6 @@ func (s *Scheduler) tick() {
 func (s *Scheduler) settle(now int64) {
 	s.spent.expire(now)
 	s.throttle.settle(now, s.window)
-	s.spent.loaned -= s.loans.settle(now)
 	if s.weights > 0 {
 		s.fluid += float64(now-s.fluidAt) * s.flow() / s.weights
 	}

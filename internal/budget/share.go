@@ -33,7 +33,7 @@ func (s *Scheduler) Share(tenant string) Share {
 func (s *Scheduler) share(a *account, now int64) Share {
 	v := Share{Window: s.cfg.Window, Reset: s.cfg.Window, Quota: s.quota(a)}
 	if now >= s.throttle.until {
-		free := s.free() - s.reserve()
+		free := s.free() - s.reserve() + s.coming
 		v.Remaining = max(0, min(free, v.Quota-a.calls()))
 	}
 	switch {
@@ -52,21 +52,24 @@ func (s *Scheduler) quota(a *account) int {
 		weights += a.weight
 	}
 	limit, weight := float64(s.limit()), a.weight
-	if s.elsewhere != nil {
-		limit, weight = limit*float64(s.cfg.Replicas), s.local(a)
+	most := s.limit()
+	if s.elsewhere != nil && s.own > 0 {
+		// Slots move to where they are wanted, so the whole budget counts.
+		limit, weight = limit*float64(s.cfg.Calls)/float64(s.own), s.local(a)
+		most = int(limit)
 	}
-	return max(1, min(s.limit(), int(limit*weight/(weights+s.strangers)+1e-6)))
+	return max(1, min(most, int(limit*weight/(weights+s.strangers)+1e-6)))
 }
 
 // State is what there is to see of a scheduler.
 type State struct {
+	// Own is how many slots are owned, those left to others outside included.
+	Own int
 	// Limit is how many slots there are now, Used how many are held, Flying
 	// how many calls are under way.
 	Limit, Used, Flying int
 	// Waiting is how many asks wait.
 	Waiting int
-	// Borrowed is how many calls count on slots of other replicas.
-	Borrowed int
 	// Outside is how many slots are left to calls made outside of Storekeeper.
 	Outside int
 	// BlockedUntil is when Cloudflare answers again, zero where it does now.
@@ -83,13 +86,13 @@ func (s *Scheduler) State() State {
 	now := s.now()
 	s.settle(now)
 	v := State{
-		Limit:    s.limit(),
-		Used:     s.spent.held(),
-		Flying:   s.spent.flying,
-		Waiting:  s.waiting + s.parked,
-		Borrowed: s.spent.loaned + s.spent.foreign.n,
-		Outside:  s.throttle.outside,
-		Tenants:  make(map[string]float64, len(s.accounts)),
+		Own:     s.own,
+		Limit:   s.limit(),
+		Used:    s.spent.held(),
+		Flying:  s.spent.flying,
+		Waiting: s.waiting + s.parked,
+		Outside: s.throttle.outside,
+		Tenants: make(map[string]float64, len(s.accounts)),
 	}
 	if now < s.throttle.until {
 		v.BlockedUntil = s.start.Add(time.Duration(s.throttle.until))

@@ -126,7 +126,7 @@ func (s *Scheduler) local(a *account) float64 {
 		return a.weight
 	}
 	here := max(1, s.wants(a))
-	return a.weight * here / (here + float64(there))
+	return a.weight * here / (here + there)
 }
 
 // pay charges a tenant for a part of a call that begins.

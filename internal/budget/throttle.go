@@ -33,6 +33,16 @@ func (h *throttle) settle(now, window int64) {
 	h.outside = int(max(left, h.others.at(now)) + 0.5)
 }
 
+// scale changes what is given up with the number of own slots.
+func (h *throttle) scale(by float64) {
+	h.amount *= by
+	h.others.steady.amount *= by
+	h.others.before.amount *= by
+	for i := range h.others.bursts {
+		h.others.bursts[i].calls *= by
+	}
+}
+
 // learn takes note of calls made by others, of which headers told.
 func (h *throttle) learn(calls int, now int64) {
 	if calls > 0 && calls >= h.outside {
@@ -49,7 +59,7 @@ func (s *Scheduler) refusedBy(r Result, now int64) {
 	}
 	if now >= s.throttle.until {
 		h := &s.throttle
-		h.others.refused(now, now+pause, s.spent.held(), s.spent.flying-s.spent.loaned+s.spent.since(h.others.ended, s.window))
+		h.others.refused(now, now+pause, s.spent.held(), s.spent.flying+s.spent.since(h.others.ended, s.window))
 		h.settle(now, s.window)
 	}
 	s.block(now+pause, now)

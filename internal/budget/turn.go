@@ -8,8 +8,6 @@ type Turn struct {
 	bill    []charge
 	parcels []any
 	carried bool
-	// loan is set while the call counts on another replica's slot.
-	loan *loan
 	// convoy is the group that the call was made for, riders is how many asks.
 	convoy *convoy
 	riders int

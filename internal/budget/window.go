@@ -18,15 +18,14 @@ import "time"
 // spent is the calls that count.
 type spent struct {
 	// slots are those that ended, second those that ended in the last second,
-	// foreign those that another replica's slots count for.
+	// foreign those whose slots were given to another replica.
 	slots, second, foreign ledger
-	// flying is how many calls are under way, loaned how many of them are
-	// counted by another replica.
-	flying, loaned int
+	// flying is how many calls are under way.
+	flying int
 }
 
 // held is how many of the own slots are spent.
-func (p *spent) held() int { return p.flying - p.loaned + p.slots.n }
+func (p *spent) held() int { return p.flying + p.slots.n }
 
 // since is how many of the own slots are held by calls that ended after a time.
 func (p *spent) since(when, window int64) int {
@@ -62,7 +61,7 @@ func hold(l *ledger, until int64, bill []charge) {
 
 // limit is how many slots there are: the own ones without those that calls from
 // outside of Storekeeper take.
-func (s *Scheduler) limit() int { return max(1, s.own-s.throttle.outside) }
+func (s *Scheduler) limit() int { return min(s.own, max(1, s.own-s.throttle.outside)) }
 
 // free is how many of them are free; below 0 where the limit fell.
 func (s *Scheduler) free() int { return s.limit() - s.spent.held() }
@@ -90,12 +89,10 @@ func (s *Scheduler) gate(now int64) (bool, int64) {
 	if now < s.throttle.until {
 		return false, s.throttle.until
 	}
-	// More in flight than the own slots would leave no room for a loan that
-	// ends late; see loans.
 	if s.spent.flying >= s.own {
 		return false, never
 	}
-	if s.second > 0 && s.spent.flying+s.spent.second.n >= s.second {
+	if s.cfg.PerSecond > 0 && s.spent.flying+s.spent.second.n >= s.second {
 		if s.spent.second.n == 0 {
 			return false, never
 		}
@@ -106,11 +103,8 @@ func (s *Scheduler) gate(now int64) (bool, int64) {
 
 // begin takes a slot for a call that the bill's payers make.
 func (s *Scheduler) begin(bill []charge) *Turn {
-	t := &Turn{s: s, bill: bill, loan: s.loans.use()}
+	t := &Turn{s: s, bill: bill}
 	s.spent.flying++
-	if t.loan != nil {
-		s.spent.loaned++
-	}
 	t.held = s.spent.held()
 	return t
 }
@@ -127,11 +121,7 @@ func (s *Scheduler) end(t *Turn, r Result) {
 	t.arrive(now)
 	s.settle(now)
 	s.spent.flying--
-	covered := t.loan.end()
-	if covered {
-		s.spent.loaned--
-	}
-	s.close(t, r, now, covered)
+	s.close(t, r, now)
 	if r.Throttled {
 		s.refusedBy(r, now)
 	} else {
@@ -143,7 +133,7 @@ func (s *Scheduler) end(t *Turn, r Result) {
 }
 
 // close settles the bill of a call that ended.
-func (s *Scheduler) close(t *Turn, r Result, now int64, covered bool) {
+func (s *Scheduler) close(t *Turn, r Result, now int64) {
 	for _, c := range t.bill {
 		c.payer.flying--
 	}
@@ -155,16 +145,11 @@ func (s *Scheduler) close(t *Turn, r Result, now int64, covered bool) {
 		return
 	}
 	until := now + s.window
-	answered := r.Answered || r.Throttled
-	if !answered {
+	if !r.Answered && !r.Throttled {
 		until += s.margin
 	}
-	if s.second > 0 {
+	if s.cfg.PerSecond > 0 {
 		s.spent.second.push(slot{until: until - s.window + int64(time.Second)})
-	}
-	if covered && answered {
-		hold(&s.spent.foreign, until, t.bill)
-		return
 	}
 	hold(&s.spent.slots, until, t.bill)
 }

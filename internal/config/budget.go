@@ -16,7 +16,7 @@ type Budget struct {
 	MaxWait time.Duration `yaml:"max_wait" doc:"Longest time that a call waits for a permit, from 0s to 1m. A call that cannot get one by then, or by its deadline, is refused at once." sample:"20s"`
 	// Replicas is the number of replicas that share the budget, from 1 to 100
 	// and at most Calls.
-	Replicas int `yaml:"replicas" doc:"How many replicas run at most, from 1 to 100, those that an update adds included. They share the budget through Valkey; while it is away, each uses no more than its part of it. More than one needs idempotency.store valkey." sample:"1"`
+	Replicas int `yaml:"replicas" doc:"How many replicas run at most, from 1 to 100, those that an update adds included. More than one needs idempotency.store valkey, through which they share the budget. Slots of the budget move to the replicas where calls wait, however many replicas there are." sample:"1"`
 	// Weights are the tenants whose weight is not 1.
 	Weights []Weight `yaml:"weights" doc:"Tenants with a larger share of a budget that is short. A tenant that is not listed has weight 1."`
 }

@@ -86,10 +86,23 @@ func (b *Budgets) observe(ctx context.Context, account string, r *budget.Result)
 	one := b.byAccount[account]
 	one.refusedUntil(time.Now().Add(r.RetryAfter).UnixNano())
 	one.usage.keepRefusal(ctx)
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
 	if r.RetryAfter < b.cfg.Window/shortBlock {
 		one.Block(r.RetryAfter)
 		r.Throttled = false
 	}
+}
+
+// Held returns nil, or the fault of a call that must not be sent since the lease of
+// the partitions has ended. It is asked last, when a request has its connection.
+func (b *Budgets) Held() error {
+	if err := b.lease.held(); err != nil {
+		return unaccounted(err)
+	}
+	return nil
 }
 
 func (b *Budgets) tell(step string, a upstream.Ask) {
@@ -105,6 +118,9 @@ func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attemp
 	if !known {
 		return nil, fault.New(fault.Internal, "INTERNAL", "The account has no call budget.")
 	}
+	if !one.usage.ready() {
+		return nil, unaccounted(b.cause())
+	}
 	ask.Tenant = scope.Tenant(ctx)
 	if by != nil {
 		ask.Urgent = ask.Urgent || by.Reconciling
@@ -119,6 +135,9 @@ func (b *Budgets) Check(ctx context.Context, account string, urgent bool) error 
 	one, known := b.byAccount[account]
 	if !known {
 		return nil
+	}
+	if !one.usage.ready() {
+		return unaccounted(b.cause())
 	}
 	return one.Check(ctx, budget.Ask{Tenant: scope.Tenant(ctx), Urgent: urgent})
 }

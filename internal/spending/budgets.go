@@ -8,6 +8,7 @@ package spending
 
 import (
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,8 +37,6 @@ type Config struct {
 	Window    time.Duration
 	PerSecond int
 	MaxWait   time.Duration
-	// Replicas is how many replicas share each budget.
-	Replicas int
 	// Weights are the weights of tenants; others have 1.
 	Weights map[string]float64
 	// Late is called for a change whose request has ended after this process had
@@ -51,10 +50,9 @@ type Config struct {
 	Log *zap.Logger
 	// Store keeps the usage checkpoints.
 	Store records.Store
-	// Shared says that other replicas use the same store.
+	// Shared says that other replicas use the same store. Else an earlier process
+	// with the store is known to be gone.
 	Shared bool
-	// Replica names this life of the process among all that share the store.
-	Replica string
 	// Lived says that there was an earlier life, as far as the audit trail shows.
 	// If it left no checkpoint, the whole budget counts as spent for one window.
 	Lived bool
@@ -67,6 +65,34 @@ type Budgets struct {
 	// byAccount finds the budget by identifier and by name of an account.
 	byAccount map[string]*Credential
 	list      []*Credential
+
+	// every is how often a round is made where calls wait.
+	every time.Duration
+	// margin is how much longer than a window a slot counts where nobody knows when
+	// its call arrived; straggle is for how much longer what a replica sent that was
+	// lost may be on its way: the replica may have been stopped between the check of
+	// its lease and the sending. skew is how far the clocks of replicas may be apart.
+	margin, straggle, skew time.Duration
+
+	lease lease
+	// wake asks for a round now.
+	wake chan struct{}
+	// failure is why the last round failed.
+	failure atomic.Pointer[error]
+
+	// turn is held by who makes a round; it guards what follows.
+	turn sync.Mutex
+	// number is that of the own session, 0 where there is none; beat counts its
+	// renewals, the last of which began at renewed and told told. joined says that
+	// its record was written.
+	number, beat int64
+	joined       bool
+	renewed      time.Time
+	told         map[string]want
+	// peers are the other replicas, as read at scanned.
+	peers   map[int64]*peer
+	scanned time.Time
+	woken   bool
 }
 
 // Credential is the budget of one platform credential.
@@ -76,6 +102,12 @@ type Credential struct {
 	// name consists of the names of the accounts that share the credential.
 	name  string
 	usage *checkpoint
+	// partition is guarded by the lock of usage.
+	partition partition
+	// short is how many slots are missing, waiting what waits by tenant, smoothed.
+	// The round of Budgets guards both.
+	short   int
+	waiting map[string]float64
 	// refused is until when Cloudflare said, to this process itself, that it
 	// takes no calls, in nanoseconds since 1970.
 	refused atomic.Int64
@@ -87,7 +119,13 @@ func New(c Config) *Budgets {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
-	b := &Budgets{cfg: c, byAccount: map[string]*Credential{}}
+	b := &Budgets{
+		cfg: c, byAccount: map[string]*Credential{}, wake: make(chan struct{}, 1), peers: map[int64]*peer{},
+		every: max(50*time.Millisecond, min(time.Second, c.Window/100)),
+	}
+	if b.lease.alone = !c.Shared; c.Shared {
+		b.straggle, b.skew = min(c.Window, time.Minute), min(maxSkew, c.Window/30)
+	}
 	bySource := map[string]*Credential{}
 	for _, a := range c.Accounts {
 		source := a.Source
@@ -96,7 +134,7 @@ func New(c Config) *Budgets {
 		}
 		one := bySource[source]
 		if one == nil {
-			one = &Credential{Scheduler: budget.New(b.limits())}
+			one = &Credential{Scheduler: budget.New(b.limits()), waiting: map[string]float64{}}
 			bySource[source] = one
 			b.list = append(b.list, one)
 		}
@@ -104,24 +142,23 @@ func New(c Config) *Budgets {
 		b.byAccount[a.ID], b.byAccount[a.Name] = one, one
 	}
 	for _, one := range b.list {
-		one.usage = newCheckpoint(b, one)
+		one.usage = &checkpoint{budgets: b, budget: one}
+		b.margin = one.Margin()
 	}
 	return b
 }
 
 // limits is the configuration of each scheduler.
 func (b *Budgets) limits() budget.Config {
-	weights := b.cfg.Weights
 	return budget.Config{
 		Calls: b.cfg.Calls, Window: b.cfg.Window, PerSecond: b.cfg.PerSecond,
 		// To the scheduler, 0 is no bound.
-		MaxWait: max(b.cfg.MaxWait, 1), Replicas: b.cfg.Replicas,
-		Weight: func(tenant string) float64 { return max(1, weights[tenant]) },
+		MaxWait: max(b.cfg.MaxWait, 1), Partitioned: true, Growth: 3 * b.every,
+		Weight: b.weight,
 	}
 }
 
-// Credentials are the budgets, in the order of the configuration.
-func (b *Budgets) Credentials() []*Credential { return b.list }
+func (b *Budgets) weight(tenant string) float64 { return max(1, b.cfg.Weights[tenant]) }
 
 // Close ends the waiting of all calls.
 func (b *Budgets) Close() {
@@ -129,9 +166,6 @@ func (b *Budgets) Close() {
 		one.Scheduler.Close()
 	}
 }
-
-// Name consists of the names of the accounts that share the credential.
-func (c *Credential) Name() string { return c.name }
 
 // Refused is for how long Cloudflare said that it takes no calls.
 func (c *Credential) Refused() time.Duration {

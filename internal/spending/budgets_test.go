@@ -2,6 +2,7 @@ package spending_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -29,7 +30,7 @@ func spenders() spending.Config {
 			{ID: "5", Name: "dev"},
 			{ID: "6", Name: "dev2"},
 		},
-		Calls: 1200, Window: 5 * time.Minute, Replicas: 1, Weights: map[string]float64{"heavy": 3},
+		Calls: 1200, Window: 5 * time.Minute, Weights: map[string]float64{"heavy": 3},
 	}
 }
 
@@ -45,6 +46,10 @@ func open(t *testing.T, c spending.Config) budgets {
 	t.Cleanup(b.Close)
 	b.Open(t.Context())
 	return budgets{b}
+}
+
+func account(i int) spending.Account {
+	return spending.Account{ID: fmt.Sprint("id", i), Name: fmt.Sprint("name", i)}
 }
 
 func must(t *testing.T, err error) {

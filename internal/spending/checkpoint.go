@@ -3,48 +3,41 @@ package spending
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
-	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/records"
 )
 
 const (
-	// stepsOfBudget is how many steps a budget has. A step may be spent between
-	// two checkpoints: it counts as spent after a crash, also where a process
-	// crashes again and again, and it can be spent while the store is away.
-	stepsOfBudget = 50
-
-	usagePrefix = "budget/usage/"
+	// stepsOfPartition is how many steps a partition has. A step may be spent
+	// between two checkpoints: it counts as spent after a crash, also where a
+	// process crashes again and again, and it can be spent while the store is away.
+	stepsOfPartition = 50
+	// writeLimit bounds the write of a checkpoint.
+	writeLimit = 10 * time.Second
+	// refusalLimit bounds how long a refused call waits until the refusal is
+	// written down.
+	refusalLimit = 2 * time.Second
+	// retryAfter is when a write is tried again after it failed.
+	retryAfter = time.Second
 )
 
-var errFound = errors.New("there is such a record")
-
 // checkpoint is the usage checkpoint of one budget: it keeps in the store what is
-// spent, so that a process that starts does not spend it again. Cloudflare does
-// not know of restarts. Each replica has a partition of the budget with a
-// checkpoint of its own; who takes over the partition reads it.
+// spent of the own partition, so that who inherits the partition does not spend it
+// again. Cloudflare does not know of restarts.
 type checkpoint struct {
-	cfg    *Config
-	budget *Credential
-	// all are the budgets of all credentials.
-	all []*Credential
-	// partition is the one that is held, -1 for none. Only the goroutine that
-	// renews the lease uses it.
-	partition int
+	budgets *Budgets
+	budget  *Credential
 
 	mu sync.Mutex
-	// failed is the failure that was logged last.
-	failed error
-	key    string
-	// leaseKey is that of the partition, "" where the store is not shared.
-	leaseKey string
-	opened   bool
-	step     int
+	// opened says that the checkpoint of this session is written, leaving that
+	// nothing more is to be spent.
+	opened, leaving bool
+	// number is that of the session that the checkpoint belongs to.
+	number int64
+	step   int
 	// left is how many calls may be sent before the next checkpoint.
 	left int
 	// writing is the write under way, nil where there is none.
@@ -56,18 +49,15 @@ type checkpoint struct {
 	refused int64
 }
 
-// usage is the content of a checkpoint.
-type usage struct {
-	// Spent is what was spent then.
-	Spent []budget.Spent `json:"spent,omitempty"`
-	// Ahead is how much may have been spent since.
-	Ahead int `json:"ahead"`
-	// Refused is until when Cloudflare takes no calls.
-	Refused time.Time `json:"refused,omitzero"`
-}
+// write is one write of a checkpoint. One is under way at a time, so that an older
+// checkpoint never replaces a newer one.
+type write struct {
+	// done is closed when the write has ended; err is set before.
+	done chan struct{}
+	err  error
 
-func newCheckpoint(b *Budgets, of *Credential) *checkpoint {
-	return &checkpoint{cfg: &b.cfg, all: b.list, budget: of, partition: -1}
+	before, ahead int
+	refused       int64
 }
 
 func (p *checkpoint) ready() bool {
@@ -76,103 +66,176 @@ func (p *checkpoint) ready() bool {
 	return p.opened
 }
 
-// shut lets nothing be spent until there is a partition again.
-func (p *checkpoint) shut() {
+// usable says that the partition is open and had slots.
+func (p *checkpoint) usable() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.opened = false
+	return p.opened && p.budget.partition.had
 }
 
-// open reads the checkpoint of a partition, and the refusals in those of all
-// partitions.
-func (p *checkpoint) open(ctx context.Context, partition int) error {
+// shutHeld lets nothing be spent until there is a partition again. The caller holds
+// the lock.
+func (p *checkpoint) shutHeld() { p.opened, p.left = false, 0 }
+
+// spend counts a call that is about to be sent. When half of the step is left it
+// starts the write of the next checkpoint and does not wait. It waits only where
+// the step is used up. A call that cannot be written down is not sent: a later
+// life would spend it again. The lease of the partitions is checked last. The fault
+// is BUDGET_UNKNOWN where the call must not be sent.
+func (p *checkpoint) spend(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.step = max(1, p.budget.State().Limit/stepsOfBudget)
-	p.key, p.leaseKey = p.usageKeyOf(partition), ""
-	if p.cfg.Shared {
-		p.leaseKey = p.leaseKeyOf(partition)
-	}
-	found, err := p.cfg.Store.Get(ctx, p.usageKeys()...)
-	if err != nil {
-		return err
-	}
-	own := found[p.key]
-	if len(own.Value) == 0 && !p.cfg.Lived {
-		if own, err = p.first(ctx); err != nil {
-			return err
+	for p.opened && !p.leaving && p.left == 0 {
+		if p.writing == nil {
+			if time.Now().Before(p.retryAt) {
+				return unaccounted(errUnknown)
+			}
+			p.start(p.stepOf(p.budget.partition.slots))
+		}
+		if err := p.wait(ctx, p.writing); err != nil {
+			return unaccounted(err)
 		}
 	}
-	if !p.takeOver(own.Value) {
-		p.cfg.Log.Warn("it is not known what earlier lives spent of the budget, so all of it counts as spent for one window",
-			zap.String("budget", p.budget.name), zap.Duration("window", p.cfg.Window))
+	if !p.opened || p.left == 0 {
+		return unaccounted(errUnknown)
 	}
-	for _, other := range found {
-		p.block(other.Value)
+	if err := p.budgets.lease.held(); err != nil {
+		return unaccounted(err)
 	}
-	if err := p.writeNow(ctx, p.step); err != nil {
-		return err
+	p.left--
+	if p.left <= p.step/2 && p.writing == nil && !time.Now().Before(p.retryAt) {
+		p.start(p.stepOf(p.budget.partition.slots))
 	}
-	p.opened = true
 	return nil
 }
 
-// first makes the checkpoints of all budgets where there is none of any budget:
-// such a store is new, so nobody can have spent anything. It returns the own
-// checkpoint.
-func (p *checkpoint) first(ctx context.Context) (records.Entry, error) {
-	err := p.cfg.Store.Scan(ctx, usagePrefix, func(string, records.Entry) error { return errFound })
-	switch {
-	case errors.Is(err, errFound):
-		found, err := p.cfg.Store.Get(ctx, p.key)
-		return found[p.key], err
-	case err != nil:
-		return records.Entry{}, err
-	}
-	var keys []string
-	for _, one := range p.all {
-		keys = append(keys, one.usage.usageKeys()...)
-	}
-	var own records.Entry
-	err = p.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		begun := map[string]*records.Entry{}
-		for _, key := range keys {
-			if _, there := now[key]; !there {
-				begun[key] = &records.Entry{Value: []byte("{}")}
-			}
-		}
-		own = now[p.key]
-		if e := begun[p.key]; e != nil {
-			own = *e
-		}
-		return begun, nil
-	})
-	return own, err
+func unaccounted(because error) error {
+	f := fault.New(fault.Unavailable, "BUDGET_UNKNOWN",
+		"The call was not sent, since Storekeeper cannot write down now how much of the call budget is spent.")
+	f.RetryAfter = time.Second
+	return f.Because(because)
 }
 
-// takeOver counts what an earlier life spent. It returns false for a checkpoint
-// that is missing or cannot be read: then the whole budget counts as spent.
-func (p *checkpoint) takeOver(text []byte) bool {
-	var before usage
-	known := json.Unmarshal(text, &before) == nil
-	if !known {
-		before = usage{Ahead: p.budget.State().Limit}
+// stepOf sets the size of a step to that of a partition of some slots, and returns
+// it.
+func (p *checkpoint) stepOf(slots int) int {
+	if p.leaving {
+		return 0
 	}
-	p.budget.Spend(before.Spent)
-	p.budget.Spend([]budget.Spent{{Until: time.Now().Add(p.cfg.Window), Turns: before.Ahead}})
-	if before.Refused.After(time.Now()) {
-		p.budget.refusedUntil(before.Refused.UnixNano())
-	}
-	return known
+	p.step = max(1, slots/stepsOfPartition)
+	return p.step
 }
 
-// block stops calls until a checkpoint says that Cloudflare takes them again.
-func (p *checkpoint) block(text []byte) {
-	var of usage
-	if json.Unmarshal(text, &of) != nil {
+// keepRefusal writes down until when Cloudflare takes no calls, before the caller
+// hears of it. Where that fails, the next call has to write first.
+func (p *checkpoint) keepRefusal(ctx context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.opened || p.budget.refused.Load() < p.refused+int64(time.Second) {
 		return
 	}
-	if d := time.Until(of.Refused); d > 0 {
-		p.budget.Block(min(d, time.Hour))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalLimit)
+	defer cancel()
+	if p.await(ctx) != nil || p.wait(ctx, p.start(min(p.left, p.step))) != nil {
+		p.left = 0
 	}
+}
+
+// await waits until no write is under way. The caller holds the lock, which is free
+// meanwhile.
+func (p *checkpoint) await(ctx context.Context) error {
+	for p.writing != nil {
+		if err := p.wait(ctx, p.writing); err != nil && ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait waits for the end of a write, with the lock free.
+func (p *checkpoint) wait(ctx context.Context, w *write) error {
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return fault.From(ctx.Err())
+	}
+}
+
+// begin begins a write of a checkpoint that allows ahead calls. What the checkpoint
+// before allows can be sent meanwhile: the new one counts it too, as sent since.
+// The caller holds the lock.
+func (p *checkpoint) begin(ahead int) (*write, usage) {
+	// A call that is sent meanwhile must not be beyond what either of them allows.
+	p.left = min(p.left, ahead)
+	p.writing = &write{done: make(chan struct{}), before: p.left, ahead: ahead, refused: p.budget.refused.Load()}
+	content := snapshot(p.budget.Scheduler, ahead)
+	content.Refused = time.Unix(0, p.writing.refused)
+	return p.writing, content
+}
+
+// end ends a write. The caller holds the lock.
+func (p *checkpoint) end(w *write, err error) {
+	p.writing, w.err = nil, err
+	if err == nil {
+		p.left, p.refused = max(0, w.ahead-(w.before-p.left)), w.refused
+	} else {
+		p.retryAt = time.Now().Add(retryAfter)
+	}
+	close(w.done)
+}
+
+// start writes a checkpoint in the background.
+func (p *checkpoint) start(ahead int) *write {
+	w, content := p.begin(ahead)
+	content.Spent = append(content.Spent, p.budget.partition.extra()...)
+	number := p.number
+	go func() {
+		err := p.put(number, content)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.end(w, err)
+	}()
+	return w
+}
+
+// put writes a checkpoint, unless the session has ended.
+func (p *checkpoint) put(number int64, content usage) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
+	defer cancel()
+	text, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	key, session := p.budget.usageKey(number), sessionKey(number)
+	return p.budgets.cfg.Store.Change(ctx, []string{key, session}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		if _, there := now[session]; !there {
+			return nil, errLost
+		}
+		return map[string]*records.Entry{key: {Value: text}}, nil
+	})
+}
+
+// exclusively lets do write a checkpoint together with something else. It calls
+// before, which returns how many slots the partition will have, once no other write
+// is under way, and after when that write has ended, both with the lock held.
+func (p *checkpoint) exclusively(ctx context.Context, before func() int, do func(context.Context, usage) error, after func(error)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.await(ctx); err != nil {
+		return err
+	}
+	if !p.opened {
+		p.number = p.budgets.number
+	}
+	w, content := p.begin(p.stepOf(before()))
+	p.mu.Unlock()
+	err := do(ctx, content)
+	p.mu.Lock()
+	p.opened = p.opened || err == nil
+	after(err)
+	p.end(w, err)
+	return err
 }

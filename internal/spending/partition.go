@@ -2,136 +2,218 @@ package spending
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"strconv"
-	"sync"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/records"
 )
 
-const (
-	// leaseLife is how long a replica that does not renew the lease of its
-	// partition keeps it.
-	leaseLife = 4 * time.Second
-	// leaseEvery is how often it renews the lease.
-	leaseEvery = leaseLife / 4
-)
+// longestBlock bounds a refusal that is read from a record.
+const longestBlock = time.Hour
 
-var (
-	errTaken   = errors.New("all partitions of the budget are held by other replicas")
-	errUnknown = errors.New("what is spent of the budget is not known, since the records cannot be reached")
-)
-
-// Open takes a partition of each budget and reads what earlier lives spent of it.
-// What cannot be opened now is opened by Run.
-func (b *Budgets) Open(ctx context.Context) {
-	for _, one := range b.list {
-		one.usage.renew(ctx)
-	}
+// attempt is a change of the own partition whose answer is not known.
+type attempt struct {
+	// step is its number in the holding; no other attempt of the session has it.
+	step  int64
+	taken lot
 }
 
-// Run opens what Open could not, and renews the leases of partitions, until ctx
-// ends. While the records cannot be reached, no process spends what it cannot
-// checkpoint.
-func (b *Budgets) Run(ctx context.Context) {
-	var all sync.WaitGroup
-	for _, one := range b.list {
-		all.Go(func() { one.usage.run(ctx) })
-	}
-	all.Wait()
+// partition is the part of a budget that this replica holds. The lock of the
+// checkpoint guards it.
+type partition struct {
+	// slots is how many slots the scheduler has.
+	slots int
+	// steps counts the attempts.
+	steps int64
+	// out are slots that were taken from the scheduler and are to become vacant.
+	out lot
+	// attempts are those whose answers were lost. One of them was made at most.
+	attempts []*attempt
+	// had says that there were slots at some time.
+	had bool
 }
 
-func (p *checkpoint) run(ctx context.Context) {
-	tick := time.NewTicker(leaseEvery)
-	defer tick.Stop()
-	for p.cfg.Shared || !p.ready() {
-		select {
-		case <-tick.C:
-			p.renew(ctx)
-		case <-ctx.Done():
-			return
+// extra is what may be spent of the own partition beside what the scheduler has.
+func (p *partition) extra() []spentSlots {
+	all := slices.Clone(p.out.Spent)
+	for _, a := range p.attempts {
+		all = append(all, a.taken.Spent...)
+	}
+	return all
+}
+
+func (c *Credential) tableKey() string { return "budget/table/" + c.name }
+
+func (c *Credential) usageKey(number int64) string {
+	return "budget/usage/" + c.name + "/" + sessionKey(number)
+}
+
+// move changes the own partition of a budget towards target slots: it gives slots
+// back, or takes vacant ones. What replicas held that are gone becomes vacant. The
+// checkpoint is written in the same change.
+func (b *Budgets) move(ctx context.Context, c *Credential, target int) error {
+	found, err := b.cfg.Store.Get(ctx, c.tableKey())
+	if err != nil {
+		return err
+	}
+	t, _ := b.readTable(found[c.tableKey()].Value, time.Now())
+	keys := []string{c.tableKey(), c.usageKey(b.number), sessionKey(b.number)}
+	for number := range t.Held {
+		if b.peers[number] == nil && number != b.number {
+			keys = append(keys, c.usageKey(number), sessionKey(number))
 		}
 	}
-}
-
-// renew takes a partition or renews its lease, and reads its checkpoint.
-func (p *checkpoint) renew(ctx context.Context) {
-	partition, err := p.lease(ctx)
-	if err == nil && !p.ready() {
-		err = p.open(ctx, partition)
-	}
-	log, before := p.cfg.Log, p.noteFailure(err)
-	switch {
-	case errors.Is(err, errTaken):
-		// The lease has ended, and another replica has the partition.
-		p.shut()
-		if !errors.Is(before, errTaken) {
-			log.Warn("all partitions of the budget are held by other replicas, so this replica makes no calls; budget.replicas is how many there are", zap.Int("replicas", p.cfg.Replicas))
+	shrink := func() int {
+		if own := &c.partition; len(own.attempts) == 0 {
+			slots, spent := c.Shrink(own.slots - target)
+			own.slots -= slots
+			own.out.add(lot{Slots: slots, Spent: written(spent, time.Now())})
 		}
-	case err != nil && before == nil && ctx.Err() == nil:
-		log.Warn("the records cannot be reached, so this replica makes no calls beyond those that it wrote down", zap.String("budget", p.budget.name), zap.Error(err))
-	case err == nil && before != nil:
-		log.Info("what is spent of the budget is written down", zap.String("budget", p.budget.name))
+		return target
+	}
+	var m *moving
+	change := func(ctx context.Context, content usage) error {
+		return b.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+			m = &moving{b: b, c: c, target: target, content: content, keys: keys, at: time.Now()}
+			return m.decide(now)
+		})
+	}
+	return c.usage.exclusively(ctx, shrink, change, func(err error) {
+		switch {
+		case err == nil:
+			b.moved(c, m)
+		case m != nil && m.next != nil:
+			// It may have happened; the next move finds out.
+			c.partition.attempts = append(c.partition.attempts, m.next)
+		}
+	})
+}
+
+// moved applies a change of the own partition that was made.
+func (b *Budgets) moved(c *Credential, m *moving) {
+	own := &c.partition
+	own.out, own.attempts = lot{}, nil
+	now := time.Now()
+	for _, taken := range []lot{m.late, m.next.taken} {
+		if taken.Slots > 0 {
+			c.Grow(taken.Slots, readSpent(taken.Spent, now, b.skew))
+			own.slots += taken.Slots
+		}
+	}
+	own.had = own.had || own.slots > 0
+	if m.unknown {
+		b.cfg.Log.Warn("it is not known what earlier lives spent of the budget, so all of it counts as spent for one window",
+			zap.String("budget", c.name), zap.Duration("window", b.cfg.Window))
+	}
+	if d := m.refused.Sub(now.Round(0)); d > 0 {
+		c.refusedUntil(m.refused.UnixNano())
+		c.Block(min(d, longestBlock))
 	}
 }
 
-// noteFailure keeps a failure and returns the one before.
-func (p *checkpoint) noteFailure(err error) (before error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	before, p.failed = p.failed, err
-	return before
+// moving is one decision about a change of the own partition.
+type moving struct {
+	b       *Budgets
+	c       *Credential
+	target  int
+	content usage
+	keys    []string
+	at      time.Time
+
+	// next is what the change does, late what an earlier change did whose answer
+	// was lost.
+	next    *attempt
+	late    lot
+	unknown bool
+	refused time.Time
 }
 
-// failure is why the checkpoint is not open, where that is known.
-func (p *checkpoint) failure() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.failed
-}
-
-// lease takes a partition, or renews the lease of the one that it has. It returns
-// errTaken if other replicas hold all of them.
-func (p *checkpoint) lease(ctx context.Context) (int, error) {
-	if !p.cfg.Shared {
-		return 0, nil
+// decide is the change of the table, of the checkpoint, and of the checkpoints of
+// replicas that are gone.
+func (m *moving) decide(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	b, c := m.b, m.c
+	if _, there := now[sessionKey(b.number)]; !there {
+		return nil, errLost
 	}
-	for i := range p.cfg.Replicas {
-		if p.partition >= 0 && p.partition != i {
+	t, known := b.readTable(now[c.tableKey()].Value, m.at)
+	m.unknown = !known
+	t.resize(b.cfg.Calls)
+	changes := map[string]*records.Entry{}
+	for number := range maps.Clone(t.Held) {
+		key := c.usageKey(number)
+		if number == b.number || !slices.Contains(m.keys, key) {
 			continue
 		}
-		key := p.leaseKeyOf(i)
-		err := p.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-			if had, taken := now[key]; taken && string(had.Value) != p.cfg.Replica {
-				return nil, errTaken
-			}
-			return map[string]*records.Entry{key: {Value: []byte(p.cfg.Replica), Expires: time.Now().Add(leaseLife)}}, nil
-		})
-		if err == nil || !errors.Is(err, errTaken) {
-			p.partition = i
-			return i, err
+		if _, lives := now[sessionKey(number)]; !lives {
+			b.inherit(&t, number, now[key].Value, m.at)
+			changes[key] = nil
 		}
 	}
-	p.partition = -1
-	return -1, errTaken
-}
-
-func (p *checkpoint) leaseKeyOf(i int) string {
-	return "budget/lease/" + p.budget.name + "/" + strconv.Itoa(i)
-}
-
-func (p *checkpoint) usageKeyOf(i int) string {
-	return usagePrefix + p.budget.name + "/" + strconv.Itoa(i)
-}
-
-// usageKeys are those of all partitions.
-func (p *checkpoint) usageKeys() []string {
-	keys := make([]string, max(1, p.cfg.Replicas))
-	for i := range keys {
-		keys[i] = p.usageKeyOf(i)
+	own, out := t.Held[b.number], c.partition.out
+	for _, a := range c.partition.attempts {
+		if own.Step == a.step {
+			m.late, out = a.taken, lot{}
+		}
 	}
-	return keys
+	own.Slots -= out.Slots
+	t.Vacant.add(out)
+	t.Vacant.expire(m.at, b.skew)
+	t.payDebt()
+	c.partition.steps++
+	m.next = &attempt{step: c.partition.steps}
+	if out.Slots == 0 {
+		m.next.taken = t.Vacant.take(m.target - own.Slots)
+	}
+	own.Slots, own.Step = own.Slots+m.next.taken.Slots, m.next.step
+	t.Held[b.number] = own
+	m.refused = t.Refused
+	for _, taken := range []lot{m.late, m.next.taken} {
+		m.content.Spent = append(m.content.Spent, taken.Spent...)
+	}
+	text, err := json.Marshal(t)
+	used, err2 := json.Marshal(m.content)
+	changes[c.tableKey()], changes[c.usageKey(b.number)] = &records.Entry{Value: text}, &records.Entry{Value: used}
+	return changes, errors.Join(err, err2)
+}
+
+// leave gives the own partition of a budget back, and deletes the checkpoint.
+func (b *Budgets) leave(ctx context.Context, c *Credential) error {
+	keys := []string{c.tableKey(), c.usageKey(b.number), sessionKey(b.number)}
+	change := func(ctx context.Context, content usage) error {
+		content.Spent = append(content.Spent, c.partition.extra()...)
+		text, err := json.Marshal(content)
+		if err != nil {
+			return err
+		}
+		return b.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+			if _, there := now[sessionKey(b.number)]; !there {
+				return nil, errLost
+			}
+			at := time.Now()
+			t, _ := b.readTable(now[c.tableKey()].Value, at)
+			b.inherit(&t, b.number, text, at)
+			table, err := json.Marshal(t)
+			return map[string]*records.Entry{c.tableKey(): {Value: table}, c.usageKey(b.number): nil}, err
+		})
+	}
+	c.usage.mu.Lock()
+	c.usage.leaving = true
+	c.usage.mu.Unlock()
+	return c.usage.exclusively(ctx, func() int { return 0 }, change, func(err error) {
+		if err == nil {
+			c.usage.shutHeld()
+		}
+	})
+}
+
+// snapshot is what a scheduler spent, and may spend ahead.
+func snapshot(s *budget.Scheduler, ahead int) usage {
+	ended, flying := s.Spent()
+	return usage{Spent: written(ended, time.Now()), Open: flying + ahead}
 }

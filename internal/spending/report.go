@@ -47,11 +47,19 @@ func (b *Budgets) Checks() []telemetry.Check {
 	var list []telemetry.Check
 	for _, one := range b.list {
 		list = append(list, telemetry.Check{Name: "budget " + one.name, Run: func(context.Context) error {
-			if !one.usage.ready() {
-				return cmp.Or(one.usage.failure(), errUnknown)
+			if one.usage.usable() {
+				return nil
 			}
-			return nil
+			return b.cause()
 		}})
 	}
 	return list
+}
+
+// cause is why a budget is not open.
+func (b *Budgets) cause() error {
+	if failed := b.failure.Load(); failed != nil {
+		return cmp.Or(*failed, errUnknown)
+	}
+	return errUnknown
 }

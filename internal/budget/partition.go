@@ -1,0 +1,133 @@
+package budget
+
+import "time"
+
+// The partition of the budget that a scheduler owns. Several schedulers, one a
+// replica, share a budget: each owns a number of slots, all of them together not
+// more than there are, and slots move to where they are wanted. A slot that is
+// spent moves together with the time at which it becomes free, so that the proof
+// in window.go holds for all schedulers together.
+
+// Grow adds slots to the own ones. spent are those of them that are spent.
+func (s *Scheduler) Grow(slots int, spent []Spent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.settle(now)
+	s.resize(s.own + slots)
+	s.spend(spent, now)
+	if !s.closed {
+		s.run(now)
+	}
+}
+
+// Shrink gives up to n of the own slots away, and returns how many, and which of
+// them are spent. Free and spent ones go in the proportion in which they are
+// owned. Slots of calls under way stay, and as many as the calls of the last
+// second need.
+func (s *Scheduler) Shrink(n int) (slots int, spent []Spent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.settle(now)
+	n = max(0, min(n, s.own-s.spent.flying))
+	for n > 0 && s.cfg.PerSecond > 0 && s.spent.flying+s.spent.second.n > s.perSecond(s.own-n) {
+		n--
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	free := max(0, s.own-s.spent.held())
+	given := min(free, (n*free+s.own-1)/s.own)
+	ended := min(n-given, s.spent.slots.n)
+	spent = s.giveSpent(ended)
+	s.resize(s.own - n)
+	return n, spent
+}
+
+// giveSpent gives away some of the slots that are spent, evenly spread over the
+// times at which they become free. Their tenants go on paying for them.
+func (s *Scheduler) giveSpent(n int) []Spent {
+	if n <= 0 {
+		return nil
+	}
+	l := &s.spent.slots
+	all := l.n
+	var kept ledger
+	var given []int64
+	for i := range all {
+		one := *l.at(i)
+		// The i-th goes where i*n/all passes a whole number.
+		if (i+1)*n/all == i*n/all {
+			kept.push(one)
+			continue
+		}
+		given = append(given, one.until)
+		if one.bill != nil {
+			s.spent.foreign.push(one)
+		}
+	}
+	s.spent.slots = kept
+	return s.grouped(given, s.window/(8*steps))
+}
+
+// Drop gives all slots up at once, as where the lease of the partition was lost.
+// Who has them now counts the calls that were made with them, those under way
+// included.
+func (s *Scheduler) Drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle(s.now())
+	for s.spent.slots.n > 0 {
+		one, _ := s.spent.slots.pop(never)
+		if one.bill != nil {
+			s.spent.foreign.push(one)
+		}
+	}
+	s.resize(0)
+}
+
+// resize sets how many slots are owned. What others are thought to spend changes
+// in proportion.
+func (s *Scheduler) resize(own int) {
+	if s.own > 0 && own > 0 && own != s.own {
+		s.throttle.scale(float64(own) / float64(s.own))
+	}
+	s.own = own
+	s.throttle.others.own = int64(own)
+	if s.cfg.PerSecond > 0 {
+		s.second = s.perSecond(own)
+	}
+	s.throttle.settle(s.now(), s.window)
+	s.pace.known = false
+}
+
+// perSecond is how many calls a second may leave with a number of own slots. Each
+// scheduler with slots has one call a second at least, so that one is kept for
+// each of the others.
+func (s *Scheduler) perSecond(own int) int {
+	switch {
+	case own == 0:
+		return 0
+	case own >= s.cfg.Calls:
+		return s.cfg.PerSecond
+	}
+	kept := min(s.replicas, s.cfg.PerSecond/2)
+	return max(1, (s.cfg.PerSecond-kept)*own/s.cfg.Calls)
+}
+
+// grouped sums up slots that become free within a step of each other. The last of
+// them counts for all. until are times of the scheduler's clock, in order.
+func (s *Scheduler) grouped(until []int64, step int64) []Spent {
+	var list []Spent
+	last := int64(0)
+	for _, at := range until {
+		if len(list) == 0 || at > last+step {
+			list = append(list, Spent{})
+			last = at
+		}
+		one := &list[len(list)-1]
+		one.Until, one.Turns = s.start.Add(time.Duration(at)), one.Turns+1
+	}
+	return list
+}

@@ -1,0 +1,268 @@
+package spending
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/budget"
+)
+
+const (
+	// shortPart is the part of a target, as its divisor, that a partition can lack
+	// without being short.
+	shortPart = 64
+	// smoothing is the part, as its divisor, by which what waits follows a change.
+	smoothing = 4
+)
+
+// Open begins a session and takes what is vacant of each budget. What cannot be
+// opened now is opened by Run.
+func (b *Budgets) Open(ctx context.Context) { b.exchange(ctx) }
+
+// Run renews the lease, tells the other replicas what this one wants, and moves
+// slots to where they are wanted, until ctx ends. It is one loop for all budgets.
+// Where the store is not shared it ends once all budgets are open.
+func (b *Budgets) Run(ctx context.Context) {
+	tick := time.NewTicker(b.every)
+	defer tick.Stop()
+	for !b.lease.alone || !b.ready() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-b.wake:
+			b.woken = true
+		}
+		b.exchange(ctx)
+	}
+}
+
+func (b *Budgets) ready() bool {
+	return !slices.ContainsFunc(b.list, func(c *Credential) bool { return !c.usage.ready() })
+}
+
+// exchange makes one round, and logs where the store went away or came back.
+func (b *Budgets) exchange(ctx context.Context) {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	limited, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	made, err := b.round(limited)
+	if !made {
+		return
+	}
+	b.woken = false
+	if errors.Is(err, errLost) {
+		b.lose()
+	}
+	before := b.failure.Swap(&err)
+	switch had := before != nil && *before != nil; {
+	case err != nil && !had && ctx.Err() == nil:
+		b.cfg.Log.Warn("the records cannot be reached, so this replica makes no calls beyond those that it wrote down", zap.Error(err))
+	case err == nil && had:
+		b.cfg.Log.Info("what is spent of the budgets is written down")
+	}
+}
+
+// round makes one round, if there is anything to tell or to renew.
+func (b *Budgets) round(ctx context.Context) (made bool, err error) {
+	wants, busy := b.collect()
+	if busy = busy || b.woken || !b.ready(); !busy && time.Since(b.renewed) < renewEvery {
+		return false, nil
+	}
+	if !b.lease.alone || b.number == 0 {
+		if err := b.renew(ctx, wants); err != nil {
+			return true, err
+		}
+		if err := b.scan(ctx); err != nil {
+			return true, err
+		}
+	}
+	return true, b.moveAll(ctx)
+}
+
+// collect returns what this replica wants of each budget. It is busy where calls
+// wait or slots are missing, here or elsewhere.
+func (b *Budgets) collect() (wants map[string]want, busy bool) {
+	wants = map[string]want{}
+	if b.lease.alone {
+		return wants, false
+	}
+	for _, c := range b.list {
+		d := c.Demand()
+		w := want{Flows: map[string]budget.Flow{}, Small: rounded(d.Small), Free: d.Free, Short: c.short}
+		for name, f := range d.Flows {
+			w.Flows[name] = budget.Flow{Used: rounded(f.Used), Waiting: c.smooth(name, f.Waiting)}
+		}
+		for name := range c.waiting {
+			if f := w.Flows[name]; f.Waiting == 0 {
+				f.Waiting = c.smooth(name, 0)
+				w.Flows[name] = f
+			}
+		}
+		if len(w.Flows) > 0 || w.Small > 0 || w.Short > 0 {
+			wants[c.name] = w
+			busy = busy || w.busy()
+		}
+	}
+	for _, p := range b.peers {
+		for _, w := range p.Wants {
+			busy = busy || w.busy()
+		}
+	}
+	return wants, busy
+}
+
+func (w want) busy() bool {
+	if w.Short > 0 {
+		return true
+	}
+	for _, f := range w.Flows {
+		if f.Waiting > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// smooth follows how many calls of a tenant wait: the parts of replicas must not
+// jump with each call.
+func (c *Credential) smooth(name string, waiting float64) float64 {
+	had, known := c.waiting[name]
+	if known {
+		waiting = had + (waiting-had)/smoothing
+	}
+	if waiting < 0.5 {
+		delete(c.waiting, name)
+		return 0
+	}
+	c.waiting[name] = waiting
+	return rounded(waiting)
+}
+
+// rounded keeps records short.
+func rounded(x float64) float64 { return math.Round(10*x) / 10 }
+
+// moveAll tells the schedulers of the other replicas, and moves slots.
+func (b *Budgets) moveAll(ctx context.Context) error {
+	numbers := append(slices.Collect(maps.Keys(b.peers)), b.number)
+	slices.Sort(numbers)
+	own := slices.Index(numbers, b.number)
+	idle := allocate(b.cfg.Calls, make([]want, len(numbers)), b.weight)
+	for _, c := range b.list {
+		wants, any := b.wantsOf(c.name, numbers)
+		targets := idle
+		if any {
+			targets = allocate(b.cfg.Calls, wants, b.weight)
+		}
+		if !b.lease.alone {
+			b.inform(c, wants, own)
+		}
+		missing := 0
+		for i, w := range wants {
+			if i != own {
+				missing += w.Short
+			}
+		}
+		if err := b.balance(ctx, c, targets[own], missing); err != nil {
+			return err
+		}
+		if !b.lease.alone && time.Since(b.renewed) > leaseLife/3 {
+			// The lease goes before; the next round goes on.
+			return nil
+		}
+	}
+	return nil
+}
+
+// balance moves slots of one budget if the partition is not open, has too few slots,
+// or has too many while other replicas miss some.
+func (b *Budgets) balance(ctx context.Context, c *Credential, target, missing int) error {
+	c.usage.mu.Lock()
+	slots, open := c.partition.slots, c.usage.opened
+	unfinished := len(c.partition.attempts) > 0 || c.partition.out.Slots > 0
+	c.usage.mu.Unlock()
+	var err error
+	switch over := slots - target; {
+	case over > 0 && missing > 0 && open:
+		err = b.move(ctx, c, slots-min(over, missing))
+	case !open, unfinished, -over > target/shortPart:
+		err = b.move(ctx, c, max(slots, target))
+	}
+	c.usage.mu.Lock()
+	defer c.usage.mu.Unlock()
+	c.short = 0
+	if lacks := target - c.partition.slots; lacks > target/shortPart {
+		c.short = lacks
+	}
+	return err
+}
+
+// wantsOf are the wants of all replicas of one budget, and whether there are any.
+func (b *Budgets) wantsOf(name string, numbers []int64) (wants []want, any bool) {
+	wants = make([]want, len(numbers))
+	for i, number := range numbers {
+		told := b.told
+		if p := b.peers[number]; p != nil {
+			told = p.Wants
+		}
+		w, ok := told[name]
+		wants[i] = w
+		any = any || ok
+	}
+	return wants, any
+}
+
+// inform tells a scheduler what waits at the other replicas and what they can give.
+func (b *Budgets) inform(c *Credential, wants []want, own int) {
+	e := budget.Elsewhere{Waiting: map[string]float64{}, Replicas: len(wants)}
+	kept := b.cfg.Calls / (idlePart * len(wants))
+	for i, w := range wants {
+		if i == own {
+			continue
+		}
+		free := w.Free
+		if len(w.Flows) == 0 && w.Small == 0 && w.Short == 0 {
+			free = b.cfg.Calls / len(wants)
+		}
+		e.Coming += max(0, free-kept)
+		for name, f := range w.Flows {
+			if f.Waiting > 0 {
+				e.Waiting[name] += f.Waiting
+			}
+		}
+	}
+	c.SetElsewhere(e)
+	for _, p := range b.peers {
+		if until, ok := p.Refused[c.name]; ok {
+			if d := time.Until(until); d > 0 {
+				c.Block(min(d, longestBlock))
+			}
+		}
+	}
+}
+
+// Flush gives all partitions back and ends the session. Nothing is spent after it.
+func (b *Budgets) Flush(ctx context.Context) error {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	if b.number == 0 {
+		return nil
+	}
+	var errs []error
+	for _, one := range b.list {
+		if one.usage.ready() {
+			errs = append(errs, b.leave(ctx, one))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return b.endSession(ctx)
+}

@@ -1,0 +1,250 @@
+package spending
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/records"
+)
+
+// Each replica has one lease for its partitions of all budgets, which it renews by
+// counting up a number in a record. No clocks are compared: the lease of another
+// replica has ended where its record has not changed for takeOverAfter of the own
+// clock. A replica stops spending leaseLife after it began the last renewal that
+// succeeded, so a second or more before anybody can take its partitions over.
+const (
+	leaseLife     = 6 * time.Second
+	takeOverAfter = 8 * time.Second
+	// renewEvery is how often the lease is renewed where there is nothing to tell.
+	renewEvery = 2 * time.Second
+
+	sessionPrefix = "budget/session/"
+	// numberKey is the record of the number of the last session.
+	numberKey = "budget/number"
+)
+
+var (
+	errUnknown = errors.New("what is spent of the budget is not known, since the records cannot be reached")
+	errLost    = errors.New("other replicas have taken the partitions of the budgets over")
+	errEnded   = errors.New("the lease of the partitions of the budgets could not be renewed")
+)
+
+// session is the record of the lease of a replica.
+type session struct {
+	// Beat counts the renewals.
+	Beat int64 `json:"beat"`
+	// Wants are the wants of the replica by budget; it wants nothing of those that
+	// are not among them.
+	Wants map[string]want `json:"wants,omitempty"`
+	// Refused is until when Cloudflare takes no calls of a budget, as it told that
+	// replica itself.
+	Refused map[string]time.Time `json:"refused,omitempty"`
+}
+
+// lease is the lease of the own partitions.
+type lease struct {
+	mu sync.Mutex
+	// number is the fencing number: each session has a higher one than those
+	// before. 0 is no session.
+	number int64
+	// until is when the lease ends; alone, it does not.
+	until time.Time
+	alone bool
+}
+
+// held returns why nothing may be spent any more.
+func (l *lease) held() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.number == 0:
+		return errUnknown
+	case !l.alone && !time.Now().Before(l.until):
+		return errEnded
+	}
+	return nil
+}
+
+func (l *lease) set(number int64, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.number, l.until = number, until
+}
+
+// peer is another replica.
+type peer struct {
+	session
+
+	// since is when its record was first seen as it is.
+	since time.Time
+}
+
+func sessionKey(number int64) string { return sessionPrefix + fmt.Sprintf("%016d", number) }
+
+// renew renews the lease, or begins a session where there is none.
+func (b *Budgets) renew(ctx context.Context, wants map[string]want) error {
+	begun := time.Now()
+	if b.number == 0 {
+		number, err := b.nextNumber(ctx)
+		if err != nil {
+			return err
+		}
+		b.number, b.beat, b.joined = number, 0, false
+	}
+	text, err := json.Marshal(session{Beat: b.beat + 1, Wants: wants, Refused: b.refusals()})
+	if err != nil {
+		return err
+	}
+	key := sessionKey(b.number)
+	err = b.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		if _, there := now[key]; !there && b.joined {
+			return nil, errLost
+		}
+		return map[string]*records.Entry{key: {Value: text}}, nil
+	})
+	if err != nil {
+		return err
+	}
+	b.beat, b.joined, b.renewed, b.told = b.beat+1, true, begun, wants
+	b.lease.set(b.number, begun.Add(leaseLife))
+	return nil
+}
+
+// nextNumber takes the number of a new session. The first session of all makes the
+// tables of all budgets: such a store is new, so nobody can have spent anything.
+func (b *Budgets) nextNumber(ctx context.Context) (int64, error) {
+	keys := []string{numberKey}
+	for _, one := range b.list {
+		keys = append(keys, one.tableKey())
+	}
+	var number int64
+	err := b.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		changes := map[string]*records.Entry{}
+		last, there := now[numberKey]
+		number = 1
+		if there {
+			n, err := strconv.ParseInt(string(last.Value), 10, 64)
+			if err != nil {
+				return nil, records.Damaged(err)
+			}
+			number = n + 1
+		}
+		changes[numberKey] = &records.Entry{Value: strconv.AppendInt(nil, number, 10)}
+		if there || b.cfg.Lived {
+			return changes, nil
+		}
+		text, err := json.Marshal(table{Calls: b.cfg.Calls, Vacant: lot{Slots: b.cfg.Calls}})
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range keys[1:] {
+			if _, there := now[key]; !there {
+				changes[key] = &records.Entry{Value: text}
+			}
+		}
+		return changes, nil
+	})
+	return number, err
+}
+
+// scan reads the sessions of all replicas, and ends those whose lease has ended.
+func (b *Budgets) scan(ctx context.Context) error {
+	seen := map[int64]session{}
+	err := b.cfg.Store.Scan(ctx, sessionPrefix, func(key string, e records.Entry) error {
+		number, err := strconv.ParseInt(strings.TrimPrefix(key, sessionPrefix), 10, 64)
+		var s session
+		if err = errors.Join(err, json.Unmarshal(e.Value, &s)); err != nil {
+			return records.Damaged(err)
+		}
+		seen[number] = s
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	// While the store was away nobody could renew a lease.
+	away := now.Sub(b.scanned) > takeOverAfter/2
+	b.scanned = now
+	peers := map[int64]*peer{}
+	for number, s := range seen {
+		if number == b.number {
+			continue
+		}
+		p := &peer{session: s, since: now}
+		if had := b.peers[number]; had != nil && had.Beat == s.Beat && !away {
+			p.since = had.since
+		}
+		peers[number] = p
+	}
+	b.peers = peers
+	return b.depose(ctx, now)
+}
+
+// depose ends the sessions of replicas whose lease has ended. From then on such a
+// replica can write nothing, and others may inherit its partitions.
+func (b *Budgets) depose(ctx context.Context, now time.Time) error {
+	for number, p := range b.peers {
+		if !b.lease.alone && now.Sub(p.since) < takeOverAfter {
+			continue
+		}
+		key := sessionKey(number)
+		err := b.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+			var s session
+			if e, there := now[key]; !there || json.Unmarshal(e.Value, &s) == nil && s.Beat != p.Beat {
+				return nil, nil //nolint:nilnil // Nothing is to be changed.
+			}
+			return map[string]*records.Entry{key: nil}, nil
+		})
+		if err != nil {
+			return err
+		}
+		delete(b.peers, number)
+		if !b.lease.alone {
+			b.cfg.Log.Info("a replica has not renewed its lease, so others take its partitions of the budgets over", zap.Int64("session", number))
+		}
+	}
+	return nil
+}
+
+// lose ends the own session, which others have ended.
+func (b *Budgets) lose() {
+	b.lease.set(0, time.Time{})
+	b.number, b.told = 0, nil
+	for _, one := range b.list {
+		one.usage.mu.Lock()
+		one.usage.shutHeld()
+		one.partition = partition{}
+		one.usage.mu.Unlock()
+		one.Drop()
+	}
+}
+
+// refusals are until when Cloudflare takes no calls.
+func (b *Budgets) refusals() map[string]time.Time {
+	all := map[string]time.Time{}
+	for _, one := range b.list {
+		if one.Refused() > 0 {
+			all[one.name] = time.Unix(0, one.refused.Load())
+		}
+	}
+	return all
+}
+
+// endSession deletes the record of the own session.
+func (b *Budgets) endSession(ctx context.Context) error {
+	key := sessionKey(b.number)
+	b.lease.set(0, time.Time{})
+	b.number = 0
+	return b.cfg.Store.Change(ctx, []string{key}, func(map[string]records.Entry) (map[string]*records.Entry, error) {
+		return map[string]*records.Entry{key: nil}, nil
+	})
+}

@@ -1,0 +1,155 @@
+package spending
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"platform.internal/storekeeper/internal/budget"
+)
+
+const (
+	// idlePart is the part of the budget, as its divisor, that all replicas
+	// together keep although they do not use it, so that a first call needs not
+	// wait.
+	idlePart = 48
+	// headroom is how much more than it used a tenant gets that does not wait.
+	headroom = 1.25
+)
+
+// want is what a replica wants of one budget, as it tells the others.
+type want struct {
+	Flows map[string]budget.Flow `json:"flows,omitempty"`
+	// Small is how many calls its other tenants made in the last window.
+	Small float64 `json:"small,omitempty"`
+	// Free is how many of its slots are not spent.
+	Free int `json:"free,omitempty"`
+	// Short is how many slots it has less than it should.
+	Short int `json:"short,omitempty"`
+}
+
+// flow is the demand of a tenant at all replicas.
+type flow struct {
+	name                        string
+	want, used, waiting, weight float64
+	// part is what it gets.
+	part float64
+}
+
+// allocate returns how many slots each replica should hold. All replicas compute
+// the same from the same wants, and the slots add up to calls. The budget is
+// shared between tenants, not replicas: weighted max-min fairly, where a tenant
+// that waits wants everything, and one that does not wants what it used and a
+// little more. A replica gets the parts of the tenants that ask there. What nobody
+// wants is shared equally.
+func allocate(calls int, wants []want, weight func(string) float64) []int {
+	n := len(wants)
+	kept := calls / (idlePart * n)
+	left := float64(calls - kept*n)
+	got := make([]float64, n)
+	var small float64
+	for _, w := range wants {
+		small += w.Small * headroom
+	}
+	for i, w := range wants {
+		if small > 0 {
+			got[i] = w.Small * headroom * min(1, left/small)
+		}
+	}
+	left -= min(left, small)
+	flows := gather(wants, left, weight)
+	for _, f := range fill(flows, left) {
+		left -= f.part
+		f.split(wants, got)
+	}
+	for i := range got {
+		got[i] += float64(kept) + max(0, left)/float64(n)
+	}
+	return whole(got, calls)
+}
+
+// gather sums up the wants of each tenant. One that waits wants all.
+func gather(wants []want, all float64, weight func(string) float64) []flow {
+	sum := map[string]flow{}
+	for _, w := range wants {
+		for name, one := range w.Flows {
+			f := sum[name]
+			f.name, f.weight = name, weight(name)
+			f.used, f.waiting = f.used+one.Used, f.waiting+one.Waiting
+			sum[name] = f
+		}
+	}
+	flows := slices.Collect(maps.Values(sum))
+	for i := range flows {
+		f := &flows[i]
+		if f.want = min(all, f.used*headroom+1); f.waiting > 0 {
+			f.want = all
+		}
+	}
+	slices.SortFunc(flows, func(a, b flow) int {
+		return cmp.Or(cmp.Compare(a.want/a.weight, b.want/b.weight), cmp.Compare(a.name, b.name))
+	})
+	return flows
+}
+
+// fill gives flows, in the order of want by weight, their weighted max-min fair
+// parts of an amount.
+func fill(flows []flow, left float64) []flow {
+	var weights float64
+	for _, f := range flows {
+		weights += f.weight
+	}
+	for i := range flows {
+		f := &flows[i]
+		f.part = min(f.want, left*f.weight/weights)
+		left -= f.part
+		weights -= f.weight
+	}
+	return flows
+}
+
+// split gives the part of a tenant to the replicas where it asks: where it does not
+// wait as much as it uses, and the rest where it waits.
+func (f flow) split(wants []want, got []float64) {
+	rest := f.part
+	for i, w := range wants {
+		one := w.Flows[f.name]
+		if f.waiting > 0 && one.Waiting > 0 || one.Used == 0 {
+			continue
+		}
+		uses := f.part * one.Used / f.used
+		if f.waiting > 0 {
+			uses = min(uses, one.Used*headroom)
+		}
+		got[i] += uses
+		rest -= uses
+	}
+	for i, w := range wants {
+		if f.waiting > 0 {
+			got[i] += max(0, rest) * w.Flows[f.name].Waiting / f.waiting
+		}
+	}
+}
+
+// whole rounds to whole slots that add up to calls.
+func whole(got []float64, calls int) []int {
+	slots := make([]int, len(got))
+	order := make([]int, len(got))
+	for i, g := range got {
+		slots[i], order[i] = int(g), i
+		calls -= slots[i]
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(got[b]-float64(slots[b]), got[a]-float64(slots[a]))
+	})
+	for i := 0; calls > 0; i, calls = i+1, calls-1 {
+		slots[order[i%len(order)]]++
+	}
+	for i := 0; calls < 0; i++ {
+		if at := order[len(order)-1-i%len(order)]; slots[at] > 0 {
+			slots[at]--
+			calls++
+		}
+	}
+	return slots
+}
