@@ -29,6 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -193,10 +194,17 @@ func (s *Store) Damaged() uint64 { return s.damages.Load() }
 // gone from the file of the trail.
 func (s *Store) LostTrail() int64 { return s.trail.lost.Load() }
 
-// Space returns the free bytes on the disk of the log and the size of that disk,
-// and false where that is not known.
+// Space returns the free bytes on the disk of the log or on that of the trail, which
+// has fewer, and the size of that disk. It returns false where that is not known.
 func (s *Store) Space() (free, size int64, known bool) {
 	free, size, err := s.c.FS.Space(s.c.Folder)
+	if err != nil || s.c.Trail.Path == "" {
+		return free, size, err == nil
+	}
+	there, most, err := s.c.FS.Space(filepath.Dir(s.c.Trail.Path))
+	if err == nil && there < free {
+		free, size = there, most
+	}
 	return free, size, err == nil
 }
 

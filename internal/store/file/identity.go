@@ -134,7 +134,7 @@ func createIdentity(system disk.FS, folder string, key func(store string, fresh 
 	}
 	i.check = i.derive(operator, "check")
 	path := filepath.Join(folder, identityName)
-	i.file, err = system.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	i.file, err = system.OpenFile(path+".new", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,6 +147,10 @@ func createIdentity(system disk.FS, folder string, key func(store string, fresh 
 func (i *identity) create(system disk.FS, path string) error {
 	if err := i.file.Lock(); err != nil {
 		return fmt.Errorf("%w: %w", ErrLocked, err)
+	}
+	// An earlier process may have left a part of it.
+	if err := i.file.Truncate(0); err != nil {
+		return err
 	}
 	text := make([]byte, identityText, identitySize)
 	copy(text, identityMagic)

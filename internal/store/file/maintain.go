@@ -27,19 +27,6 @@ type maintainer struct {
 	failing           bool
 }
 
-// known finds out what earlier processes wrote.
-func (m *maintainer) known() {
-	names, _ := m.files.fs.Names(m.files.folder) // what is not found is written again
-	for _, name := range names {
-		if n, ok := segmentOf(snapshotPrefix, name); ok {
-			m.snapshot = max(m.snapshot, n)
-		}
-		if n, ok := segmentOf(indexPrefix, name); ok {
-			m.indexed = max(m.indexed, n)
-		}
-	}
-}
-
 // begun notes that a frame is the first of its segment. mu is held, and the frame
 // is not applied yet.
 func (s *Store) begun(segment uint64) {
@@ -95,17 +82,24 @@ func (m *maintainer) writeSnapshot() error {
 	if err := m.files.writeSnapshot(s); err != nil {
 		return err
 	}
-	older := m.snapshot
 	m.snapshot = s.segment
 	m.store.mu.Lock()
-	defer m.store.mu.Unlock()
 	if m.store.snapshots == s {
 		m.store.snapshots = nil
 	}
-	if older == 0 {
-		return nil
+	m.store.mu.Unlock()
+	return m.removeOlder()
+}
+
+// removeOlder removes the snapshots before the newest.
+func (m *maintainer) removeOlder() error {
+	names, err := m.files.fs.Names(m.files.folder)
+	for _, name := range names {
+		if n, ok := segmentOf(snapshotPrefix, name); ok && n < m.snapshot {
+			err = errors.Join(err, m.remove(snapshotPrefix, n))
+		}
 	}
-	return m.remove(snapshotPrefix, older)
+	return err
 }
 
 // remove removes a file that is not needed any more.

@@ -146,6 +146,7 @@ const walPrefix = "wal-"
 
 // indexes reads those of the segments that are not replayed.
 func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer, start wal.Start) error {
+	r.snapshot = start.Segment
 	for n := max(l.Oldest(), r.oldest); n < start.Segment; n++ {
 		i, ok, err := files.readIndex(n)
 		if err != nil {
@@ -153,6 +154,9 @@ func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer, start wal.S
 		}
 		if ok {
 			r.records.indexes = append(r.records.indexes, i)
+			if r.indexed == n-1 || n == r.oldest {
+				r.indexed = n
+			}
 			continue
 		}
 		err = l.Scan(n, func(f wal.Frame) error {
@@ -194,8 +198,9 @@ func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) erro
 	s.progress.synced = s.trail.synced
 	s.state = r.chain
 	s.chain = audit.NewChain(s.c.Trail.Key, r.chain.origin, r.chain.at)
-	s.maintain = &maintainer{store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{})}
-	s.maintain.known()
+	s.maintain = &maintainer{
+		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}), snapshot: r.snapshot, indexed: r.indexed,
+	}
 	go s.run()
 	b, err := s.trail.open(ctx, r)
 	if err == nil {

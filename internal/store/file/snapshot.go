@@ -106,6 +106,9 @@ type replayer struct {
 	oldest  uint64
 	// known says that the trail was begun.
 	known bool
+	// snapshot is the segment of the snapshot that was read, and indexed the last
+	// that has an index, as all before it.
+	snapshot, indexed uint64
 }
 
 // entry does what an entry says. segment and frame say where it stands.

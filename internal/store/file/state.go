@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -59,7 +60,7 @@ func (r *records) placeOf(d digest) (segment uint64, p place) {
 // index is that of a segment, which is the newest or there already.
 func (r *records) index(segment uint64) *index {
 	at, found := slices.BinarySearchFunc(r.indexes, segment, func(i *index, n uint64) int {
-		return int(min(max(int64(i.segment-n), -1), 1)) //nolint:gosec // segments are few
+		return cmp.Compare(i.segment, n)
 	})
 	if !found {
 		r.indexes = slices.Insert(r.indexes, at, &index{segment: segment, places: map[digest]place{}})

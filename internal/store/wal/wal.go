@@ -26,9 +26,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -194,100 +191,4 @@ func (l *Log) inRow(numbers []uint64, start *Start) error {
 		return fmt.Errorf("%w: %s follows number %d, not %d", ErrLost, segmentName(start.Segment), first.before, start.Number)
 	}
 	return nil
-}
-
-// Empty says that the log has no frame yet.
-func (l *Log) Empty() bool { return l.last == 0 }
-
-// Number is that of the last durable frame. It is for the goroutine that writes.
-func (l *Log) Number() uint64 { return l.last }
-
-// Oldest is the number of the oldest segment, 0 where there is none.
-func (l *Log) Oldest() uint64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.oldest
-}
-
-// End is the place behind the last durable frame.
-func (l *Log) End() Position {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if l.current == nil {
-		return First()
-	}
-	return Position{Segment: l.current.number, Offset: l.current.end}
-}
-
-// Size is how many bytes all segments have.
-func (l *Log) Size() int64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.bytes
-}
-
-// ReadAt reads bytes of a segment. io.EOF says that the segment is gone.
-func (l *Log) ReadAt(to []byte, segment uint64, offset int64) error {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	s := l.segments[segment]
-	if s == nil {
-		return io.EOF
-	}
-	_, err := s.file.ReadAt(to, offset)
-	return err
-}
-
-// Check returns an error where a segment is not in its place any more, or was cut.
-func (l *Log) Check() error {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	for _, s := range l.segments {
-		if err := s.check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Remove gives up the oldest segment, whose frames must not be needed any more.
-// The segment in use stays.
-func (l *Log) Remove(segment uint64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.segments[segment]
-	if s == nil || s == l.current || segment != l.oldest {
-		return nil
-	}
-	if l.spare == nil && s.size == l.c.SegmentSize {
-		spare := filepath.Join(l.c.Folder, spareName)
-		if err := l.c.FS.Rename(s.path, spare); err != nil {
-			return err
-		}
-		s.path, l.spare = spare, s
-	} else {
-		if err := l.c.FS.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		_ = s.file.Close() // nothing in it is needed
-		l.bytes -= s.size
-	}
-	delete(l.segments, segment)
-	l.oldest++
-	return nil
-}
-
-// Close closes the files.
-func (l *Log) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var errs []error
-	for _, s := range l.segments {
-		errs = append(errs, s.file.Close())
-	}
-	if l.spare != nil {
-		errs = append(errs, l.spare.file.Close())
-	}
-	l.segments, l.spare = nil, nil
-	return errors.Join(errs...)
 }

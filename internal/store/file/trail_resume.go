@@ -1,0 +1,171 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store/wal"
+)
+
+// pending visits the lines of the log that may not be durable in the file.
+func (t *trail) pending(visit func(e *entry, at audit.Place) error) error {
+	_, err := t.reader.Read(t.synced.frame, func(f wal.Frame) error {
+		return entries(f.Content, func(e *entry) error {
+			if e.kind != entryLine || e.generation < t.synced.generation {
+				return nil
+			}
+			at, err := linePlace(e)
+			if err != nil || e.generation == t.synced.generation && at.Seq() <= t.synced.at.Seq() {
+				return err
+			}
+			return visit(e, at)
+		})
+	})
+	return err
+}
+
+// whyGone says why the file that ends with a record is not at its path.
+func (t *trail) whyGone(at audit.Place) string {
+	if _, err := t.store.c.FS.Stat(audit.RotatedPath(t.c.Path, at.Seq())); err == nil {
+		return audit.ReasonRotated
+	}
+	return audit.ReasonFileLost
+}
+
+// ending is how the lines of a generation end that may not be durable in its file.
+type ending struct {
+	// last is the last of them.
+	last audit.Place
+	// next is the generation that follows, 0 where none does.
+	next uint32
+}
+
+func (t *trail) ending() (e ending, err error) {
+	e.last = t.synced.at
+	err = t.pending(func(l *entry, at audit.Place) error {
+		if l.generation == t.synced.generation {
+			e.last = at
+		} else if e.next == 0 {
+			e.next = l.generation
+		}
+		return nil
+	})
+	return e, err
+}
+
+// missing goes on where the file of the chain is not there, or empty. note is the
+// reason of the line that begins a new file, empty where none is needed.
+func (t *trail) missing(last audit.Place) (note string, err error) {
+	e, err := t.ending()
+	if err != nil {
+		return "", err
+	}
+	why := t.whyGone(e.last)
+	if why == audit.ReasonFileLost && t.synced.size == 0 {
+		return "", t.beginEmpty() // all of its lines are in the log
+	}
+	t.target = t.restTarget()
+	if why == audit.ReasonRotated {
+		t.at = e.last // the file was durable before it was given its name
+	}
+	if why == audit.ReasonFileLost && e.last != t.synced.at || e.next == 0 {
+		t.loss = why
+	}
+	if e.next == 0 {
+		note = why
+	}
+	return note, nil
+}
+
+// errCompared ends the comparison of a file with the log.
+var errCompared = errors.New("compared")
+
+// resume goes on in a file that is there, behind what is in it already.
+func (t *trail) resume(ctx context.Context, f found) error {
+	from := t.synced
+	if f.size < from.size || !ends(f.file, from.size, from.at) {
+		e, err := t.ending()
+		if err != nil {
+			return err
+		}
+		if e.next == 0 || e.last != from.at {
+			return audit.Broken(t.c.Path, fmt.Sprintf("it is not the file in which the state has seen record %d", from.at.Seq()))
+		}
+		// The process ended when it had just begun this file.
+		from.generation, from.size = e.next, 0
+	}
+	size, at, err := t.compare(f, from)
+	if err != nil {
+		return err
+	}
+	whole := io.NewSectionReader(f.file, 0, size)
+	if _, err := audit.CheckEnd(ctx, whole, size, t.c.Path, t.c.Key, f.named, f.origin); err != nil {
+		return err
+	}
+	if size < f.size {
+		if err := f.file.Truncate(size); err != nil {
+			return err
+		}
+	}
+	t.target = target{fs: t.store.c.FS, path: t.c.Path, file: f.file, size: size}
+	t.generation, t.at, t.synced = from.generation, at, from
+	if size > from.size {
+		t.waiting = time.Now()
+	}
+	return nil
+}
+
+// compare holds what is in a file behind the durable lines against the log. It
+// returns where the last whole line ends that is in both. What is behind it was
+// never durable, and is cut off: it may be a part of a line, or what a loss of power
+// left.
+func (t *trail) compare(f found, from synced) (size int64, at audit.Place, err error) {
+	size, at = from.size, from.at
+	var text []byte
+	differs := false
+	err = t.pending(func(e *entry, line audit.Place) error {
+		if e.generation < from.generation {
+			return nil
+		}
+		if e.generation > from.generation || size+int64(len(e.value)) > f.size {
+			return errCompared
+		}
+		text = append(text[:0], e.value...)
+		if _, err := f.file.ReadAt(text, size); err != nil {
+			return err
+		}
+		if differs = string(text) != string(e.value); differs {
+			return errCompared
+		}
+		size, at = size+int64(len(text)), line
+		return nil
+	})
+	switch {
+	case errors.Is(err, errCompared), differs:
+		return size, at, nil
+	case err != nil:
+		return 0, at, err
+	}
+	return size, at, t.ahead(f, size, at)
+}
+
+// ahead returns an error where a file goes on with a line that the log, which ends
+// here, does not have.
+func (t *trail) ahead(f found, size int64, at audit.Place) error {
+	text := make([]byte, min(f.size-size, mostLine))
+	if _, err := f.file.ReadAt(text, size); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	next, ok := audit.PlaceOf(firstLine(text))
+	if !ok || next.Seq() != at.Seq()+1 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s goes on behind record %d, which is the last that the state has written: the state has lost its end, or is of an earlier time",
+		errAhead, t.c.Path, at.Seq())
+}
+
+var errAhead = errors.New("the audit trail is newer than the state")
