@@ -66,7 +66,7 @@ func accountFix(err error) string {
 		return ""
 	case !known:
 		return "make the token active again in Cloudflare's dashboard, or replace it"
-	case f.Reason == "UPSTREAM_CREDENTIAL_REFUSED":
+	case f.Reason == fault.ReasonUpstreamCredentialRefused:
 		return "replace the credential in accounts[].credential by one with the permission Account Secrets Store Edit for this account"
 	case f.Kind == fault.Throttled:
 		return "wait five minutes: others use up the calls of this credential"

@@ -233,7 +233,7 @@ func (l *Log) lost(r *Record) {
 }
 
 func unavailable(cause error) error {
-	f := fault.New(fault.Unavailable, "AUDIT_UNAVAILABLE",
+	f := fault.New(fault.Unavailable, fault.ReasonAuditUnavailable,
 		"The audit record cannot be written now, so the call was refused and nothing was changed.")
 	f.RetryAfter = retryAfter
 	return f.Because(cause)

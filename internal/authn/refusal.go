@@ -10,27 +10,27 @@ import (
 // repeats what was sent.
 const (
 	// Missing: the call has no credential.
-	Missing = "CREDENTIAL_MISSING"
+	Missing = fault.ReasonCredentialMissing
 	// Malformed: the credential cannot be parsed or violates a format rule.
-	Malformed = "CREDENTIAL_MALFORMED"
+	Malformed = fault.ReasonCredentialMalformed
 	// Unknown: no caller has this API key.
-	Unknown = "CREDENTIAL_UNKNOWN"
+	Unknown = fault.ReasonCredentialUnknown
 	// Expired: the credential has expired.
-	Expired = "CREDENTIAL_EXPIRED"
+	Expired = fault.ReasonCredentialExpired
 	// NotYetValid: the credential is not valid yet.
-	NotYetValid = "CREDENTIAL_NOT_YET_VALID"
+	NotYetValid = fault.ReasonCredentialNotYetValid
 	// WrongAudience: the token was issued for another audience.
-	WrongAudience = "CREDENTIAL_WRONG_AUDIENCE"
+	WrongAudience = fault.ReasonCredentialWrongAudience
 	// WrongIssuer: the issuer of the token is not trusted.
-	WrongIssuer = "CREDENTIAL_WRONG_ISSUER"
+	WrongIssuer = fault.ReasonCredentialWrongIssuer
 	// BadSignature: no key of the issuer signed the token.
-	BadSignature = "CREDENTIAL_BAD_SIGNATURE"
+	BadSignature = fault.ReasonCredentialBadSignature
 	// NotAdmitted: the credential is valid, but the configuration maps it to no
 	// caller.
-	NotAdmitted = "CREDENTIAL_NOT_ADMITTED"
+	NotAdmitted = fault.ReasonCredentialNotAdmitted
 	// IssuerUnavailable: the token cannot be verified, because there is no
 	// usable key of its issuer. Only this reason is worth a retry.
-	IssuerUnavailable = "ISSUER_UNAVAILABLE"
+	IssuerUnavailable = fault.ReasonIssuerUnavailable
 )
 
 // refused returns a fault of kind Unauthenticated. public says what to correct

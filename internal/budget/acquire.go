@@ -177,7 +177,7 @@ func (s *Scheduler) refusal(a *account, wait, now int64) error {
 	if now < s.throttle.until {
 		text = "Cloudflare refuses all calls at the moment, so no tenant can use its share of the call budget."
 	}
-	f := fault.New(fault.Throttled, "BUDGET_SPENT", text)
+	f := fault.New(fault.Throttled, fault.ReasonBudgetSpent, text)
 	f.RetryAfter = max(time.Second, time.Duration(wait))
 	return f
 }

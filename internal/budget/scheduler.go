@@ -127,7 +127,7 @@ func (s *Scheduler) Close() {
 }
 
 func stopped() error {
-	return fault.New(fault.Unavailable, "SHUTTING_DOWN", "Storekeeper is stopping, so the call was not sent.")
+	return fault.New(fault.Unavailable, fault.ReasonShuttingDown, "Storekeeper is stopping, so the call was not sent.")
 }
 
 // now is the time since the start in nanoseconds.

@@ -18,7 +18,7 @@ import (
 )
 
 // malformed is Cloudflare's machine word for a body that it cannot read.
-const malformed = "INVALID_JSON_BODY"
+const malformed = fault.ReasonInvalidJSONBody
 
 // maxItems is the number of items of a list that are read: one more than any
 // rule allows, so that validation reports the broken rule. A body has room for
@@ -235,7 +235,7 @@ func (r *bodyReader) stop(err error) {
 	case errors.As(err, &told):
 		r.found.Fault = told
 	case errors.As(err, &tooLong):
-		r.found.Fault = fault.New(fault.TooLarge, "REQUEST_TOO_LARGE",
+		r.found.Fault = fault.New(fault.TooLarge, fault.ReasonRequestTooLarge,
 			fmt.Sprintf("The body must be at most %d bytes.", tooLong.Limit))
 	case errors.Is(err, io.EOF) && r.tokens.InputOffset() == 0:
 		r.found.Add(contract.Body, malformed, "must not be empty")

@@ -72,7 +72,7 @@ func (a *Attempt) MaySend() error {
 	if a.Owned() {
 		return nil
 	}
-	f := fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The change was not sent, since its record cannot be kept at the moment.")
+	f := fault.New(fault.Unavailable, fault.ReasonStateUnavailable, "The change was not sent, since its record cannot be kept at the moment.")
 	f.RetryAfter = time.Second
 	return f
 }
@@ -104,7 +104,7 @@ func (a *Attempt) Leaving() []*Attempt {
 }
 
 // Next makes a change, or hands it on. Errors are faults; after one with the
-// reason upstream.ReasonAnswerLost the change may have been made.
+// reason fault.ReasonUpstreamAnswerLost the change may have been made.
 type Next func(ctx context.Context, a *Attempt) (Result, error)
 
 // Step is one thing that is done about every change on its way: before it is

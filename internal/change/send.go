@@ -9,7 +9,7 @@ import (
 )
 
 // Cloudflare is what makes changes. Errors are faults; after one with the reason
-// upstream.ReasonAnswerLost the change may have been made.
+// fault.ReasonUpstreamAnswerLost the change may have been made.
 type Cloudflare interface {
 	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
 	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)

@@ -110,7 +110,7 @@ func (c *Coalescer) Close() { c.rides.Wait() }
 // go on as they are. It is a change.Step: next sends a request and is given the
 // permit for it in Attempt.Permit. A permit that was not used is given back here.
 //
-// The fault has the reason upstream.ReasonAnswerLost where the secrets may have
+// The fault has the reason fault.ReasonUpstreamAnswerLost where the secrets may have
 // been made, also when the context ends while they are under way.
 func (c *Coalescer) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	if a.Op.Kind != change.CreateSecrets || len(a.Op.Secrets) == 0 {
@@ -191,7 +191,7 @@ func lost(because error) *fault.Error {
 		default:
 		}
 	}
-	l := fault.New(kind, upstream.ReasonAnswerLost,
+	l := fault.New(kind, fault.ReasonUpstreamAnswerLost,
 		"Cloudflare's answer to the change was lost, so the change may or may not have been made.")
 	l.RetryAfter = after
 	return l.Because(because)

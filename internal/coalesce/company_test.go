@@ -10,10 +10,9 @@ import (
 
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
-const lostWord = upstream.ReasonAnswerLost
+const lostWord = fault.ReasonUpstreamAnswerLost
 
 func TestEachCallerGetsItsOwnAnswer(t *testing.T) {
 	cases := []struct {

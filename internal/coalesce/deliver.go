@@ -12,12 +12,9 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// credentialRefused is the reason of the one refusal that names Storekeeper
-// itself, whatever was asked for.
-const credentialRefused = "UPSTREAM_CREDENTIAL_REFUSED"
-
 // ofItems are the kinds of fault that can come from one item among several.
-// With Upstream come refusals that nobody understands, and those of a firewall.
+// With Upstream come refusals that nobody understands, and those of a firewall. The
+// refusal of the platform's credential is none, whatever was asked for.
 var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, fault.LimitReached, fault.Upstream}
 
 // deliver makes one call for several parcels and tells each what became of it.
@@ -42,7 +39,7 @@ func (c *Coalescer) deliver(permit *budget.Turn, l load) {
 	f := fault.From(err)
 	l.note(f.Ray)
 	switch {
-	case f.Reason == upstream.ReasonAnswerLost:
+	case f.Reason == fault.ReasonUpstreamAnswerLost:
 		l.lose(f)
 	case ofItem(f):
 		c.part(ctx, refused{load: l, fault: f, began: began})
@@ -56,7 +53,7 @@ func (c *Coalescer) deliver(permit *budget.Turn, l load) {
 // ofItem says whether an error can come from one item among several.
 func ofItem(err error) bool {
 	f, refused := errors.AsType[*fault.Error](err)
-	return refused && slices.Contains(ofItems, f.Kind) && f.Reason != credentialRefused && f.Reason != upstream.ReasonAnswerLost
+	return refused && slices.Contains(ofItems, f.Kind) && f.Reason != fault.ReasonUpstreamCredentialRefused && f.Reason != fault.ReasonUpstreamAnswerLost
 }
 
 // held leaves out those parcels that must not be sent any more, after the wait.
@@ -92,7 +89,7 @@ func (l load) note(ray string) {
 // beside it is for nobody, since it may be about anybody's.
 func (l load) share(r change.Result) {
 	if !l.matches(r.Secrets) {
-		l.lose(fault.New(fault.Upstream, upstream.ReasonAnswerLost, "Cloudflare's answer is not in the order of the request."))
+		l.lose(fault.New(fault.Upstream, fault.ReasonUpstreamAnswerLost, "Cloudflare's answer is not in the order of the request."))
 		return
 	}
 	from := 0

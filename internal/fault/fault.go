@@ -158,11 +158,11 @@ func From(err error) *Error {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return New(Deadline, "DEADLINE_EXCEEDED", "The deadline of the call passed before it was done.").Because(err)
+		return New(Deadline, ReasonDeadlineExceeded, "The deadline of the call passed before it was done.").Because(err)
 	case errors.Is(err, context.Canceled):
-		return New(Canceled, "CANCELED", "The caller ended the call before it was done.").Because(err)
+		return New(Canceled, ReasonCanceled, "The caller ended the call before it was done.").Because(err)
 	}
-	return New(Internal, "INTERNAL", "Storekeeper failed to handle the call; the request id finds it in the log.").Because(err)
+	return New(Internal, ReasonInternal, "Storekeeper failed to handle the call; the request id finds it in the log.").Because(err)
 }
 
 // sentence joins the fields to one line for people.

@@ -69,7 +69,7 @@ func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found 
 	default:
 		// RFC 9110, section 15.5.16.
 		w.Header().Set("Accept-Encoding", "gzip")
-		found.Fault = fault.New(fault.BadInput, "CONTENT_ENCODING_UNSUPPORTED", "The Content-Encoding of a body must be gzip, or none.")
+		found.Fault = fault.New(fault.BadInput, fault.ReasonContentEncodingUnsupported, "The Content-Encoding of a body must be gzip, or none.")
 		b.skip()
 	}
 	return b
@@ -193,5 +193,5 @@ func unreadable(err error) error {
 	if err == nil || errors.Is(err, io.EOF) || errors.As(err, &tooLong) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	return fault.Invalid(fault.Field{Path: contract.Body, Reason: "INVALID_JSON_BODY", Text: "must be gzip, as Content-Encoding says"}).Because(err)
+	return fault.Invalid(fault.Field{Path: contract.Body, Reason: fault.ReasonInvalidJSONBody, Text: "must be gzip, as Content-Encoding says"}).Because(err)
 }

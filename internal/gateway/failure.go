@@ -13,7 +13,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
-	"platform.internal/storekeeper/internal/upstream"
+	"platform.internal/storekeeper/internal/fault"
 )
 
 // restError is the REST form of a fault.
@@ -58,11 +58,11 @@ const upstreamPrefix = "UPSTREAM_"
 // errorsByReason maps the reasons whose REST error differs from that of their
 // code.
 var errorsByReason = map[string]restError{
-	"STORE_NOT_EMPTY":              {status: http.StatusConflict, code: 1003, noRetry: true},
-	"REQUEST_TOO_LARGE":            {status: http.StatusRequestEntityTooLarge, code: 1001, textInMessages: true},
-	"BODY_TOO_SLOW":                {status: http.StatusRequestTimeout, code: 1001, appendText: true},
-	"CONTENT_ENCODING_UNSUPPORTED": {status: http.StatusUnsupportedMediaType, code: 1001, appendText: true},
-	"IDEMPOTENCY_KEY_REUSED":       {status: http.StatusUnprocessableEntity, code: 1001, appendText: true},
+	fault.ReasonStoreNotEmpty:              {status: http.StatusConflict, code: 1003, noRetry: true},
+	fault.ReasonRequestTooLarge:            {status: http.StatusRequestEntityTooLarge, code: 1001, textInMessages: true},
+	fault.ReasonBodyTooSlow:                {status: http.StatusRequestTimeout, code: 1001, appendText: true},
+	fault.ReasonContentEncodingUnsupported: {status: http.StatusUnsupportedMediaType, code: 1001, appendText: true},
+	fault.ReasonIdempotencyKeyReused:       {status: http.StatusUnprocessableEntity, code: 1001, appendText: true},
 }
 
 // authErrorsByMethod maps methods to Cloudflare's answer to an invalid
@@ -124,7 +124,7 @@ func (f failure) restError(method string) restError {
 			s.status = http.StatusBadGateway
 		}
 		// A retry finds out what became of the change.
-		s.noRetry = f.reason != upstream.ReasonAnswerLost
+		s.noRetry = f.reason != fault.ReasonUpstreamAnswerLost
 	}
 	return s
 }

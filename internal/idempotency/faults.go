@@ -9,14 +9,6 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// reasonLost is that of a fault after which nobody knows whether the change
-// took effect.
-const reasonLost = "UPSTREAM_ANSWER_LOST"
-
-// reasonThrottled is that of Cloudflare's own refusal for want of budget. It is
-// no proof either: it may come after the change was made.
-const reasonThrottled = "UPSTREAM_THROTTLED"
-
 // definite holds the kinds of faults that answer a change for good, by the
 // words they are kept under.
 var definite = map[string]fault.Kind{
@@ -30,7 +22,7 @@ var definite = map[string]fault.Kind{
 
 // isDefinite says whether f answers the change for good.
 func isDefinite(f *fault.Error) bool {
-	return f.Reason != reasonLost && kindWord(f.Kind) != ""
+	return f.Reason != fault.ReasonUpstreamAnswerLost && kindWord(f.Kind) != ""
 }
 
 func kindWord(k fault.Kind) string {
@@ -112,7 +104,7 @@ func decodeFault(raw json.RawMessage) (*fault.Error, error) {
 }
 
 func keyReused() *fault.Error {
-	return fault.New(fault.KeyReused, "IDEMPOTENCY_KEY_REUSED", "The idempotency key was used with another request.")
+	return fault.New(fault.KeyReused, fault.ReasonIdempotencyKeyReused, "The idempotency key was used with another request.")
 }
 
 // inProgress makes the fault of a call that must wait for an open change, and
@@ -128,27 +120,27 @@ func inProgress(text string, i Intent) *fault.Error {
 	if detail != "" {
 		text += " It is " + detail + "."
 	}
-	f := fault.New(fault.Unavailable, "CHANGE_IN_PROGRESS", text)
+	f := fault.New(fault.Unavailable, fault.ReasonChangeInProgress, text)
 	f.Detail, f.RetryAfter = detail, inProgressPause
 	return f
 }
 
 func tooLarge() *fault.Error {
-	f := fault.New(fault.TooLarge, "REQUEST_TOO_LARGE",
+	f := fault.New(fault.TooLarge, fault.ReasonRequestTooLarge,
 		"What must be kept of the request while the change is made, which is the request without its values, is longer than 4 MiB; make shorter comments or smaller batches.")
 	f.Local = true
 	return f
 }
 
 func shuttingDown() *fault.Error {
-	f := fault.New(fault.Unavailable, "SHUTTING_DOWN", "This replica is shutting down.")
+	f := fault.New(fault.Unavailable, fault.ReasonShuttingDown, "This replica is shutting down.")
 	f.RetryAfter = shutDownPause
 	return f
 }
 
 // notKept is for a change whose answer cannot be had from the records now.
 func notKept(cause error) *fault.Error {
-	f := fault.New(fault.Unavailable, "STATE_UNAVAILABLE", "The state of changes cannot be read or written now.")
+	f := fault.New(fault.Unavailable, fault.ReasonStateUnavailable, "The state of changes cannot be read or written now.")
 	f.RetryAfter = time.Second
 	return f.Because(cause)
 }

@@ -95,7 +95,7 @@ func verdict(ctx context.Context, body []byte, err error) (o outcome, known bool
 		return outcome{fault: f}, true
 	case isDefinite(f):
 		return outcome{fault: f, kept: true}, true
-	case f.Reason == reasonLost, f.Reason == reasonThrottled, f.Kind == fault.Internal, ctx.Err() != nil:
+	case f.Reason == fault.ReasonUpstreamAnswerLost, f.Reason == fault.ReasonUpstreamThrottled, f.Kind == fault.Internal, ctx.Err() != nil:
 		return outcome{fault: f}, false
 	}
 	return outcome{fault: f}, true

@@ -57,7 +57,7 @@ func (s *Service) VerifyToken(ctx context.Context, r *identityv1.VerifyTokenRequ
 		return nil, err
 	}
 	if r.GetAccountId() != "" && !s.serves(r.GetAccountId()) {
-		return nil, fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED", "account_id: the account is not one that Storekeeper serves to this caller.")
+		return nil, fault.New(fault.Denied, fault.ReasonAccountNotAllowed, "account_id: the account is not one that Storekeeper serves to this caller.")
 	}
 	return &identityv1.VerifyTokenResponse{
 		Token: &identityv1.Token{
@@ -181,7 +181,7 @@ func (a Account) message() *identityv1.Account {
 func callerOf(ctx context.Context) (authn.Principal, error) {
 	p, ok := authn.PrincipalFrom(ctx)
 	if !ok {
-		return p, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
+		return p, fault.New(fault.Unauthenticated, fault.ReasonCredentialMissing, "The call has no credential.")
 	}
 	return p, nil
 }

@@ -72,7 +72,7 @@ func (b *Body) Time(n int64) time.Duration {
 
 // TooSlow returns the fault of a body that takes longer.
 func TooSlow() *fault.Error {
-	return fault.New(fault.Deadline, "BODY_TOO_SLOW", "The request must come at 128 KiB a second or faster; send less at once.")
+	return fault.New(fault.Deadline, fault.ReasonBodyTooSlow, "The request must come at 128 KiB a second or faster; send less at once.")
 }
 
 // Grow reserves n more bytes for a body. It waits for room for at most
@@ -175,7 +175,7 @@ func Retain(ctx context.Context) (release func()) {
 }
 
 func noRoom() error {
-	f := fault.New(fault.Unavailable, "BODIES_IN_FLIGHT", "Storekeeper reads as many request bodies as it has memory for; try again.")
+	f := fault.New(fault.Unavailable, fault.ReasonBodiesInFlight, "Storekeeper reads as many request bodies as it has memory for; try again.")
 	f.RetryAfter = retryAfter
 	return f
 }

@@ -162,7 +162,7 @@ func answerLost(err error) bool {
 		if !ok {
 			return false
 		}
-		if f.Reason == upstream.ReasonAnswerLost {
+		if f.Reason == fault.ReasonUpstreamAnswerLost {
 			return true
 		}
 		err = f.Unwrap()

@@ -103,7 +103,7 @@ func (s *shelf[T]) fresh(ctx context.Context, w want) (picture[T], error) {
 				return s.instead(w, r.err)
 			}
 		case <-enough:
-			return s.instead(w, fault.New(fault.Deadline, "DEADLINE_EXCEEDED", "Cloudflare did not answer in time."))
+			return s.instead(w, fault.New(fault.Deadline, fault.ReasonDeadlineExceeded, "Cloudflare did not answer in time."))
 		case <-ctx.Done():
 			return picture[T]{}, fault.From(ctx.Err())
 		}

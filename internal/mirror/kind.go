@@ -71,14 +71,14 @@ func cloneSecret(s upstream.Secret) upstream.Secret {
 // own words become.
 
 func noStore() *fault.Error {
-	return fault.New(fault.NotFound, "STORE_NOT_FOUND", "The account has no store with this identifier.")
+	return fault.New(fault.NotFound, fault.ReasonStoreNotFound, "The account has no store with this identifier.")
 }
 
 func noSecret() *fault.Error {
-	return fault.New(fault.NotFound, "SECRET_NOT_FOUND", "The store has no secret with this identifier.")
+	return fault.New(fault.NotFound, fault.ReasonSecretNotFound, "The store has no secret with this identifier.")
 }
 
 func notServed() *fault.Error {
-	return fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED",
+	return fault.New(fault.Denied, fault.ReasonAccountNotAllowed,
 		"The account is not one that Storekeeper serves to this caller.")
 }

@@ -238,5 +238,5 @@ func (r *Resolver) loadStore(ctx context.Context, in upstream.StoreParams) error
 // NotServed returns the fault of a call that names an account which is not
 // served. It does not list the served accounts.
 func NotServed() error {
-	return fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED", "The account is not one that Storekeeper serves to this caller.")
+	return fault.New(fault.Denied, fault.ReasonAccountNotAllowed, "The account is not one that Storekeeper serves to this caller.")
 }

@@ -78,7 +78,7 @@ func TestLostAnswerOfARealAccountHoldsThePlace(t *testing.T) {
 	if err := e.Inject(emulator.Fault{Kind: emulator.KindCut, Method: "POST", Times: 1, AfterCommit: true}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.CreateSecrets(as("a"), p); fault.From(err).Reason != upstream.ReasonAnswerLost {
+	if _, err := c.CreateSecrets(as("a"), p); fault.From(err).Reason != fault.ReasonUpstreamAnswerLost {
 		t.Fatal(err)
 	}
 	p.Secrets[0].Name = "B"

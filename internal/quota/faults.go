@@ -6,12 +6,6 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Cloudflare's words, so that clients need to know no others.
-const (
-	reasonStores  = "MAXIMUM_STORES_EXCEEDED"
-	reasonSecrets = "MAXIMUM_SECRETS_EXCEEDED"
-)
-
 // limitCode is Cloudflare's number for a limit that is reached.
 const limitCode = 1003
 
@@ -19,9 +13,9 @@ const limitCode = 1003
 // the limit for secrets only. The error has Cloudflare's word, which is about the
 // plan of the account, so a notice says whose limit it is.
 func tenantFault(k kind, limit int) error {
-	reason, what, detail := reasonSecrets, "secrets", fmt.Sprintf("max %d", limit)
+	reason, what, detail := fault.ReasonMaximumSecretsExceeded, "secrets", fmt.Sprintf("max %d", limit)
 	if k == stores {
-		reason, what, detail = reasonStores, "stores", ""
+		reason, what, detail = fault.ReasonMaximumStoresExceeded, "stores", ""
 	}
 	text := fmt.Sprintf("The tenant has all the %s that its own limit in this account allows: %d.", what, limit)
 	f := fault.New(fault.LimitReached, reason, text)
@@ -32,7 +26,7 @@ func tenantFault(k kind, limit int) error {
 
 // accountFault is what Cloudflare would say.
 func accountFault(quota int64) error {
-	f := fault.New(fault.LimitReached, reasonSecrets, "The account has all the secrets that its Cloudflare plan allows.")
+	f := fault.New(fault.LimitReached, fault.ReasonMaximumSecretsExceeded, "The account has all the secrets that its Cloudflare plan allows.")
 	f.Detail, f.Local = fmt.Sprintf("max %d", quota), true
 	return f
 }

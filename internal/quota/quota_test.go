@@ -198,7 +198,7 @@ func TestStoresOfATenantCount(t *testing.T) {
 }
 
 func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItUntilItsEnd(t *testing.T) {
-	lost := fault.New(fault.Unavailable, upstream.ReasonAnswerLost, "Nobody knows.")
+	lost := fault.New(fault.Unavailable, fault.ReasonUpstreamAnswerLost, "Nobody knows.")
 	for name, test := range map[string]struct {
 		end   error
 		holds bool
@@ -232,7 +232,7 @@ func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItUntilItsEnd(t *testing.T
 
 // Whoever finds out what became of a lost change ends its reservation.
 func TestTheEndOfALostChangeCountsWhatItMade(t *testing.T) {
-	lost := fault.New(fault.Unavailable, upstream.ReasonAnswerLost, "Nobody knows.")
+	lost := fault.New(fault.Unavailable, fault.ReasonUpstreamAnswerLost, "Nobody knows.")
 	for name, made := range map[string][]string{"done": {"secret-1"}, "not done": nil} {
 		t.Run(name, func(t *testing.T) {
 			f := newCloudflare(100)

@@ -125,7 +125,7 @@ func TestPlaceOfALostChangeIsNotGivenAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newCloudflare(100)
 		f.fill(98)
-		f.answers = []error{fault.New(fault.Unavailable, upstream.ReasonAnswerLost, "Nobody knows.")}
+		f.answers = []error{fault.New(fault.Unavailable, fault.ReasonUpstreamAnswerLost, "Nobody knows.")}
 		clients := pair(f, rules(1, 10))
 		if _, err := create(as("a"), clients[0], 1); err == nil {
 			t.Fatal("no answer was lost")

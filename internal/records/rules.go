@@ -21,7 +21,7 @@ var ErrClosed = errors.New("the store of records is closed")
 // Unavailable is the fault of a store that fails. What was asked of it may have
 // happened or not.
 func Unavailable(cause error) *fault.Error {
-	f := fault.New(fault.Unavailable, "STATE_UNAVAILABLE",
+	f := fault.New(fault.Unavailable, fault.ReasonStateUnavailable,
 		"Storekeeper cannot reach its own records now; repeat the call in a moment.")
 	f.RetryAfter = time.Second
 	return f.Because(cause)
@@ -30,7 +30,7 @@ func Unavailable(cause error) *fault.Error {
 // Damaged is the fault of a record that is not what was written. It is never
 // served, and asking again gives the same.
 func Damaged(cause error) *fault.Error {
-	return fault.New(fault.Internal, "STATE_DAMAGED",
+	return fault.New(fault.Internal, fault.ReasonStateDamaged,
 		"Storekeeper's record for this call is damaged, so the call can be neither answered nor made. Its operator has to restore the state.").Because(cause)
 }
 

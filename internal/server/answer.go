@@ -50,7 +50,7 @@ func itemsOf(page proto.Message) int {
 func pageTooLong(items, size int) error {
 	fits := max(1, items*(maxAnswerBytes/4*3)/size)
 	return fault.Invalid(fault.Field{
-		Path: "per_page", Reason: "PER_PAGE_INVALID",
+		Path: "per_page", Reason: fault.ReasonPerPageInvalid,
 		Text: fmt.Sprintf("must be about %d or less: the %d items of this page take %d bytes, and clients of gRPC accept 4 MiB", fits, items, size),
 	})
 }

@@ -216,7 +216,7 @@ func executed(f *fault.Error) bool {
 	case fault.BadInput, fault.NameTaken, fault.LimitReached, fault.NotEmpty, fault.Upstream:
 		return true
 	case fault.NotFound:
-		return f.Reason != "STORE_NOT_FOUND"
+		return f.Reason != fault.ReasonStoreNotFound
 	default:
 		return false
 	}

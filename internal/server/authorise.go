@@ -60,11 +60,11 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 			// A method without a declaration stops the start
 			// (contract.Methods). If one is registered all the same, nobody may
 			// call it.
-			return nil, fault.New(fault.Denied, "NOT_ALLOWED", "Nobody may call this method.")
+			return nil, fault.New(fault.Denied, fault.ReasonNotAllowed, "Nobody may call this method.")
 		}
 		caller, known := authn.PrincipalFrom(ctx)
 		if !known {
-			return nil, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "The call has no credential.")
+			return nil, fault.New(fault.Unauthenticated, fault.ReasonCredentialMissing, "The call has no credential.")
 		}
 		j := &authorization{rights: r, caller: caller, method: method, target: method.Target(request), audit: auditFrom(ctx)}
 		j.audit.changed = r.changedBy(request, &j.target)

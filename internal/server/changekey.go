@@ -45,7 +45,7 @@ func changeKeyOf(ctx context.Context, req any) (changeKey, error) {
 	if keys := metadata.ValueFromIncomingContext(ctx, idempotencyKey); len(keys) > 0 {
 		if len(keys) > 1 || !wellFormed(keys[0]) {
 			return n, fault.Invalid(fault.Field{
-				Path: idempotencyKey, Reason: "IDEMPOTENCY_KEY_INVALID", Text: "must be 1 to 255 visible ASCII characters, sent once",
+				Path: idempotencyKey, Reason: fault.ReasonIdempotencyKeyInvalid, Text: "must be 1 to 255 visible ASCII characters, sent once",
 			})
 		}
 		n.key = keys[0]
@@ -55,7 +55,7 @@ func changeKeyOf(ctx context.Context, req any) (changeKey, error) {
 	case !ok || r.GetRequestId() == "":
 	case n.key != "" && n.key != r.GetRequestId():
 		return n, fault.Invalid(fault.Field{
-			Path: "request_id", Reason: "REQUEST_ID_INVALID", Text: "must be the same as the metadata " + idempotencyKey + ", where both are given",
+			Path: "request_id", Reason: fault.ReasonRequestIDInvalid, Text: "must be the same as the metadata " + idempotencyKey + ", where both are given",
 		})
 	default:
 		n.key = r.GetRequestId()

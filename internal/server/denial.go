@@ -34,7 +34,7 @@ func (j *authorization) denial(refused []*callObject) error {
 		what = append(what, j.describe(o))
 	}
 	text := fmt.Sprintf("Caller %q needs a rule that allows %s. Decision %s.", j.caller.Name, strings.Join(what, ", "), id)
-	f := fault.New(fault.Denied, "NOT_ALLOWED", text)
+	f := fault.New(fault.Denied, fault.ReasonNotAllowed, text)
 	// Over REST the error has Cloudflare's fixed text, so the sentence is sent
 	// as a message beside it. In Cloudflare's contract every message has a
 	// code.

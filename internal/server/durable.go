@@ -54,7 +54,7 @@ func (d *Durable) take(tenant string, bytes int64) error {
 	if wait <= 0 {
 		return nil
 	}
-	f := fault.New(fault.Throttled, "TENANT_BYTES_SPENT",
+	f := fault.New(fault.Throttled, fault.ReasonTenantBytesSpent,
 		"The changes of your tenant have written as much as they may in an hour; nothing was changed. Try again later.")
 	f.RetryAfter = max(wait.Round(time.Second), time.Second)
 	return f

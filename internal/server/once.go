@@ -163,7 +163,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, request proto.Message) (idempotency.Call, error) {
 	t := auditFrom(ctx)
 	if t.incomplete {
-		return idempotency.Call{}, fault.New(fault.Denied, "NOT_ALLOWED", "The call is about objects that cannot be judged.")
+		return idempotency.Call{}, fault.New(fault.Denied, fault.ReasonNotAllowed, "The call is about objects that cannot be judged.")
 	}
 	call, err := c.callFor(ctx, method, request)
 	if err != nil {

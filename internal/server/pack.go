@@ -42,7 +42,7 @@ func (p *ownAnswer) unpack(body []byte) (any, error) {
 func Pack(message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {
-		return nil, fault.New(fault.Internal, "INTERNAL", "Storekeeper failed to keep its answer.")
+		return nil, fault.New(fault.Internal, fault.ReasonInternal, "Storekeeper failed to keep its answer.")
 	}
 	wrapped, err := anypb.New(m)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/inflight"
 )
 
@@ -85,7 +86,7 @@ func (r receiver) receive(ctx context.Context, into any) error {
 		return err
 	}
 	if err := r.decode(data, into); err != nil {
-		return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the message cannot be decoded as the request of this method; texts must be UTF-8")
+		return unreadMessage(codes.InvalidArgument, fault.ReasonRequestUnreadable, "the message cannot be decoded as the request of this method; texts must be UTF-8")
 	}
 	return nil
 }
@@ -150,14 +151,14 @@ func receiveRequest() func(ctx context.Context, wanted func() bool, into any) er
 }
 
 func tooLong(limit int) error {
-	return unreadMessage(codes.ResourceExhausted, "REQUEST_TOO_LARGE", fmt.Sprintf("a message to this method must be at most %d bytes", limit))
+	return unreadMessage(codes.ResourceExhausted, fault.ReasonRequestTooLarge, fmt.Sprintf("a message to this method must be at most %d bytes", limit))
 }
 
 // unexpectedEOF turns the end of a stream inside a message into a status for
 // the caller.
 func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the stream ended in the middle of a message")
+		return unreadMessage(codes.InvalidArgument, fault.ReasonRequestUnreadable, "the stream ended in the middle of a message")
 	}
 	return err
 }
@@ -166,7 +167,7 @@ func unexpectedEOF(err error) error {
 func decompress(ctx context.Context, name string, data mem.BufferSlice, limit int) ([]byte, error) {
 	compressor := encoding.GetCompressor(name)
 	if compressor == nil {
-		return nil, unreadMessage(codes.Unimplemented, "CONTENT_ENCODING_UNSUPPORTED", fmt.Sprintf("the server does not read the grpc-encoding %q; it must be gzip, or none", name))
+		return nil, unreadMessage(codes.Unimplemented, fault.ReasonContentEncodingUnsupported, fmt.Sprintf("the server does not read the grpc-encoding %q; it must be gzip, or none", name))
 	}
 	packed := data.Reader()
 	defer func() { _ = packed.Close() }() // The buffers are freed by the caller.
@@ -201,7 +202,7 @@ func readPlain(ctx context.Context, plain io.Reader, limit int) ([]byte, error) 
 }
 
 func errNotUnzipped() error {
-	return unreadMessage(codes.InvalidArgument, "REQUEST_UNREADABLE", "the message cannot be decompressed; it must be gzip, as grpc-encoding says")
+	return unreadMessage(codes.InvalidArgument, fault.ReasonRequestUnreadable, "the message cannot be decompressed; it must be gzip, as grpc-encoding says")
 }
 
 // unreadMessage returns the status of a message that is not read, with gRPC's

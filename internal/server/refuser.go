@@ -54,14 +54,14 @@ func (b refuser) caller(ctx context.Context) (authn.Principal, error) {
 // unknownMethod answers calls of methods that do not exist.
 func (b refuser) unknownMethod(_ any, ss grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(ss)
-	return b.refuse(ss.Context(), method, fault.New(fault.Unimplemented, "METHOD_UNKNOWN", "There is no such method; reflection lists the methods."))
+	return b.refuse(ss.Context(), method, fault.New(fault.Unimplemented, fault.ReasonMethodUnknown, "There is no such method; reflection lists the methods."))
 }
 
 // unreadable turns gRPC's internal error about a message that cannot be decoded
 // into a BadInput fault: the caller sent that message.
 func unreadable(err error) error {
 	if errors.Is(err, io.EOF) || status.Code(err) == codes.Internal {
-		return fault.New(fault.BadInput, "REQUEST_UNREADABLE", "The message cannot be decoded as the request of this method.").Because(err)
+		return fault.New(fault.BadInput, fault.ReasonRequestUnreadable, "The message cannot be decoded as the request of this method.").Because(err)
 	}
 	return err
 }

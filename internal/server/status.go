@@ -72,7 +72,7 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 	// text holds nothing of Storekeeper's.
 	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		if st, isStatus := status.FromError(err); isStatus {
-			auditFrom(ctx).failure = fault.New(kindsByCode[st.Code()], "GRPC_STATUS", st.Message())
+			auditFrom(ctx).failure = fault.New(kindsByCode[st.Code()], fault.ReasonGRPCStatus, st.Message())
 			return nil, st.Err()
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Service) keepsName(ctx context.Context, r *secretsstorev1.UpdateSecretR
 		return nil
 	}
 	f := fault.Invalid(fault.Field{
-		Path: "name", Reason: "SECRET_NAME_IMMUTABLE", Text: "must be the name that the secret has; a name cannot be changed",
+		Path: "name", Reason: fault.ReasonSecretNameImmutable, Text: "must be the name that the secret has; a name cannot be changed",
 	})
 	f.Local = true
 	return f

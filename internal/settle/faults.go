@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
 var (
@@ -29,7 +28,7 @@ var verdicts = []fault.Kind{
 // is then still open.
 func final(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
-	return ok && f.Reason != upstream.ReasonAnswerLost && slices.Contains(verdicts, f.Kind)
+	return ok && f.Reason != fault.ReasonUpstreamAnswerLost && slices.Contains(verdicts, f.Kind)
 }
 
 // sentBefore notes in a refusal that the change was sent before.
@@ -44,20 +43,20 @@ func sentBefore(err error) error {
 
 func isLost(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
-	return ok && f.Reason == upstream.ReasonAnswerLost
+	return ok && f.Reason == fault.ReasonUpstreamAnswerLost
 }
 
 // isUnclear says whether an answer came that proves nothing about the change.
 func isUnclear(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
-	return ok && f.Reason == upstream.ReasonAnswerLost && f.Kind == fault.Upstream
+	return ok && f.Reason == fault.ReasonUpstreamAnswerLost && f.Kind == fault.Upstream
 }
 
 func isNameTaken(err error) bool { return err != nil && fault.From(err).Kind == fault.NameTaken }
 
 // unknown makes the fault of a change that may have been made elsewhere.
 func unknown(because error) *fault.Error {
-	return fault.New(fault.Unavailable, upstream.ReasonAnswerLost,
+	return fault.New(fault.Unavailable, fault.ReasonUpstreamAnswerLost,
 		"It is not known at the moment whether the change was made.").Because(because)
 }
 

@@ -278,5 +278,5 @@ func TestRefusalsAreRelayedAsTheyAre(t *testing.T) {
 }
 
 func lost(err error) bool {
-	return err != nil && fault.From(err).Reason == upstream.ReasonAnswerLost
+	return err != nil && fault.From(err).Reason == fault.ReasonUpstreamAnswerLost
 }

@@ -40,7 +40,9 @@ func (s *stage) Secrets(ctx context.Context, _, _ string, notBefore time.Time) (
 // Stores gives none.
 func (s *stage) Stores(context.Context, string, time.Time) ([]upstream.Store, error) { return nil, nil }
 
-func gone(kind fault.Kind) *fault.Error { return fault.New(kind, upstream.ReasonAnswerLost, "lost") }
+func gone(kind fault.Kind) *fault.Error {
+	return fault.New(kind, fault.ReasonUpstreamAnswerLost, "lost")
+}
 
 func (s *stage) settler(set ...func(*settle.Config)) settler {
 	c := settle.Config{Library: s}

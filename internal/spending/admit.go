@@ -116,7 +116,7 @@ func (b *Budgets) tell(step string, a upstream.Ask) {
 func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attempt, ask budget.Ask) (*budget.Turn, error) {
 	one, known := b.byAccount[account]
 	if !known {
-		return nil, fault.New(fault.Internal, "INTERNAL", "The account has no call budget.")
+		return nil, fault.New(fault.Internal, fault.ReasonInternal, "The account has no call budget.")
 	}
 	if !one.usage.ready() {
 		return nil, unaccounted(b.cause())

@@ -110,7 +110,7 @@ func (p *checkpoint) spend(ctx context.Context) error {
 }
 
 func unaccounted(because error) error {
-	f := fault.New(fault.Unavailable, "BUDGET_UNKNOWN",
+	f := fault.New(fault.Unavailable, fault.ReasonBudgetUnknown,
 		"The call was not sent, since Storekeeper cannot write down now how much of the call budget is spent.")
 	f.RetryAfter = time.Second
 	return f.Because(because)

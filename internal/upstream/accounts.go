@@ -140,6 +140,6 @@ func (d *directory) find(key string) (*account, error) {
 	if a := d.byKey[key]; a != nil {
 		return a, nil
 	}
-	return nil, fault.New(fault.Denied, "ACCOUNT_NOT_ALLOWED",
+	return nil, fault.New(fault.Denied, fault.ReasonAccountNotAllowed,
 		"The account is not one that Storekeeper serves to this caller.")
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -71,7 +72,7 @@ func refusedAnswer(t *testing.T, what string, q question, h http.HandlerFunc) {
 	}
 	want := "UPSTREAM_ANSWER_UNREADABLE"
 	if q.change {
-		want = upstream.ReasonAnswerLost
+		want = fault.ReasonUpstreamAnswerLost
 	}
 	if f := asFault(t, err); f.Reason != want {
 		t.Errorf("%s: %v, want %s", what, f, want)

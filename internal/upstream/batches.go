@@ -116,5 +116,5 @@ func listed(list []string) []string {
 
 // emptyBody makes the fault of a request that asks for nothing.
 func emptyBody(path, pointer, text string) *fault.Error {
-	return fault.Invalid(fault.Field{Path: path, Pointer: pointer, Reason: "INVALID_JSON_BODY", Text: text})
+	return fault.Invalid(fault.Field{Path: path, Pointer: pointer, Reason: fault.ReasonInvalidJSONBody, Text: text})
 }

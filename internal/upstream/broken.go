@@ -13,19 +13,10 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// ReasonAnswerLost is the reason of a fault after which nobody knows whether a
-// change was made: the request may have arrived, and its answer did not.
-const ReasonAnswerLost = "UPSTREAM_ANSWER_LOST"
-
-// ReasonThrottled is the reason of Cloudflare's refusal for want of call budget.
-// Cloudflare documents it as a refusal, but it can reach a client after the
-// change was made.
-const ReasonThrottled = "UPSTREAM_THROTTLED"
-
 // Unproven says whether a fault of a change that was sent leaves open whether
 // the change was made.
 func Unproven(f *fault.Error) bool {
-	return f.Reason == ReasonAnswerLost || f.Reason == ReasonThrottled
+	return f.Reason == fault.ReasonUpstreamAnswerLost || f.Reason == fault.ReasonUpstreamThrottled
 }
 
 // soon is the wait that is advised after a fault that mostly passes by itself.
@@ -73,7 +64,7 @@ func (x *exchange) unread(ctx context.Context, r reply) *fault.Error {
 
 // unreadable makes a fault of a success that cannot be understood.
 func (x *exchange) unreadable(r reply) *fault.Error {
-	f := fault.New(fault.Upstream, "UPSTREAM_ANSWER_UNREADABLE", "Cloudflare's answer could not be understood.")
+	f := fault.New(fault.Upstream, fault.ReasonUpstreamAnswerUnreadable, "Cloudflare's answer could not be understood.")
 	if x.changes() {
 		f = lost(fault.Upstream)
 	}
@@ -119,19 +110,19 @@ func ending(ctx context.Context) (fault.Kind, bool) {
 }
 
 func lost(kind fault.Kind) *fault.Error {
-	return fault.New(kind, ReasonAnswerLost,
+	return fault.New(kind, fault.ReasonUpstreamAnswerLost,
 		"Cloudflare's answer to the change was lost, so the change may or may not have been made.")
 }
 
 func late(kind fault.Kind) *fault.Error {
 	if kind == fault.Canceled {
-		return fault.New(kind, "CANCELED", "The call was canceled.")
+		return fault.New(kind, fault.ReasonCanceled, "The call was canceled.")
 	}
-	return fault.New(kind, "DEADLINE_EXCEEDED", "Cloudflare did not answer before the call's deadline.")
+	return fault.New(kind, fault.ReasonDeadlineExceeded, "Cloudflare did not answer before the call's deadline.")
 }
 
 func unreachable() *fault.Error {
-	f := fault.New(fault.Unavailable, "UPSTREAM_UNREACHABLE", "Cloudflare cannot be reached at the moment.")
+	f := fault.New(fault.Unavailable, fault.ReasonUpstreamUnreachable, "Cloudflare cannot be reached at the moment.")
 	f.RetryAfter = soon
 	return f
 }

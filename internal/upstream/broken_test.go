@@ -45,15 +45,15 @@ func TestBrokenConnections(t *testing.T) {
 		sent    int
 	}{
 		"a read is cut before its answer, twice":               {read, raw(""), fault.Unavailable, "UPSTREAM_UNREACHABLE", 2},
-		"a change is cut before its answer":                    {create, raw(""), fault.Unavailable, upstream.ReasonAnswerLost, 1},
-		"a delete is cut before its answer":                    {remove, raw(""), fault.Unavailable, upstream.ReasonAnswerLost, 1},
+		"a change is cut before its answer":                    {create, raw(""), fault.Unavailable, fault.ReasonUpstreamAnswerLost, 1},
+		"a delete is cut before its answer":                    {remove, raw(""), fault.Unavailable, fault.ReasonUpstreamAnswerLost, 1},
 		"a read is cut in its answer":                          {read, raw(halfAnswer), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
-		"a change is cut in its answer":                        {create, raw(halfAnswer), fault.Unavailable, upstream.ReasonAnswerLost, 1},
+		"a change is cut in its answer":                        {create, raw(halfAnswer), fault.Unavailable, fault.ReasonUpstreamAnswerLost, 1},
 		"a read is cut in its headers":                         {read, raw("HTTP/1.1 200 OK\r\nConte"), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
 		"a page is cut":                                        {read, raw(strings.Replace(halfAnswer, `{"result":`, "<html>", 1)), fault.Unavailable, "UPSTREAM_UNREACHABLE", 1},
-		"a change gets no HTTP":                                {create, raw("SSH-2.0-OpenSSH\r\n"), fault.Unavailable, upstream.ReasonAnswerLost, 1},
+		"a change gets no HTTP":                                {create, raw("SSH-2.0-OpenSSH\r\n"), fault.Unavailable, fault.ReasonUpstreamAnswerLost, 1},
 		"a refusal of a read is cut, and its status is enough": {read, raw(cutRefusal), fault.Upstream, "UPSTREAM_CREDENTIAL_REFUSED", 1},
-		"a refusal of a change is cut":                         {create, raw(cutRefusal), fault.Upstream, upstream.ReasonAnswerLost, 1},
+		"a refusal of a change is cut":                         {create, raw(cutRefusal), fault.Upstream, fault.ReasonUpstreamAnswerLost, 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestTooLongAnswer(t *testing.T) {
 		reason string
 	}{
 		"of a read":   {read, "UPSTREAM_ANSWER_UNREADABLE"},
-		"of a change": {create, upstream.ReasonAnswerLost},
+		"of a change": {create, fault.ReasonUpstreamAnswerLost},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,10 +147,10 @@ func TestCallersTimeIsOver(t *testing.T) {
 	}{
 		"a read without answer":                {silent, read, false, fault.Deadline, "DEADLINE_EXCEEDED"},
 		"a read with half an answer":           {slow, read, false, fault.Deadline, "DEADLINE_EXCEEDED"},
-		"a change without answer":              {silent, create, false, fault.Deadline, upstream.ReasonAnswerLost},
-		"a change with half an answer":         {slow, create, false, fault.Deadline, upstream.ReasonAnswerLost},
+		"a change without answer":              {silent, create, false, fault.Deadline, fault.ReasonUpstreamAnswerLost},
+		"a change with half an answer":         {slow, create, false, fault.Deadline, fault.ReasonUpstreamAnswerLost},
 		"a read that is no longer wanted":      {silent, read, true, fault.Canceled, "CANCELED"},
-		"a change that is no longer wanted":    {slow, create, true, fault.Canceled, upstream.ReasonAnswerLost},
+		"a change that is no longer wanted":    {slow, create, true, fault.Canceled, fault.ReasonUpstreamAnswerLost},
 		"a read that is unwanted in its midst": {slow, read, true, fault.Canceled, "CANCELED"},
 	}
 	for name, tt := range tests {
@@ -248,10 +248,10 @@ func TestFailingTransport(t *testing.T) {
 		change, read string
 		cause        string
 	}{
-		"one that tells nothing may have sent all": {x509.UnknownAuthorityError{}, upstream.ReasonAnswerLost, "UPSTREAM_UNREACHABLE", "x509.UnknownAuthorityError"},
+		"one that tells nothing may have sent all": {x509.UnknownAuthorityError{}, fault.ReasonUpstreamAnswerLost, "UPSTREAM_UNREACHABLE", "x509.UnknownAuthorityError"},
 		"one that could not dial has sent nothing": {&net.OpError{Op: "dial", Err: io.EOF}, "UPSTREAM_UNREACHABLE", "UPSTREAM_UNREACHABLE", "EOF"},
-		"one that quotes what it read":             {&net.OpError{Op: "read", Err: errors.New("got " + token)}, upstream.ReasonAnswerLost, "UPSTREAM_UNREACHABLE", "transport error"},
-		"one that broke off":                       {fmt.Errorf("wrapped %s: %w", token, io.ErrUnexpectedEOF), upstream.ReasonAnswerLost, "UPSTREAM_UNREACHABLE", "unexpected EOF"},
+		"one that quotes what it read":             {&net.OpError{Op: "read", Err: errors.New("got " + token)}, fault.ReasonUpstreamAnswerLost, "UPSTREAM_UNREACHABLE", "transport error"},
+		"one that broke off":                       {fmt.Errorf("wrapped %s: %w", token, io.ErrUnexpectedEOF), fault.ReasonUpstreamAnswerLost, "UPSTREAM_UNREACHABLE", "unexpected EOF"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

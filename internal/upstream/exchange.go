@@ -115,7 +115,7 @@ func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answe
 // panicked makes a fault of a panic over an answer, of which nobody could say
 // more. What it was about may be a secret, so its type and place must do.
 func (o operation) panicked(p any) *fault.Error {
-	f := fault.New(fault.Internal, "INTERNAL", "Storekeeper failed to handle Cloudflare's answer.")
+	f := fault.New(fault.Internal, fault.ReasonInternal, "Storekeeper failed to handle Cloudflare's answer.")
 	if o.changes() {
 		f = lost(fault.Upstream)
 	}
@@ -145,7 +145,7 @@ func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (A
 	switch {
 	case f == nil:
 		return answer, done, x.attempt(r, nil)
-	case f.Reason == reasonCredential && r.status >= http.StatusBadRequest:
+	case f.Reason == fault.ReasonUpstreamCredentialRefused && r.status >= http.StatusBadRequest:
 		return Answer[T]{}, turnedAway, x.attempt(r, f)
 	}
 	return Answer[T]{}, done, x.attempt(r, f)

@@ -59,7 +59,7 @@ func (h health) ask() (ended func(error), f *fault.Error) {
 }
 
 func inTrouble() *fault.Error {
-	f := fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "Cloudflare is in trouble at the moment, so the call was not sent.")
+	f := fault.New(fault.Unavailable, fault.ReasonUpstreamUnavailable, "Cloudflare is in trouble at the moment, so the call was not sent.")
 	f.RetryAfter = trouble
 	return f
 }
@@ -87,6 +87,6 @@ func troubled(err error) bool {
 		// An answer came, although it says nothing about the change.
 		return false
 	default:
-		return f.Reason == ReasonAnswerLost
+		return f.Reason == fault.ReasonUpstreamAnswerLost
 	}
 }

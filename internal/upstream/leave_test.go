@@ -95,7 +95,7 @@ func TestAChangeWhoseLeaseEndsWhileItIsSentIsNotWhole(t *testing.T) {
 	_, err := client.CreateSecrets(within(t), upstream.CreateSecretsParams{Account: "main", StoreID: storeID, Secrets: []upstream.NewSecret{
 		{Name: "MY_KEY", Value: upstream.Value(strings.Repeat("v", 60_000)), Scopes: []string{"workers"}},
 	}})
-	if asFault(t, err).Reason != upstream.ReasonAnswerLost || whole.Load() != 0 || asked.Load() < 2 {
+	if asFault(t, err).Reason != fault.ReasonUpstreamAnswerLost || whole.Load() != 0 || asked.Load() < 2 {
 		t.Errorf("%v; %d whole requests arrived; the lease was looked at %d times", err, whole.Load(), asked.Load())
 	}
 }

@@ -71,5 +71,5 @@ func unseen[T any](items []T, seen map[string]bool, id func(T) string) []T {
 }
 
 func endlessList() *fault.Error {
-	return fault.New(fault.Upstream, "UPSTREAM_LIST_ENDLESS", "Cloudflare's list does not end.")
+	return fault.New(fault.Upstream, fault.ReasonUpstreamListEndless, "Cloudflare's list does not end.")
 }

@@ -42,7 +42,7 @@ func (c *Client) proveActive(ctx context.Context, at place, n *candidate) error 
 		switch {
 		case err == nil:
 			return nil
-		case f.Kind != fault.Upstream || f.Reason == reasonBlocked:
+		case f.Kind != fault.Upstream || f.Reason == fault.ReasonUpstreamBlocked:
 			return err
 		case !refuses(err):
 			// It may be a user's token yet.

@@ -71,7 +71,7 @@ func TestARefusalThatCloudflareDoesNotDocumentLeavesAChangeOpen(t *testing.T) {
 	} {
 		for change, call := range everyChange() {
 			client, w := serve(t, h)
-			if f := asFault(t, call(within(t), client)); f.Reason != upstream.ReasonAnswerLost {
+			if f := asFault(t, call(within(t), client)); f.Reason != fault.ReasonUpstreamAnswerLost {
 				t.Errorf("%s: %s: %v", name, change, f)
 			}
 			if sent := len(w.seen()); sent != 1 {
@@ -107,7 +107,7 @@ func TestADocumentedRefusalProvesThatNothingWasDone(t *testing.T) {
 	} {
 		for change, call := range everyChange() {
 			client, _ := serve(t, says(tt.status, failure(tt.error)))
-			if f := asFault(t, call(within(t), client)); f.Kind != tt.kind || f.Reason == upstream.ReasonAnswerLost {
+			if f := asFault(t, call(within(t), client)); f.Kind != tt.kind || f.Reason == fault.ReasonUpstreamAnswerLost {
 				t.Errorf("%s: %s: kind %d, %v", name, change, f.Kind, f)
 			}
 		}

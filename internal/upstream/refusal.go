@@ -10,9 +10,6 @@ import (
 )
 
 const (
-	reasonCredential = "UPSTREAM_CREDENTIAL_REFUSED"
-	reasonBlocked    = "UPSTREAM_BLOCKED"
-
 	// codeThrottled is Cloudflare's number for a spent call budget.
 	codeThrottled = 971
 	// codeInvalidToken says, where a token is verified, that it is no good. In
@@ -67,7 +64,7 @@ func (x *exchange) refused(r reply, said refusal) *fault.Error {
 		f = doubtful(f)
 	}
 	f.Ray = r.ray
-	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable && f.Reason != ReasonAnswerLost {
+	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable && f.Reason != fault.ReasonUpstreamAnswerLost {
 		f.Notices = told(notices(said.messages, x.scrub))
 		f.Errors = told(x.errorsOf(said, f))
 	}
@@ -122,7 +119,7 @@ func (x *exchange) classify(r reply, said refusal) *fault.Error {
 	case r.status == http.StatusTooManyRequests, said.has(codeThrottled):
 		return throttled(r, said)
 	case r.challenged, r.status == http.StatusForbidden && !said.spoken:
-		return fault.New(fault.Upstream, reasonBlocked,
+		return fault.New(fault.Upstream, fault.ReasonUpstreamBlocked,
 			"Something before Cloudflare's API refused Storekeeper's request; it is not the caller's doing.")
 	case r.status == http.StatusUnauthorized, r.status == http.StatusForbidden, said.has(credentialCodes...),
 		x.name == opVerifyToken && said.has(codeInvalidToken):
@@ -132,7 +129,7 @@ func (x *exchange) classify(r reply, said refusal) *fault.Error {
 }
 
 func credentialRefused() *fault.Error {
-	return fault.New(fault.Upstream, reasonCredential,
+	return fault.New(fault.Upstream, fault.ReasonUpstreamCredentialRefused,
 		"Cloudflare refused Storekeeper's own credential for the account; it is not the caller's doing.")
 }
 
@@ -157,7 +154,7 @@ func (x *exchange) byWords(r reply, said refusal) *fault.Error {
 			return f
 		}
 	}
-	return fault.New(fault.Upstream, "UPSTREAM_REQUEST_REFUSED",
+	return fault.New(fault.Upstream, fault.ReasonUpstreamRequestRefused,
 		"Cloudflare refused Storekeeper's request for a reason that is not the caller's doing.")
 }
 
@@ -179,7 +176,7 @@ func (x *exchange) outage(r reply) *fault.Error {
 	if x.changes() {
 		return lost(fault.Unavailable)
 	}
-	f := fault.New(fault.Unavailable, "UPSTREAM_UNAVAILABLE", "Cloudflare is in trouble at the moment.")
+	f := fault.New(fault.Unavailable, fault.ReasonUpstreamUnavailable, "Cloudflare is in trouble at the moment.")
 	f.RetryAfter = max(r.wait(), soon)
 	return f
 }
@@ -188,7 +185,7 @@ func (x *exchange) outage(r reply) *fault.Error {
 // that of the budget, which blocks for five minutes, or of the limit per
 // second, which frees itself quickly.
 func throttled(r reply, said refusal) *fault.Error {
-	f := fault.New(fault.Throttled, ReasonThrottled, "Cloudflare takes no more calls for the account at the moment.")
+	f := fault.New(fault.Throttled, fault.ReasonUpstreamThrottled, "Cloudflare takes no more calls for the account at the moment.")
 	f.RetryAfter = r.wait()
 	if f.RetryAfter == 0 {
 		f.RetryAfter = shortBlock

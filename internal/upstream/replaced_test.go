@@ -75,7 +75,7 @@ func TestCallUnderWayWhenTheCredentialChanges(t *testing.T) {
 				err := end()
 				reason := tt.reason
 				if ask == askCreate && tt.undocumented {
-					reason = upstream.ReasonAnswerLost
+					reason = fault.ReasonUpstreamAnswerLost
 				}
 				var repeats []string
 				if reason == "" {

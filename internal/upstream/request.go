@@ -53,7 +53,7 @@ func encode(body any, size int) ([]byte, error) {
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
-		return nil, fault.New(fault.Internal, "INTERNAL", "Storekeeper failed to write its request to Cloudflare.")
+		return nil, fault.New(fault.Internal, fault.ReasonInternal, "Storekeeper failed to write its request to Cloudflare.")
 	}
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }

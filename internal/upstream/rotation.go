@@ -128,7 +128,7 @@ func (r *rotation) rest(ctx context.Context, trouble error) {
 // good, and not trouble that passes.
 func refuses(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
-	return ok && f.Reason == reasonCredential
+	return ok && f.Reason == fault.ReasonUpstreamCredentialRefused
 }
 
 // throttles says whether an error is that Cloudflare takes no calls now.

@@ -1,0 +1,77 @@
+package fault
+
+// The reasons of faults, as callers get them in ErrorInfo.reason. They are part of
+// the contract: a reason is never reused for another meaning.
+const (
+	// About who calls and what the caller may do.
+
+	ReasonAccountNotAllowed       = "ACCOUNT_NOT_ALLOWED"
+	ReasonCredentialBadSignature  = "CREDENTIAL_BAD_SIGNATURE"
+	ReasonCredentialExpired       = "CREDENTIAL_EXPIRED"
+	ReasonCredentialMalformed     = "CREDENTIAL_MALFORMED"
+	ReasonCredentialMissing       = "CREDENTIAL_MISSING"
+	ReasonCredentialNotAdmitted   = "CREDENTIAL_NOT_ADMITTED"
+	ReasonCredentialNotYetValid   = "CREDENTIAL_NOT_YET_VALID"
+	ReasonCredentialUnknown       = "CREDENTIAL_UNKNOWN"
+	ReasonCredentialWrongAudience = "CREDENTIAL_WRONG_AUDIENCE"
+	ReasonCredentialWrongIssuer   = "CREDENTIAL_WRONG_ISSUER"
+	ReasonIssuerUnavailable       = "ISSUER_UNAVAILABLE"
+	ReasonNotAllowed              = "NOT_ALLOWED"
+
+	// About the request.
+
+	ReasonBodiesInFlight             = "BODIES_IN_FLIGHT"
+	ReasonBodyTooSlow                = "BODY_TOO_SLOW"
+	ReasonContentEncodingUnsupported = "CONTENT_ENCODING_UNSUPPORTED"
+	ReasonIdempotencyKeyInvalid      = "IDEMPOTENCY_KEY_INVALID"
+	ReasonIdempotencyKeyReused       = "IDEMPOTENCY_KEY_REUSED"
+	ReasonInvalidJSONBody            = "INVALID_JSON_BODY"
+	ReasonMethodUnknown              = "METHOD_UNKNOWN"
+	ReasonPerPageInvalid             = "PER_PAGE_INVALID"
+	ReasonRequestIDInvalid           = "REQUEST_ID_INVALID"
+	ReasonRequestTooLarge            = "REQUEST_TOO_LARGE"
+	ReasonRequestUnreadable          = "REQUEST_UNREADABLE"
+	ReasonSecretNameImmutable        = "SECRET_NAME_IMMUTABLE"
+
+	// About stores and secrets. The words for limits are those of Cloudflare.
+
+	ReasonMaximumSecretsExceeded = "MAXIMUM_SECRETS_EXCEEDED"
+	ReasonMaximumStoresExceeded  = "MAXIMUM_STORES_EXCEEDED"
+	ReasonSecretNotFound         = "SECRET_NOT_FOUND"
+	ReasonStoreNotEmpty          = "STORE_NOT_EMPTY"
+	ReasonStoreNotFound          = "STORE_NOT_FOUND"
+
+	// About limits of what a caller may use.
+
+	ReasonBudgetSpent      = "BUDGET_SPENT"
+	ReasonBudgetUnknown    = "BUDGET_UNKNOWN"
+	ReasonTenantBytesSpent = "TENANT_BYTES_SPENT"
+
+	// About Cloudflare. After UPSTREAM_ANSWER_LOST nobody knows whether a change was
+	// made: the request may have arrived, and its answer did not. After
+	// UPSTREAM_THROTTLED nobody knows either: Cloudflare documents it as a refusal,
+	// and it can reach a client after the change was made.
+
+	ReasonUpstreamAnswerLost        = "UPSTREAM_ANSWER_LOST"
+	ReasonUpstreamAnswerUnreadable  = "UPSTREAM_ANSWER_UNREADABLE"
+	ReasonUpstreamBlocked           = "UPSTREAM_BLOCKED"
+	ReasonUpstreamCredentialRefused = "UPSTREAM_CREDENTIAL_REFUSED"
+	ReasonUpstreamListEndless       = "UPSTREAM_LIST_ENDLESS"
+	ReasonUpstreamRequestRefused    = "UPSTREAM_REQUEST_REFUSED"
+	ReasonUpstreamThrottled         = "UPSTREAM_THROTTLED"
+	ReasonUpstreamUnavailable       = "UPSTREAM_UNAVAILABLE"
+	ReasonUpstreamUnreachable       = "UPSTREAM_UNREACHABLE"
+
+	// About Storekeeper itself.
+
+	ReasonAuditUnavailable = "AUDIT_UNAVAILABLE"
+	ReasonCanceled         = "CANCELED"
+	ReasonChangeInProgress = "CHANGE_IN_PROGRESS"
+	ReasonDeadlineExceeded = "DEADLINE_EXCEEDED"
+	ReasonGRPCStatus       = "GRPC_STATUS"
+	ReasonInternal         = "INTERNAL"
+	ReasonShuttingDown     = "SHUTTING_DOWN"
+	ReasonStateDamaged     = "STATE_DAMAGED"
+	ReasonStateFull        = "STATE_FULL"
+	ReasonStateUnavailable = "STATE_UNAVAILABLE"
+)
