@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,4 +58,40 @@ func TestCommitsHappenOnceWhereTheConnectionIsCutWithinCommit(t *testing.T) {
 	if p.cuts.Load() < 10 {
 		t.Errorf("%d cuts: nothing was tried", p.cuts.Load())
 	}
+}
+
+// TestCommitThatComesLateDoesNothing holds a commit on its way until its receipt
+// was asked for and the commit was repeated.
+func TestCommitThatComesLateDoesNothing(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	var commits atomic.Int64
+	armed := make(chan struct{})
+	p := startProxy(t, server.Address(), func() verdict {
+		select {
+		case <-armed:
+			if commits.Add(1) == 1 {
+				return hold
+			}
+		default:
+		}
+		return pass
+	})
+	c := config(server, postgrestest.Superuser)
+	c.Hosts = []string{p.address()}
+	s := open(t, c)
+	l := newLedger()
+	if err := l.add(s, "a", "first"); err != nil {
+		t.Fatal(err)
+	}
+	close(armed)
+	if err := l.add(s, "a", "held"); err != nil {
+		t.Fatal(err)
+	}
+	if p.cuts.Load() != 1 || l.acknowledged() != 2 {
+		t.Fatalf("%d commits were held, %d acknowledged", p.cuts.Load(), l.acknowledged())
+	}
+	p.letGo()
+	<-p.late
+	l.check(t, s)
 }

@@ -33,8 +33,11 @@ type proxy struct {
 	judge    func() verdict
 	released chan struct{}
 	once     sync.Once
-	cuts     atomic.Int64
-	open     sync.WaitGroup
+	// late is closed when the server has answered what was held, or has ended the
+	// connection.
+	late chan struct{}
+	cuts atomic.Int64
+	open sync.WaitGroup
 }
 
 func startProxy(t *testing.T, server string, judge func() verdict) *proxy {
@@ -43,7 +46,7 @@ func startProxy(t *testing.T, server string, judge func() verdict) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, server: server, judge: judge, released: make(chan struct{})}
+	p := &proxy{listener: l, server: server, judge: judge, released: make(chan struct{}), late: make(chan struct{})}
 	p.open.Go(p.accept)
 	t.Cleanup(func() {
 		p.letGo()
@@ -85,7 +88,13 @@ type link struct {
 }
 
 func (l *link) requests() {
-	defer func() { _ = l.far.Close() }()
+	// A connection that held something stays open to the server until that has
+	// answered.
+	defer func() {
+		if !l.held.Load() {
+			_ = l.far.Close()
+		}
+	}()
 	chunk := make([]byte, 1<<20)
 	for {
 		n, err := l.near.Read(chunk)
@@ -136,6 +145,9 @@ func (l *link) answers() {
 	chunk := make([]byte, 1<<20)
 	for {
 		n, err := l.far.Read(chunk)
+		if l.held.Load() {
+			close(l.late)
+		}
 		if err != nil || l.losing.Load() || l.held.Load() {
 			return
 		}
