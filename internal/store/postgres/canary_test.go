@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -26,7 +27,7 @@ func TestValuesAreInNoErrorAndNoLog(t *testing.T) {
 			create trigger refuse before insert on storekeeper.records for each row execute function storekeeper.refuse()`,
 	} {
 		c := config(server, server.Database(strings.ReplaceAll(name, " ", "_")))
-		c.Logger = zap.New(core)
+		c.Logger, c.Timeout = zap.New(core), time.Second
 		s := open(t, c)
 		server.Exec(c.Database, statement)
 		err := put(s, "a", value)

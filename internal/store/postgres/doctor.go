@@ -65,7 +65,15 @@ const settingsText = `select current_setting('server_version'), current_setting(
 // Doctor checks what the server must be for nothing to get lost. It changes
 // nothing.
 func (s *Store) Doctor(ctx context.Context) []Finding {
-	if err := s.Healthy(ctx); err != nil {
+	connection := Finding{Name: "connection", Text: "the server accepts writes and holds the store"}
+	err := s.Healthy(ctx)
+	missing := errors.Is(err, errNoTables)
+	switch {
+	case missing:
+		connection.Text = "the server accepts writes, and the next start of a replica makes the tables"
+	case err != nil && !passing(err):
+		return []Finding{{Name: "connection", Level: Failed, Text: errText(err), Fix: "docs/postgres.md says what to do about each reason"}}
+	case err != nil:
 		return []Finding{{
 			Name: "connection", Level: Failed, Text: errText(err),
 			Fix: "let this machine reach a server that accepts writes: check store.postgres, DNS, network policy, role, password and certificates",
@@ -73,7 +81,7 @@ func (s *Store) Doctor(ctx context.Context) []Finding {
 	}
 	var c settings
 	begun := time.Now()
-	err := s.reads.QueryRow(ctx, settingsText, s.config.Schema).Scan(&c.version, &c.number, &c.commit, &c.fsync, &c.pages, &c.standbys,
+	err = s.reads.QueryRow(ctx, settingsText, s.config.Schema).Scan(&c.version, &c.number, &c.commit, &c.fsync, &c.pages, &c.standbys,
 		&c.checksums, &c.encrypted, &c.superuser, &c.otherSchemas, &c.clock,
 		&c.streaming, &c.synchronous, &c.lag)
 	if err != nil {
@@ -81,9 +89,8 @@ func (s *Store) Doctor(ctx context.Context) []Finding {
 	}
 	middle := begun.Add(time.Since(begun) / 2)
 	return []Finding{
-		{Name: "connection", Level: OK, Text: "the server accepts writes and holds the store"},
-		c.versionFinding(), c.durability(), c.disk(), c.replication(), c.security(s.config.Plaintext), c.rights(s.config.Schema),
-		c.clocks(middle), s.rights(ctx),
+		connection, c.versionFinding(), c.durability(), c.disk(), c.replication(), c.security(s.config.Plaintext), c.rights(s.config.Schema),
+		c.clocks(middle), s.rights(ctx, missing),
 	}
 }
 
@@ -178,22 +185,29 @@ func (c settings) clocks(now time.Time) Finding {
 	return f
 }
 
-// rights checks that the role may do what the store does.
-func (s *Store) rights(ctx context.Context) Finding {
-	const text = `select t || ' ' || p from unnest(array['records', 'head', 'receipts', 'trail', 'events', 'streams', 'migrations']) as t
+// rights checks that the role may do what the store does, or make its tables where
+// they are missing.
+func (s *Store) rights(ctx context.Context, missing bool) Finding {
+	const schema = `select 'create in the schema' where not has_database_privilege(current_database(), 'create')
+		and not exists (select from pg_namespace where nspname = $1 and has_schema_privilege(oid, 'create'))`
+	const tables = `select t || ' ' || p from unnest(array['records', 'head', 'receipts', 'trail', 'events', 'streams', 'migrations']) as t
 		cross join unnest(array['select', 'insert', 'update', 'delete']) as p where not has_table_privilege(t, p)
-		union all select 'schema create' where not has_schema_privilege($1, 'create')`
+		union all ` + schema
 	f := Finding{Name: "rights", Text: "the role may read and write its tables, and make partitions"}
+	text := tables
+	if missing {
+		f.Text, text = "the role may make its tables", schema
+	}
 	rows, err := s.reads.Query(ctx, text, s.config.Schema)
-	var missing []string
+	var lacking []string
 	if err == nil {
-		missing, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		lacking, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
 	switch {
 	case err != nil:
 		f.Level, f.Text, f.Fix = Failed, clean(err).Error(), "look at the log of the server"
-	case len(missing) > 0:
-		f.Level, f.Text = Failed, "the role lacks rights: "+strings.Join(missing, ", ")
+	case len(lacking) > 0:
+		f.Level, f.Text = Failed, "the role lacks rights: "+strings.Join(lacking, ", ")
 		f.Fix = "make the role the owner of the schema and its tables: docs/postgres.md has the statements"
 	}
 	return f

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"testing"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store/postgres"
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
@@ -62,4 +63,30 @@ func eventually(t *testing.T, s *postgres.Store, name string, level postgres.Lev
 		}
 	}
 	wantFinding(t, s, name, level)
+}
+
+func TestInspectionChangesNothing(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	server.Exec(postgrestest.Superuser, "create role storekeeper login")
+	c := config(server, postgrestest.Superuser)
+	c.User, c.Inspect = "storekeeper", true
+	s := open(t, c)
+	wantFinding(t, s, "connection", postgres.OK)
+	wantFinding(t, s, "rights", postgres.Failed)
+	if err := put(s, "a", "1"); err == nil {
+		t.Error("it commits without tables")
+	}
+	server.Exec(postgrestest.Superuser, "create schema storekeeper authorization storekeeper")
+	wantFinding(t, s, "rights", postgres.OK)
+	if n := count(t, server, "select count(*) from pg_tables where schemaname = 'storekeeper'"); n != 0 {
+		t.Errorf("it made %d tables", n)
+	}
+	c.Inspect = false
+	mustPut(t, open(t, c), "a", "1")
+	wantFinding(t, s, "connection", postgres.OK)
+	verified(t, s, audit.Mark{})
+	server.Exec(postgrestest.Superuser, "insert into storekeeper.migrations (version) values (999)")
+	c.Inspect = true
+	wantFinding(t, open(t, c), "connection", postgres.Failed)
 }

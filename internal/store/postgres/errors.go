@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/store"
@@ -129,4 +130,13 @@ func ended(ctx context.Context) error {
 		return context.DeadlineExceeded
 	}
 	return ctx.Err()
+}
+
+// complain notes why commits fail, and logs each cause once for as long as it
+// stays.
+func (s *Store) complain(err error) {
+	err = clean(err)
+	if was := s.cause.Swap(&err); was == nil || (*was).Error() != err.Error() {
+		s.config.Logger.Warn("the PostgreSQL store fails", zap.Error(err))
+	}
 }

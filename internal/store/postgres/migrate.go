@@ -26,8 +26,12 @@ const (
 	oldest = 150000
 )
 
-// errSetUp says that the database is not set up for the store.
-var errSetUp = errors.New("the database is not set up")
+var (
+	// errSetUp says that the database is not set up for the store.
+	errSetUp = errors.New("the database is not set up")
+	// errNoTables says that a store that only inspects would have to make tables.
+	errNoTables = errors.New("the tables are missing, or of an earlier version: the next start of a replica makes them")
+)
 
 // join makes sure, once, that the server holds the tables of this build and the
 // store that was seen.
@@ -132,6 +136,8 @@ func (s *Store) migrate(ctx context.Context, tx pgx.Tx, version int, all []strin
 		return fmt.Errorf("%w: it is empty", ErrLost)
 	case version == 0 && s.config.Existing:
 		return fmt.Errorf("%w: it is empty, and the configuration says that the store exists", ErrLost)
+	case s.config.Inspect:
+		return errNoTables
 	case version == 0:
 		if err := s.makeSchema(ctx, tx); err != nil {
 			return err

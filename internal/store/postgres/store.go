@@ -64,8 +64,8 @@ var _ store.Store = (*Store)(nil)
 // Open makes a store and its tables where they are missing. A server that cannot
 // be reached is no error: it is tried again with each call. A server that holds
 // something else is: tables of a later version (ErrNewer), not the store that the
-// memory file names (ErrLost), or an audit trail with another key (ErrKey). The
-// store must be closed.
+// memory file names (ErrLost), or an audit trail with another key (ErrKey). With
+// Inspect the first call finds that. The store must be closed.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -87,8 +87,15 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.life, s.end = context.WithCancel(context.Background())
 	s.writing.Go(s.write)
 	s.housekeeping.Go(s.keepHouse)
-	if err := s.join(ctx); err != nil && !passing(err) {
+	if c.Inspect {
+		return s, nil
+	}
+	err = s.join(ctx)
+	if err != nil && !passing(err) {
 		return nil, errors.Join(fmt.Errorf("postgres: %w", err), s.Close())
+	}
+	if err != nil {
+		s.complain(err)
 	}
 	return s, nil
 }
@@ -103,7 +110,7 @@ func (s *Store) connect(ctx context.Context, connections int) (*pgxpool.Pool, er
 
 // passing reports whether an error may be over when the server is asked again.
 func passing(err error) bool {
-	for _, lasting := range []error{ErrNewer, ErrLost, ErrKey, errSetUp} {
+	for _, lasting := range []error{ErrNewer, ErrLost, ErrKey, errSetUp, errNoTables} {
 		if errors.Is(err, lasting) {
 			return false
 		}

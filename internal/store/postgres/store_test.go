@@ -53,6 +53,8 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	server := postgrestest.Start(t, "fsync=off")
 	var opened atomic.Int64
 	storetest.Contract(t, func(t *testing.T) store.Store {
-		return open(t, config(server, server.Database(fmt.Sprint("contract", opened.Add(1)))))
+		c := config(server, postgrestest.Superuser)
+		c.Schema = fmt.Sprint("contract", opened.Add(1))
+		return open(t, c)
 	})
 }

@@ -107,7 +107,10 @@ func TestConnectionsAreVerified(t *testing.T) {
 		"no TLS":                      {plaintext: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := config(server, postgrestest.Superuser)
+			o := quick(server)
+			if c.works {
+				o = config(server, postgrestest.Superuser)
+			}
 			o.User, o.TLS, o.Plaintext = "storekeeper", c.tls, c.plaintext
 			s := open(t, o)
 			if err := s.Healthy(t.Context()); (err == nil) != c.works {

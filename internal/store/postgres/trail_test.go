@@ -17,11 +17,11 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// partitioned is a store with a trail over several partitions.
-func partitioned(t *testing.T) (*postgrestest.Server, *postgres.Store, postgres.Config) {
+// partitioned is a store in a schema with a trail over several partitions.
+func partitioned(t *testing.T, server *postgrestest.Server, schema string) (*postgres.Store, postgres.Config) {
 	t.Helper()
-	server := postgrestest.Start(t, "fsync=off")
 	c := config(server, postgrestest.Superuser)
+	c.Schema = schema
 	c.TrailSize, c.AuditKey = 10, []byte("a key that is made up for this test")
 	s := open(t, c)
 	for i := range 12 {
@@ -38,7 +38,7 @@ func partitioned(t *testing.T) (*postgrestest.Server, *postgres.Store, postgres.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return server, s, c
+	return s, c
 }
 
 func verified(t *testing.T, s *postgres.Store, after audit.Mark) audit.Report {
@@ -52,7 +52,7 @@ func verified(t *testing.T, s *postgres.Store, after audit.Mark) audit.Report {
 
 func TestTrailIsArchivedAndVerifiedByPartition(t *testing.T) {
 	t.Parallel()
-	_, s, c := partitioned(t)
+	s, c := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
 	whole := verified(t, s, audit.Mark{})
 	all, err := s.Partitions(t.Context())
 	if err != nil {
@@ -116,17 +116,19 @@ func export(t *testing.T, s *postgres.Store, name, file string) {
 
 func TestVerifyFindsWhatWasDoneToTheTrail(t *testing.T) {
 	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
 	for name, statement := range map[string]string{
-		"a line that was changed":  `update storekeeper.trail set line = replace(line, '"id":"3"', '"id":"4"') where line like '%"id":"3"%'`,
-		"a line that was deleted":  "delete from storekeeper.trail where seq = 5",
-		"an end that was deleted":  "delete from storekeeper.trail where seq = (select max(seq) from storekeeper.trail)",
-		"an end that was made up":  "update storekeeper.head set hash = decode(repeat('00', 32), 'hex')",
-		"a number that was raised": "update storekeeper.head set seq = seq + 1",
+		"a line that was changed":  `update trail set line = replace(line, '"id":"3"', '"id":"4"') where line like '%"id":"3"%'`,
+		"a line that was deleted":  "delete from trail where seq = 5",
+		"an end that was deleted":  "delete from trail where seq = (select max(seq) from trail)",
+		"an end that was made up":  "update head set hash = decode(repeat('00', 32), 'hex')",
+		"a number that was raised": "update head set seq = seq + 1",
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server, s, _ := partitioned(t)
-			server.Exec(postgrestest.Superuser, statement)
+			schema := strings.ReplaceAll(name, " ", "_")
+			s, _ := partitioned(t, server, schema)
+			verified(t, s, audit.Mark{})
+			server.Exec(postgrestest.Superuser, "set search_path = "+schema, statement)
 			if report, err := s.Verify(t.Context(), audit.Mark{}); err != nil || report.OK() {
 				t.Errorf("it is not found: %+v (%v)", report, err)
 			}
@@ -154,7 +156,7 @@ func (b *lockedBuffer) lines() []string {
 
 func TestStreamHasEachLineOnceOverAllReplicas(t *testing.T) {
 	t.Parallel()
-	_, s, c := partitioned(t)
+	s, c := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
 	other := open(t, c)
 	var out lockedBuffer
 	ctx, cancel := context.WithCancel(t.Context())
@@ -180,7 +182,7 @@ func TestStreamHasEachLineOnceOverAllReplicas(t *testing.T) {
 
 func TestStreamEndsWithItsWriter(t *testing.T) {
 	t.Parallel()
-	_, s, _ := partitioned(t)
+	s, _ := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
 	file, err := os.Create(filepath.Join(t.TempDir(), "closed"))
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"time"
-
-	"go.uber.org/zap"
 )
 
 const (
@@ -120,15 +118,6 @@ func (w *writer) fail(group []*request, err error) {
 	w.complain(err)
 	for _, r := range group {
 		r.done <- w.failed(w.life, err)
-	}
-}
-
-// complain notes why commits fail, and logs each cause once for as long as it
-// stays.
-func (w *writer) complain(err error) {
-	err = clean(err)
-	if was := w.cause.Swap(&err); was == nil || (*was).Error() != err.Error() {
-		w.config.Logger.Warn("the PostgreSQL store does not commit", zap.Error(err))
 	}
 }
 
