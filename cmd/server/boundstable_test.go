@@ -34,15 +34,15 @@ func TestTheTableOfBoundsIsThatOfREST(t *testing.T) {
 	said := restColumn(t)
 	minutes := func(d time.Duration) string { return fmt.Sprintf("%dm", int(d.Minutes())) }
 	for bound, want := range map[string]string{
-		"headers":                                       fmt.Sprintf("%d KiB", s.MaxHeaderBytes>>10),
-		"TLS handshake, first header":                   s.ReadHeaderTimeout.String(),
-		"idle connection":                               minutes(s.IdleTimeout),
-		"reading a request":                             minutes(s.ReadTimeout),
-		"a call, its answer included":                   minutes(s.WriteTimeout),
-		"streams of a connection":                       fmt.Sprintf("%d (HTTP/2)", s.HTTP2.MaxConcurrentStreams),
-		"connections to the admin listener":             fmt.Sprint(adminConnections),
-		"lines in the log about strangers":              fmt.Sprintf("%d a second", linesPerSecond),
-		"bytes sent before the handler reads, a stream": fmt.Sprintf("%d KiB (HTTP/2)", s.HTTP2.MaxReceiveBufferPerStream>>10),
+		"headers":                                        fmt.Sprintf("%d KiB", s.MaxHeaderBytes>>10),
+		"TLS handshake, first header":                    s.ReadHeaderTimeout.String(),
+		"idle connection":                                minutes(s.IdleTimeout),
+		"reading a request":                              minutes(s.ReadTimeout),
+		"a call, its answer included":                    minutes(s.WriteTimeout),
+		"streams of a connection":                        fmt.Sprintf("%d (HTTP/2)", s.HTTP2.MaxConcurrentStreams),
+		"connections to the admin listener":              fmt.Sprint(adminConnections),
+		"lines in the log about unauthenticated clients": fmt.Sprintf("%d a second", linesPerSecond),
+		"bytes sent before the handler reads, a stream":  fmt.Sprintf("%d KiB (HTTP/2)", s.HTTP2.MaxReceiveBufferPerStream>>10),
 	} {
 		if said[bound] != want {
 			t.Errorf("%s: the table says %q, the program %q", bound, said[bound], want)
