@@ -129,7 +129,7 @@ func (e *engine) connect(s settings) error {
 	}
 	e.library = library
 	e.merged = coalesce.New(coalesce.Config{
-		Acquire: func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Turn, error) {
+		Acquire: func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Permit, error) {
 			return e.budgets.Acquire(ctx, a.Op.Account, a, ask)
 		},
 		Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s), Holds: library.HoldsSecret,

@@ -25,17 +25,17 @@ func BenchmarkAcquireAndDone(b *testing.B) {
 			ask := budget.Ask{Tenant: "a", Urgent: tc.urgent}
 			b.ReportAllocs()
 			for b.Loop() {
-				turn, err := s.Acquire(ctx, ask)
+				permit, err := s.Acquire(ctx, ask)
 				if err != nil {
 					b.Fatal(err)
 				}
-				turn.Done(answered)
+				permit.Done(answered)
 			}
 		})
 	}
 }
 
-// What a free turn costs where many tenants had some lately.
+// What a free permit costs where many tenants had some lately.
 func BenchmarkAcquireAmong64Tenants(b *testing.B) {
 	for _, group := range []string{"", "store"} {
 		b.Run("group "+strconv.Quote(group), func(b *testing.B) {
@@ -48,11 +48,11 @@ func BenchmarkAcquireAmong64Tenants(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				turn, err := s.Acquire(ctx, asks[i%len(asks)])
+				permit, err := s.Acquire(ctx, asks[i%len(asks)])
 				if err != nil {
 					b.Fatal(err)
 				}
-				turn.Done(answered)
+				permit.Done(answered)
 			}
 		})
 	}

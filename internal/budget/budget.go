@@ -1,9 +1,10 @@
-// Package budget shares the calls that one credential may make between all who
-// want them, so that the limit is never exceeded.
+// Package budget gives permits for calls with one credential: weighted fair queueing
+// between tenants, an urgent lane, pacing, and batching, so that the limit of the
+// credential is never exceeded.
 //
 // It must not know what a call does, how it is sent, or how replicas reach each
-// other: it sees who asks, how long they can wait, and when a call began and
-// ended.
+// other. It sees the tenant of an ask, how long the ask can wait, and when a call
+// begins and ends.
 package budget
 
 import (
@@ -19,52 +20,52 @@ type Config struct {
 	// Window is the time over which Calls are counted. Below 1 ns it is 5
 	// minutes.
 	Window time.Duration
-	// PerSecond is how many calls may leave in any second, over all replicas.
-	// 0 is no such limit.
+	// PerSecond is how many calls may begin in any second, over all replicas.
+	// 0 is no limit.
 	PerSecond int
-	// MaxWait is the longest that a call waits for its turn. 0 is as long as
-	// its caller waits.
+	// MaxWait is the longest that an ask waits for its permit. 0 is as long as its
+	// caller waits.
 	MaxWait time.Duration
-	// Partitioned says that other schedulers share Calls. Each then owns the slots
-	// that Grow gave it, and none at first.
+	// Partitioned says that other schedulers share Calls. The scheduler then owns the
+	// slots that Grow gives it, and none at first.
 	Partitioned bool
-	// Growth is how long it takes, about, until slots that other schedulers do not
-	// use are given to this one.
+	// Growth is about how long it takes until slots that other schedulers do not use
+	// are given to this one.
 	Growth time.Duration
-	// Weight says how much of the budget a tenant gets beside the others. nil
-	// is 1 for all; what is not above 0 is 1. It is asked now and then, so it
-	// may change; it must be quick and must not call the scheduler.
+	// Weight returns the weight of a tenant. nil is 1 for all; a weight that is not
+	// above 0 is 1. It is called from time to time, so weights may change. It must be
+	// quick and must not call the scheduler.
 	Weight func(tenant string) float64
 }
 
-// Ask is the wish to make one call.
+// Ask asks for a permit for one call.
 type Ask struct {
 	// Tenant pays for the call. "" is the service itself.
 	Tenant string
-	// Urgent calls go first and are not spaced, as long as their tenant does
-	// not make too many of them.
+	// Urgent calls go first and are not spaced, as long as their tenant has priority
+	// credit.
 	Urgent bool
-	// Deadline is when the call must have its turn. Zero sets no bound beyond
+	// Deadline is when the call must have its permit. Zero sets no bound beyond
 	// those of the contexts and of MaxWait.
 	Deadline time.Time
 	// Wanted ends when the caller has left of a call that outlives its caller once
-	// it is sent. While such a call waits for its turn it ends then. Nil: only the
+	// it is sent. While such a call waits for its permit it ends then. Nil: only the
 	// call's own context ends it.
 	Wanted context.Context //nolint:containedctx // the caller's context stands beside that of the call
 	// Urged is closed when the call becomes urgent: an urgent call waits for what
 	// this one holds, such as the lock of an object. An ask that waits then moves
 	// to the urgent lane. Nil: that never happens.
 	Urged <-chan struct{}
-	// Group names calls that can travel as one. "" travels alone.
+	// Group names asks that can share one call. "" shares with none.
 	Group string
-	// Parcel is handed to the one that leads the group.
-	Parcel any
-	// Items and Bytes say how large the parcel is. One call carries at most
+	// Member is handed to the leader of the call: see Permit.Members.
+	Member any
+	// Items and Bytes are the size of Member. One call carries at most
 	// 100 items and 8 MiB. Items below 1 count as 1.
 	Items, Bytes int
 }
 
-// Result is what became of a call, as far as the budget is concerned.
+// Result is the result of a call, as far as the budget is concerned.
 type Result struct {
 	// Sent is whether any part of the request may have left. A call that was
 	// not sent costs nothing.

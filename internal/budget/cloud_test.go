@@ -149,7 +149,7 @@ func (y *tally) one(s *budget.Scheduler, c *cloud, l load, r *rand.Rand) {
 	if l.patience > 0 {
 		ask.Deadline = began.Add(l.patience)
 	}
-	turn, err := s.Acquire(context.Background(), ask)
+	permit, err := s.Acquire(context.Background(), ask)
 	waited := time.Since(began)
 	y.mu.Lock()
 	y.asked++
@@ -163,21 +163,21 @@ func (y *tally) one(s *budget.Scheduler, c *cloud, l load, r *rand.Rand) {
 		y.refused++
 	}
 	y.mu.Unlock()
-	if err != nil || turn.Carried() {
+	if err != nil || permit.Joined() {
 		return
 	}
-	makeCall(c, turn, l, r)
+	makeCall(c, permit, l, r)
 }
 
 // makeCall sends a call that arrives at some time before its end, or a little
 // after it where its answer was lost.
-func makeCall(c *cloud, turn *budget.Turn, l load, r *rand.Rand) {
+func makeCall(c *cloud, permit *budget.Permit, l load, r *rand.Rand) {
 	total := time.Duration(r.Float64() * r.Float64() * float64(max(1, l.slowest)))
 	lost := l.lossy && r.IntN(20) == 0
 	way := time.Duration(r.Float64() * float64(total))
 	if lost {
 		time.Sleep(total)
-		turn.Done(budget.Result{Sent: true})
+		permit.Done(budget.Result{Sent: true})
 		time.Sleep(time.Duration(r.Float64() * float64(min(time.Second, c.window/50))))
 		c.arrive(l.ask.Tenant)
 		return
@@ -185,7 +185,7 @@ func makeCall(c *cloud, turn *budget.Turn, l load, r *rand.Rand) {
 	time.Sleep(way)
 	c.arrive(l.ask.Tenant)
 	time.Sleep(total - way)
-	turn.Done(budget.Result{Sent: true, Answered: true})
+	permit.Done(budget.Result{Sent: true, Answered: true})
 }
 
 // playAll runs streams side by side.

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// missMemory is for how long a refusal is remembered, about, in nanoseconds.
+// missMemory is the time constant of refused asks, in nanoseconds.
 const missMemory = 1e9
 
-// fading is an amount that fades: to 1/e in each memory.
-type fading struct {
+// ewma is a counter that decays exponentially: to 1/e in each memory.
+type ewma struct {
 	amount float64
 	as     int64
 }
 
-func (f *fading) at(now, memory int64) float64 {
+func (f *ewma) at(now, memory int64) float64 {
 	if f.amount == 0 {
 		return 0
 	}
 	return f.amount * math.Exp(-float64(now-f.as)/float64(memory))
 }
 
-func (f *fading) add(n float64, now, memory int64) {
+func (f *ewma) add(n float64, now, memory int64) {
 	f.amount, f.as = f.at(now, memory)+n, now
 }
 
-// miss notes that an ask of a tenant was refused for want of budget. Those who
-// come again soon are demand that other replicas can help with, though they do
-// not wait. Beyond some, more of them say no more than that.
-func (s *Scheduler) miss(a *account, now int64) {
+// miss records that an ask of a flow was refused for want of budget. Callers that
+// retry soon are demand, though they do not wait. Above a tenth of the budget more
+// refusals do not count.
+func (s *Scheduler) miss(a *flow, now int64) {
 	if now < s.throttle.until {
 		return
 	}
@@ -39,24 +39,24 @@ func (s *Scheduler) miss(a *account, now int64) {
 	s.missing.put(a)
 }
 
-// forgetMissed ends what less than half a call is left of.
+// forgetMissed drops the counters that are below half a call.
 func (s *Scheduler) forgetMissed(now int64) {
 	for s.missing.Len() > 0 && s.missing.top().missUntil <= now {
 		s.missing.drop(s.missing.top())
 	}
 }
 
-// wants is how many calls of a tenant wait or were refused lately, about.
-func (s *Scheduler) wants(a *account) float64 {
+// wants is about how many calls of a flow wait or were refused lately.
+func (s *Scheduler) wants(a *flow) float64 {
 	if a.missAt == 0 {
 		return a.backlog()
 	}
 	return max(1, a.backlog()+a.missed.at(s.fluidAt, missMemory))
 }
 
-// wanting are the tenants that wait or were refused lately.
-func (s *Scheduler) wanting() iter.Seq[*account] {
-	return func(yield func(*account) bool) {
+// wanting are the flows that wait or were refused lately.
+func (s *Scheduler) wanting() iter.Seq[*flow] {
+	return func(yield func(*flow) bool) {
 		for _, a := range s.fair.items {
 			if !yield(a) {
 				return
@@ -87,13 +87,12 @@ type Flow struct {
 	// tenants share counts as a part for each.
 	Used float64 `json:"used,omitempty"`
 	// Waiting is about how many calls wait, and were refused in the last second
-	// for want of budget. Those that would travel together count as what they
-	// cost.
+	// for want of budget. Asks that would share a call count as their part of it.
 	Waiting float64 `json:"waiting,omitempty"`
 }
 
-// small is the part of the budget, as its divisor, up to which what a tenant spent
-// is summed up with others.
+// small is a part of the budget, as its divisor. What tenants spent up to that is
+// summed up.
 const small = 64
 
 // Demand returns what this scheduler has and wants.
@@ -101,12 +100,12 @@ func (s *Scheduler) Demand() Demand {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.settle(now)
+	s.advance(now)
 	d := Demand{Flows: make(map[string]Flow, s.fair.Len()+s.missing.Len()), Free: max(0, s.free())}
 	for a := range s.wanting() {
 		d.Flows[a.name] = Flow{Used: a.used, Waiting: s.wants(a)}
 	}
-	for name, a := range s.accounts {
+	for name, a := range s.flows {
 		switch {
 		case d.Flows[name].Waiting > 0:
 		case a.used > float64(s.cfg.Calls)/small:
@@ -118,7 +117,7 @@ func (s *Scheduler) Demand() Demand {
 	return d
 }
 
-// Elsewhere is what a scheduler has to know of the others that share the budget.
+// Elsewhere is the state of the other schedulers that share the budget.
 type Elsewhere struct {
 	// Waiting is how many calls of each tenant wait there.
 	Waiting map[string]float64
@@ -128,23 +127,22 @@ type Elsewhere struct {
 	Replicas int
 }
 
-// SetElsewhere replaces what is known of the other schedulers. It holds for a
-// minute.
+// SetElsewhere replaces the state of the other schedulers. It holds for a minute.
 func (s *Scheduler) SetElsewhere(e Elsewhere) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.elsewhere, s.coming, s.strangers = e.Waiting, e.Coming, 0
+	s.elsewhere, s.coming, s.unknownWeight = e.Waiting, e.Coming, 0
 	if s.elsewhere == nil {
 		s.elsewhere = map[string]float64{}
 	}
 	for name, n := range e.Waiting {
-		if s.accounts[name] == nil && n > 0 {
-			s.strangers += s.weigh(name)
+		if s.flows[name] == nil && n > 0 {
+			s.unknownWeight += s.weigh(name)
 		}
 	}
 	now := s.now()
-	s.settle(now)
-	s.heardAt = now
+	s.advance(now)
+	s.elsewhereAt = now
 	if e.Replicas != s.replicas {
 		s.replicas = e.Replicas
 		s.resize(s.own)
@@ -154,9 +152,9 @@ func (s *Scheduler) SetElsewhere(e Elsewhere) {
 	}
 }
 
-// forgetOthers ends what was said of the other replicas when it is old.
+// forgetOthers drops the state of the other schedulers when it is old.
 func (s *Scheduler) forgetOthers(now int64) {
-	if s.elsewhere != nil && now-s.heardAt > int64(time.Minute) {
-		s.elsewhere, s.strangers, s.coming = nil, 0, 0
+	if s.elsewhere != nil && now-s.elsewhereAt > int64(time.Minute) {
+		s.elsewhere, s.unknownWeight, s.coming = nil, 0, 0
 	}
 }

@@ -2,31 +2,31 @@ package budget
 
 import "time"
 
-// The estimate of a wait. It leans to the hopeful side: it counts those who
-// wait now and none who may come, since an ask that waits in vain leaves the
-// queue at its deadline, and one refused in vain was robbed.
+// The estimate of a wait is optimistic: it counts the asks that wait now and none
+// that may come. An ask that waits in vain leaves the queue at its deadline, but an
+// ask that is refused in vain loses a call that it could have made.
 
-// waitOf is how long an ask of a tenant would wait if it came now.
-func (s *Scheduler) waitOf(a *account, ask Ask, now int64) int64 {
-	if ask.Urgent && s.hurries(a) {
-		return s.waitFor(a, s.rushing(a)+1, true, now)
+// waitOf is how long an ask of a flow would wait if it came now.
+func (s *Scheduler) waitOf(a *flow, ask Ask, now int64) int64 {
+	if ask.Urgent && s.hasCredit(a) {
+		return s.waitFor(a, s.urgentBefore(a)+1, true, now)
 	}
 	return s.waitFor(a, s.before(s.tagOf(a, ask))+1, false, now)
 }
 
-// served is whether an ask of a tenant will have its turn in time, as far as can
-// be said. Where others wait, some who come later go first, and the pace changes:
-// who is let in although that leaves it no time would only hear of it at the end.
-func (s *Scheduler) served(a *account, ask Ask, patience, now int64) bool {
-	if s.waiting == 0 || ask.Urgent && s.hurries(a) {
+// served returns whether an ask of a flow is likely to get its permit in time. While
+// others wait, some that come later go first, and the rate changes, so the estimate
+// is stricter: an ask without any spare time would be refused only at its deadline.
+func (s *Scheduler) served(a *flow, ask Ask, patience, now int64) bool {
+	if s.waiting == 0 || ask.Urgent && s.hasCredit(a) {
 		return s.waitOf(a, ask, now) <= patience
 	}
 	k := s.passing(s.tagOf(a, ask)) + 1
 	return s.evenWait(a, k+1+k/8, now) <= patience
 }
 
-// passing is how many calls are served before a virtual time at most: tenants that
-// wait, and of which some were refused, will ask for all of their share.
+// passing is how many calls are served before a virtual time at most: flows that
+// wait, and of which some asks were refused, will ask for all of their share.
 func (s *Scheduler) passing(tag float64) int {
 	var calls float64
 	for _, a := range s.fair.items {
@@ -39,9 +39,9 @@ func (s *Scheduler) passing(tag float64) int {
 	return int(calls + 1e-6)
 }
 
-// evenWait is the wait of the k-th call where calls go on at the pace of now.
-// Slots that become free together make it shorter, nobody knows by how much.
-func (s *Scheduler) evenWait(a *account, k int, now int64) int64 {
+// evenWait is the wait of the k-th call if calls go on at the present rate. Slots that
+// become free together make it shorter by an unknown amount.
+func (s *Scheduler) evenWait(a *flow, k int, now int64) int64 {
 	wait := s.waitFor(a, k, false, now)
 	paced := k - s.burst(a, now)
 	if free := s.free() - s.reserve() - s.burst(a, now); paced > 0 && free > 0 && now >= s.throttle.until {
@@ -52,7 +52,7 @@ func (s *Scheduler) evenWait(a *account, k int, now int64) int64 {
 }
 
 // tagOf is the virtual time at which an ask would be served.
-func (s *Scheduler) tagOf(a *account, ask Ask) float64 {
+func (s *Scheduler) tagOf(a *flow, ask Ask) float64 {
 	queue := a.backlog()
 	if ask.Urgent {
 		queue = float64(a.lanes[urgentLane].n)
@@ -77,36 +77,36 @@ func (s *Scheduler) before(tag float64) int {
 	return int(calls + 1e-6)
 }
 
-// rushing is how many urgent calls go before the next one of a tenant.
-func (s *Scheduler) rushing(a *account) int {
-	tag := max(a.rush, s.fluid) + float64(a.lanes[urgentLane].n)/a.weight
+// urgentBefore is how many urgent calls go before the next one of a flow.
+func (s *Scheduler) urgentBefore(a *flow) int {
+	tag := max(a.urgentTag, s.fluid) + float64(a.lanes[urgentLane].n)/a.weight
 	var calls float64
-	for _, b := range s.rush.items {
-		calls += min(float64(b.lanes[urgentLane].n), max(0, (tag-b.rush)*b.weight))
+	for _, b := range s.urgent.items {
+		calls += min(float64(b.lanes[urgentLane].n), max(0, (tag-b.urgentTag)*b.weight))
 	}
 	return int(calls + 1e-6)
 }
 
-// waitFor is how long it takes until the k-th call from now begins,
-// where it is a tenant's.
-func (s *Scheduler) waitFor(a *account, k int, hurried bool, now int64) int64 {
+// waitFor is how long it takes until the k-th call from now begins, if it is of flow
+// a.
+func (s *Scheduler) waitFor(a *flow, k int, priority bool, now int64) int64 {
 	var wait int64
 	switch {
 	case now < s.throttle.until:
 		return s.throttle.until - now + s.cycles(k-1)
-	case hurried:
+	case priority:
 		wait = s.slotWait(k-s.free(), now)
 	default:
 		wait = s.spacedWait(a, k, now)
 	}
 	if s.cfg.PerSecond > 0 && s.second > 0 {
-		room := s.second - s.spent.flying - s.spent.second.n
+		room := s.second - s.spent.inFlight - s.spent.second.n
 		wait = max(wait, int64(time.Second)*int64(k-1-max(0, room))/int64(s.second))
 	}
 	return s.withComing(wait, k, now)
 }
 
-// withComing is the wait of the k-th call where other replicas can give slots to
+// withComing shortens the wait of the k-th call if other replicas can give slots to
 // this one.
 func (s *Scheduler) withComing(wait int64, k int, now int64) int64 {
 	if k > s.coming || now < s.throttle.until {
@@ -116,7 +116,7 @@ func (s *Scheduler) withComing(wait int64, k int, now int64) int64 {
 }
 
 // spacedWait is the wait of the k-th call that is not urgent.
-func (s *Scheduler) spacedWait(a *account, k int, now int64) int64 {
+func (s *Scheduler) spacedWait(a *flow, k int, now int64) int64 {
 	free, burst := s.free()-s.reserve(), s.burst(a, now)
 	slots := s.slotWait(k-free, now)
 	if k <= burst || free <= burst {
@@ -124,7 +124,7 @@ func (s *Scheduler) spacedWait(a *account, k int, now int64) int64 {
 	}
 	rate, reach := s.rate(now, free-burst)
 	k -= burst
-	last := s.pace.last
+	last := s.pacer.last
 	if burst > 0 {
 		last = now
 	}
@@ -134,8 +134,8 @@ func (s *Scheduler) spacedWait(a *account, k int, now int64) int64 {
 	return max(slots, int64(float64(reach)/rate))
 }
 
-// slotWait is the wait for the k-th slot that is not free yet. Beyond those
-// that are known to become free all turn over once in a window.
+// slotWait is the wait for the k-th slot that is not free yet. Beyond the slots of
+// ended calls, all slots are used once in a window.
 func (s *Scheduler) slotWait(k int, now int64) int64 {
 	known := s.spent.slots.n
 	switch {
@@ -144,10 +144,10 @@ func (s *Scheduler) slotWait(k int, now int64) int64 {
 	case k <= known:
 		return s.freeAt(k) - now
 	}
-	return s.window + s.cycles(k-known-s.spent.flying)
+	return s.window + s.cycles(k-known-s.spent.inFlight)
 }
 
-// cycles is how long the whole budget takes for some calls.
+// cycles is how long all slots take for a number of calls.
 func (s *Scheduler) cycles(calls int) int64 {
 	return int64(float64(max(0, calls)) * float64(s.window) / float64(max(1, s.limit())))
 }

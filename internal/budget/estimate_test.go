@@ -58,18 +58,18 @@ func TestEstimatedWaitIsNotLongerThanTheWait(t *testing.T) {
 func probe(t *testing.T, s *budget.Scheduler, tenant string) int {
 	// One that cannot wait at all hears how long it would have to.
 	began := time.Now()
-	turn, err := s.Acquire(context.Background(), budget.Ask{Tenant: tenant, Deadline: began})
+	permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: tenant, Deadline: began})
 	if err == nil {
-		turn.Done(answered)
+		permit.Done(answered)
 		return 0
 	}
 	estimate := faultOf(t, err, fault.Throttled).RetryAfter
-	turn, err = s.Acquire(context.Background(), budget.Ask{Tenant: tenant})
+	permit, err = s.Acquire(context.Background(), budget.Ask{Tenant: tenant})
 	if err != nil {
 		t.Error(err)
 		return 0
 	}
-	turn.Done(answered)
+	permit.Done(answered)
 	if took := time.Since(began); estimate > took+took/20+time.Second {
 		t.Errorf("estimated %v, took %v", estimate, took)
 	}

@@ -94,11 +94,11 @@ func TestBurstOfUrgentCallsGoesAtOnceWhereTheBudgetIsIdle(t *testing.T) {
 			defer s.Close()
 			for i := range 100 {
 				ask := budget.Ask{Tenant: name(i % tenants), Urgent: true, Deadline: time.Now()}
-				turn, err := s.Acquire(t.Context(), ask)
+				permit, err := s.Acquire(t.Context(), ask)
 				if err != nil {
 					t.Fatalf("call %d of %d tenants: %v", i, tenants, err)
 				}
-				turn.Done(answered)
+				permit.Done(answered)
 			}
 		})
 	}

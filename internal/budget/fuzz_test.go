@@ -15,11 +15,11 @@ func FuzzHeadersStopNothing(f *testing.F) {
 		s := budget.New(budget.Config{})
 		defer s.Close()
 		for range 3 {
-			turn, err := s.Acquire(context.Background(), budget.Ask{})
+			permit, err := s.Acquire(context.Background(), budget.Ask{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			turn.Done(budget.Result{Sent: true, Answered: true, Limit: limit, Policy: policy})
+			permit.Done(budget.Result{Sent: true, Answered: true, Limit: limit, Policy: policy})
 		}
 		if got := s.State(); got.Outside < 0 || got.Limit < 600 {
 			t.Errorf("headers %q and %q leave %d slots", limit, policy, got.Limit)

@@ -12,21 +12,21 @@ import (
 )
 
 // queue lets asks wait for a budget that is spent, in order, and returns what
-// they get: a nil turn stands for a refusal.
-func queue(t *testing.T, s *budget.Scheduler, asks []budget.Ask) <-chan *budget.Turn {
+// they get: a nil permit stands for a refusal.
+func queue(t *testing.T, s *budget.Scheduler, asks []budget.Ask) <-chan *budget.Permit {
 	t.Helper()
-	turns := make(chan *budget.Turn, len(asks))
+	permits := make(chan *budget.Permit, len(asks))
 	for _, a := range asks {
 		go func() {
-			turn, err := s.Acquire(context.Background(), a)
+			permit, err := s.Acquire(context.Background(), a)
 			if err != nil {
 				t.Error(err)
 			}
-			turns <- turn
+			permits <- permit
 		}()
 		synctest.Wait()
 	}
-	return turns
+	return permits
 }
 
 func TestGroupTravelsAsOneCall(t *testing.T) {
@@ -34,7 +34,7 @@ func TestGroupTravelsAsOneCall(t *testing.T) {
 	many := func(n, items, bytes int) []budget.Ask {
 		var asks []budget.Ask
 		for i := range n {
-			asks = append(asks, budget.Ask{Tenant: name(i % 3), Group: "store", Parcel: i, Items: items, Bytes: bytes})
+			asks = append(asks, budget.Ask{Tenant: name(i % 3), Group: "store", Member: i, Items: items, Bytes: bytes})
 		}
 		return asks
 	}
@@ -55,33 +55,33 @@ func TestGroupTravelsAsOneCall(t *testing.T) {
 				s := budget.New(open())
 				defer s.Close()
 				spendAll(s)
-				other := queue(t, s, []budget.Ask{{Tenant: "z", Group: "another", Parcel: -1}, {Tenant: "z", Parcel: -2}})
-				turns := queue(t, s, tc.asks)
+				other := queue(t, s, []budget.Ask{{Tenant: "z", Group: "another", Member: -1}, {Tenant: "z", Member: -2}})
+				permits := queue(t, s, tc.asks)
 				var loads []int
-				carried, seen := 0, map[int]bool{}
+				joined, seen := 0, map[int]bool{}
 				for range tc.asks {
-					turn := <-turns
-					if turn.Carried() {
-						carried++
-						turn.Done(answered)
+					permit := <-permits
+					if permit.Joined() {
+						joined++
+						permit.Done(answered)
 						continue
 					}
-					loads = append(loads, 1+len(turn.Passengers()))
-					for _, p := range turn.Passengers() {
+					loads = append(loads, 1+len(permit.Members()))
+					for _, p := range permit.Members() {
 						if n := p.(int); n < 0 || seen[n] {
-							t.Errorf("parcel %d travels where it should not", n)
+							t.Errorf("member %d travels where it should not", n)
 						} else {
 							seen[n] = true
 						}
 					}
-					turn.Done(answered)
+					permit.Done(answered)
 				}
-				if want := len(tc.asks) - len(tc.loads); carried != want || len(seen) != want {
-					t.Errorf("%d were carried with %d parcels, want %d", carried, len(seen), want)
+				if want := len(tc.asks) - len(tc.loads); joined != want || len(seen) != want {
+					t.Errorf("%d were joined with %d members, want %d", joined, len(seen), want)
 				}
 				mustEqual(t, loads, tc.loads)
 				for range 2 {
-					if turn := <-other; turn.Carried() || len(turn.Passengers()) > 0 {
+					if permit := <-other; permit.Joined() || len(permit.Members()) > 0 {
 						t.Error("an ask of no or of another group travelled with one")
 					}
 				}
@@ -95,7 +95,7 @@ func mustEqual(t *testing.T, got, want []int) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("calls carried %v, want %v", got, want)
+		t.Errorf("calls joined %v, want %v", got, want)
 	}
 }
 
@@ -104,14 +104,14 @@ func TestEachTenantPaysItsPartOfASharedCall(t *testing.T) {
 		s := budget.New(open())
 		defer s.Close()
 		spendAll(s)
-		turns := queue(t, s, []budget.Ask{
+		permits := queue(t, s, []budget.Ask{
 			{Tenant: "a", Group: "g", Items: 1},
 			{Tenant: "b", Group: "g", Items: 2},
 			{Tenant: "c", Group: "g", Items: 1},
 			{Tenant: "c", Group: "g", Items: 4},
 		})
 		for range 4 {
-			(<-turns).Done(answered)
+			(<-permits).Done(answered)
 		}
 		for who, want := range map[string]float64{"a": 1. / 8, "b": 2. / 8, "c": 5. / 8} {
 			if got := s.State().Tenants[who]; math.Abs(got-want) > 1e-9 {
@@ -135,18 +135,18 @@ func TestFullGroupIsFilledFairly(t *testing.T) {
 		var asks []budget.Ask
 		for _, who := range []string{"hog", "big"} {
 			for range 150 {
-				asks = append(asks, budget.Ask{Tenant: who, Group: "g", Parcel: who})
+				asks = append(asks, budget.Ask{Tenant: who, Group: "g", Member: who})
 			}
 		}
 		for range 10 {
-			asks = append(asks, budget.Ask{Tenant: "small", Group: "g", Parcel: "small"})
+			asks = append(asks, budget.Ask{Tenant: "small", Group: "g", Member: "small"})
 		}
-		turns := queue(t, s, asks)
+		permits := queue(t, s, asks)
 		for range asks {
-			turn := <-turns
-			turn.Done(answered)
+			permit := <-permits
+			permit.Done(answered)
 			of := map[any]int{}
-			for _, p := range turn.Passengers() {
+			for _, p := range permit.Members() {
 				of[p]++
 			}
 			if of["small"] == 0 {

@@ -6,20 +6,20 @@ const (
 	mostBytes = 8 << 20
 )
 
-// group is the waiting asks that can travel as one call.
+// group holds the waiting asks that can share one call.
 type group struct {
-	lanes map[*account]*lane
+	lanes map[*flow]*lane
 	items int
 	bytes int
 }
 
-// fits is whether a parcel can go along with all that wait.
+// fits returns whether an ask fits into one call with all that wait.
 func (g *group) fits(a Ask) bool {
 	return g.items+max(1, a.Items) <= mostItems && g.bytes+a.Bytes <= mostBytes
 }
 
-// join puts an ask into its group and says what it will cost: the first makes
-// the call, the others take a part of it.
+// join puts an ask into its group and sets its cost: the first ask costs the call,
+// the others a part of it.
 func (s *Scheduler) join(w *waiter) {
 	w.cost = 1
 	if w.ask.Group == "" {
@@ -27,7 +27,7 @@ func (s *Scheduler) join(w *waiter) {
 	}
 	g := s.groups[w.ask.Group]
 	if g == nil {
-		g = &group{lanes: map[*account]*lane{}}
+		g = &group{lanes: map[*flow]*lane{}}
 		s.groups[w.ask.Group] = g
 	} else {
 		w.cost = min(1, max(float64(w.items())/mostItems, float64(w.ask.Bytes)/mostBytes))
@@ -60,64 +60,64 @@ func (s *Scheduler) leave(w *waiter) {
 	w.group = nil
 }
 
-// seat is a tenant that may put parcels into a call that leaves.
-type seat struct {
-	who   *account
+// candidate is a tenant with asks that may join a call.
+type candidate struct {
+	who   *flow
 	tag   float64
 	place int
 }
 
-// board picks those of a group that travel with a leader, in fair order. They
-// leave the queue; the leader has left it already.
-func (s *Scheduler) board(leader *waiter, g *group) []*waiter {
+// collect takes the asks of a group that join the call of a leader out of the
+// queue, in fair order. The leader has left the queue already.
+func (s *Scheduler) collect(leader *waiter, g *group) []*waiter {
 	items, bytes := leader.items(), leader.ask.Bytes
-	seats := tree[*seat]{
-		less: func(a, b *seat) bool {
+	candidates := indexedHeap[*candidate]{
+		less: func(a, b *candidate) bool {
 			if a.tag != b.tag {
 				return a.tag < b.tag
 			}
 			return a.who.name < b.who.name
 		},
-		place: func(x *seat) *int { return &x.place },
+		place: func(x *candidate) *int { return &x.place },
 	}
 	for a := range g.lanes {
-		x := &seat{who: a, tag: a.tag}
+		x := &candidate{who: a, tag: a.tag}
 		if a == leader.who {
 			x.tag += float64(leader.items()) / mostItems
 		}
-		seats.put(x)
+		candidates.put(x)
 	}
-	var aboard []*waiter
-	for seats.Len() > 0 {
-		next := seats.top()
+	var joined []*waiter
+	for candidates.Len() > 0 {
+		next := candidates.top()
 		l := g.lanes[next.who]
 		if l == nil {
-			seats.drop(next)
+			candidates.drop(next)
 			continue
 		}
 		w := l.head
 		if items+w.items() > mostItems || bytes+w.ask.Bytes > mostBytes {
-			seats.drop(next)
+			candidates.drop(next)
 			continue
 		}
 		s.dequeue(w)
 		items, bytes = items+w.items(), bytes+w.ask.Bytes
-		aboard = append(aboard, w)
+		joined = append(joined, w)
 		next.tag += float64(w.items()) / mostItems / s.local(next.who)
-		seats.put(next)
+		candidates.put(next)
 	}
-	return aboard
+	return joined
 }
 
 // split charges each tenant its part of a call.
-func (s *Scheduler) split(leader *waiter, aboard []*waiter) []charge {
-	if len(aboard) == 0 {
+func (s *Scheduler) split(leader *waiter, joined []*waiter) []charge {
+	if len(joined) == 0 {
 		return []charge{s.pay(leader.who, 1)}
 	}
-	items := map[*account]int{leader.who: leader.items()}
+	items := map[*flow]int{leader.who: leader.items()}
 	total := leader.items()
-	payers := []*account{leader.who}
-	for _, w := range aboard {
+	payers := []*flow{leader.who}
+	for _, w := range joined {
 		if items[w.who] == 0 {
 			payers = append(payers, w.who)
 		}

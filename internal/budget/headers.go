@@ -9,11 +9,11 @@ import (
 // longestHeader is how many bytes of a Ratelimit header are read.
 const longestHeader = 512
 
-// heed learns from the Ratelimit headers of an answer. They are known to say
-// that all is left whatever was used, so only fewer calls than this scheduler
-// believes to be left are news, only from the policy of the budget itself, and
-// never more than half of the slots are given up for them.
-func (s *Scheduler) heed(t *Turn, r Result, now int64) {
+// observeHeaders learns from the Ratelimit headers of an answer. Cloudflare is known
+// to report that all calls are left whatever was used. So only a number below what
+// this scheduler expects counts, only from the policy of the budget itself, and at
+// most half of the slots are given up for it.
+func (s *Scheduler) observeHeaders(t *Permit, r Result, now int64) {
 	if r.Limit == "" || r.Policy == "" {
 		return
 	}

@@ -3,30 +3,30 @@ package budget
 // waiter is one ask in the queue.
 type waiter struct {
 	ask Ask
-	who *account
-	// seq is its place among all that ever waited.
+	who *flow
+	// seq numbers all asks that ever waited.
 	seq uint64
 	// deadline is when it leaves the queue.
 	deadline int64
-	// cost is how many calls it will take, about; mark is what its tenant's
-	// queue had cost when it came.
+	// cost is about how many calls it will take; mark is the sum of the costs of its
+	// flow before it.
 	cost, mark float64
 	lane       int
 	group      *group
-	// convoy is where it waits for company, nil where it does not.
-	convoy  *convoy
+	// window is the batch window in which it waits, nil if it waits in none.
+	window  *batchWindow
 	links   [2]links
 	limitAt int
-	// ready is closed when turn or err is set.
-	ready chan struct{}
-	turn  *Turn
-	err   error
+	// ready is closed when permit or err is set.
+	ready  chan struct{}
+	permit *Permit
+	err    error
 }
 
-func (w *waiter) decided() bool { return w.turn != nil || w.err != nil }
+func (w *waiter) decided() bool { return w.permit != nil || w.err != nil }
 
-// ahead is how many calls of its tenant go before it, about.
-func (w *waiter) ahead() float64 { return max(0, w.mark-w.who.gone) }
+// ahead is about how many calls of its flow go before it.
+func (w *waiter) ahead() float64 { return max(0, w.mark-w.who.dequeued) }
 
 func (w *waiter) items() int { return max(1, w.ask.Items) }
 
@@ -80,12 +80,12 @@ func (s *Scheduler) enqueue(w *waiter) {
 	s.join(w)
 	if a.waiting() == 0 {
 		a.tag = max(a.tag, s.virtual)
-		a.ever, a.gone = 0, 0
+		a.enqueued, a.dequeued = 0, 0
 	}
-	w.mark = a.ever
-	a.ever += w.cost
+	w.mark = a.enqueued
+	a.enqueued += w.cost
 	if w.lane == urgentLane && a.lanes[urgentLane].n == 0 {
-		a.rush = max(a.rush, s.fluid)
+		a.urgentTag = max(a.urgentTag, s.fluid)
 	}
 	a.lanes[w.lane].push(w)
 	s.waiting++
@@ -95,35 +95,35 @@ func (s *Scheduler) enqueue(w *waiter) {
 
 // dequeue takes an ask out of all queues.
 func (s *Scheduler) dequeue(w *waiter) {
-	if w.convoy != nil {
-		s.unpark(w)
+	if w.window != nil {
+		s.leaveWindow(w)
 		return
 	}
 	w.who.lanes[w.lane].remove(w)
-	w.who.gone += w.cost
+	w.who.dequeued += w.cost
 	s.waiting--
 	s.place(w.who)
 	s.limits.drop(w)
 	s.leave(w)
 }
 
-// place puts a tenant where it belongs after its lanes changed.
-func (s *Scheduler) place(a *account) {
+// place moves a flow to its place in the heaps after its lanes changed.
+func (s *Scheduler) place(a *flow) {
 	if a.waiting() > 0 {
 		s.fair.put(a)
 	} else {
 		s.fair.drop(a)
 	}
 	if a.lanes[urgentLane].n > 0 {
-		s.rush.put(a)
+		s.urgent.put(a)
 	} else {
-		s.rush.drop(a)
+		s.urgent.drop(a)
 	}
 }
 
-// decide ends the wait of an ask that is in no queue any more.
-func (w *waiter) decide(t *Turn, err error) {
-	w.turn, w.err = t, err
+// decide ends the wait of an ask that is in no queue.
+func (w *waiter) decide(t *Permit, err error) {
+	w.permit, w.err = t, err
 	if w.ready != nil {
 		close(w.ready)
 	}

@@ -2,50 +2,49 @@ package budget
 
 import "math"
 
-// The calls that others make with the same credential can be seen in refusals
-// alone: Cloudflare refused, so it had counted more than this scheduler made.
-// What is learned from that is given up of the own slots.
+// The calls that others make with the same credential show in 429s alone: Cloudflare
+// had counted more calls than this scheduler made. The scheduler gives up own slots
+// for the estimate of such calls.
 //
-// A first refusal may be about a burst that does not come again. So a large level
-// is given up for a short time only, in which a load that stays shows itself once
-// more. A level that was confirmed holds for hours, since each trial whether it is
-// still there costs a block. Where a refusal comes an hour after another, others
-// make their calls once an hour, and slots are given up around that time of the
-// hour alone.
+// A first 429 may be about a burst that does not come again. So a large level is
+// given up for a short time only; a steady load causes another 429 in that time. A
+// level that was confirmed holds for hours, since each trial whether the load has
+// gone costs a block. If a 429 comes an hour after another, others make their calls
+// once an hour, and slots are given up around that time of the hour alone.
 
 const (
-	// memorable is which part of the slots can be given up for long after one
-	// refusal.
+	// memorable is the part of the slots that can be given up for long after one 429.
 	memorable = 0.125
-	// deviations is how many standard deviations of a random load are given up
-	// beyond what was seen, and unsure which part of the own slots more where a
-	// refusal shows only that there are at least so many calls.
+	// deviations is how many standard deviations of a random load are given up beyond
+	// what was seen. unsure is the part of the own slots that is given up in addition
+	// if a 429 gives a lower bound only.
 	deviations, unsure = 3, 0.025
 	// mostOutside is the part of the own slots that can be given up.
 	mostOutside = 0.9
-	// burstSlots is the part of the own slots that is given up around a burst,
-	// whose size a refusal does not show.
+	// burstSlots is the part of the own slots that is given up around a burst. A 429
+	// does not show the size of the burst.
 	burstSlots = 0.53
 
 	// Times, in windows.
 	fastHalf = 3
 	slowHalf = 12
-	// holdTime is for how long a level holds, twice as long each time that it is
-	// seen again, but againTime where it was seen twice: it may last an hour.
+	// holdTime is for how long a level holds; the time doubles each time that the
+	// level is seen again. A level that was seen twice holds for againTime: it may be
+	// an hourly load.
 	holdTime  = 72
 	againTime = 36
 	mostHold  = 288
 	hour      = 12
-	// earlier and later are how long before and after the time of a burst slots
-	// are given up, returning how long after that they come back.
+	// earlier and later are how long before and after the time of a burst slots are
+	// given up; over returning after that they come back.
 	earlier, later, returning = 0.95, 0.6, 0.5
-	// near is how far from the hour a refusal may be to tell of an hourly load.
+	// near is how far from the hour a 429 of an hourly load may be.
 	near      = 1.2
 	burstLife = 120
 )
 
-// level is how many calls others make in a window, as far as is known: an amount
-// that holds for a while and is halved in each half from then on.
+// level estimates how many calls others make in a window: an amount that holds until
+// a time and is halved in each half after it.
 type level struct {
 	amount     float64
 	hold, half int64
@@ -69,15 +68,15 @@ type burst struct {
 	calls float64
 }
 
-// outside is what was learned of others.
+// outside is the estimate of the calls of others.
 type outside struct {
 	own, window int64
-	// steady is the level of now, before that of before the last refusal.
+	// steady is the present level, before the level before the last 429.
 	steady, before level
 	// seen is how often a level was seen.
 	seen   int
 	bursts []burst
-	// last is when the last refusal came, ended when its block ended. 0 is none.
+	// last is when the last 429 came, ended when its block ended. 0 is none.
 	last, ended int64
 }
 
@@ -105,14 +104,14 @@ func (o *outside) phase(d int64) int64 {
 	return d
 }
 
-// refused learns from a refusal that came at a time and blocks until another.
-// held is how many slots were spent then, and since how many of their calls were
-// made after the last block.
+// refused learns from a 429 at the time now that blocks until another time. held is
+// how many slots were spent then, and since how many of their calls were made after
+// the last block.
 //
-// In the first window after a block Cloudflare has counted nothing from before,
-// whichever way it counts, so that the time in which others made their calls is
-// known. Later a refusal says only that there are at least so many in a window.
-// What is refused right after a block tells of the block alone.
+// In the first window after a block, Cloudflare has counted nothing from before the
+// block, whichever way it counts. So the time in which others made their calls is
+// known. Later a 429 gives a lower bound only. A 429 right after a block tells of the
+// block alone.
 func (o *outside) refused(now, until int64, held, since int) {
 	calls, exact := float64(o.own)-float64(held), false
 	if passed := now - o.ended; o.ended > 0 && passed <= o.window {
@@ -130,8 +129,9 @@ func (o *outside) refused(now, until int64, held, since int) {
 	}
 }
 
-// hourly says whether two refusals tell of a load that comes once an hour. Where
-// a steady load was seen more than once, only those of two hours in a row do.
+// hourly returns whether two 429s with a gap between them tell of a load that comes
+// once an hour. After a steady load was seen more than once, only 429s in two hours
+// in a row do.
 func (o *outside) hourly(gap int64) bool {
 	d := o.phase(gap)
 	if gap < o.windows(hour-near) || max(d, -d) > o.windows(near) {
@@ -140,8 +140,8 @@ func (o *outside) hourly(gap int64) bool {
 	return o.seen < 2 || gap < o.windows(hour+near)
 }
 
-// recurs takes note of a load that came an hour after another one. What was
-// learned of the first is forgotten, unless it may be all that there is steadily.
+// recurs records a load that came an hour after another one. The level that was
+// learned from the first is dropped, unless it may be a steady load.
 func (o *outside) recurs(now int64) {
 	if o.seen > 1 || o.steady.amount > memorable*float64(o.own) {
 		o.steady = o.before
@@ -158,15 +158,15 @@ func (o *outside) recurs(now int64) {
 	o.bursts = append(o.bursts, burst{at: now, calls: burstSlots * float64(o.own)})
 }
 
-// learn takes note of a load of others. exact says that the calls are as many as
-// others make, not only at least as many.
+// learn records a load of others. exact says that calls is the number of calls, not a
+// lower bound.
 func (o *outside) learn(now, until int64, calls float64, exact bool) {
 	own, known := float64(o.own), o.steady.at(now)
 	chance := math.Sqrt(calls)
 	passing := o.seen == 0 && calls > memorable*own
 	switch {
 	case passing:
-		// It is given up for so short a time that chance does not matter.
+		// It is given up for so short a time that deviations do not matter.
 	case exact:
 		calls += deviations * chance
 	case known > 0 && now <= o.steady.hold:

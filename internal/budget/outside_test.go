@@ -121,14 +121,14 @@ func simulate(t *testing.T, l *limiter, o outside, demand float64, length time.D
 		for l.now() < length {
 			time.Sleep(time.Duration(r.ExpFloat64() / demand * float64(learningWindow)))
 			all.Go(func() {
-				turn, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Deadline: time.Now().Add(30 * time.Second)})
+				permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Deadline: time.Now().Add(30 * time.Second)})
 				if err != nil {
 					return
 				}
 				time.Sleep(20 * time.Millisecond)
 				wait := l.call()
 				time.Sleep(20 * time.Millisecond)
-				turn.Done(budget.Result{Sent: true, Answered: true, Throttled: wait > 0, RetryAfter: wait.Truncate(time.Second) + time.Second})
+				permit.Done(budget.Result{Sent: true, Answered: true, Throttled: wait > 0, RetryAfter: wait.Truncate(time.Second) + time.Second})
 				mu.Lock()
 				defer mu.Unlock()
 				if wait > 0 {

@@ -16,8 +16,8 @@ func TestUnderOverloadWhoIsLetInGetsTheTurn(t *testing.T) {
 		tenants, times int
 		hog            bool
 	}{
-		{"ten times what can be carried", 8, 10, false},
-		{"twice what can be carried", 8, 2, false},
+		{"ten times what can be joined", 8, 10, false},
+		{"twice what can be joined", 8, 2, false},
 		{"one tenant", 1, 10, false},
 		{"one that asks for as much as all others", 8, 10, true},
 	} {

@@ -13,7 +13,7 @@ func (s *Scheduler) Grow(slots int, spent []Spent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.settle(now)
+	s.advance(now)
 	s.resize(s.own + slots)
 	s.spend(spent, now)
 	if !s.closed {
@@ -23,15 +23,15 @@ func (s *Scheduler) Grow(slots int, spent []Spent) {
 
 // Shrink gives up to n of the own slots away, and returns how many, and which of
 // them are spent. Free and spent ones go in the proportion in which they are
-// owned. Slots of calls under way stay, and as many as the calls of the last
-// second need.
+// owned. Slots of calls under way stay, and as many slots as the calls of the last
+// second need under Config.PerSecond.
 func (s *Scheduler) Shrink(n int) (slots int, spent []Spent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.settle(now)
-	n = max(0, min(n, s.own-s.spent.flying))
-	for n > 0 && s.cfg.PerSecond > 0 && s.spent.flying+s.spent.second.n > s.perSecond(s.own-n) {
+	s.advance(now)
+	n = max(0, min(n, s.own-s.spent.inFlight))
+	for n > 0 && s.cfg.PerSecond > 0 && s.spent.inFlight+s.spent.second.n > s.perSecond(s.own-n) {
 		n--
 	}
 	if n == 0 {
@@ -53,7 +53,7 @@ func (s *Scheduler) giveSpent(n int) []Spent {
 	}
 	l := &s.spent.slots
 	all := l.n
-	var kept ledger
+	var kept slotRing
 	var given []int64
 	for i := range all {
 		one := *l.at(i)
@@ -64,31 +64,30 @@ func (s *Scheduler) giveSpent(n int) []Spent {
 		}
 		given = append(given, one.until)
 		if one.bill != nil {
-			s.spent.foreign.push(one)
+			s.spent.movedOut.push(one)
 		}
 	}
 	s.spent.slots = kept
 	return s.grouped(given, s.window/(8*steps))
 }
 
-// Drop gives all slots up at once, as where the lease of the partition was lost.
-// Who has them now counts the calls that were made with them, those under way
-// included.
+// Drop gives all slots up at once, as after the lease of the partition was lost. The
+// replica that takes the slots over counts the calls that were made with them,
+// including those under way.
 func (s *Scheduler) Drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(s.now())
+	s.advance(s.now())
 	for s.spent.slots.n > 0 {
 		one, _ := s.spent.slots.pop(never)
 		if one.bill != nil {
-			s.spent.foreign.push(one)
+			s.spent.movedOut.push(one)
 		}
 	}
 	s.resize(0)
 }
 
-// resize sets how many slots are owned. What others are thought to spend changes
-// in proportion.
+// resize sets how many slots are owned, and scales the estimate of outside calls.
 func (s *Scheduler) resize(own int) {
 	if s.own > 0 && own > 0 && own != s.own {
 		s.throttle.scale(float64(own) / float64(s.own))
@@ -98,13 +97,13 @@ func (s *Scheduler) resize(own int) {
 	if s.cfg.PerSecond > 0 {
 		s.second = s.perSecond(own)
 	}
-	s.throttle.settle(s.now(), s.window)
-	s.pace.known = false
+	s.throttle.advance(s.now(), s.window)
+	s.pacer.known = false
 }
 
-// perSecond is how many calls a second may leave with a number of own slots. Each
-// scheduler with slots has one call a second at least, so that one is kept for
-// each of the others.
+// perSecond is how many calls may begin in a second with a number of own slots. Each
+// scheduler with slots has one call a second at least; one is kept for each of the
+// schedulers.
 func (s *Scheduler) perSecond(own int) int {
 	switch {
 	case own == 0:
@@ -127,7 +126,7 @@ func (s *Scheduler) grouped(until []int64, step int64) []Spent {
 			last = at
 		}
 		one := &list[len(list)-1]
-		one.Until, one.Turns = s.start.Add(time.Duration(at)), one.Turns+1
+		one.Until, one.Slots = s.start.Add(time.Duration(at)), one.Slots+1
 	}
 	return list
 }

@@ -80,7 +80,7 @@ func TestSlotsThatMoveTakeTheirCallsAlong(t *testing.T) {
 		slots, spent := all[0].Shrink(300)
 		moved := 0
 		for _, one := range spent {
-			moved += one.Turns
+			moved += one.Slots
 		}
 		if slots != 300 || moved != used/2 && moved != used/2+1 {
 			t.Errorf("%d slots moved with %d of %d calls, want half of both", slots, moved, used)

@@ -11,14 +11,17 @@ import (
 const (
 	// never is a time that does not come.
 	never = math.MaxInt64
-	// heaviest is the largest weight of a tenant that is believed.
+	// heaviest is the largest weight of a tenant that is accepted.
 	heaviest = 1e6
 )
 
-// Scheduler shares the budget of one credential. All its methods can be called
-// at the same time. It runs nothing of its own but a timer while asks wait.
+// Scheduler shares the budget of one credential between tenants by weighted fair
+// queueing (WFQ). It is safe for concurrent use. It has no goroutine; a timer runs
+// while asks wait.
 type Scheduler struct {
-	cfg    Config
+	cfg Config
+	// own is how many slots the scheduler owns, second how many calls it may make a
+	// second.
 	own    int
 	second int
 	// replicas is how many schedulers share the budget now.
@@ -35,40 +38,40 @@ type Scheduler struct {
 	late func() time.Duration
 
 	spent    spent
-	pace     pace
+	pacer    pacer
 	throttle throttle
 
-	accounts map[string]*account
-	weights  float64
-	sweepAt  int64
+	flows   map[string]*flow
+	weights float64
+	sweepAt int64
 
-	fair    tree[*account]
-	rush    tree[*account]
-	leads   leads
-	missing tree[*account]
-	limits  tree[*waiter]
+	fair    indexedHeap[*flow]
+	urgent  indexedHeap[*flow]
+	credits credits
+	missing indexedHeap[*flow]
+	limits  indexedHeap[*waiter]
 	groups  map[string]*group
-	// convoys are the groups that made calls lately, gathering those in which
-	// asks wait for company; parked is how many do.
-	convoys   map[string]*convoy
-	gathering tree[*convoy]
-	parked    int
-	waiting   int
-	seq       uint64
-	// virtual is the fair order's time: the tag of the tenant served last.
+	// batchWindows are those of groups that made calls lately, openWindows those in
+	// which asks wait; lingering is how many asks do.
+	batchWindows map[string]*batchWindow
+	openWindows  indexedHeap[*batchWindow]
+	lingering    int
+	waiting      int
+	seq          uint64
+	// virtual is the virtual time of WFQ: the tag of the flow that was served last.
 	virtual float64
-	// fluid is what an even flow would have given each tenant, divided by its
-	// weight, up to the time fluidAt.
+	// fluid is what the fluid reference of WFQ (generalized processor sharing) would
+	// have given each flow, divided by its weight, up to the time fluidAt.
 	fluid   float64
 	fluidAt int64
 
-	// elsewhere is the demand of the other replicas by tenant, strangers the
-	// weight of those that are not known here, coming how many slots the other
-	// replicas can give to this one soon.
-	elsewhere map[string]float64
-	strangers float64
-	coming    int
-	heardAt   int64
+	// elsewhere is what waits at other replicas by tenant, as of elsewhereAt.
+	// unknownWeight is the weight of the tenants that wait only there, coming how many
+	// slots the other replicas can give to this one soon.
+	elsewhere     map[string]float64
+	unknownWeight float64
+	coming        int
+	elsewhereAt   int64
 }
 
 // New makes a scheduler for one credential. Close ends it.
@@ -80,39 +83,39 @@ func New(cfg Config) *Scheduler {
 		cfg.Window = 5 * time.Minute
 	}
 	s := &Scheduler{
-		cfg:      cfg,
-		window:   int64(cfg.Window),
-		margin:   int64(min(time.Second, cfg.Window/50)),
-		start:    time.Now(),
-		armed:    never,
-		accounts: map[string]*account{},
-		groups:   map[string]*group{},
-		convoys:  map[string]*convoy{},
-		leads:    newLeads(),
+		cfg:          cfg,
+		window:       int64(cfg.Window),
+		margin:       int64(min(time.Second, cfg.Window/50)),
+		start:        time.Now(),
+		armed:        never,
+		flows:        map[string]*flow{},
+		groups:       map[string]*group{},
+		batchWindows: map[string]*batchWindow{},
+		credits:      newCredits(),
 	}
 	s.throttle.others.window = s.window
 	if !cfg.Partitioned {
 		s.resize(cfg.Calls)
 	}
-	s.pace.last = -s.window
-	s.fair = tree[*account]{less: fairOrder, place: func(a *account) *int { return &a.fairAt }}
-	s.rush = tree[*account]{less: rushOrder, place: func(a *account) *int { return &a.rushAt }}
-	s.missing = tree[*account]{
-		less:  func(a, b *account) bool { return a.missUntil < b.missUntil },
-		place: func(a *account) *int { return &a.missAt },
+	s.pacer.last = -s.window
+	s.fair = indexedHeap[*flow]{less: fairOrder, place: func(a *flow) *int { return &a.fairAt }}
+	s.urgent = indexedHeap[*flow]{less: urgentOrder, place: func(a *flow) *int { return &a.urgentAt }}
+	s.missing = indexedHeap[*flow]{
+		less:  func(a, b *flow) bool { return a.missUntil < b.missUntil },
+		place: func(a *flow) *int { return &a.missAt },
 	}
-	s.gathering = tree[*convoy]{
-		less:  func(a, b *convoy) bool { return a.ripe < b.ripe },
-		place: func(c *convoy) *int { return &c.ripeAt },
+	s.openWindows = indexedHeap[*batchWindow]{
+		less:  func(a, b *batchWindow) bool { return a.closesAt < b.closesAt },
+		place: func(c *batchWindow) *int { return &c.heapAt },
 	}
-	s.limits = tree[*waiter]{
+	s.limits = indexedHeap[*waiter]{
 		less:  func(a, b *waiter) bool { return a.deadline < b.deadline },
 		place: func(w *waiter) *int { return &w.limitAt },
 	}
 	return s
 }
 
-// Close refuses all that wait and all that come, with an Unavailable fault.
+// Close refuses the asks that wait and those that come, with an Unavailable fault.
 // Calls under way can still be ended.
 func (s *Scheduler) Close() {
 	s.mu.Lock()
@@ -158,7 +161,7 @@ func (s *Scheduler) arm(at int64) {
 	}
 }
 
-// tick is what the timer does.
+// tick runs when the timer fires.
 func (s *Scheduler) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,19 +170,19 @@ func (s *Scheduler) tick() {
 		return
 	}
 	now := s.now()
-	s.settle(now)
+	s.advance(now)
 	s.run(now)
 }
 
-// settle brings all that depends on time alone up to now.
-func (s *Scheduler) settle(now int64) {
+// advance brings all that depends on time alone up to now.
+func (s *Scheduler) advance(now int64) {
 	s.spent.expire(now)
-	s.throttle.settle(now, s.window)
+	s.throttle.advance(now, s.window)
 	if s.weights > 0 {
-		s.fluid += float64(now-s.fluidAt) * s.flow() / s.weights
+		s.fluid += float64(now-s.fluidAt) * s.dispatchRate() / s.weights
 	}
 	s.fluidAt = now
-	s.leads.settle(s.fluid)
+	s.credits.advance(s.fluid)
 	s.forgetMissed(now)
 	s.sweep(now)
 	s.forgetOthers(now)

@@ -2,35 +2,34 @@ package budget
 
 import "time"
 
-// Share is a tenant's part of the budget now, as a caller is told it.
+// Share is a tenant's part of the budget, in the terms of rate-limit headers.
 type Share struct {
-	// Quota is how many calls per Window are the tenant's, among those tenants
-	// that made or wanted calls in the last one. Where others leave theirs it
-	// gets more than that.
+	// Quota is the tenant's fair share in calls per Window, among the tenants that
+	// made or wanted calls in the last one. It can make more while others use less.
 	Quota int
 	// Remaining is how many of them are left now.
 	Remaining int
-	// Reset is when its next call can begin where nothing remains, and else
-	// when the oldest of its calls no longer counts.
+	// Reset is the time until its next call can begin if nothing remains, and else
+	// until the oldest of its calls no longer counts.
 	Reset time.Duration
 	// Window is the time over which calls are counted.
 	Window time.Duration
 }
 
-// Share tells a tenant's part of the budget.
+// Share returns a tenant's part of the budget.
 func (s *Scheduler) Share(tenant string) Share {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.settle(now)
-	a := s.accounts[tenant]
+	s.advance(now)
+	a := s.flows[tenant]
 	if a == nil {
-		a = &account{name: tenant, weight: s.weigh(tenant), tag: s.virtual, rush: s.fluid}
+		a = &flow{name: tenant, weight: s.weigh(tenant), tag: s.virtual, urgentTag: s.fluid}
 	}
 	return s.share(a, now)
 }
 
-func (s *Scheduler) share(a *account, now int64) Share {
+func (s *Scheduler) share(a *flow, now int64) Share {
 	v := Share{Window: s.cfg.Window, Reset: s.cfg.Window, Quota: s.quota(a)}
 	if now >= s.throttle.until {
 		free := s.free() - s.reserve() + s.coming
@@ -45,10 +44,10 @@ func (s *Scheduler) share(a *account, now int64) Share {
 	return v
 }
 
-// quota is how many calls per window are a tenant's.
-func (s *Scheduler) quota(a *account) int {
+// quota is the fair share of a flow in calls per window.
+func (s *Scheduler) quota(a *flow) int {
 	weights := s.weights
-	if s.accounts[a.name] == nil {
+	if s.flows[a.name] == nil {
 		weights += a.weight
 	}
 	limit, weight := float64(s.limit()), a.weight
@@ -58,16 +57,16 @@ func (s *Scheduler) quota(a *account) int {
 		limit, weight = limit*float64(s.cfg.Calls)/float64(s.own), s.local(a)
 		most = int(limit)
 	}
-	return max(1, min(most, int(limit*weight/(weights+s.strangers)+1e-6)))
+	return max(1, min(most, int(limit*weight/(weights+s.unknownWeight)+1e-6)))
 }
 
-// State is what there is to see of a scheduler.
+// State is the state of a scheduler, for metrics.
 type State struct {
-	// Own is how many slots are owned, those left to others outside included.
+	// Own is how many slots are owned, including those left to calls from outside.
 	Own int
-	// Limit is how many slots there are now, Used how many are held, Flying
+	// Limit is how many slots can be used now, Used how many are held, InFlight
 	// how many calls are under way.
-	Limit, Used, Flying int
+	Limit, Used, InFlight int
 	// Waiting is how many asks wait.
 	Waiting int
 	// Outside is how many slots are left to calls made outside of Storekeeper.
@@ -79,25 +78,25 @@ type State struct {
 	Tenants map[string]float64
 }
 
-// State tells what there is to see now.
+// State returns the state of the scheduler.
 func (s *Scheduler) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.settle(now)
+	s.advance(now)
 	v := State{
-		Own:     s.own,
-		Limit:   s.limit(),
-		Used:    s.spent.held(),
-		Flying:  s.spent.flying,
-		Waiting: s.waiting + s.parked,
-		Outside: s.throttle.outside,
-		Tenants: make(map[string]float64, len(s.accounts)),
+		Own:      s.own,
+		Limit:    s.limit(),
+		Used:     s.spent.held(),
+		InFlight: s.spent.inFlight,
+		Waiting:  s.waiting + s.lingering,
+		Outside:  s.throttle.outside,
+		Tenants:  make(map[string]float64, len(s.flows)),
 	}
 	if now < s.throttle.until {
 		v.BlockedUntil = s.start.Add(time.Duration(s.throttle.until))
 	}
-	for name, a := range s.accounts {
+	for name, a := range s.flows {
 		v.Tenants[name] = a.used
 	}
 	return v

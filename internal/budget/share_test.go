@@ -25,11 +25,11 @@ func TestShareIsThatOfTheTenantsWhoCall(t *testing.T) {
 		s := budget.New(cfg)
 		defer s.Close()
 		call := func(tenant string) {
-			turn, err := s.Acquire(context.Background(), budget.Ask{Tenant: tenant})
+			permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: tenant})
 			if err != nil {
 				t.Fatal(err)
 			}
-			turn.Done(answered)
+			permit.Done(answered)
 		}
 		check := func(when, tenant string, want budget.Share) {
 			t.Helper()

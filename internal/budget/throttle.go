@@ -5,24 +5,23 @@ import (
 	"time"
 )
 
-// throttle is what Cloudflare let know about calls that did not go through
+// throttle holds what Cloudflare's answers tell about calls that did not go through
 // this scheduler.
 type throttle struct {
-	// until is when the block after a 429 ends, calm when calls may come in
-	// bursts again.
+	// until is when the block after a 429 ends, calm when bursts are allowed again.
 	until, calm int64
-	// amount is how many calls others made, as the headers of an answer said at
-	// the time seen; it fades by half in each window.
+	// amount is how many calls others made, by the headers of an answer at the time
+	// seen. It is halved in each window.
 	amount float64
 	seen   int64
-	// others is what refusals said of them.
+	// others is what 429s tell of them.
 	others outside
 	// outside is how many slots are given up.
 	outside int
 }
 
-// settle lets fade what is known of others.
-func (h *throttle) settle(now, window int64) {
+// advance lets the estimates decay.
+func (h *throttle) advance(now, window int64) {
 	left := h.amount
 	if left > 0 && now > h.seen {
 		left *= math.Exp2(-float64(now-h.seen) / float64(window))
@@ -33,7 +32,7 @@ func (h *throttle) settle(now, window int64) {
 	h.outside = int(max(left, h.others.at(now)) + 0.5)
 }
 
-// scale changes what is given up with the number of own slots.
+// scale scales the estimates when the number of own slots changes.
 func (h *throttle) scale(by float64) {
 	h.amount *= by
 	h.others.steady.amount *= by
@@ -43,15 +42,15 @@ func (h *throttle) scale(by float64) {
 	}
 }
 
-// learn takes note of calls made by others, of which headers told.
+// learn records calls of others that headers tell of.
 func (h *throttle) learn(calls int, now int64) {
 	if calls > 0 && calls >= h.outside {
 		h.amount, h.seen, h.outside = float64(calls), now, calls
 	}
 }
 
-// refusedBy stops all calls after a 429. Cloudflare counted more calls than
-// this scheduler made, so the others are those that it did not see.
+// refusedBy stops all calls after a 429. Cloudflare counted more calls than this
+// scheduler made; the difference are calls of others.
 func (s *Scheduler) refusedBy(r Result, now int64) {
 	pause := int64(r.RetryAfter)
 	if pause <= 0 {
@@ -59,34 +58,34 @@ func (s *Scheduler) refusedBy(r Result, now int64) {
 	}
 	if now >= s.throttle.until {
 		h := &s.throttle
-		h.others.refused(now, now+pause, s.spent.held(), s.spent.flying+s.spent.since(h.others.ended, s.window))
-		h.settle(now, s.window)
+		h.others.refused(now, now+pause, s.spent.held(), s.spent.inFlight+s.spent.since(h.others.ended, s.window))
+		h.advance(now, s.window)
 	}
 	s.block(now+pause, now)
 }
 
 // Block stops all calls for a time, as after a 429 that another replica got. It
-// makes an ongoing block longer, never shorter.
+// extends a block under way and never shortens it.
 func (s *Scheduler) Block(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	s.settle(now)
+	s.advance(now)
 	s.block(now+int64(d), now)
 	if !s.closed {
 		s.run(now)
 	}
 }
 
-// block stops all calls until a time, and refuses those that cannot wait.
+// block stops all calls until a time, and refuses asks that cannot wait until then.
 func (s *Scheduler) block(until, now int64) {
 	if until <= s.throttle.until || until <= now {
 		return
 	}
 	s.throttle.until = until
 	s.throttle.calm = until + s.window
-	s.pace.known = false
+	s.pacer.known = false
 	for s.limits.Len() > 0 && s.limits.top().deadline < until {
-		s.turnAway(s.limits.top(), now)
+		s.refuse(s.limits.top(), now)
 	}
 }

@@ -13,11 +13,11 @@ import (
 // one makes a call that goes at once and ends with a result.
 func one(t *testing.T, s *budget.Scheduler, r budget.Result) {
 	t.Helper()
-	turn, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Urgent: true})
+	permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Urgent: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	turn.Done(r)
+	permit.Done(r)
 }
 
 func refused(after time.Duration) budget.Result {
@@ -40,11 +40,11 @@ func TestRefusalByCloudflareStopsAllCalls(t *testing.T) {
 		if got := s.Share("a"); got.Remaining != 0 || got.Reset < 2*time.Minute {
 			t.Errorf("share %+v while blocked", got)
 		}
-		turn, err := s.Acquire(context.Background(), budget.Ask{Urgent: true})
+		permit, err := s.Acquire(context.Background(), budget.Ask{Urgent: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		turn.Done(answered)
+		permit.Done(answered)
 		if waited := time.Since(stopped); waited < 2*time.Minute || waited > 2*time.Minute+5*time.Second {
 			t.Errorf("the next call went after %v", waited)
 		}
@@ -196,12 +196,12 @@ func TestBogusHeadersDoNotStopTheCalls(t *testing.T) {
 				c := newCloud(t, cfg)
 				until := c.start.Add(3 * cfg.Window)
 				for time.Now().Before(until) {
-					turn, err := s.Acquire(t.Context(), budget.Ask{Deadline: until})
+					permit, err := s.Acquire(t.Context(), budget.Ask{Deadline: until})
 					if err != nil {
 						break
 					}
 					c.arrive("")
-					turn.Done(budget.Result{Sent: true, Answered: true, Limit: tc.limit, Policy: `"default";q=1200;w=300`})
+					permit.Done(budget.Result{Sent: true, Answered: true, Limit: tc.limit, Policy: `"default";q=1200;w=300`})
 				}
 				c.mustHold(cfg)
 				if used := float64(len(c.arrivals)) / float64(3*cfg.Calls); used < tc.least {

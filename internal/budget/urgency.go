@@ -18,7 +18,7 @@ func (s *Scheduler) promote(w *waiter) {
 		return
 	}
 	now := s.now()
-	s.settle(now)
+	s.advance(now)
 	s.dequeue(w)
 	w.ask.Urgent, w.lane = true, urgentLane
 	s.enqueue(w)

@@ -29,16 +29,16 @@ func TestAWaitingCallThatBecomesUrgentPassesTheQueue(t *testing.T) {
 					raised := make(chan struct{})
 					got := make(chan time.Time, 1)
 					go func() {
-						turn, err := s.Acquire(t.Context(), budget.Ask{Tenant: name, Group: group, Urged: raised})
+						permit, err := s.Acquire(t.Context(), budget.Ask{Tenant: name, Group: group, Urged: raised})
 						if err != nil {
 							t.Error(err)
 						}
 						got <- time.Now()
-						turn.Done(budget.Result{})
+						permit.Done(budget.Result{})
 					}()
 					synctest.Wait()
 					if len(got) > 0 {
-						continue // its turn came at once
+						continue // its permit came at once
 					}
 					began := time.Now()
 					close(raised)
@@ -62,11 +62,11 @@ func TestUrgencyOfACallThatDoesNotWait(t *testing.T) {
 		raised := make(chan struct{})
 		close(raised)
 		for _, urged := range []<-chan struct{}{raised, nil} {
-			turn, err := s.Acquire(t.Context(), budget.Ask{Tenant: "a", Urged: urged})
+			permit, err := s.Acquire(t.Context(), budget.Ask{Tenant: "a", Urged: urged})
 			if err != nil {
 				t.Fatal(err)
 			}
-			turn.Done(budget.Result{})
+			permit.Done(budget.Result{})
 		}
 	})
 }

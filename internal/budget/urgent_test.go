@@ -74,13 +74,13 @@ func together(s *budget.Scheduler, c *cloud, n int) []time.Duration {
 	for i := range n {
 		go func() {
 			began := time.Now()
-			turn, err := s.Acquire(c.t.Context(), budget.Ask{Tenant: name(i % 5), Urgent: true})
+			permit, err := s.Acquire(c.t.Context(), budget.Ask{Tenant: name(i % 5), Urgent: true})
 			if err != nil {
 				c.t.Error(err)
 			} else {
 				waits[i] = time.Since(began)
 				c.arrive(name(i % 5))
-				turn.Done(budget.Result{Sent: true, Answered: true})
+				permit.Done(budget.Result{Sent: true, Answered: true})
 			}
 			done <- struct{}{}
 		}()

@@ -17,17 +17,17 @@ var answered = budget.Result{Sent: true, Answered: true}
 func spend(s *budget.Scheduler, a budget.Ask) int {
 	for n := 0; ; n++ {
 		a.Deadline = time.Now()
-		turn, err := s.Acquire(context.Background(), a)
+		permit, err := s.Acquire(context.Background(), a)
 		if err != nil {
 			return n
 		}
-		turn.Done(answered)
+		permit.Done(answered)
 	}
 }
 
 // spendAll uses the whole budget at once.
 func spendAll(s *budget.Scheduler) {
-	s.Spend([]budget.Spent{{Until: time.Now().Add(s.Share("").Window + 3*time.Second), Turns: s.State().Limit * 49 / 50}})
+	s.Spend([]budget.Spent{{Until: time.Now().Add(s.Share("").Window + 3*time.Second), Slots: s.State().Limit * 49 / 50}})
 	for i := range 40 {
 		spend(s, budget.Ask{Tenant: name(i), Urgent: true})
 	}
@@ -99,11 +99,11 @@ func TestLongestWaitOfTheSchedulerBoundsAll(t *testing.T) {
 		_ = faultOf(t, err, fault.Throttled)
 		time.Sleep(cfg.Window + 3*time.Second - cfg.MaxWait)
 		began := time.Now()
-		turn, err := s.Acquire(context.Background(), budget.Ask{})
+		permit, err := s.Acquire(context.Background(), budget.Ask{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		turn.Done(answered)
+		permit.Done(answered)
 		if waited := time.Since(began); waited < 9*time.Second {
 			t.Errorf("it waited %v although the budget was spent", waited)
 		}
@@ -114,13 +114,13 @@ func TestHopefulAskLeavesAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := budget.New(budget.Config{Calls: 10, Window: 10 * time.Second})
 		defer s.Close()
-		var turns []*budget.Turn
+		var permits []*budget.Permit
 		for range 10 {
-			turn, err := s.Acquire(context.Background(), budget.Ask{Urgent: true})
+			permit, err := s.Acquire(context.Background(), budget.Ask{Urgent: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			turns = append(turns, turn)
+			permits = append(permits, permit)
 		}
 		// The calls under way could all end now; they do not.
 		began := time.Now()
@@ -129,8 +129,8 @@ func TestHopefulAskLeavesAtItsDeadline(t *testing.T) {
 		if waited := time.Since(began); waited != 11*time.Second || f.RetryAfter < time.Second {
 			t.Errorf("it left after %v with retry after %v", waited, f.RetryAfter)
 		}
-		for _, turn := range turns {
-			turn.Done(answered)
+		for _, permit := range permits {
+			permit.Done(answered)
 		}
 	})
 }
@@ -200,12 +200,12 @@ func TestCallThatWasNotSentCostsNothing(t *testing.T) {
 		s := budget.New(budget.Config{Calls: 100, Window: time.Minute})
 		defer s.Close()
 		for range 1000 {
-			turn, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Deadline: time.Now()})
+			permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Deadline: time.Now()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			turn.Done(budget.Result{})
-			turn.Done(answered) // only the first counts
+			permit.Done(budget.Result{})
+			permit.Done(answered) // only the first counts
 		}
 		if st := s.State(); st.Used != 0 || st.Tenants["a"] != 0 {
 			t.Errorf("used %d, of the tenant %v", st.Used, st.Tenants["a"])

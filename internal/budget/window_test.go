@@ -55,15 +55,15 @@ func TestSlotIsHeldForAWindowAfterTheEnd(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := budget.New(cloudflare())
 				defer s.Close()
-				turn, err := s.Acquire(t.Context(), budget.Ask{})
+				permit, err := s.Acquire(t.Context(), budget.Ask{})
 				if err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Hour)
-				if got := s.State(); got.Used != 1 || got.Flying != 1 {
+				if got := s.State(); got.Used != 1 || got.InFlight != 1 {
 					t.Errorf("a call under way holds %d slots", got.Used)
 				}
-				turn.Done(tc.result)
+				permit.Done(tc.result)
 				time.Sleep(tc.want - 1)
 				if got := s.State().Used; got != 1 {
 					t.Errorf("%d slots are held before the time", got)

@@ -57,7 +57,7 @@ type Attempt struct {
 	Reconciling bool
 	// Permit is the permit for the request that the change leaves with. Nil: it
 	// has none yet.
-	Permit *budget.Turn
+	Permit *budget.Permit
 	// Together are the changes that leave in one request, this one among them.
 	// Nil: this one alone.
 	Together []*Attempt

@@ -32,7 +32,7 @@ func BenchmarkCreateSecret(b *testing.B) {
 		b.Run(fmt.Sprint(callers), func(b *testing.B) {
 			s := budget.New(budget.Config{Calls: 1 << 24, Window: time.Second})
 			defer s.Close()
-			c := newCoalescer(coalesce.Config{Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Turn, error) {
+			c := newCoalescer(coalesce.Config{Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Permit, error) {
 				a.Tenant = "t"
 				return s.Acquire(ctx, a)
 			}}, instant{})

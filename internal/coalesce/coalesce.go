@@ -46,7 +46,7 @@ type Config struct {
 	// Acquire waits for a permit for a change. Of the ask, it is given Group,
 	// Parcel, Items and Bytes; who pays, and what else there is to say, is for it
 	// to add.
-	Acquire func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Turn, error)
+	Acquire func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Permit, error)
 	// Library is asked what exists when a call for several was refused, since
 	// nobody knows whether Cloudflare then made some of them. Nil means that it
 	// made none.
@@ -68,7 +68,7 @@ type Config struct {
 // Coalescer makes secrets, in company where there is some. It is safe for
 // concurrent use.
 type Coalescer struct {
-	acquire func(context.Context, *change.Attempt, budget.Ask) (*budget.Turn, error)
+	acquire func(context.Context, *change.Attempt, budget.Ask) (*budget.Permit, error)
 	library Library
 	holds   func(account, storeID, name string) bool
 	limit   time.Duration
@@ -139,11 +139,11 @@ func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if permit.Carried() {
+	if permit.Joined() {
 		return mine.wait(ctx)
 	}
 	company := load{mine}
-	for _, other := range permit.Passengers() {
+	for _, other := range permit.Members() {
 		if passenger, ok := other.(*parcel); ok {
 			company = append(company, passenger)
 		}

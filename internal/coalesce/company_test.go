@@ -121,7 +121,7 @@ func TestATurnThatACompanyDoesNotUseIsGivenBack(t *testing.T) {
 		s.cloud.idle = true
 		s.createAll("A", "B")
 		s.coalescer.Close()
-		if state := s.scheduler.State(); state.Flying != 0 || len(s.cloud.sent()) != 1 {
+		if state := s.scheduler.State(); state.InFlight != 0 || len(s.cloud.sent()) != 1 {
 			t.Errorf("%+v", state)
 		}
 	})

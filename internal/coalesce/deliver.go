@@ -20,7 +20,7 @@ var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, faul
 // deliver makes one call for several parcels and tells each what became of it.
 // The context is that of the first, for what it carries: neither its end nor the
 // patience of who stands behind it touches the others.
-func (c *Coalescer) deliver(permit *budget.Turn, l load) {
+func (c *Coalescer) deliver(permit *budget.Permit, l load) {
 	l, arrive := c.safe(c.held(l))
 	if len(l) == 0 {
 		permit.Done(budget.Result{})
@@ -69,7 +69,7 @@ func (c *Coalescer) held(l load) load {
 	return left
 }
 
-func (c *Coalescer) send(ctx context.Context, permit *budget.Turn, l load) (change.Result, error) {
+func (c *Coalescer) send(ctx context.Context, permit *budget.Permit, l load) (change.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	// For a call that ended before it came to use the permit.

@@ -179,7 +179,7 @@ func inScene(t *testing.T, play func(*scene)) {
 		defer s.scheduler.Close()
 		s.coalescer = newCoalescer(coalesce.Config{
 			Library: s.cloud, Attempt: attempt,
-			Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Turn, error) {
+			Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Permit, error) {
 				return s.scheduler.Acquire(ctx, a)
 			},
 		}, s.cloud)

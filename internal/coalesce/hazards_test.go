@@ -24,7 +24,7 @@ func watched(s *scene, calls int) coalescer {
 	s.scheduler = budget.New(budget.Config{Calls: calls, Window: window})
 	return newCoalescer(coalesce.Config{
 		Library: s.cloud, Attempt: attempt,
-		Acquire: func(ctx context.Context, by *change.Attempt, a budget.Ask) (*budget.Turn, error) {
+		Acquire: func(ctx context.Context, by *change.Attempt, a budget.Ask) (*budget.Permit, error) {
 			a.Tenant = by.Op.Caller
 			return s.scheduler.Acquire(ctx, a)
 		},

@@ -61,7 +61,7 @@ func (p *parcel) ask() budget.Ask {
 			size += len(*s.Comment)
 		}
 	}
-	return budget.Ask{Group: p.group, Parcel: p, Items: len(p.op().Secrets), Bytes: size}
+	return budget.Ask{Group: p.group, Member: p, Items: len(p.op().Secrets), Bytes: size}
 }
 
 // wait waits for the outcome of a travel. Who leaves before does not know it.
@@ -81,7 +81,7 @@ func (p *parcel) tell(o outcome) { p.done <- o }
 type load []*parcel
 
 // attempt joins the parcels in their order. Nobody's patience ends it.
-func (l load) attempt(permit *budget.Turn) *change.Attempt {
+func (l load) attempt(permit *budget.Permit) *change.Attempt {
 	whole := *l[0].a
 	whole.Wanted, whole.Permit = nil, permit
 	whole.Op.Secrets, whole.Values = nil, nil

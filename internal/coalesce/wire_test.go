@@ -62,7 +62,7 @@ func newWire(t *testing.T, limit budget.Config) *wire {
 	w.client = client
 	w.coalescer = newCoalescer(coalesce.Config{
 		Library: firstPage{client},
-		Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Turn, error) {
+		Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Permit, error) {
 			return w.scheduler.Acquire(ctx, a)
 		},
 	}, client)
@@ -91,7 +91,7 @@ type gate struct {
 
 // RoundTrip sends a request in its turn.
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
-	var turn *budget.Turn
+	var turn *budget.Permit
 	if a := change.From(r.Context()); a != nil {
 		turn = a.Permit
 	}
@@ -263,7 +263,7 @@ func TestATurnThatIsNotUsedIsGivenBack(t *testing.T) {
 	}
 	callers.Wait()
 	w.coalescer.Close()
-	if state := w.scheduler.State(); state.Flying != 0 || w.Calls("secrets-store-secret-create") != 0 {
+	if state := w.scheduler.State(); state.InFlight != 0 || w.Calls("secrets-store-secret-create") != 0 {
 		t.Errorf("%+v", state)
 	}
 }

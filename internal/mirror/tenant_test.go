@@ -32,7 +32,7 @@ func TestABudgetThatIsSpentIsThatOfOneTenant(t *testing.T) {
 	client, _ := w.mirror(func(c *mirror.Config) { c.Reader = &miser{Client: w.direct, refused: "hog"} })
 	read := func(who string) (stale bool, err error) {
 		got, err := freshness(t, func(ctx context.Context) error {
-			ctx = change.With(scope.WithTenant(ctx, who), &change.Attempt{Wanted: ctx, Permit: &budget.Turn{}})
+			ctx = change.With(scope.WithTenant(ctx, who), &change.Attempt{Wanted: ctx, Permit: &budget.Permit{}})
 			_, err := client.ListSecrets(ctx, all(store))
 			return err
 		})

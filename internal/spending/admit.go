@@ -45,7 +45,7 @@ func (b *Budgets) Admit(ctx context.Context, a upstream.Ask) (ended func(upstrea
 }
 
 // permitOf is the permit that a change has for its next request.
-func permitOf(by *change.Attempt) *budget.Turn {
+func permitOf(by *change.Attempt) *budget.Permit {
 	if by == nil {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (b *Budgets) tell(step string, a upstream.Ask) {
 
 // Acquire waits for a permit that the tenant of the call pays for. by is the
 // change that the call belongs to, nil for a call that only reads.
-func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attempt, ask budget.Ask) (*budget.Turn, error) {
+func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attempt, ask budget.Ask) (*budget.Permit, error) {
 	one, known := b.byAccount[account]
 	if !known {
 		return nil, fault.New(fault.Internal, fault.ReasonInternal, "The account has no call budget.")

@@ -225,7 +225,7 @@ func TestATurnServesOneRequest(t *testing.T) {
 	ctx := change.With(t.Context(), &change.Attempt{Permit: turn})
 	flying := func(want int) {
 		t.Helper()
-		if got := p.Of("main").State().Flying; got != want {
+		if got := p.Of("main").State().InFlight; got != want {
 			t.Errorf("%d calls are under way, want %d", got, want)
 		}
 	}
@@ -250,7 +250,7 @@ func TestNothingLeavesBeforeItIsKnownWhatIsSpent(t *testing.T) {
 	if _, err := p.Admit(t.Context(), read("main")); fault.From(err).Reason != "BUDGET_UNKNOWN" {
 		t.Errorf("got %v", err)
 	}
-	if s := p.Of("main").State(); s.Used != 0 || s.Flying != 0 {
+	if s := p.Of("main").State(); s.Used != 0 || s.InFlight != 0 {
 		t.Errorf("it holds %+v", s)
 	}
 }
@@ -311,7 +311,7 @@ func TestTheLeaseOfAChangeIsCheckedAfterAllThatWaits(t *testing.T) {
 	if _, err := p.Admit(change.With(t.Context(), &change.Attempt{Held: held.Load}), ask); fault.From(err).Reason != "STATE_UNAVAILABLE" {
 		t.Errorf("a change whose lease ended while the budget was written down: %v", err)
 	}
-	if got := p.Of("main").State().Flying; got != 0 {
+	if got := p.Of("main").State().InFlight; got != 0 {
 		t.Errorf("%d calls are under way", got)
 	}
 }

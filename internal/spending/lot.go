@@ -30,7 +30,7 @@ func written(list []budget.Spent, now time.Time) []spentSlots {
 	all := make([]spentSlots, 0, len(list))
 	for _, one := range list {
 		// Rounded up: a slot must not become free too early.
-		all = append(all, spentSlots{At: now.UnixMilli(), Until: one.Until.UnixMilli() + 1, Slots: one.Turns})
+		all = append(all, spentSlots{At: now.UnixMilli(), Until: one.Until.UnixMilli() + 1, Slots: one.Slots})
 	}
 	return all
 }
@@ -44,7 +44,7 @@ func readSpent(list []spentSlots, now time.Time, skew time.Duration) []budget.Sp
 		left := time.Duration(one.Until-one.At) * time.Millisecond
 		byClock := time.UnixMilli(one.Until).Sub(now.Round(0)) + skew
 		if left = min(left, byClock); left > 0 {
-			all = append(all, budget.Spent{Until: now.Add(left), Turns: one.Slots})
+			all = append(all, budget.Spent{Until: now.Add(left), Slots: one.Slots})
 		}
 	}
 	return all

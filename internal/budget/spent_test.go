@@ -14,20 +14,20 @@ func TestALaterLifeKnowsWhatWasSpent(t *testing.T) {
 		first := budget.New(budget.Config{Calls: 100, Window: time.Minute})
 		var ends []time.Time
 		for range 40 {
-			turn, err := first.Acquire(t.Context(), budget.Ask{})
+			permit, err := first.Acquire(t.Context(), budget.Ask{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(100 * time.Millisecond)
-			turn.Done(budget.Result{Sent: true, Answered: true})
+			permit.Done(budget.Result{Sent: true, Answered: true})
 			ends = append(ends, time.Now())
 		}
-		flying, err := first.Acquire(t.Context(), budget.Ask{})
+		inFlight, err := first.Acquire(t.Context(), budget.Ask{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ended, underWay := first.Spent()
-		flying.Done(budget.Result{Sent: true, Answered: true})
+		inFlight.Done(budget.Result{Sent: true, Answered: true})
 		first.Close()
 
 		second := budget.New(budget.Config{Calls: 100, Window: time.Minute})
@@ -37,15 +37,15 @@ func TestALaterLifeKnowsWhatWasSpent(t *testing.T) {
 			t.Errorf("%d calls are under way, want 1", underWay)
 		}
 		if used := second.State().Used; used != 40 {
-			t.Errorf("%d turns are spent, want 40", used)
+			t.Errorf("%d permits are spent, want 40", used)
 		}
 		time.Sleep(time.Until(ends[len(ends)/2].Add(time.Minute)))
 		if used := second.State().Used; used < 20 || used > 24 {
-			t.Errorf("%d turns are spent in the middle, want about 20 and never fewer", used)
+			t.Errorf("%d permits are spent in the middle, want about 20 and never fewer", used)
 		}
 		time.Sleep(time.Minute)
 		if used := second.State().Used; used != 0 {
-			t.Errorf("%d turns are spent after all, want 0", used)
+			t.Errorf("%d permits are spent after all, want 0", used)
 		}
 	})
 }

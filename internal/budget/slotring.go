@@ -1,8 +1,8 @@
 package budget
 
-// charge is what one tenant pays of one call.
+// charge is the part of one call that one flow pays.
 type charge struct {
-	payer *account
+	payer *flow
 	part  float64
 }
 
@@ -10,23 +10,23 @@ type charge struct {
 type slot struct {
 	// until is in nanoseconds of the scheduler's clock.
 	until int64
-	// bill is who pays; nil for what is lent.
+	// bill is who pays, nil if no flow of this scheduler does.
 	bill []charge
 }
 
-// ledger holds spent slots in the order in which they become free. Calls end
-// in the order of time, so that a new slot belongs at or near the end.
-type ledger struct {
+// slotRing holds spent slots in the order in which they become free. Calls end in
+// the order of time, so a new slot belongs at or near the end.
+type slotRing struct {
 	ring []slot
 	head int
 	n    int
 }
 
-func (l *ledger) at(i int) *slot {
+func (l *slotRing) at(i int) *slot {
 	return &l.ring[(l.head+i)&(len(l.ring)-1)]
 }
 
-func (l *ledger) push(s slot) {
+func (l *slotRing) push(s slot) {
 	if l.n == len(l.ring) {
 		l.grow()
 	}
@@ -38,8 +38,8 @@ func (l *ledger) push(s slot) {
 	*l.at(i) = s
 }
 
-// pop takes the slot that is free first, if it is free by now.
-func (l *ledger) pop(now int64) (slot, bool) {
+// pop removes the slot that becomes free first, if it is free by now.
+func (l *slotRing) pop(now int64) (slot, bool) {
 	if l.n == 0 || l.ring[l.head].until > now {
 		return slot{}, false
 	}
@@ -50,7 +50,7 @@ func (l *ledger) pop(now int64) (slot, bool) {
 	return s, true
 }
 
-func (l *ledger) grow() {
+func (l *slotRing) grow() {
 	wider := make([]slot, max(8, 2*len(l.ring)))
 	for i := range l.n {
 		wider[i] = *l.at(i)

@@ -24,9 +24,9 @@ type team struct {
 	// rest and spread are how long each takes between two: at least, and about how
 	// much more.
 	rest, spread time.Duration
-	// stall is for how much longer all riders of one call in eight are held up.
+	// stall is for how much longer all size of one call in eight are held up.
 	stall time.Duration
-	// waited is told how long each waited for its turn.
+	// waited is told how long each waited for its permit.
 	waited func(time.Duration)
 
 	mu   sync.Mutex
@@ -40,7 +40,7 @@ func (c *team) pause() time.Duration {
 	return c.rest + time.Duration(c.dice.ExpFloat64()*float64(c.spread))
 }
 
-// holdUp is for how long the riders of a call are held up after it.
+// holdUp is for how long the size of a call are held up after it.
 func (c *team) holdUp() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,21 +73,21 @@ func (c *team) run(s *budget.Scheduler, length time.Duration) int {
 func (c *team) make(ctx context.Context, s *budget.Scheduler, tenant string) bool {
 	arrived := make(chan struct{})
 	asked := time.Now()
-	turn, err := s.Acquire(ctx, budget.Ask{Tenant: tenant, Group: "store", Parcel: arrived})
+	permit, err := s.Acquire(ctx, budget.Ask{Tenant: tenant, Group: "store", Member: arrived})
 	if err != nil {
 		return false
 	}
 	if c.waited != nil {
 		c.waited(time.Since(asked))
 	}
-	if turn.Carried() {
+	if permit.Joined() {
 		<-arrived
 		return true
 	}
 	time.Sleep(flight)
-	turn.Done(answered)
+	permit.Done(answered)
 	time.Sleep(c.holdUp())
-	for _, p := range turn.Passengers() {
+	for _, p := range permit.Members() {
 		close(p.(chan struct{}))
 	}
 	return true
@@ -155,12 +155,12 @@ func gathered(t *testing.T) *budget.Scheduler {
 	s := budget.New(small())
 	t.Cleanup(s.Close)
 	for range 41 {
-		turn, err := s.Acquire(t.Context(), budget.Ask{Tenant: "a", Group: "store"})
+		permit, err := s.Acquire(t.Context(), budget.Ask{Tenant: "a", Group: "store"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s.State().Used <= 40 {
-			turn.Done(answered)
+			permit.Done(answered)
 		}
 	}
 	return s
@@ -199,17 +199,17 @@ func TestWhoWaitsForCompanyCanLeaveAndIsRefusedAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestAConvoyLeavesWhenItIsFull(t *testing.T) {
+func TestABatchWindowClosesWhenItIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := gathered(t)
 		began := time.Now()
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
-				turn, err := s.Acquire(t.Context(), budget.Ask{Tenant: "a", Group: "store", Items: 50, Parcel: 1})
+				permit, err := s.Acquire(t.Context(), budget.Ask{Tenant: "a", Group: "store", Items: 50, Member: 1})
 				if err != nil {
 					t.Error(err)
-				} else if n := len(turn.Passengers()); !turn.Carried() && n != 1 && time.Since(began) == 0 {
+				} else if n := len(permit.Members()); !permit.Joined() && n != 1 && time.Since(began) == 0 {
 					t.Errorf("%d went along, want 1", n)
 				}
 			})
@@ -244,8 +244,8 @@ func TestWhoCannotWaitDoesNotWaitForCompany(t *testing.T) {
 					a.Deadline = time.Now().Add(tc.soon)
 				}
 				asked := time.Now()
-				turn, err := s.Acquire(t.Context(), a)
-				if err != nil || turn.Carried() || time.Since(asked) > 0 {
+				permit, err := s.Acquire(t.Context(), a)
+				if err != nil || permit.Joined() || time.Since(asked) > 0 {
 					t.Errorf("it waited %s (%v)", time.Since(asked), err)
 				}
 			})
