@@ -102,10 +102,11 @@ func judge(answer *http.Response, text []byte) error {
 	case http.StatusOK:
 		return nil
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		said := fmt.Errorf("%s: %.300s", answer.Status, text)
 		if answer.Header.Get("Retry-After") == "" {
-			return errors.Join(load.ErrRefused, load.ErrNoHint)
+			return errors.Join(load.ErrRefused, load.ErrNoHint, said)
 		}
-		return load.ErrRefused
+		return errors.Join(load.ErrRefused, said)
 	default:
 		return fmt.Errorf("%s: %.300s", answer.Status, text)
 	}

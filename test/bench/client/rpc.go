@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -32,8 +33,10 @@ type RPC struct {
 // NewRPC makes a client with so many connections. Close it in the end.
 func NewRPC(w *stage.World, connections int) (*RPC, error) {
 	c := &RPC{world: w, prefix: strconv.FormatInt(time.Now().UnixNano(), 36)}
+	var one dialer
+	dial := func(ctx context.Context, address string) (net.Conn, error) { return one.dial(ctx, "tcp", address) }
 	for range connections {
-		conn, err := grpc.NewClient(w.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := grpc.NewClient(w.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
 		if err != nil {
 			c.Close()
 			return nil, err
@@ -90,10 +93,10 @@ func reading(err error) error {
 	case codes.ResourceExhausted, codes.Unavailable:
 		for _, d := range s.Details() {
 			if _, ok := d.(*errdetails.RetryInfo); ok {
-				return load.ErrRefused
+				return errors.Join(load.ErrRefused, err)
 			}
 		}
-		return errors.Join(load.ErrRefused, load.ErrNoHint)
+		return errors.Join(load.ErrRefused, load.ErrNoHint, err)
 	default:
 		return err
 	}

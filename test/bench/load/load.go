@@ -5,6 +5,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -55,21 +56,22 @@ type Result struct {
 	// Waits are how long each call took that was done, Refusals each that was
 	// refused.
 	Waits, Refusals []time.Duration
-	// First is the first failure.
-	First error
+	// First is the first failure, Refusal the first call that was refused.
+	First, Refusal error
 }
 
 // Rate is how many calls were done a second.
 func (r *Result) Rate() float64 { return float64(r.Done) / max(r.Elapsed.Seconds(), 1e-9) }
+
+// Bad is the first call that was not done, whether it failed or was refused.
+func (r *Result) Bad() error { return cmp.Or(r.First, r.Refusal) }
 
 // merge adds what another worker did.
 func (r *Result) merge(o *Result) {
 	r.Done, r.Refused, r.Failed = r.Done+o.Done, r.Refused+o.Refused, r.Failed+o.Failed
 	r.Unhinted += o.Unhinted
 	r.Waits, r.Refusals = append(r.Waits, o.Waits...), append(r.Refusals, o.Refusals...)
-	if r.First == nil {
-		r.First = o.First
-	}
+	r.First, r.Refusal = cmp.Or(r.First, o.First), cmp.Or(r.Refusal, o.Refusal)
 }
 
 // note counts one call.
@@ -84,11 +86,10 @@ func (r *Result) note(err error, took time.Duration) {
 			r.Unhinted++
 		}
 		r.Refusals = append(r.Refusals, took)
+		r.Refusal = cmp.Or(r.Refusal, err)
 	default:
 		r.Failed++
-		if r.First == nil {
-			r.First = err
-		}
+		r.First = cmp.Or(r.First, err)
 	}
 }
 

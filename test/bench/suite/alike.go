@@ -31,7 +31,7 @@ func (s *Suite) alike(ctx context.Context, kind string, connections int, prepare
 		if err != nil {
 			return err
 		}
-		if err := load.Closed(ctx, s.plan(connections), call).First; err != nil {
+		if err := load.Closed(ctx, s.plan(connections), call).Bad(); err != nil {
 			return err
 		}
 		percent, err := w.GCPercent(ctx)

@@ -62,7 +62,7 @@ func (s *Suite) grown(ctx context.Context, what string, count int) error {
 		})
 		// Everybody and everything is met once before it counts.
 		all := load.Plan{Workers: s.middle(), Length: time.Minute, Limit: max(set.Principals, stores)}
-		if err := load.Closed(ctx, all, get).First; err != nil {
+		if err := load.Closed(ctx, all, get).Bad(); err != nil {
 			return err
 		}
 		if _, err := s.measure(ctx, w, run{name: Growth(what, count, "get"), plan: s.plan(s.middle()), call: get}); err != nil {
@@ -88,7 +88,7 @@ func (s *Suite) fill(ctx context.Context, w *stage.World, count int) ([]string, 
 		return err
 	})
 	if r.Done != count {
-		return nil, fmt.Errorf("only %d of %d stores could be made: %w", r.Done, count, r.First)
+		return nil, fmt.Errorf("only %d of %d stores could be made: %w", r.Done, count, r.Bad())
 	}
 	return ids, nil
 }

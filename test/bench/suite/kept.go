@@ -114,7 +114,7 @@ func (k *keptState) change(ctx context.Context, count int, keyed bool) error {
 		}
 		p := load.Plan{Workers: keepers, Length: time.Hour, Limit: count}
 		if r := load.Closed(ctx, p, c.CreateStore); r.Done != count {
-			return fmt.Errorf("only %d of %d changes could be made: %w", r.Done, count, r.First)
+			return fmt.Errorf("only %d of %d changes could be made: %w", r.Done, count, r.Bad())
 		}
 		return nil
 	})

@@ -52,7 +52,7 @@ func (s *Suite) profileOne(ctx context.Context, base string, prepare func(contex
 	go func() { loaded <- load.Closed(ctx, p, call) }()
 	cpu, err := w.Profile(ctx, "/debug/pprof/profile?seconds="+strconv.Itoa(seconds))
 	result := <-loaded
-	if err = errors.Join(err, result.First); err != nil {
+	if err = errors.Join(err, result.Bad()); err != nil {
 		return nil, err
 	}
 	allocs, err := w.Profile(ctx, "/debug/pprof/allocs")

@@ -178,7 +178,11 @@ func (r run) warm(ctx context.Context) error {
 	}
 	p := r.plan
 	p.Length, p.Limit, p.Least = min(p.Length/4, time.Second), p.Limit/4, 0
-	return load.Closed(ctx, p, r.call).First
+	made := load.Closed(ctx, p, r.call)
+	if r.tolerant {
+		return made.First
+	}
+	return made.Bad()
 }
 
 // measure makes a run and adds its figures to the book.
@@ -218,7 +222,7 @@ func (s *Suite) measure(ctx context.Context, w *stage.World, r run) (*load.Resul
 		return result, ctx.Err()
 	}
 	if bad > 0 || result.Done == 0 {
-		return result, fmt.Errorf("%s: %d of %d calls failed, the first with: %w", w.Name, bad, bad+result.Done, result.First)
+		return result, fmt.Errorf("%s: %d of %d calls failed, the first with: %w", w.Name, bad, bad+result.Done, result.Bad())
 	}
 	s.note(w, r.name, result, before, after)
 	return result, nil

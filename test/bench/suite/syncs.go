@@ -61,14 +61,14 @@ func (s *Suite) traced(ctx context.Context, who, what string, connections int) e
 		}
 		// Connections and tenants are met before it counts.
 		p := load.Plan{Workers: connections, Length: time.Minute, Limit: max(s.options.Traced/4, connections)}
-		if err := load.Closed(ctx, p, call).First; err != nil {
+		if err := load.Closed(ctx, p, call).Bad(); err != nil {
 			return err
 		}
 		p.Limit = max(s.options.Traced, connections)
 		var made *load.Result
 		count, err := w.Process.Syncs(ctx, func() error {
 			made = load.Closed(ctx, p, call)
-			return made.First
+			return made.Bad()
 		})
 		if err != nil {
 			return err
