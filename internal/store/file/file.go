@@ -46,8 +46,10 @@ import (
 const (
 	// defaultWait is below the second within which a call must be refused.
 	defaultWait = 900 * time.Millisecond
-	// defaultSize is how many bytes the log may have.
-	defaultSize = 16 << 30
+	// defaultSize is how many bytes the log may have, and usualSegment how many each
+	// of its segments has.
+	defaultSize  = 16 << 30
+	usualSegment = 64 << 20
 )
 
 // Config says where a store is.
@@ -93,6 +95,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.segment == 0 {
+		c.segment = usualSegment
 	}
 	return c
 }

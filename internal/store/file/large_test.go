@@ -3,6 +3,7 @@ package file_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,46 @@ func TestAFullLogRefusesAndForgetsNothing(t *testing.T) {
 		must(t, s.Close())
 		s = open(t, c)
 		want(t, s, "again", "x")
+		must(t, s.Close())
+		verifyMemory(t, system)
+	})
+}
+
+func TestATrailThatStaysBehindFillsTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		system := memory()
+		s := open(t, onMemory(system))
+		system.Set(func(op, name string) error {
+			if op == "sync" && strings.HasPrefix(name, "audit.log") {
+				return syscall.EIO
+			}
+			return nil
+		})
+		must(t, put(t, s, "first", "x", time.Time{}))
+		commit := func(i int) error {
+			time.Sleep(100 * time.Millisecond)
+			return s.Commit(t.Context(), []string{"key"}, func(map[string]store.Record) (store.Changes, error) {
+				return store.Changes{Records: map[string]*store.Record{"key": {Value: fmt.Appendf(nil, "%01000d", i)}}}, nil
+			})
+		}
+		var err error
+		for i := 0; err == nil && i < 1000; i++ {
+			err = commit(i)
+		}
+		if f := fault.From(err); f.Reason != "STATE_FULL" || !strings.Contains(err.Error(), "audit trail") {
+			t.Fatalf("got %v", err)
+		}
+		system.Set(nil)
+		time.Sleep(3 * time.Second)
+		must(t, commit(0))
+		// Commits without lines fill no log.
+		for i := range 1000 {
+			must(t, commit(i))
+		}
+		if n := len(segments(t, system)); n > 6 {
+			t.Errorf("there are %d segments", n)
+		}
 		must(t, s.Close())
 		verifyMemory(t, system)
 	})

@@ -186,7 +186,8 @@ var errBound = errors.New("the segments of the log have reached the configured s
 
 var errLag = errors.New("lines of the audit trail wait to be written to its file, and the log may not hold more of them")
 
-// mostLag is how many segments may hold lines that are not durable in the trail.
+// mostLag is how many segments' worth of the log may have lines that are not durable
+// in the trail.
 const mostLag = 4
 
 // bound refuses commits while the log may not hold more. mu is held.
@@ -194,7 +195,7 @@ func (s *Store) bound() {
 	switch {
 	case s.log.Full():
 		s.full = store.Full(errBound)
-	case s.log.End().Segment > s.progress.synced.frame.Segment+mostLag:
+	case s.log.Behind(s.progress.synced.frame) > mostLag*s.c.segment:
 		s.full = store.Full(errLag)
 	default:
 		s.full = nil

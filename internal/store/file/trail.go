@@ -249,6 +249,7 @@ func (t *trail) end() error {
 
 // publish tells readers how far the file is.
 func (t *trail) publish() {
+	t.advance()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.written != t.frame || t.size != t.target.size {

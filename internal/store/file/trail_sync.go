@@ -36,6 +36,14 @@ func (t *trail) reached() {
 	t.store.progress = progress{synced: t.synced, dirty: true}
 }
 
+// advance tells the log that a segment has no line that is not durable, so that
+// segments go whose commits have few lines.
+func (t *trail) advance() {
+	if t.waiting.IsZero() && t.target.rest == "" && t.frame.Segment > t.synced.frame.Segment {
+		t.reached()
+	}
+}
+
 // ask asks for the line that begins the next generation, unless it is on its way.
 func (t *trail) ask(reason string) {
 	if t.asked != nil {

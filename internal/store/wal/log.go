@@ -30,6 +30,21 @@ func (l *Log) End() Position {
 	return Position{Segment: l.current.number, Offset: l.current.end}
 }
 
+// Behind is how many bytes of the log are behind a place, at most.
+func (l *Log) Behind(at Position) (bytes int64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.current == nil || l.current.number == at.Segment {
+		return 0
+	}
+	for n := at.Segment; n <= l.current.number; n++ {
+		if s := l.segments[n]; s != nil {
+			bytes += s.size
+		}
+	}
+	return bytes
+}
+
 // Size is how many bytes all segments have.
 func (l *Log) Size() int64 {
 	l.mu.RLock()
