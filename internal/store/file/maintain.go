@@ -47,6 +47,8 @@ func (m *maintainer) nudge() {
 
 func (m *maintainer) run() {
 	defer close(m.ended)
+	// From now on a log without frames is known as one that was lost.
+	_ = m.store.identity.file.Sync() // an older number is right too
 	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
 	for {

@@ -212,9 +212,6 @@ func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) erro
 	if err == nil && s.trail.head.empty {
 		err = s.trail.sync()
 	}
-	if err == nil {
-		err = s.identity.file.Sync()
-	}
 	if err != nil {
 		close(s.closing)
 		<-s.ended

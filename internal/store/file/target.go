@@ -157,7 +157,7 @@ func (h *head) open() error {
 		return errors.Join(fmt.Errorf("%w: %s: %w", audit.ErrLocked, h.path, err), file.Close())
 	}
 	h.file = file
-	return h.fs.SyncDir(filepath.Dir(h.path))
+	return nil
 }
 
 // read returns the content, nil where there is none.
@@ -189,6 +189,11 @@ func (h *head) write(at audit.Place) error {
 			return err
 		}
 	}
+	if h.failed || h.empty {
+		if err := h.fs.SyncDir(filepath.Dir(h.path)); err != nil {
+			return err
+		}
+	}
 	h.failed = true
 	h.buf = audit.AppendHead(h.buf[:0], at, h.origin, h.key)
 	if _, err := h.file.WriteAt(h.buf, 0); err != nil {
@@ -202,6 +207,7 @@ func (h *head) write(at audit.Place) error {
 		err = fmt.Errorf("%s is not the file that was written", h.path)
 	}
 	h.failed = err != nil
+	h.empty = h.empty && h.failed
 	return err
 }
 
