@@ -20,6 +20,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/apidoc"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/idempotency"
@@ -99,7 +100,7 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	behind := &engine{rights: chain.Rights}
 	keeper, err := idempotency.New(idempotency.Config{
 		Store: committed, Replica: "one", Alone: true, Pepper: make([]byte, 32), Settle: time.Millisecond, Found: behind.found,
-		Recover: func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, idempotency.ErrUnproven },
+		Recover: func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, change.ErrUnproven },
 	})
 	must(t, err)
 	keeper.Start(t.Context())

@@ -185,7 +185,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 		// Long enough to send, to find out, and to send again.
 		Limit:     3 * attemptTime(s),
 		Patience:  s.config.Idempotency.Wait,
-		Retention: s.config.Idempotency.Retention, Recover: recoverer{apply: e.steps.Apply}.recover,
+		Retention: s.config.Idempotency.Retention, Recover: server.Recovery{Inspect: e.steps.Inspect, Response: service.Response}.Recover,
 		Observe: func(ev idempotency.Event) {
 			e.count(string(ev.Kind))
 			e.tell(ev)
@@ -218,7 +218,7 @@ func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Righ
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Idempotency {
 	return server.Idempotency{
-		Keeper: e.keeper, Before: beforeChange(e.settler, e.budgets), Admit: admitChange(e.budgets, e.quotas), Enter: withAttempt, Durable: e.durable,
+		Keeper: e.keeper, Before: e.before, Admit: e.admit, Durable: e.durable,
 		Reserve: e.reserve,
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 )
@@ -68,7 +69,7 @@ func (w *world) recover(_ context.Context, op *idempotency.Operation) ([]byte, e
 	if answer, ok := w.done[op.Intent.ID]; ok {
 		return []byte(answer), nil
 	}
-	return nil, fmt.Errorf("looked: %w", idempotency.ErrNotDone)
+	return nil, fmt.Errorf("looked: %w", change.ErrNotDone)
 }
 
 // replica is a keeper with what surrounds it.

@@ -37,14 +37,6 @@ const (
 	mostIntent = 4 << 20
 )
 
-// ErrNotDone is what Recover returns where a change had no effect.
-var ErrNotDone = errors.New("the change was not made")
-
-// ErrUnproven is what Recover returns where nobody can find out whether a
-// change had an effect. Nothing of the change is kept, as after ErrNotDone, but
-// it must be reported as unknown.
-var ErrUnproven = errors.New("it cannot be proved whether the change was made")
-
 // Config says how changes are kept. Durations of 0 take their defaults.
 type Config struct {
 	// Store keeps intents, answers and their audit records. It stays open after
@@ -76,11 +68,11 @@ type Config struct {
 	// STATE_UNAVAILABLE. The default is 15 s.
 	Patience time.Duration
 	// Settle is how long after its owner's end a change may still take effect.
-	// ErrNotDone and ErrUnproven are believed only after it. The default is 2 s.
+	// change.ErrNotDone and change.ErrUnproven are believed only after it. The default is 2 s.
 	Settle time.Duration
 	// Recover finds out what became of a change whose owner is gone: its
-	// answer, a definite fault (see Keeper.Do) that is the answer, ErrNotDone or
-	// ErrUnproven. After any other error it is asked again. Several run at once.
+	// answer, a definite fault (see Keeper.Do) that is the answer, change.ErrNotDone or
+	// change.ErrUnproven. After any other error it is asked again. Several run at once.
 	Recover func(ctx context.Context, op *Operation) (answer []byte, err error)
 	// Release returns what the end of a change gives back. It is asked before each
 	// commit of an outcome, and may read the store. Nil: there is nothing.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 )
@@ -163,8 +164,8 @@ func TestWhatRecoveryMayFind(t *testing.T) {
 		"an answer":   {func() ([]byte, error) { return []byte("found"), nil }, "found"},
 		"no answer":   {func() ([]byte, error) { return nil, nil }, ""},
 		"a refusal":   {func() ([]byte, error) { return nil, fault.New(fault.NameTaken, "NAME_TAKEN", "x") }, "NAME_TAKEN"},
-		"that is all": {func() ([]byte, error) { return nil, idempotency.ErrNotDone }, "UPSTREAM_ANSWER_LOST"},
-		"no proof":    {func() ([]byte, error) { return nil, idempotency.ErrUnproven }, "UPSTREAM_ANSWER_LOST"},
+		"that is all": {func() ([]byte, error) { return nil, change.ErrNotDone }, "UPSTREAM_ANSWER_LOST"},
+		"no proof":    {func() ([]byte, error) { return nil, change.ErrUnproven }, "UPSTREAM_ANSWER_LOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
 )
@@ -46,7 +47,7 @@ func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
 						if edit != nil {
 							edit(c)
 						}
-						c.Recover = func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, idempotency.ErrUnproven }
+						c.Recover = func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, change.ErrUnproven }
 					})
 					other := r
 					if edit != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/store"
 )
@@ -151,9 +152,9 @@ func (k *Keeper) rescue(x *orphan) {
 func eventOf(e *openEntry, o outcome, err error) Event {
 	ev := about(EventRecovered, &e.Intent, nil)
 	switch {
-	case errors.Is(err, ErrUnproven):
+	case errors.Is(err, change.ErrUnproven):
 		ev.Kind, ev.Err = EventUnproven, err
-	case errors.Is(err, ErrNotDone):
+	case errors.Is(err, change.ErrNotDone):
 		ev.Kind = EventUndone
 	case o.fault != nil:
 		ev.Err = o.fault
@@ -182,7 +183,7 @@ func (k *Keeper) inquire(e *openEntry, op *Operation) (outcome, error) {
 	switch {
 	case err == nil:
 		return outcome{body: body, kept: true, changed: true, made: op.Made}, nil
-	case errors.Is(err, ErrNotDone), errors.Is(err, ErrUnproven):
+	case errors.Is(err, change.ErrNotDone), errors.Is(err, change.ErrUnproven):
 		return outcome{}, err
 	case errors.Is(err, errPanicked):
 		k.observe(about(EventPanicked, &e.Intent, err))

@@ -12,6 +12,7 @@ import (
 	"context"
 	"time"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -105,6 +106,21 @@ type Change struct {
 	DeletesStore bool
 	// Deletes are the secrets that are deleted.
 	Deletes []string
+}
+
+// Of is what a change does to the counts.
+func Of(op *change.Op) Change {
+	ch := Change{Account: op.Account, Tenant: op.Tenant, StoreID: op.StoreID, Secrets: len(op.Secrets)}
+	switch op.Kind {
+	case change.CreateStore:
+		ch.Stores = 1
+	case change.DeleteStore:
+		ch.DeletesStore = true
+	case change.DeleteSecret, change.DeleteSecrets:
+		ch.Deletes = op.SecretIDs
+	default:
+	}
+	return ch
 }
 
 // asked is what a create takes: places of one kind for one tenant, which stands

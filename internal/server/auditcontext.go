@@ -11,10 +11,10 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
-	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -200,7 +200,7 @@ func (t *auditContext) outcome(err error) audit.Outcome {
 		return audit.Succeeded
 	}
 	f, judged := errors.AsType[*fault.Error](err)
-	if !judged || f.Kind == fault.Internal || upstream.Unproven(f) || errors.Is(err, settle.ErrSentBefore) {
+	if !judged || f.Kind == fault.Internal || upstream.Unproven(f) || errors.Is(err, change.ErrSentBefore) {
 		return audit.Unknown
 	}
 	if (t.count > 1 || t.forced) && executed(f) {

@@ -29,16 +29,13 @@ type Idempotency struct {
 	Keeper *idempotency.Keeper
 	// Before says what there is before a change, for whoever has to find out
 	// what became of it.
-	Before func(ctx context.Context, op *change.Op, urged <-chan struct{}) ([]byte, error)
+	Before func(ctx context.Context, op *change.Op) (change.Baseline, error)
 	// Reserve returns what a change takes of limits, nil for nothing. Nil: no
 	// change takes anything.
-	Reserve func(ctx context.Context, account, action string, about contract.Target) idempotency.Reservation
+	Reserve func(op *change.Op) idempotency.Reservation
 	// Admit says why a change cannot be made now, before it waits for others. Nil:
 	// nobody is asked.
-	Admit func(ctx context.Context, account string, about contract.Target) error
-	// Enter makes the context that a change runs with of the one that the Keeper
-	// gives it. Nil: that one.
-	Enter func(context.Context, *idempotency.Operation) context.Context
+	Admit func(ctx context.Context, op *change.Op) error
 	// Durable bounds what the changes of a tenant make durable. Nil: nothing
 	// does.
 	Durable *Durable
@@ -136,10 +133,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			// The request stays in memory until the change is done.
 			begun.Store(true)
 			defer release()
-			if c.Idempotency.Enter != nil {
-				ctx = c.Idempotency.Enter(ctx, op)
-			}
-			out, err := next(ctx, req)
+			out, err := next(change.With(ctx, attemptOf(ctx, op)), req)
 			if err != nil {
 				return nil, err
 			}
@@ -183,18 +177,18 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 	if len(about.Secrets)+len(about.SecretIDs) > 0 {
 		call.Within = []string{storeKey(t.account, about)}
 	}
+	op := c.Rights.opOf(request)
+	op.Account, op.Caller, op.Tenant = cmp.Or(t.account, op.Account), t.caller.Name, scope.Tenant(ctx)
 	// What changes or deletes something that exists cannot wait.
-	call.Urgent = len(about.Secrets) == 0 && about.StoreName == ""
+	call.Urgent = !op.Creates()
 	if c.Idempotency.Admit != nil {
-		call.Admit = func(ctx context.Context) error {
-			return c.Idempotency.Admit(ctx, cmp.Or(t.account, about.Account), about)
-		}
+		call.Admit = func(ctx context.Context) error { return c.Idempotency.Admit(ctx, &op) }
 	}
 	if c.Fingerprint != nil {
 		t.fingerprint(contract.Values(request), c.Fingerprint)
 	}
 	if c.Idempotency.Reserve != nil {
-		call.Reservation = c.Idempotency.Reserve(ctx, cmp.Or(t.account, about.Account), m.Action, about)
+		call.Reservation = c.Idempotency.Reserve(&op)
 	}
 	call.Outcome = func(err error) audit.Record {
 		r := t.record(ctx)
@@ -202,7 +196,7 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 		return r
 	}
 	call.Intent = func(ctx context.Context, urged <-chan struct{}) (idempotency.Intent, error) {
-		return c.intentOf(ctx, t, request, names, urged)
+		return c.intentOf(change.With(ctx, &change.Attempt{Urged: urged}), t, &op, names)
 	}
 	return call, nil
 }
@@ -235,27 +229,27 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 }
 
 // intentOf says what is to be done, without values, and what there is before.
-func (c Chain) intentOf(
-	ctx context.Context, t *auditContext, request proto.Message, names map[string]string, urged <-chan struct{},
-) (idempotency.Intent, error) {
+func (c Chain) intentOf(ctx context.Context, t *auditContext, op *change.Op, names map[string]string) (idempotency.Intent, error) {
 	// The audit records of the change have the same identifier, so that an
 	// outcome that is found out later finds its intent.
 	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
-		ID: t.recordID(), RequestID: f.RequestID, Method: f.Method, Caller: t.caller.Name, Tenant: scope.Tenant(ctx), Names: t.knownNames(),
+		ID: t.recordID(), RequestID: f.RequestID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, Names: t.knownNames(),
 	}
 	maps.Copy(i.Names, names)
 	record := t.record(ctx)
 	i.Audit = &record
-	op := c.Rights.opOf(request)
-	op.Account, op.Caller, op.Tenant = cmp.Or(t.account, op.Account), i.Caller, i.Tenant
 	var err error
 	if i.Op, err = json.Marshal(op); err != nil {
 		return i, err
 	}
 	if c.Idempotency.Before != nil {
-		if i.Baseline, err = c.Idempotency.Before(ctx, &op, urged); err != nil {
+		before, err := c.Idempotency.Before(ctx, op)
+		if err != nil {
+			return i, err
+		}
+		if i.Baseline, err = json.Marshal(before); err != nil {
 			return i, err
 		}
 	}

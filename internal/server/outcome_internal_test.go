@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/settle"
 )
 
 func TestAnOutcomeThatNobodyKnowsIsUnknown(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAnOutcomeThatNobodyKnowsIsUnknown(t *testing.T) {
 		{"a refusal of a forced delete", wide, fault.New(fault.LimitReached, "X", ""), audit.Unknown},
 		{"a batch for a store that does not exist", batch, gone, audit.Failed},
 		{"a batch that never left", batch, fault.New(fault.Unavailable, "UPSTREAM_UNREACHABLE", ""), audit.Failed},
-		{"a refusal after an answer that was lost", one, fault.New(fault.NotFound, "SECRET_NOT_FOUND", "").Because(settle.ErrSentBefore), audit.Unknown},
+		{"a refusal after an answer that was lost", one, fault.New(fault.NotFound, "SECRET_NOT_FOUND", "").Because(change.ErrSentBefore), audit.Unknown},
 		{"an answer that was lost", one, fault.New(fault.Unavailable, fault.ReasonUpstreamAnswerLost, ""), audit.Unknown},
 		{"a mistake of our own", one, fault.New(fault.Internal, "INTERNAL", ""), audit.Unknown},
 		{"an error that is no fault", one, errors.New("x"), audit.Unknown},

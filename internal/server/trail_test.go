@@ -142,21 +142,21 @@ func TestOutcomes(t *testing.T) {
 				return err
 			}
 		}, codes.FailedPrecondition, audit.Failed, "STORE_NOT_EMPTY"},
-		{"a spent budget", emulator.Fault{Kind: emulator.KindRateLimit}, change, codes.ResourceExhausted, audit.Unknown, "UPSTREAM_THROTTLED"},
-		{"a 429 without its code", emulator.Fault{Kind: emulator.KindStatus, Status: 429}, change, codes.ResourceExhausted, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"a refused credential", emulator.Fault{Kind: emulator.KindEchoCredential}, change, codes.Internal, audit.Failed, "UPSTREAM_CREDENTIAL_REFUSED"},
-		{"a connection that ends before the change", emulator.Fault{Kind: emulator.KindCut}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"a connection that ends after the change", emulator.Fault{Kind: emulator.KindCut, AfterCommit: true}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"a connection that ends in the answer", emulator.Fault{Kind: emulator.KindCutMidBody}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"half an answer", emulator.Fault{Kind: emulator.KindTruncate}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"200 that says false after the change", emulator.Fault{Kind: emulator.KindSuccessFalse, AfterCommit: true}, change, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"a redirect", emulator.Fault{Kind: emulator.KindStatus, Status: 302}, change, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"HTML 403 after the change", emulator.Fault{Kind: emulator.KindStatus, Status: 403, ContentType: "text/html", AfterCommit: true}, change, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"an answer 500", emulator.Fault{Kind: emulator.KindStatus, Status: 500}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"an answer 503 after the change", emulator.Fault{Kind: emulator.KindStatus, Status: 503, AfterCommit: true}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
-		{"an answer 522 in HTML", emulator.Fault{Kind: emulator.KindStatus, Status: 522, ContentType: "text/html"}, change, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"a spent budget", emulator.Fault{Kind: emulator.KindRateLimit}, rotate, codes.ResourceExhausted, audit.Unknown, "UPSTREAM_THROTTLED"},
+		{"a 429 without its code", emulator.Fault{Kind: emulator.KindStatus, Status: 429}, rotate, codes.ResourceExhausted, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"a refused credential", emulator.Fault{Kind: emulator.KindEchoCredential}, rotate, codes.Internal, audit.Failed, "UPSTREAM_CREDENTIAL_REFUSED"},
+		{"a connection that ends before the change", emulator.Fault{Kind: emulator.KindCut}, rotate, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"a connection that ends after the change", emulator.Fault{Kind: emulator.KindCut, AfterCommit: true}, rotate, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"a connection that ends in the answer", emulator.Fault{Kind: emulator.KindCutMidBody}, rotate, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"half an answer", emulator.Fault{Kind: emulator.KindTruncate}, rotate, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"200 that says false after the change", emulator.Fault{Kind: emulator.KindSuccessFalse, AfterCommit: true}, rotate, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"a redirect", emulator.Fault{Kind: emulator.KindStatus, Status: 302}, rotate, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"HTML 403 after the change", emulator.Fault{Kind: emulator.KindStatus, Status: 403, ContentType: "text/html", AfterCommit: true}, rotate, codes.Internal, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"an answer 500", emulator.Fault{Kind: emulator.KindStatus, Status: 500}, rotate, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"an answer 503 after the change", emulator.Fault{Kind: emulator.KindStatus, Status: 503, AfterCommit: true}, rotate, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
+		{"an answer 522 in HTML", emulator.Fault{Kind: emulator.KindStatus, Status: 522, ContentType: "text/html"}, rotate, codes.Unavailable, audit.Unknown, "UPSTREAM_ANSWER_LOST"},
 		{"a deadline that passes after sending", emulator.Fault{Kind: emulator.KindDelay, Delay: time.Second, AfterCommit: true},
-			func(t *testing.T, w *world) call { return soon(t, change(t, w)) }, codes.DeadlineExceeded, audit.Succeeded, ""},
+			func(t *testing.T, w *world) call { return soon(t, rotate(t, w)) }, codes.DeadlineExceeded, audit.Succeeded, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-func change(_ *testing.T, w *world) call { return w.update(w.payA) }
+func rotate(_ *testing.T, w *world) call { return w.update(w.payA) }
 
 func TestACloudflareThatCannotBeReachedMakesAFailure(t *testing.T) {
 	var down atomic.Bool

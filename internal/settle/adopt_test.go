@@ -58,7 +58,7 @@ func TestAnOldChangeIsNotThisOne(t *testing.T) {
 			Since: now, Modified: map[string]time.Time{"1": now.Add(-time.Minute)},
 		}}
 		p := upstream.UpdateSecretParams{SecretID: "1", Scopes: []string{"dex"}}
-		if _, err := s.settler().UpdateSecret(change.With(t.Context(), o), p); !errors.Is(err, settle.ErrNotDone) {
+		if _, err := s.settler().UpdateSecret(change.With(t.Context(), o), p); !errors.Is(err, change.ErrNotDone) {
 			t.Errorf("got %v", err)
 		}
 	})

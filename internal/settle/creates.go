@@ -143,13 +143,13 @@ func (b *batch) inspect(ctx context.Context) (change.Result, error) {
 	case err != nil:
 		return change.Result{}, err
 	case len(found) == 0:
-		return change.Result{}, ErrNotDone
+		return change.Result{}, change.ErrNotDone
 	}
 	made := make([]upstream.Secret, 0, len(found))
 	for i, wanted := range b.wanted {
 		secret, ok := found[i]
 		if !ok || !sameScopes(secret.Scopes, wanted.Scopes) || !sameComment(secret.Comment, wanted.Comment) {
-			return change.Result{}, ErrPartlyDone
+			return change.Result{}, change.ErrPartlyDone
 		}
 		made = append(made, secret)
 	}

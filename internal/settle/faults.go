@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 )
 
@@ -38,7 +39,7 @@ func sentBefore(err error) error {
 		return err
 	}
 	again := *f
-	return again.Because(fmt.Errorf("%w: %w", ErrSentBefore, err))
+	return again.Because(fmt.Errorf("%w: %w", change.ErrSentBefore, err))
 }
 
 func isLost(err error) bool {
@@ -101,14 +102,14 @@ func movedPointer(pointer string, at []int) string {
 
 // missing makes the fault of something that is not there and was not before.
 func missing(what string) *fault.Error {
-	return fault.New(fault.NotFound, strings.ToUpper(what)+"_NOT_FOUND", "There is no "+what+" with this identifier.").Because(ErrNeverThere)
+	return fault.New(fault.NotFound, strings.ToUpper(what)+"_NOT_FOUND", "There is no "+what+" with this identifier.").Because(change.ErrNeverThere)
 }
 
 func orNotDone(err error) error {
 	if err != nil {
 		return err
 	}
-	return ErrNotDone
+	return change.ErrNotDone
 }
 
 // within makes a fault about one secret one about its place in a batch.

@@ -7,7 +7,6 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -138,49 +137,49 @@ func crashes() []crash {
 	freshStore := func(*world) target { return target{StoreName: "fresh"} }
 	emptyStore := func(w *world) target { return target{StoreID: w.newStore("second")} }
 	return []crash{
-		{"create, not done", names("A"), nil, inspectCreate("A"), settle.ErrNotDone, ""},
+		{"create, not done", names("A"), nil, inspectCreate("A"), change.ErrNotDone, ""},
 		{"create, done", names("A"), put("A"), inspectCreate("A"), nil, "A active workers of A;"},
 		{"create of two, done", names("A", "B"), put("A", "B"), inspectCreate("A", "B"), nil, "A active workers of A;B active workers of B;"},
-		{"create of two, one done", names("A", "B"), put("B"), inspectCreate("A", "B"), settle.ErrPartlyDone, ""},
+		{"create of two, one done", names("A", "B"), put("B"), inspectCreate("A", "B"), change.ErrPartlyDone, ""},
 		{"create, done and changed since", names("A"), func(t *testing.T, w *world, _ target) {
 			patch("dex")(t, w, target{SecretIDs: []string{w.newSecret("A").ID}})
-		}, inspectCreate("A"), settle.ErrPartlyDone, ""},
-		{"create, of a name that is taken", func(w *world) target { w.newSecret("A"); return names("A")(w) }, nil, inspectCreate("A"), settle.ErrNotDone, ""},
-		{"store, not done", freshStore, nil, inspectStore, settle.ErrNotDone, ""},
+		}, inspectCreate("A"), change.ErrPartlyDone, ""},
+		{"create, of a name that is taken", func(w *world) target { w.newSecret("A"); return names("A")(w) }, nil, inspectCreate("A"), change.ErrNotDone, ""},
+		{"store, not done", freshStore, nil, inspectStore, change.ErrNotDone, ""},
 		{"store, done", freshStore, func(_ *testing.T, w *world, _ target) { w.newStore("fresh") }, inspectStore, nil, "fresh"},
-		{"store, of a name that is taken", func(w *world) target { w.newStore("fresh"); return freshStore(w) }, nil, inspectStore, settle.ErrNotDone, ""},
-		{"duplicate, not done", names("C"), nil, inspectCopy, settle.ErrNotDone, "none"},
+		{"store, of a name that is taken", func(w *world) target { w.newStore("fresh"); return freshStore(w) }, nil, inspectStore, change.ErrNotDone, ""},
+		{"duplicate, not done", names("C"), nil, inspectCopy, change.ErrNotDone, "none"},
 		{"duplicate, done", names("C"), put("C"), inspectCopy, nil, "C active workers of C"},
 		{"duplicate, changed since", names("C"), func(t *testing.T, w *world, _ target) {
 			patch("dex")(t, w, target{SecretIDs: []string{w.newSecret("C").ID}})
-		}, inspectCopy, settle.ErrPartlyDone, "none"},
-		{"update, not done", old("A"), nil, inspectUpdate, settle.ErrNotDone, "none"},
+		}, inspectCopy, change.ErrPartlyDone, "none"},
+		{"update, not done", old("A"), nil, inspectUpdate, change.ErrNotDone, "none"},
 		{"update, done", old("A"), patch("access", "dex"), inspectUpdate, nil, "A active access dex without comment"},
 		{"update, as it was asked for before", func(w *world) target {
 			at := old("A")(w)
 			patch("access", "dex")(w.t, w, at)
 			return at
-		}, nil, inspectUpdate, settle.ErrNotDone, "none"},
-		{"update, of another kind", old("A"), patch("workers"), inspectUpdate, settle.ErrUnproven, "none"},
-		{"update, of what is gone", old("A"), drop(1), inspectUpdate, settle.ErrUnproven, "none"},
-		{"update of a value, not done", old("A"), nil, inspectValue, settle.ErrNotDone, "none"},
-		{"update of a value, done", old("A"), patch("access", "dex"), inspectValue, settle.ErrUnproven, "none"},
-		{"delete, not done", old("A"), nil, inspectDelete, settle.ErrNotDone, ""},
+		}, nil, inspectUpdate, change.ErrNotDone, "none"},
+		{"update, of another kind", old("A"), patch("workers"), inspectUpdate, change.ErrUnproven, "none"},
+		{"update, of what is gone", old("A"), drop(1), inspectUpdate, change.ErrUnproven, "none"},
+		{"update of a value, not done", old("A"), nil, inspectValue, change.ErrNotDone, "none"},
+		{"update of a value, done", old("A"), patch("access", "dex"), inspectValue, change.ErrUnproven, "none"},
+		{"delete, not done", old("A"), nil, inspectDelete, change.ErrNotDone, ""},
 		{"delete, done", old("A"), drop(1), inspectDelete, nil, ""},
-		{"deletes, not done", old("A", "B"), nil, inspectDeletes, settle.ErrNotDone, ""},
-		{"deletes, one done", old("A", "B"), drop(1), inspectDeletes, settle.ErrPartlyDone, ""},
+		{"deletes, not done", old("A", "B"), nil, inspectDeletes, change.ErrNotDone, ""},
+		{"deletes, one done", old("A", "B"), drop(1), inspectDeletes, change.ErrPartlyDone, ""},
 		{"deletes of one twice, not done", func(w *world) target {
 			at := old("A")(w)
 			at.SecretIDs = append(at.SecretIDs, at.SecretIDs[0])
 			return at
-		}, nil, inspectDeletes, settle.ErrNotDone, ""},
+		}, nil, inspectDeletes, change.ErrNotDone, ""},
 		{"deletes, one was never there, not done", func(w *world) target {
 			at := old("A")(w)
 			at.SecretIDs = append(at.SecretIDs, "23bdc9c2e8ca470d82352c53ec8d2e67")
 			return at
-		}, nil, inspectDeletes, settle.ErrNotDone, ""},
+		}, nil, inspectDeletes, change.ErrNotDone, ""},
 		{"deletes, done", old("A", "B"), drop(2), inspectDeletes, nil, ""},
-		{"delete of a store, not done", emptyStore, nil, inspectDeleteStore, settle.ErrNotDone, ""},
+		{"delete of a store, not done", emptyStore, nil, inspectDeleteStore, change.ErrNotDone, ""},
 		{"delete of a store, done", emptyStore, func(t *testing.T, w *world, at target) {
 			if _, err := w.client.DeleteStore(t.Context(), upstream.DeleteStoreParams{Account: accountID, StoreID: at.StoreID}); err != nil {
 				t.Fatal(err)
@@ -203,14 +202,14 @@ func TestInspectionTellsWhatBecameOfAChange(t *testing.T) {
 			o.InspectOnly = true
 			changed := w.changesSent()
 			told, err := c.inspect(w, at, o)
-			if !errors.Is(err, c.want) || told != c.told || errors.Is(err, settle.ErrPartlyDone) != errors.Is(c.want, settle.ErrPartlyDone) {
+			if !errors.Is(err, c.want) || told != c.told || errors.Is(err, change.ErrPartlyDone) != errors.Is(c.want, change.ErrPartlyDone) {
 				t.Errorf("told %q, %v, want %q, %v", told, err, c.told, c.want)
 			}
 			if w.changesSent() != changed {
 				t.Error("it sent a change")
 			}
 			w.strike(emulator.Fault{Kind: emulator.KindStatus, Status: 503})
-			if _, err := c.inspect(w, at, o); err == nil || errors.Is(err, settle.ErrNotDone) || fault.From(err).Kind != fault.Unavailable {
+			if _, err := c.inspect(w, at, o); err == nil || errors.Is(err, change.ErrNotDone) || fault.From(err).Kind != fault.Unavailable {
 				t.Errorf("while Cloudflare was away it was told %v", err)
 			}
 			w.ClearFaults()
@@ -248,7 +247,7 @@ func TestWhatWasNeverThereWasNotDeleted(t *testing.T) {
 	} {
 		o := &change.Attempt{InspectOnly: true}
 		w.with(o, c.at)
-		if _, err := c.inspect(w, c.at, o); err == nil || errors.Is(err, settle.ErrNotDone) || fault.From(err).Kind != fault.NotFound {
+		if _, err := c.inspect(w, c.at, o); err == nil || errors.Is(err, change.ErrNotDone) || fault.From(err).Kind != fault.NotFound {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -38,7 +38,7 @@ type course struct {
 // When the answer was lost, what was made under a wanted name is adopted and
 // brought to what was asked for, and what is missing is sent again. An update
 // and a delete are sent again. A change that is only inspected ends with
-// ErrNotDone, ErrUnproven, or the fault of what was never there, and is not sent.
+// change.ErrNotDone, change.ErrUnproven, or the fault of what was never there, and is not sent.
 func (s *Settler) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	t := s.begin(a, next)
 	c, known := t.course()
@@ -126,9 +126,9 @@ func (t *trial) inspect(ctx context.Context, c course) (change.Result, error) {
 	switch {
 	case err == nil:
 		t.report(Done)
-	case final(err), errors.Is(err, ErrNotDone):
+	case final(err), errors.Is(err, change.ErrNotDone):
 		t.report(Refused)
-	case errors.Is(err, ErrUnproven):
+	case errors.Is(err, change.ErrUnproven):
 		t.report(Unproven)
 	default:
 		t.report(Open)

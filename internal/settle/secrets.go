@@ -31,16 +31,16 @@ func (t *trial) inspectUpdate(ctx context.Context) (change.Result, error) {
 		modified, known := before.Modified[secret.ID]
 		switch {
 		case known && secret.Modified.Equal(modified), !secret.Modified.After(before.Since.Add(-change.Margin)):
-			return change.Result{}, ErrNotDone
+			return change.Result{}, change.ErrNotDone
 		case !sets.Value && secret.Modified.After(before.Since) && asUpdated(secret, sets):
 			return change.Result{Secrets: []upstream.Secret{secret}}, nil
 		}
-		return change.Result{}, ErrUnproven
+		return change.Result{}, change.ErrUnproven
 	}
 	if len(t.lacked(nil)) > 0 {
 		return change.Result{}, missing("secret")
 	}
-	return change.Result{}, ErrUnproven
+	return change.Result{}, change.ErrUnproven
 }
 
 // asUpdated says whether the scopes and the comment of a secret are those that
@@ -104,9 +104,9 @@ func (t *trial) inspectDeleted(ctx context.Context) (change.Result, error) {
 	case err != nil:
 		return change.Result{}, err
 	case len(left) > 0 && len(left)+len(set(t.lacked(left))) == all:
-		return change.Result{}, ErrNotDone
+		return change.Result{}, change.ErrNotDone
 	case len(left) > 0:
-		return change.Result{}, ErrPartlyDone
+		return change.Result{}, change.ErrPartlyDone
 	}
 	switch len(set(t.lacked(nil))) {
 	case 0:
@@ -115,7 +115,7 @@ func (t *trial) inspectDeleted(ctx context.Context) (change.Result, error) {
 		return change.Result{}, missing("secret")
 	}
 	// The others are gone, by this change or by another one.
-	return change.Result{}, ErrPartlyDone
+	return change.Result{}, change.ErrPartlyDone
 }
 
 // left gives those of the secrets that the store still holds.

@@ -84,9 +84,9 @@ func (n *single) inspect(ctx context.Context) (change.Result, error) {
 	case err != nil:
 		return change.Result{}, err
 	case !ours:
-		return change.Result{}, ErrNotDone
+		return change.Result{}, change.ErrNotDone
 	case !n.asked(*found):
-		return change.Result{}, ErrPartlyDone
+		return change.Result{}, change.ErrPartlyDone
 	}
 	mine, err := n.mine(ctx, found.IDs())
 	if err != nil || len(mine) == 0 {

@@ -45,7 +45,7 @@ func (t *trial) deleteStore() course {
 				return change.Result{}, err
 			}
 			if slices.ContainsFunc(stores, func(s upstream.Store) bool { return s.ID == id }) {
-				return change.Result{}, ErrNotDone
+				return change.Result{}, change.ErrNotDone
 			}
 			return gone(change.Result{}, missing("store"), lacked)
 		},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/store"
 )
@@ -25,7 +26,7 @@ func (g *Gate) keeper(tb testing.TB, lines func(context.Context, []audit.Record)
 		Store: &memory{kept: map[string]store.Record{}, lines: lines}, Replica: "one", Alone: true, Pepper: make([]byte, 32),
 		Settle: time.Millisecond,
 		Recover: func(context.Context, *idempotency.Operation) ([]byte, error) {
-			return nil, idempotency.ErrUnproven
+			return nil, change.ErrUnproven
 		},
 		Found: func(i idempotency.Intent, _ []byte, _ error) audit.Record {
 			return audit.Record{ID: i.ID, Caller: i.Caller, Method: i.Method, RequestID: i.RequestID, Outcome: audit.Unknown, Reason: "UNPROVEN"}

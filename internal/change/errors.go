@@ -1,4 +1,4 @@
-package settle
+package change
 
 import (
 	"errors"
@@ -6,11 +6,11 @@ import (
 )
 
 var (
-	// ErrNotDone is what an inspection returns when nothing of the change is
+	// ErrNotDone is what Steps.Inspect returns when nothing of the change is
 	// seen. That is no proof for the trail: Cloudflare may carry out a request
 	// late, and an outsider may have deleted what it made.
 	ErrNotDone = errors.New("the change was not done")
-	// ErrUnproven is what an inspection returns when Cloudflare shows neither
+	// ErrUnproven is what Steps.Inspect returns when Cloudflare shows neither
 	// that the change was done nor that it was not done. The change must be
 	// reported as unknown.
 	ErrUnproven = errors.New("it cannot be seen whether the change was done")
