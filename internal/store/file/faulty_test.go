@@ -185,7 +185,7 @@ func verifyMemory(t *testing.T, system *disktest.FS) {
 	}
 }
 
-func TestALossOfPowerAtAnyMomentLosesNothingThatWasAcknowledged(t *testing.T) {
+func TestAKillOrALossOfPowerAtAnyMomentLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	total := 0
 	synctest.Test(t, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestALossOfPowerAtAnyMomentLosesNothingThatWasAcknowledged(t *testing.T) {
 		seed := rand.Uint64()
 		synctest.Test(t, func(t *testing.T) { powerLoss(t, at, seed) })
 		if t.Failed() {
-			t.Fatalf("the power went at operation %d of %d, with seed %d", at, total, seed)
+			t.Fatalf("it ended at operation %d of %d, with seed %d", at, total, seed)
 		}
 	}
 }
@@ -238,7 +238,9 @@ func powerLoss(t *testing.T, at int, seed uint64) {
 		mu.Lock()
 		defer mu.Unlock()
 		if ops++; ops == at {
-			left = system.Crash(random)
+			if left = system.Kill(); seed%3 != 0 {
+				left = system.Crash(random)
+			}
 		}
 		if left != nil {
 			return errPower
