@@ -121,6 +121,7 @@ func VerifyLines(ctx context.Context, lines Lines, key []byte) (Report, error) {
 	if err != nil {
 		return v.report, fmt.Errorf("verifying %s: %w", lines.Name, err)
 	}
+	v.bordered(lines.Name)
 	v.report.Records = s.lines
 	if s.readable && lines.After.Seq == 0 && s.before.seq > 0 {
 		v.report.Missing = append(v.report.Missing, Missing{From: 1, To: s.before.seq, Before: lines.Name, Reason: v.begun})

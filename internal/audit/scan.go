@@ -28,6 +28,9 @@ type checker struct {
 	// that could not be read.
 	at    position
 	known bool
+	// border is the last line of the file before, while lines are read that both
+	// files have.
+	border position
 	// origin is that of the first record that names one.
 	origin origin
 	// now is the line under check.
@@ -113,8 +116,17 @@ func (c *checker) line(text []byte, s *span) error {
 		s.readable = true
 		s.before = position{seq: l.seq - 1, hash: l.prev}
 	}
+	again := c.again(l, first && s.lines == 1)
 	fault := c.content(l, text)
-	if fault == "" {
+	switch {
+	case fault != "":
+	case again && first:
+		fault = c.meets(l)
+	case again:
+		if fault = c.place(l, false); fault == "" {
+			fault = c.meets(l)
+		}
+	default:
 		fault = c.place(l, first && s.lines == 1)
 	}
 	c.at, c.known = position{seq: l.seq, hash: l.hash}, true
@@ -122,13 +134,36 @@ func (c *checker) line(text []byte, s *span) error {
 	if l.seq == c.head.seq {
 		s.named = l.hash
 	}
-	if c.seen != nil {
+	if c.seen != nil && !again {
 		c.seen(l)
 	}
 	if fault != "" {
 		return c.wrong(s.lines, l.seq, fault)
 	}
 	return nil
+}
+
+// again says whether a line is one that the file before has too. So begins a file of
+// lines whose own file was moved away before they were known to be durable in it.
+func (c *checker) again(l *line, first bool) bool {
+	if first && c.known && l.seq <= c.at.seq {
+		c.border = c.at
+	}
+	return l.seq <= c.border.seq
+}
+
+// meets says what is wrong where two files have the same line: by its hash it stands
+// for all lines before it.
+func (c *checker) meets(l *line) string {
+	if l.seq < c.border.seq {
+		return ""
+	}
+	same := l.hash == c.border.hash
+	c.border = position{}
+	if !same {
+		return "it is not the record of that number in the file before"
+	}
+	return ""
 }
 
 // content says what is wrong with a line by itself.
@@ -172,8 +207,9 @@ func (c *checker) place(l *line, first bool) string {
 	begins := l.record.Kind == KindStart && l.seq == 1 && l.prev == [hashBytes]byte{} ||
 		l.record.Kind == KindRecovered && l.seq > 1 &&
 			(l.record.Reason == ReasonFileLost || l.record.Reason == ReasonFileDamaged || l.record.Reason == ReasonRotated)
+	follows := c.known && l.seq == c.at.seq+1 && l.prev == c.at.hash
 	switch {
-	case first && !begins:
+	case first && !begins && !follows:
 		return "no file begins with it: lines before it are missing"
 	case !c.known:
 		return ""

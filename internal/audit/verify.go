@@ -21,8 +21,8 @@ func Verify(ctx context.Context, path string, key []byte) (Report, error) {
 }
 
 // VerifyFiles is Verify for a chain that goes over several files, as after a
-// rotation, oldest first. Each must continue the one before, and only the last
-// is held against its head.
+// rotation, oldest first. Each must continue the one before, or begin with the lines
+// that this one ends with, and only the last is held against its head.
 func VerifyFiles(ctx context.Context, paths []string, key []byte) (Report, error) {
 	return VerifyAfter(ctx, Mark{}, paths, key)
 }
@@ -78,6 +78,7 @@ func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 	if err != nil {
 		return err
 	}
+	v.bordered(path)
 	if s.readable && !unbroken && s.before.seq > 0 {
 		v.report.Missing = append(v.report.Missing, Missing{From: 1, To: s.before.seq, Before: path, Reason: v.begun})
 	}
@@ -86,6 +87,14 @@ func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 		v.end(path, s, head)
 	}
 	return v.torn(ctx, file, path, s)
+}
+
+// bordered tells of a file that ends within the lines that the one before has too.
+func (v *verifier) bordered(path string) {
+	if border := v.check.border; border.seq > 0 {
+		v.check.border = position{}
+		v.problem(Problem{File: path, Text: fmt.Sprintf("it ends before record %d, which comes before it: give the oldest file first", border.seq)})
+	}
 }
 
 // gone tells of a newest file that is not there although its head is.
