@@ -7,6 +7,7 @@
 package spending
 
 import (
+	"crypto/rand"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,8 +81,13 @@ type Budgets struct {
 	// failure is why the last round failed.
 	failure atomic.Pointer[error]
 
+	// owner is a random name of this life of the process.
+	owner string
+
 	// turn is held by who makes a round; it guards what follows.
 	turn sync.Mutex
+	// lived says that there was a session before, in this life or an earlier one.
+	lived bool
 	// number is that of the own session, 0 where there is none; beat counts its
 	// renewals, the last of which began at renewed and told told. joined says that
 	// its record was written.
@@ -121,7 +127,7 @@ func New(c Config) *Budgets {
 	}
 	b := &Budgets{
 		cfg: c, byAccount: map[string]*Credential{}, wake: make(chan struct{}, 1), peers: map[int64]*peer{},
-		every: max(50*time.Millisecond, min(time.Second, c.Window/100)),
+		every: max(50*time.Millisecond, min(time.Second, c.Window/100)), owner: rand.Text(), lived: c.Lived,
 	}
 	if b.lease.alone = !c.Shared; c.Shared {
 		b.straggle, b.skew = min(c.Window, time.Minute), min(maxSkew, c.Window/30)

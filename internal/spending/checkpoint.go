@@ -181,8 +181,6 @@ func (p *checkpoint) end(w *write, err error) {
 	p.writing, w.err = nil, err
 	if err == nil {
 		p.left, p.refused = max(0, w.ahead-(w.before-p.left)), w.refused
-	} else {
-		p.retryAt = time.Now().Add(retryAfter)
 	}
 	close(w.done)
 }
@@ -196,6 +194,9 @@ func (p *checkpoint) start(ahead int) *write {
 		err := p.put(number, content)
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		if err != nil {
+			p.retryAt = time.Now().Add(retryAfter)
+		}
 		p.end(w, err)
 	}()
 	return w
@@ -211,7 +212,7 @@ func (p *checkpoint) put(number int64, content usage) error {
 	}
 	key, session := p.budget.usageKey(number), sessionKey(number)
 	return p.budgets.cfg.Store.Change(ctx, []string{key, session}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		if _, there := now[session]; !there {
+		if !p.budgets.owns(now[session].Value) {
 			return nil, errLost
 		}
 		return map[string]*records.Entry{key: {Value: text}}, nil

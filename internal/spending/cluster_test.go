@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,9 @@ type replica struct {
 
 	mu   sync.Mutex
 	gate chan struct{}
+	// failing says that changes of the table fail, made that they happen all the
+	// same.
+	failing, made atomic.Bool
 }
 
 // start starts a replica.
@@ -110,6 +114,13 @@ func (r *replica) pause(d time.Duration) {
 	time.AfterFunc(d, func() { close(gate) })
 }
 
+// failMoves lets all changes of the table fail. They are made all the same where only
+// the answers are lost.
+func (r *replica) failMoves(made bool) {
+	r.made.Store(made)
+	r.failing.Store(true)
+}
+
 // runs waits while the replica is paused.
 func (r *replica) runs() {
 	r.mu.Lock()
@@ -147,8 +158,15 @@ func (r link) Change(ctx context.Context, keys []string, decide records.Decide) 
 	if err := r.reach(ctx); err != nil {
 		return err
 	}
+	fails := r.failing.Load() && slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, "budget/table/") })
+	if fails && !r.made.Load() {
+		return records.Unavailable(errAway)
+	}
 	if err := r.c.store.Change(ctx, keys, decide); err != nil {
 		return err
+	}
+	if fails {
+		return records.Unavailable(errAway)
 	}
 	r.runs()
 	if r.c.lossy.Load() && r.c.number(5) == 0 {

@@ -21,3 +21,11 @@ func (b *Budgets) Of(account string) *Credential { return b.byAccount[account] }
 
 // ResultOf is resultOf, for tests.
 func ResultOf(a upstream.Attempt) budget.Result { return resultOf(a) }
+
+// Want is want, for tests.
+type Want = want
+
+// Allocate is allocate, for tests.
+func Allocate(calls int, wants []Want, weight func(string) float64) []int {
+	return allocate(calls, wants, weight)
+}

@@ -20,7 +20,8 @@ const longestBlock = time.Hour
 // attempt is a change of the own partition whose answer is not known.
 type attempt struct {
 	// step is its number in the holding; no other attempt of the session has it.
-	step  int64
+	step int64
+	// taken is what it and attempts before it took that were made.
 	taken lot
 }
 
@@ -100,11 +101,9 @@ func (b *Budgets) moved(c *Credential, m *moving) {
 	own := &c.partition
 	own.out, own.attempts = lot{}, nil
 	now := time.Now()
-	for _, taken := range []lot{m.late, m.next.taken} {
-		if taken.Slots > 0 {
-			c.Grow(taken.Slots, readSpent(taken.Spent, now, b.skew))
-			own.slots += taken.Slots
-		}
+	if taken := m.next.taken; taken.Slots > 0 {
+		c.Grow(taken.Slots, readSpent(taken.Spent, now, b.skew))
+		own.slots += taken.Slots
 	}
 	own.had = own.had || own.slots > 0
 	if m.unknown {
@@ -126,10 +125,8 @@ type moving struct {
 	keys    []string
 	at      time.Time
 
-	// next is what the change does, late what an earlier change did whose answer
-	// was lost.
+	// next is what the change does.
 	next    *attempt
-	late    lot
 	unknown bool
 	refused time.Time
 }
@@ -138,7 +135,7 @@ type moving struct {
 // replicas that are gone.
 func (m *moving) decide(now map[string]records.Entry) (map[string]*records.Entry, error) {
 	b, c := m.b, m.c
-	if _, there := now[sessionKey(b.number)]; !there {
+	if !b.owns(now[sessionKey(b.number)].Value) {
 		return nil, errLost
 	}
 	t, known := b.readTable(now[c.tableKey()].Value, m.at)
@@ -156,26 +153,28 @@ func (m *moving) decide(now map[string]records.Entry) (map[string]*records.Entry
 		}
 	}
 	own, out := t.Held[b.number], c.partition.out
+	c.partition.steps++
+	m.next = &attempt{step: c.partition.steps}
 	for _, a := range c.partition.attempts {
 		if own.Step == a.step {
-			m.late, out = a.taken, lot{}
+			// That attempt was made.
+			m.next.taken.add(a.taken)
+			out = lot{}
 		}
 	}
 	own.Slots -= out.Slots
 	t.Vacant.add(out)
 	t.Vacant.expire(m.at, b.skew)
 	t.payDebt()
-	c.partition.steps++
-	m.next = &attempt{step: c.partition.steps}
 	if out.Slots == 0 {
-		m.next.taken = t.Vacant.take(m.target - own.Slots)
+		taken := t.Vacant.take(m.target - own.Slots)
+		own.Slots += taken.Slots
+		m.next.taken.add(taken)
 	}
-	own.Slots, own.Step = own.Slots+m.next.taken.Slots, m.next.step
+	own.Step = m.next.step
 	t.Held[b.number] = own
 	m.refused = t.Refused
-	for _, taken := range []lot{m.late, m.next.taken} {
-		m.content.Spent = append(m.content.Spent, taken.Spent...)
-	}
+	m.content.Spent = append(m.content.Spent, m.next.taken.Spent...)
 	text, err := json.Marshal(t)
 	used, err2 := json.Marshal(m.content)
 	changes[c.tableKey()], changes[c.usageKey(b.number)] = &records.Entry{Value: text}, &records.Entry{Value: used}
@@ -192,7 +191,7 @@ func (b *Budgets) leave(ctx context.Context, c *Credential) error {
 			return err
 		}
 		return b.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-			if _, there := now[sessionKey(b.number)]; !there {
+			if !b.owns(now[sessionKey(b.number)].Value) {
 				return nil, errLost
 			}
 			at := time.Now()

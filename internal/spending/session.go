@@ -39,6 +39,9 @@ var (
 
 // session is the record of the lease of a replica.
 type session struct {
+	// Owner is a random name of the replica's life: a store that was emptied gives
+	// numbers again.
+	Owner string `json:"owner"`
 	// Beat counts the renewals.
 	Beat int64 `json:"beat"`
 	// Wants are the wants of the replica by budget; it wants nothing of those that
@@ -99,13 +102,13 @@ func (b *Budgets) renew(ctx context.Context, wants map[string]want) error {
 		}
 		b.number, b.beat, b.joined = number, 0, false
 	}
-	text, err := json.Marshal(session{Beat: b.beat + 1, Wants: wants, Refused: b.refusals()})
+	text, err := json.Marshal(session{Owner: b.owner, Beat: b.beat + 1, Wants: wants, Refused: b.refusals()})
 	if err != nil {
 		return err
 	}
 	key := sessionKey(b.number)
 	err = b.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		if _, there := now[key]; !there && b.joined {
+		if _, there := now[key]; (there || b.joined) && !b.owns(now[key].Value) {
 			return nil, errLost
 		}
 		return map[string]*records.Entry{key: {Value: text}}, nil
@@ -113,9 +116,15 @@ func (b *Budgets) renew(ctx context.Context, wants map[string]want) error {
 	if err != nil {
 		return err
 	}
-	b.beat, b.joined, b.renewed, b.told = b.beat+1, true, begun, wants
+	b.beat, b.joined, b.lived, b.renewed, b.told = b.beat+1, true, true, begun, wants
 	b.lease.set(b.number, begun.Add(leaseLife))
 	return nil
+}
+
+// owns returns whether a record is that of the own session.
+func (b *Budgets) owns(text []byte) bool {
+	var s session
+	return json.Unmarshal(text, &s) == nil && s.Owner == b.owner
 }
 
 // nextNumber takes the number of a new session. The first session of all makes the
@@ -138,7 +147,7 @@ func (b *Budgets) nextNumber(ctx context.Context) (int64, error) {
 			number = n + 1
 		}
 		changes[numberKey] = &records.Entry{Value: strconv.AppendInt(nil, number, 10)}
-		if there || b.cfg.Lived {
+		if there || b.lived {
 			return changes, nil
 		}
 		text, err := json.Marshal(table{Calls: b.cfg.Calls, Vacant: lot{Slots: b.cfg.Calls}})
@@ -244,7 +253,10 @@ func (b *Budgets) endSession(ctx context.Context) error {
 	key := sessionKey(b.number)
 	b.lease.set(0, time.Time{})
 	b.number = 0
-	return b.cfg.Store.Change(ctx, []string{key}, func(map[string]records.Entry) (map[string]*records.Entry, error) {
+	return b.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		if !b.owns(now[key].Value) {
+			return nil, nil //nolint:nilnil // Nothing is to be changed.
+		}
 		return map[string]*records.Entry{key: nil}, nil
 	})
 }
