@@ -4,36 +4,49 @@ import (
 	"context"
 	"net"
 	"sync"
-	"time"
 )
 
-// apart is how far apart connections are made. Storekeeper lets 125 connections
-// of one address wait for their first call and closes others, and on a busy
-// machine as many would come before one has called.
-const apart = time.Millisecond
+// unmet is how many connections of a client wait for their first answer at most.
+// Storekeeper lets 125 connections of one address wait for their first call and
+// closes others; on a busy machine more would come before one has called.
+const unmet = 64
 
-// dialer makes connections one after the other.
-type dialer struct {
-	mu   sync.Mutex
-	next time.Time
-}
+// dialer makes connections, so many at a time.
+type dialer struct{ free chan struct{} }
 
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d.mu.Lock()
-	now := time.Now()
-	at := d.next
-	if at.Before(now) {
-		at = now
-	}
-	d.next = at.Add(apart)
-	d.mu.Unlock()
-	wait := time.NewTimer(at.Sub(now))
-	defer wait.Stop()
+func newDialer() dialer { return dialer{free: make(chan struct{}, unmet)} }
+
+func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-wait.C:
+	case d.free <- struct{}{}:
 	}
 	var plain net.Dialer
-	return plain.DialContext(ctx, network, address)
+	c, err := plain.DialContext(ctx, network, address)
+	if err != nil {
+		<-d.free
+		return nil, err
+	}
+	return &conn{Conn: c, met: sync.OnceFunc(func() { <-d.free })}, nil
+}
+
+// conn tells when its first answer has come, or none will.
+type conn struct {
+	net.Conn
+
+	met func()
+}
+
+// Read reads, as that of the connection does.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.met()
+	return n, err
+}
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	c.met()
+	return c.Conn.Close()
 }

@@ -37,7 +37,7 @@ type REST struct {
 // NewREST makes a client with so many connections. Close it in the end.
 func NewREST(w *stage.World, connections int) *REST {
 	transport := &http.Transport{
-		MaxIdleConns: connections, MaxIdleConnsPerHost: connections, DisableCompression: true, DialContext: (&dialer{}).dial,
+		MaxIdleConns: connections, MaxIdleConnsPerHost: connections, DisableCompression: true, DialContext: newDialer().dial,
 	}
 	return &REST{
 		world: w, transport: transport, direct: w.Name == stage.Direct, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute},

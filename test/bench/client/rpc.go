@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -33,10 +32,8 @@ type RPC struct {
 // NewRPC makes a client with so many connections. Close it in the end.
 func NewRPC(w *stage.World, connections int) (*RPC, error) {
 	c := &RPC{world: w, prefix: strconv.FormatInt(time.Now().UnixNano(), 36)}
-	var one dialer
-	dial := func(ctx context.Context, address string) (net.Conn, error) { return one.dial(ctx, "tcp", address) }
 	for range connections {
-		conn, err := grpc.NewClient(w.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
+		conn, err := grpc.NewClient(w.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			c.Close()
 			return nil, err
@@ -75,6 +72,16 @@ func (c *RPC) CreateStore(ctx context.Context, worker, _ int) error {
 		return fmt.Errorf("asked for store %s and got %s", name, answer.GetStore().GetName())
 	}
 	return reading(err)
+}
+
+// Meet makes one call over each connection, of a few at a time: Storekeeper lets
+// 125 connections of one address wait for their first call, and closes others.
+func (c *RPC) Meet(ctx context.Context) error {
+	const few = 16
+	var next atomic.Int64
+	return load.Closed(ctx, load.Plan{Workers: few, Length: time.Minute, Limit: len(c.conns)}, func(ctx context.Context, _, _ int) error {
+		return c.CreateStore(ctx, int(next.Add(1)-1), 0)
+	}).Bad()
 }
 
 // ReadStore reads a store.

@@ -59,6 +59,9 @@ func (s *Suite) grpcRun(ctx context.Context, who string, set stage.Settings, con
 		return err
 	}
 	defer c.Close()
+	if err := c.Meet(ctx); err != nil {
+		return err
+	}
 	_, err = s.measure(ctx, w, run{name: GRPCCreate(connections), plan: s.plan(connections), call: c.CreateStore})
 	return err
 }
