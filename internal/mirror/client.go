@@ -10,14 +10,14 @@ import (
 // and comments in its answers are those that it keeps, and must not be changed.
 type Client struct {
 	library *Library
-	next    Reader
+	next    upstream.Reader
 }
 
-var _ Reader = (*Client)(nil)
+var _ upstream.Reader = (*Client)(nil)
 
 // Client returns a client that reads from the library. What the library cannot
 // answer goes to next.
-func (l *Library) Client(next Reader) *Client { return &Client{library: l, next: next} }
+func (l *Library) Client(next upstream.Reader) *Client { return &Client{library: l, next: next} }
 
 // Accounts lists the accounts that are served.
 func (c *Client) Accounts() []upstream.AccountInfo { return c.next.Accounts() }

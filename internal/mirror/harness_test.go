@@ -103,7 +103,7 @@ func (w *world) mirror(change ...func(*mirror.Config)) (*client, *mirror.Library
 
 // cloud reads and changes.
 type cloud interface {
-	mirror.Reader
+	upstream.Reader
 	change.Cloudflare
 }
 
@@ -115,7 +115,7 @@ type client struct {
 
 // newClient returns a client whose changes go to what is read, where that can
 // change something.
-func newClient(l *mirror.Library, next mirror.Reader) *client {
+func newClient(l *mirror.Library, next upstream.Reader) *client {
 	to, _ := next.(change.Cloudflare)
 	return &client{l.Client(next), changetest.Through(l.Apply, to)}
 }

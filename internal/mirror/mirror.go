@@ -53,20 +53,10 @@ const (
 	defaultItems     = 5000
 )
 
-// Reader reads from Cloudflare. Errors are faults.
-type Reader interface {
-	Accounts() []upstream.AccountInfo
-	ListStores(context.Context, upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error)
-	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
-	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
-	GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.Secret], error)
-	Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error)
-}
-
 // Config is what a Library is made from.
 type Config struct {
 	// Reader is asked for listings.
-	Reader Reader
+	Reader upstream.Reader
 	// MaxStaleness is the age at which a listing is made anew before it
 	// answers, counted from the start of its reading. 0 means 30 seconds.
 	MaxStaleness time.Duration

@@ -80,7 +80,7 @@ func (a *account) quotaLimit() time.Duration {
 	return readLimit
 }
 
-func (a *account) readQuota(ctx context.Context, from Reader) error {
+func (a *account) readQuota(ctx context.Context, from upstream.Reader) error {
 	a.mu.Lock()
 	version, began := a.version, a.clock()
 	a.mu.Unlock()

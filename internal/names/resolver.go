@@ -20,14 +20,6 @@ const maxNames = 50_000
 // maxLoaded is the number of names of one store that are read at once.
 const maxLoaded = 10_000
 
-// Upstream is the part of the Cloudflare client that a Resolver needs.
-type Upstream interface {
-	Accounts() []upstream.AccountInfo
-	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
-	GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.Secret], error)
-	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
-}
-
 // Lookup finds objects in a cache. It returns those of the identifiers that it
 // has. The objects may be old: names do not change.
 type Lookup interface {
@@ -37,7 +29,7 @@ type Lookup interface {
 
 // Resolver resolves identifiers to names. It is safe for concurrent use.
 type Resolver struct {
-	upstream Upstream
+	upstream upstream.Reader
 	lookup   Lookup
 	// accounts maps identifiers and names of accounts to names. served holds
 	// each name once.
@@ -61,7 +53,7 @@ const (
 )
 
 // New returns a Resolver without cached names. It asks f first. f may be nil.
-func New(u Upstream, f Lookup) (*Resolver, error) {
+func New(u upstream.Reader, f Lookup) (*Resolver, error) {
 	names, err := lru.New[nameKey, string](maxNames)
 	if err != nil {
 		return nil, fmt.Errorf("make room for names: %w", err)

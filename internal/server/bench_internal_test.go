@@ -16,7 +16,7 @@ import (
 )
 
 // known is a Cloudflare of one store and one secret.
-type known struct{ names.Upstream }
+type known struct{ upstream.Reader }
 
 func (known) Accounts() []upstream.AccountInfo {
 	return []upstream.AccountInfo{{ID: "i", Name: "main"}}

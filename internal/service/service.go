@@ -15,16 +15,6 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Reader is the part of the Cloudflare client that the service reads with. Errors
-// are faults.
-type Reader interface {
-	ListStores(context.Context, upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error)
-	GetStore(context.Context, upstream.StoreParams) (upstream.Answer[upstream.Store], error)
-	ListSecrets(context.Context, upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error)
-	GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[upstream.Secret], error)
-	Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error)
-}
-
 // Do makes a change. Errors are faults.
 type Do func(ctx context.Context, op change.Op, values change.Values) (change.Result, error)
 
@@ -33,7 +23,7 @@ type Do func(ctx context.Context, op change.Op, values change.Values) (change.Re
 type Service struct {
 	secretsstorev1.UnimplementedSecretsStoreServiceServer
 
-	reader Reader
+	reader upstream.Reader
 	do     Do
 	own    OwnQuota
 }
@@ -43,7 +33,7 @@ type OwnQuota func(ctx context.Context, account string, q upstream.Quota) (upstr
 
 // New returns the service, which reads with r and makes changes with do. Where own is nil, every caller sees the quota of the
 // account.
-func New(r Reader, do Do, own OwnQuota) *Service {
+func New(r upstream.Reader, do Do, own OwnQuota) *Service {
 	if own == nil {
 		own = func(_ context.Context, _ string, q upstream.Quota) (upstream.Quota, error) { return q, nil }
 	}

@@ -21,7 +21,7 @@ import (
 // cloudflare is an upstream that keeps what it is asked. Methods that no test
 // needs are missing.
 type cloudflare struct {
-	service.Reader
+	upstream.Reader
 	change.Cloudflare
 
 	secrets []upstream.Secret
