@@ -9,65 +9,67 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Attempt is one change in progress: what is to be done and what is known about
-// it meanwhile. Each step gets it as an argument. A step that sends something
-// else, or marks what it sends, hands on a copy.
+// Attempt is one change in progress: the operation, its values, and what the
+// steps know about it. Each step gets it as an argument. A step that sends a
+// different operation passes a copy on.
 type Attempt struct {
-	// Op is the change, and Values are its values.
+	// Op is the operation, and Values are its values.
 	Op     Op
 	Values Values
-	// ID tells the change from all others. Empty means that the change belongs
-	// to one call and is not kept.
+	// ID identifies the change. Empty: the change belongs to one call and has
+	// no record.
 	ID string
-	// Baseline is what was there before the change. Without one, everything that
-	// was made before the change is sent is older than the change.
+	// Baseline is the state before the change. Without a baseline, every object
+	// that was created before the change was sent is older than the change.
 	Baseline Baseline
 	// Resume says that an earlier run of the same change may have sent it, and
-	// that Baseline is that run's: what is there is looked at before anything
-	// is sent.
+	// that Baseline is from that run. Reconcile then looks at Cloudflare before
+	// anything is sent.
 	Resume bool
-	// InspectOnly finds out what became of a change and sends none. Values are
-	// not needed then. The result is that of the change if the change was made.
+	// InspectOnly finds out whether a change was made, and sends nothing.
+	// Values are not needed. If the change was made, its result is returned.
 	InspectOnly bool
-	// NotBefore is, for InspectOnly, when nothing could happen to the change any
-	// more: a listing that was read at or after it is good enough, so that many
-	// changes share one. Zero: only a listing that is read from now on is.
+	// NotBefore, for InspectOnly, is the time from which on the change could
+	// not take effect any more. A listing that was read at or after this time
+	// is recent enough, so that many changes share one. Zero: the listing must
+	// be read from now on.
 	NotBefore time.Time
-	// Held says whether this process still owns the change. Nothing is sent once
-	// it does not. Nil means that it always does.
+	// Held reports whether this process still owns the change. Nothing is sent
+	// if it returns false. Nil: always.
 	Held func() bool
-	// Life ends when this process stops: what became of the change is then for the
-	// next life to find out. Nil: it does not end.
+	// Life ends when this process stops. The next process then recovers the
+	// change. Nil: it does not end.
 	Life context.Context //nolint:containedctx // the change outlives each of its requests
-	// Unsent is called once, before a lost answer is reconciled: the time in
-	// which nothing can have been sent has ended. It must be quick. Nil means
-	// that nobody cares.
+	// Unsent is called once before a lost answer is reconciled: from then on
+	// something may have been sent. It must not block. Nil: not called.
 	Unsent func()
-	// Wanted ends when nobody waits for the answer any more. The change need not
-	// begin to wait for a permit then. Nil: it is wanted as long as its context.
+	// Wanted ends when no caller waits for the answer any more. A change that
+	// does not wait for a permit yet need not begin then. Nil: the change is
+	// wanted as long as its context.
 	Wanted context.Context //nolint:containedctx // it is the caller's, and the change outlives that call
-	// Urged is closed when the change is urgent, or an urgent one waits for its
-	// objects. Nil: that never happens.
+	// Urged is closed when the change is urgent, or when an urgent change waits
+	// for its objects. Nil: never.
 	Urged <-chan struct{}
-	// Sends counts what was sent for the same change before.
+	// Sends is the number of times that the change was sent before.
 	Sends int
-	// Reconciling says that a request serves to find out what became of the
-	// change, or to finish it. Such requests go before new work, since what they
-	// have spent of the budget is in vain otherwise.
+	// Reconciling says that a request serves to reconcile or to finish the
+	// change. Such requests have priority over new work: otherwise the permits
+	// that the change has used are wasted.
 	Reconciling bool
-	// Permit is the permit for the request that the change leaves with. Nil: it
-	// has none yet.
+	// Permit is the permit for the request of the change. Nil: there is none
+	// yet.
 	Permit *budget.Permit
-	// Together are the changes that leave in one request, this one among them.
-	// Nil: this one alone.
+	// Together are the changes in one request, including this one. Nil: only
+	// this one.
 	Together []*Attempt
 }
 
-// Owned says whether this process still owns the change.
+// Owned reports whether this process still owns the change.
 func (a *Attempt) Owned() bool { return a.Held == nil || a.Held() }
 
-// MaySend returns why a change must not be sent any more: while it waited, the
-// lease of this process may have ended and another one taken the change over.
+// MaySend returns an error if the change must not be sent any more: while it
+// waited, the lease of this process may have ended and another process may own
+// the change.
 func (a *Attempt) MaySend() error {
 	if a.Owned() {
 		return nil
@@ -77,11 +79,11 @@ func (a *Attempt) MaySend() error {
 	return f
 }
 
-// CutOff says whether the stop of this process has ended the change.
+// CutOff reports whether the stop of this process has ended the change.
 func (a *Attempt) CutOff() bool { return a.Life != nil && errors.Is(a.Life.Err(), context.Canceled) }
 
-// MayLeave returns why a request with a context must not leave any more. A
-// request that belongs to no change may.
+// MayLeave returns an error if the request of ctx must not be sent any more. A
+// request that belongs to no change may always be sent.
 func MayLeave(ctx context.Context) error {
 	a := From(ctx)
 	if a == nil {
@@ -95,7 +97,7 @@ func MayLeave(ctx context.Context) error {
 	return nil
 }
 
-// Leaving are the changes that leave with the request of a.
+// Leaving returns the changes in the request of a.
 func (a *Attempt) Leaving() []*Attempt {
 	if a.Together == nil {
 		return []*Attempt{a}
@@ -103,30 +105,30 @@ func (a *Attempt) Leaving() []*Attempt {
 	return a.Together
 }
 
-// Next makes a change, or hands it on. Errors are faults; after one with the
-// reason fault.ReasonUpstreamAnswerLost the change may have been made.
+// Next makes a change. Errors are faults. After a fault with the reason
+// fault.ReasonUpstreamAnswerLost the change may have been made.
 type Next func(ctx context.Context, a *Attempt) (Result, error)
 
-// Step is one thing that is done about every change on its way: before it is
-// handed on, after it, or instead.
+// Step is one step of every change. It acts before or after next, or in place
+// of it.
 type Step func(ctx context.Context, a *Attempt, next Next) (Result, error)
 
 type attemptKey struct{}
 
-// With returns a context for a request that belongs to a change, for those that
-// let the request pass at the end: the HTTP client knows nothing of changes.
+// With returns a context for a request of a change. The HTTP client checks this
+// context before it sends the request, because it does not know changes.
 func With(ctx context.Context, a *Attempt) context.Context {
 	return context.WithValue(ctx, attemptKey{}, a)
 }
 
-// From returns the change that a request belongs to, and nil where it only reads.
+// From returns the change of a request. Nil: the request only reads.
 func From(ctx context.Context) *Attempt {
 	a, _ := ctx.Value(attemptKey{}).(*Attempt)
 	return a
 }
 
-// Detached returns a context for a request that several may wait for: it keeps
-// how urgent the change is, and nobody's leaving ends it.
+// Detached returns a context for a request that several callers may wait for.
+// It keeps the urgency of the change and does not end when a caller leaves.
 func Detached(ctx context.Context) context.Context {
 	a := From(ctx)
 	if a == nil {

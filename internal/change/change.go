@@ -1,9 +1,9 @@
-// Package change describes a change of stores and secrets as one value, and
-// the steps that a change goes through on its way to Cloudflare.
+// Package change describes a change of stores and secrets as one value, and the
+// steps of a change on its way to Cloudflare.
 //
-// It must not know who is calling, over which protocol, how records are kept,
-// or how a listing comes about. An Op holds no secret value, so that it can be
-// written down; the values of a change stand beside it.
+// The package must not know who is calling, over which protocol, how records
+// are stored, or how a listing is read. An Op holds no secret value, so that it
+// can be stored. The values of a change are separate.
 package change
 
 import (
@@ -12,8 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Kind says what a change does. The text is the name of the call to Cloudflare,
-// and of the RPC.
+// Kind is the kind of a change. Its text is the name of the Cloudflare
+// operation and of the RPC.
 type Kind string
 
 // The kinds of changes.
@@ -27,30 +27,31 @@ const (
 	DuplicateSecret Kind = "DuplicateSecret"
 )
 
-// Op is a change without its values. It can be written as JSON and read again.
+// Op is a change without its values. It can be encoded as JSON.
 type Op struct {
 	// Kind says what the change does.
 	Kind Kind `json:"kind"`
 	// Account is the identifier or the configured name of the account.
 	Account string `json:"account"`
-	// StoreID is the store that is deleted, or in which secrets change.
+	// StoreID is the store that is deleted, or whose secrets change.
 	StoreID string `json:"store_id,omitempty"`
 	// StoreName is the name of a new store.
 	StoreName string `json:"store_name,omitempty"`
-	// Force deletes the secrets of the store with it.
+	// Force deletes the secrets of the store too.
 	Force bool `json:"force,omitempty"`
-	// SecretIDs are the secrets that change or go, or the one that is copied.
+	// SecretIDs are the secrets that are updated or deleted, or the source of a
+	// duplicate.
 	SecretIDs []string `json:"secret_ids,omitempty"`
-	// Secrets are the new secrets, one for a copy.
+	// Secrets are the new secrets. A duplicate has one.
 	Secrets []NewSecret `json:"secrets,omitempty"`
-	// Update is what an update sets. Its zero value sets nothing.
+	// Update holds the fields that an update sets. The zero value sets nothing.
 	Update Update `json:"update,omitzero"`
-	// Caller asked for the change, and Tenant pays for it.
+	// Caller made the change, and Tenant is the tenant whose budget it uses.
 	Caller string `json:"caller,omitempty"`
 	Tenant string `json:"tenant,omitempty"`
 }
 
-// NewSecret is a secret that a change makes.
+// NewSecret is a secret that a change creates.
 type NewSecret struct {
 	// Name is the name, unique in the store.
 	Name string `json:"name"`
@@ -60,23 +61,23 @@ type NewSecret struct {
 	Comment *string `json:"comment,omitempty"`
 }
 
-// Update is what an update of a secret sets.
+// Update holds the fields that an update of a secret sets.
 type Update struct {
-	// Value says that there is a new value.
+	// Value says that the value is set.
 	Value bool `json:"value,omitempty"`
-	// Scopes are the new scopes. Nil keeps the old ones; an empty list is sent as
-	// one.
+	// Scopes are the new scopes. Nil keeps the old ones. An empty list is sent
+	// as an empty list.
 	Scopes []string `json:"scopes,omitzero"`
 	// Comment is the change of the comment.
 	Comment upstream.CommentChange `json:"comment,omitzero"`
 }
 
-// Values are the values of a change: one for each new secret of CreateSecrets,
-// in that order, one for an update that sets a value, none for all others. Each
-// prints as "[redacted]", whatever prints it.
+// Values are the values of a change: one per new secret of CreateSecrets in
+// their order, one for an update that sets a value, none for other changes.
+// Each prints as "[redacted]".
 type Values []upstream.Value
 
-// valuesOf is how many values a change has.
+// valuesOf returns the number of values of a change.
 func (o *Op) valuesOf() int {
 	switch {
 	case o.Kind == CreateSecrets:
@@ -87,7 +88,7 @@ func (o *Op) valuesOf() int {
 	return 0
 }
 
-// Names are the names of the new secrets.
+// Names returns the names of the new secrets.
 func (o *Op) Names() []string {
 	if len(o.Secrets) == 0 {
 		return nil
@@ -99,8 +100,8 @@ func (o *Op) Names() []string {
 	return names
 }
 
-// Changed names the fields that an update sets, in the order of the alphabet,
-// and force for a deletion that takes all that a store holds with it.
+// Changed returns the fields that an update sets in alphabetical order, and
+// force for a forced deletion of a store.
 func (o *Op) Changed() []string {
 	var fields []string
 	if o.Update.Comment.Change {
@@ -118,24 +119,24 @@ func (o *Op) Changed() []string {
 	return fields
 }
 
-// Creates says whether a change makes something under a new name.
+// Creates reports whether a change creates an object.
 func (o *Op) Creates() bool { return o.StoreName != "" || len(o.Secrets) > 0 }
 
-// Result is what became of a change that was made.
+// Result is the result of a change.
 type Result struct {
-	// Store is the store that was made. Nil where none was.
+	// Store is the created store. Nil: none.
 	Store *upstream.Store
-	// Secrets are the secrets that were made or changed, in the order of the Op.
+	// Secrets are the created or updated secrets, in the order of the Op.
 	Secrets []upstream.Secret
-	// Info is what Cloudflare said about the list. Nil where it gave none.
+	// Info is Cloudflare's paging information. Nil: none.
 	Info *upstream.ResultInfo
-	// Notices are what Cloudflare said beside the result, free of secrets.
+	// Notices are Cloudflare's messages, without secrets.
 	Notices []upstream.Notice
-	// Ray is Cloudflare's identifier for the answer. Empty where it gave none.
+	// Ray is the cf-ray of the answer. Empty: none.
 	Ray string
 }
 
-// IDs are the identifiers of the objects in the result.
+// IDs returns the identifiers of the objects in the result.
 func (r *Result) IDs() []string {
 	if r.Store != nil {
 		return []string{r.Store.ID}
@@ -147,7 +148,8 @@ func (r *Result) IDs() []string {
 	return ids
 }
 
-// Secret is the only secret of a result. Where there is none it is empty.
+// Secret returns the only secret of a result, and the zero value if there is
+// none.
 func (r *Result) Secret() upstream.Secret {
 	if len(r.Secrets) == 0 {
 		return upstream.Secret{}
@@ -155,7 +157,7 @@ func (r *Result) Secret() upstream.Secret {
 	return r.Secrets[0]
 }
 
-// Part gives an Op with some of the new secrets of another, and their values.
+// Part returns an Op with some of the new secrets of another, and their values.
 func Part(o *Op, values Values, places []int) (Op, Values) {
 	part := *o
 	part.Secrets = make([]NewSecret, len(places))

@@ -8,10 +8,9 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Inspect finds out what became of a change whose process is gone. The change
-// goes through the steps again, and nothing is sent. The error is ErrNotDone,
-// ErrUnproven, or a refusal with ErrNeverThere, which looking proves. After any
-// other error Cloudflare must be asked again.
+// Inspect finds out whether a change of an ended process was made. It runs the
+// steps without sending. The error is ErrNotDone, ErrUnproven, or a refusal
+// with ErrNeverThere. After any other error the inspection must be repeated.
 func (s Steps) Inspect(ctx context.Context, a *Attempt) (Result, error) {
 	inspected := *a
 	inspected.InspectOnly = true
@@ -20,14 +19,15 @@ func (s Steps) Inspect(ctx context.Context, a *Attempt) (Result, error) {
 	case err == nil, errors.Is(err, ErrNeverThere), errors.Is(err, ErrNotDone), errors.Is(err, ErrUnproven):
 		return r, err
 	case isDefinite(err):
-		// A refusal of the looking itself, as of an account that is not served any
-		// more, says nothing of the change, and would not change by waiting.
+		// A refusal of the inspection itself, for example because the account
+		// is not served any more, says nothing about the change, and waiting
+		// would not help.
 		return Result{}, fmt.Errorf("%w: %w", ErrUnproven, err)
 	}
 	return Result{}, err
 }
 
-// isDefinite says whether a fault is one that asking again would give again.
+// isDefinite reports whether a repeated request would get the same fault.
 func isDefinite(err error) bool {
 	switch fault.From(err).Kind {
 	case fault.BadInput, fault.TooLarge, fault.NotFound, fault.NameTaken, fault.LimitReached, fault.NotEmpty:

@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Cloudflare is what makes changes. Errors are faults; after one with the reason
+// Cloudflare makes changes. Errors are faults. After a fault with the reason
 // fault.ReasonUpstreamAnswerLost the change may have been made.
 type Cloudflare interface {
 	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
@@ -25,8 +25,8 @@ var (
 	errShape  = errors.New("a change does not name what it is about")
 )
 
-// Send returns what sends a change to Cloudflare, which is the only place that
-// does. A change that was read from a record has no values and is not sent.
+// Send returns the step that sends a change to Cloudflare. No other code does.
+// A change that was read from a record has no values and cannot be sent.
 func Send(to Cloudflare) Next {
 	return func(ctx context.Context, a *Attempt) (Result, error) {
 		op := &a.Op
@@ -54,7 +54,7 @@ func Send(to Cloudflare) Next {
 	}
 }
 
-// sendOne sends a change of one secret that exists.
+// sendOne sends a change of one existing secret.
 func sendOne(ctx context.Context, to Cloudflare, a *Attempt) (Result, error) {
 	op := &a.Op
 	switch {
@@ -94,7 +94,7 @@ func (o *Op) updateParams(values Values) upstream.UpdateSecretParams {
 	return p
 }
 
-// distinct gives texts in their order, each once.
+// distinct returns the strings in their order, each once.
 func distinct(texts []string) []string {
 	var list []string
 	seen := make(map[string]bool, len(texts))
@@ -107,7 +107,7 @@ func distinct(texts []string) []string {
 	return list
 }
 
-// made is the result of a change that Cloudflare answered.
+// made returns the result of a change from Cloudflare's answer.
 func made[T any](answer upstream.Answer[T], err error, r Result) (Result, error) {
 	if err != nil {
 		return Result{}, err

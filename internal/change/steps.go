@@ -3,36 +3,38 @@ package change
 import "context"
 
 // Steps are the steps of a change between its two commits: begin has made the
-// intent and the locks durable, and finish makes the answer durable. A step that
-// is nil is left out.
+// intent and the locks durable, and finish makes the answer durable. A nil step
+// is skipped.
 type Steps struct {
-	// Publish tells the cache and the other replicas what became of the change.
+	// Publish reports the change to the cache and the other replicas.
 	Publish Step
-	// Reconcile finds out what became of a change whose answer was lost.
+	// Reconcile finds out whether a change whose answer was lost was made.
 	Reconcile Step
-	// Batch lets creates that wait for a permit leave in one request.
+	// Batch sends waiting creates of one store in one request.
 	Batch Step
 	// Send sends the change to Cloudflare.
 	Send Next
 }
 
-// steps is the way that every change takes, outer to inner.
+// steps lists the steps of every change, outermost first.
 func (s Steps) steps() []Step {
 	return []Step{
-		// Around all that can make something, and before the caller hears of it: no
-		// read that begins after the answer may show less than the answer said.
+		// Encloses every step that can change something, and runs before the
+		// caller gets the answer: a read that begins after the answer must not
+		// show less than the answer.
 		s.Publish,
-		// Around what can lose an answer, so that a lost one is looked up, and the
-		// change adopted or sent again, before anybody is told that it failed.
+		// Encloses every step that can lose an answer, so that a lost answer is
+		// looked up, and the change adopted or sent again, before a caller is
+		// told that it failed.
 		s.Reconcile,
-		// Last before the request, when its permit is waited for: what was sent alone
-		// after a lost answer, and what is found out, waits for no company.
+		// Last before the request, while it waits for a permit. A change that
+		// is sent again after a lost answer does not wait for a batch.
 		s.Batch,
 	}
 }
 
-// Do makes a change. What else is known of it comes with the context (see With).
-// Errors are faults.
+// Do makes a change. The attempt in ctx holds what else is known about it (see
+// With). Errors are faults.
 func (s Steps) Do(ctx context.Context, op Op, values Values) (Result, error) {
 	a := &Attempt{}
 	if known := From(ctx); known != nil {
@@ -49,7 +51,7 @@ func (s Steps) Apply(ctx context.Context, a *Attempt) (Result, error) {
 	return through(s.steps(), s.Send)(ctx, a)
 }
 
-// through puts steps before what sends a change.
+// through composes steps around send.
 func through(steps []Step, send Next) Next {
 	for i := len(steps) - 1; i >= 0; i-- {
 		step, next := steps[i], send

@@ -32,11 +32,12 @@ func WithTenant(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-// Tenant returns who pays for a call. "" is the service itself.
+// Tenant returns the tenant that pays for a call. "": Storekeeper itself makes
+// the call.
 func Tenant(ctx context.Context) string { return from(ctx).tenant }
 
-// WithFresh returns a context for a read that Cloudflare must answer. What the
-// read learns is cached. Where Cloudflare cannot be asked, the read fails.
+// WithFresh returns a context for a read that Cloudflare must answer. The
+// answer is cached. If Cloudflare cannot be reached, the read fails.
 func WithFresh(ctx context.Context) context.Context {
 	s := from(ctx)
 	s.fresh = true

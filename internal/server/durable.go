@@ -12,37 +12,37 @@ import (
 )
 
 const (
-	// perChange is about what the records of any change take, in the state and in
-	// the trail, beside what the request brings.
+	// perChange is the approximate size of the records of a change in state and
+	// trail, beside its request, in bytes.
 	perChange = 3 << 10
-	// perSecret is about what one more secret adds: its names, its identifiers
-	// and its answer.
+	// perSecret is the approximate size that each further secret adds: its
+	// names, identifiers and answer.
 	perSecret = 1 << 10
-	// maxTenants is how many tenants are told apart at once.
+	// maxTenants is the number of tenants with a limiter of their own.
 	maxTenants = 10_000
 )
 
-// Durable bounds how many bytes the changes of each tenant make durable in an
-// hour. It is safe for concurrent use. The zero value and nil bound nothing.
+// Durable limits how many bytes the changes of each tenant write per hour. It
+// is safe for concurrent use. The zero value and nil have no limit.
 type Durable struct {
-	// PerHour is the most bytes. 0: no limit.
+	// PerHour is the maximum number of bytes. 0: no limit.
 	PerHour int64
-	// Observe is told what each change of a tenant counts, and whether it was
-	// refused. Nil: nobody is told.
+	// Observe is called with the bytes of each change of a tenant, and whether
+	// it was refused. Nil: not called.
 	Observe func(tenant string, bytes int64, refused bool)
 
 	mu      sync.Mutex
 	tenants map[string]*rate.Limiter
 }
 
-// durableBytes is about what a change makes durable: the intent with its request
-// and the answer in the state, and two records in the trail.
+// durableBytes returns about how many bytes a change writes: the intent with
+// its request and the answer in the state, and two records in the trail.
 func durableBytes(i idempotency.Intent, secrets int) int64 {
 	return int64(2*len(i.Op) + len(i.Baseline) + perChange + secrets*perSecret)
 }
 
-// take counts the bytes of a change, or refuses it with the time after which it
-// would fit. A change that is larger than what an hour allows takes all of it.
+// take counts the bytes of a change, or refuses it with the time to retry. A
+// change that is larger than the limit takes all of it.
 func (d *Durable) take(tenant string, bytes int64) error {
 	if d == nil {
 		return nil
@@ -76,8 +76,8 @@ func (d *Durable) wait(tenant string, bytes int64, now time.Time) time.Duration 
 	return wait
 }
 
-// of returns what a tenant may still write. Tenants who have written nothing for
-// an hour are forgotten.
+// of returns the limiter of a tenant. Tenants that have written nothing for an
+// hour are dropped.
 func (d *Durable) of(tenant string, now time.Time) *rate.Limiter {
 	if l := d.tenants[tenant]; l != nil {
 		return l

@@ -14,8 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/idempotency"
 )
 
-// addNames notes the names of secrets that were found by their identifiers, where no
-// rule asked for them.
+// addNames notes the names of secrets that were resolved without a rule that
+// needs them.
 func (t *auditContext) addNames(names map[string]string) {
 	for i, s := range t.secrets {
 		if s.ID != "" && s.Name == "" {
@@ -24,8 +24,8 @@ func (t *auditContext) addNames(names map[string]string) {
 	}
 }
 
-// addCreatedIDs notes the identifiers of the objects that the answer of a change
-// says it made, and returns them.
+// addCreatedIDs notes the identifiers of the created objects in the answer of a
+// change, and returns them.
 func (t *auditContext) addCreatedIDs(answer any) []string {
 	var secrets []*secretsstorev1.Secret
 	switch a := answer.(type) {
@@ -38,7 +38,7 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 		secrets = []*secretsstorev1.Secret{a.GetSecret()}
 	}
 	if len(secrets) > 0 {
-		// The record of the intent has the list too.
+		// The record of the intent shares the list.
 		t.secrets = slices.Clone(t.secrets)
 	}
 	ids := make([]string, len(secrets))
@@ -52,8 +52,8 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 	return ids
 }
 
-// CreatedIDs returns the identifiers of the objects that the answer of a change
-// says it made.
+// CreatedIDs returns the identifiers of the created objects in the answer of a
+// change.
 func CreatedIDs(answer proto.Message) []string { return (&auditContext{}).addCreatedIDs(answer) }
 
 // Recovered gives the outcome of a change whose process is gone, with all that
@@ -62,7 +62,7 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &auditContext{}
 	record := audit.Record{ID: i.ID, RequestID: i.RequestID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
 	if i.Tenant == i.Caller {
-		// A caller without a tenant pays for itself.
+		// A caller without a tenant is a tenant of its own.
 		record.Tenant = ""
 	}
 	var op change.Op
@@ -95,7 +95,7 @@ func (r Rights) opOf(request proto.Message) change.Op {
 	return op
 }
 
-// targetOf is what a change is about, as its request says it.
+// targetOf returns the resources of a change as its request names them.
 func targetOf(op *change.Op) contract.Target {
 	about := contract.Target{Account: op.Account, StoreID: op.StoreID, StoreName: op.StoreName, SecretIDs: op.SecretIDs}
 	for _, s := range op.Secrets {

@@ -22,34 +22,34 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// Idempotency is what makes a change happen once, however often it is asked for.
+// Idempotency makes a change happen once, however often it is repeated.
 type Idempotency struct {
-	// Keeper knows the changes that were made and those that run, and commits
-	// their audit records.
+	// Keeper holds the finished and running changes and commits their audit
+	// records.
 	Keeper *idempotency.Keeper
-	// Before says what there is before a change, for whoever has to find out
-	// what became of it.
+	// Before returns the state before a change, for reconciliation.
 	Before func(ctx context.Context, op *change.Op) (change.Baseline, error)
-	// Reserve returns what a change takes of limits, nil for nothing. Nil: no
-	// change takes anything.
+	// Reserve returns the quota reservation of a change, nil for none. Nil: no
+	// change has one.
 	Reserve func(op *change.Op) idempotency.Reservation
-	// Admit says why a change cannot be made now, before it waits for others. Nil:
-	// nobody is asked.
+	// Admit returns an error if a change cannot be made now, before it waits
+	// for other changes. Nil: every change may wait.
 	Admit func(ctx context.Context, op *change.Op) error
-	// Durable bounds what the changes of a tenant make durable. Nil: nothing
-	// does.
+	// Durable limits the bytes that the changes of a tenant write. Nil: no
+	// limit.
 	Durable *Durable
 }
 
-// rememberNames teaches the directory the names behind a change that comes again: what
-// it deleted has no name at Cloudflare any more, and rights are judged by names.
+// rememberNames loads the names of the objects of a repeated change from its
+// record: an object that the first call deleted has no name at Cloudflare any
+// more, and rules use names.
 func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
 		if m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
-		// A name that is no good is for validation to refuse.
+		// validate refuses an invalid key.
 		n, err := changeKeyOf(ctx, req)
 		if err != nil {
 			return next(ctx, req)
@@ -78,12 +78,13 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 	}
 }
 
-// forgetTimeout bounds how long a refusal waits for the records to forget an
-// older call.
+// forgetTimeout limits how long a refusal waits until the record of an older
+// equal call is dropped.
 const forgetTimeout = time.Second
 
-// firstTry makes a call without a key that is no repeat. Where it fails in a way
-// after which clients repeat it, an older call like it is no answer to that.
+// firstTry makes a call without a key that is not a retry. If it fails in a way
+// after which clients retry, it drops the record of an older equal call, whose
+// answer must not be given to that retry.
 func (c Chain) firstTry(ctx context.Context, method string, request proto.Message, next grpc.UnaryHandler) (any, error) {
 	came := time.Now()
 	out, err := next(ctx, request)
@@ -99,7 +100,7 @@ func (c Chain) firstTry(ctx context.Context, method string, request proto.Messag
 	return out, err
 }
 
-// repeated says whether clients repeat a call by themselves after a fault.
+// repeated reports whether clients retry after a fault.
 func repeated(err error) bool {
 	switch fault.From(err).Kind {
 	case fault.Throttled, fault.Unavailable, fault.Deadline, fault.Canceled, fault.Internal, fault.Upstream, fault.NotEmpty:
@@ -109,8 +110,9 @@ func repeated(err error) bool {
 	}
 }
 
-// idempotent makes a change happen once: a call that comes again gets the answer of
-// the first, or waits for it. A change that began goes on when its caller leaves.
+// idempotent makes a change happen once: a repeat gets the answer of the first
+// call, or waits for it. A change that has begun continues when its caller
+// leaves.
 func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
@@ -140,7 +142,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			op.Made = auditFrom(ctx).addCreatedIDs(out)
 			return made.pack(out)
 		})
-		// What was read on the way says nothing of the answer.
+		// Reads of the change say nothing about the age of the answer.
 		telemetry.CallFrom(ctx).SetFreshness(telemetry.Freshness{})
 		if answer.Replayed {
 			telemetry.CallFrom(ctx).SetReplayed()
@@ -179,7 +181,7 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 	}
 	op := c.Rights.opOf(request)
 	op.Account, op.Caller, op.Tenant = cmp.Or(t.account, op.Account), t.caller.Name, scope.Tenant(ctx)
-	// What changes or deletes something that exists cannot wait.
+	// A change of an existing object is urgent.
 	call.Urgent = !op.Creates()
 	if c.Idempotency.Admit != nil {
 		call.Admit = func(ctx context.Context) error { return c.Idempotency.Admit(ctx, &op) }
@@ -201,7 +203,7 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 	return call, nil
 }
 
-// callFor is the call that recall has looked up, or says what it is.
+// callFor returns the call that rememberNames has found, or describes it.
 func (c Chain) callFor(ctx context.Context, method string, request proto.Message) (idempotency.Call, error) {
 	t := auditFrom(ctx)
 	if t.call != nil {
@@ -218,9 +220,8 @@ func (c Chain) callFor(ctx context.Context, method string, request proto.Message
 	return call, err
 }
 
-// callOf says what a call is, so that it is known when it comes again. names are
-// those of secrets by their identifiers, as far as they are known (see
-// canonical).
+// callOf describes a call, so that a repeat is recognised. names holds known
+// names of secrets by identifier (see canonical).
 func (c Chain) callOf(ctx context.Context, method string, n changeKey, request proto.Message, names map[string]string) (idempotency.Call, error) {
 	caller, _ := authn.PrincipalFrom(ctx)
 	account, _ := c.Rights.Names.Account(c.Rights.Methods[method].Target(request).Account)
@@ -228,10 +229,11 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 	return idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.retry, Method: method, Payload: payload}, err
 }
 
-// intentOf says what is to be done, without values, and what there is before.
+// intentOf returns the intent of a change: the request without values, and the
+// state before the change.
 func (c Chain) intentOf(ctx context.Context, t *auditContext, op *change.Op, names map[string]string) (idempotency.Intent, error) {
-	// The audit records of the change have the same identifier, so that an
-	// outcome that is found out later finds its intent.
+	// The audit records have the identifier of the change, so that the outcome
+	// of a recovery finds its intent.
 	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
@@ -256,7 +258,7 @@ func (c Chain) intentOf(ctx context.Context, t *auditContext, op *change.Op, nam
 	if t.bytesCounted {
 		return i, nil
 	}
-	// The intent may be asked for several times, and is written once.
+	// intentOf may be called several times. The bytes are counted once.
 	t.bytesCounted = true
 	return i, c.Idempotency.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
 }

@@ -4,6 +4,6 @@ package syncdata
 
 import "os"
 
-// Sync returns once f is on the disk, its times included: not every system can
+// Sync returns once f is on disk, including its times: not every system can
 // leave them out.
 func Sync(f *os.File) error { return f.Sync() }

@@ -1,6 +1,6 @@
-// Package syncdata makes what was written to a file durable, and leaves out its
-// times, which are worth no write of their own: a file system with a journal
-// would commit it for them.
+// Package syncdata makes the content of a file durable. It does not sync the
+// times of the file, for which a journaling file system would make a commit of
+// its own.
 //
-// It must not know what is in the file.
+// The package must not know what is in the file.
 package syncdata
