@@ -88,22 +88,36 @@ func (g *group) apply(r *records, at wal.Position) {
 	}
 }
 
-// buffers are the frames of earlier groups, whose memory is used again.
-type buffers struct{ pool sync.Pool }
+// buffers are the frames of earlier groups, whose memory is used again. Two groups
+// are under way at most.
+type buffers struct {
+	mu   sync.Mutex
+	kept [2][]byte
+}
 
 // keptBuffer is how large a frame may be whose memory is kept.
 const keptBuffer = 4 << 20
 
 func (b *buffers) take() []byte {
-	if kept, ok := b.pool.Get().(*[]byte); ok {
-		return *kept
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, frame := range b.kept {
+		if frame != nil {
+			b.kept[i] = nil
+			return frame
+		}
 	}
 	return make([]byte, 0, 64<<10)
 }
 
 func (b *buffers) give(frame []byte) {
-	if cap(frame) <= keptBuffer {
-		b.pool.Put(&frame)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, other := range b.kept {
+		if other == nil && cap(frame) <= keptBuffer {
+			b.kept[i] = frame
+			return
+		}
 	}
 }
 

@@ -81,7 +81,9 @@ type trail struct {
 	mu      sync.Mutex
 	written wal.Position
 	size    int64
+	// changed is closed with the next change, where that is awaited.
 	changed chan struct{}
+	awaited bool
 }
 
 func (t *trail) nudge() {
@@ -252,8 +254,12 @@ func (t *trail) publish() {
 	t.advance()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.written != t.frame || t.size != t.target.size {
-		t.written, t.size = t.frame, t.target.size
+	if t.written == t.frame && t.size == t.target.size {
+		return
+	}
+	t.written, t.size = t.frame, t.target.size
+	if t.awaited {
+		t.awaited = false
 		close(t.changed)
 		t.changed = make(chan struct{})
 	}

@@ -60,6 +60,7 @@ func (t *trail) await(ctx context.Context, end wal.Position, most time.Duration)
 	for {
 		t.mu.Lock()
 		reached, changed := !t.written.Before(end), t.changed
+		t.awaited = t.awaited || !reached
 		t.mu.Unlock()
 		if reached {
 			return nil

@@ -42,6 +42,8 @@ type codec struct {
 	seed  uint32
 	mac   hash.Hash
 	sum   []byte
+	// number is the segment's, as it stands in checksums.
+	number []byte
 }
 
 func newCodec(key []byte) codec {
@@ -51,17 +53,15 @@ func newCodec(key []byte) codec {
 
 // checksum is that of a header in a segment.
 func (c *codec) checksum(segment uint64, header []byte) uint32 {
-	var number [8]byte
-	binary.LittleEndian.PutUint64(number[:], segment)
-	return crc32.Update(crc32.Update(c.seed, c.table, number[:]), c.table, header)
+	c.number = binary.LittleEndian.AppendUint64(c.number[:0], segment)
+	return crc32.Update(crc32.Update(c.seed, c.table, c.number), c.table, header)
 }
 
 // digest is the MAC of a header and a content. It is good until the next call.
 func (c *codec) digest(segment uint64, header, content []byte) []byte {
-	var number [8]byte
-	binary.LittleEndian.PutUint64(number[:], segment)
+	c.number = binary.LittleEndian.AppendUint64(c.number[:0], segment)
 	c.mac.Reset()
-	_, _ = c.mac.Write(number[:]) // a hash never fails
+	_, _ = c.mac.Write(c.number) // a hash never fails
 	_, _ = c.mac.Write(header)
 	_, _ = c.mac.Write(content)
 	c.sum = c.mac.Sum(c.sum[:0])

@@ -31,7 +31,7 @@ func (w *window) at(offset, n int64) ([]byte, error) {
 			w.text = make([]byte, want)
 		}
 		w.text, w.from = w.text[:want], offset
-		if _, err := io.ReadFull(io.NewSectionReader(w.file, offset, want), w.text); err != nil {
+		if n, err := w.file.ReadAt(w.text, offset); err != nil && n < len(w.text) {
 			w.text = w.text[:0]
 			return nil, err
 		}
