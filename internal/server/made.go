@@ -56,8 +56,8 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 // change.
 func CreatedIDs(answer proto.Message) []string { return (&auditContext{}).addCreatedIDs(answer) }
 
-// Recovered gives the outcome of a change whose process is gone, with all that
-// its intent and its answer tell. What became of it is for the caller to fill in.
+// Recovered returns the audit record of a change whose process has ended, built
+// from the intent and the answer of the change. The caller fills in the outcome.
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &auditContext{}
 	record := audit.Record{ID: i.ID, RequestID: i.RequestID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
