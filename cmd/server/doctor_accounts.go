@@ -14,14 +14,10 @@ import (
 // Cloudflare's limit for one user or account token (docs/configuration.md).
 const cloudflareCalls, cloudflareWindow = 1200, 5 * time.Minute
 
-// budget reports how many calls each replica may make on its own, and warns
-// about a budget above Cloudflare's limit.
+// budget reports the call budget, and warns about one above Cloudflare's limit.
 func (d *doctor) budget(c *config.Config) {
 	b := c.Budget
-	text := fmt.Sprintf("%d calls in %s, %d for each of %d replicas while the shared store is away", b.Calls, b.Window, b.Calls/b.Replicas, b.Replicas)
-	if b.Replicas == 1 {
-		text = fmt.Sprintf("%d calls in %s for one replica", b.Calls, b.Window)
-	}
+	text := fmt.Sprintf("%d calls in %s for all replicas together", b.Calls, b.Window)
 	if float64(b.Calls)/b.Window.Seconds() > float64(cloudflareCalls)/cloudflareWindow.Seconds() {
 		d.warn("budget", text+"; Cloudflare allows 1200 in 5m to a token and then blocks it", "lower budget.calls, unless Cloudflare has raised your limit")
 		return

@@ -14,9 +14,6 @@ type Budget struct {
 	// MaxWait is the longest time that a call waits for a permit, up to a
 	// minute.
 	MaxWait time.Duration `yaml:"max_wait" doc:"Longest time that a call waits for a permit, from 0s to 1m. A call that cannot get one by then, or by its deadline, is refused at once." sample:"20s"`
-	// Replicas is the number of replicas that share the budget, from 1 to 100
-	// and at most Calls.
-	Replicas int `yaml:"replicas" doc:"How many replicas run at most, from 1 to 100, those that an update adds included. More than one needs idempotency.store valkey, through which they share the budget. Slots of the budget move to the replicas where calls wait, however many replicas there are." sample:"1"`
 	// Weights are the tenants whose weight is not 1.
 	Weights []Weight `yaml:"weights" doc:"Tenants with a larger share of a budget that is short. A tenant that is not listed has weight 1."`
 }
@@ -35,7 +32,6 @@ func (b *Budget) setDefaults() {
 	b.Window = 5 * time.Minute
 	b.PerSecond = 200
 	b.MaxWait = 20 * time.Second
-	b.Replicas = 1
 }
 
 func (b *Budget) validate(k check) {
@@ -46,9 +42,6 @@ func (b *Budget) validate(k check) {
 	k.field("per_second").within(b.PerSecond, 0, 10_000)
 	if b.MaxWait < 0 || b.MaxWait > time.Minute {
 		k.field("max_wait").fail("must be from 0s to 1m")
-	}
-	if k.field("replicas").within(b.Replicas, 1, 100) && b.Replicas > b.Calls && b.Calls > 0 {
-		k.field("replicas").fail("must be at most budget.calls, so that each replica has a call of its own")
 	}
 	k = k.field("weights")
 	tenants := make([]string, len(b.Weights))

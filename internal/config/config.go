@@ -132,9 +132,6 @@ func (c *Config) validateTogether(k check) {
 	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
 		k.field("callers").field("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
 	}
-	if c.Budget.Replicas > 1 && c.Idempotency.Store == StoreFile && !k.field("idempotency").field("store").suppressed() {
-		k.field("budget").field("replicas").fail("must go with idempotency.store valkey, through which replicas share the budget")
-	}
 	if f := c.Idempotency.File; f != "" && (f == c.Audit.File || f == c.Audit.KeyFile || f == c.Idempotency.KeyFile) {
 		k.field("idempotency").field("file").fail("must be a file of its own")
 	}

@@ -99,7 +99,7 @@ func TestRareKeysInTheExampleAreGood(t *testing.T) {
 	text := string(config.Example())
 	for _, key := range []string{
 		"base_url", "tenant", "groups", "algorithms", "jwks_url", "ca_file", "refresh_interval", "refresh_min_interval", "keys_max_age",
-		"claim", "groups_claim", "key_file", "calls", "window", "per_second", "max_wait", "replicas", "retention", "max_staleness", "account",
+		"claim", "groups_claim", "key_file", "calls", "window", "per_second", "max_wait", "retention", "max_staleness", "account",
 		"address", "username", "password_file", "tls", "prefix",
 	} {
 		text = strings.ReplaceAll(text, "# "+key+":", key+":")

@@ -43,14 +43,14 @@ func TestEveryKeyCanBeSet(t *testing.T) {
 	got := []string{
 		c.Listen.REST, c.Listen.GRPC, c.Accounts[0].Name, c.Accounts[0].BaseURL, c.Accounts[1].BaseURL,
 		c.Accounts[1].Credential.APIKeyFile, strings.Join(c.Callers.APIKeys[0].Groups, " "), c.Telemetry.Log.Format,
-		fmt.Sprint(c.Budget.Calls, c.Budget.Window, c.Budget.Weights, c.Budget.Replicas),
+		fmt.Sprint(c.Budget.Calls, c.Budget.Window, c.Budget.Weights),
 		c.Idempotency.Store + c.Idempotency.File, c.Idempotency.Valkey.Address, c.Idempotency.KeyFile,
 		fmt.Sprint(c.Reads.MaxStaleness, c.Quotas[0].Tenant, c.Quotas[0].Stores == nil, *c.Quotas[0].Secrets),
 	}
 	want := []string{
 		"127.0.0.1:18080", "127.0.0.1:9090", "first", "http://127.0.0.1:8787/client/v4", config.DefaultBaseURL,
 		"/run/secrets/key", "a b", "console",
-		"600 1m0s [{search 3}] 1", "valkey", "valkey:6379", "/run/secrets/digests", "0s*true 7",
+		"600 1m0s [{search 3}]", "valkey", "valkey:6379", "/run/secrets/digests", "0s*true 7",
 	}
 	for i := range want {
 		if got[i] != want[i] {

@@ -21,7 +21,7 @@ func TestSectionsThatAreNotThereHaveDefaults(t *testing.T) {
 	folder := filepath.Dir(minimal)
 	got := fmt.Sprintf("%+v %+v %+v %v", c.Budget, c.Idempotency, c.Reads, c.Quotas)
 	want := fmt.Sprintf("%+v %+v %+v []",
-		config.Budget{Calls: 1200, Window: 5 * time.Minute, PerSecond: 200, MaxWait: 20 * time.Second, Replicas: 1},
+		config.Budget{Calls: 1200, Window: 5 * time.Minute, PerSecond: 200, MaxWait: 20 * time.Second},
 		config.Idempotency{
 			Store: config.StoreFile, Wait: 15 * time.Second, Retention: 24 * time.Hour, TenantBytesPerHour: 256 * config.MiB,
 			File: filepath.Join(folder, "storekeeper.db"), KeyFile: filepath.Join(folder, "storekeeper.db.key"),
@@ -40,7 +40,7 @@ func TestStateOnAServerIsReadWhole(t *testing.T) {
 	}
 	got := fmt.Sprintf("%+v %+v %+v", c.Budget, c.Idempotency, c.Reads)
 	want := fmt.Sprintf("%+v %+v %+v",
-		config.Budget{Calls: 1000, Window: time.Minute, Replicas: 3, Weights: []config.Weight{
+		config.Budget{Calls: 1000, Window: time.Minute, Weights: []config.Weight{
 			{Tenant: "payments", Weight: 4}, {Tenant: "github:repo:my-org/payments:ref:refs/heads/main", Weight: 2},
 		}},
 		config.Idempotency{

@@ -56,7 +56,7 @@ func ownState(t *testing.T, c *cluster, pod *container) (args []string) {
 		t.Log("no valkey-server or redis-server on this machine, so the pod keeps its state in a file")
 		const folder = "/var/lib/storekeeper"
 		pod.volume(folder, 0o700, pod.user, pod.group)
-		sets = append(sets, "idempotency.store=file", "idempotency.file="+pod.path(folder+"/storekeeper.db"), "budget.replicas=1")
+		sets = append(sets, "idempotency.store=file", "idempotency.file="+pod.path(folder+"/storekeeper.db"))
 	}
 	for _, set := range sets {
 		args = append(args, "--set", set)

@@ -44,7 +44,6 @@ func build(t *testing.T, p plan) *world {
 	t.Helper()
 	w := &world{t: t, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	s := p.settings
-	s.Replicas = p.replicas
 	if p.replicas > 1 {
 		w.valkey = fleet.StartValkey(t)
 		s.Valkey = w.valkey.Address()

@@ -38,8 +38,6 @@ type Settings struct {
 	Window time.Duration
 	// MaxWait bounds the wait for the budget. 0: 20 s.
 	MaxWait time.Duration
-	// Replicas is how many replicas run. 0: one.
-	Replicas int
 	// SecretQuotas are the most secrets that tenants may have made.
 	SecretQuotas map[string]int
 	// Env is added to the environment of the program.
@@ -78,7 +76,7 @@ func (s Settings) budget(line func(string, ...any)) {
 		calls, window = 1_000_000, time.Second
 	}
 	wait := cmp.Or(s.MaxWait, 20*time.Second)
-	line("budget: {calls: %d, window: %s, per_second: 0, max_wait: %s, replicas: %d}", calls, window, wait, max(1, s.Replicas))
+	line("budget: {calls: %d, window: %s, per_second: 0, max_wait: %s}", calls, window, wait)
 }
 
 func tenantOf(c Caller) string {
