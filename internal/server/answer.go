@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -19,19 +18,15 @@ const maxAnswerBytes = 7 << 19
 // cannot receive. 100 secrets that Storekeeper created always fit. Secrets that
 // were created elsewhere may have longer comments. The page is not shortened,
 // because the caller counts the later pages by the size that it asked for.
-func boundPage(r Rights) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		answer, err := next(ctx, req)
-		m := r.Methods[info.FullMethod]
-		if err != nil || m == nil || !m.Lists || inproc.IsInProcess(ctx) {
-			return answer, err
-		}
-		page := asMessage(answer)
-		if size := proto.Size(page); size > maxAnswerBytes {
-			return nil, pageTooLong(itemsOf(page), size)
-		}
-		return answer, nil
+func boundPage(ctx context.Context, answer any) error {
+	if inproc.IsInProcess(ctx) {
+		return nil
 	}
+	page := asMessage(answer)
+	if size := proto.Size(page); size > maxAnswerBytes {
+		return pageTooLong(itemsOf(page), size)
+	}
+	return nil
 }
 
 // itemsOf returns the number of items of a page.

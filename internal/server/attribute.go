@@ -5,25 +5,26 @@ import (
 	"context"
 	"strings"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// attribute sets the tenant whose budget the calls to Cloudflare are taken
-// from, applies the caller's Cache-Control, and sets the rate-limit headers of
-// the answer. A caller without a tenant is a tenant of its own.
-func attribute(c Chain) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		t := auditFrom(ctx)
-		payer := cmp.Or(t.caller.Tenant, t.caller.Name)
-		answer, err := next(withCacheControl(scope.WithTenant(ctx, payer), c.Fresh), req)
-		if c.Share != nil && t.account != "" {
-			telemetry.CallFrom(ctx).SetLimits(c.Share(t.account, payer))
-		}
-		return answer, err
+// payerOf is the tenant whose budget the calls to Cloudflare are taken from. A
+// caller without a tenant is a tenant of its own.
+func payerOf(p *authn.Principal) string { return cmp.Or(p.Tenant, p.Name) }
+
+// share says what is left of its share of an account's call budget to a tenant,
+// as the headers Ratelimit and Ratelimit-Policy.
+type share func(account, tenant string) (limit, policy string)
+
+// tell sets the rate-limit headers of the answer to a call. Nil: callers are told
+// nothing.
+func (s share) tell(ctx context.Context) {
+	if t := auditFrom(ctx); s != nil && t.account != "" {
+		telemetry.CallFrom(ctx).SetLimits(s(t.account, payerOf(&t.caller)))
 	}
 }
 

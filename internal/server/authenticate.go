@@ -10,12 +10,14 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// authenticate refuses calls without a valid credential and puts the caller
-// into the context for the rest of the chain.
-func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
+// authenticate refuses calls without a valid credential. It puts the caller into
+// the context for the rest of the chain, and with it who pays for the call and
+// whether Cloudflare must answer it. fresh says that it always must.
+func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if strings.HasPrefix(info.FullMethod, healthService) {
 			return next(ctx, req)
@@ -33,7 +35,8 @@ func authenticate(a *authn.Authenticator) grpc.UnaryServerInterceptor {
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
 		t := auditFrom(ctx)
 		t.caller = o.Principal
-		return next(authn.WithPrincipal(ctx, &t.caller), req)
+		ctx = scope.WithTenant(authn.WithPrincipal(ctx, &t.caller), payerOf(&t.caller))
+		return next(withCacheControl(ctx, fresh), req)
 	}
 }
 

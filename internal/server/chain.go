@@ -53,32 +53,28 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// id.
 		identifyRequest(c.Proxies),
 		// Sees the final code of every step below, panics included.
-		observe(c.Log, c.Metrics, fullLog),
-		// Only public text leaves: the private cause stays in the log.
-		faultToStatus,
-		// Catches a panic of an interceptor below.
-		recoverPanic(c.Metrics),
+		observe(c.Log, c.Metrics, fullLog, c.Share),
+		// Only public text leaves: the private cause stays in the log. Also for a
+		// panic of an interceptor below.
+		faultToStatus(c.Metrics),
 		// Around every step that can refuse a call, so that each denial is
 		// recorded.
 		auditDenials(c.Denials, c.Log),
-		// Before any work for the caller.
-		authenticate(c.Authenticator),
-		// Before the first call to Cloudflare, which is taken from the tenant's
-		// budget.
-		attribute(c),
+		// Before any work for the caller, and before the first call to Cloudflare,
+		// which is taken from the tenant's budget.
+		authenticate(c.Authenticator, c.Fresh),
 		// A repeated change may name an object that the first call deleted, so
 		// its name is taken from the record of the first call.
 		rememberNames(c),
 		// Before validation: only a caller who may make the call learns what is
 		// wrong with its request.
 		authorise(c.Rights),
-		// Before anything is recorded or sent.
-		validate(c.Validator),
+		// Before anything is recorded or sent. A page that the client could not
+		// receive is refused, too.
+		validate(c.Validator, c.Rights),
 		// After authorisation and validation. A repeat gets the stored answer,
 		// changes nothing and leaves no audit record of a change.
 		idempotent(c),
-		// A page that the client could not receive is refused as a read.
-		boundPage(c.Rights),
 		// Innermost, so that the steps above see a fault and not a panic.
 		recoverPanic(c.Metrics),
 	}

@@ -27,8 +27,9 @@ const (
 	boundedLog
 )
 
-// observe times each call and writes its log line.
-func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy) grpc.UnaryServerInterceptor {
+// observe times each call, writes its log line, and sends the headers of its
+// answer.
+func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left share) grpc.UnaryServerInterceptor {
 	unauthenticated := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		call := telemetry.CallFrom(ctx)
@@ -37,6 +38,7 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy) grpc.
 		answer, err := next(ctx, req)
 		latency := time.Since(start)
 		end()
+		left.tell(ctx)
 		code, facts := status.Code(err).String(), call.Facts()
 		metrics.ObserveRPC(telemetry.RPC{Method: info.FullMethod, Protocol: facts.Protocol, Code: code}, latency)
 		// Only a closing transport refuses a header, and then nobody reads it.

@@ -15,15 +15,20 @@ import (
 
 // recoverPanic turns a panic into an Internal fault.
 func recoverPanic(metrics *telemetry.Metrics) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				metrics.CountPanic()
-				answer, err = nil, fault.From(&panicError{what: describe(v), stack: debug.Stack()})
-			}
-		}()
-		return next(ctx, req)
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		return guarded(ctx, req, metrics, next)
 	}
+}
+
+// guarded calls next and turns a panic into an Internal fault.
+func guarded(ctx context.Context, req any, metrics *telemetry.Metrics, next grpc.UnaryHandler) (answer any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			metrics.CountPanic()
+			answer, err = nil, fault.From(&panicError{what: describe(v), stack: debug.Stack()})
+		}
+	}()
+	return next(ctx, req)
 }
 
 // panicError is a panic as the log shows it.

@@ -25,7 +25,7 @@ type refuser struct {
 
 func newRefuser(c Chain) refuser {
 	return refuser{
-		chain:         []grpc.UnaryServerInterceptor{identifyRequest(c.Proxies), observe(c.Log, c.Metrics, boundedLog), faultToStatus},
+		chain:         []grpc.UnaryServerInterceptor{identifyRequest(c.Proxies), observe(c.Log, c.Metrics, boundedLog, nil), faultToStatus(c.Metrics)},
 		authenticator: c.Authenticator,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/inproc"
+	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // Domain is the domain of every ErrorInfo.
@@ -61,19 +62,26 @@ var helpByKind = map[fault.Kind]*errdetails.Help_Link{
 	fault.Throttled:    {Description: "Rate limits of the Cloudflare API", Url: "https://developers.cloudflare.com/fundamentals/api/reference/limits/"},
 }
 
-// faultToStatus is the only place where an error becomes a gRPC status. The
-// private cause goes to the log only.
-func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	answer, err := next(ctx, req)
-	if err == nil {
+// faultToStatus is the only place where an error becomes a gRPC status, and also
+// turns a panic of an interceptor into one. The private cause goes to the log
+// only.
+func faultToStatus(metrics *telemetry.Metrics) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		answer, err := guarded(ctx, req, metrics, next)
+		if err != nil {
+			return nil, toStatus(ctx, err)
+		}
 		return answer, nil
 	}
+}
+
+func toStatus(ctx context.Context, err error) error {
 	// Health, reflection and unknown methods return a status of their own. Its
 	// text holds nothing of Storekeeper's.
 	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		if st, isStatus := status.FromError(err); isStatus {
 			auditFrom(ctx).failure = fault.New(kindsByCode[st.Code()], fault.ReasonGRPCStatus, st.Message())
-			return nil, st.Err()
+			return st.Err()
 		}
 	}
 	f := fault.From(err)
@@ -81,7 +89,7 @@ func faultToStatus(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next g
 	if !inproc.IsInProcess(ctx) {
 		f = forHeader(f)
 	}
-	return nil, statusOf(f).Err()
+	return statusOf(f).Err()
 }
 
 func statusOf(f *fault.Error) *status.Status {
