@@ -36,7 +36,7 @@ func TestExampleIsWhatTheProgramReads(t *testing.T) {
 }
 
 // files says how each file that a configuration needs is named in it.
-var files = regexp.MustCompile(`(?m)^([ -]*(?:[a-z_]+_)?file: )(/\S+)$`)
+var files = regexp.MustCompile(`(?m)^([ -]*(?:[a-z_]+_)?(?:file|folder): )(/\S+)$`)
 
 func TestConfigurationsAreGoodOnceTheirFilesExist(t *testing.T) {
 	for _, name := range []string{example, "config.compose.yaml", "kubernetes/config.yaml"} {

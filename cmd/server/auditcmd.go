@@ -14,29 +14,43 @@ import (
 )
 
 var (
-	// errTrailAltered says that an audit file differs from what was written.
+	// errTrailAltered says that an audit trail differs from what was written.
 	// The findings are printed before.
-	errTrailAltered = errors.New("the audit file is not what was written")
+	errTrailAltered = errors.New("the audit trail is not what was written")
 	// errMissing says that records of the chain are in none of the files.
 	errMissing = errors.New("records of the audit trail are missing")
 )
 
-// runAuditVerify verifies that audit files are what was written.
+// runAuditVerify verifies that an audit trail is what was written: files, or the
+// trail that a configuration names.
 func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	var files stringList
 	var after afterFlag
+	var given configFlags
 	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
 	flags.Var(&files, "file", "an audit `file`, as without --file")
 	flags.Var(&after, "after", "`NUMBER:HASH` of the last record of earlier files, as verify printed it, where those are kept elsewhere")
 	keyFile := flags.String("key-file", "", "the `file` with the key of the chain")
+	given.register(flags)
 	rest, err := parseWithFiles(flags, args, t)
 	if err != nil {
 		return err
 	}
-	if files = append(files, rest...); len(files) == 0 {
-		return usageError{"FILE is missing: audit verify FILE..., oldest first"}
+	files = append(files, rest...)
+	switch {
+	case given.file != "" && (len(files) > 0 || *keyFile != ""):
+		return usageError{"--config names the trail and its key, so FILE and --key-file must not be given"}
+	case given.file != "":
+		return verifyConfigured(ctx, given, after, t)
+	case len(files) == 0:
+		return usageError{"FILE is missing: audit verify FILE..., oldest first, or audit verify --config FILE"}
 	}
-	key, err := auditKey(*keyFile)
+	return verifyFiles(ctx, files, after, *keyFile, t)
+}
+
+// verifyFiles verifies files and prints the report.
+func verifyFiles(ctx context.Context, files []string, after afterFlag, keyFile string, t terminal) error {
+	key, err := auditKey(keyFile)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -25,9 +24,7 @@ import (
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/names"
-	"platform.internal/storekeeper/internal/records/bolt"
 	"platform.internal/storekeeper/internal/server"
-	"platform.internal/storekeeper/internal/store/bridge"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -88,18 +85,17 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	must(t, err)
 	chain, err := newChain(services(), compileRules(config.Policy{}, nil, services()), resolver, &config.Config{})
 	must(t, err)
-	trail, err := newTrail(t.Context(), config.Audit{Sink: config.AuditFile, File: filepath.Join(p.folder, "audit.log")}, nil, log)
+	state := filepath.Join(p.folder, "state")
+	kept, err := openState(t.Context(), settings{config: &config.Config{
+		Audit: config.Audit{Sink: config.AuditFile, File: filepath.Join(p.folder, "audit.log")},
+		Store: config.Store{Kind: config.StoreFile, Folder: state, KeyFile: state + ".key"},
+	}}, log)
 	must(t, err)
-	t.Cleanup(func() { closeTrail(trail, log) })
-	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, trail
-	kept, err := bolt.Open(bolt.Config{File: filepath.Join(p.folder, "state")})
-	must(t, err)
-	committed := bridge.New(kept)
-	committed.SetTrail(trail)
-	t.Cleanup(func() { must(t, committed.Close()) })
+	t.Cleanup(func() { must(t, errors.Join(kept.trail.Close(), kept.Close())) })
+	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, kept.trail
 	behind := &engine{rights: chain.Rights}
 	keeper, err := idempotency.New(idempotency.Config{
-		Store: committed, Replica: "one", Alone: true, Pepper: make([]byte, 32), Settle: time.Millisecond, Found: behind.found,
+		Store: kept, Replica: "one", Alone: true, Pepper: make([]byte, 32), Settle: time.Millisecond, Found: behind.found,
 		Recover: func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, change.ErrUnproven },
 	})
 	must(t, err)
@@ -162,9 +158,7 @@ func TestAPanicTellsNothingOfWhatItHeld(t *testing.T) {
 		search(name+" over REST", fmt.Sprint(answer.body, answer.header))
 	}
 	search("the log", p.out.String())
-	trail, err := os.ReadFile(filepath.Join(p.folder, "audit.log"))
-	must(t, err)
-	search("the trail", string(trail))
+	search("the trail", p.trailText())
 	_, metrics := p.page("/metrics")
 	search("the metrics", metrics)
 	unknown := 0

@@ -292,10 +292,8 @@ func (a *aviary) searchTheRest(t *testing.T) {
 	t.Helper()
 	a.search(t, "the log", a.out.String())
 	a.search(t, "standard error", a.err.String())
-	trail, err := os.ReadFile(filepath.Join(a.folder, "audit.log"))
-	must(t, err)
-	a.search(t, "the trail", string(trail))
-	for _, name := range []string{"storekeeper.db", "storekeeper.db.journal-a", "storekeeper.db.journal-b"} {
+	a.search(t, "the trail", a.trailText())
+	for _, name := range stateFiles(t, a.folder) {
 		state, err := os.ReadFile(filepath.Join(a.folder, name))
 		must(t, err)
 		a.search(t, "the state in "+name, string(state))

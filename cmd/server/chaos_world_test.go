@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +31,9 @@ type chaosWorld struct {
 	values canaries
 	// named is a change that the state must know.
 	named *chaosChange
+	// executed counts the changes of all cycles that Cloudflare carried out, by
+	// mark.
+	executed map[string]int
 
 	mu     sync.Mutex
 	victim *victim
@@ -35,7 +41,7 @@ type chaosWorld struct {
 
 func newChaosWorld(t *testing.T, tally *chaosTally) *chaosWorld {
 	t.Helper()
-	w := &chaosWorld{t: t, tally: tally, folder: t.TempDir()}
+	w := &chaosWorld{t: t, tally: tally, folder: t.TempDir(), executed: map[string]int{}}
 	w.cf = emulator.New(emulator.Config{
 		Accounts: []emulator.Account{{ID: accountID, StoreLimit: 1 << 20, SecretLimit: 1 << 20}},
 		Tokens:   []string{platformToken}, RateLimit: &emulator.RateLimit{}, ActivateAfter: -1,
@@ -45,7 +51,7 @@ func newChaosWorld(t *testing.T, tally *chaosTally) *chaosWorld {
 	t.Cleanup(server.Close)
 	p := &program{t: t, folder: w.folder, cfURL: server.URL}
 	w.birth = birth{config: p.writeConfig(setup{}), log: filepath.Join(w.folder, "log"), sets: []string{
-		"idempotency.file=" + w.stateFile(), "telemetry.log.level=info", "budget.calls=1000000", "budget.window=1s", "budget.per_second=0",
+		"store.folder=" + w.stateFolder(), "telemetry.log.level=info", "budget.calls=1000000", "budget.window=1s", "budget.per_second=0",
 	}}
 	t.Cleanup(func() {
 		if v := w.server(); v != nil {
@@ -57,7 +63,8 @@ func newChaosWorld(t *testing.T, tally *chaosTally) *chaosWorld {
 	return w
 }
 
-func (w *chaosWorld) stateFile() string { return filepath.Join(w.folder, "state.db") }
+func (w *chaosWorld) stateFolder() string { return filepath.Join(w.folder, "records") }
+
 func (w *chaosWorld) trailFile() string { return filepath.Join(w.folder, "audit.log") }
 
 // server is the one that serves, nil while none does.
@@ -137,6 +144,14 @@ func (w *chaosWorld) cycle(plan *chaosPlan) {
 	w.replay(&p, h.lives)
 	executed, struck := w.front.made()
 	h.executed, h.after = executed, w.look()
+	for _, l := range h.lives {
+		if l.kind == kindTaken {
+			continue // Its name was made before, to be taken.
+		}
+		for _, mark := range l.marks() {
+			w.executed[mark] += executed[mark]
+		}
+	}
 	w.tally.ended(h, struck, time.Since(began))
 	if f := h.judge(); len(f.texts) > 0 {
 		w.tally.blame(f)
@@ -169,12 +184,16 @@ func (w *chaosWorld) end() {
 	report, err := audit.VerifyFiles(w.t.Context(), []string{w.trailFile()}, nil)
 	must(w.t, err)
 	w.tally.unended(report)
+	for _, text := range judgeTrail(readTrail(w.t, readFile(w.t, w.trailFile())), w.executed) {
+		w.tally.blame(&chaosFindings{wrong: 1})
+		w.t.Error(text)
+	}
 	if w.named == nil {
 		return
 	}
 	names := forbidden{}
 	names.forbid("a name", w.named.names[0])
-	if text := readFile(w.t, w.stateFile()); names.in(text) == "" {
+	if text := readFolder(w.t, w.stateFolder()); names.in(text) == "" {
 		w.t.Errorf("the search for values finds not even the name %s in the state", w.named.names[0])
 	}
 }
@@ -186,10 +205,13 @@ func (w *chaosWorld) inspect() {
 	verified(w.t, w.trailFile())
 	values := forbidden{}
 	values.forbid("a value", canaryMark)
-	for _, file := range []string{w.stateFile(), w.trailFile(), w.birth.log} {
+	for _, file := range []string{w.trailFile(), w.birth.log} {
 		if what := values.in(readFile(w.t, file)); what != "" {
 			w.t.Errorf("%s holds %s", filepath.Base(file), what)
 		}
+	}
+	if what := values.in(readFolder(w.t, w.stateFolder())); what != "" {
+		w.t.Errorf("the state holds %s", what)
 	}
 }
 
@@ -202,6 +224,38 @@ func (l *chaosLife) hear(a chaosAnswer, err error) {
 		return
 	}
 	l.answers = append(l.answers, a)
+}
+
+// readFolder reads all files of a folder. Of a segment that was made ahead it
+// leaves out the zeros.
+func readFolder(t testing.TB, folder string) string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	must(t, err)
+	var all strings.Builder
+	for _, e := range entries {
+		all.WriteString(readWritten(t, filepath.Join(folder, e.Name())))
+	}
+	return all.String()
+}
+
+// readWritten reads a file up to the first MiB of zeros.
+func readWritten(t testing.TB, name string) string {
+	t.Helper()
+	file, err := os.Open(name)
+	must(t, err)
+	defer func() { must(t, file.Close()) }()
+	var all strings.Builder
+	for block := make([]byte, 1<<20); ; {
+		n, err := io.ReadFull(file, block)
+		if len(bytes.Trim(block[:n], "\x00")) == 0 {
+			return all.String()
+		}
+		all.Write(block[:n])
+		if err != nil {
+			return all.String()
+		}
+	}
 }
 
 func readFile(t testing.TB, name string) string {

@@ -38,7 +38,8 @@ func commands() []command {
 		{"emulator", "emulator [--listen ADDRESS] [--token TOKEN]...", "run only the emulator of Cloudflare Secrets Store", runEmulator},
 		{"health", "health [--admin ADDRESS] [--tls-cert FILE]", "ask a running service whether it is ready; the probe of containers", runHealth},
 		{"policy test", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicyTest},
-		{"audit verify", "audit verify FILE... [--key-file FILE] [--after NUMBER:HASH]", "tell whether audit files are still what was written, and whether one is missing", runAuditVerify},
+		{"audit verify", "audit verify FILE... [--key-file FILE] [--after NUMBER:HASH], or audit verify --config FILE", "tell whether the audit trail is still what was written, and whether records are missing", runAuditVerify},
+		{"audit export", "audit export --config FILE [--after NUMBER]", "write the audit trail of a database to standard output, one record a line", runAuditExport},
 		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},
 		{"version", "version", "print the version", runVersion},
 	}

@@ -131,7 +131,7 @@ func TestAServiceThatCannotListenSaysWhere(t *testing.T) {
 	file := filepath.Join(p.folder, "config.yaml")
 	taken := strings.TrimPrefix(p.admin, "http://")
 	got := runToEnd("serve", "--config", file, "--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin="+taken,
-		"--set", "audit.file="+filepath.Join(p.folder, "another.log"), "--set", "idempotency.file="+filepath.Join(p.folder, "another.db"))
+		"--set", "audit.file="+filepath.Join(p.folder, "another.log"), "--set", "store.folder="+filepath.Join(p.folder, "another"))
 	if got.code != exitFailed || !strings.Contains(got.err, taken+" is in use: stop the program that listens there, or choose another port, as with --set listen.admin=127.0.0.1:0") {
 		t.Errorf("%d %s", got.code, got.err)
 	}
@@ -145,7 +145,7 @@ func TestTwoServicesCannotShareTheirState(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	got := runToEnd(append([]string{"serve", "--config", p.file, "--set", "audit.file=" + filepath.Join(p.folder, "another.log")}, anyPorts()...)...)
-	if got.code != exitFailed || !strings.Contains(got.err, "idempotency.file") || !strings.Contains(got.err, "another process holds it") {
+	if got.code != exitFailed || !strings.Contains(got.err, "store.folder") || !strings.Contains(got.err, "another process holds it") {
 		t.Errorf("%d %s", got.code, got.err)
 	}
 	p.must("GET", "stores", "")

@@ -62,9 +62,9 @@ func devFiles(c *config.Config) (forget func(), err error) {
 	if c.Audit.Sink == "" {
 		c.Audit.Sink, c.Audit.File = config.AuditFile, filepath.Join(folder, "audit.log")
 	}
-	if c.Idempotency.Store == config.StoreFile && c.Idempotency.File == "" {
-		c.Idempotency.File = filepath.Join(folder, "storekeeper.db")
-		c.Idempotency.KeyFile = c.Idempotency.File + ".key"
+	if c.Store.Kind == config.StoreFile && c.Store.Folder == "" {
+		c.Store.Folder = filepath.Join(folder, "state")
+		c.Store.KeyFile = c.Store.DefaultKeyFile()
 	}
 	return func() { _ = os.RemoveAll(folder) }, nil
 }

@@ -65,7 +65,7 @@ func (d *doctor) examine(ctx context.Context, c *config.Config) {
 	d.certificates(c.Listen.TLS)
 	d.policy(c.Policy)
 	d.trail(c.Audit)
-	d.state(ctx, c.Idempotency)
+	d.state(ctx, c)
 	d.callers(c)
 	d.issuers(ctx, c.Callers.Issuers)
 	d.budget(c)

@@ -14,6 +14,7 @@ import (
 
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/store/postgres"
 )
 
 // listeners opens each address and closes it again.
@@ -56,35 +57,42 @@ func (d *doctor) policy(c config.Policy) {
 
 // trail checks the audit file.
 func (d *doctor) trail(c config.Audit) {
-	if c.Sink != config.AuditFile {
+	switch c.Sink {
+	case config.AuditStdout:
 		d.ok("audit", "the trail goes to standard output")
+		return
+	case config.AuditStore:
+		d.ok("audit", "the trail goes to the store")
 		return
 	}
 	d.checkAppendable("audit", c.File, "audit.file")
 }
 
 // state checks the store of the records.
-func (d *doctor) state(ctx context.Context, c config.Idempotency) {
-	if c.Store == config.StoreFile {
-		d.checkAppendable("idempotency.file", c.File, "idempotency.file")
+func (d *doctor) state(ctx context.Context, c *config.Config) {
+	if c.Store.Kind == config.StoreFile {
+		d.checkFolder("store.folder", c.Store.Folder, "store.folder")
 		return
 	}
-	shared, err := openShared(ctx, c, zap.NewNop())
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	shared, err := openShared(ctx, settings{config: c}, zap.NewNop())
 	if err != nil {
-		d.fail("idempotency.valkey", err, "correct the keys of idempotency.valkey and the files that they name")
+		d.fail("store.postgres", err, "correct the keys of store.postgres and the files that they name")
 		return
 	}
 	defer func() { _ = shared.Close() }()
-	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
-	defer cancel()
-	d.report("idempotency.valkey", shared.shared.Ping(ctx), c.Valkey.Address+" answers",
-		"let this machine reach the server: check idempotency.valkey, DNS, network policy, user and password")
-	durable, err := shared.shared.Durable(ctx)
-	if err == nil && !durable {
-		err = errors.New("the server may forget changes when it stops")
+	for _, f := range shared.shared.Doctor(ctx) {
+		check := "store.postgres " + f.Name
+		switch f.Level {
+		case postgres.Failed:
+			d.fail(check, errors.New(f.Text), f.Fix)
+		case postgres.Warning:
+			d.warn(check, f.Text, f.Fix)
+		case postgres.OK:
+			d.ok(check, f.Text)
+		}
 	}
-	d.report("idempotency.valkey durability", err, "every change is on the disk before it is answered",
-		"set appendonly yes, appendfsync always and maxmemory-policy noeviction on the server")
 }
 
 // checkAppendable checks a file that the service appends to: its folder is
@@ -96,6 +104,27 @@ func (d *doctor) checkAppendable(check, file, key string) {
 	if err == nil {
 		err = appendable(file)
 	}
+	d.reportFolder(check, folder, key, err)
+}
+
+// checkFolder checks a folder that the service writes to, or the folder around it
+// where it does not exist yet.
+func (d *doctor) checkFolder(check, folder, key string) {
+	info, err := os.Stat(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		folder = filepath.Dir(folder)
+		err = writable(folder)
+	case err == nil && !info.IsDir():
+		err = fmt.Errorf("%s is not a folder", folder)
+	case err == nil:
+		err = writable(folder)
+	}
+	d.reportFolder(check, folder, key, err)
+}
+
+// reportFolder reports whether a folder can be written to, and its free space.
+func (d *doctor) reportFolder(check, folder, key string, err error) {
 	fix := "let the user of the service write there, or name another place in " + key
 	if errors.Is(err, syscall.EROFS) {
 		fix = "mount a writable volume there, or name another place in " + key

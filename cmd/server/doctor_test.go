@@ -236,3 +236,26 @@ func TestDoctorFindsATrailThatCannotBeWritten(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 }
+
+func TestDoctorFindsAStateThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	written(t, filepath.Join(folder, "file"), "")
+	must(t, os.Mkdir(filepath.Join(folder, "there"), 0o700))
+	for name, want := range map[string]string{"there": checkOK, "new": checkOK, "file": checkFailed, "absent/new": checkFailed} {
+		d := &doctor{}
+		d.checkFolder("store.folder", filepath.Join(folder, name), "store.folder")
+		if f := d.findings[0]; f.Status != want || want == checkFailed && !strings.Contains(f.Fix, "store.folder") {
+			t.Errorf("%s: got %+v", name, f)
+		}
+	}
+	for _, name := range []string{".", "there"} {
+		entries, err := os.ReadDir(filepath.Join(folder, name))
+		must(t, err)
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".storekeeper-doctor-") {
+				t.Errorf("the check leaves %s", e.Name())
+			}
+		}
+	}
+}

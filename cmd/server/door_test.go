@@ -269,13 +269,10 @@ func (d *door) tellsNothingOf(t *testing.T, classes []stranger) {
 	t.Helper()
 	_, metrics := d.page("/metrics")
 	_, goroutines := d.page("/debug/pprof/goroutine?debug=2")
-	trail, err := os.ReadFile(filepath.Join(d.folder, "audit.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	trail := d.trailText()
 	for _, c := range classes {
 		for where, said := range map[string]string{
-			"the log": d.out.String(), "standard error": d.err.String(), "the trail": string(trail), "the metrics": metrics, "the goroutines": goroutines,
+			"the log": d.out.String(), "standard error": d.err.String(), "the trail": trail, "the metrics": metrics, "the goroutines": goroutines,
 		} {
 			c.mustNotStandIn(t, where, said)
 		}
@@ -327,11 +324,7 @@ type trailLines []trailLine
 // trail reads the audit file of the program.
 func (p *program) trail(t testing.TB) trailLines {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(p.folder, "audit.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return readTrail(t, string(content))
+	return readTrail(t, p.trailText())
 }
 
 func readTrail(t testing.TB, content string) trailLines {

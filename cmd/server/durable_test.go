@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -9,16 +10,15 @@ import (
 	"testing"
 )
 
-// stateSize is how many bytes the files of the state have.
+// stateSize is how many bytes were written to the files of the state. Segments have
+// their full size from the beginning, and zeros behind what was written.
 func (p *program) stateSize() int64 {
 	p.t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.folder, "storekeeper.db*"))
-	must(p.t, err)
 	var size int64
-	for _, file := range files {
-		info, err := os.Stat(file)
+	for _, name := range stateFiles(p.t, p.folder) {
+		text, err := os.ReadFile(filepath.Join(p.folder, name))
 		must(p.t, err)
-		size += info.Size()
+		size += int64(len(bytes.TrimRight(text, "\x00")))
 	}
 	return size
 }

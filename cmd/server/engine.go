@@ -7,14 +7,12 @@ import (
 
 	"go.uber.org/zap"
 
-	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/mirror"
-	"platform.internal/storekeeper/internal/mirror/valkeylog"
 	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/quota"
@@ -23,7 +21,6 @@ import (
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/spending"
-	"platform.internal/storekeeper/internal/store/bridge"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -53,16 +50,12 @@ type engine struct {
 	steps change.Steps
 	// quotas counts what tenants have.
 	quotas *quota.Counter
-	// committed keeps changes and their audit records.
-	committed *bridge.Store
 	// names tells what stands behind identifiers.
 	names   *names.Resolver
 	service *service.Service
 	log     *zap.Logger
 	// count counts what becomes of changes.
 	count func(event string)
-	// trail hears of what is found out about changes of earlier lives.
-	trail *audit.Log
 	// rights knows what the intents of earlier lives were about.
 	rights server.Rights
 	// durable bounds what the changes of each tenant make durable.
@@ -77,11 +70,11 @@ type engine struct {
 func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
 	c := s.config
 	e := &engine{log: log, replica: telemetry.NewRequestID()}
-	kept, err := openState(ctx, c.Idempotency, log)
+	kept, err := openState(ctx, s, log)
 	if err != nil {
 		return nil, err
 	}
-	e.state, e.committed = kept, bridge.New(kept)
+	e.state = kept
 	e.budgets = newBudgets(s, e)
 	if kept.fresh && s.lived {
 		log.Warn("a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)")
@@ -121,7 +114,7 @@ func (e *engine) connect(s settings) error {
 	c := s.config
 	near := mirror.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness, MostItems: longestList(c)}
 	if e.state.shared != nil {
-		near.Log = valkeylog.New(e.state.shared.Client(), e.state.shared.Key)
+		near.Log = eventLog{e.state}
 	}
 	library, err := mirror.New(near)
 	if err != nil {
@@ -147,7 +140,7 @@ func (e *engine) connect(s settings) error {
 	limits := quotasOf(c, e.cloudflare.Accounts())
 	e.reads = library.Client(e.cloudflare)
 	e.quotas = quota.New(quota.Config{
-		Accounts: e.cloudflare.Accounts(), Store: e.committed, Library: library,
+		Accounts: e.cloudflare.Accounts(), Store: e.state, Library: library,
 		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited,
 		Quota: func(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
 			return e.reads.Quota(scope.WithFresh(ctx), account)
@@ -179,7 +172,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 		return err
 	}
 	e.keeper, err = idempotency.New(idempotency.Config{
-		Store: e.committed, Release: e.release, Found: e.found, Replica: e.replica, Alone: e.state.shared == nil, Pepper: e.state.key,
+		Store: e.state, Release: e.release, Found: e.found, Replica: e.replica, Alone: e.state.shared == nil, Pepper: e.state.key,
 		// A replica that says nothing for this long is taken for gone.
 		Lease: 10 * time.Second,
 		// Long enough to send, to find out, and to send again.
@@ -209,9 +202,8 @@ func (e *engine) open() int {
 
 // begin looks after the changes that earlier lives left open, and records on the
 // trail what becomes of them.
-func (e *engine) begin(ctx context.Context, trail *audit.Log, rights server.Rights) {
-	e.trail, e.rights = trail, rights
-	e.committed.SetTrail(trail)
+func (e *engine) begin(ctx context.Context, rights server.Rights) {
+	e.rights = rights
 	e.keeper.Start(ctx)
 }
 

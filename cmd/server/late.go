@@ -40,9 +40,7 @@ func (e *engine) tellLate(a *change.Attempt, at upstream.Attempt) {
 	if e.count != nil {
 		e.count(eventLate)
 	}
-	if e.trail != nil {
-		r := e.rights.Recovered(intent, nil)
-		r.Reason = reasonLate
-		e.trail.Alarm(r)
-	}
+	r := e.rights.Recovered(intent, nil)
+	r.Reason = reasonLate
+	e.state.trail.Alarm(r)
 }

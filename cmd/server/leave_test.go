@@ -240,7 +240,7 @@ func TestTheStateHoldsNoValueAndNoKey(t *testing.T) {
 	w := p.given("secret")
 	p.must("POST", "stores/"+w.store+"/secrets", `[{"name":"A","value":"`+secretEnd+`","scopes":["dex"],"comment":"c"}]`, "Idempotency-Key: "+key)
 	p.must("PATCH", "stores/"+w.store+"/secrets/"+w.secret, `{"value":"`+secretEnd+`"}`, "Idempotency-Key: "+key+"2")
-	for _, name := range []string{"storekeeper.db", "storekeeper.db.journal-a", "storekeeper.db.journal-b", "storekeeper.db.key"} {
+	for _, name := range stateFiles(t, p.folder) {
 		info, err := os.Stat(filepath.Join(p.folder, name))
 		must(t, err)
 		if info.Mode().Perm() != 0o600 {

@@ -12,7 +12,7 @@ import (
 
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records/valkeytest"
+	"platform.internal/storekeeper/internal/store/postgrestest"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -21,7 +21,7 @@ import (
 // each budget hears of its own refusals alone.
 func TestReplicasTellEachOtherOfRefusals(t *testing.T) {
 	t.Parallel()
-	server := valkeytest.Start(t)
+	server := postgrestest.Start(t)
 	key := t.TempDir() + "/key"
 	written(t, key, strings.Repeat("k", 32))
 	named := func(id, name, file string) config.Account {
@@ -35,9 +35,7 @@ func TestReplicasTellEachOtherOfRefusals(t *testing.T) {
 	var all sync.WaitGroup
 	var both []*spending.Budgets
 	for range 2 {
-		s, err := openState(ctx, config.Idempotency{
-			Store: config.StoreValkey, KeyFile: key, Valkey: config.Valkey{Address: server.Address(), TLS: "off"},
-		}, zap.NewNop())
+		s, err := openState(ctx, settings{config: sharedState(key, server.Address())}, zap.NewNop())
 		must(t, err)
 		defer func() { must(t, s.Close()) }()
 		e := &engine{state: s, log: zap.NewNop()}

@@ -71,12 +71,13 @@ func serve(told context.Context, s settings) error {
 	}
 	defer s.files.end()
 	judging := compileRules(c.Policy, s.files, api)
-	behind, trail, err := openKept(ctx, s, log, metrics)
+	s.lived = hasRecords(s.config.Audit)
+	behind, err := newEngine(ctx, s, log, metrics)
 	if err != nil {
 		return err
 	}
-	defer closeTrail(trail, log)
 	defer closeEngine(ctx, behind, log)
+	trail := behind.state.trail
 	callers, err := newCallers(c.Callers, s.files.Watcher, log)
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func serve(told context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	behind.begin(ctx, trail, chain.Rights)
+	behind.begin(ctx, chain.Rights)
 	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.budgets.Share, c.Reads.MaxStaleness == 0
 	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, trail
 	tls, err := newListenerTLS(c.Listen.TLS, s.files.Watcher, log)
@@ -108,23 +109,6 @@ func serve(told context.Context, s settings) error {
 	}
 	serves()
 	return l.serve(told, ctx, s.ready)
-}
-
-// openKept opens the state and then the audit trail. If a first start ends
-// between the two, there is a state without a trail. A trail without a state
-// would look like a lost state.
-func openKept(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, *audit.Log, error) {
-	s.lived = hasRecords(s.config.Audit)
-	behind, err := newEngine(ctx, s, log, metrics)
-	if err != nil {
-		return nil, nil, err
-	}
-	trail, err := newTrail(ctx, s.config.Audit, s.audit, log)
-	if err != nil {
-		closeEngine(ctx, behind, log)
-		return nil, nil, err
-	}
-	return behind, trail, nil
 }
 
 // identify authenticates a call over REST. From then on its connection counts

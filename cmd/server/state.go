@@ -7,27 +7,31 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/records"
-	"platform.internal/storekeeper/internal/records/bolt"
-	"platform.internal/storekeeper/internal/records/valkey"
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/file"
+	"platform.internal/storekeeper/internal/store/postgres"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// state is what outlives a process: the intents and answers of changes.
+// state is what outlives a process: the intents and answers of changes, and the
+// audit trail.
 type state struct {
-	records.Store
+	store.Store
 
-	// own is the same store where one process has it to itself, in a file.
-	own *bolt.Store
-	// shared is the same store where replicas share it, and nil where one
-	// process has it to itself.
-	shared *valkey.Store
+	// trail takes the audit records of denials and alarms.
+	trail *audit.Log
+	// own is the same store where one process has it to itself, in files.
+	own *file.Store
+	// shared is the same store where replicas share it, nil where one process has
+	// it to itself.
+	shared *postgres.Store
 	// key keys the digests of requests.
 	key []byte
 	// fresh says that nothing was kept before, as far as the files show.
@@ -35,97 +39,134 @@ type state struct {
 }
 
 // openState opens the store that the configuration names.
-func openState(ctx context.Context, c config.Idempotency, log *zap.Logger) (*state, error) {
-	if c.Store == config.StoreValkey {
-		return openShared(ctx, c, log)
+func openState(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
+	if s.config.Store.Kind == config.StorePostgres {
+		return openShared(ctx, s, log)
 	}
-	return openOwn(c, log)
+	return openOwn(ctx, s, log)
 }
 
-// openOwn opens the file of a state that one process has to itself.
-func openOwn(c config.Idempotency, log *zap.Logger) (*state, error) {
-	keys := &ownKey{name: c.KeyFile, file: c.File, made: c.KeyFile == c.File+".key"}
+// openOwn opens the files of a state that one process has to itself.
+func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
+	c := s.config.Store
+	keys := &ownKey{name: c.KeyFile, file: c.Folder, made: c.KeyFile == c.DefaultKeyFile()}
 	if err := keys.read(); err != nil {
-		return nil, fmt.Errorf("idempotency.key_file: %w", err)
+		return nil, fmt.Errorf("store.key_file: %w", err)
 	}
-	own, err := bolt.Open(bolt.Config{File: c.File, Key: keys.of})
-	if keys.err != nil {
-		return nil, fmt.Errorf("idempotency.key_file: %w", keys.err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("idempotency.file: %w", err)
-	}
-	if n := own.Damaged(); n > 0 {
-		log.Error("kept answers in the state file are damaged; they are never given, and calls that need them fail with STATE_DAMAGED until they expire",
-			zap.Uint64("records", n), zap.String("file", c.File))
-	}
-	return &state{Store: own, own: own, key: keys.key, fresh: keys.fresh}, nil
-}
-
-func openShared(ctx context.Context, c config.Idempotency, log *zap.Logger) (*state, error) {
-	key, _, err := readKey(c.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("idempotency.key_file: %w", err)
-	}
-	at := c.Valkey
-	secured, err := valkeyTLS(at)
+	target, err := trailTarget(s)
 	if err != nil {
 		return nil, err
 	}
-	store, err := valkey.Open(valkey.Config{
-		Address: at.Address, Username: at.Username, Prefix: at.Prefix, TLS: secured,
-		Password: func() (string, error) {
-			if at.PasswordFile == "" {
-				return "", nil
-			}
-			text, err := os.ReadFile(at.PasswordFile)
-			return strings.TrimSpace(string(text)), err
-		},
-	})
+	own, err := file.Open(ctx, file.Config{Folder: c.Folder, Key: keys.of, Trail: target, MaxSize: int64(c.MaxSize), Logger: log.Named("store")})
+	if keys.err != nil {
+		return nil, fmt.Errorf("store.key_file: %w", keys.err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("idempotency.valkey: %w", err)
+		return nil, fmt.Errorf("store.folder: %w", err)
 	}
-	// It may be away now; changes wait for it then, and reads go on.
-	if durable, err := store.Durable(ctx); err == nil && !durable {
-		log.Warn("the Valkey server may forget changes when it stops: set appendonly yes and appendfsync always")
+	trail, err := newTrail(s.config.Audit, fileTrail{trailOf{own}, own}, log)
+	if err != nil {
+		return nil, errors.Join(err, own.Close())
 	}
-	if err := store.Join(ctx); errors.Is(err, valkey.ErrForm) {
-		return nil, errors.Join(fmt.Errorf("idempotency.valkey: %w", err), store.Close())
-	}
-	return &state{Store: store, shared: store, key: key}, nil
+	return &state{Store: own, trail: trail, own: own, key: keys.key, fresh: keys.fresh}, nil
 }
 
-func valkeyTLS(at config.Valkey) (*tls.Config, error) {
-	if at.TLS != "on" {
-		return nil, nil //nolint:nilnil // No TLS is an answer like any other here.
+// openShared opens a database that replicas share. If the database is away,
+// changes wait for it and reads go on.
+func openShared(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
+	c := s.config.Store
+	key, _, err := readKey(c.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("store.key_file: %w", err)
+	}
+	at, err := postgresConfig(s.config, log)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := postgres.Open(ctx, at)
+	if err != nil {
+		return nil, fmt.Errorf("store.postgres: %w", err)
+	}
+	warnOfLosses(ctx, shared, log)
+	trail, err := newTrail(s.config.Audit, trailOf{shared}, log)
+	if err != nil {
+		return nil, errors.Join(err, shared.Close())
+	}
+	return &state{Store: shared, trail: trail, shared: shared, key: key}, nil
+}
+
+// warnOfLosses logs the settings of a database with which it may lose changes.
+// One that is away is not asked.
+func warnOfLosses(ctx context.Context, shared *postgres.Store, log *zap.Logger) {
+	if shared.Healthy(ctx) != nil {
+		return
+	}
+	for _, f := range shared.Doctor(ctx) {
+		if f.Level == postgres.Failed {
+			log.Warn("the PostgreSQL server is not set up as it must be", zap.String("setting", f.Name), zap.String("found", f.Text), zap.String("fix", f.Fix))
+		}
+	}
+}
+
+// postgresConfig says how the database is reached.
+func postgresConfig(c *config.Config, log *zap.Logger) (postgres.Config, error) {
+	at := c.Store.Postgres
+	auditKey, err := auditKey(c.Audit.KeyFile)
+	if err != nil {
+		return postgres.Config{}, err
+	}
+	secured, err := postgresTLS(at)
+	if err != nil {
+		return postgres.Config{}, err
+	}
+	to := postgres.Config{
+		Hosts: at.Hosts, Database: at.Database, Schema: at.Schema, User: at.User, TLS: secured, Plaintext: at.TLS == "off",
+		AuditKey: auditKey, MemoryFile: at.MemoryFile, Logger: log.Named("store"),
+	}
+	if at.PasswordFile != "" {
+		to.Password = postgres.PasswordFile(at.PasswordFile)
+	}
+	return to, nil
+}
+
+// postgresTLS returns how connections are secured, nil for the default.
+func postgresTLS(at config.Postgres) (*tls.Config, error) {
+	if at.TLS == "off" || at.CAFile == "" && at.CertFile == "" {
+		return nil, nil //nolint:nilnil // The default is an answer like any other here.
 	}
 	secured := &tls.Config{MinVersion: tls.VersionTLS12}
-	if at.CAFile == "" {
-		return secured, nil
+	if at.CAFile != "" {
+		pem, err := os.ReadFile(at.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("store.postgres.ca_file: %w", err)
+		}
+		secured.RootCAs = x509.NewCertPool()
+		if !secured.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("store.postgres.ca_file: holds no certificate")
+		}
 	}
-	pem, err := os.ReadFile(at.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("idempotency.valkey.ca_file: %w", err)
-	}
-	secured.RootCAs = x509.NewCertPool()
-	if !secured.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New("idempotency.valkey.ca_file: holds no certificate")
+	if at.CertFile != "" {
+		// Read for each handshake, so that a renewed certificate is used.
+		secured.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(at.CertFile, at.KeyFile)
+			return &pair, err
+		}
 	}
 	return secured, nil
 }
 
-// checks are the conditions of being ready.
-func (s *state) checks() []telemetry.Check {
-	return []telemetry.Check{{Name: "state", Run: s.healthy}}
+// Close ends the trail, and then the store.
+func (s *state) Close() error {
+	var err error
+	if s.trail != nil {
+		err = s.trail.Close()
+	}
+	return errors.Join(err, s.Store.Close())
 }
 
-// healthy returns why changes are refused: the files, or the records on the
-// server, are not those that this process began with.
-func (s *state) healthy(ctx context.Context) error {
-	if s.shared != nil {
-		return s.shared.Healthy(ctx)
-	}
-	return s.own.Healthy()
+// checks are the conditions of being ready.
+func (s *state) checks() []telemetry.Check {
+	return []telemetry.Check{{Name: "state", Run: s.Healthy}}
 }
 
 // watch shows the condition of the state in the metrics.
@@ -133,10 +174,44 @@ func (s *state) watch(metrics *telemetry.Metrics) error {
 	shown := telemetry.StoreState{Damaged: func() uint64 { return 0 }, Healthy: func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		return s.healthy(ctx)
+		return s.Healthy(ctx)
 	}}
 	if s.own != nil {
 		shown.Damaged = s.own.Damaged
 	}
 	return metrics.WatchState(shown)
+}
+
+// recordsOnly are the records of a state, for who writes no audit lines.
+type recordsOnly struct{ store.Store }
+
+// Change implements records.Store.
+func (r recordsOnly) Change(ctx context.Context, keys []string, decide records.Decide) error {
+	return r.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
+		entries := make(map[string]records.Entry, len(now))
+		for key, e := range now {
+			entries[key] = records.Entry(e)
+		}
+		changes, err := decide(entries)
+		kept := make(map[string]*store.Record, len(changes))
+		for key, e := range changes {
+			kept[key] = (*store.Record)(e)
+		}
+		return store.Changes{Records: kept}, err
+	})
+}
+
+// Get implements records.Store.
+func (r recordsOnly) Get(ctx context.Context, keys ...string) (map[string]records.Entry, error) {
+	found, err := r.Store.Get(ctx, keys...)
+	entries := make(map[string]records.Entry, len(found))
+	for key, e := range found {
+		entries[key] = records.Entry(e)
+	}
+	return entries, err
+}
+
+// Scan implements records.Store.
+func (r recordsOnly) Scan(ctx context.Context, prefix string, visit func(string, records.Entry) error) error {
+	return r.Store.Scan(ctx, prefix, func(key string, e store.Record) error { return visit(key, records.Entry(e)) })
 }

@@ -14,19 +14,32 @@ import (
 
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records/valkeytest"
 	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// ownState is a configuration of a file in a folder, with the key beside it.
-func ownState(folder string) config.Idempotency {
-	file := filepath.Join(folder, "state.db")
-	return config.Idempotency{Store: config.StoreFile, File: file, KeyFile: file + ".key"}
+// ownState is a configuration of a state in a folder, with key and trail beside it.
+func ownState(folder string) *config.Config {
+	own := filepath.Join(folder, "state")
+	return &config.Config{
+		Store: config.Store{Kind: config.StoreFile, Folder: own, KeyFile: own + ".key"},
+		Audit: config.Audit{Sink: config.AuditFile, File: filepath.Join(folder, "audit.log")},
+	}
 }
 
-func opened(t *testing.T, c config.Idempotency) *state {
+// sharedState is a configuration of a database at an address.
+func sharedState(key, address string) *config.Config {
+	return &config.Config{
+		Store: config.Store{Kind: config.StorePostgres, KeyFile: key, Postgres: config.Postgres{
+			Hosts: []string{address}, Database: postgrestest.Superuser, Schema: "storekeeper", User: postgrestest.Superuser, TLS: "off",
+		}},
+		Audit: config.Audit{Sink: config.AuditStore},
+	}
+}
+
+func opened(t *testing.T, c *config.Config) *state {
 	t.Helper()
-	s, err := openState(t.Context(), c, zap.NewNop())
+	s, err := openState(t.Context(), settings{config: c}, zap.NewNop())
 	must(t, err)
 	return s
 }
@@ -49,46 +62,46 @@ func TestTheKeyOfTheStateIsMadeOnce(t *testing.T) {
 	if bytes.Equal(first.key, other.key) {
 		t.Error("two states have one key")
 	}
-	info, err := os.Stat(ownState(folder).KeyFile)
+	info, err := os.Stat(ownState(folder).Store.KeyFile)
 	must(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("the key has mode %v", info.Mode())
 	}
 	all, err := filepath.Glob(filepath.Join(folder, "*"))
 	must(t, err)
-	// The state is a file and the two of its journal.
 	if len(all) != 4 {
-		t.Errorf("beside state and key there are %v", all)
+		t.Errorf("beside state, key and the two files of the trail there are %v", all)
 	}
 }
 
 func TestAKeyThatIsNoneStopsTheStart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		prepare func(t *testing.T, c *config.Idempotency)
+		prepare func(t *testing.T, c *config.Store)
 		says    string
 	}{
-		"short":            {func(t *testing.T, c *config.Idempotency) { written(t, c.KeyFile, strings.Repeat("k", 31)+"\n") }, "at least 32 bytes"},
-		"empty":            {func(t *testing.T, c *config.Idempotency) { written(t, c.KeyFile, "") }, "at least 32 bytes"},
-		"a folder":         {func(t *testing.T, c *config.Idempotency) { must(t, os.Mkdir(c.KeyFile, 0o700)) }, "is a directory"},
-		"named, but away":  {func(_ *testing.T, c *config.Idempotency) { c.KeyFile = c.File + ".other" }, "no such file"},
-		"with no room":     {func(_ *testing.T, c *config.Idempotency) { c.File += "/no/state"; c.KeyFile = c.File + ".key" }, "no such file"},
-		"away, and shared": {func(_ *testing.T, c *config.Idempotency) { c.Store = config.StoreValkey }, "no such file"},
+		"short":            {func(t *testing.T, c *config.Store) { written(t, c.KeyFile, strings.Repeat("k", 31)+"\n") }, "at least 32 bytes"},
+		"empty":            {func(t *testing.T, c *config.Store) { written(t, c.KeyFile, "") }, "at least 32 bytes"},
+		"a folder":         {func(t *testing.T, c *config.Store) { must(t, os.Mkdir(c.KeyFile, 0o700)) }, "is a directory"},
+		"named, but away":  {func(_ *testing.T, c *config.Store) { c.KeyFile = c.Folder + ".other" }, "no such file"},
+		"with no room":     {func(_ *testing.T, c *config.Store) { c.KeyFile = filepath.Dir(c.Folder) + "/no/state.key" }, "no such file"},
+		"away, and shared": {func(_ *testing.T, c *config.Store) { c.Kind = config.StorePostgres }, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			settings := ownState(t.TempDir())
-			c.prepare(t, &settings)
-			before, _ := os.ReadFile(settings.KeyFile)
-			_, err := openState(t.Context(), settings, zap.NewNop())
-			if err == nil || !strings.HasPrefix(err.Error(), "idempotency.") || !strings.Contains(err.Error(), strings.TrimSuffix(filepath.Base(settings.KeyFile), ".key")) || !strings.Contains(err.Error(), c.says) {
+			all := ownState(t.TempDir())
+			own := &all.Store
+			c.prepare(t, own)
+			before, _ := os.ReadFile(own.KeyFile)
+			_, err := openState(t.Context(), settings{config: all}, zap.NewNop())
+			if err == nil || !strings.HasPrefix(err.Error(), "store.") || !strings.Contains(err.Error(), strings.TrimSuffix(filepath.Base(own.KeyFile), ".key")) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v", err)
 			}
 			if err != nil && len(before) > 0 && strings.Contains(err.Error(), string(before)) {
 				t.Errorf("%v tells the key", err)
 			}
 			// A key that is wrong is never replaced: it may be the right one of another day.
-			if after, _ := os.ReadFile(settings.KeyFile); !bytes.Equal(before, after) {
+			if after, _ := os.ReadFile(own.KeyFile); !bytes.Equal(before, after) {
 				t.Errorf("%q became %q", before, after)
 			}
 		})
@@ -104,8 +117,8 @@ func TestAStateThatAnotherProcessHoldsIsNamed(t *testing.T) {
 	t.Parallel()
 	c := ownState(t.TempDir())
 	holder := opened(t, c)
-	_, err := openState(t.Context(), c, zap.NewNop())
-	if err == nil || !strings.HasPrefix(err.Error(), "idempotency.file: ") || !strings.Contains(err.Error(), c.File+": another process holds it") {
+	_, err := openState(t.Context(), settings{config: c}, zap.NewNop())
+	if err == nil || !strings.HasPrefix(err.Error(), "store.folder: ") || !strings.Contains(err.Error(), c.Store.Folder+": store: another process holds it") {
 		t.Errorf("got %v", err)
 	}
 	must(t, holder.Close())
@@ -122,19 +135,17 @@ func TestSharedState(t *testing.T) {
 		warns   int
 	}{
 		"that keeps all":       {},
-		"that may forget":      {options: []string{"--appendfsync", "everysec"}, warns: 1},
-		"that is away for now": {away: true},
+		"that may forget":      {options: []string{"fsync=off"}, warns: 1},
+		"that is away for now": {away: true, warns: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := valkeytest.Start(t, test.options...)
+			server := postgrestest.Start(t, test.options...)
 			if test.away {
 				server.Kill()
 			}
 			core, said := observed.New(zapcore.WarnLevel)
-			s, err := openState(t.Context(), config.Idempotency{
-				Store: config.StoreValkey, KeyFile: key, Valkey: config.Valkey{Address: server.Address(), TLS: "off"},
-			}, zap.New(core))
+			s, err := openState(t.Context(), settings{config: sharedState(key, server.Address())}, zap.New(core))
 			must(t, err)
 			defer func() { must(t, s.Close()) }()
 			if s.shared == nil || string(s.key) != strings.Repeat("k", 32) {
@@ -154,10 +165,10 @@ func TestWhatCannotSecureTheSharedStateIsNamed(t *testing.T) {
 	written(t, key, strings.Repeat("k", 32))
 	written(t, empty, "no certificate")
 	for file, says := range map[string]string{empty: "holds no certificate", filepath.Join(folder, "away"): "no such file"} {
-		_, err := openState(t.Context(), config.Idempotency{
-			Store: config.StoreValkey, KeyFile: key, Valkey: config.Valkey{Address: "127.0.0.1:1", TLS: "on", CAFile: file},
-		}, zap.NewNop())
-		if err == nil || !strings.HasPrefix(err.Error(), "idempotency.valkey.ca_file: ") || !strings.Contains(err.Error(), says) {
+		c := sharedState(key, "127.0.0.1:1")
+		c.Store.Postgres.TLS, c.Store.Postgres.CAFile = "on", file
+		_, err := openState(t.Context(), settings{config: c}, zap.NewNop())
+		if err == nil || !strings.HasPrefix(err.Error(), "store.postgres.ca_file: ") || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want %s", err, says)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // number of its form, the key, and the identifier of the state that it is for.
 const keyForm = "storekeeper-state-key"
 
-// ownKey is the key file of a state in a file.
+// ownKey is the key file of a state in a folder.
 type ownKey struct {
 	name, file string
 	// made says that Storekeeper makes the key file where it is missing.
@@ -43,10 +43,10 @@ func (k *ownKey) of(state string, fresh bool) ([]byte, error) {
 	case k.key == nil && fresh:
 		k.err = k.make(state)
 	case k.key == nil:
-		k.err = fmt.Errorf("%s is missing, and %s was written with it: restore it, or move %s, its journal and all else of it away to begin a new state, "+
+		k.err = fmt.Errorf("%s is missing, and %s was written with it: restore it, or move %s away to begin a new state, "+
 			"which forgets earlier changes (docs/state.md)", k.name, k.file, k.file)
 	case k.state != "" && k.state != state && fresh:
-		k.err = fmt.Errorf("%s is for a state whose file %s is gone (state %s): restore the file and its journal, or move the key file away too to begin a new state, "+
+		k.err = fmt.Errorf("%s is for a state whose folder %s is gone (state %s): restore the folder, or move the key file away too to begin a new state, "+
 			"which forgets earlier changes (docs/state.md)", k.name, k.file, k.state)
 	case k.state != "" && k.state != state:
 		k.err = fmt.Errorf("%s is for state %s, and %s is state %s: restore the files from one backup (docs/state.md)", k.name, k.state, k.file, state)

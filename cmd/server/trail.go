@@ -3,36 +3,73 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/file"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// newTrail opens the audit trail. Without a trail the service does not start:
-// every change needs its record.
-func newTrail(ctx context.Context, c config.Audit, stdout io.Writer, log *zap.Logger) (*audit.Log, error) {
-	key, err := auditKey(c.KeyFile)
-	if err != nil {
-		return nil, err
-	}
-	sink, err := newSink(ctx, c, sinkSettings{key: key, stdout: stdout, log: log.Named("audit")})
-	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
+// newTrail takes denials and alarms to a sink.
+func newTrail(c config.Audit, to audit.Sink, log *zap.Logger) (*audit.Log, error) {
 	return audit.NewLog(audit.LogConfig{
-		Sink: sink, Logger: log.Named("audit"), DenialsPerHour: c.DenialsPerHour, Reserve: int64(c.Reserve),
+		Sink: to, Logger: log.Named("audit"), DenialsPerHour: c.DenialsPerHour, Reserve: int64(c.Reserve),
 	})
 }
+
+// trailTarget says where the store writes the audit trail.
+func trailTarget(s settings) (file.TrailConfig, error) {
+	c := s.config.Audit
+	key, err := auditKey(c.KeyFile)
+	if c.Sink == config.AuditStdout {
+		return file.TrailConfig{Writer: s.audit, Key: key}, err
+	}
+	return file.TrailConfig{Path: c.File, Key: key, RotateSize: int64(c.RotateSize)}, err
+}
+
+// trailOf is the trail of a store as a sink.
+type trailOf struct{ store.Store }
+
+// Append commits records.
+func (t trailOf) Append(ctx context.Context, lines ...audit.Record) error {
+	return t.Commit(ctx, nil, func(map[string]store.Record) (store.Changes, error) { return store.Changes{Lines: lines}, nil })
+}
+
+// Healthy returns why a commit would fail now.
+func (t trailOf) Healthy() error { return t.Store.Healthy(context.Background()) }
+
+// Close leaves the store open, which is closed after the changes have ended.
+func (trailOf) Close() error { return nil }
+
+// fileTrail is the trail of a store in files.
+type fileTrail struct {
+	trailOf
+
+	own *file.Store
+}
+
+// Healthy returns why an intent or a denial would be refused now.
+func (t fileTrail) Healthy() error {
+	if err := t.trailOf.Healthy(); err != nil {
+		return err
+	}
+	return t.own.TrailHealthy()
+}
+
+// Lost is how many times lines that were written are gone from the file.
+func (t fileTrail) Lost() int64 { return t.own.LostTrail() }
+
+// Space returns the free bytes on the disk of the store and its size.
+func (t fileTrail) Space() (free, size int64, known bool) { return t.own.Space() }
 
 // hasRecords reports whether an earlier run has written to the trail. The head
 // file remains if the audit file was moved away.
 func hasRecords(c config.Audit) bool {
-	if c.Sink == config.AuditStdout {
+	if c.Sink != config.AuditFile {
 		return false
 	}
 	for _, name := range []string{c.File, audit.HeadPath(c.File)} {
@@ -41,19 +78,6 @@ func hasRecords(c config.Audit) bool {
 		}
 	}
 	return false
-}
-
-type sinkSettings struct {
-	key    []byte
-	stdout io.Writer
-	log    *zap.Logger
-}
-
-func newSink(ctx context.Context, c config.Audit, s sinkSettings) (audit.Sink, error) {
-	if c.Sink == config.AuditStdout {
-		return audit.NewStream(audit.StreamConfig{Writer: s.stdout, Key: s.key, Logger: s.log})
-	}
-	return audit.OpenFile(ctx, audit.FileConfig{Path: c.File, Key: s.key, Logger: s.log, RotateSize: int64(c.RotateSize)})
 }
 
 // fingerprinter returns the function that makes fingerprints of values. Nil:
@@ -80,13 +104,6 @@ func auditKey(name string) ([]byte, error) {
 		return nil, fmt.Errorf("audit.key_file: %w", err)
 	}
 	return key, nil
-}
-
-// closeTrail writes pending records and closes the trail.
-func closeTrail(trail *audit.Log, log *zap.Logger) {
-	if err := trail.Close(); err != nil {
-		log.Error("closing the audit trail", zap.Error(err))
-	}
 }
 
 // auditState returns the state of the trail for the metrics.

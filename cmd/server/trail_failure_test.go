@@ -39,18 +39,17 @@ type patient struct {
 // admit starts a program with its trail in a file.
 func admit(t *testing.T, auditFile string, start func(*program, string, setup)) *patient {
 	t.Helper()
-	w := newFileWitness(auditFile)
-	t.Cleanup(w.close)
-	return admitWith(t, w, setup{sets: []string{"audit.file=" + auditFile}}, start)
+	return admitWith(t, setup{sets: []string{"audit.file=" + auditFile}}, start)
 }
 
-func admitWith(t *testing.T, w witness, s setup, start func(*program, string, setup)) *patient {
+func admitWith(t *testing.T, s setup, start func(*program, string, setup)) *patient {
 	t.Helper()
-	p := &patient{program: &program{t: t, folder: t.TempDir()}, border: newBorder(w)}
+	p := &patient{program: &program{t: t, folder: t.TempDir()}}
 	// What is about the trail must not be about the state, which lies beside it
 	// where nothing is said.
-	state := "idempotency.file=" + filepath.Join(p.folder, "storekeeper.db")
-	s.wrap, s.sets = p.border.wrap, append(s.sets, manyCalls, anyPace, state)
+	state := filepath.Join(p.folder, "state")
+	p.border = newBorder(newLogWitness(state))
+	s.wrap, s.sets = p.border.wrap, append(s.sets, manyCalls, anyPace, "store.folder="+state)
 	p.setup = s
 	s.emulator = emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 1 << 20}}}
 	p.serveCloudflare(s)
@@ -91,6 +90,7 @@ func (p *patient) suffer(i illness) []loadCall {
 			wait("changes go on", struck, true, endOK)
 		} else {
 			wait("changes are refused", struck, true, endRefused)
+			p.await("the metric says so", func() bool { return p.metric("storekeeper_audit_healthy 0") })
 		}
 		wait("reads go on", struck, false, endOK)
 		p.await("some time", func() bool { return time.Since(struck) > longEnough })
@@ -99,6 +99,7 @@ func (p *patient) suffer(i illness) []loadCall {
 		p.await("a change succeeds after", func() bool { return l.since(healed, true, endOK) > 0 })
 		p.t.Logf("well again after %s", time.Since(healed).Round(time.Millisecond))
 		wait("changes succeed after", healed, true, endOK)
+		p.await("the metric says so", func() bool { return p.metric("storekeeper_audit_healthy 1") })
 		if time.Now().After(over) {
 			return l.end()
 		}
@@ -242,7 +243,7 @@ func sufferFullDisk(t *testing.T) {
 	})
 	p.stop()
 	reckoning{calls: calls, border: p.border, trail: verified(t, file)}.check(t)
-	if p.out.line("the audit record cannot be written: changes are refused") == nil || p.out.line("the audit record can be written again") == nil {
+	if p.out.line("the audit trail cannot be written: changes are refused, and lines wait in the log") == nil || p.out.line("the audit trail can be written again") == nil {
 		t.Error("the log tells of neither")
 	}
 }
@@ -267,11 +268,10 @@ func sufferSilence(t *testing.T) {
 	from, to, err := os.Pipe()
 	must(t, err)
 	r := readPausing(t, from, to)
-	w := &streamWitness{to: to, known: map[string]bool{}}
 	s := setup{sets: []string{"audit.sink=stdout", "audit.file="}}
-	p := admitWith(t, w, s, func(p *program, file string, s setup) {
+	p := admitWith(t, s, func(p *program, file string, s setup) {
 		p.begin(func(ctx context.Context, console terminal) int {
-			return run(ctx, p.args(file, s), terminal{out: w, err: console.out})
+			return run(ctx, p.args(file, s), terminal{out: to, err: console.out})
 		})
 	})
 	t.Cleanup(r.resume) // before the program is stopped, should this fail

@@ -143,7 +143,7 @@ func endOfREST(answer *http.Response, said []byte) callEnd {
 	case answer.StatusCode == http.StatusOK && e.Success:
 		return endOK
 	case answer.StatusCode == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") != "" &&
-		len(e.Errors) == 1 && e.Errors[0].Code == 1000 && strings.HasPrefix(e.Errors[0].Message, "audit_unavailable: "):
+		len(e.Errors) == 1 && e.Errors[0].Code == 1000 && strings.HasPrefix(e.Errors[0].Message, "state_unavailable: "):
 		return endRefused
 	}
 	return ""
@@ -169,7 +169,7 @@ func (l *load) overGRPC(mark string) (callEnd, string) {
 	switch {
 	case err == nil:
 		return endOK, ""
-	case r.code == codes.Unavailable && r.info.GetReason() == "AUDIT_UNAVAILABLE" && r.retry.GetRetryDelay().AsDuration() > 0:
+	case r.code == codes.Unavailable && r.info.GetReason() == "STATE_UNAVAILABLE" && r.retry.GetRetryDelay().AsDuration() > 0:
 		return endRefused, ""
 	case r.code == codes.Unavailable && r.info == nil:
 		return endLost, err.Error()

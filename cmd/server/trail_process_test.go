@@ -78,7 +78,7 @@ func surviveKills(t *testing.T, path string) {
 	first := &built{path: path}
 	p := admit(t, file, first.start)
 	// With the state of the life before: a trail without its state is a loss.
-	state := "idempotency.file=" + filepath.Join(p.folder, "storekeeper.db")
+	state := "store.folder=" + filepath.Join(p.folder, "state")
 	s, config := setup{sets: []string{"audit.file=" + file, manyCalls, anyPace, state}}, filepath.Join(p.folder, "config.yaml")
 	over := time.Now().Add(longSeconds(t))
 	var calls []loadCall

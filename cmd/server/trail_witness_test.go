@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"sync"
 )
@@ -13,7 +14,7 @@ import (
 // its body: one mark for each change.
 var markForm = regexp.MustCompile(`trail-[0-9]+`)
 
-// intentForm finds the intents of marked changes in a trail.
+// intentForm finds the intents of marked changes in lines of a trail.
 var intentForm = regexp.MustCompile(`"kind":"intent".*"request_id":"(trail-[0-9]+)"`)
 
 // intents are the marks whose intents stand in a text.
@@ -23,123 +24,84 @@ func intents(text []byte, into map[string]bool) {
 	}
 }
 
-// witness knows which intents have been written by now.
-type witness interface{ wrote(mark string) bool }
-
-// fileWitness reads the file at a path, and those that were there before it.
-type fileWitness struct {
-	path string
+// logWitness knows which intents are in the log of the state by now, from which the
+// trail is written.
+type logWitness struct {
+	folder string
 
 	mu    sync.Mutex
 	known map[string]bool
-	files []*os.File
-	read  int64
+	// segment is the name of the one that is being read, and read up to where it was.
+	segment string
+	read    int64
 }
 
-func newFileWitness(path string) *fileWitness {
-	return &fileWitness{path: path, known: map[string]bool{}}
+func newLogWitness(folder string) *logWitness {
+	return &logWitness{folder: folder, known: map[string]bool{}}
 }
 
-func (w *fileWitness) wrote(mark string) bool {
+func (w *logWitness) wrote(mark string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.known[mark] {
 		w.look()
 	}
 	if !w.known[mark] {
-		// What was not acknowledged is cut off and written anew, so places in
-		// the file can shift.
-		w.read = 0
+		// What was not acknowledged is written over, so places can shift.
+		w.segment, w.read = "", 0
 		w.look()
 	}
 	return w.known[mark]
 }
 
-// look reads what is new, at the path and in the files that were there before.
-func (w *fileWitness) look() {
-	before := len(w.files)
-	if f, err := os.Open(w.path); err == nil {
-		if !w.has(f) {
-			w.files = append(w.files, f)
-		} else {
-			_ = f.Close()
+// look reads what is new.
+func (w *logWitness) look() {
+	segments, _ := filepath.Glob(filepath.Join(w.folder, "wal-*")) // the pattern is one
+	for _, path := range segments {
+		if path < w.segment {
+			continue
 		}
-	}
-	if before < len(w.files) {
-		w.read = 0
-	}
-	for i, f := range w.files {
-		from := w.read
-		if i < len(w.files)-1 {
-			if w.read > 0 {
-				continue
-			}
-			from = 0
+		if path > w.segment {
+			w.segment, w.read = path, 0
 		}
-		text, _ := io.ReadAll(io.NewSectionReader(f, from, 1<<40))
-		intents(text, w.known)
-		if i == len(w.files)-1 {
-			// From the last whole line on.
-			w.read = from + int64(bytes.LastIndexByte(text, '\n')+1)
-		}
+		w.lookAt(path)
 	}
 }
 
-func (w *fileWitness) has(f *os.File) bool {
-	info, err := f.Stat()
+// lookAt reads a segment up to the zeros behind what was written.
+func (w *logWitness) lookAt(path string) {
+	f, err := os.Open(path)
 	if err != nil {
-		return true
+		return
 	}
-	for _, known := range w.files {
-		if other, err := known.Stat(); err == nil && os.SameFile(info, other) {
-			return true
+	defer f.Close()
+	const most = 1 << 20
+	for {
+		text, _ := io.ReadAll(io.NewSectionReader(f, w.read, most))
+		full := len(text) == most
+		text = bytes.TrimRight(text, "\x00")
+		intents(text, w.known)
+		// From the last whole line on.
+		n := bytes.LastIndexByte(text, '\n') + 1
+		w.read += int64(n)
+		if !full || n == 0 {
+			return
 		}
 	}
-	return false
-}
-
-func (w *fileWitness) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, f := range w.files {
-		_ = f.Close()
-	}
-}
-
-// streamWitness stands before a writer, and knows what that has taken.
-type streamWitness struct {
-	to io.Writer
-
-	mu    sync.Mutex
-	known map[string]bool
-}
-
-func (w *streamWitness) Write(text []byte) (int, error) {
-	n, err := w.to.Write(text)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	intents(text[:n], w.known)
-	return n, err
-}
-
-func (w *streamWitness) wrote(mark string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.known[mark]
 }
 
 // border stands before Cloudflare and asks of each change that arrives whether
 // its intent was written before.
 type border struct {
 	next    http.Handler
-	witness witness
+	witness *logWitness
 
 	mu      sync.Mutex
 	arrived map[string]bool
 	without []string
 }
 
-func newBorder(w witness) *border { return &border{witness: w, arrived: map[string]bool{}} }
+func newBorder(w *logWitness) *border { return &border{witness: w, arrived: map[string]bool{}} }
 
 func (b *border) wrap(next http.Handler) http.Handler {
 	b.next = next

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/emulator"
-	"platform.internal/storekeeper/internal/records/valkeytest"
+	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
 // lives is a service that is killed and started again on the same files.
@@ -109,13 +110,8 @@ func TestKilledLivesTogetherKeepTheBudget(t *testing.T) {
 // shared records are away. A fiftieth of the budget is written down ahead.
 func TestNoLifeSpendsWhatItCannotWriteDown(t *testing.T) {
 	t.Parallel()
-	server := valkeytest.Start(t)
-	key := filepath.Join(t.TempDir(), "key")
-	written(t, key, strings.Repeat("k", 32))
-	l := newLives(t, setup{sets: []string{
-		"budget.calls=200", "budget.window=1h", "budget.max_wait=0s", "idempotency.store=valkey",
-		"idempotency.key_file=" + key, "idempotency.valkey.address=" + server.Address(), "idempotency.valkey.tls=off",
-	}})
+	server := postgrestest.Start(t)
+	l := newLives(t, setup{sets: append(sharedSets(t, server), "budget.calls=200", "budget.window=1h", "budget.max_wait=0s")})
 	l.begin()
 	for range 60 {
 		l.read()
@@ -170,8 +166,19 @@ func TestALifeThatFindsNoCheckpointTakesTheBudgetForSpent(t *testing.T) {
 	for range 30 {
 		l.read()
 	}
+	// The start after a loss needs the file that says where the trail ends.
+	for late := time.After(patience); ; {
+		if head, err := os.Stat(audit.HeadPath(filepath.Join(l.folder, "audit.log"))); err == nil && head.Size() > 0 {
+			break
+		}
+		select {
+		case <-late:
+			t.Fatal("the head of the trail is not written")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 	l.kill()
-	lost, err := filepath.Glob(filepath.Join(l.folder, "*.db*"))
+	lost, err := filepath.Glob(filepath.Join(l.folder, "state*"))
 	must(t, err)
 	for _, file := range lost {
 		must(t, os.RemoveAll(file))

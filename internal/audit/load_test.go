@@ -69,7 +69,7 @@ func (w *load) note(id string, err error, took time.Duration) {
 	}
 	w.refused++
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || f.Kind != fault.Unavailable || f.Reason != "AUDIT_UNAVAILABLE" || f.RetryAfter != time.Second {
+	if !ok || f.Kind != fault.Unavailable || f.Reason != "STATE_UNAVAILABLE" || f.RetryAfter != time.Second {
 		w.odd = err
 	}
 }

@@ -101,7 +101,7 @@ func NewLog(c LogConfig) (*Log, error) {
 
 // Intent returns nil once the record is durable. After any error nothing may
 // leave for Cloudflare. The error is a fault: Unavailable with the reason
-// AUDIT_UNAVAILABLE, within MaxWait, or that of ctx where ctx ended before.
+// STATE_UNAVAILABLE, within MaxWait, or that of ctx where ctx ended before.
 //
 // Each Intent that returned nil is to be followed by one Outcome with the same
 // ID.
@@ -233,7 +233,7 @@ func (l *Log) lost(r *Record) {
 }
 
 func unavailable(cause error) error {
-	f := fault.New(fault.Unavailable, fault.ReasonAuditUnavailable,
+	f := fault.New(fault.Unavailable, fault.ReasonStateUnavailable,
 		"The audit record cannot be written now, so the call was refused and nothing was changed.")
 	f.RetryAfter = retryAfter
 	return f.Because(cause)

@@ -47,7 +47,7 @@ func TestARefusalIsAFaultThatTellsWhenToRetry(t *testing.T) {
 	system.set(failing(syscall.ENOSPC, "write"))
 	for _, refused := range []func(context.Context, audit.Record) error{l.Intent, l.Denial} {
 		f := fault.From(refused(t.Context(), audit.Record{ID: "1"}))
-		if f.Kind != fault.Unavailable || f.Reason != "AUDIT_UNAVAILABLE" || f.RetryAfter != time.Second || !errors.Is(f, syscall.ENOSPC) {
+		if f.Kind != fault.Unavailable || f.Reason != "STATE_UNAVAILABLE" || f.RetryAfter != time.Second || !errors.Is(f, syscall.ENOSPC) {
 			t.Errorf("got %v", f)
 		}
 		if strings.Contains(f.Public, "space") {
@@ -100,7 +100,7 @@ func TestIntentsAreRefusedWhileTooManyOutcomesWait(t *testing.T) {
 		}()
 	}
 	eventually(t, "they wait", func() bool { return l.Backlog() == 3 })
-	if f := fault.From(l.Intent(t.Context(), audit.Record{ID: "x"})); f.Reason != "AUDIT_UNAVAILABLE" || !strings.Contains(f.Error(), "3 outcomes wait") {
+	if f := fault.From(l.Intent(t.Context(), audit.Record{ID: "x"})); f.Reason != "STATE_UNAVAILABLE" || !strings.Contains(f.Error(), "3 outcomes wait") {
 		t.Errorf("got %v", f)
 	}
 	if l.Healthy() == nil {

@@ -6,13 +6,15 @@ const (
 	AuditFile = "file"
 	// AuditStdout is standard output.
 	AuditStdout = "stdout"
+	// AuditStore is the database that replicas share.
+	AuditStore = "store"
 )
 
 // Audit configures the audit trail.
 type Audit struct {
-	// Sink is file or stdout. It is empty only in dev mode, where the trail is
+	// Sink is file, stdout or store. It is empty only in dev mode, where the trail is
 	// a temporary file.
-	Sink string `yaml:"sink" oneof:"file stdout" doc:"Where the trail of changes and denials is written. file: each record is on disk before the change is sent. stdout: the reader of the stream must store it; the log goes to standard error. If a record cannot be written, the change is refused." need:"required" example:"file"`
+	Sink string `yaml:"sink" oneof:"file stdout store" doc:"Where the audit trail of changes and denials is written. file: a file, with store.kind file. stdout: the reader of the stream must store it; the log goes to standard error. store: a table of the database, with store.kind postgres. Each record is durable before the change is sent. If a record cannot be written, the change is refused." need:"required; store with store.kind postgres" example:"file"`
 	// File is the audit file.
 	File string `yaml:"file" type:"file" doc:"The audit file. It only grows until it is rotated. A second file with the suffix .head names the end of the trail. server audit verify checks that the files are what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`
 	// RotateSize is the size at which the file is rotated, in bytes. 0: never.
@@ -39,7 +41,7 @@ func (a *Audit) validate(k check) {
 		k.field("key_file").fail("is missing; fingerprints are on, and without a key anyone could guess values by them")
 	}
 	for _, key := range []string{"rotate_size", "reserve"} {
-		if a.Sink == AuditStdout && k.field(key).isSet() {
+		if a.Sink != AuditFile && a.Sink != "" && k.field(key).isSet() {
 			k.field(key).fail("must go with sink file")
 		}
 	}
@@ -50,7 +52,7 @@ func (a *Audit) validate(k check) {
 	}
 	switch {
 	case a.Sink == "" && !k.dev:
-		k.field("sink").fail("is missing; it must be file or stdout, since no change is made without a record")
+		k.field("sink").fail("is missing; it must be file, stdout or store, since no change is made without a record")
 	case a.Sink == AuditFile && a.File == "":
 		k.field("file").fail("is missing; it must name the audit file, in a folder that outlives the program")
 	case a.Sink != AuditFile && a.File != "":

@@ -32,7 +32,9 @@ type Config struct {
 	Audit Audit `yaml:"audit" doc:"The audit trail of changes and denials."`
 	// Budget limits the calls to Cloudflare.
 	Budget Budget `yaml:"budget" doc:"The call budget: how many calls to Cloudflare may be made, and how tenants share them."`
-	// Idempotency configures the store of the idempotency records.
+	// Store configures the store of records and of the shared audit trail.
+	Store Store `yaml:"store" doc:"The store: the records of changes, the budget and the quotas, and the audit trail of several replicas."`
+	// Idempotency configures how each change is made once.
 	Idempotency Idempotency `yaml:"idempotency" doc:"How each change is made once, however often it is asked for."`
 	// Reads limits the age of cached reads.
 	Reads Reads `yaml:"reads" doc:"Reads."`
@@ -86,6 +88,7 @@ func newConfig(name string, dev bool) *Config {
 	c.Listen.setDefaults()
 	c.Audit.setDefaults()
 	c.Budget.setDefaults()
+	c.Store.setDefaults()
 	c.Idempotency.setDefaults()
 	c.Reads.setDefaults()
 	c.Telemetry.setDefaults()
@@ -98,6 +101,9 @@ func (c *Config) finish(dir string, sets []string) (*Config, error) {
 	for _, set := range sets {
 		setter{report: c.report, dev: c.Dev}.apply(set, reflect.ValueOf(c).Elem())
 	}
+	if c.Store.Kind == StorePostgres && c.Audit.Sink == "" {
+		c.Audit.Sink = AuditStore
+	}
 	c.validate(check{report: c.report, dev: c.Dev})
 	if err := c.report.err(); err != nil {
 		return nil, err
@@ -106,7 +112,7 @@ func (c *Config) finish(dir string, sets []string) (*Config, error) {
 		c.Accounts[i].complete()
 	}
 	c.Listen.complete(check{report: c.report}.field("listen"))
-	c.Idempotency.complete(c.Audit, c.Dev)
+	c.Store.complete(c.Audit, c.Dev)
 	for _, f := range c.files(check{}) {
 		f.resolve(dir)
 	}
@@ -121,6 +127,7 @@ func (c *Config) validate(k check) {
 	c.Policy.validate(k.field("policy"))
 	c.Audit.validate(k.field("audit"))
 	c.Budget.validate(k.field("budget"))
+	c.Store.validate(k.field("store"))
 	c.Idempotency.validate(k.field("idempotency"))
 	c.Reads.validate(k.field("reads"))
 	validateQuotas(c.Quotas, c.Accounts, k.field("quotas"))
@@ -132,8 +139,11 @@ func (c *Config) validateTogether(k check) {
 	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
 		k.field("callers").field("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
 	}
-	if f := c.Idempotency.File; f != "" && (f == c.Audit.File || f == c.Audit.KeyFile || f == c.Idempotency.KeyFile) {
-		k.field("idempotency").field("file").fail("must be a file of its own")
+	if shared := c.Store.Kind == StorePostgres; c.Audit.Sink != "" && shared != (c.Audit.Sink == AuditStore) && !k.field("store").field("kind").suppressed() {
+		k.field("audit").field("sink").fail("must be store with store.kind postgres, and file or stdout otherwise")
+	}
+	if f := c.Store.Folder; f != "" && (f == c.Audit.File || f == c.Audit.KeyFile || f == c.Store.KeyFile) {
+		k.field("store").field("folder").fail("must be a folder of its own")
 	}
 }
 

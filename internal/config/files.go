@@ -26,7 +26,18 @@ const (
 	// created files are secret files that Storekeeper creates if they are
 	// missing.
 	created
+	// folder is a folder that Storekeeper creates if it is missing. Only its owner
+	// and group may read it.
+	folder
 )
+
+// String is what is named: a file or a folder.
+func (a fileAccess) String() string {
+	if a == folder {
+		return "folder"
+	}
+	return "file"
+}
 
 // files lists the files of the configuration. k is the check of the whole
 // configuration.
@@ -48,7 +59,7 @@ func (c *Config) files(k check) []fileSetting {
 			// run as different users.
 			fileSetting{at.field("token_file"), &issuer.TokenFile, public})
 	}
-	all = append(all, c.Idempotency.files(k.field("idempotency"))...)
+	all = append(all, c.Store.files(k.field("store"))...)
 	return append(all,
 		fileSetting{k.field("policy").field("file"), &c.Policy.File, public},
 		fileSetting{k.field("audit").field("file"), &c.Audit.File, created},
@@ -65,9 +76,9 @@ func (f fileSetting) resolve(dir string) {
 // CheckFiles checks the files that the configuration names. Each must exist, be
 // a regular file or a link to one, not be empty, and be readable for this
 // process. Users other than owner and group must not be able to read secrets or
-// write any file. Of a file that Storekeeper creates, such as the audit file,
-// only the folder must exist. CheckFiles reads none of them. An error is of
-// type Mistakes.
+// write any file. Of what Storekeeper creates, such as the audit file, only the
+// folder must exist. CheckFiles reads none of them. An error is of type
+// Mistakes.
 func (c *Config) CheckFiles() error {
 	r := newReport("configuration")
 	if c.report != nil {
@@ -87,12 +98,18 @@ func (f fileSetting) check() {
 	}
 	info, err := os.Stat(*f.name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && f.kind == created:
+	case errors.Is(err, fs.ErrNotExist) && f.kind >= created:
 		f.checkFolder()
 	case errors.Is(err, fs.ErrNotExist):
 		f.at.fail("must name a file that exists; there is none of this name in " + filepath.Dir(*f.name))
 	case err != nil:
 		f.at.fail("must name a file that can be read: " + cause(err))
+	case f.kind == folder && info.IsDir():
+		f.checkMode(info)
+	case f.kind == folder && info.Mode().IsRegular():
+		// The start says which file it is.
+	case f.kind == folder:
+		f.at.fail("must name a folder, not a device")
 	case !info.Mode().IsRegular():
 		f.at.fail("must name a regular file, not a folder or device")
 	default:
@@ -105,22 +122,28 @@ func (f fileSetting) checkContent(info fs.FileInfo) {
 	if info.Size() == 0 && f.kind != created {
 		f.at.fail("must name a file that is not empty")
 	}
-	switch mode := info.Mode(); {
-	case f.kind != public && mode&0o007 != 0:
-		f.at.fail("must name a file that is closed to other users of this machine; chmod o= closes it")
-	case mode&0o002 != 0:
-		f.at.fail("must name a file that other users of this machine cannot change; chmod o-w closes it")
-	}
+	f.checkMode(info)
 	if err := tryOpen(*f.name); err != nil {
 		f.at.fail("must name a file that can be read: " + cause(err))
 	}
 }
 
-// checkFolder checks the folder of a file that will be created. Whether it is
-// writable shows when the file is created.
+// checkMode checks what other users may do with a file or folder.
+func (f fileSetting) checkMode(info fs.FileInfo) {
+	what := f.kind.String()
+	switch mode := info.Mode(); {
+	case f.kind != public && mode&0o007 != 0:
+		f.at.fail("must name a " + what + " that is closed to other users of this machine; chmod o= closes it")
+	case mode&0o002 != 0:
+		f.at.fail("must name a " + what + " that other users of this machine cannot change; chmod o-w closes it")
+	}
+}
+
+// checkFolder checks the folder of a file or folder that will be created. Whether it
+// is writable shows when that is created.
 func (f fileSetting) checkFolder() {
 	if info, err := os.Stat(filepath.Dir(*f.name)); err != nil || !info.IsDir() {
-		f.at.fail("must name a file in a folder that exists")
+		f.at.fail("must name a " + f.kind.String() + " in a folder that exists")
 	}
 }
 

@@ -3,8 +3,10 @@ package config_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,11 +70,10 @@ func TestOtherFilesAreChecked(t *testing.T) {
 		closed = "must name a file that is closed to other users of this machine"
 		fixed  = "must name a file that other users of this machine cannot change"
 
-		valkeyPassword = "idempotency.valkey.password_file"
-		valkeyCA       = "idempotency.valkey.ca_file"
-		issuerToken    = "callers.issuers[1].token_file"
+		postgres    = "store.postgres."
+		issuerToken = "callers.issuers[1].token_file"
 	)
-	for key, rules := range map[string]map[os.FileMode]string{
+	all := map[string]map[os.FileMode]string{
 		"listen.tls.key_file":          {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
 		"listen.tls.cert_file":         {0o644: "", 0o646: fixed},
 		"listen.tls.client_ca_file":    {0o644: "", 0o602: fixed},
@@ -82,16 +83,19 @@ func TestOtherFilesAreChecked(t *testing.T) {
 		"policy.file":                  {0o644: "", 0o646: fixed},
 		"audit.file":                   {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
 		"audit.key_file":               {0o600: "", 0o640: "", 0o644: closed},
-		"idempotency.file":             {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
-		"idempotency.key_file":         {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
-		valkeyPassword:                 {0o600: "", 0o640: "", 0o644: closed},
-		valkeyCA:                       {0o644: "", 0o646: fixed},
-	} {
+		"store.key_file":               {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
+		postgres + "password_file":     {0o600: "", 0o640: "", 0o644: closed},
+		postgres + "ca_file":           {0o644: "", 0o646: fixed},
+		postgres + "cert_file":         {0o644: "", 0o646: fixed},
+		postgres + "key_file":          {0o600: "", 0o640: "", 0o644: closed},
+		postgres + "memory_file":       {0o600: "", 0o640: "", 0o644: closed, 0o602: closed},
+	}
+	for key, rules := range all {
 		for mode, want := range rules {
 			dir := t.TempDir()
-			sets := []string{"accounts[0].credential.api_token_file=" + filepath.Join(dir, "token"), "idempotency.valkey.tls=on"}
+			sets := []string{"accounts[0].credential.api_token_file=" + filepath.Join(dir, "token")}
 			file("token", 0o600)(t, filepath.Join(dir, "token"))
-			for _, named := range []string{"listen.tls.key_file", "listen.tls.cert_file", "listen.tls.client_ca_file", "callers.issuers[0].jwks_file", "callers.issuers[1].ca_file", issuerToken, "policy.file", "audit.file", "audit.key_file", "idempotency.file", "idempotency.key_file", valkeyPassword, valkeyCA} {
+			for _, named := range slices.Sorted(maps.Keys(all)) {
 				path := filepath.Join(dir, named)
 				file("x", 0o600)(t, path)
 				sets = append(sets, named+"="+path)
@@ -112,6 +116,36 @@ func TestOtherFilesAreChecked(t *testing.T) {
 				t.Errorf("%s with mode %o: got %v, want %q", key, mode, err, want)
 			}
 		}
+	}
+}
+
+// Storekeeper makes the folder; the volume that it is kept on must be there.
+func TestStoreFolderNeedNotExistButIsClosedToOthers(t *testing.T) {
+	for name, test := range map[string]struct {
+		make func(t *testing.T, path string)
+		name string
+		want string
+	}{
+		"missing":             {make: nothing, name: "state"},
+		"there":               {make: folder, name: "state"},
+		"open to others":      {make: openFolder, name: "state", want: "must name a folder that is closed to other users"},
+		"file":                {make: file("x", 0o600), name: "state"}, // The start says which file it is.
+		"nowhere to make it":  {make: nothing, name: "none/state", want: "must name a folder in a folder that exists"},
+		"file for the folder": {make: file("x", 0o600), name: "state/x", want: "must name a file that can be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			test.make(t, filepath.Join(dir, "state"))
+			c := &config.Config{Store: config.Store{Kind: config.StoreFile, Folder: filepath.Join(dir, test.name)}}
+			err := c.CheckFiles()
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), "store.folder: "+test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+	c := &config.Config{Store: config.Store{Kind: config.StoreFile, Folder: "/dev/null"}}
+	if err := c.CheckFiles(); err == nil || !strings.Contains(err.Error(), "must name a folder, not a device") {
+		t.Errorf("a device: %v", err)
 	}
 }
 
@@ -168,6 +202,14 @@ func link(mode os.FileMode) func(*testing.T, string) {
 func folder(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openFolder(t *testing.T, path string) {
+	t.Helper()
+	folder(t, path)
+	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
 }

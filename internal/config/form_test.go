@@ -9,9 +9,9 @@ import (
 )
 
 func TestTextsMayBeSoLongAndNoLonger(t *testing.T) {
-	const issuer, valkey = "callers.issuers[0].", "idempotency.valkey."
+	const issuer, postgres = "callers.issuers[0].", "store.postgres."
 	whole := []string{issuer + "name=a", issuer + "issuer=https://a", issuer + "audiences[0]=a", issuer + "subjects[0].match=x"}
-	server := []string{"idempotency.store=valkey", "idempotency.key_file=key", valkey + "address=127.0.0.1:6379", valkey + "password_file=password", valkey + "username=a"}
+	server := []string{"store.kind=postgres", "store.key_file=key", "audit.sink=store", "audit.file=", postgres + "hosts[0]=127.0.0.1:5432"}
 	for _, c := range []struct {
 		key     string
 		longest int
@@ -24,9 +24,10 @@ func TestTextsMayBeSoLongAndNoLonger(t *testing.T) {
 		{key: issuer + "name", longest: 63, sets: whole},
 		{key: issuer + "audiences[0]", longest: 256, sets: whole},
 		{key: "quotas[0].tenant", longest: 512, sets: []string{"quotas[0].stores=1"}},
-		{key: valkey + "username", longest: 128, sets: server},
-		{key: valkey + "prefix", longest: 64, sets: server},
-		{key: valkey + "address", longest: 253 + len(":6379"), sets: server, form: func(text string) string { return text[len(":6379"):] + ":6379" }},
+		{key: postgres + "user", longest: 63, sets: server},
+		{key: postgres + "database", longest: 63, sets: server},
+		{key: postgres + "schema", longest: 63, sets: server},
+		{key: postgres + "hosts[0]", longest: 253 + len(":5432"), sets: server, form: func(text string) string { return text[len(":5432"):] + ":5432" }},
 	} {
 		try := func(length int) error {
 			text := strings.Repeat("a", length)

@@ -10,6 +10,10 @@ var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]+$`)
 
 // unknown reports an unknown key and suggests the most similar known key.
 func (r *report) unknown(p keyPosition, key, name string, known []string) {
+	if to := movedKey(join(key, name)); to != "" {
+		r.add(p, join(key, name), "is "+to)
+		return
+	}
 	text := "unknown key; the keys here are "
 	if meant := nearest(name, known); meant != "" {
 		text = "unknown key, did you mean " + meant + "? The keys here are "
@@ -67,4 +71,22 @@ func quoteName(name string) string {
 		return name
 	}
 	return strconv.QuoteToASCII(name[:min(len(name), 64)])
+}
+
+// movedKey returns what replaces a key of an earlier build, "" if nothing does.
+func movedKey(key string) string {
+	switch key {
+	case "idempotency.store":
+		return "now store.kind, which is file or postgres: Valkey and Redis are not supported any more, so several replicas need PostgreSQL"
+	case "idempotency.file":
+		return "now store.folder, which is a folder"
+	case "idempotency.key_file":
+		return "now store.key_file"
+	case "idempotency.valkey":
+		return "now store.postgres: Valkey and Redis are not supported any more, so several replicas need PostgreSQL"
+	case "budget.replicas":
+		return "not needed: replicas share the budget through the store, however many there are"
+	default:
+		return ""
+	}
 }

@@ -100,11 +100,11 @@ func TestRareKeysInTheExampleAreGood(t *testing.T) {
 	for _, key := range []string{
 		"base_url", "tenant", "groups", "algorithms", "jwks_url", "ca_file", "refresh_interval", "refresh_min_interval", "keys_max_age",
 		"claim", "groups_claim", "key_file", "calls", "window", "per_second", "max_wait", "retention", "max_staleness", "account",
-		"address", "username", "password_file", "tls", "prefix",
+		"hosts", "database", "schema", "user", "password_file", "tls", "cert_file", "memory_file", "max_size",
 	} {
 		text = strings.ReplaceAll(text, "# "+key+":", key+":")
 	}
-	if c, err = config.Parse("example.yaml", []byte(text), []string{"idempotency.store=valkey", "idempotency.file="}); err != nil {
+	if c, err = config.Parse("example.yaml", []byte(text), []string{"store.kind=postgres", "store.folder=", "audit.sink=store", "audit.file="}); err != nil {
 		t.Fatal(err)
 	}
 	key, issuer := c.Callers.APIKeys[0], c.Callers.Issuers[0]

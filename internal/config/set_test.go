@@ -30,9 +30,12 @@ func TestEveryKeyCanBeSet(t *testing.T) {
 		"budget.window=1m",
 		"budget.weights[0].tenant=search",
 		"budget.weights[0].weight=3",
-		"idempotency.store=valkey",
-		"idempotency.valkey.address=valkey:6379",
-		"idempotency.key_file=/run/secrets/digests",
+		"audit.sink=store",
+		"audit.file=",
+		"store.kind=postgres",
+		"store.postgres.hosts[0]=a:5432",
+		"store.postgres.hosts[1]=b:5432",
+		"store.key_file=/run/secrets/digests",
 		"reads.max_staleness=0s",
 		"quotas[0].tenant=*",
 		"quotas[0].secrets=7",
@@ -44,13 +47,13 @@ func TestEveryKeyCanBeSet(t *testing.T) {
 		c.Listen.REST, c.Listen.GRPC, c.Accounts[0].Name, c.Accounts[0].BaseURL, c.Accounts[1].BaseURL,
 		c.Accounts[1].Credential.APIKeyFile, strings.Join(c.Callers.APIKeys[0].Groups, " "), c.Telemetry.Log.Format,
 		fmt.Sprint(c.Budget.Calls, c.Budget.Window, c.Budget.Weights),
-		c.Idempotency.Store + c.Idempotency.File, c.Idempotency.Valkey.Address, c.Idempotency.KeyFile,
+		c.Store.Kind + c.Store.Folder, strings.Join(c.Store.Postgres.Hosts, " "), c.Store.KeyFile,
 		fmt.Sprint(c.Reads.MaxStaleness, c.Quotas[0].Tenant, c.Quotas[0].Stores == nil, *c.Quotas[0].Secrets),
 	}
 	want := []string{
 		"127.0.0.1:18080", "127.0.0.1:9090", "first", "http://127.0.0.1:8787/client/v4", config.DefaultBaseURL,
 		"/run/secrets/key", "a b", "console",
-		"600 1m0s [{search 3}]", "valkey", "valkey:6379", "/run/secrets/digests", "0s*true 7",
+		"600 1m0s [{search 3}]", "postgres", "a:5432 b:5432", "/run/secrets/digests", "0s*true 7",
 	}
 	for i := range want {
 		if got[i] != want[i] {
@@ -70,7 +73,7 @@ func TestMistakesInSets(t *testing.T) {
 		},
 		"unknown key far from any": {
 			"colour=red",
-			"--set colour: unknown key; the keys here are listen, accounts, callers, policy, audit, budget, idempotency, reads, quotas, telemetry",
+			"--set colour: unknown key; the keys here are listen, accounts, callers, policy, audit, budget, store, idempotency, reads, quotas, telemetry",
 		},
 		"unknown key cannot write to the terminal": {
 			"listen.\x1b[0]=x",
@@ -96,6 +99,10 @@ func TestMistakesInSets(t *testing.T) {
 		"wrong word":             {"telemetry.log.level=loud", "--set telemetry.log.level: must be one of debug, info, warn, error"},
 		"wrong address":          {"listen.rest=here", "--set listen.rest: must be host:port"},
 		"new element incomplete": {"accounts[1].name=a", "--set accounts[1].id: is missing"},
+		"moved kind of store":    {"idempotency.store=valkey", "--set idempotency.store: is now store.kind, which is file or postgres: Valkey"},
+		"moved file":             {"idempotency.file=a.db", "--set idempotency.file: is now store.folder, which is a folder"},
+		"moved key":              {"idempotency.key_file=key", "--set idempotency.key_file: is now store.key_file"},
+		"moved server":           {"idempotency.valkey.address=valkey:6379", "--set idempotency.valkey: is now store.postgres: Valkey"},
 		"key of dev mode": {
 			"callers.api_keys[0].sha256=ef260e9aa3c673af240d17a2660480361a8e081d1ffeca2a5ed0e3219fc18567",
 			"--set callers.api_keys[0].sha256: must not be the digest of the key of dev mode",

@@ -19,37 +19,39 @@ func TestSectionsThatAreNotThereHaveDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := filepath.Dir(minimal)
-	got := fmt.Sprintf("%+v %+v %+v %v", c.Budget, c.Idempotency, c.Reads, c.Quotas)
-	want := fmt.Sprintf("%+v %+v %+v []",
+	got := fmt.Sprintf("%+v %+v %+v %+v %v", c.Budget, c.Store, c.Idempotency, c.Reads, c.Quotas)
+	want := fmt.Sprintf("%+v %+v %+v %+v []",
 		config.Budget{Calls: 1200, Window: 5 * time.Minute, PerSecond: 200, MaxWait: 20 * time.Second},
-		config.Idempotency{
-			Store: config.StoreFile, Wait: 15 * time.Second, Retention: 24 * time.Hour, TenantBytesPerHour: 256 * config.MiB,
-			File: filepath.Join(folder, "storekeeper.db"), KeyFile: filepath.Join(folder, "storekeeper.db.key"),
-			Valkey: config.Valkey{TLS: "off", Prefix: "storekeeper"},
+		config.Store{
+			Kind: config.StoreFile, Folder: filepath.Join(folder, "state"), KeyFile: filepath.Join(folder, "state.key"), MaxSize: 16 * config.GiB,
+			Postgres: config.Postgres{Database: "storekeeper", Schema: "storekeeper", User: "storekeeper", TLS: "on"},
 		},
+		config.Idempotency{Wait: 15 * time.Second, Retention: 24 * time.Hour, TenantBytesPerHour: 256 * config.MiB},
 		config.Reads{MaxStaleness: 30 * time.Second})
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
-func TestStateOnAServerIsReadWhole(t *testing.T) {
-	c, err := config.Load("testdata/valid/state_on_a_server.yaml", nil)
+func TestStoreInPostgresIsReadWhole(t *testing.T) {
+	c, err := config.Load("testdata/valid/store_in_postgres.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintf("%+v %+v %+v", c.Budget, c.Idempotency, c.Reads)
-	want := fmt.Sprintf("%+v %+v %+v",
+	got := fmt.Sprintf("%+v %+v %+v %+v %s%s", c.Budget, c.Store, c.Idempotency, c.Reads, c.Audit.Sink, c.Audit.File)
+	want := fmt.Sprintf("%+v %+v %+v %+v store",
 		config.Budget{Calls: 1000, Window: time.Minute, Weights: []config.Weight{
 			{Tenant: "payments", Weight: 4}, {Tenant: "github:repo:my-org/payments:ref:refs/heads/main", Weight: 2},
 		}},
-		config.Idempotency{
-			Store: config.StoreValkey, KeyFile: "testdata/valid/keys/digests", Wait: 15 * time.Second, Retention: 48 * time.Hour, TenantBytesPerHour: 256 * config.MiB,
-			Valkey: config.Valkey{
-				Address: "[::1]:6379", Username: "storekeeper", TLS: "on", Prefix: "prod:eu",
-				PasswordFile: "testdata/valid/keys/valkey", CAFile: "testdata/valid/ca.crt",
+		config.Store{
+			Kind: config.StorePostgres, KeyFile: "testdata/valid/keys/digests", MaxSize: 16 * config.GiB,
+			Postgres: config.Postgres{
+				Hosts: []string{"[::1]:5432", "db-b.example.com:6432"}, Database: "platform", Schema: "prod_eu", User: "keeper", TLS: "on",
+				PasswordFile: "testdata/valid/keys/postgres", CAFile: "testdata/valid/ca.crt", CertFile: "testdata/valid/client.crt",
+				KeyFile: "testdata/valid/keys/client", MemoryFile: "/var/lib/storekeeper/store-seen",
 			},
 		},
+		config.Idempotency{Wait: 15 * time.Second, Retention: 48 * time.Hour, TenantBytesPerHour: 256 * config.MiB},
 		config.Reads{})
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -70,54 +72,54 @@ func limit(n *int) string {
 	return fmt.Sprint(*n)
 }
 
-func TestStateFileIsBesideTheTrailOrTheConfiguration(t *testing.T) {
+func TestStoreFolderIsBesideTheTrailOrTheConfiguration(t *testing.T) {
 	for name, test := range map[string]struct {
-		sets      []string
-		file, key string
+		sets        []string
+		folder, key string
 	}{
 		"trail in a folder of its own": {
-			sets: []string{"audit.file=/var/lib/storekeeper/audit.log"},
-			file: "/var/lib/storekeeper/storekeeper.db", key: "/var/lib/storekeeper/storekeeper.db.key",
+			sets:   []string{"audit.file=/var/lib/storekeeper/audit.log"},
+			folder: "/var/lib/storekeeper/state", key: "/var/lib/storekeeper/state.key",
 		},
 		"trail in a relative folder": {
-			sets: []string{"audit.file=trail/audit.log"},
-			file: "/etc/storekeeper/trail/storekeeper.db", key: "/etc/storekeeper/trail/storekeeper.db.key",
+			sets:   []string{"audit.file=trail/audit.log"},
+			folder: "/etc/storekeeper/trail/state", key: "/etc/storekeeper/trail/state.key",
 		},
 		"trail on standard output": {
-			sets: []string{"audit.sink=stdout", "audit.file="},
-			file: "/etc/storekeeper/storekeeper.db", key: "/etc/storekeeper/storekeeper.db.key",
+			sets:   []string{"audit.sink=stdout", "audit.file="},
+			folder: "/etc/storekeeper/state", key: "/etc/storekeeper/state.key",
 		},
-		"named file": {
-			sets: []string{"idempotency.file=state/a.db"},
-			file: "/etc/storekeeper/state/a.db", key: "/etc/storekeeper/state/a.db.key",
+		"named folder": {
+			sets:   []string{"store.folder=kept/a"},
+			folder: "/etc/storekeeper/kept/a", key: "/etc/storekeeper/kept/a.key",
 		},
 		"named key": {
-			sets: []string{"idempotency.key_file=key"},
-			file: "/etc/storekeeper/storekeeper.db", key: "/etc/storekeeper/key",
+			sets:   []string{"store.key_file=key"},
+			folder: "/etc/storekeeper/state", key: "/etc/storekeeper/key",
 		},
 	} {
 		c, err := config.Parse("/etc/storekeeper/config.yaml", read(t, minimal), test.sets)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
-		} else if c.Idempotency.File != test.file || c.Idempotency.KeyFile != test.key {
-			t.Errorf("%s: file is %s and key %s, want %s and %s", name, c.Idempotency.File, c.Idempotency.KeyFile, test.file, test.key)
+		} else if c.Store.Folder != test.folder || c.Store.KeyFile != test.key {
+			t.Errorf("%s: folder is %s and key %s, want %s and %s", name, c.Store.Folder, c.Store.KeyFile, test.folder, test.key)
 		}
 	}
 }
 
 // What dev mode changes is gone with its emulator, and so is what it remembers.
-func TestDevModeNamesNoStateFile(t *testing.T) {
+func TestDevModeNamesNoStoreFolder(t *testing.T) {
 	c, err := config.Dev([]string{"audit.sink=file", "audit.file=audit.log"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Idempotency.Store != config.StoreFile || c.Idempotency.File != "" || c.Idempotency.KeyFile != "" {
-		t.Errorf("idempotency is %+v", c.Idempotency)
+	if c.Store.Kind != config.StoreFile || c.Store.Folder != "" || c.Store.KeyFile != "" {
+		t.Errorf("store is %+v", c.Store)
 	}
 	if c.Budget.Calls != 1200 || c.Reads.MaxStaleness != 30*time.Second {
 		t.Errorf("budget is %+v and reads %+v", c.Budget, c.Reads)
 	}
-	if c, err = config.Dev([]string{"idempotency.file=a.db"}); err != nil || c.Idempotency.File != "a.db" || c.Idempotency.KeyFile != "a.db.key" {
+	if c, err = config.Dev([]string{"store.folder=a"}); err != nil || c.Store.Folder != "a" || c.Store.KeyFile != "a.key" {
 		t.Errorf("named: %v", err)
 	}
 }
@@ -131,9 +133,9 @@ func TestKeyFileIsMadeOnlyWhereItIsNotNamed(t *testing.T) {
 		want string
 	}{
 		"not named, missing": {},
-		"named, there":       {sets: []string{"idempotency.key_file=key"}, make: true},
-		"named, missing":     {sets: []string{"idempotency.key_file=key"}, want: "--set idempotency.key_file: must name a file that exists"},
-		"folder missing":     {sets: []string{"idempotency.file=none/a.db"}, want: "--set idempotency.file: must name a file in a folder that exists"},
+		"named, there":       {sets: []string{"store.key_file=key"}, make: true},
+		"named, missing":     {sets: []string{"store.key_file=key"}, want: "--set store.key_file: must name a file that exists"},
+		"folder missing":     {sets: []string{"store.folder=none/a"}, want: "--set store.folder: must name a folder in a folder that exists"},
 	} {
 		dir := t.TempDir()
 		for _, needed := range []string{"token", "policy.yaml"} {

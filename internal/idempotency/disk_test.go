@@ -10,19 +10,18 @@ import (
 	"testing"
 
 	"platform.internal/storekeeper/internal/idempotency"
-	"platform.internal/storekeeper/internal/records/bolt"
-	"platform.internal/storekeeper/internal/store/bridge"
+	"platform.internal/storekeeper/internal/store/file"
 )
 
-// fileLife starts a keeper on a file.
-func fileLife(t testing.TB, file string, w *world, name string) (r *idempotency.Keeper, end func()) {
+// fileLife starts a keeper on a store in a folder.
+func fileLife(t testing.TB, folder string, w *world, name string) (r *idempotency.Keeper, end func()) {
 	t.Helper()
-	s, err := bolt.Open(bolt.Config{File: file})
+	s, err := file.Open(t.Context(), file.Config{Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	k, err := idempotency.New(idempotency.Config{
-		Store: bridge.New(s), Replica: name, Alone: true, Pepper: make([]byte, 32), Recover: w.recover,
+		Store: s, Replica: name, Alone: true, Pepper: make([]byte, 32), Recover: w.recover,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -38,13 +37,13 @@ func fileLife(t testing.TB, file string, w *world, name string) (r *idempotency.
 	}
 }
 
-func TestAFileOutlivesItsProcess(t *testing.T) {
-	file, w := filepath.Join(t.TempDir(), "records"), newWorld()
+func TestAFolderOutlivesItsProcess(t *testing.T) {
+	folder, w := t.TempDir(), newWorld()
 	done := on(keyed("canary-done", "canary-value"), "o")
 	half := on(keyed("canary-half", "canary-value"), "p")
 	act := func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil }
 
-	first, end := fileLife(t, file, w, "first")
+	first, end := fileLife(t, folder, w, "first")
 	if a, err := first.Do(t.Context(), done, act); err != nil || string(a.Body) != "a number 1" {
 		t.Fatalf("%q, %v", a.Body, err)
 	}
@@ -62,7 +61,7 @@ func TestAFileOutlivesItsProcess(t *testing.T) {
 	end()
 	<-left
 
-	second, end := fileLife(t, file, w, "second")
+	second, end := fileLife(t, folder, w, "second")
 	defer end()
 	for call, want := range map[*idempotency.Call]string{&done: "a number 1", &half: "b number 1"} {
 		if a, err := second.Do(t.Context(), *call, act); err != nil || string(a.Body) != want || !a.Replayed {
@@ -72,19 +71,27 @@ func TestAFileOutlivesItsProcess(t *testing.T) {
 	if n, err := second.Open(t.Context()); n != 0 || err != nil {
 		t.Errorf("%d open, %v", n, err)
 	}
-	raw, err := os.ReadFile(file)
+	files, err := filepath.Glob(filepath.Join(folder, "state", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	var raw []byte
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw = append(raw, text...)
+	}
 	if bytes.Contains(raw, []byte("canary")) || !bytes.Contains(raw, []byte("/Create")) {
-		t.Error("the file holds a key or a value, or the search finds nothing at all")
+		t.Error("the folder holds a key or a value, or the search finds nothing at all")
 	}
 }
 
 func BenchmarkDo(b *testing.B) {
 	for _, callers := range []int{1, 64} {
 		b.Run(fmt.Sprint(callers, " callers"), func(b *testing.B) {
-			k, end := fileLife(b, filepath.Join(b.TempDir(), "records"), newWorld(), "bench")
+			k, end := fileLife(b, b.TempDir(), newWorld(), "bench")
 			defer end()
 			var n atomic.Int64
 			payload, answer := make([]byte, 1024), make([]byte, 512)
@@ -106,7 +113,7 @@ func BenchmarkDo(b *testing.B) {
 }
 
 func BenchmarkReplay(b *testing.B) {
-	k, end := fileLife(b, filepath.Join(b.TempDir(), "records"), newWorld(), "bench")
+	k, end := fileLife(b, b.TempDir(), newWorld(), "bench")
 	defer end()
 	answer := make([]byte, 512)
 	b.ReportAllocs()

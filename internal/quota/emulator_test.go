@@ -10,8 +10,7 @@ import (
 
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records/bolt"
-	"platform.internal/storekeeper/internal/store/bridge"
+	"platform.internal/storekeeper/internal/store/file"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -37,12 +36,13 @@ func emulated(t *testing.T, limit int) (*upstream.Client, *emulator.Emulator, st
 
 func TestLastPlacesOfARealAccount(t *testing.T) {
 	next, e, storeID := emulated(t, 20)
-	kept, err := bolt.Open(bolt.Config{File: filepath.Join(t.TempDir(), "records.db")})
+	folder := t.TempDir()
+	kept, err := file.Open(t.Context(), file.Config{Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = kept.Close() }()
-	clients := []*counted{client(next, bridge.New(kept), rules(1, 3)), client(next, bridge.New(kept), rules(1, 3))}
+	clients := []*counted{client(next, kept, rules(1, 3)), client(next, kept, rules(1, 3))}
 	var all sync.WaitGroup
 	var made atomic.Int64
 	for i := range 40 {

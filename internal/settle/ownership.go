@@ -4,15 +4,15 @@ import (
 	"context"
 	"time"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // sharedOwners are the Owners of all processes that share records.
-type sharedOwners struct{ kept records.Store }
+type sharedOwners struct{ kept store.Store }
 
 // SharedOwners remembers in records which change an object was given to, for all
 // processes that share the records.
-func SharedOwners(kept records.Store) Owners { return sharedOwners{kept} }
+func SharedOwners(kept store.Store) Owners { return sharedOwners{kept} }
 
 // Take gives objects to a change, and returns those that another change has.
 func (s sharedOwners) Take(ctx context.Context, change, account string, ids []string) (others []string, err error) {
@@ -21,18 +21,18 @@ func (s sharedOwners) Take(ctx context.Context, change, account string, ids []st
 	for i, id := range ids {
 		keys[i] = "claim/" + account + "/" + id
 	}
-	err = s.kept.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	err = s.kept.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 		others = nil
-		changes := map[string]*records.Entry{}
+		changes := map[string]*store.Record{}
 		for i, key := range keys {
 			switch had, taken := now[key]; {
 			case !taken:
-				changes[key] = &records.Entry{Value: mine, Expires: ends}
+				changes[key] = &store.Record{Value: mine, Expires: ends}
 			case string(had.Value) != string(mine):
 				others = append(others, ids[i])
 			}
 		}
-		return changes, nil
+		return store.Changes{Records: changes}, nil
 	})
 	return others, err
 }

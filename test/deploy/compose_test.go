@@ -184,7 +184,7 @@ func (c *container) compose(service types.ServiceConfig) {
 		c.put(mount{path: config.Target, content: string(readFile(c.t, file)), mode: 0o444})
 	}
 	for _, secret := range service.Secrets {
-		c.put(mount{path: secret.Target, content: "token-of-the-platform\n", mode: 0o400, user: c.user, group: c.group})
+		c.put(mount{path: secret.Target, content: "what-is-long-enough-for-a-token-and-a-key\n", mode: 0o400, user: c.user, group: c.group})
 	}
 	for _, volume := range service.Volumes {
 		if volume.Type == types.VolumeTypeVolume {

@@ -53,6 +53,16 @@ type configuration struct {
 	Policy struct {
 		File string `json:"file"`
 	} `json:"policy"`
+	Store struct {
+		Kind     string `json:"kind"`
+		Folder   string `json:"folder"`
+		KeyFile  string `json:"key_file"`
+		Postgres struct {
+			Hosts        []string `json:"hosts"`
+			PasswordFile string   `json:"password_file"`
+			CAFile       string   `json:"ca_file"`
+		} `json:"postgres"`
+	} `json:"store"`
 	Audit struct {
 		Sink string `json:"sink"`
 		File string `json:"file"`
@@ -62,6 +72,9 @@ type configuration struct {
 // reads are the files that the program reads.
 func (c configuration) reads() []string {
 	files := []string{c.Accounts[0].Credential.APITokenFile, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile, c.Policy.File}
+	if c.Store.Kind == "postgres" {
+		files = append(files, c.Store.KeyFile, c.Store.Postgres.PasswordFile, c.Store.Postgres.CAFile)
+	}
 	for _, issuer := range c.Callers.Issuers {
 		files = append(files, issuer.CAFile, issuer.TokenFile)
 	}

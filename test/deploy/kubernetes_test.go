@@ -3,10 +3,7 @@ package deploy_test
 import (
 	"io/fs"
 	"maps"
-	"os"
-	"os/exec"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -301,10 +298,10 @@ func TestPodRunsAndItsProbesSucceed(t *testing.T) {
 	}
 	cloudflare := startEmulator(newContainer(t, theImage(t), 65532, 65532), "/server", "emulator")
 	entry := one[*instructions.EntrypointCommand](t, theRecipe(t)).CmdLine
-	running := pod.start(slices.Concat(entry, c.container(t).Args, additions(cloudflare), ownState(t, c, pod))...)
-	at := running.serving()
+	sets := slices.Concat(c.container(t).Args[1:], additions(cloudflare), withPostgres(t))
+	at := pod.start(slices.Concat(entry, c.container(t).Args[:1], sets)...).serving()
 	expectService(t, at, c.configuration(t).Accounts[0].ID)
-	expectStream(t, running)
+	expectTrail(t, pod, sets)
 	for name, probe := range map[string]*corev1.Probe{
 		"startup": c.container(t).StartupProbe, "liveness": c.container(t).LivenessProbe, "readiness": c.container(t).ReadinessProbe,
 	} {
@@ -320,30 +317,10 @@ func TestPodRunsAndItsProbesSucceed(t *testing.T) {
 	}
 }
 
-// expectStream looks at the trail of a pod, which has standard output for
-// itself: what collects the log can tell the two apart.
-func expectStream(t *testing.T, running *process) {
-	t.Helper()
-	running.await("it wrote how a change ended", func(line string) bool { return strings.Contains(line, `"kind":"outcome"`) })
-	expectRecord(t, running.out.String())
-	if strings.Contains(running.out.String(), `"msg"`) || strings.Contains(running.err.String(), `"kind":"intent"`) {
-		t.Errorf("trail and log are mixed:\n%s\n%s", running.out, running.err)
-	}
-	name := filepath.Join(t.TempDir(), "audit.log")
-	if err := os.WriteFile(name, []byte(running.out.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// A stream has no head, and deploy/README.md says that this shows.
-	said, err := exec.Command(theImage(t).program, "audit", "verify", "--file", name).CombinedOutput()
-	if text := string(said); strings.Count(text, "FAIL") != 1 || !strings.Contains(text, ".head: it is missing") {
-		t.Errorf("the trail is not what was written: %v\n%s", err, text)
-	}
-}
-
 // Files of a pod are gone with it, and two pods cannot write one.
 func TestTrailOfAPodIsNotKeptInIt(t *testing.T) {
-	if c := applied(t).configuration(t); c.Audit.Sink != "stdout" || c.Audit.File != "" {
-		t.Errorf("the audit trail is %+v", c.Audit)
+	if c := applied(t).configuration(t); c.Audit.Sink != "store" || c.Audit.File != "" || c.Store.Kind != "postgres" || c.Store.Folder != "" {
+		t.Errorf("the audit trail is %+v, and the store %+v", c.Audit, c.Store)
 	}
 }
 

@@ -70,7 +70,7 @@ func applied(t *testing.T) *cluster {
 	c := &cluster{}
 	left := c.kinds()
 	examples := [][]byte{readFile(t, deployed("kubernetes/secret.example.yaml")), readFile(t, deployed("kubernetes/certificate.example.yaml"))}
-	for _, resource := range append(kustomized(t), examples...) {
+	for _, resource := range append(kustomized(t, "kubernetes"), examples...) {
 		kind := text(t, resource, "kind")
 		into, known := left[kind]
 		if !known {
@@ -98,10 +98,10 @@ func readStrictly(resource []byte, into any) error {
 	return errors.Join(append(strict, err)...)
 }
 
-// kustomized gives the resources that are applied.
-func kustomized(t *testing.T) [][]byte {
+// kustomized gives the resources of a kustomization that are applied.
+func kustomized(t *testing.T, folder string) [][]byte {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), deployed("kubernetes"))
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), deployed(folder))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestEveryManifestIsPartOfTheKustomizationOrAnExample(t *testing.T) {
 // The types know of every field but not which are required. Kubernetes' own
 // OpenAPI document does.
 func TestManifestsAreValidUnderTheSchemasOfKubernetes(t *testing.T) {
-	documents := kustomized(t)
+	documents := kustomized(t, "kubernetes")
 	files, err := filepath.Glob(deployed("kubernetes/*.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -4,14 +4,12 @@ import (
 	"crypto/tls"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 )
 
 func TestReadmeNamesEveryFile(t *testing.T) {
@@ -65,7 +63,7 @@ func TestReadmeRunsCommandsThatTheProgramHas(t *testing.T) {
 }
 
 func TestReadmeExplainsTheVariablesOfTheComposeFile(t *testing.T) {
-	readme, file := string(readFile(t, deployed("README.md"))), string(readFile(t, deployed("compose.yaml")))
+	readme, file := string(readFile(t, deployed("README.md"))), string(readFile(t, deployed("compose.yaml")))+string(readFile(t, deployed("compose.postgres.yaml")))
 	for _, variable := range regexp.MustCompile(`\$\{(\w+):-([^}]*)\}`).FindAllStringSubmatch(file, -1) {
 		if !strings.Contains(readme, "| `"+variable[1]+"` | ") {
 			t.Errorf("README.md does not explain %s", variable[1])
@@ -124,26 +122,5 @@ func TestCertificateOfTheReadmeIsForThisMachine(t *testing.T) {
 		if err := pair.Leaf.VerifyHostname(host); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// The README shows how replicas keep files of their own.
-func TestStatefulSetOfTheReadmeKeepsTheTrailOfCompose(t *testing.T) {
-	shown := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(string(readFile(t, deployed("README.md"))))
-	if shown == nil {
-		t.Fatal("README.md shows no manifest")
-	}
-	var set appsv1.StatefulSet
-	if err := readStrictly([]byte(shown[1]), &set); err != nil {
-		t.Fatal(err)
-	}
-	_, c := composeConfiguration(t)
-	container, claim := set.Spec.Template.Spec.Containers[0], set.Spec.VolumeClaimTemplates[0]
-	volume := container.VolumeMounts[0]
-	if volume.MountPath != path.Dir(c.Audit.File) || volume.Name != claim.Name || container.Name != applied(t).container(t).Name {
-		t.Errorf("%s is mounted at %s of %s", volume.Name, volume.MountPath, container.Name)
-	}
-	if set.Spec.ServiceName != applied(t).service.Name {
-		t.Errorf("the service is %s", set.Spec.ServiceName)
 	}
 }

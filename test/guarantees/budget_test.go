@@ -107,7 +107,7 @@ func TestAHogAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 	r.judge(t)
 }
 
-func TestNoCallIsTooManyWhileTheValkeyIsKilled(t *testing.T) {
+func TestNoCallIsTooManyWhilePostgresIsKilled(t *testing.T) {
 	t.Parallel()
 	r := newRush(t, scale{150, 5 * time.Second}, 20)
 	ids := r.w.fill(2)
@@ -117,7 +117,7 @@ func TestNoCallIsTooManyWhileTheValkeyIsKilled(t *testing.T) {
 	var reads, changes atomic.Int64
 	for i := range 2 * len(r.tenants) {
 		replica := r.w.replicas[i%2]
-		// Reads of what is there now go on without the Valkey, and cost calls.
+		// Reads of what is there now go on without PostgreSQL, and cost calls.
 		all.Go(func() {
 			for client := r.w.rest(callerName(i/2), replica); ctx.Err() == nil; pause(ctx, 10*time.Millisecond) {
 				if client.Get(ctx, calls.Mark{Fresh: true}, ids[0]).Verdict == calls.Done {
@@ -135,9 +135,9 @@ func TestNoCallIsTooManyWhileTheValkeyIsKilled(t *testing.T) {
 			pause(ctx, 100*time.Millisecond)
 		}
 	})
-	killed := r.w.killValkey(ctx, 3500*time.Millisecond, time.Second)
+	killed := r.w.killPostgres(ctx, 3500*time.Millisecond, time.Second)
 	all.Wait()
-	t.Logf("the Valkey was killed %d times; %d calls were made: %d reads and %d changes among them", killed(), r.spent.Load(), reads.Load(), changes.Load())
+	t.Logf("PostgreSQL was killed %d times; %d calls were made: %d reads and %d changes among them", killed(), r.spent.Load(), reads.Load(), changes.Load())
 	if reads.Load() == 0 || changes.Load() == 0 {
 		t.Error("there was no load")
 	}

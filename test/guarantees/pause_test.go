@@ -101,10 +101,10 @@ func (s stop) play(w *world) {
 	paused.Resume()
 	a := <-old
 	t.Logf("the caller of the old change is told %s", a.Said)
-	intent := lastIntent(t, paused.Trail())
+	intent := lastIntent(t, paused.Trail(), "c0")
 	// The replica that took the change over wrote the outcome.
 	eventually(t, "the trail has the outcome of the old change", takeover, func() bool {
-		return len(about(both(w), "outcome", intent)) > 0
+		return len(about(paused.Trail(), "outcome", intent)) > 0
 	})
 	if !s.left && a.Verdict == calls.Done {
 		t.Error("the caller of the old change, which was not sent, is told that it was made")
@@ -118,7 +118,7 @@ func (s stop) play(w *world) {
 // caught that, the intent is missing in the trail and another change is tried.
 func (s stop) pauseWithin(w *world, id string) (<-chan calls.Answer, func()) {
 	t, paused := w.t, w.replicas[0]
-	earlier := lastIntent(t, paused.Trail())
+	earlier := lastIntent(t, paused.Trail(), "c0")
 	for try := range 20 {
 		arrived, release := s.hold(w)
 		old := make(chan calls.Answer, 1)
@@ -132,13 +132,13 @@ func (s stop) pauseWithin(w *world, id string) (<-chan calls.Answer, func()) {
 			t.Fatal("the change does not get there")
 		}
 		paused.Pause()
-		if lastIntent(t, paused.Trail()) != earlier {
+		if lastIntent(t, paused.Trail(), "c0") != earlier {
 			return old, release
 		}
 		release()
 		paused.Resume()
 		<-old
-		earlier = lastIntent(t, paused.Trail())
+		earlier = lastIntent(t, paused.Trail(), "c0")
 	}
 	t.Fatal("no change was caught at the place")
 	return nil, nil
@@ -152,30 +152,24 @@ func (s stop) check(w *world, intent string) {
 		value, _ := w.cf.Value(fleet.Account, w.place.Store, "n")
 		return value == s.value
 	})
-	outcomes := about(both(w), "outcome", intent)
+	trail := other.Trail()
+	outcomes := about(trail, "outcome", intent)
 	if len(outcomes) != 1 || !s.left && outcomes[0].Outcome == "succeeded" {
 		t.Errorf("the outcomes of the old change are %+v", outcomes)
 	}
-	newer := about(other.Trail(), "outcome", lastIntent(t, other.Trail()))
+	newer := about(trail, "outcome", lastIntent(t, trail, "c1"))
 	if len(newer) != 1 || newer[0].Outcome != "succeeded" || newer[0].Caller != "c1" {
 		t.Errorf("the outcomes of the newer change are %+v", newer)
 	}
 	s.checkAlarm(t, paused, intent)
-	for _, r := range w.replicas {
-		if said, err := r.VerifyTrail(); err != nil {
-			t.Errorf("audit verify: %v\n%s", err, said)
-		}
+	if said, err := other.VerifyTrail(); err != nil {
+		t.Errorf("audit verify: %v\n%s", err, said)
 	}
-	for _, r := range both(w) {
-		if n := len(about(both(w), "outcome", r.ID)); r.Kind == "intent" && n != 1 {
+	for _, r := range trail {
+		if n := len(about(trail, "outcome", r.ID)); r.Kind == "intent" && n != 1 {
 			t.Errorf("intent %s has %d outcomes", r.ID, n)
 		}
 	}
-}
-
-// both are the records of the trails of both replicas.
-func both(w *world) []fleet.Record {
-	return slices.Concat(w.replicas[0].Trail(), w.replicas[1].Trail())
 }
 
 // checkAlarm looks for the alarm, or for none, in trail, metrics and log.
@@ -198,19 +192,19 @@ func (s stop) checkAlarm(t *testing.T, paused *fleet.Replica, intent string) {
 	}
 }
 
-// lastIntent is the identifier of the newest intent of a trail.
-func lastIntent(t *testing.T, trail []fleet.Record) string {
+// lastIntent is the identifier of the newest intent of a caller in a trail.
+func lastIntent(t *testing.T, trail []fleet.Record, caller string) string {
 	t.Helper()
 	for _, r := range slices.Backward(trail) {
-		if r.Kind == "intent" {
+		if r.Kind == "intent" && r.Caller == caller {
 			return r.ID
 		}
 	}
-	t.Fatal("the trail has no intent")
+	t.Fatalf("the trail has no intent of %s", caller)
 	return ""
 }
 
 // about are the records of a kind that belong to an intent.
 func about(trail []fleet.Record, kind, intent string) []fleet.Record {
-	return slices.DeleteFunc(trail, func(r fleet.Record) bool { return r.Kind != kind || r.ID != intent })
+	return slices.DeleteFunc(slices.Clone(trail), func(r fleet.Record) bool { return r.Kind != kind || r.ID != intent })
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/emulator"
-	"platform.internal/storekeeper/internal/records/valkeytest"
+	"platform.internal/storekeeper/internal/store/postgrestest"
 	"platform.internal/storekeeper/test/guarantees/calls"
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
@@ -20,7 +20,7 @@ import (
 type world struct {
 	t        *testing.T
 	cf       *fleet.Cloudflare
-	valkey   *valkeytest.Server
+	postgres *postgrestest.Server
 	replicas []*fleet.Replica
 	place    calls.Place
 	http     *http.Client
@@ -28,7 +28,7 @@ type world struct {
 
 // plan says what a world is made of.
 type plan struct {
-	// replicas share a Valkey where there is more than one.
+	// replicas share a PostgreSQL server where there is more than one.
 	replicas int
 	// callers are c0, c1 and so on, each its own tenant, besides those in
 	// settings.
@@ -45,8 +45,8 @@ func build(t *testing.T, p plan) *world {
 	w := &world{t: t, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	s := p.settings
 	if p.replicas > 1 {
-		w.valkey = fleet.StartValkey(t)
-		s.Valkey = w.valkey.Address()
+		w.postgres = postgrestest.Start(t)
+		s.Postgres = w.postgres.Address()
 	}
 	if p.cloudflare.Accounts == nil {
 		p.cloudflare.Accounts = []emulator.Account{{ID: fleet.Account, SecretLimit: 100_000}}

@@ -58,6 +58,9 @@ func (s *Store) join(keys []string, decide store.Decide) (g *group, result, err 
 	if result == nil {
 		result = check(keys, changes)
 	}
+	if result == nil {
+		result = s.admit(changes.Lines)
+	}
 	if result != nil || len(changes.Records) == 0 && len(changes.Lines) == 0 {
 		return rests, result, nil
 	}

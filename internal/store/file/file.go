@@ -138,9 +138,10 @@ type Store struct {
 	// the oldest segment that is needed.
 	segment, number, oldest uint64
 	snapshots               *snapshot
-	// illness is why the log failed last, and full why it may not hold more.
-	illness, full error
-	closed        bool
+	// illness is why the log failed last, lost which file is not in its place, and
+	// full why the log may not hold more.
+	illness, lost, full error
+	closed              bool
 }
 
 // progress is up to where lines are durable in the trail, and whether the log does
@@ -184,10 +185,7 @@ func (s *Store) Healthy(ctx context.Context) error {
 	err := s.refusal()
 	s.mu.Unlock()
 	if err == nil {
-		err = s.identity.inPlace(s.c.Folder)
-	}
-	if err == nil {
-		err = s.log.Check()
+		err = s.inPlace()
 	}
 	return err
 }

@@ -123,25 +123,35 @@ func (i *identity) read() error {
 	return nil
 }
 
-// createIdentity makes the store of an empty folder.
-func createIdentity(system disk.FS, folder string, key func(store string, fresh bool) ([]byte, error)) (*identity, []byte, error) {
-	i := &identity{random: make([]byte, 32)}
+// createIdentity makes the store of an empty folder, still without a key.
+func createIdentity(system disk.FS, folder string) (*identity, error) {
+	i := &identity{random: make([]byte, 32), check: make([]byte, sha256.Size)}
 	_, _ = rand.Read(i.store[:]) // never fails
 	_, _ = rand.Read(i.random)
-	operator, err := i.operator(key, true)
-	if err != nil {
-		return nil, nil, err
-	}
-	i.check = i.derive(operator, "check")
 	path := filepath.Join(folder, identityName)
+	var err error
 	i.file, err = system.OpenFile(path+".new", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := i.create(system, path); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%s: %w", identityName, err), i.file.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", identityName, err), i.file.Close())
 	}
-	return i, operator, nil
+	return i, nil
+}
+
+// bind gives a store in which nothing was ever kept the operator's key. A start may
+// end before or behind that, so it is done again at the next one.
+func (i *identity) bind(key func(store string, fresh bool) ([]byte, error)) ([]byte, error) {
+	operator, err := i.operator(key, true)
+	if err != nil {
+		return nil, err
+	}
+	i.check = i.derive(operator, "check")
+	if err := i.write(); err != nil {
+		return nil, fmt.Errorf("%s: %w", identityName, err)
+	}
+	return operator, nil
 }
 
 func (i *identity) create(system disk.FS, path string) error {
@@ -152,6 +162,18 @@ func (i *identity) create(system disk.FS, path string) error {
 	if err := i.file.Truncate(0); err != nil {
 		return err
 	}
+	i.witness(0)
+	if err := i.write(); err != nil {
+		return err
+	}
+	if err := system.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return system.SyncDir(filepath.Dir(path))
+}
+
+// write makes what the store says about itself durable. It fits in one sector.
+func (i *identity) write() error {
 	text := make([]byte, identityText, identitySize)
 	copy(text, identityMagic)
 	binary.LittleEndian.PutUint32(text[8:], Format)
@@ -162,14 +184,7 @@ func (i *identity) create(system disk.FS, path string) error {
 	if _, err := i.file.WriteAt(append(text, sum[:]...), 0); err != nil {
 		return err
 	}
-	i.witness(0)
-	if err := i.file.Sync(); err != nil {
-		return err
-	}
-	if err := system.Rename(path+".new", path); err != nil {
-		return err
-	}
-	return system.SyncDir(filepath.Dir(path))
+	return i.file.Sync()
 }
 
 // operator gets the operator's key. Without one the store has a key of its own,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,8 +24,9 @@ type maintainer struct {
 	ended chan struct{}
 	// snapshot is the segment that the newest durable snapshot begins with, and
 	// indexed the newest that has an index, as all before it.
-	snapshot, indexed uint64
-	failing           bool
+	snapshot atomic.Uint64
+	indexed  uint64
+	failing  bool
 }
 
 // begun notes that a frame is the first of its segment. mu is held, and the frame
@@ -68,8 +70,10 @@ func (m *maintainer) run() {
 
 func (m *maintainer) work() error {
 	err := errors.Join(m.store.log.MakeSpare(), m.writeSnapshot(), m.writeIndexes(), m.giveUp())
+	lost := m.store.inPlace()
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
+	m.store.miss(lost)
 	m.store.bound()
 	return err
 }
@@ -84,7 +88,7 @@ func (m *maintainer) writeSnapshot() error {
 	if err := m.files.writeSnapshot(s); err != nil {
 		return err
 	}
-	m.snapshot = s.segment
+	m.snapshot.Store(s.segment)
 	m.store.mu.Lock()
 	if m.store.snapshots == s {
 		m.store.snapshots = nil
@@ -97,7 +101,7 @@ func (m *maintainer) writeSnapshot() error {
 func (m *maintainer) removeOlder() error {
 	names, err := m.files.fs.Names(m.files.folder)
 	for _, name := range names {
-		if n, ok := segmentOf(snapshotPrefix, name); ok && n < m.snapshot {
+		if n, ok := segmentOf(snapshotPrefix, name); ok && n < m.snapshot.Load() {
 			err = errors.Join(err, m.remove(snapshotPrefix, n))
 		}
 	}
@@ -141,7 +145,7 @@ func (m *maintainer) giveUp() error {
 	now := s.c.Now().UnixMilli()
 	s.mu.Lock()
 	before := s.oldest
-	for oldest := s.oldest; oldest < min(m.snapshot, m.indexed+1, s.progress.synced.frame.Segment); oldest++ {
+	for oldest := s.oldest; oldest < min(m.snapshot.Load(), m.indexed+1, s.progress.synced.frame.Segment); oldest++ {
 		if s.records.index(oldest).until > now {
 			break
 		}

@@ -95,6 +95,9 @@ func (s *Store) load() (*replayer, *sealedFiles, error) {
 	s.log, err = wal.Open(config, start, func(l *wal.Log) error { return s.indexes(l, files, r, start) }, func(f wal.Frame) error {
 		return entries(f.Content, func(e *entry) error { return r.entry(f.Segment, f.Offset, e) })
 	})
+	if err != nil && start.Segment == 0 && wal.IsLost(err) {
+		err = fmt.Errorf("%w; there is no %sN to go on from", err, snapshotPrefix)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, damaged)
 	}
@@ -102,7 +105,8 @@ func (s *Store) load() (*replayer, *sealedFiles, error) {
 		s.c.Logger.Warn("a snapshot of the state was damaged, and an older one was read", zap.Error(damaged))
 	}
 	if reached := s.identity.reached; s.log.Number() < reached {
-		return nil, nil, fmt.Errorf("%w: it ends with number %d, and number %d was durable", wal.ErrLost, s.log.Number(), reached)
+		last := segmentFile(walPrefix, s.log.End().Segment)
+		return nil, nil, fmt.Errorf("%s: %w: it ends with number %d, and number %d was durable", last, wal.ErrLost, s.log.Number(), reached)
 	}
 	return r, files, s.tidy(r)
 }
@@ -131,14 +135,12 @@ func (s *Store) unlock() (key []byte, err error) {
 		return nil, fmt.Errorf("%w: %s is missing", wal.ErrLost, segmentFile(walPrefix, 1))
 	case s.identity != nil && kept != "":
 		return s.identity.unlock(s.c.Key)
-	case s.identity != nil:
-		// Nothing was ever kept in it.
-		if err := s.identity.file.Close(); err != nil {
+	case s.identity == nil:
+		if s.identity, err = createIdentity(s.c.FS, s.c.Folder); err != nil {
 			return nil, err
 		}
 	}
-	s.identity, key, err = createIdentity(s.c.FS, s.c.Folder, s.c.Key)
-	return key, err
+	return s.identity.bind(s.c.Key)
 }
 
 // walPrefix begins the names of segments.
@@ -199,8 +201,9 @@ func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) erro
 	s.state = r.chain
 	s.chain = audit.NewChain(s.c.Trail.Key, r.chain.origin, r.chain.at)
 	s.maintain = &maintainer{
-		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}), snapshot: r.snapshot, indexed: r.indexed,
+		store: s, files: files, wake: make(chan struct{}, 1), ended: make(chan struct{}), indexed: r.indexed,
 	}
+	s.maintain.snapshot.Store(r.snapshot)
 	go s.run()
 	b, err := s.trail.open(ctx, r)
 	if err == nil {

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store/wal"
 )
@@ -53,6 +51,7 @@ type trail struct {
 	stop   chan struct{}
 	ended  chan struct{}
 	lost   atomic.Int64
+	health health
 
 	// The rest belongs to the goroutine.
 
@@ -98,16 +97,12 @@ func (t *trail) run() {
 	var retry time.Duration
 	for {
 		err := t.step()
-		switch {
-		case err == nil:
-			if retry > lastProbe/2 {
-				t.store.c.Logger.Info("the audit trail can be written again")
-			}
+		if errors.Is(err, errGone) {
+			continue // the next step writes its lines elsewhere
+		}
+		if t.health.tell(err, t.store.c.Logger); err == nil {
 			retry = 0
-		default:
-			if retry == 0 {
-				t.store.c.Logger.Error("the audit trail cannot be written; its lines wait in the log", zap.Error(err))
-			}
+		} else {
 			retry = min(max(2*retry, firstProbe), lastProbe)
 		}
 		if !t.pause(retry) {
@@ -155,6 +150,8 @@ func (t *trail) pause(retry time.Duration) bool {
 // step writes the lines that are durable in the log, and syncs the file when that
 // is due.
 func (t *trail) step() error {
+	t.health.begin()
+	defer t.health.end()
 	if t.failed {
 		if err := t.retry(); err != nil {
 			return err
@@ -171,7 +168,8 @@ func (t *trail) step() error {
 	}
 	t.frame = next
 	t.publish()
-	if !t.waiting.IsZero() && (time.Since(t.waiting) >= syncAfter || t.target.size-t.synced.size >= syncBytes) {
+	// After a failure only a sync shows that the file can be written again.
+	if t.health.ill() || !t.waiting.IsZero() && (time.Since(t.waiting) >= syncAfter || t.target.size-t.synced.size >= syncBytes) {
 		return t.sync()
 	}
 	return nil
@@ -231,6 +229,7 @@ func (t *trail) flush() error {
 		return err
 	}
 	t.at, t.buf = t.last, t.buf[:0]
+	t.health.begin()
 	if t.c.Path == "" {
 		t.reached()
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
@@ -26,6 +27,8 @@ func (t *trail) check() error {
 	}
 	size, here, err := t.target.file.At(t.c.Path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && !t.foldered():
+		return err // the file is where its folder is, and is expected back
 	case errors.Is(err, fs.ErrNotExist), err == nil && !here:
 		if !t.target.file.Named() {
 			return t.gone(audit.ReasonFileLost)
@@ -44,6 +47,22 @@ func (t *trail) check() error {
 		return t.target.file.Truncate(t.target.size)
 	}
 	return t.damaged()
+}
+
+// foldered says whether the folder of the file is at its path.
+func (t *trail) foldered() bool {
+	_, err := t.store.c.FS.Stat(filepath.Dir(t.c.Path))
+	return err == nil
+}
+
+// returned says whether a file that was not at its path is there again.
+func (t *trail) returned() bool {
+	if !t.target.moved {
+		return false
+	}
+	size, here, err := t.target.file.At(t.c.Path)
+	t.target.moved = err != nil || !here || size != t.target.size
+	return !t.target.moved
 }
 
 // damaged moves aside what is at the path.
@@ -86,7 +105,7 @@ func (t *trail) retry() error {
 		return nil
 	}
 	_, here, err := t.target.file.At(t.c.Path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !here {
+	if errors.Is(err, fs.ErrNotExist) && t.foldered() || err == nil && !here {
 		return t.gone(audit.ReasonFileLost)
 	}
 	if err != nil {
@@ -134,7 +153,7 @@ func (t *trail) turn(generation uint32) error {
 	if err := t.store.settled(); err != nil {
 		return err
 	}
-	if t.target.inPlace() && !t.rotate() {
+	if t.returned() || t.target.inPlace() && !t.rotate() {
 		t.begun(generation, t.target)
 		return nil
 	}

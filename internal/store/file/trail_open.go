@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store/disk"
@@ -16,6 +17,7 @@ func newTrail(s *Store, r *replayer) *trail {
 	t := &trail{
 		store: s, c: s.c.Trail, reader: s.log.NewReader(), rotateSize: s.c.Trail.RotateSize,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), changed: make(chan struct{}),
+		health:     health{start: time.Now()},
 		generation: r.synced.generation, frame: r.synced.frame, at: r.synced.at, synced: r.synced,
 	}
 	if !r.known {

@@ -75,6 +75,8 @@ func (s *Store) refusal() error {
 		return store.Unavailable(store.ErrClosed)
 	case s.illness != nil:
 		return s.failed(s.illness)
+	case s.lost != nil:
+		return s.failed(s.lost)
 	case s.writing != nil && s.writing.late, s.open != nil && s.open.late:
 		return store.Unavailable(errHung)
 	}
@@ -117,10 +119,7 @@ func (s *Store) write() bool {
 	if g == nil {
 		return false
 	}
-	at, err := s.log.Write(g.frame)
-	if err == nil {
-		s.identity.witness(s.log.Number())
-	}
+	at, err := s.put(g.frame)
 	if err != nil {
 		s.fail(err)
 	} else {
@@ -128,6 +127,18 @@ func (s *Store) write() bool {
 	}
 	s.buffers.give(g.frame)
 	return err == nil
+}
+
+// put writes a frame, unless the file is gone that says which store this is.
+func (s *Store) put(frame []byte) (wal.Position, error) {
+	if err := s.identity.inPlace(s.c.Folder); err != nil {
+		return wal.Position{}, err
+	}
+	at, err := s.log.Write(frame)
+	if err == nil {
+		s.identity.witness(s.log.Number())
+	}
+	return at, err
 }
 
 // gather lets others join the open group: whoever can run does so first, for as

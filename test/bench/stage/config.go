@@ -76,9 +76,9 @@ func configuration(w *World, at doors, s Settings) string {
 	fmt.Fprintf(&b, "accounts:\n  - {id: %s, name: main, base_url: %s, credential: {api_token_file: token}}\n", Account, w.Upstream)
 	b.WriteString("policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}\n")
 	if w.Name == Standard {
-		b.WriteString("idempotency: {store: file, file: storekeeper.db}\n")
+		b.WriteString("store: {folder: state}\n")
 	} else {
-		b.WriteString("telemetry: {log: {level: warn}}\nidempotency: {store: file, file: storekeeper.db, tenant_bytes_per_hour: 0}\n")
+		b.WriteString("telemetry: {log: {level: warn}}\nstore: {folder: state}\nidempotency: {tenant_bytes_per_hour: 0}\n")
 	}
 	if !s.NoQuotas {
 		fmt.Fprintf(&b, "quotas:\n  - {tenant: \"*\", stores: %d, secrets: %d}\n", plenty, plenty)

@@ -19,10 +19,11 @@ type Record struct {
 	Changed []string
 }
 
-// Trail reads the audit trail of the replica.
+// Trail reads the audit trail of the replica, which is that of all replicas where
+// they share a database.
 func (r *Replica) Trail() []Record {
 	r.t.Helper()
-	text, err := os.ReadFile(r.trailFile())
+	text, err := r.trailText()
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -40,12 +41,17 @@ func (r *Replica) Trail() []Record {
 	return all
 }
 
-func (r *Replica) trailFile() string { return filepath.Join(r.folder, "audit.log") }
+func (r *Replica) trailText() ([]byte, error) {
+	if !r.shared {
+		return os.ReadFile(filepath.Join(r.folder, "audit.log"))
+	}
+	return exec.CommandContext(context.Background(), r.program.path, "audit", "export", "--config", r.config).Output()
+}
 
 // VerifyTrail runs the program's own look at the audit trail of the replica. It
 // gives what the program says, and an error where that is not well.
 func (r *Replica) VerifyTrail() (string, error) {
-	out, err := exec.CommandContext(context.Background(), r.program.path, "audit", "verify", r.trailFile()).CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), r.program.path, "audit", "verify", "--config", r.config).CombinedOutput()
 	return string(out), err
 }
 

@@ -30,6 +30,8 @@ type Replica struct {
 	folder  string
 	config  string
 	env     []string
+	// shared says that the trail is in a database.
+	shared bool
 
 	mu   sync.Mutex
 	life *life
@@ -52,7 +54,7 @@ type life struct {
 func (p Program) Start(t testing.TB, s Settings) *Replica {
 	t.Helper()
 	folder := t.TempDir()
-	r := &Replica{t: t, program: p, folder: folder, config: filepath.Join(folder, "storekeeper.yaml"), env: s.Env}
+	r := &Replica{t: t, program: p, folder: folder, config: filepath.Join(folder, "storekeeper.yaml"), env: s.Env, shared: s.Postgres != ""}
 	s.write(t, folder, r.config)
 	t.Cleanup(r.stop)
 	r.Restart()

@@ -29,8 +29,9 @@ func (c Caller) Key() string { return "sk_" + c.Name }
 type Settings struct {
 	// Cloudflare is the URL of the emulated Cloudflare.
 	Cloudflare string
-	// Valkey is the host:port of the server that replicas share. Empty: a file.
-	Valkey string
+	// Postgres is the host:port of the server that replicas share, whose superuser is
+	// postgres. Empty: a folder and an audit file of the replica.
+	Postgres string
 	// Callers may do everything.
 	Callers []Caller
 	// Calls and Window are the budget. 0: more than a test can spend.
@@ -55,10 +56,13 @@ func (s Settings) yaml() string {
 	for _, c := range s.Callers {
 		line("    - {name: %s, sha256: %x%s}", c.Name, sha256.Sum256([]byte(c.Key())), tenantOf(c))
 	}
-	line("policy: {file: policy.yaml}\naudit: {sink: file, file: audit.log}")
+	line("policy: {file: policy.yaml}")
 	s.budget(line)
-	if s.Valkey != "" {
-		line("idempotency: {store: valkey, key_file: key, valkey: {address: %q}}", s.Valkey)
+	if s.Postgres == "" {
+		line("audit: {sink: file, file: audit.log}")
+	} else {
+		line("audit: {sink: store}")
+		line("store: {kind: postgres, key_file: key, postgres: {hosts: [%q], database: postgres, user: postgres, tls: off, memory_file: seen}}", s.Postgres)
 	}
 	if len(s.SecretQuotas) > 0 {
 		line("quotas:")

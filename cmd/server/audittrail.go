@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/store/postgres"
+)
+
+// errTrailOnStdout says that there is no trail to read.
+var errTrailOnStdout = errors.New("audit.sink is stdout: verify the files into which the stream is collected, as audit verify FILE...")
+
+// verifyConfigured verifies the trail that a configuration names.
+func verifyConfigured(ctx context.Context, given configFlags, after afterFlag, t terminal) error {
+	c, err := config.Load(given.file, given.sets)
+	if err != nil {
+		return err
+	}
+	switch c.Audit.Sink {
+	case config.AuditFile:
+		return verifyFiles(ctx, []string{c.Audit.File}, after, c.Audit.KeyFile, t)
+	case config.AuditStdout:
+		return errTrailOnStdout
+	}
+	kept, err := openTrail(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }() // Nothing was written.
+	report, err := kept.Verify(ctx, after.mark)
+	if err != nil {
+		return err
+	}
+	return printReport(report, t)
+}
+
+// runAuditExport writes the lines of the trail of a database.
+func runAuditExport(ctx context.Context, args []string, t terminal) error {
+	var given configFlags
+	flags := flag.NewFlagSet("audit export", flag.ContinueOnError)
+	given.register(flags)
+	after := flags.Uint64("after", 0, "the `number` of the last record that is not wanted")
+	if err := parse(flags, args, t); err != nil {
+		return err
+	}
+	if given.file == "" {
+		return usageError{"--config FILE is missing"}
+	}
+	c, err := config.Load(given.file, given.sets)
+	if err != nil {
+		return err
+	}
+	switch c.Audit.Sink {
+	case config.AuditFile:
+		return fmt.Errorf("the trail is in the file %s and those beside it", c.Audit.File)
+	case config.AuditStdout:
+		return errTrailOnStdout
+	}
+	kept, err := openTrail(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }() // Nothing was written.
+	out := bufio.NewWriter(t.out)
+	err = kept.Trail(ctx, *after, func(line []byte) error {
+		_, _ = out.Write(line) // The next write, or Flush, gives the error again.
+		return out.WriteByte('\n')
+	})
+	return errors.Join(err, out.Flush())
+}
+
+// openTrail opens the database of a configuration to read its trail. It makes no
+// store, and leaves the memory file to the replica.
+func openTrail(ctx context.Context, c *config.Config) (*postgres.Store, error) {
+	at, err := postgresConfig(c, zap.NewNop())
+	if err != nil {
+		return nil, err
+	}
+	at.MemoryFile, at.Existing = "", true
+	kept, err := postgres.Open(ctx, at)
+	if err != nil {
+		return nil, fmt.Errorf("store.postgres: %w", err)
+	}
+	return kept, nil
+}

@@ -1,0 +1,44 @@
+package file
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"go.uber.org/zap"
+)
+
+// inPlace holds the files that the next start needs against their places. An index
+// is none of them: a start makes it again.
+func (s *Store) inPlace() error {
+	if err := s.identity.inPlace(s.c.Folder); err != nil {
+		return err
+	}
+	if err := s.log.Check(); err != nil {
+		return err
+	}
+	for {
+		snapshot := s.maintain.snapshot.Load()
+		if snapshot == 0 || s.log.Oldest() == 1 {
+			return nil // the segments have everything
+		}
+		path := filepath.Join(s.c.Folder, segmentFile(snapshotPrefix, snapshot))
+		_, err := s.c.FS.Stat(path)
+		if err == nil {
+			return nil
+		}
+		if snapshot == s.maintain.snapshot.Load() {
+			return fmt.Errorf("%s is not in its place any more: %w", path, err)
+		}
+	}
+}
+
+// miss refuses commits while a file is not in its place. mu is held.
+func (s *Store) miss(lost error) {
+	switch {
+	case lost != nil && s.lost == nil:
+		s.c.Logger.Error("a file of the state is lost: changes are refused until it is back", zap.Error(lost))
+	case lost == nil && s.lost != nil:
+		s.c.Logger.Info("the file of the state is back")
+	}
+	s.lost = lost
+}
