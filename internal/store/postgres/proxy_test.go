@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // verdict is what a proxy does with a commit on its way to the server.
@@ -23,6 +24,8 @@ const (
 	cutAtAnswer
 	// hold keeps the commit until the proxy is released.
 	hold
+	// stall keeps the commit for a while, as a replica does that stands still.
+	stall
 )
 
 // proxy stands between a store and its server and breaks commits.
@@ -120,6 +123,9 @@ func (l *link) request(chunk []byte) bool {
 		_, _ = l.far.Write(chunk)
 		_ = l.near.Close()
 		return false
+	case stall:
+		l.cuts.Add(1)
+		<-time.After(700 * time.Millisecond)
 	case cutAtAnswer:
 		l.cuts.Add(1)
 		l.losing.Store(true)
