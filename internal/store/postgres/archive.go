@@ -75,7 +75,7 @@ func (s *Store) measure(ctx context.Context, p *Partition) error {
 	table := s.name(p.Name)
 	err := s.reads.QueryRow(ctx, fmt.Sprintf(`select coalesce(min(seq), 0), coalesce(max(seq), 0),
 		(select at from %[1]s order by seq limit 1), (select at from %[1]s order by seq desc limit 1),
-		coalesce(max(seq), 0) = %[2]d - 1 + (select trail_size from head) from %[1]s`, table, begins(p.Name))).
+		coalesce(max(seq), 0) = %[2]d - 1 + (select trail_size from store) from %[1]s`, table, begins(p.Name))).
 		Scan(&first, &last, &from, &to, &p.Full)
 	if err != nil {
 		return err

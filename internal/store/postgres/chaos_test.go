@@ -49,9 +49,13 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 		func() {
 			server.Exec(postgrestest.Superuser, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'storekeeper'")
 		},
-		func() { // Another session holds the row that orders all commits.
-			server.Exec(postgrestest.Superuser, "set search_path = storekeeper",
-				"do $$ begin perform from head for update; perform pg_sleep(0.5); end $$")
+		func() { // Another transaction has the next number, and ends without it.
+			server.Exec(postgrestest.Superuser, "set search_path = storekeeper", `do $$ begin
+				insert into receipts (mark, commit) select gen_random_uuid(), max(commit) + 1 from receipts;
+				perform pg_sleep(0.5);
+				raise exception 'undone';
+			exception when others then null;
+			end $$`)
 		},
 	}
 	l := newLedger()

@@ -168,7 +168,11 @@ func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error
 		// A replica that stands still within a transaction loses it before the others
 		// have waited for too long.
 		"idle_in_transaction_session_timeout": milliseconds(c.Timeout / 2),
-		"statement_timeout":                   milliseconds(statementTimeout),
+		// Each statement has its index. A plan that was made while a table was small
+		// must not read all of it later.
+		"enable_seqscan":    "off",
+		"jit":               "off",
+		"statement_timeout": milliseconds(statementTimeout),
 	}
 	cc.ConnectTimeout = c.Timeout
 	cc.ValidateConnect = acceptsWrites

@@ -190,7 +190,7 @@ func (c settings) clocks(now time.Time) Finding {
 func (s *Store) rights(ctx context.Context, missing bool) Finding {
 	const schema = `select 'create in the schema' where not has_database_privilege(current_database(), 'create')
 		and not exists (select from pg_namespace where nspname = $1 and has_schema_privilege(oid, 'create'))`
-	const tables = `select t || ' ' || p from unnest(array['records', 'head', 'receipts', 'trail', 'events', 'streams', 'migrations']) as t
+	const tables = `select t || ' ' || p from unnest(array['records', 'store', 'receipts', 'trail', 'events', 'streams', 'migrations']) as t
 		cross join unnest(array['select', 'insert', 'update', 'delete']) as p where not has_table_privilege(t, p)
 		union all ` + schema
 	f := Finding{Name: "rights", Text: "the role may read and write its tables, and make partitions"}

@@ -30,13 +30,13 @@ var (
 
 // The SQLSTATE codes that are told apart.
 const (
-	codeSerialization = "40001"
-	codeReadOnly      = "25006"
-	codeNoTable       = "42P01"
-	codeNoPartition   = "23514"
-	codeNoPermission  = "42501"
-	codeShutdown      = "57P01"
-	codePending       = "55000"
+	codeReadOnly     = "25006"
+	codeNoTable      = "42P01"
+	codeNoPartition  = "23514"
+	codeTaken        = "23505"
+	codeNoPermission = "42501"
+	codeShutdown     = "57P01"
+	codePending      = "55000"
 )
 
 // serverError is an error that PostgreSQL reported. It has no part of the report

@@ -51,60 +51,81 @@ func (s *Store) keepHouse() {
 // tidy deletes what has ended and makes room for the trail, unless another replica
 // does so now.
 func (s *Store) tidy(ctx context.Context) error {
-	for more := true; more && ctx.Err() == nil; {
-		limited, cancel := context.WithTimeout(ctx, statementTimeout)
-		var err error
-		more, err = s.sweep(limited)
-		cancel()
-		if err != nil {
-			return s.explain(err)
+	for _, sweep := range []func(context.Context, pgx.Tx) (int64, error){sweepRecords, sweepReceipts, sweepEvents} {
+		for deleted := int64(sweepBatch); deleted >= sweepBatch && ctx.Err() == nil; {
+			deleted = 0
+			err := s.alone(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+				deleted, err = sweep(ctx, tx)
+				return err
+			})
+			if err != nil {
+				return s.explain(err)
+			}
 		}
 	}
-	return nil
-}
-
-// sweeps delete at most $1 rows each. Rows that somebody is changing are left for
-// the next time.
-var sweeps = []string{
-	`delete from records where ctid = any(array(
-		select ctid from records where expires_at < clock_timestamp() limit $1 for update skip locked))`,
-	// In the order of commits, so that the oldest one that is kept is known.
-	`delete from receipts where ctid = any(array(
-		select ctid from receipts where commit <= (
-			select max(commit) from receipts where made_at < clock_timestamp() - make_interval(secs => $2)
-		) or commit is null and made_at < clock_timestamp() - make_interval(secs => $2)
-		order by commit limit $1 for update skip locked))`,
-	// The last one stays, so that a reader of all of them is told of the next.
-	`delete from events where id in (
-		select id from events where id < (select event from head)
-			and (made_at < clock_timestamp() - make_interval(secs => $2) or id <= (select event from head) - $3)
-		order by id limit $1 for update skip locked)`,
-}
-
-// sweep deletes some of what has ended, and makes room for the next lines of the
-// trail. It reports whether there is more.
-func (s *Store) sweep(ctx context.Context) (more bool, err error) {
 	var seq, size int64
-	due := false
-	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+	err := s.alone(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "select coalesce((select max(seq) from receipts), 0), trail_size from store").Scan(&seq, &size)
+	})
+	if err == nil && size > 0 && seq%size > size/2 {
+		err = s.extendTrail(ctx, seq, size/2, size)
+	}
+	return s.explain(err)
+}
+
+// alone runs a transaction, unless another replica runs one now.
+func (s *Store) alone(ctx context.Context, run func(context.Context, pgx.Tx) error) error {
+	limited, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	return pgx.BeginFunc(limited, s.writes, func(tx pgx.Tx) error {
 		var mine bool
-		err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1), seq, trail_size from head", s.lockKey("sweep")).Scan(&mine, &seq, &size)
+		err := tx.QueryRow(limited, "select pg_try_advisory_xact_lock($1)", s.lockKey("sweep")).Scan(&mine)
 		if err != nil || !mine {
 			return err
 		}
-		due = seq%size > size/2
-		args := [][]any{{sweepBatch}, {sweepBatch, receiptLife.Seconds()}, {sweepBatch, eventLife.Seconds(), maxEvents}}
-		for i, text := range sweeps {
-			tag, err := tx.Exec(ctx, text, args[i]...)
-			if err != nil {
-				return err
-			}
-			more = more || tag.RowsAffected() >= sweepBatch
-		}
-		return nil
+		return run(limited, tx)
 	})
-	if err == nil && due && !more {
-		err = s.extendTrail(ctx, seq, size/2, size)
+}
+
+// sweepRecords deletes records that have ended. Those that somebody is changing
+// are left for the next time.
+func sweepRecords(ctx context.Context, tx pgx.Tx) (int64, error) {
+	const text = `delete from records where ctid = any(array(
+		select ctid from records where expires_at < clock_timestamp() limit $1 for update skip locked))`
+	tag, err := tx.Exec(ctx, text, sweepBatch)
+	return tag.RowsAffected(), err
+}
+
+// sweepReceipts deletes old receipts in the order of their commits, but the last.
+// It goes on from the first that is left, since what was deleted before is in the
+// way for as long as another transaction can see it.
+func sweepReceipts(ctx context.Context, tx pgx.Tx) (int64, error) {
+	const asked = "delete from receipts where commit is null and made_at < clock_timestamp() - make_interval(secs => $1)"
+	if _, err := tx.Exec(ctx, asked, receiptLife.Seconds()); err != nil {
+		return 0, err
 	}
-	return more, err
+	const text = `with old as (
+		select max(commit) as last from (
+			select commit, made_at from receipts where commit >= (select receipts_from from store) order by commit limit $1
+		) as first where made_at < clock_timestamp() - make_interval(secs => $2)
+	), moved as (
+		update store set receipts_from = old.last from old where old.last > receipts_from returning receipts_from
+	) delete from receipts where commit >= (select receipts_from from store) and commit < (select receipts_from from moved)`
+	tag, err := tx.Exec(ctx, text, sweepBatch+1, receiptLife.Seconds())
+	return tag.RowsAffected(), err
+}
+
+// sweepEvents deletes old events in their order, but the last old one, so that a
+// reader of all of them is told of the next.
+func sweepEvents(ctx context.Context, tx pgx.Tx) (int64, error) {
+	const text = `with old as (
+		select max(id) as last from (
+			select id, made_at from events where id >= (select events_from from store) order by id limit $1
+		) as first where made_at < clock_timestamp() - make_interval(secs => $2)
+			or id <= (select event from receipts where commit is not null order by commit desc limit 1) - $3
+	), moved as (
+		update store set events_from = old.last from old where old.last > events_from returning events_from
+	) delete from events where id >= (select events_from from store) and id < (select events_from from moved)`
+	tag, err := tx.Exec(ctx, text, sweepBatch+1, eventLife.Seconds(), maxEvents)
+	return tag.RowsAffected(), err
 }

@@ -65,7 +65,7 @@ func TestWhatHasEndedIsDeleted(t *testing.T) {
 	for text, want := range map[string]int{
 		"select count(*) from storekeeper.records":                                         4,
 		"select count(*) from storekeeper.receipts where commit is null":                   1,
-		"select coalesce(min(commit), 0)::int from storekeeper.receipts":                   6,
+		"select coalesce(min(commit), 0)::int from storekeeper.receipts":                   5,
 		"select count(*) from storekeeper.events":                                          1,
 		"select count(*) from pg_inherits where inhparent = 'storekeeper.trail'::regclass": 3,
 	} {

@@ -178,13 +178,16 @@ func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// begin writes the head of a new store, and makes room for its trail.
+// begin writes the first receipt of a new store, and makes room for its trail.
 func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	tip := audit.NewTip(s.config.AuditKey)
 	first := newMark()
-	_, err := tx.Exec(ctx, `insert into head (store, commit, mark, chain, keyed, seq, hash, trail_size, event, event_mark)
-		values ($1, 0, $2, $3, $4, 0, $5, $6, 0, $2)`,
-		rand.Text(), first, tip.Chain, tip.Keyed, tip.Hash[:], s.config.TrailSize)
+	_, err := tx.Exec(ctx, "insert into store (id, chain, keyed, trail_size) values ($1, $2, $3, $4)",
+		rand.Text(), tip.Chain, tip.Keyed, s.config.TrailSize)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "insert into receipts (mark, commit, seq, hash, event, event_mark) values ($1, 0, 0, $2, 0, $1)", first, tip.Hash[:])
 	if err != nil {
 		return err
 	}

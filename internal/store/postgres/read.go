@@ -185,7 +185,7 @@ func (s *Store) lines(ctx context.Context, table string, after uint64, visit fun
 func (s *Store) Events(ctx context.Context, topic string, after store.Position) (events [][]byte, now store.Position, complete bool, err error) {
 	// All of it is one statement, so that it sees one state.
 	const text = `select h.event, h.event_mark, c.complete, e.data
-	from head as h
+	from (select event, event_mark from receipts where commit is not null order by commit desc limit 1) as h
 	cross join lateral (
 		select (h.event = $2 and h.event_mark = $3) or exists (select from events where id = $2 and mark = $3) as complete
 	) as c

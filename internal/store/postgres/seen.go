@@ -13,7 +13,7 @@ import (
 // mark is the random name of a commit.
 type mark [16]byte
 
-// head is the row that every commit moves on.
+// head is the state that the last commit left.
 type head struct {
 	// store names the store.
 	store string
@@ -24,26 +24,31 @@ type head struct {
 	tip audit.Tip
 	// size is how many lines a partition of the trail holds.
 	size int64
-	// event is how many events there were.
-	event int64
+	// event is how many events there were, and eventMark names the commit of the last
+	// one.
+	event     int64
+	eventMark mark
 	// readOnly says that the server accepts no writes.
 	readOnly bool
 	// then is the mark of the commit that was asked for, if its receipt is kept.
 	then *mark
-	// kept is the number of the oldest commit whose receipt is kept.
-	kept *int64
+	// kept is the number from which on all receipts are kept.
+	kept int64
 }
 
-// headText asks for the head, and for the receipt of a commit with a number.
-const headText = `select store, commit, mark, chain, keyed, seq, hash, trail_size, event,
+// headText asks for the head, and for the receipt of a commit with a number. The
+// last receipt is found at the end of its index, whatever else the table holds.
+const headText = `select s.id, r.commit, r.mark, s.chain, s.keyed, r.seq, r.hash, s.trail_size, r.event, r.event_mark,
 	current_setting('transaction_read_only')::bool or pg_is_in_recovery(),
-	(select r.mark from receipts r where r.commit = $1), (select min(r.commit) from receipts r)
-from head`
+	(select mark from receipts where commit = $1), s.receipts_from
+from store as s cross join lateral (
+	select commit, mark, seq, hash, event, event_mark from receipts where commit is not null order by commit desc limit 1
+) as r where s.one`
 
 func scanHead(row pgx.Row) (h head, err error) {
 	var seq int64
 	var hash []byte
-	err = row.Scan(&h.store, &h.commit, &h.mark, &h.tip.Chain, &h.tip.Keyed, &seq, &hash, &h.size, &h.event,
+	err = row.Scan(&h.store, &h.commit, &h.mark, &h.tip.Chain, &h.tip.Keyed, &seq, &hash, &h.size, &h.event, &h.eventMark,
 		&h.readOnly, &h.then, &h.kept)
 	if err == nil && (seq < 0 || len(hash) != len(h.tip.Hash)) {
 		err = fmt.Errorf("the head of the store is damaged: record %d, a hash of %d bytes", seq, len(hash))
@@ -96,7 +101,7 @@ func (h head) check(before point) error {
 			ErrLost, h.commit, before.Commit)
 	case h.commit == before.Commit && h.mark != before.Mark,
 		h.then != nil && *h.then != before.Mark,
-		h.then == nil && h.kept != nil && *h.kept <= before.Commit && h.commit != before.Commit:
+		h.then == nil && h.kept <= before.Commit:
 		return fmt.Errorf("%w: its commit %d is not the one that was seen, %s: it was restored from an older copy and went on from there",
 			ErrLost, before.Commit, hex.EncodeToString(before.Mark[:4]))
 	default:

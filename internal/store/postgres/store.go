@@ -3,12 +3,12 @@
 //
 // It must not know what the records mean.
 //
-// One row, the head, orders all commits. A transaction reads the head and its
-// records, decides, and writes everything together with the next head, on
-// condition that the head is still the one that it read. It locks the head only
-// where that failed several times in a row: no replica holds a lock while its own
-// process computes, so one that stands still stops nobody. Commits that wait in
-// one process share a transaction.
+// Each commit has a number, which orders all of them. A transaction reads the last
+// number and its records, decides, and sends everything at once under the next
+// number, which only one transaction can have. It waits for its turn before it
+// reads only where it came too late several times in a row: no replica holds a
+// lock while its own process computes, so one that stands still stops nobody.
+// Commits that wait in one process share a transaction.
 //
 // Each transaction leaves a receipt. After a lost answer the receipt tells whether
 // the commit happened, and the question itself keeps it from happening later.

@@ -121,8 +121,8 @@ func TestVerifyFindsWhatWasDoneToTheTrail(t *testing.T) {
 		"a line that was changed":  `update trail set line = replace(line, '"id":"3"', '"id":"4"') where line like '%"id":"3"%'`,
 		"a line that was deleted":  "delete from trail where seq = 5",
 		"an end that was deleted":  "delete from trail where seq = (select max(seq) from trail)",
-		"an end that was made up":  "update head set hash = decode(repeat('00', 32), 'hex')",
-		"a number that was raised": "update head set seq = seq + 1",
+		"an end that was made up":  "update receipts set hash = decode(repeat('00', 32), 'hex')",
+		"a number that was raised": "update receipts set seq = seq + 1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			schema := strings.ReplaceAll(name, " ", "_")

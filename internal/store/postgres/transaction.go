@@ -96,6 +96,9 @@ func keysOf(group []*request) [][]byte {
 	return keys
 }
 
+// lockText has transactions take turns.
+const lockText = "select pg_advisory_xact_lock($1)"
+
 // recordsText asks for the records at keys that exist.
 const recordsText = `select key, value, expires_at from records
 where key = any($1::bytea[]) and (expires_at is null or expires_at > clock_timestamp())`
@@ -106,10 +109,10 @@ func (t *transaction) read(ctx context.Context, before point, keys [][]byte) err
 	// Not "read write", which would overrule a server that is set to read-only.
 	batch.Queue("begin isolation level read committed")
 	if t.conflicts >= lockAfter {
-		batch.Queue("select from head for update")
+		batch.Queue(lockText, t.lockKey("commit"))
 	}
-	// The head comes first: what changes behind it is then noticed when the head is
-	// moved on.
+	// The head comes first: what changes behind it is then noticed, since the number
+	// of the next commit is taken.
 	batch.Queue(headText, before.Commit)
 	batch.Queue(recordsText, keys)
 	results := t.conn.SendBatch(ctx, batch)
@@ -201,19 +204,23 @@ func (t *transaction) apply(changes store.Changes) {
 	t.events = append(t.events, changes.Events...)
 }
 
-// write moves the head on, writes everything and commits.
+// write takes the number of the commit, writes everything and commits.
 func (t *transaction) write(ctx context.Context) error {
 	batch := &pgx.Batch{}
 	tip, lines := t.link()
-	//nolint:gosec // Records are counted from a bigint on.
-	batch.Queue("select advance_head($1, $2, $3, $4, $5)", t.head.commit, t.mark, int64(tip.Seq), tip.Hash[:], int64(len(t.events)))
+	eventMark := t.head.eventMark
+	if len(t.events) > 0 {
+		eventMark = t.mark
+	}
+	batch.Queue(lockText, t.lockKey("commit"))
+	batch.Queue("insert into receipts (mark, commit, seq, hash, event, event_mark) values ($1, $2, $3, $4, $5, $6)",
+		t.mark, t.head.commit+1, int64(tip.Seq), tip.Hash[:], t.head.event+int64(len(t.events)), eventMark) //nolint:gosec // Lines are counted from a bigint on.
 	t.queueRecords(batch)
 	if len(lines.text) > 0 {
 		batch.Queue("insert into trail (seq, at, line) select * from unnest($1::bigint[], $2::timestamptz[], $3::text[])",
 			lines.seq, lines.at, lines.text)
 	}
 	t.queueEvents(batch)
-	batch.Queue("insert into receipts (mark, commit) values ($1, $2)", t.mark, t.head.commit+1)
 	batch.Queue("commit")
 	t.sent = true
 	results := t.conn.SendBatch(ctx, batch)

@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// lockAfter is after how many conflicts in a row the head is locked.
+	// lockAfter is after how many conflicts in a row a transaction takes its turn
+	// before it reads.
 	lockAfter = 3
 	// mostYields is how often others may run before a transaction begins, so that
 	// commits which are ready share it.
@@ -66,7 +67,7 @@ func (w *writer) round(group []*request) {
 	}
 	err = w.explain(err)
 	switch c := code(err); {
-	case c == codeSerialization:
+	case c == codeTaken:
 		w.conflicts++
 	case c == codeNoPartition:
 		err = w.extendTrail(ctx, int64(t.head.tip.Seq), int64(len(t.lines)), t.head.size) //nolint:gosec // It came from a bigint.
