@@ -3,6 +3,7 @@ package change_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -125,7 +126,7 @@ func TestAChangeIsSentAsTheCallThatItDescribes(t *testing.T) {
 			t.Errorf("%s: Cloudflare was asked for %q", o.Kind, c.asked)
 		}
 		c.err = fault.New(fault.NotFound, "SECRET_NOT_FOUND", "none")
-		if r, err := change.Send(c)(t.Context(), a); err != c.err || !reflect.DeepEqual(r, change.Result{}) {
+		if r, err := change.Send(c)(t.Context(), a); !errors.Is(err, c.err) || !reflect.DeepEqual(r, change.Result{}) {
 			t.Errorf("%s: a refusal is %+v, %v", o.Kind, r, err)
 		}
 	}

@@ -1,6 +1,9 @@
 package change
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Steps are the steps of a change between its two commits: begin has made the
 // intent and the locks durable, and finish makes the answer durable. A nil step
@@ -53,8 +56,8 @@ func (s Steps) Apply(ctx context.Context, a *Attempt) (Result, error) {
 
 // through composes steps around send.
 func through(steps []Step, send Next) Next {
-	for i := len(steps) - 1; i >= 0; i-- {
-		step, next := steps[i], send
+	for _, step := range slices.Backward(steps) {
+		next := send
 		if step == nil {
 			continue
 		}
