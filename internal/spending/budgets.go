@@ -99,6 +99,8 @@ type Budgets struct {
 	peers   map[int64]*peer
 	scanned time.Time
 	woken   bool
+	// next is the index of the budget that the next round begins with.
+	next int
 }
 
 // Credential is the budget of one platform credential.

@@ -149,35 +149,39 @@ func (c *Credential) smooth(name string, waiting float64) float64 {
 // rounded keeps records short.
 func rounded(x float64) float64 { return math.Round(10*x) / 10 }
 
-// moveAll tells the schedulers of the other replicas, and moves slots.
+// moveAll tells the schedulers of the other replicas, and moves slots. A round that
+// takes long ends early, since the lease goes before; the next one goes on there.
 func (b *Budgets) moveAll(ctx context.Context) error {
 	numbers := append(slices.Collect(maps.Keys(b.peers)), b.number)
 	slices.Sort(numbers)
 	own := slices.Index(numbers, b.number)
-	idle := allocate(b.cfg.Calls, make([]want, len(numbers)), b.weight)
-	for _, c := range b.list {
-		wants, any := b.wantsOf(c.name, numbers)
-		targets := idle
-		if any {
-			targets = allocate(b.cfg.Calls, wants, b.weight)
-		}
-		if !b.lease.alone {
-			b.inform(c, wants, own)
-		}
-		missing := 0
-		for i, w := range wants {
-			if i != own {
+	nothing := make([]want, len(numbers))
+	idle := allocate(b.cfg.Calls, nothing, b.weight)
+	elsewhere := b.elsewhere(nothing, own)
+	wanted := b.wanted()
+	for i := range b.list {
+		c := b.list[(b.next+i)%len(b.list)]
+		targets, missing, others := idle, 0, elsewhere
+		if wanted[c.name] {
+			wants := b.wantsOf(c.name, numbers)
+			targets, others = allocate(b.cfg.Calls, wants, b.weight), b.elsewhere(wants, own)
+			for _, w := range wants {
 				missing += w.Short
 			}
+			missing -= wants[own].Short
+		}
+		if !b.lease.alone {
+			c.SetElsewhere(others)
 		}
 		if err := b.balance(ctx, c, targets[own], missing); err != nil {
 			return err
 		}
 		if !b.lease.alone && time.Since(b.renewed) > leaseLife/3 {
-			// The lease goes before; the next round goes on.
-			return nil
+			b.next = (b.next + i + 1) % len(b.list)
+			break
 		}
 	}
+	b.blockRefused()
 	return nil
 }
 
@@ -204,23 +208,35 @@ func (b *Budgets) balance(ctx context.Context, c *Credential, target, missing in
 	return err
 }
 
-// wantsOf are the wants of all replicas of one budget, and whether there are any.
-func (b *Budgets) wantsOf(name string, numbers []int64) (wants []want, any bool) {
-	wants = make([]want, len(numbers))
+// wanted are the budgets of which any replica wants anything.
+func (b *Budgets) wanted() map[string]bool {
+	names := map[string]bool{}
+	for name := range b.told {
+		names[name] = true
+	}
+	for _, p := range b.peers {
+		for name := range p.Wants {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// wantsOf are the wants of all replicas of one budget.
+func (b *Budgets) wantsOf(name string, numbers []int64) []want {
+	wants := make([]want, len(numbers))
 	for i, number := range numbers {
 		told := b.told
 		if p := b.peers[number]; p != nil {
 			told = p.Wants
 		}
-		w, ok := told[name]
-		wants[i] = w
-		any = any || ok
+		wants[i] = told[name]
 	}
-	return wants, any
+	return wants
 }
 
-// inform tells a scheduler what waits at the other replicas and what they can give.
-func (b *Budgets) inform(c *Credential, wants []want, own int) {
+// elsewhere is what waits at the other replicas and what they can give.
+func (b *Budgets) elsewhere(wants []want, own int) budget.Elsewhere {
 	e := budget.Elsewhere{Waiting: map[string]float64{}, Replicas: len(wants)}
 	kept := b.cfg.Calls / (idlePart * len(wants))
 	for i, w := range wants {
@@ -238,12 +254,23 @@ func (b *Budgets) inform(c *Credential, wants []want, own int) {
 			}
 		}
 	}
-	c.SetElsewhere(e)
+	return e
+}
+
+// blockRefused stops the calls of budgets of which Cloudflare takes none, as it told
+// other replicas.
+func (b *Budgets) blockRefused() {
+	refused := map[string]time.Time{}
 	for _, p := range b.peers {
-		if until, ok := p.Refused[c.name]; ok {
-			if d := time.Until(until); d > 0 {
-				c.Block(min(d, longestBlock))
+		for name, until := range p.Refused {
+			if until.After(refused[name]) {
+				refused[name] = until
 			}
+		}
+	}
+	for _, c := range b.list {
+		if d := time.Until(refused[c.name]); d > 0 {
+			c.Block(min(d, longestBlock))
 		}
 	}
 }
