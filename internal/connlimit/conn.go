@@ -194,20 +194,6 @@ func (a *Addr) String() string { return a.conn.Conn.RemoteAddr().String() }
 // Conn returns the connection.
 func (a *Addr) Conn() *Conn { return a.conn }
 
-// FromConn returns the counted connection inside c, or nil.
-func FromConn(c net.Conn) *Conn {
-	for {
-		switch this := c.(type) {
-		case *Conn:
-			return this
-		case interface{ NetConn() net.Conn }:
-			c = this.NetConn()
-		default:
-			return nil
-		}
-	}
-}
-
 // FromRequest returns the counted connection of an HTTP request's context, or
 // nil. net/http puts the local address of the connection into that context.
 func FromRequest(ctx context.Context) *Conn {

@@ -60,7 +60,11 @@ func (d *door) dial(from string) (client net.Conn, server *connlimit.Conn) {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { _ = accepted.Close() })
-	return client, connlimit.FromConn(accepted)
+	counted, ok := accepted.(*connlimit.Conn)
+	if !ok {
+		d.t.Fatalf("the connection is a %T", accepted)
+	}
+	return client, counted
 }
 
 // open says whether a connection was not closed.

@@ -7,7 +7,6 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/scope"
-	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -36,7 +35,7 @@ func get[T any](ctx context.Context, s *shelf[T], l lookup[T]) (upstream.Answer[
 	p, err := s.fresh(ctx, w)
 	switch {
 	case errors.Is(err, errLarge):
-		tellAge(ctx, telemetry.Freshness{})
+		tellAge(ctx, scope.Freshness{})
 		return l.ask()
 	case err != nil:
 		return upstream.Answer[T]{}, err
@@ -79,7 +78,7 @@ func (s *shelf[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answer[T]
 	default:
 		s.learnMissing(ctx, l.id, since)
 	}
-	tellAge(ctx, telemetry.Freshness{})
+	tellAge(ctx, scope.Freshness{})
 	return a, err
 }
 
@@ -116,8 +115,8 @@ func (s *shelf[T]) learnMissing(ctx context.Context, id string, since uint64) {
 }
 
 // freshness says how old a picture is.
-func (p picture[T]) freshness(now time.Time) telemetry.Freshness {
-	return telemetry.Freshness{Hit: p.kept, Stale: p.stale, Age: max(now.Sub(p.began), 0)}
+func (p picture[T]) freshness(now time.Time) scope.Freshness {
+	return scope.Freshness{Hit: p.kept, Stale: p.stale, Age: max(now.Sub(p.began), 0)}
 }
 
-func tellAge(ctx context.Context, f telemetry.Freshness) { telemetry.CallFrom(ctx).SetFreshness(f) }
+func tellAge(ctx context.Context, f scope.Freshness) { scope.SetFreshness(ctx, f) }

@@ -17,7 +17,7 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
-	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -188,11 +188,11 @@ func names(t testing.TB, by cloud, store string) string {
 }
 
 // freshness is what a read tells of its age.
-func freshness(t testing.TB, read func(context.Context) error) (telemetry.Freshness, error) {
+func freshness(t testing.TB, read func(context.Context) error) (scope.Freshness, error) {
 	t.Helper()
-	call := telemetry.NewCall("id")
-	err := read(telemetry.WithCall(t.Context(), call))
-	return call.Facts().Freshness, err
+	answer := &scope.Answer{}
+	err := read(scope.WithAnswer(t.Context(), answer))
+	return answer.Freshness(), err
 }
 
 func kindOf(err error) fault.Kind {

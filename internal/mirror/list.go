@@ -7,7 +7,6 @@ import (
 
 	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/scope"
-	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -47,7 +46,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 	}
 	p, err := s.fresh(ctx, w)
 	if errors.Is(err, errLarge) {
-		tellAge(ctx, telemetry.Freshness{})
+		tellAge(ctx, scope.Freshness{})
 		return q.ask(ctx)
 	}
 	if err != nil {
@@ -69,7 +68,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 	if err == nil {
 		s.compare(ctx, a, found, p.changes)
 	}
-	tellAge(ctx, telemetry.Freshness{})
+	tellAge(ctx, scope.Freshness{})
 	return a, err
 }
 

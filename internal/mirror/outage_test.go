@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
-	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -37,7 +37,7 @@ func TestReadsGoOnWithoutCloudflare(t *testing.T) {
 			w.faults(o.fault)
 			get := func(ctx context.Context) error { _, err := client.GetSecret(ctx, secret(store, made.ID)); return err }
 			list := func(ctx context.Context) error { _, err := client.ListSecrets(ctx, all(store)); return err }
-			stale := telemetry.Freshness{Hit: true, Stale: true, Age: time.Hour}
+			stale := scope.Freshness{Hit: true, Stale: true, Age: time.Hour}
 			before := w.Calls(listSecrets)
 			for range 100 {
 				for _, read := range []func(context.Context) error{get, list} {
@@ -58,7 +58,7 @@ func TestReadsGoOnWithoutCloudflare(t *testing.T) {
 			}
 			w.ClearFaults()
 			w.clock.move(2 * time.Second)
-			if got, err := freshness(t, list); err != nil || got != (telemetry.Freshness{}) {
+			if got, err := freshness(t, list); err != nil || got != (scope.Freshness{}) {
 				t.Errorf("afterwards: got %+v %v", got, err)
 			}
 		})
@@ -91,9 +91,9 @@ func TestASilentCloudflareCostsAReaderPartOfItsTime(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
 	got, err := freshness(t, func(context.Context) error {
-		call := telemetry.NewCall("id")
-		_, err := client.ListSecrets(telemetry.WithCall(ctx, call), all(store))
-		if !call.Facts().Freshness.Stale {
+		answer := &scope.Answer{}
+		_, err := client.ListSecrets(scope.WithAnswer(ctx, answer), all(store))
+		if !answer.Freshness().Stale {
 			return fmt.Errorf("fresh, %w", err)
 		}
 		return err

@@ -6,7 +6,6 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/scope"
-	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -42,7 +41,7 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 	})
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	f := telemetry.Freshness{Age: max(a.clock().Sub(a.quota.began), 0)}
+	f := scope.Freshness{Age: max(a.clock().Sub(a.quota.began), 0)}
 	if err != nil {
 		if strict || !a.quota.known || ctx.Err() != nil || !outage(err) {
 			return upstream.Answer[upstream.Quota]{}, err
@@ -54,11 +53,11 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 }
 
 // keptQuota gives the kept answer if it holds, or if asking has just failed.
-func (a *account) keptQuota(ask bool) (upstream.Answer[upstream.Quota], telemetry.Freshness, bool) {
+func (a *account) keptQuota(ask bool) (upstream.Answer[upstream.Quota], scope.Freshness, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	q, now := &a.quota, a.clock()
-	f := telemetry.Freshness{Hit: true, Age: max(now.Sub(q.began), 0)}
+	f := scope.Freshness{Hit: true, Age: max(now.Sub(q.began), 0)}
 	switch {
 	case !q.known:
 		return upstream.Answer[upstream.Quota]{}, f, false

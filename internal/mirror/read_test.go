@@ -8,7 +8,6 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/scope"
-	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -108,14 +107,14 @@ func TestWhatAReadTellsOfItsAge(t *testing.T) {
 		name string
 		move time.Duration
 		read func(context.Context) error
-		want telemetry.Freshness
+		want scope.Freshness
 	}{
-		{"the first asks", 0, get, telemetry.Freshness{}},
-		{"the next does not", 7 * time.Second, get, telemetry.Freshness{Hit: true, Age: 7 * time.Second}},
-		{"a list neither", time.Second, list, telemetry.Freshness{Hit: true, Age: 8 * time.Second}},
-		{"one that is handed on does", 0, unsure, telemetry.Freshness{}},
-		{"so does one that must", 0, func(ctx context.Context) error { return list(scope.WithFresh(ctx)) }, telemetry.Freshness{}},
-		{"which makes all young", time.Second, list, telemetry.Freshness{Hit: true, Age: time.Second}},
+		{"the first asks", 0, get, scope.Freshness{}},
+		{"the next does not", 7 * time.Second, get, scope.Freshness{Hit: true, Age: 7 * time.Second}},
+		{"a list neither", time.Second, list, scope.Freshness{Hit: true, Age: 8 * time.Second}},
+		{"one that is handed on does", 0, unsure, scope.Freshness{}},
+		{"so does one that must", 0, func(ctx context.Context) error { return list(scope.WithFresh(ctx)) }, scope.Freshness{}},
+		{"which makes all young", time.Second, list, scope.Freshness{Hit: true, Age: time.Second}},
 	}
 	for _, s := range steps {
 		w.clock.move(s.move)
@@ -181,7 +180,7 @@ func TestQuota(t *testing.T) {
 	w.down()
 	got, err := freshness(t, func(ctx context.Context) error { _, err := client.Quota(ctx, accountID); return err })
 	must(t, err)
-	if want := (telemetry.Freshness{Hit: true, Stale: true, Age: staleness + 1}); got != want {
+	if want := (scope.Freshness{Hit: true, Stale: true, Age: staleness + 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if _, err := client.Quota(scope.WithFresh(t.Context()), account); kindOf(err) != fault.Unavailable {

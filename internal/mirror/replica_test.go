@@ -12,7 +12,6 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/scope"
-	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -240,7 +239,7 @@ func TestReadsWithoutTheLogCostOneListingInTheBoundOfAges(t *testing.T) {
 			for range 100 {
 				for name, read := range reads {
 					got, err := freshness(t, read)
-					if want := (telemetry.Freshness{Hit: true, Stale: true, Age: time.Second}); err != nil || got != want {
+					if want := (scope.Freshness{Hit: true, Stale: true, Age: time.Second}); err != nil || got != want {
 						t.Fatalf("%s: got %+v %v, want %+v", name, got, err, want)
 					}
 				}

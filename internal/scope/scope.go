@@ -1,6 +1,7 @@
 // Package scope carries, in the context of a call, what the call may cost and
 // show: who pays, whether Cloudflare must answer, and which objects of a list
-// the caller may see. The server decides; the code below reads it.
+// the caller may see. The server decides; the code below reads it, and says how
+// old its answer is.
 //
 // The package must not know who the caller is, what a call costs, or why an
 // object is hidden.
@@ -16,6 +17,7 @@ type scope struct {
 	tenant  string
 	fresh   bool
 	visible Filter
+	answer  *Answer
 }
 
 type scopeKey struct{}

@@ -3,6 +3,7 @@ package scope_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"platform.internal/storekeeper/internal/scope"
 )
@@ -23,6 +24,22 @@ func TestEachPartOfAScopeTravelsWithTheOthers(t *testing.T) {
 		ctx := steps[(first+2)%3](steps[(first+1)%3](steps[first](context.Background())))
 		if f := scope.Visible(ctx); scope.Tenant(ctx) != "payments" || !scope.Fresh(ctx) || f == nil || !f("a") || f("b") {
 			t.Errorf("another scope arrived, beginning with part %d", first)
+		}
+	}
+}
+
+func TestTheAgeOfAnAnswerIsTheOneThatWasSetLast(t *testing.T) {
+	scope.SetFreshness(context.Background(), scope.Freshness{Hit: true})
+	var none *scope.Answer
+	if none.Freshness() != (scope.Freshness{}) {
+		t.Error("an answer that nobody describes has an age")
+	}
+	answer := &scope.Answer{}
+	ctx := scope.WithTenant(scope.WithAnswer(context.Background(), answer), "payments")
+	for _, f := range []scope.Freshness{{}, {Hit: true, Age: time.Minute, Stale: true}, {Hit: true}, {}} {
+		scope.SetFreshness(ctx, f)
+		if got := answer.Freshness(); got != f {
+			t.Errorf("got %+v, want %+v", got, f)
 		}
 	}
 }

@@ -9,24 +9,11 @@ import (
 
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/scope"
-	"platform.internal/storekeeper/internal/telemetry"
 )
 
 // payerOf is the tenant whose budget the calls to Cloudflare are taken from. A
 // caller without a tenant is a tenant of its own.
 func payerOf(p *authn.Principal) string { return cmp.Or(p.Tenant, p.Name) }
-
-// share says what is left of its share of an account's call budget to a tenant,
-// as the headers Ratelimit and Ratelimit-Policy.
-type share func(account, tenant string) (limit, policy string)
-
-// tell sets the rate-limit headers of the answer to a call. Nil: callers are told
-// nothing.
-func (s share) tell(ctx context.Context) {
-	if t := auditFrom(ctx); s != nil && t.account != "" {
-		telemetry.CallFrom(ctx).SetLimits(s(t.account, payerOf(&t.caller)))
-	}
-}
 
 // withCacheControl returns a context whose reads ask Cloudflare, if the caller
 // sent Cache-Control: no-cache or fresh is true. Such a read costs a call.

@@ -15,6 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -39,6 +40,10 @@ type auditContext struct {
 	policy string
 	// changed are the names of the fields that an update sets.
 	changed []string
+	// replayed says that the answer is the stored answer of an earlier call, and
+	// answer how old that of a read is. Both are for the headers of the answer.
+	replayed bool
+	answer   *scope.Answer
 	// rules are the ids of the rules that allow the parts of the call.
 	rules []string
 	// forced says that the call affects more than the objects that it names, as

@@ -36,7 +36,8 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 		t := auditFrom(ctx)
 		t.caller = o.Principal
 		ctx = scope.WithTenant(authn.WithPrincipal(ctx, &t.caller), payerOf(&t.caller))
-		return next(withCacheControl(ctx, fresh), req)
+		t.answer = &scope.Answer{}
+		return next(withCacheControl(scope.WithAnswer(ctx, t.answer), fresh), req)
 	}
 }
 

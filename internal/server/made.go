@@ -52,10 +52,6 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 	return ids
 }
 
-// CreatedIDs returns the identifiers of the created objects in the answer of a
-// change.
-func CreatedIDs(answer proto.Message) []string { return (&auditContext{}).addCreatedIDs(answer) }
-
 // Recovered returns the audit record of a change whose process has ended, built
 // from the intent and the answer of the change. The caller fills in the outcome.
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {

@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -38,11 +36,10 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left 
 		answer, err := next(ctx, req)
 		latency := time.Since(start)
 		end()
-		left.tell(ctx)
 		code, facts := status.Code(err).String(), call.Facts()
 		metrics.ObserveRPC(telemetry.RPC{Method: info.FullMethod, Protocol: facts.Protocol, Code: code}, latency)
 		// Only a closing transport refuses a header, and then nobody reads it.
-		_ = grpc.SetHeader(ctx, answerHeaders(facts))
+		_ = grpc.SetHeader(ctx, answerHeaders(facts, left.infoOf(ctx)))
 		cause := causeOf(ctx, err)
 		bounded := facts.Caller == "" && (lines == boundedLog || isHealth(info.FullMethod))
 		if shouldLog(info.FullMethod, cause) && (!bounded || unauthenticated.Allow()) {
@@ -64,44 +61,6 @@ func shouldLog(method string, cause error) bool {
 	}
 	kind := fault.From(cause).Kind
 	return kind != fault.Canceled && kind != fault.Deadline && kind != fault.Unavailable
-}
-
-// maxAnswerHeaders is the number of headers that answerHeaders can return.
-const maxAnswerHeaders = 7
-
-// answerHeaders returns the headers that identify the call and describe its
-// answer.
-func answerHeaders(f telemetry.Facts) metadata.MD {
-	// One allocation holds all values.
-	md, values := metadata.MD{}, make([]string, 0, maxAnswerHeaders)
-	set := func(key, value string) {
-		n := len(values)
-		values = append(values, value)
-		md[key] = values[n : n+1 : n+1]
-	}
-	set(requestID, f.RequestID)
-	if n := len(f.Rays); n > 0 {
-		set("cf-ray", f.Rays[n-1])
-	}
-	if f.Limit != "" {
-		set("ratelimit", f.Limit)
-	}
-	if f.Policy != "" {
-		set("ratelimit-policy", f.Policy)
-	}
-	if f.Replayed {
-		set("idempotent-replayed", "true")
-	}
-	if f.Freshness.Hit {
-		// RFC 9111 and RFC 9211.
-		set("age", strconv.Itoa(int(f.Freshness.Age/time.Second)))
-		status := "storekeeper; hit"
-		if f.Freshness.Stale {
-			status += "; detail=stale"
-		}
-		set("cache-status", status)
-	}
-	return md
 }
 
 // causeOf returns the fault that ended the call, with its private cause. It

@@ -143,10 +143,8 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			return made.pack(out)
 		})
 		// Reads of the change say nothing about the age of the answer.
-		telemetry.CallFrom(ctx).SetFreshness(telemetry.Freshness{})
-		if answer.Replayed {
-			telemetry.CallFrom(ctx).SetReplayed()
-		}
+		scope.SetFreshness(ctx, scope.Freshness{})
+		auditFrom(ctx).replayed = answer.Replayed
 		if err != nil {
 			return nil, err
 		}

@@ -41,15 +41,6 @@ type Facts struct {
 	Peer string
 	// Rays are the last cf-ray values of Cloudflare's answers, at most 8.
 	Rays []string
-	// Limit and Policy are the values of the headers Ratelimit and
-	// Ratelimit-Policy: what is left to the caller's tenant of its share of the
-	// call budget.
-	Limit, Policy string
-	// Freshness describes a cached answer. It is zero for an answer of
-	// Cloudflare.
-	Freshness Freshness
-	// Replayed says that the answer is the stored answer of an earlier call.
-	Replayed bool
 	// UpstreamCalls is the number of requests to Cloudflare.
 	UpstreamCalls int
 	// UpstreamTime is the sum of their durations.
@@ -96,28 +87,6 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 		f.Rays = append(f.Rays, ray)
 	})
 }
-
-// SetLimits sets the values of the headers Ratelimit and Ratelimit-Policy.
-func (c *Call) SetLimits(limit, policy string) {
-	c.change(func(f *Facts) { f.Limit, f.Policy = truncate(limit), truncate(policy) })
-}
-
-// Freshness is the age of a cached answer.
-type Freshness struct {
-	// Hit says that Cloudflare was not asked for this answer.
-	Hit bool
-	// Age is how long ago Cloudflare gave the answer.
-	Age time.Duration
-	// Stale says that the answer is older than allowed, because Cloudflare
-	// could not be asked.
-	Stale bool
-}
-
-// SetFreshness sets the age of a cached answer.
-func (c *Call) SetFreshness(s Freshness) { c.change(func(f *Facts) { f.Freshness = s }) }
-
-// SetReplayed notes that the answer is the stored answer of an earlier call.
-func (c *Call) SetReplayed() { c.change(func(f *Facts) { f.Replayed = true }) }
 
 // Facts returns a copy of the current facts.
 func (c *Call) Facts() Facts {

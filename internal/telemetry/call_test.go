@@ -41,9 +41,6 @@ func TestLayersAddToOneCallAtOnce(t *testing.T) {
 			call.SetMethod("rest", "/a")
 			call.SetPeer("127.0.0.1")
 			call.SetTrace("t")
-			call.SetLimits("l", "p")
-			call.SetFreshness(telemetry.Freshness{Hit: true})
-			call.SetReplayed()
 			_ = call.Facts()
 		})
 	}
@@ -95,33 +92,11 @@ func TestTextOfTheCallerIsBounded(t *testing.T) {
 	call.SetCaller(long)
 	call.SetPeer(long)
 	call.SetTrace(long)
-	call.SetLimits(long, long)
 	f := call.Facts()
-	for _, text := range []string{f.RequestID, f.Protocol, f.Method, f.Caller, f.Peer, f.TraceID, f.Limit, f.Policy} {
+	for _, text := range []string{f.RequestID, f.Protocol, f.Method, f.Caller, f.Peer, f.TraceID} {
 		if len(text) != 256 {
 			t.Errorf("kept %d bytes, want 256", len(text))
 		}
-	}
-}
-
-func TestWhatTheAnswerIsIsKeptForItsHeaders(t *testing.T) {
-	call := telemetry.NewCall("r1")
-	if got := call.Facts(); got.Limit != "" || got.Policy != "" || got.Freshness != (telemetry.Freshness{}) || got.Replayed {
-		t.Errorf("at first %+v", got)
-	}
-	call.SetLimits(`"default";r=3;t=9`, `"default";q=60;w=300`)
-	old := telemetry.Freshness{Hit: true, Age: time.Minute, Stale: true}
-	call.SetFreshness(old)
-	call.SetReplayed()
-	got := call.Facts()
-	if got.Limit != `"default";r=3;t=9` || got.Policy != `"default";q=60;w=300` || got.Freshness != old || !got.Replayed {
-		t.Errorf("got %+v", got)
-	}
-	// The last one to know is right.
-	call.SetLimits("", "")
-	call.SetFreshness(telemetry.Freshness{})
-	if got := call.Facts(); got.Limit != "" || got.Policy != "" || got.Freshness != (telemetry.Freshness{}) || !got.Replayed {
-		t.Errorf("then %+v", got)
 	}
 }
 

@@ -1,0 +1,58 @@
+package scope
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Freshness is the age of a cached answer. It is zero for an answer of
+// Cloudflare.
+type Freshness struct {
+	// Hit says that Cloudflare was not asked for this answer.
+	Hit bool
+	// Age is how long ago Cloudflare gave the answer.
+	Age time.Duration
+	// Stale says that the answer is older than allowed, because Cloudflare
+	// could not be asked.
+	Stale bool
+}
+
+// Answer receives what is known of the answer to a call. It is safe for
+// concurrent use.
+type Answer struct {
+	mu        sync.Mutex
+	freshness Freshness
+}
+
+// Freshness returns the freshness that was set last. It is zero for nil.
+func (a *Answer) Freshness() Freshness {
+	if a == nil {
+		return Freshness{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.freshness
+}
+
+// SetFreshness sets the freshness of the answer.
+func (a *Answer) SetFreshness(f Freshness) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.freshness = f
+}
+
+// WithAnswer returns a context for a call whose answer is described by a.
+func WithAnswer(ctx context.Context, a *Answer) context.Context {
+	s := from(ctx)
+	s.answer = a
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// SetFreshness sets the freshness of the answer to a call. It does nothing for a
+// call without WithAnswer.
+func SetFreshness(ctx context.Context, f Freshness) {
+	if a := from(ctx).answer; a != nil {
+		a.SetFreshness(f)
+	}
+}
