@@ -30,12 +30,12 @@ type request struct {
 	// now gives the caller what decide needs, and decided brings back the result:
 	// decide runs in the goroutine of its caller.
 	now     chan map[string]store.Record
-	decided chan decision
+	decided chan proposal
 	done    chan error
 }
 
-// decision is what a decide returned.
-type decision struct {
+// proposal is what a decide returned.
+type proposal struct {
 	changes store.Changes
 	err     error
 }
@@ -56,7 +56,7 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 	slices.Sort(keys)
 	r := &request{
 		ctx: limited, keys: slices.Compact(keys), decide: decide,
-		now: make(chan map[string]store.Record), decided: make(chan decision, 1), done: make(chan error, 1),
+		now: make(chan map[string]store.Record), decided: make(chan proposal, 1), done: make(chan error, 1),
 	}
 	if !s.queue.add(r) {
 		return store.Unavailable(store.ErrClosed)
@@ -74,7 +74,7 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 }
 
 // run calls decide and checks what it wants.
-func (r *request) run(now map[string]store.Record) decision {
+func (r *request) run(now map[string]store.Record) proposal {
 	changes, err := r.decide(now)
 	if err == nil {
 		err = store.CheckChanges(r.keys, changes.Records)
@@ -86,21 +86,21 @@ func (r *request) run(now map[string]store.Record) decision {
 			err = fault.From(fmt.Errorf("store: an audit record of the kind %q, which is not for callers", changes.Lines[i].Kind))
 		}
 	}
-	return decision{changes: changes, err: err}
+	return proposal{changes: changes, err: err}
 }
 
 // ask has the caller run its decide. It returns false where the caller has left.
-func (r *request) ask(now map[string]store.Record) (decision, bool) {
+func (r *request) ask(now map[string]store.Record) (proposal, bool) {
 	select {
 	case r.now <- now:
 	case <-r.ctx.Done():
-		return decision{}, false
+		return proposal{}, false
 	}
 	select {
 	case d := <-r.decided:
 		return d, true
 	case <-r.ctx.Done():
-		return decision{}, false
+		return proposal{}, false
 	}
 }
 

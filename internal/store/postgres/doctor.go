@@ -38,8 +38,8 @@ type Finding struct {
 // maxClockDifference is how far the clocks of server and replica may be apart.
 const maxClockDifference = time.Second
 
-// settings are what the server says of itself.
-type settings struct {
+// serverSettings are what the server says of itself.
+type serverSettings struct {
 	version                            string
 	number                             int
 	commit, fsync, pages, standbys     string
@@ -79,7 +79,7 @@ func (s *Store) Doctor(ctx context.Context) []Finding {
 			Fix: "let this machine reach a server that accepts writes: check store.postgres, DNS, network policy, role, password and certificates",
 		}}
 	}
-	var c settings
+	var c serverSettings
 	begun := time.Now()
 	err = s.reads.QueryRow(ctx, settingsText, s.config.Schema).Scan(&c.version, &c.number, &c.commit, &c.fsync, &c.pages, &c.standbys,
 		&c.checksums, &c.encrypted, &c.superuser, &c.otherSchemas, &c.clock,
@@ -102,7 +102,7 @@ func errText(err error) string {
 	return err.Error()
 }
 
-func (c settings) versionFinding() Finding {
+func (c serverSettings) versionFinding() Finding {
 	f := Finding{Name: "version", Text: "PostgreSQL " + c.version}
 	if c.number < oldest {
 		f.Level, f.Fix = Failed, fmt.Sprintf("use PostgreSQL %d or later", oldest/10000)
@@ -112,7 +112,7 @@ func (c settings) versionFinding() Finding {
 
 // durability is about commits that were acknowledged. Storekeeper sets
 // synchronous_commit for its own sessions where it is off.
-func (c settings) durability() Finding {
+func (c serverSettings) durability() Finding {
 	f := Finding{Name: "synchronous_commit", Text: "synchronous_commit is " + c.commit}
 	if c.commit == "local" && c.standbys != "" || c.commit == "off" {
 		f.Level, f.Text = Warning, f.Text+", so a failover loses acknowledged changes"
@@ -121,7 +121,7 @@ func (c settings) durability() Finding {
 	return f
 }
 
-func (c settings) disk() Finding {
+func (c serverSettings) disk() Finding {
 	f := Finding{Name: "fsync", Text: fmt.Sprintf("fsync is %s, full_page_writes is %s, data_checksums is %s", c.fsync, c.pages, c.checksums)}
 	switch {
 	case c.fsync != "on" || c.pages != "on":
@@ -134,7 +134,7 @@ func (c settings) disk() Finding {
 	return f
 }
 
-func (c settings) replication() Finding {
+func (c serverSettings) replication() Finding {
 	f := Finding{Name: "standby", Text: fmt.Sprintf("%d standbys stream, %d of them synchronous", c.streaming, c.synchronous)}
 	if c.lag != nil {
 		f.Text += fmt.Sprintf("; the slowest is %.1f s behind", *c.lag)
@@ -153,7 +153,7 @@ func (c settings) replication() Finding {
 	return f
 }
 
-func (c settings) security(plaintext bool) Finding {
+func (c serverSettings) security(plaintext bool) Finding {
 	f := Finding{Name: "TLS", Text: "the connection is encrypted and the server's certificate is verified"}
 	if plaintext || !c.encrypted {
 		f.Level, f.Text = Warning, "the connection is not encrypted"
@@ -162,7 +162,7 @@ func (c settings) security(plaintext bool) Finding {
 	return f
 }
 
-func (c settings) rights(schema string) Finding {
+func (c serverSettings) rights(schema string) Finding {
 	f := Finding{Name: "role", Text: "the role owns nothing but the schema " + schema}
 	switch {
 	case c.superuser:
@@ -176,7 +176,7 @@ func (c settings) rights(schema string) Finding {
 	return f
 }
 
-func (c settings) clocks(now time.Time) Finding {
+func (c serverSettings) clocks(now time.Time) Finding {
 	apart := c.clock.Sub(now).Abs()
 	f := Finding{Name: "clock", Text: fmt.Sprintf("the clocks of the server and this machine are %s apart", apart.Round(time.Millisecond))}
 	if apart > maxClockDifference {

@@ -199,7 +199,7 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 }
 
 // checkKey compares the audit key with the last line of the trail.
-func (s *Store) checkKey(ctx context.Context, h head) error {
+func (s *Store) checkKey(ctx context.Context, h lastCommit) error {
 	if h.tip.Keyed != (len(s.config.AuditKey) > 0) {
 		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.tip.Keyed, !h.tip.Keyed)
 	}

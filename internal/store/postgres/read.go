@@ -56,8 +56,8 @@ func (s *Store) usable(ctx context.Context) error {
 	return nil
 }
 
-// entry is a record with its key.
-type entry struct {
+// keyedValue is a record with its key.
+type keyedValue struct {
 	key   string
 	value []byte
 }
@@ -80,11 +80,11 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 		if err := s.usable(ctx); err != nil {
 			return err
 		}
-		var page []entry
+		var page []keyedValue
 		err := s.page(ctx, func(batch *pgx.Batch) {
 			batch.Queue(text, from, after != nil, notNil(after), to, pageRows, pageBytes)
 		}, func(results pgx.BatchResults) (err error) {
-			page, err = scanEntries(results.Query())
+			page, err = scanPage(results.Query())
 			return err
 		})
 		if err != nil {
@@ -102,14 +102,14 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 	}
 }
 
-func scanEntries(rows pgx.Rows, err error) (page []entry, _ error) {
+func scanPage(rows pgx.Rows, err error) (page []keyedValue, _ error) {
 	if err != nil {
 		return nil, err
 	}
 	var key, value []byte
 	_, err = pgx.ForEachRow(rows, []any{&key, &value}, func() error {
-		page = append(page, entry{key: string(key), value: value})
-		value = nil // The entry keeps it.
+		page = append(page, keyedValue{key: string(key), value: value})
+		value = nil // The page keeps it.
 		return nil
 	})
 	return page, err

@@ -13,8 +13,8 @@ import (
 // mark is the random name of a commit.
 type mark [16]byte
 
-// head is the state that the last commit left.
-type head struct {
+// lastCommit is the state that the last commit left.
+type lastCommit struct {
 	// store names the store.
 	store string
 	// commit is how many commits there were, and mark names the last one.
@@ -45,7 +45,7 @@ from store as s cross join lateral (
 	select commit, mark, seq, hash, event, event_mark from receipts where commit is not null order by commit desc limit 1
 ) as r where s.one`
 
-func scanHead(row pgx.Row) (h head, err error) {
+func scanHead(row pgx.Row) (h lastCommit, err error) {
 	var seq int64
 	var hash []byte
 	err = row.Scan(&h.store, &h.commit, &h.mark, &h.tip.Chain, &h.tip.Keyed, &seq, &hash, &h.size, &h.event, &h.eventMark,
@@ -90,7 +90,7 @@ func (s *seen) advance(p point) {
 
 // check compares a head with a commit that was seen before. The error has
 // ErrLost.
-func (h head) check(before point) error {
+func (h lastCommit) check(before point) error {
 	switch {
 	case !before.known():
 		return nil
@@ -109,4 +109,4 @@ func (h head) check(before point) error {
 	}
 }
 
-func (h head) point() point { return point{Store: h.store, Commit: h.commit, Mark: h.mark} }
+func (h lastCommit) point() point { return point{Store: h.store, Commit: h.commit, Mark: h.mark} }

@@ -173,7 +173,7 @@ func (s *Store) readOnce(ctx context.Context, ask func(*pgx.Batch), take func(pg
 }
 
 // accept takes a head as that of the store that was seen, and remembers it.
-func (s *Store) accept(h head, before point) error {
+func (s *Store) accept(h lastCommit, before point) error {
 	if err := h.check(before); err != nil {
 		return err
 	}
