@@ -55,7 +55,7 @@ func (f *watchedFiles) run(ctx context.Context) {
 
 func (f *watchedFiles) states() []telemetry.FileState {
 	var states []telemetry.FileState
-	for _, s := range f.States() {
+	for _, s := range f.Stats() {
 		states = append(states, telemetry.FileState{Kind: s.Kind, Failing: s.Failing, Loads: s.Loads, Failures: s.Failures, Last: s.Last})
 	}
 	return states

@@ -21,7 +21,7 @@ func newFileKeys(file string, files *filewatch.Watcher, tell func(keys int, err 
 	f.set.Store(&keySet{})
 	report := func(err error) { tell(len(f.set.Load().keys), err) }
 	var err error
-	f.watch, err = files.Add(context.Background(), filewatch.Group{
+	f.watch, err = files.Add(context.Background(), filewatch.FileGroup{
 		Kind: "issuer_keys", Files: []string{file}, MaxBytes: maxBody, Report: report,
 		Load: func(contents [][]byte) error { return f.load(file, contents[0]) },
 	})

@@ -28,7 +28,7 @@ func Fixed(e *Engine) *Rules {
 // an error is over.
 func Follow(name string, files *filewatch.Watcher, told func(error)) (*Rules, error) {
 	r := &Rules{}
-	_, err := files.Add(context.Background(), filewatch.Group{
+	_, err := files.Add(context.Background(), filewatch.FileGroup{
 		Kind: "policy", Files: []string{name}, MaxBytes: maxFile, Report: told,
 		Load: func(contents [][]byte) error {
 			engine, _, err := Parse(contents[0])

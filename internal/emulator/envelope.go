@@ -13,18 +13,18 @@ type httpAnswer struct {
 	header map[string]string
 }
 
-// notice is an item of errors or messages.
-type notice struct {
+// apiMessage is an item of errors or messages.
+type apiMessage struct {
 	// code is omitted if it is 0.
 	code    int
 	message string
 	// pointer is a JSON pointer into the request body, omitted if empty.
 	pointer string
 	// chain holds the causes, omitted if empty.
-	chain []notice
+	chain []apiMessage
 }
 
-func appendNotice(b []byte, n notice) []byte {
+func appendNotice(b []byte, n apiMessage) []byte {
 	b = append(b, '{')
 	if n.code != 0 {
 		b = append(appendInt(append(b, `"code":`...), n.code), ',')
@@ -40,7 +40,7 @@ func appendNotice(b []byte, n notice) []byte {
 }
 
 // succeed wraps a result that is already JSON.
-func succeed(result []byte, messages ...notice) httpAnswer {
+func succeed(result []byte, messages ...apiMessage) httpAnswer {
 	b := append([]byte(`{"result":`), result...)
 	b = append(b, `,"success":true,"errors":[],"messages":`...)
 	b = appendList(b, messages, appendNotice)
@@ -70,7 +70,7 @@ func succeedPage[T any](all []T, p page, one func([]byte, T) []byte) httpAnswer 
 }
 
 // failure returns the envelope of a failed call.
-func failure(errors, messages []notice) []byte {
+func failure(errors, messages []apiMessage) []byte {
 	b := appendList([]byte(`{"result":null,"success":false,"errors":`), errors, appendNotice)
 	b = appendList(append(b, `,"messages":`...), messages, appendNotice)
 	return append(b, '}')
@@ -78,5 +78,5 @@ func failure(errors, messages []notice) []byte {
 
 // refuse returns a failure with one error and no message.
 func refuse(status, code int, message string) httpAnswer {
-	return httpAnswer{status: status, body: failure([]notice{{code: code, message: message}}, nil)}
+	return httpAnswer{status: status, body: failure([]apiMessage{{code: code, message: message}}, nil)}
 }

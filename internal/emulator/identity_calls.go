@@ -13,7 +13,7 @@ func (e *Emulator) verifyToken(c *apiCall) httpAnswer {
 	b := appendString([]byte(`{"id":`), c.who.id)
 	b = append(b, `,"status":"active"}`...)
 	// Cloudflare's recorded answer has no code.
-	return succeed(b, notice{message: "This API Token is valid and active"})
+	return succeed(b, apiMessage{message: "This API Token is valid and active"})
 }
 
 func (e *Emulator) user(c *apiCall) httpAnswer {

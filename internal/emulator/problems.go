@@ -37,8 +37,8 @@ func (p fieldPath) field(name string) fieldPath {
 
 // problems are the mistakes of one request in the order of the request.
 type problems struct {
-	errors   []notice
-	messages []notice
+	errors   []apiMessage
+	messages []apiMessage
 }
 
 // add notes a mistake: Cloudflare's machine word, the place, and what would be
@@ -47,8 +47,8 @@ func (p *problems) add(word string, at fieldPath, text string) {
 	if len(p.errors) == maxProblems {
 		return
 	}
-	p.errors = append(p.errors, notice{code: codeInvalid, message: word, pointer: at.pointer})
-	p.messages = append(p.messages, notice{code: codeInvalid, message: at.path + ": " + text})
+	p.errors = append(p.errors, apiMessage{code: codeInvalid, message: word, pointer: at.pointer})
+	p.messages = append(p.messages, apiMessage{code: codeInvalid, message: at.path + ": " + text})
 }
 
 // refusal returns the answer that lists all mistakes. ok is false if there are

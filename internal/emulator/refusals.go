@@ -111,7 +111,7 @@ func noProductRoute() httpAnswer {
 }
 
 func badHeaders() httpAnswer {
-	cause := notice{code: codeBadAuthForm, message: "Invalid format for Authorization header"}
-	found := notice{code: codeBadHeaders, message: "Invalid request headers", chain: []notice{cause}}
-	return httpAnswer{status: http.StatusBadRequest, body: failure([]notice{found}, nil)}
+	cause := apiMessage{code: codeBadAuthForm, message: "Invalid format for Authorization header"}
+	found := apiMessage{code: codeBadHeaders, message: "Invalid request headers", chain: []apiMessage{cause}}
+	return httpAnswer{status: http.StatusBadRequest, body: failure([]apiMessage{found}, nil)}
 }

@@ -88,7 +88,7 @@ func quick() *filewatch.Watcher {
 
 func add(t *testing.T, w *filewatch.Watcher, u *user, files ...string) *filewatch.Watch {
 	t.Helper()
-	one, err := w.Add(t.Context(), filewatch.Group{Kind: "policy", Files: files, Load: u.load, Report: u.report, MaxBytes: 1000})
+	one, err := w.Add(t.Context(), filewatch.FileGroup{Kind: "policy", Files: files, Load: u.load, Report: u.report, MaxBytes: 1000})
 	must(t, err)
 	return one
 }
@@ -256,7 +256,7 @@ func TestAFailureAndItsEndAreReportedOnceEach(t *testing.T) {
 					w.Recheck(t.Context())
 				}
 				u.reported(t, test.want)
-				if s := w.States(); u.now() != "old" || len(s) != 1 || s[0].Failing != 1 || s[0].Failures == 0 {
+				if s := w.Stats(); u.now() != "old" || len(s) != 1 || s[0].Failing != 1 || s[0].Failures == 0 {
 					t.Errorf("in use is %q, state %+v", u.now(), s)
 				}
 				must(t, os.RemoveAll(file))
@@ -265,7 +265,7 @@ func TestAFailureAndItsEndAreReportedOnceEach(t *testing.T) {
 					w.Recheck(t.Context())
 				}
 				u.reported(t, "ok")
-				if s := w.States(); u.now() != after || s[0].Failing != 0 {
+				if s := w.Stats(); u.now() != after || s[0].Failing != 0 {
 					t.Errorf("in use is %q, state %+v", u.now(), s)
 				}
 			})
@@ -276,11 +276,11 @@ func TestAFailureAndItsEndAreReportedOnceEach(t *testing.T) {
 func TestAGroupThatCannotBeLoadedIsNotAdded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	w, u := quick(), &user{}
-	g := filewatch.Group{Kind: "policy", Files: []string{file}, Load: u.load, Report: u.report}
+	g := filewatch.FileGroup{Kind: "policy", Files: []string{file}, Load: u.load, Report: u.report}
 	if _, err := w.Add(t.Context(), g); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
-	if len(w.States()) != 0 {
+	if len(w.Stats()) != 0 {
 		t.Error("it is watched")
 	}
 	u.reported(t)

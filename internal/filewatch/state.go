@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// State is the state of the groups of one kind.
-type State struct {
+// KindStats is the state of the groups of one kind.
+type KindStats struct {
 	// Kind is the kind of the groups.
 	Kind string
 	// Groups is the number of groups.
@@ -22,26 +22,26 @@ type State struct {
 	Last time.Time
 }
 
-// States returns the state of each kind, sorted by kind.
-func (w *Watcher) States() []State {
-	kinds := map[string]*State{}
+// Stats returns the state of each kind, sorted by kind.
+func (w *Watcher) Stats() []KindStats {
+	kinds := map[string]*KindStats{}
 	for _, one := range w.all() {
 		s := kinds[one.group.Kind]
 		if s == nil {
-			s = &State{Kind: one.group.Kind}
+			s = &KindStats{Kind: one.group.Kind}
 			kinds[one.group.Kind] = s
 		}
 		one.addTo(s)
 	}
-	list := make([]State, 0, len(kinds))
+	list := make([]KindStats, 0, len(kinds))
 	for _, s := range kinds {
 		list = append(list, *s)
 	}
-	slices.SortFunc(list, func(a, b State) int { return strings.Compare(a.Kind, b.Kind) })
+	slices.SortFunc(list, func(a, b KindStats) int { return strings.Compare(a.Kind, b.Kind) })
 	return list
 }
 
-func (w *Watch) addTo(s *State) {
+func (w *Watch) addTo(s *KindStats) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s.Groups++

@@ -21,7 +21,7 @@ const unreadableFile = "FILEWATCH_TEST_UNREADABLE"
 // are taken from, and prints each report and the content in use.
 func watchUnreadable(file string) int {
 	w, u := quick(), &user{}
-	g := filewatch.Group{Kind: "policy", Files: []string{file}, Load: u.load, Report: func(err error) {
+	g := filewatch.FileGroup{Kind: "policy", Files: []string{file}, Load: u.load, Report: func(err error) {
 		fmt.Println(err == nil, u.now()) //nolint:forbidigo // The parent reads it.
 	}}
 	if _, err := w.Add(context.Background(), g); err != nil {

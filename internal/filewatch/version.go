@@ -43,10 +43,10 @@ func equal(a, b []status) bool {
 	})
 }
 
-func (g *Group) names() string { return strings.Join(g.Files, ", ") }
+func (g *FileGroup) names() string { return strings.Join(g.Files, ", ") }
 
 // status returns the status of each file. It follows symbolic links.
-func (g *Group) status() ([]status, error) {
+func (g *FileGroup) status() ([]status, error) {
 	all := make([]status, 0, len(g.Files))
 	for _, name := range g.Files {
 		info, err := os.Stat(name)
@@ -64,7 +64,7 @@ func (g *Group) status() ([]status, error) {
 
 // read reads all files. The contents are consistent: if a file changes while
 // they are read, read returns errChanging.
-func (g *Group) read() (version, [][]byte, error) {
+func (g *FileGroup) read() (version, [][]byte, error) {
 	before, err := g.status()
 	if err != nil {
 		return version{}, nil, err

@@ -19,8 +19,8 @@ const (
 	maxChanging = 10 * time.Second
 )
 
-// Group is a set of files that are loaded together.
-type Group struct {
+// FileGroup is a set of files that are loaded together.
+type FileGroup struct {
 	// Kind is the purpose of the files in metrics, such as policy or tls.
 	Kind string
 	// Files are the paths. Each must lead to a regular file.
@@ -43,7 +43,7 @@ type Group struct {
 
 // Watch is a watched group.
 type Watch struct {
-	group   Group
+	group   FileGroup
 	config  Config
 	watcher *Watcher // nil: nobody polls
 

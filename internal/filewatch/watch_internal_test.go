@@ -23,7 +23,7 @@ func newStepped(t *testing.T) *stepped {
 	s := &stepped{file: filepath.Join(t.TempDir(), "file"), now: time.Now()}
 	s.write(t, "old")
 	w := New(Config{Debounce: time.Second, Digest: time.Minute})
-	one, err := w.Add(t.Context(), Group{Files: []string{s.file}, Load: func(contents [][]byte) error {
+	one, err := w.Add(t.Context(), FileGroup{Files: []string{s.file}, Load: func(contents [][]byte) error {
 		s.loads++
 		if s.refuse == nil {
 			s.content = string(contents[0])

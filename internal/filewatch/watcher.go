@@ -71,7 +71,7 @@ func (c Config) withDefaults() Config {
 
 // Add loads a group and watches it from then on. If the group cannot be loaded,
 // Add returns the error and does not watch the group.
-func (w *Watcher) Add(ctx context.Context, g Group) (*Watch, error) {
+func (w *Watcher) Add(ctx context.Context, g FileGroup) (*Watch, error) {
 	config := Config{}.withDefaults()
 	if w != nil {
 		config = w.config

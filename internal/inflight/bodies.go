@@ -120,17 +120,17 @@ func (b *Body) Release() {
 	}
 }
 
-// call is what the context of a call tells of its request while the request is
+// requestState is what the context of a call tells of its request while the request is
 // received.
-type call struct {
+type requestState struct {
 	body   *Body
 	cancel context.CancelFunc
 }
 
 type callKey struct{}
 
-func callFrom(ctx context.Context) call {
-	c, _ := ctx.Value(callKey{}).(call)
+func callFrom(ctx context.Context) requestState {
+	c, _ := ctx.Value(callKey{}).(requestState)
 	return c
 }
 

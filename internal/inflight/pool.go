@@ -17,18 +17,18 @@ type pool struct {
 	each int64
 
 	mu      sync.Mutex
-	callers map[string]*share
+	callers map[string]*callerPool
 }
 
-// share is the part of a pool that one caller holds.
-type share struct {
+// callerPool is the part of a pool that one caller holds.
+type callerPool struct {
 	bytes *semaphore.Weighted
 	// refs counts the bytes and waiting calls for which the share is kept.
 	refs int64
 }
 
 func newPool(size int64) *pool {
-	return &pool{all: semaphore.NewWeighted(size), each: size / 4 * 3, callers: map[string]*share{}}
+	return &pool{all: semaphore.NewWeighted(size), each: size / 4 * 3, callers: map[string]*callerPool{}}
 }
 
 func (p *pool) acquire(ctx context.Context, caller string, n int64, wait time.Duration) error {
@@ -68,19 +68,19 @@ func (p *pool) release(caller string, n int64) {
 }
 
 // ref returns the share of a caller and adds n references.
-func (p *pool) ref(caller string, n int64) *share {
+func (p *pool) ref(caller string, n int64) *callerPool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	own := p.callers[caller]
 	if own == nil {
-		own = &share{bytes: semaphore.NewWeighted(p.each)}
+		own = &callerPool{bytes: semaphore.NewWeighted(p.each)}
 		p.callers[caller] = own
 	}
 	own.refs += n
 	return own
 }
 
-func (p *pool) unref(caller string, own *share, n int64) {
+func (p *pool) unref(caller string, own *callerPool, n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if own.refs -= n; own.refs == 0 {

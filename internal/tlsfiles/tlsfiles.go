@@ -55,7 +55,7 @@ func New(c Config) (*Files, error) {
 		return nil, errors.New("client certificates are required, but no authority is named that signs them")
 	}
 	f := &Files{config: c}
-	_, err := c.Watcher.Add(context.Background(), filewatch.Group{Kind: "tls", Files: c.names(), Load: f.load, Report: c.OnReload})
+	_, err := c.Watcher.Add(context.Background(), filewatch.FileGroup{Kind: "tls", Files: c.names(), Load: f.load, Report: c.OnReload})
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func newKeeper(given Account, c Config) (*keeper, error) {
 	k.events = &events{tell: func(err error) { c.OnCredential(CredentialEvent{Account: given.ID, Err: err}) }}
 	k.rotation = &rotation{keeper: k, events: k.events}
 	var err error
-	k.watch, err = c.Files.Add(context.Background(), filewatch.Group{
+	k.watch, err = c.Files.Add(context.Background(), filewatch.FileGroup{
 		Kind: "credential", Files: []string{file}, MaxBytes: maxFile, ReloadOnTouch: true,
 		Load: func(contents [][]byte) error { return k.load(file, contents[0]) }, Report: k.report,
 	})
