@@ -36,7 +36,7 @@ func chaos(t *testing.T, seed uint64) {
 		one := c.start()
 		alive = append(alive, one)
 		for tenant := range 1 + r.IntN(3) {
-			c.wants(ctx, one, fmt.Sprint("tenant", tenant), r.IntN(6))
+			c.wants(ctx, one, fmt.Sprint("tenant", tenant), 2+r.IntN(6))
 		}
 	}
 	for range 1 + r.IntN(10) {
@@ -75,7 +75,7 @@ func chaos(t *testing.T, seed uint64) {
 	}
 	c.all.Wait()
 	t.Logf("%d calls in %v, at most %d of %d in a window of %v; %v", len(c.arrivals), time.Since(c.begun), c.worst(window), c.cfg.Calls, window, kinds)
-	if len(c.arrivals) < c.cfg.Calls {
+	if len(c.arrivals) < 40 {
 		t.Error("there was hardly any load")
 	}
 	c.mustHold()
