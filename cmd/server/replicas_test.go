@@ -12,8 +12,8 @@ import (
 
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/store/postgrestest"
 	"platform.internal/storekeeper/internal/spending"
+	"platform.internal/storekeeper/internal/store/postgrestest"
 	"platform.internal/storekeeper/internal/upstream"
 )
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 )
 
 func TestReadmeNamesEveryFile(t *testing.T) {
