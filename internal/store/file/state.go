@@ -49,9 +49,9 @@ func (r *records) find(key string, now int64) (value []byte, segment uint64, p p
 }
 
 func (r *records) placeOf(d digest) (segment uint64, p place) {
-	for i := len(r.indexes) - 1; i >= 0; i-- {
-		if p, ok := r.indexes[i].places[d]; ok {
-			return r.indexes[i].segment, p
+	for _, i := range slices.Backward(r.indexes) {
+		if p, ok := i.places[d]; ok {
+			return i.segment, p
 		}
 	}
 	return 0, place{}

@@ -3,6 +3,7 @@ package file_test
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -18,7 +19,10 @@ func TestTheFileStoreKeepsTheContract(t *testing.T) {
 	storetest.Contract(t, func(t *testing.T) store.Store {
 		t.Helper()
 		folder := t.TempDir()
-		s, err := file.Open(t.Context(), file.Config{Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")}})
+		s, err := file.Open(t.Context(), file.Config{
+			Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")},
+			MaxWait: time.Minute, // the disk of a busy machine is slow
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

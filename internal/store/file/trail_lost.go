@@ -192,6 +192,9 @@ func (t *trail) countLoss(reason string, at audit.Place) {
 // cannot be rotated must not refuse changes.
 func (t *trail) rotate() bool {
 	to := audit.RotatedPath(t.c.Path, t.at.Seq())
+	if _, here, err := t.target.file.At(to); err == nil && here {
+		return true // and then the new file could not be begun
+	}
 	_, err := t.store.c.FS.Stat(to)
 	switch {
 	case err == nil:

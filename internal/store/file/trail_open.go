@@ -68,7 +68,7 @@ func (t *trail) open(ctx context.Context, r *replayer) (begin, error) {
 	case f.headed && f.named.Seq() < t.synced.at.Seq():
 		err = audit.BrokenHead(t.c.Path, fmt.Sprintf("it names record %d, and the state has seen record %d in the file", f.named.Seq(), t.synced.at.Seq()))
 	case f.file == nil:
-		b.note, err = t.missing(r.chain.at)
+		b.note, err = t.missing()
 		b.newFile = b.note != ""
 	default:
 		err = t.resume(ctx, f)

@@ -59,7 +59,7 @@ func (t *trail) ending() (e ending, err error) {
 
 // missing goes on where the file of the chain is not there, or empty. note is the
 // reason of the line that begins a new file, empty where none is needed.
-func (t *trail) missing(last audit.Place) (note string, err error) {
+func (t *trail) missing() (note string, err error) {
 	e, err := t.ending()
 	if err != nil {
 		return "", err

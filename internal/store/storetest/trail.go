@@ -17,10 +17,11 @@ import (
 // entry is what the tests look at in a line. They read it independently of the
 // package that writes it.
 type entry struct {
-	Seq        uint64
-	Prev, Hash string
-	Kind, ID   string
-	Outcome    string
+	Seq  uint64 `json:"seq"`
+	Prev string `json:"prev"`
+	Hash string `json:"hash"`
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
 }
 
 func intent(id string) audit.Record { return audit.Record{Kind: audit.KindIntent, ID: id} }

@@ -95,7 +95,7 @@ func (l *Log) Remove(segment uint64) error {
 	if s == nil || s == l.current || segment != l.oldest {
 		return nil
 	}
-	if l.spare == nil && s.size == l.c.SegmentSize {
+	if l.spare == nil && !l.taken && s.size == l.c.SegmentSize {
 		spare := filepath.Join(l.c.Folder, spareName)
 		if err := l.c.FS.Rename(s.path, spare); err != nil {
 			return err

@@ -118,7 +118,10 @@ type Log struct {
 	current  *segment
 	oldest   uint64
 	spare    *segment
-	bytes    int64
+	// taken says that the file of the spare is being made the segment in use, and
+	// has its old name still.
+	taken bool
+	bytes int64
 }
 
 // Open reads the log from a place on and returns it ready for writing. before is

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"platform.internal/storekeeper/internal/store/disk/disktest"
 	"platform.internal/storekeeper/internal/store/wal"
@@ -317,4 +318,58 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSegmentsAreMadeAndGivenUpBesideWrites has a slow disk, so that a spare is taken
+// into use while older segments are given up.
+func TestSegmentsAreMadeAndGivenUpBesideWrites(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		system := memory()
+		l, _ := open(t, config(system))
+		system.Set(func(op, _ string) error {
+			if op == "rename" || op == "sync" || op == "open" {
+				time.Sleep(time.Duration(rand.IntN(200)) * time.Microsecond)
+			}
+			return nil
+		})
+		done, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				err := l.MakeSpare()
+				for err == nil && l.Oldest()+2 < l.End().Segment {
+					err = l.Remove(l.Oldest())
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+		for i := range 60 {
+			must(t, write(l, fmt.Sprint(i, strings.Repeat("x", 2000))))
+		}
+		close(done)
+		<-ended
+		must(t, l.Check())
+		at := wal.Start{Segment: l.Oldest(), Number: number(t, l, l.Oldest())}
+		must(t, l.Close())
+		system.Set(nil)
+		last := ""
+		l, err := wal.Open(config(system), at, nil, func(f wal.Frame) error {
+			last = string(f.Content[:2])
+			return nil
+		})
+		must(t, err)
+		must(t, l.Close())
+		if last != "59" {
+			t.Fatalf("the last frame is %q", last)
+		}
+	}
 }

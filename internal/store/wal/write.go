@@ -102,7 +102,7 @@ func (l *Log) roll(frame int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.segments[s.number], l.current = s, s
+	l.segments[s.number], l.current, l.taken = s, s, false
 	if l.oldest == 0 {
 		l.oldest = s.number
 	}
@@ -115,6 +115,7 @@ func (l *Log) discard(s *segment) {
 	_ = s.file.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.taken = false
 	l.bytes -= s.size
 }
 
@@ -123,7 +124,7 @@ func (l *Log) nextSegment(least int64) (*segment, error) {
 	l.mu.Lock()
 	s := l.spare
 	if s != nil && s.size >= least {
-		l.spare = nil
+		l.spare, l.taken = nil, true
 		l.mu.Unlock()
 		return s, nil
 	}
@@ -210,7 +211,7 @@ func (l *Log) Full() bool {
 // use is half full. It is for one goroutine at a time, and may run beside Write.
 func (l *Log) MakeSpare() error {
 	l.mu.RLock()
-	needed := l.spare == nil && !l.bounded() && l.current != nil && l.current.end > l.current.size/2
+	needed := l.spare == nil && !l.taken && !l.bounded() && l.current != nil && l.current.end > l.current.size/2
 	size := l.nextSize()
 	l.mu.RUnlock()
 	if !needed {

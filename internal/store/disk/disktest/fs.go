@@ -9,6 +9,7 @@ package disktest
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -143,11 +144,7 @@ func (f *FS) Kill() *FS {
 	nodes := map[*node]*node{}
 	twin := func(n *node) *node {
 		if nodes[n] == nil {
-			before := map[int64]change{}
-			for at, c := range n.before {
-				before[at] = c
-			}
-			nodes[n] = &node{text: slices.Clone(n.text), mode: n.mode, synced: n.synced, before: before}
+			nodes[n] = &node{text: slices.Clone(n.text), mode: n.mode, synced: n.synced, before: maps.Clone(n.before)}
 		}
 		return nodes[n]
 	}
