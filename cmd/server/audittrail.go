@@ -82,7 +82,7 @@ func openTrail(ctx context.Context, c *config.Config) (*postgres.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	at.MemoryFile, at.Existing = "", true
+	at.MemoryFile, at.Inspect, at.Existing = "", true, true
 	kept, err := postgres.Open(ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("store.postgres: %w", err)

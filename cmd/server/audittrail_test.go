@@ -73,7 +73,7 @@ func TestATrailThatIsNotThereIsNotMade(t *testing.T) {
 	p.file = p.writeConfig(p.setup)
 	for _, command := range []string{"verify", "export"} {
 		for range 2 {
-			if got := runToEnd(p.withConfig("audit", command)...); got.code != exitFailed || !strings.Contains(got.err, "store.postgres: ") {
+			if got := runToEnd(p.withConfig("audit", command)...); got.code != exitFailed || !strings.Contains(got.err, "it is empty") {
 				t.Errorf("audit %s: %d %s%s", command, got.code, got.out, got.err)
 			}
 		}
