@@ -119,6 +119,15 @@ func (b *Budgets) collect() (wants map[string]want, busy bool) {
 	return wants, busy
 }
 
+// calls is how many calls a replica has made in a window and would make.
+func (w want) calls() int {
+	n := w.Small
+	for _, f := range w.Flows {
+		n += f.Used + f.Waiting
+	}
+	return int(math.Ceil(n))
+}
+
 func (w want) busy() bool {
 	if w.Short > 0 {
 		return true
@@ -243,10 +252,8 @@ func (b *Budgets) elsewhere(wants []want, own int) budget.Elsewhere {
 		if i == own {
 			continue
 		}
-		free := w.Free
-		if len(w.Flows) == 0 && w.Small == 0 && w.Short == 0 {
-			free = b.cfg.Calls / len(wants)
-		}
+		// What it told of its free slots is older than those that it got since.
+		free := max(w.Free, b.cfg.Calls/len(wants)-w.calls())
 		e.Coming += max(0, free-kept)
 		for name, f := range w.Flows {
 			if f.Waiting > 0 {

@@ -71,7 +71,7 @@ func TestAPausedReplicaSendsNoOldChangeOverANewerOne(t *testing.T) {
 	for _, s := range stops() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			p := plan{replicas: 2, callers: 2, settings: fleet.Settings{Calls: 1200, Window: time.Minute}}
+			p := plan{replicas: 2, callers: 2, settings: fleet.Settings{Calls: 100, Window: time.Minute}}
 			p.alter = func(w *world, replica int, own *fleet.Settings) {
 				if replica == 0 && s.alter != nil {
 					s.alter(w, own)
