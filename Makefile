@@ -68,8 +68,8 @@ profile: ## Leave profiles of the hot paths in build/profile/ and say how to rea
 structure: $(DEADCODE) ## Print figures about the structure of the production code beside their targets; ARGS=-v lists what they count
 	@cd tools && $(GO) run ./structure -deadcode "$(CURDIR)/$(DEADCODE)" $(ARGS) ..
 
-test-chaos: ## Kill servers and cut answers at every step of a change, 1,000 times, and check histories
-	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-1000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
+test-chaos: ## Kill servers and cut answers at every step of a change, 2,000 times, and check histories
+	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-2000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
 	CGO_ENABLED=0 STOREKEEPER_POSTGRES_SECONDS=$${STOREKEEPER_POSTGRES_SECONDS:-300} $(GO) test -count=1 -timeout 60m -run Chaos -v ./internal/store/postgres
 	cd test/guarantees && CGO_ENABLED=0 STOREKEEPER_GUARANTEES_SECONDS=$${STOREKEEPER_GUARANTEES_SECONDS:-60} $(GO) test -count=1 -timeout 30m -v .
 

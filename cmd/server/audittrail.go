@@ -14,7 +14,7 @@ import (
 )
 
 // errTrailOnStdout says that there is no trail to read.
-var errTrailOnStdout = errors.New("audit.sink is stdout: verify the files into which the stream is collected, as audit verify FILE...")
+var errTrailOnStdout = errors.New("audit.sink is stdout: verify the files into which the stream is collected, as audit verify FILE")
 
 // verifyConfigured verifies the trail that a configuration names.
 func verifyConfigured(ctx context.Context, given configFlags, after afterFlag, t terminal) error {

@@ -35,10 +35,11 @@ func (e *engine) before(ctx context.Context, op *change.Op) (change.Baseline, er
 
 // reserve returns what a change takes of quotas, nil for nothing.
 func (e *engine) reserve(op *change.Op) idempotency.Reservation {
-	if r := e.quotas.Reserve(quota.Of(op)); r != nil {
-		return r
+	r := e.quotas.Reserve(quota.Of(op))
+	if r == nil {
+		return nil
 	}
-	return nil
+	return r
 }
 
 // release returns what the end of a change does to the counts of quotas.

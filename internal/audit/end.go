@@ -19,12 +19,22 @@ type End struct {
 	Size, Torn int64
 }
 
-// CheckEnd checks the end of an audit file of that size with the record that its
-// head names, and not the records before, which is for Verify: what it reads does
-// not grow with the file. path is for errors. Where the end is not what was
-// written, the whole file is read, and the error has ErrBroken and names the line.
-func CheckEnd(ctx context.Context, file io.ReaderAt, size int64, path string, key []byte, head Place, o Origin) (End, error) {
-	c := endCheck{file: file, size: size, path: path, hash: newHash(key), at: head, origin: o}
+// Opened is an audit file that is open.
+type Opened struct {
+	File io.ReaderAt
+	Size int64
+	// Path is for errors.
+	Path string
+	// Key binds the chain. Empty: there is none.
+	Key []byte
+}
+
+// CheckEnd checks the end of an audit file with the record that its head names,
+// and not the records before, which is for Verify: what it reads does not grow
+// with the file. Where the end is not what was written, the whole file is read,
+// and the error has ErrBroken and names the line.
+func CheckEnd(ctx context.Context, f Opened, head Place, o Origin) (End, error) {
+	c := endCheck{file: f.File, size: f.Size, path: f.Path, hash: newHash(f.Key), at: head, origin: o}
 	s, err := c.run(ctx)
 	return End{Last: s.last, Size: s.bytes, Torn: s.torn}, err
 }

@@ -42,13 +42,11 @@ func (k check) format(value string, want textFormat, rule string) {
 	}
 }
 
-// within reports a number outside the range, and returns whether it is inside.
-func (k check) within(value, least, most int) bool {
+// within reports a number outside the range.
+func (k check) within(value, least, most int) {
 	if value < least || value > most {
 		k.fail(fmt.Sprintf("must be from %d to %d", least, most))
-		return false
 	}
-	return true
 }
 
 // isSet reports whether the key is in the file or was given with --set.

@@ -48,7 +48,7 @@ func TestAStoreThatIsAwayAtTheOutcome(t *testing.T) {
 }
 
 func acting(r *replica) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
-	return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return r.world.act(op, "a"), nil }
+	return func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return r.world.act(op, "a"), nil }
 }
 
 func refusing(k fault.Kind) func(*replica) func(context.Context, *idempotency.Operation) ([]byte, error) {
@@ -61,7 +61,7 @@ func TestNothingIsAnsweredBeforeItIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
 		r := life(t, d, newWorld(), nil)
-		first := r.run(t.Context(), keyed("k", "a"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		first := r.run(t.Context(), keyed("k", "a"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			r.link.set(true, false)
 			return r.world.act(op, "a"), nil
 		})
@@ -89,7 +89,7 @@ func TestOthersHearOfAChangeBeforeItsCaller(t *testing.T) {
 				told.Add(1)
 			}
 		})
-		first = r.run(t.Context(), keyed("k", "a"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		first = r.run(t.Context(), keyed("k", "a"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			r.link.set(true, false)
 			return r.world.act(op, "a"), nil
 		})

@@ -41,7 +41,7 @@ func TestAFolderOutlivesItsProcess(t *testing.T) {
 	folder, w := t.TempDir(), newWorld()
 	done := on(keyed("canary-done", "canary-value"), "o")
 	half := on(keyed("canary-half", "canary-value"), "p")
-	act := func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil }
+	act := func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil }
 
 	first, end := fileLife(t, folder, w, "first")
 	if a, err := first.Do(t.Context(), done, act); err != nil || string(a.Body) != "a number 1" {

@@ -170,7 +170,7 @@ func (e ended) String() string {
 
 // do makes a call in the background whose change acts.
 func (r *replica) do(ctx context.Context, c idempotency.Call) <-chan ended {
-	return r.run(ctx, c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	return r.run(ctx, c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 		return r.world.act(op, string(c.Payload)), nil
 	})
 }
@@ -234,7 +234,7 @@ func (d *disk) locked() []string {
 
 // slow acts after d.
 func (r *replica) slow(what string, d time.Duration) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
-	return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	return func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 		answer := r.world.act(op, what)
 		time.Sleep(d)
 		return answer, nil
@@ -245,7 +245,7 @@ var errLost = fault.New(fault.Unavailable, "UPSTREAM_ANSWER_LOST", "nobody knows
 
 // lost acts, and loses the answer.
 func (r *replica) lost(what string) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
-	return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	return func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 		r.world.act(op, what)
 		return nil, errLost
 	}

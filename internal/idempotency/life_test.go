@@ -64,7 +64,7 @@ func TestCloseWaitsForWhatRuns(t *testing.T) {
 
 func TestCloseEndsWhatRunsTooLong(t *testing.T) {
 	for name, run := range map[string]func(ctx context.Context, op *idempotency.Operation) ([]byte, error){
-		"and heeds its context": func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		"and heeds its context": func(ctx context.Context, _ *idempotency.Operation) ([]byte, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		},

@@ -22,7 +22,7 @@ var unclear = map[string]func(r *replica, act bool) func(ctx context.Context, op
 		return unsent
 	},
 	"a panic": func(r *replica, act bool) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
-		return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		return func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			if act {
 				r.world.act(op, "a")
 			}
@@ -30,7 +30,7 @@ var unclear = map[string]func(r *replica, act bool) func(ctx context.Context, op
 		}
 	},
 	"a mistake of our own": func(r *replica, act bool) func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
-		return func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		return func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			if act {
 				r.world.act(op, "a")
 			}
@@ -93,7 +93,7 @@ func TestNotDoneIsBelievedOnlyAfterAWhile(t *testing.T) {
 		w := newWorld()
 		r := life(t, newDisk(), w, nil)
 		synctest.Wait()
-		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			// It takes effect when nobody listens any more.
 			time.AfterFunc(1900*time.Millisecond, func() { w.act(op, "a") })
 			return nil, errLost
@@ -102,7 +102,7 @@ func TestNotDoneIsBelievedOnlyAfterAWhile(t *testing.T) {
 		if n := w.looked(); n != 1 {
 			t.Errorf("looked %d times at once", n)
 		}
-		other := r.run(t.Context(), on(keyed("l", "b"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		other := r.run(t.Context(), on(keyed("l", "b"), "o"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			if w.count("a") == 0 {
 				t.Error("the object was given away before it was sure")
 			}
@@ -171,7 +171,7 @@ func TestWhatRecoveryMayFind(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, tries := newDisk(), 0
 				r := life(t, d, newWorld(), func(c *idempotency.Config) {
-					c.Recover = func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+					c.Recover = func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 						if op.Intent.ID == "" || !op.Held() {
 							t.Error("recovery is no operation of its own")
 						}

@@ -132,7 +132,7 @@ func TestTheIntentIsAskedWithTheObjectsLocked(t *testing.T) {
 					asked++
 					return idempotency.Intent{Tenant: "t", Baseline: []byte(strconv.Quote(state))}, nil
 				}
-				second := r.run(t.Context(), c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+				second := r.run(t.Context(), c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 					i := op.Intent
 					if string(i.Baseline) != `"new"` || i.ID == "" || i.Caller != "anna" || i.Method != "/Create" ||
 						i.Tenant != "t" || !slices.Equal(i.Objects, c.Objects) || !i.Began.Equal(time.Now()) {

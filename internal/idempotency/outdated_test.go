@@ -57,7 +57,7 @@ func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
 					want(t, r.do(t.Context(), first), "a number 1", false)
 					want(t, other.do(t.Context(), again(first)), "a number 1", true)
 					if test.run == nil {
-						test.run = func(ctx context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "b"), nil }
+						test.run = func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "b"), nil }
 					}
 					<-r.run(t.Context(), test.then, test.run)
 					// What was before the change that came to nothing still counts.

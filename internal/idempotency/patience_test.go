@@ -69,7 +69,7 @@ func TestNobodyWaitsForTheRecordsLongerThanThePatience(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		r := life(t, d, w, func(c *idempotency.Config) { c.Patience = 15 * time.Second })
 		began := time.Now()
-		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			r.link.set(true, false)
 			return w.act(op, "a"), nil
 		})

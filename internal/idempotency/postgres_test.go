@@ -49,7 +49,7 @@ func TestTwoReplicasOnAServer(t *testing.T) {
 	// The server dies while a change runs on one replica and is waited for on
 	// the other.
 	call, executed, restarted := on(keyed("k", "a"), "o"), make(chan struct{}), make(chan struct{})
-	first := one.run(t.Context(), call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+	first := one.run(t.Context(), call, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 		answer := w.act(op, "a")
 		close(executed)
 		<-restarted

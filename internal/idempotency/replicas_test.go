@@ -49,7 +49,7 @@ func TestALivingReplicaKeepsItsIntents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, w := newDisk(), newWorld()
 		one, two := life(t, d, w, together), life(t, d, w, together)
-		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			for range 80 {
 				time.Sleep(time.Second)
 				if !op.Held() {
@@ -108,7 +108,7 @@ func TestAFormerOwnerStopsInTime(t *testing.T) {
 		one, two := life(t, d, w, together), life(t, d, w, together)
 		var until atomic.Int64
 		began := time.Now()
-		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		first := one.run(t.Context(), on(keyed("k", "a"), "o"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 			for range 60 {
 				time.Sleep(time.Second)
 				if op.Held() {
@@ -260,7 +260,7 @@ func TestOneObjectOnTwoReplicas(t *testing.T) {
 				return idempotency.Intent{}, nil
 			}
 			r := []*replica{one, two}[n%2]
-			all = append(all, r.run(t.Context(), c, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+			all = append(all, r.run(t.Context(), c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 				if running++; running > 1 {
 					t.Error("two at once")
 				}

@@ -30,7 +30,7 @@ func TestAnUrgentChangeMakesUrgentWhatItWaitsFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := life(t, newDisk(), newWorld(), nil)
 				began, took := time.Now(), time.Duration(0)
-				first := r.run(t.Context(), test.first, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+				first := r.run(t.Context(), test.first, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 					select {
 					case <-op.Urged:
 					case <-time.After(time.Minute):
@@ -41,7 +41,7 @@ func TestAnUrgentChangeMakesUrgentWhatItWaitsFor(t *testing.T) {
 				synctest.Wait()
 				second := r.run(t.Context(), test.second, func(context.Context, *idempotency.Operation) ([]byte, error) { return nil, nil })
 				time.Sleep(time.Second)
-				third := r.run(t.Context(), test.third, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+				third := r.run(t.Context(), test.third, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 					if test.third.Urgent {
 						<-op.Urged
 					}

@@ -138,7 +138,7 @@ func (t *trail) adopt(ctx context.Context, r *replayer, f found) (b begin, err e
 	}
 	var end audit.End
 	if f.file != nil {
-		end, err = audit.CheckEnd(ctx, f.file, f.size, t.c.Path, t.c.Key, f.named, f.origin)
+		end, err = audit.CheckEnd(ctx, audit.Opened{File: f.file, Size: f.size, Path: t.c.Path, Key: t.c.Key}, f.named, f.origin)
 		if err == nil && end.Torn > 0 {
 			b.note = audit.ReasonTornTail
 			err = f.file.Truncate(end.Size)

@@ -103,7 +103,7 @@ func (t *trail) resume(ctx context.Context, f found) error {
 		return err
 	}
 	whole := io.NewSectionReader(f.file, 0, size)
-	if _, err := audit.CheckEnd(ctx, whole, size, t.c.Path, t.c.Key, f.named, f.origin); err != nil {
+	if _, err := audit.CheckEnd(ctx, audit.Opened{File: whole, Size: size, Path: t.c.Path, Key: t.c.Key}, f.named, f.origin); err != nil {
 		return err
 	}
 	if size < f.size {
