@@ -181,7 +181,7 @@ func (w *chaosWorld) end() {
 	v.stop(w.t)
 	v.bury()
 	w.inspect()
-	report, err := audit.VerifyFiles(w.t.Context(), []string{w.trailFile()}, nil)
+	report, err := audit.VerifyAfter(w.t.Context(), audit.Mark{}, []string{w.trailFile()}, nil)
 	must(w.t, err)
 	w.tally.unended(report)
 	for _, text := range judgeTrail(readTrail(w.t, readFile(w.t, w.trailFile())), w.executed) {

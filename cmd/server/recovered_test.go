@@ -16,6 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn/authntest"
 	"platform.internal/storekeeper/internal/emulator"
+	"platform.internal/storekeeper/internal/store/file"
 )
 
 // cutChange is a change whose process ends before Cloudflare's answer.
@@ -162,49 +163,53 @@ func audited(t *testing.T, args ...string) (int, string) {
 
 func TestAuditVerifyReportsEveryGapThatItKnowsOf(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "audit.log")
-	write := func(lives int) {
-		for range lives {
-			j, err := audit.OpenFile(t.Context(), audit.FileConfig{Path: file, RotateSize: 1000})
-			must(t, err)
-			for i := range 10 {
-				must(t, j.Append(t.Context(), audit.Record{Kind: audit.KindIntent, ID: fmt.Sprint(i)}))
-			}
-			must(t, j.Close())
+	folder := t.TempDir()
+	name := filepath.Join(folder, "audit.log")
+	write := func() {
+		s, err := file.Open(t.Context(), file.Config{
+			Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: name, RotateSize: 1000},
+			Key: func(string, bool) ([]byte, error) { return []byte("a key of the store"), nil },
+		})
+		must(t, err)
+		for i := range 10 {
+			must(t, trailOf{s}.Append(t.Context(), audit.Record{Kind: audit.KindIntent, ID: fmt.Sprint(i)}))
 		}
+		must(t, s.Close())
 	}
-	write(1)
-	code, said := audited(t, file)
+	for range 4 {
+		write()
+	}
+	code, said := audited(t, name)
 	if code != exitOK || !strings.Contains(said, "none is missing") {
 		t.Fatalf("a whole trail: %d %s", code, said)
 	}
-	rotated, err := filepath.Glob(audit.RotatedPattern(file))
+	rotated, err := filepath.Glob(audit.RotatedPattern(name))
 	must(t, err)
 	_, said = audited(t, rotated[0])
 	last := regexp.MustCompile(`last record (\S+)`).FindStringSubmatch(said)[1]
-	if code, said := audited(t, append([]string{"--after", last}, append(rotated[1:], file)...)...); code != exitOK {
+	if code, said := audited(t, append([]string{"--after", last}, append(rotated[1:], name)...)...); code != exitOK {
 		t.Errorf("files after those that were verified before: %d %s", code, said)
 	}
 	must(t, os.Remove(rotated[1]))
-	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "are missing") {
+	if code, said := audited(t, name); code == exitOK || !strings.Contains(said, "are missing") {
 		t.Errorf("a rotated file was deleted: %d %s", code, said)
 	}
 	must(t, os.Remove(rotated[0]))
-	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "GAP") {
+	if code, said := audited(t, name); code == exitOK || !strings.Contains(said, "GAP") {
 		t.Errorf("the first files were deleted: %d %s", code, said)
 	}
 	for _, f := range rotated[2:] {
 		must(t, os.Remove(f))
 	}
-	must(t, os.Remove(file))
-	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "its head names record") {
+	must(t, os.Remove(name))
+	if code, said := audited(t, name); code == exitOK || !strings.Contains(said, "its head names record") {
 		t.Errorf("the file was deleted: %d %s", code, said)
 	}
-	write(1)
-	if code, said := audited(t, file); code == exitOK || !strings.Contains(said, "records 1 to") {
+	write()
+	if code, said := audited(t, name); code == exitOK || !strings.Contains(said, "records 1 to") {
 		t.Errorf("the file was deleted and a server went on: %d %s", code, said)
 	}
-	for _, wrong := range [][]string{{}, {"--after", "x", file}, {"--after", "3:zz", file}} {
+	for _, wrong := range [][]string{{}, {"--after", "x", name}, {"--after", "3:zz", name}} {
 		if code, said := audited(t, wrong...); code == exitOK {
 			t.Errorf("%q: %d %s", wrong, code, said)
 		}

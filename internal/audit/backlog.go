@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	// flushEvery is the wait between two tries on an ill sink.
+	// flushEvery is the wait between two tries on a sink that fails.
 	flushEvery = 100 * time.Millisecond
-	// maxFlush is how many outcomes go to the sink in one call.
+	// maxFlush is how many alarms go to the sink in one call.
 	maxFlush = 256
 )
 
-// backlog holds the outcomes that are not durable yet, oldest first. One
+// backlog holds the alarms that are not durable yet, oldest first. One
 // goroutine gives them to the sink, so that each is written once.
 type backlog struct {
 	limit   int
@@ -22,31 +22,24 @@ type backlog struct {
 	closing chan struct{}
 
 	mu      sync.Mutex
-	waiting []*entry
+	waiting []Record
 	// over says that nothing is flushed any more.
 	over bool
 }
 
-type entry struct {
-	record Record
-	// done is closed when the record is durable.
-	done chan struct{}
-}
-
-// add returns nil where nothing is written any more.
-func (b *backlog) add(r Record) *entry {
+// add returns false where nothing is written any more.
+func (b *backlog) add(r Record) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.over {
-		return nil
+		return false
 	}
-	e := &entry{record: r, done: make(chan struct{})}
-	b.waiting = append(b.waiting, e)
+	b.waiting = append(b.waiting, r)
 	select {
 	case b.wake <- struct{}{}:
 	default:
 	}
-	return e
+	return true
 }
 
 func (b *backlog) len() int {
@@ -55,7 +48,7 @@ func (b *backlog) len() int {
 	return len(b.waiting)
 }
 
-// excess returns how many outcomes wait where these are too many, else 0.
+// excess returns how many alarms wait where these are too many, else 0.
 func (b *backlog) excess() int {
 	if n := b.len(); n > b.limit {
 		return n
@@ -97,18 +90,12 @@ func (b *backlog) wait(ctx context.Context) bool {
 func (b *backlog) oldest(records []Record) []Record {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, e := range b.waiting[:min(len(b.waiting), maxFlush)] {
-		records = append(records, e.record)
-	}
-	return records
+	return append(records, b.waiting[:min(len(b.waiting), maxFlush)]...)
 }
 
 func (b *backlog) written(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, e := range b.waiting[:n] {
-		close(e.done)
-	}
 	b.waiting = slices.Delete(b.waiting, 0, n)
 }
 
@@ -119,9 +106,5 @@ func (b *backlog) rest() []Record {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.over = true
-	records := make([]Record, len(b.waiting))
-	for i, e := range b.waiting {
-		records[i] = e.record
-	}
-	return records
+	return slices.Clone(b.waiting)
 }

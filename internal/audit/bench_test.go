@@ -1,18 +1,13 @@
 package audit_test
 
 import (
-	"context"
-	"fmt"
-	"io/fs"
-	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// usualIntent is a record as calls make it.
+// usualIntent is a record of about the size that a change has.
 func usualIntent() audit.Record {
 	return audit.Record{
 		Kind: audit.KindIntent, Time: time.Now(), ID: "01jd2qk3v9xw8h5t7m6n4b1c0z", Caller: "system:serviceaccount:payments:deployer",
@@ -25,143 +20,45 @@ func usualIntent() audit.Record {
 	}
 }
 
-// BenchmarkAppend shows what durability costs and how it is shared: system
-// "disk" syncs for real, "none" leaves the syncs out.
+// BenchmarkAppend makes one line of a chain.
 func BenchmarkAppend(b *testing.B) {
-	systems := map[string]func() audit.FS{"disk": audit.OS, "none": func() audit.FS { return unsynced{audit.OS()} }}
-	for name, system := range systems {
-		for _, callers := range []int{1, 32, 256} {
-			b.Run(fmt.Sprintf("%s/callers=%d", name, callers), func(b *testing.B) {
-				j, err := audit.OpenFile(b.Context(), audit.FileConfig{Path: filepath.Join(b.TempDir(), "audit.log"), FS: system(), Key: key})
-				if err != nil {
+	for name, key := range map[string][]byte{"keyed": key, "unkeyed": nil} {
+		b.Run(name, func(b *testing.B) {
+			chain, record := audit.NewChain(key, audit.NewOrigin(key), audit.Place{}), usualIntent()
+			var line []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				var err error
+				if line, err = chain.Append(line[:0], record, record.Time); err != nil {
 					b.Fatal(err)
 				}
-				appendAll(b, j, callers)
-				if err := j.Close(); err != nil {
-					b.Fatal(err)
-				}
-			})
-		}
-	}
-}
-
-// BenchmarkLog is what a change costs: its intent and its outcome.
-func BenchmarkLog(b *testing.B) {
-	for _, callers := range []int{1, 32} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			j, err := audit.OpenFile(b.Context(), audit.FileConfig{Path: filepath.Join(b.TempDir(), "audit.log"), Key: key})
-			if err != nil {
-				b.Fatal(err)
-			}
-			l, err := audit.NewLog(audit.LogConfig{Sink: j})
-			if err != nil {
-				b.Fatal(err)
-			}
-			share(b, callers, func(ctx context.Context) error {
-				r := usualIntent()
-				if err := l.Intent(ctx, r); err != nil {
-					return err
-				}
-				r.Outcome = audit.Succeeded
-				l.Outcome(ctx, r)
-				return nil
-			})
-			if err := l.Close(); err != nil {
-				b.Fatal(err)
 			}
 		})
 	}
 }
 
-func appendAll(b *testing.B, j *audit.Journal, callers int) {
-	b.Helper()
-	record := usualIntent()
-	share(b, callers, func(ctx context.Context) error { return j.Append(ctx, record) })
-}
-
-// share lets callers make b.N calls. Since they mostly wait for the disk, it
-// reports what a call costs of the processor beside the time it takes.
-func share(b *testing.B, callers int, call func(context.Context) error) {
-	b.Helper()
-	calls, ended := make(chan struct{}, b.N), make(chan error, callers)
-	for range b.N {
-		calls <- struct{}{}
-	}
-	close(calls)
-	// As with a server, each caller has a context that can end.
-	ctx, cancel := context.WithCancel(b.Context())
-	defer cancel()
+func BenchmarkHead(b *testing.B) {
+	chain := audit.NewChain(nil, audit.NewOrigin(nil), audit.Place{})
+	var head []byte
 	b.ReportAllocs()
-	b.ResetTimer()
-	before := spent(b)
-	for range callers {
-		go func() {
-			var err error
-			for range calls {
-				if failed := call(ctx); failed != nil {
-					err = failed
-				}
-			}
-			ended <- err
-		}()
+	for b.Loop() {
+		head = audit.AppendHead(head[:0], chain.At(), chain.Origin(), nil)
 	}
-	for range callers {
-		if err := <-ended; err != nil {
-			b.Error(err)
-		}
-	}
-	b.ReportMetric(float64((spent(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
 }
 
-// spent is how much of the processor this process has used.
-func spent(b *testing.B) time.Duration {
-	b.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
-}
-
-// unsynced is the real file system without its syncs.
-type unsynced struct{ audit.FS }
-
-func (u unsynced) OpenFile(path string, flag int, mode fs.FileMode) (audit.File, error) {
-	f, err := u.FS.OpenFile(path, flag, mode)
-	if err != nil {
-		return nil, err
-	}
-	return unsyncedFile{f}, nil
-}
-
-type unsyncedFile struct{ audit.File }
-
-func (unsyncedFile) Sync() error     { return nil }
-func (unsyncedFile) SyncData() error { return nil }
-
+// BenchmarkVerify verifies a file of 10,000 records.
 func BenchmarkVerify(b *testing.B) {
-	p := filepath.Join(b.TempDir(), "audit.log")
-	j, err := audit.OpenFile(b.Context(), audit.FileConfig{Path: p, Key: key})
-	if err != nil {
-		b.Fatal(err)
-	}
 	const records = 10_000
-	batch := make([]audit.Record, 100)
+	p := path(b)
+	batch := make([]audit.Record, records)
 	for i := range batch {
 		batch[i] = usualIntent()
 	}
-	for range records / len(batch) {
-		if err := j.Append(b.Context(), batch...); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := j.Close(); err != nil {
-		b.Fatal(err)
-	}
+	begin(b, p, key).append(b, batch...)
 	b.ReportAllocs()
 	for b.Loop() {
-		if r, err := audit.Verify(b.Context(), p, key); err != nil || !r.OK() {
-			b.Fatal(r.Problems, err)
+		if r := verify(b, p); !r.OK() {
+			b.Fatal(r.Problems)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")

@@ -1,8 +1,6 @@
 package audit_test
 
 import (
-	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,16 +13,11 @@ import (
 func TestFilesMayShareLinesAtTheirBorder(t *testing.T) {
 	t.Parallel()
 	p := path(t)
-	j := openFile(t, audit.FileConfig{Path: p})
+	w := begin(t, p, nil)
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
-		mustAppend(t, j, intent(id))
+		w.append(t, intent(id))
 	}
-	mustClose(t, j)
-	content, err := os.ReadFile(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.SplitAfter(strings.TrimSuffix(string(content), "\n")+"\n", "\n")[:6]
+	lines := strings.SplitAfter(string(content(p)), "\n")[:6]
 	changed := strings.Replace(lines[2], `"id":"b"`, `"id":"x"`, 1)
 	for _, c := range []struct {
 		name      string
@@ -43,13 +36,11 @@ func TestFilesMayShareLinesAtTheirBorder(t *testing.T) {
 			folder := t.TempDir()
 			old, rest := filepath.Join(folder, "audit.log.kept"), filepath.Join(folder, "audit.log")
 			for name, text := range map[string]string{
-				old: strings.Join(c.old, ""), rest: strings.Join(c.rest, ""), audit.HeadPath(rest): string(readFile(t, audit.HeadPath(p))),
+				old: strings.Join(c.old, ""), rest: strings.Join(c.rest, ""), audit.HeadPath(rest): string(content(audit.HeadPath(p))),
 			} {
-				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				write(t, name, []byte(text))
 			}
-			report, err := audit.VerifyFiles(context.Background(), []string{old, rest}, nil)
+			report, err := audit.VerifyAfter(t.Context(), audit.Mark{}, []string{old, rest}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,13 +58,4 @@ func TestFilesMayShareLinesAtTheirBorder(t *testing.T) {
 			t.Errorf("the problems are %v, want %q", report.Problems, c.problem)
 		})
 	}
-}
-
-func readFile(t *testing.T, name string) []byte {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }

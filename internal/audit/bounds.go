@@ -27,7 +27,7 @@ const (
 const invalid = "invalid"
 
 // clean returns the record as it is written: each text within the bounds of
-// its class. Cleaning a clean record changes nothing, which Verify relies on.
+// its class. Cleaning a clean record changes nothing, which verification relies on.
 func (r Record) clean() Record {
 	r.Time = instant(r.Time)
 	r.ID, r.Account, r.RequestID, r.Peer = ident(r.ID), ident(r.Account), ident(r.RequestID), ident(r.Peer)

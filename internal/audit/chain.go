@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"hash"
 	"strconv"
-	"time"
 )
 
 const hashBytes = sha256.Size
@@ -66,51 +65,4 @@ func appendLine(dst, body []byte, p *position, h hash.Hash) []byte {
 	dst = append(dst, hashKey...)
 	dst = hex.AppendEncode(dst, p.hash[:])
 	return append(dst, "\"}\n"...)
-}
-
-// ledger turns bodies into lines and knows which records of the sink's own
-// have to come first. It is used by the writing goroutine only.
-type ledger struct {
-	origin origin
-	hash   hash.Hash
-	now    func() time.Time
-	// at is the last acknowledged record.
-	at position
-	// note is the reason of a recovered record that has to come next.
-	note string
-	// starting says that a start record has to come next.
-	starting bool
-
-	buf, body []byte
-}
-
-// lines writes the bodies, behind whatever has to come first. The result is
-// valid until the next call. Nothing counts until accept.
-func (l *ledger) lines(bodies [][]byte) ([]byte, position) {
-	next := l.at
-	l.buf = l.buf[:0]
-	if l.note != "" && l.at.seq > 0 {
-		l.add(&next, KindRecovered, l.note)
-	}
-	if l.starting {
-		l.add(&next, KindStart, "")
-	}
-	for _, body := range bodies {
-		l.buf = appendLine(l.buf, body, &next, l.hash)
-	}
-	return l.buf, next
-}
-
-func (l *ledger) add(next *position, kind Kind, reason string) {
-	r := Record{Kind: kind, Time: instant(l.now()), Reason: reason}
-	l.body = appendBody(l.body[:0], &r, l.origin)
-	l.buf = appendLine(l.buf, l.body, next, l.hash)
-}
-
-// accept makes what lines gave the acknowledged state.
-func (l *ledger) accept(next position) {
-	l.at, l.note, l.starting = next, "", false
-	if cap(l.buf) > 4*maxBatch {
-		l.buf = nil
-	}
 }

@@ -30,7 +30,7 @@ type Opened struct {
 }
 
 // CheckEnd checks the end of an audit file with the record that its head names,
-// and not the records before, which is for Verify: what it reads does not grow
+// and not the records before, which is for VerifyAfter: what it reads does not grow
 // with the file. Where the end is not what was written, the whole file is read,
 // and the error has ErrBroken and names the line.
 func CheckEnd(ctx context.Context, f Opened, head Place, o Origin) (End, error) {
@@ -45,6 +45,13 @@ func Broken(path, text string) error { return broken(path, path, text) }
 
 // BrokenHead is Broken for the head of an audit file.
 func BrokenHead(path, text string) error { return broken(path, path+headSuffix, text) }
+
+// broken is the error of an audit file or its head, whichever path names, that is
+// not what was written.
+func broken(file, path, text string) error {
+	return fmt.Errorf("%w: %s: %s; to begin a new chain, move %s and %s away and keep them for verifying",
+		ErrBroken, path, text, file, file+headSuffix)
+}
 
 // endCheck checks the end of a file against the record that its head names.
 type endCheck struct {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 )
 
@@ -99,83 +97,10 @@ func readHead(r io.ReaderAt) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// headFile is the sidecar that names the last acknowledged record, so that a
-// missing end of the audit file is found. It is written in place: one sync
-// where a rename would take three.
-type headFile struct {
-	fs     FS
-	path   string
-	origin origin
-	hash   hash.Hash
-	file   File
-	buf    []byte
-}
-
-// open takes the head file for this process.
-func (f *headFile) open() error {
-	f.close()
-	file, err := f.fs.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
+// keyedText says how a chain was begun that the configuration does not fit.
+func keyedText(keyed bool) string {
+	if keyed {
+		return "with a key, and none is configured"
 	}
-	if err := file.Lock(); err != nil {
-		_ = file.Close()
-		return fmt.Errorf("%w: %s: %w", ErrLocked, f.path, err)
-	}
-	f.file = file
-	return f.fs.SyncDir(filepath.Dir(f.path))
-}
-
-// write makes last the acknowledged place, durable.
-func (f *headFile) write(last position) error {
-	f.buf = appendHead(f.buf[:0], last, f.origin, f.hash)
-	if _, err := f.file.WriteAt(f.buf, 0); err != nil {
-		return err
-	}
-	// Content, and the first time length, are all that has to be kept.
-	if err := f.file.SyncData(); err != nil {
-		return err
-	}
-	return inPlace(f.path, f.file, int64(headBytes))
-}
-
-// restore writes at again after a fault, through a new handle.
-func (f *headFile) restore(at position) error {
-	if err := f.open(); err != nil {
-		return err
-	}
-	info, err := f.file.Stat()
-	if err != nil {
-		return err
-	}
-	// What has another length was not written here.
-	if size := info.Size(); size != 0 && size != int64(headBytes) {
-		if err := f.file.Truncate(0); err != nil {
-			return err
-		}
-	}
-	return f.write(at)
-}
-
-func (f *headFile) close() {
-	if f.file != nil {
-		_ = f.file.Close()
-		f.file = nil
-	}
-}
-
-// inPlace says whether the open file is still the one at path and has the size
-// that was written.
-func inPlace(path string, file File, size int64) error {
-	found, here, err := file.At(path)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", errMoved, err)
-	case !here:
-		return errMoved
-	case found != size:
-		return fmt.Errorf("%w: %d bytes, not %d", errResized, found, size)
-	default:
-		return nil
-	}
+	return "without a key, and one is configured"
 }

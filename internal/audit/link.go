@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"encoding/hex"
+	"hash"
 	"strconv"
 	"time"
 )
@@ -63,21 +64,26 @@ func (o origin) ID() string { return o.id }
 func (o origin) Keyed() bool { return o.keyed }
 
 // Chain makes the lines of a chain. It is for one goroutine at a time.
-type Chain struct{ chain ledger }
+type Chain struct {
+	origin origin
+	hash   hash.Hash
+	at     position
+	body   []byte
+}
 
 // NewChain continues a chain behind a place.
 func NewChain(key []byte, o Origin, at Place) *Chain {
-	return &Chain{ledger{origin: o, hash: newHash(key), at: at}}
+	return &Chain{origin: o, hash: newHash(key), at: at}
 }
 
 // At is the place of the last line.
-func (c *Chain) At() Place { return c.chain.at }
+func (c *Chain) At() Place { return c.at }
 
 // Origin names the chain.
-func (c *Chain) Origin() Origin { return c.chain.origin }
+func (c *Chain) Origin() Origin { return c.origin }
 
 // Rewind makes a place the last one: the lines behind it were not written.
-func (c *Chain) Rewind(to Place) { c.chain.at = to }
+func (c *Chain) Rewind(to Place) { c.at = to }
 
 // Append writes a record as the next line. now is its time where it has none. Its
 // kind must be that of an intent, an outcome, an alarm or a denial.
@@ -91,16 +97,16 @@ func (c *Chain) Append(dst []byte, r Record, now time.Time) ([]byte, error) {
 		r.Time = now
 	}
 	r = r.clean()
-	c.chain.body = appendBody(c.chain.body[:0], &r, origin{})
-	return appendLine(dst, c.chain.body, &c.chain.at, c.chain.hash), nil
+	c.body = appendBody(c.body[:0], &r, origin{})
+	return appendLine(dst, c.body, &c.at, c.hash), nil
 }
 
 // AppendOwn writes a record of the writer's own, of the kind start or recovered,
 // as the next line.
 func (c *Chain) AppendOwn(dst []byte, kind Kind, reason string, now time.Time) []byte {
 	r := Record{Kind: kind, Time: instant(now), Reason: reason}
-	c.chain.body = appendBody(c.chain.body[:0], &r, c.chain.origin)
-	return appendLine(dst, c.chain.body, &c.chain.at, c.chain.hash)
+	c.body = appendBody(c.body[:0], &r, c.origin)
+	return appendLine(dst, c.body, &c.at, c.hash)
 }
 
 // HeadBytes is the length of a head.
@@ -123,7 +129,3 @@ func OtherKeying(o Origin, key []byte) string {
 	}
 	return "the chain was begun " + keyedText(o.keyed)
 }
-
-// RotatedPath is the name of the rotated file that ends with the record of a
-// number.
-func RotatedPath(path string, last uint64) string { return rotatedPath(path, last) }

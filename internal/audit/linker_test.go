@@ -34,7 +34,7 @@ func TestLinkedLinesAreThoseOfAFile(t *testing.T) {
 			if err := os.WriteFile(audit.HeadPath(path), audit.NewLinker(key).Head(tip), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			report, err := audit.Verify(t.Context(), path, key)
+			report, err := audit.VerifyAfter(t.Context(), audit.Mark{}, []string{path}, key)
 			if err != nil || !report.Complete() || report.Records != 3 || report.Chain != tip.Chain {
 				t.Errorf("got %+v (%v)", report, err)
 			}

@@ -15,7 +15,9 @@ import (
 const (
 	// maxMaxWait keeps a refusal within the second that is promised.
 	maxMaxWait = time.Second
-	// defaultBacklog is how many outcomes may wait before intents are refused.
+	// defaultWait is below the second within which a call must be refused.
+	defaultWait = 900 * time.Millisecond
+	// defaultBacklog is how many alarms may wait before the trail is unhealthy.
 	defaultBacklog = 1024
 	// retryAfter is what refused callers are told.
 	retryAfter = time.Second
@@ -28,9 +30,8 @@ type LogConfig struct {
 	// MaxWait is how long a call waits for its record, below 1 s. 0 means
 	// 900 ms.
 	MaxWait time.Duration
-	// MaxBacklog is how many outcomes may wait for an ill sink before intents
-	// are refused. 0 means 1024. Calls that are under way when it is reached
-	// still add theirs.
+	// MaxBacklog is how many alarms may wait for a sink that refuses them before
+	// Healthy returns an error. 0 means 1024.
 	MaxBacklog int
 	// DenialsPerHour is how many denials of one caller are recorded in an hour,
 	// the first 100 of them at once. The rest is counted, and a record a minute
@@ -41,12 +42,12 @@ type LogConfig struct {
 	Reserve int64
 	// Now is the clock. nil means the system's.
 	Now func() time.Time
-	// Logger is told of outcomes that could not be written before Close. nil
+	// Logger is told of alarms that could not be written before Close. nil
 	// means silence.
 	Logger *zap.Logger
 }
 
-// Log is the trail as calls see it. It is safe for concurrent use.
+// Log takes denials and alarms to a sink. It is safe for concurrent use.
 type Log struct {
 	sink    Sink
 	maxWait time.Duration
@@ -78,7 +79,7 @@ func NewLog(c LogConfig) (*Log, error) {
 	case c.MaxWait < 0 || c.MaxWait >= maxMaxWait:
 		return nil, fmt.Errorf("the wait for an audit record must be above 0 and below %s", maxMaxWait)
 	case c.MaxBacklog < 0:
-		return nil, errors.New("the backlog of audit outcomes must be above 0")
+		return nil, errors.New("the backlog of audit alarms must be above 0")
 	case c.DenialsPerHour < 0 || c.Reserve < 0:
 		return nil, errors.New("the limits of audit denials must not be below 0")
 	}
@@ -99,23 +100,10 @@ func NewLog(c LogConfig) (*Log, error) {
 	return l, nil
 }
 
-// Intent returns nil once the record is durable. After any error nothing may
-// leave for Cloudflare. The error is a fault: Unavailable with the reason
-// STATE_UNAVAILABLE, within MaxWait, or that of ctx where ctx ended before.
-//
-// Each Intent that returned nil is to be followed by one Outcome with the same
-// ID.
-func (l *Log) Intent(ctx context.Context, r Record) error {
-	if n := l.backlog.excess(); n > 0 {
-		return unavailable(fmt.Errorf("%d outcomes wait to be written", n))
-	}
-	r.Kind = KindIntent
-	return l.append(ctx, r)
-}
-
 // Denial returns nil once the record is durable, or counted where its caller has
-// too many or no room is left for denials. The errors are those of Intent; a
-// denied call stays denied.
+// too many or no room is left for denials. The error is a fault: Unavailable with the
+// reason STATE_UNAVAILABLE, within MaxWait, or that of ctx where ctx ended before.
+// A denied call stays denied.
 func (l *Log) Denial(ctx context.Context, r Record) error {
 	if !l.denials.admit(&r, l.full()) {
 		return nil
@@ -138,48 +126,24 @@ func (l *Log) append(ctx context.Context, r Record) error {
 	}
 }
 
-// Outcome notes how a call ended. It waits for the record to be durable, up to
-// MaxWait and also after ctx ended, and not at all where the sink is ill. What
-// is not written by then stays in memory and is tried until it is.
-func (l *Log) Outcome(_ context.Context, r Record) {
-	r.Kind = KindOutcome
-	entry := l.add(r)
-	if entry == nil || l.sink.Healthy() != nil {
-		return
-	}
-	timer := time.NewTimer(l.maxWait)
-	defer timer.Stop()
-	select {
-	case <-entry.done:
-	case <-timer.C:
-	}
-}
-
 // Alarm notes that something is wrong with the change of an intent. It does not
-// wait. The record is tried until it is written, like an outcome.
+// wait. The sink is tried until the record is durable. After Close the record goes
+// to the logger.
 func (l *Log) Alarm(r Record) {
 	r.Kind = KindAlarm
-	l.add(r)
-}
-
-// add gives a record to the backlog. It returns nil where nothing is written any
-// more.
-func (l *Log) add(r Record) *entry {
 	if r.Time.IsZero() {
-		r.Time = time.Now()
+		r.Time = l.now()
 	}
 	r = r.clean()
-	entry := l.backlog.add(r)
-	if entry == nil {
+	if !l.backlog.add(r) {
 		l.lost(&r)
 	}
-	return entry
 }
 
-// Healthy returns nil, or why an intent would be refused now.
+// Healthy returns nil, or why a record would be refused now.
 func (l *Log) Healthy() error {
 	if n := l.backlog.excess(); n > 0 {
-		return fmt.Errorf("%d audit outcomes wait to be written", n)
+		return fmt.Errorf("%d audit alarms wait to be written", n)
 	}
 	return l.sink.Healthy()
 }
@@ -193,10 +157,10 @@ func (l *Log) Lost() int64 {
 	return 0
 }
 
-// Backlog returns how many outcomes wait to be written.
+// Backlog returns how many alarms wait to be written.
 func (l *Log) Backlog() int { return l.backlog.len() }
 
-// Close tries for MaxWait to write what waits, then closes the sink. Outcomes
+// Close tries for MaxWait to write what waits, then closes the sink. Alarms
 // that could not be written go to the logger, one line each, and the error
 // says how many there are.
 func (l *Log) Close() error {
@@ -220,7 +184,7 @@ func (l *Log) close() error {
 	}
 	err := l.sink.Close()
 	if len(lost) > 0 {
-		err = errors.Join(fmt.Errorf("%d audit outcomes were not written", len(lost)), err)
+		err = errors.Join(fmt.Errorf("%d audit alarms were not written", len(lost)), err)
 	}
 	return err
 }

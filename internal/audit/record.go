@@ -47,7 +47,7 @@ const (
 	CredentialMTLS   = "mtls"
 )
 
-// The reasons that the sink writes by itself.
+// The reasons that a store, or a Log, writes by itself.
 const (
 	// ReasonFileLost begins a file that continues a chain: the one before was
 	// removed, renamed or emptied.
@@ -63,9 +63,6 @@ const (
 	// ReasonTornTail means that the last line was cut off when the process
 	// ended. It was never acknowledged, and was removed.
 	ReasonTornTail = "torn_tail"
-	// ReasonWaiterGone is that of an outcome "not_sent": the caller was
-	// refused before its intent was durable.
-	ReasonWaiterGone = "waiter_gone"
 	// ReasonSuppressed is that of a denial that stands for those that were
 	// counted only.
 	ReasonSuppressed = "DENIALS_SUPPRESSED"

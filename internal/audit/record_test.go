@@ -93,17 +93,20 @@ func fill(v reflect.Value, text string) {
 func written(t *testing.T, r audit.Record) []byte {
 	t.Helper()
 	p := path(t)
-	j := openFile(t, audit.FileConfig{Path: p})
-	mustAppend(t, j, r)
-	mustClose(t, j)
+	begin(t, p, nil).append(t, r)
 	if report := verified(t, nil, p); report.Records != 2 {
 		t.Fatalf("%d records", report.Records)
 	}
-	content, err := os.ReadFile(p)
-	if err != nil {
-		t.Fatal(err)
+	return bytes.Split(content(p), []byte("\n"))[1]
+}
+
+func TestARecordOfTheStoreIsNoRecordOfACall(t *testing.T) {
+	for _, kind := range []audit.Kind{"", "other", audit.KindStart, audit.KindRecovered} {
+		chain := audit.NewChain(nil, audit.NewOrigin(nil), audit.Place{})
+		if line, err := chain.Append(nil, audit.Record{Kind: kind}, time.Now()); err == nil || line != nil || chain.At() != (audit.Place{}) {
+			t.Errorf("a record of the kind %q is written as %s", kind, line)
+		}
 	}
-	return bytes.Split(content, []byte("\n"))[1]
 }
 
 func TestATextIsHeldToItsClass(t *testing.T) {

@@ -40,7 +40,7 @@ func (p Problem) String() string {
 	}
 }
 
-// Report is what Verify found.
+// Report is what a verification found.
 type Report struct {
 	// Chain is the identifier of the chain.
 	Chain string

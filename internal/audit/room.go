@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -39,23 +38,6 @@ func (r *room) full(now time.Time) bool {
 		r.looked, r.scarce = now, known && free < min(r.reserve, size/reservedPart)
 	}
 	return r.scarce
-}
-
-// Space returns the free bytes on the disk of the file and the size of the disk,
-// and false where that is not known.
-func (j *Journal) Space() (free, size int64, known bool) {
-	file, ok := j.medium.(*fileMedium)
-	if !ok {
-		return 0, 0, false
-	}
-	disk, ok := file.fs.(interface {
-		Space(folder string) (free, size int64, err error)
-	})
-	if !ok {
-		return 0, 0, false
-	}
-	free, size, err := disk.Space(filepath.Dir(file.path))
-	return free, size, err == nil
 }
 
 // Free returns the free bytes on the disk of the records, and false where that

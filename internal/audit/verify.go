@@ -12,24 +12,15 @@ import (
 	"time"
 )
 
-// Verify tells whether an audit file and its head are still what was written:
-// every line in its one form, every hash, every number, and none missing at
-// the end. The file may be written to meanwhile. key is that of the chain. The
-// error is that of reading or of ctx; what is wrong is in the report.
-func Verify(ctx context.Context, path string, key []byte) (Report, error) {
-	return VerifyFiles(ctx, []string{path}, key)
-}
-
-// VerifyFiles is Verify for a chain that goes over several files, as after a
-// rotation, oldest first. Each must continue the one before, or begin with the lines
-// that this one ends with, and only the last is held against its head.
-func VerifyFiles(ctx context.Context, paths []string, key []byte) (Report, error) {
-	return VerifyAfter(ctx, Mark{}, paths, key)
-}
-
-// VerifyAfter is VerifyFiles for a chain of which earlier files were verified
-// before and are kept elsewhere. after is the last record of those: its Seq and
-// its Hash. The zero Mark means that the files begin with record 1.
+// VerifyAfter tells whether audit files and the head of the newest one are still
+// what was written: every line in its one form, every hash, every number, and none
+// missing at the end. paths are the files of one chain, oldest first. Each file must
+// continue the one before, or begin with the lines that this one ends with. The
+// newest file may be written to meanwhile. key is that of the chain.
+//
+// after is the last record of files that were verified before and are kept
+// elsewhere: its Seq and its Hash. The zero Mark means that the files begin with
+// record 1. The error is that of reading or of ctx; what is wrong is in the report.
 func VerifyAfter(ctx context.Context, after Mark, paths []string, key []byte) (Report, error) {
 	v := verifier{open: map[string]uint64{}, check: checker{hash: newHash(key)}, keyed: len(key) > 0}
 	if err := v.after(after); err != nil {

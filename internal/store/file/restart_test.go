@@ -64,7 +64,7 @@ func want(t *testing.T, s store.Store, key, value string) {
 
 func verify(t *testing.T, files ...string) audit.Report {
 	t.Helper()
-	report, err := audit.VerifyFiles(t.Context(), files, nil)
+	report, err := audit.VerifyAfter(t.Context(), audit.Mark{}, files, nil)
 	must(t, err)
 	if !report.OK() {
 		t.Fatalf("the trail is not what was written: %v", report.Problems)

@@ -146,7 +146,7 @@ func (s *Store) partition(ctx context.Context, name string) (Partition, error) {
 
 // Export writes the lines of a partition or an archive, each with its line feed,
 // and returns the content of the head file that belongs beside them: both together
-// are what audit.Verify reads.
+// are what audit.VerifyAfter reads.
 func (s *Store) Export(ctx context.Context, name string, w io.Writer) (head []byte, err error) {
 	if _, err := s.partition(ctx, name); err != nil {
 		return nil, err
