@@ -25,7 +25,7 @@ func newBudgets(s settings, e *engine) *spending.Budgets {
 	return spending.New(spending.Config{
 		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Weights: weights,
 		Step: s.step, Late: e.tellLate,
-		Log: e.log, Store: recordsOnly{e.state}, Shared: e.state.shared != nil, Lived: s.lived,
+		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Lived: s.lived,
 	})
 }
 

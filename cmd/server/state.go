@@ -13,7 +13,6 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
-	"platform.internal/storekeeper/internal/records"
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/store/file"
 	"platform.internal/storekeeper/internal/store/postgres"
@@ -180,38 +179,4 @@ func (s *state) watch(metrics *telemetry.Metrics) error {
 		shown.Damaged = s.own.Damaged
 	}
 	return metrics.WatchState(shown)
-}
-
-// recordsOnly are the records of a state, for who writes no audit lines.
-type recordsOnly struct{ store.Store }
-
-// Change implements records.Store.
-func (r recordsOnly) Change(ctx context.Context, keys []string, decide records.Decide) error {
-	return r.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
-		entries := make(map[string]records.Entry, len(now))
-		for key, e := range now {
-			entries[key] = records.Entry(e)
-		}
-		changes, err := decide(entries)
-		kept := make(map[string]*store.Record, len(changes))
-		for key, e := range changes {
-			kept[key] = (*store.Record)(e)
-		}
-		return store.Changes{Records: kept}, err
-	})
-}
-
-// Get implements records.Store.
-func (r recordsOnly) Get(ctx context.Context, keys ...string) (map[string]records.Entry, error) {
-	found, err := r.Store.Get(ctx, keys...)
-	entries := make(map[string]records.Entry, len(found))
-	for key, e := range found {
-		entries[key] = records.Entry(e)
-	}
-	return entries, err
-}
-
-// Scan implements records.Store.
-func (r recordsOnly) Scan(ctx context.Context, prefix string, visit func(string, records.Entry) error) error {
-	return r.Store.Scan(ctx, prefix, func(key string, e store.Record) error { return visit(key, records.Entry(e)) })
 }

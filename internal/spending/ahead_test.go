@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -48,7 +48,7 @@ func (g *gated) block() func(err error) {
 	}
 }
 
-func (g *gated) Change(ctx context.Context, keys []string, decide records.Decide) error {
+func (g *gated) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	g.mu.Lock()
 	gate := g.gate
 	g.mu.Unlock()
@@ -63,14 +63,16 @@ func (g *gated) Change(ctx context.Context, keys []string, decide records.Decide
 	if fail != nil {
 		return fail
 	}
-	return g.memory.Change(ctx, keys, decide)
+	return g.memory.Commit(ctx, keys, decide)
 }
 
 // crash is the store as a life that begins after a crash now would find it.
 func (g *gated) crash() *memory {
 	g.memory.mu.Lock()
 	defer g.memory.mu.Unlock()
-	return &memory{kept: maps.Clone(g.memory.kept)}
+	after := newMemory()
+	after.kept = maps.Clone(g.memory.kept)
+	return after
 }
 
 func TestCallsGoOnForTheRestOfAStepWhileItsCheckpointIsWritten(t *testing.T) {
@@ -82,7 +84,7 @@ func TestCallsGoOnForTheRestOfAStepWhileItsCheckpointIsWritten(t *testing.T) {
 		after string
 	}{
 		"and the write succeeds": {nil, ""},
-		"and the write fails":    {records.Unavailable(errors.New("refused by the test")), "BUDGET_UNKNOWN"},
+		"and the write fails":    {store.Unavailable(errors.New("refused by the test")), "BUDGET_UNKNOWN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,14 +146,14 @@ func TestNoCallWaitsForACheckpointThatIsWrittenInTime(t *testing.T) {
 
 // slow is a store each change of which takes a while.
 type slow struct {
-	records.Store
+	store.Store
 
 	takes time.Duration
 }
 
-func (s slow) Change(ctx context.Context, keys []string, decide records.Decide) error {
+func (s slow) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	time.Sleep(s.takes)
-	return s.Store.Change(ctx, keys, decide)
+	return s.Store.Commit(ctx, keys, decide)
 }
 
 // TestALifeAfterACrashCountsAllThatWasSent crashes at random times, among them

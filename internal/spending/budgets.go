@@ -17,7 +17,7 @@ import (
 
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/change"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -50,7 +50,7 @@ type Config struct {
 	// Log gets what operators must know.
 	Log *zap.Logger
 	// Store keeps the usage checkpoints.
-	Store records.Store
+	Store store.Store
 	// Shared says that other replicas use the same store. Else an earlier process
 	// with the store is known to be gone.
 	Shared bool

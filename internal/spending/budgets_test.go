@@ -13,9 +13,9 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
 	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/spending"
+	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -286,14 +286,14 @@ func TestWithoutPatienceASpentBudgetRefusesAtOnce(t *testing.T) {
 
 // watched is a store that tells before each change.
 type watched struct {
-	records.Store
+	store.Store
 
 	before func()
 }
 
-func (s watched) Change(ctx context.Context, keys []string, decide records.Decide) error {
+func (s watched) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	s.before()
-	return s.Store.Change(ctx, keys, decide)
+	return s.Store.Commit(ctx, keys, decide)
 }
 
 func TestTheLeaseOfAChangeIsCheckedAfterAllThatWaits(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 const (
@@ -211,11 +211,11 @@ func (p *checkpoint) put(number int64, content usage) error {
 		return err
 	}
 	key, session := p.budget.usageKey(number), sessionKey(number)
-	return p.budgets.cfg.Store.Change(ctx, []string{key, session}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	return p.budgets.cfg.Store.Commit(ctx, []string{key, session}, func(now map[string]store.Record) (store.Changes, error) {
 		if !p.budgets.owns(now[session].Value) {
-			return nil, errLost
+			return store.Changes{}, errLost
 		}
-		return map[string]*records.Entry{key: {Value: text}}, nil
+		return store.Changes{Records: map[string]*store.Record{key: {Value: text}}}, nil
 	})
 }
 

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
 	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/spending"
+	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -80,7 +80,7 @@ func (c *cluster) start() *replica {
 	r := &replica{c: c, ran: make(chan struct{}), gate: openGate()}
 	r.ctx, r.kill = context.WithCancel(context.Background())
 	cfg := c.cfg
-	cfg.Store = link{r}
+	cfg.Store = link{c.store, r}
 	r.Budgets = spending.New(cfg)
 	r.Open(r.ctx)
 	go func() {
@@ -132,14 +132,18 @@ func (r *replica) runs() {
 var errAway = errors.New("the store is away in this test")
 
 // link is the way of a replica to the store.
-type link struct{ *replica }
+type link struct {
+	store.Store
+
+	*replica
+}
 
 func (r link) reach(ctx context.Context) error {
 	r.runs()
 	r.c.asked.Add(1)
 	time.Sleep(r.c.upTo(3 * time.Millisecond))
 	if r.c.away.Load() {
-		return records.Unavailable(errAway)
+		return store.Unavailable(errAway)
 	}
 	if ctx.Err() != nil {
 		return fault.From(ctx.Err())
@@ -147,35 +151,35 @@ func (r link) reach(ctx context.Context) error {
 	return nil
 }
 
-func (r link) Get(ctx context.Context, keys ...string) (map[string]records.Entry, error) {
+func (r link) Get(ctx context.Context, keys ...string) (map[string]store.Record, error) {
 	if err := r.reach(ctx); err != nil {
 		return nil, err
 	}
 	return r.c.store.Get(ctx, keys...)
 }
 
-func (r link) Change(ctx context.Context, keys []string, decide records.Decide) error {
+func (r link) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	if err := r.reach(ctx); err != nil {
 		return err
 	}
 	fails := r.failing.Load() && slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, "budget/table/") })
 	if fails && !r.made.Load() {
-		return records.Unavailable(errAway)
+		return store.Unavailable(errAway)
 	}
-	if err := r.c.store.Change(ctx, keys, decide); err != nil {
+	if err := r.c.store.Commit(ctx, keys, decide); err != nil {
 		return err
 	}
 	if fails {
-		return records.Unavailable(errAway)
+		return store.Unavailable(errAway)
 	}
 	r.runs()
 	if r.c.lossy.Load() && r.c.number(5) == 0 {
-		return records.Unavailable(errAway)
+		return store.Unavailable(errAway)
 	}
 	return nil
 }
 
-func (r link) Scan(ctx context.Context, prefix string, visit func(string, records.Entry) error) error {
+func (r link) Scan(ctx context.Context, prefix string, visit func(string, store.Record) error) error {
 	if err := r.reach(ctx); err != nil {
 		return err
 	}

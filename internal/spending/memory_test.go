@@ -1,6 +1,7 @@
 package spending_test
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -9,45 +10,50 @@ import (
 	"testing"
 	"time"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/records"
-	"platform.internal/storekeeper/internal/records/recordstest"
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/storetest"
 )
 
 // memory is a store of records in memory. It passes the contract of all stores,
 // and its clock is that of the test.
 type memory struct {
 	mu     sync.Mutex
-	kept   map[string]records.Entry
+	kept   map[string]store.Record
+	chain  *audit.Chain
+	lines  [][]byte
 	closed bool
 }
 
-func newMemory() *memory { return &memory{kept: map[string]records.Entry{}} }
+func newMemory() *memory {
+	return &memory{kept: map[string]store.Record{}, chain: audit.NewChain(nil, audit.NewOrigin(nil), audit.Place{})}
+}
 
 func TestTheStoreOfTheTestsKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	recordstest.Contract(t, func(*testing.T) records.Store { return newMemory() })
+	storetest.Contract(t, func(*testing.T) store.Store { return newMemory() })
 }
 
 func (m *memory) usable(ctx context.Context, keys []string) error {
 	if m.closed {
-		return records.Unavailable(records.ErrClosed)
+		return store.Unavailable(store.ErrClosed)
 	}
 	if err := ctx.Err(); err != nil {
 		return fault.From(err)
 	}
-	return records.CheckKeys(keys)
+	return store.CheckKeys(keys)
 }
 
 // expire drops the records whose time is over.
 func (m *memory) expire() {
 	now := time.Now()
-	maps.DeleteFunc(m.kept, func(_ string, e records.Entry) bool { return !e.Expires.IsZero() && !e.Expires.After(now) })
+	maps.DeleteFunc(m.kept, func(_ string, e store.Record) bool { return !e.Expires.IsZero() && !e.Expires.After(now) })
 }
 
-func (m *memory) found(keys []string) map[string]records.Entry {
+func (m *memory) found(keys []string) map[string]store.Record {
 	m.expire()
-	found := map[string]records.Entry{}
+	found := map[string]store.Record{}
 	for _, key := range keys {
 		if e, ok := m.kept[key]; ok {
 			found[key] = e
@@ -56,7 +62,7 @@ func (m *memory) found(keys []string) map[string]records.Entry {
 	return found
 }
 
-func (m *memory) Get(ctx context.Context, keys ...string) (map[string]records.Entry, error) {
+func (m *memory) Get(ctx context.Context, keys ...string) (map[string]store.Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.usable(ctx, keys); err != nil {
@@ -65,7 +71,7 @@ func (m *memory) Get(ctx context.Context, keys ...string) (map[string]records.En
 	return m.found(keys), nil
 }
 
-func (m *memory) Change(ctx context.Context, keys []string, decide records.Decide) error {
+func (m *memory) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.usable(ctx, keys); err != nil {
@@ -75,20 +81,23 @@ func (m *memory) Change(ctx context.Context, keys []string, decide records.Decid
 	if err != nil {
 		return err
 	}
-	if err := records.CheckChanges(keys, changes); err != nil {
+	if err := store.CheckChanges(keys, changes.Records); err != nil {
 		return err
 	}
-	for key, e := range changes {
+	if err := m.write(changes.Lines); err != nil {
+		return err
+	}
+	for key, e := range changes.Records {
 		if e == nil {
 			delete(m.kept, key)
 			continue
 		}
-		m.kept[key] = records.Entry{Value: slices.Clone(e.Value), Expires: records.End(records.Until(e.Expires))}
+		m.kept[key] = store.Record{Value: slices.Clone(e.Value), Expires: store.End(store.Until(e.Expires))}
 	}
 	return nil
 }
 
-func (m *memory) Scan(ctx context.Context, prefix string, visit func(string, records.Entry) error) error {
+func (m *memory) Scan(ctx context.Context, prefix string, visit func(string, store.Record) error) error {
 	m.mu.Lock()
 	err := m.usable(ctx, nil)
 	kept := maps.Clone(m.kept)
@@ -104,6 +113,50 @@ func (m *memory) Scan(ctx context.Context, prefix string, visit func(string, rec
 		}
 	}
 	return nil
+}
+
+// write appends lines to the trail, all of them or none.
+func (m *memory) write(records []audit.Record) error {
+	at, lines := m.chain.At(), m.lines
+	for _, r := range records {
+		line, err := m.chain.Append(nil, r, time.Now())
+		if err != nil {
+			m.chain.Rewind(at)
+			return fault.From(err)
+		}
+		lines = append(lines, bytes.TrimSuffix(line, []byte("\n")))
+	}
+	m.lines = lines
+	return nil
+}
+
+func (m *memory) Trail(ctx context.Context, after uint64, visit func([]byte) error) error {
+	m.mu.Lock()
+	err := m.usable(ctx, nil)
+	lines := m.lines[min(after, uint64(len(m.lines))):]
+	m.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if err := visit(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Events has none: nobody but the budgets uses the store.
+func (m *memory) Events(ctx context.Context, _ string, after store.Position) ([][]byte, store.Position, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return nil, "known", after != "", m.usable(ctx, nil)
+}
+
+func (m *memory) Healthy(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.usable(ctx, nil)
 }
 
 func (m *memory) Close() error {

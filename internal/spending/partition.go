@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/budget"
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // longestBlock bounds a refusal that is read from a record.
@@ -80,7 +80,7 @@ func (b *Budgets) move(ctx context.Context, c *Credential, target int) error {
 	}
 	var m *moving
 	change := func(ctx context.Context, content usage) error {
-		return b.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		return b.cfg.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 			m = &moving{b: b, c: c, target: target, content: content, keys: keys, at: time.Now()}
 			return m.decide(now)
 		})
@@ -133,15 +133,15 @@ type moving struct {
 
 // decide is the change of the table, of the checkpoint, and of the checkpoints of
 // replicas that are gone.
-func (m *moving) decide(now map[string]records.Entry) (map[string]*records.Entry, error) {
+func (m *moving) decide(now map[string]store.Record) (store.Changes, error) {
 	b, c := m.b, m.c
 	if !b.owns(now[sessionKey(b.number)].Value) {
-		return nil, errLost
+		return store.Changes{}, errLost
 	}
 	t, known := b.readTable(now[c.tableKey()].Value, m.at)
 	m.unknown = !known
 	t.resize(b.cfg.Calls)
-	changes := map[string]*records.Entry{}
+	changes := map[string]*store.Record{}
 	for number := range maps.Clone(t.Held) {
 		key := c.usageKey(number)
 		if number == b.number || !slices.Contains(m.keys, key) {
@@ -177,8 +177,8 @@ func (m *moving) decide(now map[string]records.Entry) (map[string]*records.Entry
 	m.content.Spent = append(m.content.Spent, m.next.taken.Spent...)
 	text, err := json.Marshal(t)
 	used, err2 := json.Marshal(m.content)
-	changes[c.tableKey()], changes[c.usageKey(b.number)] = &records.Entry{Value: text}, &records.Entry{Value: used}
-	return changes, errors.Join(err, err2)
+	changes[c.tableKey()], changes[c.usageKey(b.number)] = &store.Record{Value: text}, &store.Record{Value: used}
+	return store.Changes{Records: changes}, errors.Join(err, err2)
 }
 
 // leave gives the own partition of a budget back, and deletes the checkpoint.
@@ -190,15 +190,15 @@ func (b *Budgets) leave(ctx context.Context, c *Credential) error {
 		if err != nil {
 			return err
 		}
-		return b.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		return b.cfg.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 			if !b.owns(now[sessionKey(b.number)].Value) {
-				return nil, errLost
+				return store.Changes{}, errLost
 			}
 			at := time.Now()
 			t, _ := b.readTable(now[c.tableKey()].Value, at)
 			b.inherit(&t, b.number, text, at)
 			table, err := json.Marshal(t)
-			return map[string]*records.Entry{c.tableKey(): {Value: table}, c.usageKey(b.number): nil}, err
+			return store.Changes{Records: map[string]*store.Record{c.tableKey(): {Value: table}, c.usageKey(b.number): nil}}, err
 		})
 	}
 	c.usage.mu.Lock()

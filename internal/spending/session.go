@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"platform.internal/storekeeper/internal/records"
+	"platform.internal/storekeeper/internal/store"
 )
 
 // Each replica has one lease for its partitions of all budgets, which it renews by
@@ -107,11 +107,11 @@ func (b *Budgets) renew(ctx context.Context, wants map[string]want) error {
 		return err
 	}
 	key := sessionKey(b.number)
-	err = b.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	err = b.cfg.Store.Commit(ctx, []string{key}, func(now map[string]store.Record) (store.Changes, error) {
 		if _, there := now[key]; (there || b.joined) && !b.owns(now[key].Value) {
-			return nil, errLost
+			return store.Changes{}, errLost
 		}
-		return map[string]*records.Entry{key: {Value: text}}, nil
+		return store.Changes{Records: map[string]*store.Record{key: {Value: text}}}, nil
 	})
 	if err != nil {
 		return err
@@ -135,31 +135,31 @@ func (b *Budgets) nextNumber(ctx context.Context) (int64, error) {
 		keys = append(keys, one.tableKey())
 	}
 	var number int64
-	err := b.cfg.Store.Change(ctx, keys, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
-		changes := map[string]*records.Entry{}
+	err := b.cfg.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
+		changes := map[string]*store.Record{}
 		last, there := now[numberKey]
 		number = 1
 		if there {
 			n, err := strconv.ParseInt(string(last.Value), 10, 64)
 			if err != nil {
-				return nil, records.Damaged(err)
+				return store.Changes{}, store.Damaged(err)
 			}
 			number = n + 1
 		}
-		changes[numberKey] = &records.Entry{Value: strconv.AppendInt(nil, number, 10)}
+		changes[numberKey] = &store.Record{Value: strconv.AppendInt(nil, number, 10)}
 		if there || b.lived {
-			return changes, nil
+			return store.Changes{Records: changes}, nil
 		}
 		text, err := json.Marshal(table{Calls: b.cfg.Calls, Vacant: lot{Slots: b.cfg.Calls}})
 		if err != nil {
-			return nil, err
+			return store.Changes{}, err
 		}
 		for _, key := range keys[1:] {
 			if _, there := now[key]; !there {
-				changes[key] = &records.Entry{Value: text}
+				changes[key] = &store.Record{Value: text}
 			}
 		}
-		return changes, nil
+		return store.Changes{Records: changes}, nil
 	})
 	return number, err
 }
@@ -167,11 +167,11 @@ func (b *Budgets) nextNumber(ctx context.Context) (int64, error) {
 // scan reads the sessions of all replicas, and ends those whose lease has ended.
 func (b *Budgets) scan(ctx context.Context) error {
 	seen := map[int64]session{}
-	err := b.cfg.Store.Scan(ctx, sessionPrefix, func(key string, e records.Entry) error {
+	err := b.cfg.Store.Scan(ctx, sessionPrefix, func(key string, e store.Record) error {
 		number, err := strconv.ParseInt(strings.TrimPrefix(key, sessionPrefix), 10, 64)
 		var s session
 		if err = errors.Join(err, json.Unmarshal(e.Value, &s)); err != nil {
-			return records.Damaged(err)
+			return store.Damaged(err)
 		}
 		seen[number] = s
 		return nil
@@ -206,12 +206,12 @@ func (b *Budgets) depose(ctx context.Context, now time.Time) error {
 			continue
 		}
 		key := sessionKey(number)
-		err := b.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+		err := b.cfg.Store.Commit(ctx, []string{key}, func(now map[string]store.Record) (store.Changes, error) {
 			var s session
 			if e, there := now[key]; !there || json.Unmarshal(e.Value, &s) == nil && s.Beat != p.Beat {
-				return nil, nil //nolint:nilnil // Nothing is to be changed.
+				return store.Changes{}, nil
 			}
-			return map[string]*records.Entry{key: nil}, nil
+			return store.Changes{Records: map[string]*store.Record{key: nil}}, nil
 		})
 		if err != nil {
 			return err
@@ -253,10 +253,10 @@ func (b *Budgets) endSession(ctx context.Context) error {
 	key := sessionKey(b.number)
 	b.lease.set(0, time.Time{})
 	b.number = 0
-	return b.cfg.Store.Change(ctx, []string{key}, func(now map[string]records.Entry) (map[string]*records.Entry, error) {
+	return b.cfg.Store.Commit(ctx, []string{key}, func(now map[string]store.Record) (store.Changes, error) {
 		if !b.owns(now[key].Value) {
-			return nil, nil //nolint:nilnil // Nothing is to be changed.
+			return store.Changes{}, nil
 		}
-		return map[string]*records.Entry{key: nil}, nil
+		return store.Changes{Records: map[string]*store.Record{key: nil}}, nil
 	})
 }
