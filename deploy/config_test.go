@@ -3,8 +3,6 @@
 package deploy_test
 
 import (
-	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,24 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// update writes the example anew. What it wrote is to be read before it is
-// kept.
-var update = flag.Bool("update", false, "write config.example.yaml anew")
-
 const example = "config.example.yaml"
-
-// The example is written from the Go types, so it has every key and says of
-// each what the reference says.
-func TestExampleIsWhatTheProgramReads(t *testing.T) {
-	if *update {
-		if err := os.WriteFile(example, config.Example(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !bytes.Equal(readFile(t, example), config.Example()) {
-		t.Errorf("%s differs from the program; go test ./deploy -update writes it anew", example)
-	}
-}
 
 // files says how each file that a configuration needs is named in it.
 var files = regexp.MustCompile(`(?m)^([ -]*(?:[a-z_]+_)?(?:file|folder): )(/\S+)$`)

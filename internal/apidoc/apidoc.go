@@ -45,9 +45,6 @@ const (
 // Protos is the path of the descriptor set of the gRPC API.
 const Protos = "/protos.binpb"
 
-// Document returns a copy of the OpenAPI 3.1 document of the REST API as JSON.
-func Document() []byte { return []byte(document) }
-
 // asset is one file to serve.
 type asset struct {
 	content   string

@@ -71,8 +71,14 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	}
 }
 
+// The example that is shipped is written from the types, so it has every key and
+// says of each what the reference says.
+func TestShippedExampleIsUpToDate(t *testing.T) {
+	golden(t, "../../deploy/config.example.yaml", string(config.SampleFile()))
+}
+
 func TestExampleIsAGoodConfiguration(t *testing.T) {
-	text := config.Example()
+	text := config.SampleFile()
 	if _, err := config.Parse("example.yaml", text, nil); err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}
@@ -85,7 +91,7 @@ func TestExampleIsAGoodConfiguration(t *testing.T) {
 
 // What the example leaves as a comment must be right too.
 func TestRareKeysInTheExampleAreGood(t *testing.T) {
-	c, err := config.Parse("example.yaml", config.Example(), []string{
+	c, err := config.Parse("example.yaml", config.SampleFile(), []string{
 		"accounts[0].credential.api_token_file=",
 		"accounts[0].credential.email=platform@example.com",
 		"accounts[0].credential.api_key_file=/run/secrets/cloudflare-api-key",
@@ -96,7 +102,7 @@ func TestRareKeysInTheExampleAreGood(t *testing.T) {
 	if c.Accounts[0].BaseURL != config.DefaultBaseURL {
 		t.Errorf("base_url is %s", c.Accounts[0].BaseURL)
 	}
-	text := string(config.Example())
+	text := string(config.SampleFile())
 	for _, key := range []string{
 		"base_url", "tenant", "groups", "algorithms", "jwks_url", "ca_file", "refresh_interval", "refresh_min_interval", "keys_max_age",
 		"claim", "groups_claim", "key_file", "calls", "window", "per_second", "max_wait", "retention", "max_staleness", "account",

@@ -11,7 +11,6 @@ import (
 // material is the TLS configuration from one version of the files.
 type material struct {
 	withClients, serverOnly *tls.Config
-	expires                 time.Time
 }
 
 // names lists the files.
@@ -29,7 +28,7 @@ func (f *Files) load(contents [][]byte) error {
 	if err != nil {
 		return err
 	}
-	m := &material{withClients: base(), serverOnly: base(), expires: pair.Leaf.NotAfter}
+	m := &material{withClients: base(), serverOnly: base()}
 	m.serverOnly.Certificates = []tls.Certificate{pair}
 	m.withClients.Certificates = []tls.Certificate{pair}
 	if f.config.ClientCAFile != "" {

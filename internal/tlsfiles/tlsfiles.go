@@ -75,9 +75,6 @@ func (f *Files) ServerOnly() *tls.Config {
 	return f.dynamic(func(m *material) *tls.Config { return m.serverOnly })
 }
 
-// Expires returns when the certificate in use expires.
-func (f *Files) Expires() time.Time { return f.current.Load().expires }
-
 // dynamic returns a configuration that uses the current material for each
 // connection.
 func (f *Files) dynamic(pick func(*material) *tls.Config) *tls.Config {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Example returns a configuration file with every key and its documentation.
+// SampleFile returns a configuration file with every key and its documentation.
 // Keys that most files do not need are commented out. The file is valid once
 // the files that it names exist.
-func Example() []byte {
+func SampleFile() []byte {
 	var b strings.Builder
 	b.WriteString("# Configuration of Storekeeper: server serve --config FILE\n")
 	for _, e := range Reference() {
