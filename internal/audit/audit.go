@@ -5,7 +5,7 @@
 // Cloudflare is spoken to, and no field of a record can hold the value of a
 // secret.
 //
-// A store appends records with a Chain or a Linker. VerifyAfter and VerifyLines
+// A store appends records with a Chain. VerifyAfter and VerifyLines
 // tell whether a trail is still what was written. A Log takes denials and alarms to
 // a Sink; the records of changes are committed with the changes.
 package audit

@@ -109,6 +109,17 @@ func (c *Chain) AppendOwn(dst []byte, kind Kind, reason string, now time.Time) [
 	return appendLine(dst, c.body, &c.at, c.hash)
 }
 
+// Made reports whether a line without its line feed was made with a key.
+func Made(key, line []byte) bool {
+	if len(line) < tailBytes {
+		return false
+	}
+	content, tail := line[:len(line)-tailBytes], line[len(line)-tailBytes+len(hashKey):]
+	// The hash is written behind a copy: the line belongs to the caller.
+	sum := sum(newHash(key), append([]byte(nil), content...))
+	return string(tail[:2*hashBytes]) == hex.EncodeToString(sum[:])
+}
+
 // HeadBytes is the length of a head.
 const HeadBytes = int64(headBytes)
 

@@ -168,11 +168,11 @@ func (s *Store) Export(ctx context.Context, name string, w io.Writer) (head []by
 	if last == nil {
 		return nil, fmt.Errorf("%s holds no line", name)
 	}
-	tip, err := h.tip.At(last)
-	if err != nil {
-		return nil, fmt.Errorf("%s: its last line: %w", name, err)
+	at, ok := audit.PlaceOf(last)
+	if !ok {
+		return nil, fmt.Errorf("%s: its last line is not a line of the trail", name)
 	}
-	return audit.NewLinker(s.config.AuditKey).Head(tip), nil
+	return audit.AppendHead(nil, at, h.chain, s.config.AuditKey), nil
 }
 
 // Verify verifies the trail in the database against its end. after is the last
@@ -191,7 +191,9 @@ func (s *Store) Verify(ctx context.Context, after audit.Mark) (audit.Report, err
 		_ = writer.CloseWithError(s.copy(ctx, after.Seq, writer))
 	}()
 	defer func() { _ = reader.Close() }()
-	return audit.VerifyLines(ctx, audit.Lines{Name: s.config.Schema + ".trail", Reader: reader, After: after, Tip: &h.tip}, s.config.AuditKey)
+	return audit.VerifyLines(ctx, audit.Lines{
+		Name: s.config.Schema + ".trail", Reader: reader, After: after, Last: &h.line, Origin: h.chain,
+	}, s.config.AuditKey)
 }
 
 // copy writes the lines of the trail behind a number, each with its line feed.

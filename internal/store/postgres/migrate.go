@@ -180,14 +180,14 @@ func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
 
 // begin writes the first receipt of a new store, and makes room for its trail.
 func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
-	tip := audit.NewTip(s.config.AuditKey)
+	chain, none := audit.NewOrigin(s.config.AuditKey), audit.Place{}.Hash()
 	first := newMark()
 	_, err := tx.Exec(ctx, "insert into store (id, chain, keyed, trail_size) values ($1, $2, $3, $4)",
-		rand.Text(), tip.Chain, tip.Keyed, s.config.TrailSize)
+		rand.Text(), chain.ID(), chain.Keyed(), s.config.TrailSize)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "insert into receipts (mark, commit, seq, hash, event, event_mark) values ($1, 0, 0, $2, 0, $1)", first, tip.Hash[:])
+	_, err = tx.Exec(ctx, "insert into receipts (mark, commit, seq, hash, event, event_mark) values ($1, 0, 0, $2, 0, $1)", first, none[:])
 	if err != nil {
 		return err
 	}
@@ -200,18 +200,18 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 
 // checkKey compares the audit key with the last line of the trail.
 func (s *Store) checkKey(ctx context.Context, h lastCommit) error {
-	if h.tip.Keyed != (len(s.config.AuditKey) > 0) {
-		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.tip.Keyed, !h.tip.Keyed)
+	if h.chain.Keyed() != (len(s.config.AuditKey) > 0) {
+		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.chain.Keyed(), !h.chain.Keyed())
 	}
 	var line string
-	err := s.writes.QueryRow(ctx, "select line from trail where seq = $1", int64(h.tip.Seq)).Scan(&line) //nolint:gosec // It came from a bigint.
+	err := s.writes.QueryRow(ctx, "select line from trail where seq = $1", int64(h.line.Seq())).Scan(&line) //nolint:gosec // It came from a bigint.
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // Nothing was written yet.
 	}
 	if err != nil {
 		return err
 	}
-	if !audit.NewLinker(s.config.AuditKey).Made([]byte(line)) {
+	if !audit.Made(s.config.AuditKey, []byte(line)) {
 		return ErrKey
 	}
 	return nil

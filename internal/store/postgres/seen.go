@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"sync"
@@ -20,8 +21,9 @@ type lastCommit struct {
 	// commit is how many commits there were, and mark names the last one.
 	commit int64
 	mark   mark
-	// tip is the end of the audit trail.
-	tip audit.Tip
+	// chain names the chain of the audit trail, and line is its last line.
+	chain audit.Origin
+	line  audit.Place
 	// size is how many lines a partition of the trail holds.
 	size int64
 	// event is how many events there were, and eventMark names the commit of the last
@@ -46,15 +48,18 @@ from store as s cross join lateral (
 ) as r where s.one`
 
 func scanHead(row pgx.Row) (h lastCommit, err error) {
+	var chain string
+	var keyed bool
 	var seq int64
 	var hash []byte
-	err = row.Scan(&h.store, &h.commit, &h.mark, &h.tip.Chain, &h.tip.Keyed, &seq, &hash, &h.size, &h.event, &h.eventMark,
+	err = row.Scan(&h.store, &h.commit, &h.mark, &chain, &keyed, &seq, &hash, &h.size, &h.event, &h.eventMark,
 		&h.readOnly, &h.then, &h.kept)
-	if err == nil && (seq < 0 || len(hash) != len(h.tip.Hash)) {
+	var last [sha256.Size]byte
+	if err == nil && (seq < 0 || len(hash) != len(last)) {
 		err = fmt.Errorf("the head of the store is damaged: record %d, a hash of %d bytes", seq, len(hash))
 	}
-	h.tip.Seq = uint64(max(seq, 0))
-	copy(h.tip.Hash[:], hash)
+	copy(last[:], hash)
+	h.chain, h.line = audit.OriginOf(chain, keyed), audit.PlaceAt(uint64(max(seq, 0)), last)
 	return h, err
 }
 

@@ -14,14 +14,18 @@ import (
 // write takes the number of the commit, writes everything and commits.
 func (t *transaction) write(ctx context.Context) error {
 	batch := &pgx.Batch{}
-	tip, lines := t.link()
+	last, lines, err := t.link()
+	if err != nil {
+		return err
+	}
+	hash := last.Hash()
 	eventMark := t.head.eventMark
 	if len(t.events) > 0 {
 		eventMark = t.mark
 	}
 	batch.Queue(lockText, t.lockKey("commit"))
 	batch.Queue("insert into receipts (mark, commit, seq, hash, event, event_mark) values ($1, $2, $3, $4, $5, $6)",
-		t.mark, t.head.commit+1, int64(tip.Seq), tip.Hash[:], t.head.event+int64(len(t.events)), eventMark) //nolint:gosec // Lines are counted from a bigint on.
+		t.mark, t.head.commit+1, int64(last.Seq()), hash[:], t.head.event+int64(len(t.events)), eventMark) //nolint:gosec // Lines are counted from a bigint on.
 	t.queueRecords(batch)
 	if len(lines.text) > 0 {
 		batch.Queue("insert into trail (seq, at, line) select * from unnest($1::bigint[], $2::timestamptz[], $3::text[])",
@@ -32,7 +36,6 @@ func (t *transaction) write(ctx context.Context) error {
 	t.sent = true
 	results := t.conn.SendBatch(ctx, batch)
 	committed := false
-	var err error
 	for range batch.Len() {
 		tag, eerr := results.Exec()
 		if eerr != nil {
@@ -102,36 +105,44 @@ type trailLines struct {
 	text []string
 }
 
-// link chains the lines behind the tip of the trail. A process begins with a
-// start record, and each partition of the trail with a recovered record, so that
-// it can be verified by itself.
-func (t *transaction) link() (audit.Tip, trailLines) {
-	tip, lines := t.head.tip, trailLines{}
+// link chains the lines behind the last one of the trail, and returns the new last
+// one. A process begins with a start record, and each partition of the trail with a
+// recovered record, so that it can be verified by itself.
+func (t *transaction) link() (audit.Place, trailLines, error) {
+	chain, lines := audit.NewChain(t.config.AuditKey, t.head.chain, t.head.line), trailLines{}
 	if len(t.lines) == 0 {
-		return tip, lines
+		return chain.At(), lines, nil
 	}
 	now := t.config.Now()
-	add := func(r audit.Record) {
-		if r.Time.IsZero() {
-			r.Time = now
-		}
-		text := t.linker.Link(nil, &tip, r)
-		lines.seq = append(lines.seq, int64(tip.Seq)) //nolint:gosec // As above.
-		lines.at = append(lines.at, r.Time)
-		lines.text = append(lines.text, string(text[:len(text)-1]))
+	own := func(kind audit.Kind, reason string) {
+		lines.add(chain.AppendOwn(nil, kind, reason, now), chain.At(), now)
 	}
 	rotate := func() {
-		if tip.Seq > 0 && int64(tip.Seq)%t.head.size == 0 { //nolint:gosec // As above.
-			add(audit.Record{Kind: audit.KindRecovered, Time: now, Reason: audit.ReasonRotated})
+		if seq := int64(chain.At().Seq()); seq > 0 && seq%t.head.size == 0 { //nolint:gosec // Lines are counted from a bigint on.
+			own(audit.KindRecovered, audit.ReasonRotated)
 		}
 	}
 	rotate()
-	if !t.started || tip.Seq == 0 {
-		add(audit.Record{Kind: audit.KindStart, Time: now})
+	if !t.started || chain.At().Seq() == 0 {
+		own(audit.KindStart, "")
 	}
 	for _, r := range t.lines {
 		rotate()
-		add(r)
+		if r.Time.IsZero() {
+			r.Time = now
+		}
+		text, err := chain.Append(nil, r, now)
+		if err != nil {
+			return chain.At(), lines, err
+		}
+		lines.add(text, chain.At(), r.Time)
 	}
-	return tip, lines
+	return chain.At(), lines, nil
+}
+
+// add adds a line, which ends with a line feed.
+func (l *trailLines) add(text []byte, place audit.Place, at time.Time) {
+	l.seq = append(l.seq, int64(place.Seq())) //nolint:gosec // Lines are counted from a bigint on.
+	l.at = append(l.at, at)
+	l.text = append(l.text, string(text[:len(text)-1]))
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/store"
 )
@@ -44,7 +43,6 @@ type Store struct {
 	memory        memory
 	joined        atomic.Bool
 	joining       sync.Mutex
-	linker        *audit.Linker
 	queue         queue
 	// cause is why the last commit failed, nil where it succeeded.
 	cause atomic.Pointer[error]
@@ -71,7 +69,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	s := &Store{config: c, linker: audit.NewLinker(c.AuditKey), queue: newQueue(), memory: memory{path: c.MemoryFile}}
+	s := &Store{config: c, queue: newQueue(), memory: memory{path: c.MemoryFile}}
 	remembered, err := s.memory.load()
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)

@@ -70,7 +70,7 @@ func (w *writer) round(group []*request) {
 	case c == codeTaken:
 		w.conflicts++
 	case c == codeNoPartition:
-		err = w.extendTrail(ctx, int64(t.head.tip.Seq), int64(len(t.lines)), t.head.size) //nolint:gosec // It came from a bigint.
+		err = w.extendTrail(ctx, int64(t.head.line.Seq()), int64(len(t.lines)), t.head.size) //nolint:gosec // It came from a bigint.
 		if err != nil {
 			w.fail(t.members, err)
 			return
