@@ -300,14 +300,14 @@ func powerLoss(t *testing.T, at int, seed uint64, moves bool) {
 	if !moves {
 		w.check(t, s) // it looks for lines where the store gave their file another name
 	}
+	must(t, put(t, s, "after", "x", time.Time{}))
+	must(t, s.Close())
 	found := linesIn(t, left)
 	for _, id := range w.lines {
 		if !found[id] {
 			t.Errorf("the line of %s, which was acknowledged, is in no file", id)
 		}
 	}
-	must(t, put(t, s, "after", "x", time.Time{}))
-	must(t, s.Close())
 	if killed := seed%3 == 0; killed || !moves {
 		verifyMemory(t, left) // nobody knows where a moved file is, to cut what the power left at its end
 	}
