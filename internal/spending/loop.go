@@ -119,27 +119,6 @@ func (b *Budgets) collect() (wants map[string]want, busy bool) {
 	return wants, busy
 }
 
-// calls is how many calls a replica has made in a window and would make.
-func (w want) calls() int {
-	n := w.Small
-	for _, f := range w.Flows {
-		n += f.Used + f.Waiting
-	}
-	return int(math.Ceil(n))
-}
-
-func (w want) busy() bool {
-	if w.Short > 0 {
-		return true
-	}
-	for _, f := range w.Flows {
-		if f.Waiting > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // smooth follows how many calls of a tenant wait: the parts of replicas must not
 // jump with each call.
 func (c *Credential) smooth(name string, waiting float64) float64 {

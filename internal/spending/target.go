@@ -3,6 +3,7 @@ package spending
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"platform.internal/storekeeper/internal/budget"
@@ -26,6 +27,27 @@ type want struct {
 	Free int `json:"free,omitempty"`
 	// Short is how many slots it has less than it should.
 	Short int `json:"short,omitempty"`
+}
+
+// calls is how many calls a replica has made in a window and would make.
+func (w want) calls() int {
+	n := w.Small
+	for _, f := range w.Flows {
+		n += f.Used + f.Waiting
+	}
+	return int(math.Ceil(n))
+}
+
+func (w want) busy() bool {
+	if w.Short > 0 {
+		return true
+	}
+	for _, f := range w.Flows {
+		if f.Waiting > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // flow is the demand of a tenant at all replicas.
