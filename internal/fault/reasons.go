@@ -64,7 +64,6 @@ const (
 
 	// About Storekeeper itself.
 
-	ReasonAuditUnavailable = "AUDIT_UNAVAILABLE"
 	ReasonCanceled         = "CANCELED"
 	ReasonChangeInProgress = "CHANGE_IN_PROGRESS"
 	ReasonDeadlineExceeded = "DEADLINE_EXCEEDED"
