@@ -46,7 +46,7 @@ test: ## Run all tests, without cgo
 
 race: ## Run the tests under the race detector, where there is a C compiler
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
-		CGO_ENABLED=1 $(TESTRUN) -race .; \
+		CGO_ENABLED=1 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-60} $(TESTRUN) -race .; \
 	else \
 		echo "race: no C compiler on this machine, so the race detector was not run"; \
 	fi
