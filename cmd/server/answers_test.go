@@ -14,7 +14,7 @@ import (
 
 // withComments makes 100 secrets with comments and as many scopes as there may be.
 func withComments(store string, comment int) *secretsstorev1.CreateSecretsRequest {
-	r := batch(store, 100, "v")
+	r := batchOf(store, 100, "v")
 	text := strings.Repeat("c", comment)
 	for _, s := range r.GetSecrets() {
 		s.Comment = &text

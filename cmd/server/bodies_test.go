@@ -204,7 +204,7 @@ func TestABombIsRefused(t *testing.T) {
 	if err != nil || got.status != http.StatusRequestEntityTooLarge || got.errors()[0] != "1001 request_too_large" {
 		t.Errorf("rest: %v %d %s", err, got.status, got.body)
 	}
-	r := batch(p.given("store").store, 100, strings.Repeat("v", server.MaxMessage/50))
+	r := batchOf(p.given("store").store, 100, strings.Repeat("v", server.MaxMessage/50))
 	if got := p.send(context.Background(), "CreateSecrets", r, grpc.UseCompressor(grpcgzip.Name)); got.code != codes.ResourceExhausted {
 		t.Errorf("grpc: %v", got.err)
 	}

@@ -145,7 +145,7 @@ func TestAPanicTellsNothingOfWhatItHeld(t *testing.T) {
 	}
 	for name, way := range panics() {
 		service.way = way
-		request := batch(noSuchID, 1, c.next())
+		request := batchOf(noSuchID, 1, c.next())
 		got := p.send(t.Context(), "CreateSecrets", request)
 		if got.code != codes.Internal || got.info.GetReason() != "INTERNAL" {
 			t.Errorf("%s: grpc: %v", name, got.err)

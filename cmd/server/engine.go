@@ -7,19 +7,19 @@ import (
 
 	"go.uber.org/zap"
 
+	"platform.internal/storekeeper/internal/batch"
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/cache"
 	"platform.internal/storekeeper/internal/change"
-	"platform.internal/storekeeper/internal/coalesce"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/idempotency"
-	"platform.internal/storekeeper/internal/mirror"
 	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/quota"
+	"platform.internal/storekeeper/internal/reconcile"
 	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
-	"platform.internal/storekeeper/internal/settle"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
@@ -41,11 +41,11 @@ type engine struct {
 	budgets    *spending.Budgets
 	state      *state
 	keeper     *idempotency.Keeper
-	settler    *settle.Settler
-	library    *mirror.Library
-	merged     *coalesce.Coalescer
+	settler    *reconcile.Settler
+	library    *cache.Library
+	merged     *batch.Coalescer
 	// reads is what answers the services, near things first.
-	reads *mirror.Client
+	reads *cache.Client
 	// steps are what each change goes through.
 	steps change.Steps
 	// quotas counts what tenants have.
@@ -64,8 +64,8 @@ type engine struct {
 	replica string
 }
 
-// newEngine opens the state and connects the parts: the service asks the mirror,
-// that settle, that coalesce, and that Cloudflare, each request of
+// newEngine opens the state and connects the parts: the service asks the cache,
+// that package reconcile, that package batch, and that Cloudflare, each request of
 // which waits for its turn in the budget.
 func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
 	c := s.config
@@ -112,30 +112,30 @@ func longestList(c *config.Config) int {
 // connect puts the parts in front of each other.
 func (e *engine) connect(s settings) error {
 	c := s.config
-	near := mirror.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness, MostItems: longestList(c)}
+	near := cache.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness, MostItems: longestList(c)}
 	if e.state.shared != nil {
 		near.Log = eventLog{e.state}
 	}
-	library, err := mirror.New(near)
+	library, err := cache.New(near)
 	if err != nil {
 		return err
 	}
 	e.library = library
-	e.merged = coalesce.New(coalesce.Config{
+	e.merged = batch.New(batch.Config{
 		Acquire: func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Permit, error) {
 			return e.budgets.Acquire(ctx, a.Op.Account, a, ask)
 		},
 		Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s), Holds: library.HoldsSecret,
 	})
-	settling := settle.Config{
+	settling := reconcile.Config{
 		Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
 		Within:  min(settleTime, 2*attemptTime(s)),
-		Observe: func(ev settle.Event) { e.count("settled_" + string(ev.Outcome)) },
+		Observe: func(ev reconcile.Event) { e.count("settled_" + string(ev.Outcome)) },
 	}
 	if e.state.shared != nil {
-		settling.Owners = settle.SharedOwners(e.state)
+		settling.Owners = reconcile.SharedOwners(e.state)
 	}
-	e.settler = settle.New(settling)
+	e.settler = reconcile.New(settling)
 	e.steps = change.Steps{Publish: library.Apply, Reconcile: e.settler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
 	limits := quotasOf(c, e.cloudflare.Accounts())
 	e.reads = library.Client(e.cloudflare)

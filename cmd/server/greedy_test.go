@@ -23,7 +23,7 @@ func greedy() []attack {
 // longestBatches makes 100 secrets whose values are six times as long as JSON.
 func longestBatches(ctx context.Context, p *confined, worker int) {
 	store := identifier.FindStringSubmatch(p.cloudflare("GET", "/stores", ""))[1]
-	r := batch(store, 100, longest)
+	r := batchOf(store, 100, longest)
 	for i, s := range r.GetSecrets() {
 		s.Name = fmt.Sprintf("W%d_%d", worker, i)
 	}

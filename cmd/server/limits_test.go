@@ -22,8 +22,8 @@ import (
 // six.
 var longest = strings.Repeat("\x01", 64<<10)
 
-// batch is a request of n secrets with a value.
-func batch(store string, n int, value string) *secretsstorev1.CreateSecretsRequest {
+// batchOf is a request of n secrets with a value.
+func batchOf(store string, n int, value string) *secretsstorev1.CreateSecretsRequest {
 	r := &secretsstorev1.CreateSecretsRequest{AccountId: accountID, StoreId: store}
 	for i := range n {
 		r.Secrets = append(r.Secrets, &secretsstorev1.NewSecret{Name: fmt.Sprintf("S%d", i), Value: value, Scopes: []string{"dex"}})
@@ -61,7 +61,7 @@ func TestFact22TheLargestBatchPasses(t *testing.T) {
 	p.holds(w.store, "S99", longest)
 
 	w = p.given("store")
-	if got := p.send(context.Background(), "CreateSecrets", batch(w.store, 100, longest)); got.err != nil {
+	if got := p.send(context.Background(), "CreateSecrets", batchOf(w.store, 100, longest)); got.err != nil {
 		t.Fatal(got.err)
 	}
 	p.holds(w.store, "S0", longest)
@@ -89,7 +89,7 @@ func TestFact22ABatchOf101IsRefused(t *testing.T) {
 			t.Errorf("rest, %s: %d %.1000s", item, got.status, got.body)
 		}
 	}
-	r := p.send(context.Background(), "CreateSecrets", batch(w.store, 101, "v"))
+	r := p.send(context.Background(), "CreateSecrets", batchOf(w.store, 101, "v"))
 	if r.code != codes.InvalidArgument || r.blamed()[0] != "secrets: must have at most 100 items" {
 		t.Errorf("grpc: %v", r.err)
 	}
@@ -108,7 +108,7 @@ func TestFact22ABodyThatIsTooLargeIsRefused(t *testing.T) {
 			t.Errorf("%s: %v %d %.300s", name, err, got.status, got.body)
 		}
 	}
-	r := p.send(context.Background(), "CreateSecrets", batch(w.store, 100, strings.Repeat("v", server.MaxMessage/100)))
+	r := p.send(context.Background(), "CreateSecrets", batchOf(w.store, 100, strings.Repeat("v", server.MaxMessage/100)))
 	if r.code != codes.ResourceExhausted {
 		t.Errorf("grpc: %v", r.err)
 	}

@@ -105,7 +105,7 @@ func TestARepeatJoinsTheChangeThatRuns(t *testing.T) {
 
 // named is a request for one new secret, as newSecret is over REST.
 func named(store, value string) *secretsstorev1.CreateSecretsRequest {
-	r := batch(store, 1, value)
+	r := batchOf(store, 1, value)
 	r.Secrets[0].Name = "A"
 	return r
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"platform.internal/storekeeper/internal/mirror"
+	"platform.internal/storekeeper/internal/cache"
 	"platform.internal/storekeeper/internal/store"
 )
 
@@ -18,7 +18,7 @@ func (l eventLog) Append(ctx context.Context, topic string, event []byte) error 
 }
 
 // Since returns the events after a position.
-func (l eventLog) Since(ctx context.Context, topic string, after mirror.Position) (events [][]byte, now mirror.Position, complete bool, err error) {
+func (l eventLog) Since(ctx context.Context, topic string, after cache.Position) (events [][]byte, now cache.Position, complete bool, err error) {
 	events, reached, complete, err := l.Events(ctx, topic, store.Position(after))
-	return events, mirror.Position(reached), complete, err
+	return events, cache.Position(reached), complete, err
 }

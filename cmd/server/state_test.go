@@ -14,7 +14,7 @@ import (
 
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/settle"
+	"platform.internal/storekeeper/internal/reconcile"
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
@@ -177,7 +177,7 @@ func TestWhatCannotSecureTheSharedStateIsNamed(t *testing.T) {
 // claimed claims objects for a change, and gives those that others have.
 func claimed(t *testing.T, s *state, change, account string, ids ...string) []string {
 	t.Helper()
-	others, err := settle.SharedOwners(s).Take(t.Context(), change, account, ids)
+	others, err := reconcile.SharedOwners(s).Take(t.Context(), change, account, ids)
 	must(t, err)
 	return others
 }
@@ -215,7 +215,7 @@ func TestClaimsOfAStateThatIsClosedFail(t *testing.T) {
 	t.Parallel()
 	s := opened(t, ownState(t.TempDir()))
 	must(t, s.Close())
-	if _, err := settle.SharedOwners(s).Take(t.Context(), "a", "main", []string{"x"}); fault.From(err).Reason != "STATE_UNAVAILABLE" {
+	if _, err := reconcile.SharedOwners(s).Take(t.Context(), "a", "main", []string{"x"}); fault.From(err).Reason != "STATE_UNAVAILABLE" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -132,7 +132,7 @@ func TestACallerSendsMoreThanAStrangerMay(t *testing.T) {
 	value := strings.Repeat("v", 60<<10)
 	fresh := *p
 	fresh.conn = dial(t, p.grpc)
-	if got := fresh.send(context.Background(), "CreateSecrets", batch(w.store, 20, value)); got.err != nil {
+	if got := fresh.send(context.Background(), "CreateSecrets", batchOf(w.store, 20, value)); got.err != nil {
 		t.Errorf("gRPC: %v", got.err)
 	}
 	p.http.CloseIdleConnections()

@@ -157,7 +157,7 @@ func (l *load) overGRPC(mark string) (callEnd, string) {
 	case mark == "":
 		_, err = client.GetQuota(ctx, &secretsstorev1.GetQuotaRequest{AccountId: accountID})
 	case makes(mark):
-		request := batch(l.store, 1, "v")
+		request := batchOf(l.store, 1, "v")
 		request.Secrets[0].Name = mark
 		_, err = client.CreateSecrets(ctx, request)
 	default:

@@ -62,6 +62,9 @@ type tally struct {
 	// side by side, so their events are mixed.
 	ran, bad map[string]int
 	printed  map[string][]string
+	// again is the output of what failed. close repeats it, because the end of
+	// a long log is what is read, and all that some places keep.
+	again []string
 }
 
 func newTally(out io.Writer) *tally {
@@ -140,6 +143,7 @@ func (t *tally) testDone(e event, key string) {
 		t.failed++
 		t.bad[e.Package]++
 		t.show(key)
+		t.repeat(key)
 	}
 }
 
@@ -150,6 +154,7 @@ func (t *tally) packageDone(e event, key string) {
 	case e.Action == "fail":
 		if t.bad[e.Package] == 0 {
 			t.failed++
+			t.repeat(key)
 		}
 		t.show(key)
 		t.say("FAIL  %s  %.1fs\n", e.Package, e.Elapsed)
@@ -168,8 +173,21 @@ func (t *tally) show(key string) {
 	}
 }
 
-// close prints the closing line.
+// maxRepeated bounds the lines of one failure that close repeats.
+const maxRepeated = 30
+
+// repeat keeps the last lines of a failure for close.
+func (t *tally) repeat(key string) {
+	lines := slices.DeleteFunc(slices.Clone(t.printed[key]), func(line string) bool { return strings.HasPrefix(line, "=== ") })
+	t.again = append(t.again, "failed: "+key+"\n")
+	t.again = append(t.again, lines[max(0, len(lines)-maxRepeated):]...)
+}
+
+// close prints the failures once more and the closing line.
 func (t *tally) close() {
+	for _, line := range t.again {
+		t.say("%s", line)
+	}
 	line := fmt.Sprintf("%d passed, %d failed", t.passed, t.failed)
 	if t.skipped > 0 {
 		line += fmt.Sprintf(", %d skipped", t.skipped)

@@ -105,7 +105,7 @@ func (r reader) rpcTable() Table {
 func (r reader) readTable() Table {
 	t := Table{
 		Title: "Reads", Plots: [][2]string{{"reads.svg", "CPU per read"}},
-		Note: fmt.Sprintf("Closed loop, %s. The list has 20 secrets. Proxies ask the upstream each time; Storekeeper answers from its mirror.", Plural(r.about.middle(), "connection")),
+		Note: fmt.Sprintf("Closed loop, %s. The list has 20 secrets. Proxies ask the upstream each time; Storekeeper answers from its cache.", Plural(r.about.middle(), "connection")),
 		Head: append([]string{"read", "", "CPU µs", "least to most", "÷ nginx", "÷ ReverseProxy", "÷ Caddy"}, measures()...),
 	}
 	peers := []string{stage.Nginx, stage.ReverseProxy, stage.Caddy}

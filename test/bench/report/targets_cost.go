@@ -31,7 +31,7 @@ func (r reader) costTargets() []Target {
 			[]Check{upTo(secret, 2, " × Caddy")}, []Check{upTo(secret, 1.3, " × Caddy")}},
 		Target{"REST create, CPU per request, most connections against the middle", "≤ 1.1 ×", "≤ 1.0 ×",
 			[]Check{upTo(crowded, flat, " ×")}, []Check{upTo(crowded, 1, " ×")}},
-		Target{"REST get or list from the mirror, CPU, the worst of three", "≤ 0.55 × Caddy with a line of log for each", "≤ 2 × nginx",
+		Target{"REST get or list from the cache, CPU, the worst of three", "≤ 0.55 × Caddy with a line of log for each", "≤ 2 × nginx",
 			[]Check{upTo(readCaddy, 0.55, " × Caddy")}, []Check{upTo(readNginx, 2, " × nginx")}},
 	)
 }

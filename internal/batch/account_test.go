@@ -1,0 +1,26 @@
+package batch_test
+
+import (
+	"slices"
+	"testing"
+
+	"platform.internal/storekeeper/internal/telemetry"
+)
+
+// TestTheCallIsOnEachAccount looks at what each caller's log line will say.
+func TestTheCallIsOnEachAccount(t *testing.T) {
+	inScene(t, func(s *scene) {
+		first, second := telemetry.NewCall("1"), telemetry.NewCall("2")
+		one := s.create(telemetry.WithCall(s.t.Context(), first), "A")
+		two := s.create(telemetry.WithCall(s.t.Context(), second), "B")
+		<-one
+		<-two
+		// The leader's is noted down by the client, which is not here.
+		if facts := first.Facts(); facts.UpstreamCalls != 0 {
+			t.Errorf("the leader's call has %+v", facts)
+		}
+		if facts := second.Facts(); facts.UpstreamCalls != 1 || facts.UpstreamTime != 0 || !slices.Equal(facts.Rays, []string{"ray1"}) {
+			t.Errorf("the passenger's call has %+v", facts)
+		}
+	})
+}

@@ -1,0 +1,127 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// ofItems are the kinds of fault that can come from one item among several.
+// With Upstream come refusals that nobody understands, and those of a firewall. The
+// refusal of the platform's credential is none, whatever was asked for.
+var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, fault.LimitReached, fault.Upstream}
+
+// deliver makes one call for several parcels and tells each what became of it.
+// The context is that of the first, for what it carries: neither its end nor the
+// patience of who stands behind it touches the others.
+func (c *Coalescer) deliver(permit *budget.Permit, l load) {
+	l, arrive := c.safe(c.held(l))
+	if len(l) == 0 {
+		permit.Done(budget.Result{})
+		return
+	}
+	ctx := context.WithoutCancel(l[0].ctx)
+	began := c.clock()
+	r, err := c.send(ctx, permit, l)
+	// Who goes once more must not meet its own names.
+	arrive()
+	if err == nil {
+		l.note(r.Ray)
+		l.share(r)
+		return
+	}
+	f := fault.From(err)
+	l.note(f.Ray)
+	switch {
+	case f.Reason == fault.ReasonUpstreamAnswerLost:
+		l.lose(f)
+	case ofItem(f):
+		c.part(ctx, refused{load: l, fault: f, began: began})
+	default:
+		for _, p := range l {
+			p.tell(outcome{err: general(f)})
+		}
+	}
+}
+
+// ofItem says whether an error can come from one item among several.
+func ofItem(err error) bool {
+	f, refused := errors.AsType[*fault.Error](err)
+	return refused && slices.Contains(ofItems, f.Kind) && f.Reason != fault.ReasonUpstreamCredentialRefused && f.Reason != fault.ReasonUpstreamAnswerLost
+}
+
+// held leaves out those parcels that must not be sent any more, after the wait.
+func (c *Coalescer) held(l load) load {
+	var left load
+	for _, p := range l {
+		if err := p.a.MaySend(); err != nil {
+			p.tell(outcome{err: err})
+			continue
+		}
+		left = append(left, p)
+	}
+	return left
+}
+
+func (c *Coalescer) send(ctx context.Context, permit *budget.Permit, l load) (change.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
+	defer cancel()
+	// For a call that ended before it came to use the permit.
+	defer permit.Done(budget.Result{})
+	return l[0].next(ctx, l.attempt(permit))
+}
+
+// note puts the call on the account of each caller but the first, in whose name
+// it was sent.
+func (l load) note(ray string) {
+	for _, p := range l[1:] {
+		telemetry.CallFrom(p.ctx).AddUpstream(0, ray)
+	}
+}
+
+// share gives each parcel its own part of an answer. What Cloudflare said
+// beside it is for nobody, since it may be about anybody's.
+func (l load) share(r change.Result) {
+	if !l.matches(r.Secrets) {
+		l.lose(fault.New(fault.Upstream, fault.ReasonUpstreamAnswerLost, "Cloudflare's answer is not in the order of the request."))
+		return
+	}
+	from := 0
+	for _, p := range l {
+		to := from + len(p.op().Secrets)
+		p.tell(outcome{result: change.Result{Secrets: slices.Clone(r.Secrets[from:to]), Ray: r.Ray}})
+		from = to
+	}
+}
+
+// matches says whether the results are those of the items, in their order.
+func (l load) matches(results []upstream.Secret) bool {
+	n, same := 0, true
+	l.each(func(place int, _ *parcel, s change.NewSecret) {
+		n++
+		same = same && place < len(results) && results[place].Name == s.Name
+	})
+	return same && n == len(results)
+}
+
+// lose tells all that nobody knows what became of their parcels.
+func (l load) lose(because *fault.Error) {
+	for _, p := range l {
+		f := lost(because)
+		f.Ray = because.Ray
+		p.tell(outcome{err: f})
+	}
+}
+
+// general makes of a fault one that says nothing of any item.
+func general(f *fault.Error) *fault.Error {
+	g := fault.New(f.Kind, f.Reason, f.Public)
+	g.RetryAfter, g.Ray = f.RetryAfter, f.Ray
+	return g.Because(errors.Unwrap(f))
+}

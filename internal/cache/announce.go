@@ -1,0 +1,72 @@
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"platform.internal/storekeeper/internal/scope"
+)
+
+// announce tells others what a listing shows that was not known, before it is
+// shown to anybody. Of a first listing nobody can say what is new in it, so that
+// others compare it with what they have.
+func (s *shelf[T]) announce(ctx context.Context, l listing[T]) {
+	if s.of.library.config.Log == nil {
+		return
+	}
+	e := s.news(l)
+	e.Payer = scope.Tenant(ctx)
+	if !e.empty() {
+		s.of.tell(ctx, e, func() {})
+	}
+}
+
+func (s *shelf[T]) news(l listing[T]) event {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	e := event{Store: s.store, Seen: true}
+	if s.whole == nil {
+		e.Doubt, e.Digest = true, s.kind.digest(l.items)
+		return e
+	}
+	var put []T
+	listed := map[string]bool{}
+	for _, item := range l.items {
+		id := s.kind.id(item)
+		listed[id] = true
+		f, known := s.facts[id]
+		if s.gone[id].tick <= l.tick && !s.gone[id].ours && (!known || s.kind.modified(item).After(s.kind.modified(f.item))) {
+			put = append(put, item)
+		}
+	}
+	s.kind.put(&e, put)
+	for id, f := range s.facts {
+		if !listed[id] && f.learned < l.tick {
+			e.Missing = append(e.Missing, id)
+		}
+	}
+	return e
+}
+
+func (s *shelf[T]) digest() string {
+	items := make([]T, 0, len(s.facts))
+	for _, f := range s.facts {
+		items = append(items, f.item)
+	}
+	return s.kind.digest(items)
+}
+
+// digest is the same for the same states of the same objects, in any order.
+func (k kind[T]) digest(items []T) string {
+	lines := make([]string, len(items))
+	for i, item := range items {
+		lines[i] = k.id(item) + " " + k.modified(item).UTC().Format(time.RFC3339Nano)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:16])
+}

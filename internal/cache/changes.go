@@ -1,0 +1,171 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/scope"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// Apply hands a change on, and keeps what became of it before it returns. It is
+// a change.Step.
+func (l *Library) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+	op := &a.Op
+	of := l.accounts[op.Account]
+	if of == nil {
+		return next(ctx, a)
+	}
+	store := storeOf(op)
+	since := of.depart(store)
+	r, err := next(ctx, a)
+	if err == nil {
+		e := outcome(op, r)
+		e.Store = store
+		of.tell(ctx, e, func() { of.apply(e, since) })
+	}
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	of.arrive(store)
+	if err != nil {
+		ids, names := objectsOf(op)
+		of.failed(scope.Tenant(ctx), err, store, ids, names)
+	}
+	return r, err
+}
+
+// storeOf is the store whose secrets a change changes. Empty: it changes the list
+// of the stores of the account.
+func storeOf(op *change.Op) string {
+	if op.Kind == change.CreateStore || op.Kind == change.DeleteStore {
+		return ""
+	}
+	return op.StoreID
+}
+
+// outcome says what a change that was made means for the lists.
+func outcome(op *change.Op, r change.Result) event {
+	switch op.Kind {
+	case change.CreateStore:
+		if r.Store == nil {
+			return event{}
+		}
+		return event{Stores: []upstream.Store{*r.Store}}
+	case change.DeleteStore:
+		return event{Deleted: []string{op.StoreID}}
+	case change.DeleteSecret, change.DeleteSecrets:
+		return event{Deleted: op.SecretIDs}
+	default:
+		return event{Secrets: r.Secrets}
+	}
+}
+
+// objectsOf gives the identifiers and the names of the objects in a change.
+func objectsOf(op *change.Op) (ids, names []string) {
+	switch op.Kind {
+	case change.CreateStore:
+		return nil, []string{op.StoreName}
+	case change.DeleteStore:
+		return []string{op.StoreID}, nil
+	default:
+		return op.SecretIDs, op.Names()
+	}
+}
+
+// depart counts a change in.
+func (a *account) depart(store string) uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running[store]++
+	return a.next()
+}
+
+// arrive counts a change out; the caller holds the lock.
+func (a *account) arrive(store string) {
+	a.running[store]--
+	if a.running[store] == 0 {
+		delete(a.running, store)
+	}
+}
+
+// failed looks what a change that failed says of the picture: that it may have
+// been made, or that the picture is wrong. The tenant of the change pays for the
+// reading that this takes; the caller holds the lock.
+func (a *account) failed(payer string, err error, store string, ids, names []string) {
+	f := fault.From(err)
+	a.version++
+	r := failedChange{payer: payer, lost: answerLost(err), fault: f, ids: ids, names: names}
+	if store == "" {
+		doubtful(a.stores, r)
+		for _, id := range ids {
+			if s := a.known(id); s != nil && (r.lost || f.Kind == fault.NotFound || f.Kind == fault.NotEmpty && len(s.facts) == 0) {
+				s.doubtAt(payer)
+			}
+		}
+		return
+	}
+	if f.Reason == noStore().Reason {
+		doubtful(a.stores, failedChange{payer: payer, lost: r.lost, fault: f, ids: []string{store}})
+		r.ids = nil
+	}
+	if s := a.known(store); s != nil {
+		doubtful(s, r)
+	}
+}
+
+// failedChange is a change that failed, and the tenant that it was made for.
+type failedChange struct {
+	payer string
+	// lost says that nobody knows whether it was made.
+	lost       bool
+	fault      *fault.Error
+	ids, names []string
+}
+
+// doubtful has a list read anew if a fault disagrees with it.
+func doubtful[T any](s *shelf[T], c failedChange) {
+	f := c.fault
+	switch {
+	case c.lost,
+		f.Kind == fault.NotFound && slices.ContainsFunc(c.ids, s.has),
+		f.Kind == fault.NotFound && len(c.ids) == 0,
+		f.Kind == fault.NameTaken && slices.ContainsFunc(c.names, func(name string) bool { return !s.named(name) }),
+		f.Kind == fault.LimitReached && s.older(time.Second),
+		// Nobody knows whether a batch that is refused is refused as a whole.
+		max(len(c.ids), len(c.names)) > 1 && (f.Kind == fault.NameTaken || f.Kind == fault.LimitReached || f.Kind == fault.BadInput):
+		s.doubtAt(c.payer)
+	}
+}
+
+func (s *shelf[T]) has(id string) bool {
+	_, ok := s.facts[id]
+	return ok
+}
+
+func (s *shelf[T]) named(name string) bool {
+	_, ok := s.names[name]
+	return ok
+}
+
+func (s *shelf[T]) older(than time.Duration) bool {
+	return s.whole != nil && s.of.clock().Sub(s.whole.began) > than
+}
+
+// answerLost says whether an error leaves open what became of a change.
+func answerLost(err error) bool {
+	for err != nil {
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok {
+			return false
+		}
+		if f.Reason == fault.ReasonUpstreamAnswerLost {
+			return true
+		}
+		err = f.Unwrap()
+	}
+	return false
+}

@@ -1,0 +1,221 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/scope"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// failurePause is how long no new reading is tried after one has failed, while
+// there is an older listing to show.
+const failurePause = 1500 * time.Millisecond
+
+// want is what a read asks of a listing.
+type want struct {
+	// after and began are what the listing must have begun after, and at or
+	// after.
+	after uint64
+	began time.Time
+	// asked is when the read began. What a reading did not find before then may
+	// be there now.
+	asked uint64
+	// strict says that nothing older does instead.
+	strict bool
+	// apart says that changes of other replicas may be missing in any listing
+	// that began before the read did, since the log cannot be followed.
+	apart bool
+	// list says that the items are wanted, in their order.
+	list bool
+}
+
+// failure is the last reading that failed.
+type failure struct {
+	at     time.Time
+	err    error
+	tenant string
+}
+
+// picture is a listing as it can be shown.
+type picture[T any] struct {
+	list    []*fact[T]
+	said    []upstream.Notice
+	began   time.Time
+	changes uint64
+	// kept says that nothing was read for it, stale that it is older than it
+	// ought to be.
+	kept, stale bool
+}
+
+// wanted says what a read needs.
+func (s *shelf[T]) wanted(ctx context.Context) want {
+	w := s.anyAge(ctx)
+	if scope.Fresh(ctx) {
+		w.after, w.strict = w.asked, true
+		return w
+	}
+	w.began = s.of.clock().Add(-s.of.library.config.MaxStaleness)
+	return w
+}
+
+// anyAge is a picture of any age that no change known here is missing in. Where
+// the log cannot be followed, apart says so.
+func (s *shelf[T]) anyAge(ctx context.Context) want {
+	apart := s.of.follow(ctx) != nil
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	return want{asked: s.of.next(), after: max(s.needs, s.of.needs), apart: apart}
+}
+
+// believable is a picture of any age that no change made through Storekeeper is
+// missing in. Where the log cannot be followed, only a new listing tells what
+// other replicas did.
+func (s *shelf[T]) believable(ctx context.Context) want {
+	w := s.anyAge(ctx)
+	w.strict = true
+	if w.apart {
+		w.after = w.asked
+	}
+	return w
+}
+
+// fresh gives a picture that is as wanted, and reads the list where there is
+// none. Where Cloudflare cannot be asked, an older picture is given if that
+// does.
+func (s *shelf[T]) fresh(ctx context.Context, w want) (picture[T], error) {
+	if err := ctx.Err(); err != nil {
+		return picture[T]{}, fault.From(err)
+	}
+	p, r, err := s.look(ctx, w)
+	if r == nil {
+		return p, err
+	}
+	enough, stop := s.patience(ctx, w)
+	defer stop()
+	for r != nil {
+		select {
+		case <-r.done:
+			if r.err != nil && s.final(ctx, w, r) {
+				return s.instead(w, r.err)
+			}
+		case <-enough:
+			return s.instead(w, fault.New(fault.Deadline, fault.ReasonDeadlineExceeded, "Cloudflare did not answer in time."))
+		case <-ctx.Done():
+			return picture[T]{}, fault.From(ctx.Err())
+		}
+		p, r, err = s.look(ctx, w)
+	}
+	p.kept = p.stale
+	return p, err
+}
+
+// look gives a picture if there is one that will do, and else the reading to
+// wait for.
+func (s *shelf[T]) look(ctx context.Context, w want) (picture[T], *reading, error) {
+	a := s.of
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.clock()
+	switch {
+	case s.whole != nil && s.whole.tick > w.after && !s.whole.began.Before(w.began):
+		return s.show(w), nil, nil
+	case now.Before(s.large):
+		return picture[T]{}, nil, errLarge
+	case !w.strict && s.whole != nil && s.failed.err != nil && now.Sub(s.failed.at) < failurePause && !s.failed.ofAnother(ctx):
+		p := s.show(w)
+		p.stale = true
+		return p, nil, nil
+	case s.reading == nil:
+		return picture[T]{}, s.begin(ctx), nil
+	}
+	return picture[T]{}, s.reading, nil
+}
+
+// show makes a picture of what there is; the caller holds the lock.
+func (s *shelf[T]) show(w want) picture[T] {
+	p := picture[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
+	if w.list {
+		p.list = s.sorted.list(s.facts, s.kind.newestFirst)
+	}
+	return p
+}
+
+// final says whether the failure of a reading is an answer to a read. It is not
+// where the reading began before the read, save for an outage, and where it had
+// spent the budget of another tenant.
+func (s *shelf[T]) final(ctx context.Context, w want, r *reading) bool {
+	if (failure{err: r.err, tenant: r.tenant}).ofAnother(ctx) {
+		return false
+	}
+	if !w.strict && outage(r.err) || errors.Is(r.err, errLarge) {
+		return true
+	}
+	return r.start.tick > max(w.after, w.asked) && !r.start.began.Before(w.began)
+}
+
+// ofAnother says whether a failure says nothing of a caller's own chances.
+func (f failure) ofAnother(ctx context.Context) bool {
+	return kindOf(f.err) == fault.Throttled && f.tenant != scope.Tenant(ctx)
+}
+
+// instead gives the last picture in place of an error, if that does.
+func (s *shelf[T]) instead(w want, err error) (picture[T], error) {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	if w.strict || s.whole == nil || !outage(err) {
+		return picture[T]{}, err
+	}
+	p := s.show(w)
+	p.stale = true
+	return p, nil
+}
+
+// outage says whether an error tells of Cloudflare, and not of the call.
+func outage(err error) bool {
+	switch kindOf(err) {
+	case fault.Unavailable, fault.Throttled, fault.Upstream, fault.Deadline:
+		return true
+	default:
+		return false
+	}
+}
+
+// patience ends when a read that can show an older picture has waited enough: a
+// while before its own deadline, so that there is time to show it.
+func (s *shelf[T]) patience(ctx context.Context, w want) (enough <-chan time.Time, stop func()) {
+	s.of.mu.Lock()
+	spare := s.whole != nil && !w.strict
+	s.of.mu.Unlock()
+	if !spare {
+		return nil, func() {}
+	}
+	limit := refreshLimit
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)*3/4)
+	}
+	timer := time.NewTimer(limit)
+	return timer.C, func() { timer.Stop() }
+}
+
+// whole gives all items of a list that was read at or after a moment.
+func whole[T any](ctx context.Context, s *shelf[T], notBefore time.Time) ([]T, error) {
+	// A listing of the right age is right even where the log is away.
+	_ = s.of.follow(ctx)
+	p, err := s.fresh(ctx, want{asked: s.of.mark().tick, began: notBefore, strict: true, list: true})
+	if errors.Is(err, errLarge) {
+		l, err := s.readWhole(ctx, math.MaxInt)
+		return l.items, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	items := make([]T, len(p.list))
+	for i, f := range p.list {
+		items[i] = s.kind.clone(f.item)
+	}
+	return items, nil
+}

@@ -1,0 +1,122 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/scope"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// lookup is a read of one object.
+type lookup[T any] struct {
+	id   string
+	gone func() *fault.Error
+	// ask asks Cloudflare for the object.
+	ask func() (upstream.Answer[T], error)
+}
+
+// get reads one object. That a picture lacks it proves nothing, and a caller who
+// is told so may drop it for good. So Cloudflare is asked, unless Storekeeper
+// itself deleted it.
+func get[T any](ctx context.Context, s *shelf[T], l lookup[T]) (upstream.Answer[T], error) {
+	w := s.wanted(ctx)
+	if w.strict {
+		return s.confirm(ctx, l)
+	}
+	if s.of.closed(s.store) {
+		return upstream.Answer[T]{}, noStore()
+	}
+	if _, ours := s.find(l.id); ours {
+		return upstream.Answer[T]{}, l.gone()
+	}
+	p, err := s.fresh(ctx, w)
+	switch {
+	case errors.Is(err, errLarge):
+		tellAge(ctx, scope.Freshness{})
+		return l.ask()
+	case err != nil:
+		return upstream.Answer[T]{}, err
+	}
+	found, ours := s.find(l.id)
+	switch {
+	case found != nil:
+		tellAge(ctx, p.freshness(s.of.clock()))
+		return upstream.Answer[T]{Result: found.item}, nil
+	case ours:
+		return upstream.Answer[T]{}, l.gone()
+	}
+	return s.confirm(ctx, l)
+}
+
+// find gives what is known of an object, or says that Storekeeper deleted it.
+func (s *shelf[T]) find(id string) (found *fact[T], ours bool) {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	f, ok := s.facts[id]
+	if !ok || s.whole == nil {
+		return nil, s.gone[id].ours
+	}
+	return f, false
+}
+
+// confirm asks Cloudflare for an object and keeps what it says.
+func (s *shelf[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answer[T], error) {
+	since := s.of.mark().tick
+	a, err := l.ask()
+	// Only what others know can be seen to be missing.
+	_ = s.of.follow(ctx)
+	f, refused := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil:
+		s.learn(ctx, a.Result, since)
+	case !refused || f.Kind != fault.NotFound:
+	case s.store != "" && f.Reason == noStore().Reason:
+		s.of.loseStore(ctx, s.store, since)
+	default:
+		s.learnMissing(ctx, l.id, since)
+	}
+	tellAge(ctx, scope.Freshness{})
+	return a, err
+}
+
+// learn takes what a read that began after since saw, once others can know it.
+func (s *shelf[T]) learn(ctx context.Context, item T, since uint64) {
+	take := func() { s.observe(item, since) }
+	s.of.mu.Lock()
+	f, known := s.facts[s.kind.id(item)]
+	if known && s.kind.same(f.item, item) {
+		take()
+		s.of.mu.Unlock()
+		return
+	}
+	s.of.mu.Unlock()
+	e := event{Store: s.store, Seen: true, Payer: scope.Tenant(ctx)}
+	s.kind.put(&e, []T{item})
+	s.of.tell(ctx, e, take)
+}
+
+// learnMissing takes it that a read that began after since did not find an
+// object.
+func (s *shelf[T]) learnMissing(ctx context.Context, id string, since uint64) {
+	take := func() { s.miss(id, since) }
+	s.of.mu.Lock()
+	_, known := s.facts[id]
+	news := known || s.whole == nil
+	if !news {
+		take()
+	}
+	s.of.mu.Unlock()
+	if news {
+		s.of.tell(ctx, event{Store: s.store, Missing: []string{id}}, take)
+	}
+}
+
+// freshness says how old a picture is.
+func (p picture[T]) freshness(now time.Time) scope.Freshness {
+	return scope.Freshness{Hit: p.kept, Stale: p.stale, Age: max(now.Sub(p.began), 0)}
+}
+
+func tellAge(ctx context.Context, f scope.Freshness) { scope.SetFreshness(ctx, f) }

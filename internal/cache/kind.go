@@ -1,0 +1,84 @@
+package cache
+
+import (
+	"slices"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// kind says how objects of one sort are handled.
+type kind[T any] struct {
+	id       func(T) string
+	name     func(T) string
+	created  func(T) time.Time
+	modified func(T) time.Time
+	// same compares everything but the status, which changes by itself.
+	same   func(x, y T) bool
+	status func(T) string
+	// clone makes a copy that its receiver may change.
+	clone func(T) T
+	// put writes objects into an event.
+	put func(*event, []T)
+}
+
+func storeKind() kind[upstream.Store] {
+	return kind[upstream.Store]{
+		id:       func(s upstream.Store) string { return s.ID },
+		name:     func(s upstream.Store) string { return s.Name },
+		created:  func(s upstream.Store) time.Time { return s.Created },
+		modified: func(s upstream.Store) time.Time { return s.Modified },
+		same: func(x, y upstream.Store) bool {
+			return x.ID == y.ID && x.Name == y.Name && x.Created.Equal(y.Created) && x.Modified.Equal(y.Modified)
+		},
+		status: func(upstream.Store) string { return "" },
+		clone:  func(s upstream.Store) upstream.Store { return s },
+		put:    func(e *event, stores []upstream.Store) { e.Stores = stores },
+	}
+}
+
+func secretKind() kind[upstream.Secret] {
+	return kind[upstream.Secret]{
+		id:       func(s upstream.Secret) string { return s.ID },
+		name:     func(s upstream.Secret) string { return s.Name },
+		created:  func(s upstream.Secret) time.Time { return s.Created },
+		modified: func(s upstream.Secret) time.Time { return s.Modified },
+		same:     sameSecret,
+		status:   func(s upstream.Secret) string { return s.Status },
+		clone:    cloneSecret,
+		put:      func(e *event, secrets []upstream.Secret) { e.Secrets = secrets },
+	}
+}
+
+func sameSecret(x, y upstream.Secret) bool {
+	comments := x.Comment == nil && y.Comment == nil ||
+		x.Comment != nil && y.Comment != nil && *x.Comment == *y.Comment
+	return comments && x.ID == y.ID && x.Name == y.Name && slices.Equal(x.Scopes, y.Scopes) &&
+		x.Created.Equal(y.Created) && x.Modified.Equal(y.Modified)
+}
+
+func cloneSecret(s upstream.Secret) upstream.Secret {
+	s.Scopes = slices.Clone(s.Scopes)
+	if s.Comment != nil {
+		text := *s.Comment
+		s.Comment = &text
+	}
+	return s
+}
+
+// The faults that are told without asking. They read as those that Cloudflare's
+// own words become.
+
+func noStore() *fault.Error {
+	return fault.New(fault.NotFound, fault.ReasonStoreNotFound, "The account has no store with this identifier.")
+}
+
+func noSecret() *fault.Error {
+	return fault.New(fault.NotFound, fault.ReasonSecretNotFound, "The store has no secret with this identifier.")
+}
+
+func notServed() *fault.Error {
+	return fault.New(fault.Denied, fault.ReasonAccountNotAllowed,
+		"The account is not one that Storekeeper serves to this caller.")
+}

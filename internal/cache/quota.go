@@ -1,0 +1,101 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/scope"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// quota is the last answer about the quota of an account. The lock of the
+// account guards it, but for rounds.
+type quota struct {
+	rounds  rounds
+	answer  upstream.Answer[upstream.Quota]
+	known   bool
+	began   time.Time
+	version uint64
+	failed  time.Time
+	err     error
+}
+
+// Quota gives the quota of an account. What is kept holds while nothing in the
+// account has changed and it is young.
+func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
+	a := c.library.accounts[account]
+	if a == nil {
+		return c.next.Quota(ctx, account)
+	}
+	strict := scope.Fresh(ctx)
+	apart := a.follow(ctx) != nil
+	if answer, f, ok := a.keptQuota(strict); ok {
+		f.Stale = f.Stale || apart
+		tellAge(ctx, f)
+		return answer, nil
+	}
+	err := a.quota.rounds.join(ctx, func(done func(error)) {
+		limit := a.quotaLimit()
+		c.library.background(ctx, limit, func(ctx context.Context) { done(a.readQuota(ctx, c.next)) })
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f := scope.Freshness{Age: max(a.clock().Sub(a.quota.began), 0)}
+	if err != nil {
+		if strict || !a.quota.known || ctx.Err() != nil || !outage(err) {
+			return upstream.Answer[upstream.Quota]{}, err
+		}
+		f.Hit, f.Stale = true, true
+	}
+	tellAge(ctx, f)
+	return a.quota.shown(), nil
+}
+
+// keptQuota gives the kept answer if it holds, or if asking has just failed.
+func (a *account) keptQuota(ask bool) (upstream.Answer[upstream.Quota], scope.Freshness, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q, now := &a.quota, a.clock()
+	f := scope.Freshness{Hit: true, Age: max(now.Sub(q.began), 0)}
+	switch {
+	case !q.known:
+		return upstream.Answer[upstream.Quota]{}, f, false
+	case !ask && q.version == a.version && f.Age <= a.library.config.MaxStaleness:
+		return q.shown(), f, true
+	case !ask && q.err != nil && outage(q.err) && kindOf(q.err) != fault.Throttled && now.Sub(q.failed) < failurePause:
+		f.Stale = true
+		return q.shown(), f, true
+	}
+	return upstream.Answer[upstream.Quota]{}, f, false
+}
+
+func (a *account) quotaLimit() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.quota.known {
+		return refreshLimit
+	}
+	return readLimit
+}
+
+func (a *account) readQuota(ctx context.Context, from upstream.Reader) error {
+	a.mu.Lock()
+	version, began := a.version, a.clock()
+	a.mu.Unlock()
+	answer, err := from.Quota(ctx, a.id)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.quota.err, a.quota.failed = err, a.clock()
+	if err != nil {
+		return err
+	}
+	a.quota.answer, a.quota.known, a.quota.began, a.quota.version = answer, true, began, version
+	return nil
+}
+
+// shown gives the numbers and what Cloudflare said with them. The ray was that of
+// one call.
+func (q *quota) shown() upstream.Answer[upstream.Quota] {
+	return upstream.Answer[upstream.Quota]{Result: q.answer.Result, Info: q.answer.Info, Notices: q.answer.Notices}
+}

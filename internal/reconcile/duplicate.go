@@ -1,0 +1,50 @@
+package reconcile
+
+import (
+	"context"
+
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// duplicateSecret copies a secret. When the answer was lost, what was made
+// under the name since the baseline is adopted and given the scopes and the
+// comment that were asked for. Its value stays, which nobody here knows.
+func (t *trial) duplicateSecret() course {
+	var wanted change.NewSecret
+	if made := t.op().Secrets; len(made) > 0 {
+		wanted = made[0]
+	}
+	n := &single{
+		trial: t, sort: "secret", name: wanted.Name,
+		find: func(ctx context.Context) (*change.Result, bool, error) {
+			named, err := t.secrets(ctx)
+			secret, there := named[wanted.Name]
+			if err != nil || !there {
+				return nil, false, err
+			}
+			return &change.Result{Secrets: []upstream.Secret{secret}}, t.change.Baseline.CanHaveMadeSecret(secret), nil
+		},
+		asked: func(r change.Result) bool {
+			s := r.Secret()
+			return sameScopes(s.Scopes, wanted.Scopes) && sameComment(s.Comment, wanted.Comment)
+		},
+		adopt: func(ctx context.Context, found change.Result) (change.Result, error) {
+			return t.bringTo(ctx, found.Secret().ID, wanted, nil)
+		},
+	}
+	return n.course()
+}
+
+// bringTo updates a secret that is there to what was asked for, also its value
+// where that is known.
+func (t *trial) bringTo(ctx context.Context, id string, wanted change.NewSecret, value change.Values) (change.Result, error) {
+	op := change.Op{
+		Kind: change.UpdateSecret, Account: t.op().Account, StoreID: t.op().StoreID, SecretIDs: []string{id},
+		Update: change.Update{
+			Value: len(value) > 0, Scopes: wanted.Scopes, Comment: upstream.CommentChange{Change: true, Text: wanted.Comment},
+		},
+		Caller: t.op().Caller, Tenant: t.op().Tenant,
+	}
+	return t.sendAs(ctx, op, value)
+}

@@ -1,0 +1,52 @@
+package reconcile
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// rememberFor is how long it is remembered at least who owns an object, unless there are
+	// more than rememberMost of them in that time.
+	rememberFor  = time.Hour
+	rememberMost = 1 << 15
+)
+
+// memory is the Owners of one process. It has a younger and an older half, so
+// that it forgets without looking through all.
+type memory struct {
+	clock func() time.Time
+
+	mu           sync.Mutex
+	young, older map[string]string
+	begun        time.Time
+}
+
+func newMemory(clock func() time.Time) *memory {
+	return &memory{clock: clock, young: map[string]string{}, begun: clock()}
+}
+
+// Take gives objects to a change. Identifiers are unique in all accounts.
+func (m *memory) Take(_ context.Context, change, _ string, ids []string) (others []string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := m.clock(); len(m.young) >= rememberMost || now.Sub(m.begun) >= rememberFor {
+		m.older, m.young, m.begun = m.young, map[string]string{}, now
+	}
+	for _, id := range ids {
+		if owner := m.owner(id); owner != "" && owner != change {
+			others = append(others, id)
+			continue
+		}
+		m.young[id] = change
+	}
+	return others, nil
+}
+
+func (m *memory) owner(id string) string {
+	if owner := m.young[id]; owner != "" {
+		return owner
+	}
+	return m.older[id]
+}

@@ -1,0 +1,148 @@
+// Package reconcile finds out what became of a change whose answer was lost, and
+// finishes it, so that its caller gets an answer as if nothing had happened.
+//
+// It must not know who is calling, how calls are paid for, where intents are
+// kept, or how a listing comes about: it is given what makes changes and what
+// lists.
+//
+// Cloudflare has no idempotency, so a settled change rests on three things. A
+// name is unique in its store, so a change that makes something can be sent
+// again without making it twice. What was made under a wanted name since the
+// change began, is not what had that name before, and was given to no other
+// change, is taken for its own. All other changes name an identifier that is
+// never used again, so that sending them again ends in the same state.
+package reconcile
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// defaultAttempt bounds one attempt where the configuration says nothing.
+const defaultAttempt = 30 * time.Second
+
+// Library lists what Cloudflare holds. A listing is whole, and its reading
+// began at or after notBefore; the zero time allows any age. Errors are faults.
+type Library interface {
+	Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error)
+	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
+}
+
+// Finder is a Library that finds some objects without giving all, so that what
+// a change costs does not grow with what there is.
+type Finder interface {
+	// FindStores gives the stores that have one of the names or identifiers, as
+	// far as they are known, at any age.
+	FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error)
+	// FindSecrets does the same for the secrets of a store.
+	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
+}
+
+// Owners remembers which change an object was given to, so that two changes
+// that wanted the same name are never both told that they made it.
+type Owners interface {
+	// Take gives objects to a change, and returns those that another change has
+	// been given before.
+	Take(ctx context.Context, change, account string, ids []string) (others []string, err error)
+}
+
+// Config is what a Settler is made from.
+type Config struct {
+	// Library is asked what became of changes.
+	Library Library
+	// Attempt bounds each attempt to send or to look, within its context. It
+	// includes the wait for the call budget. 0 means 30 seconds.
+	Attempt time.Duration
+	// Within bounds how long a change is settled, after its answer was lost,
+	// before its caller hears that nobody knows. 0 means as long as its context.
+	Within time.Duration
+	// Clock tells the time. Nil means time.Now.
+	Clock func() time.Time
+	// Ahead says how far Cloudflare's clock is ahead of Clock, for an account.
+	// Nil means that it is not.
+	Ahead func(account string) time.Duration
+	// Owners is shared by all who change the same accounts. Nil means that
+	// nobody else does; then what this Settler did within the last hour is
+	// remembered.
+	Owners Owners
+	// Observe hears of every change that had to be settled, when that came to
+	// an end. It must be quick. Nil means that nobody listens.
+	Observe func(Event)
+}
+
+// Event tells how a change was settled. It holds no name and no value.
+type Event struct {
+	// Kind is what the change does.
+	Kind change.Kind
+	// Account is the account, as the change named it.
+	Account string
+	// Outcome is what became of it.
+	Outcome Outcome
+	// Looks counts the listings that were asked for, Sends the changes that
+	// were sent, the first one among them.
+	Looks, Sends int
+	// Took is the time from the loss, or from the start of an inspection.
+	Took time.Duration
+}
+
+// Outcome is what settling came to.
+type Outcome string
+
+// The outcomes.
+const (
+	// Done is a change that is made.
+	Done Outcome = "done"
+	// Refused is a change that Cloudflare refused in the end, or that an
+	// inspection found not done.
+	Refused Outcome = "refused"
+	// Unproven is a change of which an inspection cannot show whether it was
+	// made.
+	Unproven Outcome = "unproven"
+	// Open is a change of which is still not known whether it was made.
+	Open Outcome = "open"
+)
+
+// Settler makes changes and settles those whose answer was lost. It is safe for
+// concurrent use.
+//
+// Two changes of the same object are made one after the other by whoever calls:
+// the objects of a change are locked before it is sent.
+type Settler struct {
+	library Library
+	limit   time.Duration
+	within  time.Duration
+	clock   func() time.Time
+	ahead   func(string) time.Duration
+	owners  Owners
+	observe func(Event)
+	// calls numbers the changes that have no identifier.
+	calls atomic.Uint64
+}
+
+// New makes a settler.
+func New(c Config) *Settler {
+	s := &Settler{
+		library: c.Library, limit: c.Attempt, within: c.Within, clock: c.Clock,
+		ahead: c.Ahead, owners: c.Owners, observe: c.Observe,
+	}
+	if s.limit <= 0 {
+		s.limit = defaultAttempt
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.ahead == nil {
+		s.ahead = func(string) time.Duration { return 0 }
+	}
+	if s.owners == nil {
+		s.owners = newMemory(s.clock)
+	}
+	if s.observe == nil {
+		s.observe = func(Event) {}
+	}
+	return s
+}

@@ -1,0 +1,113 @@
+package reconcile
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// trial is one change while it is being made.
+type trial struct {
+	*Settler
+
+	change change.Attempt
+	next   change.Next
+	began  time.Time
+
+	looks int
+}
+
+// begin starts a change. It works on a copy of the attempt.
+func (s *Settler) begin(a *change.Attempt, next change.Next) *trial {
+	t := &trial{Settler: s, change: *a, next: next, began: s.clock()}
+	if t.change.Baseline.Since.IsZero() {
+		t.change.Baseline.Since = t.began.Add(s.ahead(a.Op.Account))
+	}
+	if t.change.ID == "" {
+		t.change.ID = "#" + strconv.FormatUint(s.calls.Add(1), 10)
+	}
+	return t
+}
+
+// op is what the change is about.
+func (t *trial) op() *change.Op { return &t.change.Op }
+
+// send makes one attempt to send the change.
+func (t *trial) send(ctx context.Context) (change.Result, error) {
+	return t.sendAs(ctx, t.change.Op, t.change.Values)
+}
+
+// sendAs makes one attempt to send something for the change, unless the change
+// is not this process's any more.
+func (t *trial) sendAs(ctx context.Context, op change.Op, values change.Values) (change.Result, error) {
+	if !t.change.Owned() {
+		return change.Result{}, errNotHeld
+	}
+	a := t.change
+	a.Op, a.Values = op, values
+	t.change.Sends++
+	ctx, cancel := context.WithTimeout(ctx, t.limit)
+	defer cancel()
+	return t.next(ctx, &a)
+}
+
+// look returns a context for a listing that the change asks for.
+func (t *trial) look(ctx context.Context) (context.Context, context.CancelFunc) {
+	t.looks++
+	return context.WithTimeout(change.With(ctx, &t.change), t.limit)
+}
+
+// notBefore is when a listing must have been read at the earliest.
+func (t *trial) notBefore() time.Time {
+	if t.change.InspectOnly && !t.change.NotBefore.IsZero() {
+		return t.change.NotBefore
+	}
+	return t.clock()
+}
+
+// secrets lists the store as it is now, by name. A store that is not there holds
+// nothing: what is sent to it will be told so.
+func (t *trial) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
+	ctx, cancel := t.look(ctx)
+	defer cancel()
+	listed, err := t.library.Secrets(ctx, t.op().Account, t.op().StoreID, t.notBefore())
+	if err != nil && !isNotFound(err) {
+		return nil, err
+	}
+	named := make(map[string]upstream.Secret, len(listed))
+	for _, secret := range listed {
+		named[secret.Name] = secret
+	}
+	return named, nil
+}
+
+// stores lists the stores as they are now.
+func (t *trial) stores(ctx context.Context) ([]upstream.Store, error) {
+	ctx, cancel := t.look(ctx)
+	defer cancel()
+	return t.library.Stores(ctx, t.op().Account, t.notBefore())
+}
+
+// mine takes objects for this change and says which of them are its own.
+func (t *trial) mine(ctx context.Context, ids []string) (map[string]bool, error) {
+	mine := make(map[string]bool, len(ids))
+	if len(ids) == 0 {
+		return mine, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.limit)
+	defer cancel()
+	others, err := t.owners.Take(ctx, t.change.ID, t.op().Account, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		mine[id] = true
+	}
+	for _, id := range others {
+		delete(mine, id)
+	}
+	return mine, nil
+}
