@@ -31,6 +31,7 @@ const invalid = "invalid"
 func (r Record) clean() Record {
 	r.Time = instant(r.Time)
 	r.ID, r.Account, r.RequestID, r.Peer = ident(r.ID), ident(r.Account), ident(r.RequestID), ident(r.Peer)
+	r.TraceID = ident(r.TraceID)
 	r.Caller, r.Tenant = name(r.Caller, maxName), name(r.Tenant, maxName)
 	r.Credential, r.Protocol = word(r.Credential), word(r.Protocol)
 	r.Method, r.Action = word(r.Method), word(r.Action)

@@ -65,7 +65,7 @@ func (c *cursor) body(l *line) {
 	}
 	r.Policy = c.field("policy")
 	r.Outcome = Outcome(c.field("outcome"))
-	r.Reason, r.Code, r.RequestID = c.field("reason"), c.field("code"), c.field("request_id")
+	r.Reason, r.Code, r.RequestID, r.TraceID = c.field("reason"), c.field("code"), c.field("request_id"), c.field("trace_id")
 	r.Rays = c.texts("rays")
 	r.Protocol, r.Peer = c.field("protocol"), c.field("peer")
 }

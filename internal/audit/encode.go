@@ -48,6 +48,7 @@ func appendBody(dst []byte, r *Record, o origin) []byte {
 	dst = appendField(dst, "reason", r.Reason)
 	dst = appendField(dst, "code", r.Code)
 	dst = appendField(dst, "request_id", r.RequestID)
+	dst = appendField(dst, "trace_id", r.TraceID)
 	dst = appendList(dst, "rays", r.Rays)
 	dst = appendField(dst, "protocol", r.Protocol)
 	return appendField(dst, "peer", r.Peer)

@@ -124,8 +124,11 @@ type Record struct {
 	Reason string
 	// Code is the machine word of the status that the caller gets.
 	Code string
-	// RequestID finds the call in logs and traces.
+	// RequestID finds the call in the log.
 	RequestID string
+	// TraceID is the W3C trace of the call, 32 hexadecimal digits. It finds the
+	// call in traces and in the log. Empty: the call belongs to no trace.
+	TraceID string
 	// Rays are the cf-ray identifiers of Cloudflare's answers, at most 16.
 	Rays []string
 	// Protocol is "grpc" or "rest".

@@ -142,7 +142,7 @@ func TestATextIsHeldToItsClass(t *testing.T) {
 func longest(t *testing.T, read map[string]any) map[string]int {
 	t.Helper()
 	key := map[string]string{
-		"Record.ID": "id", "Record.RequestID": "request_id", "Record.Store.ID": "store_id", "Record.Store.Name": "store_name",
+		"Record.ID": "id", "Record.RequestID": "request_id", "Record.TraceID": "trace_id", "Record.Store.ID": "store_id", "Record.Store.Name": "store_name",
 		"Record.RunID": "run_id", "Record.Rays": "rays", "Record.Decision.Rule": "decision", "Record.Decision.ID": "decision",
 		"Record.Secrets.ID": "secrets", "Record.Secrets.Name": "secrets", "Record.Secrets.Fingerprint": "secrets",
 	}
@@ -185,13 +185,13 @@ func TestALineHasOneForm(t *testing.T) {
 		Decision: audit.Decision{
 			Allowed: true, Rule: "payments", ID: "d-1",
 		},
-		Outcome: audit.Failed, RequestID: "req-1", Protocol: "rest", Peer: "[::1]:4711", Rays: []string{"8f-AMS"},
+		Outcome: audit.Failed, RequestID: "req-1", TraceID: "0af7651916cd43dd8448eb211c80319c", Protocol: "rest", Peer: "[::1]:4711", Rays: []string{"8f-AMS"},
 	}
 	want := `{"seq":2,"time":"2026-03-04T04:06:07.891234Z","kind":"intent","id":"call-1","caller":"team \"a\"",` +
 		"\"tenant\":\"pay\u00adments\\u200b\"" + `,"credential":"jwt","issuer":"https://issuer","subject":"repo:a/b:ref:main","jti":"j-1","run_id":"77","method":"/secretsstore.v1.SecretsStoreService/CreateSecrets",` +
 		`"action":"secrets.create","account":"main","store_id":"0123456789abcdef0123456789abcdef","store_name":"prod",` +
 		`"secrets":[{"id":"","name":"PAYMENTS_KEY","fingerprint":"` + audit.Fingerprint([]byte("k"), []byte("v")) + `"},{"id":"abc"}],"secret_count":2,"changed":["value","comment"],` +
-		`"decision":{"allowed":true,"rule":"payments","id":"d-1"},"policy":"sha256:ab","request_id":"req-1","rays":["8f-AMS"],"protocol":"rest","peer":"[::1]:4711",` +
+		`"decision":{"allowed":true,"rule":"payments","id":"d-1"},"policy":"sha256:ab","request_id":"req-1","trace_id":"0af7651916cd43dd8448eb211c80319c","rays":["8f-AMS"],"protocol":"rest","peer":"[::1]:4711",` +
 		`"prev":"`
 	if got := string(written(t, r)); !strings.HasPrefix(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -72,6 +72,8 @@ type Intent struct {
 	Caller string `json:"caller"`
 	// RequestID is what the caller knows the call by. It may be empty.
 	RequestID string `json:"request_id,omitempty"`
+	// TraceID is the W3C trace of the call. It may be empty.
+	TraceID string `json:"trace_id,omitempty"`
 	// Tenant is who pays.
 	Tenant string `json:"tenant,omitempty"`
 	// Op says what is to be done, without values, as JSON.

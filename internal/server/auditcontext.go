@@ -185,7 +185,7 @@ func (t *auditContext) record(ctx context.Context) audit.Record {
 		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
 		Secrets: t.secrets, SecretCount: t.count, Decision: t.decision,
 		Policy: t.policy, Changed: t.changed,
-		RequestID: f.RequestID, Rays: f.Rays, Protocol: f.Protocol, Peer: f.Peer,
+		RequestID: f.RequestID, TraceID: f.TraceID, Rays: f.Rays, Protocol: f.Protocol, Peer: f.Peer,
 	}
 	if shown := t.caller.Credential; shown != nil {
 		r.Issuer, r.Subject = shown.Issuer, shown.Subject

@@ -56,7 +56,7 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 // from the intent and the answer of the change. The caller fills in the outcome.
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &auditContext{}
-	record := audit.Record{ID: i.ID, RequestID: i.RequestID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
+	record := audit.Record{ID: i.ID, RequestID: i.RequestID, TraceID: i.TraceID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
 	if i.Tenant == i.Caller {
 		// A caller without a tenant is a tenant of its own.
 		record.Tenant = ""

@@ -235,7 +235,7 @@ func (c Chain) intentOf(ctx context.Context, t *auditContext, op *change.Op, nam
 	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
-		ID: t.recordID(), RequestID: f.RequestID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, Names: t.knownNames(),
+		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, Names: t.knownNames(),
 	}
 	maps.Copy(i.Names, names)
 	record := t.record(ctx)
