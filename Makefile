@@ -10,7 +10,9 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 TEST_MODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
 # Runs tests and closes with one counted line; see the file.
 # A package may take longer than go test's ten minutes on a machine under load.
-TESTRUN := $(GO) run ./tools/testrun/main.go -timeout=40m
+# Most tests wait for files, timers and processes, so more of them run at once
+# than a small machine has processors.
+TESTRUN := $(GO) run ./tools/testrun/main.go -timeout=40m -p=3 -parallel=6
 
 # Tools that take minutes to compile. Their file name holds a sum over what
 # they are built from, so that each version is built once.

@@ -47,7 +47,9 @@ func TestATenantThatWroteEnoughIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 	}
-	if s, l := p.sizes(); s != state || l != trail || p.sent() != sent {
+	// The server writes its own usage down now and then, which is less than one
+	// of these requests.
+	if s, l := p.sizes(); s-state >= int64(len(comment)) || l != trail || p.sent() != sent {
 		t.Errorf("refusals wrote %d bytes of state and %d of trail, and sent %d", s-state, l-trail, p.sent()-sent)
 	}
 	// Over gRPC too.
