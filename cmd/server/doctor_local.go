@@ -76,13 +76,22 @@ func (d *doctor) state(ctx context.Context, c *config.Config) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	shared, err := openShared(ctx, settings{config: c}, zap.NewNop())
+	if _, _, err := readKey(c.Store.KeyFile); err != nil {
+		d.fail("store.key_file", err, "put the key that all replicas share into this file; docs/postgres.md says more")
+		return
+	}
+	at, err := postgresConfig(c, zap.NewNop())
+	var shared *postgres.Store
+	if err == nil {
+		at.Inspect = true
+		shared, err = postgres.Open(ctx, at)
+	}
 	if err != nil {
 		d.fail("store.postgres", err, "correct the keys of store.postgres and the files that they name")
 		return
 	}
-	defer func() { _ = shared.Close() }()
-	for _, f := range shared.shared.Doctor(ctx) {
+	defer func() { _ = shared.Close() }() // Nothing was written.
+	for _, f := range shared.Doctor(ctx) {
 		check := "store.postgres " + f.Name
 		switch f.Level {
 		case postgres.Failed:

@@ -74,8 +74,8 @@ type Config struct {
 	// Existing means that the store was made before: a database without it is
 	// refused.
 	Existing bool
-	// Inspect means that tables are neither made nor changed, for commands beside the
-	// replicas.
+	// Inspect means that tables are neither made nor changed, ended records are left,
+	// and MemoryFile is only read, for commands beside the replicas.
 	Inspect bool
 	// TrailSize is how many lines a partition of the audit trail of a new store
 	// holds. Default 1,000,000.

@@ -88,10 +88,29 @@ func (s *Store) Doctor(ctx context.Context) []Finding {
 		return []Finding{{Name: "settings", Level: Failed, Text: clean(err).Error(), Fix: "look at the log of the server"}}
 	}
 	middle := begun.Add(time.Since(begun) / 2)
-	return []Finding{
+	var trail []Finding
+	if !missing {
+		trail = s.trailFinding(ctx)
+	}
+	return append(trail,
 		connection, c.versionFinding(), c.durability(), c.disk(), c.replication(), c.security(s.config.Plaintext), c.rights(s.config.Schema),
 		c.clocks(middle), s.rights(ctx, missing),
+	)
+}
+
+// trailFinding compares the end of the trail with what was written.
+func (s *Store) trailFinding(ctx context.Context) []Finding {
+	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
+	if err == nil {
+		err = s.checkEnd(ctx, h)
 	}
+	if err != nil {
+		return []Finding{{
+			Name: "trail", Level: Failed, Text: clean(err).Error(),
+			Fix: "find out who changed the table: docs/postgres.md says what to do about an altered trail",
+		}}
+	}
+	return []Finding{{Name: "trail", Text: fmt.Sprintf("its last record is number %d, and it is what was written", h.line.Seq())}}
 }
 
 // errText is the cause of a fault: the operator reads it, not a caller.

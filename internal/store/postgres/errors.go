@@ -22,6 +22,9 @@ var (
 	ErrLost = errors.New("the database does not hold the store that this replica has seen")
 	// ErrKey is the cause of a fault where the audit key is not that of the store.
 	ErrKey = errors.New("the audit trail of the store was made with another key than the configured one")
+	// ErrAltered is the cause of a fault where the last line of the audit trail is not
+	// what was written.
+	ErrAltered = errors.New("the end of the audit trail is not what was written: server audit verify --config FILE says more")
 
 	errReadOnly  = errors.New("the server accepts no writes: it is a standby, or it is set to read-only")
 	errAbandoned = errors.New("the server did not answer in time")

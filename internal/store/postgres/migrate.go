@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,9 +60,10 @@ func (s *Store) join(ctx context.Context) error {
 		err = s.accept(h, before)
 	}
 	if err == nil {
-		err = s.checkKey(limited, h)
+		err = s.checkEnd(limited, h)
 	}
-	if err != nil {
+	// A command that verifies the trail has to say where it was altered.
+	if err != nil && (!s.config.Inspect || !errors.Is(err, ErrAltered)) {
 		return clean(err)
 	}
 	s.joined.Store(true)
@@ -198,23 +200,52 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	return s.makePartitions(ctx, tx, 1, 1, s.config.TrailSize)
 }
 
-// checkKey compares the audit key with the last line of the trail.
-func (s *Store) checkKey(ctx context.Context, h lastCommit) error {
+// checkedLines is how many lines at the end of the trail tell whether the key is
+// another one or the last line was altered.
+const checkedLines = 8
+
+// checkEnd compares the end of the trail with the audit key and with the last
+// receipt. The error has ErrKey or ErrAltered.
+func (s *Store) checkEnd(ctx context.Context, h lastCommit) error {
 	if h.chain.Keyed() != (len(s.config.AuditKey) > 0) {
 		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.chain.Keyed(), !h.chain.Keyed())
 	}
-	var line string
-	err := s.writes.QueryRow(ctx, "select line from trail where seq = $1", int64(h.line.Seq())).Scan(&line) //nolint:gosec // It came from a bigint.
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil // Nothing was written yet.
+	seq := int64(h.line.Seq()) //nolint:gosec // It came from a bigint.
+	rows, err := s.writes.Query(ctx, "select line from trail where seq <= $1 order by seq desc limit $2", seq, checkedLines)
+	var lines []string
+	if err == nil {
+		lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
 	if err != nil {
 		return err
 	}
-	if !audit.Made(s.config.AuditKey, []byte(line)) {
-		return ErrKey
+	return s.altered(h, lines)
+}
+
+// altered compares the last lines of the trail, newest first, with the last receipt
+// and the key.
+func (s *Store) altered(h lastCommit, lines []string) error {
+	if h.line.Seq() == 0 {
+		return nil // Nothing was written yet.
 	}
-	return nil
+	var last audit.Place
+	var known bool
+	if len(lines) > 0 {
+		last, known = audit.PlaceOf([]byte(lines[0]))
+	}
+	switch archived := h.line.Seq()%uint64(h.size) == 0; { //nolint:gosec // A size is above 0.
+	case (!known || last.Seq() != h.line.Seq()) && archived:
+		return nil // It is the last one of a partition that was archived.
+	case !known || last != h.line:
+		return fmt.Errorf("%w: record %d", ErrAltered, h.line.Seq())
+	case audit.Made(s.config.AuditKey, []byte(lines[0])):
+		return nil
+	}
+	made := func(line string) bool { return audit.Made(s.config.AuditKey, []byte(line)) }
+	if !h.chain.Keyed() || slices.ContainsFunc(lines[1:], made) {
+		return fmt.Errorf("%w: record %d", ErrAltered, h.line.Seq())
+	}
+	return ErrKey
 }
 
 // name is the full name of a table.

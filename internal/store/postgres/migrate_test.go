@@ -2,9 +2,11 @@ package postgres_test
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store/postgres"
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
@@ -87,6 +89,40 @@ func TestAuditKeyIsThatOfTheStore(t *testing.T) {
 		c.AuditKey = key
 		if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrKey) {
 			t.Errorf("%s: it starts: %v %v", name, s, err)
+		}
+	}
+}
+
+func TestTrailWithAnAlteredEndIsNamedAsSuch(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	for name, statement := range map[string]string{
+		"changed": `update trail set line = replace(line, '"id":"2"', '"id":"9"') where seq = (select max(seq) from trail)`,
+		"another": `update trail set line = (select line from trail where seq = 1) where seq = (select max(seq) from trail)`,
+		"deleted": "delete from trail where seq = (select max(seq) from trail)",
+		"emptied": "delete from trail",
+		"receipt": "update receipts set hash = decode(repeat('00', 32), 'hex')",
+	} {
+		for _, key := range []string{"", "a key that is made up for this test"} {
+			c := config(server, postgrestest.Superuser)
+			c.Schema, c.AuditKey = name+strconv.Itoa(len(key)), []byte(key)
+			s := open(t, c)
+			for i := range 3 {
+				mustPut(t, s, strconv.Itoa(i), "x")
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			server.Exec(postgrestest.Superuser, "set search_path = "+c.Schema, statement)
+			if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrAltered) || errors.Is(err, postgres.ErrKey) {
+				t.Errorf("%s with the key %q: it starts: %v %v", name, key, s, err)
+			}
+			// Who verifies is told where.
+			c.Inspect = true
+			wantFinding(t, open(t, c), "trail", postgres.Failed)
+			if report, err := open(t, c).Verify(t.Context(), audit.Mark{}); err != nil || report.OK() {
+				t.Errorf("%s with the key %q: verify finds %+v (%v)", name, key, report, err)
+			}
 		}
 	}
 }

@@ -62,7 +62,8 @@ var _ store.Store = (*Store)(nil)
 // Open makes a store and its tables where they are missing. A server that cannot
 // be reached is no error: it is tried again with each call. A server that holds
 // something else is: tables of a later version (ErrNewer), not the store that the
-// memory file names (ErrLost), or an audit trail with another key (ErrKey). With
+// memory file names (ErrLost), an audit trail with another key (ErrKey), or one whose
+// end was altered (ErrAltered). With
 // Inspect the first call finds that. The store must be closed.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c, err := c.withDefaults()
@@ -84,10 +85,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.writing.Go(s.write)
-	s.housekeeping.Go(s.keepHouse)
 	if c.Inspect {
 		return s, nil
 	}
+	s.housekeeping.Go(s.keepHouse)
 	err = s.join(ctx)
 	if err != nil && !passing(err) {
 		return nil, errors.Join(fmt.Errorf("postgres: %w", err), s.Close())
@@ -108,7 +109,7 @@ func (s *Store) connect(ctx context.Context, connections int) (*pgxpool.Pool, er
 
 // passing reports whether an error may be over when the server is asked again.
 func passing(err error) bool {
-	for _, lasting := range []error{ErrNewer, ErrLost, ErrKey, errSetUp, errNoTables} {
+	for _, lasting := range []error{ErrNewer, ErrLost, ErrKey, ErrAltered, errSetUp, errNoTables} {
 		if errors.Is(err, lasting) {
 			return false
 		}
@@ -220,7 +221,9 @@ func (s *Store) Close() error {
 		s.housekeeping.Wait()
 		s.reads.Close()
 		s.writes.Close()
-		s.err = s.memory.save(s.seen.get())
+		if !s.config.Inspect {
+			s.err = s.memory.save(s.seen.get())
+		}
 	})
 	return s.err
 }
