@@ -179,13 +179,17 @@ func TestKubernetesTakesOurManifests(t *testing.T) {
 	for file, collection := range map[string]string{
 		"serviceaccount.yaml": "/api/v1/namespaces/storekeeper/serviceaccounts/", "service.yaml": "/api/v1/namespaces/storekeeper/services/",
 		"deployment.yaml": "/apis/apps/v1/namespaces/storekeeper/deployments/", "secret.example.yaml": "/api/v1/namespaces/storekeeper/secrets/",
-		"networkpolicy.yaml":       "/apis/networking.k8s.io/v1/namespaces/storekeeper/networkpolicies/",
-		"poddisruptionbudget.yaml": "/apis/policy/v1/namespaces/storekeeper/poddisruptionbudgets/",
+		"networkpolicy.yaml":                   "/apis/networking.k8s.io/v1/namespaces/storekeeper/networkpolicies/",
+		"poddisruptionbudget.yaml":             "/apis/policy/v1/namespaces/storekeeper/poddisruptionbudgets/",
+		"horizontalpodautoscaler.example.yaml": "/apis/autoscaling/v2/namespaces/storekeeper/horizontalpodautoscalers/",
+		"ingress.example.yaml":                 "/apis/networking.k8s.io/v1/namespaces/storekeeper/ingresses/",
 	} {
 		text, err := os.ReadFile(filepath.Join("../../deploy/kubernetes", file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.apply(string(text), collection, "&dryRun=All")
+		for manifest := range strings.SplitSeq(string(text), "\n---\n") {
+			c.apply(manifest, collection, "&dryRun=All")
+		}
 	}
 }

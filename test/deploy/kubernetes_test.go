@@ -279,8 +279,8 @@ func TestImageIsToBeReplaced(t *testing.T) {
 
 // Labels put on by the kustomization must not get into selectors, which cannot
 // be changed later.
-func TestSelectorIsTheNameAlone(t *testing.T) {
-	want := metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "storekeeper"}}
+func TestSelectorIsTheNameAndTheInstance(t *testing.T) {
+	want := metav1.LabelSelector{MatchLabels: map[string]string{"app.kubernetes.io/name": "storekeeper", "app.kubernetes.io/instance": "storekeeper"}}
 	if got := applied(t).deployment.Spec.Selector; !maps.Equal(got.MatchLabels, want.MatchLabels) {
 		t.Errorf("the selector is %v", got)
 	}
