@@ -24,7 +24,7 @@ func newBudgets(s settings, e *engine) *spending.Budgets {
 	}
 	return spending.New(spending.Config{
 		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Weights: weights,
-		Step: s.step, Late: e.tellLate,
+		Step: s.step, Late: e.tellLate, Waited: s.waited,
 		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Lived: s.lived,
 	})
 }

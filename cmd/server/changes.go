@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/scope"
+	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -48,6 +51,32 @@ func (e *engine) release(ctx context.Context, i idempotency.Intent, ended idempo
 		return nil, nil //nolint:nilnil // Nothing to give back is a plain answer.
 	}
 	return e.quotas.Release(ctx, i.Reserved, quota.Ended(ended))
+}
+
+// quotaStates returns the quotas of tenants for the metrics.
+func (e *engine) quotaStates() ([]telemetry.QuotaState, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	list, err := e.quotas.Usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, a := range e.cloudflare.Accounts() {
+		names[a.ID] = a.Name
+	}
+	var states []telemetry.QuotaState
+	for _, u := range list {
+		for kind, of := range map[string]struct {
+			used  int
+			limit *int
+		}{"stores": {u.Stores, u.Limit.Stores}, "secrets": {u.Secrets, u.Limit.Secrets}} {
+			if of.limit != nil {
+				states = append(states, telemetry.QuotaState{Account: cmp.Or(names[u.Account], u.Account), Tenant: u.Tenant, Kind: kind, Used: of.used, Limit: *of.limit})
+			}
+		}
+	}
+	return states, nil
 }
 
 // ownQuota makes of the quota of an account that of the caller's tenant.

@@ -70,6 +70,8 @@ type engine struct {
 func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
 	c := s.config
 	e := &engine{log: log, replica: telemetry.NewRequestID()}
+	watching := observer{log: log, metrics: metrics}
+	s.committed, s.synced, s.waited = watching.commit, metrics.ObserveSync, watching.waited
 	kept, err := openState(ctx, s, log)
 	if err != nil {
 		return nil, err
@@ -80,12 +82,12 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 		log.Warn("a new state begins, and the audit trail holds records: earlier changes are forgotten, and a repeat of one is made again (docs/state.md)")
 	}
 	e.budgets.Open(ctx)
-	hooks := observer{log: log, metrics: metrics}.hooks(s.timeout)
+	hooks := watching.hooks(s.timeout)
 	hooks.Admit, hooks.Leave, hooks.Trip, hooks.Files = e.budgets.Admit, e.mayLeave, tripAfter, s.files.Watcher
 	if e.cloudflare, err = newUpstream(c, s.token, hooks); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
-	if err := e.connect(s); err != nil {
+	if err := e.connect(s, metrics); err != nil {
 		return nil, errors.Join(err, e.Close(ctx))
 	}
 	if err := e.remember(s, metrics); err != nil {
@@ -110,7 +112,7 @@ func longestList(c *config.Config) int {
 }
 
 // connect puts the parts in front of each other.
-func (e *engine) connect(s settings) error {
+func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 	c := s.config
 	near := cache.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness, MostItems: longestList(c)}
 	if e.state.shared != nil {
@@ -125,7 +127,7 @@ func (e *engine) connect(s settings) error {
 		Acquire: func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Permit, error) {
 			return e.budgets.Acquire(ctx, a.Op.Account, a, ask)
 		},
-		Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s), Holds: library.HoldsSecret,
+		Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s), Holds: library.HoldsSecret, Observe: metrics.ObserveBatch,
 	})
 	settling := reconcile.Config{
 		Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
@@ -141,7 +143,7 @@ func (e *engine) connect(s settings) error {
 	e.reads = library.Client(e.cloudflare)
 	e.quotas = quota.New(quota.Config{
 		Accounts: e.cloudflare.Accounts(), Store: e.state, Library: library,
-		Limits: limits.Limit, Key: limits.Key, Limited: limits.Limited,
+		Limits: limits.Limit, Key: limits.Key, Name: limits.Name, Limited: limits.Limited,
 		Quota: func(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
 			return e.reads.Quota(scope.WithFresh(ctx), account)
 		},
@@ -168,7 +170,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	if e.count, err = metrics.WatchChanges(e.open, eventLate); err != nil {
 		return err
 	}
-	if err := errors.Join(metrics.WatchBudget(e.budgets.States), e.state.watch(metrics)); err != nil {
+	if err := errors.Join(metrics.WatchBudget(e.budgets.States), e.state.watch(metrics), metrics.WatchQuotas(e.quotaStates)); err != nil {
 		return err
 	}
 	e.keeper, err = idempotency.New(idempotency.Config{
@@ -183,8 +185,9 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 			e.count(string(ev.Kind))
 			e.tell(ev)
 		},
-		Kept: e.library.Announce,
-		Step: func(_ context.Context, at idempotency.Step) { s.at(string(at)) },
+		Kept:   e.library.Announce,
+		Waited: func(ctx context.Context, took time.Duration) { telemetry.CallFrom(ctx).AddWait(took) },
+		Step:   func(_ context.Context, at idempotency.Step) { s.at(string(at)) },
 	})
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -32,8 +34,30 @@ func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
 	if a.Err != nil {
 		o.metrics.CountUpstreamError(a.Operation, fault.From(a.Err).Reason)
 	}
-	o.metrics.ObserveUpstream(a.Operation, a.Status, a.Duration)
-	telemetry.CallFrom(ctx).AddUpstream(a.Duration, a.Ray)
+	call := telemetry.CallFrom(ctx)
+	o.metrics.ObserveUpstream(a.Operation, a.Status, a.Duration, call.Exemplar())
+	call.AddUpstream(a.Duration, a.Ray)
+}
+
+// waited records a wait for a permit in the call that waited.
+func (o observer) waited(ctx context.Context, w spending.Wait) {
+	call := telemetry.CallFrom(ctx)
+	call.AddWait(w.Took)
+	o.metrics.ObservePermit(telemetry.Permit{Credential: w.Credential, Tenant: w.Tenant, Wait: w.Took, Err: w.Err, Exemplar: call.Exemplar()})
+}
+
+// commit records a commit of the store.
+func (o observer) commit(ctx context.Context, took time.Duration, err error) {
+	o.metrics.ObserveCommit(took, storeFailure(err), telemetry.CallFrom(ctx).Exemplar())
+}
+
+// storeFailure returns the error of a commit if the store failed, and nil if the
+// commit was decided against.
+func storeFailure(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Unavailable {
+		return err
+	}
+	return nil
 }
 
 // credential logs the result of a changed credential.

@@ -21,6 +21,7 @@ import (
 	"platform.internal/storekeeper/internal/gateway"
 	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/server"
+	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -43,6 +44,12 @@ type settings struct {
 	ready func(addresses)
 	// lived says that the service has run before with this trail.
 	lived bool
+	// committed and synced record how long commits of the store took, and writes to
+	// its disk or transactions. Nil: nobody does.
+	committed func(ctx context.Context, took time.Duration, err error)
+	synced    func(took time.Duration, err error)
+	// waited records waits for permits of the call budget. Nil: nobody does.
+	waited func(ctx context.Context, w spending.Wait)
 	// step is called with each step of a change, in the goroutine of the
 	// change: intent, intended, sent, executed, outcome, recorded. Tests stop
 	// the process there. Nil: not called.
@@ -143,7 +150,7 @@ func newHandlers(ctx context.Context, rpc *server.Server, chain server.Chain, s 
 // newAdmin returns the admin pages, and registers the metrics of trail, issuers
 // and certificates.
 func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error) {
-	if err := metrics.WatchAudit(auditState(s.trail)); err != nil {
+	if err := metrics.WatchAudit(s.engine.auditState()); err != nil {
 		return nil, err
 	}
 	if err := metrics.WatchIssuers(s.trust.issuers, s.trust.certificates); err != nil {

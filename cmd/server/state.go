@@ -35,6 +35,20 @@ type state struct {
 	key []byte
 	// fresh says that nothing was kept before, as far as the files show.
 	fresh bool
+	// commit records how long a commit took. Nil: nobody does.
+	commit func(ctx context.Context, took time.Duration, err error)
+	// status returns the state of the store.
+	status func() store.Status
+}
+
+// Commit commits, and records how long that took.
+func (s *state) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+	began := time.Now()
+	err := s.Store.Commit(ctx, keys, decide)
+	if s.commit != nil {
+		s.commit(ctx, time.Since(began), err)
+	}
+	return err
 }
 
 // openState opens the store that the configuration names.
@@ -56,7 +70,9 @@ func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := file.Open(ctx, file.Config{Folder: c.Folder, Key: keys.of, Trail: target, MaxSize: int64(c.MaxSize), Logger: log.Named("store")})
+	own, err := file.Open(ctx, file.Config{
+		Folder: c.Folder, Key: keys.of, Trail: target, MaxSize: int64(c.MaxSize), Logger: log.Named("store"), Observe: s.synced,
+	})
 	if keys.err != nil {
 		return nil, fmt.Errorf("store.key_file: %w", keys.err)
 	}
@@ -67,7 +83,7 @@ func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 	if err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
-	return &state{Store: own, trail: trail, own: own, key: keys.key, fresh: keys.fresh}, nil
+	return &state{Store: own, trail: trail, own: own, key: keys.key, fresh: keys.fresh, commit: s.committed, status: own.Status}, nil
 }
 
 // openShared opens a database that replicas share. If the database is away,
@@ -82,6 +98,7 @@ func openShared(ctx context.Context, s settings, log *zap.Logger) (*state, error
 	if err != nil {
 		return nil, err
 	}
+	at.Observe = s.synced
 	shared, err := postgres.Open(ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("store.postgres: %w", err)
@@ -91,7 +108,7 @@ func openShared(ctx context.Context, s settings, log *zap.Logger) (*state, error
 	if err != nil {
 		return nil, errors.Join(err, shared.Close())
 	}
-	return &state{Store: shared, trail: trail, shared: shared, key: key}, nil
+	return &state{Store: shared, trail: trail, shared: shared, key: key, commit: s.committed, status: shared.Status}, nil
 }
 
 // warnOfLosses logs the settings of a database with which it may lose changes.
@@ -175,8 +192,12 @@ func (s *state) watch(metrics *telemetry.Metrics) error {
 		defer cancel()
 		return s.Healthy(ctx)
 	}}
+	shown.Epoch = func() (string, uint64) {
+		now := s.status()
+		return now.ID, now.Commit
+	}
 	if s.own != nil {
 		shown.Damaged = s.own.Damaged
 	}
-	return metrics.WatchState(shown)
+	return metrics.WatchStore(shown)
 }

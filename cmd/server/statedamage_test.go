@@ -25,7 +25,7 @@ func TestAChangedAnswerIsNotReplayed(t *testing.T) {
 	if got := create(body, "k"); got.status != http.StatusInternalServerError || got.header.Get("Idempotent-Replayed") != "" || !strings.Contains(got.body, "state_damaged") {
 		t.Errorf("a repeat: %d %s", got.status, got.body)
 	}
-	if p.metric("storekeeper_state_damaged_records_total 0") || !p.metric("storekeeper_state_healthy 1") {
+	if p.metric("storekeeper_store_damaged_records_total 0") || !p.metric("storekeeper_store_healthy 1") {
 		t.Error("the metrics do not show it")
 	}
 	if got := create(strings.Replace(body, `"A"`, `"B"`, 1), "k2"); got.status != http.StatusOK {

@@ -252,7 +252,7 @@ func TestTheLossOfAFileOfTheStateIsNoticedWhileTheServerRuns(t *testing.T) {
 			if status, page := p.page("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(page, path) {
 				t.Errorf("ready: %d %s", status, page)
 			}
-			if !p.metric("storekeeper_state_healthy 0") {
+			if !p.metric("storekeeper_store_healthy 0") {
 				t.Error("the metric says that it is healthy")
 			}
 			must(t, os.Rename(path+".away", path))
@@ -261,7 +261,7 @@ func TestTheLossOfAFileOfTheStateIsNoticedWhileTheServerRuns(t *testing.T) {
 				got = p.do("POST", store+"/secrets", `[{"name":"A","value":"v","scopes":["workers"]}]`)
 				return got.status != http.StatusServiceUnavailable
 			})
-			if got.status != http.StatusOK || !p.metric("storekeeper_state_healthy 1") {
+			if got.status != http.StatusOK || !p.metric("storekeeper_store_healthy 1") {
 				t.Errorf("with the file back: %d %s", got.status, got.body)
 			}
 		})

@@ -107,8 +107,18 @@ func auditKey(name string) ([]byte, error) {
 }
 
 // auditState returns the state of the trail for the metrics.
-func auditState(trail *audit.Log) telemetry.AuditState {
-	return telemetry.AuditState{
-		Healthy: trail.Healthy, Backlog: trail.Backlog, Lost: trail.Lost, Suppressed: trail.Suppressed, Free: trail.Free,
+func (e *engine) auditState() telemetry.AuditState {
+	trail := e.state.trail
+	shown := telemetry.AuditState{
+		Healthy: trail.Healthy, Lost: trail.Lost, Suppressed: trail.Suppressed, Free: trail.Free,
+		Last: func() uint64 { return e.state.status().Record },
+		Backlog: func() int {
+			now := e.state.status()
+			return trail.Backlog() + e.keeper.Unrecorded() + int(now.Record-min(now.Synced, now.Record)) //nolint:gosec // It is no larger than what memory and log hold.
+		},
 	}
+	if e.state.own != nil {
+		shown.Size = func() int64 { return e.state.status().TrailBytes }
+	}
+	return shown
 }

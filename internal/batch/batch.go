@@ -55,6 +55,8 @@ type Config struct {
 	// makes one nevertheless has no company. It must be quick. Nil means that
 	// nothing is known.
 	Holds func(account, storeID, name string) bool
+	// Observe is told of how many parcels each call carries. Nil: nobody is told.
+	Observe func(parcels int)
 	// Attempt bounds a call for several and the look after it, each. It does
 	// not include the wait for the turn. 0 means 30 seconds.
 	Attempt time.Duration
@@ -71,6 +73,7 @@ type Coalescer struct {
 	acquire func(context.Context, *change.Attempt, budget.Ask) (*budget.Permit, error)
 	library Library
 	holds   func(account, storeID, name string) bool
+	observe func(parcels int)
 	limit   time.Duration
 	clock   func() time.Time
 	ahead   func(string) time.Duration
@@ -84,7 +87,7 @@ type Coalescer struct {
 // New makes a coalescer.
 func New(c Config) *Coalescer {
 	r := &Coalescer{
-		acquire: c.Acquire, library: c.Library,
+		acquire: c.Acquire, library: c.Library, observe: c.Observe,
 		limit: c.Attempt, clock: c.Clock, ahead: c.Ahead, holds: c.Holds, hazards: newHazards(),
 	}
 	if r.limit <= 0 {
@@ -92,6 +95,9 @@ func New(c Config) *Coalescer {
 	}
 	if r.holds == nil {
 		r.holds = func(string, string, string) bool { return false }
+	}
+	if r.observe == nil {
+		r.observe = func(int) {}
 	}
 	if r.clock == nil {
 		r.clock = time.Now
@@ -153,6 +159,7 @@ func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
 		defer c.depart(mine)()
 		own := *mine.a
 		own.Permit = permit
+		c.observe(1)
 		r, err := mine.next(ctx, &own)
 		if mine.rides > 0 && ofItem(err) {
 			// It was one of those that spoiled the calls before.

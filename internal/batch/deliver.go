@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/change"
@@ -27,17 +28,19 @@ func (c *Coalescer) deliver(permit *budget.Permit, l load) {
 		return
 	}
 	ctx := context.WithoutCancel(l[0].ctx)
+	c.observe(len(l))
 	began := c.clock()
 	r, err := c.send(ctx, permit, l)
+	took := c.clock().Sub(began)
 	// Who goes once more must not meet its own names.
 	arrive()
 	if err == nil {
-		l.note(r.Ray)
+		l.note(r.Ray, took)
 		l.share(r)
 		return
 	}
 	f := fault.From(err)
-	l.note(f.Ray)
+	l.note(f.Ray, took)
 	switch {
 	case f.Reason == fault.ReasonUpstreamAnswerLost:
 		l.lose(f)
@@ -77,11 +80,11 @@ func (c *Coalescer) send(ctx context.Context, permit *budget.Permit, l load) (ch
 	return l[0].next(ctx, l.attempt(permit))
 }
 
-// note puts the call on the account of each caller but the first, in whose name
-// it was sent.
-func (l load) note(ray string) {
+// note puts the call, which took some time, on the account of each caller but the
+// first, in whose name it was sent.
+func (l load) note(ray string, took time.Duration) {
 	for _, p := range l[1:] {
-		telemetry.CallFrom(p.ctx).AddUpstream(0, ray)
+		telemetry.CallFrom(p.ctx).AddUpstream(took, ray)
 	}
 }
 

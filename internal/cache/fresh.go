@@ -8,6 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/scope"
+	"platform.internal/storekeeper/internal/telemetry"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -94,6 +95,7 @@ func (s *shelf[T]) fresh(ctx context.Context, w want) (picture[T], error) {
 	if r == nil {
 		return p, err
 	}
+	defer telemetry.CallFrom(ctx).BeginWait()()
 	enough, stop := s.patience(ctx, w)
 	defer stop()
 	for r != nil {

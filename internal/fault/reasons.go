@@ -74,3 +74,13 @@ const (
 	ReasonStateFull        = "STATE_FULL"
 	ReasonStateUnavailable = "STATE_UNAVAILABLE"
 )
+
+// DenialReasons lists the reasons of calls that are denied because of who the
+// caller is.
+func DenialReasons() []string {
+	return []string{
+		ReasonAccountNotAllowed, ReasonCredentialBadSignature, ReasonCredentialExpired, ReasonCredentialMalformed, ReasonCredentialMissing,
+		ReasonCredentialNotAdmitted, ReasonCredentialNotYetValid, ReasonCredentialUnknown, ReasonCredentialWrongAudience,
+		ReasonCredentialWrongIssuer, ReasonNotAllowed,
+	}
+}

@@ -41,9 +41,11 @@ type operation struct {
 // patient ends, and then returns errImpatient. After errKnown the records have
 // the answer. After any error nothing was begun.
 func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, error) {
+	asked := time.Now()
 	free, urged, err := k.locks.take(patient, f.call.Objects, f.call.Urgent)
+	k.waited(f.ctx, asked)
 	if err != nil {
-		return nil, waited(patient, err)
+		return nil, impatience(patient, err)
 	}
 	begun := false
 	defer func() {
@@ -54,7 +56,7 @@ func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, err
 	for first := true; ; first = false {
 		if !first || !k.undisturbed() {
 			if err := k.vacant(patient, f); err != nil {
-				return nil, waited(patient, err)
+				return nil, impatience(patient, err)
 			}
 		}
 		op, err := k.propose(ctx, f, free, urged)
@@ -72,8 +74,8 @@ func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, err
 	}
 }
 
-// waited is the error of a wait that ended with patient.
-func waited(patient context.Context, err error) error {
+// impatience is the error of a wait that ended with patient.
+func impatience(patient context.Context, err error) error {
 	if impatient(patient) && patient.Err() != nil && errors.Is(err, patient.Err()) {
 		return errImpatient
 	}
@@ -152,7 +154,10 @@ func (k *Keeper) vacant(ctx context.Context, f *flight) error {
 		if !taken(now, f.call.Objects, "") {
 			return nil
 		}
-		if err := pause(ctx, delay); err != nil {
+		asked := time.Now()
+		err = pause(ctx, delay)
+		k.waited(f.ctx, asked)
+		if err != nil {
 			return err
 		}
 	}

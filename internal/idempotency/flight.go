@@ -156,6 +156,7 @@ func (k *Keeper) wait(ctx context.Context, f *flight, leads bool) result {
 	}
 	var late <-chan time.Time
 	if !leads {
+		defer k.waited(ctx, time.Now())
 		timer := time.NewTimer(k.config.Patience)
 		defer timer.Stop()
 		late = timer.C

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
@@ -86,6 +87,10 @@ type Config struct {
 	// Observe is told of what happens, for logs and metrics. It must not
 	// block. nil: nobody.
 	Observe func(Event)
+	// Waited is told how long a call waited for other changes of its objects, or for
+	// the same change that an earlier call began. ctx has the values of the caller.
+	// nil: nobody.
+	Waited func(ctx context.Context, took time.Duration)
 	// Step is told at each step of a change. Tests stop the process there.
 	// nil: nobody.
 	Step func(ctx context.Context, step Step)
@@ -126,6 +131,9 @@ type Keeper struct {
 	closing bool
 
 	forgotten forgotten
+
+	// unrecorded is how many outcomes could not be kept yet.
+	unrecorded atomic.Int64
 
 	orphans *orphans
 	crew    *crew
@@ -192,9 +200,20 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// Unrecorded returns how many changes have ended whose outcome could not be kept
+// yet.
+func (k *Keeper) Unrecorded() int { return int(k.unrecorded.Load()) }
+
 func (k *Keeper) kept(ctx context.Context) {
 	if k.config.Kept != nil {
 		k.config.Kept(ctx)
+	}
+}
+
+// waited tells of a wait that began at a time.
+func (k *Keeper) waited(ctx context.Context, began time.Time) {
+	if k.config.Waited != nil {
+		k.config.Waited(ctx, time.Since(began))
 	}
 }
 

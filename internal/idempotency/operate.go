@@ -183,11 +183,16 @@ func (k *Keeper) persist(f *flight, op *operation, o outcome, r result) error {
 	if o.kept {
 		patience = min(max(time.Until(op.deadline), recordPatience), k.config.Patience)
 	}
-	began := time.Now()
+	began, failed := time.Now(), false
 	for delay := firstPoll; ; delay = min(2*delay, time.Second) {
 		err := k.conclude(f.ctx, &op.entry, o)
 		if err == nil || errors.Is(err, errNotOwner) || f.ctx.Err() != nil {
 			return err
+		}
+		if !failed {
+			failed = true
+			k.unrecorded.Add(1)
+			defer k.unrecorded.Add(-1)
 		}
 		k.observe(about(EventUnrecorded, &op.entry.Intent, err))
 		left := patience - time.Since(began)

@@ -92,5 +92,15 @@ func (t *Table) Key(tenant string) string {
 	return tenant
 }
 
+// Name returns the tenant that a key names in the records.
+func (t *Table) Name(key string) string {
+	for tenant, id := range t.ids {
+		if id == key {
+			return tenant
+		}
+	}
+	return key
+}
+
 // Limited reports whether any tenant has a limit in the account.
 func (t *Table) Limited(account string) bool { return t.accounts[account] }

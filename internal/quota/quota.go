@@ -42,6 +42,8 @@ type Config struct {
 	// Key names a tenant in the records, so that the tenant keeps its counts under
 	// another name. Nil: its name does.
 	Key func(tenant string) string
+	// Name is the reverse of Key. Nil: the key is the name.
+	Name func(key string) string
 	// Limited reports whether any tenant has a limit in the account. Where none
 	// has, nothing is counted. Nil: in every account.
 	Limited func(account string) bool
@@ -77,6 +79,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Key == nil {
 		c.Key = func(tenant string) string { return tenant }
+	}
+	if c.Name == nil {
+		c.Name = func(key string) string { return key }
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

@@ -8,6 +8,7 @@ import (
 
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/telemetry"
 )
 
 const (
@@ -110,7 +111,7 @@ func (t *trial) settle(ctx context.Context, c course, lost error) (change.Result
 		case isUnclear(err):
 			again += refusedAgain
 		}
-		if errors.Is(err, errNotHeld) || !wait(ctx, max(jittered(pause), advised(err))) {
+		if errors.Is(err, errNotHeld) || !waitFor(ctx, max(jittered(pause), advised(err))) {
 			break
 		}
 		pause = min(2*pause, lastPause)
@@ -160,6 +161,12 @@ func advised(err error) time.Duration {
 // jittered gives between half and all of a pause.
 func jittered(pause time.Duration) time.Duration {
 	return pause/2 + rand.N(pause/2) //nolint:gosec // nobody gains by guessing it
+}
+
+// waitFor waits as wait does, and notes the wait in the call.
+func waitFor(ctx context.Context, pause time.Duration) bool {
+	defer telemetry.CallFrom(ctx).BeginWait()()
+	return wait(ctx, pause)
 }
 
 // wait says no, at once, when the context ends before the pause does.

@@ -23,6 +23,7 @@ type Freshness struct {
 type Answer struct {
 	mu        sync.Mutex
 	freshness Freshness
+	read      bool
 }
 
 // Freshness returns the freshness that was set last. It is zero for nil.
@@ -35,11 +36,22 @@ func (a *Answer) Freshness() Freshness {
 	return a.freshness
 }
 
+// Read returns the freshness that was set last, and false if none was set: the
+// cache had no part in the answer.
+func (a *Answer) Read() (Freshness, bool) {
+	if a == nil {
+		return Freshness{}, false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.freshness, a.read
+}
+
 // SetFreshness sets the freshness of the answer.
 func (a *Answer) SetFreshness(f Freshness) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.freshness = f
+	a.freshness, a.read = f, true
 }
 
 // WithAnswer returns a context for a call whose answer is described by a.

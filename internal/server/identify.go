@@ -31,7 +31,7 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 			call.SetPeer(proxies.Client(p.Addr.String(), metadata.ValueFromIncomingContext(ctx, "x-forwarded-for")))
 		}
 		if trace, ok := telemetry.TraceID(incoming(ctx, "traceparent")); ok {
-			call.SetTrace(trace)
+			call.SetTrace(trace, false)
 		}
 		if req == nil {
 			// The header of a stream goes out with its first message. Only a

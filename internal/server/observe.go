@@ -37,15 +37,29 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left 
 		latency := time.Since(start)
 		end()
 		code, facts := status.Code(err).String(), call.Facts()
-		metrics.ObserveRPC(telemetry.RPC{Method: info.FullMethod, Protocol: facts.Protocol, Code: code}, latency)
+		metrics.ObserveRPC(telemetry.RPC{
+			Method: info.FullMethod, Protocol: facts.Protocol, Code: code, Own: facts.Own(latency), Exemplar: facts.Exemplar(),
+		}, latency)
 		// Only a closing transport refuses a header, and then nobody reads it.
 		_ = grpc.SetHeader(ctx, answerHeaders(facts, left.infoOf(ctx)))
 		cause := causeOf(ctx, err)
+		count(ctx, metrics, cause)
 		bounded := facts.Caller == "" && (lines == boundedLog || isHealth(info.FullMethod))
 		if shouldLog(info.FullMethod, cause) && (!bounded || unauthenticated.Allow()) {
 			telemetry.LogCall(log, call, telemetry.CallResult{Code: code, Latency: latency, Err: cause})
 		}
 		return answer, err
+	}
+}
+
+// count counts a denial, and a read that the cache could answer.
+func count(ctx context.Context, metrics *telemetry.Metrics, cause error) {
+	if isDenial(cause) {
+		metrics.CountDenial(reasonOf(cause))
+	}
+	t := auditFrom(ctx)
+	if f, read := t.answer.Read(); read && t.call == nil {
+		metrics.CountRead(f.Hit, f.Stale)
 	}
 }
 

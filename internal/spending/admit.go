@@ -126,7 +126,12 @@ func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attemp
 		ask.Urgent = ask.Urgent || by.Reconciling
 		ask.Wanted, ask.Urged = by.Wanted, by.Urged
 	}
-	return one.Acquire(ctx, ask)
+	began := time.Now()
+	permit, err := one.Acquire(ctx, ask)
+	if b.cfg.Waited != nil {
+		b.cfg.Waited(ctx, Wait{Credential: one.name, Tenant: ask.Tenant, Took: time.Since(began), Err: err})
+	}
+	return permit, err
 }
 
 // Check returns the fault that Acquire would refuse a call with now, nil where it

@@ -7,6 +7,7 @@
 package spending
 
 import (
+	"context"
 	"crypto/rand"
 	"strings"
 	"sync"
@@ -47,6 +48,9 @@ type Config struct {
 	// Step is called with "sent" when a change is about to leave, and with
 	// "executed" when its answer is in. Nil: nobody is told.
 	Step func(step string)
+	// Waited is called after each wait for a permit, with the names of the budget
+	// and of the tenant. Nil: nobody is told.
+	Waited func(ctx context.Context, w Wait)
 	// Log gets what operators must know.
 	Log *zap.Logger
 	// Store keeps the usage checkpoints.
@@ -57,6 +61,18 @@ type Config struct {
 	// Lived says that there was an earlier life, as far as the audit trail shows.
 	// If it left no checkpoint, the whole budget counts as spent for one window.
 	Lived bool
+}
+
+// Wait describes a wait for a permit that has ended.
+type Wait struct {
+	// Credential is the name of the budget: the names of its accounts.
+	Credential string
+	// Tenant asked. "" is the service itself.
+	Tenant string
+	// Took is how long the wait took.
+	Took time.Duration
+	// Err is why there is no permit, nil if there is one.
+	Err error
 }
 
 // Budgets are the call budgets of all platform credentials. It is safe for

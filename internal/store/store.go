@@ -79,3 +79,17 @@ type Store interface {
 	// Close makes durable what waits, for a bounded time, and ends the store.
 	Close() error
 }
+
+// Status is the state of a store, for metrics.
+type Status struct {
+	// ID identifies the store. "" means that it is not known yet.
+	ID string
+	// Commit is the number of the last durable commit.
+	Commit uint64
+	// Record is the number of the last durable line of the audit trail, and Synced
+	// that of the last one that is durable in the file of the trail too.
+	Record, Synced uint64
+	// TrailBytes is the size of the file of the trail that is written to, 0 where
+	// there is no file.
+	TrailBytes int64
+}

@@ -1,12 +1,14 @@
 package telemetry
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -34,7 +36,14 @@ func NewAdmin(o AdminOptions) *Admin {
 		o.CheckTimeout = 2 * time.Second
 	}
 	a := &Admin{mux: http.NewServeMux(), options: o}
-	metrics := promhttp.HandlerFor(o.Metrics.Gatherer(), promhttp.HandlerOpts{Registry: o.Metrics.registry})
+	// Each Admin has a registry of its own for what only it knows.
+	own := prometheus.NewRegistry()
+	_ = own.Register(newReadyCollector(a)) // It is the first collector of its registry.
+	metrics := promhttp.HandlerFor(prometheus.Gatherers{o.Metrics.Gatherer(), own}, promhttp.HandlerOpts{
+		Registry: o.Metrics.registry,
+		// Exemplars exist in this format only. A client asks for it by Accept.
+		EnableOpenMetrics: true,
+	})
 	a.mux.Handle("/livez", readOnly(http.HandlerFunc(live)))
 	a.mux.Handle("/readyz", readOnly(http.HandlerFunc(a.ready)))
 	a.mux.Handle("/metrics", readOnly(metrics))
@@ -64,14 +73,20 @@ func live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "live"})
 }
 
+// readiness runs the checks.
+func (a *Admin) readiness(ctx context.Context) readiness {
+	answer := runChecks(ctx, a.options.Checks, a.options.CheckTimeout)
+	if a.draining.Load() {
+		answer.Status = statusDraining
+	}
+	return answer
+}
+
 // ready answers whether calls should be sent here.
 func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
-	answer := runChecks(r.Context(), a.options.Checks, a.options.CheckTimeout)
-	if a.draining.Load() {
-		answer.Status = "draining"
-	}
+	answer := a.readiness(r.Context())
 	status := http.StatusOK
-	if answer.Status != "ready" {
+	if answer.Status != statusReady {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, status, answer)

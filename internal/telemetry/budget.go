@@ -2,8 +2,11 @@ package telemetry
 
 import (
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"platform.internal/storekeeper/internal/fault"
 )
 
 // maxTenants is the number of tenants with their own label value. Further
@@ -31,6 +34,63 @@ type BudgetState struct {
 	Blocked float64
 	// Tenants is the number of calls of each tenant in the window.
 	Tenants map[string]float64
+}
+
+// permits are the metrics of waits for permits.
+type permits struct {
+	wait    *prometheus.HistogramVec
+	ended   *prometheus.CounterVec
+	tenants *labels
+}
+
+func newPermits() permits {
+	return permits{
+		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "storekeeper_budget_wait_duration_seconds",
+			Help:    "How long requests to Cloudflare waited for a permit of the call budget, by result: granted, refused (the budget is spent), or given_up (the caller left, or the service stops).",
+			Buckets: seconds(),
+		}, []string{"credential", "result"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "storekeeper_budget_permits_total",
+			Help: "Permits of the call budget that a tenant asked for, by result: granted, refused (the budget is spent), or given_up.",
+		}, []string{"tenant", "result"}),
+		tenants: newLabels(maxTenants),
+	}
+}
+
+// Permit describes a wait for a permit that has ended.
+type Permit struct {
+	// Credential identifies the budget, as BudgetState.Credential does.
+	Credential string
+	// Tenant asked. "" is Storekeeper itself.
+	Tenant string
+	// Wait is how long the wait took.
+	Wait time.Duration
+	// Err is why there is no permit, nil if there is one.
+	Err error
+	// Exemplar is the trace id of a call whose spans are recorded, else "".
+	Exemplar string
+}
+
+// ObservePermit counts a wait for a permit.
+func (m *Metrics) ObservePermit(p Permit) {
+	if p.Tenant == "" {
+		p.Tenant = ownTenant
+	}
+	tenant, result := m.permits.tenants.limit(p.Tenant), "granted"
+	// Both series exist from the first wait on, so that no increase is missed.
+	refused := m.permits.ended.WithLabelValues(tenant, "refused")
+	switch {
+	case p.Err == nil:
+		m.permits.ended.WithLabelValues(tenant, result).Inc()
+	case fault.From(p.Err).Kind == fault.Throttled:
+		result = "refused"
+		refused.Inc()
+	default:
+		result = "given_up"
+		m.permits.ended.WithLabelValues(tenant, result).Inc()
+	}
+	observe(m.permits.wait.WithLabelValues(p.Credential, result), p.Wait, p.Exemplar)
 }
 
 // WatchBudget registers the metrics of the call budgets. It is called once.

@@ -45,6 +45,27 @@ type Facts struct {
 	UpstreamCalls int
 	// UpstreamTime is the sum of their durations.
 	UpstreamTime time.Duration
+	// Waited is how long the call waited for a permit of the budget, or for what
+	// another call was doing.
+	Waited time.Duration
+	// Sampled says that the spans of the call are recorded.
+	Sampled bool
+}
+
+// Own returns the part of a call's latency that Storekeeper itself took: without
+// the requests to Cloudflare and without Waited. It is at least 0: requests of
+// one call may overlap.
+func (f *Facts) Own(latency time.Duration) time.Duration {
+	return max(0, latency-f.UpstreamTime-f.Waited)
+}
+
+// Exemplar returns the trace id for the exemplars of a call's metrics, "" if its
+// spans are not recorded.
+func (f *Facts) Exemplar() string {
+	if !f.Sampled {
+		return ""
+	}
+	return f.TraceID
 }
 
 // NewCall returns an empty record of a call.
@@ -67,9 +88,36 @@ func (c *Call) SetCaller(name string) {
 	c.change(func(f *Facts) { f.Caller = truncate(name) })
 }
 
-// SetTrace sets the trace id.
-func (c *Call) SetTrace(id string) {
-	c.change(func(f *Facts) { f.TraceID = truncate(id) })
+// SetTrace sets the trace id, and whether the spans of the call are recorded.
+func (c *Call) SetTrace(id string, sampled bool) {
+	c.change(func(f *Facts) { f.TraceID, f.Sampled = truncate(id), sampled })
+}
+
+// AddWait adds a wait for a permit of the budget, or for another call.
+func (c *Call) AddWait(d time.Duration) {
+	c.change(func(f *Facts) { f.Waited += d })
+}
+
+// BeginWait begins a wait for what may be done for this call or for another one.
+// The returned function ends it. What the call itself notes meanwhile, such as a
+// request to Cloudflare, is not counted twice.
+func (c *Call) BeginWait() (end func()) {
+	began, before := time.Now(), c.noted()
+	return func() { c.AddWait(max(0, time.Since(began)-(c.noted()-before))) }
+}
+
+// noted returns the time that is no part of Facts.Own so far.
+func (c *Call) noted() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.facts.UpstreamTime + c.facts.Waited
+}
+
+// Exemplar returns the trace id for an exemplar, "" if there is none.
+func (c *Call) Exemplar() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.facts.Exemplar()
 }
 
 // AddUpstream adds one request to Cloudflare that took d. ray is the cf-ray of

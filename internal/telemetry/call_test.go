@@ -40,7 +40,7 @@ func TestLayersAddToOneCallAtOnce(t *testing.T) {
 			call.AddUpstream(time.Millisecond, fmt.Sprintf("ray-%d", i))
 			call.SetMethod("rest", "/a")
 			call.SetPeer("127.0.0.1")
-			call.SetTrace("t")
+			call.SetTrace("t", true)
 			_ = call.Facts()
 		})
 	}
@@ -91,7 +91,7 @@ func TestTextOfTheCallerIsBounded(t *testing.T) {
 	call.SetMethod(long, long)
 	call.SetCaller(long)
 	call.SetPeer(long)
-	call.SetTrace(long)
+	call.SetTrace(long, false)
 	f := call.Facts()
 	for _, text := range []string{f.RequestID, f.Protocol, f.Method, f.Caller, f.Peer, f.TraceID} {
 		if len(text) != 256 {

@@ -18,7 +18,7 @@ func TestCallLeavesOneLineWithAllThatIsKnown(t *testing.T) {
 	call.SetMethod("rest", "/secretsstore.v1.SecretsStoreService/CreateSecrets")
 	call.SetCaller("team-a")
 	call.SetPeer("192.0.2.1:4711")
-	call.SetTrace("4bf92f3577b34da6a3ce929d0e0e4736")
+	call.SetTrace("4bf92f3577b34da6a3ce929d0e0e4736", false)
 	call.AddUpstream(20*time.Millisecond, "8f1-FRA")
 	call.AddUpstream(10*time.Millisecond, "8f2-FRA")
 

@@ -16,6 +16,43 @@ func rpcDuration() *prometheus.HistogramVec {
 	}, []string{"method", "protocol", "code"})
 }
 
+func rpcOwn() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "storekeeper_rpc_own_duration_seconds",
+		Help:    "The part of the duration of calls that Storekeeper itself took: without requests to Cloudflare, and without waiting for a permit of the call budget or for another call.",
+		Buckets: seconds(),
+	}, []string{"method", "protocol"})
+}
+
+func denials() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "storekeeper_denials_total",
+		Help: "Calls that were denied because of who the caller is, by the reason that the caller got.",
+	}, []string{"reason"})
+}
+
+// The results of reads.
+const (
+	cacheHit   = "hit"
+	cacheStale = "stale"
+	cacheMiss  = "miss"
+)
+
+func cacheReads() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "storekeeper_cache_reads_total",
+		Help: "Reads that could be answered from the cache, by result: hit, stale (older than allowed, because Cloudflare could not be asked), and miss.",
+	}, []string{"result"})
+}
+
+func batchSize() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "storekeeper_batch_calls",
+		Help:    "Requests to Cloudflare that create secrets, by the number of calls whose secrets they carry. The sum minus the count is the number of requests that merging saved.",
+		Buckets: []float64{1, 2, 5, 10, 20, 50, 100},
+	})
+}
+
 func rpcInFlight() *prometheus.GaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "storekeeper_rpc_in_flight",

@@ -6,8 +6,12 @@ import "github.com/prometheus/client_golang/prometheus"
 type AuditState struct {
 	// Healthy returns nil if records can be written.
 	Healthy func() error
-	// Backlog returns the number of outcomes that are not written yet.
+	// Backlog returns the number of records that are not in the trail yet.
 	Backlog func() int
+	// Last returns the number of the last record, and Size the bytes of the file
+	// that is written to.
+	Last func() uint64
+	Size func() int64
 	// Lost returns how often written records were found missing.
 	Lost func() int64
 	// Suppressed returns the number of denials that were counted and not
@@ -37,12 +41,21 @@ func (s AuditState) collectors() []prometheus.Collector {
 			}
 			return 1
 		}),
-		gauge("storekeeper_audit_backlog", "Outcomes that wait to be written to the audit trail.", func() float64 { return float64(s.Backlog()) }),
+		gauge("storekeeper_audit_backlog",
+			"Audit records that are not in the trail yet: durable in the store and not yet synced to the audit file, outcomes that could not be committed yet, and alarms that wait.",
+			func() float64 { return float64(s.Backlog()) }),
+	}
+	if s.Last != nil {
+		list = append(list, gauge("storekeeper_audit_last_record", "Number of the last audit record that is durable.", func() float64 { return float64(s.Last()) }))
+	}
+	if s.Size != nil {
+		list = append(list, gauge("storekeeper_audit_file_bytes", "Size of the audit file that is written to, without rotated files.", func() float64 { return float64(s.Size()) }))
 	}
 	if s.Lost != nil {
-		list = append(list, gauge("storekeeper_audit_files_lost",
-			"Times that this process found audit records gone that had been written: their file was removed, emptied or changed.",
-			func() float64 { return float64(s.Lost()) }))
+		list = append(list, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "storekeeper_audit_gaps_total",
+			Help: "Times that this process found audit records gone that had been written: their file was removed, emptied or changed.",
+		}, func() float64 { return float64(s.Lost()) }))
 	}
 	if s.Suppressed != nil {
 		list = append(list, prometheus.NewCounterFunc(prometheus.CounterOpts{

@@ -38,12 +38,13 @@ func TestWhatTheTrailLostOrLeftOutIsShown(t *testing.T) {
 	}
 	known := true
 	if err := m.WatchAudit(telemetry.AuditState{
-		Healthy: func() error { return nil }, Backlog: func() int { return 0 }, Lost: func() int64 { return 2 },
+		Healthy: func() error { return nil }, Backlog: func() int { return 0 }, Last: func() uint64 { return 9 }, Size: func() int64 { return 1234 }, Lost: func() int64 { return 2 },
 		Suppressed: func() int64 { return 7 }, Free: func() (int64, bool) { return 4096, known },
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"storekeeper_audit_files_lost 2", "storekeeper_audit_denials_suppressed_total 7", "storekeeper_audit_disk_free_bytes 4096"} {
+	for _, want := range []string{"storekeeper_audit_gaps_total 2", "storekeeper_audit_denials_suppressed_total 7", "storekeeper_audit_disk_free_bytes 4096",
+		"storekeeper_audit_last_record 9", "storekeeper_audit_file_bytes 1234"} {
 		expect(t, m, want)
 	}
 	known = false

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"platform.internal/storekeeper/internal/fault"
 )
 
 // maxWords is the number of codes, and of reasons, with their own label value.
@@ -28,9 +30,15 @@ type MetricsOptions struct {
 type Metrics struct {
 	registry *prometheus.Registry
 
-	methods, protocols, codes, operations, reasons *labels
+	methods, protocols, codes, operations, reasons, denied *labels
 
 	rpcDuration      *prometheus.HistogramVec
+	rpcOwn           *prometheus.HistogramVec
+	denials          *prometheus.CounterVec
+	cacheReads       *prometheus.CounterVec
+	permits          permits
+	commits          commits
+	batchSize        prometheus.Histogram
 	rpcInFlight      *prometheus.GaugeVec
 	upstreamDuration *prometheus.HistogramVec
 	upstreamErrors   *prometheus.CounterVec
@@ -48,7 +56,14 @@ func NewMetrics(o MetricsOptions) (*Metrics, error) {
 		codes:            newLabels(maxWords),
 		operations:       newLabels(0, o.Operations...),
 		reasons:          newLabels(maxWords),
+		denied:           newLabels(maxWords),
 		rpcDuration:      rpcDuration(),
+		rpcOwn:           rpcOwn(),
+		denials:          denials(),
+		cacheReads:       cacheReads(),
+		permits:          newPermits(),
+		commits:          newCommits(),
+		batchSize:        batchSize(),
 		rpcInFlight:      rpcInFlight(),
 		upstreamDuration: upstreamDuration(),
 		upstreamErrors:   upstreamErrors(),
@@ -60,6 +75,13 @@ func NewMetrics(o MetricsOptions) (*Metrics, error) {
 		return nil, err
 	}
 	info.Set(1)
+	// These series exist from the start, so that no first increase is missed.
+	for _, reason := range fault.DenialReasons() {
+		m.denials.WithLabelValues(m.denied.limit(reason))
+	}
+	for _, result := range []string{cacheHit, cacheStale, cacheMiss} {
+		m.cacheReads.WithLabelValues(result)
+	}
 	for _, c := range m.collectors() {
 		if err := m.registry.Register(c); err != nil {
 			return nil, err
@@ -71,7 +93,8 @@ func NewMetrics(o MetricsOptions) (*Metrics, error) {
 // collectors lists all metrics.
 func (m *Metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.rpcDuration, m.rpcInFlight, m.upstreamDuration, m.upstreamErrors, m.panics, m.buildInfo,
+		m.rpcDuration, m.rpcOwn, m.rpcInFlight, m.denials, m.cacheReads, m.upstreamDuration, m.upstreamErrors, m.panics, m.buildInfo,
+		m.permits.wait, m.permits.ended, m.batchSize, m.commits.whole, m.commits.sync,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
@@ -93,19 +116,56 @@ type RPC struct {
 	Protocol string
 	// Code is the name of the status.
 	Code string
+	// Own is the part of the duration that Storekeeper itself took (see
+	// Facts.Own).
+	Own time.Duration
+	// Exemplar is the trace id of a call whose spans are recorded, else "".
+	Exemplar string
 }
 
 // ObserveRPC counts a call that took d.
 func (m *Metrics) ObserveRPC(r RPC, d time.Duration) {
-	m.rpcDuration.WithLabelValues(
-		m.methods.limit(r.Method), m.protocols.limit(r.Protocol), m.codes.limit(r.Code),
-	).Observe(d.Seconds())
+	method, protocol := m.methods.limit(r.Method), m.protocols.limit(r.Protocol)
+	observe(m.rpcDuration.WithLabelValues(method, protocol, m.codes.limit(r.Code)), d, r.Exemplar)
+	observe(m.rpcOwn.WithLabelValues(method, protocol), r.Own, r.Exemplar)
 }
 
+// observe adds a duration to a histogram. exemplar is a trace id, or "".
+func observe(to prometheus.Observer, d time.Duration, exemplar string) {
+	if with, ok := to.(prometheus.ExemplarObserver); ok && exemplar != "" {
+		with.ObserveWithExemplar(d.Seconds(), prometheus.Labels{"trace_id": exemplar})
+		return
+	}
+	to.Observe(d.Seconds())
+}
+
+// CountDenial counts a call that was denied. reason is one of the program's own
+// words.
+func (m *Metrics) CountDenial(reason string) {
+	m.denials.WithLabelValues(m.denied.limit(reason)).Inc()
+}
+
+// CountRead counts a read: whether the cache answered it, and if so, whether its
+// answer was older than allowed.
+func (m *Metrics) CountRead(hit, stale bool) {
+	result := cacheMiss
+	switch {
+	case hit && stale:
+		result = cacheStale
+	case hit:
+		result = cacheHit
+	}
+	m.cacheReads.WithLabelValues(result).Inc()
+}
+
+// ObserveBatch counts a request that creates secrets, with the number of calls
+// whose secrets it carries.
+func (m *Metrics) ObserveBatch(calls int) { m.batchSize.Observe(float64(calls)) }
+
 // ObserveUpstream counts one request to Cloudflare that took d, with its HTTP
-// status. 0: there was no answer.
-func (m *Metrics) ObserveUpstream(operation string, status int, d time.Duration) {
-	m.upstreamDuration.WithLabelValues(m.operations.limit(operation), statusClass(status)).Observe(d.Seconds())
+// status. 0: there was no answer. exemplar is a trace id, or "".
+func (m *Metrics) ObserveUpstream(operation string, status int, d time.Duration, exemplar string) {
+	observe(m.upstreamDuration.WithLabelValues(m.operations.limit(operation), statusClass(status)), d, exemplar)
 }
 
 // CountUpstreamError counts a request to Cloudflare without a usable answer.

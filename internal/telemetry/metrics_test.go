@@ -59,7 +59,7 @@ func TestCountsAreRight(t *testing.T) {
 	m.CountUpstreamError("secret.get", "timeout")
 	m.CountUpstreamError("secret.get", "timeout")
 	m.ObserveRPC(telemetry.RPC{Method: method, Protocol: "rest", Code: "OK"}, 1500*time.Millisecond)
-	m.ObserveUpstream("secret.get", 429, 40*time.Millisecond)
+	m.ObserveUpstream("secret.get", 429, 40*time.Millisecond, "")
 	rpc := `{code="OK",method="` + method + `",protocol="rest"`
 	for _, line := range []string{
 		`storekeeper_panics_total 1`,
@@ -83,7 +83,7 @@ func TestCallersCannotChooseLabels(t *testing.T) {
 		text := fmt.Sprintf("made-up-%d", i)
 		m.BeginRPC(text)()
 		m.ObserveRPC(telemetry.RPC{Method: text, Protocol: text, Code: text}, time.Second)
-		m.ObserveUpstream(text, 1000+i, time.Second)
+		m.ObserveUpstream(text, 1000+i, time.Second, "")
 		m.CountUpstreamError(text, text)
 	}
 	for _, bad := range []string{"", "a b", "a\nb", "\xff", strings.Repeat("x", 1000)} {
@@ -105,7 +105,7 @@ func TestCallersCannotChooseLabels(t *testing.T) {
 func TestStatusesAreCountedByClass(t *testing.T) {
 	for status, want := range map[int]string{0: "none", 99: "other", 100: "1xx", 200: "2xx", 302: "3xx", 429: "4xx", 599: "5xx", 600: "other", -1: "other"} {
 		m := newMetrics(t)
-		m.ObserveUpstream("secret.get", status, time.Second)
+		m.ObserveUpstream("secret.get", status, time.Second, "")
 		expect(t, m, `storekeeper_upstream_duration_seconds_count{operation="secret.get",status_class="`+want+`"} 1`)
 	}
 }
@@ -155,7 +155,7 @@ func used(t *testing.T) *telemetry.Metrics {
 	m := newMetrics(t)
 	m.BeginRPC(method)()
 	m.ObserveRPC(telemetry.RPC{Method: method, Protocol: "rest", Code: "OK"}, 20*time.Millisecond)
-	m.ObserveUpstream("secret.get", 200, 20*time.Millisecond)
+	m.ObserveUpstream("secret.get", 200, 20*time.Millisecond, "")
 	m.CountUpstreamError("secret.get", "timeout")
 	return m
 }

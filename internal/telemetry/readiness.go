@@ -21,6 +21,13 @@ type Check struct {
 	Run func(context.Context) error
 }
 
+// The values of readiness.Status.
+const (
+	statusReady    = "ready"
+	statusNotReady = "not ready"
+	statusDraining = "draining"
+)
+
 // readiness is the answer to /readyz.
 type readiness struct {
 	// Status is "ready", "not ready" or "draining".
@@ -54,10 +61,10 @@ func runChecks(ctx context.Context, checks []Check, limit time.Duration) readine
 	}
 	all.Wait()
 
-	answer := readiness{Status: "ready", Checks: results}
+	answer := readiness{Status: statusReady, Checks: results}
 	for _, r := range results {
 		if !r.OK && !r.Advisory {
-			answer.Status = "not ready"
+			answer.Status = statusNotReady
 		}
 	}
 	return answer

@@ -69,6 +69,8 @@ type Config struct {
 	MaxSize int64
 	// MaxWait is how long a commit waits for the disk. 0: 900 ms.
 	MaxWait time.Duration
+	// Observe is told how long each write to the log with its sync took. Nil: nobody.
+	Observe func(took time.Duration, err error)
 	// Logger is told when the store fails and when it works again. Nil: nobody.
 	Logger *zap.Logger
 	// FS is where the files are. Nil: those of the machine.
@@ -89,6 +91,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
+	}
+	if c.Observe == nil {
+		c.Observe = func(time.Duration, error) {}
 	}
 	if c.FS == nil {
 		c.FS = disk.OS()
@@ -188,6 +193,21 @@ func (s *Store) Healthy(ctx context.Context) error {
 		err = s.inPlace()
 	}
 	return err
+}
+
+// Status returns the state of the store, for metrics.
+func (s *Store) Status() store.Status {
+	s.mu.Lock()
+	status := store.Status{
+		ID: s.identity.store.String(), Commit: s.number, Record: s.state.at.Seq(), Synced: s.progress.synced.at.Seq(),
+	}
+	s.mu.Unlock()
+	s.trail.mu.Lock()
+	defer s.trail.mu.Unlock()
+	if s.c.Trail.Path != "" {
+		status.TrailBytes = s.trail.size
+	}
+	return status
 }
 
 // Damaged is how many records were asked for that are not what was written.

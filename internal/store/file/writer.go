@@ -134,7 +134,9 @@ func (s *Store) put(frame []byte) (wal.Position, error) {
 	if err := s.identity.inPlace(s.c.Folder); err != nil {
 		return wal.Position{}, err
 	}
+	began := time.Now()
 	at, err := s.log.Write(frame)
+	s.c.Observe(time.Since(began), err)
 	if err == nil {
 		s.identity.witness(s.log.Number())
 	}

@@ -80,6 +80,8 @@ type Config struct {
 	// TrailSize is how many lines a partition of the audit trail of a new store
 	// holds. Default 1,000,000.
 	TrailSize int64
+	// Observe is told how long each transaction took. Nil: nobody.
+	Observe func(took time.Duration, err error)
 	// Logger is told what happens in the background. Nil means silence.
 	Logger *zap.Logger
 	// Now is the clock for audit records without a time. Nil means that of the

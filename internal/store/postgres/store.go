@@ -44,6 +44,8 @@ type Store struct {
 	joined        atomic.Bool
 	joining       sync.Mutex
 	queue         queue
+	// record is the number of the last line of the trail that was read.
+	record atomic.Uint64
 	// cause is why the last commit failed, nil where it succeeded.
 	cause atomic.Pointer[error]
 
@@ -180,7 +182,14 @@ func (s *Store) accept(h lastCommit, before point) error {
 		return errReadOnly
 	}
 	s.seen.advance(h.point())
+	s.record.Store(h.line.Seq())
 	return nil
+}
+
+// Status returns the state of the store as it was read last, for metrics.
+func (s *Store) Status() store.Status {
+	at, record := s.seen.get(), s.record.Load()
+	return store.Status{ID: at.Store, Commit: uint64(max(at.Commit, 0)), Record: record, Synced: record}
 }
 
 // explain turns what an error says into what it means, and leaves a server that

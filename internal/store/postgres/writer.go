@@ -47,7 +47,11 @@ func (w *writer) round(group []*request) {
 	ctx, cancel := context.WithTimeout(w.life, w.config.Timeout)
 	defer cancel()
 	t := &transaction{writer: w, mark: newMark()}
+	began := time.Now()
 	err := t.run(ctx, group)
+	if w.config.Observe != nil {
+		w.config.Observe(time.Since(began), err)
+	}
 	if err != nil && t.sent && !answered(err) {
 		happened, rerr := w.resolve(t)
 		switch {

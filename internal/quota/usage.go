@@ -1,0 +1,41 @@
+package quota
+
+import (
+	"context"
+	"strings"
+
+	"platform.internal/storekeeper/internal/store"
+)
+
+// Usage is what a tenant has of an account, and what it may have.
+type Usage struct {
+	// Account is the identifier of the account.
+	Account string
+	// Tenant is the name of the tenant.
+	Tenant string
+	// Stores and Secrets are how many of each the tenant has and is about to make.
+	Stores, Secrets int
+	// Limit is the limit of the tenant.
+	Limit Limit
+}
+
+// Usage lists what tenants with a limit have. A tenant that has nothing is not in
+// the list. Errors are those of the store.
+func (c *Counter) Usage(ctx context.Context) ([]Usage, error) {
+	var list []Usage
+	err := c.c.Store.Scan(ctx, tenantPrefix, func(key string, r store.Record) error {
+		account, tenant, _ := strings.Cut(strings.TrimPrefix(key, tenantPrefix), "/")
+		tenant = c.c.Name(tenant)
+		limit, ok := c.c.Limits(account, tenant)
+		if !ok {
+			return nil
+		}
+		h, err := readHolding(r)
+		if err != nil {
+			return err
+		}
+		list = append(list, Usage{Account: account, Tenant: tenant, Stores: h.used(stores), Secrets: h.used(secrets), Limit: limit})
+		return nil
+	})
+	return list, err
+}
