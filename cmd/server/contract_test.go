@@ -50,6 +50,9 @@ func (c *checkedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (c *checkedTransport) check(r *http.Request, answer *http.Response, body []byte) error {
+	if strings.HasPrefix(r.URL.Path, "/storekeeper/") {
+		return c.checkNative(r, answer, body)
+	}
 	var e envelope
 	if err := json.Unmarshal(body, &e); err != nil {
 		return err
@@ -66,8 +69,48 @@ func (c *checkedTransport) check(r *http.Request, answer *http.Response, body []
 	if err != nil {
 		return err
 	}
-	if err := own.check(r.Method, "/client/v4"+path, answer, body); err != nil {
+	if err := own.check(r.Method, "/client/v4"+path, answer, body, "Failure"); err != nil {
 		return fmt.Errorf("/openapi.json: %w", err)
+	}
+	return nil
+}
+
+// checkNative checks an answer of Storekeeper's own API.
+func (c *checkedTransport) checkNative(r *http.Request, answer *http.Response, body []byte) error {
+	if err := checkAnswer(answer, body); err != nil {
+		return err
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return err
+	}
+	if _, is := fields["success"]; is {
+		return fmt.Errorf("the envelope of Cloudflare's API")
+	}
+	own, err := c.own.document(c.base)
+	if err != nil {
+		return err
+	}
+	if err := own.check(r.Method, r.URL.Path, answer, body, "StorekeeperStatus"); err != nil {
+		return fmt.Errorf("/openapi.json: %w", err)
+	}
+	return nil
+}
+
+// checkAnswer checks what holds for every answer of both APIs.
+func checkAnswer(answer *http.Response, body []byte) error {
+	h := answer.Header
+	switch {
+	case bytes.Contains(body, []byte(platformToken)), bytes.Contains(body, []byte(callerKey)):
+		return fmt.Errorf("a credential")
+	case h.Get("Content-Type") != "application/json":
+		return fmt.Errorf("content type %q", h.Get("Content-Type"))
+	case h.Get("Content-Length") != strconv.Itoa(len(body)):
+		return fmt.Errorf("content length %q of %d bytes", h.Get("Content-Length"), len(body))
+	case !requestIDForm.MatchString(h.Get("X-Request-Id")):
+		return fmt.Errorf("request id %q", h.Get("X-Request-Id"))
+	case h.Get("X-Content-Type-Options") != "nosniff", h.Get("Location") != "", h.Get("Set-Cookie") != "":
+		return fmt.Errorf("headers %v", h)
 	}
 	return nil
 }
@@ -79,23 +122,15 @@ var (
 
 // checkForm checks what holds for every answer whatever was asked.
 func checkForm(answer *http.Response, e envelope, body []byte) error {
-	h := answer.Header
+	if err := checkAnswer(answer, body); err != nil {
+		return err
+	}
 	has := func(code int) bool {
 		return slices.ContainsFunc(e.Errors, func(n notice) bool { return n.Code == code })
 	}
 	switch failed := answer.StatusCode >= http.StatusBadRequest; {
-	case bytes.Contains(body, []byte(platformToken)), bytes.Contains(body, []byte(callerKey)):
-		return fmt.Errorf("a credential")
-	case h.Get("Content-Type") != "application/json":
-		return fmt.Errorf("content type %q", h.Get("Content-Type"))
-	case h.Get("Content-Length") != strconv.Itoa(len(body)):
-		return fmt.Errorf("content length %q of %d bytes", h.Get("Content-Length"), len(body))
 	case !envelopeForm.Match(body):
 		return fmt.Errorf("not the envelope")
-	case !requestIDForm.MatchString(h.Get("X-Request-Id")):
-		return fmt.Errorf("request id %q", h.Get("X-Request-Id"))
-	case h.Get("X-Content-Type-Options") != "nosniff", h.Get("Location") != "", h.Get("Set-Cookie") != "":
-		return fmt.Errorf("headers %v", h)
 	case e.Success == failed, failed == (len(e.Errors) == 0), failed && e.Result != nil:
 		return fmt.Errorf("the envelope says otherwise than the status")
 	case answer.StatusCode == http.StatusUnauthorized:

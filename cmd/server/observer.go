@@ -9,8 +9,6 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -67,14 +65,6 @@ func (o observer) credential(e upstream.CredentialEvent) {
 		return
 	}
 	o.log.Info("the changed platform credential is in use", zap.String("account", e.Account))
-}
-
-// services lists the services of the API.
-func services() []protoreflect.ServiceDescriptor {
-	return []protoreflect.ServiceDescriptor{
-		secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService"),
-		identityv1.File_storekeeper_identity_v1_identity_proto.Services().ByName("IdentityService"),
-	}
 }
 
 // methodsOf lists the full names of all methods, which get their own label

@@ -61,9 +61,10 @@ func readOwnDocument(transport http.RoundTripper, rest string) (*ownDocument, er
 	return d, d.compiler.AddResource("doc.json", doc)
 }
 
-// check holds an answer against its declared schema and headers.
-func (d *ownDocument) check(method, path string, answer *http.Response, body []byte) error {
-	at := []string{"components", "schemas", "Failure"}
+// check holds an answer against its declared schema and headers. failure is the
+// schema of a failure of a call that is not declared.
+func (d *ownDocument) check(method, path string, answer *http.Response, body []byte, failure string) error {
+	at := []string{"components", "schemas", failure}
 	paths, _ := d.root["paths"].(map[string]any)
 	operation := []string{"paths", template(path, slices.Collect(maps.Keys(paths))), strings.ToLower(method)}
 	if d.at(operation...) != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -54,11 +55,18 @@ func asCaller(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+callerKey)
 }
 
-// methodNamed finds an RPC of any service by its short name.
+// methodNamed finds an RPC by its short name, or by its service and name as in
+// "SelfService/WhoAmI".
 func methodNamed(t testing.TB, name string) protoreflect.MethodDescriptor {
 	t.Helper()
+	service, method, qualified := strings.Cut(name, "/")
 	for _, s := range services() {
-		if m := s.Methods().ByName(protoreflect.Name(name)); m != nil {
+		if !qualified {
+			method = name
+		} else if string(s.Name()) != service {
+			continue
+		}
+		if m := s.Methods().ByName(protoreflect.Name(method)); m != nil {
 			return m
 		}
 	}
@@ -96,7 +104,7 @@ func (p *program) invoke(ctx context.Context, rpc string, in proto.Message, opti
 	p.t.Helper()
 	m := methodNamed(p.t, rpc)
 	r := ruling{answer: messageFor(p.t, m.Output())}
-	name := "/" + string(m.Parent().FullName()) + "/" + rpc
+	name := "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
 	options = append(options, grpc.Header(&r.header), grpc.Trailer(&r.trailer))
 	r.err = p.conn.Invoke(ctx, name, in, r.answer, options...)
 	r.takeApart()

@@ -9,10 +9,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 
-	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
@@ -186,18 +183,6 @@ func newTelemetry(c config.Telemetry, to io.Writer, methods []string) (*zap.Logg
 		Version: buildVersion(), Methods: methods, Operations: upstreamOperations(),
 	})
 	return log, metrics, err
-}
-
-// registrations lists the services.
-func registrations(behind *engine) []server.Register {
-	return []server.Register{
-		func(r grpc.ServiceRegistrar) {
-			secretsstorev1.RegisterSecretsStoreServiceServer(r, behind.service)
-		},
-		func(r grpc.ServiceRegistrar) {
-			identityv1.RegisterIdentityServiceServer(r, identity.NewService(accountsOf(behind.cloudflare)))
-		},
-	}
 }
 
 // newUpstream returns the Cloudflare client. base holds its callbacks.

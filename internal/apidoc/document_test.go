@@ -15,6 +15,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 )
 
 func TestDocumentIsValidOpenAPI(t *testing.T) {
@@ -34,6 +35,7 @@ func TestEveryMethodIsInTheDocument(t *testing.T) {
 	paths := at(document(t), "paths")
 	for _, file := range []protoreflect.FileDescriptor{
 		secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto,
+		storekeeperv1.File_storekeeper_v1_self_proto,
 	} {
 		methods := file.Services().Get(0).Methods()
 		for i := range methods.Len() {
@@ -222,7 +224,7 @@ func rules(t *testing.T, method protoreflect.MethodDescriptor) []*annotations.Ht
 
 func target(rule *annotations.HttpRule) (verb, path string) {
 	for verb, path := range map[string]string{
-		"get": rule.GetGet(), "post": rule.GetPost(), "patch": rule.GetPatch(), "delete": rule.GetDelete(),
+		"get": rule.GetGet(), "post": rule.GetPost(), "patch": rule.GetPatch(), "delete": rule.GetDelete(), "put": rule.GetPut(),
 	} {
 		if path != "" {
 			return verb, path

@@ -13,6 +13,7 @@ import (
 
 	_ "platform.internal/storekeeper/gen/secretsstore/v1"
 	_ "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	_ "platform.internal/storekeeper/gen/storekeeper/v1"
 	"platform.internal/storekeeper/internal/apidoc"
 )
 
@@ -51,7 +52,7 @@ func TestTheDescriptorSetIsWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, service := range []protoreflect.FullName{"secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService"} {
+	for _, service := range []protoreflect.FullName{"secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService"} {
 		if _, err := files.FindDescriptorByName(service); err != nil {
 			t.Errorf("%s: %v", service, err)
 		}

@@ -1,5 +1,5 @@
-// Package cfjson converts between the JSON of Cloudflare's Secrets Store API
-// and Storekeeper's messages.
+// Package cfjson converts between JSON and Storekeeper's messages: Cloudflare's
+// form for Cloudflare's API, and Google's mapping for Storekeeper's own.
 //
 // The package must not know HTTP, gRPC or where a message goes.
 package cfjson
@@ -50,10 +50,11 @@ type bodyReader struct {
 }
 
 // member is a name that an object may have, and the function that reads its
-// value.
+// value. also is a second name. Empty: there is none.
 type member struct {
 	name string
 	read func(path string)
+	also string
 }
 
 // object reads an object with the given members. An unknown name is a mistake:
@@ -72,7 +73,7 @@ func (r *bodyReader) object(path string, members ...member) {
 }
 
 // maxMembers is at least the number of fields of every object.
-const maxMembers = 8
+const maxMembers = 32
 
 func (r *bodyReader) member(path string, members []member, seen *[maxMembers]bool) {
 	token, ok := r.next()
@@ -81,7 +82,7 @@ func (r *bodyReader) member(path string, members []member, seen *[maxMembers]boo
 	}
 	name := token.String()
 	for i, m := range members {
-		if m.name != name {
+		if m.name != name && (m.also == "" || m.also != name) {
 			continue
 		}
 		if seen[i] {
@@ -89,7 +90,7 @@ func (r *bodyReader) member(path string, members []member, seen *[maxMembers]boo
 			return
 		}
 		seen[i] = true
-		m.read(join(path, name))
+		m.read(join(path, m.name))
 		return
 	}
 	r.unknown(path, name, members)

@@ -69,7 +69,7 @@ func (r *bodyReader) newSecrets(list *[]*secretsstorev1.NewSecret) {
 func (r *bodyReader) update(m *secretsstorev1.UpdateSecretRequest) {
 	m.UpdateMask = &fieldmaskpb.FieldMask{}
 	masked := func(inner member) member {
-		return member{inner.name, func(path string) {
+		return member{name: inner.name, read: func(path string) {
 			m.UpdateMask.Paths = append(m.UpdateMask.Paths, inner.name)
 			inner.read(path)
 		}}
@@ -102,13 +102,13 @@ func (r *bodyReader) deleteSecrets(m *secretsstorev1.DeleteSecretsRequest) {
 }
 
 func text(name string, most int, r *bodyReader, into *string) member {
-	return member{name, func(path string) { r.text(path, most, func(s string) { *into = s }) }}
+	return member{name: name, read: func(path string) { r.text(path, most, func(s string) { *into = s }) }}
 }
 
 func optional(name string, most int, r *bodyReader, into **string) member {
-	return member{name, func(path string) { r.text(path, most, func(s string) { *into = proto.String(s) }) }}
+	return member{name: name, read: func(path string) { r.text(path, most, func(s string) { *into = proto.String(s) }) }}
 }
 
 func texts(name string, r *bodyReader, into *[]string) member {
-	return member{name, func(path string) { r.texts(path, func(s string) { *into = append(*into, s) }) }}
+	return member{name: name, read: func(path string) { r.texts(path, func(s string) { *into = append(*into, s) }) }}
 }

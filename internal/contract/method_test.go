@@ -54,6 +54,7 @@ func TestWhatEachMethodDeclares(t *testing.T) {
 		"/storekeeper.identity.v1.IdentityService/GetUser":         "self",
 		"/storekeeper.identity.v1.IdentityService/ListAccounts":    "account.get lists",
 		"/storekeeper.identity.v1.IdentityService/ListMemberships": "account.get lists",
+		"/storekeeper.v1.SelfService/WhoAmI":                       "self",
 	}
 	got := methods(t)
 	for name, m := range got {

@@ -10,11 +10,12 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 	"platform.internal/storekeeper/internal/contract"
 )
 
 func TestTarget(t *testing.T) {
-	const secrets, identity = "/secretsstore.v1.SecretsStoreService/", "/storekeeper.identity.v1.IdentityService/"
+	const secrets, identity, native = "/secretsstore.v1.SecretsStoreService/", "/storekeeper.identity.v1.IdentityService/", "/storekeeper.v1."
 	value, comment, name := "v", "c", "SAME"
 	cases := []struct {
 		name    string
@@ -54,6 +55,7 @@ func TestTarget(t *testing.T) {
 		{"a user is about nothing", identity + "GetUser", &identityv1.GetUserRequest{}, contract.Target{}},
 		{"nor are accounts", identity + "ListAccounts", &identityv1.ListAccountsRequest{Page: 2}, contract.Target{}},
 		{"nor memberships", identity + "ListMemberships", &identityv1.ListMembershipsRequest{}, contract.Target{}},
+		{"nor is the caller", native + "SelfService/WhoAmI", &storekeeperv1.WhoAmIRequest{}, contract.Target{}},
 	}
 	all := methods(t)
 	tested := map[string]bool{}

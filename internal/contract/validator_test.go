@@ -12,6 +12,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
 )
@@ -22,6 +23,7 @@ func services() []protoreflect.ServiceDescriptor {
 	return []protoreflect.ServiceDescriptor{
 		secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0),
 		identityv1.File_storekeeper_identity_v1_identity_proto.Services().Get(0),
+		storekeeperv1.File_storekeeper_v1_self_proto.Services().Get(0),
 	}
 }
 

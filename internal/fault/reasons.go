@@ -1,5 +1,8 @@
 package fault
 
+// Domain is the domain of the reasons, as callers get it in ErrorInfo.domain.
+const Domain = "storekeeper.platform.internal"
+
 // The reasons of faults, as callers get them in ErrorInfo.reason. They are part of
 // the contract: a reason is never reused for another meaning.
 const (

@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// errorWriter writes every answer that is not a success.
+// errorWriter writes every answer of Cloudflare's API that is not a success.
 type errorWriter struct {
 	routes   *routes
 	unrouted func(r *http.Request, id string, status int)
@@ -29,8 +29,14 @@ func (a *errorWriter) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.
 	f := parseStatus(err)
 	method, _ := runtime.RPCMethod(ctx)
 	s := f.restError(method)
-	h := w.Header()
-	relay(ctx, h)
+	relay(ctx, w.Header())
+	f.setHeaders(w.Header(), s)
+	errors, messages := f.lists(s, a.routes.bodies[method])
+	write(w, s.status, cfjson.Failure(errors, messages))
+}
+
+// setHeaders sets the headers of a failed call.
+func (f failure) setHeaders(h http.Header, s restError) {
 	if s.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="storekeeper", error_description="`+strings.ReplaceAll(f.text, `"`, "'")+`"`)
 	}
@@ -40,18 +46,13 @@ func (a *errorWriter) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.
 	if s.noRetry {
 		h.Set("X-Should-Retry", "false")
 	}
-	errors, messages := f.lists(s, a.routes.bodies[method])
-	write(w, s.status, cfjson.Failure(errors, messages))
 }
 
 // unroutable answers a path or method that no RPC serves.
 //
 //nolint:revive // grpc-gateway wants six parameters
 func (a *errorWriter) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
-	// authenticateRequest has cleared the address of the request.
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		r.RemoteAddr = p.Addr.String()
-	}
+	restoreAddress(ctx, r)
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.RawPath), ", "))
 		a.refuse(w, r, status, 7001, "Method not allowed for this URI")
@@ -60,10 +61,18 @@ func (a *errorWriter) unroutable(ctx context.Context, _ *runtime.ServeMux, _ run
 	a.noRoute(w, r)
 }
 
+// restoreAddress sets the address of a request that reaches no RPC, for the log:
+// authenticateRequest has cleared it.
+func restoreAddress(ctx context.Context, r *http.Request) {
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		r.RemoteAddr = p.Addr.String()
+	}
+}
+
 func (a *errorWriter) noRoute(w http.ResponseWriter, r *http.Request) {
 	text := "No route for that URI"
 	if r.URL.Path == "/" && r.Method == http.MethodGet {
-		text += ": the API is below " + Root + ", its description at /openapi.json and its explorer at /docs"
+		text += ": the APIs are below " + Root + " and " + NativeRoot + ", their description at /openapi.json and their explorer at /docs"
 	}
 	a.refuse(w, r, http.StatusNotFound, 7000, text)
 }
@@ -75,25 +84,28 @@ func (a *errorWriter) wrongBase(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *errorWriter) refuse(w http.ResponseWriter, r *http.Request, status int, code int32, message string) {
-	id := telemetry.RequestID(strings.Join(r.Header["X-Request-Id"], ","))
-	w.Header().Set("X-Request-Id", id)
+	id := setRequestID(w, r)
 	write(w, status, cfjson.Failure([]*secretsstorev1.Notice{{Code: proto.Int32(code), Message: message}}, nil))
 	a.unrouted(r, id, status)
 }
 
-// recoverPanic handles a panic in the gateway itself; the chain handles its
-// own. The value of the panic is not passed on: it may hold what a caller sent.
-func (a *errorWriter) recoverPanic(w http.ResponseWriter, r *http.Request) {
-	if v := recover(); v != nil {
-		a.refuse(w, r, http.StatusInternalServerError, 1000, "internal: Storekeeper failed to handle the call.")
-	}
+// panicked answers a request during which the gateway panicked.
+func (a *errorWriter) panicked(w http.ResponseWriter, r *http.Request) {
+	a.refuse(w, r, http.StatusInternalServerError, 1000, "internal: Storekeeper failed to handle the call.")
 }
 
-func write(w http.ResponseWriter, status int, envelope []byte) {
+// setRequestID sets the request id of an answer that no RPC gave.
+func setRequestID(w http.ResponseWriter, r *http.Request) string {
+	id := telemetry.RequestID(strings.Join(r.Header["X-Request-Id"], ","))
+	w.Header().Set("X-Request-Id", id)
+	return id
+}
+
+func write(w http.ResponseWriter, status int, text []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(envelope)))
+	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	// A client that went away cannot be told.
-	_, _ = w.Write(envelope)
+	_, _ = w.Write(text)
 }

@@ -43,6 +43,8 @@ type body struct {
 	plain io.Reader
 	held  *inflight.Body
 	found *contract.Mistakes
+	// inPath reports whether a field of the request is in the path.
+	inPath func(field string) bool
 	// read is the number of bytes that arrived, room the number of reserved
 	// bytes.
 	read, room int64
@@ -60,7 +62,7 @@ type body struct {
 // newBody wraps the body of an authenticated caller's request.
 func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found *contract.Mistakes) *body {
 	limited := http.MaxBytesReader(w, r.Body, MaxBody)
-	b := &body{ReadCloser: limited, w: w, r: r, plain: limited, held: held, found: found, begun: time.Now()}
+	b := &body{ReadCloser: limited, w: w, r: r, plain: limited, held: held, found: found, begun: time.Now(), inPath: func(string) bool { return false }}
 	coding := encoding(r.Header)
 	switch {
 	case coding == "" || r.Body == http.NoBody:
@@ -153,11 +155,11 @@ func (b *body) skip() {
 
 // precheck leaves the body unread if no rule can allow the call. A short body
 // is read anyway, since the refusal can then name the objects in it.
-func (b *body) precheck(ctx context.Context, refused precheckFunc, method string, path map[string]string) {
+func (b *body) precheck(ctx context.Context, refused precheckFunc, method, account, store string) {
 	if b.ended != nil || b.r.ContentLength >= 0 && b.r.ContentLength <= shortBody {
 		return
 	}
-	if b.found.Unread, b.found.Fault = refused(ctx, method, path["account_id"], path["store_id"]); b.found.Unread {
+	if b.found.Unread, b.found.Fault = refused(ctx, method, account, store); b.found.Unread {
 		b.skip()
 	}
 }

@@ -1,10 +1,11 @@
-// Package gateway serves Cloudflare's REST API in front of Storekeeper's
-// services, path for path and field for field.
+// Package gateway serves two REST APIs in front of Storekeeper's services:
+// Cloudflare's under /client/v4, path for path and field for field, and
+// Storekeeper's own under /storekeeper/v1, as plain JSON.
 //
 // The package must not know what a call does. It authenticates early so that
 // the body of an unauthenticated caller is never read, turns HTTP requests into
 // RPCs over a connection, and turns answers and faults into Cloudflare's
-// envelope.
+// envelope, or into the JSON of the messages and of google.rpc.Status.
 package gateway
 
 import (
@@ -55,24 +56,39 @@ type Config struct {
 	Unrouted func(r *http.Request, id string, status int)
 }
 
-// New returns the REST facade.
+// New returns the REST facade of both APIs.
 func New(ctx context.Context, c Config) (http.Handler, error) {
 	if c.Refused == nil {
 		c.Refused = func(context.Context, string, string, string) (bool, *fault.Error) { return false, nil }
 	}
+	errors := &errorWriter{unrouted: c.Unrouted}
+	cloudflare, err := newCloudflareMux(ctx, c, errors)
+	if err != nil {
+		return nil, err
+	}
+	nativeErrors := &nativeErrorWriter{unrouted: c.Unrouted}
+	native, err := newNativeMux(ctx, c, nativeErrors)
+	if err != nil {
+		return nil, err
+	}
+	return &handler{
+		cloudflare: api{next: cloudflare, failures: errors}, native: api{next: native, failures: nativeErrors}, errors: errors,
+		docs: c.Docs, authenticate: c.Authenticate, proxies: c.Proxies,
+		bodies: cmp.Or(c.Bodies, inflight.New(inflight.DefaultLimits())), nosniff: []string{"nosniff"},
+	}, nil
+}
+
+// newCloudflareMux returns the mux of Cloudflare's API. It sets the routes of
+// errors.
+func newCloudflareMux(ctx context.Context, c Config, errors *errorWriter) (http.Handler, error) {
 	rules := readRoutes(secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto)
-	answer := &errorWriter{routes: rules, unrouted: c.Unrouted}
-	mux := runtime.NewServeMux(
+	errors.routes = rules
+	mux := newMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
-		runtime.WithIncomingHeaderMatcher(incomingHeader),
-		runtime.WithOutgoingHeaderMatcher(noHeaders),
-		runtime.WithMetadata((&precheck{routes: rules, refused: c.Refused}).beforeRequest),
+		runtime.WithMetadata((&precheck{routes: rules, refused: c.Refused, query: readQuery}).beforeRequest),
 		runtime.WithForwardResponseOption((&successWriter{}).write),
-		runtime.WithErrorHandler(answer.fault),
-		runtime.WithRoutingErrorHandler(answer.unroutable),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithDisablePathLengthFallback(),
+		runtime.WithErrorHandler(errors.fault),
+		runtime.WithRoutingErrorHandler(errors.unroutable),
 	)
 	// The mux tries the last registration first, and most calls are about
 	// secrets.
@@ -82,5 +98,16 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the secrets store routes: %w", err)
 	}
-	return &handler{next: mux, docs: c.Docs, authenticate: c.Authenticate, proxies: c.Proxies, errors: answer, bodies: cmp.Or(c.Bodies, inflight.New(inflight.DefaultLimits())), nosniff: []string{"nosniff"}}, nil
+	return mux, nil
+}
+
+// newMux returns a mux of grpc-gateway with the options that both APIs share.
+func newMux(options ...runtime.ServeMuxOption) *runtime.ServeMux {
+	return runtime.NewServeMux(append(options,
+		runtime.WithIncomingHeaderMatcher(incomingHeader),
+		runtime.WithOutgoingHeaderMatcher(noHeaders),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
+		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithDisablePathLengthFallback(),
+	)...)
 }

@@ -18,9 +18,22 @@ import (
 // idempotencyKey is the header of the idempotency key.
 const idempotencyKey = "Idempotency-Key"
 
-// handler prepares each request for the mux of grpc-gateway.
+// api is one of the two APIs: its mux, and the form of its failures.
+type api struct {
+	next     http.Handler
+	failures failures
+}
+
+// failures writes what only the gateway answers, in the form of one API.
+type failures interface {
+	noRoute(w http.ResponseWriter, r *http.Request)
+	panicked(w http.ResponseWriter, r *http.Request)
+}
+
+// handler prepares each request for the mux of its API.
 type handler struct {
-	next         http.Handler
+	cloudflare, native api
+
 	docs         http.Handler
 	authenticate func(context.Context, authn.Credentials) (authn.Principal, error)
 	proxies      forwarded.Proxies
@@ -30,9 +43,10 @@ type handler struct {
 	nosniff []string
 }
 
-// ServeHTTP answers one request. Every answer is an envelope.
+// ServeHTTP answers one request.
 func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer f.errors.recoverPanic(w, r)
+	to := f.apiOf(r.URL.Path)
+	defer recoverPanic(to.failures, w, r)
 	w.Header()["X-Content-Type-Options"] = f.nosniff
 	r.RemoteAddr = f.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"])
 	// The escaped path is routed, so that an escaped slash stays part of an
@@ -44,14 +58,31 @@ func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case wrongBase(path):
 		f.errors.wrongBase(w, r)
 	case emptySegment(path):
-		f.errors.noRoute(w, r)
+		to.failures.noRoute(w, r)
 	default:
 		r.URL.RawPath = path
 		r = f.authenticateRequest(w, r)
 		if held := inflight.From(r.Context()); held != nil {
 			defer held.Release()
 		}
-		f.next.ServeHTTP(w, r)
+		to.next.ServeHTTP(w, r)
+	}
+}
+
+// apiOf returns the API of a path. Every path that does not begin as one of
+// Storekeeper's own is answered as Cloudflare does.
+func (f *handler) apiOf(path string) api {
+	if isNative(path) {
+		return f.native
+	}
+	return f.cloudflare
+}
+
+// recoverPanic handles a panic in the gateway itself; the chain handles its
+// own. The value of the panic is not passed on: it may hold what a caller sent.
+func recoverPanic(to failures, w http.ResponseWriter, r *http.Request) {
+	if v := recover(); v != nil {
+		to.panicked(w, r)
 	}
 }
 
@@ -131,14 +162,16 @@ func invalidateKey(h http.Header) {
 }
 
 // tidyPath removes the double slash that Wrangler sends if its base URL ends in
-// a slash. Double slashes further in are kept: an empty identifier must not
+// a slash, for both APIs. Double slashes further in are kept: an empty identifier must not
 // lead to another path.
 func tidyPath(path string) string {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
 		path = "/" + strings.TrimLeft(path, "/")
 	}
-	if rest, ok := strings.CutPrefix(path, Root+"//"); ok {
-		path = Root + "/" + strings.TrimLeft(rest, "/")
+	for _, root := range [...]string{Root, NativeRoot} {
+		if rest, ok := strings.CutPrefix(path, root+"//"); ok {
+			return root + "/" + strings.TrimLeft(rest, "/")
+		}
 	}
 	return path
 }
@@ -152,7 +185,7 @@ func emptySegment(path string) bool {
 // wrongBase reports whether the base URL of the client lacks Root. After a
 // plain 404 Terraform would remove everything from its state.
 func wrongBase(path string) bool {
-	return !strings.HasPrefix(path, Root+"/") &&
+	return !strings.HasPrefix(path, Root+"/") && !isNative(path) &&
 		(strings.Contains(path, "/secrets_store/") || strings.HasPrefix(path, "/accounts/") || strings.HasPrefix(path, "/user/tokens/"))
 }
 

@@ -36,15 +36,20 @@ var parameters = map[string]map[string]parameter{
 type precheck struct {
 	routes  *routes
 	refused precheckFunc
+	// query puts the checked parameters of a method into r.Form.
+	query func(ctx context.Context, r *http.Request, method string)
 }
 
 // beforeRequest is called by grpc-gateway before it fills the request of an
 // RPC. It adds no metadata.
 func (o *precheck) beforeRequest(ctx context.Context, r *http.Request) metadata.MD {
 	method, _ := runtime.RPCMethod(ctx)
-	readQuery(ctx, r, method)
+	o.query(ctx, r, method)
 	if b, has := r.Body.(*body); has && o.routes.bodies[method] != "" {
-		b.precheck(ctx, o.refused, method, o.routes.values(method, r.URL.RawPath))
+		values := o.routes.values(method, r.URL.RawPath)
+		b.inPath = func(field string) bool { _, is := values[field]; return is }
+		account, store := o.routes.target(method, values)
+		b.precheck(ctx, o.refused, method, account, store)
 	}
 	return nil
 }

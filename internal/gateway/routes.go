@@ -8,6 +8,8 @@ import (
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"platform.internal/storekeeper/internal/contract"
 )
 
 // routes holds what the proto files declare about paths, for the answers that
@@ -16,6 +18,8 @@ type routes struct {
 	paths []route
 	// bodies holds the body rule of each RPC by full method name.
 	bodies map[string]string
+	// requests holds the request of each RPC by full method name.
+	requests map[string]protoreflect.MessageDescriptor
 }
 
 type route struct {
@@ -26,7 +30,7 @@ type route struct {
 }
 
 func readRoutes(files ...protoreflect.FileDescriptor) *routes {
-	r := &routes{bodies: map[string]string{}}
+	r := &routes{bodies: map[string]string{}, requests: map[string]protoreflect.MessageDescriptor{}}
 	for _, file := range files {
 		for i := range file.Services().Len() {
 			r.service(file.Services().Get(i))
@@ -43,7 +47,7 @@ func (r *routes) service(s protoreflect.ServiceDescriptor) {
 			continue
 		}
 		rpc := "/" + string(s.FullName()) + "/" + string(m.Name())
-		r.bodies[rpc] = rule.GetBody()
+		r.bodies[rpc], r.requests[rpc] = rule.GetBody(), m.Input()
 		for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 			r.add(rpc, binding)
 		}
@@ -89,6 +93,24 @@ func (r *routes) values(rpc, path string) map[string]string {
 		break
 	}
 	return values
+}
+
+// target returns the account and the store in the values of a path, as the
+// fields of the request declare them. Empty: the path names none.
+func (r *routes) target(rpc string, values map[string]string) (account, store string) {
+	for name, value := range values {
+		fd := r.requests[rpc].Fields().ByName(protoreflect.Name(name))
+		if fd == nil {
+			continue
+		}
+		switch contract.FieldPolicy(fd).GetIdentifies() {
+		case "account":
+			account = value
+		case "store":
+			store = value
+		}
+	}
+	return account, store
 }
 
 func (p route) matches(segments []string) bool {

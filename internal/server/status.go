@@ -19,7 +19,7 @@ import (
 )
 
 // Domain is the domain of every ErrorInfo.
-const Domain = "storekeeper.platform.internal"
+const Domain = fault.Domain
 
 // codesByKind maps each kind of fault to its gRPC code.
 var codesByKind = map[fault.Kind]codes.Code{

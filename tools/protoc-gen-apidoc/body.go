@@ -65,7 +65,15 @@ func (d *document) atLeastOne(schema object, names []string) object {
 
 // noun is the tag of a method: the name of the file that its request is in.
 func noun(method *protogen.Method) string {
-	name := nounOf(method.Input.Desc.ParentFile())
+	return tagOf(method.Input.Desc.ParentFile())
+}
+
+// tagOf is the tag of the methods whose requests are in a file.
+func tagOf(file protoreflect.FileDescriptor) string {
+	name := nounOf(file)
+	if file.Package() == nativePackage {
+		return nativePrefix + " " + name
+	}
 	return strings.ToUpper(name[:1]) + name[1:]
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
 )
@@ -18,7 +17,7 @@ type document struct {
 // of its file.
 func (d *document) use(message *protogen.Message) {
 	file := message.Desc.ParentFile()
-	name := strings.ToUpper(nounOf(file)[:1]) + nounOf(file)[1:]
+	name := tagOf(file)
 	if d.tags.get(name) == nil {
 		// Field 12 of a file's descriptor is its line "syntax".
 		head := file.SourceLocations().ByPath([]int32{12}).LeadingComments
@@ -41,6 +40,7 @@ func (d *document) add(b binding, operation object) {
 // assemble gives the whole document.
 func (d *document) assemble() object {
 	d.addFailure()
+	d.addStatus()
 	var tags []object
 	for _, tag := range d.tags {
 		tags = append(tags, object{{"name", tag.key}, {"description", tag.value}})
@@ -54,7 +54,7 @@ func (d *document) assemble() object {
 		{"paths", d.paths},
 		{"components", object{
 			{"schemas", d.schemas.assemble()},
-			{"responses", failureResponses()},
+			{"responses", append(failureResponses(), nativeFailureResponses()...)},
 			{"headers", headers()},
 			{"securitySchemes", securitySchemes()},
 		}},

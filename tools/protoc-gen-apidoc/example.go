@@ -2,7 +2,6 @@ package main
 
 import (
 	"google.golang.org/protobuf/compiler/protogen"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Identifiers of the examples, the same everywhere so that the examples belong
@@ -65,12 +64,15 @@ type absent struct{}
 
 // exampleOf gives the example of a field.
 func exampleOf(field *protogen.Field) any {
-	if field.Message != nil && !isTime(field) {
+	if field.Message != nil && !isScalar(field) {
 		one := exampleOfFields(field.Message.Fields)
 		if field.Desc.IsList() {
 			return []any{one}
 		}
 		return one
+	}
+	if isNative(field.Parent.Desc) {
+		return nativeExampleOf(field)
 	}
 	table := examples()
 	if value, found := table[string(field.Parent.Desc.Name())+"."+string(field.Desc.Name())]; found {
@@ -82,17 +84,13 @@ func exampleOf(field *protogen.Field) any {
 	return absent{}
 }
 
-func isTime(field *protogen.Field) bool {
-	return field.Message.Desc.FullName() == protoreflect.FullName("google.protobuf.Timestamp")
-}
-
 // exampleOfFields gives the example of a JSON object.
 func exampleOfFields(fields []*protogen.Field) object {
 	out := object{}
 	for _, field := range fields {
 		value := exampleOf(field)
 		if _, leftOut := value.(absent); !leftOut {
-			out = out.with(string(field.Desc.Name()), value)
+			out = out.with(jsonName(field), value)
 		}
 	}
 	return out

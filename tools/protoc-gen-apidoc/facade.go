@@ -12,8 +12,10 @@ import (
 // title and introduction open the document.
 const (
 	title        = "Storekeeper"
-	introduction = "Cloudflare's Secrets Store API, path for path, served under the caller's own identity. " +
-		"Every answer is Cloudflare's envelope: `result`, `success`, `errors`, `messages` and, for lists, `result_info`. " +
+	introduction = "Two APIs, served under the caller's own identity. Below `/client/v4` is Cloudflare's Secrets Store API, path for path: " +
+		"every answer is Cloudflare's envelope, `result`, `success`, `errors`, `messages` and, for lists, `result_info`. " +
+		"Below `/storekeeper/v1` is Storekeeper's own API, as plain JSON in Google's mapping of protobuf: " +
+		"an answer is the message itself, and a failure is a `google.rpc.Status`. " +
 		"A body is read as JSON whatever its Content-Type says; a key that is not described here is refused by name. " +
 		"The same calls are served over gRPC."
 )
@@ -50,6 +52,14 @@ type failure struct {
 	// example is an item of "errors"; nil where its text is not part of the
 	// contract.
 	example object
+}
+
+// responseName is the name of the response of a failure in the API of a call.
+func (f failure) responseName(b binding) string {
+	if b.native() {
+		return nativePrefix + f.name
+	}
+	return f.name
 }
 
 // occurrence says which methods can give a failure.

@@ -1,9 +1,10 @@
 // Command protoc-gen-apidoc is a protoc plugin that writes openapi.json, the
 // OpenAPI 3.1 document of the REST facade, from the proto files.
 //
-// The general plugins describe what grpc-gateway sends by itself. The facade
-// sends Cloudflare's envelope, statuses and arrays instead, so this one knows
-// the facade's habits. It must not know single methods, apart from the tables
+// The general plugins describe what grpc-gateway sends by itself. For
+// Cloudflare's API the facade sends Cloudflare's envelope, statuses and arrays
+// instead, so this one knows the facade's habits; native.go has those of
+// Storekeeper's own API. It must not know single methods, apart from the tables
 // in facade.go, and reads nothing but the descriptors and their comments.
 package main
 

@@ -25,7 +25,7 @@ func bindings(method *protogen.Method) []binding {
 	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 		for _, b := range []binding{
 			{"get", r.GetGet(), r.GetBody()}, {"post", r.GetPost(), r.GetBody()},
-			{"patch", r.GetPatch(), r.GetBody()}, {"delete", r.GetDelete(), r.GetBody()},
+			{"patch", r.GetPatch(), r.GetBody()}, {"delete", r.GetDelete(), r.GetBody()}, {"put", r.GetPut(), r.GetBody()},
 		} {
 			if b.path != "" {
 				out = append(out, b)
@@ -44,7 +44,7 @@ func (b binding) names(field *protogen.Field) bool {
 func (d *document) addMethod(method *protogen.Method) error {
 	d.use(method.Input)
 	for i, b := range bindings(method) {
-		id := method.GoName
+		id := operationID(method)
 		if i > 0 {
 			id += strconv.Itoa(i + 1)
 		}
@@ -83,7 +83,7 @@ func (d *document) parameters(method *protogen.Method, b binding) []object {
 		switch {
 		case isHeader(field):
 			out = append(out, d.header(field))
-		case b.body == "" && field.Message != nil:
+		case b.body == "" && field.Message != nil && !isScalar(field):
 			// The query names a field of a message by its path, as "account.name".
 			for _, inner := range field.Message.Fields {
 				out = append(out, d.parameter(inner, string(field.Desc.Name())+".", false))
@@ -134,16 +134,16 @@ func (d *document) responses(method *protogen.Method, b binding) (object, error)
 		return nil, err
 	}
 	status := "200"
-	if accepted(method) {
+	if accepted(method) && !b.native() {
 		status = "202"
 	}
 	out := object{{status, object{
 		{"description", firstSentence(prose(method.Output.Comments.Leading)) + "."},
 		{"headers", headersOf(successHeaders(b))},
-		{"content", jsonContent(d.answer(method), envelopeExample(method.Output))},
+		{"content", d.success(method, b)},
 	}}}
 	for _, f := range failureTable() {
-		reference := object{{"$ref", "#/components/responses/" + f.name}}
+		reference := object{{"$ref", "#/components/responses/" + f.responseName(b)}}
 		reasons := strings.Join(said[f.status], "; ")
 		switch {
 		case reasons != "" && f.given == always:

@@ -52,6 +52,9 @@ func (s *schemas) reference(message *protogen.Message, where use) object {
 // function NewSecret for the schema Secret.
 func schemaName(message *protogen.Message) string {
 	name := string(message.Desc.Name())
+	if isNative(message.Desc) {
+		return nativePrefix + name
+	}
 	if operation, ok := strings.CutSuffix(name, "Response"); ok {
 		return operation + "Envelope"
 	}
@@ -66,9 +69,9 @@ func (s *schemas) message(message *protogen.Message, fields []*protogen.Field, w
 	required := []string{}
 	var properties object
 	for _, field := range fields {
-		properties = properties.with(string(field.Desc.Name()), s.field(field, where))
+		properties = properties.with(jsonName(field), s.field(field, where))
 		if isRequired(field, where) {
-			required = append(required, string(field.Desc.Name()))
+			required = append(required, jsonName(field))
 		}
 	}
 	out := object{{"type", "object"}}.withText("description", prose(message.Comments.Leading))
@@ -106,13 +109,21 @@ func (s *schemas) field(field *protogen.Field, where use) object {
 func (s *schemas) value(field *protogen.Field, rules *validate.FieldRules, where use) object {
 	switch kind := field.Desc.Kind(); kind {
 	case protoreflect.MessageKind:
-		if field.Message.Desc.FullName() == "google.protobuf.Timestamp" {
-			return object{{"type", "string"}, {"format", "date-time"}}
+		if schema := wellKnown(field.Message.Desc); schema != nil {
+			return schema
 		}
 		return s.reference(field.Message, where)
+	case protoreflect.EnumKind:
+		return enumSchema(field, where)
 	case protoreflect.BoolKind:
 		return object{{"type", "boolean"}}
+	case protoreflect.DoubleKind, protoreflect.FloatKind:
+		return object{{"type", "number"}, {"format", kind.String()}}
 	case protoreflect.Int32Kind, protoreflect.Int64Kind:
+		if kind == protoreflect.Int64Kind && isNative(field.Parent.Desc) {
+			// Google's mapping: a number of JSON does not hold all of 64 bits.
+			return object{{"type", "string"}, {"format", "int64"}}
+		}
 		out := object{{"type", "integer"}, {"format", kind.String()}}
 		if least, declared := rules.GetInt32().GetGreaterThan().(*validate.Int32Rules_Gte); declared {
 			out = out.with("minimum", least.Gte)
@@ -165,13 +176,16 @@ func rulesOf(field *protogen.Field) *validate.FieldRules {
 // isNullable is true for a text that may be unset and may be empty, which JSON
 // tells apart as null and "".
 func isNullable(field *protogen.Field) bool {
-	return field.Desc.HasOptionalKeyword() && field.Desc.Kind() == protoreflect.StringKind &&
+	return field.Desc.HasOptionalKeyword() && field.Desc.Kind() == protoreflect.StringKind && !isNative(field.Parent.Desc) &&
 		rulesOf(field).GetString().GetMinLen() == 0
 }
 
 // isRequired is true for what a request must give and for what an answer
 // always has.
 func isRequired(field *protogen.Field, where use) bool {
+	if where == inAnswer && isNative(field.Parent.Desc) {
+		return alwaysInJSON(field)
+	}
 	if where == inAnswer {
 		return isNullable(field) || !mayBeAbsent(field)
 	}

@@ -16,6 +16,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
@@ -23,6 +24,7 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/names"
+	"platform.internal/storekeeper/internal/self"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -70,6 +72,7 @@ func Services() []protoreflect.ServiceDescriptor {
 	return []protoreflect.ServiceDescriptor{
 		secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService"),
 		identityv1.File_storekeeper_identity_v1_identity_proto.Services().ByName("IdentityService"),
+		storekeeperv1.File_storekeeper_v1_self_proto.Services().ByName("SelfService"),
 	}
 }
 
@@ -91,6 +94,7 @@ func Start(tb testing.TB, c Config) *Gate {
 				{ID: MainID, Name: Main}, {ID: OtherID, Name: Other},
 			}))
 		},
+		func(r grpc.ServiceRegistrar) { storekeeperv1.RegisterSelfServiceServer(r, self.NewService()) },
 	})
 	return g
 }
@@ -145,9 +149,10 @@ func keyOf(name string) string { return "key-of-" + name }
 type Client struct {
 	secretsstorev1.SecretsStoreServiceClient
 
-	// Identity is the other service.
+	// Identity and Self are the services about the caller.
 	Identity identityv1.IdentityServiceClient
-	// Conn carries the calls of both.
+	Self     storekeeperv1.SelfServiceClient
+	// Conn carries the calls of all.
 	Conn grpc.ClientConnInterface
 }
 
@@ -155,6 +160,7 @@ func newClient(conn grpc.ClientConnInterface) Client {
 	return Client{
 		SecretsStoreServiceClient: secretsstorev1.NewSecretsStoreServiceClient(conn),
 		Identity:                  identityv1.NewIdentityServiceClient(conn),
+		Self:                      storekeeperv1.NewSelfServiceClient(conn),
 		Conn:                      conn,
 	}
 }

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// How Storekeeper's own API, below /storekeeper/v1, differs from Cloudflare's:
+// an answer is the JSON of the message in Google's mapping, a failure is the
+// JSON of google.rpc.Status.
+
+const (
+	// nativePackage is the package of Storekeeper's own API.
+	nativePackage = "storekeeper.v1"
+	// nativeRoot begins its paths.
+	nativeRoot = "/storekeeper/"
+	// nativePrefix begins the names of its tags, schemas and responses, so that
+	// they differ from those of Cloudflare's API.
+	nativePrefix = "Storekeeper"
+	// statusName is the named schema of its failures.
+	statusName = nativePrefix + "Status"
+)
+
+// isNative reports whether a message belongs to Storekeeper's own API.
+func isNative(message protoreflect.MessageDescriptor) bool {
+	return message.ParentFile().Package() == nativePackage
+}
+
+// native reports whether a call belongs to Storekeeper's own API.
+func (b binding) native() bool { return strings.HasPrefix(b.path, nativeRoot) }
+
+// operationID is the name of a call. Both APIs have methods of the same name, so
+// Storekeeper's own have the name of their service too.
+func operationID(method *protogen.Method) string {
+	if isNative(method.Input.Desc) {
+		return method.Parent.GoName + "_" + method.GoName
+	}
+	return method.GoName
+}
+
+// jsonName is the name of a field in JSON.
+func jsonName(field *protogen.Field) string {
+	if isNative(field.Parent.Desc) {
+		return field.Desc.JSONName()
+	}
+	return string(field.Desc.Name())
+}
+
+// isScalar reports whether JSON writes a message as one string.
+func isScalar(field *protogen.Field) bool {
+	return field.Message != nil && wellKnown(field.Message.Desc) != nil
+}
+
+// wellKnown is the schema of a message that JSON writes as one string, nil for
+// other messages.
+func wellKnown(message protoreflect.MessageDescriptor) object {
+	switch message.FullName() {
+	case "google.protobuf.Timestamp":
+		return object{{"type", "string"}, {"format", "date-time"}}
+	case "google.protobuf.Duration":
+		return object{{"type", "string"}, {"pattern", `^-?[0-9]+(\.[0-9]+)?s$`}}
+	default:
+		return nil
+	}
+}
+
+// enumSchema lists the words of an enumeration. An answer can have the word for
+// "not set".
+func enumSchema(field *protogen.Field, where use) object {
+	words := []string{}
+	for _, value := range field.Enum.Values {
+		if value.Desc.Number() != 0 || where == inAnswer {
+			words = append(words, string(value.Desc.Name()))
+		}
+	}
+	return object{{"type", "string"}, {"enum", words}}
+}
+
+// alwaysInJSON reports whether an answer always has a field: scalars and lists
+// are there with their default value too.
+func alwaysInJSON(field *protogen.Field) bool {
+	return field.Desc.IsList() || field.Desc.IsMap() || field.Message == nil && !field.Desc.HasOptionalKeyword()
+}
+
+// success is the content of a successful answer.
+func (d *document) success(method *protogen.Method, b binding) object {
+	if !b.native() {
+		return jsonContent(d.answer(method), envelopeExample(method.Output))
+	}
+	return jsonContent(d.reference(method.Output, inAnswer), exampleOfFields(method.Output.Fields))
+}
+
+// addStatus makes the schema of google.rpc.Status.
+func (s *schemas) addStatus() {
+	detail := object{
+		{"type", "object"}, {"required", []string{"@type"}},
+		{"properties", object{{"@type", object{{"type", "string"}, {"description", "The type of the detail."}}}}},
+		{"additionalProperties", true},
+	}
+	s.named[statusName] = object{
+		{"type", "object"},
+		{"description", "The answer to a call that failed: google.rpc.Status."},
+		{"required", []string{"code", "message", "details"}},
+		{"properties", object{
+			{"code", object{{"type", "integer"}, {"format", "int32"}, {"description", "The code of gRPC."}}},
+			{"message", object{{"type", "string"}, {"description", "A sentence for people."}}},
+			{"details", object{{"type", "array"}, {"items", detail}, {"description",
+				"google.rpc.ErrorInfo has the reason, a stable word. google.rpc.BadRequest names each wrong field, google.rpc.RetryInfo the time to wait."}}},
+		}},
+	}
+}
+
+// nativeFailureResponses describes each kind of failure once.
+func nativeFailureResponses() object {
+	var out object
+	for _, f := range failureTable() {
+		reference := object{{"$ref", "#/components/schemas/" + statusName}}
+		text := strings.ReplaceAll(f.text, "has an item in `errors`", "is in google.rpc.BadRequest")
+		out = out.with(nativePrefix+f.name, object{
+			{"description", text}, {"headers", headersOf(append([]string{"Idempotent-Replayed"}, f.headers...))},
+			{"content", jsonContent(reference, nil)},
+		})
+	}
+	return out
+}
+
+// nativeExamples gives the value of a field by its message and its name.
+func nativeExamples() map[string]any {
+	return map[string]any{
+		"WhoAmIResponse.caller":        "github:repo:acme/payments:ref:refs/heads/main",
+		"WhoAmIResponse.tenant":        "payments",
+		"WhoAmIResponse.groups":        []string{"deployers"},
+		"CallerCredential.kind":        "jwt",
+		"CallerCredential.issuer_name": "github",
+		"CallerCredential.issuer":      "https://token.actions.githubusercontent.com",
+		"CallerCredential.subject":     "repo:acme/payments:ref:refs/heads/main",
+		"CallerCredential.id":          "example-id",
+	}
+}
+
+// nativeExampleOf gives the example of a field: that of the table, or a value of
+// its type.
+func nativeExampleOf(field *protogen.Field) any {
+	if value, found := nativeExamples()[string(field.Parent.Desc.Name())+"."+string(field.Desc.Name())]; found {
+		return value
+	}
+	value := exampleOfKind(field)
+	if field.Desc.IsList() {
+		return []any{value}
+	}
+	return value
+}
+
+func exampleOfKind(field *protogen.Field) any {
+	switch field.Desc.Kind() {
+	case protoreflect.BoolKind:
+		return true
+	case protoreflect.EnumKind:
+		return string(field.Enum.Values[len(field.Enum.Values)-1].Desc.Name())
+	case protoreflect.Int64Kind:
+		return "1"
+	case protoreflect.Int32Kind, protoreflect.DoubleKind, protoreflect.FloatKind:
+		return 1
+	case protoreflect.MessageKind:
+		if field.Message.Desc.FullName() == "google.protobuf.Duration" {
+			return "30s"
+		}
+		return exampleTime
+	default:
+		return strings.ReplaceAll(string(field.Desc.Name()), "_", "-")
+	}
+}
