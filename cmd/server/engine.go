@@ -213,7 +213,7 @@ func (e *engine) begin(ctx context.Context, rights server.Rights) {
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Idempotency {
 	return server.Idempotency{
-		Keeper: e.keeper, Before: e.before, Admit: e.admit, Durable: e.durable,
+		Keeper: e.keeper, Before: e.before, Admit: e.affordable, Durable: e.durable,
 		Reserve: e.reserve,
 	}
 }

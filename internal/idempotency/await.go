@@ -44,8 +44,8 @@ func (k *Keeper) carry(f *flight) result {
 			// It came to nothing, so this call is the first.
 			continue
 		}
-		if f.call.Admit != nil && !admitted {
-			if err := f.call.Admit(ctx); err != nil {
+		if !admitted {
+			if err := f.call.admit(ctx); err != nil {
 				return k.failed(ctx, err)
 			}
 			admitted = true
@@ -153,10 +153,7 @@ func (k *Keeper) blocked(f *flight, cause error) *fault.Error {
 func (k *Keeper) holder(f *flight) string {
 	ctx, cancel := context.WithTimeout(k.life, time.Second)
 	defer cancel()
-	keys := make([]string, 0, len(f.call.Objects))
-	for _, o := range f.call.Objects {
-		keys = append(keys, objectPrefix+o)
-	}
+	keys := objectKeys(f.call.Objects)
 	// Where the records are away the fault says less.
 	now, _ := k.config.Store.Get(ctx, keys...)
 	for _, key := range keys {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"slices"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
@@ -98,7 +97,7 @@ func (k *Keeper) propose(ctx context.Context, f *flight, free func(), urged <-ch
 		return nil, err
 	}
 	op := &operation{free: free, held: held, urged: urged, entry: openEntry{
-		Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
+		reservation: f.call.Reservation, Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
 	}}
 	k.adopt(f, intent.ID)
 	entered := false
@@ -135,10 +134,8 @@ func (k *Keeper) enter(ctx context.Context, f *flight, op *operation) error {
 // vacant waits until no other change holds an object of f.
 func (k *Keeper) vacant(ctx context.Context, f *flight) error {
 	callKey := callPrefix + f.call.identity
-	keys := []string{callKey}
-	for _, o := range f.call.Objects {
-		keys = append(keys, objectPrefix+o)
-	}
+	objects := objectKeys(f.call.Objects)
+	keys := append([]string{callKey}, objects...)
 	for delay := firstPoll; ; delay = min(delay*3/2, lastPoll) {
 		now, err := k.config.Store.Get(ctx, keys...)
 		if err != nil {
@@ -151,7 +148,7 @@ func (k *Keeper) vacant(ctx context.Context, f *flight) error {
 		if known != nil && f.call.answeredBy(known) {
 			return errKnown
 		}
-		if !taken(now, f.call.Objects, "") {
+		if !taken(now, objects, "") {
 			return nil
 		}
 		asked := time.Now()
@@ -185,7 +182,7 @@ func (k *Keeper) ask(ctx context.Context, f *flight, urged <-chan struct{}, earl
 	if i.Began.IsZero() {
 		i.Began = began
 	}
-	i.Objects, i.Within = distinct(f.call.Objects), f.call.Within
+	i.Objects, i.Within = f.call.Objects, f.call.Within
 	if len(i.Op)+len(i.Baseline) > mostIntent {
 		return i, tooLarge()
 	}
@@ -202,30 +199,30 @@ func (k *Keeper) ask(ctx context.Context, f *flight, urged <-chan struct{}, earl
 // call is known, an object is held or the reservation is refused.
 func (k *Keeper) keep(f *flight, op *operation) error {
 	e := &op.entry
-	callKey, openKey := callPrefix+e.Call, openPrefix+e.Intent.ID
 	call, open := lasting(callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}), e.record()
 	e.rawCall = call.Value
-	keys, reservation := e.keys(), f.call.Reservation
+	keys, reservation := e.keys(), e.reservation
+	var counts []string
 	if reservation != nil {
-		keys = append(keys, reservation.Keys()...)
+		counts = reservation.Keys()
 	}
-	return k.change(f.ctx, keys, func(now map[string]store.Record) (map[string]*store.Record, error) {
-		known, err := lookup[callEntry](now, callKey)
+	return k.change(f.ctx, keys.and(counts...), func(now map[string]store.Record) (map[string]*store.Record, error) {
+		known, err := lookup[callEntry](now, keys.call)
 		if err != nil {
 			return nil, err
 		}
 		if known != nil && known.ID != e.Intent.ID && f.call.answeredBy(known) {
 			return nil, errKnown
 		}
-		if taken(now, e.Intent.Objects, e.Intent.ID) {
+		if taken(now, keys.objects, e.Intent.ID) {
 			return nil, errBusy
 		}
 		changes := map[string]*store.Record{
-			callKey: call,
-			openKey: open,
+			keys.call: call,
+			keys.open: open,
 		}
-		for _, o := range e.Intent.Objects {
-			changes[objectPrefix+o] = readObject(now[objectPrefix+o].Value).locked(e.Intent.ID)
+		for _, key := range keys.objects {
+			changes[key] = readObject(now[key].Value).locked(e.Intent.ID)
 		}
 		if reservation != nil {
 			if err := reservation.Take(now, changes); err != nil {
@@ -250,7 +247,7 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 	if bytes.Equal(now.Baseline, before.Baseline) {
 		return nil
 	}
-	now.Objects, now.Within = slices.Clone(before.Objects), before.Within
+	now.Objects, now.Within = before.Objects, before.Within
 	op.entry.Intent = now
 	former := op.entry.raw
 	open := op.entry.record()

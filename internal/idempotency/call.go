@@ -63,6 +63,19 @@ func (c *Call) joins() bool { return c.Key != "" || c.Retry }
 // answeredBy says whether a record of c's identity may answer c.
 func (c *Call) answeredBy(e *callEntry) bool { return c.joins() && e.ID != c.outdated }
 
+// admit says why the change cannot be made now.
+func (c *Call) admit(ctx context.Context) error {
+	if c.Admit != nil {
+		if err := c.Admit(ctx); err != nil {
+			return err
+		}
+	}
+	if c.Reservation != nil {
+		return c.Reservation.Check(ctx)
+	}
+	return nil
+}
+
 // Intent is a change that is going to be made, as it is kept.
 type Intent struct {
 	// ID names the intent. Empty: a random one is given.
@@ -121,9 +134,11 @@ func ending(r audit.Record) *audit.Record {
 }
 
 // Reservation is what a change takes of limits when it begins: a part of the
-// commit of its intent. Config.Release gives it back in the commit of the
-// outcome.
+// commit of its intent. Release gives it back in the commit of the outcome.
 type Reservation interface {
+	// Check returns the fault that the change would be refused with now, before
+	// it waits for its objects. It takes nothing.
+	Check(ctx context.Context) error
 	// Keys are the records that Take reads and changes.
 	Keys() []string
 	// Take adds the reservation to changes, or refuses it with an error. It may be
@@ -135,6 +150,9 @@ type Reservation interface {
 	// Note describes the reservation, so that Release can give it back after the
 	// end of this process. Empty: there is nothing to give back.
 	Note() json.RawMessage
+	// Release returns what the end of the change gives back, as Config.Release
+	// does for a change that was read from its record.
+	Release(ctx context.Context, e Ended) (Release, error)
 }
 
 // Release is what the end of a change gives back, and what it counts: a part of

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"slices"
 
 	"platform.internal/storekeeper/internal/store"
 )
@@ -18,64 +17,68 @@ var errSuperseded = errors.New("a newer call has taken the record")
 // conclude commits the end of an intent of this replica: the outcome where it is
 // to be kept, its audit record, the objects and what is given back.
 func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
-	err := k.end(ctx, e, o, e.keys())
+	err := k.end(ctx, e, o, "")
 	if errors.Is(err, errSuperseded) {
 		// This call is still waited for, so its outcome gets a record of its own.
-		err = k.end(ctx, e, o, append(e.keys(), outcomePrefix+e.Intent.ID))
+		err = k.end(ctx, e, o, outcomePrefix+e.Intent.ID)
 	}
 	return err
 }
 
-func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, keys []string) error {
-	id := e.Intent.ID
-	callKey, ownKey := callPrefix+e.Call, outcomePrefix+id
-	release, err := k.release(ctx, &e.Intent, &o)
+// end commits the end of an intent. ownKey names the record of the outcome where
+// that of the call is another call's, "" where there is none yet.
+func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, ownKey string) error {
+	id, keys := e.Intent.ID, e.keys()
+	release, err := k.release(ctx, e, &o)
 	if err != nil {
 		return err
 	}
-	return k.change(ctx, slices.Concat(keys, release.Keys()), func(now map[string]store.Record) (map[string]*store.Record, error) {
+	all := keys.and(release.Keys()...)
+	if ownKey != "" {
+		all = append(all, ownKey)
+	}
+	return k.change(ctx, all, func(now map[string]store.Record) (map[string]*store.Record, error) {
 		if err := k.own(now, id, e.raw); err != nil {
 			return nil, err
 		}
-		mine, err := e.named(now[callKey].Value)
+		mine, err := e.names(now[keys.call].Value)
 		if err != nil {
 			return nil, err
 		}
-		changes := map[string]*store.Record{openPrefix + id: nil}
-		for _, object := range e.Intent.Objects {
-			last := readObject(now[objectPrefix+object].Value)
+		changes := map[string]*store.Record{keys.open: nil}
+		for _, key := range keys.objects {
+			last := readObject(now[key].Value)
 			if last.holder != id {
 				continue
 			}
 			if o.changed {
 				last.last = id
 			}
-			changes[objectPrefix+object] = last.unlocked(k.config.RetryWindow)
+			changes[key] = last.unlocked(k.config.RetryWindow)
 		}
 		switch {
 		case o.kept && mine:
-			changes[callKey] = k.answer(e, o)
-		case o.kept && !slices.Contains(keys, ownKey):
+			changes[keys.call] = k.answer(e, o)
+		case o.kept && ownKey == "":
 			return nil, errSuperseded
 		case o.kept:
 			changes[ownKey] = until(e.call(o), k.config.RetryWindow)
 		case mine:
-			changes[callKey] = nil
+			changes[keys.call] = nil
 		}
 		return changes, release.Apply(now, changes)
 	}, o.lines()...)
 }
 
 // release is what the end of a change gives back.
-func (k *Keeper) release(ctx context.Context, i *Intent, o *outcome) (Release, error) {
-	if k.config.Release == nil {
-		return nothing{}, nil
+func (k *Keeper) release(ctx context.Context, e *openEntry, o *outcome) (Release, error) {
+	switch {
+	case e.reservation != nil:
+		return e.reservation.Release(ctx, o.ended())
+	case len(e.Intent.Reserved) > 0 && k.config.Release != nil:
+		return k.config.Release(ctx, e.Intent.Reserved, o.ended())
 	}
-	r, err := k.config.Release(ctx, *i, o.ended())
-	if r == nil {
-		r = nothing{}
-	}
-	return r, err
+	return nothing{}, nil
 }
 
 // nothing is the Release of a change that gives nothing back.
@@ -85,9 +88,9 @@ func (nothing) Keys() []string { return nil }
 
 func (nothing) Apply(map[string]store.Record, map[string]*store.Record) error { return nil }
 
-// named says whether the record of a call is about e. One that is as this
+// names says whether the record of a call is about e. One that is as this
 // process wrote it need not be read.
-func (e *openEntry) named(call []byte) (bool, error) {
+func (e *openEntry) names(call []byte) (bool, error) {
 	if len(call) == 0 || e.rawCall != nil && bytes.Equal(call, e.rawCall) {
 		return len(call) > 0, nil
 	}

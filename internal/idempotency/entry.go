@@ -45,9 +45,14 @@ type openEntry struct {
 	// Keyed says that the call had a key, so its outcome is kept for long.
 	Keyed bool `json:"keyed,omitempty"`
 
+	// reservation is that of the call, nil for none or where this is read from a
+	// record.
+	reservation Reservation
 	// raw and rawCall are this record and that of the call as this process has
 	// written them, nil before it has.
 	raw, rawCall []byte
+	// named is what keys returns.
+	named entryKeys
 }
 
 // record writes down e.
@@ -83,13 +88,32 @@ func (o *outcome) ended() Ended {
 	return Ended{Made: o.made, Done: o.changed && o.kept && o.fault == nil, Gone: o.fault != nil && o.fault.Kind == fault.NotFound}
 }
 
-// keys returns the names of the records of e, but for that of an outcome whose
-// call has another record by now.
-func (e *openEntry) keys() []string {
-	keys := make([]string, 0, 3+len(e.Intent.Objects))
-	keys = append(keys, callPrefix+e.Call, openPrefix+e.Intent.ID)
-	for _, o := range e.Intent.Objects {
-		keys = append(keys, objectPrefix+o)
+// entryKeys are the names of the records of an intent, but for that of an outcome
+// whose call has another record by now.
+type entryKeys struct {
+	call, open string
+	// objects are in the order of Intent.Objects.
+	objects []string
+}
+
+// keys returns the names of the records of e. They are made once.
+func (e *openEntry) keys() *entryKeys {
+	if k := &e.named; k.call == "" {
+		k.call, k.open, k.objects = callPrefix+e.Call, openPrefix+e.Intent.ID, objectKeys(e.Intent.Objects)
+	}
+	return &e.named
+}
+
+// and returns all names, and others.
+func (k *entryKeys) and(others ...string) []string {
+	all := make([]string, 0, 2+len(k.objects)+len(others))
+	return append(append(append(all, k.call, k.open), k.objects...), others...)
+}
+
+func objectKeys(objects []string) []string {
+	keys := make([]string, len(objects))
+	for i, o := range objects {
+		keys[i] = objectPrefix + o
 	}
 	return keys
 }

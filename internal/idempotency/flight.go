@@ -48,6 +48,7 @@ type result struct {
 
 // newFlight starts with one caller waiting.
 func (k *Keeper) newFlight(ctx context.Context, c Call, run Run) *flight {
+	c.Objects = distinct(c.Objects)
 	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, ctx: errand{Context: k.life, caller: ctx}}
 	if deadline, ok := ctx.Deadline(); ok {
 		f.wanted, f.unwanted = context.WithDeadline(f.ctx, deadline)

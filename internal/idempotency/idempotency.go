@@ -12,6 +12,7 @@ package idempotency
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -75,9 +76,10 @@ type Config struct {
 	// answer, a definite fault (see Keeper.Do) that is the answer, change.ErrNotDone or
 	// change.ErrUnproven. After any other error it is asked again. Several run at once.
 	Recover func(ctx context.Context, op *Operation) (answer []byte, err error)
-	// Release returns what the end of a change gives back. It is asked before each
+	// Release returns what the end of a change gives back whose intent was read
+	// from its record, from the Note of its Reservation. It is asked before each
 	// commit of an outcome, and may read the store. Nil: there is nothing.
-	Release func(ctx context.Context, i Intent, e Ended) (Release, error)
+	Release func(ctx context.Context, reserved json.RawMessage, e Ended) (Release, error)
 	// Found returns the audit record of the outcome of a change that Recover has
 	// found: its answer, or what Recover returned. Nil: there is none.
 	Found func(i Intent, answer []byte, err error) audit.Record

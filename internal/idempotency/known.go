@@ -49,15 +49,12 @@ func (k *Keeper) outdated(ctx context.Context, c *Call, e *callEntry) (bool, err
 	if len(about) == 0 {
 		return false, nil
 	}
-	keys := make([]string, len(about))
-	for i, o := range about {
-		keys[i] = objectPrefix + o
-	}
+	keys := objectKeys(about)
 	now, err := k.config.Store.Get(ctx, keys...)
 	if err != nil {
 		return false, storeFault(err)
 	}
-	return outdated(now, about, e.ID), nil
+	return outdated(now, keys, e.ID), nil
 }
 
 // Forget is told of a call without a key, no Retry, that came in at a time and

@@ -29,7 +29,7 @@ type claim struct {
 
 func newLocks() *locks { return &locks{lines: make(map[string][]*claim)} }
 
-// take waits for all objects and returns what gives them back, which may be
+// take waits for all objects, each named once, and returns what gives them back, which may be
 // called several times. While an urgent one waits, all that it waits for are
 // urgent too: their urged is closed. Its error is that of ctx.
 func (l *locks) take(ctx context.Context, objects []string, urgent bool) (free func(), urged <-chan struct{}, err error) {
@@ -63,7 +63,7 @@ func (l *locks) urge(c *claim) {
 }
 
 func (l *locks) enter(objects []string, urgent bool) *claim {
-	c := &claim{objects: distinct(objects), ready: make(chan struct{}), urged: make(chan struct{})}
+	c := &claim{objects: objects, ready: make(chan struct{}), urged: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, o := range c.objects {
@@ -107,5 +107,8 @@ func (l *locks) leave(c *claim) {
 
 // distinct returns the objects in order, each once.
 func distinct(objects []string) []string {
+	if len(objects) < 2 {
+		return objects
+	}
 	return slices.Compact(slices.Sorted(slices.Values(objects)))
 }

@@ -49,9 +49,9 @@ func (o objectEntry) unlocked(remember time.Duration) *store.Record {
 }
 
 // taken says whether one of the objects is locked by another intent than id.
-func taken(now map[string]store.Record, objects []string, id string) bool {
-	return slices.ContainsFunc(objects, func(o string) bool {
-		holder := readObject(now[objectPrefix+o].Value).holder
+func taken(now map[string]store.Record, objectKeys []string, id string) bool {
+	return slices.ContainsFunc(objectKeys, func(key string) bool {
+		holder := readObject(now[key].Value).holder
 		return holder != "" && holder != id
 	})
 }
@@ -59,9 +59,9 @@ func taken(now map[string]store.Record, objects []string, id string) bool {
 // outdated says whether another change has changed one of the objects after
 // the intent id. Objects that contain others are never changed twice: the change
 // that deletes one is its last.
-func outdated(now map[string]store.Record, objects []string, id string) bool {
-	return slices.ContainsFunc(objects, func(o string) bool {
-		last := readObject(now[objectPrefix+o].Value).last
+func outdated(now map[string]store.Record, objectKeys []string, id string) bool {
+	return slices.ContainsFunc(objectKeys, func(key string) bool {
+		last := readObject(now[key].Value).last
 		return last != "" && last != id
 	})
 }

@@ -6,16 +6,15 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Check gives the fault that a change would be refused with now since its tenant
+// Check gives the fault that the change would be refused with now since its tenant
 // has reached its own limit, nil where it would not. It holds no places, so the
 // change can be refused yet.
-func (c *Counter) Check(ctx context.Context, ch Change) error {
-	r := c.Reserve(ch)
-	if r == nil || r.n == 0 || r.limit == nil {
+func (r *Reservation) Check(ctx context.Context) error {
+	if r.n == 0 || r.limit == nil {
 		return nil
 	}
 	key := tenantKey(r.account, r.tenant)
-	now, err := c.c.Store.Get(ctx, key)
+	now, err := r.c.Store.Get(ctx, key)
 	if err != nil {
 		return fault.From(err)
 	}

@@ -49,10 +49,15 @@ type Release struct {
 // Release returns the release of a change from the Note of its reservation. It
 // reads who made what was deleted.
 func (c *Counter) Release(ctx context.Context, kept json.RawMessage, e Ended) (*Release, error) {
-	r := &Release{Counter: c, made: e.Made}
-	if err := json.Unmarshal(kept, &r.note); err != nil {
+	var n note
+	if err := json.Unmarshal(kept, &n); err != nil {
 		return nil, err
 	}
+	return c.releaseOf(ctx, n, e)
+}
+
+func (c *Counter) releaseOf(ctx context.Context, n note, e Ended) (*Release, error) {
+	r := &Release{Counter: c, note: n, made: e.Made}
 	var err error
 	switch {
 	case r.DeletesStore && (e.Done || e.Gone):

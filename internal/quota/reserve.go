@@ -31,7 +31,7 @@ var (
 type Reservation struct {
 	*Counter
 	asked
-	note json.RawMessage
+	note note
 	// since is when the change asked.
 	since time.Time
 	// seen is the record of the account that it was judged by.
@@ -50,8 +50,11 @@ func (c *Counter) Reserve(ch Change) *Reservation {
 	if !ok {
 		return nil
 	}
-	r := &Reservation{Counter: c, since: c.c.Clock()}
-	n := note{Account: id, StoreID: ch.StoreID, DeletesStore: ch.DeletesStore, Deletes: ch.Deletes}
+	r := &Reservation{
+		Counter: c, since: c.c.Clock(),
+		note: note{Account: id, StoreID: ch.StoreID, DeletesStore: ch.DeletesStore, Deletes: ch.Deletes},
+	}
+	n := &r.note
 	if ch.Stores+ch.Secrets > 0 {
 		r.asked = c.ask(id, ch)
 		n.Kind, n.Places = r.kind, r.n
@@ -62,12 +65,16 @@ func (c *Counter) Reserve(ch Change) *Reservation {
 	if n.empty() || n.Places > 0 && len(r.Keys()) == 0 {
 		return nil
 	}
-	r.note = written(n)
 	return r
 }
 
 // Note describes the reservation for Release. It survives the process.
-func (r *Reservation) Note() json.RawMessage { return r.note }
+func (r *Reservation) Note() json.RawMessage { return written(r.note) }
+
+// Release returns the release of the change.
+func (r *Reservation) Release(ctx context.Context, e Ended) (*Release, error) {
+	return r.releaseOf(ctx, r.note, e)
+}
 
 // Keys are the records that Take decides about.
 func (r *Reservation) Keys() []string { return r.keys() }

@@ -119,7 +119,8 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		if m == nil || !m.Changes || request == nil {
 			return next(ctx, req)
 		}
-		call, err := c.changeOf(ctx, info.FullMethod, m, request)
+		var before change.Baseline
+		call, err := c.changeOf(ctx, info.FullMethod, m, request, &before)
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +136,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			// The request stays in memory until the change is done.
 			begun.Store(true)
 			defer release()
-			out, err := next(change.With(ctx, attemptOf(ctx, op)), req)
+			out, err := next(change.With(ctx, attemptOf(ctx, op, before)), req)
 			if err != nil {
 				return nil, err
 			}
@@ -153,8 +154,11 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 }
 
 // changeOf describes the change that a request asks for: the objects that the
-// change locks, whether it is urgent, and how its intent is made.
-func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, request proto.Message) (idempotency.Call, error) {
+// change locks, whether it is urgent, and how its intent is made. before is set
+// when the intent is made.
+func (c Chain) changeOf(
+	ctx context.Context, method string, m *contract.Method, request proto.Message, before *change.Baseline,
+) (idempotency.Call, error) {
 	t := auditFrom(ctx)
 	if t.incomplete {
 		return idempotency.Call{}, fault.New(fault.Denied, fault.ReasonNotAllowed, "The call is about objects that cannot be judged.")
@@ -196,7 +200,7 @@ func (c Chain) changeOf(ctx context.Context, method string, m *contract.Method, 
 		return r
 	}
 	call.Intent = func(ctx context.Context, urged <-chan struct{}) (idempotency.Intent, error) {
-		return c.intentOf(change.With(ctx, &change.Attempt{Urged: urged}), t, &op, names)
+		return c.intentOf(change.With(ctx, &change.Attempt{Urged: urged}), t, &op, names, before)
 	}
 	return call, nil
 }
@@ -228,8 +232,10 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 }
 
 // intentOf returns the intent of a change: the request without values, and the
-// state before the change.
-func (c Chain) intentOf(ctx context.Context, t *auditContext, op *change.Op, names map[string]string) (idempotency.Intent, error) {
+// state before the change, which it also sets.
+func (c Chain) intentOf(
+	ctx context.Context, t *auditContext, op *change.Op, names map[string]string, before *change.Baseline,
+) (idempotency.Intent, error) {
 	// The audit records have the identifier of the change, so that the outcome
 	// of a recovery finds its intent.
 	t.addNames(names)
@@ -245,8 +251,7 @@ func (c Chain) intentOf(ctx context.Context, t *auditContext, op *change.Op, nam
 		return i, err
 	}
 	if c.Idempotency.Before != nil {
-		before, err := c.Idempotency.Before(ctx, op)
-		if err != nil {
+		if *before, err = c.Idempotency.Before(ctx, op); err != nil {
 			return i, err
 		}
 		if i.Baseline, err = json.Marshal(before); err != nil {

@@ -17,15 +17,12 @@ import (
 // attemptOf tells those who send a change what is known of it: what was there
 // before, whether this process still owns the change, and whether anybody waits
 // for it.
-func attemptOf(ctx context.Context, op *idempotency.Operation) *change.Attempt {
-	a := &change.Attempt{
+func attemptOf(ctx context.Context, op *idempotency.Operation, before change.Baseline) *change.Attempt {
+	return &change.Attempt{
 		Op: change.Op{Caller: op.Intent.Caller, Tenant: op.Intent.Tenant},
 		ID: op.Intent.ID, Held: op.Held, Life: ctx, Wanted: op.Wanted, Urged: op.Urged,
+		Baseline: before,
 	}
-	// A baseline that cannot be read is none, and everything older than now counts
-	// as somebody else's.
-	_ = json.Unmarshal(op.Intent.Baseline, &a.Baseline)
-	return a
 }
 
 // Recovery finds out what became of changes whose process is gone.
