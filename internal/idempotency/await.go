@@ -76,7 +76,7 @@ func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
 	if err != nil {
 		return nil, storeFault(err)
 	}
-	e, err := lookup[callEntry](now, key)
+	e, err := lookup(now, key, decodeCall)
 	if err != nil || e == nil || !f.call.answeredBy(e) {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (k *Keeper) openIntent(id, caller string) Intent {
 	ctx, cancel := context.WithTimeout(k.life, time.Second)
 	defer cancel()
 	now, _ := k.config.Store.Get(ctx, openPrefix+id)
-	e, err := lookup[openEntry](now, openPrefix+id)
+	e, err := lookup(now, openPrefix+id, decodeOpen)
 	if err != nil || e == nil || caller != "" && e.Intent.Caller != caller {
 		return Intent{}
 	}
@@ -186,7 +186,7 @@ func (k *Keeper) peruse(ctx context.Context, digest, id string) (r *result, open
 		return nil, false, err
 	}
 	for _, key := range []string{callKey, ownKey} {
-		e, err := lookup[callEntry](now, key)
+		e, err := lookup(now, key, decodeCall)
 		if err != nil {
 			return nil, false, err
 		}

@@ -141,7 +141,7 @@ func (k *Keeper) vacant(ctx context.Context, f *flight) error {
 		if err != nil {
 			return storeFault(err)
 		}
-		known, err := lookup[callEntry](now, callKey)
+		known, err := lookup(now, callKey, decodeCall)
 		if err != nil {
 			return err
 		}
@@ -199,15 +199,15 @@ func (k *Keeper) ask(ctx context.Context, f *flight, urged <-chan struct{}, earl
 // call is known, an object is held or the reservation is refused.
 func (k *Keeper) keep(f *flight, op *operation) error {
 	e := &op.entry
-	call, open := lasting(callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}), e.record()
-	e.rawCall = call.Value
+	open := e.record()
+	e.rawCall = (&callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}).encode()
 	keys, reservation := e.keys(), e.reservation
 	var counts []string
 	if reservation != nil {
 		counts = reservation.Keys()
 	}
 	return k.change(f.ctx, keys.and(counts...), func(now map[string]store.Record) (map[string]*store.Record, error) {
-		known, err := lookup[callEntry](now, keys.call)
+		known, err := lookup(now, keys.call, decodeCall)
 		if err != nil {
 			return nil, err
 		}
@@ -218,7 +218,7 @@ func (k *Keeper) keep(f *flight, op *operation) error {
 			return nil, errBusy
 		}
 		changes := map[string]*store.Record{
-			keys.call: call,
+			keys.call: {Value: e.rawCall},
 			keys.open: open,
 		}
 		for _, key := range keys.objects {

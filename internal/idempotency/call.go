@@ -2,7 +2,6 @@ package idempotency
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
@@ -79,33 +78,33 @@ func (c *Call) admit(ctx context.Context) error {
 // Intent is a change that is going to be made, as it is kept.
 type Intent struct {
 	// ID names the intent. Empty: a random one is given.
-	ID string `json:"id"`
+	ID string
 	// Method and Caller are those of the call, unless given.
-	Method string `json:"method"`
-	Caller string `json:"caller"`
+	Method string
+	Caller string
 	// RequestID is what the caller knows the call by. It may be empty.
-	RequestID string `json:"request_id,omitempty"`
+	RequestID string
 	// TraceID is the W3C trace of the call. It may be empty.
-	TraceID string `json:"trace_id,omitempty"`
+	TraceID string
 	// Tenant is who pays.
-	Tenant string `json:"tenant,omitempty"`
+	Tenant string
 	// Op says what is to be done, without values, as JSON.
-	Op json.RawMessage `json:"op,omitempty"`
+	Op []byte
 	// Baseline is what there was before the change, as JSON.
-	Baseline json.RawMessage `json:"baseline,omitempty"`
+	Baseline []byte
 	// Objects and Within are those of the call.
-	Objects []string `json:"objects,omitempty"`
-	Within  []string `json:"within,omitempty"`
+	Objects []string
+	Within  []string
 	// Names are the names behind identifiers that may be gone after the
 	// change.
-	Names map[string]string `json:"names,omitempty"`
+	Names map[string]string
 	// Began is when the change began, before Baseline was read, unless given.
-	Began time.Time `json:"began"`
+	Began time.Time
 	// Reserved is the Note of the call's Reservation.
-	Reserved json.RawMessage `json:"reserved,omitempty"`
+	Reserved []byte
 	// Audit is the audit record of the intent. The commit of the intent writes it,
 	// and it is not kept with the intent. Nil: there is none.
-	Audit *audit.Record `json:"-"`
+	Audit *audit.Record
 }
 
 // line is the audit record of the intent.
@@ -149,7 +148,7 @@ type Reservation interface {
 	Wait(ctx context.Context, refusal error) error
 	// Note describes the reservation, so that Release can give it back after the
 	// end of this process. Empty: there is nothing to give back.
-	Note() json.RawMessage
+	Note() []byte
 	// Release returns what the end of the change gives back, as Config.Release
 	// does for a change that was read from its record.
 	Release(ctx context.Context, e Ended) (Release, error)

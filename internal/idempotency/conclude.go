@@ -94,7 +94,7 @@ func (e *openEntry) names(call []byte) (bool, error) {
 	if len(call) == 0 || e.rawCall != nil && bytes.Equal(call, e.rawCall) {
 		return len(call) > 0, nil
 	}
-	c, err := decode[callEntry](call)
+	c, err := decodeCall(call)
 	return c.ID == e.Intent.ID, err
 }
 
@@ -113,7 +113,7 @@ func (k *Keeper) own(now map[string]store.Record, id string, written []byte) err
 	if kept, open := now[openPrefix+id]; open && written != nil && bytes.Equal(kept.Value, written) {
 		return nil
 	}
-	e, err := lookup[openEntry](now, openPrefix+id)
+	e, err := lookup(now, openPrefix+id, decodeOpen)
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,12 @@ package idempotency
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/fields"
 )
 
 // The names of records begin with what they are.
@@ -22,28 +22,28 @@ const (
 // callEntry says what became of the call with an identity.
 type callEntry struct {
 	// ID is that of the intent.
-	ID string `json:"id"`
+	ID string
 	// Print is the fingerprint of the request.
-	Print string `json:"print"`
+	Print string
 	// Open says that there is no outcome yet.
-	Open bool `json:"open,omitempty"`
+	Open bool
 	// Body and Fault are the outcome.
-	Body  []byte          `json:"body,omitempty"`
-	Fault json.RawMessage `json:"fault,omitempty"`
+	Body  []byte
+	Fault json.RawMessage
 	// Intent is kept with the outcome, without what only recovery needs.
-	Intent *Intent `json:"intent,omitempty"`
+	Intent *Intent
 }
 
 // openEntry is an intent without an outcome.
 type openEntry struct {
-	Intent Intent `json:"intent"`
+	Intent Intent
 	// Owner is the replica that takes care of it.
-	Owner string `json:"owner"`
+	Owner string
 	// Call and Print are the identity and the fingerprint of its call.
-	Call  string `json:"call"`
-	Print string `json:"print"`
+	Call  string
+	Print string
 	// Keyed says that the call had a key, so its outcome is kept for long.
-	Keyed bool `json:"keyed,omitempty"`
+	Keyed bool
 
 	// reservation is that of the call, nil for none or where this is read from a
 	// record.
@@ -57,7 +57,7 @@ type openEntry struct {
 
 // record writes down e.
 func (e *openEntry) record() *store.Record {
-	e.raw = encode(e)
+	e.raw = e.encode()
 	return &store.Record{Value: e.raw}
 }
 
@@ -120,7 +120,7 @@ func objectKeys(objects []string) []string {
 
 // call returns the record of e's call with an outcome. Op and baseline serve
 // recovery alone, and the objects serve to end the answer to a call without a key.
-func (e *openEntry) call(o outcome) callEntry {
+func (e *openEntry) call(o outcome) []byte {
 	i := e.Intent
 	i.Op, i.Baseline = nil, nil
 	if e.Keyed {
@@ -130,7 +130,7 @@ func (e *openEntry) call(o outcome) callEntry {
 	if o.fault != nil {
 		c.Fault = encodeFault(o.fault)
 	}
-	return c
+	return c.encode()
 }
 
 // result returns the outcome that a record holds.
@@ -145,41 +145,71 @@ func (c *callEntry) result() result {
 	return r
 }
 
-// encode writes v, whose type has only fields that can be written.
-func encode(v any) []byte {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		// A record that cannot be read says so to whoever reads it.
-		return nil
+// recordVersion is the version of the layouts below.
+const recordVersion = 1
+
+func (c *callEntry) encode() []byte {
+	b := fields.Begin(recordVersion, 256+len(c.Body)+len(c.Fault))
+	b = fields.Text(fields.Text(b, c.ID), c.Print)
+	b = fields.Bool(b, c.Open)
+	b = fields.Text(fields.Text(b, c.Body), c.Fault)
+	if b = fields.Bool(b, c.Intent != nil); c.Intent != nil {
+		b = c.Intent.append(b)
 	}
-	return raw
+	return b
 }
 
-func decode[T any](raw []byte) (T, error) {
-	var v T
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("a record cannot be read: %w", err)
+func decodeCall(raw []byte) (*callEntry, error) {
+	r := fields.Read(raw, recordVersion)
+	c := &callEntry{ID: r.Text(), Print: r.Text(), Open: r.Bool(), Body: r.Bytes(), Fault: r.Bytes()}
+	if r.Bool() {
+		i := readIntent(r)
+		c.Intent = &i
 	}
-	return v, nil
+	return c, r.End()
+}
+
+func (e *openEntry) encode() []byte {
+	b := fields.Begin(recordVersion, 512+len(e.Intent.Op)+len(e.Intent.Baseline))
+	b = fields.Text(fields.Text(fields.Text(b, e.Owner), e.Call), e.Print)
+	return e.Intent.append(fields.Bool(b, e.Keyed))
+}
+
+func decodeOpen(raw []byte) (*openEntry, error) {
+	r := fields.Read(raw, recordVersion)
+	e := &openEntry{Owner: r.Text(), Call: r.Text(), Print: r.Text(), Keyed: r.Bool()}
+	e.Intent = readIntent(r)
+	return e, r.End()
+}
+
+func (i *Intent) append(b []byte) []byte {
+	for _, text := range []string{i.ID, i.Method, i.Caller, i.RequestID, i.TraceID, i.Tenant} {
+		b = fields.Text(b, text)
+	}
+	b = fields.Text(fields.Text(b, i.Op), i.Baseline)
+	b = fields.Texts(fields.Texts(b, i.Objects), i.Within)
+	b = fields.Time(fields.Map(b, i.Names), i.Began)
+	return fields.Text(b, i.Reserved)
+}
+
+func readIntent(r *fields.Reader) Intent {
+	return Intent{
+		ID: r.Text(), Method: r.Text(), Caller: r.Text(), RequestID: r.Text(), TraceID: r.Text(), Tenant: r.Text(),
+		Op: r.Bytes(), Baseline: r.Bytes(), Objects: r.Texts(), Within: r.Texts(),
+		Names: r.Map(), Began: r.Time(), Reserved: r.Bytes(),
+	}
 }
 
 // lookup reads the record at key, nil where there is none.
-func lookup[T any](now map[string]store.Record, key string) (*T, error) {
+func lookup[T any](now map[string]store.Record, key string, decode func(raw []byte) (*T, error)) (*T, error) {
 	e, ok := now[key]
 	if !ok {
 		return nil, nil //nolint:nilnil // no record and no error is a plain answer
 	}
-	v, err := decode[T](e.Value)
-	if err != nil {
-		return nil, err
-	}
-	return &v, nil
+	return decode(e.Value)
 }
 
 // until makes an entry that ends after d.
-func until(v any, d time.Duration) *store.Record {
-	return &store.Record{Value: encode(v), Expires: time.Now().Add(d)}
+func until(raw []byte, d time.Duration) *store.Record {
+	return &store.Record{Value: raw, Expires: time.Now().Add(d)}
 }
-
-// lasting makes an entry without an end.
-func lasting(v any) *store.Record { return &store.Record{Value: encode(v)} }

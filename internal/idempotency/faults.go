@@ -77,13 +77,14 @@ func encodeFault(f *fault.Error) json.RawMessage {
 	for _, n := range f.Errors {
 		form.Errors = append(form.Errors, noticeForm(n))
 	}
-	return encode(form)
+	raw, _ := json.Marshal(form) //nolint:errchkjson // texts and numbers
+	return raw
 }
 
 func decodeFault(raw json.RawMessage) (*fault.Error, error) {
-	form, err := decode[faultForm](raw)
-	if err != nil {
-		return nil, err
+	var form faultForm
+	if err := json.Unmarshal(raw, &form); err != nil {
+		return nil, fmt.Errorf("a kept fault cannot be read: %w", err)
 	}
 	kind, known := definite[form.Kind]
 	if !known {

@@ -12,7 +12,6 @@ package idempotency
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -79,7 +78,7 @@ type Config struct {
 	// Release returns what the end of a change gives back whose intent was read
 	// from its record, from the Note of its Reservation. It is asked before each
 	// commit of an outcome, and may read the store. Nil: there is nothing.
-	Release func(ctx context.Context, reserved json.RawMessage, e Ended) (Release, error)
+	Release func(ctx context.Context, reserved []byte, e Ended) (Release, error)
 	// Found returns the audit record of the outcome of a change that Recover has
 	// found: its answer, or what Recover returned. Nil: there is none.
 	Found func(i Intent, answer []byte, err error) audit.Record

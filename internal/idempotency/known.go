@@ -21,7 +21,7 @@ func (k *Keeper) look(ctx context.Context, c *Call) (*callEntry, error) {
 	if err != nil {
 		return nil, storeFault(err)
 	}
-	e, err := lookup[callEntry](now, callKey)
+	e, err := lookup(now, callKey, decodeCall)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (k *Keeper) Forget(ctx context.Context, c Call, came time.Time) {
 	}
 	// What this replica remembers has to do where the records cannot be written.
 	_ = k.change(ctx, []string{callKey}, func(now map[string]store.Record) (map[string]*store.Record, error) {
-		e, err := lookup[callEntry](now, callKey)
+		e, err := lookup(now, callKey, decodeCall)
 		if err != nil || e == nil || e.Open || e.Intent == nil || !e.Intent.Began.Before(came) {
 			return nil, err
 		}

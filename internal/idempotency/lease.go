@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/fields"
 )
 
 // lease knows whether other replicas must take this one for alive.
@@ -82,7 +83,7 @@ func (k *Keeper) beat(ctx context.Context) error {
 		if _, alive := now[key]; !alive {
 			fresh.Store(true)
 		}
-		return store.Changes{Records: map[string]*store.Record{key: until(struct{}{}, k.config.Lease)}}, nil
+		return store.Changes{Records: map[string]*store.Record{key: until(fields.Begin(recordVersion, 1), k.config.Lease)}}, nil
 	})
 	// Also after an error: what was written may be there without our knowing,
 	// and the next renewal would not see the gap.

@@ -100,7 +100,7 @@ func (k *Keeper) Peek(ctx context.Context, c *Call) (Intent, bool) {
 	if err != nil {
 		return Intent{}, false
 	}
-	open, err := lookup[openEntry](now, openKey)
+	open, err := lookup(now, openKey, decodeOpen)
 	if err != nil || open == nil {
 		return Intent{}, false
 	}

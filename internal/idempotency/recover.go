@@ -56,9 +56,7 @@ func (k *Keeper) search(ctx context.Context) error {
 	owners := make(map[string]string)
 	err := k.config.Store.Scan(ctx, openPrefix, func(key string, e store.Record) error {
 		id := strings.TrimPrefix(key, openPrefix)
-		open, err := decode[struct {
-			Owner string `json:"owner"`
-		}](e.Value)
+		open, err := decodeOpen(e.Value)
 		if err != nil {
 			k.observe(Event{Kind: EventScanFailed, ID: id, Err: err})
 			return nil //nolint:nilerr // one bad record must not hide the others
@@ -242,7 +240,7 @@ func (k *Keeper) read(id string) (*openEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := lookup[openEntry](now, key)
+	e, err := lookup(now, key, decodeOpen)
 	if err == nil && e == nil {
 		err = errAlive
 	}
@@ -254,7 +252,7 @@ func (k *Keeper) read(id string) (*openEntry, error) {
 func (k *Keeper) takeOver(id, former string) error {
 	key, heartbeat := openPrefix+id, replicaPrefix+former
 	return k.change(k.life, []string{key, heartbeat}, func(now map[string]store.Record) (map[string]*store.Record, error) {
-		e, err := lookup[openEntry](now, key)
+		e, err := lookup(now, key, decodeOpen)
 		if err != nil {
 			return nil, err
 		}
@@ -263,6 +261,6 @@ func (k *Keeper) takeOver(id, former string) error {
 			return nil, errAlive
 		}
 		e.Owner = k.config.Replica
-		return map[string]*store.Record{key: lasting(e)}, nil
+		return map[string]*store.Record{key: e.record()}, nil
 	})
 }

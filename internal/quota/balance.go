@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/fields"
 )
 
 const (
@@ -19,20 +20,25 @@ const (
 // about to make some.
 type balance struct {
 	// Quota and Usage are what Cloudflare said, in a reading that began at Read.
-	Quota int64     `json:"quota"`
-	Usage int64     `json:"usage"`
-	Read  time.Time `json:"read"`
+	Quota int64
+	Usage int64
+	Read  time.Time
 	// Made counts the secrets that were made through this record, and Base those
 	// of them that a reading must have found. Those between may be in Usage too,
 	// so the sum is never too low.
-	Made int64 `json:"made"`
-	Base int64 `json:"base"`
+	Made int64
+	Base int64
 	// Held are the places of changes that have not ended.
-	Held int64 `json:"held,omitempty"`
+	Held int64
 }
 
-func readBalance(r store.Record) (b balance, err error) {
-	return b, read(r, &b)
+func readBalance(e store.Record) (balance, error) {
+	if len(e.Value) == 0 {
+		return balance{}, nil
+	}
+	r := fields.Read(e.Value, recordVersion)
+	b := balance{Quota: r.Int(), Usage: r.Int(), Read: r.Time(), Made: r.Int(), Base: r.Int(), Held: r.Int()}
+	return b, r.End()
 }
 
 // known reports whether there is a reading that can be used.
@@ -57,7 +63,9 @@ func (b balance) room(n int) error {
 }
 
 func (b balance) record(now time.Time) *store.Record {
-	r := &store.Record{Value: written(b)}
+	text := fields.Int(fields.Int(fields.Begin(recordVersion, 64), b.Quota), b.Usage)
+	text = fields.Int(fields.Int(fields.Int(fields.Time(text, b.Read), b.Made), b.Base), b.Held)
+	r := &store.Record{Value: text}
 	if b.Held == 0 {
 		r.Expires = now.Add(balanceAge)
 	}

@@ -1,10 +1,10 @@
 package quota
 
 import (
-	"encoding/json"
 	"time"
 
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/fields"
 )
 
 // kind is what is counted.
@@ -14,6 +14,9 @@ const (
 	stores kind = iota
 	secrets
 )
+
+// recordVersion is the version of the layouts of all records and of the note.
+const recordVersion = 1
 
 const (
 	tenantPrefix  = "quota/count/"
@@ -38,30 +41,42 @@ func ownerKey(account, store, id string) string { return ownersKey(account, stor
 // much it is about to make. What it has made stands in the records of the
 // objects, so that a change costs the same however much a tenant has.
 type holding struct {
-	Stores  int `json:"stores,omitempty"`
-	Secrets int `json:"secrets,omitempty"`
+	Stores  int
+	Secrets int
 	// HeldStores and HeldSecrets are the places of changes that have not ended.
-	HeldStores  int `json:"held_stores,omitempty"`
-	HeldSecrets int `json:"held_secrets,omitempty"`
+	HeldStores  int
+	HeldSecrets int
 }
 
 // owner is the record of an object: who made it.
 type owner struct {
-	Tenant string `json:"tenant"`
+	Tenant string
 	// Since is when it began to count. A listing from before may lack it.
-	Since time.Time `json:"since"`
+	Since time.Time
 }
 
 // readOwner gives the record of an object, and false where there is none.
 func readOwner(e store.Record) (owner, bool, error) {
-	var o owner
-	err := read(e, &o)
-	return o, len(e.Value) > 0, err
+	if len(e.Value) == 0 {
+		return owner{}, false, nil
+	}
+	r := fields.Read(e.Value, recordVersion)
+	o := owner{Tenant: r.Text(), Since: r.Time()}
+	return o, true, r.End()
+}
+
+func (o *owner) record() *store.Record {
+	return &store.Record{Value: fields.Time(fields.Text(fields.Begin(recordVersion, 32+len(o.Tenant)), o.Tenant), o.Since)}
 }
 
 // readHolding gives the record of a tenant.
-func readHolding(r store.Record) (h holding, err error) {
-	return h, read(r, &h)
+func readHolding(e store.Record) (holding, error) {
+	if len(e.Value) == 0 {
+		return holding{}, nil
+	}
+	r := fields.Read(e.Value, recordVersion)
+	h := holding{int(r.Int()), int(r.Int()), int(r.Int()), int(r.Int())}
+	return h, r.End()
 }
 
 // count is how many objects of a kind the tenant has.
@@ -88,19 +103,6 @@ func (h *holding) record() *store.Record {
 	if *h == (holding{}) {
 		return nil
 	}
-	return &store.Record{Value: written(*h)}
-}
-
-func read(r store.Record, into any) error {
-	if len(r.Value) == 0 {
-		return nil
-	}
-	return json.Unmarshal(r.Value, into)
-}
-
-// written encodes a record. Those of this package hold nothing that JSON has
-// not.
-func written[R holding | balance | owner | note](r R) []byte {
-	text, _ := json.Marshal(r) //nolint:errchkjson // texts, numbers and times of this century
-	return text
+	b := fields.Int(fields.Int(fields.Begin(recordVersion, 24), h.Stores), h.Secrets)
+	return &store.Record{Value: fields.Int(fields.Int(b, h.HeldStores), h.HeldSecrets)}
 }

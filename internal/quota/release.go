@@ -2,26 +2,48 @@ package quota
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/store/fields"
 )
 
 // note is what is kept of a reservation with the intent of its change.
 type note struct {
-	Account string `json:"account"`
+	Account string
 	// Tenant is the key of the tenant that the places count for, nil where they
 	// count for the account alone.
-	Tenant *string `json:"tenant,omitempty"`
-	Kind   kind    `json:"kind,omitempty"`
+	Tenant *string
+	Kind   kind
 	// Places are how many objects are to be made.
-	Places       int      `json:"places,omitempty"`
-	StoreID      string   `json:"store,omitempty"`
-	DeletesStore bool     `json:"deletes_store,omitempty"`
-	Deletes      []string `json:"deletes,omitempty"`
+	Places       int
+	StoreID      string
+	DeletesStore bool
+	Deletes      []string
+}
+
+// encode writes a note, and readNote reads it.
+func (n *note) encode() []byte {
+	b := fields.Text(fields.Begin(recordVersion, 128), n.Account)
+	if b = fields.Bool(b, n.Tenant != nil); n.Tenant != nil {
+		b = fields.Text(b, *n.Tenant)
+	}
+	b = fields.Text(fields.Int(fields.Int(b, n.Kind), n.Places), n.StoreID)
+	return fields.Texts(fields.Bool(b, n.DeletesStore), n.Deletes)
+}
+
+func readNote(kept []byte) (note, error) {
+	r := fields.Read(kept, recordVersion)
+	n := note{Account: r.Text()}
+	if r.Bool() {
+		tenant := r.Text()
+		n.Tenant = &tenant
+	}
+	n.Kind, n.Places, n.StoreID = kind(r.Int()), int(r.Int()), r.Text()
+	n.DeletesStore, n.Deletes = r.Bool(), r.Texts()
+	return n, r.End()
 }
 
 func (n *note) empty() bool { return n.Places == 0 && !n.DeletesStore && len(n.Deletes) == 0 }
@@ -48,9 +70,9 @@ type Release struct {
 
 // Release returns the release of a change from the Note of its reservation. It
 // reads who made what was deleted.
-func (c *Counter) Release(ctx context.Context, kept json.RawMessage, e Ended) (*Release, error) {
-	var n note
-	if err := json.Unmarshal(kept, &n); err != nil {
+func (c *Counter) Release(ctx context.Context, kept []byte, e Ended) (*Release, error) {
+	n, err := readNote(kept)
+	if err != nil {
 		return nil, err
 	}
 	return c.releaseOf(ctx, n, e)
@@ -154,7 +176,7 @@ func (r *Release) keep(t tally) error {
 		object := ownerKey(r.Account, r.home(), id)
 		if _, counted := t.now[object]; !counted {
 			*h.count(r.Kind)++
-			t.changes[object] = &store.Record{Value: written(owner{Tenant: *r.Tenant, Since: r.c.Clock()})}
+			t.changes[object] = (&owner{Tenant: *r.Tenant, Since: r.c.Clock()}).record()
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package quota
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -69,7 +68,7 @@ func (c *Counter) Reserve(ch Change) *Reservation {
 }
 
 // Note describes the reservation for Release. It survives the process.
-func (r *Reservation) Note() json.RawMessage { return written(r.note) }
+func (r *Reservation) Note() []byte { return r.note.encode() }
 
 // Release returns the release of the change.
 func (r *Reservation) Release(ctx context.Context, e Ended) (*Release, error) {

@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -300,7 +299,7 @@ type counted struct {
 
 	mu sync.Mutex
 	// open are the notes of changes of which nobody knows whether they were made.
-	open []json.RawMessage
+	open [][]byte
 }
 
 // client makes a client with limits for everybody.
@@ -363,7 +362,7 @@ func (c *counted) begin(ctx context.Context, r *quota.Reservation) error {
 	}
 }
 
-func (c *counted) release(note json.RawMessage, e quota.Ended) error {
+func (c *counted) release(note []byte, e quota.Ended) error {
 	r, err := c.Release(context.Background(), note, e)
 	if err != nil {
 		return err

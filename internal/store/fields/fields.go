@@ -1,0 +1,176 @@
+// Package fields writes small records as fields in a fixed order, and reads
+// them. A record begins with the version of its layout, and its fields have no
+// names: the code that writes a layout and the code that reads it stand beside
+// each other.
+//
+// Numbers are varints, texts and lists have their length before them.
+//
+// It must not know what the fields mean.
+package fields
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// ErrRecord is in the error of a record that is not in the layout that was asked
+// for.
+var ErrRecord = errors.New("the record is damaged, or of another version")
+
+// Begin begins a record of a version.
+func Begin(version byte, size int) []byte { return append(make([]byte, 0, size), version) }
+
+// Int appends a number.
+func Int[N ~int | ~int64](b []byte, n N) []byte { return binary.AppendVarint(b, int64(n)) }
+
+// Bool appends a truth value.
+func Bool(b []byte, is bool) []byte {
+	if is {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// Text appends a text or bytes.
+func Text[T ~string | ~[]byte](b []byte, text T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// Texts appends a list of texts.
+func Texts(b []byte, texts []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(texts)))
+	for _, t := range texts {
+		b = Text(b, t)
+	}
+	return b
+}
+
+// Map appends a map, in the order of its keys.
+func Map(b []byte, m map[string]string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(m)))
+	if len(m) == 0 {
+		return b
+	}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		b = Text(Text(b, key), m[key])
+	}
+	return b
+}
+
+// Time appends a time, to the nanosecond and without its zone.
+func Time(b []byte, t time.Time) []byte {
+	return Int(Int(b, t.Unix()), t.Nanosecond())
+}
+
+// Reader reads the fields of a record in the order in which they were written.
+// Once a field cannot be read, all further ones have their zero value, and End
+// returns an error.
+type Reader struct {
+	rest []byte
+	bad  bool
+}
+
+// Read begins to read a record of a version.
+func Read(record []byte, version byte) *Reader {
+	if len(record) == 0 || record[0] != version {
+		return &Reader{bad: true}
+	}
+	return &Reader{rest: record[1:]}
+}
+
+// End returns an error unless all fields were read, and nothing is left.
+func (r *Reader) End() error {
+	if r.bad || len(r.rest) > 0 {
+		return fmt.Errorf("a record cannot be read: %w", ErrRecord)
+	}
+	return nil
+}
+
+func (r *Reader) fail() {
+	r.rest, r.bad = nil, true
+}
+
+// Int reads a number.
+func (r *Reader) Int() int64 {
+	n, size := binary.Varint(r.rest)
+	if size <= 0 {
+		r.fail()
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+// Bool reads a truth value.
+func (r *Reader) Bool() bool {
+	if len(r.rest) == 0 || r.rest[0] > 1 {
+		r.fail()
+		return false
+	}
+	is := r.rest[0] == 1
+	r.rest = r.rest[1:]
+	return is
+}
+
+// Bytes reads bytes, nil where there are none. They are those of the record.
+func (r *Reader) Bytes() []byte {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	text := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return text
+}
+
+// Text reads a text.
+func (r *Reader) Text() string { return string(r.Bytes()) }
+
+// Texts reads a list of texts, nil where it is empty.
+func (r *Reader) Texts() []string {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = r.Text()
+	}
+	return texts
+}
+
+// Map reads a map, nil where it is empty.
+func (r *Reader) Map() map[string]string {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	m := make(map[string]string, n)
+	for range n {
+		key := r.Text()
+		m[key] = r.Text()
+	}
+	return m
+}
+
+// Time reads a time, in UTC.
+func (r *Reader) Time() time.Time {
+	seconds := r.Int()
+	return time.Unix(seconds, r.Int()).UTC()
+}
+
+// count reads a length. Each element has a byte at least, so no more is believed
+// than there are bytes.
+func (r *Reader) count() int {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 || n > uint64(len(r.rest)-size) {
+		r.fail()
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return int(n) //nolint:gosec // no more than there are bytes
+}
