@@ -175,7 +175,8 @@ func (p *program) writeFile(name, content string) {
 }
 
 func (*program) args(file string, s setup) []string {
-	args := append([]string{"serve", "--config", file}, anyPorts()...)
+	// A busy machine takes seconds for a sync, which no test is about.
+	args := append([]string{"serve", "--config", file, "--set", "store.max_wait=10s"}, anyPorts()...)
 	for _, set := range s.sets {
 		args = append(args, "--set", set)
 	}

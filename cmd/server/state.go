@@ -71,7 +71,7 @@ func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 		return nil, err
 	}
 	own, err := file.Open(ctx, file.Config{
-		Folder: c.Folder, Key: keys.of, Trail: target, MaxSize: int64(c.MaxSize), Logger: log.Named("store"), Observe: s.synced,
+		Folder: c.Folder, Key: keys.of, Trail: target, MaxSize: int64(c.MaxSize), MaxWait: c.MaxWait, Logger: log.Named("store"), Observe: s.synced,
 	})
 	if keys.err != nil {
 		return nil, fmt.Errorf("store.key_file: %w", keys.err)
@@ -79,7 +79,7 @@ func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store.folder: %w", err)
 	}
-	trail, err := newTrail(s.config.Audit, fileTrail{trailOf{own}, own}, log)
+	trail, err := newTrail(s.config.Audit, fileTrail{trailOf{own}, own}, c.MaxWait, log)
 	if err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
@@ -104,7 +104,7 @@ func openShared(ctx context.Context, s settings, log *zap.Logger) (*state, error
 		return nil, fmt.Errorf("store.postgres: %w", err)
 	}
 	warnOfLosses(ctx, shared, log)
-	trail, err := newTrail(s.config.Audit, trailOf{shared}, log)
+	trail, err := newTrail(s.config.Audit, trailOf{shared}, c.MaxWait, log)
 	if err != nil {
 		return nil, errors.Join(err, shared.Close())
 	}
@@ -137,7 +137,7 @@ func postgresConfig(c *config.Config, log *zap.Logger) (postgres.Config, error) 
 	}
 	to := postgres.Config{
 		Hosts: at.Hosts, Database: at.Database, Schema: at.Schema, User: at.User, TLS: secured, Plaintext: at.TLS == "off",
-		AuditKey: auditKey, MemoryFile: at.MemoryFile, Logger: log.Named("store"),
+		AuditKey: auditKey, MemoryFile: at.MemoryFile, Timeout: c.Store.MaxWait, Logger: log.Named("store"),
 	}
 	if at.PasswordFile != "" {
 		to.Password = postgres.PasswordFile(at.PasswordFile)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -14,10 +15,11 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// newTrail takes denials and alarms to a sink.
-func newTrail(c config.Audit, to audit.Sink, log *zap.Logger) (*audit.Log, error) {
+// newTrail takes denials and alarms to a sink. A refused call waits up to maxWait
+// for its record.
+func newTrail(c config.Audit, to audit.Sink, maxWait time.Duration, log *zap.Logger) (*audit.Log, error) {
 	return audit.NewLog(audit.LogConfig{
-		Sink: to, Logger: log.Named("audit"), DenialsPerHour: c.DenialsPerHour, Reserve: int64(c.Reserve),
+		Sink: to, Logger: log.Named("audit"), DenialsPerHour: c.DenialsPerHour, Reserve: int64(c.Reserve), MaxWait: maxWait,
 	})
 }
 

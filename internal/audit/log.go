@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// maxMaxWait keeps a refusal within the second that is promised.
-	maxMaxWait = time.Second
-	// defaultWait is below the second within which a call must be refused.
+	// maxMaxWait bounds how long a call that is refused can wait.
+	maxMaxWait = 10 * time.Second
+	// defaultWait refuses a call within a second.
 	defaultWait = 900 * time.Millisecond
 	// defaultBacklog is how many alarms may wait before the trail is unhealthy.
 	defaultBacklog = 1024
@@ -27,7 +27,7 @@ const (
 type LogConfig struct {
 	// Sink is where records go. The Log closes it.
 	Sink Sink
-	// MaxWait is how long a call waits for its record, below 1 s. 0 means
+	// MaxWait is how long a call waits for its record, at most 10 s. 0 means
 	// 900 ms.
 	MaxWait time.Duration
 	// MaxBacklog is how many alarms may wait for a sink that refuses them before
@@ -76,8 +76,8 @@ func NewLog(c LogConfig) (*Log, error) {
 	switch {
 	case c.Sink == nil:
 		return nil, errors.New("an audit log needs a sink")
-	case c.MaxWait < 0 || c.MaxWait >= maxMaxWait:
-		return nil, fmt.Errorf("the wait for an audit record must be above 0 and below %s", maxMaxWait)
+	case c.MaxWait < 0 || c.MaxWait > maxMaxWait:
+		return nil, fmt.Errorf("the wait for an audit record must be above 0 and at most %s", maxMaxWait)
 	case c.MaxBacklog < 0:
 		return nil, errors.New("the backlog of audit alarms must be above 0")
 	case c.DenialsPerHour < 0 || c.Reserve < 0:

@@ -75,7 +75,7 @@ func TestALogIsConfigured(t *testing.T) {
 	sink := &memorySink{}
 	for says, c := range map[string]audit.LogConfig{
 		"needs a sink":        {},
-		"below 1s":            {Sink: sink, MaxWait: time.Second},
+		"at most 10s":         {Sink: sink, MaxWait: time.Minute},
 		"above 0 and":         {Sink: sink, MaxWait: -1},
 		"must be above 0":     {Sink: sink, MaxBacklog: -1},
 		"must not be below 0": {Sink: sink, DenialsPerHour: -1},

@@ -106,7 +106,7 @@ func TestRareKeysInTheExampleAreGood(t *testing.T) {
 	for _, key := range []string{
 		"base_url", "tenant", "groups", "algorithms", "jwks_url", "ca_file", "refresh_interval", "refresh_min_interval", "keys_max_age",
 		"claim", "groups_claim", "key_file", "calls", "window", "per_second", "max_wait", "retention", "max_staleness", "account",
-		"hosts", "database", "schema", "user", "password_file", "tls", "cert_file", "memory_file", "max_size",
+		"hosts", "database", "schema", "user", "password_file", "tls", "cert_file", "memory_file", "max_size", "max_wait",
 	} {
 		text = strings.ReplaceAll(text, "# "+key+":", key+":")
 	}

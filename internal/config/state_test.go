@@ -23,7 +23,7 @@ func TestSectionsThatAreNotThereHaveDefaults(t *testing.T) {
 	want := fmt.Sprintf("%+v %+v %+v %+v []",
 		config.Budget{Calls: 1200, Window: 5 * time.Minute, PerSecond: 200, MaxWait: 20 * time.Second},
 		config.Store{
-			Kind: config.StoreFile, Folder: filepath.Join(folder, "state"), KeyFile: filepath.Join(folder, "state.key"), MaxSize: 16 * config.GiB,
+			Kind: config.StoreFile, Folder: filepath.Join(folder, "state"), KeyFile: filepath.Join(folder, "state.key"), MaxSize: 16 * config.GiB, MaxWait: 900 * time.Millisecond,
 			Postgres: config.Postgres{Database: "storekeeper", Schema: "storekeeper", User: "storekeeper", TLS: "on"},
 		},
 		config.Idempotency{Wait: 15 * time.Second, Retention: 24 * time.Hour, TenantBytesPerHour: 256 * config.MiB},
@@ -44,7 +44,7 @@ func TestStoreInPostgresIsReadWhole(t *testing.T) {
 			{Tenant: "payments", Weight: 4}, {Tenant: "github:repo:my-org/payments:ref:refs/heads/main", Weight: 2},
 		}},
 		config.Store{
-			Kind: config.StorePostgres, KeyFile: "testdata/valid/keys/digests", MaxSize: 16 * config.GiB,
+			Kind: config.StorePostgres, KeyFile: "testdata/valid/keys/digests", MaxSize: 16 * config.GiB, MaxWait: 900 * time.Millisecond,
 			Postgres: config.Postgres{
 				Hosts: []string{"[::1]:5432", "db-b.example.com:6432"}, Database: "platform", Schema: "prod_eu", User: "keeper", TLS: "on",
 				PasswordFile: "testdata/valid/keys/postgres", CAFile: "testdata/valid/ca.crt", CertFile: "testdata/valid/client.crt",

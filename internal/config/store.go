@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"time"
 )
 
 // The kinds of store.
@@ -24,6 +25,8 @@ type Store struct {
 	Folder string `yaml:"folder" type:"file" doc:"The folder, on a volume that outlives the program. It is created if it is missing. Each replica needs its own." need:"state beside audit.file, or beside the configuration file where there is none" example:"/var/lib/storekeeper/state"`
 	// MaxSize is the most bytes of the write-ahead log in Folder.
 	MaxSize Size `yaml:"max_size" doc:"Maximum size of the write-ahead log in the folder, from 256MiB to 1024GiB. When the log is full and no record in it has expired, changes are refused with STATE_FULL. A day at the full call budget takes about 1GiB." sample:"16GiB"`
+	// MaxWait is how long a change waits for a durable write.
+	MaxWait time.Duration `yaml:"max_wait" doc:"How long a change waits until the disk or the database has made it durable, from 100ms to 10s. Then it is refused with STATE_UNAVAILABLE, and further changes at once until the write ends. Raise it where the disk is slow." sample:"900ms"`
 	// KeyFile holds the HMAC key of request digests. It may be empty only if
 	// Folder is.
 	KeyFile string `yaml:"key_file" type:"file" doc:"File with the key of the request digests, at least 32 bytes, as openssl rand -hex 32 makes them. Without it, nobody can guess values by the digests in the records. All replicas need the same key." need:"created beside folder with kind file; required with kind postgres" sample:"/run/secrets/store-key"`
@@ -34,12 +37,16 @@ type Store struct {
 func (s *Store) setDefaults() {
 	s.Kind = StoreFile
 	s.MaxSize = 16 * GiB
+	s.MaxWait = 900 * time.Millisecond
 	s.Postgres.setDefaults()
 }
 
 func (s *Store) validate(k check) {
 	if s.MaxSize < 256*MiB || s.MaxSize > 1024*GiB {
 		k.field("max_size").fail("must be from 256MiB to 1024GiB")
+	}
+	if s.MaxWait < 100*time.Millisecond || s.MaxWait > 10*time.Second {
+		k.field("max_wait").fail("must be from 100ms to 10s")
 	}
 	s.Postgres.validate(k.field("postgres"))
 	switch {

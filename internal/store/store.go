@@ -53,8 +53,8 @@ type Position string
 //
 // Where a store fails, the error is a fault of kind Unavailable with reason
 // STATE_UNAVAILABLE (see Unavailable): what was asked may have happened or not. A
-// store refuses within a second while its disk or server does not answer, and
-// works again by itself when that does.
+// store refuses after a bounded time, 900 ms unless configured, while its disk or
+// server does not answer, and works again by itself when that does.
 type Store interface {
 	// Commit reads the records at keys, calls decide and does what it returns: all
 	// of it or nothing, with no other commit in between, and durable when Commit

@@ -288,11 +288,30 @@ func TestADamagedAnswerIsNeverGiven(t *testing.T) {
 	want(t, s, "other", "UNTOUCHED")
 }
 
-func TestAHungDiskRefusesWithinASecond(t *testing.T) {
+// A sync that takes longer than a commit waits is no reason against a start.
+func TestAStartWaitsForASlowDisk(t *testing.T) {
 	t.Parallel()
 	system := memory()
 	c := onMemory(system)
-	c.MaxWait = 100 * time.Millisecond
+	c.MaxWait = time.Millisecond
+	system.Set(func(op, _ string) error {
+		if op == "sync" {
+			time.Sleep(20 * c.MaxWait)
+		}
+		return nil
+	})
+	s := open(t, c)
+	system.Set(nil)
+	eventually(t, "the store works", func() bool { return s.Healthy(t.Context()) == nil })
+	must(t, s.Close())
+	verifyMemory(t, system)
+}
+
+func TestAHungDiskRefusesAfterAWhileAndThenAtOnce(t *testing.T) {
+	t.Parallel()
+	system := memory()
+	c := onMemory(system)
+	c.MaxWait = 2 * time.Second
 	s := open(t, c)
 	must(t, put(t, s, "before", "x", time.Time{}))
 	release := make(chan struct{})

@@ -46,6 +46,10 @@ import (
 const (
 	// defaultWait is below the second within which a call must be refused.
 	defaultWait = 900 * time.Millisecond
+	// closeWaits is how many times longer than a commit Close waits for the disk: a
+	// caller of a commit waits for an answer, and a process that ends has the time
+	// that its supervisor grants, 30 s with Kubernetes.
+	closeWaits = 10
 	// defaultSize is how many bytes the log may have, and usualSegment how many each
 	// of its segments has.
 	defaultSize  = 16 << 30
@@ -232,7 +236,7 @@ func (s *Store) Space() (free, size int64, known bool) {
 }
 
 // Close makes durable what waits, brings the file of the trail up to date, and gives
-// the files back. Where the disk hangs for longer than MaxWait it returns an error
+// the files back. Where the disk hangs for longer than 10 times MaxWait it returns an error
 // and leaves behind what nothing can end. Nothing is lost then: the next Open does
 // the rest. Close may be called again.
 func (s *Store) Close() error {
@@ -245,7 +249,7 @@ func (s *Store) close() error {
 	s.closed = true
 	s.mu.Unlock()
 	close(s.closing)
-	timer := time.NewTimer(s.c.MaxWait)
+	timer := time.NewTimer(closeWaits * s.c.MaxWait)
 	defer timer.Stop()
 	for _, ended := range []chan struct{}{s.ended, s.maintain.ended, s.trail.ended} {
 		if ended == s.trail.ended {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -231,6 +232,12 @@ func (s *Store) begin(b begin) error {
 	s.state = b.chain
 	s.chain = audit.NewChain(s.c.Trail.Key, b.chain.origin, b.chain.at)
 	g := s.group()
+	// No caller waits for this group, and a slow disk is no reason against a start.
+	g.timer.Stop()
+	slow := time.AfterFunc(s.c.MaxWait, func() {
+		s.c.Logger.Warn("the first write to the log takes long, and the start waits for it", zap.String("folder", s.c.Folder))
+	})
+	defer slow.Stop()
 	s.report(g)
 	g.frame = appendChain(g.frame, b.chain)
 	if b.newFile {

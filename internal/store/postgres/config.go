@@ -62,8 +62,7 @@ type Config struct {
 	// store keeps its key.
 	AuditKey []byte
 	// Timeout bounds Commit, Get, Events, Healthy and each page of Scan and Trail.
-	// Default 900 ms, at most 10 s. More than a second breaks the promise of
-	// store.Store to refuse within one.
+	// Default 900 ms, at most 10 s.
 	Timeout time.Duration
 	// Connections is how many connections are used at most. Default 8, at least 4.
 	Connections int
