@@ -1,0 +1,153 @@
+// Package client calls Storekeeper over gRPC: a connection with TLS, a source
+// of tokens, an idempotency key on each change, and retries as the server
+// advises.
+//
+//	c, err := client.Dial("storekeeper.internal:9090",
+//		client.WithTokens(client.FileToken("/run/secrets/storekeeper/token")))
+//	if err != nil { … }
+//	defer c.Close()
+//	answer, err := c.Secrets().PutSecret(ctx, &storekeeperv1.PutSecretRequest{…})
+//	if client.Reason(err) == client.ReasonStoreNotFound { … }
+//
+// The package needs grpc and protobuf, and nothing of the server.
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+)
+
+// Client is a connection to Storekeeper. It is safe for concurrent use.
+type Client struct{ conn *grpc.ClientConn }
+
+// options are what the Options of Dial set.
+type options struct {
+	tls       *tls.Config
+	plaintext bool
+	tokens    TokenSource
+	retry     Retry
+	dial      []grpc.DialOption
+	err       error
+}
+
+// Option changes how a Client connects and calls.
+type Option func(*options)
+
+// WithTokens sends a token of the source with each call.
+func WithTokens(source TokenSource) Option { return func(o *options) { o.tokens = source } }
+
+// WithTLS uses the configuration for TLS, for example with a client
+// certificate. Without it the certificate authorities of the system count.
+func WithTLS(config *tls.Config) Option {
+	return func(o *options) { o.tls = config.Clone() }
+}
+
+// WithCAFile trusts the certificate authorities in the PEM file and no others.
+func WithCAFile(file string) Option {
+	return func(o *options) {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			o.err = errors.Join(o.err, fmt.Errorf("client: read the certificate authorities: %w", err))
+			return
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			o.err = errors.Join(o.err, fmt.Errorf("client: %s holds no certificate in PEM", file))
+			return
+		}
+		if o.tls == nil {
+			o.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		o.tls.RootCAs = pool
+	}
+}
+
+// WithPlaintext connects without TLS, as to `server dev`. Whoever reads the
+// network then reads tokens and secrets: use it on loopback alone.
+func WithPlaintext() Option { return func(o *options) { o.plaintext = true } }
+
+// WithRetry changes how often and how long a call is repeated.
+func WithRetry(retry Retry) Option { return func(o *options) { o.retry = retry } }
+
+// WithDialOptions passes options of grpc on, for example a stats handler.
+func WithDialOptions(more ...grpc.DialOption) Option {
+	return func(o *options) { o.dial = append(o.dial, more...) }
+}
+
+// Dial returns a client of the server at target, in the syntax of gRPC:
+// host:port, or dns:///host:port to spread calls over all addresses of a name.
+// It does not connect before the first call.
+func Dial(target string, opts ...Option) (*Client, error) {
+	o := &options{retry: DefaultRetry()}
+	for _, option := range opts {
+		option(o)
+	}
+	if o.plaintext && o.tls != nil {
+		o.err = errors.Join(o.err, errors.New("client: WithPlaintext excludes WithTLS and WithCAFile"))
+	}
+	if o.err != nil {
+		return nil, o.err
+	}
+	conn, err := grpc.NewClient(target, o.dialOptions()...)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	return &Client{conn}, nil
+}
+
+// dialOptions are the options of the connection. The key is set before the
+// retries, so that all attempts of a call have the same one.
+func (o *options) dialOptions() []grpc.DialOption {
+	transport := insecure.NewCredentials()
+	if !o.plaintext {
+		if o.tls == nil {
+			o.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		transport = credentials.NewTLS(o.tls)
+	}
+	// grpc's own retries do not read RetryInfo.
+	all := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport), grpc.WithDisableRetry(),
+		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
+		grpc.WithChainUnaryInterceptor(keyed, o.retry.intercept),
+	}
+	if o.tokens != nil {
+		all = append(all, grpc.WithPerRPCCredentials(&bearer{source: o.tokens, plaintext: o.plaintext}))
+	}
+	return append(all, o.dial...)
+}
+
+// SecretsStore is Cloudflare's API: stores, and secrets by identifier.
+func (c *Client) SecretsStore() secretsstorev1.SecretsStoreServiceClient {
+	return secretsstorev1.NewSecretsStoreServiceClient(c.conn)
+}
+
+// Conn is the connection, for further services.
+func (c *Client) Conn() *grpc.ClientConn { return c.conn }
+
+// Healthy asks the server whether it serves. It returns nil if it does, and
+// needs no token.
+func (c *Client) Healthy(ctx context.Context) error {
+	answer, err := grpc_health_v1.NewHealthClient(c.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	switch {
+	case err != nil:
+		return fmt.Errorf("client: %w", err)
+	case answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING:
+		return fmt.Errorf("client: the server is %s", answer.GetStatus())
+	}
+	return nil
+}
+
+// Close closes the connection.
+func (c *Client) Close() error { return c.conn.Close() }

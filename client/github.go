@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The variables that a job of GitHub Actions has if its workflow says
+// "permissions: id-token: write".
+const (
+	githubURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
+	githubToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN" //nolint:gosec // The name of a variable.
+)
+
+const (
+	// githubMargin is how long before its end a token is replaced.
+	githubMargin = time.Minute
+	// githubTimeout bounds one request for a token.
+	githubTimeout = 10 * time.Second
+	// maxTokenAnswer bounds the answer with a token, in bytes.
+	maxTokenAnswer = 64 << 10
+)
+
+// GitHubActions asks GitHub for a token of the running job for the audience,
+// and for a new one a minute before it expires. The workflow needs
+// "permissions: id-token: write".
+func GitHubActions(audience string) TokenSource {
+	return &githubActions{audience: audience, http: &http.Client{Timeout: githubTimeout}, now: time.Now}
+}
+
+type githubActions struct {
+	audience string
+	http     *http.Client
+	now      func() time.Time
+
+	mu      sync.Mutex
+	token   string
+	expires time.Time
+}
+
+// Token returns the kept token, or a new one.
+func (g *githubActions) Token(ctx context.Context) (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.token != "" && g.now().Before(g.expires.Add(-githubMargin)) {
+		return g.token, nil
+	}
+	token, err := g.ask(ctx)
+	if err != nil {
+		return "", fmt.Errorf("client: ask GitHub for a token: %w", err)
+	}
+	expires, err := expiry(token)
+	if err != nil {
+		return "", fmt.Errorf("client: the token of GitHub: %w", err)
+	}
+	g.token, g.expires = token, expires
+	return token, nil
+}
+
+// ask sends one request for a token.
+func (g *githubActions) ask(ctx context.Context) (string, error) {
+	address, secret := os.Getenv(githubURL), os.Getenv(githubToken)
+	if address == "" || secret == "" {
+		return "", fmt.Errorf("%s and %s are not set; the workflow needs \"permissions: id-token: write\"", githubURL, githubToken)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"&audience="+url.QueryEscape(g.audience), http.NoBody)
+	if err != nil {
+		return "", errors.New(githubURL + " is no address")
+	}
+	request.Header.Set("Authorization", "Bearer "+secret)
+	answer, err := g.http.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return "", errors.New(answer.Status)
+	}
+	var given struct {
+		Value string `json:"value"`
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxTokenAnswer)).Decode(&given); err != nil || given.Value == "" {
+		return "", errors.New("the answer holds no token")
+	}
+	return given.Value, nil
+}
+
+// expiry reads the end of a token. It verifies nothing: the server does.
+func expiry(token string) (time.Time, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}, errors.New("it is no JSON web token")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return time.Time{}, errors.New("its claims are not base64url")
+	}
+	var claims struct {
+		Expires int64 `json:"exp"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil || claims.Expires == 0 {
+		return time.Time{}, errors.New("it has no claim exp")
+	}
+	return time.Unix(claims.Expires, 0), nil
+}
