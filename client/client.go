@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 )
 
 // Client is a connection to Storekeeper. It is safe for concurrent use.
@@ -126,6 +127,11 @@ func (o *options) dialOptions() []grpc.DialOption {
 		all = append(all, grpc.WithPerRPCCredentials(&bearer{source: o.tokens, plaintext: o.plaintext}))
 	}
 	return append(all, o.dial...)
+}
+
+// Self answers about the caller: identity, permissions, usage.
+func (c *Client) Self() storekeeperv1.SelfServiceClient {
+	return storekeeperv1.NewSelfServiceClient(c.conn)
 }
 
 // SecretsStore is Cloudflare's API: stores, and secrets by identifier.
