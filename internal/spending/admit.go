@@ -128,14 +128,19 @@ func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attemp
 	}
 	began := time.Now()
 	permit, err := one.Acquire(ctx, ask)
-	if b.cfg.Waited != nil {
-		b.cfg.Waited(ctx, Wait{Credential: one.name, Tenant: ask.Tenant, Took: time.Since(began), Err: err})
-	}
+	b.waited(ctx, Wait{Credential: one.name, Tenant: ask.Tenant, Took: time.Since(began), Err: err})
 	return permit, err
 }
 
+func (b *Budgets) waited(ctx context.Context, w Wait) {
+	if b.cfg.Waited != nil {
+		b.cfg.Waited(ctx, w)
+	}
+}
+
 // Check returns the fault that Acquire would refuse a call with now, nil where it
-// would not.
+// would not. A refusal counts as a wait that has ended, since its caller asks for no
+// permit.
 func (b *Budgets) Check(ctx context.Context, account string, urgent bool) error {
 	one, known := b.byAccount[account]
 	if !known {
@@ -144,7 +149,12 @@ func (b *Budgets) Check(ctx context.Context, account string, urgent bool) error 
 	if !one.usage.ready() {
 		return unaccounted(b.cause())
 	}
-	return one.Check(ctx, budget.Ask{Tenant: scope.Tenant(ctx), Urgent: urgent})
+	ask := budget.Ask{Tenant: scope.Tenant(ctx), Urgent: urgent}
+	err := one.Check(ctx, ask)
+	if err != nil {
+		b.waited(ctx, Wait{Credential: one.name, Tenant: ask.Tenant, Err: err})
+	}
+	return err
 }
 
 // urgent returns whether an operation goes in the urgent lane. A changed or
