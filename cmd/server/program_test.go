@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,8 +115,12 @@ func (p *program) restart() {
 // arrive waits until the program serves, and makes clients.
 func (p *program) arrive() {
 	p.t.Helper()
-	p.await("serving", func() bool { return p.out.line("serving") != nil })
-	at := p.out.line("serving")
+	log := p.out
+	if slices.Contains(p.setup.sets, "audit.sink=stdout") {
+		log = p.err
+	}
+	p.await("serving", func() bool { return log.line("serving") != nil })
+	at := log.line("serving")
 	p.rest, p.grpc, p.admin = "http://"+text(at["rest"]), text(at["grpc"]), "http://"+text(at["admin"])
 	p.connect()
 }

@@ -167,10 +167,14 @@ func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *z
 
 // backgroundTasks run as long as the listeners do.
 func backgroundTasks(files *watchedFiles, behind *engine) []func(context.Context) {
-	return []func(context.Context){
+	tasks := []func(context.Context){
 		files.run,
 		behind.budgets.Run,
 	}
+	if behind.state.followed != nil {
+		tasks = append(tasks, behind.state.followed.Run)
+	}
+	return tasks
 }
 
 // newTelemetry returns the logger and the metrics.

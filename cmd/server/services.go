@@ -42,6 +42,12 @@ func apiServices() []apiService {
 				storekeeperv1.RegisterSelfServiceServer(r, self.NewService())
 			},
 		},
+		{
+			storekeeperv1.File_storekeeper_v1_changes_proto.Services().ByName("ChangeService"),
+			func(r grpc.ServiceRegistrar, behind *engine) {
+				storekeeperv1.RegisterChangeServiceServer(r, behind.changeService())
+			},
+		},
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/history"
+	"platform.internal/storekeeper/internal/history/fileindex"
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/store/file"
 	"platform.internal/storekeeper/internal/store/postgres"
@@ -31,6 +33,10 @@ type state struct {
 	// shared is the same store where replicas share it, nil where one process has
 	// it to itself.
 	shared *postgres.Store
+	// changes finds changes in the trail, nil where the trail is a stream. followed is
+	// the same where it has to be run.
+	changes  history.Index
+	followed *fileindex.Index
 	// key keys the digests of requests.
 	key []byte
 	// fresh says that nothing was kept before, as far as the files show.
@@ -83,7 +89,9 @@ func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 	if err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
-	return &state{Store: own, trail: trail, own: own, key: keys.key, fresh: keys.fresh, commit: s.committed, status: own.Status}, nil
+	kept := &state{Store: own, trail: trail, own: own, key: keys.key, fresh: keys.fresh, commit: s.committed, status: own.Status}
+	kept.followTrail(target.Path, log)
+	return kept, nil
 }
 
 // openShared opens a database that replicas share. If the database is away,
@@ -108,7 +116,7 @@ func openShared(ctx context.Context, s settings, log *zap.Logger) (*state, error
 	if err != nil {
 		return nil, errors.Join(err, shared.Close())
 	}
-	return &state{Store: shared, trail: trail, shared: shared, key: key, commit: s.committed, status: shared.Status}, nil
+	return &state{Store: shared, trail: trail, shared: shared, changes: shared, key: key, commit: s.committed, status: shared.Status}, nil
 }
 
 // warnOfLosses logs the settings of a database with which it may lose changes.
@@ -176,6 +184,9 @@ func (s *state) Close() error {
 	var err error
 	if s.trail != nil {
 		err = s.trail.Close()
+	}
+	if s.followed != nil {
+		err = errors.Join(err, s.followed.Close())
 	}
 	return errors.Join(err, s.Store.Close())
 }

@@ -58,6 +58,7 @@ var actions = []string{
 	"account.get", "quota.get",
 	"store.create", "store.get", "store.delete",
 	"secret.create", "secret.get", "secret.update", "secret.delete", "secret.duplicate",
+	"change.get",
 }
 
 // actionSet is a set of actions, one bit per action.

@@ -30,11 +30,13 @@ const (
 	ReasonIdempotencyKeyReused       = "IDEMPOTENCY_KEY_REUSED"
 	ReasonInvalidJSONBody            = "INVALID_JSON_BODY"
 	ReasonMethodUnknown              = "METHOD_UNKNOWN"
+	ReasonPageTokenInvalid           = "PAGE_TOKEN_INVALID"
 	ReasonPerPageInvalid             = "PER_PAGE_INVALID"
 	ReasonRequestIDInvalid           = "REQUEST_ID_INVALID"
 	ReasonRequestTooLarge            = "REQUEST_TOO_LARGE"
 	ReasonRequestUnreadable          = "REQUEST_UNREADABLE"
 	ReasonSecretNameImmutable        = "SECRET_NAME_IMMUTABLE"
+	ReasonTimeInvalid                = "TIME_INVALID"
 
 	// About stores and secrets. The words for limits are those of Cloudflare.
 
@@ -67,15 +69,17 @@ const (
 
 	// About Storekeeper itself.
 
-	ReasonCanceled         = "CANCELED"
-	ReasonChangeInProgress = "CHANGE_IN_PROGRESS"
-	ReasonDeadlineExceeded = "DEADLINE_EXCEEDED"
-	ReasonGRPCStatus       = "GRPC_STATUS"
-	ReasonInternal         = "INTERNAL"
-	ReasonShuttingDown     = "SHUTTING_DOWN"
-	ReasonStateDamaged     = "STATE_DAMAGED"
-	ReasonStateFull        = "STATE_FULL"
-	ReasonStateUnavailable = "STATE_UNAVAILABLE"
+	ReasonCanceled          = "CANCELED"
+	ReasonChangeInProgress  = "CHANGE_IN_PROGRESS"
+	ReasonChangesNotIndexed = "CHANGES_NOT_INDEXED"
+	ReasonDeadlineExceeded  = "DEADLINE_EXCEEDED"
+	ReasonGRPCStatus        = "GRPC_STATUS"
+	ReasonInternal          = "INTERNAL"
+	ReasonShuttingDown      = "SHUTTING_DOWN"
+	ReasonStateDamaged      = "STATE_DAMAGED"
+	ReasonStateFull         = "STATE_FULL"
+	ReasonStateUnavailable  = "STATE_UNAVAILABLE"
+	ReasonTrailNotKept      = "TRAIL_NOT_KEPT"
 )
 
 // DenialReasons lists the reasons of calls that are denied because of who the

@@ -31,6 +31,9 @@ func nativeServices() []nativeService {
 		{storekeeperv1.File_storekeeper_v1_self_proto, func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 			return storekeeperv1.RegisterSelfServiceHandlerClient(ctx, mux, storekeeperv1.NewSelfServiceClient(conn))
 		}},
+		{storekeeperv1.File_storekeeper_v1_changes_proto, func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+			return storekeeperv1.RegisterChangeServiceHandlerClient(ctx, mux, storekeeperv1.NewChangeServiceClient(conn))
+		}},
 	}
 }
 

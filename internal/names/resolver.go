@@ -106,6 +106,36 @@ func (r *Resolver) Store(ctx context.Context, account, id string) (string, error
 	return a.Result.Name, nil
 }
 
+// KnownStore returns the name of a store, and false where the list of the stores of
+// its account does not have it or cannot be read. A list that was never read costs
+// calls to Cloudflare.
+func (r *Resolver) KnownStore(ctx context.Context, account, id string) (string, bool) {
+	k := nameKey{kind: aStore, account: account, store: id}
+	if name, ok := r.names.Get(k); ok {
+		return name, true
+	}
+	return r.lookUpStore(ctx, k)
+}
+
+// KnownStores returns the identifiers of the stores of a name in all accounts, as far
+// as KnownStore knows them.
+func (r *Resolver) KnownStores(ctx context.Context, name string) []string {
+	var ids []string
+	for _, account := range r.served {
+		if r.lookup == nil {
+			return nil
+		}
+		known, err := r.lookup.FindStores(ctx, account, []string{name}, nil)
+		if err != nil {
+			continue // It cannot be read.
+		}
+		for _, s := range known {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
+
 // Secrets returns the names of secrets of a store, in the order of ids. Errors:
 // NotFound if a secret does not exist, and the errors of a call to Cloudflare.
 func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []string) ([]string, error) {

@@ -21,6 +21,7 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/changes"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/names"
@@ -73,6 +74,7 @@ func Services() []protoreflect.ServiceDescriptor {
 		secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService"),
 		identityv1.File_storekeeper_identity_v1_identity_proto.Services().ByName("IdentityService"),
 		storekeeperv1.File_storekeeper_v1_self_proto.Services().ByName("SelfService"),
+		storekeeperv1.File_storekeeper_v1_changes_proto.Services().ByName("ChangeService"),
 	}
 }
 
@@ -95,6 +97,11 @@ func Start(tb testing.TB, c Config) *Gate {
 			}))
 		},
 		func(r grpc.ServiceRegistrar) { storekeeperv1.RegisterSelfServiceServer(r, self.NewService()) },
+		func(r grpc.ServiceRegistrar) {
+			storekeeperv1.RegisterChangeServiceServer(r, changes.NewService(changes.Config{
+				Index: newIndex(g.Trail), Decide: chain.Rights.Rules.Decide, Names: chain.Rights.Names,
+			}))
+		},
 	})
 	return g
 }

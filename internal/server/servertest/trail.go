@@ -20,6 +20,8 @@ type Trail struct {
 	clock *Clock
 	mu    sync.Mutex
 	all   []WrittenRecord
+	// changes are the records of changes that were ever written.
+	changes []audit.Record
 }
 
 // commit keeps the records of a commit.
@@ -44,6 +46,16 @@ func (t *Trail) keep(kind audit.Kind, r audit.Record) {
 	defer t.mu.Unlock()
 	r.Kind = kind
 	t.all = append(t.all, WrittenRecord{Record: r, At: t.clock.Next()})
+	if kind == audit.KindIntent || kind == audit.KindOutcome {
+		t.changes = append(t.changes, r)
+	}
+}
+
+// indexed returns the records of changes behind the first n.
+func (t *Trail) indexed(n int) []audit.Record {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.changes[n:]
 }
 
 // Written lists what was written since it was asked last.

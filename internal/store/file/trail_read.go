@@ -53,6 +53,15 @@ func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte)
 	return nil
 }
 
+// Flushed returns when the lines that are durable are in the file of the trail. Its
+// errors are those of Trail.
+func (s *Store) Flushed(ctx context.Context) error {
+	if s.c.Trail.Path == "" {
+		return nil
+	}
+	return s.trail.await(ctx, s.log.End(), s.c.MaxWait)
+}
+
 // await waits until the lines before a place in the log are in the file.
 func (t *trail) await(ctx context.Context, end wal.Position, most time.Duration) error {
 	timer := time.NewTimer(most)

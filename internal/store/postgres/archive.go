@@ -115,6 +115,10 @@ func (s *Store) Archive(ctx context.Context, name string) error {
 		// An earlier attempt was cut off in the middle.
 		_, err = conn.Exec(ctx, text+"finalize")
 	}
+	if err == nil {
+		// Its changes cannot be read any more.
+		err = s.forget(ctx, p.First, p.Last)
+	}
 	return s.failed(ctx, err)
 }
 

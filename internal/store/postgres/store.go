@@ -48,6 +48,8 @@ type Store struct {
 	record atomic.Uint64
 	// cause is why the last commit failed, nil where it succeeded.
 	cause atomic.Pointer[error]
+	// unindexed says that the trail may have lines that are not in its index.
+	unindexed atomic.Bool
 
 	// life ends with the store.
 	life         context.Context
@@ -91,6 +93,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return s, nil
 	}
 	s.housekeeping.Go(s.keepHouse)
+	s.unindexed.Store(true)
+	s.housekeeping.Go(s.keepIndex)
 	err = s.join(ctx)
 	if err != nil && !passing(err) {
 		return nil, errors.Join(fmt.Errorf("postgres: %w", err), s.Close())

@@ -111,6 +111,7 @@ func (w *writer) succeed(t *transaction) {
 	}
 	if len(t.lines) > 0 {
 		w.started = true
+		w.unindexed.Store(true)
 	}
 	for i, r := range t.members {
 		r.done <- t.refusals[i]

@@ -1,0 +1,154 @@
+package fileindex
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// mostLine is more than the longest line.
+const mostLine = 128 << 10
+
+// trailFile is a file with lines of the trail.
+type trailFile struct {
+	path string
+	// first is the number of its first line.
+	first uint64
+}
+
+// files are the files of a trail.
+type files struct {
+	// path is the audit file, with the rotated files beside it. Empty: paths has all
+	// files.
+	path  string
+	paths []string
+	// firsts remembers the first lines of rotated files, which do not change.
+	firsts map[string]uint64
+}
+
+// list returns the files that hold a line, by their first lines.
+func (f *files) list() ([]trailFile, error) {
+	paths := f.paths
+	if f.path != "" {
+		rotated, err := filepath.Glob(audit.RotatedPattern(f.path))
+		if err != nil {
+			return nil, err
+		}
+		paths = append(rotated, f.path)
+	}
+	var all []trailFile
+	for _, path := range paths {
+		first, known := f.firsts[path]
+		if !known {
+			var err error
+			if first, err = firstOf(path); err != nil {
+				return nil, err
+			}
+			if first > 0 && path != f.path {
+				f.firsts[path] = first
+			}
+		}
+		if first > 0 {
+			all = append(all, trailFile{path: path, first: first})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b trailFile) int { return cmp.Compare(a.first, b.first) })
+	return all, nil
+}
+
+// firstOf is the number of the first line of a file, 0 where it has none.
+func firstOf(path string) (uint64, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = file.Close() }() // it was opened for reading
+	line, err := lineAt(file, 0, nil)
+	if err != nil {
+		return 0, err
+	}
+	place, _ := audit.PlaceOf(line)
+	return place.Seq(), nil
+}
+
+// holding is the last of the files that can hold a line, nil where none can.
+func holding(all []trailFile, seq uint64) *trailFile {
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].first <= seq {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// lineAt returns the line that begins at a byte of a file, without its line feed,
+// nil where no whole line does. It may use the memory of buf.
+func lineAt(file io.ReaderAt, at int64, buf []byte) ([]byte, error) {
+	for size := 2 << 10; ; size *= 4 {
+		if cap(buf) < size {
+			buf = make([]byte, size)
+		}
+		n, err := file.ReadAt(buf[:size], at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if end := bytes.IndexByte(buf[:n], '\n'); end >= 0 {
+			return buf[:end:end], nil
+		}
+		if n < size || size >= mostLine {
+			return nil, nil
+		}
+	}
+}
+
+// find returns the first byte of the line of a number, by halving.
+func find(file *os.File, seq uint64) (at int64, found bool, err error) {
+	info, err := file.Stat()
+	if err != nil {
+		return 0, false, err
+	}
+	var buf []byte
+	low, high := int64(0), info.Size()
+	for low < high {
+		middle, line, err := lineBehind(file, low+(high-low)/2, low, &buf)
+		if err != nil {
+			return 0, false, err
+		}
+		place, ok := audit.PlaceOf(line)
+		switch {
+		case !ok:
+			high = low + (high-low)/2
+		case place.Seq() == seq:
+			return middle, true, nil
+		case place.Seq() < seq:
+			low = middle + int64(len(line)) + 1
+		default:
+			high = low + (high-low)/2
+		}
+	}
+	return 0, false, nil
+}
+
+// lineBehind returns the first line that begins at a byte or behind it, where the
+// byte least is the beginning of a line.
+func lineBehind(file io.ReaderAt, at, least int64, buf *[]byte) (int64, []byte, error) {
+	if at > least {
+		rest, err := lineAt(file, at-1, *buf)
+		if err != nil || rest == nil {
+			return 0, nil, err
+		}
+		at += int64(len(rest))
+	}
+	line, err := lineAt(file, at, nil)
+	return at, line, err
+}

@@ -1,0 +1,140 @@
+package fileindex
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// load takes the segments that are those of the trail, and removes the others. Where
+// the trail has no line yet, it does nothing.
+func (x *Index) load() error {
+	all, err := x.tail.files.list()
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	chain, err := chainOf(all[0].path)
+	if err != nil {
+		return err
+	}
+	folder := cmp.Or(x.c.Known, x.c.Folder)
+	names, err := segmentNames(folder)
+	if err != nil {
+		return err
+	}
+	if x.c.Known == "" {
+		removeUnfinished(folder)
+	}
+	var kept []*segment
+	var open []openIntent
+	for _, name := range names {
+		path := filepath.Join(folder, name)
+		s, at, err := openSegment(path)
+		follows := err == nil && s.chain == chain && s.last >= all[0].first &&
+			(len(kept) == 0 || s.first > kept[len(kept)-1].last) && x.sameLine(all, s)
+		if follows {
+			kept, open = append(kept, s), at
+			continue
+		}
+		if x.c.Known != "" {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	x.tail.last, x.tail.begun = 0, all[0].first
+	if len(kept) > 0 {
+		newest := kept[len(kept)-1]
+		x.tail.last, x.tail.begun, x.tail.hash = newest.last, newest.last+1, newest.hash
+		if err := x.resume(all, newest); err != nil {
+			return err
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.segments, x.chain = kept, chain
+	x.openNewest()
+	for i := range open {
+		open[i].row = -1
+		x.open.add(&open[i])
+	}
+	return nil
+}
+
+// sameLine says whether the last line of a segment is still that of the trail.
+func (x *Index) sameLine(all []trailFile, s *segment) bool {
+	in := holding(all, s.last)
+	if in == nil {
+		return false
+	}
+	file, err := os.Open(in.path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	at, found, err := find(file, s.last)
+	if err != nil || !found {
+		return false
+	}
+	text, err := lineAt(file, at, nil)
+	place, ok := audit.PlaceOf(text)
+	return err == nil && ok && place.Hash() == s.hash
+}
+
+// resume goes on behind the last line of a segment.
+func (x *Index) resume(all []trailFile, s *segment) error {
+	in := holding(all, s.last)
+	if next := holding(all, s.last+1); next != in {
+		return x.tail.open(next.path, 0)
+	}
+	if err := x.tail.open(in.path, s.end); err != nil {
+		return err
+	}
+	before, err := lineBefore(x.tail.file, s.end)
+	if err == nil && before != s.last {
+		// The file is not the one that was indexed. Lines that are known are left out.
+		x.tail.at = 0
+	}
+	return err
+}
+
+// lineBefore is the number of the line that ends before a byte of a file, 0 where
+// none does.
+func lineBefore(file io.ReaderAt, at int64) (uint64, error) {
+	text := make([]byte, min(at, mostLine))
+	if n, err := file.ReadAt(text, at-int64(len(text))); err != nil && (!errors.Is(err, io.EOF) || n < len(text)) {
+		return 0, nil //nolint:nilerr // A file that is shorter has no such line.
+	}
+	text, ended := bytes.CutSuffix(text, []byte("\n"))
+	if !ended {
+		return 0, nil
+	}
+	place, _ := audit.PlaceOf(text[bytes.LastIndexByte(text, '\n')+1:])
+	return place.Seq(), nil
+}
+
+// chainOf is the identifier of the chain whose file begins with its name. A part of
+// a trail may begin otherwise, and has no segments that could be used again.
+func chainOf(path string) (string, error) {
+	const unnamed = "00000000000000000000000000000000"
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	text, err := lineAt(file, 0, nil)
+	if err != nil {
+		return "", err
+	}
+	e, err := audit.ParseLine(text)
+	if err != nil || len(e.Chain) != len(unnamed) {
+		return unnamed, nil //nolint:nilerr // A line in another form names no chain.
+	}
+	return e.Chain, nil
+}

@@ -1,0 +1,200 @@
+package fileindex
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// tailBytes is how much of a file is read at once.
+const tailBytes = 2 * mostLine
+
+// line is a line of the trail and where it is.
+type line struct {
+	at   audit.Location
+	text []byte
+}
+
+// tail reads the lines of a trail in their order, over all its files.
+type tail struct {
+	files files
+	file  *os.File
+	// at is the first byte of the file that was not read, and size how many bytes it
+	// had when it was read.
+	at, size int64
+	// last is the number of the last line, hash its hash, and begun the number of the
+	// first line behind the last segment.
+	last, begun uint64
+	hash        [sha256.Size]byte
+	buf         []byte
+}
+
+// next returns the next lines, nil at the end.
+func (t *tail) next() ([]line, error) {
+	for {
+		if t.file != nil {
+			lines, err := t.chunk()
+			if err != nil || lines != nil {
+				return lines, err
+			}
+		}
+		if moved, err := t.turn(); err != nil || !moved {
+			return nil, err
+		}
+	}
+}
+
+// chunk returns the next lines of the file, nil at its end.
+func (t *tail) chunk() ([]line, error) {
+	if t.buf == nil {
+		t.buf = make([]byte, tailBytes)
+	}
+	for {
+		n, err := t.file.ReadAt(t.buf, t.at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		t.size = t.at + int64(n)
+		text := t.buf[:bytes.LastIndexByte(t.buf[:n], '\n')+1]
+		if len(text) == 0 {
+			return nil, nil // the last line is being written, or there is none
+		}
+		lines := t.parse(text)
+		t.at += int64(len(text))
+		if len(lines) > 0 {
+			return lines, nil
+		}
+	}
+}
+
+// parse takes the lines that are new, in the memory of buf. A line in another form is
+// left out: finding that is for VerifyAfter.
+func (t *tail) parse(text []byte) []line {
+	lines := make([]line, 0, len(text)/512)
+	at := t.at
+	for whole := range bytes.Lines(text) {
+		here := at
+		at += int64(len(whole))
+		place, ok := audit.PlaceOf(whole)
+		if !ok || place.Seq() <= t.last {
+			continue
+		}
+		t.last, t.hash = place.Seq(), place.Hash()
+		lines = append(lines, line{at: audit.Location{Seq: t.last, Offset: here}, text: whole[:len(whole)-1]})
+	}
+	return lines
+}
+
+// turn opens the file with the next line. It returns false where there is none yet.
+func (t *tail) turn() (bool, error) {
+	if t.file != nil && t.unmoved() {
+		return false, nil
+	}
+	all, err := t.files.list()
+	if err != nil {
+		return false, err
+	}
+	next := holding(all, t.last+1)
+	for i := len(all) - 1; i >= 0 && (next == nil || t.isOpen(next.path)); i-- {
+		// The lines in between are in no file any more.
+		if all[i].first > t.last+1 && (i == 0 || all[i-1].first <= t.last+1) {
+			next = &all[i]
+			break
+		}
+	}
+	switch {
+	case next == nil:
+		return false, nil
+	case t.isOpen(next.path):
+		info, err := t.file.Stat()
+		return err == nil && info.Size() != t.size, err
+	}
+	return true, t.open(next.path, 0)
+}
+
+// unmoved says whether the open file is still the audit file, and has no more.
+func (t *tail) unmoved() bool {
+	return t.files.path != "" && t.isOpen(t.files.path)
+}
+
+func (t *tail) isOpen(path string) bool {
+	if t.file == nil {
+		return false
+	}
+	here, err := t.file.Stat()
+	there, terr := os.Stat(path)
+	return err == nil && terr == nil && os.SameFile(here, there)
+}
+
+// open makes a file the one that is read, from a byte on.
+func (t *tail) open(path string, at int64) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	t.close()
+	t.file, t.at, t.size = file, at, at
+	return nil
+}
+
+func (t *tail) close() {
+	if t.file != nil {
+		_ = t.file.Close() // it was opened for reading
+		t.file = nil
+	}
+}
+
+// read returns the lines at some places, nil for lines that are in no file.
+func (f *files) read(at []audit.Location) ([][]byte, error) {
+	all, err := f.list()
+	if err != nil {
+		return nil, err
+	}
+	lines := make([][]byte, len(at))
+	opened := map[string]*os.File{}
+	defer func() {
+		for _, file := range opened {
+			_ = file.Close() // it was opened for reading
+		}
+	}()
+	for i, l := range at {
+		in := holding(all, l.Seq)
+		if in == nil {
+			continue
+		}
+		if opened[in.path] == nil {
+			file, err := os.Open(in.path)
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			opened[in.path] = file
+		}
+		if lines[i], err = lineOf(opened[in.path], l); err != nil {
+			return nil, err
+		}
+	}
+	return lines, nil
+}
+
+// lineOf returns the line of a number, nil where the file has none.
+func lineOf(file *os.File, l audit.Location) ([]byte, error) {
+	text, err := lineAt(file, l.Offset, nil)
+	if err != nil {
+		return nil, err
+	}
+	if place, ok := audit.PlaceOf(text); ok && place.Seq() == l.Seq {
+		return text, nil
+	}
+	at, found, err := find(file, l.Seq)
+	if err != nil || !found {
+		return nil, err
+	}
+	return lineAt(file, at, nil)
+}

@@ -1,0 +1,203 @@
+package history
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// ocsfVersion is the version of the Open Cybersecurity Schema Framework that events
+// keep to.
+const ocsfVersion = "1.8.0"
+
+// The numbers of OCSF that events use. Each change and each denial is an event of the
+// class API Activity: a record is about a call, with its caller, its source and up to
+// 100 resources. Entity Management, the other class that could be meant, has one entity
+// an event, and neither the call nor where it came from.
+const (
+	ocsfCategory, ocsfClass                        = 6, 6003
+	ocsfCreate, ocsfUpdate, ocsfDelete, ocsfOther  = 1, 3, 4, 99
+	ocsfUnknown, ocsfSuccess, ocsfFailure          = 0, 1, 2
+	ocsfInformational, ocsfLow, ocsfMedium         = 1, 2, 3
+	ocsfAllowed, ocsfDenied                        = 1, 2
+	ocsfDispositionAllowed, ocsfDispositionBlocked = 1, 2
+	ocsfTarget                                     = 1
+)
+
+// OCSF makes an event of a change or a denial. version is that of this program.
+func OCSF(c *Change, version string) OCSFEvent {
+	r := &c.Record
+	e := OCSFEvent{
+		CategoryUID: ocsfCategory, CategoryName: "Application Activity", ClassUID: ocsfClass, ClassName: "API Activity",
+		Time: c.Begun.UnixMilli(), StatusCode: r.Code, StatusDetail: r.Reason,
+		Actor: actorOf(r), API: apiOf(r), Source: endpointOf(r.Peer), Resources: resourcesOf(r),
+		Metadata: ocsfMetadata{
+			Version: ocsfVersion, Product: ocsfProduct{Name: "Storekeeper", Vendor: "Storekeeper", Version: version},
+			Profiles: []string{"security_control"}, UID: r.ID, Correlation: r.RequestID, LogName: "audit",
+			Sequence: max(c.IntentSeq, c.OutcomeSeq),
+		},
+		Unmapped: unmapped(c),
+	}
+	e.ActivityID, e.ActivityName = activityOf(r.Action)
+	e.TypeUID, e.TypeName = ocsfClass*100+e.ActivityID, e.ClassName+": "+e.ActivityName
+	e.StatusID, e.Status, e.SeverityID, e.Severity = statusOf(r)
+	e.ActionID, e.Action, e.DispositionID, e.Disposition = ocsfAllowed, "Allowed", ocsfDispositionAllowed, "Allowed"
+	if r.Kind == audit.KindDenial {
+		e.ActionID, e.Action, e.DispositionID, e.Disposition = ocsfDenied, "Denied", ocsfDispositionBlocked, "Blocked"
+	}
+	e.Message = message(r)
+	return e
+}
+
+// activityOf takes the activity from what the action does.
+func activityOf(action string) (int, string) {
+	switch _, verb, _ := strings.Cut(action, "."); verb {
+	case "create", "duplicate":
+		return ocsfCreate, "Create"
+	case "get", "list":
+		return 2, "Read"
+	case "update":
+		return ocsfUpdate, "Update"
+	case "delete":
+		return ocsfDelete, "Delete"
+	default:
+		return ocsfOther, "Other"
+	}
+}
+
+func statusOf(r *audit.Record) (id int, status string, severityID int, severity string) {
+	switch {
+	case r.Kind == audit.KindDenial:
+		return ocsfFailure, "Failure", ocsfLow, "Low"
+	case r.Outcome == audit.Succeeded:
+		return ocsfSuccess, "Success", ocsfInformational, "Informational"
+	case r.Outcome == audit.Failed, r.Outcome == audit.NotSent:
+		return ocsfFailure, "Failure", ocsfInformational, "Informational"
+	default:
+		return ocsfUnknown, "Unknown", ocsfMedium, "Medium"
+	}
+}
+
+func message(r *audit.Record) string {
+	what := r.Action
+	if what == "" {
+		what = "a call"
+	}
+	if r.Kind == audit.KindDenial {
+		return what + " was denied"
+	}
+	return what + ": " + string(r.Outcome)
+}
+
+func actorOf(r *audit.Record) ocsfActor {
+	a := ocsfActor{User: ocsfUser{Name: r.Caller, UID: r.Subject, Type: "Unknown"}}
+	if a.User.Name == "" && a.User.UID == "" {
+		a.User.Name = "unauthenticated"
+	}
+	if r.Tenant != "" {
+		a.User.Groups = []ocsfNamed{{Name: r.Tenant}}
+	}
+	if r.Issuer != "" {
+		a.IDP = &ocsfNamed{Name: r.Issuer}
+	}
+	if r.JTI != "" {
+		a.Session = &ocsfSession{UID: r.JTI}
+	}
+	if r.Decision != (audit.Decision{}) || r.Kind == audit.KindDenial {
+		d := ocsfAuthorization{Decision: "denied"}
+		if r.Decision.Allowed {
+			d.Decision = "allowed"
+		}
+		if r.Decision.Rule != "" || r.Policy != "" {
+			d.Policy = &ocsfNamed{Name: r.Decision.Rule, UID: r.Policy}
+		}
+		a.Authorizations = []ocsfAuthorization{d}
+	}
+	return a
+}
+
+func apiOf(r *audit.Record) ocsfAPI {
+	a := ocsfAPI{Operation: r.Method}
+	if service, method, ok := strings.Cut(strings.TrimPrefix(r.Method, "/"), "/"); ok {
+		a.Operation, a.Service = method, &ocsfNamed{Name: service}
+	}
+	if a.Operation == "" {
+		a.Operation = "unknown"
+	}
+	if r.RequestID != "" {
+		a.Request = &ocsfRequest{UID: r.RequestID}
+	}
+	if r.Reason != "" || r.Code != "" {
+		a.Response = &ocsfResponse{Error: r.Reason, Text: r.Code}
+	}
+	return a
+}
+
+// endpointOf never gives an endpoint without a name, which the schema forbids.
+func endpointOf(peer string) ocsfEndpoint {
+	if at, err := netip.ParseAddrPort(peer); err == nil {
+		return ocsfEndpoint{IP: at.Addr().String(), Port: int(at.Port())}
+	}
+	if at, err := netip.ParseAddr(peer); err == nil {
+		return ocsfEndpoint{IP: at.String()}
+	}
+	if peer == "" {
+		peer = "unknown"
+	}
+	return ocsfEndpoint{Name: peer}
+}
+
+func resourcesOf(r *audit.Record) (all []ocsfResource) {
+	account := func() *ocsfNamed {
+		if r.Account == "" {
+			return nil
+		}
+		return &ocsfNamed{Name: r.Account}
+	}
+	store := r.Store.Name
+	if store == "" {
+		store = r.Store.ID
+	}
+	for _, s := range r.Secrets {
+		all = append(all, ocsfResource{UID: s.ID, Name: s.Name, Type: "secret", Namespace: store, Group: account(), RoleID: ocsfTarget, Role: "Target"})
+	}
+	if len(all) == 0 && r.Store != (audit.Store{}) {
+		all = append(all, ocsfResource{UID: r.Store.ID, Name: r.Store.Name, Type: "secret store", Group: account(), RoleID: ocsfTarget, Role: "Target"})
+	}
+	return all
+}
+
+// unmapped is what the class has no attribute for.
+func unmapped(c *Change) map[string]any {
+	r := &c.Record
+	all := map[string]any{}
+	for key, text := range map[string]string{
+		"outcome": string(r.Outcome), "tenant": r.Tenant, "account": r.Account, "store_id": r.Store.ID, "store_name": r.Store.Name,
+		"credential": r.Credential, "run_id": r.RunID, "protocol": r.Protocol, "decision_id": r.Decision.ID,
+	} {
+		if text != "" {
+			all[key] = text
+		}
+	}
+	if len(r.Changed) > 0 {
+		all["changed"] = r.Changed
+	}
+	if len(r.Rays) > 0 {
+		all["cf_rays"] = r.Rays
+	}
+	if r.SecretCount > len(r.Secrets) {
+		all["secret_count"] = r.SecretCount
+	}
+	if r.Suppressed > 0 {
+		all["suppressed"] = r.Suppressed
+	}
+	if c.Recovered {
+		all["recovered"] = true
+	}
+	if !c.Ended.IsZero() {
+		all["ended"] = c.Ended.UTC().Format(time.RFC3339Nano)
+	}
+	return all
+}

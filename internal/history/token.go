@@ -1,0 +1,71 @@
+package history
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// ErrToken is the error of a page token that no page of the filter gave.
+var ErrToken = errors.New("the page token is not one of this filter")
+
+// sealer seals page tokens: the position in a token tells how many records others
+// write.
+func (r Reader) sealer() (cipher.AEAD, error) {
+	key := sha256.Sum256(append([]byte("storekeeper page token\x00"), r.TokenKey...))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// formatToken is the token of the page behind a position. It opens nothing: each page
+// is filtered for the one who asks.
+func (r Reader) formatToken(before uint64, f *Filter) (string, error) {
+	seal, err := r.sealer()
+	if err != nil {
+		return "", err
+	}
+	// One nonce for each content, and so one token for each page.
+	mac := hmac.New(sha256.New, append([]byte("nonce\x00"), r.TokenKey...))
+	mac.Write(f.digest())
+	mac.Write(binary.BigEndian.AppendUint64(nil, before))
+	nonce := mac.Sum(nil)[:seal.NonceSize()]
+	text := seal.Seal(slices.Clone(nonce), nonce, binary.BigEndian.AppendUint64(nil, before), f.digest())
+	return base64.RawURLEncoding.EncodeToString(text), nil
+}
+
+func (r Reader) parseToken(token string, f *Filter) (before uint64, err error) {
+	if token == "" {
+		return 0, nil
+	}
+	seal, err := r.sealer()
+	if err != nil {
+		return 0, err
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(text) < seal.NonceSize() {
+		return 0, ErrToken
+	}
+	text, err = seal.Open(nil, text[:seal.NonceSize()], text[seal.NonceSize():], f.digest())
+	if err != nil || len(text) != 8 {
+		return 0, ErrToken
+	}
+	return binary.BigEndian.Uint64(text), nil
+}
+
+// digest tells filters apart. Times are left out: a time that is given as an age is
+// another with each page.
+func (f *Filter) digest() []byte {
+	d := audit.KeyOf('f', fmt.Sprintf("%q", []string{f.Secret, f.Store, f.Tenant, f.Caller, f.Account, string(f.Outcome)}))
+	return binary.BigEndian.AppendUint64(nil, uint64(d))
+}
