@@ -32,7 +32,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: protos bench profile structure test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: sbom release test-reproducible protos bench profile structure test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,17 @@ run: ## Run Storekeeper with an emulated Cloudflare behind it; ARGS='--set liste
 
 build: ## Build the static program bin/server
 	CGO_ENABLED=0 $(GO) build -tags $(BUILD_TAGS) -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/server ./cmd/server
+
+sbom: build ## Write build/storekeeper.cdx.json: what bin/server is built from, with licences (CycloneDX)
+	@mkdir -p build bin/plugins
+	cd tools && $(GO) build -o ../bin/plugins/sbom ./sbom
+	bin/plugins/sbom bin/server build/storekeeper.cdx.json '$(VERSION)'
+
+release: ## Write build/release/: programs, bills of materials, chart, proto files, release notes and their sums; VERSION=v1.2.3
+	GO="$(GO)" TAGS="$(BUILD_TAGS)" sh tools/release.sh '$(VERSION)'
+
+test-reproducible: ## Build the program in two folders with caches of their own (minutes), and compare
+	cd test/deploy && STOREKEEPER_REPRODUCIBLE=1 $(GO) test -count=1 -timeout 40m -run TwoFolders -v .
 
 test: ## Run all tests, without cgo
 	@CGO_ENABLED=0 $(TESTRUN) . $(TEST_MODULES)

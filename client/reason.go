@@ -12,6 +12,9 @@ import (
 // is never reused for another meaning.
 func Reason(err error) string {
 	info := detail[*errdetails.ErrorInfo](err)
+	if info.GetDomain() != Domain {
+		return ""
+	}
 	return info.GetReason()
 }
 

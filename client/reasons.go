@@ -1,5 +1,8 @@
 package client
 
+// Domain is the domain of the reasons, in ErrorInfo.domain.
+const Domain = "storekeeper.platform.internal"
+
 // The reasons of failed calls. docs/errors.md says what each means.
 const (
 	ReasonAccountNotAllowed          = "ACCOUNT_NOT_ALLOWED"

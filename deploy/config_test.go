@@ -20,7 +20,7 @@ const example = "config.example.yaml"
 var files = regexp.MustCompile(`(?m)^([ -]*(?:[a-z_]+_)?(?:file|folder): )(/\S+)$`)
 
 func TestConfigurationsAreGoodOnceTheirFilesExist(t *testing.T) {
-	for _, name := range []string{example, "config.compose.yaml", "kubernetes/config.yaml"} {
+	for _, name := range []string{example, "config.compose.yaml", "kubernetes/config.yaml", "systemd/config.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
 			named := 0
@@ -48,7 +48,7 @@ func TestConfigurationsAreGoodOnceTheirFilesExist(t *testing.T) {
 
 // The address of Cloudflare is not repeated in the files: the program knows it.
 func TestConfigurationsLeadToCloudflare(t *testing.T) {
-	for _, name := range []string{"config.compose.yaml", "kubernetes/config.yaml"} {
+	for _, name := range []string{"config.compose.yaml", "kubernetes/config.yaml", "systemd/config.yaml"} {
 		c, err := config.Load(name, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestConfigurationsLeadToCloudflare(t *testing.T) {
 // policies are the policy files, and the configurations that they are for.
 func policies() map[string][]string {
 	return map[string][]string{
-		"policy.example.yaml":    {"config.compose.yaml"},
+		"policy.example.yaml":    {"config.compose.yaml", "systemd/config.yaml"},
 		"kubernetes/policy.yaml": {"kubernetes/config.yaml"},
 	}
 }

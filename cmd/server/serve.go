@@ -54,5 +54,9 @@ func runServe(ctx context.Context, args []string, t terminal) error {
 		// The trail must not be mixed with the log.
 		logs = t.err
 	}
-	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) { collecting.tune() }})
+	serving := systemdNotifier(ctx, t)
+	return serve(ctx, settings{config: c, logs: logs, audit: t.out, ready: func(addresses) {
+		collecting.tune()
+		serving()
+	}})
 }

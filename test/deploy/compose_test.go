@@ -206,7 +206,7 @@ func TestComposeRuns(t *testing.T) {
 	at := service.start(slices.Concat(entry, services["storekeeper"].Command, additions(cloudflare))...).serving()
 	_, c := composeConfiguration(t)
 	expectService(t, at, c.Accounts[0].ID)
-	expectRecord(t, string(readFile(t, filepath.Join(service.root, c.Audit.File))))
+	expectRecordIn(t, filepath.Join(service.root, c.Audit.File))
 	if code, said := service.run("/server", "audit", "verify", "--file", c.Audit.File); code != 0 {
 		t.Errorf("the audit trail cannot be verified: %d: %s", code, said)
 	}

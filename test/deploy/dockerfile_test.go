@@ -1,8 +1,10 @@
 package deploy_test
 
 import (
+	"crypto/sha256"
 	"debug/elf"
 	"go/version"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -161,4 +163,32 @@ func TestProgramNamesNoFolderOfTheBuilder(t *testing.T) {
 	if data := readFile(t, i.program); strings.Contains(string(data), i.folder) {
 		t.Errorf("the program holds %s", i.folder)
 	}
+}
+
+// Anybody can build the program again and compare. The compiler's cache is shared
+// unless a variable asks for two of their own, which takes minutes.
+func TestTheProgramBuiltInTwoFoldersIsTheSame(t *testing.T) {
+	env := func() []string {
+		if os.Getenv("STOREKEEPER_REPRODUCIBLE") == "" {
+			return nil
+		}
+		return []string{"GOCACHE=" + t.TempDir()}
+	}
+	first := theImage(t)
+	if env() != nil {
+		own, err := buildImage(t.TempDir(), env()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first = own
+	}
+	second, err := buildImage(t.TempDir(), env()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := sha256.Sum256(readFile(t, first.program)), sha256.Sum256(readFile(t, second.program))
+	if one != two {
+		t.Errorf("the digests are %x and %x", one, two)
+	}
+	t.Logf("sha256 %x", one)
 }

@@ -52,12 +52,14 @@ func readRecipe() (recipe, error) {
 type image struct {
 	recipe
 	folder string
+	// env are variables beside those of the machine.
+	env []string
 	// program is where /server of the image is.
 	program string
 }
 
 // built builds the image once for all tests, where a test needs it.
-var built = sync.OnceValues(buildImage)
+var built = sync.OnceValues(func() (*image, error) { return buildImage(workshop) })
 
 // workshop is the folder that the image is built in.
 var workshop string
@@ -82,17 +84,19 @@ func theImage(t testing.TB) *image {
 	return i
 }
 
-func buildImage() (*image, error) {
+// buildImage builds the image in a folder.
+func buildImage(folder string, env ...string) (*image, error) {
 	r, err := readRecipe()
 	if err != nil {
 		return nil, err
 	}
-	i := &image{recipe: r, folder: workshop, program: filepath.Join(workshop, "out", "server")}
+	i := &image{recipe: r, folder: folder, env: env, program: filepath.Join(folder, "out", "server")}
 	return i, i.build()
 }
 
 func (i *image) build() error {
 	env := append(os.Environ(), "TARGETOS="+runtime.GOOS, "TARGETARCH="+runtime.GOARCH, "VERSION="+builtVersion)
+	env = append(env, i.env...)
 	for _, command := range i.builder.Commands {
 		var err error
 		switch c := command.(type) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The keys of the callers in the service under test, in the order of the
@@ -133,4 +134,16 @@ func expectRecord(t *testing.T, trail string) {
 			t.Errorf("the audit trail has no %s:\n%s", want, trail)
 		}
 	}
+}
+
+// expectRecordIn is expectRecord for a trail file, which is written a moment
+// after the log that a call waits for.
+func expectRecordIn(t *testing.T, file string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if strings.Contains(string(readFile(t, file)), `"kind":"outcome"`) {
+			break
+		}
+	}
+	expectRecord(t, string(readFile(t, file)))
 }
