@@ -7,23 +7,18 @@ import (
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/quota"
 	"platform.internal/storekeeper/internal/spending"
-	"platform.internal/storekeeper/internal/upstream"
 )
 
 // newBudgets returns the call budgets of all configured credentials. Their
 // state is kept in the store of e.
 func newBudgets(s settings, e *engine) *spending.Budgets {
 	c := s.config.Budget
-	weights := make(map[string]float64, len(c.Weights))
-	for _, w := range c.Weights {
-		weights[w.Tenant] = float64(w.Weight)
-	}
 	accounts := make([]spending.Account, len(s.config.Accounts))
 	for i, a := range s.config.Accounts {
 		accounts[i] = spending.Account{ID: a.ID, Name: a.Name, Source: sourceOf(a)}
 	}
 	return spending.New(spending.Config{
-		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Weights: weights,
+		Accounts: accounts, Calls: c.Calls, Window: c.Window, PerSecond: c.PerSecond, MaxWait: c.MaxWait, Weights: weightsOf(s.config),
 		Step: s.step, Late: e.tellLate, Waited: s.waited,
 		Log: e.log, Store: e.state, Shared: e.state.shared != nil, Lived: s.lived,
 	})
@@ -46,11 +41,20 @@ func sourceOf(a config.Account) string {
 	return a.Credential.APITokenFile + "\x00" + a.Credential.APIKeyFile
 }
 
-// quotasOf returns the table of quotas.
-func quotasOf(c *config.Config, accounts []upstream.AccountInfo) *quota.Table {
+// weightsOf returns the weights by the ids of tenants.
+func weightsOf(c *config.Config) map[string]float64 {
+	weights := make(map[string]float64, len(c.Budget.Weights))
+	for _, w := range c.Budget.Weights {
+		weights[c.Callers.TenantID(w.Tenant)] = float64(w.Weight)
+	}
+	return weights
+}
+
+// quotaRules returns the quotas by the ids of tenants.
+func quotaRules(c *config.Config) []quota.Rule {
 	rules := make([]quota.Rule, len(c.Quotas))
 	for i, q := range c.Quotas {
-		rules[i] = quota.Rule{Tenant: q.Tenant, ID: q.ID, Account: q.Account, Limit: quota.Limit{Stores: q.Stores, Secrets: q.Secrets}}
+		rules[i] = quota.Rule{Tenant: c.Callers.TenantID(q.Tenant), Account: q.Account, Limit: quota.Limit{Stores: q.Stores, Secrets: q.Secrets}}
 	}
-	return quota.NewTable(rules, accounts)
+	return rules
 }

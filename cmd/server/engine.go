@@ -48,8 +48,9 @@ type engine struct {
 	reads *cache.Client
 	// steps are what each change goes through.
 	steps change.Steps
-	// quotas counts what tenants have.
+	// quotas counts what tenants have, and limits is what they may have.
 	quotas *quota.Counter
+	limits *quota.Table
 	// names tells what stands behind identifiers.
 	names   *names.Resolver
 	service *service.Service
@@ -139,11 +140,11 @@ func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 	}
 	e.settler = reconcile.New(settling)
 	e.steps = change.Steps{Publish: library.Apply, Reconcile: e.settler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
-	limits := quotasOf(c, e.cloudflare.Accounts())
+	e.limits = quota.NewTable(quotaRules(c), e.cloudflare.Accounts())
 	e.reads = library.Client(e.cloudflare)
 	e.quotas = quota.New(quota.Config{
 		Accounts: e.cloudflare.Accounts(), Store: e.state, Library: library,
-		Limits: limits.Limit, Key: limits.Key, Name: limits.Name, Limited: limits.Limited,
+		Limits: e.limits.Limit, Limited: e.limits.Limited,
 		Quota: func(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
 			return e.reads.Quota(scope.WithFresh(ctx), account)
 		},

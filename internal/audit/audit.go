@@ -35,5 +35,5 @@ var (
 	// ErrLocked is in the error where another process writes the same file.
 	ErrLocked = errors.New("another process writes this audit record")
 
-	errKind = errors.New("a record must be an intent, an outcome, an alarm or a denial")
+	errKind = errors.New("a record must be an intent, an outcome, an alarm, a denial or a reload")
 )

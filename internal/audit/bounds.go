@@ -32,13 +32,14 @@ func (r Record) clean() Record {
 	r.Time = instant(r.Time)
 	r.ID, r.Account, r.RequestID, r.Peer = ident(r.ID), ident(r.Account), ident(r.RequestID), ident(r.Peer)
 	r.TraceID = ident(r.TraceID)
-	r.Caller, r.Tenant = name(r.Caller, maxName), name(r.Tenant, maxName)
+	r.Caller, r.Tenant, r.TenantID = name(r.Caller, maxName), name(r.Tenant, maxName), name(r.TenantID, maxName)
 	r.Credential, r.Protocol = word(r.Credential), word(r.Protocol)
 	r.Method, r.Action = word(r.Method), word(r.Action)
 	r.Reason, r.Code = word(r.Reason), word(r.Code)
 	r.Store = Store{ID: ident(r.Store.ID), Name: name(r.Store.Name, maxStoreName)}
 	r.Issuer, r.Subject = name(r.Issuer, maxName), name(r.Subject, maxName)
-	r.JTI, r.RunID, r.Policy = ident(r.JTI), ident(r.RunID), ident(r.Policy)
+	r.JTI, r.RunID = ident(r.JTI), ident(r.RunID)
+	r.Policy, r.Before, r.After = ident(r.Policy), ident(r.Before), ident(r.After)
 	r.Decision.Rule, r.Decision.ID = name(r.Decision.Rule, maxName), ident(r.Decision.ID)
 	r.Changed = cleanAll(r.Changed, maxChanged, word)
 	r.Suppressed = max(r.Suppressed, 0)
@@ -50,7 +51,7 @@ func (r Record) clean() Record {
 }
 
 func (o Outcome) clean(k Kind) Outcome {
-	if k != KindOutcome {
+	if k != KindOutcome && k != KindReload {
 		return ""
 	}
 	switch o {

@@ -52,7 +52,7 @@ func (c *cursor) body(l *line) {
 		l.origin.keyed = c.boolean()
 	}
 	r.ID = c.field("id")
-	r.Caller, r.Tenant, r.Credential = c.field("caller"), c.field("tenant"), c.field("credential")
+	r.Caller, r.Tenant, r.TenantID, r.Credential = c.field("caller"), c.field("tenant"), c.field("tenant_id"), c.field("credential")
 	r.Issuer, r.Subject, r.JTI, r.RunID = c.field("issuer"), c.field("subject"), c.field("jti"), c.field("run_id")
 	r.Method, r.Action, r.Account = c.field("method"), c.field("action"), c.field("account")
 	r.Store = Store{ID: c.field("store_id"), Name: c.field("store_name")}
@@ -63,7 +63,7 @@ func (c *cursor) body(l *line) {
 		r.Decision = Decision{Allowed: c.boolean(), Rule: c.field("rule"), ID: c.field("id")}
 		c.must(`}`)
 	}
-	r.Policy = c.field("policy")
+	r.Policy, r.Before, r.After = c.field("policy"), c.field("before"), c.field("after")
 	r.Outcome = Outcome(c.field("outcome"))
 	r.Reason, r.Code, r.RequestID, r.TraceID = c.field("reason"), c.field("code"), c.field("request_id"), c.field("trace_id")
 	r.Rays = c.texts("rays")

@@ -86,10 +86,10 @@ func (c *Chain) Origin() Origin { return c.origin }
 func (c *Chain) Rewind(to Place) { c.at = to }
 
 // Append writes a record as the next line. now is its time where it has none. Its
-// kind must be that of an intent, an outcome, an alarm or a denial.
+// kind must be that of an intent, an outcome, an alarm, a denial or a reload.
 func (c *Chain) Append(dst []byte, r Record, now time.Time) ([]byte, error) {
 	switch r.Kind {
-	case KindIntent, KindOutcome, KindAlarm, KindDenial:
+	case KindIntent, KindOutcome, KindAlarm, KindDenial, KindReload:
 	default:
 		return dst, errKind
 	}

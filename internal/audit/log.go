@@ -129,8 +129,11 @@ func (l *Log) append(ctx context.Context, r Record) error {
 // Alarm notes that something is wrong with the change of an intent. It does not
 // wait. The sink is tried until the record is durable. After Close the record goes
 // to the logger.
-func (l *Log) Alarm(r Record) {
-	r.Kind = KindAlarm
+func (l *Log) Alarm(r Record) { l.later(KindAlarm, r) }
+
+// later has a record written when the sink takes it.
+func (l *Log) later(kind Kind, r Record) {
+	r.Kind = kind
 	if r.Time.IsZero() {
 		r.Time = l.now()
 	}
@@ -139,6 +142,10 @@ func (l *Log) Alarm(r Record) {
 		l.lost(&r)
 	}
 }
+
+// Reload notes that a watched file has changed, as Alarm notes an alarm: a change of
+// the callers or rules is in force whether it can be recorded now or not.
+func (l *Log) Reload(r Record) { l.later(KindReload, r) }
 
 // Healthy returns nil, or why a record would be refused now.
 func (l *Log) Healthy() error {

@@ -16,6 +16,10 @@ const (
 	KindAlarm Kind = "alarm"
 	// KindDenial is a call that was refused. Nothing left.
 	KindDenial Kind = "denial"
+	// KindReload says that a file which is watched has changed: its action names the
+	// file, and its outcome is Succeeded if the new content is in force, and Failed
+	// if the content before stays.
+	KindReload Kind = "reload"
 	// KindStart is written by the sink itself when it starts. The first one of
 	// all begins the chain.
 	KindStart Kind = "start"
@@ -82,8 +86,9 @@ type Record struct {
 	// Caller is the name of the principal. Empty where nobody was
 	// authenticated.
 	Caller string
-	// Tenant is the team that the caller acts for.
-	Tenant string
+	// Tenant is the team that the caller acts for. TenantID is its stable id, empty
+	// where that is Tenant.
+	Tenant, TenantID string
 	// Credential is the kind of credential, never the credential.
 	Credential string
 	// Issuer and Subject are the claims iss and sub of a token whose signature
@@ -117,7 +122,11 @@ type Record struct {
 	Decision Decision
 	// Policy is the digest of the rules that decided.
 	Policy string
-	// Outcome is for records of KindOutcome only.
+	// Before and After are the digests of a file, in a record of KindReload: of the
+	// content that was in force, and of the new content. After is empty if the file
+	// could not be read.
+	Before, After string
+	// Outcome is for records of KindOutcome and KindReload only.
 	Outcome Outcome
 	// Reason is a machine word. Anything else is written as "invalid", so that
 	// the text of an error cannot slip in.

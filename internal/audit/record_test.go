@@ -142,7 +142,7 @@ func TestATextIsHeldToItsClass(t *testing.T) {
 func longest(t *testing.T, read map[string]any) map[string]int {
 	t.Helper()
 	key := map[string]string{
-		"Record.ID": "id", "Record.RequestID": "request_id", "Record.TraceID": "trace_id", "Record.Store.ID": "store_id", "Record.Store.Name": "store_name",
+		"Record.ID": "id", "Record.TenantID": "tenant_id", "Record.RequestID": "request_id", "Record.TraceID": "trace_id", "Record.Store.ID": "store_id", "Record.Store.Name": "store_name",
 		"Record.RunID": "run_id", "Record.Rays": "rays", "Record.Decision.Rule": "decision", "Record.Decision.ID": "decision",
 		"Record.Secrets.ID": "secrets", "Record.Secrets.Name": "secrets", "Record.Secrets.Fingerprint": "secrets",
 	}
@@ -193,6 +193,18 @@ func TestALineHasOneForm(t *testing.T) {
 		`"secrets":[{"id":"","name":"PAYMENTS_KEY","fingerprint":"` + audit.Fingerprint([]byte("k"), []byte("v")) + `"},{"id":"abc"}],"secret_count":2,"changed":["value","comment"],` +
 		`"decision":{"allowed":true,"rule":"payments","id":"d-1"},"policy":"sha256:ab","request_id":"req-1","trace_id":"0af7651916cd43dd8448eb211c80319c","rays":["8f-AMS"],"protocol":"rest","peer":"[::1]:4711",` +
 		`"prev":"`
+	if got := string(written(t, r)); !strings.HasPrefix(got, want) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestAReloadNamesTheFileAndBothDigests(t *testing.T) {
+	r := audit.Record{
+		Kind: audit.KindReload, Time: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), ID: "r-1", Tenant: "billing", TenantID: "payments",
+		Action: "callers", Before: "sha256:ab", After: "sha256:cd", Outcome: audit.Failed, Reason: "RELOAD_REFUSED",
+	}
+	want := `{"seq":2,"time":"2026-03-04T05:06:07.000000Z","kind":"reload","id":"r-1","tenant":"billing","tenant_id":"payments",` +
+		`"action":"callers","before":"sha256:ab","after":"sha256:cd","outcome":"failed","reason":"RELOAD_REFUSED","prev":"`
 	if got := string(written(t, r)); !strings.HasPrefix(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -184,7 +184,7 @@ func (c *checker) content(l *line, text []byte) string {
 // kind says what is wrong with the kind of a record.
 func (c *checker) kind(l *line) string {
 	switch l.record.Kind {
-	case KindIntent, KindOutcome, KindAlarm, KindDenial:
+	case KindIntent, KindOutcome, KindAlarm, KindDenial, KindReload:
 		if l.origin != (origin{}) {
 			return "it names a chain, which its kind does not"
 		}

@@ -17,9 +17,9 @@ type Certificate struct {
 	// SAN is a pattern for a subject alternative name, in the form of
 	// subject.ParseSAN. No two patterns may cover one name.
 	SAN string
-	// Name, Tenant and Groups belong to the principal.
-	Name, Tenant string
-	Groups       []string
+	// Name, Tenant, TenantID and Groups belong to the principal.
+	Name, Tenant, TenantID string
+	Groups                 []string
 }
 
 // certificate is a checked Certificate.
@@ -74,7 +74,7 @@ func (a *Authenticator) authenticateCertificate(chains [][]*x509.Certificate) (P
 	}
 	digest := sha256.Sum256(leaf.Raw)
 	return Principal{
-		Name: found.Name, Tenant: found.Tenant, Groups: found.Groups, Kind: KindMTLS, NotBefore: notBefore, Expires: expires,
+		Name: found.Name, Tenant: found.Tenant, TenantID: found.TenantID, Groups: found.Groups, Kind: KindMTLS, NotBefore: notBefore, Expires: expires,
 		Credential: credentialOf(leaf, san),
 		Claims: map[string]any{
 			"san": san, "serial": leaf.SerialNumber.Text(16), "issuer": leaf.Issuer.String(), "sha256": hex.EncodeToString(digest[:]),

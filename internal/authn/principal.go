@@ -1,6 +1,9 @@
 package authn
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // CredentialKind is the kind of credential that a caller used.
 type CredentialKind string
@@ -23,6 +26,9 @@ type Principal struct {
 	Name string
 	// Tenant is the team that the caller acts for. Empty: none.
 	Tenant string
+	// TenantID is the stable id of Tenant, under which quotas and usage are kept.
+	// Empty: it is Tenant.
+	TenantID string
 	// Groups are further names that rules can match.
 	Groups []string
 	// Claims are the claims of a token as JSON values, at most 16 KiB with 64
@@ -40,3 +46,7 @@ type Principal struct {
 	// Expires is when the credential expires. Zero: never.
 	Expires time.Time
 }
+
+// Payer returns the id of the tenant whose quota and budget the caller uses. A
+// caller without a tenant is a tenant of its own.
+func (p *Principal) Payer() string { return cmp.Or(p.TenantID, p.Tenant, p.Name) }

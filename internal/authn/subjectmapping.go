@@ -18,8 +18,9 @@ type Subject struct {
 	Match string
 	// Claim is the claim to match, one of SubjectClaims. Empty: sub.
 	Claim string
-	// Tenant is the team that the callers act for.
-	Tenant string
+	// Tenant is the team that the callers act for, and TenantID its stable id,
+	// empty for Tenant.
+	Tenant, TenantID string
 	// Groups are the groups of the callers.
 	Groups []string
 	// GroupsClaim is a claim with further groups, a string or a list of
@@ -72,7 +73,7 @@ func (i *issuer) principalFor(f registeredClaims, shown *VerifiedCredential) (Pr
 			return Principal{}, shown.refuse(NotAdmitted, "The groups of the token cannot be read: "+err.Error()+".", fmt.Sprintf("the claim %q", s.GroupsClaim))
 		}
 		return Principal{
-			Name: i.name + ":" + f.subject, Tenant: s.Tenant, Groups: groups, Claims: f.all,
+			Name: i.name + ":" + f.subject, Tenant: s.Tenant, TenantID: s.TenantID, Groups: groups, Claims: f.all,
 			Kind: KindJWT, Credential: shown, NotBefore: f.notBefore, Expires: f.expires,
 		}, nil
 	}

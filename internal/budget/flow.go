@@ -100,6 +100,16 @@ func (s *Scheduler) weigh(name string) float64 {
 	return 1
 }
 
+// Reweigh reads the weights of all tenants again. Permits are given by them from
+// then on.
+func (s *Scheduler) Reweigh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.sweepAt = now
+	s.advance(now)
+}
+
 // sweep deletes the flows that had nothing for a window, and their tags.
 func (s *Scheduler) sweep(now int64) {
 	if now < s.sweepAt {

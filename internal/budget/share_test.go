@@ -59,6 +59,32 @@ func TestShareIsThatOfTheTenantsWhoCall(t *testing.T) {
 	})
 }
 
+func TestWeightsThatChangeCountAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, heavy := open(), 1.0
+		cfg.Weight = func(tenant string) float64 { return map[string]float64{"b": heavy}[tenant] }
+		s := budget.New(cfg)
+		defer s.Close()
+		for _, tenant := range []string{"a", "b"} {
+			permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: tenant})
+			if err != nil {
+				t.Fatal(err)
+			}
+			permit.Done(answered)
+		}
+		for _, test := range []struct {
+			weight float64
+			a, b   int
+		}{{1, 600, 600}, {3, 300, 900}, {1, 600, 600}} {
+			heavy = test.weight
+			s.Reweigh()
+			if a, b := s.Share("a").Quota, s.Share("b").Quota; a != test.a || b != test.b {
+				t.Errorf("with weight %v: %d and %d, want %d and %d", test.weight, a, b, test.a, test.b)
+			}
+		}
+	})
+}
+
 func TestShareWithoutRestTellsWhenTheNextCallGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := budget.New(open())

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // DefaultBaseURL is the base URL of Cloudflare's API.
@@ -16,6 +19,8 @@ type Account struct {
 	// Name is the name that callers may use in place of ID. It is unique and
 	// never has the format of an ID.
 	Name string `yaml:"name" doc:"Name that callers may use in place of the id: 1 to 63 of a-z, 0-9, dot, underscore and hyphen, starting with a letter or digit, and not in the format of an id. Unique." need:"required" example:"main"`
+	// DisplayName is the name that lists of accounts show. Empty: Name.
+	DisplayName string `yaml:"display_name" live:"true" doc:"Name of the account in the answers to /accounts and /memberships: 1 to 100 printable characters. Rules and callers use name." need:"name" sample:"Example Inc. production"`
 	// BaseURL is the base URL of Cloudflare's API, without a slash at the end.
 	// It is empty only in dev mode, for the emulator that dev mode runs.
 	BaseURL string `yaml:"base_url" type:"URL" doc:"Base URL of Cloudflare's API, including its version. https, or http to a loopback host; no user, query or fragment." sample:"https://api.cloudflare.com/client/v4"`
@@ -53,6 +58,9 @@ func validateAccounts(accounts []Account, k check) {
 func (a *Account) validate(k check) {
 	k.field("id").format(a.ID, textFormat{accountID, 32}, "must be 32 lower-case hexadecimal digits")
 	k.field("name").format(a.Name, textFormat{accountName, 63}, "must be 1 to 63 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit")
+	if a.DisplayName != "" && !displayable(a.DisplayName) {
+		k.field("display_name").fail("must be 1 to 100 printable characters, without a blank at either end")
+	}
 	if accountID.MatchString(a.Name) {
 		k.field("name").fail("must not look like an account id")
 	}
@@ -65,6 +73,15 @@ func (a *Account) validate(k check) {
 	}
 	a.Credential.validate(k.field("credential"))
 }
+
+// displayable reports whether a text can be a display name.
+func displayable(text string) bool {
+	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
+	return utf8.RuneCountInString(text) <= 100 && strings.TrimSpace(text) == text && !strings.ContainsFunc(text, hidden)
+}
+
+// Shown returns the name of the account for people.
+func (a *Account) Shown() string { return cmp.Or(a.DisplayName, a.Name) }
 
 // complete removes the slash at the end of the base URL, so that a path can be
 // appended.

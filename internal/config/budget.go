@@ -15,13 +15,13 @@ type Budget struct {
 	// minute.
 	MaxWait time.Duration `yaml:"max_wait" doc:"Longest time that a call waits for a permit, from 0s to 1m. A call that cannot get one by then, or by its deadline, is refused at once." sample:"20s"`
 	// Weights are the tenants whose weight is not 1.
-	Weights []Weight `yaml:"weights" doc:"Tenants with a larger share of a budget that is short. A tenant that is not listed has weight 1."`
+	Weights []Weight `yaml:"weights" live:"true" doc:"Tenants with a larger share of a budget that is short. A tenant that is not listed has weight 1."`
 }
 
 // Weight is the share of a tenant in a budget that is short.
 type Weight struct {
-	// Tenant is the tenant, unique in the list.
-	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. Unique." need:"required" example:"payments"`
+	// Tenant is the name or id of a tenant, unique in the list.
+	Tenant string `yaml:"tenant" doc:"Name or id of the tenant: 1 to 512 characters of ASCII without blanks. Unique." need:"required" example:"payments"`
 	// Weight is the tenant's weight, from 1 to 1,000. A tenant with weight 4
 	// gets four times as much as a tenant with weight 1.
 	Weight int `yaml:"weight" doc:"Weight of the tenant, from 1 to 1000: with weight 4 it gets four times as much as a tenant with weight 1 while both want more." need:"required" example:"4"`
@@ -34,7 +34,8 @@ func (b *Budget) setDefaults() {
 	b.MaxWait = 20 * time.Second
 }
 
-func (b *Budget) validate(k check) {
+// validate checks the budget. callers know the ids of tenants.
+func (b *Budget) validate(callers *Callers, k check) {
 	k.field("calls").within(b.Calls, 1, 1_000_000)
 	if b.Window < time.Second || b.Window > time.Hour {
 		k.field("window").fail("must be from 1s to 1h")
@@ -47,7 +48,7 @@ func (b *Budget) validate(k check) {
 	tenants := make([]string, len(b.Weights))
 	for i, w := range b.Weights {
 		w.validate(k.item(i))
-		tenants[i] = w.Tenant
+		tenants[i] = callers.TenantID(w.Tenant)
 	}
 	k.unique("tenant", tenants)
 }

@@ -20,12 +20,17 @@ const (
 
 // Callers configures who may call.
 type Callers struct {
+	// File holds the other keys of this section. Empty: they are in the
+	// configuration file.
+	File string `yaml:"file" type:"file" doc:"File with the other keys of this section, at its top level: api_keys, issuers, certificates and tenants. They must not stand here then. The file is read again when it changes; if the new content has a mistake, the callers before stay in force." sample:"/etc/storekeeper/callers.yaml"`
 	// APIKeys are the API keys that are accepted.
-	APIKeys []APIKey `yaml:"api_keys" doc:"The accepted API keys, each stored as a digest. A caller may have several keys, so that a key can be replaced without an interruption." need:"or issuers or certificates"`
+	APIKeys []APIKey `yaml:"api_keys" live:"true" doc:"The accepted API keys, each stored as a digest. A caller may have several keys, so that a key can be replaced without an interruption." need:"or issuers or certificates"`
 	// Issuers are those whose tokens are accepted.
-	Issuers []Issuer `yaml:"issuers" doc:"The trusted issuers of tokens (JWT, OpenID Connect): Kubernetes, GitHub Actions, GitLab, or any other provider. A verified token is not verified again for up to a minute." need:"or api_keys or certificates"`
+	Issuers []Issuer `yaml:"issuers" live:"true" doc:"The trusted issuers of tokens (JWT, OpenID Connect): Kubernetes, GitHub Actions, GitLab, or any other provider. A verified token is not verified again for up to a minute." need:"or api_keys or certificates"`
 	// Certificates are the names in client certificates that are accepted.
-	Certificates []Certificate `yaml:"certificates" doc:"The accepted client certificates, by their names. They need listen.tls.client_ca_file. A certificate counts only on calls without another credential." need:"or api_keys or issuers"`
+	Certificates []Certificate `yaml:"certificates" live:"true" doc:"The accepted client certificates, by their names. They need listen.tls.client_ca_file. A certificate counts only on calls without another credential." need:"or api_keys or issuers"`
+	// Tenants give tenants stable ids.
+	Tenants []Tenant `yaml:"tenants" live:"true" doc:"Tenants whose id differs from their name. Quotas, weights and usage are kept under the id, so a tenant that is renamed keeps them: change the name here and at its callers, and leave the id. The id of a tenant that is not listed is its name."`
 }
 
 // APIKey is one key of one caller.
@@ -39,6 +44,10 @@ type APIKey struct {
 	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The format of name applies." sample:"payments"`
 	// Groups are further names that rules can match.
 	Groups []string `yaml:"groups" doc:"Further names that rules can match. The format of name applies to each. Without duplicates." sample:"[backend, on-call]"`
+	// NotBefore is when the key becomes valid. 0: it is valid.
+	NotBefore Timestamp `yaml:"not_before" doc:"Time before which the key is refused, in the form of RFC 3339." sample:"2026-01-01T00:00:00Z"`
+	// Expires is when the key ceases to be valid. 0: never.
+	Expires Timestamp `yaml:"expires" doc:"Time from which on the key is refused, in the form of RFC 3339 and after not_before. doctor warns 14 days before." sample:"2027-01-01T00:00:00Z"`
 }
 
 var (
@@ -66,6 +75,7 @@ func (c *Callers) validate(k check) {
 	validateIssuers(c.Issuers, k.field("issuers"))
 	validateCertificates(c.Certificates, k.field("certificates"))
 	c.validateNames(k)
+	c.validateTenants(k)
 	k = k.field("api_keys")
 	digests := make([]string, len(c.APIKeys))
 	for i := range c.APIKeys {
@@ -109,6 +119,9 @@ func (a *APIKey) validate(k check) {
 	k.field("sha256").format(a.SHA256, textFormat{keyDigest, 64}, "must be the SHA-256 of the key as 64 lower-case hexadecimal digits, never the key itself")
 	if a.SHA256 == devDigest() && !k.dev {
 		k.field("sha256").fail("must not be the digest of the key of dev mode, which anyone knows; make a key of your own")
+	}
+	if a.Expires != 0 && a.Expires <= a.NotBefore {
+		k.field("expires").fail("must be after not_before")
 	}
 	validateTeam(a.Tenant, a.Groups, k)
 }

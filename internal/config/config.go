@@ -6,14 +6,6 @@
 // of subject patterns.
 package config
 
-import (
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"reflect"
-)
-
 // maxFileBytes is the maximum size of a configuration file.
 const maxFileBytes = 1 << 20
 
@@ -39,7 +31,7 @@ type Config struct {
 	// Reads limits the age of cached reads.
 	Reads Reads `yaml:"reads" doc:"Reads."`
 	// Quotas limit the objects of each tenant.
-	Quotas []Quota `yaml:"quotas" doc:"Limits for the objects of each tenant, below the limits of the account."`
+	Quotas []Quota `yaml:"quotas" live:"true" doc:"Limits for the objects of each tenant, below the limits of the account."`
 	// Telemetry configures the log.
 	Telemetry Telemetry `yaml:"telemetry" doc:"Log."`
 
@@ -47,76 +39,17 @@ type Config struct {
 	// emulator serves accounts without a base URL.
 	Dev bool `yaml:"-"`
 
+	// read reads callers.file.
+	read   func(path string) ([]byte, error)
+	input  input
 	report *report
 }
 
-// Load reads the configuration file at path and then applies sets, each in the
-// form KEY=VALUE. An error is of type Mistakes.
-func Load(path string, sets []string) (*Config, error) {
-	data, err := readFile(path)
-	if err != nil {
-		return nil, Mistakes{{File: path, Text: "cannot be read: " + cause(err)}}
-	}
-	return Parse(path, data, sets)
-}
-
-// Parse is Load for bytes that were already read. name is their file: mistakes
-// name it, and relative file names start at its folder. An error is of type
-// Mistakes.
-func Parse(name string, data []byte, sets []string) (*Config, error) {
-	c := newConfig(name, false)
-	if node := c.report.document(data); node != nil {
-		nodeDecoder{report: c.report}.decode(node, settingTarget{value: reflect.ValueOf(c).Elem()})
-	}
-	return c.finish(filepath.Dir(name), sets)
-}
-
-// Dev returns the configuration of dev mode with sets applied: the emulator in
-// place of Cloudflare, loopback listeners, one account and one public API key.
-// It refuses a listener that is not on loopback, since the key is public. An
-// error is of type Mistakes.
-func Dev(sets []string) (*Config, error) {
-	c := newConfig("dev", true)
-	c.Accounts = []Account{{ID: DevAccount, Name: "dev"}}
-	c.Callers.APIKeys = []APIKey{{Name: DevCaller, SHA256: devDigest()}}
-	return c.finish(".", sets)
-}
-
-// newConfig returns the default configuration. name is its file.
-func newConfig(name string, dev bool) *Config {
-	c := &Config{Dev: dev, report: newReport(name)}
-	c.Listen.setDefaults()
-	c.Audit.setDefaults()
-	c.Budget.setDefaults()
-	c.Store.setDefaults()
-	c.Idempotency.setDefaults()
-	c.Reads.setDefaults()
-	c.Telemetry.setDefaults()
-	return c
-}
-
-// finish applies sets, checks the configuration and completes it. Relative file
-// names start at dir.
-func (c *Config) finish(dir string, sets []string) (*Config, error) {
-	for _, set := range sets {
-		setter{report: c.report, dev: c.Dev}.apply(set, reflect.ValueOf(c).Elem())
-	}
-	if c.Store.Kind == StorePostgres && c.Audit.Sink == "" {
-		c.Audit.Sink = AuditStore
-	}
-	c.validate(check{report: c.report, dev: c.Dev})
-	if err := c.report.err(); err != nil {
-		return nil, err
-	}
-	for i := range c.Accounts {
-		c.Accounts[i].complete()
-	}
-	c.Listen.complete(check{report: c.report}.field("listen"))
-	c.Store.complete(c.Audit, c.Dev)
-	for _, f := range c.files(check{}) {
-		f.resolve(dir)
-	}
-	return c, nil
+// input is what a configuration was read from.
+type input struct {
+	// name is the configuration file, "" in dev mode.
+	name string
+	sets []string
 }
 
 // validate checks every section.
@@ -126,11 +59,11 @@ func (c *Config) validate(k check) {
 	c.Callers.validate(k.field("callers"))
 	c.Policy.validate(k.field("policy"))
 	c.Audit.validate(k.field("audit"))
-	c.Budget.validate(k.field("budget"))
+	c.Budget.validate(&c.Callers, k.field("budget"))
 	c.Store.validate(k.field("store"))
 	c.Idempotency.validate(k.field("idempotency"))
 	c.Reads.validate(k.field("reads"))
-	validateQuotas(c.Quotas, c.Accounts, k.field("quotas"))
+	c.validateQuotas(k.field("quotas"))
 	c.validateTogether(k)
 }
 
@@ -145,21 +78,4 @@ func (c *Config) validateTogether(k check) {
 	if f := c.Store.Folder; f != "" && (f == c.Audit.File || f == c.Audit.KeyFile || f == c.Store.KeyFile) {
 		k.field("store").field("folder").fail("must be a folder of its own")
 	}
-}
-
-// readFile reads a file of at most maxFileBytes.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // opened for reading: nothing can be lost
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFileBytes {
-		return nil, fmt.Errorf("must be at most %d bytes", maxFileBytes)
-	}
-	return data, nil
 }

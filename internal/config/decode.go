@@ -12,6 +12,7 @@ import (
 // stops at the first unknown key and has no line numbers afterwards.
 type nodeDecoder struct {
 	report *report
+	source source
 }
 
 // decode copies a node into a part of the Config.
@@ -49,7 +50,7 @@ func (d nodeDecoder) section(n *yaml.Node, t settingTarget) {
 // pair copies the value of one key. given holds the lines of the earlier keys
 // of the section.
 func (d nodeDecoder) pair(key, value *yaml.Node, t settingTarget, given map[string]int) {
-	at, known := keyPosition{line: key.Line}, names(t.value.Type())
+	at, known := d.source.at(key.Line), names(t.value.Type())
 	if !isName(key) {
 		d.report.add(at, t.key, "must have plain words as keys: "+strings.Join(known, ", "))
 		return
@@ -80,7 +81,7 @@ func (d nodeDecoder) list(n *yaml.Node, t settingTarget) {
 	for i, item := range n.Content {
 		t.grow(false)
 		part := t.element(i)
-		d.report.positions[part.key] = keyPosition{line: item.Line}
+		d.report.positions[part.key] = d.source.at(item.Line)
 		d.decode(item, part)
 	}
 }
@@ -103,7 +104,7 @@ func (d nodeDecoder) text(n *yaml.Node, t settingTarget) {
 }
 
 func (d nodeDecoder) wrong(n *yaml.Node, t settingTarget, text string) {
-	d.report.wrong(keyPosition{line: n.Line}, t.key, text)
+	d.report.wrong(d.source.at(n.Line), t.key, text)
 }
 
 // isNull reports whether a node is null.

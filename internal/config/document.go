@@ -11,12 +11,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// source is a file of the configuration and the key that its document is the
+// value of: "" for the configuration file itself.
+type source struct {
+	file, key string
+}
+
+// at returns a position in the file.
+func (s source) at(line int) keyPosition { return keyPosition{file: s.file, line: line} }
+
 // document parses the one YAML document in data. It returns nil if there is
 // none, and reports data that is not YAML.
-func (r *report) document(data []byte) *yaml.Node {
-	r.positions[""] = keyPosition{line: 1}
+func (r *report) document(s source, data []byte) *yaml.Node {
+	r.positions[s.key] = s.at(1)
 	if line := unreadable(data); line > 0 {
-		r.wrong(keyPosition{line: line}, "", "must be text in UTF-8 without control characters")
+		r.wrong(s.at(line), s.key, "must be text in UTF-8 without control characters")
 		return nil
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -25,15 +34,15 @@ func (r *report) document(data []byte) *yaml.Node {
 		return nil
 	}
 	if err != nil {
-		r.syntax(err, data)
+		r.syntax(s, err, data)
 		return nil
 	}
 	second, err := decodeDocument(dec)
 	switch {
 	case err == nil:
-		r.add(keyPosition{line: second.Line}, "", "must be one YAML document; remove the line --- and what follows, or merge it")
+		r.add(s.at(second.Line), s.key, "must be one YAML document; remove the line --- and what follows, or merge it")
 	case !errors.Is(err, io.EOF):
-		r.syntax(err, data)
+		r.syntax(s, err, data)
 	}
 	return first
 }

@@ -97,6 +97,14 @@ func (t settingTarget) setText(text string) string {
 		t.value.SetInt(int64(size))
 		return ""
 	}
+	if t.value.Type() == reflect.TypeFor[Timestamp]() {
+		at, ok := parseTimestamp(text)
+		if !ok {
+			return timestampRule
+		}
+		t.value.SetInt(int64(at))
+		return ""
+	}
 	if number := t.number(); number != nil {
 		n, err := strconv.Atoi(text)
 		if err != nil || !wholeNumber.MatchString(text) {

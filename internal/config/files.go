@@ -52,18 +52,26 @@ func (c *Config) files(k check) []fileSetting {
 		credential, at := &c.Accounts[i].Credential, k.field("accounts").item(i).field("credential")
 		all = append(all, fileSetting{at.field("api_token_file"), &credential.APITokenFile, secret}, fileSetting{at.field("api_key_file"), &credential.APIKeyFile, secret})
 	}
-	for i := range c.Callers.Issuers {
-		issuer, at := &c.Callers.Issuers[i], k.field("callers").field("issuers").item(i)
-		all = append(all, fileSetting{at.field("jwks_file"), &issuer.JWKSFile, public}, fileSetting{at.field("ca_file"), &issuer.CAFile, public},
-			// A kubelet makes it readable for all if the containers of a pod
-			// run as different users.
-			fileSetting{at.field("token_file"), &issuer.TokenFile, public})
-	}
+	all = append(all, c.callerFiles(k)...)
 	all = append(all, c.Store.files(k.field("store"))...)
 	return append(all,
 		fileSetting{k.field("policy").field("file"), &c.Policy.File, public},
 		fileSetting{k.field("audit").field("file"), &c.Audit.File, created},
 		fileSetting{k.field("audit").field("key_file"), &c.Audit.KeyFile, secret})
+}
+
+// callerFiles lists the files of the section callers.
+func (c *Config) callerFiles(k check) []fileSetting {
+	k = k.field("callers")
+	all := []fileSetting{{k.field("file"), &c.Callers.File, public}}
+	for i := range c.Callers.Issuers {
+		issuer, at := &c.Callers.Issuers[i], k.field("issuers").item(i)
+		all = append(all, fileSetting{at.field("jwks_file"), &issuer.JWKSFile, public}, fileSetting{at.field("ca_file"), &issuer.CAFile, public},
+			// A kubelet makes it readable for all if the containers of a pod
+			// run as different users.
+			fileSetting{at.field("token_file"), &issuer.TokenFile, public})
+	}
+	return all
 }
 
 // resolve makes a relative name start at dir.

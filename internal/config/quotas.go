@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 )
@@ -11,11 +10,9 @@ const everyTenant = "*"
 
 // Quota limits the objects of a tenant in an account.
 type Quota struct {
-	// Tenant is the tenant, or "*" for each tenant without an entry.
-	Tenant string `yaml:"tenant" doc:"The tenant: 1 to 512 characters of ASCII without blanks. * stands for each tenant without an entry of its own." need:"required" example:"payments"`
-	// ID is the name under which the objects of the tenant are counted. Empty:
-	// the name of the tenant.
-	ID string `yaml:"id" doc:"Stable id under which the objects of the tenant are counted. If a tenant is renamed, set its old name here to keep the counts. The format of tenant applies. All entries of a tenant have the same id, and no two tenants share one. An entry for * has none." need:"the tenant's name" sample:"payments-2024"`
+	// Tenant is the name or id of a tenant, or "*" for each tenant without an
+	// entry.
+	Tenant string `yaml:"tenant" doc:"Name or id of the tenant: 1 to 512 characters of ASCII without blanks. * stands for each tenant without an entry of its own." need:"required" example:"payments"`
 	// Account is the name or identifier of an account. Empty: each account.
 	Account string `yaml:"account" doc:"Name or id of the account of the limits. An entry that names the account counts before one that does not. A tenant and account may appear once." need:"each account" sample:"main"`
 	// Stores is the maximum number of stores of the tenant. Nil: no limit.
@@ -34,48 +31,19 @@ const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
 
 // validateQuotas checks each quota and that no two concern the same tenant and
 // account.
-func validateQuotas(quotas []Quota, accounts []Account, k check) {
+func (c *Config) validateQuotas(k check) {
 	type subject struct{ tenant, account string }
 	first := map[subject]int{}
-	validateIDs(quotas, k)
-	for i, q := range quotas {
+	for i, q := range c.Quotas {
 		at := k.item(i)
-		known := q.validate(accounts, at)
-		about := subject{q.Tenant, known}
+		known := q.validate(c.Accounts, at)
+		about := subject{c.Callers.TenantID(q.Tenant), known}
 		before, twice := first[about]
 		switch {
 		case !twice:
 			first[about] = i
 		case q.Tenant != "":
 			at.field("tenant").fail("is already limited by " + k.item(before).key + "; a tenant and account stand together once")
-		}
-	}
-}
-
-// validateIDs checks that each tenant has one id, and each id one tenant.
-func validateIDs(quotas []Quota, k check) {
-	idOf, tenantOf := map[string]int{}, map[string]int{}
-	for i, q := range quotas {
-		at := k.item(i).field("id")
-		id := cmp.Or(q.ID, q.Tenant)
-		before, known := idOf[q.Tenant]
-		other, taken := tenantOf[id]
-		switch {
-		case q.ID != "" && q.Tenant == everyTenant:
-			at.fail("must not be set beside tenant *, which stands for several tenants")
-		case known && cmp.Or(quotas[before].ID, quotas[before].Tenant) != id:
-			at.fail("must be that of " + k.item(before).key + ", which is about the same tenant")
-		case taken && quotas[other].Tenant != q.Tenant:
-			at.fail("is that of another tenant in " + k.item(other).key + "; each tenant has an id of its own")
-		}
-		if q.ID != "" {
-			at.format(q.ID, tenantForm(), tenantRule)
-		}
-		if !known {
-			idOf[q.Tenant] = i
-		}
-		if !taken {
-			tenantOf[id] = i
 		}
 	}
 }

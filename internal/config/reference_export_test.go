@@ -22,6 +22,8 @@ type KeyReference struct {
 	Meaning string
 	// Example is an example value in YAML. Empty for a section.
 	Example string
+	// Live says that a change of the key takes effect without a restart.
+	Live bool
 	// Rare says that most configurations do not need the key.
 	Rare bool
 	// Parts are the keys of a section, or of each element of a list of
@@ -46,6 +48,7 @@ func describe(section reflect.Value, key string) []KeyReference {
 			Default: defaultText(f, value),
 			Meaning: f.Tag.Get("doc"),
 			Example: f.Tag.Get("example"),
+			Live:    f.Tag.Get("live") != "",
 		}
 		if sample, ok := f.Tag.Lookup("sample"); ok {
 			e.Example, e.Rare = sample, true
@@ -83,6 +86,8 @@ func typeName(f reflect.StructField) string {
 		return "duration"
 	case f.Type == reflect.TypeFor[Size]():
 		return "size"
+	case f.Type == reflect.TypeFor[Timestamp]():
+		return "time"
 	case f.Type == reflect.TypeFor[int](), f.Type == reflect.TypeFor[*int]():
 		return "number"
 	case f.Type == reflect.TypeFor[[]string]():

@@ -28,6 +28,10 @@ mistake. A mistake never repeats the value. YAML aliases and tags are not suppor
 A duration is a number with a unit, or several: ` + "`20s`, `1m30s`, `500ms`" + `. A size is a number of bytes with or
 without a unit: ` + "`1048576`, `512KiB`, `64MiB`, `1GiB`" + `.
 
+The file and callers.file are read again when they change. These keys take effect without a restart: LIVE.
+Both files are checked whole, as at a start. If one has a mistake, the log names it and what is in force stays. If a key that needs a
+restart was changed, the log names it and takes over the rest.
+
 The file holds no secret: credentials are in separate files, and API keys of callers are stored as digests.
 `
 
@@ -35,13 +39,26 @@ The file holds no secret: credentials are in separate files, and API keys of cal
 // anything else than the program does.
 func TestReferenceDocumentIsUpToDate(t *testing.T) {
 	var b strings.Builder
-	b.WriteString(referenceHead)
+	b.WriteString(strings.ReplaceAll(referenceHead, "LIVE", strings.Join(liveKeys(config.Reference()), ", ")))
 	for _, section := range config.Reference() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", section.Name, section.Meaning)
 		b.WriteString("| key | type | default | meaning | example |\n|---|---|---|---|---|\n")
 		rows(&b, section.Parts)
 	}
 	golden(t, "../../docs/configuration.md", b.String())
+}
+
+// liveKeys lists the keys that take effect without a restart.
+func liveKeys(entries []config.KeyReference) []string {
+	var all []string
+	for _, e := range entries {
+		if e.Live {
+			all = append(all, "`"+e.Key+"`")
+			continue
+		}
+		all = append(all, liveKeys(e.Parts)...)
+	}
+	return all
 }
 
 func rows(b *strings.Builder, entries []config.KeyReference) {

@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// keyPosition is where a key was set: a line of the file, or a --set argument.
+// keyPosition is where a key was set: a line of a file, or a --set argument.
 type keyPosition struct {
+	// file is the file, "" for the configuration file itself.
+	file string
 	line int
 	set  bool
 }
@@ -38,7 +40,7 @@ func (r *report) withoutMistakes() *report {
 
 // add reports a mistake at a position.
 func (r *report) add(p keyPosition, key, text string) {
-	m := Mistake{File: r.file, Line: p.line, Key: key, Text: text}
+	m := Mistake{File: cmp.Or(p.file, r.file), Line: p.line, Key: key, Text: text}
 	if p.set {
 		m.File, m.Line = CommandLine, 0
 	}
@@ -86,18 +88,23 @@ func (r *report) err() error {
 	}
 	slices.SortStableFunc(r.found, func(a, b Mistake) int {
 		return cmp.Or(
-			cmp.Compare(sourceOrder(a), sourceOrder(b)),
+			cmp.Compare(r.sourceOrder(a), r.sourceOrder(b)),
 			cmp.Compare(a.Line, b.Line))
 	})
 	return r.found
 }
 
-// sourceOrder sorts the file before the command line.
-func sourceOrder(m Mistake) int {
-	if m.File == CommandLine {
+// sourceOrder sorts the configuration file before the files that it names, and
+// those before the command line.
+func (r *report) sourceOrder(m Mistake) int {
+	switch m.File {
+	case r.file:
+		return 0
+	case CommandLine:
+		return 2
+	default:
 		return 1
 	}
-	return 0
 }
 
 // parent returns the enclosing key, down to "" for the whole configuration. It

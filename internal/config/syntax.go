@@ -47,7 +47,7 @@ func syntaxHints() []syntaxHint {
 
 // syntax reports data that is not YAML. The library stops at the first error,
 // so the checks are skipped.
-func (r *report) syntax(err error, data []byte) {
+func (r *report) syntax(s source, err error, data []byte) {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		text = strings.TrimPrefix(text, m[0])
@@ -64,7 +64,7 @@ func (r *report) syntax(err error, data []byte) {
 	}
 	// The library may report a line after the last one.
 	line = min(line, 1+bytes.Count(bytes.TrimRight(data, "\r\n"), []byte("\n")))
-	r.wrong(keyPosition{line: line}, "", fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
+	r.wrong(s.at(line), s.key, fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
 }
 
 // adviceFor returns the advice about an error of the library.

@@ -86,8 +86,10 @@ type Intent struct {
 	RequestID string
 	// TraceID is the W3C trace of the call. It may be empty.
 	TraceID string
-	// Tenant is who pays.
-	Tenant string
+	// Tenant is the id of the tenant that pays, and TenantName its name, "" where
+	// that is the id or the tenant is the caller.
+	Tenant     string
+	TenantName string
 	// Op says what is to be done, without values, as JSON.
 	Op []byte
 	// Baseline is what there was before the change, as JSON.

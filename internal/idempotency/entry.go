@@ -183,7 +183,7 @@ func decodeOpen(raw []byte) (*openEntry, error) {
 }
 
 func (i *Intent) append(b []byte) []byte {
-	for _, text := range []string{i.ID, i.Method, i.Caller, i.RequestID, i.TraceID, i.Tenant} {
+	for _, text := range []string{i.ID, i.Method, i.Caller, i.RequestID, i.TraceID, i.Tenant, i.TenantName} {
 		b = fields.Text(b, text)
 	}
 	b = fields.Text(fields.Text(b, i.Op), i.Baseline)
@@ -194,7 +194,7 @@ func (i *Intent) append(b []byte) []byte {
 
 func readIntent(r *fields.Reader) Intent {
 	return Intent{
-		ID: r.Text(), Method: r.Text(), Caller: r.Text(), RequestID: r.Text(), TraceID: r.Text(), Tenant: r.Text(),
+		ID: r.Text(), Method: r.Text(), Caller: r.Text(), RequestID: r.Text(), TraceID: r.Text(), Tenant: r.Text(), TenantName: r.Text(),
 		Op: r.Bytes(), Baseline: r.Bytes(), Objects: r.Texts(), Within: r.Texts(),
 		Names: r.Map(), Began: r.Time(), Reserved: r.Bytes(),
 	}

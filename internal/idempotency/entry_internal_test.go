@@ -12,7 +12,7 @@ import (
 // new field that is not written is found.
 func TestARecordKeepsEachField(t *testing.T) {
 	intent := Intent{
-		ID: "id", Method: "method", Caller: "caller", RequestID: "request", TraceID: "trace", Tenant: "tenant", Op: []byte(`{"a":1}`), Baseline: []byte(`{"b":2}`),
+		ID: "id", Method: "method", Caller: "caller", RequestID: "request", TraceID: "trace", Tenant: "tenant", TenantName: "name", Op: []byte(`{"a":1}`), Baseline: []byte(`{"b":2}`),
 		Objects: []string{"x", "y"}, Within: []string{"z"}, Names: map[string]string{"": "store", "1": "one"},
 		Began: time.Date(2026, 11, 29, 1, 2, 3, 4, time.UTC), Reserved: []byte{1, 2},
 	}

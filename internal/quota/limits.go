@@ -1,6 +1,10 @@
 package quota
 
-import "platform.internal/storekeeper/internal/upstream"
+import (
+	"sync/atomic"
+
+	"platform.internal/storekeeper/internal/upstream"
+)
 
 // Limit is how much of an account a tenant may have made.
 type Limit struct {
@@ -23,10 +27,8 @@ const Everybody = "*"
 
 // Rule gives a tenant a limit.
 type Rule struct {
-	// Tenant is the tenant, or Everybody.
+	// Tenant is the id of the tenant, or Everybody.
 	Tenant string
-	// ID names the tenant in the records. Empty: its name does.
-	ID string
 	// Account is the identifier or name of an account. Empty: each account.
 	Account string
 	// Limit is the limit in each of them.
@@ -36,11 +38,17 @@ type Rule struct {
 // Table finds limits by tenant and account. Of the rules that fit, one that
 // names the tenant counts before one for everybody, and then one that names the
 // account before one for all. The service itself, which is the tenant "", has
-// no limit.
+// no limit. It is safe for concurrent use.
 type Table struct {
-	rules    map[place]Limit
-	accounts map[string]bool
-	ids      map[string]string
+	accounts []upstream.AccountInfo
+	now      atomic.Pointer[ruleSet]
+}
+
+// ruleSet are the rules at one time. It does not change.
+type ruleSet struct {
+	rules map[place]Limit
+	// limited are the accounts, by identifier, in which a tenant has a limit.
+	limited map[string]bool
 }
 
 // place is what a rule is about: an account, or "" for all, and a tenant.
@@ -49,25 +57,30 @@ type place struct{ account, tenant string }
 // NewTable makes a table of rules. Accounts say which names belong to which
 // identifiers; a rule about an account that is not among them never counts.
 func NewTable(rules []Rule, accounts []upstream.AccountInfo) *Table {
-	t := &Table{rules: map[place]Limit{}, accounts: map[string]bool{}, ids: map[string]string{}}
+	t := &Table{accounts: accounts}
+	t.Replace(rules)
+	return t
+}
+
+// Replace puts other rules in force, all at once. A tenant that gets its first
+// limit is counted from then on: what it made before does not count.
+func (t *Table) Replace(rules []Rule) {
+	set := &ruleSet{rules: map[place]Limit{}, limited: map[string]bool{}}
 	for _, rule := range rules {
-		if rule.ID != "" {
-			t.ids[rule.Tenant] = rule.ID
-		}
 		if rule.Account == "" {
-			t.rules[place{"", rule.Tenant}] = rule.Limit
+			set.rules[place{"", rule.Tenant}] = rule.Limit
 		}
-		for _, a := range accounts {
+		for _, a := range t.accounts {
 			switch rule.Account {
 			case a.ID, a.Name:
-				t.rules[place{a.ID, rule.Tenant}] = rule.Limit
-				t.accounts[a.ID] = true
+				set.rules[place{a.ID, rule.Tenant}] = rule.Limit
+				set.limited[a.ID] = true
 			case "":
-				t.accounts[a.ID] = true
+				set.limited[a.ID] = true
 			}
 		}
 	}
-	return t
+	t.now.Store(set)
 }
 
 // Limit gives the limit of a tenant in an account, by the account's identifier,
@@ -76,31 +89,14 @@ func (t *Table) Limit(account, tenant string) (Limit, bool) {
 	if tenant == "" {
 		return Limit{}, false
 	}
+	rules := t.now.Load().rules
 	for _, p := range []place{{account, tenant}, {"", tenant}, {account, Everybody}, {"", Everybody}} {
-		if limit, ok := t.rules[p]; ok {
+		if limit, ok := rules[p]; ok {
 			return limit, true
 		}
 	}
 	return Limit{}, false
 }
 
-// Key names a tenant in the records.
-func (t *Table) Key(tenant string) string {
-	if id, ok := t.ids[tenant]; ok {
-		return id
-	}
-	return tenant
-}
-
-// Name returns the tenant that a key names in the records.
-func (t *Table) Name(key string) string {
-	for tenant, id := range t.ids {
-		if id == key {
-			return tenant
-		}
-	}
-	return key
-}
-
 // Limited reports whether any tenant has a limit in the account.
-func (t *Table) Limited(account string) bool { return t.accounts[account] }
+func (t *Table) Limited(account string) bool { return t.now.Load().limited[account] }

@@ -57,3 +57,21 @@ func TestOnlyAccountsWithARuleAreLimited(t *testing.T) {
 		}
 	}
 }
+
+func TestALimitThatIsReplacedHoldsForTheNextChange(t *testing.T) {
+	f, kept := newCloudflare(100), newMemory()
+	rules := func(n int) []quota.Rule { return []quota.Rule{{Tenant: "a", Limit: quota.Limit{Secrets: &n}}} }
+	table := quota.NewTable(rules(2), f.Accounts())
+	c := config(f, kept, nil)
+	c.Limits, c.Limited = table.Limit, table.Limited
+	counted := with(f, c)
+	must(t, counted, "a", 2)
+	refused(t, counted, "a", 1)
+	table.Replace(rules(3))
+	must(t, counted, "a", 1)
+	refused(t, counted, "a", 1)
+	table.Replace(rules(1))
+	refused(t, counted, "a", 1)
+	table.Replace(nil)
+	must(t, counted, "a", 5)
+}

@@ -18,7 +18,7 @@ func (c *Counter) Own(ctx context.Context, account, tenant string, q upstream.Qu
 	if !limited || limit.Secrets == nil {
 		return q, nil
 	}
-	key := tenantKey(id, c.c.Key(tenant))
+	key := tenantKey(id, tenant)
 	found, err := c.c.Store.Get(ctx, key)
 	if err != nil {
 		return q, err

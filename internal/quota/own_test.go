@@ -40,19 +40,3 @@ func TestATenantWithAQuotaSeesItsOwn(t *testing.T) {
 	}
 	refused(t, c, "a", 2)
 }
-
-func TestATenantThatIsRenamedKeepsItsCounts(t *testing.T) {
-	f, kept, limit := newCloudflare(100), newMemory(), 3
-	before := client(f, kept, []quota.Rule{{Tenant: "old", Limit: quota.Limit{Secrets: &limit}}})
-	ids := must(t, before, "old", 2)
-	after := client(f, kept, []quota.Rule{{Tenant: "new", ID: "old", Limit: quota.Limit{Secrets: &limit}}})
-	if got := figures(as("new"), t, after); got.Usage != 2 {
-		t.Errorf("after the renaming it has %+v", got)
-	}
-	refused(t, after, "new", 2)
-	must(t, after, "new", 1)
-	if _, err := after.DeleteSecret(as("new"), upstream.SecretParams{Account: account, StoreID: store, SecretID: ids[0]}); err != nil {
-		t.Fatal(err)
-	}
-	must(t, after, "new", 1)
-}

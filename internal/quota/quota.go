@@ -39,11 +39,6 @@ type Config struct {
 	// Limits gives the limit of a tenant in an account, by the account's
 	// identifier, and false where there is none. See Table.
 	Limits func(account, tenant string) (Limit, bool)
-	// Key names a tenant in the records, so that the tenant keeps its counts under
-	// another name. Nil: its name does.
-	Key func(tenant string) string
-	// Name is the reverse of Key. Nil: the key is the name.
-	Name func(key string) string
 	// Limited reports whether any tenant has a limit in the account. Where none
 	// has, nothing is counted. Nil: in every account.
 	Limited func(account string) bool
@@ -77,12 +72,6 @@ func (c Config) withDefaults() Config {
 	if c.Limited == nil {
 		c.Limited = func(string) bool { return true }
 	}
-	if c.Key == nil {
-		c.Key = func(tenant string) string { return tenant }
-	}
-	if c.Name == nil {
-		c.Name = func(key string) string { return key }
-	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -100,7 +89,7 @@ func (c *Counter) counted(account string) (id string, ok bool) {
 type Change struct {
 	// Account is the identifier or the name of the account.
 	Account string
-	// Tenant makes the change.
+	// Tenant is the id of the tenant that makes the change.
 	Tenant string
 	// StoreID is the store of the secrets, or the store that is deleted where no
 	// secrets are.
@@ -128,8 +117,7 @@ func Of(op *change.Op) Change {
 	return ch
 }
 
-// asked is what a create takes: places of one kind for one tenant, which stands
-// under its key.
+// asked is what a create takes: places of one kind for one tenant.
 type asked struct {
 	account, tenant string
 	kind            kind
@@ -140,7 +128,7 @@ type asked struct {
 
 // ask describes what a change takes in the account id.
 func (c *Counter) ask(id string, ch Change) asked {
-	a := asked{account: id, tenant: c.c.Key(ch.Tenant), kind: secrets, n: ch.Secrets}
+	a := asked{account: id, tenant: ch.Tenant, kind: secrets, n: ch.Secrets}
 	if ch.Stores > 0 {
 		a.kind, a.n = stores, ch.Stores
 	}

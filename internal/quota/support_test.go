@@ -314,7 +314,7 @@ func with(next service, c quota.Config) *counted {
 func config(next service, kept storing.Store, limits []quota.Rule) quota.Config {
 	table := quota.NewTable(limits, next.Accounts())
 	return quota.Config{
-		Accounts: next.Accounts(), Quota: next.Quota, Store: kept, Limits: table.Limit, Key: table.Key, Limited: table.Limited,
+		Accounts: next.Accounts(), Quota: next.Quota, Store: kept, Limits: table.Limit, Limited: table.Limited,
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 type Usage struct {
 	// Account is the identifier of the account.
 	Account string
-	// Tenant is the name of the tenant.
+	// Tenant is the id of the tenant.
 	Tenant string
 	// Stores and Secrets are how many of each the tenant has and is about to make.
 	Stores, Secrets int
@@ -25,7 +25,6 @@ func (c *Counter) Usage(ctx context.Context) ([]Usage, error) {
 	var list []Usage
 	err := c.c.Store.Scan(ctx, tenantPrefix, func(key string, r store.Record) error {
 		account, tenant, _ := strings.Cut(strings.TrimPrefix(key, tenantPrefix), "/")
-		tenant = c.c.Name(tenant)
 		limit, ok := c.c.Limits(account, tenant)
 		if !ok {
 			return nil

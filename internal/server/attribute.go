@@ -1,19 +1,13 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
 
-	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/scope"
 )
-
-// payerOf is the tenant whose budget the calls to Cloudflare are taken from. A
-// caller without a tenant is a tenant of its own.
-func payerOf(p *authn.Principal) string { return cmp.Or(p.Tenant, p.Name) }
 
 // withCacheControl returns a context whose reads ask Cloudflare, if the caller
 // sent Cache-Control: no-cache or fresh is true. Such a read costs a call.

@@ -181,7 +181,7 @@ func printable(name string) string {
 func (t *auditContext) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
 	r := audit.Record{
-		ID: t.recordID(), Caller: t.caller.Name, Tenant: t.caller.Tenant, Credential: string(t.caller.Kind),
+		ID: t.recordID(), Caller: t.caller.Name, Tenant: t.caller.Tenant, TenantID: t.caller.TenantID, Credential: string(t.caller.Kind),
 		Method: f.Method, Action: t.action, Account: t.account, Store: t.store,
 		Secrets: t.secrets, SecretCount: t.count, Decision: t.decision,
 		Policy: t.policy, Changed: t.changed,

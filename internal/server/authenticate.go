@@ -35,7 +35,7 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
 		t := auditFrom(ctx)
 		t.caller = o.Principal
-		ctx = scope.WithTenant(authn.WithPrincipal(ctx, &t.caller), payerOf(&t.caller))
+		ctx = scope.WithTenant(authn.WithPrincipal(ctx, &t.caller), t.caller.Payer())
 		t.answer = &scope.Answer{}
 		return next(withCacheControl(scope.WithAnswer(ctx, t.answer), fresh), req)
 	}

@@ -34,7 +34,7 @@ func (s share) infoOf(ctx context.Context) callInfo {
 	t := auditFrom(ctx)
 	i := callInfo{replayed: t.replayed, freshness: t.answer.Freshness()}
 	if s != nil && t.account != "" {
-		i.limit, i.policy = s(t.account, payerOf(&t.caller))
+		i.limit, i.policy = s(t.account, t.caller.Payer())
 	}
 	return i
 }

@@ -9,6 +9,7 @@ import (
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/idempotency"
@@ -56,10 +57,13 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 // from the intent and the answer of the change. The caller fills in the outcome.
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &auditContext{}
-	record := audit.Record{ID: i.ID, RequestID: i.RequestID, TraceID: i.TraceID, Caller: i.Caller, Tenant: i.Tenant, Method: i.Method}
-	if i.Tenant == i.Caller {
+	record := audit.Record{ID: i.ID, RequestID: i.RequestID, TraceID: i.TraceID, Caller: i.Caller, Method: i.Method}
+	switch {
+	case i.TenantName != "":
+		record.Tenant, record.TenantID = i.TenantName, i.Tenant
+	case i.Tenant != i.Caller:
 		// A caller without a tenant is a tenant of its own.
-		record.Tenant = ""
+		record.Tenant = i.Tenant
 	}
 	var op change.Op
 	method := r.Methods[i.Method]
@@ -80,6 +84,14 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	record.Action, record.Account, record.Store = t.action, t.account, t.store
 	record.Secrets, record.SecretCount, record.Changed = t.secrets, t.count, op.Changed()
 	return record
+}
+
+// tenantName returns the name of a caller's tenant if its id is another.
+func tenantName(p *authn.Principal) string {
+	if p.TenantID == "" || p.TenantID == p.Tenant {
+		return ""
+	}
+	return p.Tenant
 }
 
 // opOf is the change that a request asks for.

@@ -241,7 +241,7 @@ func (c Chain) intentOf(
 	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{
-		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, Names: t.knownNames(),
+		ID: t.recordID(), RequestID: f.RequestID, TraceID: f.TraceID, Method: f.Method, Caller: op.Caller, Tenant: op.Tenant, TenantName: tenantName(&t.caller), Names: t.knownNames(),
 	}
 	maps.Copy(i.Names, names)
 	record := t.record(ctx)

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 
 	"platform.internal/storekeeper/internal/authn"
@@ -33,7 +32,7 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 	j := &authorization{rights: c.Rights, caller: caller, method: m, account: name, audit: &auditContext{}, target: contract.Target{Account: account, StoreID: storeID}}
 	d := j.decideBeforeBody()
 	if !d.Allowed && d.NeedsName && storeID != "" {
-		ctx = scope.WithTenant(ctx, cmp.Or(caller.Tenant, caller.Name))
+		ctx = scope.WithTenant(ctx, caller.Payer())
 		if err := j.learnStore(ctx); err != nil {
 			return true, fault.From(err)
 		}

@@ -39,7 +39,8 @@ type Config struct {
 	Window    time.Duration
 	PerSecond int
 	MaxWait   time.Duration
-	// Weights are the weights of tenants; others have 1.
+	// Weights are the weights of tenants, by id; others have 1. SetWeights sets
+	// others.
 	Weights map[string]float64
 	// Late is called for a change whose request has ended after this process had
 	// lost the change: another replica may have changed the same object meanwhile.
@@ -94,6 +95,8 @@ type Budgets struct {
 	lease lease
 	// wake asks for a round now.
 	wake chan struct{}
+	// weights are the weights of tenants in force.
+	weights atomic.Pointer[map[string]float64]
 	// failure is why the last round failed.
 	failure atomic.Pointer[error]
 
@@ -147,6 +150,7 @@ func New(c Config) *Budgets {
 		cfg: c, byAccount: map[string]*Credential{}, wake: make(chan struct{}, 1), peers: map[int64]*peer{},
 		every: max(50*time.Millisecond, min(time.Second, c.Window/100)), owner: rand.Text(), lived: c.Lived,
 	}
+	b.weights.Store(&c.Weights)
 	if b.lease.alone = !c.Shared; c.Shared {
 		b.straggle, b.skew = min(c.Window, time.Minute), min(maxSkew, c.Window/30)
 	}
@@ -182,7 +186,16 @@ func (b *Budgets) limits() budget.Config {
 	}
 }
 
-func (b *Budgets) weight(tenant string) float64 { return max(1, b.cfg.Weights[tenant]) }
+// SetWeights replaces the weights of tenants, by their ids. Permits are given by
+// them from then on. Nobody may change the map afterwards.
+func (b *Budgets) SetWeights(weights map[string]float64) {
+	b.weights.Store(&weights)
+	for _, one := range b.list {
+		one.Reweigh()
+	}
+}
+
+func (b *Budgets) weight(tenant string) float64 { return max(1, (*b.weights.Load())[tenant]) }
 
 // Close ends the waiting of all calls.
 func (b *Budgets) Close() {

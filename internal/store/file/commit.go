@@ -11,7 +11,7 @@ import (
 
 var (
 	errHung = errors.New("a write to the log does not return")
-	errKind = errors.New("a line of the trail must be an intent, an outcome, an alarm or a denial")
+	errKind = errors.New("a line of the trail must be an intent, an outcome, an alarm, a denial or a reload")
 )
 
 // Commit does as store.Store says. Where ctx ends while the commit waits, the
@@ -80,7 +80,7 @@ func check(keys []string, changes store.Changes) error {
 	}
 	for i := range changes.Lines {
 		switch changes.Lines[i].Kind {
-		case audit.KindIntent, audit.KindOutcome, audit.KindAlarm, audit.KindDenial:
+		case audit.KindIntent, audit.KindOutcome, audit.KindAlarm, audit.KindDenial, audit.KindReload:
 		default:
 			return fault.From(errKind)
 		}

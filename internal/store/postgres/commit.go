@@ -81,7 +81,7 @@ func (r *request) run(now map[string]store.Record) proposal {
 	}
 	for i := range changes.Lines {
 		switch changes.Lines[i].Kind {
-		case audit.KindIntent, audit.KindOutcome, audit.KindAlarm, audit.KindDenial:
+		case audit.KindIntent, audit.KindOutcome, audit.KindAlarm, audit.KindDenial, audit.KindReload:
 		default:
 			err = fault.From(fmt.Errorf("store: an audit record of the kind %q, which is not for callers", changes.Lines[i].Kind))
 		}

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+)
+
+// Load reads the configuration file at path and the callers.file that it names,
+// and then applies sets, each in the form KEY=VALUE. An error is of type
+// Mistakes.
+func Load(path string, sets []string) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, Mistakes{{File: path, Text: "cannot be read: " + cause(err)}}
+	}
+	return Parse(path, data, sets)
+}
+
+// Parse is Load for bytes that were already read. name is their file: mistakes
+// name it, and relative file names start at its folder. An error is of type
+// Mistakes.
+func Parse(name string, data []byte, sets []string) (*Config, error) {
+	return parse(input{name, sets}, data, readFile)
+}
+
+// parse is Parse with the function that reads callers.file.
+func parse(from input, data []byte, read func(path string) ([]byte, error)) (*Config, error) {
+	c := newConfig(from.name, false)
+	c.input, c.read = from, read
+	if node := c.report.document(source{}, data); node != nil {
+		nodeDecoder{report: c.report}.decode(node, settingTarget{value: reflect.ValueOf(c).Elem()})
+	}
+	return c.finish(filepath.Dir(from.name))
+}
+
+// Dev returns the configuration of dev mode with sets applied: the emulator in
+// place of Cloudflare, loopback listeners, one account and one public API key.
+// It refuses a listener that is not on loopback, since the key is public. An
+// error is of type Mistakes.
+func Dev(sets []string) (*Config, error) { return dev(sets, readFile) }
+
+func dev(sets []string, read func(path string) ([]byte, error)) (*Config, error) {
+	c := newConfig("dev", true)
+	c.input, c.read = input{sets: sets}, read
+	c.Accounts = []Account{{ID: DevAccount, Name: "dev"}}
+	c.Callers.APIKeys = []APIKey{{Name: DevCaller, SHA256: devDigest()}}
+	return c.finish(".")
+}
+
+// newConfig returns the default configuration. name is its file.
+func newConfig(name string, dev bool) *Config {
+	c := &Config{Dev: dev, report: newReport(name)}
+	c.Listen.setDefaults()
+	c.Audit.setDefaults()
+	c.Budget.setDefaults()
+	c.Store.setDefaults()
+	c.Idempotency.setDefaults()
+	c.Reads.setDefaults()
+	c.Telemetry.setDefaults()
+	return c
+}
+
+// finish applies --set, reads callers.file, checks the configuration and
+// completes it. Relative file names start at dir.
+func (c *Config) finish(dir string) (*Config, error) {
+	for _, set := range c.input.sets {
+		setter{report: c.report, dev: c.Dev}.apply(set, reflect.ValueOf(c).Elem())
+	}
+	if c.Store.Kind == StorePostgres && c.Audit.Sink == "" {
+		c.Audit.Sink = AuditStore
+	}
+	k := check{report: c.report, dev: c.Dev}
+	c.readCallers(dir, k.field("callers"))
+	c.validate(k)
+	if err := c.report.err(); err != nil {
+		return nil, err
+	}
+	for i := range c.Accounts {
+		c.Accounts[i].complete()
+	}
+	c.Listen.complete(check{report: c.report}.field("listen"))
+	c.Store.complete(c.Audit, c.Dev)
+	for _, f := range c.files(check{}) {
+		f.resolve(dir)
+	}
+	return c, nil
+}
+
+// readCallers reads callers.file, if there is one.
+func (c *Config) readCallers(dir string, k check) {
+	if c.Callers.File == "" || k.field("file").suppressed() {
+		return
+	}
+	for _, key := range names(reflect.TypeFor[Callers]()) {
+		if at := k.field(key); key != "file" && at.isSet() {
+			at.fail("must not stand beside callers.file; put it into that file, at its top level")
+			c.report.reported[k.key] = true
+		}
+	}
+	name := c.Callers.File
+	(fileSetting{name: &name}).resolve(dir)
+	data, err := c.read(name)
+	if err != nil {
+		k.field("file").fail("must name a file that can be read: " + cause(err))
+		c.report.reported[k.key] = true
+		return
+	}
+	c.decodeCallers(source{file: name, key: k.key}, data, k)
+}
+
+// decodeCallers copies the content of callers.file into the section callers.
+func (c *Config) decodeCallers(from source, data []byte, k check) {
+	named := c.report.positions[k.field("file").key]
+	delete(c.report.positions, k.field("file").key)
+	section := Callers{File: c.Callers.File}
+	if node := c.report.document(from, data); node != nil {
+		nodeDecoder{report: c.report, source: from}.decode(node, settingTarget{value: reflect.ValueOf(&section).Elem(), key: k.key})
+	}
+	if k.field("file").isSet() {
+		k.field("file").fail("must not stand in the file that it names")
+	}
+	section.File = c.Callers.File
+	c.Callers, c.report.positions[k.field("file").key] = section, named
+}
+
+// readFile reads a file of at most maxFileBytes.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing can be lost
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("must be at most %d bytes", maxFileBytes)
+	}
+	return data, nil
+}

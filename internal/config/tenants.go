@@ -1,0 +1,76 @@
+package config
+
+// Tenant gives a tenant an id of its own.
+type Tenant struct {
+	// Name is the name of the tenant, as callers and rules have it.
+	Name string `yaml:"name" doc:"Name of the tenant, as callers and rules have it. Unique." need:"required" example:"payments"`
+	// ID is the id under which quotas, weights and usage are kept.
+	ID string `yaml:"id" doc:"Stable id of the tenant, such as the first name that it had. The format of the name of an API key applies. Unique, and not the name of another tenant." need:"required" example:"payments-2024"`
+}
+
+// TenantID returns the id of a tenant, by its name. It is the name itself,
+// unless tenants has another.
+func (c *Callers) TenantID(name string) string {
+	for i := range c.Tenants {
+		if c.Tenants[i].Name == name {
+			return c.Tenants[i].ID
+		}
+	}
+	return name
+}
+
+// validateTenants checks each tenant, and that no two tenants have one id.
+func (c *Callers) validateTenants(k check) {
+	at := k.field("tenants")
+	names, ids := make([]string, len(c.Tenants)), make([]string, len(c.Tenants))
+	owner := map[string]int{}
+	for i, t := range c.Tenants {
+		at.item(i).field("name").format(t.Name, callerForm(), callerRule)
+		at.item(i).field("id").format(t.ID, callerForm(), callerRule)
+		names[i], ids[i] = t.Name, t.ID
+		owner[t.ID] = i
+	}
+	at.unique("name", names)
+	at.unique("id", ids)
+	// A tenant that is not listed has its name as id.
+	told := map[int]bool{}
+	for _, p := range c.payers(k) {
+		i, taken := owner[p.name]
+		if taken && c.Tenants[i].Name != p.name && c.TenantID(p.name) == p.name && !told[i] {
+			told[i] = true
+			at.item(i).field("id").fail("is the name of another tenant, in " + p.at.key + ", whose id it would be too; give one of the two an id of its own here")
+		}
+	}
+}
+
+// payer is the name of a tenant, and the key that has it.
+type payer struct {
+	at   check
+	name string
+}
+
+// payers lists the tenants of callers. A caller without a tenant is a tenant of
+// its own name.
+func (c *Callers) payers(k check) []payer {
+	var all []payer
+	add := func(at check, tenant, name string) {
+		if tenant != "" {
+			all = append(all, payer{at.field("tenant"), tenant})
+		} else if name != "" {
+			all = append(all, payer{at.field("name"), name})
+		}
+	}
+	for i, a := range c.APIKeys {
+		add(k.field("api_keys").item(i), a.Tenant, a.Name)
+	}
+	for i, a := range c.Certificates {
+		add(k.field("certificates").item(i), a.Tenant, a.Name)
+	}
+	for i := range c.Issuers {
+		for j, s := range c.Issuers[i].Subjects {
+			// The name of such a caller has a colon, which no id has.
+			add(k.field("issuers").item(i).field("subjects").item(j), s.Tenant, "")
+		}
+	}
+	return all
+}
