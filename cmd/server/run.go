@@ -117,13 +117,13 @@ func serve(told context.Context, s settings) error {
 
 // identify authenticates a call over REST. From then on its connection counts
 // as a connection of that caller.
-func identify(callers *authn.Authenticator) func(context.Context, authn.Credentials) (authn.Principal, error) {
-	return func(ctx context.Context, shown authn.Credentials) (authn.Principal, error) {
-		who, err := callers.Authenticate(ctx, shown)
-		if c := connlimit.FromRequest(ctx); c != nil && err == nil {
-			c.MarkAuthenticated(who.Name)
+func identify(callers *authn.Authenticator) func(context.Context, authn.Credentials) authn.Authentication {
+	return func(ctx context.Context, shown authn.Credentials) authn.Authentication {
+		o := callers.Identify(ctx, shown)
+		if c := connlimit.FromRequest(ctx); c != nil && o.Err == nil {
+			c.MarkAuthenticated(o.Principal.Name)
 		}
-		return who, err
+		return o
 	}
 }
 

@@ -4,13 +4,17 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"time"
+
+	"platform.internal/storekeeper/internal/fault"
 )
 
 // APIKey is one accepted key, stored as a digest.
 type APIKey struct {
 	// Digest is the SHA-256 of the key.
 	Digest [sha256.Size]byte
-	// Principal is the holder of the key. New sets its kind.
+	// Principal is the holder of the key. New sets its kind. The key is accepted
+	// from NotBefore on, and until before Expires.
 	Principal Principal
 }
 
@@ -37,4 +41,21 @@ func digestKeys(keys []APIKey) (map[[sha256.Size]byte]Principal, error) {
 		known[k.Digest] = k.Principal
 	}
 	return known, nil
+}
+
+// valid returns why the key of a principal is not valid now.
+func (a *Authenticator) valid(p *Principal) error {
+	if p.NotBefore.IsZero() && p.Expires.IsZero() {
+		return nil
+	}
+	now := a.clock()
+	switch {
+	case now.Before(p.NotBefore):
+		return fault.New(fault.Unauthenticated, NotYetValid, "The API key is not valid yet; wait, or use another.").
+			Because(fmt.Errorf("a key of caller %q is valid from %s", p.Name, p.NotBefore.Format(time.RFC3339)))
+	case !p.Expires.IsZero() && !now.Before(p.Expires):
+		return fault.New(fault.Unauthenticated, Expired, "The API key has expired; ask the operators of Storekeeper for a new one.").
+			Because(fmt.Errorf("a key of caller %q expired at %s", p.Name, p.Expires.Format(time.RFC3339)))
+	}
+	return nil
 }

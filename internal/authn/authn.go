@@ -10,6 +10,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -36,11 +38,11 @@ type Config struct {
 
 // Authenticator checks credentials. It is safe for concurrent use.
 type Authenticator struct {
-	clock        func() time.Time
-	keys         map[[sha256.Size]byte]Principal
-	issuers      map[string]*issuer
-	verified     *tokenCache
-	certificates []certificate
+	config Config
+	clock  func() time.Time
+	now    atomic.Pointer[callerSet]
+	// replacing is held while the callers are replaced.
+	replacing sync.Mutex
 }
 
 // New returns an Authenticator. It reads the keys of issuers in the background
@@ -54,34 +56,21 @@ func New(c Config) (*Authenticator, error) {
 	if c.OnKeys == nil {
 		c.OnKeys = func(KeyEvent) {}
 	}
-	if err := c.checkUnique(); err != nil {
+	first, err := newCallerSet(c, &callerSet{})
+	if err != nil {
 		return nil, err
 	}
-	a := &Authenticator{clock: c.Clock, issuers: map[string]*issuer{}, verified: newTokenCache()}
-	var err error
-	if a.keys, err = digestKeys(c.APIKeys); err != nil {
-		return nil, err
-	}
-	if a.certificates, err = readCertificates(c.Certificates); err != nil {
-		return nil, err
-	}
-	for _, given := range c.Issuers {
-		made, err := newIssuer(given, c)
-		if err != nil {
-			a.Close()
-			return nil, err
-		}
-		a.issuers[given.URL] = made
-	}
+	a := &Authenticator{config: c, clock: c.Clock}
+	a.now.Store(first)
 	return a, nil
 }
 
 // Close stops the background work and waits for its end. Authenticate must not
 // be called afterwards.
 func (a *Authenticator) Close() {
-	for _, i := range a.issuers {
-		i.keys.close()
-	}
+	a.replacing.Lock()
+	defer a.replacing.Unlock()
+	a.now.Load().closeKeys(&callerSet{})
 }
 
 // Authenticate returns the principal of the credentials. If both header schemes
@@ -92,14 +81,15 @@ func (a *Authenticator) Close() {
 // cannot be verified now. It says what to correct and never repeats what was
 // sent.
 //
-// A verified token is cached for up to a minute, and at most until it expires
-// or the keys of its issuer are read again.
+// A verified token is cached for up to a minute, and at most until it expires,
+// the keys of its issuer are read again, or the issuers are replaced.
 func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
 	if c.malformed != nil {
 		return Principal{}, c.malformed
 	}
-	if c.onlyCertificate() && len(a.certificates) > 0 {
-		return a.authenticateCertificate(c.Chains)
+	callers := a.now.Load()
+	if c.onlyCertificate() && len(callers.certificates) > 0 {
+		return callers.authenticateCertificate(c.Chains, a.clock())
 	}
 	shown, err := c.secret()
 	if err != nil {
@@ -108,18 +98,21 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 	// The digest is compared, never the key, so the duration of a look-up tells
 	// nothing about existing keys.
 	digest := shown.digest()
-	if p, ok := a.keys[digest]; ok {
+	if p, ok := callers.keys[digest]; ok {
+		if err := a.valid(&p); err != nil {
+			return Principal{}, err
+		}
 		return p, nil
 	}
-	if shown.bearer && len(a.issuers) > 0 {
+	if shown.bearer && len(callers.issuers) > 0 {
 		// Only verified tokens are in the cache, so the format is not checked
 		// before.
 		now := a.clock()
-		if p, ok := a.verified.find(digest, now); ok {
+		if p, ok := callers.verified.find(digest, now); ok {
 			return p, nil
 		}
 		if jwtForm(shown.text) {
-			return a.authenticateToken(ctx, shown.text, digest, now)
+			return callers.authenticateToken(ctx, shown.text, digest, now)
 		}
 	}
 	return Principal{}, refused(Unknown, "The API key is not one that Storekeeper knows.")
@@ -127,7 +120,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 
 // authenticateToken verifies a token that is not cached. digest is the digest
 // of the token.
-func (a *Authenticator) authenticateToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
+func (a *callerSet) authenticateToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
 	shown, err := parseUnverified(token)
 	if err != nil {
 		return Principal{}, err
@@ -148,7 +141,7 @@ func (a *Authenticator) authenticateToken(ctx context.Context, token string, dig
 // untrusted returns the fault of a token whose issuer is not configured. The
 // claim is not verified, so the log does not repeat it. It only names the most
 // common mistake.
-func (a *Authenticator) untrusted(claimed string) error {
+func (a *callerSet) untrusted(claimed string) error {
 	f := fault.New(fault.Unauthenticated, WrongIssuer, "The token is of an issuer that Storekeeper does not trust; use a token of one that its configuration lists.")
 	for url, i := range a.issuers {
 		if strings.TrimSuffix(url, "/") == strings.TrimSuffix(claimed, "/") {

@@ -49,9 +49,9 @@ func readCertificates(given []Certificate) ([]certificate, error) {
 // authenticateCertificate returns the principal of a certificate that TLS has
 // verified. Exactly one entry of the configuration must match one of its names,
 // so that no certificate is two callers.
-func (a *Authenticator) authenticateCertificate(chains [][]*x509.Certificate) (Principal, error) {
+func (a *callerSet) authenticateCertificate(chains [][]*x509.Certificate, now time.Time) (Principal, error) {
 	leaf := chains[0][0]
-	notBefore, expires, err := validity(chains, a.clock())
+	notBefore, expires, err := validity(chains, now)
 	if err != nil {
 		return Principal{}, err
 	}

@@ -9,6 +9,27 @@ type Authentication struct {
 	// Err is a fault of kind Unauthenticated, or Unavailable if a token cannot
 	// be verified now.
 	Err error
+
+	// credentials were authenticated by the callers of this generation. 0: by
+	// none.
+	credentials Credentials
+	generation  uint64
+}
+
+// Identify is Authenticate with a result that Recheck can check again.
+func (a *Authenticator) Identify(ctx context.Context, c Credentials) Authentication {
+	o := Authentication{credentials: c, generation: a.now.Load().generation}
+	o.Principal, o.Err = a.Authenticate(ctx, c)
+	return o
+}
+
+// Recheck returns o, or authenticates the call again if the callers were replaced
+// since: the body of a call may take minutes to arrive.
+func (a *Authenticator) Recheck(ctx context.Context, o Authentication) Authentication {
+	if o.Err != nil || o.generation == 0 || o.generation == a.now.Load().generation {
+		return o
+	}
+	return a.Identify(ctx, o.credentials)
 }
 
 // callIdentity is what is known of who makes a call: the result of authenticating it

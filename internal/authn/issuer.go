@@ -66,13 +66,16 @@ type issuer struct {
 	algorithms []string
 	subjects   []subjectMapping
 	keys       keySource
+	// source is what keys were made from.
+	source keyPlace
 }
 
 var issuerName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 
-// newIssuer checks the configuration of an issuer and starts to read its keys.
-func newIssuer(given Issuer, c Config) (*issuer, error) {
-	i := &issuer{name: given.Name, url: given.URL, audiences: given.Audiences, algorithms: given.Algorithms}
+// newIssuer checks the configuration of an issuer and starts to read its keys. It
+// goes on with those of before if they come from the same place.
+func newIssuer(given Issuer, c Config, before *issuer) (*issuer, error) {
+	i := &issuer{name: given.Name, url: given.URL, audiences: given.Audiences, algorithms: given.Algorithms, source: given.keyPlace()}
 	if len(i.algorithms) == 0 {
 		i.algorithms = Algorithms()
 	}
@@ -80,7 +83,11 @@ func newIssuer(given Issuer, c Config) (*issuer, error) {
 	if err == nil {
 		i.subjects, err = readSubjects(given.Subjects)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case before != nil && before.source == i.source:
+		i.keys = before.keys
+	default:
 		i.keys, err = newKeySource(given, c)
 	}
 	if err != nil {

@@ -42,8 +42,9 @@ type IssuerState struct {
 // Issuers returns the state of each issuer, sorted by name. It makes no
 // request.
 func (a *Authenticator) Issuers() []IssuerState {
-	all := make([]IssuerState, 0, len(a.issuers))
-	for _, i := range a.issuers {
+	issuers := a.now.Load().issuers
+	all := make([]IssuerState, 0, len(issuers))
+	for _, i := range issuers {
 		all = append(all, i.keys.state().issuerState(i.name, i.url))
 	}
 	slices.SortFunc(all, func(x, y IssuerState) int { return cmp.Compare(x.Name, y.Name) })
@@ -54,7 +55,8 @@ func (a *Authenticator) Issuers() []IssuerState {
 // certificate, and no issuer has a usable key.
 func (a *Authenticator) Idle() bool {
 	usable := func(s IssuerState) bool { return s.Keys > 0 }
-	return len(a.keys) == 0 && len(a.certificates) == 0 && !slices.ContainsFunc(a.Issuers(), usable)
+	callers := a.now.Load()
+	return len(callers.keys) == 0 && len(callers.certificates) == 0 && !slices.ContainsFunc(a.Issuers(), usable)
 }
 
 func (s keyState) issuerState(name, url string) IssuerState {

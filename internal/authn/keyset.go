@@ -62,6 +62,19 @@ type keyState struct {
 	fetches bool
 }
 
+// keyPlace is where the keys of an issuer come from, and how often.
+type keyPlace struct {
+	name, url, jwksURL, jwksFile, caFile, tokenFile string
+	refreshEvery, refreshAtMost, keysMaxAge         time.Duration
+}
+
+func (i *Issuer) keyPlace() keyPlace {
+	return keyPlace{
+		i.Name, i.URL, i.JWKSURL, i.JWKSFile, i.CAFile, i.TokenFile,
+		i.RefreshEvery, i.RefreshAtMost, i.KeysMaxAge,
+	}
+}
+
 // newKeySource starts to read the keys of an issuer.
 func newKeySource(given Issuer, c Config) (keySource, error) {
 	tell := func(keys int, err error) { c.OnKeys(KeyEvent{Issuer: given.Name, Keys: keys, Err: err}) }

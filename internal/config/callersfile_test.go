@@ -128,7 +128,7 @@ budget: {weights: [{tenant: a, weight: 2}]}
 		"of an account":     {strings.Replace(mainFile, "file: token", "file: token2", 1), []string{"accounts[0].credential.api_token_file"}},
 		"the callers' file": {strings.Replace(mainFile, "{file: callers.yaml}", "{"+strings.Replace(strings.TrimSpace(oneKey), "\n- {", " [{", 1)+"]}", 1), []string{"callers.file"}},
 	} {
-		next, err := c.Reparse([]byte(test.main), []byte(oneKey+otherKey))
+		next, err := c.Reparse([]byte(test.main), []byte(oneKey+otherKey), c.Callers)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -136,9 +136,22 @@ budget: {weights: [{tenant: a, weight: 2}]}
 		if got := next.NeedRestart(c); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
-		if keys := len(next.Callers.APIKeys); keys != 2 && name != "the callers' file" || keys != 1 && name == "the callers' file" {
-			t.Errorf("%s: %d keys", name, keys)
+		if keys := len(next.Callers.APIKeys); keys != 2 || next.Callers.File != c.Callers.File {
+			t.Errorf("%s: %d keys of %s", name, keys, next.Callers.File)
 		}
+	}
+}
+
+func TestCallersThatMoveToAFileOfTheirOwnStayUntilARestart(t *testing.T) {
+	inline := strings.Replace(mainFile, "{file: callers.yaml}", "{api_keys: [{name: team-a, sha256: "+strings.Repeat("1", 64)+"}]}", 1)
+	c, err := config.Load(written(t, inline, oneKey), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inForce := config.Callers{APIKeys: []config.APIKey{{Name: "team-b", SHA256: strings.Repeat("2", 64)}}}
+	next, err := c.Reparse([]byte(mainFile), nil, inForce)
+	if err != nil || !reflect.DeepEqual(next.Callers, inForce) || !reflect.DeepEqual(next.NeedRestart(c), []string{"callers.file"}) {
+		t.Errorf("%v: %+v, restart for %v", err, next.Callers, next.NeedRestart(c))
 	}
 }
 
@@ -148,7 +161,7 @@ func TestDevModeMayHaveACallersFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := c.Reparse(nil, []byte(oneKey+otherKey))
+	next, err := c.Reparse(nil, []byte(oneKey+otherKey), c.Callers)
 	if err != nil || len(c.Callers.APIKeys) != 1 || len(next.Callers.APIKeys) != 2 {
 		t.Fatalf("%v: %+v, then %+v", err, c.Callers, next)
 	}
@@ -161,11 +174,11 @@ func TestOnlyNewFilesOfCallersAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same, err := c.Reparse([]byte(mainFile), []byte(oneKey+otherKey+issuer))
+	same, err := c.Reparse([]byte(mainFile), []byte(oneKey+otherKey+issuer), c.Callers)
 	if err != nil || same.CheckNewFiles(c) != nil {
 		t.Errorf("%v, %v", err, same.CheckNewFiles(c))
 	}
-	next, err := c.Reparse([]byte(mainFile), []byte(oneKey+strings.Replace(issuer, "keys.json", "other.json", 1)))
+	next, err := c.Reparse([]byte(mainFile), []byte(oneKey+strings.Replace(issuer, "keys.json", "other.json", 1)), c.Callers)
 	if err != nil {
 		t.Fatal(err)
 	}

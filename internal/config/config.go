@@ -40,9 +40,12 @@ type Config struct {
 	Dev bool `yaml:"-"`
 
 	// read reads callers.file.
-	read   func(path string) ([]byte, error)
-	input  input
-	report *report
+	read  func(path string) ([]byte, error)
+	input input
+	// callersFile is callers.file as it is set. Callers.File is the file in use,
+	// which only a restart changes.
+	callersFile string
+	report      *report
 }
 
 // input is what a configuration was read from.
@@ -50,6 +53,10 @@ type input struct {
 	// name is the configuration file, "" in dev mode.
 	name string
 	sets []string
+	// running is the configuration that the service was started with, and
+	// inForce are its callers now. Nil: this is a start.
+	running *Config
+	inForce *Callers
 }
 
 // validate checks every section.

@@ -23,7 +23,7 @@ func Load(path string, sets []string) (*Config, error) {
 // name it, and relative file names start at its folder. An error is of type
 // Mistakes.
 func Parse(name string, data []byte, sets []string) (*Config, error) {
-	return parse(input{name, sets}, data, readFile)
+	return parse(input{name: name, sets: sets}, data, readFile)
 }
 
 // parse is Parse with the function that reads callers.file.
@@ -40,11 +40,11 @@ func parse(from input, data []byte, read func(path string) ([]byte, error)) (*Co
 // place of Cloudflare, loopback listeners, one account and one public API key.
 // It refuses a listener that is not on loopback, since the key is public. An
 // error is of type Mistakes.
-func Dev(sets []string) (*Config, error) { return dev(sets, readFile) }
+func Dev(sets []string) (*Config, error) { return dev(input{sets: sets}, readFile) }
 
-func dev(sets []string, read func(path string) ([]byte, error)) (*Config, error) {
+func dev(from input, read func(path string) ([]byte, error)) (*Config, error) {
 	c := newConfig("dev", true)
-	c.input, c.read = input{sets: sets}, read
+	c.input, c.read = from, read
 	c.Accounts = []Account{{ID: DevAccount, Name: "dev"}}
 	c.Callers.APIKeys = []APIKey{{Name: DevCaller, SHA256: devDigest()}}
 	return c.finish(".")
@@ -91,24 +91,41 @@ func (c *Config) finish(dir string) (*Config, error) {
 
 // readCallers reads callers.file, if there is one.
 func (c *Config) readCallers(dir string, k check) {
-	if c.Callers.File == "" || k.field("file").suppressed() {
+	if k.field("file").suppressed() {
+		return
+	}
+	fileSetting{name: &c.Callers.File}.resolve(dir)
+	c.callersFile = c.Callers.File
+	if c.Callers.File == "" && !c.moved() {
 		return
 	}
 	for _, key := range names(reflect.TypeFor[Callers]()) {
-		if at := k.field(key); key != "file" && at.isSet() {
+		if at := k.field(key); key != "file" && at.isSet() && !c.moved() {
 			at.fail("must not stand beside callers.file; put it into that file, at its top level")
 			c.report.reported[k.key] = true
 		}
 	}
-	name := c.Callers.File
-	(fileSetting{name: &name}).resolve(dir)
-	data, err := c.read(name)
+	if c.moved() {
+		c.Callers.File = c.input.running.Callers.File
+		if c.Callers.File == "" {
+			// The callers were in the configuration file, and are not any more.
+			c.Callers = *c.input.inForce
+			return
+		}
+	}
+	data, err := c.read(c.Callers.File)
 	if err != nil {
 		k.field("file").fail("must name a file that can be read: " + cause(err))
 		c.report.reported[k.key] = true
 		return
 	}
-	c.decodeCallers(source{file: name, key: k.key}, data, k)
+	c.decodeCallers(source{file: c.Callers.File, key: k.key}, data, k)
+}
+
+// moved reports whether callers.file was changed while the service runs. The file
+// in use stays then.
+func (c *Config) moved() bool {
+	return c.input.running != nil && c.input.running.Callers.File != c.callersFile
 }
 
 // decodeCallers copies the content of callers.file into the section callers.

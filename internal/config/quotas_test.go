@@ -20,6 +20,7 @@ func TestEachTenantHasOneIDAndEachIDOneTenant(t *testing.T) {
 		"an id twice":                {[]string{one + "name=a", one + "id=x", two + "name=b", two + "id=x"}, "callers.tenants[1].id"},
 		"the tenant of a caller":     {[]string{one + "name=a", one + "id=x", key + "tenant=x"}, "callers.tenants[0].id: is the name of another tenant, in callers.api_keys[0].tenant"},
 		"a caller without a tenant":  {[]string{one + "name=a", one + "id=team-payments", key + "name=team-payments"}, "callers.tenants[0].id"},
+		"a caller's own name":        {[]string{one + "name=team-payments", one + "id=x", key + "name=team-payments"}, "callers.tenants[0].name: is the name of a caller without a tenant"},
 		"no id":                      {[]string{one + "name=a"}, "callers.tenants[0].id"},
 		"an id like a token caller":  {[]string{one + "name=a", one + "id=x:y"}, "callers.tenants[0].id"},
 		"quotas by name and by id":   {[]string{one + "name=a", one + "id=x", "quotas[0].tenant=a", "quotas[0].stores=1", "quotas[1].tenant=x", "quotas[1].stores=1"}, "quotas[1].tenant"},

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"slices"
 )
@@ -11,33 +10,17 @@ import (
 func (c *Config) MainFile() string { return c.input.name }
 
 // Reparse parses other contents of the configuration file and of callers.file
-// with the --set arguments of c. main is not used in dev mode, and callers not
-// without callers.file. If main names another callers.file, the callers of c
-// stay: that takes a restart, and NeedRestart tells. An error is of type
-// Mistakes.
-func (c *Config) Reparse(main, callers []byte) (*Config, error) {
-	read := func(path string) ([]byte, error) {
-		if c.Callers.File != "" && filepath.Clean(path) == filepath.Clean(c.Callers.File) {
-			return callers, nil
-		}
-		return readFile(path)
-	}
-	var next *Config
-	var err error
+// with the --set arguments of c, the configuration that the service was started
+// with. inForce are its callers now. main is not used in dev mode, and callers not
+// without callers.file. If main names another callers.file, the file in use stays:
+// that takes a restart, and NeedRestart tells. An error is of type Mistakes.
+func (c *Config) Reparse(main, callers []byte, inForce Callers) (*Config, error) {
+	read := func(string) ([]byte, error) { return callers, nil }
+	from := input{name: c.input.name, sets: c.input.sets, running: c, inForce: &inForce}
 	if c.Dev {
-		next, err = dev(c.input.sets, read)
-	} else {
-		next, err = parse(c.input, main, read)
+		return dev(from, read)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if next.Callers.File != c.Callers.File {
-		file := next.Callers.File
-		next.Callers = c.Callers
-		next.Callers.File = file
-	}
-	return next, nil
+	return parse(from, main, read)
 }
 
 // NeedRestart lists the keys whose values differ from those of started and take
@@ -45,6 +28,9 @@ func (c *Config) Reparse(main, callers []byte) (*Config, error) {
 // when they are reloaded.
 func (c *Config) NeedRestart(started *Config) []string {
 	var keys []string
+	if c.callersFile != started.callersFile {
+		keys = append(keys, "callers.file")
+	}
 	differing(reflect.ValueOf(*started), reflect.ValueOf(*c), "", &keys)
 	slices.Sort(keys)
 	return keys

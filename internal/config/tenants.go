@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // Tenant gives a tenant an id of its own.
 type Tenant struct {
 	// Name is the name of the tenant, as callers and rules have it.
@@ -33,8 +35,12 @@ func (c *Callers) validateTenants(k check) {
 	at.unique("name", names)
 	at.unique("id", ids)
 	// A tenant that is not listed has its name as id.
-	told := map[int]bool{}
+	told, named := map[int]bool{}, map[string]bool{}
 	for _, p := range c.payers(k) {
+		if !p.tenant && slices.Contains(names, p.name) && !named[p.name] {
+			named[p.name] = true
+			at.item(slices.Index(names, p.name)).field("name").fail("is the name of a caller without a tenant, in " + p.at.key + "; give that caller a tenant")
+		}
 		i, taken := owner[p.name]
 		if taken && c.Tenants[i].Name != p.name && c.TenantID(p.name) == p.name && !told[i] {
 			told[i] = true
@@ -47,6 +53,8 @@ func (c *Callers) validateTenants(k check) {
 type payer struct {
 	at   check
 	name string
+	// tenant is false for a caller without a tenant.
+	tenant bool
 }
 
 // payers lists the tenants of callers. A caller without a tenant is a tenant of
@@ -55,9 +63,9 @@ func (c *Callers) payers(k check) []payer {
 	var all []payer
 	add := func(at check, tenant, name string) {
 		if tenant != "" {
-			all = append(all, payer{at.field("tenant"), tenant})
+			all = append(all, payer{at.field("tenant"), tenant, true})
 		} else if name != "" {
-			all = append(all, payer{at.field("name"), name})
+			all = append(all, payer{at.field("name"), name, false})
 		}
 	}
 	for i, a := range c.APIKeys {

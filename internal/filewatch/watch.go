@@ -31,8 +31,9 @@ type FileGroup struct {
 	// MaxBytes is the maximum size of each file. 0: 1 MiB.
 	MaxBytes int64
 	// Load puts the contents, in the order of Files, into use, or returns why
-	// they cannot be used. It never runs twice at the same time. It must not
-	// call the Watch or the Watcher.
+	// they cannot be used. It never runs twice at the same time. It may add other
+	// groups to the Watcher and stop their watches. It must not call its own Watch,
+	// nor Recheck.
 	Load func(contents [][]byte) error
 	// Report is called with the error if files cannot be read or loaded, once
 	// per error, and with nil when new content is in use and when a failure is

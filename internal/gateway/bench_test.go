@@ -80,7 +80,7 @@ func BenchmarkREST(b *testing.B) {
 			return handlers
 		},
 	})
-	handler, err := gateway.New(b.Context(), gateway.Config{Conn: gate.Server.Conn(), Authenticate: gate.Authenticator.Authenticate})
+	handler, err := gateway.New(b.Context(), gateway.Config{Conn: gate.Server.Conn(), Authenticate: gate.Authenticator.Identify})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -38,8 +38,8 @@ func onNetwork(t *testing.T, limits inflight.Limits) string {
 	})
 	handler, err := gateway.New(t.Context(), gateway.Config{
 		Conn: refuse, Bodies: inflight.New(limits), Docs: http.NotFoundHandler(), Unrouted: func(*http.Request, string, int) {},
-		Authenticate: func(_ context.Context, c authn.Credentials) (authn.Principal, error) {
-			return authn.Principal{Name: c.Authorization}, nil
+		Authenticate: func(_ context.Context, c authn.Credentials) authn.Authentication {
+			return authn.Authentication{Principal: authn.Principal{Name: c.Authorization}}
 		},
 	})
 	if err != nil {

@@ -37,7 +37,7 @@ type Config struct {
 	// Conn carries the RPCs.
 	Conn grpc.ClientConnInterface
 	// Authenticate authenticates the caller.
-	Authenticate func(context.Context, authn.Credentials) (authn.Principal, error)
+	Authenticate func(context.Context, authn.Credentials) authn.Authentication
 	// Proxies are the networks whose X-Forwarded-For names the client.
 	Proxies forwarded.Proxies
 	// Refused reports whether no rule can allow a call of a method on an

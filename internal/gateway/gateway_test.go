@@ -58,11 +58,11 @@ func serve(t *testing.T, c conn) *facade {
 	f := &facade{}
 	handler, err := gateway.New(t.Context(), gateway.Config{
 		Conn: c,
-		Authenticate: func(_ context.Context, c authn.Credentials) (authn.Principal, error) {
+		Authenticate: func(_ context.Context, c authn.Credentials) authn.Authentication {
 			if c.Authorization == "" {
-				return authn.Principal{}, fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "Nobody.")
+				return authn.Authentication{Err: fault.New(fault.Unauthenticated, "CREDENTIAL_MISSING", "Nobody.")}
 			}
-			return authn.Principal{Name: c.Authorization}, nil
+			return authn.Authentication{Principal: authn.Principal{Name: c.Authorization}}
 		},
 		Docs:     http.NotFoundHandler(),
 		Unrouted: func(_ *http.Request, _ string, status int) { f.unrouted = append(f.unrouted, status) },

@@ -35,7 +35,7 @@ type handler struct {
 	cloudflare, native api
 
 	docs         http.Handler
-	authenticate func(context.Context, authn.Credentials) (authn.Principal, error)
+	authenticate func(context.Context, authn.Credentials) authn.Authentication
 	proxies      forwarded.Proxies
 	errors       *errorWriter
 	bodies       *inflight.Bodies
@@ -92,16 +92,16 @@ func recoverPanic(to failures, w http.ResponseWriter, r *http.Request) {
 // every other refusal.
 func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	h := r.Header
-	principal, err := f.authenticate(r.Context(), credentialsOf(r))
+	caller := f.authenticate(r.Context(), credentialsOf(r))
 	dropHeaders(h)
 	invalidateKey(h)
 	a := newRequestState(r)
-	ctx := authn.WithAuthentication(r.Context(), authn.Authentication{Principal: principal, Err: err})
+	ctx := authn.WithAuthentication(r.Context(), caller)
 	ctx = contract.WithMistakes(peer.NewContext(ctx, &a.peer), &a.found)
-	hasBody := err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
+	hasBody := caller.Err == nil && (r.Body != http.NoBody || r.Method != http.MethodGet)
 	var held *inflight.Body
 	if hasBody {
-		held = f.bodies.Open(principal.Name)
+		held = f.bodies.Open(caller.Principal.Name)
 		ctx = inflight.With(ctx, held)
 	}
 	r = r.WithContext(ctx)
@@ -109,7 +109,7 @@ func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *h
 	// has the peer.
 	r.Host, r.RemoteAddr = "", ""
 	switch {
-	case err != nil:
+	case caller.Err != nil:
 		leaveUnread(w, r)
 	case hasBody:
 		r.Body = newBody(w, r, held, &a.found)

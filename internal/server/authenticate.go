@@ -23,7 +23,9 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 			return next(ctx, req)
 		}
 		o, known := authn.AuthenticationFrom(ctx)
-		if !known {
+		if known {
+			o = a.Recheck(ctx, o)
+		} else {
 			o = identify(ctx, a)
 		}
 		if o.Err != nil {
@@ -43,8 +45,8 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 
 // identify authenticates a call that came over the network. From then on the
 // connection counts as a connection of that caller.
-func identify(ctx context.Context, a *authn.Authenticator) (o authn.Authentication) {
-	o.Principal, o.Err = a.Authenticate(ctx, credentialsOf(ctx))
+func identify(ctx context.Context, a *authn.Authenticator) authn.Authentication {
+	o := a.Identify(ctx, credentialsOf(ctx))
 	if conn := connOf(ctx); conn != nil && o.Err == nil {
 		conn.MarkAuthenticated(o.Principal.Name)
 	}

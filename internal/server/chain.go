@@ -91,7 +91,7 @@ func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 		}
 		bounded := boundedHandler(stopping, info.FullMethod, handler)
 		call := func(ctx context.Context, _ any) (any, error) {
-			return nil, bounded(srv, &streamWithContext{ServerStream: ss, ctx: ctx})
+			return nil, bounded(srv, &streamWithContext{ServerStream: ss, ctx: ctx, check: c.checkStream(info.FullMethod)})
 		}
 		_, err := all.compile(&grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}, call)(ss.Context(), nil)
 		return err
@@ -104,6 +104,26 @@ type streamWithContext struct {
 
 	//nolint:containedctx // a gRPC stream carries its context; there is no parameter for it
 	ctx context.Context
+	// check returns why the stream must end.
+	check func(ctx context.Context) error
+}
+
+// RecvMsg receives a message, and refuses it if the caller's credential is not valid
+// any more.
+func (s *streamWithContext) RecvMsg(into any) error {
+	if err := s.ServerStream.RecvMsg(into); err != nil {
+		return err
+	}
+	return s.check(s.ctx)
+}
+
+// checkStream returns the check of the messages of a stream. The health service has
+// no authentication.
+func (c Chain) checkStream(method string) func(context.Context) error {
+	if isHealth(method) {
+		return func(context.Context) error { return nil }
+	}
+	return func(ctx context.Context) error { return identify(ctx, c.Authenticator).Err }
 }
 
 // Context returns the context that the chain made.

@@ -1,0 +1,154 @@
+// Package live reloads the configuration of a running service: the
+// configuration file and callers.file are watched, checked whole, and put in
+// force together.
+//
+// The package must not know what a setting does: the caller's Apply puts a
+// configuration in force.
+package live
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/filewatch"
+)
+
+// The kinds of watched files, in metrics and the audit trail.
+const (
+	// KindConfiguration is the configuration file.
+	KindConfiguration = "configuration"
+	// KindCallers is callers.file.
+	KindCallers = "callers"
+)
+
+// maxBytes is the maximum size of a file, that of package config.
+const maxBytes = 1 << 20
+
+// Config configures a Reloader.
+type Config struct {
+	// Running is the configuration that the service was started with.
+	Running *config.Config
+	// Files watches the files.
+	Files *filewatch.Watcher
+	// Apply puts those keys of a configuration in force that need no restart, all
+	// of them or, with an error, none. It is not called concurrently.
+	Apply func(*config.Config) error
+	// Report is called with the result of each reload. It must not block.
+	Report func(Event)
+}
+
+// Event is the result of a reload.
+type Event struct {
+	// Kind is KindConfiguration or KindCallers.
+	Kind string
+	// File is the file that changed.
+	File string
+	// Before is the digest of the content that was in force, and After that of the
+	// new content, "" if it could not be read.
+	Before, After string
+	// Err says why the content before stays in force: config.Mistakes, or an error
+	// of reading. It holds no value.
+	Err error
+	// Restart are the keys that were changed since the start and take effect at a
+	// restart only.
+	Restart []string
+}
+
+// Status is the state of one file.
+type Status struct {
+	// Kind and File name the file.
+	Kind, File string
+	// Digest is the digest of the content in force, and Loaded when it was put in
+	// force.
+	Digest string
+	Loaded time.Time
+	// Failure says why the content of the file is not in force. Nil: it is.
+	Failure error
+	// Restart are the keys that wait for a restart.
+	Restart []string
+}
+
+// Reloader keeps the configuration of a service up to date.
+type Reloader struct {
+	c Config
+
+	mu sync.Mutex
+	// current is the configuration in force.
+	current       *config.Config
+	main, callers *file
+	started       bool
+}
+
+// file is one watched file.
+type file struct {
+	kind, name string
+	watch      *filewatch.Watch
+	// inForce is the content in force, since loaded.
+	inForce []byte
+	loaded  time.Time
+	// refused is content that was refused since, with the error. Nil: none was.
+	refused []byte
+	err     error
+	// fresh says that content was put in force, and not reported by the watcher
+	// yet.
+	fresh bool
+}
+
+// Start watches the configuration file and callers.file, where there are any. If
+// they have changed since Running was read, their content is put in force now.
+func Start(ctx context.Context, c Config) (*Reloader, error) {
+	r := &Reloader{c: c, current: c.Running, main: &file{kind: KindConfiguration, name: c.Running.MainFile()}, callers: &file{kind: KindCallers, name: c.Running.Callers.File}}
+	for _, f := range r.files() {
+		if err := r.watch(ctx, f); err != nil {
+			r.Stop()
+			return nil, err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.put(r.main.inForce, r.callers.inForce); err != nil {
+		r.Stop()
+		return nil, err
+	}
+	r.started = true
+	return r, nil
+}
+
+// files lists the files that there are.
+func (r *Reloader) files() []*file {
+	return slices.DeleteFunc([]*file{r.main, r.callers}, func(f *file) bool { return f.name == "" })
+}
+
+// watch begins to watch a file.
+func (r *Reloader) watch(ctx context.Context, f *file) (err error) {
+	f.watch, err = r.c.Files.Add(ctx, filewatch.FileGroup{
+		Kind: f.kind, Files: []string{f.name}, MaxBytes: maxBytes,
+		Load:   func(contents [][]byte) error { return r.load(f, contents[0]) },
+		Report: func(err error) { r.report(f, err) },
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.kind, err)
+	}
+	return nil
+}
+
+// Stop ends the watch of the files.
+func (r *Reloader) Stop() {
+	for _, f := range r.files() {
+		if f.watch != nil {
+			f.watch.Stop()
+		}
+	}
+}
+
+// Current returns the configuration in force. Keys that need a restart may differ
+// from those that the service runs with.
+func (r *Reloader) Current() *config.Config {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current
+}

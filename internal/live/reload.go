@@ -1,0 +1,116 @@
+package live
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"time"
+)
+
+// load puts new content of a file in force, or returns why it cannot be. A mistake
+// in one file does not keep a change of the other from being used: each is tried
+// with the content of the other that is in force, and then with the content that
+// was refused, since both may be right only together.
+func (r *Reloader) load(f *file, content []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.started {
+		f.inForce, f.loaded = content, time.Now()
+		return nil
+	}
+	other := r.callers
+	if f == r.callers {
+		other = r.main
+	}
+	switch err := r.try(f, content, other.inForce); {
+	case bytes.Equal(content, f.inForce):
+		// It was put in force together with the other file.
+	case err == nil:
+		r.taken(f, content)
+	case other.refused != nil && r.try(f, content, other.refused) == nil:
+		r.taken(f, content)
+		r.taken(other, other.refused)
+	default:
+		f.refused, f.err = content, err
+		return err
+	}
+	f.refused, f.err = nil, nil
+	return nil
+}
+
+// try puts the content of a file in force together with that of the other file.
+func (r *Reloader) try(f *file, content, other []byte) error {
+	switch {
+	case bytes.Equal(content, f.inForce):
+		return nil
+	case f == r.main:
+		return r.put(content, other)
+	default:
+		return r.put(other, content)
+	}
+}
+
+// put puts the contents of both files in force, or returns why they cannot be and
+// changes nothing.
+func (r *Reloader) put(main, callers []byte) error {
+	next, err := r.c.Running.Reparse(main, callers, r.current.Callers)
+	if err == nil {
+		err = next.CheckNewFiles(r.current)
+	}
+	if err == nil {
+		err = r.c.Apply(next)
+	}
+	if err == nil {
+		r.current = next
+	}
+	return err
+}
+
+// taken notes and reports that content of a file is in force.
+func (r *Reloader) taken(f *file, content []byte) {
+	e := Event{Kind: f.kind, File: f.name, Before: digest(f.inForce), After: digest(content), Restart: r.current.NeedRestart(r.c.Running)}
+	f.inForce, f.loaded, f.refused, f.err, f.fresh = content, time.Now(), nil, nil, true
+	r.c.Report(e)
+}
+
+// report passes on what the watcher reports of a file: a failure, or nil for new
+// content in force and for the end of a failure.
+func (r *Reloader) report(f *file, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := Event{Kind: f.kind, File: f.name, Before: digest(f.inForce), Err: err}
+	switch {
+	case err == nil && f.fresh:
+		f.fresh = false
+		return
+	case err == nil:
+		f.refused, f.err = nil, nil
+		e.After, e.Restart = e.Before, r.current.NeedRestart(r.c.Running)
+	case err == f.err: //nolint:errorlint // the same error, not one like it
+		e.After = digest(f.refused)
+	default:
+		// The file cannot be read.
+		f.refused, f.err = nil, nil
+	}
+	r.c.Report(e)
+}
+
+// Status returns the state of each watched file.
+func (r *Reloader) Status() []Status {
+	var all []Status
+	for _, f := range r.files() {
+		// The watcher holds its lock while it calls load and report, so it is asked
+		// without that of r.
+		failure := f.watch.Failure()
+		r.mu.Lock()
+		all = append(all, Status{
+			Kind: f.kind, File: f.name, Digest: digest(f.inForce), Loaded: f.loaded, Failure: failure,
+			Restart: r.current.NeedRestart(r.c.Running),
+		})
+		r.mu.Unlock()
+	}
+	return all
+}
+
+// digest returns the digest of content.
+func digest(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
