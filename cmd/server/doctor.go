@@ -67,7 +67,7 @@ func (d *doctor) examine(ctx context.Context, c *config.Config) {
 	d.trail(c.Audit)
 	d.state(ctx, c)
 	d.callers(c)
-	d.issuers(ctx, c.Callers.Issuers)
+	d.issuers(ctx, c.Callers)
 	d.budget(c)
 	d.accounts(ctx, c)
 }

@@ -52,7 +52,7 @@ func tenantsOf(c config.Callers) []string {
 }
 
 // issuers reads the keys of each issuer as the service does.
-func (d *doctor) issuers(ctx context.Context, list []config.Issuer) {
+func (d *doctor) issuers(ctx context.Context, list config.Callers) {
 	for _, i := range issuers(list) {
 		check := "issuer " + i.Name
 		state := authn.CheckIssuer(ctx, i)

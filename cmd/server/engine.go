@@ -13,6 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/identity"
+	"platform.internal/storekeeper/internal/live"
 	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/pagination"
 	"platform.internal/storekeeper/internal/quota"
@@ -54,7 +56,11 @@ type engine struct {
 	// names tells what stands behind identifiers.
 	names   *names.Resolver
 	service *service.Service
-	log     *zap.Logger
+	// identity tells callers who they are.
+	identity *identity.Service
+	// reload keeps the configuration up to date.
+	reload *live.Reloader
+	log    *zap.Logger
 	// count counts what becomes of changes.
 	count func(event string)
 	// rights knows what the intents of earlier lives were about.
@@ -150,6 +156,7 @@ func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 		},
 	})
 	e.service = service.New(e.reads, e.steps.Do, e.ownQuota)
+	e.identity = identity.NewService(accountsOf(c))
 	e.names, err = names.New(e.reads, library.Finder())
 	return err
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/zap"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/filewatch"
 	"platform.internal/storekeeper/internal/telemetry"
 )
@@ -19,6 +21,8 @@ type watchedFiles struct {
 
 	log    *zap.Logger
 	hangup chan os.Signal
+	// trail records changes of files once it is open.
+	trail atomic.Pointer[audit.Log]
 }
 
 // newWatchedFiles catches SIGHUP from now on, until end is called.

@@ -17,8 +17,7 @@ import (
 // caller may do everything.
 func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 	if c.File != "" {
-		rules, err := authz.Follow(c.File, files.Watcher, logReload(files.log,
-			"the policy file is in force", "the changed policy cannot be used; the rules before stay in force"))
+		rules, err := files.followPolicy(c.File)
 		if err != nil {
 			return nil, fmt.Errorf("policy: %w", err)
 		}

@@ -16,7 +16,6 @@ import (
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/connlimit"
 	"platform.internal/storekeeper/internal/gateway"
-	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
@@ -87,6 +86,9 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	defer callers.Close()
+	if behind.reload, err = startReload(ctx, s, behind, callers); err != nil {
+		return err
+	}
 	chain, err := newChain(api, judging, behind.names, c)
 	if err != nil {
 		return err
@@ -154,7 +156,7 @@ func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error)
 		return nil, err
 	}
 	checks := slices.Concat(s.engine.budgets.Checks(), s.engine.state.checks(), s.trust.checks())
-	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks}), nil
+	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks, Changing: s.trust.issuerChecks}), nil
 }
 
 // newREST returns the REST facade of the server.
@@ -209,12 +211,4 @@ func newUpstream(c *config.Config, token upstream.Token, base upstream.Config) (
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	return client, nil
-}
-
-func accountsOf(c *upstream.Client) []identity.Account {
-	var accounts []identity.Account
-	for _, a := range c.Accounts() {
-		accounts = append(accounts, identity.Account{ID: a.ID, Name: a.Name})
-	}
-	return accounts
 }

@@ -7,7 +7,6 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
-	"platform.internal/storekeeper/internal/identity"
 	"platform.internal/storekeeper/internal/self"
 	"platform.internal/storekeeper/internal/server"
 )
@@ -33,7 +32,7 @@ func apiServices() []apiService {
 		{
 			identityv1.File_storekeeper_identity_v1_identity_proto.Services().ByName("IdentityService"),
 			func(r grpc.ServiceRegistrar, behind *engine) {
-				identityv1.RegisterIdentityServiceServer(r, identity.NewService(accountsOf(behind.cloudflare)))
+				identityv1.RegisterIdentityServiceServer(r, behind.identity)
 			},
 		},
 		{

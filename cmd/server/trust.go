@@ -24,19 +24,24 @@ type trust struct {
 
 var errNoCallers = errors.New("no caller can be let in: there is no API key, no client certificate, and no issuer has usable keys")
 
-// checks are the readiness conditions. An issuer that is down affects its own
-// callers only, so its check is advisory. The service is not ready if no caller
-// at all can be authenticated.
+// checks are the readiness conditions. The service is not ready if no caller at
+// all can be authenticated. An issuer that is down affects its own callers only,
+// so its check is advisory (issuerChecks).
 func (t trust) checks() []telemetry.Check {
-	list := []telemetry.Check{{Name: "callers", Run: func(context.Context) error {
+	return []telemetry.Check{{Name: "callers", Run: func(context.Context) error {
 		if t.callers.Idle() {
 			return errNoCallers
 		}
 		return nil
 	}}}
-	for n, i := range t.callers.Issuers() {
-		list = append(list, telemetry.Check{Name: "issuer " + i.Name, Advisory: true, Run: func(context.Context) error {
-			now := t.callers.Issuers()[n]
+}
+
+// issuerChecks are the advisory readiness conditions of the issuers that there are
+// now.
+func (t trust) issuerChecks() []telemetry.Check {
+	var list []telemetry.Check
+	for _, now := range t.callers.Issuers() {
+		list = append(list, telemetry.Check{Name: "issuer " + now.Name, Advisory: true, Run: func(context.Context) error {
 			if now.Err != nil {
 				return fmt.Errorf("%w; fix: %s; %d keys are in use", now.Err, cmp.Or(authn.FixOf(now.Err), "run server doctor"), now.Keys)
 			}

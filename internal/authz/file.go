@@ -65,6 +65,9 @@ func Parse(data []byte) (*Engine, *PolicyFile, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	engine.digest = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
+	engine.digest = digestOf(data)
 	return engine, file, engine.Run(file.Tests)
 }
+
+// digestOf returns the digest of a policy file.
+func digestOf(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }

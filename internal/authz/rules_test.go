@@ -1,6 +1,8 @@
 package authz_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,8 +39,8 @@ func TestRulesFollowTheirFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, name, allowing)
 	files := filewatch.New(filewatch.Config{Debounce: time.Millisecond})
-	var told []error
-	rules, err := authz.Follow(name, files, func(err error) { told = append(told, err) })
+	var told []authz.Reload
+	rules, err := authz.Follow(name, files, func(e authz.Reload) { told = append(told, e) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,9 +56,10 @@ func TestRulesFollowTheirFile(t *testing.T) {
 		{"rules that cannot be read are not", "rules: [", false, false},
 		{"and the next good ones are", allowing, true, true},
 	} {
+		before := rules.Digest()
 		write(t, name, step.text)
 		files.Recheck(t.Context())
-		if len(told) != 1 || (told[0] == nil) != step.good {
+		if len(told) != 1 || (told[0].Err == nil) != step.good || told[0].Before != before || told[0].After != fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(step.text))) {
 			t.Errorf("%s: told %v", step.name, told)
 		}
 		told = nil
@@ -68,8 +71,13 @@ func TestRulesFollowTheirFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	files.Recheck(t.Context())
-	if len(told) != 1 || told[0] == nil || !allows() {
+	if len(told) != 1 || told[0].Err == nil || told[0].After != "" || !allows() {
 		t.Errorf("a removed file: told %v, allows %v", told, allows())
+	}
+	write(t, name, allowing)
+	files.Recheck(t.Context())
+	if len(told) != 2 || told[1].Err != nil || told[1].Before != told[1].After || told[1].After != rules.Digest() {
+		t.Errorf("a file that is back: told %v", told)
 	}
 }
 

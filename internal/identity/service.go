@@ -6,12 +6,14 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -37,17 +39,32 @@ type Account struct {
 	ID string
 	// Name is the configured name.
 	Name string
+	// DisplayName is the name in the answers. Empty: Name.
+	DisplayName string
 }
+
+// shown is the name in the answers.
+func (a Account) shown() string { return cmp.Or(a.DisplayName, a.Name) }
 
 // Service implements storekeeper.identity.v1.IdentityService.
 type Service struct {
 	identityv1.UnimplementedIdentityServiceServer
 
-	accounts []Account
+	accounts atomic.Pointer[[]Account]
 }
 
 // NewService returns the service. It lists the accounts in the given order.
-func NewService(accounts []Account) *Service { return &Service{accounts: accounts} }
+func NewService(accounts []Account) *Service {
+	s := &Service{}
+	s.SetAccounts(accounts)
+	return s
+}
+
+// SetAccounts replaces the accounts, all at once.
+func (s *Service) SetAccounts(accounts []Account) {
+	accounts = slices.Clone(accounts)
+	s.accounts.Store(&accounts)
+}
 
 // VerifyToken confirms that the caller's credential is valid. A call with an
 // invalid one is refused before.
@@ -84,7 +101,7 @@ func (s *Service) GetUser(ctx context.Context, _ *identityv1.GetUserRequest) (*i
 // ListAccounts lists the accounts that the caller can name.
 func (s *Service) ListAccounts(ctx context.Context, r *identityv1.ListAccountsRequest) (*identityv1.ListAccountsResponse, error) {
 	list := withName(s.visible(ctx), r.GetName())
-	sortBy(list, r.GetDirection(), func(a Account) string { return a.Name })
+	sortBy(list, r.GetDirection(), Account.shown)
 	page, info := page(list, r)
 	out := &identityv1.ListAccountsResponse{ResultInfo: info}
 	for _, a := range page {
@@ -101,7 +118,7 @@ func (s *Service) ListMemberships(ctx context.Context, r *identityv1.ListMembers
 	}
 	// All memberships have the same status, so sorting by status is sorting by
 	// name.
-	column := func(a Account) string { return a.Name }
+	column := Account.shown
 	if r.GetOrder() == "id" {
 		column = membershipID
 	}
@@ -122,7 +139,7 @@ func membershipID(a Account) string { return stableID("membership", a.ID) }
 // whole name is compared: clients take the first account of the answer for the
 // one they asked for.
 func withName(accounts []Account, name string) []Account {
-	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return name != "" && a.Name != name })
+	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return name != "" && a.shown() != name })
 }
 
 // sortBy sorts the accounts by a column, descending for the direction "desc".
@@ -139,10 +156,10 @@ func sortBy(accounts []Account, direction string, column func(Account) string) {
 func (s *Service) visible(ctx context.Context) []Account {
 	filter := scope.Visible(ctx)
 	if filter == nil {
-		return s.accounts
+		return *s.accounts.Load()
 	}
 	var list []Account
-	for _, a := range s.accounts {
+	for _, a := range *s.accounts.Load() {
 		if filter(a.Name) {
 			list = append(list, a)
 		}
@@ -166,7 +183,7 @@ func page(all []Account, asked interface {
 func clampInt32(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func (s *Service) serves(account string) bool {
-	for _, a := range s.accounts {
+	for _, a := range *s.accounts.Load() {
 		if account == a.ID || account == a.Name {
 			return true
 		}
@@ -175,7 +192,7 @@ func (s *Service) serves(account string) bool {
 }
 
 func (a Account) message() *identityv1.Account {
-	return &identityv1.Account{Id: a.ID, Name: a.Name, Type: "standard"}
+	return &identityv1.Account{Id: a.ID, Name: a.shown(), Type: "standard"}
 }
 
 func callerOf(ctx context.Context) (authn.Principal, error) {

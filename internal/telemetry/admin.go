@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,9 @@ type AdminOptions struct {
 	Metrics *Metrics
 	// Checks are the readiness conditions. None: always ready.
 	Checks []Check
+	// Changing returns further conditions, which may change while the service runs.
+	// Nil: there are none.
+	Changing func() []Check
 	// CheckTimeout limits all checks together. 0: 2 seconds.
 	CheckTimeout time.Duration
 }
@@ -75,7 +79,7 @@ func live(w http.ResponseWriter, _ *http.Request) {
 
 // readiness runs the checks.
 func (a *Admin) readiness(ctx context.Context) readiness {
-	answer := runChecks(ctx, a.options.Checks, a.options.CheckTimeout)
+	answer := runChecks(ctx, a.checks(), a.options.CheckTimeout)
 	if a.draining.Load() {
 		answer.Status = statusDraining
 	}
@@ -90,6 +94,14 @@ func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, status, answer)
+}
+
+// checks returns the readiness conditions of now.
+func (a *Admin) checks() []Check {
+	if a.options.Changing == nil {
+		return a.options.Checks
+	}
+	return slices.Concat(a.options.Checks, a.options.Changing())
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
