@@ -32,7 +32,7 @@ func TestAPolicyThatCannotBeReadIsToldOnceAndTakenUpOnceItCan(t *testing.T) {
 	must(t, os.Remove(policy))
 	must(t, os.Mkdir(policy, 0o700))
 	p.await("the failure is told", func() bool {
-		return p.out.line("the changed policy cannot be used; the rules before stay in force") != nil && p.metric(`storekeeper_files_failing{kind="policy"} 1`)
+		return p.out.line("the changed policy file cannot be used; the content before stays in force") != nil && p.metric(`storekeeper_files_failing{kind="policy"} 1`)
 	})
 	if !allowed() {
 		t.Error("the rules before are not in force")
@@ -41,9 +41,9 @@ func TestAPolicyThatCannotBeReadIsToldOnceAndTakenUpOnceItCan(t *testing.T) {
 	p.writeFile(policy, ruleForNone)
 	p.await("the new rules are in force", func() bool { return !allowed() })
 	p.await("that is told", func() bool {
-		return p.out.line("the policy file is in force") != nil && p.metric(`storekeeper_files_failing{kind="policy"} 0`)
+		return p.out.line("the changed policy file is in force") != nil && p.metric(`storekeeper_files_failing{kind="policy"} 0`)
 	})
-	if n := strings.Count(p.out.String(), "the changed policy cannot be used"); n != 1 {
+	if n := strings.Count(p.out.String(), "the changed policy file cannot be used"); n != 1 {
 		t.Errorf("the failure is told %d times", n)
 	}
 }

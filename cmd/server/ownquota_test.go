@@ -72,10 +72,10 @@ func TestATenantSeesItsOwnQuotaOverBothProtocolsAndKeepsItWhenRenamed(t *testing
 	// The account holds a secret more, and has the room of Cloudflare's plan.
 	p.sees(t, callerKey, 100, 3)
 
-	p.setup.callers = ofTenant("find")
-	p.setup.sets = []string{"quotas[0].tenant=find", "quotas[0].id=search", "quotas[0].secrets=3"}
+	// The quota is that of the id, which is the name that the tenant had.
+	p.setup.callers = ofTenant("find") + "\n  tenants: [{name: find, id: search}]"
 	p.file = p.writeConfig(p.setup)
-	p.restart()
+	p.await("the new name is in force", func() bool { return p.out.line("the changed configuration file is in force") != nil })
 	p.sees(t, otherKey, limit, 2)
 	if got := create("THREE"); got.status != http.StatusOK {
 		t.Fatalf("%d %s", got.status, got.body)

@@ -53,6 +53,8 @@ type setup struct {
 	wrap func(http.Handler) http.Handler
 	// callers are more entries under callers.api_keys, each line indented.
 	callers string
+	// callersFile is the content of callers.file, in place of the usual callers.
+	callersFile string
 	// policy is a policy file in place of the usual, which allows everything.
 	policy string
 	// sets are given as --set.
@@ -154,21 +156,23 @@ func (p *program) writeConfig(s setup) string {
 	p.writeFile(p.tokenFile(), platformToken+"\n")
 	p.writeFile(filepath.Join(p.folder, "policy.yaml"), cmp.Or(s.policy, `rules: [{id: all, actions: ["*"], when: "true"}]`))
 	file := filepath.Join(p.folder, "config.yaml")
+	callers := fmt.Sprintf("callers:\n  api_keys:\n  - {name: %s, sha256: %x}\n%s", callerName, sha256.Sum256([]byte(callerKey)), s.callers)
+	if s.callersFile != "" {
+		p.writeFile(filepath.Join(p.folder, "callers.yaml"), s.callersFile)
+		callers = "callers: {file: callers.yaml}"
+	}
 	p.writeFile(file, fmt.Sprintf(`
 accounts:
   - id: %s
     name: %s
     base_url: %s/client/v4
     credential: {api_token_file: token}
-callers:
-  api_keys:
-  - {name: %s, sha256: %x}
 %s
 policy: {file: policy.yaml}
 audit: {sink: file, file: audit.log}
 telemetry:
   log: {level: debug}
-`, accountID, accountName, p.cfURL, callerName, sha256.Sum256([]byte(callerKey)), s.callers))
+`, accountID, accountName, p.cfURL, callers))
 	return file
 }
 

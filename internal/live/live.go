@@ -90,9 +90,8 @@ type file struct {
 	// inForce is the content in force, since loaded.
 	inForce []byte
 	loaded  time.Time
-	// refused is content that was refused since, with the error. Nil: none was.
+	// refused is content that was refused since. Nil: none was.
 	refused []byte
-	err     error
 	// fresh says that content was put in force, and not reported by the watcher
 	// yet.
 	fresh bool

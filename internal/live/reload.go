@@ -3,6 +3,7 @@ package live
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -31,12 +32,22 @@ func (r *Reloader) load(f *file, content []byte) error {
 		r.taken(f, content)
 		r.taken(other, other.refused)
 	default:
-		f.refused, f.err = content, err
-		return err
+		f.refused = content
+		return &refusal{error: err, digest: digest(content)}
 	}
-	f.refused, f.err = nil, nil
+	f.refused = nil
 	return nil
 }
+
+// refusal is the error of content that cannot be put in force.
+type refusal struct {
+	error
+
+	digest string
+}
+
+// Unwrap returns the reason.
+func (r *refusal) Unwrap() error { return r.error }
 
 // try puts the content of a file in force together with that of the other file.
 func (r *Reloader) try(f *file, content, other []byte) error {
@@ -69,7 +80,7 @@ func (r *Reloader) put(main, callers []byte) error {
 // taken notes and reports that content of a file is in force.
 func (r *Reloader) taken(f *file, content []byte) {
 	e := Event{Kind: f.kind, File: f.name, Before: digest(f.inForce), After: digest(content), Restart: r.current.NeedRestart(r.c.Running)}
-	f.inForce, f.loaded, f.refused, f.err, f.fresh = content, time.Now(), nil, nil, true
+	f.inForce, f.loaded, f.refused, f.fresh = content, time.Now(), nil, true
 	r.c.Report(e)
 }
 
@@ -79,18 +90,18 @@ func (r *Reloader) report(f *file, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := Event{Kind: f.kind, File: f.name, Before: digest(f.inForce), Err: err}
-	switch {
-	case err == nil && f.fresh:
-		f.fresh = false
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		e.After, e.Err = refused.digest, refused.error
+		r.c.Report(e)
 		return
-	case err == nil:
-		f.refused, f.err = nil, nil
+	}
+	fresh := f.fresh
+	f.refused, f.fresh = nil, false
+	if err == nil && fresh {
+		return
+	}
+	if err == nil {
 		e.After, e.Restart = e.Before, r.current.NeedRestart(r.c.Running)
-	case err == f.err: //nolint:errorlint // the same error, not one like it
-		e.After = digest(f.refused)
-	default:
-		// The file cannot be read.
-		f.refused, f.err = nil, nil
 	}
 	r.c.Report(e)
 }

@@ -89,9 +89,9 @@ func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 			// No service has this method. The handler refuses the call.
 			return handler(srv, ss)
 		}
-		bounded := boundedHandler(stopping, info.FullMethod, handler)
+		bounded := boundedHandler(stopping, info.FullMethod, c.checkStream(info.FullMethod), handler)
 		call := func(ctx context.Context, _ any) (any, error) {
-			return nil, bounded(srv, &streamWithContext{ServerStream: ss, ctx: ctx, check: c.checkStream(info.FullMethod)})
+			return nil, bounded(srv, &streamWithContext{ServerStream: ss, ctx: ctx})
 		}
 		_, err := all.compile(&grpc.UnaryServerInfo{Server: srv, FullMethod: info.FullMethod}, call)(ss.Context(), nil)
 		return err
@@ -104,21 +104,11 @@ type streamWithContext struct {
 
 	//nolint:containedctx // a gRPC stream carries its context; there is no parameter for it
 	ctx context.Context
-	// check returns why the stream must end.
-	check func(ctx context.Context) error
 }
 
-// RecvMsg receives a message, and refuses it if the caller's credential is not valid
-// any more.
-func (s *streamWithContext) RecvMsg(into any) error {
-	if err := s.ServerStream.RecvMsg(into); err != nil {
-		return err
-	}
-	return s.check(s.ctx)
-}
-
-// checkStream returns the check of the messages of a stream. The health service has
-// no authentication.
+// checkStream returns the check of each message of a stream: the credential of the
+// caller may have ceased to be valid since the stream began. The health service has no
+// authentication.
 func (c Chain) checkStream(method string) func(context.Context) error {
 	if isHealth(method) {
 		return func(context.Context) error { return nil }

@@ -66,6 +66,8 @@ type boundedStream struct {
 	limit int
 	//nolint:containedctx // a gRPC stream carries its context; there is no parameter for it
 	ctx context.Context
+	// check returns why a message that was received ends the stream.
+	check func(ctx context.Context) error
 	// told is called once the client has received a status other than SERVING.
 	told func()
 }
@@ -73,9 +75,12 @@ type boundedStream struct {
 // Context returns the context that the chain made.
 func (s *boundedStream) Context() context.Context { return s.ctx }
 
-// RecvMsg receives a message within the limit.
+// RecvMsg receives a message within the limit and checks it.
 func (s *boundedStream) RecvMsg(into any) error {
-	return receiver{decode: decodeProto, limit: s.limit}.receive(s.ctx, into)
+	if err := (receiver{decode: decodeProto, limit: s.limit}).receive(s.ctx, into); err != nil {
+		return err
+	}
+	return s.check(s.ctx)
 }
 
 // SendMsg sends a message. It calls told after a status other than SERVING.
@@ -87,10 +92,11 @@ func (s *boundedStream) SendMsg(m any) error {
 	return err
 }
 
-// boundedHandler runs a stream with the message limit of its service. The
+// boundedHandler runs a stream with the message limit of its service, and check for
+// each message. The
 // stream ends when stopping ends. A Watch ends after its client has received
 // the status NOT_SERVING, since it would hold up the stop otherwise.
-func boundedHandler(stopping context.Context, method string, handler grpc.StreamHandler) grpc.StreamHandler {
+func boundedHandler(stopping context.Context, method string, check func(context.Context) error, handler grpc.StreamHandler) grpc.StreamHandler {
 	limit := maxReflectionMessage
 	if isHealth(method) {
 		limit = MaxHealthMessage
@@ -109,7 +115,7 @@ func boundedHandler(stopping context.Context, method string, handler grpc.Stream
 			case <-time.After(lastStatusTimeout):
 			}
 		})()
-		err := handler(srv, &boundedStream{ServerStream: ss, limit: limit, ctx: ctx, told: sync.OnceFunc(func() { close(told) })})
+		err := handler(srv, &boundedStream{ServerStream: ss, limit: limit, ctx: ctx, check: check, told: sync.OnceFunc(func() { close(told) })})
 		switch {
 		case stopping.Err() != nil:
 			return status.Error(codes.Unavailable, "the server stops")
