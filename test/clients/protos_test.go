@@ -53,6 +53,21 @@ func TestAPythonClientIsGeneratedFromTheArchiveOfProtos(t *testing.T) {
 	}
 }
 
+// TestANodeClientIsMadeFromTheArchiveOfProtos loads the descriptor set of the
+// archive and makes calls with it.
+func TestANodeClientIsMadeFromTheArchiveOfProtos(t *testing.T) {
+	t.Parallel()
+	node, err := outside.Node(t.Context(), "nodegrpc")
+	skipOrFail(t, err)
+	rest, rpc := program.DevBoth(t)
+	folder := t.TempDir()
+	unpack(t, pack(t, folder, fetch(t, rest+"/protos.binpb")), folder)
+	said := ran(t, environment(t), node, filepath.Join("nodegrpc", "example.mjs"), filepath.Join(folder, "storekeeper-protos", "storekeeper.binpb"), rpc, "dev")
+	if strings.TrimSpace(said) != "API_KEY 1" {
+		t.Errorf("the client says %q", said)
+	}
+}
+
 // pack makes the archive without buf, which takes minutes to build: the
 // descriptor set is the one that the program serves.
 func pack(t *testing.T, folder string, set []byte) string {
