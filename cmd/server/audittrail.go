@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -14,7 +12,7 @@ import (
 )
 
 // errTrailOnStdout says that there is no trail to read.
-var errTrailOnStdout = errors.New("audit.sink is stdout: verify the files into which the stream is collected, as audit verify FILE")
+var errTrailOnStdout = errors.New("audit.sink is stdout: name the files into which the stream is collected, as in audit verify FILE")
 
 // verifyConfigured verifies the trail that a configuration names.
 func verifyConfigured(ctx context.Context, given configFlags, after afterFlag, t terminal) error {
@@ -38,41 +36,6 @@ func verifyConfigured(ctx context.Context, given configFlags, after afterFlag, t
 		return err
 	}
 	return printReport(report, t)
-}
-
-// runAuditExport writes the lines of the trail of a database.
-func runAuditExport(ctx context.Context, args []string, t terminal) error {
-	var given configFlags
-	flags := flag.NewFlagSet("audit export", flag.ContinueOnError)
-	given.register(flags)
-	after := flags.Uint64("after", 0, "the `number` of the last record that is not wanted")
-	if err := parse(flags, args, t); err != nil {
-		return err
-	}
-	if given.file == "" {
-		return usageError{"--config FILE is missing"}
-	}
-	c, err := config.Load(given.file, given.sets)
-	if err != nil {
-		return err
-	}
-	switch c.Audit.Sink {
-	case config.AuditFile:
-		return fmt.Errorf("the trail is in the file %s and those beside it", c.Audit.File)
-	case config.AuditStdout:
-		return errTrailOnStdout
-	}
-	kept, err := openTrail(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = kept.Close() }() // Nothing was written.
-	out := bufio.NewWriter(t.out)
-	err = kept.Trail(ctx, *after, func(line []byte) error {
-		_, _ = out.Write(line) // The next write, or Flush, gives the error again.
-		return out.WriteByte('\n')
-	})
-	return errors.Join(err, out.Flush())
 }
 
 // openTrail opens the database of a configuration to read its trail. It makes no

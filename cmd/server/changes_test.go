@@ -60,7 +60,7 @@ func told(changes []*storekeeperv1.Change) []string {
 	return all
 }
 
-func query(pairs ...string) url.Values {
+func asking(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
 		v.Set(pairs[i], pairs[i+1])
@@ -107,19 +107,19 @@ func (p *program) whoChanged(t *testing.T) {
 		query url.Values
 		want  []string
 	}{
-		"by name":                        {callerKey, query("secret", "SEARCH_KEY", "outcome", "succeeded"), []string{remove, update, create}},
-		"by identifier":                  {callerKey, query("secret", own, "caller", "team-search"), []string{remove, create}},
-		"by store":                       {callerKey, query("store", "shop", "caller", callerName, "outcome", "succeeded"), []string{update, both, "store.create succeeded " + callerName}},
-		"by the identifier of the store": {callerKey, query("store", store, "tenant", "search"), []string{remove, create}},
-		"by time":                        {callerKey, query("secret", "SEARCH_KEY", "until", "1d"), nil},
-		"since":                          {callerKey, query("secret", "SHARED_KEY", "since", "1h", "account", accountID), []string{both}},
-		"a tenant's own":                 {otherKey, query(), []string{remove, create}},
-		"a secret that a tenant changed": {otherKey, query("secret", "SEARCH_KEY", "outcome", "succeeded"), []string{remove, update, create}},
-		"another's secret":               {otherKey, query("secret", "PAY_KEY"), nil},
-		"a secret that it may read":      {otherKey, query("secret", "SHARED_KEY"), []string{"secret.create succeeded " + callerName + " SHARED_KEY"}},
-		"another's changes in a store":   {otherKey, query("store", "shop", "caller", callerName, "outcome", "failed"), []string{failed}},
-		"another's stores":               {otherKey, query("store", "shop", "secret", "PAY_KEY"), nil},
-		"another caller":                 {otherKey, query("caller", callerName, "secret", "PAY_KEY"), nil},
+		"by name":                        {callerKey, asking("secret", "SEARCH_KEY", "outcome", "succeeded"), []string{remove, update, create}},
+		"by identifier":                  {callerKey, asking("secret", own, "caller", "team-search"), []string{remove, create}},
+		"by store":                       {callerKey, asking("store", "shop", "caller", callerName, "outcome", "succeeded"), []string{update, both, "store.create succeeded " + callerName}},
+		"by the identifier of the store": {callerKey, asking("store", store, "tenant", "search"), []string{remove, create}},
+		"by time":                        {callerKey, asking("secret", "SEARCH_KEY", "until", "1d"), nil},
+		"since":                          {callerKey, asking("secret", "SHARED_KEY", "since", "1h", "account", accountID), []string{both}},
+		"a tenant's own":                 {otherKey, asking(), []string{remove, create}},
+		"a secret that a tenant changed": {otherKey, asking("secret", "SEARCH_KEY", "outcome", "succeeded"), []string{remove, update, create}},
+		"another's secret":               {otherKey, asking("secret", "PAY_KEY"), nil},
+		"a secret that it may read":      {otherKey, asking("secret", "SHARED_KEY"), []string{"secret.create succeeded " + callerName + " SHARED_KEY"}},
+		"another's changes in a store":   {otherKey, asking("store", "shop", "caller", callerName, "outcome", "failed"), []string{failed}},
+		"another's stores":               {otherKey, asking("store", "shop", "secret", "PAY_KEY"), nil},
+		"another caller":                 {otherKey, asking("caller", callerName, "secret", "PAY_KEY"), nil},
 	} {
 		if got := told(p.in(t).listChanges(c.key, c.query)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", what, got, c.want)
@@ -131,12 +131,12 @@ func (p *program) whoChanged(t *testing.T) {
 
 // shownInPart looks at what a tenant sees of another's change.
 func (p *program) shownInPart(t *testing.T) {
-	part := p.in(t).listChanges(otherKey, query("secret", "SHARED_KEY"))
+	part := p.in(t).listChanges(otherKey, asking("secret", "SHARED_KEY"))
 	if len(part) != 1 || part[0].GetBy().GetPeer() != "" || part[0].GetRequestId() != "" || part[0].GetIntentSeq() != 0 || part[0].GetOutcomeSeq() != 0 ||
 		part[0].GetSecretCount() != 1 || part[0].GetRule() != "" {
 		t.Errorf("another tenant sees %v", part)
 	}
-	all := p.in(t).listChanges(callerKey, query("secret", "SHARED_KEY"))
+	all := p.in(t).listChanges(callerKey, asking("secret", "SHARED_KEY"))
 	if len(all) != 1 || all[0].GetBy().GetPeer() == "" || all[0].GetRequestId() == "" || all[0].GetIntentSeq() == 0 || all[0].GetOutcomeSeq() <= all[0].GetIntentSeq() ||
 		all[0].GetSecretCount() != 2 || all[0].GetStore().GetName() != "shop" || all[0].GetRule() != "platform" || all[0].GetEndTime() == nil {
 		t.Errorf("an operator sees %v", all)

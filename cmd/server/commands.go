@@ -39,7 +39,8 @@ func commands() []command {
 		{"health", "health [--admin ADDRESS] [--tls-cert FILE]", "ask a running service whether it is ready; the probe of containers", runHealth},
 		{"policy test", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicyTest},
 		{"audit verify", "audit verify FILE... [--key-file FILE] [--after NUMBER:HASH], or audit verify --config FILE", "tell whether the audit trail is still what was written, and whether records are missing", runAuditVerify},
-		{"audit export", "audit export --config FILE [--after NUMBER]", "write the audit trail of a database to standard output, one record a line", runAuditExport},
+		{"audit query", "audit query {FILE... | --config FILE} [--secret NAME] [--store NAME] [--caller NAME] [--tenant NAME] [--since 30d] [--output table|jsonl|ocsf]", "find changes in the audit trail, newest first", runAuditQuery},
+		{"audit export", "audit export {FILE... | --config FILE} [--format jsonl|ocsf] [--after NUMBER] [--since 30d]", "write the audit trail to standard output, one record or event a line", runAuditExport},
 		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},
 		{"version", "version", "print the version", runVersion},
 	}

@@ -161,6 +161,9 @@ func resourcesOf(r *audit.Record) (all []ocsfResource) {
 		store = r.Store.ID
 	}
 	for _, s := range r.Secrets {
+		if s.ID == "" && s.Name == "" {
+			continue // the schema wants one of them
+		}
 		all = append(all, ocsfResource{UID: s.ID, Name: s.Name, Type: "secret", Namespace: store, Group: account(), RoleID: ocsfTarget, Role: "Target"})
 	}
 	if len(all) == 0 && r.Store != (audit.Store{}) {

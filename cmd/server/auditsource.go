@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"time"
+
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/history"
+	"platform.internal/storekeeper/internal/history/fileindex"
+)
+
+// auditFlags name a trail: files, or that of a configuration.
+type auditFlags struct {
+	configFlags
+
+	files stringList
+}
+
+// parse reads the command line.
+func (a *auditFlags) parse(flags *flag.FlagSet, args []string, t terminal) error {
+	a.register(flags)
+	files, err := parseWithFiles(flags, args, t)
+	if err != nil {
+		return err
+	}
+	a.files = files
+	switch {
+	case a.file != "" && len(a.files) > 0:
+		return usageError{"--config names the trail, so FILE must not be given"}
+	case a.file == "" && len(a.files) == 0:
+		return usageError{"FILE is missing: " + flags.Name() + " FILE..., oldest first, or " + flags.Name() + " --config FILE"}
+	}
+	return nil
+}
+
+// auditSource is a trail that can be read.
+type auditSource struct {
+	// lines reads all of it, and index finds changes in it.
+	lines history.Trail
+	index func(ctx context.Context) (history.Index, error)
+	close func() error
+}
+
+// open opens the trail.
+func (a *auditFlags) open(ctx context.Context) (*auditSource, error) {
+	if a.file == "" {
+		return openFiles(a.files), nil
+	}
+	c, err := config.Load(a.file, a.sets)
+	if err != nil {
+		return nil, err
+	}
+	switch c.Audit.Sink {
+	case config.AuditFile:
+		return openFiles([]string{c.Audit.File}), nil
+	case config.AuditStdout:
+		return nil, errTrailOnStdout
+	}
+	kept, err := openTrail(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &auditSource{
+		lines: kept.Trail, close: kept.Close,
+		index: func(context.Context) (history.Index, error) { return kept, nil },
+	}, nil
+}
+
+// openFiles opens files, or one file with the rotated files beside it. Of one file the
+// index that a running service keeps is used, and not changed. What it lacks is indexed
+// in a temporary folder.
+func openFiles(paths []string) *auditSource {
+	c := fileindex.Config{Paths: paths}
+	if len(paths) == 1 {
+		c = fileindex.Config{Path: paths[0], Known: indexFolder(paths[0])}
+	}
+	s := &auditSource{close: func() error { return nil }}
+	s.lines = func(ctx context.Context, after uint64, visit func([]byte) error) error {
+		if err := exist(paths); err != nil {
+			return err
+		}
+		return fileindex.Scan(ctx, c, after, visit)
+	}
+	s.index = func(ctx context.Context) (history.Index, error) {
+		if err := exist(paths); err != nil {
+			return nil, err
+		}
+		folder, err := os.MkdirTemp("", "storekeeper-index-")
+		if err != nil {
+			return nil, err
+		}
+		c.Folder = folder
+		x := fileindex.New(c)
+		s.close = func() error { return errors.Join(x.Close(), os.RemoveAll(folder)) }
+		return x, x.Build(ctx)
+	}
+	return s
+}
+
+// exist returns the error of a file that is missing. Within a trail, a file that is
+// missing is one that was rotated away.
+func exist(paths []string) error {
+	for _, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whenFlag is a time, a day or an age.
+type whenFlag struct{ at time.Time }
+
+// String returns "": there is no default.
+func (w *whenFlag) String() string { return "" }
+
+// Set parses the text.
+func (w *whenFlag) Set(text string) (err error) {
+	w.at, err = history.ParseWhen(text, time.Now())
+	return err
+}
