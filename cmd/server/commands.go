@@ -41,6 +41,8 @@ func commands() []command {
 		{"audit verify", "audit verify FILE... [--key-file FILE] [--after NUMBER:HASH], or audit verify --config FILE", "tell whether the audit trail is still what was written, and whether records are missing", runAuditVerify},
 		{"audit query", "audit query {FILE... | --config FILE} [--secret NAME] [--store NAME] [--caller NAME] [--tenant NAME] [--since 30d] [--output table|jsonl|ocsf]", "find changes in the audit trail, newest first", runAuditQuery},
 		{"audit export", "audit export {FILE... | --config FILE} [--format jsonl|ocsf] [--after NUMBER] [--since 30d]", "write the audit trail to standard output, one record or event a line", runAuditExport},
+		{"audit partitions", "audit partitions --config FILE", "list the partitions of the audit trail of a database", runAuditPartitions},
+		{"audit archive", "audit archive --config FILE --to FOLDER [--keep N] [--drop]", "write full partitions of the audit trail of a database to files, verify these, and take the partitions out of the trail", runAuditArchive},
 		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},
 		{"version", "version", "print the version", runVersion},
 	}

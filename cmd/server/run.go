@@ -108,7 +108,7 @@ func serve(told context.Context, s settings) error {
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, at: addresses{scheme: tls.scheme()},
 		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
-		background: backgroundTasks(s.files, behind),
+		background: backgroundTasks(s, behind, log),
 	}
 	if err := l.open(c.Listen); err != nil {
 		return err
@@ -168,13 +168,16 @@ func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *z
 }
 
 // backgroundTasks run as long as the listeners do.
-func backgroundTasks(files *watchedFiles, behind *engine) []func(context.Context) {
+func backgroundTasks(s settings, behind *engine, log *zap.Logger) []func(context.Context) {
 	tasks := []func(context.Context){
-		files.run,
+		s.files.run,
 		behind.budgets.Run,
 	}
 	if behind.state.followed != nil {
 		tasks = append(tasks, behind.state.followed.Run)
+	}
+	if stream := trailStream(s, behind.state, log); stream != nil {
+		tasks = append(tasks, stream)
 	}
 	return tasks
 }

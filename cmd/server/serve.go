@@ -50,7 +50,7 @@ func runServe(ctx context.Context, args []string, t terminal) error {
 		return err
 	}
 	logs := t.out
-	if c.Audit.Sink == config.AuditStdout {
+	if trailOnStdout(c.Audit) {
 		// The trail must not be mixed with the log.
 		logs = t.err
 	}

@@ -1,5 +1,7 @@
 package config
 
+import "regexp"
+
 // The sinks of the audit trail.
 const (
 	// AuditFile is a file.
@@ -19,6 +21,12 @@ type Audit struct {
 	File string `yaml:"file" type:"file" doc:"The audit file. It only grows until it is rotated. A second file with the suffix .head names the end of the trail. server audit verify checks that the files are what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`
 	// RotateSize is the size at which the file is rotated, in bytes. 0: never.
 	RotateSize Size `yaml:"rotate_size" doc:"Size at which the audit file is renamed to FILE.rotated- and the number of its last record, and a new file continues the trail; from 1MiB, or 0 for never. server audit verify FILE reads all of them, oldest first. Storekeeper deletes none." sample:"1GiB"`
+	// Stream is off, stdout or file.
+	Stream string `yaml:"stream" oneof:"off stdout file" doc:"Where the records of a trail in the database are written too, for shipping, with sink store. stdout: one record a line; the log goes to standard error. file: the file stream_file. All replicas together write each record once; a replica that is killed while it writes may have written some twice." sample:"stdout"`
+	// StreamFile is the file of the stream.
+	StreamFile string `yaml:"stream_file" type:"file" doc:"The file that the stream is appended to. It may be renamed at any time, as logrotate does, and is made again. Storekeeper deletes nothing of it." need:"with stream file" sample:"/var/lib/storekeeper/shipped.jsonl"`
+	// StreamName names the position of the stream.
+	StreamName string `yaml:"stream_name" doc:"Name of the stream: 1 to 63 of a-z, 0-9, _ and -. The database remembers by it what was written. Another name begins with the first record." sample:"siem"`
 	// DenialsPerHour is the number of recorded denials per caller and hour. 0:
 	// all are recorded.
 	DenialsPerHour int `yaml:"denials_per_hour" doc:"Number of denials of one caller that are recorded per hour, from 1 to 1000000, or 0 for all. The first 100 may come at once. The log has all denials, and a record says how many of which caller were left out." sample:"60"`
@@ -33,6 +41,7 @@ type Audit struct {
 // setDefaults sets the defaults. Fingerprints of values are off.
 func (a *Audit) setDefaults() {
 	a.Fingerprints = "off"
+	a.Stream, a.StreamName = "off", "default"
 	a.RotateSize, a.Reserve, a.DenialsPerHour = 512*MiB, 256*MiB, 600
 }
 
@@ -45,6 +54,7 @@ func (a *Audit) validate(k check) {
 			k.field(key).fail("must go with sink file")
 		}
 	}
+	a.validateStream(k)
 	k.field("rotate_size").sizeWithin(a.RotateSize, MiB, 1024*GiB)
 	k.field("reserve").sizeWithin(a.Reserve, 1, 1024*GiB)
 	if a.DenialsPerHour != 0 {
@@ -57,5 +67,19 @@ func (a *Audit) validate(k check) {
 		k.field("file").fail("is missing; it must name the audit file, in a folder that outlives the program")
 	case a.Sink != AuditFile && a.File != "":
 		k.field("file").fail("must go with sink file")
+	}
+}
+
+var streamName = regexp.MustCompile(`^[a-z0-9_-]+$`)
+
+func (a *Audit) validateStream(k check) {
+	k.field("stream_name").format(a.StreamName, textFormat{streamName, 63}, "must be 1 to 63 of a-z, 0-9, _ and -")
+	switch {
+	case a.Stream != "off" && a.Sink != AuditStore && !k.field("stream").suppressed():
+		k.field("stream").fail("must go with sink store: a file is shipped as it is, and standard output is a stream already")
+	case a.Stream == "file" && a.StreamFile == "":
+		k.field("stream_file").fail("is missing; it must name the file that the stream is appended to")
+	case a.Stream != "file" && a.StreamFile != "":
+		k.field("stream_file").fail("must go with stream file")
 	}
 }

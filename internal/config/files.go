@@ -57,6 +57,7 @@ func (c *Config) files(k check) []fileSetting {
 	return append(all,
 		fileSetting{k.field("policy").field("file"), &c.Policy.File, public},
 		fileSetting{k.field("audit").field("file"), &c.Audit.File, created},
+		fileSetting{k.field("audit").field("stream_file"), &c.Audit.StreamFile, created},
 		fileSetting{k.field("audit").field("key_file"), &c.Audit.KeyFile, secret})
 }
 

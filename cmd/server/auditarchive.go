@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/store/postgres"
+)
+
+// errNotInDatabase says that a trail has no partitions.
+var errNotInDatabase = errors.New("audit.sink is not store: the trail is in files, which are rotated at audit.rotate_size")
+
+// openPartitions opens the trail of a database.
+func openPartitions(ctx context.Context, given configFlags) (*postgres.Store, *config.Config, error) {
+	if given.file == "" {
+		return nil, nil, usageError{"--config FILE is missing"}
+	}
+	c, err := config.Load(given.file, given.sets)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Audit.Sink != config.AuditStore {
+		return nil, nil, errNotInDatabase
+	}
+	kept, err := openTrail(ctx, c)
+	return kept, c, err
+}
+
+// runAuditPartitions lists the partitions of the trail of a database.
+func runAuditPartitions(ctx context.Context, args []string, t terminal) error {
+	var given configFlags
+	flags := flag.NewFlagSet("audit partitions", flag.ContinueOnError)
+	given.register(flags)
+	if err := parse(flags, args, t); err != nil {
+		return err
+	}
+	kept, _, err := openPartitions(ctx, given)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }() // Nothing was written.
+	all, err := kept.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		state := "in use"
+		switch {
+		case !p.Attached:
+			state = "archived"
+		case p.Full:
+			state = "full"
+		case p.Last == 0:
+			state = "empty"
+		}
+		say(t.out, "%s  %s  records %d to %d  %s to %s\n", p.Name, state, p.First, p.Last, day(p.From), day(p.To))
+	}
+	return nil
+}
+
+func day(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.Format(time.RFC3339)
+}
+
+// runAuditArchive writes the full partitions of the trail of a database to files, and
+// takes them out of the trail.
+func runAuditArchive(ctx context.Context, args []string, t terminal) error {
+	var given configFlags
+	flags := flag.NewFlagSet("audit archive", flag.ContinueOnError)
+	given.register(flags)
+	to := flags.String("to", "", "the `folder` that the files are written to")
+	keep := flags.Int("keep", 1, "how many of the newest full partitions stay in the trail")
+	drop := flags.Bool("drop", false, "delete the tables of partitions whose files are verified")
+	if err := parse(flags, args, t); err != nil {
+		return err
+	}
+	switch {
+	case *to == "":
+		return usageError{"--to FOLDER is missing"}
+	case *keep < 0:
+		return usageError{"--keep must not be below 0"}
+	}
+	kept, c, err := openPartitions(ctx, given)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }() // What was done is committed.
+	key, err := auditKey(c.Audit.KeyFile)
+	if err != nil {
+		return err
+	}
+	a := archiver{store: kept, folder: *to, key: key, drop: *drop, t: t}
+	return a.run(ctx, *keep)
+}
+
+// archiver archives partitions.
+type archiver struct {
+	store  *postgres.Store
+	folder string
+	key    []byte
+	drop   bool
+	t      terminal
+}
+
+func (a *archiver) run(ctx context.Context, keep int) error {
+	all, err := a.store.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	full := 0
+	for _, p := range all {
+		if p.Full && p.Attached {
+			full++
+		}
+	}
+	last := ""
+	for _, p := range all {
+		if !p.Full || p.Attached && full <= keep {
+			continue
+		}
+		if p.Attached {
+			full--
+		}
+		report, err := a.archive(ctx, p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		last = fmt.Sprintf("%d:%s", report.Last.Seq, report.Last.Hash)
+		say(a.t.out, "%s: records %d to %d are in %s, the last is %s\n", p.Name, p.First, p.Last, a.path(p), last)
+	}
+	if last == "" {
+		say(a.t.out, "nothing to archive: %d full partitions, and %d are kept\n", full, keep)
+		return nil
+	}
+	say(a.t.out, "verify the rest with: server audit verify --config FILE --after %s\n", last)
+	return nil
+}
+
+// path is the file of a partition. The names of files sort as the records do.
+func (a *archiver) path(p postgres.Partition) string {
+	return filepath.Join(a.folder, fmt.Sprintf("trail-%020d.jsonl", p.First))
+}
+
+// archive writes the file of a partition, verifies it, and only then takes the
+// partition out of the trail. It may be repeated after each step.
+func (a *archiver) archive(ctx context.Context, p postgres.Partition) (audit.Report, error) {
+	path := a.path(p)
+	report, err := a.verify(ctx, path, p)
+	if errors.Is(err, os.ErrNotExist) {
+		if err = a.export(ctx, path, p); err == nil {
+			report, err = a.verify(ctx, path, p)
+		}
+	}
+	if err != nil {
+		return report, err
+	}
+	if p.Attached {
+		if err := a.store.Archive(ctx, p.Name); err != nil {
+			return report, err
+		}
+	}
+	if a.drop {
+		err = a.store.Drop(ctx, p.Name)
+	}
+	return report, err
+}
+
+// export writes the file of a partition, with the head beside it.
+func (a *archiver) export(ctx context.Context, path string, p postgres.Partition) error {
+	made, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(made, 1<<20)
+	head, err := a.store.Export(ctx, p.Name, out)
+	if err = errors.Join(err, out.Flush()); err == nil {
+		err = made.Sync()
+	}
+	if err = errors.Join(err, made.Close()); err != nil {
+		return err
+	}
+	if err := keep(audit.HeadPath(path), head); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	folder, err := os.Open(a.folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// verify verifies the file of a partition: that it is what was written, from the first
+// record of the partition to the last.
+func (a *archiver) verify(ctx context.Context, path string, p postgres.Partition) (audit.Report, error) {
+	if _, err := os.Stat(path); err != nil {
+		return audit.Report{}, err
+	}
+	report, err := audit.VerifyAfter(ctx, audit.Mark{}, []string{path}, a.key)
+	switch {
+	case err != nil:
+		return report, err
+	case !report.OK():
+		return report, fmt.Errorf("%s: %w: %s", path, errTrailAltered, problems(report))
+	case report.First.Seq != p.First || report.Last.Seq != p.Last:
+		return report, fmt.Errorf("%s holds records %d to %d, and the partition %d to %d: move the file away", path, report.First.Seq, report.Last.Seq, p.First, p.Last)
+	}
+	return report, nil
+}
+
+func problems(r audit.Report) string {
+	var texts []string
+	for _, p := range r.Problems {
+		texts = append(texts, p.String())
+	}
+	if more := int(r.Broken) - len(texts); more > 0 { //nolint:gosec // It counts lines.
+		texts = append(texts, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(texts, "; ")
+}

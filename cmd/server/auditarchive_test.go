@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"platform.internal/storekeeper/internal/store/postgres"
+	"platform.internal/storekeeper/internal/store/postgrestest"
+)
+
+// smallPartitions makes the tables of a store whose partitions have a few lines.
+func smallPartitions(t *testing.T, server *postgrestest.Server) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{
+		Hosts: []string{server.Address()}, Database: postgrestest.Superuser, User: postgrestest.Superuser, Plaintext: true, TrailSize: 10,
+	})
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheTrailIsStreamedAndArchived(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	smallPartitions(t, server)
+	shipped := filepath.Join(t.TempDir(), "shipped.jsonl")
+	p := start(t, setup{sets: append(sharedSets(t, server), "audit.stream=file", "audit.stream_file="+shipped)})
+	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
+	for _, name := range []string{"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"} {
+		p.must("POST", secrets, `[{"name":"`+name+`","value":"v","scopes":["workers"]}]`)
+	}
+	lines := func() string { return runToEnd(p.withConfig("audit", "export")...).out }
+	p.await("the lines are shipped", func() bool { return content(t, shipped) == lines() })
+	// A file that was renamed is made again.
+	must(t, os.Rename(shipped, shipped+".1"))
+	p.must("POST", secrets, `[{"name":"M","value":"v","scopes":["workers"]}]`)
+	p.await("the rest is shipped", func() bool { return content(t, shipped+".1")+content(t, shipped) == lines() })
+
+	p.archived(t)
+}
+
+// archived archives full partitions, and looks at what is left.
+func (p *program) archived(t *testing.T) {
+	folder := t.TempDir()
+	got := runToEnd(p.withConfig("audit", "partitions")...)
+	full := strings.Count(got.out, "  full  ")
+	if got.code != exitOK || full < 2 || strings.Count(got.out, "  in use  ") != 1 {
+		t.Fatalf("audit partitions: %d %s%s", got.code, got.out, got.err)
+	}
+	got = runToEnd(p.withConfig("audit", "archive", "--to", folder)...)
+	_, after, found := strings.Cut(strings.TrimSpace(got.out), "--after ")
+	files, err := filepath.Glob(filepath.Join(folder, "*.jsonl"))
+	if got.code != exitOK || !found || err != nil || len(files) != full-1 {
+		t.Fatalf("audit archive: %d %s%s %q", got.code, got.out, got.err, files)
+	}
+	if got := runToEnd("audit", "verify", files[0]); got.code != exitOK || !strings.Contains(got.out, "10 records") {
+		t.Errorf("the archive: %d %s%s", got.code, got.out, got.err)
+	}
+	if got := runToEnd(p.withConfig("audit", "verify", "--after", after)...); got.code != exitOK {
+		t.Errorf("the rest: %d %s%s", got.code, got.out, got.err)
+	}
+	if got := runToEnd("audit", "query", files[0], "--secret", "A"); got.code != exitOK || !strings.Contains(got.out, "shop") && !strings.Contains(got.out, "/A") {
+		t.Errorf("a query of the archive: %d %s%s", got.code, got.out, got.err)
+	}
+	// It may be repeated, also for what was detached already.
+	got = runToEnd(p.withConfig("audit", "archive", "--to", folder, "--keep", "0", "--drop")...)
+	files, err = filepath.Glob(filepath.Join(folder, "*.jsonl"))
+	if got.code != exitOK || err != nil || len(files) != full {
+		t.Fatalf("audit archive --drop: %d %s%s %q", got.code, got.out, got.err, files)
+	}
+	if got := runToEnd(append([]string{"audit", "verify"}, files...)...); got.code != exitOK || !strings.Contains(got.out, fmt.Sprint(10*full, " records")) {
+		t.Errorf("all archives: %d %s%s", got.code, got.out, got.err)
+	}
+	if got := runToEnd(p.withConfig("audit", "partitions")...); strings.Contains(got.out, "archived") || strings.Contains(got.out, "full") {
+		t.Errorf("audit partitions: %d %s%s", got.code, got.out, got.err)
+	}
+	// A file that was changed is not taken for the archive.
+	damaged := filepath.Join(t.TempDir(), "other")
+	must(t, os.Mkdir(damaged, 0o700))
+	if got := runToEnd(p.withConfig("audit", "archive", "--to", damaged)...); got.code != exitOK || !strings.Contains(got.out, "nothing to archive") {
+		t.Errorf("audit archive of nothing: %d %s%s", got.code, got.out, got.err)
+	}
+}
+
+func TestAPartitionStaysWhereItsFileIsNotWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	smallPartitions(t, server)
+	p := start(t, setup{sets: sharedSets(t, server)})
+	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
+	for _, name := range []string{"A", "B", "C", "D", "E"} {
+		p.must("POST", secrets, `[{"name":"`+name+`","value":"v","scopes":["workers"]}]`)
+	}
+	folder := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(folder, "trail-00000000000000000001.jsonl"), []byte("{}\n"), 0o600))
+	got := runToEnd(p.withConfig("audit", "archive", "--to", folder, "--keep", "0", "--drop")...)
+	if got.code != exitFailed || !strings.Contains(got.err, "is not what was written") {
+		t.Errorf("audit archive: %d %s%s", got.code, got.out, got.err)
+	}
+	if got := runToEnd(p.withConfig("audit", "verify")...); got.code != exitOK {
+		t.Errorf("audit verify: %d %s%s", got.code, got.out, got.err)
+	}
+	for name, args := range map[string][]string{"no folder": p.withConfig("audit", "archive"), "no configuration": {"audit", "partitions"}} {
+		if got := runToEnd(args...); got.code != exitUsage {
+			t.Errorf("%s: %d %s", name, got.code, got.err)
+		}
+	}
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"errors"
+	"os"
+
+	"platform.internal/storekeeper/internal/syncdata"
+)
+
+// StreamFile is a file for Stream. What was written is durable, so that no line is
+// counted as written that a loss of power takes away. A file that was renamed is left
+// to whoever did so, and made again.
+type StreamFile struct {
+	// Path is where the file is.
+	Path string
+
+	file *os.File
+}
+
+// Write appends whole lines.
+func (f *StreamFile) Write(lines []byte) (int, error) {
+	if err := f.reopen(); err != nil {
+		return 0, err
+	}
+	n, err := f.file.Write(lines)
+	if err == nil {
+		err = syncdata.Sync(f.file)
+	}
+	return n, err
+}
+
+// reopen opens the file where it is not the one at its path.
+func (f *StreamFile) reopen() error {
+	if f.file != nil {
+		here, herr := f.file.Stat()
+		there, terr := os.Stat(f.Path)
+		if herr == nil && terr == nil && os.SameFile(here, there) {
+			return nil
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	file, err := os.OpenFile(f.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	f.file = file
+	return f.endLine()
+}
+
+// endLine ends a line that a kill has cut off: it is written again.
+func (f *StreamFile) endLine() error {
+	info, err := f.file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	read, err := os.Open(f.Path)
+	if err != nil {
+		return err
+	}
+	last := make([]byte, 1)
+	_, err = read.ReadAt(last, info.Size()-1)
+	if err = errors.Join(err, read.Close()); err == nil && last[0] != '\n' {
+		_, err = f.file.WriteString("\n")
+	}
+	return err
+}
+
+// Close gives the file back.
+func (f *StreamFile) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	err := f.file.Close()
+	f.file = nil
+	return err
+}
