@@ -9,6 +9,7 @@ import (
 
 	"platform.internal/storekeeper/internal/batch"
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/byname"
 	"platform.internal/storekeeper/internal/cache"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/config"
@@ -60,6 +61,8 @@ type engine struct {
 	identity *identity.Service
 	// reload keeps the configuration up to date.
 	reload *live.Reloader
+	// byName finds secrets by their names. serve sets it.
+	byName *byname.Service
 	log    *zap.Logger
 	// count counts what becomes of changes.
 	count func(event string)

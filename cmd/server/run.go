@@ -100,6 +100,7 @@ func serve(told context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	behind.byName = secretsByName(behind, chain)
 	rpc := server.New(chain, registrations(behind), tls.options()...)
 	rest, admin, err := newHandlers(ctx, rpc, chain, adminView{trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}})
 	if err != nil {

@@ -47,6 +47,12 @@ func apiServices() []apiService {
 				storekeeperv1.RegisterChangeServiceServer(r, behind.changeService())
 			},
 		},
+		{
+			storekeeperv1.File_storekeeper_v1_secrets_proto.Services().ByName("SecretService"),
+			func(r grpc.ServiceRegistrar, behind *engine) {
+				storekeeperv1.RegisterSecretServiceServer(r, behind.byName)
+			},
+		},
 	}
 }
 

@@ -23,6 +23,9 @@ var (
 	// change was not made: its object does not exist and did not exist before.
 	// Any other fault of an inspection is about the inspection itself.
 	ErrNeverThere = errors.New("the object was not there before the change")
+	// ErrAgain is in the fault of a change that was decided on by a state that is
+	// not there any more. Nothing of it was made, and it must be decided on again.
+	ErrAgain = errors.New("the state is not the one that the change was decided on")
 	// ErrSentBefore is in the fault of a change that was refused when it was
 	// sent again after a lost answer. The first request may have been made, and
 	// its effect undone by others.

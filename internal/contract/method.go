@@ -22,6 +22,11 @@ type Method struct {
 	// Lists says that the answer is a list whose items are authorised one by
 	// one.
 	Lists bool
+	// ByName says that the method names secrets that may exist or not. What it
+	// does to them is authorised as calls of their own. The caller must be allowed
+	// Action or OrAction for each name.
+	ByName   bool
+	OrAction string
 
 	resourceFields []resourceField
 }
@@ -36,6 +41,9 @@ type Target struct {
 	SecretIDs []string
 	// StoreName is the name of a new store.
 	StoreName string
+	// InStore is the name of a store that exists, if the request gives the store
+	// by its name.
+	InStore string
 	// Secrets are the new secrets, one per item of a batch.
 	Secrets []NewSecret
 	// Scopes are the scopes that the secrets of SecretIDs get.
@@ -72,7 +80,8 @@ func Methods(services ...protoreflect.ServiceDescriptor) (map[string]*Method, er
 				continue
 			}
 			methods[name] = &Method{
-				Action: declared.GetAction(), Changes: declared.GetChanges(), Lists: declared.GetLists(), resourceFields: resourceFieldsOf(md.Input(), nil),
+				Action: declared.GetAction(), Changes: declared.GetChanges(), Lists: declared.GetLists(),
+				ByName: declared.GetByName(), OrAction: declared.GetOrAction(), resourceFields: resourceFieldsOf(md.Input(), nil),
 			}
 		}
 	}

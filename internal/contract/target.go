@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -27,8 +29,10 @@ func (f resourceField) read(m protoreflect.Message, t *Target) {
 		switch {
 		case p.GetIdentifies() == "account":
 			t.Account = value
-		case p.GetIdentifies() == "store":
+		case p.GetIdentifies() == "store", p.GetIdentifies() == "store_by_name" && IsIdentifier(value):
 			t.StoreID = value
+		case p.GetIdentifies() == "store_by_name":
+			t.InStore = value
 		case p.GetIdentifies() == "secret":
 			t.SecretIDs = append(t.SecretIDs, value)
 		case p.GetNames() == "store":
@@ -42,6 +46,13 @@ func (f resourceField) read(m protoreflect.Message, t *Target) {
 			t.Scopes = append(t.Scopes, value)
 		}
 	})
+}
+
+// IsIdentifier reports whether a text has the form of Cloudflare's identifiers:
+// 32 lower-case hexadecimal digits. A store with such a name can be given by its
+// identifier only.
+func IsIdentifier(text string) bool {
+	return len(text) == 32 && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 // newSecret returns the new secret with a number. Items of a batch have their

@@ -31,6 +31,8 @@ const (
 	LimitReached
 	// NotEmpty is a store that cannot be deleted because it has secrets.
 	NotEmpty
+	// Precondition is an object whose state is not the one that the caller expects.
+	Precondition
 	// Unauthenticated is a caller without a valid credential.
 	Unauthenticated
 	// Denied is a caller that is not authorised.

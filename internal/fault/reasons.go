@@ -42,6 +42,8 @@ const (
 
 	ReasonMaximumSecretsExceeded = "MAXIMUM_SECRETS_EXCEEDED"
 	ReasonMaximumStoresExceeded  = "MAXIMUM_STORES_EXCEEDED"
+	ReasonSecretModified         = "SECRET_MODIFIED"
+	ReasonSecretNameExists       = "SECRET_NAME_ALREADY_EXISTS"
 	ReasonSecretNotFound         = "SECRET_NOT_FOUND"
 	ReasonStoreNotEmpty          = "STORE_NOT_EMPTY"
 	ReasonStoreNotFound          = "STORE_NOT_FOUND"

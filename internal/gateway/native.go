@@ -34,6 +34,9 @@ func nativeServices() []nativeService {
 		{storekeeperv1.File_storekeeper_v1_changes_proto, func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 			return storekeeperv1.RegisterChangeServiceHandlerClient(ctx, mux, storekeeperv1.NewChangeServiceClient(conn))
 		}},
+		{storekeeperv1.File_storekeeper_v1_secrets_proto, func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+			return storekeeperv1.RegisterSecretServiceHandlerClient(ctx, mux, storekeeperv1.NewSecretServiceClient(conn))
+		}},
 	}
 }
 

@@ -206,4 +206,7 @@ type Operation struct {
 	Ended time.Time
 	// Made are the identifiers of what the change made. Its run sets it.
 	Made []string
+	// Remember are records that are written with the outcome of a change that was
+	// made. Its run sets it. Recovery writes none.
+	Remember map[string]*store.Record
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 
 	"platform.internal/storekeeper/internal/store"
 )
@@ -37,6 +38,9 @@ func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, ownKey string
 	if ownKey != "" {
 		all = append(all, ownKey)
 	}
+	for key := range o.remember {
+		all = append(all, key)
+	}
 	return k.change(ctx, all, func(now map[string]store.Record) (map[string]*store.Record, error) {
 		if err := k.own(now, id, e.raw); err != nil {
 			return nil, err
@@ -66,6 +70,7 @@ func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, ownKey string
 		case mine:
 			changes[keys.call] = nil
 		}
+		maps.Copy(changes, o.remember)
 		return changes, release.Apply(now, changes)
 	}, o.lines()...)
 }

@@ -71,6 +71,8 @@ type outcome struct {
 	changed bool
 	// made are the identifiers of what the change made.
 	made []string
+	// remember are records that are written with the outcome.
+	remember map[string]*store.Record
 	// line is the audit record, nil for none.
 	line *audit.Record
 }

@@ -45,7 +45,7 @@ func (k *Keeper) perform(f *flight, op *operation) result {
 	if !known {
 		return k.unsettled(f, op, o.fault)
 	}
-	o.made, o.line = running.Made, f.call.outcome(err)
+	o.made, o.remember, o.line = running.Made, running.Remember, f.call.outcome(err)
 	k.step(f.ctx, StepOutcome)
 	r := result{body: o.body, fault: o.fault, again: !o.kept && unwaited(f, o.fault)}
 	err = k.persist(f, op, o, r)

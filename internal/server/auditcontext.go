@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -54,6 +55,11 @@ type auditContext struct {
 	// bytesCounted says that the bytes that the change writes were counted for
 	// the tenant.
 	bytesCounted bool
+	// inner is the inner call that the facts are of, nil for the call of a caller.
+	inner *InnerCall
+	// given are the names that the caller gave for the identifiers of an inner
+	// call: that of the store under "", those of secrets under their identifiers.
+	given map[string]string
 	// incomplete says that not every object of the call was authorised, because
 	// the batch is too long or an object has no name. Validation refuses such a
 	// call.
@@ -94,7 +100,7 @@ func auditFrom(ctx context.Context) *auditContext {
 // new ones. Of a batch that is too long it notes the first maxObjects.
 func (t *auditContext) setTarget(action, account string, about contract.Target) {
 	t.action, t.account = action, account
-	t.store = audit.Store{ID: about.StoreID, Name: about.StoreName}
+	t.store = audit.Store{ID: about.StoreID, Name: cmp.Or(about.StoreName, about.InStore)}
 	t.count = len(about.SecretIDs) + len(about.Secrets)
 	for _, id := range about.SecretIDs[:min(len(about.SecretIDs), maxObjects)] {
 		t.secrets = append(t.secrets, audit.Secret{ID: id})

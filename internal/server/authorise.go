@@ -104,6 +104,7 @@ func (j *authorization) decide(ctx context.Context) (context.Context, error) {
 		j.account = name
 	}
 	j.audit.setTarget(j.method.Action, cmp.Or(j.account, j.target.Account), j.target)
+	j.given()
 	switch {
 	case j.method.Action == contract.Self:
 		return ctx, nil
@@ -117,6 +118,31 @@ func (j *authorization) decide(ctx context.Context) (context.Context, error) {
 	return ctx, j.decideObjects(ctx)
 }
 
+// given notes the names that the caller gave: that of a store in place of its
+// identifier, and those of the objects of an inner call.
+func (j *authorization) given() {
+	if name := cmp.Or(j.target.InStore, j.audit.given[""]); name != "" {
+		j.store = &name
+		j.audit.setStoreName(name)
+	}
+	j.audit.addNames(j.audit.given)
+}
+
+// decideAction decides on an action, and on another one that is enough if there
+// is one.
+func (r Rights) decideAction(q authz.Question, or string) authz.Decision {
+	d := r.Rules.Decide(q)
+	if d.Allowed || or == "" {
+		return d
+	}
+	q.Action = or
+	other := r.Rules.Decide(q)
+	if other.Allowed || other.NeedsName {
+		return other
+	}
+	return d
+}
+
 // refuseUnread refuses a call whose request was not read
 // (contract.Mistakes.Unread).
 func (j *authorization) refuseUnread(ctx context.Context) error {
@@ -124,7 +150,7 @@ func (j *authorization) refuseUnread(ctx context.Context) error {
 		return why
 	}
 	j.audit.setPolicy(j.rights.Rules.Decide(j.question(j.method.Action)))
-	return j.denial([]*callObject{{action: j.method.Action}})
+	return j.denial([]*callObject{{action: j.method.Action, or: j.method.OrAction}})
 }
 
 // list sets the visibility filter of a list call. If one rule allows the whole

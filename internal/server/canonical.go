@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 )
 
 // canonical returns the normal form of a request. Requests with the same
@@ -22,6 +23,7 @@ func canonical(request proto.Message, account string, names map[string]string) p
 	setText(out, "request_id", "")
 	if account != "" {
 		setText(out, "account_id", account)
+		setText(out, "account", account)
 	}
 	switch r := out.(type) {
 	case *secretsstorev1.CreateSecretsRequest:
@@ -29,6 +31,8 @@ func canonical(request proto.Message, account string, names map[string]string) p
 			s.Scopes = distinct(s.GetScopes())
 		}
 	case *secretsstorev1.DuplicateSecretRequest:
+		r.Scopes = distinct(r.GetScopes())
+	case *storekeeperv1.PutSecretRequest:
 		r.Scopes = distinct(r.GetScopes())
 	case *secretsstorev1.DeleteSecretsRequest:
 		r.Ids = distinct(r.GetIds())

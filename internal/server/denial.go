@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,15 +48,19 @@ func (j *authorization) denial(refused []*callObject) error {
 // audit record always has the name.
 func (j *authorization) describe(o *callObject) string {
 	text := o.action
+	if o.or != "" {
+		text += " or " + o.or
+	}
+	_, given := j.audit.given[o.id]
 	switch {
-	case o.id != "":
+	case o.id != "" && !given:
 		text += " on secret " + quoted(j.visibleName("secret.get", o.name, o.id))
 	case o.name != nil && *o.name != "":
 		text += " on secret " + quoted(*o.name)
 	}
 	switch {
-	case j.target.StoreName != "":
-		text += " in store " + quoted(j.target.StoreName)
+	case cmp.Or(j.target.StoreName, j.target.InStore, j.audit.given[""]) != "":
+		text += " in store " + quoted(cmp.Or(j.target.StoreName, j.target.InStore, j.audit.given[""]))
 	case j.target.StoreID != "":
 		text += " in store " + quoted(j.visibleName("store.get", new(string), j.target.StoreID))
 	}

@@ -19,7 +19,7 @@ import (
 func (c Chain) lockKeysOf(ctx context.Context, account string, about contract.Target) (objects []string, names map[string]string, err error) {
 	store := storeKey(account, about)
 	for _, s := range about.Secrets {
-		objects = append(objects, store+"/name/"+s.Name)
+		objects = append(objects, secretNameKey(store, s.Name))
 	}
 	if about.StoreName != "" {
 		objects = append(objects, storeNameKey(account, about.StoreName))
@@ -39,13 +39,16 @@ func (c Chain) lockKeysOf(ctx context.Context, account string, about contract.Ta
 		objects = append(objects, store+"/id/"+id)
 	}
 	for _, name := range names {
-		objects = append(objects, store+"/name/"+name)
+		objects = append(objects, secretNameKey(store, name))
 	}
 	return objects, names, err
 }
 
 // storeKey is the lock key of the store of a change.
 func storeKey(account string, about contract.Target) string { return account + "/" + about.StoreID }
+
+// secretNameKey is the lock key of the name of a secret in the store of a key.
+func secretNameKey(store, name string) string { return store + "/name/" + name }
 
 // storeNameKey is the lock key of the name of a store. It is hashed, since the
 // name may be longer than a key of the store of records.

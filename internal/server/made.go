@@ -15,6 +15,10 @@ import (
 	"platform.internal/storekeeper/internal/idempotency"
 )
 
+// changeMethod and the kind of a change are the full name of the method that
+// makes the change.
+const changeMethod = "/secretsstore.v1.SecretsStoreService/"
+
 // addNames notes the names of secrets that were resolved without a rule that
 // needs them.
 func (t *auditContext) addNames(names map[string]string) {
@@ -66,8 +70,12 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 		record.Tenant = i.Tenant
 	}
 	var op change.Op
-	method := r.Methods[i.Method]
-	if json.Unmarshal(i.Op, &op) != nil || method == nil {
+	if json.Unmarshal(i.Op, &op) != nil {
+		return record
+	}
+	// The method of the intent may be one that decides between several changes.
+	method := r.Methods[changeMethod+string(op.Kind)]
+	if method == nil {
 		return record
 	}
 	account, _ := r.Names.Account(op.Account)

@@ -23,6 +23,8 @@ const maxObjects = 100
 // callObject is one object of a call, and the action on it.
 type callObject struct {
 	action string
+	// or is another action that is enough, "" for none.
+	or string
 	// id is the identifier of an existing secret.
 	id string
 	// name is the name of a secret. It is nil until a rule needs it, and if the
@@ -76,10 +78,17 @@ func (j *authorization) objects() []callObject {
 	made := j.target.Secrets[:min(len(j.target.Secrets), maxObjects+1)]
 	list := make([]callObject, 0, max(1, len(ids)+len(made)))
 	for _, id := range ids {
-		list = append(list, callObject{action: j.method.Action, id: id, scopes: j.target.Scopes})
+		o := callObject{action: j.method.Action, id: id, scopes: j.target.Scopes}
+		if name, given := j.audit.given[id]; given {
+			o.name = &name
+		}
+		list = append(list, o)
 	}
 	for i := range made {
 		o := callObject{action: createSecret, scopes: made[i].Scopes}
+		if j.method.ByName {
+			o.action, o.or = j.method.Action, j.method.OrAction
+		}
 		if made[i].Name != "" {
 			o.name = &made[i].Name
 		}
@@ -94,10 +103,10 @@ func (j *authorization) objects() []callObject {
 // parentResource is the object of a call that names no secret: a store, an
 // account, or a secret whose name is missing in the request.
 func (j *authorization) parentResource() callObject {
-	if j.target.StoreID == "" {
+	if j.target.StoreID == "" && j.store == nil {
 		j.store = &j.target.StoreName
 	}
-	o := callObject{action: j.method.Action}
+	o := callObject{action: j.method.Action, or: j.method.OrAction}
 	if !strings.HasPrefix(j.method.Action, aboutSecrets) {
 		o.name = new(string)
 	}
@@ -107,7 +116,7 @@ func (j *authorization) parentResource() callObject {
 func (j *authorization) decideObject(o *callObject) authz.Decision {
 	q := j.question(o.action)
 	q.Secret, q.Scopes = o.name, o.scopes
-	return j.rights.Rules.Decide(q)
+	return j.rights.decideAction(q, o.or)
 }
 
 // learn resolves the identifiers of the call to names. It is called only if a

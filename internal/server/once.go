@@ -124,6 +124,12 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		if err != nil {
 			return nil, err
 		}
+		inner := auditFrom(ctx).inner
+		if inner != nil && inner.DryRun {
+			// Nothing is written.
+			auditFrom(ctx).bytesCounted = true
+			return nil, c.Idempotency.Keeper.Check(ctx, call)
+		}
 		var made ownAnswer
 		release := inflight.Retain(ctx)
 		var begun atomic.Bool
@@ -138,9 +144,9 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			defer release()
 			out, err := next(change.With(ctx, attemptOf(ctx, op, before)), req)
 			if err != nil {
-				return nil, err
+				return nil, inner.failed(err)
 			}
-			op.Made = auditFrom(ctx).addCreatedIDs(out)
+			op.Made, op.Remember = auditFrom(ctx).addCreatedIDs(out), inner.remember(out)
 			return made.pack(out)
 		})
 		// Reads of the change say nothing about the age of the answer.
@@ -252,6 +258,9 @@ func (c Chain) intentOf(
 	}
 	if c.Idempotency.Before != nil {
 		if *before, err = c.Idempotency.Before(ctx, op); err != nil {
+			return i, err
+		}
+		if err = t.inner.check(*before); err != nil {
 			return i, err
 		}
 		if i.Baseline, err = json.Marshal(before); err != nil {

@@ -46,7 +46,7 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 func (j *authorization) decideBeforeBody() authz.Decision {
 	q := j.question(j.method.Action)
 	q.StoreOnly = j.store != nil
-	return j.rights.Rules.Decide(q)
+	return j.rights.decideAction(q, j.method.OrAction)
 }
 
 // allowsInAnyAccount reports whether a rule could allow a method in at least
@@ -54,7 +54,7 @@ func (j *authorization) decideBeforeBody() authz.Decision {
 func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &authorization{rights: r, caller: caller, method: m, account: account}
-		if d := r.Rules.Decide(j.question(m.Action)); d.Allowed || d.NeedsName {
+		if d := r.decideAction(j.question(m.Action), m.OrAction); d.Allowed || d.NeedsName {
 			return true
 		}
 	}

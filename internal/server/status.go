@@ -30,6 +30,7 @@ var codesByKind = map[fault.Kind]codes.Code{
 	fault.NameTaken:       codes.AlreadyExists,
 	fault.LimitReached:    codes.FailedPrecondition,
 	fault.NotEmpty:        codes.FailedPrecondition,
+	fault.Precondition:    codes.FailedPrecondition,
 	fault.Unauthenticated: codes.Unauthenticated,
 	fault.Denied:          codes.PermissionDenied,
 	fault.KeyReused:       codes.InvalidArgument,

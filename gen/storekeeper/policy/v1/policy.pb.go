@@ -91,7 +91,13 @@ type MethodPolicy struct {
 	Changes bool `protobuf:"varint,2,opt,name=changes,proto3" json:"changes,omitempty"`
 	// The answer is a list. The caller sees the items for which it is allowed the
 	// action.
-	Lists         bool `protobuf:"varint,3,opt,name=lists,proto3" json:"lists,omitempty"`
+	Lists bool `protobuf:"varint,3,opt,name=lists,proto3" json:"lists,omitempty"`
+	// The call names secrets that may exist or not. The caller must be allowed
+	// action or or_action for each name. What the call then does to a secret is
+	// authorised, recorded and made as a call of its own.
+	ByName bool `protobuf:"varint,4,opt,name=by_name,json=byName,proto3" json:"by_name,omitempty"`
+	// Another action that is enough. Empty: none.
+	OrAction      string `protobuf:"bytes,5,opt,name=or_action,json=orAction,proto3" json:"or_action,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -147,6 +153,20 @@ func (x *MethodPolicy) GetLists() bool {
 	return false
 }
 
+func (x *MethodPolicy) GetByName() bool {
+	if x != nil {
+		return x.ByName
+	}
+	return false
+}
+
+func (x *MethodPolicy) GetOrAction() string {
+	if x != nil {
+		return x.OrAction
+	}
+	return ""
+}
+
 // What Storekeeper needs to know about one field.
 type FieldPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -159,7 +179,8 @@ type FieldPolicy struct {
 	// One machine word for every wrong value of this field, in place of a stem.
 	Word string `protobuf:"bytes,3,opt,name=word,proto3" json:"word,omitempty"`
 	// The field holds the identifier of an object of this kind: "account",
-	// "store" or "secret". An identifier of a store or secret in the wrong format
+	// "store" or "secret". "store_by_name" is the name or the identifier of a store
+	// that exists. An identifier of a store or secret in the wrong format
 	// cannot name an object, so it gives NOT_FOUND, as with Cloudflare.
 	Identifies string `protobuf:"bytes,4,opt,name=identifies,proto3" json:"identifies,omitempty"`
 	// The field holds the name of an object of this kind, "store" or "secret",
@@ -283,11 +304,13 @@ var File_storekeeper_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_storekeeper_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\"storekeeper/policy/v1/policy.proto\x12\x15storekeeper.policy.v1\x1a google/protobuf/descriptor.proto\"V\n" +
+	"\"storekeeper/policy/v1/policy.proto\x12\x15storekeeper.policy.v1\x1a google/protobuf/descriptor.proto\"\x8c\x01\n" +
 	"\fMethodPolicy\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12\x18\n" +
 	"\achanges\x18\x02 \x01(\bR\achanges\x12\x14\n" +
-	"\x05lists\x18\x03 \x01(\bR\x05lists\"\xc9\x01\n" +
+	"\x05lists\x18\x03 \x01(\bR\x05lists\x12\x17\n" +
+	"\aby_name\x18\x04 \x01(\bR\x06byName\x12\x1b\n" +
+	"\tor_action\x18\x05 \x01(\tR\borAction\"\xc9\x01\n" +
 	"\vFieldPolicy\x12D\n" +
 	"\vsensitivity\x18\x01 \x01(\x0e2\".storekeeper.policy.v1.SensitivityR\vsensitivity\x12\x12\n" +
 	"\x04noun\x18\x02 \x01(\tR\x04noun\x12\x12\n" +

@@ -1,0 +1,282 @@
+package byname
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
+	"platform.internal/storekeeper/internal/cache"
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/service"
+)
+
+// updatesAtOnce is the number of secrets of a batch that are updated at the same
+// time. Each update is a call to Cloudflare.
+const updatesAtOnce = 10
+
+// PutSecrets puts several secrets, each with an outcome of its own.
+func (s *Service) PutSecrets(ctx context.Context, r *storekeeperv1.PutSecretsRequest) (*storekeeperv1.PutSecretsResponse, error) {
+	keyed, err := s.c.Calls.Keyed(ctx, r)
+	if err == nil && keyed {
+		err = noKey()
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{Service: s, dry: r.GetValidateOnly(), results: make([]*storekeeperv1.SecretPutResult, len(r.GetSecrets()))}
+	for i, put := range r.GetSecrets() {
+		b.results[i] = &storekeeperv1.SecretPutResult{Name: put.GetName()}
+		b.left = append(b.left, item{at: i, put: put})
+	}
+	age := cache.Bounded
+	for round := 0; len(b.left) > 0; round++ {
+		if round == maxRounds {
+			b.fail(ctx, b.left, busy())
+			break
+		}
+		failed := b.round(ctx, r, age, round == 0)
+		switch {
+		case failed == nil:
+		case round == 0:
+			return nil, failed
+		default:
+			b.fail(ctx, b.left, failed)
+			b.left = nil
+		}
+		age = cache.Now
+	}
+	return &storekeeperv1.PutSecretsResponse{Results: b.results}, nil
+}
+
+// item is one secret of a batch.
+type item struct {
+	// at is the position in the request.
+	at  int
+	put *storekeeperv1.SecretPut
+	// call is the change, shared by the items that are created. Its Method is ""
+	// if nothing is to be done.
+	call Call
+}
+
+// batch is a put of several secrets.
+type batch struct {
+	*Service
+
+	dry     bool
+	results []*storekeeperv1.SecretPutResult
+	// left are the items without a result.
+	left []item
+}
+
+// plan is what a round does: one call for the items that are created, and one
+// for each that is updated.
+type plan struct {
+	created []item
+	create  Call
+	updated []item
+}
+
+// round decides what to do with the items that are left, and does it. first says
+// that nothing was done before, so that a call that is not allowed is refused as
+// a whole.
+func (b *batch) round(ctx context.Context, r *storekeeperv1.PutSecretsRequest, age cache.Age, first bool) error {
+	p, err := b.place(ctx, r)
+	if err != nil {
+		return err
+	}
+	puts := make([]*storekeeperv1.SecretPut, len(b.left))
+	for i, one := range b.left {
+		puts[i] = one.put
+	}
+	seen, err := b.look(ctx, p, puts, age)
+	if err != nil {
+		return err
+	}
+	todo := b.decide(p, seen)
+	if first {
+		if err := b.judge(ctx, todo); err != nil {
+			return err
+		}
+	}
+	todo.updated = b.skipUnchanged(todo.updated, seen)
+	b.left = nil
+	b.make(ctx, todo)
+	return nil
+}
+
+// decide sorts the items into those that are created and those that are updated.
+func (b *batch) decide(p place, seen sight) plan {
+	var todo plan
+	var puts []*storekeeperv1.SecretPut
+	for _, one := range b.left {
+		old, exists := seen.found[one.put.GetName()]
+		if !exists {
+			todo.created, puts = append(todo.created, one), append(puts, one.put)
+			continue
+		}
+		one.call = b.update(p, one.put, old)
+		if b.dry {
+			b.results[one.at].Secret = service.Secret(old)
+		}
+		todo.updated = append(todo.updated, one)
+	}
+	if len(puts) > 0 {
+		todo.create = b.create(p, puts...)
+	}
+	return todo
+}
+
+// judge refuses the whole call if one of its changes is not allowed.
+func (b *batch) judge(ctx context.Context, todo plan) error {
+	calls := make([]Call, 0, 1+len(todo.updated))
+	if len(todo.created) > 0 {
+		calls = append(calls, todo.create)
+	}
+	for _, one := range todo.updated {
+		calls = append(calls, one.call)
+	}
+	for _, call := range calls {
+		call.JudgeOnly = true
+		if _, err := b.c.Calls.Call(ctx, call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skipUnchanged gives the items that are known to be as wanted their result, and
+// returns the others.
+func (b *batch) skipUnchanged(items []item, seen sight) []item {
+	var left []item
+	for _, one := range items {
+		if !seen.unchanged[one.put.GetName()] {
+			left = append(left, one)
+			continue
+		}
+		result := b.results[one.at]
+		result.Outcome, result.Secret = storekeeperv1.PutSecretResponse_UNCHANGED, service.Secret(seen.found[one.put.GetName()])
+	}
+	return left
+}
+
+// make makes the changes. What must be decided on again is left.
+func (b *batch) make(ctx context.Context, todo plan) {
+	errs := make([]error, len(todo.updated))
+	var refused error
+	var all errgroup.Group
+	all.SetLimit(1 + updatesAtOnce)
+	all.Go(func() error {
+		if len(todo.created) > 0 {
+			refused = b.createAll(ctx, todo)
+		}
+		return nil
+	})
+	for i, one := range todo.updated {
+		all.Go(func() error {
+			one.call.DryRun = b.dry
+			answer, err := b.c.Calls.Call(ctx, one.call)
+			if errs[i] = err; err != nil {
+				return nil
+			}
+			result := b.results[one.at]
+			result.Outcome = storekeeperv1.PutSecretResponse_UPDATED
+			if made, ok := answer.(*secretsstorev1.UpdateSecretResponse); ok {
+				result.Secret = made.GetSecret()
+			}
+			return nil
+		})
+	}
+	// The errors are kept with their items.
+	_ = all.Wait()
+	for i, one := range todo.updated {
+		b.conclude(ctx, []item{one}, errs[i])
+	}
+	blamed := b.blame(ctx, todo.created, refused)
+	if len(blamed) < len(todo.created) && len(blamed) > 0 {
+		// The others have not failed: they are tried without those.
+		b.left = append(b.left, without(todo.created, blamed)...)
+		return
+	}
+	if len(blamed) == 0 {
+		b.conclude(ctx, todo.created, refused)
+	}
+}
+
+// createAll creates the items that do not exist.
+func (b *batch) createAll(ctx context.Context, todo plan) error {
+	todo.create.DryRun = b.dry
+	answer, err := b.c.Calls.Call(ctx, todo.create)
+	if err != nil {
+		return err
+	}
+	made, _ := answer.(*secretsstorev1.CreateSecretsResponse)
+	for i, one := range todo.created {
+		result := b.results[one.at]
+		result.Outcome = storekeeperv1.PutSecretResponse_CREATED
+		if i < len(made.GetSecrets()) {
+			result.Secret = made.GetSecrets()[i]
+		}
+	}
+	return nil
+}
+
+// conclude gives items that failed their result, unless they must be decided on
+// again.
+func (b *batch) conclude(ctx context.Context, items []item, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, change.ErrAgain):
+		b.left = append(b.left, items...)
+	default:
+		b.fail(ctx, items, err)
+	}
+}
+
+// fail gives items the result that they failed.
+func (b *batch) fail(ctx context.Context, items []item, err error) {
+	for _, one := range items {
+		b.results[one.at].Secret, b.results[one.at].Error = nil, b.c.Status(ctx, err)
+	}
+}
+
+// blame gives those of the created items their result that Cloudflare's refusal
+// of the whole call names, and returns their positions.
+func (b *batch) blame(ctx context.Context, created []item, err error) map[int]bool {
+	blamed := map[int]bool{}
+	f := &fault.Error{}
+	if err == nil || errors.Is(err, change.ErrAgain) || !errors.As(err, &f) || f.Kind != fault.BadInput {
+		return blamed
+	}
+	for i, one := range created {
+		own := *f
+		own.Fields, own.Errors, own.Notices = nil, nil, nil
+		for _, field := range f.Fields {
+			if rest, ok := strings.CutPrefix(field.Path, fmt.Sprintf("secrets[%d]", i)); ok {
+				field.Path, field.Pointer = fmt.Sprintf("secrets[%d]%s", one.at, rest), ""
+				own.Fields = append(own.Fields, field)
+			}
+		}
+		if len(own.Fields) > 0 {
+			blamed[one.at] = true
+			b.fail(ctx, []item{one}, &own)
+		}
+	}
+	return blamed
+}
+
+// without are the items at other positions.
+func without(items []item, at map[int]bool) []item {
+	var others []item
+	for _, one := range items {
+		if !at[one.at] {
+			others = append(others, one)
+		}
+	}
+	return others
+}

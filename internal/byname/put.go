@@ -1,0 +1,190 @@
+package byname
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
+	"platform.internal/storekeeper/internal/cache"
+	"platform.internal/storekeeper/internal/change"
+	"platform.internal/storekeeper/internal/service"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// PutSecret creates or updates a secret, or finds that nothing is to be done.
+func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretRequest) (*storekeeperv1.PutSecretResponse, error) {
+	if !r.GetValidateOnly() {
+		if answer, known, err := s.c.Calls.Replay(ctx, r); known || err != nil {
+			return putAnswer(answer), err
+		}
+	}
+	age := cache.Bounded
+	for range maxRounds {
+		answer, err := s.put(ctx, r, age)
+		if !errors.Is(err, change.ErrAgain) {
+			return answer, err
+		}
+		if contradicted(err) {
+			age = cache.Now
+		}
+	}
+	return nil, busy()
+}
+
+// put decides once what to do, and does it. After change.ErrAgain nothing was
+// done.
+func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (*storekeeperv1.PutSecretResponse, error) {
+	p, err := s.place(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	put := &storekeeperv1.SecretPut{Name: r.GetName(), Value: r.GetValue(), Scopes: r.GetScopes(), Comment: r.Comment}
+	if r.GetExpectedModified() != nil {
+		age = cache.Now
+	}
+	seen, err := s.look(ctx, p, []*storekeeperv1.SecretPut{put}, age)
+	if err != nil {
+		return nil, err
+	}
+	old, exists := seen.found[put.GetName()]
+	call, outcome := s.create(p, put), storekeeperv1.PutSecretResponse_CREATED
+	if exists && !r.GetIfAbsent() {
+		call, outcome = s.update(p, put, old), storekeeperv1.PutSecretResponse_UPDATED
+	}
+	call.Of = r
+	var refusal error
+	switch {
+	case exists && r.GetIfAbsent():
+		refusal = nameExists()
+	case r.GetExpectedModified() == nil:
+	case !exists:
+		refusal = noSecret()
+	case !old.Modified.Equal(r.GetExpectedModified().AsTime()):
+		refusal = modified()
+	default:
+		call.Check = stillModified(old)
+	}
+	if refusal == nil && seen.unchanged[put.GetName()] {
+		outcome = storekeeperv1.PutSecretResponse_UNCHANGED
+	}
+	return s.carry(ctx, r, call, outcome, old, exists, refusal)
+}
+
+// carry does what was decided.
+func (s *Service) carry(ctx context.Context, r *storekeeperv1.PutSecretRequest, call Call, outcome storekeeperv1.PutSecretResponse_Outcome, old upstream.Secret, exists bool, refusal error) (*storekeeperv1.PutSecretResponse, error) {
+	unsent := &storekeeperv1.PutSecretResponse{Outcome: outcome}
+	if exists {
+		unsent.Secret = service.Secret(old)
+	}
+	// Only who may make the change learns why it is not made.
+	call.JudgeOnly = refusal != nil || outcome == storekeeperv1.PutSecretResponse_UNCHANGED
+	call.DryRun = r.GetValidateOnly()
+	answer, err := s.c.Calls.Call(ctx, call)
+	switch {
+	case err != nil:
+		return nil, err
+	case refusal != nil:
+		return nil, refusal
+	case call.JudgeOnly, call.DryRun:
+		return unsent, nil
+	}
+	return putAnswer(answer), nil
+}
+
+// sight is what is known of secrets before they are put.
+type sight struct {
+	found     map[string]upstream.Secret
+	unchanged map[string]bool
+}
+
+// look finds the secrets that are to be put. No change of them is under way that
+// it could miss.
+func (s *Service) look(ctx context.Context, p place, puts []*storekeeperv1.SecretPut, age cache.Age) (sight, error) {
+	names := make([]string, len(puts))
+	for i, put := range puts {
+		names[i] = put.GetName()
+	}
+	if err := s.c.Calls.Wait(ctx, p.account, p.storeID, names...); err != nil {
+		return sight{}, err
+	}
+	var seen sight
+	var err error
+	if seen.found, err = s.c.Reader.SecretsNamed(ctx, p.account, p.storeID, names, age); err != nil {
+		return sight{}, err
+	}
+	seen.unchanged, err = s.unchanged(ctx, p, puts, seen.found)
+	return seen, err
+}
+
+// create is the call that creates secrets.
+func (s *Service) create(p place, puts ...*storekeeperv1.SecretPut) Call {
+	request := &secretsstorev1.CreateSecretsRequest{AccountId: p.account, StoreId: p.storeID}
+	for _, put := range puts {
+		request.Secrets = append(request.Secrets, &secretsstorev1.NewSecret{
+			Name: put.GetName(), Value: put.GetValue(), Scopes: put.GetScopes(), Comment: put.Comment,
+		})
+	}
+	return Call{
+		Method: secretsstorev1.SecretsStoreService_CreateSecrets_FullMethodName, Request: request, Names: p.given("", ""),
+		Remember: s.remember(p, puts...), Failed: again,
+		Check: func(before change.Baseline) error {
+			if len(before.Secrets) > 0 {
+				return outdated()
+			}
+			return nil
+		},
+	}
+}
+
+// update is the call that updates a secret.
+func (s *Service) update(p place, put *storekeeperv1.SecretPut, old upstream.Secret) Call {
+	mask := []string{"value", "scopes"}
+	if put.Comment != nil {
+		mask = append(mask, "comment")
+	}
+	return Call{
+		Method: secretsstorev1.SecretsStoreService_UpdateSecret_FullMethodName,
+		Request: &secretsstorev1.UpdateSecretRequest{
+			AccountId: p.account, StoreId: p.storeID, SecretId: old.ID,
+			Value: &put.Value, Scopes: put.GetScopes(), Comment: put.Comment, UpdateMask: &fieldmaskpb.FieldMask{Paths: mask},
+		},
+		Names: p.given(old.ID, put.GetName()), Remember: s.remember(p, put), Failed: again,
+		Check: func(before change.Baseline) error {
+			if before.LacksSecret(old.ID) {
+				return outdated()
+			}
+			return nil
+		},
+	}
+}
+
+// stillModified refuses an update of a secret that was changed since.
+func stillModified(old upstream.Secret) func(change.Baseline) error {
+	return func(before change.Baseline) error {
+		if at, known := before.Modified[old.ID]; !known || !at.Equal(old.Modified) {
+			return outdated()
+		}
+		return nil
+	}
+}
+
+// putAnswer is the answer to a put from that of the change that it was. Nil: the
+// call has no answer.
+func putAnswer(answer proto.Message) *storekeeperv1.PutSecretResponse {
+	switch a := answer.(type) {
+	case *secretsstorev1.CreateSecretsResponse:
+		put := &storekeeperv1.PutSecretResponse{Outcome: storekeeperv1.PutSecretResponse_CREATED}
+		if len(a.GetSecrets()) > 0 {
+			put.Secret = a.GetSecrets()[0]
+		}
+		return put
+	case *secretsstorev1.UpdateSecretResponse:
+		return &storekeeperv1.PutSecretResponse{Outcome: storekeeperv1.PutSecretResponse_UPDATED, Secret: a.GetSecret()}
+	default:
+		return nil
+	}
+}

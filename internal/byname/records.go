@@ -1,0 +1,116 @@
+package byname
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
+	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
+	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/upstream"
+)
+
+// remembered is how long a put is remembered. After that, an equal put is sent
+// once more.
+const remembered = 90 * 24 * time.Hour
+
+// record is what is remembered of the last put of a secret.
+type record struct {
+	// Print is the keyed digest of what was put.
+	Print string `json:"print"`
+	// Modified is the time of the change by Cloudflare's clock. If the secret has
+	// another one, somebody has changed it since.
+	Modified time.Time `json:"modified"`
+}
+
+// recordKey is the key of the record of a secret.
+func recordKey(account, storeID, secretID string) string {
+	return "put/" + account + "/" + storeID + "/" + secretID
+}
+
+// print is the keyed digest of what a put sets, "" if nothing is remembered.
+func (s *Service) print(p place, put *storekeeperv1.SecretPut) string {
+	if s.c.Fingerprint == nil {
+		return ""
+	}
+	// 0xff is in no UTF-8 text, so no value has the digest of a put.
+	var text strings.Builder
+	text.WriteString("put\xff")
+	add := func(part string) { text.WriteString(strconv.Itoa(len(part)) + ":" + part) }
+	add(p.key)
+	add(p.storeID)
+	add(put.GetName())
+	add(put.GetValue())
+	if put.Comment != nil {
+		add(put.GetComment())
+	}
+	text.WriteByte(0xff)
+	for _, scope := range slices.Compact(slices.Sorted(slices.Values(put.GetScopes()))) {
+		add(scope)
+	}
+	return s.c.Fingerprint(text.String())
+}
+
+// unchanged returns the names of those secrets that are known to be as they are
+// to be put.
+func (s *Service) unchanged(ctx context.Context, p place, puts []*storekeeperv1.SecretPut, found map[string]upstream.Secret) (map[string]bool, error) {
+	if s.c.Fingerprint == nil || len(found) == 0 {
+		return nil, nil //nolint:nilnil // nothing is known, and that is no error
+	}
+	var keys []string
+	for _, secret := range found {
+		keys = append(keys, recordKey(p.key, p.storeID, secret.ID))
+	}
+	records, err := s.c.Records.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, put := range puts {
+		secret, exists := found[put.GetName()]
+		var last record
+		kept := records[recordKey(p.key, p.storeID, secret.ID)]
+		// A record that cannot be read is none: the put is sent.
+		if !exists || json.Unmarshal(kept.Value, &last) != nil || !last.Modified.Equal(secret.Modified) {
+			continue
+		}
+		known[put.GetName()] = last.Print != "" && subtle.ConstantTimeCompare([]byte(last.Print), []byte(s.print(p, put))) == 1
+	}
+	return known, nil
+}
+
+// remember returns the records of puts that were made, from the answer of the
+// change. Nil: nothing is remembered.
+func (s *Service) remember(p place, puts ...*storekeeperv1.SecretPut) func(answer proto.Message) map[string]*store.Record {
+	if s.c.Fingerprint == nil {
+		return nil
+	}
+	return func(answer proto.Message) map[string]*store.Record {
+		var secrets []*secretsstorev1.Secret
+		switch a := answer.(type) {
+		case *secretsstorev1.CreateSecretsResponse:
+			secrets = a.GetSecrets()
+		case *secretsstorev1.UpdateSecretResponse:
+			secrets = append(secrets, a.GetSecret())
+		}
+		records := map[string]*store.Record{}
+		for i, secret := range secrets {
+			// Cloudflare's answer has the order of the request.
+			if i >= len(puts) || secret.GetName() != puts[i].GetName() {
+				continue
+			}
+			text, err := json.Marshal(record{Print: s.print(p, puts[i]), Modified: secret.GetModified().AsTime()})
+			if err == nil {
+				records[recordKey(p.key, p.storeID, secret.GetId())] = &store.Record{Value: text, Expires: time.Now().Add(remembered)}
+			}
+		}
+		return records
+	}
+}

@@ -1,0 +1,44 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// Wait waits until no change holds one of the objects, on any replica. Changes
+// that it waits for become urgent. The error is a fault: CHANGE_IN_PROGRESS after
+// the Patience, that of ctx, or that of the store.
+func (k *Keeper) Wait(ctx context.Context, caller string, objects ...string) error {
+	patient, end := context.WithTimeoutCause(ctx, k.config.Patience, errImpatient)
+	defer end()
+	f := &flight{call: Call{Caller: caller, Objects: objects}, ctx: ctx}
+	free, _, err := k.locks.take(patient, objects, true)
+	if err == nil {
+		free()
+		if !k.undisturbed() {
+			err = k.vacant(patient, f)
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(impatience(patient, err), errImpatient):
+		return k.blocked(f, err)
+	}
+	return fault.From(err)
+}
+
+// Check runs the checks of a call without making its change: Admit, the limits of
+// its Reservation, and Intent. Nothing is kept. Errors are faults.
+func (k *Keeper) Check(ctx context.Context, c Call) error {
+	err := c.admit(ctx)
+	if err == nil && c.Intent != nil {
+		_, err = c.Intent(ctx, nil)
+	}
+	if err != nil {
+		return fault.From(err)
+	}
+	return nil
+}
