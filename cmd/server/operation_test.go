@@ -59,7 +59,7 @@ func TestHealthNeedsNoCredential(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	health := healthv1.NewHealthClient(p.conn)
-	for _, service := range []string{"", "secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService"} {
+	for _, service := range []string{"", "secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService", "storekeeper.v1.SecretService"} {
 		answer, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{Service: service})
 		if err != nil || answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 			t.Errorf("%q: %v %v", service, answer, err)
@@ -80,7 +80,7 @@ func TestReflectionNeedsACredential(t *testing.T) {
 		t.Errorf("without a credential: %v", err)
 	}
 	services, err := p.reflected(asCaller(t.Context()))
-	for _, want := range []string{"secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService", "grpc.health.v1.Health"} {
+	for _, want := range []string{"secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService", "storekeeper.v1.SecretService", "grpc.health.v1.Health"} {
 		if err != nil || !slices.Contains(services, want) {
 			t.Errorf("%v lacks %s: %v", services, want, err)
 		}

@@ -13,7 +13,6 @@ import (
 	"platform.internal/storekeeper/internal/cache"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/service"
 )
 
 // updatesAtOnce is the number of secrets of a batch that are updated at the same
@@ -22,6 +21,7 @@ const updatesAtOnce = 10
 
 // PutSecrets puts several secrets, each with an outcome of its own.
 func (s *Service) PutSecrets(ctx context.Context, r *storekeeperv1.PutSecretsRequest) (*storekeeperv1.PutSecretsResponse, error) {
+	defer forgetAge(ctx)
 	keyed, err := s.c.Calls.Keyed(ctx, r)
 	if err == nil && keyed {
 		err = noKey()
@@ -122,7 +122,7 @@ func (b *batch) decide(p place, seen sight) plan {
 		}
 		one.call = b.update(p, one.put, old)
 		if b.dry {
-			b.results[one.at].Secret = service.Secret(old)
+			b.results[one.at].Secret = fromCloudflare(old)
 		}
 		todo.updated = append(todo.updated, one)
 	}
@@ -160,7 +160,7 @@ func (b *batch) skipUnchanged(items []item, seen sight) []item {
 			continue
 		}
 		result := b.results[one.at]
-		result.Outcome, result.Secret = storekeeperv1.PutSecretResponse_UNCHANGED, service.Secret(seen.found[one.put.GetName()])
+		result.Outcome, result.Secret = storekeeperv1.PutSecretResponse_UNCHANGED, fromCloudflare(seen.found[one.put.GetName()])
 	}
 	return left
 }
@@ -187,7 +187,7 @@ func (b *batch) make(ctx context.Context, todo plan) {
 			result := b.results[one.at]
 			result.Outcome = storekeeperv1.PutSecretResponse_UPDATED
 			if made, ok := answer.(*secretsstorev1.UpdateSecretResponse); ok {
-				result.Secret = made.GetSecret()
+				result.Secret = fromMessage(made.GetSecret())
 			}
 			return nil
 		})
@@ -220,7 +220,7 @@ func (b *batch) createAll(ctx context.Context, todo plan) error {
 		result := b.results[one.at]
 		result.Outcome = storekeeperv1.PutSecretResponse_CREATED
 		if i < len(made.GetSecrets()) {
-			result.Secret = made.GetSecrets()[i]
+			result.Secret = fromMessage(made.GetSecrets()[i])
 		}
 	}
 	return nil

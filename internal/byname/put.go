@@ -11,12 +11,12 @@ import (
 	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 	"platform.internal/storekeeper/internal/cache"
 	"platform.internal/storekeeper/internal/change"
-	"platform.internal/storekeeper/internal/service"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
 // PutSecret creates or updates a secret, or finds that nothing is to be done.
 func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretRequest) (*storekeeperv1.PutSecretResponse, error) {
+	defer forgetAge(ctx)
 	if !r.GetValidateOnly() {
 		if answer, known, err := s.c.Calls.Replay(ctx, r); known || err != nil {
 			return putAnswer(answer), err
@@ -78,7 +78,7 @@ func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, ag
 func (s *Service) carry(ctx context.Context, r *storekeeperv1.PutSecretRequest, call Call, outcome storekeeperv1.PutSecretResponse_Outcome, old upstream.Secret, exists bool, refusal error) (*storekeeperv1.PutSecretResponse, error) {
 	unsent := &storekeeperv1.PutSecretResponse{Outcome: outcome}
 	if exists {
-		unsent.Secret = service.Secret(old)
+		unsent.Secret = fromCloudflare(old)
 	}
 	// Only who may make the change learns why it is not made.
 	call.JudgeOnly = refusal != nil || outcome == storekeeperv1.PutSecretResponse_UNCHANGED
@@ -179,11 +179,11 @@ func putAnswer(answer proto.Message) *storekeeperv1.PutSecretResponse {
 	case *secretsstorev1.CreateSecretsResponse:
 		put := &storekeeperv1.PutSecretResponse{Outcome: storekeeperv1.PutSecretResponse_CREATED}
 		if len(a.GetSecrets()) > 0 {
-			put.Secret = a.GetSecrets()[0]
+			put.Secret = fromMessage(a.GetSecrets()[0])
 		}
 		return put
 	case *secretsstorev1.UpdateSecretResponse:
-		return &storekeeperv1.PutSecretResponse{Outcome: storekeeperv1.PutSecretResponse_UPDATED, Secret: a.GetSecret()}
+		return &storekeeperv1.PutSecretResponse{Outcome: storekeeperv1.PutSecretResponse_UPDATED, Secret: fromMessage(a.GetSecret())}
 	default:
 		return nil
 	}

@@ -20,7 +20,7 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
-	"platform.internal/storekeeper/internal/service"
+	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/upstream"
 )
@@ -142,6 +142,10 @@ func (p place) given(id, name string) map[string]string {
 	return all
 }
 
+// forgetAge has the answer to a change say nothing of the age of what was seen
+// before the change.
+func forgetAge(ctx context.Context) { scope.SetFreshness(ctx, scope.Freshness{}) }
+
 // GetSecret returns one secret. That it is not in what was last seen proves
 // nothing, so Cloudflare is asked before the caller is told so.
 func (s *Service) GetSecret(ctx context.Context, r *storekeeperv1.GetSecretRequest) (*storekeeperv1.GetSecretResponse, error) {
@@ -155,7 +159,7 @@ func (s *Service) GetSecret(ctx context.Context, r *storekeeperv1.GetSecretReque
 			return nil, err
 		}
 		if secret, exists := found[r.GetName()]; exists {
-			return &storekeeperv1.GetSecretResponse{Secret: service.Secret(secret)}, nil
+			return &storekeeperv1.GetSecretResponse{Secret: fromCloudflare(secret)}, nil
 		}
 	}
 	return nil, noSecret()
@@ -163,6 +167,7 @@ func (s *Service) GetSecret(ctx context.Context, r *storekeeperv1.GetSecretReque
 
 // DeleteSecret deletes one secret.
 func (s *Service) DeleteSecret(ctx context.Context, r *storekeeperv1.DeleteSecretRequest) (*storekeeperv1.DeleteSecretResponse, error) {
+	defer forgetAge(ctx)
 	deleted := &storekeeperv1.DeleteSecretResponse{Deleted: true}
 	if _, known, err := s.c.Calls.Replay(ctx, r); known || err != nil {
 		return deleted, err

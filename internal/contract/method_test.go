@@ -25,6 +25,12 @@ func methods(t testing.TB) map[string]*contract.Method {
 // declared says in one line what a method declares.
 func declared(m *contract.Method) string {
 	text := m.Action
+	if m.OrAction != "" {
+		text += " or " + m.OrAction
+	}
+	if m.ByName {
+		text += " by name"
+	}
 	if m.Changes {
 		text += " changes"
 	}
@@ -55,6 +61,10 @@ func TestWhatEachMethodDeclares(t *testing.T) {
 		"/storekeeper.identity.v1.IdentityService/ListAccounts":    "account.get lists",
 		"/storekeeper.identity.v1.IdentityService/ListMemberships": "account.get lists",
 		"/storekeeper.v1.SelfService/WhoAmI":                       "self",
+		"/storekeeper.v1.SecretService/PutSecret":                  "secret.create or secret.update by name changes",
+		"/storekeeper.v1.SecretService/PutSecrets":                 "secret.create or secret.update by name changes",
+		"/storekeeper.v1.SecretService/GetSecret":                  "secret.get by name",
+		"/storekeeper.v1.SecretService/DeleteSecret":               "secret.delete by name changes",
 	}
 	got := methods(t)
 	for name, m := range got {

@@ -55,6 +55,16 @@ func TestTarget(t *testing.T) {
 		{"a user is about nothing", identity + "GetUser", &identityv1.GetUserRequest{}, contract.Target{}},
 		{"nor are accounts", identity + "ListAccounts", &identityv1.ListAccountsRequest{Page: 2}, contract.Target{}},
 		{"nor memberships", identity + "ListMemberships", &identityv1.ListMembershipsRequest{}, contract.Target{}},
+		{"a put names the store, the secret and the scopes that it gets", native + "SecretService/PutSecret",
+			&storekeeperv1.PutSecretRequest{Account: "a", Store: "s", Name: "A", Value: value, Scopes: []string{"x"}, RequestId: "r"},
+			contract.Target{Account: "a", InStore: "s", Secrets: []contract.NewSecret{{Name: "A", Scopes: []string{"x"}}}}},
+		{"the store may be an identifier", native + "SecretService/PutSecrets",
+			&storekeeperv1.PutSecretsRequest{Account: "a", Store: id, Secrets: []*storekeeperv1.SecretPut{{Name: "A"}, {Name: "B", Scopes: []string{"y"}}}},
+			contract.Target{Account: "a", StoreID: id, Secrets: []contract.NewSecret{{Name: "A"}, {Name: "B", Scopes: []string{"y"}}}}},
+		{"a name that is no identifier is a name", native + "SecretService/GetSecret", &storekeeperv1.GetSecretRequest{Account: "a", Store: strings.ToUpper(id), Name: "A"},
+			contract.Target{Account: "a", InStore: strings.ToUpper(id), Secrets: []contract.NewSecret{{Name: "A"}}}},
+		{"a deletion by name", native + "SecretService/DeleteSecret", &storekeeperv1.DeleteSecretRequest{Account: "a", Store: "s", Name: "A", AllowMissing: true},
+			contract.Target{Account: "a", InStore: "s", Secrets: []contract.NewSecret{{Name: "A"}}}},
 		{"nor is the caller", native + "SelfService/WhoAmI", &storekeeperv1.WhoAmIRequest{}, contract.Target{}},
 	}
 	all := methods(t)

@@ -24,6 +24,7 @@ func services() []protoreflect.ServiceDescriptor {
 		secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0),
 		identityv1.File_storekeeper_identity_v1_identity_proto.Services().Get(0),
 		storekeeperv1.File_storekeeper_v1_self_proto.Services().Get(0),
+		storekeeperv1.File_storekeeper_v1_secrets_proto.Services().Get(0),
 	}
 }
 

@@ -41,7 +41,8 @@ type rpcMethod struct {
 	rule  *annotations.HttpRule
 }
 
-// allMethods lists the methods by their short names.
+// allMethods lists the methods by their short names. Those of the service that
+// finds secrets by name begin with "ByName/", since another service has the same.
 func allMethods() map[string]rpcMethod {
 	all := map[string]rpcMethod{}
 	for _, s := range servertest.Services() {
@@ -51,7 +52,11 @@ func allMethods() map[string]rpcMethod {
 			if err != nil {
 				panic(err)
 			}
-			all[string(md.Name())] = rpcMethod{
+			short := string(md.Name())
+			if s.Name() == "SecretService" {
+				short = "ByName/" + short
+			}
+			all[short] = rpcMethod{
 				name: fmt.Sprintf("/%s/%s", s.FullName(), md.Name()), reply: reply,
 				rule: proto.GetExtension(md.Options(), annotations.E_Http).(*annotations.HttpRule),
 			}

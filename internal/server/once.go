@@ -46,7 +46,7 @@ type Idempotency struct {
 func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
-		if m == nil || !m.Changes || request == nil {
+		if m == nil || !m.Changes || m.ByName || request == nil {
 			return next(ctx, req)
 		}
 		// validate refuses an invalid key.
@@ -116,7 +116,7 @@ func repeated(err error) bool {
 func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
-		if m == nil || !m.Changes || request == nil {
+		if m == nil || !m.Changes || m.ByName || request == nil {
 			return next(ctx, req)
 		}
 		var before change.Baseline

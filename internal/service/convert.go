@@ -62,9 +62,6 @@ func (d *datedSecret) of(s *upstream.Secret) *secretsstorev1.Secret {
 	return m
 }
 
-// Secret is the message of a secret.
-func Secret(s upstream.Secret) *secretsstorev1.Secret { return secret(s) }
-
 func secret(s upstream.Secret) *secretsstorev1.Secret { return new(datedSecret).of(&s) }
 
 func secrets(list []upstream.Secret) []*secretsstorev1.Secret {

@@ -64,6 +64,10 @@ type absent struct{}
 
 // exampleOf gives the example of a field.
 func exampleOf(field *protogen.Field) any {
+	if field.Message != nil && field.Message.Desc.FullName() == rpcStatus {
+		// The example did not fail.
+		return absent{}
+	}
 	if field.Message != nil && !isScalar(field) {
 		one := exampleOfFields(field.Message.Fields)
 		if field.Desc.IsList() {

@@ -21,6 +21,9 @@ const (
 	nativePrefix = "Storekeeper"
 	// statusName is the named schema of its failures.
 	statusName = nativePrefix + "Status"
+	// rpcStatus is the message of a failure. JSON writes its details by their
+	// types.
+	rpcStatus = "google.rpc.Status"
 )
 
 // isNative reports whether a message belongs to Storekeeper's own API.
@@ -137,6 +140,8 @@ func nativeExamples() map[string]any {
 		"CallerCredential.issuer":      "https://token.actions.githubusercontent.com",
 		"CallerCredential.subject":     "repo:acme/payments:ref:refs/heads/main",
 		"CallerCredential.id":          "example-id",
+		"Secret.id":                    exampleKeyID,
+		"Secret.storeId":               exampleStore,
 	}
 }
 

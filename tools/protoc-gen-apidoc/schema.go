@@ -38,6 +38,10 @@ func (s *schemas) assemble() object {
 
 // reference names the schema of a message and makes it on first use.
 func (s *schemas) reference(message *protogen.Message, where use) object {
+	if message.Desc.FullName() == rpcStatus {
+		s.addStatus()
+		return object{{"$ref", "#/components/schemas/" + statusName}}
+	}
 	name := schemaName(message)
 	if _, made := s.named[name]; !made {
 		s.named[name] = nil // Stops a message that holds itself.

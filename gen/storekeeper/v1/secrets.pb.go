@@ -16,7 +16,6 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
-	v1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	_ "platform.internal/storekeeper/gen/storekeeper/policy/v1"
 	reflect "reflect"
 	sync "sync"
@@ -85,7 +84,117 @@ func (x PutSecretResponse_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PutSecretResponse_Outcome.Descriptor instead.
 func (PutSecretResponse_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{1, 0}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{2, 0}
+}
+
+// A secret without its value.
+type Secret struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Cloudflare's identifier: 32 lower-case hexadecimal digits.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The identifier of the store that holds the secret.
+	StoreId string `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
+	// The name, unique in the store.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Free text about the secret. Absent if none was set.
+	Comment *string `protobuf:"bytes,4,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
+	// The Cloudflare services that may use the secret, sorted.
+	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// When the secret was created, UTC, to the microsecond.
+	Created *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
+	// When the secret was last changed, UTC, to the microsecond.
+	Modified *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=modified,proto3" json:"modified,omitempty"`
+	// "pending" until Cloudflare's services can use it, then "active".
+	// Cloudflare may add other states.
+	Status        string `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Secret) Reset() {
+	*x = Secret{}
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Secret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Secret) ProtoMessage() {}
+
+func (x *Secret) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Secret.ProtoReflect.Descriptor instead.
+func (*Secret) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Secret) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Secret) GetStoreId() string {
+	if x != nil {
+		return x.StoreId
+	}
+	return ""
+}
+
+func (x *Secret) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Secret) GetComment() string {
+	if x != nil && x.Comment != nil {
+		return *x.Comment
+	}
+	return ""
+}
+
+func (x *Secret) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Secret) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *Secret) GetModified() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Modified
+	}
+	return nil
+}
+
+func (x *Secret) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
 }
 
 // A request to put a secret.
@@ -130,7 +239,7 @@ type PutSecretRequest struct {
 
 func (x *PutSecretRequest) Reset() {
 	*x = PutSecretRequest{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[0]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -142,7 +251,7 @@ func (x *PutSecretRequest) String() string {
 func (*PutSecretRequest) ProtoMessage() {}
 
 func (x *PutSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[0]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -155,7 +264,7 @@ func (x *PutSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSecretRequest.ProtoReflect.Descriptor instead.
 func (*PutSecretRequest) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{0}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *PutSecretRequest) GetAccount() string {
@@ -233,16 +342,16 @@ type PutSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was done; with validate_only, what would have been done.
 	Outcome PutSecretResponse_Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=storekeeper.v1.PutSecretResponse_Outcome" json:"outcome,omitempty"`
-	// The secret after the call, without its value. With validate_only, the secret
-	// before the call, absent if it does not exist.
-	Secret        *v1.Secret `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The secret after the call. With validate_only, the secret before the call.
+	// Absent if validate_only is set and the secret does not exist.
+	Secret        *Secret `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PutSecretResponse) Reset() {
 	*x = PutSecretResponse{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[1]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -254,7 +363,7 @@ func (x *PutSecretResponse) String() string {
 func (*PutSecretResponse) ProtoMessage() {}
 
 func (x *PutSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[1]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -267,7 +376,7 @@ func (x *PutSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSecretResponse.ProtoReflect.Descriptor instead.
 func (*PutSecretResponse) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{1}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *PutSecretResponse) GetOutcome() PutSecretResponse_Outcome {
@@ -277,7 +386,7 @@ func (x *PutSecretResponse) GetOutcome() PutSecretResponse_Outcome {
 	return PutSecretResponse_OUTCOME_UNSPECIFIED
 }
 
-func (x *PutSecretResponse) GetSecret() *v1.Secret {
+func (x *PutSecretResponse) GetSecret() *Secret {
 	if x != nil {
 		return x.Secret
 	}
@@ -304,7 +413,7 @@ type SecretPut struct {
 
 func (x *SecretPut) Reset() {
 	*x = SecretPut{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[2]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +425,7 @@ func (x *SecretPut) String() string {
 func (*SecretPut) ProtoMessage() {}
 
 func (x *SecretPut) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[2]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +438,7 @@ func (x *SecretPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecretPut.ProtoReflect.Descriptor instead.
 func (*SecretPut) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{2}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SecretPut) GetName() string {
@@ -379,7 +488,7 @@ type PutSecretsRequest struct {
 
 func (x *PutSecretsRequest) Reset() {
 	*x = PutSecretsRequest{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[3]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -391,7 +500,7 @@ func (x *PutSecretsRequest) String() string {
 func (*PutSecretsRequest) ProtoMessage() {}
 
 func (x *PutSecretsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[3]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -404,7 +513,7 @@ func (x *PutSecretsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSecretsRequest.ProtoReflect.Descriptor instead.
 func (*PutSecretsRequest) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{3}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PutSecretsRequest) GetAccount() string {
@@ -446,7 +555,7 @@ type PutSecretsResponse struct {
 
 func (x *PutSecretsResponse) Reset() {
 	*x = PutSecretsResponse{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[4]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -458,7 +567,7 @@ func (x *PutSecretsResponse) String() string {
 func (*PutSecretsResponse) ProtoMessage() {}
 
 func (x *PutSecretsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[4]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -471,7 +580,7 @@ func (x *PutSecretsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutSecretsResponse.ProtoReflect.Descriptor instead.
 func (*PutSecretsResponse) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{4}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PutSecretsResponse) GetResults() []*SecretPutResult {
@@ -488,9 +597,9 @@ type SecretPutResult struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What was done. Not set if it failed.
 	Outcome PutSecretResponse_Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=storekeeper.v1.PutSecretResponse_Outcome" json:"outcome,omitempty"`
-	// The secret after the call, without its value. With validate_only, the secret
-	// before the call, absent if it does not exist.
-	Secret *v1.Secret `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The secret after the call. With validate_only, the secret before the call.
+	// Absent if it failed, or if validate_only is set and the secret does not exist.
+	Secret *Secret `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
 	// Why it failed, with the details of a failed call. Absent if it did not fail.
 	Error         *status.Status `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -499,7 +608,7 @@ type SecretPutResult struct {
 
 func (x *SecretPutResult) Reset() {
 	*x = SecretPutResult{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[5]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +620,7 @@ func (x *SecretPutResult) String() string {
 func (*SecretPutResult) ProtoMessage() {}
 
 func (x *SecretPutResult) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[5]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +633,7 @@ func (x *SecretPutResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecretPutResult.ProtoReflect.Descriptor instead.
 func (*SecretPutResult) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{5}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SecretPutResult) GetName() string {
@@ -541,7 +650,7 @@ func (x *SecretPutResult) GetOutcome() PutSecretResponse_Outcome {
 	return PutSecretResponse_OUTCOME_UNSPECIFIED
 }
 
-func (x *SecretPutResult) GetSecret() *v1.Secret {
+func (x *SecretPutResult) GetSecret() *Secret {
 	if x != nil {
 		return x.Secret
 	}
@@ -571,7 +680,7 @@ type GetSecretRequest struct {
 
 func (x *GetSecretRequest) Reset() {
 	*x = GetSecretRequest{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[6]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +692,7 @@ func (x *GetSecretRequest) String() string {
 func (*GetSecretRequest) ProtoMessage() {}
 
 func (x *GetSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[6]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +705,7 @@ func (x *GetSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSecretRequest.ProtoReflect.Descriptor instead.
 func (*GetSecretRequest) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{6}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetSecretRequest) GetAccount() string {
@@ -624,14 +733,14 @@ func (x *GetSecretRequest) GetName() string {
 type GetSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The secret, without its value.
-	Secret        *v1.Secret `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	Secret        *Secret `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetSecretResponse) Reset() {
 	*x = GetSecretResponse{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[7]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +752,7 @@ func (x *GetSecretResponse) String() string {
 func (*GetSecretResponse) ProtoMessage() {}
 
 func (x *GetSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[7]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,10 +765,10 @@ func (x *GetSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSecretResponse.ProtoReflect.Descriptor instead.
 func (*GetSecretResponse) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{7}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *GetSecretResponse) GetSecret() *v1.Secret {
+func (x *GetSecretResponse) GetSecret() *Secret {
 	if x != nil {
 		return x.Secret
 	}
@@ -690,7 +799,7 @@ type DeleteSecretRequest struct {
 
 func (x *DeleteSecretRequest) Reset() {
 	*x = DeleteSecretRequest{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[8]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +811,7 @@ func (x *DeleteSecretRequest) String() string {
 func (*DeleteSecretRequest) ProtoMessage() {}
 
 func (x *DeleteSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[8]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +824,7 @@ func (x *DeleteSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSecretRequest.ProtoReflect.Descriptor instead.
 func (*DeleteSecretRequest) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{8}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeleteSecretRequest) GetAccount() string {
@@ -764,7 +873,7 @@ type DeleteSecretResponse struct {
 
 func (x *DeleteSecretResponse) Reset() {
 	*x = DeleteSecretResponse{}
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[9]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +885,7 @@ func (x *DeleteSecretResponse) String() string {
 func (*DeleteSecretResponse) ProtoMessage() {}
 
 func (x *DeleteSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_secrets_proto_msgTypes[9]
+	mi := &file_storekeeper_v1_secrets_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +898,7 @@ func (x *DeleteSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteSecretResponse.ProtoReflect.Descriptor instead.
 func (*DeleteSecretResponse) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{9}
+	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteSecretResponse) GetDeleted() bool {
@@ -803,7 +912,18 @@ var File_storekeeper_v1_secrets_proto protoreflect.FileDescriptor
 
 const file_storekeeper_v1_secrets_proto_rawDesc = "" +
 	"\n" +
-	"\x1cstorekeeper/v1/secrets.proto\x12\x0estorekeeper.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1csecretsstore/v1/secret.proto\x1a\"storekeeper/policy/v1/policy.proto\"\xdb\x05\n" +
+	"\x1cstorekeeper/v1/secrets.proto\x12\x0estorekeeper.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\"storekeeper/policy/v1/policy.proto\"\x90\x02\n" +
+	"\x06Secret\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
+	"\bstore_id\x18\x02 \x01(\tR\astoreId\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1d\n" +
+	"\acomment\x18\x04 \x01(\tH\x00R\acomment\x88\x01\x01\x12\x16\n" +
+	"\x06scopes\x18\x05 \x03(\tR\x06scopes\x124\n" +
+	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x126\n" +
+	"\bmodified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x16\n" +
+	"\x06status\x18\b \x01(\tR\x06statusB\n" +
+	"\n" +
+	"\b_comment\"\xdb\x05\n" +
 	"\x10PutSecretRequest\x12.\n" +
 	"\aaccount\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\aaccount\x123\n" +
 	"\x05store\x18\x02 \x01(\tB\x1d\xbaH\ar\x05\x10\x01\x18\x80\x02\xba\xeb\x18\x0f\"\rstore_by_nameR\x05store\x12I\n" +
@@ -820,10 +940,10 @@ const file_storekeeper_v1_secrets_proto_rawDesc = "" +
 	"request_idR\trequestId:\x85\x01\xbaH\x81\x01\x1a\x7f\n" +
 	"\x1bif_absent.if_absent_invalid\x12/must not be set together with expected_modified\x1a/!this.if_absent || !has(this.expected_modified)B\n" +
 	"\n" +
-	"\b_comment\"\xd6\x01\n" +
+	"\b_comment\"\xd5\x01\n" +
 	"\x11PutSecretResponse\x12C\n" +
-	"\aoutcome\x18\x01 \x01(\x0e2).storekeeper.v1.PutSecretResponse.OutcomeR\aoutcome\x12/\n" +
-	"\x06secret\x18\x02 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\"K\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2).storekeeper.v1.PutSecretResponse.OutcomeR\aoutcome\x12.\n" +
+	"\x06secret\x18\x02 \x01(\v2\x16.storekeeper.v1.SecretR\x06secret\"K\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aCREATED\x10\x01\x12\v\n" +
@@ -845,18 +965,18 @@ const file_storekeeper_v1_secrets_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly:g\xbaHd\x1ab\n" +
 	"\x1esecrets.secret_name_duplicated\x12\x1amust not have a name twice\x1a$this.secrets.map(s, s.name).unique()\"O\n" +
 	"\x12PutSecretsResponse\x129\n" +
-	"\aresults\x18\x01 \x03(\v2\x1f.storekeeper.v1.SecretPutResultR\aresults\"\xc5\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x1f.storekeeper.v1.SecretPutResultR\aresults\"\xc4\x01\n" +
 	"\x0fSecretPutResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12C\n" +
-	"\aoutcome\x18\x02 \x01(\x0e2).storekeeper.v1.PutSecretResponse.OutcomeR\aoutcome\x12/\n" +
-	"\x06secret\x18\x03 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\x12(\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2).storekeeper.v1.PutSecretResponse.OutcomeR\aoutcome\x12.\n" +
+	"\x06secret\x18\x03 \x01(\v2\x16.storekeeper.v1.SecretR\x06secret\x12(\n" +
 	"\x05error\x18\x04 \x01(\v2\x12.google.rpc.StatusR\x05error\"\xc2\x01\n" +
 	"\x10GetSecretRequest\x12.\n" +
 	"\aaccount\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\aaccount\x123\n" +
 	"\x05store\x18\x02 \x01(\tB\x1d\xbaH\ar\x05\x10\x01\x18\x80\x02\xba\xeb\x18\x0f\"\rstore_by_nameR\x05store\x12I\n" +
-	"\x04name\x18\x03 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\"D\n" +
-	"\x11GetSecretResponse\x12/\n" +
-	"\x06secret\x18\x01 \x01(\v2\x17.secretsstore.v1.SecretR\x06secret\"\xad\x02\n" +
+	"\x04name\x18\x03 \x01(\tB5\xbaH\x19r\x17\x10\x01\x18\x80\x022\x10^[A-Za-z0-9_-]*$\xba\xeb\x18\x15\x12\vsecret_name*\x06secretR\x04name\"C\n" +
+	"\x11GetSecretResponse\x12.\n" +
+	"\x06secret\x18\x01 \x01(\v2\x16.storekeeper.v1.SecretR\x06secret\"\xad\x02\n" +
 	"\x13DeleteSecretRequest\x12.\n" +
 	"\aaccount\x18\x01 \x01(\tB\x14\xbaH\x04r\x02\x10\x01\xba\xeb\x18\t\"\aaccountR\aaccount\x123\n" +
 	"\x05store\x18\x02 \x01(\tB\x1d\xbaH\ar\x05\x10\x01\x18\x80\x02\xba\xeb\x18\x0f\"\rstore_by_nameR\x05store\x12I\n" +
@@ -866,18 +986,18 @@ const file_storekeeper_v1_secrets_proto_rawDesc = "" +
 	"request_id\x18\x0f \x01(\tB\"\xbaH\x0fr\r\x18\xff\x012\b^[!-~]*$\xba\xeb\x18\f\x12\n" +
 	"request_idR\trequestId\"0\n" +
 	"\x14DeleteSecretResponse\x12\x18\n" +
-	"\adeleted\x18\x01 \x01(\bR\adeleted2\x92\x06\n" +
-	"\rSecretService\x12\xc4\x01\n" +
-	"\tPutSecret\x12 .storekeeper.v1.PutSecretRequest\x1a!.storekeeper.v1.PutSecretResponse\"r\xba\xeb\x18 \n" +
-	"\rsecret.create \x01*\rsecret.update\x82\xd3\xe4\x93\x02E:\x01*\x1a@/storekeeper/v1/accounts/{account}/stores/{store}/secrets/{name}\x90\x02\x02\x12\xc9\x01\n" +
+	"\adeleted\x18\x01 \x01(\bR\adeleted2\x98\x06\n" +
+	"\rSecretService\x12\xc6\x01\n" +
+	"\tPutSecret\x12 .storekeeper.v1.PutSecretRequest\x1a!.storekeeper.v1.PutSecretResponse\"t\xba\xeb\x18\"\n" +
+	"\rsecret.create\x10\x01 \x01*\rsecret.update\x82\xd3\xe4\x93\x02E:\x01*\x1a@/storekeeper/v1/accounts/{account}/stores/{store}/secrets/{name}\x90\x02\x02\x12\xcb\x01\n" +
 	"\n" +
-	"PutSecrets\x12!.storekeeper.v1.PutSecretsRequest\x1a\".storekeeper.v1.PutSecretsResponse\"t\xba\xeb\x18 \n" +
-	"\rsecret.create \x01*\rsecret.update\x82\xd3\xe4\x93\x02G:\x01*\"B/storekeeper/v1/accounts/{account}/stores/{store}/secrets:batchPut\x90\x02\x02\x12\xaf\x01\n" +
+	"PutSecrets\x12!.storekeeper.v1.PutSecretsRequest\x1a\".storekeeper.v1.PutSecretsResponse\"v\xba\xeb\x18\"\n" +
+	"\rsecret.create\x10\x01 \x01*\rsecret.update\x82\xd3\xe4\x93\x02G:\x01*\"B/storekeeper/v1/accounts/{account}/stores/{store}/secrets:batchPut\x90\x02\x02\x12\xaf\x01\n" +
 	"\tGetSecret\x12 .storekeeper.v1.GetSecretRequest\x1a!.storekeeper.v1.GetSecretResponse\"]\xba\xeb\x18\x0e\n" +
 	"\n" +
-	"secret.get \x01\x82\xd3\xe4\x93\x02B\x12@/storekeeper/v1/accounts/{account}/stores/{store}/secrets/{name}\x90\x02\x01\x12\xbb\x01\n" +
-	"\fDeleteSecret\x12#.storekeeper.v1.DeleteSecretRequest\x1a$.storekeeper.v1.DeleteSecretResponse\"`\xba\xeb\x18\x11\n" +
-	"\rsecret.delete \x01\x82\xd3\xe4\x93\x02B*@/storekeeper/v1/accounts/{account}/stores/{store}/secrets/{name}\x90\x02\x02B@Z>platform.internal/storekeeper/gen/storekeeper/v1;storekeeperv1b\x06proto3"
+	"secret.get \x01\x82\xd3\xe4\x93\x02B\x12@/storekeeper/v1/accounts/{account}/stores/{store}/secrets/{name}\x90\x02\x01\x12\xbd\x01\n" +
+	"\fDeleteSecret\x12#.storekeeper.v1.DeleteSecretRequest\x1a$.storekeeper.v1.DeleteSecretResponse\"b\xba\xeb\x18\x13\n" +
+	"\rsecret.delete\x10\x01 \x01\x82\xd3\xe4\x93\x02B*@/storekeeper/v1/accounts/{account}/stores/{store}/secrets/{name}\x90\x02\x02B@Z>platform.internal/storekeeper/gen/storekeeper/v1;storekeeperv1b\x06proto3"
 
 var (
 	file_storekeeper_v1_secrets_proto_rawDescOnce sync.Once
@@ -892,46 +1012,48 @@ func file_storekeeper_v1_secrets_proto_rawDescGZIP() []byte {
 }
 
 var file_storekeeper_v1_secrets_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_storekeeper_v1_secrets_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_storekeeper_v1_secrets_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_storekeeper_v1_secrets_proto_goTypes = []any{
 	(PutSecretResponse_Outcome)(0), // 0: storekeeper.v1.PutSecretResponse.Outcome
-	(*PutSecretRequest)(nil),       // 1: storekeeper.v1.PutSecretRequest
-	(*PutSecretResponse)(nil),      // 2: storekeeper.v1.PutSecretResponse
-	(*SecretPut)(nil),              // 3: storekeeper.v1.SecretPut
-	(*PutSecretsRequest)(nil),      // 4: storekeeper.v1.PutSecretsRequest
-	(*PutSecretsResponse)(nil),     // 5: storekeeper.v1.PutSecretsResponse
-	(*SecretPutResult)(nil),        // 6: storekeeper.v1.SecretPutResult
-	(*GetSecretRequest)(nil),       // 7: storekeeper.v1.GetSecretRequest
-	(*GetSecretResponse)(nil),      // 8: storekeeper.v1.GetSecretResponse
-	(*DeleteSecretRequest)(nil),    // 9: storekeeper.v1.DeleteSecretRequest
-	(*DeleteSecretResponse)(nil),   // 10: storekeeper.v1.DeleteSecretResponse
-	(*timestamppb.Timestamp)(nil),  // 11: google.protobuf.Timestamp
-	(*v1.Secret)(nil),              // 12: secretsstore.v1.Secret
+	(*Secret)(nil),                 // 1: storekeeper.v1.Secret
+	(*PutSecretRequest)(nil),       // 2: storekeeper.v1.PutSecretRequest
+	(*PutSecretResponse)(nil),      // 3: storekeeper.v1.PutSecretResponse
+	(*SecretPut)(nil),              // 4: storekeeper.v1.SecretPut
+	(*PutSecretsRequest)(nil),      // 5: storekeeper.v1.PutSecretsRequest
+	(*PutSecretsResponse)(nil),     // 6: storekeeper.v1.PutSecretsResponse
+	(*SecretPutResult)(nil),        // 7: storekeeper.v1.SecretPutResult
+	(*GetSecretRequest)(nil),       // 8: storekeeper.v1.GetSecretRequest
+	(*GetSecretResponse)(nil),      // 9: storekeeper.v1.GetSecretResponse
+	(*DeleteSecretRequest)(nil),    // 10: storekeeper.v1.DeleteSecretRequest
+	(*DeleteSecretResponse)(nil),   // 11: storekeeper.v1.DeleteSecretResponse
+	(*timestamppb.Timestamp)(nil),  // 12: google.protobuf.Timestamp
 	(*status.Status)(nil),          // 13: google.rpc.Status
 }
 var file_storekeeper_v1_secrets_proto_depIdxs = []int32{
-	11, // 0: storekeeper.v1.PutSecretRequest.expected_modified:type_name -> google.protobuf.Timestamp
-	0,  // 1: storekeeper.v1.PutSecretResponse.outcome:type_name -> storekeeper.v1.PutSecretResponse.Outcome
-	12, // 2: storekeeper.v1.PutSecretResponse.secret:type_name -> secretsstore.v1.Secret
-	3,  // 3: storekeeper.v1.PutSecretsRequest.secrets:type_name -> storekeeper.v1.SecretPut
-	6,  // 4: storekeeper.v1.PutSecretsResponse.results:type_name -> storekeeper.v1.SecretPutResult
-	0,  // 5: storekeeper.v1.SecretPutResult.outcome:type_name -> storekeeper.v1.PutSecretResponse.Outcome
-	12, // 6: storekeeper.v1.SecretPutResult.secret:type_name -> secretsstore.v1.Secret
-	13, // 7: storekeeper.v1.SecretPutResult.error:type_name -> google.rpc.Status
-	12, // 8: storekeeper.v1.GetSecretResponse.secret:type_name -> secretsstore.v1.Secret
-	1,  // 9: storekeeper.v1.SecretService.PutSecret:input_type -> storekeeper.v1.PutSecretRequest
-	4,  // 10: storekeeper.v1.SecretService.PutSecrets:input_type -> storekeeper.v1.PutSecretsRequest
-	7,  // 11: storekeeper.v1.SecretService.GetSecret:input_type -> storekeeper.v1.GetSecretRequest
-	9,  // 12: storekeeper.v1.SecretService.DeleteSecret:input_type -> storekeeper.v1.DeleteSecretRequest
-	2,  // 13: storekeeper.v1.SecretService.PutSecret:output_type -> storekeeper.v1.PutSecretResponse
-	5,  // 14: storekeeper.v1.SecretService.PutSecrets:output_type -> storekeeper.v1.PutSecretsResponse
-	8,  // 15: storekeeper.v1.SecretService.GetSecret:output_type -> storekeeper.v1.GetSecretResponse
-	10, // 16: storekeeper.v1.SecretService.DeleteSecret:output_type -> storekeeper.v1.DeleteSecretResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	12, // 0: storekeeper.v1.Secret.created:type_name -> google.protobuf.Timestamp
+	12, // 1: storekeeper.v1.Secret.modified:type_name -> google.protobuf.Timestamp
+	12, // 2: storekeeper.v1.PutSecretRequest.expected_modified:type_name -> google.protobuf.Timestamp
+	0,  // 3: storekeeper.v1.PutSecretResponse.outcome:type_name -> storekeeper.v1.PutSecretResponse.Outcome
+	1,  // 4: storekeeper.v1.PutSecretResponse.secret:type_name -> storekeeper.v1.Secret
+	4,  // 5: storekeeper.v1.PutSecretsRequest.secrets:type_name -> storekeeper.v1.SecretPut
+	7,  // 6: storekeeper.v1.PutSecretsResponse.results:type_name -> storekeeper.v1.SecretPutResult
+	0,  // 7: storekeeper.v1.SecretPutResult.outcome:type_name -> storekeeper.v1.PutSecretResponse.Outcome
+	1,  // 8: storekeeper.v1.SecretPutResult.secret:type_name -> storekeeper.v1.Secret
+	13, // 9: storekeeper.v1.SecretPutResult.error:type_name -> google.rpc.Status
+	1,  // 10: storekeeper.v1.GetSecretResponse.secret:type_name -> storekeeper.v1.Secret
+	2,  // 11: storekeeper.v1.SecretService.PutSecret:input_type -> storekeeper.v1.PutSecretRequest
+	5,  // 12: storekeeper.v1.SecretService.PutSecrets:input_type -> storekeeper.v1.PutSecretsRequest
+	8,  // 13: storekeeper.v1.SecretService.GetSecret:input_type -> storekeeper.v1.GetSecretRequest
+	10, // 14: storekeeper.v1.SecretService.DeleteSecret:input_type -> storekeeper.v1.DeleteSecretRequest
+	3,  // 15: storekeeper.v1.SecretService.PutSecret:output_type -> storekeeper.v1.PutSecretResponse
+	6,  // 16: storekeeper.v1.SecretService.PutSecrets:output_type -> storekeeper.v1.PutSecretsResponse
+	9,  // 17: storekeeper.v1.SecretService.GetSecret:output_type -> storekeeper.v1.GetSecretResponse
+	11, // 18: storekeeper.v1.SecretService.DeleteSecret:output_type -> storekeeper.v1.DeleteSecretResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_storekeeper_v1_secrets_proto_init() }
@@ -940,14 +1062,15 @@ func file_storekeeper_v1_secrets_proto_init() {
 		return
 	}
 	file_storekeeper_v1_secrets_proto_msgTypes[0].OneofWrappers = []any{}
-	file_storekeeper_v1_secrets_proto_msgTypes[2].OneofWrappers = []any{}
+	file_storekeeper_v1_secrets_proto_msgTypes[1].OneofWrappers = []any{}
+	file_storekeeper_v1_secrets_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_storekeeper_v1_secrets_proto_rawDesc), len(file_storekeeper_v1_secrets_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

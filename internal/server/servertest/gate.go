@@ -75,6 +75,7 @@ func Services() []protoreflect.ServiceDescriptor {
 		identityv1.File_storekeeper_identity_v1_identity_proto.Services().ByName("IdentityService"),
 		storekeeperv1.File_storekeeper_v1_self_proto.Services().ByName("SelfService"),
 		storekeeperv1.File_storekeeper_v1_changes_proto.Services().ByName("ChangeService"),
+		storekeeperv1.File_storekeeper_v1_secrets_proto.Services().ByName("SecretService"),
 	}
 }
 
@@ -102,6 +103,7 @@ func Start(tb testing.TB, c Config) *Gate {
 				Index: newIndex(g.Trail), Decide: chain.Rights.Rules.Decide, Names: chain.Rights.Names,
 			}))
 		},
+		g.secretsByName(tb, chain, secrets),
 	})
 	return g
 }
@@ -159,6 +161,8 @@ type Client struct {
 	// Identity and Self are the services about the caller.
 	Identity identityv1.IdentityServiceClient
 	Self     storekeeperv1.SelfServiceClient
+	// ByName is the service that finds secrets by their names.
+	ByName storekeeperv1.SecretServiceClient
 	// Conn carries the calls of all.
 	Conn grpc.ClientConnInterface
 }
@@ -168,6 +172,7 @@ func newClient(conn grpc.ClientConnInterface) Client {
 		SecretsStoreServiceClient: secretsstorev1.NewSecretsStoreServiceClient(conn),
 		Identity:                  identityv1.NewIdentityServiceClient(conn),
 		Self:                      storekeeperv1.NewSelfServiceClient(conn),
+		ByName:                    storekeeperv1.NewSecretServiceClient(conn),
 		Conn:                      conn,
 	}
 }

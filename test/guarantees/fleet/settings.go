@@ -41,6 +41,9 @@ type Settings struct {
 	MaxWait time.Duration
 	// SecretQuotas are the most secrets that tenants may have made.
 	SecretQuotas map[string]int
+	// Fingerprints has the trail hold keyed fingerprints of values, so that a put
+	// of what is known sends nothing.
+	Fingerprints bool
 	// Env is added to the environment of the program.
 	Env []string
 	// More is further configuration, in YAML.
@@ -58,10 +61,14 @@ func (s Settings) yaml() string {
 	}
 	line("policy: {file: policy.yaml}")
 	s.budget(line)
+	prints := ""
+	if s.Fingerprints {
+		prints = ", fingerprints: on, key_file: key"
+	}
 	if s.Postgres == "" {
-		line("audit: {sink: file, file: audit.log}")
+		line("audit: {sink: file, file: audit.log%s}", prints)
 	} else {
-		line("audit: {sink: store}")
+		line("audit: {sink: store%s}", prints)
 		line("store: {kind: postgres, key_file: key, postgres: {hosts: [%q], database: postgres, user: postgres, tls: off, memory_file: seen}}", s.Postgres)
 	}
 	if len(s.SecretQuotas) > 0 {
