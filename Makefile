@@ -32,7 +32,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: sbom release test-reproducible protos bench profile structure test-chaos test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ test-chaos: ## Kill servers and cut answers at every step of a change, 2,000 tim
 	CGO_ENABLED=0 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-2000} $(GO) test -count=1 -timeout 30m -run 'Chaos|WhateverIsKilledOrCut' -v ./cmd/server
 	CGO_ENABLED=0 STOREKEEPER_POSTGRES_SECONDS=$${STOREKEEPER_POSTGRES_SECONDS:-300} $(GO) test -count=1 -timeout 60m -run Chaos -v ./internal/store/postgres
 	cd test/guarantees && CGO_ENABLED=0 STOREKEEPER_GUARANTEES_SECONDS=$${STOREKEEPER_GUARANTEES_SECONDS:-60} $(GO) test -count=1 -timeout 30m -v .
+
+test-replicas: ## Let everything fail around two and three replicas on a pair of PostgreSQL servers, for half an hour (STOREKEEPER_REPLICAS_SECONDS)
+	cd test/guarantees && CGO_ENABLED=0 STOREKEEPER_REPLICAS_SECONDS=$${STOREKEEPER_REPLICAS_SECONDS:-1800} $(GO) test -count=1 -timeout 120m -run 'Chaos' -v .
 
 test-kubernetes: ## Let a real Kubernetes API server issue tokens and take our manifests (builds it once, up to half an hour; needs etcd)
 	@if ! command -v etcd >/dev/null 2>&1; then \

@@ -34,6 +34,9 @@ const (
 	inProgressPause    = 5 * time.Second
 	shutDownPause      = time.Second
 	heartbeatsPerLease = 4
+	// lazyPart is the part of a lease, as its divisor, for which a heartbeat may wait
+	// for a commit of something else.
+	lazyPart = 10
 	// mostIntent is how many bytes an intent may have while its change is open.
 	mostIntent = 4 << 20
 )

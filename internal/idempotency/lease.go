@@ -108,7 +108,11 @@ func (k *Keeper) keepAlive(err error) {
 		if pause(k.life, delay) != nil {
 			return
 		}
-		err = k.beat(k.life)
+		ctx := k.life
+		if err == nil {
+			ctx = store.Lazy(ctx, k.config.Lease/lazyPart)
+		}
+		err = k.beat(ctx)
 	}
 }
 

@@ -66,15 +66,23 @@ func TestTwoReplicasOnAServer(t *testing.T) {
 	want(t, first, "a number 1", false)
 	want(t, joined, "a number 1", true)
 
-	// A replica dies in the middle of a change.
+	// A replica dies in the middle of a change. While the server was away its heartbeat
+	// may have lapsed, and it begins nothing until the next one.
 	call, executed = on(keyed("l", "b"), "o"), make(chan struct{})
-	first = one.run(t.Context(), call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
-		w.act(op, "b")
-		close(executed)
-		<-ctx.Done()
-		return nil, ctx.Err()
-	})
-	<-executed
+	for begun := false; !begun; {
+		first = one.run(t.Context(), call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+			w.act(op, "b")
+			close(executed)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		select {
+		case <-executed:
+			begun = true
+		case <-first:
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 	end()
 	<-first
 	want(t, two.do(t.Context(), call), "b number 1", true)

@@ -114,10 +114,12 @@ type Budgets struct {
 	joined       bool
 	renewed      time.Time
 	told         map[string]want
-	// peers are the other replicas, as read at scanned.
-	peers   map[int64]*peer
-	scanned time.Time
-	woken   bool
+	// peers are the other replicas, as read at scanned. All were looked for at searched,
+	// and last was the number of the last session when the lease was renewed.
+	peers             map[int64]*peer
+	scanned, searched time.Time
+	last              string
+	woken             bool
 	// next is the index of the budget that the next round begins with.
 	next int
 }

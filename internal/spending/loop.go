@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/budget"
+	"platform.internal/storekeeper/internal/store"
 )
 
 const (
@@ -77,14 +78,27 @@ func (b *Budgets) round(ctx context.Context) (made bool, err error) {
 		return false, nil
 	}
 	if !b.lease.alone || b.number == 0 {
-		if err := b.renew(ctx, wants); err != nil {
-			return true, err
-		}
-		if err := b.scan(ctx); err != nil {
+		if err := b.meet(ctx, wants, busy); err != nil {
 			return true, err
 		}
 	}
 	return true, b.moveAll(ctx)
+}
+
+// meet renews the lease and takes note of the other replicas.
+func (b *Budgets) meet(ctx context.Context, wants map[string]want, busy bool) error {
+	patient := ctx
+	if !busy {
+		patient = store.Lazy(ctx, lazy)
+	}
+	seen, whole, err := b.renew(patient, wants)
+	if err == nil && (busy || !whole || time.Since(b.searched) > scanEvery) {
+		seen, err = b.scan(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return b.see(ctx, seen)
 }
 
 // collect returns what this replica wants of each budget. It is busy where calls

@@ -23,8 +23,13 @@ import (
 const (
 	leaseLife     = 6 * time.Second
 	takeOverAfter = 8 * time.Second
-	// renewEvery is how often the lease is renewed where there is nothing to tell.
+	// renewEvery is how often the lease is renewed where there is nothing to tell. Such
+	// a renewal may wait for a commit of something else for as long as lazy.
 	renewEvery = 2 * time.Second
+	lazy       = time.Second
+	// scanEvery is how often the sessions of all replicas are looked for where there is
+	// nothing to tell. In between a renewal reads those that are known.
+	scanEvery = 15 * time.Second
 
 	sessionPrefix = "budget/session/"
 	// numberKey is the record of the number of the last session.
@@ -92,33 +97,59 @@ type peer struct {
 
 func sessionKey(number int64) string { return sessionPrefix + fmt.Sprintf("%016d", number) }
 
-// renew renews the lease, or begins a session where there is none.
-func (b *Budgets) renew(ctx context.Context, wants map[string]want) error {
+// renew renews the lease, or begins a session where there is none. With the renewal
+// it reads the sessions that are known. whole says whether those are all that began.
+func (b *Budgets) renew(ctx context.Context, wants map[string]want) (seen map[int64]session, whole bool, err error) {
 	begun := time.Now()
 	if b.number == 0 {
 		number, err := b.nextNumber(ctx)
 		if err != nil {
-			return err
+			return nil, false, err
 		}
 		b.number, b.beat, b.joined = number, 0, false
 	}
 	text, err := json.Marshal(session{Owner: b.owner, Beat: b.beat + 1, Wants: wants, Refused: b.refusals()})
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	key := sessionKey(b.number)
-	err = b.cfg.Store.Commit(ctx, []string{key}, func(now map[string]store.Record) (store.Changes, error) {
+	keys := []string{key, numberKey}
+	for number := range b.peers {
+		keys = append(keys, sessionKey(number))
+	}
+	var records map[string]store.Record
+	err = b.cfg.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 		if _, there := now[key]; (there || b.joined) && !b.owns(now[key].Value) {
 			return store.Changes{}, errLost
 		}
+		records = now
 		return store.Changes{Records: map[string]*store.Record{key: {Value: text}}}, nil
 	})
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	b.beat, b.joined, b.lived, b.renewed, b.told = b.beat+1, true, true, begun, wants
 	b.lease.set(b.number, begun.Add(leaseLife))
-	return nil
+	last := string(records[numberKey].Value)
+	whole = last == b.last
+	b.last = last
+	delete(records, numberKey)
+	seen, err = sessions(records)
+	return seen, whole, err
+}
+
+// sessions reads the records of sessions.
+func sessions(records map[string]store.Record) (map[int64]session, error) {
+	seen := map[int64]session{}
+	for key, e := range records {
+		number, err := strconv.ParseInt(strings.TrimPrefix(key, sessionPrefix), 10, 64)
+		var s session
+		if err = errors.Join(err, json.Unmarshal(e.Value, &s)); err != nil {
+			return nil, store.Damaged(err)
+		}
+		seen[number] = s
+	}
+	return seen, nil
 }
 
 // owns returns whether a record is that of the own session.
@@ -164,21 +195,22 @@ func (b *Budgets) nextNumber(ctx context.Context) (int64, error) {
 	return number, err
 }
 
-// scan reads the sessions of all replicas, and ends those whose lease has ended.
-func (b *Budgets) scan(ctx context.Context) error {
-	seen := map[int64]session{}
+// scan looks for the sessions of all replicas.
+func (b *Budgets) scan(ctx context.Context) (map[int64]session, error) {
+	records := map[string]store.Record{}
 	err := b.cfg.Store.Scan(ctx, sessionPrefix, func(key string, e store.Record) error {
-		number, err := strconv.ParseInt(strings.TrimPrefix(key, sessionPrefix), 10, 64)
-		var s session
-		if err = errors.Join(err, json.Unmarshal(e.Value, &s)); err != nil {
-			return store.Damaged(err)
-		}
-		seen[number] = s
+		records[key] = e
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
+	b.searched = time.Now()
+	return sessions(records)
+}
+
+// see takes note of sessions, and ends those whose lease has ended.
+func (b *Budgets) see(ctx context.Context, seen map[int64]session) error {
 	now := time.Now()
 	// While the store was away nobody could renew a lease.
 	away := now.Sub(b.scanned) > takeOverAfter/2

@@ -49,6 +49,22 @@ type Decide func(now map[string]Record) (Changes, error)
 // can read it. Its zero value is the place of a reader that has read nothing.
 type Position string
 
+// lazyKey is the key of a context for how long a commit may wait.
+type lazyKey struct{}
+
+// Lazy returns a context whose commits may wait for up to a duration until others are
+// made, so that they share a transaction. It is for what is written now and then and
+// that nobody waits for.
+func Lazy(ctx context.Context, wait time.Duration) context.Context {
+	return context.WithValue(ctx, lazyKey{}, wait)
+}
+
+// LazyFor is how long a commit with a context may wait for others, 0 for not at all.
+func LazyFor(ctx context.Context) time.Duration {
+	wait, _ := ctx.Value(lazyKey{}).(time.Duration)
+	return wait
+}
+
 // Store keeps records and the audit trail. It is safe for concurrent use.
 //
 // Where a store fails, the error is a fault of kind Unavailable with reason

@@ -52,6 +52,8 @@ type crowd struct {
 	// earlier calls, stale those marked so.
 	repeated, replayed, stale atomic.Int64
 	strange                   sync.Map
+	// updates are the tags of what updates set.
+	updates sync.Map
 }
 
 // client is one caller.
@@ -231,6 +233,7 @@ func (o *client) write(kind history.Kind) calls.Write {
 	case kind != history.Update:
 		return calls.Write{}
 	}
+	o.crowd.updates.Store(tag, true)
 	// An update sets one, two or all three. That of a client without keys has a
 	// comment, or it could be the same as an earlier one.
 	keep := 1 + o.random.IntN(7)

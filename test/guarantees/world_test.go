@@ -35,6 +35,8 @@ type plan struct {
 	callers    int
 	settings   fleet.Settings
 	cloudflare emulator.Config
+	// postgres are settings of the PostgreSQL server.
+	postgres []string
 	// alter changes the settings of one replica. Nil: all have the same.
 	alter func(w *world, replica int, s *fleet.Settings)
 }
@@ -45,8 +47,8 @@ func build(t *testing.T, p plan) *world {
 	w := &world{t: t, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	s := p.settings
 	if p.replicas > 1 {
-		w.postgres = postgrestest.Start(t)
-		s.Postgres = w.postgres.Address()
+		w.postgres = postgrestest.Start(t, p.postgres...)
+		s.Postgres = []string{w.postgres.Address()}
 	}
 	if p.cloudflare.Accounts == nil {
 		p.cloudflare.Accounts = []emulator.Account{{ID: fleet.Account, SecretLimit: 100_000}}

@@ -50,7 +50,8 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 	if err := ended(ctx); err != nil {
 		return fault.From(err)
 	}
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	lazy := store.LazyFor(ctx)
+	limited, cancel := context.WithTimeout(ctx, s.config.Timeout+lazy)
 	defer cancel()
 	keys = slices.Clone(keys)
 	slices.Sort(keys)
@@ -58,7 +59,7 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 		ctx: limited, keys: slices.Compact(keys), decide: decide,
 		now: make(chan map[string]store.Record), decided: make(chan proposal, 1), done: make(chan error, 1),
 	}
-	if !s.queue.add(r) {
+	if !s.queue.add(r, lazy) {
 		return store.Unavailable(store.ErrClosed)
 	}
 	for {
@@ -114,14 +115,19 @@ type queue struct {
 
 func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
 
-// add puts a commit at the end. It returns false where the store is closed.
-func (q *queue) add(r *request) bool {
+// add puts a commit at the end, which may wait for others. It returns false where the
+// store is closed.
+func (q *queue) add(r *request, wait time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return false
 	}
 	q.waiting = append(q.waiting, r)
+	if wait > 0 {
+		time.AfterFunc(wait, q.nudge)
+		return true
+	}
 	q.nudge()
 	return true
 }

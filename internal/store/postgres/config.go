@@ -30,6 +30,8 @@ const (
 	writeConnections = 3
 	// idle is how long a connection is kept that nobody uses.
 	idle = 5 * time.Minute
+	// longIdle is after what time without use a connection is tried before it is used.
+	longIdle = time.Minute
 	// life is how long a connection is kept at most, so that servers behind a name
 	// can change.
 	life = time.Hour
@@ -179,6 +181,9 @@ func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error
 	cc.ValidateConnect = acceptsWrites
 	p.MaxConns = int32(connections) //nolint:gosec // A small number of the configuration.
 	p.MaxConnIdleTime, p.MaxConnLifetime, p.MaxConnLifetimeJitter = idle, life, life/4
+	// A statement on a connection that is dead is repeated, so a ping before each is
+	// of no use.
+	p.ShouldPing = func(_ context.Context, at pgxpool.ShouldPingParams) bool { return at.IdleDuration > longIdle }
 	p.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
 		cc.DialFunc, cc.AfterConnect = open.dialer(c.Timeout)
 		if c.Password == nil {

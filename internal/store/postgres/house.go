@@ -13,7 +13,7 @@ const (
 	// lookInterval is how often a replica looks at the store at least, and longer by
 	// up to a half. Every sweepEach times it deletes what has ended.
 	lookInterval = 5 * time.Second
-	sweepEach    = 6
+	sweepEach    = 10
 	// sweepBatch is how many rows are deleted at once.
 	sweepBatch = 1000
 	// receiptLife is how long receipts are kept: far longer than an answer can be
@@ -35,7 +35,10 @@ func (s *Store) keepHouse() {
 			return
 		case <-timer.C:
 		}
-		err := s.look(s.life)
+		var err error
+		if !s.seen.lately(lookInterval) {
+			err = s.look(s.life)
+		}
 		if err == nil && round%sweepEach == 0 {
 			err = s.tidy(s.life)
 		}
@@ -51,26 +54,27 @@ func (s *Store) keepHouse() {
 // tidy deletes what has ended and makes room for the trail, unless another replica
 // does so now.
 func (s *Store) tidy(ctx context.Context) error {
-	for _, sweep := range []func(context.Context, pgx.Tx) (int64, error){sweepRecords, sweepReceipts, sweepEvents} {
-		for deleted := int64(sweepBatch); deleted >= sweepBatch && ctx.Err() == nil; {
-			deleted = 0
-			err := s.alone(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-				deleted, err = sweep(ctx, tx)
-				return err
-			})
-			if err != nil {
-				return s.explain(err)
+	var seq, size int64
+	for deleted := int64(sweepBatch); deleted >= sweepBatch && ctx.Err() == nil; {
+		deleted = 0
+		err := s.alone(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			for _, sweep := range []func(context.Context, pgx.Tx) (int64, error){sweepRecords, sweepReceipts, sweepEvents} {
+				n, err := sweep(ctx, tx)
+				if err != nil {
+					return err
+				}
+				deleted = max(deleted, n)
 			}
+			return tx.QueryRow(ctx, "select coalesce((select max(seq) from receipts), 0), trail_size from store").Scan(&seq, &size)
+		})
+		if err != nil {
+			return s.explain(err)
 		}
 	}
-	var seq, size int64
-	err := s.alone(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select coalesce((select max(seq) from receipts), 0), trail_size from store").Scan(&seq, &size)
-	})
-	if err == nil && size > 0 && seq%size > size/2 {
-		err = s.extendTrail(ctx, seq, size/2, size)
+	if size > 0 && seq%size > size/2 {
+		return s.explain(s.extendTrail(ctx, seq, size/2, size))
 	}
-	return s.explain(err)
+	return nil
 }
 
 // alone runs a transaction, unless another replica runs one now.

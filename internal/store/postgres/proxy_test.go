@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -86,8 +87,10 @@ func (p *proxy) accept() {
 type link struct {
 	*proxy
 	near, far net.Conn
-	losing    atomic.Bool
-	held      atomic.Bool
+	// commits are the names of prepared statements that commit.
+	commits [][]byte
+	losing  atomic.Bool
+	held    atomic.Bool
 }
 
 func (l *link) requests() {
@@ -109,7 +112,7 @@ func (l *link) requests() {
 
 // request handles what came from the store and tells whether to go on.
 func (l *link) request(chunk []byte) bool {
-	if !bytes.Contains(chunk, []byte("\x00commit\x00")) && !isCommit(chunk) {
+	if !l.isCommit(chunk) {
 		_, err := l.far.Write(chunk)
 		return err == nil
 	}
@@ -139,11 +142,16 @@ func (l *link) request(chunk []byte) bool {
 	return err == nil
 }
 
-// isCommit reports whether a chunk inserts a receipt with its commit. Prepared
-// statements go by without their text, but such a chunk binds a number of
-// statements, and what only reads binds two.
-func isCommit(chunk []byte) bool {
-	return bytes.Count(chunk, []byte("stmtcache_")) >= 4
+// isCommit reports whether a chunk executes a statement that inserts a receipt with
+// its commit. Such a statement is prepared before, in a chunk of its own, under the
+// name that later ones call it by.
+func (l *link) isCommit(chunk []byte) bool {
+	const name = "stmtcache_"
+	if before, _, ok := bytes.Cut(chunk, []byte("\x00with turn as ")); ok {
+		l.commits = append(l.commits, bytes.Clone(before[bytes.LastIndex(before, []byte(name)):]))
+		return false
+	}
+	return slices.ContainsFunc(l.commits, func(one []byte) bool { return bytes.Contains(chunk, one) })
 }
 
 func (l *link) answers() {

@@ -38,9 +38,9 @@ func (s *Store) Get(ctx context.Context, keys ...string) (map[string]store.Recor
 		names[i] = []byte(key)
 	}
 	var found map[string]store.Record
-	err := s.read(limited, func(batch *pgx.Batch) { batch.Queue(recordsText, names) }, func(results pgx.BatchResults) (err error) {
-		found, err = scanRecords(results.Query())
-		return err
+	err := s.read(limited, func(ctx context.Context, before point) (h lastCommit, err error) {
+		h, found, err = scanRecords(s.reads.Query(ctx, readText, before.Commit, names))
+		return h, err
 	})
 	return found, s.failed(ctx, err)
 }
@@ -67,13 +67,13 @@ type keyedValue struct {
 func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, r store.Record) error) error {
 	// The sizes before a row are summed up by the server, which does not read the
 	// values for it.
-	const text = `select key, value from (
+	const text = withHead + `select key, value from (
 		select key, value, sum(octet_length(value)) over (order by key) - octet_length(value) as before from (
 			select key, value from records
-			where expires_at is null and key >= $1 and (not $2 or key > $3) and ($4::bytea is null or key < $4)
-			order by key limit $5
+			where expires_at is null and key >= $2 and (not $3 or key > $4) and ($5::bytea is null or key < $5)
+			order by key limit $6
 		) as page
-	) as sized where before < $6 order by key`
+	) as sized where before < $7) as f on true order by f.key`
 	from, to := []byte(prefix), behind(prefix)
 	var after []byte
 	for {
@@ -81,11 +81,9 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 			return err
 		}
 		var page []keyedValue
-		err := s.page(ctx, func(batch *pgx.Batch) {
-			batch.Queue(text, from, after != nil, notNil(after), to, pageRows, pageBytes)
-		}, func(results pgx.BatchResults) (err error) {
-			page, err = scanPage(results.Query())
-			return err
+		err := s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
+			h, page, err = scanPage(s.reads.Query(ctx, text, before.Commit, from, after != nil, notNil(after), to, pageRows, pageBytes))
+			return h, err
 		})
 		if err != nil {
 			return err
@@ -98,28 +96,42 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 				return err
 			}
 		}
+		if !cut(page) {
+			return nil
+		}
 		after = []byte(page[len(page)-1].key)
 	}
 }
 
-func scanPage(rows pgx.Rows, err error) (page []keyedValue, _ error) {
-	if err != nil {
-		return nil, err
+// cut reports whether a page may have ended before the records did.
+func cut(page []keyedValue) bool {
+	bytes := 0
+	for _, e := range page {
+		bytes += len(e.value)
 	}
+	return len(page) == pageRows || bytes >= pageBytes
+}
+
+func scanPage(rows pgx.Rows, err error) (h lastCommit, page []keyedValue, _ error) {
+	if err != nil {
+		return h, nil, err
+	}
+	scan := headScan{}
 	var key, value []byte
-	_, err = pgx.ForEachRow(rows, []any{&key, &value}, func() error {
-		page = append(page, keyedValue{key: string(key), value: value})
+	h, err = scan.each(rows, []any{&key, &value}, func() {
+		if key != nil {
+			page = append(page, keyedValue{key: string(key), value: value})
+		}
 		value = nil // The page keeps it.
-		return nil
 	})
-	return page, err
+	return h, page, err
 }
 
 // page reads a page.
-func (s *Store) page(ctx context.Context, ask func(*pgx.Batch), take func(pgx.BatchResults) error) error {
+func (s *Store) page(ctx context.Context, ask question) error {
 	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	return s.failed(ctx, s.read(limited, ask, take))
+	return s.failed(ctx, s.read(limited, ask))
 }
 
 // behind is the first key behind all that begin with prefix, nil where there is
@@ -144,7 +156,7 @@ func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte)
 
 // lines visits those of a table, which is the trail or a partition of it.
 func (s *Store) lines(ctx context.Context, table string, after uint64, visit func(line []byte) error) error {
-	text := "select seq, line from " + table + " where seq > $1 order by seq limit $2"
+	text := withHead + "select seq, line from " + table + " where seq > $2 order by seq limit $3) as f on true order by f.seq"
 	at := int64(min(after, 1<<63-1))
 	for {
 		if err := s.usable(ctx); err != nil {
@@ -152,18 +164,20 @@ func (s *Store) lines(ctx context.Context, table string, after uint64, visit fun
 		}
 		var page []string
 		var last int64
-		err := s.page(ctx, func(batch *pgx.Batch) { batch.Queue(text, at, pageRows) }, func(results pgx.BatchResults) error {
+		err := s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
 			page = page[:0]
-			rows, err := results.Query()
+			rows, err := s.reads.Query(ctx, text, before.Commit, at, pageRows)
 			if err != nil {
-				return err
+				return h, err
 			}
-			var line string
-			_, err = pgx.ForEachRow(rows, []any{&last, &line}, func() error {
-				page = append(page, line)
-				return nil
+			scan := headScan{}
+			var seq *int64
+			var line *string
+			return scan.each(rows, []any{&seq, &line}, func() {
+				if seq != nil {
+					last, page = *seq, append(page, *line)
+				}
 			})
-			return err
 		})
 		if err != nil {
 			return err
@@ -177,6 +191,9 @@ func (s *Store) lines(ctx context.Context, table string, after uint64, visit fun
 				return err
 			}
 		}
+		if len(page) < pageRows {
+			return nil
+		}
 	}
 }
 
@@ -184,12 +201,12 @@ func (s *Store) lines(ctx context.Context, table string, after uint64, visit fun
 // event, which is the last one that its reader knows of.
 func (s *Store) Events(ctx context.Context, topic string, after store.Position) (events [][]byte, now store.Position, complete bool, err error) {
 	// All of it is one statement, so that it sees one state.
-	const text = `select h.event, h.event_mark, c.complete, e.data
-	from (select event, event_mark from receipts where commit is not null order by commit desc limit 1) as h
+	const text = `select h.*, c.complete, e.data
+	from (` + headText + `) as h (` + headColumns + `)
 	cross join lateral (
-		select (h.event = $2 and h.event_mark = $3) or exists (select from events where id = $2 and mark = $3) as complete
+		select (h.event = $3 and h.event_mark = $4) or exists (select from events where id = $3 and mark = $4) as complete
 	) as c
-	left join events as e on c.complete and e.topic = $1 and e.id > $2
+	left join events as e on c.complete and e.topic = $2 and e.id > $3
 	order by e.id`
 	if err := s.usable(ctx); err != nil {
 		return nil, "", false, err
@@ -197,26 +214,27 @@ func (s *Store) Events(ctx context.Context, topic string, after store.Position) 
 	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	id, last := parsePosition(after)
-	err = s.read(limited, func(batch *pgx.Batch) { batch.Queue(text, topic, id, last) }, func(results pgx.BatchResults) error {
+	var reached lastCommit
+	err = s.read(limited, func(ctx context.Context, before point) (h lastCommit, err error) {
 		events = nil
-		rows, err := results.Query()
+		rows, err := s.reads.Query(ctx, text, before.Commit, topic, id, last)
 		if err != nil {
-			return err
+			return h, err
 		}
+		scan := headScan{}
 		var data []byte
-		_, err = pgx.ForEachRow(rows, []any{&id, &last, &complete, &data}, func() error {
+		reached, err = scan.each(rows, []any{&complete, &data}, func() {
 			if data != nil {
 				events = append(events, data)
 			}
 			data = nil // The event keeps it.
-			return nil
 		})
-		return err
+		return reached, err
 	})
 	if err != nil {
 		return nil, after, false, s.failed(ctx, err)
 	}
-	return events, formatPosition(id, last), complete, nil
+	return events, formatPosition(reached.event, reached.eventMark), complete, nil
 }
 
 func formatPosition(id int64, last mark) store.Position {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,20 +48,63 @@ from store as s cross join lateral (
 	select commit, mark, seq, hash, event, event_mark from receipts where commit is not null order by commit desc limit 1
 ) as r where s.one`
 
-func scanHead(row pgx.Row) (h lastCommit, err error) {
-	var chain string
-	var keyed bool
-	var seq int64
-	var hash []byte
-	err = row.Scan(&h.store, &h.commit, &h.mark, &chain, &keyed, &seq, &hash, &h.size, &h.event, &h.eventMark,
-		&h.readOnly, &h.then, &h.kept)
-	var last [sha256.Size]byte
-	if err == nil && (seq < 0 || len(hash) != len(last)) {
-		err = fmt.Errorf("the head of the store is damaged: record %d, a hash of %d bytes", seq, len(hash))
+// headColumns name the columns of headText.
+const headColumns = "id, commit, mark, chain, keyed, seq, hash, trail_size, event, event_mark, read_only, seen_mark, receipts_from"
+
+// headScan reads the columns of headText.
+type headScan struct {
+	lastCommit
+
+	origin string
+	keyed  bool
+	seq    int64
+	digest []byte
+}
+
+func (s *headScan) targets() []any {
+	return []any{
+		&s.store, &s.commit, &s.mark, &s.origin, &s.keyed, &s.seq, &s.digest, &s.size, &s.event, &s.eventMark, &s.readOnly, &s.then, &s.kept,
 	}
-	copy(last[:], hash)
-	h.chain, h.line = audit.OriginOf(chain, keyed), audit.PlaceAt(uint64(max(seq, 0)), last)
-	return h, err
+}
+
+// withHead begins a statement that asks for the head and, behind its columns, for those
+// of another question, in parentheses that follow. The first argument is that of
+// headText.
+const withHead = "select h.*, f.* from (" + headText + ") as h (" + headColumns + ") left join ("
+
+// each reads rows that begin with the head. There is always one: where the other
+// question has no answer, its columns are null.
+func (s *headScan) each(rows pgx.Rows, more []any, row func()) (lastCommit, error) {
+	tag, err := pgx.ForEachRow(rows, append(s.targets(), more...), func() error {
+		row()
+		return nil
+	})
+	switch {
+	case err != nil:
+		return lastCommit{}, err
+	case tag.RowsAffected() == 0:
+		return lastCommit{}, pgx.ErrNoRows
+	}
+	return s.head()
+}
+
+// head is what was read.
+func (s *headScan) head() (lastCommit, error) {
+	var last [sha256.Size]byte
+	if s.seq < 0 || len(s.digest) != len(last) {
+		return s.lastCommit, fmt.Errorf("the head of the store is damaged: record %d, a hash of %d bytes", s.seq, len(s.digest))
+	}
+	copy(last[:], s.digest)
+	s.chain, s.line = audit.OriginOf(s.origin, s.keyed), audit.PlaceAt(uint64(s.seq), last)
+	return s.lastCommit, nil
+}
+
+func scanHead(row pgx.Row) (lastCommit, error) {
+	scan := headScan{}
+	if err := row.Scan(scan.targets()...); err != nil {
+		return lastCommit{}, err
+	}
+	return scan.head()
 }
 
 // point is a commit that a replica has seen.
@@ -76,6 +120,8 @@ func (p point) known() bool { return p.Store != "" }
 type seen struct {
 	mu sync.Mutex
 	at point
+	// checked is when a server was last held against it.
+	checked time.Time
 }
 
 func (s *seen) get() point {
@@ -84,10 +130,18 @@ func (s *seen) get() point {
 	return s.at
 }
 
+// lately reports whether a server was held against it within a time.
+func (s *seen) lately(d time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.checked) < d
+}
+
 // advance remembers a later commit.
 func (s *seen) advance(p point) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.checked = time.Now()
 	if !s.at.known() || s.at.Store == p.Store && s.at.Commit < p.Commit {
 		s.at = p
 	}

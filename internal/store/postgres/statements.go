@@ -3,54 +3,85 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store"
 )
 
-// write takes the number of the commit, writes everything and commits.
+// statement is the one statement that writes a commit. Its parts read from turn, so
+// that each of them waits until it is the turn of the commit.
+type statement struct {
+	parts []string
+	args  []any
+}
+
+// arg adds an argument and returns its place in the text.
+func (s *statement) arg(value any, kind string) string {
+	s.args = append(s.args, value)
+	return "$" + strconv.Itoa(len(s.args)) + "::" + kind
+}
+
+func (s *statement) add(name, text string) {
+	s.parts = append(s.parts, name+" as ("+text+")")
+}
+
+// write takes the number of the commit and writes everything.
 func (t *transaction) write(ctx context.Context) error {
-	batch := &pgx.Batch{}
 	last, lines, err := t.link()
 	if err != nil {
 		return err
 	}
-	hash := last.Hash()
-	eventMark := t.head.eventMark
+	s := &statement{}
+	s.parts = append(s.parts, "turn as materialized (select pg_advisory_xact_lock("+s.arg(t.lockKey("commit"), "bigint")+"))")
+	t.addRecords(s)
+	if len(lines.text) > 0 {
+		s.add("lines", "insert into trail (seq, at, line) select l.* from turn, unnest("+
+			s.arg(lines.seq, "bigint[]")+", "+s.arg(lines.at, "timestamptz[]")+", "+s.arg(lines.text, "text[]")+") as l")
+	}
+	t.addEvents(s)
+	text := "with " + strings.Join(s.parts, ", ") + " insert into receipts (mark, commit, seq, hash, event, event_mark) select " + t.receipt(s, last) + " from turn"
+	t.sent = true
+	if !t.first {
+		// It is committed when the server is ready for the next one.
+		tag, err := t.conn.Exec(ctx, text, s.args...)
+		if err == nil && tag.RowsAffected() != 1 {
+			err = errors.New("the server did not commit")
+		}
+		return err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(text, s.args...)
+	batch.Queue("commit")
+	results := t.conn.SendBatch(ctx, batch)
+	_, err = results.Exec()
+	if err == nil {
+		var tag pgconn.CommandTag
+		if tag, err = results.Exec(); err == nil && tag.String() != "COMMIT" {
+			err = errors.New("the server did not commit")
+		}
+	}
+	return errors.Join(err, results.Close())
+}
+
+// receipt are the columns of the receipt.
+func (t *transaction) receipt(s *statement, last audit.Place) string {
+	hash, eventMark := last.Hash(), t.head.eventMark
 	if len(t.events) > 0 {
 		eventMark = t.mark
 	}
-	batch.Queue(lockText, t.lockKey("commit"))
-	batch.Queue("insert into receipts (mark, commit, seq, hash, event, event_mark) values ($1, $2, $3, $4, $5, $6)",
-		t.mark, t.head.commit+1, int64(last.Seq()), hash[:], t.head.event+int64(len(t.events)), eventMark) //nolint:gosec // Lines are counted from a bigint on.
-	t.queueRecords(batch)
-	if len(lines.text) > 0 {
-		batch.Queue("insert into trail (seq, at, line) select * from unnest($1::bigint[], $2::timestamptz[], $3::text[])",
-			lines.seq, lines.at, lines.text)
-	}
-	t.queueEvents(batch)
-	batch.Queue("commit")
-	t.sent = true
-	results := t.conn.SendBatch(ctx, batch)
-	committed := false
-	for range batch.Len() {
-		tag, eerr := results.Exec()
-		if eerr != nil {
-			err = eerr
-			break
-		}
-		committed = tag.String() == "COMMIT"
-	}
-	if cerr := results.Close(); err == nil && !committed {
-		err = errors.Join(errors.New("the server did not commit"), cerr)
-	}
-	return err
+	return strings.Join([]string{
+		s.arg(t.mark, "uuid"), s.arg(t.head.commit+1, "bigint"), s.arg(int64(last.Seq()), "bigint"), //nolint:gosec // Lines are counted from a bigint on.
+		s.arg(hash[:], "bytea"), s.arg(t.head.event+int64(len(t.events)), "bigint"), s.arg(eventMark, "uuid"),
+	}, ", ")
 }
 
-func (t *transaction) queueRecords(batch *pgx.Batch) {
+func (t *transaction) addRecords(s *statement) {
 	var gone, keys, values [][]byte
 	var expires []*time.Time
 	for key, r := range t.changed {
@@ -67,15 +98,16 @@ func (t *transaction) queueRecords(batch *pgx.Batch) {
 		expires = append(expires, end)
 	}
 	if len(gone) > 0 {
-		batch.Queue("delete from records where key = any($1::bytea[])", gone)
+		s.add("gone", "delete from records using turn where key = any("+s.arg(gone, "bytea[]")+")")
 	}
 	if len(keys) > 0 {
-		batch.Queue(`insert into records (key, value, expires_at) select * from unnest($1::bytea[], $2::bytea[], $3::timestamptz[])
-			on conflict (key) do update set value = excluded.value, expires_at = excluded.expires_at`, keys, values, expires)
+		s.add("kept", "insert into records (key, value, expires_at) select r.* from turn, unnest("+
+			s.arg(keys, "bytea[]")+", "+s.arg(values, "bytea[]")+", "+s.arg(expires, "timestamptz[]")+
+			") as r on conflict (key) do update set value = excluded.value, expires_at = excluded.expires_at")
 	}
 }
 
-func (t *transaction) queueEvents(batch *pgx.Batch) {
+func (t *transaction) addEvents(s *statement) {
 	if len(t.events) == 0 {
 		return
 	}
@@ -86,8 +118,8 @@ func (t *transaction) queueEvents(batch *pgx.Batch) {
 		ids = append(ids, t.head.event+int64(i)+1)
 		topics, data = append(topics, e.Topic), append(data, notNil(e.Data))
 	}
-	batch.Queue("insert into events (id, topic, mark, data) select i, t, $4::uuid, d from unnest($1::bigint[], $2::text[], $3::bytea[]) as e (i, t, d)",
-		ids, topics, data, t.mark)
+	s.add("told", "insert into events (id, topic, mark, data) select i, t, "+s.arg(t.mark, "uuid")+", d from turn, unnest("+
+		s.arg(ids, "bigint[]")+", "+s.arg(topics, "text[]")+", "+s.arg(data, "bytea[]")+") as e (i, t, d)")
 }
 
 // notNil keeps an empty value from becoming null.

@@ -132,16 +132,22 @@ func (s *Store) Healthy(ctx context.Context) error {
 func (s *Store) look(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	return s.read(limited, func(*pgx.Batch) {}, func(pgx.BatchResults) error { return nil })
+	return s.read(limited, func(ctx context.Context, before point) (lastCommit, error) {
+		return scanHead(s.reads.QueryRow(ctx, headText, before.Commit))
+	})
 }
 
-// read runs statements in one round trip, behind a check that the server holds
-// the store that was seen. It is repeated where a connection turns out to be dead.
-func (s *Store) read(ctx context.Context, ask func(*pgx.Batch), take func(pgx.BatchResults) error) error {
+// question asks for the head, together with a commit that was seen, and for what else
+// is wanted, in one statement.
+type question func(ctx context.Context, before point) (lastCommit, error)
+
+// read asks, and checks that the server holds the store that was seen. It is repeated
+// where a connection turns out to be dead.
+func (s *Store) read(ctx context.Context, ask question) error {
 	for attempt := 0; ; attempt++ {
 		err := s.join(ctx)
 		if err == nil {
-			err = s.readOnce(ctx, ask, take)
+			err = s.readOnce(ctx, ask)
 		}
 		if err == nil || s.closing.Load() || !repeatable(err) || pause(ctx, attempt) != nil {
 			return err
@@ -157,22 +163,11 @@ func repeatable(err error) bool {
 	return !answered(err)
 }
 
-func (s *Store) readOnce(ctx context.Context, ask func(*pgx.Batch), take func(pgx.BatchResults) error) error {
+func (s *Store) readOnce(ctx context.Context, ask question) error {
 	before := s.seen.get()
-	batch := &pgx.Batch{}
-	batch.Queue(headText, before.Commit)
-	ask(batch)
-	results := s.reads.SendBatch(ctx, batch)
-	h, err := scanHead(results.QueryRow())
+	h, err := ask(ctx, before)
 	if err == nil {
 		err = s.accept(h, before)
-	}
-	if err == nil {
-		err = take(results)
-	}
-	cerr := results.Close()
-	if err == nil {
-		err = cerr
 	}
 	return s.explain(err)
 }

@@ -15,13 +15,16 @@ import (
 // large values do not add up.
 const maxBytes = 16 << 20
 
-// transaction is one attempt to commit a group. It takes two round trips: one
-// reads, one writes.
+// transaction is one attempt to commit a group. It takes two statements: one reads,
+// and one writes everything, so that it is a transaction by itself. After conflicts
+// both are one transaction, which takes its turn before it reads.
 type transaction struct {
 	*writer
 	mark mark
 	conn *pgxpool.Conn
 	head lastCommit
+	// first says that the transaction took its turn before it read.
+	first bool
 	// members are the commits that take part, and refusals the errors of their
 	// decides.
 	members  []*request
@@ -59,8 +62,7 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 	}
 	t.decide(group)
 	if len(t.changed)+len(t.lines)+len(t.events) == 0 {
-		_, err := conn.Exec(ctx, "rollback")
-		return err
+		return t.undo(ctx, nil)
 	}
 	if err := t.write(ctx); err != nil {
 		return t.undo(ctx, err)
@@ -69,14 +71,18 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 	return nil
 }
 
-// undo ends a transaction that the server refused, so that its connection can be
-// used again.
+// undo ends a transaction that took its turn and that the server refused, so that its
+// connection can be used again.
 func (t *transaction) undo(ctx context.Context, err error) error {
-	if t.conn.Conn().IsClosed() {
+	if !t.first || t.conn.Conn().IsClosed() {
 		return err
 	}
-	if _, rerr := t.conn.Exec(ctx, "rollback"); rerr != nil {
+	_, rerr := t.conn.Exec(ctx, "rollback")
+	if rerr != nil {
 		_ = t.conn.Conn().Close(ctx) // What is wrong with it is known.
+	}
+	if err == nil {
+		return rerr
 	}
 	return err
 }
@@ -98,60 +104,59 @@ func keysOf(group []*request) [][]byte {
 // lockText has transactions take turns.
 const lockText = "select pg_advisory_xact_lock($1)"
 
-// recordsText asks for the records at keys that exist.
-const recordsText = `select key, value, expires_at from records
-where key = any($1::bytea[]) and (expires_at is null or expires_at > clock_timestamp())`
+// readText asks for the head, and for the records at keys that exist, of the same
+// moment.
+const readText = withHead + `select key, value, expires_at from records
+where key = any($2::bytea[]) and (expires_at is null or expires_at > clock_timestamp())) as f on true`
 
-// read begins the transaction and reads the head and the records.
+// read reads the head and the records. It begins the transaction where that takes
+// its turn first.
 func (t *transaction) read(ctx context.Context, before point, keys [][]byte) error {
+	t.first = t.conflicts >= lockAfter
+	if !t.first {
+		return t.take(t.conn.Query(ctx, readText, before.Commit, keys))
+	}
 	batch := &pgx.Batch{}
 	// Not "read write", which would overrule a server that is set to read-only.
 	batch.Queue("begin isolation level read committed")
-	if t.conflicts >= lockAfter {
-		batch.Queue(lockText, t.lockKey("commit"))
-	}
-	// The head comes first: what changes behind it is then noticed, since the number
-	// of the next commit is taken.
-	batch.Queue(headText, before.Commit)
-	batch.Queue(recordsText, keys)
+	batch.Queue(lockText, t.lockKey("commit"))
+	batch.Queue(readText, before.Commit, keys)
 	results := t.conn.SendBatch(ctx, batch)
-	err := t.take(results)
+	_, err := results.Exec()
+	if err == nil {
+		_, err = results.Exec()
+	}
+	if err == nil {
+		err = t.take(results.Query())
+	}
 	if cerr := results.Close(); err == nil {
 		err = cerr
 	}
 	return err
 }
 
-func (t *transaction) take(results pgx.BatchResults) (err error) {
-	if _, err := results.Exec(); err != nil {
-		return err
-	}
-	if t.conflicts >= lockAfter {
-		if _, err := results.Exec(); err != nil {
-			return err
-		}
-	}
-	if t.head, err = scanHead(results.QueryRow()); err != nil {
-		return err
-	}
-	t.records, err = scanRecords(results.Query())
+// take reads the answer to readText.
+func (t *transaction) take(rows pgx.Rows, err error) error {
+	t.head, t.records, err = scanRecords(rows, err)
 	return err
 }
 
-// scanRecords reads the answer to recordsText.
-func scanRecords(rows pgx.Rows, err error) (map[string]store.Record, error) {
+// scanRecords reads the answer to readText.
+func scanRecords(rows pgx.Rows, err error) (lastCommit, map[string]store.Record, error) {
 	found := make(map[string]store.Record)
 	if err != nil {
-		return found, err
+		return lastCommit{}, found, err
 	}
+	scan := headScan{}
 	var key, value []byte
 	var expires *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&key, &value, &expires}, func() error {
-		found[string(key)] = record(value, expires)
+	h, err := scan.each(rows, []any{&key, &value, &expires}, func() {
+		if key != nil {
+			found[string(key)] = record(value, expires)
+		}
 		value = nil // The record keeps it.
-		return nil
 	})
-	return found, err
+	return h, found, err
 }
 
 // record is a record as it is given out.

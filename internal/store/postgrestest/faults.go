@@ -28,6 +28,16 @@ func (s *Server) Kill() {
 	s.running = nil
 }
 
+// Stop ends the server in order: it ends all sessions and writes what it has.
+func (s *Server) Stop() {
+	if s.running == nil {
+		return
+	}
+	_ = s.running.Process.Signal(syscall.SIGINT)
+	<-s.ended
+	s.running = nil
+}
+
 // Restart runs the server again with its data and at its address, and waits
 // until it answers. One that runs is killed first.
 func (s *Server) Restart() {
@@ -76,6 +86,25 @@ func (s *Server) Standby(options ...string) *Server {
 	standby.Tool("pg_basebackup", "-d", s.URL(Superuser), "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "--no-sync")
 	standby.start()
 	return standby
+}
+
+// InSync waits until a synchronous standby of the server has all that the server
+// has, as it must before it may be promoted: a commit whose wait for the standby was
+// ended with its session, or by a crash, can be seen before the standby has it.
+func (s *Server) InSync() {
+	s.t.Helper()
+	s.Exec(Superuser, `do $$ declare
+		now pg_lsn := pg_current_wal_insert_lsn();
+	begin
+		for i in 1..3000 loop
+			perform pg_stat_clear_snapshot();
+			if exists (select from pg_stat_replication where sync_state in ('sync', 'quorum') and flush_lsn >= now) then
+				return;
+			end if;
+			perform pg_sleep(0.01);
+		end loop;
+		raise exception 'no standby has caught up';
+	end $$`)
 }
 
 // Promote makes a standby accept writes, and waits until it does.

@@ -32,6 +32,8 @@ type Cloudflare struct {
 	// catches are all there ever were.
 	catches []*Catch
 	watch   func(r *http.Request, status int)
+	// border is what requests of the replicas pass. Nil: none.
+	border *Border
 }
 
 // StartCloudflare runs an emulated Cloudflare for the length of the test. It
@@ -58,6 +60,10 @@ func (c *Cloudflare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &seenWriter{ResponseWriter: w, status: http.StatusOK}
 	defer func() { c.count(r, seen.status) }()
 	caught := c.caught(r)
+	if border := c.borderOf(r); border != nil {
+		border.serve(c, seen, r)
+		return
+	}
 	if caught == nil {
 		c.Emulator.ServeHTTP(seen, r)
 		return
@@ -74,6 +80,16 @@ func (c *Cloudflare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen.WriteHeader(answer.Code)
 	// Whoever asked may be gone by now.
 	_, _ = seen.Write(answer.Body.Bytes())
+}
+
+// borderOf is the border that a request passes, nil for none.
+func (c *Cloudflare) borderOf(r *http.Request) *Border {
+	if r.Header.Get("Authorization") != "Bearer "+Token {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.border
 }
 
 // Watch has each answer shown to a function, which must not block.

@@ -13,8 +13,10 @@ import (
 
 // Record is a line of an audit trail.
 type Record struct {
-	// Kind, ID, Caller, Outcome and Reason are those of the line.
-	Kind, ID, Caller, Outcome, Reason string
+	// Kind, ID, Caller, Action, Outcome and Reason are those of the line.
+	Kind, ID, Caller, Action, Outcome, Reason string
+	// Secrets are those that the line is about.
+	Secrets []struct{ ID, Name string }
 	// Changed are the fields that an update sets.
 	Changed []string
 }

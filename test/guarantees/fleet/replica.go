@@ -20,6 +20,8 @@ import (
 const (
 	startTime = 30 * time.Second
 	stopTime  = 20 * time.Second
+	// terminateTime is longer: what the replica needs to end may be away.
+	terminateTime = 60 * time.Second
 )
 
 // Replica is one running program. It can be killed and started again, with the
@@ -54,7 +56,7 @@ type life struct {
 func (p Program) Start(t testing.TB, s Settings) *Replica {
 	t.Helper()
 	folder := t.TempDir()
-	r := &Replica{t: t, program: p, folder: folder, config: filepath.Join(folder, "storekeeper.yaml"), env: s.Env, shared: s.Postgres != ""}
+	r := &Replica{t: t, program: p, folder: folder, config: filepath.Join(folder, "storekeeper.yaml"), env: s.Env, shared: len(s.Postgres) > 0}
 	s.write(t, folder, r.config)
 	t.Cleanup(r.stop)
 	r.Restart()
@@ -82,6 +84,23 @@ func (r *Replica) Kill() {
 	r.mu.Unlock()
 	_ = l.cmd.Process.Kill() // It may be gone already.
 	<-l.ended
+}
+
+// Terminate ends the replica in order, by SIGTERM, and waits until it is gone. It
+// fails the test where that takes too long or the program says that it failed.
+func (r *Replica) Terminate() {
+	r.mu.Lock()
+	l := r.life
+	l.meant = true
+	r.mu.Unlock()
+	_ = l.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-l.ended:
+	case <-time.After(terminateTime):
+		_ = l.cmd.Process.Kill()
+		<-l.ended
+		r.t.Errorf("the program did not end within %s of SIGTERM:\n%s", terminateTime, l.out.last(20))
+	}
 }
 
 // Pause stops the replica by SIGSTOP: it keeps its connections and does nothing.

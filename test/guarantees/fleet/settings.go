@@ -29,9 +29,12 @@ func (c Caller) Key() string { return "sk_" + c.Name }
 type Settings struct {
 	// Cloudflare is the URL of the emulated Cloudflare.
 	Cloudflare string
-	// Postgres is the host:port of the server that replicas share, whose superuser is
-	// postgres. Empty: a folder and an audit file of the replica.
-	Postgres string
+	// Postgres are the host:port of the servers that replicas share, whose superuser
+	// is postgres. Empty: a folder and an audit file of the replica.
+	Postgres []string
+	// Accounts is how many further accounts there are, each with a credential of its
+	// own.
+	Accounts int
 	// Callers may do everything.
 	Callers []Caller
 	// Calls and Window are the budget. 0: more than a test can spend.
@@ -55,6 +58,9 @@ func (s Settings) yaml() string {
 	var b strings.Builder
 	line := func(format string, values ...any) { fmt.Fprintf(&b, format+"\n", values...) }
 	line("accounts:\n  - {id: %s, name: main, base_url: %s/client/v4, credential: {api_token_file: token}}", Account, s.Cloudflare)
+	for i := range s.Accounts {
+		line("  - {id: %032x, name: other%d, base_url: %s/client/v4, credential: {api_token_file: token%d}}", i+1, i, s.Cloudflare, i)
+	}
 	line("callers:\n  api_keys:")
 	for _, c := range s.Callers {
 		line("    - {name: %s, sha256: %x%s}", c.Name, sha256.Sum256([]byte(c.Key())), tenantOf(c))
@@ -65,11 +71,11 @@ func (s Settings) yaml() string {
 	if s.Fingerprints {
 		prints = ", fingerprints: on, key_file: key"
 	}
-	if s.Postgres == "" {
+	if len(s.Postgres) == 0 {
 		line("audit: {sink: file, file: audit.log%s}", prints)
 	} else {
 		line("audit: {sink: store%s}", prints)
-		line("store: {kind: postgres, key_file: key, postgres: {hosts: [%q], database: postgres, user: postgres, tls: off, memory_file: seen}}", s.Postgres)
+		line("store: {kind: postgres, key_file: key, postgres: {hosts: [%s], database: postgres, user: postgres, tls: off, memory_file: seen}}", strings.Join(s.Postgres, ", "))
 	}
 	if len(s.SecretQuotas) > 0 {
 		line("quotas:")
@@ -100,12 +106,16 @@ func tenantOf(c Caller) string {
 // write writes the configuration and the files that it names.
 func (s Settings) write(t testing.TB, folder, config string) {
 	t.Helper()
-	for name, text := range map[string]string{
+	files := map[string]string{
 		config:                               s.yaml(),
 		filepath.Join(folder, "token"):       Token + "\n",
 		filepath.Join(folder, "key"):         sharedKey,
 		filepath.Join(folder, "policy.yaml"): `rules: [{id: all, actions: ["*"], when: "true"}]`,
-	} {
+	}
+	for i := range s.Accounts {
+		files[filepath.Join(folder, fmt.Sprint("token", i))] = fmt.Sprintf("%s-%d\n", Token, i)
+	}
+	for name, text := range files {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
