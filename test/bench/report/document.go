@@ -38,6 +38,9 @@ func Write(folder string, b *suite.Book, a About, notes string) error {
 			return err
 		}
 	}
+	if err := publish(filepath.Join(plots, "figures.md"), Figures(b, a)); err != nil {
+		return err
+	}
 	return publish(filepath.Join(folder, "performance.md"), Document(b, a, notes))
 }
 
@@ -59,9 +62,17 @@ func Document(b *suite.Book, a About, notes string) string {
 		"A peer only puts the platform's credential on the request. The floor is the smallest honest program in Storekeeper's place (test/bench/peers/floor): it checks\n" +
 		"a caller's key and the change's, makes the intent durable, calls, makes the answer durable, and does nothing else.\n\n")
 	d.WriteString(strings.Replace(TargetTable(b, a).Markdown(), "### ", "## ", 1))
-	d.WriteString("\n" + strings.TrimSpace(notes) + "\n\n## Figures\n\n`-` is what was not measured: a peer that was not on the machine, or what a program does not tell.\n")
+	d.WriteString("\n" + strings.TrimSpace(notes) + "\n\n## Figures\n\n[performance/figures.md](performance/figures.md) has all tables and plots.\n")
+	return d.String()
+}
+
+// Figures is performance/figures.md: all tables and plots.
+func Figures(b *suite.Book, a About) string {
+	var d strings.Builder
+	d.WriteString("# Figures\n\n<!-- Written by `make bench`. -->\n\nWhat they mean is in [performance.md](../performance.md). " +
+		"`-` is what was not measured: a peer that was not on the machine, or what a program does not tell.\n")
 	for _, t := range Tables(b, a) {
-		d.WriteString("\n" + t.Markdown())
+		d.WriteString("\n" + strings.ReplaceAll(strings.Replace(t.Markdown(), "### ", "## ", 1), "](performance/", "]("))
 	}
 	return d.String()
 }

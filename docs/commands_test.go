@@ -1,0 +1,178 @@
+// Package docs_test runs the commands of README.md and of the pages in docs/, as
+// a reader does: page by page, block by block, in one shell.
+//
+// A block that cannot run here names the reason in a comment before it:
+//
+//	<!-- not run: REASON -->
+//
+// <!-- says: TEXT --> is before commands that may fail and must print the text,
+// <!-- background --> starts a service and goes on when it is ready, and
+// <!-- installed --> gives the page a service on this machine, as deploy/README.md
+// installs it with systemd.
+package docs_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// block is a block of commands in a page.
+type block struct {
+	line int
+	text string
+	// note is the comment before the block.
+	note string
+}
+
+var (
+	fence   = regexp.MustCompile("^ *```sh$")
+	comment = regexp.MustCompile(`^ *<!-- (.*) -->$`)
+)
+
+// blocksOf gives the blocks of a page, and whether it needs a service that is
+// installed.
+func blocksOf(page string) (all []block, installed bool) {
+	note := ""
+	var open *block
+	number := 0
+	for line := range strings.Lines(page) {
+		number++
+		line = strings.TrimRight(line, "\n")
+		said := comment.FindStringSubmatch(line)
+		switch {
+		case open != nil && strings.TrimSpace(line) == "```":
+			all, open, note = append(all, *open), nil, ""
+		case open != nil:
+			open.text += strings.TrimPrefix(line, "   ") + "\n"
+		case fence.MatchString(line):
+			open = &block{line: number + 1, note: note}
+		case said != nil && said[1] == "installed":
+			installed = true
+		case said != nil:
+			note = said[1]
+		case strings.TrimSpace(line) != "":
+			note = ""
+		}
+	}
+	return all, installed
+}
+
+// pages are the pages with commands, by their names from the root.
+func pages(t *testing.T) []string {
+	t.Helper()
+	names := []string{"../README.md", "../CONTRIBUTING.md", "../deploy/README.md"}
+	err := filepath.WalkDir(".", func(name string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && filepath.Ext(name) == ".md" {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// elsewhere are programs that cannot do their work in a test, and why.
+var elsewhere = map[string]string{
+	"kubectl": "it needs a cluster; make test-kubernetes applies the manifests to a real API server, and test/deploy checks names and flags",
+	"helm":    "it needs a cluster; test/deploy renders the chart with Helm's library",
+	"docker":  "it needs a daemon; test/deploy runs the build and the services of the compose files without one",
+}
+
+var elsewhereWord = regexp.MustCompile(`(?m)^(?:sudo )?(kubectl|helm|docker) `)
+
+// notRun gives the reason why a block is not run, if so.
+func notRun(b block) (reason string, is bool) {
+	if found := elsewhereWord.FindStringSubmatch(b.text); found != nil {
+		return elsewhere[found[1]], true
+	}
+	return strings.CutPrefix(b.note, "not run: ")
+}
+
+// reasonLength is below the length of a reason that says something.
+const reasonLength = 15
+
+func TestEveryCommandOfThePagesRuns(t *testing.T) {
+	t.Parallel()
+	ran := 0
+	program := build(t)
+	for _, name := range pages(t) {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, installed := blocksOf(string(page))
+		some := slices.DeleteFunc(slices.Clone(all), func(b block) bool {
+			reason, is := notRun(b)
+			if is && len(reason) < reasonLength {
+				t.Errorf("%s:%d: the reason %q says nothing", name, b.line, reason)
+			}
+			return is
+		})
+		if ran += len(some); len(some) == 0 {
+			continue
+		}
+		t.Run(strings.TrimPrefix(name, "../"), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, program)
+			if installed {
+				w.install()
+			}
+			for _, b := range some {
+				w.run(b, name)
+			}
+		})
+	}
+	if ran < 10 {
+		t.Errorf("only %d blocks were found", ran)
+	}
+}
+
+func TestBlocksAndTheirNotesAreFound(t *testing.T) {
+	t.Parallel()
+	got, installed := blocksOf("# A\n<!-- installed -->\n```sh\na \\\n  b\n```\n\n<!-- not run: it needs a cluster -->\n\n   ```sh\n   c\n   ```\n<!-- x -->\ntext\n```sh\nd\n```\n```yaml\ne\n```\n")
+	want := []block{{4, "a \\\n  b\n", ""}, {11, "c\n", "not run: it needs a cluster"}, {16, "d\n", ""}}
+	if !installed || !slices.Equal(got, want) {
+		t.Errorf("found %+v, want %+v", got, want)
+	}
+}
+
+// optional are the programs of the pages that a machine may lack.
+var optional = regexp.MustCompile(`\b(curl|jq|openssl|grpcurl|awk|sed|grep)\b`)
+
+// run runs a block in the shell of the page, and fails the test if a command
+// fails or an answer of the API is a failure.
+func (w *world) run(b block, page string) {
+	w.t.Helper()
+	at := fmt.Sprintf("%s:%d", page, b.line)
+	for _, tool := range optional.FindAllString(b.text, -1) {
+		if _, err := exec.LookPath(tool); err != nil {
+			w.t.Logf("%s is not run: it needs %s, which this machine does not have", at, tool)
+			return
+		}
+	}
+	if b.note == "background" {
+		w.background(b.text)
+		return
+	}
+	state := filepath.Join(w.folder, ".state")
+	script := fmt.Sprintf("set -eua\n[ ! -f %[1]s ] || . %[1]s\n%[2]s\nexport -p > %[1]s\n", state, w.rewrite(b.text))
+	said, err := w.command("sh", "-c", script).CombinedOutput()
+	failed := strings.Contains(string(said), `"success":false`) || strings.Contains(string(said), `"success": false`)
+	if want, expected := strings.CutPrefix(b.note, "says: "); expected {
+		if !strings.Contains(string(said), want) {
+			w.t.Errorf("%s does not say %q:\n%s\n%s", at, want, b.text, said)
+		}
+		failed = false
+	}
+	if err != nil && !strings.HasPrefix(b.note, "says: ") || failed {
+		w.t.Fatalf("%s: %v\n%s\n%s", at, err, b.text, said)
+	}
+}

@@ -1,0 +1,219 @@
+package docs_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a service may take to start or to stop.
+const patience = 60 * time.Second
+
+// build builds the program for all pages.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "server")
+	if said, err := exec.Command("go", "build", "-o", program, "../cmd/server").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return program
+}
+
+// world is the machine of a reader: a folder with a clone, programs in front of
+// the PATH, and addresses in place of those that the pages name.
+type world struct {
+	t               *testing.T
+	folder, program string
+	// at are the addresses of this test by those of the pages.
+	at map[string]string
+}
+
+func newWorld(t *testing.T, program string) *world {
+	t.Helper()
+	w := &world{t: t, folder: t.TempDir(), program: program, at: map[string]string{}}
+	for _, port := range []string{"8080", "9090", "9091", "8787"} {
+		w.at["127.0.0.1:"+port] = freeAddress(t)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		w.must(os.Symlink(filepath.Join(root, entry.Name()), filepath.Join(w.folder, entry.Name())))
+	}
+	w.must(os.Mkdir(filepath.Join(w.folder, ".bin"), 0o755))
+	w.must(os.Symlink(program, filepath.Join(w.folder, ".bin", "storekeeper")))
+	w.must(os.Symlink(program, filepath.Join(w.folder, ".bin", "server")))
+	// `go run` and `make run` start what is built already.
+	w.shim("go", `[ "$1 $2" = "run ./cmd/server" ] || { echo "go $* is not run by this test" >&2; exit 1; }
+shift 2
+exec `+program+` "$@"`)
+	w.shim("make", `[ "$1" = run ] || { echo "make $* is not run by this test" >&2; exit 1; }
+exec `+program+` dev `+w.rewrite("--set listen.rest=127.0.0.1:8080 --set listen.grpc=127.0.0.1:9090 --set listen.admin=127.0.0.1:9091"))
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// shim puts a script in front of the PATH.
+func (w *world) shim(name, script string) {
+	w.t.Helper()
+	w.must(os.WriteFile(filepath.Join(w.folder, ".bin", name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// rewrite names addresses and folders of this test in place of the usual.
+func (w *world) rewrite(text string) string {
+	for usual, own := range w.at {
+		text = strings.ReplaceAll(text, usual, own)
+	}
+	for _, folder := range []string{"/etc/storekeeper", "/var/lib/storekeeper", "/var/backups"} {
+		text = strings.ReplaceAll(text, folder, filepath.Join(w.folder, folder))
+	}
+	return text
+}
+
+// command makes a command that runs in the folder.
+func (w *world) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = w.folder
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(w.folder, ".bin")+":"+os.Getenv("PATH"))
+	return cmd
+}
+
+// background starts a command that goes on until the end of the test, and waits
+// until the service is ready.
+func (w *world) background(text string) {
+	w.t.Helper()
+	said, err := os.Create(filepath.Join(w.folder, ".background"))
+	w.must(err)
+	cmd := w.command("sh", "-c", "exec "+w.rewrite(text))
+	cmd.Stdout, cmd.Stderr = said, said
+	w.must(cmd.Start())
+	w.t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		_ = said.Close()
+	})
+	w.ready()
+}
+
+// ready waits until the service is ready.
+func (w *world) ready() {
+	w.t.Helper()
+	url := w.rewrite("http://127.0.0.1:9091/readyz")
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		w.must(err)
+		answer, err := http.DefaultClient.Do(request)
+		cancel()
+		if err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return
+			}
+		}
+	}
+	log, _ := os.ReadFile(filepath.Join(w.folder, ".background"))
+	w.t.Fatalf("the service is not ready:\n%s", log)
+}
+
+// The caller of an installed service in the pages, whose key is the word.
+const operatorKey = "sk_operator"
+
+// install lays out what deploy/README.md installs, with the emulator in place of
+// Cloudflare and without TLS, and starts it. systemctl starts and stops it.
+func (w *world) install() {
+	w.t.Helper()
+	etc := filepath.Join(w.folder, "/etc/storekeeper")
+	for _, folder := range []string{etc, filepath.Join(w.folder, "/var/lib/storekeeper"), filepath.Join(w.folder, "/var/backups")} {
+		w.must(os.MkdirAll(folder, 0o700))
+	}
+	for name, text := range map[string]string{
+		"cloudflare-api-token": "a-token-for-the-emulator\n",
+		"config.yaml": `listen: {rest: 127.0.0.1:8080, grpc: 127.0.0.1:9090, admin: 127.0.0.1:9091}
+accounts:
+  - id: 023e105f4ecef8ad9ca31a8372d0c353
+    name: main
+    base_url: http://127.0.0.1:8787/client/v4
+    credential: {api_token_file: /etc/storekeeper/cloudflare-api-token}
+callers:
+  file: /etc/storekeeper/callers.yaml
+policy: {file: /etc/storekeeper/policy.yaml}
+audit: {sink: file, file: /var/lib/storekeeper/audit.log}
+store: {folder: /var/lib/storekeeper/state}
+`,
+		"callers.yaml": fmt.Sprintf("api_keys:\n  - name: operator\n    sha256: %x\n    groups: [platform]\n", sha256.Sum256([]byte(operatorKey))),
+		"policy.yaml": `rules:
+  - {id: platform, actions: ["*"], when: '"platform" in principal.groups'}
+  - {id: stores-are-seen, actions: [account.get, store.get, quota.get], when: "true"}
+  - {id: a-team-has-its-prefix, actions: ["secret.*"], when: 'principal.tenant == "payments" && secret.startsWith("PAYMENTS_")'}
+`,
+	} {
+		w.must(os.WriteFile(filepath.Join(etc, name), []byte(w.rewrite(text)), 0o600))
+	}
+	pid, log := filepath.Join(w.folder, ".pid"), filepath.Join(w.folder, ".background")
+	w.shim("systemctl", fmt.Sprintf(`stop() {
+	[ -f %[1]s ] || return 0
+	kill -TERM "$(cat %[1]s)"
+	# A process that has ended has no files, even if nobody waited for it.
+	while [ -n "$(ls "/proc/$(cat %[1]s)/fd" 2>/dev/null)" ]; do sleep 0.05; done
+	rm %[1]s
+}
+start() {
+	server serve --config %[3]s/config.yaml >> %[2]s 2>&1 &
+	echo $! > %[1]s
+	for i in $(seq 600); do
+		if server health --admin %[4]s >/dev/null 2>&1; then return 0; fi
+		sleep 0.1
+	done
+	cat %[2]s
+	return 1
+}
+case "$1" in
+	start) start ;;
+	stop) stop ;;
+	restart) stop; start ;;
+	reload) kill -HUP "$(cat %[1]s)" ;;
+	*) exit 1 ;;
+esac`, pid, log, etc, w.at["127.0.0.1:9091"]))
+	emulator := w.command(w.program, "emulator", "--listen", w.at["127.0.0.1:8787"])
+	w.must(emulator.Start())
+	w.t.Cleanup(func() { _ = emulator.Process.Kill(); _ = emulator.Wait() })
+	w.t.Cleanup(func() {
+		if said, err := w.command(filepath.Join(w.folder, ".bin", "systemctl"), "stop").CombinedOutput(); err != nil {
+			w.t.Errorf("stopping: %v\n%s", err, said)
+		}
+	})
+	if said, err := w.command(filepath.Join(w.folder, ".bin", "systemctl"), "start").CombinedOutput(); err != nil {
+		w.t.Fatalf("starting: %v\n%s", err, said)
+	}
+}
