@@ -5,10 +5,10 @@
 //
 //	<!-- not run: REASON -->
 //
-// <!-- says: TEXT --> is before commands that may fail and must print the text,
-// <!-- background --> starts a service and goes on when it is ready, and
-// <!-- installed --> gives the page a service on this machine, as deploy/README.md
-// installs it with systemd.
+// <!-- says: TEXT --> is before commands that may fail and must print the text, and
+// <!-- background --> before a service, which goes on. A page that names files of
+// /etc/storekeeper gets a service as deploy/README.md installs it with systemd; any
+// other that calls 127.0.0.1:8080 gets one of `make run`.
 package docs_test
 
 import (
@@ -35,9 +35,8 @@ var (
 	comment = regexp.MustCompile(`^ *<!-- (.*) -->$`)
 )
 
-// blocksOf gives the blocks of a page, and whether it needs a service that is
-// installed.
-func blocksOf(page string) (all []block, installed bool) {
+// blocksOf gives the blocks of a page.
+func blocksOf(page string) (all []block) {
 	note := ""
 	var open *block
 	number := 0
@@ -52,15 +51,13 @@ func blocksOf(page string) (all []block, installed bool) {
 			open.text += strings.TrimPrefix(line, "   ") + "\n"
 		case fence.MatchString(line):
 			open = &block{line: number + 1, note: note}
-		case said != nil && said[1] == "installed":
-			installed = true
 		case said != nil:
 			note = said[1]
 		case strings.TrimSpace(line) != "":
 			note = ""
 		}
 	}
-	return all, installed
+	return all
 }
 
 // pages are the pages with commands, by their names from the root.
@@ -83,10 +80,11 @@ func pages(t *testing.T) []string {
 var elsewhere = map[string]string{
 	"kubectl": "it needs a cluster; make test-kubernetes applies the manifests to a real API server, and test/deploy checks names and flags",
 	"helm":    "it needs a cluster; test/deploy renders the chart with Helm's library",
+	"grpcurl": "it is a program of its own, which this machine lacks; the tests of cmd/server make such calls",
 	"docker":  "it needs a daemon; test/deploy runs the build and the services of the compose files without one",
 }
 
-var elsewhereWord = regexp.MustCompile(`(?m)^(?:sudo )?(kubectl|helm|docker) `)
+var elsewhereWord = regexp.MustCompile(`(?m)^(?:sudo )?(kubectl|helm|docker|grpcurl) `)
 
 // notRun gives the reason why a block is not run, if so.
 func notRun(b block) (reason string, is bool) {
@@ -108,8 +106,7 @@ func TestEveryCommandOfThePagesRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, installed := blocksOf(string(page))
-		some := slices.DeleteFunc(slices.Clone(all), func(b block) bool {
+		some := slices.DeleteFunc(blocksOf(string(page)), func(b block) bool {
 			reason, is := notRun(b)
 			if is && len(reason) < reasonLength {
 				t.Errorf("%s:%d: the reason %q says nothing", name, b.line, reason)
@@ -122,9 +119,7 @@ func TestEveryCommandOfThePagesRuns(t *testing.T) {
 		t.Run(strings.TrimPrefix(name, "../"), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, program)
-			if installed {
-				w.install()
-			}
+			w.prepare(some)
 			for _, b := range some {
 				w.run(b, name)
 			}
@@ -137,15 +132,15 @@ func TestEveryCommandOfThePagesRuns(t *testing.T) {
 
 func TestBlocksAndTheirNotesAreFound(t *testing.T) {
 	t.Parallel()
-	got, installed := blocksOf("# A\n<!-- installed -->\n```sh\na \\\n  b\n```\n\n<!-- not run: it needs a cluster -->\n\n   ```sh\n   c\n   ```\n<!-- x -->\ntext\n```sh\nd\n```\n```yaml\ne\n```\n")
+	got := blocksOf("# A\n\n```sh\na \\\n  b\n```\n\n<!-- not run: it needs a cluster -->\n\n   ```sh\n   c\n   ```\n<!-- x -->\ntext\n```sh\nd\n```\n```yaml\ne\n```\n")
 	want := []block{{4, "a \\\n  b\n", ""}, {11, "c\n", "not run: it needs a cluster"}, {16, "d\n", ""}}
-	if !installed || !slices.Equal(got, want) {
+	if !slices.Equal(got, want) {
 		t.Errorf("found %+v, want %+v", got, want)
 	}
 }
 
 // optional are the programs of the pages that a machine may lack.
-var optional = regexp.MustCompile(`\b(curl|jq|openssl|grpcurl|awk|sed|grep)\b`)
+var optional = regexp.MustCompile(`\b(curl|jq|openssl|awk|sed|grep)\b`)
 
 // run runs a block in the shell of the page, and fails the test if a command
 // fails or an answer of the API is a failure.
@@ -174,5 +169,21 @@ func (w *world) run(b block, page string) {
 	}
 	if err != nil && !strings.HasPrefix(b.note, "says: ") || failed {
 		w.t.Fatalf("%s: %v\n%s\n%s", at, err, b.text, said)
+	}
+}
+
+// prepare starts the service that the commands of a page need.
+func (w *world) prepare(page []block) {
+	w.t.Helper()
+	all, begun := "", false
+	for _, b := range page {
+		all += b.text
+		begun = begun || b.note == "background"
+	}
+	switch {
+	case strings.Contains(all, "/etc/storekeeper") || strings.Contains(all, "/var/lib/storekeeper"):
+		w.install()
+	case !begun && strings.Contains(all, "127.0.0.1:8080"):
+		w.background("make run")
 	}
 }
