@@ -1,45 +1,55 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"flag"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
 
 	"platform.internal/storekeeper/internal/config"
+	"platform.internal/storekeeper/internal/scaffold"
 )
-
-// keyPrefix identifies the keys for people and for secret scanners.
-const keyPrefix = "sk_"
-
-// keyBytes is the number of random bytes of a key. With the prefix and two
-// digits per byte a key has 51 characters: the Terraform provider accepts an
-// api_token of 40 to 80 and an api_key of 37 to 60.
-const keyBytes = 24
 
 // runAPIKey creates a key of 192 random bits. The key is printed once and not
 // stored.
 func runAPIKey(_ context.Context, args []string, t terminal) error {
+	var groups stringList
 	flags := flag.NewFlagSet("apikey", flag.ContinueOnError)
 	name := flags.String("name", "", "the `caller` who will hold the key")
+	tenant := flags.String("tenant", "", "the `team` that the caller acts for")
+	flags.Var(&groups, "group", "a `group` of the caller; may be repeated")
+	valid := flags.Duration("valid-for", 0, "how `long` the key is valid, such as 2160h; 0 is for ever")
 	if err := parse(flags, args, t); err != nil {
 		return err
 	}
 	if *name == "" {
 		return usageError{"--name CALLER is missing"}
 	}
-	if err := config.CheckCallerName(*name); err != nil {
-		return usageError{"--name " + err.Error()}
+	for _, one := range slices.Concat([]string{*name, cmp.Or(*tenant, *name)}, groups) {
+		if err := config.CheckCallerName(one); err != nil {
+			return usageError{"--name, --tenant and --group: each " + err.Error()}
+		}
 	}
-	random := make([]byte, keyBytes)
-	// crypto/rand never fails: without randomness it ends the program.
-	_, _ = rand.Read(random)
-	key := keyPrefix + hex.EncodeToString(random)
-	say(t.out, "The key, for the caller; it is shown this once:\n\n  %s\n\nIts entry under callers.api_keys in the configuration:\n\n  - name: %s\n    sha256: %x\n",
-		key, *name, sha256.Sum256([]byte(key)))
+	if *valid < 0 {
+		return usageError{"--valid-for must not be below 0"}
+	}
+	key := scaffold.NewAPIKey()
+	say(t.out, "The key, for the caller; it is shown this once:\n\n  %s\n\nIts entry under api_keys in callers.file, or under callers.api_keys in the configuration:\n\n", key)
+	say(t.out, "  - name: %s\n    sha256: %x\n", *name, sha256.Sum256([]byte(key)))
+	if *tenant != "" {
+		say(t.out, "    tenant: %s\n", *tenant)
+	}
+	if len(groups) > 0 {
+		say(t.out, "    groups: [%s]\n", strings.Join(groups, ", "))
+	}
+	if *valid > 0 {
+		say(t.out, "    expires: %s\n", time.Now().Add(*valid).UTC().Truncate(time.Second).Format(time.RFC3339))
+	}
 	return nil
 }
 

@@ -34,6 +34,8 @@ func commands() []command {
 	return []command{
 		{"dev", "dev [--set KEY=VALUE]...", "run everything on this machine, with the emulator in place of Cloudflare", runDev},
 		{"serve", "serve --config FILE [--set KEY=VALUE]...", "run the service", runServe},
+		{"config init", "config init [--folder FOLDER] [--upstream cloudflare --account ID --token-file FILE]", "write a configuration that works on this machine, with keys, rules and a first caller", runConfigInit},
+		{"config check", "config check --config FILE [--set KEY=VALUE]... [--output json]", "report all mistakes of a configuration, its files and its rules at once", runConfigCheck},
 		{"doctor", "doctor --config FILE [--set KEY=VALUE]... [--output json]", "check a configuration, its files, certificates, issuers and credentials before a deploy", runDoctor},
 		{"emulator", "emulator [--listen ADDRESS] [--token TOKEN]...", "run only the emulator of Cloudflare Secrets Store", runEmulator},
 		{"health", "health [--admin ADDRESS] [--tls-cert FILE]", "ask a running service whether it is ready; the probe of containers", runHealth},
@@ -43,7 +45,7 @@ func commands() []command {
 		{"audit export", "audit export {FILE... | --config FILE} [--format jsonl|ocsf] [--after NUMBER] [--since 30d]", "write the audit trail to standard output, one record or event a line", runAuditExport},
 		{"audit partitions", "audit partitions --config FILE", "list the partitions of the audit trail of a database", runAuditPartitions},
 		{"audit archive", "audit archive --config FILE --to FOLDER [--keep N] [--drop]", "write full partitions of the audit trail of a database to files, verify these, and take the partitions out of the trail", runAuditArchive},
-		{"apikey", "apikey --name CALLER", "make an API key for a caller, and the configuration entry for it", runAPIKey},
+		{"apikey", "apikey --name CALLER [--tenant TEAM] [--group GROUP]... [--valid-for DURATION]", "make an API key for a caller, and the configuration entry for it", runAPIKey},
 		{"version", "version", "print the version", runVersion},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"platform.internal/storekeeper/internal/config"
 )
@@ -48,6 +49,26 @@ func TestCallersMayBeInAFileOfTheirOwn(t *testing.T) {
 	}
 	if !reflect.DeepEqual(c.Callers, want) {
 		t.Errorf("got  %+v\nwant %+v", c.Callers, want)
+	}
+}
+
+func TestARelativeCallersFileStartsAtTheConfigurationFile(t *testing.T) {
+	const issuer = "issuers: [{name: a, issuer: https://a, audiences: [a], subjects: [{match: x}], jwks_file: keys.json}]\n"
+	file := written(t, mainFile, oneKey+issuer)
+	folder := filepath.Base(filepath.Dir(file))
+	t.Chdir(filepath.Dir(filepath.Dir(file)))
+	c, err := config.Load(filepath.Join(folder, "config.yaml"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := c.Reparse([]byte(mainFile), []byte(oneKey+issuer), c.Callers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*config.Config{c, next} {
+		if c.Callers.File != filepath.Join(folder, "callers.yaml") || c.Callers.Issuers[0].JWKSFile != filepath.Join(folder, "keys.json") {
+			t.Errorf("got %s and %s", c.Callers.File, c.Callers.Issuers[0].JWKSFile)
+		}
 	}
 }
 
@@ -148,7 +169,10 @@ func TestCallersThatMoveToAFileOfTheirOwnStayUntilARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inForce := config.Callers{APIKeys: []config.APIKey{{Name: "team-b", SHA256: strings.Repeat("2", 64)}}}
+	inForce := config.Callers{
+		APIKeys: []config.APIKey{{Name: "team-b", SHA256: strings.Repeat("2", 64)}},
+		Issuers: []config.Issuer{{Name: "a", Issuer: "https://a", Audiences: []string{"a"}, JWKSFile: "conf/keys.json", RefreshInterval: time.Hour, RefreshMinInterval: time.Minute, KeysMaxAge: time.Hour, Subjects: []config.Subject{{Match: "x", Claim: "sub"}}}},
+	}
 	next, err := c.Reparse([]byte(mainFile), nil, inForce)
 	if err != nil || !reflect.DeepEqual(next.Callers, inForce) || !reflect.DeepEqual(next.NeedRestart(c), []string{"callers.file"}) {
 		t.Errorf("%v: %+v, restart for %v", err, next.Callers, next.NeedRestart(c))

@@ -45,7 +45,10 @@ type Config struct {
 	// callersFile is callers.file as it is set. Callers.File is the file in use,
 	// which only a restart changes.
 	callersFile string
-	report      *report
+	// resolved are the names of files that do not start at the folder of the
+	// configuration file any more.
+	resolved map[*string]bool
+	report   *report
 }
 
 // input is what a configuration was read from.

@@ -28,12 +28,41 @@ func Parse(name string, data []byte, sets []string) (*Config, error) {
 
 // parse is Parse with the function that reads callers.file.
 func parse(from input, data []byte, read func(path string) ([]byte, error)) (*Config, error) {
+	c := decoded(from, data, read)
+	return c.finish(filepath.Dir(from.name))
+}
+
+// decoded returns the configuration in data, not checked yet.
+func decoded(from input, data []byte, read func(path string) ([]byte, error)) *Config {
 	c := newConfig(from.name, false)
 	c.input, c.read = from, read
 	if node := c.report.document(source{}, data); node != nil {
 		nodeDecoder{report: c.report}.decode(node, settingTarget{value: reflect.ValueOf(c).Elem()})
 	}
-	return c.finish(filepath.Dir(from.name))
+	return c
+}
+
+// Check reads the configuration at path as Load does, and checks the files that it
+// names as CheckFiles does, also if the configuration has mistakes. It returns all
+// mistakes of both. The configuration is whole only if there is none.
+func Check(path string, sets []string) (*Config, Mistakes) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, Mistakes{{File: path, Text: "cannot be read: " + cause(err)}}
+	}
+	c := decoded(input{name: path, sets: sets}, data, readFile)
+	c.prepare(filepath.Dir(path))
+	c.complete(filepath.Dir(path))
+	for _, f := range c.files(check{report: c.report}) {
+		// A mistake in the name was reported with the key.
+		if !c.report.hasMistake(f.at.key) {
+			f.check()
+		}
+	}
+	if err := c.report.err(); err != nil {
+		return c, c.report.found
+	}
+	return c, nil
 }
 
 // Dev returns the configuration of dev mode with sets applied: the emulator in
@@ -63,9 +92,19 @@ func newConfig(name string, dev bool) *Config {
 	return c
 }
 
-// finish applies --set, reads callers.file, checks the configuration and
-// completes it. Relative file names start at dir.
+// finish checks the configuration and completes it. Relative file names start at
+// dir.
 func (c *Config) finish(dir string) (*Config, error) {
+	c.prepare(dir)
+	if err := c.report.err(); err != nil {
+		return nil, err
+	}
+	c.complete(dir)
+	return c, nil
+}
+
+// prepare applies --set, reads callers.file and checks the configuration.
+func (c *Config) prepare(dir string) {
 	for _, set := range c.input.sets {
 		setter{report: c.report, dev: c.Dev}.apply(set, reflect.ValueOf(c).Elem())
 	}
@@ -75,18 +114,21 @@ func (c *Config) finish(dir string) (*Config, error) {
 	k := check{report: c.report, dev: c.Dev}
 	c.readCallers(dir, k.field("callers"))
 	c.validate(k)
-	if err := c.report.err(); err != nil {
-		return nil, err
-	}
+}
+
+// complete sets what depends on other keys, and makes file names absolute or
+// relative to the working folder.
+func (c *Config) complete(dir string) {
 	for i := range c.Accounts {
 		c.Accounts[i].complete()
 	}
 	c.Listen.complete(check{report: c.report}.field("listen"))
 	c.Store.complete(c.Audit, c.Dev)
 	for _, f := range c.files(check{}) {
-		f.resolve(dir)
+		if !c.resolved[f.name] {
+			f.resolve(dir)
+		}
 	}
-	return c, nil
 }
 
 // readCallers reads callers.file, if there is one.
@@ -95,7 +137,7 @@ func (c *Config) readCallers(dir string, k check) {
 		return
 	}
 	fileSetting{name: &c.Callers.File}.resolve(dir)
-	c.callersFile = c.Callers.File
+	c.callersFile, c.resolved = c.Callers.File, map[*string]bool{&c.Callers.File: true}
 	if c.Callers.File == "" && !c.moved() {
 		return
 	}
@@ -110,6 +152,9 @@ func (c *Config) readCallers(dir string, k check) {
 		if c.Callers.File == "" {
 			// The callers were in the configuration file, and are not any more.
 			c.Callers = *c.input.inForce
+			for _, f := range c.callerFiles(check{}) {
+				c.resolved[f.name] = true
+			}
 			return
 		}
 	}

@@ -69,6 +69,11 @@ func (r *report) fail(key, text string) {
 	r.add(keyPosition{}, key, text)
 }
 
+// hasMistake reports whether a mistake of a key was found.
+func (r *report) hasMistake(key string) bool {
+	return slices.ContainsFunc(r.found, func(m Mistake) bool { return m.Key == key })
+}
+
 // suppressed reports whether a mistake at the key is only a consequence of one
 // that was reported before.
 func (r *report) suppressed(key string) bool {

@@ -1,0 +1,164 @@
+// Package scaffold writes a first configuration that works on this machine:
+// configuration, callers, rules and generated keys, in a folder of its own.
+//
+// The package must not know how the service is run. It checks what it writes with
+// packages config and authz, as the service does at a start.
+package scaffold
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"platform.internal/storekeeper/internal/authz"
+	"platform.internal/storekeeper/internal/config"
+)
+
+// KeyPrefix identifies API keys for people and for secret scanners.
+const KeyPrefix = "sk_"
+
+// keyBytes is the number of random bytes of a key. With the prefix and two
+// digits per byte a key has 51 characters: the Terraform provider accepts an
+// api_token of 40 to 80 and an api_key of 37 to 60.
+const keyBytes = 24
+
+// NewAPIKey returns an API key of 192 random bits.
+func NewAPIKey() string { return KeyPrefix + random(keyBytes) }
+
+// random returns n random bytes in hexadecimal digits.
+func random(n int) string {
+	b := make([]byte, n)
+	// crypto/rand never fails: without randomness it ends the program.
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// Options say what is written.
+type Options struct {
+	// Folder is the folder to make. It must not exist, or be empty.
+	Folder string
+	// Account is Cloudflare's identifier of the account, and AccountName the name
+	// that callers may use in place of it.
+	Account, AccountName string
+	// TokenFile is an existing file with an API token of Cloudflare. Empty: the
+	// emulator stands for Cloudflare, and a token is written that it accepts.
+	TokenFile string
+	// Caller is the name of the first caller, who may do everything.
+	Caller string
+}
+
+// Result is what was written.
+type Result struct {
+	// Config is the configuration file.
+	Config string
+	// Files are the names of all files in the folder, in the order in which a
+	// reader needs them.
+	Files []File
+	// Key is the API key of the first caller. It is written nowhere.
+	Key string
+	// REST, GRPC and Admin are the addresses of the listeners, and Emulator is that
+	// of the emulator, "" with Cloudflare.
+	REST, GRPC, Admin, Emulator string
+}
+
+// File is a file that was written.
+type File struct {
+	// Name is its name in the folder, and Purpose says what it is for.
+	Name, Purpose string
+	content       string
+}
+
+// ErrExists is in the error if the folder has files.
+var ErrExists = errors.New("the folder is not empty, and nothing in it is overwritten")
+
+// Write makes the folder with all files, or nothing. The files are closed to other
+// users. An error is config.Mistakes if an option is wrong, with the keys of the
+// configuration.
+func Write(o Options) (Result, error) {
+	r := Result{Config: filepath.Join(o.Folder, "config.yaml"), Key: NewAPIKey()}
+	if err := r.chooseAddresses(o.TokenFile == ""); err != nil {
+		return r, err
+	}
+	if o.TokenFile != "" {
+		var err error
+		if o.TokenFile, err = filepath.Abs(o.TokenFile); err != nil {
+			return r, err
+		}
+	}
+	r.Files = files(o, &r)
+	parent := filepath.Dir(filepath.Clean(o.Folder))
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return r, err
+	}
+	draft, err := os.MkdirTemp(parent, ".storekeeper-init-")
+	if err != nil {
+		return r, err
+	}
+	defer func() { _ = os.RemoveAll(draft) }() // nothing is there after the rename
+	for _, f := range r.Files {
+		if err := os.WriteFile(filepath.Join(draft, f.Name), []byte(f.content), 0o600); err != nil {
+			return r, err
+		}
+	}
+	if err := check(draft); err != nil {
+		return r, err
+	}
+	return r, publish(draft, o.Folder)
+}
+
+// check checks the files as the service does at a start.
+func check(folder string) error {
+	c, mistakes := config.Check(filepath.Join(folder, "config.yaml"), nil)
+	if mistakes != nil {
+		return mistakes
+	}
+	_, _, err := authz.ReadFile(c.Policy.File)
+	return err
+}
+
+// publish gives the draft its name. The system refuses it if a folder of that name
+// has files.
+func publish(draft, folder string) error {
+	err := os.Rename(draft, folder)
+	switch {
+	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s: %w", folder, ErrExists)
+	default:
+		return err
+	}
+}
+
+// chooseAddresses chooses an address of loopback for each listener: the usual port,
+// or another if that is in use.
+func (r *Result) chooseAddresses(emulator bool) error {
+	usual := []struct {
+		address *string
+		port    string
+	}{{&r.REST, "8080"}, {&r.GRPC, "9090"}, {&r.Admin, "9091"}, {&r.Emulator, "8787"}}
+	if !emulator {
+		usual = usual[:3]
+	}
+	for _, u := range usual {
+		l, err := net.Listen("tcp", "127.0.0.1:"+u.port)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			l, err = net.Listen("tcp", "127.0.0.1:0")
+		}
+		if err != nil {
+			return err
+		}
+		// They are closed together, so that no two get one port.
+		defer func() { _ = l.Close() }()
+		*u.address = l.Addr().String()
+	}
+	return nil
+}
+
+// digestOf returns the digest of an API key as callers.file has it.
+func digestOf(key string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(key))) }
