@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"flag"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,9 +28,15 @@ func runAPIKey(_ context.Context, args []string, t terminal) error {
 	if *name == "" {
 		return usageError{"--name CALLER is missing"}
 	}
-	for _, one := range slices.Concat([]string{*name, cmp.Or(*tenant, *name)}, groups) {
-		if err := config.CheckCallerName(one); err != nil {
-			return usageError{"--name, --tenant and --group: each " + err.Error()}
+	given := map[string][]string{"--name": {*name}, "--group": groups}
+	if *tenant != "" {
+		given["--tenant"] = []string{*tenant}
+	}
+	for option, texts := range given {
+		for _, text := range texts {
+			if err := config.CheckCallerName(text); err != nil {
+				return usageError{option + " " + err.Error()}
+			}
 		}
 	}
 	if *valid < 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 
 	"platform.internal/storekeeper/internal/config"
@@ -92,17 +93,26 @@ func printMadeJSON(t terminal, made scaffold.Result) error {
 	return nil
 }
 
+// programName is what starts this program in a terminal, as far as that is known.
+func programName() string {
+	if strings.Contains(os.Args[0], "go-build") {
+		return "go run ./cmd/server"
+	}
+	return "server"
+}
+
 // printMade prints what was written and what to type next.
 func printMade(t terminal, made scaffold.Result, o scaffold.Options) {
+	server := programName()
 	say(t.out, "%s holds a configuration that works on this machine:\n\n", o.Folder)
 	for _, f := range made.Files {
 		say(t.out, "  %-18s%s\n", f.Name, f.Purpose)
 	}
 	say(t.out, "\nThe API key of the caller %s, who may do everything; it is shown this once:\n\n  %s\n\n", o.Caller, made.Key)
-	say(t.out, "Check it:\n\n  server config check --config %s\n\n", made.Config)
+	say(t.out, "Check the configuration:\n\n  %s config check --config %s\n\n", server, made.Config)
 	if made.Emulator != "" {
-		say(t.out, "Start the emulator in place of Cloudflare, in a terminal of its own:\n\n  server emulator --listen %s --account %s\n\n", made.Emulator, o.Account)
+		say(t.out, "Start the emulator in place of Cloudflare, in a terminal of its own:\n\n  %s emulator --listen %s --account %s\n\n", server, made.Emulator, o.Account)
 	}
-	say(t.out, "Start the service:\n\n  server serve --config %s\n\n", made.Config)
+	say(t.out, "Start the service:\n\n  %s serve --config %s\n\n", server, made.Config)
 	say(t.out, "List the stores:\n\n  curl -sS http://%s/client/v4/accounts/%s/secrets_store/stores -H 'Authorization: Bearer KEY'\n", made.REST, o.AccountName)
 }

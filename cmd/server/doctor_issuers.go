@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,41 +14,6 @@ import (
 // maxSkew is how far two clocks may differ. Tokens that become valid later than
 // this are refused. Half of it gives a warning.
 const maxSkew = 30 * time.Second
-
-// callers reports who can call, and warns about tenants that no caller has.
-func (d *doctor) callers(c *config.Config) {
-	k := c.Callers
-	d.ok("callers", fmt.Sprintf("%d API keys, %d issuers, %d client certificates", len(k.APIKeys), len(k.Issuers), len(k.Certificates)))
-	known := tenantsOf(k)
-	for i, q := range c.Quotas {
-		if q.Tenant != "*" && !slices.Contains(known, q.Tenant) {
-			d.warn(fmt.Sprintf("quotas[%d].tenant", i), "no caller has the tenant "+q.Tenant, "correct the tenant here or at the callers")
-		}
-	}
-	for i, w := range c.Budget.Weights {
-		if !slices.Contains(known, w.Tenant) {
-			d.warn(fmt.Sprintf("budget.weights[%d].tenant", i), "no caller has the tenant "+w.Tenant, "correct the tenant here or at the callers")
-		}
-	}
-}
-
-// tenantsOf lists the tenants that callers can have. A caller without a tenant
-// is a tenant of its own name.
-func tenantsOf(c config.Callers) []string {
-	var known []string
-	for _, k := range c.APIKeys {
-		known = append(known, k.Tenant, k.Name)
-	}
-	for _, crt := range c.Certificates {
-		known = append(known, crt.Tenant, crt.Name)
-	}
-	for _, i := range c.Issuers {
-		for _, s := range i.Subjects {
-			known = append(known, s.Tenant, i.Name+":"+s.Match)
-		}
-	}
-	return known
-}
 
 // issuers reads the keys of each issuer as the service does.
 func (d *doctor) issuers(ctx context.Context, list config.Callers) {

@@ -123,10 +123,13 @@ func check(folder string) error {
 	return err
 }
 
-// publish gives the draft its name. The system refuses it if a folder of that name
-// has files.
+// publish gives the draft its name, in place of an empty folder. The system refuses
+// to remove a folder with files.
 func publish(draft, folder string) error {
-	err := os.Rename(draft, folder)
+	err := syscall.Rmdir(folder)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.Rename(draft, folder)
+	}
 	switch {
 	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%s: %w", folder, ErrExists)
