@@ -21,8 +21,7 @@ var errImpatient = errors.New("waited too long for another change")
 func (k *Keeper) carry(f *flight) result {
 	ctx, cancel := context.WithTimeoutCause(f.wanted, k.config.Patience+k.config.Limit, errImpatient)
 	defer cancel()
-	patient, end := context.WithTimeoutCause(ctx, k.config.Patience, errImpatient)
-	defer end()
+	patience := time.Now().Add(k.config.Patience)
 	for admitted := false; ; {
 		e, err := k.find(ctx, f)
 		if err != nil {
@@ -38,7 +37,7 @@ func (k *Keeper) carry(f *flight) result {
 			return e.result()
 		default:
 			k.observe(Event{Kind: EventJoined, ID: e.ID, Method: f.call.Method})
-			if r, ended := k.await(patient, f, e.ID); ended {
+			if r, ended := k.awaitUntil(ctx, patience, f, e.ID); ended {
 				return r
 			}
 			// It came to nothing, so this call is the first.
@@ -50,7 +49,7 @@ func (k *Keeper) carry(f *flight) result {
 			}
 			admitted = true
 		}
-		op, err := k.begin(ctx, patient, f)
+		op, err := k.begin(ctx, patience, f)
 		switch {
 		case errors.Is(err, errKnown):
 		case errors.Is(err, errImpatient):
@@ -97,6 +96,13 @@ func (k *Keeper) failed(ctx context.Context, err error) result {
 		err = notKept(err)
 	}
 	return result{fault: fault.From(err)}
+}
+
+// awaitUntil is await that is impatient after a time.
+func (k *Keeper) awaitUntil(ctx context.Context, patience time.Time, f *flight, id string) (r result, ended bool) {
+	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
+	defer end()
+	return k.await(patient, f, id)
 }
 
 // await waits until the intent has an outcome. ended is false when it came to

@@ -26,39 +26,36 @@ type refused struct{ error }
 
 // operation is a change that a flight makes.
 type operation struct {
+	// claim holds the objects against the other changes of this replica.
+	*claim
+
 	entry openEntry
-	// free gives the objects back to the changes of this replica.
-	free func()
-	held func() bool
-	// urged is closed when the change is urgent, or an urgent one waits for it.
-	urged <-chan struct{}
+	held  func() bool
 	// deadline is when the change must have ended.
 	deadline time.Time
 }
 
 // begin locks the objects and keeps the intent. It waits for the objects until
-// patient ends, and then returns errImpatient. After errKnown the records have
+// patience ends, and then returns errImpatient. After errKnown the records have
 // the answer. After any error nothing was begun.
-func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, error) {
-	asked := time.Now()
-	free, urged, err := k.locks.take(patient, f.call.Objects, f.call.Urgent)
-	k.waited(f.ctx, asked)
+func (k *Keeper) begin(ctx context.Context, patience time.Time, f *flight) (*operation, error) {
+	own, err := k.lock(ctx, patience, f)
 	if err != nil {
-		return nil, impatience(patient, err)
+		return nil, err
 	}
 	begun := false
 	defer func() {
 		if !begun {
-			free()
+			own.free()
 		}
 	}()
 	for first := true; ; first = false {
 		if !first || !k.undisturbed() {
-			if err := k.vacant(patient, f); err != nil {
-				return nil, impatience(patient, err)
+			if err := k.vacant(ctx, patience, f); err != nil {
+				return nil, err
 			}
 		}
-		op, err := k.propose(ctx, f, free, urged)
+		op, err := k.propose(ctx, f, own)
 		if errors.Is(err, errBusy) {
 			continue
 		}
@@ -71,6 +68,21 @@ func (k *Keeper) begin(ctx, patient context.Context, f *flight) (*operation, err
 		begun = err == nil
 		return op, err
 	}
+}
+
+// lock waits for the objects of f in this process, until patience ends.
+func (k *Keeper) lock(ctx context.Context, patience time.Time, f *flight) (*claim, error) {
+	asked := time.Now()
+	own := k.locks.enter(f.call.Objects, f.call.Urgent)
+	if own.ready == nil {
+		k.waited(f.ctx, asked)
+		return own, nil
+	}
+	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
+	defer end()
+	err := own.wait(patient)
+	k.waited(f.ctx, asked)
+	return own, impatience(patient, err)
 }
 
 // impatience is the error of a wait that ended with patient.
@@ -86,17 +98,17 @@ func impatience(patient context.Context, err error) error {
 func (k *Keeper) undisturbed() bool { return k.config.Alone && k.orphans.none() }
 
 // propose tries once to keep the intent, and after errBusy can be tried again.
-func (k *Keeper) propose(ctx context.Context, f *flight, free func(), urged <-chan struct{}) (*operation, error) {
+func (k *Keeper) propose(ctx context.Context, f *flight, own *claim) (*operation, error) {
 	// From here on, so that a pause of this process ends the ownership.
 	held := k.lease.hold()
 	if !held() {
 		return nil, notKept(errNoHeartbeat)
 	}
-	intent, err := k.ask(ctx, f, urged, Intent{})
+	intent, err := k.ask(ctx, f, own.urged, Intent{})
 	if err != nil {
 		return nil, err
 	}
-	op := &operation{free: free, held: held, urged: urged, entry: openEntry{
+	op := &operation{claim: own, held: held, entry: openEntry{
 		reservation: f.call.Reservation, Intent: intent, Owner: k.config.Replica, Call: f.call.identity, Print: f.call.print, Keyed: f.call.Key != "",
 	}}
 	k.adopt(f, intent.ID)
@@ -131,8 +143,15 @@ func (k *Keeper) enter(ctx context.Context, f *flight, op *operation) error {
 	return err
 }
 
-// vacant waits until no other change holds an object of f.
-func (k *Keeper) vacant(ctx context.Context, f *flight) error {
+// vacant waits until no other change holds an object of f, or until patience
+// ends.
+func (k *Keeper) vacant(ctx context.Context, patience time.Time, f *flight) error {
+	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
+	defer end()
+	return impatience(patient, k.untilVacant(patient, f))
+}
+
+func (k *Keeper) untilVacant(ctx context.Context, f *flight) error {
 	callKey := callPrefix + f.call.identity
 	objects := objectKeys(f.call.Objects)
 	keys := append([]string{callKey}, objects...)

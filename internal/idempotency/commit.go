@@ -3,7 +3,6 @@ package idempotency
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store"
@@ -12,25 +11,12 @@ import (
 // decide says what becomes of some records, as a store.Decide does.
 type decide func(now map[string]store.Record) (map[string]*store.Record, error)
 
-// change commits records and audit lines within the time that a commit may take.
+// change commits records and audit lines. The store bounds how long that takes.
 // Its error is that of decide or a fault.
 func (k *Keeper) change(ctx context.Context, keys []string, by decide, lines ...audit.Record) error {
-	bounded, cancel := context.WithTimeout(ctx, recordPatience)
-	defer cancel()
-	err := k.config.Store.Commit(bounded, keys, func(now map[string]store.Record) (store.Changes, error) {
+	return k.config.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 		changes, err := by(now)
 		return store.Changes{Records: changes, Lines: lines}, err
-	})
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil && !isSentinel(err) {
-		return notKept(err)
-	}
-	return err
-}
-
-// isSentinel says whether a decide of this package refused the change.
-func isSentinel(err error) bool {
-	return isRefused(err) || slices.ContainsFunc([]error{errKnown, errBusy, errNotOwner, errSuperseded, errAlive}, func(s error) bool {
-		return errors.Is(err, s)
 	})
 }
 

@@ -18,34 +18,35 @@ type locks struct {
 
 // claim is one who wants objects.
 type claim struct {
+	locks   *locks
 	objects []string
-	// behind is in how many lines others stand before it.
+	// behind is in how many lines others stand before it, and ready is closed when
+	// there are none any more. It is nil where there were none from the beginning.
 	behind int
 	ready  chan struct{}
 	// urged is closed when c is urgent or an urgent one waits for it.
 	urged  chan struct{}
 	urgent bool
+	// left says that the objects were given back.
+	left bool
 }
 
 func newLocks() *locks { return &locks{lines: make(map[string][]*claim)} }
 
-// take waits for all objects, each named once, and returns what gives them back, which may be
-// called several times. While an urgent one waits, all that it waits for are
-// urgent too: their urged is closed. Its error is that of ctx.
-func (l *locks) take(ctx context.Context, objects []string, urgent bool) (free func(), urged <-chan struct{}, err error) {
-	c := l.enter(objects, urgent)
-	free = sync.OnceFunc(func() { l.leave(c) })
+// wait waits for all objects. Its error is that of ctx; the objects are given back
+// then.
+func (c *claim) wait(ctx context.Context) error {
 	select {
 	case <-c.ready:
-		return free, c.urged, nil
+		return nil
 	default:
 	}
 	select {
 	case <-c.ready:
-		return free, c.urged, nil
+		return nil
 	case <-ctx.Done():
-		free()
-		return nil, nil, ctx.Err()
+		c.free()
+		return ctx.Err()
 	}
 }
 
@@ -62,8 +63,10 @@ func (l *locks) urge(c *claim) {
 	}
 }
 
+// enter asks for objects, each named once. While an urgent claim waits, all that
+// it waits for are urgent too: their urged is closed.
 func (l *locks) enter(objects []string, urgent bool) *claim {
-	c := &claim{objects: objects, ready: make(chan struct{}), urged: make(chan struct{})}
+	c := &claim{locks: l, objects: objects, urged: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, o := range c.objects {
@@ -72,8 +75,8 @@ func (l *locks) enter(objects []string, urgent bool) *claim {
 		}
 		l.lines[o] = append(l.lines[o], c)
 	}
-	if c.behind == 0 {
-		close(c.ready)
+	if c.behind > 0 {
+		c.ready = make(chan struct{})
 	}
 	if urgent {
 		l.urge(c)
@@ -81,9 +84,15 @@ func (l *locks) enter(objects []string, urgent bool) *claim {
 	return c
 }
 
-func (l *locks) leave(c *claim) {
+// free gives the objects back. It may be called several times.
+func (c *claim) free() {
+	l := c.locks
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if c.left {
+		return
+	}
+	c.left = true
 	for _, o := range c.objects {
 		line := l.lines[o]
 		at := slices.Index(line, c)
