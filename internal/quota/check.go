@@ -13,12 +13,11 @@ func (r *Reservation) Check(ctx context.Context) error {
 	if r.n == 0 || r.limit == nil {
 		return nil
 	}
-	key := tenantKey(r.account, r.tenant)
-	now, err := r.c.Store.Get(ctx, key)
+	now, err := r.c.Store.Get(ctx, r.tenantKey)
 	if err != nil {
 		return fault.From(err)
 	}
-	h, err := readHolding(now[key])
+	h, err := readHolding(now[r.tenantKey])
 	if err != nil {
 		return fault.From(err)
 	}

@@ -35,7 +35,9 @@ func accountKey(account string) string { return accountPrefix + account }
 // is, and all that go with a store stand together.
 func ownersKey(account, store string) string { return ownerPrefix + account + "/" + store + "/" }
 
-func ownerKey(account, store, id string) string { return ownersKey(account, store) + id }
+func ownerKey(account, store, id string) string {
+	return ownerPrefix + account + "/" + store + "/" + id
+}
 
 // holding is the record of a tenant in an account: how much it has made, and how
 // much it is about to make. What it has made stands in the records of the

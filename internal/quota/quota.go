@@ -122,6 +122,8 @@ type asked struct {
 	account, tenant string
 	kind            kind
 	n               int
+	// tenantKey names the record of the tenant.
+	tenantKey string
 	// limit is the tenant's. Nil: it has none, and nothing is kept of it.
 	limit *int
 }
@@ -135,5 +137,6 @@ func (c *Counter) ask(id string, ch Change) asked {
 	if limit, ok := c.c.Limits(id, ch.Tenant); ok {
 		a.limit = limit.of(a.kind)
 	}
+	a.tenantKey = tenantKey(id, a.tenant)
 	return a
 }

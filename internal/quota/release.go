@@ -106,7 +106,7 @@ func (r *Release) loseStore(ctx context.Context) error {
 func (r *Release) Keys() []string {
 	var keys []string
 	if r.Places > 0 {
-		keys = r.asked().keys()
+		keys = r.asked().keys(len(r.made))
 		if r.Tenant != nil {
 			for _, id := range r.made {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
@@ -130,7 +130,7 @@ func (r *Release) home() string {
 func (r *Release) asked() asked {
 	a := asked{account: r.Account, kind: r.Kind, n: r.Places}
 	if r.Tenant != nil {
-		a.tenant, a.limit = *r.Tenant, new(int)
+		a.tenant, a.tenantKey, a.limit = *r.Tenant, tenantKey(r.Account, *r.Tenant), new(int)
 	}
 	return a
 }

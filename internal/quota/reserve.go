@@ -61,7 +61,7 @@ func (c *Counter) Reserve(ch Change) *Reservation {
 			n.Tenant = &r.tenant
 		}
 	}
-	if n.empty() || n.Places > 0 && len(r.Keys()) == 0 {
+	if n.empty() || n.Places > 0 && !r.counts() {
 		return nil
 	}
 	return r
@@ -76,13 +76,16 @@ func (r *Reservation) Release(ctx context.Context, e Ended) (*Release, error) {
 }
 
 // Keys are the records that Take decides about.
-func (r *Reservation) Keys() []string { return r.keys() }
+func (r *Reservation) Keys() []string { return r.keys(0) }
 
-// keys are the records that a change is counted in.
-func (a asked) keys() []string {
-	var keys []string
+// counts reports whether a change is counted anywhere.
+func (a asked) counts() bool { return a.limit != nil || a.kind == secrets && a.n > 0 }
+
+// keys are the records that a change is counted in, with room for some more.
+func (a asked) keys(more int) []string {
+	keys := make([]string, 0, 2+more)
 	if a.limit != nil {
-		keys = append(keys, tenantKey(a.account, a.tenant))
+		keys = append(keys, a.tenantKey)
 	}
 	if a.kind == secrets && a.n > 0 {
 		keys = append(keys, accountKey(a.account))
@@ -97,7 +100,7 @@ func (r *Reservation) Take(now map[string]store.Record, changes map[string]*stor
 	}
 	at := r.c.Clock()
 	if r.limit != nil {
-		key := tenantKey(r.account, r.tenant)
+		key := r.tenantKey
 		h, err := readHolding(now[key])
 		if err != nil {
 			return err

@@ -68,10 +68,10 @@ func inBase64(secret string, before int) string {
 	return encoded[from:to]
 }
 
-// unfolded gives the folded forms of a text: as it is, and without the escapes of
+// unfolded appends the folded forms of a text: as it is, and without the escapes of
 // URLs, JSON and HTML.
-func unfolded(text string) []string {
-	forms := []string{fold(text)}
+func unfolded(forms []string, text string) []string {
+	forms = append(forms, fold(text))
 	for range maxUnescapes {
 		plain := unescape(text)
 		if plain == text {

@@ -75,11 +75,12 @@ func readReply(response *http.Response, s *scrubber) reply {
 // mediaOf reads a content type. It is searched for secrets as it came: parsing
 // turns it to lower case, in which a credential would not be recognised.
 func mediaOf(contentType string, s *scrubber) string {
+	if contentType == jsonType {
+		// It is a text of ours.
+		return jsonType
+	}
 	if s.dirty(contentType) {
 		return ""
-	}
-	if contentType == jsonType {
-		return contentType
 	}
 	media, _, _ := mime.ParseMediaType(contentType)
 	if !mediaForm.MatchString(media) {
@@ -113,6 +114,9 @@ func checked(text string, form *regexp.Regexp, s *scrubber) string {
 // wait reads Retry-After, which is in seconds or a date. 0 means that it says
 // nothing of use.
 func (r reply) wait() time.Duration {
+	if r.retryAfter == "" {
+		return 0
+	}
 	if seconds, err := strconv.ParseUint(strings.TrimSpace(r.retryAfter), 10, 32); err == nil {
 		return min(time.Duration(seconds)*time.Second, maxWait)
 	}

@@ -55,7 +55,7 @@ func (s *scrubber) dirty(text string) bool {
 			continue
 		}
 		if forms == nil {
-			forms = unfolded(text)
+			forms = unfolded(nil, text)
 		}
 		if holds(forms, s.disguisesOf(i)) {
 			return true
@@ -105,13 +105,14 @@ func holds(forms, disguises []string) bool {
 // betrays says whether a text holds one of the account's credentials that are
 // long enough to be looked for everywhere.
 func (s *scrubber) betrays(text string) bool {
+	var room [1 + maxUnescapes]string
 	var forms []string
 	found := func(c knownCredential) bool {
 		if len(c.text) < minCredential || len(c.text) > maxFactor*len(text) {
 			return false
 		}
 		if forms == nil {
-			forms = unfolded(text)
+			forms = unfolded(room[:0], text)
 		}
 		return strings.Contains(text, c.text) || holds(forms, c.disguises)
 	}

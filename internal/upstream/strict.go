@@ -34,6 +34,7 @@ type outline struct{ result, errors byte }
 // or the nesting is deeper than any answer of Cloudflare's.
 func inspect(body []byte) (outline, bool) {
 	w := walker{body: body}
+	w.keys, w.open = w.keyRoom[:0], w.openRoom[:0]
 	sound := utf8.Valid(body) && w.walk()
 	return w.outline, sound
 }
@@ -42,9 +43,12 @@ func inspect(body []byte) (outline, bool) {
 type walker struct {
 	body []byte
 	// keys are those of the objects that are open, the innermost last.
-	keys    []string
+	keys    [][]byte
 	open    []opened
 	outline outline
+	// keyRoom and openRoom are enough for most answers.
+	keyRoom  [16][]byte
+	openRoom [8]opened
 }
 
 // opened is an object or array that has not ended yet.
@@ -103,13 +107,13 @@ func (w *walker) text(from, to int) bool {
 	at.wantsKey = false
 	key := unquoted(w.body[from : to+1])
 	if !isPlainKey(key) {
-		folded := strings.ToLower(strings.ToUpper(key))
-		if folded != key && slices.Contains(fieldNames, folded) {
+		folded := strings.ToLower(strings.ToUpper(string(key)))
+		if folded != string(key) && slices.Contains(fieldNames, folded) {
 			return false
 		}
 	}
 	before := w.keys[at.first:]
-	if len(before) == maxKeys || slices.Contains(before, key) {
+	if len(before) == maxKeys || slices.ContainsFunc(before, func(k []byte) bool { return bytes.Equal(k, key) }) {
 		return false
 	}
 	w.keys = append(w.keys, key)
@@ -121,17 +125,17 @@ func (w *walker) text(from, to int) bool {
 
 // isPlainKey says whether a key has no letter that has another case, so that it is
 // a known key only if it is written like one.
-func isPlainKey(key string) bool {
-	return !strings.ContainsFunc(key, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
+func isPlainKey(key []byte) bool {
+	return !bytes.ContainsFunc(key, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
 }
 
 // note keeps how the value of a member begins. rest is the text behind its key.
-func (o *outline) note(key string, rest []byte) {
+func (o *outline) note(key, rest []byte) {
 	value := bytes.TrimLeft(rest, " \t\r\n:")
 	if len(value) == 0 {
 		return
 	}
-	switch key {
+	switch string(key) {
 	case "result":
 		o.result = value[0]
 	case "errors":
@@ -152,14 +156,14 @@ func stringEnd(body []byte, from int) int {
 	return len(body) - 1
 }
 
-// unquoted gives the text of a JSON string.
-func unquoted(quoted []byte) string {
-	if !bytes.ContainsRune(quoted, '\\') {
-		return string(quoted[1 : len(quoted)-1])
+// unquoted gives the text of a JSON string. It may be bytes of the string itself.
+func unquoted(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
 	}
 	var text string
 	if json.Unmarshal(quoted, &text) != nil {
-		return string(quoted)
+		return quoted
 	}
-	return text
+	return []byte(text)
 }
