@@ -3,9 +3,11 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http/httptrace"
 	"sync/atomic"
+	"syscall"
 
 	"platform.internal/storekeeper/internal/fault"
 )
@@ -56,6 +58,15 @@ func (g *guarded) Write(b []byte) (int, error) {
 		}
 	}
 	return g.Conn.Write(b)
+}
+
+// SyscallConn gives the connection of the kernel, so that whoever keeps the
+// connection can look whether the other end has closed it.
+func (g *guarded) SyscallConn() (syscall.RawConn, error) {
+	if c, ok := g.Conn.(syscall.Conn); ok {
+		return c.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // guard sets what is asked before each write of the next request on a
