@@ -225,25 +225,26 @@ func (x *indexing) write(ctx context.Context, tx pgx.Tx, at int64) error {
 // Rows returns the changes with a key whose position is below before, newest first,
 // at most limit. before 0 means the end of the index.
 func (s *Store) Rows(ctx context.Context, key audit.Key, before uint64, limit int) (found []audit.Row, err error) {
-	const text = `select k.position, c.intent, coalesce(c.outcome, 0) from change_keys as k join changes as c on c.intent = k.intent
-		where k.key = $1 and k.position < $2 order by k.position desc limit $3`
+	const text = withHead + `select k.position, c.intent, coalesce(c.outcome, 0) from change_keys as k join changes as c on c.intent = k.intent
+		where k.key = $2 and k.position < $3 order by k.position desc limit $4) as f (position, intent, outcome) on true order by f.position desc`
 	if before == 0 || before > 1<<63-1 {
 		before = 1<<63 - 1
 	}
-	err = s.page(ctx, func(batch *pgx.Batch) { batch.Queue(text, int64(key), int64(before), limit) }, func(results pgx.BatchResults) error { //nolint:gosec // Any 64 bits.
+	err = s.page(ctx, func(ctx context.Context, seen point) (h lastCommit, err error) {
 		found = found[:0]
-		rows, err := results.Query()
+		rows, err := s.reads.Query(ctx, text, seen.Commit, int64(key), int64(before), limit) //nolint:gosec // Any 64 bits.
 		if err != nil {
-			return err
+			return h, err
 		}
-		var position, intent, outcome int64
-		_, err = pgx.ForEachRow(rows, []any{&position, &intent, &outcome}, func() error {
-			found = append(found, audit.Row{
-				Position: uint64(position), Intent: audit.Location{Seq: uint64(intent)}, Outcome: audit.Location{Seq: uint64(outcome)}, //nolint:gosec // Numbers of lines are above 0.
-			})
-			return nil
+		scan := headScan{}
+		var position, intent, outcome *int64
+		return scan.each(rows, []any{&position, &intent, &outcome}, func() {
+			if position != nil {
+				found = append(found, audit.Row{
+					Position: uint64(*position), Intent: audit.Location{Seq: uint64(*intent)}, Outcome: audit.Location{Seq: uint64(*outcome)}, //nolint:gosec // Numbers of lines are above 0.
+				})
+			}
 		})
-		return err
 	})
 	return found, err
 }
@@ -259,18 +260,20 @@ func (s *Store) Lines(ctx context.Context, at []audit.Location) ([][]byte, error
 		seqs[i] = int64(l.Seq) //nolint:gosec // It came from a bigint.
 	}
 	found := make(map[int64][]byte, len(at))
-	err := s.page(ctx, func(batch *pgx.Batch) { batch.Queue("select seq, line from trail where seq = any($1)", seqs) }, func(results pgx.BatchResults) error {
-		rows, err := results.Query()
+	const text = withHead + "select seq, line from trail where seq = any($2::bigint[])) as f on true"
+	err := s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
+		rows, err := s.reads.Query(ctx, text, before.Commit, seqs)
 		if err != nil {
-			return err
+			return h, err
 		}
-		var seq int64
-		var line string
-		_, err = pgx.ForEachRow(rows, []any{&seq, &line}, func() error {
-			found[seq] = []byte(line)
-			return nil
+		scan := headScan{}
+		var seq *int64
+		var line *string
+		return scan.each(rows, []any{&seq, &line}, func() {
+			if seq != nil {
+				found[*seq] = []byte(*line)
+			}
 		})
-		return err
 	})
 	lines := make([][]byte, len(at))
 	for i, seq := range seqs {
