@@ -1,9 +1,11 @@
 package fileindex_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,4 +134,42 @@ func TestIndexKeepsTheContract(t *testing.T) {
 			historytest.Contract(t, world)
 		})
 	}
+}
+
+func TestIndexFollowsATrailThatIsWrittenAndRotated(t *testing.T) {
+	t.Parallel()
+	w := newTrail(t)
+	x := fileindex.New(fileindex.Config{Path: w.path, Folder: w.folder(), SegmentLines: 100})
+	t.Cleanup(func() { _ = x.Close() })
+	if err := x.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				p, err := history.Reader{Index: x}.Read(context.Background(), history.Request{Filter: history.Filter{Secret: "S3"}, Size: 20})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for i := range max(0, len(p.Changes)-1) {
+					if p.Changes[i].IntentSeq <= p.Changes[i+1].IntentSeq {
+						t.Errorf("record %d before record %d", p.Changes[i].IntentSeq, p.Changes[i+1].IntentSeq)
+					}
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		some(t, w, 30*i, 30*i+30)
+		if i%4 == 3 {
+			w.rotate(t)
+		}
+	}
+	cancel()
+	group.Wait()
+	must(t, x.CatchUp(t.Context()))
+	finds(t, x, 900)
 }

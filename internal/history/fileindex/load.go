@@ -23,21 +23,15 @@ func (x *Index) load() error {
 		return err
 	}
 	folder := cmp.Or(x.c.Known, x.c.Folder)
-	names, err := segmentNames(folder)
-	if err != nil {
-		return err
-	}
 	if x.c.Known == "" {
 		removeUnfinished(folder)
 	}
 	var kept []*segment
 	var open []openIntent
-	for _, name := range names {
+	for _, name := range segmentNames(folder) {
 		path := filepath.Join(folder, name)
 		s, at, err := openSegment(path)
-		follows := err == nil && s.chain == chain && s.last >= all[0].first &&
-			(len(kept) == 0 || s.first > kept[len(kept)-1].last) && x.sameLine(all, s)
-		if follows {
+		if err == nil && s.chain == chain && s.last >= all[0].first && follows(kept, s, all[0].first) && x.sameLine(all, s) {
 			kept, open = append(kept, s), at
 			continue
 		}
@@ -65,6 +59,15 @@ func (x *Index) load() error {
 		x.open.add(&open[i])
 	}
 	return nil
+}
+
+// follows says whether a segment begins where those before it end. The first one has
+// the first line of the trail, or one before it that is gone by now.
+func follows(kept []*segment, s *segment, first uint64) bool {
+	if len(kept) == 0 {
+		return s.first <= first
+	}
+	return s.first == kept[len(kept)-1].last+1
 }
 
 // sameLine says whether the last line of a segment is still that of the trail.

@@ -92,11 +92,12 @@ func decodeHead(text []byte) (h head, err error) {
 // segmentName is the name of the segment that begins with the line of a number.
 func segmentName(first uint64) string { return fmt.Sprintf("segment-%020d", first) }
 
-// segmentNames lists the segments of a folder in their order.
-func segmentNames(folder string) ([]string, error) {
+// segmentNames lists the segments of a folder in their order. Those of a folder that
+// cannot be read are made again.
+func segmentNames(folder string) []string {
 	entries, err := os.ReadDir(folder)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+	if err != nil {
+		return nil
 	}
 	var names []string
 	for _, e := range entries {
@@ -106,7 +107,7 @@ func segmentNames(folder string) ([]string, error) {
 		}
 	}
 	slices.Sort(names)
-	return names, err
+	return names
 }
 
 // unfinished begins the names of segments that are being written.
