@@ -134,6 +134,10 @@ func (m rpcMethod) overREST(h http.Handler, caller string, request proto.Message
 			a.words = append(a.words, tokens(v)...)
 		}
 	}
+	if strings.HasPrefix(r.URL.Path, "/storekeeper/") {
+		a.code = m.readNative(w.Code, w.Body.Bytes(), a.reply)
+		return a
+	}
 	var envelope struct {
 		Result     json.RawMessage `json:"result"`
 		ResultInfo json.RawMessage `json:"result_info"`

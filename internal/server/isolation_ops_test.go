@@ -28,6 +28,8 @@ type attempt struct {
 	changes bool
 	// acts are secrets that the answer may hold, whoever may see them.
 	acts []*item
+	// accepted are words of the answer that check found to be the caller's to see.
+	accepted []string
 	// check looks at the answer of a success, and takes it over into the model.
 	check func(proto.Message) string
 }
@@ -68,6 +70,8 @@ func (c *caller) next() *attempt {
 		return c.deleteSecrets(true)
 	case n < 88:
 		return c.duplicateSecret()
+	case n < 92:
+		return c.listChanges()
 	default:
 		return c.others()
 	}
