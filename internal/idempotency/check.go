@@ -3,6 +3,7 @@ package idempotency
 import (
 	"context"
 	"errors"
+	"time"
 
 	"platform.internal/storekeeper/internal/fault"
 )
@@ -11,20 +12,19 @@ import (
 // that it waits for become urgent. The error is a fault: CHANGE_IN_PROGRESS after
 // the Patience, that of ctx, or that of the store.
 func (k *Keeper) Wait(ctx context.Context, caller string, objects ...string) error {
-	patient, end := context.WithTimeoutCause(ctx, k.config.Patience, errImpatient)
-	defer end()
-	f := &flight{call: Call{Caller: caller, Objects: objects}, ctx: ctx}
-	free, _, err := k.locks.take(patient, objects, true)
+	patience := time.Now().Add(k.config.Patience)
+	f := &flight{call: Call{Caller: caller, Objects: distinct(objects), Urgent: true}, ctx: ctx}
+	own, err := k.lock(ctx, patience, f)
 	if err == nil {
-		free()
+		own.free()
 		if !k.undisturbed() {
-			err = k.vacant(patient, f)
+			err = k.vacant(ctx, patience, f)
 		}
 	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(impatience(patient, err), errImpatient):
+	case errors.Is(err, errImpatient):
 		return k.blocked(f, err)
 	}
 	return fault.From(err)
