@@ -191,7 +191,7 @@ func names(t testing.TB, by cloud, store string) string {
 func freshness(t testing.TB, read func(context.Context) error) (scope.Freshness, error) {
 	t.Helper()
 	answer := &scope.Answer{}
-	err := read(scope.WithAnswer(t.Context(), answer))
+	err := read(scope.WithCall(t.Context(), "", answer, false))
 	return answer.Freshness(), err
 }
 

@@ -92,7 +92,7 @@ func TestASilentCloudflareCostsAReaderPartOfItsTime(t *testing.T) {
 	defer cancel()
 	got, err := freshness(t, func(context.Context) error {
 		answer := &scope.Answer{}
-		_, err := client.ListSecrets(scope.WithAnswer(ctx, answer), all(store))
+		_, err := client.ListSecrets(scope.WithCall(ctx, "", answer, false), all(store))
 		if !answer.Freshness().Stale {
 			return fmt.Errorf("fresh, %w", err)
 		}

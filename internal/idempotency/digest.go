@@ -16,9 +16,15 @@ type digester struct {
 	macs *sync.Pool
 }
 
+// keyed is a keyed hash with room for texts.
+type keyed struct {
+	mac  hash.Hash
+	text []byte
+}
+
 func newDigester(pepper []byte) digester {
 	pepper = append([]byte(nil), pepper...)
-	return digester{macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, pepper) }}}
+	return digester{macs: &sync.Pool{New: func() any { return &keyed{mac: hmac.New(sha256.New, pepper)} }}}
 }
 
 // mark makes the digests of a call, which are worth making once.
@@ -31,29 +37,29 @@ func (d digester) mark(c *Call) {
 // identity is the same for two calls that may be one.
 func (d digester) identity(c *Call) string {
 	if c.Key != "" {
-		return d.sum("key", []byte(c.Caller), []byte(c.Key))
+		return d.sum("key", []string{c.Caller, c.Key}, nil)
 	}
-	return d.sum("call", []byte(c.Caller), []byte(c.Method), c.Payload)
+	return d.sum("call", []string{c.Caller, c.Method}, c.Payload)
 }
 
 // fingerprint is the same for two calls that ask for the same.
 func (d digester) fingerprint(c *Call) string {
-	return d.sum("request", []byte(c.Method), c.Payload)
+	return d.sum("request", []string{c.Method}, c.Payload)
 }
 
 // sum writes the length before each part, so that no two lists of parts read
-// the same.
-func (d digester) sum(label string, parts ...[]byte) string {
-	mac, _ := d.macs.Get().(hash.Hash)
-	defer d.macs.Put(mac)
-	mac.Reset()
-	room := make([]byte, 0, 64)
-	begin := append(room, "storekeeper idempotency "...)
-	begin = append(begin, label...)
-	mac.Write(append(begin, 0))
-	for _, p := range parts {
-		mac.Write(binary.BigEndian.AppendUint64(room, uint64(len(p))))
-		mac.Write(p)
+// the same. The payload is the last part, nil for none.
+func (d digester) sum(label string, texts []string, payload []byte) string {
+	k, _ := d.macs.Get().(*keyed)
+	defer d.macs.Put(k)
+	k.mac.Reset()
+	k.text = append(append(append(k.text[:0], "storekeeper idempotency "...), label...), 0)
+	for _, t := range texts {
+		k.text = append(binary.BigEndian.AppendUint64(k.text, uint64(len(t))), t...)
 	}
-	return hex.EncodeToString(mac.Sum(room))
+	k.text = binary.BigEndian.AppendUint64(k.text, uint64(len(payload)))
+	k.mac.Write(k.text)
+	k.mac.Write(payload)
+	k.text = k.mac.Sum(k.text[:0])
+	return string(hex.AppendEncode(k.text, k.text)[len(k.text):])
 }

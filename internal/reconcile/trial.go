@@ -49,15 +49,24 @@ func (t *trial) sendAs(ctx context.Context, op change.Op, values change.Values) 
 	a := t.change
 	a.Op, a.Values = op, values
 	t.change.Sends++
-	ctx, cancel := context.WithTimeout(ctx, t.limit)
+	ctx, cancel := t.bounded(ctx)
 	defer cancel()
 	return t.next(ctx, &a)
+}
+
+// bounded returns a context that ends after the limit of an attempt at the latest.
+// One that ends before needs no other.
+func (t *trial) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= t.limit {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, t.limit)
 }
 
 // look returns a context for a listing that the change asks for.
 func (t *trial) look(ctx context.Context) (context.Context, context.CancelFunc) {
 	t.looks++
-	return context.WithTimeout(change.With(ctx, &t.change), t.limit)
+	return t.bounded(change.With(ctx, &t.change))
 }
 
 // notBefore is when a listing must have been read at the earliest.
@@ -97,7 +106,7 @@ func (t *trial) mine(ctx context.Context, ids []string) (map[string]bool, error)
 	if len(ids) == 0 {
 		return mine, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.limit)
+	ctx, cancel := t.bounded(ctx)
 	defer cancel()
 	others, err := t.owners.Take(ctx, t.change.ID, t.op().Account, ids)
 	if err != nil {

@@ -54,15 +54,8 @@ func (a *Answer) SetFreshness(f Freshness) {
 	a.freshness, a.read = f, true
 }
 
-// WithAnswer returns a context for a call whose answer is described by a.
-func WithAnswer(ctx context.Context, a *Answer) context.Context {
-	s := from(ctx)
-	s.answer = a
-	return context.WithValue(ctx, scopeKey{}, s)
-}
-
 // SetFreshness sets the freshness of the answer to a call. It does nothing for a
-// call without WithAnswer.
+// call without WithCall.
 func SetFreshness(ctx context.Context, f Freshness) {
 	if a := from(ctx).answer; a != nil {
 		a.SetFreshness(f)

@@ -27,6 +27,12 @@ func from(ctx context.Context) scope {
 	return s
 }
 
+// WithCall returns a context for a call that a tenant pays for and whose answer is
+// described by a. fresh says that Cloudflare must answer a read (see WithFresh).
+func WithCall(ctx context.Context, tenant string, a *Answer, fresh bool) context.Context {
+	return context.WithValue(ctx, scopeKey{}, scope{tenant: tenant, answer: a, fresh: fresh})
+}
+
 // WithTenant returns a context for a call that a tenant pays for.
 func WithTenant(ctx context.Context, name string) context.Context {
 	s := from(ctx)

@@ -35,7 +35,7 @@ func TestTheAgeOfAnAnswerIsTheOneThatWasSetLast(t *testing.T) {
 		t.Error("an answer that nobody describes has an age")
 	}
 	answer := &scope.Answer{}
-	ctx := scope.WithTenant(scope.WithAnswer(context.Background(), answer), "payments")
+	ctx := scope.WithCall(context.Background(), "payments", answer, false)
 	for _, f := range []scope.Freshness{{}, {Hit: true, Age: time.Minute, Stale: true}, {Hit: true}, {}} {
 		scope.SetFreshness(ctx, f)
 		if got := answer.Freshness(); got != f {

@@ -5,17 +5,12 @@ import (
 	"strings"
 
 	"google.golang.org/grpc/metadata"
-
-	"platform.internal/storekeeper/internal/scope"
 )
 
-// withCacheControl returns a context whose reads ask Cloudflare, if the caller
-// sent Cache-Control: no-cache or fresh is true. Such a read costs a call.
-func withCacheControl(ctx context.Context, fresh bool) context.Context {
-	if fresh || noCache(metadata.ValueFromIncomingContext(ctx, "cache-control")) {
-		return scope.WithFresh(ctx)
-	}
-	return ctx
+// wantsFresh reports whether the caller sent Cache-Control: no-cache, so that its
+// reads ask Cloudflare. Such a read costs a call.
+func wantsFresh(ctx context.Context) bool {
+	return noCache(metadata.ValueFromIncomingContext(ctx, "cache-control"))
 }
 
 // noCache reports whether a Cache-Control header has the directive no-cache

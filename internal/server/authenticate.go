@@ -37,9 +37,9 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 		telemetry.CallFrom(ctx).SetCaller(o.Principal.Name)
 		t := auditFrom(ctx)
 		t.caller = o.Principal
-		ctx = scope.WithTenant(authn.WithPrincipal(ctx, &t.caller), t.caller.Payer())
 		t.answer = &scope.Answer{}
-		return next(withCacheControl(scope.WithAnswer(ctx, t.answer), fresh), req)
+		ctx = scope.WithCall(authn.WithPrincipal(ctx, &t.caller), t.caller.Payer(), t.answer, fresh || wantsFresh(ctx))
+		return next(ctx, req)
 	}
 }
 

@@ -3,7 +3,7 @@ package server
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
+	"encoding/hex"
 
 	"platform.internal/storekeeper/internal/contract"
 	"platform.internal/storekeeper/internal/fault"
@@ -53,7 +53,10 @@ func secretNameKey(store, name string) string { return store + "/name/" + name }
 // storeNameKey is the lock key of the name of a store. It is hashed, since the
 // name may be longer than a key of the store of records.
 func storeNameKey(account, name string) string {
-	return fmt.Sprintf("%s/store-name/%x", account, sha256.Sum256([]byte(name)))
+	sum := sha256.Sum256([]byte(name))
+	var digits [2 * sha256.Size]byte
+	hex.Encode(digits[:], sum[:])
+	return account + "/store-name/" + string(digits[:])
 }
 
 // ignoreNotFound drops a NotFound error: the change itself will report it.
