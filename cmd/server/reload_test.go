@@ -255,3 +255,45 @@ func TestQuotasAndWeightsAreKeptByTheIDsOfTenants(t *testing.T) {
 		t.Errorf("the quota is of %s, the weights are %v", got, weightsOf(c))
 	}
 }
+
+// A name may pass from one tenant to another, and what was done under it stays with
+// the first.
+func TestARenamedTenantSeesItsChangesAndTheNextOfItsNameDoesNot(t *testing.T) {
+	t.Parallel()
+	first := "api_keys:\n" + keyEntry(callerName, callerKey, "")
+	p := start(t, setup{callersFile: first + keyEntry("team-search", otherKey, ", tenant: search"), policy: `rules:
+  - {id: platform, actions: ["*"], when: 'principal.name == "` + callerName + `"'}
+  - {id: teams, actions: [store.get, secret.create], when: 'principal.tenant != ""'}
+`})
+	secrets := p.store() + "/secrets"
+	create := func(key, name string) {
+		p.must("POST", secrets, `[{"name":"`+name+`","value":"v","scopes":["workers"]}]`, "Authorization: Bearer "+key)
+	}
+	create(otherKey, "OLD")
+	p.replace("callers.yaml", "tenants: [{name: find, id: search}, {name: search, id: search-2}]\n"+first+
+		keyEntry("team-search", otherKey, ", tenant: find")+keyEntry("newcomer", "key-new", ", tenant: search"))
+	p.await("the names are in force", func() bool { return p.out.line("the changed callers file is in force") != nil })
+	create(otherKey, "RENAMED")
+	create("key-new", "NEW")
+	for _, c := range []struct {
+		key, tenant string
+		want        []string
+	}{
+		{otherKey, "", []string{"secret.create succeeded team-search RENAMED", "secret.create succeeded team-search OLD"}},
+		{otherKey, "find", []string{"secret.create succeeded team-search RENAMED", "secret.create succeeded team-search OLD"}},
+		{"key-new", "", []string{"secret.create succeeded newcomer NEW"}},
+		{"key-new", "search", []string{"secret.create succeeded newcomer NEW"}},
+		{callerKey, "search-2", []string{"secret.create succeeded newcomer NEW"}},
+	} {
+		query := asking()
+		if c.tenant != "" {
+			query = asking("tenant", c.tenant)
+		}
+		if got := told(p.listChanges(c.key, query)); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s asks for %q: got %q, want %q", c.key, c.tenant, got, c.want)
+		}
+	}
+	if lines := p.trailLines(); !strings.Contains(lines, `"tenant":"find","tenant_id":"search"`) {
+		t.Errorf("the trail is %s", lines)
+	}
+}

@@ -35,7 +35,7 @@ func (f *Facts) Read(line []byte) bool {
 			f.ID = c.text()
 		case "caller":
 			f.add(KeyCaller, c.raw())
-		case "tenant":
+		case "tenant", "tenant_id":
 			f.add(KeyTenant, c.raw())
 		case "store_id", "store_name":
 			f.add(KeyStore, c.raw())

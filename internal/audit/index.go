@@ -55,6 +55,7 @@ func AppendKeys(keys []Key, r *Record) []Key {
 	keys = append(keys, KeyOf(KeyAll, ""))
 	add(KeyCaller, r.Caller)
 	add(KeyTenant, r.Tenant)
+	add(KeyTenant, r.TenantID)
 	add(KeyStore, r.Store.ID)
 	add(KeyStore, r.Store.Name)
 	for _, s := range r.Secrets {

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -65,10 +66,12 @@ func (s *sight) narrow(f *history.Filter) bool {
 	case s.all, !s.own && !open:
 		return true
 	case s.caller.Tenant != "":
-		if f.Tenant == "" {
-			f.Tenant = s.caller.Tenant
+		// Changes from before the tenant got its name have the id.
+		id := s.caller.Payer()
+		if f.Tenant == "" || f.Tenant == s.caller.Tenant {
+			f.Tenant = id
 		}
-		return f.Tenant == s.caller.Tenant
+		return f.Tenant == id
 	default:
 		if f.Caller == "" {
 			f.Caller = s.caller.Name
@@ -131,12 +134,13 @@ func (s *sight) storesNamed(ctx context.Context, name string) []string {
 	return ids
 }
 
-// mine reports whether a change is of the caller's own tenant.
+// mine reports whether a change is of the caller's own tenant. Tenants are compared by
+// their ids: another tenant may have had the name before.
 func (s *sight) mine(r *audit.Record) bool {
 	if s.caller.Tenant == "" {
 		return r.Tenant == "" && r.Caller == s.caller.Name
 	}
-	return r.Tenant == s.caller.Tenant
+	return cmp.Or(r.TenantID, r.Tenant) == s.caller.Payer()
 }
 
 // allowed asks the rules about a secret or a store. Where a name is not known, only a

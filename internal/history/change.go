@@ -91,7 +91,8 @@ func withFingerprints(of, from []audit.Secret) []audit.Secret {
 type Filter struct {
 	// Secret and Store are a name or an identifier.
 	Secret, Store string
-	// Tenant, Caller and Account are names as the trail has them.
+	// Tenant is a name or an id of a tenant, Caller and Account are names as the trail
+	// has them.
 	Tenant, Caller, Account string
 	// Outcome is one of Outcomes.
 	Outcome Outcome
@@ -104,7 +105,7 @@ type Filter struct {
 func (f *Filter) wants(c *Change, stores []string) bool {
 	r := &c.Record
 	switch {
-	case f.Tenant != "" && r.Tenant != f.Tenant,
+	case f.Tenant != "" && r.Tenant != f.Tenant && r.TenantID != f.Tenant,
 		f.Caller != "" && r.Caller != f.Caller,
 		f.Account != "" && r.Account != f.Account,
 		f.Outcome != "" && r.Outcome != f.Outcome,

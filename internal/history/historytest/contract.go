@@ -107,11 +107,15 @@ func finds(t *testing.T, w World) {
 	w.Write(t, began("create", create), ended("create", audit.Succeeded, made))
 	update := audit.Record{Caller: "person", Tenant: "payments", Store: audit.Store{ID: "s1"}, Secrets: []audit.Secret{{ID: "id-a", Name: "A"}}}
 	w.Write(t, began("update", update), ended("update", audit.Failed, update))
+	renamed := audit.Record{Caller: "robot", Tenant: "billing", TenantID: "payments", Store: audit.Store{ID: "s3"}, Secrets: []audit.Secret{{ID: "id-d", Name: "D"}}}
+	w.Write(t, began("renamed", renamed), ended("renamed", audit.Succeeded, renamed))
 	index := w.Index(t)
 	for _, c := range []struct {
 		filter history.Filter
 		want   []string
 	}{
+		{history.Filter{Tenant: "payments"}, []string{"renamed", "update", "create"}},
+		{history.Filter{Tenant: "billing"}, []string{"renamed"}},
 		{history.Filter{Secret: "A"}, []string{"update", "create"}},
 		{history.Filter{Secret: "id-a"}, []string{"update", "create"}},
 		{history.Filter{Secret: "id-b"}, []string{"create"}},
