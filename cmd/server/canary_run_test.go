@@ -97,6 +97,8 @@ type aviary struct {
 	*canaries
 
 	parrot *parrot
+	// spans are what would go to an OTLP collector.
+	spans  *keptSpans
 	birds  forbidden
 	secret string
 	shown  []shown
@@ -105,9 +107,10 @@ type aviary struct {
 
 func openAviary(t *testing.T) *aviary {
 	t.Helper()
-	a := &aviary{canaries: &canaries{}, parrot: &parrot{seen: map[string]bool{}}, birds: birds()}
+	a := &aviary{canaries: &canaries{}, parrot: &parrot{seen: map[string]bool{}}, birds: birds(), spans: &keptSpans{}}
 	a.door = openDoor(t, setup{
-		wrap: a.parrot.wrap, emulator: emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 1 << 20}}},
+		spans: a.spans,
+		wrap:  a.parrot.wrap, emulator: emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 1 << 20}}},
 		sets: []string{manyCalls, anyPace, "budget.window=1s"},
 	})
 	made := a.cloudflare("POST", "/stores/"+a.door.store+"/secrets", `[{"name":"TAKEN","value":"old","scopes":["workers"]}]`)
@@ -293,6 +296,7 @@ func (a *aviary) searchTheRest(t *testing.T) {
 	a.search(t, "the log", a.out.String())
 	a.search(t, "standard error", a.err.String())
 	a.search(t, "the trail", a.trailText())
+	a.searchSpans(t)
 	for _, name := range stateFiles(t, a.folder) {
 		state, err := os.ReadFile(filepath.Join(a.folder, name))
 		must(t, err)

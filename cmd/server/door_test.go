@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/json"
@@ -67,7 +66,7 @@ rules:
   - {id: payments, actions: ["*"], when: 'principal.tenant == "payments"'}
   - {id: search, actions: ["secret.*"], when: 'principal.tenant == "search" && secret.startsWith("SEARCH_")'}
 `)
-	p.begin(func(ctx context.Context, console terminal) int { return run(ctx, p.args(file, s), console) })
+	p.begin(p.body(file, s))
 	p.await("serving", func() bool { return p.out.line("serving") != nil })
 	at := p.out.line("serving")
 	p.rest, p.grpc, p.admin = "https://"+text(at["rest"]), text(at["grpc"]), "https://"+text(at["admin"])
@@ -307,6 +306,8 @@ type trailLine struct {
 	Credential, Method       string
 	Outcome, Reason, Code    string
 	RequestID                string `json:"request_id"`
+	TraceID                  string `json:"trace_id"`
+	Rays                     []string
 	Protocol, Peer           string
 	Action, Account, Policy  string
 	Issuer, Subject, JTI     string

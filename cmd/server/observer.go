@@ -6,12 +6,16 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tracing"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -35,12 +39,36 @@ func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
 	call := telemetry.CallFrom(ctx)
 	o.metrics.ObserveUpstream(a.Operation, a.Status, a.Duration, call.Exemplar())
 	call.AddUpstream(a.Duration, a.Ray)
+	spanOf(ctx, a).End(a.Err)
+}
+
+// spanOf is the span of one request to Cloudflare.
+func spanOf(ctx context.Context, a upstream.Attempt) tracing.Span {
+	if !tracing.Of(ctx).Recorded() {
+		return tracing.Span{}
+	}
+	method, template := upstream.Route(a.Operation)
+	return tracing.Ended(ctx, method+" "+template, a.Duration, trace.SpanKindClient, func() []attribute.KeyValue {
+		list := []attribute.KeyValue{
+			tracing.OperationKey.String(a.Operation), semconv.HTTPRequestMethodKey.String(method), semconv.URLTemplate(template),
+		}
+		if a.Status != 0 {
+			list = append(list, semconv.HTTPResponseStatusCode(a.Status))
+		}
+		if telemetry.IsRay(a.Ray) {
+			list = append(list, tracing.RayKey.StringSlice([]string{a.Ray}))
+		}
+		return list
+	})
 }
 
 // waited records a wait for a permit in the call that waited.
 func (o observer) waited(ctx context.Context, w spending.Wait) {
 	call := telemetry.CallFrom(ctx)
 	call.AddWait(w.Took)
+	tracing.Ended(ctx, "budget.wait", w.Took, trace.SpanKindInternal, func() []attribute.KeyValue {
+		return []attribute.KeyValue{tracing.CredentialKey.String(w.Credential)}
+	}).End(w.Err)
 	o.metrics.ObservePermit(telemetry.Permit{Credential: w.Credential, Tenant: w.Tenant, Wait: w.Took, Err: w.Err, Exemplar: call.Exemplar()})
 }
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 
 	"platform.internal/storekeeper/internal/emulator"
@@ -61,6 +62,8 @@ type setup struct {
 	sets []string
 	// timeout bounds calls to Cloudflare in place of the usual 30 s.
 	timeout time.Duration
+	// spans receives the spans of all calls.
+	spans sdktrace.SpanExporter
 }
 
 // program is the real program while it runs, with an emulator behind it.
@@ -96,13 +99,18 @@ func start(t testing.TB, s setup) *program {
 // serve begins a life of the program on the files that are there.
 func (p *program) serve() {
 	p.t.Helper()
-	p.begin(func(ctx context.Context, console terminal) int {
-		if p.setup.timeout == 0 {
-			return run(ctx, p.args(p.file, p.setup), console)
-		}
-		return runWithTimeout(ctx, p.args(p.file, p.setup), console, p.setup.timeout)
-	})
+	p.begin(p.body(p.file, p.setup))
 	p.arrive()
+}
+
+// body runs the program on a configuration file.
+func (p *program) body(file string, s setup) func(context.Context, terminal) int {
+	return func(ctx context.Context, console terminal) int {
+		if s.timeout == 0 && s.spans == nil {
+			return run(ctx, p.args(file, s), console)
+		}
+		return runWith(ctx, p.args(file, s), console, s)
+	}
 }
 
 // restart ends the program and begins another life of it on the same files.
@@ -272,9 +280,9 @@ func (p *program) inject(faults ...emulator.Fault) {
 	}
 }
 
-// runWithTimeout is `serve` with another bound for calls to Cloudflare, which
-// the configuration has no key for.
-func runWithTimeout(ctx context.Context, args []string, console terminal, timeout time.Duration) int {
+// runWith is `serve` with what the configuration has no key for: another bound for
+// calls to Cloudflare, and an exporter of spans.
+func runWith(ctx context.Context, args []string, console terminal, with setup) int {
 	var given configFlags
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	given.register(flags)
@@ -283,7 +291,7 @@ func runWithTimeout(ctx context.Context, args []string, console terminal, timeou
 	}
 	c, err := given.load()
 	if err == nil {
-		err = serve(ctx, settings{config: c, logs: console.out, ready: func(addresses) {}, timeout: timeout})
+		err = serve(ctx, settings{config: c, logs: console.out, ready: func(addresses) {}, timeout: with.timeout, spans: with.spans})
 	}
 	if err != nil {
 		say(console.err, "%s", err)

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/apidoc"
@@ -19,6 +22,7 @@ import (
 	"platform.internal/storekeeper/internal/server"
 	"platform.internal/storekeeper/internal/spending"
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tracing/otlp"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -46,6 +50,9 @@ type settings struct {
 	synced    func(took time.Duration, err error)
 	// waited records waits for permits of the call budget. Nil: nobody does.
 	waited func(ctx context.Context, w spending.Wait)
+	// spans receives the spans of all calls. Nil: the environment says where spans
+	// go.
+	spans sdktrace.SpanExporter
 	// step is called with each step of a change, in the goroutine of the
 	// change: intent, intended, sent, executed, outcome, recorded. Tests stop
 	// the process there. Nil: not called.
@@ -69,6 +76,11 @@ func serve(told context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	traces, err := newTraces(ctx, s, log, methodsOf(api))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = traces.Close(ctx) }() // What cannot be sent is logged.
 	if s.files, err = newWatchedFiles(log, metrics); err != nil {
 		return err
 	}
@@ -101,14 +113,14 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	behind.byName = secretsByName(behind, chain)
-	rpc := server.New(chain, registrations(behind), tls.options()...)
+	rpc := server.New(chain, registrations(behind), append(tls.options(), traces.ServerOptions()...)...)
 	rest, admin, err := newHandlers(ctx, rpc, chain, adminView{trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}})
 	if err != nil {
 		return err
 	}
 	l := &listeners{
 		log: log, rpc: rpc, adminState: admin, at: addresses{scheme: tls.scheme()},
-		rest: httpServer(rest, tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
+		rest: httpServer(traces.Handler(rest, isAPI), tls.callers(), log), admin: httpServer(admin, tls.operators(), log),
 		background: backgroundTasks(s, behind, log),
 	}
 	if err := l.open(c.Listen); err != nil {
@@ -116,6 +128,18 @@ func serve(told context.Context, s settings) error {
 	}
 	serves()
 	return l.serve(told, ctx, s.ready)
+}
+
+// newTraces records the spans of calls if the environment asks for it.
+func newTraces(ctx context.Context, s settings, log *zap.Logger, methods []string) (*otlp.Tracing, error) {
+	return otlp.Open(ctx, otlp.Options{
+		Getenv: os.Getenv, Version: buildVersion(), Instance: telemetry.NewRequestID(), Methods: methods, Log: log.Named("traces"), Exporter: s.spans,
+	})
+}
+
+// isAPI reports whether a path belongs to an API, whose requests have spans.
+func isAPI(path string) bool {
+	return strings.HasPrefix(path, gateway.Root+"/") || strings.HasPrefix(path, "/storekeeper/")
 }
 
 // identify authenticates a call over REST. From then on its connection counts

@@ -19,6 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
+	"platform.internal/storekeeper/internal/tracing"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -123,6 +124,14 @@ func (c *Coalescer) Apply(ctx context.Context, a *change.Attempt, next change.Ne
 		// An empty list is refused before it costs a permit.
 		return next(ctx, a)
 	}
+	ctx, span := tracing.Start(ctx, "batch")
+	r, err := c.travel(ctx, a, next)
+	span.End(err)
+	return r, err
+}
+
+// travel takes the secrets of a change along until they have an answer.
+func (c *Coalescer) travel(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	mine := newParcel(ctx, a, next)
 	if a.Sends > mostInCompany {
 		mine.group = alone

@@ -10,6 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tracing"
 	"platform.internal/storekeeper/internal/upstream"
 )
 
@@ -83,8 +84,16 @@ func (c *Coalescer) send(ctx context.Context, permit *budget.Permit, l load) (ch
 // note puts the call, which took some time, on the account of each caller but the
 // first, in whose name it was sent.
 func (l load) note(ray string, took time.Duration) {
+	for _, p := range l {
+		tracing.Of(p.ctx).SetCount(tracing.CallsKey, len(l))
+	}
 	for _, p := range l[1:] {
 		telemetry.CallFrom(p.ctx).AddUpstream(took, ray)
+		span := tracing.Of(p.ctx)
+		if telemetry.IsRay(ray) {
+			span.SetRay(ray)
+		}
+		span.LinkTo(l[0].ctx)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/contract"
+	"platform.internal/storekeeper/internal/tracing"
 )
 
 // parameter checks one value of a query parameter. text says what would be
@@ -44,6 +45,7 @@ type precheck struct {
 // RPC. It adds no metadata.
 func (o *precheck) beforeRequest(ctx context.Context, r *http.Request) metadata.MD {
 	method, _ := runtime.RPCMethod(ctx)
+	nameSpan(ctx, r.Method)
 	o.query(ctx, r, method)
 	if b, has := r.Body.(*body); has && o.routes.bodies[method] != "" {
 		values := o.routes.values(method, r.URL.RawPath)
@@ -160,3 +162,13 @@ func anyText(string) (bool, string) { return true, "" }
 // someText refuses "", which is the value of an unset variable. Clients take
 // the first account of the answer for the one that they named.
 func someText(value string) (bool, string) { return value != "", "must not be empty" }
+
+// nameSpan gives the span of a request the name and the route that the semantic
+// conventions ask for. The HTTP method is one of those of the routes.
+func nameSpan(ctx context.Context, method string) {
+	span := tracing.Of(ctx)
+	if route, ok := runtime.HTTPPathPattern(ctx); ok && span.Recorded() {
+		span.SetName(method + " " + route)
+		span.SetText(tracing.RouteKey, route)
+	}
+}

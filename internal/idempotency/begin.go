@@ -9,6 +9,7 @@ import (
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/tracing"
 )
 
 var (
@@ -128,7 +129,9 @@ func (k *Keeper) propose(ctx context.Context, f *flight, own *claim) (*operation
 // enter takes op over the point from which on others know of it.
 func (k *Keeper) enter(ctx context.Context, f *flight, op *operation) error {
 	k.step(f.ctx, StepIntent)
-	err := k.keep(f, op)
+	keeping, span := tracing.Start(f.ctx, "change.begin")
+	err := k.keep(keeping, f, op)
+	span.End(err)
 	switch {
 	case errors.Is(err, errKnown), errors.Is(err, errBusy), isRefused(err):
 		return err
@@ -216,7 +219,7 @@ func (k *Keeper) ask(ctx context.Context, f *flight, urged <-chan struct{}, earl
 
 // keep commits the intent with its reservation and its audit line, unless the
 // call is known, an object is held or the reservation is refused.
-func (k *Keeper) keep(f *flight, op *operation) error {
+func (k *Keeper) keep(ctx context.Context, f *flight, op *operation) error {
 	e := &op.entry
 	open := e.record()
 	e.rawCall = (&callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}).encode()
@@ -225,7 +228,7 @@ func (k *Keeper) keep(f *flight, op *operation) error {
 	if reservation != nil {
 		counts = reservation.Keys()
 	}
-	return k.change(f.ctx, keys.and(counts...), func(now map[string]store.Record) (map[string]*store.Record, error) {
+	return k.change(ctx, keys.and(counts...), func(now map[string]store.Record) (map[string]*store.Record, error) {
 		known, err := lookup(now, keys.call, decodeCall)
 		if err != nil {
 			return nil, err

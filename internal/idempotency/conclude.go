@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"platform.internal/storekeeper/internal/store"
+	"platform.internal/storekeeper/internal/tracing"
 )
 
 // errNotOwner is when an intent is another's by now, or gone.
@@ -18,11 +19,13 @@ var errSuperseded = errors.New("a newer call has taken the record")
 // conclude commits the end of an intent of this replica: the outcome where it is
 // to be kept, its audit record, the objects and what is given back.
 func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
+	ctx, span := tracing.Start(ctx, "change.finish")
 	err := k.end(ctx, e, o, "")
 	if errors.Is(err, errSuperseded) {
 		// This call is still waited for, so its outcome gets a record of its own.
 		err = k.end(ctx, e, o, outcomePrefix+e.Intent.ID)
 	}
+	span.End(err)
 	return err
 }
 

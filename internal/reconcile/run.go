@@ -9,6 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tracing"
 )
 
 const (
@@ -95,6 +96,8 @@ func (t *trial) settle(ctx context.Context, c course, lost error) (change.Result
 		ctx, cancel = context.WithTimeout(ctx, t.within)
 		defer cancel()
 	}
+	ctx, span := tracing.Start(ctx, "reconcile")
+	defer func() { t.tell(span) }()
 	t.began = t.clock()
 	pause := firstPause
 	for again := 0; again <= maxAgain; {
@@ -123,6 +126,8 @@ func (t *trial) settle(ctx context.Context, c course, lost error) (change.Result
 // inspect looks once.
 func (t *trial) inspect(ctx context.Context, c course) (change.Result, error) {
 	t.reconcile()
+	ctx, span := tracing.Start(ctx, "reconcile")
+	defer func() { t.tell(span) }()
 	r, err := c.inspect(ctx)
 	switch {
 	case err == nil:
@@ -141,7 +146,14 @@ func (t *trial) inspect(ctx context.Context, c course) (change.Result, error) {
 // no say any more in how long a request may wait: something was sent.
 func (t *trial) reconcile() { t.change.Reconciling, t.change.Wanted = true, nil }
 
+// tell ends a span with what was found out.
+func (t *trial) tell(span tracing.Span) {
+	span.SetText(tracing.OutcomeKey, string(t.outcome))
+	span.End(nil)
+}
+
 func (t *trial) report(o Outcome) {
+	t.outcome = o
 	t.observe(Event{
 		Kind: t.op().Kind, Account: t.op().Account, Outcome: o,
 		Looks: t.looks, Sends: t.change.Sends, Took: t.clock().Sub(t.began),

@@ -18,6 +18,8 @@ type trial struct {
 	began  time.Time
 
 	looks int
+	// outcome is the one that was reported last.
+	outcome Outcome
 }
 
 // begin starts a change. It works on a copy of the attempt.

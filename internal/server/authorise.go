@@ -15,6 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/names"
 	"platform.internal/storekeeper/internal/scope"
+	"platform.internal/storekeeper/internal/tracing"
 )
 
 // reflectionService begins the names of the methods of gRPC reflection. Every
@@ -71,10 +72,13 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 		if w, ok := request.(interface{ GetForce() bool }); ok {
 			j.audit.forced = w.GetForce()
 		}
-		ctx, err := j.decide(ctx)
+		judging, span := tracing.Start(ctx, "authorise")
+		decided, err := j.decide(judging)
+		span.End(err)
 		if err != nil {
 			return nil, err
 		}
+		ctx = tracing.Leave(decided, ctx)
 		return next(ctx, req)
 	}
 }

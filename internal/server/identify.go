@@ -10,6 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inproc"
 	"platform.internal/storekeeper/internal/telemetry"
+	"platform.internal/storekeeper/internal/tracing"
 )
 
 // requestID is the metadata key and the header of the request id.
@@ -30,7 +31,9 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 		if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 			call.SetPeer(proxies.Client(p.Addr.String(), metadata.ValueFromIncomingContext(ctx, "x-forwarded-for")))
 		}
-		if trace, ok := telemetry.TraceID(incoming(ctx, "traceparent")); ok {
+		if trace, recorded := tracing.ID(ctx); trace != "" {
+			call.SetTrace(trace, recorded)
+		} else if trace, ok := telemetry.TraceID(incoming(ctx, "traceparent")); ok {
 			call.SetTrace(trace, false)
 		}
 		if req == nil {
@@ -38,7 +41,11 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 			// closing transport refuses a header, and then nobody reads it.
 			_ = grpc.SetHeader(ctx, metadata.MD{requestID: {id}})
 		}
-		return next(withAudit(telemetry.WithCall(ctx, call), &auditContext{}), req)
+		ctx, span := tracing.Start(ctx, "chain")
+		span.SetText(tracing.RequestIDKey, id)
+		answer, err := next(withAudit(telemetry.WithCall(ctx, call), &auditContext{}), req)
+		span.End(err)
+		return answer, err
 	}
 }
 

@@ -126,7 +126,7 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 	c.change(func(f *Facts) {
 		f.UpstreamCalls++
 		f.UpstreamTime += d
-		if !isPlain(ray, maxRayBytes, "-") {
+		if !IsRay(ray) {
 			return
 		}
 		if len(f.Rays) == maxRays {
@@ -135,6 +135,9 @@ func (c *Call) AddUpstream(d time.Duration, ray string) {
 		f.Rays = append(f.Rays, ray)
 	})
 }
+
+// IsRay reports whether a text has the form of a cf-ray.
+func IsRay(text string) bool { return isPlain(text, maxRayBytes, "-") }
 
 // Facts returns a copy of the current facts.
 func (c *Call) Facts() Facts {

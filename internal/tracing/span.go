@@ -1,0 +1,149 @@
+// Package tracing adds spans to the trace of a call. It costs nothing for a call that
+// is not recorded.
+//
+// It must not know where spans go: package otlp does.
+package tracing
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// scope names the instrumentation of Storekeeper itself.
+const scope = "platform.internal/storekeeper"
+
+// The attributes that Storekeeper sets. Those that do not begin with storekeeper are
+// of the semantic conventions.
+const (
+	// RouteKey has the route of a request, as the proto files declare it.
+	RouteKey attribute.Key = "http.route"
+	// RayKey has the cf-ray of Cloudflare's answer.
+	RayKey attribute.Key = "http.response.header.cf-ray"
+	// RequestIDKey has the request id of the call.
+	RequestIDKey attribute.Key = "storekeeper.request_id"
+	// OperationKey has the name of the operation at Cloudflare.
+	OperationKey attribute.Key = "storekeeper.operation"
+	// CallsKey has the number of calls whose secrets one request carries.
+	CallsKey attribute.Key = "storekeeper.batch.calls"
+	// CredentialKey has the name of the call budget, and ResultKey how a wait for it
+	// ended.
+	CredentialKey attribute.Key = "storekeeper.budget.credential"
+	ResultKey     attribute.Key = "storekeeper.budget.result"
+	// OutcomeKey has what reconciliation found out.
+	OutcomeKey attribute.Key = "storekeeper.reconcile.outcome"
+)
+
+// Span is a span under way, or nothing if its call is not recorded. Its zero value
+// is nothing.
+type Span struct{ span trace.Span }
+
+// Start begins a span below the one of ctx. If the call of ctx is not recorded, it
+// returns ctx and nothing, and allocates nothing. The span must be ended.
+func Start(ctx context.Context, name string) (context.Context, Span) {
+	parent := trace.SpanFromContext(ctx)
+	if !parent.IsRecording() {
+		return ctx, Span{}
+	}
+	ctx, span := parent.TracerProvider().Tracer(scope).Start(ctx, name)
+	return ctx, Span{span}
+}
+
+// Leave returns inner with the span of outer in place of its own, for work that goes
+// on with the values of inner after its span has ended.
+func Leave(inner, outer context.Context) context.Context {
+	if parent := trace.SpanFromContext(outer); parent.IsRecording() {
+		return trace.ContextWithSpan(inner, parent)
+	}
+	return inner
+}
+
+// Of returns the span of ctx.
+func Of(ctx context.Context) Span {
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		return Span{span}
+	}
+	return Span{}
+}
+
+// Recorded reports whether there is a span.
+func (s Span) Recorded() bool { return s.span != nil }
+
+// SetText sets an attribute. The text must be one of the program's own words, or an
+// identifier that was checked.
+func (s Span) SetText(key attribute.Key, text string) {
+	if s.span != nil {
+		s.span.SetAttributes(key.String(text))
+	}
+}
+
+// SetCount sets an attribute.
+func (s Span) SetCount(key attribute.Key, n int) {
+	if s.span != nil {
+		s.span.SetAttributes(key.Int(n))
+	}
+}
+
+// SetRay sets the cf-ray of Cloudflare's answer, whose form was checked.
+func (s Span) SetRay(ray string) {
+	if s.span != nil {
+		s.span.SetAttributes(RayKey.StringSlice([]string{ray}))
+	}
+}
+
+// SetName names the span anew.
+func (s Span) SetName(name string) {
+	if s.span != nil {
+		s.span.SetName(name)
+	}
+}
+
+// End ends the span. An error sets its status, and error.type to the reason of the
+// fault.
+func (s Span) End(err error) {
+	if s.span == nil {
+		return
+	}
+	if err != nil {
+		s.span.SetStatus(codes.Error, "")
+		s.span.SetAttributes(attribute.String("error.type", fault.From(err).Reason))
+	}
+	s.span.End()
+}
+
+// LinkTo links the span to the span of another call that did work for both.
+func (s Span) LinkTo(other context.Context) {
+	if s.span == nil {
+		return
+	}
+	if there := trace.SpanContextFromContext(other); there.IsValid() {
+		s.span.AddLink(trace.Link{SpanContext: there})
+	}
+}
+
+// ID returns the trace id of ctx, 32 hexadecimal digits, and whether its spans are
+// recorded. It is "" for a call without a trace.
+func ID(ctx context.Context) (id string, recorded bool) {
+	span := trace.SpanFromContext(ctx)
+	if at := span.SpanContext(); at.HasTraceID() {
+		return at.TraceID().String(), span.IsRecording()
+	}
+	return "", false
+}
+
+// Ended records a span that took some time and ends now, below the one of ctx. set
+// fills in its attributes; it is called only if the call of ctx is recorded.
+func Ended(ctx context.Context, name string, took time.Duration, kind trace.SpanKind, set func() []attribute.KeyValue) Span {
+	parent := trace.SpanFromContext(ctx)
+	if !parent.IsRecording() {
+		return Span{}
+	}
+	_, span := parent.TracerProvider().Tracer(scope).Start(ctx, name,
+		trace.WithTimestamp(time.Now().Add(-took)), trace.WithSpanKind(kind), trace.WithAttributes(set()...))
+	return Span{span}
+}
