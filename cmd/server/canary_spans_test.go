@@ -27,7 +27,7 @@ func (k *keptSpans) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan
 	}
 	attributes := func(list []attribute.KeyValue) {
 		for _, a := range list {
-			fmt.Fprintf(&k.text, " %s=%s", a.Key, a.Value.Emit())
+			fmt.Fprintf(&k.text, " %s=%s", a.Key, a.Value.String())
 		}
 	}
 	for _, s := range spans {

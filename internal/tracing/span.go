@@ -50,8 +50,8 @@ func Start(ctx context.Context, name string) (context.Context, Span) {
 	if !parent.IsRecording() {
 		return ctx, Span{}
 	}
-	ctx, span := parent.TracerProvider().Tracer(scope).Start(ctx, name)
-	return ctx, Span{span}
+	ctx, span := parent.TracerProvider().Tracer(scope).Start(ctx, name) //nolint:spancheck // The caller ends it.
+	return ctx, Span{span}                                              //nolint:spancheck // As above.
 }
 
 // Leave returns inner with the span of outer in place of its own, for work that goes
@@ -143,7 +143,7 @@ func Ended(ctx context.Context, name string, took time.Duration, kind trace.Span
 	if !parent.IsRecording() {
 		return Span{}
 	}
-	_, span := parent.TracerProvider().Tracer(scope).Start(ctx, name,
+	_, span := parent.TracerProvider().Tracer(scope).Start(ctx, name, //nolint:spancheck // The caller ends it.
 		trace.WithTimestamp(time.Now().Add(-took)), trace.WithSpanKind(kind), trace.WithAttributes(set()...))
-	return Span{span}
+	return Span{span} //nolint:spancheck // As above.
 }

@@ -19,6 +19,9 @@ import (
 
 var errEnd = errors.New("refused")
 
+// above is the key of a value that stands above a span.
+type above struct{}
+
 // points does all that a call with its spans does.
 func points(ctx context.Context) {
 	ctx, span := tracing.Start(ctx, "change.begin")
@@ -43,7 +46,7 @@ func TestACallThatIsNotRecordedAllocatesNothing(t *testing.T) {
 	unsampled, span := provider.Tracer("t").Start(t.Context(), "call")
 	defer span.End()
 	for name, ctx := range map[string]context.Context{"off": t.Context(), "not sampled": unsampled} {
-		ctx := context.WithValue(ctx, struct{}{}, "a value above")
+		ctx := context.WithValue(ctx, above{}, "a value")
 		most := 0.0
 		if name != "off" {
 			most = 1 // the text of the trace id, for the log
