@@ -124,7 +124,7 @@ func longestList(c *config.Config) int {
 // connect puts the parts in front of each other.
 func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 	c := s.config
-	near := cache.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness, MostItems: longestList(c)}
+	near := cache.Config{Reader: e.cloudflare, MaxStaleness: c.Reads.MaxStaleness, MaxAge: c.Reads.MaxOutageAge, MostItems: longestList(c)}
 	if e.state.shared != nil {
 		near.Log = eventLog{e.state}
 	}

@@ -49,6 +49,7 @@ import (
 
 const (
 	defaultStaleness = 30 * time.Second
+	defaultAge       = 5 * time.Minute
 	defaultStores    = 1000
 	defaultItems     = 5000
 )
@@ -60,6 +61,9 @@ type Config struct {
 	// MaxStaleness is the age at which a listing is made anew before it
 	// answers, counted from the start of its reading. 0 means 30 seconds.
 	MaxStaleness time.Duration
+	// MaxAge is the age up to which listings are shown while changes of other replicas
+	// cannot be followed and nothing newer can be read. 0 means 5 minutes.
+	MaxAge time.Duration
 	// MostStores is how many stores are remembered, the last used ones. A
 	// secret costs about 500 bytes and its comment, so a full store of 100
 	// costs about 50 KB. 0 means 1000.
@@ -111,6 +115,9 @@ func New(c Config) (*Library, error) {
 func (c Config) withDefaults() Config {
 	if c.MaxStaleness <= 0 {
 		c.MaxStaleness = defaultStaleness
+	}
+	if c.MaxAge <= 0 {
+		c.MaxAge = defaultAge
 	}
 	if c.MostStores <= 0 {
 		c.MostStores = defaultStores

@@ -128,6 +128,9 @@ func (s *shelf[T]) look(ctx context.Context, w want) (picture[T], *reading, erro
 	case now.Before(s.large):
 		return picture[T]{}, nil, errLarge
 	case !w.strict && s.whole != nil && s.failed.err != nil && now.Sub(s.failed.at) < failurePause && !s.failed.ofAnother(ctx):
+		if s.tooOld(w, now) {
+			return picture[T]{}, nil, s.failed.err
+		}
 		p := s.show(w)
 		p.stale = true
 		return p, nil, nil
@@ -168,12 +171,18 @@ func (f failure) ofAnother(ctx context.Context) bool {
 func (s *shelf[T]) instead(w want, err error) (picture[T], error) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
-	if w.strict || s.whole == nil || !outage(err) {
+	if w.strict || s.whole == nil || !outage(err) || s.tooOld(w, s.of.clock()) {
 		return picture[T]{}, err
 	}
 	p := s.show(w)
 	p.stale = true
 	return p, nil
+}
+
+// tooOld says whether nothing may be shown any more although nothing newer can be
+// read: changes of other replicas may be missing for too long.
+func (s *shelf[T]) tooOld(w want, now time.Time) bool {
+	return w.apart && now.Sub(s.whole.began) > s.of.library.config.MaxAge
 }
 
 // outage says whether an error tells of Cloudflare, and not of the call.

@@ -30,7 +30,8 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 	}
 	strict := scope.Fresh(ctx)
 	apart := a.follow(ctx) != nil
-	if answer, f, ok := a.keptQuota(strict); ok {
+	tooOld := func(f scope.Freshness) bool { return apart && f.Age > c.library.config.MaxAge }
+	if answer, f, ok := a.keptQuota(strict); ok && !tooOld(f) {
 		f.Stale = f.Stale || apart
 		tellAge(ctx, f)
 		return answer, nil
@@ -43,7 +44,7 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 	defer a.mu.Unlock()
 	f := scope.Freshness{Age: max(a.clock().Sub(a.quota.began), 0)}
 	if err != nil {
-		if strict || !a.quota.known || ctx.Err() != nil || !outage(err) {
+		if strict || !a.quota.known || ctx.Err() != nil || !outage(err) || tooOld(f) {
 			return upstream.Answer[upstream.Quota]{}, err
 		}
 		f.Hit, f.Stale = true, true

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/cache"
+	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
@@ -247,6 +248,39 @@ func TestReadsWithoutTheLogCostOneListingInTheBoundOfAges(t *testing.T) {
 				must(t, err)
 			}
 		})
+	}
+}
+
+// TestReadsWithoutTheLogAndWithoutCallsEndAtAnAge: nothing newer can be read, and what
+// other replicas changed may be missing for too long.
+func TestReadsWithoutTheLogAndWithoutCallsEndAtAnAge(t *testing.T) {
+	w := newWorld(t)
+	store := w.store("s")
+	log := &memory{}
+	made := secrets(t, w.direct, store, "A")[0]
+	client, _ := w.cache(withLog(log))
+	reads := map[string]func(context.Context) error{
+		"a list":    func(ctx context.Context) error { _, err := client.ListSecrets(ctx, all(store)); return err },
+		"a secret":  func(ctx context.Context) error { _, err := client.GetSecret(ctx, secret(store, made.ID)); return err },
+		"the quota": func(ctx context.Context) error { _, err := client.Quota(ctx, account); return err },
+	}
+	for _, read := range reads {
+		must(t, read(t.Context()))
+	}
+	log.set(true)
+	w.faults(emulator.Fault{Kind: emulator.KindStatus, Status: 503})
+	w.clock.move(5 * time.Minute)
+	for name, read := range reads {
+		got, err := freshness(t, read)
+		if err != nil || !got.Stale || got.Age != 5*time.Minute {
+			t.Errorf("%s at the age: got %+v %v", name, got, err)
+		}
+	}
+	w.clock.move(time.Second)
+	for name, read := range reads {
+		if got, err := freshness(t, read); err == nil {
+			t.Errorf("%s beyond the age: got %+v", name, got)
+		}
 	}
 }
 

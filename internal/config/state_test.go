@@ -27,7 +27,7 @@ func TestSectionsThatAreNotThereHaveDefaults(t *testing.T) {
 			Postgres: config.Postgres{Database: "storekeeper", Schema: "storekeeper", User: "storekeeper", TLS: "on"},
 		},
 		config.Idempotency{Wait: 15 * time.Second, Retention: 24 * time.Hour, TenantBytesPerHour: 256 * config.MiB},
-		config.Reads{MaxStaleness: 30 * time.Second})
+		config.Reads{MaxStaleness: 30 * time.Second, MaxOutageAge: 5 * time.Minute})
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -52,7 +52,7 @@ func TestStoreInPostgresIsReadWhole(t *testing.T) {
 			},
 		},
 		config.Idempotency{Wait: 15 * time.Second, Retention: 48 * time.Hour, TenantBytesPerHour: 256 * config.MiB},
-		config.Reads{})
+		config.Reads{MaxOutageAge: 5 * time.Minute})
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -51,7 +51,7 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 		return fault.From(err)
 	}
 	lazy := store.LazyFor(ctx)
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout+lazy)
+	limited, cancel := context.WithTimeout(ctx, s.patience()+lazy)
 	defer cancel()
 	keys = slices.Clone(keys)
 	slices.Sort(keys)

@@ -114,6 +114,7 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	if s.closing.Load() {
 		return store.Unavailable(store.ErrClosed)
 	}
+	s.silent(err)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f
 	}

@@ -31,7 +31,7 @@ func (s *Store) Get(ctx context.Context, keys ...string) (map[string]store.Recor
 	if len(keys) == 0 {
 		return map[string]store.Record{}, nil
 	}
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	names := make([][]byte, len(keys))
 	for i, key := range keys {
@@ -129,7 +129,7 @@ func scanPage(rows pgx.Rows, err error) (h lastCommit, page []keyedValue, _ erro
 
 // page reads a page.
 func (s *Store) page(ctx context.Context, ask question) error {
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	return s.failed(ctx, s.read(limited, ask))
 }
@@ -211,7 +211,7 @@ func (s *Store) Events(ctx context.Context, topic string, after store.Position) 
 	if err := s.usable(ctx); err != nil {
 		return nil, "", false, err
 	}
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	limited, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	id, last := parsePosition(after)
 	var reached lastCommit

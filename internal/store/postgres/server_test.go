@@ -93,6 +93,37 @@ func TestServerThatIsAway(t *testing.T) {
 	mustPut(t, s, "a", "2")
 }
 
+// TestCallsAreRefusedAtOnceDuringAnOutage compares how long calls wait that find the
+// server away with those that come later.
+func TestCallsAreRefusedAtOnceDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*postgrestest.Server){"killed": (*postgrestest.Server).Kill, "silent": (*postgrestest.Server).Pause} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := postgrestest.Start(t, "fsync=off")
+			c := config(server, postgrestest.Superuser)
+			s := open(t, c)
+			mustPut(t, s, "a", "1")
+			lose(server)
+			unavailable(t, s)
+			begun := time.Now()
+			for range 4 {
+				unavailable(t, s)
+			}
+			// Each would wait for c.Timeout.
+			if took := time.Since(begun); took > c.Timeout {
+				t.Errorf("four calls in a row took %s, and each may take %s", took, c.Timeout)
+			}
+			if name == "silent" {
+				server.Resume()
+			} else {
+				server.Restart()
+			}
+			recovers(t, s)
+		})
+	}
+}
+
 func TestStoreClosesWhileTheServerIsSilent(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t, "fsync=off")

@@ -46,6 +46,9 @@ type Store struct {
 	queue         queue
 	// record is the number of the last line of the trail that was read.
 	record atomic.Uint64
+	outage outage
+	// probing is held while a probe of the server begins, and while life ends.
+	probing sync.Mutex
 	// cause is why the last commit failed, nil where it succeeded.
 	cause atomic.Pointer[error]
 	// unindexed says that the trail may have lines that are not in its index.
@@ -125,14 +128,20 @@ func passing(err error) bool {
 
 // Healthy returns nil, or why Commit would fail now.
 func (s *Store) Healthy(ctx context.Context) error {
-	return s.failed(ctx, s.look(ctx))
+	limited, cancel := context.WithTimeout(ctx, s.patience())
+	defer cancel()
+	return s.failed(ctx, s.inspect(limited))
 }
 
 // look reads the head and holds it against what was seen.
 func (s *Store) look(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	return s.read(limited, func(ctx context.Context, before point) (lastCommit, error) {
+	return s.inspect(limited)
+}
+
+func (s *Store) inspect(ctx context.Context) error {
+	return s.read(ctx, func(ctx context.Context, before point) (lastCommit, error) {
 		return scanHead(s.reads.QueryRow(ctx, headText, before.Commit))
 	})
 }
@@ -225,7 +234,9 @@ func (s *Store) Close() error {
 		defer timer.Stop()
 		s.queue.close()
 		s.writing.Wait()
+		s.probing.Lock()
 		s.end()
+		s.probing.Unlock()
 		s.housekeeping.Wait()
 		s.reads.Close()
 		s.writes.Close()

@@ -80,6 +80,8 @@ type Answer struct {
 	Replayed bool
 	// Stale says that it is older than it should be, and known to be.
 	Stale bool
+	// Age is how old it says that it is, in whole seconds.
+	Age time.Duration
 	// RetryAfter is when to come again. 0: not said.
 	RetryAfter time.Duration
 	// Said is the answer in short, for a person: status and error.

@@ -2,6 +2,7 @@ package calls
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,6 +121,9 @@ func called(ctx context.Context, c GRPC, m Mark, call method) Answer {
 		Verdict: Done, Said: "OK",
 		Replayed: strings.Join(said.Get("idempotent-replayed"), "") == "true",
 		Stale:    strings.Contains(strings.Join(said.Get("cache-status"), ""), "stale"),
+	}
+	if seconds, err := strconv.Atoi(strings.Join(said.Get("age"), "")); err == nil {
+		a.Age = time.Duration(seconds) * time.Second
 	}
 	if err != nil {
 		a.fail(err)

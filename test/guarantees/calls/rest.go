@@ -152,6 +152,9 @@ func readREST(r *http.Response, text []byte) Answer {
 	if seconds, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil {
 		a.RetryAfter = time.Duration(seconds) * time.Second
 	}
+	if seconds, err := strconv.Atoi(r.Header.Get("Age")); err == nil {
+		a.Age = time.Duration(seconds) * time.Second
+	}
 	var e envelope
 	if err := json.Unmarshal(text, &e); err != nil {
 		a.Verdict, a.Said = Lost, a.Said+": no JSON: "+err.Error()
