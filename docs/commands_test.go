@@ -7,7 +7,8 @@
 //
 // <!-- says: TEXT --> is before commands that may fail and must print the text, and
 // <!-- background --> before a service, which goes on. A page that names files of
-// /etc/storekeeper gets a service as deploy/README.md installs it with systemd; any
+// /etc/storekeeper or calls storekeeper.example.com gets a service as
+// deploy/README.md installs it with systemd, and an operator's key in KEY; any
 // other that calls 127.0.0.1:8080 gets one of `make run`.
 package docs_test
 
@@ -181,6 +182,9 @@ func (w *world) prepare(page []block) {
 		begun = begun || b.note == "background"
 	}
 	switch {
+	case strings.Contains(all, exampleAddress):
+		w.install()
+		w.makeStore()
 	case strings.Contains(all, "/etc/storekeeper") || strings.Contains(all, "/var/lib/storekeeper"):
 		w.install()
 	case !begun && strings.Contains(all, "127.0.0.1:8080"):

@@ -28,6 +28,9 @@ func build(t *testing.T) string {
 	return program
 }
 
+// exampleAddress is that of a service in the pages for users of tools.
+const exampleAddress = "https://storekeeper.example.com"
+
 // world is the machine of a reader: a folder with a clone, programs in front of
 // the PATH, and addresses in place of those that the pages name.
 type world struct {
@@ -63,6 +66,10 @@ shift 2
 exec `+program+` "$@"`)
 	w.shim("make", `[ "$1" = run ] || { echo "make $* is not run by this test" >&2; exit 1; }
 exec `+program+` dev `+w.rewrite("--set listen.rest=127.0.0.1:8080 --set listen.grpc=127.0.0.1:9090 --set listen.admin=127.0.0.1:9091"))
+	// What is declared comes from a provider of the user.
+	w.shim("secretspec", `[ "$1 $2" = "run --" ] || exit 1
+shift 2
+API_KEY="the value" STOREKEEPER_KEY=`+operatorKey+` exec "$@"`)
 	return w
 }
 
@@ -94,7 +101,10 @@ func (w *world) rewrite(text string) string {
 	for usual, own := range w.at {
 		text = strings.ReplaceAll(text, usual, own)
 	}
-	for _, folder := range []string{"/etc/storekeeper", "/var/lib/storekeeper", "/var/backups"} {
+	for _, address := range []string{exampleAddress, "https://storekeeper.storekeeper.svc:8080"} {
+		text = strings.ReplaceAll(text, address, "http://"+w.at["127.0.0.1:8080"])
+	}
+	for _, folder := range []string{"/etc/storekeeper", "/var/lib/storekeeper", "/var/backups", "/run/secrets/storekeeper"} {
 		text = strings.ReplaceAll(text, folder, filepath.Join(w.folder, folder))
 	}
 	return text
@@ -104,7 +114,7 @@ func (w *world) rewrite(text string) string {
 func (w *world) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = w.folder
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(w.folder, ".bin")+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(w.folder, ".bin")+":"+os.Getenv("PATH"), "KEY="+operatorKey)
 	return cmd
 }
 
@@ -150,8 +160,23 @@ func (w *world) ready() {
 const operatorKey = "sk_operator"
 
 // install lays out what deploy/README.md installs, with the emulator in place of
-// Cloudflare and without TLS, and starts it. systemctl starts and stops it.
+// Cloudflare and without TLS, and starts it.
 func (w *world) install() {
+	w.t.Helper()
+	w.lay()
+	w.begin()
+}
+
+// write writes a file under the name that it has in the pages.
+func (w *world) write(name, text string) {
+	w.t.Helper()
+	file := filepath.Join(w.folder, name)
+	w.must(os.MkdirAll(filepath.Dir(file), 0o700))
+	w.must(os.WriteFile(file, []byte(text), 0o600))
+}
+
+// lay writes the files of the service. systemctl starts and stops it.
+func (w *world) lay() {
 	w.t.Helper()
 	etc := filepath.Join(w.folder, "/etc/storekeeper")
 	for _, folder := range []string{etc, filepath.Join(w.folder, "/var/lib/storekeeper"), filepath.Join(w.folder, "/var/backups")} {
@@ -178,7 +203,7 @@ store: {folder: /var/lib/storekeeper/state}
   - {id: a-team-has-its-prefix, actions: ["secret.*"], when: 'principal.tenant == "payments" && secret.startsWith("PAYMENTS_")'}
 `,
 	} {
-		w.must(os.WriteFile(filepath.Join(etc, name), []byte(w.rewrite(text)), 0o600))
+		w.write("/etc/storekeeper/"+name, w.rewrite(text))
 	}
 	pid, log := filepath.Join(w.folder, ".pid"), filepath.Join(w.folder, ".background")
 	w.shim("systemctl", fmt.Sprintf(`stop() {
@@ -205,6 +230,11 @@ case "$1" in
 	reload) kill -HUP "$(cat %[1]s)" ;;
 	*) exit 1 ;;
 esac`, pid, log, etc, w.at["127.0.0.1:9091"]))
+}
+
+// begin starts the emulator and the service, and makes the store of the pages.
+func (w *world) begin() {
+	w.t.Helper()
 	emulator := w.command(w.program, "emulator", "--listen", w.at["127.0.0.1:8787"])
 	w.must(emulator.Start())
 	w.t.Cleanup(func() { _ = emulator.Process.Kill(); _ = emulator.Wait() })
@@ -215,5 +245,21 @@ esac`, pid, log, etc, w.at["127.0.0.1:9091"]))
 	})
 	if said, err := w.command(filepath.Join(w.folder, ".bin", "systemctl"), "start").CombinedOutput(); err != nil {
 		w.t.Fatalf("starting: %v\n%s", err, said)
+	}
+}
+
+// makeStore makes the store of the recipes.
+func (w *world) makeStore() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.rewrite(exampleAddress)+"/client/v4/accounts/main/secrets_store/stores", strings.NewReader(`{"name":"default_secrets_store"}`))
+	w.must(err)
+	r.Header.Set("Authorization", "Bearer "+operatorKey)
+	answer, err := http.DefaultClient.Do(r)
+	w.must(err)
+	w.must(answer.Body.Close())
+	if answer.StatusCode != http.StatusOK {
+		w.t.Fatalf("the store cannot be made: %s", answer.Status)
 	}
 }
