@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,14 +19,34 @@ import (
 // patience is how long a service may take to start or to stop.
 const patience = 60 * time.Second
 
-// build builds the program for all pages.
+// built is the program of all pages, in a folder of its own.
+var built struct {
+	once   sync.Once
+	folder string
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(built.folder)
+	os.Exit(code)
+}
+
+// build builds the program once.
 func build(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "server")
-	if said, err := exec.Command("go", "build", "-o", program, "../cmd/server").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
+	built.once.Do(func() {
+		if built.folder, built.err = os.MkdirTemp("", "storekeeper-docs-"); built.err != nil {
+			return
+		}
+		if said, err := exec.Command("go", "build", "-o", built.folder, "../cmd/server").CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w\n%s", err, said)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	return program
+	return filepath.Join(built.folder, "server")
 }
 
 // exampleAddress is that of a service in the pages for users of tools.

@@ -70,9 +70,10 @@ func TestUnitGivesTimeToStop(t *testing.T) {
 	}
 }
 
-// The unit's command line with the configuration beside it, laid out as
-// deploy/README.md installs them.
-func TestUnitRuns(t *testing.T) {
+// onOneMachine starts the unit's command line with the configuration beside it,
+// laid out as deploy/README.md installs them.
+func onOneMachine(t *testing.T, before ...func(*container)) doors {
+	t.Helper()
 	command := strings.Fields(unit(t)["ExecStart"][0])
 	service := newContainer(t, theImage(t), 65532, 65532)
 	service.put(mount{path: "/etc/storekeeper/config.yaml", content: string(readFile(t, deployed("systemd/config.yaml"))), mode: 0o444})
@@ -83,13 +84,21 @@ func TestUnitRuns(t *testing.T) {
 	}
 	service.volume("/var/lib/"+unit(t)["StateDirectory"][0], 0o700, service.user, service.group)
 	cloudflare := startEmulator(newContainer(t, theImage(t), 65532, 65532), "/server", "emulator")
-	told := systemd(t, service)
-	at := service.start(append(append([]string{"/server"}, command[1:]...), additions(cloudflare)...)...).serving()
+	for _, prepare := range before {
+		prepare(service)
+	}
+	return service.start(append(append([]string{"/server"}, command[1:]...), additions(cloudflare)...)...).serving()
+}
+
+func TestUnitRuns(t *testing.T) {
+	var told func() string
+	var root string
+	at := onOneMachine(t, func(service *container) { told, root = systemd(t, service), service.root })
 	if state := told(); state != "READY=1" {
 		t.Errorf("systemd is told %q", state)
 	}
 	expectService(t, at, readConfiguration(t, deployed("systemd/config.yaml")).Accounts[0].ID)
-	expectRecordIn(t, filepath.Join(service.root, "/var/lib/storekeeper/audit.log"))
+	expectRecordIn(t, filepath.Join(root, "/var/lib/storekeeper/audit.log"))
 }
 
 // systemd stands in for the service manager: it gives what the program says of
