@@ -24,15 +24,21 @@ const (
 // here. Everything else is as the file says.
 func additions(cloudflare string) []string {
 	var args []string
-	for _, set := range []string{
-		"listen.rest=127.0.0.1:0", "listen.grpc=127.0.0.1:0", "listen.admin=127.0.0.1:0",
-		"accounts[0].base_url=" + cloudflare,
+	for _, set := range append([]string{
 		fmt.Sprintf("callers.api_keys[0].sha256=%x", sha256.Sum256([]byte(platformKey))),
 		fmt.Sprintf("callers.api_keys[1].sha256=%x", sha256.Sum256([]byte(teamKey))),
-	} {
+	}, elsewhere(cloudflare)...) {
 		args = append(args, "--set", set)
 	}
 	return args
+}
+
+// elsewhere are the settings of additions but for the keys.
+func elsewhere(cloudflare string) []string {
+	return []string{
+		"listen.rest=127.0.0.1:0", "listen.grpc=127.0.0.1:0", "listen.admin=127.0.0.1:0",
+		"accounts[0].base_url=" + cloudflare,
+	}
 }
 
 // startEmulator runs an emulator with a command line, on a free port.

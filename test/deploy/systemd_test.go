@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"os"
@@ -78,6 +79,12 @@ func onOneMachine(t *testing.T, before ...func(*container)) doors {
 	service := newContainer(t, theImage(t), 65532, 65532)
 	service.put(mount{path: "/etc/storekeeper/config.yaml", content: string(readFile(t, deployed("systemd/config.yaml"))), mode: 0o444})
 	service.put(mount{path: "/etc/storekeeper/policy.yaml", content: string(readFile(t, deployed("policy.example.yaml"))), mode: 0o444})
+	callers := string(readFile(t, deployed("systemd/callers.yaml")))
+	for _, key := range []string{platformKey, teamKey} {
+		digest := regexp.MustCompile(`(?m)^    sha256: [0-9a-f]+$`).FindString(callers)
+		callers = strings.Replace(callers, digest, fmt.Sprintf("    sha256: \"%x\"", sha256.Sum256([]byte(key))), 1)
+	}
+	service.put(mount{path: "/etc/storekeeper/callers.yaml", content: callers, mode: 0o444})
 	shown := theCertificate(t)
 	for name, content := range map[string]string{"tls.crt": shown.cert, "tls.key": shown.key, "cloudflare-api-token": "what-is-long-enough-for-a-token\n"} {
 		service.put(mount{path: "/etc/storekeeper/" + name, content: content, mode: 0o400, user: service.user, group: service.group})
@@ -87,7 +94,11 @@ func onOneMachine(t *testing.T, before ...func(*container)) doors {
 	for _, prepare := range before {
 		prepare(service)
 	}
-	return service.start(append(append([]string{"/server"}, command[1:]...), additions(cloudflare)...)...).serving()
+	argv := append([]string{"/server"}, command[1:]...)
+	for _, set := range elsewhere(cloudflare) {
+		argv = append(argv, "--set", set)
+	}
+	return service.start(argv...).serving()
 }
 
 func TestUnitRuns(t *testing.T) {
