@@ -84,6 +84,11 @@ func newWorld(t *testing.T, program string) *world {
 	// `go run` and `make run` start what is built already.
 	w.shim("go", `[ "$1 $2" = "run ./cmd/server" ] || { echo "go $* is not run by this test" >&2; exit 1; }
 shift 2
+# A configuration is written for the addresses of the test.
+case "$*" in
+	"config init "*cloudflare*) ;;
+	"config init "*) set -- "$@" `+w.rewrite("--rest 127.0.0.1:8080 --grpc 127.0.0.1:9090 --admin 127.0.0.1:9091 --emulator 127.0.0.1:8787")+` ;;
+esac
 exec `+program+` "$@"`)
 	w.shim("make", `[ "$1" = run ] || { echo "make $* is not run by this test" >&2; exit 1; }
 exec `+program+` dev `+w.rewrite("--set listen.rest=127.0.0.1:8080 --set listen.grpc=127.0.0.1:9090 --set listen.admin=127.0.0.1:9091"))
@@ -153,7 +158,23 @@ func (w *world) background(text string) {
 		_ = cmd.Wait()
 		_ = said.Close()
 	})
+	if strings.Contains(text, "server emulator ") {
+		w.accepts(w.at["127.0.0.1:8787"])
+		return
+	}
 	w.ready()
+}
+
+// accepts waits until somebody accepts connections.
+func (w *world) accepts(address string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			_ = conn.Close()
+			return
+		}
+	}
+	w.t.Fatalf("nobody listens at %s", address)
 }
 
 // ready waits until the service is ready.

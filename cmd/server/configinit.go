@@ -23,6 +23,10 @@ func runConfigInit(_ context.Context, args []string, t terminal) error {
 	flags.StringVar(&o.AccountName, "account-name", "main", "the `name` of the account for callers and rules")
 	flags.StringVar(&o.TokenFile, "token-file", "", "with --upstream cloudflare, the `file` with the API token; it stays where it is")
 	flags.StringVar(&o.Caller, "caller", "admin", "the `name` of the first caller, who may do everything")
+	flags.StringVar(&o.REST, "rest", "", "the `address` of REST; without it 127.0.0.1:8080, or a free port")
+	flags.StringVar(&o.GRPC, "grpc", "", "the `address` of gRPC; without it 127.0.0.1:9090, or a free port")
+	flags.StringVar(&o.Admin, "admin", "", "the `address` of probes and metrics; without it 127.0.0.1:9091, or a free port")
+	flags.StringVar(&o.Emulator, "emulator", "", "the `address` of the emulator; without it 127.0.0.1:8787, or a free port")
 	output := flags.String("output", "text", "the `format` of the result: text or json")
 	if err := parse(flags, args, t); err != nil {
 		return err
@@ -33,6 +37,8 @@ func runConfigInit(_ context.Context, args []string, t terminal) error {
 	switch {
 	case *upstream == "emulator" && o.TokenFile != "":
 		return usageError{"--token-file goes with --upstream cloudflare"}
+	case *upstream == "cloudflare" && o.Emulator != "":
+		return usageError{"--emulator goes with --upstream emulator"}
 	case *upstream == "emulator" && o.Account == "":
 		o.Account = config.DevAccount
 	case *upstream == "emulator":
@@ -55,7 +61,8 @@ func runConfigInit(_ context.Context, args []string, t terminal) error {
 // initFlags are the flags that set keys of the configuration.
 var initFlags = map[string]string{ //nolint:gochecknoglobals // a table that does not change
 	"accounts[0].id": "--account", "accounts[0].name": "--account-name", "callers.api_keys[0].name": "--caller",
-	"accounts[0].credential.api_token_file": "--token-file",
+	"accounts[0].credential.api_token_file": "--token-file", "accounts[0].base_url": "--emulator",
+	"listen.rest": "--rest", "listen.grpc": "--grpc", "listen.admin": "--admin",
 }
 
 // initError names the flags in place of the keys of the configuration, which was not

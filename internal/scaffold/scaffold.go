@@ -52,6 +52,10 @@ type Options struct {
 	TokenFile string
 	// Caller is the name of the first caller, who may do everything.
 	Caller string
+	// REST, GRPC and Admin are the addresses of the listeners, and Emulator is that
+	// of the emulator, each HOST:PORT. Empty: the usual port on loopback, or a free
+	// one if that is in use.
+	REST, GRPC, Admin, Emulator string
 }
 
 // Result is what was written.
@@ -82,7 +86,10 @@ var ErrExists = errors.New("the folder is not empty, and nothing in it is overwr
 // users. An error is config.Mistakes if an option is wrong, with the keys of the
 // configuration.
 func Write(o Options) (Result, error) {
-	r := Result{Config: filepath.Join(o.Folder, "config.yaml"), Key: NewAPIKey()}
+	r := Result{
+		Config: filepath.Join(o.Folder, "config.yaml"), Key: NewAPIKey(),
+		REST: o.REST, GRPC: o.GRPC, Admin: o.Admin, Emulator: o.Emulator,
+	}
 	if err := r.chooseAddresses(o.TokenFile == ""); err != nil {
 		return r, err
 	}
@@ -138,8 +145,8 @@ func publish(draft, folder string) error {
 	}
 }
 
-// chooseAddresses chooses an address of loopback for each listener: the usual port,
-// or another if that is in use.
+// chooseAddresses chooses an address of loopback for each listener without one: the
+// usual port, or another if that is in use.
 func (r *Result) chooseAddresses(emulator bool) error {
 	usual := []struct {
 		address *string
@@ -149,6 +156,9 @@ func (r *Result) chooseAddresses(emulator bool) error {
 		usual = usual[:3]
 	}
 	for _, u := range usual {
+		if *u.address != "" {
+			continue
+		}
 		l, err := net.Listen("tcp", "127.0.0.1:"+u.port)
 		if errors.Is(err, syscall.EADDRINUSE) {
 			l, err = net.Listen("tcp", "127.0.0.1:0")
