@@ -24,7 +24,7 @@ func anyRecord(r *rand.Rand) audit.Record {
 	kinds := []audit.Kind{audit.KindIntent, audit.KindOutcome, audit.KindDenial, audit.KindAlarm}
 	text := func() string { return anyText(r) }
 	record := audit.Record{
-		Kind: kinds[r.IntN(len(kinds))], ID: text(), Caller: text(), Tenant: text(), Credential: text(), Issuer: text(), Subject: text(), JTI: text(), RunID: text(),
+		Kind: kinds[r.IntN(len(kinds))], ID: text(), Caller: text(), Tenant: text(), TenantID: text(), Credential: text(), Issuer: text(), Subject: text(), JTI: text(), RunID: text(),
 		Method: text(), Action: text(), Account: text(), Store: audit.Store{ID: text(), Name: text()}, Policy: text(), Outcome: audit.Succeeded,
 		Decision: audit.Decision{Allowed: true, Rule: text()}, Changed: []string{text()}, RequestID: text(), Peer: text(),
 	}

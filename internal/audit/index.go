@@ -15,8 +15,8 @@ type Key uint64
 // KeyKind is a kind of key.
 type KeyKind byte
 
-// The kinds of key. A store and a secret have a key for the name and one for the
-// identifier.
+// The kinds of key. A tenant, a store and a secret have a key for the name and one for
+// the identifier.
 const (
 	KeyAll    KeyKind = 'a'
 	KeySecret KeyKind = 's'

@@ -58,8 +58,13 @@ func service(t *testing.T) *changes.Service {
 		{"alone", "", "1", []string{"SHARED_OWN"}},
 		{"alone", "", "2", nil},
 		{"pay", "", "1", []string{"NAMED_AS_A_TENANT"}},
+		{"new-ci", "renamed", "1", []string{"RENAMED"}},
+		{"old-ci", "t-7", "1", []string{"OLD"}},
 	} {
 		r := audit.Record{Kind: audit.KindIntent, ID: fmt.Sprint(i), Caller: c.caller, Tenant: c.tenant, Credential: audit.CredentialAPIKey, Account: "main", Store: audit.Store{ID: c.store}, Peer: "10.0.0.1:1", RequestID: "q"}
+		if c.tenant == "renamed" {
+			r.TenantID = "t-7"
+		}
 		for _, s := range c.secrets {
 			r.Secrets = append(r.Secrets, audit.Secret{ID: "id-" + s, Name: s})
 		}
@@ -95,6 +100,12 @@ func as(t *testing.T, tenant, name string, groups ...string) context.Context {
 	return authn.WithPrincipal(t.Context(), &authn.Principal{Name: name, Tenant: tenant, Groups: groups, Kind: authn.KindAPIKey})
 }
 
+// renamed is a caller of a tenant with an id of its own.
+func renamed(t *testing.T) context.Context {
+	t.Helper()
+	return authn.WithPrincipal(t.Context(), &authn.Principal{Name: "x", Tenant: "again renamed", TenantID: "t-7"})
+}
+
 func TestACallerSeesWhatItMaySee(t *testing.T) {
 	t.Parallel()
 	s := service(t)
@@ -105,6 +116,9 @@ func TestACallerSeesWhatItMaySee(t *testing.T) {
 		want string
 	}{
 		"a tenant its own":                              {as(t, "pay", "pay-ci"), &request{}, "1:SHARED_KEY,PAY_KEY 0:PAY_KEY"},
+		"a tenant that was renamed":                     {renamed(t), &request{}, "8:OLD 7:RENAMED"},
+		"a tenant that was renamed asks for its name":   {renamed(t), &request{Tenant: "again renamed", Secret: "OLD"}, "8:OLD"},
+		"who is named as a renamed tenant":              {as(t, "renamed", "x"), &request{}, ""},
 		"another caller of the tenant":                  {as(t, "pay", "person"), &request{}, "1:SHARED_KEY,PAY_KEY 0:PAY_KEY"},
 		"a caller without a tenant its own":             {as(t, "", "alone"), &request{}, "5: 4:SHARED_OWN"},
 		"a caller that is named as a tenant":            {as(t, "", "pay"), &request{}, "6:NAMED_AS_A_TENANT"},
@@ -115,7 +129,7 @@ func TestACallerSeesWhatItMaySee(t *testing.T) {
 		"a tenant asks for another":                     {as(t, "pay", "pay-ci"), &request{Tenant: "shop"}, ""},
 		"a tenant asks for another's caller":            {as(t, "pay", "pay-ci"), &request{Caller: "shop-ci"}, ""},
 		"a tenant asks for its caller":                  {as(t, "pay", "person"), &request{Caller: "pay-ci", Secret: "id-SHARED_KEY"}, "1:SHARED_KEY,PAY_KEY"},
-		"an operator sees all":                          {as(t, "", "op", "operators"), &request{}, "6:NAMED_AS_A_TENANT 5: 4:SHARED_OWN 3:SHOP_KEY 2:SHOP_KEY 1:SHARED_KEY,PAY_KEY 0:PAY_KEY"},
+		"an operator sees all":                          {as(t, "", "op", "operators"), &request{}, "8:OLD 7:RENAMED 6:NAMED_AS_A_TENANT 5: 4:SHARED_OWN 3:SHOP_KEY 2:SHOP_KEY 1:SHARED_KEY,PAY_KEY 0:PAY_KEY"},
 		"an operator asks for a store":                  {as(t, "", "op", "operators"), &request{Store: "vault"}, "5: 3:SHOP_KEY"},
 		"an operator of an account asks for it":         {as(t, "", "op", "main"), &request{Account: "main", Caller: "alone"}, "5: 4:SHARED_OWN"},
 		"an operator of an account gets its own":        {as(t, "", "op", "main"), &request{}, ""},
