@@ -83,7 +83,7 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	t.Cleanup(callers.Close)
 	resolver, err := names.New(cloudflare, nil)
 	must(t, err)
-	chain, err := newChain(services(), compileRules(config.Policy{}, nil, services()), resolver, &config.Config{})
+	chain, _, err := newChain(services(), compileRules(config.Policy{}, nil, services()), resolver, &config.Config{})
 	must(t, err)
 	state := filepath.Join(p.folder, "state")
 	kept, err := openState(t.Context(), settings{config: &config.Config{

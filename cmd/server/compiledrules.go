@@ -39,19 +39,19 @@ func compileRules(c config.Policy, files *watchedFiles, api []protoreflect.Servi
 }
 
 // newChain returns the part of the chain that authorises and validates calls
-// and makes fingerprints of values.
-func newChain(api []protoreflect.ServiceDescriptor, judging func() (compiledRules, error), resolver *names.Resolver, c *config.Config) (server.Chain, error) {
+// and makes fingerprints of values, and the operator's rules in it.
+func newChain(api []protoreflect.ServiceDescriptor, judging func() (compiledRules, error), resolver *names.Resolver, c *config.Config) (server.Chain, *authz.Rules, error) {
 	by, err := judging()
 	if err != nil {
-		return server.Chain{}, err
+		return server.Chain{}, nil, err
 	}
 	rights, err := newRights(api, by.rules, resolver)
 	if err != nil {
-		return server.Chain{}, err
+		return server.Chain{}, nil, err
 	}
 	fingerprint, err := fingerprinter(c.Audit)
 	return server.Chain{
 		Rights: rights, Validator: by.validator, Fingerprint: fingerprint,
 		Bodies: inflight.New(inflight.DefaultLimits()), Proxies: config.Proxies(c.Listen.TrustedProxies),
-	}, err
+	}, by.rules, err
 }

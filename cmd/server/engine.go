@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -70,6 +71,10 @@ type engine struct {
 	rights server.Rights
 	// durable bounds what the changes of each tenant make durable.
 	durable *server.Durable
+	// reported is what the answers about callers and operators need.
+	reported reported
+	// current is the configuration in force.
+	current atomic.Pointer[config.Config]
 	// replica names this life of the process among all that share the state.
 	replica string
 }

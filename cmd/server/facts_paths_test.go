@@ -46,7 +46,7 @@ func TestFact01TheTreeIsServedAsClientsSpellIt(t *testing.T) {
 func TestTheRootSaysWhereTheAPIIs(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
-	const want = "7000 No route for that URI: the API is below /client/v4, its description at /openapi.json and its explorer at /docs"
+	const want = "7000 No route for that URI: the APIs are below /client/v4 and /storekeeper/v1, their description at /openapi.json and their explorer at /docs"
 	if got := p.do("GET", "/", ""); got.status != http.StatusNotFound || got.errors()[0] != want {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -10,14 +10,39 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // native makes a call of Storekeeper's own API over both protocols, compares the
 // answers, and returns the one over REST.
 func (p *program) native(rpc, request, method, path, body string, headers ...string) reply {
 	p.t.Helper()
-	rest := p.do(method, path, body, headers...)
-	rpcs := p.call(context.Background(), rpc, request)
+	return p.sameOverBoth(rpc, p.do(method, path, body, headers...), p.call(context.Background(), rpc, request))
+}
+
+// nativeAs is native for the caller with a key. rest is the method and the path,
+// and also the body after a space.
+func (p *program) nativeAs(key, rpc, request, rest string) reply {
+	p.t.Helper()
+	verb, path, _ := strings.Cut(rest, " ")
+	path, body, _ := strings.Cut(path, " ")
+	return p.sameOverBoth(rpc, p.do(verb, path, body, "Authorization: Bearer "+key), p.invoke(with(key), rpc, p.request(rpc, request)))
+}
+
+// request reads a request that is written as proto JSON.
+func (p *program) request(rpc, text string) proto.Message {
+	p.t.Helper()
+	in := messageFor(p.t, methodNamed(p.t, rpc).Input())
+	if err := protojson.Unmarshal([]byte(text), in); err != nil {
+		p.t.Fatalf("%s: %v", text, err)
+	}
+	return in
+}
+
+// sameOverBoth compares the answers over both protocols, without what differs from
+// one call to the next.
+func (p *program) sameOverBoth(rpc string, rest reply, rpcs ruling) reply {
+	p.t.Helper()
 	if rest.status >= http.StatusBadRequest {
 		var st struct {
 			Code    codes.Code
@@ -28,7 +53,7 @@ func (p *program) native(rpc, request, method, path, body string, headers ...str
 			p.t.Fatalf("%v in %s", err, rest.body)
 		}
 		if st.Code != rpcs.code || rpcs.info.GetReason() != st.Details[0].Reason {
-			p.t.Errorf("%s: REST %s, gRPC %v", path, rest.body, rpcs.err)
+			p.t.Errorf("%s: REST %s, gRPC %v", rpc, rest.body, rpcs.err)
 		}
 		return rest
 	}
@@ -36,16 +61,37 @@ func (p *program) native(rpc, request, method, path, body string, headers ...str
 	if err := protojson.Unmarshal([]byte(rest.body), over); err != nil {
 		p.t.Fatalf("%v in %s", err, rest.body)
 	}
+	for _, m := range []proto.Message{over, rpcs.answer} {
+		withoutTimes(m.ProtoReflect())
+	}
 	if rpcs.err != nil || !proto.Equal(over, rpcs.answer) {
-		p.t.Errorf("%s: REST %v, gRPC %v %v", path, over, rpcs.answer, rpcs.err)
+		p.t.Errorf("%s: REST %v, gRPC %v %v", rpc, over, rpcs.answer, rpcs.err)
 	}
 	return rest
+}
+
+// withoutTimes clears times and durations in a message.
+func withoutTimes(m protoreflect.Message) {
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.Message() == nil:
+		case fd.IsList():
+			for i := range v.List().Len() {
+				withoutTimes(v.List().Get(i).Message())
+			}
+		case strings.HasPrefix(string(fd.Message().FullName()), "google.protobuf."):
+			m.Clear(fd)
+		default:
+			withoutTimes(v.Message())
+		}
+		return true
+	})
 }
 
 func TestWhoAmIOverBothProtocols(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
-	got := p.native("SelfService/WhoAmI", `{}`, "GET", "/storekeeper/v1/me", "")
+	got := p.nativeAs(callerKey, "SelfService/WhoAmI", `{}`, "GET /storekeeper/v1/me")
 	if want := `"caller":"` + callerName + `"`; got.status != http.StatusOK || !strings.Contains(got.body, want) || !strings.Contains(got.body, `"kind":"api_key"`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -59,7 +59,7 @@ func TestHealthNeedsNoCredential(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	health := healthv1.NewHealthClient(p.conn)
-	for _, service := range []string{"", "secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService", "storekeeper.v1.SecretService"} {
+	for _, service := range []string{"", "secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService", "storekeeper.v1.SecretService", "storekeeper.v1.OperatorService"} {
 		answer, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{Service: service})
 		if err != nil || answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 			t.Errorf("%q: %v %v", service, answer, err)

@@ -35,6 +35,7 @@ func (e *engine) apply(c *config.Config, callers *authn.Authenticator) error {
 	if err := callers.Replace(callersOf(c.Callers)); err != nil {
 		return err
 	}
+	e.current.Store(c)
 	e.limits.Replace(quotaRules(c))
 	e.budgets.SetWeights(weightsOf(c))
 	e.identity.SetAccounts(accountsOf(c))

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +100,7 @@ func serve(told context.Context, s settings) error {
 	if behind.reload, err = startReload(ctx, s, behind, callers); err != nil {
 		return err
 	}
-	chain, err := newChain(api, judging, behind.names, c)
+	chain, rules, err := newChain(api, judging, behind.names, c)
 	if err != nil {
 		return err
 	}
@@ -113,8 +112,10 @@ func serve(told context.Context, s settings) error {
 		return err
 	}
 	behind.byName = secretsByName(behind, chain)
+	view := adminView{trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}}
+	behind.report(reported{config: c, rules: rules, trust: view.trust})
 	rpc := server.New(chain, registrations(behind), append(tls.options(), traces.ServerOptions()...)...)
-	rest, admin, err := newHandlers(ctx, rpc, chain, adminView{trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}})
+	rest, admin, err := newHandlers(ctx, rpc, chain, view)
 	if err != nil {
 		return err
 	}
@@ -180,8 +181,7 @@ func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error)
 	if err := metrics.WatchIssuers(s.trust.issuers, s.trust.certificates); err != nil {
 		return nil, err
 	}
-	checks := slices.Concat(s.engine.budgets.Checks(), s.engine.state.checks(), s.trust.checks())
-	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: checks, Changing: s.trust.issuerChecks}), nil
+	return telemetry.NewAdmin(telemetry.AdminOptions{Metrics: metrics, Checks: s.engine.checks(s.trust), Changing: s.trust.issuerChecks}), nil
 }
 
 // newREST returns the REST facade of the server.

@@ -37,8 +37,14 @@ func apiServices() []apiService {
 		},
 		{
 			storekeeperv1.File_storekeeper_v1_self_proto.Services().ByName("SelfService"),
-			func(r grpc.ServiceRegistrar, _ *engine) {
-				storekeeperv1.RegisterSelfServiceServer(r, self.NewService())
+			func(r grpc.ServiceRegistrar, behind *engine) {
+				storekeeperv1.RegisterSelfServiceServer(r, self.NewService(behind.rights, behind.usage))
+			},
+		},
+		{
+			storekeeperv1.File_storekeeper_v1_operator_proto.Services().ByName("OperatorService"),
+			func(r grpc.ServiceRegistrar, behind *engine) {
+				storekeeperv1.RegisterOperatorServiceServer(r, behind.operators())
 			},
 		},
 		{

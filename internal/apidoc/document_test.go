@@ -37,6 +37,7 @@ func TestEveryMethodIsInTheDocument(t *testing.T) {
 		secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto,
 		storekeeperv1.File_storekeeper_v1_self_proto,
 		storekeeperv1.File_storekeeper_v1_secrets_proto,
+		storekeeperv1.File_storekeeper_v1_operator_proto,
 	} {
 		methods := file.Services().Get(0).Methods()
 		for i := range methods.Len() {

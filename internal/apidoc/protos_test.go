@@ -52,7 +52,7 @@ func TestTheDescriptorSetIsWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, service := range []protoreflect.FullName{"secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService", "storekeeper.v1.SecretService"} {
+	for _, service := range []protoreflect.FullName{"secretsstore.v1.SecretsStoreService", "storekeeper.identity.v1.IdentityService", "storekeeper.v1.SelfService", "storekeeper.v1.SecretService", "storekeeper.v1.OperatorService"} {
 		if _, err := files.FindDescriptorByName(service); err != nil {
 			t.Errorf("%s: %v", service, err)
 		}

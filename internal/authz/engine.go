@@ -10,6 +10,7 @@ type Engine struct {
 	index *index
 	// digest identifies the policy file of the rules.
 	digest string
+	rules  int
 }
 
 // NewEngine compiles rules. The error lists every mistake of every rule.
@@ -18,7 +19,7 @@ func NewEngine(rules []Rule) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{index: newIndex()}
+	e := &Engine{index: newIndex(), rules: len(rules)}
 	seen := map[string]bool{}
 	var mistakes []error
 	for i, r := range rules {

@@ -5,6 +5,8 @@ import (
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"platform.internal/storekeeper/internal/authn"
 )
 
 // index finds the rules that can apply to a question. The cost of a decision
@@ -83,18 +85,23 @@ func addToBucket(shelves []bucket, r *compiledRule) []bucket {
 
 // find collects the candidate rules of a question.
 func (x *index) find(c *candidates) {
-	p := &c.question.Principal
-	c.addSubject(x.everybody)
-	c.addSubject(x.bySubject[callerSet{varName, p.Name}])
-	c.addSubject(x.bySubject[callerSet{varTenant, p.Tenant}])
+	x.subjects(&c.question.Principal, c.addSubject)
+}
+
+// subjects visits the rules of each subject that a caller is, and nil for a
+// subject without rules.
+func (x *index) subjects(p *authn.Principal, visit func(*subjectRules)) {
+	visit(x.everybody)
+	visit(x.bySubject[callerSet{varName, p.Name}])
+	visit(x.bySubject[callerSet{varTenant, p.Tenant}])
 	for _, group := range p.Groups {
-		c.addSubject(x.bySubject[callerSet{varGroups, group}])
+		visit(x.bySubject[callerSet{varGroups, group}])
 	}
 	for _, claim := range x.claims {
 		if value, has := p.Claims[claim]; has {
 			// CEL compares every value of its string type with a string.
 			if text, is := celValue(value).(types.String); is {
-				c.addSubject(x.bySubject[callerSet{varClaims + "." + claim, string(text)}])
+				visit(x.bySubject[callerSet{varClaims + "." + claim, string(text)}])
 			}
 		}
 	}

@@ -41,6 +41,8 @@ const (
 // misspelt field, is an error when the rule is loaded.
 func newLanguage() (*cel.Env, error) {
 	words := []cel.EnvOption{
+		// So that a condition can be written as the rule has it (see residual).
+		cel.EnableMacroCallTracking(),
 		cel.Variable(varName, cel.StringType),
 		cel.Variable(varTenant, cel.StringType),
 		cel.Variable(varGroups, cel.ListType(cel.StringType)),

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 )
 
 // Rule is a rule as an operator writes it.
@@ -11,7 +13,7 @@ type Rule struct {
 	// ID identifies the rule in decisions. It is unique.
 	ID string `yaml:"id"`
 	// Actions are the actions that the rule allows. "secret.*" matches all
-	// actions on secrets, "*" matches all actions.
+	// actions on secrets, "*" matches all actions but "operator.*".
 	Actions []string `yaml:"actions"`
 	// When is the CEL expression that must be true for the rule to allow an
 	// action.
@@ -39,7 +41,7 @@ func (r Rule) compile(known *compiler, order int) (*compiledRule, error) {
 	for _, pattern := range r.Actions {
 		covered := known.matchActions(pattern)
 		if covered == 0 {
-			mistakes = append(mistakes, fmt.Errorf("actions: there is no action %q; there are %v, and * for several", pattern, actions))
+			mistakes = append(mistakes, fmt.Errorf("actions: there is no action %q; there are %v, and * for several of them, but operator.* for those of operators", pattern, actions))
 		}
 		about |= covered
 	}
@@ -53,22 +55,38 @@ func (r Rule) compile(known *compiler, order int) (*compiledRule, error) {
 	return &compiledRule{id: r.ID, order: order, actions: about, template: form, literals: texts}, nil
 }
 
+// operatorActions begins the actions on Storekeeper itself.
+const operatorActions = "operator."
+
 // actions lists all actions. A rule about any other action could never apply.
 var actions = []string{
+	"operator.status", "operator.tenants",
 	"account.get", "quota.get",
 	"store.create", "store.get", "store.delete",
 	"secret.create", "secret.get", "secret.update", "secret.delete", "secret.duplicate",
 	"change.get",
 }
 
+// Actions returns all actions.
+func Actions() []string { return slices.Clone(actions) }
+
+// AboutStorekeeper reports whether an action is about Storekeeper itself and not
+// about an account.
+func AboutStorekeeper(action string) bool { return strings.HasPrefix(action, operatorActions) }
+
 // actionSet is a set of actions, one bit per action.
-type actionSet uint16
+type actionSet uint32
 
 // matchActions returns the actions that a pattern matches. It returns the empty
-// set for an invalid pattern.
+// set for an invalid pattern. Only a pattern that begins with "operator." matches
+// actions of operators: a rule with "*" gives a team all rights on its objects,
+// and none on Storekeeper.
 func matchActions(pattern string) actionSet {
 	var set actionSet
 	for i, a := range actions {
+		if AboutStorekeeper(a) && !strings.HasPrefix(pattern, operatorActions) {
+			continue
+		}
 		if matches, err := path.Match(pattern, a); matches && err == nil {
 			set |= 1 << i
 		}

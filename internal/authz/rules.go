@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
+	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/filewatch"
 )
 
@@ -12,12 +14,30 @@ import (
 // concurrent use.
 type Rules struct {
 	engine atomic.Pointer[Engine]
+	state  atomic.Pointer[State]
+}
+
+// State describes the rules in force.
+type State struct {
+	// File is the policy file. Empty: the rules have none.
+	File string
+	// Digest is the digest of the file that is in force, "sha256:" and hexadecimal
+	// digits.
+	Digest string
+	// Rules is the number of rules.
+	Rules int
+	// Loaded is when they were put into force.
+	Loaded time.Time
+	// Err is why the file as it is now cannot be used, found at Failed. Nil: it is
+	// in force.
+	Err    error
+	Failed time.Time
 }
 
 // Fixed returns rules that never change.
 func Fixed(e *Engine) *Rules {
 	r := &Rules{}
-	r.engine.Store(e)
+	r.use(e, "")
 	return r
 }
 
@@ -29,6 +49,25 @@ type Reload struct {
 	// Err says why the rules before stay in force. Nil: those of the file are in
 	// force.
 	Err error
+}
+
+// use puts the rules of an engine into force.
+func (r *Rules) use(e *Engine, file string) {
+	r.engine.Store(e)
+	r.state.Store(&State{File: file, Digest: e.digest, Rules: e.rules, Loaded: time.Now()})
+}
+
+// State returns what is in force.
+func (r *Rules) State() State { return *r.state.Load() }
+
+// report notes the result of a reload.
+func (r *Rules) report(err error) {
+	now := *r.state.Load()
+	now.Err, now.Failed = err, time.Time{}
+	if err != nil {
+		now.Failed = time.Now()
+	}
+	r.state.Store(&now)
 }
 
 // Follow returns the rules of a file. The file must be valid at the start. When
@@ -49,7 +88,7 @@ func Follow(name string, files *filewatch.Watcher, told func(Reload)) (*Rules, e
 				last.Err = fmt.Errorf("%s: %w", name, err)
 				return last.Err
 			}
-			r.engine.Store(engine)
+			r.use(engine, name)
 			return nil
 		},
 		Report: func(err error) {
@@ -60,6 +99,7 @@ func Follow(name string, files *filewatch.Watcher, told func(Reload)) (*Rules, e
 					last.After = last.Before
 				}
 			}
+			r.report(err)
 			told(*last)
 			last = nil
 		},
@@ -73,6 +113,20 @@ func (r *Rules) Digest() string {
 		return e.digest
 	}
 	return ""
+}
+
+// Permissions lists what the rules in force allow a caller (see
+// Engine.Permissions), and returns the digest of the policy file.
+func (r *Rules) Permissions(p authn.Principal, from, most int) (list []Permission, next int, policy string) {
+	e := r.engine.Load()
+	list, next = e.Permissions(p, from, most)
+	return list, next, e.digest
+}
+
+// Reaches reports whether a rule may allow a caller anything in an account (see
+// Engine.Reaches).
+func (r *Rules) Reaches(p authn.Principal, account string) bool {
+	return r.engine.Load().Reaches(p, account)
 }
 
 // Decide answers one question with the rules in force.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
@@ -25,6 +26,10 @@ type template struct {
 	// estimate assumes, and metered all others.
 	bounded, metered cel.Program
 	needs            needs
+	// checked is the checked expression, and partial its program for objects that
+	// are not known. Few templates need it.
+	checked *cel.Ast
+	partial func() (cel.Program, error)
 	// constraints are the conditions that must be true for the rules to allow
 	// anything.
 	constraints constraints
@@ -105,7 +110,10 @@ func (f *compiler) newTemplate(parsed *cel.Ast) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &template{bounded: bounded, metered: metered, needs: needsOf(checked), constraints: constraintsOf(checked)}, nil
+	return &template{
+		bounded: bounded, metered: metered, needs: needsOf(checked), constraints: constraintsOf(checked), checked: checked,
+		partial: sync.OnceValues(func() (cel.Program, error) { return partialProgram(f.language, checked) }),
+	}, nil
 }
 
 // extractLiterals replaces the string literals of an expression by their

@@ -16,6 +16,14 @@ type Share struct {
 	Window time.Duration
 }
 
+// Turn is what a tenant waits for.
+type Turn struct {
+	// Waiting is how many asks of the tenant wait at this scheduler.
+	Waiting int
+	// Next is about how long an ask that the tenant makes now would wait.
+	Next time.Duration
+}
+
 // Share returns a tenant's part of the budget.
 func (s *Scheduler) Share(tenant string) Share {
 	s.mu.Lock()
@@ -27,6 +35,25 @@ func (s *Scheduler) Share(tenant string) Share {
 		a = &flow{name: tenant, weight: s.weigh(tenant), tag: s.virtual, urgentTag: s.fluid}
 	}
 	return s.share(a, now)
+}
+
+// Turn returns what a tenant waits for. It visits all asks that wait.
+func (s *Scheduler) Turn(tenant string) Turn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.advance(now)
+	a := s.flows[tenant]
+	if a == nil {
+		a = &flow{name: tenant, weight: s.weigh(tenant), tag: s.virtual, urgentTag: s.fluid}
+	}
+	v := Turn{Next: time.Duration(max(0, s.waitOf(a, Ask{Tenant: tenant}, now)))}
+	for _, w := range s.limits.items {
+		if w.ask.Tenant == tenant {
+			v.Waiting++
+		}
+	}
+	return v
 }
 
 func (s *Scheduler) share(a *flow, now int64) Share {

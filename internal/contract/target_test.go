@@ -66,6 +66,12 @@ func TestTarget(t *testing.T) {
 		{"a deletion by name", native + "SecretService/DeleteSecret", &storekeeperv1.DeleteSecretRequest{Account: "a", Store: "s", Name: "A", AllowMissing: true},
 			contract.Target{Account: "a", InStore: "s", Secrets: []contract.NewSecret{{Name: "A"}}}},
 		{"nor is the caller", native + "SelfService/WhoAmI", &storekeeperv1.WhoAmIRequest{}, contract.Target{}},
+		{"nor its permissions", native + "SelfService/ListPermissions", &storekeeperv1.ListPermissionsRequest{PageSize: 3}, contract.Target{}},
+		{"nor what it would do", native + "SelfService/TestPermissions", &storekeeperv1.TestPermissionsRequest{
+			Checks: []*storekeeperv1.PermissionCheck{{Action: "secret.get", Account: "a", Store: "s", Secret: "n", Scopes: []string{"x"}}}}, contract.Target{}},
+		{"nor its usage", native + "SelfService/GetUsage", &storekeeperv1.GetUsageRequest{}, contract.Target{}},
+		{"nor Storekeeper", native + "OperatorService/GetStatus", &storekeeperv1.GetStatusRequest{}, contract.Target{}},
+		{"nor all tenants", native + "OperatorService/ListTenants", &storekeeperv1.ListTenantsRequest{PageToken: "t"}, contract.Target{}},
 	}
 	all := methods(t)
 	tested := map[string]bool{}

@@ -25,6 +25,7 @@ func services() []protoreflect.ServiceDescriptor {
 		identityv1.File_storekeeper_identity_v1_identity_proto.Services().Get(0),
 		storekeeperv1.File_storekeeper_v1_self_proto.Services().Get(0),
 		storekeeperv1.File_storekeeper_v1_secrets_proto.Services().Get(0),
+		storekeeperv1.File_storekeeper_v1_operator_proto.Services().Get(0),
 	}
 }
 

@@ -21,6 +21,10 @@ func violationField(b *protovalidate.Violation, fd protoreflect.FieldDescriptor)
 		place, word, _ := strings.Cut(rule, ".")
 		return fault.Field{Path: place, Reason: strings.ToUpper(word), Text: b.Proto.GetMessage()}
 	}
+	if place, word, _ := strings.Cut(rule, "."); fd.Message() != nil && fd.Message().Fields().ByName(protoreflect.Name(place)) != nil {
+		// A rule of a message in the request.
+		return fault.Field{Path: path + "." + place, Reason: strings.ToUpper(word), Text: b.Proto.GetMessage()}
+	}
 	return fault.Field{
 		Path:   path,
 		Reason: strings.ToUpper(machineWord(fd, rule, strings.HasSuffix(path, "]"))),

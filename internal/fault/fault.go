@@ -72,6 +72,9 @@ type Error struct {
 	// Detail is Cloudflare's text after the machine word ("max 100"), checked
 	// for its format. It is often empty.
 	Detail string
+	// Facts are machine-readable facts for the caller: ErrorInfo.metadata. They hold
+	// only what the caller sent or may see.
+	Facts map[string]string
 	// Fields names each wrong part of the request.
 	Fields []Field
 	// Notices are Cloudflare's messages beside its errors.

@@ -37,6 +37,9 @@ func nativeServices() []nativeService {
 		{storekeeperv1.File_storekeeper_v1_secrets_proto, func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 			return storekeeperv1.RegisterSecretServiceHandlerClient(ctx, mux, storekeeperv1.NewSecretServiceClient(conn))
 		}},
+		{storekeeperv1.File_storekeeper_v1_operator_proto, func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+			return storekeeperv1.RegisterOperatorServiceHandlerClient(ctx, mux, storekeeperv1.NewOperatorServiceClient(conn))
+		}},
 	}
 }
 

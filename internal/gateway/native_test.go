@@ -53,7 +53,7 @@ func TestAnAnswerOfTheOwnAPIIsTheMessageAsJSON(t *testing.T) {
 	})
 	for range 20 { // protojson adds white space at random
 		got, _ := f.askNative(t, http.MethodGet, mePath, "")
-		const want = `{"caller":"alice","tenant":"","groups":[],"credential":{"kind":"jwt","issuerName":"github","issuer":"","subject":"","id":"","expires":"2023-11-14T22:13:20Z"}}`
+		const want = `{"caller":"alice","tenant":"","groups":[],"credential":{"kind":"jwt","issuerName":"github","issuer":"","subject":"","id":"","expires":"2023-11-14T22:13:20Z"},"tenantId":""}`
 		if got.Code != http.StatusOK || got.Body.String() != want {
 			t.Fatalf("%d %s", got.Code, got.Body)
 		}

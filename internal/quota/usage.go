@@ -19,6 +19,26 @@ type Usage struct {
 	Limit Limit
 }
 
+// UsageOf returns what one tenant has of an account, and false if it has no limit
+// there. Errors are those of the store.
+func (c *Counter) UsageOf(ctx context.Context, account, tenant string) (Usage, bool, error) {
+	id, counted := c.counted(account)
+	if !counted {
+		return Usage{}, false, nil
+	}
+	limit, limited := c.c.Limits(id, tenant)
+	if !limited {
+		return Usage{}, false, nil
+	}
+	key := tenantKey(id, tenant)
+	found, err := c.c.Store.Get(ctx, key)
+	if err != nil {
+		return Usage{}, false, err
+	}
+	h, err := readHolding(found[key])
+	return Usage{Account: id, Tenant: tenant, Stores: h.used(stores), Secrets: h.used(secrets), Limit: limit}, true, err
+}
+
 // Usage lists what tenants with a limit have. A tenant that has nothing is not in
 // the list. Errors are those of the store.
 func (c *Counter) Usage(ctx context.Context) ([]Usage, error) {

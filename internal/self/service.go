@@ -1,27 +1,69 @@
-// Package self answers what a caller asks about itself.
+// Package self answers what a caller asks about itself: who it is, what it may do,
+// and what its tenant has used.
 //
 // The package must not know any credential, and shows nothing about another
-// caller.
+// caller. It does not know how rights are decided or usage is counted.
 package self
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/fault"
 )
+
+// Rights decides what callers may do.
+type Rights interface {
+	// Permissions lists what the rules allow a caller (see
+	// authz.Engine.Permissions), with the digest of the policy file.
+	Permissions(caller authn.Principal, from, most int) (list []authz.Permission, next int, policy string)
+	// Test decides on a call that nobody makes. Errors are those of a call.
+	Test(ctx context.Context, caller authn.Principal, c authz.Check) (authz.Decision, error)
+	// Reached returns the names of the accounts in which a caller may have any
+	// right.
+	Reached(caller authn.Principal) []string
+}
+
+// Usage is what a tenant uses of an account.
+type Usage struct {
+	// Stores and Secrets are the quotas. Nil: the tenant has no such limit.
+	Stores, Secrets *Quota
+	// Calls, Remaining and Window are the tenant's share of the call budget.
+	Calls, Remaining int
+	Window           time.Duration
+	// Waiting is how many calls of the tenant wait, and NextTurn about how long a
+	// call that it makes now would wait.
+	Waiting  int
+	NextTurn time.Duration
+}
+
+// Quota is how much a tenant has made of what it may make.
+type Quota struct{ Used, Limit int }
+
+// UsageFunc returns what a tenant, by its id, uses of an account. Errors are
+// faults.
+type UsageFunc func(ctx context.Context, account, tenant string) (Usage, error)
 
 // Service implements storekeeper.v1.SelfService.
 type Service struct {
 	storekeeperv1.UnimplementedSelfServiceServer
+
+	rights Rights
+	usage  UsageFunc
 }
 
 // NewService returns the service.
-func NewService() *Service { return &Service{} }
+func NewService(rights Rights, usage UsageFunc) *Service {
+	return &Service{rights: rights, usage: usage}
+}
 
 // WhoAmI describes the caller and its credential.
 func (*Service) WhoAmI(ctx context.Context, _ *storekeeperv1.WhoAmIRequest) (*storekeeperv1.WhoAmIResponse, error) {
@@ -30,9 +72,47 @@ func (*Service) WhoAmI(ctx context.Context, _ *storekeeperv1.WhoAmIRequest) (*st
 		return nil, err
 	}
 	return &storekeeperv1.WhoAmIResponse{
-		Caller: caller.Name, Tenant: caller.Tenant, Groups: caller.Groups, Credential: credentialOf(caller),
+		Caller: caller.Name, Tenant: caller.Tenant, TenantId: caller.TenantID, Groups: caller.Groups, Credential: credentialOf(caller),
 	}, nil
 }
+
+// GetUsage returns the usage of the caller's tenant.
+func (s *Service) GetUsage(ctx context.Context, _ *storekeeperv1.GetUsageRequest) (*storekeeperv1.GetUsageResponse, error) {
+	caller, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &storekeeperv1.GetUsageResponse{Tenant: cmp.Or(caller.Tenant, caller.Name)}
+	for _, account := range s.rights.Reached(caller) {
+		u, err := s.usage(ctx, account, caller.Payer())
+		if err != nil {
+			return nil, err
+		}
+		out.Accounts = append(out.Accounts, u.Message(account))
+	}
+	return out, nil
+}
+
+// Message returns the message of the usage of an account.
+func (u Usage) Message(account string) *storekeeperv1.AccountUsage {
+	return &storekeeperv1.AccountUsage{
+		Account: account, Stores: u.Stores.message(), Secrets: u.Secrets.message(),
+		Budget: &storekeeperv1.BudgetShare{
+			Calls: count(u.Calls), Remaining: count(u.Remaining), Window: durationpb.New(u.Window),
+			Waiting: count(u.Waiting), NextTurn: durationpb.New(u.NextTurn.Round(time.Millisecond)),
+		},
+	}
+}
+
+func (q *Quota) message() *storekeeperv1.TenantQuota {
+	if q == nil {
+		return nil
+	}
+	return &storekeeperv1.TenantQuota{Used: count(q.Used), Limit: count(q.Limit)}
+}
+
+// count limits a number to what the message can hold.
+func count(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func credentialOf(caller authn.Principal) *storekeeperv1.CallerCredential {
 	out := &storekeeperv1.CallerCredential{

@@ -22,14 +22,20 @@ import (
 // authenticated caller may use it. It has no declared action.
 const reflectionService = "/grpc.reflection."
 
+// Rules decide by what operators have written.
+type Rules interface {
+	Decide(q authz.Question) authz.Decision
+	// Permissions and Reaches are those of authz.Rules.
+	Permissions(p authn.Principal, from, most int) (list []authz.Permission, next int, policy string)
+	Reaches(p authn.Principal, account string) bool
+}
+
 // Rights holds what is needed to authorise a call.
 type Rights struct {
 	// Methods are the declarations of all methods, by full name.
 	Methods map[string]*contract.Method
 	// Rules are the operator's rules.
-	Rules interface {
-		Decide(authz.Question) authz.Decision
-	}
+	Rules Rules
 	// Names resolves identifiers to the names that rules mention.
 	Names *names.Resolver
 	// Op reads from a request the change that it asks for, and false from a request

@@ -83,7 +83,7 @@ func TestAPanicInAHandlerIsAnInternalFault(t *testing.T) {
 }
 
 // wild is a set of rules that goes wrong.
-type wild struct{}
+type wild struct{ server.Rules }
 
 func (wild) Decide(authz.Question) authz.Decision { panic(hidden) }
 

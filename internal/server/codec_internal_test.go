@@ -165,7 +165,7 @@ func TestAFieldGivenTooOftenIsRefused(t *testing.T) {
 // no rule for its length, so there is neither.
 func TestEveryListThatIsClippedHasALimit(t *testing.T) {
 	lists := 0
-	for _, file := range []protoreflect.FileDescriptor{secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto, storekeeperv1.File_storekeeper_v1_self_proto, storekeeperv1.File_storekeeper_v1_secrets_proto} {
+	for _, file := range []protoreflect.FileDescriptor{secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto, storekeeperv1.File_storekeeper_v1_self_proto, storekeeperv1.File_storekeeper_v1_secrets_proto, storekeeperv1.File_storekeeper_v1_operator_proto} {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()
 			for j := range methods.Len() {

@@ -40,7 +40,27 @@ func (j *authorization) denial(refused []*callObject) error {
 	// as a message beside it. In Cloudflare's contract every message has a
 	// code.
 	f.Notices = []fault.Notice{{Code: denialCode, Text: text}}
+	f.Facts = j.facts(refused[0])
+	f.Facts["decision"] = id
 	return f
+}
+
+// facts describes a refused object as the caller named it, in the fields of a
+// check of SelfService.TestPermissions.
+func (j *authorization) facts(o *callObject) map[string]string {
+	name := ""
+	if o.id == "" && o.name != nil {
+		name = *o.name
+	}
+	facts := map[string]string{"action": o.action}
+	for key, value := range map[string]string{
+		"account": j.target.Account, "store": cmp.Or(j.target.StoreID, j.target.StoreName), "secret": cmp.Or(o.id, name),
+	} {
+		if value != "" {
+			facts[key] = strings.ToValidUTF8(value[:min(len(value), maxQuoted)], "")
+		}
+	}
+	return facts
 }
 
 // describe names a refused object with what the caller sent. A name that the

@@ -11,7 +11,7 @@ import (
 )
 
 // whoever allows every secret that has a name.
-type whoever struct{}
+type whoever struct{ Rules }
 
 func (whoever) Decide(q authz.Question) authz.Decision {
 	if q.Secret == nil {

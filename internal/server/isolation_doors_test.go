@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
@@ -191,7 +192,7 @@ func (m rpcMethod) read(result, info json.RawMessage, reply proto.Message) codes
 // httpRequest writes a request as its HTTP rule says.
 func (m rpcMethod) httpRequest(request proto.Message) *http.Request {
 	method, path := http.MethodGet, m.rule.GetGet()
-	for _, other := range [][2]string{{http.MethodPost, m.rule.GetPost()}, {http.MethodPatch, m.rule.GetPatch()}, {http.MethodDelete, m.rule.GetDelete()}} {
+	for _, other := range [][2]string{{http.MethodPost, m.rule.GetPost()}, {http.MethodPut, m.rule.GetPut()}, {http.MethodPatch, m.rule.GetPatch()}, {http.MethodDelete, m.rule.GetDelete()}} {
 		if other[1] != "" {
 			method, path = other[0], other[1]
 		}
@@ -207,10 +208,11 @@ func (m rpcMethod) httpRequest(request proto.Message) *http.Request {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		panic(err)
 	}
-	for _, name := range []string{"account_id", "store_id", "secret_id"} {
+	for _, place := range regexp.MustCompile(`\{\w+\}`).FindAllString(path, -1) {
+		name := strings.Trim(place, "{}")
 		var value string
 		_ = json.Unmarshal(fields[name], &value)
-		path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(value))
+		path = strings.ReplaceAll(path, place, url.PathEscape(value))
 		delete(fields, name)
 	}
 	if u, ok := request.(*secretsstorev1.UpdateSecretRequest); ok && u.GetUpdateMask() != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/authz"
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
@@ -160,11 +161,13 @@ type model struct {
 	marks map[string]*item
 	// values are those of the marks that no answer may ever hold.
 	values map[string]bool
-	count  int
+	// conditions caches conditions of permissions.
+	conditions map[string]*authz.Engine
+	count      int
 }
 
 func newModel(rs *rights) *model {
-	return &model{rights: rs, byID: map[string]*item{}, byShelf: map[string]*shelf{}, names: map[string][]place{}, marks: map[string]*item{}, values: map[string]bool{}}
+	return &model{rights: rs, byID: map[string]*item{}, byShelf: map[string]*shelf{}, names: map[string][]place{}, marks: map[string]*item{}, values: map[string]bool{}, conditions: map[string]*authz.Engine{}}
 }
 
 func (m *model) addShelf(s *shelf) {

@@ -56,7 +56,9 @@ func choose[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 // next makes up a call.
 func (c *caller) next() *attempt {
 	switch n := c.r.IntN(100); {
-	case n < 18:
+	case n < 10:
+		return c.aboutSelf()
+	case n < 20:
 		return c.getSecret()
 	case n < 30:
 		return c.listSecrets()

@@ -229,18 +229,19 @@ func (x *isolation) call(c *caller, a *attempt) (door string, got answer) {
 // sighting finds a word in an answer that tells of something that the caller
 // may not see and did not speak of itself.
 func (x *isolation) sighting(c *caller, a *attempt, got answer) string {
-	var own []string
+	var asked []string
+	collect(a.request.ProtoReflect(), &asked)
 	for _, word := range got.words {
 		if x.model.values[word] {
 			return "it holds the value " + word
 		}
+		if of, is := x.model.about(word); is && of != c.Name && !a.accepts(word) && !slices.Contains(asked, word) {
+			return "it holds " + word
+		}
 		if !x.model.tells(word) {
 			continue
 		}
-		if own == nil {
-			collect(a.request.ProtoReflect(), &own)
-		}
-		if slices.Contains(own, word) || a.accepts(word) || x.model.sees(c, a.acts, word) {
+		if slices.Contains(asked, word) || a.accepts(word) || x.model.sees(c, a.acts, word) {
 			continue
 		}
 		return "it holds " + word

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -103,9 +104,12 @@ func statusOf(f *fault.Error) *status.Status {
 }
 
 func detailsOf(f *fault.Error) []protoadapt.MessageV1 {
-	info := &errdetails.ErrorInfo{Reason: f.Reason, Domain: Domain}
+	info := &errdetails.ErrorInfo{Reason: f.Reason, Domain: Domain, Metadata: maps.Clone(f.Facts)}
 	if f.Detail != "" {
-		info.Metadata = map[string]string{"detail": f.Detail}
+		if info.Metadata == nil {
+			info.Metadata = map[string]string{}
+		}
+		info.Metadata["detail"] = f.Detail
 	}
 	details := []protoadapt.MessageV1{info}
 	if len(f.Fields) > 0 {

@@ -100,6 +100,9 @@ type Budgets struct {
 	// failure is why the last round failed.
 	failure atomic.Pointer[error]
 
+	// replicas are the replicas as of the last round.
+	replicas atomic.Pointer[[]Replica]
+
 	// owner is a random name of this life of the process.
 	owner string
 

@@ -62,6 +62,7 @@ func (b *Budgets) exchange(ctx context.Context) {
 	if errors.Is(err, errLost) {
 		b.lose()
 	}
+	b.show()
 	before := b.failure.Swap(&err)
 	switch had := before != nil && *before != nil; {
 	case err != nil && !had && ctx.Err() == nil:

@@ -3,9 +3,11 @@ package spending
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
+	"platform.internal/storekeeper/internal/budget"
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
@@ -19,6 +21,50 @@ func (b *Budgets) Share(account, payer string) (limit, policy string) {
 	s := one.Scheduler.Share(payer)
 	return headerValue("r", s.Remaining, "t", wholeSeconds(s.Reset)), headerValue("q", s.Quota, "w", wholeSeconds(s.Window))
 }
+
+// ShareOf returns a tenant's part of the budget of an account and what it waits
+// for, and false for an account without a budget.
+func (b *Budgets) ShareOf(account, payer string) (budget.Share, budget.Turn, bool) {
+	one, known := b.byAccount[account]
+	if !known {
+		return budget.Share{}, budget.Turn{}, false
+	}
+	return one.Scheduler.Share(payer), one.Turn(payer), true
+}
+
+// Replica is a replica that shares the budgets.
+type Replica struct {
+	// Number is the number of its lease. A later life has a higher one.
+	Number int64
+	// Self says that it is this one.
+	Self bool
+	// Heard is when it was last heard of.
+	Heard time.Time
+}
+
+// Replicas returns the replicas as of the last round, by number.
+func (b *Budgets) Replicas() []Replica {
+	if known := b.replicas.Load(); known != nil {
+		return *known
+	}
+	return nil
+}
+
+// show publishes the replicas. The caller holds the turn.
+func (b *Budgets) show() {
+	var list []Replica
+	if b.number != 0 {
+		list = append(list, Replica{Number: b.number, Self: true, Heard: b.renewed})
+	}
+	for number, p := range b.peers {
+		list = append(list, Replica{Number: number, Heard: p.since})
+	}
+	slices.SortFunc(list, func(a, b Replica) int { return cmp.Compare(a.Number, b.Number) })
+	b.replicas.Store(&list)
+}
+
+// Weight returns the weight of a tenant.
+func (b *Budgets) Weight(tenant string) float64 { return b.weight(tenant) }
 
 // headerValue writes a value of the headers Ratelimit and Ratelimit-Policy.
 func headerValue(name string, n int, other string, m int) string {

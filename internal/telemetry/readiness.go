@@ -44,6 +44,15 @@ type checkResult struct {
 	Advisory bool `json:"advisory,omitempty"`
 }
 
+// CheckResult is the result of one readiness check.
+type CheckResult = checkResult
+
+// RunChecks runs readiness checks concurrently, as /readyz does. One that takes
+// longer than limit fails.
+func RunChecks(ctx context.Context, checks []Check, limit time.Duration) []CheckResult {
+	return runChecks(ctx, checks, limit).Checks
+}
+
 var (
 	errCheckLate  = errors.New("took too long")
 	errCheckPanic = errors.New("the check panicked")

@@ -10,9 +10,11 @@
 package storekeeperv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "platform.internal/storekeeper/gen/storekeeper/policy/v1"
 	reflect "reflect"
@@ -75,7 +77,10 @@ type WhoAmIResponse struct {
 	// Further names that rules can match, as principal.groups in rules.
 	Groups []string `protobuf:"bytes,3,rep,name=groups,proto3" json:"groups,omitempty"`
 	// The credential of this call.
-	Credential    *CallerCredential `protobuf:"bytes,4,opt,name=credential,proto3" json:"credential,omitempty"`
+	Credential *CallerCredential `protobuf:"bytes,4,opt,name=credential,proto3" json:"credential,omitempty"`
+	// The stable id of the tenant, under which quotas and usage are kept. Empty if
+	// the configuration gives the tenant none; its name is then its id.
+	TenantId      string `protobuf:"bytes,5,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +141,13 @@ func (x *WhoAmIResponse) GetCredential() *CallerCredential {
 		return x.Credential
 	}
 	return nil
+}
+
+func (x *WhoAmIResponse) GetTenantId() string {
+	if x != nil {
+		return x.TenantId
+	}
+	return ""
 }
 
 // What identifies a credential. It never holds the credential.
@@ -242,19 +254,816 @@ func (x *CallerCredential) GetExpires() *timestamppb.Timestamp {
 	return nil
 }
 
+// A request for the permissions of the caller.
+type ListPermissionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of rules on a page, at most 100. 0 means 100.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before. Empty: the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPermissionsRequest) Reset() {
+	*x = ListPermissionsRequest{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPermissionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPermissionsRequest) ProtoMessage() {}
+
+func (x *ListPermissionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPermissionsRequest.ProtoReflect.Descriptor instead.
+func (*ListPermissionsRequest) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListPermissionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPermissionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// A page of permissions.
+type ListPermissionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The permissions, in the order of the policy file.
+	Permissions []*Permission `protobuf:"bytes,1,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	// The token of the next page. Empty if this is the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The digest of the policy file in force, "sha256:" and hexadecimal digits.
+	// Empty if there is no policy file, which only dev mode allows.
+	Policy        string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPermissionsResponse) Reset() {
+	*x = ListPermissionsResponse{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPermissionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPermissionsResponse) ProtoMessage() {}
+
+func (x *ListPermissionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPermissionsResponse.ProtoReflect.Descriptor instead.
+func (*ListPermissionsResponse) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListPermissionsResponse) GetPermissions() []*Permission {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
+func (x *ListPermissionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListPermissionsResponse) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+// What one rule allows the caller.
+type Permission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the rule.
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// The actions, such as "secret.update".
+	Actions []string `protobuf:"bytes,2,rep,name=actions,proto3" json:"actions,omitempty"`
+	// The condition that the object must meet, in CEL, over the variables account,
+	// store, secret and scopes. What the rule asks of the caller is already decided
+	// and not part of it. Empty if everything is allowed, or if hidden is set.
+	Condition string `protobuf:"bytes,3,opt,name=condition,proto3" json:"condition,omitempty"`
+	// The configured name of the only account in which the condition can be true.
+	// Empty if the condition names none.
+	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
+	// The name of the only store in which the condition can be true. Empty if the
+	// condition names none.
+	Store string `protobuf:"bytes,5,opt,name=store,proto3" json:"store,omitempty"`
+	// The only name of a secret for which the condition can be true. Empty if the
+	// condition names none.
+	Secret string `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
+	// How the name of a secret begins for which the condition can be true. Empty if
+	// the condition does not say.
+	SecretPrefix string `protobuf:"bytes,7,opt,name=secret_prefix,json=secretPrefix,proto3" json:"secret_prefix,omitempty"`
+	// There is a condition that cannot be shown, because it is written in terms of
+	// callers. TestPermissions says what it comes to for an object.
+	Hidden        bool `protobuf:"varint,8,opt,name=hidden,proto3" json:"hidden,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Permission) Reset() {
+	*x = Permission{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Permission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Permission) ProtoMessage() {}
+
+func (x *Permission) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Permission.ProtoReflect.Descriptor instead.
+func (*Permission) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Permission) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Permission) GetActions() []string {
+	if x != nil {
+		return x.Actions
+	}
+	return nil
+}
+
+func (x *Permission) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *Permission) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *Permission) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *Permission) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *Permission) GetSecretPrefix() string {
+	if x != nil {
+		return x.SecretPrefix
+	}
+	return ""
+}
+
+func (x *Permission) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
+// A request for decisions.
+type TestPermissionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the caller would do, 1 to 100 checks.
+	Checks        []*PermissionCheck `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestPermissionsRequest) Reset() {
+	*x = TestPermissionsRequest{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestPermissionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestPermissionsRequest) ProtoMessage() {}
+
+func (x *TestPermissionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestPermissionsRequest.ProtoReflect.Descriptor instead.
+func (*TestPermissionsRequest) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TestPermissionsRequest) GetChecks() []*PermissionCheck {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+// Something that the caller would do.
+type PermissionCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The action, such as "secret.update".
+	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// configuration. Empty for an action on Storekeeper itself.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// The store: its name or its identifier. Empty: not known.
+	Store string `protobuf:"bytes,3,opt,name=store,proto3" json:"store,omitempty"`
+	// The secret: its name or its identifier. Empty: not known.
+	Secret string `protobuf:"bytes,4,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The scopes that the call would give to the secret, at most 100.
+	Scopes        []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PermissionCheck) Reset() {
+	*x = PermissionCheck{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PermissionCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PermissionCheck) ProtoMessage() {}
+
+func (x *PermissionCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PermissionCheck.ProtoReflect.Descriptor instead.
+func (*PermissionCheck) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PermissionCheck) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *PermissionCheck) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *PermissionCheck) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *PermissionCheck) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *PermissionCheck) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+// The decisions.
+type TestPermissionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One result for each check, in their order.
+	Results []*PermissionResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// The digest of the policy file in force, "sha256:" and hexadecimal digits.
+	// Empty if there is no policy file, which only dev mode allows.
+	Policy        string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestPermissionsResponse) Reset() {
+	*x = TestPermissionsResponse{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestPermissionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestPermissionsResponse) ProtoMessage() {}
+
+func (x *TestPermissionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestPermissionsResponse.ProtoReflect.Descriptor instead.
+func (*TestPermissionsResponse) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *TestPermissionsResponse) GetResults() []*PermissionResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *TestPermissionsResponse) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+// A decision.
+type PermissionResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller would be allowed.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// The id of the rule that allows it. Empty if none does.
+	Rule string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Why the caller would not be allowed: the reason of the fault that a call would
+	// get, such as "NOT_ALLOWED" or "STORE_NOT_FOUND"; or "NAME_NEEDED" if it depends
+	// on the name of a store or secret that the check does not give. Empty if the
+	// caller would be allowed.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PermissionResult) Reset() {
+	*x = PermissionResult{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PermissionResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PermissionResult) ProtoMessage() {}
+
+func (x *PermissionResult) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PermissionResult.ProtoReflect.Descriptor instead.
+func (*PermissionResult) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PermissionResult) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *PermissionResult) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *PermissionResult) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// A request for the usage of the caller's tenant.
+type GetUsageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUsageRequest) Reset() {
+	*x = GetUsageRequest{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUsageRequest) ProtoMessage() {}
+
+func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUsageRequest.ProtoReflect.Descriptor instead.
+func (*GetUsageRequest) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{10}
+}
+
+// The usage of the caller's tenant.
+type GetUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose usage it is: the tenant of the caller, or the name of a caller without
+	// a tenant.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// One item for each account that the caller has any right in.
+	Accounts      []*AccountUsage `protobuf:"bytes,2,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUsageResponse) Reset() {
+	*x = GetUsageResponse{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUsageResponse) ProtoMessage() {}
+
+func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUsageResponse.ProtoReflect.Descriptor instead.
+func (*GetUsageResponse) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetUsageResponse) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *GetUsageResponse) GetAccounts() []*AccountUsage {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+// The usage of one account by one tenant.
+type AccountUsage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The configured name of the account.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The stores that the tenant has made. Absent if the tenant has no limit of
+	// stores in this account; Storekeeper then does not count them.
+	Stores *TenantQuota `protobuf:"bytes,2,opt,name=stores,proto3" json:"stores,omitempty"`
+	// The secrets that the tenant has made. Absent if the tenant has no limit of
+	// secrets in this account; Storekeeper then does not count them.
+	Secrets *TenantQuota `protobuf:"bytes,3,opt,name=secrets,proto3" json:"secrets,omitempty"`
+	// The tenant's share of the calls to Cloudflare.
+	Budget        *BudgetShare `protobuf:"bytes,4,opt,name=budget,proto3" json:"budget,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountUsage) Reset() {
+	*x = AccountUsage{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountUsage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountUsage) ProtoMessage() {}
+
+func (x *AccountUsage) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountUsage.ProtoReflect.Descriptor instead.
+func (*AccountUsage) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AccountUsage) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *AccountUsage) GetStores() *TenantQuota {
+	if x != nil {
+		return x.Stores
+	}
+	return nil
+}
+
+func (x *AccountUsage) GetSecrets() *TenantQuota {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+func (x *AccountUsage) GetBudget() *BudgetShare {
+	if x != nil {
+		return x.Budget
+	}
+	return nil
+}
+
+// How much a tenant has made of what it may make.
+type TenantQuota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the tenant has and is about to make.
+	Used int32 `protobuf:"varint,1,opt,name=used,proto3" json:"used,omitempty"`
+	// What the tenant may have.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantQuota) Reset() {
+	*x = TenantQuota{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantQuota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantQuota) ProtoMessage() {}
+
+func (x *TenantQuota) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantQuota.ProtoReflect.Descriptor instead.
+func (*TenantQuota) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TenantQuota) GetUsed() int32 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *TenantQuota) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// A tenant's share of the call budget of an account. Accounts with one credential
+// share one budget.
+type BudgetShare struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The calls in a window that are the tenant's fair share, among the tenants that
+	// made or wanted calls in the last window. It can make more while others use
+	// less.
+	Calls int32 `protobuf:"varint,1,opt,name=calls,proto3" json:"calls,omitempty"`
+	// How many of them are left now.
+	Remaining int32 `protobuf:"varint,2,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	// The length of the window.
+	Window *durationpb.Duration `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
+	// How many calls of the tenant wait at this replica.
+	Waiting int32 `protobuf:"varint,4,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// About how long it takes until a call that the tenant makes now can begin.
+	NextTurn      *durationpb.Duration `protobuf:"bytes,5,opt,name=next_turn,json=nextTurn,proto3" json:"next_turn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BudgetShare) Reset() {
+	*x = BudgetShare{}
+	mi := &file_storekeeper_v1_self_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BudgetShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BudgetShare) ProtoMessage() {}
+
+func (x *BudgetShare) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_self_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BudgetShare.ProtoReflect.Descriptor instead.
+func (*BudgetShare) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_self_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *BudgetShare) GetCalls() int32 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
+}
+
+func (x *BudgetShare) GetRemaining() int32 {
+	if x != nil {
+		return x.Remaining
+	}
+	return 0
+}
+
+func (x *BudgetShare) GetWindow() *durationpb.Duration {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *BudgetShare) GetWaiting() int32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *BudgetShare) GetNextTurn() *durationpb.Duration {
+	if x != nil {
+		return x.NextTurn
+	}
+	return nil
+}
+
 var File_storekeeper_v1_self_proto protoreflect.FileDescriptor
 
 const file_storekeeper_v1_self_proto_rawDesc = "" +
 	"\n" +
-	"\x19storekeeper/v1/self.proto\x12\x0estorekeeper.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"storekeeper/policy/v1/policy.proto\"\x0f\n" +
-	"\rWhoAmIRequest\"\x9a\x01\n" +
+	"\x19storekeeper/v1/self.proto\x12\x0estorekeeper.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"storekeeper/policy/v1/policy.proto\"\x0f\n" +
+	"\rWhoAmIRequest\"\xb7\x01\n" +
 	"\x0eWhoAmIResponse\x12\x16\n" +
 	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x16\n" +
 	"\x06groups\x18\x03 \x03(\tR\x06groups\x12@\n" +
 	"\n" +
 	"credential\x18\x04 \x01(\v2 .storekeeper.v1.CallerCredentialR\n" +
-	"credential\"\xfa\x01\n" +
+	"credential\x12\x1b\n" +
+	"\ttenant_id\x18\x05 \x01(\tR\btenantId\"\xfa\x01\n" +
 	"\x10CallerCredential\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1f\n" +
 	"\vissuer_name\x18\x02 \x01(\tR\n" +
@@ -264,10 +1073,72 @@ const file_storekeeper_v1_self_proto_rawDesc = "" +
 	"\x02id\x18\x05 \x01(\tR\x02id\x129\n" +
 	"\n" +
 	"not_before\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x124\n" +
-	"\aexpires\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\aexpires2\x7f\n" +
+	"\aexpires\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"i\n" +
+	"\x16ListPermissionsRequest\x12&\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\tpageToken\"\x97\x01\n" +
+	"\x17ListPermissionsResponse\x12<\n" +
+	"\vpermissions\x18\x01 \x03(\v2\x1a.storekeeper.v1.PermissionR\vpermissions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x16\n" +
+	"\x06policy\x18\x03 \x01(\tR\x06policy\"\xdd\x01\n" +
+	"\n" +
+	"Permission\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x18\n" +
+	"\aactions\x18\x02 \x03(\tR\aactions\x12\x1c\n" +
+	"\tcondition\x18\x03 \x01(\tR\tcondition\x12\x18\n" +
+	"\aaccount\x18\x04 \x01(\tR\aaccount\x12\x14\n" +
+	"\x05store\x18\x05 \x01(\tR\x05store\x12\x16\n" +
+	"\x06secret\x18\x06 \x01(\tR\x06secret\x12#\n" +
+	"\rsecret_prefix\x18\a \x01(\tR\fsecretPrefix\x12\x16\n" +
+	"\x06hidden\x18\b \x01(\bR\x06hidden\"]\n" +
+	"\x16TestPermissionsRequest\x12C\n" +
+	"\x06checks\x18\x01 \x03(\v2\x1f.storekeeper.v1.PermissionCheckB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x06checks\"\xce\x05\n" +
+	"\x0fPermissionCheck\x12\xd9\x01\n" +
+	"\x06action\x18\x01 \x01(\tB\xc0\x01\xbaH\xbc\x01r\xb9\x01R\vaccount.getR\n" +
+	"change.getR\x0foperator.statusR\x10operator.tenantsR\tquota.getR\rsecret.createR\rsecret.deleteR\x10secret.duplicateR\n" +
+	"secret.getR\rsecret.updateR\fstore.createR\fstore.deleteR\tstore.getR\x06action\x12\"\n" +
+	"\aaccount\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aaccount\x12\x1e\n" +
+	"\x05store\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05store\x12 \n" +
+	"\x06secret\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06secret\x12&\n" +
+	"\x06scopes\x18\x05 \x03(\tB\x0e\xbaH\v\x92\x01\b\x10d\"\x04r\x02(@R\x06scopes:\xd0\x02\xbaH\xcc\x02\x1a\xcd\x01\n" +
+	"\x15secret.secret_invalid\x12Bis an identifier, so the store must be given by its identifier too\x1ap!this.secret.matches('^[0-9a-f]{32}$') || this.action == 'secret.create' || this.store.matches('^[0-9a-f]{32}$')\x1az\n" +
+	"\x15account.account_empty\x12\x11must not be empty\x1aNthis.account != '' || this.action == '' || this.action.startsWith('operator.')\"m\n" +
+	"\x17TestPermissionsResponse\x12:\n" +
+	"\aresults\x18\x01 \x03(\v2 .storekeeper.v1.PermissionResultR\aresults\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\"X\n" +
+	"\x10PermissionResult\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x11\n" +
+	"\x0fGetUsageRequest\"d\n" +
+	"\x10GetUsageResponse\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x128\n" +
+	"\baccounts\x18\x02 \x03(\v2\x1c.storekeeper.v1.AccountUsageR\baccounts\"\xc9\x01\n" +
+	"\fAccountUsage\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x123\n" +
+	"\x06stores\x18\x02 \x01(\v2\x1b.storekeeper.v1.TenantQuotaR\x06stores\x125\n" +
+	"\asecrets\x18\x03 \x01(\v2\x1b.storekeeper.v1.TenantQuotaR\asecrets\x123\n" +
+	"\x06budget\x18\x04 \x01(\v2\x1b.storekeeper.v1.BudgetShareR\x06budget\"7\n" +
+	"\vTenantQuota\x12\x12\n" +
+	"\x04used\x18\x01 \x01(\x05R\x04used\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"\xc6\x01\n" +
+	"\vBudgetShare\x12\x14\n" +
+	"\x05calls\x18\x01 \x01(\x05R\x05calls\x12\x1c\n" +
+	"\tremaining\x18\x02 \x01(\x05R\tremaining\x121\n" +
+	"\x06window\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06window\x12\x18\n" +
+	"\awaiting\x18\x04 \x01(\x05R\awaiting\x126\n" +
+	"\tnext_turn\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bnextTurn2\xb9\x04\n" +
 	"\vSelfService\x12p\n" +
 	"\x06WhoAmI\x12\x1d.storekeeper.v1.WhoAmIRequest\x1a\x1e.storekeeper.v1.WhoAmIResponse\"'\xba\xeb\x18\x06\n" +
-	"\x04self\x82\xd3\xe4\x93\x02\x14\x12\x12/storekeeper/v1/me\x90\x02\x01B@Z>platform.internal/storekeeper/gen/storekeeper/v1;storekeeperv1b\x06proto3"
+	"\x04self\x82\xd3\xe4\x93\x02\x14\x12\x12/storekeeper/v1/me\x90\x02\x01\x12\x97\x01\n" +
+	"\x0fListPermissions\x12&.storekeeper.v1.ListPermissionsRequest\x1a'.storekeeper.v1.ListPermissionsResponse\"3\xba\xeb\x18\x06\n" +
+	"\x04self\x82\xd3\xe4\x93\x02 \x12\x1e/storekeeper/v1/me/permissions\x90\x02\x01\x12\x9f\x01\n" +
+	"\x0fTestPermissions\x12&.storekeeper.v1.TestPermissionsRequest\x1a'.storekeeper.v1.TestPermissionsResponse\";\xba\xeb\x18\x06\n" +
+	"\x04self\x82\xd3\xe4\x93\x02(:\x01*\"#/storekeeper/v1/me/permissions:test\x90\x02\x01\x12|\n" +
+	"\bGetUsage\x12\x1f.storekeeper.v1.GetUsageRequest\x1a .storekeeper.v1.GetUsageResponse\"-\xba\xeb\x18\x06\n" +
+	"\x04self\x82\xd3\xe4\x93\x02\x1a\x12\x18/storekeeper/v1/me/usage\x90\x02\x01B@Z>platform.internal/storekeeper/gen/storekeeper/v1;storekeeperv1b\x06proto3"
 
 var (
 	file_storekeeper_v1_self_proto_rawDescOnce sync.Once
@@ -281,24 +1152,52 @@ func file_storekeeper_v1_self_proto_rawDescGZIP() []byte {
 	return file_storekeeper_v1_self_proto_rawDescData
 }
 
-var file_storekeeper_v1_self_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_storekeeper_v1_self_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_storekeeper_v1_self_proto_goTypes = []any{
-	(*WhoAmIRequest)(nil),         // 0: storekeeper.v1.WhoAmIRequest
-	(*WhoAmIResponse)(nil),        // 1: storekeeper.v1.WhoAmIResponse
-	(*CallerCredential)(nil),      // 2: storekeeper.v1.CallerCredential
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(*WhoAmIRequest)(nil),           // 0: storekeeper.v1.WhoAmIRequest
+	(*WhoAmIResponse)(nil),          // 1: storekeeper.v1.WhoAmIResponse
+	(*CallerCredential)(nil),        // 2: storekeeper.v1.CallerCredential
+	(*ListPermissionsRequest)(nil),  // 3: storekeeper.v1.ListPermissionsRequest
+	(*ListPermissionsResponse)(nil), // 4: storekeeper.v1.ListPermissionsResponse
+	(*Permission)(nil),              // 5: storekeeper.v1.Permission
+	(*TestPermissionsRequest)(nil),  // 6: storekeeper.v1.TestPermissionsRequest
+	(*PermissionCheck)(nil),         // 7: storekeeper.v1.PermissionCheck
+	(*TestPermissionsResponse)(nil), // 8: storekeeper.v1.TestPermissionsResponse
+	(*PermissionResult)(nil),        // 9: storekeeper.v1.PermissionResult
+	(*GetUsageRequest)(nil),         // 10: storekeeper.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),        // 11: storekeeper.v1.GetUsageResponse
+	(*AccountUsage)(nil),            // 12: storekeeper.v1.AccountUsage
+	(*TenantQuota)(nil),             // 13: storekeeper.v1.TenantQuota
+	(*BudgetShare)(nil),             // 14: storekeeper.v1.BudgetShare
+	(*timestamppb.Timestamp)(nil),   // 15: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),     // 16: google.protobuf.Duration
 }
 var file_storekeeper_v1_self_proto_depIdxs = []int32{
-	2, // 0: storekeeper.v1.WhoAmIResponse.credential:type_name -> storekeeper.v1.CallerCredential
-	3, // 1: storekeeper.v1.CallerCredential.not_before:type_name -> google.protobuf.Timestamp
-	3, // 2: storekeeper.v1.CallerCredential.expires:type_name -> google.protobuf.Timestamp
-	0, // 3: storekeeper.v1.SelfService.WhoAmI:input_type -> storekeeper.v1.WhoAmIRequest
-	1, // 4: storekeeper.v1.SelfService.WhoAmI:output_type -> storekeeper.v1.WhoAmIResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	2,  // 0: storekeeper.v1.WhoAmIResponse.credential:type_name -> storekeeper.v1.CallerCredential
+	15, // 1: storekeeper.v1.CallerCredential.not_before:type_name -> google.protobuf.Timestamp
+	15, // 2: storekeeper.v1.CallerCredential.expires:type_name -> google.protobuf.Timestamp
+	5,  // 3: storekeeper.v1.ListPermissionsResponse.permissions:type_name -> storekeeper.v1.Permission
+	7,  // 4: storekeeper.v1.TestPermissionsRequest.checks:type_name -> storekeeper.v1.PermissionCheck
+	9,  // 5: storekeeper.v1.TestPermissionsResponse.results:type_name -> storekeeper.v1.PermissionResult
+	12, // 6: storekeeper.v1.GetUsageResponse.accounts:type_name -> storekeeper.v1.AccountUsage
+	13, // 7: storekeeper.v1.AccountUsage.stores:type_name -> storekeeper.v1.TenantQuota
+	13, // 8: storekeeper.v1.AccountUsage.secrets:type_name -> storekeeper.v1.TenantQuota
+	14, // 9: storekeeper.v1.AccountUsage.budget:type_name -> storekeeper.v1.BudgetShare
+	16, // 10: storekeeper.v1.BudgetShare.window:type_name -> google.protobuf.Duration
+	16, // 11: storekeeper.v1.BudgetShare.next_turn:type_name -> google.protobuf.Duration
+	0,  // 12: storekeeper.v1.SelfService.WhoAmI:input_type -> storekeeper.v1.WhoAmIRequest
+	3,  // 13: storekeeper.v1.SelfService.ListPermissions:input_type -> storekeeper.v1.ListPermissionsRequest
+	6,  // 14: storekeeper.v1.SelfService.TestPermissions:input_type -> storekeeper.v1.TestPermissionsRequest
+	10, // 15: storekeeper.v1.SelfService.GetUsage:input_type -> storekeeper.v1.GetUsageRequest
+	1,  // 16: storekeeper.v1.SelfService.WhoAmI:output_type -> storekeeper.v1.WhoAmIResponse
+	4,  // 17: storekeeper.v1.SelfService.ListPermissions:output_type -> storekeeper.v1.ListPermissionsResponse
+	8,  // 18: storekeeper.v1.SelfService.TestPermissions:output_type -> storekeeper.v1.TestPermissionsResponse
+	11, // 19: storekeeper.v1.SelfService.GetUsage:output_type -> storekeeper.v1.GetUsageResponse
+	16, // [16:20] is the sub-list for method output_type
+	12, // [12:16] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_storekeeper_v1_self_proto_init() }
@@ -312,7 +1211,7 @@ func file_storekeeper_v1_self_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_storekeeper_v1_self_proto_rawDesc), len(file_storekeeper_v1_self_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,7 +22,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SelfService_WhoAmI_FullMethodName = "/storekeeper.v1.SelfService/WhoAmI"
+	SelfService_WhoAmI_FullMethodName          = "/storekeeper.v1.SelfService/WhoAmI"
+	SelfService_ListPermissions_FullMethodName = "/storekeeper.v1.SelfService/ListPermissions"
+	SelfService_TestPermissions_FullMethodName = "/storekeeper.v1.SelfService/TestPermissions"
+	SelfService_GetUsage_FullMethodName        = "/storekeeper.v1.SelfService/GetUsage"
 )
 
 // SelfServiceClient is the client API for SelfService service.
@@ -34,6 +37,16 @@ const (
 type SelfServiceClient interface {
 	// Returns who the caller is to Storekeeper, and how it was authenticated.
 	WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error)
+	// Lists what the operator's rules allow the caller, in the order of the policy
+	// file. A permission says which actions are allowed under which condition.
+	ListPermissions(ctx context.Context, in *ListPermissionsRequest, opts ...grpc.CallOption) (*ListPermissionsResponse, error)
+	// Says whether the caller would be allowed to do something, and by which rule.
+	// The objects need not exist if they are given by name. The decision is made by
+	// the same code as that of a real call. Nothing is changed or recorded.
+	TestPermissions(ctx context.Context, in *TestPermissionsRequest, opts ...grpc.CallOption) (*TestPermissionsResponse, error)
+	// Returns what the caller's tenant has made of its quotas, and its share of the
+	// call budget of each account that the caller has any right in.
+	GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error)
 }
 
 type selfServiceClient struct {
@@ -54,6 +67,36 @@ func (c *selfServiceClient) WhoAmI(ctx context.Context, in *WhoAmIRequest, opts 
 	return out, nil
 }
 
+func (c *selfServiceClient) ListPermissions(ctx context.Context, in *ListPermissionsRequest, opts ...grpc.CallOption) (*ListPermissionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPermissionsResponse)
+	err := c.cc.Invoke(ctx, SelfService_ListPermissions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *selfServiceClient) TestPermissions(ctx context.Context, in *TestPermissionsRequest, opts ...grpc.CallOption) (*TestPermissionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestPermissionsResponse)
+	err := c.cc.Invoke(ctx, SelfService_TestPermissions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *selfServiceClient) GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetUsageResponse)
+	err := c.cc.Invoke(ctx, SelfService_GetUsage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SelfServiceServer is the server API for SelfService service.
 // All implementations must embed UnimplementedSelfServiceServer
 // for forward compatibility.
@@ -63,6 +106,16 @@ func (c *selfServiceClient) WhoAmI(ctx context.Context, in *WhoAmIRequest, opts 
 type SelfServiceServer interface {
 	// Returns who the caller is to Storekeeper, and how it was authenticated.
 	WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error)
+	// Lists what the operator's rules allow the caller, in the order of the policy
+	// file. A permission says which actions are allowed under which condition.
+	ListPermissions(context.Context, *ListPermissionsRequest) (*ListPermissionsResponse, error)
+	// Says whether the caller would be allowed to do something, and by which rule.
+	// The objects need not exist if they are given by name. The decision is made by
+	// the same code as that of a real call. Nothing is changed or recorded.
+	TestPermissions(context.Context, *TestPermissionsRequest) (*TestPermissionsResponse, error)
+	// Returns what the caller's tenant has made of its quotas, and its share of the
+	// call budget of each account that the caller has any right in.
+	GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error)
 	mustEmbedUnimplementedSelfServiceServer()
 }
 
@@ -75,6 +128,15 @@ type UnimplementedSelfServiceServer struct{}
 
 func (UnimplementedSelfServiceServer) WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WhoAmI not implemented")
+}
+func (UnimplementedSelfServiceServer) ListPermissions(context.Context, *ListPermissionsRequest) (*ListPermissionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPermissions not implemented")
+}
+func (UnimplementedSelfServiceServer) TestPermissions(context.Context, *TestPermissionsRequest) (*TestPermissionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestPermissions not implemented")
+}
+func (UnimplementedSelfServiceServer) GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUsage not implemented")
 }
 func (UnimplementedSelfServiceServer) mustEmbedUnimplementedSelfServiceServer() {}
 func (UnimplementedSelfServiceServer) testEmbeddedByValue()                     {}
@@ -115,6 +177,60 @@ func _SelfService_WhoAmI_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SelfService_ListPermissions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPermissionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SelfServiceServer).ListPermissions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SelfService_ListPermissions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SelfServiceServer).ListPermissions(ctx, req.(*ListPermissionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SelfService_TestPermissions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestPermissionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SelfServiceServer).TestPermissions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SelfService_TestPermissions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SelfServiceServer).TestPermissions(ctx, req.(*TestPermissionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SelfService_GetUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUsageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SelfServiceServer).GetUsage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SelfService_GetUsage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SelfServiceServer).GetUsage(ctx, req.(*GetUsageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SelfService_ServiceDesc is the grpc.ServiceDesc for SelfService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -125,6 +241,18 @@ var SelfService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WhoAmI",
 			Handler:    _SelfService_WhoAmI_Handler,
+		},
+		{
+			MethodName: "ListPermissions",
+			Handler:    _SelfService_ListPermissions_Handler,
+		},
+		{
+			MethodName: "TestPermissions",
+			Handler:    _SelfService_TestPermissions_Handler,
+		},
+		{
+			MethodName: "GetUsage",
+			Handler:    _SelfService_GetUsage_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

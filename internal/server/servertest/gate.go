@@ -76,6 +76,7 @@ func Services() []protoreflect.ServiceDescriptor {
 		storekeeperv1.File_storekeeper_v1_self_proto.Services().ByName("SelfService"),
 		storekeeperv1.File_storekeeper_v1_changes_proto.Services().ByName("ChangeService"),
 		storekeeperv1.File_storekeeper_v1_secrets_proto.Services().ByName("SecretService"),
+		storekeeperv1.File_storekeeper_v1_operator_proto.Services().ByName("OperatorService"),
 	}
 }
 
@@ -97,13 +98,18 @@ func Start(tb testing.TB, c Config) *Gate {
 				{ID: MainID, Name: Main}, {ID: OtherID, Name: Other},
 			}))
 		},
-		func(r grpc.ServiceRegistrar) { storekeeperv1.RegisterSelfServiceServer(r, self.NewService()) },
+		func(r grpc.ServiceRegistrar) {
+			storekeeperv1.RegisterSelfServiceServer(r, self.NewService(chain.Rights, usage))
+		},
 		func(r grpc.ServiceRegistrar) {
 			storekeeperv1.RegisterChangeServiceServer(r, changes.NewService(changes.Config{
 				Index: newIndex(g.Trail), Decide: chain.Rights.Rules.Decide, Names: chain.Rights.Names,
 			}))
 		},
 		g.secretsByName(tb, chain, secrets),
+		func(r grpc.ServiceRegistrar) {
+			storekeeperv1.RegisterOperatorServiceServer(r, operators(c.Callers))
+		},
 	})
 	return g
 }
@@ -163,6 +169,8 @@ type Client struct {
 	Self     storekeeperv1.SelfServiceClient
 	// ByName is the service that finds secrets by their names.
 	ByName storekeeperv1.SecretServiceClient
+	// Operators is the service about all tenants.
+	Operators storekeeperv1.OperatorServiceClient
 	// Conn carries the calls of all.
 	Conn grpc.ClientConnInterface
 }
@@ -173,6 +181,7 @@ func newClient(conn grpc.ClientConnInterface) Client {
 		Identity:                  identityv1.NewIdentityServiceClient(conn),
 		Self:                      storekeeperv1.NewSelfServiceClient(conn),
 		ByName:                    storekeeperv1.NewSecretServiceClient(conn),
+		Operators:                 storekeeperv1.NewOperatorServiceClient(conn),
 		Conn:                      conn,
 	}
 }
