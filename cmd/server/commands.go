@@ -40,6 +40,8 @@ func commands() []command {
 		{"emulator", "emulator [--listen ADDRESS] [--token TOKEN]...", "run only the emulator of Cloudflare Secrets Store", runEmulator},
 		{"health", "health [--admin ADDRESS] [--tls-cert FILE]", "ask a running service whether it is ready; the probe of containers", runHealth},
 		{"policy test", "policy test --policy FILE", "run the expected decisions that stand beside the rules of a policy file", runPolicyTest},
+		{"policy explain", "policy explain --policy FILE --as KEY=VALUE,... --do ACTION --on KEY=VALUE,... [--output json]", "tell whether a policy file allows something, and by which rule", runPolicyExplain},
+		{"policy can-i", "policy can-i --policy FILE --as KEY=VALUE,... --list, or with --do ACTION --on KEY=VALUE,... in place of --list [--output json]", "list what a policy file allows a caller, or answer yes or no", runPolicyCanI},
 		{"audit verify", "audit verify FILE... [--key-file FILE] [--after NUMBER:HASH], or audit verify --config FILE", "tell whether the audit trail is still what was written, and whether records are missing", runAuditVerify},
 		{"audit query", "audit query {FILE... | --config FILE} [--secret NAME] [--store NAME] [--caller NAME] [--tenant NAME] [--since 30d] [--output table|jsonl|ocsf]", "find changes in the audit trail, newest first", runAuditQuery},
 		{"audit export", "audit export {FILE... | --config FILE} [--format jsonl|ocsf] [--after NUMBER] [--since 30d]", "write the audit trail to standard output, one record or event a line", runAuditExport},
@@ -63,6 +65,8 @@ func run(ctx context.Context, args []string, t terminal) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
+	case errors.Is(err, errNo):
+		return exitFailed
 	case errors.As(err, &usage):
 		say(t.err, "server: %s\n", usage.text)
 		return exitUsage

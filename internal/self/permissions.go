@@ -34,15 +34,20 @@ func (s *Service) ListPermissions(ctx context.Context, r *storekeeperv1.ListPerm
 	}
 	out := &storekeeperv1.ListPermissionsResponse{Policy: policy}
 	for _, p := range list {
-		out.Permissions = append(out.Permissions, &storekeeperv1.Permission{
-			Rule: p.Rule, Actions: p.Actions, Condition: p.Condition, Account: p.Account, Store: p.Store, Secret: p.Secret,
-			SecretPrefix: p.SecretPrefix, Hidden: p.Hidden,
-		})
+		out.Permissions = append(out.Permissions, PermissionOf(p))
 	}
 	if next > 0 {
 		out.NextPageToken = strconv.Itoa(next) + "-" + policyMark(policy)
 	}
 	return out, nil
+}
+
+// PermissionOf returns the message of a permission.
+func PermissionOf(p authz.Permission) *storekeeperv1.Permission {
+	return &storekeeperv1.Permission{
+		Rule: p.Rule, Actions: p.Actions, Condition: p.Condition, Account: p.Account, Store: p.Store, Secret: p.Secret,
+		SecretPrefix: p.SecretPrefix, Hidden: p.Hidden,
+	}
 }
 
 // readToken reads a page token: the position of a rule, and the mark of the
@@ -88,20 +93,26 @@ func (s *Service) test(ctx context.Context, caller authn.Principal, c *storekeep
 	d, err := s.rights.Test(ctx, caller, authz.Check{
 		Action: c.GetAction(), Account: c.GetAccount(), Store: c.GetStore(), Secret: c.GetSecret(), Scopes: c.GetScopes(),
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		f := fault.From(err)
 		if f.Kind != fault.NotFound && f.Kind != fault.Denied {
 			return nil, "", err
 		}
 		return &storekeeperv1.PermissionResult{Reason: f.Reason}, d.Policy, nil
-	case d.Allowed:
-		return &storekeeperv1.PermissionResult{Allowed: true, Rule: d.Rule}, d.Policy, nil
-	case d.NeedsName:
-		return &storekeeperv1.PermissionResult{Reason: reasonNameNeeded}, d.Policy, nil
 	}
-	return &storekeeperv1.PermissionResult{Reason: fault.ReasonNotAllowed}, d.Policy, nil
+	return ResultOf(d), d.Policy, nil
 }
 
-// reasonNameNeeded is the reason of a check that does not name its object.
-const reasonNameNeeded = "NAME_NEEDED"
+// ReasonNameNeeded is the reason of a check that does not name its object.
+const ReasonNameNeeded = "NAME_NEEDED"
+
+// ResultOf returns the message of a decision.
+func ResultOf(d authz.Decision) *storekeeperv1.PermissionResult {
+	switch {
+	case d.Allowed:
+		return &storekeeperv1.PermissionResult{Allowed: true, Rule: d.Rule}
+	case d.NeedsName:
+		return &storekeeperv1.PermissionResult{Reason: ReasonNameNeeded}
+	}
+	return &storekeeperv1.PermissionResult{Reason: fault.ReasonNotAllowed}
+}
