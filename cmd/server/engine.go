@@ -44,10 +44,10 @@ type engine struct {
 	cloudflare *upstream.Client
 	budgets    *spending.Budgets
 	state      *state
-	keeper     *idempotency.Keeper
-	settler    *reconcile.Settler
-	library    *cache.Library
-	merged     *batch.Coalescer
+	keeper     *idempotency.Coordinator
+	settler    *reconcile.Reconciler
+	library    *cache.Listings
+	merged     *batch.Batcher
 	// reads is what answers the services, near things first.
 	reads *cache.Client
 	// steps are what each change goes through.
@@ -147,7 +147,7 @@ func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 	settling := reconcile.Config{
 		Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
 		Within:  min(settleTime, 2*attemptTime(s)),
-		Observe: func(ev reconcile.Event) { e.count("settled_" + string(ev.Outcome)) },
+		Observe: func(ev reconcile.Report) { e.count("settled_" + string(ev.Outcome)) },
 	}
 	if e.state.shared != nil {
 		settling.Owners = reconcile.SharedOwners(e.state)

@@ -18,7 +18,7 @@ func (l eventLog) Append(ctx context.Context, topic string, event []byte) error 
 }
 
 // Since returns the events after a position.
-func (l eventLog) Since(ctx context.Context, topic string, after cache.Position) (events [][]byte, now cache.Position, complete bool, err error) {
+func (l eventLog) Since(ctx context.Context, topic string, after cache.LogPosition) (events [][]byte, now cache.LogPosition, complete bool, err error) {
 	events, reached, complete, err := l.Events(ctx, topic, store.Position(after))
-	return events, cache.Position(reached), complete, err
+	return events, cache.LogPosition(reached), complete, err
 }

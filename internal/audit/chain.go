@@ -11,9 +11,9 @@ import (
 
 const hashBytes = sha256.Size
 
-// position is a place in a chain: the number and the hash of its last record.
+// linePosition is a place in a chain: the number and the hash of its last record.
 // The zero value is the place before the first.
-type position struct {
+type linePosition struct {
 	seq  uint64
 	hash [hashBytes]byte
 }
@@ -51,7 +51,7 @@ const (
 )
 
 // appendLine writes a body as the line after p and moves p on.
-func appendLine(dst, body []byte, p *position, h hash.Hash) []byte {
+func appendLine(dst, body []byte, p *linePosition, h hash.Hash) []byte {
 	start := len(dst)
 	p.seq++
 	dst = append(dst, `{"seq":`...)

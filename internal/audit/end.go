@@ -59,7 +59,7 @@ type endCheck struct {
 	size   int64
 	path   string
 	hash   hash.Hash
-	at     position
+	at     linePosition
 	origin origin
 }
 

@@ -30,7 +30,7 @@ var errHeadFormat = errors.New("it is of another format than 1, which is the one
 
 // appendHead writes the last acknowledged place of a chain, bound by a hash of
 // its own. It has one form and one length.
-func appendHead(dst []byte, at position, o origin, h hash.Hash) []byte {
+func appendHead(dst []byte, at linePosition, o origin, h hash.Hash) []byte {
 	start := len(dst)
 	keyed := "-"
 	if o.keyed {
@@ -63,7 +63,7 @@ func appendPadded(dst []byte, n uint64) []byte {
 	return dst
 }
 
-func parseHead(text []byte, h hash.Hash) (at position, o origin, err error) {
+func parseHead(text []byte, h hash.Hash) (at linePosition, o origin, err error) {
 	if bytes.HasPrefix(text, []byte(headName)) && !bytes.HasPrefix(text, []byte(headMagic+" ")) {
 		return at, o, errHeadFormat
 	}

@@ -29,9 +29,9 @@ func VerifyLines(ctx context.Context, lines Lines, key []byte) (Report, error) {
 	if err := v.after(lines.After); err != nil {
 		return v.report, err
 	}
-	var h head
+	var h checkpoint
 	if lines.Last != nil {
-		h = head{at: *lines.Last, origin: lines.Origin, known: true}
+		h = checkpoint{at: *lines.Last, origin: lines.Origin, known: true}
 		if h.origin.keyed != v.keyed {
 			v.problem(Problem{File: lines.Name, Text: "the chain was begun " + keyedText(h.origin.keyed)})
 		}

@@ -10,7 +10,7 @@ import (
 
 // Place is a place in a chain: the number and the hash of a record. The zero Place
 // is that before the first record.
-type Place = position
+type Place = linePosition
 
 // PlaceAt is the place of the record with a number and a hash.
 func PlaceAt(seq uint64, hash [hashBytes]byte) Place { return Place{seq: seq, hash: hash} }
@@ -34,13 +34,13 @@ func PlaceOf(line []byte) (p Place, ok bool) {
 }
 
 // Seq is the number of the record.
-func (p position) Seq() uint64 { return p.seq }
+func (p linePosition) Seq() uint64 { return p.seq }
 
 // Hash is the hash of the record.
-func (p position) Hash() [hashBytes]byte { return p.hash }
+func (p linePosition) Hash() [hashBytes]byte { return p.hash }
 
 // EndsLine says whether a text ends with the line of this place.
-func (p position) EndsLine(text []byte) bool {
+func (p linePosition) EndsLine(text []byte) bool {
 	want := append(hex.AppendEncode(nil, p.hash[:]), "\"}\n"...)
 	return bytes.HasSuffix(text, want)
 }
@@ -67,7 +67,7 @@ func (o origin) Keyed() bool { return o.keyed }
 type Chain struct {
 	origin origin
 	hash   hash.Hash
-	at     position
+	at     linePosition
 	body   []byte
 }
 

@@ -22,15 +22,15 @@ type checker struct {
 	// number that can be read.
 	wrong func(number, seq uint64, text string) error
 	// head is the place that the head names.
-	head position
+	head linePosition
 
 	// at is the last line. known is false before the first and after a line
 	// that could not be read.
-	at    position
+	at    linePosition
 	known bool
 	// border is the last line of the file before, while lines are read that both
 	// files have.
-	border position
+	border linePosition
 	// origin is that of the first record that names one.
 	origin origin
 	// now is the line under check.
@@ -51,7 +51,7 @@ type span struct {
 	torn int64
 	// before is the place that the first readable line continues, and last the
 	// place of the last one.
-	before, last position
+	before, last linePosition
 	readable     bool
 	// named is the hash of the record that the head names, zero where the file
 	// does not hold it.
@@ -114,7 +114,7 @@ func (c *checker) line(text []byte, s *span) error {
 	first := !s.readable
 	if first {
 		s.readable = true
-		s.before = position{seq: l.seq - 1, hash: l.prev}
+		s.before = linePosition{seq: l.seq - 1, hash: l.prev}
 	}
 	again := c.again(l, first && s.lines == 1)
 	fault := c.content(l, text)
@@ -129,7 +129,7 @@ func (c *checker) line(text []byte, s *span) error {
 	default:
 		fault = c.place(l, first && s.lines == 1)
 	}
-	c.at, c.known = position{seq: l.seq, hash: l.hash}, true
+	c.at, c.known = linePosition{seq: l.seq, hash: l.hash}, true
 	s.last = c.at
 	if l.seq == c.head.seq {
 		s.named = l.hash
@@ -159,7 +159,7 @@ func (c *checker) meets(l *line) string {
 		return ""
 	}
 	same := l.hash == c.border.hash
-	c.border = position{}
+	c.border = linePosition{}
 	if !same {
 		return "it is not the record of that number in the file before"
 	}
@@ -170,7 +170,7 @@ func (c *checker) meets(l *line) string {
 func (c *checker) content(l *line, text []byte) string {
 	r := l.record.clean()
 	c.body = appendBody(c.body[:0], &r, l.origin)
-	p := position{seq: l.seq - 1, hash: l.prev}
+	p := linePosition{seq: l.seq - 1, hash: l.prev}
 	c.text = appendLine(c.text[:0], c.body, &p, c.hash)
 	if bytes.Equal(c.text[:len(c.text)-1], text) {
 		return c.kind(l)

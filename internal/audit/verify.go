@@ -83,7 +83,7 @@ func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 // bordered tells of a file that ends within the lines that the one before has too.
 func (v *verifier) bordered(path string) {
 	if border := v.check.border; border.seq > 0 {
-		v.check.border = position{}
+		v.check.border = linePosition{}
 		v.problem(Problem{File: path, Text: fmt.Sprintf("it ends before record %d, which comes before it: give the oldest file first", border.seq)})
 	}
 }
@@ -102,15 +102,15 @@ func (v *verifier) gone(path string, missing error) error {
 	return nil
 }
 
-// head is what a head file said.
-type head struct {
-	at     position
+// checkpoint is what a checkpoint file said.
+type checkpoint struct {
+	at     linePosition
 	origin origin
 	known  bool
 }
 
 // head reads the head of the newest file.
-func (v *verifier) head(path string, text []byte, newest bool) (h head) {
+func (v *verifier) head(path string, text []byte, newest bool) (h checkpoint) {
 	if !newest {
 		return h
 	}
@@ -127,11 +127,11 @@ func (v *verifier) head(path string, text []byte, newest bool) (h head) {
 	if o.keyed != v.keyed {
 		v.problem(Problem{File: path, Text: "the chain was begun " + keyedText(o.keyed)})
 	}
-	return head{at: at, origin: o, known: true}
+	return checkpoint{at: at, origin: o, known: true}
 }
 
 // end holds the file against its head.
-func (v *verifier) end(path string, s span, h head) {
+func (v *verifier) end(path string, s span, h checkpoint) {
 	if !s.readable && v.check.known {
 		// Just rotated: the file is empty and continues the one before.
 		s.before, s.last, s.readable = v.check.at, v.check.at, true
@@ -192,7 +192,7 @@ func headOf(path string) ([]byte, error) {
 }
 
 // compareHead says what is wrong between a file and its head.
-func compareHead(s span, at position, o, of origin) string {
+func compareHead(s span, at linePosition, o, of origin) string {
 	switch {
 	case !s.readable && at.seq > 0:
 		return fmt.Sprintf("it holds no record, and its head names record %d", at.seq)

@@ -5,7 +5,7 @@
 // change whose answer was lost: it is given what grants permits and what sends.
 //
 // No caller may suffer from what travels with its own secrets, or see any of
-// it. A refusal of several parcels is therefore kept here: the parcels go again
+// it. A refusal of several items is therefore kept here: the items go again
 // in other company until each has an answer of its own.
 package batch
 
@@ -27,7 +27,7 @@ const (
 	// defaultAttempt bounds a call for several where the configuration says
 	// nothing.
 	defaultAttempt = 30 * time.Second
-	// maxRides is how often a parcel travels with whoever comes along, before
+	// maxRides is how often an item travels with whoever comes along, before
 	// the company of others that are refused has delayed it enough.
 	maxRides = 3
 	// mostInCompany is how often a change is sent in company. What was lost more
@@ -36,13 +36,13 @@ const (
 	mostInCompany = 1
 )
 
-// Library lists what a store holds. A listing is whole, and its reading began
+// Listings lists what a store holds. A listing is whole, and its reading began
 // at or after notBefore. Errors are faults.
-type Library interface {
+type Listings interface {
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
 }
 
-// Config is what a Coalescer is made from.
+// Config is what a Batcher is made from.
 type Config struct {
 	// Acquire waits for a permit for a change. Of the ask, it is given Group,
 	// Parcel, Items and Bytes; who pays, and what else there is to say, is for it
@@ -51,12 +51,12 @@ type Config struct {
 	// Library is asked what exists when a call for several was refused, since
 	// nobody knows whether Cloudflare then made some of them. Nil means that it
 	// made none.
-	Library Library
+	Library Listings
 	// Holds says whether a store is known to have a secret of a name. A call that
 	// makes one nevertheless has no company. It must be quick. Nil means that
 	// nothing is known.
 	Holds func(account, storeID, name string) bool
-	// Observe is told of how many parcels each call carries. Nil: nobody is told.
+	// Observe is told of how many items each call carries. Nil: nobody is told.
 	Observe func(parcels int)
 	// Attempt bounds a call for several and the look after it, each. It does
 	// not include the wait for the turn. 0 means 30 seconds.
@@ -68,11 +68,11 @@ type Config struct {
 	Ahead func(account string) time.Duration
 }
 
-// Coalescer makes secrets, in company where there is some. It is safe for
+// Batcher makes secrets, in company where there is some. It is safe for
 // concurrent use.
-type Coalescer struct {
+type Batcher struct {
 	acquire func(context.Context, *change.Attempt, budget.Ask) (*budget.Permit, error)
-	library Library
+	library Listings
 	holds   func(account, storeID, name string) bool
 	observe func(parcels int)
 	limit   time.Duration
@@ -86,8 +86,8 @@ type Coalescer struct {
 }
 
 // New makes a coalescer.
-func New(c Config) *Coalescer {
-	r := &Coalescer{
+func New(c Config) *Batcher {
+	r := &Batcher{
 		acquire: c.Acquire, library: c.Library, observe: c.Observe,
 		limit: c.Attempt, clock: c.Clock, ahead: c.Ahead, holds: c.Holds, hazards: newHazards(),
 	}
@@ -111,7 +111,7 @@ func New(c Config) *Coalescer {
 
 // Close waits until the calls for several that are under way have ended, which
 // they do within their bound. No secrets may be created after it was called.
-func (c *Coalescer) Close() { c.rides.Wait() }
+func (c *Batcher) Close() { c.rides.Wait() }
 
 // Apply makes secrets and gives them in the order of the change. Other changes
 // go on as they are. It is a change.Step: next sends a request and is given the
@@ -119,7 +119,7 @@ func (c *Coalescer) Close() { c.rides.Wait() }
 //
 // The fault has the reason fault.ReasonUpstreamAnswerLost where the secrets may have
 // been made, also when the context ends while they are under way.
-func (c *Coalescer) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+func (c *Batcher) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	if a.Op.Kind != change.CreateSecrets || len(a.Op.Secrets) == 0 {
 		// An empty list is refused before it costs a permit.
 		return next(ctx, a)
@@ -148,18 +148,18 @@ func (c *Coalescer) travel(ctx context.Context, a *change.Attempt, next change.N
 	}
 }
 
-// ride takes a parcel along once, by its own permit or by another's.
-func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
+// ride takes an item along once, by its own permit or by another's.
+func (c *Batcher) ride(ctx context.Context, mine *item) (itemResult, error) {
 	permit, err := c.acquire(ctx, mine.a, mine.ask())
 	if err != nil {
-		return outcome{}, err
+		return itemResult{}, err
 	}
 	if permit.Joined() {
 		return mine.wait(ctx)
 	}
-	company := load{mine}
+	company := itemList{mine}
 	for _, other := range permit.Members() {
-		if passenger, ok := other.(*parcel); ok {
+		if passenger, ok := other.(*item); ok {
 			company = append(company, passenger)
 		}
 	}
@@ -174,7 +174,7 @@ func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
 			// It was one of those that spoiled the calls before.
 			c.hazards.blame(mine.ownerKey(), c.clock())
 		}
-		return outcome{result: r, err: err}, nil
+		return itemResult{result: r, err: err}, nil
 	}
 	// Who leads may leave, and the others go on.
 	c.rides.Go(func() { c.deliver(permit, company) })
@@ -185,7 +185,7 @@ func (c *Coalescer) ride(ctx context.Context, mine *parcel) (outcome, error) {
 const alone = ""
 
 // half makes a group that nobody else is in.
-func (c *Coalescer) half(p *parcel) string {
+func (c *Batcher) half(p *item) string {
 	return p.home() + "/" + strconv.FormatUint(c.halves.Add(1), 10)
 }
 
@@ -196,7 +196,7 @@ func or(err, other error) error {
 	return other
 }
 
-// lost makes the fault of a parcel of which nobody knows what became.
+// lost makes the fault of an item of which nobody knows what became.
 func lost(because error) *fault.Error {
 	kind, after := fault.Unavailable, time.Duration(0)
 	if because != nil {

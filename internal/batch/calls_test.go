@@ -27,7 +27,7 @@ func (c creator) CreateSecrets(ctx context.Context, p upstream.CreateSecretsPara
 
 // coalescer creates secrets by the calls to Cloudflare, in company.
 type coalescer struct {
-	*batch.Coalescer
+	*batch.Batcher
 	changetest.Calls
 
 	send change.Next

@@ -19,10 +19,10 @@ import (
 // refusal of the platform's credential is none, whatever was asked for.
 var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, fault.LimitReached, fault.Upstream}
 
-// deliver makes one call for several parcels and tells each what became of it.
+// deliver makes one call for several items and tells each what became of it.
 // The context is that of the first, for what it carries: neither its end nor the
 // patience of who stands behind it touches the others.
-func (c *Coalescer) deliver(permit *budget.Permit, l load) {
+func (c *Batcher) deliver(permit *budget.Permit, l itemList) {
 	l, arrive := c.safe(c.held(l))
 	if len(l) == 0 {
 		permit.Done(budget.Result{})
@@ -46,10 +46,10 @@ func (c *Coalescer) deliver(permit *budget.Permit, l load) {
 	case f.Reason == fault.ReasonUpstreamAnswerLost:
 		l.lose(f)
 	case ofItem(f):
-		c.part(ctx, refused{load: l, fault: f, began: began})
+		c.part(ctx, refused{itemList: l, fault: f, began: began})
 	default:
 		for _, p := range l {
-			p.tell(outcome{err: general(f)})
+			p.tell(itemResult{err: general(f)})
 		}
 	}
 }
@@ -60,12 +60,12 @@ func ofItem(err error) bool {
 	return refused && slices.Contains(ofItems, f.Kind) && f.Reason != fault.ReasonUpstreamCredentialRefused && f.Reason != fault.ReasonUpstreamAnswerLost
 }
 
-// held leaves out those parcels that must not be sent any more, after the wait.
-func (c *Coalescer) held(l load) load {
-	var left load
+// held leaves out those items that must not be sent any more, after the wait.
+func (c *Batcher) held(l itemList) itemList {
+	var left itemList
 	for _, p := range l {
 		if err := p.a.MaySend(); err != nil {
-			p.tell(outcome{err: err})
+			p.tell(itemResult{err: err})
 			continue
 		}
 		left = append(left, p)
@@ -73,7 +73,7 @@ func (c *Coalescer) held(l load) load {
 	return left
 }
 
-func (c *Coalescer) send(ctx context.Context, permit *budget.Permit, l load) (change.Result, error) {
+func (c *Batcher) send(ctx context.Context, permit *budget.Permit, l itemList) (change.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	// For a call that ended before it came to use the permit.
@@ -97,9 +97,9 @@ func (l load) note(ray string, took time.Duration) {
 	}
 }
 
-// share gives each parcel its own part of an answer. What Cloudflare said
+// share gives each item its own part of an answer. What Cloudflare said
 // beside it is for nobody, since it may be about anybody's.
-func (l load) share(r change.Result) {
+func (l itemList) share(r change.Result) {
 	if !l.matches(r.Secrets) {
 		l.lose(fault.New(fault.Upstream, fault.ReasonUpstreamAnswerLost, "Cloudflare's answer is not in the order of the request."))
 		return
@@ -107,27 +107,27 @@ func (l load) share(r change.Result) {
 	from := 0
 	for _, p := range l {
 		to := from + len(p.op().Secrets)
-		p.tell(outcome{result: change.Result{Secrets: slices.Clone(r.Secrets[from:to]), Ray: r.Ray}})
+		p.tell(itemResult{result: change.Result{Secrets: slices.Clone(r.Secrets[from:to]), Ray: r.Ray}})
 		from = to
 	}
 }
 
 // matches says whether the results are those of the items, in their order.
-func (l load) matches(results []upstream.Secret) bool {
+func (l itemList) matches(results []upstream.Secret) bool {
 	n, same := 0, true
-	l.each(func(place int, _ *parcel, s change.NewSecret) {
+	l.each(func(place int, _ *item, s change.NewSecret) {
 		n++
 		same = same && place < len(results) && results[place].Name == s.Name
 	})
 	return same && n == len(results)
 }
 
-// lose tells all that nobody knows what became of their parcels.
-func (l load) lose(because *fault.Error) {
+// lose tells all that nobody knows what became of their items.
+func (l itemList) lose(because *fault.Error) {
 	for _, p := range l {
 		f := lost(because)
 		f.Ray = because.Ray
-		p.tell(outcome{err: f})
+		p.tell(itemResult{err: f})
 	}
 }
 

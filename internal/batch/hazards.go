@@ -60,8 +60,8 @@ func (h *hazards) times(key string, now time.Time) int {
 	return 0
 }
 
-// risky says whether a parcel is likely to be refused.
-func (c *Coalescer) risky(p *parcel) bool {
+// risky says whether an item is likely to be refused.
+func (c *Batcher) risky(p *item) bool {
 	now := c.clock()
 	h := c.hazards
 	h.mu.Lock()
@@ -78,13 +78,13 @@ func (c *Coalescer) risky(p *parcel) bool {
 	return false
 }
 
-// depart notes that the names of a parcel are under way, until the function that
+// depart notes that the names of an item are under way, until the function that
 // it returns is called.
-func (c *Coalescer) depart(p *parcel) (arrive func()) {
+func (c *Batcher) depart(p *item) (arrive func()) {
 	return c.hazards.count(p, 1)
 }
 
-func (h *hazards) count(p *parcel, by int) (undo func()) {
+func (h *hazards) count(p *item, by int) (undo func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range p.op().Secrets {
@@ -96,14 +96,14 @@ func (h *hazards) count(p *parcel, by int) (undo func()) {
 	return func() { h.count(p, -by) }
 }
 
-// safe leaves those parcels of a company that are not likely to be refused, and
-// sends the others on their own. Of two parcels with the same name the second is
+// safe leaves those items of a company that are not likely to be refused, and
+// sends the others on their own. Of two items with the same name the second is
 // one of these. arrive is called when the call has ended.
-func (c *Coalescer) safe(company load) (l load, arrive func()) {
+func (c *Batcher) safe(company itemList) (l itemList, arrive func()) {
 	var undo []func()
 	for _, p := range company {
 		if c.risky(p) {
-			p.tell(outcome{again: true, group: alone})
+			p.tell(itemResult{again: true, group: alone})
 			continue
 		}
 		undo = append(undo, c.depart(p))
@@ -116,6 +116,6 @@ func (c *Coalescer) safe(company load) (l load, arrive func()) {
 	}
 }
 
-func (p *parcel) ownerKey() string { return "owner " + p.home() + "/" + p.owner }
+func (p *item) ownerKey() string { return "owner " + p.home() + "/" + p.owner }
 
-func (p *parcel) nameKey(name string) string { return "name " + p.home() + "/" + name }
+func (p *item) nameKey(name string) string { return "name " + p.home() + "/" + name }

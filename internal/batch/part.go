@@ -11,28 +11,28 @@ import (
 
 // refused is a call for several that Cloudflare refused.
 type refused struct {
-	load
+	itemList
 
 	fault *fault.Error
 	began time.Time
 }
 
-// part sends the parcels of a refused call on their ways: those that are blamed
+// part sends the items of a refused call on their ways: those that are blamed
 // alone, the others together again, and where nobody is blamed, in two halves.
 //
 // Where Cloudflare seems to have made some of the items nevertheless, the
-// parcels that these belong to are told that nobody knows. The same goes for all
+// items that these belong to are told that nobody knows. The same goes for all
 // when there is no way to see it.
-func (c *Coalescer) part(ctx context.Context, r refused) {
+func (c *Batcher) part(ctx context.Context, r refused) {
 	blamed := r.blamed()
-	there, err := c.look(r.payer(ctx, blamed), r.load)
+	there, err := c.look(r.payer(ctx, blamed), r.itemList)
 	if err != nil {
 		r.lose(r.fault)
 		return
 	}
-	recent := r.began.Add(c.ahead(r.load[0].op().Account) - change.Margin)
+	recent := r.began.Add(c.ahead(r.itemList[0].op().Account) - change.Margin)
 	made := map[int]bool{}
-	r.each(func(place int, _ *parcel, s change.NewSecret) {
+	r.each(func(place int, _ *item, s change.NewSecret) {
 		switch secret, ok := there[s.Name]; {
 		case !ok || blamed[place]:
 		case secret.Created.Before(recent):
@@ -50,12 +50,12 @@ func (c *Coalescer) part(ctx context.Context, r refused) {
 
 // remember has the names that were taken, and those who are to blame, travel
 // alone for a while.
-func (c *Coalescer) remember(r refused, blamed map[int]bool) {
+func (c *Batcher) remember(r refused, blamed map[int]bool) {
 	now := c.clock()
 	for p := range r.owners(blamed) {
 		c.hazards.blame(p.ownerKey(), now)
 	}
-	r.each(func(place int, p *parcel, s change.NewSecret) {
+	r.each(func(place int, p *item, s change.NewSecret) {
 		if blamed[place] && r.fault.Kind == fault.NameTaken {
 			c.hazards.blame(p.nameKey(s.Name), now)
 		}
@@ -68,11 +68,11 @@ func (r refused) payer(ctx context.Context, blamed map[int]bool) context.Context
 	for p := range r.owners(blamed) {
 		return change.With(context.WithoutCancel(p.ctx), p.a)
 	}
-	return change.With(ctx, r.load[0].a)
+	return change.With(ctx, r.itemList[0].a)
 }
 
 // look lists what the store holds now, by name.
-func (c *Coalescer) look(ctx context.Context, l load) (map[string]upstream.Secret, error) {
+func (c *Batcher) look(ctx context.Context, l itemList) (map[string]upstream.Secret, error) {
 	if c.library == nil {
 		return nil, nil //nolint:nilnil // nothing is there
 	}
@@ -98,7 +98,7 @@ func (r refused) blamed() map[int]bool {
 		}
 	}
 	if r.fault.Detail != "" {
-		r.each(func(place int, _ *parcel, s change.NewSecret) {
+		r.each(func(place int, _ *item, s change.NewSecret) {
 			if s.Name == r.fault.Detail {
 				blamed[place] = true
 			}
@@ -113,7 +113,7 @@ func (r refused) blamed() map[int]bool {
 func (r refused) partly(blamed, made map[int]bool) bool {
 	before, whole := len(made) > 0 && made[0], len(made) > 0
 	stopped := false
-	r.each(func(place int, _ *parcel, _ change.NewSecret) {
+	r.each(func(place int, _ *item, _ change.NewSecret) {
 		stopped = stopped || blamed[place]
 		if blamed[place] || made[place] {
 			return
@@ -126,10 +126,10 @@ func (r refused) partly(blamed, made map[int]bool) bool {
 	return before || whole
 }
 
-// owners gives the parcels that the items at some places belong to.
-func (r refused) owners(places map[int]bool) map[*parcel]bool {
-	owners := map[*parcel]bool{}
-	r.each(func(place int, p *parcel, _ change.NewSecret) {
+// owners gives the items that the items at some places belong to.
+func (r refused) owners(places map[int]bool) map[*item]bool {
+	owners := map[*item]bool{}
+	r.each(func(place int, p *item, _ change.NewSecret) {
 		if places[place] {
 			owners[p] = true
 		}
@@ -137,33 +137,33 @@ func (r refused) owners(places map[int]bool) map[*parcel]bool {
 	return owners
 }
 
-// sendOn tells each parcel of a refused call how to go on. Each time at least
+// sendOn tells each item of a refused call how to go on. Each time at least
 // one of them ends, goes alone, or has less company, so that all end.
-func (c *Coalescer) sendOn(r refused, blamed, made map[*parcel]bool) {
-	var rest load
-	for _, p := range r.load {
+func (c *Batcher) sendOn(r refused, blamed, made map[*item]bool) {
+	var rest itemList
+	for _, p := range r.itemList {
 		switch {
 		case made[p]:
-			load{p}.lose(r.fault)
+			itemList{p}.lose(r.fault)
 		case blamed[p] || p.rides >= maxRides:
-			p.tell(outcome{again: true, group: alone})
+			p.tell(itemResult{again: true, group: alone})
 		default:
 			rest = append(rest, p)
 		}
 	}
-	if len(rest) < len(r.load) {
+	if len(rest) < len(r.itemList) {
 		for _, p := range rest {
-			p.tell(outcome{again: true, group: p.home()})
+			p.tell(itemResult{again: true, group: p.home()})
 		}
 		return
 	}
-	for _, half := range []load{rest[:len(rest)/2], rest[len(rest)/2:]} {
+	for _, half := range []itemList{rest[:len(rest)/2], rest[len(rest)/2:]} {
 		group := alone
 		if len(half) > 1 {
 			group = c.half(half[0])
 		}
 		for _, p := range half {
-			p.tell(outcome{again: true, group: group})
+			p.tell(itemResult{again: true, group: group})
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // announce tells others what a listing shows that was not known, before it is
 // shown to anybody. Of a first listing nobody can say what is new in it, so that
 // others compare it with what they have.
-func (s *shelf[T]) announce(ctx context.Context, l listing[T]) {
+func (s *collection[T]) announce(ctx context.Context, l listing[T]) {
 	if s.of.library.config.Log == nil {
 		return
 	}
@@ -25,10 +25,10 @@ func (s *shelf[T]) announce(ctx context.Context, l listing[T]) {
 	}
 }
 
-func (s *shelf[T]) news(l listing[T]) event {
+func (s *collection[T]) news(l listing[T]) logEvent {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
-	e := event{Store: s.store, Seen: true}
+	e := logEvent{Store: s.store, Seen: true}
 	if s.whole == nil {
 		e.Doubt, e.Digest = true, s.kind.digest(l.items)
 		return e
@@ -52,7 +52,7 @@ func (s *shelf[T]) news(l listing[T]) event {
 	return e
 }
 
-func (s *shelf[T]) digest() string {
+func (s *collection[T]) digest() string {
 	items := make([]T, 0, len(s.facts))
 	for _, f := range s.facts {
 		items = append(items, f.item)
@@ -61,7 +61,7 @@ func (s *shelf[T]) digest() string {
 }
 
 // digest is the same for the same states of the same objects, in any order.
-func (k kind[T]) digest(items []T) string {
+func (k collectionKind[T]) digest(items []T) string {
 	lines := make([]string, len(items))
 	for i, item := range items {
 		lines[i] = k.id(item) + " " + k.modified(item).UTC().Format(time.RFC3339Nano)

@@ -8,19 +8,19 @@
 // # What a reader can count on
 //
 // An answer is as Cloudflare's would have been at some moment that is not more
-// than Config.MaxStaleness ago. A change through Apply is in the picture
+// than Config.MaxStaleness ago. A change through Apply is in the snapshot
 // before the call returns, and no later read shows what was before, nor does one
 // show less than another read has shown already. With a Log the same holds
-// across the libraries that share it, as long as it can be reached; a change
+// across the replicas that share it, as long as it can be reached; a change
 // that could not be written to it reaches the others after MaxStaleness at most.
 // While the log cannot be reached, a kept answer may lack changes of the last
-// MaxStaleness that other libraries made, and is marked as stale.
-// While Cloudflare cannot be asked, the last picture is shown, whatever its age,
+// MaxStaleness that other replicas made, and is marked as stale.
+// While Cloudflare cannot be asked, the last snapshot is shown, whatever its age,
 // and marked as stale.
 //
-// # How facts are ordered
+// # How entries are ordered
 //
-// Each account counts ticks. A fact has the tick at which it was learned, and a
+// Each account counts ticks. An entry has the tick at which it was learned, and a
 // listing the tick at which its reading began. A listing does not overrule what
 // was learned after it began: that is all it takes to keep a change that was
 // made while a listing was under way. Between two states of one object the later
@@ -54,7 +54,7 @@ const (
 	defaultItems     = 5000
 )
 
-// Config is what a Library is made from.
+// Config is what Listings are made from.
 type Config struct {
 	// Reader is asked for listings.
 	Reader upstream.Reader
@@ -74,36 +74,36 @@ type Config struct {
 	MostItems int
 	// Log tells replicas of each other's changes. Nil means that this is the
 	// only one.
-	Log Log
+	Log ChangeLog
 	// Clock tells the time, for ages alone. Nil means time.Now.
 	Clock func() time.Time
 }
 
-// Library is what is known of every account. It is safe for concurrent use.
-type Library struct {
+// Listings are what is known of every account. It is safe for concurrent use.
+type Listings struct {
 	config   Config
-	accounts map[string]*account
-	secrets  *lru.Cache[shelfKey, *shelf[upstream.Secret]]
+	accounts map[string]*accountListings
+	secrets  *lru.Cache[storeKey, *collection[upstream.Secret]]
 	closing  context.Context
 	close    context.CancelFunc
 	mu       sync.Mutex
 	work     sync.WaitGroup
 }
 
-// shelfKey names a store by the identifiers of its account and its own.
-type shelfKey struct{ account, store string }
+// storeKey names a store by the identifiers of its account and its own.
+type storeKey struct{ account, store string }
 
-// New makes an empty library. It asks nothing.
-func New(c Config) (*Library, error) {
+// New makes empty Listings. It asks nothing.
+func New(c Config) (*Listings, error) {
 	if c.Reader == nil {
 		return nil, errors.New("cache: a reader is needed")
 	}
 	c = c.withDefaults()
-	kept, err := lru.New[shelfKey, *shelf[upstream.Secret]](c.MostStores)
+	kept, err := lru.New[storeKey, *collection[upstream.Secret]](c.MostStores)
 	if err != nil {
 		return nil, fmt.Errorf("cache: make room for stores: %w", err)
 	}
-	l := &Library{config: c, accounts: map[string]*account{}, secrets: kept}
+	l := &Listings{config: c, accounts: map[string]*accountListings{}, secrets: kept}
 	l.closing, l.close = context.WithCancel(context.Background())
 	for _, info := range c.Reader.Accounts() {
 		a := l.newAccount(info)
@@ -133,7 +133,7 @@ func (c Config) withDefaults() Config {
 
 // Close ends the readings that run and waits for their end. Reads after it fail
 // where they would need a reading.
-func (l *Library) Close() {
+func (l *Listings) Close() {
 	l.mu.Lock()
 	l.close()
 	l.mu.Unlock()
@@ -144,7 +144,7 @@ func (l *Library) Close() {
 // reading began at or after notBefore. Zero means a listing of any age. Askers
 // at the same time share a reading. Faults: NotFound, and those of a call to
 // Cloudflare; nothing older is given instead.
-func (l *Library) Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error) {
+func (l *Listings) Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error) {
 	a := l.accounts[account]
 	if a == nil {
 		return nil, notServed()
@@ -153,7 +153,7 @@ func (l *Library) Secrets(ctx context.Context, account, storeID string, notBefor
 }
 
 // Stores gives all stores of an account, as Secrets does for secrets.
-func (l *Library) Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error) {
+func (l *Listings) Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error) {
 	a := l.accounts[account]
 	if a == nil {
 		return nil, notServed()
@@ -161,9 +161,9 @@ func (l *Library) Stores(ctx context.Context, account string, notBefore time.Tim
 	return whole(ctx, a.stores, notBefore)
 }
 
-// secretsOf gives the shelf of a store, an empty one where none is kept.
-func (l *Library) secretsOf(a *account, storeID string) *shelf[upstream.Secret] {
-	key := shelfKey{a.id, storeID}
+// secretsOf gives the collection of a store, an empty one where none is kept.
+func (l *Listings) secretsOf(a *accountListings, storeID string) *collection[upstream.Secret] {
+	key := storeKey{a.id, storeID}
 	if s, ok := l.secrets.Get(key); ok {
 		return s
 	}
@@ -178,7 +178,7 @@ func (l *Library) secretsOf(a *account, storeID string) *shelf[upstream.Secret] 
 
 // background runs work that no caller's end interrupts, with what ctx carries,
 // but for the permit and the patience of the caller's own call.
-func (l *Library) background(ctx context.Context, limit time.Duration, work func(context.Context)) {
+func (l *Listings) background(ctx context.Context, limit time.Duration, work func(context.Context)) {
 	ctx = change.Detached(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	l.mu.Lock()

@@ -14,7 +14,7 @@ import (
 
 // Apply hands a change on, and keeps what became of it before it returns. It is
 // a change.Step.
-func (l *Library) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+func (l *Listings) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	op := &a.Op
 	of := l.accounts[op.Account]
 	if of == nil {
@@ -48,19 +48,19 @@ func storeOf(op *change.Op) string {
 }
 
 // outcome says what a change that was made means for the lists.
-func outcome(op *change.Op, r change.Result) event {
+func outcome(op *change.Op, r change.Result) logEvent {
 	switch op.Kind {
 	case change.CreateStore:
 		if r.Store == nil {
-			return event{}
+			return logEvent{}
 		}
-		return event{Stores: []upstream.Store{*r.Store}}
+		return logEvent{Stores: []upstream.Store{*r.Store}}
 	case change.DeleteStore:
-		return event{Deleted: []string{op.StoreID}}
+		return logEvent{Deleted: []string{op.StoreID}}
 	case change.DeleteSecret, change.DeleteSecrets:
-		return event{Deleted: op.SecretIDs}
+		return logEvent{Deleted: op.SecretIDs}
 	default:
-		return event{Secrets: r.Secrets}
+		return logEvent{Secrets: r.Secrets}
 	}
 }
 
@@ -77,7 +77,7 @@ func objectsOf(op *change.Op) (ids, names []string) {
 }
 
 // depart counts a change in.
-func (a *account) depart(store string) uint64 {
+func (a *accountListings) depart(store string) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.running[store]++
@@ -85,17 +85,17 @@ func (a *account) depart(store string) uint64 {
 }
 
 // arrive counts a change out; the caller holds the lock.
-func (a *account) arrive(store string) {
+func (a *accountListings) arrive(store string) {
 	a.running[store]--
 	if a.running[store] == 0 {
 		delete(a.running, store)
 	}
 }
 
-// failed looks what a change that failed says of the picture: that it may have
-// been made, or that the picture is wrong. The tenant of the change pays for the
+// failed looks what a change that failed says of the snapshot: that it may have
+// been made, or that the snapshot is wrong. The tenant of the change pays for the
 // reading that this takes; the caller holds the lock.
-func (a *account) failed(payer string, err error, store string, ids, names []string) {
+func (a *accountListings) failed(payer string, err error, store string, ids, names []string) {
 	f := fault.From(err)
 	a.version++
 	r := failedChange{payer: payer, lost: answerLost(err), fault: f, ids: ids, names: names}
@@ -127,7 +127,7 @@ type failedChange struct {
 }
 
 // doubtful has a list read anew if a fault disagrees with it.
-func doubtful[T any](s *shelf[T], c failedChange) {
+func doubtful[T any](s *collection[T], c failedChange) {
 	f := c.fault
 	switch {
 	case c.lost,
@@ -141,17 +141,17 @@ func doubtful[T any](s *shelf[T], c failedChange) {
 	}
 }
 
-func (s *shelf[T]) has(id string) bool {
+func (s *collection[T]) has(id string) bool {
 	_, ok := s.facts[id]
 	return ok
 }
 
-func (s *shelf[T]) named(name string) bool {
+func (s *collection[T]) named(name string) bool {
 	_, ok := s.names[name]
 	return ok
 }
 
-func (s *shelf[T]) older(than time.Duration) bool {
+func (s *collection[T]) older(than time.Duration) bool {
 	return s.whole != nil && s.of.clock().Sub(s.whole.began) > than
 }
 

@@ -6,18 +6,18 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Client answers reads from a library. It is safe for concurrent use. The scopes
+// Client answers reads from Listings. It is safe for concurrent use. The scopes
 // and comments in its answers are those that it keeps, and must not be changed.
 type Client struct {
-	library *Library
+	library *Listings
 	next    upstream.Reader
 }
 
 var _ upstream.Reader = (*Client)(nil)
 
-// Client returns a client that reads from the library. What the library cannot
+// Client returns a client that reads from the Listings. What they cannot
 // answer goes to next.
-func (l *Library) Client(next upstream.Reader) *Client { return &Client{library: l, next: next} }
+func (l *Listings) Client(next upstream.Reader) *Client { return &Client{library: l, next: next} }
 
 // Accounts lists the accounts that are served.
 func (c *Client) Accounts() []upstream.AccountInfo { return c.next.Accounts() }

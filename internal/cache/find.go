@@ -12,7 +12,7 @@ import (
 // never listed is listed, and so is one that another replica may have changed
 // unseen. Of one that has too many secrets to keep, it gives those that it
 // happens to know. Faults are as those of Secrets.
-func (l *Library) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
+func (l *Listings) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
 	a := l.accounts[account]
 	if a == nil {
 		return nil, notServed()
@@ -23,7 +23,7 @@ func (l *Library) FindSecrets(ctx context.Context, account, storeID string, name
 
 // FindStores gives those stores of an account that have one of the names or one
 // of the identifiers, as FindSecrets does for secrets.
-func (l *Library) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
+func (l *Listings) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
 	a := l.accounts[account]
 	if a == nil {
 		return nil, notServed()
@@ -32,15 +32,15 @@ func (l *Library) FindStores(ctx context.Context, account string, names, ids []s
 }
 
 // Finder finds objects by their identifiers for readers of names. It is like the
-// library's own methods, save that where the log of changes cannot be followed,
+// the own methods, save that where the log of changes cannot be followed,
 // what was seen before does: no object ever changes its name. It is safe for
 // concurrent use.
-type Finder struct{ library *Library }
+type Finder struct{ library *Listings }
 
-// Finder returns a finder of what the library knows.
-func (l *Library) Finder() Finder { return Finder{l} }
+// Finder returns a finder of what the Listings know.
+func (l *Listings) Finder() Finder { return Finder{l} }
 
-// FindSecrets gives secrets of a store as Library.FindSecrets does.
+// FindSecrets gives secrets of a store as Listings.FindSecrets does.
 func (f Finder) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
 	a := f.library.accounts[account]
 	if a == nil {
@@ -50,7 +50,7 @@ func (f Finder) FindSecrets(ctx context.Context, account, storeID string, names,
 	return find(ctx, s, s.anyAge(ctx), names, ids)
 }
 
-// FindStores gives stores of an account as Library.FindStores does.
+// FindStores gives stores of an account as Listings.FindStores does.
 func (f Finder) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
 	a := f.library.accounts[account]
 	if a == nil {
@@ -59,10 +59,10 @@ func (f Finder) FindStores(ctx context.Context, account string, names, ids []str
 	return find(ctx, a.stores, a.stores.anyAge(ctx), names, ids)
 }
 
-// find gives the objects of a picture that is as wanted. A picture of a change
+// find gives the objects of a snapshot that is as wanted. A snapshot of a change
 // must not lack what another replica did: what is gone would be taken for what
 // the change met.
-func find[T any](ctx context.Context, s *shelf[T], w want, names, ids []string) ([]T, error) {
+func find[T any](ctx context.Context, s *collection[T], w readOptions, names, ids []string) ([]T, error) {
 	_, err := s.fresh(ctx, w)
 	if err != nil && !errors.Is(err, errLarge) {
 		return nil, err
@@ -89,7 +89,7 @@ func find[T any](ctx context.Context, s *shelf[T], w want, names, ids []string) 
 
 // HoldsSecret says whether a store had a secret of a name when it was last seen.
 // It asks nobody.
-func (l *Library) HoldsSecret(account, storeID, name string) bool {
+func (l *Listings) HoldsSecret(account, storeID, name string) bool {
 	a := l.accounts[account]
 	if a == nil {
 		return false

@@ -16,8 +16,8 @@ import (
 // there is an older listing to show.
 const failurePause = 1500 * time.Millisecond
 
-// want is what a read asks of a listing.
-type want struct {
+// readOptions is what a read asks of a listing.
+type readOptions struct {
 	// after and began are what the listing must have begun after, and at or
 	// after.
 	after uint64
@@ -41,9 +41,9 @@ type failure struct {
 	tenant string
 }
 
-// picture is a listing as it can be shown.
-type picture[T any] struct {
-	list    []*fact[T]
+// snapshot is a listing as it can be shown.
+type snapshot[T any] struct {
+	list    []*entry[T]
 	said    []upstream.Notice
 	began   time.Time
 	changes uint64
@@ -53,7 +53,7 @@ type picture[T any] struct {
 }
 
 // wanted says what a read needs.
-func (s *shelf[T]) wanted(ctx context.Context) want {
+func (s *collection[T]) wanted(ctx context.Context) readOptions {
 	w := s.anyAge(ctx)
 	if scope.Fresh(ctx) {
 		w.after, w.strict = w.asked, true
@@ -63,19 +63,19 @@ func (s *shelf[T]) wanted(ctx context.Context) want {
 	return w
 }
 
-// anyAge is a picture of any age that no change known here is missing in. Where
+// anyAge is a snapshot of any age that no change known here is missing in. Where
 // the log cannot be followed, apart says so.
-func (s *shelf[T]) anyAge(ctx context.Context) want {
+func (s *collection[T]) anyAge(ctx context.Context) readOptions {
 	apart := s.of.follow(ctx) != nil
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
-	return want{asked: s.of.next(), after: max(s.needs, s.of.needs), apart: apart}
+	return readOptions{asked: s.of.next(), after: max(s.needs, s.of.needs), apart: apart}
 }
 
-// believable is a picture of any age that no change made through Storekeeper is
+// believable is a snapshot of any age that no change made through Storekeeper is
 // missing in. Where the log cannot be followed, only a new listing tells what
 // other replicas did.
-func (s *shelf[T]) believable(ctx context.Context) want {
+func (s *collection[T]) believable(ctx context.Context) readOptions {
 	w := s.anyAge(ctx)
 	w.strict = true
 	if w.apart {
@@ -84,12 +84,12 @@ func (s *shelf[T]) believable(ctx context.Context) want {
 	return w
 }
 
-// fresh gives a picture that is as wanted, and reads the list where there is
-// none. Where Cloudflare cannot be asked, an older picture is given if that
+// fresh gives a snapshot that is as wanted, and reads the list where there is
+// none. Where Cloudflare cannot be asked, an older snapshot is given if that
 // does.
-func (s *shelf[T]) fresh(ctx context.Context, w want) (picture[T], error) {
+func (s *collection[T]) fresh(ctx context.Context, w readOptions) (snapshot[T], error) {
 	if err := ctx.Err(); err != nil {
-		return picture[T]{}, fault.From(err)
+		return snapshot[T]{}, fault.From(err)
 	}
 	p, r, err := s.look(ctx, w)
 	if r == nil {
@@ -107,7 +107,7 @@ func (s *shelf[T]) fresh(ctx context.Context, w want) (picture[T], error) {
 		case <-enough:
 			return s.instead(w, fault.New(fault.Deadline, fault.ReasonDeadlineExceeded, "Cloudflare did not answer in time."))
 		case <-ctx.Done():
-			return picture[T]{}, fault.From(ctx.Err())
+			return snapshot[T]{}, fault.From(ctx.Err())
 		}
 		p, r, err = s.look(ctx, w)
 	}
@@ -115,9 +115,9 @@ func (s *shelf[T]) fresh(ctx context.Context, w want) (picture[T], error) {
 	return p, err
 }
 
-// look gives a picture if there is one that will do, and else the reading to
+// look gives a snapshot if there is one that will do, and else the reading to
 // wait for.
-func (s *shelf[T]) look(ctx context.Context, w want) (picture[T], *reading, error) {
+func (s *collection[T]) look(ctx context.Context, w readOptions) (snapshot[T], *reading, error) {
 	a := s.of
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -126,23 +126,23 @@ func (s *shelf[T]) look(ctx context.Context, w want) (picture[T], *reading, erro
 	case s.whole != nil && s.whole.tick > w.after && !s.whole.began.Before(w.began):
 		return s.show(w), nil, nil
 	case now.Before(s.large):
-		return picture[T]{}, nil, errLarge
+		return snapshot[T]{}, nil, errLarge
 	case !w.strict && s.whole != nil && s.failed.err != nil && now.Sub(s.failed.at) < failurePause && !s.failed.ofAnother(ctx):
 		if s.tooOld(w, now) {
-			return picture[T]{}, nil, s.failed.err
+			return snapshot[T]{}, nil, s.failed.err
 		}
 		p := s.show(w)
 		p.stale = true
 		return p, nil, nil
 	case s.reading == nil:
-		return picture[T]{}, s.begin(ctx), nil
+		return snapshot[T]{}, s.begin(ctx), nil
 	}
-	return picture[T]{}, s.reading, nil
+	return snapshot[T]{}, s.reading, nil
 }
 
-// show makes a picture of what there is; the caller holds the lock.
-func (s *shelf[T]) show(w want) picture[T] {
-	p := picture[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
+// show makes a snapshot of what there is; the caller holds the lock.
+func (s *collection[T]) show(w readOptions) snapshot[T] {
+	p := snapshot[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
 	if w.list {
 		p.list = s.sorted.list(s.facts, s.kind.newestFirst)
 	}
@@ -152,7 +152,7 @@ func (s *shelf[T]) show(w want) picture[T] {
 // final says whether the failure of a reading is an answer to a read. It is not
 // where the reading began before the read, save for an outage, and where it had
 // spent the budget of another tenant.
-func (s *shelf[T]) final(ctx context.Context, w want, r *reading) bool {
+func (s *collection[T]) final(ctx context.Context, w readOptions, r *reading) bool {
 	if (failure{err: r.err, tenant: r.tenant}).ofAnother(ctx) {
 		return false
 	}
@@ -167,12 +167,12 @@ func (f failure) ofAnother(ctx context.Context) bool {
 	return kindOf(f.err) == fault.Throttled && f.tenant != scope.Tenant(ctx)
 }
 
-// instead gives the last picture in place of an error, if that does.
-func (s *shelf[T]) instead(w want, err error) (picture[T], error) {
+// instead gives the last snapshot in place of an error, if that does.
+func (s *collection[T]) instead(w readOptions, err error) (snapshot[T], error) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	if w.strict || s.whole == nil || !outage(err) || s.tooOld(w, s.of.clock()) {
-		return picture[T]{}, err
+		return snapshot[T]{}, err
 	}
 	p := s.show(w)
 	p.stale = true
@@ -181,7 +181,7 @@ func (s *shelf[T]) instead(w want, err error) (picture[T], error) {
 
 // tooOld says whether nothing may be shown any more although nothing newer can be
 // read: changes of other replicas may be missing for too long.
-func (s *shelf[T]) tooOld(w want, now time.Time) bool {
+func (s *collection[T]) tooOld(w readOptions, now time.Time) bool {
 	return w.apart && now.Sub(s.whole.began) > s.of.library.config.MaxAge
 }
 
@@ -195,9 +195,9 @@ func outage(err error) bool {
 	}
 }
 
-// patience ends when a read that can show an older picture has waited enough: a
+// patience ends when a read that can show an older snapshot has waited enough: a
 // while before its own deadline, so that there is time to show it.
-func (s *shelf[T]) patience(ctx context.Context, w want) (enough <-chan time.Time, stop func()) {
+func (s *collection[T]) patience(ctx context.Context, w readOptions) (enough <-chan time.Time, stop func()) {
 	s.of.mu.Lock()
 	spare := s.whole != nil && !w.strict
 	s.of.mu.Unlock()
@@ -213,10 +213,10 @@ func (s *shelf[T]) patience(ctx context.Context, w want) (enough <-chan time.Tim
 }
 
 // whole gives all items of a list that was read at or after a moment.
-func whole[T any](ctx context.Context, s *shelf[T], notBefore time.Time) ([]T, error) {
+func whole[T any](ctx context.Context, s *collection[T], notBefore time.Time) ([]T, error) {
 	// A listing of the right age is right even where the log is away.
 	_ = s.of.follow(ctx)
-	p, err := s.fresh(ctx, want{asked: s.of.mark().tick, began: notBefore, strict: true, list: true})
+	p, err := s.fresh(ctx, readOptions{asked: s.of.mark().tick, began: notBefore, strict: true, list: true})
 	if errors.Is(err, errLarge) {
 		l, err := s.readWhole(ctx, math.MaxInt)
 		return l.items, err

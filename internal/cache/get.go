@@ -18,10 +18,10 @@ type lookup[T any] struct {
 	ask func() (upstream.Answer[T], error)
 }
 
-// get reads one object. That a picture lacks it proves nothing, and a caller who
+// get reads one object. That a snapshot lacks it proves nothing, and a caller who
 // is told so may drop it for good. So Cloudflare is asked, unless Storekeeper
 // itself deleted it.
-func get[T any](ctx context.Context, s *shelf[T], l lookup[T]) (upstream.Answer[T], error) {
+func get[T any](ctx context.Context, s *collection[T], l lookup[T]) (upstream.Answer[T], error) {
 	w := s.wanted(ctx)
 	if w.strict {
 		return s.confirm(ctx, l)
@@ -52,7 +52,7 @@ func get[T any](ctx context.Context, s *shelf[T], l lookup[T]) (upstream.Answer[
 }
 
 // find gives what is known of an object, or says that Storekeeper deleted it.
-func (s *shelf[T]) find(id string) (found *fact[T], ours bool) {
+func (s *collection[T]) find(id string) (found *entry[T], ours bool) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	f, ok := s.facts[id]
@@ -63,7 +63,7 @@ func (s *shelf[T]) find(id string) (found *fact[T], ours bool) {
 }
 
 // confirm asks Cloudflare for an object and keeps what it says.
-func (s *shelf[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answer[T], error) {
+func (s *collection[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answer[T], error) {
 	since := s.of.mark().tick
 	a, err := l.ask()
 	// Only what others know can be seen to be missing.
@@ -83,7 +83,7 @@ func (s *shelf[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answer[T]
 }
 
 // learn takes what a read that began after since saw, once others can know it.
-func (s *shelf[T]) learn(ctx context.Context, item T, since uint64) {
+func (s *collection[T]) learn(ctx context.Context, item T, since uint64) {
 	take := func() { s.observe(item, since) }
 	s.of.mu.Lock()
 	f, known := s.facts[s.kind.id(item)]
@@ -93,14 +93,14 @@ func (s *shelf[T]) learn(ctx context.Context, item T, since uint64) {
 		return
 	}
 	s.of.mu.Unlock()
-	e := event{Store: s.store, Seen: true, Payer: scope.Tenant(ctx)}
+	e := logEvent{Store: s.store, Seen: true, Payer: scope.Tenant(ctx)}
 	s.kind.put(&e, []T{item})
 	s.of.tell(ctx, e, take)
 }
 
 // learnMissing takes it that a read that began after since did not find an
 // object.
-func (s *shelf[T]) learnMissing(ctx context.Context, id string, since uint64) {
+func (s *collection[T]) learnMissing(ctx context.Context, id string, since uint64) {
 	take := func() { s.miss(id, since) }
 	s.of.mu.Lock()
 	_, known := s.facts[id]
@@ -110,12 +110,12 @@ func (s *shelf[T]) learnMissing(ctx context.Context, id string, since uint64) {
 	}
 	s.of.mu.Unlock()
 	if news {
-		s.of.tell(ctx, event{Store: s.store, Missing: []string{id}}, take)
+		s.of.tell(ctx, logEvent{Store: s.store, Missing: []string{id}}, take)
 	}
 }
 
-// freshness says how old a picture is.
-func (p picture[T]) freshness(now time.Time) scope.Freshness {
+// freshness says how old a snapshot is.
+func (p snapshot[T]) freshness(now time.Time) scope.Freshness {
 	return scope.Freshness{Hit: p.kept, Stale: p.stale, Age: max(now.Sub(p.began), 0)}
 }
 

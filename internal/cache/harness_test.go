@@ -86,8 +86,8 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// cache makes a library and a client of it.
-func (w *world) cache(change ...func(*cache.Config)) (*client, *cache.Library) {
+// cache makes Listings and a client of it.
+func (w *world) cache(change ...func(*cache.Config)) (*client, *cache.Listings) {
 	w.t.Helper()
 	config := cache.Config{Reader: w.direct, Clock: w.clock.Now}
 	for _, f := range change {
@@ -107,7 +107,7 @@ type cloud interface {
 	change.Cloudflare
 }
 
-// client reads from a library, and changes through it.
+// client reads from Listings, and changes through it.
 type client struct {
 	*cache.Client
 	changetest.Calls
@@ -115,7 +115,7 @@ type client struct {
 
 // newClient returns a client whose changes go to what is read, where that can
 // change something.
-func newClient(l *cache.Library, next upstream.Reader) *client {
+func newClient(l *cache.Listings, next upstream.Reader) *client {
 	to, _ := next.(change.Cloudflare)
 	return &client{l.Client(next), changetest.Through(l.Apply, to)}
 }
@@ -141,7 +141,7 @@ func (w *world) costs(operation string, want int, do func()) {
 	}
 }
 
-// store makes a store past every library and gives its identifier.
+// store makes a store past all Listings and gives its identifier.
 func (w *world) store(name string) string {
 	w.t.Helper()
 	a, err := w.direct.CreateStore(w.t.Context(), upstream.CreateStoreParams{Account: account, Name: name})

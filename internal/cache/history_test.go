@@ -17,11 +17,11 @@ import (
 )
 
 // TestNoReadGoesBack lets readers and writers run against each other on two
-// libraries, with listings that are slow and always due, and checks every read:
+// several replicas, with listings that are slow and always due, and checks every read:
 // it shows what was acknowledged before it began and what any read showed that
 // had ended by then.
 func TestNoReadGoesBack(t *testing.T) {
-	for name, log := range map[string]cache.Log{"one": nil, "two": &memory{}} {
+	for name, log := range map[string]cache.ChangeLog{"one": nil, "two": &memory{}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			h := &history{w: w, store: w.store("s")}

@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// kind says how objects of one sort are handled.
-type kind[T any] struct {
+// collectionKind says how objects of one sort are handled.
+type collectionKind[T any] struct {
 	id       func(T) string
 	name     func(T) string
 	created  func(T) time.Time
@@ -20,11 +20,11 @@ type kind[T any] struct {
 	// clone makes a copy that its receiver may change.
 	clone func(T) T
 	// put writes objects into an event.
-	put func(*event, []T)
+	put func(*logEvent, []T)
 }
 
-func storeKind() kind[upstream.Store] {
-	return kind[upstream.Store]{
+func storeKind() collectionKind[upstream.Store] {
+	return collectionKind[upstream.Store]{
 		id:       func(s upstream.Store) string { return s.ID },
 		name:     func(s upstream.Store) string { return s.Name },
 		created:  func(s upstream.Store) time.Time { return s.Created },
@@ -34,12 +34,12 @@ func storeKind() kind[upstream.Store] {
 		},
 		status: func(upstream.Store) string { return "" },
 		clone:  func(s upstream.Store) upstream.Store { return s },
-		put:    func(e *event, stores []upstream.Store) { e.Stores = stores },
+		put:    func(e *logEvent, stores []upstream.Store) { e.Stores = stores },
 	}
 }
 
-func secretKind() kind[upstream.Secret] {
-	return kind[upstream.Secret]{
+func secretKind() collectionKind[upstream.Secret] {
+	return collectionKind[upstream.Secret]{
 		id:       func(s upstream.Secret) string { return s.ID },
 		name:     func(s upstream.Secret) string { return s.Name },
 		created:  func(s upstream.Secret) time.Time { return s.Created },
@@ -47,7 +47,7 @@ func secretKind() kind[upstream.Secret] {
 		same:     sameSecret,
 		status:   func(s upstream.Secret) string { return s.Status },
 		clone:    cloneSecret,
-		put:      func(e *event, secrets []upstream.Secret) { e.Secrets = secrets },
+		put:      func(e *logEvent, secrets []upstream.Secret) { e.Secrets = secrets },
 	}
 }
 

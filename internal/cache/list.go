@@ -22,14 +22,14 @@ type selection[T any] struct {
 // choose gives the items that surely belong to a list, and those that possibly
 // do, in the order in which they came. When both are the same, nothing depends
 // on what nobody knows of Cloudflare.
-type choose[T any] func([]*fact[T]) (surely, possibly []*fact[T])
+type choose[T any] func([]*entry[T]) (surely, possibly []*entry[T])
 
-func everything[T any](all []*fact[T]) (surely, possibly []*fact[T]) { return all, all }
+func everything[T any](all []*entry[T]) (surely, possibly []*entry[T]) { return all, all }
 
 // selected is what a selection comes to.
 type selected[T any] struct {
-	surely, possibly []*fact[T]
-	page             []*fact[T]
+	surely, possibly []*entry[T]
+	page             []*entry[T]
 	info             upstream.ResultInfo
 	// chosen says that the filters leave no doubt, ordered that the page holds
 	// what Cloudflare's would in any order that it may have.
@@ -38,7 +38,7 @@ type selected[T any] struct {
 
 // list reads a page. Where it could be another than Cloudflare's, Cloudflare is
 // asked for it.
-func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Answer[[]T], error) {
+func list[T any](ctx context.Context, s *collection[T], q selection[T]) (upstream.Answer[[]T], error) {
 	w := s.wanted(ctx)
 	w.list = true
 	if !w.strict && s.of.closed(s.store) {
@@ -73,7 +73,7 @@ func list[T any](ctx context.Context, s *shelf[T], q selection[T]) (upstream.Ans
 }
 
 // from makes the page of a list that is sorted by creation, the newest first.
-func (q selection[T]) from(all []*fact[T]) selected[T] {
+func (q selection[T]) from(all []*entry[T]) selected[T] {
 	var v selected[T]
 	v.surely, v.possibly = q.choose(all)
 	v.chosen = len(v.surely) == len(v.possibly)
@@ -98,18 +98,18 @@ func (v selected[T]) answer(said []upstream.Notice) upstream.Answer[[]T] {
 	return upstream.Answer[[]T]{Result: items, Info: &v.info, Notices: said}
 }
 
-// compare looks whether a page of Cloudflare's agrees with the picture that the
+// compare looks whether a page of Cloudflare's agrees with the snapshot that the
 // next read would be shown. Where it does not, or a change is under way that it
 // may have shown, the list is read anew first. The tenant of this read pays for
 // that.
-func (s *shelf[T]) compare(ctx context.Context, a upstream.Answer[[]T], v selected[T], changes uint64) {
+func (s *collection[T]) compare(ctx context.Context, a upstream.Answer[[]T], v selected[T], changes uint64) {
 	_ = s.of.follow(ctx)
 	s.of.mu.Lock()
 	agrees := s.of.running[s.store] == 0 && s.changes == changes && s.agrees(a, v)
 	s.of.mu.Unlock()
 	if !agrees {
 		payer := scope.Tenant(ctx)
-		s.of.tell(ctx, event{Store: s.store, Doubt: true, Payer: payer}, func() { s.doubtAt(payer) })
+		s.of.tell(ctx, logEvent{Store: s.store, Doubt: true, Payer: payer}, func() { s.doubtAt(payer) })
 	}
 }
 
@@ -117,7 +117,7 @@ func (s *shelf[T]) compare(ctx context.Context, a upstream.Answer[[]T], v select
 // one of those that possibly belong to the list, the total is at least the
 // number of those that surely do and at most the number of those that possibly
 // do, and a page that holds the whole list lacks none of those that surely do.
-func (s *shelf[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
+func (s *collection[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
 	possible := make(map[string]bool, len(v.possibly))
 	for _, f := range v.possibly {
 		possible[s.kind.id(f.item)] = true
@@ -137,5 +137,5 @@ func (s *shelf[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
 	if total < len(v.surely) || total > len(v.possibly) {
 		return false
 	}
-	return total > len(a.Result) || !slices.ContainsFunc(v.surely, func(f *fact[T]) bool { return !shown[s.kind.id(f.item)] })
+	return total > len(a.Result) || !slices.ContainsFunc(v.surely, func(f *entry[T]) bool { return !shown[s.kind.id(f.item)] })
 }

@@ -13,21 +13,21 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Log tells the libraries of several replicas of each other's changes. It is
+// ChangeLog tells several replicas of each other's changes. It is
 // safe for concurrent use. A topic is an account.
-type Log interface {
+type ChangeLog interface {
 	// Append adds an event. It is seen by every Since that begins after Append
 	// has returned.
 	Append(ctx context.Context, topic string, event []byte) error
 	// Since gives the events after a position, in their order, and the position
 	// that is reached. complete is false where some may be missing: the log was
 	// trimmed or lost, or after is the zero Position.
-	Since(ctx context.Context, topic string, after Position) (events [][]byte, now Position, complete bool, err error)
+	Since(ctx context.Context, topic string, after LogPosition) (events [][]byte, now LogPosition, complete bool, err error)
 }
 
-// Position is a place in a log. Only the log that gave it can read it. Its zero
+// LogPosition is a place in a log. Only the log that gave it can read it. Its zero
 // value is the place of one who has read nothing.
-type Position string
+type LogPosition string
 
 const (
 	// logLimit bounds a call to the log.
@@ -42,8 +42,8 @@ const (
 // errLogAway is a log that failed a moment ago.
 var errLogAway = errors.New("cache: the log of changes cannot be reached")
 
-// event is what one replica tells the others.
-type event struct {
+// logEvent is what one replica tells the others.
+type logEvent struct {
 	// ID begins with the origin of the event.
 	ID string `json:"id"`
 	// Store is whose secrets it is about. Empty: the stores of the account.
@@ -66,15 +66,15 @@ type event struct {
 	Payer string `json:"payer,omitempty"`
 }
 
-func (e event) empty() bool {
+func (e logEvent) empty() bool {
 	return len(e.Stores)+len(e.Secrets)+len(e.Deleted)+len(e.Missing) == 0 && !e.Doubt
 }
 
-// trail is how far an account has followed the log.
-type trail struct {
+// logCursor is how far an account has followed the log.
+type logCursor struct {
 	origin   string
-	position Position
-	rounds   rounds
+	position LogPosition
+	rounds   freshFlights
 	failed   time.Time
 	// mine are own events that are not applied yet. Whoever sees one first, its
 	// writer or a read that finds it in the log, applies it.
@@ -83,13 +83,13 @@ type trail struct {
 	owed map[string]bool
 }
 
-func newTrail() trail {
-	return trail{origin: rand.Text(), mine: map[string]func(){}, owed: map[string]bool{}}
+func newTrail() logCursor {
+	return logCursor{origin: rand.Text(), mine: map[string]func(){}, owed: map[string]bool{}}
 }
 
 // follow takes what the log has got until now. It fails where that cannot be
 // known. Reads at the same time share a look.
-func (a *account) follow(ctx context.Context) error {
+func (a *accountListings) follow(ctx context.Context) error {
 	if a.library.config.Log == nil {
 		return nil
 	}
@@ -104,12 +104,12 @@ func (a *account) follow(ctx context.Context) error {
 	})
 }
 
-func (a *account) pausing() bool {
+func (a *accountListings) pausing() bool {
 	return !a.trail.failed.IsZero() && a.clock().Sub(a.trail.failed) < logPause
 }
 
 // catchUp reads the log once. One at a time does it.
-func (a *account) catchUp(ctx context.Context) error {
+func (a *accountListings) catchUp(ctx context.Context) error {
 	a.mu.Lock()
 	after := a.trail.position
 	a.mu.Unlock()
@@ -137,7 +137,7 @@ func (a *account) catchUp(ctx context.Context) error {
 // Announce tells other replicas what they could not be told when it happened,
 // where the log can be reached by now. It is for whoever acknowledges a change:
 // what was acknowledged has to show everywhere.
-func (l *Library) Announce(ctx context.Context) {
+func (l *Listings) Announce(ctx context.Context) {
 	if l.config.Log == nil {
 		return
 	}
@@ -147,7 +147,7 @@ func (l *Library) Announce(ctx context.Context) {
 }
 
 // settleDebts tells the others what they could not be told when it happened.
-func (a *account) settleDebts(ctx context.Context) {
+func (a *accountListings) settleDebts(ctx context.Context) {
 	a.mu.Lock()
 	owed := a.trail.owed
 	if len(owed) > 0 {
@@ -155,14 +155,14 @@ func (a *account) settleDebts(ctx context.Context) {
 	}
 	a.mu.Unlock()
 	for store := range owed {
-		a.tell(ctx, event{Store: store, Doubt: true}, func() {})
+		a.tell(ctx, logEvent{Store: store, Doubt: true}, func() {})
 	}
 }
 
 // hear takes an event from the log, and is false where it cannot be read; the
 // caller holds the lock.
-func (a *account) hear(text []byte) bool {
-	var e event
+func (a *accountListings) hear(text []byte) bool {
+	var e logEvent
 	if json.Unmarshal(text, &e) != nil {
 		return false
 	}
@@ -179,7 +179,7 @@ func (a *account) hear(text []byte) bool {
 
 // apply takes an event of something that began after since; the caller holds the
 // lock.
-func (a *account) apply(e event, since uint64) {
+func (a *accountListings) apply(e logEvent, since uint64) {
 	a.version++
 	if e.Store == "" {
 		for _, id := range e.Deleted {
@@ -193,12 +193,12 @@ func (a *account) apply(e event, since uint64) {
 	}
 }
 
-func applyTo[T any](s *shelf[T], e event, items []T, since uint64) {
+func applyTo[T any](s *collection[T], e logEvent, items []T, since uint64) {
 	for _, id := range e.Deleted {
 		s.bury(id)
 	}
 	for _, id := range e.Missing {
-		s.forget(id, farewell{tick: s.of.next()})
+		s.forget(id, tombstone{tick: s.of.next()})
 	}
 	for _, item := range items {
 		if id := s.kind.id(item); e.Seen && !s.has(id) && !s.gone[id].ours {
@@ -217,7 +217,7 @@ func applyTo[T any](s *shelf[T], e event, items []T, since uint64) {
 // written, it is applied all the same, the list is read anew, and the others are
 // told as soon as the log is back; until then MaxStaleness bounds what they
 // miss.
-func (a *account) tell(ctx context.Context, e event, apply func()) {
+func (a *accountListings) tell(ctx context.Context, e logEvent, apply func()) {
 	if a.library.config.Log == nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -238,11 +238,11 @@ func (a *account) tell(ctx context.Context, e event, apply func()) {
 	if err != nil {
 		a.trail.failed = a.clock()
 		a.trail.owed[e.Store] = true
-		a.apply(event{Store: e.Store, Doubt: true}, 0)
+		a.apply(logEvent{Store: e.Store, Doubt: true}, 0)
 	}
 }
 
-func (a *account) append(ctx context.Context, e event) error {
+func (a *accountListings) append(ctx context.Context, e logEvent) error {
 	text, err := json.Marshal(e)
 	if err == nil && len(text) > largestEvent {
 		e.Stores, e.Secrets, e.Doubt, e.Digest = nil, nil, true, ""

@@ -63,10 +63,10 @@ func (c *Client) StoreNamed(ctx context.Context, account, name string) (upstream
 	return upstream.Store{}, false, nil
 }
 
-// named gives the objects with the names from a picture that a read may be
+// named gives the objects with the names from a snapshot that a read may be
 // shown, or, if bounded, that is as recent as configured. The error is errLarge
 // for a list that is too long to keep.
-func named[T any](ctx context.Context, s *shelf[T], names []string, bounded bool) (map[string]T, error) {
+func named[T any](ctx context.Context, s *collection[T], names []string, bounded bool) (map[string]T, error) {
 	w := s.wanted(ctx)
 	if !w.strict && s.of.closed(s.store) {
 		return nil, noStore()
@@ -97,7 +97,7 @@ func named[T any](ctx context.Context, s *shelf[T], names []string, bounded bool
 }
 
 // search asks Cloudflare for each name, and keeps what it says.
-func (c *Client) search(ctx context.Context, s *shelf[upstream.Secret], account string, names []string) (map[string]upstream.Secret, error) {
+func (c *Client) search(ctx context.Context, s *collection[upstream.Secret], account string, names []string) (map[string]upstream.Secret, error) {
 	found := make(map[string]upstream.Secret, len(names))
 	for _, name := range names {
 		since := s.of.mark().tick
@@ -142,7 +142,7 @@ func (c *Client) searchOne(ctx context.Context, p upstream.ListSecretsParams) (*
 
 // idOf is the identifier of the object that had a name when the list was last
 // seen.
-func (s *shelf[T]) idOf(name string) (id string, known bool) {
+func (s *collection[T]) idOf(name string) (id string, known bool) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	id, known = s.names[name]

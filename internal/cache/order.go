@@ -129,12 +129,12 @@ func lower(b byte) byte {
 
 // sort orders a list that is sorted as listed. It is sure where no order that
 // Cloudflare may have is another one, but for items that are equal.
-func (o order[T]) sort(all []*fact[T]) (sorted []*fact[T], sure bool) {
+func (o order[T]) sort(all []*entry[T]) (sorted []*entry[T], sure bool) {
 	if o.listed {
 		return all, true
 	}
 	sorted = slices.Clone(all)
-	slices.SortStableFunc(sorted, func(x, y *fact[T]) int {
+	slices.SortStableFunc(sorted, func(x, y *entry[T]) int {
 		c, _ := o.column(x.item, y.item)
 		if o.ascending {
 			return c
@@ -152,7 +152,7 @@ func (o order[T]) sort(all []*fact[T]) (sorted []*fact[T], sure bool) {
 // parts says whether a list can be cut before an item: that item and the one
 // before it are not equal, so that no order has them the other way round, or one
 // listing has shown them in the order that is asked for.
-func (o order[T]) parts(sorted []*fact[T], at int) bool {
+func (o order[T]) parts(sorted []*entry[T], at int) bool {
 	if at <= 0 || at >= len(sorted) {
 		return true
 	}

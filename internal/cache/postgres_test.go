@@ -20,9 +20,9 @@ func (s shared) Append(ctx context.Context, topic string, event []byte) error {
 	})
 }
 
-func (s shared) Since(ctx context.Context, topic string, after cache.Position) (events [][]byte, now cache.Position, complete bool, err error) {
+func (s shared) Since(ctx context.Context, topic string, after cache.LogPosition) (events [][]byte, now cache.LogPosition, complete bool, err error) {
 	events, reached, complete, err := s.Events(ctx, topic, store.Position(after))
-	return events, cache.Position(reached), complete, err
+	return events, cache.LogPosition(reached), complete, err
 }
 
 // TestTwoReplicasOnOneServer kills the server midway.

@@ -9,10 +9,10 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// quota is the last answer about the quota of an account. The lock of the
+// cachedQuota is the last answer about the quota of an account. The lock of the
 // account guards it, but for rounds.
-type quota struct {
-	rounds  rounds
+type cachedQuota struct {
+	rounds  freshFlights
 	answer  upstream.Answer[upstream.Quota]
 	known   bool
 	began   time.Time
@@ -54,7 +54,7 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 }
 
 // keptQuota gives the kept answer if it holds, or if asking has just failed.
-func (a *account) keptQuota(ask bool) (upstream.Answer[upstream.Quota], scope.Freshness, bool) {
+func (a *accountListings) keptQuota(ask bool) (upstream.Answer[upstream.Quota], scope.Freshness, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	q, now := &a.quota, a.clock()
@@ -71,7 +71,7 @@ func (a *account) keptQuota(ask bool) (upstream.Answer[upstream.Quota], scope.Fr
 	return upstream.Answer[upstream.Quota]{}, f, false
 }
 
-func (a *account) quotaLimit() time.Duration {
+func (a *accountListings) quotaLimit() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.quota.known {
@@ -80,7 +80,7 @@ func (a *account) quotaLimit() time.Duration {
 	return readLimit
 }
 
-func (a *account) readQuota(ctx context.Context, from upstream.Reader) error {
+func (a *accountListings) readQuota(ctx context.Context, from upstream.Reader) error {
 	a.mu.Lock()
 	version, began := a.version, a.clock()
 	a.mu.Unlock()
@@ -97,6 +97,6 @@ func (a *account) readQuota(ctx context.Context, from upstream.Reader) error {
 
 // shown gives the numbers and what Cloudflare said with them. The ray was that of
 // one call.
-func (q *quota) shown() upstream.Answer[upstream.Quota] {
+func (q *cachedQuota) shown() upstream.Answer[upstream.Quota] {
 	return upstream.Answer[upstream.Quota]{Result: q.answer.Result, Info: q.answer.Info, Notices: q.answer.Notices}
 }

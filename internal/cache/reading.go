@@ -31,14 +31,14 @@ var errLarge = errors.New("cache: the list is too long to keep")
 type reading struct {
 	done   chan struct{}
 	tenant string
-	start  start
+	start  readStart
 	err    error
 }
 
 // begin starts a reading; the caller holds the lock. It goes on when the caller
 // that asked for it leaves: others wait for it too. The tenant that made it
 // necessary pays for it once, where one did.
-func (s *shelf[T]) begin(ctx context.Context) *reading {
+func (s *collection[T]) begin(ctx context.Context) *reading {
 	if s.charged {
 		ctx, s.charged = scope.WithTenant(ctx, s.payer), false
 	}
@@ -56,7 +56,7 @@ func (s *shelf[T]) begin(ctx context.Context) *reading {
 // run makes a reading. The log is followed before it, so that what comes from it
 // later is newer than the listing, and after it, so that this replica knows of
 // everything that another one may miss in it.
-func (s *shelf[T]) run(ctx context.Context, r *reading) {
+func (s *collection[T]) run(ctx context.Context, r *reading) {
 	// Where the log is away, each read sees that for itself.
 	_ = s.of.follow(ctx)
 	l, err := s.readWhole(ctx, s.of.library.config.MostItems)
@@ -71,7 +71,7 @@ func (s *shelf[T]) run(ctx context.Context, r *reading) {
 	a := s.of
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r.start, r.err = l.start, err
+	r.start, r.err = l.readStart, err
 	switch {
 	case err == nil:
 		s.land(l)
@@ -99,14 +99,14 @@ func kindOf(err error) fault.Kind {
 // readWhole reads all pages. Where items move from page to page meanwhile, it
 // reads again. When they never stand still, it gives all that were seen in any
 // try: each was there after the first try began.
-func (s *shelf[T]) readWhole(ctx context.Context, most int) (listing[T], error) {
-	all := listing[T]{start: s.of.mark()}
-	first := all.start
+func (s *collection[T]) readWhole(ctx context.Context, most int) (listing[T], error) {
+	all := listing[T]{readStart: s.of.mark()}
+	first := all.readStart
 	seen := map[string]int{}
 	for try := range mostTries {
-		l := listing[T]{start: first}
+		l := listing[T]{readStart: first}
 		if try > 0 {
-			l.start = s.of.mark()
+			l.readStart = s.of.mark()
 		}
 		steady, err := s.pass(ctx, &l, most)
 		if err != nil || steady {
@@ -130,7 +130,7 @@ func (s *shelf[T]) readWhole(ctx context.Context, most int) (listing[T], error) 
 
 // newestOfName leaves the newest item of each name in a list whose newest items
 // stand first.
-func (k kind[T]) newestOfName(items []T) []T {
+func (k collectionKind[T]) newestOfName(items []T) []T {
 	seen := make(map[string]bool, len(items))
 	return slices.DeleteFunc(items, func(item T) bool {
 		name := k.name(item)
@@ -156,7 +156,7 @@ func (l *listing[T]) hear(said []upstream.Notice) {
 // pass reads the pages once, the newest first, as Cloudflare's lists are by
 // default. It is steady where as many items were seen as there were at the
 // first page: those that came since stand before it and only push others back.
-func (s *shelf[T]) pass(ctx context.Context, l *listing[T], most int) (steady bool, err error) {
+func (s *collection[T]) pass(ctx context.Context, l *listing[T], most int) (steady bool, err error) {
 	total, large, first := -1, false, true
 	order := upstream.Paging{Order: orderCreated, Direction: descending}
 	err = upstream.ReadPages(ctx, order, s.kind.id, s.read, func(a upstream.Answer[[]T]) (enough bool) {

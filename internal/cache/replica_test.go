@@ -36,13 +36,13 @@ func (m *memory) Append(_ context.Context, _ string, event []byte) error {
 	return nil
 }
 
-func (m *memory) Since(_ context.Context, _ string, after cache.Position) ([][]byte, cache.Position, bool, error) {
+func (m *memory) Since(_ context.Context, _ string, after cache.LogPosition) ([][]byte, cache.LogPosition, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.away {
 		return nil, after, false, errAway
 	}
-	now := cache.Position(fmt.Sprintf("%d %d", m.epoch, len(m.events)))
+	now := cache.LogPosition(fmt.Sprintf("%d %d", m.epoch, len(m.events)))
 	var epoch, number int
 	if _, err := fmt.Sscan(string(after), &epoch, &number); err != nil || epoch != m.epoch {
 		return nil, now, false, nil
@@ -63,7 +63,7 @@ func (m *memory) set(away bool) {
 	m.away = away
 }
 
-func withLog(log cache.Log) func(*cache.Config) {
+func withLog(log cache.ChangeLog) func(*cache.Config) {
 	return func(c *cache.Config) { c.Log = log }
 }
 

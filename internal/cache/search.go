@@ -28,7 +28,7 @@ func chooser(search string, scopes []string) choose[upstream.Secret] {
 	if search == "" && len(scopes) == 0 {
 		return everything[upstream.Secret]
 	}
-	return func(all []*fact[upstream.Secret]) (surely, possibly []*fact[upstream.Secret]) {
+	return func(all []*entry[upstream.Secret]) (surely, possibly []*entry[upstream.Secret]) {
 		if !searchable(search) || slices.ContainsFunc(scopes, func(s string) bool { return !held(all, s) }) {
 			return nil, all
 		}
@@ -54,8 +54,8 @@ func searchable(search string) bool {
 }
 
 // held says whether some secret has a scope.
-func held(all []*fact[upstream.Secret], scope string) bool {
-	return slices.ContainsFunc(all, func(f *fact[upstream.Secret]) bool { return slices.Contains(f.item.Scopes, scope) })
+func held(all []*entry[upstream.Secret], scope string) bool {
+	return slices.ContainsFunc(all, func(f *entry[upstream.Secret]) bool { return slices.Contains(f.item.Scopes, scope) })
 }
 
 func bySearch(s upstream.Secret, search string) match {

@@ -18,7 +18,7 @@ var errImpatient = errors.New("waited too long for another change")
 
 // carry finds out who answers the call of f: the records, another replica or a
 // change that it makes itself.
-func (k *Keeper) carry(f *flight) result {
+func (k *Coordinator) carry(f *flight) callResult {
 	ctx, cancel := context.WithTimeoutCause(f.wanted, k.config.Patience+k.config.Limit, errImpatient)
 	defer cancel()
 	patience := time.Now().Add(k.config.Patience)
@@ -31,7 +31,7 @@ func (k *Keeper) carry(f *flight) result {
 		case e == nil:
 		case e.Print != f.call.print:
 			k.observe(Event{Kind: EventRefused, Method: f.call.Method})
-			return result{fault: keyReused()}
+			return callResult{fault: keyReused()}
 		case !e.Open:
 			k.observe(Event{Kind: EventReplayed, ID: e.ID, Method: f.call.Method})
 			return e.result()
@@ -53,7 +53,7 @@ func (k *Keeper) carry(f *flight) result {
 		switch {
 		case errors.Is(err, errKnown):
 		case errors.Is(err, errImpatient):
-			return result{fault: k.blocked(f, err)}
+			return callResult{fault: k.blocked(f, err)}
 		case err != nil:
 			return k.failed(ctx, err)
 		default:
@@ -64,7 +64,7 @@ func (k *Keeper) carry(f *flight) result {
 
 // find returns what the records know of the call of f, nil where nothing of it
 // concerns f.
-func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
+func (k *Coordinator) find(ctx context.Context, f *flight) (*callEntry, error) {
 	unseen := f.call.unseen
 	f.call.unseen = false
 	if !f.call.joins() || unseen {
@@ -83,19 +83,19 @@ func (k *Keeper) find(ctx context.Context, f *flight) (*callEntry, error) {
 }
 
 // failed is the result of a flight that ended before its change began.
-func (k *Keeper) failed(ctx context.Context, err error) result {
+func (k *Coordinator) failed(ctx context.Context, err error) callResult {
 	switch {
 	case impatient(ctx):
-		return result{fault: inProgress("The change could not begin in time.", Intent{}).Because(err)}
+		return callResult{fault: inProgress("The change could not begin in time.", Intent{}).Because(err)}
 	case k.life.Err() != nil:
-		return result{fault: shuttingDown().Because(err)}
+		return callResult{fault: shuttingDown().Because(err)}
 	case ctx.Err() != nil:
-		return result{fault: fault.From(ctx.Err()), again: true}
+		return callResult{fault: fault.From(ctx.Err()), again: true}
 	}
 	if errors.Is(err, errNotOwner) {
 		err = notKept(err)
 	}
-	return result{fault: fault.From(err)}
+	return callResult{fault: fault.From(err)}
 }
 
 // awaitUntil is await that is impatient after a time.
@@ -107,7 +107,7 @@ func (k *Keeper) awaitUntil(ctx context.Context, patience time.Time, f *flight, 
 
 // await waits until the intent has an outcome. ended is false when it came to
 // nothing. A store that is away for a moment does not end the waiting.
-func (k *Keeper) await(ctx context.Context, f *flight, id string) (r result, ended bool) {
+func (k *Coordinator) await(ctx context.Context, f *flight, id string) (r callResult, ended bool) {
 	delay, failing, missing := firstPoll, time.Time{}, false
 	for {
 		r, open, err := k.peruse(ctx, f.call.identity, id)
@@ -115,12 +115,12 @@ func (k *Keeper) await(ctx context.Context, f *flight, id string) (r result, end
 		case err != nil && failing.IsZero():
 			failing = time.Now()
 		case err != nil && time.Since(failing) >= recordPatience:
-			return result{fault: storeFault(err)}, true
+			return callResult{fault: storeFault(err)}, true
 		case err != nil:
 		case r != nil:
 			return *r, true
 		case !open && missing:
-			return result{}, false
+			return callResult{}, false
 		default:
 			// What was read was perhaps not of one moment. The outcome is
 			// older than the end of the intent, so a second look finds it.
@@ -128,7 +128,7 @@ func (k *Keeper) await(ctx context.Context, f *flight, id string) (r result, end
 		}
 		if err := pause(ctx, delay); err != nil {
 			if impatient(ctx) {
-				return result{fault: k.unfinished(id, err)}, true
+				return callResult{fault: k.unfinished(id, err)}, true
 			}
 			return k.failed(ctx, err), true
 		}
@@ -141,13 +141,13 @@ func impatient(ctx context.Context) bool { return errors.Is(context.Cause(ctx), 
 
 // unfinished is the fault of a call whose own change, which an earlier call like
 // it began, is not finished yet.
-func (k *Keeper) unfinished(id string, cause error) *fault.Error {
+func (k *Coordinator) unfinished(id string, cause error) *fault.Error {
 	return inProgress("Your own earlier call began this change, and it is not finished yet; repeat the call to learn what becomes of it.",
 		k.openIntent(id, "")).Because(cause)
 }
 
 // blocked is the fault of a call that waited too long for its objects.
-func (k *Keeper) blocked(f *flight, cause error) *fault.Error {
+func (k *Coordinator) blocked(f *flight, cause error) *fault.Error {
 	i := k.openIntent(k.holder(f), f.call.Caller)
 	if i.ID == "" {
 		return inProgress("Another change of the same object is not finished yet.", i).Because(cause)
@@ -156,7 +156,7 @@ func (k *Keeper) blocked(f *flight, cause error) *fault.Error {
 }
 
 // holder is the intent that has locked an object of f, "" where it is not known.
-func (k *Keeper) holder(f *flight) string {
+func (k *Coordinator) holder(f *flight) string {
 	ctx, cancel := context.WithTimeout(k.life, time.Second)
 	defer cancel()
 	keys := objectKeys(f.call.Objects)
@@ -172,7 +172,7 @@ func (k *Keeper) holder(f *flight) string {
 
 // openIntent reads an open intent, if it is that of a caller; "" is any. It is
 // empty where nothing is known.
-func (k *Keeper) openIntent(id, caller string) Intent {
+func (k *Coordinator) openIntent(id, caller string) Intent {
 	ctx, cancel := context.WithTimeout(k.life, time.Second)
 	defer cancel()
 	now, _ := k.config.Store.Get(ctx, openPrefix+id)
@@ -185,7 +185,7 @@ func (k *Keeper) openIntent(id, caller string) Intent {
 
 // peruse returns the outcome of an intent, nil where there is none, and
 // whether the intent is open.
-func (k *Keeper) peruse(ctx context.Context, digest, id string) (r *result, open bool, err error) {
+func (k *Coordinator) peruse(ctx context.Context, digest, id string) (r *callResult, open bool, err error) {
 	callKey, ownKey, openKey := callPrefix+digest, outcomePrefix+id, openPrefix+id
 	now, err := k.config.Store.Get(ctx, callKey, ownKey, openKey)
 	if err != nil {

@@ -96,7 +96,7 @@ func impatience(patient context.Context, err error) error {
 
 // undisturbed says whether nobody but the flights of this process can hold an
 // object, so that its lock is all that it takes to have it.
-func (k *Keeper) undisturbed() bool { return k.config.Alone && k.orphans.none() }
+func (k *Coordinator) undisturbed() bool { return k.config.Alone && k.orphans.none() }
 
 // propose tries once to keep the intent, and after errBusy can be tried again.
 func (k *Keeper) propose(ctx context.Context, f *flight, own *claim) (*operation, error) {
@@ -127,7 +127,7 @@ func (k *Keeper) propose(ctx context.Context, f *flight, own *claim) (*operation
 }
 
 // enter takes op over the point from which on others know of it.
-func (k *Keeper) enter(ctx context.Context, f *flight, op *operation) error {
+func (k *Coordinator) enter(ctx context.Context, f *flight, op *operation) error {
 	k.step(f.ctx, StepIntent)
 	keeping, span := tracing.Start(f.ctx, "change.begin")
 	err := k.keep(keeping, f, op)
@@ -184,7 +184,7 @@ func (k *Keeper) untilVacant(ctx context.Context, f *flight) error {
 
 // ask gets the intent from the caller. It keeps the identity of an earlier
 // answer.
-func (k *Keeper) ask(ctx context.Context, f *flight, urged <-chan struct{}, earlier Intent) (Intent, error) {
+func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{}, earlier Intent) (Intent, error) {
 	began, i := time.Now(), Intent{}
 	if f.call.Intent != nil {
 		var err error
@@ -257,7 +257,7 @@ func (k *Keeper) keep(ctx context.Context, f *flight, op *operation) error {
 
 // confirm asks again what there was before the change, now that no replica can
 // change it any more, and keeps it where it is another than before.
-func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
+func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) error {
 	if k.config.Alone {
 		return nil
 	}
@@ -284,10 +284,10 @@ func (k *Keeper) confirm(ctx context.Context, f *flight, op *operation) error {
 // doubt gets rid of an intent that was perhaps kept and of which nothing was
 // sent. The callers do not wait for that. What is left of it is found by the
 // search for orphans.
-func (k *Keeper) doubt(ctx context.Context, f *flight, op *operation, err error) {
+func (k *Coordinator) doubt(ctx context.Context, f *flight, op *operation, err error) {
 	k.land(f, k.failed(ctx, err))
 	op.free()
-	o := outcome{line: f.call.outcome(err)}
+	o := changeOutcome{line: f.call.outcome(err)}
 	if o.line != nil {
 		o.line.Outcome = audit.NotSent
 	}

@@ -32,7 +32,7 @@ func (k *Keeper) Wait(ctx context.Context, caller string, objects ...string) err
 
 // Check runs the checks of a call without making its change: Admit, the limits of
 // its Reservation, and Intent. Nothing is kept. Errors are faults.
-func (k *Keeper) Check(ctx context.Context, c Call) error {
+func (k *Coordinator) Check(ctx context.Context, c Call) error {
 	err := c.admit(ctx)
 	if err == nil && c.Intent != nil {
 		_, err = c.Intent(ctx, nil)

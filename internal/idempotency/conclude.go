@@ -31,7 +31,7 @@ func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
 
 // end commits the end of an intent. ownKey names the record of the outcome where
 // that of the call is another call's, "" where there is none yet.
-func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, ownKey string) error {
+func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ownKey string) error {
 	id, keys := e.Intent.ID, e.keys()
 	release, err := k.release(ctx, e, &o)
 	if err != nil {
@@ -79,7 +79,7 @@ func (k *Keeper) end(ctx context.Context, e *openEntry, o outcome, ownKey string
 }
 
 // release is what the end of a change gives back.
-func (k *Keeper) release(ctx context.Context, e *openEntry, o *outcome) (Release, error) {
+func (k *Coordinator) release(ctx context.Context, e *openEntry, o *changeOutcome) (Release, error) {
 	switch {
 	case e.reservation != nil:
 		return e.reservation.Release(ctx, o.ended())
@@ -108,7 +108,7 @@ func (e *openEntry) names(call []byte) (bool, error) {
 
 // answer is the record of a finished call. Without a key it serves retries
 // alone.
-func (k *Keeper) answer(e *openEntry, o outcome) *store.Record {
+func (k *Coordinator) answer(e *openEntry, o changeOutcome) *store.Record {
 	if e.Keyed {
 		return until(e.call(o), k.config.Retention)
 	}
@@ -117,7 +117,7 @@ func (k *Keeper) answer(e *openEntry, o outcome) *store.Record {
 
 // own returns errNotOwner if the intent is not this replica's. One that is as
 // this process wrote it need not be read.
-func (k *Keeper) own(now map[string]store.Record, id string, written []byte) error {
+func (k *Coordinator) own(now map[string]store.Record, id string, written []byte) error {
 	if kept, open := now[openPrefix+id]; open && written != nil && bytes.Equal(kept.Value, written) {
 		return nil
 	}

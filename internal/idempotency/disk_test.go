@@ -14,7 +14,7 @@ import (
 )
 
 // fileLife starts a keeper on a store in a folder.
-func fileLife(t testing.TB, folder string, w *world, name string) (r *idempotency.Keeper, end func()) {
+func fileLife(t testing.TB, folder string, w *world, name string) (r *idempotency.Coordinator, end func()) {
 	t.Helper()
 	s, err := file.Open(t.Context(), file.Config{Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")}})
 	if err != nil {

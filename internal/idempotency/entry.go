@@ -61,8 +61,8 @@ func (e *openEntry) record() *store.Record {
 	return &store.Record{Value: e.raw}
 }
 
-// outcome is how a change ended.
-type outcome struct {
+// changeOutcome is how a change ended.
+type changeOutcome struct {
 	body  []byte
 	fault *fault.Error
 	// kept says that it answers the call for good.
@@ -78,7 +78,7 @@ type outcome struct {
 }
 
 // lines is the audit record as the commit takes it.
-func (o *outcome) lines() []audit.Record {
+func (o *changeOutcome) lines() []audit.Record {
 	if o.line == nil {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (o *outcome) lines() []audit.Record {
 }
 
 // ended tells how the change ended.
-func (o *outcome) ended() Ended {
+func (o *changeOutcome) ended() Ended {
 	return Ended{Made: o.made, Done: o.changed && o.kept && o.fault == nil, Gone: o.fault != nil && o.fault.Kind == fault.NotFound}
 }
 
@@ -122,7 +122,7 @@ func objectKeys(objects []string) []string {
 
 // call returns the record of e's call with an outcome. Op and baseline serve
 // recovery alone, and the objects serve to end the answer to a call without a key.
-func (e *openEntry) call(o outcome) []byte {
+func (e *openEntry) call(o changeOutcome) []byte {
 	i := e.Intent
 	i.Op, i.Baseline = nil, nil
 	if e.Keyed {
@@ -136,8 +136,8 @@ func (e *openEntry) call(o outcome) []byte {
 }
 
 // result returns the outcome that a record holds.
-func (c *callEntry) result() result {
-	r := result{body: c.Body, kept: true, replayed: true}
+func (c *callEntry) result() callResult {
+	r := callResult{body: c.Body, kept: true, replayed: true}
 	if c.Fault != nil {
 		var err error
 		if r.fault, err = decodeFault(c.Fault); err != nil {

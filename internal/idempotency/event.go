@@ -65,7 +65,7 @@ type Event struct {
 	Body   []byte
 }
 
-func (k *Keeper) observe(e Event) {
+func (k *Coordinator) observe(e Event) {
 	if k.config.Observe != nil {
 		k.config.Observe(e)
 	}

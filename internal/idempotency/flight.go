@@ -15,7 +15,7 @@ type flight struct {
 	call Call
 	run  Run
 
-	// ctx has the values of the first caller and ends with the Keeper.
+	// ctx has the values of the first caller and ends with the Coordinator.
 	ctx context.Context //nolint:containedctx // a flight outlives the call that began it
 	// wanted ends when nobody waits any more.
 	wanted   context.Context //nolint:containedctx // as above
@@ -23,16 +23,16 @@ type flight struct {
 
 	done chan struct{}
 	// result is set before done is closed. waiting, landed and intent are
-	// guarded by Keeper.mu.
-	result  result
+	// guarded by Coordinator.mu.
+	result  callResult
 	waiting int
 	landed  bool
 	// intent is that of the change that the flight makes, "" before it begins.
 	intent string
 }
 
-// result is what a flight ends with.
-type result struct {
+// callResult is what a flight ends with.
+type callResult struct {
 	body  []byte
 	fault *fault.Error
 	// kept says that it was read from the records.
@@ -47,9 +47,9 @@ type result struct {
 }
 
 // newFlight starts with one caller waiting.
-func (k *Keeper) newFlight(ctx context.Context, c Call, run Run) *flight {
+func (k *Coordinator) newFlight(ctx context.Context, c Call, run Run) *flight {
 	c.Objects = distinct(c.Objects)
-	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, ctx: errand{Context: k.life, caller: ctx}}
+	f := &flight{call: c, run: run, done: make(chan struct{}), waiting: 1, ctx: detachedRun{Context: k.life, caller: ctx}}
 	if deadline, ok := ctx.Deadline(); ok {
 		f.wanted, f.unwanted = context.WithDeadline(f.ctx, deadline)
 	} else {
@@ -58,8 +58,8 @@ func (k *Keeper) newFlight(ctx context.Context, c Call, run Run) *flight {
 	return f
 }
 
-// errand is a context that ends with the Keeper and has the values of a caller.
-type errand struct {
+// detachedRun is a context that ends with the Coordinator and has the values of a caller.
+type detachedRun struct {
 	context.Context //nolint:containedctx // that is what it is
 
 	caller context.Context //nolint:containedctx // as above
@@ -67,7 +67,7 @@ type errand struct {
 
 // Value asks the life first: it has no values, but package context finds by
 // this what ends its children.
-func (e errand) Value(key any) any {
+func (e detachedRun) Value(key any) any {
 	if v := e.Context.Value(key); v != nil {
 		return v
 	}
@@ -92,7 +92,7 @@ func (e errand) Value(key any) any {
 // The error is a fault. Those of Do itself are KeyReused with reason
 // IDEMPOTENCY_KEY_REUSED, Unavailable with reason CHANGE_IN_PROGRESS,
 // STATE_UNAVAILABLE or SHUTTING_DOWN, and that of ctx.
-func (k *Keeper) Do(ctx context.Context, c Call, run Run) (Answer, error) {
+func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 	if c.Key == "" && c.Retry && !c.looked {
 		if _, err := k.look(ctx, &c); err != nil {
 			return Answer{}, fault.From(err)
@@ -125,7 +125,7 @@ func (k *Keeper) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 
 // board joins the flight of the same identity and request or starts one. Of a
 // key with two requests the records say whose it is.
-func (k *Keeper) board(
+func (k *Coordinator) board(
 	ctx context.Context, c Call, run Run,
 ) (f *flight, leads bool, refusal *fault.Error) {
 	k.digest.mark(&c)
@@ -148,7 +148,7 @@ func (k *Keeper) board(
 
 // wait returns the result of f, or that of ctx if it ends before. Who does not
 // lead f waits no longer than the Patience.
-func (k *Keeper) wait(ctx context.Context, f *flight, leads bool) result {
+func (k *Coordinator) wait(ctx context.Context, f *flight, leads bool) callResult {
 	defer k.disembark(f)
 	select {
 	case <-f.done:
@@ -166,20 +166,20 @@ func (k *Keeper) wait(ctx context.Context, f *flight, leads bool) result {
 	case <-f.done:
 		return f.result
 	case <-late:
-		return result{fault: k.unfinished(k.intentOf(f), errImpatient), gaveUp: true}
+		return callResult{fault: k.unfinished(k.intentOf(f), errImpatient), gaveUp: true}
 	case <-ctx.Done():
-		return result{fault: fault.From(ctx.Err()), gaveUp: true}
+		return callResult{fault: fault.From(ctx.Err()), gaveUp: true}
 	}
 }
 
 // intentOf is the intent of a flight, "" before it has one.
-func (k *Keeper) intentOf(f *flight) string {
+func (k *Coordinator) intentOf(f *flight) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return f.intent
 }
 
-func (k *Keeper) disembark(f *flight) {
+func (k *Coordinator) disembark(f *flight) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
@@ -189,15 +189,15 @@ func (k *Keeper) disembark(f *flight) {
 
 // fly takes f to its end. Whatever happens on the way, the callers get a
 // result.
-func (k *Keeper) fly(f *flight) {
+func (k *Coordinator) fly(f *flight) {
 	defer k.aloft.Done()
 	defer f.unwanted()
-	r := result{fault: fault.From(errors.New("a flight ended without a result"))}
+	r := callResult{fault: fault.From(errors.New("a flight ended without a result"))}
 	defer func() {
 		if p := recover(); p != nil {
 			err := panicked(p)
 			k.observe(Event{Kind: EventPanicked, Method: f.call.Method, Err: err})
-			r = result{fault: fault.From(err)}
+			r = callResult{fault: fault.From(err)}
 		}
 		k.land(f, r)
 	}()
@@ -206,7 +206,7 @@ func (k *Keeper) fly(f *flight) {
 
 // land gives r to those who wait for f. Only the first result counts. From now
 // on the records answer for f.
-func (k *Keeper) land(f *flight, r result) {
+func (k *Coordinator) land(f *flight, r callResult) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if f.landed {

@@ -74,7 +74,7 @@ func (w *world) recover(_ context.Context, op *idempotency.Operation) ([]byte, e
 
 // replica is a keeper with what surrounds it.
 type replica struct {
-	*idempotency.Keeper
+	*idempotency.Coordinator
 	link  *link
 	world *world
 
@@ -123,7 +123,7 @@ func life(t testing.TB, d *disk, w *world, edit func(*idempotency.Config)) *repl
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Keeper = k
+	r.Coordinator = k
 	k.Start(t.Context())
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -75,7 +75,7 @@ type Config struct {
 	// change.ErrNotDone and change.ErrUnproven are believed only after it. The default is 2 s.
 	Settle time.Duration
 	// Recover finds out what became of a change whose owner is gone: its
-	// answer, a definite fault (see Keeper.Do) that is the answer, change.ErrNotDone or
+	// answer, a definite fault (see Coordinator.Do) that is the answer, change.ErrNotDone or
 	// change.ErrUnproven. After any other error it is asked again. Several run at once.
 	Recover func(ctx context.Context, op *Operation) (answer []byte, err error)
 	// Release returns what the end of a change gives back whose intent was read
@@ -115,8 +115,8 @@ const (
 	StepRecorded Step = "recorded"
 )
 
-// Keeper makes changes once. It is safe for concurrent use.
-type Keeper struct {
+// Coordinator makes changes once. It is safe for concurrent use.
+type Coordinator struct {
 	config Config
 	digest digester
 	locks  *locks
@@ -140,7 +140,7 @@ type Keeper struct {
 	unrecorded atomic.Int64
 
 	orphans *orphans
-	crew    *crew
+	crew    *workers
 	// aloft counts the flights, behind what runs in the background.
 	aloft  sync.WaitGroup
 	behind sync.WaitGroup
@@ -149,13 +149,13 @@ type Keeper struct {
 	closed       error
 }
 
-// New makes a Keeper. Start begins its background work, Close ends it.
-func New(c Config) (*Keeper, error) {
+// New makes a Coordinator. Start begins its background work, Close ends it.
+func New(c Config) (*Coordinator, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.Background())
-	return &Keeper{
+	return &Coordinator{
 		config:  c,
 		digest:  newDigester(c.Pepper),
 		locks:   newLocks(),
@@ -206,22 +206,22 @@ func (c *Config) complete() error {
 
 // Unrecorded returns how many changes have ended whose outcome could not be kept
 // yet.
-func (k *Keeper) Unrecorded() int { return int(k.unrecorded.Load()) }
+func (k *Coordinator) Unrecorded() int { return int(k.unrecorded.Load()) }
 
-func (k *Keeper) kept(ctx context.Context) {
+func (k *Coordinator) kept(ctx context.Context) {
 	if k.config.Kept != nil {
 		k.config.Kept(ctx)
 	}
 }
 
 // waited tells of a wait that began at a time.
-func (k *Keeper) waited(ctx context.Context, began time.Time) {
+func (k *Coordinator) waited(ctx context.Context, began time.Time) {
 	if k.config.Waited != nil {
 		k.config.Waited(ctx, time.Since(began))
 	}
 }
 
-func (k *Keeper) step(ctx context.Context, s Step) {
+func (k *Coordinator) step(ctx context.Context, s Step) {
 	if k.config.Step != nil {
 		k.config.Step(ctx, s)
 	}

@@ -14,7 +14,7 @@ import (
 // not answered from a change after which another change of the same object was
 // made, or after which the same call came again and failed. What look finds is
 // noted in c.
-func (k *Keeper) look(ctx context.Context, c *Call) (*callEntry, error) {
+func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 	k.digest.mark(c)
 	callKey := callPrefix + c.identity
 	now, err := k.config.Store.Get(ctx, callKey)
@@ -41,7 +41,7 @@ func (k *Keeper) look(ctx context.Context, c *Call) (*callEntry, error) {
 
 // outdated says whether the outcome of a change without a key is no answer any
 // more to a call like it that comes in now.
-func (k *Keeper) outdated(ctx context.Context, c *Call, e *callEntry) (bool, error) {
+func (k *Coordinator) outdated(ctx context.Context, c *Call, e *callEntry) (bool, error) {
 	if k.forgotten.before(c.identity, e.Intent.Began) {
 		return true, nil
 	}
@@ -60,7 +60,7 @@ func (k *Keeper) outdated(ctx context.Context, c *Call, e *callEntry) (bool, err
 // Forget is told of a call without a key, no Retry, that came in at a time and
 // failed before its intent was kept. A Retry of it must not be answered from an
 // older call like it.
-func (k *Keeper) Forget(ctx context.Context, c Call, came time.Time) {
+func (k *Coordinator) Forget(ctx context.Context, c Call, came time.Time) {
 	if c.joins() {
 		return
 	}

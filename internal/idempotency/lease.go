@@ -74,7 +74,7 @@ func (l *lease) end() {
 }
 
 // beat renews the heartbeat once.
-func (k *Keeper) beat(ctx context.Context) error {
+func (k *Coordinator) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, k.config.Lease/heartbeatsPerLease)
 	defer cancel()
 	began, key := time.Now(), replicaPrefix+k.config.Replica
@@ -96,8 +96,8 @@ func (k *Keeper) beat(ctx context.Context) error {
 	return err
 }
 
-// keepAlive renews the heartbeat until the Keeper ends.
-func (k *Keeper) keepAlive(err error) {
+// keepAlive renews the heartbeat until the Coordinator ends.
+func (k *Coordinator) keepAlive(err error) {
 	defer k.behind.Done()
 	regular := k.config.Lease / heartbeatsPerLease
 	for {
@@ -117,7 +117,7 @@ func (k *Keeper) keepAlive(err error) {
 }
 
 // bury ends the heartbeat, so that others need not wait for what is left.
-func (k *Keeper) bury(ctx context.Context) error {
+func (k *Coordinator) bury(ctx context.Context) error {
 	key := replicaPrefix + k.config.Replica
 	return k.change(ctx, []string{key}, func(map[string]store.Record) (map[string]*store.Record, error) {
 		return map[string]*store.Record{key: nil}, nil

@@ -11,7 +11,7 @@ import (
 // Start begins the background work: the heartbeat, and at once and then every
 // few seconds the recovery of intents without an owner. ctx bounds only the
 // first heartbeat, after which Do can make changes. The work ends with Close.
-func (k *Keeper) Start(ctx context.Context) {
+func (k *Coordinator) Start(ctx context.Context) {
 	k.start.Do(func() {
 		k.behind.Add(1)
 		if !k.config.Alone {
@@ -26,12 +26,12 @@ func (k *Keeper) Start(ctx context.Context) {
 // Close refuses new changes, waits until ctx ends for those that run, and ends
 // the rest and the background work. The next life finds what is left. Close
 // does not close the records.
-func (k *Keeper) Close(ctx context.Context) error {
+func (k *Coordinator) Close(ctx context.Context) error {
 	k.close.Do(func() { k.closed = k.shut(ctx) })
 	return k.closed
 }
 
-func (k *Keeper) shut(ctx context.Context) error {
+func (k *Coordinator) shut(ctx context.Context) error {
 	k.mu.Lock()
 	k.closing = true
 	k.mu.Unlock()
@@ -69,7 +69,7 @@ func drained(ctx context.Context, g *sync.WaitGroup) error {
 
 // Open returns how many intents have no outcome yet, those of other replicas
 // too.
-func (k *Keeper) Open(ctx context.Context) (int, error) {
+func (k *Coordinator) Open(ctx context.Context) (int, error) {
 	n := 0
 	err := k.config.Store.Scan(ctx, openPrefix, func(string, store.Record) error {
 		n++
@@ -84,7 +84,7 @@ func (k *Keeper) Open(ctx context.Context) (int, error) {
 // Peek returns the intent that Do would answer c from, if the records know the
 // same request. Of a finished change it lacks the Baseline. A Do of c that
 // follows saves what Peek has done, so c must not be changed in between.
-func (k *Keeper) Peek(ctx context.Context, c *Call) (Intent, bool) {
+func (k *Coordinator) Peek(ctx context.Context, c *Call) (Intent, bool) {
 	if !c.joins() {
 		return Intent{}, false
 	}

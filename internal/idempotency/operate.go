@@ -22,7 +22,7 @@ var errPanicked = errors.New("panic")
 
 // operate makes the change and keeps its outcome. The callers have it before
 // another change gets the objects, so that nobody joins this one after that.
-func (k *Keeper) operate(f *flight, op *operation) result {
+func (k *Coordinator) operate(f *flight, op *operation) callResult {
 	defer k.leave(op.entry.Intent.ID)
 	defer op.free()
 	r := k.perform(f, op)
@@ -30,7 +30,7 @@ func (k *Keeper) operate(f *flight, op *operation) result {
 	return r
 }
 
-func (k *Keeper) perform(f *flight, op *operation) result {
+func (k *Coordinator) perform(f *flight, op *operation) callResult {
 	i := &op.entry.Intent
 	op.deadline = time.Now().Add(k.config.Limit)
 	ctx, cancel := context.WithDeadline(f.ctx, op.deadline)
@@ -47,14 +47,14 @@ func (k *Keeper) perform(f *flight, op *operation) result {
 	}
 	o.made, o.remember, o.line = running.Made, running.Remember, f.call.outcome(err)
 	k.step(f.ctx, StepOutcome)
-	r := result{body: o.body, fault: o.fault, again: !o.kept && unwaited(f, o.fault)}
+	r := callResult{body: o.body, fault: o.fault, again: !o.kept && unwaited(f, o.fault)}
 	err = k.persist(f, op, o, r)
 	switch {
 	case errors.Is(err, errNotOwner):
 		k.observe(about(EventDropped, i, err))
 		return k.overtaken(f, op, o, r)
 	case err != nil:
-		return result{fault: notKept(err)}
+		return callResult{fault: notKept(err)}
 	case !o.kept:
 		k.observe(about(EventAbandoned, i, o.fault))
 		return r
@@ -85,20 +85,20 @@ func panicked(p any) error {
 
 // verdict says what the end of run means. It is not known when the change may
 // have taken effect without an answer.
-func verdict(ctx context.Context, body []byte, err error) (o outcome, known bool) {
+func verdict(ctx context.Context, body []byte, err error) (o changeOutcome, known bool) {
 	if err == nil {
-		return outcome{body: body, kept: true, changed: true}, true
+		return changeOutcome{body: body, kept: true, changed: true}, true
 	}
 	f := fault.From(err)
 	switch {
 	case f.Local:
-		return outcome{fault: f}, true
+		return changeOutcome{fault: f}, true
 	case isDefinite(f):
-		return outcome{fault: f, kept: true}, true
+		return changeOutcome{fault: f, kept: true}, true
 	case f.Reason == fault.ReasonUpstreamAnswerLost, f.Reason == fault.ReasonUpstreamThrottled, f.Kind == fault.Internal, ctx.Err() != nil:
-		return outcome{fault: f}, false
+		return changeOutcome{fault: f}, false
 	}
-	return outcome{fault: f}, true
+	return changeOutcome{fault: f}, true
 }
 
 // unwaited says whether a change was not made because the first caller waited
@@ -110,7 +110,7 @@ func unwaited(f *flight, err *fault.Error) bool {
 // unsettled hands a change whose end is not known to recovery and waits for
 // what it finds. Where nothing had been done, the caller gets the fault and
 // those who joined may try themselves.
-func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
+func (k *Coordinator) unsettled(f *flight, op *operation, lost *fault.Error) callResult {
 	i := &op.entry.Intent
 	k.leave(i.ID)
 	k.observe(about(EventUnsettled, i, lost))
@@ -121,7 +121,7 @@ func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
 	}
 	if lost.Kind == fault.Throttled {
 		// While Cloudflare takes no calls nobody finds anything out.
-		return result{fault: &told}
+		return callResult{fault: &told}
 	}
 	// Its caller can ask again, so it need not wait for all of an outage.
 	op.deadline = earlier(op.deadline, time.Now().Add(unsettledPatience))
@@ -129,7 +129,7 @@ func (k *Keeper) unsettled(f *flight, op *operation, lost *fault.Error) result {
 	if r.kept {
 		return r
 	}
-	return result{fault: &told, again: !ended || r.again}
+	return callResult{fault: &told, again: !ended || r.again}
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -140,7 +140,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // overtaken is for a change that another owner ended. Its outcome counts.
-func (k *Keeper) overtaken(f *flight, op *operation, o outcome, own result) result {
+func (k *Coordinator) overtaken(f *flight, op *operation, o changeOutcome, own callResult) callResult {
 	r, ended := k.join(f, op)
 	switch {
 	case r.kept:
@@ -150,13 +150,13 @@ func (k *Keeper) overtaken(f *flight, op *operation, o outcome, own result) resu
 	case ended:
 		return r
 	}
-	return result{fault: notKept(errNotOwner)}
+	return callResult{fault: notKept(errNotOwner)}
 }
 
 // join waits for the outcome of an operation that others end, for what is left
 // of its time. ended is false when it came to nothing and no other made the
 // change instead.
-func (k *Keeper) join(f *flight, op *operation) (r result, ended bool) {
+func (k *Coordinator) join(f *flight, op *operation) (r callResult, ended bool) {
 	op.free()
 	left := min(max(time.Until(op.deadline), recordPatience), k.config.Patience)
 	ctx, cancel := context.WithTimeoutCause(f.wanted, left, errImpatient)
@@ -168,7 +168,7 @@ func (k *Keeper) join(f *flight, op *operation) (r result, ended bool) {
 	e, err := k.find(ctx, f)
 	switch {
 	case err != nil || e == nil || e.Print != f.call.print:
-		return result{}, false
+		return callResult{}, false
 	case e.Open:
 		return k.await(ctx, f, e.ID)
 	}
@@ -177,8 +177,8 @@ func (k *Keeper) join(f *flight, op *operation) (r result, ended bool) {
 
 // persist keeps an outcome, however long that takes. A caller gets its own
 // answer only once it is kept, and for an answer that cannot be kept in time a
-// fault. The error is errNotOwner or that the Keeper has ended.
-func (k *Keeper) persist(f *flight, op *operation, o outcome, r result) error {
+// fault. The error is errNotOwner or that the Coordinator has ended.
+func (k *Coordinator) persist(f *flight, op *operation, o changeOutcome, r callResult) error {
 	patience := abandonPatience
 	if o.kept {
 		patience = min(max(time.Until(op.deadline), recordPatience), k.config.Patience)
@@ -198,7 +198,7 @@ func (k *Keeper) persist(f *flight, op *operation, o outcome, r result) error {
 		left := patience - time.Since(began)
 		if left <= 0 {
 			if o.kept {
-				r = result{fault: notKept(err)}
+				r = callResult{fault: notKept(err)}
 			}
 			// Once it has landed, this changes nothing.
 			k.land(f, r)

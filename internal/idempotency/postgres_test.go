@@ -28,7 +28,7 @@ func served(t *testing.T, s *postgrestest.Server, w *world, name string) (r *rep
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Keeper = k
+	r.Coordinator = k
 	k.Start(t.Context())
 	return r, func() {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -18,8 +18,8 @@ const searchEvery = 3 * time.Second
 // errAlive is when an intent is not an orphan any more.
 var errAlive = errors.New("the intent has a living owner")
 
-// attend searches for orphans and recovers them until the Keeper ends.
-func (k *Keeper) attend() {
+// attend searches for orphans and recovers them until the Coordinator ends.
+func (k *Coordinator) attend() {
 	defer k.behind.Done()
 	search := time.Now()
 	for {
@@ -47,7 +47,7 @@ func (k *Keeper) attend() {
 }
 
 // search finds the open intents without a living owner.
-func (k *Keeper) search(ctx context.Context) error {
+func (k *Coordinator) search(ctx context.Context) error {
 	if !k.lease.hold()() {
 		return errNoHeartbeat
 	}
@@ -82,7 +82,7 @@ func (k *Keeper) search(ctx context.Context) error {
 }
 
 // alive says which of the owners, other than this replica, live.
-func (k *Keeper) alive(ctx context.Context, owners map[string]string) (map[string]bool, error) {
+func (k *Coordinator) alive(ctx context.Context, owners map[string]string) (map[string]bool, error) {
 	names := make(map[string]bool)
 	if k.config.Alone {
 		return names, nil
@@ -108,7 +108,7 @@ func (k *Keeper) alive(ctx context.Context, owners map[string]string) (map[strin
 }
 
 // rescue tries once to find out what became of an intent.
-func (k *Keeper) rescue(x *orphan) {
+func (k *Coordinator) rescue(x *orphan) {
 	defer k.behind.Done()
 	held := k.lease.hold()
 	e, err := k.claim(x, held)
@@ -147,7 +147,7 @@ func (k *Keeper) rescue(x *orphan) {
 }
 
 // eventOf is what to tell of an intent once it has ended with what recovery found.
-func eventOf(e *openEntry, o outcome, err error) Event {
+func eventOf(e *openEntry, o changeOutcome, err error) Event {
 	ev := about(EventRecovered, &e.Intent, nil)
 	switch {
 	case errors.Is(err, change.ErrUnproven):
@@ -163,7 +163,7 @@ func eventOf(e *openEntry, o outcome, err error) Event {
 
 // found is the audit record of what recovery has found out, nil where it has
 // found out nothing or where there is none.
-func (k *Keeper) found(e *openEntry, o outcome, err error) *audit.Record {
+func (k *Coordinator) found(e *openEntry, o changeOutcome, err error) *audit.Record {
 	if k.config.Found == nil {
 		return nil
 	}
@@ -174,27 +174,27 @@ func (k *Keeper) found(e *openEntry, o outcome, err error) *audit.Record {
 }
 
 // inquire asks what became of an intent.
-func (k *Keeper) inquire(e *openEntry, op *Operation) (outcome, error) {
+func (k *Coordinator) inquire(e *openEntry, op *Operation) (changeOutcome, error) {
 	ctx, cancel := context.WithTimeout(k.life, k.config.Limit)
 	defer cancel()
 	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, op) })
 	switch {
 	case err == nil:
-		return outcome{body: body, kept: true, changed: true, made: op.Made}, nil
+		return changeOutcome{body: body, kept: true, changed: true, made: op.Made}, nil
 	case errors.Is(err, change.ErrNotDone), errors.Is(err, change.ErrUnproven):
-		return outcome{}, err
+		return changeOutcome{}, err
 	case errors.Is(err, errPanicked):
 		k.observe(about(EventPanicked, &e.Intent, err))
-		return outcome{}, err
+		return changeOutcome{}, err
 	}
 	if f := fault.From(err); isDefinite(f) {
-		return outcome{fault: f, kept: true}, nil
+		return changeOutcome{fault: f, kept: true}, nil
 	}
-	return outcome{}, err
+	return changeOutcome{}, err
 }
 
 // recovered notes how a rescue went. ended is what to tell where err is nil.
-func (k *Keeper) recovered(x *orphan, ended Event, err error) {
+func (k *Coordinator) recovered(x *orphan, ended Event, err error) {
 	switch {
 	case errors.Is(err, errNotOwner):
 		k.observe(about(EventDropped, ended.Intent, err))
@@ -212,7 +212,7 @@ func (k *Keeper) recovered(x *orphan, ended Event, err error) {
 
 // claim makes an orphan this replica's own. One replica succeeds. The error is
 // errAlive where it is none, or gone.
-func (k *Keeper) claim(x *orphan, held func() bool) (*openEntry, error) {
+func (k *Coordinator) claim(x *orphan, held func() bool) (*openEntry, error) {
 	if !held() {
 		return nil, errNoHeartbeat
 	}
@@ -234,7 +234,7 @@ func (k *Keeper) claim(x *orphan, held func() bool) (*openEntry, error) {
 }
 
 // read returns an open intent. The error is errAlive where it is not open.
-func (k *Keeper) read(id string) (*openEntry, error) {
+func (k *Coordinator) read(id string) (*openEntry, error) {
 	key := openPrefix + id
 	now, err := k.config.Store.Get(k.life, key)
 	if err != nil {
@@ -249,7 +249,7 @@ func (k *Keeper) read(id string) (*openEntry, error) {
 
 // takeOver makes this replica the owner, if the owner is still the same and
 // still gone.
-func (k *Keeper) takeOver(id, former string) error {
+func (k *Coordinator) takeOver(id, former string) error {
 	key, heartbeat := openPrefix+id, replicaPrefix+former
 	return k.change(k.life, []string{key, heartbeat}, func(now map[string]store.Record) (map[string]*store.Record, error) {
 		e, err := lookup(now, key, decodeOpen)

@@ -1,21 +1,21 @@
 package idempotency
 
 // adopt notes that a flight takes care of an intent.
-func (k *Keeper) adopt(f *flight, id string) {
+func (k *Coordinator) adopt(f *flight, id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f.intent = id
 	k.running[id] = nil
 }
 
-func (k *Keeper) leave(id string) {
+func (k *Coordinator) leave(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.running, id)
 }
 
 // Running returns the intent of a change that this process is making.
-func (k *Keeper) Running(id string) (Intent, bool) {
+func (k *Coordinator) Running(id string) (Intent, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if i := k.running[id]; i != nil {
@@ -25,13 +25,13 @@ func (k *Keeper) Running(id string) (Intent, bool) {
 }
 
 // runs notes that the change of an intent is made from now on.
-func (k *Keeper) runs(i *Intent) {
+func (k *Coordinator) runs(i *Intent) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.running[i.ID] = i
 }
 
-func (k *Keeper) cared(id string) bool {
+func (k *Coordinator) cared(id string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	_, ok := k.running[id]

@@ -12,7 +12,7 @@ const limitCode = 1003
 // tenantFault refuses a tenant that has reached its own limit. Cloudflare names
 // the limit for secrets only. The error has Cloudflare's word, which is about the
 // plan of the account, so a notice says whose limit it is.
-func tenantFault(k kind, limit int) error {
+func tenantFault(k resourceState, limit int) error {
 	reason, what, detail := fault.ReasonMaximumSecretsExceeded, "secrets", fmt.Sprintf("max %d", limit)
 	if k == stores {
 		reason, what, detail = fault.ReasonMaximumStoresExceeded, "stores", ""

@@ -7,11 +7,11 @@ import (
 	"platform.internal/storekeeper/internal/store/fields"
 )
 
-// kind is what is counted.
-type kind int
+// resourceState is what is counted.
+type resourceState int
 
 const (
-	stores kind = iota
+	stores resourceState = iota
 	secrets
 )
 
@@ -82,7 +82,7 @@ func readHolding(e store.Record) (holding, error) {
 }
 
 // count is how many objects of a kind the tenant has.
-func (h *holding) count(k kind) *int {
+func (h *holding) count(k resourceState) *int {
 	if k == stores {
 		return &h.Stores
 	}
@@ -90,7 +90,7 @@ func (h *holding) count(k kind) *int {
 }
 
 // held is how many places of a kind the tenant's changes hold.
-func (h *holding) held(k kind) *int {
+func (h *holding) held(k resourceState) *int {
 	if k == stores {
 		return &h.HeldStores
 	}
@@ -98,7 +98,7 @@ func (h *holding) held(k kind) *int {
 }
 
 // used counts what the tenant has and what it is about to make.
-func (h *holding) used(k kind) int { return *h.count(k) + *h.held(k) }
+func (h *holding) used(k resourceState) int { return *h.count(k) + *h.held(k) }
 
 // record is the record as it is kept: none where it says nothing.
 func (h *holding) record() *store.Record {

@@ -15,7 +15,7 @@ type Limit struct {
 }
 
 // of gives the limit of one kind.
-func (l Limit) of(k kind) *int {
+func (l Limit) of(k resourceState) *int {
 	if k == stores {
 		return l.Stores
 	}
@@ -46,13 +46,13 @@ type Table struct {
 
 // ruleSet are the rules at one time. It does not change.
 type ruleSet struct {
-	rules map[place]Limit
+	rules map[reservedPlace]Limit
 	// limited are the accounts, by identifier, in which a tenant has a limit.
 	limited map[string]bool
 }
 
-// place is what a rule is about: an account, or "" for all, and a tenant.
-type place struct{ account, tenant string }
+// reservedPlace is what a rule is about: an account, or "" for all, and a tenant.
+type reservedPlace struct{ account, tenant string }
 
 // NewTable makes a table of rules. Accounts say which names belong to which
 // identifiers; a rule about an account that is not among them never counts.
@@ -65,15 +65,15 @@ func NewTable(rules []Rule, accounts []upstream.AccountInfo) *Table {
 // Replace puts other rules in force, all at once. A tenant that gets its first
 // limit is counted from then on: what it made before does not count.
 func (t *Table) Replace(rules []Rule) {
-	set := &ruleSet{rules: map[place]Limit{}, limited: map[string]bool{}}
+	set := &ruleSet{rules: map[reservedPlace]Limit{}, limited: map[string]bool{}}
 	for _, rule := range rules {
 		if rule.Account == "" {
-			set.rules[place{"", rule.Tenant}] = rule.Limit
+			set.rules[reservedPlace{"", rule.Tenant}] = rule.Limit
 		}
 		for _, a := range t.accounts {
 			switch rule.Account {
 			case a.ID, a.Name:
-				set.rules[place{a.ID, rule.Tenant}] = rule.Limit
+				set.rules[reservedPlace{a.ID, rule.Tenant}] = rule.Limit
 				set.limited[a.ID] = true
 			case "":
 				set.limited[a.ID] = true
@@ -90,7 +90,7 @@ func (t *Table) Limit(account, tenant string) (Limit, bool) {
 		return Limit{}, false
 	}
 	rules := t.now.Load().rules
-	for _, p := range []place{{account, tenant}, {"", tenant}, {account, Everybody}, {"", Everybody}} {
+	for _, p := range []reservedPlace{{account, tenant}, {"", tenant}, {account, Everybody}, {"", Everybody}} {
 		if limit, ok := rules[p]; ok {
 			return limit, true
 		}

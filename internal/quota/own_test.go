@@ -10,7 +10,7 @@ import (
 )
 
 // figures are the secrets that a tenant is told of, used and allowed.
-func figures(ctx context.Context, t *testing.T, c *counted) upstream.Usage {
+func figures(ctx context.Context, t *testing.T, c *counted) upstream.QuotaUsage {
 	t.Helper()
 	a, err := c.next.Quota(ctx, "main")
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Library knows what the stores hold.
-type Library interface {
+// Listings knows what the stores hold.
+type Listings interface {
 	// Secrets gives all secrets of a store, as a reading that began at or after
 	// notBefore found them.
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
@@ -44,7 +44,7 @@ type Config struct {
 	Limited func(account string) bool
 	// Library tells what still exists, before a tenant is refused. Nil: what was
 	// deleted elsewhere counts for ever.
-	Library Library
+	Library Listings
 	// Clock tells the time. Nil means time.Now.
 	Clock func() time.Time
 }
@@ -120,7 +120,7 @@ func Of(op *change.Op) Change {
 // asked is what a create takes: places of one kind for one tenant.
 type asked struct {
 	account, tenant string
-	kind            kind
+	kind            resourceState
 	n               int
 	// tenantKey names the record of the tenant.
 	tenantKey string

@@ -16,7 +16,7 @@ type note struct {
 	// Tenant is the key of the tenant that the places count for, nil where they
 	// count for the account alone.
 	Tenant *string
-	Kind   kind
+	Kind   resourceState
 	// Places are how many objects are to be made.
 	Places       int
 	StoreID      string
@@ -41,7 +41,7 @@ func readNote(kept []byte) (note, error) {
 		tenant := r.Text()
 		n.Tenant = &tenant
 	}
-	n.Kind, n.Places, n.StoreID = kind(r.Int()), int(r.Int()), r.Text()
+	n.Kind, n.Places, n.StoreID = resourceState(r.Int()), int(r.Int()), r.Text()
 	n.DeletesStore, n.Deletes = r.Bool(), r.Texts()
 	return n, r.End()
 }
@@ -230,13 +230,13 @@ func (t tally) drop(lost objects) error {
 // objects are some that a tenant made: secrets of a store, or stores where store
 // is empty.
 type objects struct {
-	place
+	reservedPlace
 
 	store string
 	ids   []string
 }
 
-func (o objects) kind() kind {
+func (o objects) kind() resourceState {
 	if o.store == "" {
 		return stores
 	}
@@ -293,7 +293,7 @@ func (c *Counter) owned(ctx context.Context, account, storeID string, goes func(
 func listed(account, store string, byTenant map[string][]string) []objects {
 	var all []objects
 	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
-		all = append(all, objects{place: place{account, tenant}, store: store, ids: byTenant[tenant]})
+		all = append(all, objects{reservedPlace: reservedPlace{account, tenant}, store: store, ids: byTenant[tenant]})
 	}
 	return all
 }

@@ -243,7 +243,7 @@ func (f *cloudflare) Quota(context.Context, string) (upstream.Answer[upstream.Qu
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readings++
-	usage := upstream.Usage{Quota: int64(f.limit), Usage: int64(len(f.secrets))}
+	usage := upstream.QuotaUsage{Quota: int64(f.limit), Usage: int64(len(f.secrets))}
 	return upstream.Answer[upstream.Quota]{Result: upstream.Quota{Secrets: usage}}, f.unreadable
 }
 

@@ -7,8 +7,8 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// Usage is what a tenant has of an account, and what it may have.
-type Usage struct {
+// Count is what a tenant has of an account, and what it may have.
+type Count struct {
 	// Account is the identifier of the account.
 	Account string
 	// Tenant is the id of the tenant.
@@ -41,8 +41,8 @@ func (c *Counter) UsageOf(ctx context.Context, account, tenant string) (Usage, b
 
 // Usage lists what tenants with a limit have. A tenant that has nothing is not in
 // the list. Errors are those of the store.
-func (c *Counter) Usage(ctx context.Context) ([]Usage, error) {
-	var list []Usage
+func (c *Counter) Usage(ctx context.Context) ([]Count, error) {
+	var list []Count
 	err := c.c.Store.Scan(ctx, tenantPrefix, func(key string, r store.Record) error {
 		account, tenant, _ := strings.Cut(strings.TrimPrefix(key, tenantPrefix), "/")
 		limit, ok := c.c.Limits(account, tenant)
@@ -53,7 +53,7 @@ func (c *Counter) Usage(ctx context.Context) ([]Usage, error) {
 		if err != nil {
 			return err
 		}
-		list = append(list, Usage{Account: account, Tenant: tenant, Stores: h.used(stores), Secrets: h.used(secrets), Limit: limit})
+		list = append(list, Count{Account: account, Tenant: tenant, Stores: h.used(stores), Secrets: h.used(secrets), Limit: limit})
 		return nil
 	})
 	return list, err

@@ -21,9 +21,9 @@ type verified struct {
 }
 
 type verifiedKey struct {
-	place
+	reservedPlace
 
-	kind kind
+	kind resourceState
 }
 
 func (v *verified) since(k verifiedKey) time.Time {

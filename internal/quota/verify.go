@@ -53,7 +53,7 @@ func (c *Counter) drop(ctx context.Context, lost objects) error {
 // verify takes what is gone out of the count of a tenant, and reports whether
 // there was something. What cannot be looked at counts as there.
 func (c *Counter) verify(ctx context.Context, a asked) (bool, error) {
-	who, now := verifiedKey{place{a.account, a.tenant}, a.kind}, c.c.Clock()
+	who, now := verifiedKey{reservedPlace{a.account, a.tenant}, a.kind}, c.c.Clock()
 	if c.c.Library == nil || now.Sub(c.verified.since(who)) < verifyPause {
 		return false, nil
 	}
@@ -67,7 +67,7 @@ func (c *Counter) verify(ctx context.Context, a asked) (bool, error) {
 		if c.list(ctx, &l) != nil {
 			continue
 		}
-		lost := objects{place: place{a.account, a.tenant}, store: storeID}
+		lost := objects{reservedPlace: reservedPlace{a.account, a.tenant}, store: storeID}
 		goes := l.goes()
 		for id, o := range owned {
 			if goes(o, id) {

@@ -13,7 +13,7 @@ import (
 // Baseline takes down what is there before a change. It asks the library for
 // what it has at any age, and for something newer only where an object that is
 // to change is not in that. An object that is not there is no error.
-func (s *Settler) Baseline(ctx context.Context, op *change.Op) (change.Baseline, error) {
+func (s *Reconciler) Baseline(ctx context.Context, op *change.Op) (change.Baseline, error) {
 	var b change.Baseline
 	var err error
 	if len(op.Secrets)+len(op.SecretIDs) == 0 {
@@ -25,7 +25,7 @@ func (s *Settler) Baseline(ctx context.Context, op *change.Op) (change.Baseline,
 	return b, err
 }
 
-func (s *Settler) storesBefore(ctx context.Context, op *change.Op, b *change.Baseline) error {
+func (s *Reconciler) storesBefore(ctx context.Context, op *change.Op, b *change.Baseline) error {
 	return s.survey(op.StoreID == "", func(notBefore time.Time) (bool, error) {
 		stores, err := s.storesOf(ctx, op, notBefore)
 		b.Stores = map[string]string{}
@@ -38,7 +38,7 @@ func (s *Settler) storesBefore(ctx context.Context, op *change.Op, b *change.Bas
 	})
 }
 
-func (s *Settler) secretsBefore(ctx context.Context, op *change.Op, b *change.Baseline) error {
+func (s *Reconciler) secretsBefore(ctx context.Context, op *change.Op, b *change.Baseline) error {
 	wanted := op.Names()
 	return s.survey(len(op.SecretIDs) == 0, func(notBefore time.Time) (bool, error) {
 		secrets, err := s.secretsOf(ctx, op, notBefore)
@@ -59,7 +59,7 @@ func (s *Settler) secretsBefore(ctx context.Context, op *change.Op, b *change.Ba
 
 // survey reads at any age, and once more anew if that did not show all and more
 // is needed.
-func (s *Settler) survey(enough bool, read func(notBefore time.Time) (bool, error)) error {
+func (s *Reconciler) survey(enough bool, read func(notBefore time.Time) (bool, error)) error {
 	all, err := read(time.Time{})
 	if !all && !enough && (err == nil || isNotFound(err)) {
 		_, err = read(s.clock())
@@ -74,7 +74,7 @@ func (s *Settler) survey(enough bool, read func(notBefore time.Time) (bool, erro
 func isNotFound(err error) bool { return err != nil && fault.From(err).Kind == fault.NotFound }
 
 // storesOf gives the stores that a change is about, and maybe others.
-func (s *Settler) storesOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Store, error) {
+func (s *Reconciler) storesOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Store, error) {
 	if finder, ok := s.library.(Finder); ok && notBefore.IsZero() {
 		return finder.FindStores(ctx, op.Account, oneOf(op.StoreName), oneOf(op.StoreID))
 	}
@@ -90,7 +90,7 @@ func oneOf(text string) []string {
 }
 
 // secretsOf gives the secrets that a change is about, and maybe others.
-func (s *Settler) secretsOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Secret, error) {
+func (s *Reconciler) secretsOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Secret, error) {
 	if finder, ok := s.library.(Finder); ok && notBefore.IsZero() {
 		return finder.FindSecrets(ctx, op.Account, op.StoreID, op.Names(), op.SecretIDs)
 	}

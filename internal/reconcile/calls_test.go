@@ -8,7 +8,7 @@ import (
 
 // settler makes changes by the calls to Cloudflare, and settles them.
 type settler struct {
-	*reconcile.Settler
+	*reconcile.Reconciler
 	changetest.Calls
 }
 

@@ -13,18 +13,18 @@ import (
 // there are adopted and given the values, scopes and comments that were asked
 // for, and those that are missing are sent again. Where Cloudflare refuses the
 // rest, what is there is left as it is.
-func (t *trial) createSecrets() course {
-	b := &batch{trial: t, wanted: t.op().Secrets, made: make([]*upstream.Secret, len(t.op().Secrets))}
+func (t *run) createSecrets() procedure {
+	b := &batchCreate{run: t, wanted: t.op().Secrets, made: make([]*upstream.Secret, len(t.op().Secrets))}
 	b.repeats = len(set(t.op().Names())) < len(b.wanted)
-	return course{
+	return procedure{
 		send:  func(ctx context.Context) (change.Result, error) { return b.send(ctx, b.missing(nil)) },
 		round: b.round, inspect: b.inspect,
 	}
 }
 
-// batch is a list of secrets that are being made.
-type batch struct {
-	*trial
+// batchCreate is a list of secrets that are being made.
+type batchCreate struct {
+	*run
 
 	wanted []change.NewSecret
 	// made are those that are there and as they were asked for, by their place.
@@ -37,7 +37,7 @@ type batch struct {
 }
 
 // missing gives the places of what is neither made nor found.
-func (b *batch) missing(found map[int]upstream.Secret) []int {
+func (b *batchCreate) missing(found map[int]upstream.Secret) []int {
 	var missing []int
 	for i := range b.wanted {
 		if _, ok := found[i]; !ok && b.made[i] == nil {
@@ -48,7 +48,7 @@ func (b *batch) missing(found map[int]upstream.Secret) []int {
 }
 
 // send makes the secrets at some places.
-func (b *batch) send(ctx context.Context, places []int) (change.Result, error) {
+func (b *batchCreate) send(ctx context.Context, places []int) (change.Result, error) {
 	op, values := *b.op(), b.change.Values
 	if len(places) < len(b.wanted) {
 		op, values = change.Part(b.op(), values, places)
@@ -69,7 +69,7 @@ func (b *batch) send(ctx context.Context, places []int) (change.Result, error) {
 
 // round sends what is missing and then adopts what was found, so that nothing
 // that was found is changed when the rest is refused.
-func (b *batch) round(ctx context.Context) (change.Result, error) {
+func (b *batchCreate) round(ctx context.Context) (change.Result, error) {
 	found, foreign, err := b.find(ctx)
 	if err != nil {
 		return change.Result{}, err
@@ -91,7 +91,7 @@ func (b *batch) round(ctx context.Context) (change.Result, error) {
 // sendAgain sends what is missing. A refusal counts only after another look,
 // unless it is what the last one showed: an earlier request may have landed
 // just before.
-func (b *batch) sendAgain(ctx context.Context, missing []int, foreign bool) (change.Result, error) {
+func (b *batchCreate) sendAgain(ctx context.Context, missing []int, foreign bool) (change.Result, error) {
 	b.refused = nil
 	r, err := b.send(ctx, missing)
 	if len(missing) < len(b.wanted) {
@@ -114,7 +114,7 @@ func (b *batch) sendAgain(ctx context.Context, missing []int, foreign bool) (cha
 
 // adopt brings what was found to what was asked for. Somebody else may have
 // made it in between, so that its value is set too.
-func (b *batch) adopt(ctx context.Context, found map[int]upstream.Secret) (change.Result, error) {
+func (b *batchCreate) adopt(ctx context.Context, found map[int]upstream.Secret) (change.Result, error) {
 	var ray string
 	for _, place := range slices.Sorted(maps.Keys(found)) {
 		_, value := change.Part(b.op(), b.change.Values, []int{place})
@@ -137,7 +137,7 @@ func (b *batch) adopt(ctx context.Context, found map[int]upstream.Secret) (chang
 
 // inspect takes the batch for done only where all of it is there and as it was
 // asked for, values aside, which cannot be seen.
-func (b *batch) inspect(ctx context.Context) (change.Result, error) {
+func (b *batchCreate) inspect(ctx context.Context) (change.Result, error) {
 	found, _, err := b.list(ctx)
 	switch {
 	case err != nil:
@@ -162,7 +162,7 @@ func (b *batch) inspect(ctx context.Context) (change.Result, error) {
 
 // find gives what this change made, by place, without what is known to be made.
 // foreign says that one of the names is somebody else's.
-func (b *batch) find(ctx context.Context) (found map[int]upstream.Secret, foreign bool, err error) {
+func (b *batchCreate) find(ctx context.Context) (found map[int]upstream.Secret, foreign bool, err error) {
 	found, foreign, err = b.list(ctx)
 	if err != nil {
 		return nil, false, err
@@ -177,7 +177,7 @@ func (b *batch) find(ctx context.Context) (found map[int]upstream.Secret, foreig
 }
 
 // list gives what this change can have made, by place.
-func (b *batch) list(ctx context.Context) (found map[int]upstream.Secret, foreign bool, err error) {
+func (b *batchCreate) list(ctx context.Context) (found map[int]upstream.Secret, foreign bool, err error) {
 	named, err := b.secrets(ctx)
 	if err != nil {
 		return nil, false, err

@@ -10,13 +10,13 @@ import (
 // duplicateSecret copies a secret. When the answer was lost, what was made
 // under the name since the baseline is adopted and given the scopes and the
 // comment that were asked for. Its value stays, which nobody here knows.
-func (t *trial) duplicateSecret() course {
+func (t *run) duplicateSecret() procedure {
 	var wanted change.NewSecret
 	if made := t.op().Secrets; len(made) > 0 {
 		wanted = made[0]
 	}
-	n := &single{
-		trial: t, sort: "secret", name: wanted.Name,
+	n := &singleCreate{
+		run: t, sort: "secret", name: wanted.Name,
 		find: func(ctx context.Context) (*change.Result, bool, error) {
 			named, err := t.secrets(ctx)
 			secret, there := named[wanted.Name]
@@ -38,7 +38,7 @@ func (t *trial) duplicateSecret() course {
 
 // bringTo updates a secret that is there to what was asked for, also its value
 // where that is known.
-func (t *trial) bringTo(ctx context.Context, id string, wanted change.NewSecret, value change.Values) (change.Result, error) {
+func (t *run) bringTo(ctx context.Context, id string, wanted change.NewSecret, value change.Values) (change.Result, error) {
 	op := change.Op{
 		Kind: change.UpdateSecret, Account: t.op().Account, StoreID: t.op().StoreID, SecretIDs: []string{id},
 		Update: change.Update{

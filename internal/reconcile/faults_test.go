@@ -15,7 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// trial is one of the seven changes, made in a world that was prepared for it.
+// run is one of the seven changes, made in a world that was prepared for it.
 type trial struct {
 	name   string
 	method string

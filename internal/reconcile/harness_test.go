@@ -46,7 +46,7 @@ type world struct {
 	within time.Duration
 
 	mu     sync.Mutex
-	events []reconcile.Event
+	events []reconcile.Report
 }
 
 // newWorld starts one with a store. before, where it is not nil, stands
@@ -82,13 +82,13 @@ func newWorld(t *testing.T, before func(http.Handler) http.Handler, set ...func(
 	return w
 }
 
-func (w *world) observe(e reconcile.Event) {
+func (w *world) observe(e reconcile.Report) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = append(w.events, e)
 }
 
-func (w *world) seen() []reconcile.Event {
+func (w *world) seen() []reconcile.Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.events)

@@ -13,9 +13,9 @@ const (
 	rememberMost = 1 << 15
 )
 
-// memory is the Owners of one process. It has a younger and an older half, so
+// localOwners is the Owners of one process. It has a younger and an older half, so
 // that it forgets without looking through all.
-type memory struct {
+type localOwners struct {
 	clock func() time.Time
 
 	mu           sync.Mutex
@@ -23,12 +23,12 @@ type memory struct {
 	begun        time.Time
 }
 
-func newMemory(clock func() time.Time) *memory {
-	return &memory{clock: clock, young: map[string]string{}, begun: clock()}
+func newMemory(clock func() time.Time) *localOwners {
+	return &localOwners{clock: clock, young: map[string]string{}, begun: clock()}
 }
 
 // Take gives objects to a change. Identifiers are unique in all accounts.
-func (m *memory) Take(_ context.Context, change, _ string, ids []string) (others []string, err error) {
+func (m *localOwners) Take(_ context.Context, change, _ string, ids []string) (others []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if now := m.clock(); len(m.young) >= rememberMost || now.Sub(m.begun) >= rememberFor {
@@ -44,7 +44,7 @@ func (m *memory) Take(_ context.Context, change, _ string, ids []string) (others
 	return others, nil
 }
 
-func (m *memory) owner(id string) string {
+func (m *localOwners) owner(id string) string {
 	if owner := m.young[id]; owner != "" {
 		return owner
 	}

@@ -7,15 +7,15 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// sharedOwners are the Owners of all processes that share records.
-type sharedOwners struct{ kept store.Store }
+// storedOwners are the Owners of all processes that share records.
+type storedOwners struct{ kept store.Store }
 
 // SharedOwners remembers in records which change an object was given to, for all
 // processes that share the records.
-func SharedOwners(kept store.Store) Owners { return sharedOwners{kept} }
+func SharedOwners(kept store.Store) Owners { return storedOwners{kept} }
 
 // Take gives objects to a change, and returns those that another change has.
-func (s sharedOwners) Take(ctx context.Context, change, account string, ids []string) (others []string, err error) {
+func (s storedOwners) Take(ctx context.Context, change, account string, ids []string) (others []string, err error) {
 	mine, ends := []byte(change), time.Now().Add(rememberFor)
 	keys := make([]string, len(ids))
 	for i, id := range ids {

@@ -25,9 +25,9 @@ import (
 // defaultAttempt bounds one attempt where the configuration says nothing.
 const defaultAttempt = 30 * time.Second
 
-// Library lists what Cloudflare holds. A listing is whole, and its reading
+// Listings lists what Cloudflare holds. A listing is whole, and its reading
 // began at or after notBefore; the zero time allows any age. Errors are faults.
-type Library interface {
+type Listings interface {
 	Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error)
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
 }
@@ -50,10 +50,10 @@ type Owners interface {
 	Take(ctx context.Context, change, account string, ids []string) (others []string, err error)
 }
 
-// Config is what a Settler is made from.
+// Config is what a Reconciler is made from.
 type Config struct {
 	// Library is asked what became of changes.
-	Library Library
+	Library Listings
 	// Attempt bounds each attempt to send or to look, within its context. It
 	// includes the wait for the call budget. 0 means 30 seconds.
 	Attempt time.Duration
@@ -66,22 +66,22 @@ type Config struct {
 	// Nil means that it is not.
 	Ahead func(account string) time.Duration
 	// Owners is shared by all who change the same accounts. Nil means that
-	// nobody else does; then what this Settler did within the last hour is
+	// nobody else does; then what this Reconciler did within the last hour is
 	// remembered.
 	Owners Owners
 	// Observe hears of every change that had to be settled, when that came to
 	// an end. It must be quick. Nil means that nobody listens.
-	Observe func(Event)
+	Observe func(Report)
 }
 
-// Event tells how a change was settled. It holds no name and no value.
-type Event struct {
+// Report tells how a change was settled. It holds no name and no value.
+type Report struct {
 	// Kind is what the change does.
 	Kind change.Kind
 	// Account is the account, as the change named it.
 	Account string
 	// Outcome is what became of it.
-	Outcome Outcome
+	Outcome Conclusion
 	// Looks counts the listings that were asked for, Sends the changes that
 	// were sent, the first one among them.
 	Looks, Sends int
@@ -89,43 +89,43 @@ type Event struct {
 	Took time.Duration
 }
 
-// Outcome is what settling came to.
-type Outcome string
+// Conclusion is what settling came to.
+type Conclusion string
 
 // The outcomes.
 const (
 	// Done is a change that is made.
-	Done Outcome = "done"
+	Done Conclusion = "done"
 	// Refused is a change that Cloudflare refused in the end, or that an
 	// inspection found not done.
-	Refused Outcome = "refused"
+	Refused Conclusion = "refused"
 	// Unproven is a change of which an inspection cannot show whether it was
 	// made.
-	Unproven Outcome = "unproven"
+	Unproven Conclusion = "unproven"
 	// Open is a change of which is still not known whether it was made.
-	Open Outcome = "open"
+	Open Conclusion = "open"
 )
 
-// Settler makes changes and settles those whose answer was lost. It is safe for
+// Reconciler makes changes and settles those whose answer was lost. It is safe for
 // concurrent use.
 //
 // Two changes of the same object are made one after the other by whoever calls:
 // the objects of a change are locked before it is sent.
-type Settler struct {
-	library Library
+type Reconciler struct {
+	library Listings
 	limit   time.Duration
 	within  time.Duration
 	clock   func() time.Time
 	ahead   func(string) time.Duration
 	owners  Owners
-	observe func(Event)
+	observe func(Report)
 	// calls numbers the changes that have no identifier.
 	calls atomic.Uint64
 }
 
 // New makes a settler.
-func New(c Config) *Settler {
-	s := &Settler{
+func New(c Config) *Reconciler {
+	s := &Reconciler{
 		library: c.Library, limit: c.Attempt, within: c.Within, clock: c.Clock,
 		ahead: c.Ahead, owners: c.Owners, observe: c.Observe,
 	}
@@ -142,7 +142,7 @@ func New(c Config) *Settler {
 		s.owners = newMemory(s.clock)
 	}
 	if s.observe == nil {
-		s.observe = func(Event) {}
+		s.observe = func(Report) {}
 	}
 	return s
 }

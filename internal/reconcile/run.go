@@ -24,8 +24,8 @@ const (
 	refusedAgain = 3
 )
 
-// course is how one kind of change is made.
-type course struct {
+// procedure is how one kind of change is made.
+type procedure struct {
 	// send makes the change for the first time.
 	send func(context.Context) (change.Result, error)
 	// round looks what became of it and does what is left to do. Its errors are
@@ -41,7 +41,7 @@ type course struct {
 // brought to what was asked for, and what is missing is sent again. An update
 // and a delete are sent again. A change that is only inspected ends with
 // change.ErrNotDone, change.ErrUnproven, or the fault of what was never there, and is not sent.
-func (s *Settler) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+func (s *Reconciler) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	t := s.begin(a, next)
 	c, known := t.course()
 	if !known {
@@ -63,8 +63,8 @@ func (s *Settler) Apply(ctx context.Context, a *change.Attempt, next change.Next
 	return r, err
 }
 
-// course says how the change is made.
-func (t *trial) course() (course, bool) {
+// procedure says how the change is made.
+func (t *run) course() (procedure, bool) {
 	switch t.op().Kind {
 	case change.CreateStore:
 		return t.createStore(), true
@@ -81,12 +81,12 @@ func (t *trial) course() (course, bool) {
 	case change.DuplicateSecret:
 		return t.duplicateSecret(), true
 	}
-	return course{}, false
+	return procedure{}, false
 }
 
 // settle goes round until the change is made or refused. lost is what there is
 // to say if that does not come to pass.
-func (t *trial) settle(ctx context.Context, c course, lost error) (change.Result, error) {
+func (t *run) settle(ctx context.Context, c procedure, lost error) (change.Result, error) {
 	if t.change.Unsent != nil {
 		t.change.Unsent()
 	}
@@ -124,7 +124,7 @@ func (t *trial) settle(ctx context.Context, c course, lost error) (change.Result
 }
 
 // inspect looks once.
-func (t *trial) inspect(ctx context.Context, c course) (change.Result, error) {
+func (t *run) inspect(ctx context.Context, c procedure) (change.Result, error) {
 	t.reconcile()
 	ctx, span := tracing.Start(ctx, "reconcile")
 	defer func() { t.tell(span) }()
@@ -144,7 +144,7 @@ func (t *trial) inspect(ctx context.Context, c course) (change.Result, error) {
 
 // reconcile marks what is sent and looked at from now on. Who called first has
 // no say any more in how long a request may wait: something was sent.
-func (t *trial) reconcile() { t.change.Reconciling, t.change.Wanted = true, nil }
+func (t *run) reconcile() { t.change.Reconciling, t.change.Wanted = true, nil }
 
 // tell ends a span with what was found out.
 func (t *trial) tell(span tracing.Span) {

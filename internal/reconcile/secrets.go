@@ -10,15 +10,15 @@ import (
 
 // updateSecret changes a secret. It is sent again when the answer was lost,
 // since the secret then is as it was to become.
-func (t *trial) updateSecret() course {
-	return course{send: t.send, round: t.send, inspect: t.inspectUpdate}
+func (t *run) updateSecret() procedure {
+	return procedure{send: t.send, round: t.send, inspect: t.inspectUpdate}
 }
 
 // inspectUpdate looks whether a secret was changed since the baseline and is
 // as it was to become. A secret whose time of change is that of the baseline
 // was not changed. A value cannot be seen, so of a secret that was changed
 // nobody can say whether it has the new value.
-func (t *trial) inspectUpdate(ctx context.Context) (change.Result, error) {
+func (t *run) inspectUpdate(ctx context.Context) (change.Result, error) {
 	named, err := t.secrets(ctx)
 	if err != nil {
 		return change.Result{}, err
@@ -52,9 +52,9 @@ func asUpdated(secret upstream.Secret, sets change.Update) bool {
 
 // deleteSecret deletes a secret. One that is gone after a lost answer was
 // deleted, unless it was not there before.
-func (t *trial) deleteSecret() course {
+func (t *run) deleteSecret() procedure {
 	lacked := len(t.lacked(nil)) > 0
-	return course{
+	return procedure{
 		send: t.send,
 		round: func(ctx context.Context) (change.Result, error) {
 			r, err := t.send(ctx)
@@ -72,13 +72,13 @@ func (t *trial) deleteSecret() course {
 
 // deleteSecrets deletes several secrets. Those that are left are deleted when
 // the answer was lost.
-func (t *trial) deleteSecrets() course {
-	return course{send: t.send, round: t.deleteLeft, inspect: t.inspectDeleted}
+func (t *run) deleteSecrets() procedure {
+	return procedure{send: t.send, round: t.deleteLeft, inspect: t.inspectDeleted}
 }
 
 // deleteLeft deletes what is left. Secrets that were not there before are asked
 // for too, so that Cloudflare refuses the change as it would have at first.
-func (t *trial) deleteLeft(ctx context.Context) (change.Result, error) {
+func (t *run) deleteLeft(ctx context.Context) (change.Result, error) {
 	left, err := t.left(ctx)
 	if err != nil {
 		return change.Result{}, err
@@ -97,7 +97,7 @@ func (t *trial) deleteLeft(ctx context.Context) (change.Result, error) {
 	return r, err
 }
 
-func (t *trial) inspectDeleted(ctx context.Context) (change.Result, error) {
+func (t *run) inspectDeleted(ctx context.Context) (change.Result, error) {
 	left, err := t.left(ctx)
 	all := len(set(t.op().SecretIDs))
 	switch {
@@ -119,7 +119,7 @@ func (t *trial) inspectDeleted(ctx context.Context) (change.Result, error) {
 }
 
 // left gives those of the secrets that the store still holds.
-func (t *trial) left(ctx context.Context) ([]string, error) {
+func (t *run) left(ctx context.Context) ([]string, error) {
 	named, err := t.secrets(ctx)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (t *trial) left(ctx context.Context) ([]string, error) {
 }
 
 // lacked gives those of the secrets that are not left and were not there before.
-func (t *trial) lacked(left []string) []string {
+func (t *run) lacked(left []string) []string {
 	var lacked []string
 	for _, id := range t.op().SecretIDs {
 		if !slices.Contains(left, id) && t.change.Baseline.LacksSecret(id) {

@@ -6,9 +6,9 @@ import (
 	"platform.internal/storekeeper/internal/change"
 )
 
-// single is one new object that is being made under a name.
-type single struct {
-	*trial
+// singleCreate is one new object that is being made under a name.
+type singleCreate struct {
+	*run
 
 	// sort is the word for it, and name its name.
 	sort, name string
@@ -23,14 +23,14 @@ type single struct {
 	refused error
 }
 
-func (n *single) course() course {
-	return course{send: n.send, round: n.round, inspect: n.inspect}
+func (n *singleCreate) course() procedure {
+	return procedure{send: n.send, round: n.round, inspect: n.inspect}
 }
 
 // send makes it. Another change may have adopted it before the answer came; it
 // is that one's then.
-func (n *single) send(ctx context.Context) (change.Result, error) {
-	r, err := n.trial.send(ctx)
+func (n *singleCreate) send(ctx context.Context) (change.Result, error) {
+	r, err := n.run.send(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -43,7 +43,7 @@ func (n *single) send(ctx context.Context) (change.Result, error) {
 
 // round adopts it or sends again. A refusal counts only after another look: an
 // earlier request may have landed just before.
-func (n *single) round(ctx context.Context) (change.Result, error) {
+func (n *singleCreate) round(ctx context.Context) (change.Result, error) {
 	found, ours, err := n.findOwn(ctx)
 	switch {
 	case err != nil:
@@ -69,7 +69,7 @@ func (n *single) round(ctx context.Context) (change.Result, error) {
 }
 
 // findOwn finds it, and takes it for its own where it is nobody else's.
-func (n *single) findOwn(ctx context.Context) (found *change.Result, ours bool, err error) {
+func (n *singleCreate) findOwn(ctx context.Context) (found *change.Result, ours bool, err error) {
 	found, ours, err = n.find(ctx)
 	if err != nil || !ours {
 		return found, false, err
@@ -78,7 +78,7 @@ func (n *single) findOwn(ctx context.Context) (found *change.Result, ours bool, 
 	return found, len(mine) > 0, err
 }
 
-func (n *single) inspect(ctx context.Context) (change.Result, error) {
+func (n *singleCreate) inspect(ctx context.Context) (change.Result, error) {
 	found, ours, err := n.find(ctx)
 	switch {
 	case err != nil:

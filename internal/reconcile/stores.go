@@ -10,10 +10,10 @@ import (
 
 // createStore makes a store. What was made under the name since the baseline
 // is adopted when the answer was lost.
-func (t *trial) createStore() course {
+func (t *run) createStore() procedure {
 	name := t.op().StoreName
-	n := &single{
-		trial: t, sort: "store", name: name,
+	n := &singleCreate{
+		run: t, sort: "store", name: name,
 		find: func(ctx context.Context) (*change.Result, bool, error) {
 			stores, err := t.stores(ctx)
 			at := slices.IndexFunc(stores, func(s upstream.Store) bool { return s.Name == name })
@@ -30,10 +30,10 @@ func (t *trial) createStore() course {
 
 // deleteStore deletes a store. A store that is gone after a lost answer was
 // deleted, unless it was not there before.
-func (t *trial) deleteStore() course {
+func (t *run) deleteStore() procedure {
 	id := t.op().StoreID
 	lacked := t.change.Baseline.LacksStore(id)
-	return course{
+	return procedure{
 		send: t.send,
 		round: func(ctx context.Context) (change.Result, error) {
 			r, err := t.send(ctx)

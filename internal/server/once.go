@@ -26,7 +26,7 @@ import (
 type Idempotency struct {
 	// Keeper holds the finished and running changes and commits their audit
 	// records.
-	Keeper *idempotency.Keeper
+	Keeper *idempotency.Coordinator
 	// Before returns the state before a change, for reconciliation.
 	Before func(ctx context.Context, op *change.Op) (change.Baseline, error)
 	// Reserve returns the quota reservation of a change, nil for none. Nil: no

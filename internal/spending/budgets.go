@@ -116,7 +116,7 @@ type Budgets struct {
 	number, beat int64
 	joined       bool
 	renewed      time.Time
-	told         map[string]want
+	told         map[string]demand
 	// peers are the other replicas, as read at scanned. All were looked for at searched,
 	// and last was the number of the last session when the lease was renewed.
 	peers             map[int64]*peer

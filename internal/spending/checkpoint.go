@@ -167,7 +167,7 @@ func (p *checkpoint) wait(ctx context.Context, w *write) error {
 // begin begins a write of a checkpoint that allows ahead calls. What the checkpoint
 // before allows can be sent meanwhile: the new one counts it too, as sent since.
 // The caller holds the lock.
-func (p *checkpoint) begin(ahead int) (*write, usage) {
+func (p *checkpoint) begin(ahead int) (*write, usageRecord) {
 	// A call that is sent meanwhile must not be beyond what either of them allows.
 	p.left = min(p.left, ahead)
 	p.writing = &write{done: make(chan struct{}), before: p.left, ahead: ahead, refused: p.budget.refused.Load()}
@@ -203,7 +203,7 @@ func (p *checkpoint) start(ahead int) *write {
 }
 
 // put writes a checkpoint, unless the session has ended.
-func (p *checkpoint) put(number int64, content usage) error {
+func (p *checkpoint) put(number int64, content usageRecord) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
 	defer cancel()
 	text, err := json.Marshal(content)
@@ -222,7 +222,7 @@ func (p *checkpoint) put(number int64, content usage) error {
 // exclusively lets do write a checkpoint together with something else. It calls
 // before, which returns how many slots the partition will have, once no other write
 // is under way, and after when that write has ended, both with the lock held.
-func (p *checkpoint) exclusively(ctx context.Context, before func() int, do func(context.Context, usage) error, after func(error)) error {
+func (p *checkpoint) exclusively(ctx context.Context, before func() int, do func(context.Context, usageRecord) error, after func(error)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.await(ctx); err != nil {

@@ -23,7 +23,7 @@ func (b *Budgets) Of(account string) *Credential { return b.byAccount[account] }
 func ResultOf(a upstream.Attempt) budget.Result { return resultOf(a) }
 
 // Want is want, for tests.
-type Want = want
+type Want = demand
 
 // Allocate is allocate, for tests.
 func Allocate(calls int, wants []Want, weight func(string) float64) []int {

@@ -87,7 +87,7 @@ func (b *Budgets) round(ctx context.Context) (made bool, err error) {
 }
 
 // meet renews the lease and takes note of the other replicas.
-func (b *Budgets) meet(ctx context.Context, wants map[string]want, busy bool) error {
+func (b *Budgets) meet(ctx context.Context, wants map[string]demand, busy bool) error {
 	patient := ctx
 	if !busy {
 		patient = store.Lazy(ctx, lazy)
@@ -104,14 +104,14 @@ func (b *Budgets) meet(ctx context.Context, wants map[string]want, busy bool) er
 
 // collect returns what this replica wants of each budget. It is busy where calls
 // wait or slots are missing, here or elsewhere.
-func (b *Budgets) collect() (wants map[string]want, busy bool) {
-	wants = map[string]want{}
+func (b *Budgets) collect() (wants map[string]demand, busy bool) {
+	wants = map[string]demand{}
 	if b.lease.alone {
 		return wants, false
 	}
 	for _, c := range b.list {
 		d := c.Demand()
-		w := want{Flows: map[string]budget.Flow{}, Small: rounded(d.Small), Free: d.Free, Short: c.short}
+		w := demand{Flows: map[string]budget.Flow{}, Small: rounded(d.Small), Free: d.Free, Short: c.short}
 		for name, f := range d.Flows {
 			w.Flows[name] = budget.Flow{Used: rounded(f.Used), Waiting: c.smooth(name, f.Waiting)}
 		}
@@ -158,7 +158,7 @@ func (b *Budgets) moveAll(ctx context.Context) error {
 	numbers := append(slices.Collect(maps.Keys(b.peers)), b.number)
 	slices.Sort(numbers)
 	own := slices.Index(numbers, b.number)
-	nothing := make([]want, len(numbers))
+	nothing := make([]demand, len(numbers))
 	idle := allocate(b.cfg.Calls, nothing, b.weight)
 	elsewhere := b.elsewhere(nothing, own)
 	wanted := b.wanted()
@@ -226,8 +226,8 @@ func (b *Budgets) wanted() map[string]bool {
 }
 
 // wantsOf are the wants of all replicas of one budget.
-func (b *Budgets) wantsOf(name string, numbers []int64) []want {
-	wants := make([]want, len(numbers))
+func (b *Budgets) wantsOf(name string, numbers []int64) []demand {
+	wants := make([]demand, len(numbers))
 	for i, number := range numbers {
 		told := b.told
 		if p := b.peers[number]; p != nil {
@@ -239,7 +239,7 @@ func (b *Budgets) wantsOf(name string, numbers []int64) []want {
 }
 
 // elsewhere is what waits at the other replicas and what they can give.
-func (b *Budgets) elsewhere(wants []want, own int) budget.Elsewhere {
+func (b *Budgets) elsewhere(wants []demand, own int) budget.Elsewhere {
 	e := budget.Elsewhere{Waiting: map[string]float64{}, Replicas: len(wants)}
 	kept := b.cfg.Calls / (idlePart * len(wants))
 	for i, w := range wants {

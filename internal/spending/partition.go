@@ -17,8 +17,8 @@ import (
 // longestBlock bounds a refusal that is read from a record.
 const longestBlock = time.Hour
 
-// attempt is a change of the own partition whose answer is not known.
-type attempt struct {
+// leaseAttempt is a change of the own partition whose answer is not known.
+type leaseAttempt struct {
 	// step is its number in the holding; no other attempt of the session has it.
 	step int64
 	// taken is what it and attempts before it took that were made.
@@ -35,7 +35,7 @@ type partition struct {
 	// out are slots that were taken from the scheduler and are to become vacant.
 	out lot
 	// attempts are those whose answers were lost. One of them was made at most.
-	attempts []*attempt
+	attempts []*leaseAttempt
 	// had says that there were slots at some time.
 	had bool
 }
@@ -79,7 +79,7 @@ func (b *Budgets) move(ctx context.Context, c *Credential, target int) error {
 		return target
 	}
 	var m *moving
-	change := func(ctx context.Context, content usage) error {
+	change := func(ctx context.Context, content usageRecord) error {
 		return b.cfg.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 			m = &moving{b: b, c: c, target: target, content: content, keys: keys, at: time.Now()}
 			return m.decide(now)
@@ -121,12 +121,12 @@ type moving struct {
 	b       *Budgets
 	c       *Credential
 	target  int
-	content usage
+	content usageRecord
 	keys    []string
 	at      time.Time
 
 	// next is what the change does.
-	next    *attempt
+	next    *leaseAttempt
 	unknown bool
 	refused time.Time
 }
@@ -154,7 +154,7 @@ func (m *moving) decide(now map[string]store.Record) (store.Changes, error) {
 	}
 	own, out := t.Held[b.number], c.partition.out
 	c.partition.steps++
-	m.next = &attempt{step: c.partition.steps}
+	m.next = &leaseAttempt{step: c.partition.steps}
 	for _, a := range c.partition.attempts {
 		if own.Step == a.step {
 			// That attempt was made.
@@ -184,7 +184,7 @@ func (m *moving) decide(now map[string]store.Record) (store.Changes, error) {
 // leave gives the own partition of a budget back, and deletes the checkpoint.
 func (b *Budgets) leave(ctx context.Context, c *Credential) error {
 	keys := []string{c.tableKey(), c.usageKey(b.number), sessionKey(b.number)}
-	change := func(ctx context.Context, content usage) error {
+	change := func(ctx context.Context, content usageRecord) error {
 		content.Spent = append(content.Spent, c.partition.extra()...)
 		text, err := json.Marshal(content)
 		if err != nil {
@@ -212,7 +212,7 @@ func (b *Budgets) leave(ctx context.Context, c *Credential) error {
 }
 
 // snapshot is what a scheduler spent, and may spend ahead.
-func snapshot(s *budget.Scheduler, ahead int) usage {
+func snapshot(s *budget.Scheduler, ahead int) usageRecord {
 	ended, flying := s.Spent()
-	return usage{Spent: written(ended, time.Now()), Open: flying + ahead}
+	return usageRecord{Spent: written(ended, time.Now()), Open: flying + ahead}
 }

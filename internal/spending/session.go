@@ -51,7 +51,7 @@ type session struct {
 	Beat int64 `json:"beat"`
 	// Wants are the wants of the replica by budget; it wants nothing of those that
 	// are not among them.
-	Wants map[string]want `json:"wants,omitempty"`
+	Wants map[string]demand `json:"wants,omitempty"`
 	// Refused is until when Cloudflare takes no calls of a budget, as it told that
 	// replica itself.
 	Refused map[string]time.Time `json:"refused,omitempty"`
@@ -99,7 +99,7 @@ func sessionKey(number int64) string { return sessionPrefix + fmt.Sprintf("%016d
 
 // renew renews the lease, or begins a session where there is none. With the renewal
 // it reads the sessions that are known. whole says whether those are all that began.
-func (b *Budgets) renew(ctx context.Context, wants map[string]want) (seen map[int64]session, whole bool, err error) {
+func (b *Budgets) renew(ctx context.Context, wants map[string]demand) (seen map[int64]session, whole bool, err error) {
 	begun := time.Now()
 	if b.number == 0 {
 		number, err := b.nextNumber(ctx)

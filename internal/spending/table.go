@@ -29,8 +29,8 @@ type holding struct {
 	Step int64 `json:"step"`
 }
 
-// usage is the checkpoint of a replica: what it spent of its partition.
-type usage struct {
+// usageRecord is the checkpoint of a replica: what it spent of its partition.
+type usageRecord struct {
 	Spent []spentSlots `json:"spent,omitempty"`
 	// Open is how many calls were under way or may have been sent since.
 	Open int `json:"open"`
@@ -88,9 +88,9 @@ func (b *Budgets) inherit(t *table, number int64, text []byte, now time.Time) {
 	held := t.Held[number]
 	delete(t.Held, number)
 	of := lot{Slots: held.Slots}
-	var left usage
+	var left usageRecord
 	if len(text) == 0 || json.Unmarshal(text, &left) != nil {
-		left = usage{Open: held.Slots}
+		left = usageRecord{Open: held.Slots}
 	}
 	of.Spent = append(of.Spent, left.Spent...)
 	of.Spent = append(of.Spent, spentFor(left.Open, now, b.cfg.Window+b.margin+b.straggle)...)

@@ -18,8 +18,8 @@ const (
 	headroom = 1.25
 )
 
-// want is what a replica wants of one budget, as it tells the others.
-type want struct {
+// demand is what a replica wants of one budget, as it tells the others.
+type demand struct {
 	Flows map[string]budget.Flow `json:"flows,omitempty"`
 	// Small is how many calls its other tenants made in the last window.
 	Small float64 `json:"small,omitempty"`
@@ -30,7 +30,7 @@ type want struct {
 }
 
 // calls is how many calls a replica has made in a window and would make.
-func (w want) calls() int {
+func (w demand) calls() int {
 	n := w.Small
 	for _, f := range w.Flows {
 		n += f.Used + f.Waiting
@@ -38,7 +38,7 @@ func (w want) calls() int {
 	return int(math.Ceil(n))
 }
 
-func (w want) busy() bool {
+func (w demand) busy() bool {
 	if w.Short > 0 {
 		return true
 	}
@@ -64,7 +64,7 @@ type flow struct {
 // that waits wants everything, and one that does not wants what it used and a
 // little more. A replica gets the parts of the tenants that ask there. What nobody
 // wants is shared equally.
-func allocate(calls int, wants []want, weight func(string) float64) []int {
+func allocate(calls int, wants []demand, weight func(string) float64) []int {
 	n := len(wants)
 	kept := calls / (idlePart * n)
 	left := float64(calls - kept*n)
@@ -91,7 +91,7 @@ func allocate(calls int, wants []want, weight func(string) float64) []int {
 }
 
 // gather sums up the wants of each tenant. One that waits wants all.
-func gather(wants []want, all float64, weight func(string) float64) []flow {
+func gather(wants []demand, all float64, weight func(string) float64) []flow {
 	sum := map[string]flow{}
 	for _, w := range wants {
 		for name, one := range w.Flows {
@@ -132,7 +132,7 @@ func fill(flows []flow, left float64) []flow {
 
 // split gives the part of a tenant to the replicas where it asks: where it does not
 // wait as much as it uses, and the rest where it waits.
-func (f flow) split(wants []want, got []float64) {
+func (f flow) split(wants []demand, got []float64) {
 	rest := f.part
 	for i, w := range wants {
 		one := w.Flows[f.name]

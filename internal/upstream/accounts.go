@@ -43,8 +43,8 @@ type AccountInfo struct {
 	Name string
 }
 
-// account is an Account that was checked.
-type account struct {
+// accountState is an Account that was checked.
+type accountState struct {
 	id     string
 	base   *url.URL
 	secret *keeper
@@ -55,12 +55,12 @@ type account struct {
 
 // directory finds accounts by identifier or name.
 type directory struct {
-	byKey map[string]*account
+	byKey map[string]*accountState
 	infos []AccountInfo
 }
 
 func newDirectory(c Config) (directory, error) {
-	d := directory{byKey: make(map[string]*account, 2*len(c.Accounts))}
+	d := directory{byKey: make(map[string]*accountState, 2*len(c.Accounts))}
 	var mistakes []error
 	for _, given := range c.Accounts {
 		if err := d.add(given, c); err != nil {
@@ -86,7 +86,7 @@ func (d *directory) add(given Account, c Config) error {
 	if err != nil {
 		return err
 	}
-	a := &account{id: given.ID, base: base, secret: secret, health: newHealth(c.Trip)}
+	a := &accountState{id: given.ID, base: base, secret: secret, health: newHealth(c.Trip)}
 	d.byKey[given.ID], d.byKey[given.Name] = a, a
 	d.infos = append(d.infos, AccountInfo{ID: given.ID, Name: given.Name})
 	return nil
@@ -136,7 +136,7 @@ func parseBase(text string) (*url.URL, error) {
 
 // find gives the account with an identifier or name. The fault names no
 // account, so that nobody learns which there are.
-func (d *directory) find(key string) (*account, error) {
+func (d *directory) find(key string) (*accountState, error) {
 	if a := d.byKey[key]; a != nil {
 		return a, nil
 	}

@@ -4,7 +4,7 @@ import "time"
 
 // tellsTime notes how far Cloudflare's clock is ahead of ours, from the Date of
 // an answer, which is in whole seconds.
-func (a *account) tellsTime(r reply, start time.Time) {
+func (a *accountState) tellsTime(r reply, start time.Time) {
 	if r.date.IsZero() {
 		return
 	}

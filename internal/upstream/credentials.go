@@ -61,14 +61,14 @@ func (t Token) reveal() string {
 	return *t.text
 }
 
-// credential is what proves to Cloudflare who we are. Without an e-mail
+// liveCredential is what proves to Cloudflare who we are. Without an e-mail
 // address it is an API token, with one a global key. It prints like a Token.
-type credential struct {
+type liveCredential struct {
 	Token
 	email string
 }
 
-func (c credential) put(h http.Header) {
+func (c liveCredential) put(h http.Header) {
 	if c.email == "" {
 		h.Set("Authorization", "Bearer "+c.reveal())
 		return

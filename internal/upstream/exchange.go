@@ -15,11 +15,11 @@ import (
 type operation struct {
 	name   string
 	method string
-	place  place
+	place  listPlace
 	query  string
 	body   []byte
 	// cred is the credential to send it with.
-	cred credential
+	cred liveCredential
 	// names are the names in the request: the only texts of the caller's that
 	// may be relayed from a refusal.
 	names []string

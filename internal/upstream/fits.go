@@ -34,12 +34,12 @@ func (s Secret) hasOneOf(scopes []string) bool {
 
 // in says whether a store is one of an account. Older forms of the API left the
 // account out.
-func (s Store) in(a *account) bool {
+func (s Store) in(a *accountState) bool {
 	return s.complete() && (s.AccountID == "" || s.AccountID == a.id)
 }
 
 // theStore takes one store.
-func theStore(a *account, is func(Store) bool) fits[Store] {
+func theStore(a *accountState, is func(Store) bool) fits[Store] {
 	return func(given Answer[Store]) bool { return given.Result.in(a) && is(given.Result) }
 }
 

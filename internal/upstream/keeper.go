@@ -30,7 +30,7 @@ type keeper struct {
 	events   *events
 	rotation *rotation
 
-	current atomic.Pointer[credential]
+	current atomic.Pointer[liveCredential]
 	known   atomic.Pointer[[]knownCredential] // the newest credentials, that in use among them
 	resting atomic.Bool                       // the candidate must not be tried now
 
@@ -53,7 +53,7 @@ func newKeeper(given Account, c Config) (*keeper, error) {
 	files, file := given.Credential, ""
 	switch {
 	case files == CredentialFiles{} && given.Token.reveal() != "":
-		k.install(credential{Token: given.Token})
+		k.install(liveCredential{Token: given.Token})
 		return k, checkCredential(given.Token.reveal())
 	case given.Token.text != nil:
 		return nil, errors.New("credential must have exactly one form")
@@ -151,23 +151,23 @@ func (k *keeper) close() {
 	}
 }
 
-func (k *keeper) credentialOf(text string) credential {
-	return credential{Token: NewToken(text), email: k.email}
+func (k *keeper) credentialOf(text string) liveCredential {
+	return liveCredential{Token: NewToken(text), email: k.email}
 }
 
 // install puts a credential in force.
-func (k *keeper) install(c credential) {
+func (k *keeper) install(c liveCredential) {
 	k.current.Store(&c)
 	k.remember(c.reveal())
 }
 
 // credential gives the credential to use now.
-func (k *keeper) credential() credential { return *k.current.Load() }
+func (k *keeper) credential() liveCredential { return *k.current.Load() }
 
 // replaced says whether another credential is in force than one that was
 // refused. If a candidate waits, its turn comes at once, and is waited for: a
 // credential that is revoked as soon as its successor is there costs no call.
-func (k *keeper) replaced(ctx context.Context, refused credential) bool {
+func (k *keeper) replaced(ctx context.Context, refused liveCredential) bool {
 	for range maxTurns {
 		if k.current.Load().reveal() != refused.reveal() {
 			return true

@@ -167,7 +167,7 @@ var operations = []struct {
 			return a.Result, err
 		},
 		"GET", root + "/quota", "", success(`{"secrets":{"quota":100.0,"usage":1e1}}`),
-		upstream.Quota{Secrets: upstream.Usage{Quota: 100, Usage: 10}},
+		upstream.Quota{Secrets: upstream.QuotaUsage{Quota: 100, Usage: 10}},
 	},
 }
 

@@ -15,10 +15,10 @@ const probeTimeout = 10 * time.Second
 // found out is noted, so that the next try goes on from there and a candidate
 // costs three calls at most, those aside that brought no answer to the
 // question.
-func (c *Client) prove(ctx context.Context, a *account, n *candidate) error {
+func (c *Client) prove(ctx context.Context, a *accountState, n *candidate) error {
 	ctx, cancel := context.WithTimeout(ctx, min(c.timeout, probeTimeout))
 	defer cancel()
-	at := place{account: a, path: "/accounts/" + a.id}
+	at := listPlace{account: a, path: "/accounts/" + a.id}
 	// There is no address to verify a global key.
 	if n.email == "" && !n.verified {
 		if err := c.proveActive(ctx, at, n); err != nil {
@@ -27,17 +27,17 @@ func (c *Client) prove(ctx context.Context, a *account, n *candidate) error {
 		n.verified = true
 	}
 	o := quotaOperation(at)
-	o.cred = n.credential
+	o.cred = n.liveCredential
 	_, _, err := try(ctx, c, o, hasQuota)
 	return err
 }
 
 // proveActive asks at the address for the tokens of users, and then at that for
 // the tokens of accounts. Either refuses a good token of the other kind.
-func (c *Client) proveActive(ctx context.Context, at place, n *candidate) error {
+func (c *Client) proveActive(ctx context.Context, at listPlace, n *candidate) error {
 	var doubt error
 	if !n.notUsers {
-		err := c.proveAt(ctx, userVerify(at), n.credential)
+		err := c.proveAt(ctx, userVerify(at), n.liveCredential)
 		f := fault.From(err)
 		switch {
 		case err == nil:
@@ -50,14 +50,14 @@ func (c *Client) proveActive(ctx context.Context, at place, n *candidate) error 
 		}
 		n.notUsers = doubt == nil
 	}
-	err := c.proveAt(ctx, accountVerify(at), n.credential)
+	err := c.proveAt(ctx, accountVerify(at), n.liveCredential)
 	if refuses(err) && doubt != nil {
 		return doubt
 	}
 	return err
 }
 
-func (c *Client) proveAt(ctx context.Context, at place, cred credential) error {
+func (c *Client) proveAt(ctx context.Context, at listPlace, cred liveCredential) error {
 	o := verifyOperation(at)
 	o.cred = cred
 	answer, _, err := try(ctx, c, o, hasStatus)

@@ -9,11 +9,11 @@ import (
 // Quota is how much of its plan an account uses.
 type Quota struct {
 	// Secrets counts the secrets of all stores of the account.
-	Secrets Usage
+	Secrets QuotaUsage
 }
 
-// Usage is one thing that is counted.
-type Usage struct {
+// QuotaUsage is one thing that is counted.
+type QuotaUsage struct {
 	// Quota is how many the account may have.
 	Quota int64
 	// Usage is how many it has.
@@ -35,7 +35,7 @@ func (q *Quota) UnmarshalJSON(text []byte) error {
 	if wire.Secrets.Quota == nil || wire.Secrets.Usage == nil {
 		return errNumber
 	}
-	q.Secrets = Usage{Quota: int64(*wire.Secrets.Quota), Usage: int64(*wire.Secrets.Usage)}
+	q.Secrets = QuotaUsage{Quota: int64(*wire.Secrets.Quota), Usage: int64(*wire.Secrets.Usage)}
 	return nil
 }
 
@@ -53,7 +53,7 @@ func (c *Client) Quota(ctx context.Context, account string) (Answer[Quota], erro
 }
 
 // quotaOperation reads the quota of the account at whose root it is.
-func quotaOperation(at place) operation {
+func quotaOperation(at listPlace) operation {
 	return operation{name: opQuota, method: http.MethodGet, place: at.under("/secrets_store/quota")}
 }
 

@@ -35,7 +35,7 @@ type rotation struct {
 
 // candidate is a credential that has to prove itself, and how far it came.
 type candidate struct {
-	credential
+	liveCredential
 	// notUsers says that the credential is no token of a user.
 	notUsers bool
 	// verified says that Cloudflare calls the token active.
@@ -77,7 +77,7 @@ func (r *rotation) judge(outcome error) error {
 	var trouble error
 	switch {
 	case outcome == nil:
-		r.keeper.install(r.candidate.credential)
+		r.keeper.install(r.candidate.liveCredential)
 		r.events.well(true)
 	case refuses(outcome):
 		r.keeper.refuse(r.candidate.reveal())
@@ -97,7 +97,7 @@ func (r *rotation) take(text string) {
 	if r.candidate.reveal() == text {
 		return
 	}
-	r.candidate, r.pause = candidate{credential: r.keeper.credentialOf(text)}, firstRest
+	r.candidate, r.pause = candidate{liveCredential: r.keeper.credentialOf(text)}, firstRest
 	r.events.anew()
 	r.keeper.remember(text)
 }

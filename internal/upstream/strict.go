@@ -51,8 +51,8 @@ type walker struct {
 	openRoom [8]opened
 }
 
-// opened is an object or array that has not ended yet.
-type opened struct {
+// unclosed is an object or array that has not ended yet.
+type unclosed struct {
 	// first is where the object's keys begin. -1 stands for an array.
 	first int
 	// wantsKey says that the next string is a key.
@@ -63,9 +63,9 @@ func (w *walker) walk() bool {
 	for i := 0; i < len(w.body); i++ {
 		switch w.body[i] {
 		case '{':
-			w.open = append(w.open, opened{first: len(w.keys), wantsKey: true})
+			w.open = append(w.open, unclosed{first: len(w.keys), wantsKey: true})
 		case '[':
-			w.open = append(w.open, opened{first: -1})
+			w.open = append(w.open, unclosed{first: -1})
 		case '}', ']':
 			w.end()
 		case ',':

@@ -57,7 +57,7 @@ func (c *Client) VerifyToken(ctx context.Context, account string) (Answer[Verifi
 	return c.verifyAt(ctx, accountVerify(at), KindAccountToken)
 }
 
-func (c *Client) verifyAt(ctx context.Context, at place, kind string) (Answer[Verification], error) {
+func (c *Client) verifyAt(ctx context.Context, at listPlace, kind string) (Answer[Verification], error) {
 	answer, err := call(ctx, c, verifyOperation(at), hasStatus)
 	if err == nil {
 		answer.Result.Kind = kind
@@ -65,15 +65,17 @@ func (c *Client) verifyAt(ctx context.Context, at place, kind string) (Answer[Ve
 	return answer, err
 }
 
-func verifyOperation(at place) operation {
+func verifyOperation(at listPlace) operation {
 	return operation{name: opVerifyToken, method: http.MethodGet, place: at}
 }
 
 // userVerify is where the tokens of users are verified.
-func userVerify(root place) place { return place{account: root.account, path: "/user/tokens/verify"} }
+func userVerify(root listPlace) listPlace {
+	return listPlace{account: root.account, path: "/user/tokens/verify"}
+}
 
 // accountVerify is where the tokens of an account are verified.
-func accountVerify(root place) place { return root.under("/tokens/verify") }
+func accountVerify(root listPlace) listPlace { return root.under("/tokens/verify") }
 
 func hasStatus(given Answer[Verification]) bool { return given.Result.Status != "" }
 

@@ -17,7 +17,7 @@ import (
 
 // keeper makes changes once, over records in memory. What became of a change
 // whose answer was lost is never found out.
-func (g *Gate) keeper(tb testing.TB, lines func(context.Context, []audit.Record) error) *idempotency.Keeper {
+func (g *Gate) keeper(tb testing.TB, lines func(context.Context, []audit.Record) error) *idempotency.Coordinator {
 	tb.Helper()
 	if lines == nil {
 		lines = g.Trail.commit

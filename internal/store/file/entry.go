@@ -39,8 +39,8 @@ const (
 
 var errEntry = errors.New("it holds an entry in no form that this build knows")
 
-// chain is the chain of the trail and its last record.
-type chain struct {
+// chainState is the chain of the trail and its last record.
+type chainState struct {
 	generation uint32
 	origin     audit.Origin
 	at         audit.Place
@@ -66,7 +66,7 @@ type entry struct {
 	expires    int64
 	// generation and line are those of a line.
 	generation uint32
-	chain      chain
+	chain      chainState
 	synced     synced
 	oldest     uint64
 }
@@ -120,7 +120,7 @@ func appendText(b []byte, text string) []byte {
 	return append(b, text...)
 }
 
-func appendChain(b []byte, c chain) []byte {
+func appendChain(b []byte, c chainState) []byte {
 	b = append(b, entryChain)
 	b = binary.LittleEndian.AppendUint32(b, c.generation)
 	keyed := byte(0)

@@ -24,7 +24,7 @@ func content() []byte {
 	start := len(b)
 	b = append(beginLine(b, 3), "{}\n"...)
 	endLine(b, start)
-	b = appendChain(b, chain{generation: 3, origin: audit.OriginOf("id", true), at: at, path: "/audit.log"})
+	b = appendChain(b, chainState{generation: 3, origin: audit.OriginOf("id", true), at: at, path: "/audit.log"})
 	b = appendSynced(b, synced{generation: 3, size: 4096, at: at, frame: wal.Position{Segment: 2, Offset: 512}})
 	return appendOldest(b, 2)
 }

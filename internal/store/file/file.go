@@ -119,7 +119,7 @@ type Store struct {
 	sealing  []byte
 	buffers  buffers
 	damages  atomic.Uint64
-	trail    *trail
+	trail    *trailWriter
 	maintain *maintainer
 
 	wake    chan struct{}
@@ -140,7 +140,7 @@ type Store struct {
 	chain         *audit.Chain
 	// state is the chain as far as it is durable, and note the reason of a recovered
 	// line that has to come next.
-	state    chain
+	state    chainState
 	note     string
 	progress progress
 	// segment is the one in use, number that of the last durable frame, and oldest

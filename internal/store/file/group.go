@@ -28,7 +28,7 @@ type group struct {
 	changes []pending
 	latest  map[string]int
 	// chain is the last line of the trail with this group.
-	chain chain
+	chain chainState
 	// done is closed when the callers may go on, with err.
 	done chan struct{}
 	err  error

@@ -123,7 +123,7 @@ func (m *maintainer) writeIndexes() error {
 		s := m.store
 		s.mu.Lock()
 		next := max(m.indexed+1, s.oldest)
-		var i *index
+		var i *segmentIndex
 		if next < s.segment {
 			i = s.records.index(next) // nothing changes it any more
 		}

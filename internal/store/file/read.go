@@ -9,15 +9,15 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// location is where the entry of a record is in the log.
-type location struct {
+// recordLocation is where the entry of a record is in the log.
+type recordLocation struct {
 	segment uint64
 	offset  uint32
 }
 
 // fetched are records that were read from the log, and those that are to be.
 type fetched struct {
-	found   map[location]store.Record
+	found   map[recordLocation]store.Record
 	missing []located
 	// gone counts how often a segment was not there any more.
 	gone int
@@ -25,7 +25,7 @@ type fetched struct {
 
 // located is a record that has to be read from the log.
 type located struct {
-	location
+	recordLocation
 
 	key    string
 	length uint32
@@ -45,7 +45,7 @@ func (s *Store) lookUp(found map[string]store.Record, read *fetched, key string,
 		found[key] = record(value, 0)
 		return
 	}
-	at := location{segment, p.offset}
+	at := recordLocation{segment, p.offset}
 	if r, known := read.found[at]; known {
 		found[key] = r
 		return
@@ -56,7 +56,7 @@ func (s *Store) lookUp(found map[string]store.Record, read *fetched, key string,
 // fetch reads the missing records from the log.
 func (s *Store) fetch(read *fetched) error {
 	if read.found == nil {
-		read.found = map[location]store.Record{}
+		read.found = map[recordLocation]store.Record{}
 	}
 	seal := newSealer(s.sealing)
 	for _, m := range read.missing {
@@ -73,7 +73,7 @@ func (s *Store) fetch(read *fetched) error {
 		if !whole {
 			return damaged{m.key}
 		}
-		read.found[m.location] = record(value, expires)
+		read.found[m.recordLocation] = record(value, expires)
 	}
 	read.missing = read.missing[:0]
 	return nil

@@ -18,7 +18,7 @@ type snapshot struct {
 	// number is that of the last frame before the segment.
 	number  uint64
 	lasting map[string][]byte
-	chain   chain
+	chain   chainState
 	synced  synced
 	oldest  uint64
 }
@@ -63,7 +63,7 @@ func (f *sealedFiles) readSnapshot(r *replayer) (start wal.Start, damaged, err e
 
 const indexEntry = 16 + 8 + 4 + 4
 
-func (f *sealedFiles) writeIndex(i *index) error {
+func (f *sealedFiles) writeIndex(i *segmentIndex) error {
 	text := slices.Grow(f.begin(indexMagic), 16+len(i.places)*indexEntry+64)
 	text = binary.LittleEndian.AppendUint64(text, i.segment)
 	text = binary.LittleEndian.AppendUint64(text, uint64(i.until)) //nolint:gosec // the same bits
@@ -78,7 +78,7 @@ func (f *sealedFiles) writeIndex(i *index) error {
 
 // readIndex reads the index of a segment. ok is false where it is not there, or
 // damaged: then it is made again.
-func (f *sealedFiles) readIndex(segment uint64) (i *index, ok bool, err error) {
+func (f *sealedFiles) readIndex(segment uint64) (i *segmentIndex, ok bool, err error) {
 	text, err := f.read(segmentFile(indexPrefix, segment), indexMagic)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errSealed) {
 		return nil, false, nil
@@ -90,10 +90,10 @@ func (f *sealedFiles) readIndex(segment uint64) (i *index, ok bool, err error) {
 	if d.u64() != segment || (len(text)-16)%indexEntry != 0 {
 		return nil, false, nil
 	}
-	i = &index{segment: segment, until: d.i64(), places: make(map[digest]place, len(text)/indexEntry)}
+	i = &segmentIndex{segment: segment, until: d.i64(), places: make(map[digest]framePlace, len(text)/indexEntry)}
 	for len(d.rest) > 0 {
 		key := digest(d.take(len(digest{})))
-		i.places[key] = place{expires: d.i64(), offset: d.u32(), length: d.u32()}
+		i.places[key] = framePlace{expires: d.i64(), offset: d.u32(), length: d.u32()}
 	}
 	return i, !d.short, nil
 }
@@ -101,7 +101,7 @@ func (f *sealedFiles) readIndex(segment uint64) (i *index, ok bool, err error) {
 // replayer makes the state of a store from what its files say, in order.
 type replayer struct {
 	records *records
-	chain   chain
+	chain   chainState
 	synced  synced
 	oldest  uint64
 	// known says that the trail was begun.

@@ -9,18 +9,18 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// place is where the entry of a record with an expiry is in a segment. A length of
+// framePlace is where the entry of a record with an expiry is in a segment. A length of
 // 0 says that the record is gone: what older segments say of it does not hold.
-type place struct {
+type framePlace struct {
 	expires        int64
 	offset, length uint32
 }
 
-// index are the records with an expiry that a segment says something of. It has no
+// segmentIndex are the records with an expiry that a segment says something of. It has no
 // pointers, so the garbage collector does not look at it.
-type index struct {
+type segmentIndex struct {
 	segment uint64
-	places  map[digest]place
+	places  map[digest]framePlace
 	// until is when the last of the records expires.
 	until int64
 }
@@ -30,7 +30,7 @@ type index struct {
 type records struct {
 	lasting map[string][]byte
 	// indexes are those of the segments, oldest first.
-	indexes []*index
+	indexes []*segmentIndex
 	digests *digester
 }
 
@@ -40,7 +40,7 @@ func newRecords(key []byte) *records {
 
 // find returns the value of a record without an expiry, or the place of one with
 // an expiry that is in the future.
-func (r *records) find(key string, now int64) (value []byte, segment uint64, p place, found bool) {
+func (r *records) find(key string, now int64) (value []byte, segment uint64, p framePlace, found bool) {
 	if value, found = r.lasting[key]; found {
 		return value, 0, p, true
 	}
@@ -48,22 +48,22 @@ func (r *records) find(key string, now int64) (value []byte, segment uint64, p p
 	return nil, segment, p, p.length > 0 && p.expires > now
 }
 
-func (r *records) placeOf(d digest) (segment uint64, p place) {
+func (r *records) placeOf(d digest) (segment uint64, p framePlace) {
 	for _, i := range slices.Backward(r.indexes) {
 		if p, ok := i.places[d]; ok {
 			return i.segment, p
 		}
 	}
-	return 0, place{}
+	return 0, framePlace{}
 }
 
 // index is that of a segment, which is the newest or there already.
-func (r *records) index(segment uint64) *index {
-	at, found := slices.BinarySearchFunc(r.indexes, segment, func(i *index, n uint64) int {
+func (r *records) index(segment uint64) *segmentIndex {
+	at, found := slices.BinarySearchFunc(r.indexes, segment, func(i *segmentIndex, n uint64) int {
 		return cmp.Compare(i.segment, n)
 	})
 	if !found {
-		r.indexes = slices.Insert(r.indexes, at, &index{segment: segment, places: map[digest]place{}})
+		r.indexes = slices.Insert(r.indexes, at, &segmentIndex{segment: segment, places: map[digest]framePlace{}})
 	}
 	return r.indexes[at]
 }
@@ -75,7 +75,7 @@ func (r *records) put(segment uint64, key string, value []byte) {
 }
 
 // expire makes a record one with an expiry.
-func (r *records) expire(segment uint64, key string, p place) {
+func (r *records) expire(segment uint64, key string, p framePlace) {
 	delete(r.lasting, key)
 	i := r.index(segment)
 	i.places[r.digests.digest(key)] = p
@@ -99,7 +99,7 @@ func (r *records) forget(segment uint64, key string) {
 	case at == segment && !r.older(segment, d):
 		delete(r.index(segment).places, d)
 	default:
-		r.index(segment).places[d] = place{}
+		r.index(segment).places[d] = framePlace{}
 	}
 }
 
@@ -117,7 +117,7 @@ func (r *records) older(segment uint64, d digest) bool {
 
 // drop gives up the indexes of segments before one.
 func (r *records) drop(before uint64) {
-	r.indexes = slices.DeleteFunc(r.indexes, func(i *index) bool { return i.segment < before })
+	r.indexes = slices.DeleteFunc(r.indexes, func(i *segmentIndex) bool { return i.segment < before })
 }
 
 // keys are those of the records without an expiry that begin with a prefix, in
@@ -166,8 +166,8 @@ func record(value []byte, expires int64) store.Record {
 }
 
 // entryPlace is where an entry is in its segment, whose frame begins at a byte.
-func entryPlace(frame int64, e *entry) place {
-	return place{
+func entryPlace(frame int64, e *entry) framePlace {
+	return framePlace{
 		expires: e.expires,
 		offset:  uint32(frame + wal.ContentOffset + int64(e.at)), //nolint:gosec // a segment is smaller than 4 GiB
 		length:  uint32(e.length),                                //nolint:gosec // as above

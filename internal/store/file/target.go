@@ -132,9 +132,9 @@ func create(system disk.FS, path string) (disk.File, error) {
 	return file, nil
 }
 
-// head is the file that names the last record that is durable in the audit file,
+// trailHead is the file that names the last record that is durable in the audit file,
 // so that a missing end is found. It is written in place, and locked.
-type head struct {
+type trailHead struct {
 	fs     disk.FS
 	path   string
 	origin audit.Origin
@@ -147,7 +147,7 @@ type head struct {
 }
 
 // open takes the head file for this process.
-func (h *head) open() error {
+func (h *trailHead) open() error {
 	_ = h.close() // it has failed, or was never open
 	file, err := h.fs.OpenFile(h.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -161,7 +161,7 @@ func (h *head) open() error {
 }
 
 // read returns the content, nil where there is none.
-func (h *head) read() ([]byte, error) {
+func (h *trailHead) read() ([]byte, error) {
 	text := make([]byte, audit.HeadBytes+1)
 	n, err := h.file.ReadAt(text, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -173,7 +173,7 @@ func (h *head) read() ([]byte, error) {
 
 // write makes at the place that the head names, durable. After a fault it goes
 // through a new handle.
-func (h *head) write(at audit.Place) error {
+func (h *trailHead) write(at audit.Place) error {
 	if h.path == "" {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (h *head) write(at audit.Place) error {
 	return err
 }
 
-func (h *head) close() error {
+func (h *trailHead) close() error {
 	if h.file == nil {
 		return nil
 	}

@@ -39,14 +39,14 @@ const (
 	flushBytes = 1 << 20
 )
 
-// trail writes the lines of the log to the file of the trail, behind the commits.
+// trailWriter writes the lines of the log to the file of the trail, behind the commits.
 // Its one goroutine reads them from the log, so that what the file lacks after a
 // fault is written again from there.
-type trail struct {
+type trailWriter struct {
 	store  *Store
 	c      TrailConfig
-	reader *wal.Reader
-	head   head
+	reader *wal.FrameReader
+	head   trailHead
 	wake   chan struct{}
 	stop   chan struct{}
 	ended  chan struct{}
@@ -85,14 +85,14 @@ type trail struct {
 	awaited bool
 }
 
-func (t *trail) nudge() {
+func (t *trailWriter) nudge() {
 	select {
 	case t.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (t *trail) run() {
+func (t *trailWriter) run() {
 	defer close(t.ended)
 	var retry time.Duration
 	for {
@@ -115,7 +115,7 @@ func (t *trail) run() {
 }
 
 // catchUp writes the lines that are in the log, at a start.
-func (t *trail) catchUp() error {
+func (t *trailWriter) catchUp() error {
 	for {
 		if err := t.step(); !errors.Is(err, errGone) {
 			return err
@@ -124,7 +124,7 @@ func (t *trail) catchUp() error {
 }
 
 // pause returns when there is something to do, and false when the trail ends.
-func (t *trail) pause(retry time.Duration) bool {
+func (t *trailWriter) pause(retry time.Duration) bool {
 	wake, wait := t.wake, retry
 	switch {
 	case retry > 0:
@@ -149,7 +149,7 @@ func (t *trail) pause(retry time.Duration) bool {
 
 // step writes the lines that are durable in the log, and syncs the file when that
 // is due.
-func (t *trail) step() error {
+func (t *trailWriter) step() error {
 	t.health.begin()
 	defer t.health.end()
 	if t.failed {
@@ -176,7 +176,7 @@ func (t *trail) step() error {
 }
 
 // visit takes the lines of a frame.
-func (t *trail) visit(f wal.Frame) error {
+func (t *trailWriter) visit(f wal.Frame) error {
 	return entries(f.Content, func(e *entry) error {
 		if e.kind != entryLine || e.generation < t.generation {
 			return nil
@@ -217,7 +217,7 @@ func linePlace(e *entry) (audit.Place, error) {
 }
 
 // flush writes the buffer to the target.
-func (t *trail) flush() error {
+func (t *trailWriter) flush() error {
 	if len(t.buf) == 0 {
 		return nil
 	}
@@ -244,12 +244,12 @@ func (t *trail) flush() error {
 }
 
 // end gives the files back.
-func (t *trail) end() error {
+func (t *trailWriter) end() error {
 	return errors.Join(t.target.close(), t.head.close())
 }
 
 // publish tells readers how far the file is.
-func (t *trail) publish() {
+func (t *trailWriter) publish() {
 	t.advance()
 	t.mu.Lock()
 	defer t.mu.Unlock()

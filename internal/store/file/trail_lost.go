@@ -21,7 +21,7 @@ var errGone = errors.New("the audit file is not what was written; a new one cont
 
 // check holds the file against what was written to it, before more is written. A
 // file that is gone is followed by a new one.
-func (t *trail) check() error {
+func (t *trailWriter) check() error {
 	if !t.target.inPlace() {
 		return nil
 	}
@@ -50,13 +50,13 @@ func (t *trail) check() error {
 }
 
 // foldered says whether the folder of the file is at its path.
-func (t *trail) foldered() bool {
+func (t *trailWriter) foldered() bool {
 	_, err := t.store.c.FS.Stat(filepath.Dir(t.c.Path))
 	return err == nil
 }
 
 // returned says whether a file that was not at its path is there again.
-func (t *trail) returned() bool {
+func (t *trailWriter) returned() bool {
 	if !t.target.moved {
 		return false
 	}
@@ -66,20 +66,20 @@ func (t *trail) returned() bool {
 }
 
 // damaged moves aside what is at the path.
-func (t *trail) damaged() error {
+func (t *trailWriter) damaged() error {
 	if err := t.aside(); err != nil {
 		return err
 	}
 	return t.gone(audit.ReasonFileDamaged)
 }
 
-func (t *trail) aside() error {
+func (t *trailWriter) aside() error {
 	return t.store.c.FS.Rename(t.c.Path, t.c.Path+".damaged-"+t.store.c.Now().UTC().Format(asideStamp))
 }
 
 // gone gives up the file. The lines that the log has of it go to a file of their
 // own, up to that which begins the new file.
-func (t *trail) gone(reason string) error {
+func (t *trailWriter) gone(reason string) error {
 	_ = t.target.close() // nothing in it is relied on
 	t.target = t.restTarget()
 	t.frame, t.at, t.waiting, t.failed = t.synced.frame, t.synced.at, time.Time{}, false
@@ -88,13 +88,13 @@ func (t *trail) gone(reason string) error {
 	return errGone
 }
 
-func (t *trail) restTarget() target {
+func (t *trailWriter) restTarget() target {
 	return target{fs: t.store.c.FS, path: t.c.Path, rest: fmt.Sprintf("%s.rest-%010d", t.c.Path, t.generation)}
 }
 
 // retry goes on after a write or a sync that failed, through a new handle: cut to
 // what is durable, and written again from there.
-func (t *trail) retry() error {
+func (t *trailWriter) retry() error {
 	switch {
 	case t.target.stream != nil:
 		return nil
@@ -137,7 +137,7 @@ func (t *trail) retry() error {
 
 // turn ends the file of a generation and begins that of the next one. Before the
 // new file is there, the log knows how the old one ends.
-func (t *trail) turn(generation uint32) error {
+func (t *trailWriter) turn(generation uint32) error {
 	if t.target.stream != nil {
 		t.generation, t.at = generation, audit.Place{}
 		return nil
@@ -170,7 +170,7 @@ func (t *trail) turn(generation uint32) error {
 }
 
 // begun makes a target that of a generation.
-func (t *trail) begun(generation uint32, next target) {
+func (t *trailWriter) begun(generation uint32, next target) {
 	if t.loss == audit.ReasonFileDamaged || t.loss == audit.ReasonFileLost && !t.target.moved {
 		t.countLoss(t.loss, t.at)
 	}
@@ -181,7 +181,7 @@ func (t *trail) begun(generation uint32, next target) {
 
 // countLoss tells of a file that was lost. One that lives on under another name was
 // rotated by somebody else.
-func (t *trail) countLoss(reason string, at audit.Place) {
+func (t *trailWriter) countLoss(reason string, at audit.Place) {
 	t.lost.Add(1)
 	t.store.c.Logger.Error("audit records that were written are gone from their file",
 		zap.String("reason", reason), zap.Uint64("last_record", at.Seq()))
@@ -190,7 +190,7 @@ func (t *trail) countLoss(reason string, at audit.Place) {
 // rotate gives the file the name of a rotated one, and never over another one, which
 // may be of another chain. Where it cannot, the file goes on growing: a trail that
 // cannot be rotated must not refuse changes.
-func (t *trail) rotate() bool {
+func (t *trailWriter) rotate() bool {
 	to := audit.RotatedPath(t.c.Path, t.at.Seq())
 	if _, here, err := t.target.file.At(to); err == nil && here {
 		return true // and then the new file could not be begun
@@ -211,7 +211,7 @@ func (t *trail) rotate() bool {
 }
 
 // clear moves aside what somebody has put at the path.
-func (t *trail) clear() error {
+func (t *trailWriter) clear() error {
 	info, err := t.store.c.FS.Stat(t.c.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -13,8 +13,8 @@ import (
 )
 
 // newTrail makes the trail of a store whose log was read. What it knows is r.
-func newTrail(s *Store, r *replayer) *trail {
-	t := &trail{
+func newTrail(s *Store, r *replayer) *trailWriter {
+	t := &trailWriter{
 		store: s, c: s.c.Trail, reader: s.log.NewReader(), rotateSize: s.c.Trail.RotateSize,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), changed: make(chan struct{}),
 		health:     health{start: time.Now()},
@@ -25,14 +25,14 @@ func newTrail(s *Store, r *replayer) *trail {
 		t.synced.frame = t.frame
 	}
 	if t.c.Path != "" {
-		t.head = head{fs: s.c.FS, path: audit.HeadPath(t.c.Path), key: t.c.Key}
+		t.head = trailHead{fs: s.c.FS, path: audit.HeadPath(t.c.Path), key: t.c.Key}
 	}
 	return t
 }
 
 // begin says how the lines of this process continue the trail.
 type begin struct {
-	chain chain
+	chain chainState
 	// note is the reason of a recovered line that comes first, and newFile says that
 	// the file of the next generation begins with it.
 	note    string
@@ -49,10 +49,10 @@ type found struct {
 }
 
 // open finds the place to go on from.
-func (t *trail) open(ctx context.Context, r *replayer) (begin, error) {
+func (t *trailWriter) open(ctx context.Context, r *replayer) (begin, error) {
 	if t.c.Path == "" {
 		t.target = target{stream: t.c.Writer}
-		return begin{chain: chain{generation: r.chain.generation + 1, origin: audit.NewOrigin(t.c.Key)}}, nil
+		return begin{chain: chainState{generation: r.chain.generation + 1, origin: audit.NewOrigin(t.c.Key)}}, nil
 	}
 	f, err := t.find(r)
 	if err != nil {
@@ -81,7 +81,7 @@ func (t *trail) open(ctx context.Context, r *replayer) (begin, error) {
 }
 
 // find takes the trail at the path for this process.
-func (t *trail) find(r *replayer) (f found, err error) {
+func (t *trailWriter) find(r *replayer) (f found, err error) {
 	if err := t.head.open(); err != nil {
 		return f, err
 	}
@@ -108,7 +108,7 @@ func (t *trail) find(r *replayer) (f found, err error) {
 }
 
 // existing opens the audit file, nil where there is none or an empty one.
-func (t *trail) existing() (disk.File, int64, error) {
+func (t *trailWriter) existing() (disk.File, int64, error) {
 	info, err := t.store.c.FS.Stat(t.c.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -128,11 +128,11 @@ func (t *trail) existing() (disk.File, int64, error) {
 
 // adopt takes up a trail that the log does not know: a new one, or one that an
 // earlier state has written.
-func (t *trail) adopt(ctx context.Context, r *replayer, f found) (b begin, err error) {
+func (t *trailWriter) adopt(ctx context.Context, r *replayer, f found) (b begin, err error) {
 	if err := t.leftBehind(r); err != nil {
 		return b, err
 	}
-	b.chain = chain{generation: r.chain.generation + 1, origin: f.origin, at: f.named}
+	b.chain = chainState{generation: r.chain.generation + 1, origin: f.origin, at: f.named}
 	if !f.headed {
 		b.chain.origin = audit.NewOrigin(t.c.Key)
 	}
@@ -164,7 +164,7 @@ func (t *trail) adopt(ctx context.Context, r *replayer, f found) (b begin, err e
 }
 
 // beginEmpty makes the empty file at the path the target.
-func (t *trail) beginEmpty() error {
+func (t *trailWriter) beginEmpty() error {
 	_ = t.target.close() // nothing is in it
 	file, err := create(t.store.c.FS, t.c.Path)
 	t.target = target{fs: t.store.c.FS, path: t.c.Path, file: file}
@@ -173,7 +173,7 @@ func (t *trail) beginEmpty() error {
 
 // leftBehind writes the lines of another trail that may not be durable in it to a
 // file of their own.
-func (t *trail) leftBehind(r *replayer) error {
+func (t *trailWriter) leftBehind(r *replayer) error {
 	if !r.known {
 		return nil
 	}

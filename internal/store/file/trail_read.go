@@ -63,7 +63,7 @@ func (s *Store) Flushed(ctx context.Context) error {
 }
 
 // await waits until the lines before a place in the log are in the file.
-func (t *trail) await(ctx context.Context, end wal.Position, most time.Duration) error {
+func (t *trailWriter) await(ctx context.Context, end wal.Position, most time.Duration) error {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	for {
@@ -85,7 +85,7 @@ func (t *trail) await(ctx context.Context, end wal.Position, most time.Duration)
 }
 
 // read visits the lines of the rotated files and of the file.
-func (t *trail) read(ctx context.Context, r *lineReader) error {
+func (t *trailWriter) read(ctx context.Context, r *lineReader) error {
 	for {
 		// The file first: if it is rotated then, it is found under its new name too.
 		file, size, err := t.current()
@@ -110,7 +110,7 @@ func (t *trail) read(ctx context.Context, r *lineReader) error {
 	}
 }
 
-func (t *trail) readFile(ctx context.Context, path string, r *lineReader) error {
+func (t *trailWriter) readFile(ctx context.Context, path string, r *lineReader) error {
 	file, err := t.store.c.FS.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (t *trail) readFile(ctx context.Context, path string, r *lineReader) error 
 }
 
 // rotated lists the rotated files that end with a record above a number, in order.
-func (t *trail) rotated(after uint64) ([]string, error) {
+func (t *trailWriter) rotated(after uint64) ([]string, error) {
 	folder, name := filepath.Split(t.c.Path)
 	names, err := t.store.c.FS.Names(filepath.Clean(folder))
 	if err != nil {
@@ -154,7 +154,7 @@ func (noFile) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
 func (noFile) Close() error                      { return nil }
 
 // current opens the file for reading, and says how much of it was written.
-func (t *trail) current() (readCloser, int64, error) {
+func (t *trailWriter) current() (readCloser, int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	file, err := t.store.c.FS.OpenFile(t.c.Path, os.O_RDONLY, 0)

@@ -12,7 +12,7 @@ import (
 )
 
 // pending visits the lines of the log that may not be durable in the file.
-func (t *trail) pending(visit func(e *entry, at audit.Place) error) error {
+func (t *trailWriter) pending(visit func(e *entry, at audit.Place) error) error {
 	_, err := t.reader.Read(t.synced.frame, func(f wal.Frame) error {
 		return entries(f.Content, func(e *entry) error {
 			if e.kind != entryLine || e.generation < t.synced.generation {
@@ -29,7 +29,7 @@ func (t *trail) pending(visit func(e *entry, at audit.Place) error) error {
 }
 
 // whyGone says why the file that ends with a record is not at its path.
-func (t *trail) whyGone(at audit.Place) string {
+func (t *trailWriter) whyGone(at audit.Place) string {
 	if _, err := t.store.c.FS.Stat(audit.RotatedPath(t.c.Path, at.Seq())); err == nil {
 		return audit.ReasonRotated
 	}
@@ -44,7 +44,7 @@ type ending struct {
 	next uint32
 }
 
-func (t *trail) ending() (e ending, err error) {
+func (t *trailWriter) ending() (e ending, err error) {
 	e.last = t.synced.at
 	err = t.pending(func(l *entry, at audit.Place) error {
 		if l.generation == t.synced.generation {
@@ -59,7 +59,7 @@ func (t *trail) ending() (e ending, err error) {
 
 // missing goes on where the file of the chain is not there, or empty. note is the
 // reason of the line that begins a new file, empty where none is needed.
-func (t *trail) missing() (note string, err error) {
+func (t *trailWriter) missing() (note string, err error) {
 	e, err := t.ending()
 	if err != nil {
 		return "", err
@@ -85,7 +85,7 @@ func (t *trail) missing() (note string, err error) {
 var errCompared = errors.New("compared")
 
 // resume goes on in a file that is there, behind what is in it already.
-func (t *trail) resume(ctx context.Context, f found) error {
+func (t *trailWriter) resume(ctx context.Context, f found) error {
 	from := t.synced
 	if f.size < from.size || !ends(f.file, from.size, from.at) {
 		e, err := t.ending()
@@ -123,7 +123,7 @@ func (t *trail) resume(ctx context.Context, f found) error {
 // returns where the last whole line ends that is in both. What is behind it was
 // never durable, and is cut off: it may be a part of a line, or what a loss of power
 // left.
-func (t *trail) compare(f found, from synced) (size int64, at audit.Place, err error) {
+func (t *trailWriter) compare(f found, from synced) (size int64, at audit.Place, err error) {
 	size, at = from.size, from.at
 	var text []byte
 	differs := false
@@ -155,7 +155,7 @@ func (t *trail) compare(f found, from synced) (size int64, at audit.Place, err e
 
 // ahead returns an error where a file goes on with a line that the log, which ends
 // here, does not have.
-func (t *trail) ahead(f found, size int64, at audit.Place) error {
+func (t *trailWriter) ahead(f found, size int64, at audit.Place) error {
 	text := make([]byte, min(f.size-size, mostLine))
 	if _, err := f.file.ReadAt(text, size); err != nil && !errors.Is(err, io.EOF) {
 		return err

@@ -8,7 +8,7 @@ import (
 
 // sync makes the lines that were written durable, and then the head that names
 // them.
-func (t *trail) sync() error {
+func (t *trailWriter) sync() error {
 	if t.waiting.IsZero() {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (t *trail) sync() error {
 }
 
 // reached tells the log up to where lines are durable.
-func (t *trail) reached() {
+func (t *trailWriter) reached() {
 	t.synced = synced{generation: t.generation, size: t.target.size, at: t.at, frame: t.frame}
 	t.store.mu.Lock()
 	defer t.store.mu.Unlock()
@@ -38,14 +38,14 @@ func (t *trail) reached() {
 
 // advance tells the log that a segment has no line that is not durable, so that
 // segments go whose commits have few lines.
-func (t *trail) advance() {
+func (t *trailWriter) advance() {
 	if t.waiting.IsZero() && t.target.rest == "" && t.frame.Segment > t.synced.frame.Segment {
 		t.reached()
 	}
 }
 
 // ask asks for the line that begins the next generation, unless it is on its way.
-func (t *trail) ask(reason string) {
+func (t *trailWriter) ask(reason string) {
 	if t.asked != nil {
 		select {
 		case <-t.asked.done:

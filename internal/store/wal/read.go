@@ -113,21 +113,21 @@ func (c *codec) stray(w *window, segment uint64, from int64) (uint64, error) {
 	return highest, nil
 }
 
-// Reader reads frames that are durable, beside Write. It is for one goroutine at a
+// FrameReader reads frames that are durable, beside Write. It is for one goroutine at a
 // time.
-type Reader struct {
+type FrameReader struct {
 	log    *Log
 	codec  codec
 	buffer []byte
 }
 
 // NewReader makes a reader of a log.
-func (l *Log) NewReader() *Reader { return &Reader{log: l, codec: newCodec(l.c.Key)} }
+func (l *Log) NewReader() *FrameReader { return &FrameReader{log: l, codec: newCodec(l.c.Key)} }
 
 // Read visits the frames from a place on up to the last durable one, and returns
 // the place behind the last that was visited. Its errors are those of reading and
 // of visit.
-func (r *Reader) Read(from Position, visit func(Frame) error) (Position, error) {
+func (r *FrameReader) Read(from Position, visit func(Frame) error) (Position, error) {
 	for {
 		file, end, last, err := r.log.bounds(from.Segment)
 		if err != nil {
@@ -157,7 +157,7 @@ func (r *Reader) Read(from Position, visit func(Frame) error) (Position, error) 
 
 // next reads a frame of this process's own log, whose content is checked by
 // whoever needs it to be: lines of the trail are bound in a chain.
-func (r *Reader) next(w *window, at Position) (f Frame, next Position, err error) {
+func (r *FrameReader) next(w *window, at Position) (f Frame, next Position, err error) {
 	text, err := w.at(at.Offset, headerSize)
 	var h header
 	ok := false

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// mostIdle is how many goroutines of a crew may wait for work.
+// mostIdle is how many goroutines of the pool may wait for work.
 const mostIdle = 64
 
-// crew runs work on goroutines that are used again: a new one would grow its
+// workers is a pool that runs work on goroutines that are used again: a new one would grow its
 // stack anew, step by step, for each change.
-type crew struct {
+type workers struct {
 	// life ends the waiting.
 	life context.Context //nolint:containedctx // the life of the crew is not that of a call
 	// idle takes work to one that waits.
@@ -20,10 +20,10 @@ type crew struct {
 	waiting int
 }
 
-func newCrew(life context.Context) *crew { return &crew{life: life, idle: make(chan func())} }
+func newCrew(life context.Context) *workers { return &workers{life: life, idle: make(chan func())} }
 
 // take begins with work at once.
-func (c *crew) take(work func()) {
+func (c *workers) take(work func()) {
 	select {
 	case c.idle <- work:
 	default:
@@ -31,7 +31,7 @@ func (c *crew) take(work func()) {
 	}
 }
 
-func (c *crew) serve(work func()) {
+func (c *workers) serve(work func()) {
 	for work != nil {
 		work()
 		work = c.next()
@@ -39,8 +39,8 @@ func (c *crew) serve(work func()) {
 }
 
 // next waits for more work. It is nil where enough others wait, or when the
-// life of the crew has ended.
-func (c *crew) next() func() {
+// life of the pool has ended.
+func (c *workers) next() func() {
 	if !c.sit() {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (c *crew) next() func() {
 	}
 }
 
-func (c *crew) sit() bool {
+func (c *workers) sit() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waiting == mostIdle {
@@ -63,7 +63,7 @@ func (c *crew) sit() bool {
 	return true
 }
 
-func (c *crew) stand() {
+func (c *workers) stand() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting--

@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// lowest orders facts by their ranks.
-func lowest(x, y *fact[int]) int { return cmp.Compare(x.rank, y.rank) }
+// lowest orders entries by their ranks.
+func lowest(x, y *entry[int]) int { return cmp.Compare(x.rank, y.rank) }
 
 // What list gives is what was added and not dropped, in order, and what it gave
 // before stays as it was.
 func TestARankingIsInOrderHoweverItChanges(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		// next gives the rank of a new fact, and how many in a hundred changes drop
+		// next gives the rank of a new entry, and how many in a hundred changes drop
 		// one.
 		next  func(dice *rand.Rand, n int) int
 		drops int
@@ -28,9 +28,9 @@ func TestARankingIsInOrderHoweverItChanges(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(1, 2))
-			all := map[string]*fact[int]{}
-			var r ranking[int]
-			type given struct{ list, copied []*fact[int] }
+			all := map[string]*entry[int]{}
+			var r sortedIndex[int]
+			type given struct{ list, copied []*entry[int] }
 			var before []given
 			for n := range 6000 {
 				if dice.IntN(100) < tc.drops {
@@ -40,7 +40,7 @@ func TestARankingIsInOrderHoweverItChanges(t *testing.T) {
 						break
 					}
 				} else {
-					f := &fact[int]{rank: tc.next(dice, n)}
+					f := &entry[int]{rank: tc.next(dice, n)}
 					all[strconv.Itoa(n)] = f
 					r.add(f)
 				}
@@ -48,7 +48,7 @@ func TestARankingIsInOrderHoweverItChanges(t *testing.T) {
 					continue
 				}
 				got := r.list(all, lowest)
-				if len(got) != len(all) || !slices.IsSortedFunc(got, lowest) || slices.ContainsFunc(got, func(f *fact[int]) bool { return f.dropped }) {
+				if len(got) != len(all) || !slices.IsSortedFunc(got, lowest) || slices.ContainsFunc(got, func(f *entry[int]) bool { return f.dropped }) {
 					t.Fatalf("after %d changes %d of %d are listed, in order: %t", n, len(got), len(all), slices.IsSortedFunc(got, lowest))
 				}
 				if n%100 == 0 {

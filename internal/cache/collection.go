@@ -7,26 +7,26 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// mostGone is how many identifiers of deleted objects a shelf remembers.
+// mostGone is how many identifiers of deleted objects a collection remembers.
 const mostGone = 1000
 
-// shelf is what is known of one list: the stores of an account, or the secrets
+// collection is what is known of one list: the stores of an account, or the secrets
 // of a store. The lock of its account guards it.
-type shelf[T any] struct {
-	of *account
+type collection[T any] struct {
+	of *accountListings
 	// store is the store whose secrets these are, empty for stores.
 	store string
-	kind  kind[T]
+	kind  collectionKind[T]
 	read  upstream.PageReader[T]
 
-	facts map[string]*fact[T]
+	facts map[string]*entry[T]
 	// names has the identifier that was last seen under each name.
 	names map[string]string
-	gone  map[string]farewell
-	// sorted holds the facts, the newest first.
-	sorted ranking[T]
-	// whole is the listing on which the facts stand. Nil where there is none.
-	whole *start
+	gone  map[string]tombstone
+	// sorted holds the entries, the newest first.
+	sorted sortedIndex[T]
+	// whole is the listing on which the entries stand. Nil where there is none.
+	whole *readStart
 	// said is what Cloudflare said beside that listing.
 	said []upstream.Notice
 	// needs is the tick after which a listing must have begun to be believed.
@@ -35,7 +35,7 @@ type shelf[T any] struct {
 	// charged says that there is one. Otherwise the reader who begins it pays.
 	payer   string
 	charged bool
-	// changes counts what happened to the facts.
+	// changes counts what happened to the entries.
 	changes uint64
 	reading *reading
 	failed  failure
@@ -43,12 +43,12 @@ type shelf[T any] struct {
 	large time.Time
 }
 
-// fact is an object as it was last seen. It does not change, since readers look
+// entry is an object as it was last seen. It does not change, since readers look
 // at it without the lock, but for dropped, at which they do not look.
-type fact[T any] struct {
+type entry[T any] struct {
 	item    T
 	learned uint64
-	// listed is the tick of the listing that gave the fact its rank, 0 where
+	// listed is the tick of the listing that gave the entry its rank, 0 where
 	// none did.
 	listed uint64
 	rank   int
@@ -56,39 +56,39 @@ type fact[T any] struct {
 	dropped bool
 }
 
-// farewell is what is known of an object that is no more.
-type farewell struct {
+// tombstone is what is known of an object that is no more.
+type tombstone struct {
 	tick uint64
 	// ours says that Storekeeper deleted it, so that nothing brings it back.
 	ours bool
 }
 
-// start is when a reading began.
-type start struct {
+// readStart is when a reading began.
+type readStart struct {
 	tick  uint64
 	began time.Time
 }
 
 // listing is a list that was read whole.
 type listing[T any] struct {
-	start
+	readStart
 	items []T
 	said  []upstream.Notice
 }
 
-func newShelf[T any](a *account, store string, k kind[T], read upstream.PageReader[T]) *shelf[T] {
-	return &shelf[T]{of: a, store: store, kind: k, read: read, facts: map[string]*fact[T]{}, names: map[string]string{}, gone: map[string]farewell{}}
+func newShelf[T any](a *accountListings, store string, k collectionKind[T], read upstream.PageReader[T]) *collection[T] {
+	return &collection[T]{of: a, store: store, kind: k, read: read, facts: map[string]*entry[T]{}, names: map[string]string{}, gone: map[string]tombstone{}}
 }
 
-// keeps says whether there is anything that a fact could complete: a listing, or
+// keeps says whether there is anything that an entry could complete: a listing, or
 // a reading that may have missed it. Any later reading will see it by itself.
-func (s *shelf[T]) keeps() bool { return s.whole != nil || s.reading != nil }
+func (s *collection[T]) keeps() bool { return s.whole != nil || s.reading != nil }
 
-// shows says whether there is a listing to show. There may be no shelf.
-func (s *shelf[T]) shows() bool { return s != nil && s.whole != nil }
+// shows says whether there is a listing to show. There may be no collection.
+func (s *collection[T]) shows() bool { return s != nil && s.whole != nil }
 
 // put takes the result of a change that began after since.
-func (s *shelf[T]) put(item T, since uint64) {
+func (s *collection[T]) put(item T, since uint64) {
 	if s.keeps() {
 		s.merge(item, since, s.of.next())
 	}
@@ -96,7 +96,7 @@ func (s *shelf[T]) put(item T, since uint64) {
 
 // observe takes what a read saw that began after since. It saw an object that a
 // later listing lacks before that object went.
-func (s *shelf[T]) observe(item T, since uint64) {
+func (s *collection[T]) observe(item T, since uint64) {
 	_, known := s.facts[s.kind.id(item)]
 	if s.keeps() && (known || s.whole == nil || s.whole.tick <= since) {
 		s.merge(item, since, since)
@@ -104,7 +104,7 @@ func (s *shelf[T]) observe(item T, since uint64) {
 }
 
 // merge takes a state of an object unless a newer one is known.
-func (s *shelf[T]) merge(item T, since, learned uint64) {
+func (s *collection[T]) merge(item T, since, learned uint64) {
 	id := s.kind.id(item)
 	if g, ok := s.gone[id]; ok && (g.ours || g.tick > since) {
 		return
@@ -112,7 +112,7 @@ func (s *shelf[T]) merge(item T, since, learned uint64) {
 	if !s.ousts(item, id) {
 		return
 	}
-	f := &fact[T]{item: item, learned: learned}
+	f := &entry[T]{item: item, learned: learned}
 	if old, known := s.facts[id]; known {
 		if !s.newer(item, old, since) {
 			return
@@ -129,7 +129,7 @@ func (s *shelf[T]) merge(item T, since, learned uint64) {
 // ousts says whether an object has its name by now. A name belongs to one object
 // at a time and no object changes its name, so an older object of the name is
 // gone, and where the known one is newer, this one is.
-func (s *shelf[T]) ousts(item T, id string) bool {
+func (s *collection[T]) ousts(item T, id string) bool {
 	other := s.names[s.kind.name(item)]
 	old, known := s.facts[other]
 	if !known || other == id {
@@ -141,12 +141,12 @@ func (s *shelf[T]) ousts(item T, id string) bool {
 	case c == 0:
 		s.doubt()
 	}
-	s.forget(other, farewell{tick: s.of.next()})
+	s.forget(other, tombstone{tick: s.of.next()})
 	return true
 }
 
-// keep puts a fact in the place of what was known of an object.
-func (s *shelf[T]) keep(id string, f *fact[T]) {
+// keep puts an entry in the place of what was known of an object.
+func (s *collection[T]) keep(id string, f *entry[T]) {
 	s.sorted.drop(s.facts[id])
 	s.facts[id] = f
 	s.sorted.add(f)
@@ -155,7 +155,7 @@ func (s *shelf[T]) keep(id string, f *fact[T]) {
 // newer says whether a state that was seen since a tick replaces another one.
 // Two states of the same time of which none is surely the later one cast doubt
 // on both.
-func (s *shelf[T]) newer(item T, old *fact[T], since uint64) bool {
+func (s *collection[T]) newer(item T, old *entry[T], since uint64) bool {
 	k := s.kind
 	if c := k.modified(item).Compare(k.modified(old.item)); c != 0 {
 		return c > 0
@@ -172,19 +172,19 @@ func (s *shelf[T]) newer(item T, old *fact[T], since uint64) bool {
 }
 
 // bury takes it that Storekeeper deleted an object.
-func (s *shelf[T]) bury(id string) {
-	s.forget(id, farewell{tick: s.of.next(), ours: true})
+func (s *collection[T]) bury(id string) {
+	s.forget(id, tombstone{tick: s.of.next(), ours: true})
 }
 
 // miss takes it that a read that began after since did not find an object.
-func (s *shelf[T]) miss(id string, since uint64) {
+func (s *collection[T]) miss(id string, since uint64) {
 	f, known := s.facts[id]
 	if known && f.learned <= since || !known && s.reading != nil {
-		s.forget(id, farewell{tick: s.of.next()})
+		s.forget(id, tombstone{tick: s.of.next()})
 	}
 }
 
-func (s *shelf[T]) forget(id string, g farewell) {
+func (s *collection[T]) forget(id string, g tombstone) {
 	if s.gone[id].ours {
 		return
 	}
@@ -206,8 +206,8 @@ func (s *shelf[T]) forget(id string, g farewell) {
 	}
 }
 
-// forgetGone forgets the oldest farewells, many at once where there are too many.
-func (s *shelf[T]) forgetGone() {
+// forgetGone forgets the oldest tombstones, many at once where there are too many.
+func (s *collection[T]) forgetGone() {
 	if len(s.gone) <= mostGone+mostGone/4 {
 		return
 	}
@@ -224,35 +224,35 @@ func (s *shelf[T]) forgetGone() {
 	}
 }
 
-// changed is called after every change of the facts.
-func (s *shelf[T]) changed() {
+// changed is called after every change of the entries.
+func (s *collection[T]) changed() {
 	s.changes++
 	s.of.version++
 }
 
 // doubt makes the next read wait for a listing that begins from now on.
-func (s *shelf[T]) doubt() {
+func (s *collection[T]) doubt() {
 	s.needs = s.of.next()
 	s.of.version++
 }
 
 // doubtAt is doubt at the expense of a tenant.
-func (s *shelf[T]) doubtAt(payer string) {
+func (s *collection[T]) doubtAt(payer string) {
 	s.doubt()
 	s.payer, s.charged = payer, payer != ""
 }
 
 // clear drops everything but what is known to be gone.
-func (s *shelf[T]) clear() {
-	s.facts, s.names, s.whole = map[string]*fact[T]{}, map[string]string{}, nil
-	s.sorted = ranking[T]{}
+func (s *collection[T]) clear() {
+	s.facts, s.names, s.whole = map[string]*entry[T]{}, map[string]string{}, nil
+	s.sorted = sortedIndex[T]{}
 	s.changed()
 }
 
 // land takes a listing. What was learned after it began stays on top of it.
-func (s *shelf[T]) land(l listing[T]) {
-	// Each fact gets another place.
-	s.sorted = ranking[T]{}
+func (s *collection[T]) land(l listing[T]) {
+	// Each entry gets another place.
+	s.sorted = sortedIndex[T]{}
 	listed := make(map[string]bool, len(l.items))
 	for _, item := range l.items {
 		listed[s.kind.id(item)] = true
@@ -260,22 +260,22 @@ func (s *shelf[T]) land(l listing[T]) {
 	// What is gone leaves its name to others.
 	for id, f := range s.facts {
 		if !listed[id] && f.learned < l.tick {
-			s.forget(id, farewell{tick: s.of.next()})
+			s.forget(id, tombstone{tick: s.of.next()})
 		}
 	}
 	for rank, item := range l.items {
 		id := s.kind.id(item)
 		s.merge(item, l.tick, l.tick)
 		if f, ok := s.facts[id]; ok {
-			s.facts[id] = &fact[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
+			s.facts[id] = &entry[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
 		}
 	}
-	s.whole, s.said = &l.start, l.said
+	s.whole, s.said = &l.readStart, l.said
 }
 
-// newestFirst orders facts as Cloudflare's listing did. Of two of the same
+// newestFirst orders entries as Cloudflare's listing did. Of two of the same
 // moment, the one that no listing has shown yet is taken for the newer one.
-func (k kind[T]) newestFirst(x, y *fact[T]) int {
+func (k collectionKind[T]) newestFirst(x, y *entry[T]) int {
 	if c := k.created(y.item).Compare(k.created(x.item)); c != 0 {
 		return c
 	}

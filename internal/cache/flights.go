@@ -7,27 +7,27 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// rounds lets askers share work that tells how things stand now: each waits for
+// freshFlights lets askers share work that tells how things stand now: each waits for
 // a round that begins after it has asked. At most one round runs.
-type rounds struct {
+type freshFlights struct {
 	mu      sync.Mutex
-	running *round
+	running *freshFlight
 }
 
-type round struct {
+type freshFlight struct {
 	done chan struct{}
 	err  error
 }
 
 // join waits for the end of a round that begins from now on. start begins one
 // and tells of its end.
-func (r *rounds) join(ctx context.Context, start func(done func(error))) error {
+func (r *freshFlights) join(ctx context.Context, start func(done func(error))) error {
 	for since := false; ; since = true {
 		r.mu.Lock()
 		now := r.running
 		mine := now == nil
 		if mine {
-			now = &round{done: make(chan struct{})}
+			now = &freshFlight{done: make(chan struct{})}
 			r.running = now
 		}
 		r.mu.Unlock()
@@ -46,7 +46,7 @@ func (r *rounds) join(ctx context.Context, start func(done func(error))) error {
 	}
 }
 
-func (r *rounds) end(now *round, err error) {
+func (r *freshFlights) end(now *freshFlight, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now.err = err

@@ -9,9 +9,9 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// trial is one change while it is being made.
-type trial struct {
-	*Settler
+// run is one change while it is being made.
+type run struct {
+	*Reconciler
 
 	change change.Attempt
 	next   change.Next
@@ -23,8 +23,8 @@ type trial struct {
 }
 
 // begin starts a change. It works on a copy of the attempt.
-func (s *Settler) begin(a *change.Attempt, next change.Next) *trial {
-	t := &trial{Settler: s, change: *a, next: next, began: s.clock()}
+func (s *Reconciler) begin(a *change.Attempt, next change.Next) *run {
+	t := &run{Reconciler: s, change: *a, next: next, began: s.clock()}
 	if t.change.Baseline.Since.IsZero() {
 		t.change.Baseline.Since = t.began.Add(s.ahead(a.Op.Account))
 	}
@@ -35,16 +35,16 @@ func (s *Settler) begin(a *change.Attempt, next change.Next) *trial {
 }
 
 // op is what the change is about.
-func (t *trial) op() *change.Op { return &t.change.Op }
+func (t *run) op() *change.Op { return &t.change.Op }
 
 // send makes one attempt to send the change.
-func (t *trial) send(ctx context.Context) (change.Result, error) {
+func (t *run) send(ctx context.Context) (change.Result, error) {
 	return t.sendAs(ctx, t.change.Op, t.change.Values)
 }
 
 // sendAs makes one attempt to send something for the change, unless the change
 // is not this process's any more.
-func (t *trial) sendAs(ctx context.Context, op change.Op, values change.Values) (change.Result, error) {
+func (t *run) sendAs(ctx context.Context, op change.Op, values change.Values) (change.Result, error) {
 	if !t.change.Owned() {
 		return change.Result{}, errNotHeld
 	}
@@ -66,13 +66,13 @@ func (t *trial) bounded(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // look returns a context for a listing that the change asks for.
-func (t *trial) look(ctx context.Context) (context.Context, context.CancelFunc) {
+func (t *run) look(ctx context.Context) (context.Context, context.CancelFunc) {
 	t.looks++
 	return t.bounded(change.With(ctx, &t.change))
 }
 
 // notBefore is when a listing must have been read at the earliest.
-func (t *trial) notBefore() time.Time {
+func (t *run) notBefore() time.Time {
 	if t.change.InspectOnly && !t.change.NotBefore.IsZero() {
 		return t.change.NotBefore
 	}
@@ -81,7 +81,7 @@ func (t *trial) notBefore() time.Time {
 
 // secrets lists the store as it is now, by name. A store that is not there holds
 // nothing: what is sent to it will be told so.
-func (t *trial) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
+func (t *run) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
 	ctx, cancel := t.look(ctx)
 	defer cancel()
 	listed, err := t.library.Secrets(ctx, t.op().Account, t.op().StoreID, t.notBefore())
@@ -96,14 +96,14 @@ func (t *trial) secrets(ctx context.Context) (map[string]upstream.Secret, error)
 }
 
 // stores lists the stores as they are now.
-func (t *trial) stores(ctx context.Context) ([]upstream.Store, error) {
+func (t *run) stores(ctx context.Context) ([]upstream.Store, error) {
 	ctx, cancel := t.look(ctx)
 	defer cancel()
 	return t.library.Stores(ctx, t.op().Account, t.notBefore())
 }
 
 // mine takes objects for this change and says which of them are its own.
-func (t *trial) mine(ctx context.Context, ids []string) (map[string]bool, error) {
+func (t *run) mine(ctx context.Context, ids []string) (map[string]bool, error) {
 	mine := make(map[string]bool, len(ids))
 	if len(ids) == 0 {
 		return mine, nil

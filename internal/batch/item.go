@@ -9,8 +9,8 @@ import (
 	"platform.internal/storekeeper/internal/change"
 )
 
-// parcel is what one caller creates.
-type parcel struct {
+// item is what one caller creates.
+type item struct {
 	// ctx is that of the caller, to which the answer is noted down.
 	ctx context.Context //nolint:containedctx // it is the caller's, and the parcel is too
 	a   *change.Attempt
@@ -23,11 +23,11 @@ type parcel struct {
 	// rides counts its travels in company.
 	rides int
 	// done takes the outcome of one travel.
-	done chan outcome
+	done chan itemResult
 }
 
-// outcome is what became of a parcel on one travel.
-type outcome struct {
+// itemResult is what became of an item on one travel.
+type itemResult struct {
 	result change.Result
 	err    error
 	// again says that it was not made and goes once more, in a group.
@@ -35,8 +35,8 @@ type outcome struct {
 	group string
 }
 
-func newParcel(ctx context.Context, a *change.Attempt, next change.Next) *parcel {
-	mine := &parcel{ctx: ctx, a: a, next: next, done: make(chan outcome, 1)}
+func newParcel(ctx context.Context, a *change.Attempt, next change.Next) *item {
+	mine := &item{ctx: ctx, a: a, next: next, done: make(chan itemResult, 1)}
 	if a.Op.Caller != "" {
 		mine.owner = a.Op.Tenant + "/" + a.Op.Caller
 	}
@@ -45,12 +45,12 @@ func newParcel(ctx context.Context, a *change.Attempt, next change.Next) *parcel
 }
 
 // op is what the caller creates.
-func (p *parcel) op() *change.Op { return &p.a.Op }
+func (p *item) op() *change.Op { return &p.a.Op }
 
 // home is the group of all that go to the same store.
-func (p *parcel) home() string { return p.op().Account + "/" + p.op().StoreID }
+func (p *item) home() string { return p.op().Account + "/" + p.op().StoreID }
 
-func (p *parcel) ask() budget.Ask {
+func (p *item) ask() budget.Ask {
 	size := 0
 	for _, v := range p.a.Values {
 		size += len(v)
@@ -65,23 +65,23 @@ func (p *parcel) ask() budget.Ask {
 }
 
 // wait waits for the outcome of a travel. Who leaves before does not know it.
-func (p *parcel) wait(ctx context.Context) (outcome, error) {
+func (p *item) wait(ctx context.Context) (itemResult, error) {
 	select {
 	case got := <-p.done:
 		return got, nil
 	case <-ctx.Done():
-		return outcome{}, lost(ctx.Err())
+		return itemResult{}, lost(ctx.Err())
 	}
 }
 
 // tell ends a travel. The channel has room, so that nobody need listen.
-func (p *parcel) tell(o outcome) { p.done <- o }
+func (p *item) tell(o itemResult) { p.done <- o }
 
-// load is what several parcels make together.
-type load []*parcel
+// itemList is what several items make together.
+type itemList []*item
 
-// attempt joins the parcels in their order. Nobody's patience ends it.
-func (l load) attempt(permit *budget.Permit) *change.Attempt {
+// attempt joins the items in their order. Nobody's patience ends it.
+func (l itemList) attempt(permit *budget.Permit) *change.Attempt {
 	whole := *l[0].a
 	whole.Wanted, whole.Permit = nil, permit
 	whole.Op.Secrets, whole.Values = nil, nil
@@ -95,7 +95,7 @@ func (l load) attempt(permit *budget.Permit) *change.Attempt {
 }
 
 // each visits the items of all, by their place in the whole.
-func (l load) each(visit func(place int, p *parcel, s change.NewSecret)) {
+func (l itemList) each(visit func(place int, p *item, s change.NewSecret)) {
 	place := 0
 	for _, p := range l {
 		for _, s := range p.op().Secrets {
