@@ -131,7 +131,7 @@ func (c *Batcher) Apply(ctx context.Context, a *change.Attempt, next change.Next
 }
 
 // travel takes the secrets of a change along until they have an answer.
-func (c *Coalescer) travel(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+func (c *Batcher) travel(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	mine := newParcel(ctx, a, next)
 	if a.Sends > mostInCompany {
 		mine.group = alone

@@ -83,7 +83,7 @@ func (c *Batcher) send(ctx context.Context, permit *budget.Permit, l itemList) (
 
 // note puts the call, which took some time, on the account of each caller but the
 // first, in whose name it was sent.
-func (l load) note(ray string, took time.Duration) {
+func (l itemList) note(ray string, took time.Duration) {
 	for _, p := range l {
 		tracing.Of(p.ctx).SetCount(tracing.CallsKey, len(l))
 	}

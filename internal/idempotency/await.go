@@ -99,7 +99,7 @@ func (k *Coordinator) failed(ctx context.Context, err error) callResult {
 }
 
 // awaitUntil is await that is impatient after a time.
-func (k *Keeper) awaitUntil(ctx context.Context, patience time.Time, f *flight, id string) (r result, ended bool) {
+func (k *Coordinator) awaitUntil(ctx context.Context, patience time.Time, f *flight, id string) (r callResult, ended bool) {
 	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
 	defer end()
 	return k.await(patient, f, id)

@@ -39,7 +39,7 @@ type operation struct {
 // begin locks the objects and keeps the intent. It waits for the objects until
 // patience ends, and then returns errImpatient. After errKnown the records have
 // the answer. After any error nothing was begun.
-func (k *Keeper) begin(ctx context.Context, patience time.Time, f *flight) (*operation, error) {
+func (k *Coordinator) begin(ctx context.Context, patience time.Time, f *flight) (*operation, error) {
 	own, err := k.lock(ctx, patience, f)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (k *Keeper) begin(ctx context.Context, patience time.Time, f *flight) (*ope
 }
 
 // lock waits for the objects of f in this process, until patience ends.
-func (k *Keeper) lock(ctx context.Context, patience time.Time, f *flight) (*claim, error) {
+func (k *Coordinator) lock(ctx context.Context, patience time.Time, f *flight) (*claim, error) {
 	asked := time.Now()
 	own := k.locks.enter(f.call.Objects, f.call.Urgent)
 	if own.ready == nil {
@@ -99,7 +99,7 @@ func impatience(patient context.Context, err error) error {
 func (k *Coordinator) undisturbed() bool { return k.config.Alone && k.orphans.none() }
 
 // propose tries once to keep the intent, and after errBusy can be tried again.
-func (k *Keeper) propose(ctx context.Context, f *flight, own *claim) (*operation, error) {
+func (k *Coordinator) propose(ctx context.Context, f *flight, own *claim) (*operation, error) {
 	// From here on, so that a pause of this process ends the ownership.
 	held := k.lease.hold()
 	if !held() {
@@ -148,13 +148,13 @@ func (k *Coordinator) enter(ctx context.Context, f *flight, op *operation) error
 
 // vacant waits until no other change holds an object of f, or until patience
 // ends.
-func (k *Keeper) vacant(ctx context.Context, patience time.Time, f *flight) error {
+func (k *Coordinator) vacant(ctx context.Context, patience time.Time, f *flight) error {
 	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
 	defer end()
 	return impatience(patient, k.untilVacant(patient, f))
 }
 
-func (k *Keeper) untilVacant(ctx context.Context, f *flight) error {
+func (k *Coordinator) untilVacant(ctx context.Context, f *flight) error {
 	callKey := callPrefix + f.call.identity
 	objects := objectKeys(f.call.Objects)
 	keys := append([]string{callKey}, objects...)
@@ -219,7 +219,7 @@ func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{},
 
 // keep commits the intent with its reservation and its audit line, unless the
 // call is known, an object is held or the reservation is refused.
-func (k *Keeper) keep(ctx context.Context, f *flight, op *operation) error {
+func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error {
 	e := &op.entry
 	open := e.record()
 	e.rawCall = (&callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}).encode()

@@ -11,7 +11,7 @@ import (
 // Wait waits until no change holds one of the objects, on any replica. Changes
 // that it waits for become urgent. The error is a fault: CHANGE_IN_PROGRESS after
 // the Patience, that of ctx, or that of the store.
-func (k *Keeper) Wait(ctx context.Context, caller string, objects ...string) error {
+func (k *Coordinator) Wait(ctx context.Context, caller string, objects ...string) error {
 	patience := time.Now().Add(k.config.Patience)
 	f := &flight{call: Call{Caller: caller, Objects: distinct(objects), Urgent: true}, ctx: ctx}
 	own, err := k.lock(ctx, patience, f)

@@ -13,7 +13,7 @@ type decide func(now map[string]store.Record) (map[string]*store.Record, error)
 
 // change commits records and audit lines. The store bounds how long that takes.
 // Its error is that of decide or a fault.
-func (k *Keeper) change(ctx context.Context, keys []string, by decide, lines ...audit.Record) error {
+func (k *Coordinator) change(ctx context.Context, keys []string, by decide, lines ...audit.Record) error {
 	return k.config.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 		changes, err := by(now)
 		return store.Changes{Records: changes, Lines: lines}, err

@@ -18,7 +18,7 @@ var errSuperseded = errors.New("a newer call has taken the record")
 
 // conclude commits the end of an intent of this replica: the outcome where it is
 // to be kept, its audit record, the objects and what is given back.
-func (k *Keeper) conclude(ctx context.Context, e *openEntry, o outcome) error {
+func (k *Coordinator) conclude(ctx context.Context, e *openEntry, o changeOutcome) error {
 	ctx, span := tracing.Start(ctx, "change.finish")
 	err := k.end(ctx, e, o, "")
 	if errors.Is(err, errSuperseded) {

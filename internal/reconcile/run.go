@@ -147,14 +147,14 @@ func (t *run) inspect(ctx context.Context, c procedure) (change.Result, error) {
 func (t *run) reconcile() { t.change.Reconciling, t.change.Wanted = true, nil }
 
 // tell ends a span with what was found out.
-func (t *trial) tell(span tracing.Span) {
+func (t *run) tell(span tracing.Span) {
 	span.SetText(tracing.OutcomeKey, string(t.outcome))
 	span.End(nil)
 }
 
-func (t *trial) report(o Outcome) {
+func (t *run) report(o Conclusion) {
 	t.outcome = o
-	t.observe(Event{
+	t.observe(Report{
 		Kind: t.op().Kind, Account: t.op().Account, Outcome: o,
 		Looks: t.looks, Sends: t.change.Sends, Took: t.clock().Sub(t.began),
 	})

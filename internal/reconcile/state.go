@@ -19,7 +19,7 @@ type run struct {
 
 	looks int
 	// outcome is the one that was reported last.
-	outcome Outcome
+	outcome Conclusion
 }
 
 // begin starts a change. It works on a copy of the attempt.
@@ -58,7 +58,7 @@ func (t *run) sendAs(ctx context.Context, op change.Op, values change.Values) (c
 
 // bounded returns a context that ends after the limit of an attempt at the latest.
 // One that ends before needs no other.
-func (t *trial) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+func (t *run) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= t.limit {
 		return ctx, func() {}
 	}

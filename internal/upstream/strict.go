@@ -44,11 +44,11 @@ type walker struct {
 	body []byte
 	// keys are those of the objects that are open, the innermost last.
 	keys    [][]byte
-	open    []opened
+	open    []unclosed
 	outline outline
 	// keyRoom and openRoom are enough for most answers.
 	keyRoom  [16][]byte
-	openRoom [8]opened
+	openRoom [8]unclosed
 }
 
 // unclosed is an object or array that has not ended yet.
