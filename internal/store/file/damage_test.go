@@ -293,10 +293,10 @@ func TestAStartWaitsForASlowDisk(t *testing.T) {
 	t.Parallel()
 	system := memory()
 	c := onMemory(system)
-	c.MaxWait = time.Millisecond
+	c.MaxWait = time.Second
 	system.Set(func(op, _ string) error {
 		if op == "sync" {
-			time.Sleep(20 * c.MaxWait)
+			time.Sleep(c.MaxWait + c.MaxWait/2)
 		}
 		return nil
 	})
