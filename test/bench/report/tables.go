@@ -27,7 +27,7 @@ func TargetTable(b *suite.Book, a About) Table {
 func Tables(b *suite.Book, a About) []Table {
 	r := reader{b, a}
 	return []Table{
-		r.restTable(), r.rpcTable(), r.secretTable(), r.quotaTable(), r.syncTable(), r.readTable(), r.batchTable(), r.openTable(),
+		r.restTable(), r.rpcTable(), r.secretTable(), r.quotaTable(), r.tracesTable(), r.syncTable(), r.readTable(), r.batchTable(), r.openTable(),
 		r.crowdTable(), r.growthTable(), r.keptTable(), r.startTable(), r.idleTable(), r.overloadTable(),
 	}
 }

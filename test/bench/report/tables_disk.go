@@ -64,6 +64,22 @@ func (r reader) quotaTable() Table {
 	return t
 }
 
+func (r reader) tracesTable() Table {
+	off, on, points := suite.TracesOff, suite.TracesOn, suite.TracesPoints
+	return Table{
+		Title: "Traces",
+		Note: "REST create store, closed loop, without traces and while the spans of one call in a hundred go to a collector; and the places that would make the spans of a create, " +
+			"while traces are off.",
+		Head: []string{"CPU µs off", "least to most", "CPU µs at 1 %", "least to most", "ratio", "places, off: µs", "objects"},
+		Rows: [][]string{{
+			number(r.of(off, suite.CPU)), spread(r.book.All(off, stage.Storekeeper, suite.CPU)),
+			number(r.of(on, suite.CPU)), spread(r.book.All(on, stage.Storekeeper, suite.CPU)),
+			number(figure.Ratio(r.of(on, suite.CPU), r.of(off, suite.CPU))),
+			number(r.of(points, suite.Took)), number(r.of(points, suite.Objects)),
+		}},
+	}
+}
+
 func (r reader) syncTable() Table {
 	t := Table{
 		Title: "Waits for the disk",

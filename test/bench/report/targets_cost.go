@@ -22,7 +22,15 @@ func (r reader) costTargets() []Target {
 	if len(a.Connections) > 1 {
 		targets = append(targets, r.restTarget(a.Connections[0], 2, 1.2), r.restTarget(a.most(), 1.3, 0.8))
 	}
+	off := r.of(suite.TracesOff, suite.CPU)
+	share := figure.Ratio(r.of(suite.TracesPoints, suite.Took), off)
+	traced := figure.Ratio(r.of(suite.TracesOn, suite.CPU), off)
+	pointed := r.of(suite.TracesPoints, suite.Objects)
 	return append(targets,
+		Target{"traces off, a REST create", "0 allocations, ≤ 0.01 × its CPU", "the same",
+			[]Check{upTo(pointed, 0, " allocations"), upTo(share, 0.01, " × CPU")}, []Check{upTo(pointed, 0, " allocations"), upTo(share, 0.01, " × CPU")}},
+		Target{"traces of one call in a hundred, a REST create", "≤ 1.05 × CPU without", "≤ 1.05 ×",
+			[]Check{upTo(traced, 1+noise, " × without")}, []Check{upTo(traced, 1+noise, " × without")}},
 		Target{"gRPC create, CPU per request, " + Plural(a.middle(), "connection"), "≤ 1.8 × bare grpc-go + net/http", "≤ 1.3 × it",
 			[]Check{upTo(rpc, 1.8, " × bare")}, []Check{upTo(rpc, 1.3, " × bare")}},
 		Target{"waits for the disk of a REST create, 1 connection", "≤ 2.0", "≤ 2.0", []Check{upTo(syncs, twoSyncs, "")}, []Check{upTo(syncs, twoSyncs, "")}},

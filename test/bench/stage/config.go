@@ -30,6 +30,10 @@ type Settings struct {
 	Rules, Tenants, Principals int
 	// NoQuotas leaves out the quotas.
 	NoQuotas bool
+	// Collector is where Storekeeper sends the spans of a part of the calls, Sampled;
+	// empty is nowhere.
+	Collector string
+	Sampled   float64
 	// GCPercent is GOGC for peers that are written in Go; 0 is Go's default.
 	// Storekeeper sets its own.
 	GCPercent int

@@ -79,6 +79,10 @@ func (s *Stage) specStorekeeper(w *World, at doors, set Settings, spec *process.
 	if w.Tokens, err = s.issuer.Tokens(set.Principals, set.Tenants); err != nil {
 		return err
 	}
+	if set.Collector != "" {
+		spec.Env = append(spec.Env, "OTEL_EXPORTER_OTLP_ENDPOINT="+set.Collector, "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+			"OTEL_TRACES_SAMPLER_ARG="+strconv.FormatFloat(set.Sampled, 'f', -1, 64))
+	}
 	spec.Args = []string{"serve", "--config", config}
 	spec.Ready = answers(http.MethodGet, "http://"+at.admin+"/readyz")
 	// What was kept has to be read first.

@@ -102,6 +102,7 @@ func Cases() []Case {
 		{Name: "reads", About: "reads, closed loop", run: (*Suite).reads},
 		{Name: "secret", About: "REST create of one secret, closed loop", run: (*Suite).singleSecrets},
 		{Name: "quota", About: "creates with quotas and without", run: (*Suite).quotas},
+		{Name: "traces", About: "creates with traces and without", run: (*Suite).traces},
 		{Name: "syncs", About: "waits for the disk", run: (*Suite).syncs, once: true},
 		{Name: "batch", About: "secrets one by one and by the hundred", run: (*Suite).batches},
 		{Name: "open", About: "REST create store, open loop", run: (*Suite).openLoop},
