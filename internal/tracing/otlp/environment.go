@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -41,32 +39,3 @@ func newExporter(ctx context.Context, getenv func(string) string) (sdktrace.Span
 
 // wrong is the error of a variable. It does not repeat the value.
 func wrong(name, right string) error { return fmt.Errorf("%s: must be %s", name, right) }
-
-// readSampler returns the sampler that the environment names.
-func readSampler(getenv func(string) string) (sdktrace.Sampler, error) {
-	const name, argument = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
-	ratio, text := 1.0, getenv(argument)
-	kind, parent := strings.CutPrefix(cmp.Or(getenv(name), "parentbased_always_on"), "parentbased_")
-	if !slices.Contains([]string{"always_on", "always_off", "traceidratio"}, kind) {
-		return nil, wrong(name, "always_on, always_off or traceidratio, alone or behind parentbased_")
-	}
-	if text != "" && kind == "traceidratio" {
-		var err error
-		if ratio, err = strconv.ParseFloat(text, 64); err != nil || ratio < 0 || ratio > 1 {
-			return nil, wrong(argument, "a number from 0 to 1")
-		}
-	}
-	var sampler sdktrace.Sampler
-	switch kind {
-	case "always_off":
-		sampler = sdktrace.NeverSample()
-	case "traceidratio":
-		sampler = sdktrace.TraceIDRatioBased(ratio)
-	default:
-		sampler = sdktrace.AlwaysSample()
-	}
-	if parent {
-		sampler = sdktrace.ParentBased(sampler)
-	}
-	return sampler, nil
-}

@@ -19,8 +19,10 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 )
 
@@ -49,13 +51,14 @@ type Tracing struct {
 	provider *sdktrace.TracerProvider
 	carrier  propagation.TextMapPropagator
 	methods  map[string]bool
+	sampling sampling
 }
 
 // Open starts to record spans if the environment asks for it (see
 // docs/observability.md), and returns nil if it does not. It does not wait for the
 // collector. The error names the variable that is wrong. Close ends it.
 func Open(ctx context.Context, o Options) (*Tracing, error) {
-	sampler, err := readSampler(o.Getenv)
+	wanted, err := readSampling(o.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +67,6 @@ func Open(ctx context.Context, o Options) (*Tracing, error) {
 		if exporter, err = newExporter(ctx, o.Getenv); err != nil || exporter == nil {
 			return nil, err
 		}
-	} else {
-		sampler = sdktrace.AlwaysSample()
 	}
 	about, err := resource.New(ctx,
 		// What the environment says comes last, and wins.
@@ -77,11 +78,12 @@ func Open(ctx context.Context, o Options) (*Tracing, error) {
 	}
 	t := &Tracing{
 		provider: sdktrace.NewTracerProvider(
-			sdktrace.WithSampler(sampler), sdktrace.WithResource(about), sdktrace.WithBatcher(newOutlet(exporter, o.Log)),
+			sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithResource(about), sdktrace.WithBatcher(newOutlet(exporter, o.Log)),
 		),
 		// Not baggage, which may hold anything.
-		carrier: propagation.TraceContext{},
-		methods: map[string]bool{},
+		carrier:  propagation.TraceContext{},
+		methods:  map[string]bool{},
+		sampling: wanted,
 	}
 	for _, m := range o.Methods {
 		t.methods[m] = true
@@ -95,10 +97,39 @@ func (t *Tracing) ServerOptions() []grpc.ServerOption {
 	if t == nil {
 		return nil
 	}
-	return []grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler(
+	return []grpc.ServerOption{grpc.StatsHandler(&sampledRPCs{traces: t, Handler: otelgrpc.NewServerHandler(
 		otelgrpc.WithTracerProvider(t.provider), otelgrpc.WithPropagators(t.carrier), otelgrpc.WithMeterProvider(metricnoop.NewMeterProvider()),
-		otelgrpc.WithFilter(func(i *stats.RPCTagInfo) bool { return t.methods[i.FullMethodName] }),
-	))}
+	)})}
+}
+
+// sampledRPCs gives the calls that are recorded to a handler.
+type sampledRPCs struct {
+	stats.Handler
+
+	traces *Tracing
+}
+
+// TagRPC begins the span of a call that is recorded.
+func (h *sampledRPCs) TagRPC(ctx context.Context, i *stats.RPCTagInfo) context.Context {
+	if !h.traces.methods[i.FullMethodName] || !h.traces.sampling.wants(only(metadata.ValueFromIncomingContext(ctx, "traceparent"))) {
+		return ctx
+	}
+	return h.Handler.TagRPC(ctx, i)
+}
+
+// HandleRPC adds to the span of a call that is recorded.
+func (h *sampledRPCs) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	if trace.SpanFromContext(ctx).IsRecording() {
+		h.Handler.HandleRPC(ctx, s)
+	}
+}
+
+// only returns the value of a header that was sent once, and "" otherwise.
+func only(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	return values[0]
 }
 
 // Handler returns a handler whose requests have spans, which continue the trace of
@@ -111,7 +142,9 @@ func (t *Tracing) Handler(next http.Handler, wanted func(path string) bool) http
 		otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(t.carrier), otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()),
 		// In place of the header Host, which is the caller's.
 		otelhttp.WithServerName("storekeeper"),
-		otelhttp.WithFilter(func(r *http.Request) bool { return wanted(r.URL.Path) }),
+		otelhttp.WithFilter(func(r *http.Request) bool {
+			return wanted(r.URL.Path) && t.sampling.wants(only(r.Header["Traceparent"]))
+		}),
 	)
 }
 

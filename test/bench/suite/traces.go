@@ -2,46 +2,51 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
+	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
 
 	"platform.internal/storekeeper/internal/tracing"
+	"platform.internal/storekeeper/internal/tracing/otlp"
 	"platform.internal/storekeeper/test/bench/client"
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
 // The names of the measurements of traces: while they are off, while one call in a
-// hundred is recorded, and what the places that would make spans take while they are
-// off.
+// hundred is recorded, and the same two for the places of a create that make spans,
+// without the rest of a create.
 const (
-	TracesOff    = "traces/off"
-	TracesOn     = "traces/on"
-	TracesPoints = "traces/points"
+	TracesOff  = "traces/off"
+	TracesOn   = "traces/on"
+	PlacesOff  = "traces/places/off"
+	PlacesOn   = "traces/places/on"
+	placeCalls = 50_000
 )
-
-// Took is microseconds.
-const Took = "took"
 
 // sampled is the part of the calls that are recorded.
 const sampled = 0.01
 
 // traces is the case of what traces cost.
 func (s *Suite) traces(ctx context.Context) error {
-	took, objects := pointsOff()
-	s.book.Add(TracesPoints, stage.Storekeeper, Took, took)
-	s.book.Add(TracesPoints, stage.Storekeeper, Objects, objects)
 	sink, err := newSink()
 	if err != nil {
 		return err
 	}
 	defer sink.close()
+	if err := s.places(ctx, sink.url); err != nil {
+		return err
+	}
 	names := []string{TracesOff, TracesOn}
 	for i := range names {
 		name, set := names[(i+s.round)%len(names)], stage.Settings{}
@@ -85,42 +90,113 @@ func newSink() (*sink, error) {
 
 func (s *sink) close() { _ = s.server.Close() }
 
-// depth is about how many values the context of a create has.
-const depth = 20
+// places measures the places of a create that make spans, in this process: the
+// processor time that they take and the objects that they allocate. What is sent to
+// the collector counts, and what the collector does too.
+func (s *Suite) places(ctx context.Context, collector string) error {
+	for name, set := range map[string]map[string]string{
+		PlacesOff: {},
+		PlacesOn: {
+			"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+			"OTEL_TRACES_SAMPLER_ARG": strconv.FormatFloat(sampled, 'f', -1, 64),
+		},
+	} {
+		for variable, value := range set {
+			// The exporter reads the environment of the process.
+			if err := os.Setenv(variable, value); err != nil {
+				return err
+			}
+		}
+		cost, err := placesWith(ctx, func(name string) string { return set[name] })
+		for variable := range set {
+			err = errors.Join(err, os.Unsetenv(variable))
+		}
+		if err != nil {
+			return err
+		}
+		s.book.Add(name, stage.Storekeeper, CPU, cost.cpu)
+		s.book.Add(name, stage.Storekeeper, Objects, cost.objects)
+	}
+	return nil
+}
 
-type depthKey int
-
-// pointsOff measures the places of a create that would make spans, while traces are
-// off: how many microseconds they take together, and how many objects they allocate.
-func pointsOff() (took, objects float64) {
-	const times = 200_000
-	ctx := context.Background()
+// placesWith measures a create's places with an environment.
+func placesWith(ctx context.Context, getenv func(string) string) (each reading, err error) {
+	traces, err := otlp.Open(ctx, otlp.Options{Getenv: getenv, Log: zap.NewNop()})
+	if err != nil {
+		return each, err
+	}
+	handler := traces.Handler(http.HandlerFunc(create), func(string) bool { return true })
 	for i := range depth {
 		ctx = context.WithValue(ctx, depthKey(i), i)
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	began := time.Now()
-	for range times {
-		points(ctx)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1/client/v4/accounts", http.NoBody)
+	if err != nil {
+		return each, err
 	}
-	passed := time.Since(began)
-	runtime.ReadMemStats(&after)
-	return float64(passed.Nanoseconds()) / 1000 / times, float64((after.Mallocs - before.Mallocs) / times)
+	runtime.GC()
+	before, err := ownUsage()
+	if err != nil {
+		return each, err
+	}
+	for range placeCalls {
+		handler.ServeHTTP(quiet{}, r)
+	}
+	err = traces.Close(ctx)
+	after, failed := ownUsage()
+	each.cpu, each.objects = (after.cpu-before.cpu)/placeCalls, (after.objects-before.objects)/placeCalls
+	return each, errors.Join(err, failed)
 }
 
-// points are those of one create: the chain, authorisation, two commits, the batch,
-// the wait for a permit, the request to Cloudflare, and the name of the request.
-func points(ctx context.Context) {
+// ownUsage is the processor time in microseconds and the objects of this process.
+func ownUsage() (at reading, err error) {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return at, err
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	at.cpu = float64(time.Duration(usage.Utime.Nano()+usage.Stime.Nano()).Nanoseconds()) / 1000
+	at.objects = float64(memory.Mallocs)
+	return at, nil
+}
+
+// quiet is a http.ResponseWriter that nobody reads.
+type quiet struct{}
+
+func (quiet) Header() http.Header         { return nil }
+func (quiet) Write(b []byte) (int, error) { return len(b), nil }
+func (quiet) WriteHeader(int)             {}
+
+// create makes the spans of one create: the chain, authorisation, two commits, the
+// batch, the wait for a permit, the request to Cloudflare, and the name of the request.
+func create(_ http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
 	_, _ = tracing.ID(ctx)
-	_ = tracing.Of(ctx).Recorded()
-	for range 5 {
-		_, span := tracing.Start(ctx, "span")
-		span.SetText(tracing.RequestIDKey, "")
-		span.End(nil)
+	if of := tracing.Of(ctx); of.Recorded() {
+		of.SetName("name")
+	}
+	var open [spansOfCreate]tracing.Span
+	for i := range open {
+		ctx, open[i] = tracing.Start(ctx, "span")
+		open[i].SetText(tracing.RequestIDKey, "request")
 	}
 	_ = tracing.Leave(ctx, ctx)
 	for range 2 {
-		tracing.Ended(ctx, "span", 0, trace.SpanKindClient, func() []attribute.KeyValue { return nil }).End(nil)
+		tracing.Ended(ctx, "span", 0, trace.SpanKindClient, func() []attribute.KeyValue {
+			return []attribute.KeyValue{tracing.OperationKey.String("CreateSecrets"), tracing.RayKey.StringSlice([]string{"8f00-AMS"})}
+		}).End(nil)
+	}
+	for _, span := range open {
+		span.End(nil)
 	}
 }
+
+const (
+	// spansOfCreate are those that begin and end around something.
+	spansOfCreate = 5
+	// depth is about how many values the context of a create has.
+	depth = 20
+)
+
+type depthKey int
