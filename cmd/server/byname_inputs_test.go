@@ -129,7 +129,7 @@ func TestSecretsByNameOverREST(t *testing.T) {
 	outcome("a new secret", `"outcome":"CREATED"`, "PUT", path+"/A", body)
 	outcome("the same", `"outcome":"UNCHANGED"`, "PUT", path+"/A", body)
 	outcome("another value, by the store's identifier", `"outcome":"UPDATED"`, "PUT", strings.Replace(path, "/s/", "/"+store+"/", 1)+"/A", `{"value":"v2","scopes":["workers"]}`)
-	got := outcome("a read", `"storeId":"`+store+`"`, "GET", path+"/A", "")
+	got := outcome("a read", `"name":"A"`, "GET", path+"/A", "")
 	if !strings.Contains(got.body, `"comment":"c"`) {
 		t.Errorf("a put without a comment changed it: %s", got.body)
 	}

@@ -13,7 +13,7 @@ import (
 // fromCloudflare is the message of a secret that Cloudflare has.
 func fromCloudflare(s upstream.Secret) *storekeeperv1.Secret {
 	return &storekeeperv1.Secret{
-		Id: s.ID, StoreId: s.StoreID, Name: s.Name, Comment: s.Comment, Scopes: slices.Sorted(slices.Values(s.Scopes)),
+		Id: s.ID, Name: s.Name, Comment: s.Comment, Scopes: slices.Sorted(slices.Values(s.Scopes)),
 		Created: timestamppb.New(s.Created), Modified: timestamppb.New(s.Modified), Status: s.Status,
 	}
 }
@@ -21,7 +21,7 @@ func fromCloudflare(s upstream.Secret) *storekeeperv1.Secret {
 // fromMessage is the message of a secret from that of Cloudflare's API.
 func fromMessage(s *secretsstorev1.Secret) *storekeeperv1.Secret {
 	return &storekeeperv1.Secret{
-		Id: s.GetId(), StoreId: s.GetStoreId(), Name: s.GetName(), Comment: s.Comment, Scopes: s.GetScopes(),
+		Id: s.GetId(), Name: s.GetName(), Comment: s.Comment, Scopes: s.GetScopes(),
 		Created: s.GetCreated(), Modified: s.GetModified(), Status: s.GetStatus(),
 	}
 }

@@ -77,6 +77,10 @@ func (m rpcMethod) readNative(status int, body []byte, reply proto.Message) code
 		}
 		return codes.OK
 	}
+	if status == http.StatusNotFound {
+		// Also of a path that leads nowhere.
+		return codes.NotFound
+	}
 	var st struct{ Code codes.Code }
 	if err := json.Unmarshal(body, &st); err != nil || st.Code == codes.OK {
 		return codes.DataLoss

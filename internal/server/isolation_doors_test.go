@@ -191,6 +191,9 @@ func (m rpcMethod) read(result, info json.RawMessage, reply proto.Message) codes
 
 // httpRequest writes a request as its HTTP rule says.
 func (m rpcMethod) httpRequest(request proto.Message) *http.Request {
+	if m.isByName() {
+		return m.requestByName(request)
+	}
 	method, path := http.MethodGet, m.rule.GetGet()
 	for _, other := range [][2]string{{http.MethodPost, m.rule.GetPost()}, {http.MethodPut, m.rule.GetPut()}, {http.MethodPatch, m.rule.GetPatch()}, {http.MethodDelete, m.rule.GetDelete()}} {
 		if other[1] != "" {

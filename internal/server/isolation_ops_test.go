@@ -70,10 +70,12 @@ func (c *caller) next() *attempt {
 		return c.deleteSecrets(false)
 	case n < 79:
 		return c.deleteSecrets(true)
-	case n < 88:
+	case n < 87:
 		return c.duplicateSecret()
-	case n < 92:
+	case n < 90:
 		return c.listChanges()
+	case n < 96:
+		return c.byName()
 	default:
 		return c.others()
 	}

@@ -87,26 +87,25 @@ func (PutSecretResponse_Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{2, 0}
 }
 
-// A secret without its value.
+// A secret without its value. It does not name its store: who gives a store by
+// its name need not be allowed to see the identifier.
 type Secret struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cloudflare's identifier: 32 lower-case hexadecimal digits.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The identifier of the store that holds the secret.
-	StoreId string `protobuf:"bytes,2,opt,name=store_id,json=storeId,proto3" json:"store_id,omitempty"`
 	// The name, unique in the store.
-	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Free text about the secret. Absent if none was set.
-	Comment *string `protobuf:"bytes,4,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
+	Comment *string `protobuf:"bytes,3,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
 	// The Cloudflare services that may use the secret, sorted.
-	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// When the secret was created, UTC, to the microsecond.
-	Created *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
+	Created *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created,proto3" json:"created,omitempty"`
 	// When the secret was last changed, UTC, to the microsecond.
-	Modified *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=modified,proto3" json:"modified,omitempty"`
+	Modified *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=modified,proto3" json:"modified,omitempty"`
 	// "pending" until Cloudflare's services can use it, then "active".
 	// Cloudflare may add other states.
-	Status        string `protobuf:"bytes,8,opt,name=status,proto3" json:"status,omitempty"`
+	Status        string `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -144,13 +143,6 @@ func (*Secret) Descriptor() ([]byte, []int) {
 func (x *Secret) GetId() string {
 	if x != nil {
 		return x.Id
-	}
-	return ""
-}
-
-func (x *Secret) GetStoreId() string {
-	if x != nil {
-		return x.StoreId
 	}
 	return ""
 }
@@ -912,16 +904,15 @@ var File_storekeeper_v1_secrets_proto protoreflect.FileDescriptor
 
 const file_storekeeper_v1_secrets_proto_rawDesc = "" +
 	"\n" +
-	"\x1cstorekeeper/v1/secrets.proto\x12\x0estorekeeper.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\"storekeeper/policy/v1/policy.proto\"\x90\x02\n" +
+	"\x1cstorekeeper/v1/secrets.proto\x12\x0estorekeeper.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\"storekeeper/policy/v1/policy.proto\"\xf5\x01\n" +
 	"\x06Secret\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
-	"\bstore_id\x18\x02 \x01(\tR\astoreId\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1d\n" +
-	"\acomment\x18\x04 \x01(\tH\x00R\acomment\x88\x01\x01\x12\x16\n" +
-	"\x06scopes\x18\x05 \x03(\tR\x06scopes\x124\n" +
-	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x126\n" +
-	"\bmodified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x16\n" +
-	"\x06status\x18\b \x01(\tR\x06statusB\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
+	"\acomment\x18\x03 \x01(\tH\x00R\acomment\x88\x01\x01\x12\x16\n" +
+	"\x06scopes\x18\x04 \x03(\tR\x06scopes\x124\n" +
+	"\acreated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x126\n" +
+	"\bmodified\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x16\n" +
+	"\x06status\x18\a \x01(\tR\x06statusB\n" +
 	"\n" +
 	"\b_comment\"\xdb\x05\n" +
 	"\x10PutSecretRequest\x12.\n" +
