@@ -50,6 +50,9 @@ func (s *Service) PutSecrets(ctx context.Context, r *storekeeperv1.PutSecretsReq
 			b.left = nil
 		}
 		age = cache.Now
+		if len(b.left) > 0 {
+			backOff(ctx, round, b.again)
+		}
 	}
 	return &storekeeperv1.PutSecretsResponse{Results: b.results}, nil
 }
@@ -70,8 +73,10 @@ type batch struct {
 
 	dry     bool
 	results []*storekeeperv1.SecretPutResult
-	// left are the items without a result.
-	left []item
+	// left are the items without a result, and again is the fault of the last one
+	// of them.
+	left  []item
+	again error
 }
 
 // plan is what a round does: one call for the items that are created, and one
@@ -179,16 +184,7 @@ func (b *batch) make(ctx context.Context, todo plan) {
 	})
 	for i, one := range todo.updated {
 		all.Go(func() error {
-			one.call.DryRun = b.dry
-			answer, err := b.c.Calls.Call(ctx, one.call)
-			if errs[i] = err; err != nil {
-				return nil
-			}
-			result := b.results[one.at]
-			result.Outcome = storekeeperv1.PutSecretResponse_UPDATED
-			if made, ok := answer.(*secretsstorev1.UpdateSecretResponse); ok {
-				result.Secret = fromMessage(made.GetSecret())
-			}
+			errs[i] = b.updateOne(ctx, one)
 			return nil
 		})
 	}
@@ -206,6 +202,21 @@ func (b *batch) make(ctx context.Context, todo plan) {
 	if len(blamed) == 0 {
 		b.conclude(ctx, todo.created, refused)
 	}
+}
+
+// updateOne updates an item that exists.
+func (b *batch) updateOne(ctx context.Context, one item) error {
+	one.call.DryRun = b.dry
+	answer, err := b.c.Calls.Call(ctx, one.call)
+	if err != nil {
+		return err
+	}
+	result := b.results[one.at]
+	result.Outcome = storekeeperv1.PutSecretResponse_UPDATED
+	if made, ok := answer.(*secretsstorev1.UpdateSecretResponse); ok {
+		result.Secret = fromMessage(made.GetSecret())
+	}
+	return nil
 }
 
 // createAll creates the items that do not exist.
@@ -232,7 +243,7 @@ func (b *batch) conclude(ctx context.Context, items []item, err error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, change.ErrAgain):
-		b.left = append(b.left, items...)
+		b.left, b.again = append(b.left, items...), err
 	default:
 		b.fail(ctx, items, err)
 	}

@@ -1,6 +1,7 @@
 package byname
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -52,6 +53,27 @@ func again(err error) error {
 func contradicted(err error) bool {
 	kind := fault.From(err).Kind
 	return kind == fault.NameTaken || kind == fault.NotFound
+}
+
+// The wait before a call decides again after a refusal of Cloudflare, whose list
+// may show a change late. It doubles each time.
+const (
+	firstWait = 10 * time.Millisecond
+	longest   = 500 * time.Millisecond
+)
+
+// backOff waits before a call that was contradicted by Cloudflare decides again.
+// After a change through Storekeeper the state is known, and there is no wait.
+func backOff(ctx context.Context, round int, err error) {
+	if !contradicted(err) {
+		return
+	}
+	timer := time.NewTimer(min(firstWait<<round, longest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // noKey refuses an idempotency key of a batch: parts of a batch are changes of

@@ -23,7 +23,7 @@ func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretReque
 		}
 	}
 	age := cache.Bounded
-	for range maxRounds {
+	for round := range maxRounds {
 		answer, err := s.put(ctx, r, age)
 		if !errors.Is(err, change.ErrAgain) {
 			return answer, err
@@ -31,6 +31,7 @@ func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretReque
 		if contradicted(err) {
 			age = cache.Now
 		}
+		backOff(ctx, round, err)
 	}
 	return nil, busy()
 }
@@ -38,9 +39,40 @@ func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretReque
 // put decides once what to do, and does it. After change.ErrAgain nothing was
 // done.
 func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (*storekeeperv1.PutSecretResponse, error) {
-	p, err := s.place(ctx, r)
+	d, err := s.decide(ctx, r, age)
 	if err != nil {
 		return nil, err
+	}
+	// Only who may make the change learns why it is not made.
+	d.call.JudgeOnly = d.refusal != nil || d.outcome == storekeeperv1.PutSecretResponse_UNCHANGED
+	d.call.DryRun = r.GetValidateOnly()
+	answer, err := s.c.Calls.Call(ctx, d.call)
+	switch {
+	case err != nil:
+		return nil, err
+	case d.refusal != nil:
+		return nil, d.refusal
+	case d.call.JudgeOnly, d.call.DryRun:
+		return &storekeeperv1.PutSecretResponse{Outcome: d.outcome, Secret: d.before}, nil
+	}
+	return putAnswer(answer), nil
+}
+
+// decision is what a put comes to.
+type decision struct {
+	call    Call
+	outcome storekeeperv1.PutSecretResponse_Outcome
+	// before is the secret before the put, nil for none.
+	before *storekeeperv1.Secret
+	// refusal says which condition of the caller does not hold, nil for none.
+	refusal error
+}
+
+// decide looks at the secret and decides what to do.
+func (s *Service) decide(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (decision, error) {
+	p, err := s.place(ctx, r)
+	if err != nil {
+		return decision{}, err
 	}
 	put := &storekeeperv1.SecretPut{Name: r.GetName(), Value: r.GetValue(), Scopes: r.GetScopes(), Comment: r.Comment}
 	if r.GetExpectedModified() != nil {
@@ -48,51 +80,32 @@ func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, ag
 	}
 	seen, err := s.look(ctx, p, []*storekeeperv1.SecretPut{put}, age)
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	old, exists := seen.found[put.GetName()]
-	call, outcome := s.create(p, put), storekeeperv1.PutSecretResponse_CREATED
+	d := decision{call: s.create(p, put), outcome: storekeeperv1.PutSecretResponse_CREATED}
 	if exists && !r.GetIfAbsent() {
-		call, outcome = s.update(p, put, old), storekeeperv1.PutSecretResponse_UPDATED
+		d.call, d.outcome = s.update(p, put, old), storekeeperv1.PutSecretResponse_UPDATED
 	}
-	call.Of = r
-	var refusal error
+	if exists {
+		d.before = fromCloudflare(old)
+	}
+	d.call.Of = r
 	switch {
 	case exists && r.GetIfAbsent():
-		refusal = nameExists()
+		d.refusal = nameExists()
 	case r.GetExpectedModified() == nil:
 	case !exists:
-		refusal = noSecret()
+		d.refusal = noSecret()
 	case !old.Modified.Equal(r.GetExpectedModified().AsTime()):
-		refusal = modified()
+		d.refusal = modified()
 	default:
-		call.Check = stillModified(old)
+		d.call.Check = stillModified(old)
 	}
-	if refusal == nil && seen.unchanged[put.GetName()] {
-		outcome = storekeeperv1.PutSecretResponse_UNCHANGED
+	if d.refusal == nil && seen.unchanged[put.GetName()] {
+		d.outcome = storekeeperv1.PutSecretResponse_UNCHANGED
 	}
-	return s.carry(ctx, r, call, outcome, old, exists, refusal)
-}
-
-// carry does what was decided.
-func (s *Service) carry(ctx context.Context, r *storekeeperv1.PutSecretRequest, call Call, outcome storekeeperv1.PutSecretResponse_Outcome, old upstream.Secret, exists bool, refusal error) (*storekeeperv1.PutSecretResponse, error) {
-	unsent := &storekeeperv1.PutSecretResponse{Outcome: outcome}
-	if exists {
-		unsent.Secret = fromCloudflare(old)
-	}
-	// Only who may make the change learns why it is not made.
-	call.JudgeOnly = refusal != nil || outcome == storekeeperv1.PutSecretResponse_UNCHANGED
-	call.DryRun = r.GetValidateOnly()
-	answer, err := s.c.Calls.Call(ctx, call)
-	switch {
-	case err != nil:
-		return nil, err
-	case refusal != nil:
-		return nil, refusal
-	case call.JudgeOnly, call.DryRun:
-		return unsent, nil
-	}
-	return putAnswer(answer), nil
+	return d, nil
 }
 
 // sight is what is known of secrets before they are put.

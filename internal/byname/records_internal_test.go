@@ -42,14 +42,14 @@ func TestThePrintOfAPutTellsPutsApart(t *testing.T) {
 		"another account":               {place{key: "other", storeID: "s"}, put("v", nil, "dex", "workers")},
 		"another name":                  {at, &storekeeperv1.SecretPut{Name: "B", Value: "v", Scopes: []string{"dex", "workers"}}},
 	} {
-		print := s.print(of.place, of.put)
-		if other, taken := prints[print]; taken {
+		digest := s.print(of.place, of.put)
+		if other, taken := prints[digest]; taken {
 			t.Errorf("%s has the print of %s", name, other)
 		}
-		prints[print] = name
+		prints[digest] = name
 	}
-	if print := New(Config{}).print(at, put("v", nil, "dex")); print != "" {
-		t.Errorf("without fingerprints there is the print %s", print)
+	if digest := New(Config{}).print(at, put("v", nil, "dex")); digest != "" {
+		t.Errorf("without fingerprints there is the print %s", digest)
 	}
 }
 

@@ -10,6 +10,7 @@ package byname
 import (
 	"context"
 	"errors"
+	"maps"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
@@ -25,9 +26,10 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// maxRounds is how often a call decides anew because the state has changed since
-// it looked. Each time another change of the same secret has succeeded.
-const maxRounds = 20
+// maxRounds is how often a call decides because the state has changed since it
+// looked. Each time another change of the same secret has succeeded, or
+// Cloudflare's list does not show yet what its refusal is about.
+const maxRounds = 12
 
 // Reader finds objects by their names.
 type Reader interface {
@@ -133,9 +135,7 @@ func (s *Service) place(ctx context.Context, r named) (place, error) {
 // given are the names that the caller gave for the store and for a secret.
 func (p place) given(id, name string) map[string]string {
 	all := map[string]string{}
-	for id, name := range p.names {
-		all[id] = name
-	}
+	maps.Copy(all, p.names)
 	if id != "" {
 		all[id] = name
 	}
@@ -172,10 +172,11 @@ func (s *Service) DeleteSecret(ctx context.Context, r *storekeeperv1.DeleteSecre
 	if _, known, err := s.c.Calls.Replay(ctx, r); known || err != nil {
 		return deleted, err
 	}
-	for range maxRounds {
+	for round := range maxRounds {
 		exists, err := s.delete(ctx, r)
 		switch {
 		case errors.Is(err, change.ErrAgain):
+			backOff(ctx, round, err)
 		case err != nil:
 			return nil, err
 		case exists:

@@ -129,7 +129,9 @@ func (c *caller) putByName(at spot, name string) *attempt {
 		// Whether it exists is told to who may update it.
 		a.acts = append(a.acts, old)
 	}
-	a.check = func(reply proto.Message) string { return c.wasPut(reply.(*storekeeperv1.PutSecretResponse), a, old, next) }
+	a.check = func(reply proto.Message) string {
+		return c.wasPut(reply.(*storekeeperv1.PutSecretResponse), a, old, next)
+	}
 	return a
 }
 
