@@ -31,6 +31,8 @@ type stop struct {
 	left bool
 	// value is what Cloudflare has in the end.
 	value string
+	// lasts is for how long the replica is paused at least.
+	lasts time.Duration
 }
 
 // stops are the places that wait for something after the change was taken on.
@@ -44,6 +46,16 @@ func stops() []stop {
 				s.Cloudflare, s.Env = tunnel.URL, tunnel.Env
 			},
 			hold:  func(*world) (<-chan struct{}, func()) { h := tunnel.Hold("CONNECT "); return h.Arrived, h.Release },
+			value: "newer",
+		},
+		{
+			name: "while it shakes hands",
+			alter: func(w *world, s *fleet.Settings) {
+				tunnel = w.cf.Tunnel(w.t)
+				s.Cloudflare, s.Env = tunnel.URL, tunnel.Env
+			},
+			// A handshake begins with this record.
+			hold:  func(*world) (<-chan struct{}, func()) { h := tunnel.Hold("\x16\x03\x01"); return h.Arrived, h.Release },
 			value: "newer",
 		},
 		{
@@ -66,19 +78,34 @@ func stops() []stop {
 	}
 }
 
+// pauseTimes are for how long replicas are paused at least: until a newer change is
+// made, or longer than a lease, and longer than what is allowed for a request that is
+// on its way.
+func pauseTimes() []time.Duration {
+	if lasting() {
+		return []time.Duration{20 * time.Second, 62 * time.Second}
+	}
+	return []time.Duration{0}
+}
+
 func TestAPausedReplicaSendsNoOldChangeOverANewerOne(t *testing.T) {
 	t.Parallel()
-	for _, s := range stops() {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			p := plan{replicas: 2, callers: 2, settings: fleet.Settings{Calls: 100, Window: time.Minute}}
-			p.alter = func(w *world, replica int, own *fleet.Settings) {
-				if replica == 0 && s.alter != nil {
-					s.alter(w, own)
+	for i, one := range stops() {
+		for _, lasts := range pauseTimes() {
+			t.Run(fmt.Sprintf("%s for %s", one.name, lasts), func(t *testing.T) {
+				t.Parallel()
+				// Each has a way to Cloudflare of its own.
+				s := stops()[i]
+				s.lasts = lasts
+				p := plan{replicas: 2, callers: 2, settings: fleet.Settings{Calls: 100, Window: time.Minute}}
+				p.alter = func(w *world, replica int, own *fleet.Settings) {
+					if replica == 0 && s.alter != nil {
+						s.alter(w, own)
+					}
 				}
-			}
-			s.play(build(t, p))
-		})
+				s.play(build(t, p))
+			})
+		}
 	}
 }
 
@@ -94,9 +121,11 @@ func (s stop) play(w *world) {
 	must(t, "update", w.rest("c0", paused).Update(t.Context(), calls.Mark{Key: "before"}, id, calls.Write{Value: "second"}))
 	old, release := s.pauseWithin(w, id)
 	defer release()
+	began := time.Now()
 	eventually(t, "the newer change is made", takeover, func() bool {
 		return w.rest("c1", other).Update(t.Context(), calls.Mark{Key: "newer"}, id, calls.Write{Value: "newer"}).Verdict == calls.Done
 	})
+	time.Sleep(time.Until(began.Add(s.lasts)))
 	release()
 	paused.Resume()
 	a := <-old

@@ -211,7 +211,8 @@ func (s *Store) checkEnd(ctx context.Context, h lastCommit) error {
 		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.chain.Keyed(), !h.chain.Keyed())
 	}
 	seq := int64(h.line.Seq()) //nolint:gosec // It came from a bigint.
-	rows, err := s.writes.Query(ctx, "select line from trail where seq <= $1 order by seq desc limit $2", seq, checkedLines)
+	// Both bounds, so that partitions before the last are left alone.
+	rows, err := s.writes.Query(ctx, "select line from trail where seq > $1 and seq <= $2 order by seq desc", seq-checkedLines, seq)
 	var lines []string
 	if err == nil {
 		lines, err = pgx.CollectRows(rows, pgx.RowTo[string])

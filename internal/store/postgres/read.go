@@ -154,47 +154,65 @@ func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte)
 	return s.lines(ctx, "trail", after, visit)
 }
 
-// lines visits those of a table, which is the trail or a partition of it.
+// lines visits those of a table, which is the trail or a partition of it. It reads
+// ranges of numbers, each of which is in one partition or two: without an upper bound
+// each page would cost a look into all partitions. Where a range is empty, since its
+// partition was archived, it goes on with the next line that there is.
 func (s *Store) lines(ctx context.Context, table string, after uint64, visit func(line []byte) error) error {
-	text := withHead + "select seq, line from " + table + " where seq > $2 order by seq limit $3) as f on true order by f.seq"
-	at := int64(min(after, 1<<63-1))
-	for {
+	at := int64(min(after, 1<<63-1-pageRows))
+	for whole := false; ; {
 		if err := s.usable(ctx); err != nil {
 			return err
 		}
-		var page []string
-		var last int64
-		err := s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
-			page = page[:0]
-			rows, err := s.reads.Query(ctx, text, before.Commit, at, pageRows)
-			if err != nil {
-				return h, err
-			}
-			scan := headScan{}
-			var seq *int64
-			var line *string
-			return scan.each(rows, []any{&seq, &line}, func() {
-				if seq != nil {
-					last, page = *seq, append(page, *line)
-				}
-			})
-		})
+		upTo := at + pageRows
+		if whole {
+			upTo = 1<<63 - 1
+		}
+		page, end, err := s.linePage(ctx, table, at, upTo)
 		if err != nil {
 			return err
 		}
-		if len(page) == 0 {
-			return nil
-		}
-		at = last
-		for _, line := range page {
-			if err := visit([]byte(line)); err != nil {
+		for _, one := range page {
+			at = one.seq
+			if err := visit([]byte(one.line)); err != nil {
 				return err
 			}
 		}
-		if len(page) < pageRows {
+		if at >= end || whole && len(page) == 0 {
 			return nil
 		}
+		whole = len(page) == 0
 	}
+}
+
+// numberedLine is a line of the trail with its number.
+type numberedLine struct {
+	seq  int64
+	line string
+}
+
+// linePage reads the first lines of a table with numbers above at and up to upTo, and
+// the number of the last line of the trail.
+func (s *Store) linePage(ctx context.Context, table string, at, upTo int64) (page []numberedLine, end int64, err error) {
+	text := withHead + "select seq, line from " + table + " where seq > $2 and seq <= $3 order by seq limit $4) as f on true order by f.seq"
+	err = s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
+		page = page[:0]
+		rows, err := s.reads.Query(ctx, text, before.Commit, at, upTo, pageRows)
+		if err != nil {
+			return h, err
+		}
+		scan := headScan{}
+		var seq *int64
+		var line *string
+		h, err = scan.each(rows, []any{&seq, &line}, func() {
+			if seq != nil {
+				page = append(page, numberedLine{*seq, *line})
+			}
+		})
+		end = int64(h.line.Seq()) //nolint:gosec // It came from a bigint.
+		return h, err
+	})
+	return page, end, err
 }
 
 // Events does as store.Store says. A position is the number and the mark of an
