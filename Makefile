@@ -32,7 +32,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: test-restarts sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: test-restarts test-revocation sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ test-replicas: ## Let everything fail around replicas on a pair of PostgreSQL se
 
 test-restarts: ## Restart two replicas 100 times under load behind a balancer that is a second late (ten minutes), and count failed calls
 	CGO_ENABLED=0 STOREKEEPER_RESTARTS=$${STOREKEEPER_RESTARTS:-100} $(GO) test -count=1 -timeout 60m -run TestNoCallFailsWhileReplicasAreRestarted -v ./cmd/server
+
+test-revocation: ## Revoke a key 50 times under load, and print how long after the change the last call was accepted
+	CGO_ENABLED=0 STOREKEEPER_REVOCATIONS=$${STOREKEEPER_REVOCATIONS:-50} $(GO) test -count=1 -timeout 20m -run RevocationsManyTimes -v ./cmd/server
 
 test-kubernetes: ## Let a real Kubernetes API server issue tokens and take our manifests (builds it once, up to half an hour; needs etcd)
 	@if ! command -v etcd >/dev/null 2>&1; then \

@@ -2,21 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-
-	"google.golang.org/grpc/codes"
-	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	"google.golang.org/grpc/status"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	"platform.internal/storekeeper/internal/config"
@@ -33,123 +25,6 @@ func (p *program) replace(name, content string) {
 	fresh := filepath.Join(p.folder, name+".fresh")
 	p.writeFile(fresh, content)
 	must(p.t, os.Rename(fresh, filepath.Join(p.folder, name)))
-}
-
-// hammer calls over both protocols with a key until stopped, and counts the calls
-// that succeed and those that do not.
-type hammer struct {
-	good, refused, failed atomic.Int64
-	end                   chan struct{}
-	calls                 sync.WaitGroup
-}
-
-func (p *program) hammer(key string) *hammer {
-	h := &hammer{end: make(chan struct{})}
-	h.loop(func() codes.Code {
-		got, err := p.try(context.Background(), "GET", "stores", http.NoBody, "Authorization: Bearer "+key)
-		switch {
-		case err == nil && got.status == http.StatusOK:
-			return codes.OK
-		case err == nil && got.status == http.StatusUnauthorized:
-			return codes.Unauthenticated
-		}
-		p.t.Errorf("REST: %v %d %s", err, got.status, got.body)
-		return codes.Unknown
-	})
-	h.loop(func() codes.Code {
-		got := p.invoke(with(key), "ListStores", &secretsstorev1.ListStoresRequest{AccountId: "main"})
-		if got.code != codes.OK && got.code != codes.Unauthenticated {
-			p.t.Errorf("gRPC: %v", got.err)
-		}
-		return got.code
-	})
-	return h
-}
-
-func (h *hammer) loop(call func() codes.Code) {
-	h.calls.Go(func() {
-		for {
-			select {
-			case <-h.end:
-				return
-			default:
-			}
-			switch call() {
-			case codes.OK:
-				h.good.Add(1)
-			case codes.Unauthenticated:
-				h.refused.Add(1)
-			default:
-				h.failed.Add(1)
-			}
-		}
-	})
-}
-
-func (h *hammer) stop() {
-	close(h.end)
-	h.calls.Wait()
-}
-
-func TestARevokedKeyIsRefusedOnOpenConnectionsAndNoOtherCallFails(t *testing.T) {
-	t.Parallel()
-	stays := "api_keys:\n" + keyEntry(callerName, callerKey, "")
-	p := start(t, setup{callersFile: stays + keyEntry("team-search", otherKey, ""), sets: []string{manyCalls, anyPace}})
-	stream, err := reflectionv1.NewServerReflectionClient(p.conn).ServerReflectionInfo(with(otherKey))
-	must(t, err)
-	ask := func() error {
-		must(t, stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}}))
-		_, err := stream.Recv()
-		return err
-	}
-	must(t, ask())
-	late := p.slowCreate(otherKey)
-	stolen, other := p.hammer(otherKey), p.hammer(callerKey)
-	p.await("both keys are in use", func() bool { return stolen.good.Load() > 100 && other.good.Load() > 100 })
-	if n := stolen.refused.Load() + other.refused.Load(); n != 0 {
-		t.Errorf("%d calls were refused before", n)
-	}
-	p.replace("callers.yaml", stays)
-	p.await("the key is refused", func() bool { return stolen.refused.Load() > 100 })
-	stolen.stop()
-	stolen = p.hammer(otherKey)
-	p.await("and stays so", func() bool { return stolen.refused.Load() > 100 && other.good.Load() > 500 })
-	stolen.stop()
-	other.stop()
-	if stolen.good.Load() != 0 || other.refused.Load() != 0 || stolen.failed.Load()+other.failed.Load() != 0 {
-		t.Errorf("afterwards %d calls with the key were accepted, and %d with another refused", stolen.good.Load(), other.refused.Load())
-	}
-	if code := status.Code(ask()); code != codes.Unauthenticated {
-		t.Errorf("on an open stream: %v", code)
-	}
-	if got := late(); got.status != http.StatusUnauthorized || strings.Contains(p.cloudflare("GET", "/stores", ""), "late") {
-		t.Errorf("a body that arrives later: %d %s", got.status, got.body)
-	}
-	if lines := p.trailLines(); !strings.Contains(lines, `"kind":"reload"`) || !strings.Contains(lines, `"action":"callers","before":"sha256:`) {
-		t.Errorf("the trail is %s", lines)
-	}
-}
-
-// slowCreate begins to create a store, and returns a function that ends it.
-func (p *program) slowCreate(key string) func() reply {
-	p.t.Helper()
-	body, writer := io.Pipe()
-	done := make(chan reply, 1)
-	go func() {
-		got, err := p.try(context.Background(), "POST", "stores", body, "Authorization: Bearer "+key)
-		if err != nil {
-			p.t.Errorf("a slow call: %v", err)
-		}
-		done <- got
-	}()
-	_, err := writer.Write([]byte(`{"name":`))
-	must(p.t, err)
-	return func() reply {
-		// An answer may come before the body has ended.
-		_, _ = writer.Write([]byte(`"late"}`))
-		_ = writer.Close()
-		return <-done
-	}
 }
 
 // trailLines is the audit trail.
