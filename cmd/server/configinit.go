@@ -59,7 +59,7 @@ func runConfigInit(_ context.Context, args []string, t terminal) error {
 }
 
 // initFlags are the flags that set keys of the configuration.
-var initFlags = map[string]string{ //nolint:gochecknoglobals // a table that does not change
+var initFlags = map[string]string{
 	"accounts[0].id": "--account", "accounts[0].name": "--account-name", "callers.api_keys[0].name": "--caller",
 	"accounts[0].credential.api_token_file": "--token-file", "accounts[0].base_url": "--emulator",
 	"listen.rest": "--rest", "listen.grpc": "--grpc", "listen.admin": "--admin",

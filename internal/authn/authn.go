@@ -120,30 +120,30 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Princi
 
 // authenticateToken verifies a token that is not cached. digest is the digest
 // of the token.
-func (a *callerSet) authenticateToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
+func (s *callerSet) authenticateToken(ctx context.Context, token string, digest [sha256.Size]byte, now time.Time) (Principal, error) {
 	shown, err := parseUnverified(token)
 	if err != nil {
 		return Principal{}, err
 	}
-	i, trusted := a.issuers[shown.issuer]
+	i, trusted := s.issuers[shown.issuer]
 	if !trusted {
-		return Principal{}, a.untrusted(shown.issuer)
+		return Principal{}, s.untrusted(shown.issuer)
 	}
 	version := i.keys.version()
 	p, err := i.verify(ctx, shown, now)
 	if err != nil {
 		return Principal{}, err
 	}
-	a.verified.add(digest, cachedToken{principal: p, keys: i.keys, version: version, bytes: len(token)}, now)
+	s.verified.add(digest, cachedToken{principal: p, keys: i.keys, version: version, bytes: len(token)}, now)
 	return p, nil
 }
 
 // untrusted returns the fault of a token whose issuer is not configured. The
 // claim is not verified, so the log does not repeat it. It only names the most
 // common mistake.
-func (a *callerSet) untrusted(claimed string) error {
+func (s *callerSet) untrusted(claimed string) error {
 	f := fault.New(fault.Unauthenticated, WrongIssuer, "The token is of an issuer that Storekeeper does not trust; use a token of one that its configuration lists.")
-	for url, i := range a.issuers {
+	for url, i := range s.issuers {
 		if strings.TrimSuffix(url, "/") == strings.TrimSuffix(claimed, "/") {
 			return f.Because(fmt.Errorf("the claim iss and the URL of issuer %q differ by a slash at the end: make callers.issuers[].issuer equal to the claim", i.name))
 		}

@@ -49,7 +49,7 @@ func readCertificates(given []Certificate) ([]certificate, error) {
 // authenticateCertificate returns the principal of a certificate that TLS has
 // verified. Exactly one entry of the configuration must match one of its names,
 // so that no certificate is two callers.
-func (a *callerSet) authenticateCertificate(chains [][]*x509.Certificate, now time.Time) (Principal, error) {
+func (s *callerSet) authenticateCertificate(chains [][]*x509.Certificate, now time.Time) (Principal, error) {
 	leaf := chains[0][0]
 	notBefore, expires, err := validity(chains, now)
 	if err != nil {
@@ -57,16 +57,16 @@ func (a *callerSet) authenticateCertificate(chains [][]*x509.Certificate, now ti
 	}
 	var found *certificate
 	var san string
-	for i := range a.certificates {
-		name, matches := nameIn(leaf, a.certificates[i].san)
+	for i := range s.certificates {
+		name, matches := nameIn(leaf, s.certificates[i].san)
 		if !matches {
 			continue
 		}
 		if found != nil {
 			return Principal{}, credentialOf(leaf, "").refuse(NotAdmitted, "The client certificate has the names of several callers; use one with the names of one.",
-				fmt.Sprintf("callers %q and %q match", found.Name, a.certificates[i].Name))
+				fmt.Sprintf("callers %q and %q match", found.Name, s.certificates[i].Name))
 		}
-		found, san = &a.certificates[i], name
+		found, san = &s.certificates[i], name
 	}
 	if reason := rejectionReason(leaf, found != nil); reason != "" {
 		return Principal{}, credentialOf(leaf, "").refuse(NotAdmitted,

@@ -87,6 +87,7 @@ func TestMistakesInTheCallersFileAreFoundThere(t *testing.T) {
 		"keys beside it":   {strings.Replace(mainFile, "callers.yaml}", "callers.yaml, api_keys: []}", 1), oneKey, nil, []string{"config.yaml:3: callers.api_keys: must not stand beside callers.file"}},
 		"keys by --set":    {mainFile, oneKey, []string{"callers.api_keys[0].name=x"}, []string{"--set callers.api_keys: must not stand beside callers.file"}},
 		"another file":     {mainFile, oneKey, []string{"callers.file=nowhere.yaml"}, []string{"--set callers.file: must name a file that can be read"}},
+		"a folder":         {mainFile, oneKey, []string{"callers.file=."}, []string{"--set callers.file: must name a file that can be read: it is not a regular file"}},
 		"mistakes in both": {strings.Replace(mainFile, "name: main", "name: MAIN", 1), oneKey + "- {}\n", nil, []string{"config.yaml:2: accounts[0].name", "callers.yaml:3: callers.api_keys[1].name: is missing", "callers.yaml:3: callers.api_keys[1].sha256: is missing"}},
 	} {
 		_, err := config.Load(written(t, c.main, c.callers), c.sets)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +24,7 @@ func Load(path string, sets []string) (*Config, error) {
 // name it, and relative file names start at its folder. An error is of type
 // Mistakes.
 func Parse(name string, data []byte, sets []string) (*Config, error) {
-	return parse(input{name: name, sets: sets}, data, readFile)
+	return parse(input{name: name, sets: sets}, data, readRegular)
 }
 
 // parse is Parse with the function that reads callers.file.
@@ -50,7 +51,7 @@ func Check(path string, sets []string) (*Config, Mistakes) {
 	if err != nil {
 		return nil, Mistakes{{File: path, Text: "cannot be read: " + cause(err)}}
 	}
-	c := decoded(input{name: path, sets: sets}, data, readFile)
+	c := decoded(input{name: path, sets: sets}, data, readRegular)
 	c.prepare(filepath.Dir(path))
 	c.complete(filepath.Dir(path))
 	for _, f := range c.files(check{report: c.report}) {
@@ -69,7 +70,7 @@ func Check(path string, sets []string) (*Config, Mistakes) {
 // place of Cloudflare, loopback listeners, one account and one public API key.
 // It refuses a listener that is not on loopback, since the key is public. An
 // error is of type Mistakes.
-func Dev(sets []string) (*Config, error) { return dev(input{sets: sets}, readFile) }
+func Dev(sets []string) (*Config, error) { return dev(input{sets: sets}, readRegular) }
 
 func dev(from input, read func(path string) ([]byte, error)) (*Config, error) {
 	c := newConfig("dev", true)
@@ -186,6 +187,18 @@ func (c *Config) decodeCallers(from source, data []byte, k check) {
 	}
 	section.File = c.Callers.File
 	c.Callers, c.report.positions[k.field("file").key] = section, named
+}
+
+// readRegular is readFile for a regular file. A pipe would block.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file")
+	}
+	return readFile(path)
 }
 
 // readFile reads a file of at most maxFileBytes.

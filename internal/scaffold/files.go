@@ -1,8 +1,8 @@
 package scaffold
 
 import (
-	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"platform.internal/storekeeper/internal/config"
 )
@@ -92,8 +92,5 @@ tests:
   - {name: the platform makes stores, as: {groups: [platform]}, do: store.create, on: {store: default_secrets_store}, allow: platform-does-everything}
 `
 
-// quoted writes a text as a YAML string, whatever it holds. JSON is YAML.
-func quoted(text string) string {
-	encoded, _ := json.Marshal(text) // a text always has a form in JSON
-	return string(encoded)
-}
+// quoted writes a text as a YAML string, whatever it holds.
+func quoted(text string) string { return strconv.Quote(text) }

@@ -88,7 +88,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 
 func TestAWrongOptionWritesNothing(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte("x"), 0o644); err != nil { //nolint:gosec // others may read it, which is the mistake
+	if err := os.WriteFile(token, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for key, change := range map[string]func(*scaffold.Options){

@@ -8,7 +8,8 @@ import (
 
 // FileState is the state of the watched files of one kind.
 type FileState struct {
-	// Kind is the purpose of the files: policy, tls, credential, issuer_keys.
+	// Kind is the purpose of the files: configuration, callers, policy, tls,
+	// credential, issuer_keys.
 	Kind string
 	// Failing is the number of groups whose content cannot be used.
 	Failing int

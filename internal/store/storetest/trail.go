@@ -83,13 +83,14 @@ func lines(t *testing.T, s store.Store) {
 	mustWrite(t, s, intent("1"))
 	mustWrite(t, s, intent("2"), audit.Record{Kind: audit.KindOutcome, ID: "1", Outcome: audit.Succeeded})
 	mustWrite(t, s, audit.Record{Kind: audit.KindDenial, ID: "3"}, audit.Record{Kind: audit.KindAlarm, ID: "2"})
-	wantLines(t, s, "intent 1", "intent 2", "outcome 1", "denial 3", "alarm 2")
+	mustWrite(t, s, audit.Record{Kind: audit.KindReload, ID: "4", Action: "callers"})
+	wantLines(t, s, "intent 1", "intent 2", "outcome 1", "denial 3", "alarm 2", "reload 4")
 	all := trail(t, s, 0)
 	last := all[len(all)-1]
 	if got := trail(t, s, last.Seq); len(got) != 0 {
 		t.Errorf("behind the last line there are %v", got)
 	}
-	if got := ids(trail(t, s, last.Seq-2)); !slices.Equal(got, []string{"denial 3", "alarm 2"}) {
+	if got := ids(trail(t, s, last.Seq-2)); !slices.Equal(got, []string{"alarm 2", "reload 4"}) {
 		t.Errorf("behind number %d there are %q", last.Seq-2, got)
 	}
 }
