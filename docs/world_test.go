@@ -27,6 +27,7 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	built.folder, built.err = os.MkdirTemp("", "storekeeper-docs-")
 	code := m.Run()
 	_ = os.RemoveAll(built.folder)
 	os.Exit(code)
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 func build(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
-		if built.folder, built.err = os.MkdirTemp("", "storekeeper-docs-"); built.err != nil {
+		if built.err != nil {
 			return
 		}
 		if said, err := exec.Command("go", "build", "-o", built.folder, "../cmd/server").CombinedOutput(); err != nil {

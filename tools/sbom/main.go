@@ -47,7 +47,7 @@ func run(program, file, version string) error {
 	if err := encoder.EncodeVersion(bom, cyclonedx.SpecVersion1_6); err != nil {
 		return err
 	}
-	return os.WriteFile(file, text.Bytes(), 0o644)
+	return os.WriteFile(file, text.Bytes(), 0o644) //nolint:gosec // It is published.
 }
 
 // billOf describes a program of a version and the modules in it.
@@ -124,7 +124,11 @@ func moduleFolders() (map[string]string, error) {
 	}
 	folders := map[string]string{}
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		var module struct{ Path, Version, Dir string }
+		var module struct {
+			Path    string `json:"Path"`
+			Version string `json:"Version"`
+			Dir     string `json:"Dir"`
+		}
 		if err := decoder.Decode(&module); err == io.EOF {
 			return folders, nil
 		} else if err != nil {
