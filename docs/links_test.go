@@ -77,3 +77,17 @@ func TestTheIndexNamesThePages(t *testing.T) {
 		}
 	}
 }
+
+// A newcomer reads the first page in three minutes.
+func TestThePagesThatEverybodyReadsAreShort(t *testing.T) {
+	t.Parallel()
+	for page, most := range map[string]int{"../README.md": 120, "performance.md": 150} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(string(text), "\n"); lines > most {
+			t.Errorf("%s has %d lines, and may have %d", page, lines, most)
+		}
+	}
+}
