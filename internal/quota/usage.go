@@ -21,22 +21,22 @@ type Count struct {
 
 // UsageOf returns what one tenant has of an account, and false if it has no limit
 // there. Errors are those of the store.
-func (c *Counter) UsageOf(ctx context.Context, account, tenant string) (Usage, bool, error) {
+func (c *Counter) UsageOf(ctx context.Context, account, tenant string) (Count, bool, error) {
 	id, counted := c.counted(account)
 	if !counted {
-		return Usage{}, false, nil
+		return Count{}, false, nil
 	}
 	limit, limited := c.c.Limits(id, tenant)
 	if !limited {
-		return Usage{}, false, nil
+		return Count{}, false, nil
 	}
 	key := tenantKey(id, tenant)
 	found, err := c.c.Store.Get(ctx, key)
 	if err != nil {
-		return Usage{}, false, err
+		return Count{}, false, err
 	}
 	h, err := readHolding(found[key])
-	return Usage{Account: id, Tenant: tenant, Stores: h.used(stores), Secrets: h.used(secrets), Limit: limit}, true, err
+	return Count{Account: id, Tenant: tenant, Stores: h.used(stores), Secrets: h.used(secrets), Limit: limit}, true, err
 }
 
 // Usage lists what tenants with a limit have. A tenant that has nothing is not in
