@@ -128,7 +128,7 @@ func placesWith(ctx context.Context, getenv func(string) string) (each reading, 
 	}
 	handler := traces.Handler(http.HandlerFunc(create), func(string) bool { return true })
 	for i := range depth {
-		ctx = context.WithValue(ctx, depthKey(i), i)
+		ctx = context.WithValue(ctx, depthKey(i), i) //nolint:fatcontext // It grows to its depth.
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1/client/v4/accounts", http.NoBody)
 	if err != nil {
@@ -178,7 +178,7 @@ func create(_ http.ResponseWriter, r *http.Request) {
 	}
 	var open [spansOfCreate]tracing.Span
 	for i := range open {
-		ctx, open[i] = tracing.Start(ctx, "span")
+		ctx, open[i] = tracing.Start(ctx, "span") //nolint:fatcontext // Each stands below the one before.
 		open[i].SetText(tracing.RequestIDKey, "request")
 	}
 	_ = tracing.Leave(ctx, ctx)
