@@ -34,7 +34,8 @@ func TestIdleCostGrowsWithReplicasAlone(t *testing.T) {
 					replicas = append(replicas, <-all)
 				}
 				// Slots move until all have their part.
-				perSecond, last := 1e9, int64(0)
+				var perSecond float64
+				var last int64
 				for quiet := 0; quiet < 3 && time.Since(begun) < time.Hour; {
 					last = c.asked.Load()
 					time.Sleep(15 * time.Second)

@@ -47,37 +47,37 @@ func aWhile() time.Duration {
 
 // ofReplicas are the faults of replicas and of their networks.
 func (c *chaos) ofReplicas() []upset {
-	any := func() (*fleet.Replica, [2]*fleet.Wire) {
+	one := func() (*fleet.Replica, [2]*fleet.Wire) {
 		i := rand.IntN(len(c.wires))
 		return c.w.replicas[i], c.wires[i]
 	}
 	network := func(fail func(*fleet.Wire)) func() {
 		return func() {
-			_, wires := any()
-			for _, one := range wires {
-				fail(one)
+			_, wires := one()
+			for _, wire := range wires {
+				fail(wire)
 			}
 			time.Sleep(aWhile())
-			for _, one := range wires {
-				one.Heal()
+			for _, wire := range wires {
+				wire.Heal()
 			}
 		}
 	}
 	return []upset{
 		{"SIGKILL", func() {
-			r, _ := any()
+			r, _ := one()
 			r.Kill()
 			time.Sleep(aWhile() / 4)
 			r.Restart()
 		}},
 		{"SIGSTOP", func() {
-			r, _ := any()
+			r, _ := one()
 			r.Pause()
 			time.Sleep(aWhile())
 			r.Resume()
 		}},
 		{"SIGTERM", func() {
-			r, _ := any()
+			r, _ := one()
 			r.Terminate()
 			r.Restart()
 		}},

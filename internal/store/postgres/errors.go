@@ -136,11 +136,18 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// complain notes why commits fail, and logs each cause once for as long as it
-// stays.
+// complainEvery is how often the causes of one outage are logged at most. Addresses and
+// ports in them differ with each attempt.
+const complainEvery = 10 * time.Second
+
+// complain notes why commits fail. It logs the first cause, and a later one that is
+// another now and then.
 func (s *Store) complain(err error) {
 	err = clean(err)
-	if was := s.cause.Swap(&err); was == nil || (*was).Error() != err.Error() {
-		s.config.Logger.Warn("the PostgreSQL store fails", zap.Error(err))
+	was := s.cause.Swap(&err)
+	if was != nil && ((*was).Error() == err.Error() || time.Since(time.Unix(0, s.complained.Load())) < complainEvery) {
+		return
 	}
+	s.complained.Store(time.Now().UnixNano())
+	s.config.Logger.Warn("the PostgreSQL store fails", zap.Error(err))
 }

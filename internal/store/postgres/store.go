@@ -51,6 +51,8 @@ type Store struct {
 	probing sync.Mutex
 	// cause is why the last commit failed, nil where it succeeded.
 	cause atomic.Pointer[error]
+	// complained is when a cause was logged last, in nanoseconds since 1970.
+	complained atomic.Int64
 	// unindexed says that the trail may have lines that are not in its index.
 	unindexed atomic.Bool
 
