@@ -106,7 +106,7 @@ func watchAll(t *testing.T, m *telemetry.Metrics) {
 			args = append(args, something(method.Type().In(n)))
 		}
 		for _, out := range method.Call(args) {
-			if err, failed := out.Interface().(error); failed {
+			if err, failed := reflect.TypeAssert[error](out); failed {
 				t.Errorf("%s: %v", v.Type().Method(i).Name, err)
 			}
 		}
@@ -119,8 +119,8 @@ func something(of reflect.Type) reflect.Value {
 	switch of.Kind() {
 	case reflect.Func:
 		return reflect.MakeFunc(of, func([]reflect.Value) (out []reflect.Value) {
-			for i := range of.NumOut() {
-				out = append(out, reflect.Zero(of.Out(i)))
+			for result := range of.Outs() {
+				out = append(out, reflect.Zero(result))
 			}
 			return out
 		})

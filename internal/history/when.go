@@ -27,7 +27,7 @@ func ParseWhen(text string, now time.Time) (time.Time, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n uint64
 		n, err = strconv.ParseUint(days, 10, 15)
-		age = time.Duration(n) * 24 * time.Hour //nolint:gosec // It has 15 bits.
+		age = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || age < 0 || age > longestAge {
 		return time.Time{}, errWhen

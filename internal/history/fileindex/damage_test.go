@@ -183,7 +183,8 @@ func TestChild(t *testing.T) {
 	for {
 		x := fileindex.New(fileindex.Config{Path: path, Folder: path + ".index", SegmentLines: 20})
 		must(t, x.Build(context.Background()))
-		fmt.Println("built")
+		_, err := os.Stdout.WriteString("built\n")
+		must(t, err)
 		must(t, x.Close())
 		names, err := filepath.Glob(filepath.Join(path+".index", "segment-*"))
 		must(t, err)

@@ -99,27 +99,26 @@ func (x *Index) resume(all []trailFile, s *segment) error {
 	if err := x.tail.open(in.path, s.end); err != nil {
 		return err
 	}
-	before, err := lineBefore(x.tail.file, s.end)
-	if err == nil && before != s.last {
+	if lineBefore(x.tail.file, s.end) != s.last {
 		// The file is not the one that was indexed. Lines that are known are left out.
 		x.tail.at = 0
 	}
-	return err
+	return nil
 }
 
 // lineBefore is the number of the line that ends before a byte of a file, 0 where
 // none does.
-func lineBefore(file io.ReaderAt, at int64) (uint64, error) {
+func lineBefore(file io.ReaderAt, at int64) uint64 {
 	text := make([]byte, min(at, mostLine))
 	if n, err := file.ReadAt(text, at-int64(len(text))); err != nil && (!errors.Is(err, io.EOF) || n < len(text)) {
-		return 0, nil //nolint:nilerr // A file that is shorter has no such line.
+		return 0
 	}
 	text, ended := bytes.CutSuffix(text, []byte("\n"))
 	if !ended {
-		return 0, nil
+		return 0
 	}
 	place, _ := audit.PlaceOf(text[bytes.LastIndexByte(text, '\n')+1:])
-	return place.Seq(), nil
+	return place.Seq()
 }
 
 // chainOf is the identifier of the chain whose file begins with its name. A part of
@@ -137,7 +136,7 @@ func chainOf(path string) (string, error) {
 	}
 	e, err := audit.ParseLine(text)
 	if err != nil || len(e.Chain) != len(unnamed) {
-		return unnamed, nil //nolint:nilerr // A line in another form names no chain.
+		return unnamed, nil
 	}
 	return e.Chain, nil
 }

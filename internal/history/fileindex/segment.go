@@ -137,10 +137,10 @@ func (m *memory) encode(h head, open []openIntent) []byte {
 	}
 	at := 0
 	for part := range fanEntries {
-		for at < len(keys) && int(keys[at]>>(64-fanBits)) < part { //nolint:gosec // It has fanBits bits.
+		for at < len(keys) && int(keys[at]>>(64-fanBits)) < part {
 			at++
 		}
-		out = binary.LittleEndian.AppendUint32(out, uint32(at)) //nolint:gosec // Fewer than 2^31 keys.
+		out = binary.LittleEndian.AppendUint32(out, uint32(at))
 	}
 	begin := uint32(0)
 	for _, k := range keys {

@@ -210,9 +210,9 @@ func records(r *rand.Rand, n int, o *oracle) []audit.Record {
 }
 
 func random(t *testing.T, w World) {
-	seed := rand.Uint64()
+	seed := rand.Uint64() //nolint:gosec // A test repeats what a seed gives.
 	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // As above.
 	o := &oracle{begun: map[string]audit.Record{}, ended: map[string]audit.Record{}}
 	for range 6 {
 		w.Write(t, records(r, 80, o)...)
@@ -267,7 +267,7 @@ func (o *oracle) compare(t *testing.T, got []history.Change, f history.Filter) {
 }
 
 func moving(t *testing.T, w World) {
-	r := rand.New(rand.NewPCG(1, 2))
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // As above.
 	o := &oracle{begun: map[string]audit.Record{}, ended: map[string]audit.Record{}}
 	w.Write(t, records(r, 60, o)...)
 	then := slices.Clone(o.order)
