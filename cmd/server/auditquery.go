@@ -136,13 +136,17 @@ func outcomeText(c *history.Change) string {
 // objects names what a change is about: ACCOUNT/STORE/SECRET, and further secrets.
 func objects(r *audit.Record) string {
 	text := dash(r.Account) + "/" + dash(either(r.Store.Name, r.Store.ID))
-	for i, s := range r.Secrets {
-		text += []string{"/", ","}[min(i, 1)] + either(s.Name, s.ID)
+	var secrets []string
+	for _, s := range r.Secrets {
+		secrets = append(secrets, either(s.Name, s.ID))
 	}
 	if more := r.SecretCount - len(r.Secrets); more > 0 {
-		text += ",+" + strconv.Itoa(more)
+		secrets = append(secrets, "+"+strconv.Itoa(more))
 	}
-	return text
+	if len(secrets) == 0 {
+		return text
+	}
+	return text + "/" + strings.Join(secrets, ",")
 }
 
 func either(a, b string) string {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,7 +26,7 @@ func trailStream(s settings, kept *state, log *zap.Logger) func(context.Context)
 	if kept.shared == nil || c.Stream == "off" || c.Stream == "" {
 		return nil
 	}
-	var to io.Writer = s.audit
+	to := s.audit
 	file := &postgres.StreamFile{Path: c.StreamFile}
 	if c.Stream == "file" {
 		to = file
