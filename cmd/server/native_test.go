@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -92,7 +94,9 @@ func TestWhoAmIOverBothProtocols(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
 	got := p.nativeAs(callerKey, "SelfService/WhoAmI", `{}`, "GET /storekeeper/v1/me")
-	if want := `"caller":"` + callerName + `"`; got.status != http.StatusOK || !strings.Contains(got.body, want) || !strings.Contains(got.body, `"kind":"api_key"`) {
+	digest := sha256.Sum256([]byte(callerKey))
+	id := fmt.Sprintf(`"id":"%x"`, digest[:8])
+	if want := `"caller":"` + callerName + `"`; got.status != http.StatusOK || !strings.Contains(got.body, want) || !strings.Contains(got.body, `"kind":"api_key"`) || !strings.Contains(got.body, id) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if got := p.do("GET", "/storekeeper/v1/me", "", "Authorization:"); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "CREDENTIAL_MISSING") {

@@ -29,6 +29,9 @@ func ParseDigest(text string) ([sha256.Size]byte, error) {
 	return digest, nil
 }
 
+// keyIDBytes is the number of bytes of a digest in the KeyID of a principal.
+const keyIDBytes = 8
+
 // digestKeys returns the principals by digest. Two principals cannot have one
 // key.
 func digestKeys(keys []APIKey) (map[[sha256.Size]byte]Principal, error) {
@@ -37,7 +40,7 @@ func digestKeys(keys []APIKey) (map[[sha256.Size]byte]Principal, error) {
 		if other, taken := known[k.Digest]; taken {
 			return nil, fmt.Errorf("callers %q and %q hold the same API key", other.Name, k.Principal.Name)
 		}
-		k.Principal.Kind = KindAPIKey
+		k.Principal.Kind, k.Principal.KeyID = KindAPIKey, hex.EncodeToString(k.Digest[:keyIDBytes])
 		known[k.Digest] = k.Principal
 	}
 	return known, nil

@@ -41,6 +41,9 @@ type Principal struct {
 	Credential *VerifiedCredential
 	// Kind is the kind of credential.
 	Kind CredentialKind
+	// KeyID is the beginning of the SHA-256 digest of an API key, 16 hexadecimal
+	// digits, which tells the keys of one caller apart. Empty for other kinds.
+	KeyID string
 	// NotBefore is when the credential became valid. Zero: it does not say.
 	NotBefore time.Time
 	// Expires is when the credential expires. Zero: never.

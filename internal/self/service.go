@@ -116,7 +116,7 @@ func count(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func credentialOf(caller authn.Principal) *storekeeperv1.CallerCredential {
 	out := &storekeeperv1.CallerCredential{
-		Kind: string(caller.Kind), NotBefore: timestamp(caller.NotBefore), Expires: timestamp(caller.Expires),
+		Kind: string(caller.Kind), Id: caller.KeyID, NotBefore: timestamp(caller.NotBefore), Expires: timestamp(caller.Expires),
 	}
 	if c := caller.Credential; c != nil {
 		out.IssuerName, out.Issuer, out.Subject, out.Id = c.IssuerName, c.Issuer, c.Subject, c.ID

@@ -164,8 +164,9 @@ type CallerCredential struct {
 	// The claim sub of a token, or the name of a certificate that the
 	// configuration admits. Empty if the credential is an API key.
 	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	// The claim jti of a token, or the serial number of a certificate in
-	// hexadecimal. Empty if there is none.
+	// The claim jti of a token, the serial number of a certificate in hexadecimal, or
+	// the first 16 hexadecimal digits of the SHA-256 digest of an API key, as the
+	// configuration has it. Empty if a token has none.
 	Id string `protobuf:"bytes,5,opt,name=id,proto3" json:"id,omitempty"`
 	// When the credential became valid. Absent if it does not say.
 	NotBefore *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
