@@ -17,9 +17,9 @@ import (
 
 // native makes a call of Storekeeper's own API over both protocols, compares the
 // answers, and returns the one over REST.
-func (p *program) native(rpc, request, method, path, body string, headers ...string) reply {
+func (p *program) native(rpc, request, method, path, body string) reply {
 	p.t.Helper()
-	return p.sameOverBoth(rpc, p.do(method, path, body, headers...), p.call(context.Background(), rpc, request))
+	return p.sameOverBoth(rpc, p.do(method, path, body), p.call(context.Background(), rpc, request))
 }
 
 // nativeAs is native for the caller with a key. rest is the method and the path,

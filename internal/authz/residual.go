@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -148,9 +149,7 @@ func (s *simplifier) simplify(e ast.Expr) ast.Expr {
 		}
 	}
 	pruned := interpreter.PruneAst(s.bind(e), s.macros, s.state)
-	for id, call := range pruned.SourceInfo().MacroCalls() {
-		s.macros[id] = call
-	}
+	maps.Copy(s.macros, pruned.SourceInfo().MacroCalls())
 	return pruned.Expr()
 }
 

@@ -1,6 +1,7 @@
 package cfjson_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,14 +19,7 @@ import (
 func readMapped(t *testing.T, body string, into proto.Message, inPath ...string) []string {
 	t.Helper()
 	found := &contract.Mistakes{}
-	elsewhere := func(name string) bool {
-		for _, p := range inPath {
-			if p == name {
-				return true
-			}
-		}
-		return false
-	}
+	elsewhere := func(name string) bool { return slices.Contains(inPath, name) }
 	if err := cfjson.ReadMessage(strings.NewReader(body), into, elsewhere, found); err != nil {
 		t.Fatal(err)
 	}
