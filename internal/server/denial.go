@@ -46,15 +46,20 @@ func (j *authorization) denial(refused []*callObject) error {
 }
 
 // facts describes a refused object as the caller named it, in the fields of a
-// check of SelfService.TestPermissions.
+// check of SelfService.TestPermissions. The identifier of a secret that the caller
+// gave by its name is not among them.
 func (j *authorization) facts(o *callObject) map[string]string {
-	name := ""
-	if o.id == "" && o.name != nil {
-		name = *o.name
+	secret := o.id
+	if _, given := j.audit.given[o.id]; given {
+		secret = ""
+	}
+	if secret == "" && o.name != nil {
+		secret = *o.name
 	}
 	facts := map[string]string{"action": o.action}
 	for key, value := range map[string]string{
-		"account": j.target.Account, "store": cmp.Or(j.target.StoreID, j.target.StoreName), "secret": cmp.Or(o.id, name),
+		"account": j.target.Account, "secret": secret,
+		"store": cmp.Or(j.target.StoreName, j.target.InStore, j.audit.given[""], j.target.StoreID),
 	} {
 		if value != "" {
 			facts[key] = strings.ToValidUTF8(value[:min(len(value), maxQuoted)], "")

@@ -62,7 +62,12 @@ func (c *caller) mayKnow(a *attempt, change *storekeeperv1.Change) string {
 			return fmt.Sprintf("it holds a change of %v, which the caller may not see: %v", at, change)
 		}
 	}
-	if !own && len(change.GetSecrets()) == 0 && (store == nil || !c.may(c.Principal, "change.get", place{account: store.account, store: store.name})) {
+	// A store that was not made has a name and no identifier.
+	about := place{account: change.GetAccount(), store: change.GetStore().GetName()}
+	if store != nil {
+		about = place{account: store.account, store: store.name}
+	}
+	if !own && len(change.GetSecrets()) == 0 && !c.may(c.Principal, "change.get", about) {
 		return fmt.Sprintf("it holds another's change of a store: %v", change)
 	}
 	collect(change.ProtoReflect(), &a.accepted)
