@@ -40,9 +40,6 @@ type Attempt struct {
 	// Life ends when this process stops. The next process then recovers the
 	// change. Nil: it does not end.
 	Life context.Context //nolint:containedctx // the change outlives each of its requests
-	// Unsent is called once before a lost answer is reconciled: from then on
-	// something may have been sent. It must not block. Nil: not called.
-	Unsent func()
 	// Wanted ends when no caller waits for the answer any more. A change that
 	// does not wait for a permit yet need not begin then. Nil: the change is
 	// wanted as long as its context.

@@ -87,9 +87,6 @@ func (t *run) course() (procedure, bool) {
 // settle goes round until the change is made or refused. lost is what there is
 // to say if that does not come to pass.
 func (t *run) settle(ctx context.Context, c procedure, lost error) (change.Result, error) {
-	if t.change.Unsent != nil {
-		t.change.Unsent()
-	}
 	t.reconcile()
 	if t.within > 0 {
 		var cancel context.CancelFunc

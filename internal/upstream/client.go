@@ -106,7 +106,7 @@ type Attempt struct {
 type Client struct {
 	accounts  directory
 	transport http.RoundTripper
-	agent     string
+	agent     []string
 	timeout   time.Duration
 	clock     func() time.Time
 	observe   func(context.Context, Attempt)
@@ -132,7 +132,7 @@ func New(c Config) (*Client, error) {
 	client := &Client{
 		accounts:  accounts,
 		transport: c.Transport,
-		agent:     c.UserAgent,
+		agent:     []string{c.UserAgent},
 		timeout:   c.Timeout,
 		clock:     c.Clock,
 		observe:   c.Observe,

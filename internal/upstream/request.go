@@ -19,6 +19,9 @@ const (
 	jsonType   = "application/json"
 )
 
+// jsonTypes is the value of headers. It must not be changed.
+var jsonTypes = []string{jsonType}
+
 // request builds the HTTP request. Its headers are listed here and nowhere
 // else; nothing of the caller's is among them.
 func (c *Client) request(ctx context.Context, x *exchange) (*http.Request, error) {
@@ -36,10 +39,11 @@ func (c *Client) request(ctx context.Context, x *exchange) (*http.Request, error
 	base := x.place.account.base
 	request.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path + x.place.path, RawQuery: x.query}
 	request.Host = base.Host
-	request.Header.Set("Accept", jsonType)
-	request.Header.Set("User-Agent", c.agent)
+	// The names are in canonical form. Nobody changes the shared values.
+	request.Header = make(http.Header, 4)
+	request.Header["Accept"], request.Header["User-Agent"] = jsonTypes, c.agent
 	if x.body != nil {
-		request.Header.Set("Content-Type", jsonType)
+		request.Header["Content-Type"] = jsonTypes
 	}
 	x.cred.put(request.Header)
 	return request, nil
