@@ -151,7 +151,7 @@ func (c *callEntry) result() callResult {
 const recordVersion = 1
 
 func (c *callEntry) encode() []byte {
-	b := fields.Begin(recordVersion, 256+len(c.Body)+len(c.Fault))
+	b := fields.Begin(recordVersion, 448+len(c.Body)+len(c.Fault))
 	b = fields.Text(fields.Text(b, c.ID), c.Print)
 	b = fields.Bool(b, c.Open)
 	b = fields.Text(fields.Text(b, c.Body), c.Fault)

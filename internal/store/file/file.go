@@ -137,7 +137,9 @@ type Store struct {
 	records       *records
 	open, writing *group
 	sealer        *sealer
-	chain         *audit.Chain
+	// spare is the memory of an earlier group's changes.
+	spare pendings
+	chain *audit.Chain
 	// state is the chain as far as it is durable, and note the reason of a recovered
 	// line that has to come next.
 	state    chainState

@@ -20,13 +20,41 @@ type pending struct {
 	at, length int
 }
 
-// group are the commits that become durable with one frame.
-type group struct {
-	frame []byte
-	// changes are what the commits made of records, in order, and latest where the
-	// newest of each key is.
+// pendings are what commits made of records.
+type pendings struct {
+	// changes are in order, and latest is where the newest of each key is.
 	changes []pending
 	latest  map[string]int
+}
+
+// take gives away the memory of p, where there is some.
+func (p *pendings) take() pendings {
+	given := *p
+	*p = pendings{}
+	if given.latest == nil {
+		given.latest = map[string]int{}
+	}
+	return given
+}
+
+// keptPendings is how many changes may be pending whose memory is kept.
+const keptPendings = 4096
+
+// emptied is p without its changes, so that its memory can be used again.
+func (p *pendings) emptied() pendings {
+	if cap(p.changes) > keptPendings {
+		return pendings{}
+	}
+	clear(p.changes)
+	clear(p.latest)
+	return pendings{p.changes[:0], p.latest}
+}
+
+// group are the commits that become durable with one frame.
+type group struct {
+	pendings
+
+	frame []byte
 	// chain is the last line of the trail with this group.
 	chain chainState
 	// done is closed when the callers may go on, with err.

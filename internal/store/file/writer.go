@@ -34,7 +34,7 @@ func (s *Store) group() *group {
 	if s.open != nil {
 		return s.open
 	}
-	g := &group{frame: wal.NewFrame(s.buffers.take()), latest: map[string]int{}, chain: s.state, done: make(chan struct{})}
+	g := &group{frame: wal.NewFrame(s.buffers.take()), pendings: s.spare.take(), chain: s.state, done: make(chan struct{})}
 	if s.writing != nil {
 		g.chain = s.writing.chain
 	}
@@ -187,6 +187,8 @@ func (s *Store) succeed(g *group, at wal.Position) {
 		s.begun(at.Segment)
 	}
 	g.apply(s.records, at)
+	s.spare = g.pendings.emptied()
+	g.pendings = pendings{}
 	s.state, s.writing, s.number = g.chain, nil, s.log.Number()
 	s.bound()
 	if open := s.open; open != nil && open.late {
