@@ -24,7 +24,7 @@ func isRay(text string) bool {
 // isRate reports whether a text has the form of the headers Ratelimit and
 // Ratelimit-Policy: up to four items such as "default";r=50;t=30.
 func isRate(text string) bool {
-	for item := 0; item < maxRateItems; item++ {
+	for range maxRateItems {
 		rest, ok := rateItem(text)
 		if !ok {
 			return false
@@ -51,7 +51,7 @@ func rateItem(text string) (rest string, ok bool) {
 	if !ok || n == 0 || !closed {
 		return "", false
 	}
-	for param := 0; param < maxRateParams; param++ {
+	for param := range maxRateParams {
 		behind, more := separated(rest, ";")
 		if !more {
 			return rest, param > 0

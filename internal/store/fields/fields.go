@@ -167,7 +167,7 @@ func (r *Reader) Time() time.Time {
 // than there are bytes.
 func (r *Reader) count() int {
 	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > uint64(len(r.rest)-size) {
+	if size <= 0 || n > uint64(len(r.rest)-size) { //nolint:gosec // size is no more than there are bytes
 		r.fail()
 		return 0
 	}

@@ -63,7 +63,7 @@ func (b *body) send(out []byte) error {
 		b.written <- err
 		if err != nil {
 			// What has come by now is read, but nothing is waited for.
-			_ = b.conn.net.SetReadDeadline(past)
+			_ = b.conn.net.SetReadDeadline(past())
 		}
 	}()
 	return nil

@@ -26,9 +26,10 @@ const (
 var (
 	errHeaders = errors.New("the headers of the answer are too long")
 	errEarly   = errors.New("the answer is one that was not asked for")
-	// past ends what a connection waits for.
-	past = time.Unix(1, 0)
 )
+
+// past is a deadline that ends what a connection waits for.
+func past() time.Time { return time.Unix(1, 0) }
 
 // conn is a connection. One goroutine uses it at a time.
 type conn struct {
@@ -112,7 +113,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 		_ = c.net.SetReadDeadline(headers)
 	}
 	// Behind the deadlines, so that they do not undo what it does.
-	stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(past) })
+	stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(past()) })
 	b := &body{conn: c, stop: stop}
 	if err := b.send(out); err != nil {
 		b.end(false)
@@ -126,7 +127,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 	if shorter {
 		_ = c.net.SetReadDeadline(deadline)
 		if ctx.Err() != nil {
-			_ = c.net.SetDeadline(past)
+			_ = c.net.SetDeadline(past())
 		}
 	}
 	b.ReadCloser, b.last = answer.Body, answer.Close
@@ -144,7 +145,7 @@ func (c *conn) receive(r *http.Request, trace *httptrace.ClientTrace) (*http.Res
 		trace.GotFirstResponseByte()
 	}
 	for range mostEarly {
-		answer, err := http.ReadResponse(c.reader, r) //nolint:bodyclose // RoundTrip's caller closes it
+		answer, err := http.ReadResponse(c.reader, r)
 		switch {
 		case err != nil:
 			return nil, err
