@@ -95,6 +95,9 @@ func (e *engine) status(ctx context.Context) operator.Status {
 	for _, i := range e.reported.trust.callers.Issuers() {
 		s.Issuers = append(s.Issuers, issuerOf(i))
 	}
+	for _, f := range e.reload.Status() {
+		s.Files = append(s.Files, operator.File{Kind: f.Kind, File: f.File, Digest: f.Digest, Loaded: f.Loaded, Err: f.Failure, Restart: f.Restart})
+	}
 	for _, r := range e.budgets.Replicas() {
 		s.Replicas = append(s.Replicas, operator.Replica{Number: r.Number, Self: r.Self, Heard: time.Since(r.Heard).Round(time.Millisecond)})
 	}
@@ -115,7 +118,9 @@ func (e *engine) tenants(ctx context.Context) ([]operator.Tenant, error) {
 	c := e.current.Load()
 	byID := map[string]string{}
 	for _, name := range configuredTenants(c) {
-		byID[c.Callers.TenantID(name)] = name
+		// Quotas and weights, which come last, may name a tenant by its id.
+		id := c.Callers.TenantID(name)
+		byID[id] = cmp.Or(byID[id], name)
 	}
 	used, err := e.quotas.Usage(ctx)
 	if err != nil {

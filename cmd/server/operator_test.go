@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,7 +46,9 @@ func TestOnlyOperatorsSeeStorekeeperItself(t *testing.T) {
 	p.writeFile(filepath.Join(p.folder, "policy.yaml"), "rules: [")
 	p.await("the broken policy is seen", func() bool {
 		now := p.do("GET", "/storekeeper/v1/status", "", "Authorization: Bearer "+opsKey)
-		return strings.Contains(now.body, `"lastError":"`) && !strings.Contains(now.body, `"lastError":""`) && strings.Contains(now.body, status.Policy.Digest)
+		_, policy, _ := strings.Cut(now.body, `"policy":{`)
+		policy, _, _ = strings.Cut(policy, "}")
+		return strings.Contains(policy, `"lastError":"`) && !strings.Contains(policy, `"lastError":""`) && strings.Contains(policy, status.Policy.Digest)
 	})
 }
 
@@ -70,5 +73,28 @@ func TestOperatorsListTenantsInPages(t *testing.T) {
 	}
 	if got := p.nativeAs(opsKey, "OperatorService/ListTenants", `{"pageToken":"!"}`, "GET /storekeeper/v1/tenants?page_token=!"); !strings.Contains(got.body, "PAGE_TOKEN_INVALID") {
 		t.Errorf("a token that is none: %s", got.body)
+	}
+}
+
+func TestTheStatusTellsOfAConfigurationThatIsNotInForce(t *testing.T) {
+	t.Parallel()
+	p := teams(t, "callers.tenants[0].name=search", "callers.tenants[0].id=find", "quotas[0].tenant=find", "quotas[0].stores=1")
+	before, err := os.ReadFile(p.file)
+	must(t, err)
+	files := func() string {
+		got := p.do("GET", "/storekeeper/v1/status", "", "Authorization: Bearer "+opsKey)
+		_, list, _ := strings.Cut(got.body, `"files":`)
+		return list
+	}
+	if got := files(); !strings.Contains(got, `"kind":"configuration"`) || !strings.Contains(got, `"lastError":""`) || !strings.Contains(got, `"restartKeys":[]`) {
+		t.Errorf("at the start: %s", got)
+	}
+	p.replace("config.yaml", string(before)+"oops: 1\n")
+	p.await("the status tells of the mistake", func() bool { return strings.Contains(files(), "oops: unknown key") })
+	p.replace("config.yaml", string(before)+"reads: {max_staleness: 29s}\n")
+	p.await("the status names the key", func() bool { return strings.Contains(files(), `"restartKeys":["reads.max_staleness"]`) })
+	tenants := p.do("GET", "/storekeeper/v1/tenants", "", "Authorization: Bearer "+opsKey)
+	if !strings.Contains(tenants.body, `"name":"search"`) || strings.Contains(tenants.body, `"name":"find"`) {
+		t.Errorf("a quota by the id gives the tenant another name: %s", tenants.body)
 	}
 }

@@ -36,6 +36,12 @@ func (p Policy) message() *storekeeperv1.PolicyStatus {
 	}
 }
 
+func (f File) message() *storekeeperv1.FileStatus {
+	return &storekeeperv1.FileStatus{
+		Kind: f.Kind, File: f.File, Digest: f.Digest, Loaded: timestamp(f.Loaded), LastError: text(f.Err), RestartKeys: f.Restart,
+	}
+}
+
 func (i Issuer) message() *storekeeperv1.IssuerStatus {
 	return &storekeeperv1.IssuerStatus{
 		Name: i.Name, Healthy: i.Healthy, Keys: count(i.Keys), KeysRead: timestamp(i.KeysRead), KeysEnd: timestamp(i.KeysEnd), Error: i.Error,

@@ -31,6 +31,7 @@ type Status struct {
 	Policy      Policy
 	Issuers     []Issuer
 	Replicas    []Replica
+	Files       []File
 }
 
 // Check is a readiness condition. Error is "" if it is met.
@@ -70,6 +71,15 @@ type Policy struct {
 	Rules          int
 	Loaded, Failed time.Time
 	Err            error
+}
+
+// File is a file of the configuration. Err is why the file as it is now cannot be
+// used, and Restart are changed keys that need a restart.
+type File struct {
+	Kind, File, Digest string
+	Loaded             time.Time
+	Err                error
+	Restart            []string
 }
 
 // Issuer is the state of an issuer of tokens. Error is "" if its keys can be read.
@@ -133,6 +143,9 @@ func (s *Service) GetStatus(ctx context.Context, _ *storekeeperv1.GetStatusReque
 	}
 	for _, b := range now.Budgets {
 		out.Budgets = append(out.Budgets, b.message())
+	}
+	for _, f := range now.Files {
+		out.Files = append(out.Files, f.message())
 	}
 	for _, i := range now.Issuers {
 		out.Issuers = append(out.Issuers, i.message())

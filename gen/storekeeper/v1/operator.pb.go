@@ -92,7 +92,9 @@ type GetStatusResponse struct {
 	// The issuers of tokens.
 	Issuers []*IssuerStatus `protobuf:"bytes,11,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	// The replicas that share the budget, this one included.
-	Replicas      []*ReplicaStatus `protobuf:"bytes,12,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	Replicas []*ReplicaStatus `protobuf:"bytes,12,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	// The files of the configuration, which are read again when they change.
+	Files         []*FileStatus `protobuf:"bytes,13,rep,name=files,proto3" json:"files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +209,13 @@ func (x *GetStatusResponse) GetIssuers() []*IssuerStatus {
 func (x *GetStatusResponse) GetReplicas() []*ReplicaStatus {
 	if x != nil {
 		return x.Replicas
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetFiles() []*FileStatus {
+	if x != nil {
+		return x.Files
 	}
 	return nil
 }
@@ -550,6 +559,98 @@ func (x *TrailStatus) GetSuppressed() uint64 {
 	return 0
 }
 
+// A file of the configuration.
+type FileStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "configuration", or "callers" for callers.file.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The name of the file.
+	File string `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// The digest of the content in force, "sha256:" and hexadecimal digits.
+	Digest string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// When the content was put in force.
+	Loaded *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=loaded,proto3" json:"loaded,omitempty"`
+	// Why the file as it is now cannot be used; the content before stays in force.
+	// Empty if it is in force.
+	LastError string `protobuf:"bytes,5,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// Keys of the configuration that were changed and need a restart.
+	RestartKeys   []string `protobuf:"bytes,6,rep,name=restart_keys,json=restartKeys,proto3" json:"restart_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FileStatus) Reset() {
+	*x = FileStatus{}
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FileStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FileStatus) ProtoMessage() {}
+
+func (x *FileStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FileStatus.ProtoReflect.Descriptor instead.
+func (*FileStatus) Descriptor() ([]byte, []int) {
+	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FileStatus) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *FileStatus) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *FileStatus) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *FileStatus) GetLoaded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Loaded
+	}
+	return nil
+}
+
+func (x *FileStatus) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *FileStatus) GetRestartKeys() []string {
+	if x != nil {
+		return x.RestartKeys
+	}
+	return nil
+}
+
 // The rules in force.
 type PolicyStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -572,7 +673,7 @@ type PolicyStatus struct {
 
 func (x *PolicyStatus) Reset() {
 	*x = PolicyStatus{}
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[6]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +685,7 @@ func (x *PolicyStatus) String() string {
 func (*PolicyStatus) ProtoMessage() {}
 
 func (x *PolicyStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[6]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +698,7 @@ func (x *PolicyStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyStatus.ProtoReflect.Descriptor instead.
 func (*PolicyStatus) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{6}
+	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PolicyStatus) GetFile() string {
@@ -664,7 +765,7 @@ type IssuerStatus struct {
 
 func (x *IssuerStatus) Reset() {
 	*x = IssuerStatus{}
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[7]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +777,7 @@ func (x *IssuerStatus) String() string {
 func (*IssuerStatus) ProtoMessage() {}
 
 func (x *IssuerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[7]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +790,7 @@ func (x *IssuerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssuerStatus.ProtoReflect.Descriptor instead.
 func (*IssuerStatus) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{7}
+	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *IssuerStatus) GetName() string {
@@ -750,7 +851,7 @@ type ReplicaStatus struct {
 
 func (x *ReplicaStatus) Reset() {
 	*x = ReplicaStatus{}
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[8]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +863,7 @@ func (x *ReplicaStatus) String() string {
 func (*ReplicaStatus) ProtoMessage() {}
 
 func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[8]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +876,7 @@ func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
 func (*ReplicaStatus) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{8}
+	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReplicaStatus) GetNumber() int64 {
@@ -812,7 +913,7 @@ type ListTenantsRequest struct {
 
 func (x *ListTenantsRequest) Reset() {
 	*x = ListTenantsRequest{}
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[9]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +925,7 @@ func (x *ListTenantsRequest) String() string {
 func (*ListTenantsRequest) ProtoMessage() {}
 
 func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[9]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +938,7 @@ func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
 func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{9}
+	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListTenantsRequest) GetPageSize() int32 {
@@ -867,7 +968,7 @@ type ListTenantsResponse struct {
 
 func (x *ListTenantsResponse) Reset() {
 	*x = ListTenantsResponse{}
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[10]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -879,7 +980,7 @@ func (x *ListTenantsResponse) String() string {
 func (*ListTenantsResponse) ProtoMessage() {}
 
 func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[10]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -892,7 +993,7 @@ func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
 func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{10}
+	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListTenantsResponse) GetTenants() []*Tenant {
@@ -928,7 +1029,7 @@ type Tenant struct {
 
 func (x *Tenant) Reset() {
 	*x = Tenant{}
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[11]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1041,7 @@ func (x *Tenant) String() string {
 func (*Tenant) ProtoMessage() {}
 
 func (x *Tenant) ProtoReflect() protoreflect.Message {
-	mi := &file_storekeeper_v1_operator_proto_msgTypes[11]
+	mi := &file_storekeeper_v1_operator_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1054,7 @@ func (x *Tenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
 func (*Tenant) Descriptor() ([]byte, []int) {
-	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{11}
+	return file_storekeeper_v1_operator_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Tenant) GetName() string {
@@ -989,7 +1090,7 @@ var File_storekeeper_v1_operator_proto protoreflect.FileDescriptor
 const file_storekeeper_v1_operator_proto_rawDesc = "" +
 	"\n" +
 	"\x1dstorekeeper/v1/operator.proto\x12\x0estorekeeper.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"storekeeper/policy/v1/policy.proto\x1a\x19storekeeper/v1/self.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xcf\x04\n" +
+	"\x10GetStatusRequest\"\x81\x05\n" +
 	"\x11GetStatusResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -1003,7 +1104,8 @@ const file_storekeeper_v1_operator_proto_rawDesc = "" +
 	"\x06policy\x18\n" +
 	" \x01(\v2\x1c.storekeeper.v1.PolicyStatusR\x06policy\x126\n" +
 	"\aissuers\x18\v \x03(\v2\x1c.storekeeper.v1.IssuerStatusR\aissuers\x129\n" +
-	"\breplicas\x18\f \x03(\v2\x1d.storekeeper.v1.ReplicaStatusR\breplicas\"f\n" +
+	"\breplicas\x18\f \x03(\v2\x1d.storekeeper.v1.ReplicaStatusR\breplicas\x120\n" +
+	"\x05files\x18\r \x03(\v2\x1a.storekeeper.v1.FileStatusR\x05files\"f\n" +
 	"\x0eReadinessCheck\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x1a\n" +
@@ -1033,7 +1135,16 @@ const file_storekeeper_v1_operator_proto_rawDesc = "" +
 	"\abacklog\x18\x04 \x01(\x05R\abacklog\x12\x1e\n" +
 	"\n" +
 	"suppressed\x18\x05 \x01(\x04R\n" +
-	"suppressed\"\xd7\x01\n" +
+	"suppressed\"\xc2\x01\n" +
+	"\n" +
+	"FileStatus\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\tR\x04file\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\x122\n" +
+	"\x06loaded\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06loaded\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x05 \x01(\tR\tlastError\x12!\n" +
+	"\frestart_keys\x18\x06 \x03(\tR\vrestartKeys\"\xd7\x01\n" +
 	"\fPolicyStatus\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x14\n" +
@@ -1084,7 +1195,7 @@ func file_storekeeper_v1_operator_proto_rawDescGZIP() []byte {
 	return file_storekeeper_v1_operator_proto_rawDescData
 }
 
-var file_storekeeper_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_storekeeper_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_storekeeper_v1_operator_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),      // 0: storekeeper.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),     // 1: storekeeper.v1.GetStatusResponse
@@ -1092,44 +1203,47 @@ var file_storekeeper_v1_operator_proto_goTypes = []any{
 	(*BudgetStatus)(nil),          // 3: storekeeper.v1.BudgetStatus
 	(*StoreStatus)(nil),           // 4: storekeeper.v1.StoreStatus
 	(*TrailStatus)(nil),           // 5: storekeeper.v1.TrailStatus
-	(*PolicyStatus)(nil),          // 6: storekeeper.v1.PolicyStatus
-	(*IssuerStatus)(nil),          // 7: storekeeper.v1.IssuerStatus
-	(*ReplicaStatus)(nil),         // 8: storekeeper.v1.ReplicaStatus
-	(*ListTenantsRequest)(nil),    // 9: storekeeper.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),   // 10: storekeeper.v1.ListTenantsResponse
-	(*Tenant)(nil),                // 11: storekeeper.v1.Tenant
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
-	(*AccountUsage)(nil),          // 14: storekeeper.v1.AccountUsage
+	(*FileStatus)(nil),            // 6: storekeeper.v1.FileStatus
+	(*PolicyStatus)(nil),          // 7: storekeeper.v1.PolicyStatus
+	(*IssuerStatus)(nil),          // 8: storekeeper.v1.IssuerStatus
+	(*ReplicaStatus)(nil),         // 9: storekeeper.v1.ReplicaStatus
+	(*ListTenantsRequest)(nil),    // 10: storekeeper.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),   // 11: storekeeper.v1.ListTenantsResponse
+	(*Tenant)(nil),                // 12: storekeeper.v1.Tenant
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(*AccountUsage)(nil),          // 15: storekeeper.v1.AccountUsage
 }
 var file_storekeeper_v1_operator_proto_depIdxs = []int32{
-	12, // 0: storekeeper.v1.GetStatusResponse.time:type_name -> google.protobuf.Timestamp
-	12, // 1: storekeeper.v1.GetStatusResponse.started:type_name -> google.protobuf.Timestamp
+	13, // 0: storekeeper.v1.GetStatusResponse.time:type_name -> google.protobuf.Timestamp
+	13, // 1: storekeeper.v1.GetStatusResponse.started:type_name -> google.protobuf.Timestamp
 	2,  // 2: storekeeper.v1.GetStatusResponse.checks:type_name -> storekeeper.v1.ReadinessCheck
 	3,  // 3: storekeeper.v1.GetStatusResponse.budgets:type_name -> storekeeper.v1.BudgetStatus
 	4,  // 4: storekeeper.v1.GetStatusResponse.store:type_name -> storekeeper.v1.StoreStatus
 	5,  // 5: storekeeper.v1.GetStatusResponse.trail:type_name -> storekeeper.v1.TrailStatus
-	6,  // 6: storekeeper.v1.GetStatusResponse.policy:type_name -> storekeeper.v1.PolicyStatus
-	7,  // 7: storekeeper.v1.GetStatusResponse.issuers:type_name -> storekeeper.v1.IssuerStatus
-	8,  // 8: storekeeper.v1.GetStatusResponse.replicas:type_name -> storekeeper.v1.ReplicaStatus
-	13, // 9: storekeeper.v1.BudgetStatus.window:type_name -> google.protobuf.Duration
-	13, // 10: storekeeper.v1.BudgetStatus.blocked:type_name -> google.protobuf.Duration
-	12, // 11: storekeeper.v1.PolicyStatus.loaded:type_name -> google.protobuf.Timestamp
-	12, // 12: storekeeper.v1.PolicyStatus.failed:type_name -> google.protobuf.Timestamp
-	12, // 13: storekeeper.v1.IssuerStatus.keys_read:type_name -> google.protobuf.Timestamp
-	12, // 14: storekeeper.v1.IssuerStatus.keys_end:type_name -> google.protobuf.Timestamp
-	13, // 15: storekeeper.v1.ReplicaStatus.heard:type_name -> google.protobuf.Duration
-	11, // 16: storekeeper.v1.ListTenantsResponse.tenants:type_name -> storekeeper.v1.Tenant
-	14, // 17: storekeeper.v1.Tenant.accounts:type_name -> storekeeper.v1.AccountUsage
-	0,  // 18: storekeeper.v1.OperatorService.GetStatus:input_type -> storekeeper.v1.GetStatusRequest
-	9,  // 19: storekeeper.v1.OperatorService.ListTenants:input_type -> storekeeper.v1.ListTenantsRequest
-	1,  // 20: storekeeper.v1.OperatorService.GetStatus:output_type -> storekeeper.v1.GetStatusResponse
-	10, // 21: storekeeper.v1.OperatorService.ListTenants:output_type -> storekeeper.v1.ListTenantsResponse
-	20, // [20:22] is the sub-list for method output_type
-	18, // [18:20] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	7,  // 6: storekeeper.v1.GetStatusResponse.policy:type_name -> storekeeper.v1.PolicyStatus
+	8,  // 7: storekeeper.v1.GetStatusResponse.issuers:type_name -> storekeeper.v1.IssuerStatus
+	9,  // 8: storekeeper.v1.GetStatusResponse.replicas:type_name -> storekeeper.v1.ReplicaStatus
+	6,  // 9: storekeeper.v1.GetStatusResponse.files:type_name -> storekeeper.v1.FileStatus
+	14, // 10: storekeeper.v1.BudgetStatus.window:type_name -> google.protobuf.Duration
+	14, // 11: storekeeper.v1.BudgetStatus.blocked:type_name -> google.protobuf.Duration
+	13, // 12: storekeeper.v1.FileStatus.loaded:type_name -> google.protobuf.Timestamp
+	13, // 13: storekeeper.v1.PolicyStatus.loaded:type_name -> google.protobuf.Timestamp
+	13, // 14: storekeeper.v1.PolicyStatus.failed:type_name -> google.protobuf.Timestamp
+	13, // 15: storekeeper.v1.IssuerStatus.keys_read:type_name -> google.protobuf.Timestamp
+	13, // 16: storekeeper.v1.IssuerStatus.keys_end:type_name -> google.protobuf.Timestamp
+	14, // 17: storekeeper.v1.ReplicaStatus.heard:type_name -> google.protobuf.Duration
+	12, // 18: storekeeper.v1.ListTenantsResponse.tenants:type_name -> storekeeper.v1.Tenant
+	15, // 19: storekeeper.v1.Tenant.accounts:type_name -> storekeeper.v1.AccountUsage
+	0,  // 20: storekeeper.v1.OperatorService.GetStatus:input_type -> storekeeper.v1.GetStatusRequest
+	10, // 21: storekeeper.v1.OperatorService.ListTenants:input_type -> storekeeper.v1.ListTenantsRequest
+	1,  // 22: storekeeper.v1.OperatorService.GetStatus:output_type -> storekeeper.v1.GetStatusResponse
+	11, // 23: storekeeper.v1.OperatorService.ListTenants:output_type -> storekeeper.v1.ListTenantsResponse
+	22, // [22:24] is the sub-list for method output_type
+	20, // [20:22] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_storekeeper_v1_operator_proto_init() }
@@ -1144,7 +1258,7 @@ func file_storekeeper_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_storekeeper_v1_operator_proto_rawDesc), len(file_storekeeper_v1_operator_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
