@@ -170,7 +170,7 @@ func (w *world) background(text string) {
 func (w *world) accepts(address string) {
 	w.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", address); err == nil {
+		if conn, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", address); err == nil {
 			_ = conn.Close()
 			return
 		}
