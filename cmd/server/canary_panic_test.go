@@ -18,7 +18,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
-	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/change"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/gateway"
@@ -104,7 +103,7 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	chain.Idempotency = server.Idempotency{Keeper: keeper}
 	rpc := server.New(chain, []server.Register{func(r grpc.ServiceRegistrar) { secretsstorev1.RegisterSecretsStoreServiceServer(r, service) }})
 	rest, err := gateway.New(t.Context(), gateway.Config{
-		Conn: rpc.Conn(), Authenticate: callers.Identify, Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
+		Conn: rpc.Conn(), Authenticate: callers.Identify, Pages: pages(), Unrouted: logUnrouted(log),
 	})
 	must(t, err)
 	p.rest, p.grpc = serveTest(t, rest), serveRPC(t, rpc)

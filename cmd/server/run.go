@@ -12,7 +12,6 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 
-	"platform.internal/storekeeper/internal/apidoc"
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/authn"
 	"platform.internal/storekeeper/internal/config"
@@ -188,7 +187,7 @@ func newAdmin(metrics *telemetry.Metrics, s adminView) (*telemetry.Admin, error)
 func newREST(ctx context.Context, rpc *server.Server, chain server.Chain, log *zap.Logger) (http.Handler, error) {
 	return gateway.New(ctx, gateway.Config{
 		Conn: rpc.Conn(), Authenticate: identify(chain.Authenticator), Refused: chain.Refused, Bodies: chain.Bodies, Proxies: chain.Proxies,
-		Docs: apidoc.Handler(), Unrouted: logUnrouted(log),
+		Pages: pages(), Unrouted: logUnrouted(log),
 	})
 }
 

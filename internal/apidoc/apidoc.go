@@ -6,15 +6,13 @@
 package apidoc
 
 import (
-	"crypto/sha256"
 	_ "embed" // For the files below.
-	"encoding/hex"
 	"net/http"
-	"strings"
 	"sync"
-	"time"
 
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"platform.internal/storekeeper/internal/webfile"
 )
 
 // The embedded files. They are strings, so nobody can change them.
@@ -31,82 +29,29 @@ var (
 	schemaScript string
 )
 
-// policy is the Content-Security-Policy. The page may load its own script and
-// style and call its own server, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// The error answers, in the envelope of the REST API.
-const (
-	notFound   = `{"result":null,"success":false,"errors":[{"code":7000,"message":"No route for that URI"}],"messages":[]}`
-	notAllowed = `{"result":null,"success":false,"errors":[{"code":7001,"message":"Method not allowed for this URI"}],"messages":[]}`
-)
-
 // Protos is the path of the descriptor set of the gRPC API.
 const Protos = "/protos.binpb"
-
-// asset is one file to serve.
-type asset struct {
-	content   string
-	mediaType string
-	tag       string
-}
-
-func newAsset(content, mediaType string) asset {
-	sum := sha256.Sum256([]byte(content))
-	return asset{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
-}
 
 // Handler serves GET and HEAD of /openapi.json, /protos.binpb, /docs and the
 // files below /docs/. Any other request gets the failure envelope.
 func Handler() http.Handler {
-	const javascript = "text/javascript; charset=utf-8"
-	served := map[string]asset{
-		"/openapi.json":   newAsset(document, "application/json"),
-		"/docs":           newAsset(page, "text/html; charset=utf-8"),
-		"/docs/docs.css":  newAsset(style, "text/css; charset=utf-8"),
-		"/docs/docs.js":   newAsset(script, javascript),
-		"/docs/schema.js": newAsset(schemaScript, javascript),
+	served := map[string]*webfile.File{
+		"/openapi.json":   webfile.New(document, "application/json"),
+		"/docs":           webfile.New(page, webfile.HTML),
+		"/docs/docs.css":  webfile.New(style, webfile.CSS),
+		"/docs/docs.js":   webfile.New(script, webfile.JavaScript),
+		"/docs/schema.js": webfile.New(schemaScript, webfile.JavaScript),
 	}
 	// Built at the first request, so that it does not delay the start.
-	protos := sync.OnceValue(func() asset {
-		return newAsset(descriptorSet(protoregistry.GlobalFiles), "application/x-protobuf")
+	protos := sync.OnceValue(func() *webfile.File {
+		return webfile.New(descriptorSet(protoregistry.GlobalFiles), "application/x-protobuf")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// People type "/docs/".
-		path := strings.TrimSuffix(r.URL.Path, "/")
-		f, found := served[path]
+		path := webfile.Path(r)
+		file := served[path]
 		if path == Protos {
-			f, found = protos(), true
+			file = protos()
 		}
-		serve(w, r, f, found)
+		file.Serve(w, r)
 	})
-}
-
-// serve answers one request.
-func serve(w http.ResponseWriter, r *http.Request, f asset, found bool) {
-	switch {
-	case !found:
-		refuse(w, http.StatusNotFound, notFound)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, notAllowed)
-	default:
-		h := w.Header()
-		h.Set("Content-Type", f.mediaType)
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-cache")
-		h.Set("ETag", f.tag)
-		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(f.content))
-	}
-}
-
-// refuse answers with a failure envelope.
-func refuse(w http.ResponseWriter, status int, envelope string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	// The caller may have left.
-	_, _ = w.Write([]byte(envelope))
 }

@@ -37,7 +37,7 @@ func onNetwork(t *testing.T, limits inflight.Limits) string {
 		return nil, nil
 	})
 	handler, err := gateway.New(t.Context(), gateway.Config{
-		Conn: refuse, Bodies: inflight.New(limits), Docs: http.NotFoundHandler(), Unrouted: func(*http.Request, string, int) {},
+		Conn: refuse, Bodies: inflight.New(limits), Pages: http.NotFoundHandler(), Unrouted: func(*http.Request, string, int) {},
 		Authenticate: func(_ context.Context, c authn.Credentials) authn.Authentication {
 			return authn.Authentication{Principal: authn.Principal{Name: c.Authorization}}
 		},

@@ -48,9 +48,9 @@ type Config struct {
 	// Bodies is the memory budget for bodies, shared with the gRPC server. Nil:
 	// the gateway has a budget of its own.
 	Bodies *inflight.Bodies
-	// Docs answers /openapi.json, /protos.binpb and /docs, which need no
-	// credential.
-	Docs http.Handler
+	// Pages answers /openapi.json, /protos.binpb, /docs and /console, which need
+	// no credential.
+	Pages http.Handler
 	// Unrouted is called for a request that reached no RPC, for the log. id is
 	// the request id in the answer.
 	Unrouted func(r *http.Request, id string, status int)
@@ -73,7 +73,7 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 	}
 	return &handler{
 		cloudflare: api{next: cloudflare, failures: errors}, native: api{next: native, failures: nativeErrors}, errors: errors,
-		docs: c.Docs, authenticate: c.Authenticate, proxies: c.Proxies,
+		pages: c.Pages, authenticate: c.Authenticate, proxies: c.Proxies,
 		bodies: cmp.Or(c.Bodies, inflight.New(inflight.DefaultLimits())), nosniff: []string{"nosniff"},
 	}, nil
 }

@@ -64,7 +64,7 @@ func serve(t *testing.T, c conn) *facade {
 			}
 			return authn.Authentication{Principal: authn.Principal{Name: c.Authorization}}
 		},
-		Docs:     http.NotFoundHandler(),
+		Pages:    http.NotFoundHandler(),
 		Unrouted: func(_ *http.Request, _ string, status int) { f.unrouted = append(f.unrouted, status) },
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ type failures interface {
 type handler struct {
 	cloudflare, native api
 
-	docs         http.Handler
+	pages        http.Handler
 	authenticate func(context.Context, authn.Credentials) authn.Authentication
 	proxies      forwarded.Proxies
 	errors       *errorWriter
@@ -53,8 +53,8 @@ func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// identifier, which is then refused.
 	path := tidyPath(r.URL.EscapedPath())
 	switch {
-	case path == "/openapi.json" || path == "/protos.binpb" || path == "/docs" || strings.HasPrefix(path, "/docs/"):
-		f.docs.ServeHTTP(w, r)
+	case isPage(path):
+		f.pages.ServeHTTP(w, r)
 	case wrongBase(path):
 		f.errors.wrongBase(w, r)
 	case emptySegment(path):
@@ -216,4 +216,13 @@ func newRequestState(r *http.Request) *requestState {
 		a.peer.AuthInfo = credentials.TLSInfo{State: *r.TLS}
 	}
 	return a
+}
+
+// isPage reports whether a path is one of the public files and pages.
+func isPage(path string) bool {
+	switch path {
+	case "/openapi.json", "/protos.binpb", "/docs", "/console":
+		return true
+	}
+	return strings.HasPrefix(path, "/docs/") || strings.HasPrefix(path, "/console/")
 }

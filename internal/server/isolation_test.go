@@ -88,7 +88,7 @@ func newIsolation(t *testing.T, seed uint64) *isolation {
 	rs := newRights(r, all)
 	gate := servertest.Start(t, servertest.Config{Rules: rs.policy(r), Callers: all})
 	rest, err := gateway.New(context.Background(), gateway.Config{
-		Conn: gate.Server.Conn(), Authenticate: gate.Authenticator.Identify, Docs: http.NotFoundHandler(),
+		Conn: gate.Server.Conn(), Authenticate: gate.Authenticator.Identify, Pages: http.NotFoundHandler(),
 		Unrouted: func(*http.Request, string, int) {},
 	})
 	if err != nil {

@@ -1,0 +1,78 @@
+// Package webfile serves the embedded files of the pages for people, under one
+// strict Content-Security-Policy.
+//
+// The package must not know what the files show. All of them are public: a page
+// holds no fact, and calls the API with the credential of its user.
+package webfile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Policy is the Content-Security-Policy. A page may load scripts and styles of
+// its own server and call it, and nothing else.
+const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// The media types of the files of a page.
+const (
+	HTML       = "text/html; charset=utf-8"
+	CSS        = "text/css; charset=utf-8"
+	JavaScript = "text/javascript; charset=utf-8"
+)
+
+// The error answers, in the envelope of the REST API.
+const (
+	notFound   = `{"result":null,"success":false,"errors":[{"code":7000,"message":"No route for that URI"}],"messages":[]}`
+	notAllowed = `{"result":null,"success":false,"errors":[{"code":7001,"message":"Method not allowed for this URI"}],"messages":[]}`
+)
+
+// File is one file.
+type File struct {
+	content   string
+	mediaType string
+	tag       string
+}
+
+// New returns a file. Its ETag is the start of the SHA-256 of the content.
+func New(content, mediaType string) *File {
+	sum := sha256.Sum256([]byte(content))
+	return &File{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
+}
+
+// Serve answers GET and HEAD with the file. Nil is answered with 404, and
+// another method with 405, both in the failure envelope.
+func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case f == nil:
+		refuse(w, http.StatusNotFound, notFound)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, notAllowed)
+	default:
+		h := w.Header()
+		h.Set("Content-Type", f.mediaType)
+		h.Set("Content-Security-Policy", Policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("ETag", f.tag)
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(f.content))
+	}
+}
+
+// refuse answers with a failure envelope.
+func refuse(w http.ResponseWriter, status int, envelope string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// The caller may have left.
+	_, _ = w.Write([]byte(envelope))
+}
+
+// Path returns the path of a request as Files are named: people type a slash at
+// the end.
+func Path(r *http.Request) string { return strings.TrimSuffix(r.URL.Path, "/") }
