@@ -133,7 +133,7 @@ func (j *authorization) learn(ctx context.Context, objects []callObject) error {
 	if err != nil {
 		return err
 	}
-	for i := range names {
+	for i := range min(len(names), len(objects)) {
 		objects[i].name = &names[i]
 	}
 	j.audit.setSecretNames(names)
