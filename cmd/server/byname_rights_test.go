@@ -82,6 +82,9 @@ func TestAPutNeedsTheRightOfWhatItDoes(t *testing.T) {
 			if len(ids) > 0 && (len(ids) > 1 || ids[0] != `"`+c.store+`"`) {
 				t.Errorf("%+v: the denial names %v", c, ids)
 			}
+			if facts := got.info.GetMetadata(); facts["secret"] != c.name || facts["store"] != c.store {
+				t.Errorf("%+v: the denial has the facts %v", c, facts)
+			}
 		}
 	}
 	scopes := func(r *storekeeperv1.PutSecretRequest) { r.Scopes = []string{"dex"} }
