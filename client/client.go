@@ -129,9 +129,19 @@ func (o *options) dialOptions() []grpc.DialOption {
 	return append(all, o.dial...)
 }
 
+// Secrets puts, reads and deletes secrets by name.
+func (c *Client) Secrets() storekeeperv1.SecretServiceClient {
+	return storekeeperv1.NewSecretServiceClient(c.conn)
+}
+
 // Self answers about the caller: identity, permissions, usage.
 func (c *Client) Self() storekeeperv1.SelfServiceClient {
 	return storekeeperv1.NewSelfServiceClient(c.conn)
+}
+
+// Changes lists who changed what.
+func (c *Client) Changes() storekeeperv1.ChangeServiceClient {
+	return storekeeperv1.NewChangeServiceClient(c.conn)
 }
 
 // SecretsStore is Cloudflare's API: stores, and secrets by identifier.
