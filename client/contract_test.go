@@ -52,7 +52,7 @@ func TestTheClientNeedsNothingOfTheServer(t *testing.T) {
 		"platform.internal/storekeeper/client", "platform.internal/storekeeper/gen/", "google.golang.org/grpc", "google.golang.org/protobuf/",
 		"google.golang.org/genproto/", "buf.build/gen/go/bufbuild/protovalidate/", "golang.org/x/net/", "golang.org/x/sys/", "golang.org/x/text/",
 	}
-	for _, path := range strings.Fields(string(listed)) {
+	for path := range strings.FieldsSeq(string(listed)) {
 		ok := false
 		for _, prefix := range allowed {
 			ok = ok || strings.HasPrefix(path, prefix)

@@ -19,7 +19,7 @@ import (
 // "permissions: id-token: write".
 const (
 	githubURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
-	githubToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN" //nolint:gosec // The name of a variable.
+	githubToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
 const (
@@ -73,16 +73,17 @@ func (g *githubActions) ask(ctx context.Context) (string, error) {
 	if address == "" || secret == "" {
 		return "", fmt.Errorf("%s and %s are not set; the workflow needs \"permissions: id-token: write\"", githubURL, githubToken)
 	}
+	//nolint:gosec // GitHub gives the address to the job in a variable.
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"&audience="+url.QueryEscape(g.audience), http.NoBody)
 	if err != nil {
 		return "", errors.New(githubURL + " is no address")
 	}
 	request.Header.Set("Authorization", "Bearer "+secret)
-	answer, err := g.http.Do(request)
+	answer, err := g.http.Do(request) //nolint:gosec // As above.
 	if err != nil {
 		return "", err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // It was read as far as it is needed.
 	if answer.StatusCode != http.StatusOK {
 		return "", errors.New(answer.Status)
 	}

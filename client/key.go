@@ -19,6 +19,8 @@ const keyField protoreflect.Name = "request_id"
 
 // keyed sets an idempotency key for each change that has none, so that the
 // change is made once however often the call is repeated.
+//
+//nolint:revive // grpc wants seven parameters
 func keyed(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	if needsKey(ctx, req) {
 		ctx = metadata.AppendToOutgoingContext(ctx, keyMetadata, newKey())

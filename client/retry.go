@@ -34,6 +34,8 @@ func DefaultRetry() Retry {
 }
 
 // intercept repeats a call.
+//
+//nolint:revive // grpc wants seven parameters
 func (r Retry) intercept(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	for attempt := 1; ; attempt++ {
 		err := invoke(ctx, method, req, reply, cc, opts...)
@@ -55,7 +57,7 @@ func (r Retry) wait(err error, attempt int) (time.Duration, bool) {
 		if !given {
 			// Half of it is random, so that clients spread out.
 			limit := min(r.Backoff<<min(attempt-1, 16), r.MaxWait)
-			return limit/2 + rand.N(limit/2+1), true
+			return limit/2 + rand.N(limit/2+1), true //nolint:gosec // It spreads clients and keeps no secret.
 		}
 	case codes.ResourceExhausted:
 		if !given {

@@ -133,8 +133,10 @@ func (j *authorization) learn(ctx context.Context, objects []callObject) error {
 	if err != nil {
 		return err
 	}
-	for i := range min(len(names), len(objects)) {
-		objects[i].name = &names[i]
+	for i := range objects {
+		if i < len(names) {
+			objects[i].name = &names[i]
+		}
 	}
 	j.audit.setSecretNames(names)
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
@@ -131,6 +132,14 @@ func nativeFailureResponses() object {
 
 // nativeExamples gives the value of a field by its message and its name.
 func nativeExamples() map[string]any {
+	all := selfExamples()
+	maps.Copy(all, secretExamples())
+	return all
+}
+
+// selfExamples are those of the services about callers and the state of
+// Storekeeper.
+func selfExamples() map[string]any {
 	return map[string]any{
 		"Permission.rule":              "payments-own-a-prefix",
 		"Permission.actions":           []string{"secret.get", "secret.update"},
@@ -181,24 +190,30 @@ func nativeExamples() map[string]any {
 		"CallerCredential.issuer":      "https://token.actions.githubusercontent.com",
 		"CallerCredential.subject":     "repo:acme/payments:ref:refs/heads/main",
 		"CallerCredential.id":          "example-id",
-		"Secret.id":                    exampleKeyID,
-		"Secret.name":                  exampleName,
-		"Secret.comment":               "Key of the payment service",
-		"Secret.scopes":                []string{"ai_gateway", "workers"},
-		"Secret.status":                "active",
-		"SecretPut.name":               exampleName,
-		"SecretPut.value":              "a value that nobody else sees",
-		"SecretPut.scopes":             []string{"ai_gateway", "workers"},
-		"SecretPut.comment":            "Key of the payment service",
-		"SecretPutResult.name":         exampleName,
-		"SecretPutResult.outcome":      "CREATED",
-		"PutSecretResponse.outcome":    "CREATED",
-		"PutSecretRequest.account":     "production",
-		"PutSecretRequest.store":       "default_secrets_store",
-		"PutSecretRequest.name":        exampleName,
-		"PutSecretRequest.value":       "a value that nobody else sees",
-		"PutSecretRequest.scopes":      []string{"ai_gateway", "workers"},
-		"PutSecretRequest.comment":     "Key of the payment service",
+	}
+}
+
+// secretExamples are those of secrets by name.
+func secretExamples() map[string]any {
+	return map[string]any{
+		"Secret.id":                 exampleKeyID,
+		"Secret.name":               exampleName,
+		"Secret.comment":            "Key of the payment service",
+		"Secret.scopes":             []string{"ai_gateway", "workers"},
+		"Secret.status":             "active",
+		"SecretPut.name":            exampleName,
+		"SecretPut.value":           "a value that nobody else sees",
+		"SecretPut.scopes":          []string{"ai_gateway", "workers"},
+		"SecretPut.comment":         "Key of the payment service",
+		"SecretPutResult.name":      exampleName,
+		"SecretPutResult.outcome":   "CREATED",
+		"PutSecretResponse.outcome": "CREATED",
+		"PutSecretRequest.account":  "production",
+		"PutSecretRequest.store":    "default_secrets_store",
+		"PutSecretRequest.name":     exampleName,
+		"PutSecretRequest.value":    "a value that nobody else sees",
+		"PutSecretRequest.scopes":   []string{"ai_gateway", "workers"},
+		"PutSecretRequest.comment":  "Key of the payment service",
 		// Only who wants a condition sets them.
 		"PutSecretRequest.if_absent":         absent{},
 		"PutSecretRequest.expected_modified": absent{},
