@@ -178,6 +178,8 @@ accounts:
 %s
 policy: {file: policy.yaml}
 audit: {sink: file, file: audit.log}
+# A busy machine takes seconds for a sync, which no test is about.
+store: {max_wait: 10s}
 telemetry:
   log: {level: debug}
 `, accountID, accountName, p.cfURL, callers))
@@ -192,8 +194,7 @@ func (p *program) writeFile(name, content string) {
 }
 
 func (*program) args(file string, s setup) []string {
-	// A busy machine takes seconds for a sync, which no test is about.
-	args := append([]string{"serve", "--config", file, "--set", "store.max_wait=10s"}, anyPorts()...)
+	args := append([]string{"serve", "--config", file}, anyPorts()...)
 	for _, set := range s.sets {
 		args = append(args, "--set", set)
 	}

@@ -268,10 +268,10 @@ func sufferSilence(t *testing.T) {
 	from, to, err := os.Pipe()
 	must(t, err)
 	r := readPausing(t, from, to)
-	s := setup{sets: []string{"audit.sink=stdout", "audit.file="}}
+	s := setup{sets: []string{"audit.sink=stdout", "audit.file=", "store.max_wait=900ms"}}
 	p := admitWith(t, s, func(p *program, file string, s setup) {
 		p.begin(func(ctx context.Context, console terminal) int {
-			return run(ctx, p.args(file, s), terminal{out: to, err: console.out})
+			return run(ctx, p.args(file, s), terminal{out: to, err: console.err})
 		})
 	})
 	t.Cleanup(r.resume) // before the program is stopped, should this fail

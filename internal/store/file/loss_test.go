@@ -150,7 +150,7 @@ func TestNothingIsBegunWhileTheTrailHangs(t *testing.T) {
 	t.Parallel()
 	p, out := newPlace(t), &blocked{gate: make(chan struct{})}
 	go func() { out.gate <- struct{}{} }() // the start line
-	c := file.Config{Folder: p.folder, Trail: file.TrailConfig{Writer: out}, MaxWait: 100 * time.Millisecond}
+	c := file.Config{Folder: p.folder, Trail: file.TrailConfig{Writer: out}, MaxWait: 2 * time.Second}
 	s := open(t, c)
 	commit := func(kind audit.Kind) string {
 		err := s.Commit(t.Context(), nil, func(map[string]store.Record) (store.Changes, error) {
