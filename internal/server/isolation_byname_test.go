@@ -132,7 +132,26 @@ func (c *caller) putByName(at spot, name string) *attempt {
 	a.check = func(reply proto.Message) string {
 		return c.wasPut(reply.(*storekeeperv1.PutSecretResponse), a, old, next)
 	}
+	if !r.GetIfAbsent() && c.chance(20) {
+		c.inABatch(a, r)
+	}
 	return a
+}
+
+// inABatch makes a put that is expected to succeed the only one of a batch.
+func (*caller) inABatch(a *attempt, r *storekeeperv1.PutSecretRequest) {
+	one := a.check
+	a.method, a.request = "ByName/PutSecrets", &storekeeperv1.PutSecretsRequest{
+		Account: r.GetAccount(), Store: r.GetStore(), ValidateOnly: r.GetValidateOnly(),
+		Secrets: []*storekeeperv1.SecretPut{{Name: r.GetName(), Value: r.GetValue(), Scopes: r.GetScopes(), Comment: r.Comment}},
+	}
+	a.check = func(reply proto.Message) string {
+		results := reply.(*storekeeperv1.PutSecretsResponse).GetResults()
+		if len(results) != 1 || results[0].GetError() != nil || results[0].GetName() != r.GetName() {
+			return fmt.Sprintf("the results are %v", results)
+		}
+		return one(&storekeeperv1.PutSecretResponse{Outcome: results[0].GetOutcome(), Secret: results[0].GetSecret()})
+	}
 }
 
 // wasPut takes the answer to a put over into the model.

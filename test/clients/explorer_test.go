@@ -45,6 +45,7 @@ func TestThePageOfTheAPIMakesAStoreAndASecret(t *testing.T) {
 	listed := send(ctx, t, "ListSecrets", map[string]string{"account_id": "dev", "store_id": id})
 	listed.has(t, "200", `"name": "API_KEY"`)
 	listed.curl(t, "-H 'X-Auth-Email: me@example.com'", `-H "X-Auth-Key: $API_KEY"`)
+	person{t, ctx}.accessible(axeScript(t), "the page of the API")
 	var text string
 	if err := chromedp.Run(ctx, chromedp.Text("body", &text)); err != nil {
 		t.Fatal(err)

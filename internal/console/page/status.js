@@ -48,6 +48,9 @@ async function look() {
   byId("service").replaceChildren(
     element("dl", { class: "facts" }, facts(service(s))),
     table("Checks", ["Check", "State"], (s.checks ?? []).map((c) => [c.name, state(c.ok, c.error ?? (c.advisory ? "advisory" : ""))])),
+    element("h3", {}, "Files of the configuration"),
+    table("Files", ["File", "State", "In force since", "Digest", "Needs a restart"], (s.files ?? []).map((f) => [
+      f.file, state(!f.lastError, f.lastError), time(f.loaded), f.digest, (f.restartKeys ?? []).join(", ")])),
     element("h3", {}, "Issuers"),
     table("Issuers", ["Issuer", "State", "Keys", "Read", "Used until"],
       (s.issuers ?? []).map((i) => [i.name, state(i.healthy, i.error), number(i.keys), time(i.keysRead), time(i.keysEnd)])),
