@@ -143,11 +143,3 @@ func (r *Reloader) Stop() {
 		}
 	}
 }
-
-// Current returns the configuration in force. Keys that need a restart may differ
-// from those that the service runs with.
-func (r *Reloader) Current() *config.Config {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.current
-}
