@@ -87,6 +87,7 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 	e := &engine{log: log, replica: telemetry.NewRequestID()}
 	watching := observer{log: log, metrics: metrics}
 	s.committed, s.synced, s.waited = watching.commit, metrics.ObserveSync, watching.waited
+	s.lived = hasRecords(c.Audit) // Before the store writes to it.
 	kept, err := openState(ctx, s, log)
 	if err != nil {
 		return nil, err

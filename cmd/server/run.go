@@ -84,13 +84,11 @@ func serve(told context.Context, s settings) error {
 	}
 	defer s.files.end()
 	judging := compileRules(c.Policy, s.files, api)
-	s.lived = hasRecords(s.config.Audit)
 	behind, err := newEngine(ctx, s, log, metrics)
 	if err != nil {
 		return err
 	}
 	defer closeEngine(ctx, behind, log)
-	trail := behind.state.trail
 	callers, err := newCallers(c.Callers, s.files.Watcher, log)
 	if err != nil {
 		return err
@@ -105,13 +103,13 @@ func serve(told context.Context, s settings) error {
 	}
 	behind.begin(ctx, chain.Rights)
 	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.budgets.Share, c.Reads.MaxStaleness == 0
-	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, trail
+	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, behind.state.trail
 	tls, err := newListenerTLS(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err
 	}
 	behind.byName = secretsByName(behind, chain)
-	view := adminView{trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}}
+	view := adminView{behind.state.trail, behind, trust{callers: callers, tls: tls, files: c.Listen.TLS}}
 	behind.report(reported{config: c, rules: rules, trust: view.trust})
 	rpc := server.New(chain, registrations(behind), append(tls.options(), traces.ServerOptions()...)...)
 	rest, admin, err := newHandlers(ctx, rpc, chain, view)

@@ -1,14 +1,11 @@
 package idempotency
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"time"
 
-	"platform.internal/storekeeper/internal/audit"
-	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/tracing"
 )
 
@@ -215,88 +212,4 @@ func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{},
 		i.Reserved = f.call.Reservation.Note()
 	}
 	return i, nil
-}
-
-// keep commits the intent with its reservation and its audit line, unless the
-// call is known, an object is held or the reservation is refused.
-func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error {
-	e := &op.entry
-	open := e.record()
-	e.rawCall = (&callEntry{ID: e.Intent.ID, Print: e.Print, Open: true}).encode()
-	keys, reservation := e.keys(), e.reservation
-	var counts []string
-	if reservation != nil {
-		counts = reservation.Keys()
-	}
-	return k.change(ctx, keys.and(counts...), func(now map[string]store.Record) (map[string]*store.Record, error) {
-		known, err := lookup(now, keys.call, decodeCall)
-		if err != nil {
-			return nil, err
-		}
-		if known != nil && known.ID != e.Intent.ID && f.call.answeredBy(known) {
-			return nil, errKnown
-		}
-		if taken(now, keys.objects, e.Intent.ID) {
-			return nil, errBusy
-		}
-		changes := map[string]*store.Record{
-			keys.call: {Value: e.rawCall},
-			keys.open: open,
-		}
-		for _, key := range keys.objects {
-			changes[key] = readObject(now[key].Value).locked(e.Intent.ID)
-		}
-		if reservation != nil {
-			if err := reservation.Take(now, changes); err != nil {
-				return nil, &refused{err}
-			}
-		}
-		return changes, nil
-	}, e.Intent.line()...)
-}
-
-// confirm asks again what there was before the change, now that no replica can
-// change it any more, and keeps it where it is another than before.
-func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) error {
-	if k.config.Alone {
-		return nil
-	}
-	before := op.entry.Intent
-	now, err := k.ask(ctx, f, op.urged, before)
-	if err != nil {
-		return err
-	}
-	if bytes.Equal(now.Baseline, before.Baseline) {
-		return nil
-	}
-	now.Objects, now.Within = before.Objects, before.Within
-	op.entry.Intent = now
-	former := op.entry.raw
-	open := op.entry.record()
-	return k.change(f.ctx, []string{openPrefix + now.ID}, func(kept map[string]store.Record) (map[string]*store.Record, error) {
-		if err := k.own(kept, now.ID, former); err != nil {
-			return nil, err
-		}
-		return map[string]*store.Record{openPrefix + now.ID: open}, nil
-	})
-}
-
-// doubt gets rid of an intent that was perhaps kept and of which nothing was
-// sent. The callers do not wait for that. What is left of it is found by the
-// search for orphans.
-func (k *Coordinator) doubt(ctx context.Context, f *flight, op *operation, err error) {
-	k.land(f, k.failed(ctx, err))
-	op.free()
-	o := changeOutcome{line: f.call.outcome(err)}
-	if o.line != nil {
-		o.line.Outcome = audit.NotSent
-	}
-	bounded, cancel := context.WithTimeout(f.ctx, recordPatience)
-	defer cancel()
-	for delay := firstPoll; ; delay = min(2*delay, time.Second) {
-		err := k.conclude(bounded, &op.entry, o)
-		if err == nil || errors.Is(err, errNotOwner) || pause(bounded, delay) != nil {
-			return
-		}
-	}
 }
