@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -95,8 +96,16 @@ type installation struct {
 	folder, lock, into, what string
 }
 
+// installing has a lock for each folder: package managers that work in one folder
+// at the same time destroy each other's files.
+var installing sync.Map
+
 // ensure runs the commands unless they ran before for the same lock file.
 func (i installation) ensure(ctx context.Context, commands ...[]string) error {
+	lockOf, _ := installing.LoadOrStore(i.folder, &sync.Mutex{})
+	one := lockOf.(*sync.Mutex)
+	one.Lock()
+	defer one.Unlock()
 	lock, err := os.ReadFile(filepath.Join(i.folder, i.lock))
 	if err != nil {
 		return err
