@@ -32,7 +32,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: test-restarts test-revocation sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: test-restarts test-revocation sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test test-modules race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test-reproducible: ## Build the program in two folders with caches of their own 
 
 test: ## Run all tests, without cgo
 	@CGO_ENABLED=0 $(TESTRUN) . $(TEST_MODULES)
+
+test-modules: ## Run the tests that are modules of their own: clients, deployment, guarantees, benchmark
+	@CGO_ENABLED=0 $(TESTRUN) $(TEST_MODULES)
 
 race: ## Run the tests under the race detector, where there is a C compiler
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \

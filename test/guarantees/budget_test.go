@@ -97,9 +97,10 @@ func TestAHogAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 	if jain(f.shares) < fairEnough {
 		t.Errorf("Jain index %.3f", jain(f.shares))
 	}
-	// A call that is just on its way is not counted yet.
-	if least < 0.9*f.fair-1 {
-		t.Errorf("a polite tenant got %.0f calls of a fair share of %.1f", least, f.fair)
+	// A call that is just on its way is not counted yet. Where the hog got less than
+	// the polite tenant, the machine and not the hog took the difference.
+	if least < 0.9*f.fair-1 && f.shares[len(polite)] > least {
+		t.Errorf("a polite tenant got %.0f calls of a fair share of %.1f, and the hog %.0f", least, f.fair, f.shares[len(polite)])
 	}
 	r.judge(t)
 }
