@@ -61,14 +61,16 @@ type tally struct {
 	// to tell a failed test from a package that failed by itself. Packages run
 	// side by side, so their events are mixed.
 	ran, bad map[string]int
-	printed  map[string][]string
+	// running are the keys of the tests of each package that have not ended.
+	running map[string]map[string]bool
+	printed map[string][]string
 	// again is the output of what failed. close repeats it, because the end of
 	// a long log is what is read, and all that some places keep.
 	again []string
 }
 
 func newTally(out io.Writer) *tally {
-	return &tally{out: out, ran: map[string]int{}, bad: map[string]int{}, printed: map[string][]string{}}
+	return &tally{out: out, ran: map[string]int{}, bad: map[string]int{}, running: map[string]map[string]bool{}, printed: map[string][]string{}}
 }
 
 // module runs the tests of one module. That `go test` fails without naming a
@@ -113,6 +115,12 @@ func (t *tally) read(stream io.Reader) {
 func (t *tally) take(e event) {
 	key := e.Package + e.ImportPath + " " + e.Test
 	switch e.Action {
+	case "run":
+		if t.running[e.Package] == nil {
+			t.running[e.Package] = map[string]bool{}
+		}
+		t.running[e.Package][key] = true
+		return
 	case "output", "build-output":
 		t.printed[key] = append(t.printed[key], e.Output)
 		return
@@ -133,6 +141,7 @@ func (t *tally) take(e event) {
 // testDone counts a test, a subtest, an example or a seed of a fuzz target.
 func (t *tally) testDone(e event, key string) {
 	t.ran[e.Package]++
+	delete(t.running[e.Package], key)
 	switch e.Action {
 	case "pass":
 		t.passed++
@@ -155,6 +164,11 @@ func (t *tally) packageDone(e event, key string) {
 		if t.bad[e.Package] == 0 {
 			t.failed++
 			t.repeat(key)
+			// After a panic beside the test nothing says how the test ended.
+			for began := range t.running[e.Package] {
+				t.show(began)
+				t.repeat(began)
+			}
 		}
 		t.show(key)
 		t.say("FAIL  %s  %.1fs\n", e.Package, e.Elapsed)

@@ -22,6 +22,8 @@ func TestClosingLineCountsWhatHappened(t *testing.T) {
 			"1 passed, 0 failed, 1 skipped", "no compiler"},
 		{"a panic is a failure", `func TestA(t *testing.T) { panic("oh") }`,
 			"0 passed, 1 failed", "oh"},
+		{"a panic beside the test is shown", `func TestA(t *testing.T) { go func() { panic("beside") }(); select {} }`,
+			"0 passed, 1 failed", "panic: beside"},
 		{"a package that ends early is a failure", `func TestMain(*testing.M) { os.Exit(3) }`,
 			"0 passed, 1 failed", "FAIL  sample"},
 		{"what cannot be built is a failure", `func TestA(t *testing.T) { undefined() }`,
