@@ -11,8 +11,9 @@ TEST_MODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
 # Runs tests and closes with one counted line; see the file.
 # A package may take longer than go test's ten minutes on a machine under load.
 # Most tests wait for files, timers and processes, so more of them run at once
-# than a small machine has processors.
-TESTRUN := $(GO) run ./tools/testrun/main.go -timeout=40m -p=3 -parallel=6
+# than a small machine has processors. Under the race detector they compute.
+RUN     := $(GO) run ./tools/testrun/main.go -timeout=40m
+TESTRUN := $(RUN) -parallel=4
 
 # Tools that take minutes to compile. Their file name holds a sum over what
 # they are built from, so that each version is built once.
@@ -62,7 +63,7 @@ test-modules: ## Run the tests that are modules of their own: clients, deploymen
 
 race: ## Run the tests under the race detector, where there is a C compiler
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
-		CGO_ENABLED=1 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-60} $(TESTRUN) -race .; \
+		CGO_ENABLED=1 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-60} $(RUN) -race .; \
 	else \
 		echo "race: no C compiler on this machine, so the race detector was not run"; \
 	fi

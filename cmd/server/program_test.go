@@ -32,7 +32,7 @@ const (
 	callerKey     = "sk_caller-key-Hm52yD9wK3"
 	// noSuchID has the form of an identifier and belongs to nothing.
 	noSuchID = "00000000000040008000000000000000"
-	patience = 20 * time.Second
+	patience = time.Minute
 )
 
 // What some programs are started with.
