@@ -172,12 +172,16 @@ func TestUnauthenticatedCallersCannotFillTheLog(t *testing.T) {
 	p.call(t.Context(), "GetUser", `{}`)
 	const calls = 3000
 	health := healthv1.NewHealthClient(p.conn)
+	began := time.Now()
 	for range calls / 2 {
 		_, _ = health.Check(t.Context(), &healthv1.HealthCheckRequest{Service: "nope"})
 		_ = p.conn.Invoke(t.Context(), "/x.Y/Z", &healthv1.HealthCheckRequest{}, &healthv1.HealthCheckResponse{})
 	}
-	if n := len(p.out.lines("call")); n < 100 || n > calls/2 {
-		t.Errorf("%d calls left %d lines", calls, n)
+	// The log takes 100 such lines a second, which is all of them on a machine that
+	// is too busy to make more calls.
+	most := max(calls/2, 100*int(time.Since(began).Seconds()+2))
+	if n := len(p.out.lines("call")); n < 100 || n > most {
+		t.Errorf("%d calls left %d lines, more than %d", calls, n, most)
 	}
 }
 
