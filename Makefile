@@ -14,6 +14,8 @@ TEST_MODULES := $(patsubst %/go.mod,%,$(wildcard test/*/go.mod))
 # than a small machine has processors. Under the race detector they compute.
 RUN     := $(GO) run ./tools/testrun/main.go -timeout=40m
 TESTRUN := $(RUN) -parallel=4
+# The folder whose tests run under the race detector.
+RACE    ?= .
 
 # Tools that take minutes to compile. Their file name holds a sum over what
 # they are built from, so that each version is built once.
@@ -33,7 +35,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: test-restarts test-revocation sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test test-modules race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: test-restarts test-revocation sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test test-programs race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,12 +60,12 @@ test-reproducible: ## Build the program in two folders with caches of their own 
 test: ## Run all tests, without cgo
 	@CGO_ENABLED=0 $(TESTRUN) . $(TEST_MODULES)
 
-test-modules: ## Run the tests that are modules of their own: clients, deployment, guarantees, benchmark
-	@CGO_ENABLED=0 $(TESTRUN) $(TEST_MODULES)
+test-programs: ## Run the tests that start programs: cmd, deploy, docs and the modules of tests
+	@CGO_ENABLED=0 $(TESTRUN) cmd deploy docs $(TEST_MODULES)
 
-race: ## Run the tests under the race detector, where there is a C compiler
+race: ## Run the tests under the race detector, where there is a C compiler; RACE=internal for a folder
 	@if command -v "$$($(GO) env CC)" >/dev/null 2>&1; then \
-		CGO_ENABLED=1 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-60} $(RUN) -race .; \
+		CGO_ENABLED=1 STOREKEEPER_CHAOS_CYCLES=$${STOREKEEPER_CHAOS_CYCLES:-60} $(RUN) -race $(RACE); \
 	else \
 		echo "race: no C compiler on this machine, so the race detector was not run"; \
 	fi

@@ -76,8 +76,8 @@ func TestAWaitCountsOnceWhatTheCallItselfNotes(t *testing.T) {
 	if f := call.Facts(); f.Waited != 0 {
 		t.Errorf("an hour at Cloudflare counts as %s of waiting too", f.Waited)
 	}
-	began := time.Now()
 	end = call.BeginWait()
+	began := time.Now()
 	for time.Since(began) < time.Millisecond {
 		_ = began // a wait that nothing else notes
 	}
