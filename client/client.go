@@ -35,6 +35,7 @@ type Client struct{ conn *grpc.ClientConn }
 // options are what the Options of Dial set.
 type options struct {
 	tls       *tls.Config
+	roots     *x509.CertPool
 	plaintext bool
 	tokens    TokenSource
 	retry     Retry
@@ -67,10 +68,7 @@ func WithCAFile(file string) Option {
 			o.err = errors.Join(o.err, fmt.Errorf("client: %s holds no certificate in PEM", file))
 			return
 		}
-		if o.tls == nil {
-			o.tls = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		o.tls.RootCAs = pool
+		o.roots = pool
 	}
 }
 
@@ -94,7 +92,7 @@ func Dial(target string, opts ...Option) (*Client, error) {
 	for _, option := range opts {
 		option(o)
 	}
-	if o.plaintext && o.tls != nil {
+	if o.plaintext && (o.tls != nil || o.roots != nil) {
 		o.err = errors.Join(o.err, errors.New("client: WithPlaintext excludes WithTLS and WithCAFile"))
 	}
 	if o.err != nil {
@@ -114,6 +112,9 @@ func (o *options) dialOptions() []grpc.DialOption {
 	if !o.plaintext {
 		if o.tls == nil {
 			o.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		if o.roots != nil {
+			o.tls.RootCAs = o.roots
 		}
 		transport = credentials.NewTLS(o.tls)
 	}
