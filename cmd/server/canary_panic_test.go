@@ -100,7 +100,7 @@ func panicProgram(t *testing.T, service *panicking) *program {
 	must(t, err)
 	keeper.Start(t.Context())
 	t.Cleanup(func() { must(t, keeper.Close(context.WithoutCancel(t.Context()))) })
-	chain.Idempotency = server.Idempotency{Keeper: keeper}
+	chain.Idempotency = server.Idempotency{Coordinator: keeper}
 	rpc := server.New(chain, []server.Register{func(r grpc.ServiceRegistrar) { secretsstorev1.RegisterSecretsStoreServiceServer(r, service) }})
 	rest, err := gateway.New(t.Context(), gateway.Config{
 		Conn: rpc.Conn(), Authenticate: callers.Identify, Pages: pages(), Unrouted: logUnrouted(log),

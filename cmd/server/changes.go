@@ -25,7 +25,7 @@ func (e *engine) before(ctx context.Context, op *change.Op) (change.Baseline, er
 	if err := e.affordable(ctx, op); err != nil {
 		return change.Baseline{}, err
 	}
-	return e.settler.Baseline(ctx, op)
+	return e.reconciler.Baseline(ctx, op)
 }
 
 // reserve returns what a change takes of quotas, nil for nothing.

@@ -45,8 +45,8 @@ type engine struct {
 	budgets    *spending.Budgets
 	state      *state
 	keeper     *idempotency.Coordinator
-	settler    *reconcile.Reconciler
-	library    *cache.Listings
+	reconciler *reconcile.Reconciler
+	listings   *cache.Listings
 	merged     *batch.Batcher
 	// reads is what answers the services, near things first.
 	reads *cache.Client
@@ -134,31 +134,31 @@ func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 	if e.state.shared != nil {
 		near.Log = eventLog{e.state}
 	}
-	library, err := cache.New(near)
+	listings, err := cache.New(near)
 	if err != nil {
 		return err
 	}
-	e.library = library
+	e.listings = listings
 	e.merged = batch.New(batch.Config{
 		Acquire: func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Permit, error) {
 			return e.budgets.Acquire(ctx, a.Op.Account, a, ask)
 		},
-		Library: library, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s), Holds: library.HoldsSecret, Observe: metrics.ObserveBatch,
+		Listings: listings, Ahead: e.cloudflare.Ahead, Attempt: attemptTime(s), Holds: listings.HoldsSecret, Observe: metrics.ObserveBatch,
 	})
 	settling := reconcile.Config{
-		Library: library, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
+		Listings: listings, Attempt: c.Budget.MaxWait + attemptTime(s), Ahead: e.cloudflare.Ahead,
 		Within:  min(settleTime, 2*attemptTime(s)),
 		Observe: func(ev reconcile.Report) { e.count("settled_" + string(ev.Outcome)) },
 	}
 	if e.state.shared != nil {
 		settling.Owners = reconcile.SharedOwners(e.state)
 	}
-	e.settler = reconcile.New(settling)
-	e.steps = change.Steps{Publish: library.Apply, Reconcile: e.settler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
+	e.reconciler = reconcile.New(settling)
+	e.steps = change.Steps{Publish: listings.Apply, Reconcile: e.reconciler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
 	e.limits = quota.NewTable(quotaRules(c), e.cloudflare.Accounts())
-	e.reads = library.Client(e.cloudflare)
+	e.reads = listings.Client(e.cloudflare)
 	e.quotas = quota.New(quota.Config{
-		Accounts: e.cloudflare.Accounts(), Store: e.state, Library: library,
+		Accounts: e.cloudflare.Accounts(), Store: e.state, Listings: listings,
 		Limits: e.limits.Limit, Limited: e.limits.Limited,
 		Quota: func(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
 			return e.reads.Quota(scope.WithFresh(ctx), account)
@@ -166,7 +166,7 @@ func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 	})
 	e.service = service.New(e.reads, e.steps.Do, e.ownQuota)
 	e.identity = identity.NewService(accountsOf(c))
-	e.names, err = names.New(e.reads, library.Finder())
+	e.names, err = names.New(e.reads, listings.Finder())
 	return err
 }
 
@@ -202,7 +202,7 @@ func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 			e.count(string(ev.Kind))
 			e.tell(ev)
 		},
-		Kept:   e.library.Announce,
+		Kept:   e.listings.Announce,
 		Waited: func(ctx context.Context, took time.Duration) { telemetry.CallFrom(ctx).AddWait(took) },
 		Step:   func(_ context.Context, at idempotency.Step) { s.at(string(at)) },
 	})
@@ -230,7 +230,7 @@ func (e *engine) begin(ctx context.Context, rights server.Rights) {
 // once is what the chain needs to make changes happen once.
 func (e *engine) once() server.Idempotency {
 	return server.Idempotency{
-		Keeper: e.keeper, Before: e.before, Admit: e.affordable, Durable: e.durable,
+		Coordinator: e.keeper, Before: e.before, Admit: e.affordable, Durable: e.durable,
 		Reserve: e.reserve,
 	}
 }
@@ -249,8 +249,8 @@ func (e *engine) Close(ctx context.Context) error {
 		e.merged.Close()
 	}
 	errs = append(errs, e.budgets.Flush(ctx))
-	if e.library != nil {
-		e.library.Close()
+	if e.listings != nil {
+		e.listings.Close()
 	}
 	if e.cloudflare != nil {
 		e.cloudflare.Close()

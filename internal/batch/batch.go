@@ -48,10 +48,10 @@ type Config struct {
 	// Parcel, Items and Bytes; who pays, and what else there is to say, is for it
 	// to add.
 	Acquire func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Permit, error)
-	// Library is asked what exists when a call for several was refused, since
+	// Listings is asked what exists when a call for several was refused, since
 	// nobody knows whether Cloudflare then made some of them. Nil means that it
 	// made none.
-	Library Listings
+	Listings Listings
 	// Holds says whether a store is known to have a secret of a name. A call that
 	// makes one nevertheless has no company. It must be quick. Nil means that
 	// nothing is known.
@@ -71,13 +71,13 @@ type Config struct {
 // Batcher makes secrets, in company where there is some. It is safe for
 // concurrent use.
 type Batcher struct {
-	acquire func(context.Context, *change.Attempt, budget.Ask) (*budget.Permit, error)
-	library Listings
-	holds   func(account, storeID, name string) bool
-	observe func(parcels int)
-	limit   time.Duration
-	clock   func() time.Time
-	ahead   func(string) time.Duration
+	acquire  func(context.Context, *change.Attempt, budget.Ask) (*budget.Permit, error)
+	listings Listings
+	holds    func(account, storeID, name string) bool
+	observe  func(parcels int)
+	limit    time.Duration
+	clock    func() time.Time
+	ahead    func(string) time.Duration
 
 	hazards *hazards
 	// halves numbers the groups of those that were parted.
@@ -88,7 +88,7 @@ type Batcher struct {
 // New makes a coalescer.
 func New(c Config) *Batcher {
 	r := &Batcher{
-		acquire: c.Acquire, library: c.Library, observe: c.Observe,
+		acquire: c.Acquire, listings: c.Listings, observe: c.Observe,
 		limit: c.Attempt, clock: c.Clock, ahead: c.Ahead, holds: c.Holds, hazards: newHazards(),
 	}
 	if r.limit <= 0 {

@@ -178,7 +178,7 @@ func inScene(t *testing.T, play func(*scene)) {
 		s.scheduler = budget.New(budget.Config{Calls: 1, Window: window})
 		defer s.scheduler.Close()
 		s.coalescer = newCoalescer(batch.Config{
-			Library: s.cloud, Attempt: attempt,
+			Listings: s.cloud, Attempt: attempt,
 			Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Permit, error) {
 				return s.scheduler.Acquire(ctx, a)
 			},

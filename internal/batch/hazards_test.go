@@ -23,7 +23,7 @@ func by(ctx context.Context, owner string) context.Context {
 func watched(s *scene, calls int) coalescer {
 	s.scheduler = budget.New(budget.Config{Calls: calls, Window: window})
 	return newCoalescer(batch.Config{
-		Library: s.cloud, Attempt: attempt,
+		Listings: s.cloud, Attempt: attempt,
 		Acquire: func(ctx context.Context, by *change.Attempt, a budget.Ask) (*budget.Permit, error) {
 			a.Tenant = by.Op.Caller
 			return s.scheduler.Acquire(ctx, a)

@@ -73,12 +73,12 @@ func (r refused) payer(ctx context.Context, blamed map[int]bool) context.Context
 
 // look lists what the store holds now, by name.
 func (c *Batcher) look(ctx context.Context, l itemList) (map[string]upstream.Secret, error) {
-	if c.library == nil {
+	if c.listings == nil {
 		return nil, nil //nolint:nilnil // nothing is there
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	listed, err := c.library.Secrets(ctx, l[0].op().Account, l[0].op().StoreID, c.clock())
+	listed, err := c.listings.Secrets(ctx, l[0].op().Account, l[0].op().StoreID, c.clock())
 	if err != nil && fault.From(err).Kind != fault.NotFound {
 		return nil, err
 	}

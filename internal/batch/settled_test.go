@@ -20,7 +20,7 @@ import (
 // settled creates secrets that travel together, and finds out what became of
 // them where an answer is lost.
 func settled(w *wire) changetest.Calls {
-	s := reconcile.New(reconcile.Config{Library: unlisted{firstPage{w.client}}})
+	s := reconcile.New(reconcile.Config{Listings: unlisted{firstPage{w.client}}})
 	return changetest.Calls{Next: func(ctx context.Context, a *change.Attempt) (change.Result, error) {
 		return s.Apply(ctx, a, func(ctx context.Context, a *change.Attempt) (change.Result, error) {
 			return w.coalescer.Apply(ctx, a, w.coalescer.send)
@@ -28,7 +28,7 @@ func settled(w *wire) changetest.Calls {
 	}}
 }
 
-// unlisted adds to a library what no test here asks for.
+// unlisted adds to a listings what no test here asks for.
 type unlisted struct{ firstPage }
 
 // Stores gives none.

@@ -61,7 +61,7 @@ func newWire(t *testing.T, limit budget.Config) *wire {
 	t.Cleanup(client.Close)
 	w.client = client
 	w.coalescer = newCoalescer(batch.Config{
-		Library: firstPage{client},
+		Listings: firstPage{client},
 		Acquire: func(ctx context.Context, _ *change.Attempt, a budget.Ask) (*budget.Permit, error) {
 			return w.scheduler.Acquire(ctx, a)
 		},
@@ -132,7 +132,7 @@ func (g *gate) CloseIdleConnections() {
 	}
 }
 
-// firstPage is a library of small stores.
+// firstPage is a listings of small stores.
 type firstPage struct{ client *upstream.Client }
 
 // Secrets lists a store.

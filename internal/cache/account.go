@@ -10,9 +10,9 @@ import (
 
 // accountListings are what is known of one account. Its lock guards all collections of it.
 type accountListings struct {
-	id      string
-	library *Listings
-	mu      sync.Mutex
+	id       string
+	listings *Listings
+	mu       sync.Mutex
 	// tick counts what happens.
 	tick uint64
 	// needs is the tick after which every listing must have begun.
@@ -29,14 +29,14 @@ type accountListings struct {
 }
 
 func (l *Listings) newAccount(info upstream.AccountInfo) *accountListings {
-	a := &accountListings{id: info.ID, library: l, running: map[string]int{}, trail: newTrail()}
+	a := &accountListings{id: info.ID, listings: l, running: map[string]int{}, trail: newTrail()}
 	a.stores = newShelf(a, "", storeKind(), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
 		return l.config.Reader.ListStores(ctx, upstream.ListStoresParams{Account: info.ID, Paging: p})
 	})
 	return a
 }
 
-func (a *accountListings) clock() time.Time { return a.library.config.Clock() }
+func (a *accountListings) clock() time.Time { return a.listings.config.Clock() }
 
 // next counts a tick; the caller holds the lock.
 func (a *accountListings) next() uint64 {
@@ -53,7 +53,7 @@ func (a *accountListings) mark() readStart {
 
 // known gives the collection of a store where one is kept; the caller holds the lock.
 func (a *accountListings) known(storeID string) *collection[upstream.Secret] {
-	s, _ := a.library.secrets.Peek(storeKey{a.id, storeID})
+	s, _ := a.listings.secrets.Peek(storeKey{a.id, storeID})
 	return s
 }
 
@@ -68,7 +68,7 @@ func (a *accountListings) closed(storeID string) bool {
 // the caller holds the lock.
 func (a *accountListings) buryStore(storeID string) {
 	a.stores.bury(storeID)
-	a.library.secrets.Remove(storeKey{a.id, storeID})
+	a.listings.secrets.Remove(storeKey{a.id, storeID})
 }
 
 // loseStore takes it that a read that began after since did not find a store.
@@ -82,7 +82,7 @@ func (a *accountListings) loseStore(ctx context.Context, storeID string, since u
 	take := func() {
 		a.stores.miss(storeID, since)
 		// An identifier that leads nowhere must not take the room of a store.
-		a.library.secrets.Remove(storeKey{a.id, storeID})
+		a.listings.secrets.Remove(storeKey{a.id, storeID})
 	}
 	if known {
 		a.tell(ctx, logEvent{Missing: []string{storeID}}, take)

@@ -15,7 +15,7 @@ import (
 // shown to anybody. Of a first listing nobody can say what is new in it, so that
 // others compare it with what they have.
 func (s *collection[T]) announce(ctx context.Context, l listing[T]) {
-	if s.of.library.config.Log == nil {
+	if s.of.listings.config.Log == nil {
 		return
 	}
 	e := s.news(l)

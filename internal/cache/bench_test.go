@@ -55,10 +55,10 @@ func BenchmarkGrowth(b *testing.B) {
 	for _, n := range []int{10, 1000, 10_000} {
 		w := newWorld(b)
 		store, made := crowd(b, w, n)
-		client, library := w.cache(func(c *cache.Config) { c.MostItems = 1 << 30 })
+		client, listings := w.cache(func(c *cache.Config) { c.MostItems = 1 << 30 })
 		at := upstream.Secret{StoreID: store, Scopes: []string{"workers"}, Created: w.clock.Now(), Modified: w.clock.Now()}
 		next := 0
-		changes := newClient(library, fake{cloud: w.direct, create: func() upstream.Secret {
+		changes := newClient(listings, fake{cloud: w.direct, create: func() upstream.Secret {
 			next++
 			at.ID, at.Name = fmt.Sprintf("%032x", next), fmt.Sprintf("new-%d", next)
 			at.Created = at.Created.Add(time.Microsecond)
@@ -90,7 +90,7 @@ func BenchmarkGrowth(b *testing.B) {
 			}},
 			{"list", read},
 			{"find", func(b *testing.B) {
-				if _, err := library.FindSecrets(b.Context(), account, store, []string{"S1"}, nil); err != nil {
+				if _, err := listings.FindSecrets(b.Context(), account, store, []string{"S1"}, nil); err != nil {
 					b.Fatal(err)
 				}
 			}},

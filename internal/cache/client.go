@@ -9,22 +9,22 @@ import (
 // Client answers reads from Listings. It is safe for concurrent use. The scopes
 // and comments in its answers are those that it keeps, and must not be changed.
 type Client struct {
-	library *Listings
-	next    upstream.Reader
+	listings *Listings
+	next     upstream.Reader
 }
 
 var _ upstream.Reader = (*Client)(nil)
 
 // Client returns a client that reads from the Listings. What they cannot
 // answer goes to next.
-func (l *Listings) Client(next upstream.Reader) *Client { return &Client{library: l, next: next} }
+func (l *Listings) Client(next upstream.Reader) *Client { return &Client{listings: l, next: next} }
 
 // Accounts lists the accounts that are served.
 func (c *Client) Accounts() []upstream.AccountInfo { return c.next.Accounts() }
 
 // GetStore gives one store. Faults: NotFound.
 func (c *Client) GetStore(ctx context.Context, p upstream.StoreParams) (upstream.Answer[upstream.Store], error) {
-	a := c.library.accounts[p.Account]
+	a := c.listings.accounts[p.Account]
 	if a == nil {
 		return c.next.GetStore(ctx, p)
 	}
@@ -35,11 +35,11 @@ func (c *Client) GetStore(ctx context.Context, p upstream.StoreParams) (upstream
 
 // GetSecret gives one secret. Faults: NotFound.
 func (c *Client) GetSecret(ctx context.Context, p upstream.SecretParams) (upstream.Answer[upstream.Secret], error) {
-	a := c.library.accounts[p.Account]
+	a := c.listings.accounts[p.Account]
 	if a == nil {
 		return c.next.GetSecret(ctx, p)
 	}
-	s := c.library.secretsOf(a, p.StoreID)
+	s := c.listings.secretsOf(a, p.StoreID)
 	return get(ctx, s, lookup[upstream.Secret]{id: p.SecretID, gone: noSecret, ask: func() (upstream.Answer[upstream.Secret], error) {
 		return c.next.GetSecret(ctx, p)
 	}})
@@ -48,7 +48,7 @@ func (c *Client) GetSecret(ctx context.Context, p upstream.SecretParams) (upstre
 // ListStores gives a page of the stores of an account.
 func (c *Client) ListStores(ctx context.Context, p upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error) {
 	ask := func(ctx context.Context) (upstream.Answer[[]upstream.Store], error) { return c.next.ListStores(ctx, p) }
-	a := c.library.accounts[p.Account]
+	a := c.listings.accounts[p.Account]
 	o, ok := orderOf(p.Paging, storeColumn)
 	if a == nil || !ok {
 		return ask(ctx)
@@ -61,12 +61,12 @@ func (c *Client) ListSecrets(ctx context.Context, p upstream.ListSecretsParams) 
 	ask := func(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
 		return c.next.ListSecrets(ctx, p)
 	}
-	a := c.library.accounts[p.Account]
+	a := c.listings.accounts[p.Account]
 	o, ok := orderOf(p.Paging, secretColumn)
 	if a == nil || !ok {
 		return ask(ctx)
 	}
-	return list(ctx, c.library.secretsOf(a, p.StoreID), selection[upstream.Secret]{
+	return list(ctx, c.listings.secretsOf(a, p.StoreID), selection[upstream.Secret]{
 		paging: p.Paging, order: o, choose: chooser(p.Search, p.Scopes), ask: ask,
 	})
 }

@@ -35,24 +35,24 @@ func (l *Listings) FindStores(ctx context.Context, account string, names, ids []
 // the own methods, save that where the log of changes cannot be followed,
 // what was seen before does: no object ever changes its name. It is safe for
 // concurrent use.
-type Finder struct{ library *Listings }
+type Finder struct{ listings *Listings }
 
 // Finder returns a finder of what the Listings know.
 func (l *Listings) Finder() Finder { return Finder{l} }
 
 // FindSecrets gives secrets of a store as Listings.FindSecrets does.
 func (f Finder) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
-	a := f.library.accounts[account]
+	a := f.listings.accounts[account]
 	if a == nil {
 		return nil, notServed()
 	}
-	s := f.library.secretsOf(a, storeID)
+	s := f.listings.secretsOf(a, storeID)
 	return find(ctx, s, s.anyAge(ctx), names, ids)
 }
 
 // FindStores gives stores of an account as Listings.FindStores does.
 func (f Finder) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
-	a := f.library.accounts[account]
+	a := f.listings.accounts[account]
 	if a == nil {
 		return nil, notServed()
 	}

@@ -12,10 +12,10 @@ func TestFindingGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")
 	made := secrets(t, w.direct, store, "A", "B", "C", "D")
-	client, library := w.cache()
+	client, listings := w.cache()
 	found := func(names, ids []string) []string {
 		t.Helper()
-		list, err := library.FindSecrets(t.Context(), "main", store, names, ids)
+		list, err := listings.FindSecrets(t.Context(), "main", store, names, ids)
 		must(t, err)
 		var got []string
 		for _, s := range list {
@@ -43,14 +43,14 @@ func TestFindingGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 		// The name is free for another.
 		again := secrets(t, client, store, "A")
 		w.clock.move(staleness * 100)
-		if _, err := library.FindSecrets(scope.WithFresh(t.Context()), "main", store, []string{"A"}, nil); err != nil {
+		if _, err := listings.FindSecrets(scope.WithFresh(t.Context()), "main", store, []string{"A"}, nil); err != nil {
 			t.Errorf("for a caller that wants a fresh answer: %v", err)
 		}
 		if got := found([]string{"A"}, nil); !slices.Equal(got, []string{"A"}) || again[0].ID == made[0].ID {
 			t.Errorf("of a name that is used again got %v", got)
 		}
 	})
-	if _, err := library.FindSecrets(t.Context(), "nobody", store, nil, nil); err == nil {
+	if _, err := listings.FindSecrets(t.Context(), "nobody", store, nil, nil); err == nil {
 		t.Error("an account that is not served is served")
 	}
 }
@@ -59,10 +59,10 @@ func TestFindingStoresGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	first, second := w.store("first"), w.store("second")
 	w.store("third")
-	client, library := w.cache()
+	client, listings := w.cache()
 	found := func(names, ids []string) []string {
 		t.Helper()
-		list, err := library.FindStores(t.Context(), account, names, ids)
+		list, err := listings.FindStores(t.Context(), account, names, ids)
 		must(t, err)
 		var got []string
 		for _, s := range list {
@@ -93,7 +93,7 @@ func TestFindingStoresGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 			t.Errorf("of what is gone got %v", got)
 		}
 	})
-	if _, err := library.FindStores(t.Context(), "nobody", nil, nil); err == nil {
+	if _, err := listings.FindStores(t.Context(), "nobody", nil, nil); err == nil {
 		t.Error("an account that is not served is served")
 	}
 }
@@ -122,7 +122,7 @@ func TestFindingMissesNoChangeOfAnotherReplica(t *testing.T) {
 			store := w.store("s")
 			log := &memory{}
 			one, _ := w.cache(withLog(log))
-			two, library := w.cache(withLog(log))
+			two, listings := w.cache(withLog(log))
 			made := secrets(t, one, store, "A", "B")
 			names(t, one, store)
 			names(t, two, store)
@@ -132,7 +132,7 @@ func TestFindingMissesNoChangeOfAnotherReplica(t *testing.T) {
 				_, err := one.DeleteSecret(t.Context(), secret(store, made[0].ID))
 				must(t, err)
 			})
-			got, err := library.FindSecrets(t.Context(), "main", store, nil, []string{made[0].ID})
+			got, err := listings.FindSecrets(t.Context(), "main", store, nil, []string{made[0].ID})
 			must(t, err)
 			if len(got) > 0 {
 				t.Errorf("found %v, which another replica has deleted", got)

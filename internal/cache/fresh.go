@@ -59,7 +59,7 @@ func (s *collection[T]) wanted(ctx context.Context) readOptions {
 		w.after, w.strict = w.asked, true
 		return w
 	}
-	w.began = s.of.clock().Add(-s.of.library.config.MaxStaleness)
+	w.began = s.of.clock().Add(-s.of.listings.config.MaxStaleness)
 	return w
 }
 
@@ -182,7 +182,7 @@ func (s *collection[T]) instead(w readOptions, err error) (snapshot[T], error) {
 // tooOld says whether nothing may be shown any more although nothing newer can be
 // read: changes of other replicas may be missing for too long.
 func (s *collection[T]) tooOld(w readOptions, now time.Time) bool {
-	return w.apart && now.Sub(s.whole.began) > s.of.library.config.MaxAge
+	return w.apart && now.Sub(s.whole.began) > s.of.listings.config.MaxAge
 }
 
 // outage says whether an error tells of Cloudflare, and not of the call.

@@ -93,12 +93,12 @@ func (w *world) cache(change ...func(*cache.Config)) (*client, *cache.Listings) 
 	for _, f := range change {
 		f(&config)
 	}
-	library, err := cache.New(config)
+	listings, err := cache.New(config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(library.Close)
-	return newClient(library, config.Reader), library
+	w.t.Cleanup(listings.Close)
+	return newClient(listings, config.Reader), listings
 }
 
 // cloud reads and changes.

@@ -90,7 +90,7 @@ func newTrail() logCursor {
 // follow takes what the log has got until now. It fails where that cannot be
 // known. Reads at the same time share a look.
 func (a *accountListings) follow(ctx context.Context) error {
-	if a.library.config.Log == nil {
+	if a.listings.config.Log == nil {
 		return nil
 	}
 	a.mu.Lock()
@@ -100,7 +100,7 @@ func (a *accountListings) follow(ctx context.Context) error {
 		return errLogAway
 	}
 	return a.trail.rounds.join(ctx, func(done func(error)) {
-		a.library.background(ctx, logLimit, func(ctx context.Context) { done(a.catchUp(ctx)) })
+		a.listings.background(ctx, logLimit, func(ctx context.Context) { done(a.catchUp(ctx)) })
 	})
 }
 
@@ -113,7 +113,7 @@ func (a *accountListings) catchUp(ctx context.Context) error {
 	a.mu.Lock()
 	after := a.trail.position
 	a.mu.Unlock()
-	events, now, complete, err := a.library.config.Log.Since(ctx, a.id, after)
+	events, now, complete, err := a.listings.config.Log.Since(ctx, a.id, after)
 	a.mu.Lock()
 	if err != nil {
 		a.trail.failed = a.clock()
@@ -218,7 +218,7 @@ func applyTo[T any](s *collection[T], e logEvent, items []T, since uint64) {
 // told as soon as the log is back; until then MaxStaleness bounds what they
 // miss.
 func (a *accountListings) tell(ctx context.Context, e logEvent, apply func()) {
-	if a.library.config.Log == nil {
+	if a.listings.config.Log == nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		apply()
@@ -253,5 +253,5 @@ func (a *accountListings) append(ctx context.Context, e logEvent) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logLimit)
 	defer cancel()
-	return a.library.config.Log.Append(ctx, a.id, text)
+	return a.listings.config.Log.Append(ctx, a.id, text)
 }

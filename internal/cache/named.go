@@ -29,11 +29,11 @@ const (
 // name. If they are not as of now, a secret may be missing that was created
 // elsewhere. Faults: NotFound of the store.
 func (c *Client) SecretsNamed(ctx context.Context, account, storeID string, names []string, age Age) (map[string]upstream.Secret, error) {
-	a := c.library.accounts[account]
+	a := c.listings.accounts[account]
 	if a == nil {
 		return nil, notServed()
 	}
-	s := c.library.secretsOf(a, storeID)
+	s := c.listings.secretsOf(a, storeID)
 	if age == Now {
 		if len(names) <= fewNames {
 			return c.search(ctx, s, account, names)
@@ -50,7 +50,7 @@ func (c *Client) SecretsNamed(ctx context.Context, account, storeID string, name
 // StoreNamed gives the store that has a name, and false if there is none. That a
 // listing lacks it proves nothing, so Cloudflare is asked then.
 func (c *Client) StoreNamed(ctx context.Context, account, name string) (upstream.Store, bool, error) {
-	a := c.library.accounts[account]
+	a := c.listings.accounts[account]
 	if a == nil {
 		return upstream.Store{}, false, notServed()
 	}

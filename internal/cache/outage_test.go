@@ -125,13 +125,13 @@ func TestAListThatIsHandedOnInAnOutage(t *testing.T) {
 func TestClosedLibrary(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")
-	client, library := w.cache()
-	library.Close()
+	client, listings := w.cache()
+	listings.Close()
 	if _, err := client.ListSecrets(t.Context(), all(store)); err == nil {
-		t.Error("a library that is closed reads")
+		t.Error("a listings that is closed reads")
 	}
-	library.Close()
+	listings.Close()
 	if _, err := cache.New(cache.Config{}); err == nil {
-		t.Error("a library without a reader")
+		t.Error("a listings without a reader")
 	}
 }

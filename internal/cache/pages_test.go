@@ -36,9 +36,9 @@ func TestManyPages(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w.t = t
 			store, made := crowd(t, w, c.count)
-			_, library := w.cache()
+			_, listings := w.cache()
 			w.costs(listSecrets, c.calls, func() {
-				got, err := library.Secrets(t.Context(), account, store, time.Time{})
+				got, err := listings.Secrets(t.Context(), account, store, time.Time{})
 				must(t, err)
 				if len(got) != c.count || c.count > 0 && got[0].ID != made[c.count-1].ID {
 					t.Errorf("got %d", len(got))
@@ -69,10 +69,10 @@ func TestItemsThatMoveBetweenPages(t *testing.T) {
 			w.t = t
 			store, made := crowd(t, w, 150+i)
 			g, slow := viaGate(w)
-			_, library := w.cache(slow)
+			_, listings := w.cache(slow)
 			g.once("ListSecrets", func() { c.change(t, store, made) })
 			w.costs(listSecrets, c.calls, func() {
-				got, err := library.Secrets(t.Context(), account, store, time.Time{})
+				got, err := listings.Secrets(t.Context(), account, store, time.Time{})
 				must(t, err)
 				seen := map[string]bool{}
 				for _, s := range got {
@@ -93,7 +93,7 @@ func TestAListThatNeverStandsStill(t *testing.T) {
 	w := newWorld(t)
 	store, made := crowd(t, w, 220)
 	g, slow := viaGate(w)
-	_, library := w.cache(slow)
+	_, listings := w.cache(slow)
 	last := len(made)
 	var churn func()
 	churn = func() {
@@ -103,7 +103,7 @@ func TestAListThatNeverStandsStill(t *testing.T) {
 		g.once("ListSecrets", churn)
 	}
 	g.once("ListSecrets", churn)
-	got, err := library.Secrets(t.Context(), account, store, time.Time{})
+	got, err := listings.Secrets(t.Context(), account, store, time.Time{})
 	must(t, err)
 	seen := map[string]bool{}
 	for _, s := range got {
@@ -122,7 +122,7 @@ func TestAListThatNeverStandsStill(t *testing.T) {
 func TestAListThatIsTooLongIsHandedOn(t *testing.T) {
 	w := newWorld(t)
 	store, made := crowd(t, w, 151)
-	client, library := w.cache(func(c *cache.Config) { c.MostItems = 150 })
+	client, listings := w.cache(func(c *cache.Config) { c.MostItems = 150 })
 	w.costs(getSecret, 2, func() {
 		w.costs(listSecrets, 3, func() {
 			for range 2 {
@@ -133,7 +133,7 @@ func TestAListThatIsTooLongIsHandedOn(t *testing.T) {
 			}
 		})
 	})
-	got, err := library.Secrets(t.Context(), account, store, w.clock.Now())
+	got, err := listings.Secrets(t.Context(), account, store, w.clock.Now())
 	must(t, err)
 	if len(got) != 151 {
 		t.Errorf("got %d", len(got))

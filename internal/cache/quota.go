@@ -24,13 +24,13 @@ type cachedQuota struct {
 // Quota gives the quota of an account. What is kept holds while nothing in the
 // account has changed and it is young.
 func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
-	a := c.library.accounts[account]
+	a := c.listings.accounts[account]
 	if a == nil {
 		return c.next.Quota(ctx, account)
 	}
 	strict := scope.Fresh(ctx)
 	apart := a.follow(ctx) != nil
-	tooOld := func(f scope.Freshness) bool { return apart && f.Age > c.library.config.MaxAge }
+	tooOld := func(f scope.Freshness) bool { return apart && f.Age > c.listings.config.MaxAge }
 	if answer, f, ok := a.keptQuota(strict); ok && !tooOld(f) {
 		f.Stale = f.Stale || apart
 		tellAge(ctx, f)
@@ -38,7 +38,7 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 	}
 	err := a.quota.rounds.join(ctx, func(done func(error)) {
 		limit := a.quotaLimit()
-		c.library.background(ctx, limit, func(ctx context.Context) { done(a.readQuota(ctx, c.next)) })
+		c.listings.background(ctx, limit, func(ctx context.Context) { done(a.readQuota(ctx, c.next)) })
 	})
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,7 +62,7 @@ func (a *accountListings) keptQuota(ask bool) (upstream.Answer[upstream.Quota], 
 	switch {
 	case !q.known:
 		return upstream.Answer[upstream.Quota]{}, f, false
-	case !ask && q.version == a.version && f.Age <= a.library.config.MaxStaleness:
+	case !ask && q.version == a.version && f.Age <= a.listings.config.MaxStaleness:
 		return q.shown(), f, true
 	case !ask && q.err != nil && outage(q.err) && kindOf(q.err) != fault.Throttled && now.Sub(q.failed) < failurePause:
 		f.Stale = true

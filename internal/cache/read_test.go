@@ -192,11 +192,11 @@ func TestAWholeListingOfAnAge(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")
 	secrets(t, w.direct, store, "A")
-	client, library := w.cache()
+	client, listings := w.cache()
 	names(t, client, store)
 	whole := func(notBefore time.Time, want int) {
 		t.Helper()
-		got, err := library.Secrets(t.Context(), account, store, notBefore)
+		got, err := listings.Secrets(t.Context(), account, store, notBefore)
 		must(t, err)
 		if len(got) != want {
 			t.Errorf("got %d, want %d", len(got), want)
@@ -206,15 +206,15 @@ func TestAWholeListingOfAnAge(t *testing.T) {
 	w.clock.move(time.Hour)
 	w.costs(listSecrets, 0, func() { whole(time.Time{}, 1); whole(w.clock.Now().Add(-time.Hour), 1) })
 	w.costs(listSecrets, 1, func() { whole(w.clock.Now(), 2); whole(w.clock.Now(), 2) })
-	if got, err := library.Stores(t.Context(), accountID, w.clock.Now()); err != nil || len(got) != 1 {
+	if got, err := listings.Stores(t.Context(), accountID, w.clock.Now()); err != nil || len(got) != 1 {
 		t.Errorf("got %v %v", got, err)
 	}
 	w.clock.move(1)
 	w.down()
-	if _, err := library.Secrets(t.Context(), account, store, w.clock.Now()); kindOf(err) != fault.Unavailable {
+	if _, err := listings.Secrets(t.Context(), account, store, w.clock.Now()); kindOf(err) != fault.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if _, err := library.Secrets(t.Context(), "nobody", store, time.Time{}); kindOf(err) != fault.Denied {
+	if _, err := listings.Secrets(t.Context(), "nobody", store, time.Time{}); kindOf(err) != fault.Denied {
 		t.Errorf("got %v", err)
 	}
 }

@@ -49,7 +49,7 @@ func (s *collection[T]) begin(ctx context.Context) *reading {
 		limit = refreshLimit
 	}
 	limit += pageTime * time.Duration(len(s.facts)/pagination.MostPerPage)
-	s.of.library.background(ctx, limit, func(ctx context.Context) { s.run(ctx, r) })
+	s.of.listings.background(ctx, limit, func(ctx context.Context) { s.run(ctx, r) })
 	return r
 }
 
@@ -59,7 +59,7 @@ func (s *collection[T]) begin(ctx context.Context) *reading {
 func (s *collection[T]) run(ctx context.Context, r *reading) {
 	// Where the log is away, each read sees that for itself.
 	_ = s.of.follow(ctx)
-	l, err := s.readWhole(ctx, s.of.library.config.MostItems)
+	l, err := s.readWhole(ctx, s.of.listings.config.MostItems)
 	missing := kindOf(err) == fault.NotFound
 	switch {
 	case err == nil:
@@ -78,7 +78,7 @@ func (s *collection[T]) run(ctx context.Context, r *reading) {
 		s.failed = failure{}
 	case errors.Is(err, errLarge):
 		s.clear()
-		s.large = a.clock().Add(a.library.config.MaxStaleness)
+		s.large = a.clock().Add(a.listings.config.MaxStaleness)
 	case missing:
 		s.clear()
 	default:

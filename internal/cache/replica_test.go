@@ -213,7 +213,7 @@ func TestReadsWithoutTheLogCostOneListingInTheBoundOfAges(t *testing.T) {
 	store := w.store("s")
 	log := &memory{}
 	made := secrets(t, w.direct, store, "A")[0]
-	client, library := w.cache(withLog(log))
+	client, listings := w.cache(withLog(log))
 	reads := map[string]func(context.Context) error{
 		"a list":   func(ctx context.Context) error { _, err := client.ListSecrets(ctx, all(store)); return err },
 		"a secret": func(ctx context.Context) error { _, err := client.GetSecret(ctx, secret(store, made.ID)); return err },
@@ -244,7 +244,7 @@ func TestReadsWithoutTheLogCostOneListingInTheBoundOfAges(t *testing.T) {
 						t.Fatalf("%s: got %+v %v, want %+v", name, got, err, want)
 					}
 				}
-				_, err := library.Finder().FindSecrets(t.Context(), account, store, nil, []string{made.ID})
+				_, err := listings.Finder().FindSecrets(t.Context(), account, store, nil, []string{made.ID})
 				must(t, err)
 			}
 		})

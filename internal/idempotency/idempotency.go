@@ -122,7 +122,7 @@ type Coordinator struct {
 	locks  *locks
 	lease  *lease
 	// life ends when nothing may run any more.
-	life context.Context //nolint:containedctx // the life of the Keeper is not that of a call
+	life context.Context //nolint:containedctx // the life of the Coordinator is not that of a call
 	stop context.CancelFunc
 
 	mu sync.Mutex

@@ -42,9 +42,9 @@ type Config struct {
 	// Limited reports whether any tenant has a limit in the account. Where none
 	// has, nothing is counted. Nil: in every account.
 	Limited func(account string) bool
-	// Library tells what still exists, before a tenant is refused. Nil: what was
+	// Listings tells what still exists, before a tenant is refused. Nil: what was
 	// deleted elsewhere counts for ever.
-	Library Listings
+	Listings Listings
 	// Clock tells the time. Nil means time.Now.
 	Clock func() time.Time
 }

@@ -247,7 +247,7 @@ func (f *cloudflare) Quota(context.Context, string) (upstream.Answer[upstream.Qu
 	return upstream.Answer[upstream.Quota]{Result: upstream.Quota{Secrets: usage}}, f.unreadable
 }
 
-// Secrets and Stores make it a Library that always looks.
+// Secrets and Stores make it a Listings that always looks.
 func (f *cloudflare) Secrets(_ context.Context, _, storeID string, _ time.Time) (all []upstream.Secret, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -54,7 +54,7 @@ func (c *Counter) drop(ctx context.Context, lost objects) error {
 // there was something. What cannot be looked at counts as there.
 func (c *Counter) verify(ctx context.Context, a asked) (bool, error) {
 	who, now := verifiedKey{reservedPlace{a.account, a.tenant}, a.kind}, c.c.Clock()
-	if c.c.Library == nil || now.Sub(c.verified.since(who)) < verifyPause {
+	if c.c.Listings == nil || now.Sub(c.verified.since(who)) < verifyPause {
 		return false, nil
 	}
 	has, err := c.has(ctx, a)
@@ -114,11 +114,11 @@ func (c *Counter) has(ctx context.Context, a asked) (map[string]map[string]owner
 // list fills a listing. A store that is gone holds nothing.
 func (c *Counter) list(ctx context.Context, l *listing) error {
 	if l.storeID == "" {
-		found, err := c.c.Library.Stores(ctx, l.account, l.began)
+		found, err := c.c.Listings.Stores(ctx, l.account, l.began)
 		l.ids = identifiers(found, func(s upstream.Store) string { return s.ID })
 		return err
 	}
-	found, err := c.c.Library.Secrets(ctx, l.account, l.storeID, l.began)
+	found, err := c.c.Listings.Secrets(ctx, l.account, l.storeID, l.began)
 	l.ids = identifiers(found, func(s upstream.Secret) string { return s.ID })
 	if err != nil && fault.From(err).Kind == fault.NotFound {
 		return nil

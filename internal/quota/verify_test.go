@@ -28,7 +28,7 @@ func TestTenantIsNotRefusedForWhatIsGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, kept := newCloudflare(100), newMemory()
 				conf := config(f, kept, rules(1, 3))
-				conf.Library = f
+				conf.Listings = f
 				c := with(f, conf)
 				ids := must(t, c, "a", 3)
 				test.change(f, ids)
@@ -50,7 +50,7 @@ func TestStoresThatAreGoneDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newCloudflare(100)
 		conf := config(f, newMemory(), rules(1, 3))
-		conf.Library = f
+		conf.Listings = f
 		c := with(f, conf)
 		answer, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account})
 		if err != nil {

@@ -46,7 +46,7 @@ func TestNamesThatRepeatAreNotAdopted(t *testing.T) {
 }
 
 // TestAnOldChangeIsNotThisOne inspects an update of a secret that another
-// changed in the same way after the library had read it, and before this
+// changed in the same way after the listings had read it, and before this
 // change began.
 func TestAnOldChangeIsNotThisOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Baseline takes down what is there before a change. It asks the library for
+// Baseline takes down what is there before a change. It asks the listings for
 // what it has at any age, and for something newer only where an object that is
 // to change is not in that. An object that is not there is no error.
 func (s *Reconciler) Baseline(ctx context.Context, op *change.Op) (change.Baseline, error) {
@@ -75,10 +75,10 @@ func isNotFound(err error) bool { return err != nil && fault.From(err).Kind == f
 
 // storesOf gives the stores that a change is about, and maybe others.
 func (s *Reconciler) storesOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Store, error) {
-	if finder, ok := s.library.(Finder); ok && notBefore.IsZero() {
+	if finder, ok := s.listings.(Finder); ok && notBefore.IsZero() {
 		return finder.FindStores(ctx, op.Account, oneOf(op.StoreName), oneOf(op.StoreID))
 	}
-	return s.library.Stores(ctx, op.Account, notBefore)
+	return s.listings.Stores(ctx, op.Account, notBefore)
 }
 
 // oneOf lists a text, unless it is empty.
@@ -91,8 +91,8 @@ func oneOf(text string) []string {
 
 // secretsOf gives the secrets that a change is about, and maybe others.
 func (s *Reconciler) secretsOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Secret, error) {
-	if finder, ok := s.library.(Finder); ok && notBefore.IsZero() {
+	if finder, ok := s.listings.(Finder); ok && notBefore.IsZero() {
 		return finder.FindSecrets(ctx, op.Account, op.StoreID, op.Names(), op.SecretIDs)
 	}
-	return s.library.Secrets(ctx, op.Account, op.StoreID, notBefore)
+	return s.listings.Secrets(ctx, op.Account, op.StoreID, notBefore)
 }

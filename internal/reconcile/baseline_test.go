@@ -18,7 +18,7 @@ func cut(times int) emulator.Fault {
 	return emulator.Fault{Kind: emulator.KindCut, Method: "POST", AfterCommit: true, Times: times}
 }
 
-// shelf is a library that has something old at once and something newer when it
+// shelf is a listings that has something old at once and something newer when it
 // is asked for that.
 type shelf struct {
 	stale, fresh     []upstream.Secret
@@ -85,7 +85,7 @@ func TestBaselines(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			settler := reconcile.New(reconcile.Config{
-				Library: &c.shelf, Clock: func() time.Time { return at }, Ahead: func(string) time.Duration { return 3 * time.Second },
+				Listings: &c.shelf, Clock: func() time.Time { return at }, Ahead: func(string) time.Duration { return 3 * time.Second },
 			})
 			got, err := settler.Baseline(t.Context(), c.target.op())
 			if err != nil || !reflect.DeepEqual(got, c.want) || c.shelf.anyAge != 1 || c.shelf.anewRead != c.anew {
@@ -105,7 +105,7 @@ func TestBaselines(t *testing.T) {
 
 func TestABaselineThatCannotBeHad(t *testing.T) {
 	away := fault.New(fault.Unavailable, "AWAY", "away")
-	settler := reconcile.New(reconcile.Config{Library: &shelf{staleErr: away}})
+	settler := reconcile.New(reconcile.Config{Listings: &shelf{staleErr: away}})
 	for _, at := range []target{{StoreName: "S"}, {StoreID: "s", SecretNames: []string{"A"}}, {StoreID: "s", SecretIDs: []string{"1"}}} {
 		if _, err := settler.Baseline(t.Context(), at.op()); fault.From(err) != away {
 			t.Errorf("%+v: got %v", at, err)
@@ -113,7 +113,7 @@ func TestABaselineThatCannotBeHad(t *testing.T) {
 	}
 }
 
-// finder is a library that must not be asked for all there is at any age.
+// finder is a listings that must not be asked for all there is at any age.
 type finder struct {
 	*testing.T
 
@@ -162,7 +162,7 @@ func TestABaselineLooksForWhatItIsAboutAlone(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := &finder{T: t, stores: []upstream.Store{{ID: "s", Name: "S"}}, secrets: []upstream.Secret{{ID: "1", Name: "A"}}}
-			got, err := reconcile.New(reconcile.Config{Library: f}).Baseline(t.Context(), tc.target.op())
+			got, err := reconcile.New(reconcile.Config{Listings: f}).Baseline(t.Context(), tc.target.op())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -73,7 +73,7 @@ func newWorld(t *testing.T, before func(http.Handler) http.Handler, set ...func(
 	}
 	t.Cleanup(client.Close)
 	w.client = client
-	config := reconcile.Config{Library: pages{client}, Attempt: 2 * time.Second, Observe: w.observe}
+	config := reconcile.Config{Listings: pages{client}, Attempt: 2 * time.Second, Observe: w.observe}
 	for _, f := range set {
 		f(&config)
 	}
@@ -190,7 +190,7 @@ func describe(s upstream.Secret) string {
 	return text + " " + *s.Comment
 }
 
-// pages is a library that asks each time.
+// pages is a listings that asks each time.
 type pages struct{ client *upstream.Client }
 
 // Stores lists the stores of an account.

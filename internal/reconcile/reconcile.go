@@ -32,7 +32,7 @@ type Listings interface {
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
 }
 
-// Finder is a Library that finds some objects without giving all, so that what
+// Finder is the Listings that find some objects without giving all, so that what
 // a change costs does not grow with what there is.
 type Finder interface {
 	// FindStores gives the stores that have one of the names or identifiers, as
@@ -52,8 +52,8 @@ type Owners interface {
 
 // Config is what a Reconciler is made from.
 type Config struct {
-	// Library is asked what became of changes.
-	Library Listings
+	// Listings is asked what became of changes.
+	Listings Listings
 	// Attempt bounds each attempt to send or to look, within its context. It
 	// includes the wait for the call budget. 0 means 30 seconds.
 	Attempt time.Duration
@@ -112,21 +112,21 @@ const (
 // Two changes of the same object are made one after the other by whoever calls:
 // the objects of a change are locked before it is sent.
 type Reconciler struct {
-	library Listings
-	limit   time.Duration
-	within  time.Duration
-	clock   func() time.Time
-	ahead   func(string) time.Duration
-	owners  Owners
-	observe func(Report)
+	listings Listings
+	limit    time.Duration
+	within   time.Duration
+	clock    func() time.Time
+	ahead    func(string) time.Duration
+	owners   Owners
+	observe  func(Report)
 	// calls numbers the changes that have no identifier.
 	calls atomic.Uint64
 }
 
-// New makes a settler.
+// New makes a Reconciler.
 func New(c Config) *Reconciler {
 	s := &Reconciler{
-		library: c.Library, limit: c.Attempt, within: c.Within, clock: c.Clock,
+		listings: c.Listings, limit: c.Attempt, within: c.Within, clock: c.Clock,
 		ahead: c.Ahead, owners: c.Owners, observe: c.Observe,
 	}
 	if s.limit <= 0 {

@@ -84,7 +84,7 @@ func (t *run) notBefore() time.Time {
 func (t *run) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
 	ctx, cancel := t.look(ctx)
 	defer cancel()
-	listed, err := t.library.Secrets(ctx, t.op().Account, t.op().StoreID, t.notBefore())
+	listed, err := t.listings.Secrets(ctx, t.op().Account, t.op().StoreID, t.notBefore())
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (t *run) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
 func (t *run) stores(ctx context.Context) ([]upstream.Store, error) {
 	ctx, cancel := t.look(ctx)
 	defer cancel()
-	return t.library.Stores(ctx, t.op().Account, t.notBefore())
+	return t.listings.Stores(ctx, t.op().Account, t.notBefore())
 }
 
 // mine takes objects for this change and says which of them are its own.

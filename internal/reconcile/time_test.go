@@ -45,7 +45,7 @@ func gone(kind fault.Kind) *fault.Error {
 }
 
 func (s *stage) settler(set ...func(*reconcile.Config)) settler {
-	c := reconcile.Config{Library: s}
+	c := reconcile.Config{Listings: s}
 	for _, f := range set {
 		f(&c)
 	}

@@ -167,7 +167,7 @@ func (i *Inner) Replay(ctx context.Context, of proto.Message) (answer proto.Mess
 	call.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
 		return idempotency.Intent{}, errNotKnown()
 	}
-	kept, err := i.chain.Idempotency.Keeper.Do(ctx, call, func(context.Context, *idempotency.Operation) ([]byte, error) {
+	kept, err := i.chain.Idempotency.Coordinator.Do(ctx, call, func(context.Context, *idempotency.Operation) ([]byte, error) {
 		return nil, errNotKnown()
 	})
 	switch {
@@ -196,7 +196,7 @@ func (i *Inner) Wait(ctx context.Context, account, storeID string, names ...stri
 	for n, name := range names {
 		objects[n] = secretNameKey(storeKey(account, contract.Target{StoreID: storeID}), name)
 	}
-	return i.chain.Idempotency.Keeper.Wait(ctx, auditFrom(ctx).caller.Name, objects...)
+	return i.chain.Idempotency.Coordinator.Wait(ctx, auditFrom(ctx).caller.Name, objects...)
 }
 
 // Status returns a fault as it is sent to a caller, for one item of a batch.

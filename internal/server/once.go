@@ -24,9 +24,9 @@ import (
 
 // Idempotency makes a change happen once, however often it is repeated.
 type Idempotency struct {
-	// Keeper holds the finished and running changes and commits their audit
+	// Coordinator holds the finished and running changes and commits their audit
 	// records.
-	Keeper *idempotency.Coordinator
+	Coordinator *idempotency.Coordinator
 	// Before returns the state before a change, for reconciliation.
 	Before func(ctx context.Context, op *change.Op) (change.Baseline, error)
 	// Reserve returns the quota reservation of a change, nil for none. Nil: no
@@ -63,7 +63,7 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 		}
 		about := m.Target(request)
 		if account, served := c.Rights.Names.Account(about.Account); served {
-			if before, known := c.Idempotency.Keeper.Peek(ctx, &call); known {
+			if before, known := c.Idempotency.Coordinator.Peek(ctx, &call); known {
 				c.Rights.Names.Remember(account, about.StoreID, before.Names)
 				if nameDiffers(request, before.Names) {
 					call, err = c.callOf(ctx, info.FullMethod, n, request, before.Names)
@@ -95,7 +95,7 @@ func (c Chain) firstTry(ctx context.Context, method string, request proto.Messag
 	if failed == nil {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 		defer cancel()
-		c.Idempotency.Keeper.Forget(bounded, call, came)
+		c.Idempotency.Coordinator.Forget(bounded, call, came)
 	}
 	return out, err
 }
@@ -128,7 +128,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		if inner != nil && inner.DryRun {
 			// Nothing is written.
 			auditFrom(ctx).bytesCounted = true
-			return nil, c.Idempotency.Keeper.Check(ctx, call)
+			return nil, c.Idempotency.Coordinator.Check(ctx, call)
 		}
 		var made ownAnswer
 		release := inflight.Retain(ctx)
@@ -138,7 +138,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 				release()
 			}
 		}()
-		answer, err := c.Idempotency.Keeper.Do(ctx, call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
+		answer, err := c.Idempotency.Coordinator.Do(ctx, call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			// The request stays in memory until the change is done.
 			begun.Store(true)
 			defer release()

@@ -114,9 +114,9 @@ async function showTenants(token) {
     output.replaceChildren(failed(answer));
     return;
   }
-  const older = answer.data.nextPageToken;
-  const next = older ? element("button", { type: "button" }, "More tenants") : null;
-  next?.addEventListener("click", () => showTenants(older));
+  const following = answer.data.nextPageToken;
+  const next = following ? element("button", { type: "button" }, "More tenants") : null;
+  next?.addEventListener("click", () => showTenants(following));
   output.replaceChildren(
     ...(answer.data.tenants ?? []).flatMap((t) => [
       element("h3", {}, t.name, element("span", { class: "faint" }, ` weight ${number(t.weight)}`)),

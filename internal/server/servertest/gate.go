@@ -143,7 +143,7 @@ func (g *Gate) chain(tb testing.TB, c Config) server.Chain {
 	if chain.Denials == nil {
 		chain.Denials = g.Trail
 	}
-	chain.Idempotency = server.Idempotency{Keeper: g.keeper(tb, c.Lines)}
+	chain.Idempotency = server.Idempotency{Coordinator: g.keeper(tb, c.Lines)}
 	if c.Change != nil {
 		c.Change(&chain)
 	}
