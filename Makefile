@@ -71,7 +71,7 @@ race: ## Run the tests under the race detector, where there is a C compiler; RAC
 	fi
 
 test-isolation: ## Run 100,000 random calls of several tenants and look for one that crosses over
-	CGO_ENABLED=0 STOREKEEPER_ISOLATION_OPS=100000 $(GO) test -count=1 -timeout 20m -run TestNoTenantSeesOrTouchesWhatIsNotItsOwn -v ./internal/server
+	CGO_ENABLED=0 STOREKEEPER_ISOLATION_OPS=100000 STOREKEEPER_ISOLATION_SEED=$${STOREKEEPER_ISOLATION_SEED:-$$(date +%s)} $(GO) test -count=1 -timeout 20m -run TestNoTenantSeesOrTouchesWhatIsNotItsOwn -v ./internal/server
 
 test-limits: ## Attack the built program under a hard memory limit, 15 s an attack, and serve a polite caller throughout
 	CGO_ENABLED=0 STOREKEEPER_LIMITS_SECONDS=$${STOREKEEPER_LIMITS_SECONDS:-15} $(GO) test -count=1 -timeout 20m -run TestAttacksLeaveTheServerWithinItsMemory -v ./cmd/server

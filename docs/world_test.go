@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"platform.internal/storekeeper/internal/porttest"
 )
 
 // patience is how long a service may take to start or to stop.
@@ -66,7 +68,7 @@ func newWorld(t *testing.T, program string) *world {
 	t.Helper()
 	w := &world{t: t, folder: t.TempDir(), program: program, at: map[string]string{}}
 	for _, port := range []string{"8080", "9090", "9091", "8787"} {
-		w.at["127.0.0.1:"+port] = freeAddress(t)
+		w.at["127.0.0.1:"+port] = porttest.Address(t)
 	}
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -111,16 +113,6 @@ func (w *world) must(err error) {
 func (w *world) shim(name, script string) {
 	w.t.Helper()
 	w.must(os.WriteFile(filepath.Join(w.folder, ".bin", name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // rewrite names addresses and folders of this test in place of the usual.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"platform.internal/storekeeper/internal/porttest"
 )
 
 // ran is what came of a command that ends by itself.
@@ -173,7 +174,7 @@ func TestDoctorTellsWhatHolds(t *testing.T) {
 			t.Errorf("%d, lacks %s: %s%s", bad.code, want, bad.out, bad.err)
 		}
 	}
-	down := runToEnd(append(args, "--set", "accounts[0].base_url=http://"+closedAddress(t)+"/client/v4")...)
+	down := runToEnd(append(args, "--set", "accounts[0].base_url=http://"+porttest.Address(t)+"/client/v4")...)
 	if down.code != exitFailed || !strings.Contains(down.out, "FAIL  account main quota: UPSTREAM_UNREACHABLE") {
 		t.Errorf("%d %s%s", down.code, down.out, down.err)
 	}
@@ -186,17 +187,6 @@ func TestDoctorTellsWhatHolds(t *testing.T) {
 	if gone := runToEnd(args...); gone.code != exitFailed || !strings.Contains(gone.err, "accounts[0].credential.api_token_file: must name a file that exists") {
 		t.Errorf("%d %s%s", gone.code, gone.out, gone.err)
 	}
-}
-
-// closedAddress is an address at which nobody listens.
-func closedAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func TestANewAPIKeyWorksAsPrinted(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/authn/authntest"
+	"platform.internal/storekeeper/internal/porttest"
 )
 
 // report is what doctor prints as JSON.
@@ -106,7 +107,7 @@ func TestDoctorFindsTheUsualFaultsOfIssuers(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": behind.URL, "jwks_uri": behind.URL + "/keys", "keys": json.RawMessage(keysOf(t, behind))})
 	})
 	down := authntest.NewIssuer(t)
-	down.URL = "http://" + closedAddress(t)
+	down.URL = "http://" + porttest.Address(t)
 	page := authntest.NewIssuer(t)
 	page.Instead(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>") })
 	for name, test := range map[string]struct {
@@ -188,7 +189,7 @@ func TestDoctorNamesAFixBesideEachFailure(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(p.folder, "trail"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r := diagnosed(t, p, "listen.grpc="+taken.Addr().String(), "accounts[0].base_url=http://"+closedAddress(t)+"/client/v4",
+	r := diagnosed(t, p, "listen.grpc="+taken.Addr().String(), "accounts[0].base_url=http://"+porttest.Address(t)+"/client/v4",
 		"quotas[0].tenant=nobody", "quotas[0].secrets=1", "budget.calls=2000")
 	for check, want := range map[string][2]string{
 		"listen.grpc":             {checkFailed, "--set listen.grpc=HOST:PORT"},

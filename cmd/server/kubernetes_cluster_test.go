@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"platform.internal/storekeeper/internal/authn/authntest"
+	"platform.internal/storekeeper/internal/porttest"
 )
 
 // apiServerVariable names a kube-apiserver to test with.
@@ -51,13 +52,13 @@ func startCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Skip("needs etcd, which Debian has as etcd-server")
 	}
-	c := &cluster{t: t, program: program, folder: t.TempDir(), url: "https://" + closedAddress(t), authority: authntest.NewAuthority(t)}
+	c := &cluster{t: t, program: program, folder: t.TempDir(), url: "https://" + porttest.Address(t), authority: authntest.NewAuthority(t)}
 	c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.authority.Pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
-	c.store = "http://" + closedAddress(t)
+	c.store = "http://" + porttest.Address(t)
 	c.write("ca.crt", c.authority.PEM)
 	c.write("admins.csv", []byte("admin-of-the-test,admin,admin,system:masters\n"))
 	authntest.WriteFiles(t, c.folder, c.authority.Sign(authntest.Leaf{}))
-	c.run("etcd", etcd, "--data-dir="+filepath.Join(c.folder, "etcd"), "--listen-client-urls="+c.store, "--advertise-client-urls="+c.store, "--listen-peer-urls=http://"+closedAddress(t))
+	c.run("etcd", etcd, "--data-dir="+filepath.Join(c.folder, "etcd"), "--listen-client-urls="+c.store, "--advertise-client-urls="+c.store, "--listen-peer-urls=http://"+porttest.Address(t))
 	c.makeKey("first")
 	c.serve("first")
 	return c

@@ -49,23 +49,18 @@ func (c *caller) listChanges() *attempt {
 // the change are accepted in the answer then.
 func (c *caller) mayKnow(a *attempt, change *storekeeperv1.Change) string {
 	own := change.GetBy().GetTenant() == c.Tenant
-	store := c.byShelf[change.GetStore().GetId()]
+	// A store that was not made has a name and no identifier. A refused call may name a
+	// store that never was, or one of another account: only a right in the whole account
+	// reaches it, as only one without a prefix reaches a secret that was not found.
+	about := place{account: change.GetAccount(), store: change.GetStore().GetName()}
+	if store := c.byShelf[change.GetStore().GetId()]; store != nil && store.account == change.GetAccount() {
+		about.store = store.name
+	}
 	for _, s := range change.GetSecrets() {
-		if own {
-			continue
-		}
-		if store == nil {
-			return fmt.Sprintf("it holds a change in a store that never was: %v", change)
-		}
-		at := place{store.account, store.name, s.GetName()}
-		if s.GetName() == "" || !c.may(c.Principal, "secret.get", at) && !c.may(c.Principal, "change.get", at) {
+		at := place{about.account, about.store, s.GetName()}
+		if !own && !c.may(c.Principal, "secret.get", at) && !c.may(c.Principal, "change.get", at) {
 			return fmt.Sprintf("it holds a change of %v, which the caller may not see: %v", at, change)
 		}
-	}
-	// A store that was not made has a name and no identifier.
-	about := place{account: change.GetAccount(), store: change.GetStore().GetName()}
-	if store != nil {
-		about = place{account: store.account, store: store.name}
 	}
 	if !own && len(change.GetSecrets()) == 0 && !c.may(c.Principal, "change.get", about) {
 		return fmt.Sprintf("it holds another's change of a store: %v", change)

@@ -131,7 +131,7 @@ func (p person) look(axe, name string) {
 		p.accessible(axe, name+view.name)
 		p.do("take a picture", chromedp.FullScreenshot(&picture, 100))
 		if folder := os.Getenv("STOREKEEPER_SCREENSHOTS"); folder != "" {
-			if err := os.WriteFile(filepath.Join(folder, "console-"+name+view.name+".png"), picture, 0o644); err != nil { //nolint:gosec // For the docs.
+			if err := os.WriteFile(filepath.Join(folder, "console-"+name+view.name+".png"), picture, 0o600); err != nil {
 				p.t.Fatal(err)
 			}
 		}

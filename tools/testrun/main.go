@@ -187,14 +187,25 @@ func (t *tally) show(key string) {
 	}
 }
 
-// maxRepeated bounds the lines of one failure that close repeats.
-const maxRepeated = 30
+// maxRepeated and maxRepeatedLine bound the lines, and the bytes of a line, of one
+// failure that close repeats.
+const (
+	maxRepeated     = 30
+	maxRepeatedLine = 400
+)
 
-// repeat keeps the last lines of a failure for close.
+// repeat keeps the last lines of a failure for close, without log lines of the program.
 func (t *tally) repeat(key string) {
-	lines := slices.DeleteFunc(slices.Clone(t.printed[key]), func(line string) bool { return strings.HasPrefix(line, "=== ") })
+	lines := slices.DeleteFunc(slices.Clone(t.printed[key]), func(line string) bool {
+		return strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "{")
+	})
 	t.again = append(t.again, "failed: "+key+"\n")
-	t.again = append(t.again, lines[max(0, len(lines)-maxRepeated):]...)
+	for _, line := range lines[max(0, len(lines)-maxRepeated):] {
+		if len(line) > maxRepeatedLine {
+			line = line[:maxRepeatedLine] + "...\n"
+		}
+		t.again = append(t.again, line)
+	}
 }
 
 // close prints the failures once more and the closing line.

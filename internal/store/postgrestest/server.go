@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"platform.internal/storekeeper/internal/porttest"
 )
 
 const (
@@ -68,7 +70,7 @@ func (s *Server) start() {
 	s.t.Helper()
 	s.t.Cleanup(s.Kill)
 	for range startAttempts {
-		s.port = freePort(s.t)
+		s.port = porttest.Port(s.t)
 		if s.run() {
 			return
 		}
@@ -256,18 +258,4 @@ func find() string {
 func installed(folder string) bool {
 	_, err := os.Stat(filepath.Join(folder, "initdb"))
 	return err == nil
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		t.Fatal("a listener without a TCP address")
-	}
-	return address.Port
 }
