@@ -17,7 +17,7 @@ const (
 	last  = 32000
 )
 
-var given struct {
+var given struct { //nolint:gochecknoglobals // Tests of a package know nothing of one another.
 	sync.Mutex
 	ports map[int]bool
 }
