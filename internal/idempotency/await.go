@@ -13,11 +13,11 @@ const (
 	lastPoll  = 200 * time.Millisecond
 )
 
-// errImpatient ends the waiting of a flight that waited for the Limit.
+// errImpatient is the cause of a context that ended because a call waited longer than Patience or Limit.
 var errImpatient = errors.New("waited too long for another change")
 
-// carry finds out who answers the call of f: the records, another replica or a
-// change that it makes itself.
+// carry returns the result of f: a recorded answer, the result of an open change of another call or replica,
+// or the result of a change that f makes.
 func (k *Coordinator) carry(f *flight) callResult {
 	ctx, cancel := context.WithTimeoutCause(f.wanted, k.config.Patience+k.config.Limit, errImpatient)
 	defer cancel()
@@ -40,7 +40,7 @@ func (k *Coordinator) carry(f *flight) callResult {
 			if r, ended := k.awaitUntil(ctx, patience, f, e.ID); ended {
 				return r
 			}
-			// It came to nothing, so this call is the first.
+			// The open change ended without an outcome, so f makes the change.
 			continue
 		}
 		if !admitted {
@@ -62,8 +62,7 @@ func (k *Coordinator) carry(f *flight) callResult {
 	}
 }
 
-// find returns what the records know of the call of f, nil where nothing of it
-// concerns f.
+// find returns the record of the call of f. It returns nil if there is none that may answer f.
 func (k *Coordinator) find(ctx context.Context, f *flight) (*callEntry, error) {
 	unseen := f.call.unseen
 	f.call.unseen = false
@@ -98,15 +97,15 @@ func (k *Coordinator) failed(ctx context.Context, err error) callResult {
 	return callResult{fault: fault.From(err)}
 }
 
-// awaitUntil is await that is impatient after a time.
+// awaitUntil calls await with the deadline patience.
 func (k *Coordinator) awaitUntil(ctx context.Context, patience time.Time, f *flight, id string) (r callResult, ended bool) {
 	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
 	defer end()
 	return k.await(patient, f, id)
 }
 
-// await waits until the intent has an outcome. ended is false when it came to
-// nothing. A store that is away for a moment does not end the waiting.
+// await polls the store until the intent has an outcome. ended is false if the intent ended without an
+// outcome. A store failure shorter than recordPatience does not end the wait.
 func (k *Coordinator) await(ctx context.Context, f *flight, id string) (r callResult, ended bool) {
 	delay, failing, missing := firstPoll, time.Time{}, false
 	for {
@@ -122,8 +121,8 @@ func (k *Coordinator) await(ctx context.Context, f *flight, id string) (r callRe
 		case !open && missing:
 			return callResult{}, false
 		default:
-			// What was read was perhaps not of one moment. The outcome is
-			// older than the end of the intent, so a second look finds it.
+			// The three records may have been read at different times. The outcome is committed no later than
+			// the end of the intent, so a second read finds the outcome.
 			failing, missing = time.Time{}, !open
 		}
 		if err := pause(ctx, delay); err != nil {
@@ -136,17 +135,16 @@ func (k *Coordinator) await(ctx context.Context, f *flight, id string) (r callRe
 	}
 }
 
-// impatient says whether a context ended since a call waited for long enough.
+// impatient reports whether ctx ended with the cause errImpatient.
 func impatient(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errImpatient) }
 
-// unfinished is the fault of a call whose own change, which an earlier call like
-// it began, is not finished yet.
+// unfinished returns the fault of a repeated call if the change of the first call is still open.
 func (k *Coordinator) unfinished(id string, cause error) *fault.Error {
 	return inProgress("Your own earlier call began this change, and it is not finished yet; repeat the call to learn what becomes of it.",
 		k.openIntent(id, "")).Because(cause)
 }
 
-// blocked is the fault of a call that waited too long for its objects.
+// blocked returns the fault of a call that waited too long for the lock of an object.
 func (k *Coordinator) blocked(f *flight, cause error) *fault.Error {
 	i := k.openIntent(k.holder(f), f.call.Caller)
 	if i.ID == "" {
@@ -155,12 +153,12 @@ func (k *Coordinator) blocked(f *flight, cause error) *fault.Error {
 	return inProgress("An earlier change of yours of the same object is not finished yet.", i).Because(cause)
 }
 
-// holder is the intent that has locked an object of f, "" where it is not known.
+// holder returns the intent that has locked an object of f, "" if unknown.
 func (k *Coordinator) holder(f *flight) string {
 	ctx, cancel := context.WithTimeout(k.life, time.Second)
 	defer cancel()
 	keys := objectKeys(f.call.Objects)
-	// Where the records are away the fault says less.
+	// If the store fails, the fault lacks the holder.
 	now, _ := k.config.Store.Get(ctx, keys...)
 	for _, key := range keys {
 		if holder := readObject(now[key].Value).holder; holder != "" {
@@ -170,8 +168,8 @@ func (k *Coordinator) holder(f *flight) string {
 	return ""
 }
 
-// openIntent reads an open intent, if it is that of a caller; "" is any. It is
-// empty where nothing is known.
+// openIntent returns the open intent id if its caller is caller; "" stands for any caller. It returns an
+// empty Intent if there is none or the store fails.
 func (k *Coordinator) openIntent(id, caller string) Intent {
 	ctx, cancel := context.WithTimeout(k.life, time.Second)
 	defer cancel()
@@ -183,8 +181,7 @@ func (k *Coordinator) openIntent(id, caller string) Intent {
 	return e.Intent
 }
 
-// peruse returns the outcome of an intent, nil where there is none, and
-// whether the intent is open.
+// peruse returns the outcome of an intent, nil if there is none, and whether the intent is open.
 func (k *Coordinator) peruse(ctx context.Context, digest, id string) (r *callResult, open bool, err error) {
 	callKey, ownKey, openKey := callPrefix+digest, outcomePrefix+id, openPrefix+id
 	now, err := k.config.Store.Get(ctx, callKey, ownKey, openKey)

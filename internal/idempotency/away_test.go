@@ -75,8 +75,8 @@ func TestNothingIsAnsweredBeforeItIsKept(t *testing.T) {
 	})
 }
 
-// TestOthersHearOfAChangeBeforeItsCaller: where the outcome was kept late, what
-// waits for it comes before the answer, not after the change.
+// TestOthersHearOfAChangeBeforeItsCaller: if the commit of the outcome is late, the function Kept still runs
+// before the caller gets its answer.
 func TestOthersHearOfAChangeBeforeItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told atomic.Int64

@@ -10,32 +10,31 @@ import (
 )
 
 var (
-	// errKnown is when the records know the call by now.
+	// errKnown says that the store has a record that may answer the call.
 	errKnown = errors.New("the call is known")
-	// errBusy is when an object belongs to another change.
+	// errBusy says that another change has locked an object.
 	errBusy = errors.New("an object is held by another change")
-	// errNoHeartbeat is when others may think that this replica is gone.
+	// errNoHeartbeat says that other replicas may consider this replica dead.
 	errNoHeartbeat = errors.New("this replica has no heartbeat")
 )
 
-// refused is the error of a commit that its reservation has refused. Nothing was
-// begun.
+// refused wraps the error of a commit that the Reservation refused. The change has not begun.
 type refused struct{ error }
 
 // operation is a change that a flight makes.
 type operation struct {
-	// claim holds the objects against the other changes of this replica.
+	// claim holds the locks of the objects in this process.
 	*claim
 
 	entry openEntry
 	held  func() bool
-	// deadline is when the change must have ended.
+	// deadline is the end of the Limit.
 	deadline time.Time
 }
 
-// begin locks the objects and keeps the intent. It waits for the objects until
-// patience ends, and then returns errImpatient. After errKnown the records have
-// the answer. After any error nothing was begun.
+// begin locks the objects and commits the intent. It waits for the locks until patience ends, and then
+// returns errImpatient. It returns errKnown if the store has an answer to the call. After any error the
+// change has not begun.
 func (k *Coordinator) begin(ctx context.Context, patience time.Time, f *flight) (*operation, error) {
 	own, err := k.lock(ctx, patience, f)
 	if err != nil {
@@ -68,7 +67,7 @@ func (k *Coordinator) begin(ctx context.Context, patience time.Time, f *flight) 
 	}
 }
 
-// lock waits for the objects of f in this process, until patience ends.
+// lock waits for the in-process locks of the objects of f, until patience ends.
 func (k *Coordinator) lock(ctx context.Context, patience time.Time, f *flight) (*claim, error) {
 	asked := time.Now()
 	own := k.locks.enter(f.call.Objects, f.call.Urgent)
@@ -83,7 +82,7 @@ func (k *Coordinator) lock(ctx context.Context, patience time.Time, f *flight) (
 	return own, impatience(patient, err)
 }
 
-// impatience is the error of a wait that ended with patient.
+// impatience returns errImpatient if err is due to the end of patient by patience, and err otherwise.
 func impatience(patient context.Context, err error) error {
 	if impatient(patient) && patient.Err() != nil && errors.Is(err, patient.Err()) {
 		return errImpatient
@@ -91,13 +90,13 @@ func impatience(patient context.Context, err error) error {
 	return err
 }
 
-// undisturbed says whether nobody but the flights of this process can hold an
-// object, so that its lock is all that it takes to have it.
+// undisturbed reports whether only flights of this process can hold an object. The in-process lock then
+// suffices.
 func (k *Coordinator) undisturbed() bool { return k.config.Alone && k.orphans.none() }
 
-// propose tries once to keep the intent, and after errBusy can be tried again.
+// propose tries once to commit the intent. After errBusy the caller may try again.
 func (k *Coordinator) propose(ctx context.Context, f *flight, own *claim) (*operation, error) {
-	// From here on, so that a pause of this process ends the ownership.
+	// The lease is taken before the intent is read, so that a pause of this process ends the ownership.
 	held := k.lease.hold()
 	if !held() {
 		return nil, notKept(errNoHeartbeat)
@@ -123,7 +122,7 @@ func (k *Coordinator) propose(ctx context.Context, f *flight, own *claim) (*oper
 	return op, nil
 }
 
-// enter takes op over the point from which on others know of it.
+// enter commits the intent. From then on other replicas see the change.
 func (k *Coordinator) enter(ctx context.Context, f *flight, op *operation) error {
 	k.step(f.ctx, StepIntent)
 	keeping, span := tracing.Start(f.ctx, "change.begin")
@@ -143,8 +142,7 @@ func (k *Coordinator) enter(ctx context.Context, f *flight, op *operation) error
 	return err
 }
 
-// vacant waits until no other change holds an object of f, or until patience
-// ends.
+// vacant waits until no other change has locked an object of f, or until patience ends.
 func (k *Coordinator) vacant(ctx context.Context, patience time.Time, f *flight) error {
 	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
 	defer end()
@@ -179,8 +177,7 @@ func (k *Coordinator) untilVacant(ctx context.Context, f *flight) error {
 	}
 }
 
-// ask gets the intent from the caller. It keeps the identity of an earlier
-// answer.
+// ask calls Call.Intent and fills in the defaults. The id and start time of earlier, if set, are retained.
 func (k *Coordinator) ask(ctx context.Context, f *flight, urged <-chan struct{}, earlier Intent) (Intent, error) {
 	began, i := time.Now(), Intent{}
 	if f.call.Intent != nil {

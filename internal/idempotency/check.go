@@ -8,9 +8,9 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Wait waits until no change holds one of the objects, on any replica. Changes
-// that it waits for become urgent. The error is a fault: CHANGE_IN_PROGRESS after
-// the Patience, that of ctx, or that of the store.
+// Wait waits until no change has locked any of the objects, on any replica. Changes that hold the locks
+// become urgent. The error is a fault: CHANGE_IN_PROGRESS after the Patience, the error of ctx, or a store
+// fault.
 func (k *Coordinator) Wait(ctx context.Context, caller string, objects ...string) error {
 	patience := time.Now().Add(k.config.Patience)
 	f := &flight{call: Call{Caller: caller, Objects: distinct(objects), Urgent: true}, ctx: ctx}
@@ -30,8 +30,8 @@ func (k *Coordinator) Wait(ctx context.Context, caller string, objects ...string
 	return fault.From(err)
 }
 
-// Check runs the checks of a call without making its change: Admit, the limits of
-// its Reservation, and Intent. Nothing is kept. Errors are faults.
+// Check runs the checks of a call without making its change: Admit, Reservation.Check and Intent. It records
+// nothing. Errors are faults.
 func (k *Coordinator) Check(ctx context.Context, c Call) error {
 	err := c.admit(ctx)
 	if err == nil && c.Intent != nil {

@@ -8,11 +8,11 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// decide says what becomes of some records, as a store.Decide does.
+// decide computes the new records from the current records, like store.Decide.
 type decide func(now map[string]store.Record) (map[string]*store.Record, error)
 
-// change commits records and audit lines. The store bounds how long that takes.
-// Its error is that of decide or a fault.
+// change commits records and audit lines. The store limits the duration. The error is that of decide or a
+// fault.
 func (k *Coordinator) change(ctx context.Context, keys []string, by decide, lines ...audit.Record) error {
 	return k.config.Store.Commit(ctx, keys, func(now map[string]store.Record) (store.Changes, error) {
 		changes, err := by(now)

@@ -10,27 +10,27 @@ import (
 	"platform.internal/storekeeper/internal/tracing"
 )
 
-// errNotOwner is when an intent is another's by now, or gone.
+// errNotOwner says that another replica owns the intent, or that the intent is closed.
 var errNotOwner = errors.New("the intent has another owner or is gone")
 
-// errSuperseded is when the record of a call is about a newer call like it.
+// errSuperseded says that a newer call has overwritten the record of this call.
 var errSuperseded = errors.New("a newer call has taken the record")
 
-// conclude commits the end of an intent of this replica: the outcome where it is
-// to be kept, its audit record, the objects and what is given back.
+// conclude commits the end of an intent of this replica: the outcome if it is to be recorded, the audit
+// record, the unlocked objects and the released reservation.
 func (k *Coordinator) conclude(ctx context.Context, e *openEntry, o changeOutcome) error {
 	ctx, span := tracing.Start(ctx, "change.finish")
 	err := k.end(ctx, e, o, "")
 	if errors.Is(err, errSuperseded) {
-		// This call is still waited for, so its outcome gets a record of its own.
+		// Callers still wait for this call, so the outcome gets its own record.
 		err = k.end(ctx, e, o, outcomePrefix+e.Intent.ID)
 	}
 	span.End(err)
 	return err
 }
 
-// end commits the end of an intent. ownKey names the record of the outcome where
-// that of the call is another call's, "" where there is none yet.
+// end commits the end of an intent. If a newer call has overwritten the record of this call, end writes the
+// outcome to ownKey, or returns errSuperseded if ownKey is "".
 func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ownKey string) error {
 	id, keys := e.Intent.ID, e.keys()
 	release, err := k.release(ctx, e, &o)
@@ -78,7 +78,7 @@ func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ow
 	}, o.lines()...)
 }
 
-// release is what the end of a change gives back.
+// release returns the Release of a change.
 func (k *Coordinator) release(ctx context.Context, e *openEntry, o *changeOutcome) (Release, error) {
 	switch {
 	case e.reservation != nil:
@@ -89,15 +89,15 @@ func (k *Coordinator) release(ctx context.Context, e *openEntry, o *changeOutcom
 	return nothing{}, nil
 }
 
-// nothing is the Release of a change that gives nothing back.
+// nothing is the Release of a change without a reservation.
 type nothing struct{}
 
 func (nothing) Keys() []string { return nil }
 
 func (nothing) Apply(map[string]store.Record, map[string]*store.Record) error { return nil }
 
-// names says whether the record of a call is about e. One that is as this
-// process wrote it need not be read.
+// names reports whether call, the record of a call, belongs to e. It decodes call only if this process did
+// not write it.
 func (e *openEntry) names(call []byte) (bool, error) {
 	if len(call) == 0 || e.rawCall != nil && bytes.Equal(call, e.rawCall) {
 		return len(call) > 0, nil
@@ -106,8 +106,8 @@ func (e *openEntry) names(call []byte) (bool, error) {
 	return c.ID == e.Intent.ID, err
 }
 
-// answer is the record of a finished call. Without a key it serves retries
-// alone.
+// answer returns the record of a finished call. The answer to a call without a key is kept for the
+// RetryWindow.
 func (k *Coordinator) answer(e *openEntry, o changeOutcome) *store.Record {
 	if e.Keyed {
 		return until(e.call(o), k.config.Retention)
@@ -115,8 +115,8 @@ func (k *Coordinator) answer(e *openEntry, o changeOutcome) *store.Record {
 	return until(e.call(o), k.config.RetryWindow)
 }
 
-// own returns errNotOwner if the intent is not this replica's. One that is as
-// this process wrote it need not be read.
+// own returns errNotOwner if this replica does not own the intent. It decodes the record only if this process
+// did not write it.
 func (k *Coordinator) own(now map[string]store.Record, id string, written []byte) error {
 	if kept, open := now[openPrefix+id]; open && written != nil && bytes.Equal(kept.Value, written) {
 		return nil

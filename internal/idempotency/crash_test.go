@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/idempotency"
 )
 
-// The steps of a change in their order, with those that run makes.
+// steps are the steps of a change in order, including those of Run.
 var steps = []idempotency.Step{
 	idempotency.StepIntent, idempotency.StepIntended, "sent", "executed", idempotency.StepOutcome, idempotency.StepRecorded,
 }

@@ -9,14 +9,13 @@ import (
 	"sync"
 )
 
-// digester makes names for calls that tell nothing of them to who lacks the
-// pepper.
+// digester computes the names of call records. Without the pepper, a name reveals nothing about the call.
 type digester struct {
-	// macs are keyed already: keying one costs as much as a short digest.
+	// macs pools keyed hashes, because keying one costs as much as a short digest.
 	macs *sync.Pool
 }
 
-// keyed is a keyed hash with room for texts.
+// keyed is a keyed hash with a buffer.
 type keyed struct {
 	mac  hash.Hash
 	text []byte
@@ -27,14 +26,14 @@ func newDigester(pepper []byte) digester {
 	return digester{macs: &sync.Pool{New: func() any { return &keyed{mac: hmac.New(sha256.New, pepper)} }}}
 }
 
-// mark makes the digests of a call, which are worth making once.
+// mark computes the digests of a call, once.
 func (d digester) mark(c *Call) {
 	if c.identity == "" {
 		c.identity, c.print = d.identity(c), d.fingerprint(c)
 	}
 }
 
-// identity is the same for two calls that may be one.
+// identity returns a digest that is equal for calls with the same key, or, without a key, for equal calls.
 func (d digester) identity(c *Call) string {
 	if c.Key != "" {
 		return d.sum("key", []string{c.Caller, c.Key}, nil)
@@ -42,13 +41,13 @@ func (d digester) identity(c *Call) string {
 	return d.sum("call", []string{c.Caller, c.Method}, c.Payload)
 }
 
-// fingerprint is the same for two calls that ask for the same.
+// fingerprint returns a digest that is equal for equal requests.
 func (d digester) fingerprint(c *Call) string {
 	return d.sum("request", []string{c.Method}, c.Payload)
 }
 
-// sum writes the length before each part, so that no two lists of parts read
-// the same. The payload is the last part, nil for none.
+// sum writes the length before each part, so that different lists of parts have different encodings. The
+// payload is the last part, nil for none.
 func (d digester) sum(label string, texts []string, payload []byte) string {
 	k, _ := d.macs.Get().(*keyed)
 	defer d.macs.Put(k)

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/store/fields"
 )
 
-// The names of records begin with what they are.
+// Prefixes of record names.
 const (
 	callPrefix    = "call/"
 	openPrefix    = "open/"
@@ -19,9 +19,9 @@ const (
 	replicaPrefix = "replica/"
 )
 
-// callEntry says what became of the call with an identity.
+// callEntry is the record of a call.
 type callEntry struct {
-	// ID is that of the intent.
+	// ID is the id of the intent.
 	ID string
 	// Print is the fingerprint of the request.
 	Print string
@@ -30,32 +30,31 @@ type callEntry struct {
 	// Body and Fault are the outcome.
 	Body  []byte
 	Fault json.RawMessage
-	// Intent is kept with the outcome, without what only recovery needs.
+	// Intent is stored with the outcome, without the fields that only recovery needs.
 	Intent *Intent
 }
 
 // openEntry is an intent without an outcome.
 type openEntry struct {
 	Intent Intent
-	// Owner is the replica that takes care of it.
+	// Owner is the replica that owns the intent.
 	Owner string
-	// Call and Print are the identity and the fingerprint of its call.
+	// Call and Print are the identity and the fingerprint of the call.
 	Call  string
 	Print string
-	// Keyed says that the call had a key, so its outcome is kept for long.
+	// Keyed says that the call had a key, so the outcome is kept for the Retention.
 	Keyed bool
 
-	// reservation is that of the call, nil for none or where this is read from a
-	// record.
+	// reservation is the Reservation of the call. It is nil if there is none or if e was read from the store.
 	reservation Reservation
-	// raw and rawCall are this record and that of the call as this process has
-	// written them, nil before it has.
+	// raw and rawCall are the encoded records of the intent and the call as this process last wrote them, nil
+	// before.
 	raw, rawCall []byte
-	// named is what keys returns.
+	// named caches the result of keys.
 	named entryKeys
 }
 
-// record writes down e.
+// record encodes e.
 func (e *openEntry) record() *store.Record {
 	e.raw = e.encode()
 	return &store.Record{Value: e.raw}
@@ -65,19 +64,19 @@ func (e *openEntry) record() *store.Record {
 type changeOutcome struct {
 	body  []byte
 	fault *fault.Error
-	// kept says that it answers the call for good.
+	// kept says that the outcome is recorded as the answer of the call.
 	kept bool
 	// changed says that the objects were changed, or may have been.
 	changed bool
-	// made are the identifiers of what the change made.
+	// made are the identifiers of the objects that the change created.
 	made []string
-	// remember are records that are written with the outcome.
+	// remember are records to commit with the outcome.
 	remember map[string]*store.Record
 	// line is the audit record, nil for none.
 	line *audit.Record
 }
 
-// lines is the audit record as the commit takes it.
+// lines returns the audit record as a list.
 func (o *changeOutcome) lines() []audit.Record {
 	if o.line == nil {
 		return nil
@@ -85,20 +84,19 @@ func (o *changeOutcome) lines() []audit.Record {
 	return []audit.Record{*o.line}
 }
 
-// ended tells how the change ended.
+// ended converts o for Release.
 func (o *changeOutcome) ended() Ended {
 	return Ended{Made: o.made, Done: o.changed && o.kept && o.fault == nil, Gone: o.fault != nil && o.fault.Kind == fault.NotFound}
 }
 
-// entryKeys are the names of the records of an intent, but for that of an outcome
-// whose call has another record by now.
+// entryKeys are the names of the records of an intent, without the separate outcome record (outcomePrefix).
 type entryKeys struct {
 	call, open string
 	// objects are in the order of Intent.Objects.
 	objects []string
 }
 
-// keys returns the names of the records of e. They are made once.
+// keys returns the names of the records of e and caches them.
 func (e *openEntry) keys() *entryKeys {
 	if k := &e.named; k.call == "" {
 		k.call, k.open, k.objects = callPrefix+e.Call, openPrefix+e.Intent.ID, objectKeys(e.Intent.Objects)
@@ -106,7 +104,7 @@ func (e *openEntry) keys() *entryKeys {
 	return &e.named
 }
 
-// and returns all names, and others.
+// and returns all names and others.
 func (k *entryKeys) and(others ...string) []string {
 	all := make([]string, 0, 2+len(k.objects)+len(others))
 	return append(append(append(all, k.call, k.open), k.objects...), others...)
@@ -120,8 +118,8 @@ func objectKeys(objects []string) []string {
 	return keys
 }
 
-// call returns the record of e's call with an outcome. Op and baseline serve
-// recovery alone, and the objects serve to end the answer to a call without a key.
+// call encodes the record of the call of e with an outcome. It omits Op and Baseline, which only recovery
+// needs. Objects and Within are kept for calls without a key, to detect stale answers.
 func (e *openEntry) call(o changeOutcome) []byte {
 	i := e.Intent
 	i.Op, i.Baseline = nil, nil
@@ -135,7 +133,7 @@ func (e *openEntry) call(o changeOutcome) []byte {
 	return c.encode()
 }
 
-// result returns the outcome that a record holds.
+// result returns the recorded outcome.
 func (c *callEntry) result() callResult {
 	r := callResult{body: c.Body, kept: true, replayed: true}
 	if c.Fault != nil {
@@ -202,7 +200,7 @@ func readIntent(r *fields.Reader) Intent {
 	}
 }
 
-// lookup reads the record at key, nil where there is none.
+// lookup decodes the record at key. It returns nil if there is none.
 func lookup[T any](now map[string]store.Record, key string, decode func(raw []byte) (*T, error)) (*T, error) {
 	e, ok := now[key]
 	if !ok {
@@ -211,7 +209,7 @@ func lookup[T any](now map[string]store.Record, key string, decode func(raw []by
 	return decode(e.Value)
 }
 
-// until makes an entry that ends after d.
+// until makes a record that expires after d.
 func until(raw []byte, d time.Duration) *store.Record {
 	return &store.Record{Value: raw, Expires: time.Now().Add(d)}
 }

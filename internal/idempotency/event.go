@@ -2,65 +2,62 @@ package idempotency
 
 import "time"
 
-// EventKind says what happened.
+// EventKind is the kind of an Event.
 type EventKind string
 
-// What can happen. The words serve as labels of metrics.
+// The kinds of events. The words are label values of metrics.
 const (
-	// EventBegan is a change whose intent was kept.
+	// EventBegan: the intent of a change was committed.
 	EventBegan EventKind = "began"
-	// EventFinished is a change whose answer was kept.
+	// EventFinished: the answer of a change was committed.
 	EventFinished EventKind = "finished"
-	// EventAbandoned is a change that was not made and of which nothing is
-	// kept.
+	// EventAbandoned: a change was not made, and nothing was recorded.
 	EventAbandoned EventKind = "abandoned"
-	// EventReplayed is a call that got a kept answer.
+	// EventReplayed: a call got a recorded answer.
 	EventReplayed EventKind = "replayed"
-	// EventJoined is a call that waits for another's change.
+	// EventJoined: a call waits for the change of another call.
 	EventJoined EventKind = "joined"
-	// EventRefused is a key that came with another request.
+	// EventRefused: a key was used with another request.
 	EventRefused EventKind = "refused"
-	// EventUnsettled is a change of this life whose end is not known.
+	// EventUnsettled: this process does not know whether its change took effect.
 	EventUnsettled EventKind = "unsettled"
-	// EventTaken is an intent of a former owner that was taken over.
+	// EventTaken: this replica took over an intent of another owner.
 	EventTaken EventKind = "taken"
-	// EventRecovered is an intent whose end was found out. Its error is the
-	// refusal that this was, if it was one.
+	// EventRecovered: recovery determined the outcome of a change. Err is set if Cloudflare refused the
+	// change.
 	EventRecovered EventKind = "recovered"
-	// EventUndone is an intent of which nothing was done, as was found out.
+	// EventUndone: recovery found that the change was not made.
 	EventUndone EventKind = "undone"
-	// EventUnproven is an intent that was closed although nobody can find out
-	// whether the change was made.
+	// EventUnproven: recovery closed an intent without knowing whether the change was made.
 	EventUnproven EventKind = "unproven"
-	// EventRecoveryFailed is a try to find it out that failed.
+	// EventRecoveryFailed: an attempt of recovery failed.
 	EventRecoveryFailed EventKind = "recovery_failed"
-	// EventUnrecorded is an outcome that could not be kept yet.
+	// EventUnrecorded: an outcome could not be committed yet.
 	EventUnrecorded EventKind = "unrecorded"
-	// EventDropped is an outcome that came after another replica took over.
+	// EventDropped: an outcome was dropped because another replica had taken over.
 	EventDropped EventKind = "dropped"
-	// EventPanicked is a change that panicked.
+	// EventPanicked: a change panicked.
 	EventPanicked EventKind = "panicked"
-	// EventLapsed is a heartbeat of this replica that ran out.
+	// EventLapsed: the heartbeat of this replica expired.
 	EventLapsed EventKind = "lapsed"
-	// EventScanFailed is a search for orphans that failed.
+	// EventScanFailed: a search for orphans failed.
 	EventScanFailed EventKind = "scan_failed"
 )
 
-// Event is something that happened. It holds no keys and no values.
+// Event describes an event for logs and metrics. It holds no keys and no secret values.
 type Event struct {
-	// Kind says what.
+	// Kind is the kind of the event.
 	Kind EventKind
-	// ID is that of the intent, where there is one.
+	// ID is the id of the intent, if there is one.
 	ID string
-	// Method, Caller and Tenant are those of the call or intent, where known.
+	// Method, Caller and Tenant are those of the call or intent, if known.
 	Method, Caller, Tenant string
-	// Age is the time since the change began, where it did.
+	// Age is the time since the change began, 0 if the change has not begun.
 	Age time.Duration
-	// Err is what went wrong, for the operator. Of EventUnproven it is the error
-	// of Recover.
+	// Err is the error, for operators. For EventUnproven it is the error of Recover.
 	Err error
-	// Intent and Body are the intent and the answer of a change that recovery
-	// has ended: EventRecovered, EventUndone and EventUnproven. Nil otherwise.
+	// Intent and Body are the intent and the answer of a change that recovery ended: EventRecovered,
+	// EventUndone and EventUnproven. Otherwise nil.
 	Intent *Intent
 	Body   []byte
 }

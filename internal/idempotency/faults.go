@@ -9,8 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// definite holds the kinds of faults that answer a change for good, by the
-// words they are kept under.
+// definite holds the kinds of faults that are recorded as answers, by their encoded names.
 var definite = map[string]fault.Kind{
 	"bad_input":     fault.BadInput,
 	"too_large":     fault.TooLarge,
@@ -20,7 +19,7 @@ var definite = map[string]fault.Kind{
 	"not_empty":     fault.NotEmpty,
 }
 
-// isDefinite says whether f answers the change for good.
+// isDefinite reports whether f is recorded as the answer of its change.
 func isDefinite(f *fault.Error) bool {
 	return f.Reason != fault.ReasonUpstreamAnswerLost && kindWord(f.Kind) != ""
 }
@@ -34,8 +33,7 @@ func kindWord(k fault.Kind) string {
 	return ""
 }
 
-// faultForm is a definite fault as it is kept: all that a caller can see of
-// it, without its cause.
+// faultForm is the stored form of a definite fault: everything that a caller can see, without the cause.
 type faultForm struct {
 	Kind       string        `json:"kind"`
 	Reason     string        `json:"reason"`
@@ -108,8 +106,8 @@ func keyReused() *fault.Error {
 	return fault.New(fault.KeyReused, fault.ReasonIdempotencyKeyReused, "The idempotency key was used with another request.")
 }
 
-// inProgress makes the fault of a call that must wait for an open change, and
-// names that change where the caller may know of it.
+// inProgress returns the fault of a call that must wait for an open change. Pass an empty Intent if the
+// caller must not learn the change.
 func inProgress(text string, i Intent) *fault.Error {
 	var detail string
 	if i.ID != "" {
@@ -139,14 +137,14 @@ func shuttingDown() *fault.Error {
 	return f
 }
 
-// notKept is for a change whose answer cannot be had from the records now.
+// notKept returns the fault of a change whose answer cannot be read or written now.
 func notKept(cause error) *fault.Error {
 	f := fault.New(fault.Unavailable, fault.ReasonStateUnavailable, "The state of changes cannot be read or written now.")
 	f.RetryAfter = time.Second
 	return f.Because(cause)
 }
 
-// storeFault is the fault for an error of the records.
+// storeFault converts an error of the store.
 func storeFault(err error) *fault.Error {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f

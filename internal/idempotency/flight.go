@@ -9,15 +9,14 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// flight is one call on its way to an answer. Other calls of the same identity
-// can join it.
+// flight runs one call. Other calls with the same identity and request can join.
 type flight struct {
 	call Call
 	run  Run
 
 	// ctx has the values of the first caller and ends with the Coordinator.
 	ctx context.Context //nolint:containedctx // a flight outlives the call that began it
-	// wanted ends when nobody waits any more.
+	// wanted ends when no caller waits, or at the deadline of the first caller.
 	wanted   context.Context //nolint:containedctx // as above
 	unwanted context.CancelFunc
 
@@ -27,22 +26,21 @@ type flight struct {
 	result  callResult
 	waiting int
 	landed  bool
-	// intent is that of the change that the flight makes, "" before it begins.
+	// intent is the id of the intent, "" before the change begins.
 	intent string
 }
 
-// callResult is what a flight ends with.
+// callResult is the result of a flight.
 type callResult struct {
 	body  []byte
 	fault *fault.Error
-	// kept says that it was read from the records.
+	// kept says that the result was read from the store.
 	kept bool
 	// replayed says that another call made the change.
 	replayed bool
-	// gaveUp says that a caller did not wait for the end of the flight.
+	// gaveUp says that a caller left before the end of the flight.
 	gaveUp bool
-	// again says that nothing was done or kept because the first caller waited
-	// no longer, so that others may try.
+	// again says that nothing was done or recorded because the first caller left. Other callers may try.
 	again bool
 }
 
@@ -65,8 +63,8 @@ type detachedRun struct {
 	caller context.Context //nolint:containedctx // as above
 }
 
-// Value asks the life first: it has no values, but package context finds by
-// this what ends its children.
+// Value asks the Coordinator's context first. That context has no values of its own, but package context
+// finds the parent of a child context through Value.
 func (e detachedRun) Value(key any) any {
 	if v := e.Context.Value(key); v != nil {
 		return v
@@ -74,24 +72,20 @@ func (e detachedRun) Value(key any) any {
 	return e.caller.Value(key)
 }
 
-// Do gives the answer to c. It calls run to make the change, at most once for
-// a key: where c was answered before, the same answer or fault is given again,
-// and where the change is being made, here or on another replica, c waits for
-// it. A call without a key is a change of its own, unless it is a Retry of one
-// that runs or that finished within the RetryWindow.
+// Do returns the answer to c. It calls run to make the change, at most once for a key. If c was answered
+// before, Do returns the recorded answer or fault. If the change is in progress, on this replica or another,
+// Do waits for the outcome. A call without a key is a separate change, unless c is a Retry of a change that
+// is in progress or finished within the RetryWindow.
 //
-// run goes on after ctx has ended. Its context ends
-// after the Limit. Its answer and its definite faults (BadInput, TooLarge,
-// NotFound, NameTaken, LimitReached, NotEmpty) are kept before Do returns, unless
-// they are Local.
-// After a fault with reason UPSTREAM_ANSWER_LOST or UPSTREAM_THROTTLED, an Internal one, a panic, or
-// any that is not definite and comes after the Limit, nobody knows whether the
-// change took effect: Recover finds out and the callers wait for that. Any
-// other fault means that nothing was done, and nothing is kept.
+// run continues after ctx has ended. The context of run ends after the Limit. Do records the answer of run,
+// and these faults unless they are Local: BadInput, TooLarge, NotFound, NameTaken, LimitReached, NotEmpty.
 //
-// The error is a fault. Those of Do itself are KeyReused with reason
-// IDEMPOTENCY_KEY_REUSED, Unavailable with reason CHANGE_IN_PROGRESS,
-// STATE_UNAVAILABLE or SHUTTING_DOWN, and that of ctx.
+// The outcome is unknown after a fault with reason UPSTREAM_ANSWER_LOST or UPSTREAM_THROTTLED, an Internal
+// fault, a panic, or any other fault after the Limit. Recover then determines the outcome, and the callers
+// wait for it. Any other fault means that nothing was done. Do does not record such a fault.
+//
+// The error is a fault. Do itself returns KeyReused with reason IDEMPOTENCY_KEY_REUSED, Unavailable with
+// reason CHANGE_IN_PROGRESS, STATE_UNAVAILABLE or SHUTTING_DOWN, and the fault of ctx.
 func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 	if c.Key == "" && c.Retry && !c.looked {
 		if _, err := k.look(ctx, &c); err != nil {
@@ -115,7 +109,7 @@ func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 		}
 		answer := Answer{Body: bytes.Clone(r.body), Replayed: r.replayed || !leads && !r.gaveUp}
 		if r.fault != nil {
-			// A copy, because each caller may add its own cause.
+			// Each caller gets a copy, because callers may add a cause.
 			refusal := *r.fault
 			return answer, &refusal
 		}
@@ -123,8 +117,8 @@ func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 	}
 }
 
-// board joins the flight of the same identity and request or starts one. Of a
-// key with two requests the records say whose it is.
+// board joins the flight of the same identity and request, or starts a flight. Two requests with the same key
+// get two flights. The commit of the intent decides between them.
 func (k *Coordinator) board(
 	ctx context.Context, c Call, run Run,
 ) (f *flight, leads bool, refusal *fault.Error) {
@@ -146,8 +140,8 @@ func (k *Coordinator) board(
 	return f, true, nil
 }
 
-// wait returns the result of f, or that of ctx if it ends before. Who does not
-// lead f waits no longer than the Patience.
+// wait returns the result of f, or the fault of ctx if ctx ends first. A caller that joined waits at most for
+// the Patience.
 func (k *Coordinator) wait(ctx context.Context, f *flight, leads bool) callResult {
 	defer k.disembark(f)
 	select {
@@ -172,7 +166,7 @@ func (k *Coordinator) wait(ctx context.Context, f *flight, leads bool) callResul
 	}
 }
 
-// intentOf is the intent of a flight, "" before it has one.
+// intentOf returns the id of the intent of a flight, "" before the change begins.
 func (k *Coordinator) intentOf(f *flight) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -187,8 +181,7 @@ func (k *Coordinator) disembark(f *flight) {
 	}
 }
 
-// fly takes f to its end. Whatever happens on the way, the callers get a
-// result.
+// fly runs f. The callers get a result even after a panic.
 func (k *Coordinator) fly(f *flight) {
 	defer k.aloft.Done()
 	defer f.unwanted()
@@ -204,8 +197,8 @@ func (k *Coordinator) fly(f *flight) {
 	r = k.carry(f)
 }
 
-// land gives r to those who wait for f. Only the first result counts. From now
-// on the records answer for f.
+// land gives r to the callers of f. Later results are ignored. A call that arrives after land reads the
+// store.
 func (k *Coordinator) land(f *flight, r callResult) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -219,7 +212,7 @@ func (k *Coordinator) land(f *flight, r callResult) {
 	close(f.done)
 }
 
-// pause waits for d. Its error is that of ctx.
+// pause waits for d. The error is that of ctx.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

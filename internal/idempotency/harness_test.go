@@ -18,20 +18,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is what changes act on. It knows of each intent what it did.
+// world is the fake upstream. It records the effect of each intent.
 type world struct {
 	mu      sync.Mutex
 	done    map[string]string
 	effects map[string]int
-	// looks counts how often somebody asked what became of an intent.
+	// looks counts the attempts to look up the outcome of an intent.
 	looks int
-	// blind makes looking fail.
+	// blind makes lookups fail.
 	blind bool
 }
 
 func newWorld() *world { return &world{done: make(map[string]string), effects: make(map[string]int)} }
 
-// act does what the operation of ctx is for. Each act has another answer.
+// act carries out op. Each call of act returns a different answer.
 func (w *world) act(op *idempotency.Operation, what string) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,7 +72,7 @@ func (w *world) recover(_ context.Context, op *idempotency.Operation) ([]byte, e
 	return nil, fmt.Errorf("looked: %w", change.ErrNotDone)
 }
 
-// replica is a keeper with what surrounds it.
+// replica is a Coordinator with its test environment.
 type replica struct {
 	*idempotency.Coordinator
 	link  *link
@@ -94,7 +94,7 @@ func (r *replica) seen(k idempotency.EventKind) int {
 	return r.events[k]
 }
 
-// crash ends r as a kill would: nothing of it reaches the disk any more.
+// crash stops r like SIGKILL: no later write reaches the disk.
 func (r *replica) crash() {
 	r.link.set(true, false)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -102,7 +102,7 @@ func (r *replica) crash() {
 	_ = r.Close(ctx)
 }
 
-// life starts a keeper on a disk. edit may change its configuration.
+// life starts a Coordinator on a disk. edit may change the configuration.
 func life(t testing.TB, d *disk, w *world, edit func(*idempotency.Config)) *replica {
 	t.Helper()
 	r := &replica{link: &link{disk: d}, world: w, events: make(map[idempotency.EventKind]int)}
@@ -113,7 +113,7 @@ func life(t testing.TB, d *disk, w *world, edit func(*idempotency.Config)) *repl
 		Pepper:  []byte(strings.Repeat("p", 32)),
 		Recover: w.recover,
 		Observe: r.observe,
-		// Longer than any change of the tests that are not about it.
+		// The patience is longer than any change of the tests that do not test the patience.
 		Patience: 3 * time.Minute,
 	}
 	if edit != nil {
@@ -141,7 +141,7 @@ func keyed(key, what string) idempotency.Call {
 	return idempotency.Call{Caller: "anna", Key: key, Method: "/Create", Payload: []byte(what)}
 }
 
-// plain is a call without one.
+// plain returns a call without a key.
 func plain(what string) idempotency.Call { return keyed("", what) }
 
 func again(c idempotency.Call) idempotency.Call {
@@ -168,7 +168,7 @@ func (e ended) String() string {
 	return string(e.Body)
 }
 
-// do makes a call in the background whose change acts.
+// do makes a call in the background. The change acts on the world.
 func (r *replica) do(ctx context.Context, c idempotency.Call) <-chan ended {
 	return r.run(ctx, c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 		return r.world.act(op, string(c.Payload)), nil
@@ -217,8 +217,8 @@ func nothingOpen(t *testing.T, d *disk) {
 	}
 }
 
-// locked returns the objects that an intent has locked. The record of another
-// says which intent changed it last, and ends.
+// locked returns the objects that are locked. The record of any other object names the last intent, and must
+// expire.
 func (d *disk) locked() []string {
 	var found []string
 	for _, k := range d.names("object/") {
@@ -251,5 +251,5 @@ func (r *replica) lost(what string) func(ctx context.Context, op *idempotency.Op
 	}
 }
 
-// unsent does nothing, and does not know it.
+// unsent sends nothing and returns errLost.
 func unsent(context.Context, *idempotency.Operation) ([]byte, error) { return nil, errLost }

@@ -1,13 +1,10 @@
-// Package idempotency makes a change happen once for each key, however often
-// it is asked for, by whichever replica, and whatever ends in between.
+// Package idempotency makes a change at most once for each key, across retries, replicas and crashes.
 //
-// Before a change is sent its intent is kept durably, and its answer before
-// the caller gets it. A change whose owner is gone is found again by its
-// intent and its end is looked up.
+// It commits the intent before a change is sent, and the answer before the caller gets the answer. If the
+// owner of an open intent is gone, recovery finds the intent and determines the outcome.
 //
-// It must not know any protocol, what the changes do or how Cloudflare is
-// asked. Neither keys nor values may reach the records: of both it keeps keyed
-// digests only.
+// This package must not know protocols, the meaning of changes, or Cloudflare's API. It stores keyed digests
+// of keys and requests. It never stores a key or a secret value.
 package idempotency
 
 import (
@@ -34,114 +31,103 @@ const (
 	inProgressPause    = 5 * time.Second
 	shutDownPause      = time.Second
 	heartbeatsPerLease = 4
-	// lazyPart is the part of a lease, as its divisor, for which a heartbeat may wait
-	// for a commit of something else.
+	// lazyPart divides the lease: a heartbeat may wait this fraction of the lease to share the commit of
+	// another write.
 	lazyPart = 10
-	// mostIntent is how many bytes an intent may have while its change is open.
+	// mostIntent is the maximum size in bytes of Op and Baseline together.
 	mostIntent = 4 << 20
 )
 
-// Config says how changes are kept. Durations of 0 take their defaults.
+// Config configures a Coordinator. Durations of 0 take their defaults.
 type Config struct {
-	// Store keeps intents, answers and their audit records. It stays open after
-	// Close.
+	// Store holds intents, answers and their audit records. Close does not close the Store.
 	Store store.Store
-	// Replica names this life of the process. No other life, of this process
-	// or of another, may have had the name.
+	// Replica is the name of this process. It must be unique, also across restarts.
 	Replica string
-	// Alone says that no other process uses the records: intents of other
-	// names are then orphans at once.
+	// Alone says that no other process uses the store. Intents of other owners are then orphans at once.
 	Alone bool
-	// Pepper keys the digests, at least 32 bytes. With another pepper no
-	// earlier key is known.
+	// Pepper is the key of the digests, at least 32 bytes. A new pepper makes all earlier idempotency keys
+	// unknown.
 	Pepper []byte
-	// Retention is how long the answer to a key is kept, at least 24 h, the
-	// default.
+	// Retention is the time for which the answer to a key is kept, at least 24 h. The default is 24 h.
 	Retention time.Duration
-	// RetryWindow is how long the answer to a call without a key is kept for a
-	// client's retry. The default is 2 min.
+	// RetryWindow is the time for which the answer to a call without a key is kept for retries. The default
+	// is 2 min.
 	RetryWindow time.Duration
-	// Lease is how long a silent replica keeps its intents. The default is
-	// 20 s.
+	// Lease is the time after the last heartbeat after which other replicas may take over the intents of this
+	// replica. The default is 20 s.
 	Lease time.Duration
-	// Limit is how long one operation may run. The default is 90 s.
+	// Limit is the maximum duration of one operation. The default is 90 s.
 	Limit time.Duration
-	// Patience is how long a call waits for other changes of its objects, for
-	// the same change that an earlier call began, and for an outcome to be kept.
-	// After that it gets a fault with the reason CHANGE_IN_PROGRESS or
-	// STATE_UNAVAILABLE. The default is 15 s.
+	// Patience is the maximum time that a call waits for other changes of the same objects, for the same
+	// change of an earlier call, and for the commit of an outcome. Then the call gets a fault with the reason
+	// CHANGE_IN_PROGRESS or STATE_UNAVAILABLE. The default is 15 s.
 	Patience time.Duration
-	// Settle is how long after its owner's end a change may still take effect.
-	// change.ErrNotDone and change.ErrUnproven are believed only after it. The default is 2 s.
+	// Settle is the time after the end of an owner during which its change may still take effect. The
+	// Coordinator accepts change.ErrNotDone and change.ErrUnproven only after this time. The default is 2 s.
 	Settle time.Duration
-	// Recover finds out what became of a change whose owner is gone: its
-	// answer, a definite fault (see Coordinator.Do) that is the answer, change.ErrNotDone or
-	// change.ErrUnproven. After any other error it is asked again. Several run at once.
+	// Recover determines the outcome of a change without an owner. It returns the answer, a definite fault
+	// (see Coordinator.Do), change.ErrNotDone or change.ErrUnproven. After any other error the Coordinator
+	// calls Recover again. Calls run in parallel.
 	Recover func(ctx context.Context, op *Operation) (answer []byte, err error)
-	// Release returns what the end of a change gives back whose intent was read
-	// from its record, from the Note of its Reservation. It is asked before each
-	// commit of an outcome, and may read the store. Nil: there is nothing.
+	// Release returns the Release of a change whose intent was read from the store. reserved is the Note of
+	// the Reservation. It is called before each commit of an outcome and may read the store. Nil: nothing is
+	// released.
 	Release func(ctx context.Context, reserved []byte, e Ended) (Release, error)
-	// Found returns the audit record of the outcome of a change that Recover has
-	// found: its answer, or what Recover returned. Nil: there is none.
+	// Found returns the audit record of an outcome that recovery determined, from the answer or error of Recover.
+	// Nil: there is no audit record.
 	Found func(i Intent, answer []byte, err error) audit.Record
-	// Kept is called after the outcome of a change was kept and before a caller
-	// gets it. nil: nobody.
+	// Kept is called after the commit of an outcome and before a caller gets the answer. It may be nil.
 	Kept func(ctx context.Context)
-	// Observe is told of what happens, for logs and metrics. It must not
-	// block. nil: nobody.
+	// Observe receives events for logs and metrics. It must not block. It may be nil.
 	Observe func(Event)
-	// Waited is told how long a call waited for other changes of its objects, or for
-	// the same change that an earlier call began. ctx has the values of the caller.
-	// nil: nobody.
+	// Waited receives the time that a call waited for other changes of its objects, or for the same change of
+	// an earlier call. ctx has the values of the caller. Waited may be nil.
 	Waited func(ctx context.Context, took time.Duration)
-	// Step is told at each step of a change. Tests stop the process there.
-	// nil: nobody.
+	// Step is called at each step of a change. Tests stop the process there. It may be nil.
 	Step func(ctx context.Context, step Step)
 }
 
-// Step is a point on the way of a change.
+// Step is a point in the execution of a change.
 type Step string
 
-// The steps of a change that this package sees, in their order.
+// The steps of a change in this package, in order.
 const (
-	// StepIntent is before the intent is kept.
+	// StepIntent is before the commit of the intent.
 	StepIntent Step = "intent"
-	// StepIntended is after the intent was kept.
+	// StepIntended is after the commit of the intent.
 	StepIntended Step = "intended"
-	// StepOutcome is before the outcome is kept.
+	// StepOutcome is before the commit of the outcome.
 	StepOutcome Step = "outcome"
-	// StepRecorded is after the outcome was kept, before the reply.
+	// StepRecorded is after the commit of the outcome, before the reply.
 	StepRecorded Step = "recorded"
 )
 
-// Coordinator makes changes once. It is safe for concurrent use.
+// Coordinator makes each change at most once. It is safe for concurrent use.
 type Coordinator struct {
 	config Config
 	digest digester
 	locks  *locks
 	lease  *lease
-	// life ends when nothing may run any more.
+	// life ends when all work must stop.
 	life context.Context //nolint:containedctx // the life of the Coordinator is not that of a call
 	stop context.CancelFunc
 
 	mu sync.Mutex
-	// flights holds, by identity and fingerprint, the call that others can
-	// join.
+	// flights holds the flights that calls can join, by identity and fingerprint.
 	flights map[string]*flight
-	// running holds the intents that a flight of this life takes care of, nil until
-	// the change is made.
+	// running holds the intents that flights of this process own. The value is nil until run is called.
 	running map[string]*Intent
 	closing bool
 
 	forgotten forgotten
 
-	// unrecorded is how many outcomes could not be kept yet.
+	// unrecorded is the number of outcomes that could not be committed yet.
 	unrecorded atomic.Int64
 
 	orphans *orphans
 	crew    *workers
-	// aloft counts the flights, behind what runs in the background.
+	// aloft counts flights, and behind the background goroutines.
 	aloft  sync.WaitGroup
 	behind sync.WaitGroup
 
@@ -149,7 +135,7 @@ type Coordinator struct {
 	closed       error
 }
 
-// New makes a Coordinator. Start begins its background work, Close ends it.
+// New makes a Coordinator. Start begins the background work, and Close ends it.
 func New(c Config) (*Coordinator, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -169,7 +155,7 @@ func New(c Config) (*Coordinator, error) {
 	}, nil
 }
 
-// complete fills in the defaults and refuses what cannot work.
+// complete sets the defaults and validates c.
 func (c *Config) complete() error {
 	for _, d := range []struct {
 		set  *time.Duration
@@ -204,8 +190,7 @@ func (c *Config) complete() error {
 	return nil
 }
 
-// Unrecorded returns how many changes have ended whose outcome could not be kept
-// yet.
+// Unrecorded returns the number of changes that have ended but whose outcome could not be committed yet.
 func (k *Coordinator) Unrecorded() int { return int(k.unrecorded.Load()) }
 
 func (k *Coordinator) kept(ctx context.Context) {
@@ -214,7 +199,7 @@ func (k *Coordinator) kept(ctx context.Context) {
 	}
 }
 
-// waited tells of a wait that began at a time.
+// waited reports a wait that began at the given time.
 func (k *Coordinator) waited(ctx context.Context, began time.Time) {
 	if k.config.Waited != nil {
 		k.config.Waited(ctx, time.Since(began))

@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// keep commits the intent with its reservation and its audit line, unless the
-// call is known, an object is held or the reservation is refused.
+// keep commits the intent with its reservation and audit line. It returns errKnown if another call has taken
+// the record, errBusy if an object is locked, and a refused error if the reservation fails.
 func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error {
 	e := &op.entry
 	open := e.record()
@@ -48,8 +48,8 @@ func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error 
 	}, e.Intent.line()...)
 }
 
-// confirm asks again what there was before the change, now that no replica can
-// change it any more, and keeps it where it is another than before.
+// confirm reads the state before the change again, because another replica may have changed an object before
+// the lock was committed. If the state differs, confirm commits the new Baseline.
 func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) error {
 	if k.config.Alone {
 		return nil
@@ -74,9 +74,8 @@ func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) err
 	})
 }
 
-// doubt gets rid of an intent that was perhaps kept and of which nothing was
-// sent. The callers do not wait for that. What is left of it is found by the
-// search for orphans.
+// doubt deletes an intent that may have been committed, and of which nothing was sent. The callers do not
+// wait for the deletion. If the deletion fails, the search for orphans finds the intent.
 func (k *Coordinator) doubt(ctx context.Context, f *flight, op *operation, err error) {
 	k.land(f, k.failed(ctx, err))
 	op.free()

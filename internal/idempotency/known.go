@@ -9,11 +9,9 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// look finds out, when a call comes in, what the records know of it. It returns
-// nil where they know nothing that may answer the call: a call without a key is
-// not answered from a change after which another change of the same object was
-// made, or after which the same call came again and failed. What look finds is
-// noted in c.
+// look reads the record of an incoming call and notes the result in c. It returns nil if no record may answer
+// the call. The answer to a call without a key is stale if another change of the same object followed, or if
+// the same call came again and failed.
 func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 	k.digest.mark(c)
 	callKey := callPrefix + c.identity
@@ -26,7 +24,7 @@ func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 		return nil, err
 	}
 	c.looked = true
-	// Should it be known by the time of the intent, that is refused.
+	// If another call records the identity before the intent of c is committed, the commit returns errKnown.
 	c.unseen = e == nil
 	if e == nil || c.Key != "" || e.Open || e.Intent == nil {
 		return e, nil
@@ -39,8 +37,8 @@ func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 	return nil, nil //nolint:nilnil // no record and no error is a plain answer
 }
 
-// outdated says whether the outcome of a change without a key is no answer any
-// more to a call like it that comes in now.
+// outdated reports whether e, the answer to a call without a key, is stale for an equal call that arrives
+// now.
 func (k *Coordinator) outdated(ctx context.Context, c *Call, e *callEntry) (bool, error) {
 	if k.forgotten.before(c.identity, e.Intent.Began) {
 		return true, nil
@@ -57,22 +55,21 @@ func (k *Coordinator) outdated(ctx context.Context, c *Call, e *callEntry) (bool
 	return outdated(now, keys, e.ID), nil
 }
 
-// Forget is told of a call without a key, no Retry, that came in at a time and
-// failed before its intent was kept. A Retry of it must not be answered from an
-// older call like it.
+// Forget notes that a call without a key, other than a Retry, arrived at came and failed before its intent
+// was committed. A Retry of the call must not get the answer of an older equal call.
 func (k *Coordinator) Forget(ctx context.Context, c Call, came time.Time) {
 	if c.joins() {
 		return
 	}
 	k.digest.mark(&c)
-	// Also where the records are away.
+	// The note in memory also works while the store is unavailable.
 	k.forgotten.add(c.identity, came, k.config.RetryWindow)
 	callKey := callPrefix + c.identity
 	now, err := k.config.Store.Get(ctx, callKey)
 	if _, known := now[callKey]; err != nil || !known {
 		return
 	}
-	// What this replica remembers has to do where the records cannot be written.
+	// If the store cannot be written, the note in memory has to suffice.
 	_ = k.change(ctx, []string{callKey}, func(now map[string]store.Record) (map[string]*store.Record, error) {
 		e, err := lookup(now, callKey, decodeCall)
 		if err != nil || e == nil || e.Open || e.Intent == nil || !e.Intent.Began.Before(came) {
@@ -82,7 +79,7 @@ func (k *Coordinator) Forget(ctx context.Context, c Call, came time.Time) {
 	})
 }
 
-// forgotten remembers calls of which earlier outcomes are no answer any more.
+// forgotten holds calls whose earlier outcomes are stale.
 type forgotten struct {
 	mu    sync.Mutex
 	calls map[string]time.Time
@@ -104,8 +101,7 @@ func (f *forgotten) add(identity string, came time.Time, keep time.Duration) {
 	}
 }
 
-// before says whether a change that began at a time is older than a call like
-// it that failed.
+// before reports whether began is before the last failed call with the identity.
 func (f *forgotten) before(identity string, began time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

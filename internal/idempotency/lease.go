@@ -10,23 +10,23 @@ import (
 	"platform.internal/storekeeper/internal/store/fields"
 )
 
-// lease knows whether other replicas must take this one for alive.
+// lease tracks whether other replicas must consider this replica alive.
 type lease struct {
 	alone bool
 	span  time.Duration
 
 	mu sync.Mutex
-	// beat is when the last renewal that worked began.
+	// beat is the start of the last successful renewal.
 	beat time.Time
-	// epoch counts the times that the heartbeat began anew. What was owned
-	// before may have been taken over in between.
+	// epoch counts restarts of the heartbeat. Another replica may have taken over intents of an earlier
+	// epoch.
 	epoch uint64
 	over  bool
 }
 
 func newLease(c Config) *lease { return &lease{alone: c.Alone, span: c.Lease} }
 
-// hold returns what says whether something owned from now on is still owned.
+// hold returns a function that reports whether the lease has been held without a gap since the call of hold.
 func (l *lease) hold() func() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -34,8 +34,7 @@ func (l *lease) hold() func() bool {
 	return func() bool { return l.holds(epoch) }
 }
 
-// holds stops well before the lease ends, so that nothing is sent while
-// another replica takes over.
+// holds returns false from 3/4 of the lease, so that this replica sends nothing while another takes over.
 func (l *lease) holds(epoch uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,21 +44,21 @@ func (l *lease) holds(epoch uint64) bool {
 	return l.alone || epoch == l.epoch && !l.beat.IsZero() && age(l.beat) < l.span*3/4
 }
 
-// age counts the time that the machine slept, too, which one of the two clocks
-// may leave out.
+// age includes the time for which the machine was suspended, which either the monotonic or the wall clock may
+// omit.
 func age(t time.Time) time.Duration {
 	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
 }
 
-// renewed notes a renewal that began at t.
+// renewed notes a successful renewal that began at t.
 func (l *lease) renewed(t time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.beat = t
 }
 
-// lapsed notes that there was no heartbeat. It returns whether there was one
-// before.
+// lapsed notes that the heartbeat record was missing. It reports whether an earlier heartbeat had been
+// written.
 func (l *lease) lapsed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,8 +84,8 @@ func (k *Coordinator) beat(ctx context.Context) error {
 		}
 		return store.Changes{Records: map[string]*store.Record{key: until(fields.Begin(recordVersion, 1), k.config.Lease)}}, nil
 	})
-	// Also after an error: what was written may be there without our knowing,
-	// and the next renewal would not see the gap.
+	// This also applies after an error: the commit may have succeeded, and then the next renewal would not
+	// see the gap.
 	if fresh.Load() && k.lease.lapsed() {
 		k.observe(Event{Kind: EventLapsed, Err: err})
 	}
@@ -116,7 +115,7 @@ func (k *Coordinator) keepAlive(err error) {
 	}
 }
 
-// bury ends the heartbeat, so that others need not wait for what is left.
+// bury deletes the heartbeat, so that other replicas need not wait for the lease to expire.
 func (k *Coordinator) bury(ctx context.Context) error {
 	key := replicaPrefix + k.config.Replica
 	return k.change(ctx, []string{key}, func(map[string]store.Record) (map[string]*store.Record, error) {

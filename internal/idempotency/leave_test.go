@@ -109,7 +109,7 @@ func TestAChangeIsWantedUntilTheFirstDeadline(t *testing.T) {
 		synctest.Wait()
 		second := r.do(t.Context(), keyed("k", "a"))
 		want(t, first, "DEADLINE_EXCEEDED", false)
-		// Nothing was sent, so whoever joined makes the change.
+		// Nothing was sent, so the call that joined makes the change.
 		want(t, second, "a number 1", false)
 		nothingOpen(t, d)
 	})

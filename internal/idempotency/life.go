@@ -8,9 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// Start begins the background work: the heartbeat, and at once and then every
-// few seconds the recovery of intents without an owner. ctx bounds only the
-// first heartbeat, after which Do can make changes. The work ends with Close.
+// Start begins the background work: the heartbeat, and the recovery of intents without an owner, at once and
+// then every 3 s. ctx bounds only the first heartbeat, after which Do can make changes. Close ends the work.
 func (k *Coordinator) Start(ctx context.Context) {
 	k.start.Do(func() {
 		k.behind.Add(1)
@@ -23,9 +22,8 @@ func (k *Coordinator) Start(ctx context.Context) {
 	})
 }
 
-// Close refuses new changes, waits until ctx ends for those that run, and ends
-// the rest and the background work. The next life finds what is left. Close
-// does not close the records.
+// Close refuses new changes, waits for running changes until ctx ends, and then stops the remaining changes
+// and the background work. After a restart, recovery ends what is left. Close does not close the store.
 func (k *Coordinator) Close(ctx context.Context) error {
 	k.close.Do(func() { k.closed = k.shut(ctx) })
 	return k.closed
@@ -47,12 +45,12 @@ func (k *Coordinator) shut(ctx context.Context) error {
 	if k.config.Alone {
 		return waited
 	}
-	// Without it the lease has to run out, which is slow and not wrong.
+	// If the deletion fails, the intents wait for the lease to expire.
 	_ = k.bury(bounded)
 	return waited
 }
 
-// drained waits for g. Its error is that of ctx.
+// drained waits for g. The error is that of ctx.
 func drained(ctx context.Context, g *sync.WaitGroup) error {
 	done := make(chan struct{})
 	go func() {
@@ -67,8 +65,7 @@ func drained(ctx context.Context, g *sync.WaitGroup) error {
 	}
 }
 
-// Open returns how many intents have no outcome yet, those of other replicas
-// too.
+// Open returns the number of open intents of all replicas.
 func (k *Coordinator) Open(ctx context.Context) (int, error) {
 	n := 0
 	err := k.config.Store.Scan(ctx, openPrefix, func(string, store.Record) error {
@@ -81,9 +78,9 @@ func (k *Coordinator) Open(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Peek returns the intent that Do would answer c from, if the records know the
-// same request. Of a finished change it lacks the Baseline. A Do of c that
-// follows saves what Peek has done, so c must not be changed in between.
+// Peek returns the intent whose answer Do would return for c, if a record of the same request exists. The
+// intent of a finished change has no Baseline. A later Do of c reuses the lookup, so c must not be modified
+// in between.
 func (k *Coordinator) Peek(ctx context.Context, c *Call) (Intent, bool) {
 	if !c.joins() {
 		return Intent{}, false

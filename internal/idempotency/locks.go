@@ -6,35 +6,33 @@ import (
 	"sync"
 )
 
-// locks lets one at a time have an object. Whoever asks for several objects
-// gets all or none, in the order of asking. Since each stands in all its lines
-// at once, the order is the same in every line and no two wait for each other.
+// locks serializes changes of an object within the process. A claim on several objects gets all or none, in
+// FIFO order. A claim enters all its queues at once, so the order is the same in every queue and there is no
+// deadlock.
 type locks struct {
 	mu sync.Mutex
-	// lines holds for each object who wants it. The first has it, as far as
-	// the line is concerned.
+	// lines holds the queue of claims of each object. The first claim of a queue has the object.
 	lines map[string][]*claim
 }
 
-// claim is one who wants objects.
+// claim is a request for the locks of some objects.
 type claim struct {
 	locks   *locks
 	objects []string
-	// behind is in how many lines others stand before it, and ready is closed when
-	// there are none any more. It is nil where there were none from the beginning.
+	// behind is the number of queues in which c is not first. ready is closed when behind reaches 0. It is
+	// nil if behind was 0 at the start.
 	behind int
 	ready  chan struct{}
-	// urged is closed when c is urgent or an urgent one waits for it.
+	// urged is closed when c is urgent or an urgent claim waits for c.
 	urged  chan struct{}
 	urgent bool
-	// left says that the objects were given back.
+	// left says that free has been called.
 	left bool
 }
 
 func newLocks() *locks { return &locks{lines: make(map[string][]*claim)} }
 
-// wait waits for all objects. Its error is that of ctx; the objects are given back
-// then.
+// wait waits for all objects. If ctx ends first, wait frees the claim and returns the error of ctx.
 func (c *claim) wait(ctx context.Context) error {
 	select {
 	case <-c.ready:
@@ -50,8 +48,7 @@ func (c *claim) wait(ctx context.Context) error {
 	}
 }
 
-// urge makes c urgent, and with it all that stand before it in a line. Before an
-// urgent one in a line stand only urgent ones.
+// urge makes c urgent, and all claims before c in its queues. Every claim before an urgent claim is urgent.
 func (l *locks) urge(c *claim) {
 	c.urgent = true
 	close(c.urged)
@@ -63,8 +60,8 @@ func (l *locks) urge(c *claim) {
 	}
 }
 
-// enter asks for objects, each named once. While an urgent claim waits, all that
-// it waits for are urgent too: their urged is closed.
+// enter queues a claim on objects, each named once. While an urgent claim waits, the claims that block it are
+// urgent: their urged is closed.
 func (l *locks) enter(objects []string, urgent bool) *claim {
 	c := &claim{locks: l, objects: objects, urged: make(chan struct{})}
 	l.mu.Lock()
@@ -84,7 +81,7 @@ func (l *locks) enter(objects []string, urgent bool) *claim {
 	return c
 }
 
-// free gives the objects back. It may be called several times.
+// free releases the objects. It may be called several times.
 func (c *claim) free() {
 	l := c.locks
 	l.mu.Lock()
@@ -114,7 +111,7 @@ func (c *claim) free() {
 	}
 }
 
-// distinct returns the objects in order, each once.
+// distinct returns the objects sorted and without duplicates.
 func distinct(objects []string) []string {
 	if len(objects) < 2 {
 		return objects

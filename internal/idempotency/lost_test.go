@@ -94,7 +94,7 @@ func TestNotDoneIsBelievedOnlyAfterAWhile(t *testing.T) {
 		r := life(t, newDisk(), w, nil)
 		synctest.Wait()
 		first := r.run(t.Context(), on(keyed("k", "a"), "o"), func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
-			// It takes effect when nobody listens any more.
+			// The change takes effect after the caller has left.
 			time.AfterFunc(1900*time.Millisecond, func() { w.act(op, "a") })
 			return nil, errLost
 		})
@@ -124,7 +124,7 @@ func TestRecoveryGoesOnUntilItKnows(t *testing.T) {
 		first := r.run(t.Context(), on(keyed("k", "a"), "o"), r.lost("a"))
 		time.Sleep(4 * time.Second)
 		pending(t, first)
-		// Its caller is told in time, and can ask again.
+		// The caller gets the fault in time, and can ask again.
 		want(t, first, "UPSTREAM_ANSWER_LOST", false)
 		time.Sleep(time.Minute)
 		if n := w.looked(); n < 10 || n > 30 {

@@ -8,18 +8,16 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// objectEntry is the record of an object. It locks the object for an intent, and
-// it remembers the last change of the object for as long as an answer to a call
-// without a key is kept, so that an older answer is not given any more.
+// objectEntry is the record of an object. It locks the object for an intent. It also names the last change of
+// the object, for the RetryWindow, so that an older answer to a call without a key is not replayed.
 type objectEntry struct {
 	// holder is the intent that has locked the object, "" if none has.
 	holder string
-	// last is the intent that changed the object last, "" if it is not known.
+	// last is the last intent that changed the object, "" if unknown.
 	last string
 }
 
-// readObject reads the record of an object. An intent's identifier holds no
-// space.
+// readObject decodes the record of an object. The id of an intent has no space.
 func readObject(value []byte) objectEntry {
 	holder, last, _ := bytes.Cut(value, []byte(" "))
 	return objectEntry{holder: string(holder), last: string(last)}
@@ -32,14 +30,13 @@ func (o objectEntry) text() []byte {
 	return []byte(o.holder + " " + o.last)
 }
 
-// locked is the record of an object that an intent locks.
+// locked returns the record of an object that the intent id locks.
 func (o objectEntry) locked(id string) *store.Record {
 	o.holder = id
 	return &store.Record{Value: o.text()}
 }
 
-// unlocked is the record of an object whose lock ends, nil where there is
-// nothing to remember.
+// unlocked returns the record of an object after the lock ends, nil if the record can be deleted.
 func (o objectEntry) unlocked(remember time.Duration) *store.Record {
 	o.holder = ""
 	if o.last == "" {
@@ -48,7 +45,7 @@ func (o objectEntry) unlocked(remember time.Duration) *store.Record {
 	return &store.Record{Value: o.text(), Expires: time.Now().Add(remember)}
 }
 
-// taken says whether one of the objects is locked by another intent than id.
+// taken reports whether an intent other than id has locked one of the objects.
 func taken(now map[string]store.Record, objectKeys []string, id string) bool {
 	return slices.ContainsFunc(objectKeys, func(key string) bool {
 		holder := readObject(now[key].Value).holder
@@ -56,9 +53,8 @@ func taken(now map[string]store.Record, objectKeys []string, id string) bool {
 	})
 }
 
-// outdated says whether another change has changed one of the objects after
-// the intent id. Objects that contain others are never changed twice: the change
-// that deletes one is its last.
+// outdated reports whether a later change than id has changed one of the objects. A container is only ever
+// changed once, by its deletion.
 func outdated(now map[string]store.Record, objectKeys []string, id string) bool {
 	return slices.ContainsFunc(objectKeys, func(key string) bool {
 		last := readObject(now[key].Value).last

@@ -51,7 +51,7 @@ func TestObjectsAreGivenInTheOrderOfAsking(t *testing.T) {
 		var order []int
 		var all []<-chan ended
 		for n := range 20 {
-			// Each shares an object with its neighbours.
+			// Each call shares an object with its neighbours.
 			c := on(plain(strconv.Itoa(n)), strconv.Itoa(n), strconv.Itoa(n+1))
 			all = append(all, r.run(t.Context(), c, func(context.Context, *idempotency.Operation) ([]byte, error) {
 				order = append(order, n)
@@ -186,7 +186,7 @@ func TestWhatAnotherReplicaChangedBeforeTheLock(t *testing.T) {
 				})
 				want(t, got, test.want, false)
 				if name == "is read with a panic" {
-					// The search for orphans finds what it left.
+					// The search for orphans finds the intent.
 					time.Sleep(10 * time.Second)
 				}
 				synctest.Wait()

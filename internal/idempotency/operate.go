@@ -10,18 +10,17 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// abandonPatience is how long a caller waits for its change, of which nothing
-// was done, to be forgotten.
+// abandonPatience is the time that a caller waits for the deletion of the intent of a change that was not
+// made.
 const abandonPatience = time.Second
 
-// unsettledPatience is how long a caller waits for what recovery finds out about
-// its change.
+// unsettledPatience is the time that a caller waits for recovery to determine the outcome.
 const unsettledPatience = 5 * time.Second
 
 var errPanicked = errors.New("panic")
 
-// operate makes the change and keeps its outcome. The callers have it before
-// another change gets the objects, so that nobody joins this one after that.
+// operate makes the change and commits the outcome. The callers get the result before the objects are
+// unlocked, so that no call joins this flight after another change of the objects began.
 func (k *Coordinator) operate(f *flight, op *operation) callResult {
 	defer k.leave(op.entry.Intent.ID)
 	defer op.free()
@@ -65,7 +64,7 @@ func (k *Coordinator) perform(f *flight, op *operation) callResult {
 	return r
 }
 
-// guarded turns a panic of run into an error, so that nothing stays locked.
+// guarded turns a panic of run into an error, so that no lock leaks.
 func guarded(run func() ([]byte, error)) (body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -75,7 +74,7 @@ func guarded(run func() ([]byte, error)) (body []byte, err error) {
 	return run()
 }
 
-// panicked describes a panic without what was thrown, which may hold anything.
+// panicked describes a panic without the panic value, which may hold a secret.
 func panicked(p any) error {
 	if e, ok := p.(runtime.Error); ok {
 		return fmt.Errorf("%w: %w", errPanicked, e)
@@ -83,8 +82,7 @@ func panicked(p any) error {
 	return fmt.Errorf("%w: a value of type %T", errPanicked, p)
 }
 
-// verdict says what the end of run means. It is not known when the change may
-// have taken effect without an answer.
+// verdict classifies the result of run. known is false if the change may have taken effect without an answer.
 func verdict(ctx context.Context, body []byte, err error) (o changeOutcome, known bool) {
 	if err == nil {
 		return changeOutcome{body: body, kept: true, changed: true}, true
@@ -101,15 +99,13 @@ func verdict(ctx context.Context, body []byte, err error) (o changeOutcome, know
 	return changeOutcome{fault: f}, true
 }
 
-// unwaited says whether a change was not made because the first caller waited
-// no longer.
+// unwaited reports whether the change was not made because the callers left or the first deadline passed.
 func unwaited(f *flight, err *fault.Error) bool {
 	return f.wanted.Err() != nil && (err.Kind == fault.Deadline || err.Kind == fault.Canceled)
 }
 
-// unsettled hands a change whose end is not known to recovery and waits for
-// what it finds. Where nothing had been done, the caller gets the fault and
-// those who joined may try themselves.
+// unsettled hands a change with an unknown outcome to recovery and waits for the result. If nothing was done,
+// the caller gets the fault and callers that joined may try.
 func (k *Coordinator) unsettled(f *flight, op *operation, lost *fault.Error) callResult {
 	i := &op.entry.Intent
 	k.leave(i.ID)
@@ -120,10 +116,10 @@ func (k *Coordinator) unsettled(f *flight, op *operation, lost *fault.Error) cal
 		told.RetryAfter = max(told.RetryAfter, time.Second)
 	}
 	if lost.Kind == fault.Throttled {
-		// While Cloudflare takes no calls nobody finds anything out.
+		// While Cloudflare throttles, recovery cannot determine the outcome.
 		return callResult{fault: &told}
 	}
-	// Its caller can ask again, so it need not wait for all of an outage.
+	// The caller can ask again and need not wait for the end of an outage.
 	op.deadline = earlier(op.deadline, time.Now().Add(unsettledPatience))
 	r, ended := k.join(f, op)
 	if r.kept {
@@ -139,7 +135,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// overtaken is for a change that another owner ended. Its outcome counts.
+// overtaken returns the result of a change that another owner ended. The outcome of that owner counts.
 func (k *Coordinator) overtaken(f *flight, op *operation, o changeOutcome, own callResult) callResult {
 	r, ended := k.join(f, op)
 	switch {
@@ -153,9 +149,8 @@ func (k *Coordinator) overtaken(f *flight, op *operation, o changeOutcome, own c
 	return callResult{fault: notKept(errNotOwner)}
 }
 
-// join waits for the outcome of an operation that others end, for what is left
-// of its time. ended is false when it came to nothing and no other made the
-// change instead.
+// join waits for the outcome of an operation that another replica or recovery ends, until its deadline. ended
+// is false if there is no outcome and no other call made the change.
 func (k *Coordinator) join(f *flight, op *operation) (r callResult, ended bool) {
 	op.free()
 	left := min(max(time.Until(op.deadline), recordPatience), k.config.Patience)
@@ -175,9 +170,9 @@ func (k *Coordinator) join(f *flight, op *operation) (r callResult, ended bool) 
 	return e.result(), true
 }
 
-// persist keeps an outcome, however long that takes. A caller gets its own
-// answer only once it is kept, and for an answer that cannot be kept in time a
-// fault. The error is errNotOwner or that the Coordinator has ended.
+// persist commits an outcome and retries until it succeeds, errNotOwner is returned or the Coordinator ends.
+// The caller gets its answer only after the commit. If the commit takes longer than the patience, the caller
+// gets a fault.
 func (k *Coordinator) persist(f *flight, op *operation, o changeOutcome, r callResult) error {
 	patience := abandonPatience
 	if o.kept {
@@ -200,11 +195,11 @@ func (k *Coordinator) persist(f *flight, op *operation, o changeOutcome, r callR
 			if o.kept {
 				r = callResult{fault: notKept(err)}
 			}
-			// Once it has landed, this changes nothing.
+			// Only the first call of land has an effect.
 			k.land(f, r)
 			left = delay
 		}
-		// The end of the life is seen above.
+		// The loop checks f.ctx above.
 		_ = pause(f.ctx, min(delay, left))
 	}
 }

@@ -6,32 +6,32 @@ import (
 )
 
 const (
-	// rescues is how many intents are recovered at once.
+	// rescues is the maximum number of parallel recoveries.
 	rescues = 8
-	// firstRetry and lastRetry bound the time between two tries.
+	// firstRetry and lastRetry bound the time between two attempts.
 	firstRetry = 250 * time.Millisecond
 	lastRetry  = 5 * time.Second
 )
 
-// orphan is an open intent whose owner is gone.
+// orphan is an open intent without a living owner.
 type orphan struct {
 	id string
-	// since is when its owner was certainly gone.
+	// since is a time at which the owner was certainly gone.
 	since time.Time
-	// next is when to try it, delay the time to the try after that.
+	// next is the time of the next attempt, delay the pause after that attempt.
 	next  time.Time
 	delay time.Duration
 	busy  bool
 }
 
-// orphans knows the intents that are to be recovered.
+// orphans holds the intents to recover.
 type orphans struct {
 	mu    sync.Mutex
 	known map[string]*orphan
 	busy  int
-	// searched says that those of earlier lives are known.
+	// searched says that at least one search has completed, so intents of earlier processes are known.
 	searched bool
-	// wake says that there is something to do.
+	// wake signals that there is work.
 	wake chan struct{}
 }
 
@@ -60,8 +60,8 @@ func (o *orphans) rouse() {
 	}
 }
 
-// merge adds what a search found. What is known and has an owner again, or has
-// ended, is noticed when it is tried.
+// merge adds the result of a search. An intent that has ended or has an owner again is dropped when it is
+// tried.
 func (o *orphans) merge(found []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -72,15 +72,15 @@ func (o *orphans) merge(found []string) {
 	o.searched = true
 }
 
-// none says whether it is known that there are no orphans.
+// none reports whether it is certain that there are no orphans.
 func (o *orphans) none() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.searched && len(o.known) == 0
 }
 
-// due marks those that are to be tried now as busy and returns them, with the
-// time of the next, at most latest.
+// due returns the orphans to try now and marks them as busy. next is the time of the next attempt, at most
+// latest.
 func (o *orphans) due(now, latest time.Time) (ready []*orphan, next time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -110,7 +110,7 @@ func (o *orphans) ended(x *orphan) {
 	o.rouse()
 }
 
-// later puts x off: until a time, or for longer each time where that is zero.
+// later schedules the next attempt at the given time. If that is zero, later uses exponential backoff.
 func (o *orphans) later(x *orphan, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

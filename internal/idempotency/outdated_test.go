@@ -60,7 +60,7 @@ func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
 						test.run = func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "b"), nil }
 					}
 					<-r.run(t.Context(), test.then, test.run)
-					// What was before the change that came to nothing still counts.
+					// The record from before the failed change still counts.
 					<-r.run(t.Context(), on(plain("c"), "o"), unsentNow)
 					if test.ends {
 						want(t, other.do(t.Context(), again(first)), "a number 2", false)
@@ -118,7 +118,7 @@ func TestAForgottenAnswerIsNotGivenToARepeat(t *testing.T) {
 	}
 }
 
-// A call that was made meanwhile is the one that the repeat is about.
+// A retry is about the last open call.
 func TestWhatIsOpenIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()

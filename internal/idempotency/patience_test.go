@@ -11,8 +11,8 @@ import (
 	"platform.internal/storekeeper/internal/idempotency"
 )
 
-// TestNobodyWaitsForAnothersChangeLongerThanThePatience has a change that does
-// not end, and calls that have to wait for it.
+// TestNobodyWaitsForAnothersChangeLongerThanThePatience has a change that does not end, and calls that wait
+// for that change.
 func TestNobodyWaitsForAnothersChangeLongerThanThePatience(t *testing.T) {
 	const patience = 15 * time.Second
 	named := func(c idempotency.Call) idempotency.Call {
@@ -88,7 +88,7 @@ func TestNobodyWaitsForTheRecordsLongerThanThePatience(t *testing.T) {
 	})
 }
 
-// What cannot be made now is refused before it waits for its objects.
+// Admit refuses a change before the change waits for its objects.
 func TestACallIsAdmittedBeforeItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := life(t, newDisk(), newWorld(), nil)

@@ -10,8 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// served starts a keeper whose records are on a server. end stops it without
-// waiting for anything.
+// served starts a Coordinator on a database server. end stops the Coordinator without waiting.
 func served(t *testing.T, s *postgrestest.Server, w *world, name string) (r *replica, end func()) {
 	t.Helper()
 	r = &replica{world: w, events: make(map[idempotency.EventKind]int)}
@@ -46,8 +45,8 @@ func TestTwoReplicasOnAServer(t *testing.T) {
 	two, endTwo := served(t, server, w, "two")
 	defer endTwo()
 
-	// The server dies while a change runs on one replica and is waited for on
-	// the other.
+	// The server dies while a change runs on one replica and a call on the other replica waits for the
+	// change.
 	call, executed, restarted := on(keyed("k", "a"), "o"), make(chan struct{}), make(chan struct{})
 	first := one.run(t.Context(), call, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
 		answer := w.act(op, "a")
@@ -66,8 +65,8 @@ func TestTwoReplicasOnAServer(t *testing.T) {
 	want(t, first, "a number 1", false)
 	want(t, joined, "a number 1", true)
 
-	// A replica dies in the middle of a change. While the server was away its heartbeat
-	// may have lapsed, and it begins nothing until the next one.
+	// A replica dies in the middle of a change. The heartbeat may have lapsed during the outage of the
+	// server, and then the replica begins no change before the next heartbeat.
 	call, executed = on(keyed("l", "b"), "o"), make(chan struct{})
 	for begun := false; !begun; {
 		first = one.run(t.Context(), call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {

@@ -65,7 +65,7 @@ func TestAtRandom(t *testing.T) {
 	}
 }
 
-// apart says that other replicas use the disk and that it is some way off.
+// apart configures replicas that share the disk, with some latency.
 func apart(c *idempotency.Config) {
 	together(c)
 	l, _ := c.Store.(*link)
@@ -81,8 +81,8 @@ func (s *storm) below(n int) int {
 	return s.random.IntN(n)
 }
 
-// rage makes calls of few keys and objects, each repeated until it is
-// answered for good, while replicas come and go.
+// rage makes calls with few keys and objects while replicas come and go. It repeats each call until the call
+// has a recorded answer.
 func (s *storm) rage() {
 	var callers sync.WaitGroup
 	for n := range 60 {
@@ -126,7 +126,7 @@ func (s *storm) disturb() {
 	}
 }
 
-// insist repeats a call until it has an answer that is kept.
+// insist repeats a call until the call has a recorded answer.
 func (s *storm) insist(key string) {
 	time.Sleep(time.Duration(s.below(5000)) * time.Millisecond)
 	c := on(keyed(key, key), fmt.Sprint("object ", len(key)+s.object(key)))
@@ -159,7 +159,7 @@ func (s *storm) insist(key string) {
 // object gives several keys the same object.
 func (s *storm) object(key string) int { return int(key[len(key)-1]) % 5 }
 
-// change acts and fails at random, and sends nothing that it does not hold.
+// change acts and fails at random. It sends nothing after it has lost the ownership.
 func (s *storm) change(ctx context.Context, op *idempotency.Operation, key string) ([]byte, error) {
 	nap(ctx, time.Duration(s.below(2000))*time.Millisecond)
 	if s.below(10) < 2 {
@@ -186,7 +186,7 @@ func nap(ctx context.Context, d time.Duration) {
 	}
 }
 
-// check holds the end against what is promised.
+// check verifies the guarantees at the end.
 func (s *storm) check() {
 	for _, r := range s.replicas {
 		r.link.set(false, false)

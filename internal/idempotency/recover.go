@@ -15,7 +15,7 @@ import (
 // searchEvery is the pause between two searches for orphans.
 const searchEvery = 3 * time.Second
 
-// errAlive is when an intent is not an orphan any more.
+// errAlive says that an intent is not an orphan any more.
 var errAlive = errors.New("the intent has a living owner")
 
 // attend searches for orphans and recovers them until the Coordinator ends.
@@ -81,7 +81,7 @@ func (k *Coordinator) search(ctx context.Context) error {
 	return nil
 }
 
-// alive says which of the owners, other than this replica, live.
+// alive reports which of the owners, other than this replica, have a heartbeat.
 func (k *Coordinator) alive(ctx context.Context, owners map[string]string) (map[string]bool, error) {
 	names := make(map[string]bool)
 	if k.config.Alone {
@@ -107,7 +107,7 @@ func (k *Coordinator) alive(ctx context.Context, owners map[string]string) (map[
 	return names, nil
 }
 
-// rescue tries once to find out what became of an intent.
+// rescue tries once to determine the outcome of an intent.
 func (k *Coordinator) rescue(x *orphan) {
 	defer k.behind.Done()
 	held := k.lease.hold()
@@ -146,7 +146,7 @@ func (k *Coordinator) rescue(x *orphan) {
 	k.recovered(x, ended, err)
 }
 
-// eventOf is what to tell of an intent once it has ended with what recovery found.
+// eventOf returns the event for an intent that recovery has ended.
 func eventOf(e *openEntry, o changeOutcome, err error) Event {
 	ev := about(EventRecovered, &e.Intent, nil)
 	switch {
@@ -161,8 +161,7 @@ func eventOf(e *openEntry, o changeOutcome, err error) Event {
 	return ev
 }
 
-// found is the audit record of what recovery has found out, nil where it has
-// found out nothing or where there is none.
+// found returns the audit record of an outcome that recovery determined, nil if Config.Found is nil.
 func (k *Coordinator) found(e *openEntry, o changeOutcome, err error) *audit.Record {
 	if k.config.Found == nil {
 		return nil
@@ -173,7 +172,7 @@ func (k *Coordinator) found(e *openEntry, o changeOutcome, err error) *audit.Rec
 	return ending(k.config.Found(e.Intent, o.body, err))
 }
 
-// inquire asks what became of an intent.
+// inquire calls Recover and classifies the result.
 func (k *Coordinator) inquire(e *openEntry, op *Operation) (changeOutcome, error) {
 	ctx, cancel := context.WithTimeout(k.life, k.config.Limit)
 	defer cancel()
@@ -193,7 +192,7 @@ func (k *Coordinator) inquire(e *openEntry, op *Operation) (changeOutcome, error
 	return changeOutcome{}, err
 }
 
-// recovered notes how a rescue went. ended is what to tell where err is nil.
+// recovered records the result of a recovery. It reports the event ended if err is nil.
 func (k *Coordinator) recovered(x *orphan, ended Event, err error) {
 	switch {
 	case errors.Is(err, errNotOwner):
@@ -210,8 +209,8 @@ func (k *Coordinator) recovered(x *orphan, ended Event, err error) {
 	k.orphans.ended(x)
 }
 
-// claim makes an orphan this replica's own. One replica succeeds. The error is
-// errAlive where it is none, or gone.
+// claim makes this replica the owner of an orphan. Exactly one replica succeeds. The error is errAlive if the
+// intent is closed or has a living owner.
 func (k *Coordinator) claim(x *orphan, held func() bool) (*openEntry, error) {
 	if !held() {
 		return nil, errNoHeartbeat
@@ -223,9 +222,9 @@ func (k *Coordinator) claim(x *orphan, held func() bool) (*openEntry, error) {
 	if err := k.takeOver(x.id, e.Owner); err != nil {
 		return nil, err
 	}
-	// Until now its owner may have come back for a while.
+	// Until the takeover the old owner may have come back for a while.
 	x.since = time.Now()
-	// And may have written to it since it was read.
+	// The old owner may have written the intent since the first read.
 	if e, err = k.read(x.id); err != nil {
 		return nil, err
 	}
@@ -233,7 +232,7 @@ func (k *Coordinator) claim(x *orphan, held func() bool) (*openEntry, error) {
 	return e, nil
 }
 
-// read returns an open intent. The error is errAlive where it is not open.
+// read returns an open intent. It returns errAlive if the intent is not open.
 func (k *Coordinator) read(id string) (*openEntry, error) {
 	key := openPrefix + id
 	now, err := k.config.Store.Get(k.life, key)
@@ -247,8 +246,7 @@ func (k *Coordinator) read(id string) (*openEntry, error) {
 	return e, err
 }
 
-// takeOver makes this replica the owner, if the owner is still the same and
-// still gone.
+// takeOver makes this replica the owner, if former is still the owner and has no heartbeat.
 func (k *Coordinator) takeOver(id, former string) error {
 	key, heartbeat := openPrefix+id, replicaPrefix+former
 	return k.change(k.life, []string{key, heartbeat}, func(now map[string]store.Record) (map[string]*store.Record, error) {

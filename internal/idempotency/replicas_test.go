@@ -37,7 +37,7 @@ func TestARetryIsKnownOnEveryReplica(t *testing.T) {
 		synctest.Wait()
 		joined := two.do(t.Context(), again(plain("a")))
 		synctest.Wait()
-		// It takes the record, and what joined waits for the first all the same.
+		// The new call takes the record. The call that joined still waits for the first change.
 		other := two.run(t.Context(), plain("a"), two.slow("a", 20*time.Second))
 		want(t, first, "a number 1", false)
 		want(t, joined, "a number 1", true)
@@ -126,7 +126,7 @@ func TestAFormerOwnerStopsInTime(t *testing.T) {
 			t.Errorf("taken over after %s, held until %s", took, held)
 		}
 		one.link.set(false, false)
-		// Its own result is dropped for the one that is kept.
+		// The result of the first replica is dropped in favour of the recorded result.
 		want(t, first, "a number 1", true)
 		if held = time.Duration(until.Load()); held == 0 || held > 15*time.Second {
 			t.Errorf("held for %s", held)
@@ -290,7 +290,7 @@ func TestAReplicaThatComesBackKeepsItsIntents(t *testing.T) {
 			l, _ := c.Store.(*link)
 			l.before = func(keys []string) {
 				if slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, "open/") }) {
-					// It is silent when it is looked for, and is back a moment later.
+					// The replica has no heartbeat during the search and recovers a moment later.
 					tried.Store(true)
 					one.link.set(false, false)
 					time.Sleep(5 * time.Second)

@@ -18,7 +18,7 @@ import (
 
 var errCut = errors.New("the connection is cut")
 
-// disk is a store in memory, which outlives the keepers that use it.
+// disk is an in-memory store that survives its Coordinators.
 type disk struct {
 	mu      sync.Mutex
 	entries map[string]store.Record
@@ -92,7 +92,7 @@ func (d *disk) names(prefix string) []string {
 	return found
 }
 
-// link is one keeper's way to a disk.
+// link connects one Coordinator to a disk.
 type link struct {
 	disk *disk
 	mu   sync.Mutex
@@ -100,9 +100,9 @@ type link struct {
 	cut, deaf bool
 	// delay, if above 0, is the most that a call waits before and after.
 	delay time.Duration
-	// torn, if above 0, is the time between two records of one reading.
+	// torn, if above 0, is the delay between two records of one read.
 	torn time.Duration
-	// before, if there, is told of the keys of each change.
+	// before, if not nil, is called with the keys of each change.
 	before func(keys []string)
 }
 

@@ -14,8 +14,8 @@ func urgent(c idempotency.Call) idempotency.Call {
 	return c
 }
 
-// TestAnUrgentChangeMakesUrgentWhatItWaitsFor has a holder that waits as long as
-// nobody hurries it, and changes that wait for it and for each other.
+// TestAnUrgentChangeMakesUrgentWhatItWaitsFor has a change that waits until it is urged, and changes that
+// wait for that change and for each other.
 func TestAnUrgentChangeMakesUrgentWhatItWaitsFor(t *testing.T) {
 	for name, test := range map[string]struct {
 		first, second, third idempotency.Call

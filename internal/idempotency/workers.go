@@ -5,15 +5,14 @@ import (
 	"sync"
 )
 
-// mostIdle is how many goroutines of the pool may wait for work.
+// mostIdle is the maximum number of idle goroutines of the pool.
 const mostIdle = 64
 
-// workers is a pool that runs work on goroutines that are used again: a new one would grow its
-// stack anew, step by step, for each change.
+// workers is a pool of goroutines. A new goroutine would grow its stack step by step again for each change.
 type workers struct {
-	// life ends the waiting.
+	// life ends idle goroutines.
 	life context.Context //nolint:containedctx // the life of the crew is not that of a call
-	// idle takes work to one that waits.
+	// idle passes work to an idle goroutine.
 	idle chan func()
 
 	mu      sync.Mutex
@@ -22,7 +21,7 @@ type workers struct {
 
 func newCrew(life context.Context) *workers { return &workers{life: life, idle: make(chan func())} }
 
-// take begins with work at once.
+// take runs work at once on an idle or a new goroutine.
 func (c *workers) take(work func()) {
 	select {
 	case c.idle <- work:
@@ -38,8 +37,7 @@ func (c *workers) serve(work func()) {
 	}
 }
 
-// next waits for more work. It is nil where enough others wait, or when the
-// life of the pool has ended.
+// next waits for more work. It returns nil if enough goroutines are idle or the pool ends.
 func (c *workers) next() func() {
 	if !c.sit() {
 		return nil
