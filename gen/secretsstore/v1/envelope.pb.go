@@ -23,13 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A message of Cloudflare beside a result, such as a deprecation. Over REST it
-// is an item of "messages".
+// A message of Cloudflare beside a result, such as a deprecation. Over REST, an
+// item of "messages".
 type Notice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cloudflare's code. Absent if Cloudflare returned none.
 	Code *int32 `protobuf:"varint,1,opt,name=code,proto3,oneof" json:"code,omitempty"`
-	// The text, as Cloudflare wrote it.
+	// Cloudflare's text.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// A page that explains the notice. Empty if there is none.
 	DocumentationUrl string `protobuf:"bytes,3,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"`
@@ -143,9 +143,9 @@ func (x *NoticeSource) GetPointer() string {
 	return ""
 }
 
-// An error as Cloudflare sent it. Over gRPC it is a detail of the status of a
-// failed call, one per error. Over REST its fields are in the item of "errors"
-// for the same fault, or in a further item.
+// An error as Cloudflare sent it. Over gRPC, the status of a failed call has
+// one detail per error. Over REST, the fields are in the item of "errors" for
+// the same fault, or in a further item.
 type UpstreamError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cloudflare's code. Absent if Cloudflare returned none.

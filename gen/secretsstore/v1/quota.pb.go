@@ -74,9 +74,9 @@ func (x *Quota) GetSecrets() *QuotaUsage {
 // A limit and its usage.
 type QuotaUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many the account may have.
+	// The most objects that the account may have.
 	Quota int64 `protobuf:"varint,1,opt,name=quota,proto3" json:"quota,omitempty"`
-	// How many the account has.
+	// The number of objects that the account has.
 	Usage         int64 `protobuf:"varint,2,opt,name=usage,proto3" json:"usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -129,7 +129,7 @@ func (x *QuotaUsage) GetUsage() int64 {
 // A request for the quota of an account.
 type GetQuotaRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId     string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	unknownFields protoimpl.UnknownFields

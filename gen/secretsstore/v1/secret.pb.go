@@ -143,8 +143,9 @@ type NewSecret struct {
 	// The name, unique in the store: 1 to 256 letters, digits, "_" and "-". The
 	// upper limit is Storekeeper's own; Cloudflare publishes none.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The value, 1 to 65536 bytes of UTF-8. It is sent to Cloudflare only: no
-	// method returns it, and no log, audit record or error holds it.
+	// The value, 1 to 65536 bytes of UTF-8. Storekeeper sends the value to
+	// Cloudflare only: no method returns it, and no log, audit record or error
+	// holds it.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// The Cloudflare services that may use the secret, at least one, for example
 	// "workers" or "ai_gateway". Cloudflare defines the set.
@@ -217,7 +218,7 @@ func (x *NewSecret) GetComment() string {
 // A request to create secrets.
 type CreateSecretsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format
@@ -361,7 +362,7 @@ func (x *CreateSecretsResponse) GetResultInfo() *ResultInfo {
 // A request for a page of secrets.
 type ListSecretsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format
@@ -539,7 +540,7 @@ func (x *ListSecretsResponse) GetMessages() []*Notice {
 // A request for one secret.
 type GetSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format
@@ -669,12 +670,12 @@ func (x *GetSecretResponse) GetResultInfo() *ResultInfo {
 
 // A request to change a secret.
 //
-// Over gRPC it changes the fields in update_mask, or, without a mask, the
-// fields that are set. Over REST it changes the keys in the body; null removes a
-// comment.
+// Over gRPC the call changes the fields in update_mask, or, without a mask, the
+// fields that are set. Over REST the call changes the keys in the body; null
+// removes a comment.
 type UpdateSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format
@@ -683,8 +684,9 @@ type UpdateSecretRequest struct {
 	// The secret's identifier: 32 lower-case hexadecimal digits. Any other format
 	// gives NOT_FOUND.
 	SecretId string `protobuf:"bytes,3,opt,name=secret_id,json=secretId,proto3" json:"secret_id,omitempty"`
-	// Optional. The value, 1 to 65536 bytes of UTF-8. It is sent to Cloudflare
-	// only: no method returns it, and no log, audit record or error holds it.
+	// Optional. The value, 1 to 65536 bytes of UTF-8. Storekeeper sends the value
+	// to Cloudflare only: no method returns it, and no log, audit record or error
+	// holds it.
 	Value *string `protobuf:"bytes,4,opt,name=value,proto3,oneof" json:"value,omitempty"`
 	// The Cloudflare services that may use the secret, for example
 	// "workers" or "ai_gateway". Cloudflare defines the set.
@@ -693,8 +695,8 @@ type UpdateSecretRequest struct {
 	// To remove it, put "comment" into update_mask and leave this field out. Over
 	// REST, send null.
 	Comment *string `protobuf:"bytes,6,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
-	// The fields to change: "value", "scopes" and "comment". Absent: those that
-	// are set.
+	// The fields to change: "value", "scopes" and "comment". Absent: the fields
+	// that are set.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,7,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// The present name of the secret, which older clients repeat in a change. Any
 	// other name is refused with reason SECRET_NAME_IMMUTABLE.
@@ -870,7 +872,7 @@ func (x *UpdateSecretResponse) GetResultInfo() *ResultInfo {
 // A request to delete one secret.
 type DeleteSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format
@@ -997,7 +999,7 @@ func (x *DeleteSecretResponse) GetMessages() []*Notice {
 // A request to delete several secrets.
 type DeleteSecretsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format
@@ -1123,7 +1125,7 @@ func (x *DeleteSecretsResponse) GetMessages() []*Notice {
 // A request to copy a secret under another name.
 type DuplicateSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format

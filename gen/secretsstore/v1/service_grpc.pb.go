@@ -49,12 +49,13 @@ const (
 // Errors of every method:
 //
 // - INVALID_ARGUMENT: the request violates a rule declared on its fields.
-// - UNAUTHENTICATED: there is no credential, or it is not valid.
+// - UNAUTHENTICATED: the credential is missing or not valid.
 // - PERMISSION_DENIED: the caller is not authorised for this call.
 // - RESOURCE_EXHAUSTED: a call budget is used up; RetryInfo says when to retry.
 // - UNAVAILABLE: Cloudflare cannot be reached; RetryInfo says when to retry.
 // - DEADLINE_EXCEEDED: the caller's deadline passed before Cloudflare answered.
-// - INTERNAL: a bug of Storekeeper, or Cloudflare refused its credential.
+// - INTERNAL: a bug of Storekeeper, or Cloudflare refused the platform's
+// credential.
 type SecretsStoreServiceClient interface {
 	// Creates a store.
 	//
@@ -66,16 +67,16 @@ type SecretsStoreServiceClient interface {
 	ListStores(ctx context.Context, in *ListStoresRequest, opts ...grpc.CallOption) (*ListStoresResponse, error)
 	// Returns one store.
 	//
-	// Errors: NOT_FOUND when there is no such store.
+	// Errors: NOT_FOUND when the store does not exist.
 	GetStore(ctx context.Context, in *GetStoreRequest, opts ...grpc.CallOption) (*GetStoreResponse, error)
 	// Deletes a store.
 	//
-	// Errors: NOT_FOUND when there is no such store; FAILED_PRECONDITION with
-	// reason STORE_NOT_EMPTY when it has secrets and force is not set.
+	// Errors: NOT_FOUND when the store does not exist; FAILED_PRECONDITION with
+	// reason STORE_NOT_EMPTY when the store has secrets and force is not set.
 	DeleteStore(ctx context.Context, in *DeleteStoreRequest, opts ...grpc.CallOption) (*DeleteStoreResponse, error)
 	// Creates up to 100 secrets in a store in one call.
 	//
-	// Errors: NOT_FOUND when there is no such store; ALREADY_EXISTS when a name
+	// Errors: NOT_FOUND when the store does not exist; ALREADY_EXISTS when a name
 	// is in use in the store or is in the request twice; FAILED_PRECONDITION when
 	// the account would have more secrets than its plan allows (100 in
 	// Cloudflare's open beta).
@@ -83,33 +84,33 @@ type SecretsStoreServiceClient interface {
 	// Lists the secrets of a store, page by page, without their values. A page
 	// past the end is empty.
 	//
-	// Errors: NOT_FOUND when there is no such store.
+	// Errors: NOT_FOUND when the store does not exist.
 	ListSecrets(ctx context.Context, in *ListSecretsRequest, opts ...grpc.CallOption) (*ListSecretsResponse, error)
 	// Returns one secret without its value; no method returns a value.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	GetSecret(ctx context.Context, in *GetSecretRequest, opts ...grpc.CallOption) (*GetSecretResponse, error)
 	// Changes the value, the scopes or the comment of a secret. A name cannot be
 	// changed.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	UpdateSecret(ctx context.Context, in *UpdateSecretRequest, opts ...grpc.CallOption) (*UpdateSecretResponse, error)
 	// Deletes one secret. Cloudflare deletes it even if a Worker still uses it.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	DeleteSecret(ctx context.Context, in *DeleteSecretRequest, opts ...grpc.CallOption) (*DeleteSecretResponse, error)
 	// Deletes the listed secrets and no others: an empty request is refused.
 	//
-	// Errors: NOT_FOUND when there is no such store or one of the secrets does
-	// not exist.
+	// Errors: NOT_FOUND when the store or a listed secret does not exist.
 	DeleteSecrets(ctx context.Context, in *DeleteSecretsRequest, opts ...grpc.CallOption) (*DeleteSecretsResponse, error)
-	// Creates a secret with the value of another one. The value is not returned.
+	// Creates a secret with the value of another secret. The value is not
+	// returned.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret; ALREADY_EXISTS
-	// when the name is in use in the store; FAILED_PRECONDITION when the account
-	// holds as many secrets as its plan allows.
+	// Errors: NOT_FOUND when the store or the secret does not exist;
+	// ALREADY_EXISTS when the name is in use in the store; FAILED_PRECONDITION
+	// when the account holds as many secrets as its plan allows.
 	DuplicateSecret(ctx context.Context, in *DuplicateSecretRequest, opts ...grpc.CallOption) (*DuplicateSecretResponse, error)
-	// Returns how many secrets the account has and how many it may have.
+	// Returns the number of secrets of the account and the limit of its plan.
 	GetQuota(ctx context.Context, in *GetQuotaRequest, opts ...grpc.CallOption) (*GetQuotaResponse, error)
 }
 
@@ -254,12 +255,13 @@ func (c *secretsStoreServiceClient) GetQuota(ctx context.Context, in *GetQuotaRe
 // Errors of every method:
 //
 // - INVALID_ARGUMENT: the request violates a rule declared on its fields.
-// - UNAUTHENTICATED: there is no credential, or it is not valid.
+// - UNAUTHENTICATED: the credential is missing or not valid.
 // - PERMISSION_DENIED: the caller is not authorised for this call.
 // - RESOURCE_EXHAUSTED: a call budget is used up; RetryInfo says when to retry.
 // - UNAVAILABLE: Cloudflare cannot be reached; RetryInfo says when to retry.
 // - DEADLINE_EXCEEDED: the caller's deadline passed before Cloudflare answered.
-// - INTERNAL: a bug of Storekeeper, or Cloudflare refused its credential.
+// - INTERNAL: a bug of Storekeeper, or Cloudflare refused the platform's
+// credential.
 type SecretsStoreServiceServer interface {
 	// Creates a store.
 	//
@@ -271,16 +273,16 @@ type SecretsStoreServiceServer interface {
 	ListStores(context.Context, *ListStoresRequest) (*ListStoresResponse, error)
 	// Returns one store.
 	//
-	// Errors: NOT_FOUND when there is no such store.
+	// Errors: NOT_FOUND when the store does not exist.
 	GetStore(context.Context, *GetStoreRequest) (*GetStoreResponse, error)
 	// Deletes a store.
 	//
-	// Errors: NOT_FOUND when there is no such store; FAILED_PRECONDITION with
-	// reason STORE_NOT_EMPTY when it has secrets and force is not set.
+	// Errors: NOT_FOUND when the store does not exist; FAILED_PRECONDITION with
+	// reason STORE_NOT_EMPTY when the store has secrets and force is not set.
 	DeleteStore(context.Context, *DeleteStoreRequest) (*DeleteStoreResponse, error)
 	// Creates up to 100 secrets in a store in one call.
 	//
-	// Errors: NOT_FOUND when there is no such store; ALREADY_EXISTS when a name
+	// Errors: NOT_FOUND when the store does not exist; ALREADY_EXISTS when a name
 	// is in use in the store or is in the request twice; FAILED_PRECONDITION when
 	// the account would have more secrets than its plan allows (100 in
 	// Cloudflare's open beta).
@@ -288,33 +290,33 @@ type SecretsStoreServiceServer interface {
 	// Lists the secrets of a store, page by page, without their values. A page
 	// past the end is empty.
 	//
-	// Errors: NOT_FOUND when there is no such store.
+	// Errors: NOT_FOUND when the store does not exist.
 	ListSecrets(context.Context, *ListSecretsRequest) (*ListSecretsResponse, error)
 	// Returns one secret without its value; no method returns a value.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	GetSecret(context.Context, *GetSecretRequest) (*GetSecretResponse, error)
 	// Changes the value, the scopes or the comment of a secret. A name cannot be
 	// changed.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	UpdateSecret(context.Context, *UpdateSecretRequest) (*UpdateSecretResponse, error)
 	// Deletes one secret. Cloudflare deletes it even if a Worker still uses it.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	DeleteSecret(context.Context, *DeleteSecretRequest) (*DeleteSecretResponse, error)
 	// Deletes the listed secrets and no others: an empty request is refused.
 	//
-	// Errors: NOT_FOUND when there is no such store or one of the secrets does
-	// not exist.
+	// Errors: NOT_FOUND when the store or a listed secret does not exist.
 	DeleteSecrets(context.Context, *DeleteSecretsRequest) (*DeleteSecretsResponse, error)
-	// Creates a secret with the value of another one. The value is not returned.
+	// Creates a secret with the value of another secret. The value is not
+	// returned.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret; ALREADY_EXISTS
-	// when the name is in use in the store; FAILED_PRECONDITION when the account
-	// holds as many secrets as its plan allows.
+	// Errors: NOT_FOUND when the store or the secret does not exist;
+	// ALREADY_EXISTS when the name is in use in the store; FAILED_PRECONDITION
+	// when the account holds as many secrets as its plan allows.
 	DuplicateSecret(context.Context, *DuplicateSecretRequest) (*DuplicateSecretResponse, error)
-	// Returns how many secrets the account has and how many it may have.
+	// Returns the number of secrets of the account and the limit of its plan.
 	GetQuota(context.Context, *GetQuotaRequest) (*GetQuotaResponse, error)
 	mustEmbedUnimplementedSecretsStoreServiceServer()
 }

@@ -112,7 +112,7 @@ func (x *Store) GetAccountId() string {
 // A request to create a store.
 type CreateStoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The name of the new store, 1 to 256 characters. The upper limit is
@@ -247,7 +247,7 @@ func (x *CreateStoreResponse) GetResultInfo() *ResultInfo {
 // A request for a page of stores.
 type ListStoresRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The page, counted from 1. 0 means the first.
@@ -396,7 +396,7 @@ func (x *ListStoresResponse) GetMessages() []*Notice {
 // A request for one store.
 type GetStoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format
@@ -517,7 +517,7 @@ func (x *GetStoreResponse) GetResultInfo() *ResultInfo {
 // A request to delete a store.
 type DeleteStoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	AccountId string `protobuf:"bytes,1,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
 	// The store's identifier: 32 lower-case hexadecimal digits. Any other format

@@ -40,8 +40,8 @@ type ListChangesRequest struct {
 	Caller string `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`
 	// The account: Cloudflare's identifier or the configured name.
 	Account string `protobuf:"bytes,5,opt,name=account,proto3" json:"account,omitempty"`
-	// How the change ended: "succeeded", "failed", "unknown", "not_sent", or "open" if
-	// it has not ended.
+	// How the change ended: "succeeded", "failed", "unknown", "not_sent", or "open"
+	// without an outcome.
 	Outcome string `protobuf:"bytes,6,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// The changes that began at this time or later: a time (2026-01-31T12:00:00Z), a
 	// day in UTC (2026-01-31), or an age (30d, 12h, 90m).
@@ -162,7 +162,7 @@ type ListChangesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The changes, newest first.
 	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
-	// The token of the next page. Empty if this is the last one. A page may have fewer
+	// The token of the next page. Empty on the last page. A page may have fewer
 	// changes than page_size, or none, and a next page all the same.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -220,21 +220,21 @@ type Change struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// When the change began.
 	BeginTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
-	// When its outcome was recorded. Absent if it has not ended.
+	// When the outcome was recorded. Absent if the change is open.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// How it ended: "succeeded", "failed" (it was not made), "unknown" (it may or may
-	// not have been made), "not_sent" (nothing was sent to Cloudflare), or "open".
+	// The outcome: "succeeded", "failed" (not made), "unknown" (may or may not have
+	// been made), "not_sent" (nothing was sent to Cloudflare), or "open".
 	Outcome string `protobuf:"bytes,4,opt,name=outcome,proto3" json:"outcome,omitempty"`
-	// Why it did not succeed, as a machine word. Empty if it did.
+	// The reason of the failure, as a machine word. Empty if the change
+	// succeeded.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The gRPC code that the caller got.
 	Code string `protobuf:"bytes,6,opt,name=code,proto3" json:"code,omitempty"`
-	// The outcome was found out by recovery, after the process that made the change had
-	// ended.
+	// Recovery found the outcome, after the process that made the change had ended.
 	Recovered bool `protobuf:"varint,7,opt,name=recovered,proto3" json:"recovered,omitempty"`
-	// Who made it.
+	// The caller that made the change.
 	By *Changer `protobuf:"bytes,8,opt,name=by,proto3" json:"by,omitempty"`
-	// What was done, as the action of rules: "secret.create".
+	// The action, as in rules: "secret.create".
 	Action string `protobuf:"bytes,9,opt,name=action,proto3" json:"action,omitempty"`
 	// The method, as "/secretsstore.v1.SecretsStoreService/CreateSecrets".
 	Method string `protobuf:"bytes,10,opt,name=method,proto3" json:"method,omitempty"`
@@ -249,16 +249,17 @@ type Change struct {
 	// The fields of a secret that an update sets: "value", "scopes", "comment". "force"
 	// stands for a deletion of a store with all secrets in it.
 	Changed []string `protobuf:"bytes,15,rep,name=changed,proto3" json:"changed,omitempty"`
-	// The rule that allowed it.
+	// The rule that allowed the change.
 	Rule string `protobuf:"bytes,16,opt,name=rule,proto3" json:"rule,omitempty"`
 	// The request id of the call. Empty for changes of another tenant, unless rules
 	// allow "change.get".
 	RequestId string `protobuf:"bytes,17,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The protocol: "grpc" or "rest".
 	Protocol string `protobuf:"bytes,18,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	// The number of the intent in the audit trail. 0 if it is not there any more.
+	// The number of the intent in the audit trail. 0 if the trail no longer has
+	// the intent.
 	IntentSeq int64 `protobuf:"varint,19,opt,name=intent_seq,json=intentSeq,proto3" json:"intent_seq,omitempty"`
-	// The number of the outcome in the audit trail. 0 if there is none.
+	// The number of the outcome in the audit trail. 0 without an outcome.
 	OutcomeSeq    int64 `protobuf:"varint,20,opt,name=outcome_seq,json=outcomeSeq,proto3" json:"outcome_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -434,12 +435,12 @@ func (x *Change) GetOutcomeSeq() int64 {
 	return 0
 }
 
-// Who made a change.
+// The caller that made a change.
 type Changer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of the caller, as principal.name in rules.
 	Caller string `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
-	// The team that the caller acted for. Empty if it had none.
+	// The team that the caller acted for. Empty for a caller without a tenant.
 	Tenant string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// The kind of credential: "api_key", "jwt" or "mtls".
 	Credential string `protobuf:"bytes,3,opt,name=credential,proto3" json:"credential,omitempty"`
@@ -540,7 +541,7 @@ type ChangedObject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cloudflare's identifier. Empty for an object that was not made.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The name. Empty if it was not known.
+	// The name. Empty if the name was not known.
 	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -28,14 +28,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Finds out who changed what. Every authenticated caller may ask, and sees the
-// changes of its own tenant, the changes of secrets that rules let it read, and
-// what rules for the action "change.get" allow.
+// Searches the history of changes. Every authenticated caller may search, and
+// sees the changes of its own tenant, the changes of secrets that rules let the
+// caller read, and the changes that rules for the action "change.get" allow.
 type ChangeServiceClient interface {
 	// Lists changes, newest first. Each change is in the audit trail before it is
-	// sent to Cloudflare, so changes that failed, and those whose end is not known,
-	// are listed too. Without secret, store, tenant and caller, a caller that may not
-	// see all changes gets those of its own tenant.
+	// sent to Cloudflare, so the list also has changes that failed and changes with
+	// an unknown outcome. Without secret, store, tenant and caller, a caller that may
+	// not see all changes gets the changes of its own tenant.
 	ListChanges(ctx context.Context, in *ListChangesRequest, opts ...grpc.CallOption) (*ListChangesResponse, error)
 }
 
@@ -61,14 +61,14 @@ func (c *changeServiceClient) ListChanges(ctx context.Context, in *ListChangesRe
 // All implementations must embed UnimplementedChangeServiceServer
 // for forward compatibility.
 //
-// Finds out who changed what. Every authenticated caller may ask, and sees the
-// changes of its own tenant, the changes of secrets that rules let it read, and
-// what rules for the action "change.get" allow.
+// Searches the history of changes. Every authenticated caller may search, and
+// sees the changes of its own tenant, the changes of secrets that rules let the
+// caller read, and the changes that rules for the action "change.get" allow.
 type ChangeServiceServer interface {
 	// Lists changes, newest first. Each change is in the audit trail before it is
-	// sent to Cloudflare, so changes that failed, and those whose end is not known,
-	// are listed too. Without secret, store, tenant and caller, a caller that may not
-	// see all changes gets those of its own tenant.
+	// sent to Cloudflare, so the list also has changes that failed and changes with
+	// an unknown outcome. Without secret, store, tenant and caller, a caller that may
+	// not see all changes gets the changes of its own tenant.
 	ListChanges(context.Context, *ListChangesRequest) (*ListChangesResponse, error)
 	mustEmbedUnimplementedChangeServiceServer()
 }

@@ -29,7 +29,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What a put did.
+// The outcome of a put.
 type PutSecretResponse_Outcome int32
 
 const (
@@ -87,15 +87,15 @@ func (PutSecretResponse_Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_storekeeper_v1_secrets_proto_rawDescGZIP(), []int{2, 0}
 }
 
-// A secret without its value. It does not name its store: who gives a store by
-// its name need not be allowed to see the identifier.
+// A secret without its value and without the identifier of its store: a caller
+// that names a store need not be allowed to see the identifier.
 type Secret struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cloudflare's identifier: 32 lower-case hexadecimal digits.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The name, unique in the store.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Free text about the secret. Absent if none was set.
+	// Free text about the secret. Absent if no comment was set.
 	Comment *string `protobuf:"bytes,3,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
 	// The Cloudflare services that may use the secret, sorted.
 	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
@@ -192,34 +192,35 @@ func (x *Secret) GetStatus() string {
 // A request to put a secret.
 type PutSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The store: its name, or its identifier of 32 lower-case hexadecimal digits.
 	Store string `protobuf:"bytes,2,opt,name=store,proto3" json:"store,omitempty"`
 	// The name, unique in the store: 1 to 256 letters, digits, "_" and "-".
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// The value, 1 to 65536 bytes of UTF-8. It is sent to Cloudflare only: no
-	// method returns it, and no log, audit record or error holds it.
+	// The value, 1 to 65536 bytes of UTF-8. Storekeeper sends the value to
+	// Cloudflare only: no method returns it, and no log, audit record or error
+	// holds it.
 	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	// The Cloudflare services that may use the secret, at least one, for example
 	// "workers" or "ai_gateway". Cloudflare defines the set.
 	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Free text about the secret, at most 16384 bytes. Absent: a new secret has
-	// none, and an existing one keeps the one that it has.
+	// Free text about the secret, at most 16384 bytes. Absent: a new secret gets
+	// no comment, and an existing secret keeps its comment.
 	Comment *string `protobuf:"bytes,6,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
-	// Creates the secret only, and fails with ALREADY_EXISTS if it exists.
+	// Only creates: fails with ALREADY_EXISTS if the secret exists.
 	IfAbsent bool `protobuf:"varint,7,opt,name=if_absent,json=ifAbsent,proto3" json:"if_absent,omitempty"`
-	// Updates the secret only, and only if this is the time of its last change, as
-	// an earlier answer gave it. Cloudflare cannot compare and change in one step:
-	// a change of another writer outside Storekeeper in the moment between is not
-	// noticed.
+	// Only updates, and only if this is the time of the last change, as an earlier
+	// answer gave it. Cloudflare cannot compare and change in one step:
+	// Storekeeper does not notice a change that a writer outside Storekeeper makes
+	// in between.
 	ExpectedModified *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expected_modified,json=expectedModified,proto3" json:"expected_modified,omitempty"`
 	// Runs every check, rights and quota included, and changes nothing. The answer
 	// says what the call would have done.
 	ValidateOnly bool `protobuf:"varint,9,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// The idempotency key of the change: at most 255 visible ASCII characters,
-	// best a random UUID. It is needed only to repeat a call with if_absent or
+	// The idempotency key of the change: at most 255 visible ASCII characters, best
+	// a random UUID. A key is needed only to repeat a call with if_absent or
 	// expected_modified: the repeat gets the first answer, for at least 24 hours.
 	// The metadata "idempotency-key", and the header Idempotency-Key over REST, have
 	// the same meaning. Another request with the same key is refused with reason
@@ -332,7 +333,7 @@ func (x *PutSecretRequest) GetRequestId() string {
 // The answer to a put.
 type PutSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was done; with validate_only, what would have been done.
+	// The outcome. With validate_only, the outcome that the call would have had.
 	Outcome PutSecretResponse_Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=storekeeper.v1.PutSecretResponse_Outcome" json:"outcome,omitempty"`
 	// The secret after the call. With validate_only, the secret before the call.
 	// Absent if validate_only is set and the secret does not exist.
@@ -391,13 +392,14 @@ type SecretPut struct {
 	// The name, unique in the store and in the batch: 1 to 256 letters, digits,
 	// "_" and "-".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The value, 1 to 65536 bytes of UTF-8. It is sent to Cloudflare only: no
-	// method returns it, and no log, audit record or error holds it.
+	// The value, 1 to 65536 bytes of UTF-8. Storekeeper sends the value to
+	// Cloudflare only: no method returns it, and no log, audit record or error
+	// holds it.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// The Cloudflare services that may use the secret, at least one.
 	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	// Free text about the secret, at most 16384 bytes. Absent: a new secret has
-	// none, and an existing one keeps the one that it has.
+	// Free text about the secret, at most 16384 bytes. Absent: a new secret gets
+	// no comment, and an existing secret keeps its comment.
 	Comment       *string `protobuf:"bytes,4,opt,name=comment,proto3,oneof" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -464,7 +466,7 @@ func (x *SecretPut) GetComment() string {
 // A request to put several secrets of one store.
 type PutSecretsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The store: its name, or its identifier of 32 lower-case hexadecimal digits.
@@ -539,7 +541,7 @@ func (x *PutSecretsRequest) GetValidateOnly() bool {
 // The answer to a put of several secrets.
 type PutSecretsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What became of each secret, in the order of the request.
+	// The results, in the order of the request.
 	Results       []*SecretPutResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -582,17 +584,18 @@ func (x *PutSecretsResponse) GetResults() []*SecretPutResult {
 	return nil
 }
 
-// What became of one secret of a batch.
+// The result for one secret of a batch.
 type SecretPutResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What was done. Not set if it failed.
+	// The outcome. Not set if the put failed.
 	Outcome PutSecretResponse_Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=storekeeper.v1.PutSecretResponse_Outcome" json:"outcome,omitempty"`
 	// The secret after the call. With validate_only, the secret before the call.
-	// Absent if it failed, or if validate_only is set and the secret does not exist.
+	// Absent if the put failed, or if validate_only is set and the secret does not
+	// exist.
 	Secret *Secret `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
-	// Why it failed, with the details of a failed call. Absent if it did not fail.
+	// The failure, with the details of a failed call. Absent if the put succeeded.
 	Error         *status.Status `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -659,7 +662,7 @@ func (x *SecretPutResult) GetError() *status.Status {
 // A request for one secret.
 type GetSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The store: its name, or its identifier of 32 lower-case hexadecimal digits.
@@ -770,7 +773,7 @@ func (x *GetSecretResponse) GetSecret() *Secret {
 // A request to delete a secret.
 type DeleteSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The account: Cloudflare's identifier, or the name it has in Storekeeper's
+	// The account: Cloudflare's identifier, or the name in Storekeeper's
 	// configuration.
 	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	// The store: its name, or its identifier of 32 lower-case hexadecimal digits.

@@ -39,36 +39,36 @@ const (
 // rights, quota, budget and audit records. Failures are those of
 // SecretsStoreService.
 type SecretServiceClient interface {
-	// Makes a secret have a value, scopes and a comment: creates it, updates it,
-	// or changes nothing if it is known to have them.
+	// Sets the value, the scopes and the comment of a secret: creates the secret,
+	// updates it, or changes nothing if the secret is known to have them.
 	//
 	// A repeat is safe without an idempotency key. If several calls put different
-	// values under one name, the secret has the value of one of them, and no call
-	// fails because of another. The caller needs the right secret.create to create
-	// and the right secret.update to update.
+	// values under one name, the secret gets one of the values, and no call fails
+	// because of another. The caller needs the right secret.create to create and
+	// the right secret.update to update.
 	//
-	// Errors: NOT_FOUND when there is no such store, or no such secret and
-	// expected_modified is set; ALREADY_EXISTS when if_absent is set and the secret
-	// exists; FAILED_PRECONDITION when expected_modified is not the time of the last
-	// change (SECRET_MODIFIED), or the account has as many secrets as its plan or
-	// the tenant's quota allows (MAXIMUM_SECRETS_EXCEEDED).
+	// Errors: NOT_FOUND when the store does not exist, or the secret does not exist
+	// and expected_modified is set; ALREADY_EXISTS when if_absent is set and the
+	// secret exists; FAILED_PRECONDITION when expected_modified is not the time of
+	// the last change (SECRET_MODIFIED), or the account has as many secrets as its
+	// plan or the tenant's quota allows (MAXIMUM_SECRETS_EXCEEDED).
 	PutSecret(ctx context.Context, in *PutSecretRequest, opts ...grpc.CallOption) (*PutSecretResponse, error)
-	// Puts up to 100 secrets of a store. All that do not exist are created with one
-	// call to Cloudflare. Each secret has an outcome of its own.
+	// Puts up to 100 secrets of a store. Storekeeper creates all missing secrets
+	// with one call to Cloudflare. Each secret has its own outcome.
 	//
 	// A wrong field or a missing right refuses the call as a whole, before anything
 	// is changed. The method takes no idempotency key: a repeat is safe without one.
 	//
-	// Errors: NOT_FOUND when there is no such store.
+	// Errors: NOT_FOUND when the store does not exist.
 	PutSecrets(ctx context.Context, in *PutSecretsRequest, opts ...grpc.CallOption) (*PutSecretsResponse, error)
 	// Returns one secret without its value; no method returns a value.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	GetSecret(ctx context.Context, in *GetSecretRequest, opts ...grpc.CallOption) (*GetSecretResponse, error)
 	// Deletes one secret. Cloudflare deletes it even if a Worker still uses it.
 	//
-	// Errors: NOT_FOUND when there is no such store, or no such secret and
-	// allow_missing is not set.
+	// Errors: NOT_FOUND when the store does not exist, or the secret does not
+	// exist and allow_missing is not set.
 	DeleteSecret(ctx context.Context, in *DeleteSecretRequest, opts ...grpc.CallOption) (*DeleteSecretResponse, error)
 }
 
@@ -131,36 +131,36 @@ func (c *secretServiceClient) DeleteSecret(ctx context.Context, in *DeleteSecret
 // rights, quota, budget and audit records. Failures are those of
 // SecretsStoreService.
 type SecretServiceServer interface {
-	// Makes a secret have a value, scopes and a comment: creates it, updates it,
-	// or changes nothing if it is known to have them.
+	// Sets the value, the scopes and the comment of a secret: creates the secret,
+	// updates it, or changes nothing if the secret is known to have them.
 	//
 	// A repeat is safe without an idempotency key. If several calls put different
-	// values under one name, the secret has the value of one of them, and no call
-	// fails because of another. The caller needs the right secret.create to create
-	// and the right secret.update to update.
+	// values under one name, the secret gets one of the values, and no call fails
+	// because of another. The caller needs the right secret.create to create and
+	// the right secret.update to update.
 	//
-	// Errors: NOT_FOUND when there is no such store, or no such secret and
-	// expected_modified is set; ALREADY_EXISTS when if_absent is set and the secret
-	// exists; FAILED_PRECONDITION when expected_modified is not the time of the last
-	// change (SECRET_MODIFIED), or the account has as many secrets as its plan or
-	// the tenant's quota allows (MAXIMUM_SECRETS_EXCEEDED).
+	// Errors: NOT_FOUND when the store does not exist, or the secret does not exist
+	// and expected_modified is set; ALREADY_EXISTS when if_absent is set and the
+	// secret exists; FAILED_PRECONDITION when expected_modified is not the time of
+	// the last change (SECRET_MODIFIED), or the account has as many secrets as its
+	// plan or the tenant's quota allows (MAXIMUM_SECRETS_EXCEEDED).
 	PutSecret(context.Context, *PutSecretRequest) (*PutSecretResponse, error)
-	// Puts up to 100 secrets of a store. All that do not exist are created with one
-	// call to Cloudflare. Each secret has an outcome of its own.
+	// Puts up to 100 secrets of a store. Storekeeper creates all missing secrets
+	// with one call to Cloudflare. Each secret has its own outcome.
 	//
 	// A wrong field or a missing right refuses the call as a whole, before anything
 	// is changed. The method takes no idempotency key: a repeat is safe without one.
 	//
-	// Errors: NOT_FOUND when there is no such store.
+	// Errors: NOT_FOUND when the store does not exist.
 	PutSecrets(context.Context, *PutSecretsRequest) (*PutSecretsResponse, error)
 	// Returns one secret without its value; no method returns a value.
 	//
-	// Errors: NOT_FOUND when there is no such store or secret.
+	// Errors: NOT_FOUND when the store or the secret does not exist.
 	GetSecret(context.Context, *GetSecretRequest) (*GetSecretResponse, error)
 	// Deletes one secret. Cloudflare deletes it even if a Worker still uses it.
 	//
-	// Errors: NOT_FOUND when there is no such store, or no such secret and
-	// allow_missing is not set.
+	// Errors: NOT_FOUND when the store does not exist, or the secret does not
+	// exist and allow_missing is not set.
 	DeleteSecret(context.Context, *DeleteSecretRequest) (*DeleteSecretResponse, error)
 	mustEmbedUnimplementedSecretServiceServer()
 }

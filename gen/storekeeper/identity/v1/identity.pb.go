@@ -139,9 +139,9 @@ type Token struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// "active". A call with any other credential is refused before.
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	// When the credential expires. Absent if it does not expire.
+	// When the credential expires. Absent if the credential does not expire.
 	ExpiresOn *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_on,json=expiresOn,proto3" json:"expires_on,omitempty"`
-	// When the credential becomes valid. Absent if it has no such time.
+	// When the credential becomes valid. Absent if the credential does not say.
 	NotBefore     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
