@@ -28,12 +28,6 @@ func enoughUsed() float64 {
 	return 0.8
 }
 
-// urgentWait is the longest that a rotation or delete may take: slots of the budget
-// reach a replica up to 5 s after calls begin to wait there.
-func urgentWait() time.Duration {
-	return 5 * time.Second
-}
-
 // wide is a budget for one window of the short form, or a longer one of the same
 // rate: what a loan between replicas costs is a small part of a long window.
 func wide() scale {
@@ -66,7 +60,8 @@ func TestTheBudgetIsUsedUpWithoutAnyCallTooMany(t *testing.T) {
 			done()
 			t.Logf("%d calls wanted at a time, asked for %.1f times the budget; %.1f %% of it was used; Jain index %.3f",
 				c.wants*len(r.tenants), f.over, 100*f.used, jain(f.shares))
-			if f.used < enoughUsed() {
+			// A machine that is too busy to ask for the budget cannot use it up.
+			if f.used < enoughUsed()*min(1, f.over/1.5) {
 				t.Errorf("only %.1f %% of the budget was used", 100*f.used)
 			}
 			r.judge(t)
@@ -81,7 +76,7 @@ func TestAHogAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 	hog.wants, hog.at = 50, r.w.replicas[:1]
 	for i, one := range polite {
 		// Half of them ask where the hog is, half ask the other replica.
-		one.wants, one.at = 2, r.w.replicas[i%2:i%2+1]
+		one.wants, one.at = 4, r.w.replicas[i%2:i%2+1]
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := r.run(ctx)

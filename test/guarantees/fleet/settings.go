@@ -42,6 +42,8 @@ type Settings struct {
 	Window time.Duration
 	// MaxWait bounds the wait for the budget. 0: 20 s.
 	MaxWait time.Duration
+	// StoreWait bounds the wait of a change for the store. 0: that of the program.
+	StoreWait time.Duration
 	// SecretQuotas are the most secrets that tenants may have made.
 	SecretQuotas map[string]int
 	// Fingerprints has the trail hold keyed fingerprints of values, so that a put
@@ -67,15 +69,18 @@ func (s Settings) yaml() string {
 	}
 	line("policy: {file: policy.yaml}")
 	s.budget(line)
-	prints := ""
+	prints, wait := "", ""
+	if s.StoreWait > 0 {
+		wait = fmt.Sprintf("max_wait: %s, ", s.StoreWait)
+	}
 	if s.Fingerprints {
 		prints = ", fingerprints: on, key_file: key"
 	}
 	if len(s.Postgres) == 0 {
-		line("audit: {sink: file, file: audit.log%s}", prints)
+		line("audit: {sink: file, file: audit.log%s}\nstore: {%skind: file}", prints, wait)
 	} else {
 		line("audit: {sink: store%s}", prints)
-		line("store: {kind: postgres, key_file: key, postgres: {hosts: [%s], database: postgres, user: postgres, tls: off, memory_file: seen}}", strings.Join(s.Postgres, ", "))
+		line("store: {%skind: postgres, key_file: key, postgres: {hosts: [%s], database: postgres, user: postgres, tls: off, memory_file: seen}}", wait, strings.Join(s.Postgres, ", "))
 	}
 	if len(s.SecretQuotas) > 0 {
 		line("quotas:")
