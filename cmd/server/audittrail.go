@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -38,6 +39,10 @@ func verifyConfigured(ctx context.Context, given configFlags, after afterFlag, t
 	return printReport(report, t)
 }
 
+// readWait is how long a command that reads the trail waits for the database. A command
+// has no caller that must be told soon, so it waits longer than a replica does.
+const readWait = 10 * time.Second
+
 // openTrail opens the database of a configuration to read its trail. It makes no
 // store, and leaves the memory file to the replica.
 func openTrail(ctx context.Context, c *config.Config) (*postgres.Store, error) {
@@ -45,7 +50,7 @@ func openTrail(ctx context.Context, c *config.Config) (*postgres.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	at.MemoryFile, at.Inspect, at.Existing = "", true, true
+	at.MemoryFile, at.Inspect, at.Existing, at.Timeout = "", true, true, readWait
 	kept, err := postgres.Open(ctx, at)
 	if err != nil {
 		return nil, fmt.Errorf("store.postgres: %w", err)
