@@ -197,7 +197,7 @@ const (
 // repeat keeps the last lines of a failure for close, without log lines of the program.
 func (t *tally) repeat(key string) {
 	lines := slices.DeleteFunc(slices.Clone(t.printed[key]), func(line string) bool {
-		return strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "{")
+		return strings.HasPrefix(line, "=== ") || strings.HasPrefix(strings.TrimSpace(line), `{"`)
 	})
 	t.again = append(t.again, "failed: "+key+"\n")
 	for _, line := range lines[max(0, len(lines)-maxRepeated):] {
