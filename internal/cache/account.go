@@ -8,19 +8,18 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// accountListings are what is known of one account. Its lock guards all collections of it.
+// accountListings is the cache of one account. mu guards all collections of the account.
 type accountListings struct {
 	id       string
 	listings *Listings
 	mu       sync.Mutex
-	// tick counts what happens.
+	// tick is the logical clock of the account.
 	tick uint64
 	// needs is the tick after which every listing must have begun.
 	needs uint64
-	// version counts what may change the quota.
+	// version counts changes that may affect the quota.
 	version uint64
-	// running counts the changes under way, by store; "" stands for the list of
-	// stores.
+	// running counts the changes under way by store. The key "" stands for the list of stores.
 	running map[string]int
 	stores  *collection[upstream.Store]
 	quota   cachedQuota
@@ -38,40 +37,40 @@ func (l *Listings) newAccount(info upstream.AccountInfo) *accountListings {
 
 func (a *accountListings) clock() time.Time { return a.listings.config.Clock() }
 
-// next counts a tick; the caller holds the lock.
+// next advances the tick. The caller holds the lock.
 func (a *accountListings) next() uint64 {
 	a.tick++
 	return a.tick
 }
 
-// mark says when now is.
+// mark returns the current tick and time as the start of a read.
 func (a *accountListings) mark() readStart {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return readStart{tick: a.next(), began: a.clock()}
 }
 
-// known gives the collection of a store where one is kept; the caller holds the lock.
+// known returns the collection of a store, or nil if none is cached. The caller holds the lock.
 func (a *accountListings) known(storeID string) *collection[upstream.Secret] {
 	s, _ := a.listings.secrets.Peek(storeKey{a.id, storeID})
 	return s
 }
 
-// closed says whether Storekeeper deleted a store.
+// closed reports whether Storekeeper deleted a store.
 func (a *accountListings) closed(storeID string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.stores.gone[storeID].ours
 }
 
-// buryStore takes it that Storekeeper deleted a store, with all that it held;
-// the caller holds the lock.
+// buryStore records that Storekeeper deleted a store and drops the store's secrets. The caller
+// holds the lock.
 func (a *accountListings) buryStore(storeID string) {
 	a.stores.bury(storeID)
 	a.listings.secrets.Remove(storeKey{a.id, storeID})
 }
 
-// loseStore takes it that a read that began after since did not find a store.
+// loseStore records that a read that began after since did not find a store.
 func (a *accountListings) loseStore(ctx context.Context, storeID string, since uint64) {
 	if storeID == "" {
 		return
@@ -81,7 +80,7 @@ func (a *accountListings) loseStore(ctx context.Context, storeID string, since u
 	a.mu.Unlock()
 	take := func() {
 		a.stores.miss(storeID, since)
-		// An identifier that leads nowhere must not take the room of a store.
+		// An identifier that does not exist must not take the LRU slot of a store.
 		a.listings.secrets.Remove(storeKey{a.id, storeID})
 	}
 	if known {

@@ -11,9 +11,9 @@ import (
 	"platform.internal/storekeeper/internal/scope"
 )
 
-// announce tells others what a listing shows that was not known, before it is
-// shown to anybody. Of a first listing nobody can say what is new in it, so that
-// others compare it with what they have.
+// announce publishes the objects of a listing that are new to this replica, before any reader sees
+// them. A first listing has no previous state to compare with, so announce publishes a digest
+// instead, and the other replicas compare the digest with their own entries.
 func (s *collection[T]) announce(ctx context.Context, l listing[T]) {
 	if s.of.listings.config.Log == nil {
 		return
@@ -60,7 +60,7 @@ func (s *collection[T]) digest() string {
 	return s.kind.digest(items)
 }
 
-// digest is the same for the same states of the same objects, in any order.
+// digest is equal for equal states of the same objects, in any order.
 func (k collectionKind[T]) digest(items []T) string {
 	lines := make([]string, len(items))
 	for i, item := range items {

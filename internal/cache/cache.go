@@ -1,37 +1,34 @@
-// Package cache keeps near what the stores of each account are and what each
-// store holds, so that reads cost Cloudflare next to nothing.
+// Package cache caches the stores of each account and the secrets of each store, so that most reads
+// need no call to Cloudflare.
 //
-// It must not know who is calling or what a caller may see, and it never holds a
-// value: upstream.Secret has none. Where nobody knows how Cloudflare searches or
-// sorts, it asks Cloudflare instead of guessing.
+// The package does not know the caller or what a caller may see, and it never holds a secret value:
+// upstream.Secret has none. Where Cloudflare's search or sort rules are unknown, the package asks
+// Cloudflare.
 //
-// # What a reader can count on
+// # Guarantees to readers
 //
-// An answer is as Cloudflare's would have been at some moment that is not more
-// than Config.MaxStaleness ago. A change through Apply is in the snapshot
-// before the call returns, and no later read shows what was before, nor does one
-// show less than another read has shown already. With a Log the same holds
-// across the replicas that share it, as long as it can be reached; a change
-// that could not be written to it reaches the others after MaxStaleness at most.
-// While the log cannot be reached, a kept answer may lack changes of the last
-// MaxStaleness that other replicas made, and is marked as stale.
-// While Cloudflare cannot be asked, the last snapshot is shown, whatever its age,
-// and marked as stale.
+// An answer is what Cloudflare would have answered at some moment at most Config.MaxStaleness ago.
+// A change through Apply is in the snapshot before Apply returns. No later read shows the state
+// before the change, and no read shows less than an earlier read. With a Log, the same holds across
+// the replicas that share the Log while the Log can be reached. A change that could not be written
+// to the Log reaches the other replicas after at most MaxStaleness. While the Log cannot be
+// reached, a cached answer may lack changes that other replicas made in the last MaxStaleness, and
+// is marked as stale. While Cloudflare cannot be reached, the last snapshot is shown at any age and
+// marked as stale.
 //
-// # How entries are ordered
+// # Order of entries
 //
-// Each account counts ticks. An entry has the tick at which it was learned, and a
-// listing the tick at which its reading began. A listing does not overrule what
-// was learned after it began: that is all it takes to keep a change that was
-// made while a listing was under way. Between two states of one object the later
-// time of change wins, and what Storekeeper deleted never returns. A name belongs
-// to one object of a list: of two objects of a name the one that was made later
-// wins.
+// Each account has a logical clock that counts ticks. An entry has the tick at which the cache
+// learned the entry. A listing has the tick at which its reading began. A listing does not
+// overwrite entries that were learned after the reading began, so a change that was made during a
+// reading is kept. Of two states of one object, the state with the later modification time wins. An
+// object that Storekeeper deleted never returns. A list has at most one object of each name: of two
+// objects with the same name, the object that was created later wins.
 //
-// # Who pays
+// # Budget
 //
-// A tenant whose read or change shows that a listing is wrong pays for reading
-// the list anew. A page that only one caller needs is never an urgent call.
+// A tenant whose read or change shows that a listing is wrong pays for the new reading. A page that
+// only one caller needs is never an urgent call.
 package cache
 
 import (
@@ -54,32 +51,30 @@ const (
 	defaultItems     = 5000
 )
 
-// Config is what Listings are made from.
+// Config configures Listings.
 type Config struct {
-	// Reader is asked for listings.
+	// Reader reads listings from Cloudflare.
 	Reader upstream.Reader
-	// MaxStaleness is the age at which a listing is made anew before it
-	// answers, counted from the start of its reading. 0 means 30 seconds.
+	// MaxStaleness is the age at which a listing is read again before a read is answered. The age
+	// counts from the start of the reading. 0 means 30 seconds.
 	MaxStaleness time.Duration
-	// MaxAge is the age up to which listings are shown while changes of other replicas
-	// cannot be followed and nothing newer can be read. 0 means 5 minutes.
+	// MaxAge is the maximum age of a listing that is shown while changes of other replicas cannot
+	// be followed and no newer listing can be read. 0 means 5 minutes.
 	MaxAge time.Duration
-	// MostStores is how many stores are remembered, the last used ones. A
-	// secret costs about 500 bytes and its comment, so a full store of 100
-	// costs about 50 KB. 0 means 1000.
+	// MostStores is the number of cached stores (LRU). A secret takes about 500 bytes plus the
+	// comment, so a full store of 100 secrets takes about 50 KB. 0 means 1000.
 	MostStores int
-	// MostItems is the length of the longest list that is kept, at a call to
-	// Cloudflare for each 100 every MaxStaleness. Reads of a longer one are
-	// handed on one by one. 0 means 5000.
+	// MostItems is the length of the longest list that is cached. A cached list takes one call to
+	// Cloudflare per 100 items and MaxStaleness. Reads of a longer list are forwarded to
+	// Cloudflare. 0 means 5000.
 	MostItems int
-	// Log tells replicas of each other's changes. Nil means that this is the
-	// only one.
+	// Log carries changes between replicas. Nil means that there are no other replicas.
 	Log ChangeLog
-	// Clock tells the time, for ages alone. Nil means time.Now.
+	// Clock returns the time, used for ages only. Nil means time.Now.
 	Clock func() time.Time
 }
 
-// Listings are what is known of every account. It is safe for concurrent use.
+// Listings is the cache of all accounts. It is safe for concurrent use.
 type Listings struct {
 	config   Config
 	accounts map[string]*accountListings
@@ -90,10 +85,10 @@ type Listings struct {
 	work     sync.WaitGroup
 }
 
-// storeKey names a store by the identifiers of its account and its own.
+// storeKey identifies a store by account identifier and store identifier.
 type storeKey struct{ account, store string }
 
-// New makes empty Listings. It asks nothing.
+// New makes empty Listings. New makes no calls.
 func New(c Config) (*Listings, error) {
 	if c.Reader == nil {
 		return nil, errors.New("cache: a reader is needed")
@@ -131,8 +126,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Close ends the readings that run and waits for their end. Reads after it fail
-// where they would need a reading.
+// Close cancels running readings and waits for them to end. After Close, a read that needs a
+// reading fails.
 func (l *Listings) Close() {
 	l.mu.Lock()
 	l.close()
@@ -140,10 +135,10 @@ func (l *Listings) Close() {
 	l.work.Wait()
 }
 
-// Secrets gives all secrets of a store, the newest first, from a listing whose
-// reading began at or after notBefore. Zero means a listing of any age. Askers
-// at the same time share a reading. Faults: NotFound, and those of a call to
-// Cloudflare; nothing older is given instead.
+// Secrets returns all secrets of a store, newest first, from a listing whose reading began at or
+// after notBefore. A zero notBefore accepts a listing of any age. Concurrent callers share a
+// reading. Secrets never falls back to an older listing. Faults: NotFound, and the faults of a call
+// to Cloudflare.
 func (l *Listings) Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error) {
 	a := l.accounts[account]
 	if a == nil {
@@ -152,7 +147,7 @@ func (l *Listings) Secrets(ctx context.Context, account, storeID string, notBefo
 	return whole(ctx, l.secretsOf(a, storeID), notBefore)
 }
 
-// Stores gives all stores of an account, as Secrets does for secrets.
+// Stores returns all stores of an account, as Secrets does for secrets.
 func (l *Listings) Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error) {
 	a := l.accounts[account]
 	if a == nil {
@@ -161,7 +156,8 @@ func (l *Listings) Stores(ctx context.Context, account string, notBefore time.Ti
 	return whole(ctx, a.stores, notBefore)
 }
 
-// secretsOf gives the collection of a store, an empty one where none is kept.
+// secretsOf returns the collection of a store. If none is cached, secretsOf adds an empty
+// collection.
 func (l *Listings) secretsOf(a *accountListings, storeID string) *collection[upstream.Secret] {
 	key := storeKey{a.id, storeID}
 	if s, ok := l.secrets.Get(key); ok {
@@ -176,15 +172,15 @@ func (l *Listings) secretsOf(a *accountListings, storeID string) *collection[ups
 	return fresh
 }
 
-// background runs work that no caller's end interrupts, with what ctx carries,
-// but for the permit and the patience of the caller's own call.
+// background runs work with the values of ctx, but without the caller's cancellation and permit,
+// and with the time limit of the work in place of the caller's wait limit.
 func (l *Listings) background(ctx context.Context, limit time.Duration, work func(context.Context)) {
 	ctx = change.Detached(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closing.Err() != nil {
-		// The work still has to say that it came to nothing.
+		// work must still report a failure to its waiters.
 		cancel()
 		go work(ctx)
 		return

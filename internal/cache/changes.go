@@ -12,8 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Apply hands a change on, and keeps what became of it before it returns. It is
-// a change.Step.
+// Apply runs the next step and applies its result to the cache before it returns. It is a
+// change.Step.
 func (l *Listings) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	op := &a.Op
 	of := l.accounts[op.Account]
@@ -38,8 +38,8 @@ func (l *Listings) Apply(ctx context.Context, a *change.Attempt, next change.Nex
 	return r, err
 }
 
-// storeOf is the store whose secrets a change changes. Empty: it changes the list
-// of the stores of the account.
+// storeOf returns the store whose secrets the operation changes. The result is empty if the
+// operation changes the account's list of stores.
 func storeOf(op *change.Op) string {
 	if op.Kind == change.CreateStore || op.Kind == change.DeleteStore {
 		return ""
@@ -47,7 +47,7 @@ func storeOf(op *change.Op) string {
 	return op.StoreID
 }
 
-// outcome says what a change that was made means for the lists.
+// outcome returns the log event for a change that succeeded.
 func outcome(op *change.Op, r change.Result) logEvent {
 	switch op.Kind {
 	case change.CreateStore:
@@ -64,7 +64,7 @@ func outcome(op *change.Op, r change.Result) logEvent {
 	}
 }
 
-// objectsOf gives the identifiers and the names of the objects in a change.
+// objectsOf returns the identifiers and the names of the objects in a change.
 func objectsOf(op *change.Op) (ids, names []string) {
 	switch op.Kind {
 	case change.CreateStore:
@@ -76,7 +76,7 @@ func objectsOf(op *change.Op) (ids, names []string) {
 	}
 }
 
-// depart counts a change in.
+// depart counts a change as running, and returns the tick at which the change began.
 func (a *accountListings) depart(store string) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,7 +84,7 @@ func (a *accountListings) depart(store string) uint64 {
 	return a.next()
 }
 
-// arrive counts a change out; the caller holds the lock.
+// arrive counts a change as ended. The caller holds the lock.
 func (a *accountListings) arrive(store string) {
 	a.running[store]--
 	if a.running[store] == 0 {
@@ -92,9 +92,9 @@ func (a *accountListings) arrive(store string) {
 	}
 }
 
-// failed looks what a change that failed says of the snapshot: that it may have
-// been made, or that the snapshot is wrong. The tenant of the change pays for the
-// reading that this takes; the caller holds the lock.
+// failed handles a change that failed. The change may have been made, or the error may show that
+// the snapshot is wrong; then the list is read again, at the expense of the change's tenant. The
+// caller holds the lock.
 func (a *accountListings) failed(payer string, err error, store string, ids, names []string) {
 	f := fault.From(err)
 	a.version++
@@ -117,16 +117,16 @@ func (a *accountListings) failed(payer string, err error, store string, ids, nam
 	}
 }
 
-// failedChange is a change that failed, and the tenant that it was made for.
+// failedChange is a failed change and its tenant.
 type failedChange struct {
 	payer string
-	// lost says that nobody knows whether it was made.
+	// lost reports that the response was lost, so that the outcome is unknown.
 	lost       bool
 	fault      *fault.Error
 	ids, names []string
 }
 
-// doubtful has a list read anew if a fault disagrees with it.
+// doubtful invalidates a list if the failed change contradicts the list.
 func doubtful[T any](s *collection[T], c failedChange) {
 	f := c.fault
 	switch {
@@ -135,7 +135,7 @@ func doubtful[T any](s *collection[T], c failedChange) {
 		f.Kind == fault.NotFound && len(c.ids) == 0,
 		f.Kind == fault.NameTaken && slices.ContainsFunc(c.names, func(name string) bool { return !s.named(name) }),
 		f.Kind == fault.LimitReached && s.older(time.Second),
-		// Nobody knows whether a batch that is refused is refused as a whole.
+		// Whether Cloudflare refuses a batch as a whole is unknown.
 		max(len(c.ids), len(c.names)) > 1 && (f.Kind == fault.NameTaken || f.Kind == fault.LimitReached || f.Kind == fault.BadInput):
 		s.doubtAt(c.payer)
 	}
@@ -155,7 +155,7 @@ func (s *collection[T]) older(than time.Duration) bool {
 	return s.whole != nil && s.of.clock().Sub(s.whole.began) > than
 }
 
-// answerLost says whether an error leaves open what became of a change.
+// answerLost reports whether the response was lost, so that the outcome of the change is unknown.
 func answerLost(err error) bool {
 	for err != nil {
 		f, ok := errors.AsType[*fault.Error](err)

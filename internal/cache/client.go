@@ -6,8 +6,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Client answers reads from Listings. It is safe for concurrent use. The scopes
-// and comments in its answers are those that it keeps, and must not be changed.
+// Client answers reads from Listings. It is safe for concurrent use. The scopes and comments in an
+// answer are shared with the cache, and must not be changed.
 type Client struct {
 	listings *Listings
 	next     upstream.Reader
@@ -15,14 +15,13 @@ type Client struct {
 
 var _ upstream.Reader = (*Client)(nil)
 
-// Client returns a client that reads from the Listings. What they cannot
-// answer goes to next.
+// Client returns a client that reads from the Listings, and forwards other reads to next.
 func (l *Listings) Client(next upstream.Reader) *Client { return &Client{listings: l, next: next} }
 
-// Accounts lists the accounts that are served.
+// Accounts lists the accounts that Storekeeper serves.
 func (c *Client) Accounts() []upstream.AccountInfo { return c.next.Accounts() }
 
-// GetStore gives one store. Faults: NotFound.
+// GetStore returns one store. Faults: NotFound.
 func (c *Client) GetStore(ctx context.Context, p upstream.StoreParams) (upstream.Answer[upstream.Store], error) {
 	a := c.listings.accounts[p.Account]
 	if a == nil {
@@ -33,7 +32,7 @@ func (c *Client) GetStore(ctx context.Context, p upstream.StoreParams) (upstream
 	}})
 }
 
-// GetSecret gives one secret. Faults: NotFound.
+// GetSecret returns one secret. Faults: NotFound.
 func (c *Client) GetSecret(ctx context.Context, p upstream.SecretParams) (upstream.Answer[upstream.Secret], error) {
 	a := c.listings.accounts[p.Account]
 	if a == nil {
@@ -45,7 +44,7 @@ func (c *Client) GetSecret(ctx context.Context, p upstream.SecretParams) (upstre
 	}})
 }
 
-// ListStores gives a page of the stores of an account.
+// ListStores returns a page of the stores of an account.
 func (c *Client) ListStores(ctx context.Context, p upstream.ListStoresParams) (upstream.Answer[[]upstream.Store], error) {
 	ask := func(ctx context.Context) (upstream.Answer[[]upstream.Store], error) { return c.next.ListStores(ctx, p) }
 	a := c.listings.accounts[p.Account]
@@ -56,7 +55,7 @@ func (c *Client) ListStores(ctx context.Context, p upstream.ListStoresParams) (u
 	return list(ctx, a.stores, selection[upstream.Store]{paging: p.Paging, order: o, choose: everything[upstream.Store], ask: ask})
 }
 
-// ListSecrets gives a page of the secrets of a store. Faults: NotFound.
+// ListSecrets returns a page of the secrets of a store. Faults: NotFound.
 func (c *Client) ListSecrets(ctx context.Context, p upstream.ListSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
 	ask := func(ctx context.Context) (upstream.Answer[[]upstream.Secret], error) {
 		return c.next.ListSecrets(ctx, p)

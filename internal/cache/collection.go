@@ -7,69 +7,70 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// mostGone is how many identifiers of deleted objects a collection remembers.
+// mostGone is the number of tombstones that a collection keeps.
 const mostGone = 1000
 
-// collection is what is known of one list: the stores of an account, or the secrets
-// of a store. The lock of its account guards it.
+// collection is the cache of one list: the stores of an account, or the secrets of a store. The
+// lock of the account guards the collection.
 type collection[T any] struct {
 	of *accountListings
-	// store is the store whose secrets these are, empty for stores.
+	// store is the identifier of the store whose secrets the collection holds. It is empty for a
+	// list of stores.
 	store string
 	kind  collectionKind[T]
 	read  upstream.PageReader[T]
 
 	facts map[string]*entry[T]
-	// names has the identifier that was last seen under each name.
+	// names maps each name to the identifier last seen with that name.
 	names map[string]string
 	gone  map[string]tombstone
-	// sorted holds the entries, the newest first.
+	// sorted holds the entries, newest first.
 	sorted sortedIndex[T]
-	// whole is the listing on which the entries stand. Nil where there is none.
+	// whole is the start of the last full listing, or nil if there is none.
 	whole *readStart
-	// said is what Cloudflare said beside that listing.
+	// said holds the notices that came with that listing.
 	said []upstream.Notice
-	// needs is the tick after which a listing must have begun to be believed.
+	// needs is the tick after which a listing must have begun to be valid.
 	needs uint64
-	// payer is the tenant that pays for the reading that needs asks for, and
-	// charged says that there is one. Otherwise the reader who begins it pays.
+	// payer is the tenant that pays for the reading that needs requires, if charged is set.
+	// Otherwise the reader that starts the reading pays.
 	payer   string
 	charged bool
-	// changes counts what happened to the entries.
+	// changes counts the changes of the entries.
 	changes uint64
 	reading *reading
 	failed  failure
-	// large is until when the list is taken for one that is too long to keep.
+	// large is the time until which the list counts as too long to cache.
 	large time.Time
 }
 
-// entry is an object as it was last seen. It does not change, since readers look
-// at it without the lock, but for dropped, at which they do not look.
+// entry is the last known state of an object. Readers use entries without the lock, so an entry is
+// immutable, except for dropped, which readers do not use.
 type entry[T any] struct {
 	item    T
 	learned uint64
-	// listed is the tick of the listing that gave the entry its rank, 0 where
-	// none did.
+	// listed is the tick of the listing that gave the entry its rank, or 0 if no listing did.
 	listed uint64
 	rank   int
-	// dropped says that it is not what is known any more.
+	// dropped reports that the entry is no longer in the collection.
 	dropped bool
 }
 
-// tombstone is what is known of an object that is no more.
+// tombstone records that an object does not exist any more.
 type tombstone struct {
 	tick uint64
-	// ours says that Storekeeper deleted it, so that nothing brings it back.
+	// ours reports that Storekeeper deleted the object, so that no later read can restore the
+	// object.
 	ours bool
 }
 
-// readStart is when a reading began.
+// readStart is the tick and time at which a reading began.
 type readStart struct {
 	tick  uint64
 	began time.Time
 }
 
-// listing is a list that was read whole.
+// listing is a list that was read in full.
 type listing[T any] struct {
 	readStart
 	items []T
@@ -80,22 +81,22 @@ func newShelf[T any](a *accountListings, store string, k collectionKind[T], read
 	return &collection[T]{of: a, store: store, kind: k, read: read, facts: map[string]*entry[T]{}, names: map[string]string{}, gone: map[string]tombstone{}}
 }
 
-// keeps says whether there is anything that an entry could complete: a listing, or
-// a reading that may have missed it. Any later reading will see it by itself.
+// keeps reports whether a new entry is useful: to complete a listing, or because a running reading
+// may have missed the object. A later reading finds the object by itself.
 func (s *collection[T]) keeps() bool { return s.whole != nil || s.reading != nil }
 
-// shows says whether there is a listing to show. There may be no collection.
+// shows reports whether there is a listing to show. The receiver may be nil.
 func (s *collection[T]) shows() bool { return s != nil && s.whole != nil }
 
-// put takes the result of a change that began after since.
+// put merges the result of a change that began after since.
 func (s *collection[T]) put(item T, since uint64) {
 	if s.keeps() {
 		s.merge(item, since, s.of.next())
 	}
 }
 
-// observe takes what a read saw that began after since. It saw an object that a
-// later listing lacks before that object went.
+// observe merges an object seen by a read that began after since. If a listing that began later
+// than the read lacks the object, the object was deleted after the read saw it.
 func (s *collection[T]) observe(item T, since uint64) {
 	_, known := s.facts[s.kind.id(item)]
 	if s.keeps() && (known || s.whole == nil || s.whole.tick <= since) {
@@ -103,7 +104,7 @@ func (s *collection[T]) observe(item T, since uint64) {
 	}
 }
 
-// merge takes a state of an object unless a newer one is known.
+// merge stores a state of an object unless a newer state is known.
 func (s *collection[T]) merge(item T, since, learned uint64) {
 	id := s.kind.id(item)
 	if g, ok := s.gone[id]; ok && (g.ours || g.tick > since) {
@@ -126,9 +127,9 @@ func (s *collection[T]) merge(item T, since, learned uint64) {
 	s.changed()
 }
 
-// ousts says whether an object has its name by now. A name belongs to one object
-// at a time and no object changes its name, so an older object of the name is
-// gone, and where the known one is newer, this one is.
+// ousts reports whether item is the current holder of its name. A name belongs to one object at a
+// time, and objects are never renamed. So an older object with the same name was deleted, and if
+// the known object is newer, item was deleted.
 func (s *collection[T]) ousts(item T, id string) bool {
 	other := s.names[s.kind.name(item)]
 	old, known := s.facts[other]
@@ -145,16 +146,15 @@ func (s *collection[T]) ousts(item T, id string) bool {
 	return true
 }
 
-// keep puts an entry in the place of what was known of an object.
+// keep replaces the entry of an object.
 func (s *collection[T]) keep(id string, f *entry[T]) {
 	s.sorted.drop(s.facts[id])
 	s.facts[id] = f
 	s.sorted.add(f)
 }
 
-// newer says whether a state that was seen since a tick replaces another one.
-// Two states of the same time of which none is surely the later one cast doubt
-// on both.
+// newer reports whether a state seen since a tick replaces another state. If two states have the
+// same modification time and neither is surely later, both are doubtful.
 func (s *collection[T]) newer(item T, old *entry[T], since uint64) bool {
 	k := s.kind
 	if c := k.modified(item).Compare(k.modified(old.item)); c != 0 {
@@ -171,12 +171,12 @@ func (s *collection[T]) newer(item T, old *entry[T], since uint64) bool {
 	return false
 }
 
-// bury takes it that Storekeeper deleted an object.
+// bury records that Storekeeper deleted an object.
 func (s *collection[T]) bury(id string) {
 	s.forget(id, tombstone{tick: s.of.next(), ours: true})
 }
 
-// miss takes it that a read that began after since did not find an object.
+// miss records that a read that began after since did not find an object.
 func (s *collection[T]) miss(id string, since uint64) {
 	f, known := s.facts[id]
 	if known && f.learned <= since || !known && s.reading != nil {
@@ -199,14 +199,14 @@ func (s *collection[T]) forget(id string, g tombstone) {
 	s.forgetGone()
 	s.changed()
 	if s.store == "" {
-		// What a store held went with it.
+		// The secrets of a store are deleted with the store.
 		if inside := s.of.known(id); inside != nil {
 			inside.doubt()
 		}
 	}
 }
 
-// forgetGone forgets the oldest tombstones, many at once where there are too many.
+// forgetGone removes the oldest tombstones. It removes many at a time to amortise the sort.
 func (s *collection[T]) forgetGone() {
 	if len(s.gone) <= mostGone+mostGone/4 {
 		return
@@ -224,40 +224,40 @@ func (s *collection[T]) forgetGone() {
 	}
 }
 
-// changed is called after every change of the entries.
+// changed must be called after every change of the entries.
 func (s *collection[T]) changed() {
 	s.changes++
 	s.of.version++
 }
 
-// doubt makes the next read wait for a listing that begins from now on.
+// doubt makes the next read wait for a listing that begins after this call.
 func (s *collection[T]) doubt() {
 	s.needs = s.of.next()
 	s.of.version++
 }
 
-// doubtAt is doubt at the expense of a tenant.
+// doubtAt is doubt with the tenant that pays for the reading.
 func (s *collection[T]) doubtAt(payer string) {
 	s.doubt()
 	s.payer, s.charged = payer, payer != ""
 }
 
-// clear drops everything but what is known to be gone.
+// clear drops everything but the tombstones.
 func (s *collection[T]) clear() {
 	s.facts, s.names, s.whole = map[string]*entry[T]{}, map[string]string{}, nil
 	s.sorted = sortedIndex[T]{}
 	s.changed()
 }
 
-// land takes a listing. What was learned after it began stays on top of it.
+// land merges a listing. Entries learned after the listing began are kept.
 func (s *collection[T]) land(l listing[T]) {
-	// Each entry gets another place.
+	// Every rank changes.
 	s.sorted = sortedIndex[T]{}
 	listed := make(map[string]bool, len(l.items))
 	for _, item := range l.items {
 		listed[s.kind.id(item)] = true
 	}
-	// What is gone leaves its name to others.
+	// First release the names of deleted objects.
 	for id, f := range s.facts {
 		if !listed[id] && f.learned < l.tick {
 			s.forget(id, tombstone{tick: s.of.next()})
@@ -273,8 +273,8 @@ func (s *collection[T]) land(l listing[T]) {
 	s.whole, s.said = &l.readStart, l.said
 }
 
-// newestFirst orders entries as Cloudflare's listing did. Of two of the same
-// moment, the one that no listing has shown yet is taken for the newer one.
+// newestFirst orders entries as Cloudflare's listing did. Of two entries with the same creation
+// time, the entry that no listing has shown yet counts as newer.
 func (k collectionKind[T]) newestFirst(x, y *entry[T]) int {
 	if c := k.created(y.item).Compare(k.created(x.item)); c != 0 {
 		return c

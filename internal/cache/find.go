@@ -7,11 +7,10 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// FindSecrets gives those secrets of a store that have one of the names or one of
-// the identifiers, as they were last seen, however long ago. A store that was
-// never listed is listed, and so is one that another replica may have changed
-// unseen. Of one that has too many secrets to keep, it gives those that it
-// happens to know. Faults are as those of Secrets.
+// FindSecrets returns the cached secrets of a store that have one of the names or identifiers, at
+// any age. FindSecrets reads the list first if the store was never listed, or if changes of other
+// replicas may be missing. If the store has too many secrets to cache, the result holds only the
+// secrets that happen to be cached. Faults are as those of Secrets.
 func (l *Listings) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
 	a := l.accounts[account]
 	if a == nil {
@@ -21,8 +20,8 @@ func (l *Listings) FindSecrets(ctx context.Context, account, storeID string, nam
 	return find(ctx, s, s.believable(ctx), names, ids)
 }
 
-// FindStores gives those stores of an account that have one of the names or one
-// of the identifiers, as FindSecrets does for secrets.
+// FindStores returns the stores of an account that have one of the names or identifiers, as
+// FindSecrets does for secrets.
 func (l *Listings) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
 	a := l.accounts[account]
 	if a == nil {
@@ -31,16 +30,15 @@ func (l *Listings) FindStores(ctx context.Context, account string, names, ids []
 	return find(ctx, a.stores, a.stores.believable(ctx), names, ids)
 }
 
-// Finder finds objects by their identifiers for readers of names. It is like the
-// the own methods, save that where the log of changes cannot be followed,
-// what was seen before does: no object ever changes its name. It is safe for
-// concurrent use.
+// Finder finds objects by identifier for readers of names. It is like the methods of Listings, but
+// accepts older snapshots while the change log cannot be followed, because objects are never
+// renamed. It is safe for concurrent use.
 type Finder struct{ listings *Listings }
 
-// Finder returns a finder of what the Listings know.
+// Finder returns a finder over the Listings.
 func (l *Listings) Finder() Finder { return Finder{l} }
 
-// FindSecrets gives secrets of a store as Listings.FindSecrets does.
+// FindSecrets returns secrets of a store as Listings.FindSecrets does.
 func (f Finder) FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error) {
 	a := f.listings.accounts[account]
 	if a == nil {
@@ -50,7 +48,7 @@ func (f Finder) FindSecrets(ctx context.Context, account, storeID string, names,
 	return find(ctx, s, s.anyAge(ctx), names, ids)
 }
 
-// FindStores gives stores of an account as Listings.FindStores does.
+// FindStores returns stores of an account as Listings.FindStores does.
 func (f Finder) FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error) {
 	a := f.listings.accounts[account]
 	if a == nil {
@@ -59,9 +57,9 @@ func (f Finder) FindStores(ctx context.Context, account string, names, ids []str
 	return find(ctx, a.stores, a.stores.anyAge(ctx), names, ids)
 }
 
-// find gives the objects of a snapshot that is as wanted. A snapshot of a change
-// must not lack what another replica did: what is gone would be taken for what
-// the change met.
+// find returns the objects from a snapshot that satisfies w. A snapshot taken for a change must
+// include the changes of other replicas: an object that is missing in the snapshot would count as
+// created by the change.
 func find[T any](ctx context.Context, s *collection[T], w readOptions, names, ids []string) ([]T, error) {
 	_, err := s.fresh(ctx, w)
 	if err != nil && !errors.Is(err, errLarge) {
@@ -87,8 +85,8 @@ func find[T any](ctx context.Context, s *collection[T], w readOptions, names, id
 	return items, nil
 }
 
-// HoldsSecret says whether a store had a secret of a name when it was last seen.
-// It asks nobody.
+// HoldsSecret reports whether the last snapshot of a store has a secret with the name. It makes no
+// calls.
 func (l *Listings) HoldsSecret(account, storeID, name string) bool {
 	a := l.accounts[account]
 	if a == nil {

@@ -7,8 +7,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// freshFlights lets askers share work that tells how things stand now: each waits for
-// a round that begins after it has asked. At most one round runs.
+// freshFlights is a singleflight for work that reads the current state: each caller waits for a
+// flight that begins after the call. At most one flight runs.
 type freshFlights struct {
 	mu      sync.Mutex
 	running *freshFlight
@@ -19,8 +19,8 @@ type freshFlight struct {
 	err  error
 }
 
-// join waits for the end of a round that begins from now on. start begins one
-// and tells of its end.
+// join waits for a flight that begins after this call. start begins a flight and must call done at
+// its end.
 func (r *freshFlights) join(ctx context.Context, start func(done func(error))) error {
 	for since := false; ; since = true {
 		r.mu.Lock()
@@ -39,7 +39,7 @@ func (r *freshFlights) join(ctx context.Context, start func(done func(error))) e
 		case <-ctx.Done():
 			return fault.From(ctx.Err())
 		}
-		// One that ran already when this asker came knows nothing for sure.
+		// A flight that was already running when the caller joined may have read an older state.
 		if mine || since {
 			return now.err
 		}

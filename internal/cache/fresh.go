@@ -12,47 +12,45 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// failurePause is how long no new reading is tried after one has failed, while
-// there is an older listing to show.
+// failurePause is the pause after a failed reading while there is an older listing to show.
 const failurePause = 1500 * time.Millisecond
 
-// readOptions is what a read asks of a listing.
+// readOptions are the requirements of a read on the listing.
 type readOptions struct {
-	// after and began are what the listing must have begun after, and at or
-	// after.
+	// after is the tick after which the listing must have begun, and began the earliest time.
 	after uint64
 	began time.Time
-	// asked is when the read began. What a reading did not find before then may
-	// be there now.
+	// asked is the tick at which the read began. An object that an earlier reading did not find may
+	// exist by now.
 	asked uint64
-	// strict says that nothing older does instead.
+	// strict forbids an older listing as a fallback.
 	strict bool
-	// apart says that changes of other replicas may be missing in any listing
-	// that began before the read did, since the log cannot be followed.
+	// apart reports that the log cannot be followed, so that a listing that began before the read
+	// may lack changes of other replicas.
 	apart bool
-	// list says that the items are wanted, in their order.
+	// list requests the items in order.
 	list bool
 }
 
-// failure is the last reading that failed.
+// failure is the last failed reading.
 type failure struct {
 	at     time.Time
 	err    error
 	tenant string
 }
 
-// snapshot is a listing as it can be shown.
+// snapshot is the state of a list for one read.
 type snapshot[T any] struct {
 	list    []*entry[T]
 	said    []upstream.Notice
 	began   time.Time
 	changes uint64
-	// kept says that nothing was read for it, stale that it is older than it
-	// ought to be.
+	// kept reports that no reading was needed. stale reports that the snapshot is older than the
+	// read requires.
 	kept, stale bool
 }
 
-// wanted says what a read needs.
+// wanted returns the requirements of a read.
 func (s *collection[T]) wanted(ctx context.Context) readOptions {
 	w := s.anyAge(ctx)
 	if scope.Fresh(ctx) {
@@ -63,8 +61,8 @@ func (s *collection[T]) wanted(ctx context.Context) readOptions {
 	return w
 }
 
-// anyAge is a snapshot of any age that no change known here is missing in. Where
-// the log cannot be followed, apart says so.
+// anyAge accepts a snapshot of any age that includes every change known to this replica. If the log
+// cannot be followed, apart is set.
 func (s *collection[T]) anyAge(ctx context.Context) readOptions {
 	apart := s.of.follow(ctx) != nil
 	s.of.mu.Lock()
@@ -72,9 +70,8 @@ func (s *collection[T]) anyAge(ctx context.Context) readOptions {
 	return readOptions{asked: s.of.next(), after: max(s.needs, s.of.needs), apart: apart}
 }
 
-// believable is a snapshot of any age that no change made through Storekeeper is
-// missing in. Where the log cannot be followed, only a new listing tells what
-// other replicas did.
+// believable accepts a snapshot of any age that includes every change made through Storekeeper. If
+// the log cannot be followed, only a new listing includes the changes of other replicas.
 func (s *collection[T]) believable(ctx context.Context) readOptions {
 	w := s.anyAge(ctx)
 	w.strict = true
@@ -84,9 +81,8 @@ func (s *collection[T]) believable(ctx context.Context) readOptions {
 	return w
 }
 
-// fresh gives a snapshot that is as wanted, and reads the list where there is
-// none. Where Cloudflare cannot be asked, an older snapshot is given if that
-// does.
+// fresh returns a snapshot that satisfies w, and reads the list if necessary. If Cloudflare cannot
+// be reached, fresh returns an older snapshot if w allows.
 func (s *collection[T]) fresh(ctx context.Context, w readOptions) (snapshot[T], error) {
 	if err := ctx.Err(); err != nil {
 		return snapshot[T]{}, fault.From(err)
@@ -115,8 +111,7 @@ func (s *collection[T]) fresh(ctx context.Context, w readOptions) (snapshot[T], 
 	return p, err
 }
 
-// look gives a snapshot if there is one that will do, and else the reading to
-// wait for.
+// look returns a snapshot that satisfies w, or else the reading to wait for.
 func (s *collection[T]) look(ctx context.Context, w readOptions) (snapshot[T], *reading, error) {
 	a := s.of
 	a.mu.Lock()
@@ -140,7 +135,7 @@ func (s *collection[T]) look(ctx context.Context, w readOptions) (snapshot[T], *
 	return snapshot[T]{}, s.reading, nil
 }
 
-// show makes a snapshot of what there is; the caller holds the lock.
+// show makes a snapshot of the current entries. The caller holds the lock.
 func (s *collection[T]) show(w readOptions) snapshot[T] {
 	p := snapshot[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
 	if w.list {
@@ -149,9 +144,9 @@ func (s *collection[T]) show(w readOptions) snapshot[T] {
 	return p
 }
 
-// final says whether the failure of a reading is an answer to a read. It is not
-// where the reading began before the read, save for an outage, and where it had
-// spent the budget of another tenant.
+// final reports whether a failed reading decides the read. A reading that began before the read
+// does not, except for an outage. Nor does a reading that was throttled by the budget of another
+// tenant.
 func (s *collection[T]) final(ctx context.Context, w readOptions, r *reading) bool {
 	if (failure{err: r.err, tenant: r.tenant}).ofAnother(ctx) {
 		return false
@@ -162,12 +157,12 @@ func (s *collection[T]) final(ctx context.Context, w readOptions, r *reading) bo
 	return r.start.tick > max(w.after, w.asked) && !r.start.began.Before(w.began)
 }
 
-// ofAnother says whether a failure says nothing of a caller's own chances.
+// ofAnother reports whether a failure concerns only the budget of another tenant.
 func (f failure) ofAnother(ctx context.Context) bool {
 	return kindOf(f.err) == fault.Throttled && f.tenant != scope.Tenant(ctx)
 }
 
-// instead gives the last snapshot in place of an error, if that does.
+// instead returns the last snapshot in place of an error, if w allows.
 func (s *collection[T]) instead(w readOptions, err error) (snapshot[T], error) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
@@ -179,13 +174,13 @@ func (s *collection[T]) instead(w readOptions, err error) (snapshot[T], error) {
 	return p, nil
 }
 
-// tooOld says whether nothing may be shown any more although nothing newer can be
-// read: changes of other replicas may be missing for too long.
+// tooOld reports that changes of other replicas may be missing for longer than MaxAge, so that the
+// listing must not be shown any more.
 func (s *collection[T]) tooOld(w readOptions, now time.Time) bool {
 	return w.apart && now.Sub(s.whole.began) > s.of.listings.config.MaxAge
 }
 
-// outage says whether an error tells of Cloudflare, and not of the call.
+// outage reports whether an error concerns Cloudflare's availability, and not the call.
 func outage(err error) bool {
 	switch kindOf(err) {
 	case fault.Unavailable, fault.Throttled, fault.Upstream, fault.Deadline:
@@ -195,8 +190,8 @@ func outage(err error) bool {
 	}
 }
 
-// patience ends when a read that can show an older snapshot has waited enough: a
-// while before its own deadline, so that there is time to show it.
+// patience returns a channel that fires when a read with a fallback should stop waiting: after
+// refreshLimit or three quarters of the time to the deadline, so that time remains to answer.
 func (s *collection[T]) patience(ctx context.Context, w readOptions) (enough <-chan time.Time, stop func()) {
 	s.of.mu.Lock()
 	spare := s.whole != nil && !w.strict
@@ -212,9 +207,9 @@ func (s *collection[T]) patience(ctx context.Context, w readOptions) (enough <-c
 	return timer.C, func() { timer.Stop() }
 }
 
-// whole gives all items of a list that was read at or after a moment.
+// whole returns all items of a list that was read at or after notBefore.
 func whole[T any](ctx context.Context, s *collection[T], notBefore time.Time) ([]T, error) {
-	// A listing of the right age is right even where the log is away.
+	// A listing of the required age is valid even if the log cannot be reached.
 	_ = s.of.follow(ctx)
 	p, err := s.fresh(ctx, readOptions{asked: s.of.mark().tick, began: notBefore, strict: true, list: true})
 	if errors.Is(err, errLarge) {

@@ -18,9 +18,9 @@ type lookup[T any] struct {
 	ask func() (upstream.Answer[T], error)
 }
 
-// get reads one object. That a snapshot lacks it proves nothing, and a caller who
-// is told so may drop it for good. So Cloudflare is asked, unless Storekeeper
-// itself deleted it.
+// get reads one object. A snapshot that lacks the object does not prove that the object is gone,
+// and a client that gets NotFound may drop the object for good. So get asks Cloudflare, unless
+// Storekeeper itself deleted the object.
 func get[T any](ctx context.Context, s *collection[T], l lookup[T]) (upstream.Answer[T], error) {
 	w := s.wanted(ctx)
 	if w.strict {
@@ -51,7 +51,7 @@ func get[T any](ctx context.Context, s *collection[T], l lookup[T]) (upstream.An
 	return s.confirm(ctx, l)
 }
 
-// find gives what is known of an object, or says that Storekeeper deleted it.
+// find returns the entry of an object, or reports that Storekeeper deleted the object.
 func (s *collection[T]) find(id string) (found *entry[T], ours bool) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
@@ -62,11 +62,11 @@ func (s *collection[T]) find(id string) (found *entry[T], ours bool) {
 	return f, false
 }
 
-// confirm asks Cloudflare for an object and keeps what it says.
+// confirm asks Cloudflare for an object and caches the answer.
 func (s *collection[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answer[T], error) {
 	since := s.of.mark().tick
 	a, err := l.ask()
-	// Only what others know can be seen to be missing.
+	// A missing object is recorded only if it is known, and other replicas may know it.
 	_ = s.of.follow(ctx)
 	f, refused := errors.AsType[*fault.Error](err)
 	switch {
@@ -82,7 +82,7 @@ func (s *collection[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answ
 	return a, err
 }
 
-// learn takes what a read that began after since saw, once others can know it.
+// learn publishes and caches an object seen by a read that began after since.
 func (s *collection[T]) learn(ctx context.Context, item T, since uint64) {
 	take := func() { s.observe(item, since) }
 	s.of.mu.Lock()
@@ -98,8 +98,7 @@ func (s *collection[T]) learn(ctx context.Context, item T, since uint64) {
 	s.of.tell(ctx, e, take)
 }
 
-// learnMissing takes it that a read that began after since did not find an
-// object.
+// learnMissing records that a read that began after since did not find an object.
 func (s *collection[T]) learnMissing(ctx context.Context, id string, since uint64) {
 	take := func() { s.miss(id, since) }
 	s.of.mu.Lock()
@@ -114,7 +113,7 @@ func (s *collection[T]) learnMissing(ctx context.Context, id string, since uint6
 	}
 }
 
-// freshness says how old a snapshot is.
+// freshness returns the age of a snapshot.
 func (p snapshot[T]) freshness(now time.Time) scope.Freshness {
 	return scope.Freshness{Hit: p.kept, Stale: p.stale, Age: max(now.Sub(p.began), 0)}
 }

@@ -8,16 +8,16 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// collectionKind says how objects of one sort are handled.
+// collectionKind holds the accessors for one type of object.
 type collectionKind[T any] struct {
 	id       func(T) string
 	name     func(T) string
 	created  func(T) time.Time
 	modified func(T) time.Time
-	// same compares everything but the status, which changes by itself.
+	// same compares all fields but the status, which Cloudflare changes without a request.
 	same   func(x, y T) bool
 	status func(T) string
-	// clone makes a copy that its receiver may change.
+	// clone makes a copy that the caller may change.
 	clone func(T) T
 	// put writes objects into an event.
 	put func(*logEvent, []T)
@@ -67,8 +67,8 @@ func cloneSecret(s upstream.Secret) upstream.Secret {
 	return s
 }
 
-// The faults that are told without asking. They read as those that Cloudflare's
-// own words become.
+// These faults are returned without a call to Cloudflare. Their texts equal the texts of the faults
+// that Cloudflare's errors are mapped to.
 
 func noStore() *fault.Error {
 	return fault.New(fault.NotFound, fault.ReasonStoreNotFound, "The account has no store with this identifier.")

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// selection is a read of a page.
+// selection describes a read of one page.
 type selection[T any] struct {
 	paging upstream.Paging
 	order  order[T]
@@ -19,25 +19,24 @@ type selection[T any] struct {
 	ask func(context.Context) (upstream.Answer[[]T], error)
 }
 
-// choose gives the items that surely belong to a list, and those that possibly
-// do, in the order in which they came. When both are the same, nothing depends
-// on what nobody knows of Cloudflare.
+// choose returns the items that surely match a filter and the items that possibly match, in the
+// order of the input. If the two results are equal, the filter does not depend on unknown rules of
+// Cloudflare.
 type choose[T any] func([]*entry[T]) (surely, possibly []*entry[T])
 
 func everything[T any](all []*entry[T]) (surely, possibly []*entry[T]) { return all, all }
 
-// selected is what a selection comes to.
+// selected is the result of a selection.
 type selected[T any] struct {
 	surely, possibly []*entry[T]
 	page             []*entry[T]
 	info             upstream.ResultInfo
-	// chosen says that the filters leave no doubt, ordered that the page holds
-	// what Cloudflare's would in any order that it may have.
+	// chosen reports that the filter result is certain. ordered reports that the page is the same
+	// in every order that Cloudflare may use.
 	chosen, ordered bool
 }
 
-// list reads a page. Where it could be another than Cloudflare's, Cloudflare is
-// asked for it.
+// list reads a page from the snapshot. If Cloudflare's page could differ, list asks Cloudflare.
 func list[T any](ctx context.Context, s *collection[T], q selection[T]) (upstream.Answer[[]T], error) {
 	w := s.wanted(ctx)
 	w.list = true
@@ -57,10 +56,10 @@ func list[T any](ctx context.Context, s *collection[T], q selection[T]) (upstrea
 		tellAge(ctx, p.freshness(s.of.clock()))
 		return found.answer(p.said), nil
 	}
-	// The page serves this caller alone, so that the call is not an urgent one.
+	// Only this caller needs the page, so the call is not urgent.
 	a, err := q.ask(scope.WithFresh(ctx))
 	if err != nil && found.chosen && !w.strict && outage(err) {
-		// The items are right, and in a right order for all that is known.
+		// The items are right, and the order is a possible one.
 		p.stale = true
 		tellAge(ctx, p.freshness(s.of.clock()))
 		return found.answer(p.said), nil
@@ -72,7 +71,7 @@ func list[T any](ctx context.Context, s *collection[T], q selection[T]) (upstrea
 	return a, err
 }
 
-// from makes the page of a list that is sorted by creation, the newest first.
+// from makes the page from a list that is sorted by creation time, newest first.
 func (q selection[T]) from(all []*entry[T]) selected[T] {
 	var v selected[T]
 	v.surely, v.possibly = q.choose(all)
@@ -88,8 +87,8 @@ func (q selection[T]) from(all []*entry[T]) selected[T] {
 	return v
 }
 
-// answer gives the page. What the items point to is shared with every other
-// answer and with what is kept.
+// answer returns the page. The items share pointers and slices with the cache and with other
+// answers.
 func (v selected[T]) answer(said []upstream.Notice) upstream.Answer[[]T] {
 	items := make([]T, len(v.page))
 	for i, f := range v.page {
@@ -98,10 +97,8 @@ func (v selected[T]) answer(said []upstream.Notice) upstream.Answer[[]T] {
 	return upstream.Answer[[]T]{Result: items, Info: &v.info, Notices: said}
 }
 
-// compare looks whether a page of Cloudflare's agrees with the snapshot that the
-// next read would be shown. Where it does not, or a change is under way that it
-// may have shown, the list is read anew first. The tenant of this read pays for
-// that.
+// compare checks a page of Cloudflare against the snapshot. If they disagree, or a running change
+// may be in the page, the next read reads the list again, at the expense of this read's tenant.
 func (s *collection[T]) compare(ctx context.Context, a upstream.Answer[[]T], v selected[T], changes uint64) {
 	_ = s.of.follow(ctx)
 	s.of.mu.Lock()
@@ -113,10 +110,9 @@ func (s *collection[T]) compare(ctx context.Context, a upstream.Answer[[]T], v s
 	}
 }
 
-// agrees says whether a page contradicts nothing that is known: each item is
-// one of those that possibly belong to the list, the total is at least the
-// number of those that surely do and at most the number of those that possibly
-// do, and a page that holds the whole list lacks none of those that surely do.
+// agrees reports whether a page is consistent with the snapshot: each item possibly matches, the
+// total lies between the number of sure matches and the number of possible matches, and a page that
+// holds the whole list lacks no sure match.
 func (s *collection[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
 	possible := make(map[string]bool, len(v.possibly))
 	for _, f := range v.possibly {

@@ -13,56 +13,55 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// ChangeLog tells several replicas of each other's changes. It is
-// safe for concurrent use. A topic is an account.
+// ChangeLog carries changes between replicas. A topic is an account. A ChangeLog is safe for
+// concurrent use.
 type ChangeLog interface {
-	// Append adds an event. It is seen by every Since that begins after Append
-	// has returned.
+	// Append adds an event. Every Since that begins after Append has returned includes the event.
 	Append(ctx context.Context, topic string, event []byte) error
-	// Since gives the events after a position, in their order, and the position
-	// that is reached. complete is false where some may be missing: the log was
-	// trimmed or lost, or after is the zero Position.
+	// Since returns the events after a position, in order, and the new position. complete is false
+	// if events may be missing: the log was trimmed or lost, or after is the zero LogPosition.
 	Since(ctx context.Context, topic string, after LogPosition) (events [][]byte, now LogPosition, complete bool, err error)
 }
 
-// LogPosition is a place in a log. Only the log that gave it can read it. Its zero
-// value is the place of one who has read nothing.
+// LogPosition is a position in a log. It is opaque to everyone but the log. The zero value is the
+// position of a reader that has read nothing.
 type LogPosition string
 
 const (
-	// logLimit bounds a call to the log.
+	// logLimit is the timeout of a call to the log.
 	logLimit = 500 * time.Millisecond
-	// logPause is how long the log is not read after it failed.
+	// logPause is the pause after a failed call to the log.
 	logPause = time.Second
-	// largestEvent is how many bytes of objects an event may hold. Of more, it
-	// only says that there is something to read.
+	// largestEvent is the maximum size of an event in bytes. A larger event is replaced by a
+	// request to read the list again.
 	largestEvent = 64 << 10
 )
 
-// errLogAway is a log that failed a moment ago.
+// errLogAway reports that a call to the log failed within the last logPause.
 var errLogAway = errors.New("cache: the log of changes cannot be reached")
 
-// logEvent is what one replica tells the others.
+// logEvent is a message from one replica to the others.
 type logEvent struct {
-	// ID begins with the origin of the event.
+	// ID begins with the origin: the cache that wrote the event.
 	ID string `json:"id"`
-	// Store is whose secrets it is about. Empty: the stores of the account.
+	// Store is the store whose secrets changed. If empty, the account's list of stores changed.
 	Store string `json:"store,omitempty"`
 	// Stores and Secrets are new states of objects.
 	Stores  []upstream.Store  `json:"stores,omitempty"`
 	Secrets []upstream.Secret `json:"secrets,omitempty"`
-	// Seen says that these were seen by a read, and maybe long ago: what is not
-	// known of them may be gone by now.
+	// Seen reports that a read saw these objects, possibly long ago. An object that the receiver
+	// does not know may be deleted by now.
 	Seen bool `json:"seen,omitempty"`
-	// Deleted are identifiers of what Storekeeper deleted, Missing of what was
-	// not found any more.
+	// Deleted are identifiers of objects that Storekeeper deleted. Missing are identifiers that a
+	// read did not find.
 	Deleted []string `json:"deleted,omitempty"`
 	Missing []string `json:"missing,omitempty"`
-	// Doubt says that the list has to be read again, unless its digest is
+	// Doubt asks the receiver to read the list again, unless the digest of its entries equals
 	// Digest.
 	Doubt  bool   `json:"doubt,omitempty"`
 	Digest string `json:"digest,omitempty"`
-	// Payer is the tenant that pays for that reading. Empty: whoever needs it.
+	// Payer is the tenant that pays for that reading. If empty, the reader that needs the reading
+	// pays.
 	Payer string `json:"payer,omitempty"`
 }
 
@@ -70,16 +69,16 @@ func (e logEvent) empty() bool {
 	return len(e.Stores)+len(e.Secrets)+len(e.Deleted)+len(e.Missing) == 0 && !e.Doubt
 }
 
-// logCursor is how far an account has followed the log.
+// logCursor is the position of an account in the log.
 type logCursor struct {
 	origin   string
 	position LogPosition
 	rounds   freshFlights
 	failed   time.Time
-	// mine are own events that are not applied yet. Whoever sees one first, its
-	// writer or a read that finds it in the log, applies it.
+	// mine holds own events that are not applied yet. The writer or a read that finds the event in
+	// the log applies the event, whichever comes first.
 	mine map[string]func()
-	// owed are the lists of which something could not be told.
+	// owed is the outbox: the lists with changes that could not be published.
 	owed map[string]bool
 }
 
@@ -87,8 +86,8 @@ func newTrail() logCursor {
 	return logCursor{origin: rand.Text(), mine: map[string]func(){}, owed: map[string]bool{}}
 }
 
-// follow takes what the log has got until now. It fails where that cannot be
-// known. Reads at the same time share a look.
+// follow applies all new events of the log. It fails if the log cannot be read. Concurrent callers
+// share a flight.
 func (a *accountListings) follow(ctx context.Context) error {
 	if a.listings.config.Log == nil {
 		return nil
@@ -108,7 +107,7 @@ func (a *accountListings) pausing() bool {
 	return !a.trail.failed.IsZero() && a.clock().Sub(a.trail.failed) < logPause
 }
 
-// catchUp reads the log once. One at a time does it.
+// catchUp reads the log once. freshFlights ensures that only one catchUp runs.
 func (a *accountListings) catchUp(ctx context.Context) error {
 	a.mu.Lock()
 	after := a.trail.position
@@ -123,7 +122,7 @@ func (a *accountListings) catchUp(ctx context.Context) error {
 	for _, text := range events {
 		complete = a.hear(text) && complete
 	}
-	// Who could not be told of a change cannot have told of one either.
+	// While this replica could not reach the log, its own changes may be missing from the log too.
 	if !complete || !a.trail.failed.IsZero() {
 		a.needs = a.next()
 		a.version++
@@ -134,9 +133,9 @@ func (a *accountListings) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// Announce tells other replicas what they could not be told when it happened,
-// where the log can be reached by now. It is for whoever acknowledges a change:
-// what was acknowledged has to show everywhere.
+// Announce publishes changes that could not be published earlier, if the log can be reached again.
+// A caller must call Announce before it acknowledges a change, because an acknowledged change must
+// be visible at every replica.
 func (l *Listings) Announce(ctx context.Context) {
 	if l.config.Log == nil {
 		return
@@ -146,7 +145,7 @@ func (l *Listings) Announce(ctx context.Context) {
 	}
 }
 
-// settleDebts tells the others what they could not be told when it happened.
+// settleDebts flushes the outbox.
 func (a *accountListings) settleDebts(ctx context.Context) {
 	a.mu.Lock()
 	owed := a.trail.owed
@@ -159,8 +158,8 @@ func (a *accountListings) settleDebts(ctx context.Context) {
 	}
 }
 
-// hear takes an event from the log, and is false where it cannot be read; the
-// caller holds the lock.
+// hear applies an event from the log. It returns false if the event cannot be decoded. The caller
+// holds the lock.
 func (a *accountListings) hear(text []byte) bool {
 	var e logEvent
 	if json.Unmarshal(text, &e) != nil {
@@ -177,8 +176,7 @@ func (a *accountListings) hear(text []byte) bool {
 	return true
 }
 
-// apply takes an event of something that began after since; the caller holds the
-// lock.
+// apply applies an event of a change or read that began after since. The caller holds the lock.
 func (a *accountListings) apply(e logEvent, since uint64) {
 	a.version++
 	if e.Store == "" {
@@ -212,11 +210,10 @@ func applyTo[T any](s *collection[T], e logEvent, items []T, since uint64) {
 	}
 }
 
-// tell writes an event and applies it: not before others can see it, since
-// nobody may see what another's next read does not show. Where it cannot be
-// written, it is applied all the same, the list is read anew, and the others are
-// told as soon as the log is back; until then MaxStaleness bounds what they
-// miss.
+// tell publishes an event and then applies it. The order matters: a reader must not see a change
+// that the next read at another replica does not show. If the event cannot be written, tell applies
+// it, invalidates the list, and adds the list to the outbox. Until the log is reachable again,
+// other replicas miss the change for at most MaxStaleness.
 func (a *accountListings) tell(ctx context.Context, e logEvent, apply func()) {
 	if a.listings.config.Log == nil {
 		a.mu.Lock()

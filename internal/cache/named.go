@@ -8,26 +8,25 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// fewNames is the number of names up to which a search for each costs less than
-// a listing of the store.
+// fewNames is the number of names up to which one search per name costs less than a listing of the
+// store.
 const fewNames = 2
 
-// Age is how old the answer to a look for names may be.
+// Age is the permitted age of the result of a lookup by name.
 type Age int
 
 const (
-	// Shown is as old as what other reads show, and older while Cloudflare cannot
-	// be asked.
+	// Shown permits the age of other reads, and any age while Cloudflare cannot be reached.
 	Shown Age = iota
-	// Bounded is never older than the staleness that is configured.
+	// Bounded permits the configured MaxStaleness, without exception.
 	Bounded
-	// Now asks Cloudflare.
+	// Now requires a call to Cloudflare.
 	Now
 )
 
-// SecretsNamed gives those secrets of a store that have one of the names, by
-// name. If they are not as of now, a secret may be missing that was created
-// elsewhere. Faults: NotFound of the store.
+// SecretsNamed returns the secrets of a store that have one of the names, keyed by name. With an
+// age other than Now, a secret that was created outside Storekeeper may be missing. Faults:
+// NotFound of the store.
 func (c *Client) SecretsNamed(ctx context.Context, account, storeID string, names []string, age Age) (map[string]upstream.Secret, error) {
 	a := c.listings.accounts[account]
 	if a == nil {
@@ -47,8 +46,8 @@ func (c *Client) SecretsNamed(ctx context.Context, account, storeID string, name
 	return found, err
 }
 
-// StoreNamed gives the store that has a name, and false if there is none. That a
-// listing lacks it proves nothing, so Cloudflare is asked then.
+// StoreNamed returns the store with a name, and false if there is none. A listing that lacks the
+// store proves nothing, so StoreNamed then asks Cloudflare.
 func (c *Client) StoreNamed(ctx context.Context, account, name string) (upstream.Store, bool, error) {
 	a := c.listings.accounts[account]
 	if a == nil {
@@ -63,9 +62,8 @@ func (c *Client) StoreNamed(ctx context.Context, account, name string) (upstream
 	return upstream.Store{}, false, nil
 }
 
-// named gives the objects with the names from a snapshot that a read may be
-// shown, or, if bounded, that is as recent as configured. The error is errLarge
-// for a list that is too long to keep.
+// named returns the objects with the names. If bounded is set, the snapshot is at most MaxStaleness
+// old. named returns errLarge for a list that is too long to cache.
 func named[T any](ctx context.Context, s *collection[T], names []string, bounded bool) (map[string]T, error) {
 	w := s.wanted(ctx)
 	if !w.strict && s.of.closed(s.store) {
@@ -74,7 +72,7 @@ func named[T any](ctx context.Context, s *collection[T], names []string, bounded
 	if bounded && !w.strict {
 		w.strict = true
 		if w.apart {
-			// Only a new listing tells what other replicas did.
+			// Only a new listing includes the changes of other replicas.
 			w.after = w.asked
 		}
 	}
@@ -96,7 +94,7 @@ func named[T any](ctx context.Context, s *collection[T], names []string, bounded
 	return found, nil
 }
 
-// search asks Cloudflare for each name, and keeps what it says.
+// search asks Cloudflare for each name and caches the answers.
 func (c *Client) search(ctx context.Context, s *collection[upstream.Secret], account string, names []string) (map[string]upstream.Secret, error) {
 	found := make(map[string]upstream.Secret, len(names))
 	for _, name := range names {
@@ -105,7 +103,7 @@ func (c *Client) search(ctx context.Context, s *collection[upstream.Secret], acc
 		if err != nil {
 			return nil, err
 		}
-		// Only what others know can be seen to be missing.
+		// A missing object is recorded only if it is known, and other replicas may know it.
 		_ = s.of.follow(ctx)
 		if secret != nil {
 			found[name] = *secret
@@ -119,9 +117,9 @@ func (c *Client) search(ctx context.Context, s *collection[upstream.Secret], acc
 	return found, nil
 }
 
-// searchOne asks Cloudflare for the secret with the name that is searched for,
-// nil for none. Cloudflare's search also finds names and comments that contain
-// the name.
+// searchOne asks Cloudflare for the secret with the name p.Search. It returns nil if there is none.
+// Cloudflare's search also matches names and comments that contain the name, so searchOne compares
+// the names.
 func (c *Client) searchOne(ctx context.Context, p upstream.ListSecretsParams) (*upstream.Secret, error) {
 	var found *upstream.Secret
 	read := func(ctx context.Context, page upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
@@ -140,8 +138,7 @@ func (c *Client) searchOne(ctx context.Context, p upstream.ListSecretsParams) (*
 	return found, err
 }
 
-// idOf is the identifier of the object that had a name when the list was last
-// seen.
+// idOf returns the last known identifier of a name.
 func (s *collection[T]) idOf(name string) (id string, known bool) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()

@@ -9,27 +9,27 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// The words of Cloudflare's lists.
+// The sort keys and directions of Cloudflare's lists.
 const (
 	orderCreated = "created"
 	ascending    = "asc"
 	descending   = "desc"
 )
 
-// column compares two items by one field. sure says that every database would
-// order them so.
+// column compares two items by one field. sure reports that every database would order the two in
+// the same way.
 type column[T any] func(x, y T) (c int, sure bool)
 
-// order is how a list is sorted.
+// order is the sort order of a list.
 type order[T any] struct {
 	column    column[T]
 	ascending bool
-	// listed is the order of Cloudflare's own listing.
+	// listed is true for the order of Cloudflare's default listing.
 	listed bool
 }
 
-// orderOf reads how to sort. It is false for words that are not known, about
-// which Cloudflare has the say.
+// orderOf parses the sort order. It returns false for unknown words, which are forwarded to
+// Cloudflare.
 func orderOf[T any](p upstream.Paging, columns func(string) column[T]) (order[T], bool) {
 	by := cmp.Or(p.Order, orderCreated)
 	o := order[T]{column: columns(by), ascending: p.Direction == ascending}
@@ -74,7 +74,7 @@ func byText[T any](text func(T) string) column[T] {
 	return func(x, y T) (int, bool) { return compareTexts(text(x), text(y)) }
 }
 
-// byComment does not know where Cloudflare puts secrets without a comment.
+// byComment is not sure where Cloudflare sorts secrets without a comment.
 func byComment(x, y upstream.Secret) (int, bool) {
 	switch {
 	case x.Comment == nil && y.Comment == nil:
@@ -87,16 +87,15 @@ func byComment(x, y upstream.Secret) (int, bool) {
 	return compareTexts(*x.Comment, *y.Comment)
 }
 
-// byStatus does not know whether the words or their meanings are ordered.
+// byStatus is not sure whether Cloudflare sorts by the words or by their meaning.
 func byStatus(x, y upstream.Secret) (int, bool) {
 	return cmp.Compare(x.Status, y.Status), x.Status == y.Status
 }
 
-// compareTexts compares bytes. It is sure where collations agree with that: the
-// first characters that differ are a digit and a letter, two digits, or two
-// letters in the order of both the alphabet and the bytes, or one text ends and
-// a letter or digit is left of the other. Collations differ in case, and in
-// whether and where a punctuation mark counts.
+// compareTexts compares by bytes. The result is sure if all collations agree: the first characters
+// that differ are a digit and a letter, two digits, or two letters in the same order by alphabet
+// and by byte; or one text is a prefix and the rest of the other contains a letter or digit.
+// Collations differ in case, and in whether and where punctuation counts.
 func compareTexts(x, y string) (c int, sure bool) {
 	c = strings.Compare(x, y)
 	at := 0
@@ -115,7 +114,7 @@ func compareTexts(x, y string) (c int, sure bool) {
 	return c, cmp.Compare(lower(restX[0]), lower(restY[0])) == c
 }
 
-// plain says whether a character is an ASCII letter or digit.
+// plain reports whether a character is an ASCII letter or digit.
 func plain(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
 }
@@ -127,8 +126,8 @@ func lower(b byte) byte {
 	return b
 }
 
-// sort orders a list that is sorted as listed. It is sure where no order that
-// Cloudflare may have is another one, but for items that are equal.
+// sort sorts a list that is in the order of Cloudflare's listing. sure is true if every possible
+// order of Cloudflare is the same, except for equal items.
 func (o order[T]) sort(all []*entry[T]) (sorted []*entry[T], sure bool) {
 	if o.listed {
 		return all, true
@@ -149,9 +148,8 @@ func (o order[T]) sort(all []*entry[T]) (sorted []*entry[T], sure bool) {
 	return sorted, true
 }
 
-// parts says whether a list can be cut before an item: that item and the one
-// before it are not equal, so that no order has them the other way round, or one
-// listing has shown them in the order that is asked for.
+// parts reports whether the list can be cut before an item: the item and its predecessor differ in
+// the sort key, or one listing showed both in the requested order.
 func (o order[T]) parts(sorted []*entry[T], at int) bool {
 	if at <= 0 || at >= len(sorted) {
 		return true

@@ -9,8 +9,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// cachedQuota is the last answer about the quota of an account. The lock of the
-// account guards it, but for rounds.
+// cachedQuota is the last answer about the quota of an account. The lock of the account guards all
+// fields but rounds.
 type cachedQuota struct {
 	rounds  freshFlights
 	answer  upstream.Answer[upstream.Quota]
@@ -21,8 +21,8 @@ type cachedQuota struct {
 	err     error
 }
 
-// Quota gives the quota of an account. What is kept holds while nothing in the
-// account has changed and it is young.
+// Quota returns the quota of an account. A cached answer is valid until the account changes or the
+// answer is older than MaxStaleness.
 func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error) {
 	a := c.listings.accounts[account]
 	if a == nil {
@@ -53,7 +53,7 @@ func (c *Client) Quota(ctx context.Context, account string) (upstream.Answer[ups
 	return a.quota.shown(), nil
 }
 
-// keptQuota gives the kept answer if it holds, or if asking has just failed.
+// keptQuota returns the cached answer if it is valid, or if the last call has just failed.
 func (a *accountListings) keptQuota(ask bool) (upstream.Answer[upstream.Quota], scope.Freshness, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -95,8 +95,7 @@ func (a *accountListings) readQuota(ctx context.Context, from upstream.Reader) e
 	return nil
 }
 
-// shown gives the numbers and what Cloudflare said with them. The ray was that of
-// one call.
+// shown returns the cached numbers and notices, without the ray ID, which belongs to one call.
 func (q *cachedQuota) shown() upstream.Answer[upstream.Quota] {
 	return upstream.Answer[upstream.Quota]{Result: q.answer.Result, Info: q.answer.Info, Notices: q.answer.Notices}
 }

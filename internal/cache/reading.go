@@ -13,21 +13,20 @@ import (
 )
 
 const (
-	// mostTries is how often a list that changes between its pages is read.
+	// mostTries is the maximum number of attempts to read a list that changes during the reading.
 	mostTries = 3
-	// refreshLimit bounds a reading while there is an older listing to show.
+	// refreshLimit is the timeout of a reading while there is an older listing to show.
 	refreshLimit = 5 * time.Second
-	// readLimit bounds any other reading.
+	// readLimit is the timeout of any other reading.
 	readLimit = 30 * time.Second
-	// pageTime is what a reading gets on top for each page.
+	// pageTime is added to the timeout for each page.
 	pageTime = time.Second
 )
 
-// errLarge is a list that is too long to keep.
+// errLarge reports a list that is too long to cache.
 var errLarge = errors.New("cache: the list is too long to keep")
 
-// reading is a listing that is under way. Its results may be looked at once done
-// is closed.
+// reading is a running reading of a list. The results are valid once done is closed.
 type reading struct {
 	done   chan struct{}
 	tenant string
@@ -35,9 +34,9 @@ type reading struct {
 	err    error
 }
 
-// begin starts a reading; the caller holds the lock. It goes on when the caller
-// that asked for it leaves: others wait for it too. The tenant that made it
-// necessary pays for it once, where one did.
+// begin starts a reading. The reading continues if the caller leaves, because other callers may
+// wait for it. If a tenant was charged for the reading, that tenant pays for it once. The caller
+// holds the lock.
 func (s *collection[T]) begin(ctx context.Context) *reading {
 	if s.charged {
 		ctx, s.charged = scope.WithTenant(ctx, s.payer), false
@@ -53,11 +52,11 @@ func (s *collection[T]) begin(ctx context.Context) *reading {
 	return r
 }
 
-// run makes a reading. The log is followed before it, so that what comes from it
-// later is newer than the listing, and after it, so that this replica knows of
-// everything that another one may miss in it.
+// run reads the list. run follows the log before the reading, so that events that arrive later are
+// newer than the listing. run follows the log again after the reading, so that this replica has
+// applied every change that another replica may miss in the listing.
 func (s *collection[T]) run(ctx context.Context, r *reading) {
-	// Where the log is away, each read sees that for itself.
+	// If the log cannot be reached, each read notices by its own call of follow.
 	_ = s.of.follow(ctx)
 	l, err := s.readWhole(ctx, s.of.listings.config.MostItems)
 	missing := kindOf(err) == fault.NotFound
@@ -88,7 +87,7 @@ func (s *collection[T]) run(ctx context.Context, r *reading) {
 	close(r.done)
 }
 
-// kindOf is the kind of a fault, and Internal for any other error.
+// kindOf returns the kind of a fault, and Internal for any other error.
 func kindOf(err error) fault.Kind {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Kind
@@ -96,9 +95,9 @@ func kindOf(err error) fault.Kind {
 	return fault.Internal
 }
 
-// readWhole reads all pages. Where items move from page to page meanwhile, it
-// reads again. When they never stand still, it gives all that were seen in any
-// try: each was there after the first try began.
+// readWhole reads all pages. If items move between pages during the reading, readWhole tries again.
+// After mostTries attempts, readWhole returns the union of all attempts: each item existed after
+// the first attempt began.
 func (s *collection[T]) readWhole(ctx context.Context, most int) (listing[T], error) {
 	all := listing[T]{readStart: s.of.mark()}
 	first := all.readStart
@@ -128,8 +127,7 @@ func (s *collection[T]) readWhole(ctx context.Context, most int) (listing[T], er
 	return all, nil
 }
 
-// newestOfName leaves the newest item of each name in a list whose newest items
-// stand first.
+// newestOfName keeps the first item of each name. The list must be sorted newest first.
 func (k collectionKind[T]) newestOfName(items []T) []T {
 	seen := make(map[string]bool, len(items))
 	return slices.DeleteFunc(items, func(item T) bool {
@@ -140,10 +138,10 @@ func (k collectionKind[T]) newestOfName(items []T) []T {
 	})
 }
 
-// mostSaid is how many notices of a listing are kept.
+// mostSaid is the maximum number of notices kept per listing.
 const mostSaid = 20
 
-// hear keeps what Cloudflare said beside a page, each once.
+// hear keeps the notices of a page without duplicates.
 func (l *listing[T]) hear(said []upstream.Notice) {
 	for _, n := range said {
 		known := slices.ContainsFunc(l.said, func(old upstream.Notice) bool { return old.Message == n.Message && old.Pointer == n.Pointer })
@@ -153,9 +151,9 @@ func (l *listing[T]) hear(said []upstream.Notice) {
 	}
 }
 
-// pass reads the pages once, the newest first, as Cloudflare's lists are by
-// default. It is steady where as many items were seen as there were at the
-// first page: those that came since stand before it and only push others back.
+// pass reads the pages once, newest first, which is Cloudflare's default order. steady is true if
+// the number of items equals the total of the first page. Items created during the pass precede the
+// first page and only shift later pages.
 func (s *collection[T]) pass(ctx context.Context, l *listing[T], most int) (steady bool, err error) {
 	total, large, first := -1, false, true
 	order := upstream.Paging{Order: orderCreated, Direction: descending}

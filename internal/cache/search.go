@@ -8,22 +8,20 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// match says whether an item belongs to a list.
+// match is the result of a filter for one item.
 type match int
 
 const (
 	no match = iota
-	// perhaps is what depends on a rule of Cloudflare's that nobody knows.
+	// perhaps means that the result depends on an unknown rule of Cloudflare.
 	perhaps
 	yes
 )
 
-// chooser makes the filter of a search and scopes.
-//
-// Of the search it is known that it looks for a text in the name and the
-// comment. Whether case counts is not, nor whether "_" stands for any character.
-// Of several scopes it is not known whether a secret must have any or all. A
-// scope that no secret has may be one that Cloudflare refuses.
+// chooser makes the filter for a search and scopes. Known: Cloudflare searches the name and the
+// comment. Unknown: whether the search is case-sensitive, whether "_" matches any character, and
+// whether a secret must have any or all of several scopes. Cloudflare may refuse a scope that no
+// secret has.
 func chooser(search string, scopes []string) choose[upstream.Secret] {
 	if search == "" && len(scopes) == 0 {
 		return everything[upstream.Secret]
@@ -45,15 +43,14 @@ func chooser(search string, scopes []string) choose[upstream.Secret] {
 	}
 }
 
-// searchable says whether a text has no character that may have a meaning of
-// its own.
+// searchable reports whether a search text has no character with a possible special meaning.
 func searchable(search string) bool {
 	return strings.Trim(search, " ") == search && !strings.ContainsFunc(search, func(r rune) bool {
 		return r < ' ' || r >= utf8.RuneSelf || strings.ContainsRune(`%*?\"`, r)
 	})
 }
 
-// held says whether some secret has a scope.
+// held reports whether any secret has the scope.
 func held(all []*entry[upstream.Secret], scope string) bool {
 	return slices.ContainsFunc(all, func(f *entry[upstream.Secret]) bool { return slices.Contains(f.item.Scopes, scope) })
 }
@@ -66,7 +63,7 @@ func bySearch(s upstream.Secret, search string) match {
 	return m
 }
 
-// inText looks for a text. What is not of ASCII may be folded in many ways.
+// inText searches for a text. Non-ASCII text gives perhaps, because case folding is ambiguous.
 func inText(text, search string) match {
 	switch {
 	case strings.Contains(text, search):
@@ -77,7 +74,7 @@ func inText(text, search string) match {
 	return no
 }
 
-// loosely looks for a text of ASCII in any case, with "_" for any character.
+// loosely searches for an ASCII text without regard to case, with "_" matching any character.
 func loosely(text, search string) bool {
 	for from := 0; from+len(search) <= len(text); from++ {
 		at := 0

@@ -2,26 +2,25 @@ package cache
 
 import "slices"
 
-// sortedIndex keeps entries in their order while some come and go, so that what a
-// change costs does not grow with the list. Its zero value has nothing, and is
-// filled when it is first looked at.
+// sortedIndex keeps entries sorted under insertions and deletions, so that the cost of a change
+// does not grow with the list. The zero value is empty and is filled by the first call of list.
 //
-// Readers look at what list gave them without the lock. So what stands in their
-// part of the collection is never written over: what is newer than all of it goes
-// before it, into room that was left, and anything else into a copy.
+// Readers use the result of list without the lock, so the occupied part of space is never
+// overwritten. Entries that are newer than all others are written into free space before the list.
+// Any other change copies the list.
 type sortedIndex[T any] struct {
-	// filled says that all entries are in it.
+	// filled reports that the index holds all entries.
 	filled bool
-	// space holds the entries in their order, from first on.
+	// space holds the sorted entries, beginning at first.
 	space []*entry[T]
 	first int
-	// fresh are those that are not among them yet, and dropped is how many of
-	// them all are dropped.
+	// fresh holds entries that are not in space yet. dropped is the number of dropped entries in
+	// space and fresh.
 	fresh   []*entry[T]
 	dropped int
 }
 
-// add takes a new entry.
+// add inserts an entry.
 func (r *sortedIndex[T]) add(f *entry[T]) {
 	if r.filled {
 		r.fresh = append(r.fresh, f)
@@ -29,7 +28,7 @@ func (r *sortedIndex[T]) add(f *entry[T]) {
 	}
 }
 
-// drop takes an entry out. It may be nil.
+// drop removes an entry. The entry may be nil.
 func (r *sortedIndex[T]) drop(f *entry[T]) {
 	if r.filled && f != nil {
 		f.dropped = true
@@ -38,14 +37,14 @@ func (r *sortedIndex[T]) drop(f *entry[T]) {
 	}
 }
 
-// bound starts again where nobody looks at the list while it changes.
+// bound resets the index if many changes accumulate without a read.
 func (r *sortedIndex[T]) bound() {
 	if len(r.fresh)+r.dropped > len(r.space)-r.first+1000 {
 		*r = sortedIndex[T]{}
 	}
 }
 
-// list gives the entries in their order. Nobody may change it.
+// list returns the entries in order. The result must not be changed.
 func (r *sortedIndex[T]) list(all map[string]*entry[T], order func(x, y *entry[T]) int) []*entry[T] {
 	switch {
 	case !r.filled:
@@ -74,10 +73,10 @@ func (r *sortedIndex[T]) list(all map[string]*entry[T], order func(x, y *entry[T
 	return r.shown()
 }
 
-// shown is the list as it stands. Nothing can be appended to it in place.
+// shown returns the current list, clipped so that append copies.
 func (r *sortedIndex[T]) shown() []*entry[T] { return slices.Clip(r.space[r.first:]) }
 
-// merged makes one list of two, with room before it for those that come.
+// merged merges two sorted lists and leaves free space before the result.
 func merged[T any](x, y []*entry[T], order func(x, y *entry[T]) int) (space []*entry[T], first int) {
 	first = 64 + (len(x)+len(y))/8
 	space = make([]*entry[T], first, first+len(x)+len(y))
