@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// flushEvery is the wait between two tries on a sink that fails.
+	// flushEvery is the interval between attempts on a failing sink.
 	flushEvery = 100 * time.Millisecond
-	// maxFlush is how many alarms go to the sink in one call.
+	// maxFlush is the maximum number of alarms per call of the sink.
 	maxFlush = 256
 )
 
-// backlog holds the alarms that are not durable yet, oldest first. One
-// goroutine gives them to the sink, so that each is written once.
+// backlog is a queue of alarms that are not durable yet, oldest first. One goroutine writes them to
+// the sink, so that each alarm is written once.
 type backlog struct {
 	limit   int
 	wake    chan struct{}
@@ -23,11 +23,11 @@ type backlog struct {
 
 	mu      sync.Mutex
 	waiting []Record
-	// over says that nothing is flushed any more.
+	// over reports that nothing is flushed any more.
 	over bool
 }
 
-// add returns false where nothing is written any more.
+// add appends a record. It returns false if the backlog writes nothing any more.
 func (b *backlog) add(r Record) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -48,7 +48,7 @@ func (b *backlog) len() int {
 	return len(b.waiting)
 }
 
-// excess returns how many alarms wait where these are too many, else 0.
+// excess returns the number of pending alarms if it exceeds the limit, else 0.
 func (b *backlog) excess() int {
 	if n := b.len(); n > b.limit {
 		return n
@@ -74,8 +74,7 @@ func (b *backlog) flush(ctx context.Context, sink Sink) {
 	}
 }
 
-// wait returns when there is something to write, and false when there will be
-// nothing more.
+// wait returns true when there are records to write, and false when no more will come.
 func (b *backlog) wait(ctx context.Context) bool {
 	for b.len() == 0 {
 		select {
@@ -101,7 +100,7 @@ func (b *backlog) written(n int) {
 
 func (b *backlog) close() { close(b.closing) }
 
-// rest returns what is still waiting, and lets nothing more in.
+// rest returns the records still pending, and makes add refuse further records.
 func (b *backlog) rest() []Record {
 	b.mu.Lock()
 	defer b.mu.Unlock()

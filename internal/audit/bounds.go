@@ -15,19 +15,19 @@ const (
 	maxSecrets   = 100
 	maxRays      = 16
 	maxChanged   = 8
-	// maxNames is how many bytes the secrets of one record may take as they are
-	// written. A list that takes more is cut, and SecretCount says how many there
-	// are. 100 names as Cloudflare allows them take less.
+	// maxNames is the maximum encoded size in bytes of the secrets in one record. A longer list is
+	// truncated, and SecretCount holds the full count. 100 names of Cloudflare's maximum length
+	// take less.
 	maxNames = 96 << 10
-	// maxLine is more than the longest line, every character escaped.
+	// maxLine exceeds the length of the longest line with every character escaped.
 	maxLine = 128 << 10
 )
 
-// invalid stands where a text did not have its form.
+// invalid replaces a text that violates the form of its class.
 const invalid = "invalid"
 
-// clean returns the record as it is written: each text within the bounds of
-// its class. Cleaning a clean record changes nothing, which verification relies on.
+// clean returns the record with each text limited to the bounds of its class. clean is idempotent;
+// verification relies on that.
 func (r Record) clean() Record {
 	r.Time = instant(r.Time)
 	r.ID, r.Account, r.RequestID, r.Peer = ident(r.ID), ident(r.Account), ident(r.RequestID), ident(r.Peer)
@@ -66,8 +66,8 @@ func (s Secret) clean() Secret {
 	return Secret{ID: ident(s.ID), Name: name(s.Name, maxName), Fingerprint: fingerprint(s.Fingerprint)}
 }
 
-// cleanAll cuts the list and cleans its items, in a copy, since the list
-// belongs to the caller.
+// cleanAll truncates the list and cleans the items in a copy, because the list belongs to the
+// caller.
 func cleanAll[T any](list []T, most int, clean func(T) T) []T {
 	if len(list) == 0 {
 		return nil
@@ -79,11 +79,11 @@ func cleanAll[T any](list []T, most int, clean func(T) T) []T {
 	return out
 }
 
-// fitting cuts a list of secrets to what fits into maxNames.
+// fitting truncates a list of secrets to maxNames.
 func fitting(list []Secret) []Secret {
 	most := 0
 	for i := range list {
-		// Each byte takes six at most, and the keys take less than 64.
+		// Each byte takes at most six bytes when escaped, and the keys take less than 64 bytes.
 		most += 64 + 6*(len(list[i].ID)+len(list[i].Name)+len(list[i].Fingerprint))
 	}
 	if most <= maxNames {
@@ -99,7 +99,8 @@ func fitting(list []Secret) []Secret {
 	return list
 }
 
-// instant drops what the time format cannot hold.
+// instant normalises a time to UTC and microseconds. A year that the format cannot hold gives the
+// zero time.
 func instant(t time.Time) time.Time {
 	t = t.UTC().Truncate(time.Microsecond)
 	if t.Year() < 1 || t.Year() > 9999 {
@@ -108,7 +109,7 @@ func instant(t time.Time) time.Time {
 	return t
 }
 
-// word lets only a machine word pass.
+// word accepts machine words only.
 func word(s string) string {
 	if len(s) > maxWord {
 		return invalid
@@ -121,8 +122,8 @@ func word(s string) string {
 	return s
 }
 
-// ident keeps identifiers and addresses, and marks characters that neither
-// has. What is too long ends in three dots.
+// ident keeps identifiers and addresses, and replaces other characters by "?". A text that is too
+// long ends in three dots.
 func ident(s string) string {
 	if len(s) > maxID {
 		s = s[:maxID-3] + "..."
@@ -158,7 +159,7 @@ func inWord(c byte) bool {
 	}
 }
 
-// name keeps free text. What is too long ends in an ellipsis.
+// name keeps free text. A text that is too long ends in an ellipsis.
 func name(s string, most int) string {
 	const ellipsis = "\u2026"
 	if !utf8.ValidString(s) {

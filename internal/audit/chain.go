@@ -11,15 +11,15 @@ import (
 
 const hashBytes = sha256.Size
 
-// linePosition is a place in a chain: the number and the hash of its last record.
-// The zero value is the place before the first.
+// linePosition is a position in a chain: the number and the hash of the last record. The zero value
+// is the position before the first record.
 type linePosition struct {
 	seq  uint64
 	hash [hashBytes]byte
 }
 
-// newHash returns the function that binds lines together. With a key nobody
-// without it can make a line that fits.
+// newHash returns the hash function of the chain. With a key, only holders of the key can make a
+// valid line.
 func newHash(key []byte) hash.Hash {
 	if len(key) == 0 {
 		return sha256.New()
@@ -29,28 +29,27 @@ func newHash(key []byte) hash.Hash {
 
 func newOrigin(key []byte) origin {
 	id := make([]byte, 16)
-	// It never fails: the program ends where the system has no randomness.
+	// rand.Read never fails: the program ends if the system has no randomness.
 	_, _ = rand.Read(id)
 	return origin{id: hex.EncodeToString(id), keyed: len(key) > 0}
 }
 
-// sum is the hash of a text. What has room behind it is used meanwhile.
+// sum returns the hash of a text. It uses the spare capacity of text as scratch space.
 func sum(h hash.Hash, text []byte) (out [hashBytes]byte) {
 	h.Reset()
 	h.Write(text)
-	// Not into out, which would have to be allocated for it.
+	// Writing into out would force an allocation.
 	copy(out[:], h.Sum(text[len(text):]))
 	return out
 }
 
 const (
 	hashKey = `,"hash":"`
-	// tailBytes is the length of what stands in a line behind the part that is
-	// hashed, the line feed not counted.
+	// tailBytes is the length of the part of a line after the hashed part, without the line feed.
 	tailBytes = len(hashKey) + 2*hashBytes + len(`"}`)
 )
 
-// appendLine writes a body as the line after p and moves p on.
+// appendLine writes body as the line after p and advances p.
 func appendLine(dst, body []byte, p *linePosition, h hash.Hash) []byte {
 	start := len(dst)
 	p.seq++

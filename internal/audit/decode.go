@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// line is a record as it stands in a file.
+// line is a record as stored in a file.
 type line struct {
 	seq    uint64
 	record Record
@@ -20,9 +20,8 @@ type line struct {
 
 var errForm = errors.New("not a record in its one form")
 
-// parseLine reads a line without its line feed. It only takes the values out:
-// that nothing else stands in the line is shown by writing it again and
-// comparing.
+// parseLine parses a line without its line feed. It only extracts the values. The caller verifies
+// the form: it encodes the record again and compares.
 func parseLine(text []byte, l *line) error {
 	c := cursor{rest: text}
 	*l = line{}
@@ -44,7 +43,7 @@ func parseLine(text []byte, l *line) error {
 func (c *cursor) body(l *line) {
 	r := &l.record
 	c.must(`"time":`)
-	// An impossible time stays zero and so is found when compared.
+	// An invalid time stays zero, and the later comparison finds the difference.
 	r.Time, _ = time.Parse(stamp, c.text())
 	r.Kind = Kind(c.field("kind"))
 	if l.origin.id = c.field("chain"); l.origin.id != "" {
@@ -81,14 +80,14 @@ func (c *cursor) secrets(r *Record) {
 	r.SecretCount = c.count("secret_count")
 }
 
-// cursor walks over a line. After the first surprise it is wrong and every
-// further step does nothing.
+// cursor is a parser position in a line. After the first mismatch wrong is set, and every further
+// step does nothing.
 type cursor struct {
 	rest  []byte
 	wrong bool
 }
 
-// take steps over the literal if it comes next.
+// take consumes the literal if the rest begins with it.
 func (c *cursor) take(literal string) bool {
 	if c.wrong || len(c.rest) < len(literal) || string(c.rest[:len(literal)]) != literal {
 		return false
@@ -103,7 +102,7 @@ func (c *cursor) must(literal string) {
 	}
 }
 
-// field reads a text that may be absent.
+// field reads an optional text.
 func (c *cursor) field(key string) string {
 	if !c.key(key) {
 		return ""
@@ -111,7 +110,7 @@ func (c *cursor) field(key string) string {
 	return c.text()
 }
 
-// key steps over the key of a field that may be absent.
+// key consumes the key of an optional field.
 func (c *cursor) key(key string) bool {
 	n := len(key) + 4
 	if c.wrong || len(c.rest) < n || c.rest[0] != ',' || c.rest[1] != '"' || string(c.rest[2:n-2]) != key || c.rest[n-2] != '"' || c.rest[n-1] != ':' {
@@ -121,7 +120,7 @@ func (c *cursor) key(key string) bool {
 	return true
 }
 
-// texts reads a list of texts that may be absent.
+// texts reads an optional list of texts.
 func (c *cursor) texts(key string) (all []string) {
 	if c.key(key) {
 		c.list(func() { all = append(all, c.text()) })
@@ -129,7 +128,7 @@ func (c *cursor) texts(key string) (all []string) {
 	return all
 }
 
-// count reads a number that may be absent.
+// count reads an optional number.
 func (c *cursor) count(key string) int {
 	if !c.key(key) {
 		return 0
@@ -156,8 +155,8 @@ func (c *cursor) text() string {
 	return ""
 }
 
-// unquote takes what appendQuoted makes. What else it takes as well differs when
-// it is written again.
+// unquote decodes a text of appendQuoted. unquote also accepts other encodings; the later
+// comparison finds the difference.
 func (c *cursor) unquote(quoted []byte) string {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1 : len(quoted)-1])

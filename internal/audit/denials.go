@@ -12,24 +12,23 @@ import (
 )
 
 const (
-	// denialsAtOnce is how many denials of one caller may be recorded at once.
+	// denialsAtOnce is the burst of recorded denials per caller.
 	denialsAtOnce = 100
-	// allPerSecond and allAtOnce bound the denials of all callers together: a
-	// tenant may hold tokens of many subjects.
+	// allPerSecond and allAtOnce are the rate and burst of recorded denials of all callers
+	// together, because a tenant may hold tokens of many subjects.
 	allPerSecond, allAtOnce = 20, 2000
-	// summarizeEvery is the time between two records that say how many denials
-	// were not recorded.
+	// summarizeEvery is the interval of the records that count suppressed denials.
 	summarizeEvery = time.Minute
-	// maxSummaries is how many callers have a summary of their own at a time. The
-	// rest share one.
+	// maxSummaries is the maximum number of callers with a summary of their own per interval. The
+	// remaining callers share a summary.
 	maxSummaries = 100
-	// maxCounted is how many callers are told apart.
+	// maxCounted is the maximum number of callers that are counted separately.
 	maxCounted = 10_000
 )
 
-// denials bounds how many denials are recorded, and counts the rest by caller.
+// denials rate-limits recorded denials, and counts suppressed denials by caller.
 type denials struct {
-	// perHour is how many of one caller are recorded in an hour. 0: all.
+	// perHour is the limit of recorded denials per caller and hour. 0 means no limit.
 	perHour int
 	now     func() time.Time
 	total   atomic.Int64
@@ -39,7 +38,7 @@ type denials struct {
 	callers map[string]*denialCount
 }
 
-// denialCount is what one caller may have recorded, and what was not.
+// denialCount is the rate limiter and the suppressed count of one caller.
 type denialCount struct {
 	limiter    *rate.Limiter
 	about      Record
@@ -52,8 +51,8 @@ func newDenials(perHour int, now func() time.Time) *denials {
 	}
 }
 
-// admit says whether a denial is to be recorded, and counts it where not. full
-// says that no room is left for denials.
+// admit reports whether to record a denial, and counts the denial if not. full means that there is
+// no free space for denials.
 func (d *denials) admit(r *Record, full bool) bool {
 	if d.perHour == 0 && !full {
 		return true
@@ -78,11 +77,10 @@ func (d *denials) count(r *Record) {
 	d.total.Add(1)
 }
 
-// Suppress counts a denial that the caller of Log does not want recorded.
+// Suppress counts a denial that the caller of Log chose not to record.
 func (l *Log) Suppress(r Record) { l.denials.count(&r) }
 
-// of returns the count of the caller of a denial. Callers beyond maxCounted are
-// one.
+// of returns the count for the caller of a denial. Callers beyond maxCounted share a count.
 func (d *denials) of(r *Record, now time.Time) *denialCount {
 	about := Record{Caller: r.Caller, Tenant: r.Tenant, Credential: r.Credential}
 	if c := d.callers[r.Caller]; c != nil {
@@ -102,7 +100,7 @@ func (d *denials) of(r *Record, now time.Time) *denialCount {
 	return c
 }
 
-// forget drops callers who were not denied anything for long.
+// forget drops callers without suppressed denials whose token bucket is full again.
 func (d *denials) forget(now time.Time) {
 	for name, c := range d.callers {
 		if c.suppressed == 0 && c.limiter.TokensAt(now) >= float64(c.limiter.Burst()) {
@@ -111,8 +109,8 @@ func (d *denials) forget(now time.Time) {
 	}
 }
 
-// summaries takes the counts of what was not recorded as records, those with the
-// most first.
+// summaries converts the suppressed counts into records and resets them. The largest counts come
+// first.
 func (d *denials) summaries() []Record {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,7 +136,7 @@ func (d *denials) summaries() []Record {
 	return list
 }
 
-// restore counts again what could not be recorded.
+// restore adds back the counts of summaries that could not be recorded.
 func (d *denials) restore(list []Record) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -147,8 +145,7 @@ func (d *denials) restore(list []Record) {
 	}
 }
 
-// summarize records every minute, and at the end, how many denials were not
-// recorded.
+// summarize records the suppressed counts every minute and at the end.
 func (l *Log) summarize(ctx context.Context) {
 	ticker := time.NewTicker(summarizeEvery)
 	defer ticker.Stop()

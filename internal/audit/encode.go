@@ -5,21 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// stamp is how times are written, always in UTC.
+// stamp is the format of times, always in UTC.
 const stamp = "2006-01-02T15:04:05.000000Z"
 
-// origin names the chain that a file belongs to. Records of the kinds start
-// and recovered hold it.
+// origin identifies the chain that a file belongs to. Records of the kinds start and recovered hold
+// it.
 type origin struct {
 	// id is random, 32 lower-case hexadecimal digits.
 	id string
-	// keyed says whether the hashes need a key.
+	// keyed reports whether the hashes need a key.
 	keyed bool
 }
 
-// appendBody writes what stands between the number and the hashes of a line.
-// There is exactly one way to write a record: fixed order, nothing that is
-// empty, no spaces. r must be clean.
+// appendBody writes the part of a line between the number and the hashes. The encoding is
+// canonical: fixed order, no empty fields, no spaces. r must be clean.
 func appendBody(dst []byte, r *Record, o origin) []byte {
 	dst = append(dst, `"time":"`...)
 	dst = r.Time.AppendFormat(dst, stamp)
@@ -80,8 +79,8 @@ func appendSecrets(dst []byte, r *Record) []byte {
 	return appendCount(dst, "secret_count", r.SecretCount)
 }
 
-// appendSecret writes the identifier also where it is empty, so that the first
-// field is always there.
+// appendSecret writes the identifier even if it is empty, so that every object begins with the same
+// field.
 func appendSecret(dst []byte, s Secret) []byte {
 	dst = append(dst, `{"id":`...)
 	dst = appendQuoted(dst, s.ID)
@@ -90,7 +89,7 @@ func appendSecret(dst []byte, s Secret) []byte {
 	return append(dst, '}')
 }
 
-// appendCount writes a number, or nothing where there is nothing to count.
+// appendCount writes a number, or nothing if n is not positive.
 func appendCount(dst []byte, key string, n int) []byte {
 	if n <= 0 {
 		return dst
@@ -112,7 +111,7 @@ func appendDecision(dst []byte, d Decision) []byte {
 	return append(dst, '}')
 }
 
-// appendList writes a list of texts, or nothing where it is empty.
+// appendList writes a list of texts, or nothing if the list is empty.
 func appendList(dst []byte, key string, list []string) []byte {
 	if len(list) == 0 {
 		return dst
@@ -129,8 +128,7 @@ func appendList(dst []byte, key string, list []string) []byte {
 	return append(dst, ']')
 }
 
-// appendField writes a comma, the key and the text, or nothing where the text
-// is empty.
+// appendField writes a comma, the key and the text, or nothing if the text is empty.
 func appendField(dst []byte, key, text string) []byte {
 	if text == "" {
 		return dst
@@ -161,7 +159,7 @@ func appendQuoted(dst []byte, text string) []byte {
 	return append(dst, '"')
 }
 
-// plain says whether a text is written as it is, as nearly all are.
+// plain reports whether a text needs no escaping. Nearly all texts need none.
 func plain(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
@@ -171,10 +169,10 @@ func plain(text string) bool {
 	return true
 }
 
-// escaped says whether a character could mislead the reader of a terminal:
-// controls, what is invisible, and what changes the direction of the text. The
-// ranges are fixed here, not taken from Go's tables, because the form of a
-// line must not change with a version of Unicode.
+// escaped reports whether a character could mislead the reader of a terminal: control characters,
+// invisible characters, and characters that change the text direction. The ranges are fixed here
+// and not taken from Go's tables, because the form of a line must not change with a version of
+// Unicode.
 func escaped(r rune) bool {
 	switch {
 	case r < 0x20, 0x7f <= r && r <= 0x9f:

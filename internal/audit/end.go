@@ -10,50 +10,47 @@ import (
 	"math"
 )
 
-// End is how an audit file ends.
+// End describes the end of an audit file.
 type End struct {
-	// Last is the place of the last whole line, the zero Place where there is none.
+	// Last is the position of the last complete line, or the zero Place if there is none.
 	Last Place
-	// Size is how many bytes the whole lines have, and Torn how many bytes stand
-	// behind the last of them.
+	// Size is the length of the complete lines in bytes. Torn is the number of bytes after the last
+	// complete line.
 	Size, Torn int64
 }
 
-// Opened is an audit file that is open.
+// Opened is an open audit file.
 type Opened struct {
 	File io.ReaderAt
 	Size int64
-	// Path is for errors.
+	// Path is used in errors.
 	Path string
-	// Key binds the chain. Empty: there is none.
+	// Key is the key of the chain, or empty.
 	Key []byte
 }
 
-// CheckEnd checks the end of an audit file with the record that its head names,
-// and not the records before, which is for VerifyAfter: what it reads does not grow
-// with the file. Where the end is not what was written, the whole file is read,
-// and the error has ErrBroken and names the line.
+// CheckEnd checks the end of an audit file, including the record that the head names. VerifyAfter
+// checks the earlier records, so the cost of CheckEnd does not grow with the file. If the end was
+// altered, CheckEnd reads the whole file, and the error wraps ErrBroken and names the line.
 func CheckEnd(ctx context.Context, f Opened, head Place, o Origin) (End, error) {
 	c := endCheck{file: f.File, size: f.Size, path: f.Path, hash: newHash(f.Key), at: head, origin: o}
 	s, err := c.run(ctx)
 	return End{Last: s.last, Size: s.bytes, Torn: s.torn}, err
 }
 
-// Broken is the error of an audit file that is not what was written. It has
-// ErrBroken.
+// Broken returns the error for an altered audit file. It wraps ErrBroken.
 func Broken(path, text string) error { return broken(path, path, text) }
 
 // BrokenHead is Broken for the head of an audit file.
 func BrokenHead(path, text string) error { return broken(path, path+headSuffix, text) }
 
-// broken is the error of an audit file or its head, whichever path names, that is
-// not what was written.
+// broken returns the error for an altered audit file or head. path names the altered file.
 func broken(file, path, text string) error {
 	return fmt.Errorf("%w: %s: %s; to begin a new chain, move %s and %s away and keep them for verifying",
 		ErrBroken, path, text, file, file+headSuffix)
 }
 
-// endCheck checks the end of a file against the record that its head names.
+// endCheck checks the end of a file against the record that the head names.
 type endCheck struct {
 	file   io.ReaderAt
 	size   int64
@@ -71,15 +68,15 @@ func (c *endCheck) run(ctx context.Context) (span, error) {
 	return s, err
 }
 
-// checkedTail is how many bytes at the end of the file a start checks at least.
+// checkedTail is the minimum number of bytes that a start checks at the end of the file.
 const checkedTail = 256 << 10
 
-// errTail says that the end of a file is not what was written.
+// errTail reports that the end of a file was altered.
 var errTail = errors.New("the end of the file is not what was written")
 
-// tail checks the end of the file: more than checkedTail, and as much as it takes
-// to hold the record that the head names, which is at most one commit from the
-// end. found is false where the file is shorter or something is wrong.
+// tail checks more than checkedTail bytes at the end of the file, and as much as necessary to
+// include the record that the head names, which is at most one commit before the end. found is
+// false if the file is shorter or something is wrong.
 func (c *endCheck) tail(ctx context.Context) (s span, found bool, err error) {
 	for length := int64(checkedTail); length < c.size; length *= 2 {
 		s, err = c.last(ctx, c.size-length)
@@ -95,7 +92,7 @@ func (c *endCheck) tail(ctx context.Context) (s span, found bool, err error) {
 	return s, false, nil
 }
 
-// last checks the lines that begin behind a byte of the file.
+// last checks the lines that begin after an offset.
 func (c *endCheck) last(ctx context.Context, at int64) (span, error) {
 	part := make([]byte, maxLine+1)
 	n, err := c.file.ReadAt(part, at)
@@ -108,11 +105,11 @@ func (c *endCheck) last(ctx context.Context, at int64) (span, error) {
 	}
 	check := checker{hash: c.hash, head: c.at, origin: c.origin}
 	check.wrong = func(uint64, uint64, string) error { return errTail }
-	// The first of these lines is not the first of the file.
+	// lines: 1 marks that the first checked line is not the first line of the file.
 	return check.file(ctx, io.NewSectionReader(c.file, begins, math.MaxInt64-begins), span{lines: 1, bytes: begins})
 }
 
-// whole checks all that the file holds.
+// whole checks the whole file.
 func (c *endCheck) whole(ctx context.Context) (span, error) {
 	check := checker{hash: c.hash, head: c.at}
 	check.wrong = func(number, seq uint64, text string) error {

@@ -2,7 +2,7 @@ package audit
 
 import "encoding/hex"
 
-// Entry is a record as it stands in the trail.
+// Entry is a record as stored in the trail.
 type Entry struct {
 	// Seq is the number of the record, from 1.
 	Seq uint64
@@ -15,8 +15,8 @@ type Entry struct {
 	Hash string
 }
 
-// ParseLine reads a line with or without its line feed. It does not check the hash:
-// that is for VerifyAfter. The error is that of a line in another form.
+// ParseLine parses a line with or without its line feed. It does not check the hash; VerifyAfter
+// does. It fails if the line has another form.
 func ParseLine(text []byte) (Entry, error) {
 	if n := len(text); n > 0 && text[n-1] == '\n' {
 		text = text[:n-1]

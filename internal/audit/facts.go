@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Facts are what an index needs of a line.
+// Facts are the parts of a line that an index needs.
 type Facts struct {
 	Kind Kind
 	// ID links the intent of a change with its outcome.
@@ -14,8 +14,8 @@ type Facts struct {
 	Keys []Key
 }
 
-// Read reads a line without its line feed. It takes a fifth of the time of ParseLine,
-// since it skips what is not a fact. It returns false where the line has another form.
+// Read parses a line without its line feed. It takes a fifth of the time of ParseLine, because it
+// skips other fields. It returns false if the line has another form.
 func (f *Facts) Read(line []byte) bool {
 	f.Kind, f.ID, f.Keys = "", "", append(f.Keys[:0], KeyOf(KeyAll, ""))
 	if len(line) < tailBytes {
@@ -42,7 +42,7 @@ func (f *Facts) Read(line []byte) bool {
 		case "secrets":
 			c.list(func() { f.secret(&c) })
 		case "decision", "outcome", "prev":
-			return !c.wrong // the facts come before
+			return !c.wrong // all facts precede this field
 		default:
 			c.skip()
 		}
@@ -71,7 +71,7 @@ func (f *Facts) secret(c *cursor) {
 	}
 }
 
-// anyKey steps over a key and returns it.
+// anyKey consumes a key and returns it.
 func (c *cursor) anyKey() []byte {
 	c.must(`,"`)
 	end := bytes.IndexByte(c.rest, '"')
@@ -98,7 +98,7 @@ func (c *cursor) raw() []byte {
 	return []byte(c.text())
 }
 
-// skip steps over a value: a text, a number, a boolean, or what has those in it.
+// skip consumes a value: a text, a number, a boolean, an array or an object.
 func (c *cursor) skip() {
 	depth := 0
 	for !c.wrong && len(c.rest) > 0 {

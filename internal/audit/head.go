@@ -19,8 +19,8 @@ func HeadPath(path string) string { return path + headSuffix }
 const (
 	headName  = "storekeeper-audit-head "
 	headMagic = headName + "1"
-	// headBytes is the length of every head, well within the 512 bytes that a
-	// disk writes whole or not at all.
+	// headBytes is the length of every head. It is less than the 512 bytes that a disk writes
+	// atomically.
 	headBytes = len(headMagic) + len(" ") + 32 + len(" -") + len(" ") + 20 + 2*(len(" ")+2*hashBytes) + len("\n")
 )
 
@@ -28,8 +28,8 @@ var errHead = errors.New("not a head in its one form, or not made with this key"
 
 var errHeadFormat = errors.New("it is of another format than 1, which is the one that this build reads: run the build that wrote it, or a later one")
 
-// appendHead writes the last acknowledged place of a chain, bound by a hash of
-// its own. It has one form and one length.
+// appendHead writes the last acknowledged position of a chain and a hash over it. The form and the
+// length are fixed.
 func appendHead(dst []byte, at linePosition, o origin, h hash.Hash) []byte {
 	start := len(dst)
 	keyed := "-"
@@ -51,7 +51,7 @@ func appendHead(dst []byte, at linePosition, o origin, h hash.Hash) []byte {
 	return append(dst, '\n')
 }
 
-// appendPadded writes a number with all 20 digits that one can have.
+// appendPadded writes a number with leading zeros, 20 digits in total.
 func appendPadded(dst []byte, n uint64) []byte {
 	const zeros = "00000000000000000000"
 	start := len(dst)
@@ -79,15 +79,15 @@ func parseHead(text []byte, h hash.Hash) (at linePosition, o origin, err error) 
 	if len(fields[4]) == 2*hashBytes {
 		_, _ = hex.Decode(at.hash[:], fields[4])
 	}
-	// Whatever could not be read differs when it is written again.
+	// A part that could not be parsed makes the re-encoded head differ.
 	if !bytes.Equal(appendHead(nil, at, o, h), text) {
 		return at, o, errHead
 	}
 	return at, o, nil
 }
 
-// readHead reads the head while it may be written. It returns nil where the
-// head is empty, as it is before the first record.
+// readHead reads the head, possibly during a write. Before the first record the head is empty, and
+// so is the result.
 func readHead(r io.ReaderAt) ([]byte, error) {
 	buf := make([]byte, headBytes+1)
 	n, err := r.ReadAt(buf, 0)
@@ -97,7 +97,7 @@ func readHead(r io.ReaderAt) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// keyedText says how a chain was begun that the configuration does not fit.
+// keyedText describes a chain whose use of a key differs from the configuration.
 func keyedText(keyed bool) string {
 	if keyed {
 		return "with a key, and none is configured"

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// ErrIndexing is in the error of an index of the trail that has not all lines yet.
+// ErrIndexing is in the error of a trail index that does not cover all lines yet.
 var ErrIndexing = errors.New("the index of the audit trail is being built")
 
-// Key is what changes are found by in an index of the trail: a digest of a kind and
-// a text. Two texts may have the same key, so whoever reads the lines compares them.
+// Key is the key of changes in a trail index: a digest of a kind and a text. Two texts may have the
+// same key, so readers must compare the texts of the lines.
 type Key uint64
 
-// KeyKind is a kind of key.
+// KeyKind is the kind of a Key.
 type KeyKind byte
 
-// The kinds of key. A tenant, a store and a secret have a key for the name and one for
-// the identifier.
+// The kinds of key. A tenant, a store and a secret each have a key for the name and a key for the
+// identifier.
 const (
 	KeyAll    KeyKind = 'a'
 	KeySecret KeyKind = 's'
@@ -25,12 +25,12 @@ const (
 	KeyCaller KeyKind = 'c'
 )
 
-// KeyOf is the key of a text. That of KeyAll has no text, and each change has it.
-// The form is fixed: indexes are kept.
+// KeyOf returns the key of a text. KeyAll has no text, and every change has that key. The digest
+// must not change, because indexes are stored.
 func KeyOf(kind KeyKind, text string) Key { return keyOf(kind, text) }
 
 func keyOf[T string | []byte](kind KeyKind, text T) Key {
-	// FNV-1a, and the finalizer of MurmurHash3, so that all bits are even.
+	// FNV-1a with the finalizer of MurmurHash3, so that all bits are evenly distributed.
 	h := uint64(14695981039346656037)
 	h = (h ^ uint64(kind)) * 1099511628211
 	for i := range len(text) {
@@ -41,7 +41,7 @@ func keyOf[T string | []byte](kind KeyKind, text T) Key {
 	return Key(h ^ h>>33)
 }
 
-// AppendKeys appends the keys by which a record is found, each once.
+// AppendKeys appends the keys of a record without duplicates.
 func AppendKeys(keys []Key, r *Record) []Key {
 	start := len(keys)
 	add := func(kind KeyKind, text string) {
@@ -65,21 +65,21 @@ func AppendKeys(keys []Key, r *Record) []Key {
 	return keys
 }
 
-// Location is where a line of the trail is. The zero Location is that of no line.
+// Location is the location of a line in the trail. The zero Location means no line.
 type Location struct {
 	// Seq is the number of the record.
 	Seq uint64
-	// Offset is the first byte of the line in its file. 0 in a database.
+	// Offset is the offset of the line in its file in bytes. 0 in a database.
 	Offset int64
 }
 
 // Row is a change in an index of the trail.
 type Row struct {
-	// Position is the place of the row among all rows of its key: the number of the
-	// intent, or that of the outcome where the outcome alone has the key, as it
-	// alone has the identifiers that Cloudflare gave.
+	// Position orders the rows of a key: the number of the intent, or the number of the outcome if
+	// only the outcome has the key. For example, only the outcome has identifiers that Cloudflare
+	// assigned.
 	Position uint64
-	// Intent and Outcome are the records of the change. There is no outcome while the
-	// change is open. An outcome without an intent stands in both places.
+	// Intent and Outcome are the records of the change. Outcome is zero while the change is open.
+	// For an outcome without an intent, both are the location of the outcome.
 	Intent, Outcome Location
 }

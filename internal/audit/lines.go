@@ -7,19 +7,19 @@ import (
 	"io"
 )
 
-// Lines are lines of a chain that stand in another place than a file.
+// Lines are lines of a chain from a source other than a file.
 type Lines struct {
-	// Name is what problems are reported of.
+	// Name identifies the lines in reported problems.
 	Name string
 	// Reader holds the lines, each with its line feed.
 	Reader io.Reader
-	// After is the last record before the lines, verified elsewhere. The zero Mark
-	// means that they begin with record 1.
+	// After is the last record before the lines, verified elsewhere. The zero Mark means that the
+	// lines begin with record 1.
 	After Mark
-	// Last is the end that the chain had, or has passed since. Nil means that a
-	// missing end is not found.
+	// Last is the last record that the chain is known to have. Nil means that a missing end is not
+	// detected.
 	Last *Place
-	// Origin names the chain that Last is of.
+	// Origin is the chain of Last.
 	Origin Origin
 }
 
@@ -61,7 +61,7 @@ func VerifyLines(ctx context.Context, lines Lines, key []byte) (Report, error) {
 	return v.report, nil
 }
 
-// after makes a record the one that the first line must continue.
+// after sets the record that the first line must continue.
 func (v *verifier) after(m Mark) error {
 	if m.Seq == 0 {
 		return nil

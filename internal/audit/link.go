@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Place is a place in a chain: the number and the hash of a record. The zero Place
-// is that before the first record.
+// Place is a position in a chain: the number and the hash of a record. The zero Place is the
+// position before the first record.
 type Place = linePosition
 
-// PlaceAt is the place of the record with a number and a hash.
+// PlaceAt returns the place of the record with a number and a hash.
 func PlaceAt(seq uint64, hash [hashBytes]byte) Place { return Place{seq: seq, hash: hash} }
 
-// PlaceOf reads the place from a whole line, with or without its line feed. ok is
-// false where it has not the form of a line; nothing else of it is checked.
+// PlaceOf reads the place from a complete line, with or without its line feed. ok is false if the
+// number or the hash cannot be parsed. PlaceOf checks nothing else.
 func PlaceOf(line []byte) (p Place, ok bool) {
 	line = bytes.TrimSuffix(line, []byte("\n"))
 	number, found := bytes.CutPrefix(line, []byte(`{"seq":`))
@@ -39,31 +39,31 @@ func (p linePosition) Seq() uint64 { return p.seq }
 // Hash is the hash of the record.
 func (p linePosition) Hash() [hashBytes]byte { return p.hash }
 
-// EndsLine says whether a text ends with the line of this place.
+// EndsLine reports whether a text ends with the line at this place.
 func (p linePosition) EndsLine(text []byte) bool {
 	want := append(hex.AppendEncode(nil, p.hash[:]), "\"}\n"...)
 	return bytes.HasSuffix(text, want)
 }
 
-// LineEnd is how many bytes of text EndsLine looks at.
+// LineEnd is the number of bytes of text that EndsLine reads.
 const LineEnd = int64(2*hashBytes + len("\"}\n"))
 
-// Origin names a chain. The zero Origin names none.
+// Origin identifies a chain. The zero Origin identifies none.
 type Origin = origin
 
-// NewOrigin begins a chain that is bound with the key, which may be empty.
+// NewOrigin makes the origin of a new chain. key is the key of the chain and may be empty.
 func NewOrigin(key []byte) Origin { return newOrigin(key) }
 
-// OriginOf is the Origin with the identifier that ID gave.
+// OriginOf returns the Origin with an identifier returned by ID.
 func OriginOf(id string, keyed bool) Origin { return Origin{id: id, keyed: keyed} }
 
 // ID is the identifier of the chain: 32 lower-case hexadecimal digits.
 func (o origin) ID() string { return o.id }
 
-// Keyed says whether the chain is bound with a key.
+// Keyed reports whether the chain has a key.
 func (o origin) Keyed() bool { return o.keyed }
 
-// Chain makes the lines of a chain. It is for one goroutine at a time.
+// Chain makes the lines of a chain. It is not safe for concurrent use.
 type Chain struct {
 	origin origin
 	hash   hash.Hash
@@ -71,22 +71,22 @@ type Chain struct {
 	body   []byte
 }
 
-// NewChain continues a chain behind a place.
+// NewChain continues a chain after a place.
 func NewChain(key []byte, o Origin, at Place) *Chain {
 	return &Chain{origin: o, hash: newHash(key), at: at}
 }
 
-// At is the place of the last line.
+// At returns the place of the last line.
 func (c *Chain) At() Place { return c.at }
 
-// Origin names the chain.
+// Origin returns the origin of the chain.
 func (c *Chain) Origin() Origin { return c.origin }
 
-// Rewind makes a place the last one: the lines behind it were not written.
+// Rewind resets the chain to a place, because the lines after the place were not written.
 func (c *Chain) Rewind(to Place) { c.at = to }
 
-// Append writes a record as the next line. now is its time where it has none. Its
-// kind must be that of an intent, an outcome, an alarm, a denial or a reload.
+// Append writes a record as the next line. If the record has no time, its time is now. The kind
+// must be an intent, an outcome, an alarm, a denial or a reload.
 func (c *Chain) Append(dst []byte, r Record, now time.Time) ([]byte, error) {
 	switch r.Kind {
 	case KindIntent, KindOutcome, KindAlarm, KindDenial, KindReload:
@@ -101,8 +101,7 @@ func (c *Chain) Append(dst []byte, r Record, now time.Time) ([]byte, error) {
 	return appendLine(dst, c.body, &c.at, c.hash), nil
 }
 
-// AppendOwn writes a record of the writer's own, of the kind start or recovered,
-// as the next line.
+// AppendOwn writes a record of the chain writer, of the kind start or recovered, as the next line.
 func (c *Chain) AppendOwn(dst []byte, kind Kind, reason string, now time.Time) []byte {
 	r := Record{Kind: kind, Time: instant(now), Reason: reason}
 	c.body = appendBody(c.body[:0], &r, c.origin)
@@ -115,7 +114,7 @@ func Made(key, line []byte) bool {
 		return false
 	}
 	content, tail := line[:len(line)-tailBytes], line[len(line)-tailBytes+len(hashKey):]
-	// The hash is written behind a copy: the line belongs to the caller.
+	// Append to a copy, because the line belongs to the caller.
 	sum := sum(newHash(key), append([]byte(nil), content...))
 	return string(tail[:2*hashBytes]) == hex.EncodeToString(sum[:])
 }
@@ -123,17 +122,17 @@ func Made(key, line []byte) bool {
 // HeadBytes is the length of a head.
 const HeadBytes = int64(headBytes)
 
-// AppendHead writes the head of an audit file: the last record that is durable in
-// it. It has one form and one length.
+// AppendHead writes the head of an audit file: the last record that is durable in the file. The
+// form and the length are fixed.
 func AppendHead(dst []byte, at Place, o Origin, key []byte) []byte {
 	return appendHead(dst, at, o, newHash(key))
 }
 
-// ParseHead reads what AppendHead wrote.
+// ParseHead parses a head written by AppendHead.
 func ParseHead(text []byte, key []byte) (Place, Origin, error) { return parseHead(text, newHash(key)) }
 
-// OtherKeying says that the chain of a head is bound otherwise than the
-// configuration wants, empty where it is not.
+// OtherKeying describes a mismatch between the chain's use of a key and the configuration. It is
+// empty if there is none.
 func OtherKeying(o Origin, key []byte) string {
 	if o.keyed == (len(key) > 0) {
 		return ""

@@ -13,41 +13,39 @@ import (
 )
 
 const (
-	// maxMaxWait bounds how long a call that is refused can wait.
+	// maxMaxWait is the maximum of MaxWait.
 	maxMaxWait = 10 * time.Second
-	// defaultWait refuses a call within a second.
+	// defaultWait lets a call fail within a second.
 	defaultWait = 900 * time.Millisecond
-	// defaultBacklog is how many alarms may wait before the trail is unhealthy.
+	// defaultBacklog is the number of pending alarms above which the trail is unhealthy.
 	defaultBacklog = 1024
-	// retryAfter is what refused callers are told.
+	// retryAfter is the retry delay in the faults of refused calls.
 	retryAfter = time.Second
 )
 
-// LogConfig says how records are kept.
+// LogConfig configures a Log.
 type LogConfig struct {
-	// Sink is where records go. The Log closes it.
+	// Sink is the destination of records. The Log closes it.
 	Sink Sink
-	// MaxWait is how long a call waits for its record, at most 10 s. 0 means
-	// 900 ms.
+	// MaxWait is the maximum time that a call waits for its record, at most 10 s. 0 means 900 ms.
 	MaxWait time.Duration
-	// MaxBacklog is how many alarms may wait for a sink that refuses them before
-	// Healthy returns an error. 0 means 1024.
+	// MaxBacklog is the number of pending alarms above which Healthy returns an error. 0 means
+	// 1024.
 	MaxBacklog int
-	// DenialsPerHour is how many denials of one caller are recorded in an hour,
-	// the first 100 of them at once. The rest is counted, and a record a minute
-	// says how many of which caller. 0 means all.
+	// DenialsPerHour is the limit of recorded denials per caller and hour, with a burst of 100.
+	// Further denials are counted, and a record per minute and caller states the count. 0 means no
+	// limit.
 	DenialsPerHour int
-	// Reserve is the free space in bytes below which denials are counted only, so
-	// that the room that is left is for changes. 0 means that they never are.
+	// Reserve is the free space in bytes below which denials are counted only, so that the
+	// remaining space is for changes. 0 disables the reserve.
 	Reserve int64
-	// Now is the clock. nil means the system's.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
-	// Logger is told of alarms that could not be written before Close. nil
-	// means silence.
+	// Logger logs alarms that could not be written before Close. Nil means no logging.
 	Logger *zap.Logger
 }
 
-// Log takes denials and alarms to a sink. It is safe for concurrent use.
+// Log writes denials and alarms to a sink. It is safe for concurrent use.
 type Log struct {
 	sink    Sink
 	maxWait time.Duration
@@ -100,10 +98,10 @@ func NewLog(c LogConfig) (*Log, error) {
 	return l, nil
 }
 
-// Denial returns nil once the record is durable, or counted where its caller has
-// too many or no room is left for denials. The error is a fault: Unavailable with the
-// reason STATE_UNAVAILABLE, within MaxWait, or that of ctx where ctx ended before.
-// A denied call stays denied.
+// Denial returns nil once the record is durable, or counted because the caller exceeds its limit or
+// no space is left for denials. The error is a fault: Unavailable with the reason
+// STATE_UNAVAILABLE, within MaxWait, or the fault of ctx if ctx ended first. A denied call stays
+// denied.
 func (l *Log) Denial(ctx context.Context, r Record) error {
 	if !l.denials.admit(&r, l.full()) {
 		return nil
@@ -126,12 +124,11 @@ func (l *Log) append(ctx context.Context, r Record) error {
 	}
 }
 
-// Alarm notes that something is wrong with the change of an intent. It does not
-// wait. The sink is tried until the record is durable. After Close the record goes
-// to the logger.
+// Alarm records that something is wrong with the change of an intent. It does not wait. The Log
+// retries the sink until the record is durable. After Close the record goes to the logger.
 func (l *Log) Alarm(r Record) { l.later(KindAlarm, r) }
 
-// later has a record written when the sink takes it.
+// later queues a record for the sink.
 func (l *Log) later(kind Kind, r Record) {
 	r.Kind = kind
 	if r.Time.IsZero() {
@@ -143,11 +140,11 @@ func (l *Log) later(kind Kind, r Record) {
 	}
 }
 
-// Reload notes that a watched file has changed, as Alarm notes an alarm: a change of
-// the callers or rules is in force whether it can be recorded now or not.
+// Reload records a change of a watched file. It is asynchronous like Alarm, because the change of
+// callers or rules is in force whether or not it can be recorded now.
 func (l *Log) Reload(r Record) { l.later(KindReload, r) }
 
-// Healthy returns nil, or why a record would be refused now.
+// Healthy returns nil, or the reason why a record would be refused now.
 func (l *Log) Healthy() error {
 	if n := l.backlog.excess(); n > 0 {
 		return fmt.Errorf("%d audit alarms wait to be written", n)
@@ -155,8 +152,7 @@ func (l *Log) Healthy() error {
 	return l.sink.Healthy()
 }
 
-// Lost returns how many times the sink found that records which were written are
-// gone.
+// Lost returns how many times the sink found that written records had disappeared.
 func (l *Log) Lost() int64 {
 	if s, ok := l.sink.(interface{ Lost() int64 }); ok {
 		return s.Lost()
@@ -164,12 +160,11 @@ func (l *Log) Lost() int64 {
 	return 0
 }
 
-// Backlog returns how many alarms wait to be written.
+// Backlog returns the number of pending alarms.
 func (l *Log) Backlog() int { return l.backlog.len() }
 
-// Close tries for MaxWait to write what waits, then closes the sink. Alarms
-// that could not be written go to the logger, one line each, and the error
-// says how many there are.
+// Close writes pending records for at most MaxWait, then closes the sink. Alarms that could not be
+// written go to the logger, one line each, and the error states their number.
 func (l *Log) Close() error {
 	l.once.Do(func() { l.err = l.close() })
 	return l.err
@@ -196,8 +191,7 @@ func (l *Log) close() error {
 	return err
 }
 
-// lost gives a record that cannot be written to the logger. It holds no value,
-// so it may stand there.
+// lost logs a record that cannot be written. Records hold no secret values, so they may be logged.
 func (l *Log) lost(r *Record) {
 	body := appendBody([]byte("{"), r, origin{})
 	l.logger.Error("audit "+string(r.Kind)+" was not written", zap.ByteString("record", append(body, '}')))

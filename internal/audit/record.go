@@ -2,141 +2,133 @@ package audit
 
 import "time"
 
-// Kind says what a record is about.
+// Kind is the kind of a record.
 type Kind string
 
 // The kinds of record.
 const (
-	// KindIntent comes before anything leaves for Cloudflare.
+	// KindIntent is written before any request to Cloudflare is sent.
 	KindIntent Kind = "intent"
-	// KindOutcome says how the call of an intent ended.
+	// KindOutcome states how the call of an intent ended.
 	KindOutcome Kind = "outcome"
-	// KindAlarm is about the call of an intent, and stands beside the outcome of
-	// the call. It is no outcome: the intent stays open until it has one.
+	// KindAlarm concerns the call of an intent, in addition to the outcome. An alarm does not close
+	// the intent.
 	KindAlarm Kind = "alarm"
-	// KindDenial is a call that was refused. Nothing left.
+	// KindDenial is a call that was refused. No request was sent to Cloudflare.
 	KindDenial Kind = "denial"
-	// KindReload says that a file which is watched has changed: its action names the
-	// file, and its outcome is Succeeded if the new content is in force, and Failed
-	// if the content before stays.
+	// KindReload states that a watched file has changed. The action names the file. The outcome is
+	// Succeeded if the new content is in force, and Failed if the previous content stays in force.
 	KindReload Kind = "reload"
-	// KindStart is written by the sink itself when it starts. The first one of
-	// all begins the chain.
+	// KindStart is written by the sink when it starts. The first start record begins the chain.
 	KindStart Kind = "start"
-	// KindRecovered is written by the sink itself when it went on after a
-	// fault. Its reason is one of the Reason constants.
+	// KindRecovered is written by the sink when it continues after a failure. The reason is a
+	// Reason constant.
 	KindRecovered Kind = "recovered"
 )
 
-// Outcome says how a call ended.
+// Outcome is the result of a call.
 type Outcome string
 
 // The outcomes.
 const (
 	// Succeeded means that the change was made.
 	Succeeded Outcome = "succeeded"
-	// Failed means that the change was certainly not made.
+	// Failed means that the change was definitely not made.
 	Failed Outcome = "failed"
-	// Unknown means that the change may or may not have been made. Whatever
-	// is not one of these words is written as Unknown.
+	// Unknown means that the change may or may not have been made. Any other word is written as
+	// Unknown.
 	Unknown Outcome = "unknown"
-	// NotSent means that nothing left for Cloudflare.
+	// NotSent means that no request was sent to Cloudflare.
 	NotSent Outcome = "not_sent"
 )
 
-// The kinds of credential that a caller shows.
+// The kinds of caller credentials.
 const (
 	CredentialAPIKey = "api_key"
 	CredentialJWT    = "jwt"
 	CredentialMTLS   = "mtls"
 )
 
-// The reasons that a store, or a Log, writes by itself.
+// The reasons that a store or a Log sets.
 const (
-	// ReasonFileLost begins a file that continues a chain: the one before was
-	// removed, renamed or emptied.
+	// ReasonFileLost begins a file that continues a chain after the previous file was removed,
+	// renamed or emptied.
 	ReasonFileLost = "file_lost"
-	// ReasonRotated begins a file that continues a chain: the sink has given the
-	// one before another name.
+	// ReasonRotated begins a file that continues a chain after the sink renamed the previous file.
 	ReasonRotated = "rotated"
-	// ReasonFileDamaged begins a file that continues a chain: what was found
-	// in place of the one before was moved aside.
+	// ReasonFileDamaged begins a file that continues a chain after the content of the previous file
+	// was found altered and moved aside.
 	ReasonFileDamaged = "file_damaged"
-	// ReasonWriteFailed means that writing failed for a while.
+	// ReasonWriteFailed means that writes failed for some time.
 	ReasonWriteFailed = "write_failed"
-	// ReasonTornTail means that the last line was cut off when the process
-	// ended. It was never acknowledged, and was removed.
+	// ReasonTornTail means that the last line was incomplete when the process ended. The line was
+	// never acknowledged, and was removed.
 	ReasonTornTail = "torn_tail"
-	// ReasonSuppressed is that of a denial that stands for those that were
-	// counted only.
+	// ReasonSuppressed marks a denial that stands for denials that were only counted.
 	ReasonSuppressed = "DENIALS_SUPPRESSED"
 )
 
-// Record is one line of the trail. Every text has a class, listed in
-// testdata/inventory.txt, that bounds its length and its characters when it is
-// written: a name is free text, an id and a word are not.
+// Record is one line of the trail. Every text has a class, listed in testdata/inventory.txt, that
+// limits the length and the characters when the record is written: a name is free text, an id and a
+// word are not.
 type Record struct {
 	// Kind is set by the Log.
 	Kind Kind
-	// Time is when it happened. The sink fills in a zero time; microseconds
-	// are kept.
+	// Time is the time of the event, in microseconds. The sink sets a zero time to the current
+	// time.
 	Time time.Time
 	// ID links the intent of a call with its outcome.
 	ID string
-	// Caller is the name of the principal. Empty where nobody was
-	// authenticated.
+	// Caller is the name of the principal. Empty if the caller was not authenticated.
 	Caller string
-	// Tenant is the team that the caller acts for. TenantID is its stable id, empty
-	// where that is Tenant.
+	// Tenant is the team of the caller. TenantID is the stable identifier of the tenant. Empty if
+	// the stable identifier is Tenant.
 	Tenant, TenantID string
 	// Credential is the kind of credential, never the credential.
 	Credential string
-	// Issuer and Subject are the claims iss and sub of a token whose signature
-	// was good, also where its holder is not admitted.
+	// Issuer and Subject are the claims iss and sub of a token with a valid signature, even if the
+	// subject is not admitted.
 	Issuer, Subject string
-	// JTI is the claim jti of such a token, and RunID the claim run_id, by which
-	// GitHub Actions names the run of a workflow. Each is empty where the token
-	// has none. Neither lets anybody in.
+	// JTI is the claim jti of that token. RunID is the claim run_id, with which GitHub Actions
+	// identifies a workflow run. Each is empty if the token lacks the claim. Neither grants access.
 	JTI, RunID string
 	// Method is the RPC.
 	Method string
-	// Action is what the method does to its resource.
+	// Action is the action of the method on its resource.
 	Action string
 	// Account is Cloudflare's identifier or the configured name.
 	Account string
-	// Store is the store that the call is about.
+	// Store is the store that the call concerns.
 	Store Store
-	// Secrets are the secrets that the call is about, at most 100.
+	// Secrets are the secrets that the call concerns, at most 100.
 	Secrets []Secret
-	// SecretCount is how many there are, also where the list was cut. It is
-	// raised to the length of the list.
+	// SecretCount is the number of secrets, even if the list was truncated. It is raised to the
+	// length of the list.
 	SecretCount int
-	// Changed names the fields of a secret that an update sets: value, scopes,
-	// comment. It never holds what they are set to. "force" stands for a deletion
-	// of a store with all secrets in it.
+	// Changed names the fields of a secret that an update sets: value, scopes, comment. It never
+	// holds their contents. "force" stands for the deletion of a store with all its secrets.
 	Changed []string
-	// Suppressed is how many denials of the caller were counted and not
-	// recorded, in a denial that says so and stands for them.
+	// Suppressed is the number of the caller's denials that were counted but not recorded, in a
+	// denial with ReasonSuppressed.
 	Suppressed int
-	// Decision is what the rules said.
+	// Decision is the decision of the rules.
 	Decision Decision
-	// Policy is the digest of the rules that decided.
+	// Policy is the digest of the rules in force.
 	Policy string
-	// Before and After are the digests of a file, in a record of KindReload: of the
-	// content that was in force, and of the new content. After is empty if the file
-	// could not be read.
+	// Before and After are digests of a file in a KindReload record: the previous content in force,
+	// and the new content. After is empty if the file could not be read.
 	Before, After string
-	// Outcome is for records of KindOutcome and KindReload only.
+	// Outcome is set in records of KindOutcome and KindReload only.
 	Outcome Outcome
-	// Reason is a machine word. Anything else is written as "invalid", so that
-	// the text of an error cannot slip in.
+	// Reason is a machine word. Any other text is written as "invalid", so that an error text
+	// cannot enter the trail.
 	Reason string
-	// Code is the machine word of the status that the caller gets.
+	// Code is the machine word of the status returned to the caller.
 	Code string
-	// RequestID finds the call in the log.
+	// RequestID is the request ID in the log.
 	RequestID string
-	// TraceID is the W3C trace of the call, 32 hexadecimal digits. It finds the
-	// call in traces and in the log. Empty: the call belongs to no trace.
+	// TraceID is the W3C trace ID of the call, 32 hexadecimal digits. Traces and the log have the
+	// same ID. Empty if the call belongs to no trace.
 	TraceID string
 	// Rays are the cf-ray identifiers of Cloudflare's answers, at most 16.
 	Rays []string
@@ -146,31 +138,31 @@ type Record struct {
 	Peer string
 }
 
-// Store names a store.
+// Store identifies a store.
 type Store struct {
 	// ID is Cloudflare's identifier.
 	ID string
-	// Name is empty where it is not known.
+	// Name is empty if it is unknown.
 	Name string
 }
 
-// Secret names a secret.
+// Secret identifies a secret.
 type Secret struct {
 	// ID is Cloudflare's identifier. Empty for a secret that is being created.
 	ID string
-	// Name is empty where it is not known.
+	// Name is empty if it is unknown.
 	Name string
-	// Fingerprint is what the function of that name gave, or empty. Anything
-	// of another form is written as "invalid".
+	// Fingerprint is the result of the function Fingerprint, or empty. Any other form is written as
+	// "invalid".
 	Fingerprint string
 }
 
-// Decision is what the rules said about a call.
+// Decision is the decision of the rules about a call.
 type Decision struct {
-	// Allowed says whether the call may go on.
+	// Allowed reports whether the call may continue.
 	Allowed bool
 	// Rule is the rule that decided.
 	Rule string
-	// ID is told to the caller of a denied call.
+	// ID is the decision ID in the error of a denied call.
 	ID string
 }

@@ -11,21 +11,20 @@ type Mark struct {
 	Seq uint64
 	// Time is when the record was made.
 	Time time.Time
-	// Hash is its hash as hexadecimal digits. Kept elsewhere, it shows later
-	// that everything up to here is still what it was.
+	// Hash is the hash of the record in hexadecimal digits. Kept elsewhere, the hash later proves
+	// that the chain up to this record is unaltered.
 	Hash string
 }
 
-// Problem is one thing that is not as it was written.
+// Problem is a deviation from the written chain.
 type Problem struct {
 	// File is the path.
 	File string
-	// Line counts from 1. 0 means the file as a whole.
+	// Line is the line number, from 1. 0 means the file as a whole.
 	Line uint64
-	// Seq is the number that the record gives itself, 0 where it has none that
-	// can be read.
+	// Seq is the number in the record, or 0 if the number cannot be read.
 	Seq uint64
-	// Text says what is wrong.
+	// Text describes the problem.
 	Text string
 }
 
@@ -40,42 +39,41 @@ func (p Problem) String() string {
 	}
 }
 
-// Report is what a verification found.
+// Report is the result of a verification.
 type Report struct {
 	// Chain is the identifier of the chain.
 	Chain string
-	// Records is the number of whole lines.
+	// Records is the number of complete lines.
 	Records uint64
-	// First and Last are the first and last records that could be read. A
-	// First that is not record 1 means that files before this one belong to
-	// the chain and were not looked at.
+	// First and Last are the first and last readable records. If First is not record 1, earlier
+	// files of the chain were not verified.
 	First, Last Mark
-	// Missing are the records that belong to the chain and are in none of the
-	// files: those before the first one, and those of a file that is gone. What
-	// is missing between two files is a problem of the second one.
+	// Missing lists the records that belong to the chain and are in none of the files: records
+	// before the first file, and records of a missing newest file. Records missing between two
+	// files are a problem of the second file.
 	Missing []Missing
-	// Ahead is how many records at the end the head does not name yet. They
-	// were not acknowledged when the head was read.
+	// Ahead is the number of records after the record that the head names. They were not
+	// acknowledged when the head was read.
 	Ahead uint64
-	// Open is how many intents have no outcome: what became of those calls is
-	// not known, or they are still under way. OpenIDs names the first 20. At
-	// most 100000 are followed at a time; more are not counted.
+	// Open is the number of intents without an outcome: the calls are in progress, or their result
+	// is unknown. OpenIDs holds the first 20. At most 100000 open intents are tracked; more are not
+	// counted.
 	Open    uint64
 	OpenIDs []string
-	// Broken is how many problems there are. Problems holds the first 20.
+	// Broken is the number of problems. Problems holds the first 20.
 	Broken   uint64
 	Problems []Problem
 }
 
-// Missing is a range of records that belong to a chain and were not looked at.
+// Missing is a range of records of a chain that were not verified.
 type Missing struct {
-	// From and To are the numbers of the first and the last of them.
+	// From and To are the numbers of the first and the last missing record.
 	From, To uint64
-	// Before is the file that continues them.
+	// Before is the file that continues after the missing records.
 	Before string
-	// Reason is why that file was begun: "rotated" where the one before has
-	// another name, "file_lost" or "file_damaged" where it was found gone or
-	// changed. Empty where nobody said.
+	// Reason is the reason why that file was begun: "rotated" if the previous file was renamed by a
+	// rotation, "file_lost" or "file_damaged" if the previous file was found missing or altered.
+	// Empty if no reason was recorded.
 	Reason string
 }
 
@@ -97,10 +95,9 @@ const (
 	maxOpen     = 100_000
 )
 
-// OK says whether the files are what was written. Records of other files may be
-// missing, see Complete.
+// OK reports whether the files are unaltered. Records of other files may be missing, see Complete.
 func (r Report) OK() bool { return r.Broken == 0 }
 
-// Complete says whether the files are what was written, and no record of the
-// chain is missing up to the last.
+// Complete reports whether the files are unaltered and no record of the chain up to the last is
+// missing.
 func (r Report) Complete() bool { return r.OK() && len(r.Missing) == 0 }

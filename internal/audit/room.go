@@ -6,19 +6,17 @@ import (
 )
 
 const (
-	// lookAtDisk is the time between two looks at the free space.
+	// lookAtDisk is the interval between checks of the free space.
 	lookAtDisk = time.Second
-	// reservedPart says which part of a small disk is kept for changes at most: an
-	// eighth.
+	// reservedPart limits the reserve on a small disk to an eighth of the disk.
 	reservedPart = 8
 )
 
-// room knows how much free space there is for records.
+// room tracks the free space for records.
 type room struct {
-	// reserve is how much of it is kept for changes.
+	// reserve is the space in bytes that is kept for changes.
 	reserve int64
-	// space returns the free bytes and the size of the disk, and false where
-	// nobody knows.
+	// space returns the free bytes and the size of the disk, and false if they are unknown.
 	space func() (free, size int64, known bool)
 
 	mu     sync.Mutex
@@ -26,7 +24,7 @@ type room struct {
 	scarce bool
 }
 
-// full says whether less than the reserve is left.
+// full reports whether the free space is less than the reserve.
 func (r *room) full(now time.Time) bool {
 	if r.reserve <= 0 {
 		return false
@@ -40,8 +38,7 @@ func (r *room) full(now time.Time) bool {
 	return r.scarce
 }
 
-// Free returns the free bytes on the disk of the records, and false where that
-// is not known.
+// Free returns the free bytes on the disk of the records, and false if the number is unknown.
 func (l *Log) Free() (int64, bool) {
 	free, _, known := l.space()
 	return free, known
@@ -54,7 +51,7 @@ func (l *Log) space() (free, size int64, known bool) {
 	return 0, 0, false
 }
 
-// Suppressed returns how many denials were counted and not recorded.
+// Suppressed returns the number of denials that were counted but not recorded.
 func (l *Log) Suppressed() int64 { return l.denials.total.Load() }
 
 func (l *Log) full() bool { return l.room.full(l.now()) }

@@ -11,55 +11,54 @@ import (
 	"slices"
 )
 
-// checker follows a chain over the lines of one file, or of several that
-// belong together, in constant memory.
+// checker verifies a chain over the lines of a file, or of several consecutive files, in constant
+// memory.
 type checker struct {
 	hash hash.Hash
-	// seen, unless nil, is told each line that could be read.
+	// seen, unless nil, is called with each readable line.
 	seen func(*line)
-	// wrong is told what is wrong with the line of that number, counted from 1
-	// in the file, and may stop by an error. seq is 0 where the record has no
-	// number that can be read.
+	// wrong is called with each problem of a line. number is the line number in the file, from 1.
+	// seq is 0 if the record has no readable number. An error of wrong stops the check.
 	wrong func(number, seq uint64, text string) error
-	// head is the place that the head names.
+	// head is the position that the head names.
 	head linePosition
 
-	// at is the last line. known is false before the first and after a line
-	// that could not be read.
+	// at is the position of the last line. known is false before the first line and after an
+	// unreadable line.
 	at    linePosition
 	known bool
-	// border is the last line of the file before, while lines are read that both
-	// files have.
+	// border is the last line of the previous file, while the current file repeats lines of the
+	// previous file.
 	border linePosition
-	// origin is that of the first record that names one.
+	// origin is the origin in the first record that has an origin.
 	origin origin
-	// now is the line under check.
+	// now is the line being checked.
 	now line
-	// long holds a line that is longer than the reader's memory.
+	// long holds a line that is longer than the read buffer.
 	long, body, text []byte
 }
 
-// usualLines is how many bytes are read at once.
+// usualLines is the size of the read buffer in bytes.
 const usualLines = 32 << 10
 
-// span is what one file holds.
+// span describes the content of a file.
 type span struct {
-	// lines is how many whole lines there are, and bytes their length.
+	// lines is the number of complete lines, and bytes their total length.
 	lines uint64
 	bytes int64
-	// torn is how many bytes stand behind the last whole line.
+	// torn is the number of bytes after the last complete line.
 	torn int64
-	// before is the place that the first readable line continues, and last the
-	// place of the last one.
+	// before is the position that the first readable line continues, and last the position of the
+	// last readable line.
 	before, last linePosition
 	readable     bool
-	// named is the hash of the record that the head names, zero where the file
-	// does not hold it.
+	// named is the hash of the record that the head names, or zero if the file does not hold that
+	// record.
 	named [hashBytes]byte
 }
 
-// file checks all lines. s is what stands before them. The error is that of
-// reading, of ctx or of wrong.
+// file checks all lines. s describes the lines before them. The error comes from the reader, from
+// ctx or from wrong.
 func (c *checker) file(ctx context.Context, r io.Reader, s span) (span, error) {
 	in := bufio.NewReaderSize(r, usualLines)
 	for {
@@ -82,9 +81,8 @@ func (c *checker) file(ctx context.Context, r io.Reader, s span) (span, error) {
 	}
 }
 
-// next returns a line without its line feed, nil where it is longer than any
-// record, and its length in the file. At the end of the file, n is the length
-// of what has no line feed.
+// next returns a line without its line feed, or nil if the line is longer than any record, and the
+// length of the line in the file. At the end of the file, n is the length of the incomplete line.
 func (c *checker) next(in *bufio.Reader) (text []byte, n int64, err error) {
 	text, err = in.ReadSlice('\n')
 	n = int64(len(text))
@@ -143,8 +141,8 @@ func (c *checker) line(text []byte, s *span) error {
 	return nil
 }
 
-// again says whether a line is one that the file before has too. So begins a file of
-// lines whose own file was moved away before they were known to be durable in it.
+// again reports whether a line repeats a line of the previous file. A file begins with such lines
+// if the previous file was moved away before the lines were known to be durable there.
 func (c *checker) again(l *line, first bool) bool {
 	if first && c.known && l.seq <= c.at.seq {
 		c.border = c.at
@@ -152,8 +150,7 @@ func (c *checker) again(l *line, first bool) bool {
 	return l.seq <= c.border.seq
 }
 
-// meets says what is wrong where two files have the same line: by its hash it stands
-// for all lines before it.
+// meets compares the last line that both files share. Its hash covers all lines before it.
 func (c *checker) meets(l *line) string {
 	if l.seq < c.border.seq {
 		return ""
@@ -166,7 +163,7 @@ func (c *checker) meets(l *line) string {
 	return ""
 }
 
-// content says what is wrong with a line by itself.
+// content describes a problem in the content of a line.
 func (c *checker) content(l *line, text []byte) string {
 	r := l.record.clean()
 	c.body = appendBody(c.body[:0], &r, l.origin)
@@ -181,7 +178,7 @@ func (c *checker) content(l *line, text []byte) string {
 	return errForm.Error()
 }
 
-// kind says what is wrong with the kind of a record.
+// kind describes a problem with the kind of a record.
 func (c *checker) kind(l *line) string {
 	switch l.record.Kind {
 	case KindIntent, KindOutcome, KindAlarm, KindDenial, KindReload:
@@ -202,7 +199,7 @@ func (c *checker) kind(l *line) string {
 	return ""
 }
 
-// place says what is wrong with where a line stands.
+// place describes a problem with the position of a line.
 func (c *checker) place(l *line, first bool) string {
 	begins := l.record.Kind == KindStart && l.seq == 1 && l.prev == [hashBytes]byte{} ||
 		l.record.Kind == KindRecovered && l.seq > 1 &&

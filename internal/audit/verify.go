@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// VerifyAfter tells whether audit files and the head of the newest one are still
-// what was written: every line in its one form, every hash, every number, and none
-// missing at the end. paths are the files of one chain, oldest first. Each file must
-// continue the one before, or begin with the lines that this one ends with. The
-// newest file may be written to meanwhile. key is that of the chain.
+// VerifyAfter verifies audit files and the head of the newest file: the form, the hash and the
+// number of every line, and that no line is missing at the end. paths are the files of one chain,
+// oldest first. Each file must continue the previous file, or begin by repeating the last lines of
+// the previous file. The newest file may be written during the verification. key is the key of the
+// chain.
 //
-// after is the last record of files that were verified before and are kept
-// elsewhere: its Seq and its Hash. The zero Mark means that the files begin with
-// record 1. The error is that of reading or of ctx; what is wrong is in the report.
+// after is the last record of earlier files that were verified before: its Seq and its Hash. The
+// zero Mark means that the files begin with record 1. The error comes from reading or from ctx; the
+// report holds the problems.
 func VerifyAfter(ctx context.Context, after Mark, paths []string, key []byte) (Report, error) {
 	v := verifier{open: map[string]uint64{}, check: checker{hash: newHash(key)}, keyed: len(key) > 0}
 	if err := v.after(after); err != nil {
@@ -39,12 +39,12 @@ type verifier struct {
 	check  checker
 	report Report
 	keyed  bool
-	// last is the last record, as the report has it but for its hash.
+	// last is the last record as in the report, without the hash.
 	last     Mark
 	lastHash [hashBytes]byte
-	// open holds the intents without an outcome, by id, with their number.
+	// open maps the ids of intents without an outcome to their record numbers.
 	open map[string]uint64
-	// begun is the reason of the first record of all.
+	// begun is the reason of the first record read.
 	begun string
 }
 
@@ -80,7 +80,7 @@ func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 	return v.torn(ctx, file, path, s)
 }
 
-// bordered tells of a file that ends within the lines that the one before has too.
+// bordered reports a file that ends within the lines that it repeats from the previous file.
 func (v *verifier) bordered(path string) {
 	if border := v.check.border; border.seq > 0 {
 		v.check.border = linePosition{}
@@ -88,7 +88,7 @@ func (v *verifier) bordered(path string) {
 	}
 }
 
-// gone tells of a newest file that is not there although its head is.
+// gone reports a newest file that is missing although its head exists.
 func (v *verifier) gone(path string, missing error) error {
 	text, err := headOf(path)
 	if err != nil || len(text) == 0 {
@@ -102,7 +102,7 @@ func (v *verifier) gone(path string, missing error) error {
 	return nil
 }
 
-// checkpoint is what a checkpoint file said.
+// checkpoint is the content of a head.
 type checkpoint struct {
 	at     linePosition
 	origin origin
@@ -130,10 +130,10 @@ func (v *verifier) head(path string, text []byte, newest bool) (h checkpoint) {
 	return checkpoint{at: at, origin: o, known: true}
 }
 
-// end holds the file against its head.
+// end compares the file with its head.
 func (v *verifier) end(path string, s span, h checkpoint) {
 	if !s.readable && v.check.known {
-		// Just rotated: the file is empty and continues the one before.
+		// Just after a rotation the file is empty and continues the previous file.
 		s.before, s.last, s.readable = v.check.at, v.check.at, true
 	}
 	if text := compareHead(s, h.at, h.origin, v.check.origin); text != "" {
@@ -142,9 +142,8 @@ func (v *verifier) end(path string, s span, h checkpoint) {
 	v.report.Ahead = max(s.last.seq, h.at.seq) - h.at.seq
 }
 
-// openBoth opens a file and reads its head such that the head is not younger
-// than what will be read of the file, and both are of one time: a rotation
-// between the two is noticed.
+// openBoth opens a file and reads its head. The head is not newer than the later reads of the file,
+// and both are from the same rotation: openBoth retries if the file is rotated between the two.
 func openBoth(path string) (*os.File, []byte, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
@@ -166,8 +165,8 @@ func openBoth(path string) (*os.File, []byte, error) {
 	}
 }
 
-// headOf returns the head of an audit file, nil where there is none. It may be
-// written while it is read, so a form that is wrong counts when it stays.
+// headOf returns the head of an audit file, or nil if there is none. The head may be written during
+// the read, so headOf reads until two reads agree.
 func headOf(path string) ([]byte, error) {
 	file, err := os.Open(path + headSuffix)
 	if errors.Is(err, os.ErrNotExist) {
@@ -191,7 +190,7 @@ func headOf(path string) ([]byte, error) {
 	return last, err
 }
 
-// compareHead says what is wrong between a file and its head.
+// compareHead describes a mismatch between a file and its head.
 func compareHead(s span, at linePosition, o, of origin) string {
 	switch {
 	case !s.readable && at.seq > 0:
@@ -211,13 +210,13 @@ func compareHead(s span, at linePosition, o, of origin) string {
 	}
 }
 
-// torn tells of a last line without its end. It was never acknowledged, but the
-// next start would have removed it.
+// torn reports an incomplete last line. The line was never acknowledged, but the next start would
+// have removed it.
 func (v *verifier) torn(ctx context.Context, file io.ReaderAt, path string, s span) error {
 	if s.torn == 0 {
 		return nil
 	}
-	// Where something is wrong already there is nothing to wait for.
+	// If the file already has a problem, waiting is pointless.
 	if v.report.Broken == 0 {
 		if grown, err := grows(ctx, file, s.bytes+s.torn); grown || err != nil {
 			return err
@@ -227,7 +226,7 @@ func (v *verifier) torn(ctx context.Context, file io.ReaderAt, path string, s sp
 	return nil
 }
 
-// grows waits a little for a file that is being written to go on at a place.
+// grows waits up to 200 ms for a file to grow beyond an offset.
 func grows(ctx context.Context, file io.ReaderAt, at int64) (bool, error) {
 	ticker := time.NewTicker(25 * time.Millisecond)
 	defer ticker.Stop()
@@ -251,7 +250,7 @@ func (v *verifier) problem(p Problem) {
 	}
 }
 
-// seen notes a line for the report.
+// seen adds a line to the report.
 func (v *verifier) seen(l *line) {
 	if v.report.First.Seq == 0 {
 		v.begun = l.record.Reason
@@ -268,7 +267,7 @@ func (v *verifier) seen(l *line) {
 	}
 }
 
-// finish fills in what is known only at the end.
+// finish sets the fields of the report that are known only at the end.
 func (v *verifier) finish() {
 	if v.last.Seq > 0 {
 		v.report.Last = v.last
