@@ -9,17 +9,17 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// MaxKey is the most bytes a key may have.
+// MaxKey is the maximum length of a key in bytes.
 const MaxKey = 1024
 
-// MaxValue is how many bytes a value may have.
+// MaxValue is the maximum length of a value in bytes.
 const MaxValue = 64 << 20
 
-// ErrClosed is the private cause of a fault where the store was closed before.
+// ErrClosed is the private cause of a fault after Close.
 var ErrClosed = errors.New("the store is closed")
 
-// Unavailable is the fault of a store that fails. What was asked of it may have
-// happened or not.
+// Unavailable is the fault of a store failure. The requested operation may or may not have been
+// performed.
 func Unavailable(cause error) *fault.Error {
 	f := fault.New(fault.Unavailable, fault.ReasonStateUnavailable,
 		"Storekeeper cannot reach its own records now; repeat the call in a moment.")
@@ -27,7 +27,7 @@ func Unavailable(cause error) *fault.Error {
 	return f.Because(cause)
 }
 
-// Full is the fault of a store that may not or cannot hold more. Nothing was
+// Full is the fault of a store that has reached its size limit or has no free space. Nothing was
 // changed.
 func Full(cause error) *fault.Error {
 	f := fault.New(fault.Unavailable, fault.ReasonStateFull,
@@ -36,15 +36,15 @@ func Full(cause error) *fault.Error {
 	return f.Because(cause)
 }
 
-// Damaged is the fault of a record that is not what was written. It is never
-// served, and asking again gives the same.
+// Damaged is the fault of a record whose stored bytes were altered. Such a record is never served,
+// and a retry fails again.
 func Damaged(cause error) *fault.Error {
 	return fault.New(fault.Internal, fault.ReasonStateDamaged,
 		"Storekeeper's record for this call is damaged, so the call can be neither answered nor made. Its operator has to restore the state.").Because(cause)
 }
 
-// CheckKeys refuses keys that not every store can keep. Such a key is a mistake
-// of the caller in this program, so the fault is Internal.
+// CheckKeys rejects keys that not every store can keep. Such a key is a bug of the calling code, so
+// the fault is Internal.
 func CheckKeys(keys []string) error {
 	for _, key := range keys {
 		if key == "" || len(key) > MaxKey {
@@ -54,8 +54,7 @@ func CheckKeys(keys []string) error {
 	return nil
 }
 
-// CheckChanges refuses changes to records that are not at keys, and values that
-// are too large.
+// CheckChanges rejects changes of records outside keys, and values that are too large.
 func CheckChanges(keys []string, changes map[string]*Record) error {
 	named := nameSet(keys)
 	for key, e := range changes {
@@ -69,11 +68,10 @@ func CheckChanges(keys []string, changes map[string]*Record) error {
 	return nil
 }
 
-// manyKeys is from how many keys on looking each up costs less than comparing
-// all.
+// manyKeys is the number of keys from which a map lookup costs less than a linear search.
 const manyKeys = 16
 
-// names are some keys, nil where they are few.
+// names is a set of keys, or nil if there are few keys.
 type names map[string]struct{}
 
 func nameSet(keys []string) names {
@@ -95,8 +93,8 @@ func (n names) has(key string, keys []string) bool {
 	return ok
 }
 
-// Until is when a record ends, in milliseconds since 1970, as stores keep it:
-// 0 for a record without an end, and never earlier than t.
+// Until encodes an expiry in milliseconds since 1970: 0 for a record without an expiry, and
+// otherwise not earlier than t.
 func Until(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -108,7 +106,7 @@ func Until(t time.Time) int64 {
 	return max(ms, 1)
 }
 
-// End is the time that Until wrote.
+// End decodes a time that Until encoded.
 func End(ms int64) time.Time {
 	if ms == 0 {
 		return time.Time{}

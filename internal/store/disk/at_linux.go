@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// named says whether an open file has a name still.
+// named reports whether an open file still has a name.
 func named(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Nlink > 0
@@ -24,10 +24,9 @@ func (osFS) Space(folder string) (free, size int64, err error) {
 	return int64(found.Bavail) * found.Bsize, int64(found.Blocks) * found.Bsize, nil
 }
 
-// isAt tells whether path names the file of that info, and its length. It does
-// not ask for times: where they were asked for, the system notes the time of
-// the next write to the nanosecond, and a sync that would have had none of that
-// to write has to.
+// isAt reports whether path names the file of info, and its length. It does not request times:
+// after a request for times, the kernel records the time of the next write with nanoseconds, and
+// the next fdatasync must then write that time too.
 func isAt(path string, info fs.FileInfo) (size int64, here bool, err error) {
 	var found unix.Statx_t
 	for {
@@ -39,7 +38,7 @@ func isAt(path string, info fs.FileInfo) (size int64, here bool, err error) {
 	ours, known := info.Sys().(*syscall.Stat_t)
 	switch {
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM), !known:
-		// An old system, or one that does not let us.
+		// An old kernel, or a sandbox that forbids statx.
 		return isAtPlain(path, info)
 	case err != nil:
 		return 0, false, &fs.PathError{Op: "statx", Path: path, Err: err}

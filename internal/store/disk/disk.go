@@ -1,7 +1,7 @@
-// Package disk is what the store needs of a file system, so that tests can have
-// one that fails and one that forgets what was not synced.
+// Package disk is the file system interface of the store, so that tests can use a file system that
+// fails or that loses data without a sync.
 //
-// It must not know what the files hold.
+// The package does not know the content of the files.
 package disk
 
 import (
@@ -35,24 +35,23 @@ type FS interface {
 	Space(folder string) (free, size int64, err error)
 }
 
-// File is an open file. What has no comment is as with os.File.
+// File is an open file. Methods without a comment are as in os.File.
 type File interface {
 	io.Writer
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
 	Stat() (fs.FileInfo, error)
-	// At tells whether path names this file, and how many bytes it has then. An
-	// error says that path cannot be looked at.
+	// At reports whether path names this file, and the size of the file if so. An error means that
+	// path cannot be examined.
 	At(path string) (size int64, here bool, err error)
-	// Named says whether the file has a name still.
+	// Named reports whether the file still has a name.
 	Named() bool
-	// Sync makes content and size durable. The times of the file need not be.
+	// Sync makes content and size durable, but not necessarily the times of the file.
 	Sync() error
 	Truncate(size int64) error
 	Chmod(mode fs.FileMode) error
-	// Lock takes the file for this process until it is closed, or returns an
-	// error at once.
+	// Lock locks the file for this process until Close, or fails at once.
 	Lock() error
 }
 
@@ -96,15 +95,14 @@ func (osFS) SyncDir(folder string) error {
 	if err != nil {
 		return err
 	}
-	// Some file systems cannot sync a folder and say so.
+	// Some file systems do not support the sync of a folder and return EINVAL.
 	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return errors.Join(err, d.Close())
 	}
 	return d.Close()
 }
 
-// osFile is an open file. Which file it is does not change while it is open, so
-// info is read once.
+// osFile is an open file. info identifies the file, which does not change while the file is open.
 type osFile struct {
 	*os.File
 
@@ -122,7 +120,7 @@ func (f osFile) Named() bool {
 	return err == nil && named(info)
 }
 
-// isAtPlain is isAt for any system.
+// isAtPlain is isAt for systems without a special implementation.
 func isAtPlain(path string, info fs.FileInfo) (size int64, here bool, err error) {
 	there, err := os.Stat(path)
 	if err != nil {

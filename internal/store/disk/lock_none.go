@@ -4,6 +4,6 @@ package disk
 
 import "os"
 
-// lock does nothing where the system has no such locks: there, that only one
-// process writes a file is up to whoever starts them.
+// lock does nothing on systems without such locks. There, the operator must ensure that only one
+// process writes a file.
 func lock(*os.File) error { return nil }

@@ -1,11 +1,10 @@
-// Package fields writes small records as fields in a fixed order, and reads
-// them. A record begins with the version of its layout, and its fields have no
-// names: the code that writes a layout and the code that reads it stand beside
-// each other.
+// Package fields encodes small records as fields in a fixed order, and decodes them. A record
+// begins with the version of its layout. Fields have no names, so the encoding and the decoding
+// code of a layout must stay together.
 //
-// Numbers are varints, texts and lists have their length before them.
+// Numbers are varints. Texts and lists are prefixed with their length.
 //
-// It must not know what the fields mean.
+// The package does not know the meaning of the fields.
 package fields
 
 import (
@@ -17,17 +16,16 @@ import (
 	"time"
 )
 
-// ErrRecord is in the error of a record that is not in the layout that was asked
-// for.
+// ErrRecord is in the error of a record that does not have the requested layout.
 var ErrRecord = errors.New("the record is damaged, or of another version")
 
-// Begin begins a record of a version.
+// Begin begins a record with the version of its layout.
 func Begin(version byte, size int) []byte { return append(make([]byte, 0, size), version) }
 
 // Int appends a number.
 func Int[N ~int | ~int64](b []byte, n N) []byte { return binary.AppendVarint(b, int64(n)) }
 
-// Bool appends a truth value.
+// Bool appends a boolean.
 func Bool(b []byte, is bool) []byte {
 	if is {
 		return append(b, 1)
@@ -61,20 +59,19 @@ func Map(b []byte, m map[string]string) []byte {
 	return b
 }
 
-// Time appends a time, to the nanosecond and without its zone.
+// Time appends a time with nanoseconds and without its zone.
 func Time(b []byte, t time.Time) []byte {
 	return Int(Int(b, t.Unix()), t.Nanosecond())
 }
 
-// Reader reads the fields of a record in the order in which they were written.
-// Once a field cannot be read, all further ones have their zero value, and End
-// returns an error.
+// Reader decodes the fields of a record in the order of encoding. After a field that cannot be
+// decoded, all further fields have their zero value, and End returns an error.
 type Reader struct {
 	rest []byte
 	bad  bool
 }
 
-// Read begins to read a record of a version.
+// Read begins to decode a record of a version.
 func Read(record []byte, version byte) *Reader {
 	if len(record) == 0 || record[0] != version {
 		return &Reader{bad: true}
@@ -82,7 +79,7 @@ func Read(record []byte, version byte) *Reader {
 	return &Reader{rest: record[1:]}
 }
 
-// End returns an error unless all fields were read, and nothing is left.
+// End returns an error unless all fields were decoded and no bytes are left.
 func (r *Reader) End() error {
 	if r.bad || len(r.rest) > 0 {
 		return fmt.Errorf("a record cannot be read: %w", ErrRecord)
@@ -105,7 +102,7 @@ func (r *Reader) Int() int64 {
 	return n
 }
 
-// Bool reads a truth value.
+// Bool reads a boolean.
 func (r *Reader) Bool() bool {
 	if len(r.rest) == 0 || r.rest[0] > 1 {
 		r.fail()
@@ -116,7 +113,7 @@ func (r *Reader) Bool() bool {
 	return is
 }
 
-// Bytes reads bytes, nil where there are none. They are those of the record.
+// Bytes reads bytes, or nil if empty. The result shares memory with the record.
 func (r *Reader) Bytes() []byte {
 	n := r.count()
 	if n == 0 {
@@ -130,7 +127,7 @@ func (r *Reader) Bytes() []byte {
 // Text reads a text.
 func (r *Reader) Text() string { return string(r.Bytes()) }
 
-// Texts reads a list of texts, nil where it is empty.
+// Texts reads a list of texts, or nil if empty.
 func (r *Reader) Texts() []string {
 	n := r.count()
 	if n == 0 {
@@ -143,7 +140,7 @@ func (r *Reader) Texts() []string {
 	return texts
 }
 
-// Map reads a map, nil where it is empty.
+// Map reads a map, or nil if empty.
 func (r *Reader) Map() map[string]string {
 	n := r.count()
 	if n == 0 {
@@ -163,14 +160,14 @@ func (r *Reader) Time() time.Time {
 	return time.Unix(seconds, r.Int()).UTC()
 }
 
-// count reads a length. Each element has a byte at least, so no more is believed
-// than there are bytes.
+// count reads a length. Each element takes at least a byte, so a length above the number of
+// remaining bytes is an error.
 func (r *Reader) count() int {
 	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > uint64(len(r.rest)-size) { //nolint:gosec // size is no more than there are bytes
+	if size <= 0 || n > uint64(len(r.rest)-size) { //nolint:gosec // size is at most the number of bytes
 		r.fail()
 		return 0
 	}
 	r.rest = r.rest[size:]
-	return int(n) //nolint:gosec // no more than there are bytes
+	return int(n) //nolint:gosec // at most the number of bytes
 }

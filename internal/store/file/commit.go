@@ -14,10 +14,10 @@ var (
 	errKind = errors.New("a line of the trail must be an intent, an outcome, an alarm, a denial or a reload")
 )
 
-// Commit does as store.Store says. Where ctx ends while the commit waits, the
-// error is that of ctx and the commit may happen or not. Where a write fails, all
-// commits that were written together fail, those whose decide gave an error too,
-// since it may rest on what was not written. decide must not use the store.
+// Commit implements store.Store. If ctx ends while the commit waits, Commit returns the error of
+// ctx, and the commit may or may not happen. If a write fails, all commits of the same write fail,
+// even if their decide returned an error, because decide may have read state that was not written.
+// decide must not use the store.
 func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	if err := store.CheckKeys(keys); err != nil {
 		return err
@@ -44,9 +44,9 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 	return result
 }
 
-// join asks decide and adds what it returns to the open group. The commit waits
-// for the group that is returned, nil where it rests on nothing that is not
-// durable and changes nothing. result is the error of decide.
+// join calls decide and adds the changes to the open group. The commit must wait for the returned
+// group; g is nil if the commit changes nothing and read only durable state. result is the error of
+// decide.
 func (s *Store) join(keys []string, decide store.Decide) (g *group, result, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +68,7 @@ func (s *Store) join(keys []string, decide store.Decide) (g *group, result, err 
 	g.add(changes.Records, s.sealer)
 	for i := range changes.Lines {
 		if err := g.line(s.chain, changes.Lines[i], s.c.Now()); err != nil {
-			return nil, nil, fault.From(err) // check lets no such line pass
+			return nil, nil, fault.From(err) // check rejects such lines
 		}
 	}
 	return g, nil, nil
@@ -88,9 +88,9 @@ func check(keys []string, changes store.Changes) error {
 	return nil
 }
 
-// now reads the records at keys with what is not durable yet. rests is the group
-// that they rest on, nil where all are durable. mu is held, and let go of while
-// records are read from the log.
+// now reads the records at keys, including pending changes. rests is the group on which the result
+// depends, or nil if all is durable. mu is held, and is released while records are read from the
+// log.
 func (s *Store) now(keys []string) (found map[string]store.Record, rests *group, err error) {
 	var read fetched
 	for {
@@ -124,8 +124,8 @@ func (s *Store) now(keys []string) (found map[string]store.Record, rests *group,
 	}
 }
 
-// pending is what a key becomes with the newest group that changes it, nil where
-// none does. mu is held.
+// pending returns the newest pending change of a key and its group, or nil if there is none. mu is
+// held.
 func (s *Store) pending(key string) (*pending, *group) {
 	if p, changed := s.open.current(key); changed {
 		return p, s.open

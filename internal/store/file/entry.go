@@ -9,20 +9,20 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// The content of a frame is a row of entries. Each begins with the byte of its
-// kind; all numbers are little-endian:
+// The content of a frame is a sequence of entries. Each begins with the byte of its kind; all
+// numbers are little-endian:
 //
 //	P  a record without an expiry is put: length of key 2, of value 4, key, value
 //	E  a record with an expiry is put: length of key 2, of value 4, expiry in
 //	   milliseconds since 1970 8, seal 8, key, value
 //	D  a record is deleted: length of key 2, key
 //	L  a line of the trail: generation 4, length 4, line with its line feed
-//	H  the chain that the lines behind continue: generation 4, keyed 1, number 8 and
-//	   hash 32 of its last record, length 2 and identifier, length 2 and path of
+//	H  the chain that the following lines continue: generation 4, keyed 1, number 8
+//	   and hash 32 of the last record, length 2 and identifier, length 2 and path of
 //	   the file, empty for a stream
-//	T  where the trail is durable: generation 4, size of the file 8, number 8 and
+//	T  the durable end of the trail: generation 4, size of the file 8, number 8 and
 //	   hash 32 of the last record, segment 8 and offset 8 of the first frame that
-//	   may have lines behind it
+//	   may have lines after that record
 //	G  the oldest segment that is needed: 8
 const (
 	entryPut    = 'P'
@@ -39,7 +39,7 @@ const (
 
 var errEntry = errors.New("it holds an entry in no form that this build knows")
 
-// chainState is the chain of the trail and its last record.
+// chainState is the chain of the trail with its last record.
 type chainState struct {
 	generation uint32
 	origin     audit.Origin
@@ -47,24 +47,24 @@ type chainState struct {
 	path       string
 }
 
-// synced is up to where lines are durable in the trail.
+// synced is the position up to which lines are durable in the trail.
 type synced struct {
 	generation uint32
-	// size is how many bytes of the file hold them.
+	// size is the number of bytes of the file that hold them.
 	size int64
 	at   audit.Place
-	// frame is the first frame that may have lines behind them.
+	// frame is the first frame that may have lines after at.
 	frame wal.Position
 }
 
-// entry is one that was read. Its bytes are those of the frame.
+// entry is a decoded entry. Its byte slices share memory with the frame.
 type entry struct {
 	kind byte
-	// at is where it begins in the content, and length how many bytes it has.
+	// at is the offset of the entry in the content, and length its number of bytes.
 	at, length int
 	key, value []byte
 	expires    int64
-	// generation and line are those of a line.
+	// generation is set for a line.
 	generation uint32
 	chain      chainState
 	synced     synced
@@ -95,10 +95,10 @@ func appendDelete(b []byte, key string) []byte {
 	return append(b, key...)
 }
 
-// lineHead is how many bytes stand before the text of a line.
+// lineHead is the number of bytes before the text of a line.
 const lineHead = 1 + 4 + 4
 
-// beginLine appends what stands before a line, and endLine fills in the length.
+// beginLine appends the head of a line, and endLine sets the length.
 func beginLine(b []byte, generation uint32) []byte {
 	b = append(b, entryLine)
 	b = binary.LittleEndian.AppendUint32(b, generation)
@@ -145,8 +145,8 @@ func appendOldest(b []byte, segment uint64) []byte {
 	return binary.LittleEndian.AppendUint64(append(b, entryOldest), segment)
 }
 
-// decoder takes the content of a frame apart. After the first surprise it is short
-// and every further step gives zeros.
+// decoder decodes the content of a frame. After the first error short is set, and every further
+// step returns zero.
 type decoder struct {
 	rest  []byte
 	short bool
@@ -199,7 +199,7 @@ func (d *decoder) place() audit.Place {
 	return audit.PlaceAt(seq, hash)
 }
 
-// entries visits the entries of a frame, in order. e is good until visit returns.
+// entries visits the entries of a frame in order. e is valid until visit returns.
 func entries(content []byte, visit func(e *entry) error) error {
 	d := decoder{rest: content}
 	var e entry

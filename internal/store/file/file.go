@@ -1,28 +1,25 @@
-// Package file keeps records and the audit trail in files of this machine, for one
-// process.
+// Package file keeps records and the audit trail in files of this machine, for one process.
 //
-// It must not know what the records mean.
+// The package does not know the meaning of the records.
 //
-// Contract. Each commit is in one frame of a write-ahead log, there whole or not at
-// all: the changes of records, and the lines of the trail as they stand in its
-// file. One write and one sync make all commits durable that wait. Readers never
-// see what is not durable; decide sees the commits before its own. After a write or
-// sync that failed, its commits and those behind them fail and are taken back, and
-// the store refuses commits until one succeeds, which it tries by itself within a
-// second. Where the disk hangs, commits are refused after MaxWait, and the writing
-// goroutine alone waits. A start finds every commit that was acknowledged, or says
-// what is missing and refuses.
+// Contract. Each commit is atomic: one frame of a write-ahead log holds the changes of records and
+// the lines of the trail in the form of the trail's file. One write and one sync make all pending
+// commits durable. Readers never see state that is not durable; decide sees all earlier commits. If
+// a write or sync fails, its commits and all later pending commits fail and are rolled back. The
+// store then refuses commits until a write succeeds, and retries at least once a second. If the
+// disk hangs, commits fail after MaxWait, and only the writing goroutine blocks. A start finds
+// every acknowledged commit, or refuses and reports the missing data.
 //
-// The file of the trail is written from the log, right behind the sync, and synced
-// within about a second; the head follows. The log keeps lines until they are
-// durable there. A start appends those that are not in the file.
+// The trail's file is written from the log, right after the sync of the log. It is synced within
+// about a second, and then the head is updated. The log keeps lines until they are durable in the
+// trail's file. A start appends lines that the file lacks.
 //
-// Assumptions are those of package wal. A kill of the process loses nothing that
-// was written to a file; a loss of power loses what was not synced.
+// The assumptions are those of package wal. The kill of the process loses no data that was written
+// to a file. A power loss loses data that was not synced.
 //
-// The folder holds: store, which says which store it is; wal-N, the segments of the
-// log; index-N, which records with an expiry a full segment has; snapshot-N, all
-// other records as they were when a segment was begun; spare, the next segment.
+// The folder holds: store, the identity of the store; wal-N, the segments of the log; index-N, the
+// index of the records with an expiry in a full segment; snapshot-N, all other records at the begin
+// of a segment; spare, the next segment.
 package file
 
 import (
@@ -44,42 +41,40 @@ import (
 )
 
 const (
-	// defaultWait is below the second within which a call must be refused.
+	// defaultWait is less than a second, the time within which a call must fail.
 	defaultWait = 900 * time.Millisecond
-	// closeWaits is how many times longer than a commit Close waits for the disk: a
-	// caller of a commit waits for an answer, and a process that ends has the time
-	// that its supervisor grants, 30 s with Kubernetes.
+	// closeWaits is the multiple of MaxWait that Close waits for the disk. The caller of a commit
+	// waits for a response, but a process that ends has the grace period of its supervisor, 30 s
+	// with Kubernetes.
 	closeWaits = 10
-	// defaultSize is how many bytes the log may have, and usualSegment how many each
-	// of its segments has.
+	// defaultSize is the default size limit of the log in bytes, and usualSegment the size of a
+	// segment.
 	defaultSize  = 16 << 30
 	usualSegment = 64 << 20
 )
 
-// Config says where a store is.
+// Config configures a Store.
 type Config struct {
-	// Folder is where the records are. It is made with mode 0700 where it is not
-	// there.
+	// Folder is the folder of the records. It is created with mode 0700 if necessary.
 	Folder string
-	// Key returns the operator's key, with which files are sealed against changes.
-	// It is told the identifier of the store and whether nothing was ever kept in
-	// it. Its error refuses the start. Nil: there is no key, and files are sealed
-	// against damage only.
+	// Key returns the operator's key, which authenticates the files. store is the identifier of the
+	// store, and fresh reports whether the store never held data. An error of Key makes Open fail.
+	// If Key is nil, checksums detect accidental damage only.
 	Key func(store string, fresh bool) ([]byte, error)
-	// Trail says where the audit trail goes.
+	// Trail is the destination of the audit trail.
 	Trail TrailConfig
-	// MaxSize is how many bytes the log may have. Commits are refused with
-	// STATE_FULL where it has more and nothing in it has expired. 0: 16 GiB.
+	// MaxSize is the size limit of the log in bytes. Beyond it, commits fail with STATE_FULL until
+	// records expire. 0 means 16 GiB.
 	MaxSize int64
-	// MaxWait is how long a commit waits for the disk. 0: 900 ms.
+	// MaxWait is the maximum time that a commit waits for the disk. 0 means 900 ms.
 	MaxWait time.Duration
-	// Observe is told how long each write to the log with its sync took. Nil: nobody.
+	// Observe is called with the duration of each write and sync of the log. Nil means no call.
 	Observe func(took time.Duration, err error)
-	// Logger is told when the store fails and when it works again. Nil: nobody.
+	// Logger logs failures of the store and recoveries. Nil means no logging.
 	Logger *zap.Logger
-	// FS is where the files are. Nil: those of the machine.
+	// FS is the file system. Nil means the file system of the machine.
 	FS disk.FS
-	// Now is the clock. Nil: the system's.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
 	// segment is the size of a segment of the log.
@@ -127,36 +122,36 @@ type Store struct {
 	ended   chan struct{}
 	once    sync.Once
 	err     error
-	// probe is when to try a log again that failed. It belongs to the writer.
+	// probe is the delay before the next attempt after a failure. Only the writer uses it.
 	probe time.Duration
 
-	// mu guards what follows.
+	// mu guards the following fields.
 	mu sync.Mutex
-	// records are what is durable. open is the group that commits join, and writing
-	// the one that is being written.
+	// records is the durable state. open is the group that new commits join. writing is the group
+	// being written.
 	records       *records
 	open, writing *group
 	sealer        *sealer
-	// spare is the memory of an earlier group's changes.
+	// spare is reusable memory for the changes of a group.
 	spare pendings
 	chain *audit.Chain
-	// state is the chain as far as it is durable, and note the reason of a recovered
-	// line that has to come next.
+	// state is the durable end of the chain. note is the reason of a recovered line that must come
+	// next.
 	state    chainState
 	note     string
 	progress progress
-	// segment is the one in use, number that of the last durable frame, and oldest
-	// the oldest segment that is needed.
+	// segment is the current segment, number the number of the last durable frame, and oldest the
+	// oldest segment that is needed.
 	segment, number, oldest uint64
 	snapshots               *snapshot
-	// illness is why the log failed last, lost which file is not in its place, and
-	// full why the log may not hold more.
+	// illness is the error of the last failed write, lost the error of a missing file, and full the
+	// error of a full log. Each is nil if there is none.
 	illness, lost, full error
 	closed              bool
 }
 
-// progress is up to where lines are durable in the trail, and whether the log does
-// not know that yet.
+// progress is the position up to which lines are durable in the trail. dirty reports that the log
+// does not have that position yet.
 type progress struct {
 	synced synced
 	dirty  bool
@@ -164,10 +159,9 @@ type progress struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the store or makes it, brings the file of the trail up to date, and
-// returns when a start line is durable. It fails where another process holds the
-// store, and where something is missing that was acknowledged. The store must be
-// closed.
+// Open opens or creates the store, brings the trail's file up to date, and returns once a start
+// line is durable. Open fails if another process holds the store, or if acknowledged data is
+// missing. The caller must close the store.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c = c.withDefaults()
 	s, err := open(ctx, c)
@@ -177,7 +171,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// refused is the error of files that cannot be used, with the way out.
+// refused returns the error for unusable files, with instructions.
 func refused(folder string, err error) error {
 	switch {
 	case errors.Is(err, ErrLocked), errors.Is(err, audit.ErrLocked), errors.Is(err, audit.ErrBroken), errors.Is(err, errPath):
@@ -187,7 +181,7 @@ func refused(folder string, err error) error {
 		"which forgets earlier changes (docs/state.md)", folder, err)
 }
 
-// Healthy returns nil, or why a commit would fail now.
+// Healthy returns nil, or the reason why a commit would fail now.
 func (s *Store) Healthy(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fault.From(err)
@@ -216,15 +210,15 @@ func (s *Store) Status() store.Status {
 	return status
 }
 
-// Damaged is how many records were asked for that are not what was written.
+// Damaged returns the number of damaged records that were requested.
 func (s *Store) Damaged() uint64 { return s.damages.Load() }
 
-// LostTrail is how many times this process found that lines which were written are
-// gone from the file of the trail.
+// LostTrail returns how many times this process found that written lines had disappeared from the
+// trail's file.
 func (s *Store) LostTrail() int64 { return s.trail.lost.Load() }
 
-// Space returns the free bytes on the disk of the log or on that of the trail, which
-// has fewer, and the size of that disk. It returns false where that is not known.
+// Space returns the free bytes and the size of the disk of the log or of the trail, whichever has
+// less free space. It returns false if they are unknown.
 func (s *Store) Space() (free, size int64, known bool) {
 	free, size, err := s.c.FS.Space(s.c.Folder)
 	if err != nil || s.c.Trail.Path == "" {
@@ -237,10 +231,10 @@ func (s *Store) Space() (free, size int64, known bool) {
 	return free, size, err == nil
 }
 
-// Close makes durable what waits, brings the file of the trail up to date, and gives
-// the files back. Where the disk hangs for longer than 10 times MaxWait it returns an error
-// and leaves behind what nothing can end. Nothing is lost then: the next Open does
-// the rest. Close may be called again.
+// Close makes pending commits durable, brings the trail's file up to date, and closes the files. If
+// the disk hangs for longer than 10 times MaxWait, Close returns an error and leaks the blocked
+// goroutines. No acknowledged commit is lost: the next Open completes the work. Close may be called
+// again.
 func (s *Store) Close() error {
 	s.once.Do(func() { s.err = s.close() })
 	return s.err
@@ -267,8 +261,8 @@ func (s *Store) close() error {
 	return errors.Join(s.trail.end(), s.log.Close(), s.identity.file.Close())
 }
 
-// finish notes in the log up to where the trail is durable, so that the next
-// start has nothing to compare. The writing goroutine has ended.
+// finish writes the durable end of the trail into the log, so that the next start need not compare
+// the two. The writing goroutine must have ended.
 func (s *Store) finish() {
 	s.mu.Lock()
 	dirty := s.progress.dirty && s.illness == nil

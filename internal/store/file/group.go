@@ -9,25 +9,24 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// pending is what a commit made of a record and is not durable yet.
+// pending is a change of a record that is not durable yet.
 type pending struct {
 	key     string
 	value   []byte
 	expires int64
 	deleted bool
-	// at is where its entry begins in the content of the frame, and length how many
-	// bytes it has.
+	// at is the offset of the entry in the content of the frame, and length its number of bytes.
 	at, length int
 }
 
-// pendings are what commits made of records.
+// pendings are the changes of a group.
 type pendings struct {
-	// changes are in order, and latest is where the newest of each key is.
+	// changes are in order. latest maps each key to the index of its newest change.
 	changes []pending
 	latest  map[string]int
 }
 
-// take gives away the memory of p, where there is some.
+// take moves out the memory of p.
 func (p *pendings) take() pendings {
 	given := *p
 	*p = pendings{}
@@ -37,10 +36,10 @@ func (p *pendings) take() pendings {
 	return given
 }
 
-// keptPendings is how many changes may be pending whose memory is kept.
+// keptPendings is the maximum capacity of changes whose memory is kept.
 const keptPendings = 4096
 
-// emptied is p without its changes, so that its memory can be used again.
+// emptied returns p without its changes, for reuse of the memory.
 func (p *pendings) emptied() pendings {
 	if cap(p.changes) > keptPendings {
 		return pendings{}
@@ -50,23 +49,23 @@ func (p *pendings) emptied() pendings {
 	return pendings{p.changes[:0], p.latest}
 }
 
-// group are the commits that become durable with one frame.
+// group is a set of commits that become durable with one frame.
 type group struct {
 	pendings
 
 	frame []byte
-	// chain is the last line of the trail with this group.
+	// chain is the last line of the trail including this group.
 	chain chainState
-	// done is closed when the callers may go on, with err.
+	// done is closed when the group has ended with err.
 	done chan struct{}
 	err  error
-	// late says that the callers were refused while the group waited for the disk.
+	// late reports that the commits failed by timeout while the group waited for the disk.
 	late bool
-	// timer refuses the callers of a group that waits for too long.
+	// timer fails the commits of a group that waits longer than MaxWait.
 	timer *time.Timer
 }
 
-// current is what a key has become with this group.
+// current returns the newest change of a key in this group.
 func (g *group) current(key string) (p *pending, changed bool) {
 	if g == nil {
 		return nil, false
@@ -78,7 +77,7 @@ func (g *group) current(key string) (p *pending, changed bool) {
 	return &g.changes[at], true
 }
 
-// add appends what a commit does with records to the frame.
+// add appends the record changes of a commit to the frame.
 func (g *group) add(changes map[string]*store.Record, s *sealer) {
 	for key, r := range changes {
 		p := pending{key: key, deleted: r == nil, at: len(g.frame) - wal.ContentOffset}
@@ -98,7 +97,7 @@ func (g *group) add(changes map[string]*store.Record, s *sealer) {
 	}
 }
 
-// apply puts what the group did into the records. at is the place of its frame.
+// apply applies the changes of the group to the records. at is the position of the frame.
 func (g *group) apply(r *records, at wal.Position) {
 	for i := range g.changes {
 		p := &g.changes[i]
@@ -116,14 +115,13 @@ func (g *group) apply(r *records, at wal.Position) {
 	}
 }
 
-// buffers are the frames of earlier groups, whose memory is used again. Two groups
-// are under way at most.
+// buffers holds frames of earlier groups for reuse. At most two groups exist at a time.
 type buffers struct {
 	mu   sync.Mutex
 	kept [2][]byte
 }
 
-// keptBuffer is how large a frame may be whose memory is kept.
+// keptBuffer is the maximum capacity in bytes of a frame whose memory is kept.
 const keptBuffer = 4 << 20
 
 func (b *buffers) take() []byte {
@@ -161,7 +159,7 @@ func (g *group) line(c *audit.Chain, r audit.Record, now time.Time) error {
 	return nil
 }
 
-// ownLine appends a line of the store's own.
+// ownLine appends a line that the store itself writes.
 func (g *group) ownLine(c *audit.Chain, kind audit.Kind, reason string, now time.Time) {
 	start := len(g.frame)
 	g.frame = c.AppendOwn(beginLine(g.frame, g.chain.generation), kind, reason, now)

@@ -17,12 +17,11 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// Format is the number of the form that the files of a store have. A build refuses
-// files of any other.
+// Format is the version of the file format of a store. A build rejects files with another version.
 const Format = 1
 
-// The file "store" says which store a folder holds, and which frame is durable in
-// the log. All numbers are little-endian:
+// The file "store" holds the identity of the store in a folder, and the number of a durable frame
+// of the log. All numbers are little-endian:
 //
 //	  0  magic
 //	  8  format
@@ -30,7 +29,7 @@ const Format = 1
 //	 16  identifier of the store
 //	 32  random key
 //	 64  check of the operator's key
-//	 96  SHA-256 of all that
+//	 96  SHA-256 of bytes 0 to 95
 //	512  number of a frame that is durable 8, CRC-32C of identifier and number 4
 const (
 	identityName  = "store"
@@ -41,29 +40,28 @@ const (
 	witnessSize   = 12
 )
 
-// storeID is the random identifier of a store, which each of its files bears.
+// storeID is the random identifier of a store. Each file of the store contains it.
 type storeID [16]byte
 
 func (s storeID) String() string { return hex.EncodeToString(s[:]) }
 
-// identity is what the store says about itself.
+// identity is the content of the file "store".
 type identity struct {
 	store  storeID
 	random []byte
 	check  []byte
 	file   disk.File
 	buffer []byte
-	// reached is the number of a frame that was durable once.
+	// reached is the number of a frame that is known to be durable.
 	reached uint64
 }
 
-// ErrLocked is in the error where another process holds the store.
+// ErrLocked is in the error if another process holds the store.
 var ErrLocked = errors.New("another process holds it")
 
 var errKey = errors.New("it was written with another key than the key file holds")
 
-// openIdentity takes the store of a folder for this process. It returns nil where
-// the folder has none.
+// openIdentity opens and locks the store of a folder. It returns nil if the folder has no store.
 func openIdentity(system disk.FS, folder string) (*identity, error) {
 	path := filepath.Join(folder, identityName)
 	file, err := system.OpenFile(path, os.O_RDWR, 0)
@@ -84,8 +82,8 @@ func openIdentity(system disk.FS, folder string) (*identity, error) {
 	return i, nil
 }
 
-// take locks the file. Where another process is making the store, the file may
-// have lost its name meanwhile.
+// take locks the file. If another process is creating the store, that process may have renamed the
+// file since the open.
 func (i *identity) take(path string) error {
 	if err := i.file.Lock(); err != nil {
 		return fmt.Errorf("%w: %w", ErrLocked, err)
@@ -123,7 +121,7 @@ func (i *identity) read() error {
 	return nil
 }
 
-// createIdentity makes the store of an empty folder, still without a key.
+// createIdentity creates the store of an empty folder, without a key.
 func createIdentity(system disk.FS, folder string) (*identity, error) {
 	i := &identity{random: make([]byte, 32), check: make([]byte, sha256.Size)}
 	_, _ = rand.Read(i.store[:]) // never fails
@@ -140,8 +138,8 @@ func createIdentity(system disk.FS, folder string) (*identity, error) {
 	return i, nil
 }
 
-// bind gives a store in which nothing was ever kept the operator's key. A start may
-// end before or behind that, so it is done again at the next one.
+// bind sets the operator's key of a store that never held data. A start may end before or after
+// bind, so the next start calls bind again.
 func (i *identity) bind(key func(store string, fresh bool) ([]byte, error)) ([]byte, error) {
 	operator, err := i.operator(key, true)
 	if err != nil {
@@ -158,7 +156,7 @@ func (i *identity) create(system disk.FS, path string) error {
 	if err := i.file.Lock(); err != nil {
 		return fmt.Errorf("%w: %w", ErrLocked, err)
 	}
-	// An earlier process may have left a part of it.
+	// An earlier process may have left a partial file.
 	if err := i.file.Truncate(0); err != nil {
 		return err
 	}
@@ -172,7 +170,7 @@ func (i *identity) create(system disk.FS, path string) error {
 	return system.SyncDir(filepath.Dir(path))
 }
 
-// write makes what the store says about itself durable. It fits in one sector.
+// write makes the identity durable. It fits in one sector.
 func (i *identity) write() error {
 	text := make([]byte, identityText, identitySize)
 	copy(text, identityMagic)
@@ -187,8 +185,8 @@ func (i *identity) write() error {
 	return i.file.Sync()
 }
 
-// operator gets the operator's key. Without one the store has a key of its own,
-// which finds damage and no intent.
+// operator returns the operator's key. Without an operator's key, the store uses its own random
+// key, which detects accidental damage but not tampering.
 func (i *identity) operator(key func(store string, fresh bool) ([]byte, error), fresh bool) ([]byte, error) {
 	if key == nil {
 		return i.random, nil
@@ -196,7 +194,7 @@ func (i *identity) operator(key func(store string, fresh bool) ([]byte, error), 
 	return key(i.store.String(), fresh)
 }
 
-// unlock gets the operator's key of a store that was there.
+// unlock returns the operator's key of an existing store.
 func (i *identity) unlock(key func(store string, fresh bool) ([]byte, error)) ([]byte, error) {
 	operator, err := i.operator(key, false)
 	if err == nil && !hmac.Equal(i.check, i.derive(operator, "check")) {
@@ -205,7 +203,7 @@ func (i *identity) unlock(key func(store string, fresh bool) ([]byte, error)) ([
 	return operator, err
 }
 
-// derive makes a key of this store.
+// derive derives a key of this store for a purpose.
 func (i *identity) derive(key []byte, purpose string) []byte {
 	mac := hmac.New(sha256.New, key)
 	_, _ = mac.Write([]byte("storekeeper state " + purpose + " ")) // a hash never fails
@@ -221,17 +219,16 @@ func (i *identity) sum(number uint64) uint32 {
 	return crc32.Checksum(text[:], crc32.MakeTable(crc32.Castagnoli))
 }
 
-// witness notes that a frame is durable in the log, so that a cut of the log is
-// found even if it took whole frames. There is no sync: what a process wrote
-// survives its kill, and after a loss of power an older number is right too. A
-// failure leaves the older number.
+// witness records that a frame is durable in the log, so that a truncation of the log is detected
+// even at a frame boundary. There is no sync: the write survives a kill of the process, and after a
+// power loss an older number is valid too. After a failure the older number stays.
 func (i *identity) witness(number uint64) {
 	i.buffer = binary.LittleEndian.AppendUint64(i.buffer[:0], number)
 	i.buffer = binary.LittleEndian.AppendUint32(i.buffer, i.sum(number))
 	_, _ = i.file.WriteAt(i.buffer, witnessAt)
 }
 
-// inPlace holds the file against its place in the folder.
+// inPlace checks that the file is still at its path.
 func (i *identity) inPlace(folder string) error {
 	path := filepath.Join(folder, identityName)
 	size, here, err := i.file.At(path)

@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// inPlace holds the files that the next start needs against their places. An index
-// is none of them: a start makes it again.
+// inPlace checks that the files that the next start needs are at their paths. A start can rebuild
+// an index, so indexes are not checked.
 func (s *Store) inPlace() error {
 	if err := s.identity.inPlace(s.c.Folder); err != nil {
 		return err
@@ -19,7 +19,7 @@ func (s *Store) inPlace() error {
 	for {
 		snapshot := s.maintain.snapshot.Load()
 		if snapshot == 0 || s.log.Oldest() == 1 {
-			return nil // the segments have everything
+			return nil // the segments hold all records
 		}
 		path := filepath.Join(s.c.Folder, segmentFile(snapshotPrefix, snapshot))
 		_, err := s.c.FS.Stat(path)
@@ -32,7 +32,7 @@ func (s *Store) inPlace() error {
 	}
 }
 
-// miss refuses commits while a file is not in its place. mu is held.
+// miss sets or clears the missing file that makes commits fail. mu is held.
 func (s *Store) miss(lost error) {
 	switch {
 	case lost != nil && s.lost == nil:

@@ -12,25 +12,25 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// maintainEvery is the time between two looks at what the segments need.
+// maintainEvery is the interval of the maintenance.
 const maintainEvery = time.Second
 
-// maintainer does in the background what no commit waits for: it writes snapshots
-// and indexes, makes the next segment ahead, and gives up segments.
+// maintainer does the background work that no commit waits for: it writes snapshots and indexes,
+// creates the next segment in advance, and removes old segments.
 type maintainer struct {
 	store *Store
 	files *sealedFiles
 	wake  chan struct{}
 	ended chan struct{}
-	// snapshot is the segment that the newest durable snapshot begins with, and
-	// indexed the newest that has an index, as all before it.
+	// snapshot is the segment with which the newest durable snapshot begins. indexed is the newest
+	// segment up to which all segments have an index.
 	snapshot atomic.Uint64
 	indexed  uint64
 	failing  bool
 }
 
-// begun notes that a frame is the first of its segment. mu is held, and the frame
-// is not applied yet.
+// begun records that the next frame is the first of its segment. mu is held, and the frame is not
+// applied yet.
 func (s *Store) begun(segment uint64) {
 	s.segment = segment
 	s.snapshots = &snapshot{
@@ -49,7 +49,7 @@ func (m *maintainer) nudge() {
 
 func (m *maintainer) run() {
 	defer close(m.ended)
-	// From now on a log without frames is known as one that was lost.
+	// From now on, a missing log counts as lost.
 	_ = m.store.identity.file.Sync() // an older number is right too
 	ticker := time.NewTicker(maintainEvery)
 	defer ticker.Stop()
@@ -97,7 +97,7 @@ func (m *maintainer) writeSnapshot() error {
 	return m.removeOlder()
 }
 
-// removeOlder removes the snapshots before the newest.
+// removeOlder removes all snapshots but the newest.
 func (m *maintainer) removeOlder() error {
 	names, err := m.files.fs.Names(m.files.folder)
 	for _, name := range names {
@@ -108,7 +108,7 @@ func (m *maintainer) removeOlder() error {
 	return err
 }
 
-// remove removes a file that is not needed any more.
+// remove removes a file that is no longer needed.
 func (m *maintainer) remove(prefix string, segment uint64) error {
 	err := m.files.fs.Remove(filepath.Join(m.files.folder, segmentFile(prefix, segment)))
 	if errors.Is(err, os.ErrNotExist) {
@@ -117,7 +117,7 @@ func (m *maintainer) remove(prefix string, segment uint64) error {
 	return err
 }
 
-// writeIndexes writes those of the segments before the one in use.
+// writeIndexes writes the indexes of the segments before the current segment.
 func (m *maintainer) writeIndexes() error {
 	for {
 		s := m.store
@@ -125,7 +125,7 @@ func (m *maintainer) writeIndexes() error {
 		next := max(m.indexed+1, s.oldest)
 		var i *segmentIndex
 		if next < s.segment {
-			i = s.records.index(next) // nothing changes it any more
+			i = s.records.index(next) // nothing changes the index any more
 		}
 		s.mu.Unlock()
 		if i == nil {
@@ -138,8 +138,8 @@ func (m *maintainer) writeIndexes() error {
 	}
 }
 
-// giveUp gives up the oldest segments, as far as the newest snapshot does without
-// them, their records have expired, and their lines are durable in the trail.
+// giveUp removes the oldest segments if the newest snapshot does not need them, their records have
+// expired, and their lines are durable in the trail.
 func (m *maintainer) giveUp() error {
 	s := m.store
 	now := s.c.Now().UnixMilli()
@@ -156,7 +156,8 @@ func (m *maintainer) giveUp() error {
 	if same {
 		return nil
 	}
-	// Durable before a file goes, so that a start does not miss it.
+	// The log records the new oldest segment first, so that the next start does not miss a removed
+	// file.
 	if err := s.forget(before); err != nil {
 		return err
 	}
@@ -168,8 +169,8 @@ func (m *maintainer) giveUp() error {
 	return nil
 }
 
-// forget makes durable that segments before one are not needed, and what is known
-// of the trail.
+// forget records in the log that segments before the given segment are not needed, and the durable
+// end of the trail.
 func (s *Store) forget(before uint64) error {
 	s.mu.Lock()
 	if err := s.refusal(); err != nil && !s.isFull(err) {
@@ -192,11 +193,11 @@ var errBound = errors.New("the segments of the log have reached the configured s
 
 var errLag = errors.New("lines of the audit trail wait to be written to its file, and the log may not hold more of them")
 
-// mostLag is how many segments' worth of the log may have lines that are not durable
-// in the trail.
+// mostLag is the maximum size of the log, in segments, with lines that are not durable in the
+// trail.
 const mostLag = 4
 
-// bound refuses commits while the log may not hold more. mu is held.
+// bound sets or clears full. mu is held.
 func (s *Store) bound() {
 	switch {
 	case s.log.Full():
@@ -208,5 +209,5 @@ func (s *Store) bound() {
 	}
 }
 
-// isFull says whether commits are refused only because the log may not hold more.
+// isFull reports whether commits fail only because the log is full.
 func (s *Store) isFull(err error) bool { return s.full != nil && errors.Is(err, s.full) }

@@ -19,7 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// errPath is in the error where what is at a configured path cannot be used.
+// errPath is in the error if a configured path cannot be used.
 var errPath = errors.New("it cannot be used")
 
 func open(ctx context.Context, c Config) (*Store, error) {
@@ -37,7 +37,7 @@ func open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// folder makes the folder, or sees that what is there is one.
+// folder creates the folder, or checks that the path is a folder.
 func folder(c Config) error {
 	if c.Folder == "" || c.Trail.Path == "" && c.Trail.Writer == nil {
 		return fmt.Errorf("%w: no path is given", errPath)
@@ -59,24 +59,24 @@ func folder(c Config) error {
 	return nil
 }
 
-// firstEdition says what a file at the path of the folder is.
+// firstEdition describes a file at the path of the folder.
 func firstEdition(system disk.FS, path string) string {
 	const way = "this build keeps the state in a folder. Move the file away, with the files beside it, or configure another path"
 	file, err := system.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return "it is a file; " + way
 	}
-	defer func() { _ = file.Close() }() // it was opened for reading: nothing can be lost
+	defer func() { _ = file.Close() }() // read-only: no data can be lost
 	text := make([]byte, 32)
 	_, err = file.ReadAt(text, 0)
-	// The magic of a bbolt database, behind the header of its first page.
+	// The magic number of a bbolt database, after the header of its first page.
 	if (err == nil || errors.Is(err, io.EOF)) && bytes.Equal(text[16:20], []byte{0xED, 0xDA, 0x0C, 0xED}) {
 		return "it is a state of format 1, which an earlier build wrote as one file, and this build does not read it; " + way
 	}
 	return "it is a file; " + way
 }
 
-// load reads what the folder holds.
+// load reads the content of the folder.
 func (s *Store) load() (*replayer, *sealedFiles, error) {
 	key, err := s.unlock()
 	if err != nil {
@@ -112,8 +112,7 @@ func (s *Store) load() (*replayer, *sealedFiles, error) {
 	return r, files, s.tidy(r)
 }
 
-// unlock takes the store of the folder for this process, or makes it, and returns
-// the operator's key.
+// unlock opens and locks the store of the folder, or creates it, and returns the operator's key.
 func (s *Store) unlock() (key []byte, err error) {
 	s.identity, err = openIdentity(s.c.FS, s.c.Folder)
 	if err != nil {
@@ -144,10 +143,10 @@ func (s *Store) unlock() (key []byte, err error) {
 	return s.identity.bind(s.c.Key)
 }
 
-// walPrefix begins the names of segments.
+// walPrefix is the prefix of the names of segments.
 const walPrefix = "wal-"
 
-// indexes reads those of the segments that are not replayed.
+// indexes reads the indexes of the segments that are not replayed.
 func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer, start wal.Start) error {
 	r.snapshot = start.Segment
 	for n := max(l.Oldest(), r.oldest); n < start.Segment; n++ {
@@ -175,7 +174,7 @@ func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer, start wal.S
 	return nil
 }
 
-// tidy gives up segments that an earlier process had given up when it ended.
+// tidy removes segments that an earlier process no longer needed.
 func (s *Store) tidy(r *replayer) error {
 	if oldest := s.log.Oldest(); oldest > r.oldest {
 		return fmt.Errorf("%w: %s is missing", wal.ErrLost, segmentFile(walPrefix, r.oldest))
@@ -189,7 +188,7 @@ func (s *Store) tidy(r *replayer) error {
 	return nil
 }
 
-// start begins the work of the store: the first frame says which chain its lines
+// start starts the goroutines of the store. The first frame records the chain that its lines
 // continue, and has the start line.
 func (s *Store) start(ctx context.Context, r *replayer, files *sealedFiles) error {
 	s.records, s.oldest, s.sealer = r.records, r.oldest, newSealer(s.sealing)
@@ -232,7 +231,7 @@ func (s *Store) begin(b begin) error {
 	s.state = b.chain
 	s.chain = audit.NewChain(s.c.Trail.Key, b.chain.origin, b.chain.at)
 	g := s.group()
-	// No caller waits for this group, and a slow disk is no reason against a start.
+	// No caller waits for this group, and a slow disk must not prevent a start.
 	g.timer.Stop()
 	slow := time.AfterFunc(s.c.MaxWait, func() {
 		s.c.Logger.Warn("the first write to the log takes long, and the start waits for it", zap.String("folder", s.c.Folder))
@@ -253,7 +252,7 @@ func (s *Store) begin(b begin) error {
 	return g.err
 }
 
-// abandon gives back what a start that failed has taken.
+// abandon closes the files of a failed start.
 func (s *Store) abandon() error {
 	var errs []error
 	if s.trail != nil {

@@ -9,21 +9,21 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// recordLocation is where the entry of a record is in the log.
+// recordLocation is the location of a record's entry in the log.
 type recordLocation struct {
 	segment uint64
 	offset  uint32
 }
 
-// fetched are records that were read from the log, and those that are to be.
+// fetched holds records read from the log, and records still to be read.
 type fetched struct {
 	found   map[recordLocation]store.Record
 	missing []located
-	// gone counts how often a segment was not there any more.
+	// gone counts reads of removed segments.
 	gone int
 }
 
-// located is a record that has to be read from the log.
+// located is a record that must be read from the log.
 type located struct {
 	recordLocation
 
@@ -31,11 +31,11 @@ type located struct {
 	length uint32
 }
 
-// mostGone is how often a record is looked up again because its segment was given
-// up meanwhile.
+// mostGone is the maximum number of retries if a record's segment is removed between the lookup and
+// the read.
 const mostGone = 3
 
-// lookUp finds a durable record, or notes where it has to be read from. mu is held.
+// lookUp finds a durable record, or records its location for a read. mu is held.
 func (s *Store) lookUp(found map[string]store.Record, read *fetched, key string, now int64) {
 	value, segment, p, ok := s.records.find(key, now)
 	if !ok {
@@ -63,7 +63,7 @@ func (s *Store) fetch(read *fetched) error {
 		text := make([]byte, m.length)
 		err := s.log.ReadAt(text, m.segment, int64(m.offset))
 		if errors.Is(err, io.EOF) && read.gone < mostGone {
-			read.gone++ // its segment was given up, so it has expired
+			read.gone++ // the segment was removed, so the record has expired
 			continue
 		}
 		if err != nil {
@@ -79,7 +79,7 @@ func (s *Store) fetch(read *fetched) error {
 	return nil
 }
 
-// failed is the fault of an error.
+// failed converts an error to a fault.
 func (s *Store) failed(err error) error {
 	if _, one := errors.AsType[damaged](err); one {
 		s.damages.Add(1)
@@ -88,9 +88,8 @@ func (s *Store) failed(err error) error {
 	return store.Unavailable(err)
 }
 
-// Get returns those of the records that exist and have not expired. What a commit
-// changes that is not durable yet is not in it. It does not wait for the disk of
-// the log while that hangs, unless the records are there alone.
+// Get returns the existing records that have not expired, without pending changes. Get does not
+// wait for a hanging log disk unless a record must be read from the log.
 func (s *Store) Get(ctx context.Context, keys ...string) (map[string]store.Record, error) {
 	if err := store.CheckKeys(keys); err != nil {
 		return nil, err
@@ -120,8 +119,8 @@ func (s *Store) Get(ctx context.Context, keys ...string) (map[string]store.Recor
 	}
 }
 
-// Scan does as store.Store says. It visits the records as they were when it began,
-// but for those that are deleted meanwhile.
+// Scan implements store.Store. It visits the records as of its begin, except for records that are
+// deleted during the scan.
 func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, r store.Record) error) error {
 	if err := ctx.Err(); err != nil {
 		return fault.From(err)
@@ -150,8 +149,7 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 	return nil
 }
 
-// Events returns none: only one process uses the store, so nobody has anything to
-// tell.
+// Events returns no events: only one process uses the store.
 func (s *Store) Events(ctx context.Context, _ string, after store.Position) (events [][]byte, now store.Position, complete bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, after, false, fault.From(err)

@@ -8,15 +8,15 @@ import (
 	"hash"
 )
 
-// damaged is the error of a record that is not what was written.
+// damaged is the error of a record whose bytes in the log were altered.
 type damaged struct{ key string }
 
 func (d damaged) Error() string {
 	return fmt.Sprintf("the record %q in the log is not what was written to it", d.key)
 }
 
-// sealer makes the seals of records that are read one by one: 8 bytes of the
-// HMAC-SHA256 of expiry, key and value. It is for one goroutine at a time.
+// sealer makes the seals of records that are read individually: 8 bytes of the HMAC-SHA256 of
+// expiry, key and value. It is not safe for concurrent use.
 type sealer struct {
 	mac  hash.Hash
 	sum  []byte
@@ -25,7 +25,7 @@ type sealer struct {
 
 func newSealer(key []byte) *sealer { return &sealer{mac: hmac.New(sha256.New, key)} }
 
-// seal is good until the next call.
+// seal returns a seal that is valid until the next call.
 func (s *sealer) seal(expires int64, key string, value []byte) []byte {
 	s.mac.Reset()
 	s.text = binary.LittleEndian.AppendUint64(s.text[:0], uint64(expires)) //nolint:gosec // the same bits
@@ -37,8 +37,7 @@ func (s *sealer) seal(expires int64, key string, value []byte) []byte {
 	return s.sum[:sealSize]
 }
 
-// open reads the record of a key from its entry. ok is false where it is not what
-// was written.
+// open decodes the record of a key from its entry. ok is false if the bytes were altered.
 func (s *sealer) open(text []byte, key string) (value []byte, expires int64, ok bool) {
 	d := decoder{rest: text}
 	if d.byte() != entryExpire {
@@ -55,11 +54,10 @@ func (s *sealer) open(text []byte, key string) (value []byte, expires int64, ok 
 	return value, expires, hmac.Equal(seal, s.seal(expires, key, value))
 }
 
-// digest is what stands for a key in an index.
+// digest represents a key in an index.
 type digest [16]byte
 
-// digester makes digests with a key of the store. It is for one goroutine at a
-// time.
+// digester makes digests with a key of the store. It is not safe for concurrent use.
 type digester struct{ text []byte }
 
 const digestKey = 32

@@ -15,8 +15,8 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// Snapshots and indexes are files that are written once: magic 8, format 4, zeros
-// 4, identifier of the store 16, content, HMAC-SHA256 of all that.
+// Snapshots and indexes are files that are written once: magic 8, format 4, zeros 4, identifier of
+// the store 16, content, HMAC-SHA256 of all preceding bytes.
 const (
 	snapshotPrefix = "snapshot-"
 	snapshotMagic  = "SKSNAPS\n"
@@ -31,14 +31,14 @@ func segmentFile(prefix string, segment uint64) string {
 	return fmt.Sprintf("%s%016x", prefix, segment)
 }
 
-// segmentOf reads the number from a name that segmentFile made.
+// segmentOf parses a name made by segmentFile.
 func segmentOf(prefix, name string) (segment uint64, ok bool) {
 	text, ok := strings.CutPrefix(name, prefix)
 	segment, err := strconv.ParseUint(text, 16, 64)
 	return segment, ok && err == nil && segmentFile(prefix, segment) == name
 }
 
-// sealedFiles reads and writes such files of one store.
+// sealedFiles reads and writes snapshots and indexes of a store.
 type sealedFiles struct {
 	fs     disk.FS
 	folder string
@@ -60,7 +60,7 @@ func (f *sealedFiles) mac(text []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// write makes a file durable. text has begun as begin.
+// write makes a file durable. text must begin as made by begin.
 func (f *sealedFiles) write(name string, text []byte) error {
 	path := filepath.Join(f.folder, name)
 	file, err := f.fs.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -86,7 +86,7 @@ func (f *sealedFiles) read(name, magic string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = file.Close() }() // it was opened for reading: nothing can be lost
+	defer func() { _ = file.Close() }() // read-only: no data can be lost
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err

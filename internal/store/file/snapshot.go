@@ -11,11 +11,11 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// snapshot is what was durable when a segment was begun: everything but the records
-// with an expiry, which the indexes of the segments know.
+// snapshot is the durable state at the begin of a segment, except for the records with an expiry,
+// which are in the indexes of the segments.
 type snapshot struct {
 	segment uint64
-	// number is that of the last frame before the segment.
+	// number is the number of the last frame before the segment.
 	number  uint64
 	lasting map[string][]byte
 	chain   chainState
@@ -34,8 +34,8 @@ func (f *sealedFiles) writeSnapshot(s *snapshot) error {
 	return f.write(segmentFile(snapshotPrefix, s.segment), text)
 }
 
-// readSnapshot reads the newest snapshot that is whole, nil where there is none.
-// damaged is the error of a newer one.
+// readSnapshot reads the newest valid snapshot into r. start is zero if there is none. damaged is
+// the error of a newer, damaged snapshot.
 func (f *sealedFiles) readSnapshot(r *replayer) (start wal.Start, damaged, err error) {
 	names, err := f.fs.Names(f.folder)
 	if err != nil {
@@ -76,8 +76,8 @@ func (f *sealedFiles) writeIndex(i *segmentIndex) error {
 	return f.write(segmentFile(indexPrefix, i.segment), text)
 }
 
-// readIndex reads the index of a segment. ok is false where it is not there, or
-// damaged: then it is made again.
+// readIndex reads the index of a segment. ok is false if the index is missing or damaged; the
+// caller then rebuilds it.
 func (f *sealedFiles) readIndex(segment uint64) (i *segmentIndex, ok bool, err error) {
 	text, err := f.read(segmentFile(indexPrefix, segment), indexMagic)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errSealed) {
@@ -98,20 +98,20 @@ func (f *sealedFiles) readIndex(segment uint64) (i *segmentIndex, ok bool, err e
 	return i, !d.short, nil
 }
 
-// replayer makes the state of a store from what its files say, in order.
+// replayer builds the state of a store from the entries of its files, in order.
 type replayer struct {
 	records *records
 	chain   chainState
 	synced  synced
 	oldest  uint64
-	// known says that the trail was begun.
+	// known reports that the trail was begun.
 	known bool
-	// snapshot is the segment of the snapshot that was read, and indexed the last
-	// that has an index, as all before it.
+	// snapshot is the segment of the snapshot that was read. indexed is the last segment up to
+	// which all segments have an index.
 	snapshot, indexed uint64
 }
 
-// entry does what an entry says. segment and frame say where it stands.
+// entry applies an entry. segment and frame are its location.
 func (r *replayer) entry(segment uint64, frame int64, e *entry) error {
 	switch e.kind {
 	case entryLine:

@@ -9,27 +9,27 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// framePlace is where the entry of a record with an expiry is in a segment. A length of
-// 0 says that the record is gone: what older segments say of it does not hold.
+// framePlace is the location of the entry of a record with an expiry in a segment. A length of 0
+// means that the record was deleted, so that older segments do not count.
 type framePlace struct {
 	expires        int64
 	offset, length uint32
 }
 
-// segmentIndex are the records with an expiry that a segment says something of. It has no
-// pointers, so the garbage collector does not look at it.
+// segmentIndex holds the locations of the records with an expiry in a segment. It has no pointers,
+// so the garbage collector does not scan it.
 type segmentIndex struct {
 	segment uint64
 	places  map[digest]framePlace
-	// until is when the last of the records expires.
+	// until is the latest expiry of the records.
 	until int64
 }
 
-// records is what is durable: records without an expiry in memory, and of those
-// with one the place in the log.
+// records is the durable state: the records without an expiry in memory, and the locations of the
+// records with an expiry in the log.
 type records struct {
 	lasting map[string][]byte
-	// indexes are those of the segments, oldest first.
+	// indexes are the indexes of the segments, oldest first.
 	indexes []*segmentIndex
 	digests *digester
 }
@@ -38,8 +38,8 @@ func newRecords(key []byte) *records {
 	return &records{lasting: map[string][]byte{}, digests: newDigester(key)}
 }
 
-// find returns the value of a record without an expiry, or the place of one with
-// an expiry that is in the future.
+// find returns the value of a record without an expiry, or the location of an unexpired record with
+// an expiry.
 func (r *records) find(key string, now int64) (value []byte, segment uint64, p framePlace, found bool) {
 	if value, found = r.lasting[key]; found {
 		return value, 0, p, true
@@ -57,7 +57,8 @@ func (r *records) placeOf(d digest) (segment uint64, p framePlace) {
 	return 0, framePlace{}
 }
 
-// index is that of a segment, which is the newest or there already.
+// index returns the index of a segment. A missing index is added; the segment must then be the
+// newest.
 func (r *records) index(segment uint64) *segmentIndex {
 	at, found := slices.BinarySearchFunc(r.indexes, segment, func(i *segmentIndex, n uint64) int {
 		return cmp.Compare(i.segment, n)
@@ -68,13 +69,13 @@ func (r *records) index(segment uint64) *segmentIndex {
 	return r.indexes[at]
 }
 
-// put makes a record one without an expiry.
+// put stores a record without an expiry.
 func (r *records) put(segment uint64, key string, value []byte) {
 	r.lasting[key] = value
 	r.forget(segment, key)
 }
 
-// expire makes a record one with an expiry.
+// expire stores a record with an expiry.
 func (r *records) expire(segment uint64, key string, p framePlace) {
 	delete(r.lasting, key)
 	i := r.index(segment)
@@ -87,7 +88,7 @@ func (r *records) remove(segment uint64, key string) {
 	r.forget(segment, key)
 }
 
-// forget makes what is known of a record with an expiry void.
+// forget deletes the location of a record with an expiry.
 func (r *records) forget(segment uint64, key string) {
 	if len(r.indexes) == 0 {
 		return
@@ -103,7 +104,7 @@ func (r *records) forget(segment uint64, key string) {
 	}
 }
 
-// older says whether a segment before this one knows a record.
+// older reports whether the index of an earlier segment has the record.
 func (r *records) older(segment uint64, d digest) bool {
 	for _, i := range r.indexes {
 		if i.segment < segment {
@@ -115,13 +116,12 @@ func (r *records) older(segment uint64, d digest) bool {
 	return false
 }
 
-// drop gives up the indexes of segments before one.
+// drop removes the indexes of segments before the given segment.
 func (r *records) drop(before uint64) {
 	r.indexes = slices.DeleteFunc(r.indexes, func(i *segmentIndex) bool { return i.segment < before })
 }
 
-// keys are those of the records without an expiry that begin with a prefix, in
-// order.
+// keys returns the keys with a prefix of the records without an expiry, in order.
 func (r *records) keys(prefix string) []string {
 	var keys []string
 	for key := range r.lasting {
@@ -133,7 +133,7 @@ func (r *records) keys(prefix string) []string {
 	return keys
 }
 
-// apply does what an entry says of a record. Its bytes are copied.
+// apply applies an entry of a record. It copies the bytes.
 func (r *records) apply(segment uint64, frame int64, e *entry) {
 	switch e.kind {
 	case entryPut:
@@ -145,7 +145,7 @@ func (r *records) apply(segment uint64, frame int64, e *entry) {
 	}
 }
 
-// scanned does what an entry says of records with an expiry only.
+// scanned applies an entry to the records with an expiry only.
 func (r *records) scanned(segment uint64, frame int64, e *entry) {
 	switch e.kind {
 	case entryPut, entryDelete:
@@ -160,12 +160,12 @@ func (r *records) scanned(segment uint64, frame int64, e *entry) {
 // snapshot is a copy of the records without an expiry.
 func (r *records) snapshot() map[string][]byte { return maps.Clone(r.lasting) }
 
-// record is what a reader gets.
+// record makes the record that a reader gets.
 func record(value []byte, expires int64) store.Record {
 	return store.Record{Value: value, Expires: store.End(expires)}
 }
 
-// entryPlace is where an entry is in its segment, whose frame begins at a byte.
+// entryPlace returns the location of an entry in its segment. frame is the offset of its frame.
 func entryPlace(frame int64, e *entry) framePlace {
 	return framePlace{
 		expires: e.expires,

@@ -12,25 +12,25 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// target is where lines of one generation go.
+// target is the destination of the lines of a generation.
 type target struct {
 	fs disk.FS
-	// path is that of the file, empty for a stream.
+	// path is the path of the file, or empty for a stream.
 	path string
-	// rest is the path of a file that is made for lines whose own file is gone. It
-	// is made with the first of them.
+	// rest is the path of a substitute file for lines whose own file is lost. The file is created
+	// with the first line.
 	rest string
-	// moved says that the file is not at its path any more and has another name.
+	// moved reports that the file was renamed away from its path.
 	moved bool
 	file  disk.File
 	size  int64
 
 	stream io.Writer
-	// torn says that the last line of the stream may be without its end.
+	// torn reports that the last line of the stream may be incomplete.
 	torn bool
 }
 
-// inPlace says whether the file was at its path when it was looked at last.
+// inPlace reports whether the file was at its path at the last check.
 func (t *target) inPlace() bool { return t.file != nil && !t.moved && t.rest == "" }
 
 func (t *target) write(lines []byte) error {
@@ -57,8 +57,8 @@ func (t *target) write(lines []byte) error {
 	return err
 }
 
-// emit writes lines to the stream. Nothing written can be taken back, so a line
-// that was cut off is ended and written again.
+// emit writes lines to the stream. Written bytes cannot be taken back, so an incomplete line is
+// ended with a line feed, and the retry writes the line again.
 func (t *target) emit(lines []byte) error {
 	if t.torn {
 		if _, err := t.stream.Write([]byte("\n")); err != nil {
@@ -92,7 +92,7 @@ func (t *target) close() error {
 	return err
 }
 
-// ends says whether the first size bytes of a file end with a line.
+// ends reports whether the first size bytes of a file end with the line at a place.
 func ends(file io.ReaderAt, size int64, at audit.Place) bool {
 	if size < audit.LineEnd {
 		return size == 0
@@ -102,14 +102,14 @@ func ends(file io.ReaderAt, size int64, at audit.Place) bool {
 	return (err == nil || errors.Is(err, io.EOF)) && at.EndsLine(text)
 }
 
-// others are the rights of everyone else. Those of the group are left to the
-// operator: shippers of logs and volumes in Kubernetes use them.
+// others is the mode bits for all other users. The group bits are left to the operator, because log
+// shippers and Kubernetes volumes use them.
 const others fs.FileMode = 0o007
 
 var errResized = errors.New("the audit file has another size than was written")
 
-// create opens an empty audit file, a new one where there is none, and makes sure
-// that it is private and will be found under its name after a loss of power.
+// create opens an empty audit file, or creates it. The file is private, and its name survives a
+// power loss.
 func create(system disk.FS, path string) (disk.File, error) {
 	file, err := system.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -119,7 +119,7 @@ func create(system disk.FS, path string) (disk.File, error) {
 	if err == nil && info.Size() != 0 {
 		err = errResized
 	}
-	// Whoever made an empty file ready may have left it open to others.
+	// An empty file prepared by the operator may be accessible to others.
 	if err == nil && info.Mode().Perm()&others != 0 {
 		err = file.Chmod(0o600)
 	}
@@ -132,8 +132,8 @@ func create(system disk.FS, path string) (disk.File, error) {
 	return file, nil
 }
 
-// trailHead is the file that names the last record that is durable in the audit file,
-// so that a missing end is found. It is written in place, and locked.
+// trailHead is the file that names the last durable record of the audit file, so that a missing end
+// is detected. It is written in place, and locked.
 type trailHead struct {
 	fs     disk.FS
 	path   string
@@ -142,13 +142,13 @@ type trailHead struct {
 	file   disk.File
 	buf    []byte
 	failed bool
-	// empty says that it named no record when it was read.
+	// empty reports that the head named no record when it was read.
 	empty bool
 }
 
-// open takes the head file for this process.
+// open opens and locks the head file.
 func (h *trailHead) open() error {
-	_ = h.close() // it has failed, or was never open
+	_ = h.close() // the file has failed, or was never open
 	file, err := h.fs.OpenFile(h.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (h *trailHead) open() error {
 	return nil
 }
 
-// read returns the content, nil where there is none.
+// read returns the content of the head.
 func (h *trailHead) read() ([]byte, error) {
 	text := make([]byte, audit.HeadBytes+1)
 	n, err := h.file.ReadAt(text, 0)
@@ -171,8 +171,7 @@ func (h *trailHead) read() ([]byte, error) {
 	return text[:n], nil
 }
 
-// write makes at the place that the head names, durable. After a fault it goes
-// through a new handle.
+// write makes at the durable place in the head. After a failure write uses a new handle.
 func (h *trailHead) write(at audit.Place) error {
 	if h.path == "" {
 		return nil
@@ -183,7 +182,7 @@ func (h *trailHead) write(at audit.Place) error {
 		}
 		info, err := h.file.Stat()
 		if err == nil && info.Size() != audit.HeadBytes {
-			err = h.file.Truncate(0) // what has another length was not written here
+			err = h.file.Truncate(0) // another length means that another program wrote the file
 		}
 		if err != nil {
 			return err

@@ -11,37 +11,36 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// TrailConfig says where the audit trail goes: to a file, or to a stream.
+// TrailConfig configures the destination of the audit trail: a file or a stream.
 type TrailConfig struct {
-	// Path is the audit file. FILE.head beside it names the last record that is
-	// durable in it.
+	// Path is the path of the audit file. The file PATH.head names the last durable record.
 	Path string
-	// Key, unless empty, binds the chain, so that a holder of the files alone cannot
-	// write it anew. A chain keeps its key: a new key needs new files.
+	// Key, unless empty, is the HMAC key of the chain, so that the chain cannot be rewritten
+	// without the key. A chain keeps its key: a new key needs new files.
 	Key []byte
-	// RotateSize is the size in bytes from which on the file is given another name,
-	// FILE.rotated- and the number of its last record, and a new file continues the
-	// chain. 0: never.
+	// RotateSize is the size in bytes from which on the file is rotated: it is renamed to
+	// PATH.rotated- and the number of its last record, and a new file continues the chain. 0 means
+	// no rotation.
 	RotateSize int64
-	// Writer is where lines go where no Path is given, such as os.Stdout. Each
-	// process begins a chain of its own. A line that was acknowledged is written at
-	// least once: those of the last moments before a kill may be there twice.
+	// Writer is the destination of lines if Path is empty, such as os.Stdout. Each process begins
+	// its own chain. An acknowledged line is written at least once: lines written shortly before a
+	// kill may be repeated.
 	Writer io.Writer
 }
 
 const (
-	// syncAfter is how long a line waits for a sync of the file, while the log has
-	// it.
+	// syncAfter is the maximum delay of a sync of the trail's file. The log holds the lines during
+	// that time.
 	syncAfter = 500 * time.Millisecond
-	// syncBytes is how many bytes wait for one at most.
+	// syncBytes is the maximum number of bytes without a sync.
 	syncBytes = 4 << 20
-	// flushBytes is about how many bytes are written to the file at once.
+	// flushBytes is the approximate number of bytes per write.
 	flushBytes = 1 << 20
 )
 
-// trailWriter writes the lines of the log to the file of the trail, behind the commits.
-// Its one goroutine reads them from the log, so that what the file lacks after a
-// fault is written again from there.
+// trailWriter writes the lines of the log to the trail's file, after the commits. One goroutine
+// reads the lines from the log, so that after a failure missing lines are written again from the
+// log.
 type trailWriter struct {
 	store  *Store
 	c      TrailConfig
@@ -53,13 +52,12 @@ type trailWriter struct {
 	lost   atomic.Int64
 	health health
 
-	// The rest belongs to the goroutine.
+	// Only the goroutine uses the following fields.
 
-	// target is where the lines of the generation go.
+	// target is the destination of the current generation.
 	target     target
 	generation uint32
-	// frame is the first frame that may have lines behind at, the last line that was
-	// written.
+	// at is the last written line. frame is the first frame that may have lines after at.
 	frame wal.Position
 	at    audit.Place
 	buf   []byte
@@ -67,20 +65,21 @@ type trailWriter struct {
 	last audit.Place
 	// asked is the group with the line that begins the next generation.
 	asked *group
-	// synced is up to where lines are durable, and waiting since when others wait.
+	// synced is the position up to which lines are durable. waiting is the time of the oldest write
+	// since the last sync.
 	synced  synced
 	waiting time.Time
-	// failed says that a write or a sync failed, and loss why the file is gone.
+	// failed reports that a write or a sync failed. loss is the reason why the file is gone.
 	failed bool
 	loss   string
-	// rotateSize is that of the configuration, larger after a rotation that failed.
+	// rotateSize is the configured size, or more after a failed rotation.
 	rotateSize int64
 
-	// mu guards what readers of the trail need to know.
+	// mu guards the state that readers of the trail need.
 	mu      sync.Mutex
 	written wal.Position
 	size    int64
-	// changed is closed with the next change, where that is awaited.
+	// changed is closed at the next change if awaited is set.
 	changed chan struct{}
 	awaited bool
 }
@@ -98,7 +97,7 @@ func (t *trailWriter) run() {
 	for {
 		err := t.step()
 		if errors.Is(err, errGone) {
-			continue // the next step writes its lines elsewhere
+			continue // the next step writes the lines to another file
 		}
 		if t.health.tell(err, t.store.c.Logger); err == nil {
 			retry = 0
@@ -110,11 +109,11 @@ func (t *trailWriter) run() {
 		}
 	}
 	if t.step() == nil {
-		_ = t.sync() // what is not durable in the file is in the log
+		_ = t.sync() // lines that are not durable in the file are in the log
 	}
 }
 
-// catchUp writes the lines that are in the log, at a start.
+// catchUp writes the lines in the log at a start.
 func (t *trailWriter) catchUp() error {
 	for {
 		if err := t.step(); !errors.Is(err, errGone) {
@@ -123,7 +122,7 @@ func (t *trailWriter) catchUp() error {
 	}
 }
 
-// pause returns when there is something to do, and false when the trail ends.
+// pause waits for work, and returns false when the trail ends.
 func (t *trailWriter) pause(retry time.Duration) bool {
 	wake, wait := t.wake, retry
 	switch {
@@ -147,8 +146,7 @@ func (t *trailWriter) pause(retry time.Duration) bool {
 	return true
 }
 
-// step writes the lines that are durable in the log, and syncs the file when that
-// is due.
+// step writes the durable lines of the log, and syncs the file if a sync is due.
 func (t *trailWriter) step() error {
 	t.health.begin()
 	defer t.health.end()
@@ -168,14 +166,14 @@ func (t *trailWriter) step() error {
 	}
 	t.frame = next
 	t.publish()
-	// After a failure only a sync shows that the file can be written again.
+	// After a failure, only a successful sync shows that the file is writable again.
 	if t.health.ill() || !t.waiting.IsZero() && (time.Since(t.waiting) >= syncAfter || t.target.size-t.synced.size >= syncBytes) {
 		return t.sync()
 	}
 	return nil
 }
 
-// visit takes the lines of a frame.
+// visit processes the lines of a frame.
 func (t *trailWriter) visit(f wal.Frame) error {
 	return entries(f.Content, func(e *entry) error {
 		if e.kind != entryLine || e.generation < t.generation {
@@ -243,12 +241,12 @@ func (t *trailWriter) flush() error {
 	return nil
 }
 
-// end gives the files back.
+// end closes the files.
 func (t *trailWriter) end() error {
 	return errors.Join(t.target.close(), t.head.close())
 }
 
-// publish tells readers how far the file is.
+// publish updates the state for readers.
 func (t *trailWriter) publish() {
 	t.advance()
 	t.mu.Lock()

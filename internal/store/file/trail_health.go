@@ -13,25 +13,25 @@ import (
 
 var errTrailHung = errors.New("a write to the audit trail does not return")
 
-// health is whether the lines of the log reach the trail. Only the goroutine of
-// the trail changes it.
+// health records whether the lines of the log reach the trail. Only the trail's goroutine changes
+// it.
 type health struct {
-	// failure is why they did not when it was tried last.
+	// failure is the error of the last attempt, or nil.
 	failure atomic.Pointer[error]
-	// began is when the write or sync under way began, as the time since start, and 0
-	// where none is.
+	// began is the start of the current write or sync, as the time since start, or 0 if none is in
+	// progress.
 	began atomic.Int64
 	start time.Time
 }
 
-// begin notes that a write or a sync may take time from now on.
+// begin records that a write or a sync begins.
 func (h *health) begin() { h.began.Store(int64(time.Since(h.start))) }
 
 func (h *health) end() { h.began.Store(0) }
 
 func (h *health) ill() bool { return h.failure.Load() != nil }
 
-// tell notes how a step ended, and logs what is new.
+// tell records the result of a step, and logs a change of the health.
 func (h *health) tell(err error, logger *zap.Logger) {
 	was := h.ill()
 	switch {
@@ -46,8 +46,8 @@ func (h *health) tell(err error, logger *zap.Logger) {
 	}
 }
 
-// err is why lines do not reach the trail, nil where they do. most is how long a
-// write may take.
+// err returns the reason why lines do not reach the trail, or nil. most is the maximum duration of
+// a write.
 func (h *health) err(most time.Duration) error {
 	if failure := h.failure.Load(); failure != nil {
 		return *failure
@@ -58,12 +58,12 @@ func (h *health) err(most time.Duration) error {
 	return nil
 }
 
-// TrailHealthy returns nil, or why lines of commits do not reach the trail now and
-// wait in the log. Commits with an intent or a denial are refused then.
+// TrailHealthy returns nil, or the reason why lines do not reach the trail and wait in the log.
+// Commits with an intent or a denial fail in that case.
 func (s *Store) TrailHealthy() error { return s.trail.health.err(s.c.MaxWait) }
 
-// admit refuses what is begun while its lines would not reach the trail. What has
-// begun may end.
+// admit rejects intents and denials while lines do not reach the trail. Other lines are admitted,
+// so that begun changes can end.
 func (s *Store) admit(lines []audit.Record) error {
 	for i := range lines {
 		if kind := lines[i].Kind; kind == audit.KindIntent || kind == audit.KindDenial {

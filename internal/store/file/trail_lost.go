@@ -13,14 +13,13 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// asideStamp dates a file that was moved aside.
+// asideStamp is the time format in the name of a file that was moved aside.
 const asideStamp = "20060102T150405.000000Z"
 
-// errGone ends a read of the log whose lines have no file any more.
+// errGone ends a read of the log because the file of the lines is gone.
 var errGone = errors.New("the audit file is not what was written; a new one continues the chain")
 
-// check holds the file against what was written to it, before more is written. A
-// file that is gone is followed by a new one.
+// check checks the file before a write. If the file is gone, a new file continues the chain.
 func (t *trailWriter) check() error {
 	if !t.target.inPlace() {
 		return nil
@@ -28,12 +27,12 @@ func (t *trailWriter) check() error {
 	size, here, err := t.target.file.At(t.c.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !t.foldered():
-		return err // the file is where its folder is, and is expected back
+		return err // the file is expected back together with its folder
 	case errors.Is(err, fs.ErrNotExist), err == nil && !here:
 		if !t.target.file.Named() {
 			return t.gone(audit.ReasonFileLost)
 		}
-		// Under its new name it gets all lines up to that which begins the new file.
+		// Under its new name, the file gets all lines up to the line that begins the new file.
 		t.target.moved = true
 		t.ask(audit.ReasonFileLost)
 		return nil
@@ -49,13 +48,13 @@ func (t *trailWriter) check() error {
 	return t.damaged()
 }
 
-// foldered says whether the folder of the file is at its path.
+// foldered reports whether the folder of the file exists.
 func (t *trailWriter) foldered() bool {
 	_, err := t.store.c.FS.Stat(filepath.Dir(t.c.Path))
 	return err == nil
 }
 
-// returned says whether a file that was not at its path is there again.
+// returned reports whether a file that was moved is at its path again.
 func (t *trailWriter) returned() bool {
 	if !t.target.moved {
 		return false
@@ -65,7 +64,7 @@ func (t *trailWriter) returned() bool {
 	return !t.target.moved
 }
 
-// damaged moves aside what is at the path.
+// damaged moves the file at the path aside.
 func (t *trailWriter) damaged() error {
 	if err := t.aside(); err != nil {
 		return err
@@ -77,10 +76,10 @@ func (t *trailWriter) aside() error {
 	return t.store.c.FS.Rename(t.c.Path, t.c.Path+".damaged-"+t.store.c.Now().UTC().Format(asideStamp))
 }
 
-// gone gives up the file. The lines that the log has of it go to a file of their
-// own, up to that which begins the new file.
+// gone gives up the file. Lines of the file that are still in the log go to a substitute file, up
+// to the line that begins the new file.
 func (t *trailWriter) gone(reason string) error {
-	_ = t.target.close() // nothing in it is relied on
+	_ = t.target.close() // the content is not used any more
 	t.target = t.restTarget()
 	t.frame, t.at, t.waiting, t.failed = t.synced.frame, t.synced.at, time.Time{}, false
 	t.loss = reason
@@ -92,8 +91,8 @@ func (t *trailWriter) restTarget() target {
 	return target{fs: t.store.c.FS, path: t.c.Path, rest: fmt.Sprintf("%s.rest-%010d", t.c.Path, t.generation)}
 }
 
-// retry goes on after a write or a sync that failed, through a new handle: cut to
-// what is durable, and written again from there.
+// retry continues after a failed write or sync, through a new handle: the file is truncated to its
+// durable length, and the rest is written again.
 func (t *trailWriter) retry() error {
 	switch {
 	case t.target.stream != nil:
@@ -129,14 +128,14 @@ func (t *trailWriter) retry() error {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	_ = t.target.close() // it has failed already
+	_ = t.target.close() // already failed
 	t.target.file, t.target.size = file, t.synced.size
 	t.frame, t.at, t.waiting = t.synced.frame, t.synced.at, time.Time{}
 	return nil
 }
 
-// turn ends the file of a generation and begins that of the next one. Before the
-// new file is there, the log knows how the old one ends.
+// turn ends the file of a generation and begins the next file. The end of the old file is durable
+// in the log before the new file is created.
 func (t *trailWriter) turn(generation uint32) error {
 	if t.target.stream != nil {
 		t.generation, t.at = generation, audit.Place{}
@@ -164,12 +163,12 @@ func (t *trailWriter) turn(generation uint32) error {
 	if err != nil {
 		return err
 	}
-	_ = t.target.close() // it is durable
+	_ = t.target.close() // the file is durable
 	t.begun(generation, target{fs: t.store.c.FS, path: t.c.Path, file: file})
 	return nil
 }
 
-// begun makes a target that of a generation.
+// begun starts a generation with a target.
 func (t *trailWriter) begun(generation uint32, next target) {
 	if t.loss == audit.ReasonFileDamaged || t.loss == audit.ReasonFileLost && !t.target.moved {
 		t.countLoss(t.loss, t.at)
@@ -179,21 +178,21 @@ func (t *trailWriter) begun(generation uint32, next target) {
 	t.reached()
 }
 
-// countLoss tells of a file that was lost. One that lives on under another name was
-// rotated by somebody else.
+// countLoss counts and logs a lost file. A file that exists under another name was rotated by
+// another program, and does not count.
 func (t *trailWriter) countLoss(reason string, at audit.Place) {
 	t.lost.Add(1)
 	t.store.c.Logger.Error("audit records that were written are gone from their file",
 		zap.String("reason", reason), zap.Uint64("last_record", at.Seq()))
 }
 
-// rotate gives the file the name of a rotated one, and never over another one, which
-// may be of another chain. Where it cannot, the file goes on growing: a trail that
-// cannot be rotated must not refuse changes.
+// rotate renames the file to its rotated name, and never overwrites a file of that name, which may
+// belong to another chain. If the rename fails, the file continues to grow: a failed rotation must
+// not block changes.
 func (t *trailWriter) rotate() bool {
 	to := audit.RotatedPath(t.c.Path, t.at.Seq())
 	if _, here, err := t.target.file.At(to); err == nil && here {
-		return true // and then the new file could not be begun
+		return true // the earlier attempt failed after the rename
 	}
 	_, err := t.store.c.FS.Stat(to)
 	switch {
@@ -206,11 +205,11 @@ func (t *trailWriter) rotate() bool {
 		return true
 	}
 	t.store.c.Logger.Error("the audit file could not be rotated and goes on growing", zap.Error(err))
-	t.rotateSize = 2 * t.target.size // tried again when there is twice as much
+	t.rotateSize = 2 * t.target.size // the next attempt is at twice the size
 	return false
 }
 
-// clear moves aside what somebody has put at the path.
+// clear moves aside a foreign file at the path.
 func (t *trailWriter) clear() error {
 	info, err := t.store.c.FS.Stat(t.c.Path)
 	switch {

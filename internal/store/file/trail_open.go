@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// newTrail makes the trail of a store whose log was read. What it knows is r.
+// newTrail makes the trail of a store. r is the state read from the log.
 func newTrail(s *Store, r *replayer) *trailWriter {
 	t := &trailWriter{
 		store: s, c: s.c.Trail, reader: s.log.NewReader(), rotateSize: s.c.Trail.RotateSize,
@@ -30,16 +30,16 @@ func newTrail(s *Store, r *replayer) *trailWriter {
 	return t
 }
 
-// begin says how the lines of this process continue the trail.
+// begin describes how this process continues the trail.
 type begin struct {
 	chain chainState
-	// note is the reason of a recovered line that comes first, and newFile says that
-	// the file of the next generation begins with it.
+	// note is the reason of a recovered line that comes first. newFile reports that the file of the
+	// next generation begins with that line.
 	note    string
 	newFile bool
 }
 
-// found is what was found of a trail at its path.
+// found describes the trail found at its path.
 type found struct {
 	file   disk.File
 	size   int64
@@ -48,7 +48,7 @@ type found struct {
 	headed bool
 }
 
-// open finds the place to go on from.
+// open determines the place at which the trail continues.
 func (t *trailWriter) open(ctx context.Context, r *replayer) (begin, error) {
 	if t.c.Path == "" {
 		t.target = target{stream: t.c.Writer}
@@ -80,7 +80,7 @@ func (t *trailWriter) open(ctx context.Context, r *replayer) (begin, error) {
 	return b, err
 }
 
-// find takes the trail at the path for this process.
+// find opens and locks the trail at the path.
 func (t *trailWriter) find(r *replayer) (f found, err error) {
 	if err := t.head.open(); err != nil {
 		return f, err
@@ -93,8 +93,7 @@ func (t *trailWriter) find(r *replayer) (f found, err error) {
 	f.named, f.origin, err = audit.ParseHead(text, t.c.Key)
 	switch {
 	case err != nil && r.known && r.chain.path == t.c.Path && r.synced.at.Seq() == 0:
-		// The process ended before the first head was durable, when the log had all
-		// lines.
+		// The earlier process ended before the first head was durable. The log holds all lines.
 		f.headed, f.origin, t.head.empty, t.head.failed = true, r.chain.origin, true, true
 	case err != nil && f.headed:
 		return f, audit.BrokenHead(t.c.Path, err.Error())
@@ -107,7 +106,7 @@ func (t *trailWriter) find(r *replayer) (f found, err error) {
 	return f, err
 }
 
-// existing opens the audit file, nil where there is none or an empty one.
+// existing opens the audit file. It returns nil if the file is missing or empty.
 func (t *trailWriter) existing() (disk.File, int64, error) {
 	info, err := t.store.c.FS.Stat(t.c.Path)
 	switch {
@@ -126,8 +125,8 @@ func (t *trailWriter) existing() (disk.File, int64, error) {
 	return file, info.Size(), err
 }
 
-// adopt takes up a trail that the log does not know: a new one, or one that an
-// earlier state has written.
+// adopt starts or continues a trail that is not in the log: a new trail, or a trail written by an
+// earlier state.
 func (t *trailWriter) adopt(ctx context.Context, r *replayer, f found) (b begin, err error) {
 	if err := t.leftBehind(r); err != nil {
 		return b, err
@@ -163,16 +162,15 @@ func (t *trailWriter) adopt(ctx context.Context, r *replayer, f found) (b begin,
 	return b, nil
 }
 
-// beginEmpty makes the empty file at the path the target.
+// beginEmpty sets the target to the empty file at the path.
 func (t *trailWriter) beginEmpty() error {
-	_ = t.target.close() // nothing is in it
+	_ = t.target.close() // the file is empty
 	file, err := create(t.store.c.FS, t.c.Path)
 	t.target = target{fs: t.store.c.FS, path: t.c.Path, file: file}
 	return err
 }
 
-// leftBehind writes the lines of another trail that may not be durable in it to a
-// file of their own.
+// leftBehind writes lines of another trail that may not be durable there to a substitute file.
 func (t *trailWriter) leftBehind(r *replayer) error {
 	if !r.known {
 		return nil

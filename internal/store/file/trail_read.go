@@ -19,14 +19,13 @@ import (
 	"platform.internal/storekeeper/internal/store/wal"
 )
 
-// mostLine is more than the longest line.
+// mostLine exceeds the length of the longest line.
 const mostLine = 128 << 10
 
 var errBehind = errors.New("the file of the audit trail cannot be written now")
 
-// Trail does as store.Store says. It waits until the lines that are durable are in
-// the file. Lines in files that were given other names are visited where the store
-// gave them.
+// Trail implements store.Store. It waits until the durable lines are in the file. It also visits
+// the lines of files that the store rotated, but not of files that were renamed by others.
 func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte) error) error {
 	if err := ctx.Err(); err != nil {
 		return fault.From(err)
@@ -53,8 +52,7 @@ func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte)
 	return nil
 }
 
-// Flushed returns when the lines that are durable are in the file of the trail. Its
-// errors are those of Trail.
+// Flushed returns when the durable lines are in the trail's file. Errors are those of Trail.
 func (s *Store) Flushed(ctx context.Context) error {
 	if s.c.Trail.Path == "" {
 		return nil
@@ -62,7 +60,7 @@ func (s *Store) Flushed(ctx context.Context) error {
 	return s.trail.await(ctx, s.log.End(), s.c.MaxWait)
 }
 
-// await waits until the lines before a place in the log are in the file.
+// await waits until the lines before a position in the log are in the file.
 func (t *trailWriter) await(ctx context.Context, end wal.Position, most time.Duration) error {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
@@ -84,10 +82,11 @@ func (t *trailWriter) await(ctx context.Context, end wal.Position, most time.Dur
 	}
 }
 
-// read visits the lines of the rotated files and of the file.
+// read visits the lines of the rotated files and of the current file.
 func (t *trailWriter) read(ctx context.Context, r *lineReader) error {
 	for {
-		// The file first: if it is rotated then, it is found under its new name too.
+		// Open the current file first: if it is rotated after that, it is also found under its new
+		// name.
 		file, size, err := t.current()
 		if err != nil {
 			return err
@@ -99,7 +98,7 @@ func (t *trailWriter) read(ctx context.Context, r *lineReader) error {
 		if len(rotated) == 0 {
 			return errors.Join(r.file(ctx, file, size), file.Close())
 		}
-		_ = file.Close() // it is opened again when those before it were read
+		_ = file.Close() // reopened after the rotated files are read
 		last := r.after
 		if err := t.readFile(ctx, rotated[0], r); err != nil {
 			return err
@@ -115,7 +114,7 @@ func (t *trailWriter) readFile(ctx context.Context, path string, r *lineReader) 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }() // it was opened for reading: nothing can be lost
+	defer func() { _ = file.Close() }() // read-only: no data can be lost
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -147,19 +146,19 @@ type readCloser interface {
 	io.Closer
 }
 
-// noFile is a file that is not there.
+// noFile is a missing file.
 type noFile struct{}
 
 func (noFile) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
 func (noFile) Close() error                      { return nil }
 
-// current opens the file for reading, and says how much of it was written.
+// current opens the current file for reading, and returns the number of written bytes.
 func (t *trailWriter) current() (readCloser, int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	file, err := t.store.c.FS.OpenFile(t.c.Path, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return noFile{}, 0, nil // the old one was rotated, and the new one comes
+		return noFile{}, 0, nil // between the rotation of the old file and the creation of the new file
 	}
 	if err != nil {
 		return nil, 0, err
@@ -171,7 +170,7 @@ func (t *trailWriter) current() (readCloser, int64, error) {
 	return file, min(info.Size(), t.size), nil
 }
 
-// lineReader visits lines with a number above one.
+// lineReader visits lines with a number above after.
 type lineReader struct {
 	after   uint64
 	visit   func(line []byte) error
@@ -179,7 +178,7 @@ type lineReader struct {
 	text    []byte
 }
 
-// file visits the lines of a file, whose numbers rise.
+// file visits the lines of a file. The numbers of the lines must rise.
 func (r *lineReader) file(ctx context.Context, file io.ReaderAt, size int64) error {
 	at, err := r.find(file, size)
 	if err != nil {
@@ -218,7 +217,7 @@ func (r *lineReader) line(ctx context.Context, line []byte) error {
 	return err
 }
 
-// at reads whole lines from a place on.
+// at reads complete lines from an offset.
 func (r *lineReader) at(file io.ReaderAt, at, size int64) ([]byte, error) {
 	if r.text == nil {
 		r.text = make([]byte, 2*mostLine)
@@ -230,7 +229,7 @@ func (r *lineReader) at(file io.ReaderAt, at, size int64) ([]byte, error) {
 	return text[:bytes.LastIndexByte(text, '\n')+1], nil
 }
 
-// find returns a place before the first line that is to be visited, by halving.
+// find returns an offset at or before the first line to visit, by binary search.
 func (r *lineReader) find(file io.ReaderAt, size int64) (int64, error) {
 	low, high := int64(0), size
 	for high-low > 2*mostLine {

@@ -28,7 +28,7 @@ func (t *trailWriter) pending(visit func(e *entry, at audit.Place) error) error 
 	return err
 }
 
-// whyGone says why the file that ends with a record is not at its path.
+// whyGone returns the reason why the file that ends with a record is not at its path.
 func (t *trailWriter) whyGone(at audit.Place) string {
 	if _, err := t.store.c.FS.Stat(audit.RotatedPath(t.c.Path, at.Seq())); err == nil {
 		return audit.ReasonRotated
@@ -36,11 +36,11 @@ func (t *trailWriter) whyGone(at audit.Place) string {
 	return audit.ReasonFileLost
 }
 
-// ending is how the lines of a generation end that may not be durable in its file.
+// ending describes the lines of a generation that may not be durable in the generation's file.
 type ending struct {
-	// last is the last of them.
+	// last is the last of these lines.
 	last audit.Place
-	// next is the generation that follows, 0 where none does.
+	// next is the following generation, or 0 if there is none.
 	next uint32
 }
 
@@ -57,8 +57,8 @@ func (t *trailWriter) ending() (e ending, err error) {
 	return e, err
 }
 
-// missing goes on where the file of the chain is not there, or empty. note is the
-// reason of the line that begins a new file, empty where none is needed.
+// missing continues a chain whose file is missing or empty. note is the reason of the line that
+// begins a new file, or empty if none is needed.
 func (t *trailWriter) missing() (note string, err error) {
 	e, err := t.ending()
 	if err != nil {
@@ -66,11 +66,11 @@ func (t *trailWriter) missing() (note string, err error) {
 	}
 	why := t.whyGone(e.last)
 	if why == audit.ReasonFileLost && t.synced.size == 0 {
-		return "", t.beginEmpty() // all of its lines are in the log
+		return "", t.beginEmpty() // all lines of the file are in the log
 	}
 	t.target = t.restTarget()
 	if why == audit.ReasonRotated {
-		t.at = e.last // the file was durable before it was given its name
+		t.at = e.last // the file was synced before it was renamed
 	}
 	if why == audit.ReasonFileLost && e.last != t.synced.at || e.next == 0 {
 		t.loss = why
@@ -84,7 +84,7 @@ func (t *trailWriter) missing() (note string, err error) {
 // errCompared ends the comparison of a file with the log.
 var errCompared = errors.New("compared")
 
-// resume goes on in a file that is there, behind what is in it already.
+// resume continues an existing file after its last valid line.
 func (t *trailWriter) resume(ctx context.Context, f found) error {
 	from := t.synced
 	if f.size < from.size || !ends(f.file, from.size, from.at) {
@@ -119,10 +119,9 @@ func (t *trailWriter) resume(ctx context.Context, f found) error {
 	return nil
 }
 
-// compare holds what is in a file behind the durable lines against the log. It
-// returns where the last whole line ends that is in both. What is behind it was
-// never durable, and is cut off: it may be a part of a line, or what a loss of power
-// left.
+// compare compares the file with the log after the durable lines. It returns the end of the last
+// line that both have. The file is truncated there: the rest was never durable, and may be a
+// partial line or garbage of a power loss.
 func (t *trailWriter) compare(f found, from synced) (size int64, at audit.Place, err error) {
 	size, at = from.size, from.at
 	var text []byte
@@ -153,8 +152,7 @@ func (t *trailWriter) compare(f found, from synced) (size int64, at audit.Place,
 	return size, at, t.ahead(f, size, at)
 }
 
-// ahead returns an error where a file goes on with a line that the log, which ends
-// here, does not have.
+// ahead returns an error if the file continues with a line that the log lacks.
 func (t *trailWriter) ahead(f found, size int64, at audit.Place) error {
 	text := make([]byte, min(f.size-size, mostLine))
 	if _, err := f.file.ReadAt(text, size); err != nil && !errors.Is(err, io.EOF) {

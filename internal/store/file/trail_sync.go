@@ -6,8 +6,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// sync makes the lines that were written durable, and then the head that names
-// them.
+// sync makes the written lines durable, and then updates the head.
 func (t *trailWriter) sync() error {
 	if t.waiting.IsZero() {
 		return nil
@@ -18,7 +17,7 @@ func (t *trailWriter) sync() error {
 	}
 	t.waiting = time.Time{}
 	if t.target.rest != "" {
-		return nil // it counts with the line that begins the new file
+		return nil // the lines count once the line that begins the new file is written
 	}
 	if err := t.head.write(t.at); err != nil {
 		t.waiting = time.Now()
@@ -28,7 +27,7 @@ func (t *trailWriter) sync() error {
 	return nil
 }
 
-// reached tells the log up to where lines are durable.
+// reached records the position up to which lines are durable.
 func (t *trailWriter) reached() {
 	t.synced = synced{generation: t.generation, size: t.target.size, at: t.at, frame: t.frame}
 	t.store.mu.Lock()
@@ -36,21 +35,21 @@ func (t *trailWriter) reached() {
 	t.store.progress = progress{synced: t.synced, dirty: true}
 }
 
-// advance tells the log that a segment has no line that is not durable, so that
-// segments go whose commits have few lines.
+// advance records that all lines of earlier segments are durable, so that segments with few lines
+// can be removed.
 func (t *trailWriter) advance() {
 	if t.waiting.IsZero() && t.target.rest == "" && t.frame.Segment > t.synced.frame.Segment {
 		t.reached()
 	}
 }
 
-// ask asks for the line that begins the next generation, unless it is on its way.
+// ask requests the line that begins the next generation, unless it is already requested.
 func (t *trailWriter) ask(reason string) {
 	if t.asked != nil {
 		select {
 		case <-t.asked.done:
 			if t.asked.err == nil {
-				return // it is in the log, and comes
+				return // the line is in the log
 			}
 		default:
 			return
@@ -59,8 +58,8 @@ func (t *trailWriter) ask(reason string) {
 	t.asked = t.store.generation(reason)
 }
 
-// generation commits the line that begins the next generation of the file. The
-// group is nil where nothing can be committed now.
+// generation commits the line that begins the next generation of the file. The group is nil if no
+// commit is possible now.
 func (s *Store) generation(reason string) *group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +73,7 @@ func (s *Store) generation(reason string) *group {
 	return g
 }
 
-// settled makes durable in the log up to where lines are durable in the trail.
+// settled writes the position of the durable lines in the trail into the log.
 func (s *Store) settled() error {
 	s.mu.Lock()
 	if err := s.refusal(); err != nil && !s.isFull(err) {

@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// mostYields bounds how often the writer lets others run, so that they can
-	// join the open group, before it goes to the disk.
+	// mostYields is the maximum number of times that the writer yields, so that others can join the
+	// open group before the write.
 	mostYields = 4
-	// A log that failed is tried again after firstProbe, and then after twice as
-	// long each time, at most lastProbe.
+	// After a failure, the log is retried after firstProbe. The delay doubles with each failure, up
+	// to lastProbe.
 	firstProbe = 20 * time.Millisecond
 	lastProbe  = time.Second
 )
 
-// nudge tells the writer that there is something to write.
+// nudge wakes the writer.
 func (s *Store) nudge() {
 	select {
 	case s.wake <- struct{}{}:
@@ -29,7 +29,7 @@ func (s *Store) nudge() {
 	}
 }
 
-// group is the open group, begun where there is none. mu is held.
+// group returns the open group, or begins one. mu is held.
 func (s *Store) group() *group {
 	if s.open != nil {
 		return s.open
@@ -48,7 +48,7 @@ func (s *Store) group() *group {
 	return g
 }
 
-// report adds to a group up to where the trail is durable. mu is held.
+// report adds the durable end of the trail to a group. mu is held.
 func (s *Store) report(g *group) {
 	if s.progress.dirty {
 		s.progress.dirty = false
@@ -56,7 +56,7 @@ func (s *Store) report(g *group) {
 	}
 }
 
-// expire refuses the callers of a group that is not durable after MaxWait.
+// expire fails the commits of a group that is not durable after MaxWait.
 func (s *Store) expire(g *group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +68,7 @@ func (s *Store) expire(g *group) {
 	}
 }
 
-// refusal is the fault of a commit that is refused at once. mu is held.
+// refusal returns the fault with which a commit fails immediately, or nil. mu is held.
 func (s *Store) refusal() error {
 	switch {
 	case s.closed:
@@ -93,8 +93,8 @@ func (s *Store) run() {
 	}
 }
 
-// wait returns when there may be something to write, or when a log that failed is
-// to be tried again, and false when the store is closing.
+// wait returns true when there may be work, or a failed log is due for a retry. It returns false
+// when the store is closing.
 func (s *Store) wait() bool {
 	var probe <-chan time.Time
 	if s.probe > 0 {
@@ -111,8 +111,7 @@ func (s *Store) wait() bool {
 	return true
 }
 
-// write makes the open group durable. It returns false where there is none, or
-// where it failed.
+// write makes the open group durable. It returns false if there is none, or if the write failed.
 func (s *Store) write() bool {
 	s.gather()
 	g := s.take()
@@ -129,7 +128,7 @@ func (s *Store) write() bool {
 	return err == nil
 }
 
-// put writes a frame, unless the file is gone that says which store this is.
+// put writes a frame, unless the identity file of the store is gone.
 func (s *Store) put(frame []byte) (wal.Position, error) {
 	if err := s.identity.inPlace(s.c.Folder); err != nil {
 		return wal.Position{}, err
@@ -143,8 +142,8 @@ func (s *Store) put(frame []byte) (wal.Position, error) {
 	return at, err
 }
 
-// gather lets others join the open group: whoever can run does so first, for as
-// long as the group grows by it. In an idle process that takes no time.
+// gather lets other goroutines join the open group. It yields for as long as the group grows. In an
+// idle process that takes no time.
 func (s *Store) gather() {
 	before := s.waiting()
 	for range mostYields {
@@ -157,7 +156,7 @@ func (s *Store) gather() {
 	}
 }
 
-// waiting is how many bytes the open group has.
+// waiting returns the size of the open group in bytes.
 func (s *Store) waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,8 +166,7 @@ func (s *Store) waiting() int {
 	return len(s.open.frame)
 }
 
-// take closes the open group for others. A log that failed is tried with a group
-// of nobody.
+// take closes the open group. After a failure, take makes an empty group for the retry.
 func (s *Store) take() *group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +177,7 @@ func (s *Store) take() *group {
 	return s.writing
 }
 
-// succeed makes what the group did durable to readers and lets its callers go on.
+// succeed makes the changes of the group visible to readers and ends its commits.
 func (s *Store) succeed(g *group, at wal.Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +190,7 @@ func (s *Store) succeed(g *group, at wal.Position) {
 	s.state, s.writing, s.number = g.chain, nil, s.log.Number()
 	s.bound()
 	if open := s.open; open != nil && open.late {
-		// Its callers were refused, so it does not happen.
+		// Its commits have failed by timeout, so the group is dropped.
 		s.open = nil
 		open.timer.Stop()
 		s.chain.Rewind(s.state.at)
@@ -207,8 +205,8 @@ func (s *Store) succeed(g *group, at wal.Position) {
 	s.trail.nudge()
 }
 
-// fail refuses the callers of the group and of the open one. Neither happened, as
-// far as the next start does not find the frame.
+// fail fails the commits of the written and the open group. Neither happened, unless the next start
+// finds the frame in the log.
 func (s *Store) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,7 +225,7 @@ func (s *Store) fail(err error) {
 	s.probe = min(max(2*s.probe, firstProbe), lastProbe)
 }
 
-// end tells the callers.
+// end sets the result of the commits.
 func (g *group) end(err error) {
 	g.timer.Stop()
 	if !g.late {

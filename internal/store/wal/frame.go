@@ -28,21 +28,20 @@ const (
 	headerSize = 48
 	macSize    = atChecksum - atMAC
 
-	// sector is what a disk writes whole or not at all.
+	// sector is the unit that a disk writes atomically.
 	sector = 512
 )
 
-// aligned is the next multiple of a sector.
+// aligned rounds up to a multiple of a sector.
 func aligned(n int64) int64 { return (n + sector - 1) / sector * sector }
 
-// codec writes and reads the frames of one owner. It is for one goroutine at a
-// time.
+// codec encodes and decodes frames. It is not safe for concurrent use.
 type codec struct {
 	table *crc32.Table
 	seed  uint32
 	mac   hash.Hash
 	sum   []byte
-	// number is the segment's, as it stands in checksums.
+	// number is the segment number as encoded for checksums.
 	number []byte
 }
 
@@ -51,13 +50,13 @@ func newCodec(key []byte) codec {
 	return codec{table: table, seed: crc32.Checksum(key, table), mac: hmac.New(sha256.New, key)}
 }
 
-// checksum is that of a header in a segment.
+// checksum returns the checksum of a header in a segment.
 func (c *codec) checksum(segment uint64, header []byte) uint32 {
 	c.number = binary.LittleEndian.AppendUint64(c.number[:0], segment)
 	return crc32.Update(crc32.Update(c.seed, c.table, c.number), c.table, header)
 }
 
-// digest is the MAC of a header and a content. It is good until the next call.
+// digest returns the MAC of a header and a content. The result is valid until the next call.
 func (c *codec) digest(segment uint64, header, content []byte) []byte {
 	c.number = binary.LittleEndian.AppendUint64(c.number[:0], segment)
 	c.mac.Reset()
@@ -68,7 +67,7 @@ func (c *codec) digest(segment uint64, header, content []byte) []byte {
 	return c.sum[:macSize]
 }
 
-// seal fills in the header in front of the content.
+// seal writes the header in front of the content.
 func (c *codec) seal(frame []byte, segment, number, before uint64) {
 	header, content := frame[:headerSize], frame[headerSize:]
 	clear(header)
@@ -87,8 +86,8 @@ type header struct {
 	number, before uint64
 }
 
-// header reads the header at the start of text, which has headerSize bytes at
-// least. ok is false where none is whole there.
+// header decodes the header at the start of text, which has at least headerSize bytes. ok is false
+// if there is no valid header.
 func (c *codec) header(segment uint64, text []byte) (h header, ok bool) {
 	if string(text[:len(magic)]) != magic || c.checksum(segment, text[:atChecksum]) != binary.LittleEndian.Uint32(text[atChecksum:]) {
 		return h, false
@@ -99,8 +98,8 @@ func (c *codec) header(segment uint64, text []byte) (h header, ok bool) {
 	return h, h.before < h.number && h.length <= MaxFrame
 }
 
-// whole says whether a frame is what was written. text begins with its header
-// and ends with its content.
+// whole reports whether the MAC of a frame is valid. text begins with the header and ends with the
+// content.
 func (c *codec) whole(segment uint64, text []byte) bool {
 	return hmac.Equal(text[atMAC:atChecksum], c.digest(segment, text[:atMAC], text[headerSize:]))
 }

@@ -7,20 +7,20 @@ import (
 	"path/filepath"
 )
 
-// Empty says that the log has no frame yet.
+// Empty reports whether the log has no frame yet.
 func (l *Log) Empty() bool { return l.last == 0 }
 
-// Number is that of the last durable frame. It is for the goroutine that writes.
+// Number returns the number of the last durable frame. Only the writing goroutine may call it.
 func (l *Log) Number() uint64 { return l.last }
 
-// Oldest is the number of the oldest segment, 0 where there is none.
+// Oldest returns the number of the oldest segment, or 0 if there is none.
 func (l *Log) Oldest() uint64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.oldest
 }
 
-// End is the place behind the last durable frame.
+// End returns the position after the last durable frame.
 func (l *Log) End() Position {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -30,7 +30,7 @@ func (l *Log) End() Position {
 	return Position{Segment: l.current.number, Offset: l.current.end}
 }
 
-// Behind is how many bytes of the log are behind a place, at most.
+// Behind returns an upper bound of the number of bytes in the log after a position.
 func (l *Log) Behind(at Position) (bytes int64) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -45,15 +45,15 @@ func (l *Log) Behind(at Position) (bytes int64) {
 	return bytes
 }
 
-// Size is how many bytes all segments have.
+// Size returns the total size of all segments in bytes.
 func (l *Log) Size() int64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.bytes
 }
 
-// ReadAt reads bytes of a segment. io.EOF says that the segment is gone. It does not
-// hold up Write while the disk hangs.
+// ReadAt reads bytes of a segment. It returns io.EOF if the segment was removed. ReadAt does not
+// block Write while the disk hangs.
 func (l *Log) ReadAt(to []byte, segment uint64, offset int64) error {
 	l.mu.RLock()
 	s := l.segments[segment]
@@ -70,7 +70,7 @@ func (l *Log) ReadAt(to []byte, segment uint64, offset int64) error {
 	return err
 }
 
-// Check returns an error where a segment is not in its place any more, or was cut.
+// Check returns an error if a segment was moved or truncated.
 func (l *Log) Check() error {
 	l.mu.RLock()
 	segments := make([]segment, 0, len(l.segments))
@@ -86,8 +86,8 @@ func (l *Log) Check() error {
 	return nil
 }
 
-// Remove gives up the oldest segment, whose frames must not be needed any more.
-// The segment in use stays.
+// Remove removes the oldest segment, whose frames must not be needed any more. It does not remove
+// the current segment.
 func (l *Log) Remove(segment uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,7 +105,7 @@ func (l *Log) Remove(segment uint64) error {
 		if err := l.c.FS.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		_ = s.file.Close() // nothing in it is needed
+		_ = s.file.Close() // its content is not needed
 		l.bytes -= s.size
 	}
 	delete(l.segments, segment)

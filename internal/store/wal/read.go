@@ -8,10 +8,10 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// windowSize is how many bytes of a segment are read at once at least.
+// windowSize is the minimum number of bytes per read of a segment.
 const windowSize = 1 << 20
 
-// window reads a file piece by piece. It is for one goroutine at a time.
+// window reads a file in pieces. It is not safe for concurrent use.
 type window struct {
 	file io.ReaderAt
 	size int64
@@ -19,8 +19,8 @@ type window struct {
 	from int64
 }
 
-// at returns n bytes of the file, nil where it has not as many. They are good
-// until the next call.
+// at returns n bytes of the file, or nil if the file is too short. The result is valid until the
+// next call.
 func (w *window) at(offset, n int64) ([]byte, error) {
 	if offset+n > w.size {
 		return nil, nil
@@ -39,7 +39,7 @@ func (w *window) at(offset, n int64) ([]byte, error) {
 	return w.text[offset-w.from:][:n:n], nil
 }
 
-// frame reads the frame at a place. ok is false where none is whole there.
+// frame reads the frame at an offset. ok is false if there is no complete valid frame.
 func (c *codec) frame(w *window, segment uint64, offset int64) (h header, text []byte, ok bool, err error) {
 	text, err = w.at(offset, headerSize)
 	if err != nil || text == nil {
@@ -52,11 +52,11 @@ func (c *codec) frame(w *window, segment uint64, offset int64) (h header, text [
 	return h, text, err == nil && text != nil && c.whole(segment, text), err
 }
 
-// replay reads the frames of a segment, which becomes the one in use.
+// replay reads the frames of a segment and makes it the current segment.
 //
-// What ends the frames may be one that was being written when the process died,
-// which nobody was told of. That is so of the last one only: where a whole one is
-// behind it, or the next segment follows one that is not there, something was lost.
+// The last frame may be incomplete because the process died during the write; that frame was never
+// acknowledged. Only the last frame of the log may be incomplete. If a valid frame comes after it,
+// or the next segment follows a frame that is missing, acknowledged frames were lost.
 func (l *Log) replay(s *segment, visit func(Frame) error) error {
 	if l.last != s.before {
 		return fmt.Errorf("%w: it follows number %d, and number %d is the last before it", ErrLost, s.before, l.last)
@@ -82,7 +82,7 @@ func (l *Log) replay(s *segment, visit func(Frame) error) error {
 	}
 	l.current = s
 	if most != ^uint64(0) {
-		return nil // the next segment says whether it ends where it should
+		return nil // the next segment records the number at which this segment must end
 	}
 	stray, err := l.codec.stray(w, s.number, s.end+sector)
 	if err == nil && stray > l.last {
@@ -91,7 +91,7 @@ func (l *Log) replay(s *segment, visit func(Frame) error) error {
 	return err
 }
 
-// stray is the highest number of a whole frame from a place on.
+// stray returns the highest number of a valid frame at or after an offset.
 func (c *codec) stray(w *window, segment uint64, from int64) (uint64, error) {
 	var highest uint64
 	for at := from; at+headerSize <= w.size; at += sector {
@@ -113,20 +113,19 @@ func (c *codec) stray(w *window, segment uint64, from int64) (uint64, error) {
 	return highest, nil
 }
 
-// FrameReader reads frames that are durable, beside Write. It is for one goroutine at a
-// time.
+// FrameReader reads durable frames, concurrently with Write. A FrameReader itself is not safe for
+// concurrent use.
 type FrameReader struct {
 	log    *Log
 	codec  codec
 	buffer []byte
 }
 
-// NewReader makes a reader of a log.
+// NewReader makes a reader of the log.
 func (l *Log) NewReader() *FrameReader { return &FrameReader{log: l, codec: newCodec(l.c.Key)} }
 
-// Read visits the frames from a place on up to the last durable one, and returns
-// the place behind the last that was visited. Its errors are those of reading and
-// of visit.
+// Read visits the frames from a position up to the last durable frame, and returns the position
+// after the last visited frame. Errors come from reading and from visit.
 func (r *FrameReader) Read(from Position, visit func(Frame) error) (Position, error) {
 	for {
 		file, end, last, err := r.log.bounds(from.Segment)
@@ -155,8 +154,8 @@ func (r *FrameReader) Read(from Position, visit func(Frame) error) (Position, er
 	}
 }
 
-// next reads a frame of this process's own log, whose content is checked by
-// whoever needs it to be: lines of the trail are bound in a chain.
+// next reads a frame that this process wrote. It does not check the MAC of the content: lines of
+// the trail are checked by their hash chain.
 func (r *FrameReader) next(w *window, at Position) (f Frame, next Position, err error) {
 	text, err := w.at(at.Offset, headerSize)
 	var h header
@@ -177,8 +176,8 @@ func (r *FrameReader) next(w *window, at Position) (f Frame, next Position, err 
 	return Frame{at, h.number, text[headerSize:]}, next, nil
 }
 
-// bounds returns the file of a segment, nil where it is gone, the place behind its
-// last frame, and whether it is the one in use.
+// bounds returns the file of a segment (nil if it was removed), the offset after the last frame,
+// and whether the segment is the current segment.
 func (l *Log) bounds(n uint64) (file disk.File, end int64, last bool, err error) {
 	l.mu.RLock()
 	s, current := l.segments[n], l.current
@@ -187,7 +186,7 @@ func (l *Log) bounds(n uint64) (file disk.File, end int64, last bool, err error)
 		return nil, 0, false, nil
 	}
 	if s != current && s.end == segmentHeader {
-		// It was not replayed, so its end was not looked for.
+		// The segment was not replayed, so its end is unknown.
 		err = l.Scan(n, func(Frame) error { return nil })
 	}
 	l.mu.RLock()
@@ -195,7 +194,7 @@ func (l *Log) bounds(n uint64) (file disk.File, end int64, last bool, err error)
 	return s.file, s.end, s == l.current, err
 }
 
-// Scan reads the frames of a segment before the one in use, and checks each.
+// Scan reads and checks the frames of a segment before the current segment.
 func (l *Log) Scan(n uint64, visit func(Frame) error) error {
 	l.mu.RLock()
 	s, next := l.segments[n], l.segments[n+1]
@@ -226,5 +225,5 @@ func (l *Log) Scan(n uint64, visit func(Frame) error) error {
 	return nil
 }
 
-// IsLost says whether acknowledged frames cannot be read.
+// IsLost reports whether acknowledged frames cannot be read.
 func IsLost(err error) bool { return errors.Is(err, ErrLost) }

@@ -14,8 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// A segment begins with its own header, in one sector. All numbers are
-// little-endian:
+// A segment begins with its own header, in one sector. All numbers are little-endian:
 //
 //	 0  magic
 //	 8  format
@@ -24,7 +23,7 @@ import (
 //	32  number of the segment
 //	40  number of the last frame before it
 //	48  size of the segment in bytes
-//	56  first 16 bytes of the HMAC-SHA256 of all that
+//	56  first 16 bytes of the HMAC-SHA256 of bytes 0 to 55
 const (
 	segmentMagic  = "SKWALSEG"
 	atFormat      = 8
@@ -44,9 +43,8 @@ type segment struct {
 	number uint64
 	path   string
 	file   disk.File
-	// size is how many bytes it is meant to have, before the number of the last
-	// frame of the segment before it, and end the place behind its last durable
-	// frame.
+	// size is the intended size in bytes, before the number of the last frame in the previous
+	// segment, and end the offset after the last durable frame.
 	size, end int64
 	before    uint64
 }
@@ -80,7 +78,7 @@ func (l *Log) label(s *segment) []byte {
 	return text
 }
 
-// openSegment opens a segment that is there and reads its header.
+// openSegment opens an existing segment and reads its header.
 func (l *Log) openSegment(n uint64) (*segment, error) {
 	path := filepath.Join(l.c.Folder, segmentName(n))
 	file, err := l.c.FS.OpenFile(path, os.O_RDWR, 0)
@@ -120,7 +118,7 @@ func (l *Log) readLabel(s *segment) error {
 	return err
 }
 
-// check returns an error where the segment is not in its place, or was cut.
+// check returns an error if the segment was moved or truncated.
 func (s *segment) check() error {
 	size, here, err := s.file.At(s.path)
 	switch {

@@ -1,26 +1,23 @@
-// Package wal is a write-ahead log: frames of bytes, each durable with one write
-// and one sync.
+// Package wal is a write-ahead log of byte frames. One write and one sync make a frame durable.
 //
-// It must not know what is in the frames.
+// The package does not know the content of the frames.
 //
-// Contract. Write returns nil only when the frame is durable, and every frame
-// that Write returned nil for is visited by the next Open, in order, byte for byte.
-// A frame that Write returned an error for is visited by the next Open or not, and
-// not at all once a later Write returned nil. Open returns ErrLost where a frame
-// that was acknowledged cannot be read and another one shows that it was there.
+// Contract. Write returns nil only when the frame is durable. The next Open visits every frame for
+// which Write returned nil, in order and byte for byte. If Write returned an error for a frame, the
+// next Open may or may not visit that frame. After a later successful Write, the failed frame is
+// never visited. Open returns ErrLost if an acknowledged frame cannot be read and a later frame
+// proves that the frame existed.
 //
-// Assumptions. A sync that returns nil has put all earlier writes of the file on
-// the disk. A disk sector of 512 bytes that is not written to keeps its content:
-// each frame begins at a multiple of 512, so that it shares no sector with an
-// acknowledged one. After a write or sync that failed, nothing is assumed of the
-// sectors behind the last acknowledged frame, and the handle is not used again: the
-// next frame is written in the same place, with a higher number, through a new one.
+// Assumptions. A successful sync has put all earlier writes of the file on the disk. A disk sector
+// of 512 bytes keeps its content while no write touches the sector. Each frame begins at a multiple
+// of 512 bytes, so frames share no sectors. After a failed write or sync, the sectors after the
+// last acknowledged frame are undefined, and the file handle is not used again: the next frame goes
+// to the same place, with a higher number, through a new handle.
 //
-// The log is a row of segments, files that are filled with zeros ahead of their
-// use, since a write over what is there needs no change of the file's size to be
-// durable, which is a third of the cost. A segment that is not needed any more is
-// used again as it is: checksums begin with the number of the segment, so what is
-// left in it is not taken for frames.
+// The log is a sequence of segments, which are files filled with zeros before their use. A write
+// into an existing file does not change the file size, so the sync is about three times cheaper. A
+// segment that is no longer needed is reused without clearing: checksums include the number of the
+// segment, so old content is not taken for frames.
 package wal
 
 import (
@@ -32,102 +29,100 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// Format is the number of the form of segments and frames.
+// Format is the version of the format of segments and frames.
 const Format = 1
 
-// MaxFrame is how many bytes the content of a frame may have.
+// MaxFrame is the maximum length of a frame's content in bytes.
 const MaxFrame = 1 << 30
 
 const (
-	// firstSegment is the size of the first segment of a log. Each is four times
-	// as large as the one before, up to the configured size, so that a log that
-	// holds little is small.
+	// firstSegment is the size of the first segment of a log. Each segment is four times as large
+	// as the previous segment, up to the configured size, so that a log with little content is
+	// small.
 	firstSegment = 1 << 20
 	growth       = 4
 	usualSegment = 64 << 20
 )
 
-// ErrLost is in the error of Open where acknowledged frames cannot be read.
+// ErrLost is in the error of Open if acknowledged frames cannot be read.
 var ErrLost = errors.New("acknowledged changes in it cannot be read")
 
-// Config says where a log is and whose.
+// Config configures a Log.
 type Config struct {
-	// FS is where the folder is.
+	// FS is the file system of the folder.
 	FS disk.FS
-	// Folder is where the segments are. It must exist.
+	// Folder is the folder of the segments. It must exist.
 	Folder string
-	// Store is the identifier that each segment bears.
+	// Store is the identifier in the header of each segment.
 	Store [16]byte
-	// Key is what checksums are made with. What was written under another key is
-	// not taken for a frame.
+	// Key is the key of the checksums. Data written with another key is not accepted as frames.
 	Key []byte
-	// SegmentSize is the size of a segment in bytes. 0: 64 MiB.
+	// SegmentSize is the size of a segment in bytes. 0 means 64 MiB.
 	SegmentSize int64
-	// MaxSize is from how many bytes of all segments on Full says so. 0: never.
+	// MaxSize is the limit in bytes of all segments together; see Full. 0 means no limit.
 	MaxSize int64
 }
 
-// Position is the place of a frame: a segment, and a byte in it.
+// Position is the position of a frame: a segment and a byte offset.
 type Position struct {
 	Segment uint64
 	Offset  int64
 }
 
-// First is the place of the first frame of a log.
+// First returns the position of the first frame of a log.
 func First() Position { return Position{Segment: 1, Offset: segmentHeader} }
 
-// Before says whether p is before another place.
+// Before reports whether p is before q.
 func (p Position) Before(q Position) bool {
 	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
 }
 
-// Start is where a log is read from.
+// Start is the point from which Open reads a log.
 type Start struct {
-	// Segment is the first segment to read. 0: the first of the log.
+	// Segment is the first segment to read. 0 means the first segment of the log.
 	Segment uint64
-	// Number is that of the last frame before that segment.
+	// Number is the number of the last frame before that segment.
 	Number uint64
 }
 
-// Frame is a frame that was read.
+// Frame is a frame read from the log.
 type Frame struct {
 	Position
 
 	Number uint64
-	// Content is good until visit returns.
+	// Content is valid until visit returns.
 	Content []byte
 }
 
-// Log is a write-ahead log. Write is for one goroutine at a time; the other
-// methods are safe for concurrent use.
+// Log is a write-ahead log. Write must not be called concurrently. The other methods are safe for
+// concurrent use.
 type Log struct {
 	c     Config
 	codec codec
 
-	// last is the number of the last durable frame, and used the last that was
-	// given to any: more than last after a failure.
+	// last is the number of the last durable frame. used is the last assigned number, which exceeds
+	// last after a failure.
 	last, used uint64
-	// doubtful says that the handle of the segment in use is not to be used again,
-	// and rolling that a segment behind it may be there already.
+	// doubtful reports that the current segment's handle must not be used again. rolling reports
+	// that the next segment may already exist.
 	doubtful, rolling bool
 
-	// mu guards what follows. Only Write and the end of Open change current and
-	// the end of its segment.
+	// mu guards the following fields. Only Write and the end of Open change current and the end of
+	// its segment.
 	mu       sync.RWMutex
 	segments map[uint64]*segment
 	current  *segment
 	oldest   uint64
 	spare    *segment
-	// taken says that the file of the spare is being made the segment in use, and
-	// has its old name still.
+	// taken reports that the spare is becoming the current segment but still has its old name.
 	taken bool
 	bytes int64
 }
 
-// Open reads the log from a place on and returns it ready for writing. before is
-// called when the segments were found, and may read those that are not visited.
-// visit is called for each frame, in order. Their errors end Open. A log without
-// segments is begun where start is the zero Start.
+// Open reads the log from start and returns the log ready for writing. before is called once the
+// segments are found, and may read segments before start. visit is called for each frame, in order.
+// An error of before or visit ends Open. If there are no segments and start is the zero Start, the
+// log is new.
 func Open(c Config, start Start, before func(*Log) error, visit func(Frame) error) (*Log, error) {
 	if c.SegmentSize == 0 {
 		c.SegmentSize = usualSegment
@@ -175,7 +170,7 @@ func (l *Log) open(start Start, before func(*Log) error, visit func(Frame) error
 	return l.takeLeftSpare()
 }
 
-// inRow sees that no segment is missing between those that are there.
+// inRow checks that the segments have no gap.
 func (l *Log) inRow(numbers []uint64, start *Start) error {
 	for i, n := range numbers {
 		if i > 0 && n != numbers[i-1]+1 {

@@ -9,24 +9,22 @@ import (
 	"platform.internal/storekeeper/internal/store/disk"
 )
 
-// page is how many zeros are written at once. Newer kernels keep a larger write in
-// one large folio of the page cache, which each sync of a part of it walks over.
+// page is the size in bytes of a write of zeros. Newer kernels put a larger write into one large
+// folio of the page cache, and each later sync of a part walks over the whole folio.
 const page = 4 << 10
 
-// syncEvery is how many bytes of zeros are written between two syncs, so that a
-// frame's sync does not wait for many of them.
+// syncEvery is the number of zero bytes written between two syncs, so that the sync of a frame does
+// not wait long for them.
 const syncEvery = 1 << 20
 
-// NewFrame appends the room for a frame's header to an empty buffer. The content
-// is appended behind it.
+// NewFrame reserves the frame header in an empty buffer. The caller appends the content.
 func NewFrame(buffer []byte) []byte { return append(buffer[:0], make([]byte, headerSize)...) }
 
-// ContentOffset is where the content of a frame begins behind its Position.
+// ContentOffset is the offset of a frame's content from the frame's Position.
 const ContentOffset = headerSize
 
-// Write makes a frame durable, which must have begun as NewFrame. After an error
-// it may be durable or not, until the next Write that returns nil puts its own in
-// the place.
+// Write makes a frame durable. The frame must begin as made by NewFrame. After an error the frame
+// may or may not be durable, until the next successful Write overwrites it.
 func (l *Log) Write(frame []byte) (Position, error) {
 	size := int64(len(frame))
 	if size-headerSize > MaxFrame {
@@ -67,12 +65,12 @@ func (l *Log) put(s *segment, frame []byte) error {
 	if err := s.file.Sync(); err != nil {
 		return err
 	}
-	// What is in a file without a name is lost with the process.
+	// Data in a file without a name is lost when the process ends.
 	return s.check()
 }
 
-// reopen gets a new handle of a segment: whether an earlier one tells of every
-// failed write again is not known.
+// reopen opens a new handle of a segment, because the old handle may not report every failed write
+// again.
 func (l *Log) reopen(s *segment) error {
 	if err := s.check(); err != nil {
 		return err
@@ -85,12 +83,12 @@ func (l *Log) reopen(s *segment) error {
 	old := s.file
 	s.file = file
 	l.mu.Unlock()
-	_ = old.Close() // it has failed already
+	_ = old.Close() // already failed
 	return nil
 }
 
-// roll goes on in a new segment, which has room for a frame of that size. The name
-// and the header of the segment are durable before a frame is.
+// roll starts a new segment with room for a frame of the given size. The name and the header of the
+// segment are durable before its first frame.
 func (l *Log) roll(frame int64) error {
 	s, err := l.nextSegment(segmentHeader + aligned(frame))
 	if err != nil {
@@ -109,8 +107,7 @@ func (l *Log) roll(frame int64) error {
 	return nil
 }
 
-// discard gives up a segment that was never begun. Its file is made anew or
-// written over the next time.
+// discard drops a segment that was never begun. The next attempt recreates or overwrites the file.
 func (l *Log) discard(s *segment) {
 	_ = s.file.Close()
 	l.mu.Lock()
@@ -119,7 +116,7 @@ func (l *Log) discard(s *segment) {
 	l.bytes -= s.size
 }
 
-// nextSegment takes the spare, or makes a segment if there is none that fits.
+// nextSegment takes the spare, or makes a segment if there is no spare of sufficient size.
 func (l *Log) nextSegment(least int64) (*segment, error) {
 	l.mu.Lock()
 	s := l.spare
@@ -133,7 +130,7 @@ func (l *Log) nextSegment(least int64) (*segment, error) {
 	return l.create(nextName, size)
 }
 
-// nextSize is how large the next segment is. mu is held.
+// nextSize returns the size of the next segment. mu is held.
 func (l *Log) nextSize() int64 {
 	if l.current == nil {
 		return min(firstSegment, l.c.SegmentSize)
@@ -141,7 +138,7 @@ func (l *Log) nextSize() int64 {
 	return min(max(growth*l.current.size, firstSegment), l.c.SegmentSize)
 }
 
-// create makes the file of a segment. A small one is filled with zeros at once.
+// create makes the file of a segment. A small segment is filled with zeros at once.
 func (l *Log) create(name string, size int64) (*segment, error) {
 	l.mu.Lock()
 	l.bytes += size
@@ -196,19 +193,19 @@ func (l *Log) begin(s *segment) error {
 	return l.c.FS.SyncDir(l.c.Folder)
 }
 
-// bounded says whether there may be no further segment. mu is held.
+// bounded reports whether MaxSize forbids another segment. mu is held.
 func (l *Log) bounded() bool { return l.c.MaxSize > 0 && l.bytes+l.nextSize() > l.c.MaxSize }
 
-// Full says whether the last eighth of the last segment is in use that the log may
-// have. What is left is for frames that make room. Write does not look at it.
+// Full reports whether the log is in the last eighth of the last permitted segment. The rest is
+// reserved for frames that free space. Write does not check Full.
 func (l *Log) Full() bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.spare == nil && l.current != nil && l.current.end > l.current.size/8*7 && l.bounded()
 }
 
-// MakeSpare makes the next segment ahead, where there is none and the segment in
-// use is half full. It is for one goroutine at a time, and may run beside Write.
+// MakeSpare makes the next segment in advance, if there is none and the current segment is half
+// full. It must not be called concurrently, but may run concurrently with Write.
 func (l *Log) MakeSpare() error {
 	l.mu.RLock()
 	needed := l.spare == nil && !l.taken && !l.bounded() && l.current != nil && l.current.end > l.current.size/2
@@ -239,7 +236,7 @@ func (l *Log) MakeSpare() error {
 	return nil
 }
 
-// takeLeftSpare takes a spare segment that an earlier process left.
+// takeLeftSpare takes over the spare segment of an earlier process.
 func (l *Log) takeLeftSpare() error {
 	path := filepath.Join(l.c.Folder, spareName)
 	file, err := l.c.FS.OpenFile(path, os.O_RDWR, 0)
@@ -251,7 +248,7 @@ func (l *Log) takeLeftSpare() error {
 	}
 	info, err := file.Stat()
 	if err != nil || info.Size() != l.c.SegmentSize {
-		// Only a part of it may be there. It is made again when it is needed.
+		// The file may be incomplete. It is created again when needed.
 		return errors.Join(err, file.Close(), l.c.FS.Remove(path))
 	}
 	l.spare = &segment{path: path, file: file, size: info.Size()}

@@ -18,7 +18,7 @@ type File struct {
 	closed bool
 }
 
-// touch notes what sectors were before they are written. The mutex is held.
+// touch saves the content of sectors before a write. The caller holds the mutex.
 func (n *node) touch(from, to int64) {
 	for at := from / sector; at*sector < to; at++ {
 		c, known := n.before[at]
@@ -60,7 +60,7 @@ func (f *File) WriteAt(text []byte, at int64) (int, error) {
 	case f.closed:
 		return 0, os.ErrClosed
 	case errors.Is(err, ErrHalf):
-		// A sector is written whole or not at all.
+		// A sector is written atomically.
 		half := (at+int64(len(text)/2))/sector*sector - at
 		text, err = text[:max(half, 0)], syscall.ENOSPC
 	case err != nil:
@@ -143,8 +143,8 @@ func (f *File) Named() bool {
 	return false
 }
 
-// Sync implements disk.File. One that fails leaves what was written visible, and a
-// later one does not write it.
+// Sync implements disk.File. After a failed Sync, the written data stays visible, but a later Sync
+// does not make the data durable.
 func (f *File) Sync() error {
 	err := f.fs.do("sync", f.path)
 	f.fs.mu.Lock()

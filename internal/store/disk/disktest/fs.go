@@ -1,9 +1,8 @@
-// Package disktest is a file system in memory that fails as it is told, and that
-// forgets what was not synced.
+// Package disktest is an in-memory file system with injected failures that loses unsynced data in a
+// crash.
 //
-// It must not know who uses it. It is stricter than file systems are: a name lasts
-// when its folder was synced, never before, and what a failed sync was to write is
-// not written by a later one.
+// The package does not know its users. It is stricter than real file systems: a name is durable
+// only after a sync of the folder, and data of a failed sync is not written by a later sync.
 package disktest
 
 import (
@@ -22,32 +21,32 @@ import (
 
 const sector = 512
 
-// ErrHalf makes a write stop in its middle, between two sectors, as on a full disk.
+// ErrHalf makes a write stop in the middle, at a sector boundary, as on a full disk.
 var ErrHalf = errors.New("half of it")
 
-// FS is a file system. The zero value is not one; see New.
+// FS is a file system. Use New; the zero value is not usable.
 type FS struct {
 	mu sync.Mutex
-	// names and folders are those that there are, and lasting the names that a loss
-	// of power leaves.
+	// names and folders are the current names. lasting holds the names that survive a power loss.
 	names, lasting map[string]*node
 	folders        map[string]bool
 	rule           func(op, name string) error
 	ops            int
 }
 
-// node is a file, whatever its names.
+// node is a file, independent of its names.
 type node struct {
 	text []byte
 	mode fs.FileMode
-	// synced is the length that lasts, and before what sectors were that were
-	// written since they were synced.
+	// synced is the durable length. before holds the durable content of sectors that were written
+	// since the last sync.
 	synced int64
 	before map[int64]change
 	lock   *File
 }
 
-// change is what a sector was. lost says that a sync of it has failed since.
+// change is the durable content of a sector. lost reports that a sync of the sector has failed
+// since.
 type change struct {
 	text []byte
 	lost bool
@@ -62,23 +61,23 @@ func New(folders ...string) *FS {
 	return f
 }
 
-// Set makes rule decide on each operation from now on: "open", "read", "write",
-// "sync", "truncate", "rename", "remove", "stat", "names", "syncdir". name is the
-// last part of the path. Nil: nothing fails.
+// Set makes rule decide on each operation from now on: "open", "read", "write", "sync", "truncate",
+// "rename", "remove", "stat", "names", "syncdir". name is the last element of the path. If rule is
+// nil, nothing fails.
 func (f *FS) Set(rule func(op, name string) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rule = rule
 }
 
-// Ops is how many operations there were.
+// Ops returns the number of operations so far.
 func (f *FS) Ops() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.ops
 }
 
-// do asks the rule. It may wait there.
+// do calls the rule, which may block.
 func (f *FS) do(op, path string) error {
 	f.mu.Lock()
 	f.ops++
@@ -94,9 +93,9 @@ func (f *FS) do(op, path string) error {
 	return &fs.PathError{Op: op, Path: path, Err: err}
 }
 
-// Crash returns what a loss of power leaves: names that were synced, or all where
-// random says so, and of each sector that was not synced what it was, or what was
-// written where random says so. Nil: what it was. The file system itself stays as it is.
+// Crash returns the file system after a power loss: the synced names, and the synced content of
+// each sector. With random, unsynced names and sectors survive at random. The receiver is
+// unchanged.
 func (f *FS) Crash(random *rand.Rand) *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -135,7 +134,7 @@ func (n *node) crash(random *rand.Rand) *node {
 	return &node{text: text, mode: n.mode, synced: int64(len(text)), before: map[int64]change{}}
 }
 
-// Kill returns what the end of the process leaves: everything, unlocked.
+// Kill returns the file system after the end of the process: all data, without locks.
 func (f *FS) Kill() *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -157,7 +156,7 @@ func (f *FS) Kill() *FS {
 	return left
 }
 
-// Read returns the content of a file, nil where there is none.
+// Read returns the content of a file, or nil if there is none.
 func (f *FS) Read(path string) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,7 +166,7 @@ func (f *FS) Read(path string) []byte {
 	return nil
 }
 
-// Write makes the content of a file, durably.
+// Write creates a file with a durable content.
 func (f *FS) Write(path string, text []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
