@@ -11,31 +11,29 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// isIdentifier says whether a text has the form of every identifier of
-// Cloudflare's that enters a path: 32 lower-case hexadecimal digits.
+// isIdentifier reports whether a text has the form of a Cloudflare identifier: 32 lower-case
+// hexadecimal digits.
 func isIdentifier(text string) bool {
 	return len(text) == 32 && !strings.ContainsFunc(text, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'f') })
 }
 
-// Account is one Cloudflare account and how to reach it.
+// Account is a Cloudflare account with its URL and credential.
 type Account struct {
 	// ID is Cloudflare's identifier: 32 lower-case hexadecimal digits.
 	ID string
-	// Name is a name that callers may use in place of the identifier.
+	// Name is an alias that callers may use in place of the identifier.
 	Name string
-	// BaseURL is the root of the API, such as
-	// "https://api.cloudflare.com/client/v4": http or https, with a host, and
-	// without user, query and fragment. Whether plain http is allowed there is
-	// for the configuration to say.
+	// BaseURL is the root of the API, such as "https://api.cloudflare.com/client/v4": http or
+	// https, with a host, and without user, query and fragment. The configuration decides whether
+	// plain http is allowed.
 	BaseURL string
-	// Credential says where the credential is read from. It is left empty only
-	// where Token is set.
+	// Credential names the files of the credential. It is empty only if Token is set.
 	Credential CredentialFiles
-	// Token is an API token given as it is, for local development and tests.
+	// Token is an API token given directly, for local development and tests.
 	Token Token
 }
 
-// AccountInfo is what may be told about an account.
+// AccountInfo is the public part of an account.
 type AccountInfo struct {
 	// ID is Cloudflare's identifier.
 	ID string
@@ -43,13 +41,13 @@ type AccountInfo struct {
 	Name string
 }
 
-// accountState is an Account that was checked.
+// accountState is a validated Account.
 type accountState struct {
 	id     string
 	base   *url.URL
 	secret *keeper
 	health health
-	// ahead is how far Cloudflare's clock is ahead of ours, in nanoseconds.
+	// ahead is the offset of Cloudflare's clock from ours, in nanoseconds.
 	ahead atomic.Int64
 }
 
@@ -92,8 +90,8 @@ func (d *directory) add(given Account, c Config) error {
 	return nil
 }
 
-// free checks that the keys of an account are well formed and not in use. A
-// name in the form of an identifier could mean another account than it says.
+// free checks that the identifier and the name are well formed and not in use. A name in the form
+// of an identifier is rejected as ambiguous.
 func (d *directory) free(given Account) error {
 	switch {
 	case !isIdentifier(given.ID):
@@ -117,8 +115,7 @@ func (d *directory) close() {
 	}
 }
 
-// parseBase reads a base URL. Its text stays out of the error, since it may
-// hold a password.
+// parseBase parses a base URL. The error omits the text, which may hold a password.
 func parseBase(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
 	switch {
@@ -134,8 +131,8 @@ func parseBase(text string) (*url.URL, error) {
 	return &url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}, nil
 }
 
-// find gives the account with an identifier or name. The fault names no
-// account, so that nobody learns which there are.
+// find returns the account with an identifier or name. The fault names no account, so that callers
+// cannot learn which accounts exist.
 func (d *directory) find(key string) (*accountState, error) {
 	if a := d.byKey[key]; a != nil {
 		return a, nil

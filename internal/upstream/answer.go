@@ -7,40 +7,39 @@ import (
 	"strconv"
 )
 
-// Answer is what Cloudflare said to a call that succeeded.
+// Answer is Cloudflare's response to a successful call.
 type Answer[T any] struct {
-	// Result is what was asked for.
+	// Result is the requested object.
 	Result T
-	// Info says where a page stands in its list. Nil where Cloudflare gave
-	// none.
+	// Info is the pagination state. Nil if Cloudflare sent none.
 	Info *ResultInfo
-	// Notices are what Cloudflare said beside it, free of secrets.
+	// Notices are Cloudflare's messages beside the result, free of secrets.
 	Notices []Notice
-	// Ray is Cloudflare's identifier for the answer. Empty where it gave none.
+	// Ray is Cloudflare's ray ID of the response. Empty if there is none.
 	Ray string
 }
 
-// None is the result of a call that gives nothing back.
+// None is the result of a call without a result.
 type None struct{}
 
-// UnmarshalJSON takes anything, where a result is of no interest.
+// UnmarshalJSON accepts and ignores any JSON.
 func (*None) UnmarshalJSON([]byte) error { return nil }
 
-// ResultInfo says where a page stands in its list.
+// ResultInfo is the pagination state of a list.
 type ResultInfo struct {
 	// Count is the number of items on this page.
 	Count int
 	// Page is the number of this page, counted from 1.
 	Page int
-	// PerPage is the most items that a page of this list holds.
+	// PerPage is the maximum number of items on a page of this list.
 	PerPage int
 	// TotalCount is the number of items on all pages.
 	TotalCount int
-	// TotalPages is the number of pages. Nil where Cloudflare did not say.
+	// TotalPages is the number of pages. Nil if Cloudflare did not send a number.
 	TotalPages *int
 }
 
-// UnmarshalJSON reads Cloudflare's form, with whole numbers in any notation.
+// UnmarshalJSON decodes Cloudflare's form, with whole numbers in any notation.
 func (r *ResultInfo) UnmarshalJSON(text []byte) error {
 	var wire struct {
 		Count      number  `json:"count"`
@@ -65,23 +64,22 @@ func (r *ResultInfo) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Notice is something that Cloudflare said beside a result.
+// Notice is a message of Cloudflare beside a result.
 type Notice struct {
-	// Code is Cloudflare's number. Nil where it gave none.
+	// Code is Cloudflare's code. Nil if there is none.
 	Code *int32
 	// Message is the text.
 	Message string
-	// DocumentationURL is a page about it. Empty where there is none.
+	// DocumentationURL is the URL of a page about the message, or empty.
 	DocumentationURL string
-	// Pointer is the part of the request that it is about, as a JSON pointer.
-	// Empty where Cloudflare named none.
+	// Pointer is a JSON pointer to the part of the request that the message concerns, or empty.
 	Pointer string
 }
 
 // number is a whole number of JSON in any notation: 100, 100.0, 1e2.
 type number int64
 
-// maxNumber is where a JSON number stops being exact.
+// maxNumber is the limit up to which JSON numbers are exact.
 const maxNumber = 1 << 53
 
 var errNumber = errors.New("not a whole number")
@@ -98,22 +96,22 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// code is the number of an error or notice. What is no such number counts as
-// none, since a refusal is worth understanding without its number.
+// code is the code of an error or notice. An invalid code counts as absent, because the rest of a
+// refusal is still useful.
 type code struct{ value *int32 }
 
 func (c *code) UnmarshalJSON(text []byte) error {
 	var n number
 	malformed := n.UnmarshalJSON(text) != nil
 	if malformed || string(text) == "null" || n < math.MinInt32 || n > math.MaxInt32 {
-		return nil //nolint:nilerr // a refusal is worth understanding without its number
+		return nil //nolint:nilerr // the rest of a refusal is still useful
 	}
 	value := int32(n)
 	c.value = &value
 	return nil
 }
 
-// number gives 0 for none.
+// number returns 0 if there is no code.
 func (c code) number() int32 {
 	if c.value == nil {
 		return 0

@@ -5,13 +5,12 @@ import (
 	"sync"
 )
 
-// background runs the goroutines of a client that outlive a call, until the
-// client is closed.
+// background runs the goroutines of a client that outlive a call, until the client is closed.
 type background struct {
 	ctx context.Context
 	end context.CancelFunc
 
-	// mu keeps work from being started while stop waits for its end.
+	// mu prevents the start of work while stop waits.
 	mu   sync.Mutex
 	work sync.WaitGroup
 }
@@ -22,8 +21,7 @@ func newBackground() *background {
 	return b
 }
 
-// start runs work in a goroutine, with a context that ends when stop is called.
-// It says no after that.
+// start runs work in a goroutine, with a context that ends at stop. It returns false after stop.
 func (b *background) start(work func(context.Context)) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -34,7 +32,7 @@ func (b *background) start(work func(context.Context)) bool {
 	return true
 }
 
-// stop ends all work and waits until it has ended.
+// stop cancels all work and waits for its end.
 func (b *background) stop() {
 	b.mu.Lock()
 	b.end()
@@ -42,8 +40,7 @@ func (b *background) stop() {
 	b.work.Wait()
 }
 
-// signal tells a goroutine that something is so, once for any number of times
-// that it was said.
+// signal is a binary semaphore for one goroutine. Repeated signals coalesce.
 type signal chan struct{}
 
 func newSignal() signal { return make(signal, 1) }
@@ -55,7 +52,7 @@ func (s signal) give() {
 	}
 }
 
-// take forgets what was said.
+// take resets the signal.
 func (s signal) take() {
 	select {
 	case <-s:

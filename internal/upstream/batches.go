@@ -7,7 +7,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// frame is about how many bytes of JSON stand around the texts of one object.
+// frame is the approximate JSON overhead in bytes per object.
 const frame = 128
 
 // NewSecret is a secret to be created.
@@ -16,7 +16,7 @@ type NewSecret struct {
 	Name string
 	// Value is the value.
 	Value Value
-	// Scopes are the services that may use it.
+	// Scopes are the services that may use the secret.
 	Scopes []string
 	// Comment is free text. Nil means none.
 	Comment *string
@@ -28,8 +28,8 @@ type CreateSecretsParams struct {
 	Account string
 	// StoreID is the identifier of the store.
 	StoreID string
-	// Secrets are the new secrets, at least one. Cloudflare does not say
-	// whether all are made or none when one is refused.
+	// Secrets are the new secrets, at least one. Cloudflare does not document whether a refusal of
+	// one secret prevents the creation of the others.
 	Secrets []NewSecret
 }
 
@@ -43,8 +43,8 @@ type DeleteSecretsParams struct {
 	IDs []string
 }
 
-// CreateSecrets makes secrets and gives them in the order of the request.
-// Faults: NotFound, NameTaken, LimitReached, BadInput, also for an empty list.
+// CreateSecrets creates secrets and returns them in the order of the request. Faults: NotFound,
+// NameTaken, LimitReached, BadInput (also for an empty list).
 func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answer[[]Secret], error) {
 	at, err := c.secrets(p.Account, p.StoreID)
 	if err != nil {
@@ -69,9 +69,8 @@ func (c *Client) CreateSecrets(ctx context.Context, p CreateSecretsParams) (Answ
 	return call(ctx, c, o, made(p.StoreID, o.names))
 }
 
-// DeleteSecrets deletes several secrets. An empty list is refused here, since
-// nobody knows that Cloudflare does not take it for all. Faults: NotFound,
-// BadInput for an empty list.
+// DeleteSecrets deletes several secrets. It rejects an empty list, because Cloudflare might
+// interpret the empty list as all secrets. Faults: NotFound, BadInput for an empty list.
 func (c *Client) DeleteSecrets(ctx context.Context, p DeleteSecretsParams) (Answer[None], error) {
 	at, err := c.secrets(p.Account, p.StoreID)
 	if err != nil {
@@ -106,7 +105,7 @@ type deleteBody struct {
 	IDs []string `json:"ids"`
 }
 
-// listed gives a list that is sent as [] and not as null when it is empty.
+// listed makes an empty list encode as [] and not as null.
 func listed(list []string) []string {
 	if list == nil {
 		return []string{}
@@ -114,7 +113,7 @@ func listed(list []string) []string {
 	return list
 }
 
-// emptyBody makes the fault of a request that asks for nothing.
+// emptyBody returns the fault of a request without items or changes.
 func emptyBody(path, pointer, text string) *fault.Error {
 	return fault.Invalid(fault.Field{Path: path, Pointer: pointer, Reason: fault.ReasonInvalidJSONBody, Text: text})
 }

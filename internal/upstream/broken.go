@@ -13,16 +13,15 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Unproven says whether a fault of a change that was sent leaves open whether
-// the change was made.
+// Unproven reports whether the outcome of a change is unknown after a fault.
 func Unproven(f *fault.Error) bool {
 	return f.Reason == fault.ReasonUpstreamAnswerLost || f.Reason == fault.ReasonUpstreamThrottled
 }
 
-// soon is the wait that is advised after a fault that mostly passes by itself.
+// soon is the advised retry delay after a transient fault.
 const soon = time.Second
 
-// broken makes a fault of an attempt that brought no answer.
+// broken makes the fault of an attempt without a response.
 func (x *exchange) broken(ctx context.Context, err error) *fault.Error {
 	if f := x.departure.stopped(); f != nil {
 		return f
@@ -38,13 +37,13 @@ func (x *exchange) broken(ctx context.Context, err error) *fault.Error {
 		f = unreachable()
 	}
 	if ended {
-		// What the connection says then is only a consequence.
+		// An error of the connection is only a consequence of the deadline.
 		return f.Because(cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	return f.Because(x.describe(err))
 }
 
-// unread makes a fault of an answer whose end is missing.
+// unread makes the fault of an incomplete response.
 func (x *exchange) unread(ctx context.Context, r reply) *fault.Error {
 	kind, ended := ending(ctx)
 	var f *fault.Error
@@ -62,7 +61,7 @@ func (x *exchange) unread(ctx context.Context, r reply) *fault.Error {
 	return f.Because(r.about(nil))
 }
 
-// unreadable makes a fault of a success that cannot be understood.
+// unreadable makes the fault of a success response that cannot be decoded.
 func (x *exchange) unreadable(r reply) *fault.Error {
 	f := fault.New(fault.Upstream, fault.ReasonUpstreamAnswerUnreadable, "Cloudflare's answer could not be understood.")
 	if x.changes() {
@@ -72,7 +71,7 @@ func (x *exchange) unreadable(r reply) *fault.Error {
 	return f.Because(r.about(nil))
 }
 
-// unsent says whether nothing of the request can have left. In doubt it has.
+// unsent reports whether no byte of the request can have left. In doubt the result is false.
 func (x *exchange) unsent(err error) bool {
 	if x.departure.stopped() != nil {
 		return true
@@ -83,8 +82,8 @@ func (x *exchange) unsent(err error) bool {
 	return x.trace.wanted.Load() && !x.trace.connected.Load()
 }
 
-// worthAnother says whether a read is sent once more: its connection died
-// before a byte of an answer, and there is time.
+// worthAnother reports whether to retry a read: its connection died before the first byte of a
+// response, and time remains.
 func (x *exchange) worthAnother(ctx context.Context, err error) bool {
 	if _, ended := ending(ctx); ended || x.changes() {
 		return false
@@ -95,9 +94,9 @@ func (x *exchange) worthAnother(ctx context.Context, err error) bool {
 	return !x.unsent(err) && x.trace.connected.Load() && !x.trace.answered.Load()
 }
 
-// ending says whether the call's time is over, and gives the kind of fault that
-// a failure is then, or Unavailable. The deadline itself is looked at too: a
-// connection may notice it before the context does.
+// ending reports whether the call's context has ended, and the fault kind: Canceled, Deadline, or
+// Unavailable if the context has not ended. ending also checks the deadline itself, because a
+// connection may hit the deadline before the context does.
 func ending(ctx context.Context) (fault.Kind, bool) {
 	deadline, bounded := ctx.Deadline()
 	switch {
@@ -127,8 +126,8 @@ func unreachable() *fault.Error {
 	return f
 }
 
-// describe says what happened to a connection. It passes on the texts of known
-// errors alone: others quote bytes that came over the wire.
+// describe returns a safe description of a transport error. It passes on only the texts of known
+// error types, because other errors may quote bytes from the wire.
 func (x *exchange) describe(err error) error {
 	for _, known := range []error{io.ErrUnexpectedEOF, io.EOF} {
 		if errors.Is(err, known) {

@@ -5,16 +5,15 @@ import (
 	"net/http"
 )
 
-// CommentChange says what becomes of a comment. Its zero value keeps it.
+// CommentChange describes the change of a comment. The zero value keeps the comment.
 type CommentChange struct {
-	// Change says that the comment changes.
+	// Change reports that the comment changes.
 	Change bool `json:"change,omitempty"`
-	// Text is the new comment, "" being one too. Nil removes the comment.
+	// Text is the new comment, possibly empty. Nil removes the comment.
 	Text *string `json:"text,omitempty"`
 }
 
-// UpdateSecretParams are the parameters of UpdateSecret. What is left zero is
-// kept.
+// UpdateSecretParams are the parameters of UpdateSecret. Zero fields keep the present state.
 type UpdateSecretParams struct {
 	// Account is the identifier or name of the account.
 	Account string
@@ -22,17 +21,15 @@ type UpdateSecretParams struct {
 	StoreID string
 	// SecretID is the identifier of the secret.
 	SecretID string
-	// Value is the new value. Nil keeps the old one.
+	// Value is the new value. Nil keeps the value.
 	Value *Value
-	// Scopes are the new scopes. Nil keeps the old ones; an empty list is sent
-	// as one.
+	// Scopes are the new scopes. Nil keeps the scopes. An empty list is sent as an empty list.
 	Scopes []string
 	// Comment is the change of the comment.
 	Comment CommentChange
 }
 
-// UpdateSecret changes a secret. Faults: NotFound, BadInput, also where nothing
-// is to be changed.
+// UpdateSecret changes a secret. Faults: NotFound, BadInput (also if no field changes).
 func (c *Client) UpdateSecret(ctx context.Context, p UpdateSecretParams) (Answer[Secret], error) {
 	at, err := c.secret(p.Account, p.StoreID, p.SecretID)
 	if err != nil {
@@ -74,8 +71,8 @@ type DuplicateSecretParams struct {
 	Comment *string
 }
 
-// DuplicateSecret copies a secret, value included, under another name. Faults:
-// NotFound, NameTaken, LimitReached, BadInput.
+// DuplicateSecret copies a secret, including the value, under another name. Faults: NotFound,
+// NameTaken, LimitReached, BadInput.
 func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (Answer[Secret], error) {
 	at, err := c.secret(p.Account, p.StoreID, p.SecretID)
 	if err != nil {
@@ -95,8 +92,7 @@ func (c *Client) DuplicateSecret(ctx context.Context, p DuplicateSecretParams) (
 	return call(ctx, c, o, theSecret(p.StoreID, func(s Secret) bool { return s.Name == p.Name && s.ID != p.SecretID }))
 }
 
-// updateBody is the body of UpdateSecret. A comment that is a pointer to nil is
-// sent as null.
+// updateBody is the body of UpdateSecret. A Comment that points to nil is encoded as null.
 type updateBody struct {
 	Value   *string  `json:"value,omitempty"`
 	Scopes  []string `json:"scopes,omitzero"`

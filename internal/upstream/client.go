@@ -1,11 +1,9 @@
-// Package upstream speaks to Cloudflare's Secrets Store API with the platform's
-// own credentials.
+// Package upstream calls Cloudflare's Secrets Store API with the platform's credentials.
 //
-// It must not know who is calling, what Storekeeper's own contract looks like,
-// or any protocol but Cloudflare's: it takes and gives Cloudflare's view of
-// stores and secrets, and faults. It never repeats a change that Cloudflare may
-// have made, keeps no secret value after the call, and lets no text of
-// Cloudflare's out that was not checked.
+// The package does not know the caller, Storekeeper's own API or any protocol but Cloudflare's. Its
+// inputs and outputs are Cloudflare's stores and secrets, and faults. It never repeats a change
+// that Cloudflare may have made, keeps no secret value after the call, and returns no text of
+// Cloudflare unchecked.
 package upstream
 
 import (
@@ -24,81 +22,76 @@ const (
 	defaultAgent   = "storekeeper"
 )
 
-// Config is what a Client is made from.
+// Config configures a Client.
 type Config struct {
-	// Accounts are the accounts to serve, at least one. Identifiers and names
-	// are unique among them.
+	// Accounts are the accounts to serve, at least one. Identifiers and names must be unique.
 	Accounts []Account
-	// Transport carries the requests. Nil means a transport of the client's
-	// own, which is right unless it has to be wrapped for tracing (see
-	// NewTransport).
+	// Transport sends the requests. Nil means a transport made by NewTransport. Set Transport only
+	// to wrap such a transport for tracing.
 	Transport http.RoundTripper
-	// UserAgent names the program to Cloudflare. Empty means "storekeeper".
+	// UserAgent is the User-Agent header. Empty means "storekeeper".
 	UserAgent string
-	// Timeout bounds each request, from when it may be sent to the end of its
-	// answer. 0 means 30 seconds.
+	// Timeout limits each request, from the permission to send up to the end of the response. 0
+	// means 30 seconds.
 	Timeout time.Duration
-	// Clock tells the time. Nil means time.Now.
+	// Clock returns the time. Nil means time.Now.
 	Clock func() time.Time
-	// Observe hears of every request that was sent, after its answer was
-	// understood. It is called by the calling goroutine, or by one of the
-	// client's own with a context that belongs to no call where a new credential
-	// is tried, and must be quick. Nil means that nobody listens.
+	// Observe is called after each request that was sent, once the response is decoded. The caller
+	// is the goroutine of the call; during a test of a new credential the caller is a background
+	// goroutine whose context belongs to no call. Observe must return quickly. Nil means no call.
 	Observe func(context.Context, Attempt)
-	// Admit is asked before each request is sent, and lets it wait for its turn.
-	// Its error, a fault, ends the call with nothing sent. What it returns
-	// otherwise is called once, when the request has ended. Nil: nobody is asked.
+	// Admit is called before each request and may block until the request gets a permit. An error
+	// of Admit must be a fault; the call then ends with nothing sent. The returned function is
+	// called once when the request has ended. Nil means no admission control.
 	Admit func(context.Context, Ask) (ended func(Attempt), err error)
-	// Leave is asked last of all, right before the bytes of a change are handed to
-	// the connection, and says why they must not be any more. Such a change is not
-	// sent. It needs a Transport whose connections NewTransport made. Nil: every
-	// change may leave.
+	// Leave is called immediately before the bytes of a change are written to the connection. An
+	// error of Leave prevents the write. Leave requires a Transport with connections made by
+	// NewTransport. Nil permits every change.
 	Leave func(context.Context) error
-	// Trip is after how many failures in a row an account is left alone for a
-	// while: calls fail at once then, but for one every other second that finds
-	// out whether Cloudflare is back. 0: never.
+	// Trip is the number of consecutive failures after which the circuit breaker of an account
+	// opens. While the breaker is open, calls fail at once, except for a trial call every two
+	// seconds. 0 disables the breaker.
 	Trip int
-	// OnCredential hears of every change of a credential file, when the new
-	// credential was put in force and when it could not be. It is called by one
-	// goroutine at a time for each account, must be quick, and must not close the
-	// client. Nil means that nobody listens.
+	// OnCredential is called when a changed credential file is put in force, or cannot be. There is
+	// at most one call at a time per account. OnCredential must return quickly, and must not close
+	// the client. Nil means no call.
 	OnCredential func(CredentialEvent)
-	// Files watches the credential files. Nil: they are read once, and again
-	// when Cloudflare refuses the credential in use.
+	// Files watches the credential files. If nil, each file is read once, and again when Cloudflare
+	// refuses the credential in use.
 	Files *filewatch.Watcher
 }
 
-// Ask is a request that is about to be sent.
+// Ask describes a request before the request is sent.
 type Ask struct {
 	// Operation is the name of the method, such as "CreateSecrets".
 	Operation string
 	// Account is the identifier of the account.
 	Account string
-	// Changes says that it changes something.
+	// Changes reports that the request changes something.
 	Changes bool
 }
 
-// Attempt is one request to Cloudflare, as seen from here. It holds no value,
-// no credential and no text of Cloudflare's.
+// Attempt describes one request to Cloudflare and its result. It holds no value, no credential and
+// no text from Cloudflare.
 type Attempt struct {
 	// Operation is the name of the method, such as "CreateSecrets".
 	Operation string
 	// Account is the identifier of the account.
 	Account string
-	// Status is the HTTP status, 0 where no answer came.
+	// Status is the HTTP status, or 0 without a response.
 	Status int
-	// Ray is Cloudflare's identifier for its answer, empty where none came.
+	// Ray is Cloudflare's ray ID of the response, or empty.
 	Ray string
-	// Limit and Policy are Cloudflare's headers Ratelimit and Ratelimit-Policy,
-	// about the account's whole budget. Empty where none came.
+	// Limit and Policy are Cloudflare's headers Ratelimit and Ratelimit-Policy, which describe the
+	// whole budget of the account. Empty if absent.
 	Limit, Policy string
-	// Duration is the time from before the request to the whole answer.
+	// Duration is the time from before the request to the end of the response.
 	Duration time.Duration
-	// Unsent says that nothing of the request can have left.
+	// Unsent reports that no byte of the request can have left.
 	Unsent bool
-	// RetryAfter is how long Cloudflare asks to be left alone. 0 where it did not.
+	// RetryAfter is the retry delay requested by Cloudflare, or 0.
 	RetryAfter time.Duration
-	// Err is the *fault.Error that the attempt ended in, nil on success.
+	// Err is the *fault.Error of the attempt, or nil on success.
 	Err error
 }
 
@@ -115,10 +108,9 @@ type Client struct {
 	work      *background
 }
 
-// New makes a client. It reads every credential once and tries none, so that it
-// works while Cloudflare is down. A credential whose file changes later is put
-// in force once Cloudflare has accepted it. The error names all that is wrong,
-// and holds nothing of a credential.
+// New makes a client. It reads every credential once but makes no calls, so that Storekeeper starts
+// while Cloudflare is down. A credential that changes later is put in force once Cloudflare has
+// accepted it. The error lists all mistakes, and contains no part of a credential.
 func New(c Config) (*Client, error) {
 	c = c.withDefaults()
 	if strings.ContainsFunc(c.UserAgent, unicode.IsControl) {
@@ -144,7 +136,7 @@ func New(c Config) (*Client, error) {
 	return client, nil
 }
 
-// rotateCredentials lets the credentials that come from files change.
+// rotateCredentials enables the rotation of credentials from files.
 func (c *Client) rotateCredentials() {
 	for _, info := range c.accounts.infos {
 		a := c.accounts.byKey[info.ID]
@@ -180,14 +172,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Accounts lists the accounts that are served, sorted by name.
+// Accounts lists the served accounts, sorted by name.
 func (c *Client) Accounts() []AccountInfo {
 	return append([]AccountInfo(nil), c.accounts.infos...)
 }
 
-// Close ends the trial of new credentials, waits for its end, and closes the
-// idle connections, those of a given transport too. Calls that run are not
-// disturbed.
+// Close stops the test of new credentials and waits for its end. It closes the idle connections,
+// also of a given transport. Running calls are not affected.
 func (c *Client) Close() {
 	c.accounts.close()
 	c.work.stop()

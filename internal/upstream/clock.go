@@ -2,8 +2,8 @@ package upstream
 
 import "time"
 
-// tellsTime notes how far Cloudflare's clock is ahead of ours, from the Date of
-// an answer, which is in whole seconds.
+// tellsTime updates the clock offset of Cloudflare from the Date header of a response, which has a
+// resolution of one second.
 func (a *accountState) tellsTime(r reply, start time.Time) {
 	if r.date.IsZero() {
 		return
@@ -11,14 +11,14 @@ func (a *accountState) tellsTime(r reply, start time.Time) {
 	middle := start.Add(r.elapsed / 2)
 	ahead := r.date.Add(time.Second / 2).Sub(middle)
 	if ahead.Abs() < time.Second {
-		// No more than what whole seconds and the way explain.
+		// Within the error of whole seconds and network latency.
 		ahead = 0
 	}
 	a.ahead.Store(int64(ahead))
 }
 
-// Ahead says how far Cloudflare's clock is ahead of ours, to about a second, by
-// its last answer for an account. 0 before there was one.
+// Ahead returns the offset of Cloudflare's clock from ours, with an accuracy of about a second, as
+// of the last response for an account. It returns 0 before the first response.
 func (c *Client) Ahead(account string) time.Duration {
 	a, err := c.accounts.find(account)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// maxCredential is the most bytes of a credential.
+	// maxCredential is the maximum length of a credential in bytes.
 	maxCredential = 4 << 10
-	// maxFile is the most bytes of a credential's file, line ends included.
+	// maxFile is the maximum size of a credential's file in bytes, including line ends.
 	maxFile = 2 * maxCredential
 )
 
@@ -28,7 +28,7 @@ func checkCredential(text string) error {
 
 func notHeaderSafe(r rune) bool { return r <= ' ' || r > '~' }
 
-// pause waits, and says whether it did so to the end.
+// pause sleeps for d. It returns false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

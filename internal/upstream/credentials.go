@@ -8,50 +8,49 @@ import (
 
 const redacted = "[redacted]"
 
-// CredentialFiles says where a credential is read from. Exactly one of the two
-// forms is given: APITokenFile, or Email with APIKeyFile.
+// CredentialFiles names the files of a credential. Exactly one form must be given: APITokenFile, or
+// Email with APIKeyFile.
 type CredentialFiles struct {
-	// APITokenFile holds an API token, user owned or account owned.
+	// APITokenFile holds an API token of a user or an account.
 	APITokenFile string
-	// Email is the address of the user whose global key APIKeyFile holds.
+	// Email is the address of the user with the global key in APIKeyFile.
 	Email string
 	// APIKeyFile holds a global API key.
 	APIKeyFile string
 }
 
-// CredentialEvent says what became of a change of a credential file.
+// CredentialEvent is the result of a change of a credential file.
 type CredentialEvent struct {
 	// Account is the identifier of the account.
 	Account string
-	// Err says why what the file holds is not in use: it cannot be read, it
-	// could not be tried yet, or Cloudflare refused it. The one before stays in
-	// use. A credential that was refused is not tried again until the file
-	// changes; one that could not be tried is, by itself. Nil means that what
-	// the file holds is in use now. The error holds nothing of a credential.
+	// Err is the reason why the file's content is not in use: the file cannot be read, the
+	// credential could not be tested yet, or Cloudflare refused the credential. The previous
+	// credential stays in use. A refused credential is not tested again until the file changes; a
+	// credential that could not be tested is retried automatically. If Err is nil, the file's
+	// content is in use. The error contains no part of a credential.
 	Err error
 }
 
-// Token is a text that prints as "[redacted]", whatever prints it.
+// Token is a text that prints as "[redacted]" under every formatter.
 type Token struct {
-	// text is behind a pointer because fmt ignores methods when it prints an
-	// unexported field of another struct, and a nested pointer prints as an
-	// address.
+	// text is behind a pointer because fmt ignores methods when it prints an unexported field of
+	// another struct, but prints a nested pointer as an address.
 	text *string
 }
 
-// NewToken makes a token of its text.
+// NewToken makes a Token from a text.
 func NewToken(text string) Token { return Token{text: &text} }
 
-// String gives "[redacted]".
+// String returns "[redacted]".
 func (Token) String() string { return redacted }
 
-// GoString gives "[redacted]".
+// GoString returns "[redacted]".
 func (Token) GoString() string { return redacted }
 
 // Format prints "[redacted]" for every verb.
 func (Token) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 
-// MarshalJSON gives "[redacted]" as a JSON string.
+// MarshalJSON returns "[redacted]" as a JSON string.
 func (Token) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 func (t Token) reveal() string {
@@ -61,8 +60,8 @@ func (t Token) reveal() string {
 	return *t.text
 }
 
-// liveCredential is what proves to Cloudflare who we are. Without an e-mail
-// address it is an API token, with one a global key. It prints like a Token.
+// liveCredential authenticates Storekeeper to Cloudflare: an API token, or a global key with an
+// e-mail address. It prints like a Token.
 type liveCredential struct {
 	Token
 	email string

@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// maxItems is the most errors, and the most messages, that are looked at.
+	// maxItems is the maximum number of errors, and of messages, that are processed.
 	maxItems = 500
-	// maxText is the most bytes of a text that is relayed.
+	// maxText is the maximum length in bytes of a relayed text.
 	maxText = 1 << 10
 )
 
-// pointerForm is the form of a JSON pointer that is relayed.
+// pointerForm is the form of relayed JSON pointers.
 var pointerForm = regexp.MustCompile(`^(/[A-Za-z0-9_~-]{1,64}){1,8}$`)
 
-// successes are the statuses with which Cloudflare answers a call that succeeded.
+// successes are the statuses of successful responses of Cloudflare.
 var successes = []int{http.StatusOK, http.StatusCreated, http.StatusAccepted}
 
-// envelope is what Cloudflare puts around every result.
+// envelope is Cloudflare's response envelope.
 type envelope[T any] struct {
 	Result     T           `json:"result"`
 	Success    *bool       `json:"success"`
@@ -35,13 +35,13 @@ type envelope[T any] struct {
 	ResultInfo *ResultInfo `json:"result_info"`
 }
 
-// items are errors or messages. What is not of their form is passed over: no
-// result and no refusal is worth losing for a malformed remark.
+// items are errors or messages. Malformed items are ignored, because the result or the refusal is
+// still useful.
 type items []item
 
 func (l *items) UnmarshalJSON(text []byte) error {
 	if string(text) == "[]" {
-		// As it is in nearly every answer.
+		// The usual case.
 		*l = nil
 		return nil
 	}
@@ -51,7 +51,7 @@ func (l *items) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// item is one of the errors or messages.
+// item is an error or a message.
 type item struct {
 	Code             code   `json:"code"`
 	Message          string `json:"message"`
@@ -61,8 +61,8 @@ type item struct {
 	} `json:"source"`
 }
 
-// understand makes an answer or a fault of a reply. An answer that broke off
-// after the end of its JSON is as good as any.
+// understand decodes a response into an answer or a fault. A response that was cut after the end of
+// its JSON counts as complete.
 func understand[T any](ctx context.Context, x *exchange, r reply, fit fits[T]) (Answer[T], *fault.Error) {
 	var e envelope[T]
 	if r.status >= http.StatusMultipleChoices {
@@ -91,16 +91,14 @@ func understand[T any](ctx context.Context, x *exchange, r reply, fit fits[T]) (
 	return answer, nil
 }
 
-// succeeded says whether an envelope is that of a success, as Cloudflare
-// documents it.
+// succeeded reports whether an envelope has the documented form of a success.
 func (e *envelope[T]) succeeded(r reply, seen outline) bool {
 	noErrors := seen.errors == 0 || seen.errors == 'n' || seen.errors == '[' && len(e.Errors) == 0
 	return r.media == jsonType && e.Success != nil && *e.Success && noErrors
 }
 
-// hasResult says whether the result is of the sort that the operation has: a
-// list, an object, or nothing. Older forms of the API answered deletes with what
-// they deleted.
+// hasResult reports whether the result has the type that the operation returns: a list, an object,
+// or nothing. Older versions of the API answered deletes with the deleted objects.
 func (x *exchange) hasResult(seen outline) bool {
 	switch x.name {
 	case opListStores, opListSecrets, opCreateSecrets:
@@ -113,18 +111,17 @@ func (x *exchange) hasResult(seen outline) bool {
 	return seen.result == '{'
 }
 
-// endsEarly says whether JSON that is wrong is so only in that it stops.
+// endsEarly reports whether the JSON is only truncated.
 func endsEarly(body []byte) bool {
 	var whole json.RawMessage
 	err := json.NewDecoder(bytes.NewReader(body)).Decode(&whole)
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// first gives at most n of the items.
+// first returns at most n of the items.
 func (l items) first(n int) items { return l[:min(len(l), n)] }
 
-// notices relays messages, without those that hold a secret or are no texts to
-// show.
+// notices relays messages, except for messages with a secret or an invalid text.
 func notices(said items, s *scrubber) []Notice {
 	var relayed []Notice
 	for _, it := range said.first(maxItems) {
@@ -142,7 +139,7 @@ func notices(said items, s *scrubber) []Notice {
 	return relayed
 }
 
-// text gives a text that may be relayed, or nothing.
+// text returns a text if it may be relayed, or else an empty text.
 func (s *scrubber) text(text string) string {
 	if len(text) > maxText {
 		return ""
@@ -150,7 +147,7 @@ func (s *scrubber) text(text string) string {
 	return s.clean(text)
 }
 
-// pointer gives the pointer of an item, or nothing if it is not one to relay.
+// pointer returns the pointer of an item if it may be relayed, or else an empty text.
 func (s *scrubber) pointer(it item) string {
 	if !pointerForm.MatchString(it.Source.Pointer) {
 		return ""

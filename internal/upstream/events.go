@@ -2,17 +2,17 @@ package upstream
 
 import "sync"
 
-// events tells what becomes of the credential of an account, and nothing twice.
-// Both the watch of its file and the rotation use it.
+// events reports the state of an account's credential, without repetition. The watch of the
+// credential file and the rotation use it.
 type events struct {
 	tell func(error)
 
 	mu       sync.Mutex
-	troubled bool   // that all is well again is worth telling
-	told     string // the sort of what was told last, which is not told twice
+	troubled bool   // a recovery must be reported
+	told     string // the last reported type of error, which is not repeated
 }
 
-// well tells that what the file holds is in use, if that is news.
+// well reports that the file's content is in use, if that is news.
 func (e *events) well(news bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -22,7 +22,7 @@ func (e *events) well(news bool) {
 	e.troubled, e.told = false, ""
 }
 
-// complain tells an error, unless the one before it was of the same sort.
+// complain reports an error, unless the last reported error has the same type.
 func (e *events) complain(sort string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -33,7 +33,7 @@ func (e *events) complain(sort string, err error) {
 	e.tell(err)
 }
 
-// anew lets an error of any sort be told: it is about another candidate.
+// anew resets the last reported error, because the candidate has changed.
 func (e *events) anew() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

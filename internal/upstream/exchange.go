@@ -11,63 +11,59 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// operation is one call as it is to be sent.
+// operation is a request to be sent.
 type operation struct {
 	name   string
 	method string
 	place  listPlace
 	query  string
 	body   []byte
-	// cred is the credential to send it with.
+	// cred is the credential for the request.
 	cred liveCredential
-	// names are the names in the request: the only texts of the caller's that
-	// may be relayed from a refusal.
+	// names are the names in the request. Of the caller's texts, only these may be relayed from a
+	// refusal.
 	names []string
 	// values are the secret values in the request.
 	values []string
 }
 
-// changes says whether the operation changes something at Cloudflare. Such a
-// request is sent again only where Cloudflare said that it refused the
-// credential, and so did nothing.
+// changes reports whether the operation changes something at Cloudflare. Such a request is repeated
+// only if Cloudflare refused the credential, which proves that the request had no effect.
 func (o operation) changes() bool { return o.method != http.MethodGet }
 
-// exchange is one attempt at an operation.
+// exchange is one attempt of an operation.
 type exchange struct {
 	operation
 	scrub *scrubber
 	trace progress
-	// departure is of a change alone.
+	// departure is used for a change only.
 	departure departure
-	// nothingLeft says that the attempt failed before a byte was sent.
+	// nothingLeft reports that the attempt failed before a byte was sent.
 	nothingLeft bool
 }
 
-// progress is how far a request got. The transport reports it from goroutines
-// of its own.
+// progress is the progress of a request. The transport updates it from other goroutines.
 type progress struct {
 	wanted, connected, answered atomic.Bool
 }
 
-// fate says what an attempt came to.
+// fate is the result of an attempt with regard to retries.
 type fate int
 
 const (
-	// done is an outcome that another attempt would not better.
+	// done means that no retry is useful.
 	done fate = iota
-	// cutOff is an operation that reads and whose connection died before a byte
-	// of an answer.
+	// cutOff means that the connection of a read died before the first byte of a response.
 	cutOff
-	// turnedAway is an operation that Cloudflare did not look at, since it
-	// refused the credential.
+	// turnedAway means that Cloudflare refused the credential without processing the request.
 	turnedAway
 )
 
-// call sends an operation and understands its answer. fit says whether the answer
-// belongs to the question.
+// call sends an operation and decodes the response. fit checks that the response matches the
+// request.
 //
-// What was cut off is sent once more. What was turned away is sent once more
-// with each credential that was put in force meanwhile.
+// call retries a cutOff request once. call retries a turnedAway request once with each credential
+// that was put in force since.
 func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], error) {
 	secret := o.place.account.secret
 	for cuts := 0; ; {
@@ -83,7 +79,7 @@ func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answ
 	}
 }
 
-// try makes one attempt, when it is its turn.
+// try makes one attempt after the request gets its permit.
 func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answer Answer[T], end fate, err error) {
 	account := o.place.account
 	if f := account.health.leftAlone(); f != nil {
@@ -112,8 +108,8 @@ func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answe
 	return answer, end, made.Err
 }
 
-// panicked makes a fault of a panic over an answer, of which nobody could say
-// more. What it was about may be a secret, so its type and place must do.
+// panicked makes the fault of a panic while a response was processed. The panic value may hold a
+// secret, so the cause has only the type and the stack.
 func (o operation) panicked(p any) *fault.Error {
 	f := fault.New(fault.Internal, fault.ReasonInternal, "Storekeeper failed to handle Cloudflare's answer.")
 	if o.changes() {
@@ -122,7 +118,7 @@ func (o operation) panicked(p any) *fault.Error {
 	return f.Because(fmt.Errorf("panic of type %T at %s", p, debug.Stack()))
 }
 
-// attempt sends an operation and says what came of it.
+// attempt sends an operation and returns the result.
 func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], fate, Attempt) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -151,7 +147,7 @@ func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (A
 	return Answer[T]{}, done, x.attempt(r, f)
 }
 
-// attempt describes the attempt that the exchange was.
+// attempt describes the exchange as an Attempt.
 func (x *exchange) attempt(r reply, f *fault.Error) Attempt {
 	a := Attempt{
 		Operation:  x.name,
@@ -170,10 +166,10 @@ func (x *exchange) attempt(r reply, f *fault.Error) Attempt {
 	return a
 }
 
-// send sends the request and reads the whole answer.
+// send sends the request and reads the whole response.
 func (c *Client) send(ctx context.Context, x *exchange) (reply, error) {
 	if err := ctx.Err(); err != nil {
-		// A connection that was wanted and not had: nothing was sent.
+		// Record that no connection was obtained, so that the request counts as unsent.
 		x.trace.wanted.Store(true)
 		return reply{}, err
 	}
@@ -181,8 +177,7 @@ func (c *Client) send(ctx context.Context, x *exchange) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	// Not http.Client: it would follow redirects, keep cookies and put the
-	// URL in its errors.
+	// http.Client would follow redirects, keep cookies and put the URL in its errors.
 	response, err := c.transport.RoundTrip(request) //nolint:bodyclose // readReply closes it
 	if err != nil {
 		return reply{}, err

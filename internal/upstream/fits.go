@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// fits says whether an answer belongs to its question.
+// fits reports whether an answer matches its request.
 type fits[T any] func(Answer[T]) bool
 
 func (s Store) complete() bool {
@@ -18,32 +18,30 @@ func (s Secret) complete() bool {
 		!s.Created.IsZero() && !s.Modified.IsZero() && !slices.Contains(s.Scopes, "")
 }
 
-// hasOneOf says whether a secret has one of the scopes that a list was asked for.
-// Cloudflare does not say whether it has to have all. The oldest form of the API
-// left the scopes out.
+// hasOneOf reports whether a secret has any of the requested scopes. Cloudflare does not document
+// whether all are required. The oldest version of the API omitted the scopes.
 func (s Secret) hasOneOf(scopes []string) bool {
 	if len(scopes) == 0 || s.Scopes == nil {
 		return true
 	}
-	// A scope with a comma is a list of scopes to Cloudflare.
+	// Cloudflare treats a scope with a comma as a list of scopes.
 	asked := strings.Split(strings.Join(scopes, ","), ",")
 	return slices.ContainsFunc(s.Scopes, func(has string) bool {
 		return slices.ContainsFunc(asked, func(scope string) bool { return strings.EqualFold(scope, has) })
 	})
 }
 
-// in says whether a store is one of an account. Older forms of the API left the
-// account out.
+// in reports whether a store belongs to an account. Older versions of the API omitted the account.
 func (s Store) in(a *accountState) bool {
 	return s.complete() && (s.AccountID == "" || s.AccountID == a.id)
 }
 
-// theStore takes one store.
+// theStore accepts one store.
 func theStore(a *accountState, is func(Store) bool) fits[Store] {
 	return func(given Answer[Store]) bool { return given.Result.in(a) && is(given.Result) }
 }
 
-// theSecret takes one secret of a store.
+// theSecret accepts one secret of a store.
 func theSecret(storeID string, is func(Secret) bool) fits[Secret] {
 	return func(given Answer[Secret]) bool {
 		s := given.Result
@@ -51,7 +49,7 @@ func theSecret(storeID string, is func(Secret) bool) fits[Secret] {
 	}
 }
 
-// made takes new secrets of a store in the order of their names.
+// made accepts new secrets of a store in the order of names.
 func made(storeID string, names []string) fits[[]Secret] {
 	return func(given Answer[[]Secret]) bool {
 		if len(given.Result) != len(names) || !distinct(given.Result, secretID) {
@@ -66,8 +64,8 @@ func made(storeID string, names []string) fits[[]Secret] {
 	}
 }
 
-// pageOf takes a page of a list. filtered says that the question leaves items
-// out, so that the totals may be those of the whole list.
+// pageOf accepts a page of a list. filtered reports that the request has a filter, so that the
+// totals may be totals of the unfiltered list.
 func pageOf[T any](asked Paging, filtered bool, id func(T) string, fit func(T) bool) fits[[]T] {
 	return func(given Answer[[]T]) bool {
 		for _, item := range given.Result {
@@ -80,7 +78,7 @@ func pageOf[T any](asked Paging, filtered bool, id func(T) string, fit func(T) b
 	}
 }
 
-// most is how many items the page may have that was asked for.
+// most returns the maximum number of items on the requested page.
 func (p Paging) most() int {
 	if p.PerPage <= 0 {
 		return maxPerPage
@@ -88,9 +86,9 @@ func (p Paging) most() int {
 	return min(p.PerPage, maxPerPage)
 }
 
-// describes says whether the numbers are those of a page of n items. Cloudflare's
-// contract calls count the number of all results, and the live API sends that of
-// the page, so both are taken.
+// describes reports whether the numbers are consistent with a page of n items. According to
+// Cloudflare's contract, count is the number of all results. The live API sends the number of items
+// on the page. Both are accepted.
 func (r ResultInfo) describes(n int, asked Paging, filtered bool) bool {
 	before := (r.Page - 1) * r.PerPage
 	switch {
@@ -100,14 +98,14 @@ func (r ResultInfo) describes(n int, asked Paging, filtered bool) bool {
 		n > 0 && r.TotalCount < before+n:
 		return false
 	case !filtered && n < r.PerPage && r.TotalCount > before+n:
-		// A page that is not full is the last one.
+		// A page that is not full must be the last page.
 		return false
 	}
 	return r.TotalPages == nil || *r.TotalPages == (r.TotalCount+r.PerPage-1)/r.PerPage ||
 		r.TotalCount == 0 && *r.TotalPages == 1
 }
 
-// distinct says whether no identifier comes twice.
+// distinct reports whether all identifiers differ.
 func distinct[T any](list []T, id func(T) string) bool {
 	seen := make(map[string]bool, len(list))
 	for _, item := range list {
@@ -123,8 +121,7 @@ func storeIDOf(s Store) string { return s.ID }
 
 func secretID(s Secret) string { return s.ID }
 
-// deletion is the result of a delete: null. Older forms of the API gave the
-// deleted objects.
+// deletion is the result of a delete: null. Older versions of the API returned the deleted objects.
 type deletion struct{ ids []string }
 
 func (d *deletion) UnmarshalJSON(text []byte) error {
@@ -149,7 +146,7 @@ func (d *deletion) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// removed takes the deletion of objects.
+// removed accepts the deletion of objects.
 func removed(ids ...string) fits[deletion] {
 	return func(given Answer[deletion]) bool {
 		named := given.Result.ids
@@ -164,7 +161,7 @@ func sameSet(a, b []string) bool {
 	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }
 
-// none leaves the result of a deletion away.
+// none drops the result of a deletion.
 func none(a Answer[deletion], err error) (Answer[None], error) {
 	return Answer[None]{Info: a.Info, Notices: a.Notices, Ray: a.Ray}, err
 }

@@ -10,15 +10,15 @@ import (
 	"unicode"
 )
 
-// minFolded is the length from which a folded secret is looked for. A shorter one
-// would be found in texts that do not hold it.
+// minFolded is the minimum length of a folded secret to search for. A shorter text would give false
+// matches.
 const minFolded = 8
 
-// maxUnescapes is how often the escapes of a text are taken off, one in another.
+// maxUnescapes is the maximum number of nested escapes that are decoded.
 const maxUnescapes = 3
 
-// fold gives the letters and digits of a text in lower case. A secret keeps its
-// folded form in another letter case, with other separators, and broken by spaces.
+// fold returns the letters and digits of a text in lower case. The folded form of a secret does not
+// depend on letter case, separators and spaces.
 func fold(text string) string {
 	if isFolded(text) {
 		return text
@@ -33,14 +33,13 @@ func fold(text string) string {
 	return b.String()
 }
 
-// isFolded says whether a text is its own folded form, as identifiers are.
+// isFolded reports whether a text equals its folded form, as identifiers do.
 func isFolded(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') })
 }
 
-// disguises are the folded forms in which a text may hold a secret: as it is, in
-// hexadecimal digits, and in base64 behind 0, 1 or 2 other bytes. Base64 with the
-// alphabet for URLs has the same folded form.
+// disguises returns the folded forms in which a text may contain a secret: plain, in hexadecimal
+// digits, and in base64 after 0, 1 or 2 other bytes. URL-safe base64 has the same folded form.
 func disguises(secret string) []string {
 	forms := []string{fold(secret)}
 	if len(secret) >= minFolded {
@@ -58,18 +57,18 @@ func disguises(secret string) []string {
 	return long
 }
 
-// inBase64 gives the characters that stand for a secret alone when other bytes
-// stand before it and behind it.
+// inBase64 returns the base64 characters that depend on the secret alone when other bytes precede
+// and follow.
 func inBase64(secret string, before int) string {
 	encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", before) + secret))
-	// A character has 6 bits, so some at both ends belong to the other bytes too.
+	// A character encodes 6 bits, so characters at both ends also encode other bytes.
 	from := (before*8 + 5) / 6
 	to := (before + len(secret)) * 8 / 6
 	return encoded[from:to]
 }
 
-// unfolded appends the folded forms of a text: as it is, and without the escapes of
-// URLs, JSON and HTML.
+// unfolded appends the folded forms of a text: plain, and with the escapes of URLs, JSON and HTML
+// decoded.
 func unfolded(forms []string, text string) []string {
 	forms = append(forms, fold(text))
 	for range maxUnescapes {
@@ -83,7 +82,7 @@ func unfolded(forms []string, text string) []string {
 	return forms
 }
 
-// unescape takes off the escapes of URLs, JSON and HTML.
+// unescape decodes the escapes of URLs, JSON and HTML.
 func unescape(text string) string {
 	if strings.Contains(text, "%") {
 		text = percentDecoded(text)
@@ -94,7 +93,7 @@ func unescape(text string) string {
 	return html.UnescapeString(text)
 }
 
-// percentDecoded decodes what is a percent escape and leaves the rest.
+// percentDecoded decodes valid percent escapes and leaves the rest.
 func percentDecoded(text string) string {
 	var b strings.Builder
 	for {
@@ -115,8 +114,8 @@ func percentDecoded(text string) string {
 	}
 }
 
-// slashDecoded decodes \uXXXX and \xXX, makes a space of escapes for white space,
-// and drops the slash of other escapes.
+// slashDecoded decodes \uXXXX and \xXX, replaces escapes of white space by a space, and drops the
+// slash of other escapes.
 func slashDecoded(text string) string {
 	var b strings.Builder
 	for {

@@ -3,14 +3,13 @@ package upstream
 import "strings"
 
 const (
-	// maxRateItems and maxRateParams bound the items of a rate header, and the
-	// parameters of each.
+	// maxRateItems and maxRateParams are the maximum numbers of items in a rate header and of
+	// parameters per item.
 	maxRateItems, maxRateParams = 4, 4
 )
 
-// isRay reports whether a text has the form of Cloudflare's identifier of an answer:
-// 16 hexadecimal digits, and mostly a place of three letters, as in
-// 8f1c2d3e4a5b6c7d-FRA.
+// isRay reports whether a text has the form of a Cloudflare ray ID: 16 hexadecimal digits, usually
+// followed by a location of three letters, as in 8f1c2d3e4a5b6c7d-FRA.
 func isRay(text string) bool {
 	const digits, place = 16, len("-FRA")
 	if len(text) != digits && len(text) != digits+place {
@@ -39,8 +38,8 @@ func isRate(text string) bool {
 	return false
 }
 
-// rateItem takes an item from the beginning of a rate header: a name of up to 32
-// characters in quotes, and one to four parameters such as ;r=50.
+// rateItem parses an item at the beginning of a rate header: a quoted name of up to 32 characters
+// and one to four parameters such as ;r=50.
 func rateItem(text string) (rest string, ok bool) {
 	const name, key, number = 32, 4, 10
 	text, ok = strings.CutPrefix(text, `"`)
@@ -67,13 +66,13 @@ func rateItem(text string) (rest string, ok bool) {
 	return rest, true
 }
 
-// separated takes a separator, which may have a space before it and behind it.
+// separated parses a separator with an optional space on each side.
 func separated(text, by string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(strings.TrimPrefix(text, " "), by)
 	return strings.TrimPrefix(rest, " "), ok
 }
 
-// span counts the first characters of a text that are of a kind, up to most.
+// span counts the leading characters of a text that satisfy is, up to most.
 func span(text string, most int, is func(byte) bool) int {
 	n := 0
 	for n < len(text) && n < most && is(text[n]) {

@@ -10,20 +10,19 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// trouble is how long an account is left alone before one call tries again.
+// trouble is the time that an open circuit breaker waits before a trial call.
 const trouble = 2 * time.Second
 
-// errNotTold stands for an attempt that says nothing about Cloudflare, since its
-// caller had no time for the answer.
+// errNotTold marks an attempt that gives no information about Cloudflare, because the caller's
+// context ended early.
 var errNotTold = errors.New("the caller did not wait for the answer")
 
-// health says whether calls for an account are worth sending.
+// health is the circuit breaker of an account.
 type health struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[None]
 }
 
-// newHealth makes the health of an account that is left alone after failures in
-// a row. 0: never.
+// newHealth makes a circuit breaker that opens after consecutive failures. 0 means no breaker.
 func newHealth(failures int) health {
 	if failures <= 0 {
 		return health{}
@@ -36,8 +35,7 @@ func newHealth(failures int) health {
 	})}
 }
 
-// leftAlone gives the fault of a call that need not wait for its turn, since the
-// account is left alone.
+// leftAlone returns a fault if the breaker is open, so that the call need not wait for a permit.
 func (h health) leftAlone() *fault.Error {
 	if h.breaker == nil || h.breaker.State() != gobreaker.StateOpen {
 		return nil
@@ -45,8 +43,8 @@ func (h health) leftAlone() *fault.Error {
 	return inTrouble()
 }
 
-// ask says whether to send, and takes what came of it. Its fault is that of a
-// call which was not sent.
+// ask asks the breaker for permission to send. ended records the result. f is the fault of a call
+// that must not be sent.
 func (h health) ask() (ended func(error), f *fault.Error) {
 	if h.breaker == nil {
 		return func(error) {}, nil
@@ -64,8 +62,8 @@ func inTrouble() *fault.Error {
 	return f
 }
 
-// testimony is what an attempt says about Cloudflare's health. ctx is that of the
-// caller, whose haste is no fault of Cloudflare's.
+// testimony converts the result of an attempt for the breaker. ctx is the caller's context: a short
+// deadline of the caller is not a failure of Cloudflare.
 func testimony(ctx context.Context, err error) error {
 	if troubled(err) && ctx.Err() != nil {
 		return errNotTold
@@ -73,8 +71,8 @@ func testimony(ctx context.Context, err error) error {
 	return err
 }
 
-// troubled tells an error that is Cloudflare's trouble, or the way to it, from
-// one that a healthy Cloudflare gives.
+// troubled reports whether an error indicates an outage of Cloudflare or the network. Other errors
+// also occur while Cloudflare is healthy.
 func troubled(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
@@ -84,7 +82,7 @@ func troubled(err error) bool {
 	case fault.Unavailable, fault.Deadline:
 		return true
 	case fault.Upstream, fault.Throttled:
-		// An answer came, although it says nothing about the change.
+		// Cloudflare responded, although the outcome of the change is unknown.
 		return false
 	default:
 		return f.Reason == fault.ReasonUpstreamAnswerLost

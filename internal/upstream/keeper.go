@@ -13,39 +13,39 @@ import (
 )
 
 const (
-	// maxKnown is how many credentials of an account are remembered, so that
-	// none of them comes back in an answer.
+	// maxKnown is the number of credentials per account that are remembered to detect them in
+	// responses.
 	maxKnown = 8
-	// maxTurns is how many candidates a call that was refused waits for. There
-	// is more than one where a file is written in steps.
+	// maxTurns is the maximum number of candidates for which a refused call waits. There may be
+	// several if a file is written in steps.
 	maxTurns = 3
 )
 
-// keeper holds the credential of an account. Content of the credential's file
-// that changed is left to a rotation in the background.
+// keeper holds the credential of an account. Changed content of the credential file is tested by a
+// rotation in the background.
 type keeper struct {
 	email    string
 	clock    func() time.Time
-	watch    *filewatch.Watch // nil: the credential is not from a file
+	watch    *filewatch.Watch // nil if the credential is not from a file
 	events   *events
 	rotation *rotation
 
 	current atomic.Pointer[liveCredential]
-	known   atomic.Pointer[[]knownCredential] // the newest credentials, that in use among them
-	resting atomic.Bool                       // the candidate must not be tried now
+	known   atomic.Pointer[[]knownCredential] // the newest credentials, including the credential in use
+	resting atomic.Bool                       // the candidate must not be tested now
 
-	// changed says that the file changed during the turn or the rest of a
-	// candidate, hurry that the credential in use is refused.
+	// changed reports that the file changed during the test or the pause of a candidate. hurry
+	// reports that the credential in use was refused.
 	changed, hurry signal
 
 	mu sync.Mutex
-	// start runs the rotation. It says no when the client is closed. Nil: the
-	// client is not ready yet.
+	// start runs the rotation. It returns false after the client is closed. Nil until the client is
+	// ready.
 	start     func(func(context.Context)) bool
-	offered   string // what the file held when it was loaded last
-	refused   string // the candidate that was refused last
+	offered   string // the last loaded content of the file
+	refused   string // the last refused candidate
 	refusedAt time.Time
-	turn      chan struct{} // closed when the candidate's turn is over; nil: there is none
+	turn      chan struct{} // closed at the end of the candidate's test; nil if there is no candidate
 }
 
 func newKeeper(given Account, c Config) (*keeper, error) {
@@ -77,8 +77,8 @@ func newKeeper(given Account, c Config) (*keeper, error) {
 	return k, err
 }
 
-// load takes the content of the file. The first is put in force untried, since
-// the service must start while Cloudflare is down. Any other is a candidate.
+// load processes the content of the file. The first content is put in force without a test, because
+// Storekeeper must start while Cloudflare is down. Any other content becomes a candidate.
 func (k *keeper) load(file string, content []byte) error {
 	text := strings.TrimRight(string(content), "\r\n")
 	if err := checkCredential(text); err != nil {
@@ -97,18 +97,16 @@ func (k *keeper) load(file string, content []byte) error {
 	return nil
 }
 
-// errRefusedLately lets a credential that was refused rest, although its file
-// changed. It is tried again when the rest is over.
+// errRefusedLately delays the test of a credential that was refused recently, even if the file
+// changed.
 var errRefusedLately = errors.New("the credential was refused a moment ago")
 
-// refusedLately says whether a credential must not be tried again yet. k.mu is
-// held.
+// refusedLately reports whether a credential must not be tested again yet. k.mu is held.
 func (k *keeper) refusedLately(text string) bool {
 	return text == k.refused && k.clock().Sub(k.refusedAt) < refusalHolds
 }
 
-// begin lets the rotation deal with what the file holds, unless that is in
-// force. k.mu is held.
+// begin starts a rotation for the file's content, unless that content is in force. k.mu is held.
 func (k *keeper) begin() {
 	switch {
 	case k.turn != nil:
@@ -118,7 +116,7 @@ func (k *keeper) begin() {
 	}
 }
 
-// enable lets rotations run from now on.
+// enable permits rotations from now on.
 func (k *keeper) enable(start func(func(context.Context)) bool, prove func(context.Context, *candidate) error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -126,10 +124,10 @@ func (k *keeper) enable(start func(func(context.Context)) bool, prove func(conte
 	k.begin()
 }
 
-// report hears of the file: why it cannot be read, or that it was loaded.
+// report handles the result of a load of the file.
 func (k *keeper) report(err error) {
 	switch {
-	case errors.Is(err, errRefusedLately): // told when it was refused
+	case errors.Is(err, errRefusedLately): // already reported at the refusal
 	case err != nil:
 		k.events.complain(err.Error(), err)
 	case k.offer() == k.current.Load().reveal():
@@ -137,7 +135,7 @@ func (k *keeper) report(err error) {
 	}
 }
 
-// offer is what the file holds.
+// offer returns the last loaded content of the file.
 func (k *keeper) offer() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -161,12 +159,12 @@ func (k *keeper) install(c liveCredential) {
 	k.remember(c.reveal())
 }
 
-// credential gives the credential to use now.
+// credential returns the credential in use.
 func (k *keeper) credential() liveCredential { return *k.current.Load() }
 
-// replaced says whether another credential is in force than one that was
-// refused. If a candidate waits, its turn comes at once, and is waited for: a
-// credential that is revoked as soon as its successor is there costs no call.
+// replaced reports whether another credential than the refused credential is in force. If there is
+// a candidate, replaced triggers its test at once and waits. So no call fails if a credential is
+// revoked as soon as its successor exists.
 func (k *keeper) replaced(ctx context.Context, refused liveCredential) bool {
 	for range maxTurns {
 		if k.current.Load().reveal() != refused.reveal() {
@@ -185,8 +183,8 @@ func (k *keeper) replaced(ctx context.Context, refused liveCredential) bool {
 	return k.current.Load().reveal() != refused.reveal()
 }
 
-// urge hurries a candidate and gives the end of its turn, or nil where none can
-// be tried now.
+// urge triggers the test of a candidate, and returns a channel that closes at the end of the test.
+// It returns nil if no candidate can be tested now.
 func (k *keeper) urge(ctx context.Context) <-chan struct{} {
 	if k.watch == nil {
 		return nil
@@ -201,22 +199,22 @@ func (k *keeper) urge(ctx context.Context) <-chan struct{} {
 	return k.turn
 }
 
-// refuse notes that Cloudflare refused a candidate.
+// refuse records that Cloudflare refused a candidate.
 func (k *keeper) refuse(text string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.refused, k.refusedAt = text, k.clock()
 }
 
-// candidate is what the file holds, where that has to be tried.
+// candidate returns the file's content if it must be tested.
 func (k *keeper) candidate() (text string, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.offered, k.offered != k.current.Load().reveal() && !k.refusedLately(k.offered)
 }
 
-// over ends a turn, for those who wait for it. It says whether there is another
-// one: the candidate needs it, or the file changed.
+// over ends a test and wakes the waiting calls. It reports whether another test follows: for the
+// same candidate, or because the file changed.
 func (k *keeper) over(again bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -229,8 +227,8 @@ func (k *keeper) over(again bool) bool {
 	return again
 }
 
-// remember keeps a credential among the known ones. There is one writer at a
-// time: first newKeeper, then the rotation.
+// remember adds a credential to the known credentials. It has one writer at a time: newKeeper, and
+// later the rotation.
 func (k *keeper) remember(text string) {
 	current := k.current.Load().reveal()
 	known := []knownCredential{newKnownCredential(current)}

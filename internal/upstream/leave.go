@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// mayLeave says why a request that changes something must not leave any more.
+// mayLeave returns a fault if a change must not be sent any more.
 func (c *Client) mayLeave(ctx context.Context) *fault.Error {
 	if c.leave == nil {
 		return nil
@@ -23,17 +23,15 @@ func (c *Client) mayLeave(ctx context.Context) *fault.Error {
 	return nil
 }
 
-// departure is how far a change got on its way out. The transport writes in a
-// goroutine of its own.
+// departure is the send state of a change. The transport writes in another goroutine.
 type departure struct {
-	// left says that a write was allowed, so that bytes may have left.
+	// left reports that a write was permitted, so that bytes may have been sent.
 	left atomic.Bool
-	// barred is why a write was not allowed.
+	// barred is the reason why a write was not permitted.
 	barred atomic.Pointer[fault.Error]
 }
 
-// stopped gives the fault of a change of which nothing left, since it was not
-// allowed to.
+// stopped returns the fault of a change that was not permitted, if no byte was sent.
 func (d *departure) stopped() *fault.Error {
 	if d.left.Load() {
 		return nil
@@ -41,16 +39,15 @@ func (d *departure) stopped() *fault.Error {
 	return d.barred.Load()
 }
 
-// guarded is a connection whose writes are allowed one by one. The check runs
-// right before the bytes are handed to the kernel.
+// guarded is a connection that checks each write immediately before the bytes go to the kernel.
 type guarded struct {
 	net.Conn
 
 	check atomic.Pointer[func() error]
 }
 
-// Write writes unless that is not allowed. Of a request that is cut here the
-// other end has a part only, which it does not carry out.
+// Write writes if the check permits. If a request is cut here, the server receives an incomplete
+// request and does not execute it.
 func (g *guarded) Write(b []byte) (int, error) {
 	if check := g.check.Load(); check != nil {
 		if err := (*check)(); err != nil {
@@ -60,8 +57,8 @@ func (g *guarded) Write(b []byte) (int, error) {
 	return g.Conn.Write(b)
 }
 
-// SyscallConn gives the connection of the kernel, so that whoever keeps the
-// connection can look whether the other end has closed it.
+// SyscallConn returns the kernel connection, so that a connection pool can check whether the peer
+// closed the connection.
 func (g *guarded) SyscallConn() (syscall.RawConn, error) {
 	if c, ok := g.Conn.(syscall.Conn); ok {
 		return c.SyscallConn()
@@ -69,8 +66,7 @@ func (g *guarded) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// guard sets what is asked before each write of the next request on a
-// connection. Nil: nothing is.
+// guard sets the check for each write of the next request on a connection. Nil means no check.
 func guard(conn net.Conn, check func() error) {
 	for conn != nil {
 		switch c := conn.(type) {
@@ -89,7 +85,7 @@ func guard(conn net.Conn, check func() error) {
 	}
 }
 
-// dialGuarded makes the connections of a dialer guarded ones.
+// dialGuarded wraps the connections of a dialer in guarded.
 func dialGuarded(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, network, address)
@@ -100,8 +96,7 @@ func dialGuarded(d *net.Dialer) func(ctx context.Context, network, address strin
 	}
 }
 
-// hooks reports the progress of a request, and guards the connection that it is
-// handed.
+// hooks tracks the progress of a request, and guards the connection of the request.
 func (c *Client) hooks(ctx context.Context, x *exchange) *httptrace.ClientTrace {
 	var check func() error
 	if x.changes() {

@@ -2,7 +2,7 @@ package upstream
 
 import "net/http"
 
-// The names of the operations, as Attempt.Operation tells them.
+// The names of the operations, as in Attempt.Operation.
 const (
 	opCreateStore     = "CreateStore"
 	opListStores      = "ListStores"
@@ -19,7 +19,7 @@ const (
 	opVerifyToken     = "VerifyToken"
 )
 
-// Operations lists every name that Attempt.Operation can have.
+// Operations lists all values of Attempt.Operation.
 func Operations() []string {
 	return []string{
 		opCreateStore, opListStores, opGetStore, opDeleteStore,
@@ -28,8 +28,8 @@ func Operations() []string {
 	}
 }
 
-// Route returns the HTTP method of an operation, and the template of its path behind
-// the base URL of the account.
+// Route returns the HTTP method of an operation, and the template of its path after the account's
+// base URL.
 func Route(operation string) (method, template string) {
 	const (
 		stores  = "/accounts/{account_id}/secrets_store/stores"

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// maxPages is the most pages of one list that are read.
+	// maxPages is the maximum number of pages read per list.
 	maxPages = 200
-	// maxRepeats is how many pages of one list may bring no new item. Items that
-	// are made meanwhile push others to the next page.
+	// maxRepeats is the maximum number of pages per list without a new item. Items that are created
+	// during the reading push other items to the next page.
 	maxRepeats = 3
-	// maxListTime bounds the reading of one list.
+	// maxListTime is the time limit for reading one list.
 	maxListTime = 30 * time.Second
 )
 
@@ -23,10 +23,9 @@ var errListTime = errors.New("the list did not end in time")
 // PageReader reads one page of a list.
 type PageReader[T any] func(context.Context, Paging) (Answer[[]T], error)
 
-// ReadPages reads a list page by page, with maxPerPage items on each, until its
-// end or until visit says that it has enough. Items that came before are left
-// out. A list that does not end ends in an Upstream fault: one of more than
-// 200 pages, one whose pages repeat, and one that takes longer than 30 seconds.
+// ReadPages reads a list page by page, with 100 items per page, until the end of the list or until
+// visit returns enough. Repeated items are dropped. ReadPages returns an Upstream fault if the list
+// has more than 200 pages, its pages repeat, or the reading takes longer than 30 seconds.
 func ReadPages[T any](ctx context.Context, p Paging, id func(T) string, read PageReader[T], visit func(Answer[[]T]) (enough bool)) error {
 	limited, cancel := context.WithTimeoutCause(ctx, maxListTime, errListTime)
 	defer cancel()
@@ -58,7 +57,7 @@ func ReadPages[T any](ctx context.Context, p Paging, id func(T) string, read Pag
 	return endlessList()
 }
 
-// unseen gives the items that did not come before.
+// unseen returns the items that no earlier page had.
 func unseen[T any](items []T, seen map[string]bool, id func(T) string) []T {
 	fresh := make([]T, 0, len(items))
 	for _, item := range items {

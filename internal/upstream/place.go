@@ -2,14 +2,14 @@ package upstream
 
 import "platform.internal/storekeeper/internal/fault"
 
-// listPlace is an account and a path under its base URL. Every identifier in the
-// path was checked, so that nothing a caller sends can change the route.
+// listPlace is an account and a path under its base URL. Every identifier in the path is validated,
+// so that callers cannot change the route.
 type listPlace struct {
 	account *accountState
 	path    string
 }
 
-// at is the root of an account in the API.
+// at returns the root of an account in the API.
 func (c *Client) at(account string) (listPlace, error) {
 	a, err := c.accounts.find(account)
 	if err != nil {
@@ -18,13 +18,13 @@ func (c *Client) at(account string) (listPlace, error) {
 	return listPlace{account: a, path: "/accounts/" + a.id}, nil
 }
 
-// stores is the list of stores of an account.
+// stores returns the list of stores of an account.
 func (c *Client) stores(account string) (listPlace, error) {
 	p, err := c.at(account)
 	return p.under("/secrets_store/stores"), err
 }
 
-// store is one store.
+// store returns the place of a store.
 func (c *Client) store(account, id string) (listPlace, error) {
 	p, err := c.stores(account)
 	if err != nil {
@@ -36,13 +36,13 @@ func (c *Client) store(account, id string) (listPlace, error) {
 	return p.under("/" + id), nil
 }
 
-// secrets is the list of secrets of a store.
+// secrets returns the list of secrets of a store.
 func (c *Client) secrets(account, store string) (listPlace, error) {
 	p, err := c.store(account, store)
 	return p.under("/secrets"), err
 }
 
-// secret is one secret.
+// secret returns the place of a secret.
 func (c *Client) secret(account, store, id string) (listPlace, error) {
 	p, err := c.secrets(account, store)
 	if err != nil {
@@ -59,7 +59,7 @@ func (p listPlace) under(tail string) listPlace {
 	return p
 }
 
-// noStore and noSecret are the faults that Cloudflare's own words become.
+// noStore and noSecret return the faults to which Cloudflare's own errors are mapped.
 func noStore() *fault.Error { return verdicts["store_not_found"].fault("store_not_found") }
 
 func noSecret() *fault.Error { return verdicts["secret_not_found"].fault("secret_not_found") }

@@ -7,19 +7,18 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// probeTimeout bounds the calls of one probe together.
+// probeTimeout limits all calls of one probe together.
 const probeTimeout = 10 * time.Second
 
-// prove tries a candidate on its account: Cloudflare has to call the token
-// active, and one read has to succeed. That it may write is not tried. What was
-// found out is noted, so that the next try goes on from there and a candidate
-// costs three calls at most, those aside that brought no answer to the
-// question.
+// prove tests a candidate on its account: Cloudflare must report the token as active, and a read
+// must succeed. prove does not test the write permission. It records results, so that the next
+// attempt continues from there. A candidate costs at most three calls, not counting calls without a
+// conclusive response.
 func (c *Client) prove(ctx context.Context, a *accountState, n *candidate) error {
 	ctx, cancel := context.WithTimeout(ctx, min(c.timeout, probeTimeout))
 	defer cancel()
 	at := listPlace{account: a, path: "/accounts/" + a.id}
-	// There is no address to verify a global key.
+	// Cloudflare has no endpoint to verify a global key.
 	if n.email == "" && !n.verified {
 		if err := c.proveActive(ctx, at, n); err != nil {
 			return err
@@ -32,8 +31,8 @@ func (c *Client) prove(ctx context.Context, a *accountState, n *candidate) error
 	return err
 }
 
-// proveActive asks at the address for the tokens of users, and then at that for
-// the tokens of accounts. Either refuses a good token of the other kind.
+// proveActive asks the endpoint for user tokens, and then the endpoint for account tokens. Each
+// refuses a valid token of the other kind.
 func (c *Client) proveActive(ctx context.Context, at listPlace, n *candidate) error {
 	var doubt error
 	if !n.notUsers {
@@ -45,7 +44,7 @@ func (c *Client) proveActive(ctx context.Context, at listPlace, n *candidate) er
 		case f.Kind != fault.Upstream || f.Reason == fault.ReasonUpstreamBlocked:
 			return err
 		case !refuses(err):
-			// It may be a user's token yet.
+			// The token may still be a user token.
 			doubt = err
 		}
 		n.notUsers = doubt == nil

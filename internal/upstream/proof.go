@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// documentedCodes are Cloudflare's error codes that, with the status, prove that
-// a call was refused before it changed anything.
+// documentedCodes are Cloudflare's error codes by status that prove that a call was refused before
+// it changed anything.
 var documentedCodes = map[int][]int32{
 	http.StatusBadRequest:   {6003, 7000, 7003, 9106, 9109},
 	http.StatusUnauthorized: {9109, 10000},
@@ -19,15 +19,14 @@ var documentedCodes = map[int][]int32{
 	http.StatusTooManyRequests: {codeThrottled},
 }
 
-// wordStatuses are the statuses under which a documented word counts. Cloudflare
-// documents 4XX for all words. The status of most words was never recorded.
+// wordStatuses are the statuses with which a documented error word counts. Cloudflare documents 4XX
+// for all words. The status of most words was never observed.
 var wordStatuses = []int{
 	http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
 }
 
-// provesNothingDone says whether a refusal of a change is documented by
-// Cloudflare. Any other refusal may come from a proxy after the change was made,
-// so it says nothing about the change.
+// provesNothingDone reports whether Cloudflare documents that the refusal precedes any change. Any
+// other refusal may come from a proxy after the change was made, so the outcome stays unknown.
 func (x *exchange) provesNothingDone(r reply, said refusal) bool {
 	switch {
 	case !said.whole || r.challenged:
@@ -44,10 +43,9 @@ func (x *exchange) provesNothingDone(r reply, said refusal) bool {
 	return slices.ContainsFunc(said.errors.first(maxItems), func(it item) bool { return documentedWord(r.status, it) })
 }
 
-// documentedWord says whether an error is one of Cloudflare's machine words. The
-// known words count under each code: one code stands for many errors. Cloudflare
-// publishes no list of the words for wrong input, so each word of code 1001
-// counts with status 400.
+// documentedWord reports whether an error is a machine word of Cloudflare. Known words count with
+// any code, because Cloudflare uses one code for many errors. Cloudflare publishes no list of the
+// words for invalid input, so each word of code 1001 counts with status 400.
 func documentedWord(status int, it item) bool {
 	word, _ := split(it.Message)
 	if _, known := verdicts[word]; known || word == wordBody || slices.Contains(inputWords, word) {
@@ -62,8 +60,7 @@ func documentedWord(status int, it item) bool {
 	return false
 }
 
-// doubtful makes of the fault of a refusal the fault of a change that may have
-// been made.
+// doubtful converts the fault of a refusal to the fault of a change with an unknown outcome.
 func doubtful(f *fault.Error) *fault.Error {
 	kind := fault.Upstream
 	if f.Kind == fault.Throttled || f.Kind == fault.Unavailable {

@@ -6,22 +6,22 @@ import (
 	"net/http"
 )
 
-// Quota is how much of its plan an account uses.
+// Quota is the usage of an account's plan.
 type Quota struct {
 	// Secrets counts the secrets of all stores of the account.
 	Secrets QuotaUsage
 }
 
-// QuotaUsage is one thing that is counted.
+// QuotaUsage is the limit and the usage of one resource.
 type QuotaUsage struct {
-	// Quota is how many the account may have.
+	// Quota is the maximum number.
 	Quota int64
-	// Usage is how many it has.
+	// Usage is the present number.
 	Usage int64
 }
 
-// UnmarshalJSON reads Cloudflare's form. Both numbers have to be there: a
-// missing limit must not read as a limit of 0.
+// UnmarshalJSON decodes Cloudflare's form. Both numbers are required, because a missing limit must
+// not be read as 0.
 func (q *Quota) UnmarshalJSON(text []byte) error {
 	var wire struct {
 		Secrets struct {
@@ -39,7 +39,7 @@ func (q *Quota) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Quota gives the quota of an account, by its identifier or name.
+// Quota returns the quota of an account, by its identifier or name.
 func (c *Client) Quota(ctx context.Context, account string) (Answer[Quota], error) {
 	at, err := c.at(account)
 	if err != nil {
@@ -52,12 +52,12 @@ func (c *Client) Quota(ctx context.Context, account string) (Answer[Quota], erro
 	return Answer[Quota]{Result: *answer.Result, Info: answer.Info, Notices: answer.Notices, Ray: answer.Ray}, nil
 }
 
-// quotaOperation reads the quota of the account at whose root it is.
+// quotaOperation reads the quota of the account at the given root.
 func quotaOperation(at listPlace) operation {
 	return operation{name: opQuota, method: http.MethodGet, place: at.under("/secrets_store/quota")}
 }
 
-// hasQuota takes a quota whose numbers can be ones.
+// hasQuota accepts a quota with valid numbers.
 func hasQuota(given Answer[*Quota]) bool {
 	q := given.Result
 	return q != nil && q.Secrets.Quota >= 0 && q.Secrets.Usage >= 0

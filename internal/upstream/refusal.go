@@ -10,32 +10,31 @@ import (
 )
 
 const (
-	// codeThrottled is Cloudflare's number for a spent call budget.
+	// codeThrottled is Cloudflare's code for an exhausted rate limit.
 	codeThrottled = 971
-	// codeInvalidToken says, where a token is verified, that it is no good. In
-	// other places it says other things.
+	// codeInvalidToken is the code of an invalid token at the endpoints that verify tokens. At
+	// other endpoints the code has other meanings.
 	codeInvalidToken = 1000
-	// codeGeneric is the same number. With status 404 Cloudflare sometimes sends
-	// it in place of the word for a missing object.
+	// codeGeneric is the same code. With status 404, Cloudflare sometimes sends this code in place
+	// of the word for a missing object.
 	codeGeneric = 1000
 )
 
-// credentialCodes are Cloudflare's numbers for a credential that is malformed,
-// missing, wrong or not permitted.
+// credentialCodes are Cloudflare's codes for a credential that is malformed, missing, wrong or not
+// permitted.
 var credentialCodes = []int32{6003, 9106, 9109, 10000}
 
-// refusal is what Cloudflare said to a call that failed.
+// refusal is the content of a failure response.
 type refusal struct {
 	errors, messages items
-	// spoken says that the API itself answered, not something before it.
+	// spoken reports that the API itself responded, and not a proxy.
 	spoken bool
-	// whole says that the answer is a failure envelope in the form that
-	// Cloudflare documents.
+	// whole reports that the response is a failure envelope of the documented form.
 	whole bool
 }
 
-// readRefusal reads the envelope of a failure as far as there is one. The
-// status alone says enough of a read where there is none.
+// readRefusal decodes the envelope of a failure as far as possible. For a read, the status alone is
+// sufficient.
 func readRefusal(r reply) refusal {
 	var e envelope[None]
 	err := json.Unmarshal(r.body, &e)
@@ -57,7 +56,7 @@ func (s refusal) has(codes ...int32) bool {
 	})
 }
 
-// refused makes a fault of a refusal.
+// refused makes the fault of a refusal.
 func (x *exchange) refused(r reply, said refusal) *fault.Error {
 	f := x.classify(r, said)
 	if x.changes() && !x.provesNothingDone(r, said) {
@@ -79,8 +78,8 @@ func told(said []Notice) []fault.Notice {
 	return out
 }
 
-// errorsOf gives the errors of a refusal. What stands behind a machine word may
-// name an object of another caller, so it is told only where the request names it.
+// errorsOf returns the errors of a refusal. The text after a machine word may name an object of
+// another caller, so it is relayed only if the request contains that name.
 func (x *exchange) errorsOf(said refusal, f *fault.Error) []Notice {
 	shown := make(items, 0, len(said.errors))
 	for _, it := range said.errors.first(maxItems) {
@@ -96,8 +95,8 @@ func (x *exchange) errorsOf(said refusal, f *fault.Error) []Notice {
 	return notices(shown, x.scrub)
 }
 
-// name gives the word of a fault to the error that the fault was made of, where
-// that was known by its code or by the status.
+// name sets the word of a fault in the error from which the fault was derived, if the derivation
+// used the code or the status.
 func (l items) name(f *fault.Error) {
 	word := strings.ToLower(f.Reason)
 	spoken := slices.ContainsFunc(l, func(it item) bool { return strings.HasPrefix(it.Message, word) })
@@ -110,8 +109,8 @@ func (l items) name(f *fault.Error) {
 	l[decided].Message = word
 }
 
-// classify finds whose doing a refusal is. Trouble of the platform comes first,
-// so that no word in such an answer makes it the caller's.
+// classify determines the cause of a refusal. Platform failures are checked first, so that no word
+// in such a response blames the caller.
 func (x *exchange) classify(r reply, said refusal) *fault.Error {
 	switch {
 	case r.status >= http.StatusInternalServerError, r.status == http.StatusRequestTimeout:
@@ -133,7 +132,7 @@ func credentialRefused() *fault.Error {
 		"Cloudflare refused Storekeeper's own credential for the account; it is not the caller's doing.")
 }
 
-// byWords finds what the caller's request ran into.
+// byWords classifies a refusal by Cloudflare's error words.
 func (x *exchange) byWords(r reply, said refusal) *fault.Error {
 	for _, it := range said.errors.first(maxItems) {
 		if f := x.known(it); f != nil {
@@ -142,7 +141,7 @@ func (x *exchange) byWords(r reply, said refusal) *fault.Error {
 	}
 	switch {
 	case r.status == http.StatusConflict && x.name == opDeleteStore:
-		// The contract gives this status to one thing, and not its word.
+		// The contract documents this status for a single error, without its word.
 		return verdicts["store_not_empty"].fault("store_not_empty")
 	case r.status == http.StatusBadRequest || r.status < http.StatusMultipleChoices:
 		if f := x.input(said); f != nil {
@@ -158,8 +157,7 @@ func (x *exchange) byWords(r reply, said refusal) *fault.Error {
 		"Cloudflare refused Storekeeper's request for a reason that is not the caller's doing.")
 }
 
-// missing makes the fault of a generic 404. It is nil for an operation that
-// names no object.
+// missing makes the fault of a generic 404. It returns nil for an operation that names no object.
 func (x *exchange) missing() *fault.Error {
 	switch x.name {
 	case opGetSecret, opUpdateSecret, opDeleteSecret, opDeleteSecrets, opDuplicateSecret:
@@ -170,8 +168,8 @@ func (x *exchange) missing() *fault.Error {
 	return nil
 }
 
-// outage makes a fault of an answer that says nothing but that Cloudflare is in
-// trouble. A change may have been made nevertheless.
+// outage makes the fault of a response that only indicates an outage. A change may have been made
+// nevertheless.
 func (x *exchange) outage(r reply) *fault.Error {
 	if x.changes() {
 		return lost(fault.Unavailable)
@@ -181,9 +179,8 @@ func (x *exchange) outage(r reply) *fault.Error {
 	return f
 }
 
-// throttled makes a fault of a spent budget. Without Retry-After the wait is
-// that of the budget, which blocks for five minutes, or of the limit per
-// second, which frees itself quickly.
+// throttled makes the fault of an exhausted rate limit. Without Retry-After, the delay is five
+// minutes for the API budget, and 10 seconds for the limit per second.
 func throttled(r reply, said refusal) *fault.Error {
 	f := fault.New(fault.Throttled, fault.ReasonUpstreamThrottled, "Cloudflare takes no more calls for the account at the moment.")
 	f.RetryAfter = r.wait()

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxAnswer is the most bytes of an answer that are read.
+	// maxAnswer is the maximum size of a response in bytes.
 	maxAnswer = 16 << 20
-	// maxWait is the longest wait that is passed on.
+	// maxWait is the maximum retry delay that is passed on.
 	maxWait = time.Hour
 )
 
@@ -26,26 +26,26 @@ var (
 	mediaForm = regexp.MustCompile(`^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}$`)
 )
 
-// reply is an HTTP answer that was read to its end, or to where it broke off.
+// reply is an HTTP response, read to its end or up to an error.
 type reply struct {
 	status int
-	// ray and media were checked and may be shown.
+	// ray and media are validated and may be shown.
 	ray, media string
-	// limit and policy are Cloudflare's Ratelimit headers, checked too.
+	// limit and policy are Cloudflare's validated Ratelimit headers.
 	limit, policy string
 	retryAfter    string
-	// date is when the server says that it answered. Zero where it does not.
+	// date is the Date header. Zero if absent.
 	date time.Time
-	// challenged says that a firewall answered in place of the API.
+	// challenged reports that a firewall responded in place of the API.
 	challenged bool
 	body       []byte
-	// cut says why the body is not whole.
+	// cut is the reason why the body is incomplete.
 	cut     error
 	now     time.Time
 	elapsed time.Duration
 }
 
-// readReply reads an answer whole, so that its connection can be used again.
+// readReply reads the whole response, so that the connection can be reused.
 func readReply(response *http.Response, s *scrubber) reply {
 	r := reply{
 		status:     response.StatusCode,
@@ -63,11 +63,11 @@ func readReply(response *http.Response, s *scrubber) reply {
 	return r
 }
 
-// mediaOf reads a content type. It is searched for secrets as it came: parsing
-// turns it to lower case, in which a credential would not be recognised.
+// mediaOf parses a content type. It searches the original text for secrets, because parsing changes
+// the text to lower case, in which a credential would not be recognised.
 func mediaOf(contentType string, s *scrubber) string {
 	if contentType == jsonType {
-		// It is a text of ours.
+		// A constant of this package needs no check.
 		return jsonType
 	}
 	if s.dirty(contentType) {
@@ -84,7 +84,7 @@ func readBody(response *http.Response) ([]byte, error) {
 	defer func() { _ = response.Body.Close() }()
 	var body bytes.Buffer
 	if n := response.ContentLength; n > 0 {
-		// The length is a claim, so it decides about a little memory only.
+		// Content-Length is not trusted, so it decides about little memory only.
 		body.Grow(int(min(n, 64<<10)) + bytes.MinRead)
 	}
 	n, err := body.ReadFrom(io.LimitReader(response.Body, maxAnswer+1))
@@ -94,7 +94,7 @@ func readBody(response *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// checked gives a header's text if it has its form and holds nothing secret.
+// checked returns the text of a header if it has the given form and contains no secret.
 func checked(text string, form func(string) bool, s *scrubber) string {
 	if !form(text) {
 		return ""
@@ -102,8 +102,8 @@ func checked(text string, form func(string) bool, s *scrubber) string {
 	return s.clean(text)
 }
 
-// wait reads Retry-After, which is in seconds or a date. 0 means that it says
-// nothing of use.
+// wait parses Retry-After, which is in seconds or a date. It returns 0 if the header is absent or
+// invalid.
 func (r reply) wait() time.Duration {
 	if r.retryAfter == "" {
 		return 0
@@ -117,7 +117,7 @@ func (r reply) wait() time.Duration {
 	return 0
 }
 
-// about describes the answer for the log without a byte of its body.
+// about describes the response for the log without a byte of the body.
 func (r reply) about(said items) error {
 	text := fmt.Sprintf("status %d, %d bytes", r.status, len(r.body))
 	if r.media != "" {

@@ -14,22 +14,20 @@ import (
 )
 
 const (
-	// maxPerPage is the most items that Cloudflare puts on a page.
+	// maxPerPage is Cloudflare's maximum number of items per page.
 	maxPerPage = 100
 	jsonType   = "application/json"
 )
 
-// jsonTypes is the value of headers. It must not be changed.
+// jsonTypes is a shared header value. It must not be changed.
 var jsonTypes = []string{jsonType}
 
-// request builds the HTTP request. Its headers are listed here and nowhere
-// else; nothing of the caller's is among them.
+// request builds the HTTP request. All headers are set here; none comes from the caller.
 func (c *Client) request(ctx context.Context, x *exchange) (*http.Request, error) {
 	var body io.Reader
 	if x.body != nil {
-		// NewRequest knows how to read a bytes.Reader anew, which lets the
-		// transport choose another connection when a kept one turns out dead
-		// before a byte was written to it.
+		// NewRequest can rewind a bytes.Reader, so that the transport can switch to another
+		// connection if a kept connection dies before a byte was written.
 		body = bytes.NewReader(x.body)
 	}
 	request, err := http.NewRequestWithContext(ctx, x.method, "", body)
@@ -39,7 +37,7 @@ func (c *Client) request(ctx context.Context, x *exchange) (*http.Request, error
 	base := x.place.account.base
 	request.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path + x.place.path, RawQuery: x.query}
 	request.Host = base.Host
-	// The names are in canonical form. Nobody changes the shared values.
+	// The names are in canonical form. The shared values must not be changed.
 	request.Header = make(http.Header, 4)
 	request.Header["Accept"], request.Header["User-Agent"] = jsonTypes, c.agent
 	if x.body != nil {
@@ -49,8 +47,8 @@ func (c *Client) request(ctx context.Context, x *exchange) (*http.Request, error
 	return request, nil
 }
 
-// encode makes the JSON of a request body of about size bytes. Characters that
-// only HTML cares about are left alone, since each escape makes a value longer.
+// encode makes the JSON of a request body of about size bytes. It does not escape HTML characters,
+// because each escape makes a value longer.
 func encode(body any, size int) ([]byte, error) {
 	var buffer bytes.Buffer
 	buffer.Grow(size)
@@ -62,7 +60,7 @@ func encode(body any, size int) ([]byte, error) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
-// query collects query parameters, those alone that are set.
+// query collects the query parameters that are set.
 type query []string
 
 func (q *query) text(key, value string) {
@@ -77,8 +75,8 @@ func (q *query) number(key string, value int) {
 	}
 }
 
-// list joins values with bare commas: the form that Cloudflare's contract
-// declares, in which an escaped comma belongs to a value.
+// list joins values with bare commas, the form of Cloudflare's contract. An escaped comma belongs
+// to a value.
 func (q *query) list(key string, values []string) {
 	if len(values) == 0 {
 		return
@@ -90,7 +88,7 @@ func (q *query) list(key string, values []string) {
 	*q = append(*q, key+"="+strings.Join(escaped, ","))
 }
 
-// page adds what all lists have.
+// page adds the parameters common to all lists.
 func (q *query) page(p Paging) {
 	q.number("page", p.Page)
 	q.number("per_page", min(p.PerPage, maxPerPage))

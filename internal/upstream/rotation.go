@@ -10,39 +10,38 @@ import (
 )
 
 const (
-	// firstRest is how long a candidate rests that could not be tried, and the
-	// least that lies between two tries, however much haste there is. Each try
-	// costs calls.
+	// firstRest is the pause after a candidate could not be tested, and the minimum interval
+	// between two tests. Each test costs calls.
 	firstRest = time.Second
-	// maxRest is the longest rest, unless Cloudflare asks for a longer one.
+	// maxRest is the maximum pause, unless Cloudflare asks for a longer pause.
 	maxRest = time.Minute
-	// refusalHolds is how long a refused credential that comes anew, in a file
-	// that changed, is not tried again.
+	// refusalHolds is the time during which a refused credential is not tested again, even if the
+	// file changes.
 	refusalHolds = time.Minute
 )
 
-// rotation puts a changed credential in force once it has proved itself. It
-// runs in one goroutine at a time, and only while there is something to do.
+// rotation puts a changed credential in force after a successful test. It runs in one goroutine at
+// a time, and only while there is a candidate.
 type rotation struct {
 	keeper *keeper
-	// prove tries a candidate. It holds what was found out already.
+	// prove tests a candidate and records intermediate results in the candidate.
 	prove  func(context.Context, *candidate) error
 	events *events
 
 	candidate candidate
-	pause     time.Duration // how long to rest next
+	pause     time.Duration // the next pause
 }
 
-// candidate is a credential that has to prove itself, and how far it came.
+// candidate is a credential under test, with intermediate results.
 type candidate struct {
 	liveCredential
-	// notUsers says that the credential is no token of a user.
+	// notUsers reports that the credential is not a user token.
 	notUsers bool
-	// verified says that Cloudflare calls the token active.
+	// verified reports that Cloudflare calls the token active.
 	verified bool
 }
 
-// run deals with the file until what it holds is in force or is no good.
+// run tests the file's content until the content is in force or refused.
 func (r *rotation) run(ctx context.Context) {
 	r.candidate, r.pause = candidate{}, firstRest
 	for {
@@ -57,8 +56,7 @@ func (r *rotation) run(ctx context.Context) {
 	}
 }
 
-// attempt deals with what the file holds now. It gives an error only where
-// trying again may help.
+// attempt tests the present content of the file. It returns an error only if a retry may help.
 func (r *rotation) attempt(ctx context.Context) error {
 	text, ok := r.keeper.candidate()
 	if !ok {
@@ -71,8 +69,7 @@ func (r *rotation) attempt(ctx context.Context) error {
 	return nil
 }
 
-// judge acts on what came of a candidate. It gives back an outcome that is no
-// verdict.
+// judge acts on the result of a test. It returns the result if the test was inconclusive.
 func (r *rotation) judge(outcome error) error {
 	var trouble error
 	switch {
@@ -82,7 +79,7 @@ func (r *rotation) judge(outcome error) error {
 	case refuses(outcome):
 		r.keeper.refuse(r.candidate.reveal())
 		r.events.complain("refused", fmt.Errorf("the new credential was refused: %w", outcome))
-		// Should it come again, nothing that was found out holds.
+		// If the credential is offered again, the earlier results do not count.
 		r.candidate = candidate{}
 	default:
 		trouble = outcome
@@ -91,8 +88,8 @@ func (r *rotation) judge(outcome error) error {
 	return trouble
 }
 
-// take makes a text the candidate unless it is. It is known from now on, since
-// whoever it is sent to may send it back.
+// take makes a text the candidate. It adds the text to the known credentials before the first use,
+// because a response may echo the text.
 func (r *rotation) take(text string) {
 	if r.candidate.reveal() == text {
 		return
@@ -102,9 +99,8 @@ func (r *rotation) take(text string) {
 	r.keeper.remember(text)
 }
 
-// rest waits before the next attempt, if the one before met trouble. A change of
-// the file ends it, and so does a refusal of the credential in use where
-// Cloudflare takes calls at all.
+// rest pauses before the next attempt. A change of the file ends the pause, and so does a refusal
+// of the credential in use, unless Cloudflare throttles calls.
 func (r *rotation) rest(ctx context.Context, trouble error) {
 	if trouble == nil || !pause(ctx, firstRest) {
 		return
@@ -124,14 +120,13 @@ func (r *rotation) rest(ctx context.Context, trouble error) {
 	}
 }
 
-// refuses says whether an error is Cloudflare's word that a credential is no
-// good, and not trouble that passes.
+// refuses reports whether Cloudflare refused the credential. Other errors are transient.
 func refuses(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && f.Reason == fault.ReasonUpstreamCredentialRefused
 }
 
-// throttles says whether an error is that Cloudflare takes no calls now.
+// throttles reports whether an error is a rate limit of Cloudflare.
 func throttles(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && f.Kind == fault.Throttled

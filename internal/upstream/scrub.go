@@ -8,31 +8,30 @@ import (
 )
 
 const (
-	// minSecret is the length in bytes from which a value is looked for in
-	// texts. A shorter one would be found in every text.
+	// minSecret is the minimum length in bytes of a value to search for. A shorter value would give
+	// false matches.
 	minSecret = 4
-	// minCredential is the same for a credential that the request was not sent
-	// with. A file that is half written may hold a short one.
+	// minCredential is the minimum length of a credential to search for, except for the credential
+	// of the request. A partially written file may hold a short credential.
 	minCredential = 8
-	// maxFactor is how many times as long as a text a secret in it may be: most
-	// of its bytes may be none that a folded text has.
+	// maxFactor is the maximum ratio of the length of a secret to the length of the searched text.
+	// Folding may drop most bytes of a secret.
 	maxFactor = 4
 )
 
-// scrubber finds the credentials of the account and the secret values of a
-// request in texts that Cloudflare sent.
+// scrubber searches texts from Cloudflare for the credentials of the account and the secret values
+// of the request.
 type scrubber struct {
-	// credential is the one that the request was sent with.
+	// credential is the credential of the request.
 	credential string
-	// account knows the others, as they are when the answer is read.
+	// account has the other credentials, as of the time when the response is read.
 	account *keeper
 	values  []string
-	// hidden are the disguises of values, made with the first text that is long
-	// enough to hold one.
+	// hidden caches the disguises of values.
 	hidden [][]string
 }
 
-// clean gives the text, or nothing if it holds a secret.
+// clean returns the text, or an empty text if it contains a secret.
 func (s *scrubber) clean(text string) string {
 	if s.dirty(text) {
 		return ""
@@ -40,8 +39,8 @@ func (s *scrubber) clean(text string) string {
 	return text
 }
 
-// dirty says whether a text holds a credential or a value, in whatever form a
-// text may quote it.
+// dirty reports whether a text contains a credential or a value, in any form in which a text may
+// quote it.
 func (s *scrubber) dirty(text string) bool {
 	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(text) {
 		return true
@@ -64,7 +63,7 @@ func (s *scrubber) dirty(text string) bool {
 	return false
 }
 
-// disguisesOf are the disguises of a value.
+// disguisesOf returns the disguises of a value.
 func (s *scrubber) disguisesOf(i int) []string {
 	if s.hidden == nil {
 		s.hidden = make([][]string, len(s.values))
@@ -75,7 +74,7 @@ func (s *scrubber) disguisesOf(i int) []string {
 	return s.hidden[i]
 }
 
-// quotes says whether a text holds a value as it stands in JSON.
+// quotes reports whether a text contains a value in JSON encoding.
 func quotes(text, value string) bool {
 	if len(value) > len(text) || !strings.ContainsFunc(value, escapes) {
 		return false
@@ -84,8 +83,7 @@ func quotes(text, value string) bool {
 	return strings.Contains(text, plain) || strings.Contains(text, escaped)
 }
 
-// holds says whether one of the folded forms of a text holds one of the disguises
-// of a secret.
+// holds reports whether a folded form of a text contains a disguise of a secret.
 func holds(forms, disguises []string) bool {
 	longest := 0
 	for _, form := range forms {
@@ -102,8 +100,8 @@ func holds(forms, disguises []string) bool {
 	return false
 }
 
-// betrays says whether a text holds one of the account's credentials that are
-// long enough to be looked for everywhere.
+// betrays reports whether a text contains any of the account's credentials of at least
+// minCredential bytes.
 func (s *scrubber) betrays(text string) bool {
 	var room [1 + maxUnescapes]string
 	var forms []string
@@ -120,13 +118,12 @@ func (s *scrubber) betrays(text string) bool {
 	if slices.ContainsFunc(known, found) {
 		return true
 	}
-	// A credential that was replaced several times since the request was sent.
+	// The credential was replaced several times since the request was sent.
 	replaced := !slices.ContainsFunc(known, func(c knownCredential) bool { return c.text == s.credential })
 	return replaced && found(newKnownCredential(s.credential))
 }
 
-// knownCredential is a credential with what is looked for in texts, which is made
-// once and not for each answer.
+// knownCredential is a credential with its disguises, which are computed once.
 type knownCredential struct {
 	text      string
 	disguises []string
@@ -136,17 +133,16 @@ func newKnownCredential(text string) knownCredential {
 	return knownCredential{text: text, disguises: disguises(text)}
 }
 
-// taints says whether the result of an answer holds a credential. The rest of
-// an answer is checked text by text.
+// taints reports whether the result of a response contains a credential. The other parts of a
+// response are checked text by text.
 func (s *scrubber) taints(body []byte) bool { return s.betrays(string(body)) }
 
-// escapes says whether a character may stand in JSON as another one.
+// escapes reports whether JSON may encode a character by an escape.
 func escapes(r rune) bool {
 	return r < ' ' || r > '~' || strings.ContainsRune("\"\\<>&", r)
 }
 
-// inJSON gives a value as it stands between the quotes of a JSON string, as it
-// was sent and with the escapes for HTML that others add.
+// inJSON returns a value as encoded in a JSON string: as sent, and with HTML escapes.
 func inJSON(value string) (plain, escaped string) {
 	quoted, err := encode(value, len(value)+2)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Secret is a secret as Cloudflare describes it: everything but the value.
+// Secret is a secret as described by Cloudflare, without the value.
 type Secret struct {
 	// ID is Cloudflare's identifier.
 	ID string `json:"id"`
@@ -14,20 +14,19 @@ type Secret struct {
 	StoreID string `json:"store_id"`
 	// Name is the name, unique in the store.
 	Name string `json:"name"`
-	// Comment is free text. Nil where there is none.
+	// Comment is free text. Nil if there is no comment.
 	Comment *string `json:"comment"`
-	// Scopes are the services that may use the secret, as Cloudflare sent
-	// them.
+	// Scopes are the services that may use the secret, as sent by Cloudflare.
 	Scopes []string `json:"scopes"`
-	// Created is when it was made.
+	// Created is the time of the creation.
 	Created time.Time `json:"created"`
-	// Modified is when it was last changed.
+	// Modified is the time of the last change.
 	Modified time.Time `json:"modified"`
-	// Status is Cloudflare's word for its state, such as "active".
+	// Status is Cloudflare's state of the secret, such as "active".
 	Status string `json:"status"`
 }
 
-// SecretParams name one secret.
+// SecretParams identify a secret.
 type SecretParams struct {
 	// Account is the identifier or name of the account.
 	Account string
@@ -44,13 +43,13 @@ type ListSecretsParams struct {
 	// StoreID is the identifier of the store.
 	StoreID string
 	Paging
-	// Search is a text that the name or comment has. Empty means any.
+	// Search is a text contained in the name or the comment. Empty means any.
 	Search string
-	// Scopes are the scopes to look for. None means any.
+	// Scopes are the scopes to filter by. Empty means any.
 	Scopes []string
 }
 
-// ListSecrets gives a page of the secrets of a store. Faults: NotFound.
+// ListSecrets returns a page of the secrets of a store. Faults: NotFound.
 func (c *Client) ListSecrets(ctx context.Context, p ListSecretsParams) (Answer[[]Secret], error) {
 	at, err := c.secrets(p.Account, p.StoreID)
 	if err != nil {
@@ -65,7 +64,7 @@ func (c *Client) ListSecrets(ctx context.Context, p ListSecretsParams) (Answer[[
 	return call(ctx, c, o, pageOf(p.Paging, p.Search != "" || len(p.Scopes) > 0, secretID, fit))
 }
 
-// GetSecret gives one secret. Faults: NotFound.
+// GetSecret returns one secret. Faults: NotFound.
 func (c *Client) GetSecret(ctx context.Context, p SecretParams) (Answer[Secret], error) {
 	at, err := c.secret(p.Account, p.StoreID, p.SecretID)
 	if err != nil {

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// Store is a store as Cloudflare describes it.
+// Store is a store as described by Cloudflare.
 type Store struct {
 	// ID is Cloudflare's identifier.
 	ID string `json:"id"`
 	// Name is the name, unique in the account.
 	Name string `json:"name"`
-	// Created is when it was made.
+	// Created is the time of the creation.
 	Created time.Time `json:"created"`
-	// Modified is when it was last changed.
+	// Modified is the time of the last change.
 	Modified time.Time `json:"modified"`
-	// AccountID is the account. Empty where Cloudflare did not say.
+	// AccountID is the account. Empty if Cloudflare omits it.
 	AccountID string `json:"account_id"`
 }
 
-// Paging says which part of a list to give, and how sorted. What is left zero
-// is not sent, so that Cloudflare's defaults hold.
+// Paging selects and sorts a part of a list. Zero fields are not sent, so that Cloudflare's
+// defaults apply.
 type Paging struct {
 	// Page is the number of the page, counted from 1.
 	Page int
-	// PerPage is the number of items on a page. More than 100 is sent as 100.
+	// PerPage is the number of items per page. More than 100 is sent as 100.
 	PerPage int
 	// Order is the field to sort by.
 	Order string
@@ -48,7 +48,7 @@ type ListStoresParams struct {
 	Paging
 }
 
-// StoreParams name one store.
+// StoreParams identify a store.
 type StoreParams struct {
 	// Account is the identifier or name of the account.
 	Account string
@@ -62,11 +62,11 @@ type DeleteStoreParams struct {
 	Account string
 	// StoreID is the identifier of the store.
 	StoreID string
-	// Force deletes the secrets of the store with it.
+	// Force also deletes the secrets of the store.
 	Force bool
 }
 
-// CreateStore makes a store. Faults: NameTaken, LimitReached, BadInput.
+// CreateStore creates a store. Faults: NameTaken, LimitReached, BadInput.
 func (c *Client) CreateStore(ctx context.Context, p CreateStoreParams) (Answer[Store], error) {
 	at, err := c.stores(p.Account)
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *Client) CreateStore(ctx context.Context, p CreateStoreParams) (Answer[S
 	return call(ctx, c, o, theStore(at.account, func(s Store) bool { return s.Name == p.Name }))
 }
 
-// ListStores gives a page of the stores of an account.
+// ListStores returns a page of the stores of an account.
 func (c *Client) ListStores(ctx context.Context, p ListStoresParams) (Answer[[]Store], error) {
 	at, err := c.stores(p.Account)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *Client) ListStores(ctx context.Context, p ListStoresParams) (Answer[[]S
 	return call(ctx, c, o, pageOf(p.Paging, false, storeIDOf, func(s Store) bool { return s.in(at.account) }))
 }
 
-// GetStore gives one store. Faults: NotFound.
+// GetStore returns one store. Faults: NotFound.
 func (c *Client) GetStore(ctx context.Context, p StoreParams) (Answer[Store], error) {
 	at, err := c.store(p.Account, p.StoreID)
 	if err != nil {
@@ -102,8 +102,8 @@ func (c *Client) GetStore(ctx context.Context, p StoreParams) (Answer[Store], er
 	return call(ctx, c, o, theStore(at.account, func(s Store) bool { return s.ID == p.StoreID }))
 }
 
-// DeleteStore deletes a store. Faults: NotFound, NotEmpty where it holds
-// secrets and Force is not set.
+// DeleteStore deletes a store. Faults: NotFound, NotEmpty if the store has secrets and Force is not
+// set.
 func (c *Client) DeleteStore(ctx context.Context, p DeleteStoreParams) (Answer[None], error) {
 	at, err := c.store(p.Account, p.StoreID)
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// maxKeys is the most keys of one object that are compared.
+	// maxKeys is the maximum number of keys per object.
 	maxKeys = 256
-	// maxDepth is how deep objects and arrays may be nested.
+	// maxDepth is the maximum nesting depth of objects and arrays.
 	maxDepth = 64
 )
 
-// fieldNames are the keys that this package reads. encoding/json takes them in
-// each letter case, and Cloudflare writes them in lower case.
+// fieldNames are the keys that this package reads. encoding/json matches keys in any letter case,
+// but Cloudflare writes them in lower case.
 var fieldNames = []string{
 	"result", "success", "errors", "messages", "result_info",
 	"code", "message", "documentation_url", "source", "pointer",
@@ -25,13 +25,12 @@ var fieldNames = []string{
 	"secrets", "quota", "usage", "not_before", "expires_on",
 }
 
-// outline says how the value of each member of an envelope begins. 0 stands for
-// a member that is missing.
+// outline is the first byte of the value of each member of an envelope. 0 means that the member is
+// missing.
 type outline struct{ result, errors byte }
 
-// inspect looks through JSON that is known to be valid. It says no where the text
-// is not UTF-8, an object has a key twice or a known key in another letter case,
-// or the nesting is deeper than any answer of Cloudflare's.
+// inspect checks valid JSON more strictly. It returns false if the text is not UTF-8, an object has
+// a duplicate key or a known key in another letter case, or the nesting is deeper than maxDepth.
 func inspect(body []byte) (outline, bool) {
 	w := walker{body: body}
 	w.keys, w.open = w.keyRoom[:0], w.openRoom[:0]
@@ -39,23 +38,23 @@ func inspect(body []byte) (outline, bool) {
 	return w.outline, sound
 }
 
-// walker goes through JSON once.
+// walker scans JSON in one pass.
 type walker struct {
 	body []byte
-	// keys are those of the objects that are open, the innermost last.
+	// keys are the keys of the open objects, the innermost last.
 	keys    [][]byte
 	open    []unclosed
 	outline outline
-	// keyRoom and openRoom are enough for most answers.
+	// keyRoom and openRoom are sufficient for most responses.
 	keyRoom  [16][]byte
 	openRoom [8]unclosed
 }
 
 // unclosed is an object or array that has not ended yet.
 type unclosed struct {
-	// first is where the object's keys begin. -1 stands for an array.
+	// first is the index of the object's first key in keys, or -1 for an array.
 	first int
-	// wantsKey says that the next string is a key.
+	// wantsKey reports that the next string is a key.
 	wantsKey bool
 }
 
@@ -97,7 +96,7 @@ func (w *walker) end() {
 	w.open = w.open[:last]
 }
 
-// text takes note of a string if it is a key, and says whether it may be one.
+// text records a string if it is a key. It returns false if the key is not permitted.
 func (w *walker) text(from, to int) bool {
 	depth := len(w.open)
 	if depth == 0 || !w.open[depth-1].wantsKey {
@@ -123,13 +122,13 @@ func (w *walker) text(from, to int) bool {
 	return true
 }
 
-// isPlainKey says whether a key has no letter that has another case, so that it is
-// a known key only if it is written like one.
+// isPlainKey reports whether a key has no letter with another case, so that the key can match a
+// known key only exactly.
 func isPlainKey(key []byte) bool {
 	return !bytes.ContainsFunc(key, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
 }
 
-// note keeps how the value of a member begins. rest is the text behind its key.
+// note records the first byte of a member's value. rest is the text after the key.
 func (o *outline) note(key, rest []byte) {
 	value := bytes.TrimLeft(rest, " \t\r\n:")
 	if len(value) == 0 {
@@ -143,7 +142,7 @@ func (o *outline) note(key, rest []byte) {
 	}
 }
 
-// stringEnd gives the place of the quote that ends a string.
+// stringEnd returns the index of the closing quote of a string.
 func stringEnd(body []byte, from int) int {
 	for i := from + 1; i < len(body); i++ {
 		switch body[i] {
@@ -156,7 +155,7 @@ func stringEnd(body []byte, from int) int {
 	return len(body) - 1
 }
 
-// unquoted gives the text of a JSON string. It may be bytes of the string itself.
+// unquoted returns the text of a JSON string. The result may share memory with the string.
 func unquoted(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]

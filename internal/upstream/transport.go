@@ -11,23 +11,22 @@ import (
 const (
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
-	// headerTimeout is a net under callers with very long deadlines, no more.
+	// headerTimeout is a fallback for callers with very long deadlines.
 	headerTimeout = time.Minute
-	// maxIdle is how many connections are kept: as many as there are calls at once
-	// at most, as a rule. One that is closed for want of room is opened again for the
-	// next call.
+	// maxIdle is the maximum number of idle connections, which should be at least the usual number
+	// of concurrent calls. Excess connections are closed and must be opened again.
 	maxIdle        = 256
 	idleTimeout    = 90 * time.Second
 	maxHeaderBytes = 64 << 10
 )
 
-// NewTransport makes the transport that a Client uses by itself: kept
-// connections, bounded steps, no redirects, no compression: answers are small, and
-// a compressed one could grow without limit.
+// NewTransport makes the default transport of a Client: with connection reuse and timeouts, without
+// redirects, and without compression, because responses are small and a compressed response could
+// expand without limit.
 //
-// It speaks HTTP/1.1 only. net/http's HTTP/2 sends a request again, a change
-// included, when the peer resets its stream with PROTOCOL_ERROR; over HTTP/1.1
-// a change is sent again only when not a byte of it had left.
+// The transport uses HTTP/1.1 only. net/http's HTTP/2 repeats a request, even a change, if the peer
+// resets the stream with PROTOCOL_ERROR. Over HTTP/1.1 a change is repeated only if no byte was
+// sent.
 func NewTransport() *http1.Transport {
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	return &http1.Transport{
@@ -42,7 +41,7 @@ func NewTransport() *http1.Transport {
 	}
 }
 
-// proxiedTransport is for hosts that the environment reaches through a proxy.
+// proxiedTransport is for hosts behind a proxy set in the environment.
 func proxiedTransport(dialer *net.Dialer) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

@@ -8,10 +8,10 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// statusActive is Cloudflare's word for a token that can be used.
+// statusActive is Cloudflare's status of a usable token.
 const statusActive = "active"
 
-// The kinds of credential that VerifyToken tells apart.
+// The kinds of credential that VerifyToken returns.
 const (
 	// KindUserToken is an API token of a user.
 	KindUserToken = "user token"
@@ -21,23 +21,22 @@ const (
 	KindGlobalKey = "global key"
 )
 
-// Verification is what Cloudflare says about the credential of an account.
+// Verification is Cloudflare's statement about the credential of an account.
 type Verification struct {
-	// Kind is one of the Kind constants.
+	// Kind is a Kind constant.
 	Kind string `json:"-"`
 	// ID is Cloudflare's identifier of the token. Empty for a global key.
 	ID string `json:"id"`
 	// Status is "active", "disabled" or "expired".
 	Status string `json:"status"`
-	// NotBefore is when the token begins to be valid. Nil means always.
+	// NotBefore is the start of the token's validity. Nil means no restriction.
 	NotBefore *time.Time `json:"not_before"`
-	// ExpiresOn is when the token ends. Nil means never.
+	// ExpiresOn is the end of the token's validity. Nil means never.
 	ExpiresOn *time.Time `json:"expires_on"`
 }
 
-// VerifyToken asks Cloudflare about the credential of an account, by its
-// identifier or name. It costs up to two calls of the account's budget. Faults:
-// Upstream where the credential is refused.
+// VerifyToken asks Cloudflare about the credential of an account, by its identifier or name. It
+// costs up to two calls of the account's budget. Faults: Upstream if the credential is refused.
 func (c *Client) VerifyToken(ctx context.Context, account string) (Answer[Verification], error) {
 	at, err := c.at(account)
 	if err != nil {
@@ -48,8 +47,8 @@ func (c *Client) VerifyToken(ctx context.Context, account string) (Answer[Verifi
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	// Nothing in a token tells its kind, and the address for the one kind
-	// calls a good token of the other invalid.
+	// The kind of a token is not visible in the token, and each endpoint reports a valid token of
+	// the other kind as invalid.
 	answer, err := c.verifyAt(ctx, userVerify(at), KindUserToken)
 	if err == nil || fault.From(err).Kind != fault.Upstream {
 		return answer, err
@@ -69,18 +68,18 @@ func verifyOperation(at listPlace) operation {
 	return operation{name: opVerifyToken, method: http.MethodGet, place: at}
 }
 
-// userVerify is where the tokens of users are verified.
+// userVerify returns the endpoint that verifies user tokens.
 func userVerify(root listPlace) listPlace {
 	return listPlace{account: root.account, path: "/user/tokens/verify"}
 }
 
-// accountVerify is where the tokens of an account are verified.
+// accountVerify returns the endpoint that verifies account tokens.
 func accountVerify(root listPlace) listPlace { return root.under("/tokens/verify") }
 
 func hasStatus(given Answer[Verification]) bool { return given.Result.Status != "" }
 
-// verifyKey tries a global key on the account: there is no address to verify
-// one.
+// verifyKey tests a global key with a read, because Cloudflare has no endpoint to verify a global
+// key.
 func (c *Client) verifyKey(ctx context.Context, account string) (Answer[Verification], error) {
 	answer, err := c.Quota(ctx, account)
 	if err != nil {

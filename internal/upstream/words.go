@@ -10,16 +10,14 @@ import (
 )
 
 const (
-	// codeInput is Cloudflare's number for, among others, input that breaks a
-	// rule.
+	// codeInput is Cloudflare's code for, among others, invalid input.
 	codeInput = 1001
-	// codeConflict is Cloudflare's number for a name that is taken and a limit
-	// that is reached.
+	// codeConflict is Cloudflare's code for a name conflict or a reached limit.
 	codeConflict = 1003
-	// wordBody says that a body is of the wrong shape. Bodies are written here
-	// and not by the caller.
+	// wordBody is the error for a malformed body. Storekeeper writes the bodies, so the error does
+	// not blame the caller.
 	wordBody = "invalid_json_body"
-	// wordHidden stands for a word that holds a secret value.
+	// wordHidden replaces a word that contains a secret value.
 	wordHidden = "input_refused"
 	taken      = "_already_exists"
 
@@ -32,13 +30,13 @@ var (
 	limitForm = regexp.MustCompile(`^max [0-9]{1,18}$`)
 )
 
-// verdict is what a word of Cloudflare's means.
+// verdict is the meaning of an error word of Cloudflare.
 type verdict struct {
 	kind   fault.Kind
 	public string
 }
 
-// verdicts are the words that mean more than wrong input.
+// verdicts are the error words with a meaning other than invalid input.
 var verdicts = map[string]verdict{
 	"store_not_found":  {fault.NotFound, "The account has no store with this identifier."},
 	"secret_not_found": {fault.NotFound, "The store has no secret with this identifier."},
@@ -51,8 +49,8 @@ var verdicts = map[string]verdict{
 	"maximum_secrets_exceeded": {fault.LimitReached, "The account has all the secrets that its Cloudflare plan allows."},
 }
 
-// inputWords are the known words for wrong input. Unlike others they say
-// nothing of the request, so they need no look for secrets.
+// inputWords are the known words for invalid input. They contain no part of the request, so they
+// need no search for secrets.
 var inputWords = []string{
 	"secret_name_empty", "secret_name_invalid", "secret_name_too_long",
 	"secret_value_empty", "secret_value_too_long",
@@ -65,15 +63,15 @@ func (v verdict) fault(word string) *fault.Error {
 	return fault.New(v.kind, strings.ToUpper(word), v.public)
 }
 
-// split parts a message into its machine word and what stands behind it.
+// split splits a message into the machine word and the rest.
 func split(message string) (word, detail string) {
 	word, detail, _ = strings.Cut(message, ":")
 	return strings.TrimSpace(word), strings.TrimSpace(detail)
 }
 
-// known makes a fault of an error whose word is known to mean more than wrong
-// input, or nil. One word has one meaning, whatever its number and status: the
-// numbers cover many errors each, and few of the statuses were ever seen.
+// known makes the fault of an error word in verdicts, or returns nil. A word has one meaning with
+// any code and status, because each code covers many errors and few of the statuses were ever
+// observed.
 func (x *exchange) known(it item) *fault.Error {
 	word, detail := split(it.Message)
 	v, ok := verdicts[word]
@@ -92,7 +90,7 @@ func (x *exchange) known(it item) *fault.Error {
 	return f
 }
 
-// input makes a fault of errors that blame the input, or nil if none does.
+// input makes the fault of errors about the input, or returns nil.
 func (x *exchange) input(said refusal) *fault.Error {
 	var fields []fault.Field
 	var words []string
@@ -118,8 +116,8 @@ func (x *exchange) input(said refusal) *fault.Error {
 	return f
 }
 
-// inputWord gives the word of an error as far as it may be told, or nothing if
-// the error does not blame the input.
+// inputWord returns the word of an error about the input if the word may be shown. It returns an
+// empty text if the error does not concern the input.
 func (x *exchange) inputWord(it item) string {
 	word, _ := split(it.Message)
 	switch {
@@ -133,7 +131,7 @@ func (x *exchange) inputWord(it item) string {
 	return word
 }
 
-// advice says what would be right, as far as the word tells.
+// advice returns the correction that a word suggests.
 func advice(word string) string {
 	switch {
 	case strings.HasSuffix(word, "_empty"):

@@ -6,18 +6,17 @@ import (
 	"net"
 )
 
-// body is the body of an answer. Once it was read to its end, its connection is
-// used again.
+// body is the body of a response. After a complete read the connection is reused.
 type body struct {
 	io.ReadCloser
 
 	conn *conn
-	// stop ends what happens when the context of the request ends. It returns false
-	// where that has happened.
+	// stop cancels the reaction to the end of the request's context. It returns false if the
+	// reaction has already run.
 	stop func() bool
-	// last says that the other end closes the connection after this answer.
+	// last reports that the server closes the connection after this response.
 	last bool
-	// written tells how a long request was written, nil for a short one.
+	// written receives the result of writing a long request. It is nil for a short request.
 	written chan error
 	ended   bool
 }
@@ -31,14 +30,13 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close gives up the rest of the body, and with it the connection.
+// Close drops the rest of the body and the connection.
 func (b *body) Close() error {
 	b.end(false)
 	return nil
 }
 
-// end lets go of the connection, once. whole says that the answer was read to its
-// end.
+// end releases the connection once. whole reports that the response was read to its end.
 func (b *body) end(whole bool) {
 	if b.ended {
 		return
@@ -52,7 +50,7 @@ func (b *body) end(whole bool) {
 	b.conn.close()
 }
 
-// send writes a request, a long one by another goroutine.
+// send writes a request. A long request is written by another goroutine.
 func (b *body) send(out []byte) error {
 	if len(out) <= inline {
 		return write(b.conn.net, out)
@@ -62,14 +60,14 @@ func (b *body) send(out []byte) error {
 		err := write(b.conn.net, out)
 		b.written <- err
 		if err != nil {
-			// What has come by now is read, but nothing is waited for.
+			// Read the bytes that have arrived, but do not wait for more.
 			_ = b.conn.net.SetReadDeadline(past())
 		}
 	}()
 	return nil
 }
 
-// sent reports whether the request has left whole.
+// sent reports whether the request was written completely.
 func (b *body) sent() bool {
 	if b.written == nil {
 		return true
@@ -82,8 +80,8 @@ func (b *body) sent() bool {
 	}
 }
 
-// orUnwritten is the error of a request whose answer did not come: that of writing
-// it, if there was one.
+// orUnwritten returns the error of a request without a response: the write error if there is one,
+// or else err.
 func (b *body) orUnwritten(err error) error {
 	select {
 	case unwritten := <-b.written:
@@ -95,19 +93,19 @@ func (b *body) orUnwritten(err error) error {
 	return err
 }
 
-// unsentError is an error of the kernel before it took any byte.
+// unsentError is a kernel error before any byte was accepted.
 type unsentError struct{ error }
 
 func (e unsentError) Unwrap() error { return e.error }
 
-// nothingLeft reports whether nothing of a request has left.
+// nothingLeft reports whether no byte of a request was sent.
 func nothingLeft(err error) bool {
 	_, is := errors.AsType[unsentError](err)
 	return is
 }
 
-// write writes a request in pieces, before each of which the connection may ask
-// whether it may leave yet.
+// write writes a request in pieces. Before each piece, the connection can check whether the request
+// may still be sent.
 func write(to net.Conn, out []byte) error {
 	for done := 0; done < len(out); {
 		n, err := to.Write(out[done:min(done+piece, len(out))])

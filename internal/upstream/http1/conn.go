@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// piece is how many bytes are written at once.
+	// piece is the size of a write in bytes.
 	piece = 16 << 10
-	// inline is up to how many bytes a request is written before its answer is
-	// read. A longer one is written meanwhile, since the other end may answer before
-	// it has read it, and read no more.
+	// inline is the maximum size of a request that is written before the response is read. A longer
+	// request is written concurrently, because the server may respond before it has read the
+	// request, and then stop reading.
 	inline = 64 << 10
-	// mostEarly is how many answers of the class 1xx may come before the answer.
+	// mostEarly is the maximum number of 1xx responses before the final response.
 	mostEarly = 5
 )
 
@@ -28,7 +28,7 @@ var (
 	errEarly   = errors.New("the answer is one that was not asked for")
 )
 
-// past is a deadline that ends what a connection waits for.
+// past returns a deadline that has passed, which ends all pending I/O.
 func past() time.Time { return time.Unix(1, 0) }
 
 // conn is a connection. One goroutine uses it at a time.
@@ -36,16 +36,16 @@ type conn struct {
 	transport *Transport
 	host      *host
 	net       net.Conn
-	// raw is the connection of the kernel, nil where there is none to look at.
+	// raw is the kernel connection, or nil if not available.
 	raw    syscall.RawConn
 	reader *bufio.Reader
-	// left is how many bytes may be read yet, -1 for any number.
+	// left is the number of bytes that may still be read, or -1 for no limit.
 	left int64
-	// since is when it was last used.
+	// since is the time of the last use.
 	since time.Time
 }
 
-// connect makes a connection.
+// connect opens a connection.
 func (t *Transport) connect(ctx context.Context, h *host) (*conn, error) {
 	made, err := t.Dial(ctx, "tcp", h.address)
 	if err != nil {
@@ -81,7 +81,7 @@ func (t *Transport) connect(ctx context.Context, h *host) (*conn, error) {
 
 func (c *conn) close() { _ = c.net.Close() }
 
-// Read reads from the connection as far as headers may go.
+// Read reads from the connection, up to the limit for headers.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.left == 0 {
 		return 0, errHeaders
@@ -96,13 +96,13 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// usable reports whether a connection that was kept can be used: the other end has
-// neither closed it nor sent anything.
+// usable reports whether a kept connection can be reused: the server has neither closed the
+// connection nor sent data.
 func (c *conn) usable() bool {
 	return time.Since(c.since) < c.transport.IdleTimeout && c.reader.Buffered() == 0 && (c.raw == nil || silent(c.raw))
 }
 
-// exchange writes a request and reads the headers of its answer.
+// exchange writes a request and reads the headers of the response.
 func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrace) (*http.Response, error) {
 	ctx := r.Context()
 	deadline, bounded := ctx.Deadline()
@@ -112,7 +112,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 	if shorter {
 		_ = c.net.SetReadDeadline(headers)
 	}
-	// Behind the deadlines, so that they do not undo what it does.
+	// After the deadlines are set, because AfterFunc overrides them.
 	stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(past()) })
 	b := &body{conn: c, stop: stop}
 	if err := b.send(out); err != nil {
@@ -135,7 +135,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 	return answer, nil
 }
 
-// receive reads the headers of an answer, and passes over those of the class 1xx.
+// receive reads the headers of a response and skips 1xx responses.
 func (c *conn) receive(r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
 	c.left = c.transport.MaxHeaderBytes
 	if _, err := c.reader.Peek(1); err != nil {

@@ -47,7 +47,7 @@ func compose(r *http.Request) ([]byte, error) {
 	return out, errors.Join(err, r.Body.Close())
 }
 
-// plain reports whether a text holds no control character, and none of some others.
+// plain reports whether a text has no control characters and none of the characters in others.
 func plain(text, others string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		return r < ' ' && r != '\t' || r == 0x7f || strings.ContainsRune(others, r)

@@ -7,8 +7,7 @@ import (
 	"syscall"
 )
 
-// silent reports whether the other end of a connection has neither closed it nor
-// sent anything.
+// silent reports whether the peer of a connection has neither closed the connection nor sent data.
 func silent(raw syscall.RawConn) bool {
 	quiet := false
 	err := raw.Read(func(fd uintptr) bool {

@@ -1,11 +1,11 @@
-// Package http1 is an HTTP/1.1 client that writes a request and reads its answer on
-// the goroutine that asks. net/http's client has two goroutines for each
-// connection, between which it hands over each request and each answer.
+// Package http1 is an HTTP/1.1 client that writes the request and reads the response on the calling
+// goroutine. net/http uses two extra goroutines per connection, which costs two handovers per
+// request.
 //
-// A request is written to a second connection only where the kernel took no byte
-// of it on the first. Redirects, cookies and compression are not its job.
+// A request is retried on a second connection only if the kernel accepted no byte on the first. The
+// package does not handle redirects, cookies or compression.
 //
-// It must not know what a request means.
+// The package does not know the meaning of a request.
 package http1
 
 import (
@@ -20,52 +20,50 @@ import (
 	"time"
 )
 
-// Transport is an http.RoundTripper for few hosts. It tells the hooks GetConn,
-// GotConn and GotFirstResponseByte of package httptrace. Its fields must not change
-// once it is in use.
+// Transport is an http.RoundTripper for few hosts. It supports the httptrace hooks GetConn, GotConn
+// and GotFirstResponseByte. Its fields must not change after the first use.
 type Transport struct {
-	// Dial makes a connection. The connections that GotConn is told of are those
-	// that it made, or a *tls.Conn on one.
+	// Dial opens a connection. GotConn receives the connections that Dial returned, or a *tls.Conn
+	// on top of one.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// TLSClientConfig is for hosts that are reached over TLS. Nil: the default.
+	// TLSClientConfig is used for TLS hosts. Nil means the default.
 	TLSClientConfig *tls.Config
-	// TLSHandshakeTimeout bounds a handshake, and ResponseHeaderTimeout the time
-	// from the request to the headers of its answer.
+	// TLSHandshakeTimeout limits a handshake. ResponseHeaderTimeout limits the time from the
+	// request to the headers of the response.
 	TLSHandshakeTimeout, ResponseHeaderTimeout time.Duration
-	// MaxIdle is how many connections of a host are kept while nobody uses them,
-	// and IdleTimeout for how long.
+	// MaxIdle is the maximum number of idle connections per host, and IdleTimeout their maximum
+	// idle time.
 	MaxIdle     int
 	IdleTimeout time.Duration
-	// MaxHeaderBytes bounds the headers of an answer.
+	// MaxHeaderBytes limits the headers of a response.
 	MaxHeaderBytes int64
-	// Proxied sends the requests for which Proxy names a proxy. Nil: there is no
-	// proxy.
+	// Proxied sends the requests for which Proxy returns a proxy. Nil means no proxy.
 	Proxied http.RoundTripper
 	Proxy   func(*http.Request) (*url.URL, error)
 
 	mu    sync.Mutex
 	hosts map[hostKey]*host
-	// closing says that no connection is kept until the next request.
+	// closing reports that connections are not kept until the next request.
 	closing bool
 }
 
-// hostKey names a host.
+// hostKey identifies a host.
 type hostKey struct{ scheme, host string }
 
-// host is what a Transport has of a host.
+// host is the state of a Transport for a host.
 type host struct {
 	hostKey
 
 	address, name string
-	// proxied says that requests go by a proxy.
+	// proxied reports that requests go through a proxy.
 	proxied bool
-	// idle are the connections that nobody uses, the one used last at the end.
+	// idle holds the idle connections, the most recently used last.
 	idle  []*conn
 	sweep *time.Timer
 }
 
-// RoundTrip sends a request and returns its answer once its headers are there. The
-// body must be read to its end, or closed.
+// RoundTrip sends a request and returns the response after the headers. The caller must read the
+// body to its end or close it.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	h, err := t.host(r)
 	if err != nil {
@@ -136,8 +134,7 @@ func addressOf(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// take returns a connection: one that was kept and that the other end has not
-// closed, or a new one.
+// take returns a usable idle connection or a new connection.
 func (t *Transport) take(ctx context.Context, h *host, trace *httptrace.ClientTrace) (c *conn, kept bool, err error) {
 	if trace.GetConn != nil {
 		trace.GetConn(h.address)
@@ -169,7 +166,7 @@ func (t *Transport) pop(h *host) *conn {
 	return c
 }
 
-// keep keeps a connection whose answer was read, or closes it.
+// keep returns a connection to the pool, or closes it.
 func (t *Transport) keep(c *conn) {
 	t.mu.Lock()
 	h := c.host
@@ -186,7 +183,7 @@ func (t *Transport) keep(c *conn) {
 	}
 }
 
-// drop closes the connections that nobody used for IdleTimeout.
+// drop closes the connections that were idle for IdleTimeout.
 func (t *Transport) drop(h *host) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -204,8 +201,8 @@ func (t *Transport) drop(h *host) {
 	}
 }
 
-// CloseIdleConnections closes the connections that nobody uses, and those in use
-// once their answer is read.
+// CloseIdleConnections closes the idle connections at once, and used connections after their
+// response.
 func (t *Transport) CloseIdleConnections() {
 	if p, ok := t.Proxied.(interface{ CloseIdleConnections() }); ok {
 		p.CloseIdleConnections()
