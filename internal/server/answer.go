@@ -14,10 +14,10 @@ import (
 // gRPC, in bytes. gRPC clients accept messages of 4 MiB by default.
 const maxAnswerBytes = 7 << 19
 
-// boundPage refuses a page over gRPC that a client with the default limit
-// cannot receive. 100 secrets that Storekeeper created always fit. Secrets that
-// were created elsewhere may have longer comments. The page is not shortened,
-// because the caller counts the later pages by the size that it asked for.
+// boundPage refuses a page over gRPC that a client with the default limit cannot receive. 100
+// secrets that Storekeeper created always fit. Secrets created outside Storekeeper may have longer
+// comments. The page is not shortened, because the caller counts later pages by the requested page
+// size.
 func boundPage(ctx context.Context, answer any) error {
 	if inproc.IsInProcess(ctx) {
 		return nil
@@ -40,8 +40,8 @@ func itemsOf(page proto.Message) int {
 	return most
 }
 
-// pageTooLong returns the fault of a page that is too long. Its text suggests a
-// page size that is likely to fit.
+// pageTooLong returns the fault of a page that is too long. The text suggests a page size that is
+// likely to fit.
 func pageTooLong(items, size int) error {
 	fits := max(1, items*(maxAnswerBytes/4*3)/size)
 	return fault.Invalid(fault.Field{

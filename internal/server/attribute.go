@@ -7,8 +7,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// wantsFresh reports whether the caller sent Cache-Control: no-cache, so that its
-// reads ask Cloudflare. Such a read costs a call.
+// wantsFresh reports whether the caller sent Cache-Control: no-cache, which makes the reads of the
+// call bypass the cache. Each such read costs a call to Cloudflare.
 func wantsFresh(ctx context.Context) bool {
 	return noCache(metadata.ValueFromIncomingContext(ctx, "cache-control"))
 }

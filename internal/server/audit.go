@@ -13,9 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// The rate limit of audit records about refused callers that are not
-// authenticated. They can be refused as often as they like. The log has all
-// refusals.
+// The rate limit of audit records about refused callers that are not authenticated, because the
+// number of such refusals is unlimited. The log has all refusals.
 const (
 	unauthenticatedPerSecond = 10
 	unauthenticatedBurst     = 100
@@ -23,8 +22,8 @@ const (
 
 // Denials receives the audit records of denied calls.
 type Denials interface {
-	// Denial returns nil once the record is durable, or counted if its caller has
-	// too many.
+	// Denial returns nil once the record is durable, or counted because the caller has too many
+	// denials.
 	Denial(context.Context, audit.Record) error
 }
 
@@ -46,7 +45,7 @@ func auditDenials(to Denials, log *zap.Logger) grpc.UnaryServerInterceptor {
 			r.Reason, r.Code = reasonOf(err), codeOf(err)
 			// The caller may be gone; the denial must be recorded all the same.
 			if lost := to.Denial(context.WithoutCancel(ctx), r); lost != nil {
-				// The call is refused anyway, so nothing more can be done for it.
+				// The call is refused in any case, so the error is only logged.
 				log.Error("a denial is not in the audit trail", zap.String("request_id", r.RequestID), zap.Error(lost))
 			}
 		}
@@ -54,7 +53,7 @@ func auditDenials(to Denials, log *zap.Logger) grpc.UnaryServerInterceptor {
 	}
 }
 
-// isDenial reports whether a call was refused because of who the caller is.
+// isDenial reports whether a call was refused for authentication or authorisation.
 func isDenial(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && (f.Kind == fault.Denied || f.Kind == fault.Unauthenticated)
@@ -67,7 +66,7 @@ func reasonOf(err error) string {
 	return fault.From(err).Reason
 }
 
-// codeOf is the code that the caller gets.
+// codeOf returns the gRPC code that the caller gets.
 func codeOf(err error) string {
 	if err == nil {
 		return codes.OK.String()

@@ -21,58 +21,53 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// auditContext collects the audit facts of one call while the call runs. The
-// goroutine of the call owns it. From the intent on, the goroutine of the
-// change owns it, which may outlive the call.
+// auditContext collects the audit facts of a call. The goroutine of the call owns the auditContext.
+// From the intent on, the goroutine of the change owns the auditContext, and may outlive the call.
 type auditContext struct {
-	// id is the identifier of the call's audit records. It is "" until recordID
-	// is called.
+	// id is the identifier of the call's audit records, or "" until recordID is called.
 	id      string
 	caller  authn.Principal
 	action  string
 	account string
 	store   audit.Store
 	secrets []audit.Secret
-	// count is the number of secrets of the call. The list secrets may be
-	// shorter.
+	// count is the number of secrets of the call. The list secrets may be shorter.
 	count    int
 	decision audit.Decision
-	// policy is the digest of the policy file whose rules decided.
+	// policy is the digest of the policy file that decided.
 	policy string
 	// changed are the names of the fields that an update sets.
 	changed []string
-	// replayed says that the answer is the stored answer of an earlier call, and
-	// answer how old that of a read is. Both are for the headers of the answer.
+	// replayed reports that the answer is the stored answer of an earlier call. answer has the age
+	// of a read. Both are for the headers of the answer.
 	replayed bool
 	answer   *scope.Answer
 	// rules are the ids of the rules that allow the parts of the call.
 	rules []string
-	// forced says that the call affects more than the objects that it names, as
-	// a forced deletion of a store does.
+	// forced reports that the call affects more objects than the request names, as a forced
+	// deletion of a store does.
 	forced bool
-	// call identifies a change for its repeats. Nil for other calls.
+	// call identifies a change, so that a repeat is recognised. Nil for other calls.
 	call *idempotency.Call
-	// bytesCounted says that the bytes that the change writes were counted for
-	// the tenant.
+	// bytesCounted reports that the bytes that the change writes were charged to the tenant.
 	bytesCounted bool
-	// inner is the inner call that the facts are of, nil for the call of a caller.
+	// inner is the inner call of this auditContext. Nil for the call of a caller.
 	inner *InnerCall
-	// given are the names that the caller gave for the identifiers of an inner
-	// call: that of the store under "", those of secrets under their identifiers.
+	// given holds the names that the caller sent for the identifiers of an inner call: the store's
+	// name under "", and the names of secrets under their identifiers.
 	given map[string]string
-	// incomplete says that not every object of the call was authorised, because
-	// the batch is too long or an object has no name. Validation refuses such a
-	// call.
+	// incomplete reports that not every object of the call was authorised, because the batch is too
+	// long or an object has no name. Validation refuses such a call.
 	incomplete bool
-	// failure is the fault that ended the call, with its private cause, for the
-	// log. The interceptors outside faultToStatus see only the public part. The
-	// goroutine of the call owns it, also if the change outlives the call.
+	// failure is the fault that ended the call, with the private cause, for the log. The
+	// interceptors outside faultToStatus see only the public part. The goroutine of the call owns
+	// failure, even if the change outlives the call.
 	failure error
 }
 
-// recordID returns the identifier that links the audit records of the call. It
-// is not the request id, which a caller may choose and repeat. Most calls leave
-// no record and need no identifier.
+// recordID returns the identifier that links the audit records of the call. The request id is not
+// suitable, because callers may choose and repeat it. The identifier is created on demand, because
+// most calls leave no record.
 func (t *auditContext) recordID() string {
 	if t.id == "" {
 		t.id = telemetry.NewRequestID()
@@ -87,8 +82,8 @@ func withAudit(ctx context.Context, t *auditContext) context.Context {
 	return context.WithValue(ctx, auditKey{}, t)
 }
 
-// auditFrom returns the audit context of a call. If ctx has none, it returns a
-// new one that nobody reads.
+// auditFrom returns the audit context of a call. If ctx has none, auditFrom returns a new one,
+// which is then unused.
 func auditFrom(ctx context.Context) *auditContext {
 	if t, ok := ctx.Value(auditKey{}).(*auditContext); ok {
 		return t
@@ -96,8 +91,8 @@ func auditFrom(ctx context.Context) *auditContext {
 	return &auditContext{}
 }
 
-// setTarget notes the objects of the call: first the existing secrets, then the
-// new ones. Of a batch that is too long it notes the first maxObjects.
+// setTarget records the objects of the call: first the existing secrets, then the new secrets. Of a
+// batch that is too long, setTarget records the first maxObjects.
 func (t *auditContext) setTarget(action, account string, about contract.Target) {
 	t.action, t.account = action, account
 	t.store = audit.Store{ID: about.StoreID, Name: cmp.Or(about.StoreName, about.InStore)}
@@ -112,15 +107,15 @@ func (t *auditContext) setTarget(action, account string, about contract.Target) 
 
 func (t *auditContext) setStoreName(name string) { t.store.Name = name }
 
-// setSecretNames notes the names of the existing secrets.
+// setSecretNames records the names of the existing secrets.
 func (t *auditContext) setSecretNames(names []string) {
 	for i := range min(len(names), len(t.secrets)) {
 		t.secrets[i].Name = names[i]
 	}
 }
 
-// knownNames returns the known names by identifier: the name of the store under
-// "", the names of secrets under their identifiers.
+// knownNames returns the known names by identifier: the store's name under "", and the names of
+// secrets under their identifiers.
 func (t *auditContext) knownNames() map[string]string {
 	known := map[string]string{}
 	if t.store.ID != "" && t.store.Name != "" {
@@ -134,8 +129,7 @@ func (t *auditContext) knownNames() map[string]string {
 	return known
 }
 
-// addAllowed notes a rule that allows a part of the call. Most calls need one
-// rule.
+// addAllowed records a rule that allows a part of the call. Most calls need one rule.
 func (t *auditContext) addAllowed(d authz.Decision) {
 	t.policy = d.Policy
 	if slices.Contains(t.rules, d.Rule) {
@@ -147,11 +141,10 @@ func (t *auditContext) addAllowed(d authz.Decision) {
 
 func (t *auditContext) setDenied(id string) { t.decision = audit.Decision{ID: id} }
 
-// setPolicy notes the digest of the policy that refuses a call.
+// setPolicy records the digest of the policy that refuses a call.
 func (t *auditContext) setPolicy(d authz.Decision) { t.policy = d.Policy }
 
-// fingerprint notes the keyed fingerprint of each value, in the order of the
-// secrets.
+// fingerprint records the keyed fingerprint of each value, in the order of the secrets.
 func (t *auditContext) fingerprint(values []string, of func(string) string) {
 	if len(values) != len(t.secrets) {
 		return
@@ -161,9 +154,8 @@ func (t *auditContext) fingerprint(values []string, of func(string) string) {
 	}
 }
 
-// shorten reduces a denial to what identifies it. Its texts were not validated,
-// and a caller can be refused as often as it likes: the records must not fill
-// the disk.
+// shorten reduces a denial to the identifying facts. The texts were not validated and the number of
+// refusals is unlimited, so the records must be small.
 func (t *auditContext) shorten() {
 	t.secrets = slices.Clone(t.secrets[:min(len(t.secrets), maxNamed)])
 	for i, s := range t.secrets {
@@ -183,7 +175,7 @@ func printable(name string) string {
 	return plain[:min(len(plain), maxQuoted)]
 }
 
-// record returns the audit record with what is known now.
+// record returns the audit record with the facts known so far.
 func (t *auditContext) record(ctx context.Context) audit.Record {
 	f := telemetry.CallFrom(ctx).Facts()
 	r := audit.Record{
@@ -203,9 +195,9 @@ func (t *auditContext) record(ctx context.Context) audit.Record {
 	return r
 }
 
-// outcome returns how the call ended. If Cloudflare may have changed anything,
-// the outcome is not Failed but Unknown: only a fault is known to be a refusal,
-// and Cloudflare does not say whether a refused batch changed anything.
+// outcome returns how the call ended. If Cloudflare may have changed anything, the outcome is
+// Unknown and not Failed: only a fault is a proven refusal, and Cloudflare does not document
+// whether a refused batch changed anything.
 func (t *auditContext) outcome(err error) audit.Outcome {
 	if err == nil {
 		return audit.Succeeded
@@ -220,8 +212,8 @@ func (t *auditContext) outcome(err error) audit.Outcome {
 	return audit.Failed
 }
 
-// executed reports whether Cloudflare refused the operation itself, and not the
-// call before it looked at the operation.
+// executed reports whether Cloudflare refused the operation itself, as opposed to the call before
+// the operation was examined.
 func executed(f *fault.Error) bool {
 	switch f.Kind {
 	case fault.BadInput, fault.NameTaken, fault.LimitReached, fault.NotEmpty, fault.Upstream:

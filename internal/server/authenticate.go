@@ -14,9 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// authenticate refuses calls without a valid credential. It puts the caller into
-// the context for the rest of the chain, and with it who pays for the call and
-// whether Cloudflare must answer it. fresh says that it always must.
+// authenticate refuses calls without a valid credential. It adds the caller, the paying tenant and
+// the freshness requirement to the context. fresh forces all reads to bypass the cache.
 func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if strings.HasPrefix(info.FullMethod, healthService) {
@@ -29,8 +28,8 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 			o = identify(ctx, a)
 		}
 		if o.Err != nil {
-			// The audit record of the refusal identifies a credential that was
-			// verified, so that an operator can mend the configuration.
+			// For a verified credential, the audit record of the refusal names the credential, so
+			// that an operator can correct the configuration.
 			auditFrom(ctx).caller.Credential, _ = authn.RefusedCredential(o.Err)
 			return nil, o.Err
 		}
@@ -43,8 +42,8 @@ func authenticate(a *authn.Authenticator, fresh bool) grpc.UnaryServerIntercepto
 	}
 }
 
-// identify authenticates a call that came over the network. From then on the
-// connection counts as a connection of that caller.
+// identify authenticates a call from the network. From then on the connection counts as a
+// connection of that caller.
 func identify(ctx context.Context, a *authn.Authenticator) authn.Authentication {
 	o := a.Identify(ctx, credentialsOf(ctx))
 	if conn := connOf(ctx); conn != nil && o.Err == nil {

@@ -18,19 +18,19 @@ import (
 	"platform.internal/storekeeper/internal/tracing"
 )
 
-// reflectionService begins the names of the methods of gRPC reflection. Every
-// authenticated caller may use it. It has no declared action.
+// reflectionService is the prefix of gRPC reflection methods. Every authenticated caller may use
+// them. They have no declared action.
 const reflectionService = "/grpc.reflection."
 
-// Rules decide by what operators have written.
+// Rules decides by the operator's rules.
 type Rules interface {
 	Decide(q authz.Question) authz.Decision
-	// Permissions and Reaches are those of authz.Rules.
+	// Permissions and Reaches are the methods of authz.Rules.
 	Permissions(p authn.Principal, from, most int) (list []authz.Permission, next int, policy string)
 	Reaches(p authn.Principal, account string) bool
 }
 
-// Rights holds what is needed to authorise a call.
+// Rights is the configuration of the authorisation.
 type Rights struct {
 	// Methods are the declarations of all methods, by full name.
 	Methods map[string]*contract.Method
@@ -38,16 +38,16 @@ type Rights struct {
 	Rules Rules
 	// Names resolves identifiers to the names that rules mention.
 	Names *names.Resolver
-	// Op reads from a request the change that it asks for, and false from a request
-	// that changes nothing. Nil: no request does.
+	// Op returns the change that a request asks for, and false for a request that changes nothing.
+	// A nil Op means that no request is a change.
 	Op func(request proto.Message) (change.Op, change.Values, bool)
 }
 
-// changedBy names the fields that an update sets, and force for a deletion that
-// takes all that a store holds with it.
+// changedBy names the fields that an update sets, and "force" for the deletion of a store with all
+// its secrets.
 func (r Rights) changedBy(request proto.Message, about *contract.Target) []string {
 	if len(about.Secrets) > 0 {
-		// What makes secrets sets all fields, and a batch may be long.
+		// A create sets all fields, and a batch may be long.
 		return nil
 	}
 	op := r.opOf(request)
@@ -64,9 +64,8 @@ func authorise(r Rights) grpc.UnaryServerInterceptor {
 		}
 		method, request := r.Methods[info.FullMethod], asMessage(req)
 		if method == nil || request == nil {
-			// A method without a declaration stops the start
-			// (contract.Methods). If one is registered all the same, nobody may
-			// call it.
+			// A method without a declaration prevents the start (contract.Methods). This check is a
+			// second line of defence.
 			return nil, fault.New(fault.Denied, fault.ReasonNotAllowed, "Nobody may call this method.")
 		}
 		caller, known := authn.PrincipalFrom(ctx)
@@ -104,7 +103,7 @@ type authorization struct {
 
 	// account is the configured name of the account.
 	account string
-	// store is the name of the store. It is nil until a rule needs it.
+	// store is the name of the store, or nil until a rule needs the name.
 	store *string
 }
 
@@ -128,8 +127,8 @@ func (j *authorization) decide(ctx context.Context) (context.Context, error) {
 	return ctx, j.decideObjects(ctx)
 }
 
-// given notes the names that the caller gave: that of a store in place of its
-// identifier, and those of the objects of an inner call.
+// given records the names that the caller sent: the name of a store in place of an identifier, and
+// the names of the objects of an inner call.
 func (j *authorization) given() {
 	if name := cmp.Or(j.target.InStore, j.audit.given[""]); name != "" {
 		j.store = &name
@@ -138,8 +137,7 @@ func (j *authorization) given() {
 	j.audit.addNames(j.audit.given)
 }
 
-// decideAction decides on an action, and on another one that is enough if there
-// is one.
+// decideAction decides on an action, or on an alternative action if that is sufficient.
 func (r Rights) decideAction(q authz.Question, or string) authz.Decision {
 	d := r.Rules.Decide(q)
 	if d.Allowed || or == "" {
@@ -153,8 +151,7 @@ func (r Rights) decideAction(q authz.Question, or string) authz.Decision {
 	return d
 }
 
-// refuseUnread refuses a call whose request was not read
-// (contract.Mistakes.Unread).
+// refuseUnread refuses a call whose request was not read (contract.Mistakes.Unread).
 func (j *authorization) refuseUnread(ctx context.Context) error {
 	if why := contract.MistakesFrom(ctx).Fault; why != nil {
 		return why
@@ -163,15 +160,13 @@ func (j *authorization) refuseUnread(ctx context.Context) error {
 	return j.denial([]*callObject{{action: j.method.Action, or: j.method.OrAction}})
 }
 
-// list sets the visibility filter of a list call. If one rule allows the whole
-// list, there is no filter and Cloudflare's list is passed on. If no rule can
-// allow any item, the call is refused: an empty list would say that nothing
-// exists.
+// list sets the visibility filter of a list call. If one rule allows the whole list, there is no
+// filter, and Cloudflare's list is passed on. If no rule can allow any item, list refuses the call,
+// because an empty list would say that nothing exists.
 func (j *authorization) list(ctx context.Context) (context.Context, error) {
 	if j.target.Account == "" {
-		// The list of accounts: the filter asks about each account by its name.
-		// Clients ask for this list when they start, so it may be empty and is
-		// never refused.
+		// The list of accounts: the filter asks about each account by name. Clients request this
+		// list at startup, so it may be empty and is never refused.
 		return scope.WithVisible(ctx, j.isVisible), nil
 	}
 	d := j.rights.Rules.Decide(j.question(j.method.Action))
@@ -206,8 +201,7 @@ func (j *authorization) isVisible(name string) bool {
 	return j.rights.Rules.Decide(q).Allowed
 }
 
-// question returns the authorisation request for an action, with what is known
-// so far.
+// question returns the authorisation request for an action, with the facts known so far.
 func (j *authorization) question(action string) authz.Question {
 	return authz.Question{Principal: j.caller, Action: action, Account: j.account, Store: j.store}
 }

@@ -11,25 +11,22 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// callInfo is what the headers of an answer say beside the identifiers of the
-// call.
+// callInfo is the content of an answer's headers beside the identifiers of the call.
 type callInfo struct {
-	// limit and policy are the values of the headers Ratelimit and
-	// Ratelimit-Policy: what is left to the caller's tenant of its share of the
-	// call budget.
+	// limit and policy are the values of the headers Ratelimit and Ratelimit-Policy: the remaining
+	// share of the call budget of the caller's tenant.
 	limit, policy string
-	// replayed says that the answer is the stored answer of an earlier call.
+	// replayed reports that the answer is the stored answer of an earlier call.
 	replayed bool
 	// freshness describes a cached answer.
 	freshness scope.Freshness
 }
 
-// share returns what is left of its share of an account's call budget to a
-// tenant, as the headers Ratelimit and Ratelimit-Policy. Nil: callers are told
-// nothing.
+// share returns a tenant's remaining share of an account's call budget, as the headers Ratelimit
+// and Ratelimit-Policy. If share is nil, the headers are absent.
 type share func(account, tenant string) (limit, policy string)
 
-// infoOf describes the answer to a call that has ended.
+// infoOf describes the answer of a call that has ended.
 func (s share) infoOf(ctx context.Context) callInfo {
 	t := auditFrom(ctx)
 	i := callInfo{replayed: t.replayed, freshness: t.answer.Freshness()}
@@ -42,8 +39,7 @@ func (s share) infoOf(ctx context.Context) callInfo {
 // maxAnswerHeaders is the number of headers that answerHeaders can return.
 const maxAnswerHeaders = 7
 
-// answerHeaders returns the headers that identify the call and describe its
-// answer.
+// answerHeaders returns the headers that identify the call and describe the answer.
 func answerHeaders(f telemetry.Facts, i callInfo) metadata.MD {
 	// One allocation holds all values.
 	md, values := metadata.MD{}, make([]string, 0, maxAnswerHeaders)

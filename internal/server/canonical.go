@@ -11,13 +11,11 @@ import (
 	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 )
 
-// canonical returns the normal form of a request. Requests with the same
-// meaning have the same normal form, so that a repeat is recognised: the
-// account is named by its configured name, scopes and identifiers are sorted
-// and unique, and an update holds only the fields that it changes. The
-// idempotency key is removed, because a repeat may send it as metadata. The
-// name of a secret in an update is removed too if it is the name in names; a
-// different name stays. The request itself is not changed.
+// canonical returns the normal form of a request, so that a repeat is recognised: requests with the
+// same meaning have the same normal form. The account is its configured name, scopes and
+// identifiers are sorted and unique, and an update holds only the fields that change. The
+// idempotency key is removed, because a repeat may send the key as metadata. The name of a secret
+// in an update is removed if it equals the name in names. The request itself is not changed.
 func canonical(request proto.Message, account string, names map[string]string) proto.Message {
 	out := proto.Clone(request)
 	setText(out, "request_id", "")
@@ -45,9 +43,8 @@ func canonical(request proto.Message, account string, names map[string]string) p
 	return out
 }
 
-// canonicalUpdate sets the field mask of an update and clears the fields that
-// the mask does not name. Over REST the mask is always set. Over gRPC the
-// caller may leave it out.
+// canonicalUpdate sets the field mask of an update and clears fields outside the mask. Over REST
+// the mask is always set. Over gRPC the caller may omit the mask.
 func canonicalUpdate(u *secretsstorev1.UpdateSecretRequest) {
 	paths := u.GetUpdateMask().GetPaths()
 	if len(paths) == 0 {
@@ -81,8 +78,7 @@ func nameDiffers(request proto.Message, names map[string]string) bool {
 	return known && name != u.GetName()
 }
 
-// distinct returns the strings sorted and each once. It does not change its
-// argument.
+// distinct returns the strings sorted and without duplicates. It does not change its argument.
 func distinct(texts []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(texts)))
 }

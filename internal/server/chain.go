@@ -13,13 +13,13 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// Chain holds what the interceptors need.
+// Chain is the configuration of the interceptors.
 type Chain struct {
 	// Log receives one line per call.
 	Log *zap.Logger
 	// Metrics counts and times each call.
 	Metrics *telemetry.Metrics
-	// Proxies are the networks whose X-Forwarded-For names the client.
+	// Proxies are the networks whose X-Forwarded-For header is trusted.
 	Proxies forwarded.Proxies
 	// Authenticator authenticates callers.
 	Authenticator *authn.Authenticator
@@ -27,21 +27,20 @@ type Chain struct {
 	Rights Rights
 	// Denials receives the audit records of denied calls.
 	Denials Denials
-	// Fingerprint returns a keyed fingerprint of a secret value, for the audit
-	// trail. Nil: the trail holds no fingerprints.
+	// Fingerprint returns a keyed fingerprint of a secret value, for the audit trail. If nil, the
+	// trail holds no fingerprints.
 	Fingerprint func(value string) string
 	// Validator checks requests against their declared rules.
 	Validator *contract.Validator
 	// Idempotency makes each change happen once.
 	Idempotency Idempotency
-	// Bodies is the memory budget for request bodies, shared with the gateway.
-	// Nil: the server has a budget of its own.
+	// Bodies is the memory budget for request bodies, shared with the gateway. If nil, the server
+	// has a separate budget.
 	Bodies *inflight.Bodies
 	// Fresh makes every read ask Cloudflare.
 	Fresh bool
-	// Share returns the values of the headers Ratelimit and Ratelimit-Policy:
-	// what is left to a tenant of its share of an account's call budget. Nil:
-	// no headers.
+	// Share returns a tenant's remaining share of an account's call budget, as the headers
+	// Ratelimit and Ratelimit-Policy. If nil, the headers are absent.
 	Share func(account, tenant string) (limit, policy string)
 }
 
@@ -63,11 +62,10 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 		// Before any work for the caller, and before the first call to Cloudflare,
 		// which is taken from the tenant's budget.
 		authenticate(c.Authenticator, c.Fresh),
-		// A repeated change may name an object that the first call deleted, so
-		// its name is taken from the record of the first call.
+		// A repeated change may name an object that the first call deleted, so the object's name
+		// comes from the record of the first call.
 		rememberNames(c),
-		// Before validation: only a caller who may make the call learns what is
-		// wrong with its request.
+		// Before validation: only an authorised caller learns about mistakes in the request.
 		authorise(c.Rights),
 		// Before anything is recorded or sent. A page that the client could not
 		// receive is refused, too.
@@ -80,8 +78,8 @@ func (c Chain) Interceptors() []grpc.UnaryServerInterceptor {
 	}
 }
 
-// Stream runs a stream through the same interceptors as one call without a
-// request. stopping ends when the server stops.
+// Stream runs a stream through the same interceptors, as one call without a request. stopping ends
+// when the server stops.
 func (c Chain) Stream(stopping context.Context) grpc.StreamServerInterceptor {
 	all := &compiledChain{chain: c.Interceptors()}
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
@@ -106,9 +104,8 @@ type streamWithContext struct {
 	ctx context.Context
 }
 
-// checkStream returns the check of each message of a stream: the credential of the
-// caller may have ceased to be valid since the stream began. The health service has no
-// authentication.
+// checkStream returns the check of each message of a stream: the caller's credential may have
+// expired or been revoked since the stream began. The health service has no authentication.
 func (c Chain) checkStream(method string) func(context.Context) error {
 	if isHealth(method) {
 		return func(context.Context) error { return nil }

@@ -25,9 +25,9 @@ func newBoundedCodec() boundedCodec {
 	return boundedCodec{CodecV2: encoding.GetCodecV2("proto"), shapes: &sync.Map{}}
 }
 
-// Unmarshal decodes a message. Of each list, at any depth, it decodes the first
-// maxItems items. No rule allows more; a test checks that against the proto
-// files. Unknown fields are dropped.
+// Unmarshal decodes a message. Of each list, at any depth, Unmarshal decodes the first maxItems
+// items. No rule allows more; a test compares maxItems with the proto files. Unknown fields are
+// dropped.
 func (c boundedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	m, ok := v.(proto.Message)
 	if !ok {

@@ -8,9 +8,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// compiledChain is the chain as one interceptor. It composes the steps once per
-// method and not once per call: the service and the handler of a method are the
-// same for all calls.
+// compiledChain composes the chain once per method and not once per call. The service and the
+// handler of a method are the same for all calls.
 type compiledChain struct {
 	chain []grpc.UnaryServerInterceptor
 	// handlers holds a grpc.UnaryHandler per full method name. Only registered
@@ -30,7 +29,7 @@ func (l *compiledChain) intercept(ctx context.Context, req any, info *grpc.Unary
 	return way(ctx, req)
 }
 
-// compile composes the steps before a handler, the first one outermost.
+// compile composes the steps before a handler, the first step outermost.
 func (l *compiledChain) compile(info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) grpc.UnaryHandler {
 	next := handler
 	for _, outer := range slices.Backward(l.chain) {

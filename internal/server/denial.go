@@ -21,8 +21,8 @@ const maxQuoted = 128
 // resource".
 const denialCode = 9109
 
-// denial returns the fault of a refused call. It names the rule that would be
-// needed, and no rule that exists.
+// denial returns the fault of a refused call. It names the kind of rule that would allow the call,
+// but no existing rule.
 func (j *authorization) denial(refused []*callObject) error {
 	id := telemetry.NewRequestID()
 	j.audit.setDenied(id)
@@ -45,9 +45,8 @@ func (j *authorization) denial(refused []*callObject) error {
 	return f
 }
 
-// facts describes a refused object as the caller named it, in the fields of a
-// check of SelfService.TestPermissions. The identifier of a secret that the caller
-// gave by its name is not among them.
+// facts describes a refused object as the caller named the object, in the fields of a check of
+// SelfService.TestPermissions. If the caller named a secret by name, facts omits the identifier.
 func (j *authorization) facts(o *callObject) map[string]string {
 	secret := o.id
 	if _, given := j.audit.given[o.id]; given {
@@ -68,9 +67,8 @@ func (j *authorization) facts(o *callObject) map[string]string {
 	return facts
 }
 
-// describe names a refused object with what the caller sent. A name that the
-// caller did not send is included only if the caller may see the object. The
-// audit record always has the name.
+// describe names a refused object in the terms of the request. A name that the caller did not send
+// is included only if the caller may see the object. The audit record always has the name.
 func (j *authorization) describe(o *callObject) string {
 	text := o.action
 	if o.or != "" {

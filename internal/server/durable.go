@@ -27,22 +27,22 @@ const (
 type Durable struct {
 	// PerHour is the maximum number of bytes. 0: no limit.
 	PerHour int64
-	// Observe is called with the bytes of each change of a tenant, and whether
-	// it was refused. Nil: not called.
+	// Observe is called with the bytes of each change of a tenant, and whether the change was
+	// refused. Nil means no call.
 	Observe func(tenant string, bytes int64, refused bool)
 
 	mu      sync.Mutex
 	tenants map[string]*rate.Limiter
 }
 
-// durableBytes returns about how many bytes a change writes: the intent with
-// its request and the answer in the state, and two records in the trail.
+// durableBytes returns the approximate number of bytes that a change writes: the intent with the
+// request and the answer in the state, and two records in the trail.
 func durableBytes(i idempotency.Intent, secrets int) int64 {
 	return int64(2*len(i.Op) + len(i.Baseline) + perChange + secrets*perSecret)
 }
 
-// take counts the bytes of a change, or refuses it with the time to retry. A
-// change that is larger than the limit takes all of it.
+// take counts the bytes of a change, or refuses the change with a retry delay. A change larger than
+// the limit uses the whole limit.
 func (d *Durable) take(tenant string, bytes int64) error {
 	if d == nil {
 		return nil

@@ -11,15 +11,14 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// The limits of a fault in the header of an answer, in bytes and in fields.
-// Over the network a status is sent in a header: its text percent-encoded, and
-// all of it again in base64. gRPC clients in C++ and Python accept 8 KiB of
-// headers.
+// The limits of a fault in the header of an answer, in bytes and in fields. A status is sent in
+// headers: the text percent-encoded, and the whole status again in base64. gRPC clients in C++ and
+// Python accept 8 KiB of headers.
 const (
 	maxHeaderBytes    = 7000
 	maxFieldsInHeader = 20
 	maxTextInHeader   = 1024
-	// maxNoticesInHeader is the limit for Cloudflare's messages, and again for
+	// maxNoticesInHeader is the limit in bytes for Cloudflare's messages, and separately for
 	// Cloudflare's errors.
 	maxNoticesInHeader = 1536
 )
@@ -70,8 +69,8 @@ func textForHeader(text string) string {
 	return strings.ToValidUTF8(short, "") + "..."
 }
 
-// firstFields returns the first fields. The last one says how many more there
-// are.
+// firstFields returns the first fields. The last returned field states how many fields were
+// omitted.
 func firstFields(fields []fault.Field, most int) []fault.Field {
 	more := len(fields) - most
 	if more <= 0 {
@@ -84,7 +83,7 @@ func firstFields(fields []fault.Field, most int) []fault.Field {
 	return append(slices.Clone(fields[:most]), last)
 }
 
-// firstNotices returns the first of Cloudflare's notices, as many as fit.
+// firstNotices returns as many of Cloudflare's notices as fit.
 func firstNotices(said []fault.Notice) []fault.Notice {
 	const frame = 16
 	size := 0

@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	// healthService begins the names of the methods of the health service. It
-	// is the only service without authentication, because load balancers have
-	// no credential.
+	// healthService is the prefix of the health service's methods. The health service is the only
+	// service without authentication, because load balancers have no credential.
 	healthService = "/grpc.health.v1.Health/"
 	healthWatch   = healthService + "Watch"
 	// lastStatusTimeout limits how long the end of a Watch waits for the client
@@ -27,7 +26,7 @@ const (
 	lastStatusTimeout = time.Second
 )
 
-// healthRegistrar registers the health service with its own message size limit.
+// healthRegistrar registers the health service with a separate message size limit.
 type healthRegistrar struct {
 	registrar grpc.ServiceRegistrar
 	refuser   refuser
@@ -66,7 +65,7 @@ type boundedStream struct {
 	limit int
 	//nolint:containedctx // a gRPC stream carries its context; there is no parameter for it
 	ctx context.Context
-	// check returns why a message that was received ends the stream.
+	// check returns the reason why a received message ends the stream, or nil.
 	check func(ctx context.Context) error
 	// told is called once the client has received a status other than SERVING.
 	told func()
@@ -92,10 +91,9 @@ func (s *boundedStream) SendMsg(m any) error {
 	return err
 }
 
-// boundedHandler runs a stream with the message limit of its service, and check for
-// each message. The
-// stream ends when stopping ends. A Watch ends after its client has received
-// the status NOT_SERVING, since it would hold up the stop otherwise.
+// boundedHandler runs a stream with the message limit of its service, and calls check for each
+// message. The stream ends when stopping ends. A Watch ends after its client has received the
+// status NOT_SERVING, because otherwise it would delay the stop.
 func boundedHandler(stopping context.Context, method string, check func(context.Context) error, handler grpc.StreamHandler) grpc.StreamHandler {
 	limit := maxReflectionMessage
 	if isHealth(method) {

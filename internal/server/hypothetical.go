@@ -10,10 +10,9 @@ import (
 	"platform.internal/storekeeper/internal/names"
 )
 
-// Test decides on a call that nobody makes, as authorise would. It resolves
-// identifiers to names only if a rule depends on them. The errors are those of a
-// call: the account is not served, the object does not exist, or Cloudflare
-// cannot be asked.
+// Test decides on a hypothetical call, as authorise would. It resolves identifiers to names only if
+// a rule depends on the names. Errors are those of a call: the account is not served, the object
+// does not exist, or Cloudflare cannot be reached.
 func (r Rights) Test(ctx context.Context, caller authn.Principal, c authz.Check) (authz.Decision, error) {
 	j := &authorization{rights: r, caller: caller, method: &contract.Method{Action: c.Action}, audit: &auditContext{}}
 	if c.Account != "" {
@@ -54,8 +53,8 @@ func (r Rights) Permissions(caller authn.Principal, from, most int) (list []auth
 	return r.Rules.Permissions(caller, from, most)
 }
 
-// Reached returns the configured names of the accounts in which a caller may have
-// any right, in the order of the configuration.
+// Reached returns the configured names of the accounts in which a caller may have any right, in the
+// order of the configuration.
 func (r Rights) Reached(caller authn.Principal) []string {
 	var reached []string
 	for _, account := range r.Names.Accounts() {

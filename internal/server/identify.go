@@ -16,9 +16,9 @@ import (
 // requestID is the metadata key and the header of the request id.
 const requestID = "x-request-id"
 
-// identifyRequest creates the telemetry record and the audit context of a call.
-// observe sends the request id to the caller together with the other headers.
-// proxies are the networks that may name the client.
+// identifyRequest creates the telemetry record and the audit context of a call. observe sends the
+// request id to the caller with the other headers. proxies are the networks whose X-Forwarded-For
+// header is trusted.
 func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		id := telemetry.RequestID(incoming(ctx, requestID))
@@ -37,8 +37,8 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 			call.SetTrace(trace, false)
 		}
 		if req == nil {
-			// The header of a stream goes out with its first message. Only a
-			// closing transport refuses a header, and then nobody reads it.
+			// The header of a stream is sent with the first message. SetHeader fails only if the
+			// transport is closing, and then the client receives no header.
 			_ = grpc.SetHeader(ctx, metadata.MD{requestID: {id}})
 		}
 		ctx, span := tracing.Start(ctx, "chain")
@@ -49,8 +49,8 @@ func identifyRequest(proxies forwarded.Proxies) grpc.UnaryServerInterceptor {
 	}
 }
 
-// incoming returns the value of a metadata key that was sent exactly once, and
-// "" otherwise: of several values none is known to be the right one.
+// incoming returns the value of a metadata key that was sent exactly once, and "" otherwise,
+// because several values are ambiguous.
 func incoming(ctx context.Context, key string) string {
 	if values := metadata.ValueFromIncomingContext(ctx, key); len(values) == 1 {
 		return values[0]

@@ -19,36 +19,35 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// InnerCall is a change that a call by name has decided on. It is made as a call
-// of another method: authorised, recorded and made once like every change. The
-// audit records name the method of the caller's call.
+// InnerCall is a change that a call by name has decided on. It runs as a call of another method: it
+// is authorised, recorded and idempotent like every change. The audit records name the method of
+// the caller's call.
 type InnerCall struct {
-	// Method is the full name of the method that makes the change, and Request is
-	// its request.
+	// Method is the full name of the method that makes the change. Request is the request of that
+	// method.
 	Method  string
 	Request proto.Message
-	// Of is the request of the caller, which a repeat and its idempotency key are
-	// recognised by. Nil: the change is recognised by Request, without a key.
+	// Of is the caller's request, which identifies a repeat and has the idempotency key. If nil,
+	// Request identifies the change, without a key.
 	Of proto.Message
-	// Names are the names that the caller gave for the identifiers in Request:
-	// that of the store under "", those of secrets under their identifiers. A
-	// denial repeats these names and no identifier that the caller did not send.
+	// Names are the names that the caller sent for the identifiers in Request: the store's name
+	// under "", and the names of secrets under their identifiers. A denial repeats these names, and
+	// no identifier that the caller did not send.
 	Names map[string]string
-	// Check refuses the change by the state before it, while its objects are
-	// locked. Nil: no state is refused.
+	// Check may refuse the change by the state before the change, while the objects are locked. If
+	// nil, no state is refused.
 	Check func(before change.Baseline) error
-	// Failed replaces the error of the change, before it is recorded. Nil: the
-	// error stays.
+	// Failed replaces the error of the change before the error is recorded. If nil, the error is
+	// unchanged.
 	Failed func(error) error
-	// Remember returns records that are written in the commit of the outcome, from
-	// the answer of a change that was made. Nil: there are none.
+	// Remember returns records that are written in the commit of the outcome, from the answer of a
+	// successful change. If nil, there are no such records.
 	Remember func(answer proto.Message) map[string]*store.Record
 	// DryRun runs every check and makes no change. JudgeOnly only authorises.
 	DryRun, JudgeOnly bool
 }
 
-// check refuses a change by the state before it. Nil: the call of a caller,
-// which no state refuses.
+// check may refuse a change by the state before the change. A nil receiver refuses nothing.
 func (i *InnerCall) check(before change.Baseline) error {
 	if i == nil || i.Check == nil {
 		return nil
@@ -56,7 +55,7 @@ func (i *InnerCall) check(before change.Baseline) error {
 	return i.Check(before)
 }
 
-// failed is the error of a change as it is recorded.
+// failed returns the error of a change as recorded.
 func (i *InnerCall) failed(err error) error {
 	if i == nil || i.Failed == nil {
 		return err
@@ -64,7 +63,7 @@ func (i *InnerCall) failed(err error) error {
 	return i.Failed(err)
 }
 
-// remember are the records that are written with the outcome of a change.
+// remember returns the records that are written with the outcome of a change.
 func (i *InnerCall) remember(answer any) map[string]*store.Record {
 	if i == nil || i.Remember == nil {
 		return nil
@@ -78,32 +77,31 @@ type Inner struct {
 	steps   *compiledChain
 	service any
 	methods map[string]grpc.MethodHandler
-	// handover guards what concurrent inner calls hand over to the call that they
-	// are of.
+	// handover guards the auditContext of the outer call against concurrent inner calls.
 	handover sync.Mutex
 }
 
-// Inner returns what makes inner calls of the methods of a service.
+// Inner returns an Inner for the methods of a service.
 func (c Chain) Inner(desc *grpc.ServiceDesc, service any) *Inner {
 	i := &Inner{chain: c, service: service, methods: map[string]grpc.MethodHandler{}}
 	for _, m := range desc.Methods {
 		i.methods["/"+desc.ServiceName+"/"+m.MethodName] = m.Handler
 	}
 	i.steps = &compiledChain{chain: []grpc.UnaryServerInterceptor{
-		// The rights that the change itself needs: the call of the caller was let
-		// through if one of several changes is allowed.
+		// The rights of the change itself: the caller's call was permitted because at least one of
+		// several possible changes is allowed.
 		authorise(c.Rights),
-		// The rest of a call is for changes that are made.
+		// The following steps are for real changes.
 		judgeOnly,
-		// As in Interceptors. The fields were validated with the request of the
-		// caller, whose rules are the same.
+		// As in Interceptors. The fields were validated with the caller's request, which has the
+		// same rules.
 		idempotent(c),
 		recoverPanic(c.Metrics),
 	}}
 	return i
 }
 
-// judgeOnly ends an inner call that only asks for its authorisation.
+// judgeOnly ends an inner call that only requests authorisation.
 func judgeOnly(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if i := auditFrom(ctx).inner; i != nil && i.JudgeOnly {
 		return nil, nil //nolint:nilnil // there is no answer
@@ -111,8 +109,8 @@ func judgeOnly(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.
 	return next(ctx, req)
 }
 
-// Call makes an inner call of the call of ctx. Without a change there is no
-// answer. Errors are faults.
+// Call makes an inner call within the call of ctx. Without a change there is no answer. Errors are
+// faults.
 func (i *Inner) Call(ctx context.Context, call InnerCall) (proto.Message, error) {
 	outer := auditFrom(ctx)
 	t := &auditContext{caller: outer.caller, answer: outer.answer, inner: &call, given: call.Names, incomplete: outer.incomplete}
@@ -156,9 +154,8 @@ func (i *Inner) identity(ctx context.Context, call InnerCall) (idempotency.Call,
 	return i.chain.callOf(ctx, telemetry.CallFrom(ctx).Facts().Method, key, call.Of, nil)
 }
 
-// Replay returns the answer of the change that a repeat repeats, and false if
-// the request of ctx is not known to repeat one. A key that was sent with
-// another request is a fault.
+// Replay returns the answer of the change that the request repeats. known is false if no such
+// change is recorded. A key that was sent with another request is a fault.
 func (i *Inner) Replay(ctx context.Context, of proto.Message) (answer proto.Message, known bool, err error) {
 	call, err := i.identity(ctx, InnerCall{Of: of})
 	if err != nil || call.Key == "" && !call.Retry {
@@ -188,8 +185,8 @@ func (i *Inner) Keyed(ctx context.Context, of proto.Message) (bool, error) {
 	return key.key != "", err
 }
 
-// Wait waits until no change is under way of the secrets of a store that have
-// one of the names. Faults: CHANGE_IN_PROGRESS, and those of the state.
+// Wait waits until no change is in progress for secrets of a store with one of the names. Faults:
+// CHANGE_IN_PROGRESS, and faults of the state.
 func (i *Inner) Wait(ctx context.Context, account, storeID string, names ...string) error {
 	account, _ = i.chain.Rights.Names.Account(account)
 	objects := make([]string, len(names))
@@ -199,21 +196,21 @@ func (i *Inner) Wait(ctx context.Context, account, storeID string, names ...stri
 	return i.chain.Idempotency.Coordinator.Wait(ctx, auditFrom(ctx).caller.Name, objects...)
 }
 
-// Status returns a fault as it is sent to a caller, for one item of a batch.
+// Status returns a fault as sent to a caller, for one item of a batch.
 func Status(ctx context.Context, err error) *spb.Status {
 	return status.Convert(toStatus(ctx, err)).Proto()
 }
 
-// errNotKnown is the fault of a search for the record of a change of which there
-// is none, and of an equal call that joined the search. That call begins again.
+// errNotKnown is the fault of a search that finds no record of a change, and of an equal call that
+// joined the search. That call begins again.
 func errNotKnown() error {
 	f := fault.New(fault.Unavailable, fault.ReasonChangeInProgress, "An equal call began at the same time; repeat the call.")
 	f.RetryAfter = time.Second
 	return f.Because(change.ErrAgain)
 }
 
-// takeInner takes over what the caller and the audit trail are told of an inner
-// call that has ended: that its answer is a stored one, and why it was denied.
+// takeInner copies facts of an ended inner call to the outer call: that the answer is a stored
+// answer, and the reason of a denial.
 func (t *auditContext) takeInner(inner *auditContext, err error) {
 	t.replayed = t.replayed || inner.replayed
 	if isDenial(err) {
@@ -222,7 +219,7 @@ func (t *auditContext) takeInner(inner *auditContext, err error) {
 	}
 }
 
-// secretNames are the names of secrets among the names that a caller gave.
+// secretNames returns the names of secrets among the names that a caller sent.
 func secretNames(names map[string]string) map[string]string {
 	secrets := make(map[string]string, len(names))
 	for id, name := range names {

@@ -15,8 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// The limits of the gRPC listener. docs/security.md lists them beside the
-// limits of REST.
+// The limits of the gRPC listener. docs/security.md lists them with the limits of REST.
 const (
 	// MaxMessage is the size of the largest request over gRPC, in bytes: 100
 	// secrets of 64 KiB and their names.
@@ -35,8 +34,8 @@ const (
 	maxHealthStreams = 5
 	// maxStreams is the number of concurrent calls of one connection.
 	maxStreams = 100
-	// streamWindow is the flow-control window of a stream, in bytes: what a
-	// client may send before the server reads.
+	// streamWindow is the flow-control window of a stream: the number of bytes that a client may
+	// send before the server reads.
 	streamWindow = 64 << 10
 	// connectionWindow is the flow-control window of a connection, in bytes.
 	connectionWindow = 1 << 20
@@ -62,8 +61,7 @@ func defaultTimeouts() healthTimeouts {
 	return healthTimeouts{check: 10 * time.Second, watch: time.Minute}
 }
 
-// limits returns the server options that protect the server from clients that
-// ask for too much.
+// limits returns the server options that limit the resources of a client.
 func limits() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage),

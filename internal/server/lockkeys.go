@@ -10,12 +10,10 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// lockKeysOf returns the keys of the objects that a change locks, so that two
-// changes of one object do not run at the same time. An existing secret is
-// locked by its identifier and by its name: a deletion must wait for a create
-// of the same name whose answer was lost. The source of a duplicate is not
-// locked. lockKeysOf also returns the names of the existing secrets by their
-// identifiers.
+// lockKeysOf returns the lock keys of a change, so that two changes of one object do not run
+// concurrently. An existing secret is locked by identifier and by name: a deletion must wait for a
+// create of the same name whose response was lost. The source of a duplicate is not locked.
+// lockKeysOf also returns the names of the existing secrets by identifier.
 func (c Chain) lockKeysOf(ctx context.Context, account string, about contract.Target) (objects []string, names map[string]string, err error) {
 	store := storeKey(account, about)
 	for _, s := range about.Secrets {
@@ -50,8 +48,8 @@ func storeKey(account string, about contract.Target) string { return account + "
 // secretNameKey is the lock key of the name of a secret in the store of a key.
 func secretNameKey(store, name string) string { return store + "/name/" + name }
 
-// storeNameKey is the lock key of the name of a store. It is hashed, since the
-// name may be longer than a key of the store of records.
+// storeNameKey is the lock key of the name of a store. It is a hash, because the name may exceed
+// the maximum length of a record key.
 func storeNameKey(account, name string) string {
 	sum := sha256.Sum256([]byte(name))
 	var digits [2 * sha256.Size]byte

@@ -15,12 +15,11 @@ import (
 	"platform.internal/storekeeper/internal/idempotency"
 )
 
-// changeMethod and the kind of a change are the full name of the method that
-// makes the change.
+// changeMethod is the prefix of the methods that make changes. The prefix and the kind of a change
+// are the full name of the change's method.
 const changeMethod = "/secretsstore.v1.SecretsStoreService/"
 
-// addNames notes the names of secrets that were resolved without a rule that
-// needs them.
+// addNames records the names of secrets that were resolved without a rule that needs them.
 func (t *auditContext) addNames(names map[string]string) {
 	for i, s := range t.secrets {
 		if s.ID != "" && s.Name == "" {
@@ -29,8 +28,8 @@ func (t *auditContext) addNames(names map[string]string) {
 	}
 }
 
-// addCreatedIDs notes the identifiers of the created objects in the answer of a
-// change, and returns them.
+// addCreatedIDs records the identifiers of the created objects in the answer of a change, and
+// returns them.
 func (t *auditContext) addCreatedIDs(answer any) []string {
 	var secrets []*secretsstorev1.Secret
 	switch a := answer.(type) {
@@ -57,8 +56,8 @@ func (t *auditContext) addCreatedIDs(answer any) []string {
 	return ids
 }
 
-// Recovered returns the audit record of a change whose process has ended, built
-// from the intent and the answer of the change. The caller fills in the outcome.
+// Recovered returns the audit record of a change whose process has ended, based on the intent and
+// the answer of the change. The caller sets the outcome.
 func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	t := &auditContext{}
 	record := audit.Record{ID: i.ID, RequestID: i.RequestID, TraceID: i.TraceID, Caller: i.Caller, Method: i.Method}
@@ -73,7 +72,7 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	if json.Unmarshal(i.Op, &op) != nil {
 		return record
 	}
-	// The method of the intent may be one that decides between several changes.
+	// The method of the intent may be a method that decides between several changes.
 	method := r.Methods[changeMethod+string(op.Kind)]
 	if method == nil {
 		return record
@@ -94,7 +93,7 @@ func (r Rights) Recovered(i idempotency.Intent, body []byte) audit.Record {
 	return record
 }
 
-// tenantName returns the name of a caller's tenant if its id is another.
+// tenantName returns the name of a caller's tenant if the name differs from the id.
 func tenantName(p *authn.Principal) string {
 	if p.TenantID == "" || p.TenantID == p.Tenant {
 		return ""
@@ -102,7 +101,7 @@ func tenantName(p *authn.Principal) string {
 	return p.Tenant
 }
 
-// opOf is the change that a request asks for.
+// opOf returns the change that a request asks for.
 func (r Rights) opOf(request proto.Message) change.Op {
 	if r.Op == nil {
 		return change.Op{}
@@ -111,7 +110,7 @@ func (r Rights) opOf(request proto.Message) change.Op {
 	return op
 }
 
-// targetOf returns the resources of a change as its request names them.
+// targetOf returns the resources of a change as named in the request.
 func targetOf(op *change.Op) contract.Target {
 	about := contract.Target{Account: op.Account, StoreID: op.StoreID, StoreName: op.StoreName, SecretIDs: op.SecretIDs}
 	for _, s := range op.Secrets {

@@ -9,37 +9,35 @@ import (
 )
 
 const (
-	// createSecret is the action of creating a secret. Duplicating a secret
-	// needs it too.
+	// createSecret is the action of creating a secret. Duplicating a secret also needs this action.
 	createSecret = "secret.create"
-	// aboutSecrets begins every action on secrets.
+	// aboutSecrets is the prefix of every action on secrets.
 	aboutSecrets = "secret."
 )
 
-// maxObjects is the number of objects of a call that are authorised, which is
+// maxObjects is the maximum number of objects of a call that are authorised, which is the size of
 // the largest batch.
 const maxObjects = 100
 
 // callObject is one object of a call, and the action on it.
 type callObject struct {
 	action string
-	// or is another action that is enough, "" for none.
+	// or is an alternative action that is sufficient, or "".
 	or string
 	// id is the identifier of an existing secret.
 	id string
-	// name is the name of a secret. It is nil until a rule needs it, and if the
-	// request has none. It is "" for an action on a store or an account.
+	// name is the name of a secret. It is nil until a rule needs the name, and if the request has
+	// no name. It is "" for an action on a store or an account.
 	name   *string
 	scopes []string
 }
 
-// decideObjects authorises each object of the call. It refuses the call if one
-// of them is refused.
+// decideObjects authorises each object of the call. If any object is refused, the call is refused.
 func (j *authorization) decideObjects(ctx context.Context) error {
 	objects := j.objects()
 	if len(objects) > maxObjects {
-		// Validation refuses a batch that is too long. Until then it must not
-		// cost much. If validation should fail to refuse it, the idempotent step does.
+		// Validation refuses a batch that is too long. Until then, the batch must be cheap. If
+		// validation should miss the batch, the idempotent step refuses it.
 		objects, j.audit.incomplete = objects[:maxObjects], true
 	}
 	var refused []*callObject
@@ -56,7 +54,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 		case d.Allowed:
 			j.audit.addAllowed(d)
 		case d.NeedsName:
-			// The object has no name. Validation reports that.
+			// The object has no name. Validation reports the missing name.
 			j.audit.incomplete = true
 		default:
 			j.audit.setPolicy(d)
@@ -69,10 +67,9 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 	return nil
 }
 
-// objects lists the objects of the call: first the existing secrets in the
-// order of the request, then the new ones. A duplicate is an action on the
-// source and the creation of the copy. Of a batch that is too long, objects
-// lists one more than maxObjects.
+// objects lists the objects of the call: first the existing secrets in the order of the request,
+// then the new secrets. A duplicate is an action on the source and the creation of the copy. Of a
+// batch that is too long, objects lists maxObjects and one more.
 func (j *authorization) objects() []callObject {
 	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), maxObjects+1)]
 	made := j.target.Secrets[:min(len(j.target.Secrets), maxObjects+1)]
@@ -100,8 +97,8 @@ func (j *authorization) objects() []callObject {
 	return list
 }
 
-// parentResource is the object of a call that names no secret: a store, an
-// account, or a secret whose name is missing in the request.
+// parentResource is the object of a call that names no secret: a store, an account, or a secret
+// without a name in the request.
 func (j *authorization) parentResource() callObject {
 	if j.target.StoreID == "" && j.store == nil {
 		j.store = &j.target.StoreName
@@ -119,8 +116,8 @@ func (j *authorization) decideObject(o *callObject) authz.Decision {
 	return j.rights.decideAction(q, o.or)
 }
 
-// learn resolves the identifiers of the call to names. It is called only if a
-// rule depends on them, because it may cost a call to Cloudflare.
+// learn resolves the identifiers of the call to names. It is called only if a rule depends on
+// names, because a resolution may cost a call to Cloudflare.
 func (j *authorization) learn(ctx context.Context, objects []callObject) error {
 	if err := j.learnStore(ctx); err != nil {
 		return err

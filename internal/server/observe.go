@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// logPolicy says which log lines about unauthenticated callers are written.
+// logPolicy selects the log lines about unauthenticated callers.
 type logPolicy int
 
 const (
@@ -25,8 +25,7 @@ const (
 	boundedLog
 )
 
-// observe times each call, writes its log line, and sends the headers of its
-// answer.
+// observe measures each call, logs a line, and sends the headers of the answer.
 func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left share) grpc.UnaryServerInterceptor {
 	unauthenticated := rate.NewLimiter(unauthenticatedPerSecond, unauthenticatedBurst)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -40,7 +39,7 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left 
 		metrics.ObserveRPC(telemetry.RPC{
 			Method: info.FullMethod, Protocol: facts.Protocol, Code: code, Own: facts.Own(latency), Exemplar: facts.Exemplar(),
 		}, latency)
-		// Only a closing transport refuses a header, and then nobody reads it.
+		// SetHeader fails only if the transport is closing, and then the client receives no header.
 		_ = grpc.SetHeader(ctx, answerHeaders(facts, left.infoOf(ctx)))
 		cause := causeOf(ctx, err)
 		count(ctx, metrics, cause)
@@ -52,7 +51,7 @@ func observe(log *zap.Logger, metrics *telemetry.Metrics, lines logPolicy, left 
 	}
 }
 
-// count counts a denial, and a read that the cache could answer.
+// count counts denials, and reads that are answered by the cache.
 func count(ctx context.Context, metrics *telemetry.Metrics, cause error) {
 	if isDenial(cause) {
 		metrics.CountDenial(reasonOf(cause))
@@ -63,9 +62,9 @@ func count(ctx context.Context, metrics *telemetry.Metrics, cause error) {
 	}
 }
 
-// shouldLog reports whether a call is logged. A successful health check is not:
-// one probe per second would hide everything else. A Watch that ends because
-// its client left or its time is over is not logged either.
+// shouldLog reports whether a call is logged. A successful health check is not logged, because a
+// probe per second would hide all other lines. A Watch that ends because the client left or the
+// time limit passed is not logged either.
 func shouldLog(method string, cause error) bool {
 	if !isHealth(method) {
 		return true
@@ -77,8 +76,7 @@ func shouldLog(method string, cause error) bool {
 	return kind != fault.Canceled && kind != fault.Deadline && kind != fault.Unavailable
 }
 
-// causeOf returns the fault that ended the call, with its private cause. It
-// returns err if no fault was noted.
+// causeOf returns the fault that ended the call, with the private cause, or else err.
 func causeOf(ctx context.Context, err error) error {
 	if ended := auditFrom(ctx).failure; ended != nil {
 		return ended
@@ -86,6 +84,5 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// isHealth reports whether a method belongs to the health service, which is
-// logged on failure only.
+// isHealth reports whether a method belongs to the health service.
 func isHealth(method string) bool { return strings.HasPrefix(method, healthService) }

@@ -22,27 +22,24 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// Idempotency makes a change happen once, however often it is repeated.
+// Idempotency makes a change happen once, however often the request is repeated.
 type Idempotency struct {
-	// Coordinator holds the finished and running changes and commits their audit
-	// records.
+	// Coordinator holds the finished and running changes and commits their audit records.
 	Coordinator *idempotency.Coordinator
 	// Before returns the state before a change, for reconciliation.
 	Before func(ctx context.Context, op *change.Op) (change.Baseline, error)
-	// Reserve returns the quota reservation of a change, nil for none. Nil: no
-	// change has one.
+	// Reserve returns the quota reservation of a change, or nil. If Reserve is nil, no change has a
+	// reservation.
 	Reserve func(op *change.Op) idempotency.Reservation
-	// Admit returns an error if a change cannot be made now, before it waits
-	// for other changes. Nil: every change may wait.
+	// Admit returns an error if a change cannot be made now, before the change waits for other
+	// changes. If nil, every change may wait.
 	Admit func(ctx context.Context, op *change.Op) error
-	// Durable limits the bytes that the changes of a tenant write. Nil: no
-	// limit.
+	// Durable limits the bytes that the changes of a tenant write. Nil means no limit.
 	Durable *Durable
 }
 
-// rememberNames loads the names of the objects of a repeated change from its
-// record: an object that the first call deleted has no name at Cloudflare any
-// more, and rules use names.
+// rememberNames loads the names of the objects of a repeated change from its record. Rules use
+// names, and an object that the first call deleted has no name at Cloudflare any more.
 func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
@@ -82,9 +79,9 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 // equal call is dropped.
 const forgetTimeout = time.Second
 
-// firstTry makes a call without a key that is not a retry. If it fails in a way
-// after which clients retry, it drops the record of an older equal call, whose
-// answer must not be given to that retry.
+// firstTry makes a call without a key that is not a retry. If the call fails with an error after
+// which clients retry, firstTry drops the record of an older equal call, so that the retry does not
+// get the answer of that call.
 func (c Chain) firstTry(ctx context.Context, method string, request proto.Message, next grpc.UnaryHandler) (any, error) {
 	came := time.Now()
 	out, err := next(ctx, request)
@@ -110,9 +107,8 @@ func repeated(err error) bool {
 	}
 }
 
-// idempotent makes a change happen once: a repeat gets the answer of the first
-// call, or waits for it. A change that has begun continues when its caller
-// leaves.
+// idempotent makes a change happen once: a repeat gets the answer of the first call, or waits for
+// the answer. A running change continues if the caller leaves.
 func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		m, request := c.Rights.Methods[info.FullMethod], asMessage(req)
@@ -126,7 +122,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		}
 		inner := auditFrom(ctx).inner
 		if inner != nil && inner.DryRun {
-			// Nothing is written.
+			// A dry run writes nothing.
 			auditFrom(ctx).bytesCounted = true
 			return nil, c.Idempotency.Coordinator.Check(ctx, call)
 		}
@@ -149,7 +145,7 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			op.Made, op.Remember = auditFrom(ctx).addCreatedIDs(out), inner.remember(out)
 			return made.pack(out)
 		})
-		// Reads of the change say nothing about the age of the answer.
+		// Reads made by the change do not determine the age of the answer.
 		scope.SetFreshness(ctx, scope.Freshness{})
 		auditFrom(ctx).replayed = answer.Replayed
 		if err != nil {
@@ -159,9 +155,8 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 	}
 }
 
-// changeOf describes the change that a request asks for: the objects that the
-// change locks, whether it is urgent, and how its intent is made. before is set
-// when the intent is made.
+// changeOf describes the change that a request asks for: the locks, the urgency, and the function
+// that makes the intent. before is set when the intent is made.
 func (c Chain) changeOf(
 	ctx context.Context, method string, m *contract.Method, request proto.Message, before *change.Baseline,
 ) (idempotency.Call, error) {
@@ -211,7 +206,7 @@ func (c Chain) changeOf(
 	return call, nil
 }
 
-// callFor returns the call that rememberNames has found, or describes it.
+// callFor returns the call found by rememberNames, or describes the call.
 func (c Chain) callFor(ctx context.Context, method string, request proto.Message) (idempotency.Call, error) {
 	t := auditFrom(ctx)
 	if t.call != nil {
@@ -228,8 +223,8 @@ func (c Chain) callFor(ctx context.Context, method string, request proto.Message
 	return call, err
 }
 
-// callOf describes a call, so that a repeat is recognised. names holds known
-// names of secrets by identifier (see canonical).
+// callOf describes a call, so that a repeat is recognised. names holds known names of secrets by
+// identifier (see canonical).
 func (c Chain) callOf(ctx context.Context, method string, n changeKey, request proto.Message, names map[string]string) (idempotency.Call, error) {
 	caller, _ := authn.PrincipalFrom(ctx)
 	account, _ := c.Rights.Names.Account(c.Rights.Methods[method].Target(request).Account)
@@ -237,13 +232,13 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 	return idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.retry, Method: method, Payload: payload}, err
 }
 
-// intentOf returns the intent of a change: the request without values, and the
-// state before the change, which it also sets.
+// intentOf returns the intent of a change: the request without values, and the state before the
+// change. It also stores that state in before.
 func (c Chain) intentOf(
 	ctx context.Context, t *auditContext, op *change.Op, names map[string]string, before *change.Baseline,
 ) (idempotency.Intent, error) {
-	// The audit records have the identifier of the change, so that the outcome
-	// of a recovery finds its intent.
+	// The audit records use the identifier of the change, so that the outcome of a recovery is
+	// linked to the intent.
 	t.addNames(names)
 	f := telemetry.CallFrom(ctx).Facts()
 	i := idempotency.Intent{

@@ -27,9 +27,9 @@ func (p *ownAnswer) pack(out any) ([]byte, error) {
 	return body, err
 }
 
-// unpack decodes the recorded answer. The record counts, and not the answer of
-// this call: recovery may have recorded another one meanwhile. If both are
-// equal, the message of this call is returned without decoding.
+// unpack decodes the recorded answer. The record takes precedence over the answer of this call,
+// because recovery may have recorded a different answer. If both are equal, unpack returns the
+// message of this call without decoding.
 func (p *ownAnswer) unpack(body []byte) (any, error) {
 	if own := p.latest.Load(); own != nil && bytes.Equal(own.body, body) {
 		return own.out, nil
@@ -37,8 +37,7 @@ func (p *ownAnswer) unpack(body []byte) (any, error) {
 	return Unpack(body)
 }
 
-// Pack encodes a request or an answer with its type, as it is stored with an
-// intent.
+// Pack encodes a request or an answer together with its type, for storage in a record.
 func Pack(message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {

@@ -12,26 +12,23 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// preauth authenticates a caller before its request is decoded, as the gateway
-// does before it reads a body: decoding takes many times the memory of the
-// bytes on the wire. preauth does not read a long request if no rule allows the
-// caller this method, and all requests together stay within the budget for
-// bodies. The request of an unauthenticated caller is not decoded; the chain
-// refuses the call, so that every refusal is made in one place.
+// preauth authenticates a caller before the request is decoded, as the gateway does before it reads
+// a body: decoding takes many times the memory of the bytes on the wire. preauth does not read a
+// long request if no rule allows the caller this method, and limits the memory of all requests
+// together. The request of an unauthenticated caller is not decoded. The chain refuses the call, so
+// that all refusals are made in one place.
 type preauth struct {
 	registrar     grpc.ServiceRegistrar
 	authenticator *authn.Authenticator
 	refuser       refuser
 	bodies        *inflight.Bodies
-	// refused reports whether no rule can allow a call, before its request is
-	// read.
+	// refused reports whether no rule can allow a call, before the request is read.
 	refused func(ctx context.Context, method, account, store string) (bool, *fault.Error)
-	// receive reads the request of the call of ctx. It calls wanted before it
-	// reads a long message.
+	// receive reads the request of the call of ctx. It calls wanted before it reads a long message.
 	receive func(ctx context.Context, wanted func() bool, into any) error
 }
 
-// RegisterService registers a service with all its methods guarded.
+// RegisterService registers a service with preauth for all methods.
 func (d preauth) RegisterService(desc *grpc.ServiceDesc, service any) {
 	guarded := *desc
 	guarded.Methods = slices.Clone(desc.Methods)

@@ -10,13 +10,13 @@ import (
 	"platform.internal/storekeeper/internal/scope"
 )
 
-// Refused reports whether no rule can allow a call, by what is known before its
-// request is read: the caller, the method, the account and the store. Over gRPC
-// account and store are inside the request, so they are "". The fault, if there
-// is one, says why this cannot be decided, and ends the call.
+// Refused reports whether no rule can allow a call, given the facts known before the request is
+// read: the caller, the method, the account and the store. Over gRPC, account and store are in the
+// request, so they are "". A non-nil fault means that the decision is impossible, and ends the
+// call.
 //
-// authorise then refuses the call, in the same place and with the same audit
-// record as every other refusal.
+// authorise then refuses the call, in the same place and with the same audit record as every other
+// refusal.
 func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bool, *fault.Error) {
 	m, caller := c.Rights.Methods[method], callerOf(ctx)
 	if m == nil || m.Action == contract.Self || caller.Name == "" {
@@ -41,16 +41,15 @@ func (c Chain) Refused(ctx context.Context, method, account, storeID string) (bo
 	return !d.Allowed && !d.NeedsName, nil
 }
 
-// decideBeforeBody decides on a call by what is known before its request is
-// read. The names of secrets are not known.
+// decideBeforeBody decides on a call with the facts known before the request is read. The names of
+// secrets are unknown.
 func (j *authorization) decideBeforeBody() authz.Decision {
 	q := j.question(j.method.Action)
 	q.StoreOnly = j.store != nil
 	return j.rights.decideAction(q, j.method.OrAction)
 }
 
-// allowsInAnyAccount reports whether a rule could allow a method in at least
-// one account.
+// allowsInAnyAccount reports whether a rule could allow a method in at least one account.
 func (r Rights) allowsInAnyAccount(caller authn.Principal, m *contract.Method) bool {
 	for _, account := range r.Names.Accounts() {
 		j := &authorization{rights: r, caller: caller, method: m, account: account}

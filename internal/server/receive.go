@@ -19,9 +19,9 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// transportStream is the stream of a call in the gRPC transport. gRPC has one
-// message limit for all methods of a server. With the transport's stream a
-// method can have its own limit, which applies before the message is read.
+// transportStream is the stream of a call in the gRPC transport. gRPC has one message limit for all
+// methods of a server. Access to the transport's stream permits a limit per method, which applies
+// before the message is read.
 type transportStream interface {
 	ReadMessageHeader(header []byte) error
 	Read(n int) (mem.BufferSlice, error)
@@ -42,13 +42,12 @@ type receiver struct {
 	// limit is the size of the largest message, in bytes, before and after
 	// decompression.
 	limit int
-	// wanted is called before a long message is read. If it returns false, the
-	// message is not read. Nil: every message is read.
+	// wanted is called before a long message is read. If wanted returns false, the message is not
+	// read. Nil means that every message is read.
 	wanted func() bool
 }
 
-// shortMessage is the size, in bytes, up to which a message is read before
-// rights are checked.
+// shortMessage is the maximum size, in bytes, of a message that is read before authorisation.
 const shortMessage = 4 << 10
 
 // receive reads one message of the call of ctx.
@@ -98,7 +97,7 @@ func (r receiver) read(ctx context.Context, s transportStream, n int) (mem.Buffe
 	}
 	held := inflight.From(ctx)
 	if held == nil || n <= shortMessage {
-		// A short message holds little memory, however long it takes.
+		// A short message holds little memory, even for a long time.
 		data, err := s.Read(n)
 		return data, unexpectedEOF(err)
 	}
@@ -120,9 +119,9 @@ func grow(ctx context.Context, n int) error {
 	return nil
 }
 
-// jsonGrowth returns how many more bytes a message has as JSON, in which it is
-// sent to Cloudflare. A message of 8 MiB can become 48 MiB, as a body over REST
-// can. Short messages are not counted.
+// jsonGrowth returns the number of bytes that a message grows by in JSON, the format of requests to
+// Cloudflare. A message of 8 MiB can become 48 MiB, as a REST body can. Short messages are not
+// counted.
 func jsonGrowth(data mem.BufferSlice) int {
 	if data.Len() <= shortMessage {
 		return 0
@@ -154,8 +153,7 @@ func tooLong(limit int) error {
 	return unreadMessage(codes.ResourceExhausted, fault.ReasonRequestTooLarge, fmt.Sprintf("a message to this method must be at most %d bytes", limit))
 }
 
-// unexpectedEOF turns the end of a stream inside a message into a status for
-// the caller.
+// unexpectedEOF converts an end of stream inside a message into a status.
 func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return unreadMessage(codes.InvalidArgument, fault.ReasonRequestUnreadable, "the stream ended in the middle of a message")
@@ -178,7 +176,7 @@ func decompress(ctx context.Context, name string, data mem.BufferSlice, limit in
 	return readPlain(ctx, plain, limit)
 }
 
-// readPlain reads what a decompressor returns, as far as the budget has room.
+// readPlain reads decompressed data within the budget.
 func readPlain(ctx context.Context, plain io.Reader, limit int) ([]byte, error) {
 	var text []byte
 	for {
@@ -205,8 +203,8 @@ func errNotUnzipped() error {
 	return unreadMessage(codes.InvalidArgument, fault.ReasonRequestUnreadable, "the message cannot be decompressed; it must be gzip, as grpc-encoding says")
 }
 
-// unreadMessage returns the status of a message that is not read, with gRPC's
-// code and a reason as every fault has.
+// unreadMessage returns the status of a message that is not read, with gRPC's code and a reason
+// like every fault.
 func unreadMessage(code codes.Code, reason, text string) error {
 	st := status.New(code, text)
 	if with, err := st.WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: Domain}); err == nil {

@@ -37,12 +37,11 @@ type panicError struct {
 	stack []byte
 }
 
-// Error describes the panic and its stack. The stack holds functions and lines,
-// and no values.
+// Error describes the panic and the stack. The stack holds functions and lines, but no values.
 func (p *panicError) Error() string { return "panic: " + p.what + "\n" + string(p.stack) }
 
-// describe says what a panic was without its value, which may be a text with a
-// secret. The runtime's own errors hold only numbers and types.
+// describe describes a panic without its value, which may be a text with a secret. Runtime errors
+// hold only numbers and types.
 func describe(v any) string {
 	if err, ok := v.(error); ok {
 		if own, ok := errors.AsType[runtime.Error](err); ok {

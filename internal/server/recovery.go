@@ -14,9 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/scope"
 )
 
-// attemptOf tells those who send a change what is known of it: what was there
-// before, whether this process still owns the change, and whether anybody waits
-// for it.
+// attemptOf describes a change to the steps that send the change: the state before the change,
+// whether this process still owns the change, and whether any caller waits for the change.
 func attemptOf(ctx context.Context, op *idempotency.Operation, before change.Baseline) *change.Attempt {
 	return &change.Attempt{
 		Op: change.Op{Caller: op.Intent.Caller, Tenant: op.Intent.Tenant},
@@ -25,16 +24,16 @@ func attemptOf(ctx context.Context, op *idempotency.Operation, before change.Bas
 	}
 }
 
-// Recovery finds out what became of changes whose process is gone.
+// Recovery determines the outcome of changes whose process has ended.
 type Recovery struct {
-	// Inspect is that of change.Steps.
+	// Inspect is the function Inspect of change.Steps.
 	Inspect change.Next
-	// Response is the answer of a change of a kind with a result.
+	// Response makes the answer of a change from its kind and result.
 	Response func(change.Kind, change.Result) proto.Message
 }
 
-// Recover returns the answer of a change. Its errors are those of
-// change.Steps.Inspect. It fits idempotency.Config.
+// Recover returns the answer of a change. Errors are the errors of change.Steps.Inspect. Recover
+// implements a field of idempotency.Config.
 func (r Recovery) Recover(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 	a := &change.Attempt{ID: op.Intent.ID, NotBefore: op.Ended}
 	if err := json.Unmarshal(op.Intent.Op, &a.Op); err != nil {
@@ -53,22 +52,21 @@ func (r Recovery) Recover(ctx context.Context, op *idempotency.Operation) ([]byt
 	return Pack(r.Response(a.Op.Kind, result))
 }
 
-// The reasons of outcomes that recovery writes. None but a refusal that looking
-// proves goes with the outcome failed: that nothing of a change is seen does not
-// prove that the change was not made. Cloudflare may carry out a request late, and
-// an outsider may have deleted what the change made.
+// The reasons of outcomes written by recovery. The outcome is failed only for a refusal that the
+// look at Cloudflare proves. The absence of an effect does not prove that the change was not made:
+// Cloudflare may execute a request late, and another client may have deleted the created object.
 const (
-	// reasonRecovered is that of a change that is seen to be made.
+	// reasonRecovered means that the effect of the change was found.
 	reasonRecovered = "RECOVERED"
-	// reasonNotSeen is that of a change of which nothing is seen.
+	// reasonNotSeen means that no effect of the change was found.
 	reasonNotSeen = "NOT_SEEN"
-	// reasonUnproven is that of a change that cannot be seen, as a value, or of
-	// which a part is seen.
+	// reasonUnproven means that the effect of the change is invisible, as of a value, or only
+	// partly found.
 	reasonUnproven = "UNPROVEN"
 )
 
-// Found is the audit record of the outcome of a change that recovery has found,
-// from the answer or the error of Recover. It fits idempotency.Config.
+// Found returns the audit record of the outcome of a recovered change, from the answer or the error
+// of Recover. Found implements a field of idempotency.Config.
 func (r Rights) Found(i idempotency.Intent, answer []byte, err error) audit.Record {
 	record := r.Recovered(i, answer)
 	switch {

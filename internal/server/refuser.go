@@ -14,10 +14,9 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// refuser answers calls that never reach the chain: their method does not
-// exist, or their message cannot be decoded. Such calls are logged and counted
-// like other calls. The number of log lines about unauthenticated callers is
-// limited.
+// refuser answers calls that never reach the chain, because the method does not exist or the
+// message cannot be decoded. Such calls are logged and counted like other calls, with a rate limit
+// for log lines about unauthenticated callers.
 type refuser struct {
 	chain         []grpc.UnaryServerInterceptor
 	authenticator *authn.Authenticator

@@ -1,7 +1,7 @@
-// Package server is the gRPC server: its limits, its health service, and the
-// chain of interceptors that every call passes, over gRPC and over REST.
+// Package server is the gRPC server: the limits, the health service, and the chain of interceptors
+// for every call over gRPC and REST.
 //
-// The package must not know what the services do or how Cloudflare is reached.
+// The package does not know the services or how Cloudflare is reached.
 package server
 
 import (
@@ -22,8 +22,7 @@ type Server struct {
 	grpc   *grpc.Server
 	conn   *inproc.Conn
 	health *health.Server
-	// stopping ends when the server stops. It ends streams that would not end
-	// by themselves.
+	// stopping ends when the server stops. It ends streams that would otherwise not end.
 	stopping   context.Context //nolint:containedctx // it is the life of the server, not of a call
 	endWatches context.CancelFunc
 }

@@ -43,8 +43,8 @@ var codesByKind = map[fault.Kind]codes.Code{
 	fault.Unimplemented:   codes.Unimplemented,
 }
 
-// kindsByCode maps the code of a status that gRPC itself made to a kind of
-// fault, for the log. Any other code is a mistake of Storekeeper.
+// kindsByCode maps the codes of gRPC's own statuses to kinds of fault, for the log. Any other code
+// is a bug of Storekeeper.
 var kindsByCode = map[codes.Code]fault.Kind{
 	codes.InvalidArgument:   fault.BadInput,
 	codes.NotFound:          fault.NotFound,
@@ -64,9 +64,8 @@ var helpByKind = map[fault.Kind]*errdetails.Help_Link{
 	fault.Throttled:    {Description: "Rate limits of the Cloudflare API", Url: "https://developers.cloudflare.com/fundamentals/api/reference/limits/"},
 }
 
-// faultToStatus is the only place where an error becomes a gRPC status, and also
-// turns a panic of an interceptor into one. The private cause goes to the log
-// only.
+// faultToStatus converts errors to gRPC statuses, and is the only place that does. It also converts
+// a panic of an interceptor. The private cause goes to the log only.
 func faultToStatus(metrics *telemetry.Metrics) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		answer, err := guarded(ctx, req, metrics, next)
@@ -78,8 +77,7 @@ func faultToStatus(metrics *telemetry.Metrics) grpc.UnaryServerInterceptor {
 }
 
 func toStatus(ctx context.Context, err error) error {
-	// Health, reflection and unknown methods return a status of their own. Its
-	// text holds nothing of Storekeeper's.
+	// Health, reflection and unknown methods return a gRPC status, which holds no private text.
 	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		if st, isStatus := status.FromError(err); isStatus {
 			auditFrom(ctx).failure = fault.New(kindsByCode[st.Code()], fault.ReasonGRPCStatus, st.Message())

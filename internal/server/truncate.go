@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// maxItems is the number of items of a list that are decoded: one more than any
-// rule allows, so that validation reports the broken rule.
+// maxItems is the maximum number of list items that are decoded. It exceeds every rule's limit by
+// 1, so that validation reports the violated rule.
 const maxItems = 101
 
 // minFieldBytes is the smallest size of a field on the wire, in bytes.
@@ -26,8 +26,7 @@ type messageShape struct {
 
 type fieldShape struct {
 	list bool
-	// message is the type of the message in the field. Nil: the field holds no
-	// message.
+	// message is the type of the message in the field. Nil if the field holds no message.
 	message *messageShape
 }
 
@@ -48,9 +47,9 @@ func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	return s
 }
 
-// fieldCounts counts the fields of one message. A message field that is not a
-// list may come in several parts, which the decoder merges. The counts of such
-// parts are kept in the counts of the enclosing message.
+// fieldCounts counts the fields of a message. A message field that is not a list may come in
+// several parts, which the decoder merges. The counts of such parts are stored in the counts of the
+// enclosing message.
 type fieldCounts struct {
 	counts map[protowire.Number]int
 	parts  map[protowire.Number]*fieldCounts
@@ -76,10 +75,9 @@ func (s *messageShape) truncate(wire []byte) ([]byte, error) {
 	return s.truncatePart(wire, newFieldCounts())
 }
 
-// truncatePart is truncate for one part of a message. t holds the counts of the
-// parts before.
+// truncatePart is truncate for one part of a message. t holds the counts of the earlier parts.
 func (s *messageShape) truncatePart(wire []byte, t *fieldCounts) ([]byte, error) {
-	// kept is the shortened message. It is nil while nothing was removed.
+	// kept is the shortened message, or nil while nothing was removed.
 	var kept []byte
 	for at := 0; at < len(wire); {
 		number, kind, n := protowire.ConsumeField(wire[at:])
@@ -105,8 +103,8 @@ func (s *messageShape) truncatePart(wire []byte, t *fieldCounts) ([]byte, error)
 	return kept, nil
 }
 
-// truncateField returns the shortened field. It returns nil for an item that is
-// removed and for an unknown field, which nobody reads.
+// truncateField returns the shortened field. It returns nil for a removed item and for an unknown
+// field.
 func (s *messageShape) truncateField(field []byte, number protowire.Number, kind protowire.Type, t *fieldCounts) ([]byte, error) {
 	f, known := s.fields[number]
 	if !known {

@@ -10,9 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// validate refuses requests that break a declared rule, and pages that their
-// client cannot receive (see boundPage). Requests to the health service have no
-// declared rules.
+// validate refuses requests that violate a declared rule, and pages that the client cannot receive
+// (see boundPage). Requests to the health service have no declared rules.
 func validate(v *contract.Validator, r Rights) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if m, ok := req.(proto.Message); ok && !strings.HasPrefix(info.FullMethod, healthService) {
