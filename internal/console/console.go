@@ -1,10 +1,8 @@
-// Package console serves the console: a page on which people see who they are
-// to Storekeeper, what changed, and put secrets by name, and on which operators
-// see the state of the service.
+// Package console serves the console: a page on which users see their identity and the latest
+// changes, and put secrets by name, and on which operators see the state of the service.
 //
-// The page is embedded and needs no build step. It calls the REST API with the
-// credential of its user, which stays in the memory of the page. The package
-// must not know any method, nor who calls.
+// The page is embedded and needs no build step. It calls the REST API with the user's credential,
+// which stays in the memory of the page. The package does not know any method or the caller.
 package console
 
 import (
@@ -17,7 +15,7 @@ import (
 // Root is the path of the page.
 const Root = "/console"
 
-// The embedded files. They are strings, so nobody can change them.
+// The embedded files. They are strings, so that they are immutable.
 var (
 	//go:embed page/index.html
 	page string

@@ -61,8 +61,8 @@ func (a *errorWriter) unroutable(ctx context.Context, _ *runtime.ServeMux, _ run
 	a.noRoute(w, r)
 }
 
-// restoreAddress sets the address of a request that reaches no RPC, for the log:
-// authenticateRequest has cleared it.
+// restoreAddress sets the address of a request that reaches no RPC, for the log, because
+// authenticateRequest has cleared the address.
 func restoreAddress(ctx context.Context, r *http.Request) {
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		r.RemoteAddr = p.Addr.String()
@@ -77,8 +77,8 @@ func (a *errorWriter) noRoute(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, http.StatusNotFound, 7000, text)
 }
 
-// wrongBase answers a client whose base URL lacks Root. It answers 400, because
-// Terraform would remove everything from its state after a 404.
+// wrongBase answers a client whose base URL lacks Root. The status is 400, because after a 404
+// Terraform would remove everything from its state.
 func (a *errorWriter) wrongBase(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, http.StatusBadRequest, 7003, "Could not route to "+r.URL.Path+": the base URL of the client must end in "+Root)
 }
@@ -94,7 +94,7 @@ func (a *errorWriter) panicked(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, http.StatusInternalServerError, 1000, "internal: Storekeeper failed to handle the call.")
 }
 
-// setRequestID sets the request id of an answer that no RPC gave.
+// setRequestID sets the request id of an answer made by the gateway.
 func setRequestID(w http.ResponseWriter, r *http.Request) string {
 	id := telemetry.RequestID(strings.Join(r.Header["X-Request-Id"], ","))
 	w.Header().Set("X-Request-Id", id)
@@ -106,6 +106,6 @@ func write(w http.ResponseWriter, status int, text []byte) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	// A client that went away cannot be told.
+	// The client may be gone.
 	_, _ = w.Write(text)
 }

@@ -17,23 +17,22 @@ import (
 )
 
 const (
-	// readStep is the number of bytes of a body that are read at once, and so
-	// the number of bytes that are reserved beyond those that arrived.
+	// readStep is the number of bytes of a body per read, and so the number of bytes that are
+	// reserved beyond the received bytes.
 	readStep = 64 << 10
 	// bodyTimeout limits the time of a body of any length.
 	bodyTimeout = 2 * time.Minute
-	// shortBody is the size, in bytes, up to which a body is read before rights
-	// are checked.
+	// shortBody is the maximum size, in bytes, of a body that is read before authorisation.
 	shortBody = 4 << 10
 )
 
-// precheckFunc reports whether no rule can allow a call of a method, whatever
-// its body says. The fault, if there is one, says why this cannot be decided.
+// precheckFunc reports whether no rule can allow a call of a method, for any body. A non-nil fault
+// means that the decision is impossible.
 type precheckFunc func(ctx context.Context, method, account, store string) (refused bool, because *fault.Error)
 
-// body is the body of a request together with the mistakes found in it:
-// grpc-gateway passes only the reader to a decoder. Reading is limited by the
-// length, the budget for bodies, and the time.
+// body is the body of a request together with the mistakes found in the body, because grpc-gateway
+// passes only the reader to a decoder. Reading is limited by the length, the budget for bodies, and
+// the time.
 type body struct {
 	io.ReadCloser
 
@@ -49,13 +48,13 @@ type body struct {
 	// bytes.
 	read, room int64
 	begun      time.Time
-	// wait is how long the body has waited for room in the budget. It does not
-	// count as the client's time.
+	// wait is the time that the body has waited for room in the budget. It is not charged to the
+	// client.
 	wait time.Duration
-	// timed says that the body has a read deadline of its own.
+	// timed reports that the body has a separate read deadline.
 	timed bool
-	// ended is the error of every further Read, and nil while there may be more
-	// data. A decoder may ignore an error that comes with bytes.
+	// ended is the error of every further Read, or nil while there may be more data. A decoder may
+	// ignore an error that is returned together with bytes.
 	ended error
 }
 
@@ -77,8 +76,8 @@ func newBody(w http.ResponseWriter, r *http.Request, held *inflight.Body, found 
 	return b
 }
 
-// encoding returns the content encoding of a body: "" for none, "gzip", or
-// another one. "identity" is none (RFC 9110, section 8.4.1).
+// encoding returns the content encoding of a body: "" for none, "gzip", or another encoding.
+// "identity" means none (RFC 9110, section 8.4.1).
 func encoding(h http.Header) string {
 	codings := strings.FieldsFunc(strings.ToLower(strings.Join(h["Content-Encoding"], ",")), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 	codings = slices.DeleteFunc(codings, func(c string) bool { return c == "identity" })
@@ -108,15 +107,14 @@ func (b *body) Read(p []byte) (int, error) {
 		err = inflight.TooSlow()
 	}
 	if b.ended = err; err != nil && b.timed {
-		// The deadline is for the body only. The call may take longer, and
-		// net/http would take an expired read deadline for a client that left.
+		// The deadline is for the body only. The call may take longer, and net/http would interpret
+		// an expired read deadline as a disconnected client.
 		b.deadline(time.Time{})
 	}
 	return n, err
 }
 
-// makeRoom reserves room for n more bytes. Most bodies are short and do not
-// wait.
+// makeRoom reserves room for n more bytes. Most bodies are short and do not wait.
 func (b *body) makeRoom(n int64) error {
 	if b.read+n <= b.room {
 		return nil
@@ -153,8 +151,8 @@ func (b *body) skip() {
 	b.w.Header().Set("Connection", "close")
 }
 
-// precheck leaves the body unread if no rule can allow the call. A short body
-// is read anyway, since the refusal can then name the objects in it.
+// precheck skips the body if no rule can allow the call. A short body is read in any case, because
+// the refusal can then name the objects in the body.
 func (b *body) precheck(ctx context.Context, refused precheckFunc, method, account, store string) {
 	if b.ended != nil || b.r.ContentLength >= 0 && b.r.ContentLength <= shortBody {
 		return

@@ -20,21 +20,19 @@ import (
 type restError struct {
 	status int
 	code   int32
-	// message is Cloudflare's fixed text. Empty: the machine word is used.
+	// message is Cloudflare's fixed text. If empty, the machine word is used.
 	message string
-	// noRetry tells the SDKs not to retry the call, which they would do after
-	// such a status.
+	// noRetry tells the SDKs not to retry the call, which they would do with this status.
 	noRetry bool
-	// appendText appends the fault's sentence to the machine word, for faults
-	// that Cloudflare has no word for.
+	// appendText appends the fault's sentence to the machine word, for faults without a word at
+	// Cloudflare.
 	appendText bool
-	// textInMessages puts the sentence into "messages", for faults whose fixed
-	// error text does not say what would be right.
+	// textInMessages adds the sentence to "messages", for faults whose fixed error text does not
+	// explain the correction.
 	textInMessages bool
 }
 
-// statusCanceled is nginx's status for a client that closed the connection.
-// Nobody receives it.
+// statusCanceled is nginx's status for a client that closed the connection. No client receives it.
 const statusCanceled = 499
 
 // errorsByCode maps gRPC codes to REST errors.
@@ -55,8 +53,7 @@ var errorsByCode = map[codes.Code]restError{
 // upstreamPrefix begins the reasons of faults that Cloudflare caused.
 const upstreamPrefix = "UPSTREAM_"
 
-// errorsByReason maps the reasons whose REST error differs from that of their
-// code.
+// errorsByReason maps the reasons whose REST error differs from the error of their code.
 var errorsByReason = map[string]restError{
 	fault.ReasonStoreNotEmpty:              {status: http.StatusConflict, code: 1003, noRetry: true},
 	fault.ReasonRequestTooLarge:            {status: http.StatusRequestEntityTooLarge, code: 1001, textInMessages: true},
@@ -65,10 +62,9 @@ var errorsByReason = map[string]restError{
 	fault.ReasonIdempotencyKeyReused:       {status: http.StatusUnprocessableEntity, code: 1001, appendText: true},
 }
 
-// authErrorsByMethod maps methods to Cloudflare's answer to an invalid
-// credential at endpoints about the credential's owner, where it differs from
-// other endpoints. Wrangler retries these endpoints after code 10000 and fails
-// with a stack trace.
+// authErrorsByMethod maps methods to Cloudflare's answer to an invalid credential, for endpoints
+// about the credential's owner with a different answer. Wrangler retries these endpoints after code
+// 10000 and fails with a stack trace.
 var authErrorsByMethod = map[string]restError{
 	identityv1.IdentityService_VerifyToken_FullMethodName:  {status: http.StatusUnauthorized, code: 1000, message: "Invalid API Token"},
 	identityv1.IdentityService_GetUser_FullMethodName:      {status: http.StatusUnauthorized, code: 9109, message: "Invalid access token"},
@@ -123,7 +119,7 @@ func (f failure) restError(method string) restError {
 		if strings.HasPrefix(f.reason, upstreamPrefix) {
 			s.status = http.StatusBadGateway
 		}
-		// A retry finds out what became of the change.
+		// A retry determines the outcome of the change.
 		s.noRetry = f.reason != fault.ReasonUpstreamAnswerLost
 	}
 	return s
@@ -158,8 +154,7 @@ func (f failure) lists(s restError, bodyRule string) (errors, messages []*secret
 	return append(errors, said...), messages
 }
 
-// unmatchedErrors are Cloudflare's errors that no item of "errors" was made of
-// yet.
+// unmatchedErrors are Cloudflare's errors that have no item in "errors" yet.
 type unmatchedErrors []*secretsstorev1.Notice
 
 // complete removes the error with a machine word and copies its documentation

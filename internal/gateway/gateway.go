@@ -1,11 +1,11 @@
-// Package gateway serves two REST APIs in front of Storekeeper's services:
-// Cloudflare's under /client/v4, path for path and field for field, and
-// Storekeeper's own under /storekeeper/v1, as plain JSON.
+// Package gateway serves two REST APIs for Storekeeper's services: Cloudflare's API under
+// /client/v4, path for path and field for field, and Storekeeper's own API under /storekeeper/v1,
+// as plain JSON.
 //
-// The package must not know what a call does. It authenticates early so that
-// the body of an unauthenticated caller is never read, turns HTTP requests into
-// RPCs over a connection, and turns answers and faults into Cloudflare's
-// envelope, or into the JSON of the messages and of google.rpc.Status.
+// The package does not know the purpose of a call. It authenticates early, so that the body of an
+// unauthenticated caller is never read. It converts HTTP requests to RPCs over a connection, and
+// converts answers and faults to Cloudflare's envelope, or to the JSON of the messages and of
+// google.rpc.Status.
 package gateway
 
 import (
@@ -28,8 +28,8 @@ import (
 // Root is the path at the end of a client's base URL.
 const Root = "/client/v4"
 
-// MaxBody is the maximum size of a body, in bytes: 100 secrets of 64 KiB in
-// which JSON writes each byte as six, and room for the rest.
+// MaxBody is the maximum size of a body, in bytes: 100 secrets of 64 KiB with every byte escaped in
+// JSON to six, and room for the rest.
 const MaxBody = 48 << 20
 
 // Config configures the gateway.
@@ -38,21 +38,19 @@ type Config struct {
 	Conn grpc.ClientConnInterface
 	// Authenticate authenticates the caller.
 	Authenticate func(context.Context, authn.Credentials) authn.Authentication
-	// Proxies are the networks whose X-Forwarded-For names the client.
+	// Proxies are the networks whose X-Forwarded-For header is trusted.
 	Proxies forwarded.Proxies
-	// Refused reports whether no rule can allow a call of a method on an
-	// account and a store, whatever its body says. The body of such a call is
-	// not read. The fault, if there is one, says why this cannot be decided.
-	// Nil: every body is read.
+	// Refused reports whether no rule can allow a call of a method on an account and a store, for
+	// any body. The body of such a call is not read. A non-nil fault means that the decision is
+	// impossible. If Refused is nil, every body is read.
 	Refused func(ctx context.Context, method, account, store string) (bool, *fault.Error)
-	// Bodies is the memory budget for bodies, shared with the gRPC server. Nil:
-	// the gateway has a budget of its own.
+	// Bodies is the memory budget for bodies, shared with the gRPC server. If nil, the gateway has
+	// a separate budget.
 	Bodies *inflight.Bodies
-	// Pages answers /openapi.json, /protos.binpb, /docs and /console, which need
-	// no credential.
+	// Pages answers /openapi.json, /protos.binpb, /docs and /console, which need no credential.
 	Pages http.Handler
-	// Unrouted is called for a request that reached no RPC, for the log. id is
-	// the request id in the answer.
+	// Unrouted is called for a request that reached no RPC, for the log. id is the request id in
+	// the answer.
 	Unrouted func(r *http.Request, id string, status int)
 }
 
@@ -90,8 +88,7 @@ func newCloudflareMux(ctx context.Context, c Config, errors *errorWriter) (http.
 		runtime.WithErrorHandler(errors.fault),
 		runtime.WithRoutingErrorHandler(errors.unroutable),
 	)
-	// The mux tries the last registration first, and most calls are about
-	// secrets.
+	// The mux tries the last registration first, and most calls concern secrets.
 	if err := identityv1.RegisterIdentityServiceHandlerClient(ctx, mux, identityv1.NewIdentityServiceClient(c.Conn)); err != nil {
 		return nil, fmt.Errorf("register the identity routes: %w", err)
 	}

@@ -18,13 +18,13 @@ import (
 // idempotencyKey is the header of the idempotency key.
 const idempotencyKey = "Idempotency-Key"
 
-// api is one of the two APIs: its mux, and the form of its failures.
+// api is one of the two APIs: the mux, and the form of failures.
 type api struct {
 	next     http.Handler
 	failures failures
 }
 
-// failures writes what only the gateway answers, in the form of one API.
+// failures writes the failures that the gateway itself generates, in the form of one API.
 type failures interface {
 	noRoute(w http.ResponseWriter, r *http.Request)
 	panicked(w http.ResponseWriter, r *http.Request)
@@ -49,8 +49,8 @@ func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer recoverPanic(to.failures, w, r)
 	w.Header()["X-Content-Type-Options"] = f.nosniff
 	r.RemoteAddr = f.proxies.Client(r.RemoteAddr, r.Header["X-Forwarded-For"])
-	// The escaped path is routed, so that an escaped slash stays part of an
-	// identifier, which is then refused.
+	// The escaped path is routed, so that an escaped slash stays part of an identifier, and the
+	// identifier is refused.
 	path := tidyPath(r.URL.EscapedPath())
 	switch {
 	case isPage(path):
@@ -69,8 +69,8 @@ func (f *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// apiOf returns the API of a path. Every path that does not begin as one of
-// Storekeeper's own is answered as Cloudflare does.
+// apiOf returns the API of a path. Every path outside Storekeeper's own API is answered in
+// Cloudflare's form.
 func (f *handler) apiOf(path string) api {
 	if isNative(path) {
 		return f.native
@@ -78,18 +78,17 @@ func (f *handler) apiOf(path string) api {
 	return f.cloudflare
 }
 
-// recoverPanic handles a panic in the gateway itself; the chain handles its
-// own. The value of the panic is not passed on: it may hold what a caller sent.
+// recoverPanic handles a panic in the gateway itself. The chain handles panics in the chain. The
+// panic value is not passed on, because it may contain data of a caller.
 func recoverPanic(to failures, w http.ResponseWriter, r *http.Request) {
 	if v := recover(); v != nil {
 		to.panicked(w, r)
 	}
 }
 
-// authenticateRequest authenticates the caller and prepares the request for
-// decoding. The body of an unauthenticated caller is dropped unread; the chain
-// then refuses the call, in the same place and with the same audit record as
-// every other refusal.
+// authenticateRequest authenticates the caller and prepares the request for decoding. The body of
+// an unauthenticated caller is dropped unread. The chain then refuses the call, in the same place
+// and with the same audit record as every other refusal.
 func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *http.Request {
 	h := r.Header
 	caller := f.authenticate(r.Context(), credentialsOf(r))
@@ -105,8 +104,7 @@ func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *h
 		ctx = inflight.With(ctx, held)
 	}
 	r = r.WithContext(ctx)
-	// grpc-gateway would copy them to metadata, which nobody reads. The chain
-	// has the peer.
+	// grpc-gateway would copy them to unused metadata. The chain has the peer.
 	r.Host, r.RemoteAddr = "", ""
 	switch {
 	case caller.Err != nil:
@@ -135,10 +133,9 @@ func leaveUnread(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.NoBody
 }
 
-// dropHeaders removes headers that would change how the request is read: the
-// content type of a form makes ParseForm consume the body, TE asks for
-// trailers. It also removes the credential, which is not needed any more, and
-// the forwarding headers.
+// dropHeaders removes headers that would change how the request is read: the content type of a form
+// makes ParseForm consume the body, and TE requests trailers. It also removes the forwarding
+// headers, and the credential, which is not needed any more.
 func dropHeaders(h http.Header) {
 	// The names are in canonical form.
 	for _, name := range [...]string{
@@ -149,9 +146,8 @@ func dropHeaders(h http.Header) {
 	}
 }
 
-// invalidateKey replaces an idempotency key that metadata cannot carry by one
-// that the chain refuses. grpc-gateway would drop the key, and the change would
-// be made without protection.
+// invalidateKey replaces an idempotency key with characters that metadata cannot carry by a key
+// that the chain refuses. grpc-gateway would drop the key, and the change would not be idempotent.
 func invalidateKey(h http.Header) {
 	for _, key := range h.Values(idempotencyKey) {
 		if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -161,9 +157,8 @@ func invalidateKey(h http.Header) {
 	}
 }
 
-// tidyPath removes the double slash that Wrangler sends if its base URL ends in
-// a slash, for both APIs. Double slashes further in are kept: an empty identifier must not
-// lead to another path.
+// tidyPath removes the double slash that Wrangler sends if the base URL ends in a slash, for both
+// APIs. Other double slashes are kept: an empty identifier must not lead to another path.
 func tidyPath(path string) string {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
 		path = "/" + strings.TrimLeft(path, "/")
@@ -176,20 +171,19 @@ func tidyPath(path string) string {
 	return path
 }
 
-// emptySegment reports whether a path has an empty identifier, which the mux
-// would accept.
+// emptySegment reports whether a path has an empty identifier, which the mux would accept.
 func emptySegment(path string) bool {
 	return strings.Contains(path, "//") || strings.HasSuffix(path, "/")
 }
 
-// wrongBase reports whether the base URL of the client lacks Root. After a
-// plain 404 Terraform would remove everything from its state.
+// wrongBase reports whether the base URL of the client lacks Root. After a plain 404 Terraform
+// would remove everything from its state.
 func wrongBase(path string) bool {
 	return !strings.HasPrefix(path, Root+"/") && !isNative(path) &&
 		(strings.Contains(path, "/secrets_store/") || strings.HasPrefix(path, "/accounts/") || strings.HasPrefix(path, "/user/tokens/"))
 }
 
-// requestState holds what a request adds to the context, in one allocation.
+// requestState holds the context values of a request, in one allocation.
 type requestState struct {
 	found      contract.Mistakes
 	peer       peer.Peer

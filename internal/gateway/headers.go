@@ -7,7 +7,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// incomingHeader lists the request headers that reach the chain. No other does.
+// incomingHeader lists the request headers that reach the chain.
 func incomingHeader(name string) (string, bool) {
 	switch name {
 	case "X-Request-Id":
@@ -25,8 +25,8 @@ func incomingHeader(name string) (string, bool) {
 	}
 }
 
-// relay copies the answer headers of the chain to the client. grpc-gateway
-// would do that header by header, with an allocation each.
+// relay copies the answer headers of the chain to the client. grpc-gateway would copy each header
+// with an allocation.
 func relay(ctx context.Context, h http.Header) {
 	md, _ := runtime.ServerMetadataFromContext(ctx)
 	for name, values := range md.HeaderMD {
@@ -39,8 +39,7 @@ func relay(ctx context.Context, h http.Header) {
 // noHeaders keeps grpc-gateway from copying metadata itself.
 func noHeaders(string) (string, bool) { return "", false }
 
-// outgoingHeader lists the answer metadata that reaches the client. No other
-// does.
+// outgoingHeader lists the answer metadata that reaches the client.
 func outgoingHeader(name string) (string, bool) {
 	switch name {
 	case "x-request-id":

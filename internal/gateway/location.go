@@ -9,15 +9,15 @@ import (
 
 // location is the place of a mistake in a REST request.
 type location struct {
-	// path is for people: "[0].name".
+	// path is for users: "[0].name".
 	path string
 	// pointer is a JSON pointer (RFC 6901). It is empty for a mistake outside
 	// the body.
 	pointer string
 }
 
-// locate converts the path of a field in the request message. A field that
-// Cloudflare itself pointed at already is a pointer.
+// locate converts the path of a field in the request message. A path with a leading slash is a
+// pointer from Cloudflare and is not converted.
 func locate(field, bodyRule string) location {
 	if strings.HasPrefix(field, "/") {
 		return location{path: field, pointer: field}

@@ -13,7 +13,7 @@ import (
 	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
 )
 
-// NativeRoot is the path that Storekeeper's own API is below.
+// NativeRoot is the root path of Storekeeper's own API.
 const NativeRoot = "/storekeeper/v1"
 
 // nativeService is a service of Storekeeper's own API.
@@ -24,8 +24,7 @@ type nativeService struct {
 	register func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error
 }
 
-// nativeServices lists the services of Storekeeper's own API. The mux tries the
-// last one first.
+// nativeServices lists the services of Storekeeper's own API. The mux tries the last service first.
 func nativeServices() []nativeService {
 	return []nativeService{
 		{storekeeperv1.File_storekeeper_v1_self_proto, func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
@@ -68,8 +67,7 @@ func newNativeMux(ctx context.Context, c Config, errors *nativeErrorWriter) (htt
 	return mux, nil
 }
 
-// isNative reports whether a path is one of Storekeeper's own API, of this or
-// another version.
+// isNative reports whether a path belongs to Storekeeper's own API, in this or another version.
 func isNative(path string) bool {
 	return strings.HasPrefix("/"+strings.TrimLeft(path, "/"), "/storekeeper/")
 }

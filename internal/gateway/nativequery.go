@@ -31,8 +31,8 @@ type nativeQuery struct {
 	routes *routes
 }
 
-// read puts the checked parameters into r.Form, which grpc-gateway uses. What
-// cannot be read is noted and left out.
+// read adds the validated parameters to r.Form, which grpc-gateway uses. An invalid parameter is
+// recorded as a mistake and omitted.
 func (q *nativeQuery) read(ctx context.Context, r *http.Request, method string) {
 	found := contract.MistakesFrom(ctx)
 	// PostForm is never read. Without it, ParseForm would read the body.

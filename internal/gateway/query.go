@@ -16,12 +16,10 @@ import (
 	"platform.internal/storekeeper/internal/tracing"
 )
 
-// parameter checks one value of a query parameter. text says what would be
-// right.
+// parameter checks a value of a query parameter. text describes valid values.
 type parameter func(value string) (ok bool, text string)
 
-// parameters lists the query parameters of each method. Others are ignored, as
-// Cloudflare does.
+// parameters lists the query parameters of each method. Others are ignored, as Cloudflare does.
 var parameters = map[string]map[string]parameter{
 	secretsstorev1.SecretsStoreService_ListStores_FullMethodName: {
 		"page": integer, "per_page": integer, "order": anyText, "direction": anyText},
@@ -56,8 +54,8 @@ func (o *precheck) beforeRequest(ctx context.Context, r *http.Request) metadata.
 	return nil
 }
 
-// readQuery puts the checked parameters of the method into r.Form, which
-// grpc-gateway uses. A value that cannot be read is noted and left out.
+// readQuery adds the validated parameters of the method to r.Form, which grpc-gateway uses. An
+// invalid value is recorded as a mistake and omitted.
 func readQuery(ctx context.Context, r *http.Request, method string) {
 	found := contract.MistakesFrom(ctx)
 	// PostForm is never read. Without it, ParseForm would read the body.
@@ -88,13 +86,13 @@ func readQuery(ctx context.Context, r *http.Request, method string) {
 	}
 }
 
-// maxValues is the number of values of a parameter that are read: one more than
-// any rule allows, so that validation reports the broken rule.
+// maxValues is the maximum number of values per parameter that are read. It exceeds every rule's
+// limit by 1, so that validation reports the violated rule.
 const maxValues = 101
 
-// valuesOf returns the values of the known parameters of a query. Like
-// url.ParseQuery, it skips a pair that cannot be read. It does not keep other
-// parameters, since a query has room for thousands.
+// valuesOf returns the values of the known parameters of a query. Like url.ParseQuery, valuesOf
+// skips a pair that cannot be parsed. It does not keep other parameters, because a query may have
+// thousands.
 func valuesOf(query string, known map[string]parameter) map[string][]string {
 	values := map[string][]string{}
 	for pair := range strings.SplitSeq(query, "&") {
@@ -110,8 +108,8 @@ func valuesOf(query string, known map[string]parameter) map[string][]string {
 	return values
 }
 
-// refuseUnreadable notes each pair that valuesOf skips and that sets a known
-// parameter. Without a filter that the caller wrote, the answer would be wrong.
+// refuseUnreadable records a mistake for each pair that valuesOf skips and that sets a known
+// parameter. Without the caller's filter, the answer would be wrong.
 func refuseUnreadable(query string, known map[string]parameter, found *contract.Mistakes) {
 	for pair := range strings.SplitSeq(query, "&") {
 		if _, err := url.ParseQuery(pair); err == nil {
@@ -159,12 +157,12 @@ func boolean(value string) (bool, string) {
 
 func anyText(string) (bool, string) { return true, "" }
 
-// someText refuses "", which is the value of an unset variable. Clients take
-// the first account of the answer for the one that they named.
+// someText refuses "", which is the value of an unset variable. Clients would take the first
+// account of the answer for the named account.
 func someText(value string) (bool, string) { return value != "", "must not be empty" }
 
-// nameSpan gives the span of a request the name and the route that the semantic
-// conventions ask for. The HTTP method is one of those of the routes.
+// nameSpan sets the name and the route of a request's span according to the semantic conventions.
+// The HTTP method is a method of the routes.
 func nameSpan(ctx context.Context, method string) {
 	span := tracing.Of(ctx)
 	if route, ok := runtime.HTTPPathPattern(ctx); ok && span.Recorded() {

@@ -12,8 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// routes holds what the proto files declare about paths, for the answers that
-// grpc-gateway does not write.
+// routes holds the paths declared in the proto files, for the answers that grpc-gateway does not
+// write.
 type routes struct {
 	paths []route
 	// bodies holds the body rule of each RPC by full method name.
@@ -95,8 +95,8 @@ func (r *routes) values(rpc, path string) map[string]string {
 	return values
 }
 
-// target returns the account and the store in the values of a path, as the
-// fields of the request declare them. Empty: the path names none.
+// target returns the account and the store in the values of a path, as declared by the fields of
+// the request. Each is empty if the path does not contain it.
 func (r *routes) target(rpc string, values map[string]string) (account, store string) {
 	for name, value := range values {
 		fd := r.requests[rpc].Fields().ByName(protoreflect.Name(name))

@@ -12,15 +12,13 @@ import (
 	"platform.internal/storekeeper/internal/cfjson"
 )
 
-// maxPooledBuffer is the size of the largest buffer that is reused, in bytes:
-// room for a page of 100 secrets without long comments. Larger buffers are left
-// to the garbage collector, so that one answer of some MiB does not stay in
-// memory.
+// maxPooledBuffer is the maximum size of a reused buffer, in bytes: room for a page of 100 secrets
+// without long comments. Larger buffers are left to the garbage collector, so that an answer of
+// several MiB does not occupy memory permanently.
 const maxPooledBuffer = 64 << 10
 
-// successWriter writes the answers of RPCs. grpc-gateway calls it before it
-// writes an answer. A marshaler could do the same, but it would have to
-// allocate each answer.
+// successWriter writes the answers of RPCs. grpc-gateway calls it before it writes an answer. A
+// marshaler would have to allocate each answer.
 type successWriter struct {
 	// buffers holds *[]byte. Answers never hold the value of a secret.
 	buffers sync.Pool
@@ -39,7 +37,7 @@ func (s *successWriter) write(ctx context.Context, w http.ResponseWriter, answer
 	relay(ctx, h)
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(statusOf(answer))
-	// A client that went away cannot be told.
+	// The client may be gone.
 	_, _ = w.Write(text)
 	if cap(text) <= maxPooledBuffer {
 		*room = text

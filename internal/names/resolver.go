@@ -1,7 +1,7 @@
 // Package names resolves Cloudflare's identifiers to names.
 //
-// The package must not know who asks or why. It caches every name: stores and
-// secrets are never renamed, and an identifier is never reused.
+// The package does not know the caller or the purpose. It caches every name without expiry: stores
+// and secrets are never renamed, and an identifier is never reused.
 package names
 
 import (
@@ -20,8 +20,8 @@ const maxNames = 50_000
 // maxLoaded is the number of names of one store that are read at once.
 const maxLoaded = 10_000
 
-// Lookup finds objects in a cache. It returns those of the identifiers that it
-// has. The objects may be old: names do not change.
+// Lookup finds objects in a cache. It returns the cached objects among the identifiers. The objects
+// may be stale, because names do not change.
 type Lookup interface {
 	FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error)
 	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
@@ -31,15 +31,14 @@ type Lookup interface {
 type Resolver struct {
 	upstream upstream.Reader
 	lookup   Lookup
-	// accounts maps identifiers and names of accounts to names. served holds
-	// each name once.
+	// accounts maps identifiers and names of accounts to names. served holds each name once.
 	accounts map[string]string
 	served   []string
 	names    *lru.Cache[nameKey, string]
 }
 
-// nameKey identifies a store, or a secret in it. The identifier of a secret may be
-// empty, because the caller chose it, so the kind is part of the key.
+// nameKey identifies a store or a secret. The kind is part of the key because callers choose the
+// identifiers, so that a secret's identifier may be empty.
 type nameKey struct {
 	kind                   objectKind
 	account, store, secret string
@@ -52,7 +51,7 @@ const (
 	aSecret
 )
 
-// New returns a Resolver without cached names. It asks f first. f may be nil.
+// New returns a Resolver without cached names. It consults f before Cloudflare. f may be nil.
 func New(u upstream.Reader, f Lookup) (*Resolver, error) {
 	names, err := lru.New[nameKey, string](maxNames)
 	if err != nil {
@@ -66,8 +65,8 @@ func New(u upstream.Reader, f Lookup) (*Resolver, error) {
 	return r, nil
 }
 
-// Account returns the configured name of an account that is given by identifier
-// or by name, and false if the account is not served.
+// Account returns the configured name of an account, given an identifier or a name. It returns
+// false if the account is not served.
 func (r *Resolver) Account(idOrName string) (string, bool) {
 	name, ok := r.accounts[idOrName]
 	return name, ok
@@ -76,8 +75,8 @@ func (r *Resolver) Account(idOrName string) (string, bool) {
 // Accounts returns the configured names of all accounts.
 func (r *Resolver) Accounts() []string { return r.served }
 
-// Remember caches names that are known from elsewhere: that of a store under
-// "", and those of its secrets under their identifiers.
+// Remember caches names from another source: the store's name under "", and the names of secrets
+// under their identifiers.
 func (r *Resolver) Remember(account, store string, names map[string]string) {
 	for id, name := range names {
 		if id == "" {
@@ -106,9 +105,8 @@ func (r *Resolver) Store(ctx context.Context, account, id string) (string, error
 	return a.Result.Name, nil
 }
 
-// KnownStore returns the name of a store, and false where the list of the stores of
-// its account does not have it or cannot be read. A list that was never read costs
-// calls to Cloudflare.
+// KnownStore returns the name of a store. It returns false if the account's list of stores lacks
+// the store or cannot be read. A list that was never read costs calls to Cloudflare.
 func (r *Resolver) KnownStore(ctx context.Context, account, id string) (string, bool) {
 	k := nameKey{kind: aStore, account: account, store: id}
 	if name, ok := r.names.Get(k); ok {
@@ -117,8 +115,8 @@ func (r *Resolver) KnownStore(ctx context.Context, account, id string) (string, 
 	return r.lookUpStore(ctx, k)
 }
 
-// KnownStores returns the identifiers of the stores of a name in all accounts, as far
-// as KnownStore knows them.
+// KnownStores returns the identifiers of the stores with a name in all accounts, as far as they are
+// known to KnownStore.
 func (r *Resolver) KnownStores(ctx context.Context, name string) []string {
 	var ids []string
 	for _, account := range r.served {
@@ -127,7 +125,7 @@ func (r *Resolver) KnownStores(ctx context.Context, name string) []string {
 		}
 		known, err := r.lookup.FindStores(ctx, account, []string{name}, nil)
 		if err != nil {
-			continue // It cannot be read.
+			continue // the list cannot be read
 		}
 		for _, s := range known {
 			ids = append(ids, s.ID)
@@ -143,8 +141,7 @@ func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []s
 	if err != nil {
 		return nil, err
 	}
-	// One secret is read by itself. For more, reading pages of 100 costs fewer
-	// calls.
+	// A single secret is read directly. For more secrets, pages of 100 cost fewer calls.
 	if len(missing) > 1 {
 		if err := r.loadStore(ctx, in); err != nil {
 			return nil, err
@@ -161,9 +158,9 @@ func (r *Resolver) Secrets(ctx context.Context, in upstream.StoreParams, ids []s
 	return names, nil
 }
 
-// Known returns the names of those secrets that exist, by identifier. It reads
-// the list of the store at most once, also if many of the secrets do not exist.
-// Errors: the errors of a call to Cloudflare, without NotFound.
+// Known returns the names of the existing secrets among ids, by identifier. It reads the list of
+// the store at most once, even if many of the secrets do not exist. Errors: the errors of a call to
+// Cloudflare, without NotFound.
 func (r *Resolver) Known(ctx context.Context, in upstream.StoreParams, ids []string) (map[string]string, error) {
 	missing, err := r.lookUpSecrets(ctx, in, r.unknown(in, ids))
 	if err == nil && len(missing) == 1 {
@@ -195,9 +192,8 @@ func (r *Resolver) unknown(in upstream.StoreParams, ids []string) []string {
 	return missing
 }
 
-// lookUpSecrets caches the names that lookup has, and returns the identifiers
-// that it does not have. NotFound of the store is an answer. Other errors are
-// ignored, since Cloudflare is asked next.
+// lookUpSecrets caches the names that lookup finds, and returns the other identifiers. NotFound of
+// the store is final. Other errors are ignored, because Cloudflare is asked next.
 func (r *Resolver) lookUpSecrets(ctx context.Context, in upstream.StoreParams, ids []string) (missing []string, err error) {
 	if r.lookup == nil || len(ids) == 0 {
 		return ids, nil
@@ -257,8 +253,8 @@ func (r *Resolver) loadStore(ctx context.Context, in upstream.StoreParams) error
 	})
 }
 
-// NotServed returns the fault of a call that names an account which is not
-// served. It does not list the served accounts.
+// NotServed returns the fault of a call for an account that is not served. It does not list the
+// served accounts.
 func NotServed() error {
 	return fault.New(fault.Denied, fault.ReasonAccountNotAllowed, "The account is not one that Storekeeper serves to this caller.")
 }

@@ -1,14 +1,14 @@
 // Package pagination cuts lists into pages of Cloudflare's sizes.
 //
-// It must not know what is in a list.
+// The package does not know the items of a list.
 package pagination
 
 // Cloudflare's page sizes.
 const (
 	// DefaultPerPage is the number of items on a page if the caller gives none.
 	DefaultPerPage = 20
-	// MostPerPage is the largest number of items on a page. A larger number is
-	// read as this one.
+	// MostPerPage is the maximum number of items on a page. A larger number is reduced to
+	// MostPerPage.
 	MostPerPage = 100
 )
 
@@ -26,9 +26,9 @@ type Info struct {
 	Pages int
 }
 
-// Cut returns page number of a list, with perPage items at most. A number of 0
-// means the first page; a perPage of 0 means DefaultPerPage. A page past the end
-// is empty: Cloudflare's SDKs read on until they get an empty page.
+// Cut returns page number of a list, with at most perPage items. A number of 0 means the first
+// page. A perPage of 0 means DefaultPerPage. A page past the end is empty, because Cloudflare's
+// SDKs read until an empty page.
 func Cut[T any](all []T, number, perPage int) ([]T, Info) {
 	if perPage == 0 {
 		perPage = DefaultPerPage

@@ -1,4 +1,4 @@
-// Package porttest finds TCP ports for tests of programs that must be told their port.
+// Package porttest finds TCP ports for tests of programs with a configured port.
 package porttest
 
 import (
@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Ports from first up to last are below those that Linux gives to clients and to
-// listeners on port 0 (net.ipv4.ip_local_port_range, from 32768), so that nobody gets
-// one by chance between the call and the start of the program.
+// Ports from first up to last are below the range that Linux assigns to clients and to listeners on
+// port 0 (net.ipv4.ip_local_port_range, from 32768), so that the system assigns none of these ports
+// between the call and the start of the program.
 const (
 	first = 20000
 	last  = 32000
@@ -22,15 +22,13 @@ var given struct { //nolint:gochecknoglobals // Tests of a package know nothing 
 	ports map[int]bool
 }
 
-// Address returns an address of 127.0.0.1 at which nobody listens. No address is
-// returned twice in a process.
+// Address returns an unused address of 127.0.0.1. No address is returned twice in a process.
 func Address(t testing.TB) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(Port(t)))
 }
 
-// Port returns a port of 127.0.0.1 at which nobody listens. No port is returned twice in
-// a process.
+// Port returns an unused port of 127.0.0.1. No port is returned twice in a process.
 func Port(t testing.TB) int {
 	t.Helper()
 	given.Lock()

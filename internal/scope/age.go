@@ -6,27 +6,24 @@ import (
 	"time"
 )
 
-// Freshness is the age of a cached answer. It is zero for an answer of
-// Cloudflare.
+// Freshness is the age of a cached answer. It is zero for an answer from Cloudflare.
 type Freshness struct {
-	// Hit says that Cloudflare was not asked for this answer.
+	// Hit reports that the answer came from the cache.
 	Hit bool
-	// Age is how long ago Cloudflare gave the answer.
+	// Age is the time since Cloudflare gave the answer.
 	Age time.Duration
-	// Stale says that the answer is older than allowed, because Cloudflare
-	// could not be asked.
+	// Stale reports that the answer is older than allowed, because Cloudflare could not be reached.
 	Stale bool
 }
 
-// Answer receives what is known of the answer to a call. It is safe for
-// concurrent use.
+// Answer receives properties of the answer to a call. It is safe for concurrent use.
 type Answer struct {
 	mu        sync.Mutex
 	freshness Freshness
 	read      bool
 }
 
-// Freshness returns the freshness that was set last. It is zero for nil.
+// Freshness returns the last freshness that was set. It is zero for a nil receiver.
 func (a *Answer) Freshness() Freshness {
 	if a == nil {
 		return Freshness{}
@@ -36,8 +33,8 @@ func (a *Answer) Freshness() Freshness {
 	return a.freshness
 }
 
-// Read returns the freshness that was set last, and false if none was set: the
-// cache had no part in the answer.
+// Read returns the last freshness that was set. It returns false if none was set, because the cache
+// did not contribute to the answer.
 func (a *Answer) Read() (Freshness, bool) {
 	if a == nil {
 		return Freshness{}, false
@@ -54,8 +51,8 @@ func (a *Answer) SetFreshness(f Freshness) {
 	a.freshness, a.read = f, true
 }
 
-// SetFreshness sets the freshness of the answer to a call. It does nothing for a
-// call without WithCall.
+// SetFreshness sets the freshness of the answer to a call. It does nothing if ctx does not come
+// from WithCall.
 func SetFreshness(ctx context.Context, f Freshness) {
 	if a := from(ctx).answer; a != nil {
 		a.SetFreshness(f)

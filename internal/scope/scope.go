@@ -1,16 +1,14 @@
-// Package scope carries, in the context of a call, what the call may cost and
-// show: who pays, whether Cloudflare must answer, and which objects of a list
-// the caller may see. The server decides; the code below reads it, and says how
-// old its answer is.
+// Package scope carries three facts in the context of a call: the tenant that pays, whether
+// Cloudflare must answer, and the filter of the objects that the caller may see in a list. The
+// server sets them. The layers below read them, and report the age of their answer.
 //
-// The package must not know who the caller is, what a call costs, or why an
-// object is hidden.
+// The package does not know the caller, the cost of a call, or the reason why an object is hidden.
 package scope
 
 import "context"
 
-// Filter reports whether the object with a name may be shown in the list of the
-// call. It is safe for concurrent use.
+// Filter reports whether the list of the call may show the object with a name. It is safe for
+// concurrent use.
 type Filter func(name string) bool
 
 type scope struct {
@@ -27,8 +25,8 @@ func from(ctx context.Context) scope {
 	return s
 }
 
-// WithCall returns a context for a call that a tenant pays for and whose answer is
-// described by a. fresh says that Cloudflare must answer a read (see WithFresh).
+// WithCall returns a context for a call that a tenant pays for. a receives the properties of the
+// answer. fresh means that Cloudflare must answer a read (see WithFresh).
 func WithCall(ctx context.Context, tenant string, a *Answer, fresh bool) context.Context {
 	return context.WithValue(ctx, scopeKey{}, scope{tenant: tenant, answer: a, fresh: fresh})
 }
@@ -40,23 +38,21 @@ func WithTenant(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-// Tenant returns the tenant that pays for a call. "": Storekeeper itself makes
-// the call.
+// Tenant returns the tenant that pays for a call, or "" if Storekeeper itself makes the call.
 func Tenant(ctx context.Context) string { return from(ctx).tenant }
 
-// WithFresh returns a context for a read that Cloudflare must answer. The
-// answer is cached. If Cloudflare cannot be reached, the read fails.
+// WithFresh returns a context for a read that Cloudflare must answer. The answer is cached. If
+// Cloudflare cannot be reached, the read fails.
 func WithFresh(ctx context.Context) context.Context {
 	s := from(ctx)
 	s.fresh = true
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-// Fresh reports whether Cloudflare must answer a read, whatever is cached.
+// Fresh reports whether Cloudflare must answer a read, even if an answer is cached.
 func Fresh(ctx context.Context) bool { return from(ctx).fresh }
 
-// WithVisible returns a context for a call whose list contains only what f
-// allows.
+// WithVisible returns a context for a call whose list contains only objects that f allows.
 func WithVisible(ctx context.Context, f Filter) context.Context {
 	s := from(ctx)
 	s.visible = f

@@ -7,9 +7,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// blame converts the JSON pointers of Cloudflare's errors to paths in the
-// request of the RPC. body is the field of the request that is sent as the
-// body; it is empty if the body is the whole request.
+// blame converts the JSON pointers of Cloudflare's errors to paths in the request of the RPC. body
+// is the request field that is sent as the body, or empty if the body is the whole request.
 func blame(err error, body string) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

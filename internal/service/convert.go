@@ -12,9 +12,9 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// times are the timestamps of an object. They are allocated together with the
-// message that points to them, and those of a list in one slice, so that a list
-// takes one allocation and not three per object.
+// times are the timestamps of an object. They are allocated together with the message that points
+// to them, and a list's messages in one slice, so that a list takes one allocation and not three
+// per object.
 type times struct {
 	created, modified timestamppb.Timestamp
 }
@@ -53,7 +53,7 @@ type datedSecret struct {
 	times
 }
 
-// of sorts the scopes: Terraform reads another order as a change.
+// of sorts the scopes, because Terraform treats another order as a change.
 func (d *datedSecret) of(s *upstream.Secret) *secretsstorev1.Secret {
 	m := &d.Secret
 	m.Id, m.StoreId, m.Name, m.Status = s.ID, s.StoreID, s.Name, s.Status
@@ -72,8 +72,8 @@ func secrets(list []upstream.Secret) []*secretsstorev1.Secret {
 	return out
 }
 
-// sorted returns a sorted list. A list that is already sorted is not copied,
-// because nobody changes an answer.
+// sorted returns a sorted list. A list that is already sorted is not copied, because answers are
+// immutable.
 func sorted(list []string) []string {
 	if slices.IsSorted(list) {
 		return list
@@ -106,7 +106,7 @@ func info(i *upstream.ResultInfo) *secretsstorev1.ResultInfo {
 	return out
 }
 
-// small limits a number of Cloudflare's answer, which can be of any size.
+// small limits a number from Cloudflare's answer to int32.
 func small(n int) int32 { return int32(max(math.MinInt32, min(n, math.MaxInt32))) }
 
 // paged is a request for a page of a list.

@@ -8,9 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// list reads a page of a list. If the caller may see only a part of the list,
-// it reads the whole list and pages that part, so that the totals match what
-// the caller can see.
+// list reads a page of a list. If the caller may see only a part of the list, list reads the whole
+// list and pages the visible part, so that the totals match the visible part.
 func list[T any](ctx context.Context, p upstream.Paging, read upstream.PageReader[T], n labels[T]) (upstream.Answer[[]T], error) {
 	shown := scope.Visible(ctx)
 	if shown == nil {
@@ -30,7 +29,7 @@ func list[T any](ctx context.Context, p upstream.Paging, read upstream.PageReade
 	if err != nil {
 		return upstream.Answer[[]T]{}, err
 	}
-	// Cloudflare's messages may name objects that the caller may not see.
+	// Cloudflare's messages may name objects that are hidden from the caller.
 	last.Notices = nil
 	last.Result, last.Info = cut(seen, p)
 	return last, nil

@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Op reads from a request the change that it asks for, and the values of the
-// change. It returns false for a request that changes nothing.
+// Op returns the change that a request asks for, and the values of the change. It returns false for
+// a request that changes nothing.
 func Op(request proto.Message) (change.Op, change.Values, bool) {
 	switch r := request.(type) {
 	case *secretsstorev1.CreateStoreRequest:
@@ -39,7 +39,7 @@ func Op(request proto.Message) (change.Op, change.Values, bool) {
 	}
 }
 
-// ofOne is a change of one secret that exists.
+// ofOne is a change of one existing secret.
 func ofOne(kind change.Kind, r named) change.Op {
 	return change.Op{Kind: kind, Account: r.GetAccountId(), StoreID: r.GetStoreId(), SecretIDs: []string{r.GetSecretId()}}
 }
@@ -57,8 +57,8 @@ func creation(r *secretsstorev1.CreateSecretsRequest) (change.Op, change.Values)
 	return op, values
 }
 
-// update picks what is to be changed: what the mask names, or what is set where
-// there is no mask.
+// update returns the fields to change: the fields in the mask, or the fields that are set if there
+// is no mask.
 func update(r *secretsstorev1.UpdateSecretRequest) (change.Op, change.Values) {
 	op := ofOne(change.UpdateSecret, r)
 	mask := r.GetUpdateMask().GetPaths()
@@ -81,8 +81,7 @@ func update(r *secretsstorev1.UpdateSecretRequest) (change.Op, change.Values) {
 	return op, values
 }
 
-// Response is the answer to a request for a change of a kind. It is nil for a
-// kind that does not exist.
+// Response returns the answer to a request for a change of a kind, or nil for an unknown kind.
 func Response(kind change.Kind, r change.Result) proto.Message {
 	switch kind {
 	case change.CreateStore:

@@ -39,7 +39,7 @@ func (s *Service) DeleteSecret(ctx context.Context, r *secretsstorev1.DeleteSecr
 	return apply[*secretsstorev1.DeleteSecretResponse](ctx, s, r, "")
 }
 
-// DeleteSecrets deletes secrets. A secret that is named twice is deleted once.
+// DeleteSecrets deletes secrets. Duplicate identifiers count once.
 func (s *Service) DeleteSecrets(ctx context.Context, r *secretsstorev1.DeleteSecretsRequest) (*secretsstorev1.DeleteSecretsResponse, error) {
 	return apply[*secretsstorev1.DeleteSecretsResponse](ctx, s, r, "")
 }

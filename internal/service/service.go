@@ -1,8 +1,8 @@
-// Package service implements the RPCs of secretsstore.v1: it converts the
-// request, calls Cloudflare, and converts the answer.
+// Package service implements the RPCs of secretsstore.v1: it converts the request, calls
+// Cloudflare, and converts the answer.
 //
-// The package must not know who is calling, over which protocol, or whether the
-// caller is authorised: that is decided before a call gets here.
+// The package does not know the caller, the protocol, or whether the caller is authorised, which is
+// decided before a call reaches the service.
 package service
 
 import (
@@ -28,11 +28,11 @@ type Service struct {
 	own    OwnQuota
 }
 
-// OwnQuota makes of the quota of an account that of the caller's tenant.
+// OwnQuota converts the quota of an account to the quota of the caller's tenant.
 type OwnQuota func(ctx context.Context, account string, q upstream.Quota) (upstream.Quota, error)
 
-// New returns the service, which reads with r and makes changes with do. Where own is nil, every caller sees the quota of the
-// account.
+// New returns the service, which reads with r and makes changes with do. If own is nil, every
+// caller sees the quota of the account.
 func New(r upstream.Reader, do Do, own OwnQuota) *Service {
 	if own == nil {
 		own = func(_ context.Context, _ string, q upstream.Quota) (upstream.Quota, error) { return q, nil }
@@ -40,7 +40,7 @@ func New(r upstream.Reader, do Do, own OwnQuota) *Service {
 	return &Service{reader: r, do: do, own: own}
 }
 
-// apply makes the change that a request asks for, and answers with its result.
+// apply makes the change that a request asks for, and returns the answer.
 func apply[A proto.Message](ctx context.Context, s *Service, request proto.Message, body string) (A, error) {
 	var none A
 	op, values, _ := Op(request)

@@ -17,9 +17,9 @@ func (s *Service) UpdateSecret(ctx context.Context, r *secretsstorev1.UpdateSecr
 	return apply[*secretsstorev1.UpdateSecretResponse](ctx, s, r, "")
 }
 
-// keepsName checks that the name in an update of an older client is the name of
-// the secret. Cloudflare would ignore another name, and the caller would
-// believe that the secret was renamed.
+// keepsName checks that the name in an update of an older client is the present name of the secret.
+// Cloudflare would ignore a different name, and the caller would believe that the secret was
+// renamed.
 func (s *Service) keepsName(ctx context.Context, r *secretsstorev1.UpdateSecretRequest) error {
 	a, err := s.reader.GetSecret(ctx, one(r))
 	if err != nil {

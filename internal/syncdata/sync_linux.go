@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// Sync returns once the content of f, and its size if it grew, are on disk. The
-// error is that of the system call.
+// Sync returns once the content of f, and the size if f grew, are on disk. The error is the error
+// of the system call.
 func Sync(f *os.File) error {
 	for {
 		err := syscall.Fdatasync(int(f.Fd()))

@@ -4,6 +4,5 @@ package syncdata
 
 import "os"
 
-// Sync returns once f is on disk, including its times: not every system can
-// leave them out.
+// Sync returns once f is on disk, including the times, because not every system can omit them.
 func Sync(f *os.File) error { return f.Sync() }

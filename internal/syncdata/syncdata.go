@@ -1,6 +1,5 @@
-// Package syncdata makes the content of a file durable. It does not sync the
-// times of the file, for which a journaling file system would make a commit of
-// its own.
+// Package syncdata makes the content of a file durable. It does not sync the times of the file,
+// because a journaling file system would need an extra commit for them.
 //
-// The package must not know what is in the file.
+// The package does not know the content of the file.
 package syncdata

@@ -17,12 +17,12 @@ import (
 type AdminOptions struct {
 	// Metrics are shown at /metrics. Required.
 	Metrics *Metrics
-	// Checks are the readiness conditions. None: always ready.
+	// Checks are the readiness conditions. Without checks, the service is always ready.
 	Checks []Check
-	// Changing returns further conditions, which may change while the service runs.
-	// Nil: there are none.
+	// Changing returns further conditions, which may change while the service runs. Nil means no
+	// further conditions.
 	Changing func() []Check
-	// CheckTimeout limits all checks together. 0: 2 seconds.
+	// CheckTimeout limits all checks together. 0 means 2 seconds.
 	CheckTimeout time.Duration
 }
 
@@ -40,12 +40,12 @@ func NewAdmin(o AdminOptions) *Admin {
 		o.CheckTimeout = 2 * time.Second
 	}
 	a := &Admin{mux: http.NewServeMux(), options: o}
-	// Each Admin has a registry of its own for what only it knows.
+	// Each Admin has a separate registry for its own metrics.
 	own := prometheus.NewRegistry()
 	_ = own.Register(newReadyCollector(a)) // It is the first collector of its registry.
 	metrics := promhttp.HandlerFor(prometheus.Gatherers{o.Metrics.Gatherer(), own}, promhttp.HandlerOpts{
 		Registry: o.Metrics.registry,
-		// Exemplars exist in this format only. A client asks for it by Accept.
+		// Only OpenMetrics has exemplars. A client requests the format by Accept.
 		EnableOpenMetrics: true,
 	})
 	a.mux.Handle("/livez", readOnly(http.HandlerFunc(live)))
@@ -60,8 +60,8 @@ func NewAdmin(o AdminOptions) *Admin {
 	return a
 }
 
-// Drain makes /readyz fail from now on, so that no new calls are sent here
-// while running calls end.
+// Drain makes /readyz fail from now on, so that load balancers send no new calls while running
+// calls end.
 func (a *Admin) Drain() { a.draining.Store(true) }
 
 // ServeHTTP answers a request to the admin listener.
@@ -71,8 +71,8 @@ func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-// live answers as long as the process can answer. It checks nothing: a restart
-// would not repair a dependency.
+// live always succeeds while the process runs. It checks no dependency, because a restart would not
+// repair a dependency.
 func live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "live"})
 }
@@ -96,7 +96,7 @@ func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, answer)
 }
 
-// checks returns the readiness conditions of now.
+// checks returns the present readiness conditions.
 func (a *Admin) checks() []Check {
 	if a.options.Changing == nil {
 		return a.options.Checks

@@ -18,8 +18,7 @@ const ownTenant = "storekeeper"
 
 // BudgetState is the state of the call budget of one credential.
 type BudgetState struct {
-	// Credential identifies the budget: the names of the accounts that share
-	// it.
+	// Credential identifies the budget: the names of the accounts that share the budget.
 	Credential string
 	// Limit is the number of calls in a window now.
 	Limit int
@@ -27,10 +26,9 @@ type BudgetState struct {
 	Used int
 	// Waiting is the number of calls that wait for a permit.
 	Waiting int
-	// Outside is the estimated number of calls that others make with the
-	// credential.
+	// Outside is the estimated number of calls by other users of the credential.
 	Outside int
-	// Blocked is for how many more seconds Cloudflare accepts no calls.
+	// Blocked is the remaining time in seconds during which Cloudflare accepts no calls.
 	Blocked float64
 	// Tenants is the number of calls of each tenant in the window.
 	Tenants map[string]float64
@@ -62,13 +60,13 @@ func newPermits() permits {
 type Permit struct {
 	// Credential identifies the budget, as BudgetState.Credential does.
 	Credential string
-	// Tenant asked. "" is Storekeeper itself.
+	// Tenant is the waiting tenant. "" is Storekeeper itself.
 	Tenant string
 	// Wait is how long the wait took.
 	Wait time.Duration
-	// Err is why there is no permit, nil if there is one.
+	// Err is the reason why the permit was not granted, or nil.
 	Err error
-	// Exemplar is the trace id of a call whose spans are recorded, else "".
+	// Exemplar is the trace id of a call whose spans are recorded, or "".
 	Exemplar string
 }
 

@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// maxRays is the number of cf-ray values of one call that are kept, the last
-// ones.
+// maxRays is the number of cf-ray values kept per call, the most recent.
 const maxRays = 8
 
-// maxText is the number of bytes of a caller's text that are kept.
+// maxText is the number of bytes kept of a caller's text.
 const maxText = 256
 
 // maxRayBytes is the maximum length of a cf-ray, in bytes.
 const maxRayBytes = 64
 
-// Call collects facts about one call while it runs. Each layer adds what it
-// knows. It is safe for concurrent use.
+// Call collects facts about one call while the call runs. Each layer adds its facts. A Call is safe
+// for concurrent use.
 type Call struct {
 	mu    sync.Mutex
 	facts Facts
@@ -45,22 +44,21 @@ type Facts struct {
 	UpstreamCalls int
 	// UpstreamTime is the sum of their durations.
 	UpstreamTime time.Duration
-	// Waited is how long the call waited for a permit of the budget, or for what
-	// another call was doing.
+	// Waited is the time that the call waited for a permit of the budget, or for the work of
+	// another call.
 	Waited time.Duration
-	// Sampled says that the spans of the call are recorded.
+	// Sampled reports that the spans of the call are recorded.
 	Sampled bool
 }
 
-// Own returns the part of a call's latency that Storekeeper itself took: without
-// the requests to Cloudflare and without Waited. It is at least 0: requests of
-// one call may overlap.
+// Own returns the part of a call's latency that Storekeeper itself caused: without the requests to
+// Cloudflare and without Waited. It is at least 0, although requests of a call may overlap.
 func (f *Facts) Own(latency time.Duration) time.Duration {
 	return max(0, latency-f.UpstreamTime-f.Waited)
 }
 
-// Exemplar returns the trace id for the exemplars of a call's metrics, "" if its
-// spans are not recorded.
+// Exemplar returns the trace id for the exemplars of a call's metrics, or "" if the call's spans
+// are not recorded.
 func (f *Facts) Exemplar() string {
 	if !f.Sampled {
 		return ""
@@ -98,15 +96,15 @@ func (c *Call) AddWait(d time.Duration) {
 	c.change(func(f *Facts) { f.Waited += d })
 }
 
-// BeginWait begins a wait for what may be done for this call or for another one.
-// The returned function ends it. What the call itself notes meanwhile, such as a
-// request to Cloudflare, is not counted twice.
+// BeginWait begins a wait for work that this call shares with other calls. The returned function
+// ends the wait. Requests to Cloudflare that the call itself adds during the wait are not counted
+// twice.
 func (c *Call) BeginWait() (end func()) {
 	began, before := time.Now(), c.noted()
 	return func() { c.AddWait(max(0, time.Since(began)-(c.noted()-before))) }
 }
 
-// noted returns the time that is no part of Facts.Own so far.
+// noted returns the time so far that is not part of Facts.Own.
 func (c *Call) noted() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,8 +118,8 @@ func (c *Call) Exemplar() string {
 	return c.facts.Exemplar()
 }
 
-// AddUpstream adds one request to Cloudflare that took d. ray is the cf-ray of
-// the answer; an invalid one is ignored.
+// AddUpstream adds a request to Cloudflare with duration d. ray is the cf-ray of the response; an
+// invalid ray is ignored.
 func (c *Call) AddUpstream(d time.Duration, ray string) {
 	c.change(func(f *Facts) {
 		f.UpstreamCalls++
@@ -154,7 +152,7 @@ func (c *Call) change(by func(*Facts)) {
 	by(&c.facts)
 }
 
-// truncate limits a text that a caller may have chosen.
+// truncate limits the length of a text that a caller may have chosen.
 func truncate(text string) string { return text[:min(len(text), maxText)] }
 
 type callKey struct{}
@@ -164,8 +162,7 @@ func WithCall(ctx context.Context, c *Call) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// CallFrom returns the Call in ctx. If there is none, it returns a new Call
-// that nobody reads. It is never nil.
+// CallFrom returns the Call in ctx, or a new unused Call if there is none. It never returns nil.
 func CallFrom(ctx context.Context) *Call {
 	if c, ok := ctx.Value(callKey{}).(*Call); ok && c != nil {
 		return c

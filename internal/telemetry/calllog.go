@@ -12,20 +12,18 @@ import (
 // maxErrorText is the number of bytes of an error that are logged.
 const maxErrorText = 4096
 
-// CallResult is how a call ended.
+// CallResult is the result of a call.
 type CallResult struct {
 	// Code is the name of the status, such as "NotFound".
 	Code string
-	// Latency is how long the call took.
+	// Latency is the duration of the call.
 	Latency time.Duration
-	// Err is the error with its private cause, nil for success. The code that
-	// made it keeps secrets out of it.
+	// Err is the error with its private cause, or nil for success. It contains no secrets.
 	Err error
 }
 
-// LogCall writes the log line of a call: caller, method, result, duration and
-// identifiers. A call that failed for a reason that the operator must act on is
-// logged as an error.
+// LogCall writes the log line of a call: caller, method, result, duration and identifiers. A
+// failure that requires action by the operator is logged as an error.
 func LogCall(logger *zap.Logger, c *Call, o CallResult) {
 	level := zapcore.InfoLevel
 	if o.Err != nil && operatorFault(fault.From(o.Err).Kind) {

@@ -2,8 +2,8 @@ package telemetry
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// seconds are the upper bounds of the histogram buckets: from an answer without
-// work to the longest deadline of callers. Cloudflare answers in 0.1 to 2 s.
+// seconds are the upper bounds of the histogram buckets: from an immediate answer to the longest
+// deadline of callers. Cloudflare answers in 0.1 to 2 s.
 func seconds() []float64 {
 	return []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}
 }

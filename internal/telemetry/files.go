@@ -13,9 +13,9 @@ type FileState struct {
 	Kind string
 	// Failing is the number of groups whose content cannot be used.
 	Failing int
-	// Loads is how often content was loaded, Failures how often that failed.
+	// Loads is the number of loads of content, and Failures the number of failed loads.
 	Loads, Failures uint64
-	// Last is when content was last loaded.
+	// Last is the time of the last load.
 	Last time.Time
 }
 

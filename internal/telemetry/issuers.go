@@ -12,24 +12,24 @@ type IssuerState struct {
 	Name string
 	// Keys is the number of usable keys.
 	Keys int
-	// Up says that the last attempt to read the keys succeeded.
+	// Up reports that the last attempt to read the keys succeeded.
 	Up bool
-	// Fetched says that keys are fetched from the issuer. Read and Ends are
-	// shown for such issuers only, as 0 if the keys were never read.
+	// Fetched reports that keys are fetched from the issuer. Read and Ends are shown only for such
+	// issuers, as 0 if the keys were never read.
 	Fetched bool
-	// Read is when the keys in use were fetched, and Ends when they become
-	// unusable unless they are fetched again.
+	// Read is the time at which the present keys were fetched. Ends is the time at which they
+	// become unusable without another fetch.
 	Read, Ends time.Time
-	// Ahead is how far the issuer's clock is ahead of the own clock. It is
-	// shown if ClockKnown is true.
+	// Ahead is the offset of the issuer's clock from the local clock. It is shown if ClockKnown is
+	// true.
 	Ahead      time.Duration
 	ClockKnown bool
 }
 
 // CertificateState is the validity of a certificate.
 type CertificateState struct {
-	// Name identifies the certificate: listener, client_ca, or issuer: and the
-	// name of the issuer.
+	// Name identifies the certificate: listener, client_ca, or "issuer:" and the name of the
+	// issuer.
 	Name string
 	// Begins and Ends are the validity period.
 	Begins, Ends time.Time

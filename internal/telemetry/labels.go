@@ -8,8 +8,8 @@ const otherLabel = "other"
 // maxLabelBytes is the maximum length of a label value, in bytes.
 const maxLabelBytes = 128
 
-// labels limits the values of one label. Each value costs memory here and in
-// the metrics database for ever, so callers must not be able to create them.
+// labels limits the values of a label. Each value costs memory permanently, in the process and in
+// the metrics database, so callers must not be able to create values.
 type labels struct {
 	mu    sync.Mutex
 	known map[string]bool
@@ -17,7 +17,7 @@ type labels struct {
 	capacity int
 }
 
-// newLabels accepts the known values and as many others as capacity says.
+// newLabels accepts the known values and room other values.
 func newLabels(room int, known ...string) *labels {
 	l := &labels{known: make(map[string]bool, len(known)), capacity: room}
 	for _, v := range known {
@@ -26,7 +26,7 @@ func newLabels(room int, known ...string) *labels {
 	return l
 }
 
-// limit returns the value if it is accepted, and "other" otherwise.
+// limit returns the value if it is accepted, and otherwise "other".
 func (l *labels) limit(value string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

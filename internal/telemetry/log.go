@@ -1,7 +1,7 @@
 // Package telemetry holds the log, the metrics and the admin pages.
 //
-// The package must not know any RPC or any Cloudflare object. Nothing here
-// takes a request or an answer, so that no secret value can get into telemetry.
+// The package does not know any RPC or any Cloudflare object. No function takes a request or an
+// answer, so that no secret value can enter telemetry.
 package telemetry
 
 import (

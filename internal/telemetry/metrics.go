@@ -18,8 +18,8 @@ const maxWords = 64
 type MetricsOptions struct {
 	// Version is the version of the program.
 	Version string
-	// Methods are the full names of the methods with their own label value. Any
-	// other method, which a caller may have invented, counts as "other".
+	// Methods are the full names of the methods with their own label value. Any other method, which
+	// may be invented by a caller, counts as "other".
 	Methods []string
 	// Operations are the names of the Cloudflare operations with their own
 	// label value. Any other counts as "other".
@@ -46,8 +46,8 @@ type Metrics struct {
 	buildInfo        *prometheus.GaugeVec
 }
 
-// NewMetrics returns metrics in a registry of their own, with those of the Go
-// runtime and of the process. It fails only for a version that is not UTF-8.
+// NewMetrics returns metrics in a separate registry, including the metrics of the Go runtime and of
+// the process. It fails only if the version is not UTF-8.
 func NewMetrics(o MetricsOptions) (*Metrics, error) {
 	m := &Metrics{
 		registry:         prometheus.NewRegistry(),
@@ -75,7 +75,7 @@ func NewMetrics(o MetricsOptions) (*Metrics, error) {
 		return nil, err
 	}
 	info.Set(1)
-	// These series exist from the start, so that no first increase is missed.
+	// These series exist from the start, so that the first increase is not missed.
 	for _, reason := range fault.DenialReasons() {
 		m.denials.WithLabelValues(m.denied.limit(reason))
 	}
@@ -100,8 +100,8 @@ func (m *Metrics) collectors() []prometheus.Collector {
 	}
 }
 
-// BeginRPC counts a call as in flight. The returned function must be called
-// once at its end.
+// BeginRPC counts a call as in flight. The returned function must be called once at the end of the
+// call.
 func (m *Metrics) BeginRPC(method string) (end func()) {
 	gauge := m.rpcInFlight.WithLabelValues(m.methods.limit(method))
 	gauge.Inc()
@@ -116,14 +116,13 @@ type RPC struct {
 	Protocol string
 	// Code is the name of the status.
 	Code string
-	// Own is the part of the duration that Storekeeper itself took (see
-	// Facts.Own).
+	// Own is the part of the duration that Storekeeper itself caused (see Facts.Own).
 	Own time.Duration
-	// Exemplar is the trace id of a call whose spans are recorded, else "".
+	// Exemplar is the trace id of a call whose spans are recorded, or "".
 	Exemplar string
 }
 
-// ObserveRPC counts a call that took d.
+// ObserveRPC counts a call with duration d.
 func (m *Metrics) ObserveRPC(r RPC, d time.Duration) {
 	method, protocol := m.methods.limit(r.Method), m.protocols.limit(r.Protocol)
 	observe(m.rpcDuration.WithLabelValues(method, protocol, m.codes.limit(r.Code)), d, r.Exemplar)
@@ -139,14 +138,13 @@ func observe(to prometheus.Observer, d time.Duration, exemplar string) {
 	to.Observe(d.Seconds())
 }
 
-// CountDenial counts a call that was denied. reason is one of the program's own
-// words.
+// CountDenial counts a denied call. reason is a word of the program.
 func (m *Metrics) CountDenial(reason string) {
 	m.denials.WithLabelValues(m.denied.limit(reason)).Inc()
 }
 
-// CountRead counts a read: whether the cache answered it, and if so, whether its
-// answer was older than allowed.
+// CountRead counts a read. hit reports that the cache answered, and stale that the answer was older
+// than allowed.
 func (m *Metrics) CountRead(hit, stale bool) {
 	result := cacheMiss
 	switch {
@@ -158,18 +156,17 @@ func (m *Metrics) CountRead(hit, stale bool) {
 	m.cacheReads.WithLabelValues(result).Inc()
 }
 
-// ObserveBatch counts a request that creates secrets, with the number of calls
-// whose secrets it carries.
+// ObserveBatch counts a request that creates secrets. calls is the number of calls in the batch.
 func (m *Metrics) ObserveBatch(calls int) { m.batchSize.Observe(float64(calls)) }
 
-// ObserveUpstream counts one request to Cloudflare that took d, with its HTTP
-// status. 0: there was no answer. exemplar is a trace id, or "".
+// ObserveUpstream counts a request to Cloudflare with duration d and its HTTP status, or 0 without
+// a response. exemplar is a trace id, or "".
 func (m *Metrics) ObserveUpstream(operation string, status int, d time.Duration, exemplar string) {
 	observe(m.upstreamDuration.WithLabelValues(m.operations.limit(operation), statusClass(status)), d, exemplar)
 }
 
-// CountUpstreamError counts a request to Cloudflare without a usable answer.
-// reason is one of the program's own words.
+// CountUpstreamError counts a request to Cloudflare without a usable response. reason is a word of
+// the program.
 func (m *Metrics) CountUpstreamError(operation, reason string) {
 	m.upstreamErrors.WithLabelValues(m.operations.limit(operation), m.reasons.limit(reason)).Inc()
 }

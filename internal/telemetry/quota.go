@@ -7,22 +7,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// quotaAge is how long a reading of the quotas is shown. Each reading walks over
-// the records of all tenants.
+// quotaAge is the time for which a reading of the quotas is shown. Each reading scans the records
+// of all tenants.
 const quotaAge = 15 * time.Second
 
-// QuotaState is what a tenant has of one kind of object in an account, and what
-// it may have.
+// QuotaState is a tenant's usage and limit of one kind of object in an account.
 type QuotaState struct {
-	// Account is the name of the account, Tenant that of the tenant, and Kind is
-	// "stores" or "secrets".
+	// Account and Tenant are names. Kind is "stores" or "secrets".
 	Account, Tenant, Kind string
 	// Used and Limit are numbers of objects.
 	Used, Limit int
 }
 
-// WatchQuotas registers the metrics of tenants' quotas. states may fail while the
-// store is away; the metrics are then left out. It is called once.
+// WatchQuotas registers the metrics of tenants' quotas. It is called once. If states fails because
+// the store is unavailable, the metrics are absent.
 func (m *Metrics) WatchQuotas(states func() ([]QuotaState, error)) error {
 	names := []string{"account", "tenant", "kind"}
 	return m.registry.Register(&quotaCollector{
@@ -52,8 +50,8 @@ func (c *quotaCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- c.limit
 }
 
-// Collect sends the values of the gauges. Tenants beyond the limit of labels are
-// left out: their quotas cannot be added up.
+// Collect sends the values of the gauges. Tenants beyond the limit of labels are omitted, because a
+// sum of their quotas is meaningless.
 func (c *quotaCollector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

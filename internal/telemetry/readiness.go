@@ -11,13 +11,12 @@ import (
 type Check struct {
 	// Name identifies the check in the answer.
 	Name string
-	// Advisory checks are shown and do not make the service not ready. They are
-	// for conditions that concern some callers only: taking every replica out
-	// of service would harm the others.
+	// Advisory checks are shown but do not affect readiness. They are for conditions that concern
+	// only some callers: to take every replica out of service would harm the others.
 	Advisory bool
-	// Run returns nil if the condition holds. It must respect the context,
-	// which ends after AdminOptions.CheckTimeout. Its error is shown on the
-	// admin listener, so it must not hold secrets.
+	// Run returns nil if the condition holds. It must respect the context, which ends after
+	// AdminOptions.CheckTimeout. The admin listener shows the error, so the error must not hold
+	// secrets.
 	Run func(context.Context) error
 }
 
@@ -47,8 +46,8 @@ type checkResult struct {
 // CheckResult is the result of one readiness check.
 type CheckResult = checkResult
 
-// RunChecks runs readiness checks concurrently, as /readyz does. One that takes
-// longer than limit fails.
+// RunChecks runs readiness checks concurrently, as /readyz does. A check that takes longer than
+// limit fails.
 func RunChecks(ctx context.Context, checks []Check, limit time.Duration) []CheckResult {
 	return runChecks(ctx, checks, limit).Checks
 }
@@ -58,8 +57,7 @@ var (
 	errCheckPanic = errors.New("the check panicked")
 )
 
-// runChecks runs all checks concurrently and gives up on those that take longer
-// than limit.
+// runChecks runs all checks concurrently, with a timeout of limit.
 func runChecks(ctx context.Context, checks []Check, limit time.Duration) readiness {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

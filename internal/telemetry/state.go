@@ -10,10 +10,10 @@ import (
 type StoreState struct {
 	// Healthy returns nil if a commit would succeed now.
 	Healthy func() error
-	// Damaged returns the number of records that differ from what was written.
+	// Damaged returns the number of records whose stored bytes were altered.
 	Damaged func() uint64
-	// Epoch returns the identifier of the store, "" where it is not known yet,
-	// and the number of its last commit.
+	// Epoch returns the identifier of the store, or "" if unknown, and the number of the last
+	// commit.
 	Epoch func() (store string, commit uint64)
 }
 
@@ -82,12 +82,12 @@ func newCommits() commits {
 	}
 }
 
-// ObserveCommit counts a commit that took d. exemplar is a trace id, or "".
+// ObserveCommit counts a commit with duration d. exemplar is a trace id, or "".
 func (m *Metrics) ObserveCommit(d time.Duration, err error, exemplar string) {
 	observe(m.commits.whole.WithLabelValues(resultOf(err)), d, exemplar)
 }
 
-// ObserveSync counts a sync or a transaction that took d.
+// ObserveSync counts a sync or a transaction with duration d.
 func (m *Metrics) ObserveSync(d time.Duration, err error) {
 	observe(m.commits.sync.WithLabelValues(resultOf(err)), d, "")
 }

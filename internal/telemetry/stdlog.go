@@ -6,12 +6,12 @@ import (
 	"log" //nolint:depguard // libraries write to it, this package only takes their text away
 )
 
-// unsolicited begins the line that net/http writes to the standard logger if
-// bytes arrive on an idle connection. The line quotes the bytes.
+// unsolicited is the beginning of the line that net/http writes to the standard logger if bytes
+// arrive on an idle connection. The line quotes the bytes.
 const unsolicited = "Unsolicited response received on idle HTTP channel"
 
-// GuardStandardLog lets the standard logger write to a writer without the bytes
-// that came over a connection to Cloudflare: they may hold a credential.
+// GuardStandardLog makes the standard logger write to a writer, without the quoted bytes of
+// connections to Cloudflare, which may contain a credential.
 func GuardStandardLog(to io.Writer) { log.SetOutput(redactingWriter{to}) }
 
 type redactingWriter struct{ to io.Writer }

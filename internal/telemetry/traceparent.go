@@ -9,10 +9,9 @@ const (
 	parentIDLen    = 16
 )
 
-// TraceID returns the trace id of a traceparent header (W3C Trace Context): 32
-// lower-case hexadecimal digits. It returns false for an invalid header. Of a
-// later version it reads the part that version 00 defines, as the standard
-// requires.
+// TraceID returns the trace id of a traceparent header (W3C Trace Context): 32 lower-case
+// hexadecimal digits. It returns false for an invalid header. Of a later version, TraceID reads the
+// part that version 00 defines, as the standard requires.
 func TraceID(traceparent string) (string, bool) {
 	if len(traceparent) < traceparentLen {
 		return "", false

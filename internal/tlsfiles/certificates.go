@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// maxFile is the number of bytes that Certificates reads of a file.
+// maxFile is the maximum number of bytes that Certificates reads of a file.
 const maxFile = 1 << 20
 
 // Certificates returns the certificates in a PEM file in their order. It skips
@@ -19,7 +19,7 @@ func Certificates(file string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = opened.Close() }() // opened for reading: nothing can be lost
+	defer func() { _ = opened.Close() }() // read-only: no data can be lost
 	text, err := io.ReadAll(io.LimitReader(opened, maxFile))
 	if err != nil {
 		return nil, err

@@ -50,9 +50,8 @@ func (f *Files) requestClientCertificates(m *material, text []byte) error {
 	if f.config.RequireClient {
 		m.withClients.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	// Without session tickets each connection has a full handshake, so a client
-	// certificate is verified with the current CA certificates and not with
-	// those of an earlier session.
+	// Without session tickets each connection has a full handshake, so that a client certificate is
+	// verified against the present CA certificates, and not those of an earlier session.
 	m.withClients.SessionTicketsDisabled = true
 	return nil
 }
@@ -71,8 +70,8 @@ func (f *Files) pair(cert, key []byte) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// authorities parses CA certificates. One that cannot be parsed makes the whole
-// file unusable: skipping it would lock out its clients silently.
+// authorities parses CA certificates. A certificate that cannot be parsed makes the whole file
+// unusable, because skipping the certificate would silently lock out clients.
 func authorities(name string, text []byte) (*x509.CertPool, error) {
 	pool, found := x509.NewCertPool(), 0
 	for {

@@ -1,8 +1,7 @@
-// Package tlsfiles provides the TLS configuration of listeners from files that
-// are reloaded when they change: a certificate, its key and the CA certificates
-// of clients.
+// Package tlsfiles provides the TLS configuration of listeners from files that are reloaded when
+// they change: a certificate, the private key and the CA certificates of clients.
 //
-// The package must not know who listens or who calls.
+// The package does not know the listeners or the callers.
 package tlsfiles
 
 import (
@@ -22,19 +21,18 @@ type Config struct {
 	CertFile string
 	// KeyFile holds the private key of the certificate in PEM.
 	KeyFile string
-	// ClientCAFile holds the CA certificates, in PEM, that sign client
-	// certificates. Empty: clients are asked for none.
+	// ClientCAFile holds the CA certificates, in PEM, that sign client certificates. If empty, no
+	// client certificate is requested.
 	ClientCAFile string
-	// RequireClient refuses connections without a client certificate. It needs
-	// ClientCAFile.
+	// RequireClient refuses connections without a client certificate. It requires ClientCAFile.
 	RequireClient bool
-	// OnReload is called with nil when changed files are in use, and with the
-	// error if they cannot be used; the earlier ones stay in use. It is called
-	// once per error. It must not block. Nil: not called.
+	// OnReload is called with nil when changed files are in use, and with the error if they cannot
+	// be used and the previous files stay in use. It is called once per error, and must not block.
+	// Nil means no call.
 	OnReload func(error)
-	// Watcher watches the files. Nil: they are read once.
+	// Watcher watches the files. If nil, the files are read once.
 	Watcher *filewatch.Watcher
-	// Clock returns the current time. Nil: time.Now.
+	// Clock returns the current time. Nil means time.Now.
 	Clock func() time.Time
 }
 
@@ -44,9 +42,8 @@ type Files struct {
 	current atomic.Pointer[material]
 }
 
-// New reads the files. It fails if they are unusable: the key belongs to
-// another certificate, the certificate is not valid now, or there is no CA
-// certificate.
+// New reads the files. It fails if they are unusable: the key does not match the certificate, the
+// certificate is not valid now, or there is no CA certificate.
 func New(c Config) (*Files, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -62,10 +59,9 @@ func New(c Config) (*Files, error) {
 	return f, nil
 }
 
-// WithClients returns the TLS configuration of listeners for callers: TLS 1.2
-// or later, HTTP/2 or HTTP/1.1, client certificates as Config says. It is for
-// credentials.NewTLS of gRPC and for http.Server. Existing connections do not
-// change when the files change.
+// WithClients returns the TLS configuration of listeners for callers: TLS 1.2 or later, HTTP/2 or
+// HTTP/1.1, client certificates according to Config. It is for credentials.NewTLS of gRPC and for
+// http.Server. A change of the files does not affect existing connections.
 func (f *Files) WithClients() *tls.Config {
 	return f.dynamic(func(m *material) *tls.Config { return m.withClients })
 }

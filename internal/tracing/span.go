@@ -1,7 +1,6 @@
-// Package tracing adds spans to the trace of a call. It costs nothing for a call that
-// is not recorded.
+// Package tracing adds spans to the trace of a call. It costs nothing for an unrecorded call.
 //
-// It must not know where spans go: package otlp does.
+// The package does not know the destination of spans, which is the task of package otlp.
 package tracing
 
 import (
@@ -15,11 +14,11 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// scope names the instrumentation of Storekeeper itself.
+// scope is the name of Storekeeper's instrumentation.
 const scope = "platform.internal/storekeeper"
 
-// The attributes that Storekeeper sets. Those that do not begin with storekeeper are
-// of the semantic conventions.
+// The attributes that Storekeeper sets. Attributes without the prefix storekeeper are defined in
+// the semantic conventions.
 const (
 	// RouteKey has the route of a request, as the proto files declare it.
 	RouteKey attribute.Key = "http.route"
@@ -29,22 +28,22 @@ const (
 	RequestIDKey attribute.Key = "storekeeper.request_id"
 	// OperationKey has the name of the operation at Cloudflare.
 	OperationKey attribute.Key = "storekeeper.operation"
-	// CallsKey has the number of calls whose secrets one request carries.
+	// CallsKey has the number of calls in a batch.
 	CallsKey attribute.Key = "storekeeper.batch.calls"
-	// CredentialKey has the name of the call budget, and ResultKey how a wait for it
-	// ended.
+	// CredentialKey has the name of the call budget. ResultKey has the result of a wait for a
+	// permit.
 	CredentialKey attribute.Key = "storekeeper.budget.credential"
 	ResultKey     attribute.Key = "storekeeper.budget.result"
-	// OutcomeKey has what reconciliation found out.
+	// OutcomeKey has the result of reconciliation.
 	OutcomeKey attribute.Key = "storekeeper.reconcile.outcome"
 )
 
-// Span is a span under way, or nothing if its call is not recorded. Its zero value
-// is nothing.
+// Span is a running span. The zero value is the empty Span of an unrecorded call, whose methods do
+// nothing.
 type Span struct{ span trace.Span }
 
-// Start begins a span below the one of ctx. If the call of ctx is not recorded, it
-// returns ctx and nothing, and allocates nothing. The span must be ended.
+// Start begins a child span of the span in ctx. If the call of ctx is not recorded, Start returns
+// ctx and an empty Span, and allocates nothing. The caller must end the span.
 func Start(ctx context.Context, name string) (context.Context, Span) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -54,8 +53,8 @@ func Start(ctx context.Context, name string) (context.Context, Span) {
 	return ctx, Span{span}                                              //nolint:spancheck // As above.
 }
 
-// Leave returns inner with the span of outer in place of its own, for work that goes
-// on with the values of inner after its span has ended.
+// Leave returns inner with the span of outer, for work that continues with the values of inner
+// after the span of inner has ended.
 func Leave(inner, outer context.Context) context.Context {
 	if parent := trace.SpanFromContext(outer); parent.IsRecording() {
 		return trace.ContextWithSpan(inner, parent)
@@ -71,11 +70,10 @@ func Of(ctx context.Context) Span {
 	return Span{}
 }
 
-// Recorded reports whether there is a span.
+// Recorded reports whether the span is not empty.
 func (s Span) Recorded() bool { return s.span != nil }
 
-// SetText sets an attribute. The text must be one of the program's own words, or an
-// identifier that was checked.
+// SetText sets an attribute. The text must be a word of the program or a validated identifier.
 func (s Span) SetText(key attribute.Key, text string) {
 	if s.span != nil {
 		s.span.SetAttributes(key.String(text))
@@ -89,22 +87,21 @@ func (s Span) SetCount(key attribute.Key, n int) {
 	}
 }
 
-// SetRay sets the cf-ray of Cloudflare's answer, whose form was checked.
+// SetRay sets the cf-ray of Cloudflare's response, which must be validated.
 func (s Span) SetRay(ray string) {
 	if s.span != nil {
 		s.span.SetAttributes(RayKey.StringSlice([]string{ray}))
 	}
 }
 
-// SetName names the span anew.
+// SetName renames the span.
 func (s Span) SetName(name string) {
 	if s.span != nil {
 		s.span.SetName(name)
 	}
 }
 
-// End ends the span. An error sets its status, and error.type to the reason of the
-// fault.
+// End ends the span. An error sets the status, and sets error.type to the reason of the fault.
 func (s Span) End(err error) {
 	if s.span == nil {
 		return
@@ -116,7 +113,7 @@ func (s Span) End(err error) {
 	s.span.End()
 }
 
-// LinkTo links the span to the span of another call that did work for both.
+// LinkTo links the span to the span of another call that did work for both calls.
 func (s Span) LinkTo(other context.Context) {
 	if s.span == nil {
 		return
@@ -126,8 +123,8 @@ func (s Span) LinkTo(other context.Context) {
 	}
 }
 
-// ID returns the trace id of ctx, 32 hexadecimal digits, and whether its spans are
-// recorded. It is "" for a call without a trace.
+// ID returns the trace id of ctx, 32 hexadecimal digits, and whether the spans are recorded. The id
+// is "" for a call without a trace.
 func ID(ctx context.Context) (id string, recorded bool) {
 	span := trace.SpanFromContext(ctx)
 	if at := span.SpanContext(); at.HasTraceID() {
@@ -136,8 +133,8 @@ func ID(ctx context.Context) (id string, recorded bool) {
 	return "", false
 }
 
-// Ended records a span that took some time and ends now, below the one of ctx. set
-// fills in its attributes; it is called only if the call of ctx is recorded.
+// Ended records a child span of the span in ctx with duration took that ends now. set returns the
+// attributes; it is called only if the call of ctx is recorded.
 func Ended(ctx context.Context, name string, took time.Duration, kind trace.SpanKind, set func() []attribute.KeyValue) Span {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {

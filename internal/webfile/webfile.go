@@ -1,8 +1,7 @@
-// Package webfile serves the embedded files of the pages for people, under one
-// strict Content-Security-Policy.
+// Package webfile serves the embedded files of web pages, under one strict Content-Security-Policy.
 //
-// The package must not know what the files show. All of them are public: a page
-// holds no fact, and calls the API with the credential of its user.
+// The package does not know the content of the files. All files are public: a page contains no
+// data, and calls the API with the user's credential.
 package webfile
 
 import (
@@ -13,8 +12,8 @@ import (
 	"time"
 )
 
-// Policy is the Content-Security-Policy. A page may load scripts and styles of
-// its own server and call it, and nothing else.
+// Policy is the Content-Security-Policy. A page may load scripts and styles from the same server
+// and call that server, and nothing else.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -38,14 +37,14 @@ type File struct {
 	tag       string
 }
 
-// New returns a file. Its ETag is the start of the SHA-256 of the content.
+// New returns a file. The ETag is the start of the SHA-256 of the content.
 func New(content, mediaType string) *File {
 	sum := sha256.Sum256([]byte(content))
 	return &File{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
 }
 
-// Serve answers GET and HEAD with the file. Nil is answered with 404, and
-// another method with 405, both in the failure envelope.
+// Serve answers GET and HEAD with the file. A nil File gives 404, and another method 405, both in
+// the failure envelope.
 func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f == nil:
@@ -73,6 +72,5 @@ func refuse(w http.ResponseWriter, status int, envelope string) {
 	_, _ = w.Write([]byte(envelope))
 }
 
-// Path returns the path of a request as Files are named: people type a slash at
-// the end.
+// Path returns the path of a request without a trailing slash, which users may type.
 func Path(r *http.Request) string { return strings.TrimSuffix(r.URL.Path, "/") }

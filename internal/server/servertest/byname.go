@@ -16,8 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// secretsByName registers the service that finds secrets by their names. It
-// remembers nothing of a put.
+// secretsByName registers the service that finds secrets by name. It does not record puts.
 func (g *Gate) secretsByName(tb testing.TB, chain server.Chain, secrets secretsstorev1.SecretsStoreServiceServer) server.Register {
 	tb.Helper()
 	library, err := cache.New(cache.Config{Reader: g.Cloudflare.Client})

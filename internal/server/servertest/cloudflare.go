@@ -1,8 +1,8 @@
-// Package servertest puts the real chain, the real services and the real client
-// for Cloudflare in front of an emulated Cloudflare, inside the process, so that
-// tests can see what really leaves and when.
+// Package servertest combines the real chain, the real services and the real client for Cloudflare
+// with an emulated Cloudflare in the process, so that tests can see which requests are sent and
+// when.
 //
-// It serves tests only. It must not know what they expect.
+// The package is for tests only. It does not know what they expect.
 package servertest
 
 import (
@@ -24,46 +24,46 @@ import (
 )
 
 const (
-	// Main is the name of an account that is served.
+	// Main is the name of a served account.
 	Main = "main"
-	// MainID is its identifier.
+	// MainID is the identifier of Main.
 	MainID = "023e105f4ecef8ad9ca31a8372d0c353"
-	// Other is the name of another account that is served.
+	// Other is the name of another served account.
 	Other = "other"
-	// OtherID is its identifier.
+	// OtherID is the identifier of Other.
 	OtherID = "123e105f4ecef8ad9ca31a8372d0c353"
-	// UnservedID is an account that exists at Cloudflare and is not served.
+	// UnservedID is an account that exists at Cloudflare but is not served.
 	UnservedID = "223e105f4ecef8ad9ca31a8372d0c353"
 )
 
 // plenty is a limit that no test reaches.
 const plenty = 1_000_000
 
-// Clock counts what happens, so that two things have an order.
+// Clock is a logical clock that orders events.
 type Clock struct{ now atomic.Int64 }
 
-// Next is the number of what happens now, counted from 1.
+// Next advances the clock and returns the new value, from 1.
 func (c *Clock) Next() int64 { return c.now.Add(1) }
 
 // Arrival is a request that reached Cloudflare.
 type Arrival struct {
-	// At is when, by the Clock.
+	// At is the value of the Clock at arrival.
 	At int64
-	// Method and Path are those of HTTP; the path begins behind the base URL.
+	// Method and Path are the HTTP method and the path after the base URL.
 	Method, Path string
 	// Body is the body.
 	Body string
 }
 
-// Changes says whether the request changes something.
+// Changes reports whether the request changes something.
 func (a Arrival) Changes() bool { return a.Method != http.MethodGet }
 
-// Cloudflare is an emulated Cloudflare with both accounts, and the real client
-// for it. Its limits are out of the way.
+// Cloudflare is an emulated Cloudflare with both accounts, and the real client. The emulator's
+// limits are too high to be reached.
 type Cloudflare struct {
 	*emulator.Emulator
 
-	// Client speaks to it, as the platform.
+	// Client calls the emulator with the platform's credential.
 	Client *upstream.Client
 
 	clock *Clock
@@ -72,8 +72,8 @@ type Cloudflare struct {
 	seen  []Arrival
 }
 
-// NewCloudflare starts an empty one. Requests go to the emulator inside the
-// process, or by next, where that is not nil.
+// NewCloudflare starts an empty emulator. Requests go to the emulator in the process, or through
+// next if next is not nil.
 func NewCloudflare(tb testing.TB, clock *Clock, next func(http.Handler) (base string, by http.RoundTripper)) *Cloudflare {
 	tb.Helper()
 	limits := emulator.Account{StoreLimit: plenty, SecretLimit: plenty}
@@ -106,7 +106,7 @@ func NewCloudflare(tb testing.TB, clock *Clock, next func(http.Handler) (base st
 	return c
 }
 
-// RoundTrip notes a request and sends it on.
+// RoundTrip records a request and forwards it.
 func (c *Cloudflare) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := Arrival{At: c.clock.Next(), Method: r.Method, Path: strings.TrimPrefix(r.URL.RequestURI(), "/client/v4")}
 	if r.Body != nil {
@@ -123,7 +123,7 @@ func (c *Cloudflare) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(r)
 }
 
-// Seen lists what arrived since it was asked last.
+// Seen lists the requests that arrived since the last call of Seen.
 func (c *Cloudflare) Seen() []Arrival {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,7 +132,7 @@ func (c *Cloudflare) Seen() []Arrival {
 	return seen
 }
 
-// Changed lists the changes that arrived since it was asked last.
+// Changed lists the changes that arrived since the last call of Seen.
 func (c *Cloudflare) Changed() []Arrival {
 	var changes []Arrival
 	for _, a := range c.Seen() {
@@ -143,10 +143,10 @@ func (c *Cloudflare) Changed() []Arrival {
 	return changes
 }
 
-// direct gives requests to a handler in the goroutine of the call.
+// direct passes requests to a handler in the calling goroutine.
 type direct struct{ handler http.Handler }
 
-// RoundTrip breaks off where the handler does, as a connection would.
+// RoundTrip ends the response where the handler aborts, as a connection would.
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
@@ -179,24 +179,23 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// serve takes the panic with which a handler ends a connection.
+// serve recovers the panic with which a handler aborts a connection.
 func (d direct) serve(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if err, ok := recover().(error); ok && !errors.Is(err, http.ErrAbortHandler) {
-			// A fault of the emulator's own shows as an answer that is none.
+			// A panic of the emulator becomes an invalid response.
 			w.WriteHeader(http.StatusTeapot)
 		}
 	}()
 	d.handler.ServeHTTP(w, r)
 }
 
-// torn is the end of an answer that broke off.
+// torn is the end of a truncated response.
 type torn struct{}
 
 func (torn) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// writer keeps an answer as a connection would: what is set after the header was
-// written is lost.
+// writer records a response as a connection would: headers set after WriteHeader are lost.
 type writer struct {
 	header http.Header
 	status int

@@ -31,44 +31,44 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// Config says what a Gate is made of.
+// Config configures a Gate.
 type Config struct {
-	// Rules is a policy file. Empty allows nothing.
+	// Rules is a policy file. If empty, nothing is allowed.
 	Rules string
 	// Callers can call over gRPC, each with the API key "key-of-NAME".
 	Callers []authn.Principal
-	// Denials is where the records of denials go. Nil: Gate.Trail.
+	// Denials receives the records of denials. Nil means Gate.Trail.
 	Denials server.Denials
-	// Lines makes the audit records of a commit durable, or refuses the commit.
-	// Nil: they go to Gate.Trail.
+	// Lines makes the audit records of a commit durable, or refuses the commit. If nil, the records
+	// go to Gate.Trail.
 	Lines func(ctx context.Context, lines []audit.Record) error
-	// Secrets answers in place of the real service, where it is set.
+	// Secrets, if set, replaces the real service.
 	Secrets func(genuine secretsstorev1.SecretsStoreServiceServer) secretsstorev1.SecretsStoreServiceServer
-	// Change changes the chain before it is used, where it is set.
+	// Change, if set, modifies the chain before use.
 	Change func(*server.Chain)
-	// Network is how Cloudflare is reached. Nil: inside the process.
+	// Network connects the client to the emulator. Nil means inside the process.
 	Network func(http.Handler) (base string, by http.RoundTripper)
-	// Log gets the lines of calls. Nil: nobody.
+	// Log receives the log lines of calls. Nil means no logging.
 	Log *zap.Logger
 }
 
-// Gate is Storekeeper without its configuration and its listeners.
+// Gate is Storekeeper without configuration and listeners.
 type Gate struct {
-	// Cloudflare is what stands behind it.
+	// Cloudflare is the emulated Cloudflare.
 	Cloudflare *Cloudflare
-	// Trail is its audit trail, unused where the Config has another.
+	// Trail is the audit trail, unused if Config sets another destination.
 	Trail *Trail
-	// Clock gives an order to arrivals and records.
+	// Clock orders arrivals and records.
 	Clock *Clock
 	// Server is the server.
 	Server *server.Server
-	// Metrics are what it counts.
+	// Metrics are the metrics of the server.
 	Metrics *telemetry.Metrics
-	// Authenticator knows the callers.
+	// Authenticator has the keys of the callers.
 	Authenticator *authn.Authenticator
 }
 
-// Services lists the services that are served.
+// Services lists the served services.
 func Services() []protoreflect.ServiceDescriptor {
 	return []protoreflect.ServiceDescriptor{
 		secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService"),
@@ -80,7 +80,7 @@ func Services() []protoreflect.ServiceDescriptor {
 	}
 }
 
-// Start makes a Gate. It ends with the test.
+// Start makes a Gate, which is closed at the end of the test.
 func Start(tb testing.TB, c Config) *Gate {
 	tb.Helper()
 	g := &Gate{Clock: &Clock{}}
@@ -167,11 +167,11 @@ type Client struct {
 	// Identity and Self are the services about the caller.
 	Identity identityv1.IdentityServiceClient
 	Self     storekeeperv1.SelfServiceClient
-	// ByName is the service that finds secrets by their names.
+	// ByName is the service that finds secrets by name.
 	ByName storekeeperv1.SecretServiceClient
-	// Operators is the service about all tenants.
+	// Operators is the service for operators.
 	Operators storekeeperv1.OperatorServiceClient
-	// Conn carries the calls of all.
+	// Conn is the connection of all services.
 	Conn grpc.ClientConnInterface
 }
 
@@ -186,11 +186,11 @@ func newClient(conn grpc.ClientConnInterface) Client {
 	}
 }
 
-// As gives a client whose calls are made inside the process, as the gateway
-// makes them, by a caller whose credential was judged already.
+// As returns a client whose calls run inside the process, like the gateway's calls. The caller is
+// already authenticated.
 func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Authentication{Principal: p}) }
 
-// With is As for any outcome of authentication.
+// With is As for any result of authentication.
 func (g *Gate) With(o authn.Authentication) Client {
 	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
 	return newClient(&contextConn{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
@@ -198,8 +198,7 @@ func (g *Gate) With(o authn.Authentication) Client {
 	}})
 }
 
-// Listen serves gRPC on loopback until the test ends, and returns the
-// connection to it.
+// Listen serves gRPC on loopback until the test ends, and returns a connection.
 func (g *Gate) Listen(tb testing.TB) *grpc.ClientConn {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -218,8 +217,8 @@ func (g *Gate) Listen(tb testing.TB) *grpc.ClientConn {
 	return conn
 }
 
-// Over gives a client whose calls go over a connection with the API key of a
-// caller. Without a name there is no credential.
+// Over returns a client over a connection with the API key of a caller. Without a name there is no
+// credential.
 func Over(conn grpc.ClientConnInterface, caller string) Client {
 	return newClient(&contextConn{ClientConnInterface: conn, dress: func(ctx context.Context) context.Context {
 		if caller == "" {
@@ -229,10 +228,10 @@ func Over(conn grpc.ClientConnInterface, caller string) Client {
 	}})
 }
 
-// Bearer is the header that a caller shows over REST.
+// Bearer returns the Authorization header of a caller over REST.
 func Bearer(caller string) string { return "Bearer " + keyOf(caller) }
 
-// contextConn is a connection that adds something to each call.
+// contextConn is a connection that modifies the context of each call.
 type contextConn struct {
 	grpc.ClientConnInterface
 

@@ -15,8 +15,8 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// keeper makes changes once, over records in memory. What became of a change
-// whose answer was lost is never found out.
+// keeper returns a Coordinator with records in memory. Reconciliation never finds the outcome of a
+// change whose response was lost.
 func (g *Gate) keeper(tb testing.TB, lines func(context.Context, []audit.Record) error) *idempotency.Coordinator {
 	tb.Helper()
 	if lines == nil {
@@ -52,7 +52,7 @@ type memory struct {
 	kept map[string]store.Record
 }
 
-// Commit does all or nothing.
+// Commit is atomic.
 func (m *memory) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -111,7 +111,7 @@ func (m *memory) Scan(_ context.Context, prefix string, visit func(string, store
 	return nil
 }
 
-// Trail visits nothing: the lines are where Config.Lines took them.
+// Trail visits nothing: the lines went to Config.Lines.
 func (*memory) Trail(context.Context, uint64, func([]byte) error) error { return nil }
 
 // Events returns nothing: there is one replica.

@@ -7,24 +7,24 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// WrittenRecord is a record that was written.
+// WrittenRecord is a record with the time of the write.
 type WrittenRecord struct {
 	audit.Record
 
-	// At is when, by the Clock.
+	// At is the value of the Clock at the write.
 	At int64
 }
 
-// Trail is an audit trail in memory.
+// Trail is an in-memory audit trail.
 type Trail struct {
 	clock *Clock
 	mu    sync.Mutex
 	all   []WrittenRecord
-	// changes are the records of changes that were ever written.
+	// changes holds all records of changes ever written.
 	changes []audit.Record
 }
 
-// commit keeps the records of a commit.
+// commit adds the records of a commit.
 func (t *Trail) commit(_ context.Context, lines []audit.Record) error {
 	for _, r := range lines {
 		t.keep(r.Kind, r)
@@ -32,7 +32,7 @@ func (t *Trail) commit(_ context.Context, lines []audit.Record) error {
 	return nil
 }
 
-// Denial keeps a record.
+// Denial adds a record.
 func (t *Trail) Denial(ctx context.Context, r audit.Record) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -51,14 +51,14 @@ func (t *Trail) keep(kind audit.Kind, r audit.Record) {
 	}
 }
 
-// indexed returns the records of changes behind the first n.
+// indexed returns the records of changes after the first n.
 func (t *Trail) indexed(n int) []audit.Record {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.changes[n:]
 }
 
-// Written lists what was written since it was asked last.
+// Written lists the records since the last call of Written.
 func (t *Trail) Written() []WrittenRecord {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,8 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// index finds changes in a Trail by looking at each of them. It keeps what Written
-// gives away.
+// index finds changes in a Trail by a linear scan. It keeps records that Written has returned.
 type index struct {
 	trail *Trail
 	chain *audit.Chain
@@ -19,7 +18,7 @@ type index struct {
 	seen  int
 	lines [][]byte
 	rows  []audit.Row
-	// keys are those of the rows, and open the rows of intents without an outcome.
+	// keys are the keys of the rows. open holds the rows of intents without an outcome.
 	keys [][]audit.Key
 	open map[string]int
 }
@@ -28,7 +27,7 @@ func newIndex(t *Trail) *index {
 	return &index{trail: t, chain: audit.NewChain(nil, audit.NewOrigin(nil), audit.Place{}), open: map[string]int{}}
 }
 
-// CatchUp takes what was written since.
+// CatchUp adds the records written since the last call.
 func (x *index) CatchUp(context.Context) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -55,7 +54,7 @@ func (x *index) CatchUp(context.Context) error {
 	return nil
 }
 
-// Rows returns the changes with a key, newest first, each at the place of its intent.
+// Rows returns the changes with a key, newest first, each at the position of the intent.
 func (x *index) Rows(_ context.Context, key audit.Key, before uint64, limit int) (found []audit.Row, _ error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

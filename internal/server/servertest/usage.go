@@ -10,20 +10,20 @@ import (
 	"platform.internal/storekeeper/internal/self"
 )
 
-// usage stands in for quotas and budgets, which a Gate has not: each tenant has
-// figures of its own, by which they can be told apart.
+// usage replaces quotas and budgets, which a Gate does not have. Each tenant has distinct numbers,
+// so that tests can tell tenants apart.
 func usage(_ context.Context, account, tenant string) (self.Usage, error) {
 	return self.Usage{Calls: UsageOf(account, tenant), Stores: &self.Quota{Used: UsageOf(account, tenant), Limit: UsageOf(account, tenant)}}, nil
 }
 
-// UsageOf is the figure of a tenant in an account.
+// UsageOf returns the number of a tenant in an account.
 func UsageOf(account, tenant string) int {
 	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(account + "\x00" + tenant)) // It never fails.
+	_, _ = sum.Write([]byte(account + "\x00" + tenant)) // a hash never fails
 	return int(sum.Sum32() >> 1)
 }
 
-// operators stands in for the state of a running Storekeeper.
+// operators replaces the state of a running Storekeeper.
 func operators(callers []authn.Principal) *operator.Service {
 	return operator.NewService(operator.Config{
 		Status: func(context.Context) operator.Status { return operator.Status{} },

@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Store makes a store as the platform and returns its identifier.
+// Store creates a store as the platform and returns the identifier.
 func (c *Cloudflare) Store(tb testing.TB, account, name string) string {
 	tb.Helper()
 	defer c.unseen()()
@@ -17,8 +17,8 @@ func (c *Cloudflare) Store(tb testing.TB, account, name string) string {
 	return a.Result.ID
 }
 
-// Secret makes a secret as the platform and returns its identifier. Its value
-// and its comment hold its name.
+// Secret creates a secret as the platform and returns the identifier. The value and the comment
+// contain the name.
 func (c *Cloudflare) Secret(tb testing.TB, account, storeID, name string, scopes ...string) string {
 	tb.Helper()
 	defer c.unseen()()
@@ -34,8 +34,8 @@ func (c *Cloudflare) Secret(tb testing.TB, account, storeID, name string, scopes
 	return a.Result[0].ID
 }
 
-// State describes every secret of both accounts, values included, by its
-// place. Stores stand there with what describes them.
+// State describes every secret of both accounts, including values, by path. The map also has the
+// stores.
 func (c *Cloudflare) State(tb testing.TB) map[string]string {
 	tb.Helper()
 	defer c.unseen()()
@@ -58,7 +58,7 @@ func (c *Cloudflare) State(tb testing.TB) map[string]string {
 	return state
 }
 
-// Describe writes down what a secret is.
+// Describe describes a secret as text.
 func Describe(name, value string, comment *string, scopes []string) string {
 	text := "none"
 	if comment != nil {
@@ -81,7 +81,7 @@ func all[T any](tb testing.TB, read func(upstream.Paging) (upstream.Answer[[]T],
 	}
 }
 
-// unseen keeps what the platform does meanwhile out of what was seen.
+// unseen hides the platform's requests from Seen.
 func (c *Cloudflare) unseen() func() {
 	before := c.Seen()
 	return func() {

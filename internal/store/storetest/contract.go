@@ -1,6 +1,6 @@
-// Package storetest holds the tests that every store.Store passes.
+// Package storetest holds the tests that every store.Store must pass.
 //
-// It must not know any store.
+// The package does not know any store.
 package storetest
 
 import (
@@ -17,8 +17,7 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// soon is how long a record lives in the tests of what ends, and late is when a
-// test gives up on what should have happened.
+// soon is the lifetime of a record in the tests of expiry. late is the timeout of a test.
 const (
 	soon = 150 * time.Millisecond
 	late = 10 * time.Second
@@ -26,8 +25,8 @@ const (
 
 var errRefused = errors.New("refused by the test")
 
-// Contract tries what store.Store promises. open makes an empty store, whose trail
-// can be read, and sees to its end with the test.
+// Contract tests the contract of store.Store. open makes an empty store with a readable trail, and
+// closes the store at the end of the test.
 func Contract(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Helper()
 	for name, try := range map[string]func(*testing.T, store.Store){
@@ -65,7 +64,7 @@ func Contract(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// put is a Decide that writes values without an end, whatever is there.
+// put returns a Decide that writes values without an expiry.
 func put(values map[string]string) store.Decide {
 	return func(map[string]store.Record) (store.Changes, error) {
 		changes := make(map[string]*store.Record, len(values))
@@ -87,7 +86,7 @@ func set(t *testing.T, s store.Store, key string, r *store.Record) {
 	}
 }
 
-// want compares what is at some keys.
+// want compares the records at keys with the expected values.
 func want(t *testing.T, s store.Store, expected map[string]string, keys ...string) {
 	t.Helper()
 	found, err := s.Get(t.Context(), keys...)
@@ -126,7 +125,7 @@ func deleted(t *testing.T, s store.Store) {
 		set(t, s, "a", &store.Record{Value: []byte("x"), Expires: end})
 		set(t, s, "a", nil)
 		want(t, s, map[string]string{}, "a")
-		set(t, s, "a", nil) // Again is no error.
+		set(t, s, "a", nil) // a repeated deletion is no error
 	}
 }
 
@@ -257,7 +256,7 @@ func wantKind(t *testing.T, err error, kind fault.Kind) {
 	}
 }
 
-// wantUnavailable compares an error with what a store that fails gives.
+// wantUnavailable checks that an error is the fault of a failing store.
 func wantUnavailable(t *testing.T, err error) {
 	t.Helper()
 	wantKind(t, err, fault.Unavailable)

@@ -37,7 +37,7 @@ func ends(t *testing.T, s store.Store) {
 	if early := time.Until(end); early > 0 {
 		t.Errorf("the record ended %v too early", early)
 	}
-	// To a change it does not exist either, and its key is free.
+	// For a commit the record does not exist either, and the key is free.
 	err := s.Commit(t.Context(), []string{"a"}, func(now map[string]store.Record) (store.Changes, error) {
 		if len(now) != 0 {
 			return store.Changes{}, errRefused
@@ -107,8 +107,8 @@ func scanLasting(t *testing.T, s store.Store) {
 	wantScan(t, s, "", []string{"a", "c"})
 }
 
-// scanMany has more records than a store would read at once, some of them
-// large, and a visitor that uses the store.
+// scanMany scans more records than a store would read at once, including large records, with a
+// visitor that uses the store.
 func scanMany(t *testing.T, s store.Store) {
 	const many = 300
 	values := make(map[string]string, many)

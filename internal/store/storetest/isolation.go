@@ -14,7 +14,7 @@ const (
 	rounds  = 25
 )
 
-// number reads a counter; one that does not exist is 0.
+// number decodes a counter. A missing counter is 0.
 func number(e store.Record) int {
 	n, _ := strconv.Atoi(string(e.Value))
 	return n
@@ -81,8 +81,8 @@ func isolation(t *testing.T, s store.Store) {
 	}
 }
 
-// transfers moves one from counter to counter, refusing where none is left and
-// deleting what becomes 0, and reads all of them meanwhile.
+// transfers moves units between counters, refuses to go below 0, deletes counters that become 0,
+// and reads all counters concurrently.
 func transfers(t *testing.T, s store.Store) {
 	const total = 20
 	names := []string{"a", "b", "c"}

@@ -14,8 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// entry is what the tests look at in a line. They read it independently of the
-// package that writes it.
+// entry has the parts of a line that the tests check. The tests decode lines independently of the
+// package that encodes them.
 type entry struct {
 	Seq  uint64 `json:"seq"`
 	Prev string `json:"prev"`
@@ -61,7 +61,7 @@ func trail(t *testing.T, s store.Store, after uint64) []entry {
 	return all
 }
 
-// ids are those of the lines of calls.
+// ids returns the kinds and identifiers of the lines of calls.
 func ids(entries []entry) []string {
 	var found []string
 	for _, e := range entries {
@@ -168,7 +168,7 @@ func trailEnds(t *testing.T, s store.Store) {
 	}
 }
 
-// trailChain has many writers, and reads meanwhile.
+// trailChain tests many concurrent writers and readers.
 func trailChain(t *testing.T, s store.Store) {
 	all(t, func(worker, round int) error {
 		if err := write(t.Context(), s, intent(strconv.Itoa(worker)+"/"+strconv.Itoa(round))); err != nil {
@@ -202,7 +202,7 @@ func trailChain(t *testing.T, s store.Store) {
 	}
 }
 
-// events may be dropped where nobody else can use the store.
+// events may be dropped by a store of a single process.
 func events(t *testing.T, s store.Store) {
 	_, from, complete, err := s.Events(t.Context(), "topic", "")
 	if err != nil || complete {

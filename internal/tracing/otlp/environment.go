@@ -11,15 +11,15 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// newExporter returns the exporter that the environment names, nil for none. The
-// exporters read the other OTEL_EXPORTER_OTLP_* variables themselves.
+// newExporter returns the exporter configured in the environment, or nil. The exporters read the
+// other OTEL_EXPORTER_OTLP_* variables themselves.
 func newExporter(ctx context.Context, getenv func(string) string) (sdktrace.SpanExporter, error) {
 	wanted := getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 	switch kind := getenv("OTEL_TRACES_EXPORTER"); {
 	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") || kind == "none":
-		return nil, nil //nolint:nilnil // No exporter is a plain answer.
+		return nil, nil //nolint:nilnil // no exporter is a valid result
 	case kind == "" && !wanted:
-		return nil, nil //nolint:nilnil // As above.
+		return nil, nil //nolint:nilnil // as above
 	case kind != "" && kind != "otlp":
 		return nil, wrong("OTEL_TRACES_EXPORTER", "otlp or none")
 	}
@@ -37,5 +37,5 @@ func newExporter(ctx context.Context, getenv func(string) string) (sdktrace.Span
 	}
 }
 
-// wrong is the error of a variable. It does not repeat the value.
+// wrong returns the error of a variable. It does not repeat the value.
 func wrong(name, right string) error { return fmt.Errorf("%s: must be %s", name, right) }

@@ -12,14 +12,13 @@ import (
 	"platform.internal/storekeeper/internal/tracing"
 )
 
-// outlet gives spans to an exporter without what may hold a text of a caller, of
-// Cloudflare or of an error. Only listed attributes leave, and no events and no
-// texts of a status. So nothing that a library adds to a span can carry a value or
-// a credential out.
+// outlet passes spans to an exporter without texts of callers, of Cloudflare or of errors. It
+// exports only listed attributes, and no events and no status texts, so that no library can leak a
+// value or a credential in a span.
 type outlet struct {
 	next sdktrace.SpanExporter
 	log  *zap.Logger
-	// failing says that the last export failed. Only a change is logged.
+	// failing reports that the last export failed. Only a change is logged.
 	failing atomic.Bool
 }
 
@@ -27,8 +26,8 @@ func newOutlet(next sdktrace.SpanExporter, log *zap.Logger) *outlet {
 	return &outlet{next: next, log: log}
 }
 
-// allowed are the attributes that leave. Their values are numbers, words of the
-// program, or identifiers that were checked.
+// allowed lists the exported attributes. Their values are numbers, words of the program, or
+// validated identifiers.
 func allowed(key attribute.Key) bool {
 	return slices.Contains([]attribute.Key{
 		"rpc.system.name", "rpc.system", "rpc.service", "rpc.method", "rpc.response.status_code", "rpc.grpc.status_code",
@@ -39,8 +38,8 @@ func allowed(key attribute.Key) bool {
 	}, key)
 }
 
-// ExportSpans exports spans. It returns nil after a failure too, which it logs: the
-// spans are lost then, and the service goes on.
+// ExportSpans exports spans. It logs a failure but returns nil: the spans are lost, and the service
+// continues.
 func (o *outlet) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	clean := make([]sdktrace.ReadOnlySpan, len(spans))
 	for i, s := range spans {
@@ -60,7 +59,7 @@ func (o *outlet) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan)
 // Shutdown ends the exporter.
 func (o *outlet) Shutdown(ctx context.Context) error { return o.next.Shutdown(ctx) }
 
-// cleanSpan is a span as it leaves.
+// cleanSpan is a span as exported.
 type cleanSpan struct{ sdktrace.ReadOnlySpan }
 
 // Attributes returns the allowed attributes.
@@ -74,7 +73,7 @@ func (s cleanSpan) Attributes() []attribute.KeyValue {
 	return list
 }
 
-// Events returns none: an event may hold the text of an error.
+// Events returns no events, because an event may contain an error text.
 func (cleanSpan) Events() []sdktrace.Event { return nil }
 
 // Links returns the links without their attributes.

@@ -13,18 +13,19 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// sampling says which calls are recorded. It is asked before anything is made for a
-// call, so that a call that is not recorded costs next to nothing.
+// sampling decides which calls are recorded. The decision precedes all other work for the call, so
+// that an unrecorded call costs almost nothing.
 type sampling struct {
-	// parent says that the trace of the caller decides, where there is one.
+	// parent reports that the sampling decision in the caller's traceparent applies, if there is a
+	// traceparent.
 	parent bool
-	// ratio is the part of the other calls that are recorded.
+	// ratio is the fraction of the other calls that are recorded.
 	ratio float64
 	// byID decides by the trace id, so that several services record the same traces.
 	byID sdktrace.Sampler
 }
 
-// readSampling reads the sampling that the environment names.
+// readSampling reads the sampling from the environment.
 func readSampling(getenv func(string) string) (sampling, error) {
 	const name, argument = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
 	kind, parent := strings.CutPrefix(cmp.Or(getenv(name), "parentbased_always_on"), "parentbased_")
@@ -45,8 +46,7 @@ func readSampling(getenv func(string) string) (sampling, error) {
 	return s, nil
 }
 
-// wants reports whether a call is recorded. traceparent is the header of the caller,
-// or "".
+// wants reports whether a call is recorded. traceparent is the caller's header, or "".
 func (s *sampling) wants(traceparent string) bool {
 	if traceparent != "" {
 		ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": traceparent})

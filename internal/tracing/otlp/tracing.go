@@ -1,7 +1,7 @@
-// Package otlp decides by the environment whether calls are recorded as spans, makes
-// the spans of calls that come in, and sends all of them by OTLP.
+// Package otlp decides by the environment whether calls are recorded as spans, makes the spans of
+// incoming calls, and exports all spans by OTLP.
 //
-// It must not know what a call does. No span that leaves holds a text of a caller, of
+// The package does not know the purpose of a call. No exported span contains a text of a caller, of
 // Cloudflare or of an error (see outlet).
 package otlp
 
@@ -31,22 +31,21 @@ const closeTimeout = 5 * time.Second
 
 // Options configures tracing.
 type Options struct {
-	// Getenv returns the value of a variable of the environment. os.Getenv.
+	// Getenv returns the value of an environment variable, as os.Getenv does.
 	Getenv func(string) string
-	// Version is the version of the program, and Instance identifies this life of
-	// the process.
+	// Version is the version of the program. Instance identifies this run of the process.
 	Version, Instance string
-	// Methods are the full names of the RPCs that have spans. A caller may have
-	// invented any other name.
+	// Methods are the full names of the RPCs that have spans. Any other name may be invented by a
+	// caller.
 	Methods []string
-	// Log is told when spans cannot be sent.
+	// Log logs failures to export spans.
 	Log *zap.Logger
-	// Exporter receives all spans in place of the one that the environment names.
-	// Nil: the environment decides.
+	// Exporter receives all spans and replaces the exporter from the environment. If nil, the
+	// environment decides.
 	Exporter sdktrace.SpanExporter
 }
 
-// Tracing records the spans of a service. A nil Tracing records none.
+// Tracing records the spans of a service. A nil Tracing records no spans.
 type Tracing struct {
 	provider *sdktrace.TracerProvider
 	carrier  propagation.TextMapPropagator
@@ -54,9 +53,9 @@ type Tracing struct {
 	sampling sampling
 }
 
-// Open starts to record spans if the environment asks for it (see
-// docs/observability.md), and returns nil if it does not. It does not wait for the
-// collector. The error names the variable that is wrong. Close ends it.
+// Open starts to record spans if the environment requests tracing (see docs/observability.md), and
+// otherwise returns nil. It does not wait for the collector. The error names the invalid variable.
+// The caller must call Close.
 func Open(ctx context.Context, o Options) (*Tracing, error) {
 	wanted, err := readSampling(o.Getenv)
 	if err != nil {
@@ -69,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Tracing, error) {
 		}
 	}
 	about, err := resource.New(ctx,
-		// What the environment says comes last, and wins.
+		// Attributes from the environment come last, so that they take precedence.
 		resource.WithAttributes(semconv.ServiceName("storekeeper"), semconv.ServiceVersion(o.Version), semconv.ServiceInstanceID(o.Instance)),
 		resource.WithTelemetrySDK(), resource.WithFromEnv(),
 	)
@@ -80,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Tracing, error) {
 		provider: sdktrace.NewTracerProvider(
 			sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithResource(about), sdktrace.WithBatcher(newOutlet(exporter, o.Log)),
 		),
-		// Not baggage, which may hold anything.
+		// Without baggage, which may contain arbitrary data.
 		carrier:  propagation.TraceContext{},
 		methods:  map[string]bool{},
 		sampling: wanted,
@@ -102,14 +101,14 @@ func (t *Tracing) ServerOptions() []grpc.ServerOption {
 	)})}
 }
 
-// sampledRPCs gives the calls that are recorded to a handler.
+// sampledRPCs passes recorded calls to a handler.
 type sampledRPCs struct {
 	stats.Handler
 
 	traces *Tracing
 }
 
-// TagRPC begins the span of a call that is recorded.
+// TagRPC begins the span of a recorded call.
 func (h *sampledRPCs) TagRPC(ctx context.Context, i *stats.RPCTagInfo) context.Context {
 	if !h.traces.methods[i.FullMethodName] || !h.traces.sampling.wants(only(metadata.ValueFromIncomingContext(ctx, "traceparent"))) {
 		return ctx
@@ -117,14 +116,14 @@ func (h *sampledRPCs) TagRPC(ctx context.Context, i *stats.RPCTagInfo) context.C
 	return h.Handler.TagRPC(ctx, i)
 }
 
-// HandleRPC adds to the span of a call that is recorded.
+// HandleRPC updates the span of a recorded call.
 func (h *sampledRPCs) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	if trace.SpanFromContext(ctx).IsRecording() {
 		h.Handler.HandleRPC(ctx, s)
 	}
 }
 
-// only returns the value of a header that was sent once, and "" otherwise.
+// only returns the value of a header that was sent exactly once, and "" otherwise.
 func only(values []string) string {
 	if len(values) != 1 {
 		return ""
@@ -132,15 +131,15 @@ func only(values []string) string {
 	return values[0]
 }
 
-// Handler returns a handler whose requests have spans, which continue the trace of
-// the caller. wanted says which paths have one.
+// Handler returns a handler whose requests have spans, which continue the trace of the caller.
+// wanted selects the paths with spans.
 func (t *Tracing) Handler(next http.Handler, wanted func(path string) bool) http.Handler {
 	if t == nil {
 		return next
 	}
 	return otelhttp.NewHandler(next, "rest",
 		otelhttp.WithTracerProvider(t.provider), otelhttp.WithPropagators(t.carrier), otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()),
-		// In place of the header Host, which is the caller's.
+		// Replaces the Host header, which the caller controls.
 		otelhttp.WithServerName("storekeeper"),
 		otelhttp.WithFilter(func(r *http.Request) bool {
 			return wanted(r.URL.Path) && t.sampling.wants(only(r.Header["Traceparent"]))
@@ -148,7 +147,7 @@ func (t *Tracing) Handler(next http.Handler, wanted func(path string) bool) http
 	)
 }
 
-// Flush sends the spans that wait.
+// Flush exports the pending spans.
 func (t *Tracing) Flush(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -156,7 +155,7 @@ func (t *Tracing) Flush(ctx context.Context) error {
 	return t.provider.ForceFlush(ctx)
 }
 
-// Close sends the spans that wait, and ends tracing.
+// Close exports the pending spans and ends tracing.
 func (t *Tracing) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
