@@ -20,7 +20,7 @@ func usualIntent() audit.Record {
 	}
 }
 
-// BenchmarkAppend makes one line of a chain.
+// BenchmarkAppend encodes a line of a chain.
 func BenchmarkAppend(b *testing.B) {
 	for name, key := range map[string][]byte{"keyed": key, "unkeyed": nil} {
 		b.Run(name, func(b *testing.B) {

@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// TestFilesMayShareLinesAtTheirBorder splits a chain over files, as a file that was
-// moved away and the lines that may not be durable in it are.
+// TestFilesMayShareLinesAtTheirBorder splits a chain over files that share lines, as after a file
+// was moved away before its last lines were known to be durable.
 func TestFilesMayShareLinesAtTheirBorder(t *testing.T) {
 	t.Parallel()
 	p := path(t)

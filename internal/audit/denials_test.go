@@ -48,8 +48,7 @@ func (s *memorySink) set(free int64, fails error) {
 	s.free, s.fails = free, fails
 }
 
-// written counts the denials of each caller, and those that are said to be left
-// out.
+// written counts the recorded and the suppressed denials of each caller.
 func (s *memorySink) written() (denials, suppressed map[string]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +86,7 @@ func TestACallerCannotFillTheTrailWithDenials(t *testing.T) {
 		if _, suppressed := sink.written(); suppressed["loud"] != 4940 || suppressed["quiet"] != 0 {
 			t.Errorf("said to be left out: %v", suppressed)
 		}
-		// An hour later as many may be recorded again, and one after the other.
+		// An hour later, the same number of denials may be recorded again.
 		time.Sleep(time.Hour)
 		deny(t, l, "loud", 100)
 		mustClose(t, l)

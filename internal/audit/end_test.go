@@ -25,7 +25,7 @@ func (c *countingReader) ReadAt(into []byte, at int64) (int, error) {
 	return n, err
 }
 
-// grown returns a trail of at least that many bytes and its chain.
+// grown returns a trail of at least size bytes and the chain.
 func grown(t *testing.T, size int) ([]byte, *audit.Chain) {
 	t.Helper()
 	chain := audit.NewChain(key, audit.NewOrigin(key), audit.Place{})

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// anyText is a text with what a line has to escape.
+// anyText returns a random text with characters that a line must escape.
 func anyText(r *rand.Rand) string {
 	const letters = `aZ0_-./:"\{}[],` + "é\u202e\x00\n "
 	var b strings.Builder
@@ -70,7 +70,7 @@ func TestFactsOfOtherTextsAreNone(t *testing.T) {
 	}
 	var facts audit.Facts
 	for cut := range len(line) - 1 {
-		// It must not fail; what it finds in a part of a line does not matter.
+		// Read must not panic. The result for a partial line does not matter.
 		facts.Read(line[cut:])
 		facts.Read(line[:cut])
 	}

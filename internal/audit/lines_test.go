@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// linked makes a chain of three records and returns its lines and its end.
+// linked makes a chain of three records.
 func linked(t *testing.T, key []byte) (string, *audit.Chain) {
 	t.Helper()
 	chain := audit.NewChain(key, audit.NewOrigin(key), audit.Place{})

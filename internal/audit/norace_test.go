@@ -2,5 +2,5 @@
 
 package audit_test
 
-// editStep is how far the bytes are apart that are edited: each one is.
+// editStep is the distance between edited bytes: each byte is edited.
 const editStep = 1

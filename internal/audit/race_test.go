@@ -2,6 +2,6 @@
 
 package audit_test
 
-// editStep is how far the bytes are apart that are edited. Under the race
-// detector one in ten will do: verifying is the work of one goroutine.
+// editStep is the distance between edited bytes. Under the race detector every tenth byte is
+// sufficient, because verification uses a single goroutine.
 const editStep = 10

@@ -89,7 +89,7 @@ func fill(v reflect.Value, text string) {
 	}
 }
 
-// written returns a record as it stands in the trail.
+// written returns a record as encoded in the trail.
 func written(t *testing.T, r audit.Record) []byte {
 	t.Helper()
 	p := path(t)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// rehash gives the only line of a file the hash that fits its content, written
-// from the description of the format and not with the package.
+// rehash sets the hash in the only line of a file to match the content. It follows the description
+// of the format and does not use the package.
 func rehash(t *testing.T, text []byte) []byte {
 	t.Helper()
 	body, _, ok := bytes.Cut(text, []byte(`,"hash":"`))

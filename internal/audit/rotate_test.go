@@ -39,7 +39,7 @@ func TestARotatedTrailIsOneChain(t *testing.T) {
 			t.Errorf("%s begins with %s", f, first)
 		}
 	}
-	// The next life goes on in it.
+	// The next process continues the file.
 	begin(t, p, key)
 	verified(t, key, files...)
 

@@ -41,7 +41,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// content returns what a file holds, nil where there is none.
+// content returns the content of a file, or nil if there is none.
 func content(p string) []byte {
 	text, err := os.ReadFile(p)
 	if err != nil {
@@ -50,15 +50,14 @@ func content(p string) []byte {
 	return text
 }
 
-// trail writes an audit file and its head, as the file store does while nothing
-// goes wrong.
+// trail writes an audit file and its head, as the file store does without failures.
 type trail struct {
 	path  string
 	key   []byte
 	chain *audit.Chain
 }
 
-// begin continues the trail at a path, or begins one, with a record of kind start.
+// begin continues or begins the trail at a path with a record of kind start.
 func begin(t testing.TB, p string, key []byte) *trail {
 	t.Helper()
 	w := &trail{path: p, key: key, chain: audit.NewChain(key, audit.NewOrigin(key), audit.Place{})}
@@ -90,8 +89,7 @@ func (w *trail) own(t testing.TB, kind audit.Kind, reason string) {
 	w.write(t, w.chain.AppendOwn(nil, kind, reason, time.Now()))
 }
 
-// write appends lines to the file and then names the last one in the head, which
-// is written in place.
+// write appends lines to the file and then updates the head in place.
 func (w *trail) write(t testing.TB, lines []byte) {
 	t.Helper()
 	file, err := os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
@@ -104,7 +102,7 @@ func (w *trail) write(t testing.TB, lines []byte) {
 	must(t, errors.Join(err, head.Close()))
 }
 
-// rotate gives the file another name and begins the next one.
+// rotate renames the file and begins the next file.
 func (w *trail) rotate(t testing.TB) {
 	t.Helper()
 	must(t, os.Rename(w.path, audit.RotatedPath(w.path, w.chain.At().Seq())))
@@ -149,8 +147,8 @@ func verified(t *testing.T, key []byte, paths ...string) audit.Report {
 	return report
 }
 
-// said reads files with encoding/json, independently of the package, and returns
-// what the tests look at in each line.
+// said decodes files with encoding/json, independently of the package, and returns the tested parts
+// of each line.
 func said(t *testing.T, paths ...string) []string {
 	t.Helper()
 	var lines []string

@@ -19,7 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// usual writes a file with one record of each kind over and over.
+// usual writes a file with repeated records of each kind.
 func usual(t *testing.T, p string, n int) [][]byte {
 	t.Helper()
 	w := begin(t, p, key)
@@ -34,7 +34,7 @@ func usual(t *testing.T, p string, n int) [][]byte {
 	return lines[:len(lines)-1]
 }
 
-// found fails the test where the change was not found.
+// found reports whether verification detects a change, and fails the test if not.
 func found(t *testing.T, p, what string) bool {
 	t.Helper()
 	report, err := audit.VerifyAfter(context.Background(), audit.Mark{}, []string{p}, key)
@@ -49,7 +49,7 @@ func found(t *testing.T, p, what string) bool {
 // takes minutes.
 var everyEdit = flag.Bool("every-edit", false, "try every value of every byte")
 
-// edits lists what the byte at a place is changed to.
+// edits lists the replacements of the byte at an offset.
 func edits(b byte, at int) []byte {
 	if *everyEdit {
 		all := make([]byte, 0, 255)
@@ -58,8 +58,8 @@ func edits(b byte, at int) []byte {
 		}
 		return all
 	}
-	// One bit, and in turn: another case, a line feed, a space, a character
-	// that means the same to many readers.
+	// A flipped bit, and in turn: a flipped letter case, a line feed, a space, and a character that
+	// many readers treat as equivalent.
 	return []byte{b ^ 1, []byte{b ^ 0x20, '\n', ' ', '\r'}[at%4]}
 }
 
@@ -78,8 +78,7 @@ func TestEverySingleByteEditIsFound(t *testing.T) {
 	t.Logf("%d edits", tried.Load())
 }
 
-// editAll takes one place after the other, in the file and then in its head,
-// and returns how many edits it tried.
+// editAll edits each byte of the file and the head in turn, and returns the number of edits.
 func editAll(t *testing.T, p string, next *atomic.Int64) (tried int64) {
 	t.Helper()
 	file, head := content(p), content(p+".head")
@@ -156,8 +155,7 @@ func TestEveryChangeOfLinesIsFound(t *testing.T) {
 	verified(t, key, p)
 }
 
-// TestAFileIsHeldToItsForm gives lines whose hashes are right, as only a holder
-// of the key can make them.
+// TestAFileIsHeldToItsForm uses lines with valid hashes, as only a holder of the key can make them.
 func TestAFileIsHeldToItsForm(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"a space":               {`"kind":"start"`, `"kind": "start"`},

@@ -50,7 +50,7 @@ func BenchmarkHits(b *testing.B) {
 	})
 }
 
-// What a change and the reads after it cost does not grow with the list.
+// The cost of a change and of the following reads must not grow with the list.
 func BenchmarkGrowth(b *testing.B) {
 	for _, n := range []int{10, 1000, 10_000} {
 		w := newWorld(b)
@@ -107,7 +107,7 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// fake is a Cloudflare that makes what it is told to.
+// fake is a Cloudflare that succeeds with every change.
 type fake struct {
 	cloud
 

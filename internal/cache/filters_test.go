@@ -12,8 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// payments notes who pays for the lists that Cloudflare is asked for, and which
-// of them are urgent.
+// payments records the tenants that pay for list calls, and which calls are urgent.
 type payments struct {
 	*upstream.Client
 	mu     sync.Mutex
@@ -59,7 +58,7 @@ func TestRandomQueriesOfOneTenantCauseNoReadOfAWholeList(t *testing.T) {
 	read()
 	before, urgent := p.of("t1"), p.urgent
 	for range 2000 {
-		// Words that Cloudflare refuses are its to refuse.
+		// Invalid words are refused by Cloudflare.
 		_, _ = client.ListSecrets(t2, randomList(r, stores))
 		read()
 	}

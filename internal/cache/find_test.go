@@ -98,8 +98,8 @@ func TestFindingStoresGivesWhatIsAskedForAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestFindingMissesNoChangeOfAnotherReplica: what is found is what a change will
-// be held to have met.
+// TestFindingMissesNoChangeOfAnotherReplica: FindSecrets provides the state before a change, so the
+// result must not lack the changes of other replicas.
 func TestFindingMissesNoChangeOfAnotherReplica(t *testing.T) {
 	unseen := map[string]func(log *memory, change func()){
 		"while the log is away": func(log *memory, change func()) {

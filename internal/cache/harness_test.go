@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// clock stands still until it is moved.
+// clock is a manual clock.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -86,7 +86,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// cache makes Listings and a client of it.
+// cache makes Listings and a client.
 func (w *world) cache(change ...func(*cache.Config)) (*client, *cache.Listings) {
 	w.t.Helper()
 	config := cache.Config{Reader: w.direct, Clock: w.clock.Now}
@@ -107,14 +107,13 @@ type cloud interface {
 	change.Cloudflare
 }
 
-// client reads from Listings, and changes through it.
+// client reads from Listings and makes changes through them.
 type client struct {
 	*cache.Client
 	changetest.Calls
 }
 
-// newClient returns a client whose changes go to what is read, where that can
-// change something.
+// newClient returns a client whose changes go to next if next supports changes.
 func newClient(l *cache.Listings, next upstream.Reader) *client {
 	to, _ := next.(change.Cloudflare)
 	return &client{l.Client(next), changetest.Through(l.Apply, to)}
@@ -141,7 +140,7 @@ func (w *world) costs(operation string, want int, do func()) {
 	}
 }
 
-// store makes a store past all Listings and gives its identifier.
+// store creates a store without the cache and returns the identifier.
 func (w *world) store(name string) string {
 	w.t.Helper()
 	a, err := w.direct.CreateStore(w.t.Context(), upstream.CreateStoreParams{Account: account, Name: name})
@@ -187,7 +186,7 @@ func names(t testing.TB, by cloud, store string) string {
 	return fmt.Sprint(list)
 }
 
-// freshness is what a read tells of its age.
+// freshness returns the freshness that a read reports.
 func freshness(t testing.TB, read func(context.Context) error) (scope.Freshness, error) {
 	t.Helper()
 	answer := &scope.Answer{}
@@ -210,8 +209,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// gate is a Cloudflare whose answers can be held back. A hook is called after
-// the real answer came and before it is given.
+// gate is a Cloudflare whose responses can be delayed. A hook runs between the real response and
+// its delivery.
 type gate struct {
 	*upstream.Client
 	mu    sync.Mutex
@@ -220,7 +219,7 @@ type gate struct {
 
 func newGate(c *upstream.Client) *gate { return &gate{Client: c, hooks: map[string]func(){}} }
 
-// once sets what happens to the next answer to a method.
+// once sets the hook for the next response to a method.
 func (g *gate) once(method string, hook func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -252,7 +251,7 @@ func (g *gate) DeleteSecret(ctx context.Context, p upstream.SecretParams) (upstr
 	return g.Client.DeleteSecret(ctx, p)
 }
 
-// held lets the next answer to a method wait. arrived is closed when it came.
+// held delays the next response to a method. arrived is closed once the real response has arrived.
 func (g *gate) held(method string) (arrived <-chan struct{}, release func()) {
 	came, gone := make(chan struct{}), make(chan struct{})
 	g.once(method, func() { close(came); <-gone })

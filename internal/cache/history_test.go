@@ -16,10 +16,9 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// TestNoReadGoesBack lets readers and writers run against each other on two
-// several replicas, with listings that are slow and always due, and checks every read:
-// it shows what was acknowledged before it began and what any read showed that
-// had ended by then.
+// TestNoReadGoesBack runs readers and writers concurrently on one or several replicas, with slow
+// listings that are always due. Every read must show the changes acknowledged before the read
+// began, and everything that earlier reads showed.
 func TestNoReadGoesBack(t *testing.T) {
 	for name, log := range map[string]cache.ChangeLog{"one": nil, "two": &memory{}} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +39,7 @@ func TestNoReadGoesBack(t *testing.T) {
 	}
 }
 
-// mostReads is after how many reads it is enough.
+// mostReads is the number of reads after which the test stops.
 const mostReads = 150
 
 type history struct {
@@ -48,8 +47,8 @@ type history struct {
 	store, counter string
 	clients        []*client
 
-	// acked and begun are values of the counter, shown the highest one that was
-	// read. born, dying and dead number the secrets that are made and deleted.
+	// acked and begun are values of the counter. shown is the highest value read. born, dying and
+	// dead are the numbers of the created and deleted secrets.
 	acked, begun, shown          atomic.Int64
 	born, dying, dead, seenAlive atomic.Int64
 	seenDead                     atomic.Int64
@@ -93,7 +92,7 @@ func (h *history) count(ctx context.Context, t *testing.T) {
 	}
 }
 
-// liveAndDie makes secrets and deletes each after the next one is made.
+// liveAndDie creates secrets, and deletes each secret after the next secret is created.
 func (h *history) liveAndDie(ctx context.Context, t *testing.T) {
 	var last string
 	for n := int64(1); ctx.Err() == nil; n++ {

@@ -108,7 +108,7 @@ func TestAListThatNeverStandsStillHasANameOnce(t *testing.T) {
 	}
 }
 
-// restless gives lists whose total never is the number of their items.
+// restless returns lists whose total never equals the number of items.
 type restless struct {
 	*upstream.Client
 	tries int

@@ -12,9 +12,9 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// TestAnswersAreCloudflares asks at random and compares with Cloudflare. The
-// emulator has one of the semantics that Cloudflare may have; what depends on
-// that has to be handed on, which TestWhatNobodyKnowsIsHandedOn shows.
+// TestAnswersAreCloudflares makes random reads and compares the answers with Cloudflare. The
+// emulator implements one of the possible semantics of Cloudflare. Reads that depend on unknown
+// semantics must be forwarded, which TestWhatNobodyKnowsIsHandedOn tests.
 func TestAnswersAreCloudflares(t *testing.T) {
 	w := newWorld(t)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -161,7 +161,7 @@ func TestWhatNobodyKnowsIsHandedOn(t *testing.T) {
 			w.t = t
 			names(t, client, store)
 			w.costs(listSecrets, c.handed, func() {
-				// Words that Cloudflare refuses are its to refuse.
+				// Invalid words are refused by Cloudflare.
 				_, _ = client.ListSecrets(t.Context(), c.p)
 			})
 		})

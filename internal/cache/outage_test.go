@@ -46,7 +46,7 @@ func TestReadsGoOnWithoutCloudflare(t *testing.T) {
 					}
 				}
 			}
-			// What is cut off is sent again, by the client and by its transport.
+			// The client and its transport retry requests that are cut off.
 			if tries := w.Calls(listSecrets) - before; tries < 1 || tries > 3 {
 				t.Errorf("Cloudflare was tried %d times", tries)
 			}

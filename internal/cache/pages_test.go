@@ -48,7 +48,7 @@ func TestManyPages(t *testing.T) {
 	}
 }
 
-// TestItemsThatMoveBetweenPages changes a list past the cache between its pages.
+// TestItemsThatMoveBetweenPages changes a list without the cache, between the reads of two pages.
 func TestItemsThatMoveBetweenPages(t *testing.T) {
 	w := newWorld(t)
 	cases := []struct {

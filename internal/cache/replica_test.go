@@ -93,8 +93,7 @@ func TestAReplicaSeesWhatAnotherWrote(t *testing.T) {
 	}
 }
 
-// TestWhatAReplicaHasShownStays lets one replica find out about a change that
-// was made past both.
+// TestWhatAReplicaHasShownStays lets one replica discover a change that was made without the cache.
 func TestWhatAReplicaHasShownStays(t *testing.T) {
 	reads := map[string]func(t *testing.T, by *client, store, id string){
 		"in a listing": func(t *testing.T, by *client, store, _ string) {
@@ -195,7 +194,7 @@ func TestALogThatIsAway(t *testing.T) {
 	w.ClearFaults()
 	log.set(false)
 	w.clock.move(2 * time.Second)
-	// What could not be told is told now.
+	// The outbox is flushed now.
 	names(t, one, store)
 	w.costs(listSecrets, 1, func() {
 		for range 2 {
@@ -206,8 +205,8 @@ func TestALogThatIsAway(t *testing.T) {
 	})
 }
 
-// TestReadsWithoutTheLogCostOneListingInTheBoundOfAges: a change of another
-// replica may be missing in what is shown, so that it is marked as stale.
+// TestReadsWithoutTheLogCostOneListingInTheBoundOfAges: a change of another replica may be missing
+// in the snapshot, so the answer is marked as stale.
 func TestReadsWithoutTheLogCostOneListingInTheBoundOfAges(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")
@@ -251,8 +250,8 @@ func TestReadsWithoutTheLogCostOneListingInTheBoundOfAges(t *testing.T) {
 	}
 }
 
-// TestReadsWithoutTheLogAndWithoutCallsEndAtAnAge: nothing newer can be read, and what
-// other replicas changed may be missing for too long.
+// TestReadsWithoutTheLogAndWithoutCallsEndAtAnAge: no newer listing can be read, and changes of
+// other replicas may be missing for longer than MaxAge.
 func TestReadsWithoutTheLogAndWithoutCallsEndAtAnAge(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")
@@ -284,8 +283,8 @@ func TestReadsWithoutTheLogAndWithoutCallsEndAtAnAge(t *testing.T) {
 	}
 }
 
-// TestWhatIsAcknowledgedShowsEverywhere: the other replica does not notice that
-// the log was away for one.
+// TestWhatIsAcknowledgedShowsEverywhere: the other replica does not notice that the log was
+// unavailable to the first replica.
 func TestWhatIsAcknowledgedShowsEverywhere(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")
@@ -307,8 +306,8 @@ func TestWhatIsAcknowledgedShowsEverywhere(t *testing.T) {
 	})
 }
 
-// TestWhoCouldNotBeToldLooksAnew: what a replica did while the log was away may
-// not be in it yet.
+// TestWhoCouldNotBeToldLooksAnew: the replica's own changes during the outage of the log may be
+// missing in the log.
 func TestWhoCouldNotBeToldLooksAnew(t *testing.T) {
 	w := newWorld(t)
 	store := w.store("s")

@@ -11,13 +11,13 @@ import (
 // lowest orders entries by their ranks.
 func lowest(x, y *entry[int]) int { return cmp.Compare(x.rank, y.rank) }
 
-// What list gives is what was added and not dropped, in order, and what it gave
-// before stays as it was.
+// The result of list has the added entries without the dropped entries, in order, and earlier
+// results stay unchanged.
 func TestARankingIsInOrderHoweverItChanges(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		// next gives the rank of a new entry, and how many in a hundred changes drop
-		// one.
+		// next returns the rank of a new entry, and drops is the percentage of changes that drop an
+		// entry.
 		next  func(dice *rand.Rand, n int) int
 		drops int
 	}{

@@ -13,7 +13,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// miser refuses the listings of one tenant, and those that end with a caller.
+// miser refuses the listings of one tenant, and listings that end with a caller.
 type miser struct {
 	*upstream.Client
 	refused string

@@ -12,8 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// changes are all changes of a store with the secrets A, B and C, and what its
-// list is afterwards.
+// changes are all kinds of changes of a store with the secrets A, B and C, with the resulting list.
 var changes = []struct {
 	name string
 	do   func(ctx context.Context, by cloud, store string, made []upstream.Secret) error
@@ -116,8 +115,8 @@ func TestAListingThatBeganBeforeAChangeDoesNotUndoIt(t *testing.T) {
 	}
 }
 
-// TestWhatAReadHasShownStays lets a read find out about a change that is not
-// acknowledged yet, and looks at another one after it.
+// TestWhatAReadHasShownStays lets a read discover a change that is not acknowledged yet, and then
+// makes another read.
 func TestWhatAReadHasShownStays(t *testing.T) {
 	reads := map[string]func(ctx context.Context, client *client, at upstream.SecretParams) error{
 		"one that must ask": func(ctx context.Context, client *client, at upstream.SecretParams) error {
@@ -164,8 +163,8 @@ func TestWhatAReadHasShownStays(t *testing.T) {
 	}
 }
 
-// TestAnOldAnswerChangesNothing gives the answer to a read of one secret after
-// the secret was changed.
+// TestAnOldAnswerChangesNothing delays the response of a read of a secret until the secret was
+// changed.
 func TestAnOldAnswerChangesNothing(t *testing.T) {
 	for _, c := range changes[2:4] {
 		t.Run(c.name, func(t *testing.T) {

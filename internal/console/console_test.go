@@ -51,8 +51,8 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-// The policy of the page forbids inline script and style, and what is loaded
-// from elsewhere. This follows all that the page and its scripts load.
+// The policy of the page forbids inline scripts and styles, and resources from other servers. This
+// test follows everything that the page and the scripts load.
 func TestThePageLoadsOnlyItsOwnFiles(t *testing.T) {
 	t.Parallel()
 	_, page := get(t, "GET", "/console")
@@ -68,7 +68,7 @@ func TestThePageLoadsOnlyItsOwnFiles(t *testing.T) {
 	}
 }
 
-// follow asks for each file that a text loads, and for what that loads.
+// follow requests each file that a text loads, recursively.
 func follow(t *testing.T, text string, seen map[string]bool) {
 	t.Helper()
 	for _, load := range regexp.MustCompile(`(?:src="|href="|from "|import ")([^"]+\.(?:js|css))"`).FindAllStringSubmatch(text, -1) {

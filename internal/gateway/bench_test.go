@@ -56,7 +56,7 @@ func (idle) Outcome(context.Context, audit.Record) {}
 
 func (idle) Denial(context.Context, audit.Record) error { return nil }
 
-// nobody reads an answer.
+// nobody discards an answer.
 type nobody struct {
 	header http.Header
 	status int

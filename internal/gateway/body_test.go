@@ -27,7 +27,7 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// onNetwork serves a gateway whose RPCs refuse what is wrong with a request.
+// onNetwork serves a gateway whose RPCs return the mistakes in a request.
 func onNetwork(t *testing.T, limits inflight.Limits) string {
 	t.Helper()
 	refuse := conn(func(ctx context.Context, _ string, _, _ any) (metadata.MD, error) {

@@ -74,7 +74,7 @@ func serve(t *testing.T, c conn) *facade {
 	return f
 }
 
-// answer is what a request came to.
+// answer is the result of a request.
 type answer struct {
 	status int
 	header http.Header
@@ -291,7 +291,7 @@ func TestTheCallerIsKnownBeforeTheBodyIsRead(t *testing.T) {
 	}
 }
 
-// watched is a body that tells whether it was read.
+// watched is a body that records whether it was read.
 type watched struct{ read bool }
 
 func (w *watched) Read([]byte) (int, error) {

@@ -2,5 +2,5 @@
 
 package gateway_test
 
-// allocationScale widens bounds of memory where the build allocates more.
+// allocationScale multiplies the memory limits of tests in builds that allocate more.
 const allocationScale = 1

@@ -2,5 +2,5 @@
 
 package gateway_test
 
-// The race detector adds to what is allocated.
+// The race detector increases allocations.
 const allocationScale = 2

@@ -47,7 +47,7 @@ func TestAnswersAtTheSameTimeDoNotMix(t *testing.T) {
 	}
 }
 
-// reads gets a page and looks for a text in it.
+// reads requests a page and searches the answer for a text.
 func reads(ctx context.Context, url, want string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -203,7 +203,7 @@ func TestManyMayAskAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// shelf is a Finder that knows one store and one secret, however old.
+// shelf is a Finder with one store and one secret.
 type shelf struct {
 	store  upstream.Store
 	secret upstream.Secret

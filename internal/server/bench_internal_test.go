@@ -15,7 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// known is a Cloudflare of one store and one secret.
+// known is a Cloudflare with one store and one secret.
 type known struct{ upstream.Reader }
 
 func (known) Accounts() []upstream.AccountInfo {
@@ -30,8 +30,8 @@ func (known) GetSecret(context.Context, upstream.SecretParams) (upstream.Answer[
 	return upstream.Answer[upstream.Secret]{Result: upstream.Secret{Name: "PAYMENTS_DB"}}, nil
 }
 
-// BenchmarkAuthorise is the one step, with names that are remembered and a
-// thousand rules of others.
+// BenchmarkAuthorise measures the authorise step alone, with cached names and a thousand rules of
+// other tenants.
 func BenchmarkAuthorise(b *testing.B) {
 	methods, err := contract.Methods(secretsstorev1.File_secretsstore_v1_service_proto.Services().Get(0))
 	if err != nil {

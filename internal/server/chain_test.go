@@ -22,7 +22,7 @@ import (
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
-// hidden is what a panic holds and nobody may see.
+// hidden is the content of a panic, which must not be exposed.
 const hidden = "sentinel-of-a-panic"
 
 func counted(t *testing.T, w *world) int {
@@ -106,8 +106,8 @@ func TestAPanicInTheChainIsAnInternalFault(t *testing.T) {
 	}
 }
 
-// TestTheOrderOfTheChain sends what is wrong in every way and mends one thing
-// after another, from the outside in.
+// TestTheOrderOfTheChain sends a call that is wrong in every way, and corrects one mistake after
+// another, from the outermost step inwards.
 func TestTheOrderOfTheChain(t *testing.T) {
 	s := &sink{}
 	log, err := audit.NewLog(audit.LogConfig{Sink: s})
@@ -190,7 +190,7 @@ func listServices(ctx context.Context, conn *grpc.ClientConn, header []string) e
 	if err != nil {
 		return err
 	}
-	// A refusal shows in Recv, whatever Send says.
+	// A refusal is returned by Recv, not by Send.
 	_ = stream.Send(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{}})
 	if _, err = stream.Recv(); err != nil {
 		return err

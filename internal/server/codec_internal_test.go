@@ -65,15 +65,15 @@ func TestTheCodecRefusesWhatIsNoMessage(t *testing.T) {
 	}
 }
 
-// message is a protobuf message made of its fields.
+// message concatenates the fields of a protobuf message.
 func message(fields ...[]byte) []byte { return slices.Concat(fields...) }
 
 func field(number protowire.Number, value []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), value)
 }
 
-// Whatever a message of the greatest length holds, decoding it takes little more
-// memory than its bytes, thrown away and kept together.
+// For any message of the maximum length, decoding takes little more memory than the message, in
+// total and retained.
 func TestDecodingAMessageTakesTheMemoryOfItsBytes(t *testing.T) {
 	most := func(part []byte) []byte { return bytes.Repeat(part, (MaxMessage-100)/len(part)) }
 	group := protowire.AppendTag(protowire.AppendTag(nil, 99, protowire.StartGroupType), 99, protowire.EndGroupType)
@@ -123,8 +123,7 @@ func TestDecodingAMessageTakesTheMemoryOfItsBytes(t *testing.T) {
 	}
 }
 
-// A list is cut where a rule sees that it is too long, however deep it stands
-// and in however many parts it comes.
+// A list is cut above the limit of its rule, at any depth and in any number of parts.
 func TestTheCodecCutsListsAtAnyDepth(t *testing.T) {
 	scopes := bytes.Repeat(field(3, []byte("workers")), 500)
 	item := field(3, message(field(1, []byte("A")), scopes, field(2, []byte("v"))))
@@ -146,8 +145,8 @@ func TestTheCodecCutsListsAtAnyDepth(t *testing.T) {
 	}
 }
 
-// The last of several values counts in protobuf. Where there are so many that
-// some would be left out, the message is refused instead.
+// In protobuf the last of several values counts. If the codec would have to drop values, the
+// message is refused.
 func TestAFieldGivenTooOftenIsRefused(t *testing.T) {
 	few := message(bytes.Repeat(field(4, []byte("old")), maxItems-1), field(4, []byte("new")))
 	got := &secretsstorev1.UpdateSecretRequest{}
@@ -160,9 +159,9 @@ func TestAFieldGivenTooOftenIsRefused(t *testing.T) {
 	}
 }
 
-// What the codec leaves out must be refused by a rule, or it would be lost
-// without a word. A list of numbers could be packed into one field, and a map has
-// no rule for its length, so there is neither.
+// Items that the codec drops must be refused by a rule, or they would be lost silently. A list of
+// numbers could be packed into one field, and a map has no rule for its length, so requests have
+// neither.
 func TestEveryListThatIsClippedHasALimit(t *testing.T) {
 	lists := 0
 	for _, file := range []protoreflect.FileDescriptor{secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto, storekeeperv1.File_storekeeper_v1_self_proto, storekeeperv1.File_storekeeper_v1_secrets_proto, storekeeperv1.File_storekeeper_v1_operator_proto} {
@@ -189,7 +188,7 @@ func checkLists(t *testing.T, md protoreflect.MessageDescriptor) int {
 		if fd.IsList() {
 			lists++
 			declared, _ := proto.GetExtension(fd.Options(), rules.E_Field).(*rules.FieldRules)
-			// The paths of a mask have a list of those that there are.
+			// The paths of a mask are limited to a fixed set.
 			if most := declared.GetRepeated().GetMaxItems(); md.FullName() != "google.protobuf.FieldMask" && (most == 0 || most >= maxItems) {
 				t.Errorf("%s allows %d items", fd.FullName(), most)
 			}

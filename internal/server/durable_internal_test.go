@@ -33,7 +33,7 @@ func TestATenantIsHeldToItsBytesPerHour(t *testing.T) {
 	if again := d.wait("loud", 4096, now.Add(wait)); again != 0 {
 		t.Errorf("after the time that was told it must wait %s more", again)
 	}
-	// One that is larger than the limit takes all of it.
+	// A change larger than the limit uses the whole limit.
 	if wait := d.wait("large", 10*hour, now); wait != 0 {
 		t.Errorf("a change that is larger than the limit waits %s", wait)
 	}

@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Clients of gRPC in C++ and Python refuse an answer with more than 8 KiB of
-// headers, so what went wrong would not arrive.
+// gRPC clients in C++ and Python refuse an answer with more than 8 KiB of headers, so that the
+// error would be lost.
 func TestEveryFaultFitsIntoAHeader(t *testing.T) {
 	texts := map[string]string{
 		"short": "x", "long": strings.Repeat("x", 20_000), "long and not ASCII": strings.Repeat("é", 20_000), "percent": strings.Repeat("%", 20_000), "control": strings.Repeat("\x01", 20_000),

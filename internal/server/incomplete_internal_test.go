@@ -20,8 +20,8 @@ func (whoever) Decide(q authz.Question) authz.Decision {
 	return authz.Decision{Allowed: true, Rule: "whoever"}
 }
 
-// TestWhatWasNotJudgedIsNotDone leaves out validation, which refuses such calls:
-// what the rules could not judge must not be done even then.
+// TestWhatWasNotJudgedIsNotDone omits validation, which refuses such calls: even then, a call that
+// the rules could not decide must not be executed.
 func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 	names := func(n int) []contract.NewSecret {
 		var list []contract.NewSecret

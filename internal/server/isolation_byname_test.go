@@ -126,7 +126,7 @@ func (c *caller) putByName(at spot, name string) *attempt {
 		a.acts = []*item{next}
 	}
 	if updates {
-		// Whether it exists is told to who may update it.
+		// A caller that may update the secret may learn whether the secret exists.
 		a.acts = append(a.acts, old)
 	}
 	a.check = func(reply proto.Message) string {
@@ -138,7 +138,7 @@ func (c *caller) putByName(at spot, name string) *attempt {
 	return a
 }
 
-// inABatch makes a put that is expected to succeed the only one of a batch.
+// inABatch makes a put that is expected to succeed the only item of a batch.
 func (*caller) inABatch(a *attempt, r *storekeeperv1.PutSecretRequest) {
 	one := a.check
 	a.method, a.request = "ByName/PutSecrets", &storekeeperv1.PutSecretsRequest{
@@ -181,7 +181,7 @@ func (c *caller) wasPut(got *storekeeperv1.PutSecretResponse, a *attempt, old, n
 	return sameByName(old, got.GetSecret())
 }
 
-// sameByName says how an answer differs from what the model knows.
+// sameByName describes a difference between an answer and the model.
 func sameByName(it *item, got *storekeeperv1.Secret) string {
 	if got.GetId() == it.id && got.GetName() == it.name && slices.Equal(got.GetScopes(), it.scopes) &&
 		(got.Comment == nil) == (it.comment == nil) && (it.comment == nil || got.GetComment() == *it.comment) {
@@ -195,7 +195,7 @@ func (m rpcMethod) isByName() bool {
 	return strings.HasPrefix(m.name, "/storekeeper.v1.SecretService/")
 }
 
-// requestByName writes a request as its HTTP rule says, in plain JSON.
+// requestByName encodes a request according to its HTTP rule, in plain JSON.
 func (m rpcMethod) requestByName(request proto.Message) *http.Request {
 	text, err := protojson.Marshal(request)
 	if err != nil {

@@ -45,13 +45,13 @@ func (c *caller) listChanges() *attempt {
 	return a
 }
 
-// mayKnow says why a caller may not know of a change, empty where it may. The words of
-// the change are accepted in the answer then.
+// mayKnow returns the reason why a caller may not see a change, or "" if the caller may. In that
+// case the words of the change are accepted in the answer.
 func (c *caller) mayKnow(a *attempt, change *storekeeperv1.Change) string {
 	own := change.GetBy().GetTenant() == c.Tenant
-	// A store that was not made has a name and no identifier. A refused call may name a
-	// store that never was, or one of another account: only a right in the whole account
-	// reaches it, as only one without a prefix reaches a secret that was not found.
+	// A store that was not created has a name and no identifier. A refused call may name a store
+	// that never existed, or a store of another account: only a right in the whole account covers
+	// such a store, and only a right without a prefix covers a secret that was not found.
 	about := place{account: change.GetAccount(), store: change.GetStore().GetName()}
 	if store := c.byShelf[change.GetStore().GetId()]; store != nil && store.account == change.GetAccount() {
 		about.store = store.name

@@ -26,24 +26,24 @@ import (
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
-// answer is what a call brought back, over any protocol.
+// answer is the result of a call over any protocol.
 type answer struct {
 	code  codes.Code
 	reply proto.Message
-	// words are all words of the answer, of its error, and of its headers.
+	// words are all words of the answer, the error and the headers.
 	words []string
 	text  string
 }
 
-// rpcMethod is a method with what is needed to call it.
+// rpcMethod is a method with everything needed to call the method.
 type rpcMethod struct {
 	name  string
 	reply protoreflect.MessageType
 	rule  *annotations.HttpRule
 }
 
-// allMethods lists the methods by their short names. Those of the service that
-// finds secrets by name begin with "ByName/", since another service has the same.
+// allMethods lists the methods by short name. Methods of the service that finds secrets by name
+// have the prefix "ByName/", because another service has the same names.
 func allMethods() map[string]rpcMethod {
 	all := map[string]rpcMethod{}
 	for _, s := range servertest.Services() {
@@ -123,7 +123,7 @@ func collect(m protoreflect.Message, into *[]string) {
 	})
 }
 
-// overREST makes a call as one of Cloudflare's clients does.
+// overREST makes a call as Cloudflare's clients do.
 func (m rpcMethod) overREST(h http.Handler, caller string, request proto.Message) answer {
 	w := httptest.NewRecorder()
 	r := m.httpRequest(request)
@@ -168,8 +168,7 @@ func (m rpcMethod) overREST(h http.Handler, caller string, request proto.Message
 	return a
 }
 
-// read puts the result of an envelope into the answer of the RPC, whose first
-// field it is.
+// read stores the result of an envelope in the first field of the RPC's answer.
 func (m rpcMethod) read(result, info json.RawMessage, reply proto.Message) codes.Code {
 	fields := reply.ProtoReflect().Descriptor().Fields()
 	parts := map[string]json.RawMessage{}
@@ -189,7 +188,7 @@ func (m rpcMethod) read(result, info json.RawMessage, reply proto.Message) codes
 	return codes.OK
 }
 
-// httpRequest writes a request as its HTTP rule says.
+// httpRequest encodes a request according to its HTTP rule.
 func (m rpcMethod) httpRequest(request proto.Message) *http.Request {
 	if m.isByName() {
 		return m.requestByName(request)

@@ -12,8 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
-// grant is a right as the model knows it. It is judged here by other code than
-// that of the rules, which are written from it. What is empty does not matter.
+// grant is a right in the model. The model's evaluation is independent of the evaluation of the
+// rules, which are generated from grants. Empty fields match everything.
 type grant struct {
 	caller  authn.Principal
 	actions []string
@@ -41,11 +41,10 @@ func (g grant) allows(action string, at place, scopes []string) bool {
 	return g.about(action, at.account, at.store) && strings.HasPrefix(at.name, g.prefix) && onlyScope
 }
 
-// place is where a secret is, by names. Without a name it is a store or an
-// account.
+// place is the location of a secret, by names. Without a secret name, it is a store or an account.
 type place struct{ account, store, name string }
 
-// write makes a rule of the grant, in one of several forms that mean the same.
+// write makes a rule from the grant, in one of several equivalent forms.
 func (g grant) write(r *rand.Rand, id string) string {
 	who := []string{fmt.Sprintf("principal.tenant == %q", g.caller.Tenant), fmt.Sprintf("%q in principal.groups", g.caller.Groups[0]), fmt.Sprintf("principal.name in [%q]", g.caller.Name)}
 	parts := []string{who[r.IntN(len(who))]}
@@ -82,10 +81,10 @@ func (rs *rights) give(p authn.Principal, g grant) {
 	rs.all = append(rs.all, g)
 }
 
-// prefixes overlap: who owns PAY_ owns PAY_EU_ too, and not PAYROLL_.
+// Prefixes overlap: an owner of PAY_ also owns PAY_EU_, but not PAYROLL_.
 var prefixes = []string{"PAY_", "PAY_EU_", "PAYROLL_", "SEARCH_", "CI_"}
 
-// tenants are five owners of a prefix, one who reads and one who may nothing.
+// tenants are five owners of a prefix, a tenant that may only read, and a tenant without rights.
 func tenants() []authn.Principal {
 	var list []authn.Principal
 	for i := range 7 {
@@ -97,8 +96,8 @@ func tenants() []authn.Principal {
 	return list
 }
 
-// newRights gives each owner its prefix in some stores, and random further
-// rights, most of them to read.
+// newRights gives each owner its prefix in some stores, and further random rights, most of them to
+// read.
 func newRights(r *rand.Rand, callers []authn.Principal) *rights {
 	rs := &rights{}
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
@@ -128,13 +127,13 @@ func (rs *rights) policy(r *rand.Rand) string {
 	return text
 }
 
-// shelf is a store as the model knows it.
+// shelf is a store in the model.
 type shelf struct {
 	id, account, name string
 	gone              bool
 }
 
-// item is a secret as the model knows it.
+// item is a secret in the model.
 type item struct {
 	id      string
 	in      *shelf
@@ -155,11 +154,11 @@ type model struct {
 	items   []*item
 	byID    map[string]*item
 	byShelf map[string]*shelf
-	// names are the places where a name stands or stood.
+	// names are the places where a name is or was in use.
 	names map[string][]place
-	// marks are texts that stand in the comment or the value of a secret.
+	// marks are texts in the comment or the value of a secret.
 	marks map[string]*item
-	// values are those of the marks that no answer may ever hold.
+	// values are the marks that no answer may ever contain.
 	values map[string]bool
 	// conditions caches conditions of permissions.
 	conditions map[string]*authz.Engine
@@ -174,7 +173,7 @@ func (m *model) addShelf(s *shelf) {
 	m.shelves, m.byShelf[s.id] = append(m.shelves, s), s
 }
 
-// addItem adds a secret whose comment and value hold marks.
+// addItem adds a secret with marks in the comment and the value.
 func (m *model) addItem(s *item) {
 	m.items, m.byID[s.id] = append(m.items, s), s
 	if !slices.Contains(m.names[s.name], s.place()) {
@@ -215,8 +214,8 @@ func (m *model) at(in *shelf, name string) *item {
 	return nil
 }
 
-// forget drops secrets that are gone, but for the newest, so that a long run
-// stays quick. What they had stays known.
+// forget drops deleted secrets except the newest, so that a long run stays fast. Their marks stay
+// known.
 func (m *model) forget() {
 	if len(m.items) < 600 {
 		return
@@ -225,7 +224,7 @@ func (m *model) forget() {
 	m.items = append(slices.DeleteFunc(slices.Clone(old), func(s *item) bool { return s.gone }), m.items[len(m.items)-300:]...)
 }
 
-// state describes what there is, as Cloudflare.State does.
+// state describes the model's state in the form of Cloudflare.State.
 func (m *model) state() map[string]string {
 	state := map[string]string{}
 	for _, s := range m.shelves {

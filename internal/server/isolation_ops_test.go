@@ -15,33 +15,33 @@ import (
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
-// attempt is a call and what the model expects of it.
+// attempt is a call with the result expected by the model.
 type attempt struct {
 	method  string
 	request proto.Message
-	// codes are those that the call may end in. Several stand there where it
-	// is left open which of two refusals comes first.
+	// codes are the permitted codes of the call. There are several if the order of two refusals is
+	// unspecified.
 	codes []codes.Code
-	// allowed says that the caller has all the rights that the call takes.
+	// allowed reports that the caller has all rights that the call needs.
 	allowed bool
 	// changes says that a success changes something.
 	changes bool
-	// acts are secrets that the answer may hold, whoever may see them.
+	// acts are secrets that the answer may contain for any caller.
 	acts []*item
-	// accepted are words of the answer that check found to be the caller's to see.
+	// accepted are words of the answer that check found to be visible to the caller.
 	accepted []string
-	// check looks at the answer of a success, and takes it over into the model.
+	// check checks the answer of a success and updates the model.
 	check func(proto.Message) string
 }
 
-// one expects one code, and with OK that the caller may.
+// expect sets the permitted codes. OK means that the caller has the rights.
 func (a *attempt) expect(c ...codes.Code) *attempt {
 	a.codes = c
 	a.allowed = !slices.Contains(c, codes.PermissionDenied)
 	return a
 }
 
-// caller is one tenant at work.
+// caller is a tenant that makes calls.
 type caller struct {
 	*model
 	authn.Principal
@@ -81,9 +81,9 @@ func (c *caller) next() *attempt {
 	}
 }
 
-// missing is expected of a secret that does not exist: who has a right in the
-// store hears so. For others it is left open, and so it is for who had no right
-// on the secret while it was there.
+// missing sets the expectation for a secret that does not exist: a caller with a right in the store
+// learns that. For other callers the result is unspecified, as for callers that had no right on the
+// secret while it existed.
 func (c *caller) missing(a *attempt, at spot, ids ...string) *attempt {
 	action := map[bool]string{false: "secret.get", true: "secret.delete"}[a.changes]
 	var scopes []string
@@ -322,7 +322,7 @@ func (c *caller) others() *attempt {
 	}
 }
 
-// same says how an answer differs from what the model knows.
+// same describes a difference between an answer and the model.
 func same(it *item, got *secretsstorev1.Secret) string {
 	if got.GetId() == it.id && got.GetStoreId() == it.in.id && got.GetName() == it.name && slices.Equal(got.GetScopes(), it.scopes) &&
 		(got.Comment == nil) == (it.comment == nil) && (it.comment == nil || got.GetComment() == *it.comment) {

@@ -15,8 +15,8 @@ import (
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
-// TestTenantsAtOnceStayApart has six tenants in one store at the same time. Each
-// has secrets that it leaves alone and the others try to reach.
+// TestTenantsAtOnceStayApart runs six tenants concurrently in one store. Each tenant has secrets
+// that it does not change and that the others try to access.
 func TestTenantsAtOnceStayApart(t *testing.T) {
 	const each, calls = 5, 100
 	text := "rules:\n"
@@ -52,7 +52,7 @@ func TestTenantsAtOnceStayApart(t *testing.T) {
 	}
 }
 
-// intruder is one tenant at work.
+// intruder is a tenant that makes calls.
 type intruder struct {
 	*testing.T
 
@@ -95,7 +95,7 @@ func (x *intruder) work(calls int) {
 	}
 }
 
-// look finds what only another may see.
+// look searches an answer for words that only another tenant may see.
 func (x *intruder) look(method string, got answer) {
 	for _, word := range got.words {
 		if strings.Contains(word, "_KEPT") && !strings.HasPrefix(word, fmt.Sprintf("T%d_", x.me)) {

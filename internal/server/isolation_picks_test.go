@@ -17,7 +17,7 @@ func (c *caller) malformed() string {
 	return choose(c.r, []string{"", "x", "../stores", strings.ToUpper(c.hex()), c.hex() + "0"})
 }
 
-// spot is a store as a request names it. shelf is nil where there is none.
+// spot is a store as named in a request. shelf is nil if there is no such store.
 type spot struct {
 	account, store string
 	served         bool
@@ -28,7 +28,7 @@ func idOf(account string) string {
 	return map[string]string{main: mainID, other: otherID}[account]
 }
 
-// anyStore picks a store, mostly one that exists and often one with rights.
+// anyStore picks a store, mostly an existing store and often a store with rights.
 func (c *caller) anyStore() spot {
 	standing := slices.DeleteFunc(slices.Clone(c.shelves), func(s *shelf) bool { return s.gone })
 	s := choose(c.r, standing)
@@ -72,8 +72,8 @@ func (c *caller) inside(s *shelf) []*item {
 	return list
 }
 
-// anySecret picks a secret of a store, often one with rights, often one
-// without. The item is nil where the store has none with the identifier.
+// anySecret picks a secret of a store, often with rights, often without. The item is nil if the
+// store has no secret with the identifier.
 func (c *caller) anySecret(at spot) (string, *item) {
 	n := c.r.IntN(100)
 	if at.shelf != nil && n < 85 {
@@ -100,7 +100,7 @@ func (c *caller) anySecret(at spot) (string, *item) {
 	return c.malformed(), nil
 }
 
-// newName is mostly one of the caller's own, and often one that is taken.
+// newName mostly returns a name with a prefix of the caller, and often a name in use.
 func (c *caller) newName() string {
 	prefix := choose(c.r, append([]string{"ROOT_"}, prefixes...))
 	for _, g := range c.all {

@@ -14,8 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/server/servertest"
 )
 
-// aboutSelf are the calls about the caller, and those that only operators may
-// make: no tenant here is one.
+// aboutSelf makes calls about the caller, and calls that only operators may make. No tenant here is
+// an operator.
 func (c *caller) aboutSelf() *attempt {
 	switch c.r.IntN(8) {
 	case 0:
@@ -96,7 +96,7 @@ func (c *caller) listPermissions() *attempt {
 	a := &attempt{method: "ListPermissions", request: &storekeeperv1.ListPermissionsRequest{}}
 	for _, g := range c.all {
 		if g.caller.Name == c.Name {
-			// A caller may read what its own rules say.
+			// A caller may read its own rules.
 			a.accepted = append(a.accepted, tokens(g.store)...)
 			a.accepted = append(a.accepted, tokens(g.prefix)...)
 		}
@@ -185,8 +185,8 @@ func (m *model) holds(condition, action string, at place, scopes []string) bool 
 	return e.Decide(authz.Question{Principal: authn.Principal{}, Action: action, Account: at.account, Store: &at.store, Secret: &at.name, Scopes: scopes}).Allowed
 }
 
-// about returns the caller that a word is about: its name, its tenant, its group
-// or one of its rules.
+// about returns the caller to which a word belongs: the name, the tenant, the group or a rule of
+// the caller.
 func (m *model) about(word string) (caller string, is bool) {
 	for _, prefix := range []string{"caller-", "tenant-", "group-"} {
 		if number, has := strings.CutPrefix(word, prefix); has {

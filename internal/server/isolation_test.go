@@ -20,7 +20,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// fewOperations is how many are made where nothing is asked for.
+// fewOperations is the default number of operations.
 const fewOperations = 5000
 
 // number reads a number from the environment.
@@ -37,13 +37,11 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// TestNoTenantSeesOrTouchesWhatIsNotItsOwn makes random calls of seven tenants
-// over gRPC, REST and inside the process, and holds every answer, every request
-// that reaches Cloudflare, every record and the whole of Cloudflare's state
-// against a model. STOREKEEPER_ISOLATION_OPS says how many,
-// STOREKEEPER_ISOLATION_SEED which. Without a seed the calls are the same in each
-// run, so that a change is not refused for what it did not touch; `make
-// test-isolation` takes a new one.
+// TestNoTenantSeesOrTouchesWhatIsNotItsOwn makes random calls of seven tenants over gRPC, REST and
+// inside the process. It compares every answer, every request to Cloudflare, every record and the
+// whole state of Cloudflare with a model. STOREKEEPER_ISOLATION_OPS is the number of calls,
+// STOREKEEPER_ISOLATION_SEED the seed. Without a seed the calls are the same in each run, so that a
+// change is not refused for an unrelated failure; `make test-isolation` uses a new seed.
 func TestNoTenantSeesOrTouchesWhatIsNotItsOwn(t *testing.T) {
 	seed := number(t, "STOREKEEPER_ISOLATION_SEED", 1)
 	operations := int(number(t, "STOREKEEPER_ISOLATION_OPS", fewOperations))
@@ -113,8 +111,8 @@ func newIsolation(t *testing.T, seed uint64) *isolation {
 	return x
 }
 
-// keepHouse keeps the number of secrets within bounds, as the platform, and
-// compares the model with what there is.
+// keepHouse keeps the number of secrets within limits, as the platform, and compares the model with
+// the state.
 func (x *isolation) keepHouse() {
 	x.compare()
 	live := x.model.live()
@@ -168,7 +166,7 @@ func (x *isolation) compare() {
 	}
 }
 
-// step makes one call and looks at all that came of it.
+// step makes one call and checks all its effects.
 func (x *isolation) step() {
 	c := choose(x.r, x.callers)
 	a := c.next()
@@ -198,20 +196,20 @@ func (x *isolation) step() {
 	}
 }
 
-// mayHaveSent says whether a call that ended in a code may have sent a number of
-// changes. That the model and the state agree shows what they did.
+// mayHaveSent reports whether a call with a code may have sent a number of changes. The comparison
+// of model and state checks the effects.
 func (a *attempt) mayHaveSent(code codes.Code, changes int) bool {
 	switch {
 	case code == ok && a.changes:
 		return changes == 1
 	case code == codes.NotFound:
-		// What the rules allow is sent although it is gone.
+		// A change that the rules allow is sent even if the object is gone.
 		return a.changes && changes <= 1 || changes == 0
 	}
 	return changes == 0 || changes == 1 && a.changes && a.allowed && code != codes.PermissionDenied
 }
 
-// call makes a call over one of the three doors.
+// call makes a call in one of the three ways.
 func (x *isolation) call(c *caller, a *attempt) (door string, got answer) {
 	m := x.methods[a.method]
 	switch n := x.r.IntN(10); {
@@ -250,7 +248,7 @@ func (x *isolation) sighting(c *caller, a *attempt, got answer) string {
 	return ""
 }
 
-// tells says whether a word is one that only some may see.
+// tells reports whether a word is visible to only some callers.
 func (m *model) tells(word string) bool {
 	return m.byID[word] != nil || m.marks[word] != nil || m.names[word] != nil || m.byShelf[word] != nil || strings.HasPrefix(word, "st-")
 }
@@ -273,7 +271,7 @@ func (m *model) sees(c *caller, acts []*item, word string) bool {
 	})
 }
 
-// recorded says how the trail of a call differs from what it must be.
+// recorded describes a difference between the trail of a call and the expectation.
 func recorded(a *attempt, code codes.Code, written []servertest.WrittenRecord) string {
 	var want []audit.Kind
 	switch {
@@ -282,8 +280,7 @@ func recorded(a *attempt, code codes.Code, written []servertest.WrittenRecord) s
 	case code == ok && a.changes:
 		want = intentAndOutcome
 	case a.changes && len(written) == 2:
-		// A refusal of Cloudflare's. Of several secrets nobody knows whether
-		// it was for all of them.
+		// A refusal by Cloudflare. For several secrets, the refusal may concern only some.
 		refused := []audit.Outcome{audit.Failed}
 		if written[1].SecretCount > 1 || a.method == "DeleteStore" {
 			refused = append(refused, audit.Unknown)

@@ -27,7 +27,7 @@ const (
 	nowhere = "ffffffffffffffffffffffffffffffff"
 )
 
-// rules are the common ones, each a line.
+// rules are the common rules, one per line.
 const rules = `
 rules:
   - {id: payments-own-a-prefix, actions: [secret.*], when: 'principal.tenant == "payments" && account == "main" && store == "default" && secret.startsWith("PAYMENTS_")'}
@@ -54,7 +54,7 @@ var (
 	nobody   = authn.Principal{Name: "nobody", Tenant: "nothing"}
 )
 
-// world is a gate with two stores in one account and one in another.
+// world is a gate with two stores in one account and a store in another account.
 type world struct {
 	*servertest.Gate
 
@@ -101,7 +101,7 @@ func decision(err error) string {
 	return strings.TrimSuffix(id, ".")
 }
 
-// call is one RPC, made by a client.
+// call is an RPC made by a client.
 type call func(context.Context, servertest.Client) error
 
 // rpc is an RPC with a request that anybody with all rights may make, about a

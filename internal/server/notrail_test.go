@@ -47,7 +47,7 @@ func (s *sink) commit(ctx context.Context, lines []audit.Record) error {
 	return s.Append(ctx, lines...)
 }
 
-// Healthy knows of no fault before it is met, as with a disk that fills up.
+// Healthy returns nil until a write fails, as with a disk that fills up.
 func (s *sink) Healthy() error { return nil }
 
 func (s *sink) Close() error { return nil }
@@ -115,8 +115,8 @@ func TestWithoutATrailThereIsNoChange(t *testing.T) {
 	}
 }
 
-// TestAnAnswerIsGivenWithItsOutcome breaks the disk between the intent and the
-// outcome of a change: its caller gets the answer once the outcome is durable.
+// TestAnAnswerIsGivenWithItsOutcome breaks the disk between the intent and the outcome of a change.
+// The caller gets the answer once the outcome is durable.
 func TestAnAnswerIsGivenWithItsOutcome(t *testing.T) {
 	s := &sink{}
 	w := start(t, servertest.Config{Lines: func(ctx context.Context, lines []audit.Record) error {

@@ -18,7 +18,7 @@ import (
 	"platform.internal/storekeeper/internal/inflight"
 )
 
-// halfSent is a stream whose client announces a message and sends a part of it.
+// halfSent is a stream whose client announces a message and sends only a part.
 type halfSent struct {
 	grpc.ServerTransportStream
 
@@ -79,8 +79,8 @@ func TestAMessageForWhichThereIsNoRoomIsNotRead(t *testing.T) {
 	}
 }
 
-// A value of control characters is six times as long on its way to Cloudflare, so
-// it has six times the part of the budget.
+// A value of control characters grows to six times its length in a request to Cloudflare, so it
+// counts six times in the budget.
 func TestAMessageCountsAsTheJSONThatItBecomes(t *testing.T) {
 	limits := inflight.DefaultLimits()
 	limits.Short, limits.ShortBody, limits.Long, limits.Wait = 1, 0, 200_000, time.Millisecond

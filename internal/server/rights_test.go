@@ -65,8 +65,8 @@ func TestWithEveryRightAllIsAllowed(t *testing.T) {
 	}
 }
 
-// TestRights has one world for each case, so that cases do not depend on each
-// other. changes is how many requests that change something reach Cloudflare.
+// TestRights uses a new world for each case, so that cases are independent. changes is the number
+// of changing requests that reach Cloudflare.
 func TestRights(t *testing.T) {
 	cases := []struct {
 		name   string
@@ -254,8 +254,7 @@ func TestADenialTellsNoNameThatTheCallerDidNotSend(t *testing.T) {
 	}
 }
 
-// TestADenialIsBounded sends what validation would refuse, had the caller the
-// right to hear of it.
+// TestADenialIsBounded sends a call that validation would refuse if the caller were authorised.
 func TestADenialIsBounded(t *testing.T) {
 	w := start(t, servertest.Config{Callers: []authn.Principal{payments}})
 	client := servertest.Over(w.Listen(t), payments.Name)
@@ -270,8 +269,8 @@ func TestADenialIsBounded(t *testing.T) {
 	}
 }
 
-// TestNamesAreLookedUpOnlyWhereARuleDependsOnThem counts what each call asks of
-// Cloudflare, its own request included.
+// TestNamesAreLookedUpOnlyWhereARuleDependsOnThem counts the requests of each call to Cloudflare,
+// including the request of the call itself.
 func TestNamesAreLookedUpOnlyWhereARuleDependsOnThem(t *testing.T) {
 	w := start(t, servertest.Config{})
 	for _, step := range []struct {
@@ -304,8 +303,7 @@ func TestNamesAreLookedUpOnlyWhereARuleDependsOnThem(t *testing.T) {
 	}
 }
 
-// TestOneCallerLearnsNothingOfADeletedSecret asks for a secret whose name is
-// still remembered.
+// TestOneCallerLearnsNothingOfADeletedSecret asks for a deleted secret whose name is still cached.
 func TestOneCallerLearnsNothingOfADeletedSecret(t *testing.T) {
 	w := start(t, servertest.Config{})
 	for _, call := range []call{w.get(w.payA), w.remove(w.payA)} {

@@ -35,7 +35,7 @@ func (f failing) GetQuota(context.Context, *secretsstorev1.GetQuotaRequest) (*se
 	return nil, f.fail()
 }
 
-// broken is a gate whose quota fails, with what it logs.
+// broken is a gate whose quota fails, with the log.
 func broken(t *testing.T, fail func() error) (*servertest.Gate, *bytes.Buffer) {
 	t.Helper()
 	var lines bytes.Buffer

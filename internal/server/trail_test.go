@@ -67,7 +67,7 @@ func TestAnIntentComesBeforeEachChangeAndAnOutcomeAfter(t *testing.T) {
 				}
 				seen, written := w.Cloudflare.Seen(), w.Trail.Written()
 				if r.changes {
-					// What a change locks goes by name, which is read before.
+					// The names for the locks of a change are read before the change.
 					seen = slices.DeleteFunc(seen, func(a servertest.Arrival) bool { return !a.Changes() })
 				}
 				if !r.changes {
@@ -95,8 +95,8 @@ func TestAnIntentComesBeforeEachChangeAndAnOutcomeAfter(t *testing.T) {
 	}
 }
 
-// sameCall holds what intent and outcome say of their call against each other.
-// The outcome names what the call made, which the intent cannot.
+// sameCall compares the common facts of intent and outcome. Only the outcome names the created
+// objects.
 func sameCall(t *testing.T, intent, outcome audit.Record) {
 	t.Helper()
 	made := outcome.Outcome == audit.Succeeded
@@ -116,7 +116,7 @@ func sameCall(t *testing.T, intent, outcome audit.Record) {
 	}
 }
 
-// TestOutcomes has what can become of a change. call is made by root.
+// TestOutcomes covers all outcomes of a change. root makes the call.
 func TestOutcomes(t *testing.T) {
 	soon := func(t *testing.T, call call) call {
 		return func(ctx context.Context, c servertest.Client) error {
@@ -163,7 +163,7 @@ func TestOutcomes(t *testing.T) {
 			w := start(t, servertest.Config{Network: loopback(t)})
 			call := c.call(t, w)
 			if c.fault.Kind != "" {
-				// What a change locks is read before.
+				// The names for the locks are read before the change.
 				c.fault.Method = http.MethodPatch
 				if err := w.Cloudflare.Inject(c.fault); err != nil {
 					t.Fatal(err)
@@ -180,7 +180,7 @@ func TestOutcomes(t *testing.T) {
 			}
 			o := written[1]
 			if c.outcome == audit.Unknown {
-				// Recovery writes the outcome of a change whose answer was lost.
+				// Recovery writes the outcome of a change whose response was lost.
 				if o.Outcome != c.outcome || o.Reason != "UNPROVEN" || o.ID != written[0].ID {
 					t.Errorf("got %+v", o)
 				}
@@ -203,7 +203,7 @@ func rotate(_ *testing.T, w *world) call { return w.update(w.payA) }
 func TestACloudflareThatCannotBeReachedMakesAFailure(t *testing.T) {
 	var down atomic.Bool
 	dialer := &net.Dialer{}
-	// What a change locks is read before the connection goes down.
+	// The names for the locks are read before the connection fails.
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		if down.Load() {
 			address = "127.0.0.1:1"
@@ -316,7 +316,7 @@ func eventually(t *testing.T, done func() bool) {
 	}
 }
 
-// TestARecordTellsWhoDidWhat holds one record against everything that is known.
+// TestARecordTellsWhoDidWhat compares a record with all facts of the call.
 func TestARecordTellsWhoDidWhat(t *testing.T) {
 	w := start(t, servertest.Config{Callers: []authn.Principal{search}})
 	client := servertest.Over(w.Listen(t), search.Name)

@@ -22,8 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// kept is a secret as the model knows it. changed is 0 for one that was never
-// changed, and else the number of the change.
+// kept is a secret in the model. changed is the number of the last change, or 0.
 type kept struct {
 	name, comment string
 	scopes        []string

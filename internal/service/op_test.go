@@ -42,8 +42,8 @@ func fill(m protoreflect.Message) {
 	}
 }
 
-// TestEachRPCThatChangesSomethingIsOneOperation goes through all RPCs of the
-// service, so that a new one is either a read or has an operation of its own.
+// TestEachRPCThatChangesSomethingIsOneOperation covers all RPCs of the service, so that a new RPC
+// is either a read or has a separate operation.
 func TestEachRPCThatChangesSomethingIsOneOperation(t *testing.T) {
 	descriptor := secretsstorev1.File_secretsstore_v1_service_proto.Services().ByName("SecretsStoreService")
 	declared, err := contract.Methods(descriptor)

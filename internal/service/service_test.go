@@ -18,8 +18,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// cloudflare is an upstream that keeps what it is asked. Methods that no test
-// needs are missing.
+// cloudflare is an upstream that records requests. Methods that no test needs are missing.
 type cloudflare struct {
 	upstream.Reader
 	change.Cloudflare

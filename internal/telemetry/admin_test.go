@@ -78,8 +78,8 @@ func TestReadyOnlyWhenEachCheckHolds(t *testing.T) {
 	}
 }
 
-// The limit is short, and the check ends only when the test does: an answer at
-// all shows that it was not waited for.
+// The limit is short, and the check ends only at the end of the test: an answer proves that the
+// probe did not wait for the check.
 func TestCheckThatHangsDoesNotHoldTheProbe(t *testing.T) {
 	release := make(chan struct{})
 	ended := make(chan struct{})

@@ -62,7 +62,7 @@ func TestOwnPartOfACallLeavesOutWhatItWaitedFor(t *testing.T) {
 	if own := f.Own(160 * time.Millisecond); own != 10*time.Millisecond {
 		t.Errorf("got %s, want 10ms", own)
 	}
-	// Requests of one call can overlap.
+	// The requests of a call can overlap.
 	if own := f.Own(120 * time.Millisecond); own != 0 {
 		t.Errorf("got %s, want 0", own)
 	}
@@ -129,7 +129,7 @@ func openMetrics(t *testing.T, m *telemetry.Metrics) string {
 	return w.Body.String()
 }
 
-// shows reports whether a line of the page begins with one text and holds another.
+// shows reports whether a line of the page begins with begin and contains hold.
 func shows(page, begin, hold string) bool {
 	for line := range strings.SplitSeq(page, "\n") {
 		if strings.HasPrefix(line, begin) && strings.Contains(line, hold) {

@@ -73,7 +73,7 @@ func TestTenantsBeyondTheMostAreShownTogether(t *testing.T) {
 	if strings.Contains(scrape(t, m), "late-") {
 		t.Error("more tenants are shown apart")
 	}
-	// Who was shown once keeps its place.
+	// A tenant that was shown keeps its label.
 	states[0].Tenants = map[string]float64{"tenant-7": 9, "late-1": 2}
 	mustShow(t, m,
 		`storekeeper_budget_tenant_used_calls{credential="main",tenant="tenant-7"} 9`,

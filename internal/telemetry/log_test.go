@@ -109,7 +109,7 @@ func newLogger(t *testing.T, level string, out *bytes.Buffer) *zap.Logger {
 	return logger
 }
 
-// onlyLine reads the one line that was logged.
+// onlyLine reads the only logged line.
 func onlyLine(t *testing.T, out *bytes.Buffer) map[string]any {
 	t.Helper()
 	if strings.Count(out.String(), "\n") != 1 {

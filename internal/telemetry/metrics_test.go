@@ -160,7 +160,7 @@ func used(t *testing.T) *telemetry.Metrics {
 	return m
 }
 
-// expect looks for a whole line among what was measured.
+// expect searches the metrics for a complete line.
 func expect(t *testing.T, m *telemetry.Metrics, line string) {
 	t.Helper()
 	if text := scrape(t, m); !strings.Contains(text, "\n"+line+"\n") {

@@ -51,7 +51,7 @@ func TestTraceparentThatIsNotRightIsLeftOut(t *testing.T) {
 	}
 }
 
-// The form as the standard writes it, judged in another way than the code does.
+// The form as defined by the standard, checked by a regular expression and not by the tested code.
 var traceparentForm = regexp.MustCompile(`^(?:00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-(?s:.)*)?)$`)
 
 func FuzzTraceID(f *testing.F) {

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func watcher() *filewatch.Watcher { return filewatch.New(filewatch.Config{Debounce: time.Millisecond}) }
 
-// mount is a folder as Kubernetes mounts a secret: each name is a link into
-// ..data, which is a link to the folder of one version.
+// mount is a folder like a Kubernetes secret mount: each name is a link into ..data, which is a
+// link to the folder of a version.
 type mount struct {
 	testing.TB
 
@@ -44,7 +44,7 @@ func (m *mount) must(err error) {
 	}
 }
 
-// put makes a version the current one, all its files at once.
+// put atomically makes a version with all files the current version.
 func (m *mount) put(pair tls.Certificate, authority []byte) {
 	m.Helper()
 	m.version++

@@ -23,7 +23,7 @@ import (
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
-// world is an authority of servers, one of clients, and files of both.
+// world has a CA for servers, a CA for clients, and files of both.
 type world struct {
 	*mount
 
@@ -152,8 +152,7 @@ func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 	}
 }
 
-// serveRPC serves health checks over gRPC, whose answer carries the names of the
-// client.
+// serveRPC serves health checks over gRPC. The answer contains the names of the client.
 func serveRPC(t *testing.T, c *tls.Config) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -211,8 +210,7 @@ func TestGRPCSeesTheClient(t *testing.T) {
 	}
 }
 
-// Who was let in by an authority that is gone must not come back by a session
-// that was kept.
+// A client whose CA was removed must not return by resuming an old session.
 func TestClientsOfAnAuthorityThatIsGoneAreRefused(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		w := newWorld(t)

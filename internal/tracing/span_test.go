@@ -22,7 +22,7 @@ var errEnd = errors.New("refused")
 // above is the key of a value that stands above a span.
 type above struct{}
 
-// points does all that a call with its spans does.
+// points uses all span operations of a call.
 func points(ctx context.Context) {
 	ctx, span := tracing.Start(ctx, "change.begin")
 	span.SetText(tracing.RequestIDKey, "r1")
@@ -74,7 +74,8 @@ func TestSpansStandBelowEachOther(t *testing.T) {
 		_, inner := tracing.Start(outer, "inner")
 		inner.End(nil)
 		span.End(nil)
-		// After its end, work goes on with what outer holds, below the call.
+		// After the end of the span, work continues with the values of outer, as a child of the
+		// call.
 		_, later := tracing.Start(tracing.Leave(outer, ctx), "later")
 		later.End(nil)
 	})

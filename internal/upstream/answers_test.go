@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// question is a call, with the answer that belongs to it.
+// question is a call with the matching response.
 type question struct {
 	call   func(context.Context, *upstream.Client) error
 	right  string
@@ -88,7 +88,7 @@ func TestTheAnswersOfTheseTestsAreRight(t *testing.T) {
 	}
 }
 
-// Each answer is right but for one thing.
+// Each response is valid except for one detail.
 func TestAnAnswerThatIsNoSuccessEnvelopeIsNotBelieved(t *testing.T) {
 	for name, q := range questions() {
 		result := q.right[len(`{"result":`):strings.Index(q.right, `,"success"`)]
@@ -213,7 +213,7 @@ func TestASecretThatTheFilterLeavesOutIsNotBelieved(t *testing.T) {
 	}
 }
 
-// A filter may leave the totals as those of the whole list.
+// A filter may leave the totals of the unfiltered list.
 func TestAPageIsBelievedInEachFormThatCloudflareDocuments(t *testing.T) {
 	for what, tt := range map[string]struct {
 		asked upstream.ListSecretsParams

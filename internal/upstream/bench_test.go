@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// What the client itself costs, without a network.
+// The cost of the client itself, without a network.
 func BenchmarkGetSecret(b *testing.B) {
 	config := configFor("http://example.test")
 	config.Transport = canned{status: 200, header: http.Header{"Cf-Ray": {ray}, "Content-Type": {"application/json"}}, body: []byte(success(secretJSON))}
@@ -30,7 +30,7 @@ func BenchmarkGetSecret(b *testing.B) {
 	}
 }
 
-// batchOf is a request for n new secrets and Cloudflare's answer to it.
+// batchOf returns a request for n new secrets and Cloudflare's response.
 func batchOf(n int) (upstream.CreateSecretsParams, string) {
 	p := upstream.CreateSecretsParams{Account: "main", StoreID: storeID}
 	made := make([]string, n)
@@ -44,8 +44,7 @@ func batchOf(n int) (upstream.CreateSecretsParams, string) {
 	return p, success("[" + strings.Join(made, ",") + "]")
 }
 
-// What one call costs: by itself, and with net/http on both sides of a
-// connection, those of the server included.
+// The cost of a call: the client alone, and with net/http as client and server over a connection.
 func BenchmarkChanges(b *testing.B) {
 	one, oneMade := batchOf(1)
 	many, manyMade := batchOf(100)

@@ -19,7 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// raw is a handler that writes bytes to the connection and cuts it.
+// raw is a handler that writes bytes to the connection and closes the connection.
 func raw(bytes string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -130,7 +130,7 @@ func TestTooLongAnswer(t *testing.T) {
 	}
 }
 
-// A slow answer ends with the caller's time, in its headers and in its body.
+// A slow response ends at the caller's deadline, in the headers and in the body.
 func TestCallersTimeIsOver(t *testing.T) {
 	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	slow := func(w http.ResponseWriter, r *http.Request) {
@@ -203,7 +203,7 @@ func TestOwnTimeoutHoldsWithoutDeadline(t *testing.T) {
 	}
 }
 
-// Nothing of a change has left when no connection was made, so it is not lost.
+// Without a connection, no byte of a change was sent, so the outcome is known.
 func TestUnreachable(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -237,7 +237,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// failing is a transport that fails without telling how far it got.
+// failing is a transport that fails without information about the progress.
 type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
@@ -271,7 +271,7 @@ func TestFailingTransport(t *testing.T) {
 	}
 }
 
-// lagging is a context that has not noticed yet that its deadline passed.
+// lagging is a context whose deadline has passed without notice.
 type lagging struct{ context.Context }
 
 func (lagging) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }

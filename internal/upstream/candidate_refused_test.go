@@ -62,8 +62,8 @@ func touch(t *testing.T, file string, hours int) {
 	}
 }
 
-// A token can be good a moment after it was refused. Whoever wants it tried
-// again touches the file; who writes it all the time does not spend the budget.
+// A token may become valid shortly after a refusal. A touch of the file triggers another test. A
+// file that is written continuously does not use up the budget.
 func TestRefusedCandidateIsTriedAgainWhenItsFileChanges(t *testing.T) {
 	t.Parallel()
 	file := credentialFile(t)
@@ -74,7 +74,7 @@ func TestRefusedCandidateIsTriedAgainWhenItsFileChanges(t *testing.T) {
 	for i := range 3 {
 		touch(t, file, i+1)
 		r.use(first)
-		time.Sleep(60 * time.Millisecond) // for a trial, if there is one
+		time.Sleep(60 * time.Millisecond) // time for a test, if there is one
 	}
 	r.costs(second, askUser, askAccount)
 	r.quiet()
@@ -85,7 +85,7 @@ func TestRefusedCandidateIsTriedAgainWhenItsFileChanges(t *testing.T) {
 	r.costs(second, askUser, askAccount, askUser, askQuota)
 }
 
-// arrives makes calls, a while apart, until one is sent with a credential.
+// arrives makes calls at intervals until a call uses the credential.
 func (r *rotation) arrives(cred string) {
 	r.t.Helper()
 	eventually(r.t, cred+" is in use", func() bool {
@@ -95,7 +95,7 @@ func (r *rotation) arrives(cred string) {
 	})
 }
 
-// A file that goes away and comes back has changed: it is tried once more.
+// A file that was removed and restored counts as changed: the credential is tested once more.
 func TestRefusedFileThatComesBackIsTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	file := credentialFile(t)
@@ -119,8 +119,7 @@ func TestRefusedFileThatComesBackIsTriedOnceMore(t *testing.T) {
 	r.quiet()
 }
 
-// What was found out in a trial that ended in a refusal does not hold in the
-// next one.
+// Intermediate results of a test that ended in a refusal are not reused.
 func TestSecondTrialBeginsAnew(t *testing.T) {
 	t.Parallel()
 	file := credentialFile(t)

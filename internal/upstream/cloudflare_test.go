@@ -37,14 +37,14 @@ const (
 // sent is a call that cloudflare saw.
 type sent struct{ ask, cred string }
 
-// cloudflare is a server that knows which credentials are good. It decides that
-// when a call arrives, and not when it answers.
+// cloudflare is a server with a set of valid credentials. It checks the credential at the arrival
+// of a call, not at the response.
 type cloudflare struct {
 	mu    sync.Mutex
 	good  map[string]string
 	calls []sent
 	made  int
-	// before may answer in place of the server. It is called without the lock.
+	// before may respond in place of the server. It is called without the lock.
 	before func(w http.ResponseWriter, r *http.Request, s sent) bool
 }
 
@@ -107,14 +107,14 @@ func (c *cloudflare) revoke(cred string) {
 	delete(c.good, cred)
 }
 
-// meet sets what may answer in place of the server.
+// meet sets a function that may respond in place of the server.
 func (c *cloudflare) meet(before func(w http.ResponseWriter, r *http.Request, s sent) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.before = before
 }
 
-// asked lists what was asked with a credential.
+// asked lists the requests with a credential.
 func (c *cloudflare) asked(cred string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +145,7 @@ func (h *hand) move(d time.Duration) {
 	h.now = h.now.Add(d)
 }
 
-// rotation is a client whose credential is in a file, and its server.
+// rotation is a client with a credential in a file, and its server.
 type rotation struct {
 	t       *testing.T
 	api     *cloudflare
@@ -233,7 +233,7 @@ func (r *rotation) quiet() {
 	}
 }
 
-// costs compares what a credential was asked with before it was used.
+// costs compares the requests with a credential before the credential was used.
 func (r *rotation) costs(cred string, want ...string) {
 	r.t.Helper()
 	got := slices.DeleteFunc(r.api.asked(cred), func(ask string) bool { return ask == askRead || ask == askCreate })

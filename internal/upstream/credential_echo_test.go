@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// echoes are answers that hold a credential wherever there is room for it.
+// echoes are responses that contain a credential in every possible place.
 var echoes = map[string]func(secret string) http.HandlerFunc{
 	"in a refusal": func(s string) http.HandlerFunc {
 		return says(401, `{"success":false,"errors":[{"code":10000,"message":`+quote(s)+`}],"messages":[{"message":`+quote(s)+`}]}`, "Cf-Ray", s, "Content-Type", "text/"+s)
@@ -51,8 +51,8 @@ func escaped(s string) string {
 	return b.String()
 }
 
-// Neither the credential in use nor a candidate nor the one before comes back,
-// in whatever call it is echoed.
+// No response exposes the credential in use, a candidate or the previous credential, whichever call
+// echoes it.
 func TestNoCredentialComesBack(t *testing.T) {
 	t.Parallel()
 	for where, echo := range echoes {
@@ -63,7 +63,7 @@ func TestNoCredentialComesBack(t *testing.T) {
 				r := rotateFrom(t, usersToken, file, first)
 				r.api.allow(second, usersToken)
 				said := &strings.Builder{}
-				// The candidate rests for good when its first answer has come.
+				// The candidate pauses permanently after its first response.
 				r.api.meet(handler(second, askUser, says(429, echoed, "Cf-Ray", echoed, "Retry-After", "600")))
 				write(t, file, second)
 				r.use(first)
@@ -80,8 +80,7 @@ func TestNoCredentialComesBack(t *testing.T) {
 	}
 }
 
-// The same once the candidate is in force, and when the answers to its trial
-// are what echoes.
+// The same once the candidate is in force, and if the responses to its test echo the credential.
 func TestNoCredentialComesBackFromATrial(t *testing.T) {
 	t.Parallel()
 	for where, echo := range echoes {
@@ -134,7 +133,7 @@ func (r *rotation) hear(to io.Writer) {
 	}
 }
 
-// speak makes calls with each sort of result and writes down what comes back.
+// speak makes calls with each type of result and writes the results to to.
 func speak(to io.Writer, c *upstream.Client) {
 	ctx := context.Background()
 	_, _ = fmt.Fprintln(to, everything(c.GetStore(ctx, upstream.StoreParams{Account: "main", StoreID: storeID})))

@@ -81,7 +81,7 @@ func TestAResultThatHoldsACredentialIsNotBelieved(t *testing.T) {
 	}
 }
 
-// Ordinary texts are told, whatever the value is.
+// Ordinary texts are relayed for any value.
 func TestOrdinaryTextsAreNotTakenForSecrets(t *testing.T) {
 	for _, ordinary := range []string{"secret is pending", "Deprecated: use https://developers.cloudflare.com/api/", "[0].name: must not be empty", "100 % of the quota"} {
 		client, _ := serve(t, says(200, `{"result":`+secretJSON+`,"success":true,"errors":[],"messages":[{"code":1000,"message":`+quote(ordinary)+`}]}`))

@@ -13,8 +13,8 @@ var (
 	rateForm = regexp.MustCompile(`^` + rateItemForm + `( ?, ?` + rateItemForm + `){0,3}$`)
 )
 
-// TestFormsAreThoseOfTheirExpressions changes texts of each form at random and
-// holds what is made of them against a regular expression.
+// TestFormsAreThoseOfTheirExpressions mutates texts of each form at random and compares the
+// functions with regular expressions.
 func TestFormsAreThoseOfTheirExpressions(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const letters = "\";,= -_azfgAZFG09\x00\n"

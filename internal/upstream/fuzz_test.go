@@ -29,9 +29,8 @@ func (c canned) RoundTrip(*http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// FuzzAnswer reads any answer with every sort of result. Whatever comes, the
-// outcome is a result or a fault of a kind that makes sense, and holds no
-// secret of the request.
+// FuzzAnswer decodes any response with every type of result. The outcome must be a result or a
+// fault of a sensible kind, without a secret of the request.
 func FuzzAnswer(f *testing.F) {
 	for _, tt := range refusals {
 		f.Add(tt.status, tt.body, "120")
@@ -61,12 +60,12 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// everyResult has one call for each type of result.
+// everyResult has a call for each type of result.
 var everyResult = []func(context.Context, *upstream.Client) (any, error){
 	func(ctx context.Context, c *upstream.Client) (any, error) {
 		a, err := c.CreateSecrets(ctx, upstream.CreateSecretsParams{Account: "main", StoreID: storeID,
 			Secrets: []upstream.NewSecret{{Name: "MY_KEY", Value: value}}})
-		a.Result = nil // an object may well hold what was sent
+		a.Result = nil // a result may contain the sent texts
 		return a, err
 	},
 	func(ctx context.Context, c *upstream.Client) (any, error) { return nil, remove(ctx, c) },

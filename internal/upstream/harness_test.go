@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// request is what a server saw of a call.
+// request is a request as seen by the server.
 type request struct {
 	method, target, body string
 	header               http.Header
@@ -70,7 +70,7 @@ func (w *witness) seen() []request {
 	return append([]request(nil), w.requests...)
 }
 
-// serve starts a server and a client of it.
+// serve starts a server and a client.
 func serve(t testing.TB, handler http.HandlerFunc, change ...func(*upstream.Config)) (*upstream.Client, *witness) {
 	t.Helper()
 	w := &witness{}

@@ -15,8 +15,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// TestAChangeWhoseLeaseEndedOnTheWayDoesNotLeave ends the lease after the change
-// was admitted, while it gets its connection.
+// TestAChangeWhoseLeaseEndedOnTheWayDoesNotLeave ends the lease after the change was admitted,
+// while the change waits for a connection.
 func TestAChangeWhoseLeaseEndedOnTheWayDoesNotLeave(t *testing.T) {
 	for _, kept := range []bool{false, true} {
 		for _, secured := range []bool{false, true} {

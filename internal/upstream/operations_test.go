@@ -192,8 +192,7 @@ func TestOperationsOnTheWire(t *testing.T) {
 	}
 }
 
-// checkHeaders compares the names of the headers with the only ones that may
-// leave.
+// checkHeaders compares the header names with the permitted names.
 func checkHeaders(t *testing.T, sent request) {
 	t.Helper()
 	want := []string{"Accept", "Authorization", "User-Agent"}

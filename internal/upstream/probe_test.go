@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// handler answers the calls with a credential that ask one thing.
+// handler responds to the calls with a credential and a question.
 func handler(cred, ask string, h http.HandlerFunc) func(http.ResponseWriter, *http.Request, sent) bool {
 	return func(w http.ResponseWriter, r *http.Request, s sent) bool {
 		if s.cred != cred || s.ask != ask {
@@ -23,7 +23,7 @@ func handler(cred, ask string, h http.HandlerFunc) func(http.ResponseWriter, *ht
 	}
 }
 
-// hang lets a question with a credential wait until it is let go.
+// hang blocks a question with a credential until open is closed.
 func (r *rotation) hang(cred, ask string) (begun, open chan struct{}) {
 	begun, open = make(chan struct{}), make(chan struct{})
 	r.api.meet(func(_ http.ResponseWriter, _ *http.Request, s sent) bool {
@@ -37,7 +37,7 @@ func (r *rotation) hang(cred, ask string) (begun, open chan struct{}) {
 	return begun, open
 }
 
-// Nobody has to look again at a file that changes while its content is tried.
+// A file that changes during a test of its content is noticed without another trigger.
 func TestFileThatChangesDuringTheTrial(t *testing.T) {
 	t.Parallel()
 	file := credentialFile(t)
@@ -57,7 +57,7 @@ func TestFileThatChangesDuringTheTrial(t *testing.T) {
 	r.costs(third, askUser, askAccount, askQuota)
 }
 
-// While a slow trial goes on there is no other, and no call waits for it.
+// During a slow test there is no other test, and no call waits.
 func TestSlowTrial(t *testing.T) {
 	file := credentialFile(t)
 	r := rotateFrom(t, usersToken, file, first)
@@ -88,8 +88,8 @@ func TestSlowTrial(t *testing.T) {
 	r.quiet()
 }
 
-// Trouble is no verdict: the candidate is tried again by itself, from where it
-// stood, and the old one is used.
+// A transient error is no verdict: the test continues automatically from its last step, and the old
+// credential stays in use.
 func TestTroubleDuringTheTrial(t *testing.T) {
 	t.Parallel()
 	silence := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
@@ -176,8 +176,8 @@ func TestRevokedOldCredentialHurriesTheCandidate(t *testing.T) {
 	}
 }
 
-// No haste breaks Cloudflare's word that it takes no calls, and no call waits
-// for its end.
+// A refused call does not bypass Cloudflare's rate limit, and no call waits for the end of the
+// limit.
 func TestThrottledCandidateIsNotHurried(t *testing.T) {
 	file := credentialFile(t)
 	r := rotateFrom(t, usersToken, file, first)
@@ -194,7 +194,7 @@ func TestThrottledCandidateIsNotHurried(t *testing.T) {
 	r.costs(second, askUser)
 }
 
-// The same where the haste came before the word.
+// The same if the refused call came before the rate limit.
 func TestHasteBeforeTheThrottlingIsForgotten(t *testing.T) {
 	t.Parallel()
 	file := credentialFile(t)
@@ -259,8 +259,7 @@ func TestCloseWaitsForTheEndOfTheTrial(t *testing.T) {
 	l.RoundTripper.(interface{ CloseIdleConnections() }).CloseIdleConnections()
 }
 
-// Close ends a trial and a rest, and leaves nothing behind. What is in use goes
-// on being used.
+// Close ends a test and a pause, and leaks nothing. The credential in use stays in use.
 func TestCloseEndsTheTrial(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"that waits for an answer": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },

@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// What cannot mean anything good never leaves.
+// Requests without a valid meaning are never sent.
 func TestRefusedBeforeSending(t *testing.T) {
 	bad := "23BDC9C2-e8ca-470d-8235-2c53ec8d2e67"
 	tests := map[string]struct {

@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// hold sends a call and gives back the end of it, once Cloudflare has got it.
-// Until then, and until that end is called, Cloudflare does not answer.
+// hold starts a call and returns once Cloudflare has received the call. Cloudflare responds when
+// end is called.
 func hold(r *rotation, call func(context.Context, *upstream.Client) error, h http.HandlerFunc) (end func() error) {
 	begun, open, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	var one sync.Once
@@ -38,9 +38,9 @@ func hold(r *rotation, call func(context.Context, *upstream.Client) error, h htt
 	}
 }
 
-// A call that is under way while the credential changes does not fail for the
-// end of the old one, whatever it does: Cloudflare refused it before it did
-// anything. A call that something else stopped is not repeated.
+// A call in progress during a change of the credential does not fail because the old credential is
+// revoked: Cloudflare refused the call before any effect. A call that failed for another reason is
+// not repeated.
 func TestCallUnderWayWhenTheCredentialChanges(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -109,8 +109,7 @@ func TestCallIsRepeatedOnceWithANewCredential(t *testing.T) {
 	}
 }
 
-// Nobody has looked at the file since it changed, when the old credential is
-// revoked.
+// The old credential is revoked before the change of the file is noticed.
 func TestRevocationIsNoticedBeforeTheFile(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{usersToken, accountsToken, globalKey} {
@@ -141,8 +140,7 @@ func TestRevocationIsNoticedBeforeTheFile(t *testing.T) {
 	}
 }
 
-// Whoever waits for a candidate does so within its own time, and gets the
-// refusal in the end.
+// A call that waits for a candidate respects its own deadline, and gets the refusal in the end.
 func TestWaitForTheCandidateIsBounded(t *testing.T) {
 	file := credentialFile(t)
 	r := rotateFrom(t, usersToken, file, first)

@@ -50,8 +50,7 @@ func tear(t *testing.T, file, content string) {
 	}
 }
 
-// settled waits until the content of the file is in use, and counts what was
-// told against it before.
+// settled waits until the content of the file is in use, and counts the earlier complaints.
 func (r *rotation) settled() (complaints int) {
 	ctx := within(r.t)
 	for {
@@ -67,8 +66,8 @@ func (r *rotation) settled() (complaints int) {
 	}
 }
 
-// 100 rotations, in each way that a file can change, with the old credential
-// revoked as soon as the new one is written or once it is used.
+// 100 rotations, with each method of changing a file. The old credential is revoked when the new
+// credential is written, or when it is first used.
 func TestHundredRotationsUnderLoad(t *testing.T) {
 	m := mount{t.TempDir()}
 	m.swap(t, "000", first)
@@ -107,8 +106,7 @@ func TestHundredRotationsUnderLoad(t *testing.T) {
 	if l.calls.Load() < 100 || l.changes.Load() < 100 {
 		t.Errorf("%d reads and %d changes are no load", l.calls.Load(), l.changes.Load())
 	}
-	// A machine that stands still may show a file that is half written, which
-	// hurts nobody.
+	// A machine that stalls may expose a partially written file, which is harmless.
 	if complaints > 16 {
 		t.Errorf("%d torn contents were taken for candidates", complaints)
 	}

@@ -16,7 +16,7 @@ const (
 	third  = "third-token-0003"
 )
 
-// write puts content into a file at once, so that nobody sees it half written.
+// write replaces a file atomically, so that no reader sees a partial file.
 func write(t testing.TB, file, content string) {
 	t.Helper()
 	writeInSteps(t, file+".new", content)
@@ -33,7 +33,7 @@ func writeInSteps(t testing.TB, file, content string) {
 	}
 }
 
-// overwrite changes bytes of a file and leaves its length.
+// overwrite changes bytes of a file without a change of the length.
 func overwrite(t testing.TB, file, content string) {
 	t.Helper()
 	f, err := os.OpenFile(file, os.O_WRONLY, 0)
@@ -56,8 +56,8 @@ func credentialFile(t testing.TB) string {
 	return file
 }
 
-// mount changes a file as Kubernetes does: token -> ..data/token, and ..data ->
-// ..<version>, where another link is renamed over the second one.
+// mount changes a file as Kubernetes does: token -> ..data/token, and ..data -> ..<version>, which
+// is replaced by a rename of another link.
 type mount struct{ dir string }
 
 func (m mount) file() string { return filepath.Join(m.dir, "token") }
@@ -85,8 +85,8 @@ func (m mount) swap(t testing.TB, version, content string) {
 	}
 }
 
-// A new credential of each kind is used once it has proved itself, and the old
-// one until then, however the file changes.
+// A new credential of each kind is used after a successful test, and the old credential until then,
+// for all methods of changing the file.
 func TestNewCredentialIsTriedBeforeItIsUsed(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -135,8 +135,8 @@ func TestCredentialFollowsASymlinkSwap(t *testing.T) {
 	r.quiet()
 }
 
-// A change that size, time and identity of the file do not show, at the very
-// start: the file is younger than a tick of its clock.
+// A change at the very start that size, time and identity of the file do not show, because the file
+// is younger than a tick of the file system's clock.
 func TestYoungFileIsReadAgain(t *testing.T) {
 	file := credentialFile(t)
 	info, err := os.Stat(file)
@@ -184,7 +184,7 @@ func TestBadContentKeepsTheOldCredential(t *testing.T) {
 	r.quiet()
 }
 
-// Who writes a file in place and slowly lets others see it empty and half.
+// A slow write in place exposes the empty and the partial file.
 func TestSlowlyWrittenFile(t *testing.T) {
 	file := credentialFile(t)
 	r := rotateFrom(t, usersToken, file, first)

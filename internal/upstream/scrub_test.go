@@ -16,11 +16,10 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// awkward is a value that looks different in JSON than as it is.
+// awkward is a value whose JSON encoding differs from the value.
 const awkward = "line \"one\"\nline \\two\\ <&>\u2028"
 
-// hostile are servers that send back all that they were sent, wherever there is
-// room for it.
+// hostile are servers that echo everything they received, in every possible place.
 var hostile = map[string]func(secrets []string) http.HandlerFunc{
 	"in the messages of a success": echo(http.StatusOK, func(s string) string {
 		return `{"result":null,"success":true,"errors":[],"messages":[{"code":1,"message":` + quote("you sent "+s) +
@@ -60,7 +59,7 @@ func echo(status int, body func(string) string) func([]string) http.HandlerFunc 
 	}
 }
 
-// broken writes secrets where HTTP does not allow them.
+// broken writes secrets where HTTP does not permit them.
 func broken(bytes func(string) string) func([]string) http.HandlerFunc {
 	return func(secrets []string) http.HandlerFunc { return raw(bytes(secrets[len(secrets)-1])) }
 }
@@ -99,7 +98,7 @@ func updateTo(ctx context.Context, c *upstream.Client, v string) (upstream.Answe
 	})
 }
 
-// createWith creates secrets with values, one of which is a name too.
+// createWith creates secrets with values, one of which is also a name.
 func createWith(ctx context.Context, c *upstream.Client, values ...string) (upstream.Answer[[]upstream.Secret], error) {
 	p := upstream.CreateSecretsParams{Account: "main", StoreID: storeID}
 	for _, v := range values {
@@ -128,7 +127,7 @@ func refuse(t *testing.T, text string, secrets ...string) {
 	}
 }
 
-// What holds no secret does come back, and a short value does not stop it.
+// Texts without a secret are relayed, and a short value does not prevent that.
 func TestNoticesComeBack(t *testing.T) {
 	body := `{"result":` + secretJSON + `,"success":true,"messages":[{"code":10.0,"message":"old form","documentation_url":"https://x.test/a","source":{"pointer":"/0/name"}},` +
 		`{"message":"a v b","source":{"pointer":"nowhere"}},{"message":"` + strings.Repeat("x", 1025) + `"}],"result_info":{"count":1,"page":1.0,"per_page":20,"total_count":2e3,"total_pages":100}}`

@@ -49,8 +49,8 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 	}
 }
 
-// TestADamagedRecordIsNotRead cuts a record at each byte, makes it longer, and
-// gives it another version.
+// TestADamagedRecordIsNotRead truncates a record at each byte, extends the record, and changes the
+// version.
 func TestADamagedRecordIsNotRead(t *testing.T) {
 	whole := written()
 	damaged := [][]byte{append(slices.Clone(whole), 0), append([]byte{version + 1}, whole[1:]...), []byte(`{"id":"1"}`)}

@@ -24,8 +24,8 @@ func cpu() time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// BenchmarkCommit writes what a step of a change writes: a record that stays, one
-// with an expiry, and a line of the trail, on a real disk.
+// BenchmarkCommit commits the data of a step of a change on a real disk: a record without an
+// expiry, a record with an expiry, and a line of the trail.
 func BenchmarkCommit(b *testing.B) {
 	for _, writers := range []int{1, 32, 256} {
 		b.Run(fmt.Sprint(writers), func(b *testing.B) {

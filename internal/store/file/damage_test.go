@@ -21,8 +21,7 @@ func keyOf(text string) func(string, bool) ([]byte, error) {
 	return func(string, bool) ([]byte, error) { return []byte(text), nil }
 }
 
-// kept makes a store with some records and lines, as a stop or a kill of its process
-// leaves it.
+// kept makes a store with some records and lines, as after a stop or a kill of the process.
 func kept(t *testing.T, stopped bool) *disktest.FS {
 	t.Helper()
 	system := memory()
@@ -55,7 +54,7 @@ func flip(t *testing.T, system *disktest.FS, path, text string) {
 	system.Write(path, content)
 }
 
-// frames are where the frames of a segment begin.
+// frames returns the offsets of the frames in a segment.
 func frames(content []byte) (at []int) {
 	for i := 512; i < len(content); i += 512 {
 		if bytes.HasPrefix(content[i:], []byte("\xf5SKW")) {
@@ -142,7 +141,7 @@ func TestATornLastFrameIsNoLoss(t *testing.T) {
 	at := frames(content)
 	last := at[len(at)-1]
 	end := last + len(bytes.TrimRight(content[last:], "\x00"))
-	// The witness was not synced, so a loss of power leaves an older one.
+	// The witness was not synced, so an older witness survives a power loss.
 	identity := system.Read(memFolder + "/store")
 	clear(identity[512:])
 	for cut := last; cut < end; cut += 37 {
@@ -151,7 +150,7 @@ func TestATornLastFrameIsNoLoss(t *testing.T) {
 		clear(text[cut:])
 		torn.Write(firstSegment, text)
 		torn.Write(memFolder+"/store", identity)
-		torn.Write(memTrail, nil) // it is written from the log
+		torn.Write(memTrail, nil) // the trail is written from the log
 		torn.Write(memTrail+".head", nil)
 		config := onMemory(torn)
 		config.Key = keyOf("right")
@@ -168,7 +167,7 @@ func TestATornLastFrameIsNoLoss(t *testing.T) {
 func TestAFileOfTheFirstEditionIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	// The first page of a bbolt database: the header of a page, and its magic.
+	// The first page of a bbolt database: the page header and the magic number.
 	page := append(make([]byte, 16), 0xED, 0xDA, 0x0C, 0xED)
 	must(t, os.WriteFile(p.folder, append(page, make([]byte, 4076)...), 0o600))
 	_, err := file.Open(t.Context(), p.config())
@@ -343,7 +342,7 @@ func TestAHungDiskRefusesAfterAWhileAndThenAtOnce(t *testing.T) {
 	eventually(t, "the store works again", func() bool { return s.Healthy(t.Context()) == nil })
 	must(t, put(t, s, "after", "x", time.Time{}))
 	want(t, s, "refused", "")
-	want(t, s, "during", "x") // its callers were told that it may have happened
+	want(t, s, "during", "x") // Commit reported that the change may or may not have happened
 	must(t, s.Close())
 	verifyMemory(t, system)
 }

@@ -29,7 +29,7 @@ func content() []byte {
 	return appendOldest(b, 2)
 }
 
-// TestTheFormatOfEntries fails where the form changes. Then Format has to.
+// TestTheFormatOfEntries fails if the format changes. In that case, Format must change too.
 func TestTheFormatOfEntries(t *testing.T) {
 	t.Parallel()
 	want := strings.Join([]string{
@@ -85,13 +85,13 @@ func TestASealIsThatOfOneRecord(t *testing.T) {
 	}
 }
 
-// FuzzEntries takes apart what anybody may have written.
+// FuzzEntries decodes arbitrary input.
 func FuzzEntries(f *testing.F) {
 	f.Add(content())
 	f.Add([]byte("P\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		end := 0
-		_ = entries(b, func(e *entry) error { // what has no form is an error, and no panic
+		_ = entries(b, func(e *entry) error { // invalid entries give an error and no panic
 			if e.at != end {
 				t.Fatalf("an entry begins at %d, and the one before ends at %d", e.at, end)
 			}

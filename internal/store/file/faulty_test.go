@@ -24,7 +24,7 @@ import (
 	"platform.internal/storekeeper/internal/store/file"
 )
 
-// errPower is what every operation gives after the loss of power.
+// errPower is the error of every operation after the power loss.
 var errPower = errors.New("the power is gone")
 
 const (
@@ -39,13 +39,13 @@ func onMemory(system *disktest.FS) file.Config {
 	return file.WithSegments(c, 16<<10)
 }
 
-// work is what some writers committed.
+// work records the commits of some writers.
 type work struct {
 	mu sync.Mutex
-	// half, unless nil, is called in the middle of it.
+	// half, unless nil, is called in the middle of the work.
 	half func()
-	// acked is the last value of each key that Commit returned nil for, and tried
-	// what was written behind it and may be there or not.
+	// acked is the last acknowledged value of each key. tried is a later value that may or may not
+	// be stored.
 	acked, tried map[string]string
 	lines        []string
 	doubtful     map[string]bool
@@ -63,7 +63,7 @@ const (
 	stepsOfWork   = 14
 )
 
-// run commits until each writer is done, or gives up where stop says so.
+// run commits until each writer is done, or stop returns true.
 func (w *work) run(t *testing.T, s store.Store, life int, stop func() bool) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -88,7 +88,7 @@ func (w *work) run(t *testing.T, s store.Store, life int, stop func() bool) {
 	group.Wait()
 }
 
-// step makes one commit: a record, sometimes with an expiry or gone, and a line.
+// step makes one commit: a record (sometimes with an expiry, sometimes deleted) and a line.
 func (w *work) step(t *testing.T, s store.Store, id string, writer, step int) bool {
 	key := fmt.Sprintf("%d/%d", writer, step%4)
 	r := &store.Record{Value: []byte(id + strings.Repeat(".", 100))}
@@ -120,7 +120,7 @@ func (w *work) step(t *testing.T, s store.Store, id string, writer, step int) bo
 	return true
 }
 
-// check holds a store that was opened again against what was acknowledged.
+// check compares a reopened store with the acknowledged commits.
 func (w *work) check(t *testing.T, s store.Store) {
 	t.Helper()
 	found := map[string]int{}
@@ -234,7 +234,7 @@ func TestAKillOrALossOfPowerAtAnyMomentLosesNothingThatWasAcknowledged(t *testin
 	}
 }
 
-// lives opens the store twice and works with it.
+// lives opens and uses the store twice.
 func lives(t *testing.T, system *disktest.FS, w *work, stop func() bool) {
 	t.Helper()
 	for life := range 2 {
@@ -253,8 +253,8 @@ func lives(t *testing.T, system *disktest.FS, w *work, stop func() bool) {
 	}
 }
 
-// powerLoss works, sometimes while somebody moves the audit file away, until the
-// process ends at an operation.
+// powerLoss runs a workload, optionally with a concurrent move of the audit file, until the power
+// fails at an operation.
 func powerLoss(t *testing.T, at int, seed uint64, moves bool) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -291,14 +291,14 @@ func powerLoss(t *testing.T, at int, seed uint64, moves bool) {
 	}
 	lives(t, system, w, gone)
 	if left == nil {
-		return // the order of goroutines is another one each time
+		return // the order of goroutines differs between runs
 	}
 	s, err := file.Open(t.Context(), onMemory(left))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !moves {
-		w.check(t, s) // it looks for lines where the store gave their file another name
+		w.check(t, s) // check searches for lines under the file names that the store assigned
 	}
 	must(t, put(t, s, "after", "x", time.Time{}))
 	must(t, s.Close())
@@ -309,7 +309,7 @@ func powerLoss(t *testing.T, at int, seed uint64, moves bool) {
 		}
 	}
 	if killed := seed%3 == 0; killed || !moves {
-		verifyMemory(t, left) // nobody knows where a moved file is, to cut what the power left at its end
+		verifyMemory(t, left) // a moved file may have a partial line at its end, and its path is unknown
 	}
 }
 

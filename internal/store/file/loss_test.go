@@ -15,8 +15,8 @@ import (
 	"platform.internal/storekeeper/internal/store/file"
 )
 
-// longLog opens a store whose first segment was given up, and returns the names of
-// its segments and of its newest snapshot.
+// longLog opens a store whose first segment was removed, and returns the names of the segments and
+// of the newest snapshot.
 func longLog(t *testing.T, c file.Config) (s *file.Store, segments []string, snapshot string) {
 	t.Helper()
 	s = open(t, c)
@@ -33,7 +33,7 @@ func longLog(t *testing.T, c file.Config) (s *file.Store, segments []string, sna
 			break
 		}
 	}
-	// One that has an expiry keeps its segment.
+	// A record with an expiry keeps its segment.
 	write("answer", "of long ago", time.Now().Add(time.Hour))
 	for i := range 40 {
 		write(fmt.Sprint("key ", i%4), long, time.Time{})
@@ -73,7 +73,7 @@ func namesIn(t *testing.T, folder string) []string {
 	return names
 }
 
-// What is lost behind the segment in use refuses commits, and the next start.
+// The loss of a segment or snapshot that the next start needs fails commits, and the next start.
 func TestTheLossOfAnOlderSegmentOrASnapshotIsNoticed(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -111,8 +111,8 @@ func TestTheLossOfAnOlderSegmentOrASnapshotIsNoticed(t *testing.T) {
 	want(t, s, "answer", "of long ago")
 }
 
-// A first start that is refused behind the store's own file leaves one that the
-// next start takes up.
+// A first start that fails after the creation of the identity file leaves a store that the next
+// start uses.
 func TestAStoreThatWasNeverBegunIsBegunLater(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -145,7 +145,7 @@ func (b *blocked) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// While lines do not reach the trail, nothing is begun, and what has begun ends.
+// While lines do not reach the trail, new changes are refused, and running changes can end.
 func TestNothingIsBegunWhileTheTrailHangs(t *testing.T) {
 	t.Parallel()
 	p, out := newPlace(t), &blocked{gate: make(chan struct{})}

@@ -15,10 +15,10 @@ import (
 	"platform.internal/storekeeper/internal/store/file"
 )
 
-// model is what a store holds.
+// model is the expected content of a store.
 type model map[string]store.Record
 
-// now drops what has expired.
+// now drops expired records.
 func (m model) now() model {
 	maps.DeleteFunc(m, func(_ string, r store.Record) bool { return !r.Expires.IsZero() && !r.Expires.After(time.Now()) })
 	return m
@@ -92,8 +92,7 @@ func life(t *testing.T, random *rand.Rand, system *disktest.FS, kept model) (lef
 	}
 }
 
-// change puts or deletes some of the records, of which decide has to see what the
-// map has.
+// change puts or deletes some of the records. decide must see the records of the model.
 func change(t *testing.T, random *rand.Rand, s *file.Store, kept model, keys []string) {
 	t.Helper()
 	changes := map[string]*store.Record{}

@@ -43,7 +43,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// put writes a record and a line in one commit.
+// put commits a record and a line.
 func put(t *testing.T, s store.Store, key, value string, expires time.Time) error {
 	t.Helper()
 	return s.Commit(t.Context(), []string{key}, func(map[string]store.Record) (store.Changes, error) {

@@ -46,8 +46,7 @@ func appears(t *testing.T, name, text string) {
 	})
 }
 
-// replace puts another file at a path in one step. The one that was there goes on
-// under the name kept.
+// replace atomically replaces the file at a path. The old file is kept under the name kept.
 func replace(path, content, kept string) error {
 	if err := os.WriteFile(path+".other", []byte(content), 0o644); err != nil {
 		return err
@@ -173,7 +172,7 @@ func TestTheTrailIsRotated(t *testing.T) {
 		t.Errorf("%d rotated files, missing %v", len(files), report.Missing)
 	}
 	for _, name := range files {
-		// A file gets the lines that were committed before the one that begins the next.
+		// A file gets all lines committed before the line that begins the next file.
 		if info, err := os.Stat(name); err != nil || info.Size() > 20<<10 {
 			t.Errorf("%s has %d bytes, %v", name, info.Size(), err)
 		}
@@ -237,7 +236,7 @@ func TestANewStateContinuesTheTrailThatIsThere(t *testing.T) {
 		t.Errorf("the trail has %q", got)
 	}
 	verify(t, p.trail)
-	// The state of before does not know what the new one has written.
+	// The older state does not know the lines written by the newer state.
 	must(t, os.RemoveAll(p.folder))
 	must(t, os.Rename(p.folder+".away", p.folder))
 	if _, err := fileOpen(t, p.config()); err == nil || !strings.Contains(err.Error(), "newer than the state") {
@@ -273,7 +272,7 @@ func TestATrailThatCannotBeWrittenWaitsInTheLog(t *testing.T) {
 				}
 				return nil
 			})
-			// What has begun ends. Nothing is begun.
+			// Running changes can end. New changes are refused.
 			for i := range 20 {
 				must(t, end(t, s, strconv.Itoa(i)))
 			}

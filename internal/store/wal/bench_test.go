@@ -20,7 +20,7 @@ func cpu() time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// BenchmarkWrite writes frames of one and of many commits on a real disk.
+// BenchmarkWrite writes frames with the size of one commit and of many commits on a real disk.
 func BenchmarkWrite(b *testing.B) {
 	for _, size := range []int{1 << 10, 32 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

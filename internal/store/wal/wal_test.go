@@ -31,7 +31,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// open returns a log and what its frames hold.
+// open returns a log and the contents of its frames.
 func open(t *testing.T, c wal.Config) (*wal.Log, []string) {
 	t.Helper()
 	var contents []string
@@ -79,7 +79,7 @@ func TestFramesAreVisitedInOrder(t *testing.T) {
 	}
 }
 
-// TestTheFormatOfAFrame fails where the form changes. Then wal.Format has to.
+// TestTheFormatOfAFrame fails if the format changes. In that case, wal.Format must change too.
 func TestTheFormatOfAFrame(t *testing.T) {
 	t.Parallel()
 	system := memory()
@@ -132,7 +132,7 @@ func TestWhatIsLeftOfASegmentIsNotTakenForFrames(t *testing.T) {
 	if l.Size() > 4*8<<10 {
 		t.Errorf("the log has %d bytes", l.Size())
 	}
-	// Each start has to be told where to begin, as the owner notes it.
+	// Each start needs the start position, which the owner of the log records.
 	at := wal.Start{Segment: l.Oldest(), Number: number(t, l, l.Oldest())}
 	last := l.Number()
 	must(t, l.Close())
@@ -232,8 +232,8 @@ func TestACrashAtAnyByteOfTheLastFrameIsNoLoss(t *testing.T) {
 	}
 }
 
-// TestAFailingDiskIsNoLoss writes with faults at random operations, lets the power
-// go, and looks for what was acknowledged.
+// TestAFailingDiskIsNoLoss writes with random faults, simulates a power loss, and checks the
+// acknowledged frames.
 func TestAFailingDiskIsNoLoss(t *testing.T) {
 	t.Parallel()
 	for range 300 {
@@ -260,7 +260,7 @@ func TestAFailingDiskIsNoLoss(t *testing.T) {
 					acknowledged = append(acknowledged, content)
 				}
 				if random.IntN(5) == 0 {
-					_ = l.MakeSpare() // it is tried again
+					_ = l.MakeSpare() // the next call retries
 				}
 			}
 			system.Set(nil)
@@ -271,8 +271,8 @@ func TestAFailingDiskIsNoLoss(t *testing.T) {
 	}
 }
 
-// within says whether all that was acknowledged is there, in order, with at most one
-// frame behind it.
+// within reports whether all acknowledged frames are present, in order, with at most one further
+// frame.
 func within(acknowledged, got []string) bool {
 	return len(got) >= len(acknowledged) && len(got) <= len(acknowledged)+1 && slices.Equal(got[:len(acknowledged)], acknowledged)
 }

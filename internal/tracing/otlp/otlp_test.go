@@ -215,12 +215,12 @@ func TestNothingLeavesThatMayHoldAText(t *testing.T) {
 	}
 }
 
-// noShutdown keeps the spans of an exporter that forgets them at its end.
+// noShutdown keeps the spans of an exporter that would drop them at shutdown.
 type noShutdown struct{ *tracetest.InMemoryExporter }
 
 func (noShutdown) Shutdown(context.Context) error { return nil }
 
-// failing is an exporter whose collector is away for its first exports.
+// failing is an exporter whose first exports fail.
 type failing struct {
 	noShutdown
 

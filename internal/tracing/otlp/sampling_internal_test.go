@@ -53,7 +53,7 @@ func TestARatioOfCallsIsRecorded(t *testing.T) {
 				n++
 			}
 		}
-		// Eight times what the deviation is.
+		// Eight times the standard deviation.
 		if got := float64(n) / calls; got < ratio-0.03 || got > ratio+0.03 || n == 0 {
 			t.Errorf("%v of the calls are recorded, want %v", got, ratio)
 		}

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// peer is a server whose answers are bytes. Each connection is numbered.
+// peer is a server whose responses are raw bytes. Connections are numbered.
 type peer struct {
 	url   string
 	conns atomic.Int32
@@ -133,8 +133,8 @@ func TestAConnectionIsUsedAgainWhereItCanBe(t *testing.T) {
 	}
 }
 
-// TestAKeptConnectionThatWasClosedIsNotUsed has a server that closes connections
-// after it has answered without saying so.
+// TestAKeptConnectionThatWasClosedIsNotUsed uses a server that closes connections after the
+// response without announcement.
 func TestAKeptConnectionThatWasClosedIsNotUsed(t *testing.T) {
 	closed := make(chan struct{})
 	p := serve(t, func(conn net.Conn, _ int32, r *http.Request) {
@@ -152,8 +152,8 @@ func TestAKeptConnectionThatWasClosedIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestALongRequestMayBeAnsweredEarly has a server that answers before it has read
-// the request, and reads no more.
+// TestALongRequestMayBeAnsweredEarly uses a server that responds before it has read the request,
+// and then stops reading.
 func TestALongRequestMayBeAnsweredEarly(t *testing.T) {
 	done := make(chan struct{})
 	p := serve(t, func(conn net.Conn, _ int32, _ *http.Request) {
@@ -184,8 +184,8 @@ func TestALongRequestArrivesWhole(t *testing.T) {
 	}
 }
 
-// TestARequestEndsWithItsContext ends it while the headers and while the body are
-// waited for.
+// TestARequestEndsWithItsContext cancels a request during the wait for the headers and for the
+// body.
 func TestARequestEndsWithItsContext(t *testing.T) {
 	for _, begin := range []string{"", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\no"} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -208,7 +208,7 @@ func TestARequestEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// stubborn is a connection whose writes fail before a byte is taken.
+// stubborn is a connection whose writes fail before a byte is accepted.
 type stubborn struct {
 	net.Conn
 
@@ -223,8 +223,8 @@ func (s stubborn) Write(b []byte) (int, error) {
 	return s.Conn.Write(b)
 }
 
-// TestARequestOfWhichNothingLeftIsSentAgain fails the first write on a kept
-// connection, and on a new one.
+// TestARequestOfWhichNothingLeftIsSentAgain fails the first write on a kept connection, and on a
+// new connection.
 func TestARequestOfWhichNothingLeftIsSentAgain(t *testing.T) {
 	p := serve(t, func(conn net.Conn, _ int32, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -278,8 +278,8 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// TestWhatMayNotLeaveIsRefused has requests that would not be the one that was
-// meant.
+// TestWhatMayNotLeaveIsRefused sends requests whose encoding would differ from the intended
+// request.
 func TestWhatMayNotLeaveIsRefused(t *testing.T) {
 	p := serve(t, func(conn net.Conn, _ int32, _ *http.Request) { says(conn, whole("")) })
 	for name, change := range map[string]func(*http.Request){
