@@ -56,23 +56,22 @@ func runAuditPartitions(ctx context.Context, args []string, t terminal) error {
 	for _, p := range all {
 		state := "in use"
 		switch {
+		case p.Missing && p.First > 0:
+			state = "missing"
+		case p.First == 0:
+			state = "empty"
 		case !p.Attached:
 			state = "archived"
 		case p.Full:
 			state = "full"
-		case p.Last == 0:
-			state = "empty"
 		}
-		say(t.out, "%s  %s  records %d to %d  %s to %s\n", p.Name, state, p.First, p.Last, day(p.From), day(p.To))
+		records := "no records"
+		if p.First > 0 {
+			records = fmt.Sprintf("records %d to %d", p.First, p.Last)
+		}
+		say(t.out, "%s  %s  %s to %s  %s\n", p.Name, state, p.Starts.Format(time.DateOnly), p.Ends.Format(time.DateOnly), records)
 	}
 	return nil
-}
-
-func day(at time.Time) string {
-	if at.IsZero() {
-		return "-"
-	}
-	return at.Format(time.RFC3339)
 }
 
 // runAuditArchive writes the full partitions of the trail of a database to files, and
@@ -81,8 +80,10 @@ func runAuditArchive(ctx context.Context, args []string, t terminal) error {
 	var given configFlags
 	flags := flag.NewFlagSet("audit archive", flag.ContinueOnError)
 	given.register(flags)
+	var before whenFlag
 	to := flags.String("to", "", "the `folder` that the files are written to")
 	keep := flags.Int("keep", 1, "how many of the newest full partitions stay in the trail")
+	flags.Var(&before, "before", "only partitions that end before this `time`: 2006-01-02, or an age like 90d")
 	drop := flags.Bool("drop", false, "delete the tables of partitions whose files are verified")
 	if err := parse(flags, args, t); err != nil {
 		return err
@@ -102,7 +103,7 @@ func runAuditArchive(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	a := archiver{store: kept, folder: *to, key: key, drop: *drop, t: t}
+	a := archiver{store: kept, folder: *to, before: before.at, key: key, drop: *drop, t: t}
 	return a.run(ctx, *keep)
 }
 
@@ -110,6 +111,8 @@ func runAuditArchive(ctx context.Context, args []string, t terminal) error {
 type archiver struct {
 	store  *postgres.Store
 	folder string
+	// before, unless zero, is the time before which the partitions end.
+	before time.Time
 	key    []byte
 	drop   bool
 	t      terminal
@@ -128,7 +131,7 @@ func (a *archiver) run(ctx context.Context, keep int) error {
 	}
 	last := ""
 	for _, p := range all {
-		if !p.Full || p.Attached && full <= keep {
+		if !p.Full || p.Missing || p.Attached && full <= keep || !a.before.IsZero() && p.Ends.After(a.before) {
 			continue
 		}
 		if p.Attached {
@@ -142,7 +145,7 @@ func (a *archiver) run(ctx context.Context, keep int) error {
 		say(a.t.out, "%s: records %d to %d are in %s, the last is %s\n", p.Name, p.First, p.Last, a.path(p), last)
 	}
 	if last == "" {
-		say(a.t.out, "nothing to archive: %d full partitions, and %d are kept\n", full, keep)
+		say(a.t.out, "nothing to archive: %d full partitions, and the newest %d stay\n", full, keep)
 		return nil
 	}
 	say(a.t.out, "verify the rest with: server audit verify --config FILE --after %s\n", last)

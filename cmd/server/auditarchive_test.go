@@ -6,33 +6,41 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/store/postgres"
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// smallPartitions makes the tables of a store whose partitions have a few lines.
-func smallPartitions(t *testing.T, server *postgrestest.Server) {
+// pastPartitions makes a store with a trail of three days, each with ten records.
+func pastPartitions(t *testing.T, server *postgrestest.Server) {
 	t.Helper()
+	back := 20
 	s, err := postgres.Open(t.Context(), postgres.Config{
-		Hosts: []string{server.Address()}, Database: postgrestest.Superuser, User: postgrestest.Superuser, Plaintext: true, TrailSize: 10,
+		Hosts: []string{server.Address()}, Database: postgrestest.Superuser, User: postgrestest.Superuser, Plaintext: true, Timeout: 10 * time.Second,
+		TrailPeriod: postgres.Day, Now: func() time.Time { return time.Now().AddDate(0, 0, -back) },
 	})
-	if err == nil {
-		err = s.Close()
+	must(t, err)
+	for ; back > 17; back-- {
+		records := make([]audit.Record, 9)
+		for i := range records {
+			records[i] = audit.Record{Kind: audit.KindIntent, ID: fmt.Sprint(back, i), Caller: "old", Store: audit.Store{Name: "shop"}, Secrets: []audit.Secret{{Name: "OLD"}}}
+		}
+		must(t, s.Commit(t.Context(), nil, func(map[string]store.Record) (store.Changes, error) { return store.Changes{Lines: records}, nil }))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Close())
 }
 
 func TestTheTrailIsStreamedAndArchived(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t, "fsync=off")
-	smallPartitions(t, server)
+	pastPartitions(t, server)
 	shipped := filepath.Join(t.TempDir(), "shipped.jsonl")
 	p := start(t, setup{sets: append(sharedSets(t, server), "audit.stream=file", "audit.stream_file="+shipped)})
 	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
-	for _, name := range []string{"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"} {
+	for _, name := range []string{"A", "B"} {
 		p.must("POST", secrets, `[{"name":"`+name+`","value":"v","scopes":["workers"]}]`)
 	}
 	lines := func() string { return runToEnd(p.withConfig("audit", "export")...).out }
@@ -50,10 +58,15 @@ func (p *program) archived(t *testing.T) {
 	folder := t.TempDir()
 	got := runToEnd(p.withConfig("audit", "partitions")...)
 	full := strings.Count(got.out, "  full  ")
-	if got.code != exitOK || full < 2 || strings.Count(got.out, "  in use  ") != 1 {
+	if got.code != exitOK || full != 3 || strings.Count(got.out, "  in use  ") != 1 {
 		t.Fatalf("audit partitions: %d %s%s", got.code, got.out, got.err)
 	}
-	got = runToEnd(p.withConfig("audit", "archive", "--to", folder)...)
+	for _, age := range []string{"90d", "2020-01-01"} {
+		if got := runToEnd(p.withConfig("audit", "archive", "--to", folder, "--before", age)...); got.code != exitOK || !strings.Contains(got.out, "nothing to archive") {
+			t.Errorf("before %s: %d %s%s", age, got.code, got.out, got.err)
+		}
+	}
+	got = runToEnd(p.withConfig("audit", "archive", "--to", folder, "--before", "10d")...)
 	_, after, found := strings.Cut(strings.TrimSpace(got.out), "--after ")
 	files, err := filepath.Glob(filepath.Join(folder, "*.jsonl"))
 	if got.code != exitOK || !found || err != nil || len(files) != full-1 {
@@ -65,7 +78,7 @@ func (p *program) archived(t *testing.T) {
 	if got := runToEnd(p.withConfig("audit", "verify", "--after", after)...); got.code != exitOK {
 		t.Errorf("the rest: %d %s%s", got.code, got.out, got.err)
 	}
-	if got := runToEnd("audit", "query", files[0], "--secret", "A"); got.code != exitOK || !strings.Contains(got.out, "shop") && !strings.Contains(got.out, "/A") {
+	if got := runToEnd("audit", "query", files[0], "--secret", "OLD"); got.code != exitOK || !strings.Contains(got.out, "shop") {
 		t.Errorf("a query of the archive: %d %s%s", got.code, got.out, got.err)
 	}
 	// It may be repeated, also for what was detached already.
@@ -91,12 +104,10 @@ func (p *program) archived(t *testing.T) {
 func TestAPartitionStaysWhereItsFileIsNotWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t, "fsync=off")
-	smallPartitions(t, server)
+	pastPartitions(t, server)
 	p := start(t, setup{sets: sharedSets(t, server)})
 	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
-	for _, name := range []string{"A", "B", "C", "D", "E"} {
-		p.must("POST", secrets, `[{"name":"`+name+`","value":"v","scopes":["workers"]}]`)
-	}
+	p.must("POST", secrets, `[{"name":"A","value":"v","scopes":["workers"]}]`)
 	folder := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(folder, "trail-00000000000000000001.jsonl"), []byte("{}\n"), 0o600))
 	got := runToEnd(p.withConfig("audit", "archive", "--to", folder, "--keep", "0", "--drop")...)

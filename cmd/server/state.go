@@ -146,6 +146,7 @@ func postgresConfig(c *config.Config, log *zap.Logger) (postgres.Config, error) 
 	to := postgres.Config{
 		Hosts: at.Hosts, Database: at.Database, Schema: at.Schema, User: at.User, TLS: secured, Plaintext: at.TLS == "off",
 		AuditKey: auditKey, MemoryFile: at.MemoryFile, Timeout: c.Store.MaxWait, Logger: log.Named("store"),
+		TrailPeriod: postgres.Period(c.Audit.Partition),
 	}
 	if at.PasswordFile != "" {
 		to.Password = postgres.PasswordFile(at.PasswordFile)

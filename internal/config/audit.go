@@ -27,6 +27,8 @@ type Audit struct {
 	StreamFile string `yaml:"stream_file" type:"file" doc:"The file that the stream is appended to. It may be renamed at any time, as logrotate does, and is made again. Storekeeper deletes nothing of it." need:"with stream file" sample:"/var/lib/storekeeper/shipped.jsonl"`
 	// StreamName names the position of the stream.
 	StreamName string `yaml:"stream_name" doc:"Name of the stream: 1 to 63 of a-z, 0-9, _ and -. The database remembers by it what was written. Another name begins with the first record." sample:"siem"`
+	// Partition is day or month.
+	Partition string `yaml:"partition" oneof:"month day" doc:"How long a partition of a trail in the database lasts, by UTC, with sink store: server audit archive takes whole partitions out of the trail. A change counts from the next partition on." sample:"day"`
 	// DenialsPerHour is the number of recorded denials per caller and hour. 0:
 	// all are recorded.
 	DenialsPerHour int `yaml:"denials_per_hour" doc:"Number of denials of one caller that are recorded per hour, from 1 to 1000000, or 0 for all. The first 100 may come at once. The log has all denials, and a record says how many of which caller were left out." sample:"60"`
@@ -41,7 +43,7 @@ type Audit struct {
 // setDefaults sets the defaults. Fingerprints of values are off.
 func (a *Audit) setDefaults() {
 	a.Fingerprints = "off"
-	a.Stream, a.StreamName = "off", "default"
+	a.Stream, a.StreamName, a.Partition = "off", "default", "month"
 	a.RotateSize, a.Reserve, a.DenialsPerHour = 512*MiB, 256*MiB, 600
 }
 
@@ -74,6 +76,9 @@ var streamName = regexp.MustCompile(`^[a-z0-9_-]+$`)
 
 func (a *Audit) validateStream(k check) {
 	k.field("stream_name").format(a.StreamName, textFormat{streamName, 63}, "must be 1 to 63 of a-z, 0-9, _ and -")
+	if a.Sink != AuditStore && a.Sink != "" && k.field("partition").isSet() {
+		k.field("partition").fail("must go with sink store")
+	}
 	switch {
 	case a.Stream != "off" && a.Sink != AuditStore && !k.field("stream").suppressed():
 		k.field("stream").fail("must go with sink store: a file is shipped as it is, and standard output is a stream already")

@@ -99,7 +99,7 @@ func TestFullFileIsReadWhole(t *testing.T) {
 			},
 		},
 		config.Policy{File: "testdata/valid/rules/policy.yaml"},
-		config.Audit{Sink: config.AuditFile, File: "/var/lib/storekeeper/audit.log", KeyFile: "testdata/valid/keys/audit", Fingerprints: "off", Stream: "off", StreamName: "default", RotateSize: 512 * config.MiB, DenialsPerHour: 600, Reserve: 256 * config.MiB},
+		config.Audit{Sink: config.AuditFile, File: "/var/lib/storekeeper/audit.log", KeyFile: "testdata/valid/keys/audit", Fingerprints: "off", Stream: "off", StreamName: "default", Partition: "month", RotateSize: 512 * config.MiB, DenialsPerHour: 600, Reserve: 256 * config.MiB},
 		config.Telemetry{Log: config.LogSettings{Level: "debug", Format: "console"}},
 	)
 	if got != want {

@@ -27,7 +27,7 @@ func TestDevModeNeedsNothingConfigured(t *testing.T) {
 	if c.Listen.REST != "127.0.0.1:8080" || c.Listen.GRPC != "127.0.0.1:9090" || c.Listen.Admin != "127.0.0.1:9091" {
 		t.Errorf("listeners are %+v", c.Listen)
 	}
-	if c.Policy != (config.Policy{}) || c.Audit != (config.Audit{Fingerprints: "off", Stream: "off", StreamName: "default", RotateSize: 512 * config.MiB, DenialsPerHour: 600, Reserve: 256 * config.MiB}) {
+	if c.Policy != (config.Policy{}) || c.Audit != (config.Audit{Fingerprints: "off", Stream: "off", StreamName: "default", Partition: "month", RotateSize: 512 * config.MiB, DenialsPerHour: 600, Reserve: 256 * config.MiB}) {
 		t.Errorf("policy is %+v and audit %+v", c.Policy, c.Audit)
 	}
 	if err := c.CheckFiles(); err != nil {

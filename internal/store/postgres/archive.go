@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,8 +25,12 @@ type Partition struct {
 	// Attached says whether it still belongs to the trail. One that does not is an
 	// archive.
 	Attached bool
+	// Missing says that its table is gone, although it was not archived.
+	Missing bool
 	// Full says that no line is added to it any more.
 	Full bool
+	// Starts and Ends are the times that its lines lie between.
+	Starts, Ends time.Time
 	// First and Last are the numbers of its lines, 0 where it has none.
 	First, Last uint64
 	// From and To are the times of the first and the last line.
@@ -38,19 +39,22 @@ type Partition struct {
 
 // Partitions lists the partitions of the trail and its archives, oldest first.
 func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
-	const text = `select c.relname, c.relispartition from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-		where n.nspname = $1 and c.relkind = 'r' and c.relname ~ '^trail_[0-9]+$'`
+	// Where a later partition has lines, no line is added to an earlier one: the times of
+	// lines do not go back.
+	const text = `select p.name, c.oid is null, coalesce(c.relispartition, false), p.starts, p.ends,
+			coalesce(p.first, 0), coalesce(f.first - 1, 0)
+		from trail_partitions as p
+		left join pg_class as c on c.oid = to_regclass(quote_ident(p.name))
+		left join lateral (select min(first) as first from trail_partitions where first > p.first) as f on true
+		order by p.starts`
 	if err := s.join(ctx); err != nil {
 		return nil, s.failed(ctx, err)
 	}
-	rows, err := s.reads.Query(ctx, text, s.config.Schema)
+	rows, err := s.reads.Query(ctx, text)
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Partition, err error) {
-		err = row.Scan(&p.Name, &p.Attached)
-		return p, err
-	})
+	all, err := pgx.CollectRows(rows, scanPartition)
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
@@ -59,30 +63,32 @@ func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
 			return nil, s.failed(ctx, err)
 		}
 	}
-	slices.SortFunc(all, func(a, b Partition) int { return int(begins(a.Name) - begins(b.Name)) })
 	return all, nil
 }
 
-// begins is the number of the first line that a partition can hold.
-func begins(name string) int64 {
-	n, _ := strconv.ParseInt(strings.TrimPrefix(name, partitionPrefix), 10, 64)
-	return n
+func scanPartition(row pgx.CollectableRow) (p Partition, err error) {
+	var first, last int64
+	err = row.Scan(&p.Name, &p.Missing, &p.Attached, &p.Starts, &p.Ends, &first, &last)
+	p.Starts, p.Ends, p.Full = p.Starts.UTC(), p.Ends.UTC(), last > 0
+	p.First, p.Last = uint64(first), uint64(last) //nolint:gosec // Numbers of lines are above 0.
+	return p, err
 }
 
+// measure looks at the lines of a partition.
 func (s *Store) measure(ctx context.Context, p *Partition) error {
-	var first, last int64
+	if p.Missing || p.First == 0 {
+		return nil
+	}
+	var last *int64
 	var from, to *time.Time
-	table := s.name(p.Name)
-	err := s.reads.QueryRow(ctx, fmt.Sprintf(`select coalesce(min(seq), 0), coalesce(max(seq), 0),
-		(select at from %[1]s order by seq limit 1), (select at from %[1]s order by seq desc limit 1),
-		coalesce(max(seq), 0) = %[2]d - 1 + (select trail_size from store) from %[1]s`, table, begins(p.Name))).
-		Scan(&first, &last, &from, &to, &p.Full)
-	if err != nil {
+	err := s.reads.QueryRow(ctx, fmt.Sprintf(`select (select max(seq) from %[1]s),
+		(select at from %[1]s order by seq limit 1), (select at from %[1]s order by seq desc limit 1)`, s.name(p.Name))).Scan(&last, &from, &to)
+	if err != nil || last == nil {
 		return err
 	}
-	p.First, p.Last = uint64(first), uint64(last) //nolint:gosec // Numbers of lines are above 0.
-	if from != nil && to != nil {
-		p.From, p.To = from.UTC(), to.UTC()
+	p.From, p.To = from.UTC(), to.UTC()
+	if !p.Full {
+		p.Last = uint64(*last) //nolint:gosec // As above.
 	}
 	return nil
 }
@@ -96,6 +102,8 @@ func (s *Store) Archive(ctx context.Context, name string) error {
 		return err
 	case !p.Full:
 		return fmt.Errorf("%s is not full: lines are still added to it", name)
+	case p.Missing:
+		return fmt.Errorf("%s: its table is gone", name)
 	case !p.Attached:
 		return nil
 	}
@@ -128,10 +136,18 @@ func (s *Store) Drop(ctx context.Context, name string) error {
 	switch {
 	case err != nil:
 		return err
-	case p.Attached:
+	case p.Attached || !p.Full:
 		return fmt.Errorf("%s belongs to the trail: archive it first", name)
 	}
-	_, err = s.reads.Exec(ctx, "drop table "+s.name(name))
+	err = pgx.BeginFunc(ctx, s.reads, func(tx pgx.Tx) error {
+		if !p.Missing {
+			if _, err := tx.Exec(ctx, "drop table "+s.name(name)); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, "delete from trail_partitions where name = $1", name)
+		return err
+	})
 	return s.failed(ctx, err)
 }
 

@@ -23,6 +23,7 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 	}
 	server := postgrestest.Start(t)
 	stores := make([]*postgres.Store, 3)
+	days := newCalendar(1000)
 	for i := range stores {
 		p := startProxy(t, server.Address(), func() verdict {
 			if rand.IntN(50) > 0 {
@@ -31,7 +32,8 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 			return []verdict{cutBefore, cutAfter, cutAtAnswer, stall}[rand.IntN(4)]
 		})
 		c := quick(server)
-		c.Hosts, c.TrailSize = []string{p.address()}, 1000
+		// Partitions of the trail begin meanwhile, at each replica's own time.
+		c.Hosts, c.TrailPeriod, c.Now = []string{p.address()}, postgres.Day, days.after(time.Duration(i)*time.Second)
 		stores[i] = open(t, c)
 	}
 	faults := []func(){
@@ -62,6 +64,7 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 	l.while(t, writers, func() {
 		for begun := time.Now(); time.Since(begun) < time.Duration(seconds)*time.Second && !t.Failed(); {
 			faults[rand.IntN(len(faults))]()
+			days.next()
 			l.more(t, 50)
 		}
 	}, stores...)

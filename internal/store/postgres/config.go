@@ -24,7 +24,6 @@ const (
 	defaultTimeout     = 900 * time.Millisecond
 	maxTimeout         = 10 * time.Second
 	defaultConnections = 8
-	defaultTrailSize   = 1_000_000
 	// writeConnections are those of the writer, of what it asks after a lost answer,
 	// and of housekeeping.
 	writeConnections = 3
@@ -78,15 +77,15 @@ type Config struct {
 	// Inspect means that tables are neither made nor changed, ended records are left,
 	// and MemoryFile is only read, for commands beside the replicas.
 	Inspect bool
-	// TrailSize is how many lines a partition of the audit trail of a new store
-	// holds. Default 1,000,000.
-	TrailSize int64
+	// TrailPeriod is how long a partition of the audit trail lasts that is made from
+	// now on. Default Month.
+	TrailPeriod Period
 	// Observe is told how long each transaction took. Nil: nobody.
 	Observe func(took time.Duration, err error)
 	// Logger is told what happens in the background. Nil means silence.
 	Logger *zap.Logger
-	// Now is the clock for audit records without a time. Nil means that of the
-	// system.
+	// Now is the clock of this process, for audit records without a time, and against
+	// a server whose clock is far ahead. Nil means that of the system.
 	Now func() time.Time
 }
 
@@ -112,8 +111,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Connections == 0 {
 		c.Connections = defaultConnections
 	}
-	if c.TrailSize == 0 {
-		c.TrailSize = defaultTrailSize
+	if c.TrailPeriod == "" {
+		c.TrailPeriod = Month
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
@@ -132,8 +131,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("the timeout is %v and must be at most %v", c.Timeout, maxTimeout)
 	case c.Connections <= writeConnections:
 		return c, fmt.Errorf("%d connections are too few; it takes %d", c.Connections, writeConnections+1)
-	case c.TrailSize < 2:
-		return c, errors.New("a partition of the audit trail must hold at least 2 lines")
+	case c.TrailPeriod != Day && c.TrailPeriod != Month:
+		return c, fmt.Errorf("the period of partitions is %q and must be %s or %s", c.TrailPeriod, Day, Month)
 	}
 	return c, nil
 }

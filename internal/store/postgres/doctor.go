@@ -90,27 +90,12 @@ func (s *Store) Doctor(ctx context.Context) []Finding {
 	middle := begun.Add(time.Since(begun) / 2)
 	var trail []Finding
 	if !missing {
-		trail = s.trailFinding(ctx)
+		trail = append(s.trailFinding(ctx), s.partitionFinding(ctx))
 	}
 	return append(trail,
 		connection, c.versionFinding(), c.durability(), c.disk(), c.replication(), c.security(s.config.Plaintext), c.rights(s.config.Schema),
 		c.clocks(middle), s.rights(ctx, missing),
 	)
-}
-
-// trailFinding compares the end of the trail with what was written.
-func (s *Store) trailFinding(ctx context.Context) []Finding {
-	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
-	if err == nil {
-		err = s.checkEnd(ctx, h)
-	}
-	if err != nil {
-		return []Finding{{
-			Name: "trail", Level: Failed, Text: clean(err).Error(),
-			Fix: "find out who changed the table: docs/postgres.md says what to do about an altered trail",
-		}}
-	}
-	return []Finding{{Name: "trail", Text: fmt.Sprintf("its last record is number %d, and it is what was written", h.line.Seq())}}
 }
 
 // errText is the cause of a fault: the operator reads it, not a caller.
@@ -209,7 +194,7 @@ func (c serverSettings) clocks(now time.Time) Finding {
 func (s *Store) rights(ctx context.Context, missing bool) Finding {
 	const schema = `select 'create in the schema' where not has_database_privilege(current_database(), 'create')
 		and not exists (select from pg_namespace where nspname = $1 and has_schema_privilege(oid, 'create'))`
-	const tables = `select t || ' ' || p from unnest(array['records', 'store', 'receipts', 'trail', 'events', 'streams', 'migrations']) as t
+	const tables = `select t || ' ' || p from unnest(array['records', 'store', 'receipts', 'trail', 'trail_partitions', 'events', 'streams', 'migrations']) as t
 		cross join unnest(array['select', 'insert', 'update', 'delete']) as p where not has_table_privilege(t, p)
 		union all ` + schema
 	f := Finding{Name: "rights", Text: "the role may read and write its tables, and make partitions"}

@@ -54,7 +54,6 @@ func (s *Store) keepHouse() {
 // tidy deletes what has ended and makes room for the trail, unless another replica
 // does so now.
 func (s *Store) tidy(ctx context.Context) error {
-	var seq, size int64
 	for deleted := int64(sweepBatch); deleted >= sweepBatch && ctx.Err() == nil; {
 		deleted = 0
 		err := s.alone(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -65,16 +64,13 @@ func (s *Store) tidy(ctx context.Context) error {
 				}
 				deleted = max(deleted, n)
 			}
-			return tx.QueryRow(ctx, "select coalesce((select max(seq) from receipts), 0), trail_size from store").Scan(&seq, &size)
+			return nil
 		})
 		if err != nil {
 			return s.explain(err)
 		}
 	}
-	if size > 0 && seq%size > size/2 {
-		return s.explain(s.extendTrail(ctx, seq, size/2, size))
-	}
-	return nil
+	return s.explain(s.extendTrail(ctx))
 }
 
 // alone runs a transaction, unless another replica runs one now.

@@ -33,7 +33,8 @@ func TestWhatHasEndedIsDeleted(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t, "fsync=off")
 	c := config(server, postgrestest.Superuser)
-	c.TrailSize = 10
+	days := newCalendar(20)
+	c.TrailPeriod, c.Now = postgres.Day, days.now
 	s := open(t, c)
 	follower := &reader{t: t, store: s, topic: "a"}
 	follower.wants(false)
@@ -59,6 +60,9 @@ func TestWhatHasEndedIsDeleted(t *testing.T) {
 		"update storekeeper.receipts set made_at = made_at - interval '1 day' where commit <= 5",
 		"insert into storekeeper.receipts (mark, made_at) values (gen_random_uuid(), now() - interval '1 day'), (gen_random_uuid(), now())",
 		"update storekeeper.events set made_at = made_at - interval '1 day'")
+	for range 3 {
+		days.next()
+	}
 	if err := postgres.Tidy(s, t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +71,7 @@ func TestWhatHasEndedIsDeleted(t *testing.T) {
 		"select count(*) from storekeeper.receipts where commit is null":                   1,
 		"select coalesce(min(commit), 0)::int from storekeeper.receipts":                   5,
 		"select count(*) from storekeeper.events":                                          1,
-		"select count(*) from pg_inherits where inhparent = 'storekeeper.trail'::regclass": 3,
+		"select count(*) from pg_inherits where inhparent = 'storekeeper.trail'::regclass": 4,
 	} {
 		if got := count(t, server, text); got != want {
 			t.Errorf("%s: got %d, want %d", text, got, want)

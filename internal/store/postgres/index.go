@@ -83,12 +83,13 @@ func (s *Store) indexStep(ctx context.Context) (at int64, more bool, err error) 
 		if err := tx.QueryRow(limited, "select seq from trail_index for update").Scan(&at); err != nil {
 			return err
 		}
-		batch, err := readEntries(limited, tx, "select line from trail where seq > $1 order by seq limit $2", at, indexRows)
+		from, _ := s.spans.between(at+1, at+1)
+		batch, err := readEntries(limited, tx, "select line from trail where seq > $1 and at >= $2 order by seq limit $3", at, from, indexRows)
 		if err != nil || len(batch) == 0 {
 			return err
 		}
 		at, more = int64(batch[len(batch)-1].Seq), len(batch) == indexRows //nolint:gosec // It came from a bigint.
-		x := newIndexing(batch)
+		x := newIndexing(batch, &s.spans)
 		if err := x.findIntents(limited, tx); err != nil {
 			return err
 		}
@@ -123,6 +124,7 @@ func readEntries(ctx context.Context, tx pgx.Tx, text string, args ...any) (all 
 // indexing are the rows that some lines add to the index.
 type indexing struct {
 	batch []audit.Entry
+	spans *spans
 	// intents are the open intents that are known, by identifier.
 	intents map[string]audit.Entry
 
@@ -132,8 +134,8 @@ type indexing struct {
 	keys, positions, of       []int64
 }
 
-func newIndexing(batch []audit.Entry) *indexing {
-	return &indexing{batch: batch, intents: map[string]audit.Entry{}}
+func newIndexing(batch []audit.Entry, spans *spans) *indexing {
+	return &indexing{batch: batch, spans: spans, intents: map[string]audit.Entry{}}
 }
 
 // findIntents reads the intents of earlier lines whose outcomes are in the batch.
@@ -154,8 +156,16 @@ func (x *indexing) findIntents(ctx context.Context, tx pgx.Tx) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	found, err := readEntries(ctx, tx, `select t.line from changes as c join trail as t on t.seq = c.intent
-		where c.id = any($1) and c.outcome is null`, missing)
+	rows, err := tx.Query(ctx, "select intent from changes where id = any($1) and outcome is null", missing)
+	if err != nil {
+		return err
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	from, to := x.spans.between(slices.Min(open), slices.Max(open))
+	found, err := readEntries(ctx, tx, "select line from trail where seq = any($1) and at >= $2 and at < $3", open, from, to)
 	for _, e := range found {
 		x.intents[e.Record.ID] = e
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/history"
@@ -19,11 +20,21 @@ import (
 type indexed struct {
 	replicas [2]*postgres.Store
 	times    int
+	// days, unless nil, is the clock of the replicas.
+	days *calendar
 }
 
 func (w *indexed) Write(t testing.TB, records ...audit.Record) {
 	t.Helper()
 	w.times++
+	if w.days != nil && w.times%30 == 0 {
+		w.days.next()
+	}
+	for i := range records {
+		if records[i].Time.IsZero() {
+			records[i].Time = time.Now()
+		}
+	}
 	err := w.replicas[w.times%2].Commit(context.Background(), nil, func(map[string]store.Record) (store.Changes, error) {
 		return store.Changes{Lines: records}, nil
 	})
@@ -43,8 +54,9 @@ func TestIndexOfTheTrailKeepsTheContract(t *testing.T) {
 	var opened atomic.Int64
 	historytest.Contract(t, func(t *testing.T) historytest.World {
 		c := config(server, postgrestest.Superuser)
-		c.Schema, c.TrailSize = fmt.Sprint("index", opened.Add(1)), 300
-		return &indexed{replicas: [2]*postgres.Store{open(t, c), open(t, c)}}
+		days := newCalendar(100)
+		c.Schema, c.TrailPeriod, c.Now = fmt.Sprint("index", opened.Add(1)), postgres.Day, days.now
+		return &indexed{replicas: [2]*postgres.Store{open(t, c), open(t, c)}, days: days}
 	})
 }
 
@@ -88,7 +100,7 @@ func TestReplicasIndexOneTrailTogether(t *testing.T) {
 
 func TestArchivedChangesLeaveTheIndex(t *testing.T) {
 	t.Parallel()
-	s, _ := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
+	s, _, days := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
 	write := func(records ...audit.Record) {
 		if err := s.Commit(t.Context(), nil, func(map[string]store.Record) (store.Changes, error) { return store.Changes{Lines: records}, nil }); err != nil {
 			t.Fatal(err)
@@ -105,6 +117,9 @@ func TestArchivedChangesLeaveTheIndex(t *testing.T) {
 		return ids
 	}
 	for i := range 12 {
+		if i == 8 {
+			days.next()
+		}
 		write(audit.Record{Kind: audit.KindIntent, ID: fmt.Sprint(i), Secrets: []audit.Secret{{Name: "S"}}})
 	}
 	if got := ids(); len(got) != 12 {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -46,9 +47,10 @@ func (s *Store) Lines(ctx context.Context, at []audit.Location) ([][]byte, error
 		seqs[i] = int64(l.Seq) //nolint:gosec // It came from a bigint.
 	}
 	found := make(map[int64][]byte, len(at))
-	const text = withHead + "select seq, line from trail where seq = any($2::bigint[])) as f on true"
+	const text = withHead + "select seq, line from trail where seq = any($2::bigint[]) and at >= $3 and at < $4) as f on true"
+	from, to := s.spans.between(slices.Min(seqs), slices.Max(seqs))
 	err := s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
-		rows, err := s.reads.Query(ctx, text, before.Commit, seqs)
+		rows, err := s.reads.Query(ctx, text, before.Commit, seqs, from, to)
 		if err != nil {
 			return h, err
 		}

@@ -60,6 +60,9 @@ func (s *Store) join(ctx context.Context) error {
 		err = s.accept(h, before)
 	}
 	if err == nil {
+		err = s.loadSpans(limited)
+	}
+	if err == nil {
 		err = s.checkEnd(limited, h)
 	}
 	// A command that verifies the trail has to say where it was altered.
@@ -184,12 +187,18 @@ func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
 func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	chain, none := audit.NewOrigin(s.config.AuditKey), audit.Place{}.Hash()
 	first := newMark()
-	_, err := tx.Exec(ctx, "insert into store (id, chain, keyed, trail_size) values ($1, $2, $3, $4)",
-		rand.Text(), chain.ID(), chain.Keyed(), s.config.TrailSize)
+	_, err := tx.Exec(ctx, "insert into store (id, chain, keyed) values ($1, $2, $3)", rand.Text(), chain.ID(), chain.Keyed())
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "insert into receipts (mark, commit, seq, hash, event, event_mark) values ($1, 0, 0, $2, 0, $1)", first, none[:])
+	var now time.Time
+	if err := tx.QueryRow(ctx, "select clock_timestamp()").Scan(&now); err != nil {
+		return err
+	}
+	// Its line, which does not exist, ends a partition, so that the first line begins one.
+	start := lastCommit{now: now}.lineTime(s.config.Now())
+	_, err = tx.Exec(ctx, "insert into receipts (mark, commit, seq, hash, trail_at, trail_ends, event, event_mark) values ($1, 0, 0, $2, $3, $3, 0, $1)",
+		first, none[:], start)
 	if err != nil {
 		return err
 	}
@@ -197,7 +206,8 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, "insert into events (id, topic, mark, data) values (0, '', $1, '')", first); err != nil {
 		return err
 	}
-	return s.makePartitions(ctx, tx, 1, 1, s.config.TrailSize)
+	_, err = s.makePartitions(ctx, tx, start)
+	return err
 }
 
 // checkedLines is how many lines at the end of the trail tell whether the key is
@@ -211,8 +221,10 @@ func (s *Store) checkEnd(ctx context.Context, h lastCommit) error {
 		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.chain.Keyed(), !h.chain.Keyed())
 	}
 	seq := int64(h.line.Seq()) //nolint:gosec // It came from a bigint.
-	// Both bounds, so that partitions before the last are left alone.
-	rows, err := s.writes.Query(ctx, "select line from trail where seq > $1 and seq <= $2 order by seq desc", seq-checkedLines, seq)
+	// With the times, so that partitions before the last are left alone.
+	from, to := s.spans.between(seq-checkedLines+1, seq)
+	rows, err := s.writes.Query(ctx, "select line from trail where seq > $1 and seq <= $2 and at >= $3 and at < $4 order by seq desc",
+		seq-checkedLines, seq, from, to)
 	var lines []string
 	if err == nil {
 		lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
@@ -234,9 +246,7 @@ func (s *Store) altered(h lastCommit, lines []string) error {
 	if len(lines) > 0 {
 		last, known = audit.PlaceOf([]byte(lines[0]))
 	}
-	switch archived := h.line.Seq()%uint64(h.size) == 0; { //nolint:gosec // A size is above 0.
-	case (!known || last.Seq() != h.line.Seq()) && archived:
-		return nil // It is the last one of a partition that was archived.
+	switch {
 	case !known || last != h.line:
 		return fmt.Errorf("%w: record %d", ErrAltered, h.line.Seq())
 	case audit.Made(s.config.AuditKey, []byte(lines[0])):

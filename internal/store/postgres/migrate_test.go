@@ -137,7 +137,7 @@ func TestConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		"a bad port":        func(c *postgres.Config) { c.Hosts = []string{"a:b"} },
 		"a long timeout":    func(c *postgres.Config) { c.Timeout = 1 << 40 },
 		"too few to use":    func(c *postgres.Config) { c.Connections = 2 },
-		"a tiny partition":  func(c *postgres.Config) { c.TrailSize = 1 },
+		"an odd partition":  func(c *postgres.Config) { c.TrailPeriod = "week" },
 		"no such directory": func(c *postgres.Config) { c.MemoryFile = "/dev/null/memory" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,4 +148,32 @@ func TestConfigurationThatCannotWorkIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTablesOfAnEarlierVersionAreMigrated(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	c := config(server, postgrestest.Superuser)
+	s := open(t, c)
+	mustPut(t, s, "a", "1")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// As the first migration left them.
+	server.Exec(postgrestest.Superuser, "set search_path = storekeeper", "drop table trail_index, changes, change_keys",
+		"delete from migrations where version > 1")
+	c.Inspect = true
+	if err := open(t, c).Healthy(t.Context()); err == nil {
+		t.Error("a command that changes nothing takes them")
+	}
+	c.Inspect = false
+	again := open(t, c)
+	mustPut(t, again, "a", "2")
+	if n := words(t, again)["a"]; n != 2 {
+		t.Errorf("the trail has %d lines, want 2", n)
+	}
+	if err := again.CatchUp(t.Context()); err != nil {
+		t.Error(err)
+	}
+	verified(t, again, audit.Mark{})
 }

@@ -2,49 +2,236 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// partitionPrefix begins the name of a partition of the trail. The number of its
-// first line follows.
-const partitionPrefix = "trail_"
+// Period is how long a partition of the audit trail lasts, by UTC.
+type Period string
 
-// makePartitions makes the partitions of the trail that hold the lines with the
-// numbers from and to and those in between, and the one after it, where they are
-// missing. They are attached, which leaves those who read and write the trail alone.
-func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, from, to, size int64) error {
-	for part := (from - 1) / size; part <= (to-1)/size+1; part++ {
-		first, next := part*size+1, (part+1)*size+1
-		name := partitionPrefix + strconv.FormatInt(first, 10)
-		var there bool
-		if err := tx.QueryRow(ctx, "select to_regclass($1) is not null", s.name(name)).Scan(&there); err != nil {
-			return err
-		}
-		if there {
-			continue
-		}
-		for _, text := range []string{
-			fmt.Sprintf("create table %s (like trail including all, check (seq >= %d and seq < %d))", s.name(name), first, next),
-			fmt.Sprintf("alter table trail attach partition %s for values from (%d) to (%d)", s.name(name), first, next),
-		} {
-			if _, err := tx.Exec(ctx, text); err != nil {
-				return err
-			}
-		}
+// The periods.
+const (
+	// Day is a day.
+	Day Period = "day"
+	// Month is a calendar month.
+	Month Period = "month"
+)
+
+const (
+	// partitionPrefix begins the name of a partition of the trail. The day on which it
+	// starts follows.
+	partitionPrefix = "trail_"
+	partitionDay    = "20060102"
+	// partitionDate is how a day is shown.
+	partitionDate = "2006-01-02"
+	// maxAhead is how far the time of a line may be ahead of the clock of the process
+	// that writes it. A server whose clock jumps into another year must not leave the
+	// trail there.
+	maxAhead = time.Hour
+)
+
+// errNoRoom says that no partition is known that the lines of a commit begin.
+var errNoRoom = errors.New("no partition of the audit trail is known for this time")
+
+// around is the period that a time is in.
+func (p Period) around(at time.Time) (starts, ends time.Time) {
+	year, month, day := at.UTC().Date()
+	if p == Day {
+		starts = time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+		return starts, starts.AddDate(0, 0, 1)
 	}
-	return nil
+	starts = time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+	return starts, starts.AddDate(0, 1, 0)
 }
 
-// extendTrail makes room for a number of lines behind seq.
-func (s *Store) extendTrail(ctx context.Context, seq, lines, size int64) error {
-	return pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+// lineTime is the time of the next lines of the trail: that of the server, at most
+// maxAhead after own, which is that of this process, and never before that of the
+// last line.
+func (h lastCommit) lineTime(own time.Time) time.Time {
+	at := h.now
+	if most := own.Add(maxAhead); at.After(most) {
+		at = most
+	}
+	if at.Before(h.trailAt) {
+		at = h.trailAt
+	}
+	return at.UTC().Truncate(time.Microsecond)
+}
+
+// span is a partition of the trail.
+type span struct {
+	name         string
+	starts, ends time.Time
+	// first is the number of its first line, 0 where there is none.
+	first int64
+}
+
+func (s span) covers(at time.Time) bool { return !at.Before(s.starts) && at.Before(s.ends) }
+
+// beginning is the partition with its first line.
+func (s span) beginning(first int64) span {
+	s.first = first
+	return s
+}
+
+const spanColumns = "name, starts, ends, coalesce(first, 0)"
+
+func scanSpan(row pgx.CollectableRow) (s span, err error) {
+	err = row.Scan(&s.name, &s.starts, &s.ends, &s.first)
+	s.starts, s.ends = s.starts.UTC(), s.ends.UTC()
+	return s, err
+}
+
+// makeRoom makes the partition of the trail that a time is in, and the one after it,
+// where they are missing, and returns the first. Replicas take turns. Making one leaves
+// those who read and write the trail alone.
+func (s *Store) makeRoom(ctx context.Context, at time.Time) (room span, err error) {
+	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", s.lockKey("schema")); err != nil {
 			return err
 		}
-		// Each partition takes a line more than the commit has.
-		return s.makePartitions(ctx, tx, seq+1, seq+lines+lines/(size-1)+2, size)
+		room, err = s.makePartitions(ctx, tx, at)
+		return err
 	})
+	return room, err
+}
+
+// makePartitions does it within a transaction that has the lock.
+func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, at time.Time) (span, error) {
+	room, err := s.makePartition(ctx, tx, at)
+	if err == nil {
+		_, err = s.makePartition(ctx, tx, room.ends)
+	}
+	return room, err
+}
+
+// makePartition makes the partition that a time is in. Beside those that were made with
+// another period it is shorter, so that they do not overlap.
+func (s *Store) makePartition(ctx context.Context, tx pgx.Tx, at time.Time) (span, error) {
+	rows, err := tx.Query(ctx, "select "+spanColumns+" from trail_partitions where starts <= $1 and ends > $1", at)
+	if err != nil {
+		return span{}, err
+	}
+	made, err := pgx.CollectExactlyOneRow(rows, scanSpan)
+	if errors.Is(err, pgx.ErrNoRows) {
+		made.starts, made.ends = s.config.TrailPeriod.around(at)
+		err = tx.QueryRow(ctx, `select greatest($2, (select max(ends) from trail_partitions where ends <= $1)),
+			least($3, (select min(starts) from trail_partitions where starts > $1))`, at, made.starts, made.ends).Scan(&made.starts, &made.ends)
+		made.name = partitionPrefix + made.starts.UTC().Format(partitionDay)
+		if err == nil {
+			_, err = tx.Exec(ctx, "insert into trail_partitions (name, starts, ends) values ($1, $2, $3)", made.name, made.starts, made.ends)
+		}
+	}
+	if err != nil {
+		return span{}, err
+	}
+	return made, s.attach(ctx, tx, made)
+}
+
+// attach makes the table of a partition where it is missing, and makes it a partition
+// where it is not.
+func (s *Store) attach(ctx context.Context, tx pgx.Tx, made span) error {
+	var there, attached bool
+	err := tx.QueryRow(ctx, `select c.oid is not null, coalesce(c.relispartition, false)
+		from (select to_regclass($1)::oid as oid) as o left join pg_class as c on c.oid = o.oid`, s.name(made.name)).Scan(&there, &attached)
+	if err != nil || attached {
+		return err
+	}
+	from, to := made.starts.UTC().Format(time.RFC3339), made.ends.UTC().Format(time.RFC3339)
+	if !there {
+		// With the check, attaching does not read the table.
+		_, err = tx.Exec(ctx, fmt.Sprintf("create table %s (like trail including all, primary key (seq), check (at >= '%s' and at < '%s'))", s.name(made.name), from, to))
+	}
+	if err == nil {
+		_, err = tx.Exec(ctx, fmt.Sprintf("alter table trail attach partition %s for values from ('%s') to ('%s')", s.name(made.name), from, to))
+	}
+	return err
+}
+
+// extendTrail makes the partition of the present and of the coming period where one is
+// missing, long before lines need it.
+func (s *Store) extendTrail(ctx context.Context) error {
+	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
+	if err != nil {
+		return err
+	}
+	at := h.lineTime(s.config.Now())
+	missing, err := s.missingRoom(ctx, at)
+	if err == nil && missing > 0 {
+		_, err = s.makeRoom(ctx, at)
+	}
+	if err == nil {
+		err = s.loadSpans(ctx)
+	}
+	return err
+}
+
+// missingRoom is how many of the partition that a time is in and the next one are
+// missing.
+func (s *Store) missingRoom(ctx context.Context, at time.Time) (int, error) {
+	var there int
+	err := s.reads.QueryRow(ctx, `select count(*) from (
+		select from trail_partitions as p join pg_class as c on c.oid = to_regclass(quote_ident(p.name)) and c.relispartition
+		where p.ends > $1 order by p.ends limit 2) as t`, at).Scan(&there)
+	return 2 - there, err
+}
+
+// spans are the partitions of the trail that have lines, as far as a replica knows of
+// them. They keep statements from looking into all partitions: what they know stays
+// true, whatever is added.
+type spans struct {
+	mu  sync.Mutex
+	all []span // by first
+}
+
+// The times that bound all lines.
+var (
+	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// between returns times that the lines with the numbers first to last lie between: from
+// is not after them, and to is after them.
+func (s *spans) between(first, last int64) (from, to time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from, to = earliest, latest
+	for _, one := range s.all {
+		switch {
+		case one.first <= first:
+			from = one.starts
+		case one.first > last:
+			return from, one.starts
+		}
+	}
+	return from, to
+}
+
+func (s *spans) add(one span) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.all); n == 0 || s.all[n-1].first < one.first {
+		s.all = append(s.all, one)
+	}
+}
+
+// loadSpans reads the partitions that have lines.
+func (s *Store) loadSpans(ctx context.Context) error {
+	rows, err := s.writes.Query(ctx, "select "+spanColumns+" from trail_partitions where first is not null order by first")
+	if err != nil {
+		return err
+	}
+	all, err := pgx.CollectRows(rows, scanSpan)
+	if err != nil {
+		return err
+	}
+	s.spans.mu.Lock()
+	defer s.spans.mu.Unlock()
+	s.spans.all = slices.Clip(all)
+	return nil
 }

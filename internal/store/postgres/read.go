@@ -155,7 +155,7 @@ func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte)
 }
 
 // lines visits those of a table, which is the trail or a partition of it. It reads
-// ranges of numbers, each of which is in one partition or two: without an upper bound
+// ranges of numbers, each of which is in one partition or two: without their times
 // each page would cost a look into all partitions. Where a range is empty, since its
 // partition was archived, it goes on with the next line that there is.
 func (s *Store) lines(ctx context.Context, table string, after uint64, visit func(line []byte) error) error {
@@ -194,10 +194,11 @@ type numberedLine struct {
 // linePage reads the first lines of a table with numbers above at and up to upTo, and
 // the number of the last line of the trail.
 func (s *Store) linePage(ctx context.Context, table string, at, upTo int64) (page []numberedLine, end int64, err error) {
-	text := withHead + "select seq, line from " + table + " where seq > $2 and seq <= $3 order by seq limit $4) as f on true order by f.seq"
+	text := withHead + "select seq, line from " + table + " where seq > $2 and seq <= $3 and at >= $4 and at < $5 order by seq limit $6) as f on true order by f.seq"
 	err = s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
 		page = page[:0]
-		rows, err := s.reads.Query(ctx, text, before.Commit, at, upTo, pageRows)
+		from, to := s.spans.between(at+1, upTo)
+		rows, err := s.reads.Query(ctx, text, before.Commit, at, upTo, from, to, pageRows)
 		if err != nil {
 			return h, err
 		}

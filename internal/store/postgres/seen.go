@@ -25,8 +25,9 @@ type lastCommit struct {
 	// chain names the chain of the audit trail, and line is its last line.
 	chain audit.Origin
 	line  audit.Place
-	// size is how many lines a partition of the trail holds.
-	size int64
+	// trailAt is the time of that line, trailEnds the end of the partition that holds
+	// it, and now the time, all by the clock of the server.
+	trailAt, trailEnds, now time.Time
 	// event is how many events there were, and eventMark names the commit of the last
 	// one.
 	event     int64
@@ -41,15 +42,15 @@ type lastCommit struct {
 
 // headText asks for the head, and for the receipt of a commit with a number. The
 // last receipt is found at the end of its index, whatever else the table holds.
-const headText = `select s.id, r.commit, r.mark, s.chain, s.keyed, r.seq, r.hash, s.trail_size, r.event, r.event_mark,
+const headText = `select s.id, r.commit, r.mark, s.chain, s.keyed, r.seq, r.hash, r.trail_at, r.trail_ends, clock_timestamp(), r.event, r.event_mark,
 	current_setting('transaction_read_only')::bool or pg_is_in_recovery(),
 	(select mark from receipts where commit = $1), s.receipts_from
 from store as s cross join lateral (
-	select commit, mark, seq, hash, event, event_mark from receipts where commit is not null order by commit desc limit 1
+	select commit, mark, seq, hash, trail_at, trail_ends, event, event_mark from receipts where commit is not null order by commit desc limit 1
 ) as r where s.one`
 
 // headColumns name the columns of headText.
-const headColumns = "id, commit, mark, chain, keyed, seq, hash, trail_size, event, event_mark, read_only, seen_mark, receipts_from"
+const headColumns = "id, commit, mark, chain, keyed, seq, hash, trail_at, trail_ends, clock, event, event_mark, read_only, seen_mark, receipts_from"
 
 // headScan reads the columns of headText.
 type headScan struct {
@@ -63,7 +64,7 @@ type headScan struct {
 
 func (s *headScan) targets() []any {
 	return []any{
-		&s.store, &s.commit, &s.mark, &s.origin, &s.keyed, &s.seq, &s.digest, &s.size, &s.event, &s.eventMark, &s.readOnly, &s.then, &s.kept,
+		&s.store, &s.commit, &s.mark, &s.origin, &s.keyed, &s.seq, &s.digest, &s.trailAt, &s.trailEnds, &s.now, &s.event, &s.eventMark, &s.readOnly, &s.then, &s.kept,
 	}
 }
 

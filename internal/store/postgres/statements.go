@@ -40,12 +40,9 @@ func (t *transaction) write(ctx context.Context) error {
 	s := &statement{}
 	s.parts = append(s.parts, "turn as materialized (select pg_advisory_xact_lock("+s.arg(t.lockKey("commit"), "bigint")+"))")
 	t.addRecords(s)
-	if len(lines.text) > 0 {
-		s.add("lines", "insert into trail (seq, at, line) select l.* from turn, unnest("+
-			s.arg(lines.seq, "bigint[]")+", "+s.arg(lines.at, "timestamptz[]")+", "+s.arg(lines.text, "text[]")+") as l")
-	}
+	t.addLines(s, lines)
 	t.addEvents(s)
-	text := "with " + strings.Join(s.parts, ", ") + " insert into receipts (mark, commit, seq, hash, event, event_mark) select " + t.receipt(s, last) + " from turn"
+	text := "with " + strings.Join(s.parts, ", ") + " insert into receipts (mark, commit, seq, hash, trail_at, trail_ends, event, event_mark) select " + t.receipt(s, last, len(lines.text) > 0) + " from turn"
 	t.sent = true
 	if !t.first {
 		// It is committed when the server is ready for the next one.
@@ -70,14 +67,21 @@ func (t *transaction) write(ctx context.Context) error {
 }
 
 // receipt are the columns of the receipt.
-func (t *transaction) receipt(s *statement, last audit.Place) string {
+func (t *transaction) receipt(s *statement, last audit.Place, grown bool) string {
 	hash, eventMark := last.Hash(), t.head.eventMark
+	at, ends := t.head.trailAt, t.head.trailEnds
+	if grown {
+		at = t.at
+	}
+	if grown && t.begins() {
+		ends = t.room.ends
+	}
 	if len(t.events) > 0 {
 		eventMark = t.mark
 	}
 	return strings.Join([]string{
 		s.arg(t.mark, "uuid"), s.arg(t.head.commit+1, "bigint"), s.arg(int64(last.Seq()), "bigint"), //nolint:gosec // Lines are counted from a bigint on.
-		s.arg(hash[:], "bytea"), s.arg(t.head.event+int64(len(t.events)), "bigint"), s.arg(eventMark, "uuid"),
+		s.arg(hash[:], "bytea"), s.arg(at, "timestamptz"), s.arg(ends, "timestamptz"), s.arg(t.head.event+int64(len(t.events)), "bigint"), s.arg(eventMark, "uuid"),
 	}, ", ")
 }
 
@@ -133,8 +137,20 @@ func notNil(value []byte) []byte {
 // trailLines are lines of the trail, column by column.
 type trailLines struct {
 	seq  []int64
-	at   []time.Time
 	text []string
+}
+
+// addLines adds the lines to the trail, all with the time of the transaction, and notes
+// the first one of a partition.
+func (t *transaction) addLines(s *statement, lines trailLines) {
+	if len(lines.text) == 0 {
+		return
+	}
+	s.add("lines", "insert into trail (seq, at, line) select l.s, "+s.arg(t.at, "timestamptz")+", l.t from turn, unnest("+
+		s.arg(lines.seq, "bigint[]")+", "+s.arg(lines.text, "text[]")+") as l (s, t)")
+	if t.begins() {
+		s.add("begun", "update trail_partitions set first = "+s.arg(lines.seq[0], "bigint")+" from turn where name = "+s.arg(t.room.name, "text"))
+	}
 }
 
 // link chains the lines behind the last one of the trail, and returns the new last
@@ -147,19 +163,15 @@ func (t *transaction) link() (audit.Place, trailLines, error) {
 	}
 	now := t.config.Now()
 	own := func(kind audit.Kind, reason string) {
-		lines.add(chain.AppendOwn(nil, kind, reason, now), chain.At(), now)
+		lines.add(chain.AppendOwn(nil, kind, reason, now), chain.At())
 	}
-	rotate := func() {
-		if seq := int64(chain.At().Seq()); seq > 0 && seq%t.head.size == 0 { //nolint:gosec // Lines are counted from a bigint on.
-			own(audit.KindRecovered, audit.ReasonRotated)
-		}
+	if t.begins() && chain.At().Seq() > 0 {
+		own(audit.KindRecovered, audit.ReasonRotated)
 	}
-	rotate()
 	if !t.started || chain.At().Seq() == 0 {
 		own(audit.KindStart, "")
 	}
 	for _, r := range t.lines {
-		rotate()
 		if r.Time.IsZero() {
 			r.Time = now
 		}
@@ -167,14 +179,13 @@ func (t *transaction) link() (audit.Place, trailLines, error) {
 		if err != nil {
 			return chain.At(), lines, err
 		}
-		lines.add(text, chain.At(), r.Time)
+		lines.add(text, chain.At())
 	}
 	return chain.At(), lines, nil
 }
 
 // add adds a line, which ends with a line feed.
-func (l *trailLines) add(text []byte, place audit.Place, at time.Time) {
+func (l *trailLines) add(text []byte, place audit.Place) {
 	l.seq = append(l.seq, int64(place.Seq())) //nolint:gosec // Lines are counted from a bigint on.
-	l.at = append(l.at, at)
 	l.text = append(l.text, string(text[:len(text)-1]))
 }

@@ -53,6 +53,7 @@ type Store struct {
 	cause atomic.Pointer[error]
 	// complained is when a cause was logged last, in nanoseconds since 1970.
 	complained atomic.Int64
+	spans      spans
 	// unindexed says that the trail may have lines that are not in its index.
 	unindexed atomic.Bool
 

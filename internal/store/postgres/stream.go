@@ -66,7 +66,8 @@ func (s *Store) ship(ctx context.Context, name string, w io.Writer) (written int
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, "select seq, line from trail where seq > $1 order by seq limit $2", at, pageRows)
+		from, _ := s.spans.between(at+1, at+1)
+		rows, err := tx.Query(ctx, "select seq, line from trail where seq > $1 and at >= $2 order by seq limit $3", at, from, pageRows)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,17 +18,39 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// partitioned is a store in a schema with a trail over several partitions.
-func partitioned(t *testing.T, server *postgrestest.Server, schema string) (*postgres.Store, postgres.Config) {
+// calendar is a clock that stands some days in the past. Lines of a store get times near
+// it, since they are never far ahead of the clock of their process.
+type calendar struct{ back atomic.Int64 }
+
+func newCalendar(daysAgo int64) *calendar {
+	c := &calendar{}
+	c.back.Store(daysAgo)
+	return c
+}
+
+func (c *calendar) now() time.Time { return time.Now().AddDate(0, 0, -int(c.back.Load())) }
+
+// next goes to the next day.
+func (c *calendar) next() { c.back.Add(-1) }
+
+// after is the clock of a replica that is ahead by d.
+func (c *calendar) after(d time.Duration) func() time.Time {
+	return func() time.Time { return c.now().Add(d) }
+}
+
+// partitioned is a store in a schema with a trail over six partitions.
+func partitioned(t *testing.T, server *postgrestest.Server, schema string) (*postgres.Store, postgres.Config, *calendar) {
 	t.Helper()
-	c := config(server, postgrestest.Superuser)
+	c, days := config(server, postgrestest.Superuser), newCalendar(10)
 	c.Schema = schema
-	c.TrailSize, c.AuditKey = 10, []byte("a key that is made up for this test")
+	c.TrailPeriod, c.Now, c.AuditKey = postgres.Day, days.now, []byte("a key that is made up for this test")
 	s := open(t, c)
 	for i := range 12 {
 		mustPut(t, s, fmt.Sprint(i), "x")
+		if i%2 == 1 && i < 11 {
+			days.next()
+		}
 	}
-	// One commit with more lines than two partitions hold.
 	many := make([]audit.Record, 25)
 	for i := range many {
 		many[i] = audit.Record{Kind: audit.KindDenial, ID: "many"}
@@ -38,7 +61,7 @@ func partitioned(t *testing.T, server *postgrestest.Server, schema string) (*pos
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, c
+	return s, c, days
 }
 
 func verified(t *testing.T, s *postgres.Store, after audit.Mark) audit.Report {
@@ -52,7 +75,7 @@ func verified(t *testing.T, s *postgres.Store, after audit.Mark) audit.Report {
 
 func TestTrailIsArchivedAndVerifiedByPartition(t *testing.T) {
 	t.Parallel()
-	s, c := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
+	s, c, _ := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
 	whole := verified(t, s, audit.Mark{})
 	all, err := s.Partitions(t.Context())
 	if err != nil {
@@ -126,7 +149,7 @@ func TestVerifyFindsWhatWasDoneToTheTrail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			schema := strings.ReplaceAll(name, " ", "_")
-			s, _ := partitioned(t, server, schema)
+			s, _, _ := partitioned(t, server, schema)
 			verified(t, s, audit.Mark{})
 			server.Exec(postgrestest.Superuser, "set search_path = "+schema, statement)
 			if report, err := s.Verify(t.Context(), audit.Mark{}); err != nil || report.OK() {
@@ -156,7 +179,7 @@ func (b *lockedBuffer) lines() []string {
 
 func TestStreamHasEachLineOnceOverAllReplicas(t *testing.T) {
 	t.Parallel()
-	s, c := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
+	s, c, _ := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
 	other := open(t, c)
 	var out lockedBuffer
 	ctx, cancel := context.WithCancel(t.Context())
@@ -182,7 +205,7 @@ func TestStreamHasEachLineOnceOverAllReplicas(t *testing.T) {
 
 func TestStreamEndsWithItsWriter(t *testing.T) {
 	t.Parallel()
-	s, _ := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
+	s, _, _ := partitioned(t, postgrestest.Start(t, "fsync=off"), "storekeeper")
 	file, err := os.Create(filepath.Join(t.TempDir(), "closed"))
 	if err != nil {
 		t.Fatal(err)

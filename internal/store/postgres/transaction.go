@@ -35,6 +35,8 @@ type transaction struct {
 	events  []store.Event
 	lines   []audit.Record
 	bytes   int
+	// at is the time of the lines.
+	at time.Time
 	// sent says that COMMIT may have reached the server.
 	sent bool
 }
@@ -60,6 +62,10 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 	if err := t.accept(t.head, before); err != nil {
 		return t.undo(ctx, err)
 	}
+	t.at = t.head.lineTime(t.config.Now())
+	if t.begins() && !t.room.covers(t.at) {
+		return t.undo(ctx, errNoRoom)
+	}
 	t.decide(group)
 	if len(t.changed)+len(t.lines)+len(t.events) == 0 {
 		return t.undo(ctx, nil)
@@ -70,6 +76,9 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 	t.seen.advance(t.point())
 	return nil
 }
+
+// begins reports whether lines of the transaction begin a partition of the trail.
+func (t *transaction) begins() bool { return !t.at.Before(t.head.trailEnds) }
 
 // undo ends a transaction that took its turn and that the server refused, so that its
 // connection can be used again.

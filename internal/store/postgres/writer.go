@@ -25,6 +25,8 @@ type writer struct {
 	since time.Time
 	// started says that this process has written its start record.
 	started bool
+	// room is a partition of the trail that is known to be there.
+	room span
 }
 
 // write is the goroutine that makes transactions until the store is closed and
@@ -73,9 +75,9 @@ func (w *writer) round(group []*request) {
 	switch c := code(err); {
 	case c == codeTaken:
 		w.conflicts++
-	case c == codeNoPartition:
-		err = w.extendTrail(ctx, int64(t.head.line.Seq()), int64(len(t.lines)), t.head.size) //nolint:gosec // It came from a bigint.
-		if err != nil {
+	case errors.Is(err, errNoRoom), c == codeNoPartition:
+		// Nobody made it ahead, or somebody took it away.
+		if w.room, err = w.makeRoom(ctx, t.at); err != nil {
 			w.fail(t.members, err)
 			return
 		}
@@ -112,6 +114,9 @@ func (w *writer) succeed(t *transaction) {
 	if len(t.lines) > 0 {
 		w.started = true
 		w.unindexed.Store(true)
+		if t.begins() {
+			w.spans.add(w.room.beginning(int64(t.head.line.Seq()) + 1)) //nolint:gosec // It came from a bigint.
+		}
 	}
 	for i, r := range t.members {
 		r.done <- t.refusals[i]

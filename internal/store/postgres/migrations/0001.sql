@@ -14,8 +14,6 @@ create table store (
 	-- chain and keyed name the chain of the audit trail.
 	chain text not null,
 	keyed boolean not null,
-	-- trail_size is how many lines one partition of the trail holds.
-	trail_size bigint not null,
 	-- receipts_from and events_from are the first that were not deleted.
 	receipts_from bigint not null default 0,
 	events_from bigint not null default 0
@@ -32,6 +30,10 @@ create table receipts (
 	-- seq and hash are the end of the audit trail.
 	seq bigint,
 	hash bytea,
+	-- trail_at is the time of the last line of the trail, and trail_ends the end of
+	-- the partition that holds it.
+	trail_at timestamptz,
+	trail_ends timestamptz,
 	-- event counts events. event_mark is the mark of the commit of the last one.
 	event bigint,
 	event_mark uuid,
@@ -40,11 +42,26 @@ create table receipts (
 );
 create unique index receipts_commit on receipts (commit);
 
+-- The audit trail. at is the time of the commit by the clock of the server. It never
+-- goes back while seq grows, so each partition holds lines that follow each other.
+-- Each partition has a primary key of its own, on seq: one of this table would have to
+-- include at. No two partitions hold the same seq, since a commit takes the numbers
+-- behind those of the receipt before it.
 create table trail (
-	seq bigint primary key,
+	seq bigint not null,
 	at timestamptz not null,
 	line text not null
-) partition by range (seq);
+) partition by range (at);
+
+-- The partitions of the trail. They do not overlap.
+create table trail_partitions (
+	-- name is that of the table.
+	name text primary key,
+	starts timestamptz not null unique,
+	ends timestamptz not null check (ends > starts),
+	-- first is the number of the first line, null where there is none yet.
+	first bigint unique
+);
 
 create table events (
 	id bigint primary key,
