@@ -205,6 +205,7 @@ func TestTheChartRefusesWrongValues(t *testing.T) {
 		"files for several replicas":      {"{config: {store: {kind: file}}}", "replicaCount"},
 		"files without a volume":          {"{replicaCount: 1, config: {store: {kind: file}}}", "persistence.enabled"},
 		"an issuer without its token":     {"{clusterTokens: {enabled: false}}", "clusterTokens.enabled"},
+		"a hostname for REST and gRPC":    {"{gateway: {enabled: true, grpcHostnames: [storekeeper.example.com]}}", "gateway.grpcHostnames"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			values, err := chartutil.ReadValues([]byte(tc.values))

@@ -58,4 +58,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail (printf "config.callers.issuers: %s reads %s: set clusterTokens.enabled" .name .token_file) }}
 {{- end }}
 {{- end }}
+{{- range .Values.gateway.grpcHostnames }}
+{{- if has . $.Values.gateway.hostnames }}
+{{- fail (printf "gateway.grpcHostnames has %s, which gateway.hostnames has too: a gateway refuses one of the two routes" .) }}
+{{- end }}
+{{- end }}
 {{- end }}
