@@ -22,6 +22,17 @@ func (r reader) ratio(measured, what, peer string) float64 {
 	return figure.Ratio(r.of(measured, what), r.book.Median(measured, peer, what))
 }
 
+// pairs is the median of the ratios of two measurements that were made in turn: what
+// disturbs a while disturbs both of a pair.
+func (r reader) pairs(with, without, what string) float64 {
+	a, b := r.book.All(with, stage.Storekeeper, what), r.book.All(without, stage.Storekeeper, what)
+	var ratios []float64
+	for i := range min(len(a), len(b)) {
+		ratios = append(ratios, figure.Ratio(a[i], b[i]))
+	}
+	return figure.Median(ratios)
+}
+
 // greatest is the greatest of several, and none where one of them is none.
 func greatest(of ...float64) float64 {
 	sum := 0.0

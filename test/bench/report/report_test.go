@@ -65,6 +65,17 @@ func TestTargetsAreComputedFromMedians(t *testing.T) {
 	}
 }
 
+func TestTracesAreHeldByPairsOfRuns(t *testing.T) {
+	b := suite.NewBook()
+	for _, pair := range [][2]float64{{100, 104}, {200, 206}, {90, 120}} { // 1.04 in the middle
+		b.Add(suite.TracesOff, stage.Storekeeper, suite.CPU, pair[0])
+		b.Add(suite.TracesOn, stage.Storekeeper, suite.CPU, pair[1])
+	}
+	if got := row(t, b, "traces of one call in a hundred, a REST create"); got[3] != "1.04 × without" || got[4] != "met" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAddedLatencyIsHeldInPacedSyncsOverCaddy(t *testing.T) {
 	b := suite.NewBook()
 	at := suite.OpenLoop(1000)

@@ -67,7 +67,7 @@ func (r reader) quotaTable() Table {
 func (r reader) tracesTable() Table {
 	t := Table{
 		Title: "Traces",
-		Note: "REST create store, closed loop, without traces and while the spans of one call in a hundred go to a collector; and the places that make the spans of a create alone, " +
+		Note: "REST create store, closed loop, without traces and while the spans of one call in a hundred go to a collector, in turn; and the places that make the spans of a create alone, " +
 			"with what is sent, in one process.",
 		Head: []string{"", "CPU µs of a create", "least to most", "CPU µs of its places", "objects of its places"},
 	}

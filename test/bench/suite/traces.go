@@ -34,8 +34,14 @@ const (
 	placeCalls = 50_000
 )
 
-// sampled is the part of the calls that are recorded.
-const sampled = 0.01
+const (
+	// sampled is the part of the calls that are recorded.
+	sampled = 0.01
+	// tracePairs is how often a round measures creates without traces and with them, in
+	// turn. The difference is small beside what two runs differ by, so it is the median
+	// of many pairs.
+	tracePairs = 4
+)
 
 // traces is the case of what traces cost.
 func (s *Suite) traces(ctx context.Context) error {
@@ -48,22 +54,28 @@ func (s *Suite) traces(ctx context.Context) error {
 		return err
 	}
 	names := []string{TracesOff, TracesOn}
-	for i := range names {
-		name, set := names[(i+s.round)%len(names)], stage.Settings{}
-		if name == TracesOn {
-			set.Collector, set.Sampled = sink.url, sampled
-		}
-		connections := s.middle()
-		err := s.at(ctx, stage.Storekeeper, set, connections, func(w *stage.World, c *client.REST) error {
-			_, err := s.measure(ctx, w, run{name: name, plan: s.plan(connections), call: c.CreateStore})
-			return err
-		})
-		if err != nil {
-			return err
+	for pair := range tracePairs {
+		for i := range names {
+			if err := s.withTraces(ctx, names[(i+pair+s.round)%len(names)], sink.url); err != nil {
+				return err
+			}
 		}
 	}
 	s.say("the collector got %d requests", sink.requests.Load())
 	return nil
+}
+
+// withTraces measures creates with traces or without.
+func (s *Suite) withTraces(ctx context.Context, name, collector string) error {
+	var set stage.Settings
+	if name == TracesOn {
+		set.Collector, set.Sampled = collector, sampled
+	}
+	connections := s.middle()
+	return s.at(ctx, stage.Storekeeper, set, connections, func(w *stage.World, c *client.REST) error {
+		_, err := s.measure(ctx, w, run{name: name, plan: s.plan(connections), call: c.CreateStore})
+		return err
+	})
 }
 
 // sink is an OTLP collector that drops all that it gets. It is a part of this
