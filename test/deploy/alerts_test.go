@@ -54,6 +54,7 @@ func wellSeries() map[string]string {
 		} {
 			set(name, "", steady(0))
 		}
+		set("storekeeper_changes_total", `event="late"`, steady(0))
 		set("storekeeper_audit_disk_free_bytes", "", steady(1e12))
 		set("storekeeper_store_epoch", `store="ab"`, grows(120))
 		set("storekeeper_rpc_duration_seconds_count", call+`,code="OK"`, grows(60))
@@ -247,7 +248,7 @@ func scenarios() map[string]scenario {
 
 func TestAlertsFireInTheirScenariosAndNoOtherDoes(t *testing.T) {
 	all := allRules(t)
-	for name, s := range scenarios() {
+	for name, s := range allScenarios() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRuleRunner(t, all, s.lines())
