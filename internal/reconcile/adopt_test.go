@@ -26,8 +26,8 @@ func TestNamesThatRepeatAreRefused(t *testing.T) {
 
 func taken(err error) bool { return err != nil && fault.From(err).Kind == fault.NameTaken }
 
-// TestNamesThatRepeatAreNotAdopted asks for a name twice, which somebody else
-// makes meanwhile.
+// TestNamesThatRepeatAreNotAdopted creates a batch with a repeated name while another client creates that
+// name.
 func TestNamesThatRepeatAreNotAdopted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{
@@ -45,9 +45,8 @@ func TestNamesThatRepeatAreNotAdopted(t *testing.T) {
 	})
 }
 
-// TestAnOldChangeIsNotThisOne inspects an update of a secret that another
-// changed in the same way after the listings had read it, and before this
-// change began.
+// TestAnOldChangeIsNotThisOne inspects an update of a secret. Another client made the same update after the
+// last read of the listings and before this change began.
 func TestAnOldChangeIsNotThisOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
@@ -91,8 +90,8 @@ func TestFaultsOfAPartPointIntoTheWhole(t *testing.T) {
 	})
 }
 
-// TestAdoptionIsRefusedAtItsPlace refuses to bring the second of two to what
-// was asked for, and first loses it to somebody who deletes it.
+// TestAdoptionIsRefusedAtItsPlace refuses the update of the second of two adopted secrets. In the first
+// attempt another client deletes that secret.
 func TestAdoptionIsRefusedAtItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		updates := 0
@@ -120,16 +119,15 @@ func TestAdoptionIsRefusedAtItsPlace(t *testing.T) {
 	})
 }
 
-// shared are owners of whom everything is another's.
+// shared is an Owners that gives every object to another change.
 type shared struct{ err error }
 
-// Take gives all back.
+// Take gives no object to the change.
 func (s shared) Take(_ context.Context, _, _ string, ids []string) ([]string, error) {
 	return ids, s.err
 }
 
-// TestWhatAnotherHasClaimedIsNotAdopted finds what another replica was told to
-// have made.
+// TestWhatAnotherHasClaimedIsNotAdopted finds an object that another replica has adopted.
 func TestWhatAnotherHasClaimedIsNotAdopted(t *testing.T) {
 	for name, m := range makers() {
 		t.Run(name, func(t *testing.T) {
@@ -150,8 +148,7 @@ func TestWhatAnotherHasClaimedIsNotAdopted(t *testing.T) {
 	}
 }
 
-// TestClaimsThatFail are no reason to refuse what was made, and one not to
-// adopt.
+// TestClaimsThatFail: an error of Owners does not fail a create, but prevents adoption.
 func TestClaimsThatFail(t *testing.T) {
 	w := newWorld(t, nil, func(c *reconcile.Config) { c.Owners = shared{errors.New("away")} })
 	w.within = 300 * time.Millisecond
@@ -178,8 +175,8 @@ func TestACopyIsBroughtToWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestWhatWasGivenIsRememberedForAWhile makes a name and asks for it again with
-// the same baseline, early and late.
+// TestWhatWasGivenIsRememberedForAWhile creates a name and asks for the name again with the same baseline,
+// early and late.
 func TestWhatWasGivenIsRememberedForAWhile(t *testing.T) {
 	now := time.Now()
 	w := newWorld(t, nil, func(c *reconcile.Config) { c.Clock = func() time.Time { return now } })
@@ -203,7 +200,7 @@ func TestWhatWasGivenIsRememberedForAWhile(t *testing.T) {
 	}
 }
 
-// TestEmptyCommentsMayComeBackAsNone inspects a create whose comment is empty.
+// TestEmptyCommentsMayComeBackAsNone inspects a create with an empty comment.
 func TestEmptyCommentsMayComeBackAsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{list: func(context.Context, time.Time) ([]upstream.Secret, error) {

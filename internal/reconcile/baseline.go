@@ -10,9 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Baseline takes down what is there before a change. It asks the listings for
-// what it has at any age, and for something newer only where an object that is
-// to change is not in that. An object that is not there is no error.
+// Baseline reads the state before a change. It accepts listings of any age, and reads a fresh listing only if
+// an object to change is missing. A missing object is not an error.
 func (s *Reconciler) Baseline(ctx context.Context, op *change.Op) (change.Baseline, error) {
 	var b change.Baseline
 	var err error
@@ -57,15 +56,14 @@ func (s *Reconciler) secretsBefore(ctx context.Context, op *change.Op, b *change
 	})
 }
 
-// survey reads at any age, and once more anew if that did not show all and more
-// is needed.
+// survey reads at any age. It reads once more, fresh, if objects are missing and enough is false.
 func (s *Reconciler) survey(enough bool, read func(notBefore time.Time) (bool, error)) error {
 	all, err := read(time.Time{})
 	if !all && !enough && (err == nil || isNotFound(err)) {
 		_, err = read(s.clock())
 	}
 	if isNotFound(err) {
-		// The change itself will say so.
+		// The change itself returns the fault.
 		return nil
 	}
 	return err
@@ -73,7 +71,7 @@ func (s *Reconciler) survey(enough bool, read func(notBefore time.Time) (bool, e
 
 func isNotFound(err error) bool { return err != nil && fault.From(err).Kind == fault.NotFound }
 
-// storesOf gives the stores that a change is about, and maybe others.
+// storesOf returns at least the stores that a change concerns.
 func (s *Reconciler) storesOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Store, error) {
 	if finder, ok := s.listings.(Finder); ok && notBefore.IsZero() {
 		return finder.FindStores(ctx, op.Account, oneOf(op.StoreName), oneOf(op.StoreID))
@@ -81,7 +79,7 @@ func (s *Reconciler) storesOf(ctx context.Context, op *change.Op, notBefore time
 	return s.listings.Stores(ctx, op.Account, notBefore)
 }
 
-// oneOf lists a text, unless it is empty.
+// oneOf returns a list of one text, or nil for "".
 func oneOf(text string) []string {
 	if text == "" {
 		return nil
@@ -89,7 +87,7 @@ func oneOf(text string) []string {
 	return []string{text}
 }
 
-// secretsOf gives the secrets that a change is about, and maybe others.
+// secretsOf returns at least the secrets that a change concerns.
 func (s *Reconciler) secretsOf(ctx context.Context, op *change.Op, notBefore time.Time) ([]upstream.Secret, error) {
 	if finder, ok := s.listings.(Finder); ok && notBefore.IsZero() {
 		return finder.FindSecrets(ctx, op.Account, op.StoreID, op.Names(), op.SecretIDs)

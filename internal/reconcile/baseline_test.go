@@ -18,8 +18,7 @@ func cut(times int) emulator.Fault {
 	return emulator.Fault{Kind: emulator.KindCut, Method: "POST", AfterCommit: true, Times: times}
 }
 
-// shelf is a listings that has something old at once and something newer when it
-// is asked for that.
+// shelf is a fake of the listings with a stale state and a fresh state.
 type shelf struct {
 	stale, fresh     []upstream.Secret
 	staleS, freshS   []upstream.Store

@@ -17,7 +17,7 @@ func newSettler(c reconcile.Config, to change.Cloudflare) settler {
 	return settler{s, changetest.Through(s.Apply, to)}
 }
 
-// target is what a change is about.
+// target is the object of a change.
 type target struct {
 	Account, StoreID, StoreName string
 	SecretNames, SecretIDs      []string

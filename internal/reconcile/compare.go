@@ -11,8 +11,8 @@ func set(list []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
-// sameComment says whether a comment is what was asked for. An empty one may
-// come back as none.
+// sameComment reports whether a comment is the requested comment. Cloudflare may return an empty comment as
+// none.
 func sameComment(is, asked *string) bool {
 	switch {
 	case asked == nil:

@@ -9,10 +9,9 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// createSecrets makes secrets. When the answer was lost, those of them that are
-// there are adopted and given the values, scopes and comments that were asked
-// for, and those that are missing are sent again. Where Cloudflare refuses the
-// rest, what is there is left as it is.
+// createSecrets creates secrets. If the answer was lost, it adopts the secrets that exist, sets their values,
+// scopes and comments, and sends the missing secrets again. If Cloudflare refuses the missing secrets, the
+// existing secrets stay unchanged.
 func (t *run) createSecrets() procedure {
 	b := &batchCreate{run: t, wanted: t.op().Secrets, made: make([]*upstream.Secret, len(t.op().Secrets))}
 	b.repeats = len(set(t.op().Names())) < len(b.wanted)
@@ -22,21 +21,20 @@ func (t *run) createSecrets() procedure {
 	}
 }
 
-// batchCreate is a list of secrets that are being made.
+// batchCreate is a batch of secrets in creation.
 type batchCreate struct {
 	*run
 
 	wanted []change.NewSecret
-	// made are those that are there and as they were asked for, by their place.
+	// made are the secrets that exist as requested, by index.
 	made []*upstream.Secret
-	// repeats says that a name is in the batch twice, so that Cloudflare cannot
-	// have made it.
+	// repeats says that the batch has a name twice. Cloudflare cannot have created such a batch.
 	repeats bool
-	// refused is what Cloudflare said to the last attempt.
+	// refused is Cloudflare's refusal of the last attempt.
 	refused error
 }
 
-// missing gives the places of what is neither made nor found.
+// missing returns the indices of secrets that are neither made nor found.
 func (b *batchCreate) missing(found map[int]upstream.Secret) []int {
 	var missing []int
 	for i := range b.wanted {
@@ -47,7 +45,7 @@ func (b *batchCreate) missing(found map[int]upstream.Secret) []int {
 	return missing
 }
 
-// send makes the secrets at some places.
+// send creates the secrets at some indices.
 func (b *batchCreate) send(ctx context.Context, places []int) (change.Result, error) {
 	op, values := *b.op(), b.change.Values
 	if len(places) < len(b.wanted) {
@@ -57,7 +55,7 @@ func (b *batchCreate) send(ctx context.Context, places []int) (change.Result, er
 	if err != nil {
 		return r, err
 	}
-	// Who made them keeps them when nobody can say otherwise.
+	// If Owners fails, the change that created the secrets keeps them.
 	mine, err := b.mine(ctx, r.IDs())
 	for _, secret := range r.Secrets {
 		if err == nil && !mine[secret.ID] {
@@ -67,8 +65,8 @@ func (b *batchCreate) send(ctx context.Context, places []int) (change.Result, er
 	return r, nil
 }
 
-// round sends what is missing and then adopts what was found, so that nothing
-// that was found is changed when the rest is refused.
+// round first sends what is missing and then adopts what was found. If the send is refused, the found secrets
+// stay unchanged.
 func (b *batchCreate) round(ctx context.Context) (change.Result, error) {
 	found, foreign, err := b.find(ctx)
 	if err != nil {
@@ -88,9 +86,8 @@ func (b *batchCreate) round(ctx context.Context) (change.Result, error) {
 	return b.adopt(ctx, found)
 }
 
-// sendAgain sends what is missing. A refusal counts only after another look,
-// unless it is what the last one showed: an earlier request may have landed
-// just before.
+// sendAgain sends what is missing. A refusal is final only after another lookup, because an earlier request
+// may have taken effect just before. A refusal that the last lookup explains is final at once.
 func (b *batchCreate) sendAgain(ctx context.Context, missing []int, foreign bool) (change.Result, error) {
 	b.refused = nil
 	r, err := b.send(ctx, missing)
@@ -112,8 +109,8 @@ func (b *batchCreate) sendAgain(ctx context.Context, missing []int, foreign bool
 	return r, nil
 }
 
-// adopt brings what was found to what was asked for. Somebody else may have
-// made it in between, so that its value is set too.
+// adopt updates the found secrets to the request. It also sets the values, because another client may have
+// created the secrets in the meantime.
 func (b *batchCreate) adopt(ctx context.Context, found map[int]upstream.Secret) (change.Result, error) {
 	var ray string
 	for _, place := range slices.Sorted(maps.Keys(found)) {
@@ -135,8 +132,8 @@ func (b *batchCreate) adopt(ctx context.Context, found map[int]upstream.Secret) 
 	return whole, nil
 }
 
-// inspect takes the batch for done only where all of it is there and as it was
-// asked for, values aside, which cannot be seen.
+// inspect considers the batch done only if all secrets exist with the requested scopes and comments. Values
+// cannot be read.
 func (b *batchCreate) inspect(ctx context.Context) (change.Result, error) {
 	found, _, err := b.list(ctx)
 	switch {
@@ -160,8 +157,8 @@ func (b *batchCreate) inspect(ctx context.Context) (change.Result, error) {
 	return change.Result{Secrets: made}, nil
 }
 
-// find gives what this change made, by place, without what is known to be made.
-// foreign says that one of the names is somebody else's.
+// find returns the secrets that this change created and that are not in made, by index. foreign says that one
+// of the names belongs to another change.
 func (b *batchCreate) find(ctx context.Context) (found map[int]upstream.Secret, foreign bool, err error) {
 	found, foreign, err = b.list(ctx)
 	if err != nil {
@@ -176,7 +173,7 @@ func (b *batchCreate) find(ctx context.Context) (found map[int]upstream.Secret, 
 	return found, foreign || len(found) < all, nil
 }
 
-// list gives what this change can have made, by place.
+// list returns the secrets that this change can have created, by index.
 func (b *batchCreate) list(ctx context.Context) (found map[int]upstream.Secret, foreign bool, err error) {
 	named, err := b.secrets(ctx)
 	if err != nil {

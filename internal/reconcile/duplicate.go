@@ -7,9 +7,9 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// duplicateSecret copies a secret. When the answer was lost, what was made
-// under the name since the baseline is adopted and given the scopes and the
-// comment that were asked for. Its value stays, which nobody here knows.
+// duplicateSecret copies a secret. If the answer was lost, it adopts a secret created under the name since
+// the baseline, and sets the scopes and the comment. The value stays, because Storekeeper does not know the
+// value.
 func (t *run) duplicateSecret() procedure {
 	var wanted change.NewSecret
 	if made := t.op().Secrets; len(made) > 0 {
@@ -36,8 +36,7 @@ func (t *run) duplicateSecret() procedure {
 	return n.course()
 }
 
-// bringTo updates a secret that is there to what was asked for, also its value
-// where that is known.
+// bringTo updates an existing secret to the request, including the value if known.
 func (t *run) bringTo(ctx context.Context, id string, wanted change.NewSecret, value change.Values) (change.Result, error) {
 	op := change.Op{
 		Kind: change.UpdateSecret, Account: t.op().Account, StoreID: t.op().StoreID, SecretIDs: []string{id},

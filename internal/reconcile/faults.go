@@ -12,21 +12,21 @@ import (
 )
 
 var (
-	// errAgain says that another round is needed, without trouble.
+	// errAgain says that another round is needed and that there was no failure.
 	errAgain = errors.New("look again")
-	// errNotHeld says that the change is not this call's any more.
+	// errNotHeld says that this process does not own the change any more.
 	errNotHeld = errors.New("the change is made elsewhere")
 )
 
-// verdicts are the kinds of fault that say of a change that it was looked at
-// and not made. All others say something about the way there.
+// verdicts are the kinds of fault that prove that a change was examined and refused. All other kinds are
+// failures of transport or availability.
 var verdicts = []fault.Kind{
 	fault.BadInput, fault.TooLarge, fault.NotFound, fault.NameTaken, fault.LimitReached, fault.NotEmpty,
 	fault.Denied, fault.Unauthenticated, fault.Unimplemented,
 }
 
-// final says whether an attempt was refused for good. That of an earlier one
-// is then still open.
+// final reports whether an attempt was refused for good. The outcome of an earlier attempt may still be
+// unknown.
 func final(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && f.Reason != fault.ReasonUpstreamAnswerLost && slices.Contains(verdicts, f.Kind)
@@ -47,7 +47,7 @@ func isLost(err error) bool {
 	return ok && f.Reason == fault.ReasonUpstreamAnswerLost
 }
 
-// isUnclear says whether an answer came that proves nothing about the change.
+// isUnclear reports whether an answer arrived that proves nothing about the change.
 func isUnclear(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && f.Reason == fault.ReasonUpstreamAnswerLost && f.Kind == fault.Upstream
@@ -55,22 +55,21 @@ func isUnclear(err error) bool {
 
 func isNameTaken(err error) bool { return err != nil && fault.From(err).Kind == fault.NameTaken }
 
-// unknown makes the fault of a change that may have been made elsewhere.
+// unknown returns the fault of a change that another process may have made.
 func unknown(because error) *fault.Error {
 	return fault.New(fault.Unavailable, fault.ReasonUpstreamAnswerLost,
 		"It is not known at the moment whether the change was made.").Because(because)
 }
 
-// taken makes the fault of a name that another change has just won.
+// taken returns the fault of a name that another change has just created.
 func taken(what, name string) *fault.Error {
 	f := fault.New(fault.NameTaken, strings.ToUpper(what)+"_NAME_ALREADY_EXISTS", "The name is in use already.")
 	f.Detail = name
 	return f
 }
 
-// moved makes a fault about some items of a batch one about the batch. at says
-// where each item stands in it. What Cloudflare said about it counts items too
-// and is left out.
+// moved converts a fault about some items of a batch into a fault about the batch. at holds the index of each
+// item in the batch. moved drops Cloudflare's own texts, because they count items too.
 func moved(err error, at []int) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
@@ -85,8 +84,7 @@ func moved(err error, at []int) error {
 	return &whole
 }
 
-// movedPointer turns "/1/name" into "/7/name" where the second item is the
-// eighth of the batch.
+// movedPointer turns "/1/name" into "/7/name" if the second item is the eighth of the batch.
 func movedPointer(pointer string, at []int) string {
 	first, rest, more := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
 	i, err := strconv.Atoi(first)
@@ -100,7 +98,7 @@ func movedPointer(pointer string, at []int) string {
 	return place
 }
 
-// missing makes the fault of something that is not there and was not before.
+// missing returns the fault of an object that does not exist and did not exist before.
 func missing(what string) *fault.Error {
 	return fault.New(fault.NotFound, strings.ToUpper(what)+"_NOT_FOUND", "There is no "+what+" with this identifier.").Because(change.ErrNeverThere)
 }
@@ -112,7 +110,7 @@ func orNotDone(err error) error {
 	return change.ErrNotDone
 }
 
-// within makes a fault about one secret one about its place in a batch.
+// within converts a fault about one secret into a fault about its index in a batch.
 func within(err error, place int) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

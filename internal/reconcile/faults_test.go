@@ -15,12 +15,11 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// run is one of the seven changes, made in a world that was prepared for it.
+// trial is one of the seven kinds of change, made in a prepared world.
 type trial struct {
 	name   string
 	method string
-	// make makes it and tells what it answered, without what differs between
-	// two runs.
+	// make makes the change and returns the parts of the answer that are equal in every run.
 	make func(*world, *change.Attempt) (string, error)
 }
 
@@ -108,13 +107,13 @@ func duplicateSecret(w *world, o *change.Attempt) (string, error) {
 	return w.check(a.Result) + fmt.Sprint(a.Info, a.Notices), err
 }
 
-// check looks whether a secret that was answered is there as it was answered.
+// check compares an answered secret with the secret at Cloudflare.
 func (w *world) check(s upstream.Secret) string {
 	if s.ID == "" {
 		return "none"
 	}
 	there, err := w.client.GetSecret(w.t.Context(), upstream.SecretParams{Account: accountID, StoreID: w.store, SecretID: s.ID})
-	// A request that lands late changes it once more, to the same.
+	// A late request updates the secret once more, to the same state.
 	then := s
 	then.Modified = there.Result.Modified
 	if err != nil || !reflect.DeepEqual(there.Result, then) {
@@ -145,8 +144,8 @@ func losses() map[string]emulator.Fault {
 	}
 }
 
-// TestLostAnswersLeaveNoTrace makes each change with and without its answer
-// lost, some times over, and compares what was answered and what is there.
+// TestLostAnswersLeaveNoTrace makes each change with and without lost answers, and compares the answers and
+// the final states.
 func TestLostAnswersLeaveNoTrace(t *testing.T) {
 	for _, c := range changes() {
 		for name, loss := range losses() {
@@ -191,8 +190,7 @@ func compare(t *testing.T, c trial, losses ...emulator.Fault) {
 	}
 }
 
-// striking gives a Held that orders faults when it is asked first: the change
-// is prepared by then.
+// striking returns a Held function that injects faults at its first call, when the change is prepared.
 func (w *world) striking(faults ...emulator.Fault) func() bool {
 	ordered := false
 	return func() bool {

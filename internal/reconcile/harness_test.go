@@ -49,8 +49,7 @@ type world struct {
 	events []reconcile.Report
 }
 
-// newWorld starts one with a store. before, where it is not nil, stands
-// between the client and the emulator.
+// newWorld starts a world with a store. before, if not nil, wraps the handler of the emulator.
 func newWorld(t *testing.T, before func(http.Handler) http.Handler, set ...func(*reconcile.Config)) *world {
 	t.Helper()
 	w := &world{t: t, within: 20 * time.Second, Emulator: emulator.New(emulator.Config{
@@ -126,8 +125,7 @@ func (w *world) strike(faults ...emulator.Fault) {
 	}
 }
 
-// with is a context for a change with a baseline, and a time in which it must
-// be over.
+// with returns a context for a change with a baseline and a deadline.
 func (w *world) with(o *change.Attempt, at target) context.Context {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), w.within)
@@ -140,7 +138,7 @@ func (w *world) with(o *change.Attempt, at target) context.Context {
 	return change.With(ctx, o)
 }
 
-// secrets tells what the store holds: values, scopes and comments, by name.
+// secrets returns the values, scopes and comments of the store, by name.
 func (w *world) secrets() map[string]string {
 	w.t.Helper()
 	return w.secretsIn(w.store)
@@ -178,7 +176,7 @@ func (w *world) stores() []string {
 	return names
 }
 
-// describe tells what of a secret does not depend on when it was made.
+// describe returns the fields of a secret that do not depend on the time of creation.
 func describe(s upstream.Secret) string {
 	text := s.Name + " " + s.Status
 	for _, scope := range s.Scopes {

@@ -10,15 +10,15 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// crash makes a change of which only a part becomes known: it is sent by the
-// client as far as done says, and its settler is gone. Then it is inspected.
+// crash describes a change whose process dies. The client has sent the part given by done. Then the change is
+// inspected.
 type crash struct {
 	name string
-	// at is what the change is about.
+	// at returns the target of the change.
 	at func(w *world) target
-	// done is what happened at Cloudflare. Nil is nothing.
+	// done is the effect at Cloudflare. Nil means none.
 	done func(t *testing.T, w *world, at target)
-	// inspect asks what became of it.
+	// inspect inspects the change.
 	inspect func(w *world, at target, o *change.Attempt) (string, error)
 	want    error
 	told    string
@@ -228,8 +228,7 @@ func (w *world) changesSent() int {
 	return n
 }
 
-// TestWhatWasNeverThereWasNotDeleted inspects deletes of what the baseline did
-// not know.
+// TestWhatWasNeverThereWasNotDeleted inspects deletes of objects that the baseline lacks.
 func TestWhatWasNeverThereWasNotDeleted(t *testing.T) {
 	w := newWorld(t, nil)
 	const nowhere = "23bdc9c2e8ca470d82352c53ec8d2e67"
@@ -253,7 +252,7 @@ func TestWhatWasNeverThereWasNotDeleted(t *testing.T) {
 	}
 }
 
-// struckDelete makes the change for real, and takes its answer away.
+// struckDelete makes the delete and cuts the connection before the answer.
 func struckDelete(inspect func(*world, target, *change.Attempt) (string, error)) func(*world, target, *change.Attempt) (string, error) {
 	return func(w *world, at target, o *change.Attempt) (string, error) {
 		live := &change.Attempt{Baseline: o.Baseline, Held: w.striking(
@@ -262,7 +261,7 @@ func struckDelete(inspect func(*world, target, *change.Attempt) (string, error))
 	}
 }
 
-// TestAPartIsFinishedByResuming makes one of two and then both again.
+// TestAPartIsFinishedByResuming creates one of two secrets and then resumes the create of both.
 func TestAPartIsFinishedByResuming(t *testing.T) {
 	w := newWorld(t, nil)
 	o := &change.Attempt{Resume: true}
@@ -291,7 +290,7 @@ func TestAPartIsFinishedByResuming(t *testing.T) {
 	}
 }
 
-// TestDeletesAreResumed deletes one of two and then both again.
+// TestDeletesAreResumed deletes one of two secrets and then resumes the delete of both.
 func TestDeletesAreResumed(t *testing.T) {
 	w := newWorld(t, nil)
 	at := old("A", "B")(w)

@@ -7,14 +7,13 @@ import (
 )
 
 const (
-	// rememberFor is how long it is remembered at least who owns an object, unless there are
-	// more than rememberMost of them in that time.
+	// rememberFor is the minimum time for which the owner of an object is remembered, unless more than
+	// rememberMost objects get owners in that time.
 	rememberFor  = time.Hour
 	rememberMost = 1 << 15
 )
 
-// localOwners is the Owners of one process. It has a younger and an older half, so
-// that it forgets without looking through all.
+// localOwners is the Owners of one process. It has a younger and an older half, so that expiry needs no scan.
 type localOwners struct {
 	clock func() time.Time
 
@@ -27,7 +26,7 @@ func newMemory(clock func() time.Time) *localOwners {
 	return &localOwners{clock: clock, young: map[string]string{}, begun: clock()}
 }
 
-// Take gives objects to a change. Identifiers are unique in all accounts.
+// Take gives objects to a change. Identifiers are unique across accounts.
 func (m *localOwners) Take(_ context.Context, change, _ string, ids []string) (others []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -7,14 +7,13 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// storedOwners are the Owners of all processes that share records.
+// storedOwners is the Owners of all processes that share a store.
 type storedOwners struct{ kept store.Store }
 
-// SharedOwners remembers in records which change an object was given to, for all
-// processes that share the records.
+// SharedOwners returns an Owners that records in a store which change an object was given to.
 func SharedOwners(kept store.Store) Owners { return storedOwners{kept} }
 
-// Take gives objects to a change, and returns those that another change has.
+// Take gives objects to a change, and returns those that belong to another change.
 func (s storedOwners) Take(ctx context.Context, change, account string, ids []string) (others []string, err error) {
 	mine, ends := []byte(change), time.Now().Add(rememberFor)
 	keys := make([]string, len(ids))

@@ -19,8 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// makers are the changes that make something under a name, and somebody else
-// who makes it first.
+// makers are the changes that create an object under a name. other creates the same name first.
 func makers() map[string]struct {
 	change trial
 	other  func(*world) string
@@ -66,7 +65,7 @@ func TestWhatWasThereBeforeIsNeverAdopted(t *testing.T) {
 	}
 }
 
-// changed says whether a secret that was there before is not as it was.
+// changed reports whether a secret of before differs now.
 func (w *world) changed(before, now map[string]string) bool {
 	for name, text := range before {
 		if now[name] != text {
@@ -91,7 +90,7 @@ func TestWhatIsOlderThanTheChangeIsNeverAdopted(t *testing.T) {
 	}
 }
 
-// TestClocksThatDiffer has a Cloudflare whose clock is behind by an hour.
+// TestClocksThatDiffer tests with Cloudflare's clock an hour behind.
 func TestClocksThatDiffer(t *testing.T) {
 	behind := func(c *reconcile.Config) {
 		c.Clock = func() time.Time { return time.Now().Add(time.Hour) }
@@ -147,8 +146,7 @@ func TestOneOfManyWinsAName(t *testing.T) {
 	}
 }
 
-// late keeps the first change from Cloudflare until another one has passed it,
-// while its client gives up.
+// late holds the first change until another change has passed, while the client of the first gives up.
 type late struct {
 	next   http.Handler
 	method string
@@ -161,7 +159,7 @@ type late struct {
 	before bool
 }
 
-// ServeHTTP holds the first change and lets it go with the second.
+// ServeHTTP holds the first change and forwards the first with the second.
 func (l *late) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	on, held := l.on && r.Method == l.method, l.held
@@ -192,8 +190,7 @@ func (l *late) land(r *http.Request) {
 	l.next.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
 }
 
-// TestARequestThatLandsLate has the first request arrive when it was given up
-// and another one is on its way.
+// TestARequestThatLandsLate has the first request arrive after its client has given up and sent another.
 func TestARequestThatLandsLate(t *testing.T) {
 	for _, c := range changes() {
 		for _, before := range []bool{true, false} {
@@ -226,7 +223,7 @@ func TestARequestThatLandsLate(t *testing.T) {
 	}
 }
 
-// TestListingsThatLag shows the change, when it was made, only after a while.
+// TestListingsThatLag delays the appearance of a change in the listings.
 func TestListingsThatLag(t *testing.T) {
 	for name, m := range makers() {
 		t.Run(name, func(t *testing.T) {

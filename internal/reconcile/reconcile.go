@@ -1,16 +1,14 @@
-// Package reconcile finds out what became of a change whose answer was lost, and
-// finishes it, so that its caller gets an answer as if nothing had happened.
+// Package reconcile determines the outcome of a change whose answer was lost, and finishes the change, so
+// that the caller gets a normal answer.
 //
-// It must not know who is calling, how calls are paid for, where intents are
-// kept, or how a listing comes about: it is given what makes changes and what
-// lists.
+// This package must not know the caller, the call budget, where intents are stored, or how listings are
+// cached. Its callers pass the functions that send changes and list objects.
 //
-// Cloudflare has no idempotency, so a settled change rests on three things. A
-// name is unique in its store, so a change that makes something can be sent
-// again without making it twice. What was made under a wanted name since the
-// change began, is not what had that name before, and was given to no other
-// change, is taken for its own. All other changes name an identifier that is
-// never used again, so that sending them again ends in the same state.
+// Cloudflare has no idempotency keys, so reconciliation rests on three facts. A name is unique in its store,
+// so a create can be sent again without creating the object twice. An object is adopted if it has a requested
+// name, was created since the change began, did not have that name in the baseline, and was given to no other
+// change. All other changes name an identifier that Cloudflare never reuses, so sending them again leads to
+// the same state.
 package reconcile
 
 import (
@@ -22,95 +20,84 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// defaultAttempt bounds one attempt where the configuration says nothing.
+// defaultAttempt is the default of Config.Attempt.
 const defaultAttempt = 30 * time.Second
 
-// Listings lists what Cloudflare holds. A listing is whole, and its reading
-// began at or after notBefore; the zero time allows any age. Errors are faults.
+// Listings lists objects at Cloudflare. A listing is complete. Its read began at or after notBefore; the zero
+// time allows any age. Errors are faults.
 type Listings interface {
 	Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error)
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
 }
 
-// Finder is the Listings that find some objects without giving all, so that what
-// a change costs does not grow with what there is.
+// Finder is a Listings that can find some objects without listing all, so that the cost of a change does not
+// grow with the size of a store.
 type Finder interface {
-	// FindStores gives the stores that have one of the names or identifiers, as
-	// far as they are known, at any age.
+	// FindStores returns the known stores that have one of the names or identifiers, at any age.
 	FindStores(ctx context.Context, account string, names, ids []string) ([]upstream.Store, error)
-	// FindSecrets does the same for the secrets of a store.
+	// FindSecrets returns the known secrets of a store that have one of the names or identifiers, at any age.
 	FindSecrets(ctx context.Context, account, storeID string, names, ids []string) ([]upstream.Secret, error)
 }
 
-// Owners remembers which change an object was given to, so that two changes
-// that wanted the same name are never both told that they made it.
+// Owners records which change an object was given to, so that at most one change adopts or answers with an
+// object.
 type Owners interface {
-	// Take gives objects to a change, and returns those that another change has
-	// been given before.
+	// Take gives objects to a change, and returns those that were given to another change before.
 	Take(ctx context.Context, change, account string, ids []string) (others []string, err error)
 }
 
-// Config is what a Reconciler is made from.
+// Config configures a Reconciler.
 type Config struct {
-	// Listings is asked what became of changes.
+	// Listings is read to determine the outcome of changes.
 	Listings Listings
-	// Attempt bounds each attempt to send or to look, within its context. It
-	// includes the wait for the call budget. 0 means 30 seconds.
+	// Attempt bounds each send or lookup, including the wait for the call budget. 0 means 30 seconds.
 	Attempt time.Duration
-	// Within bounds how long a change is settled, after its answer was lost,
-	// before its caller hears that nobody knows. 0 means as long as its context.
+	// Within bounds the reconciliation of a change. Then the caller gets a fault with an unknown outcome. 0
+	// means no bound except the context.
 	Within time.Duration
-	// Clock tells the time. Nil means time.Now.
+	// Clock returns the current time. Nil means time.Now.
 	Clock func() time.Time
-	// Ahead says how far Cloudflare's clock is ahead of Clock, for an account.
-	// Nil means that it is not.
+	// Ahead returns how far Cloudflare's clock is ahead of Clock, for an account. Nil means 0.
 	Ahead func(account string) time.Duration
-	// Owners is shared by all who change the same accounts. Nil means that
-	// nobody else does; then what this Reconciler did within the last hour is
-	// remembered.
+	// Owners is shared by all processes that change the same accounts. Nil means that there is only this
+	// process. The Reconciler then remembers owners in memory for at least an hour.
 	Owners Owners
-	// Observe hears of every change that had to be settled, when that came to
-	// an end. It must be quick. Nil means that nobody listens.
+	// Observe receives a Report at the end of each reconciliation. It must not block. It may be nil.
 	Observe func(Report)
 }
 
-// Report tells how a change was settled. It holds no name and no value.
+// Report describes a reconciliation. It holds no name and no value.
 type Report struct {
-	// Kind is what the change does.
+	// Kind is the kind of the change.
 	Kind change.Kind
-	// Account is the account, as the change named it.
+	// Account is the account of the change, as named in the change.
 	Account string
-	// Outcome is what became of it.
+	// Outcome is the conclusion.
 	Outcome Conclusion
-	// Looks counts the listings that were asked for, Sends the changes that
-	// were sent, the first one among them.
+	// Looks is the number of listings requested, and Sends the number of requests sent, including the first.
 	Looks, Sends int
-	// Took is the time from the loss, or from the start of an inspection.
+	// Took is the time since the loss of the answer, or since the start of an inspection.
 	Took time.Duration
 }
 
-// Conclusion is what settling came to.
+// Conclusion is the result of a reconciliation.
 type Conclusion string
 
-// The outcomes.
+// The conclusions.
 const (
-	// Done is a change that is made.
+	// Done: the change was made.
 	Done Conclusion = "done"
-	// Refused is a change that Cloudflare refused in the end, or that an
-	// inspection found not done.
+	// Refused: Cloudflare refused the change, or an inspection found the change not done.
 	Refused Conclusion = "refused"
-	// Unproven is a change of which an inspection cannot show whether it was
-	// made.
+	// Unproven: an inspection cannot show whether the change was made.
 	Unproven Conclusion = "unproven"
-	// Open is a change of which is still not known whether it was made.
+	// Open: the outcome is still unknown.
 	Open Conclusion = "open"
 )
 
-// Reconciler makes changes and settles those whose answer was lost. It is safe for
-// concurrent use.
+// Reconciler makes changes and reconciles those whose answer was lost. It is safe for concurrent use.
 //
-// Two changes of the same object are made one after the other by whoever calls:
-// the objects of a change are locked before it is sent.
+// The caller must lock the objects of a change before Apply, so that two changes of an object never overlap.
 type Reconciler struct {
 	listings Listings
 	limit    time.Duration
@@ -119,7 +106,7 @@ type Reconciler struct {
 	ahead    func(string) time.Duration
 	owners   Owners
 	observe  func(Report)
-	// calls numbers the changes that have no identifier.
+	// calls numbers the changes without an identifier.
 	calls atomic.Uint64
 }
 

@@ -14,33 +14,31 @@ import (
 
 const (
 	firstPause, lastPause = 100 * time.Millisecond, 2 * time.Second
-	// maxAgain is how often a round that met no trouble is followed by another.
-	// There is more than one where a request that was given up lands late, or
-	// where listings lag.
+	// maxAgain is the maximum number of additional rounds without a failure. More than one round is needed if
+	// an abandoned request takes effect late, or if listings lag.
 	maxAgain = 8
-	// refusedAgain is how many of these rounds an answer takes that proves nothing,
-	// such as the page of a firewall. It rarely changes from one send to the next,
-	// so a change is sent four times at most.
+	// refusedAgain is the cost, in rounds, of an answer that proves nothing, such as the page of a firewall.
+	// A repetition rarely gets another answer, so a change is sent at most four times.
 	refusedAgain = 3
 )
 
-// procedure is how one kind of change is made.
+// procedure holds the functions of one kind of change.
 type procedure struct {
-	// send makes the change for the first time.
+	// send sends the change for the first time.
 	send func(context.Context) (change.Result, error)
-	// round looks what became of it and does what is left to do. Its errors are
-	// final (see final), errAgain, or trouble, after which there is another.
+	// round looks up the outcome and does the remaining work. Its error is final (see final), errAgain, or a
+	// failure, after which another round follows.
 	round func(context.Context) (change.Result, error)
-	// inspect looks what became of it and does nothing.
+	// inspect looks up the outcome and changes nothing.
 	inspect func(context.Context) (change.Result, error)
 }
 
 // Apply makes a change. It is a change.Step: next sends the change.
 //
-// When the answer was lost, what was made under a wanted name is adopted and
-// brought to what was asked for, and what is missing is sent again. An update
-// and a delete are sent again. A change that is only inspected ends with
-// change.ErrNotDone, change.ErrUnproven, or the fault of what was never there, and is not sent.
+// If the answer was lost, Apply adopts the objects created under a requested name, updates them to the
+// request, and sends the missing objects again. An update or delete is sent again. An inspection sends
+// nothing. It ends with change.ErrNotDone, change.ErrUnproven, or the fault of an object that did not exist
+// before.
 func (s *Reconciler) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	t := s.begin(a, next)
 	c, known := t.course()
@@ -63,7 +61,7 @@ func (s *Reconciler) Apply(ctx context.Context, a *change.Attempt, next change.N
 	return r, err
 }
 
-// procedure says how the change is made.
+// course returns the procedure of the change.
 func (t *run) course() (procedure, bool) {
 	switch t.op().Kind {
 	case change.CreateStore:
@@ -84,8 +82,7 @@ func (t *run) course() (procedure, bool) {
 	return procedure{}, false
 }
 
-// settle goes round until the change is made or refused. lost is what there is
-// to say if that does not come to pass.
+// settle runs rounds until the change is made or refused. It returns lost if the outcome remains unknown.
 func (t *run) settle(ctx context.Context, c procedure, lost error) (change.Result, error) {
 	t.reconcile()
 	if t.within > 0 {
@@ -120,7 +117,7 @@ func (t *run) settle(ctx context.Context, c procedure, lost error) (change.Resul
 	return change.Result{}, lost
 }
 
-// inspect looks once.
+// inspect inspects the change once.
 func (t *run) inspect(ctx context.Context, c procedure) (change.Result, error) {
 	t.reconcile()
 	ctx, span := tracing.Start(ctx, "reconcile")
@@ -139,11 +136,11 @@ func (t *run) inspect(ctx context.Context, c procedure) (change.Result, error) {
 	return r, err
 }
 
-// reconcile marks what is sent and looked at from now on. Who called first has
-// no say any more in how long a request may wait: something was sent.
+// reconcile marks all further requests and listings. The first caller's departure does not cancel them,
+// because a request was sent.
 func (t *run) reconcile() { t.change.Reconciling, t.change.Wanted = true, nil }
 
-// tell ends a span with what was found out.
+// tell ends a span with the outcome.
 func (t *run) tell(span tracing.Span) {
 	span.SetText(tracing.OutcomeKey, string(t.outcome))
 	span.End(nil)
@@ -157,8 +154,8 @@ func (t *run) report(o Conclusion) {
 	})
 }
 
-// advised is the wait that an error asks for. The short one that goes with
-// every trouble of the way is longer than most troubles, and is left to pauses.
+// advised returns the Retry-After of an error. It ignores values up to 1 s except for throttling, because the
+// backoff of the rounds suffices.
 func advised(err error) time.Duration {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Kind != fault.Throttled && f.RetryAfter <= time.Second {
@@ -167,18 +164,18 @@ func advised(err error) time.Duration {
 	return f.RetryAfter
 }
 
-// jittered gives between half and all of a pause.
+// jittered returns a random duration between half and all of a pause.
 func jittered(pause time.Duration) time.Duration {
 	return pause/2 + rand.N(pause/2) //nolint:gosec // nobody gains by guessing it
 }
 
-// waitFor waits as wait does, and notes the wait in the call.
+// waitFor calls wait and records the wait in the telemetry of the call.
 func waitFor(ctx context.Context, pause time.Duration) bool {
 	defer telemetry.CallFrom(ctx).BeginWait()()
 	return wait(ctx, pause)
 }
 
-// wait says no, at once, when the context ends before the pause does.
+// wait returns false at once if the context ends before the pause.
 func wait(ctx context.Context, pause time.Duration) bool {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= pause {
 		return false

@@ -8,16 +8,14 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// updateSecret changes a secret. It is sent again when the answer was lost,
-// since the secret then is as it was to become.
+// updateSecret updates a secret. It is sent again if the answer was lost, because an update is idempotent.
 func (t *run) updateSecret() procedure {
 	return procedure{send: t.send, round: t.send, inspect: t.inspectUpdate}
 }
 
-// inspectUpdate looks whether a secret was changed since the baseline and is
-// as it was to become. A secret whose time of change is that of the baseline
-// was not changed. A value cannot be seen, so of a secret that was changed
-// nobody can say whether it has the new value.
+// inspectUpdate checks whether a secret was modified since the baseline and is as requested. A secret with
+// the modification time of the baseline was not updated. Values cannot be read, so an update that sets a
+// value is unproven.
 func (t *run) inspectUpdate(ctx context.Context) (change.Result, error) {
 	named, err := t.secrets(ctx)
 	if err != nil {
@@ -43,15 +41,14 @@ func (t *run) inspectUpdate(ctx context.Context) (change.Result, error) {
 	return change.Result{}, change.ErrUnproven
 }
 
-// asUpdated says whether the scopes and the comment of a secret are those that
-// an update sets.
+// asUpdated reports whether a secret has the scopes and the comment of an update.
 func asUpdated(secret upstream.Secret, sets change.Update) bool {
 	return (sets.Scopes == nil || sameScopes(secret.Scopes, sets.Scopes)) &&
 		(!sets.Comment.Change || sameComment(secret.Comment, sets.Comment.Text))
 }
 
-// deleteSecret deletes a secret. One that is gone after a lost answer was
-// deleted, unless it was not there before.
+// deleteSecret deletes a secret. A secret that is gone after a lost answer counts as deleted, unless the
+// baseline lacks the secret.
 func (t *run) deleteSecret() procedure {
 	lacked := len(t.lacked(nil)) > 0
 	return procedure{
@@ -70,14 +67,13 @@ func (t *run) deleteSecret() procedure {
 	}
 }
 
-// deleteSecrets deletes several secrets. Those that are left are deleted when
-// the answer was lost.
+// deleteSecrets deletes several secrets. If the answer was lost, it deletes the remaining secrets.
 func (t *run) deleteSecrets() procedure {
 	return procedure{send: t.send, round: t.deleteLeft, inspect: t.inspectDeleted}
 }
 
-// deleteLeft deletes what is left. Secrets that were not there before are asked
-// for too, so that Cloudflare refuses the change as it would have at first.
+// deleteLeft deletes the remaining secrets. It also names secrets that the baseline lacks, so that Cloudflare
+// refuses the change as at first.
 func (t *run) deleteLeft(ctx context.Context) (change.Result, error) {
 	left, err := t.left(ctx)
 	if err != nil {
@@ -91,7 +87,7 @@ func (t *run) deleteLeft(ctx context.Context) (change.Result, error) {
 	}
 	r, err := t.sendAs(ctx, rest, nil)
 	if isNotFound(err) && len(lacked) == 0 {
-		// Something went after the look: perhaps an earlier request has landed.
+		// A secret was deleted after the lookup, perhaps by an earlier request.
 		return r, errAgain
 	}
 	return r, err
@@ -114,11 +110,11 @@ func (t *run) inspectDeleted(ctx context.Context) (change.Result, error) {
 	case all:
 		return change.Result{}, missing("secret")
 	}
-	// The others are gone, by this change or by another one.
+	// The other secrets are gone. This change or another change may have deleted them.
 	return change.Result{}, change.ErrPartlyDone
 }
 
-// left gives those of the secrets that the store still holds.
+// left returns the secrets of the change that the store still has.
 func (t *run) left(ctx context.Context) ([]string, error) {
 	named, err := t.secrets(ctx)
 	if err != nil {
@@ -137,7 +133,7 @@ func (t *run) left(ctx context.Context) ([]string, error) {
 	return left, nil
 }
 
-// lacked gives those of the secrets that are not left and were not there before.
+// lacked returns the secrets of the change that are not in left and that the baseline lacks.
 func (t *run) lacked(left []string) []string {
 	var lacked []string
 	for _, id := range t.op().SecretIDs {

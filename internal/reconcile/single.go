@@ -6,20 +6,20 @@ import (
 	"platform.internal/storekeeper/internal/change"
 )
 
-// singleCreate is one new object that is being made under a name.
+// singleCreate is the creation of one object under a name.
 type singleCreate struct {
 	*run
 
-	// sort is the word for it, and name its name.
+	// sort is the kind of object, and name its name.
 	sort, name string
-	// find lists what there is and gives what has the name, nil if nothing has.
-	// ours says whether this change can have made it.
+	// find returns the object with the name, nil if there is none. ours says whether this change can have
+	// created the object.
 	find func(context.Context) (found *change.Result, ours bool, err error)
-	// asked says whether it is as it was asked for, and adopt makes it so.
+	// asked reports whether the object is as requested, and adopt updates the object to the request.
 	asked func(change.Result) bool
 	adopt func(context.Context, change.Result) (change.Result, error)
 
-	// refused is what Cloudflare said to the last attempt.
+	// refused is Cloudflare's refusal of the last attempt.
 	refused error
 }
 
@@ -27,22 +27,22 @@ func (n *singleCreate) course() procedure {
 	return procedure{send: n.send, round: n.round, inspect: n.inspect}
 }
 
-// send makes it. Another change may have adopted it before the answer came; it
-// is that one's then.
+// send creates the object. If another change has adopted the object before the answer came, the object
+// belongs to that change.
 func (n *singleCreate) send(ctx context.Context) (change.Result, error) {
 	r, err := n.run.send(ctx)
 	if err != nil {
 		return r, err
 	}
-	// Who made it keeps it when nobody can say otherwise.
+	// If Owners fails, the change that created the object keeps the object.
 	if mine, err := n.mine(ctx, r.IDs()); err == nil && len(mine) == 0 {
 		return change.Result{}, taken(n.sort, n.name)
 	}
 	return r, nil
 }
 
-// round adopts it or sends again. A refusal counts only after another look: an
-// earlier request may have landed just before.
+// round adopts the object or sends the create again. A refusal is final only after another lookup, because an
+// earlier request may have taken effect just before.
 func (n *singleCreate) round(ctx context.Context) (change.Result, error) {
 	found, ours, err := n.findOwn(ctx)
 	switch {
@@ -68,7 +68,7 @@ func (n *singleCreate) round(ctx context.Context) (change.Result, error) {
 	return r, errAgain
 }
 
-// findOwn finds it, and takes it for its own where it is nobody else's.
+// findOwn finds the object and takes ownership, unless another change owns the object.
 func (n *singleCreate) findOwn(ctx context.Context) (found *change.Result, ours bool, err error) {
 	found, ours, err = n.find(ctx)
 	if err != nil || !ours {

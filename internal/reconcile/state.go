@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// run is one change while it is being made.
+// run is one change in progress.
 type run struct {
 	*Reconciler
 
@@ -18,7 +18,7 @@ type run struct {
 	began  time.Time
 
 	looks int
-	// outcome is the one that was reported last.
+	// outcome is the last reported conclusion.
 	outcome Conclusion
 }
 
@@ -34,7 +34,7 @@ func (s *Reconciler) begin(a *change.Attempt, next change.Next) *run {
 	return t
 }
 
-// op is what the change is about.
+// op returns the operation of the change.
 func (t *run) op() *change.Op { return &t.change.Op }
 
 // send makes one attempt to send the change.
@@ -42,8 +42,7 @@ func (t *run) send(ctx context.Context) (change.Result, error) {
 	return t.sendAs(ctx, t.change.Op, t.change.Values)
 }
 
-// sendAs makes one attempt to send something for the change, unless the change
-// is not this process's any more.
+// sendAs sends an operation for the change once, unless this process does not own the change any more.
 func (t *run) sendAs(ctx context.Context, op change.Op, values change.Values) (change.Result, error) {
 	if !t.change.Owned() {
 		return change.Result{}, errNotHeld
@@ -56,8 +55,8 @@ func (t *run) sendAs(ctx context.Context, op change.Op, values change.Values) (c
 	return t.next(ctx, &a)
 }
 
-// bounded returns a context that ends after the limit of an attempt at the latest.
-// One that ends before needs no other.
+// bounded returns a context that ends at the latest after the limit of an attempt. It returns ctx if ctx ends
+// earlier.
 func (t *run) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= t.limit {
 		return ctx, func() {}
@@ -65,13 +64,13 @@ func (t *run) bounded(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ctx, t.limit)
 }
 
-// look returns a context for a listing that the change asks for.
+// look returns a context for a listing.
 func (t *run) look(ctx context.Context) (context.Context, context.CancelFunc) {
 	t.looks++
 	return t.bounded(change.With(ctx, &t.change))
 }
 
-// notBefore is when a listing must have been read at the earliest.
+// notBefore returns the earliest acceptable time of a listing.
 func (t *run) notBefore() time.Time {
 	if t.change.InspectOnly && !t.change.NotBefore.IsZero() {
 		return t.change.NotBefore
@@ -79,8 +78,8 @@ func (t *run) notBefore() time.Time {
 	return t.clock()
 }
 
-// secrets lists the store as it is now, by name. A store that is not there holds
-// nothing: what is sent to it will be told so.
+// secrets lists the store as of now, by name. A store that does not exist has no secrets: the next request to
+// the store returns the fault.
 func (t *run) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
 	ctx, cancel := t.look(ctx)
 	defer cancel()
@@ -95,14 +94,14 @@ func (t *run) secrets(ctx context.Context) (map[string]upstream.Secret, error) {
 	return named, nil
 }
 
-// stores lists the stores as they are now.
+// stores lists the stores as of now.
 func (t *run) stores(ctx context.Context) ([]upstream.Store, error) {
 	ctx, cancel := t.look(ctx)
 	defer cancel()
 	return t.listings.Stores(ctx, t.op().Account, t.notBefore())
 }
 
-// mine takes objects for this change and says which of them are its own.
+// mine claims objects for this change and returns those that it owns.
 func (t *run) mine(ctx context.Context, ids []string) (map[string]bool, error) {
 	mine := make(map[string]bool, len(ids))
 	if len(ids) == 0 {

@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// createStore makes a store. What was made under the name since the baseline
-// is adopted when the answer was lost.
+// createStore creates a store. If the answer was lost, it adopts a store created under the name since the
+// baseline.
 func (t *run) createStore() procedure {
 	name := t.op().StoreName
 	n := &singleCreate{
@@ -22,14 +22,14 @@ func (t *run) createStore() procedure {
 			}
 			return &change.Result{Store: &stores[at]}, t.change.Baseline.CanHaveMadeStore(stores[at]), nil
 		},
-		// There is nothing to a store but its name.
+		// A store has no properties except its name.
 		asked: func(change.Result) bool { return true },
 	}
 	return n.course()
 }
 
-// deleteStore deletes a store. A store that is gone after a lost answer was
-// deleted, unless it was not there before.
+// deleteStore deletes a store. A store that is gone after a lost answer counts as deleted, unless the
+// baseline lacks the store.
 func (t *run) deleteStore() procedure {
 	id := t.op().StoreID
 	lacked := t.change.Baseline.LacksStore(id)
@@ -52,8 +52,7 @@ func (t *run) deleteStore() procedure {
 	}
 }
 
-// gone makes a success of something that is not there any more, unless it was
-// not there before either.
+// gone turns NotFound into success, unless the baseline lacks the object.
 func gone(r change.Result, err error, lacked bool) (change.Result, error) {
 	if isNotFound(err) && !lacked {
 		return change.Result{}, nil

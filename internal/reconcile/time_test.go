@@ -21,18 +21,18 @@ type stage struct {
 	list   func(context.Context, time.Time) ([]upstream.Secret, error)
 }
 
-// UpdateSecret gives what update says.
+// UpdateSecret returns the result of s.update.
 func (s *stage) UpdateSecret(ctx context.Context, p upstream.UpdateSecretParams) (upstream.Answer[upstream.Secret], error) {
 	return upstream.Answer[upstream.Secret]{Result: upstream.Secret{ID: p.SecretID}}, s.update(ctx)
 }
 
-// CreateSecrets gives what create says.
+// CreateSecrets returns the result of s.create.
 func (s *stage) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
 	made, err := s.create(ctx, p)
 	return upstream.Answer[[]upstream.Secret]{Result: made}, err
 }
 
-// Secrets gives what list says.
+// Secrets returns the result of s.list.
 func (s *stage) Secrets(ctx context.Context, _, _ string, notBefore time.Time) ([]upstream.Secret, error) {
 	return s.list(ctx, notBefore)
 }
@@ -72,7 +72,7 @@ func TestEachAttemptIsBounded(t *testing.T) {
 	})
 }
 
-// TestALostAnswerIsLostWhateverItsKind has faults whose kind says otherwise.
+// TestALostAnswerIsLostWhateverItsKind tests faults with the reason UPSTREAM_ANSWER_LOST and other kinds.
 func TestALostAnswerIsLostWhateverItsKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		left := []fault.Kind{fault.NotFound, fault.BadInput, fault.Upstream, fault.Canceled}
@@ -90,7 +90,7 @@ func TestALostAnswerIsLostWhateverItsKind(t *testing.T) {
 	})
 }
 
-// TestMarks looks at what a call carries before and after the loss.
+// TestMarks checks the marks of requests before and after the loss of an answer.
 func TestMarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		caller, leave := context.WithCancel(t.Context())

@@ -11,15 +11,13 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// shortBlock is the part of a window, as its divisor, below which a 429 is not
-// about the budget of the window.
+// shortBlock is a divisor of the window: a 429 with a shorter Retry-After is not about the budget of the
+// window.
 const shortBlock = 10
 
-// Admit waits for the permit to send one request to Cloudflare, and returns the
-// function that must be called when the request has ended. A request whose ctx
-// belongs to a change that has a permit uses that permit. The errors are those of
-// budget.Scheduler.Acquire, BUDGET_UNKNOWN where usage cannot be checkpointed,
-// and that of change.MayLeave.
+// Admit waits for the permit to send one request to Cloudflare. The caller must call ended after the request.
+// If ctx belongs to a change that has a permit, the request uses that permit. The errors are those of
+// budget.Scheduler.Acquire and change.MayLeave, and BUDGET_UNKNOWN if usage cannot be checkpointed.
 func (b *Budgets) Admit(ctx context.Context, a upstream.Ask) (ended func(upstream.Attempt), err error) {
 	by := change.From(ctx)
 	permit := permitOf(by)
@@ -44,7 +42,7 @@ func (b *Budgets) Admit(ctx context.Context, a upstream.Ask) (ended func(upstrea
 	}, nil
 }
 
-// permitOf is the permit that a change has for its next request.
+// permitOf returns the permit of a change for its next request, nil if there is none.
 func permitOf(by *change.Attempt) *budget.Permit {
 	if by == nil {
 		return nil
@@ -52,19 +50,19 @@ func permitOf(by *change.Attempt) *budget.Permit {
 	return by.Permit
 }
 
-// precheck returns why a request must not leave although it has its permit.
+// precheck returns an error if a request must not be sent although it has its permit.
 func (b *Budgets) precheck(ctx context.Context, a upstream.Ask) error {
 	if err := b.byAccount[a.Account].usage.spend(ctx); err != nil || !a.Changes {
 		return err
 	}
-	// The lease is looked at last, since the other check can wait, and again when
-	// the request has its connection.
+	// The lease is checked last, because the other check can wait. It is checked again when the request has
+	// its connection.
 	return change.MayLeave(ctx)
 }
 
-// tellLate reports each change of a request that has ended after the lease of the
-// change. A change that the stop of this process cut off is not reported: the stop
-// ended the lease, and the next life finds out what became of the change.
+// tellLate reports each change of a request that ended after the lease of the change. It does not report a
+// change that was cut off by the stop of this process: the stop ended the lease, and recovery determines the
+// outcome after the restart.
 func (b *Budgets) tellLate(by *change.Attempt, at upstream.Attempt) {
 	if b.cfg.Late == nil || by == nil {
 		return
@@ -76,9 +74,9 @@ func (b *Budgets) tellLate(by *change.Attempt, at upstream.Attempt) {
 	}
 }
 
-// observe keeps a 429 for later lives and other replicas. A short one is about
-// calls a second, or comes from a proxy before the API: it stops calls too, and
-// says nothing of what others spend of the budget.
+// observe checkpoints a 429 for other replicas and for the time after a restart. A short 429 concerns calls
+// per second or comes from a proxy before the API. It stops calls too, but shows nothing about spending
+// outside Storekeeper.
 func (b *Budgets) observe(ctx context.Context, account string, r *budget.Result) {
 	if !r.Throttled {
 		return
@@ -96,8 +94,8 @@ func (b *Budgets) observe(ctx context.Context, account string, r *budget.Result)
 	}
 }
 
-// Held returns nil, or the fault of a call that must not be sent since the lease of
-// the partitions has ended. It is asked last, when a request has its connection.
+// Held returns a fault if the lease of the partitions has ended. It is called last, when a request has its
+// connection.
 func (b *Budgets) Held() error {
 	if err := b.lease.held(); err != nil {
 		return unaccounted(err)
@@ -111,8 +109,7 @@ func (b *Budgets) tell(step string, a upstream.Ask) {
 	}
 }
 
-// Acquire waits for a permit that the tenant of the call pays for. by is the
-// change that the call belongs to, nil for a call that only reads.
+// Acquire waits for a permit at the cost of the tenant of ctx. by is the change of the call, nil for a read.
 func (b *Budgets) Acquire(ctx context.Context, account string, by *change.Attempt, ask budget.Ask) (*budget.Permit, error) {
 	one, known := b.byAccount[account]
 	if !known {
@@ -138,9 +135,8 @@ func (b *Budgets) waited(ctx context.Context, w Wait) {
 	}
 }
 
-// Check returns the fault that Acquire would refuse a call with now, nil where it
-// would not. A refusal counts as a wait that has ended, since its caller asks for no
-// permit.
+// Check returns the fault with which Acquire would refuse a call now, or nil. A refusal is reported to
+// Waited, because its caller never calls Acquire.
 func (b *Budgets) Check(ctx context.Context, account string, urgent bool) error {
 	one, known := b.byAccount[account]
 	if !known {
@@ -157,9 +153,9 @@ func (b *Budgets) Check(ctx context.Context, account string, urgent bool) error 
 	return err
 }
 
-// urgent returns whether an operation goes in the urgent lane. A changed or
-// deleted value is what people wait for in an emergency. Listings stand before
-// both and serve every caller, unless one caller wants a listing anew.
+// urgent reports whether an operation uses the urgent lane. In an emergency people wait for a changed or
+// deleted value. Listings come before both and serve every caller, unless one caller requires a fresh
+// listing.
 func (b *Budgets) urgent(ctx context.Context, operation string) bool {
 	switch operation {
 	case "UpdateSecret", "DeleteSecret", "DeleteSecrets", "DeleteStore", "VerifyToken":
@@ -171,7 +167,7 @@ func (b *Budgets) urgent(ctx context.Context, operation string) bool {
 	}
 }
 
-// resultOf is what an attempt means for the budget.
+// resultOf converts an attempt for the scheduler.
 func resultOf(a upstream.Attempt) budget.Result {
 	r := budget.Result{Sent: !a.Unsent, Answered: a.Status != 0, Limit: a.Limit, Policy: a.Policy}
 	if a.Err != nil {

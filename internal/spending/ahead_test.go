@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// gated is a store whose changes wait while the gate is closed.
+// gated is a store whose commits wait while the gate is closed.
 type gated struct {
 	*memory
 
@@ -33,8 +33,7 @@ func openGate() chan struct{} {
 	return gate
 }
 
-// block closes the gate until the function that it returns is called, with the
-// error that changes that wait at the gate end in.
+// block closes the gate. The returned function opens the gate and sets the error of the waiting commits.
 func (g *gated) block() func(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -66,7 +65,7 @@ func (g *gated) Commit(ctx context.Context, keys []string, decide store.Decide) 
 	return g.memory.Commit(ctx, keys, decide)
 }
 
-// crash is the store as a life that begins after a crash now would find it.
+// crash returns the store as a process that starts after a crash now would read it.
 func (g *gated) crash() *memory {
 	g.memory.mu.Lock()
 	defer g.memory.mu.Unlock()
@@ -78,9 +77,9 @@ func (g *gated) crash() *memory {
 func TestCallsGoOnForTheRestOfAStepWhileItsCheckpointIsWritten(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		// err is what the write ends in.
+		// err is the result of the write.
 		err error
-		// after is the reason of the call that waited for it.
+		// after is the reason of the call that waited for the write.
 		after string
 	}{
 		"and the write succeeds": {nil, ""},
@@ -156,8 +155,8 @@ func (s slow) Commit(ctx context.Context, keys []string, decide store.Decide) er
 	return s.Store.Commit(ctx, keys, decide)
 }
 
-// TestALifeAfterACrashCountsAllThatWasSent crashes at random times, among them
-// those at which a checkpoint is being written.
+// TestALifeAfterACrashCountsAllThatWasSent crashes at random times, including during the write of a
+// checkpoint.
 func TestALifeAfterACrashCountsAllThatWasSent(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {

@@ -1,9 +1,9 @@
-// Package spending keeps the call budgets of all platform credentials: it finds
-// the budget of an account, admits each request to Cloudflare, and checkpoints
-// what was spent, so that a restart does not spend it again.
+// Package spending manages the call budgets of all platform credentials. It finds the budget of an account,
+// admits each request to Cloudflare, and checkpoints usage, so that a restart does not spend the budget
+// again.
 //
-// It must not know what a request says, or how a budget is shared between
-// tenants: the scheduler of package budget does that.
+// This package must not know what a request contains, or how a budget is shared between tenants. The latter
+// is the job of the scheduler in package budget.
 package spending
 
 import (
@@ -22,45 +22,42 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Account is an account of Cloudflare, and the credential that its calls use.
+// Account is a Cloudflare account and the credential of its calls.
 type Account struct {
 	ID, Name string
-	// Source names the files of the credential. Accounts with the same Source
-	// share one budget. "" is a credential of this account alone.
+	// Source names the files of the credential. Accounts with the same Source share one budget. "" means that
+	// no other account uses the credential.
 	Source string
 }
 
 // Config describes the budgets.
 type Config struct {
 	Accounts []Account
-	// Calls, Window, PerSecond and MaxWait are those of budget.Config, the same
-	// for each credential. A MaxWait of 0 refuses at once.
+	// Calls, Window, PerSecond and MaxWait are those of budget.Config and apply to each credential. A MaxWait
+	// of 0 refuses calls that would have to wait.
 	Calls     int
 	Window    time.Duration
 	PerSecond int
 	MaxWait   time.Duration
-	// Weights are the weights of tenants, by id; others have 1. SetWeights sets
-	// others.
+	// Weights are the initial weights of tenants, by id. The default weight is 1. SetWeights replaces them.
 	Weights map[string]float64
-	// Late is called for a change whose request has ended after this process had
-	// lost the change: another replica may have changed the same object meanwhile.
-	// Nil: nobody is told.
+	// Late is called for a change whose request ended after this process had lost the lease of the change.
+	// Another replica may have changed the same object in the meantime. Late may be nil.
 	Late func(a *change.Attempt, at upstream.Attempt)
-	// Step is called with "sent" when a change is about to leave, and with
-	// "executed" when its answer is in. Nil: nobody is told.
+	// Step is called with "sent" before a change is sent, and with "executed" after its answer arrives. It
+	// may be nil.
 	Step func(step string)
-	// Waited is called after each wait for a permit, with the names of the budget
-	// and of the tenant. Nil: nobody is told.
+	// Waited is called after each wait for a permit. It may be nil.
 	Waited func(ctx context.Context, w Wait)
-	// Log gets what operators must know.
+	// Log receives messages for operators.
 	Log *zap.Logger
 	// Store keeps the usage checkpoints.
 	Store store.Store
-	// Shared says that other replicas use the same store. Else an earlier process
-	// with the store is known to be gone.
+	// Shared says that other replicas use the same store. If it is false, all earlier processes with the
+	// store are gone.
 	Shared bool
-	// Lived says that there was an earlier life, as far as the audit trail shows.
-	// If it left no checkpoint, the whole budget counts as spent for one window.
+	// Lived says that the audit trail shows an earlier process. If that process left no checkpoint, the whole
+	// budget counts as spent for one window.
 	Lived bool
 }
 
@@ -68,62 +65,60 @@ type Config struct {
 type Wait struct {
 	// Credential is the name of the budget: the names of its accounts.
 	Credential string
-	// Tenant asked. "" is the service itself.
+	// Tenant is the tenant that waited. "" is the service itself.
 	Tenant string
-	// Took is how long the wait took.
+	// Took is the duration of the wait.
 	Took time.Duration
-	// Err is why there is no permit, nil if there is one.
+	// Err is the error of Acquire, nil if the permit was granted.
 	Err error
 }
 
-// Budgets are the call budgets of all platform credentials. It is safe for
-// concurrent use.
+// Budgets holds the call budgets of all platform credentials. It is safe for concurrent use.
 type Budgets struct {
 	cfg Config
-	// byAccount finds the budget by identifier and by name of an account.
+	// byAccount finds the budget by the identifier and by the name of an account.
 	byAccount map[string]*Credential
 	list      []*Credential
 
-	// every is how often a round is made where calls wait.
+	// every is the period of the rounds while calls wait.
 	every time.Duration
-	// margin is how much longer than a window a slot counts where nobody knows when
-	// its call arrived; straggle is for how much longer what a replica sent that was
-	// lost may be on its way: the replica may have been stopped between the check of
-	// its lease and the sending. skew is how far the clocks of replicas may be apart.
+	// margin is the time beyond the window for which a slot counts as spent if the arrival time of its call
+	// is unknown. straggle is the time for which requests of a lost replica may still be in flight: the
+	// replica may have been paused between the check of its lease and the send. skew is the maximum clock
+	// difference between replicas.
 	margin, straggle, skew time.Duration
 
 	lease lease
-	// wake asks for a round now.
+	// wake triggers a round.
 	wake chan struct{}
-	// weights are the weights of tenants in force.
+	// weights are the current weights of tenants.
 	weights atomic.Pointer[map[string]float64]
-	// failure is why the last round failed.
+	// failure is the error of the last round, nil if it succeeded.
 	failure atomic.Pointer[error]
 
 	// replicas are the replicas as of the last round.
 	replicas atomic.Pointer[[]Replica]
 
-	// owner is a random name of this life of the process.
+	// owner is a random name of this process.
 	owner string
 
-	// turn is held by who makes a round; it guards what follows.
+	// turn is held during a round. It guards the fields below.
 	turn sync.Mutex
-	// lived says that there was a session before, in this life or an earlier one.
+	// lived says that an earlier session exists, of this process or another.
 	lived bool
-	// number is that of the own session, 0 where there is none; beat counts its
-	// renewals, the last of which began at renewed and told told. joined says that
-	// its record was written.
+	// number is the number of the own session, 0 if there is none. beat counts its renewals. The last renewal
+	// began at renewed and published told. joined says that the session record was written.
 	number, beat int64
 	joined       bool
 	renewed      time.Time
 	told         map[string]demand
-	// peers are the other replicas, as read at scanned. All were looked for at searched,
-	// and last was the number of the last session when the lease was renewed.
+	// peers are the other replicas, as read at scanned. The last full scan was at searched. last was the
+	// number of the newest session at the last renewal.
 	peers             map[int64]*peer
 	scanned, searched time.Time
 	last              string
 	woken             bool
-	// next is the index of the budget that the next round begins with.
+	// next is the index of the first budget of the next round.
 	next int
 }
 
@@ -131,22 +126,21 @@ type Budgets struct {
 type Credential struct {
 	*budget.Scheduler
 
-	// name consists of the names of the accounts that share the credential.
+	// name joins the names of the accounts that share the credential.
 	name  string
 	usage *checkpoint
 	// partition is guarded by the lock of usage.
 	partition partition
-	// short is how many slots are missing, waiting what waits by tenant, smoothed.
-	// The round of Budgets guards both.
+	// short is the number of missing slots, and waiting the smoothed number of waiting calls by tenant. Both
+	// are guarded by Budgets.turn.
 	short   int
 	waiting map[string]float64
-	// refused is until when Cloudflare said, to this process itself, that it
-	// takes no calls, in nanoseconds since 1970.
+	// refused is the time until which Cloudflare refuses calls, as told to this process, in nanoseconds since
+	// 1970.
 	refused atomic.Int64
 }
 
-// New makes one budget for each credential. Nothing can be spent before Open.
-// Close ends it.
+// New makes one budget for each credential. No call is admitted before Open. Close ends it.
 func New(c Config) *Budgets {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -181,18 +175,18 @@ func New(c Config) *Budgets {
 	return b
 }
 
-// limits is the configuration of each scheduler.
+// limits returns the configuration of each scheduler.
 func (b *Budgets) limits() budget.Config {
 	return budget.Config{
 		Calls: b.cfg.Calls, Window: b.cfg.Window, PerSecond: b.cfg.PerSecond,
-		// To the scheduler, 0 is no bound.
+		// A scheduler takes 0 as no limit.
 		MaxWait: max(b.cfg.MaxWait, 1), Partitioned: true, Growth: 3 * b.every,
 		Weight: b.weight,
 	}
 }
 
-// SetWeights replaces the weights of tenants, by their ids. Permits are given by
-// them from then on. Nobody may change the map afterwards.
+// SetWeights replaces the weights of tenants, by their ids, with immediate effect. The caller must not modify
+// the map afterwards.
 func (b *Budgets) SetWeights(weights map[string]float64) {
 	b.weights.Store(&weights)
 	for _, one := range b.list {
@@ -202,19 +196,19 @@ func (b *Budgets) SetWeights(weights map[string]float64) {
 
 func (b *Budgets) weight(tenant string) float64 { return max(1, (*b.weights.Load())[tenant]) }
 
-// Close ends the waiting of all calls.
+// Close ends all waits for permits.
 func (b *Budgets) Close() {
 	for _, one := range b.list {
 		one.Scheduler.Close()
 	}
 }
 
-// Refused is for how long Cloudflare said that it takes no calls.
+// Refused returns the time for which Cloudflare still refuses calls.
 func (c *Credential) Refused() time.Duration {
 	return max(0, time.Until(time.Unix(0, c.refused.Load())))
 }
 
-// refusedUntil keeps until when Cloudflare takes no calls. The later time holds.
+// refusedUntil extends the refusal to the given time. An earlier time has no effect.
 func (c *Credential) refusedUntil(until int64) {
 	for known := c.refused.Load(); known < until && !c.refused.CompareAndSwap(known, until); {
 		known = c.refused.Load()

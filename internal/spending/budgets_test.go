@@ -19,7 +19,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// spenders is a configuration of accounts, two of which have one credential.
+// spenders is a configuration in which two accounts share one credential.
 func spenders() spending.Config {
 	return spending.Config{
 		Accounts: []spending.Account{
@@ -122,7 +122,7 @@ func TestShareIsToldInTheFormOfCloudflaresHeaders(t *testing.T) {
 	form := regexp.MustCompile(`^"default";r=(\d+);t=(\d+)$`)
 	for payer, want := range map[string][2]string{
 		"team-a": {"290", `"default";q=300;w=300`}, "heavy": {"890", `"default";q=900;w=300`},
-		// One who comes now shares with both.
+		// A tenant that arrives now shares with both.
 		"team-b": {"240", `"default";q=240;w=300`},
 	} {
 		limit, policy = p.Share("test", payer)
@@ -301,7 +301,7 @@ func TestTheLeaseOfAChangeIsCheckedAfterAllThatWaits(t *testing.T) {
 	var held, expiring atomic.Bool
 	held.Store(true)
 	c := spenders()
-	// A step of one call, so that each call waits for a checkpoint.
+	// The step is one call, so each call waits for a checkpoint.
 	c.Calls = 10
 	c.Store = watched{Store: newMemory(), before: func() { held.Store(!expiring.Load()) }}
 	p := open(t, c)

@@ -11,48 +11,45 @@ import (
 )
 
 const (
-	// stepsOfPartition is how many steps a partition has. A step may be spent
-	// between two checkpoints: it counts as spent after a crash, also where a
-	// process crashes again and again, and it can be spent while the store is away.
+	// stepsOfPartition is the number of steps of a partition. A step is what may be spent between two
+	// checkpoints. After a crash a step counts as spent, even after repeated crashes. While the store is
+	// away, at most a step can be spent.
 	stepsOfPartition = 50
-	// writeLimit bounds the write of a checkpoint.
+	// writeLimit bounds the duration of a checkpoint write.
 	writeLimit = 10 * time.Second
-	// refusalLimit bounds how long a refused call waits until the refusal is
-	// written down.
+	// refusalLimit bounds the time that a call refused with 429 waits for the checkpoint of the refusal.
 	refusalLimit = 2 * time.Second
-	// retryAfter is when a write is tried again after it failed.
+	// retryAfter is the pause before the retry of a failed write.
 	retryAfter = time.Second
 )
 
-// checkpoint is the usage checkpoint of one budget: it keeps in the store what is
-// spent of the own partition, so that who inherits the partition does not spend it
-// again. Cloudflare does not know of restarts.
+// checkpoint is the usage checkpoint of one budget. It records in the store what this replica has spent of
+// its partition, so that a replica that inherits the partition does not spend it again. Cloudflare counts on
+// across restarts.
 type checkpoint struct {
 	budgets *Budgets
 	budget  *Credential
 
 	mu sync.Mutex
-	// opened says that the checkpoint of this session is written, leaving that
-	// nothing more is to be spent.
+	// opened says that the checkpoint of this session was written. leaving forbids further spending.
 	opened, leaving bool
-	// number is that of the session that the checkpoint belongs to.
+	// number is the number of the session of the checkpoint.
 	number int64
 	step   int
-	// left is how many calls may be sent before the next checkpoint.
+	// left is the number of calls that may be sent before the next checkpoint.
 	left int
-	// writing is the write under way, nil where there is none.
+	// writing is the write in progress, nil if there is none.
 	writing *write
-	// retryAt is when writing is tried again after it failed.
+	// retryAt is the earliest time of the next write after a failure.
 	retryAt time.Time
-	// refused is the end of the refusal that was written last, in nanoseconds
-	// since 1970.
+	// refused is the end of the refusal in the last written checkpoint, in nanoseconds since 1970.
 	refused int64
 }
 
-// write is one write of a checkpoint. One is under way at a time, so that an older
-// checkpoint never replaces a newer one.
+// write is one write of a checkpoint. Writes run one at a time, so that an older checkpoint never replaces a
+// newer checkpoint.
 type write struct {
-	// done is closed when the write has ended; err is set before.
+	// done is closed when the write has ended. err is set before.
 	done chan struct{}
 	err  error
 
@@ -66,22 +63,20 @@ func (p *checkpoint) ready() bool {
 	return p.opened
 }
 
-// usable says that the partition is open and had slots.
+// usable reports whether the partition is open and has had slots.
 func (p *checkpoint) usable() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.opened && p.budget.partition.had
 }
 
-// shutHeld lets nothing be spent until there is a partition again. The caller holds
-// the lock.
+// shutHeld forbids spending until the partition is open again. The caller holds the lock.
 func (p *checkpoint) shutHeld() { p.opened, p.left = false, 0 }
 
-// spend counts a call that is about to be sent. When half of the step is left it
-// starts the write of the next checkpoint and does not wait. It waits only where
-// the step is used up. A call that cannot be written down is not sent: a later
-// life would spend it again. The lease of the partitions is checked last. The fault
-// is BUDGET_UNKNOWN where the call must not be sent.
+// spend counts a call before it is sent. When half of the step is left, spend starts the write of the next
+// checkpoint without waiting. If the step is used up, spend waits for the write. A call that is not
+// checkpointed must not be sent, because it would be spent again after a restart. The lease of the partitions
+// is checked last. The fault is BUDGET_UNKNOWN.
 func (p *checkpoint) spend(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,8 +111,7 @@ func unaccounted(because error) error {
 	return f.Because(because)
 }
 
-// stepOf sets the size of a step to that of a partition of some slots, and returns
-// it.
+// stepOf sets the size of a step for a partition of the given slots and returns the size.
 func (p *checkpoint) stepOf(slots int) int {
 	if p.leaving {
 		return 0
@@ -126,8 +120,8 @@ func (p *checkpoint) stepOf(slots int) int {
 	return p.step
 }
 
-// keepRefusal writes down until when Cloudflare takes no calls, before the caller
-// hears of it. Where that fails, the next call has to write first.
+// keepRefusal checkpoints the time until which Cloudflare refuses calls, before the caller gets the 429. If
+// that fails, the next call must write a checkpoint first.
 func (p *checkpoint) keepRefusal(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,8 +135,8 @@ func (p *checkpoint) keepRefusal(ctx context.Context) {
 	}
 }
 
-// await waits until no write is under way. The caller holds the lock, which is free
-// meanwhile.
+// await waits until no write is in progress. The caller holds the lock. await releases the lock while
+// waiting.
 func (p *checkpoint) await(ctx context.Context) error {
 	for p.writing != nil {
 		if err := p.wait(ctx, p.writing); err != nil && ctx.Err() != nil {
@@ -152,7 +146,7 @@ func (p *checkpoint) await(ctx context.Context) error {
 	return nil
 }
 
-// wait waits for the end of a write, with the lock free.
+// wait waits for the end of a write. It releases the lock while waiting.
 func (p *checkpoint) wait(ctx context.Context, w *write) error {
 	p.mu.Unlock()
 	defer p.mu.Lock()
@@ -164,11 +158,10 @@ func (p *checkpoint) wait(ctx context.Context, w *write) error {
 	}
 }
 
-// begin begins a write of a checkpoint that allows ahead calls. What the checkpoint
-// before allows can be sent meanwhile: the new one counts it too, as sent since.
-// The caller holds the lock.
+// begin begins a write of a checkpoint that allows ahead calls. Calls allowed by the previous checkpoint can
+// be sent during the write. The new checkpoint counts them as sent after it. The caller holds the lock.
 func (p *checkpoint) begin(ahead int) (*write, usageRecord) {
-	// A call that is sent meanwhile must not be beyond what either of them allows.
+	// A call that is sent during the write must stay within the limits of both checkpoints.
 	p.left = min(p.left, ahead)
 	p.writing = &write{done: make(chan struct{}), before: p.left, ahead: ahead, refused: p.budget.refused.Load()}
 	content := snapshot(p.budget.Scheduler, ahead)
@@ -219,9 +212,9 @@ func (p *checkpoint) put(number int64, content usageRecord) error {
 	})
 }
 
-// exclusively lets do write a checkpoint together with something else. It calls
-// before, which returns how many slots the partition will have, once no other write
-// is under way, and after when that write has ended, both with the lock held.
+// exclusively lets do write a checkpoint together with other records. Once no other write is in progress,
+// exclusively calls before, which returns the future size of the partition in slots. It calls after when the
+// write has ended. Both are called with the lock held.
 func (p *checkpoint) exclusively(ctx context.Context, before func() int, do func(context.Context, usageRecord) error, after func(error)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// cluster is several replicas over one store, and what arrives at Cloudflare. It
-// lives in a bubble of synctest, whose clock it uses.
+// cluster is a set of replicas over one store, and the calls that arrive at Cloudflare. It needs a synctest
+// bubble.
 type cluster struct {
 	t     *testing.T
 	cfg   spending.Config
@@ -27,9 +27,9 @@ type cluster struct {
 	// away says that no replica reaches the store, lossy that some answers of the
 	// store are lost.
 	away, lossy atomic.Bool
-	// asked counts what the store was asked.
+	// asked counts the requests to the store.
 	asked atomic.Int64
-	// slowest is the longest that a call takes.
+	// slowest is the longest duration of a call.
 	slowest time.Duration
 
 	mu       sync.Mutex
@@ -114,8 +114,8 @@ func (r *replica) pause(d time.Duration) {
 	time.AfterFunc(d, func() { close(gate) })
 }
 
-// failMoves lets all changes of the table fail. They are made all the same where only
-// the answers are lost.
+// failMoves makes all changes of the table fail. If made is true, the changes take effect and only the
+// answers are lost.
 func (r *replica) failMoves(made bool) {
 	r.made.Store(made)
 	r.failing.Store(true)
@@ -188,7 +188,7 @@ func (r link) Scan(ctx context.Context, prefix string, visit func(string, store.
 
 func (link) Close() error { return nil }
 
-// call makes one call as a tenant, and says whether it was sent.
+// call makes one call as a tenant. It reports whether the call was sent.
 func (r *replica) call(payer string) bool {
 	ended, err := r.Admit(scope.WithTenant(r.ctx, payer), upstream.Ask{Operation: "GetSecret", Account: "main"})
 	if err != nil {

@@ -10,9 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// TestEachLateChangeOfABatchRaisesAnAlarm sends five changes in one request. The
-// leases of four have ended when the answer arrives, that of one since the process
-// stops.
+// TestEachLateChangeOfABatchRaisesAnAlarm sends five changes in one request. Before the answer arrives, four
+// leases expire, and one ends because the process stops.
 func TestEachLateChangeOfABatchRaisesAnAlarm(t *testing.T) {
 	t.Parallel()
 	var late []string

@@ -15,20 +15,18 @@ import (
 )
 
 const (
-	// shortPart is the part of a target, as its divisor, that a partition can lack
-	// without being short.
+	// shortPart is a divisor of the target: a partition that lacks less is not short.
 	shortPart = 64
-	// smoothing is the part, as its divisor, by which what waits follows a change.
+	// smoothing is a divisor: the smoothed number of waiting calls moves by this fraction of the difference.
 	smoothing = 4
 )
 
-// Open begins a session and takes what is vacant of each budget. What cannot be
-// opened now is opened by Run.
+// Open begins a session and takes the vacant slots of each budget. Run opens budgets that cannot be opened
+// now.
 func (b *Budgets) Open(ctx context.Context) { b.exchange(ctx) }
 
-// Run renews the lease, tells the other replicas what this one wants, and moves
-// slots to where they are wanted, until ctx ends. It is one loop for all budgets.
-// Where the store is not shared it ends once all budgets are open.
+// Run renews the lease, publishes the demand of this replica, and moves slots between replicas, until ctx
+// ends. One loop serves all budgets. If the store is not shared, Run ends once all budgets are open.
 func (b *Budgets) Run(ctx context.Context) {
 	tick := time.NewTicker(b.every)
 	defer tick.Stop()
@@ -48,7 +46,7 @@ func (b *Budgets) ready() bool {
 	return !slices.ContainsFunc(b.list, func(c *Credential) bool { return !c.usage.ready() })
 }
 
-// exchange makes one round, and logs where the store went away or came back.
+// exchange makes one round. It logs when the store becomes unreachable or reachable.
 func (b *Budgets) exchange(ctx context.Context) {
 	b.turn.Lock()
 	defer b.turn.Unlock()
@@ -72,7 +70,7 @@ func (b *Budgets) exchange(ctx context.Context) {
 	}
 }
 
-// round makes one round, if there is anything to tell or to renew.
+// round makes one round, if there is anything to publish or to renew.
 func (b *Budgets) round(ctx context.Context) (made bool, err error) {
 	wants, busy := b.collect()
 	if busy = busy || b.woken || !b.ready(); !busy && time.Since(b.renewed) < renewEvery {
@@ -86,7 +84,7 @@ func (b *Budgets) round(ctx context.Context) (made bool, err error) {
 	return true, b.moveAll(ctx)
 }
 
-// meet renews the lease and takes note of the other replicas.
+// meet renews the lease and updates the other replicas.
 func (b *Budgets) meet(ctx context.Context, wants map[string]demand, busy bool) error {
 	patient := ctx
 	if !busy {
@@ -102,8 +100,8 @@ func (b *Budgets) meet(ctx context.Context, wants map[string]demand, busy bool) 
 	return b.see(ctx, seen)
 }
 
-// collect returns what this replica wants of each budget. It is busy where calls
-// wait or slots are missing, here or elsewhere.
+// collect returns the demand of this replica for each budget. busy says that calls wait or slots are missing,
+// on any replica.
 func (b *Budgets) collect() (wants map[string]demand, busy bool) {
 	wants = map[string]demand{}
 	if b.lease.alone {
@@ -134,8 +132,8 @@ func (b *Budgets) collect() (wants map[string]demand, busy bool) {
 	return wants, busy
 }
 
-// smooth follows how many calls of a tenant wait: the parts of replicas must not
-// jump with each call.
+// smooth returns the smoothed number of waiting calls of a tenant, so that allocations do not jump with each
+// call.
 func (c *Credential) smooth(name string, waiting float64) float64 {
 	had, known := c.waiting[name]
 	if known {
@@ -152,8 +150,8 @@ func (c *Credential) smooth(name string, waiting float64) float64 {
 // rounded keeps records short.
 func rounded(x float64) float64 { return math.Round(10*x) / 10 }
 
-// moveAll tells the schedulers of the other replicas, and moves slots. A round that
-// takes long ends early, since the lease goes before; the next one goes on there.
+// moveAll publishes the remote demand to the schedulers and moves slots. A long round ends early, because the
+// renewal of the lease has priority. The next round continues at the same budget.
 func (b *Budgets) moveAll(ctx context.Context) error {
 	numbers := append(slices.Collect(maps.Keys(b.peers)), b.number)
 	slices.Sort(numbers)
@@ -188,8 +186,8 @@ func (b *Budgets) moveAll(ctx context.Context) error {
 	return nil
 }
 
-// balance moves slots of one budget if the partition is not open, has too few slots,
-// or has too many while other replicas miss some.
+// balance moves slots of one budget if the partition is not open, has too few slots, or has too many while
+// other replicas are short.
 func (b *Budgets) balance(ctx context.Context, c *Credential, target, missing int) error {
 	c.usage.mu.Lock()
 	slots, open := c.partition.slots, c.usage.opened
@@ -211,7 +209,7 @@ func (b *Budgets) balance(ctx context.Context, c *Credential, target, missing in
 	return err
 }
 
-// wanted are the budgets of which any replica wants anything.
+// wanted returns the budgets for which any replica has demand.
 func (b *Budgets) wanted() map[string]bool {
 	names := map[string]bool{}
 	for name := range b.told {
@@ -225,7 +223,7 @@ func (b *Budgets) wanted() map[string]bool {
 	return names
 }
 
-// wantsOf are the wants of all replicas of one budget.
+// wantsOf returns the demand of all replicas for one budget.
 func (b *Budgets) wantsOf(name string, numbers []int64) []demand {
 	wants := make([]demand, len(numbers))
 	for i, number := range numbers {
@@ -238,7 +236,7 @@ func (b *Budgets) wantsOf(name string, numbers []int64) []demand {
 	return wants
 }
 
-// elsewhere is what waits at the other replicas and what they can give.
+// elsewhere returns the waiting calls of the other replicas and the slots that they can give.
 func (b *Budgets) elsewhere(wants []demand, own int) budget.Elsewhere {
 	e := budget.Elsewhere{Waiting: map[string]float64{}, Replicas: len(wants)}
 	kept := b.cfg.Calls / (idlePart * len(wants))
@@ -246,7 +244,7 @@ func (b *Budgets) elsewhere(wants []demand, own int) budget.Elsewhere {
 		if i == own {
 			continue
 		}
-		// What it told of its free slots is older than those that it got since.
+		// The published number of free slots is older than slots received since.
 		free := max(w.Free, b.cfg.Calls/len(wants)-w.calls())
 		e.Coming += max(0, free-kept)
 		for name, f := range w.Flows {
@@ -258,8 +256,7 @@ func (b *Budgets) elsewhere(wants []demand, own int) budget.Elsewhere {
 	return e
 }
 
-// blockRefused stops the calls of budgets of which Cloudflare takes none, as it told
-// other replicas.
+// blockRefused stops the calls of budgets for which Cloudflare has sent a 429 to other replicas.
 func (b *Budgets) blockRefused() {
 	refused := map[string]time.Time{}
 	for _, p := range b.peers {
@@ -276,7 +273,7 @@ func (b *Budgets) blockRefused() {
 	}
 }
 
-// Flush gives all partitions back and ends the session. Nothing is spent after it.
+// Flush returns all partitions and ends the session. No call is admitted afterwards.
 func (b *Budgets) Flush(ctx context.Context) error {
 	b.turn.Lock()
 	defer b.turn.Unlock()

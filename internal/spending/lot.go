@@ -8,11 +8,11 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 )
 
-// maxSkew is how far the clocks of two replicas may be apart.
+// maxSkew is the maximum clock difference between two replicas.
 const maxSkew = 10 * time.Second
 
-// spentSlots are slots that are spent until a time. It is written in milliseconds
-// since 1970 of the clock of the process that wrote it.
+// spentSlots are slots that count as spent until a time. Times are in milliseconds since 1970 by the clock of
+// the process that wrote the record.
 type spentSlots struct {
 	At    int64 `json:"at"`
 	Until int64 `json:"until"`
@@ -25,19 +25,18 @@ type lot struct {
 	Spent []spentSlots `json:"spent,omitempty"`
 }
 
-// written is the form of spent slots in a record.
+// written converts spent slots for a record.
 func written(list []budget.Spent, now time.Time) []spentSlots {
 	all := make([]spentSlots, 0, len(list))
 	for _, one := range list {
-		// Rounded up: a slot must not become free too early.
+		// Until is rounded up, because a slot must not become free too early.
 		all = append(all, spentSlots{At: now.UnixMilli(), Until: one.Until.UnixMilli() + 1, Slots: one.Slots})
 	}
 	return all
 }
 
-// readSpent is until when spent slots count here. Two bounds hold, and the earlier
-// one counts: what was left when the record was written, from now on; and the
-// time that was written, with clocks that are at most skew apart.
+// readSpent converts spent slots of a record. Two bounds exist for the end, and the earlier applies: the
+// remaining time when the record was written, counted from now; and the written time plus skew.
 func readSpent(list []spentSlots, now time.Time, skew time.Duration) []budget.Spent {
 	var all []budget.Spent
 	for _, one := range list {
@@ -50,7 +49,7 @@ func readSpent(list []spentSlots, now time.Time, skew time.Duration) []budget.Sp
 	return all
 }
 
-// expire drops what is not spent any more, and orders the rest by time.
+// expire drops slots that are free again, and sorts the rest by time.
 func (l *lot) expire(now time.Time, skew time.Duration) {
 	l.Spent = slices.DeleteFunc(l.Spent, func(s spentSlots) bool {
 		return s.Slots <= 0 || time.UnixMilli(s.Until).Add(skew).Before(now)
@@ -66,13 +65,13 @@ func (l *lot) spent() int {
 	return n
 }
 
-// add puts another lot to this one.
+// add adds another lot.
 func (l *lot) add(other lot) {
 	l.Slots += other.Slots
 	l.Spent = append(l.Spent, other.Spent...)
 }
 
-// take takes up to n slots out: free ones first, then those that become free first.
+// take removes up to n slots: free slots first, then spent slots in the order in which they become free.
 func (l *lot) take(n int) lot {
 	n = max(0, min(n, l.Slots))
 	taken := lot{Slots: n}
@@ -91,8 +90,7 @@ func (l *lot) take(n int) lot {
 	return taken
 }
 
-// trim drops spent slots beyond the number of slots, those first that become free
-// first: a slot is free again when at most one less than all of them are spent.
+// trim drops spent slots beyond the number of slots, in the order in which they become free.
 func (l *lot) trim() {
 	for over := l.spent() - l.Slots; over > 0; {
 		k := min(over, l.Spent[0].Slots)

@@ -16,8 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/store/storetest"
 )
 
-// memory is a store of records in memory. It passes the contract of all stores,
-// and its clock is that of the test.
+// memory is an in-memory store that passes the contract of all stores and uses the clock of the test.
 type memory struct {
 	mu     sync.Mutex
 	kept   map[string]store.Record
@@ -45,7 +44,7 @@ func (m *memory) usable(ctx context.Context, keys []string) error {
 	return store.CheckKeys(keys)
 }
 
-// expire drops the records whose time is over.
+// expire deletes expired records.
 func (m *memory) expire() {
 	now := time.Now()
 	maps.DeleteFunc(m.kept, func(_ string, e store.Record) bool { return !e.Expires.IsZero() && !e.Expires.After(now) })
@@ -146,7 +145,7 @@ func (m *memory) Trail(ctx context.Context, after uint64, visit func([]byte) err
 	return nil
 }
 
-// Events has none: nobody but the budgets uses the store.
+// Events returns no events, because only the budgets use the store.
 func (m *memory) Events(ctx context.Context, _ string, after store.Position) ([][]byte, store.Position, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

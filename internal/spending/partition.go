@@ -14,33 +14,33 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// longestBlock bounds a refusal that is read from a record.
+// longestBlock bounds the duration of a refusal that is read from a record.
 const longestBlock = time.Hour
 
-// leaseAttempt is a change of the own partition whose answer is not known.
+// leaseAttempt is a commit to the own partition whose answer was lost.
 type leaseAttempt struct {
-	// step is its number in the holding; no other attempt of the session has it.
+	// step is the number of the attempt in the holding. It is unique in the session.
 	step int64
-	// taken is what it and attempts before it took that were made.
+	// taken are the slots taken by this attempt and by earlier attempts that took effect.
 	taken lot
 }
 
 // partition is the part of a budget that this replica holds. The lock of the
 // checkpoint guards it.
 type partition struct {
-	// slots is how many slots the scheduler has.
+	// slots is the number of slots of the scheduler.
 	slots int
 	// steps counts the attempts.
 	steps int64
 	// out are slots that were taken from the scheduler and are to become vacant.
 	out lot
-	// attempts are those whose answers were lost. One of them was made at most.
+	// attempts are the attempts whose answers were lost. At most one took effect.
 	attempts []*leaseAttempt
-	// had says that there were slots at some time.
+	// had says that the partition has had slots.
 	had bool
 }
 
-// extra is what may be spent of the own partition beside what the scheduler has.
+// extra returns slots of the own partition that may be spent and that the scheduler does not have.
 func (p *partition) extra() []spentSlots {
 	all := slices.Clone(p.out.Spent)
 	for _, a := range p.attempts {
@@ -55,9 +55,8 @@ func (c *Credential) usageKey(number int64) string {
 	return "budget/usage/" + c.name + "/" + sessionKey(number)
 }
 
-// move changes the own partition of a budget towards target slots: it gives slots
-// back, or takes vacant ones. What replicas held that are gone becomes vacant. The
-// checkpoint is written in the same change.
+// move changes the own partition of a budget towards target slots: it returns slots or takes vacant slots.
+// Slots of replicas that are gone become vacant. The checkpoint is written in the same commit.
 func (b *Budgets) move(ctx context.Context, c *Credential, target int) error {
 	found, err := b.cfg.Store.Get(ctx, c.tableKey())
 	if err != nil {
@@ -90,13 +89,13 @@ func (b *Budgets) move(ctx context.Context, c *Credential, target int) error {
 		case err == nil:
 			b.moved(c, m)
 		case m != nil && m.next != nil:
-			// It may have happened; the next move finds out.
+			// The commit may have taken effect. The next move finds out.
 			c.partition.attempts = append(c.partition.attempts, m.next)
 		}
 	})
 }
 
-// moved applies a change of the own partition that was made.
+// moved applies a successful move.
 func (b *Budgets) moved(c *Credential, m *moving) {
 	own := &c.partition
 	own.out, own.attempts = lot{}, nil
@@ -125,14 +124,14 @@ type moving struct {
 	keys    []string
 	at      time.Time
 
-	// next is what the change does.
+	// next is the attempt of this commit.
 	next    *leaseAttempt
 	unknown bool
 	refused time.Time
 }
 
-// decide is the change of the table, of the checkpoint, and of the checkpoints of
-// replicas that are gone.
+// decide computes the new table, the checkpoint, and the deletion of the checkpoints of replicas that are
+// gone.
 func (m *moving) decide(now map[string]store.Record) (store.Changes, error) {
 	b, c := m.b, m.c
 	if !b.owns(now[sessionKey(b.number)].Value) {
@@ -157,7 +156,7 @@ func (m *moving) decide(now map[string]store.Record) (store.Changes, error) {
 	m.next = &leaseAttempt{step: c.partition.steps}
 	for _, a := range c.partition.attempts {
 		if own.Step == a.step {
-			// That attempt was made.
+			// This attempt took effect.
 			m.next.taken.add(a.taken)
 			out = lot{}
 		}
@@ -181,7 +180,7 @@ func (m *moving) decide(now map[string]store.Record) (store.Changes, error) {
 	return store.Changes{Records: changes}, errors.Join(err, err2)
 }
 
-// leave gives the own partition of a budget back, and deletes the checkpoint.
+// leave returns the own partition of a budget and deletes the checkpoint.
 func (b *Budgets) leave(ctx context.Context, c *Credential) error {
 	keys := []string{c.tableKey(), c.usageKey(b.number), sessionKey(b.number)}
 	change := func(ctx context.Context, content usageRecord) error {
@@ -211,7 +210,7 @@ func (b *Budgets) leave(ctx context.Context, c *Credential) error {
 	})
 }
 
-// snapshot is what a scheduler spent, and may spend ahead.
+// snapshot returns the usage of a scheduler, plus the calls that it may still send.
 func snapshot(s *budget.Scheduler, ahead int) usageRecord {
 	ended, flying := s.Spent()
 	return usageRecord{Spent: written(ended, time.Now()), Open: flying + ahead}

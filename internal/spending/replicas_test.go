@@ -59,7 +59,7 @@ func chaos(t *testing.T, seed uint64) {
 			begin()
 			kinds = append(kinds, "start")
 		case kind == 3:
-			// Not longer than what is taken into account between check and sending.
+			// The pause is at most the time that straggle allows between check and send.
 			alive[i].pause(time.Duration(1 + r.Int64N(int64(min(window, time.Minute)-2*time.Second))))
 			kinds = append(kinds, "pause")
 		case kind == 4 && !c.away.Load():
@@ -155,7 +155,7 @@ func TestTenantsThatAreSpreadUnevenlyShareTheBudgetEvenly(t *testing.T) {
 			tenants = append(tenants, fmt.Sprint("tenant", n))
 		}
 		phase := func(what string) {
-			// What was spent before is forgotten after a window.
+			// After a window, earlier calls do not count.
 			time.Sleep(5*time.Minute + 30*time.Second)
 			c.mu.Lock()
 			clear(c.by)

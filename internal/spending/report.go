@@ -11,8 +11,8 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// Share returns what is left to a tenant, as values of Cloudflare's headers
-// Ratelimit and Ratelimit-Policy. Both are "" for an account without a budget.
+// Share returns the remaining calls of a tenant, as values of Cloudflare's headers Ratelimit and
+// Ratelimit-Policy. Both are "" for an account without a budget.
 func (b *Budgets) Share(account, payer string) (limit, policy string) {
 	one, known := b.byAccount[account]
 	if !known {
@@ -22,8 +22,8 @@ func (b *Budgets) Share(account, payer string) (limit, policy string) {
 	return headerValue("r", s.Remaining, "t", wholeSeconds(s.Reset)), headerValue("q", s.Quota, "w", wholeSeconds(s.Window))
 }
 
-// ShareOf returns a tenant's part of the budget of an account and what it waits
-// for, and false for an account without a budget.
+// ShareOf returns a tenant's share of the budget of an account and its turn. It returns false for an account
+// without a budget.
 func (b *Budgets) ShareOf(account, payer string) (budget.Share, budget.Turn, bool) {
 	one, known := b.byAccount[account]
 	if !known {
@@ -34,11 +34,11 @@ func (b *Budgets) ShareOf(account, payer string) (budget.Share, budget.Turn, boo
 
 // Replica is a replica that shares the budgets.
 type Replica struct {
-	// Number is the number of its lease. A later life has a higher one.
+	// Number is the number of the session. It increases with each restart.
 	Number int64
-	// Self says that it is this one.
+	// Self says that the replica is this process.
 	Self bool
-	// Heard is when it was last heard of.
+	// Heard is the time of the last sign of life.
 	Heard time.Time
 }
 
@@ -50,7 +50,7 @@ func (b *Budgets) Replicas() []Replica {
 	return nil
 }
 
-// show publishes the replicas. The caller holds the turn.
+// show publishes the replicas. The caller holds b.turn.
 func (b *Budgets) show() {
 	var list []Replica
 	if b.number != 0 {
@@ -66,15 +66,15 @@ func (b *Budgets) show() {
 // Weight returns the weight of a tenant.
 func (b *Budgets) Weight(tenant string) float64 { return b.weight(tenant) }
 
-// headerValue writes a value of the headers Ratelimit and Ratelimit-Policy.
+// headerValue formats a value of the headers Ratelimit and Ratelimit-Policy.
 func headerValue(name string, n int, other string, m int) string {
 	return `"default";` + name + "=" + strconv.Itoa(n) + ";" + other + "=" + strconv.Itoa(m)
 }
 
-// wholeSeconds rounds up, so that nobody comes back too early.
+// wholeSeconds rounds up, so that no client retries too early.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// States returns the budgets as the metrics show them.
+// States returns the state of the budgets for metrics.
 func (b *Budgets) States() []telemetry.BudgetState {
 	states := make([]telemetry.BudgetState, 0, len(b.list))
 	for _, one := range b.list {
@@ -87,8 +87,7 @@ func (b *Budgets) States() []telemetry.BudgetState {
 	return states
 }
 
-// Checks are the conditions of being ready: a replica without a partition of a
-// budget can call nobody.
+// Checks returns the readiness checks: a replica without a partition of a budget cannot call Cloudflare.
 func (b *Budgets) Checks() []telemetry.Check {
 	var list []telemetry.Check
 	for _, one := range b.list {
@@ -102,7 +101,7 @@ func (b *Budgets) Checks() []telemetry.Check {
 	return list
 }
 
-// cause is why a budget is not open.
+// cause returns the reason why a budget is not open.
 func (b *Budgets) cause() error {
 	if failed := b.failure.Load(); failed != nil {
 		return cmp.Or(*failed, errUnknown)

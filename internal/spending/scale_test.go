@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestIdleCostGrowsWithReplicasAlone counts what replicas ask the store while they
-// are idle. STOREKEEPER_SCALE takes the sizes of docs/scale.md, which take minutes.
+// TestIdleCostGrowsWithReplicasAlone counts store requests of idle replicas. STOREKEEPER_SCALE selects the
+// sizes of docs/scale.md, which take minutes.
 func TestIdleCostGrowsWithReplicasAlone(t *testing.T) {
 	t.Parallel()
 	type size struct{ replicas, credentials int }

@@ -15,20 +15,19 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// Each replica has one lease for its partitions of all budgets, which it renews by
-// counting up a number in a record. No clocks are compared: the lease of another
-// replica has ended where its record has not changed for takeOverAfter of the own
-// clock. A replica stops spending leaseLife after it began the last renewal that
-// succeeded, so a second or more before anybody can take its partitions over.
+// Each replica has one lease for its partitions of all budgets. It renews the lease by incrementing a number
+// in a record. The protocol compares no clocks: a replica considers the lease of another ended if the record
+// has not changed for takeOverAfter. A replica stops spending leaseLife after the start of its last
+// successful renewal, at least a second before any other replica can take its partitions over.
 const (
 	leaseLife     = 6 * time.Second
 	takeOverAfter = 8 * time.Second
-	// renewEvery is how often the lease is renewed where there is nothing to tell. Such
-	// a renewal may wait for a commit of something else for as long as lazy.
+	// renewEvery is the period of renewals when there is no demand to publish. Such a renewal may wait up to
+	// lazy to share the commit of another write.
 	renewEvery = 2 * time.Second
 	lazy       = time.Second
-	// scanEvery is how often the sessions of all replicas are looked for where there is
-	// nothing to tell. In between a renewal reads those that are known.
+	// scanEvery is the period of scans for the sessions of all replicas when idle. Between scans, a renewal
+	// reads only the known sessions.
 	scanEvery = 15 * time.Second
 
 	sessionPrefix = "budget/session/"
@@ -44,31 +43,29 @@ var (
 
 // session is the record of the lease of a replica.
 type session struct {
-	// Owner is a random name of the replica's life: a store that was emptied gives
-	// numbers again.
+	// Owner is a random name of the process. Numbers alone are not unique, because an emptied store restarts
+	// them.
 	Owner string `json:"owner"`
 	// Beat counts the renewals.
 	Beat int64 `json:"beat"`
-	// Wants are the wants of the replica by budget; it wants nothing of those that
-	// are not among them.
+	// Wants is the demand of the replica by budget. A missing budget means no demand.
 	Wants map[string]demand `json:"wants,omitempty"`
-	// Refused is until when Cloudflare takes no calls of a budget, as it told that
-	// replica itself.
+	// Refused holds the times until which Cloudflare refuses calls, by budget, as told to that replica.
 	Refused map[string]time.Time `json:"refused,omitempty"`
 }
 
 // lease is the lease of the own partitions.
 type lease struct {
 	mu sync.Mutex
-	// number is the fencing number: each session has a higher one than those
-	// before. 0 is no session.
+	// number is the fencing token. Each session has a higher number than all earlier sessions. 0 means no
+	// session.
 	number int64
-	// until is when the lease ends; alone, it does not.
+	// until is the end of the lease. It is ignored if alone is set.
 	until time.Time
 	alone bool
 }
 
-// held returns why nothing may be spent any more.
+// held returns an error if spending is forbidden.
 func (l *lease) held() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,14 +88,14 @@ func (l *lease) set(number int64, until time.Time) {
 type peer struct {
 	session
 
-	// since is when its record was first seen as it is.
+	// since is the time at which the current state of the record was first seen.
 	since time.Time
 }
 
 func sessionKey(number int64) string { return sessionPrefix + fmt.Sprintf("%016d", number) }
 
-// renew renews the lease, or begins a session where there is none. With the renewal
-// it reads the sessions that are known. whole says whether those are all that began.
+// renew renews the lease, or begins a session if there is none. It also reads the known sessions. whole says
+// that no session has begun since the last renewal.
 func (b *Budgets) renew(ctx context.Context, wants map[string]demand) (seen map[int64]session, whole bool, err error) {
 	begun := time.Now()
 	if b.number == 0 {
@@ -138,7 +135,7 @@ func (b *Budgets) renew(ctx context.Context, wants map[string]demand) (seen map[
 	return seen, whole, err
 }
 
-// sessions reads the records of sessions.
+// sessions decodes session records.
 func sessions(records map[string]store.Record) (map[int64]session, error) {
 	seen := map[int64]session{}
 	for key, e := range records {
@@ -152,14 +149,14 @@ func sessions(records map[string]store.Record) (map[int64]session, error) {
 	return seen, nil
 }
 
-// owns returns whether a record is that of the own session.
+// owns reports whether text is the record of the own session.
 func (b *Budgets) owns(text []byte) bool {
 	var s session
 	return json.Unmarshal(text, &s) == nil && s.Owner == b.owner
 }
 
-// nextNumber takes the number of a new session. The first session of all makes the
-// tables of all budgets: such a store is new, so nobody can have spent anything.
+// nextNumber allocates the number of a new session. The first session creates the tables of all budgets with
+// nothing spent, because the store is new.
 func (b *Budgets) nextNumber(ctx context.Context) (int64, error) {
 	keys := []string{numberKey}
 	for _, one := range b.list {
@@ -195,7 +192,7 @@ func (b *Budgets) nextNumber(ctx context.Context) (int64, error) {
 	return number, err
 }
 
-// scan looks for the sessions of all replicas.
+// scan reads the sessions of all replicas.
 func (b *Budgets) scan(ctx context.Context) (map[int64]session, error) {
 	records := map[string]store.Record{}
 	err := b.cfg.Store.Scan(ctx, sessionPrefix, func(key string, e store.Record) error {
@@ -209,10 +206,10 @@ func (b *Budgets) scan(ctx context.Context) (map[int64]session, error) {
 	return sessions(records)
 }
 
-// see takes note of sessions, and ends those whose lease has ended.
+// see updates the peers from the sessions and ends expired sessions.
 func (b *Budgets) see(ctx context.Context, seen map[int64]session) error {
 	now := time.Now()
-	// While the store was away nobody could renew a lease.
+	// During an outage of the store no replica could renew its lease.
 	away := now.Sub(b.scanned) > takeOverAfter/2
 	b.scanned = now
 	peers := map[int64]*peer{}
@@ -230,8 +227,8 @@ func (b *Budgets) see(ctx context.Context, seen map[int64]session) error {
 	return b.depose(ctx, now)
 }
 
-// depose ends the sessions of replicas whose lease has ended. From then on such a
-// replica can write nothing, and others may inherit its partitions.
+// depose deletes the sessions of replicas whose lease has ended. From then on such a replica can write
+// nothing, and others may inherit its partitions.
 func (b *Budgets) depose(ctx context.Context, now time.Time) error {
 	for number, p := range b.peers {
 		if !b.lease.alone && now.Sub(p.since) < takeOverAfter {
@@ -256,7 +253,7 @@ func (b *Budgets) depose(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// lose ends the own session, which others have ended.
+// lose drops the own session after another replica has deposed it.
 func (b *Budgets) lose() {
 	b.lease.set(0, time.Time{})
 	b.number, b.told = 0, nil
@@ -269,7 +266,7 @@ func (b *Budgets) lose() {
 	}
 }
 
-// refusals are until when Cloudflare takes no calls.
+// refusals returns the times until which Cloudflare refuses calls, by budget.
 func (b *Budgets) refusals() map[string]time.Time {
 	all := map[string]time.Time{}
 	for _, one := range b.list {

@@ -5,40 +5,39 @@ import (
 	"time"
 )
 
-// table is the record of one budget: who holds how many of its slots. All slots
-// together, the vacant ones included, are the calls of the budget.
+// table is the record of one budget: the slots that each replica holds. All slots, including the vacant
+// slots, add up to the calls of the budget plus the debt.
 type table struct {
 	// Calls is the size of the budget, as configured.
 	Calls int `json:"calls"`
-	// Debt is how many slots are to go since the budget became smaller.
+	// Debt is the number of slots still to remove after the budget became smaller.
 	Debt int `json:"debt,omitempty"`
-	// Held are the partitions by the number of the lease of their replica.
+	// Held are the partitions by session number.
 	Held map[int64]holding `json:"held,omitempty"`
 	// Vacant are the slots that no replica holds.
 	Vacant lot `json:"vacant"`
-	// Refused is until when Cloudflare takes no calls, as far as replicas knew
-	// that are gone.
+	// Refused is the time until which Cloudflare refuses calls, as left by replicas that are gone.
 	Refused time.Time `json:"refused,omitzero"`
 }
 
 // holding is the partition of one replica.
 type holding struct {
 	Slots int `json:"slots"`
-	// Step counts the changes of the holding, so that a replica whose answer was
-	// lost finds out whether its change was made.
+	// Step counts the changes of the holding. A replica whose commit answer was lost uses Step to see whether
+	// the commit took effect.
 	Step int64 `json:"step"`
 }
 
-// usageRecord is the checkpoint of a replica: what it spent of its partition.
+// usageRecord is the checkpoint of a replica: the usage of its partition.
 type usageRecord struct {
 	Spent []spentSlots `json:"spent,omitempty"`
-	// Open is how many calls were under way or may have been sent since.
+	// Open is the number of calls that were in flight or may have been sent since.
 	Open int `json:"open"`
-	// Refused is until when Cloudflare takes no calls.
+	// Refused is the time until which Cloudflare refuses calls.
 	Refused time.Time `json:"refused,omitzero"`
 }
 
-// spentFor is a lot of slots all of which count as spent for a time.
+// spentFor returns slots that count as spent for d.
 func spentFor(slots int, now time.Time, d time.Duration) []spentSlots {
 	if slots <= 0 {
 		return nil
@@ -46,8 +45,8 @@ func spentFor(slots int, now time.Time, d time.Duration) []spentSlots {
 	return []spentSlots{{At: now.UnixMilli(), Until: now.Add(d).UnixMilli() + 1, Slots: slots}}
 }
 
-// readTable reads a table, or makes one where there is none: then nobody knows what
-// is spent, so all of it counts as spent. known is false in that case.
+// readTable decodes a table. If there is none, usage is unknown, so readTable returns a table with all slots
+// spent and known false.
 func (b *Budgets) readTable(text []byte, now time.Time) (t table, known bool) {
 	known = len(text) > 0 && json.Unmarshal(text, &t) == nil
 	if !known {
@@ -61,7 +60,7 @@ func (b *Budgets) readTable(text []byte, now time.Time) (t table, known bool) {
 	return t, known
 }
 
-// resize makes the table that of a budget of another size.
+// resize adapts the table to a new size of the budget.
 func (t *table) resize(calls int) {
 	switch more := calls - t.Calls; {
 	case more > 0:
@@ -73,7 +72,7 @@ func (t *table) resize(calls int) {
 	t.Calls = calls
 }
 
-// payDebt takes vacant slots out of the budget that became smaller.
+// payDebt removes vacant slots after the budget became smaller.
 func (t *table) payDebt() {
 	paid := min(t.Debt, t.Vacant.Slots)
 	t.Debt -= paid
@@ -81,9 +80,8 @@ func (t *table) payDebt() {
 	t.Vacant.trim()
 }
 
-// inherit makes the partition of a replica that is gone vacant. What it may have
-// sent without telling counts as if it were sent only now, and is under way for as
-// long as straggle.
+// inherit makes the partition of a replica that is gone vacant. Calls that the replica may have sent after
+// its checkpoint count as sent now, and may be in flight for straggle.
 func (b *Budgets) inherit(t *table, number int64, text []byte, now time.Time) {
 	held := t.Held[number]
 	delete(t.Held, number)

@@ -9,8 +9,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// TestWhoInheritsCountsSlotsThatAreOnTheirWay kills a replica that gave spent slots
-// back, where the store refused that or its answer was lost, and that spent more.
+// TestWhoInheritsCountsSlotsThatAreOnTheirWay kills a replica that returned spent slots and spent more. The
+// store refused the return, or the answer was lost.
 func TestWhoInheritsCountsSlotsThatAreOnTheirWay(t *testing.T) {
 	t.Parallel()
 	for name, made := range map[string]bool{"the store refused": false, "the answer was lost": true} {
@@ -46,7 +46,7 @@ func TestWhoInheritsCountsSlotsThatAreOnTheirWay(t *testing.T) {
 	}
 }
 
-// TestALostAnswerLosesNoSlots lets a replica find out what became of its changes.
+// TestALostAnswerLosesNoSlots lets a replica determine which of its commits took effect.
 func TestALostAnswerLosesNoSlots(t *testing.T) {
 	t.Parallel()
 	for name, made := range map[string]bool{"the store refused": false, "the answer was lost": true} {
@@ -78,8 +78,8 @@ func TestALostAnswerLosesNoSlots(t *testing.T) {
 	}
 }
 
-// TestWhatALostReplicaMayStillSendCountsLonger: it may have been stopped between the
-// check of its lease and the sending.
+// TestWhatALostReplicaMayStillSendCountsLonger: the replica may have been paused between the check of its
+// lease and the send.
 func TestWhatALostReplicaMayStillSendCountsLonger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,26 +10,25 @@ import (
 )
 
 const (
-	// idlePart is the part of the budget, as its divisor, that all replicas
-	// together keep although they do not use it, so that a first call needs not
-	// wait.
+	// idlePart is a divisor of the budget: all replicas together keep this part in reserve, so that a first
+	// call need not wait.
 	idlePart = 48
-	// headroom is how much more than it used a tenant gets that does not wait.
+	// headroom is the factor on its usage that a tenant without waiting calls gets.
 	headroom = 1.25
 )
 
-// demand is what a replica wants of one budget, as it tells the others.
+// demand is the demand of a replica for one budget, as published to the others.
 type demand struct {
 	Flows map[string]budget.Flow `json:"flows,omitempty"`
-	// Small is how many calls its other tenants made in the last window.
+	// Small is the number of calls of all tenants not in Flows in the last window.
 	Small float64 `json:"small,omitempty"`
-	// Free is how many of its slots are not spent.
+	// Free is the number of unspent slots.
 	Free int `json:"free,omitempty"`
-	// Short is how many slots it has less than it should.
+	// Short is the number of slots missing to the target.
 	Short int `json:"short,omitempty"`
 }
 
-// calls is how many calls a replica has made in a window and would make.
+// calls returns the number of calls made in the last window plus the waiting calls.
 func (w demand) calls() int {
 	n := w.Small
 	for _, f := range w.Flows {
@@ -54,16 +53,14 @@ func (w demand) busy() bool {
 type flow struct {
 	name                        string
 	want, used, waiting, weight float64
-	// part is what it gets.
+	// part is the allocation of the tenant.
 	part float64
 }
 
-// allocate returns how many slots each replica should hold. All replicas compute
-// the same from the same wants, and the slots add up to calls. The budget is
-// shared between tenants, not replicas: weighted max-min fairly, where a tenant
-// that waits wants everything, and one that does not wants what it used and a
-// little more. A replica gets the parts of the tenants that ask there. What nobody
-// wants is shared equally.
+// allocate returns the number of slots that each replica should hold. All replicas compute the same result
+// from the same demand, and the slots add up to calls. The budget is shared between tenants, not replicas, by
+// weighted max-min fairness. A tenant with waiting calls wants everything. A tenant without wants its usage
+// plus headroom. A replica gets the parts of its tenants. The remainder is shared equally.
 func allocate(calls int, wants []demand, weight func(string) float64) []int {
 	n := len(wants)
 	kept := calls / (idlePart * n)
@@ -90,7 +87,7 @@ func allocate(calls int, wants []demand, weight func(string) float64) []int {
 	return whole(got, calls)
 }
 
-// gather sums up the wants of each tenant. One that waits wants all.
+// gather sums up the demand of each tenant. A tenant with waiting calls wants all.
 func gather(wants []demand, all float64, weight func(string) float64) []flow {
 	sum := map[string]flow{}
 	for _, w := range wants {
@@ -114,8 +111,7 @@ func gather(wants []demand, all float64, weight func(string) float64) []flow {
 	return flows
 }
 
-// fill gives flows, in the order of want by weight, their weighted max-min fair
-// parts of an amount.
+// fill gives flows, sorted by want per weight, their weighted max-min fair parts of left.
 func fill(flows []flow, left float64) []flow {
 	var weights float64
 	for _, f := range flows {
@@ -130,8 +126,8 @@ func fill(flows []flow, left float64) []flow {
 	return flows
 }
 
-// split gives the part of a tenant to the replicas where it asks: where it does not
-// wait as much as it uses, and the rest where it waits.
+// split distributes the part of a tenant over the replicas: first the usage of replicas where the tenant does
+// not wait, then the rest to replicas where the tenant waits.
 func (f flow) split(wants []demand, got []float64) {
 	rest := f.part
 	for i, w := range wants {
@@ -153,7 +149,7 @@ func (f flow) split(wants []demand, got []float64) {
 	}
 }
 
-// whole rounds to whole slots that add up to calls.
+// whole rounds to integers that add up to calls.
 func whole(got []float64, calls int) []int {
 	slots := make([]int, len(got))
 	order := make([]int, len(got))
