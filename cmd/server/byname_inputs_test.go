@@ -86,6 +86,12 @@ func TestWrongJSONOfAPutIsRefused(t *testing.T) {
 		"a batch of 101":                    {"POST", path + ":batchPut", `{"secrets":[` + strings.Repeat(`{"name":"A",`+good+`},`, 100) + `{"name":"B",` + good + `}]}`},
 		"a name twice in a batch":           {"POST", path + ":batchPut", `{"secrets":[{"name":"A",` + good + `},{"name":"A",` + good + `}]}`},
 		"one item of a batch without value": {"POST", path + ":batchPut", `{"secrets":[{"name":"A",` + good + `},{"name":"B","scopes":["dex"]}]}`},
+		"a store that is not UTF-8":         {"PUT", strings.Replace(path, "/s/", "/%ff/", 1) + "/A", `{` + good + `}`},
+		"a batch of one":                    {"POST", strings.Replace(path, "/s/", "/a%c3%28/", 1) + ":batchPut", `{"secrets":[{"name":"A",` + good + `}]}`},
+		"a deletion in one":                 {"DELETE", strings.Replace(path, "/s/", "/%ff/", 1) + "/A", ``},
+		"a read of one":                     {"GET", strings.Replace(path, "/s/", "/%ff/", 1) + "/A", ``},
+		"a name that is not UTF-8":          {"DELETE", path + "/%80", ``},
+		"a filter that is not UTF-8":        {"GET", "/storekeeper/v1/changes?store=%ff", ``},
 		"a text for allow_missing":          {"DELETE", path + "/A?allowMissing=perhaps", ``},
 	} {
 		got := p.do(c.method, c.path, c.body)

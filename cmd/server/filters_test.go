@@ -55,6 +55,7 @@ func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 		"/client/v4/memberships?status=unknown":       "status",
 		"/client/v4/memberships?order=account":        "order",
 		store + "/secrets?search=%e":                  "search",
+		store + "/secrets?search=%ff":                 "search",
 		store + "/secrets?search=a&search=b":          "search",
 		store + "/secrets?scopes=%25&direction=%%25":  "direction",
 		store + "?force=yes":                          "force",

@@ -28,6 +28,7 @@ type hammer struct {
 	// last is when the last call that succeeded began, in nanoseconds since 1970.
 	last  atomic.Int64
 	end   chan struct{}
+	once  sync.Once
 	calls sync.WaitGroup
 }
 
@@ -51,6 +52,9 @@ func (p *program) hammer(key string) *hammer {
 		}
 		return got.code
 	})
+	// A test that fails before must not leave goroutines that fail it again after
+	// its end: that ends the tests of the whole package.
+	p.t.Cleanup(h.stop)
 	return h
 }
 
@@ -77,7 +81,7 @@ func (h *hammer) loop(call func() codes.Code) {
 }
 
 func (h *hammer) stop() {
-	close(h.end)
+	h.once.Do(func() { close(h.end) })
 	h.calls.Wait()
 }
 
@@ -118,6 +122,8 @@ func TestARevokedKeyIsRefusedOnOpenConnectionsAndNoOtherCallFails(t *testing.T) 
 	if lines := p.trailLines(); !strings.Contains(lines, `"kind":"reload"`) || !strings.Contains(lines, `"action":"callers","before":"sha256:`) {
 		t.Errorf("the trail is %s", lines)
 	}
+	p.replace("callers.yaml", "api_keys: []\n")
+	p.await("the last key is refused", func() bool { return p.do("GET", "stores", "").status == http.StatusUnauthorized })
 }
 
 // slowCreate begins to create a store, and returns a function that ends it.
@@ -132,14 +138,16 @@ func (p *program) slowCreate(key string) func() reply {
 		}
 		done <- got
 	}()
-	_, err := writer.Write([]byte(`{"name":`))
-	must(p.t, err)
-	return func() reply {
+	finish := sync.OnceValue(func() reply {
 		// An answer may come before the body has ended.
 		_, _ = writer.Write([]byte(`"late"}`))
 		_ = writer.Close()
 		return <-done
-	}
+	})
+	p.t.Cleanup(func() { finish() })
+	_, err := writer.Write([]byte(`{"name":`))
+	must(p.t, err)
+	return finish
 }
 
 // TestRevocationsManyTimes revokes and restores a key under load, and prints how long

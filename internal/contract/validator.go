@@ -22,17 +22,18 @@ import (
 type Validator struct {
 	rules      protovalidate.Validator
 	listLimits listLimits
+	strict     strictFields
 }
 
 // NewValidator compiles the rules of the requests of the services. A rule that
 // cannot be compiled fails the start, not a call.
 func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error) {
 	var requests []protoreflect.MessageDescriptor
-	lists := listLimits{}
+	lists, strict := listLimits{}, strictFields{}
 	for _, s := range services {
 		for i := range s.Methods().Len() {
 			request := s.Methods().Get(i).Input()
-			if err := lists.read(request); err != nil {
+			if err := errors.Join(lists.read(request), strict.read(request)); err != nil {
 				return nil, fmt.Errorf("read the field rules: %w", err)
 			}
 			requests = append(requests, request)
@@ -42,7 +43,7 @@ func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error
 	if err != nil {
 		return nil, fmt.Errorf("compile the field rules: %w", err)
 	}
-	return &Validator{rules: rules, listLimits: lists}, nil
+	return &Validator{rules: rules, listLimits: lists, strict: strict}, nil
 }
 
 // Check returns nil if the request violates no rule. Otherwise it returns a
@@ -59,14 +60,15 @@ func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	if err != nil {
 		return err
 	}
-	if len(broken) == 0 && len(found.Fields) == 0 {
+	strict := v.strict.mistakes(request)
+	if len(broken) == 0 && len(found.Fields) == 0 && len(strict) == 0 {
 		return nil
 	}
 	rules, missing := splitViolations(broken, request)
 	if err := missing["store"]; err != nil {
 		return err
 	}
-	fields := found.fields()
+	fields := append(found.fields(), strict...)
 	if !found.bodyUnreadable() {
 		fields = append(fields, fieldMistakes(rules, fields, request)...)
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
@@ -91,7 +92,11 @@ func TestCheckNamesEveryWrongField(t *testing.T) {
 		{"a masked value is there", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("value") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
 		{"a masked list of scopes is not empty", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("scopes") }), []string{"scopes SECRET_SCOPES_EMPTY must have at least 1 item"}},
 		{"a masked comment may be absent", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("comment") }), nil},
+		{"a mask names no part of a field", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("value.x") }), []string{"update_mask UPDATE_MASK_INVALID must be one of value, scopes, comment"}},
 		{"a mask names known fields", update(func(r *secretsstorev1.UpdateSecretRequest) { r.UpdateMask = mask("name") }), []string{"update_mask UPDATE_MASK_INVALID must be one of value, scopes, comment"}},
+		{"a time has a second that there is", put(&timestamppb.Timestamp{Seconds: 1 << 60}), []string{"expected_modified EXPECTED_MODIFIED_INVALID must be a time from year 1 to year 9999, with nanos from 0 to 999999999"}},
+		{"a time has nanoseconds that there are", put(&timestamppb.Timestamp{Nanos: -1}), []string{"expected_modified EXPECTED_MODIFIED_INVALID must be a time from year 1 to year 9999, with nanos from 0 to 999999999"}},
+		{"a time is allowed", put(&timestamppb.Timestamp{Seconds: 1}), nil},
 		{"a new value is not empty", update(func(r *secretsstorev1.UpdateSecretRequest) { r.Value = proto.String("") }), []string{"value SECRET_VALUE_EMPTY must not be empty"}},
 		{"a page is not negative", &secretsstorev1.ListStoresRequest{AccountId: "main", Page: -1, PerPage: -2}, []string{"page PAGE_INVALID must be at least 0", "per_page PER_PAGE_INVALID must be at least 0"}},
 		{"an order is known", &secretsstorev1.ListStoresRequest{AccountId: "main", Order: "size", Direction: "up"}, []string{"order ORDER_INVALID must be one of name, created, modified", "direction DIRECTION_INVALID must be one of asc, desc"}},
@@ -106,6 +111,10 @@ func TestCheckNamesEveryWrongField(t *testing.T) {
 			}
 		})
 	}
+}
+
+func put(modified *timestamppb.Timestamp) *storekeeperv1.PutSecretRequest {
+	return &storekeeperv1.PutSecretRequest{Account: "main", Store: "s", Name: "A", Value: "v", Scopes: []string{"workers"}, ExpectedModified: modified}
 }
 
 func mask(paths ...string) *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: paths} }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -38,6 +39,7 @@ func (q *nativeQuery) read(ctx context.Context, r *http.Request, method string) 
 	// PostForm is never read. Without it, ParseForm would read the body.
 	r.Form = url.Values{}
 	r.PostForm = r.Form
+	q.refuseUnreadablePath(method, r.URL.RawPath, found)
 	fields := q.routes.queryFields(method, r.URL.RawPath)
 	sent := url.Values{}
 	pairs := 0
@@ -85,8 +87,30 @@ func (*nativeQuery) take(form url.Values, fd protoreflect.FieldDescriptor, value
 		found.Add(name, reasonFor(name), cfjson.Wanted(fd))
 		return
 	}
+	if slices.ContainsFunc(values, notUTF8) {
+		found.Add(name, reasonFor(name), wantedUTF8)
+		return
+	}
 	form[name] = values
 }
+
+// refuseUnreadablePath notes each parameter in the path that is not UTF-8. No
+// field of a message can hold such a text.
+func (q *nativeQuery) refuseUnreadablePath(method, path string, found *contract.Mistakes) {
+	if !strings.Contains(path, "%") {
+		return
+	}
+	for name, value := range q.routes.values(method, path) {
+		if notUTF8(value) {
+			found.Add(name, reasonFor(name), wantedUTF8)
+		}
+	}
+}
+
+// wantedUTF8 is said of a text that no message of protobuf can hold.
+const wantedUTF8 = "must be UTF-8"
+
+func notUTF8(text string) bool { return !utf8.ValidString(text) }
 
 // queryFields returns the fields of a request that can be query parameters, by
 // both of their names: the fields that are neither in the path nor a message of

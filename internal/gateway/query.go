@@ -155,11 +155,17 @@ func boolean(value string) (bool, string) {
 	return value == "true" || value == "false", "must be true or false"
 }
 
-func anyText(string) (bool, string) { return true, "" }
+// anyText accepts what a field of a message can hold.
+func anyText(value string) (bool, string) { return !notUTF8(value), wantedUTF8 }
 
 // someText refuses "", which is the value of an unset variable. Clients would take the first
 // account of the answer for the named account.
-func someText(value string) (bool, string) { return value != "", "must not be empty" }
+func someText(value string) (bool, string) {
+	if value == "" {
+		return false, "must not be empty"
+	}
+	return anyText(value)
+}
 
 // nameSpan sets the name and the route of a request's span according to the semantic conventions.
 // The HTTP method is a method of the routes.

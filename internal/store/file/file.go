@@ -25,7 +25,6 @@ package file
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -169,16 +168,6 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, refused(c.Folder, err)
 	}
 	return s, nil
-}
-
-// refused returns the error for unusable files, with instructions.
-func refused(folder string, err error) error {
-	switch {
-	case errors.Is(err, ErrLocked), errors.Is(err, audit.ErrLocked), errors.Is(err, audit.ErrBroken), errors.Is(err, errPath):
-		return fmt.Errorf("state %s: %w", folder, err)
-	}
-	return fmt.Errorf("state %s: %w. Restore the folder and the key file from one backup, or move both away to begin a new state, "+
-		"which forgets earlier changes (docs/state.md)", folder, err)
 }
 
 // Healthy returns nil, or the reason why a commit would fail now.
