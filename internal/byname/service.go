@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
@@ -34,6 +35,8 @@ const maxRounds = 12
 // Reader finds objects by their names.
 type Reader interface {
 	SecretsNamed(ctx context.Context, account, storeID string, names []string, age cache.Age) (map[string]upstream.Secret, error)
+	// SecretsNamedSince is SecretsNamed as of a time, or later.
+	SecretsNamedSince(ctx context.Context, account, storeID string, names []string, since time.Time) (map[string]upstream.Secret, error)
 	StoreNamed(ctx context.Context, account, name string) (upstream.Store, bool, error)
 }
 
@@ -107,6 +110,8 @@ type place struct {
 	// account is the account as the caller gave it, and key its configured name.
 	account, key string
 	storeID      string
+	// asked is when the call began to look.
+	asked time.Time
 	// names holds the name of the store under "", if the caller gave it.
 	names map[string]string
 }
@@ -119,7 +124,7 @@ type named interface {
 
 // place finds the store of a request.
 func (s *Service) place(ctx context.Context, r named) (place, error) {
-	p := place{account: r.GetAccount(), storeID: r.GetStore()}
+	p := place{account: r.GetAccount(), storeID: r.GetStore(), asked: time.Now()}
 	p.key, _ = s.c.Account(r.GetAccount())
 	if contract.IsIdentifier(p.storeID) {
 		return p, nil
