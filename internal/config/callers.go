@@ -68,9 +68,24 @@ func CheckCallerName(name string) error {
 	return errors.New(callerRule)
 }
 
+// saysNobody reports whether the callers file says by an empty list that nobody may
+// call, so that the last key can be revoked. A file that lacks the lists may be
+// half-written.
+func (c *Callers) saysNobody() bool {
+	return c.File != "" && (c.APIKeys != nil || c.Issuers != nil || c.Certificates != nil)
+}
+
+func (c *Callers) nobodyAdvice() string {
+	text := "is missing; callers must list at least one of api_keys, issuers and certificates, or nobody could call"
+	if c.File != "" {
+		text += "; write api_keys: [] to say that nobody may call"
+	}
+	return text
+}
+
 func (c *Callers) validate(k check) {
-	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !k.field("issuers").suppressed() && !k.field("certificates").suppressed() {
-		k.field("api_keys").fail("is missing; callers must list at least one of api_keys, issuers and certificates, or nobody could call")
+	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !c.saysNobody() && !k.field("issuers").suppressed() && !k.field("certificates").suppressed() {
+		k.field("api_keys").fail(c.nobodyAdvice())
 	}
 	validateIssuers(c.Issuers, k.field("issuers"))
 	validateCertificates(c.Certificates, k.field("certificates"))

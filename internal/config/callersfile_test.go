@@ -52,6 +52,22 @@ func TestCallersMayBeInAFileOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestACallersFileMaySayThatNobodyMayCall(t *testing.T) {
+	for text, right := range map[string]bool{
+		"api_keys: []\n": true, "issuers: []\ncertificates: []\n": true,
+		// These may be half of a file.
+		"": false, "api_keys:\n": false, "api_keys: null\n": false, "tenants: []\n": false, "# api_keys: []\n": false,
+	} {
+		c, err := config.Load(written(t, mainFile, text), nil)
+		if right && (err != nil || len(c.Callers.APIKeys) != 0) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if !right && (err == nil || !strings.Contains(err.Error(), "write api_keys: [] to say that nobody may call")) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestARelativeCallersFileStartsAtTheConfigurationFile(t *testing.T) {
 	const issuer = "issuers: [{name: a, issuer: https://a, audiences: [a], subjects: [{match: x}], jwks_file: keys.json}]\n"
 	file := written(t, mainFile, oneKey+issuer)

@@ -69,7 +69,8 @@ func (d nodeDecoder) pair(key, value *yaml.Node, t settingTarget, given map[stri
 	d.decode(value, part)
 }
 
-// list copies a sequence. An empty list is written as [] or left out.
+// list copies a sequence. An empty list is written as [], which is then not nil,
+// or left out.
 func (d nodeDecoder) list(n *yaml.Node, t settingTarget) {
 	if isNull(n) {
 		return
@@ -77,6 +78,9 @@ func (d nodeDecoder) list(n *yaml.Node, t settingTarget) {
 	if n.Kind != yaml.SequenceNode {
 		d.wrong(n, t, "must be a list, each element after a dash")
 		return
+	}
+	if len(n.Content) == 0 {
+		t.value.Set(reflect.MakeSlice(t.value.Type(), 0, 0))
 	}
 	for i, item := range n.Content {
 		t.grow(false)
