@@ -84,12 +84,13 @@ const policyText = `# Who may do what. What no rule allows is denied. A change t
 
 rules:
   - {id: everybody-sees-stores, actions: [account.get, store.get, quota.get], when: "true"}
-  - {id: platform-does-everything, actions: ["*"], when: '"platform" in principal.groups'}
+  - {id: platform-does-everything, actions: ["*", "operator.*"], when: '"platform" in principal.groups'}
 
 tests:
   - {name: anybody sees a store, as: {name: somebody}, do: store.get, on: {store: default_secrets_store}, allow: everybody-sees-stores}
   - {name: and no secret, as: {name: somebody}, do: secret.get, on: {store: default_secrets_store, secret: API_KEY}, deny: true}
   - {name: the platform makes stores, as: {groups: [platform]}, do: store.create, on: {store: default_secrets_store}, allow: platform-does-everything}
+  - {name: and sees how Storekeeper is, as: {groups: [platform]}, do: operator.status, on: {}, allow: platform-does-everything}
 `
 
 // quoted writes a text as a YAML string, whatever it holds.
