@@ -72,7 +72,7 @@ const (
 // limits the length and the characters when the record is written: a name is free text, an id and a
 // word are not.
 type Record struct {
-	// Kind is set by the Log.
+	// Kind is the kind of the record: intent, outcome, alarm, denial, reload, start or recovered.
 	Kind Kind
 	// Time is the time of the event, in microseconds. The sink sets a zero time to the current
 	// time.
@@ -81,18 +81,19 @@ type Record struct {
 	ID string
 	// Caller is the name of the principal. Empty if the caller was not authenticated.
 	Caller string
-	// Tenant is the team of the caller. TenantID is the stable identifier of the tenant. Empty if
-	// the stable identifier is Tenant.
+	// Tenant is the team of the caller. TenantID is the stable identifier of the tenant, empty if
+	// it equals Tenant.
 	Tenant, TenantID string
 	// Credential is the kind of credential, never the credential.
 	Credential string
 	// Issuer and Subject are the claims iss and sub of a token with a valid signature, even if the
 	// subject is not admitted.
 	Issuer, Subject string
-	// JTI is the claim jti of that token. RunID is the claim run_id, with which GitHub Actions
-	// identifies a workflow run. Each is empty if the token lacks the claim. Neither grants access.
+	// JTI is the claim jti of a token with a valid signature. RunID is the claim run_id, with which
+	// GitHub Actions identifies a workflow run. Each is empty if the token lacks the claim. Neither
+	// grants access.
 	JTI, RunID string
-	// Method is the RPC.
+	// Method is the full name of the RPC.
 	Method string
 	// Action is the action of the method on its resource.
 	Action string
@@ -109,16 +110,17 @@ type Record struct {
 	// holds their contents. "force" stands for the deletion of a store with all its secrets.
 	Changed []string
 	// Suppressed is the number of the caller's denials that were counted but not recorded, in a
-	// denial with ReasonSuppressed.
+	// denial with the reason DENIALS_SUPPRESSED.
 	Suppressed int
 	// Decision is the decision of the rules.
 	Decision Decision
 	// Policy is the digest of the rules in force.
 	Policy string
-	// Before and After are digests of a file in a KindReload record: the previous content in force,
-	// and the new content. After is empty if the file could not be read.
+	// Before and After are digests of a file, in a record of the kind reload: of the previous
+	// content in force, and of the new content. After is empty if the file could not be read.
 	Before, After string
-	// Outcome is set in records of KindOutcome and KindReload only.
+	// Outcome is succeeded, failed, unknown or not_sent, in records of the kinds outcome and reload
+	// only.
 	Outcome Outcome
 	// Reason is a machine word. Any other text is written as "invalid", so that an error text
 	// cannot enter the trail.
@@ -142,7 +144,7 @@ type Record struct {
 type Store struct {
 	// ID is Cloudflare's identifier.
 	ID string
-	// Name is empty if it is unknown.
+	// Name is the name of the store, empty if unknown.
 	Name string
 }
 
@@ -150,7 +152,7 @@ type Store struct {
 type Secret struct {
 	// ID is Cloudflare's identifier. Empty for a secret that is being created.
 	ID string
-	// Name is empty if it is unknown.
+	// Name is the name of the secret, empty if unknown.
 	Name string
 	// Fingerprint is the result of the function Fingerprint, or empty. Any other form is written as
 	// "invalid".
