@@ -45,7 +45,7 @@ type AccountInfo struct {
 type accountState struct {
 	id     string
 	base   *url.URL
-	secret *keeper
+	secret *credentialSource
 	health health
 	// ahead is the offset of Cloudflare's clock from ours, in nanoseconds.
 	ahead atomic.Int64
@@ -80,7 +80,7 @@ func (d *directory) add(given Account, c Config) error {
 	if err != nil {
 		return err
 	}
-	secret, err := newKeeper(given, c)
+	secret, err := newCredentialSource(given, c)
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,9 @@ package upstream
 
 import "time"
 
-// tellsTime updates the clock offset of Cloudflare from the Date header of a response, which has a
-// resolution of one second.
-func (a *accountState) tellsTime(r reply, start time.Time) {
+// updateClock updates the clock offset of Cloudflare from the Date header of a response, which has
+// a resolution of one second.
+func (a *accountState) updateClock(r reply, start time.Time) {
 	if r.date.IsZero() {
 		return
 	}

@@ -5,37 +5,37 @@ import "sync"
 // events reports the state of an account's credential, without repetition. The watch of the
 // credential file and the rotation use it.
 type events struct {
-	tell func(error)
+	notify func(error)
 
 	mu       sync.Mutex
-	troubled bool   // a recovery must be reported
-	told     string // the last reported type of error, which is not repeated
+	failing  bool   // a recovery must be reported
+	reported string // the last reported type of error, which is not repeated
 }
 
-// well reports that the file's content is in use, if that is news.
-func (e *events) well(news bool) {
+// recovered reports that the file's content is in use, if that is news.
+func (e *events) recovered(news bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if news || e.troubled {
-		e.tell(nil)
+	if news || e.failing {
+		e.notify(nil)
 	}
-	e.troubled, e.told = false, ""
+	e.failing, e.reported = false, ""
 }
 
-// complain reports an error, unless the last reported error has the same type.
-func (e *events) complain(sort string, err error) {
+// fail reports an error, unless the last reported error has the same type.
+func (e *events) fail(sort string, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if sort == e.told {
+	if sort == e.reported {
 		return
 	}
-	e.troubled, e.told = true, sort
-	e.tell(err)
+	e.failing, e.reported = true, sort
+	e.notify(err)
 }
 
-// anew resets the last reported error, because the candidate has changed.
-func (e *events) anew() {
+// reset resets the last reported error, because the candidate has changed.
+func (e *events) reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.told = ""
+	e.reported = ""
 }

@@ -47,22 +47,22 @@ type progress struct {
 	wanted, connected, answered atomic.Bool
 }
 
-// fate is the result of an attempt with regard to retries.
-type fate int
+// attemptEnd is the result of an attempt with regard to retries.
+type attemptEnd int
 
 const (
 	// done means that no retry is useful.
-	done fate = iota
-	// cutOff means that the connection of a read died before the first byte of a response.
-	cutOff
-	// turnedAway means that Cloudflare refused the credential without processing the request.
-	turnedAway
+	done attemptEnd = iota
+	// connectionLost means that the connection of a read died before the first byte of a response.
+	connectionLost
+	// unauthorized means that Cloudflare refused the credential without processing the request.
+	unauthorized
 )
 
 // call sends an operation and decodes the response. fit checks that the response matches the
 // request.
 //
-// call retries a cutOff request once. call retries a turnedAway request once with each credential
+// call retries once after connectionLost. After unauthorized, it retries once with each credential
 // that was put in force since.
 func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], error) {
 	secret := o.place.account.secret
@@ -70,9 +70,9 @@ func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answ
 		o.cred = secret.credential()
 		answer, end, err := try(ctx, c, o, fit)
 		switch {
-		case end == cutOff && cuts == 0:
+		case end == connectionLost && cuts == 0:
 			cuts++
-		case end == turnedAway && secret.replaced(ctx, o.cred):
+		case end == unauthorized && secret.replaced(ctx, o.cred):
 		default:
 			return answer, err
 		}
@@ -80,9 +80,9 @@ func call[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answ
 }
 
 // try makes one attempt after the request gets its permit.
-func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answer Answer[T], end fate, err error) {
+func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answer Answer[T], end attemptEnd, err error) {
 	account := o.place.account
-	if f := account.health.leftAlone(); f != nil {
+	if f := account.health.checkOpen(); f != nil {
 		return answer, done, f
 	}
 	ended, err := c.admit(ctx, Ask{Operation: o.name, Account: account.id, Changes: o.changes()})
@@ -100,7 +100,7 @@ func try[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (answe
 			made.Err = o.panicked(p)
 			err = made.Err
 		}
-		proceed(testimony(ctx, made.Err))
+		proceed(breakerOutcome(ctx, made.Err))
 		ended(made)
 		c.observe(ctx, made)
 	}()
@@ -119,7 +119,7 @@ func (o operation) panicked(p any) *fault.Error {
 }
 
 // attempt sends an operation and returns the result.
-func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], fate, Attempt) {
+func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (Answer[T], attemptEnd, Attempt) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	start := c.clock()
@@ -132,17 +132,17 @@ func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (A
 		x.nothingLeft = x.unsent(err)
 		f := x.broken(ctx, err)
 		if x.worthAnother(ctx, err) {
-			return Answer[T]{}, cutOff, x.attempt(r, f)
+			return Answer[T]{}, connectionLost, x.attempt(r, f)
 		}
 		return Answer[T]{}, done, x.attempt(r, f)
 	}
-	o.place.account.tellsTime(r, start)
+	o.place.account.updateClock(r, start)
 	answer, f := understand(ctx, x, r, fit)
 	switch {
 	case f == nil:
 		return answer, done, x.attempt(r, nil)
 	case f.Reason == fault.ReasonUpstreamCredentialRefused && r.status >= http.StatusBadRequest:
-		return Answer[T]{}, turnedAway, x.attempt(r, f)
+		return Answer[T]{}, unauthorized, x.attempt(r, f)
 	}
 	return Answer[T]{}, done, x.attempt(r, f)
 }

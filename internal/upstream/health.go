@@ -10,12 +10,12 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// trouble is the time that an open circuit breaker waits before a trial call.
-const trouble = 2 * time.Second
+// openTime is the time that an open circuit breaker waits before a trial call.
+const openTime = 2 * time.Second
 
-// errNotTold marks an attempt that gives no information about Cloudflare, because the caller's
+// errInconclusive marks an attempt that gives no information about Cloudflare, because the caller's
 // context ended early.
-var errNotTold = errors.New("the caller did not wait for the answer")
+var errInconclusive = errors.New("the caller did not wait for the answer")
 
 // health is the circuit breaker of an account.
 type health struct {
@@ -28,19 +28,19 @@ func newHealth(failures int) health {
 		return health{}
 	}
 	return health{breaker: gobreaker.NewTwoStepCircuitBreaker[None](gobreaker.Settings{
-		Timeout:      trouble,
+		Timeout:      openTime,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= failures },
-		IsSuccessful: func(err error) bool { return !troubled(err) },
-		IsExcluded:   func(err error) bool { return errors.Is(err, errNotTold) },
+		IsSuccessful: func(err error) bool { return !isOutage(err) },
+		IsExcluded:   func(err error) bool { return errors.Is(err, errInconclusive) },
 	})}
 }
 
-// leftAlone returns a fault if the breaker is open, so that the call need not wait for a permit.
-func (h health) leftAlone() *fault.Error {
+// checkOpen returns a fault if the breaker is open, so that the call need not wait for a permit.
+func (h health) checkOpen() *fault.Error {
 	if h.breaker == nil || h.breaker.State() != gobreaker.StateOpen {
 		return nil
 	}
-	return inTrouble()
+	return breakerOpen()
 }
 
 // ask asks the breaker for permission to send. ended records the result. f is the fault of a call
@@ -51,29 +51,29 @@ func (h health) ask() (ended func(error), f *fault.Error) {
 	}
 	ended, err := h.breaker.Allow()
 	if err != nil {
-		return nil, inTrouble()
+		return nil, breakerOpen()
 	}
 	return ended, nil
 }
 
-func inTrouble() *fault.Error {
+func breakerOpen() *fault.Error {
 	f := fault.New(fault.Unavailable, fault.ReasonUpstreamUnavailable, "Cloudflare is in trouble at the moment, so the call was not sent.")
-	f.RetryAfter = trouble
+	f.RetryAfter = openTime
 	return f
 }
 
-// testimony converts the result of an attempt for the breaker. ctx is the caller's context: a short
+// breakerOutcome converts the result of an attempt for the breaker. ctx is the caller's context: a short
 // deadline of the caller is not a failure of Cloudflare.
-func testimony(ctx context.Context, err error) error {
-	if troubled(err) && ctx.Err() != nil {
-		return errNotTold
+func breakerOutcome(ctx context.Context, err error) error {
+	if isOutage(err) && ctx.Err() != nil {
+		return errInconclusive
 	}
 	return err
 }
 
-// troubled reports whether an error indicates an outage of Cloudflare or the network. Other errors
+// isOutage reports whether an error indicates an outage of Cloudflare or the network. Other errors
 // also occur while Cloudflare is healthy.
-func troubled(err error) bool {
+func isOutage(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		return false

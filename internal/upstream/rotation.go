@@ -23,7 +23,7 @@ const (
 // rotation puts a changed credential in force after a successful test. It runs in one goroutine at
 // a time, and only while there is a candidate.
 type rotation struct {
-	keeper *keeper
+	source *credentialSource
 	// prove tests a candidate and records intermediate results in the candidate.
 	prove  func(context.Context, *candidate) error
 	events *events
@@ -45,20 +45,20 @@ type candidate struct {
 func (r *rotation) run(ctx context.Context) {
 	r.candidate, r.pause = candidate{}, firstRest
 	for {
-		r.keeper.changed.take()
+		r.source.changed.take()
 		trouble := r.attempt(ctx)
-		r.keeper.resting.Store(throttles(trouble))
-		if !r.keeper.over(trouble != nil) {
+		r.source.resting.Store(throttles(trouble))
+		if !r.source.over(trouble != nil) {
 			return
 		}
 		r.rest(ctx, trouble)
-		r.keeper.resting.Store(false)
+		r.source.resting.Store(false)
 	}
 }
 
 // attempt tests the present content of the file. It returns an error only if a retry may help.
 func (r *rotation) attempt(ctx context.Context) error {
-	text, ok := r.keeper.candidate()
+	text, ok := r.source.candidate()
 	if !ok {
 		return nil
 	}
@@ -74,16 +74,16 @@ func (r *rotation) judge(outcome error) error {
 	var trouble error
 	switch {
 	case outcome == nil:
-		r.keeper.install(r.candidate.liveCredential)
-		r.events.well(true)
+		r.source.install(r.candidate.liveCredential)
+		r.events.recovered(true)
 	case refuses(outcome):
-		r.keeper.refuse(r.candidate.reveal())
-		r.events.complain("refused", fmt.Errorf("the new credential was refused: %w", outcome))
+		r.source.refuse(r.candidate.reveal())
+		r.events.fail("refused", fmt.Errorf("the new credential was refused: %w", outcome))
 		// If the credential is offered again, the earlier results do not count.
 		r.candidate = candidate{}
 	default:
 		trouble = outcome
-		r.events.complain(fault.From(trouble).Reason, fmt.Errorf("the new credential could not be tried yet: %w", trouble))
+		r.events.fail(fault.From(trouble).Reason, fmt.Errorf("the new credential could not be tried yet: %w", trouble))
 	}
 	return trouble
 }
@@ -94,9 +94,9 @@ func (r *rotation) take(text string) {
 	if r.candidate.reveal() == text {
 		return
 	}
-	r.candidate, r.pause = candidate{liveCredential: r.keeper.credentialOf(text)}, firstRest
-	r.events.anew()
-	r.keeper.remember(text)
+	r.candidate, r.pause = candidate{liveCredential: r.source.credentialOf(text)}, firstRest
+	r.events.reset()
+	r.source.remember(text)
 }
 
 // rest pauses before the next attempt. A change of the file ends the pause, and so does a refusal
@@ -108,13 +108,13 @@ func (r *rotation) rest(ctx context.Context, trouble error) {
 	timer := time.NewTimer(max(r.pause, fault.From(trouble).RetryAfter) - firstRest)
 	defer timer.Stop()
 	r.pause = min(2*r.pause, maxRest)
-	hurry := r.keeper.hurry
+	hurry := r.source.hurry
 	if throttles(trouble) {
 		hurry = nil
 	}
 	select {
 	case <-timer.C:
-	case <-r.keeper.changed:
+	case <-r.source.changed:
 	case <-hurry:
 	case <-ctx.Done():
 	}

@@ -25,7 +25,7 @@ type scrubber struct {
 	// credential is the credential of the request.
 	credential string
 	// account has the other credentials, as of the time when the response is read.
-	account *keeper
+	account *credentialSource
 	values  []string
 	// hidden caches the disguises of values.
 	hidden [][]string

@@ -21,9 +21,9 @@ const (
 	maxTurns = 3
 )
 
-// keeper holds the credential of an account. Changed content of the credential file is tested by a
-// rotation in the background.
-type keeper struct {
+// credentialSource holds the credential of an account. Changed content of the credential file is
+// tested by a rotation in the background.
+type credentialSource struct {
 	email    string
 	clock    func() time.Time
 	watch    *filewatch.Watch // nil if the credential is not from a file
@@ -48,8 +48,8 @@ type keeper struct {
 	turn      chan struct{} // closed at the end of the candidate's test; nil if there is no candidate
 }
 
-func newKeeper(given Account, c Config) (*keeper, error) {
-	k := &keeper{clock: c.Clock, email: given.Credential.Email, changed: newSignal(), hurry: newSignal()}
+func newCredentialSource(given Account, c Config) (*credentialSource, error) {
+	k := &credentialSource{clock: c.Clock, email: given.Credential.Email, changed: newSignal(), hurry: newSignal()}
 	files, file := given.Credential, ""
 	switch {
 	case files == CredentialFiles{} && given.Token.reveal() != "":
@@ -67,8 +67,8 @@ func newKeeper(given Account, c Config) (*keeper, error) {
 	if strings.ContainsFunc(files.Email, notHeaderSafe) {
 		return nil, errors.New("credential e-mail address holds a character that no header may carry")
 	}
-	k.events = &events{tell: func(err error) { c.OnCredential(CredentialEvent{Account: given.ID, Err: err}) }}
-	k.rotation = &rotation{keeper: k, events: k.events}
+	k.events = &events{notify: func(err error) { c.OnCredential(CredentialEvent{Account: given.ID, Err: err}) }}
+	k.rotation = &rotation{source: k, events: k.events}
 	var err error
 	k.watch, err = c.Files.Add(context.Background(), filewatch.FileGroup{
 		Kind: "credential", Files: []string{file}, MaxBytes: maxFile, ReloadOnTouch: true,
@@ -79,7 +79,7 @@ func newKeeper(given Account, c Config) (*keeper, error) {
 
 // load processes the content of the file. The first content is put in force without a test, because
 // Storekeeper must start while Cloudflare is down. Any other content becomes a candidate.
-func (k *keeper) load(file string, content []byte) error {
+func (k *credentialSource) load(file string, content []byte) error {
 	text := strings.TrimRight(string(content), "\r\n")
 	if err := checkCredential(text); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
@@ -102,12 +102,12 @@ func (k *keeper) load(file string, content []byte) error {
 var errRefusedLately = errors.New("the credential was refused a moment ago")
 
 // refusedLately reports whether a credential must not be tested again yet. k.mu is held.
-func (k *keeper) refusedLately(text string) bool {
+func (k *credentialSource) refusedLately(text string) bool {
 	return text == k.refused && k.clock().Sub(k.refusedAt) < refusalHolds
 }
 
 // begin starts a rotation for the file's content, unless that content is in force. k.mu is held.
-func (k *keeper) begin() {
+func (k *credentialSource) begin() {
 	switch {
 	case k.turn != nil:
 		k.changed.give()
@@ -117,7 +117,7 @@ func (k *keeper) begin() {
 }
 
 // enable permits rotations from now on.
-func (k *keeper) enable(start func(func(context.Context)) bool, prove func(context.Context, *candidate) error) {
+func (k *credentialSource) enable(start func(func(context.Context)) bool, prove func(context.Context, *candidate) error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.start, k.rotation.prove = start, prove
@@ -125,47 +125,47 @@ func (k *keeper) enable(start func(func(context.Context)) bool, prove func(conte
 }
 
 // report handles the result of a load of the file.
-func (k *keeper) report(err error) {
+func (k *credentialSource) report(err error) {
 	switch {
 	case errors.Is(err, errRefusedLately): // already reported at the refusal
 	case err != nil:
-		k.events.complain(err.Error(), err)
+		k.events.fail(err.Error(), err)
 	case k.offer() == k.current.Load().reveal():
-		k.events.well(false)
+		k.events.recovered(false)
 	}
 }
 
 // offer returns the last loaded content of the file.
-func (k *keeper) offer() string {
+func (k *credentialSource) offer() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.offered
 }
 
 // close ends the watch of the file.
-func (k *keeper) close() {
+func (k *credentialSource) close() {
 	if k.watch != nil {
 		k.watch.Stop()
 	}
 }
 
-func (k *keeper) credentialOf(text string) liveCredential {
+func (k *credentialSource) credentialOf(text string) liveCredential {
 	return liveCredential{Token: NewToken(text), email: k.email}
 }
 
 // install puts a credential in force.
-func (k *keeper) install(c liveCredential) {
+func (k *credentialSource) install(c liveCredential) {
 	k.current.Store(&c)
 	k.remember(c.reveal())
 }
 
 // credential returns the credential in use.
-func (k *keeper) credential() liveCredential { return *k.current.Load() }
+func (k *credentialSource) credential() liveCredential { return *k.current.Load() }
 
 // replaced reports whether another credential than the refused credential is in force. If there is
 // a candidate, replaced triggers its test at once and waits. So no call fails if a credential is
 // revoked as soon as its successor exists.
-func (k *keeper) replaced(ctx context.Context, refused liveCredential) bool {
+func (k *credentialSource) replaced(ctx context.Context, refused liveCredential) bool {
 	for range maxTurns {
 		if k.current.Load().reveal() != refused.reveal() {
 			return true
@@ -185,7 +185,7 @@ func (k *keeper) replaced(ctx context.Context, refused liveCredential) bool {
 
 // urge triggers the test of a candidate, and returns a channel that closes at the end of the test.
 // It returns nil if no candidate can be tested now.
-func (k *keeper) urge(ctx context.Context) <-chan struct{} {
+func (k *credentialSource) urge(ctx context.Context) <-chan struct{} {
 	if k.watch == nil {
 		return nil
 	}
@@ -200,14 +200,14 @@ func (k *keeper) urge(ctx context.Context) <-chan struct{} {
 }
 
 // refuse records that Cloudflare refused a candidate.
-func (k *keeper) refuse(text string) {
+func (k *credentialSource) refuse(text string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.refused, k.refusedAt = text, k.clock()
 }
 
 // candidate returns the file's content if it must be tested.
-func (k *keeper) candidate() (text string, ok bool) {
+func (k *credentialSource) candidate() (text string, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.offered, k.offered != k.current.Load().reveal() && !k.refusedLately(k.offered)
@@ -215,7 +215,7 @@ func (k *keeper) candidate() (text string, ok bool) {
 
 // over ends a test and wakes the waiting calls. It reports whether another test follows: for the
 // same candidate, or because the file changed.
-func (k *keeper) over(again bool) bool {
+func (k *credentialSource) over(again bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	close(k.turn)
@@ -227,9 +227,9 @@ func (k *keeper) over(again bool) bool {
 	return again
 }
 
-// remember adds a credential to the known credentials. It has one writer at a time: newKeeper, and
-// later the rotation.
-func (k *keeper) remember(text string) {
+// remember adds a credential to the known credentials. It has one writer at a time:
+// newCredentialSource, and later the rotation.
+func (k *credentialSource) remember(text string) {
 	current := k.current.Load().reveal()
 	known := []knownCredential{newKnownCredential(current)}
 	if text != current {
