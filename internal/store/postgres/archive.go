@@ -13,25 +13,24 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// ErrNoPartition is in an error where no partition of the trail has that name.
+// ErrNoPartition is in the error if no partition of the trail has the name.
 var ErrNoPartition = errors.New("no partition of the audit trail has this name")
 
-// Partition is a table with lines of the audit trail that follow each other. It
-// begins with a start record or a recovered record, so that it can be exported as
-// a file and verified like a rotated one.
+// Partition is a table with consecutive lines of the audit trail. It begins with a start record or
+// a recovered record, so that it can be exported as a file and verified like a rotated file.
 type Partition struct {
-	// Name is that of the table.
+	// Name is the name of the table.
 	Name string
-	// Attached says whether it still belongs to the trail. One that does not is an
+	// Attached reports whether the partition still belongs to the trail. A detached partition is an
 	// archive.
 	Attached bool
-	// Missing says that its table is gone, although it was not archived.
+	// Missing reports that the table is missing although the partition was not archived.
 	Missing bool
-	// Full says that no line is added to it any more.
+	// Full reports that no more lines are added.
 	Full bool
-	// Starts and Ends are the times that its lines lie between.
+	// Starts and Ends are the bounds of the times of the lines.
 	Starts, Ends time.Time
-	// First and Last are the numbers of its lines, 0 where it has none.
+	// First and Last are the numbers of the first and last line, or 0 if there are no lines.
 	First, Last uint64
 	// From and To are the times of the first and the last line.
 	From, To time.Time
@@ -39,8 +38,8 @@ type Partition struct {
 
 // Partitions lists the partitions of the trail and its archives, oldest first.
 func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
-	// Where a later partition has lines, no line is added to an earlier one: the times of
-	// lines do not go back.
+	// If a later partition has lines, no line is added to an earlier partition, because the times
+	// of lines never decrease.
 	const text = `select p.name, c.oid is null, coalesce(c.relispartition, false), p.starts, p.ends,
 			coalesce(p.first, 0), coalesce(f.first - 1, 0)
 		from trail_partitions as p
@@ -74,7 +73,7 @@ func scanPartition(row pgx.CollectableRow) (p Partition, err error) {
 	return p, err
 }
 
-// measure looks at the lines of a partition.
+// measure reads the numbers and times of the lines of a partition.
 func (s *Store) measure(ctx context.Context, p *Partition) error {
 	if p.Missing || p.First == 0 {
 		return nil
@@ -88,13 +87,13 @@ func (s *Store) measure(ctx context.Context, p *Partition) error {
 	}
 	p.From, p.To = from.UTC(), to.UTC()
 	if !p.Full {
-		p.Last = uint64(*last) //nolint:gosec // As above.
+		p.Last = uint64(*last) //nolint:gosec // as above
 	}
 	return nil
 }
 
-// Archive takes a full partition out of the trail, without keeping anybody from
-// reading or writing it. The table stays, and Export reads it, until Drop.
+// Archive detaches a full partition from the trail, without blocking readers or writers. The table
+// remains and can be exported until Drop.
 func (s *Store) Archive(ctx context.Context, name string) error {
 	p, err := s.partition(ctx, name)
 	switch {
@@ -111,20 +110,20 @@ func (s *Store) Archive(ctx context.Context, name string) error {
 	if err != nil {
 		return s.failed(ctx, err)
 	}
-	// Its time limits are others than those of the pool.
+	// The connection has other timeouts than the pool.
 	defer func() { _ = conn.Hijack().Close(ctx) }()
-	// It waits for those who read the trail now, and keeps nobody waiting.
+	// The detach waits for running readers of the trail, and blocks nobody.
 	if _, err := conn.Exec(ctx, "select set_config('lock_timeout', '5min', false), set_config('statement_timeout', '5min', false)"); err != nil {
 		return s.failed(ctx, err)
 	}
 	text := fmt.Sprintf("alter table %s detach partition %s ", s.name("trail"), s.name(name))
 	_, err = conn.Exec(ctx, text+"concurrently")
 	if code(err) == codePending {
-		// An earlier attempt was cut off in the middle.
+		// An earlier attempt was interrupted.
 		_, err = conn.Exec(ctx, text+"finalize")
 	}
 	if err == nil {
-		// Its changes cannot be read any more.
+		// The partition's changes cannot be read any more.
 		err = s.forget(ctx, p.First, p.Last)
 	}
 	return s.failed(ctx, err)
@@ -164,9 +163,8 @@ func (s *Store) partition(ctx context.Context, name string) (Partition, error) {
 	return Partition{}, fmt.Errorf("%w: %q", ErrNoPartition, name)
 }
 
-// Export writes the lines of a partition or an archive, each with its line feed,
-// and returns the content of the head file that belongs beside them: both together
-// are what audit.VerifyAfter reads.
+// Export writes the lines of a partition or an archive, each with its line feed, and returns the
+// content of the corresponding head file. audit.VerifyAfter accepts both together.
 func (s *Store) Export(ctx context.Context, name string, w io.Writer) (head []byte, err error) {
 	if _, err := s.partition(ctx, name); err != nil {
 		return nil, err
@@ -179,7 +177,7 @@ func (s *Store) Export(ctx context.Context, name string, w io.Writer) (head []by
 	out := bufio.NewWriter(w)
 	err = s.lines(ctx, s.name(name), 0, func(line []byte) error {
 		last = line
-		_, _ = out.Write(line) // The next write, or Flush, gives the error again.
+		_, _ = out.Write(line) // the next write, or Flush, returns the error again
 		return out.WriteByte('\n')
 	})
 	if err = errors.Join(err, out.Flush()); err != nil {
@@ -195,8 +193,8 @@ func (s *Store) Export(ctx context.Context, name string, w io.Writer) (head []by
 	return audit.AppendHead(nil, at, h.chain, s.config.AuditKey), nil
 }
 
-// Verify verifies the trail in the database against its end. after is the last
-// line of what was archived and verified elsewhere, zero where nothing was.
+// Verify verifies the trail in the database, including its end. after is the last line that was
+// archived and verified elsewhere, or zero.
 func (s *Store) Verify(ctx context.Context, after audit.Mark) (audit.Report, error) {
 	if err := s.look(ctx); err != nil {
 		return audit.Report{}, s.failed(ctx, err)
@@ -207,7 +205,7 @@ func (s *Store) Verify(ctx context.Context, after audit.Mark) (audit.Report, err
 	}
 	reader, writer := io.Pipe()
 	go func() {
-		// The other side reads to the end, or closes.
+		// The reader reads to the end, or closes the pipe.
 		_ = writer.CloseWithError(s.copy(ctx, after.Seq, writer))
 	}()
 	defer func() { _ = reader.Close() }()
@@ -216,11 +214,11 @@ func (s *Store) Verify(ctx context.Context, after audit.Mark) (audit.Report, err
 	}, s.config.AuditKey)
 }
 
-// copy writes the lines of the trail behind a number, each with its line feed.
+// copy writes the lines of the trail after a number, each with its line feed.
 func (s *Store) copy(ctx context.Context, after uint64, w io.Writer) error {
 	out := bufio.NewWriter(w)
 	err := s.Trail(ctx, after, func(line []byte) error {
-		_, _ = out.Write(line) // As in Export.
+		_, _ = out.Write(line) // as in Export
 		return out.WriteByte('\n')
 	})
 	return errors.Join(err, out.Flush())

@@ -14,35 +14,35 @@ import (
 )
 
 const (
-	// firstPause and longestPause bound the time before another attempt.
+	// firstPause and longestPause limit the backoff before another attempt.
 	firstPause   = time.Millisecond
 	longestPause = 50 * time.Millisecond
-	// maxGroup is how many commits share a transaction at most.
+	// maxGroup is the maximum number of commits per transaction.
 	maxGroup = 256
 )
 
-// request is one call of Commit.
+// request is a call of Commit.
 type request struct {
-	// ctx ends when its caller does not wait any more.
-	ctx    context.Context //nolint:containedctx // It is that of the call which waits.
+	// ctx ends when the caller stops waiting.
+	ctx    context.Context //nolint:containedctx // the context of the waiting call
 	keys   []string
 	decide store.Decide
-	// now gives the caller what decide needs, and decided brings back the result:
-	// decide runs in the goroutine of its caller.
+	// now passes the records to the caller, and decided returns the result: decide runs in the
+	// caller's goroutine.
 	now     chan map[string]store.Record
 	decided chan proposal
 	done    chan error
 }
 
-// proposal is what a decide returned.
+// proposal is the result of a decide.
 type proposal struct {
 	changes store.Changes
 	err     error
 }
 
-// Commit does as store.Store says. Where its answer was lost it finds out within
-// the time limit whether it happened. STATE_UNAVAILABLE means that this is not
-// known, or that it did not happen.
+// Commit implements store.Store. If the response of the server is lost, Commit determines within
+// the time limit whether the commit happened. STATE_UNAVAILABLE means that the commit did not
+// happen, or that its outcome is unknown.
 func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) error {
 	if err := store.CheckKeys(keys); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 	}
 }
 
-// run calls decide and checks what it wants.
+// run calls decide and checks the result.
 func (r *request) run(now map[string]store.Record) proposal {
 	changes, err := r.decide(now)
 	if err == nil {
@@ -90,7 +90,7 @@ func (r *request) run(now map[string]store.Record) proposal {
 	return proposal{changes: changes, err: err}
 }
 
-// ask has the caller run its decide. It returns false where the caller has left.
+// ask makes the caller run its decide. It returns false if the caller stopped waiting.
 func (r *request) ask(now map[string]store.Record) (proposal, bool) {
 	select {
 	case r.now <- now:
@@ -115,8 +115,8 @@ type queue struct {
 
 func newQueue() queue { return queue{wake: make(chan struct{}, 1)} }
 
-// add puts a commit at the end, which may wait for others. It returns false where the
-// store is closed.
+// add appends a commit, which may wait up to wait for others. It returns false if the store is
+// closed.
 func (q *queue) add(r *request, wait time.Duration) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -132,7 +132,7 @@ func (q *queue) add(r *request, wait time.Duration) bool {
 	return true
 }
 
-// putBack puts commits at the front that could not be made yet.
+// putBack returns commits to the front of the queue for another attempt.
 func (q *queue) putBack(group []*request) {
 	if len(group) == 0 {
 		return
@@ -150,8 +150,7 @@ func (q *queue) nudge() {
 	}
 }
 
-// take removes the commits of one transaction. Those whose caller has left are
-// dropped.
+// take removes the commits for one transaction. Commits whose caller stopped waiting are dropped.
 func (q *queue) take() []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -171,7 +170,7 @@ func (q *queue) take() []*request {
 	return group
 }
 
-// close lets nothing more in.
+// close makes add refuse further commits.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -186,10 +185,10 @@ func (q *queue) drained() bool {
 	return q.closed && len(q.waiting) == 0
 }
 
-// pause waits a random time that grows with the attempts.
+// pause waits for a random backoff that grows with the attempts.
 func pause(ctx context.Context, attempt int) error {
 	most := min(firstPause<<min(attempt, 10), longestPause)
-	timer := time.NewTimer(rand.N(most)) //nolint:gosec // Only spreads callers.
+	timer := time.NewTimer(rand.N(most)) //nolint:gosec // only for jitter
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -24,73 +24,70 @@ const (
 	defaultTimeout     = 900 * time.Millisecond
 	maxTimeout         = 10 * time.Second
 	defaultConnections = 8
-	// writeConnections are those of the writer, of what it asks after a lost answer,
-	// and of housekeeping.
+	// writeConnections are the connections of the writer, of its queries after a lost response, and
+	// of housekeeping.
 	writeConnections = 3
-	// idle is how long a connection is kept that nobody uses.
+	// idle is the maximum idle time of a connection.
 	idle = 5 * time.Minute
-	// longIdle is after what time without use a connection is tried before it is used.
+	// longIdle is the idle time after which a connection is pinged before use.
 	longIdle = time.Minute
-	// life is how long a connection is kept at most, so that servers behind a name
-	// can change.
+	// life is the maximum lifetime of a connection, so that the servers behind a host name can
+	// change.
 	life = time.Hour
-	// statementTimeout ends statements on the server whose client has left.
+	// statementTimeout ends statements on the server whose client is gone.
 	statementTimeout = 10 * time.Second
 )
 
-// Config says which server holds the store and how to reach it.
+// Config configures the connection to the server.
 type Config struct {
-	// Hosts are the servers, each as host:port, host, or the folder of a Unix socket
-	// with :port. The first that accepts writes is used.
+	// Hosts are the servers, each as host:port, host, or the folder of a Unix socket with :port.
+	// The first server that accepts writes is used.
 	Hosts []string
 	// Database is the name of the database.
 	Database string
 	// User is the role.
 	User string
-	// Password is asked for each new connection, so that it can change. Nil: none.
-	// PasswordFile reads it from a file.
+	// Password is called for each new connection, so that the password can change. Nil means no
+	// password. PasswordFile makes such a function.
 	Password func() (string, error)
-	// TLS is how connections over TCP are secured. Nil means TLS with the roots of
-	// the system. The certificate is always verified against the name of the host,
-	// unless TLS says otherwise.
+	// TLS configures the security of TCP connections. Nil means TLS with the system's root
+	// certificates. The certificate is always verified against the host name, unless TLS says
+	// otherwise.
 	TLS *tls.Config
-	// Plaintext means that connections are not secured.
+	// Plaintext disables TLS.
 	Plaintext bool
-	// Schema is where the tables are. Default "storekeeper".
+	// Schema is the schema of the tables. Default "storekeeper".
 	Schema string
-	// AuditKey, unless empty, binds the chain of the audit trail, so that a holder
-	// of the database alone cannot write it anew. It never leaves the process. A
-	// store keeps its key.
+	// AuditKey, unless empty, is the HMAC key of the audit trail's chain, so that the chain cannot
+	// be rewritten with access to the database alone. The key never leaves the process. A store
+	// keeps its key.
 	AuditKey []byte
-	// Timeout bounds Commit, Get, Events, Healthy and each page of Scan and Trail.
-	// Default 900 ms, at most 10 s.
+	// Timeout limits Commit, Get, Events, Healthy and each page of Scan and Trail. Default 900 ms,
+	// at most 10 s.
 	Timeout time.Duration
-	// Connections is how many connections are used at most. Default 8, at least 4.
+	// Connections is the maximum number of connections. Default 8, at least 4.
 	Connections int
-	// MemoryFile is a file of this replica that remembers the store, so that one
-	// which was emptied or restored from an older copy is refused after a restart
-	// too. Empty: none.
+	// MemoryFile is a file of this replica that records the store, so that a store that was emptied
+	// or restored from an older copy is refused even after a restart. Empty disables the check
+	// across restarts.
 	MemoryFile string
-	// Existing means that the store was made before: a database without it is
-	// refused.
+	// Existing requires that the store exists: a database without the store is refused.
 	Existing bool
-	// Inspect means that tables are neither made nor changed, ended records are left,
-	// and MemoryFile is only read, for commands beside the replicas.
+	// Inspect is for commands that run beside the replicas: tables are neither created nor changed,
+	// expired records are not deleted, and MemoryFile is only read.
 	Inspect bool
-	// TrailPeriod is how long a partition of the audit trail lasts that is made from
-	// now on. Default Month.
+	// TrailPeriod is the period of new partitions of the audit trail. Default Month.
 	TrailPeriod Period
-	// Observe is told how long each transaction took. Nil: nobody.
+	// Observe is called with the duration of each transaction. Nil means no call.
 	Observe func(took time.Duration, err error)
-	// Logger is told what happens in the background. Nil means silence.
+	// Logger logs background events. Nil means no logging.
 	Logger *zap.Logger
-	// Now is the clock of this process, for audit records without a time, and against
-	// a server whose clock is far ahead. Nil means that of the system.
+	// Now is the clock of this process, for audit records without a time, and to limit the effect
+	// of a server whose clock is far ahead. Nil means time.Now.
 	Now func() time.Time
 }
 
-// PasswordFile returns the content of a file without its last line feed, read
-// anew each time.
+// PasswordFile returns a function that reads a file and removes the line feeds at the end.
 func PasswordFile(path string) func() (string, error) {
 	return func() (string, error) {
 		text, err := os.ReadFile(path)
@@ -137,11 +134,11 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// pool makes the configuration of a pool. connections open those of the store,
-// to be ended with it.
+// pool makes the configuration of a pool. open tracks the connections of the store, so that Close
+// can close them.
 func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error) {
-	// What is not set here must not come from the environment or from files of
-	// the account that runs the program.
+	// Settings must not come from the environment or from files of the account that runs the
+	// program.
 	p, err := pgxpool.ParseConfig("host=localhost port=5432 user=storekeeper password=none dbname=postgres sslmode=disable")
 	if err != nil {
 		return nil, err
@@ -167,11 +164,11 @@ func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error
 		"client_encoding":  "UTF8",
 		"timezone":         "UTC",
 		"lock_timeout":     milliseconds(c.Timeout),
-		// A replica that stands still within a transaction loses it before the others
-		// have waited for too long.
+		// A replica that stalls within a transaction loses the transaction before the others have
+		// waited for too long.
 		"idle_in_transaction_session_timeout": milliseconds(c.Timeout / 2),
-		// Each statement has its index. A plan that was made while a table was small
-		// must not read all of it later.
+		// Each statement has an index. A plan that was made while a table was small must not scan
+		// the whole table later.
 		"enable_seqscan":    "off",
 		"jit":               "off",
 		"statement_timeout": milliseconds(statementTimeout),
@@ -180,8 +177,7 @@ func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error
 	cc.ValidateConnect = acceptsWrites
 	p.MaxConns = int32(connections) //nolint:gosec // A small number of the configuration.
 	p.MaxConnIdleTime, p.MaxConnLifetime, p.MaxConnLifetimeJitter = idle, life, life/4
-	// A statement on a connection that is dead is repeated, so a ping before each is
-	// of no use.
+	// A statement on a dead connection is repeated, so a ping before each statement is useless.
 	p.ShouldPing = func(_ context.Context, at pgxpool.ShouldPingParams) bool { return at.IdleDuration > longIdle }
 	p.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
 		cc.DialFunc, cc.AfterConnect = open.dialer(c.Timeout)
@@ -197,7 +193,7 @@ func (c Config) pool(connections int, open *connections) (*pgxpool.Config, error
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// tls is how connections to a host are secured, nil where they are not.
+// tls returns the TLS configuration for a host, or nil for no TLS.
 func (c Config) tls(host string) *tls.Config {
 	if c.Plaintext || strings.HasPrefix(host, "/") {
 		return nil
@@ -224,13 +220,13 @@ func splitHost(host string) (name string, port uint16, err error) {
 	return name, uint16(number), nil
 }
 
-// dialer returns what dials for one connection, and what is called once that is
-// established.
+// dialer returns the dial function of one connection, and a function to be called once the
+// connection is established.
 //
-// From then on it dials no more. The driver would do so to cancel a statement
-// whose caller left. A server that waits for its standby in a commit would end
-// that wait, and the commit would be visible although it can still be lost.
-// Statements end by the server's own time limits instead.
+// After that, the dial function fails. The driver would dial to cancel a statement whose caller
+// stopped waiting. A server that waits for its standby in a commit would then end the wait, and the
+// commit would be visible although it can still be lost. Statements end by the server's own
+// timeouts instead.
 func (o *connections) dialer(timeout time.Duration) (pgconn.DialFunc, func(context.Context, *pgconn.PgConn) error) {
 	var established atomic.Bool
 	d := &net.Dialer{
@@ -253,7 +249,7 @@ func (o *connections) dialer(timeout time.Duration) (pgconn.DialFunc, func(conte
 	}
 }
 
-// acceptsWrites passes over a server that is a standby or set to read-only.
+// acceptsWrites rejects a server that is a standby or read-only.
 func acceptsWrites(ctx context.Context, conn *pgconn.PgConn) error {
 	results, err := conn.Exec(ctx, "show transaction_read_only").ReadAll()
 	if err != nil {
@@ -265,8 +261,8 @@ func acceptsWrites(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// durable makes commits of a connection wait for the disk where the server is set
-// up otherwise.
+// durable makes the commits of a connection wait for the disk, even if the server's default is
+// otherwise.
 func durable(ctx context.Context, conn *pgconn.PgConn) error {
 	const text = "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
 	_, err := conn.Exec(ctx, text).ReadAll()

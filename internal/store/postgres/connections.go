@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// linger bounds how long the driver waits for the end of a connection that it
-// has given up, on a server that is silent.
+// linger limits the time that the driver waits for the end of a closed connection to a silent
+// server.
 const linger = time.Second
 
 // connections are the open connections of a store.
@@ -17,7 +17,7 @@ type connections struct {
 	closed bool
 }
 
-// connection is one of them.
+// connection is a tracked connection.
 type connection struct {
 	net.Conn
 	of *connections
@@ -38,7 +38,7 @@ func (o *connections) add(conn net.Conn) net.Conn {
 	return c
 }
 
-// close ends all connections, whatever waits on them, and all that come later.
+// close closes all connections and all connections opened later.
 func (o *connections) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -56,8 +56,8 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// SetDeadline sets the deadline, which is never further away than linger. The
-// driver sets one in the future only when it ends a connection.
+// SetDeadline sets the deadline, at most linger from now. The driver sets a future deadline only
+// when it closes a connection.
 func (c *connection) SetDeadline(t time.Time) error {
 	if latest := time.Now().Add(linger); t.After(latest) {
 		t = latest

@@ -10,35 +10,35 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Level says how bad a finding is.
+// Level is the severity of a finding.
 type Level int
 
 // The levels.
 const (
-	// OK: it is as it should be.
+	// OK means no problem.
 	OK Level = iota
-	// Warning: it works, and something can be lost or break.
+	// Warning means that the store works, but data may be lost or a failure may follow.
 	Warning
-	// Failed: it does not work, or acknowledged changes get lost.
+	// Failed means that the store does not work, or that acknowledged changes are lost.
 	Failed
 )
 
 // Finding is the result of one check of the server.
 type Finding struct {
-	// Name says what was checked.
+	// Name is the name of the check.
 	Name string
-	// Level says how bad it is.
+	// Level is the severity.
 	Level Level
-	// Text says what was found.
+	// Text is the observation.
 	Text string
-	// Fix says what to do about it. Empty where Level is OK.
+	// Fix is the recommended action. Empty if Level is OK.
 	Fix string
 }
 
-// maxClockDifference is how far the clocks of server and replica may be apart.
+// maxClockDifference is the maximum difference between the clocks of server and replica.
 const maxClockDifference = time.Second
 
-// serverSettings are what the server says of itself.
+// serverSettings are settings reported by the server.
 type serverSettings struct {
 	version                            string
 	number                             int
@@ -62,7 +62,7 @@ const settingsText = `select current_setting('server_version'), current_setting(
 	(select count(*) from pg_stat_replication where sync_state in ('sync', 'quorum')),
 	(select extract(epoch from max(replay_lag))::float8 from pg_stat_replication)`
 
-// Doctor checks what the server must be for nothing to get lost. It changes
+// Doctor checks the settings of the server that the durability of the store depends on. It changes
 // nothing.
 func (s *Store) Doctor(ctx context.Context) []Finding {
 	connection := Finding{Name: "connection", Text: "the server accepts writes and holds the store"}
@@ -98,7 +98,8 @@ func (s *Store) Doctor(ctx context.Context) []Finding {
 	)
 }
 
-// errText is the cause of a fault: the operator reads it, not a caller.
+// errText returns the private cause of a fault, because the reader is the operator and not a
+// caller.
 func errText(err error) string {
 	if cause := errors.Unwrap(err); cause != nil {
 		return cause.Error()
@@ -114,8 +115,8 @@ func (c serverSettings) versionFinding() Finding {
 	return f
 }
 
-// durability is about commits that were acknowledged. Storekeeper sets
-// synchronous_commit for its own sessions where it is off.
+// durability checks the durability of acknowledged commits. Storekeeper sets synchronous_commit for
+// its own sessions if it is off.
 func (c serverSettings) durability() Finding {
 	f := Finding{Name: "synchronous_commit", Text: "synchronous_commit is " + c.commit}
 	if c.commit == "local" && c.standbys != "" || c.commit == "off" {
@@ -189,8 +190,7 @@ func (c serverSettings) clocks(now time.Time) Finding {
 	return f
 }
 
-// rights checks that the role may do what the store does, or make its tables where
-// they are missing.
+// rights checks that the role may access the tables, or create them if they are missing.
 func (s *Store) rights(ctx context.Context, missing bool) Finding {
 	const schema = `select 'create in the schema' where not has_database_privilege(current_database(), 'create')
 		and not exists (select from pg_namespace where nspname = $1 and has_schema_privilege(oid, 'create'))`

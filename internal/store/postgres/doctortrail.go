@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// trailFinding compares the end of the trail with what was written.
+// trailFinding compares the end of the trail with the last receipt and the key.
 func (s *Store) trailFinding(ctx context.Context) []Finding {
 	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
 	if err == nil {
@@ -21,8 +21,8 @@ func (s *Store) trailFinding(ctx context.Context) []Finding {
 	return []Finding{{Name: "trail", Text: fmt.Sprintf("its last record is number %d, and it is what was written", h.line.Seq())}}
 }
 
-// partitionFinding checks that the partitions with records are there, and those that
-// the next records need.
+// partitionFinding checks that the partitions with records exist, and the partitions for the next
+// records.
 func (s *Store) partitionFinding(ctx context.Context) Finding {
 	f := Finding{Name: "partitions"}
 	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
@@ -55,7 +55,7 @@ func (s *Store) partitionFinding(ctx context.Context) Finding {
 	case len(gone) > 0:
 		f.Level, f.Text = Failed, "tables of the audit trail are missing: "+strings.Join(gone, ", ")
 		f.Fix = "restore them from a backup. If they were exported before, remove the rows with these names from the table trail_partitions"
-	case found < 2: // The present one, and the coming one.
+	case found < 2: // the present and the next partition
 		f.Level, f.Text = Warning, "the audit trail has no partition for "+need.Format(partitionDate)+", and the first change in it has to make it"
 		f.Fix = "start a replica, which makes it within two minutes; where one runs, look at its log, and see that the role may create tables in the schema"
 	case h.trailAt.Sub(h.now) > maxAhead:

@@ -15,15 +15,14 @@ import (
 )
 
 var (
-	// ErrNewer is the cause of a fault where a later build made the tables.
+	// ErrNewer is the cause of a fault if a later build created the tables.
 	ErrNewer = errors.New("the tables are of a later version than this build knows: run the build that made them, or a later one")
-	// ErrLost is the cause of a fault where the server does not hold the store that
-	// this replica has seen.
+	// ErrLost is the cause of a fault if the server does not hold the store that this replica has
+	// seen.
 	ErrLost = errors.New("the database does not hold the store that this replica has seen")
-	// ErrKey is the cause of a fault where the audit key is not that of the store.
+	// ErrKey is the cause of a fault if the configured audit key is not the key of the store.
 	ErrKey = errors.New("the audit trail of the store was made with another key than the configured one")
-	// ErrAltered is the cause of a fault where the last line of the audit trail is not
-	// what was written.
+	// ErrAltered is the cause of a fault if the last line of the audit trail was altered.
 	ErrAltered = errors.New("the end of the audit trail is not what was written: server audit verify --config FILE says more")
 
 	errReadOnly  = errors.New("the server accepts no writes: it is a standby, or it is set to read-only")
@@ -31,7 +30,7 @@ var (
 	errUnknown   = errors.New("the answer to the commit was lost, and whether it happened could not be found out in time")
 )
 
-// The SQLSTATE codes that are told apart.
+// The SQLSTATE codes that the store handles.
 const (
 	codeReadOnly     = "25006"
 	codeNoTable      = "42P01"
@@ -42,9 +41,8 @@ const (
 	codePending      = "55000"
 )
 
-// serverError is an error that PostgreSQL reported. It has no part of the report
-// that can hold a value: detail, hint, context and the text of the statement are
-// dropped.
+// serverError is an error reported by PostgreSQL, without the parts that may hold a value: detail,
+// hint, context and the text of the statement.
 type serverError struct {
 	code    string
 	fatal   bool
@@ -58,13 +56,12 @@ func (e *serverError) Error() string {
 	return "PostgreSQL reports SQLSTATE " + e.code + ": " + e.message
 }
 
-// spoken are the classes of SQLSTATE whose messages speak of the server and its
-// connections, and hold no values: 08 connection, 25 transaction state, 28
-// authorization, 3D and 3F names, 40 rollback, 42 access and names, 53 resources, 55
-// state, 57 operator, 58 system, XX internal.
+// spoken are the classes of SQLSTATE whose messages concern the server and its connections, and
+// hold no values: 08 connection, 25 transaction state, 28 authorization, 3D and 3F names, 40
+// rollback, 42 access and names, 53 resources, 55 state, 57 operator, 58 system, XX internal.
 const spoken = "08 25 28 3D 3F 40 42 53 55 57 58 XX"
 
-// clean makes an error of the driver one that holds no value.
+// clean converts an error of the driver to an error without values.
 func clean(err error) error {
 	if err == nil {
 		return nil
@@ -87,7 +84,7 @@ func clean(err error) error {
 	return e
 }
 
-// code is the SQLSTATE of an error, empty where the server reported none.
+// code returns the SQLSTATE of an error, or "" if the server reported none.
 func code(err error) string {
 	if e, ok := errors.AsType[*serverError](clean(err)); ok {
 		return e.code
@@ -95,15 +92,15 @@ func code(err error) string {
 	return ""
 }
 
-// answered reports whether an error is the server's refusal of a statement, which
-// then did not happen.
+// answered reports whether an error is the server's refusal of a statement, which then had no
+// effect.
 func answered(err error) bool {
 	e, ok := errors.AsType[*serverError](clean(err))
 	return ok && !e.fatal
 }
 
-// failed is the fault of a call: the end of its own context, or else that the
-// store fails.
+// failed converts an error to the fault of a call: the end of the call's context, or else a store
+// failure.
 func (s *Store) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -127,8 +124,8 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	return store.Unavailable(clean(err))
 }
 
-// ended is why ctx ended, if it did. What has the same deadline may notice it a
-// moment before ctx does.
+// ended returns the reason why ctx has ended, or nil. It checks the deadline too, because others
+// with the same deadline may notice it before ctx does.
 func ended(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
@@ -136,12 +133,12 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// complainEvery is how often the causes of one outage are logged at most. Addresses and
-// ports in them differ with each attempt.
+// complainEvery is the minimum interval between logged causes of an outage. Addresses and ports in
+// the causes differ with each attempt.
 const complainEvery = 10 * time.Second
 
-// complain notes why commits fail. It logs the first cause, and a later one that is
-// another now and then.
+// complain records the reason why commits fail. It logs the first cause, and later a different
+// cause at most every complainEvery.
 func (s *Store) complain(err error) {
 	err = clean(err)
 	was := s.cause.Swap(&err)

@@ -10,25 +10,24 @@ import (
 )
 
 const (
-	// lookInterval is how often a replica looks at the store at least, and longer by
-	// up to a half. Every sweepEach times it deletes what has ended.
+	// lookInterval is the minimum interval of checks by a replica; jitter adds up to a half. Every
+	// sweepEach checks, expired rows are deleted.
 	lookInterval = 5 * time.Second
 	sweepEach    = 10
-	// sweepBatch is how many rows are deleted at once.
+	// sweepBatch is the number of rows per deletion.
 	sweepBatch = 1000
-	// receiptLife is how long receipts are kept: far longer than an answer can be
-	// on its way.
+	// receiptLife is the retention of receipts: far longer than a response can be delayed.
 	receiptLife = time.Hour
-	// eventLife and maxEvents bound how long and how many events are kept. A reader
-	// that was away for longer is told so.
+	// eventLife and maxEvents limit the retention of events. A reader that missed deleted events is
+	// notified by complete=false.
 	eventLife = 15 * time.Minute
 	maxEvents = 100_000
 )
 
-// keepHouse looks at the store now and then, and deletes what has ended.
+// keepHouse checks the store periodically, and deletes expired rows.
 func (s *Store) keepHouse() {
 	for round := 1; ; round++ {
-		timer := time.NewTimer(lookInterval + rand.N(lookInterval/2)) //nolint:gosec // Only spreads replicas.
+		timer := time.NewTimer(lookInterval + rand.N(lookInterval/2)) //nolint:gosec // only for jitter
 		select {
 		case <-s.life.Done():
 			timer.Stop()
@@ -51,8 +50,8 @@ func (s *Store) keepHouse() {
 	}
 }
 
-// tidy deletes what has ended and makes room for the trail, unless another replica
-// does so now.
+// tidy deletes expired rows and creates partitions for the trail, unless another replica is doing
+// so.
 func (s *Store) tidy(ctx context.Context) error {
 	for deleted := int64(sweepBatch); deleted >= sweepBatch && ctx.Err() == nil; {
 		deleted = 0
@@ -73,7 +72,7 @@ func (s *Store) tidy(ctx context.Context) error {
 	return s.explain(s.extendTrail(ctx))
 }
 
-// alone runs a transaction, unless another replica runs one now.
+// alone runs a transaction, unless another replica is running one.
 func (s *Store) alone(ctx context.Context, run func(context.Context, pgx.Tx) error) error {
 	limited, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
@@ -87,8 +86,7 @@ func (s *Store) alone(ctx context.Context, run func(context.Context, pgx.Tx) err
 	})
 }
 
-// sweepRecords deletes records that have ended. Those that somebody is changing
-// are left for the next time.
+// sweepRecords deletes expired records. Records that are being changed are skipped.
 func sweepRecords(ctx context.Context, tx pgx.Tx) (int64, error) {
 	const text = `delete from records where ctid = any(array(
 		select ctid from records where expires_at < clock_timestamp() limit $1 for update skip locked))`
@@ -96,9 +94,9 @@ func sweepRecords(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return tag.RowsAffected(), err
 }
 
-// sweepReceipts deletes old receipts in the order of their commits, but the last.
-// It goes on from the first that is left, since what was deleted before is in the
-// way for as long as another transaction can see it.
+// sweepReceipts deletes old receipts in commit order, except for the last old receipt. It starts at
+// the first receipt left by the previous sweep, because dead rows slow down the index as long as
+// another transaction can see them.
 func sweepReceipts(ctx context.Context, tx pgx.Tx) (int64, error) {
 	const asked = "delete from receipts where commit is null and made_at < clock_timestamp() - make_interval(secs => $1)"
 	if _, err := tx.Exec(ctx, asked, receiptLife.Seconds()); err != nil {
@@ -115,8 +113,8 @@ func sweepReceipts(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return tag.RowsAffected(), err
 }
 
-// sweepEvents deletes old events in their order, but the last old one, so that a
-// reader of all of them is told of the next.
+// sweepEvents deletes old events in order, except for the last old event, so that a reader at that
+// event still gets complete results.
 func sweepEvents(ctx context.Context, tx pgx.Tx) (int64, error) {
 	const text = `with old as (
 		select max(id) as last from (

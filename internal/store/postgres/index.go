@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// indexRows is how many lines are indexed in one transaction.
+	// indexRows is the number of lines indexed per transaction.
 	indexRows = 1000
-	// catchUpTime bounds how long a caller waits for the index.
+	// catchUpTime limits the time that a caller waits for the index.
 	catchUpTime = 2 * time.Second
-	// indexInterval is how often a replica that wrote lines indexes them.
+	// indexInterval is the interval at which a replica indexes the lines that it wrote.
 	indexInterval = time.Second
 )
 
-// keepIndex indexes what this replica wrote, and at the start what is left, until the
-// store is closed. A replica that writes nothing asks nothing.
+// keepIndex indexes the lines that this replica wrote, and at the start all remaining lines, until
+// the store is closed. A replica without writes makes no queries.
 func (s *Store) keepIndex() {
 	ticker := time.NewTicker(indexInterval)
 	defer ticker.Stop()
@@ -43,7 +43,7 @@ func (s *Store) keepIndex() {
 	}
 }
 
-// indexAll indexes all lines that are there.
+// indexAll indexes all existing lines.
 func (s *Store) indexAll(ctx context.Context) error {
 	for ctx.Err() == nil {
 		_, more, err := s.indexStep(ctx)
@@ -54,8 +54,8 @@ func (s *Store) indexAll(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// CatchUp indexes what the trail has more than the index. Its error has audit.ErrIndexing
-// where that takes longer than a caller waits: the replicas go on with it.
+// CatchUp indexes the lines that are missing in the index. If that takes too long for a caller, the
+// error wraps audit.ErrIndexing, and the replicas continue in the background.
 func (s *Store) CatchUp(ctx context.Context) error {
 	if err := s.look(ctx); err != nil {
 		return s.failed(ctx, err)
@@ -74,8 +74,8 @@ func (s *Store) CatchUp(ctx context.Context) error {
 	}
 }
 
-// indexStep indexes the next lines, and returns the number of the last one and
-// whether there may be more.
+// indexStep indexes the next lines. It returns the number of the last indexed line and whether
+// there may be more.
 func (s *Store) indexStep(ctx context.Context) (at int64, more bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
@@ -98,8 +98,8 @@ func (s *Store) indexStep(ctx context.Context) (at int64, more bool, err error) 
 	return at, more, err
 }
 
-// readEntries reads lines of the trail. One in another form is an entry with its
-// number alone, which Verify tells of.
+// readEntries reads lines of the trail. A malformed line becomes an entry with only a number;
+// Verify reports such lines.
 func readEntries(ctx context.Context, tx pgx.Tx, text string, args ...any) (all []audit.Entry, err error) {
 	rows, err := tx.Query(ctx, text, args...)
 	if err != nil {
@@ -121,11 +121,11 @@ func readEntries(ctx context.Context, tx pgx.Tx, text string, args ...any) (all 
 	return all, err
 }
 
-// indexing are the rows that some lines add to the index.
+// indexing holds the index rows of some lines.
 type indexing struct {
 	batch []audit.Entry
 	spans *spans
-	// intents are the open intents that are known, by identifier.
+	// intents holds the known open intents, by identifier.
 	intents map[string]audit.Entry
 
 	intent, outcome           []int64
@@ -172,7 +172,7 @@ func (x *indexing) findIntents(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// collect makes the rows.
+// collect computes the rows.
 func (x *indexing) collect() {
 	fresh := map[string]int{}
 	for i := range x.batch {
@@ -212,7 +212,7 @@ func (x *indexing) post(keys []audit.Key, position, intent int64) {
 	}
 }
 
-// write adds the rows, and moves the index on.
+// write adds the rows, and advances the index.
 func (x *indexing) write(ctx context.Context, tx pgx.Tx, at int64) error {
 	x.collect()
 	batch := &pgx.Batch{}

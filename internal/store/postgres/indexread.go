@@ -36,7 +36,7 @@ func (s *Store) Rows(ctx context.Context, key audit.Key, before uint64, limit in
 	return found, err
 }
 
-// Lines reads lines, without their line feeds. One that is not in the trail any more
+// Lines reads lines, without their line feeds. The result for a line that is no longer in the trail
 // is nil.
 func (s *Store) Lines(ctx context.Context, at []audit.Location) ([][]byte, error) {
 	if len(at) == 0 {
@@ -70,7 +70,7 @@ func (s *Store) Lines(ctx context.Context, at []audit.Location) ([][]byte, error
 	return lines, err
 }
 
-// forget removes the changes whose records are all before a number from the index.
+// forget removes changes from the index whose records are all before a number.
 func (s *Store) forget(ctx context.Context, first, last uint64) error {
 	const step = 20_000
 	for at := first; at <= last; at += step {

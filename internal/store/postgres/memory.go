@@ -9,15 +9,15 @@ import (
 	"path/filepath"
 )
 
-// memory is the file by which a replica remembers the store over a restart.
+// memory is the file in which a replica records the store across restarts.
 type memory struct {
 	path string
 	last point
 }
 
-// remembered is the form of the file.
+// remembered is the format of the file.
 type remembered struct {
-	// Note says to a reader what the file is.
+	// Note explains the file to a reader.
 	Note   string `json:"note"`
 	Store  string `json:"store"`
 	Commit int64  `json:"commit"`
@@ -27,7 +27,7 @@ type remembered struct {
 const memoryNote = "The last commit of the PostgreSQL store that this replica has seen. " +
 	"Remove this file to accept a store that was emptied or restored from an older copy."
 
-// load reads the file. A file that is missing remembers nothing.
+// load reads the file. A missing file gives the zero point.
 func (m *memory) load() (point, error) {
 	if m.path == "" {
 		return point{}, nil
@@ -53,7 +53,7 @@ func (m *memory) load() (point, error) {
 	return p, nil
 }
 
-// save writes the file, whole or not at all.
+// save writes the file atomically.
 func (m *memory) save(p point) error {
 	if m.path == "" || !p.known() || p == m.last {
 		return nil

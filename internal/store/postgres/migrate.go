@@ -21,27 +21,26 @@ import (
 var migrations embed.FS
 
 const (
-	// joinTimeout bounds how long a replica waits for the tables to be made.
+	// joinTimeout limits the time that a replica waits for the creation of the tables.
 	joinTimeout = 10 * time.Second
-	// oldest is the first version of PostgreSQL that works, as the server gives it.
+	// oldest is the first supported version of PostgreSQL, in the format of server_version_num.
 	oldest = 150000
 )
 
 var (
-	// errSetUp says that the database is not set up for the store.
+	// errSetUp reports that the database is not set up for the store.
 	errSetUp = errors.New("the database is not set up")
-	// errNoTables says that a store that only inspects would have to make tables.
+	// errNoTables reports that a store with Inspect would have to create tables.
 	errNoTables = errors.New("the tables are missing, or of an earlier version: the next start of a replica makes them")
 )
 
-// join makes sure, once, that the server holds the tables of this build and the
-// store that was seen.
+// join checks, once, that the server holds the tables of this build and the store that was seen.
 func (s *Store) join(ctx context.Context) error {
 	if s.joined.Load() {
 		return nil
 	}
 	if !s.joining.TryLock() {
-		// Whoever has the lock goes on for longer than a caller waits.
+		// The holder of the lock may take longer than this caller waits.
 		return s.joinedMeanwhile(ctx)
 	}
 	defer s.joining.Unlock()
@@ -65,7 +64,7 @@ func (s *Store) join(ctx context.Context) error {
 	if err == nil {
 		err = s.checkEnd(limited, h)
 	}
-	// A command that verifies the trail has to say where it was altered.
+	// A command that verifies the trail must be able to locate the alteration.
 	if err != nil && (!s.config.Inspect || !errors.Is(err, ErrAltered)) {
 		return clean(err)
 	}
@@ -89,8 +88,8 @@ func (s *Store) joinedMeanwhile(ctx context.Context) error {
 	return nil
 }
 
-// prepare brings the tables to the version of this build. Replicas that start
-// together take turns.
+// prepare migrates the tables to the version of this build. A lock serialises replicas that start
+// at the same time.
 func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
 	var server int
 	var encoding string
@@ -121,7 +120,7 @@ func (s *Store) prepare(ctx context.Context, tx pgx.Tx) error {
 	return s.migrate(ctx, tx, version, all)
 }
 
-// version is that of the tables, 0 where there are none.
+// version returns the version of the tables, or 0 if there are none.
 func (s *Store) version(ctx context.Context, tx pgx.Tx) (version int, err error) {
 	var there bool
 	if err := tx.QueryRow(ctx, "select to_regclass($1) is not null", s.name("migrations")).Scan(&there); err != nil || !there {
@@ -166,7 +165,7 @@ func (s *Store) migrate(ctx context.Context, tx pgx.Tx, version int, all []strin
 	return nil
 }
 
-// makeSchema makes the schema where it is missing and this role may do so.
+// makeSchema creates the schema if it is missing and the role has the right.
 func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
 	var there bool
 	err := tx.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", s.config.Schema).Scan(&there)
@@ -183,7 +182,7 @@ func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// begin writes the first receipt of a new store, and makes room for its trail.
+// begin writes the first receipt of a new store, and creates partitions for the trail.
 func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	chain, none := audit.NewOrigin(s.config.AuditKey), audit.Place{}.Hash()
 	first := newMark()
@@ -195,14 +194,15 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.QueryRow(ctx, "select clock_timestamp()").Scan(&now); err != nil {
 		return err
 	}
-	// Its line, which does not exist, ends a partition, so that the first line begins one.
+	// The imaginary line of this receipt is at the end of a partition, so that the first line
+	// begins a partition.
 	start := lastCommit{now: now}.lineTime(s.config.Now())
 	_, err = tx.Exec(ctx, "insert into receipts (mark, commit, seq, hash, trail_at, trail_ends, event, event_mark) values ($1, 0, 0, $2, $3, $3, 0, $1)",
 		first, none[:], start)
 	if err != nil {
 		return err
 	}
-	// Readers that have read nothing stand at an event that says nothing.
+	// Readers that have read nothing are at this empty event.
 	if _, err := tx.Exec(ctx, "insert into events (id, topic, mark, data) values (0, '', $1, '')", first); err != nil {
 		return err
 	}
@@ -210,18 +210,18 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// checkedLines is how many lines at the end of the trail tell whether the key is
-// another one or the last line was altered.
+// checkedLines is the number of lines at the end of the trail that are checked to distinguish a
+// wrong key from an altered last line.
 const checkedLines = 8
 
-// checkEnd compares the end of the trail with the audit key and with the last
-// receipt. The error has ErrKey or ErrAltered.
+// checkEnd compares the end of the trail with the audit key and with the last receipt. The error
+// wraps ErrKey or ErrAltered.
 func (s *Store) checkEnd(ctx context.Context, h lastCommit) error {
 	if h.chain.Keyed() != (len(s.config.AuditKey) > 0) {
 		return fmt.Errorf("%w: with a key: %t, configured: %t", ErrKey, h.chain.Keyed(), !h.chain.Keyed())
 	}
 	seq := int64(h.line.Seq()) //nolint:gosec // It came from a bigint.
-	// With the times, so that partitions before the last are left alone.
+	// The times in the condition exclude earlier partitions.
 	from, to := s.spans.between(seq-checkedLines+1, seq)
 	rows, err := s.writes.Query(ctx, "select line from trail where seq > $1 and seq <= $2 and at >= $3 and at < $4 order by seq desc",
 		seq-checkedLines, seq, from, to)
@@ -235,11 +235,10 @@ func (s *Store) checkEnd(ctx context.Context, h lastCommit) error {
 	return s.altered(h, lines)
 }
 
-// altered compares the last lines of the trail, newest first, with the last receipt
-// and the key.
+// altered compares the last lines of the trail, newest first, with the last receipt and the key.
 func (s *Store) altered(h lastCommit, lines []string) error {
 	if h.line.Seq() == 0 {
-		return nil // Nothing was written yet.
+		return nil // no line was written yet
 	}
 	var last audit.Place
 	var known bool
@@ -259,28 +258,28 @@ func (s *Store) altered(h lastCommit, lines []string) error {
 	return ErrKey
 }
 
-// name is the full name of a table.
+// name returns the qualified name of a table.
 func (s *Store) name(table string) string {
 	return pgx.Identifier{s.config.Schema, table}.Sanitize()
 }
 
-// lockKey is the number of an advisory lock of this store. Those of other users of
-// the database are others.
+// lockKey returns the number of an advisory lock of this store. Other users of the database get
+// other numbers.
 func (s *Store) lockKey(purpose string) int64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte("storekeeper\x00" + s.config.Schema + "\x00" + purpose)) // It never fails.
+	_, _ = h.Write([]byte("storekeeper\x00" + s.config.Schema + "\x00" + purpose)) // a hash never fails
 	return int64(h.Sum64())                                                        //nolint:gosec // Any number will do.
 }
 
 func newMark() (m mark) {
-	_, _ = rand.Read(m[:]) // It never fails.
-	// The form of a random UUID.
+	_, _ = rand.Read(m[:]) // rand.Read never fails
+	// Set the version and variant bits of a random UUID.
 	binary.BigEndian.PutUint16(m[6:8], binary.BigEndian.Uint16(m[6:8])&0x0fff|0x4000)
 	m[8] = m[8]&0x3f | 0x80
 	return m
 }
 
-// migrationNames are the files in their order, which is that of their versions.
+// migrationNames returns the files in the order of their versions.
 func migrationNames() ([]string, error) {
 	return fs.Glob(migrations, "migrations/*.sql")
 }

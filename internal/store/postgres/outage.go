@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	// shortPart is the part of the time limit, as its divisor, that calls have during
-	// an outage: their callers are told soon.
+	// shortPart is the divisor of the time limit of calls during an outage, so that calls fail
+	// quickly.
 	shortPart = 8
-	// probeInterval is how often a server that does not answer is asked again.
+	// probeInterval is the interval of probes of a silent server.
 	probeInterval = 250 * time.Millisecond
 )
 
-// outage is a time in which the server does not answer.
+// outage reports whether the server is silent.
 type outage struct{ on atomic.Bool }
 
 func (o *outage) over() { o.on.Store(false) }
 
-// patience is how long a call waits for the server.
+// patience returns the time that a call waits for the server.
 func (s *Store) patience() time.Duration {
 	if s.outage.on.Load() {
 		return s.config.Timeout / shortPart
@@ -29,9 +29,9 @@ func (s *Store) patience() time.Duration {
 	return s.config.Timeout
 }
 
-// silent notes that the server did not answer a call in time. Until it answers again
-// it is asked in the background, with the whole time limit, so that a slow one is
-// not taken for one that is away.
+// silent records that the server did not respond to a call in time. A goroutine then probes the
+// server until it responds, with the whole time limit, so that a slow server is not mistaken for an
+// unavailable server.
 func (s *Store) silent(err error) {
 	if _, known := errors.AsType[*fault.Error](err); known || answered(err) || !passing(err) || s.config.Inspect || s.outage.on.Swap(true) {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Period is how long a partition of the audit trail lasts, by UTC.
+// Period is the period of a partition of the audit trail, in UTC.
 type Period string
 
 // The periods.
@@ -23,22 +23,21 @@ const (
 )
 
 const (
-	// partitionPrefix begins the name of a partition of the trail. The day on which it
-	// starts follows.
+	// partitionPrefix is the prefix of the name of a partition of the trail. The first day follows.
 	partitionPrefix = "trail_"
 	partitionDay    = "20060102"
-	// partitionDate is how a day is shown.
+	// partitionDate is the format of a day in messages.
 	partitionDate = "2006-01-02"
-	// maxAhead is how far the time of a line may be ahead of the clock of the process
-	// that writes it. A server whose clock jumps into another year must not leave the
-	// trail there.
+	// maxAhead is the maximum amount by which the time of a line may be ahead of the clock of the
+	// writing process. A server whose clock jumps into another year must not move the trail to that
+	// year.
 	maxAhead = time.Hour
 )
 
-// errNoRoom says that no partition is known that the lines of a commit begin.
+// errNoRoom reports that the lines of a commit would begin a partition that is not known to exist.
 var errNoRoom = errors.New("no partition of the audit trail is known for this time")
 
-// around is the period that a time is in.
+// around returns the bounds of the period that contains a time.
 func (p Period) around(at time.Time) (starts, ends time.Time) {
 	year, month, day := at.UTC().Date()
 	if p == Day {
@@ -49,9 +48,8 @@ func (p Period) around(at time.Time) (starts, ends time.Time) {
 	return starts, starts.AddDate(0, 1, 0)
 }
 
-// lineTime is the time of the next lines of the trail: that of the server, at most
-// maxAhead after own, which is that of this process, and never before that of the
-// last line.
+// lineTime returns the time of the next lines of the trail: the server's time, at most maxAhead
+// after the process's time own, and never before the time of the last line.
 func (h lastCommit) lineTime(own time.Time) time.Time {
 	at := h.now
 	if most := own.Add(maxAhead); at.After(most) {
@@ -67,13 +65,13 @@ func (h lastCommit) lineTime(own time.Time) time.Time {
 type span struct {
 	name         string
 	starts, ends time.Time
-	// first is the number of its first line, 0 where there is none.
+	// first is the number of the first line, or 0 if there are no lines.
 	first int64
 }
 
 func (s span) covers(at time.Time) bool { return !at.Before(s.starts) && at.Before(s.ends) }
 
-// beginning is the partition with its first line.
+// beginning returns the partition with its first line.
 func (s span) beginning(first int64) span {
 	s.first = first
 	return s
@@ -87,9 +85,9 @@ func scanSpan(row pgx.CollectableRow) (s span, err error) {
 	return s, err
 }
 
-// makeRoom makes the partition of the trail that a time is in, and the one after it,
-// where they are missing, and returns the first. Replicas take turns. Making one leaves
-// those who read and write the trail alone.
+// makeRoom creates the partition of the trail that contains a time, and the following partition, if
+// they are missing. It returns the partition of the time. A lock serialises replicas. The creation
+// does not block readers or writers of the trail.
 func (s *Store) makeRoom(ctx context.Context, at time.Time) (room span, err error) {
 	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", s.lockKey("schema")); err != nil {
@@ -101,7 +99,7 @@ func (s *Store) makeRoom(ctx context.Context, at time.Time) (room span, err erro
 	return room, err
 }
 
-// makePartitions does it within a transaction that has the lock.
+// makePartitions does the work of makeRoom within a transaction that has the lock.
 func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, at time.Time) (span, error) {
 	room, err := s.makePartition(ctx, tx, at)
 	if err == nil {
@@ -110,8 +108,8 @@ func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, at time.Time) (sp
 	return room, err
 }
 
-// makePartition makes the partition that a time is in. Beside those that were made with
-// another period it is shorter, so that they do not overlap.
+// makePartition creates the partition that contains a time. Next to partitions that were made with
+// another period, the new partition is shorter, so that they do not overlap.
 func (s *Store) makePartition(ctx context.Context, tx pgx.Tx, at time.Time) (span, error) {
 	rows, err := tx.Query(ctx, "select "+spanColumns+" from trail_partitions where starts <= $1 and ends > $1", at)
 	if err != nil {
@@ -133,8 +131,8 @@ func (s *Store) makePartition(ctx context.Context, tx pgx.Tx, at time.Time) (spa
 	return made, s.attach(ctx, tx, made)
 }
 
-// attach makes the table of a partition where it is missing, and makes it a partition
-// where it is not.
+// attach creates the table of a partition if it is missing, and attaches the table if it is not
+// attached.
 func (s *Store) attach(ctx context.Context, tx pgx.Tx, made span) error {
 	var there, attached bool
 	err := tx.QueryRow(ctx, `select c.oid is not null, coalesce(c.relispartition, false)
@@ -144,7 +142,7 @@ func (s *Store) attach(ctx context.Context, tx pgx.Tx, made span) error {
 	}
 	from, to := made.starts.UTC().Format(time.RFC3339), made.ends.UTC().Format(time.RFC3339)
 	if !there {
-		// With the check, attaching does not read the table.
+		// With the check constraint, the attach does not read the table.
 		_, err = tx.Exec(ctx, fmt.Sprintf("create table %s (like trail including all, primary key (seq), check (at >= '%s' and at < '%s'))", s.name(made.name), from, to))
 	}
 	if err == nil {
@@ -153,8 +151,8 @@ func (s *Store) attach(ctx context.Context, tx pgx.Tx, made span) error {
 	return err
 }
 
-// extendTrail makes the partition of the present and of the coming period where one is
-// missing, long before lines need it.
+// extendTrail creates the partition of the present or the next period if it is missing, long before
+// lines need it.
 func (s *Store) extendTrail(ctx context.Context) error {
 	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
 	if err != nil {
@@ -171,7 +169,7 @@ func (s *Store) extendTrail(ctx context.Context) error {
 	return err
 }
 
-// missingRoom is how many of the partition that a time is in and the next one are
+// missingRoom returns how many of the partition that contains a time and the next partition are
 // missing.
 func (s *Store) missingRoom(ctx context.Context, at time.Time) (int, error) {
 	var there int
@@ -181,22 +179,21 @@ func (s *Store) missingRoom(ctx context.Context, at time.Time) (int, error) {
 	return 2 - there, err
 }
 
-// spans are the partitions of the trail that have lines, as far as a replica knows of
-// them. They keep statements from looking into all partitions: what they know stays
-// true, whatever is added.
+// spans are the partitions of the trail with lines, as far as they are known to this replica. They
+// restrict statements to few partitions. Known facts stay true when partitions are added.
 type spans struct {
 	mu  sync.Mutex
-	all []span // by first
+	all []span // sorted by first
 }
 
-// The times that bound all lines.
+// The bounds of the times of all lines.
 var (
 	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// between returns times that the lines with the numbers first to last lie between: from
-// is not after them, and to is after them.
+// between returns bounds of the times of the lines with the numbers first to last: from is not
+// after their times, and to is after their times.
 func (s *spans) between(first, last int64) (from, to time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

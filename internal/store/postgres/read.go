@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// pageRows and pageBytes bound what a scan holds in memory.
+	// pageRows and pageBytes limit the memory of a scan.
 	pageRows  = 500
 	pageBytes = 4 << 20
 )
@@ -20,7 +20,7 @@ const (
 // errVisit wraps the error of a visitor.
 var errVisit = errors.New("the visitor ended the reading")
 
-// Get does as store.Store says.
+// Get implements store.Store.
 func (s *Store) Get(ctx context.Context, keys ...string) (map[string]store.Record, error) {
 	if err := store.CheckKeys(keys); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (s *Store) Get(ctx context.Context, keys ...string) (map[string]store.Recor
 	return found, s.failed(ctx, err)
 }
 
-// usable returns why nothing can be asked any more, if so.
+// usable returns the reason why no query can be made any more, or nil.
 func (s *Store) usable(ctx context.Context) error {
 	if err := ended(ctx); err != nil {
 		return fault.From(err)
@@ -62,11 +62,10 @@ type keyedValue struct {
 	value []byte
 }
 
-// Scan does as store.Store says. It reads page by page, so records that change
-// meanwhile are visited as they are then.
+// Scan implements store.Store. It reads page by page, so that a record that changes during the scan
+// is visited in its state at that time.
 func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, r store.Record) error) error {
-	// The sizes before a row are summed up by the server, which does not read the
-	// values for it.
+	// The server sums up the sizes of the preceding values without reading the values.
 	const text = withHead + `select key, value from (
 		select key, value, sum(octet_length(value)) over (order by key) - octet_length(value) as before from (
 			select key, value from records
@@ -103,7 +102,7 @@ func (s *Store) Scan(ctx context.Context, prefix string, visit func(key string, 
 	}
 }
 
-// cut reports whether a page may have ended before the records did.
+// cut reports whether there may be records after a page.
 func cut(page []keyedValue) bool {
 	bytes := 0
 	for _, e := range page {
@@ -122,7 +121,7 @@ func scanPage(rows pgx.Rows, err error) (h lastCommit, page []keyedValue, _ erro
 		if key != nil {
 			page = append(page, keyedValue{key: string(key), value: value})
 		}
-		value = nil // The page keeps it.
+		value = nil // the page holds the value
 	})
 	return h, page, err
 }
@@ -134,8 +133,7 @@ func (s *Store) page(ctx context.Context, ask question) error {
 	return s.failed(ctx, s.read(limited, ask))
 }
 
-// behind is the first key behind all that begin with prefix, nil where there is
-// none.
+// behind returns the first key after all keys with the prefix, or nil if there is none.
 func behind(prefix string) []byte {
 	end := []byte(prefix)
 	for len(end) > 0 {
@@ -148,16 +146,15 @@ func behind(prefix string) []byte {
 	return nil
 }
 
-// Trail does as store.Store says. It reads page by page, so lines that are added
-// meanwhile are visited too.
+// Trail implements store.Store. It reads page by page, so that lines added during the read are
+// visited too.
 func (s *Store) Trail(ctx context.Context, after uint64, visit func(line []byte) error) error {
 	return s.lines(ctx, "trail", after, visit)
 }
 
-// lines visits those of a table, which is the trail or a partition of it. It reads
-// ranges of numbers, each of which is in one partition or two: without their times
-// each page would cost a look into all partitions. Where a range is empty, since its
-// partition was archived, it goes on with the next line that there is.
+// lines visits the lines of a table, which is the trail or a partition. It reads ranges of numbers,
+// each within one or two partitions: without the times, each page would search all partitions. If a
+// range is empty because its partition was archived, lines continues with the next existing line.
 func (s *Store) lines(ctx context.Context, table string, after uint64, visit func(line []byte) error) error {
 	at := int64(min(after, 1<<63-1-pageRows))
 	for whole := false; ; {
@@ -191,8 +188,8 @@ type numberedLine struct {
 	line string
 }
 
-// linePage reads the first lines of a table with numbers above at and up to upTo, and
-// the number of the last line of the trail.
+// linePage reads the first lines of a table with numbers above at and up to upTo, and the number of
+// the last line of the trail.
 func (s *Store) linePage(ctx context.Context, table string, at, upTo int64) (page []numberedLine, end int64, err error) {
 	text := withHead + "select seq, line from " + table + " where seq > $2 and seq <= $3 and at >= $4 and at < $5 order by seq limit $6) as f on true order by f.seq"
 	err = s.page(ctx, func(ctx context.Context, before point) (h lastCommit, err error) {
@@ -216,10 +213,10 @@ func (s *Store) linePage(ctx context.Context, table string, at, upTo int64) (pag
 	return page, end, err
 }
 
-// Events does as store.Store says. A position is the number and the mark of an
-// event, which is the last one that its reader knows of.
+// Events implements store.Store. A position is the number and the mark of the last event that its
+// reader knows.
 func (s *Store) Events(ctx context.Context, topic string, after store.Position) (events [][]byte, now store.Position, complete bool, err error) {
-	// All of it is one statement, so that it sees one state.
+	// A single statement, so that all parts see the same state.
 	const text = `select h.*, c.complete, e.data
 	from (` + headText + `) as h (` + headColumns + `)
 	cross join lateral (
@@ -246,7 +243,7 @@ func (s *Store) Events(ctx context.Context, topic string, after store.Position) 
 			if data != nil {
 				events = append(events, data)
 			}
-			data = nil // The event keeps it.
+			data = nil // the event holds the data
 		})
 		return reached, err
 	})
@@ -260,7 +257,7 @@ func formatPosition(id int64, last mark) store.Position {
 	return store.Position(fmt.Sprintf("%d %x", id, last[:]))
 }
 
-// parsePosition reads a position. One that it cannot read is that of no event.
+// parsePosition parses a position. An invalid position gives the number of no event.
 func parsePosition(p store.Position) (id int64, last mark) {
 	var text []byte
 	if n, err := fmt.Sscanf(string(p), "%d %x", &id, &text); err != nil || n != 2 || len(text) != len(last) {

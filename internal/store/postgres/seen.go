@@ -12,36 +12,35 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// mark is the random name of a commit.
+// mark is the random identifier of a commit.
 type mark [16]byte
 
-// lastCommit is the state that the last commit left.
+// lastCommit is the state after the last commit.
 type lastCommit struct {
-	// store names the store.
+	// store is the identifier of the store.
 	store string
-	// commit is how many commits there were, and mark names the last one.
+	// commit is the number of commits so far, and mark the identifier of the last commit.
 	commit int64
 	mark   mark
-	// chain names the chain of the audit trail, and line is its last line.
+	// chain is the origin of the audit trail, and line its last line.
 	chain audit.Origin
 	line  audit.Place
-	// trailAt is the time of that line, trailEnds the end of the partition that holds
-	// it, and now the time, all by the clock of the server.
+	// trailAt is the time of that line, trailEnds the end of its partition, and now the present
+	// time, all by the clock of the server.
 	trailAt, trailEnds, now time.Time
-	// event is how many events there were, and eventMark names the commit of the last
-	// one.
+	// event is the number of events so far, and eventMark the mark of the commit of the last event.
 	event     int64
 	eventMark mark
-	// readOnly says that the server accepts no writes.
+	// readOnly reports that the server accepts no writes.
 	readOnly bool
-	// then is the mark of the commit that was asked for, if its receipt is kept.
+	// then is the mark of the queried commit, if its receipt still exists.
 	then *mark
-	// kept is the number from which on all receipts are kept.
+	// kept is the number of the first commit from which all receipts are kept.
 	kept int64
 }
 
-// headText asks for the head, and for the receipt of a commit with a number. The
-// last receipt is found at the end of its index, whatever else the table holds.
+// headText queries the head, and the receipt of a commit by number. The last receipt is at the end
+// of its index, so that the size of the table does not matter.
 const headText = `select s.id, r.commit, r.mark, s.chain, s.keyed, r.seq, r.hash, r.trail_at, r.trail_ends, clock_timestamp(), r.event, r.event_mark,
 	current_setting('transaction_read_only')::bool or pg_is_in_recovery(),
 	(select mark from receipts where commit = $1), s.receipts_from
@@ -68,13 +67,12 @@ func (s *headScan) targets() []any {
 	}
 }
 
-// withHead begins a statement that asks for the head and, behind its columns, for those
-// of another question, in parentheses that follow. The first argument is that of
-// headText.
+// withHead begins a statement that queries the head and appends the columns of another query, which
+// follows in parentheses. The first argument is the argument of headText.
 const withHead = "select h.*, f.* from (" + headText + ") as h (" + headColumns + ") left join ("
 
-// each reads rows that begin with the head. There is always one: where the other
-// question has no answer, its columns are null.
+// each reads rows that begin with the head. There is always a row: if the other query has no
+// result, its columns are null.
 func (s *headScan) each(rows pgx.Rows, more []any, row func()) (lastCommit, error) {
 	tag, err := pgx.ForEachRow(rows, append(s.targets(), more...), func() error {
 		row()
@@ -89,7 +87,7 @@ func (s *headScan) each(rows pgx.Rows, more []any, row func()) (lastCommit, erro
 	return s.head()
 }
 
-// head is what was read.
+// head returns the head that was read.
 func (s *headScan) head() (lastCommit, error) {
 	var last [sha256.Size]byte
 	if s.seq < 0 || len(s.digest) != len(last) {
@@ -117,11 +115,11 @@ type point struct {
 
 func (p point) known() bool { return p.Store != "" }
 
-// seen is the last commit that this replica knows of.
+// seen is the last commit known to this replica.
 type seen struct {
 	mu sync.Mutex
 	at point
-	// checked is when a server was last held against it.
+	// checked is the time at which a server was last compared with it.
 	checked time.Time
 }
 
@@ -131,14 +129,14 @@ func (s *seen) get() point {
 	return s.at
 }
 
-// lately reports whether a server was held against it within a time.
+// lately reports whether a server was compared with the last commit within a time.
 func (s *seen) lately(d time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Since(s.checked) < d
 }
 
-// advance remembers a later commit.
+// advance records a later commit.
 func (s *seen) advance(p point) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,8 +146,7 @@ func (s *seen) advance(p point) {
 	}
 }
 
-// check compares a head with a commit that was seen before. The error has
-// ErrLost.
+// check compares a head with a commit that was seen before. The error wraps ErrLost.
 func (h lastCommit) check(before point) error {
 	switch {
 	case !before.known():

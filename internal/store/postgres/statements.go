@@ -14,14 +14,14 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// statement is the one statement that writes a commit. Its parts read from turn, so
-// that each of them waits until it is the turn of the commit.
+// statement is the single statement that writes a commit. Its parts read from turn, which makes
+// each part wait for the commit lock.
 type statement struct {
 	parts []string
 	args  []any
 }
 
-// arg adds an argument and returns its place in the text.
+// arg adds an argument and returns its placeholder.
 func (s *statement) arg(value any, kind string) string {
 	s.args = append(s.args, value)
 	return "$" + strconv.Itoa(len(s.args)) + "::" + kind
@@ -31,7 +31,7 @@ func (s *statement) add(name, text string) {
 	s.parts = append(s.parts, name+" as ("+text+")")
 }
 
-// write takes the number of the commit and writes everything.
+// write takes the next commit number and writes everything.
 func (t *transaction) write(ctx context.Context) error {
 	last, lines, err := t.link()
 	if err != nil {
@@ -45,7 +45,7 @@ func (t *transaction) write(ctx context.Context) error {
 	text := "with " + strings.Join(s.parts, ", ") + " insert into receipts (mark, commit, seq, hash, trail_at, trail_ends, event, event_mark) select " + t.receipt(s, last, len(lines.text) > 0) + " from turn"
 	t.sent = true
 	if !t.first {
-		// It is committed when the server is ready for the next one.
+		// The transaction is committed when the server is ready for the next statement.
 		tag, err := t.conn.Exec(ctx, text, s.args...)
 		if err == nil && tag.RowsAffected() != 1 {
 			err = errors.New("the server did not commit")
@@ -66,7 +66,7 @@ func (t *transaction) write(ctx context.Context) error {
 	return errors.Join(err, results.Close())
 }
 
-// receipt are the columns of the receipt.
+// receipt returns the columns of the receipt.
 func (t *transaction) receipt(s *statement, last audit.Place, grown bool) string {
 	hash, eventMark := last.Hash(), t.head.eventMark
 	at, ends := t.head.trailAt, t.head.trailEnds
@@ -126,7 +126,7 @@ func (t *transaction) addEvents(s *statement) {
 		s.arg(ids, "bigint[]")+", "+s.arg(topics, "text[]")+", "+s.arg(data, "bytea[]")+") as e (i, t, d)")
 }
 
-// notNil keeps an empty value from becoming null.
+// notNil prevents an empty value from becoming null.
 func notNil(value []byte) []byte {
 	if value == nil {
 		return []byte{}
@@ -140,8 +140,8 @@ type trailLines struct {
 	text []string
 }
 
-// addLines adds the lines to the trail, all with the time of the transaction, and notes
-// the first one of a partition.
+// addLines adds the lines to the trail, all with the time of the transaction. If the lines begin a
+// partition, it records the first line of the partition.
 func (t *transaction) addLines(s *statement, lines trailLines) {
 	if len(lines.text) == 0 {
 		return
@@ -153,9 +153,9 @@ func (t *transaction) addLines(s *statement, lines trailLines) {
 	}
 }
 
-// link chains the lines behind the last one of the trail, and returns the new last
-// one. A process begins with a start record, and each partition of the trail with a
-// recovered record, so that it can be verified by itself.
+// link chains the lines after the last line of the trail, and returns the new last line. A process
+// begins with a start record, and each partition of the trail with a recovered record, so that a
+// partition can be verified separately.
 func (t *transaction) link() (audit.Place, trailLines, error) {
 	chain, lines := audit.NewChain(t.config.AuditKey, t.head.chain, t.head.line), trailLines{}
 	if len(t.lines) == 0 {
@@ -184,7 +184,7 @@ func (t *transaction) link() (audit.Place, trailLines, error) {
 	return chain.At(), lines, nil
 }
 
-// add adds a line, which ends with a line feed.
+// add adds a line, which must end with a line feed.
 func (l *trailLines) add(text []byte, place audit.Place) {
 	l.seq = append(l.seq, int64(place.Seq())) //nolint:gosec // Lines are counted from a bigint on.
 	l.text = append(l.text, string(text[:len(text)-1]))

@@ -1,17 +1,16 @@
-// Package postgres keeps records and the audit trail on a PostgreSQL server that
-// several replicas share.
+// Package postgres keeps records and the audit trail on a PostgreSQL server that several replicas
+// share.
 //
-// It must not know what the records mean.
+// The package does not know the meaning of the records.
 //
-// Each commit has a number, which orders all of them. A transaction reads the last
-// number and its records, decides, and sends everything at once under the next
-// number, which only one transaction can have. It waits for its turn before it
-// reads only where it came too late several times in a row: no replica holds a
-// lock while its own process computes, so one that stands still stops nobody.
-// Commits that wait in one process share a transaction.
+// Each commit has a number, which orders all commits. A transaction reads the last number and its
+// records, decides, and sends all writes at once under the next number. A unique key ensures that
+// only one transaction gets that number. After several conflicts in a row, a transaction takes the
+// commit lock before it reads. Otherwise no replica holds a lock while its process computes, so a
+// stalled replica blocks nobody. Commits that wait in one process share a transaction.
 //
-// Each transaction leaves a receipt. After a lost answer the receipt tells whether
-// the commit happened, and the question itself keeps it from happening later.
+// Each transaction leaves a receipt. After a lost response, a query of the receipt tells whether
+// the commit happened, and prevents the commit from happening later.
 package postgres
 
 import (
@@ -29,15 +28,14 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// closeWait bounds how long Close waits for commits that are under way.
+// closeWait limits the time that Close waits for running commits.
 const closeWait = 2 * time.Second
 
 // Store is a store.Store on a server.
 type Store struct {
 	config Config
 	open   connections
-	// writes and reads are connections of their own, so that many reads do not
-	// keep a commit waiting.
+	// writes and reads are separate pools, so that many reads do not delay a commit.
 	writes, reads *pgxpool.Pool
 	seen          seen
 	memory        memory
@@ -49,15 +47,15 @@ type Store struct {
 	outage outage
 	// probing is held while a probe of the server begins, and while life ends.
 	probing sync.Mutex
-	// cause is why the last commit failed, nil where it succeeded.
+	// cause is the error of the last commit, or nil if it succeeded.
 	cause atomic.Pointer[error]
-	// complained is when a cause was logged last, in nanoseconds since 1970.
+	// complained is the time of the last logged cause, in nanoseconds since 1970.
 	complained atomic.Int64
 	spans      spans
-	// unindexed says that the trail may have lines that are not in its index.
+	// unindexed reports that the trail may have lines that are not in the index.
 	unindexed atomic.Bool
 
-	// life ends with the store.
+	// life ends when the store is closed.
 	life         context.Context
 	end          context.CancelFunc
 	closing      atomic.Bool
@@ -69,12 +67,11 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open makes a store and its tables where they are missing. A server that cannot
-// be reached is no error: it is tried again with each call. A server that holds
-// something else is: tables of a later version (ErrNewer), not the store that the
-// memory file names (ErrLost), an audit trail with another key (ErrKey), or one whose
-// end was altered (ErrAltered). With
-// Inspect the first call finds that. The store must be closed.
+// Open opens a store and creates missing tables. An unreachable server is no error: each call tries
+// again. Open fails if the server holds tables of a later version (ErrNewer), not the store
+// recorded in the memory file (ErrLost), an audit trail with another key (ErrKey), or an audit
+// trail whose end was altered (ErrAltered). With Inspect, the first call makes these checks. The
+// caller must close the store.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -119,7 +116,7 @@ func (s *Store) connect(ctx context.Context, connections int) (*pgxpool.Pool, er
 	return pgxpool.NewWithConfig(ctx, p)
 }
 
-// passing reports whether an error may be over when the server is asked again.
+// passing reports whether an error may be transient.
 func passing(err error) bool {
 	for _, lasting := range []error{ErrNewer, ErrLost, ErrKey, ErrAltered, errSetUp, errNoTables} {
 		if errors.Is(err, lasting) {
@@ -129,14 +126,14 @@ func passing(err error) bool {
 	return true
 }
 
-// Healthy returns nil, or why Commit would fail now.
+// Healthy returns nil, or the reason why Commit would fail now.
 func (s *Store) Healthy(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	return s.failed(ctx, s.inspect(limited))
 }
 
-// look reads the head and holds it against what was seen.
+// look reads the head and compares it with the last commit seen.
 func (s *Store) look(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
@@ -149,12 +146,12 @@ func (s *Store) inspect(ctx context.Context) error {
 	})
 }
 
-// question asks for the head, together with a commit that was seen, and for what else
-// is wanted, in one statement.
+// question is a query of the head, of the receipt of a commit that was seen, and of other data, in
+// one statement.
 type question func(ctx context.Context, before point) (lastCommit, error)
 
-// read asks, and checks that the server holds the store that was seen. It is repeated
-// where a connection turns out to be dead.
+// read runs a query, and checks that the server holds the store that was seen. It repeats the query
+// if a connection turns out to be dead.
 func (s *Store) read(ctx context.Context, ask question) error {
 	for attempt := 0; ; attempt++ {
 		err := s.join(ctx)
@@ -167,7 +164,7 @@ func (s *Store) read(ctx context.Context, ask question) error {
 	}
 }
 
-// repeatable reports whether what failed may succeed on another connection.
+// repeatable reports whether a failed query may succeed on another connection.
 func repeatable(err error) bool {
 	if _, ok := errors.AsType[*fault.Error](err); ok || !passing(err) || errors.Is(err, errVisit) {
 		return false
@@ -184,7 +181,7 @@ func (s *Store) readOnce(ctx context.Context, ask question) error {
 	return s.explain(err)
 }
 
-// accept takes a head as that of the store that was seen, and remembers it.
+// accept checks that a head belongs to the store that was seen, and records the head.
 func (s *Store) accept(h lastCommit, before point) error {
 	if err := h.check(before); err != nil {
 		return err
@@ -197,14 +194,13 @@ func (s *Store) accept(h lastCommit, before point) error {
 	return nil
 }
 
-// Status returns the state of the store as it was read last, for metrics.
+// Status returns the last known state of the store, for metrics.
 func (s *Store) Status() store.Status {
 	at, record := s.seen.get(), s.record.Load()
 	return store.Status{ID: at.Store, Commit: uint64(max(at.Commit, 0)), Record: record, Synced: record}
 }
 
-// explain turns what an error says into what it means, and leaves a server that
-// is no good any more.
+// explain converts an error to its meaning, and drops the connections to an unusable server.
 func (s *Store) explain(err error) error {
 	switch {
 	case err == nil:
@@ -221,15 +217,15 @@ func (s *Store) explain(err error) error {
 	return err
 }
 
-// leave ends all connections once nobody uses them, so that the next ones go to
-// the server that accepts writes.
+// leave closes all connections after use, so that new connections go to the server that accepts
+// writes.
 func (s *Store) leave() {
 	s.writes.Reset()
 	s.reads.Reset()
 }
 
-// Close lets commits that are under way end, for a bounded time, and ends the
-// connections. It may be called again.
+// Close waits for running commits, for a bounded time, and closes the connections. It may be called
+// again.
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		s.closing.Store(true)

@@ -11,17 +11,16 @@ import (
 )
 
 const (
-	// streamInterval is how often a stream looks for new lines.
+	// streamInterval is the interval at which a stream looks for new lines.
 	streamInterval = time.Second
-	// streamIdle is how long it waits at most where there are none for a while.
+	// streamIdle is the maximum interval if there are no new lines for some time.
 	streamIdle = 5 * time.Second
 )
 
-// Stream writes the lines of the trail as they come, each with its line feed,
-// until ctx ends or w fails. name is that of the stream: replicas that use the same
-// one take turns, so that each line leaves once over all of them, and the position
-// outlives a restart. A line may leave twice where a replica ends while it
-// writes. A new stream begins with the first line of the trail.
+// Stream writes new lines of the trail, each with its line feed, until ctx ends or w fails. name is
+// the name of the stream. Replicas that use the same name take turns, so that each line is written
+// once by all of them together, and the position survives a restart. A line may be written twice if
+// a replica ends during the write. A new stream begins with the first line of the trail.
 func (s *Store) Stream(ctx context.Context, name string, w io.Writer) error {
 	wait := streamInterval
 	for ctx.Err() == nil && !s.closing.Load() {
@@ -49,7 +48,7 @@ func (s *Store) Stream(ctx context.Context, name string, w io.Writer) error {
 	return nil
 }
 
-// ship writes the next page of lines, unless another replica does so now.
+// ship writes the next page of lines, unless another replica is doing so.
 func (s *Store) ship(ctx context.Context, name string, w io.Writer) (written int, err error) {
 	if err := s.look(ctx); err != nil {
 		return 0, err

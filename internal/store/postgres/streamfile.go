@@ -7,17 +7,16 @@ import (
 	"platform.internal/storekeeper/internal/syncdata"
 )
 
-// StreamFile is a file for Stream. What was written is durable, so that no line is
-// counted as written that a loss of power takes away. A file that was renamed is left
-// to whoever did so, and made again.
+// StreamFile is a file for Stream. Each write is synced, so that a power loss removes no line that
+// counts as written. If the file is renamed, StreamFile creates a new file.
 type StreamFile struct {
-	// Path is where the file is.
+	// Path is the path of the file.
 	Path string
 
 	file *os.File
 }
 
-// Write appends whole lines.
+// Write appends complete lines.
 func (f *StreamFile) Write(lines []byte) (int, error) {
 	if err := f.reopen(); err != nil {
 		return 0, err
@@ -29,7 +28,7 @@ func (f *StreamFile) Write(lines []byte) (int, error) {
 	return n, err
 }
 
-// reopen opens the file where it is not the one at its path.
+// reopen opens the file at the path if it is not the open file.
 func (f *StreamFile) reopen() error {
 	if f.file != nil {
 		here, herr := f.file.Stat()
@@ -49,7 +48,7 @@ func (f *StreamFile) reopen() error {
 	return f.endLine()
 }
 
-// endLine ends a line that a kill has cut off: it is written again.
+// endLine ends a line that a kill cut off. Stream writes that line again.
 func (f *StreamFile) endLine() error {
 	info, err := f.file.Stat()
 	if err != nil || info.Size() == 0 {
@@ -67,7 +66,7 @@ func (f *StreamFile) endLine() error {
 	return err
 }
 
-// Close gives the file back.
+// Close closes the file.
 func (f *StreamFile) Close() error {
 	if f.file == nil {
 		return nil

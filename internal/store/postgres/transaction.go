@@ -11,25 +11,24 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// maxBytes is how much the values of one transaction may take, so that commits of
-// large values do not add up.
+// maxBytes is the maximum size of the values in a transaction, so that commits with large values
+// are not combined.
 const maxBytes = 16 << 20
 
-// transaction is one attempt to commit a group. It takes two statements: one reads,
-// and one writes everything, so that it is a transaction by itself. After conflicts
-// both are one transaction, which takes its turn before it reads.
+// transaction is an attempt to commit a group. It takes two statements: the first reads, and the
+// second writes everything and so is a transaction by itself. After conflicts, both are in one
+// transaction, which takes the commit lock before it reads.
 type transaction struct {
 	*writer
 	mark mark
 	conn *pgxpool.Conn
 	head lastCommit
-	// first says that the transaction took its turn before it read.
+	// first reports that the transaction took the commit lock before it read.
 	first bool
-	// members are the commits that take part, and refusals the errors of their
-	// decides.
+	// members are the commits that take part, and refusals the errors of their decides.
 	members  []*request
 	refusals []error
-	// records are those that exist, as the members leave them.
+	// records are the existing records, including the changes of the members.
 	records map[string]store.Record
 	changed map[string]*store.Record
 	events  []store.Event
@@ -37,12 +36,12 @@ type transaction struct {
 	bytes   int
 	// at is the time of the lines.
 	at time.Time
-	// sent says that COMMIT may have reached the server.
+	// sent reports that COMMIT may have reached the server.
 	sent bool
 }
 
-// run makes the attempt. After an error with sent, and that the server did not
-// give, it is not known whether the transaction happened.
+// run makes the attempt. If it returns an error that the server did not report, and sent is set,
+// the outcome of the transaction is unknown.
 func (t *transaction) run(ctx context.Context, group []*request) error {
 	t.members = group
 	if err := t.join(ctx); err != nil {
@@ -52,7 +51,7 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 	if err != nil {
 		return err
 	}
-	// A connection within a transaction is closed instead of being kept.
+	// Release closes a connection that is within a transaction.
 	defer conn.Release()
 	t.conn = conn
 	before := t.seen.get()
@@ -77,18 +76,17 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 	return nil
 }
 
-// begins reports whether lines of the transaction begin a partition of the trail.
+// begins reports whether the lines of the transaction begin a partition of the trail.
 func (t *transaction) begins() bool { return !t.at.Before(t.head.trailEnds) }
 
-// undo ends a transaction that took its turn and that the server refused, so that its
-// connection can be used again.
+// undo rolls back a transaction that took the lock, so that its connection can be used again.
 func (t *transaction) undo(ctx context.Context, err error) error {
 	if !t.first || t.conn.Conn().IsClosed() {
 		return err
 	}
 	_, rerr := t.conn.Exec(ctx, "rollback")
 	if rerr != nil {
-		_ = t.conn.Conn().Close(ctx) // What is wrong with it is known.
+		_ = t.conn.Conn().Close(ctx) // the cause is already known
 	}
 	if err == nil {
 		return rerr
@@ -110,23 +108,22 @@ func keysOf(group []*request) [][]byte {
 	return keys
 }
 
-// lockText has transactions take turns.
+// lockText serialises transactions.
 const lockText = "select pg_advisory_xact_lock($1)"
 
-// readText asks for the head, and for the records at keys that exist, of the same
-// moment.
+// readText queries the head and the existing records at keys in one snapshot.
 const readText = withHead + `select key, value, expires_at from records
 where key = any($2::bytea[]) and (expires_at is null or expires_at > clock_timestamp())) as f on true`
 
-// read reads the head and the records. It begins the transaction where that takes
-// its turn first.
+// read reads the head and the records. If the transaction takes the lock first, read begins the
+// transaction.
 func (t *transaction) read(ctx context.Context, before point, keys [][]byte) error {
 	t.first = t.conflicts >= lockAfter
 	if !t.first {
 		return t.take(t.conn.Query(ctx, readText, before.Commit, keys))
 	}
 	batch := &pgx.Batch{}
-	// Not "read write", which would overrule a server that is set to read-only.
+	// Without "read write", which would override a server that is set to read-only.
 	batch.Queue("begin isolation level read committed")
 	batch.Queue(lockText, t.lockKey("commit"))
 	batch.Queue(readText, before.Commit, keys)
@@ -144,13 +141,13 @@ func (t *transaction) read(ctx context.Context, before point, keys [][]byte) err
 	return err
 }
 
-// take reads the answer to readText.
+// take reads the result of readText.
 func (t *transaction) take(rows pgx.Rows, err error) error {
 	t.head, t.records, err = scanRecords(rows, err)
 	return err
 }
 
-// scanRecords reads the answer to readText.
+// scanRecords reads the result of readText.
 func scanRecords(rows pgx.Rows, err error) (lastCommit, map[string]store.Record, error) {
 	found := make(map[string]store.Record)
 	if err != nil {
@@ -163,12 +160,12 @@ func scanRecords(rows pgx.Rows, err error) (lastCommit, map[string]store.Record,
 		if key != nil {
 			found[string(key)] = record(value, expires)
 		}
-		value = nil // The record keeps it.
+		value = nil // the record holds the value
 	})
 	return h, found, err
 }
 
-// record is a record as it is given out.
+// record converts a row to a record.
 func record(value []byte, expires *time.Time) store.Record {
 	r := store.Record{Value: value}
 	if expires != nil {
@@ -177,8 +174,8 @@ func record(value []byte, expires *time.Time) store.Record {
 	return r
 }
 
-// decide asks the members one after the other, each with what those before it
-// leave. Members that find no room are put back.
+// decide asks the members in turn, each with the changes of the earlier members applied. Members
+// that exceed maxBytes are put back.
 func (t *transaction) decide(group []*request) {
 	t.members, t.changed = nil, make(map[string]*store.Record)
 	for i, r := range group {

@@ -8,29 +8,28 @@ import (
 )
 
 const (
-	// lockAfter is after how many conflicts in a row a transaction takes its turn
+	// lockAfter is the number of conflicts in a row after which a transaction takes the commit lock
 	// before it reads.
 	lockAfter = 3
-	// mostYields is how often others may run before a transaction begins, so that
-	// commits which are ready share it.
+	// mostYields is the number of times that the writer yields before a transaction, so that ready
+	// commits share it.
 	mostYields = 4
 )
 
-// writer makes the transactions, one after the other.
+// writer makes the transactions, one at a time.
 type writer struct {
 	*Store
-	// conflicts and failures count those in a row.
+	// conflicts and failures count consecutive conflicts and failures.
 	conflicts, failures int
-	// since is when the first of the failures in a row began.
+	// since is the time of the first of the consecutive failures.
 	since time.Time
-	// started says that this process has written its start record.
+	// started reports that this process has written its start record.
 	started bool
-	// room is a partition of the trail that is known to be there.
+	// room is a partition of the trail that is known to exist.
 	room span
 }
 
-// write is the goroutine that makes transactions until the store is closed and
-// nothing waits.
+// write is the goroutine that makes transactions until the store is closed and the queue is empty.
 func (s *Store) write() {
 	w := &writer{Store: s}
 	for !s.queue.drained() {
@@ -44,7 +43,7 @@ func (s *Store) write() {
 	}
 }
 
-// round makes one attempt to commit a group, and settles what becomes of it.
+// round makes one attempt to commit a group, and handles the result.
 func (w *writer) round(group []*request) {
 	ctx, cancel := context.WithTimeout(w.life, w.config.Timeout)
 	defer cancel()
@@ -64,7 +63,7 @@ func (w *writer) round(group []*request) {
 			w.seen.advance(t.point())
 			err = nil
 		default:
-			// Its receipt is taken, so it cannot happen any more.
+			// The receipt is taken, so the transaction cannot happen any more.
 		}
 	}
 	if err == nil {
@@ -76,7 +75,7 @@ func (w *writer) round(group []*request) {
 	case c == codeTaken:
 		w.conflicts++
 	case errors.Is(err, errNoRoom), c == codeNoPartition:
-		// Nobody made it ahead, or somebody took it away.
+		// The partition was not created in advance, or was removed.
 		if w.room, err = w.makeRoom(ctx, t.at); err != nil {
 			w.fail(t.members, err)
 			return
@@ -90,9 +89,8 @@ func (w *writer) round(group []*request) {
 	w.queue.putBack(t.members)
 }
 
-// again pauses, and reports whether a commit that did not happen is tried again.
-// It is not where the store has failed for so long that its callers are better
-// told.
+// again pauses, and reports whether a commit that did not happen is retried. It is not retried
+// after the store has failed for the whole time limit, so that its callers get the error.
 func (w *writer) again(err error) bool {
 	if !errors.Is(err, errReadOnly) && (answered(err) || !passing(err)) {
 		return false
@@ -105,7 +103,7 @@ func (w *writer) again(err error) bool {
 	return time.Since(w.since) < w.config.Timeout
 }
 
-// succeed tells the callers.
+// succeed sends the results to the callers.
 func (w *writer) succeed(t *transaction) {
 	w.conflicts, w.failures = 0, 0
 	if w.cause.Swap(nil) != nil {
@@ -123,8 +121,7 @@ func (w *writer) succeed(t *transaction) {
 	}
 }
 
-// fail tells the callers that their commits did not happen, or that this is not
-// known.
+// fail tells the callers that their commits did not happen, or that the outcome is unknown.
 func (w *writer) fail(group []*request, err error) {
 	w.complain(err)
 	for _, r := range group {
@@ -132,13 +129,12 @@ func (w *writer) fail(group []*request, err error) {
 	}
 }
 
-// resolve finds out whether a transaction happened whose answer was lost, for as
-// long as one of its callers waits. If it did not, then the receipt that resolve
-// leaves keeps it from happening.
+// resolve determines whether a transaction happened whose response was lost, for as long as one of
+// its callers waits. If the transaction did not happen, the receipt written by resolve prevents it
+// from happening later.
 func (w *writer) resolve(t *transaction) (happened bool, err error) {
-	// Where the transaction is still under way the insert waits for its end. It
-	// writes in each case, so that the answer is not older than what the disk and
-	// the standby hold.
+	// If the transaction is still running, the insert waits for its end. The statement writes in
+	// each case, so that its result is as durable as the disk and the standby require.
 	const text = `insert into receipts (mark, asked_at) values ($1, clock_timestamp())
 		on conflict (mark) do update set asked_at = excluded.asked_at
 		returning commit is not null`
@@ -157,7 +153,7 @@ func (w *writer) resolve(t *transaction) (happened bool, err error) {
 	return false, clean(err)
 }
 
-// awaited reports whether a caller still waits.
+// awaited reports whether any caller still waits.
 func (t *transaction) awaited() bool {
 	for _, r := range t.members {
 		if r.ctx.Err() == nil {
@@ -167,7 +163,7 @@ func (t *transaction) awaited() bool {
 	return false
 }
 
-// point is the transaction as a commit that was seen.
+// point returns the transaction as a commit that was seen.
 func (t *transaction) point() point {
 	return point{Store: t.head.store, Commit: t.head.commit + 1, Mark: t.mark}
 }

@@ -14,13 +14,12 @@ import (
 	"time"
 )
 
-// Kill ends the server and all its processes by SIGKILL, as a crash does, and
-// waits until it is gone.
+// Kill ends the server and all its processes by SIGKILL, like a crash, and waits for their end.
 func (s *Server) Kill() {
 	if s.running == nil {
 		return
 	}
-	// The first process stops first, so that it starts no others meanwhile.
+	// The main process is stopped first, so that it starts no other processes.
 	_ = s.running.Process.Signal(syscall.SIGSTOP)
 	s.signalChildren(syscall.SIGKILL)
 	_ = s.running.Process.Kill()
@@ -28,7 +27,7 @@ func (s *Server) Kill() {
 	s.running = nil
 }
 
-// Stop ends the server in order: it ends all sessions and writes what it has.
+// Stop shuts the server down in order: it ends all sessions and flushes all data.
 func (s *Server) Stop() {
 	if s.running == nil {
 		return
@@ -38,13 +37,12 @@ func (s *Server) Stop() {
 	s.running = nil
 }
 
-// Restart runs the server again with its data and at its address, and waits
-// until it answers. One that runs is killed first.
+// Restart runs the server again with the same data and address, and waits until it responds. A
+// running server is killed first.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
-	// The memory of a server that was killed is in use until all of its
-	// processes are gone.
+	// The shared memory of a killed server is in use until all its processes have ended.
 	for begun := time.Now(); time.Since(begun) < startWait; <-time.After(poll) {
 		if s.run() {
 			return
@@ -53,31 +51,30 @@ func (s *Server) Restart() {
 	s.t.Fatalf("PostgreSQL does not start again:\n%s", s.Log())
 }
 
-// Pause stops all processes of the server by SIGSTOP: it keeps its connections
-// and is silent.
+// Pause stops all processes of the server by SIGSTOP: the connections stay open and silent.
 func (s *Server) Pause() {
 	s.t.Helper()
 	s.signal(syscall.SIGSTOP)
 	s.signalChildren(syscall.SIGSTOP)
 }
 
-// Resume lets a paused server go on. It does first what came meanwhile.
+// Resume continues a paused server. It first processes pending requests.
 func (s *Server) Resume() {
 	s.t.Helper()
 	s.signalChildren(syscall.SIGCONT)
 	s.signal(syscall.SIGCONT)
 }
 
-// ReadOnly makes the server refuse writes, as one that is being replaced, or
-// accept them again. It applies to open connections too.
+// ReadOnly makes the server refuse or accept writes, as during a switchover. It applies to open
+// connections too.
 func (s *Server) ReadOnly(on bool) {
 	s.t.Helper()
 	s.Exec(Superuser, "alter system set default_transaction_read_only = "+map[bool]string{true: "on", false: "off"}[on],
 		"select pg_reload_conf()")
 }
 
-// Standby makes a streaming standby of the server, with the same roles and
-// databases. It ends with the test.
+// Standby makes a streaming standby of the server, with the same roles and databases. It is removed
+// at the end of the test.
 func (s *Server) Standby(options ...string) *Server {
 	s.t.Helper()
 	standby := &Server{t: s.t, bin: s.bin, options: slices.Concat(s.options, options)}
@@ -88,9 +85,9 @@ func (s *Server) Standby(options ...string) *Server {
 	return standby
 }
 
-// InSync waits until a synchronous standby of the server has all that the server
-// has, as it must before it may be promoted: a commit whose wait for the standby was
-// ended with its session, or by a crash, can be seen before the standby has it.
+// InSync waits until a synchronous standby has all data of the server. This is required before a
+// promotion: if a session or the server ended during a commit's wait for the standby, the commit
+// may be visible before the standby has it.
 func (s *Server) InSync() {
 	s.t.Helper()
 	s.Exec(Superuser, `do $$ declare
@@ -107,7 +104,7 @@ func (s *Server) InSync() {
 	end $$`)
 }
 
-// Promote makes a standby accept writes, and waits until it does.
+// Promote promotes a standby, and waits until it accepts writes.
 func (s *Server) Promote() {
 	s.t.Helper()
 	s.Exec(Superuser, "select pg_promote(true, 60)")
@@ -123,8 +120,8 @@ func (s *Server) signal(what os.Signal) {
 	}
 }
 
-// signalChildren reaches the processes that the first one started, on systems
-// with /proc. Elsewhere they end by themselves when the first one is gone.
+// signalChildren signals the child processes of the main process, on systems with /proc. On other
+// systems they end by themselves after the main process.
 func (s *Server) signalChildren(what syscall.Signal) {
 	parent := strconv.Itoa(s.running.Process.Pid)
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -134,10 +131,10 @@ func (s *Server) signalChildren(what syscall.Signal) {
 	for _, path := range stats {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			continue // It is gone by now.
+			continue // the process has ended
 		}
-		// The name stands in parentheses and may hold anything; behind it come the
-		// state and the parent.
+		// The process name is in parentheses and may contain any characters. The state and the
+		// parent follow.
 		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err == nil && len(fields) > 1 && string(fields[1]) == parent {
@@ -146,7 +143,7 @@ func (s *Server) signalChildren(what syscall.Signal) {
 	}
 }
 
-// CopyFolder copies the data of a server that does not run, with its owner.
+// CopyFolder copies the data of a stopped server, including ownership.
 func CopyFolder(t testing.TB, from, to string) {
 	t.Helper()
 	//nolint:gosec // Folders of a test.
@@ -155,15 +152,14 @@ func CopyFolder(t testing.TB, from, to string) {
 	}
 }
 
-// Rules replaces the server's rules of who may connect, which are lines of
-// pg_hba.conf.
+// Rules replaces the server's connection rules, which are lines of pg_hba.conf.
 func (s *Server) Rules(lines ...string) {
 	s.t.Helper()
 	s.file("pg_hba.conf", strings.Join(lines, "\n")+"\n")
 	s.Exec(Superuser, "select pg_reload_conf()")
 }
 
-// file writes a file of the server's data, owned by its account.
+// file writes a file in the server's data folder, owned by the server's account.
 func (s *Server) file(name, text string) {
 	s.t.Helper()
 	path := filepath.Join(s.data, name)
@@ -176,8 +172,7 @@ func (s *Server) file(name, text string) {
 	}
 }
 
-// Secure gives the server a certificate, its key, and the roots of the
-// certificates that clients show, all as PEM.
+// Secure sets the server's certificate and key, and the CA certificates for clients, all as PEM.
 func (s *Server) Secure(certificate, key, roots []byte) {
 	s.t.Helper()
 	for name, text := range map[string][]byte{"server.crt": certificate, "server.key": key, "root.crt": roots} {

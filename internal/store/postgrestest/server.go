@@ -1,6 +1,6 @@
 // Package postgrestest runs a real PostgreSQL server for a test.
 //
-// It must not know what the test keeps there.
+// The package does not know the data of the test.
 package postgrestest
 
 import (
@@ -22,19 +22,17 @@ import (
 )
 
 const (
-	// startWait bounds how long a server may take to answer, on a machine with
-	// much else to do.
+	// startWait is the maximum time until a server responds, on a busy machine.
 	startWait = 30 * time.Second
 	poll      = 10 * time.Millisecond
-	// startAttempts is how often another port is tried: between choosing a port
-	// and listening on it, another process may have taken it.
+	// startAttempts is the number of ports to try: another process may take a port between its
+	// choice and the start of the server.
 	startAttempts = 5
-	// Superuser is the name of the role that may do everything. It has no
-	// password.
+	// Superuser is the name of the superuser role. It has no password.
 	Superuser = "postgres"
 )
 
-// Server is a PostgreSQL server of its own for one test. It ends with the test.
+// Server is a PostgreSQL server for one test. It is removed at the end of the test.
 type Server struct {
 	t       testing.TB
 	bin     string
@@ -47,9 +45,8 @@ type Server struct {
 	ended   chan struct{}
 }
 
-// Start creates and runs a server with fsync and waits until it answers. The
-// test is skipped where PostgreSQL is not installed. options are settings of the
-// form name=value.
+// Start creates and runs a server with fsync and waits until it responds. The test is skipped if
+// PostgreSQL is not installed. options are settings of the form name=value.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	bin := find()
@@ -78,8 +75,8 @@ func (s *Server) start() {
 	s.t.Fatalf("PostgreSQL does not start:\n%s", s.Log())
 }
 
-// ownFolder makes a folder that the server's account can use. That of the test
-// belongs to root alone where root runs the test.
+// ownFolder makes a folder that the server's account can use. If root runs the test, only root can
+// access the test's own folder.
 func (s *Server) ownFolder() string {
 	s.t.Helper()
 	folder, err := os.MkdirTemp("", "postgrestest")
