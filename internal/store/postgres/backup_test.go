@@ -11,8 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// TestBackupIsRestoredAsDocumented does what docs/postgres.md says, with the
-// programs that it names.
+// TestBackupIsRestoredAsDocumented follows docs/postgres.md, with the programs named there.
 func TestBackupIsRestoredAsDocumented(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t, "fsync=off")

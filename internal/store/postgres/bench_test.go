@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// BenchmarkCommit has writers that each change a record of their own and append
-// an audit line, over one replica and over three.
+// BenchmarkCommit has writers that each change a separate record and append an audit line, over one
+// replica and over three.
 func BenchmarkCommit(b *testing.B) {
 	for _, replicas := range []int{1, 3} {
 		for _, writers := range []int{1, 32, 128} {

@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// TestValuesAreInNoErrorAndNoLog has the server refuse a row, which it reports
-// with all that is in it.
+// TestValuesAreInNoErrorAndNoLog makes the server refuse a row. The server's report contains the
+// whole row.
 func TestValuesAreInNoErrorAndNoLog(t *testing.T) {
 	t.Parallel()
 	const value = "canary-that-must-not-sing"

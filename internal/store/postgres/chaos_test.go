@@ -32,7 +32,7 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 			return []verdict{cutBefore, cutAfter, cutAtAnswer, stall}[rand.IntN(4)]
 		})
 		c := quick(server)
-		// Partitions of the trail begin meanwhile, at each replica's own time.
+		// Partitions of the trail begin during the test, at a different time for each replica.
 		c.Hosts, c.TrailPeriod, c.Now = []string{p.address()}, postgres.Day, days.after(time.Duration(i)*time.Second)
 		stores[i] = open(t, c)
 	}
@@ -51,7 +51,7 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 		func() {
 			server.Exec(postgrestest.Superuser, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'storekeeper'")
 		},
-		func() { // Another transaction has the next number, and ends without it.
+		func() { // another transaction has the next number, and is rolled back
 			server.Exec(postgrestest.Superuser, "set search_path = storekeeper", `do $$ begin
 				insert into receipts (mark, commit) select gen_random_uuid(), max(commit) + 1 from receipts;
 				perform pg_sleep(0.5);

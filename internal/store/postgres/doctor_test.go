@@ -28,7 +28,7 @@ func TestDoctorFindsWhatIsUnsafe(t *testing.T) {
 		{nil, "connection", postgres.OK},
 		{nil, "version", postgres.OK},
 		{nil, "synchronous_commit", postgres.OK},
-		{nil, "fsync", postgres.Warning}, // Its checksums are off.
+		{nil, "fsync", postgres.Warning}, // checksums are off
 		{nil, "standby", postgres.Warning},
 		{nil, "TLS", postgres.Warning},
 		{nil, "role", postgres.OK},

@@ -44,8 +44,8 @@ func mustPut(t *testing.T, s *postgres.Store, key, value string) {
 	}
 }
 
-// lost wants that everything is refused since the store is not the one that was
-// seen, and that the reason says how.
+// lost checks that every call fails because the store is not the store that was seen, and that the
+// reason contains how.
 func lost(t *testing.T, s *postgres.Store, how string) {
 	t.Helper()
 	for name, ask := range map[string]func() error{
@@ -69,8 +69,8 @@ func copyFolder(t *testing.T, from, to string) {
 	postgrestest.CopyFolder(t, from, to)
 }
 
-// restored is a server with a store that two replicas have seen, one of which
-// remembers it in a file, and which was then put back to an older copy.
+// restored is a server whose store was seen by two replicas and then restored from an older copy.
+// One of the replicas recorded the store in a file.
 func restored(t *testing.T) (server *postgrestest.Server, s *postgres.Store, c postgres.Config) {
 	t.Helper()
 	server = postgrestest.Start(t)
@@ -93,8 +93,8 @@ func TestRunningReplicaRefusesAStoreThatWasRestoredFromAnOlderCopy(t *testing.T)
 	t.Parallel()
 	server, s, c := restored(t)
 	lost(t, s, "older copy")
-	// A replica that starts now has seen nothing else, and may go on. The first one
-	// still notices when the numbers have overtaken what it saw.
+	// A replica that starts now has seen nothing, and may continue. The first replica detects the
+	// loss even after the commit numbers have overtaken the number that it saw.
 	fresh := open(t, quick(server))
 	for range 5 {
 		mustPut(t, fresh, "a", "3")
@@ -142,7 +142,7 @@ func TestReplicaRefusesAStoreThatWasEmptied(t *testing.T) {
 	if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrLost) {
 		t.Errorf("a replica that expects a store starts: %v %v", s, err)
 	}
-	// Another store in its place is no better.
+	// A different store in the same place is refused too.
 	other := open(t, quick(server))
 	mustPut(t, other, "a", "1")
 	c = quick(server)

@@ -69,14 +69,14 @@ func TestEvents(t *testing.T) {
 	late.wants(false)
 	late.add("a", "2")
 	late.wants(true, "2")
-	// What was trimmed is missed by those only who had not read it.
+	// Only readers that had not read the deleted events miss them.
 	server.Exec(postgrestest.Superuser, "delete from storekeeper.events where id < (select max(id) from storekeeper.events)")
 	late.wants(true)
 	one.wants(false)
 	one.add("a", "3")
 	one.wants(true, "3")
 	late.wants(true, "3")
-	// A store that lost its end and grew again has other events of the same number.
+	// A store that lost its end and then grew again has different events with the same numbers.
 	server.Exec(postgrestest.Superuser, "create table aside as select * from storekeeper.receipts", "create table gone as select * from storekeeper.events")
 	one.add("a", "4")
 	one.wants(true, "4")

@@ -1,4 +1,4 @@
 package postgres
 
-// Tidy does at once what the store does by itself now and then.
+// Tidy runs the store's periodic housekeeping immediately.
 var Tidy = (*Store).tidy

@@ -16,9 +16,8 @@ import (
 	"platform.internal/storekeeper/internal/store/postgres"
 )
 
-// ledger has each commit add its own word to a record and to the trail, and
-// remembers which commits were acknowledged. A commit that is lost, done twice or
-// done in part shows.
+// ledger makes each commit add a unique word to a record and to the trail, and records the
+// acknowledged commits. It detects a commit that is lost, duplicated or incomplete.
 type ledger struct {
 	mu      sync.Mutex
 	acked   map[string][]string
@@ -30,7 +29,7 @@ func newLedger() *ledger {
 	return &ledger{acked: make(map[string][]string), unknown: make(map[string][]string)}
 }
 
-// add commits one word. The errors that a failing store may give are noted.
+// add commits a word. The permitted errors of a failing store are recorded.
 func (l *ledger) add(s *postgres.Store, key, word string) error {
 	err := s.Commit(context.Background(), []string{key}, func(now map[string]store.Record) (store.Changes, error) {
 		return store.Changes{
@@ -105,7 +104,7 @@ func (l *ledger) while(t *testing.T, writers int, disturb func(), stores ...*pos
 	<-stop
 }
 
-// check compares the store with what was acknowledged.
+// check compares the store with the acknowledged commits.
 func (l *ledger) check(t *testing.T, s *postgres.Store) {
 	t.Helper()
 	l.mu.Lock()
@@ -155,7 +154,7 @@ func (l *ledger) check(t *testing.T, s *postgres.Store) {
 	}
 }
 
-// words verifies the chain of the trail and counts the intents in it.
+// words verifies the chain of the trail and counts the intents.
 func words(t *testing.T, s *postgres.Store) map[string]int {
 	t.Helper()
 	var text bytes.Buffer

@@ -60,8 +60,8 @@ func TestCommitsHappenOnceWhereTheConnectionIsCutWithinCommit(t *testing.T) {
 	}
 }
 
-// TestCommitThatComesLateDoesNothing holds a commit on its way until its receipt
-// was asked for and the commit was repeated.
+// TestCommitThatComesLateDoesNothing delays a commit until its receipt was queried and the commit
+// was repeated.
 func TestCommitThatComesLateDoesNothing(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t)

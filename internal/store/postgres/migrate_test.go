@@ -117,7 +117,7 @@ func TestTrailWithAnAlteredEndIsNamedAsSuch(t *testing.T) {
 			if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrAltered) || errors.Is(err, postgres.ErrKey) {
 				t.Errorf("%s with the key %q: it starts: %v %v", name, key, s, err)
 			}
-			// Who verifies is told where.
+			// Verify reports the location.
 			c.Inspect = true
 			wantFinding(t, open(t, c), "trail", postgres.Failed)
 			if report, err := open(t, c).Verify(t.Context(), audit.Mark{}); err != nil || report.OK() {

@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// inOrder checks that no line has an earlier time than the one before it.
+// inOrder checks that the times of lines never decrease.
 func inOrder(t *testing.T, server *postgrestest.Server) {
 	t.Helper()
 	if n := count(t, server, `select count(*) from (
@@ -67,7 +67,7 @@ func TestAMissingPartitionFailsNoCommit(t *testing.T) {
 	puts(s, "first", "x")
 	wantFinding(t, s, "partitions", postgres.OK)
 
-	// Nobody made partitions ahead for days.
+	// No partitions were created in advance for several days.
 	for range 3 {
 		days.next()
 	}
@@ -76,7 +76,7 @@ func TestAMissingPartitionFailsNoCommit(t *testing.T) {
 	puts(other, "late", "x")
 	wantFinding(t, s, "partitions", postgres.OK)
 
-	// Somebody dropped the one that both know of, and its row.
+	// The partition known to both replicas was dropped, with its row.
 	days.next()
 	server.Exec(postgrestest.Superuser, `do $$ declare name text; begin
 		select p.name into name from storekeeper.trail_partitions as p where first is null;
@@ -86,7 +86,7 @@ func TestAMissingPartitionFailsNoCommit(t *testing.T) {
 	wantFinding(t, s, "partitions", postgres.Warning)
 	puts(other, "gone", "x")
 
-	// Or only its table.
+	// Only the table of the partition was dropped.
 	days.next()
 	server.Exec(postgrestest.Superuser, `do $$ declare name text; begin
 		select p.name into name from storekeeper.trail_partitions as p where first is null;
@@ -98,7 +98,7 @@ func TestAMissingPartitionFailsNoCommit(t *testing.T) {
 		t.Errorf("lines of four days are in %d partitions", n)
 	}
 
-	// One with lines is another matter.
+	// The loss of a partition with lines is different.
 	server.Exec(postgrestest.Superuser, `do $$ declare name text; begin
 		select p.name into name from storekeeper.trail_partitions as p where first = 1;
 		execute 'drop table storekeeper.' || name;

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// verdict is what a proxy does with a commit on its way to the server.
+// verdict is the action of a proxy on a commit.
 type verdict int
 
 const (
 	pass verdict = iota
 	// cutBefore ends the connection before the server sees the commit.
 	cutBefore
-	// cutAfter passes the commit on and ends the connection at once, so that the
-	// commit is under way while it is asked after.
+	// cutAfter forwards the commit and closes the connection at once, so that the commit is running
+	// while its receipt is queried.
 	cutAfter
-	// cutAtAnswer ends the connection when the server has answered.
+	// cutAtAnswer closes the connection when the server has responded.
 	cutAtAnswer
 	// hold keeps the commit until the proxy is released.
 	hold
@@ -29,7 +29,7 @@ const (
 	stall
 )
 
-// proxy stands between a store and its server and breaks commits.
+// proxy is a proxy between a store and its server that breaks commits.
 type proxy struct {
 	listener net.Listener
 	server   string
@@ -37,7 +37,7 @@ type proxy struct {
 	judge    func() verdict
 	released chan struct{}
 	once     sync.Once
-	// late is closed when the server has answered what was held, or has ended the
+	// late is closed when the server has responded to the delayed commit, or has closed the
 	// connection.
 	late chan struct{}
 	cuts atomic.Int64
@@ -62,7 +62,7 @@ func startProxy(t *testing.T, server string, judge func() verdict) *proxy {
 
 func (p *proxy) address() string { return p.listener.Addr().String() }
 
-// letGo lets the server have what was held.
+// letGo forwards the delayed commit to the server.
 func (p *proxy) letGo() { p.once.Do(func() { close(p.released) }) }
 
 func (p *proxy) accept() {
@@ -83,7 +83,7 @@ func (p *proxy) accept() {
 	}
 }
 
-// link is one connection through the proxy.
+// link is a connection through the proxy.
 type link struct {
 	*proxy
 	near, far net.Conn
@@ -110,7 +110,7 @@ func (l *link) requests() {
 	}
 }
 
-// request handles what came from the store and tells whether to go on.
+// request handles data from the store and reports whether to continue.
 func (l *link) request(chunk []byte) bool {
 	if !l.isCommit(chunk) {
 		_, err := l.far.Write(chunk)
@@ -142,9 +142,9 @@ func (l *link) request(chunk []byte) bool {
 	return err == nil
 }
 
-// isCommit reports whether a chunk executes a statement that inserts a receipt with
-// its commit. Such a statement is prepared before, in a chunk of its own, under the
-// name that later ones call it by.
+// isCommit reports whether a chunk executes a statement that inserts a receipt with a commit
+// number. The statement is prepared before, in a separate chunk, under the name that later chunks
+// use.
 func (l *link) isCommit(chunk []byte) bool {
 	const name = "stmtcache_"
 	if before, _, ok := bytes.Cut(chunk, []byte("\x00with turn as ")); ok {

@@ -16,8 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// unavailable asks the store in each way and wants that it fails long before the
-// caller's own deadline.
+// unavailable makes each kind of call and checks that all fail long before the caller's deadline.
 func unavailable(t *testing.T, s *postgres.Store) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -93,8 +92,8 @@ func TestServerThatIsAway(t *testing.T) {
 	mustPut(t, s, "a", "2")
 }
 
-// TestCallsAreRefusedAtOnceDuringAnOutage compares how long calls wait that find the
-// server away with those that come later.
+// TestCallsAreRefusedAtOnceDuringAnOutage compares the waiting times of the first calls during an
+// outage and of later calls.
 func TestCallsAreRefusedAtOnceDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*postgrestest.Server){"killed": (*postgrestest.Server).Kill, "silent": (*postgrestest.Server).Pause} {
@@ -204,7 +203,7 @@ func TestServerThatWasReplacedIsLeft(t *testing.T) {
 	c.Hosts = append(c.Hosts, second.Address())
 	s := open(t, c)
 	mustPut(t, s, "a", "2")
-	// The first one goes on running and answers, but accepts no writes any more.
+	// The first server keeps running and responds, but accepts no writes.
 	first.ReadOnly(true)
 	refuses(t, s, "accepts no writes")
 	unavailable(t, s)

@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// config is that of a store in a database of a test's server. It waits for longer
-// than by default, for machines with much else to do.
+// config configures a store in a database of a test's server. Its timeout is longer than the
+// default, for busy machines.
 func config(server *postgrestest.Server, database string) postgres.Config {
 	return postgres.Config{
 		Hosts: []string{server.Address()}, Database: database, User: postgrestest.Superuser, Plaintext: true, Timeout: 5 * time.Second,

@@ -18,8 +18,8 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// calendar is a clock that stands some days in the past. Lines of a store get times near
-// it, since they are never far ahead of the clock of their process.
+// calendar is a clock that is some days in the past. The lines of a store get times near that
+// clock, because they are never far ahead of the process's clock.
 type calendar struct{ back atomic.Int64 }
 
 func newCalendar(daysAgo int64) *calendar {
@@ -116,7 +116,7 @@ func TestTrailIsArchivedAndVerifiedByPartition(t *testing.T) {
 	if err != nil || !report.Complete() || len(files) < 4 || report.Chain != whole.Chain {
 		t.Fatalf("%d archives: %+v (%v)", len(files), report, err)
 	}
-	// What was archived is missing where nobody says what it ended with.
+	// Without the end of the archive, the archived lines count as missing.
 	report, err = s.Verify(t.Context(), audit.Mark{})
 	if err != nil || !report.OK() || report.Complete() {
 		t.Errorf("got %+v (%v)", report, err)

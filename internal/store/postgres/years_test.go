@@ -14,8 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// TestATrailOfManyDaysIsReadByItsPartitions measures what a start, a commit and reading
-// cost over many partitions. STOREKEEPER_POSTGRES_DAYS is how many.
+// TestATrailOfManyDaysIsReadByItsPartitions measures the cost of a start, a commit and a read over
+// many partitions. STOREKEEPER_POSTGRES_DAYS is the number of days.
 func TestATrailOfManyDaysIsReadByItsPartitions(t *testing.T) {
 	t.Parallel()
 	days, err := strconv.Atoi(cmp.Or(os.Getenv("STOREKEEPER_POSTGRES_DAYS"), "5"))

@@ -124,7 +124,7 @@ func (s *Server) command(program string, args ...string) *exec.Cmd {
 	return c
 }
 
-// Tool runs a program of PostgreSQL to its end, such as pg_dump.
+// Tool runs a PostgreSQL program such as pg_dump and waits for its end.
 func (s *Server) Tool(program string, args ...string) {
 	s.t.Helper()
 	if output, err := s.command(program, args...).CombinedOutput(); err != nil {
@@ -132,7 +132,7 @@ func (s *Server) Tool(program string, args ...string) {
 	}
 }
 
-// run starts the server and reports whether it came up.
+// run starts the server and reports whether it responds.
 func (s *Server) run() bool {
 	s.t.Helper()
 	args := []string{"-D", s.data, "-p", strconv.Itoa(s.port), "-k", s.folder}
@@ -153,13 +153,13 @@ func (s *Server) run() bool {
 	}
 	s.ended = make(chan struct{})
 	go func(running *exec.Cmd, ended chan<- struct{}) {
-		_ = running.Wait() // How it ended is in its log.
+		_ = running.Wait() // the log shows how the server ended
 		close(ended)
 	}(s.running, s.ended)
 	return s.answers()
 }
 
-// answers waits until the server answers. One that does not is killed.
+// answers waits until the server responds. A server that does not respond is killed.
 func (s *Server) answers() bool {
 	late := time.After(startWait)
 	for {
@@ -178,8 +178,7 @@ func (s *Server) answers() bool {
 	}
 }
 
-// ping asks this very server, by its socket: another process may have taken the
-// port.
+// ping asks this server by its socket, because another process may have taken the port.
 func (s *Server) ping() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -201,7 +200,7 @@ func (s *Server) URL(database string) string {
 // Data is the folder of the server's data.
 func (s *Server) Data() string { return s.data }
 
-// Log is what the server wrote.
+// Log returns the server's log.
 func (s *Server) Log() string {
 	text, err := os.ReadFile(filepath.Join(s.folder, "log"))
 	if err != nil {
@@ -210,8 +209,7 @@ func (s *Server) Log() string {
 	return string(text)
 }
 
-// Exec runs statements in a database as the superuser. Each is a transaction of
-// its own.
+// Exec runs statements in a database as the superuser, each in a separate transaction.
 func (s *Server) Exec(database string, statements ...string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startWait)
@@ -228,17 +226,17 @@ func (s *Server) Exec(database string, statements ...string) {
 	}
 }
 
-// Database makes an empty database and returns its name.
+// Database creates an empty database and returns the name.
 func (s *Server) Database(name string) string {
 	s.t.Helper()
 	s.Exec(Superuser, "create database "+pgx.Identifier{name}.Sanitize())
 	return name
 }
 
-// find is the folder of PostgreSQL's programs, empty where there is none.
+// find returns the folder of PostgreSQL's programs, or "" if PostgreSQL is not installed.
 func find() string {
 	if path, err := exec.LookPath("postgres"); err == nil {
-		// initdb stands beside the program, not beside a link to it.
+		// initdb is in the same folder as the program, not as a link to the program.
 		if path, err = filepath.EvalSymlinks(path); err == nil && installed(filepath.Dir(path)) {
 			return filepath.Dir(path)
 		}
