@@ -43,8 +43,8 @@ type segment struct {
 	number uint64
 	path   string
 	file   disk.File
-	// size is the intended size in bytes, before the number of the last frame in the previous
-	// segment, and end the offset after the last durable frame.
+	// size is the intended size in bytes. end is the offset after the last durable frame. before is
+	// the number of the last frame of the previous segment.
 	size, end int64
 	before    uint64
 }

@@ -15,9 +15,9 @@
 // to the same place, with a higher number, through a new handle.
 //
 // The log is a sequence of segments, which are files filled with zeros before their use. A write
-// into an existing file does not change the file size, so the sync is about three times cheaper. A
-// segment that is no longer needed is reused without clearing: checksums include the number of the
-// segment, so old content is not taken for frames.
+// into an existing file does not change the file size, so the sync is cheaper. A segment that is no
+// longer needed is reused without clearing: checksums include the number of the segment, so old
+// content is not taken for frames.
 package wal
 
 import (
