@@ -25,7 +25,7 @@ const (
 // Durable limits how many bytes the changes of each tenant write per hour. It
 // is safe for concurrent use. The zero value and nil have no limit.
 type Durable struct {
-	// PerHour is the maximum number of bytes. 0: no limit.
+	// PerHour is the maximum number of bytes. 0 means no limit.
 	PerHour int64
 	// Observe is called with the bytes of each change of a tenant, and whether the change was
 	// refused. Nil means no call.

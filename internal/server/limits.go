@@ -110,8 +110,7 @@ func (t healthTimeouts) tapHandle(ctx context.Context, info *tap.Info) (context.
 	return inflight.WithCancel(ctx, cancel), nil
 }
 
-// connOf returns the connection of a call over the network. Nil: connections
-// are not counted.
+// connOf returns the connection of a call over the network, or nil if connections are not counted.
 func connOf(ctx context.Context) *connlimit.Conn {
 	if p, ok := peer.FromContext(ctx); ok {
 		if a, counted := p.Addr.(*connlimit.Addr); counted {

@@ -112,7 +112,7 @@ func (s *Store) Archive(ctx context.Context, name string) error {
 	}
 	// The connection has other timeouts than the pool.
 	defer func() { _ = conn.Hijack().Close(ctx) }()
-	// The detach waits for running readers of the trail, and blocks nobody.
+	// The detach waits for running readers of the trail, but blocks none.
 	if _, err := conn.Exec(ctx, "select set_config('lock_timeout', '5min', false), set_config('statement_timeout', '5min', false)"); err != nil {
 		return s.failed(ctx, err)
 	}

@@ -7,7 +7,7 @@
 // records, decides, and sends all writes at once under the next number. A unique key ensures that
 // only one transaction gets that number. After several conflicts in a row, a transaction takes the
 // commit lock before it reads. Otherwise no replica holds a lock while its process computes, so a
-// stalled replica blocks nobody. Commits that wait in one process share a transaction.
+// stalled replica blocks no other. Commits that wait in one process share a transaction.
 //
 // Each transaction leaves a receipt. After a lost response, a query of the receipt tells whether
 // the commit happened, and prevents the commit from happening later.
