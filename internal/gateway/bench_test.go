@@ -56,17 +56,17 @@ func (idle) Outcome(context.Context, audit.Record) {}
 
 func (idle) Denial(context.Context, audit.Record) error { return nil }
 
-// nobody discards an answer.
-type nobody struct {
+// discardWriter discards an answer.
+type discardWriter struct {
 	header http.Header
 	status int
 }
 
-func (n *nobody) Header() http.Header { return n.header }
+func (n *discardWriter) Header() http.Header { return n.header }
 
-func (n *nobody) WriteHeader(status int) { n.status = status }
+func (n *discardWriter) WriteHeader(status int) { n.status = status }
 
-func (n *nobody) Write(b []byte) (int, error) { return len(b), nil }
+func (n *discardWriter) Write(b []byte) (int, error) { return len(b), nil }
 
 // BenchmarkREST is the whole way of a call through the facade and the chain, to
 // a service that does nothing and back.
@@ -97,7 +97,7 @@ func BenchmarkREST(b *testing.B) {
 					Method: c.method, URL: &url.URL{Path: c.path}, RemoteAddr: "192.0.2.7:4711", Body: io.NopCloser(strings.NewReader(c.body)),
 					Header: http.Header{"Authorization": {servertest.Bearer(caller.Name)}},
 				}
-				w := &nobody{header: http.Header{}, status: http.StatusOK}
+				w := &discardWriter{header: http.Header{}, status: http.StatusOK}
 				if handler.ServeHTTP(w, r); w.status != http.StatusOK {
 					b.Fatal(w.status)
 				}

@@ -203,21 +203,21 @@ func TestManyMayAskAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// shelf is a Finder with one store and one secret.
-type shelf struct {
+// fakeLookup is a Lookup with one store and one secret.
+type fakeLookup struct {
 	store  upstream.Store
 	secret upstream.Secret
 	err    error
 }
 
-func (s shelf) FindStores(_ context.Context, _ string, _, ids []string) ([]upstream.Store, error) {
+func (s fakeLookup) FindStores(_ context.Context, _ string, _, ids []string) ([]upstream.Store, error) {
 	if slices.Contains(ids, s.store.ID) {
 		return []upstream.Store{s.store}, s.err
 	}
 	return nil, s.err
 }
 
-func (s shelf) FindSecrets(_ context.Context, _, _ string, _, ids []string) ([]upstream.Secret, error) {
+func (s fakeLookup) FindSecrets(_ context.Context, _, _ string, _, ids []string) ([]upstream.Secret, error) {
 	if slices.Contains(ids, s.secret.ID) {
 		return []upstream.Secret{s.secret}, s.err
 	}
@@ -227,7 +227,7 @@ func (s shelf) FindSecrets(_ context.Context, _, _ string, _, ids []string) ([]u
 func TestWhatIsKnownAtAnyAgeCostsNoCall(t *testing.T) {
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
 	id := cf.Store(t, main, "default")
-	known := shelf{store: upstream.Store{ID: id, Name: "default"}, secret: upstream.Secret{ID: nowhere, Name: "GONE_SINCE"}}
+	known := fakeLookup{store: upstream.Store{ID: id, Name: "default"}, secret: upstream.Secret{ID: nowhere, Name: "GONE_SINCE"}}
 	r, err := names.New(cf.Client, known)
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +256,7 @@ func TestWhatIsKnownAtAnyAgeCostsNoCall(t *testing.T) {
 
 func TestAStoreThatIsNotKnownToBeThereIsAskedForOnce(t *testing.T) {
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
-	r, err := names.New(cf.Client, shelf{err: fault.New(fault.NotFound, "STORE_NOT_FOUND", "No such store.")})
+	r, err := names.New(cf.Client, fakeLookup{err: fault.New(fault.NotFound, "STORE_NOT_FOUND", "No such store.")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,14 +10,14 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// whoever allows every secret that has a name.
-type whoever struct{ Rules }
+// allowNamed allows every secret that has a name.
+type allowNamed struct{ Rules }
 
-func (whoever) Decide(q authz.Question) authz.Decision {
+func (allowNamed) Decide(q authz.Question) authz.Decision {
 	if q.Secret == nil {
 		return authz.Decision{NeedsName: true}
 	}
-	return authz.Decision{Allowed: true, Rule: "whoever"}
+	return authz.Decision{Allowed: true, Rule: "allowNamed"}
 }
 
 // TestWhatWasNotJudgedIsNotDone omits validation, which refuses such calls: even then, a call that
@@ -45,7 +45,7 @@ func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
 			noted := &auditContext{}
 			store := "default"
 			j := &authorization{
-				rights: Rights{Rules: whoever{}}, method: methods[method], audit: noted, store: &store,
+				rights: Rights{Rules: allowNamed{}}, method: methods[method], audit: noted, store: &store,
 				target: contract.Target{Account: "main", StoreID: "s", Secrets: c.secrets},
 			}
 			if err := j.decideObjects(t.Context()); err != nil {

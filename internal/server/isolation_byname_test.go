@@ -19,13 +19,13 @@ import (
 // byName makes up a call of the service that finds secrets by their names.
 func (c *caller) byName() *attempt {
 	at, name := c.anyStore(), c.newName()
-	if at.shelf != nil && c.chance(60) {
-		if all := c.inside(at.shelf); len(all) > 0 {
+	if at.modelStore != nil && c.chance(60) {
+		if all := c.inside(at.modelStore); len(all) > 0 {
 			name = choose(c.r, all).name
 		}
 	}
-	if at.shelf != nil && c.chance(50) {
-		at.store = at.shelf.name
+	if at.modelStore != nil && c.chance(50) {
+		at.store = at.modelStore.name
 	}
 	switch n := c.r.IntN(10); {
 	case n < 3:
@@ -42,7 +42,7 @@ func (c *caller) nowhere(a *attempt, at spot) *attempt {
 	switch {
 	case !at.served:
 		return a.expect(codes.PermissionDenied)
-	case at.shelf == nil:
+	case at.modelStore == nil:
 		return a.expect(codes.NotFound, codes.PermissionDenied, codes.InvalidArgument)
 	}
 	return nil
@@ -53,9 +53,9 @@ func (c *caller) getByName(at spot, name string) *attempt {
 	if is := c.nowhere(a, at); is != nil {
 		return is
 	}
-	it := c.at(at.shelf, name)
+	it := c.at(at.modelStore, name)
 	switch {
-	case !c.may(c.Principal, "secret.get", (&item{in: at.shelf, name: name}).place()):
+	case !c.may(c.Principal, "secret.get", (&item{in: at.modelStore, name: name}).place()):
 		return a.expect(codes.PermissionDenied)
 	case it == nil:
 		return a.expect(codes.NotFound)
@@ -72,9 +72,9 @@ func (c *caller) deleteByName(at spot, name string) *attempt {
 	if is := c.nowhere(a, at); is != nil {
 		return is
 	}
-	it := c.at(at.shelf, name)
+	it := c.at(at.modelStore, name)
 	switch {
-	case !c.may(c.Principal, "secret.delete", (&item{in: at.shelf, name: name}).place()):
+	case !c.may(c.Principal, "secret.delete", (&item{in: at.modelStore, name: name}).place()):
 		return a.expect(codes.PermissionDenied)
 	case it == nil && !r.GetAllowMissing():
 		return a.expect(codes.NotFound)
@@ -93,7 +93,7 @@ func (c *caller) deleteByName(at spot, name string) *attempt {
 }
 
 func (c *caller) putByName(at spot, name string) *attempt {
-	next := &item{in: at.shelf, name: name, value: c.fresh("val"), comment: c.newComment(), scopes: c.newScopes()}
+	next := &item{in: at.modelStore, name: name, value: c.fresh("val"), comment: c.newComment(), scopes: c.newScopes()}
 	r := &storekeeperv1.PutSecretRequest{Account: at.account, Store: at.store, Name: name, Value: next.value, Comment: next.comment, Scopes: next.scopes}
 	bad := false
 	switch n := c.r.IntN(100); {
@@ -107,7 +107,7 @@ func (c *caller) putByName(at spot, name string) *attempt {
 	if is := c.nowhere(a, at); is != nil {
 		return is
 	}
-	old := c.at(at.shelf, name)
+	old := c.at(at.modelStore, name)
 	create := c.may(c.Principal, "secret.create", next.place(), r.GetScopes()...)
 	update := c.may(c.Principal, "secret.update", next.place(), r.GetScopes()...)
 	updates := old != nil && !r.GetIfAbsent()

@@ -53,7 +53,7 @@ func (c *caller) mayKnow(a *attempt, change *storekeeperv1.Change) string {
 	// that never existed, or a store of another account: only a right in the whole account covers
 	// such a store, and only a right without a prefix covers a secret that was not found.
 	about := place{account: change.GetAccount(), store: change.GetStore().GetName()}
-	if store := c.byShelf[change.GetStore().GetId()]; store != nil && store.account == change.GetAccount() {
+	if store := c.storesByID[change.GetStore().GetId()]; store != nil && store.account == change.GetAccount() {
 		about.store = store.name
 	}
 	for _, s := range change.GetSecrets() {

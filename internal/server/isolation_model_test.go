@@ -127,8 +127,8 @@ func (rs *rights) policy(r *rand.Rand) string {
 	return text
 }
 
-// shelf is a store in the model.
-type shelf struct {
+// modelStore is a store in the model.
+type modelStore struct {
 	id, account, name string
 	gone              bool
 }
@@ -136,7 +136,7 @@ type shelf struct {
 // item is a secret in the model.
 type item struct {
 	id      string
-	in      *shelf
+	in      *modelStore
 	name    string
 	value   string
 	comment *string
@@ -150,10 +150,10 @@ func (s *item) place() place { return place{s.in.account, s.in.name, s.name} }
 type model struct {
 	*rights
 
-	shelves []*shelf
-	items   []*item
-	byID    map[string]*item
-	byShelf map[string]*shelf
+	modelStores []*modelStore
+	items       []*item
+	byID        map[string]*item
+	storesByID  map[string]*modelStore
 	// names are the places where a name is or was in use.
 	names map[string][]place
 	// marks are texts in the comment or the value of a secret.
@@ -166,11 +166,11 @@ type model struct {
 }
 
 func newModel(rs *rights) *model {
-	return &model{rights: rs, byID: map[string]*item{}, byShelf: map[string]*shelf{}, names: map[string][]place{}, marks: map[string]*item{}, values: map[string]bool{}, conditions: map[string]*authz.Engine{}}
+	return &model{rights: rs, byID: map[string]*item{}, storesByID: map[string]*modelStore{}, names: map[string][]place{}, marks: map[string]*item{}, values: map[string]bool{}, conditions: map[string]*authz.Engine{}}
 }
 
-func (m *model) addShelf(s *shelf) {
-	m.shelves, m.byShelf[s.id] = append(m.shelves, s), s
+func (m *model) addShelf(s *modelStore) {
+	m.modelStores, m.storesByID[s.id] = append(m.modelStores, s), s
 }
 
 // addItem adds a secret with marks in the comment and the value.
@@ -205,7 +205,7 @@ func (m *model) live() []*item {
 }
 
 // at finds the secret that has a name in a store.
-func (m *model) at(in *shelf, name string) *item {
+func (m *model) at(in *modelStore, name string) *item {
 	for _, s := range m.items {
 		if s.in == in && s.name == name && !s.gone {
 			return s
@@ -227,7 +227,7 @@ func (m *model) forget() {
 // state describes the model's state in the form of Cloudflare.State.
 func (m *model) state() map[string]string {
 	state := map[string]string{}
-	for _, s := range m.shelves {
+	for _, s := range m.modelStores {
 		if !s.gone {
 			state[s.account+"/"+s.id] = s.name
 		}

@@ -92,9 +92,9 @@ func (c *caller) missing(a *attempt, at spot, ids ...string) *attempt {
 	}
 	hadNoRight := func(id string) bool {
 		it := c.byID[id]
-		return it != nil && it.in == at.shelf && !c.may(c.Principal, action, it.place(), scopes...)
+		return it != nil && it.in == at.modelStore && !c.may(c.Principal, action, it.place(), scopes...)
 	}
-	if at.shelf == nil || !c.some(c.Principal, action, at.shelf.account, at.shelf.name) || slices.ContainsFunc(ids, hadNoRight) {
+	if at.modelStore == nil || !c.some(c.Principal, action, at.modelStore.account, at.modelStore.name) || slices.ContainsFunc(ids, hadNoRight) {
 		return a.expect(codes.NotFound, codes.PermissionDenied)
 	}
 	return a.expect(codes.NotFound)
@@ -220,7 +220,7 @@ func (c *caller) createSecrets() *attempt {
 	var made []*item
 	var bad, nameless, denied, taken bool
 	for range 1 + c.r.IntN(3) {
-		it := &item{in: at.shelf, name: c.newName(), value: c.fresh("val"), comment: c.newComment(), scopes: c.newScopes()}
+		it := &item{in: at.modelStore, name: c.newName(), value: c.fresh("val"), comment: c.newComment(), scopes: c.newScopes()}
 		wire := &secretsstorev1.NewSecret{Name: it.name, Value: it.value, Comment: it.comment, Scopes: it.scopes}
 		switch n := c.r.IntN(100); {
 		case n < 2:
@@ -232,16 +232,16 @@ func (c *caller) createSecrets() *attempt {
 		case n < 8:
 			wire.Scopes, bad = []string{"moon"}, true
 		}
-		if at.shelf != nil {
+		if at.modelStore != nil {
 			denied = denied || it.name != "" && !c.may(c.Principal, "secret.create", it.place(), wire.GetScopes()...)
-			taken = taken || c.at(at.shelf, it.name) != nil || slices.ContainsFunc(made, func(m *item) bool { return m.name == it.name })
+			taken = taken || c.at(at.modelStore, it.name) != nil || slices.ContainsFunc(made, func(m *item) bool { return m.name == it.name })
 		}
 		r.Secrets, made = append(r.Secrets, wire), append(made, it)
 	}
 	switch {
 	case !at.served:
 		return a.expect(codes.PermissionDenied)
-	case at.shelf == nil:
+	case at.modelStore == nil:
 		return a.expect(codes.NotFound, codes.InvalidArgument, codes.PermissionDenied)
 	case denied:
 		return a.expect(codes.PermissionDenied)
@@ -272,7 +272,7 @@ func (c *caller) createSecrets() *attempt {
 func (c *caller) duplicateSecret() *attempt {
 	at := c.anyStore()
 	id, it := c.anySecret(at)
-	copied := &item{in: at.shelf, name: c.newName(), comment: c.newComment(), scopes: c.newScopes()}
+	copied := &item{in: at.modelStore, name: c.newName(), comment: c.newComment(), scopes: c.newScopes()}
 	a := &attempt{method: "DuplicateSecret", changes: true, request: &secretsstorev1.DuplicateSecretRequest{
 		AccountId: at.account, StoreId: at.store, SecretId: id, Name: copied.name, Scopes: copied.scopes, Comment: copied.comment,
 	}}
@@ -283,7 +283,7 @@ func (c *caller) duplicateSecret() *attempt {
 		return a.expect(codes.NotFound, codes.PermissionDenied)
 	case !c.may(c.Principal, "secret.duplicate", it.place()), !c.may(c.Principal, "secret.create", copied.place(), copied.scopes...):
 		return a.expect(codes.PermissionDenied)
-	case c.at(at.shelf, copied.name) != nil:
+	case c.at(at.modelStore, copied.name) != nil:
 		return a.expect(codes.AlreadyExists)
 	}
 	copied.value = it.value

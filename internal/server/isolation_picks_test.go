@@ -17,11 +17,11 @@ func (c *caller) malformed() string {
 	return choose(c.r, []string{"", "x", "../stores", strings.ToUpper(c.hex()), c.hex() + "0"})
 }
 
-// spot is a store as named in a request. shelf is nil if there is no such store.
+// spot is a store as named in a request. modelStore is nil if there is no such store.
 type spot struct {
 	account, store string
 	served         bool
-	shelf          *shelf
+	modelStore     *modelStore
 }
 
 func idOf(account string) string {
@@ -30,7 +30,7 @@ func idOf(account string) string {
 
 // anyStore picks a store, mostly an existing store and often a store with rights.
 func (c *caller) anyStore() spot {
-	standing := slices.DeleteFunc(slices.Clone(c.shelves), func(s *shelf) bool { return s.gone })
+	standing := slices.DeleteFunc(slices.Clone(c.modelStores), func(s *modelStore) bool { return s.gone })
 	s := choose(c.r, standing)
 	for range 6 {
 		if c.some(c.Principal, "secret.get", s.account, s.name) || c.chance(30) {
@@ -39,21 +39,21 @@ func (c *caller) anyStore() spot {
 		s = choose(c.r, standing)
 	}
 	if c.chance(4) {
-		s = choose(c.r, c.shelves)
+		s = choose(c.r, c.modelStores)
 	}
-	at := spot{account: s.account, store: s.id, served: true, shelf: s}
+	at := spot{account: s.account, store: s.id, served: true, modelStore: s}
 	switch n := c.r.IntN(100); {
 	case n < 2:
-		at.account, at.served, at.shelf = choose(c.r, []string{servertest.UnservedID, c.hex(), "nobody"}), false, nil
+		at.account, at.served, at.modelStore = choose(c.r, []string{servertest.UnservedID, c.hex(), "nobody"}), false, nil
 		return at
 	case n < 5:
-		at.account, at.shelf = map[string]string{main: other, other: main}[s.account], nil
+		at.account, at.modelStore = map[string]string{main: other, other: main}[s.account], nil
 	case n < 7:
-		at.store, at.shelf = c.hex(), nil
+		at.store, at.modelStore = c.hex(), nil
 	case n < 8:
-		at.store, at.shelf = c.malformed(), nil
+		at.store, at.modelStore = c.malformed(), nil
 	case s.gone:
-		at.shelf = nil
+		at.modelStore = nil
 	}
 	if c.chance(30) {
 		at.account = idOf(at.account)
@@ -62,7 +62,7 @@ func (c *caller) anyStore() spot {
 }
 
 // inside lists the secrets of a store.
-func (c *caller) inside(s *shelf) []*item {
+func (c *caller) inside(s *modelStore) []*item {
 	var list []*item
 	for _, it := range c.items {
 		if it.in == s && !it.gone {
@@ -76,8 +76,8 @@ func (c *caller) inside(s *shelf) []*item {
 // store has no secret with the identifier.
 func (c *caller) anySecret(at spot) (string, *item) {
 	n := c.r.IntN(100)
-	if at.shelf != nil && n < 85 {
-		all := c.inside(at.shelf)
+	if at.modelStore != nil && n < 85 {
+		all := c.inside(at.modelStore)
 		own := slices.DeleteFunc(slices.Clone(all), func(it *item) bool { return !c.may(c.Principal, "secret.get", it.place()) })
 		if n < 50 && len(own) > 0 {
 			all = own
@@ -90,7 +90,7 @@ func (c *caller) anySecret(at spot) (string, *item) {
 	switch {
 	case n < 97 && len(c.items) > 0:
 		it := choose(c.r, c.items)
-		if it.gone || it.in != at.shelf {
+		if it.gone || it.in != at.modelStore {
 			return it.id, nil
 		}
 		return it.id, it

@@ -125,7 +125,7 @@ func (c *caller) listPermissions() *attempt {
 // anyCheck makes up an action on an object by name.
 func (c *caller) anyCheck() (action string, at place, scopes []string) {
 	action = choose(c.r, []string{"secret.get", "secret.create", "secret.update", "secret.delete", "secret.duplicate", "store.get", "store.create", "store.delete"})
-	s := choose(c.r, c.shelves)
+	s := choose(c.r, c.modelStores)
 	at = place{account: s.account, store: s.name}
 	if strings.HasPrefix(action, "secret.") {
 		at.name = c.newName()

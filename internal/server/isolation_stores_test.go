@@ -22,7 +22,7 @@ func (c *caller) createStore() *attempt {
 	a := &attempt{method: "CreateStore", request: r, changes: true}
 	live := 0
 	taken := false
-	for _, s := range c.shelves {
+	for _, s := range c.modelStores {
 		if !s.gone {
 			live++
 			taken = taken || s.account == account && s.name == name
@@ -39,7 +39,7 @@ func (c *caller) createStore() *attempt {
 	}
 	a.check = func(reply proto.Message) string {
 		made := reply.(*secretsstorev1.CreateStoreResponse).GetStore()
-		c.addShelf(&shelf{id: made.GetId(), account: account, name: made.GetName()})
+		c.addShelf(&modelStore{id: made.GetId(), account: account, name: made.GetName()})
 		if made.GetName() != name {
 			return "another store: " + made.GetName()
 		}
@@ -54,13 +54,13 @@ func (c *caller) getStore() *attempt {
 	switch {
 	case !at.served:
 		return a.expect(codes.PermissionDenied)
-	case at.shelf == nil:
+	case at.modelStore == nil:
 		return a.expect(codes.NotFound, codes.PermissionDenied)
-	case !c.may(c.Principal, "store.get", place{account: at.shelf.account, store: at.shelf.name}):
+	case !c.may(c.Principal, "store.get", place{account: at.modelStore.account, store: at.modelStore.name}):
 		return a.expect(codes.PermissionDenied)
 	}
 	a.check = func(reply proto.Message) string {
-		if got := reply.(*secretsstorev1.GetStoreResponse).GetStore(); got.GetId() != at.shelf.id || got.GetName() != at.shelf.name {
+		if got := reply.(*secretsstorev1.GetStoreResponse).GetStore(); got.GetId() != at.modelStore.id || got.GetName() != at.modelStore.name {
 			return fmt.Sprintf("the answer is %v", got)
 		}
 		return ""
@@ -75,18 +75,18 @@ func (c *caller) deleteStore() *attempt {
 	switch {
 	case !at.served:
 		return a.expect(codes.PermissionDenied)
-	case at.shelf == nil:
+	case at.modelStore == nil:
 		return a.expect(codes.NotFound, codes.PermissionDenied)
-	case !c.may(c.Principal, "store.delete", place{account: at.shelf.account, store: at.shelf.name}):
+	case !c.may(c.Principal, "store.delete", place{account: at.modelStore.account, store: at.modelStore.name}):
 		return a.expect(codes.PermissionDenied)
-	case len(c.inside(at.shelf)) > 0 && !r.GetForce():
+	case len(c.inside(at.modelStore)) > 0 && !r.GetForce():
 		return a.expect(codes.FailedPrecondition)
 	}
 	a.check = func(proto.Message) string {
-		for _, it := range c.inside(at.shelf) {
+		for _, it := range c.inside(at.modelStore) {
 			it.gone = true
 		}
-		at.shelf.gone = true
+		at.modelStore.gone = true
 		return ""
 	}
 	return a.expect(ok)
@@ -134,7 +134,7 @@ func (c *caller) listStores() *attempt {
 	account := choose(c.r, []string{main, other})
 	r := &secretsstorev1.ListStoresRequest{AccountId: account, PerPage: 100}
 	var want []string
-	for _, s := range c.shelves {
+	for _, s := range c.modelStores {
 		if !s.gone && s.account == account && c.may(c.Principal, "store.get", place{account: account, store: s.name}) {
 			want = append(want, s.id)
 		}
@@ -168,11 +168,11 @@ func (c *caller) listSecrets() *attempt {
 	switch {
 	case !at.served:
 		return a.expect(codes.PermissionDenied)
-	case at.shelf == nil:
+	case at.modelStore == nil:
 		return a.expect(codes.NotFound, codes.PermissionDenied)
 	}
 	var want []*item
-	for _, it := range c.inside(at.shelf) {
+	for _, it := range c.inside(at.modelStore) {
 		if c.may(c.Principal, "secret.get", it.place()) && found(it, r) {
 			want = append(want, it)
 		}
@@ -195,7 +195,7 @@ func (c *caller) listSecrets() *attempt {
 		}
 		return wrong
 	}
-	if !c.some(c.Principal, "secret.get", at.shelf.account, at.shelf.name) {
+	if !c.some(c.Principal, "secret.get", at.modelStore.account, at.modelStore.name) {
 		return a.expect(ok, codes.PermissionDenied)
 	}
 	return a.expect(ok)

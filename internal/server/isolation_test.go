@@ -106,7 +106,7 @@ func newIsolation(t *testing.T, seed uint64) *isolation {
 		{main, "st-shared"}, {main, "st-default"}, {main, "st-vault"}, {main, "st-lab-0"}, {main, "st-lab-1"},
 		{other, "st-shared"}, {other, "st-default"}, {other, "st-vault"},
 	} {
-		x.model.addShelf(&shelf{id: gate.Cloudflare.Store(t, at[0], at[1]), account: at[0], name: at[1]})
+		x.model.addShelf(&modelStore{id: gate.Cloudflare.Store(t, at[0], at[1]), account: at[0], name: at[1]})
 	}
 	return x
 }
@@ -127,7 +127,7 @@ func (x *isolation) keepHouse() {
 		live = slices.Delete(live, i, i+1)
 	}
 	for range 60 {
-		s := choose(x.r, x.model.shelves)
+		s := choose(x.r, x.model.modelStores)
 		name := choose(x.r, append([]string{"ROOT_", "VAULT_"}, prefixes...)) + choose(x.r, []string{"A", "B", "C1", "KEY2", "EU_A", "TOP"})
 		if s.gone || x.model.at(s, name) != nil {
 			continue
@@ -250,7 +250,7 @@ func (x *isolation) sighting(c *caller, a *attempt, got answer) string {
 
 // tells reports whether a word is visible to only some callers.
 func (m *model) tells(word string) bool {
-	return m.byID[word] != nil || m.marks[word] != nil || m.names[word] != nil || m.byShelf[word] != nil || strings.HasPrefix(word, "st-")
+	return m.byID[word] != nil || m.marks[word] != nil || m.names[word] != nil || m.storesByID[word] != nil || strings.HasPrefix(word, "st-")
 }
 
 // sees says whether a caller may see a word. acts are secrets that the call
@@ -266,7 +266,7 @@ func (m *model) sees(c *caller, acts []*item, word string) bool {
 		slices.ContainsFunc(acts, func(it *item) bool { return it.name == word }) {
 		return true
 	}
-	return slices.ContainsFunc(m.shelves, func(s *shelf) bool {
+	return slices.ContainsFunc(m.modelStores, func(s *modelStore) bool {
 		return (s.id == word || s.name == word) && m.may(c.Principal, "store.get", place{account: s.account, store: s.name})
 	})
 }
