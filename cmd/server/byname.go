@@ -24,6 +24,6 @@ func secretsByName(behind *engine, chain server.Chain) *byname.Service {
 type innerCalls struct{ *server.Inner }
 
 // Call makes a change and returns the answer of its method.
-func (i innerCalls) Call(ctx context.Context, c byname.Call) (proto.Message, error) {
+func (i innerCalls) Call(ctx context.Context, c byname.InnerCall) (proto.Message, error) {
 	return i.Inner.Call(ctx, server.InnerCall(c))
 }

@@ -84,7 +84,7 @@ func initError(err error) error {
 }
 
 // printMadeJSON prints what was written for scripts.
-func printMadeJSON(t terminal, made scaffold.Result) error {
+func printMadeJSON(t terminal, made scaffold.Written) error {
 	names := make([]string, 0, len(made.Files))
 	for _, f := range made.Files {
 		names = append(names, f.Name)
@@ -109,7 +109,7 @@ func programName() string {
 }
 
 // printMade prints what was written and what to type next.
-func printMade(t terminal, made scaffold.Result, o scaffold.Options) {
+func printMade(t terminal, made scaffold.Written, o scaffold.Options) {
 	server := programName()
 	say(t.out, "%s holds a configuration that works on this machine:\n\n", o.Folder)
 	for _, f := range made.Files {

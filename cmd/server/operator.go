@@ -82,7 +82,7 @@ func (e *engine) status(ctx context.Context) operator.Status {
 	kept, trail, rules := e.state.status(), e.auditState(), e.reported.rules.State()
 	s := operator.Status{
 		Version: buildVersion(), Replica: e.replica, Started: e.reported.started, OpenChanges: e.open(),
-		Store:  operator.Store{Kind: e.reported.config.Store.Kind, ID: kept.ID, Commit: kept.Commit, Err: e.state.Healthy(ctx)},
+		Store:  operator.StoreState{Kind: e.reported.config.Store.Kind, ID: kept.ID, Commit: kept.Commit, Err: e.state.Healthy(ctx)},
 		Trail:  operator.Trail{LastRecord: kept.Record, Backlog: trail.Backlog(), Suppressed: uint64(max(0, trail.Suppressed())), Err: trail.Healthy()},
 		Policy: operator.Policy{File: rules.File, Digest: rules.Digest, Rules: rules.Rules, Loaded: rules.Loaded, Failed: rules.Failed, Err: rules.Err},
 	}

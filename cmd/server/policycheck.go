@@ -38,7 +38,7 @@ func (f *policyFlags) register(flags *flag.FlagSet) {
 type policyQuestion struct {
 	rules  *authz.Rules
 	caller authn.Principal
-	check  authz.Check
+	check  authz.AccessReview
 }
 
 // read reads the policy file and the flags. asks says that there must be an
@@ -111,8 +111,8 @@ func readCaller(lists []string) (authn.Principal, error) {
 	return p, err
 }
 
-func readObject(lists []string) (authz.Check, error) {
-	var c authz.Check
+func readObject(lists []string) (authz.AccessReview, error) {
+	var c authz.AccessReview
 	err := pairs("--on", lists, "account, store, secret, scope", func(key, value string) bool {
 		switch key {
 		case "account":

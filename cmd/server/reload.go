@@ -53,7 +53,7 @@ func accountsOf(c *config.Config) []identity.Account {
 }
 
 // reloaded notes in log and audit trail what became of a changed file.
-func (f *watchedFiles) reloaded(e live.Event) {
+func (f *watchedFiles) reloaded(e live.Reload) {
 	about := []zap.Field{zap.String("kind", e.Kind), zap.String("file", e.File), zap.String("digest", e.After)}
 	switch {
 	case e.Err != nil:
@@ -72,7 +72,7 @@ func (f *watchedFiles) reloaded(e live.Event) {
 }
 
 // reloadRecord is the audit record of a changed file.
-func reloadRecord(e live.Event) audit.Record {
+func reloadRecord(e live.Reload) audit.Record {
 	r := audit.Record{ID: telemetry.NewRequestID(), Action: e.Kind, Before: e.Before, After: e.After, Outcome: audit.Succeeded}
 	if e.Err != nil {
 		r.Outcome, r.Reason = audit.Failed, reasonRefused
@@ -84,6 +84,6 @@ func reloadRecord(e live.Event) audit.Record {
 // changes.
 func (f *watchedFiles) followPolicy(file string) (*authz.Rules, error) {
 	return authz.Follow(file, f.Watcher, func(r authz.Reload) {
-		f.reloaded(live.Event{Kind: kindPolicy, File: file, Before: r.Before, After: r.After, Err: r.Err})
+		f.reloaded(live.Reload{Kind: kindPolicy, File: file, Before: r.Before, After: r.After, Err: r.Err})
 	})
 }

@@ -35,7 +35,7 @@ const Protos = "/protos.binpb"
 // Handler serves GET and HEAD of /openapi.json, /protos.binpb, /docs and the
 // files below /docs/. Any other request gets the failure envelope.
 func Handler() http.Handler {
-	served := map[string]*webfile.File{
+	served := map[string]*webfile.Asset{
 		"/openapi.json":   webfile.New(document, "application/json"),
 		"/docs":           webfile.New(page, webfile.HTML),
 		"/docs/docs.css":  webfile.New(style, webfile.CSS),
@@ -43,7 +43,7 @@ func Handler() http.Handler {
 		"/docs/schema.js": webfile.New(schemaScript, webfile.JavaScript),
 	}
 	// Built at the first request, so that it does not delay the start.
-	protos := sync.OnceValue(func() *webfile.File {
+	protos := sync.OnceValue(func() *webfile.Asset {
 		return webfile.New(descriptorSet(protoregistry.GlobalFiles), "application/x-protobuf")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

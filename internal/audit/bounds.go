@@ -50,7 +50,7 @@ func (r Record) clean() Record {
 	return r
 }
 
-func (o Outcome) clean(k Kind) Outcome {
+func (o Outcome) clean(k RecordKind) Outcome {
 	if k != KindOutcome && k != KindReload {
 		return ""
 	}

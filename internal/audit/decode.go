@@ -45,7 +45,7 @@ func (c *cursor) body(l *line) {
 	c.must(`"time":`)
 	// An invalid time stays zero, and the later comparison finds the difference.
 	r.Time, _ = time.Parse(stamp, c.text())
-	r.Kind = Kind(c.field("kind"))
+	r.Kind = RecordKind(c.field("kind"))
 	if l.origin.id = c.field("chain"); l.origin.id != "" {
 		c.must(`,"keyed":`)
 		l.origin.keyed = c.boolean()

@@ -60,7 +60,7 @@ type endCheck struct {
 	origin origin
 }
 
-func (c *endCheck) run(ctx context.Context) (span, error) {
+func (c *endCheck) run(ctx context.Context) (fileSummary, error) {
 	s, found, err := c.tail(ctx)
 	if err == nil && !found {
 		s, err = c.whole(ctx)
@@ -77,7 +77,7 @@ var errTail = errors.New("the end of the file is not what was written")
 // tail checks more than checkedTail bytes at the end of the file, and as much as necessary to
 // include the record that the head names, which is at most one commit before the end. found is
 // false if the file is shorter or something is wrong.
-func (c *endCheck) tail(ctx context.Context) (s span, found bool, err error) {
+func (c *endCheck) tail(ctx context.Context) (s fileSummary, found bool, err error) {
 	for length := int64(checkedTail); length < c.size; length *= 2 {
 		s, err = c.last(ctx, c.size-length)
 		switch {
@@ -93,29 +93,29 @@ func (c *endCheck) tail(ctx context.Context) (s span, found bool, err error) {
 }
 
 // last checks the lines that begin after an offset.
-func (c *endCheck) last(ctx context.Context, at int64) (span, error) {
+func (c *endCheck) last(ctx context.Context, at int64) (fileSummary, error) {
 	part := make([]byte, maxLine+1)
 	n, err := c.file.ReadAt(part, at)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return span{}, err
+		return fileSummary{}, err
 	}
 	begins := at + int64(bytes.IndexByte(part[:n], '\n')) + 1
 	if begins == at {
-		return span{}, errTail
+		return fileSummary{}, errTail
 	}
 	check := checker{hash: c.hash, head: c.at, origin: c.origin}
 	check.wrong = func(uint64, uint64, string) error { return errTail }
 	// lines: 1 marks that the first checked line is not the first line of the file.
-	return check.file(ctx, io.NewSectionReader(c.file, begins, math.MaxInt64-begins), span{lines: 1, bytes: begins})
+	return check.file(ctx, io.NewSectionReader(c.file, begins, math.MaxInt64-begins), fileSummary{lines: 1, bytes: begins})
 }
 
 // whole checks the whole file.
-func (c *endCheck) whole(ctx context.Context) (span, error) {
+func (c *endCheck) whole(ctx context.Context) (fileSummary, error) {
 	check := checker{hash: c.hash, head: c.at}
 	check.wrong = func(number, seq uint64, text string) error {
 		return broken(c.path, c.path, fmt.Sprintf("line %d (record %d): %s", number, seq, text))
 	}
-	s, err := check.file(ctx, io.NewSectionReader(c.file, 0, math.MaxInt64), span{})
+	s, err := check.file(ctx, io.NewSectionReader(c.file, 0, math.MaxInt64), fileSummary{})
 	if err != nil {
 		return s, err
 	}

@@ -7,7 +7,7 @@ import (
 
 // Facts are the parts of a line that an index needs.
 type Facts struct {
-	Kind Kind
+	Kind RecordKind
 	// ID links the intent of a change with its outcome.
 	ID string
 	// Keys are those of AppendKeys. The next call of Read overwrites them.
@@ -27,7 +27,7 @@ func (f *Facts) Read(line []byte) bool {
 	for !c.wrong && len(c.rest) > 0 {
 		switch key := c.anyKey(); string(key) {
 		case "kind":
-			f.Kind = Kind(c.text())
+			f.Kind = RecordKind(c.text())
 			if f.Kind != KindIntent && f.Kind != KindOutcome {
 				return !c.wrong
 			}

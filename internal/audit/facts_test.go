@@ -21,7 +21,7 @@ func anyText(r *rand.Rand) string {
 }
 
 func anyRecord(r *rand.Rand) audit.Record {
-	kinds := []audit.Kind{audit.KindIntent, audit.KindOutcome, audit.KindDenial, audit.KindAlarm}
+	kinds := []audit.RecordKind{audit.KindIntent, audit.KindOutcome, audit.KindDenial, audit.KindAlarm}
 	text := func() string { return anyText(r) }
 	record := audit.Record{
 		Kind: kinds[r.IntN(len(kinds))], ID: text(), Caller: text(), Tenant: text(), TenantID: text(), Credential: text(), Issuer: text(), Subject: text(), JTI: text(), RunID: text(),

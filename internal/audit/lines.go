@@ -42,7 +42,7 @@ func VerifyLines(ctx context.Context, lines Lines, key []byte) (Report, error) {
 		v.problem(Problem{File: lines.Name, Line: number, Seq: seq, Text: text})
 		return nil
 	}
-	s, err := v.check.file(ctx, lines.Reader, span{})
+	s, err := v.check.file(ctx, lines.Reader, fileSummary{})
 	if err != nil {
 		return v.report, fmt.Errorf("verifying %s: %w", lines.Name, err)
 	}

@@ -102,7 +102,7 @@ func (c *Chain) Append(dst []byte, r Record, now time.Time) ([]byte, error) {
 }
 
 // AppendOwn writes a record of the chain writer, of the kind start or recovered, as the next line.
-func (c *Chain) AppendOwn(dst []byte, kind Kind, reason string, now time.Time) []byte {
+func (c *Chain) AppendOwn(dst []byte, kind RecordKind, reason string, now time.Time) []byte {
 	r := Record{Kind: kind, Time: instant(now), Reason: reason}
 	c.body = appendBody(c.body[:0], &r, c.origin)
 	return appendLine(dst, c.body, &c.at, c.hash)

@@ -129,7 +129,7 @@ func (l *Log) append(ctx context.Context, r Record) error {
 func (l *Log) Alarm(r Record) { l.later(KindAlarm, r) }
 
 // later queues a record for the sink.
-func (l *Log) later(kind Kind, r Record) {
+func (l *Log) later(kind RecordKind, r Record) {
 	r.Kind = kind
 	if r.Time.IsZero() {
 		r.Time = l.now()

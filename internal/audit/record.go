@@ -2,28 +2,28 @@ package audit
 
 import "time"
 
-// Kind is the kind of a record.
-type Kind string
+// RecordKind is the kind of a record.
+type RecordKind string
 
 // The kinds of record.
 const (
 	// KindIntent is written before any request to Cloudflare is sent.
-	KindIntent Kind = "intent"
+	KindIntent RecordKind = "intent"
 	// KindOutcome states how the call of an intent ended.
-	KindOutcome Kind = "outcome"
+	KindOutcome RecordKind = "outcome"
 	// KindAlarm concerns the call of an intent, in addition to the outcome. An alarm does not close
 	// the intent.
-	KindAlarm Kind = "alarm"
+	KindAlarm RecordKind = "alarm"
 	// KindDenial is a call that was refused. No request was sent to Cloudflare.
-	KindDenial Kind = "denial"
+	KindDenial RecordKind = "denial"
 	// KindReload states that a watched file has changed. The action names the file. The outcome is
 	// Succeeded if the new content is in force, and Failed if the previous content stays in force.
-	KindReload Kind = "reload"
+	KindReload RecordKind = "reload"
 	// KindStart is written by the sink when it starts. The first start record begins the chain.
-	KindStart Kind = "start"
+	KindStart RecordKind = "start"
 	// KindRecovered is written by the sink when it continues after a failure. The reason is a
 	// Reason constant.
-	KindRecovered Kind = "recovered"
+	KindRecovered RecordKind = "recovered"
 )
 
 // Outcome is the result of a call.
@@ -73,7 +73,7 @@ const (
 // word are not.
 type Record struct {
 	// Kind is the kind of the record: intent, outcome, alarm, denial, reload, start or recovered.
-	Kind Kind
+	Kind RecordKind
 	// Time is the time of the event, in microseconds. The sink sets a zero time to the current
 	// time.
 	Time time.Time

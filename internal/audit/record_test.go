@@ -101,7 +101,7 @@ func written(t *testing.T, r audit.Record) []byte {
 }
 
 func TestARecordOfTheStoreIsNoRecordOfACall(t *testing.T) {
-	for _, kind := range []audit.Kind{"", "other", audit.KindStart, audit.KindRecovered} {
+	for _, kind := range []audit.RecordKind{"", "other", audit.KindStart, audit.KindRecovered} {
 		chain := audit.NewChain(nil, audit.NewOrigin(nil), audit.Place{})
 		if line, err := chain.Append(nil, audit.Record{Kind: kind}, time.Now()); err == nil || line != nil || chain.At() != (audit.Place{}) {
 			t.Errorf("a record of the kind %q is written as %s", kind, line)

@@ -41,8 +41,8 @@ type checker struct {
 // usualLines is the size of the read buffer in bytes.
 const usualLines = 32 << 10
 
-// span describes the content of a file.
-type span struct {
+// fileSummary describes the content of a file.
+type fileSummary struct {
 	// lines is the number of complete lines, and bytes their total length.
 	lines uint64
 	bytes int64
@@ -59,7 +59,7 @@ type span struct {
 
 // file checks all lines. s describes the lines before them. The error comes from the reader, from
 // ctx or from wrong.
-func (c *checker) file(ctx context.Context, r io.Reader, s span) (span, error) {
+func (c *checker) file(ctx context.Context, r io.Reader, s fileSummary) (fileSummary, error) {
 	in := bufio.NewReaderSize(r, usualLines)
 	for {
 		text, n, err := c.next(in)
@@ -103,7 +103,7 @@ func (c *checker) next(in *bufio.Reader) (text []byte, n int64, err error) {
 	return text[:len(text)-1], n, nil
 }
 
-func (c *checker) line(text []byte, s *span) error {
+func (c *checker) line(text []byte, s *fileSummary) error {
 	l := &c.now
 	if err := parseLine(text, l); err != nil {
 		c.known = false

@@ -84,7 +84,7 @@ func (w *trail) append(t testing.TB, records ...audit.Record) {
 	w.write(t, lines)
 }
 
-func (w *trail) own(t testing.TB, kind audit.Kind, reason string) {
+func (w *trail) own(t testing.TB, kind audit.RecordKind, reason string) {
 	t.Helper()
 	w.write(t, w.chain.AppendOwn(nil, kind, reason, time.Now()))
 }

@@ -65,7 +65,7 @@ func (v *verifier) file(ctx context.Context, path string, newest bool) error {
 		return nil
 	}
 	unbroken := v.check.known || v.report.Records > 0
-	s, err := v.check.file(ctx, file, span{})
+	s, err := v.check.file(ctx, file, fileSummary{})
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (v *verifier) head(path string, text []byte, newest bool) (h checkpoint) {
 }
 
 // end compares the file with its head.
-func (v *verifier) end(path string, s span, h checkpoint) {
+func (v *verifier) end(path string, s fileSummary, h checkpoint) {
 	if !s.readable && v.check.known {
 		// Just after a rotation the file is empty and continues the previous file.
 		s.before, s.last, s.readable = v.check.at, v.check.at, true
@@ -191,7 +191,7 @@ func headOf(path string) ([]byte, error) {
 }
 
 // compareHead describes a mismatch between a file and its head.
-func compareHead(s span, at linePosition, o, of origin) string {
+func compareHead(s fileSummary, at linePosition, o, of origin) string {
 	switch {
 	case !s.readable && at.seq > 0:
 		return fmt.Sprintf("it holds no record, and its head names record %d", at.seq)
@@ -212,7 +212,7 @@ func compareHead(s span, at linePosition, o, of origin) string {
 
 // torn reports an incomplete last line. The line was never acknowledged, but the next start would
 // have removed it.
-func (v *verifier) torn(ctx context.Context, file io.ReaderAt, path string, s span) error {
+func (v *verifier) torn(ctx context.Context, file io.ReaderAt, path string, s fileSummary) error {
 	if s.torn == 0 {
 		return nil
 	}

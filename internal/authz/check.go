@@ -1,8 +1,8 @@
 package authz
 
-// Check is something that a caller would do. Objects are given by name or by
+// AccessReview is something that a caller would do. Objects are given by name or by
 // identifier.
-type Check struct {
+type AccessReview struct {
 	// Action is the action.
 	Action string
 	// Account is the identifier or the configured name of the account.
@@ -14,7 +14,7 @@ type Check struct {
 }
 
 // Question returns the question of a check whose objects are given by name.
-func (c Check) Question() Question {
+func (c AccessReview) Question() Question {
 	q := Question{Action: c.Action, Account: c.Account, Scopes: c.Scopes}
 	if c.Store != "" {
 		q.Store = &c.Store

@@ -7,7 +7,7 @@ import (
 
 // Engine decides by a fixed set of rules. It is safe for concurrent use.
 type Engine struct {
-	index *index
+	index *ruleIndex
 	// digest identifies the policy file of the rules.
 	digest string
 	rules  int

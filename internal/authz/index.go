@@ -9,9 +9,9 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 )
 
-// index finds the rules that can apply to a question. The cost of a decision
+// ruleIndex finds the rules that can apply to a question. The cost of a decision
 // does not grow with the rules for other callers, actions and stores.
-type index struct {
+type ruleIndex struct {
 	everybody *subjectRules
 	bySubject map[callerSet]*subjectRules
 	// claims are the names of the claims that appear in constraints.
@@ -35,12 +35,12 @@ type bucket struct {
 	rules   []*compiledRule
 }
 
-func newIndex() *index {
-	return &index{everybody: &subjectRules{}, bySubject: map[callerSet]*subjectRules{}}
+func newIndex() *ruleIndex {
+	return &ruleIndex{everybody: &subjectRules{}, bySubject: map[callerSet]*subjectRules{}}
 }
 
 // add adds a rule. Rules are added in the order of the file.
-func (x *index) add(r *compiledRule) {
+func (x *ruleIndex) add(r *compiledRule) {
 	about := r.template.constraints
 	to := x.everybody
 	if about.variable != "" {
@@ -84,13 +84,13 @@ func addToBucket(shelves []bucket, r *compiledRule) []bucket {
 }
 
 // find collects the candidate rules of a question.
-func (x *index) find(c *candidates) {
+func (x *ruleIndex) find(c *candidates) {
 	x.subjects(&c.question.Principal, c.addSubject)
 }
 
 // subjects visits the rules of each subject that a caller is, and nil for a
 // subject without rules.
-func (x *index) subjects(p *authn.Principal, visit func(*subjectRules)) {
+func (x *ruleIndex) subjects(p *authn.Principal, visit func(*subjectRules)) {
 	visit(x.everybody)
 	visit(x.bySubject[callerSet{varName, p.Name}])
 	visit(x.bySubject[callerSet{varTenant, p.Tenant}])

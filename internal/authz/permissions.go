@@ -72,7 +72,7 @@ func (e *Engine) Reaches(p authn.Principal, account string) bool {
 }
 
 // rulesOf returns all rules that can apply to a caller, in the order of the file.
-func (x *index) rulesOf(p authn.Principal) []*compiledRule {
+func (x *ruleIndex) rulesOf(p authn.Principal) []*compiledRule {
 	var rules []*compiledRule
 	x.subjects(&p, func(s *subjectRules) {
 		if s == nil {

@@ -14,11 +14,11 @@ import (
 // concurrent use.
 type Rules struct {
 	engine atomic.Pointer[Engine]
-	state  atomic.Pointer[State]
+	state  atomic.Pointer[RulesState]
 }
 
-// State describes the rules in force.
-type State struct {
+// RulesState describes the rules in force.
+type RulesState struct {
 	// File is the policy file. Empty: the rules have none.
 	File string
 	// Digest is the digest of the file that is in force, "sha256:" and hexadecimal
@@ -54,11 +54,11 @@ type Reload struct {
 // use puts the rules of an engine into force.
 func (r *Rules) use(e *Engine, file string) {
 	r.engine.Store(e)
-	r.state.Store(&State{File: file, Digest: e.digest, Rules: e.rules, Loaded: time.Now()})
+	r.state.Store(&RulesState{File: file, Digest: e.digest, Rules: e.rules, Loaded: time.Now()})
 }
 
 // State returns what is in force.
-func (r *Rules) State() State { return *r.state.Load() }
+func (r *Rules) State() RulesState { return *r.state.Load() }
 
 // report notes the result of a reload.
 func (r *Rules) report(err error) {

@@ -32,7 +32,7 @@ func (s *Service) PutSecrets(ctx context.Context, r *storekeeperv1.PutSecretsReq
 	b := &batch{Service: s, dry: r.GetValidateOnly(), results: make([]*storekeeperv1.SecretPutResult, len(r.GetSecrets()))}
 	for i, put := range r.GetSecrets() {
 		b.results[i] = &storekeeperv1.SecretPutResult{Name: put.GetName()}
-		b.left = append(b.left, item{at: i, put: put})
+		b.left = append(b.left, batchItem{at: i, put: put})
 	}
 	age := cache.Bounded
 	for round := 0; len(b.left) > 0; round++ {
@@ -57,14 +57,14 @@ func (s *Service) PutSecrets(ctx context.Context, r *storekeeperv1.PutSecretsReq
 	return &storekeeperv1.PutSecretsResponse{Results: b.results}, nil
 }
 
-// item is one secret of a batch.
-type item struct {
+// batchItem is one secret of a batch.
+type batchItem struct {
 	// at is the position in the request.
 	at  int
 	put *storekeeperv1.SecretPut
 	// call is the change, shared by the items that are created. Its Method is ""
 	// if nothing is to be done.
-	call Call
+	call InnerCall
 }
 
 // batch is a put of several secrets.
@@ -75,16 +75,16 @@ type batch struct {
 	results []*storekeeperv1.SecretPutResult
 	// left are the items without a result, and again is the fault of the last one
 	// of them.
-	left  []item
+	left  []batchItem
 	again error
 }
 
 // plan is what a round does: one call for the items that are created, and one
 // for each that is updated.
 type plan struct {
-	created []item
-	create  Call
-	updated []item
+	created []batchItem
+	create  InnerCall
+	updated []batchItem
 }
 
 // round decides what to do with the items that are left, and does it. first says
@@ -139,7 +139,7 @@ func (b *batch) decide(p place, seen sight) plan {
 
 // judge refuses the whole call if one of its changes is not allowed.
 func (b *batch) judge(ctx context.Context, todo plan) error {
-	calls := make([]Call, 0, 1+len(todo.updated))
+	calls := make([]InnerCall, 0, 1+len(todo.updated))
 	if len(todo.created) > 0 {
 		calls = append(calls, todo.create)
 	}
@@ -157,8 +157,8 @@ func (b *batch) judge(ctx context.Context, todo plan) error {
 
 // skipUnchanged gives the items that are known to be as wanted their result, and
 // returns the others.
-func (b *batch) skipUnchanged(items []item, seen sight) []item {
-	var left []item
+func (b *batch) skipUnchanged(items []batchItem, seen sight) []batchItem {
+	var left []batchItem
 	for _, one := range items {
 		if !seen.unchanged[one.put.GetName()] {
 			left = append(left, one)
@@ -191,7 +191,7 @@ func (b *batch) make(ctx context.Context, todo plan) {
 	// The errors are kept with their items.
 	_ = all.Wait()
 	for i, one := range todo.updated {
-		b.conclude(ctx, []item{one}, errs[i])
+		b.conclude(ctx, []batchItem{one}, errs[i])
 	}
 	blamed := b.blame(ctx, todo.created, refused)
 	if len(blamed) < len(todo.created) && len(blamed) > 0 {
@@ -205,7 +205,7 @@ func (b *batch) make(ctx context.Context, todo plan) {
 }
 
 // updateOne updates an item that exists.
-func (b *batch) updateOne(ctx context.Context, one item) error {
+func (b *batch) updateOne(ctx context.Context, one batchItem) error {
 	one.call.DryRun = b.dry
 	answer, err := b.c.Calls.Call(ctx, one.call)
 	if err != nil {
@@ -239,7 +239,7 @@ func (b *batch) createAll(ctx context.Context, todo plan) error {
 
 // conclude gives items that failed their result, unless they must be decided on
 // again.
-func (b *batch) conclude(ctx context.Context, items []item, err error) {
+func (b *batch) conclude(ctx context.Context, items []batchItem, err error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, change.ErrAgain):
@@ -250,7 +250,7 @@ func (b *batch) conclude(ctx context.Context, items []item, err error) {
 }
 
 // fail gives items the result that they failed.
-func (b *batch) fail(ctx context.Context, items []item, err error) {
+func (b *batch) fail(ctx context.Context, items []batchItem, err error) {
 	for _, one := range items {
 		b.results[one.at].Secret, b.results[one.at].Error = nil, b.c.Status(ctx, err)
 	}
@@ -258,7 +258,7 @@ func (b *batch) fail(ctx context.Context, items []item, err error) {
 
 // blame gives those of the created items their result that Cloudflare's refusal
 // of the whole call names, and returns their positions.
-func (b *batch) blame(ctx context.Context, created []item, err error) map[int]bool {
+func (b *batch) blame(ctx context.Context, created []batchItem, err error) map[int]bool {
 	blamed := map[int]bool{}
 	f := &fault.Error{}
 	if err == nil || errors.Is(err, change.ErrAgain) || !errors.As(err, &f) || f.Kind != fault.BadInput {
@@ -275,15 +275,15 @@ func (b *batch) blame(ctx context.Context, created []item, err error) map[int]bo
 		}
 		if len(own.Fields) > 0 {
 			blamed[one.at] = true
-			b.fail(ctx, []item{one}, &own)
+			b.fail(ctx, []batchItem{one}, &own)
 		}
 	}
 	return blamed
 }
 
 // without are the items at other positions.
-func without(items []item, at map[int]bool) []item {
-	var others []item
+func without(items []batchItem, at map[int]bool) []batchItem {
+	var others []batchItem
 	for _, one := range items {
 		if !at[one.at] {
 			others = append(others, one)

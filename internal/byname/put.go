@@ -58,9 +58,9 @@ func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, ag
 	return putAnswer(answer), nil
 }
 
-// decision is what a put comes to.
-type decision struct {
-	call    Call
+// putPlan is what a put comes to.
+type putPlan struct {
+	call    InnerCall
 	outcome storekeeperv1.PutSecretResponse_Outcome
 	// before is the secret before the put, nil for none.
 	before *storekeeperv1.Secret
@@ -69,10 +69,10 @@ type decision struct {
 }
 
 // decide looks at the secret and decides what to do.
-func (s *Service) decide(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (decision, error) {
+func (s *Service) decide(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (putPlan, error) {
 	p, err := s.place(ctx, r)
 	if err != nil {
-		return decision{}, err
+		return putPlan{}, err
 	}
 	put := &storekeeperv1.SecretPut{Name: r.GetName(), Value: r.GetValue(), Scopes: r.GetScopes(), Comment: r.Comment}
 	if r.GetExpectedModified() != nil {
@@ -80,10 +80,10 @@ func (s *Service) decide(ctx context.Context, r *storekeeperv1.PutSecretRequest,
 	}
 	seen, err := s.look(ctx, p, []*storekeeperv1.SecretPut{put}, age)
 	if err != nil {
-		return decision{}, err
+		return putPlan{}, err
 	}
 	old, exists := seen.found[put.GetName()]
-	d := decision{call: s.create(p, put), outcome: storekeeperv1.PutSecretResponse_CREATED}
+	d := putPlan{call: s.create(p, put), outcome: storekeeperv1.PutSecretResponse_CREATED}
 	if exists && !r.GetIfAbsent() {
 		d.call, d.outcome = s.update(p, put, old), storekeeperv1.PutSecretResponse_UPDATED
 	}
@@ -150,14 +150,14 @@ func (s sight) anyUnchanged() bool {
 }
 
 // create is the call that creates secrets.
-func (s *Service) create(p place, puts ...*storekeeperv1.SecretPut) Call {
+func (s *Service) create(p place, puts ...*storekeeperv1.SecretPut) InnerCall {
 	request := &secretsstorev1.CreateSecretsRequest{AccountId: p.account, StoreId: p.storeID}
 	for _, put := range puts {
 		request.Secrets = append(request.Secrets, &secretsstorev1.NewSecret{
 			Name: put.GetName(), Value: put.GetValue(), Scopes: put.GetScopes(), Comment: put.Comment,
 		})
 	}
-	return Call{
+	return InnerCall{
 		Method: secretsstorev1.SecretsStoreService_CreateSecrets_FullMethodName, Request: request, Names: p.given("", ""),
 		Remember: s.remember(p, puts...), Failed: again,
 		Check: func(before change.Baseline) error {
@@ -170,12 +170,12 @@ func (s *Service) create(p place, puts ...*storekeeperv1.SecretPut) Call {
 }
 
 // update is the call that updates a secret.
-func (s *Service) update(p place, put *storekeeperv1.SecretPut, old upstream.Secret) Call {
+func (s *Service) update(p place, put *storekeeperv1.SecretPut, old upstream.Secret) InnerCall {
 	mask := []string{"value", "scopes"}
 	if put.Comment != nil {
 		mask = append(mask, "comment")
 	}
-	return Call{
+	return InnerCall{
 		Method: secretsstorev1.SecretsStoreService_UpdateSecret_FullMethodName,
 		Request: &secretsstorev1.UpdateSecretRequest{
 			AccountId: p.account, StoreId: p.storeID, SecretId: old.ID,

@@ -21,8 +21,8 @@ import (
 // once more.
 const remembered = 90 * 24 * time.Hour
 
-// record is what is remembered of the last put of a secret.
-type record struct {
+// putRecord is what is remembered of the last put of a secret.
+type putRecord struct {
 	// Print is the keyed digest of what was put.
 	Print string `json:"print"`
 	// Modified is the time of the change by Cloudflare's clock. If the secret has
@@ -75,7 +75,7 @@ func (s *Service) unchanged(ctx context.Context, p place, puts []*storekeeperv1.
 	known := map[string]bool{}
 	for _, put := range puts {
 		secret, exists := found[put.GetName()]
-		var last record
+		var last putRecord
 		kept := records[recordKey(p.key, p.storeID, secret.ID)]
 		// A record that cannot be read is none: the put is sent.
 		if !exists || json.Unmarshal(kept.Value, &last) != nil || !last.Modified.Equal(secret.Modified) {
@@ -106,7 +106,7 @@ func (s *Service) remember(p place, puts ...*storekeeperv1.SecretPut) func(answe
 			if i >= len(puts) || secret.GetName() != puts[i].GetName() {
 				continue
 			}
-			text, err := json.Marshal(record{Print: s.print(p, puts[i]), Modified: secret.GetModified().AsTime()})
+			text, err := json.Marshal(putRecord{Print: s.print(p, puts[i]), Modified: secret.GetModified().AsTime()})
 			if err == nil {
 				records[recordKey(p.key, p.storeID, secret.GetId())] = &store.Record{Value: text, Expires: time.Now().Add(remembered)}
 			}

@@ -65,7 +65,7 @@ func TestAPutThatWasMadeIsRememberedWithTheTimeOfItsChange(t *testing.T) {
 		t.Fatalf("it writes %v", records)
 	}
 	text := records["put/main/s/1"].Value
-	var kept record
+	var kept putRecord
 	if err := json.Unmarshal(text, &kept); err != nil || kept.Print != s.print(p, puts[0]) || !kept.Modified.Equal(at) {
 		t.Errorf("%v, %+v", err, kept)
 	}

@@ -32,16 +32,16 @@ import (
 // Cloudflare's list does not show yet what its refusal is about.
 const maxRounds = 12
 
-// Reader finds objects by their names.
-type Reader interface {
+// Finder finds objects by their names.
+type Finder interface {
 	SecretsNamed(ctx context.Context, account, storeID string, names []string, age cache.Age) (map[string]upstream.Secret, error)
 	// SecretsNamedSince is SecretsNamed as of a time, or later.
 	SecretsNamedSince(ctx context.Context, account, storeID string, names []string, since time.Time) (map[string]upstream.Secret, error)
 	StoreNamed(ctx context.Context, account, name string) (upstream.Store, bool, error)
 }
 
-// Call is a change that a call by name has decided on.
-type Call struct {
+// InnerCall is a change that a call by name has decided on.
+type InnerCall struct {
 	// Method is the full name of the method that makes the change, and Request is
 	// its request.
 	Method  string
@@ -67,7 +67,7 @@ type Call struct {
 // Calls makes the changes. Errors are faults.
 type Calls interface {
 	// Call makes a change and returns the answer of its method.
-	Call(ctx context.Context, c Call) (proto.Message, error)
+	Call(ctx context.Context, c InnerCall) (proto.Message, error)
 	// Replay returns the answer of the change that a request repeats, and false if
 	// the request is not known to repeat one.
 	Replay(ctx context.Context, of proto.Message) (answer proto.Message, known bool, err error)
@@ -79,7 +79,7 @@ type Calls interface {
 
 // Config is what the service needs.
 type Config struct {
-	Reader Reader
+	Reader Finder
 	Calls  Calls
 	// Account returns the configured name of an account.
 	Account func(idOrName string) (name string, served bool)
@@ -215,7 +215,7 @@ func (s *Service) delete(ctx context.Context, r *storekeeperv1.DeleteSecretReque
 	if err != nil || !exists {
 		return false, err
 	}
-	_, err = s.c.Calls.Call(ctx, Call{
+	_, err = s.c.Calls.Call(ctx, InnerCall{
 		Method:  secretsstorev1.SecretsStoreService_DeleteSecret_FullMethodName,
 		Request: &secretsstorev1.DeleteSecretRequest{AccountId: p.account, StoreId: p.storeID, SecretId: secret.ID},
 		Of:      r, Names: p.given(secret.ID, secret.Name), Failed: again,

@@ -39,8 +39,8 @@ type failure struct {
 	tenant string
 }
 
-// snapshot is the state of a list for one read.
-type snapshot[T any] struct {
+// servedListing is the state of a list for one read.
+type servedListing[T any] struct {
 	list    []*entry[T]
 	said    []upstream.Notice
 	began   time.Time
@@ -83,9 +83,9 @@ func (s *collection[T]) believable(ctx context.Context) readOptions {
 
 // fresh returns a snapshot that satisfies w, and reads the list if necessary. If Cloudflare cannot
 // be reached, fresh returns an older snapshot if w allows.
-func (s *collection[T]) fresh(ctx context.Context, w readOptions) (snapshot[T], error) {
+func (s *collection[T]) fresh(ctx context.Context, w readOptions) (servedListing[T], error) {
 	if err := ctx.Err(); err != nil {
-		return snapshot[T]{}, fault.From(err)
+		return servedListing[T]{}, fault.From(err)
 	}
 	p, r, err := s.look(ctx, w)
 	if r == nil {
@@ -103,7 +103,7 @@ func (s *collection[T]) fresh(ctx context.Context, w readOptions) (snapshot[T], 
 		case <-enough:
 			return s.instead(w, fault.New(fault.Deadline, fault.ReasonDeadlineExceeded, "Cloudflare did not answer in time."))
 		case <-ctx.Done():
-			return snapshot[T]{}, fault.From(ctx.Err())
+			return servedListing[T]{}, fault.From(ctx.Err())
 		}
 		p, r, err = s.look(ctx, w)
 	}
@@ -112,7 +112,7 @@ func (s *collection[T]) fresh(ctx context.Context, w readOptions) (snapshot[T], 
 }
 
 // look returns a snapshot that satisfies w, or else the reading to wait for.
-func (s *collection[T]) look(ctx context.Context, w readOptions) (snapshot[T], *reading, error) {
+func (s *collection[T]) look(ctx context.Context, w readOptions) (servedListing[T], *reading, error) {
 	a := s.of
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -121,23 +121,23 @@ func (s *collection[T]) look(ctx context.Context, w readOptions) (snapshot[T], *
 	case s.whole != nil && s.whole.tick > w.after && !s.whole.began.Before(w.began):
 		return s.show(w), nil, nil
 	case now.Before(s.large):
-		return snapshot[T]{}, nil, errLarge
+		return servedListing[T]{}, nil, errLarge
 	case !w.strict && s.whole != nil && s.failed.err != nil && now.Sub(s.failed.at) < failurePause && !s.failed.ofAnother(ctx):
 		if s.tooOld(w, now) {
-			return snapshot[T]{}, nil, s.failed.err
+			return servedListing[T]{}, nil, s.failed.err
 		}
 		p := s.show(w)
 		p.stale = true
 		return p, nil, nil
 	case s.reading == nil:
-		return snapshot[T]{}, s.begin(ctx), nil
+		return servedListing[T]{}, s.begin(ctx), nil
 	}
-	return snapshot[T]{}, s.reading, nil
+	return servedListing[T]{}, s.reading, nil
 }
 
 // show makes a snapshot of the current entries. The caller holds the lock.
-func (s *collection[T]) show(w readOptions) snapshot[T] {
-	p := snapshot[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
+func (s *collection[T]) show(w readOptions) servedListing[T] {
+	p := servedListing[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
 	if w.list {
 		p.list = s.sorted.list(s.facts, s.kind.newestFirst)
 	}
@@ -163,11 +163,11 @@ func (f failure) ofAnother(ctx context.Context) bool {
 }
 
 // instead returns the last snapshot in place of an error, if w allows.
-func (s *collection[T]) instead(w readOptions, err error) (snapshot[T], error) {
+func (s *collection[T]) instead(w readOptions, err error) (servedListing[T], error) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
 	if w.strict || s.whole == nil || !outage(err) || s.tooOld(w, s.of.clock()) {
-		return snapshot[T]{}, err
+		return servedListing[T]{}, err
 	}
 	p := s.show(w)
 	p.stale = true

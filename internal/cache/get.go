@@ -114,7 +114,7 @@ func (s *collection[T]) learnMissing(ctx context.Context, id string, since uint6
 }
 
 // freshness returns the age of a snapshot.
-func (p snapshot[T]) freshness(now time.Time) scope.Freshness {
+func (p servedListing[T]) freshness(now time.Time) scope.Freshness {
 	return scope.Freshness{Hit: p.kept, Stale: p.stale, Age: max(now.Sub(p.began), 0)}
 }
 

@@ -189,7 +189,7 @@ func names(t testing.TB, by cloud, store string) string {
 // freshness returns the freshness that a read reports.
 func freshness(t testing.TB, read func(context.Context) error) (scope.Freshness, error) {
 	t.Helper()
-	answer := &scope.Answer{}
+	answer := &scope.FreshnessRecorder{}
 	err := read(scope.WithCall(t.Context(), "", answer, false))
 	return answer.Freshness(), err
 }

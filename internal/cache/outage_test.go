@@ -91,7 +91,7 @@ func TestASilentCloudflareCostsAReaderPartOfItsTime(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
 	got, err := freshness(t, func(context.Context) error {
-		answer := &scope.Answer{}
+		answer := &scope.FreshnessRecorder{}
 		_, err := client.ListSecrets(scope.WithCall(ctx, "", answer, false), all(store))
 		if !answer.Freshness().Stale {
 			return fmt.Errorf("fresh, %w", err)

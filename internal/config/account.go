@@ -42,7 +42,7 @@ func (a *Account) setDefaults(dev bool) {
 }
 
 // validateAccounts checks each account and that ids and names are unique.
-func validateAccounts(accounts []Account, k check) {
+func validateAccounts(accounts []Account, k section) {
 	if len(accounts) == 0 {
 		k.fail("is missing; it must list at least one account with id, name and credential")
 	}
@@ -55,7 +55,7 @@ func validateAccounts(accounts []Account, k check) {
 	k.unique("name", names)
 }
 
-func (a *Account) validate(k check) {
+func (a *Account) validate(k section) {
 	k.field("id").format(a.ID, textFormat{accountID, 32}, "must be 32 lower-case hexadecimal digits")
 	k.field("name").format(a.Name, textFormat{accountName, 63}, "must be 1 to 63 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit")
 	if a.DisplayName != "" && !displayable(a.DisplayName) {

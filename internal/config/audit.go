@@ -47,7 +47,7 @@ func (a *Audit) setDefaults() {
 	a.RotateSize, a.Reserve, a.DenialsPerHour = 512*MiB, 256*MiB, 600
 }
 
-func (a *Audit) validate(k check) {
+func (a *Audit) validate(k section) {
 	if a.Fingerprints == "on" && a.KeyFile == "" {
 		k.field("key_file").fail("is missing; fingerprints are on, and without a key anyone could guess values by them")
 	}
@@ -74,7 +74,7 @@ func (a *Audit) validate(k check) {
 
 var streamName = regexp.MustCompile(`^[a-z0-9_-]+$`)
 
-func (a *Audit) validateStream(k check) {
+func (a *Audit) validateStream(k section) {
 	k.field("stream_name").format(a.StreamName, textFormat{streamName, 63}, "must be 1 to 63 of a-z, 0-9, _ and -")
 	if a.Sink != AuditStore && a.Sink != "" && k.field("partition").isSet() {
 		k.field("partition").fail("must go with sink store")

@@ -35,7 +35,7 @@ func (b *Budget) setDefaults() {
 }
 
 // validate checks the budget. callers know the ids of tenants.
-func (b *Budget) validate(callers *Callers, k check) {
+func (b *Budget) validate(callers *Callers, k section) {
 	k.field("calls").within(b.Calls, 1, 1_000_000)
 	if b.Window < time.Second || b.Window > time.Hour {
 		k.field("window").fail("must be from 1s to 1h")
@@ -53,7 +53,7 @@ func (b *Budget) validate(callers *Callers, k check) {
 	k.unique("tenant", tenants)
 }
 
-func (w *Weight) validate(k check) {
+func (w *Weight) validate(k section) {
 	k.field("tenant").format(w.Tenant, tenantForm(), tenantRule)
 	if w.Tenant == everyTenant {
 		k.field("tenant").fail("must be one tenant; those that are not named have weight 1")

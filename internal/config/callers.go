@@ -83,7 +83,7 @@ func (c *Callers) nobodyAdvice() string {
 	return text
 }
 
-func (c *Callers) validate(k check) {
+func (c *Callers) validate(k section) {
 	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !c.saysNobody() && !k.field("issuers").suppressed() && !k.field("certificates").suppressed() {
 		k.field("api_keys").fail(c.nobodyAdvice())
 	}
@@ -102,14 +102,14 @@ func (c *Callers) validate(k check) {
 
 // callerEntry is a key or certificate of a caller.
 type callerEntry struct {
-	at           check
+	at           section
 	name, tenant string
 	groups       []string
 }
 
 // validateNames checks that all keys and certificates of a caller have the same
 // tenant and groups: rights depend on name, tenant and groups.
-func (c *Callers) validateNames(k check) {
+func (c *Callers) validateNames(k section) {
 	var entries []callerEntry
 	for i, a := range c.APIKeys {
 		entries = append(entries, callerEntry{k.field("api_keys").item(i), a.Name, a.Tenant, a.Groups})
@@ -129,7 +129,7 @@ func (c *Callers) validateNames(k check) {
 	}
 }
 
-func (a *APIKey) validate(k check) {
+func (a *APIKey) validate(k section) {
 	k.field("name").format(a.Name, callerForm(), callerRule)
 	k.field("sha256").format(a.SHA256, textFormat{keyDigest, 64}, "must be the SHA-256 of the key as 64 lower-case hexadecimal digits, never the key itself")
 	if a.SHA256 == devDigest() && !k.dev {
@@ -142,7 +142,7 @@ func (a *APIKey) validate(k check) {
 }
 
 // validateTeam checks the tenant and the groups of a caller.
-func validateTeam(tenant string, groups []string, k check) {
+func validateTeam(tenant string, groups []string, k section) {
 	if tenant != "" {
 		k.field("tenant").format(tenant, callerForm(), callerRule)
 	}

@@ -17,7 +17,7 @@ type Certificate struct {
 }
 
 // validateCertificates checks each entry, and that no name matches two.
-func validateCertificates(certificates []Certificate, k check) {
+func validateCertificates(certificates []Certificate, k section) {
 	sans := make([]subject.SAN, len(certificates))
 	for i := range certificates {
 		sans[i] = certificates[i].validate(k.item(i))
@@ -32,7 +32,7 @@ func validateCertificates(certificates []Certificate, k check) {
 
 // validate checks one entry and returns its pattern, which is zero if it is
 // invalid.
-func (c *Certificate) validate(k check) subject.SAN {
+func (c *Certificate) validate(k section) subject.SAN {
 	san, err := subject.ParseSAN(c.SAN)
 	switch {
 	case c.SAN == "":

@@ -4,36 +4,36 @@ import (
 	"fmt"
 )
 
-// check gives a section its key and the report for its mistakes.
-type check struct {
-	report *report
+// section gives a section its key and the report for its mistakes.
+type section struct {
+	report *mistakeReport
 	key    string
 	// dev says that the configuration is that of dev mode.
 	dev bool
 }
 
 // field returns the check of a field of this section.
-func (k check) field(name string) check {
+func (k section) field(name string) section {
 	k.key = join(k.key, name)
 	return k
 }
 
 // item returns the check of the list element at index i, from 0.
-func (k check) item(i int) check {
+func (k section) item(i int) section {
 	k.key = fmt.Sprintf("%s[%d]", k.key, i)
 	return k
 }
 
 // fail reports a mistake at this key.
-func (k check) fail(text string) { k.report.fail(k.key, text) }
+func (k section) fail(text string) { k.report.fail(k.key, text) }
 
 // suppressed reports whether a mistake here is only a consequence of one that
 // was reported before.
-func (k check) suppressed() bool { return k.report.suppressed(k.key) }
+func (k section) suppressed() bool { return k.report.suppressed(k.key) }
 
 // format reports a text that is missing or does not match a format. rule says
 // what would be right and starts with "must".
-func (k check) format(value string, want textFormat, rule string) {
+func (k section) format(value string, want textFormat, rule string) {
 	switch {
 	case value == "":
 		k.fail("is missing; it " + rule)
@@ -43,26 +43,26 @@ func (k check) format(value string, want textFormat, rule string) {
 }
 
 // within reports a number outside the range.
-func (k check) within(value, least, most int) {
+func (k section) within(value, least, most int) {
 	if value < least || value > most {
 		k.fail(fmt.Sprintf("must be from %d to %d", least, most))
 	}
 }
 
 // isSet reports whether the key is in the file or was given with --set.
-func (k check) isSet() bool {
+func (k section) isSet() bool {
 	_, given := k.report.positions[k.key]
 	return given
 }
 
 // unique reports each value that two elements of the list share. An empty value
 // is missing, which is another mistake.
-func (k check) unique(field string, values []string) {
+func (k section) unique(field string, values []string) {
 	k.uniqueSince("each must have its own", field, values)
 }
 
 // uniqueSince is unique with a reason why values must be unique.
-func (k check) uniqueSince(reason, field string, values []string) {
+func (k section) uniqueSince(reason, field string, values []string) {
 	first := make(map[string]int, len(values))
 	for i, v := range values {
 		if _, twice := first[v]; !twice || v == "" {
@@ -75,7 +75,7 @@ func (k check) uniqueSince(reason, field string, values []string) {
 
 // element returns the check of a field of an element, or of the element itself
 // if field is empty.
-func (k check) element(i int, field string) check {
+func (k section) element(i int, field string) section {
 	if field == "" {
 		return k.item(i)
 	}

@@ -31,7 +31,7 @@ type Config struct {
 	// Reads limits the age of cached reads.
 	Reads Reads `yaml:"reads" doc:"Reads."`
 	// Quotas limit the objects of each tenant.
-	Quotas []Quota `yaml:"quotas" live:"true" doc:"Limits for the objects of each tenant, below the limits of the account."`
+	Quotas []QuotaLimits `yaml:"quotas" live:"true" doc:"Limits for the objects of each tenant, below the limits of the account."`
 	// Telemetry configures the log.
 	Telemetry Telemetry `yaml:"telemetry" doc:"Log."`
 
@@ -48,7 +48,7 @@ type Config struct {
 	// resolved are the names of files that do not start at the folder of the
 	// configuration file any more.
 	resolved map[*string]bool
-	report   *report
+	report   *mistakeReport
 }
 
 // input is what a configuration was read from.
@@ -63,7 +63,7 @@ type input struct {
 }
 
 // validate checks every section.
-func (c *Config) validate(k check) {
+func (c *Config) validate(k section) {
 	c.Listen.validate(k.field("listen"))
 	validateAccounts(c.Accounts, k.field("accounts"))
 	c.Callers.validate(k.field("callers"))
@@ -78,7 +78,7 @@ func (c *Config) validate(k check) {
 }
 
 // validateTogether checks rules that concern several sections.
-func (c *Config) validateTogether(k check) {
+func (c *Config) validateTogether(k section) {
 	if len(c.Callers.Certificates) > 0 && c.Listen.TLS.ClientCAFile == "" {
 		k.field("callers").field("certificates").fail("must go with listen.tls.client_ca_file, which says who signs the certificates")
 	}

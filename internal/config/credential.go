@@ -19,7 +19,7 @@ func emailForm() textFormat {
 	return textFormat{regexp.MustCompile(`^[!-?A-~]{1,64}@[!-?A-~]{1,189}$`), 254}
 }
 
-func (c *Credential) validate(k check) {
+func (c *Credential) validate(k section) {
 	token, email, key := c.APITokenFile != "", c.Email != "", c.APIKeyFile != ""
 	switch {
 	case !token && !email && !key:

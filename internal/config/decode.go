@@ -11,7 +11,7 @@ import (
 // nodeDecoder copies YAML nodes into a Config. The decoder of the YAML library
 // stops at the first unknown key and has no line numbers afterwards.
 type nodeDecoder struct {
-	report *report
+	report *mistakeReport
 	source source
 }
 

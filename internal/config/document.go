@@ -22,7 +22,7 @@ func (s source) at(line int) keyPosition { return keyPosition{file: s.file, line
 
 // document parses the one YAML document in data. It returns nil if there is
 // none, and reports data that is not YAML.
-func (r *report) document(s source, data []byte) *yaml.Node {
+func (r *mistakeReport) document(s source, data []byte) *yaml.Node {
 	r.positions[s.key] = s.at(1)
 	if line := unreadable(data); line > 0 {
 		r.wrong(s.at(line), s.key, "must be text in UTF-8 without control characters")

@@ -75,7 +75,7 @@ func (t settingTarget) grow(dev bool) {
 
 // element returns the list element at index i, from 0.
 func (t settingTarget) element(i int) settingTarget {
-	at := check{key: t.key}.item(i)
+	at := section{key: t.key}.item(i)
 	return settingTarget{value: t.value.Index(i), key: at.key}
 }
 

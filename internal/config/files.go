@@ -9,7 +9,7 @@ import (
 
 // fileSetting is a file that the configuration names.
 type fileSetting struct {
-	at   check
+	at   section
 	name *string
 	kind fileAccess
 }
@@ -41,7 +41,7 @@ func (a fileAccess) String() string {
 
 // files lists the files of the configuration. k is the check of the whole
 // configuration.
-func (c *Config) files(k check) []fileSetting {
+func (c *Config) files(k section) []fileSetting {
 	tls, at := &c.Listen.TLS, k.field("listen").field("tls")
 	all := []fileSetting{
 		{at.field("cert_file"), &tls.CertFile, public},
@@ -62,7 +62,7 @@ func (c *Config) files(k check) []fileSetting {
 }
 
 // callerFiles lists the files of the section callers.
-func (c *Config) callerFiles(k check) []fileSetting {
+func (c *Config) callerFiles(k section) []fileSetting {
 	k = k.field("callers")
 	all := []fileSetting{{k.field("file"), &c.Callers.File, public}}
 	for i := range c.Callers.Issuers {
@@ -93,7 +93,7 @@ func (c *Config) CheckFiles() error {
 	if c.report != nil {
 		r = c.report.withoutMistakes()
 	}
-	for _, f := range c.files(check{report: r}) {
+	for _, f := range c.files(section{report: r}) {
 		f.check()
 	}
 	return r.err()

@@ -20,7 +20,7 @@ func (i *Idempotency) setDefaults() {
 	i.TenantBytesPerHour = 256 * MiB
 }
 
-func (i *Idempotency) validate(k check) {
+func (i *Idempotency) validate(k section) {
 	if i.Retention < 24*time.Hour || i.Retention > 720*time.Hour {
 		k.field("retention").fail("must be from 24h to 720h")
 	}

@@ -55,7 +55,7 @@ func (i *Issuer) setDefaults(bool) {
 }
 
 // validateIssuers checks each issuer and that names and URLs are unique.
-func validateIssuers(issuers []Issuer, k check) {
+func validateIssuers(issuers []Issuer, k section) {
 	issuerNames, urls := make([]string, len(issuers)), make([]string, len(issuers))
 	for i := range issuers {
 		issuers[i].validate(k.item(i))
@@ -65,7 +65,7 @@ func validateIssuers(issuers []Issuer, k check) {
 	k.uniqueSince("make them one issuer, with the audiences and subjects of both", "issuer", urls)
 }
 
-func (i *Issuer) validate(k check) {
+func (i *Issuer) validate(k section) {
 	k.field("name").format(i.Name, textFormat{issuerName, 63}, "must be 1 to 63 of a-z, 0-9 and hyphen")
 	if rule := secureRule(i.Issuer); i.Issuer == "" {
 		k.field("issuer").fail("is missing; it " + issuerRule)
@@ -85,7 +85,7 @@ func (i *Issuer) validate(k check) {
 
 var audienceLetters = regexp.MustCompile(`^[!-)+-~]+$`)
 
-func (i *Issuer) validateAudiences(k check) {
+func (i *Issuer) validateAudiences(k section) {
 	if len(i.Audiences) == 0 {
 		k.fail("is missing; it must list at least one audience, or a token that was made for another service would be good here")
 	}
@@ -96,7 +96,7 @@ func (i *Issuer) validateAudiences(k check) {
 }
 
 // validateKeys checks the source of the keys and the intervals.
-func (i *Issuer) validateKeys(k check) {
+func (i *Issuer) validateKeys(k section) {
 	if rule := secureRule(i.JWKSURL); i.JWKSURL != "" && rule != "" {
 		k.field("jwks_url").fail(rule)
 	}
@@ -119,7 +119,7 @@ func (i *Issuer) validateKeys(k check) {
 }
 
 // validateToken checks that TokenFile would be used.
-func (i *Issuer) validateToken(k check) {
+func (i *Issuer) validateToken(k section) {
 	switch {
 	case i.TokenFile == "":
 	case i.JWKSFile != "":

@@ -56,7 +56,7 @@ func (l *Listen) setDefaults() {
 
 // complete sets the default of drain_delay, which depends on the addresses: on
 // loopback there is no load balancer that has to notice the stop.
-func (l *Listen) complete(k check) {
+func (l *Listen) complete(k section) {
 	if k.field("drain_delay").isSet() {
 		return
 	}
@@ -89,7 +89,7 @@ func network(text string) (netip.Prefix, bool) {
 	return p.Masked(), err == nil
 }
 
-func validateNetworks(list []string, k check) {
+func validateNetworks(list []string, k section) {
 	for i, text := range list {
 		switch p, ok := network(text); {
 		case !ok:
@@ -100,7 +100,7 @@ func validateNetworks(list []string, k check) {
 	}
 }
 
-func (l *Listen) validate(k check) {
+func (l *Listen) validate(k section) {
 	if l.ShutdownGrace < 0 || l.ShutdownGrace > maxShutdownGrace {
 		k.field("shutdown_grace").fail("must be from 0s to 1h")
 	}
@@ -128,7 +128,7 @@ func (l *Listen) validate(k check) {
 
 // listener is an address and its key.
 type listener struct {
-	at      check
+	at      section
 	address string
 }
 

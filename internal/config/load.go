@@ -54,7 +54,7 @@ func Check(path string, sets []string) (*Config, Mistakes) {
 	c := decoded(input{name: path, sets: sets}, data, readRegular)
 	c.prepare(filepath.Dir(path))
 	c.complete(filepath.Dir(path))
-	for _, f := range c.files(check{report: c.report}) {
+	for _, f := range c.files(section{report: c.report}) {
 		// A mistake in the name was reported with the key.
 		if !c.report.hasMistake(f.at.key) {
 			f.check()
@@ -112,7 +112,7 @@ func (c *Config) prepare(dir string) {
 	if c.Store.Kind == StorePostgres && c.Audit.Sink == "" {
 		c.Audit.Sink = AuditStore
 	}
-	k := check{report: c.report, dev: c.Dev}
+	k := section{report: c.report, dev: c.Dev}
 	c.readCallers(dir, k.field("callers"))
 	c.validate(k)
 }
@@ -123,9 +123,9 @@ func (c *Config) complete(dir string) {
 	for i := range c.Accounts {
 		c.Accounts[i].complete()
 	}
-	c.Listen.complete(check{report: c.report}.field("listen"))
+	c.Listen.complete(section{report: c.report}.field("listen"))
 	c.Store.complete(c.Audit, c.Dev)
-	for _, f := range c.files(check{}) {
+	for _, f := range c.files(section{}) {
 		if !c.resolved[f.name] {
 			f.resolve(dir)
 		}
@@ -133,7 +133,7 @@ func (c *Config) complete(dir string) {
 }
 
 // readCallers reads callers.file, if there is one.
-func (c *Config) readCallers(dir string, k check) {
+func (c *Config) readCallers(dir string, k section) {
 	if k.field("file").suppressed() {
 		return
 	}
@@ -153,7 +153,7 @@ func (c *Config) readCallers(dir string, k check) {
 		if c.Callers.File == "" {
 			// The callers were in the configuration file, and are not any more.
 			c.Callers = *c.input.inForce
-			for _, f := range c.callerFiles(check{}) {
+			for _, f := range c.callerFiles(section{}) {
 				c.resolved[f.name] = true
 			}
 			return
@@ -175,7 +175,7 @@ func (c *Config) moved() bool {
 }
 
 // decodeCallers copies the content of callers.file into the section callers.
-func (c *Config) decodeCallers(from source, data []byte, k check) {
+func (c *Config) decodeCallers(from source, data []byte, k section) {
 	named := c.report.positions[k.field("file").key]
 	delete(c.report.positions, k.field("file").key)
 	section := Callers{File: c.Callers.File}

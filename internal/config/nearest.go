@@ -9,7 +9,7 @@ import (
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_.\[\]-]+$`)
 
 // unknown reports an unknown key and suggests the most similar known key.
-func (r *report) unknown(p keyPosition, key, name string, known []string) {
+func (r *mistakeReport) unknown(p keyPosition, key, name string, known []string) {
 	if to := movedKey(join(key, name)); to != "" {
 		r.add(p, join(key, name), "is "+to)
 		return

@@ -44,7 +44,7 @@ func (p *Postgres) setDefaults() {
 	p.Database, p.Schema, p.User, p.TLS = "storekeeper", "storekeeper", "storekeeper", "on"
 }
 
-func (p *Postgres) validate(k check) {
+func (p *Postgres) validate(k section) {
 	for i, host := range p.Hosts {
 		if !isServer(host) {
 			k.field("hosts").item(i).fail("must be " + serverRule)
@@ -62,7 +62,7 @@ func (p *Postgres) validate(k check) {
 }
 
 // files lists the files of this section. k is its check.
-func (p *Postgres) files(k check) []fileSetting {
+func (p *Postgres) files(k section) []fileSetting {
 	return []fileSetting{
 		{k.field("password_file"), &p.PasswordFile, secret},
 		{k.field("ca_file"), &p.CAFile, public},

@@ -8,8 +8,8 @@ import (
 // everyTenant stands for each tenant without an entry of its own.
 const everyTenant = "*"
 
-// Quota limits the objects of a tenant in an account.
-type Quota struct {
+// QuotaLimits limits the objects of a tenant in an account.
+type QuotaLimits struct {
 	// Tenant is the name or id of a tenant, or "*" for each tenant without an
 	// entry.
 	Tenant string `yaml:"tenant" doc:"Name or id of the tenant: 1 to 512 characters of ASCII without blanks. * stands for each tenant without an entry of its own." need:"required" example:"payments"`
@@ -31,7 +31,7 @@ const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
 
 // validateQuotas checks each quota and that no two concern the same tenant and
 // account.
-func (c *Config) validateQuotas(k check) {
+func (c *Config) validateQuotas(k section) {
 	type subject struct{ tenant, account string }
 	first := map[subject]int{}
 	for i, q := range c.Quotas {
@@ -50,7 +50,7 @@ func (c *Config) validateQuotas(k check) {
 
 // validate checks one quota and returns the identifier of the account that it
 // names.
-func (q *Quota) validate(accounts []Account, k check) (account string) {
+func (q *QuotaLimits) validate(accounts []Account, k section) (account string) {
 	k.field("tenant").format(q.Tenant, tenantForm(), tenantRule)
 	if q.Account != "" {
 		i := slices.IndexFunc(accounts, func(a Account) bool { return q.Account == a.Name || q.Account == a.ID })
@@ -70,7 +70,7 @@ func (q *Quota) validate(accounts []Account, k check) (account string) {
 }
 
 // within checks a limit, if it is set.
-func within(limit *int, k check) {
+func within(limit *int, k section) {
 	if limit != nil {
 		k.within(*limit, 0, 1_000_000)
 	}

@@ -13,7 +13,7 @@ type Reads struct {
 
 func (r *Reads) setDefaults() { r.MaxStaleness, r.MaxOutageAge = 30*time.Second, 5*time.Minute }
 
-func (r *Reads) validate(k check) {
+func (r *Reads) validate(k section) {
 	if r.MaxStaleness < 0 || r.MaxStaleness > 5*time.Minute {
 		k.field("max_staleness").fail("must be from 0s to 5m")
 	}

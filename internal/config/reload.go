@@ -63,11 +63,11 @@ func differing(a, b reflect.Value, key string, keys *[]string) {
 // the callers from being used.
 func (c *Config) CheckNewFiles(earlier *Config) error {
 	known := map[string]bool{}
-	for _, f := range earlier.callerFiles(check{}) {
+	for _, f := range earlier.callerFiles(section{}) {
 		known[*f.name] = true
 	}
 	r := c.report.withoutMistakes()
-	for _, f := range c.callerFiles(check{report: r}) {
+	for _, f := range c.callerFiles(section{report: r}) {
 		if !known[*f.name] {
 			f.check()
 		}

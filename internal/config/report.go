@@ -14,8 +14,8 @@ type keyPosition struct {
 	set  bool
 }
 
-// report collects mistakes and knows the position of each key.
-type report struct {
+// mistakeReport collects mistakes and knows the position of each key.
+type mistakeReport struct {
 	file      string
 	positions map[string]keyPosition
 	// reported are keys whose mistake was found while reading. Mistakes that
@@ -27,19 +27,19 @@ type report struct {
 	found     Mistakes
 }
 
-func newReport(file string) *report {
-	return &report{file: file, positions: map[string]keyPosition{}, reported: map[string]bool{}, suggested: map[string]bool{}}
+func newReport(file string) *mistakeReport {
+	return &mistakeReport{file: file, positions: map[string]keyPosition{}, reported: map[string]bool{}, suggested: map[string]bool{}}
 }
 
 // withoutMistakes returns an empty report with the same positions.
-func (r *report) withoutMistakes() *report {
+func (r *mistakeReport) withoutMistakes() *mistakeReport {
 	fresh := newReport(r.file)
 	fresh.positions = r.positions
 	return fresh
 }
 
 // add reports a mistake at a position.
-func (r *report) add(p keyPosition, key, text string) {
+func (r *mistakeReport) add(p keyPosition, key, text string) {
 	m := Mistake{File: cmp.Or(p.file, r.file), Line: p.line, Key: key, Text: text}
 	if p.set {
 		m.File, m.Line = CommandLine, 0
@@ -49,14 +49,14 @@ func (r *report) add(p keyPosition, key, text string) {
 
 // wrong reports a value that cannot be used at all. Later checks report nothing
 // at this key.
-func (r *report) wrong(p keyPosition, key, text string) {
+func (r *mistakeReport) wrong(p keyPosition, key, text string) {
 	r.add(p, key, text)
 	r.reported[key] = true
 }
 
 // fail reports a mistake that a check found, at the position of the key or, if
 // the key is missing, of its parent.
-func (r *report) fail(key, text string) {
+func (r *mistakeReport) fail(key, text string) {
 	if r.suppressed(key) {
 		return
 	}
@@ -70,13 +70,13 @@ func (r *report) fail(key, text string) {
 }
 
 // hasMistake reports whether a mistake of a key was found.
-func (r *report) hasMistake(key string) bool {
+func (r *mistakeReport) hasMistake(key string) bool {
 	return slices.ContainsFunc(r.found, func(m Mistake) bool { return m.Key == key })
 }
 
 // suppressed reports whether a mistake at the key is only a consequence of one
 // that was reported before.
-func (r *report) suppressed(key string) bool {
+func (r *mistakeReport) suppressed(key string) bool {
 	for at, more := key, true; more; at, more = parent(at) {
 		_, given := r.positions[at]
 		if r.reported[at] || r.suggested[at] && !given {
@@ -87,7 +87,7 @@ func (r *report) suppressed(key string) bool {
 }
 
 // err returns the mistakes in order, or nil if there is none.
-func (r *report) err() error {
+func (r *mistakeReport) err() error {
 	if len(r.found) == 0 {
 		return nil
 	}
@@ -101,7 +101,7 @@ func (r *report) err() error {
 
 // sourceOrder sorts the configuration file before the files that it names, and
 // those before the command line.
-func (r *report) sourceOrder(m Mistake) int {
+func (r *mistakeReport) sourceOrder(m Mistake) int {
 	switch m.File {
 	case r.file:
 		return 0

@@ -18,7 +18,7 @@ var (
 
 // setter applies --set arguments in order. The last one for a key counts.
 type setter struct {
-	report *report
+	report *mistakeReport
 	dev    bool
 }
 

@@ -47,7 +47,7 @@ func (s Size) String() string {
 }
 
 // sizeWithin reports a size that is neither 0 nor in the range.
-func (k check) sizeWithin(value, least, most Size) {
+func (k section) sizeWithin(value, least, most Size) {
 	if value != 0 && (value < least || value > most) {
 		k.fail("must be 0 or from " + least.String() + " to " + most.String())
 	}

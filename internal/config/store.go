@@ -41,7 +41,7 @@ func (s *Store) setDefaults() {
 	s.Postgres.setDefaults()
 }
 
-func (s *Store) validate(k check) {
+func (s *Store) validate(k section) {
 	if s.MaxSize < 256*MiB || s.MaxSize > 1024*GiB {
 		k.field("max_size").fail("must be from 256MiB to 1024GiB")
 	}
@@ -59,7 +59,7 @@ func (s *Store) validate(k check) {
 }
 
 // validateShared checks the settings of a store that several replicas share.
-func (s *Store) validateShared(k check) {
+func (s *Store) validateShared(k section) {
 	if len(s.Postgres.Hosts) == 0 {
 		k.field("postgres").field("hosts").fail("is missing; it must list the servers, each " + serverRule)
 	}
@@ -92,7 +92,7 @@ func (s *Store) complete(audit Audit, dev bool) {
 func (s *Store) DefaultKeyFile() string { return s.Folder + ".key" }
 
 // files lists the files of this section. k is its check.
-func (s *Store) files(k check) []fileSetting {
+func (s *Store) files(k section) []fileSetting {
 	key := secret
 	if s.Kind == StoreFile && s.KeyFile == s.DefaultKeyFile() {
 		key = created

@@ -21,7 +21,7 @@ type Subject struct {
 func (s *Subject) setDefaults(bool) { s.Claim = "sub" }
 
 // validateSubjects checks each subject, and that no earlier subject covers it.
-func validateSubjects(subjects []Subject, k check) {
+func validateSubjects(subjects []Subject, k section) {
 	if len(subjects) == 0 {
 		k.fail("is missing; it must list at least one subject with match, since nobody else is admitted")
 	}
@@ -39,7 +39,7 @@ func validateSubjects(subjects []Subject, k check) {
 
 // validate checks one subject and returns its pattern, which is zero if it is
 // invalid.
-func (s *Subject) validate(k check) subject.Pattern {
+func (s *Subject) validate(k section) subject.Pattern {
 	pattern, err := subject.Parse(s.Match)
 	switch {
 	case s.Match == "":

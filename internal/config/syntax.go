@@ -47,7 +47,7 @@ func syntaxHints() []syntaxHint {
 
 // syntax reports data that is not YAML. The library stops at the first error,
 // so the checks are skipped.
-func (r *report) syntax(s source, err error, data []byte) {
+func (r *mistakeReport) syntax(s source, err error, data []byte) {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		text = strings.TrimPrefix(text, m[0])

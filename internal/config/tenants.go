@@ -22,7 +22,7 @@ func (c *Callers) TenantID(name string) string {
 }
 
 // validateTenants checks each tenant, and that no two tenants have one id.
-func (c *Callers) validateTenants(k check) {
+func (c *Callers) validateTenants(k section) {
 	at := k.field("tenants")
 	names, ids := make([]string, len(c.Tenants)), make([]string, len(c.Tenants))
 	owner := map[string]int{}
@@ -51,7 +51,7 @@ func (c *Callers) validateTenants(k check) {
 
 // payer is the name of a tenant, and the key that has it.
 type payer struct {
-	at   check
+	at   section
 	name string
 	// tenant is false for a caller without a tenant.
 	tenant bool
@@ -59,9 +59,9 @@ type payer struct {
 
 // payers lists the tenants of callers. A caller without a tenant is a tenant of
 // its own name.
-func (c *Callers) payers(k check) []payer {
+func (c *Callers) payers(k section) []payer {
 	var all []payer
-	add := func(at check, tenant, name string) {
+	add := func(at section, tenant, name string) {
 		if tenant != "" {
 			all = append(all, payer{at.field("tenant"), tenant, true})
 		} else if name != "" {

@@ -25,7 +25,7 @@ func (t *TLS) intended() bool { return t.CertFile != "" || t.KeyFile != "" }
 
 func (t *TLS) setDefaults() { t.ClientAuth = "optional" }
 
-func (t *TLS) validate(k check) {
+func (t *TLS) validate(k section) {
 	switch {
 	case t.CertFile == "" && t.KeyFile != "":
 		k.field("cert_file").fail("is missing; it must go with key_file")

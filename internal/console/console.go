@@ -38,7 +38,7 @@ var (
 // Handler serves GET and HEAD of /console and the files below it. Any other
 // request gets the failure envelope.
 func Handler() http.Handler {
-	served := map[string]*webfile.File{
+	served := map[string]*webfile.Asset{
 		Root:                  webfile.New(page, webfile.HTML),
 		Root + "/console.css": webfile.New(style, webfile.CSS),
 		Root + "/console.js":  webfile.New(script, webfile.JavaScript),

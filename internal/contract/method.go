@@ -45,13 +45,13 @@ type Target struct {
 	// by its name.
 	InStore string
 	// Secrets are the new secrets, one per item of a batch.
-	Secrets []NewSecret
+	Secrets []CreatedSecret
 	// Scopes are the scopes that the secrets of SecretIDs get.
 	Scopes []string
 }
 
-// NewSecret is a secret that a request creates.
-type NewSecret struct {
+// CreatedSecret is a secret that a request creates.
+type CreatedSecret struct {
 	// Name is the name. It is "" if the request has none.
 	Name string
 	// Scopes are the scopes it gets.

@@ -21,7 +21,7 @@ func (f resourceField) read(m protoreflect.Message, t *Target) {
 	if fd := f.path[0]; fd.IsList() && fd.Message() != nil && f.declared.GetNames() == "secret" {
 		// Items without a name count too, so that each item is authorised.
 		for n := m.Get(fd).List().Len(); len(t.Secrets) < n; {
-			t.Secrets = append(t.Secrets, NewSecret{})
+			t.Secrets = append(t.Secrets, CreatedSecret{})
 		}
 	}
 	walkStrings(m, f.path, &item, func(value string) {
@@ -57,9 +57,9 @@ func IsIdentifier(text string) bool {
 
 // newSecret returns the new secret with a number. Items of a batch have their
 // number; a request that creates one secret has number -1.
-func (t *Target) newSecret(item int) *NewSecret {
+func (t *Target) newSecret(item int) *CreatedSecret {
 	for len(t.Secrets) <= max(item, 0) {
-		t.Secrets = append(t.Secrets, NewSecret{})
+		t.Secrets = append(t.Secrets, CreatedSecret{})
 	}
 	return &t.Secrets[max(item, 0)]
 }

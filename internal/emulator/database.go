@@ -13,8 +13,8 @@ const (
 	maxHistory = 10_000
 )
 
-// store is a row. It is immutable.
-type store struct {
+// storeRow is a row. It is immutable.
+type storeRow struct {
 	id       string
 	name     string
 	account  string
@@ -22,8 +22,8 @@ type store struct {
 	modified time.Time
 }
 
-// secret is a row. It is immutable: a change replaces the row.
-type secret struct {
+// secretRow is a row. It is immutable: a change replaces the row.
+type secretRow struct {
 	id       string
 	storeID  string
 	name     string
@@ -36,12 +36,12 @@ type secret struct {
 
 // snapshot holds all rows of an account at one moment.
 type snapshot struct {
-	stores  map[string]store
-	secrets map[string]secret
+	stores  map[string]storeRow
+	secrets map[string]secretRow
 }
 
 func newSnapshot() *snapshot {
-	return &snapshot{stores: map[string]store{}, secrets: map[string]secret{}}
+	return &snapshot{stores: map[string]storeRow{}, secrets: map[string]secretRow{}}
 }
 
 // accountState holds the rows of an account and its history.
@@ -93,17 +93,17 @@ func (l *database) clear() {
 // now returns the current time of the emulator's clock.
 func (l *database) now() time.Time { return l.timestamps.clock() }
 
-// row is a store or a secret. Its name never changes.
-type row interface {
+// object is a store or a secret. Its name never changes.
+type object interface {
 	key() string
 	// full is the name with the scope in which it is unique.
 	full() string
 }
 
-func (s store) key() string   { return s.id }
-func (s store) full() string  { return fullName("", s.name) }
-func (s secret) key() string  { return s.id }
-func (s secret) full() string { return fullName(s.storeID, s.name) }
+func (s storeRow) key() string   { return s.id }
+func (s storeRow) full() string  { return fullName("", s.name) }
+func (s secretRow) key() string  { return s.id }
+func (s secretRow) full() string { return fullName(s.storeID, s.name) }
 
 // fullName is the key of a secret's name in its store. For the name of a store,
 // storeID is "".
@@ -111,7 +111,7 @@ func fullName(storeID, name string) string { return storeID + "/" + name }
 
 // put adds or replaces a row. The caller holds mu. Rows of one batch share a
 // time, so that no lagging read sees a part of the batch.
-func put[R row](a *accountState, rows func(*snapshot) map[string]R, row R, at time.Time) {
+func put[R object](a *accountState, rows func(*snapshot) map[string]R, row R, at time.Time) {
 	id := row.key()
 	before, had := rows(a.snapshot)[id]
 	a.remember(at, func(s *snapshot) { restore(rows(s), id, before, had) })
@@ -120,7 +120,7 @@ func put[R row](a *accountState, rows func(*snapshot) map[string]R, row R, at ti
 }
 
 // drop removes a row. The caller holds mu.
-func drop[R row](a *accountState, rows func(*snapshot) map[string]R, id string, at time.Time) {
+func drop[R object](a *accountState, rows func(*snapshot) map[string]R, id string, at time.Time) {
 	before, had := rows(a.snapshot)[id]
 	a.remember(at, func(s *snapshot) { restore(rows(s), id, before, had) })
 	delete(rows(a.snapshot), id)
@@ -135,8 +135,8 @@ func restore[R any](rows map[string]R, id string, row R, had bool) {
 	delete(rows, id)
 }
 
-func (s *snapshot) allStores() map[string]store   { return s.stores }
-func (s *snapshot) allSecrets() map[string]secret { return s.secrets }
+func (s *snapshot) allStores() map[string]storeRow   { return s.stores }
+func (s *snapshot) allSecrets() map[string]secretRow { return s.secrets }
 
 // remember keeps how to undo a change, and drops changes that no read can lag
 // behind.

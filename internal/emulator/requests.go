@@ -1,7 +1,7 @@
 package emulator
 
-// newSecret is the request to create a secret.
-type newSecret struct {
+// createRequest is the request to create a secret.
+type createRequest struct {
 	name    string
 	value   string
 	scopes  []string
@@ -41,19 +41,19 @@ func readStoreArray(body []byte, found *problems) (name string) {
 	return checkName(o["name"], at.field("name"), storeNoun, found)
 }
 
-func readNewSecrets(body []byte, found *problems) []newSecret {
+func readNewSecrets(body []byte, found *problems) []createRequest {
 	items, ok := decodeArray(body, found)
 	if !ok {
 		return nil
 	}
-	wanted := make([]newSecret, 0, len(items))
+	wanted := make([]createRequest, 0, len(items))
 	for i, item := range items {
 		at := fieldPath{}.item(i)
 		o, ok := itemObject(item, at, found)
 		if !ok {
 			continue
 		}
-		wanted = append(wanted, newSecret{
+		wanted = append(wanted, createRequest{
 			name:    checkName(o["name"], at.field("name"), secretNoun, found),
 			value:   checkValue(o["value"], at.field("value"), found),
 			scopes:  checkScopes(o["scopes"], at.field("scopes"), found),
@@ -64,13 +64,13 @@ func readNewSecrets(body []byte, found *problems) []newSecret {
 }
 
 // readDuplicate reads the body of a duplication, which cannot set a value.
-func readDuplicate(body []byte, found *problems) newSecret {
+func readDuplicate(body []byte, found *problems) createRequest {
 	o, ok := decodeObject(body, found)
 	if !ok {
-		return newSecret{}
+		return createRequest{}
 	}
 	top := fieldPath{}
-	return newSecret{
+	return createRequest{
 		name:    checkName(o["name"], top.field("name"), secretNoun, found),
 		scopes:  checkScopes(o["scopes"], top.field("scopes"), found),
 		comment: checkComment(o["comment"], top.field("comment"), found),

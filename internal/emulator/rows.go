@@ -3,7 +3,7 @@ package emulator
 import "time"
 
 // appendStore writes a store in Cloudflare's format.
-func appendStore(b []byte, s store) []byte {
+func appendStore(b []byte, s storeRow) []byte {
 	b = appendString(append(b, `{"id":`...), s.id)
 	b = appendString(append(b, `,"name":`...), s.name)
 	b = appendTime(append(b, `,"created":`...), s.created)
@@ -14,8 +14,8 @@ func appendStore(b []byte, s store) []byte {
 
 // secretWriter returns a function that writes secrets as they are at a moment,
 // without the value.
-func (l *database) secretWriter(now time.Time) func([]byte, secret) []byte {
-	return func(b []byte, s secret) []byte {
+func (l *database) secretWriter(now time.Time) func([]byte, secretRow) []byte {
+	return func(b []byte, s secretRow) []byte {
 		b = appendString(append(b, `{"id":`...), s.id)
 		b = appendString(append(b, `,"store_id":`...), s.storeID)
 		b = appendString(append(b, `,"name":`...), s.name)

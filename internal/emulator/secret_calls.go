@@ -21,7 +21,7 @@ func (e *Emulator) listSecrets(c *apiCall) httpAnswer {
 	if !ok {
 		return storeNotFound()
 	}
-	rows = slices.DeleteFunc(rows, func(s secret) bool { return !wanted.finds(s) })
+	rows = slices.DeleteFunc(rows, func(s secretRow) bool { return !wanted.finds(s) })
 	now := c.seenAt(e.database.now())
 	sortRows(rows, e.database.compareSecrets(wanted.order, now), wanted.ascending)
 	return succeedPage(rows, wanted.page, e.database.secretWriter(now))
@@ -29,7 +29,7 @@ func (e *Emulator) listSecrets(c *apiCall) httpAnswer {
 
 // finds reports whether a secret matches the filters: the search text in name
 // or comment, in any case, and one of the scopes.
-func (q listQuery) finds(s secret) bool {
+func (q listQuery) finds(s secretRow) bool {
 	if len(q.scopes) > 0 && !slices.ContainsFunc(q.scopes, func(scope string) bool {
 		return slices.Contains(s.scopes, scope)
 	}) {
@@ -116,6 +116,6 @@ func (e *Emulator) deleteSecrets(c *apiCall) httpAnswer {
 	return deleted(http.StatusAccepted)
 }
 
-func (e *Emulator) oneSecret(c *apiCall, s secret) httpAnswer {
+func (e *Emulator) oneSecret(c *apiCall, s secretRow) httpAnswer {
 	return succeed(e.database.secretWriter(c.seenAt(e.database.now()))(nil, s))
 }

@@ -8,16 +8,16 @@ import (
 )
 
 // secretsIn returns the secrets of one store, the newest first.
-func secretsIn(s *snapshot, storeID string) []secret {
+func secretsIn(s *snapshot, storeID string) []secretRow {
 	all := slices.Collect(maps.Values(s.secrets))
-	inside := slices.DeleteFunc(all, func(s secret) bool { return s.storeID != storeID })
-	slices.SortFunc(inside, func(x, y secret) int { return y.created.Compare(x.created) })
+	inside := slices.DeleteFunc(all, func(s secretRow) bool { return s.storeID != storeID })
+	slices.SortFunc(inside, func(x, y secretRow) int { return y.created.Compare(x.created) })
 	return inside
 }
 
 // secrets returns the secrets of a store at a moment, the newest first. ok is
 // false if there is no such store.
-func (l *database) secrets(a *accountState, storeID string, asOf time.Time) (rows []secret, ok bool) {
+func (l *database) secrets(a *accountState, storeID string, asOf time.Time) (rows []secretRow, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	then := a.at(asOf)
@@ -28,7 +28,7 @@ func (l *database) secrets(a *accountState, storeID string, asOf time.Time) (row
 }
 
 // secret returns a secret at a moment. Zero: now.
-func (l *database) secret(a *accountState, at address, asOf time.Time) (secret, *httpAnswer) {
+func (l *database) secret(a *accountState, at address, asOf time.Time) (secretRow, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return find(a.at(asOf), at)
@@ -37,19 +37,19 @@ func (l *database) secret(a *accountState, at address, asOf time.Time) (secret, 
 // address identifies a secret.
 type address struct{ storeID, secretID string }
 
-func find(s *snapshot, at address) (secret, *httpAnswer) {
+func find(s *snapshot, at address) (secretRow, *httpAnswer) {
 	if _, ok := s.stores[at.storeID]; !ok {
-		return secret{}, new(storeNotFound())
+		return secretRow{}, new(storeNotFound())
 	}
 	row, ok := s.secrets[at.secretID]
 	if !ok || row.storeID != at.storeID {
-		return secret{}, new(secretNotFound())
+		return secretRow{}, new(secretNotFound())
 	}
 	return row, nil
 }
 
 // createSecrets adds all of the secrets or none.
-func (l *database) createSecrets(a *accountState, storeID string, wanted []newSecret) ([]secret, *httpAnswer) {
+func (l *database) createSecrets(a *accountState, storeID string, wanted []createRequest) ([]secretRow, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, ok := a.snapshot.stores[storeID]; !ok {
@@ -59,23 +59,23 @@ func (l *database) createSecrets(a *accountState, storeID string, wanted []newSe
 }
 
 // duplicateSecret adds a secret with the value of another.
-func (l *database) duplicateSecret(a *accountState, from address, wanted newSecret) (secret, *httpAnswer) {
+func (l *database) duplicateSecret(a *accountState, from address, wanted createRequest) (secretRow, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	original, refused := find(a.snapshot, from)
 	if refused != nil {
-		return secret{}, refused
+		return secretRow{}, refused
 	}
 	wanted.value = original.value
-	made, refused := l.add(a, from.storeID, []newSecret{wanted})
+	made, refused := l.add(a, from.storeID, []createRequest{wanted})
 	if refused != nil {
-		return secret{}, refused
+		return secretRow{}, refused
 	}
 	return made[0], nil
 }
 
 // add creates secrets. The caller holds mu.
-func (l *database) add(a *accountState, storeID string, wanted []newSecret) ([]secret, *httpAnswer) {
+func (l *database) add(a *accountState, storeID string, wanted []createRequest) ([]secretRow, *httpAnswer) {
 	batch := map[string]bool{}
 	for _, w := range wanted {
 		if batch[w.name] || a.namesInUse[fullName(storeID, w.name)] {
@@ -86,11 +86,11 @@ func (l *database) add(a *accountState, storeID string, wanted []newSecret) ([]s
 	if len(a.snapshot.secrets)+len(wanted) > a.settings.SecretLimit {
 		return nil, new(secretLimitReached(a.settings.SecretLimit))
 	}
-	made := make([]secret, 0, len(wanted))
+	made := make([]secretRow, 0, len(wanted))
 	now := l.now()
 	for _, w := range wanted {
 		created := l.timestamps.next()
-		s := secret{
+		s := secretRow{
 			id: newIdentifier(), storeID: storeID, name: w.name, value: w.value,
 			comment: w.comment, scopes: w.scopes, created: created, modified: created,
 		}
@@ -101,12 +101,12 @@ func (l *database) add(a *accountState, storeID string, wanted []newSecret) ([]s
 }
 
 // patchSecret changes the fields that the patch sets.
-func (l *database) patchSecret(a *accountState, at address, patch secretPatch) (secret, *httpAnswer) {
+func (l *database) patchSecret(a *accountState, at address, patch secretPatch) (secretRow, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	row, refused := find(a.snapshot, at)
 	if refused != nil {
-		return secret{}, refused
+		return secretRow{}, refused
 	}
 	if patch.value != nil {
 		row.value = *patch.value
@@ -146,7 +146,7 @@ func (l *database) usage(a *accountState, asOf time.Time) int {
 }
 
 // status returns the status of a secret at a moment.
-func (l *database) status(s secret, at time.Time) string {
+func (l *database) status(s secretRow, at time.Time) string {
 	if l.activateAfter > 0 && at.Sub(s.created) < l.activateAfter {
 		return "pending"
 	}
@@ -155,22 +155,22 @@ func (l *database) status(s secret, at time.Time) string {
 
 // compareSecrets compares by one of secretColumns. An unset comment is before
 // an empty one.
-func (l *database) compareSecrets(column string, now time.Time) func(x, y secret) int {
+func (l *database) compareSecrets(column string, now time.Time) func(x, y secretRow) int {
 	switch column {
 	case "name":
-		return func(x, y secret) int { return cmp.Compare(x.name, y.name) }
+		return func(x, y secretRow) int { return cmp.Compare(x.name, y.name) }
 	case "comment":
 		return compareComments
 	case "modified":
-		return func(x, y secret) int { return x.modified.Compare(y.modified) }
+		return func(x, y secretRow) int { return x.modified.Compare(y.modified) }
 	case "status":
-		return func(x, y secret) int { return cmp.Compare(l.status(x, now), l.status(y, now)) }
+		return func(x, y secretRow) int { return cmp.Compare(l.status(x, now), l.status(y, now)) }
 	default:
-		return func(x, y secret) int { return x.created.Compare(y.created) }
+		return func(x, y secretRow) int { return x.created.Compare(y.created) }
 	}
 }
 
-func compareComments(x, y secret) int {
+func compareComments(x, y secretRow) int {
 	switch {
 	case x.comment == nil && y.comment == nil:
 		return 0

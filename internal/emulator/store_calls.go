@@ -31,7 +31,7 @@ func (e *Emulator) createStore(c *apiCall) httpAnswer {
 		return *refused
 	}
 	if c.eraA {
-		return succeed(appendList(nil, []store{made}, appendStore))
+		return succeed(appendList(nil, []storeRow{made}, appendStore))
 	}
 	return succeed(appendStore(nil, made))
 }

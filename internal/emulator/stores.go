@@ -8,23 +8,23 @@ import (
 )
 
 // createStore creates a store, or returns the refusal.
-func (l *database) createStore(a *accountState, name string) (store, *httpAnswer) {
+func (l *database) createStore(a *accountState, name string) (storeRow, *httpAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.namesInUse[fullName("", name)] {
-		return store{}, new(storeNameTaken())
+		return storeRow{}, new(storeNameTaken())
 	}
 	if len(a.snapshot.stores) >= a.settings.StoreLimit {
-		return store{}, new(storeLimitReached())
+		return storeRow{}, new(storeLimitReached())
 	}
 	created := l.timestamps.next()
-	s := store{id: newIdentifier(), name: name, account: a.settings.ID, created: created, modified: created}
+	s := storeRow{id: newIdentifier(), name: name, account: a.settings.ID, created: created, modified: created}
 	put(a, (*snapshot).allStores, s, l.now())
 	return s, nil
 }
 
 // store returns a store at a moment. Zero: now.
-func (l *database) store(a *accountState, id string, asOf time.Time) (store, bool) {
+func (l *database) store(a *accountState, id string, asOf time.Time) (storeRow, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, ok := a.at(asOf).stores[id]
@@ -32,10 +32,10 @@ func (l *database) store(a *accountState, id string, asOf time.Time) (store, boo
 }
 
 // stores returns all stores, the newest first.
-func (l *database) stores(a *accountState, asOf time.Time) []store {
+func (l *database) stores(a *accountState, asOf time.Time) []storeRow {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.SortedFunc(maps.Values(a.at(asOf).stores), func(x, y store) int {
+	return slices.SortedFunc(maps.Values(a.at(asOf).stores), func(x, y storeRow) int {
 		return y.created.Compare(x.created)
 	})
 }
@@ -60,14 +60,14 @@ func (l *database) deleteStore(a *accountState, id string, force bool) *httpAnsw
 }
 
 // compareStores compares by one of storeColumns.
-func compareStores(column string) func(x, y store) int {
+func compareStores(column string) func(x, y storeRow) int {
 	switch column {
 	case "name":
-		return func(x, y store) int { return cmp.Compare(x.name, y.name) }
+		return func(x, y storeRow) int { return cmp.Compare(x.name, y.name) }
 	case "modified":
-		return func(x, y store) int { return x.modified.Compare(y.modified) }
+		return func(x, y storeRow) int { return x.modified.Compare(y.modified) }
 	default:
-		return func(x, y store) int { return x.created.Compare(y.created) }
+		return func(x, y storeRow) int { return x.created.Compare(y.created) }
 	}
 }
 

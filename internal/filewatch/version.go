@@ -17,7 +17,7 @@ var errChanging = errors.New("the files changed while they were read")
 
 // version identifies the content of all files of a group.
 type version struct {
-	status []status
+	status []fileStat
 	digest [sha256.Size]byte
 }
 
@@ -27,17 +27,17 @@ func (v version) same(other version) bool {
 	return v.digest == other.digest && equal(v.status, other.status)
 }
 
-// status is the file system's status of a file. Linux updates the change time
+// fileStat is the file system's status of a file. Linux updates the change time
 // at each change of content, mode or owner, and no program can set it.
-type status struct {
+type fileStat struct {
 	file    os.FileInfo
 	changed time.Time // zero where the system does not say
 }
 
-func newStatus(info os.FileInfo) status { return status{file: info, changed: changeTime(info)} }
+func newStatus(info os.FileInfo) fileStat { return fileStat{file: info, changed: changeTime(info)} }
 
-func equal(a, b []status) bool {
-	return slices.EqualFunc(a, b, func(x, y status) bool {
+func equal(a, b []fileStat) bool {
+	return slices.EqualFunc(a, b, func(x, y fileStat) bool {
 		return os.SameFile(x.file, y.file) && x.file.Mode() == y.file.Mode() && x.file.Size() == y.file.Size() &&
 			x.file.ModTime().Equal(y.file.ModTime()) && x.changed.Equal(y.changed)
 	})
@@ -46,8 +46,8 @@ func equal(a, b []status) bool {
 func (g *FileGroup) names() string { return strings.Join(g.Files, ", ") }
 
 // status returns the status of each file. It follows symbolic links.
-func (g *FileGroup) status() ([]status, error) {
-	all := make([]status, 0, len(g.Files))
+func (g *FileGroup) status() ([]fileStat, error) {
+	all := make([]fileStat, 0, len(g.Files))
 	for _, name := range g.Files {
 		info, err := os.Stat(name)
 		if err != nil {

@@ -119,7 +119,7 @@ func events(t *testing.T, records ...audit.Record) (all []map[string]any) {
 	return all
 }
 
-func full(kind audit.Kind, id string) audit.Record {
+func full(kind audit.RecordKind, id string) audit.Record {
 	return audit.Record{
 		Kind: kind, ID: id, Time: time.UnixMilli(1_700_000_000_123), Caller: "gh:repo", Tenant: "payments", Credential: audit.CredentialJWT, Issuer: "https://issuer", Subject: "repo:x", JTI: "j", RunID: "7",
 		Method: "/secretsstore.v1.SecretsStoreService/UpdateSecret", Action: "secret.update", Account: "main", Store: audit.Store{ID: "1", Name: "shop"},
@@ -164,7 +164,7 @@ func TestEventsOfAnyRecordKeepToTheSchema(t *testing.T) {
 	s := readSchema(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
-		record := full([]audit.Kind{audit.KindDenial, audit.KindOutcome, audit.KindIntent}[r.IntN(3)], "x")
+		record := full([]audit.RecordKind{audit.KindDenial, audit.KindOutcome, audit.KindIntent}[r.IntN(3)], "x")
 		record.Outcome = []audit.Outcome{audit.Succeeded, audit.Failed, audit.NotSent, audit.Unknown}[r.IntN(4)]
 		for _, text := range []*string{
 			&record.ID, &record.Caller, &record.Tenant, &record.Issuer, &record.Subject, &record.JTI, &record.Method, &record.Action, &record.Account, &record.Store.ID, &record.Store.Name,

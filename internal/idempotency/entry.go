@@ -192,7 +192,7 @@ func (i *Intent) append(b []byte) []byte {
 	return fields.Text(b, i.Reserved)
 }
 
-func readIntent(r *fields.Reader) Intent {
+func readIntent(r *fields.Decoder) Intent {
 	return Intent{
 		ID: r.Text(), Method: r.Text(), Caller: r.Text(), RequestID: r.Text(), TraceID: r.Text(), Tenant: r.Text(), TenantName: r.Text(),
 		Op: r.Bytes(), Baseline: r.Bytes(), Objects: r.Texts(), Within: r.Texts(),

@@ -18,10 +18,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Conn is both ends of a connection: services are registered on it as on a
+// Channel is both ends of a connection: services are registered on it as on a
 // grpc.Server, and clients use it as a grpc.ClientConn. Register services
 // before the first call. Calls are safe for concurrent use.
-type Conn struct {
+type Channel struct {
 	interceptor grpc.UnaryServerInterceptor
 	methods     map[string]boundMethod
 }
@@ -32,18 +32,18 @@ type boundMethod struct {
 }
 
 var (
-	_ grpc.ClientConnInterface = (*Conn)(nil)
-	_ grpc.ServiceRegistrar    = (*Conn)(nil)
+	_ grpc.ClientConnInterface = (*Channel)(nil)
+	_ grpc.ServiceRegistrar    = (*Channel)(nil)
 )
 
-// NewConn returns a connection whose calls pass an interceptor. Nil: they go
+// NewChannel returns a connection whose calls pass an interceptor. Nil: they go
 // directly to the handlers.
-func NewConn(interceptor grpc.UnaryServerInterceptor) *Conn {
-	return &Conn{interceptor: interceptor, methods: map[string]boundMethod{}}
+func NewChannel(interceptor grpc.UnaryServerInterceptor) *Channel {
+	return &Channel{interceptor: interceptor, methods: map[string]boundMethod{}}
 }
 
 // RegisterService adds the unary methods of a service.
-func (c *Conn) RegisterService(desc *grpc.ServiceDesc, service any) {
+func (c *Channel) RegisterService(desc *grpc.ServiceDesc, service any) {
 	for _, m := range desc.Methods {
 		c.methods["/"+desc.ServiceName+"/"+m.MethodName] = boundMethod{service: service, handler: m.Handler}
 	}
@@ -53,7 +53,7 @@ func (c *Conn) RegisterService(desc *grpc.ServiceDesc, service any) {
 // other values of ctx, such as the peer, are kept. Of the call options
 // grpc.Header and grpc.Trailer are supported. The answer shares its fields with
 // the handler's answer and must not be changed.
-func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	m, ok := c.methods[method]
 	if !ok {
 		return status.Errorf(codes.Unimplemented, "unknown method %s", method)
@@ -68,7 +68,7 @@ func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 }
 
 // NewStream always fails: the services have no streaming methods.
-func (c *Conn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+func (c *Channel) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
 	return nil, status.Error(codes.Unimplemented, "streaming is not carried in process")
 }
 

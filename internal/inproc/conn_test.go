@@ -44,7 +44,7 @@ func note(log *[]string, name string) grpc.UnaryServerInterceptor {
 }
 
 func connect(s *store, interceptor grpc.UnaryServerInterceptor) secretsstorev1.SecretsStoreServiceClient {
-	conn := inproc.NewConn(interceptor)
+	conn := inproc.NewChannel(interceptor)
 	secretsstorev1.RegisterSecretsStoreServiceServer(conn, s)
 	return secretsstorev1.NewSecretsStoreServiceClient(conn)
 }
@@ -112,7 +112,7 @@ func TestTheAnswerIsHandedOverWhole(t *testing.T) {
 }
 
 func TestAMessageOfAnotherTypeIsRefused(t *testing.T) {
-	conn := inproc.NewConn(nil)
+	conn := inproc.NewChannel(nil)
 	secretsstorev1.RegisterSecretsStoreServiceServer(conn, &store{})
 	const method = secretsstorev1.SecretsStoreService_CreateStore_FullMethodName
 	if err := conn.Invoke(context.Background(), method, &secretsstorev1.GetQuotaRequest{}, &secretsstorev1.CreateStoreResponse{}); err == nil {
@@ -124,7 +124,7 @@ func TestAMessageOfAnotherTypeIsRefused(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsUnimplemented(t *testing.T) {
-	conn := inproc.NewConn(nil)
+	conn := inproc.NewChannel(nil)
 	err := conn.Invoke(context.Background(), "/nobody/Knows", &secretsstorev1.GetQuotaRequest{}, &secretsstorev1.GetQuotaResponse{})
 	_, streamErr := conn.NewStream(context.Background(), nil, "/nobody/Knows")
 	if status.Code(err) != codes.Unimplemented || status.Code(streamErr) != codes.Unimplemented {

@@ -66,7 +66,7 @@ func (s *serverStream) deliver(opts []grpc.CallOption) {
 	}
 }
 
-// IsInProcess reports whether the call of ctx came through a Conn. Nobody
+// IsInProcess reports whether the call of ctx came through a Channel. Nobody
 // outside the process can make it true.
 func IsInProcess(ctx context.Context) bool {
 	_, ok := grpc.ServerTransportStreamFromContext(ctx).(*serverStream)

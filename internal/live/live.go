@@ -38,11 +38,11 @@ type Config struct {
 	// of them or, with an error, none. It is not called concurrently.
 	Apply func(*config.Config) error
 	// Report is called with the result of each reload. It must not block.
-	Report func(Event)
+	Report func(Reload)
 }
 
-// Event is the result of a reload.
-type Event struct {
+// Reload is the result of a reload.
+type Reload struct {
 	// Kind is KindConfiguration or KindCallers.
 	Kind string
 	// File is the file that changed.
@@ -58,8 +58,8 @@ type Event struct {
 	Restart []string
 }
 
-// Status is the state of one file.
-type Status struct {
+// FileStatus is the state of one file.
+type FileStatus struct {
 	// Kind and File name the file.
 	Kind, File string
 	// Digest is the digest of the content in force, and Loaded when it was put in
@@ -79,12 +79,12 @@ type Reloader struct {
 	mu sync.Mutex
 	// current is the configuration in force.
 	current       *config.Config
-	main, callers *file
+	main, callers *watchedFile
 	started       bool
 }
 
-// file is one watched file.
-type file struct {
+// watchedFile is one watched file.
+type watchedFile struct {
 	kind, name string
 	watch      *filewatch.Watch
 	// inForce is the content in force, since loaded.
@@ -100,7 +100,7 @@ type file struct {
 // Start watches the configuration file and callers.file, where there are any. If
 // they have changed since Running was read, their content is put in force now.
 func Start(ctx context.Context, c Config) (*Reloader, error) {
-	r := &Reloader{c: c, current: c.Running, main: &file{kind: KindConfiguration, name: c.Running.MainFile()}, callers: &file{kind: KindCallers, name: c.Running.Callers.File}}
+	r := &Reloader{c: c, current: c.Running, main: &watchedFile{kind: KindConfiguration, name: c.Running.MainFile()}, callers: &watchedFile{kind: KindCallers, name: c.Running.Callers.File}}
 	for _, f := range r.files() {
 		if err := r.watch(ctx, f); err != nil {
 			r.Stop()
@@ -118,12 +118,12 @@ func Start(ctx context.Context, c Config) (*Reloader, error) {
 }
 
 // files lists the files that there are.
-func (r *Reloader) files() []*file {
-	return slices.DeleteFunc([]*file{r.main, r.callers}, func(f *file) bool { return f.name == "" })
+func (r *Reloader) files() []*watchedFile {
+	return slices.DeleteFunc([]*watchedFile{r.main, r.callers}, func(f *watchedFile) bool { return f.name == "" })
 }
 
 // watch begins to watch a file.
-func (r *Reloader) watch(ctx context.Context, f *file) (err error) {
+func (r *Reloader) watch(ctx context.Context, f *watchedFile) (err error) {
 	f.watch, err = r.c.Files.Add(ctx, filewatch.FileGroup{
 		Kind: f.kind, Files: []string{f.name}, MaxBytes: maxBytes,
 		Load:   func(contents [][]byte) error { return r.load(f, contents[0]) },

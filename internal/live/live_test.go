@@ -41,7 +41,7 @@ type service struct {
 	files   *filewatch.Watcher
 	reload  *live.Reloader
 	applied *config.Config
-	events  []live.Event
+	events  []live.Reload
 	refuse  error
 }
 
@@ -62,7 +62,7 @@ func run(t *testing.T, main, callers string) *service {
 
 func (s *service) config(running *config.Config) live.Config {
 	return live.Config{
-		Running: running, Files: s.files, Report: func(e live.Event) { s.events = append(s.events, e) },
+		Running: running, Files: s.files, Report: func(e live.Reload) { s.events = append(s.events, e) },
 		Apply: func(c *config.Config) error {
 			if s.refuse == nil {
 				s.applied = c
@@ -85,7 +85,7 @@ func (s *service) write(name, text string) {
 }
 
 // check has the files read, and returns the events that came of it.
-func (s *service) check() []live.Event {
+func (s *service) check() []live.Reload {
 	s.events = nil
 	s.files.Recheck(s.t.Context())
 	return s.events
@@ -109,7 +109,7 @@ func TestChangedCallersAreInForceWhole(t *testing.T) {
 		t.Fatalf("at the start: %s, told %v", got, s.events)
 	}
 	s.write("callers.yaml", after)
-	want := []live.Event{{Kind: live.KindCallers, File: filepath.Join(s.folder, "callers.yaml"), Before: digest(before), After: digest(after)}}
+	want := []live.Reload{{Kind: live.KindCallers, File: filepath.Join(s.folder, "callers.yaml"), Before: digest(before), After: digest(after)}}
 	if got := s.check(); !reflect.DeepEqual(got, want) || s.names() != "b c" {
 		t.Errorf("%s: told %+v, want %+v", s.names(), got, want)
 	}

@@ -12,7 +12,7 @@ import (
 // in one file does not keep a change of the other from being used: each is tried
 // with the content of the other that is in force, and then with the content that
 // was refused, since both may be right only together.
-func (r *Reloader) load(f *file, content []byte) error {
+func (r *Reloader) load(f *watchedFile, content []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.started {
@@ -50,7 +50,7 @@ type refusal struct {
 func (r *refusal) Unwrap() error { return r.error }
 
 // try puts the content of a file in force together with that of the other file.
-func (r *Reloader) try(f *file, content, other []byte) error {
+func (r *Reloader) try(f *watchedFile, content, other []byte) error {
 	switch {
 	case bytes.Equal(content, f.inForce):
 		return nil
@@ -78,18 +78,18 @@ func (r *Reloader) put(main, callers []byte) error {
 }
 
 // taken notes and reports that content of a file is in force.
-func (r *Reloader) taken(f *file, content []byte) {
-	e := Event{Kind: f.kind, File: f.name, Before: digest(f.inForce), After: digest(content), Restart: r.current.NeedRestart(r.c.Running)}
+func (r *Reloader) taken(f *watchedFile, content []byte) {
+	e := Reload{Kind: f.kind, File: f.name, Before: digest(f.inForce), After: digest(content), Restart: r.current.NeedRestart(r.c.Running)}
 	f.inForce, f.loaded, f.refused, f.fresh = content, time.Now(), nil, true
 	r.c.Report(e)
 }
 
 // report passes on what the watcher reports of a file: a failure, or nil for new
 // content in force and for the end of a failure.
-func (r *Reloader) report(f *file, err error) {
+func (r *Reloader) report(f *watchedFile, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := Event{Kind: f.kind, File: f.name, Before: digest(f.inForce), Err: err}
+	e := Reload{Kind: f.kind, File: f.name, Before: digest(f.inForce), Err: err}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		e.After, e.Err = refused.digest, refused.error
 		r.c.Report(e)
@@ -107,14 +107,14 @@ func (r *Reloader) report(f *file, err error) {
 }
 
 // Status returns the state of each watched file.
-func (r *Reloader) Status() []Status {
-	var all []Status
+func (r *Reloader) Status() []FileStatus {
+	var all []FileStatus
 	for _, f := range r.files() {
 		// The watcher holds its lock while it calls load and report, so it is asked
 		// without that of r.
 		failure := f.watch.Failure()
 		r.mu.Lock()
-		all = append(all, Status{
+		all = append(all, FileStatus{
 			Kind: f.kind, File: f.name, Digest: digest(f.inForce), Loaded: f.loaded, Failure: failure,
 			Restart: r.current.NeedRestart(r.c.Running),
 		})

@@ -20,7 +20,7 @@ func (b Budget) message() *storekeeperv1.BudgetStatus {
 	}
 }
 
-func (s Store) message() *storekeeperv1.StoreStatus {
+func (s StoreState) message() *storekeeperv1.StoreStatus {
 	return &storekeeperv1.StoreStatus{Kind: s.Kind, Healthy: s.Err == nil, Error: text(s.Err), Id: s.ID, Commit: s.Commit}
 }
 

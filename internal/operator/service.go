@@ -26,7 +26,7 @@ type Status struct {
 	// OpenChanges is -1 if it is not known.
 	OpenChanges int
 	Budgets     []Budget
-	Store       Store
+	Store       StoreState
 	Trail       Trail
 	Policy      Policy
 	Issuers     []Issuer
@@ -50,8 +50,8 @@ type Budget struct {
 	Window, Blocked               time.Duration
 }
 
-// Store is the state of the store. Err is nil if it is healthy.
-type Store struct {
+// StoreState is the state of the store. Err is nil if it is healthy.
+type StoreState struct {
 	Kind, ID string
 	Commit   uint64
 	Err      error

@@ -11,13 +11,13 @@ import (
 const emulatorToken = "emulator-accepts-any-token"
 
 // files lists the files of a configuration.
-func files(o Options, r *Result) []File {
-	token, base, all := o.TokenFile, config.DefaultBaseURL, []File{}
+func files(o Options, r *Written) []WrittenFile {
+	token, base, all := o.TokenFile, config.DefaultBaseURL, []WrittenFile{}
 	if token == "" {
 		token, base = "cloudflare-token", "http://"+r.Emulator+"/client/v4"
-		all = append(all, File{token, "a token that the emulator accepts", emulatorToken + "\n"})
+		all = append(all, WrittenFile{token, "a token that the emulator accepts", emulatorToken + "\n"})
 	}
-	return append([]File{
+	return append([]WrittenFile{
 		{"config.yaml", "the configuration; docs/configuration.md has every key", configText(o, r, base, token)},
 		{"callers.yaml", "who may call; read again when it changes", callersText(o, r)},
 		{"policy.yaml", "who may do what; read again when it changes", policyText},
@@ -25,7 +25,7 @@ func files(o Options, r *Result) []File {
 	}, all...)
 }
 
-func configText(o Options, r *Result, base, token string) string {
+func configText(o Options, r *Written, base, token string) string {
 	return fmt.Sprintf(`# Configuration of Storekeeper. Check it: server config check --config FILE
 # Relative file names start at the folder of this file.
 
@@ -65,7 +65,7 @@ telemetry:
 `, quoted(r.REST), quoted(r.GRPC), quoted(r.Admin), quoted(o.Account), quoted(o.AccountName), quoted(base), quoted(token))
 }
 
-func callersText(o Options, r *Result) string {
+func callersText(o Options, r *Written) string {
 	return fmt.Sprintf(`# Who may call. A change takes effect within two seconds; a file with a mistake
 # changes nothing, and the log says what is wrong.
 # server apikey --name CALLER --tenant TENANT makes a key and its entry. A key is

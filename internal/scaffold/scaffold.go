@@ -58,13 +58,13 @@ type Options struct {
 	REST, GRPC, Admin, Emulator string
 }
 
-// Result is what was written.
-type Result struct {
+// Written is what was written.
+type Written struct {
 	// Config is the configuration file.
 	Config string
 	// Files are the names of all files in the folder, in the order in which a
 	// reader needs them.
-	Files []File
+	Files []WrittenFile
 	// Key is the API key of the first caller. It is written nowhere.
 	Key string
 	// REST, GRPC and Admin are the addresses of the listeners, and Emulator is that
@@ -72,8 +72,8 @@ type Result struct {
 	REST, GRPC, Admin, Emulator string
 }
 
-// File is a file that was written.
-type File struct {
+// WrittenFile is a file that was written.
+type WrittenFile struct {
 	// Name is its name in the folder, and Purpose says what it is for.
 	Name, Purpose string
 	content       string
@@ -85,8 +85,8 @@ var ErrExists = errors.New("the folder is not empty, and nothing in it is overwr
 // Write makes the folder with all files, or nothing. The files are closed to other
 // users. An error is config.Mistakes if an option is wrong, with the keys of the
 // configuration.
-func Write(o Options) (Result, error) {
-	r := Result{
+func Write(o Options) (Written, error) {
+	r := Written{
 		Config: filepath.Join(o.Folder, "config.yaml"), Key: NewAPIKey(),
 		REST: o.REST, GRPC: o.GRPC, Admin: o.Admin, Emulator: o.Emulator,
 	}
@@ -147,7 +147,7 @@ func publish(draft, folder string) error {
 
 // chooseAddresses chooses an address of loopback for each listener without one: the
 // usual port, or another if that is in use.
-func (r *Result) chooseAddresses(emulator bool) error {
+func (r *Written) chooseAddresses(emulator bool) error {
 	usual := []struct {
 		address *string
 		port    string

@@ -16,15 +16,15 @@ type Freshness struct {
 	Stale bool
 }
 
-// Answer receives properties of the answer to a call. It is safe for concurrent use.
-type Answer struct {
+// FreshnessRecorder receives properties of the answer to a call. It is safe for concurrent use.
+type FreshnessRecorder struct {
 	mu        sync.Mutex
 	freshness Freshness
 	read      bool
 }
 
 // Freshness returns the last freshness that was set. It is zero for a nil receiver.
-func (a *Answer) Freshness() Freshness {
+func (a *FreshnessRecorder) Freshness() Freshness {
 	if a == nil {
 		return Freshness{}
 	}
@@ -35,7 +35,7 @@ func (a *Answer) Freshness() Freshness {
 
 // Read returns the last freshness that was set. It returns false if none was set, because the cache
 // did not contribute to the answer.
-func (a *Answer) Read() (Freshness, bool) {
+func (a *FreshnessRecorder) Read() (Freshness, bool) {
 	if a == nil {
 		return Freshness{}, false
 	}
@@ -45,7 +45,7 @@ func (a *Answer) Read() (Freshness, bool) {
 }
 
 // SetFreshness sets the freshness of the answer.
-func (a *Answer) SetFreshness(f Freshness) {
+func (a *FreshnessRecorder) SetFreshness(f Freshness) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.freshness, a.read = f, true

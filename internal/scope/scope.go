@@ -15,7 +15,7 @@ type scope struct {
 	tenant  string
 	fresh   bool
 	visible Filter
-	answer  *Answer
+	answer  *FreshnessRecorder
 }
 
 type scopeKey struct{}
@@ -27,7 +27,7 @@ func from(ctx context.Context) scope {
 
 // WithCall returns a context for a call that a tenant pays for. a receives the properties of the
 // answer. fresh means that Cloudflare must answer a read (see WithFresh).
-func WithCall(ctx context.Context, tenant string, a *Answer, fresh bool) context.Context {
+func WithCall(ctx context.Context, tenant string, a *FreshnessRecorder, fresh bool) context.Context {
 	return context.WithValue(ctx, scopeKey{}, scope{tenant: tenant, answer: a, fresh: fresh})
 }
 

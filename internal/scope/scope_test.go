@@ -30,11 +30,11 @@ func TestEachPartOfAScopeTravelsWithTheOthers(t *testing.T) {
 
 func TestTheAgeOfAnAnswerIsTheOneThatWasSetLast(t *testing.T) {
 	scope.SetFreshness(context.Background(), scope.Freshness{Hit: true})
-	var none *scope.Answer
+	var none *scope.FreshnessRecorder
 	if none.Freshness() != (scope.Freshness{}) {
 		t.Error("an answer that nobody describes has an age")
 	}
-	answer := &scope.Answer{}
+	answer := &scope.FreshnessRecorder{}
 	ctx := scope.WithCall(context.Background(), "payments", answer, false)
 	for _, f := range []scope.Freshness{{}, {Hit: true, Age: time.Minute, Stale: true}, {Hit: true}, {}} {
 		scope.SetFreshness(ctx, f)

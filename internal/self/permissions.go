@@ -90,7 +90,7 @@ func (s *Service) TestPermissions(ctx context.Context, r *storekeeperv1.TestPerm
 }
 
 func (s *Service) test(ctx context.Context, caller authn.Principal, c *storekeeperv1.PermissionCheck) (*storekeeperv1.PermissionResult, string, error) {
-	d, err := s.rights.Test(ctx, caller, authz.Check{
+	d, err := s.rights.Test(ctx, caller, authz.AccessReview{
 		Action: c.GetAction(), Account: c.GetAccount(), Store: c.GetStore(), Secret: c.GetSecret(), Scopes: c.GetScopes(),
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ type Rights interface {
 	// authz.Engine.Permissions), with the digest of the policy file.
 	Permissions(caller authn.Principal, from, most int) (list []authz.Permission, next int, policy string)
 	// Test decides on a call that nobody makes. Errors are those of a call.
-	Test(ctx context.Context, caller authn.Principal, c authz.Check) (authz.Decision, error)
+	Test(ctx context.Context, caller authn.Principal, c authz.AccessReview) (authz.Decision, error)
 	// Reached returns the names of the accounts in which a caller may have any
 	// right.
 	Reached(caller authn.Principal) []string

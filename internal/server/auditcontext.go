@@ -41,7 +41,7 @@ type auditContext struct {
 	// replayed reports that the answer is the stored answer of an earlier call. answer has the age
 	// of a read. Both are for the headers of the answer.
 	replayed bool
-	answer   *scope.Answer
+	answer   *scope.FreshnessRecorder
 	// rules are the ids of the rules that allow the parts of the call.
 	rules []string
 	// forced reports that the call affects more objects than the request names, as a forced

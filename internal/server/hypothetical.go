@@ -13,7 +13,7 @@ import (
 // Test decides on a hypothetical call, as authorise would. It resolves identifiers to names only if
 // a rule depends on the names. Errors are those of a call: the account is not served, the object
 // does not exist, or Cloudflare cannot be reached.
-func (r Rights) Test(ctx context.Context, caller authn.Principal, c authz.Check) (authz.Decision, error) {
+func (r Rights) Test(ctx context.Context, caller authn.Principal, c authz.AccessReview) (authz.Decision, error) {
 	j := &authorization{rights: r, caller: caller, method: &contract.Method{Action: c.Action}, audit: &auditContext{}}
 	if c.Account != "" {
 		name, served := r.Names.Account(c.Account)

@@ -23,22 +23,22 @@ func (allowNamed) Decide(q authz.Question) authz.Decision {
 // TestWhatWasNotJudgedIsNotDone omits validation, which refuses such calls: even then, a call that
 // the rules could not decide must not be executed.
 func TestWhatWasNotJudgedIsNotDone(t *testing.T) {
-	names := func(n int) []contract.NewSecret {
-		var list []contract.NewSecret
+	names := func(n int) []contract.CreatedSecret {
+		var list []contract.CreatedSecret
 		for i := range n {
-			list = append(list, contract.NewSecret{Name: fmt.Sprintf("S%d", i)})
+			list = append(list, contract.CreatedSecret{Name: fmt.Sprintf("S%d", i)})
 		}
 		return list
 	}
 	const method = "/x/Create"
 	methods := map[string]*contract.Method{method: {Action: createSecret, Changes: true}}
 	for name, c := range map[string]struct {
-		secrets []contract.NewSecret
+		secrets []contract.CreatedSecret
 		done    bool
 	}{
 		"as many as can be judged":   {names(maxObjects), true},
 		"more than can be judged":    {names(maxObjects + 1), false},
-		"one of them without a name": {append(names(3), contract.NewSecret{}), false},
+		"one of them without a name": {append(names(3), contract.CreatedSecret{}), false},
 		"none":                       {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {

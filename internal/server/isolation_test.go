@@ -273,10 +273,10 @@ func (m *model) sees(c *caller, acts []*item, word string) bool {
 
 // recorded describes a difference between the trail of a call and the expectation.
 func recorded(a *attempt, code codes.Code, written []servertest.WrittenRecord) string {
-	var want []audit.Kind
+	var want []audit.RecordKind
 	switch {
 	case code == codes.PermissionDenied:
-		want = []audit.Kind{audit.KindDenial}
+		want = []audit.RecordKind{audit.KindDenial}
 	case code == ok && a.changes:
 		want = intentAndOutcome
 	case a.changes && len(written) == 2:

@@ -114,7 +114,7 @@ func (r Rights) opOf(request proto.Message) change.Op {
 func targetOf(op *change.Op) contract.Target {
 	about := contract.Target{Account: op.Account, StoreID: op.StoreID, StoreName: op.StoreName, SecretIDs: op.SecretIDs}
 	for _, s := range op.Secrets {
-		about.Secrets = append(about.Secrets, contract.NewSecret{Name: s.Name, Scopes: s.Scopes})
+		about.Secrets = append(about.Secrets, contract.CreatedSecret{Name: s.Name, Scopes: s.Scopes})
 	}
 	return about
 }

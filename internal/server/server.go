@@ -20,7 +20,7 @@ import (
 // Server serves gRPC on the network and, through Conn, inside the process.
 type Server struct {
 	grpc   *grpc.Server
-	conn   *inproc.Conn
+	conn   *inproc.Channel
 	health *health.Server
 	// stopping ends when the server stops. It ends streams that would otherwise not end.
 	stopping   context.Context //nolint:containedctx // it is the life of the server, not of a call
@@ -38,7 +38,7 @@ func New(chain Chain, services []Register, options ...grpc.ServerOption) *Server
 
 func newServer(chain Chain, services []Register, timeouts healthTimeouts, options ...grpc.ServerOption) *Server {
 	all, refusing := &compiledChain{chain: chain.Interceptors()}, newRefuser(chain)
-	s := &Server{conn: inproc.NewConn(all.intercept), health: health.NewServer()}
+	s := &Server{conn: inproc.NewChannel(all.intercept), health: health.NewServer()}
 	s.stopping, s.endWatches = context.WithCancel(context.Background())
 	s.grpc = grpc.NewServer(append(append(limits(), options...),
 		grpc.ChainUnaryInterceptor(all.intercept), grpc.ChainStreamInterceptor(chain.Stream(s.stopping)),

@@ -29,15 +29,15 @@ import (
 )
 
 // kinds lists the kinds of records in their order.
-func kinds(written []servertest.WrittenRecord) []audit.Kind {
-	var list []audit.Kind
+func kinds(written []servertest.WrittenRecord) []audit.RecordKind {
+	var list []audit.RecordKind
 	for _, e := range written {
 		list = append(list, e.Kind)
 	}
 	return list
 }
 
-var intentAndOutcome = []audit.Kind{audit.KindIntent, audit.KindOutcome}
+var intentAndOutcome = []audit.RecordKind{audit.KindIntent, audit.KindOutcome}
 
 // loopback reaches the emulator over a real connection.
 func loopback(t testing.TB) func(http.Handler) (string, http.RoundTripper) {

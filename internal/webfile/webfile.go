@@ -30,22 +30,22 @@ const (
 	notAllowed = `{"result":null,"success":false,"errors":[{"code":7001,"message":"Method not allowed for this URI"}],"messages":[]}`
 )
 
-// File is one file.
-type File struct {
+// Asset is one file.
+type Asset struct {
 	content   string
 	mediaType string
 	tag       string
 }
 
 // New returns a file. The ETag is the start of the SHA-256 of the content.
-func New(content, mediaType string) *File {
+func New(content, mediaType string) *Asset {
 	sum := sha256.Sum256([]byte(content))
-	return &File{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
+	return &Asset{content, mediaType, `"` + hex.EncodeToString(sum[:8]) + `"`}
 }
 
 // Serve answers GET and HEAD with the file. A nil File gives 404, and another method 405, both in
 // the failure envelope.
-func (f *File) Serve(w http.ResponseWriter, r *http.Request) {
+func (f *Asset) Serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f == nil:
 		refuse(w, http.StatusNotFound, notFound)

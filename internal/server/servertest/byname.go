@@ -51,6 +51,6 @@ func (a askEachTime) StoreNamed(ctx context.Context, account, name string) (upst
 type innerCalls struct{ *server.Inner }
 
 // Call makes a change.
-func (i innerCalls) Call(ctx context.Context, c byname.Call) (proto.Message, error) {
+func (i innerCalls) Call(ctx context.Context, c byname.InnerCall) (proto.Message, error) {
 	return i.Inner.Call(ctx, server.InnerCall(c))
 }

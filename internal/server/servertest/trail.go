@@ -41,7 +41,7 @@ func (t *Trail) Denial(ctx context.Context, r audit.Record) error {
 	return nil
 }
 
-func (t *Trail) keep(kind audit.Kind, r audit.Record) {
+func (t *Trail) keep(kind audit.RecordKind, r audit.Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r.Kind = kind

@@ -64,35 +64,35 @@ func Time(b []byte, t time.Time) []byte {
 	return Int(Int(b, t.Unix()), t.Nanosecond())
 }
 
-// Reader decodes the fields of a record in the order of encoding. After a field that cannot be
+// Decoder decodes the fields of a record in the order of encoding. After a field that cannot be
 // decoded, all further fields have their zero value, and End returns an error.
-type Reader struct {
+type Decoder struct {
 	rest []byte
 	bad  bool
 }
 
 // Read begins to decode a record of a version.
-func Read(record []byte, version byte) *Reader {
+func Read(record []byte, version byte) *Decoder {
 	if len(record) == 0 || record[0] != version {
-		return &Reader{bad: true}
+		return &Decoder{bad: true}
 	}
-	return &Reader{rest: record[1:]}
+	return &Decoder{rest: record[1:]}
 }
 
 // End returns an error unless all fields were decoded and no bytes are left.
-func (r *Reader) End() error {
+func (r *Decoder) End() error {
 	if r.bad || len(r.rest) > 0 {
 		return fmt.Errorf("a record cannot be read: %w", ErrRecord)
 	}
 	return nil
 }
 
-func (r *Reader) fail() {
+func (r *Decoder) fail() {
 	r.rest, r.bad = nil, true
 }
 
 // Int reads a number.
-func (r *Reader) Int() int64 {
+func (r *Decoder) Int() int64 {
 	n, size := binary.Varint(r.rest)
 	if size <= 0 {
 		r.fail()
@@ -103,7 +103,7 @@ func (r *Reader) Int() int64 {
 }
 
 // Bool reads a boolean.
-func (r *Reader) Bool() bool {
+func (r *Decoder) Bool() bool {
 	if len(r.rest) == 0 || r.rest[0] > 1 {
 		r.fail()
 		return false
@@ -114,7 +114,7 @@ func (r *Reader) Bool() bool {
 }
 
 // Bytes reads bytes, or nil if empty. The result shares memory with the record.
-func (r *Reader) Bytes() []byte {
+func (r *Decoder) Bytes() []byte {
 	n := r.count()
 	if n == 0 {
 		return nil
@@ -125,10 +125,10 @@ func (r *Reader) Bytes() []byte {
 }
 
 // Text reads a text.
-func (r *Reader) Text() string { return string(r.Bytes()) }
+func (r *Decoder) Text() string { return string(r.Bytes()) }
 
 // Texts reads a list of texts, or nil if empty.
-func (r *Reader) Texts() []string {
+func (r *Decoder) Texts() []string {
 	n := r.count()
 	if n == 0 {
 		return nil
@@ -141,7 +141,7 @@ func (r *Reader) Texts() []string {
 }
 
 // Map reads a map, or nil if empty.
-func (r *Reader) Map() map[string]string {
+func (r *Decoder) Map() map[string]string {
 	n := r.count()
 	if n == 0 {
 		return nil
@@ -155,14 +155,14 @@ func (r *Reader) Map() map[string]string {
 }
 
 // Time reads a time, in UTC.
-func (r *Reader) Time() time.Time {
+func (r *Decoder) Time() time.Time {
 	seconds := r.Int()
 	return time.Unix(seconds, r.Int()).UTC()
 }
 
 // count reads a length. Each element takes at least a byte, so a length above the number of
 // remaining bytes is an error.
-func (r *Reader) count() int {
+func (r *Decoder) count() int {
 	n, size := binary.Uvarint(r.rest)
 	if size <= 0 || n > uint64(len(r.rest)-size) { //nolint:gosec // size is at most the number of bytes
 		r.fail()

@@ -71,8 +71,8 @@ func TestADamagedRecordIsNotRead(t *testing.T) {
 func TestALengthIsNotBelieved(t *testing.T) {
 	for _, length := range [][]byte{{5}, {0xff, 0xff, 0xff, 0xff, 0x7f}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}} {
 		record := append([]byte{version}, length...)
-		for _, read := range []func(r *fields.Reader){
-			func(r *fields.Reader) { r.Bytes() }, func(r *fields.Reader) { r.Texts() }, func(r *fields.Reader) { r.Map() },
+		for _, read := range []func(r *fields.Decoder){
+			func(r *fields.Decoder) { r.Bytes() }, func(r *fields.Decoder) { r.Texts() }, func(r *fields.Decoder) { r.Map() },
 		} {
 			r := fields.Read(record, version)
 			if read(r); !errors.Is(r.End(), fields.ErrRecord) {

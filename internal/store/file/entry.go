@@ -57,8 +57,8 @@ type synced struct {
 	frame wal.Position
 }
 
-// entry is a decoded entry. Its byte slices share memory with the frame.
-type entry struct {
+// frameEntry is a decoded entry. Its byte slices share memory with the frame.
+type frameEntry struct {
 	kind byte
 	// at is the offset of the entry in the content, and length its number of bytes.
 	at, length int
@@ -200,12 +200,12 @@ func (d *decoder) place() audit.Place {
 }
 
 // entries visits the entries of a frame in order. e is valid until visit returns.
-func entries(content []byte, visit func(e *entry) error) error {
+func entries(content []byte, visit func(e *frameEntry) error) error {
 	d := decoder{rest: content}
-	var e entry
+	var e frameEntry
 	for len(d.rest) > 0 {
 		at := len(content) - len(d.rest)
-		e = entry{kind: d.byte(), at: at}
+		e = frameEntry{kind: d.byte(), at: at}
 		if err := d.entry(&e); err != nil {
 			return fmt.Errorf("%w, at byte %d", err, at)
 		}
@@ -217,7 +217,7 @@ func entries(content []byte, visit func(e *entry) error) error {
 	return nil
 }
 
-func (d *decoder) entry(e *entry) error {
+func (d *decoder) entry(e *frameEntry) error {
 	switch e.kind {
 	case entryPut:
 		key, value := d.u16(), d.u32()

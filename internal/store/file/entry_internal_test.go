@@ -43,7 +43,7 @@ func TestTheFormatOfEntries(t *testing.T) {
 	}, "\n")
 	var lines []string
 	b := content()
-	err := entries(b, func(e *entry) error {
+	err := entries(b, func(e *frameEntry) error {
 		lines = append(lines, hex.EncodeToString(b[e.at:e.at+e.length]))
 		return nil
 	})
@@ -56,11 +56,11 @@ func TestAnEntryThatIsCutIsNoEntry(t *testing.T) {
 	t.Parallel()
 	b := content()
 	whole := map[int]bool{0: true}
-	if err := entries(b, func(e *entry) error { whole[e.at+e.length] = true; return nil }); err != nil {
+	if err := entries(b, func(e *frameEntry) error { whole[e.at+e.length] = true; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for n := range b {
-		if err := entries(b[:n], func(*entry) error { return nil }); (err == nil) != whole[n] || err != nil && !errors.Is(err, errEntry) {
+		if err := entries(b[:n], func(*frameEntry) error { return nil }); (err == nil) != whole[n] || err != nil && !errors.Is(err, errEntry) {
 			t.Errorf("cut at byte %d: %v", n, err)
 		}
 	}
@@ -91,7 +91,7 @@ func FuzzEntries(f *testing.F) {
 	f.Add([]byte("P\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		end := 0
-		_ = entries(b, func(e *entry) error { // invalid entries give an error and no panic
+		_ = entries(b, func(e *frameEntry) error { // invalid entries give an error and no panic
 			if e.at != end {
 				t.Fatalf("an entry begins at %d, and the one before ends at %d", e.at, end)
 			}

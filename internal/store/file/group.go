@@ -110,7 +110,7 @@ func (g *group) apply(r *records, at wal.Position) {
 		case p.expires == 0:
 			r.put(at.Segment, p.key, p.value)
 		default:
-			r.expire(at.Segment, p.key, entryPlace(at.Offset, &entry{at: p.at, length: p.length, expires: p.expires}))
+			r.expire(at.Segment, p.key, entryPlace(at.Offset, &frameEntry{at: p.at, length: p.length, expires: p.expires}))
 		}
 	}
 }
@@ -160,7 +160,7 @@ func (g *group) line(c *audit.Chain, r audit.Record, now time.Time) error {
 }
 
 // ownLine appends a line that the store itself writes.
-func (g *group) ownLine(c *audit.Chain, kind audit.Kind, reason string, now time.Time) {
+func (g *group) ownLine(c *audit.Chain, kind audit.RecordKind, reason string, now time.Time) {
 	start := len(g.frame)
 	g.frame = c.AppendOwn(beginLine(g.frame, g.chain.generation), kind, reason, now)
 	endLine(g.frame, start)

@@ -152,7 +152,7 @@ func TestNothingIsBegunWhileTheTrailHangs(t *testing.T) {
 	go func() { out.gate <- struct{}{} }() // the start line
 	c := file.Config{Folder: p.folder, Trail: file.TrailConfig{Writer: out}, MaxWait: 2 * time.Second}
 	s := open(t, c)
-	commit := func(kind audit.Kind) string {
+	commit := func(kind audit.RecordKind) string {
 		err := s.Commit(t.Context(), nil, func(map[string]store.Record) (store.Changes, error) {
 			return store.Changes{Lines: []audit.Record{{Kind: kind, ID: "a"}}}, nil
 		})
@@ -165,7 +165,7 @@ func TestNothingIsBegunWhileTheTrailHangs(t *testing.T) {
 	if got := commit(audit.KindDenial); got != "STATE_UNAVAILABLE" {
 		t.Errorf("a denial: %q", got)
 	}
-	for _, kind := range []audit.Kind{audit.KindOutcome, audit.KindAlarm} {
+	for _, kind := range []audit.RecordKind{audit.KindOutcome, audit.KindAlarm} {
 		if got := commit(kind); got != "" {
 			t.Errorf("%s: %s", kind, got)
 		}

@@ -94,7 +94,7 @@ func (s *Store) load() (*replayer, *sealedFiles, error) {
 		SegmentSize: s.c.segment, MaxSize: s.c.MaxSize,
 	}
 	s.log, err = wal.Open(config, start, func(l *wal.Log) error { return s.indexes(l, files, r, start) }, func(f wal.Frame) error {
-		return entries(f.Content, func(e *entry) error { return r.entry(f.Segment, f.Offset, e) })
+		return entries(f.Content, func(e *frameEntry) error { return r.entry(f.Segment, f.Offset, e) })
 	})
 	if err != nil && start.Segment == 0 && wal.IsLost(err) {
 		err = fmt.Errorf("%w; there is no %sN to go on from", err, snapshotPrefix)
@@ -162,7 +162,7 @@ func (s *Store) indexes(l *wal.Log, files *sealedFiles, r *replayer, start wal.S
 			continue
 		}
 		err = l.Scan(n, func(f wal.Frame) error {
-			return entries(f.Content, func(e *entry) error {
+			return entries(f.Content, func(e *frameEntry) error {
 				r.records.scanned(f.Segment, f.Offset, e)
 				return nil
 			})

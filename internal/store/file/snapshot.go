@@ -50,7 +50,7 @@ func (f *sealedFiles) readSnapshot(r *replayer) (start wal.Start, damaged, err e
 		text, err := f.read(name, snapshotMagic)
 		switch {
 		case err == nil && len(text) >= 8:
-			err = entries(text[8:], func(e *entry) error { return r.entry(0, 0, e) })
+			err = entries(text[8:], func(e *frameEntry) error { return r.entry(0, 0, e) })
 			return wal.Start{Segment: segment, Number: binary.LittleEndian.Uint64(text)}, damaged, err
 		case errors.Is(err, errSealed):
 			damaged = fmt.Errorf("%s: %w", name, err)
@@ -112,7 +112,7 @@ type replayer struct {
 }
 
 // entry applies an entry. segment and frame are its location.
-func (r *replayer) entry(segment uint64, frame int64, e *entry) error {
+func (r *replayer) entry(segment uint64, frame int64, e *frameEntry) error {
 	switch e.kind {
 	case entryLine:
 		at, err := linePlace(e)

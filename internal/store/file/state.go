@@ -134,7 +134,7 @@ func (r *records) keys(prefix string) []string {
 }
 
 // apply applies an entry of a record. It copies the bytes.
-func (r *records) apply(segment uint64, frame int64, e *entry) {
+func (r *records) apply(segment uint64, frame int64, e *frameEntry) {
 	switch e.kind {
 	case entryPut:
 		r.put(segment, string(e.key), slices.Clone(e.value))
@@ -146,7 +146,7 @@ func (r *records) apply(segment uint64, frame int64, e *entry) {
 }
 
 // scanned applies an entry to the records with an expiry only.
-func (r *records) scanned(segment uint64, frame int64, e *entry) {
+func (r *records) scanned(segment uint64, frame int64, e *frameEntry) {
 	switch e.kind {
 	case entryPut, entryDelete:
 		r.forget(segment, string(e.key))
@@ -166,7 +166,7 @@ func record(value []byte, expires int64) store.Record {
 }
 
 // entryPlace returns the location of an entry in its segment. frame is the offset of its frame.
-func entryPlace(frame int64, e *entry) framePlace {
+func entryPlace(frame int64, e *frameEntry) framePlace {
 	return framePlace{
 		expires: e.expires,
 		offset:  uint32(frame + wal.ContentOffset + int64(e.at)), //nolint:gosec // a segment is smaller than 4 GiB

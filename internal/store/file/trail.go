@@ -175,7 +175,7 @@ func (t *trailWriter) step() error {
 
 // visit processes the lines of a frame.
 func (t *trailWriter) visit(f wal.Frame) error {
-	return entries(f.Content, func(e *entry) error {
+	return entries(f.Content, func(e *frameEntry) error {
 		if e.kind != entryLine || e.generation < t.generation {
 			return nil
 		}
@@ -206,7 +206,7 @@ func (t *trailWriter) visit(f wal.Frame) error {
 
 var errLine = errors.New("it holds a line in no form that this build knows")
 
-func linePlace(e *entry) (audit.Place, error) {
+func linePlace(e *frameEntry) (audit.Place, error) {
 	at, ok := audit.PlaceOf(e.value)
 	if !ok {
 		return at, errLine

@@ -176,7 +176,7 @@ func (t *trailWriter) leftBehind(r *replayer) error {
 		return nil
 	}
 	rest := t.restTarget()
-	err := t.pending(func(e *entry, _ audit.Place) error { return rest.write(e.value) })
+	err := t.pending(func(e *frameEntry, _ audit.Place) error { return rest.write(e.value) })
 	if err == nil {
 		err = rest.sync()
 	}

@@ -12,9 +12,9 @@ import (
 )
 
 // pending visits the lines of the log that may not be durable in the file.
-func (t *trailWriter) pending(visit func(e *entry, at audit.Place) error) error {
+func (t *trailWriter) pending(visit func(e *frameEntry, at audit.Place) error) error {
 	_, err := t.reader.Read(t.synced.frame, func(f wal.Frame) error {
-		return entries(f.Content, func(e *entry) error {
+		return entries(f.Content, func(e *frameEntry) error {
 			if e.kind != entryLine || e.generation < t.synced.generation {
 				return nil
 			}
@@ -46,7 +46,7 @@ type ending struct {
 
 func (t *trailWriter) ending() (e ending, err error) {
 	e.last = t.synced.at
-	err = t.pending(func(l *entry, at audit.Place) error {
+	err = t.pending(func(l *frameEntry, at audit.Place) error {
 		if l.generation == t.synced.generation {
 			e.last = at
 		} else if e.next == 0 {
@@ -126,7 +126,7 @@ func (t *trailWriter) compare(f found, from synced) (size int64, at audit.Place,
 	size, at = from.size, from.at
 	var text []byte
 	differs := false
-	err = t.pending(func(e *entry, line audit.Place) error {
+	err = t.pending(func(e *frameEntry, line audit.Place) error {
 		if e.generation < from.generation {
 			return nil
 		}

@@ -71,7 +71,7 @@ func TestReplicasIndexOneTrailTogether(t *testing.T) {
 		group.Go(func() {
 			for i := range changes {
 				id := fmt.Sprintf("%d-%d", n, i)
-				for _, kind := range []audit.Kind{audit.KindIntent, audit.KindOutcome} {
+				for _, kind := range []audit.RecordKind{audit.KindIntent, audit.KindOutcome} {
 					err := s.Commit(context.Background(), nil, func(map[string]store.Record) (store.Changes, error) {
 						return store.Changes{Lines: []audit.Record{{Kind: kind, ID: id, Caller: "c", Outcome: audit.Succeeded, Secrets: []audit.Secret{{Name: "S"}}}}}, nil
 					})

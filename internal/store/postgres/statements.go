@@ -162,7 +162,7 @@ func (t *transaction) link() (audit.Place, trailLines, error) {
 		return chain.At(), lines, nil
 	}
 	now := t.config.Now()
-	own := func(kind audit.Kind, reason string) {
+	own := func(kind audit.RecordKind, reason string) {
 		lines.add(chain.AppendOwn(nil, kind, reason, now), chain.At())
 	}
 	if t.begins() && chain.At().Seq() > 0 {

@@ -114,7 +114,7 @@ func linesRefused(t *testing.T, s store.Store) {
 }
 
 func linesOfOthers(t *testing.T, s store.Store) {
-	for _, kind := range []audit.Kind{audit.KindStart, audit.KindRecovered, "", "other"} {
+	for _, kind := range []audit.RecordKind{audit.KindStart, audit.KindRecovered, "", "other"} {
 		wantKind(t, write(t.Context(), s, intent("never"), audit.Record{Kind: kind, ID: "never"}), fault.Internal)
 	}
 	wantLines(t, s)

@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// body is the body of a response. After a complete read the connection is reused.
-type body struct {
+// responseBody is the body of a response. After a complete read the connection is reused.
+type responseBody struct {
 	io.ReadCloser
 
 	conn *conn
@@ -22,7 +22,7 @@ type body struct {
 }
 
 // Read reads the body.
-func (b *body) Read(p []byte) (int, error) {
+func (b *responseBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
 		b.end(errors.Is(err, io.EOF))
@@ -31,13 +31,13 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // Close drops the rest of the body and the connection.
-func (b *body) Close() error {
+func (b *responseBody) Close() error {
 	b.end(false)
 	return nil
 }
 
 // end releases the connection once. whole reports that the response was read to its end.
-func (b *body) end(whole bool) {
+func (b *responseBody) end(whole bool) {
 	if b.ended {
 		return
 	}
@@ -51,7 +51,7 @@ func (b *body) end(whole bool) {
 }
 
 // send writes a request. A long request is written by another goroutine.
-func (b *body) send(out []byte) error {
+func (b *responseBody) send(out []byte) error {
 	if len(out) <= inline {
 		return write(b.conn.net, out)
 	}
@@ -68,7 +68,7 @@ func (b *body) send(out []byte) error {
 }
 
 // sent reports whether the request was written completely.
-func (b *body) sent() bool {
+func (b *responseBody) sent() bool {
 	if b.written == nil {
 		return true
 	}
@@ -82,7 +82,7 @@ func (b *body) sent() bool {
 
 // orUnwritten returns the error of a request without a response: the write error if there is one,
 // or else err.
-func (b *body) orUnwritten(err error) error {
+func (b *responseBody) orUnwritten(err error) error {
 	select {
 	case unwritten := <-b.written:
 		if unwritten != nil {

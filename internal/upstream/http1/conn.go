@@ -114,7 +114,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 	}
 	// After the deadlines are set, because AfterFunc overrides them.
 	stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(past()) })
-	b := &body{conn: c, stop: stop}
+	b := &responseBody{conn: c, stop: stop}
 	if err := b.send(out); err != nil {
 		b.end(false)
 		return nil, err
