@@ -220,11 +220,12 @@ func (e *engine) open() int {
 	return n
 }
 
-// begin looks after the changes that earlier lives left open, and records on the
-// trail what becomes of them.
-func (e *engine) begin(ctx context.Context, rights server.Rights) {
-	e.rights = rights
+// begin starts the recovery of changes that earlier processes left open, and gives
+// the chain what its steps need of the engine.
+func (e *engine) begin(ctx context.Context, chain *server.Chain) {
+	e.rights = chain.Rights
 	e.keeper.Start(ctx)
+	chain.Idempotency, chain.Share, chain.Denials = e.once(), e.budgets.Share, e.state.trail
 }
 
 // once is what the chain needs to make changes happen once.

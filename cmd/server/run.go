@@ -101,9 +101,8 @@ func serve(told context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	behind.begin(ctx, chain.Rights)
-	chain.Idempotency, chain.Share, chain.Fresh = behind.once(), behind.budgets.Share, c.Reads.MaxStaleness == 0
-	chain.Log, chain.Metrics, chain.Authenticator, chain.Denials = log, metrics, callers, behind.state.trail
+	behind.begin(ctx, &chain)
+	chain.Log, chain.Metrics, chain.Authenticator, chain.Fresh = log, metrics, callers, c.Reads.MaxStaleness == 0
 	tls, err := newListenerTLS(c.Listen.TLS, s.files.Watcher, log)
 	if err != nil {
 		return err

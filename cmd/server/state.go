@@ -48,9 +48,9 @@ type state struct {
 }
 
 // Commit commits, and records how long that took.
-func (s *state) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (s *state) Commit(ctx context.Context, keys []string, decide store.Decide, lazy ...store.Lazy) error {
 	began := time.Now()
-	err := s.Store.Commit(ctx, keys, decide)
+	err := s.Store.Commit(ctx, keys, decide, lazy...)
 	if s.commit != nil {
 		s.commit(ctx, time.Since(began), err)
 	}

@@ -91,7 +91,7 @@ type plan struct {
 // that nothing was done before, so that a call that is not allowed is refused as
 // a whole.
 func (b *batch) round(ctx context.Context, r *storekeeperv1.PutSecretsRequest, age cache.Age, first bool) error {
-	p, err := b.place(ctx, r)
+	p, err := b.place(ctx, r.GetAccount(), r.GetStore())
 	if err != nil {
 		return err
 	}

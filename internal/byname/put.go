@@ -70,7 +70,7 @@ type putPlan struct {
 
 // decide looks at the secret and decides what to do.
 func (s *Service) decide(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (putPlan, error) {
-	p, err := s.place(ctx, r)
+	p, err := s.place(ctx, r.GetAccount(), r.GetStore())
 	if err != nil {
 		return putPlan{}, err
 	}

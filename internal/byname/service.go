@@ -116,16 +116,10 @@ type place struct {
 	names map[string]string
 }
 
-// named is a request about a store.
-type named interface {
-	GetAccount() string
-	GetStore() string
-}
-
-// place finds the store of a request.
-func (s *Service) place(ctx context.Context, r named) (place, error) {
-	p := place{account: r.GetAccount(), storeID: r.GetStore(), asked: time.Now()}
-	p.key, _ = s.c.Account(r.GetAccount())
+// place finds a store by the identifier or the name that a request gives.
+func (s *Service) place(ctx context.Context, account, given string) (place, error) {
+	p := place{account: account, storeID: given, asked: time.Now()}
+	p.key, _ = s.c.Account(account)
 	if contract.IsIdentifier(p.storeID) {
 		return p, nil
 	}
@@ -133,7 +127,7 @@ func (s *Service) place(ctx context.Context, r named) (place, error) {
 	if err == nil && !exists {
 		err = fault.New(fault.NotFound, fault.ReasonStoreNotFound, "The account has no store with this name.")
 	}
-	p.names, p.storeID = map[string]string{"": r.GetStore()}, found.ID
+	p.names, p.storeID = map[string]string{"": given}, found.ID
 	return p, err
 }
 
@@ -154,7 +148,7 @@ func forgetAge(ctx context.Context) { scope.SetFreshness(ctx, scope.Freshness{})
 // GetSecret returns one secret. That it is not in what was last seen proves
 // nothing, so Cloudflare is asked before the caller is told so.
 func (s *Service) GetSecret(ctx context.Context, r *storekeeperv1.GetSecretRequest) (*storekeeperv1.GetSecretResponse, error) {
-	p, err := s.place(ctx, r)
+	p, err := s.place(ctx, r.GetAccount(), r.GetStore())
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +191,7 @@ func (s *Service) DeleteSecret(ctx context.Context, r *storekeeperv1.DeleteSecre
 
 // delete tries once to delete a secret, and reports whether it existed.
 func (s *Service) delete(ctx context.Context, r *storekeeperv1.DeleteSecretRequest) (exists bool, err error) {
-	p, err := s.place(ctx, r)
+	p, err := s.place(ctx, r.GetAccount(), r.GetStore())
 	if err != nil {
 		return false, err
 	}

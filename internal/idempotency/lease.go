@@ -73,7 +73,7 @@ func (l *lease) end() {
 }
 
 // beat renews the heartbeat once.
-func (k *Coordinator) beat(ctx context.Context) error {
+func (k *Coordinator) beat(ctx context.Context, lazy ...store.Lazy) error {
 	ctx, cancel := context.WithTimeout(ctx, k.config.Lease/heartbeatsPerLease)
 	defer cancel()
 	began, key := time.Now(), replicaPrefix+k.config.Replica
@@ -83,7 +83,7 @@ func (k *Coordinator) beat(ctx context.Context) error {
 			fresh.Store(true)
 		}
 		return store.Changes{Records: map[string]*store.Record{key: until(fields.Begin(recordVersion, 1), k.config.Lease)}}, nil
-	})
+	}, lazy...)
 	// This also applies after an error: the commit may have succeeded, and then the next renewal would not
 	// see the gap.
 	if fresh.Load() && k.lease.lapsed() {
@@ -107,11 +107,11 @@ func (k *Coordinator) keepAlive(err error) {
 		if pause(k.life, delay) != nil {
 			return
 		}
-		ctx := k.life
+		var lazy []store.Lazy
 		if err == nil {
-			ctx = store.Lazy(ctx, k.config.Lease/lazyPart)
+			lazy = []store.Lazy{store.Lazy(k.config.Lease / lazyPart)}
 		}
-		err = k.beat(ctx)
+		err = k.beat(k.life, lazy...)
 	}
 }
 

@@ -156,7 +156,7 @@ func (l *link) Get(ctx context.Context, keys ...string) (map[string]store.Record
 	return found, l.travel(ctx)
 }
 
-func (l *link) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (l *link) Commit(ctx context.Context, keys []string, decide store.Decide, _ ...store.Lazy) error {
 	if err := store.CheckKeys(keys); err != nil {
 		return err
 	}

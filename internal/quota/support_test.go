@@ -54,7 +54,7 @@ func (m *memory) get(keys []string) map[string]storing.Record {
 	return found
 }
 
-func (m *memory) Commit(ctx context.Context, keys []string, decide storing.Decide) error {
+func (m *memory) Commit(ctx context.Context, keys []string, decide storing.Decide, _ ...storing.Lazy) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {

@@ -47,7 +47,7 @@ func (g *gated) block() func(err error) {
 	}
 }
 
-func (g *gated) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (g *gated) Commit(ctx context.Context, keys []string, decide store.Decide, lazy ...store.Lazy) error {
 	g.mu.Lock()
 	gate := g.gate
 	g.mu.Unlock()
@@ -62,7 +62,7 @@ func (g *gated) Commit(ctx context.Context, keys []string, decide store.Decide) 
 	if fail != nil {
 		return fail
 	}
-	return g.memory.Commit(ctx, keys, decide)
+	return g.memory.Commit(ctx, keys, decide, lazy...)
 }
 
 // crash returns the store as a process that starts after a crash now would read it.
@@ -150,9 +150,9 @@ type slow struct {
 	takes time.Duration
 }
 
-func (s slow) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (s slow) Commit(ctx context.Context, keys []string, decide store.Decide, lazy ...store.Lazy) error {
 	time.Sleep(s.takes)
-	return s.Store.Commit(ctx, keys, decide)
+	return s.Store.Commit(ctx, keys, decide, lazy...)
 }
 
 // TestALifeAfterACrashCountsAllThatWasSent crashes at random times, including during the write of a

@@ -291,9 +291,9 @@ type watched struct {
 	before func()
 }
 
-func (s watched) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (s watched) Commit(ctx context.Context, keys []string, decide store.Decide, lazy ...store.Lazy) error {
 	s.before()
-	return s.Store.Commit(ctx, keys, decide)
+	return s.Store.Commit(ctx, keys, decide, lazy...)
 }
 
 func TestTheLeaseOfAChangeIsCheckedAfterAllThatWaits(t *testing.T) {

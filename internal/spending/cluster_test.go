@@ -158,7 +158,7 @@ func (r link) Get(ctx context.Context, keys ...string) (map[string]store.Record,
 	return r.c.store.Get(ctx, keys...)
 }
 
-func (r link) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (r link) Commit(ctx context.Context, keys []string, decide store.Decide, lazy ...store.Lazy) error {
 	if err := r.reach(ctx); err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (r link) Commit(ctx context.Context, keys []string, decide store.Decide) er
 	if fails && !r.made.Load() {
 		return store.Unavailable(errAway)
 	}
-	if err := r.c.store.Commit(ctx, keys, decide); err != nil {
+	if err := r.c.store.Commit(ctx, keys, decide, lazy...); err != nil {
 		return err
 	}
 	if fails {

@@ -86,11 +86,11 @@ func (b *Budgets) round(ctx context.Context) (made bool, err error) {
 
 // meet renews the lease and updates the other replicas.
 func (b *Budgets) meet(ctx context.Context, wants map[string]demand, busy bool) error {
-	patient := ctx
+	var wait store.Lazy
 	if !busy {
-		patient = store.Lazy(ctx, lazy)
+		wait = store.Lazy(lazy)
 	}
-	seen, whole, err := b.renew(patient, wants)
+	seen, whole, err := b.renew(ctx, wants, wait)
 	if err == nil && (busy || !whole || time.Since(b.searched) > scanEvery) {
 		seen, err = b.scan(ctx)
 	}

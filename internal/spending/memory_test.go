@@ -70,7 +70,7 @@ func (m *memory) Get(ctx context.Context, keys ...string) (map[string]store.Reco
 	return m.found(keys), nil
 }
 
-func (m *memory) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (m *memory) Commit(ctx context.Context, keys []string, decide store.Decide, _ ...store.Lazy) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.usable(ctx, keys); err != nil {

@@ -96,7 +96,7 @@ func sessionKey(number int64) string { return sessionPrefix + fmt.Sprintf("%016d
 
 // renew renews the lease, or begins a session if there is none. It also reads the known sessions. whole says
 // that no session has begun since the last renewal.
-func (b *Budgets) renew(ctx context.Context, wants map[string]demand) (seen map[int64]session, whole bool, err error) {
+func (b *Budgets) renew(ctx context.Context, wants map[string]demand, wait store.Lazy) (seen map[int64]session, whole bool, err error) {
 	begun := time.Now()
 	if b.number == 0 {
 		number, err := b.nextNumber(ctx)
@@ -121,7 +121,7 @@ func (b *Budgets) renew(ctx context.Context, wants map[string]demand) (seen map[
 		}
 		records = now
 		return store.Changes{Records: map[string]*store.Record{key: {Value: text}}}, nil
-	})
+	}, wait)
 	if err != nil {
 		return nil, false, err
 	}

@@ -48,20 +48,9 @@ type Decide func(now map[string]Record) (Changes, error)
 // it. The zero value is the position of a reader that has read nothing.
 type Position string
 
-// lazyKey is the context key of the maximum wait of a commit.
-type lazyKey struct{}
-
-// Lazy returns a context whose commits may wait for up to a duration to share a transaction with
-// other commits. It is for background writes without a waiting caller.
-func Lazy(ctx context.Context, wait time.Duration) context.Context {
-	return context.WithValue(ctx, lazyKey{}, wait)
-}
-
-// LazyFor returns the maximum wait of a commit with the context, or 0 for no wait.
-func LazyFor(ctx context.Context) time.Duration {
-	wait, _ := ctx.Value(lazyKey{}).(time.Duration)
-	return wait
-}
+// Lazy is how long a commit may wait to share a transaction with other commits. It is for
+// background writes without a waiting caller. A store without shared transactions ignores it.
+type Lazy time.Duration
 
 // Store keeps records and the audit trail. It is safe for concurrent use.
 //
@@ -73,8 +62,8 @@ type Store interface {
 	// Commit reads the records at keys, calls decide and applies the result atomically and isolated
 	// from all other commits. The changes are durable when Commit returns nil. Only records at keys
 	// can be changed. A commit may have lines and no keys. Commits that share a key are ordered,
-	// and so are all lines.
-	Commit(ctx context.Context, keys []string, decide Decide) error
+	// and so are all lines. Without lazy, the commit does not wait.
+	Commit(ctx context.Context, keys []string, decide Decide, lazy ...Lazy) error
 	// Get returns the existing records among keys. The returned state is durable.
 	Get(ctx context.Context, keys ...string) (map[string]Record, error)
 	// Scan visits the records without an expiry whose keys begin with prefix, in key order. An

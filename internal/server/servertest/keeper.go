@@ -53,7 +53,7 @@ type memory struct {
 }
 
 // Commit is atomic.
-func (m *memory) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (m *memory) Commit(ctx context.Context, keys []string, decide store.Decide, _ ...store.Lazy) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	changes, err := decide(m.found(keys))

@@ -18,7 +18,7 @@ var (
 // ctx, and the commit may or may not happen. If a write fails, all commits of the same write fail,
 // even if their decide returned an error, because decide may have read state that was not written.
 // decide must not use the store.
-func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide, _ ...store.Lazy) error {
 	if err := store.CheckKeys(keys); err != nil {
 		return err
 	}

@@ -43,15 +43,18 @@ type proposal struct {
 // Commit implements store.Store. If the response of the server is lost, Commit determines within
 // the time limit whether the commit happened. STATE_UNAVAILABLE means that the commit did not
 // happen, or that its outcome is unknown.
-func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) error {
+func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide, lazy ...store.Lazy) error {
 	if err := store.CheckKeys(keys); err != nil {
 		return err
 	}
 	if err := ended(ctx); err != nil {
 		return fault.From(err)
 	}
-	lazy := store.LazyFor(ctx)
-	limited, cancel := context.WithTimeout(ctx, s.patience()+lazy)
+	var linger time.Duration
+	for _, l := range lazy {
+		linger = max(linger, time.Duration(l))
+	}
+	limited, cancel := context.WithTimeout(ctx, s.patience()+linger)
 	defer cancel()
 	keys = slices.Clone(keys)
 	slices.Sort(keys)
@@ -59,7 +62,7 @@ func (s *Store) Commit(ctx context.Context, keys []string, decide store.Decide) 
 		ctx: limited, keys: slices.Compact(keys), decide: decide,
 		now: make(chan map[string]store.Record), decided: make(chan proposal, 1), done: make(chan error, 1),
 	}
-	if !s.queue.add(r, lazy) {
+	if !s.queue.add(r, linger) {
 		return store.Unavailable(store.ErrClosed)
 	}
 	for {
