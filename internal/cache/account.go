@@ -24,12 +24,12 @@ type accountListings struct {
 	stores  *collection[upstream.Store]
 	quota   cachedQuota
 
-	trail logCursor
+	cursor logCursor
 }
 
 func (l *Listings) newAccount(info upstream.AccountInfo) *accountListings {
-	a := &accountListings{id: info.ID, listings: l, running: map[string]int{}, trail: newTrail()}
-	a.stores = newShelf(a, "", storeKind(), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
+	a := &accountListings{id: info.ID, listings: l, running: map[string]int{}, cursor: newLogCursor()}
+	a.stores = newCollection(a, "", storeKind(), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Store], error) {
 		return l.config.Reader.ListStores(ctx, upstream.ListStoresParams{Account: info.ID, Paging: p})
 	})
 	return a
@@ -63,15 +63,15 @@ func (a *accountListings) closed(storeID string) bool {
 	return a.stores.gone[storeID].ours
 }
 
-// buryStore records that Storekeeper deleted a store and drops the store's secrets. The caller
+// markStoreDeleted records that Storekeeper deleted a store and drops the store's secrets. The caller
 // holds the lock.
-func (a *accountListings) buryStore(storeID string) {
-	a.stores.bury(storeID)
+func (a *accountListings) markStoreDeleted(storeID string) {
+	a.stores.markDeleted(storeID)
 	a.listings.secrets.Remove(storeKey{a.id, storeID})
 }
 
-// loseStore records that a read that began after since did not find a store.
-func (a *accountListings) loseStore(ctx context.Context, storeID string, since uint64) {
+// markStoreMissing records that a read that began after since did not find a store.
+func (a *accountListings) markStoreMissing(ctx context.Context, storeID string, since uint64) {
 	if storeID == "" {
 		return
 	}
@@ -79,12 +79,12 @@ func (a *accountListings) loseStore(ctx context.Context, storeID string, since u
 	known := a.stores.has(storeID) || a.known(storeID).shows()
 	a.mu.Unlock()
 	take := func() {
-		a.stores.miss(storeID, since)
+		a.stores.markMissing(storeID, since)
 		// An identifier that does not exist must not take the LRU slot of a store.
 		a.listings.secrets.Remove(storeKey{a.id, storeID})
 	}
 	if known {
-		a.tell(ctx, logEvent{Missing: []string{storeID}}, take)
+		a.publish(ctx, logEvent{Missing: []string{storeID}}, take)
 		return
 	}
 	a.mu.Lock()

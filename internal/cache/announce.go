@@ -21,7 +21,7 @@ func (s *collection[T]) announce(ctx context.Context, l listing[T]) {
 	e := s.news(l)
 	e.Payer = scope.Tenant(ctx)
 	if !e.empty() {
-		s.of.tell(ctx, e, func() {})
+		s.of.publish(ctx, e, func() {})
 	}
 }
 
@@ -38,13 +38,13 @@ func (s *collection[T]) news(l listing[T]) logEvent {
 	for _, item := range l.items {
 		id := s.kind.id(item)
 		listed[id] = true
-		f, known := s.facts[id]
+		f, known := s.entries[id]
 		if s.gone[id].tick <= l.tick && !s.gone[id].ours && (!known || s.kind.modified(item).After(s.kind.modified(f.item))) {
 			put = append(put, item)
 		}
 	}
 	s.kind.put(&e, put)
-	for id, f := range s.facts {
+	for id, f := range s.entries {
 		if !listed[id] && f.learned < l.tick {
 			e.Missing = append(e.Missing, id)
 		}
@@ -53,8 +53,8 @@ func (s *collection[T]) news(l listing[T]) logEvent {
 }
 
 func (s *collection[T]) digest() string {
-	items := make([]T, 0, len(s.facts))
-	for _, f := range s.facts {
+	items := make([]T, 0, len(s.entries))
+	for _, f := range s.entries {
 		items = append(items, f.item)
 	}
 	return s.kind.digest(items)

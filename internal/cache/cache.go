@@ -163,7 +163,7 @@ func (l *Listings) secretsOf(a *accountListings, storeID string) *collection[ups
 	if s, ok := l.secrets.Get(key); ok {
 		return s
 	}
-	fresh := newShelf(a, storeID, secretKind(), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
+	fresh := newCollection(a, storeID, secretKind(), func(ctx context.Context, p upstream.Paging) (upstream.Answer[[]upstream.Secret], error) {
 		return l.config.Reader.ListSecrets(ctx, upstream.ListSecretsParams{Account: a.id, StoreID: storeID, Paging: p})
 	})
 	if s, ok, _ := l.secrets.PeekOrAdd(key, fresh); ok {

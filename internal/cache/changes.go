@@ -21,16 +21,16 @@ func (l *Listings) Apply(ctx context.Context, a *change.Attempt, next change.Nex
 		return next(ctx, a)
 	}
 	store := storeOf(op)
-	since := of.depart(store)
+	since := of.beginChange(store)
 	r, err := next(ctx, a)
 	if err == nil {
 		e := outcome(op, r)
 		e.Store = store
-		of.tell(ctx, e, func() { of.apply(e, since) })
+		of.publish(ctx, e, func() { of.apply(e, since) })
 	}
 	of.mu.Lock()
 	defer of.mu.Unlock()
-	of.arrive(store)
+	of.endChange(store)
 	if err != nil {
 		ids, names := objectsOf(op)
 		of.failed(scope.Tenant(ctx), err, store, ids, names)
@@ -76,16 +76,16 @@ func objectsOf(op *change.Op) (ids, names []string) {
 	}
 }
 
-// depart counts a change as running, and returns the tick at which the change began.
-func (a *accountListings) depart(store string) uint64 {
+// beginChange counts a change as running, and returns the tick at which the change began.
+func (a *accountListings) beginChange(store string) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.running[store]++
 	return a.next()
 }
 
-// arrive counts a change as ended. The caller holds the lock.
-func (a *accountListings) arrive(store string) {
+// endChange counts a change as ended. The caller holds the lock.
+func (a *accountListings) endChange(store string) {
 	a.running[store]--
 	if a.running[store] == 0 {
 		delete(a.running, store)
@@ -100,20 +100,20 @@ func (a *accountListings) failed(payer string, err error, store string, ids, nam
 	a.version++
 	r := failedChange{payer: payer, lost: answerLost(err), fault: f, ids: ids, names: names}
 	if store == "" {
-		doubtful(a.stores, r)
+		invalidateIfWrong(a.stores, r)
 		for _, id := range ids {
-			if s := a.known(id); s != nil && (r.lost || f.Kind == fault.NotFound || f.Kind == fault.NotEmpty && len(s.facts) == 0) {
-				s.doubtAt(payer)
+			if s := a.known(id); s != nil && (r.lost || f.Kind == fault.NotFound || f.Kind == fault.NotEmpty && len(s.entries) == 0) {
+				s.invalidateFor(payer)
 			}
 		}
 		return
 	}
 	if f.Reason == noStore().Reason {
-		doubtful(a.stores, failedChange{payer: payer, lost: r.lost, fault: f, ids: []string{store}})
+		invalidateIfWrong(a.stores, failedChange{payer: payer, lost: r.lost, fault: f, ids: []string{store}})
 		r.ids = nil
 	}
 	if s := a.known(store); s != nil {
-		doubtful(s, r)
+		invalidateIfWrong(s, r)
 	}
 }
 
@@ -126,8 +126,8 @@ type failedChange struct {
 	ids, names []string
 }
 
-// doubtful invalidates a list if the failed change contradicts the list.
-func doubtful[T any](s *collection[T], c failedChange) {
+// invalidateIfWrong invalidates a list if the failed change contradicts the list.
+func invalidateIfWrong[T any](s *collection[T], c failedChange) {
 	f := c.fault
 	switch {
 	case c.lost,
@@ -137,12 +137,12 @@ func doubtful[T any](s *collection[T], c failedChange) {
 		f.Kind == fault.LimitReached && s.older(time.Second),
 		// Whether Cloudflare refuses a batch as a whole is unknown.
 		max(len(c.ids), len(c.names)) > 1 && (f.Kind == fault.NameTaken || f.Kind == fault.LimitReached || f.Kind == fault.BadInput):
-		s.doubtAt(c.payer)
+		s.invalidateFor(c.payer)
 	}
 }
 
 func (s *collection[T]) has(id string) bool {
-	_, ok := s.facts[id]
+	_, ok := s.entries[id]
 	return ok
 }
 

@@ -20,7 +20,7 @@ type collection[T any] struct {
 	kind  collectionKind[T]
 	read  upstream.PageReader[T]
 
-	facts map[string]*entry[T]
+	entries map[string]*entry[T]
 	// names maps each name to the identifier last seen with that name.
 	names map[string]string
 	gone  map[string]tombstone
@@ -77,8 +77,8 @@ type listing[T any] struct {
 	said  []upstream.Notice
 }
 
-func newShelf[T any](a *accountListings, store string, k collectionKind[T], read upstream.PageReader[T]) *collection[T] {
-	return &collection[T]{of: a, store: store, kind: k, read: read, facts: map[string]*entry[T]{}, names: map[string]string{}, gone: map[string]tombstone{}}
+func newCollection[T any](a *accountListings, store string, k collectionKind[T], read upstream.PageReader[T]) *collection[T] {
+	return &collection[T]{of: a, store: store, kind: k, read: read, entries: map[string]*entry[T]{}, names: map[string]string{}, gone: map[string]tombstone{}}
 }
 
 // keeps reports whether a new entry is useful: to complete a listing, or because a running reading
@@ -98,7 +98,7 @@ func (s *collection[T]) put(item T, since uint64) {
 // observe merges an object seen by a read that began after since. If a listing that began later
 // than the read lacks the object, the object was deleted after the read saw it.
 func (s *collection[T]) observe(item T, since uint64) {
-	_, known := s.facts[s.kind.id(item)]
+	_, known := s.entries[s.kind.id(item)]
 	if s.keeps() && (known || s.whole == nil || s.whole.tick <= since) {
 		s.merge(item, since, since)
 	}
@@ -110,11 +110,11 @@ func (s *collection[T]) merge(item T, since, learned uint64) {
 	if g, ok := s.gone[id]; ok && (g.ours || g.tick > since) {
 		return
 	}
-	if !s.ousts(item, id) {
+	if !s.holdsName(item, id) {
 		return
 	}
 	f := &entry[T]{item: item, learned: learned}
-	if old, known := s.facts[id]; known {
+	if old, known := s.entries[id]; known {
 		if !s.newer(item, old, since) {
 			return
 		}
@@ -127,12 +127,12 @@ func (s *collection[T]) merge(item T, since, learned uint64) {
 	s.changed()
 }
 
-// ousts reports whether item is the current holder of its name. A name belongs to one object at a
+// holdsName reports whether item is the current holder of its name. A name belongs to one object at a
 // time, and objects are never renamed. So an older object with the same name was deleted, and if
 // the known object is newer, item was deleted.
-func (s *collection[T]) ousts(item T, id string) bool {
+func (s *collection[T]) holdsName(item T, id string) bool {
 	other := s.names[s.kind.name(item)]
-	old, known := s.facts[other]
+	old, known := s.entries[other]
 	if !known || other == id {
 		return true
 	}
@@ -140,7 +140,7 @@ func (s *collection[T]) ousts(item T, id string) bool {
 	case c < 0:
 		return false
 	case c == 0:
-		s.doubt()
+		s.invalidate()
 	}
 	s.forget(other, tombstone{tick: s.of.next()})
 	return true
@@ -148,8 +148,8 @@ func (s *collection[T]) ousts(item T, id string) bool {
 
 // keep replaces the entry of an object.
 func (s *collection[T]) keep(id string, f *entry[T]) {
-	s.sorted.drop(s.facts[id])
-	s.facts[id] = f
+	s.sorted.drop(s.entries[id])
+	s.entries[id] = f
 	s.sorted.add(f)
 }
 
@@ -166,19 +166,19 @@ func (s *collection[T]) newer(item T, old *entry[T], since uint64) bool {
 	case old.learned <= since:
 		return true
 	case !same:
-		s.doubt()
+		s.invalidate()
 	}
 	return false
 }
 
-// bury records that Storekeeper deleted an object.
-func (s *collection[T]) bury(id string) {
+// markDeleted records that Storekeeper deleted an object.
+func (s *collection[T]) markDeleted(id string) {
 	s.forget(id, tombstone{tick: s.of.next(), ours: true})
 }
 
-// miss records that a read that began after since did not find an object.
-func (s *collection[T]) miss(id string, since uint64) {
-	f, known := s.facts[id]
+// markMissing records that a read that began after since did not find an object.
+func (s *collection[T]) markMissing(id string, since uint64) {
+	f, known := s.entries[id]
 	if known && f.learned <= since || !known && s.reading != nil {
 		s.forget(id, tombstone{tick: s.of.next()})
 	}
@@ -188,12 +188,12 @@ func (s *collection[T]) forget(id string, g tombstone) {
 	if s.gone[id].ours {
 		return
 	}
-	if f, known := s.facts[id]; known {
+	if f, known := s.entries[id]; known {
 		if name := s.kind.name(f.item); s.names[name] == id {
 			delete(s.names, name)
 		}
 		s.sorted.drop(f)
-		delete(s.facts, id)
+		delete(s.entries, id)
 	}
 	s.gone[id] = g
 	s.forgetGone()
@@ -201,7 +201,7 @@ func (s *collection[T]) forget(id string, g tombstone) {
 	if s.store == "" {
 		// The secrets of a store are deleted with the store.
 		if inside := s.of.known(id); inside != nil {
-			inside.doubt()
+			inside.invalidate()
 		}
 	}
 }
@@ -230,27 +230,27 @@ func (s *collection[T]) changed() {
 	s.of.version++
 }
 
-// doubt makes the next read wait for a listing that begins after this call.
-func (s *collection[T]) doubt() {
+// invalidate makes the next read wait for a listing that begins after this call.
+func (s *collection[T]) invalidate() {
 	s.needs = s.of.next()
 	s.of.version++
 }
 
-// doubtAt is doubt with the tenant that pays for the reading.
-func (s *collection[T]) doubtAt(payer string) {
-	s.doubt()
+// invalidateFor is invalidate with the tenant that pays for the reading.
+func (s *collection[T]) invalidateFor(payer string) {
+	s.invalidate()
 	s.payer, s.charged = payer, payer != ""
 }
 
 // clear drops everything but the tombstones.
 func (s *collection[T]) clear() {
-	s.facts, s.names, s.whole = map[string]*entry[T]{}, map[string]string{}, nil
+	s.entries, s.names, s.whole = map[string]*entry[T]{}, map[string]string{}, nil
 	s.sorted = sortedIndex[T]{}
 	s.changed()
 }
 
-// land merges a listing. Entries learned after the listing began are kept.
-func (s *collection[T]) land(l listing[T]) {
+// applyListing merges a listing. Entries learned after the listing began are kept.
+func (s *collection[T]) applyListing(l listing[T]) {
 	// Every rank changes.
 	s.sorted = sortedIndex[T]{}
 	listed := make(map[string]bool, len(l.items))
@@ -258,7 +258,7 @@ func (s *collection[T]) land(l listing[T]) {
 		listed[s.kind.id(item)] = true
 	}
 	// First release the names of deleted objects.
-	for id, f := range s.facts {
+	for id, f := range s.entries {
 		if !listed[id] && f.learned < l.tick {
 			s.forget(id, tombstone{tick: s.of.next()})
 		}
@@ -266,8 +266,8 @@ func (s *collection[T]) land(l listing[T]) {
 	for rank, item := range l.items {
 		id := s.kind.id(item)
 		s.merge(item, l.tick, l.tick)
-		if f, ok := s.facts[id]; ok {
-			s.facts[id] = &entry[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
+		if f, ok := s.entries[id]; ok {
+			s.entries[id] = &entry[T]{item: f.item, learned: f.learned, listed: l.tick, rank: rank}
 		}
 	}
 	s.whole, s.said = &l.readStart, l.said

@@ -78,7 +78,7 @@ func find[T any](ctx context.Context, s *collection[T], w readOptions, names, id
 	}
 	var items []T
 	for id := range found {
-		if f, known := s.facts[id]; known {
+		if f, known := s.entries[id]; known {
 			items = append(items, s.kind.clone(f.item))
 		}
 	}

@@ -139,7 +139,7 @@ func (s *collection[T]) look(ctx context.Context, w readOptions) (servedListing[
 func (s *collection[T]) show(w readOptions) servedListing[T] {
 	p := servedListing[T]{said: s.said, began: s.whole.began, changes: s.changes, kept: true, stale: w.apart && s.whole.tick <= w.asked}
 	if w.list {
-		p.list = s.sorted.list(s.facts, s.kind.newestFirst)
+		p.list = s.sorted.list(s.entries, s.kind.newestFirst)
 	}
 	return p
 }

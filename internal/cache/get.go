@@ -55,7 +55,7 @@ func get[T any](ctx context.Context, s *collection[T], l lookup[T]) (upstream.An
 func (s *collection[T]) find(id string) (found *entry[T], ours bool) {
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
-	f, ok := s.facts[id]
+	f, ok := s.entries[id]
 	if !ok || s.whole == nil {
 		return nil, s.gone[id].ours
 	}
@@ -74,7 +74,7 @@ func (s *collection[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answ
 		s.learn(ctx, a.Result, since)
 	case !refused || f.Kind != fault.NotFound:
 	case s.store != "" && f.Reason == noStore().Reason:
-		s.of.loseStore(ctx, s.store, since)
+		s.of.markStoreMissing(ctx, s.store, since)
 	default:
 		s.learnMissing(ctx, l.id, since)
 	}
@@ -86,7 +86,7 @@ func (s *collection[T]) confirm(ctx context.Context, l lookup[T]) (upstream.Answ
 func (s *collection[T]) learn(ctx context.Context, item T, since uint64) {
 	take := func() { s.observe(item, since) }
 	s.of.mu.Lock()
-	f, known := s.facts[s.kind.id(item)]
+	f, known := s.entries[s.kind.id(item)]
 	if known && s.kind.same(f.item, item) {
 		take()
 		s.of.mu.Unlock()
@@ -95,21 +95,21 @@ func (s *collection[T]) learn(ctx context.Context, item T, since uint64) {
 	s.of.mu.Unlock()
 	e := logEvent{Store: s.store, Seen: true, Payer: scope.Tenant(ctx)}
 	s.kind.put(&e, []T{item})
-	s.of.tell(ctx, e, take)
+	s.of.publish(ctx, e, take)
 }
 
 // learnMissing records that a read that began after since did not find an object.
 func (s *collection[T]) learnMissing(ctx context.Context, id string, since uint64) {
-	take := func() { s.miss(id, since) }
+	take := func() { s.markMissing(id, since) }
 	s.of.mu.Lock()
-	_, known := s.facts[id]
+	_, known := s.entries[id]
 	news := known || s.whole == nil
 	if !news {
 		take()
 	}
 	s.of.mu.Unlock()
 	if news {
-		s.of.tell(ctx, logEvent{Store: s.store, Missing: []string{id}}, take)
+		s.of.publish(ctx, logEvent{Store: s.store, Missing: []string{id}}, take)
 	}
 }
 

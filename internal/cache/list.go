@@ -106,7 +106,7 @@ func (s *collection[T]) compare(ctx context.Context, a upstream.Answer[[]T], v s
 	s.of.mu.Unlock()
 	if !agrees {
 		payer := scope.Tenant(ctx)
-		s.of.tell(ctx, logEvent{Store: s.store, Doubt: true, Payer: payer}, func() { s.doubtAt(payer) })
+		s.of.publish(ctx, logEvent{Store: s.store, Doubt: true, Payer: payer}, func() { s.invalidateFor(payer) })
 	}
 }
 
@@ -122,7 +122,7 @@ func (s *collection[T]) agrees(a upstream.Answer[[]T], v selected[T]) bool {
 	for _, item := range a.Result {
 		id := s.kind.id(item)
 		shown[id] = true
-		if f, ok := s.facts[id]; !ok || !possible[id] || !s.kind.same(f.item, item) {
+		if f, ok := s.entries[id]; !ok || !possible[id] || !s.kind.same(f.item, item) {
 			return false
 		}
 	}

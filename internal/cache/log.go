@@ -78,12 +78,12 @@ type logCursor struct {
 	// mine holds own events that are not applied yet. The writer or a read that finds the event in
 	// the log applies the event, whichever comes first.
 	mine map[string]func()
-	// owed is the outbox: the lists with changes that could not be published.
-	owed map[string]bool
+	// outbox is the outbox: the lists with changes that could not be published.
+	outbox map[string]bool
 }
 
-func newTrail() logCursor {
-	return logCursor{origin: rand.Text(), mine: map[string]func(){}, owed: map[string]bool{}}
+func newLogCursor() logCursor {
+	return logCursor{origin: rand.Text(), mine: map[string]func(){}, outbox: map[string]bool{}}
 }
 
 // follow applies all new events of the log. It fails if the log cannot be read. Concurrent callers
@@ -98,38 +98,38 @@ func (a *accountListings) follow(ctx context.Context) error {
 	if paused {
 		return errLogAway
 	}
-	return a.trail.rounds.join(ctx, func(done func(error)) {
+	return a.cursor.rounds.join(ctx, func(done func(error)) {
 		a.listings.background(ctx, logLimit, func(ctx context.Context) { done(a.catchUp(ctx)) })
 	})
 }
 
 func (a *accountListings) pausing() bool {
-	return !a.trail.failed.IsZero() && a.clock().Sub(a.trail.failed) < logPause
+	return !a.cursor.failed.IsZero() && a.clock().Sub(a.cursor.failed) < logPause
 }
 
 // catchUp reads the log once. freshFlights ensures that only one catchUp runs.
 func (a *accountListings) catchUp(ctx context.Context) error {
 	a.mu.Lock()
-	after := a.trail.position
+	after := a.cursor.position
 	a.mu.Unlock()
 	events, now, complete, err := a.listings.config.Log.Since(ctx, a.id, after)
 	a.mu.Lock()
 	if err != nil {
-		a.trail.failed = a.clock()
+		a.cursor.failed = a.clock()
 		a.mu.Unlock()
 		return fmt.Errorf("%w: %w", errLogAway, err)
 	}
 	for _, text := range events {
-		complete = a.hear(text) && complete
+		complete = a.applyText(text) && complete
 	}
 	// While this replica could not reach the log, its own changes may be missing from the log too.
-	if !complete || !a.trail.failed.IsZero() {
+	if !complete || !a.cursor.failed.IsZero() {
 		a.needs = a.next()
 		a.version++
 	}
-	a.trail.position, a.trail.failed = now, time.Time{}
+	a.cursor.position, a.cursor.failed = now, time.Time{}
 	a.mu.Unlock()
-	a.settleDebts(ctx)
+	a.flushOutbox(ctx)
 	return nil
 }
 
@@ -141,33 +141,33 @@ func (l *Listings) Announce(ctx context.Context) {
 		return
 	}
 	for _, a := range l.accounts {
-		a.settleDebts(ctx)
+		a.flushOutbox(ctx)
 	}
 }
 
-// settleDebts flushes the outbox.
-func (a *accountListings) settleDebts(ctx context.Context) {
+// flushOutbox flushes the outbox.
+func (a *accountListings) flushOutbox(ctx context.Context) {
 	a.mu.Lock()
-	owed := a.trail.owed
-	if len(owed) > 0 {
-		a.trail.owed = map[string]bool{}
+	outbox := a.cursor.outbox
+	if len(outbox) > 0 {
+		a.cursor.outbox = map[string]bool{}
 	}
 	a.mu.Unlock()
-	for store := range owed {
-		a.tell(ctx, logEvent{Store: store, Doubt: true}, func() {})
+	for store := range outbox {
+		a.publish(ctx, logEvent{Store: store, Doubt: true}, func() {})
 	}
 }
 
-// hear applies an event from the log. It returns false if the event cannot be decoded. The caller
+// applyText applies an event from the log. It returns false if the event cannot be decoded. The caller
 // holds the lock.
-func (a *accountListings) hear(text []byte) bool {
+func (a *accountListings) applyText(text []byte) bool {
 	var e logEvent
 	if json.Unmarshal(text, &e) != nil {
 		return false
 	}
-	if strings.HasPrefix(e.ID, a.trail.origin) {
-		if apply := a.trail.mine[e.ID]; apply != nil {
-			delete(a.trail.mine, e.ID)
+	if strings.HasPrefix(e.ID, a.cursor.origin) {
+		if apply := a.cursor.mine[e.ID]; apply != nil {
+			delete(a.cursor.mine, e.ID)
 			apply()
 		}
 		return true
@@ -181,7 +181,7 @@ func (a *accountListings) apply(e logEvent, since uint64) {
 	a.version++
 	if e.Store == "" {
 		for _, id := range e.Deleted {
-			a.buryStore(id)
+			a.markStoreDeleted(id)
 		}
 		applyTo(a.stores, e, e.Stores, since)
 		return
@@ -193,28 +193,28 @@ func (a *accountListings) apply(e logEvent, since uint64) {
 
 func applyTo[T any](s *collection[T], e logEvent, items []T, since uint64) {
 	for _, id := range e.Deleted {
-		s.bury(id)
+		s.markDeleted(id)
 	}
 	for _, id := range e.Missing {
 		s.forget(id, tombstone{tick: s.of.next()})
 	}
 	for _, item := range items {
 		if id := s.kind.id(item); e.Seen && !s.has(id) && !s.gone[id].ours {
-			s.doubtAt(e.Payer)
+			s.invalidateFor(e.Payer)
 			continue
 		}
 		s.put(item, since)
 	}
 	if e.Doubt && (e.Digest == "" || s.whole == nil || e.Digest != s.digest()) {
-		s.doubtAt(e.Payer)
+		s.invalidateFor(e.Payer)
 	}
 }
 
-// tell publishes an event and then applies it. The order matters: a reader must not see a change
-// that the next read at another replica does not show. If the event cannot be written, tell applies
+// publish publishes an event and then applies it. The order matters: a reader must not see a change
+// that the next read at another replica does not show. If the event cannot be written, publish applies
 // it, invalidates the list, and adds the list to the outbox. Until the log is reachable again,
 // other replicas miss the change for at most MaxStaleness.
-func (a *accountListings) tell(ctx context.Context, e logEvent, apply func()) {
+func (a *accountListings) publish(ctx context.Context, e logEvent, apply func()) {
 	if a.listings.config.Log == nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -222,19 +222,19 @@ func (a *accountListings) tell(ctx context.Context, e logEvent, apply func()) {
 		return
 	}
 	a.mu.Lock()
-	e.ID = a.trail.origin + "." + strconv.FormatUint(a.next(), 10)
-	a.trail.mine[e.ID] = apply
+	e.ID = a.cursor.origin + "." + strconv.FormatUint(a.next(), 10)
+	a.cursor.mine[e.ID] = apply
 	a.mu.Unlock()
 	err := a.append(ctx, e)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if apply := a.trail.mine[e.ID]; apply != nil {
-		delete(a.trail.mine, e.ID)
+	if apply := a.cursor.mine[e.ID]; apply != nil {
+		delete(a.cursor.mine, e.ID)
 		apply()
 	}
 	if err != nil {
-		a.trail.failed = a.clock()
-		a.trail.owed[e.Store] = true
+		a.cursor.failed = a.clock()
+		a.cursor.outbox[e.Store] = true
 		a.apply(logEvent{Store: e.Store, Doubt: true}, 0)
 	}
 }

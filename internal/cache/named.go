@@ -113,7 +113,7 @@ func named[T any](ctx context.Context, s *collection[T], names []string, oldest 
 	found := make(map[string]T, len(names))
 	for _, name := range names {
 		if id, known := s.names[name]; known {
-			if f, known := s.facts[id]; known {
+			if f, known := s.entries[id]; known {
 				found[name] = s.kind.clone(f.item)
 			}
 		}

@@ -47,7 +47,7 @@ func (s *collection[T]) begin(ctx context.Context) *reading {
 	if s.whole != nil {
 		limit = refreshLimit
 	}
-	limit += pageTime * time.Duration(len(s.facts)/pagination.MostPerPage)
+	limit += pageTime * time.Duration(len(s.entries)/pagination.MostPerPage)
 	s.of.listings.background(ctx, limit, func(ctx context.Context) { s.run(ctx, r) })
 	return r
 }
@@ -65,7 +65,7 @@ func (s *collection[T]) run(ctx context.Context, r *reading) {
 		_ = s.of.follow(ctx)
 		s.announce(ctx, l)
 	case missing:
-		s.of.loseStore(ctx, s.store, l.tick)
+		s.of.markStoreMissing(ctx, s.store, l.tick)
 	}
 	a := s.of
 	a.mu.Lock()
@@ -73,7 +73,7 @@ func (s *collection[T]) run(ctx context.Context, r *reading) {
 	r.start, r.err = l.readStart, err
 	switch {
 	case err == nil:
-		s.land(l)
+		s.applyListing(l)
 		s.failed = failure{}
 	case errors.Is(err, errLarge):
 		s.clear()
@@ -141,8 +141,8 @@ func (k collectionKind[T]) newestOfName(items []T) []T {
 // mostSaid is the maximum number of notices kept per listing.
 const mostSaid = 20
 
-// hear keeps the notices of a page without duplicates.
-func (l *listing[T]) hear(said []upstream.Notice) {
+// addNotices keeps the notices of a page without duplicates.
+func (l *listing[T]) addNotices(said []upstream.Notice) {
 	for _, n := range said {
 		known := slices.ContainsFunc(l.said, func(old upstream.Notice) bool { return old.Message == n.Message && old.Pointer == n.Pointer })
 		if !known && len(l.said) < mostSaid {
@@ -164,7 +164,7 @@ func (s *collection[T]) pass(ctx context.Context, l *listing[T], most int) (stea
 		first = false
 		large = total > most || len(l.items) > most
 		l.items = append(l.items, a.Result...)
-		l.hear(a.Notices)
+		l.addNotices(a.Notices)
 		return large
 	})
 	if large && err == nil {
