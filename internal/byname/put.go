@@ -115,7 +115,7 @@ type sight struct {
 }
 
 // look finds the secrets that are to be put. No change of them is under way that
-// it could miss. What it calls unchanged was so at Cloudflare after the call began.
+// it could miss.
 func (s *Service) look(ctx context.Context, p place, puts []*storekeeperv1.SecretPut, age cache.Age) (sight, error) {
 	names := make([]string, len(puts))
 	for i, put := range puts {
@@ -129,24 +129,8 @@ func (s *Service) look(ctx context.Context, p place, puts []*storekeeperv1.Secre
 	if seen.found, err = s.c.Reader.SecretsNamed(ctx, p.account, p.storeID, names, age); err != nil {
 		return sight{}, err
 	}
-	if seen.unchanged, err = s.unchanged(ctx, p, puts, seen.found); err != nil || age == cache.Now || !seen.anyUnchanged() {
-		return seen, err
-	}
-	// Others may have changed or deleted a secret since its list was read.
-	if seen.found, err = s.c.Reader.SecretsNamedSince(ctx, p.account, p.storeID, names, p.asked); err != nil {
-		return sight{}, err
-	}
 	seen.unchanged, err = s.unchanged(ctx, p, puts, seen.found)
 	return seen, err
-}
-
-func (s sight) anyUnchanged() bool {
-	for _, is := range s.unchanged {
-		if is {
-			return true
-		}
-	}
-	return false
 }
 
 // create is the call that creates secrets.

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"time"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
@@ -35,8 +34,6 @@ const maxRounds = 12
 // Finder finds objects by their names.
 type Finder interface {
 	SecretsNamed(ctx context.Context, account, storeID string, names []string, age cache.Age) (map[string]upstream.Secret, error)
-	// SecretsNamedSince is SecretsNamed as of a time, or later.
-	SecretsNamedSince(ctx context.Context, account, storeID string, names []string, since time.Time) (map[string]upstream.Secret, error)
 	StoreNamed(ctx context.Context, account, name string) (upstream.Store, bool, error)
 }
 
@@ -110,15 +107,13 @@ type place struct {
 	// account is the account as the caller gave it, and key its configured name.
 	account, key string
 	storeID      string
-	// asked is when the call began to look.
-	asked time.Time
 	// names holds the name of the store under "", if the caller gave it.
 	names map[string]string
 }
 
 // place finds a store by the identifier or the name that a request gives.
 func (s *Service) place(ctx context.Context, account, given string) (place, error) {
-	p := place{account: account, storeID: given, asked: time.Now()}
+	p := place{account: account, storeID: given}
 	p.key, _ = s.c.Account(account)
 	if contract.IsIdentifier(p.storeID) {
 		return p, nil

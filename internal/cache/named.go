@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"time"
 
 	"platform.internal/storekeeper/internal/scope"
 	"platform.internal/storekeeper/internal/upstream"
@@ -40,34 +39,11 @@ func (c *Client) SecretsNamed(ctx context.Context, account, storeID string, name
 		}
 		ctx = scope.WithFresh(ctx)
 	}
-	return c.namedOrSearched(ctx, s, account, names, bound{strict: age != Shown})
-}
-
-// SecretsNamedSince is SecretsNamed for an answer that Cloudflare gave after a
-// time. Calls that ask at the same time share one listing.
-func (c *Client) SecretsNamedSince(ctx context.Context, account, storeID string, names []string, since time.Time) (map[string]upstream.Secret, error) {
-	a := c.listings.accounts[account]
-	if a == nil {
-		return nil, notServed()
-	}
-	return c.namedOrSearched(ctx, c.listings.secretsOf(a, storeID), account, names, bound{strict: true, since: since})
-}
-
-// namedOrSearched looks into the list of a store, or searches for each name where
-// the list is too long to keep.
-func (c *Client) namedOrSearched(ctx context.Context, s *collection[upstream.Secret], account string, names []string, oldest bound) (map[string]upstream.Secret, error) {
-	found, err := named(ctx, s, names, oldest)
+	found, err := named(ctx, s, names, age != Shown)
 	if errors.Is(err, errLarge) {
 		return c.search(ctx, s, account, names)
 	}
 	return found, err
-}
-
-// bound is the maximum age of a snapshot. strict allows at most MaxStaleness. A since that is set
-// allows only snapshots that were read after that time.
-type bound struct {
-	strict bool
-	since  time.Time
 }
 
 // StoreNamed returns the store with a name, and false if there is none. A listing that lacks the
@@ -78,7 +54,7 @@ func (c *Client) StoreNamed(ctx context.Context, account, name string) (upstream
 		return upstream.Store{}, false, notServed()
 	}
 	for _, ctx := range []context.Context{ctx, scope.WithFresh(ctx)} {
-		stores, err := named(ctx, a.stores, []string{name}, bound{})
+		stores, err := named(ctx, a.stores, []string{name}, false)
 		if store, found := stores[name]; found || err != nil {
 			return store, found, err
 		}
@@ -86,18 +62,15 @@ func (c *Client) StoreNamed(ctx context.Context, account, name string) (upstream
 	return upstream.Store{}, false, nil
 }
 
-// named returns the objects with the names from a snapshot within the bound. named returns errLarge
-// for a list that is too long to cache.
-func named[T any](ctx context.Context, s *collection[T], names []string, oldest bound) (map[string]T, error) {
+// named returns the objects with the names. If bounded is set, the snapshot is at most MaxStaleness
+// old. named returns errLarge for a list that is too long to cache.
+func named[T any](ctx context.Context, s *collection[T], names []string, bounded bool) (map[string]T, error) {
 	w := s.wanted(ctx)
 	if !w.strict && s.of.closed(s.store) {
 		return nil, noStore()
 	}
-	if oldest.strict && !w.strict {
+	if bounded && !w.strict {
 		w.strict = true
-		if !oldest.since.IsZero() {
-			w.began = oldest.since
-		}
 		if w.apart {
 			// Only a new listing includes the changes of other replicas.
 			w.after = w.asked

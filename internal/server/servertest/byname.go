@@ -3,7 +3,6 @@ package servertest
 import (
 	"context"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -36,11 +35,6 @@ type askEachTime struct{ *cache.Client }
 // SecretsNamed asks Cloudflare.
 func (a askEachTime) SecretsNamed(ctx context.Context, account, storeID string, names []string, _ cache.Age) (map[string]upstream.Secret, error) {
 	return a.Client.SecretsNamed(scope.WithFresh(ctx), account, storeID, names, cache.Shown)
-}
-
-// SecretsNamedSince asks Cloudflare.
-func (a askEachTime) SecretsNamedSince(ctx context.Context, account, storeID string, names []string, _ time.Time) (map[string]upstream.Secret, error) {
-	return a.SecretsNamed(ctx, account, storeID, names, cache.Bounded)
 }
 
 // StoreNamed asks Cloudflare.
