@@ -35,7 +35,7 @@ SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/g
 BUILD_TAGS := grpcnotrace
 
 .DEFAULT_GOAL := help
-.PHONY: test-restarts test-revocation sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test test-programs race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
+.PHONY: test-budget test-restarts test-revocation sbom release test-reproducible protos bench profile structure test-chaos test-replicas test-kubernetes test-isolation help run build test test-programs race lint lint-format lint-go lint-tools lint-proto generate check-generate generated fuzz cover tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ test-chaos: ## Kill servers and cut answers at every step of a change, 2,000 tim
 
 test-replicas: ## Let everything fail around replicas on a pair of PostgreSQL servers for half an hour (STOREKEEPER_REPLICAS_SECONDS), and pause one within a change
 	cd test/guarantees && CGO_ENABLED=0 STOREKEEPER_REPLICAS_SECONDS=$${STOREKEEPER_REPLICAS_SECONDS:-1800} $(GO) test -count=1 -timeout 120m -run 'Chaos|APausedReplica' -v .
+
+test-budget: ## Load three replicas in each phase of their life (an hour; STOREKEEPER_PHASE_SECONDS is a window), and measure how the budget is used and shared
+	cd test/guarantees && CGO_ENABLED=0 STOREKEEPER_PHASE_SECONDS=$${STOREKEEPER_PHASE_SECONDS:-300} $(GO) test -count=1 -timeout 120m -run EachPhase -v .
 
 test-restarts: ## Restart two replicas 100 times under load behind a balancer that is a second late (ten minutes), and count failed calls
 	CGO_ENABLED=0 STOREKEEPER_RESTARTS=$${STOREKEEPER_RESTARTS:-100} $(GO) test -count=1 -timeout 60m -run TestNoCallFailsWhileReplicasAreRestarted -v ./cmd/server

@@ -44,17 +44,16 @@ func (m *memory) usable(ctx context.Context, keys []string) error {
 	return store.CheckKeys(keys)
 }
 
-// expire deletes expired records.
-func (m *memory) expire() {
-	now := time.Now()
-	maps.DeleteFunc(m.kept, func(_ string, e store.Record) bool { return !e.Expires.IsZero() && !e.Expires.After(now) })
-}
-
+// found returns the records that exist, and drops those of the keys whose time is over.
 func (m *memory) found(keys []string) map[string]store.Record {
-	m.expire()
-	found := map[string]store.Record{}
+	now, found := time.Now(), map[string]store.Record{}
 	for _, key := range keys {
-		if e, ok := m.kept[key]; ok {
+		e, ok := m.kept[key]
+		switch {
+		case !ok:
+		case !e.Expires.IsZero() && !e.Expires.After(now):
+			delete(m.kept, key)
+		default:
 			found[key] = e
 		}
 	}

@@ -58,9 +58,9 @@ func (s *Store) partitionFinding(ctx context.Context) Finding {
 	case found < 2: // the present and the next partition
 		f.Level, f.Text = Warning, "the audit trail has no partition for "+need.Format(partitionDate)+", and the first change in it has to make it"
 		f.Fix = "start a replica, which makes it within two minutes; where one runs, look at its log, and see that the role may create tables in the schema"
-	case h.trailAt.Sub(h.now) > maxAhead:
+	case h.trailAt.Sub(h.clock(s.config.Now())) > maxAhead:
 		f.Level, f.Text = Warning, fmt.Sprintf("the last record of the audit trail has the time %s, so all records until then go into one partition", h.trailAt.UTC().Format(partitionDate))
-		f.Fix = "set the clock of the server right: docs/postgres.md says what to do about the partition"
+		f.Fix = "see that the clock of the server is right: docs/postgres.md says how to bring the records back"
 	}
 	return f
 }

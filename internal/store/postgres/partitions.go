@@ -51,14 +51,19 @@ func (p Period) around(at time.Time) (starts, ends time.Time) {
 // lineTime returns the time of the next lines of the trail: the server's time, at most maxAhead
 // after the process's time own, and never before the time of the last line.
 func (h lastCommit) lineTime(own time.Time) time.Time {
-	at := h.now
-	if most := own.Add(maxAhead); at.After(most) {
-		at = most
-	}
+	at := h.clock(own)
 	if at.Before(h.trailAt) {
 		at = h.trailAt
 	}
 	return at.UTC().Truncate(time.Microsecond)
+}
+
+// clock is the time of the server, at most maxAhead after own.
+func (h lastCommit) clock(own time.Time) time.Time {
+	if most := own.Add(maxAhead); h.now.After(most) {
+		return most
+	}
+	return h.now
 }
 
 // span is a partition of the trail.
@@ -186,18 +191,12 @@ type spans struct {
 	all []span // sorted by first
 }
 
-// The bounds of the times of all lines.
-var (
-	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
-	latest   = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-)
-
 // between returns bounds of the times of the lines with the numbers first to last: from is not
 // after their times, and to is after their times.
 func (s *spans) between(first, last int64) (from, to time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from, to = earliest, latest
+	from, to = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, one := range s.all {
 		switch {
 		case one.first <= first:

@@ -3,6 +3,8 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -201,5 +203,43 @@ func TestAPartitionIsArchivedWhileOthersReadAndWriteTheTrail(t *testing.T) {
 	}
 	if err := <-archived; err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestATrailOfTheFutureIsBroughtBackAsDocumented(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	c, days := config(server, postgrestest.Superuser), newCalendar(20)
+	c.TrailPeriod, c.Now = postgres.Day, days.now
+	s := open(t, c)
+	mustPut(t, s, "before", "x")
+	days.back.Store(5)
+	mustPut(t, s, "ahead", "x")
+	days.back.Store(20)
+	mustPut(t, s, "still ahead", "x")
+	wantFinding(t, s, "partitions", postgres.Warning)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../../docs/postgres.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "TestATrailOfTheFutureIsBroughtBackAsDocumented runs it -->\n```sql\n")
+	text, _, found := strings.Cut(text, "```")
+	if !found {
+		t.Fatal("docs/postgres.md does not say how")
+	}
+	server.Exec(postgrestest.Superuser, strings.ReplaceAll(text, "now()", "timestamptz '"+days.now().Add(time.Hour).Format(time.RFC3339)+"'"))
+
+	s = open(t, c)
+	wantFinding(t, s, "partitions", postgres.OK)
+	mustPut(t, s, "after", "x")
+	days.next()
+	mustPut(t, s, "the next day", "x")
+	verified(t, s, audit.Mark{})
+	inOrder(t, server)
+	if n := filled(t, server); n != 2 {
+		t.Errorf("lines of two days are in %d partitions", n)
 	}
 }
