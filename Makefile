@@ -27,7 +27,7 @@ DEADCODE   := bin/deadcode-$(call built_from,tools/deadcode)
 APISERVER  := bin/kube-apiserver-$(call built_from,tools/kubeapiserver)
 
 # What generated code runs with must be what generated it.
-SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc github.com/grpc-ecosystem/grpc-gateway/v2 \
+SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc \
 	google.golang.org/genproto/googleapis/api buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
 
 # Without the tracing pages of gRPC, which nothing here shows, the linker can

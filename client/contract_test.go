@@ -45,10 +45,7 @@ func TestTheClientNeedsNothingOfTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The generated code holds the routes of REST beside the stubs of gRPC, so
-	// grpc-gateway's runtime comes along.
 	allowed := []string{
-		"github.com/grpc-ecosystem/grpc-gateway/v2/",
 		"platform.internal/storekeeper/client", "platform.internal/storekeeper/gen/", "google.golang.org/grpc", "google.golang.org/protobuf/",
 		"google.golang.org/genproto/", "buf.build/gen/go/bufbuild/protovalidate/", "golang.org/x/net/", "golang.org/x/sys/", "golang.org/x/text/",
 	}

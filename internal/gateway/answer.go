@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
@@ -23,15 +23,12 @@ type errorWriter struct {
 }
 
 // fault answers a call that an RPC refused.
-//
-//nolint:revive // grpc-gateway wants six parameters
-func (a *errorWriter) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+func (a *errorWriter) fault(w http.ResponseWriter, rpc string, header metadata.MD, err error) {
 	f := parseStatus(err)
-	method, _ := runtime.RPCMethod(ctx)
-	s := f.restError(method)
-	relay(ctx, w.Header())
+	s := f.restError(rpc)
+	relay(header, w.Header())
 	f.setHeaders(w.Header(), s)
-	errors, messages := f.lists(s, a.routes.bodies[method])
+	errors, messages := f.lists(s, a.routes.bodies[rpc])
 	write(w, s.status, cfjson.Failure(errors, messages))
 }
 
@@ -51,22 +48,13 @@ func (f failure) setHeaders(h http.Header, s restError) {
 // unroutable answers a path or method that no RPC serves.
 //
 //nolint:revive // grpc-gateway wants six parameters
-func (a *errorWriter) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
-	restoreAddress(ctx, r)
+func (a *errorWriter) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", strings.Join(a.routes.allowed(r.URL.RawPath), ", "))
 		a.refuse(w, r, status, 7001, "Method not allowed for this URI")
 		return
 	}
 	a.noRoute(w, r)
-}
-
-// restoreAddress sets the address of a request that reaches no RPC, for the log, because
-// authenticateRequest has cleared the address.
-func restoreAddress(ctx context.Context, r *http.Request) {
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		r.RemoteAddr = p.Addr.String()
-	}
 }
 
 func (a *errorWriter) noRoute(w http.ResponseWriter, r *http.Request) {
@@ -101,9 +89,12 @@ func setRequestID(w http.ResponseWriter, r *http.Request) string {
 	return id
 }
 
+// jsonType is the content type of every answer. It must not be changed.
+var jsonType = []string{"application/json"}
+
 func write(w http.ResponseWriter, status int, text []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h["Content-Type"] = jsonType
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	// The client may be gone.

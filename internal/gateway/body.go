@@ -30,9 +30,8 @@ const (
 // means that the decision is impossible.
 type precheckFunc func(ctx context.Context, method, account, store string) (refused bool, because *fault.Error)
 
-// body is the body of a request together with the mistakes found in the body, because grpc-gateway
-// passes only the reader to a decoder. Reading is limited by the length, the budget for bodies, and
-// the time.
+// body is the body of a request together with the mistakes found in it. Reading is limited by the
+// length, the budget for bodies, and the time.
 type body struct {
 	io.ReadCloser
 
@@ -139,10 +138,6 @@ func (b *body) deadline(at time.Time) {
 	b.timed = true
 	_ = http.NewResponseController(b.w).SetReadDeadline(at)
 }
-
-// stop makes every further Read return io.EOF. grpc-gateway would read the rest
-// of the body otherwise.
-func (b *body) stop() { b.ended = io.EOF }
 
 // skip leaves the body unread. The connection is closed, because the HTTP
 // server would read the rest of the body to reuse the connection.

@@ -11,15 +11,14 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/authn"
+	"platform.internal/storekeeper/internal/cfjson"
 	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/forwarded"
 	"platform.internal/storekeeper/internal/inflight"
@@ -35,7 +34,7 @@ const MaxBody = 48 << 20
 // Config configures the gateway.
 type Config struct {
 	// Conn carries the RPCs.
-	Conn grpc.ClientConnInterface
+	Conn Conn
 	// Authenticate authenticates the caller.
 	Authenticate func(context.Context, authn.Credentials) authn.Authentication
 	// Proxies are the networks whose X-Forwarded-For header is trusted.
@@ -60,12 +59,12 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 		c.Refused = func(context.Context, string, string, string) (bool, *fault.Error) { return false, nil }
 	}
 	errors := &errorWriter{unrouted: c.Unrouted}
-	cloudflare, err := newCloudflareMux(ctx, c, errors)
+	cloudflare, err := newCloudflareMux(c, errors)
 	if err != nil {
 		return nil, err
 	}
 	nativeErrors := &nativeErrorWriter{unrouted: c.Unrouted}
-	native, err := newNativeMux(ctx, c, nativeErrors)
+	native, err := newNativeMux(c, nativeErrors)
 	if err != nil {
 		return nil, err
 	}
@@ -78,33 +77,23 @@ func New(ctx context.Context, c Config) (http.Handler, error) {
 
 // newCloudflareMux returns the mux of Cloudflare's API. It sets the routes of
 // errors.
-func newCloudflareMux(ctx context.Context, c Config, errors *errorWriter) (http.Handler, error) {
-	rules := readRoutes(secretsstorev1.File_secretsstore_v1_service_proto, identityv1.File_storekeeper_identity_v1_identity_proto)
+func newCloudflareMux(c Config, errors *errorWriter) (http.Handler, error) {
+	// The mux tries the last route first, and most calls are about secrets.
+	rules := readRoutes(identityv1.File_storekeeper_identity_v1_identity_proto, secretsstorev1.File_secretsstore_v1_service_proto)
 	errors.routes = rules
-	mux := newMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
-		runtime.WithMetadata((&precheck{routes: rules, refused: c.Refused, query: readQuery}).beforeRequest),
-		runtime.WithForwardResponseOption((&successWriter{}).write),
-		runtime.WithErrorHandler(errors.fault),
-		runtime.WithRoutingErrorHandler(errors.unroutable),
-	)
-	// The mux tries the last registration first, and most calls concern secrets.
-	if err := identityv1.RegisterIdentityServiceHandlerClient(ctx, mux, identityv1.NewIdentityServiceClient(c.Conn)); err != nil {
-		return nil, fmt.Errorf("register the identity routes: %w", err)
+	b := binder{
+		conn: c.Conn, routes: rules, refused: c.Refused, query: readQuery,
+		read:  func(b *body, request any) error { return cfjson.ReadRequest(b, bodyOf(request), b.found) },
+		write: (&successWriter{}).write, fail: errors.fault,
 	}
-	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerClient(ctx, mux, secretsstorev1.NewSecretsStoreServiceClient(c.Conn)); err != nil {
-		return nil, fmt.Errorf("register the secrets store routes: %w", err)
-	}
-	return mux, nil
+	return b.mux(runtime.WithRoutingErrorHandler(errors.unroutable))
 }
 
-// newMux returns a mux of grpc-gateway with the options that both APIs share.
-func newMux(options ...runtime.ServeMuxOption) *runtime.ServeMux {
-	return runtime.NewServeMux(append(options,
-		runtime.WithIncomingHeaderMatcher(incomingHeader),
-		runtime.WithOutgoingHeaderMatcher(noHeaders),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithDisablePathLengthFallback(),
-	)...)
+// bodyOf returns what the body of a request fills in: the request, or one of its
+// fields.
+func bodyOf(request any) any {
+	if r, is := request.(*secretsstorev1.CreateSecretsRequest); is {
+		return &r.Secrets
+	}
+	return request
 }

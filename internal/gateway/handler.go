@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/credentials"
@@ -104,8 +105,6 @@ func (f *handler) authenticateRequest(w http.ResponseWriter, r *http.Request) *h
 		ctx = inflight.With(ctx, held)
 	}
 	r = r.WithContext(ctx)
-	// grpc-gateway would copy them to unused metadata. The chain has the peer.
-	r.Host, r.RemoteAddr = "", ""
 	switch {
 	case caller.Err != nil:
 		leaveUnread(w, r)
@@ -146,14 +145,12 @@ func dropHeaders(h http.Header) {
 	}
 }
 
-// invalidateKey replaces an idempotency key with characters that metadata cannot carry by a key
-// that the chain refuses. grpc-gateway would drop the key, and the change would not be idempotent.
+// invalidateKey replaces an idempotency key that metadata cannot carry by one
+// that the chain refuses. Without a key the change would be made without
+// protection.
 func invalidateKey(h http.Header) {
-	for _, key := range h.Values(idempotencyKey) {
-		if strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-			h.Set(idempotencyKey, "not visible ASCII")
-			return
-		}
+	if slices.ContainsFunc(h[idempotencyKey], unprintable) {
+		h.Set(idempotencyKey, "not visible ASCII")
 	}
 }
 

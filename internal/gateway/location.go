@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"strings"
 
 	"platform.internal/storekeeper/internal/contract"
@@ -31,8 +30,7 @@ func locate(field, bodyRule string) location {
 			field = rest
 		}
 	}
-	_, isHeader := incomingHeader(http.CanonicalHeaderKey(field))
-	if bodyRule == "" || field == contract.Body || isHeader {
+	if bodyRule == "" || field == contract.Body || isIncoming(field) {
 		return location{path: field}
 	}
 	return location{path: field, pointer: pointer(field)}

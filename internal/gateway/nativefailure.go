@@ -8,6 +8,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 
@@ -23,13 +24,10 @@ type nativeErrorWriter struct {
 }
 
 // fault answers a call that an RPC refused.
-//
-//nolint:revive // grpc-gateway wants six parameters
-func (a *nativeErrorWriter) fault(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+func (a *nativeErrorWriter) fault(w http.ResponseWriter, rpc string, header metadata.MD, err error) {
 	f := parseStatus(err)
-	method, _ := runtime.RPCMethod(ctx)
-	s := f.restError(method)
-	relay(ctx, w.Header())
+	s := f.restError(rpc)
+	relay(header, w.Header())
 	f.setHeaders(w.Header(), s)
 	write(w, s.status, statusJSON(status.Convert(err)))
 }
@@ -47,8 +45,7 @@ func statusJSON(st *status.Status) []byte {
 // unroutable answers a path or method that no RPC serves.
 //
 //nolint:revive // grpc-gateway wants six parameters
-func (a *nativeErrorWriter) unroutable(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
-	restoreAddress(ctx, r)
+func (a *nativeErrorWriter) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
 	if code == http.StatusMethodNotAllowed {
 		allowed := strings.Join(a.routes.allowed(r.URL.RawPath), ", ")
 		w.Header().Set("Allow", allowed)

@@ -32,14 +32,14 @@ type nativeQuery struct {
 	routes *routes
 }
 
-// read adds the validated parameters to r.Form, which grpc-gateway uses. An invalid parameter is
-// recorded as a mistake and omitted.
+// read puts the checked parameters into r.Form. What cannot be read is noted and
+// left out.
 func (q *nativeQuery) read(ctx context.Context, r *http.Request, method string) {
+	if r.URL.RawQuery == "" {
+		return
+	}
 	found := contract.MistakesFrom(ctx)
-	// PostForm is never read. Without it, ParseForm would read the body.
 	r.Form = url.Values{}
-	r.PostForm = r.Form
-	q.refuseUnreadablePath(method, r.URL.RawPath, found)
 	fields := q.routes.queryFields(method, r.URL.RawPath)
 	sent := url.Values{}
 	pairs := 0

@@ -7,13 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc/metadata"
-
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 	identityv1 "platform.internal/storekeeper/gen/storekeeper/identity/v1"
 	"platform.internal/storekeeper/internal/contract"
-	"platform.internal/storekeeper/internal/tracing"
 )
 
 // parameter checks a value of a query parameter. text describes valid values.
@@ -31,39 +27,14 @@ var parameters = map[string]map[string]parameter{
 		"page": integer, "per_page": integer, "order": anyText, "direction": anyText, "name": someText, "account.name": someText, "status": anyText},
 }
 
-// precheck reads the query and decides whether to read the body.
-type precheck struct {
-	routes  *routes
-	refused precheckFunc
-	// query puts the checked parameters of a method into r.Form.
-	query func(ctx context.Context, r *http.Request, method string)
-}
-
-// beforeRequest is called by grpc-gateway before it fills the request of an
-// RPC. It adds no metadata.
-func (o *precheck) beforeRequest(ctx context.Context, r *http.Request) metadata.MD {
-	method, _ := runtime.RPCMethod(ctx)
-	nameSpan(ctx, r.Method)
-	o.query(ctx, r, method)
-	if b, has := r.Body.(*body); has && o.routes.bodies[method] != "" {
-		values := o.routes.values(method, r.URL.RawPath)
-		b.inPath = func(field string) bool { _, is := values[field]; return is }
-		account, store := o.routes.target(method, values)
-		b.precheck(ctx, o.refused, method, account, store)
-	}
-	return nil
-}
-
-// readQuery adds the validated parameters of the method to r.Form, which grpc-gateway uses. An
-// invalid value is recorded as a mistake and omitted.
+// readQuery puts the checked parameters of the method into r.Form. A value that
+// cannot be read is noted and left out.
 func readQuery(ctx context.Context, r *http.Request, method string) {
-	found := contract.MistakesFrom(ctx)
-	// PostForm is never read. Without it, ParseForm would read the body.
-	r.Form = url.Values{}
-	r.PostForm = r.Form
 	if r.URL.RawQuery == "" {
 		return
 	}
+	found := contract.MistakesFrom(ctx)
+	r.Form = url.Values{}
 	if strings.ContainsAny(r.URL.RawQuery, "%;") {
 		refuseUnreadable(r.URL.RawQuery, parameters[method], found)
 	}
@@ -160,19 +131,4 @@ func anyText(value string) (bool, string) { return !notUTF8(value), wantedUTF8 }
 
 // someText refuses "", which is the value of an unset variable. Clients would take the first
 // account of the answer for the named account.
-func someText(value string) (bool, string) {
-	if value == "" {
-		return false, "must not be empty"
-	}
-	return anyText(value)
-}
-
-// nameSpan sets the name and the route of a request's span according to the semantic conventions.
-// The HTTP method is a method of the routes.
-func nameSpan(ctx context.Context, method string) {
-	span := tracing.Of(ctx)
-	if route, ok := runtime.HTTPPathPattern(ctx); ok && span.Recorded() {
-		span.SetName(method + " " + route)
-		span.SetText(tracing.RouteKey, route)
-	}
-}
+func someText(value string) (bool, string) { return value != "", "must not be empty" }

@@ -12,8 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// routes holds the paths declared in the proto files, for the answers that grpc-gateway does not
-// write.
+// routes holds what the proto files declare about paths.
 type routes struct {
 	paths []route
 	// bodies holds the body rule of each RPC by full method name.
@@ -24,9 +23,9 @@ type routes struct {
 
 type route struct {
 	// rpc is the full name of the RPC of the route.
-	rpc      string
-	method   string
-	segments []string
+	rpc          string
+	method, path string
+	segments     []string
 }
 
 func readRoutes(files ...protoreflect.FileDescriptor) *routes {
@@ -59,7 +58,7 @@ func (r *routes) add(rpc string, rule *annotations.HttpRule) {
 		"GET": rule.GetGet(), "POST": rule.GetPost(), "PATCH": rule.GetPatch(), "DELETE": rule.GetDelete(), "PUT": rule.GetPut(),
 	} {
 		if path != "" {
-			r.paths = append(r.paths, route{rpc: rpc, method: method, segments: strings.Split(path, "/")})
+			r.paths = append(r.paths, route{rpc: rpc, method: method, path: path, segments: strings.Split(path, "/")})
 		}
 	}
 }

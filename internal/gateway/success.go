@@ -1,11 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"sync"
 
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
@@ -17,14 +17,13 @@ import (
 // several MiB does not occupy memory permanently.
 const maxPooledBuffer = 64 << 10
 
-// successWriter writes the answers of RPCs. grpc-gateway calls it before it writes an answer. A
-// marshaler would have to allocate each answer.
+// successWriter writes the answers of RPCs.
 type successWriter struct {
 	// buffers holds *[]byte. Answers never hold the value of a secret.
 	buffers sync.Pool
 }
 
-func (s *successWriter) write(ctx context.Context, w http.ResponseWriter, answer proto.Message) error {
+func (s *successWriter) write(w http.ResponseWriter, header metadata.MD, answer proto.Message) error {
 	room, kept := s.buffers.Get().(*[]byte)
 	if !kept {
 		room = &[]byte{}
@@ -34,7 +33,8 @@ func (s *successWriter) write(ctx context.Context, w http.ResponseWriter, answer
 		return err
 	}
 	h := w.Header()
-	relay(ctx, h)
+	relay(header, h)
+	h["Content-Type"] = jsonType
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(statusOf(answer))
 	// The client may be gone.

@@ -8,12 +8,12 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// serverStream holds the header and trailer that a handler sets.
+// serverStream holds the header that a handler sets.
 type serverStream struct {
 	method string
 
-	mu              sync.Mutex
-	header, trailer metadata.MD
+	mu     sync.Mutex
+	header metadata.MD
 }
 
 var _ grpc.ServerTransportStream = (*serverStream)(nil)
@@ -34,14 +34,8 @@ func (s *serverStream) SetHeader(md metadata.MD) error {
 // answer.
 func (s *serverStream) SendHeader(md metadata.MD) error { return s.SetHeader(md) }
 
-// SetTrailer adds to the trailer of the answer. The metadata must not be changed
-// afterwards.
-func (s *serverStream) SetTrailer(md metadata.MD) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trailer = mergeMetadata(s.trailer, md)
-	return nil
-}
+// SetTrailer drops the trailer of the answer: REST has none.
+func (*serverStream) SetTrailer(metadata.MD) error { return nil }
 
 // mergeMetadata returns the union of two metadata. Most calls set one, which is
 // returned as it is. It changes neither, since the client may have the first.
@@ -52,18 +46,11 @@ func mergeMetadata(before, more metadata.MD) metadata.MD {
 	return metadata.Join(before, more)
 }
 
-// deliver sets header and trailer in the client's call options.
-func (s *serverStream) deliver(opts []grpc.CallOption) {
+// sentHeader returns the header of the answer.
+func (s *serverStream) sentHeader() metadata.MD {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, opt := range opts {
-		switch o := opt.(type) {
-		case grpc.HeaderCallOption:
-			*o.HeaderAddr = s.header
-		case grpc.TrailerCallOption:
-			*o.TrailerAddr = s.trailer
-		}
-	}
+	return s.header
 }
 
 // IsInProcess reports whether the call of ctx came through a Channel. Nobody

@@ -193,7 +193,7 @@ func (g *Gate) As(p authn.Principal) Client { return g.With(authn.Authentication
 // With is As for any result of authentication.
 func (g *Gate) With(o authn.Authentication) Client {
 	from := &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}}
-	return newClient(&contextConn{ClientConnInterface: g.Server.Conn(), dress: func(ctx context.Context) context.Context {
+	return newClient(&contextConn{ClientConnInterface: inProcess{g.Server.Conn()}, dress: func(ctx context.Context) context.Context {
 		return authn.WithAuthentication(peer.NewContext(ctx, from), o)
 	}})
 }

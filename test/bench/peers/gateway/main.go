@@ -6,7 +6,6 @@
 package main
 
 import (
-	"context"
 	_ "expvar" // Allocations are read from /debug/vars.
 	"flag"
 	"fmt"
@@ -48,10 +47,11 @@ func serve(rest, rpc string, s *service) error {
 	secretsstorev1.RegisterSecretsStoreServiceServer(server, s)
 	go func() { fmt.Fprintln(os.Stderr, server.Serve(listener)) }()
 	mux := runtime.NewServeMux()
-	over := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
-	if err := secretsstorev1.RegisterSecretsStoreServiceHandlerFromEndpoint(context.Background(), mux, rpc, over); err != nil {
+	conn, err := grpc.NewClient(rpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
 		return err
 	}
+	register(mux, secretsstorev1.NewSecretsStoreServiceClient(conn))
 	front := &http.Server{Addr: rest, Handler: mux, ReadHeaderTimeout: time.Minute}
 	return front.ListenAndServe()
 }
