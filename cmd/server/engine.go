@@ -51,7 +51,7 @@ type engine struct {
 	// reads is what answers the services, near things first.
 	reads *cache.Client
 	// steps are what each change goes through.
-	steps change.Steps
+	steps change.Changer
 	// quotas counts what tenants have, and limits is what they may have.
 	quotas *quota.Counter
 	limits *quota.Table
@@ -154,7 +154,7 @@ func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 		settling.Owners = reconcile.SharedOwners(e.state)
 	}
 	e.reconciler = reconcile.New(settling)
-	e.steps = change.Steps{Publish: listings.Apply, Reconcile: e.reconciler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}
+	e.steps = change.Steps{Publish: listings.Apply, Reconcile: e.reconciler.Apply, Batch: e.merged.Apply, Send: change.Send(e.cloudflare)}.Compose()
 	e.limits = quota.NewTable(quotaRules(c), e.cloudflare.Accounts())
 	e.reads = listings.Client(e.cloudflare)
 	e.quotas = quota.New(quota.Config{

@@ -217,7 +217,7 @@ func TestTheStepsOfAChange(t *testing.T) {
 			return r, err
 		}
 	}
-	steps := change.Steps{Publish: step("publish"), Reconcile: step("reconcile"), Batch: step("batch"), Send: change.Send(&cloudflare{})}
+	steps := change.Steps{Publish: step("publish"), Reconcile: step("reconcile"), Batch: step("batch"), Send: change.Send(&cloudflare{})}.Compose()
 	r, err := steps.Apply(t.Context(), &change.Attempt{Op: change.Op{Kind: change.CreateStore, StoreName: "S"}})
 	want := []string{"publish", "reconcile", "batch", "batch ends", "reconcile ends", "publish ends"}
 	if err != nil || r.Store == nil || !slices.Equal(told, want) {

@@ -11,10 +11,10 @@ import (
 // Inspect finds out whether a change of an ended process was made. It runs the
 // steps without sending. The error is ErrNotDone, ErrUnproven, or a refusal
 // with ErrNeverThere. After any other error the inspection must be repeated.
-func (s Steps) Inspect(ctx context.Context, a *Attempt) (Result, error) {
+func (c Changer) Inspect(ctx context.Context, a *Attempt) (Result, error) {
 	inspected := *a
 	inspected.InspectOnly = true
-	r, err := s.Apply(ctx, &inspected)
+	r, err := c.Apply(ctx, &inspected)
 	switch {
 	case err == nil, errors.Is(err, ErrNeverThere), errors.Is(err, ErrNotDone), errors.Is(err, ErrUnproven):
 		return r, err

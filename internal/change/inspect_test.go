@@ -37,7 +37,7 @@ func TestWhatAnInspectionMayFind(t *testing.T) {
 			},
 		}
 		a := &change.Attempt{ID: "1"}
-		_, err := steps.Inspect(t.Context(), a)
+		_, err := steps.Compose().Inspect(t.Context(), a)
 		known := errors.Is(err, change.ErrNotDone) || errors.Is(err, change.ErrUnproven) || errors.Is(err, change.ErrNeverThere)
 		if tc.want != nil && !errors.Is(err, tc.want) || (err == nil) != (tc.found == nil) || known != (tc.want != nil && !errors.Is(tc.want, away)) || a.InspectOnly {
 			t.Errorf("%s: got %v, want %v", name, err, tc.want)

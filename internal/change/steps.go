@@ -36,9 +36,15 @@ func (s Steps) steps() []Step {
 	}
 }
 
+// Compose returns what makes changes by these steps.
+func (s Steps) Compose() Changer { return Changer{first: through(s.steps(), s.Send)} }
+
+// Changer makes changes by steps that were composed once.
+type Changer struct{ first Next }
+
 // Do makes a change. The attempt in ctx holds what else is known about it (see
 // With). Errors are faults.
-func (s Steps) Do(ctx context.Context, op Op, values Values) (Result, error) {
+func (c Changer) Do(ctx context.Context, op Op, values Values) (Result, error) {
 	a := &Attempt{}
 	if known := From(ctx); known != nil {
 		own := *known
@@ -46,13 +52,11 @@ func (s Steps) Do(ctx context.Context, op Op, values Values) (Result, error) {
 	}
 	op.Caller, op.Tenant = a.Op.Caller, a.Op.Tenant
 	a.Op, a.Values = op, values
-	return s.Apply(ctx, a)
+	return c.Apply(ctx, a)
 }
 
 // Apply makes a change. Its errors are those of the steps.
-func (s Steps) Apply(ctx context.Context, a *Attempt) (Result, error) {
-	return through(s.steps(), s.Send)(ctx, a)
-}
+func (c Changer) Apply(ctx context.Context, a *Attempt) (Result, error) { return c.first(ctx, a) }
 
 // through composes steps around send.
 func through(steps []Step, send Next) Next {

@@ -19,7 +19,7 @@ var errImpatient = errors.New("waited too long for another change")
 // carry returns the result of f: a recorded answer, the result of an open change of another call or replica,
 // or the result of a change that f makes.
 func (k *Coordinator) carry(f *flight) callResult {
-	ctx, cancel := context.WithTimeoutCause(f.wanted, k.config.Patience+k.config.Limit, errImpatient)
+	ctx, cancel := withBound(f.wanted, time.Now().Add(k.config.Patience+k.config.Limit), errImpatient)
 	defer cancel()
 	patience := time.Now().Add(k.config.Patience)
 	for admitted := false; ; {

@@ -7,6 +7,7 @@ package inflight
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"platform.internal/storekeeper/internal/fault"
@@ -171,7 +172,12 @@ func Retain(ctx context.Context) (release func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refs++
-	return sync.OnceFunc(b.Release)
+	var released atomic.Bool
+	return func() {
+		if !released.Swap(true) {
+			b.Release()
+		}
+	}
 }
 
 func noRoom() error {

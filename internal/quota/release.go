@@ -64,6 +64,8 @@ type Release struct {
 	note
 
 	made []string
+	// taken is what the change took, if it was to make something.
+	taken asked
 	// lost are the objects that are gone, by the key of their tenant.
 	lost []objects
 }
@@ -75,11 +77,11 @@ func (c *Counter) Release(ctx context.Context, kept []byte, e Ended) (*Release, 
 	if err != nil {
 		return nil, err
 	}
-	return c.releaseOf(ctx, n, e)
+	return c.releaseOf(ctx, n, n.asked(), e)
 }
 
-func (c *Counter) releaseOf(ctx context.Context, n note, e Ended) (*Release, error) {
-	r := &Release{Counter: c, note: n, made: e.Made}
+func (c *Counter) releaseOf(ctx context.Context, n note, taken asked, e Ended) (*Release, error) {
+	r := &Release{Counter: c, note: n, taken: taken, made: e.Made}
 	var err error
 	switch {
 	case r.DeletesStore && (e.Done || e.Gone):
@@ -106,7 +108,7 @@ func (r *Release) loseStore(ctx context.Context) error {
 func (r *Release) Keys() []string {
 	var keys []string
 	if r.Places > 0 {
-		keys = r.asked().keys(len(r.made))
+		keys = r.taken.keys(len(r.made))
 		if r.Tenant != nil {
 			for _, id := range r.made {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
@@ -127,10 +129,11 @@ func (r *Release) home() string {
 	return r.StoreID
 }
 
-func (r *Release) asked() asked {
-	a := asked{account: r.Account, kind: r.Kind, n: r.Places}
-	if r.Tenant != nil {
-		a.tenant, a.tenantKey, a.limit = *r.Tenant, tenantKey(r.Account, *r.Tenant), new(int)
+// asked is what a change took. Of the limit only whether there is one counts.
+func (n *note) asked() asked {
+	a := asked{account: n.Account, kind: n.Kind, n: n.Places}
+	if n.Tenant != nil {
+		a.tenant, a.tenantKey, a.limit = *n.Tenant, tenantKey(n.Account, *n.Tenant), new(int)
 	}
 	return a
 }
@@ -167,7 +170,7 @@ func (r *Release) keep(t tally) error {
 	if r.Tenant == nil {
 		return nil
 	}
-	h, err := t.holding(tenantKey(r.Account, *r.Tenant))
+	h, err := t.holding(r.taken.tenantKey)
 	if err != nil {
 		return err
 	}

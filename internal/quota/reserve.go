@@ -72,7 +72,7 @@ func (r *Reservation) Note() []byte { return r.note.encode() }
 
 // Release returns the release of the change.
 func (r *Reservation) Release(ctx context.Context, e Ended) (*Release, error) {
-	return r.releaseOf(ctx, r.note, e)
+	return r.releaseOf(ctx, r.note, r.asked, e)
 }
 
 // Keys are the records that Take decides about.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sync/atomic"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -37,17 +38,32 @@ func (p *ownAnswer) unpack(body []byte) (any, error) {
 	return Unpack(body)
 }
 
-// Pack encodes a request or an answer together with its type, for storage in a record.
+// typeURLPrefix stands before the name of a message's type in an anypb.Any.
+const typeURLPrefix = "type.googleapis.com/"
+
+// The fields of an anypb.Any.
+const (
+	anyTypeURL protowire.Number = 1
+	anyValue   protowire.Number = 2
+)
+
+// Pack encodes a request or an answer together with its type, for storage in a record. The bytes
+// are those of an anypb.Any, without one in memory.
 func Pack(message any) ([]byte, error) {
 	m, ok := message.(proto.Message)
 	if !ok {
 		return nil, fault.New(fault.Internal, fault.ReasonInternal, "Storekeeper failed to keep its answer.")
 	}
-	wrapped, err := anypb.New(m)
-	if err != nil {
-		return nil, err
+	name, size := m.ProtoReflect().Descriptor().FullName(), proto.Size(m)
+	url := len(typeURLPrefix) + len(name)
+	body := make([]byte, 0, 2*protowire.SizeTag(anyValue)+protowire.SizeBytes(url)+protowire.SizeBytes(size))
+	body = protowire.AppendVarint(protowire.AppendTag(body, anyTypeURL, protowire.BytesType), uint64(url)) //nolint:gosec // a length
+	body = append(append(body, typeURLPrefix...), name...)
+	if size == 0 {
+		return body, nil
 	}
-	return proto.Marshal(wrapped)
+	body = protowire.AppendVarint(protowire.AppendTag(body, anyValue, protowire.BytesType), uint64(size)) //nolint:gosec // a length
+	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(body, m)
 }
 
 // Unpack decodes what Pack encoded.

@@ -26,13 +26,13 @@ func attemptOf(ctx context.Context, op *idempotency.Operation, before change.Bas
 
 // Recovery determines the outcome of changes whose process has ended.
 type Recovery struct {
-	// Inspect is the function Inspect of change.Steps.
+	// Inspect is the function Inspect of change.Changer.
 	Inspect change.Next
 	// Response makes the answer of a change from its kind and result.
 	Response func(change.Kind, change.Result) proto.Message
 }
 
-// Recover returns the answer of a change. Errors are the errors of change.Steps.Inspect. Recover
+// Recover returns the answer of a change. Errors are the errors of change.Changer.Inspect. Recover
 // implements a field of idempotency.Config.
 func (r Recovery) Recover(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 	a := &change.Attempt{ID: op.Intent.ID, NotBefore: op.Ended}

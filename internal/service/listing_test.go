@@ -41,7 +41,7 @@ type library struct {
 func newLibrary(t *testing.T, r *rand.Rand, n int) *library {
 	t.Helper()
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
-	l := &library{cf: cf, service: service.New(cf.Client, change.Steps{Send: change.Send(cf.Client)}.Do, nil), store: cf.Store(t, servertest.Main, "default")}
+	l := &library{cf: cf, service: service.New(cf.Client, change.Steps{Send: change.Send(cf.Client)}.Compose().Do, nil), store: cf.Store(t, servertest.Main, "default")}
 	scopes := []string{"workers", "dex", "access"}
 	var ids []string
 	for i := range n {
@@ -171,7 +171,7 @@ func TestAListShowsWhatMayBeSeenAndCountsIt(t *testing.T) {
 
 func TestAListOfStoresShowsWhatMayBeSeen(t *testing.T) {
 	cf := servertest.NewCloudflare(t, &servertest.Clock{}, nil)
-	s := service.New(cf.Client, change.Steps{Send: change.Send(cf.Client)}.Do, nil)
+	s := service.New(cf.Client, change.Steps{Send: change.Send(cf.Client)}.Compose().Do, nil)
 	for i := range 230 {
 		cf.Store(t, servertest.Main, fmt.Sprintf("%c-%03d", 'a'+i%3, i))
 	}

@@ -57,7 +57,7 @@ func (c *cloudflare) DuplicateSecret(context.Context, upstream.DuplicateSecretPa
 
 // serving is the service in front of a cloudflare.
 func serving(c *cloudflare) *service.Service {
-	return service.New(c, change.Steps{Send: change.Send(c)}.Do, nil)
+	return service.New(c, change.Steps{Send: change.Send(c)}.Compose().Do, nil)
 }
 
 func TestASecretIsConvertedWhole(t *testing.T) {

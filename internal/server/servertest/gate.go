@@ -87,7 +87,7 @@ func Start(tb testing.TB, c Config) *Gate {
 	g.Trail = &Trail{clock: g.Clock}
 	g.Cloudflare = NewCloudflare(tb, g.Clock, c.Network)
 	chain := g.chain(tb, c)
-	var secrets secretsstorev1.SecretsStoreServiceServer = service.New(g.Cloudflare.Client, change.Steps{Send: change.Send(g.Cloudflare.Client)}.Do, nil)
+	var secrets secretsstorev1.SecretsStoreServiceServer = service.New(g.Cloudflare.Client, change.Steps{Send: change.Send(g.Cloudflare.Client)}.Compose().Do, nil)
 	if c.Secrets != nil {
 		secrets = c.Secrets(secrets)
 	}
