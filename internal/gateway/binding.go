@@ -16,9 +16,9 @@ import (
 	"platform.internal/storekeeper/internal/tracing"
 )
 
-// Conn carries an RPC. Its fill fills in the request, an empty message of the
+// Channel carries an RPC. Its fill fills in the request, an empty message of the
 // RPC's type. header is the header of the answer, also of a failed call.
-type Conn interface {
+type Channel interface {
 	Call(ctx context.Context, rpc string, md metadata.MD, fill func(request any) error) (answer any, header metadata.MD, err error)
 }
 
@@ -26,7 +26,7 @@ type Conn interface {
 // that protoc-gen-grpc-gateway generates would do the same with a client of gRPC,
 // whose metadata and messages would be copied on the way to the chain.
 type binder struct {
-	conn    Conn
+	conn    Channel
 	routes  *routes
 	refused precheckFunc
 	// query puts the checked parameters of an RPC into r.Form.

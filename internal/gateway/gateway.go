@@ -34,7 +34,7 @@ const MaxBody = 48 << 20
 // Config configures the gateway.
 type Config struct {
 	// Conn carries the RPCs.
-	Conn Conn
+	Conn Channel
 	// Authenticate authenticates the caller.
 	Authenticate func(context.Context, authn.Credentials) authn.Authentication
 	// Proxies are the networks whose X-Forwarded-For header is trusted.

@@ -14,10 +14,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Conn is both ends of a connection: services are registered on it as on a
+// Channel is both ends of a connection: services are registered on it as on a
 // grpc.Server, and Call makes a call. Register services before the first call.
 // Calls are safe for concurrent use.
-type Conn struct {
+type Channel struct {
 	interceptor grpc.UnaryServerInterceptor
 	methods     map[string]boundMethod
 }
@@ -27,7 +27,7 @@ type boundMethod struct {
 	handler grpc.MethodHandler
 }
 
-var _ grpc.ServiceRegistrar = (*Conn)(nil)
+var _ grpc.ServiceRegistrar = (*Channel)(nil)
 
 // NewChannel returns a connection whose calls pass an interceptor. Nil: they go
 // directly to the handlers.
@@ -47,7 +47,7 @@ func (c *Channel) RegisterService(desc *grpc.ServiceDesc, service any) {
 // message of the method's type; its error ends the call before the interceptor
 // runs. header is the header of the answer, also of a failed call. The answer is
 // that of the handler and must not be changed; its trailer is dropped.
-func (c *Conn) Call(ctx context.Context, method string, md metadata.MD, fill func(request any) error) (answer any, header metadata.MD, err error) {
+func (c *Channel) Call(ctx context.Context, method string, md metadata.MD, fill func(request any) error) (answer any, header metadata.MD, err error) {
 	m, ok := c.methods[method]
 	if !ok {
 		return nil, nil, status.Errorf(codes.Unimplemented, "unknown method %s", method)

@@ -42,8 +42,8 @@ func note(log *[]string, name string) grpc.UnaryServerInterceptor {
 
 const method = secretsstorev1.SecretsStoreService_CreateStore_FullMethodName
 
-func connect(s *store, interceptor grpc.UnaryServerInterceptor) *inproc.Conn {
-	conn := inproc.NewConn(interceptor)
+func connect(s *store, interceptor grpc.UnaryServerInterceptor) *inproc.Channel {
+	conn := inproc.NewChannel(interceptor)
 	secretsstorev1.RegisterSecretsStoreServiceServer(conn, s)
 	return conn
 }
@@ -121,7 +121,7 @@ func TestARequestThatIsNotFilledInReachesNobody(t *testing.T) {
 }
 
 func TestWhatIsNotThereIsUnimplemented(t *testing.T) {
-	_, _, err := inproc.NewConn(nil).Call(context.Background(), "/nobody/Knows", nil, named("x"))
+	_, _, err := inproc.NewChannel(nil).Call(context.Background(), "/nobody/Knows", nil, named("x"))
 	if status.Code(err) != codes.Unimplemented {
 		t.Errorf("got %v", err)
 	}

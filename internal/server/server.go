@@ -60,7 +60,7 @@ func newServer(chain Chain, services []Register, timeouts healthTimeouts, option
 func (s *Server) GRPC() *grpc.Server { return s.grpc }
 
 // Conn returns the connection that runs the same calls inside the process.
-func (s *Server) Conn() *inproc.Conn { return s.conn }
+func (s *Server) Conn() *inproc.Channel { return s.conn }
 
 // Drain makes health checks report that the server is about to stop.
 func (s *Server) Drain() { s.health.Shutdown() }

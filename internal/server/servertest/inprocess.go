@@ -14,7 +14,7 @@ import (
 )
 
 // inProcess makes the calls of generated clients inside the process.
-type inProcess struct{ *inproc.Conn }
+type inProcess struct{ *inproc.Channel }
 
 // Invoke makes one call. The request is copied, and outgoing metadata becomes that
 // of the caller.
