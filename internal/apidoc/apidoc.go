@@ -38,7 +38,7 @@ func Handler() http.Handler {
 	served := map[string]*webfile.Asset{
 		"/openapi.json":   webfile.New(document, "application/json"),
 		"/docs":           webfile.New(page, webfile.HTML),
-		"/docs/docs.css":  webfile.New(style, webfile.CSS),
+		"/docs/docs.css":  webfile.NewStyle(style),
 		"/docs/docs.js":   webfile.New(script, webfile.JavaScript),
 		"/docs/schema.js": webfile.New(schemaScript, webfile.JavaScript),
 	}

@@ -40,7 +40,7 @@ var (
 func Handler() http.Handler {
 	served := map[string]*webfile.Asset{
 		Root:                  webfile.New(page, webfile.HTML),
-		Root + "/console.css": webfile.New(style, webfile.CSS),
+		Root + "/console.css": webfile.NewStyle(style),
 		Root + "/console.js":  webfile.New(script, webfile.JavaScript),
 		Root + "/api.js":      webfile.New(apiScript, webfile.JavaScript),
 		Root + "/dom.js":      webfile.New(domScript, webfile.JavaScript),

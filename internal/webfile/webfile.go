@@ -6,6 +6,7 @@ package webfile
 
 import (
 	"crypto/sha256"
+	_ "embed" // For the file below.
 	"encoding/hex"
 	"net/http"
 	"strings"
@@ -36,6 +37,12 @@ type Asset struct {
 	mediaType string
 	tag       string
 }
+
+//go:embed palette.css
+var palette string
+
+// NewStyle returns a style sheet that begins with the colours that all pages share.
+func NewStyle(content string) *Asset { return New(palette+content, CSS) }
 
 // New returns a file. The ETag is the start of the SHA-256 of the content.
 func New(content, mediaType string) *Asset {
