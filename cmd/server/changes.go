@@ -34,13 +34,13 @@ func (e *engine) reserve(op *change.Op) idempotency.Reservation {
 	if r == nil {
 		return nil
 	}
-	return reservation{r}
+	return quotaReservation{r}
 }
 
-// reservation is that of a quota, as package idempotency asks for it.
-type reservation struct{ *quota.Reservation }
+// quotaReservation is that of a quota, as package idempotency asks for it.
+type quotaReservation struct{ *quota.Reservation }
 
-func (r reservation) Release(ctx context.Context, ended idempotency.Ended) (idempotency.Release, error) {
+func (r quotaReservation) Release(ctx context.Context, ended idempotency.Ended) (idempotency.Release, error) {
 	return r.Reservation.Release(ctx, quota.Ended(ended))
 }
 

@@ -100,15 +100,15 @@ type page struct {
 	size   int // from 1 to maxPageSize
 }
 
-// span is a range of a list, from the first item to before the last.
-type span struct{ from, to int }
+// itemRange is a range of a list, from the first item to before the last.
+type itemRange struct{ from, to int }
 
 // cut returns the range of the page in a list of n items. Past the end it is
 // empty.
-func (p page) cut(n int) span {
+func (p page) cut(n int) itemRange {
 	if p.number-1 > n/p.size {
-		return span{n, n}
+		return itemRange{n, n}
 	}
 	from := min((p.number-1)*p.size, n)
-	return span{from, min(from+p.size, n)}
+	return itemRange{from, min(from+p.size, n)}
 }
