@@ -25,6 +25,13 @@ GOLANGCI   := bin/golangci-lint-$(call built_from,tools/golangci)
 CADDY      := bin/caddy-$(call built_from,tools/caddy)
 DEADCODE   := bin/deadcode-$(call built_from,tools/deadcode)
 APISERVER  := bin/kube-apiserver-$(call built_from,tools/kubeapiserver)
+HELM       := bin/helm-$(call built_from,tools/kubeclients)
+KUBECTL    := bin/kubectl-$(call built_from,tools/kubeclients)
+
+# Modules with definitions of the resources that the chart and the recipes make and
+# Kubernetes itself does not have. Nothing of them is compiled.
+KUBE_DEFINITIONS := github.com/cert-manager/cert-manager@v1.19.1 github.com/external-secrets/external-secrets@v1.3.2 \
+	github.com/prometheus-operator/prometheus-operator@v0.85.0 sigs.k8s.io/gateway-api@v1.6.3
 
 # What generated code runs with must be what generated it.
 SHARED_MODULES := google.golang.org/protobuf google.golang.org/grpc \
@@ -104,13 +111,15 @@ test-restarts: ## Restart two replicas 100 times under load behind a balancer th
 test-revocation: ## Revoke a key 50 times under load, and print how long after the change the last call was accepted
 	CGO_ENABLED=0 STOREKEEPER_REVOCATIONS=$${STOREKEEPER_REVOCATIONS:-50} $(GO) test -count=1 -timeout 20m -run RevocationsManyTimes -v ./cmd/server
 
-test-kubernetes: ## Let a real Kubernetes API server issue tokens and take our manifests (builds it once, up to half an hour; needs etcd)
+test-kubernetes: ## Let a real Kubernetes API server issue tokens and take our manifests, by kubectl and by Helm (builds all once, up to an hour; needs etcd)
 	@if ! command -v etcd >/dev/null 2>&1; then \
 		echo "test-kubernetes: there is no etcd on this machine (Debian: etcd-server), so nothing was tested"; \
-	elif ! $(MAKE) -s --no-print-directory $(APISERVER); then \
-		echo "test-kubernetes: the API server could not be built, so nothing was tested"; \
+	elif ! $(MAKE) -s --no-print-directory $(APISERVER) $(HELM) $(KUBECTL); then \
+		echo "test-kubernetes: the API server, Helm or kubectl could not be built, so nothing was tested"; \
 	else \
-		CGO_ENABLED=0 STOREKEEPER_KUBE_APISERVER="$(CURDIR)/$(APISERVER)" $(GO) test -count=1 -timeout 20m -run 'Kubernetes|ADocumentedBinding' -v ./cmd/server; \
+		definitions=$$($(GO) mod download -json $(KUBE_DEFINITIONS)) || exit 1; \
+		CGO_ENABLED=0 STOREKEEPER_KUBE_APISERVER="$(CURDIR)/$(APISERVER)" STOREKEEPER_HELM="$(CURDIR)/$(HELM)" STOREKEEPER_KUBECTL="$(CURDIR)/$(KUBECTL)" \
+			STOREKEEPER_KUBE_DEFINITIONS="$$(echo "$$definitions" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')" $(GO) test -count=1 -timeout 40m -run 'Kubernetes|ADocumentedBinding|Helm' -v ./cmd/server; \
 	fi
 
 lint: lint-format lint-go lint-tools lint-proto ## Check formatting, code and proto files
@@ -185,9 +194,17 @@ bin/deadcode-%:
 bin/caddy-%:
 	cd tools/caddy && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ github.com/caddyserver/caddy/v2/cmd/caddy
 
-# Without its staging modules: tools/kubeapiserver/go.mod names published ones.
+# Without its staging modules: tools/kubeapiserver/go.mod names published ones. Helm asks
+# the server for its version.
 bin/kube-apiserver-%:
-	cd tools/kubeapiserver && CGO_ENABLED=0 nice -n 19 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ k8s.io/kubernetes/cmd/kube-apiserver
+	cd tools/kubeapiserver && version=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes) && CGO_ENABLED=0 nice -n 19 $(GO) build -trimpath \
+		-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$version" -o ../../$@ k8s.io/kubernetes/cmd/kube-apiserver
+
+bin/helm-%:
+	cd tools/kubeclients && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ helm.sh/helm/v3/cmd/helm
+
+bin/kubectl-%:
+	cd tools/kubeclients && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o ../../$@ ./kubectl
 
 clean: ## Remove what was built, downloads excepted
 	rm -rf bin build .cache

@@ -79,8 +79,8 @@ func pages(t *testing.T) []string {
 
 // elsewhere are programs that cannot do their work in a test, and why.
 var elsewhere = map[string]string{
-	"kubectl": "it needs a cluster; make test-kubernetes applies the manifests to a real API server, and test/deploy checks names and flags",
-	"helm":    "it needs a cluster; test/deploy renders the chart with Helm's library",
+	"kubectl": "it needs a cluster; make test-kubernetes runs these commands on a real API server, and test/deploy checks names and flags",
+	"helm":    "it needs a cluster; make test-kubernetes runs Helm on a real API server, and test/deploy renders the chart with Helm's library",
 	"grpcurl": "it is a program of its own, which this machine lacks; the tests of cmd/server make such calls",
 	"docker":  "it needs a daemon; test/deploy runs the build and the services of the compose files without one",
 }
