@@ -5,9 +5,13 @@ import "net/http"
 // at is where the API of the account stands.
 const at = "/accounts/023e105f4ecef8ad9ca31a8372d0c353/secrets_store"
 
-// Terraform is what version 5 of the Terraform provider sends for a store and a
-// secret, in the order of apply, plan, change, import and destroy. The provider
-// itself comes from a registry of its own.
+// Terraform is what version 5.22.0 of the Terraform provider sends for a store and a
+// secret, in the order of apply, plan, change, import and destroy. It was compared on
+// 2026-11-29 with what that provider, built with the resources of Secrets Store alone,
+// sent to Storekeeper under OpenTofu 1.12.6: the requests and headers are those, without
+// the reads that a plan repeats, but for the filter by scopes and for the four steps
+// about what is not there or not empty, which are written by hand. The provider itself
+// comes from a registry of its own.
 func Terraform() []Step {
 	const secrets = at + "/stores/$store/secrets"
 	return []Step{
@@ -21,6 +25,7 @@ func Terraform() []Step {
 		{Name: "remove the comment", Call: terraform(http.MethodPatch, secrets+"/$secret", `{"comment":null}`), Status: 200, Word: `"comment":null`},
 		{Name: "import the secret", Call: terraform(http.MethodGet, secrets+"/$secret", ""), Status: 200, Word: `"comment":null,"scopes":["workers"]`},
 		{Name: "data source for the stores", Call: terraform(http.MethodGet, at+"/stores?direction=asc&order=name", ""), Status: 200, Word: `"total_count":1`},
+		{Name: "second page of the stores", Call: terraform(http.MethodGet, at+"/stores?direction=asc&order=name&page=2", ""), Status: 200, Word: `"result":[]`},
 		{Name: "data source for the secrets", Call: terraform(http.MethodGet, secrets+"?scopes=workers&search=TF_", ""), Status: 200, Word: `"total_count":1`},
 		{Name: "second page of the data source", Call: terraform(http.MethodGet, secrets+"?page=2&scopes=workers&search=TF_", ""), Status: 200, Word: `"result":[]`},
 		{Name: "destroy the store too early", Call: terraform(http.MethodDelete, at+"/stores/$store", ""), Status: 409, Word: "store_not_empty"},
@@ -35,10 +40,11 @@ func Terraform() []Step {
 // terraform is a request with the headers of the provider.
 func terraform(method, path, body string) Call {
 	header := map[string]string{
-		"User-Agent":                  "terraform-provider-cloudflare/5.22.0 terraform-plugin-framework/1.15.0 terraform/1.13.0",
+		"User-Agent":                  "terraform-provider-cloudflare/5.22.0 terraform-plugin-framework/1.19.0 terraform/1.13.0",
 		"Accept":                      "application/json",
 		"X-Stainless-Lang":            "Terraform",
 		"X-Stainless-Runtime":         "terraform-plugin-framework",
+		"X-Stainless-Runtime-Version": "1.19.0",
 		"X-Stainless-Retry-Count":     "0",
 		"X-Stainless-Arch":            "x64",
 		"X-Stainless-OS":              "Linux",
