@@ -186,6 +186,7 @@ func TestKubernetesTakesWhatTheReadmeSays(t *testing.T) {
 	}
 	o.must("kubectl -n storekeeper create serviceaccount default") // Which a controller makes elsewhere.
 	o.accepts("storekeeper", "statefulset/postgres")
+	o.must("rm deploy/kubernetes/secret.example.yaml") // The real one is there.
 	o.must("for file in deploy/kubernetes/*.example.yaml; do kubectl -n storekeeper apply --filename $file; done")
 	if kinds := o.must("kubectl -n storekeeper get configmaps --output name"); !strings.Contains(kinds, "configmap/storekeeper-config-") {
 		t.Errorf("there are %s", kinds)
