@@ -54,7 +54,7 @@ func TestEachAlertHasARunbookThatSaysWhatToDo(t *testing.T) {
 			t.Errorf("%s has the runbook %q", rule.Alert, rule.Annotations["runbook_url"])
 			continue
 		}
-		for _, part := range []string{"# " + rule.Alert + "\n", "\n## What it means\n", "\n## How to look\n", "\n## What to do\n", "Severity: " + rule.Labels["severity"] + "."} {
+		for _, part := range []string{"# " + rule.Alert + "\n", "\n## Meaning\n", "\n## Diagnosis\n", "\n## Action\n", "Severity: " + rule.Labels["severity"] + "."} {
 			if !strings.Contains(page, part) {
 				t.Errorf("the runbook of %s lacks %q", rule.Alert, part)
 			}
