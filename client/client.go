@@ -32,7 +32,7 @@ import (
 // Client is a connection to Storekeeper. It is safe for concurrent use.
 type Client struct{ conn *grpc.ClientConn }
 
-// options are what the Options of Dial set.
+// options holds the settings of Dial.
 type options struct {
 	tls       *tls.Config
 	roots     *x509.CertPool
@@ -50,7 +50,7 @@ type Option func(*options)
 func WithTokens(source TokenSource) Option { return func(o *options) { o.tokens = source } }
 
 // WithTLS uses the configuration for TLS, for example with a client
-// certificate. Without it the certificate authorities of the system count.
+// certificate. The default trusts the certificate authorities of the system.
 func WithTLS(config *tls.Config) Option {
 	return func(o *options) { o.tls = config.Clone() }
 }
@@ -72,8 +72,8 @@ func WithCAFile(file string) Option {
 	}
 }
 
-// WithPlaintext connects without TLS, as to `server dev`. Whoever reads the
-// network then reads tokens and secrets: use it on loopback alone.
+// WithPlaintext connects without TLS, as to `server dev`. Tokens and secrets
+// are then readable on the network: use it on loopback only.
 func WithPlaintext() Option { return func(o *options) { o.plaintext = true } }
 
 // WithRetry changes how often and how long a call is repeated.
@@ -86,7 +86,7 @@ func WithDialOptions(more ...grpc.DialOption) Option {
 
 // Dial returns a client of the server at target, in the syntax of gRPC:
 // host:port, or dns:///host:port to spread calls over all addresses of a name.
-// It does not connect before the first call.
+// The client connects at the first call.
 func Dial(target string, opts ...Option) (*Client, error) {
 	o := &options{retry: DefaultRetry()}
 	for _, option := range opts {
@@ -105,8 +105,9 @@ func Dial(target string, opts ...Option) (*Client, error) {
 	return &Client{conn}, nil
 }
 
-// dialOptions are the options of the connection. The key is set before the
-// retries, so that all attempts of a call have the same one.
+// dialOptions returns the options of the connection. The interceptor of keys is
+// outside the interceptor of retries, so that all attempts of a call have the
+// same idempotency key.
 func (o *options) dialOptions() []grpc.DialOption {
 	transport := insecure.NewCredentials()
 	if !o.plaintext {
@@ -140,7 +141,7 @@ func (c *Client) Self() storekeeperv1.SelfServiceClient {
 	return storekeeperv1.NewSelfServiceClient(c.conn)
 }
 
-// Changes lists who changed what.
+// Changes returns the service that lists changes and their callers.
 func (c *Client) Changes() storekeeperv1.ChangeServiceClient {
 	return storekeeperv1.NewChangeServiceClient(c.conn)
 }
@@ -153,8 +154,8 @@ func (c *Client) SecretsStore() secretsstorev1.SecretsStoreServiceClient {
 // Conn is the connection, for further services.
 func (c *Client) Conn() *grpc.ClientConn { return c.conn }
 
-// Healthy asks the server whether it serves. It returns nil if it does, and
-// needs no token.
+// Healthy calls the health service. It returns nil if the server accepts calls,
+// and needs no token.
 func (c *Client) Healthy(ctx context.Context) error {
 	answer, err := grpc_health_v1.NewHealthClient(c.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	switch {

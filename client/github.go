@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// The variables that a job of GitHub Actions has if its workflow says
-// "permissions: id-token: write".
+// Variables of a GitHub Actions job whose workflow has "permissions: id-token:
+// write".
 const (
 	githubURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
 	githubToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
 const (
-	// githubMargin is how long before its end a token is replaced.
+	// githubMargin is the remaining lifetime at which a token is replaced.
 	githubMargin = time.Minute
 	// githubTimeout bounds one request for a token.
 	githubTimeout = 10 * time.Second
@@ -31,9 +31,9 @@ const (
 	maxTokenAnswer = 64 << 10
 )
 
-// GitHubActions asks GitHub for a token of the running job for the audience,
-// and for a new one a minute before it expires. The workflow needs
-// "permissions: id-token: write".
+// GitHubActions gets a token of the running job for the audience from GitHub,
+// and a new token a minute before the expiry. The workflow needs "permissions:
+// id-token: write".
 func GitHubActions(audience string) TokenSource {
 	return &githubActions{audience: audience, http: &http.Client{Timeout: githubTimeout}, now: time.Now}
 }
@@ -48,7 +48,7 @@ type githubActions struct {
 	expires time.Time
 }
 
-// Token returns the kept token, or a new one.
+// Token returns the cached token, or a new token.
 func (g *githubActions) Token(ctx context.Context) (string, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -96,7 +96,7 @@ func (g *githubActions) ask(ctx context.Context) (string, error) {
 	return given.Value, nil
 }
 
-// expiry reads the end of a token. It verifies nothing: the server does.
+// expiry returns the expiry of a token. It does not verify the token; the server does.
 func expiry(token string) (time.Time, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -28,8 +28,8 @@ func keyed(ctx context.Context, method string, req, reply any, cc *grpc.ClientCo
 	return invoke(ctx, method, req, reply, cc, opts...)
 }
 
-// needsKey reports whether a request takes a key and has none. A request that
-// takes one has the field for it.
+// needsKey reports whether a request has the field of the idempotency key, and
+// no key.
 func needsKey(ctx context.Context, req any) bool {
 	message, ok := req.(proto.Message)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 )
 
 // Reason returns the reason of a failed call, one of the constants of this
-// package, or "" for an error without one. Reasons are part of the contract: one
-// is never reused for another meaning.
+// package, or "" for an error without a reason. Reasons are part of the
+// contract: a reason never gets another meaning.
 func Reason(err error) string {
 	info := detail[*errdetails.ErrorInfo](err)
 	if info.GetDomain() != Domain {
@@ -18,8 +18,8 @@ func Reason(err error) string {
 	return info.GetReason()
 }
 
-// RetryAfter returns how long the server asks to wait before a repeat, and
-// whether it asks at all.
+// RetryAfter returns the wait before a repeat that the server asks for, and
+// whether the server names a wait.
 func RetryAfter(err error) (time.Duration, bool) {
 	info := detail[*errdetails.RetryInfo](err)
 	if info.GetRetryDelay() == nil {
@@ -32,7 +32,7 @@ func RetryAfter(err error) (time.Duration, bool) {
 type Violation struct {
 	// Field is the path of the field, for example "secrets[0].name".
 	Field string
-	// Description says what would be right.
+	// Description is the rule that the field violates.
 	Description string
 }
 

@@ -3,7 +3,7 @@ package client
 // Domain is the domain of the reasons, in ErrorInfo.domain.
 const Domain = "storekeeper.platform.internal"
 
-// The reasons of failed calls. docs/errors.md says what each means.
+// The reasons of failed calls. docs/errors.md describes each reason.
 const (
 	ReasonAccountNotAllowed          = "ACCOUNT_NOT_ALLOWED"
 	ReasonCredentialBadSignature     = "CREDENTIAL_BAD_SIGNATURE"

@@ -10,25 +10,25 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Retry says how a call is repeated. Repeating is safe: a read changes nothing,
-// a change has an idempotency key, and a put by name is the same when repeated.
+// Retry configures how calls are repeated. A repeat is safe: a read changes
+// nothing, a change has an idempotency key, and a put by name is idempotent.
 //
 // A call is repeated after UNAVAILABLE, and after RESOURCE_EXHAUSTED if the
-// server says when. The client waits as long as the server asks (RetryInfo),
-// otherwise about Backoff, twice as long each time. It gives up, with the last
-// error, after Attempts, and at once if the wait is longer than MaxWait or ends
+// server names a wait. The client waits as long as the server asks (RetryInfo),
+// otherwise about Backoff, doubled at each repeat. The client returns the last
+// error after Attempts, and at once if the wait is longer than MaxWait or ends
 // after the deadline of the call.
 type Retry struct {
-	// Attempts counts the first one. 1 means that nothing is repeated.
+	// Attempts includes the first attempt. 1 means no repeats.
 	Attempts int
-	// Backoff is the first wait where the server gives none.
+	// Backoff is the first wait if the server names none.
 	Backoff time.Duration
 	// MaxWait bounds each wait.
 	MaxWait time.Duration
 }
 
-// DefaultRetry makes 5 attempts, waits from 100 ms, and up to a minute where the
-// server asks for it.
+// DefaultRetry makes 5 attempts, waits from 100 ms, and waits up to a minute if
+// the server asks for that.
 func DefaultRetry() Retry {
 	return Retry{Attempts: 5, Backoff: 100 * time.Millisecond, MaxWait: time.Minute}
 }
@@ -55,7 +55,7 @@ func (r Retry) wait(err error, attempt int) (time.Duration, bool) {
 	switch status.Code(err) {
 	case codes.Unavailable:
 		if !given {
-			// Half of it is random, so that clients spread out.
+			// Half of the wait is random, so that clients spread out.
 			limit := min(r.Backoff<<min(attempt-1, 16), r.MaxWait)
 			return limit/2 + rand.N(limit/2+1), true //nolint:gosec // It spreads clients and keeps no secret.
 		}
@@ -69,7 +69,7 @@ func (r Retry) wait(err error, attempt int) (time.Duration, bool) {
 	return advised, advised <= r.MaxWait
 }
 
-// pause waits. It returns false at once if the context ends before.
+// pause waits. It returns false as soon as the context ends.
 func pause(ctx context.Context, wait time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return false

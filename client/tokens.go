@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// A TokenSource returns the token of the next call. It is called for each
-// attempt, from several goroutines, and keeps a token for as long as it can.
-// Errors must not hold a token.
+// A TokenSource returns the token of the next call. Token is called for each
+// attempt, from several goroutines, and should cache the token. Errors must not
+// contain a token.
 type TokenSource interface {
 	Token(ctx context.Context) (string, error)
 }
@@ -30,9 +30,9 @@ func (staticToken) String() string { return "[redacted]" }
 // GoString hides the token from %#v.
 func (s staticToken) GoString() string { return s.String() }
 
-// fileAge is how long the content of a file is used without reading it again.
-// Kubernetes replaces a projected token when 80 % of its life is over, which is 8
-// minutes at least.
+// fileAge is the time for which the content of a file is cached. Kubernetes
+// replaces a projected token after 80 % of its lifetime, which is at least 8
+// minutes.
 const fileAge = 10 * time.Second
 
 // FileToken reads the token from a file, and reads the file again every 10 s:
@@ -40,8 +40,8 @@ const fileAge = 10 * time.Second
 // kubelet replaces. White space around the token is left out.
 func FileToken(path string) TokenSource { return &fileToken{path: path, now: time.Now} }
 
-// KubernetesTokenPath is where the documented manifests project the token of a
-// service account with the audience of Storekeeper.
+// KubernetesTokenPath is the path at which the documented manifests project the
+// token of a service account with the audience of Storekeeper.
 const KubernetesTokenPath = "/run/secrets/storekeeper/token"
 
 // KubernetesToken reads the projected token of a service account from
@@ -57,8 +57,8 @@ type fileToken struct {
 	token string
 }
 
-// Token reads the file if it was not read lately. While it cannot be read, the
-// last token is used on.
+// Token reads the file if the cached content is older than fileAge. While the
+// file cannot be read, Token returns the last token.
 func (f *fileToken) Token(context.Context) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,6 +100,6 @@ func (b *bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[strin
 	return map[string]string{"authorization": "Bearer " + token}, nil
 }
 
-// RequireTransportSecurity keeps tokens off plain connections, unless
-// WithPlaintext asks for one.
+// RequireTransportSecurity refuses connections without TLS, unless
+// WithPlaintext is set.
 func (b *bearer) RequireTransportSecurity() bool { return !b.plaintext }

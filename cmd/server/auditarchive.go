@@ -157,8 +157,8 @@ func (a *archiver) path(p postgres.Partition) string {
 	return filepath.Join(a.folder, fmt.Sprintf("trail-%020d.jsonl", p.First))
 }
 
-// archive writes the file of a partition, verifies it, and only then takes the
-// partition out of the trail. It may be repeated after each step.
+// archive writes the file of a partition, verifies the file, and only then
+// detaches the partition. After a failure at any step, archive can be repeated.
 func (a *archiver) archive(ctx context.Context, p postgres.Partition) (audit.Report, error) {
 	path := a.path(p)
 	report, err := a.verify(ctx, path, p)
@@ -181,7 +181,7 @@ func (a *archiver) archive(ctx context.Context, p postgres.Partition) (audit.Rep
 	return report, err
 }
 
-// export writes the file of a partition, with the head beside it.
+// export writes the file of a partition and its head file.
 func (a *archiver) export(ctx context.Context, path string, p postgres.Partition) error {
 	made, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -208,8 +208,8 @@ func (a *archiver) export(ctx context.Context, path string, p postgres.Partition
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// verify verifies the file of a partition: that it is what was written, from the first
-// record of the partition to the last.
+// verify checks that the file of a partition is unaltered and complete, from the first
+// record to the last.
 func (a *archiver) verify(ctx context.Context, path string, p postgres.Partition) (audit.Report, error) {
 	if _, err := os.Stat(path); err != nil {
 		return audit.Report{}, err

@@ -14,15 +14,15 @@ import (
 )
 
 var (
-	// errTrailAltered says that an audit trail differs from what was written.
-	// The findings are printed before.
+	// errTrailAltered reports an altered audit trail. The findings are printed
+	// before.
 	errTrailAltered = errors.New("the audit trail is not what was written")
 	// errMissing says that records of the chain are in none of the files.
 	errMissing = errors.New("records of the audit trail are missing")
 )
 
-// runAuditVerify verifies that an audit trail is what was written: files, or the
-// trail that a configuration names.
+// runAuditVerify checks that an audit trail is unaltered: files, or the trail of
+// a configuration.
 func runAuditVerify(ctx context.Context, args []string, t terminal) error {
 	var files stringList
 	var after afterFlag
@@ -61,7 +61,7 @@ func verifyFiles(ctx context.Context, files []string, after afterFlag, keyFile s
 	return printReport(report, t)
 }
 
-// verifyTrail verifies files. If one is rotated meanwhile, it starts again.
+// verifyTrail verifies files. If a file is rotated during the check, it starts again.
 func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byte) (audit.Report, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
@@ -93,8 +93,7 @@ func parseWithFiles(flags *flag.FlagSet, args []string, t terminal) (files []str
 	}
 }
 
-// withRotatedFiles puts the rotated files of a trail before the one file that
-// is given.
+// withRotatedFiles puts the rotated files of a trail before its current file.
 func withRotatedFiles(files []string, partly bool) ([]string, error) {
 	if len(files) != 1 || partly {
 		return files, nil
@@ -135,7 +134,7 @@ func printReport(r audit.Report, t terminal) error {
 	return printFindings(r, t)
 }
 
-// printFindings prints what is wrong, if anything is.
+// printFindings prints the findings.
 func printFindings(r audit.Report, t terminal) error {
 	for _, p := range r.Problems {
 		say(t.out, "FAIL  %s\n", p)

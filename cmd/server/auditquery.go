@@ -89,8 +89,8 @@ func query(ctx context.Context, source *auditSource, f history.Filter, limit int
 	}
 }
 
-// changePrinter returns the function that prints a change, and the one that prints what
-// comes last.
+// changePrinter returns the function that prints a change, and the function that ends
+// the output.
 func changePrinter(output string, w io.Writer) (show func(*history.Change) error, end func() error, err error) {
 	end = func() error { return nil }
 	switch output {
@@ -109,7 +109,7 @@ func changePrinter(output string, w io.Writer) (show func(*history.Change) error
 			if err != nil {
 				return err
 			}
-			// protojson puts blanks where it likes.
+			// protojson inserts random blanks.
 			return writeLine(w, json.RawMessage(text))
 		}, end, nil
 	case "ocsf":
@@ -133,7 +133,7 @@ func outcomeText(c *history.Change) string {
 	return text
 }
 
-// objects names what a change is about: ACCOUNT/STORE/SECRET, and further secrets.
+// objects names the objects of a change: ACCOUNT/STORE/SECRET, and further secrets.
 func objects(r *audit.Record) string {
 	text := dash(r.Account) + "/" + dash(either(r.Store.Name, r.Store.ID))
 	var secrets []string
@@ -156,8 +156,8 @@ func either(a, b string) string {
 	return b
 }
 
-// dash shows a text of the trail on a terminal. Names are free text, so what could
-// move the cursor is escaped.
+// dash shows a text of the trail on a terminal. Names are free text, so control
+// characters are escaped.
 func dash(text string) string {
 	if text == "" {
 		return "-"

@@ -38,7 +38,7 @@ func (a *auditFlags) parse(flags *flag.FlagSet, args []string, t terminal) error
 
 // auditSource is a trail that can be read.
 type auditSource struct {
-	// lines reads all of it, and index finds changes in it.
+	// lines reads the whole trail, and index finds changes.
 	lines history.Trail
 	index func(ctx context.Context) (history.Index, error)
 	close func() error
@@ -69,9 +69,9 @@ func (a *auditFlags) open(ctx context.Context) (*auditSource, error) {
 	}, nil
 }
 
-// openFiles opens files, or one file with the rotated files beside it. Of one file the
-// index that a running service keeps is used, and not changed. What it lacks is indexed
-// in a temporary folder.
+// openFiles opens files, or one file with its rotated files. For a single file, the
+// index of the running service is read and not changed. Missing parts are indexed in a
+// temporary folder.
 func openFiles(paths []string) *auditSource {
 	c := fileindex.Config{Paths: paths}
 	if len(paths) == 1 {
@@ -100,8 +100,8 @@ func openFiles(paths []string) *auditSource {
 	return s
 }
 
-// exist returns the error of a file that is missing. Within a trail, a file that is
-// missing is one that was rotated away.
+// exist returns the error of a missing file. During a read, a missing file means
+// that the file was rotated.
 func exist(paths []string) error {
 	for _, path := range paths {
 		if _, err := os.Stat(path); err != nil {

@@ -19,8 +19,8 @@ func trailOnStdout(c config.Audit) bool {
 	return c.Sink == config.AuditStdout || c.Stream == "stdout"
 }
 
-// trailStream returns the task that writes the lines of the trail in a database to a
-// stream, nil where there is none.
+// trailStream returns the task that writes the lines of a trail in a database to a
+// stream, or nil without a stream.
 func trailStream(s settings, kept *state, log *zap.Logger) func(context.Context) {
 	c := s.config.Audit
 	if kept.shared == nil || c.Stream == "off" || c.Stream == "" {

@@ -17,8 +17,8 @@ import (
 	"platform.internal/storekeeper/internal/forwarded"
 )
 
-// The limits of the HTTP listeners. docs/security.md lists them beside those of
-// gRPC.
+// Limits of the HTTP listeners. docs/security.md lists the limits of both
+// protocols.
 const (
 	maxHeaderBytes = 64 << 10
 	headerTimeout  = 10 * time.Second
@@ -28,8 +28,8 @@ const (
 	// writeTimeout begins at the end of the header: a long body, the call, and
 	// a slow reader.
 	writeTimeout = 4 * time.Minute
-	// http2Streams, http2Stream and http2Connection limit what HTTP/2 receives
-	// before a handler reads.
+	// http2Streams, http2Stream and http2Connection limit the data that HTTP/2
+	// buffers before a handler reads.
 	http2Streams    = 100
 	http2Stream     = 64 << 10
 	http2Connection = 256 << 10
@@ -41,8 +41,8 @@ const (
 	linesBurst     = 100
 )
 
-// httpServer returns a server that limits what a slow or greedy client can
-// hold.
+// httpServer returns a server that limits the resources of slow or greedy
+// clients.
 func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler: countCalls(h), TLSConfig: secured,
@@ -56,7 +56,7 @@ func httpServer(h http.Handler, secured *tls.Config, to *zap.Logger) *http.Serve
 	}
 }
 
-// countCalls marks the connection of each request as one with calls.
+// countCalls marks the connection of each request as used by calls.
 func countCalls(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c := connlimit.FromRequest(r.Context()); c != nil {
@@ -78,7 +78,7 @@ func bounded(core zapcore.Core) zapcore.Core {
 	return boundedCore{Core: core, limit: rate.NewLimiter(linesPerSecond, linesBurst)}
 }
 
-// Check lets an entry be written if the limit allows it.
+// Check passes an entry on if the rate limit allows.
 func (c boundedCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if !c.limit.Allow() {
 		return to
@@ -86,9 +86,9 @@ func (c boundedCore) Check(e zapcore.Entry, to *zapcore.CheckedEntry) *zapcore.C
 	return c.Core.Check(e, to)
 }
 
-// withProxyProtocol reads the PROXY protocol header of connections from one of
-// the networks. The header holds the address of the client. Other connections
-// are not changed.
+// withProxyProtocol reads the PROXY protocol header of connections from the
+// networks. The header holds the address of the client. Other connections are
+// not changed.
 func withProxyProtocol(on net.Listener, from []netip.Prefix) net.Listener {
 	if len(from) == 0 {
 		return on
@@ -102,8 +102,8 @@ func withProxyProtocol(on net.Listener, from []netip.Prefix) net.Listener {
 	}}
 }
 
-// limiters returns the connection limiters: one for REST and gRPC together, and
-// one for the admin listener, which has no authentication.
+// limiters returns the connection limiters: a shared limiter of REST and gRPC,
+// and a limiter of the admin listener, which has no authentication.
 func (l *listeners) limiters(c config.Listen) (callers, operators *connlimit.Limiter) {
 	lines := rate.NewLimiter(linesPerSecond, linesBurst)
 	uncalled := func(peer string, bytes int64) {

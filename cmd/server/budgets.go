@@ -33,7 +33,7 @@ func (e *engine) mayLeave(ctx context.Context) error {
 	return change.MayLeave(ctx)
 }
 
-// sourceOf identifies the credential files of an account, "" if it has none.
+// sourceOf identifies the credential files of an account, or returns "".
 func sourceOf(a config.Account) string {
 	if a.Credential == (config.Credential{}) {
 		return ""

@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/server"
 )
 
-// secretsByName returns the service that finds secrets by their names. Its
-// changes are calls of the service of Cloudflare's API.
+// secretsByName returns the service of secrets by name. It makes its changes by
+// calls to SecretsStoreService.
 func secretsByName(behind *engine, chain server.Chain) *byname.Service {
 	inner := chain.Inner(&secretsstorev1.SecretsStoreService_ServiceDesc, behind.service)
 	return byname.New(byname.Config{

@@ -27,7 +27,7 @@ func callersOf(c config.Callers) authn.Config {
 	return authn.Config{APIKeys: apiKeys(c), Issuers: issuers(c), Certificates: certificates(c)}
 }
 
-// tenantID returns the id of a tenant if it is not the name.
+// tenantID returns the id of a tenant if the id differs from the name.
 func tenantID(c config.Callers, name string) string {
 	if id := c.TenantID(name); name != "" && id != name {
 		return id

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/store/file"
 )
 
-// indexFolder is where the index of an audit file is.
+// indexFolder returns the folder of the index of an audit file.
 func indexFolder(path string) string { return path + ".index" }
 
 // flushedIndex is the index of the trail of a store in files.
@@ -20,8 +20,8 @@ type flushedIndex struct {
 	own *file.Store
 }
 
-// CatchUp waits until the file has the lines that are durable in the log of the store,
-// so that a caller finds the change that it has just made.
+// CatchUp waits until the audit file has all durable lines of the store's log, so that
+// a caller finds its latest change.
 func (i flushedIndex) CatchUp(ctx context.Context) error {
 	if err := i.own.Flushed(ctx); err != nil {
 		return err
@@ -29,7 +29,7 @@ func (i flushedIndex) CatchUp(ctx context.Context) error {
 	return i.Index.CatchUp(ctx)
 }
 
-// followTrail makes the index of an audit file. Nothing is read before it runs.
+// followTrail creates the index of an audit file. The index reads nothing before it runs.
 func (s *state) followTrail(path string, log *zap.Logger) {
 	if path == "" {
 		return // The trail is a stream.
@@ -38,7 +38,7 @@ func (s *state) followTrail(path string, log *zap.Logger) {
 	s.changes = flushedIndex{s.followed, s.own}
 }
 
-// changeService returns the service that answers who changed what.
+// changeService returns the service that lists changes.
 func (e *engine) changeService() *changes.Service {
 	return changes.NewService(changes.Config{
 		Index: e.state.changes, TokenKey: e.state.key, Decide: e.rights.Rules.Decide, Names: e.names,

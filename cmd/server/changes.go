@@ -19,16 +19,16 @@ func (e *engine) affordable(ctx context.Context, op *change.Op) error {
 	return e.budgets.Check(ctx, op.Account, !op.Creates())
 }
 
-// before takes down what is there before a change.
+// before reads the state before a change.
 func (e *engine) before(ctx context.Context, op *change.Op) (change.Baseline, error) {
-	// The change may have waited for others since it was admitted.
+	// The change may have waited for others since the first check of the budget.
 	if err := e.affordable(ctx, op); err != nil {
 		return change.Baseline{}, err
 	}
 	return e.reconciler.Baseline(ctx, op)
 }
 
-// reserve returns what a change takes of quotas, nil for nothing.
+// reserve returns the quota reservation of a change, or nil if the change needs none.
 func (e *engine) reserve(op *change.Op) idempotency.Reservation {
 	r := e.quotas.Reserve(quota.Of(op))
 	if r == nil {
@@ -44,8 +44,8 @@ func (r quotaReservation) Release(ctx context.Context, ended idempotency.Ended) 
 	return r.Reservation.Release(ctx, quota.Ended(ended))
 }
 
-// release returns what the end of a change does to the counts of quotas, from the
-// note of its reservation.
+// release returns the update of the quota counts at the end of a change, from the
+// note of the reservation.
 func (e *engine) release(ctx context.Context, note []byte, ended idempotency.Ended) (idempotency.Release, error) {
 	return e.quotas.Release(ctx, note, quota.Ended(ended))
 }

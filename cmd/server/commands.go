@@ -24,7 +24,7 @@ type terminal struct {
 }
 
 // command is a command of the program. A name of two words belongs to a group,
-// such as "policy test".
+// for example "policy test".
 type command struct {
 	name, usage, summary string
 	run                  func(ctx context.Context, args []string, t terminal) error
@@ -55,7 +55,7 @@ func commands() []command {
 // usageError is the error of an invalid command line.
 type usageError struct{ text string }
 
-// Error describes what is wrong with the command line.
+// Error describes the mistake in the command line.
 func (e usageError) Error() string { return e.text }
 
 // run executes a command line and returns the exit code.
@@ -168,7 +168,7 @@ func parse(flags *flag.FlagSet, args []string, t terminal) error {
 }
 
 // parseFlags parses the flags up to the first argument. Requested help is
-// printed to out; after a mistake it is a part of the error.
+// printed to out; after a mistake, the help is part of the error.
 func parseFlags(flags *flag.FlagSet, args []string, t terminal) error {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)
@@ -199,6 +199,6 @@ func (r *stringList) Set(value string) error {
 	return nil
 }
 
-// say writes to a terminal. Errors are ignored: there is nobody to report them
-// to.
+// say writes to a terminal. Errors are ignored, because no other output is left
+// to report them.
 func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

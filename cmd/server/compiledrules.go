@@ -39,7 +39,7 @@ func compileRules(c config.Policy, files *watchedFiles, api []protoreflect.Servi
 }
 
 // newChain returns the part of the chain that authorises and validates calls
-// and makes fingerprints of values, and the operator's rules in it.
+// and makes fingerprints of values, and the operator's rules of that part.
 func newChain(api []protoreflect.ServiceDescriptor, judging func() (compiledRules, error), resolver *names.Resolver, c *config.Config) (server.Chain, *authz.Rules, error) {
 	by, err := judging()
 	if err != nil {

@@ -19,8 +19,8 @@ func checkOutput(format string) error {
 	return nil
 }
 
-// runConfigCheck reports all mistakes of a configuration, of the files that it names
-// and of its rules. It opens no listener and makes no call; doctor does.
+// runConfigCheck reports all mistakes of a configuration, of the named files and of
+// the rules. It opens no listener and makes no call; doctor does both.
 func runConfigCheck(_ context.Context, args []string, t terminal) error {
 	var given configFlags
 	flags := flag.NewFlagSet("config check", flag.ContinueOnError)

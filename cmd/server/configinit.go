@@ -100,7 +100,7 @@ func printMadeJSON(t terminal, made scaffold.Written) error {
 	return nil
 }
 
-// programName is what starts this program in a terminal, as far as that is known.
+// programName returns the command that starts this program in a terminal.
 func programName() string {
 	if strings.Contains(os.Args[0], "go-build") {
 		return "go run ./cmd/server"

@@ -45,8 +45,8 @@ func runDev(ctx context.Context, args []string, t terminal) error {
 	}
 	return serve(ctx, settings{
 		config: c, logs: t.err, audit: t.out,
-		// The emulator accepts any token. This one is visible in its request
-		// log.
+		// The emulator accepts any token. This token is visible in the
+		// emulator's request log.
 		token: upstream.NewToken("dev-platform-token"),
 		ready: func(a addresses) { welcome(t.out, a, places{emulator: url, audit: c.Audit.File}) },
 	})

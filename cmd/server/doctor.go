@@ -19,8 +19,8 @@ const doctorTimeout = 15 * time.Second
 var errUnhealthy = errors.New("at least one check failed")
 
 // runDoctor checks everything that must hold before a deploy, reports each
-// check, and fails if one failed. It changes nothing, and costs a few calls of
-// each account's budget.
+// check, and fails if a check failed. It changes nothing, and uses a few calls
+// of each account's budget.
 func runDoctor(ctx context.Context, args []string, t terminal) error {
 	var given configFlags
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
@@ -79,15 +79,15 @@ const (
 	checkFailed  = "failed"
 )
 
-// finding is the result of one check. It is an object of the JSON report.
+// finding is the result of one check, and an object of the JSON report.
 type finding struct {
-	// Check names what was checked: a key of the configuration or a part of it.
+	// Check names the checked key or section of the configuration.
 	Check string `json:"check"`
 	// Status is ok, warning or failed.
 	Status string `json:"status"`
-	// Message says what holds or what is wrong.
+	// Message is the result in words.
 	Message string `json:"message"`
-	// Fix says what to do. It is empty only if Status is ok.
+	// Fix is the remedy. Empty only if Status is ok.
 	Fix string `json:"fix,omitempty"`
 }
 

@@ -14,7 +14,7 @@ import (
 // Cloudflare's limit for one user or account token (docs/configuration.md).
 const cloudflareCalls, cloudflareWindow = 1200, 5 * time.Minute
 
-// budget reports the call budget, and warns about one above Cloudflare's limit.
+// budget reports the call budget, and warns about a budget above Cloudflare's limit.
 func (d *doctor) budget(c *config.Config) {
 	b := c.Budget
 	text := fmt.Sprintf("%d calls in %s for all replicas together", b.Calls, b.Window)
@@ -25,7 +25,7 @@ func (d *doctor) budget(c *config.Config) {
 	d.ok("budget", text)
 }
 
-// accounts verifies each credential with Cloudflare and reads with it.
+// accounts verifies each credential with Cloudflare, and makes a read with the credential.
 func (d *doctor) accounts(ctx context.Context, c *config.Config) {
 	client, err := newUpstream(c, upstream.Token{}, upstream.Config{})
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *doctor) account(ctx context.Context, client *upstream.Client, a upstrea
 	}
 }
 
-// accountFix says what to do about a failed call to Cloudflare.
+// accountFix returns the fix for a failed call to Cloudflare.
 func accountFix(err error) string {
 	f, known := errors.AsType[*fault.Error](err)
 	switch {

@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// callers reports who can call, and warns about keys that end and about tenants
-// that no caller has.
+// callers reports the callers, and warns about keys near their expiry and about
+// tenants without callers.
 func (d *doctor) callers(c *config.Config) {
 	k := c.Callers
 	d.ok("callers", fmt.Sprintf("%d API keys, %d issuers, %d client certificates", len(k.APIKeys), len(k.Issuers), len(k.Certificates)))
@@ -56,7 +56,7 @@ func (d *doctor) keyExpiry(check string, k *config.APIKey) {
 }
 
 // tenantsOf lists the names and ids of tenants that callers can have. A caller
-// without a tenant is a tenant of its own name.
+// without a tenant counts as a tenant with the caller's name.
 func tenantsOf(c config.Callers) []string {
 	var known []string
 	for _, k := range c.APIKeys {

@@ -11,8 +11,9 @@ import (
 	"platform.internal/storekeeper/internal/tlsfiles"
 )
 
-// renewBefore is how long before its end a certificate should be renewed. For a
-// short-lived certificate it is a third of its lifetime.
+// renewBefore is the remaining lifetime at which a certificate should be
+// renewed. For a short-lived certificate, a third of the lifetime counts
+// instead.
 const renewBefore = 14 * 24 * time.Hour
 
 // certificates checks the TLS files as serve reads them, and the expiry of

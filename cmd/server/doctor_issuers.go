@@ -11,8 +11,8 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// maxSkew is how far two clocks may differ. Tokens that become valid later than
-// this are refused. Half of it gives a warning.
+// maxSkew is the largest accepted difference of two clocks. Tokens that become
+// valid later than that are refused. Half of maxSkew gives a warning.
 const maxSkew = 30 * time.Second
 
 // issuers reads the keys of each issuer as the service does.
@@ -34,7 +34,7 @@ func (d *doctor) issuers(ctx context.Context, list config.Callers) {
 	}
 }
 
-// clock compares the clock of another machine with that of this one.
+// clock compares the clock of another machine with the local clock.
 func (d *doctor) clock(check, whose string, ahead time.Duration) {
 	text := fmt.Sprintf("the clock of %s is within a few seconds of this machine's", whose)
 	apart := ahead.Abs().Round(time.Second)

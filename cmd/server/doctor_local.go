@@ -17,7 +17,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgres"
 )
 
-// listeners opens each address and closes it again.
+// listeners opens and closes a listener at each address.
 func (d *doctor) listeners(l config.Listen) {
 	for _, door := range []struct{ name, address string }{{"listen.rest", l.REST}, {"listen.grpc", l.GRPC}, {"listen.admin", l.Admin}} {
 		opened, err := net.Listen("tcp", door.address)
@@ -40,7 +40,7 @@ func listenFix(key string, err error) string {
 	return "correct " + key + ": it must be HOST:PORT with an address of this machine"
 }
 
-// policy reads the rules and runs their tests, as serve does at its start.
+// policy reads the rules and runs their tests, as serve does at the start.
 func (d *doctor) policy(c config.Policy) {
 	_, file, err := authz.ReadFile(c.File)
 	switch {
@@ -116,8 +116,8 @@ func (d *doctor) checkAppendable(check, file, key string) {
 	d.reportFolder(check, folder, key, err)
 }
 
-// checkFolder checks a folder that the service writes to, or the folder around it
-// where it does not exist yet.
+// checkFolder checks a folder that the service writes to, or the parent folder if
+// the folder does not exist yet.
 func (d *doctor) checkFolder(check, folder, key string) {
 	info, err := os.Stat(folder)
 	switch {
@@ -143,7 +143,7 @@ func (d *doctor) reportFolder(check, folder, key string, err error) {
 	d.checkFreeSpace(check+" disk", folder, free, known)
 }
 
-// writable creates a file in a folder and removes it.
+// writable creates and removes a file in a folder.
 func writable(folder string) error {
 	f, err := os.CreateTemp(folder, ".storekeeper-doctor-")
 	if err != nil {

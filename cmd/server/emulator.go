@@ -67,7 +67,7 @@ func runEmulator(ctx context.Context, args []string, t terminal) error {
 	return nil
 }
 
-// accepted says which tokens an emulator accepts, without naming one.
+// accepted describes the accepted tokens of an emulator, without their values.
 func accepted(tokens stringList) string {
 	if len(tokens) == 0 {
 		return "any token"
@@ -81,7 +81,7 @@ func serveEmulator(listener net.Listener, c emulator.Config) func(context.Contex
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// Serve fails only if its listener is closed, which the returned
+		// Serve fails only if the listener is closed, which the returned
 		// function does.
 		if err := srv.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			_ = srv.Close()

@@ -32,8 +32,8 @@ import (
 const (
 	// tripAfter is after how many failures in a row an account is left alone.
 	tripAfter = 10
-	// settleTime is how long a caller waits for a change to be settled. After
-	// that it is told so, and the change is settled all the same.
+	// settleTime limits how long a caller waits for the reconciling of its
+	// change. Afterwards the caller gets a fault, and reconciling continues.
 	settleTime = 12 * time.Second
 	// closeTimeout is how long a stop waits for the changes that run.
 	closeTimeout = 5 * time.Second
@@ -48,30 +48,30 @@ type engine struct {
 	reconciler *reconcile.Reconciler
 	listings   *cache.Listings
 	merged     *batch.Batcher
-	// reads is what answers the services, near things first.
+	// reads answers the services, from the cache first.
 	reads *cache.Client
 	// steps are what each change goes through.
 	steps change.Changer
 	// quotas counts what tenants have, and limits is what they may have.
 	quotas *quota.Counter
 	limits *quota.Table
-	// names tells what stands behind identifiers.
+	// names resolves identifiers to names.
 	names   *names.Resolver
 	service *service.Service
-	// identity tells callers who they are.
+	// identity answers the identity endpoints of Cloudflare's clients.
 	identity *identity.Service
 	// reload keeps the configuration up to date.
 	reload *live.Reloader
-	// byName finds secrets by their names. serve sets it.
+	// byName is the service of secrets by name. serve sets byName.
 	byName *byname.Service
 	log    *zap.Logger
-	// count counts what becomes of changes.
+	// count counts events of changes.
 	count func(event string)
-	// rights knows what the intents of earlier lives were about.
+	// rights finds the objects of intents of earlier processes.
 	rights server.Rights
-	// durable bounds what the changes of each tenant make durable.
+	// durable limits the durable bytes of each tenant's changes.
 	durable *server.Durable
-	// reported is what the answers about callers and operators need.
+	// reported has the inputs of SelfService and OperatorService.
 	reported reported
 	// current is the configuration in force.
 	current atomic.Pointer[config.Config]
@@ -79,9 +79,8 @@ type engine struct {
 	replica string
 }
 
-// newEngine opens the state and connects the parts: the service asks the cache,
-// that package reconcile, that package batch, and that Cloudflare, each request of
-// which waits for its turn in the budget.
+// newEngine opens the state and connects the parts: service, cache, reconcile,
+// batch, upstream. Each request of upstream waits for a permit of the budget.
 func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *telemetry.Metrics) (*engine, error) {
 	c := s.config
 	e := &engine{log: log, replica: telemetry.NewRequestID()}
@@ -115,9 +114,9 @@ func newEngine(ctx context.Context, s settings, log *zap.Logger, metrics *teleme
 // mostKept bounds the memory of a list that is kept near.
 const mostKept = 20_000
 
-// longestList is how many items a list may have that is kept near: reading it
-// anew as often as reads.max_staleness asks takes at most two fifths of the
-// budget, at a call for each page.
+// longestList returns the largest list that is cached, in items: reading the
+// list once per reads.max_staleness, with a call for each page, uses at most
+// two fifths of the budget.
 func longestList(c *config.Config) int {
 	b := c.Budget
 	if b.Window <= 0 {
@@ -170,7 +169,7 @@ func (e *engine) connect(s settings, metrics *telemetry.Metrics) error {
 	return err
 }
 
-// attemptTime is how long one request to Cloudflare may take.
+// attemptTime returns the time limit of one request to Cloudflare.
 func attemptTime(s settings) time.Duration {
 	if s.timeout > 0 {
 		return s.timeout
@@ -178,7 +177,7 @@ func attemptTime(s settings) time.Duration {
 	return 30 * time.Second
 }
 
-// remember makes what knows the changes that were made and those that run.
+// remember creates the coordinator of idempotency.
 func (e *engine) remember(s settings, metrics *telemetry.Metrics) error {
 	var err error
 	if e.durable, err = newDurable(s.config.Idempotency, metrics); err != nil {
@@ -228,7 +227,7 @@ func (e *engine) begin(ctx context.Context, chain *server.Chain) {
 	chain.Idempotency, chain.Share, chain.Denials = e.once(), e.budgets.Share, e.state.trail
 }
 
-// once is what the chain needs to make changes happen once.
+// once returns the idempotency of the chain.
 func (e *engine) once() server.Idempotency {
 	return server.Idempotency{
 		Coordinator: e.keeper, Before: e.before, Admit: e.affordable, Durable: e.durable,
@@ -241,7 +240,7 @@ func (e *engine) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	var errs []error
-	// What waits for its turn ends at once, known to be unsent.
+	// Calls that wait for a permit end at once, known to be unsent.
 	e.budgets.Close()
 	if e.keeper != nil {
 		errs = append(errs, e.keeper.Close(ctx))
@@ -259,7 +258,7 @@ func (e *engine) Close(ctx context.Context) error {
 	return errors.Join(append(errs, e.state.Close())...)
 }
 
-// closeEngine ends the engine. What it leaves open is found at the next start.
+// closeEngine closes the engine. The next start recovers open changes.
 func closeEngine(ctx context.Context, e *engine, log *zap.Logger) {
 	if err := e.Close(ctx); err != nil {
 		log.Error("closing the state", zap.Error(err))

@@ -21,7 +21,7 @@ type watchedFiles struct {
 
 	log    *zap.Logger
 	hangup chan os.Signal
-	// trail records changes of files once it is open.
+	// trail records changes of files as soon as the trail is open.
 	trail atomic.Pointer[audit.Log]
 }
 

@@ -10,8 +10,8 @@ import (
 
 const (
 	// startPercent is the GC percentage (GOGC) until the service is ready. Most
-	// of what a start allocates stays, so frequent collections would take a
-	// fifth of its work.
+	// allocations of a start stay live, so frequent collections would take a
+	// fifth of the CPU time of a start.
 	startPercent = 400
 	// heapTarget is the heap size in bytes at which the collector should run
 	// after the start, within minPercent and maxPercent. The cost of a
@@ -30,7 +30,7 @@ const (
 type gcTuner struct {
 	mu sync.Mutex
 	// original is the percentage before the tuner started, percent the current
-	// one.
+	// percentage.
 	original, percent int
 	ended             bool
 }
@@ -44,8 +44,8 @@ func startGCTuner() *gcTuner {
 	return &gcTuner{original: debug.SetGCPercent(startPercent), percent: startPercent}
 }
 
-// tune restores the original percentage and adjusts it after each collection
-// from then on.
+// tune restores the original percentage, and adjusts the percentage after each
+// collection from then on.
 func (p *gcTuner) tune() {
 	if p == nil {
 		return

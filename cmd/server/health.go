@@ -16,15 +16,14 @@ import (
 )
 
 const (
-	// healthTimeout is longer than the slowest /readyz, so that its answer
-	// arrives.
+	// healthTimeout is longer than the slowest answer of /readyz.
 	healthTimeout = 4 * time.Second
 	// healthText is the number of bytes of an answer that are printed.
 	healthText = 1 << 10
 )
 
-// runHealth asks a running service whether it is ready, and fails if it is not.
-// It is the probe of a container image without shell and curl.
+// runHealth is the readiness probe of a container image without shell and curl.
+// It fails if the running service is not ready.
 func runHealth(ctx context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("health", flag.ContinueOnError)
 	admin := flags.String("admin", "127.0.0.1:9091", "the `address` of the admin listener")
@@ -53,9 +52,8 @@ func runHealth(ctx context.Context, args []string, t terminal) error {
 	return nil
 }
 
-// trustOnly trusts the certificate in a file and no other. The server name is
-// that of the certificate: the service is asked on loopback, whatever its host
-// name is.
+// trustOnly trusts only the certificate in a file. The server name is taken
+// from the certificate, because the probe connects over loopback.
 func trustOnly(certFile string) (*tls.Config, error) {
 	text, err := os.ReadFile(certFile)
 	if err != nil {
@@ -83,7 +81,7 @@ func trustOnly(certFile string) (*tls.Config, error) {
 	return trusting, nil
 }
 
-// askReady returns the answer of a ready service. It uses no proxy.
+// askReady returns the answer of a ready service. It ignores proxies.
 func askReady(ctx context.Context, url string, secured *tls.Config) (string, error) {
 	question, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// tell logs what went wrong with a change.
+// tell logs a failure around a change.
 func (e *engine) tell(ev idempotency.Event) {
 	if ev.Err != nil {
 		e.log.Warn("a change", zap.String("event", string(ev.Kind)), zap.String("intent", ev.ID), zap.String("method", ev.Method), zap.Error(ev.Err))
@@ -22,11 +22,11 @@ func (e *engine) found(i idempotency.Intent, answer []byte, err error) audit.Rec
 }
 
 // reasonLate is the reason of an alarm about a change whose request ended after
-// the lease of the change. The change may have gone over a newer one of another
-// replica.
+// the lease of the change. The change may have overwritten a newer change of
+// another replica.
 const reasonLate = "LEASE_ENDED"
 
-// eventLate counts such changes.
+// eventLate counts these changes.
 const eventLate = "late"
 
 // tellLate raises the alarm about a change whose request ended after its lease.

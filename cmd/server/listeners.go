@@ -74,8 +74,8 @@ func (l *listeners) open(c config.Listen) error {
 	return nil
 }
 
-// listenError says what to do about an address that cannot be listened on. flag
-// is the flag that sets another address.
+// listenError adds the fix to the error of a listener. flag is the flag that
+// sets another address.
 func listenError(flag, address string, err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s=%s: %w", flag, address, err)
@@ -93,7 +93,7 @@ func (l *listeners) close() {
 	}
 }
 
-// lifetime is the context of the parts of the service, with its cancel
+// lifetime is the context of the parts of the service, with the cancel
 // function.
 type lifetime struct {
 	context.Context //nolint:containedctx // it is a context with its end
@@ -101,8 +101,9 @@ type lifetime struct {
 	end context.CancelFunc
 }
 
-// newLifetime returns the context of the service. It ends with the signal to
-// stop until serves is called, and afterwards when the drain has ended.
+// newLifetime returns the context of the service. Before the call of serves,
+// the context ends with the signal to stop; afterwards, with the end of the
+// drain.
 func newLifetime(told context.Context) (in lifetime, serves func() bool) {
 	ctx, end := context.WithCancel(context.WithoutCancel(told))
 	return lifetime{Context: ctx, end: end}, context.AfterFunc(told, end)
@@ -140,8 +141,8 @@ func (l *listeners) serve(told context.Context, in lifetime, ready func(addresse
 	return err
 }
 
-// drain makes readiness fail and continues to serve for the delay, in which
-// load balancers notice it.
+// drain makes readiness fail and continues to serve for the delay, so that load
+// balancers notice.
 func (l *listeners) drain(running context.Context) {
 	l.log.Info("draining", zap.Duration("delay", l.delay))
 	l.draining.Store(true)
@@ -155,9 +156,9 @@ func (l *listeners) drain(running context.Context) {
 	}
 }
 
-// closeWhileDraining closes the connection after each answer during a drain. A
-// kept-alive connection leads to this replica whatever the load balancer does,
-// and its client would lose a request that it sends while the listener stops.
+// closeWhileDraining closes the connection after each answer during a drain.
+// Load balancers do not move a kept-alive connection, and a request that
+// arrives while the listener stops would be lost.
 func (l *listeners) closeWhileDraining(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.draining.Load() {
@@ -171,8 +172,8 @@ func (l *listeners) stop() {
 	l.log.Info("stopping", zap.Duration("grace", l.grace))
 	l.adminState.Drain()
 	l.rpc.Drain()
-	// The context of the run has ended. The grace period has a context of its
-	// own.
+	// The context of the run has ended, so the grace period needs a new
+	// context.
 	ctx, cancel := context.WithTimeout(context.Background(), l.grace)
 	defer cancel()
 	var both errgroup.Group
@@ -195,7 +196,7 @@ func closeHTTP(ctx context.Context, s *http.Server) error {
 	return nil
 }
 
-// serveGRPC serves until it is stopped, which may happen before it begins.
+// serveGRPC serves until the server is stopped, possibly before it begins.
 func serveGRPC(s *grpc.Server, on net.Listener) error {
 	if err := s.Serve(on); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
@@ -203,8 +204,8 @@ func serveGRPC(s *grpc.Server, on net.Listener) error {
 	return nil
 }
 
-// serveHTTP serves until it is shut down, over TLS if the server has a TLS
-// configuration.
+// serveHTTP serves until the server is shut down, over TLS if the server has a
+// TLS configuration.
 func serveHTTP(s *http.Server, on net.Listener) error {
 	serve := s.Serve
 	if s.TLSConfig != nil {

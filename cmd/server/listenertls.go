@@ -30,7 +30,7 @@ func newListenerTLS(c config.TLS, files *filewatch.Watcher, log *zap.Logger) (li
 }
 
 // options returns the gRPC options. Only transport credentials pass the client
-// certificate to the chain; a TLS listener would hide it.
+// certificate to the chain; a TLS listener would hide the certificate.
 func (s listenerTLS) options() []grpc.ServerOption {
 	if s.files == nil {
 		return nil

@@ -25,13 +25,12 @@ type observer struct {
 	metrics *telemetry.Metrics
 }
 
-// hooks returns the callbacks of the upstream client, and the time limit of its
-// calls.
+// hooks returns the callbacks and the call timeout of the upstream client.
 func (o observer) hooks(timeout time.Duration) upstream.Config {
 	return upstream.Config{Timeout: timeout, Observe: o.attempt, OnCredential: o.credential}
 }
 
-// attempt records one request to Cloudflare in the call that caused it.
+// attempt records one request to Cloudflare in its call.
 func (o observer) attempt(ctx context.Context, a upstream.Attempt) {
 	if a.Err != nil {
 		o.metrics.CountUpstreamError(a.Operation, fault.From(a.Err).Reason)

@@ -19,7 +19,7 @@ import (
 // checkTime limits the readiness checks of one status.
 const checkTime = 2 * time.Second
 
-// reported is what the answers about callers and operators need beside the engine.
+// reported has the inputs of SelfService and OperatorService besides the engine.
 type reported struct {
 	config  *config.Config
 	rules   *authz.Rules
@@ -27,15 +27,15 @@ type reported struct {
 	started time.Time
 }
 
-// report keeps what the answers about callers and operators need. It must be called
-// before the services are registered.
+// report sets the inputs of SelfService and OperatorService. Call report before the
+// services are registered.
 func (e *engine) report(s reported) {
 	s.started = time.Now()
 	e.reported = s
 	e.current.CompareAndSwap(nil, s.config)
 }
 
-// usage returns what a tenant uses of an account.
+// usage returns the usage of an account by a tenant.
 func (e *engine) usage(ctx context.Context, account, tenant string) (self.Usage, error) {
 	share, turn, _ := e.budgets.ShareOf(account, tenant)
 	u := self.Usage{Calls: share.Quota, Remaining: share.Remaining, Window: share.Window, Waiting: turn.Waiting, NextTurn: turn.Next}
@@ -63,7 +63,7 @@ func (e *engine) operators() *operator.Service {
 	})
 }
 
-// checks are the conditions of being ready, without those of issuers.
+// checks returns the readiness conditions, except for issuers.
 func (e *engine) checks(t trust) []telemetry.Check {
 	return slices.Concat(e.budgets.Checks(), e.state.checks(), t.checks())
 }
@@ -118,7 +118,7 @@ func (e *engine) tenants(ctx context.Context) ([]operator.Tenant, error) {
 	c := e.current.Load()
 	byID := map[string]string{}
 	for _, name := range configuredTenants(c) {
-		// Quotas and weights, which come last, may name a tenant by its id.
+		// Quotas and weights are last in the list, and may name a tenant by id.
 		id := c.Callers.TenantID(name)
 		byID[id] = cmp.Or(byID[id], name)
 	}
@@ -144,7 +144,7 @@ func (e *engine) tenants(ctx context.Context) ([]operator.Tenant, error) {
 }
 
 // configuredTenants lists the tenants that the configuration names. A caller
-// without a tenant is a tenant of its own name.
+// without a tenant counts as a tenant with the caller's name.
 func configuredTenants(c *config.Config) []string {
 	names := make([]string, 0, len(c.Callers.Tenants)+len(c.Callers.APIKeys))
 	for _, t := range c.Callers.Tenants {

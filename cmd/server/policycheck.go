@@ -17,7 +17,7 @@ import (
 	"platform.internal/storekeeper/internal/self"
 )
 
-// errNo says that the answer of a command is no. The command has printed it.
+// errNo means that the answer of a command is no, and was printed.
 var errNo = errors.New("the answer is no")
 
 // policyFlags are the flags of the commands that ask a policy file.
@@ -34,7 +34,7 @@ func (f *policyFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&f.output, "output", "text", "text or json")
 }
 
-// policyQuestion is what the flags ask.
+// policyQuestion holds the flags of a question.
 type policyQuestion struct {
 	rules  *authz.Rules
 	caller authn.Principal
@@ -71,8 +71,7 @@ func (f *policyFlags) read(asks bool) (policyQuestion, error) {
 	return q, nil
 }
 
-// pairs reads lists of KEY=VALUE. set returns false for a key that it does not
-// know.
+// pairs reads lists of KEY=VALUE. set returns false for an unknown key.
 func pairs(name string, lists []string, known string, set func(key, value string) bool) error {
 	for _, list := range lists {
 		for pair := range strings.SplitSeq(list, ",") {
@@ -139,8 +138,8 @@ func (q policyQuestion) decide() (*storekeeperv1.PermissionResult, string) {
 	return self.ResultOf(d), d.Policy
 }
 
-// permissions lists what the caller may do, as ListPermissions does: all of it, or
-// what is about one action.
+// permissions lists what the caller may do, as ListPermissions does: all
+// permissions, or the permissions for one action.
 func (q policyQuestion) permissions(action string) *storekeeperv1.ListPermissionsResponse {
 	out := &storekeeperv1.ListPermissionsResponse{}
 	for from := 0; ; {
@@ -271,8 +270,7 @@ func printExplanation(t terminal, result *storekeeperv1.PermissionResult, candid
 	return nil
 }
 
-// printJSON prints a message as one line of JSON, as a running Storekeeper answers
-// it.
+// printJSON prints a message as one line of JSON, as a running Storekeeper does.
 func printJSON(t terminal, m proto.Message) error {
 	text, err := cfjson.Message(m)
 	if err != nil {

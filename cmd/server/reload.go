@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// kindPolicy is the kind of the policy file, beside those of package live.
+// kindPolicy is the kind of the policy file. Package live has the other kinds.
 const kindPolicy = "policy"
 
 // reasonRefused is the reason of an audit record of a file that cannot be used.
@@ -80,8 +80,8 @@ func reloadRecord(e live.Reload) audit.Record {
 	return r
 }
 
-// followPolicy returns the rules of the policy file, which are read again when it
-// changes.
+// followPolicy returns the rules of the policy file, and reloads them after a
+// change.
 func (f *watchedFiles) followPolicy(file string) (*authz.Rules, error) {
 	return authz.Follow(file, f.Watcher, func(r authz.Reload) {
 		f.reloaded(live.Reload{Kind: kindPolicy, File: file, Before: r.Before, After: r.After, Err: r.Err})

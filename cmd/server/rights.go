@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/service"
 )
 
-// newRules reads the policy file and follows it. Dev mode needs none: its only
-// caller may do everything.
+// newRules reads and follows the policy file. Dev mode needs no rules: its only
+// caller has all rights.
 func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 	if c.File != "" {
 		rules, err := files.followPolicy(c.File)
@@ -30,7 +30,7 @@ func newRules(c config.Policy, files *watchedFiles) (*authz.Rules, error) {
 	return authz.Fixed(engine), nil
 }
 
-// newRights returns what the server needs to authorise calls.
+// newRights returns the rights by which the server authorises calls.
 func newRights(api []protoreflect.ServiceDescriptor, rules *authz.Rules, resolver *names.Resolver) (server.Rights, error) {
 	methods, err := contract.Methods(api...)
 	if err != nil {

@@ -28,28 +28,28 @@ import (
 type settings struct {
 	config *config.Config
 	logs   io.Writer
-	// audit receives the trail if its sink is stdout.
+	// audit receives the audit records if the sink is stdout.
 	audit io.Writer
 	// token is the platform credential of accounts without a credential file,
 	// which only dev mode has.
 	token upstream.Token
-	// timeout limits a call to Cloudflare whose caller set no deadline. 0: the
-	// default of the upstream client.
+	// timeout limits a call to Cloudflare without a deadline of the caller. 0:
+	// the default of the upstream client.
 	timeout time.Duration
-	// files watches the files that are reloaded. serve sets it.
+	// files watches the files that are reloaded. serve sets files.
 	files *watchedFiles
 	// ready is called once every listener accepts connections.
 	ready func(addresses)
 	// lived says that the service has run before with this trail.
 	lived bool
-	// committed and synced record how long commits of the store took, and writes to
-	// its disk or transactions. Nil: nobody does.
+	// committed and synced, if not nil, record the durations of commits, and of
+	// disk writes or transactions.
 	committed func(ctx context.Context, took time.Duration, err error)
 	synced    func(took time.Duration, err error)
-	// waited records waits for permits of the call budget. Nil: nobody does.
+	// waited, if not nil, records waits for permits of the call budget.
 	waited func(ctx context.Context, w spending.Wait)
-	// spans receives the spans of all calls. Nil: the environment says where spans
-	// go.
+	// spans receives the spans of all calls. If nil, the environment configures
+	// the export.
 	spans sdktrace.SpanExporter
 	// step is called with each step of a change, in the goroutine of the
 	// change: intent, intended, sent, executed, outcome, recorded. Tests stop
@@ -127,19 +127,19 @@ func serve(told context.Context, s settings) error {
 	return l.serve(told, ctx, s.ready)
 }
 
-// newTraces records the spans of calls if the environment asks for it.
+// newTraces records the spans of calls if the environment enables tracing.
 func newTraces(ctx context.Context, s settings, log *zap.Logger, methods []string) (*otlp.Tracing, error) {
 	return otlp.Open(ctx, otlp.Options{
 		Getenv: os.Getenv, Version: buildVersion(), Instance: telemetry.NewRequestID(), Methods: methods, Log: log.Named("traces"), Exporter: s.spans,
 	})
 }
 
-// isAPI reports whether a path belongs to an API, whose requests have spans.
+// isAPI reports whether a path belongs to an API. Only API requests have spans.
 func isAPI(path string) bool {
 	return strings.HasPrefix(path, gateway.Root+"/") || strings.HasPrefix(path, "/storekeeper/")
 }
 
-// identify authenticates a call over REST. From then on its connection counts
+// identify authenticates a call over REST. From then on the connection counts
 // as a connection of that caller.
 func identify(callers *authn.Authenticator) func(context.Context, authn.Credentials) authn.Authentication {
 	return func(ctx context.Context, shown authn.Credentials) authn.Authentication {
@@ -151,7 +151,7 @@ func identify(callers *authn.Authenticator) func(context.Context, authn.Credenti
 	}
 }
 
-// adminView holds what the admin listener shows.
+// adminView holds the data of the admin listener.
 type adminView struct {
 	trail  *audit.Log
 	engine *engine
@@ -215,7 +215,7 @@ func newTelemetry(c config.Telemetry, to io.Writer, methods []string) (*zap.Logg
 	return log, metrics, err
 }
 
-// newUpstream returns the Cloudflare client. base holds its callbacks.
+// newUpstream returns the Cloudflare client. base holds the callbacks.
 func newUpstream(c *config.Config, token upstream.Token, base upstream.Config) (*upstream.Client, error) {
 	base.UserAgent = "storekeeper/" + buildVersion()
 	base.Accounts = make([]upstream.Account, len(c.Accounts))

@@ -22,7 +22,7 @@ func (f *configFlags) registerSets(flags *flag.FlagSet) {
 	flags.Var(&f.sets, "set", "a configuration key in place of the file's, as `KEY=VALUE`; may be repeated")
 }
 
-// load reads the file and checks the files that it names.
+// load reads the configuration and checks the files that the configuration names.
 func (f *configFlags) load() (*config.Config, error) {
 	if f.file == "" {
 		return nil, usageError{"--config FILE is missing"}

@@ -13,14 +13,14 @@ import (
 
 // apiService is a service of the API.
 type apiService struct {
-	// descriptor has the methods of the service and what they declare.
+	// descriptor has the methods of the service and their options.
 	descriptor protoreflect.ServiceDescriptor
-	// register registers the implementation, whose parts are in the engine.
+	// register registers the implementation from the parts in the engine.
 	register func(r grpc.ServiceRegistrar, behind *engine)
 }
 
-// apiServices lists the services of the API. The gateway has a list of those
-// that are also served over REST.
+// apiServices lists the services of the API. The gateway has a list of the
+// services that are also served over REST.
 func apiServices() []apiService {
 	return []apiService{
 		{

@@ -21,27 +21,26 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// state is what outlives a process: the intents and answers of changes, and the
-// audit trail.
+// state is the durable state: the intents and answers of changes, and the audit
+// trail.
 type state struct {
 	store.Store
 
 	// trail takes the audit records of denials and alarms.
 	trail *audit.Log
-	// own is the same store where one process has it to itself, in files.
+	// own is the same store for one process, in files; nil with a shared store.
 	own *file.Store
-	// shared is the same store where replicas share it, nil where one process has
-	// it to itself.
+	// shared is the same store for several replicas; nil with an own store.
 	shared *postgres.Store
-	// changes finds changes in the trail, nil where the trail is a stream. followed is
-	// the same where it has to be run.
+	// changes finds changes in the trail; nil if the trail is a stream. followed is
+	// the same index if the index needs a running task.
 	changes  history.Index
 	followed *fileindex.Index
 	// key keys the digests of requests.
 	key []byte
 	// fresh says that nothing was kept before, as far as the files show.
 	fresh bool
-	// commit records how long a commit took. Nil: nobody does.
+	// commit, if not nil, records the duration of a commit.
 	commit func(ctx context.Context, took time.Duration, err error)
 	// status returns the state of the store.
 	status func() store.Status
@@ -65,7 +64,7 @@ func openState(ctx context.Context, s settings, log *zap.Logger) (*state, error)
 	return openOwn(ctx, s, log)
 }
 
-// openOwn opens the files of a state that one process has to itself.
+// openOwn opens the files of a state of one process.
 func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 	c := s.config.Store
 	keys := &ownKey{name: c.KeyFile, file: c.Folder, made: c.KeyFile == c.DefaultKeyFile()}
@@ -94,8 +93,8 @@ func openOwn(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 	return kept, nil
 }
 
-// openShared opens a database that replicas share. If the database is away,
-// changes wait for it and reads go on.
+// openShared opens a database that replicas share. If the database is
+// unavailable, changes wait and reads continue.
 func openShared(ctx context.Context, s settings, log *zap.Logger) (*state, error) {
 	c := s.config.Store
 	key, _, err := readKey(c.KeyFile)
@@ -119,8 +118,8 @@ func openShared(ctx context.Context, s settings, log *zap.Logger) (*state, error
 	return &state{Store: shared, trail: trail, shared: shared, changes: shared, key: key, commit: s.committed, status: shared.Status}, nil
 }
 
-// warnOfLosses logs the settings of a database with which it may lose changes.
-// One that is away is not asked.
+// warnOfLosses logs database settings that risk the loss of changes. It skips
+// an unavailable database.
 func warnOfLosses(ctx context.Context, shared *postgres.Store, log *zap.Logger) {
 	if shared.Healthy(ctx) != nil {
 		return

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// keyForm is how a key file begins that Storekeeper made. Behind it stand the
-// number of its form, the key, and the identifier of the state that it is for.
+// keyForm begins a key file that Storekeeper created. The format number, the
+// key, and the identifier of the state follow.
 const keyForm = "storekeeper-state-key"
 
 // ownKey is the key file of a state in a folder.
 type ownKey struct {
 	name, file string
-	// made says that Storekeeper makes the key file where it is missing.
+	// made allows the creation of a missing key file.
 	made bool
 
 	key   []byte
@@ -26,7 +26,7 @@ type ownKey struct {
 	err   error
 }
 
-// read reads the key file. A missing one may be made later.
+// read reads the key file. A missing file may be created later.
 func (k *ownKey) read() (err error) {
 	k.key, k.state, err = readKey(k.name)
 	if k.made && errors.Is(err, os.ErrNotExist) {
@@ -35,8 +35,8 @@ func (k *ownKey) read() (err error) {
 	return err
 }
 
-// of returns the key of a state. fresh says that nothing was ever kept in it:
-// only then the key is made.
+// of returns the key of a state. fresh means that the state is new: only then a
+// key is created.
 func (k *ownKey) of(state string, fresh bool) ([]byte, error) {
 	k.fresh = fresh
 	switch {
@@ -90,8 +90,8 @@ func keep(name string, text []byte) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// readKey reads a key of at least 32 bytes, and the state that it is for where
-// the file says so.
+// readKey reads a key of at least 32 bytes, and the identifier of its state if
+// the file has one.
 func readKey(name string) (key []byte, state string, err error) {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -13,8 +13,8 @@ const (
 	systemdStopping = "STOPPING=1"
 )
 
-// notifySystemd sends a state to the service manager, if one started the program
-// and waits for it (Type=notify). NOTIFY_SOCKET names its socket.
+// notifySystemd sends a state to the service manager, if the program was started
+// with Type=notify. NOTIFY_SOCKET names the socket.
 func notifySystemd(ctx context.Context, state string) error {
 	address := os.Getenv("NOTIFY_SOCKET")
 	if address == "" {
@@ -31,9 +31,9 @@ func notifySystemd(ctx context.Context, state string) error {
 	return err
 }
 
-// systemdNotifier returns what to call when the service accepts calls. The
-// service manager is told of the stop when told ends. A failure is printed: the
-// service works without its manager.
+// systemdNotifier returns the function to call when the service accepts calls.
+// When told ends, the service manager is notified of the stop. A failure is
+// only printed, because the service works without the notification.
 func systemdNotifier(told context.Context, t terminal) (serving func()) {
 	tell := func(state string) {
 		if err := notifySystemd(context.WithoutCancel(told), state); err != nil {

@@ -15,15 +15,15 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// newTrail takes denials and alarms to a sink. A refused call waits up to maxWait
-// for its record.
+// newTrail returns the log of denials and alarms, which writes to a sink. A
+// refused call waits up to maxWait for its record.
 func newTrail(c config.Audit, to audit.Sink, maxWait time.Duration, log *zap.Logger) (*audit.Log, error) {
 	return audit.NewLog(audit.LogConfig{
 		Sink: to, Logger: log.Named("audit"), DenialsPerHour: c.DenialsPerHour, Reserve: int64(c.Reserve), MaxWait: maxWait,
 	})
 }
 
-// trailTarget says where the store writes the audit trail.
+// trailTarget returns the target of the audit trail.
 func trailTarget(s settings) (file.TrailConfig, error) {
 	c := s.config.Audit
 	key, err := auditKey(c.KeyFile)

@@ -25,8 +25,8 @@ type trust struct {
 var errNoCallers = errors.New("no caller can be let in: there is no API key, no client certificate, and no issuer has usable keys")
 
 // checks are the readiness conditions. The service is not ready if no caller at
-// all can be authenticated. An issuer that is down affects its own callers only,
-// so its check is advisory (issuerChecks).
+// all can be authenticated. An issuer that is down affects only its own callers,
+// so the check of an issuer is advisory (issuerChecks).
 func (t trust) checks() []telemetry.Check {
 	return []telemetry.Check{{Name: "callers", Run: func(context.Context) error {
 		if t.callers.Idle() {
@@ -62,8 +62,8 @@ func (t trust) issuers() []telemetry.IssuerState {
 	return all
 }
 
-// certificates lists the certificates in use. Of several CA certificates it
-// lists the one that expires first.
+// certificates lists the certificates in use. Of several CA certificates, the
+// list has the certificate that expires first.
 func (t trust) certificates() []telemetry.CertificateState {
 	var all []telemetry.CertificateState
 	add := func(name string, c *x509.Certificate) {

@@ -11,7 +11,7 @@ type places struct {
 	emulator, audit string
 }
 
-// welcome prints what runs and what to type next.
+// welcome prints the addresses and the next commands.
 func welcome(w io.Writer, a addresses, made places) {
 	say(w, `Storekeeper runs with the emulator in place of Cloudflare.
 
