@@ -36,7 +36,7 @@ var (
 	comment = regexp.MustCompile(`^ *<!-- (.*) -->$`)
 )
 
-// blocksOf gives the blocks of a page.
+// blocksOf returns the blocks of a page.
 func blocksOf(page string) (all []block) {
 	note := ""
 	var open *block
@@ -87,7 +87,7 @@ var elsewhere = map[string]string{
 
 var elsewhereWord = regexp.MustCompile(`(?m)^(?:sudo )?(kubectl|helm|docker|grpcurl) `)
 
-// notRun gives the reason why a block is not run, if so.
+// notRun returns the reason why a block is not run, if so.
 func notRun(b block) (reason string, is bool) {
 	if found := elsewhereWord.FindStringSubmatch(b.text); found != nil {
 		return elsewhere[found[1]], true

@@ -87,7 +87,7 @@ func tokenFile(w *world, p pasted, issue func(string) string) []string {
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// issuersOf gives the callers that a page tells the operator to admit.
+// issuersOf returns the callers that a page tells the operator to admit.
 func issuersOf(t *testing.T, page string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("recipes", page))

@@ -60,7 +60,7 @@ func runAuditQuery(ctx context.Context, args []string, t terminal) error {
 	return errors.Join(err, source.close(), end(), out.Flush())
 }
 
-// query gives the changes that a filter wants, newest first, at most limit.
+// query returns the changes that a filter wants, newest first, at most limit.
 func query(ctx context.Context, source *auditSource, f history.Filter, limit int, show func(*history.Change) error) error {
 	index, err := source.index(ctx)
 	if err != nil {

@@ -156,7 +156,7 @@ func TestCallsThatNeverReachAMethodAreLogged(t *testing.T) {
 	}
 }
 
-// lineOf gives the line in the log of the call with a request id.
+// lineOf returns the line in the log of the call with a request id.
 func (p *program) lineOf(id string) map[string]any {
 	for _, line := range p.out.lines("call") {
 		if line["request_id"] == id {

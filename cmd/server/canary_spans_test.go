@@ -50,7 +50,7 @@ func (k *keptSpans) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan
 // Shutdown ends nothing.
 func (*keptSpans) Shutdown(context.Context) error { return nil }
 
-// searchSpans looks at all spans that were made.
+// searchSpans checks all spans that were made.
 func (a *aviary) searchSpans(t *testing.T) {
 	t.Helper()
 	count := func(name string) int {

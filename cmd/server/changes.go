@@ -13,7 +13,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// affordable gives the fault that the budget would refuse a change with, before
+// affordable returns the fault that the budget would refuse a change with, before
 // anything is written and before the change waits for others.
 func (e *engine) affordable(ctx context.Context, op *change.Op) error {
 	return e.budgets.Check(ctx, op.Account, !op.Creates())

@@ -129,7 +129,7 @@ func (p *program) whoChanged(t *testing.T) {
 	p.refusedChanges(t)
 }
 
-// shownInPart looks at what a tenant sees of another's change.
+// shownInPart checks what a tenant sees of another's change.
 func (p *program) shownInPart(t *testing.T) {
 	part := p.in(t).listChanges(otherKey, asking("secret", "SHARED_KEY"))
 	if len(part) != 1 || part[0].GetBy().GetPeer() != "" || part[0].GetRequestId() != "" || part[0].GetIntentSeq() != 0 || part[0].GetOutcomeSeq() != 0 ||

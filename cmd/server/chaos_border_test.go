@@ -185,7 +185,7 @@ func (f *frontier) executeLate(r *http.Request, body []byte, landed func()) {
 	f.execute(r, body)
 }
 
-// stall gives no answer until the server is gone.
+// stall returns no answer until the server is gone.
 func (f *frontier) stall(w http.ResponseWriter, r *http.Request) {
 	f.stalled <- struct{}{}
 	select {
@@ -195,7 +195,7 @@ func (f *frontier) stall(w http.ResponseWriter, r *http.Request) {
 	hangUp(w)
 }
 
-// pass gives an answer back, or what a cut leaves of it.
+// pass returns an answer back, or what a cut leaves of it.
 func pass(w http.ResponseWriter, answer *httptest.ResponseRecorder, cut chaosCut) {
 	body, length := answer.Body.Bytes(), answer.Body.Len()
 	maps.Copy(w.Header(), answer.Header())

@@ -135,7 +135,7 @@ func overREST(ctx context.Context, server *victim, change *chaosChange, header, 
 	return a, nil
 }
 
-// sdkRepeats says whether Cloudflare's SDKs would send the request again.
+// sdkRepeats reports whether Cloudflare's SDKs would send the request again.
 func sdkRepeats(got *http.Response) bool {
 	switch got.Header.Get("X-Should-Retry") {
 	case "true":

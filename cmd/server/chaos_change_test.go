@@ -65,7 +65,7 @@ type chaosChange struct {
 	values []string
 }
 
-// creates says whether it makes something new.
+// creates reports whether it makes something new.
 func (c *chaosChange) creates() bool {
 	switch c.kind {
 	case kindStore, kindSecret, kindBatch, kindCopy, kindTaken, kindRival:

@@ -159,7 +159,7 @@ func (p *chaosPlan) strike() string {
 // batchSize is how many secrets changes of several have.
 const batchSize = 3
 
-// stage gives the changes names and values.
+// stage returns the changes names and values.
 func (p *chaosPlan) stage(values *canaries) staged {
 	s := staged{chaosPlan: *p}
 	for i, w := range p.wants {

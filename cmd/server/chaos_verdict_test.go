@@ -31,7 +31,7 @@ type chaosLife struct {
 	failures []error
 }
 
-// done says whether a caller was told that it is made.
+// done reports whether a caller was told that it is made.
 func (l *chaosLife) done() bool {
 	return slices.ContainsFunc(l.answers, func(a chaosAnswer) bool { return a.refusal == "" })
 }
@@ -73,7 +73,7 @@ func (h *chaosHistory) judge() *chaosFindings {
 	return f
 }
 
-// judgeAnswers looks at what the callers of one change were told.
+// judgeAnswers checks what the callers of one change were told.
 func (h *chaosHistory) judgeAnswers(f *chaosFindings, l *chaosLife) {
 	for _, err := range l.failures {
 		f.add(&f.wrong, "%s: %s", l, err)
@@ -106,7 +106,7 @@ func (h *chaosHistory) winners(l *chaosLife) int {
 	return n
 }
 
-// judgeExecution looks at how often Cloudflare carried a change out. Creates
+// judgeExecution checks how often Cloudflare carried a change out. Creates
 // must be carried out once; the others may be repeated.
 func (h *chaosHistory) judgeExecution(f *chaosFindings, l *chaosLife) {
 	wins := h.winners(l)

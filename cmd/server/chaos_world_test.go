@@ -198,7 +198,7 @@ func (w *chaosWorld) end() {
 	}
 }
 
-// inspect looks at the files of a server that is gone: the trail is what was
+// inspect checks the files of a server that is gone: the trail is what was
 // written, and no value got out.
 func (w *chaosWorld) inspect() {
 	w.t.Helper()

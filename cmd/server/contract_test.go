@@ -179,7 +179,7 @@ var cloudflareSchema = sync.OnceValues(func() (*openapi3.T, error) {
 })
 
 // checkCloudflare holds an answer against the schema of its operation and
-// status, or of any failure where there is none.
+// status, or of any failure if there is none.
 func checkCloudflare(method, path string, status int, body []byte) error {
 	doc, err := cloudflareSchema()
 	if err != nil {

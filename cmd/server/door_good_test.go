@@ -83,7 +83,7 @@ func (d *door) knows(t *testing.T, r resident) {
 	}
 }
 
-// stamped is a time as REST writes it, nil where there is none.
+// stamped is a time as REST writes it, nil if there is none.
 func stamped(at interface {
 	AsTime() time.Time
 	IsValid() bool

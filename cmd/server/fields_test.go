@@ -146,7 +146,7 @@ func grpcEnvelope(t testing.TB, r ruling) map[string]any {
 	return map[string]any{"errors": errors, "messages": messages}
 }
 
-// has says whether a value has a field under a path such as "result[].name".
+// has reports whether a value has a field under a path such as "result[].name".
 func has(value any, path string) bool {
 	step, rest, more := strings.Cut(path, ".")
 	name, array := strings.CutSuffix(step, "[]")

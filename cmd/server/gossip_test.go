@@ -41,7 +41,7 @@ func (g *telling) tell(way *gossipWay, reads bool, requests int32) {
 	g.way.Store(way)
 }
 
-// strikes gives the way in which a request is answered, or nil.
+// strikes returns the way in which a request is answered, or nil.
 func (g *telling) strikes(r *http.Request) *gossipWay {
 	way := g.way.Load()
 	switch {

@@ -35,7 +35,7 @@ func (p *program) sent() int {
 	return n
 }
 
-// withKey gives a context for a call over gRPC with a key.
+// withKey returns a context for a call over gRPC with a key.
 func withKey(key string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), "idempotency-key", key)
 }

@@ -20,7 +20,7 @@ func ofTenant(name string) string {
 	return fmt.Sprintf("  - {name: team-search, sha256: %x, tenant: %s}", sha256.Sum256([]byte(otherKey)), name)
 }
 
-// with gives a context with the credential of a caller.
+// with returns a context with the credential of a caller.
 func with(key string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+key)
 }

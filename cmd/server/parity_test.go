@@ -73,7 +73,7 @@ func (p parity) examples() []parityCase {
 	return firsts
 }
 
-// asksCloudflare says whether an RPC is one of Secrets Store's.
+// asksCloudflare reports whether an RPC is one of Secrets Store's.
 func (c parityCase) asksCloudflare(t *testing.T) bool {
 	t.Helper()
 	return methodNamed(t, c.RPC).Parent().Name() == "SecretsStoreService"

@@ -157,7 +157,7 @@ func (q policyQuestion) permissions(action string) *storekeeperv1.ListPermission
 	}
 }
 
-// runPolicyExplain says whether a policy file allows something, and why.
+// runPolicyExplain reports whether a policy file allows something, and why.
 func runPolicyExplain(_ context.Context, args []string, t terminal) error {
 	var given policyFlags
 	flags := flag.NewFlagSet("policy explain", flag.ContinueOnError)

@@ -35,7 +35,7 @@ type notice struct {
 	} `json:"source"`
 }
 
-// String gives an error as cases name it: "1001 secret_name_empty /0/name".
+// String returns an error as cases name it: "1001 secret_name_empty /0/name".
 func (n notice) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s %s", n.Code, n.Message, n.Source.Pointer))
 }

@@ -50,7 +50,7 @@ type ruling struct {
 	notices []*secretsstorev1.Notice
 }
 
-// asCaller gives a context with the caller's credential.
+// asCaller returns a context with the caller's credential.
 func asCaller(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+callerKey)
 }

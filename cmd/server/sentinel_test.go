@@ -154,7 +154,7 @@ func TestNothingSecretLeavesWhenTheBudgetIsSpent(t *testing.T) {
 	}
 }
 
-// mustHideAll looks at what an operator can see, and at what is written down.
+// mustHideAll checks what an operator can see, and at what is written down.
 func (p *program) mustHideAll() {
 	p.t.Helper()
 	for _, page := range []string{
@@ -208,7 +208,7 @@ func (p *program) mustHideNothing(where, text string) {
 	}
 }
 
-// heardSecrets says whether Cloudflare was sent the value and the token.
+// heardSecrets reports whether Cloudflare was sent the value and the token.
 func (p *program) heardSecrets(g *gossip) bool {
 	g.way.Store(nil)
 	p.cf.Reset()

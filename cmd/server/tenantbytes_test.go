@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// sizes gives the bytes of the state and of the trail.
+// sizes returns the bytes of the state and of the trail.
 func (p *program) sizes() (state, trail int64) {
 	p.t.Helper()
 	trail = int64(len(p.trailText()))

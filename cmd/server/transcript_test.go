@@ -25,7 +25,7 @@ func (b *transcript) String() string {
 	return b.text.String()
 }
 
-// lines gives the log entries so far with a message; any where it is empty.
+// lines returns the log entries so far with a message; any where it is empty.
 func (b *transcript) lines(msg string) []map[string]any {
 	var found []map[string]any
 	for line := range strings.Lines(b.String()) {
@@ -37,7 +37,7 @@ func (b *transcript) lines(msg string) []map[string]any {
 	return found
 }
 
-// line gives the last log entry with a message, or nil.
+// line returns the last log entry with a message, or nil.
 func (b *transcript) line(msg string) map[string]any {
 	if found := b.lines(msg); found != nil {
 		return found[len(found)-1]

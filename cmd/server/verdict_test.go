@@ -37,7 +37,7 @@ func (v verdict) holdGRPC(t *testing.T, w world, got ruling) {
 	same(t, "grpc: retry", int(math.Ceil(got.retry.GetRetryDelay().AsDuration().Seconds())), v.Retry)
 }
 
-// answer gives the result, info and messages of an answer as JSON.
+// answer returns the result, info and messages of an answer as JSON.
 func (verdict) answer(t *testing.T, got ruling) (result, info any, messages []string) {
 	t.Helper()
 	b, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(got.answer)

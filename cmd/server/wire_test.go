@@ -48,7 +48,7 @@ func newWireOn(t testing.TB, conn net.Conn) *wire {
 	return w
 }
 
-// block gives the header block of a call. more are name and value in turn.
+// block returns the header block of a call. more are name and value in turn.
 func (w *wire) block(method string, more ...string) []byte {
 	w.text.Reset()
 	fields := append([]string{

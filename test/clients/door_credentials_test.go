@@ -173,7 +173,7 @@ func (a *authority) sign(template *x509.Certificate) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// files gives certificate and key in PEM.
+// files returns certificate and key in PEM.
 func (a *authority) files(c tls.Certificate) (certificate, key []byte) {
 	a.t.Helper()
 	raw, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)

@@ -58,7 +58,7 @@ func TestThePageOfTheAPIMakesAStoreAndASecret(t *testing.T) {
 	}
 }
 
-// browser starts Chromium, or skips where there is none. complaints returns what
+// browser starts Chromium, or skips if there is none. complaints returns what
 // its console says: errors, violations of the page's policy, exceptions.
 func browser(t *testing.T) (ctx context.Context, complaints func() []string) {
 	t.Helper()

@@ -60,7 +60,7 @@ func rendered(t *testing.T, values map[string]any) (map[string]string, error) {
 
 var documentEnd = regexp.MustCompile(`(?m)^---\n`)
 
-// documents gives the resources of a rendering.
+// documents returns the resources of a rendering.
 func documents(texts map[string]string) (all [][]byte) {
 	for _, file := range slices.Sorted(maps.Keys(texts)) {
 		if filepath.Ext(file) != ".yaml" {

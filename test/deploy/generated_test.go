@@ -42,7 +42,7 @@ func forKustomize(text string) string {
 	return generatedNote + strings.TrimRight(strings.Join(lines, ""), "\n") + "\n"
 }
 
-// sectionOfValues gives a section of values.yaml with its comments.
+// sectionOfValues returns a section of values.yaml with its comments.
 func sectionOfValues(t *testing.T, name string) string {
 	t.Helper()
 	var file yaml.Node

@@ -127,7 +127,7 @@ func (i *image) run(line string, env []string) error {
 // keptFolder is the folder of the image that holds folders for volumes.
 const keptFolder = "/var/lib"
 
-// kept gives the mode of a folder that the image holds for a volume.
+// kept returns the mode of a folder that the image holds for a volume.
 func (i *image) kept(t testing.TB, inside string) fs.FileMode {
 	t.Helper()
 	under, err := filepath.Rel(keptFolder, inside)

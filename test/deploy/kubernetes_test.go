@@ -105,7 +105,7 @@ func TestMemoryIsBoundedAndTheCollectorKnows(t *testing.T) {
 	}
 }
 
-// named gives the ports of the container by name.
+// named returns the ports of the container by name.
 func (c *cluster) named(t *testing.T) map[string]string {
 	t.Helper()
 	ports := map[string]string{}
@@ -192,7 +192,7 @@ func TestFoldersAreMountedAndNoSingleFiles(t *testing.T) {
 }
 
 // mounts lists the files that the pod sees, with the owner and mode that
-// Kubernetes gives them: that of root and of the group fsGroup.
+// Kubernetes returns them: that of root and of the group fsGroup.
 func (c *cluster) mounts(t *testing.T) (all []mount) {
 	t.Helper()
 	for _, m := range c.container(t).VolumeMounts {

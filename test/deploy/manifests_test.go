@@ -98,7 +98,7 @@ func readStrictly(resource []byte, into any) error {
 	return errors.Join(append(strict, err)...)
 }
 
-// kustomized gives the resources of a kustomization that are applied.
+// kustomized returns the resources of a kustomization that are applied.
 func kustomized(t *testing.T, folder string) [][]byte {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), deployed(folder))
@@ -116,7 +116,7 @@ func kustomized(t *testing.T, folder string) [][]byte {
 	return all
 }
 
-// text gives a field of the top level.
+// text returns a field of the top level.
 func text(t *testing.T, data []byte, field string) string {
 	t.Helper()
 	var all map[string]any

@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// withPostgres gives a pod or service a server on this machine in place of the one
+// withPostgres returns a pod or service a server on this machine in place of the one
 // that its configuration names. There the superuser needs no password.
 func withPostgres(t *testing.T) (args []string) {
 	t.Helper()
@@ -149,7 +149,7 @@ func TestComposeWithPostgresRuns(t *testing.T) {
 	expectTrail(t, c, sets)
 }
 
-// expectTrail looks at the trail in the database with the program's own commands.
+// expectTrail checks the trail in the database with the program's own commands.
 func expectTrail(t *testing.T, c *container, sets []string) {
 	t.Helper()
 	if code, said := c.run(slices.Concat([]string{"/server", "audit", "verify"}, sets)...); code != 0 {

@@ -17,7 +17,7 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// blocksOfRecipe gives the blocks of YAML of a page for users of tools.
+// blocksOfRecipe returns the blocks of YAML of a page for users of tools.
 func blocksOfRecipe(t *testing.T, page string) (blocks [][]byte) {
 	t.Helper()
 	for _, found := range yamlBlock.FindAllSubmatch(readFile(t, filepath.Join(repository, "docs/recipes", page)), -1) {

@@ -111,7 +111,7 @@ func duration(t *testing.T, text string) time.Duration {
 	return time.Duration(d)
 }
 
-// Querier gives the series to the engine.
+// Querier returns the series to the engine.
 func (r *ruleRunner) Querier(int64, int64) (storage.Querier, error) {
 	return &storage.MockQuerier{SelectMockFunction: func(_ bool, _ *storage.SelectHints, matchers ...*promlabels.Matcher) storage.SeriesSet {
 		var keys []string

@@ -15,14 +15,14 @@ import (
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
 
-// maxStaleness is after what age a list is read anew in the tests of a store that is
-// away, and maxOutageAge is the bound of ages then.
+// maxStaleness and maxOutageAge are reads.max_staleness and reads.max_outage_age in
+// the tests of an unavailable store.
 const (
 	maxStaleness = 3 * time.Second
 	maxOutageAge = 8 * time.Second
 )
 
-// outage is load on replicas whose store goes away.
+// outage is load on replicas whose store becomes unavailable.
 type outage struct {
 	w  *world
 	id string
@@ -156,7 +156,7 @@ func (o *outage) read(ctx context.Context, client calls.Client, list bool) {
 	}
 	o.shown++
 	o.oldest = max(o.oldest, a.Age)
-	// One that asked Cloudflare itself is as new as it can be.
+	// An answer from Cloudflare is current.
 	if !a.Stale {
 		o.unmarked++
 	}
@@ -217,7 +217,7 @@ func (o *outage) judge(t *testing.T, listed int64, lasted time.Duration) {
 	if slowest > soon {
 		t.Errorf("a change was refused after %s only", slowest)
 	}
-	// Two replicas read a list of secrets and one of stores in each bound of ages.
+	// Two replicas each read a list of secrets and a list of stores in each maxStaleness.
 	if most := 4 * (int64(lasted/maxStaleness) + 2); listed > most {
 		t.Errorf("the reads cost %d calls, at most %d are due", listed, most)
 	}

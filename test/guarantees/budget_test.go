@@ -80,7 +80,7 @@ func TestAHogAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := r.run(ctx)
-	// At first the hog takes what the others do not want yet.
+	// At first the hog takes the shares that the others do not want yet.
 	pause(ctx, r.window)
 	r.mark()
 	f := r.measure(ctx, 2)
@@ -92,8 +92,8 @@ func TestAHogAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 	if jain(f.shares) < fairEnough {
 		t.Errorf("Jain index %.3f", jain(f.shares))
 	}
-	// A call that is just on its way is not counted yet. Where the hog got less than
-	// the polite tenant, the machine and not the hog took the difference.
+	// A call in flight is not counted yet. If the hog got less than the polite
+	// tenant, the machine took the difference, not the hog.
 	if least < 0.9*f.fair-1 && f.shares[len(polite)] > least {
 		t.Errorf("a polite tenant got %.0f calls of a fair share of %.1f, and the hog %.0f", least, f.fair, f.shares[len(polite)])
 	}
@@ -110,7 +110,7 @@ func TestNoCallIsTooManyWhilePostgresIsKilled(t *testing.T) {
 	var reads, changes atomic.Int64
 	for i := range 2 * len(r.tenants) {
 		replica := r.w.replicas[i%2]
-		// Reads of what is there now go on without PostgreSQL, and cost calls.
+		// Reads of existing secrets continue without PostgreSQL, and cost calls.
 		all.Go(func() {
 			for client := r.w.rest(callerName(i/2), replica); ctx.Err() == nil; pause(ctx, 10*time.Millisecond) {
 				if client.Get(ctx, calls.Mark{Fresh: true}, ids[0]).Verdict == calls.Done {

@@ -12,14 +12,14 @@ import (
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
 
-// carried is what Cloudflare carried out, by the identifiers and marks of secrets.
+// carried has the changes that Cloudflare carried out, by the identifiers and marks of secrets.
 type carried struct {
 	mu sync.Mutex
-	// names are those of secrets by identifier.
+	// names are the names of secrets by identifier.
 	names map[string]string
-	// made counts the secrets with a comment, each of which one create has.
+	// made counts the secrets by comment; each comment belongs to one create.
 	made map[string]int
-	// changed are the tags of what was set by identifier, deleted counts deletes.
+	// changed has the tags of set values by identifier, deleted counts deletes.
 	changed map[string]map[string]bool
 	deleted map[string]int
 	// ofQuota are the secrets of the tenant with a quota.
@@ -67,8 +67,8 @@ func (c *carried) add(change fleet.Change) {
 	c.mostOfQuota = max(c.mostOfQuota, len(c.ofQuota))
 }
 
-// tagOf is the tag of a value or a comment in the body of an update, empty where it
-// sets neither.
+// tagOf returns the tag of a value or a comment in the body of an update, or "" if
+// the update sets neither.
 func tagOf(body []byte) string {
 	var set struct{ Value, Comment string }
 	if json.Unmarshal(body, &set) != nil {
@@ -78,23 +78,23 @@ func tagOf(body []byte) string {
 	return tag
 }
 
-// said is what outcomes of the trail say of one secret.
+// said has the outcomes in the trail about one secret.
 type said struct {
 	succeeded, unknown int
 	// words are all outcomes with their reasons.
 	words []string
 }
 
-// outcomes are what the trail says of all changes.
+// outcomes has the outcomes of all changes in the trail.
 type outcomes struct {
 	intents map[string]fleet.Record
 	// creates are by the name of the secret, changes by action and identifier.
 	creates, changes map[string]said
-	// made counts the outcomes that say that they made a secret, by its identifier.
+	// made counts the outcomes that report a created secret, by identifier.
 	made map[string]int
 }
 
-// read reads a trail. It fails the test where an intent has not exactly one outcome.
+// read reads a trail. It fails the test if an intent does not have exactly one outcome.
 func (o *outcomes) read(t *testing.T, trail []fleet.Record) {
 	t.Helper()
 	times := map[string]int{}
@@ -146,8 +146,8 @@ func (o *outcomes) note(intent, outcome fleet.Record) {
 	}
 }
 
-// judge fails the test where a create was made twice, an intent has not exactly one
-// outcome, or an outcome contradicts Cloudflare. updates are the tags that updates set.
+// judge fails the test if a create was made twice, an intent does not have exactly one
+// outcome, or an outcome contradicts Cloudflare. updates has the tags that updates set.
 func (c *carried) judge(t *testing.T, trail []fleet.Record, updates *sync.Map) {
 	t.Helper()
 	c.mu.Lock()
@@ -194,7 +194,7 @@ func (c *carried) judgeChanges(t *testing.T, changes map[string]said, updates *s
 	for id, tags := range c.changed {
 		s, n := changes["secret.update "+id], 0
 		for tag := range tags {
-			// A create that was reconciled may have changed what it found.
+			// A reconciled create may have updated the secret that it found.
 			if _, known := updates.Load(tag); known {
 				n++
 			}

@@ -21,7 +21,7 @@ const (
 	chaosSeconds = "STOREKEEPER_REPLICAS_SECONDS"
 	// quotaLimit is how many secrets the tenant with a quota may have.
 	quotaLimit = 6
-	// quotaPrefix begins the names of its secrets.
+	// quotaPrefix begins the names of the secrets under quota.
 	quotaPrefix = "quota-"
 )
 
@@ -66,7 +66,7 @@ func TestReplicasKeepTheirPromisesInChaos(t *testing.T) {
 // lasting says that the long form was ordered.
 func lasting() bool { return long() || os.Getenv(chaosSeconds) != "" }
 
-// chaosLength is how long the chaos of one number of replicas lasts.
+// chaosLength is the duration of the chaos for one number of replicas.
 func chaosLength(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv(chaosSeconds)
@@ -92,11 +92,11 @@ func newChaos(t *testing.T, replicas int) *chaos {
 	for _, name := range []string{"hog", "quota"} {
 		s.Callers = append(s.Callers, fleet.Caller{Name: name})
 	}
-	// A standby that is away must find what it missed when it is back.
+	// A standby that returns must find the write-ahead log that it missed.
 	c.w = build(t, plan{replicas: replicas, settings: s, postgres: []string{"wal_keep_size=512MB"}, alter: func(w *world, _ int, own *fleet.Settings) {
 		if c.pair[0] == nil {
 			c.pair[0] = w.postgres
-			// The standby gets this setting too, and needs it once it is the primary.
+			// The standby gets this setting too, for its time as the primary.
 			c.pair[0].Exec(postgrestest.Superuser, "alter system set synchronous_standby_names = '*'", "select pg_reload_conf()")
 			c.pair[1] = w.postgres.Standby()
 			c.pair[0].InSync()
@@ -110,8 +110,7 @@ func newChaos(t *testing.T, replicas int) *chaos {
 	return c
 }
 
-// run lets everything fail until ctx ends, and then holds what was done against
-// what was promised.
+// run injects faults until ctx ends, and then checks the guarantees.
 func (c *chaos) run(ctx context.Context) {
 	t := c.w.t
 	ids := c.w.fill(1)
@@ -186,7 +185,7 @@ func (c *chaos) churn(ctx context.Context, number int) {
 	}
 }
 
-// checkQuota fills the quota up: what the replicas count must be what there is.
+// checkQuota fills the quota: the counts of the replicas must equal the number of secrets.
 func (c *chaos) checkQuota() {
 	t := c.w.t
 	t.Helper()

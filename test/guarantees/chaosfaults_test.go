@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
 
-// upset is one kind of fault. do makes it, and has ended it when it returns.
+// upset is one kind of fault. do injects the fault, and returns after its end.
 type upset struct {
 	name string
 	do   func()

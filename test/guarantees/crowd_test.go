@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// namesOfRound is how many names a round is about. Each round has its own,
-	// so that no history of a name grows long.
+	// namesOfRound is the number of names in a round. Each round has new names,
+	// so that the history of a name stays short.
 	namesOfRound = 3
 	// oneTry bounds a single call.
 	oneTry = 5 * time.Second
@@ -26,9 +26,9 @@ const (
 type manner int
 
 const (
-	// named: each change has a key and is repeated until it is answered.
+	// named: each change has a key and is repeated until an answer.
 	named manner = iota
-	// sdk: changes have no key and are repeated as Cloudflare's SDKs do it.
+	// sdk: changes have no key and are repeated as by Cloudflare's SDKs.
 	sdk
 	// once: nothing is repeated.
 	once
@@ -42,17 +42,17 @@ type crowd struct {
 	clients []*client
 	// patience is how long a change is repeated.
 	patience time.Duration
-	// killed says that processes are killed, after which nobody can see whether
-	// a change of a value took effect: it is then done again by who repeats it.
+	// killed says that processes are killed. The effect of a change of a value
+	// is then unknown, and a repeat makes the change again.
 	killed  bool
 	counter atomic.Int64
 	round   atomic.Int64
 
 	// repeated counts the tries after the first, replayed the answers of
-	// earlier calls, stale those marked so.
+	// earlier calls, stale the answers marked stale.
 	repeated, replayed, stale atomic.Int64
 	strange                   sync.Map
-	// updates are the tags of what updates set.
+	// updates has the tags that updates set.
 	updates sync.Map
 }
 
@@ -103,7 +103,7 @@ func (k *known) add(name, id string) {
 	}
 }
 
-// pick gives the newest identifier of a name, at times an older one.
+// pick returns the newest identifier of a name, sometimes an older identifier.
 func (k *known) pick(name string, r *rand.Rand) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -144,7 +144,7 @@ func (c *crowd) oneRound(ctx context.Context, long time.Duration) {
 	c.look(prefix)
 }
 
-// look takes down what Cloudflare itself has after a round.
+// look records Cloudflare's own state after a round.
 func (c *crowd) look(prefix string) {
 	began := c.book.Now()
 	at := map[string]calls.Secret{}
@@ -191,9 +191,8 @@ func (o *client) call(prefix string, seen *known) {
 	o.crowd.book.Add(o.number, began, in, out)
 }
 
-// deletes says whether the client may delete something. One without keys does it
-// once: if it did it twice, nobody could tell the second call from a repeated
-// first one.
+// deletes reports whether the client may delete a secret. A client without keys
+// deletes once, because a second delete looks like a repeat of the first.
 func (o *client) deletes(id string) bool {
 	if o.deleted[id] {
 		return false
@@ -223,7 +222,7 @@ func (o *client) see(prefix string, seen *known) {
 	}
 }
 
-// write makes up what to set. No two writes are the same.
+// write invents values to set. No two writes are equal.
 func (o *client) write(kind history.Kind) calls.Write {
 	tag := fmt.Sprintf("%d.%d", o.number, o.crowd.counter.Add(1))
 	w := calls.Write{Value: "value " + tag, Comment: "comment " + tag, Scopes: []string{"workers", "ai_gateway", "ai_gateway,workers"}[o.random.IntN(3)]}
@@ -234,8 +233,9 @@ func (o *client) write(kind history.Kind) calls.Write {
 		return calls.Write{}
 	}
 	o.crowd.updates.Store(tag, true)
-	// An update sets one, two or all three. That of a client without keys has a
-	// comment, or it could be the same as an earlier one.
+	// An update sets one, two or all three fields. An update of a client
+	// without keys always sets the comment, because it could equal an earlier
+	// update otherwise.
 	keep := 1 + o.random.IntN(7)
 	if o.manner == sdk {
 		keep |= 2
@@ -252,7 +252,7 @@ func (o *client) write(kind history.Kind) calls.Write {
 	return w
 }
 
-// try makes a call, and makes it again if the client is one that does.
+// try makes a call, and repeats it if the client repeats calls.
 func (o *client) try(in history.Input) history.Output {
 	m := calls.Mark{}
 	if o.manner == named && in.Kind != history.Get {
@@ -285,9 +285,9 @@ func (o *client) try(in history.Input) history.Output {
 	}
 }
 
-// output is what is taken down of the last answer. A client that does not repeat
-// what failed waits instead: each such change stays open for ever, and many of
-// them make a history that says nothing.
+// output is the record of the last answer. A client that does not repeat failed
+// calls waits instead: each failed change stays open for ever, and a history
+// with many open changes proves nothing.
 func (o *client) output(a calls.Answer, said string) history.Output {
 	out := history.Output{Verdict: a.Verdict, Said: said}
 	if len(a.Secrets) == 1 {
@@ -315,7 +315,7 @@ func (*client) send(ctx context.Context, w calls.Client, m calls.Mark, in histor
 // way chooses a protocol.
 func (o *client) way() []calls.Client { return o.ways[o.random.IntN(len(o.ways))] }
 
-// once makes one call, at a replica that is chosen by chance.
+// once makes one call, at a random replica.
 func (o *client) once(way []calls.Client, call func(context.Context, calls.Client) calls.Answer) calls.Answer {
 	ctx, cancel := context.WithTimeout(context.Background(), oneTry)
 	defer cancel()
@@ -325,7 +325,7 @@ func (o *client) once(way []calls.Client, call func(context.Context, calls.Clien
 	}
 	if a.Stale {
 		o.crowd.stale.Add(1)
-		// It says of itself that it may be wrong.
+		// An answer that is marked stale may be outdated.
 		a.Verdict = calls.Later
 	}
 	if a.Verdict == calls.Wrong {

@@ -12,8 +12,8 @@ import (
 // mostIdle is how many statements a second an idle replica may send.
 const mostIdle = 2
 
-// TestIdleReplicasAskPostgresSeldomHoweverManyCredentials counts the statements that
-// the server executes, by its own log.
+// TestIdleReplicasAskPostgresSeldomHoweverManyCredentials counts the executed
+// statements in the log of the PostgreSQL server.
 func TestIdleReplicasAskPostgresSeldomHoweverManyCredentials(t *testing.T) {
 	t.Parallel()
 	type size struct{ replicas, accounts int }
@@ -30,8 +30,8 @@ func TestIdleReplicasAskPostgresSeldomHoweverManyCredentials(t *testing.T) {
 				replicas: s.replicas, callers: 1, settings: fleet.Settings{Accounts: s.accounts},
 				postgres: []string{"fsync=off", "max_connections=500", "log_statement=all", "log_line_prefix=[%a] "},
 			})
-			// Slots of the budget move between replicas at first.
-			// Slots of the budget move at first, one commit for each credential.
+			// At first, slots of the budget move between replicas, one commit
+			// for each credential.
 			perSecond := 1e9
 			for begun := time.Now(); perSecond > mostIdle && time.Since(begun) < 2*takeover; {
 				perSecond = w.rate(length(t, 8*time.Second))
@@ -56,7 +56,7 @@ func (w *world) statements() int {
 	return strings.Count(w.postgres.Log(), "[storekeeper] LOG:  execute ") + strings.Count(w.postgres.Log(), "[storekeeper] LOG:  statement: ")
 }
 
-// lastStatements are the beginnings of the last ones.
+// lastStatements returns the beginnings of the last n statements.
 func (w *world) lastStatements(n int) string {
 	var all []string
 	for line := range strings.Lines(w.postgres.Log()) {

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
 
-// upsets are what goes wrong at Cloudflare. Each strikes a few of the calls.
+// upsets returns the faults of Cloudflare. Each affects a few of the calls.
 func upsets() []emulator.Fault {
 	var faults []emulator.Fault
 	for _, method := range []string{"POST", "PATCH", "DELETE"} {
@@ -68,7 +68,7 @@ func TestAHistoryWithKillsIsLinearizable(t *testing.T) {
 }
 
 // kill kills and restarts one replica after the other until ctx ends. The
-// function that it returns waits for that and says how often it was done.
+// returned function waits for the end and returns the number of kills.
 func kill(ctx context.Context, every time.Duration, replicas ...*fleet.Replica) func() int {
 	var done sync.WaitGroup
 	times := 0

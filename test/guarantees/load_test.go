@@ -20,9 +20,8 @@ import (
 const (
 	// budgetBlock is longer than a test, so that a call too many ends it.
 	budgetBlock = 10 * time.Minute
-	// urgentEvery is how often a value is rotated or a secret deleted beside the
-	// load. That is less than a fair share: nobody's changes go first who makes
-	// many.
+	// urgentEvery is the interval of rotations and deletes beside the load. That
+	// is less than a fair share, because many urgent changes get no priority.
 	urgentEvery = time.Second
 	// urgentSecrets are there for that. All but rotated of them may be deleted.
 	urgentSecrets, rotated = 40, 10
@@ -34,12 +33,12 @@ type scale struct {
 	window time.Duration
 }
 
-// tenant is someone who wants more calls than there are.
+// tenant wants more calls than the budget has.
 type tenant struct {
 	name string
-	// at are the replicas that it asks.
+	// at has the replicas that the tenant calls.
 	at []*fleet.Replica
-	// wants is how many calls it has waiting at any time.
+	// wants is the number of its calls that wait at any time.
 	wants int
 	done  atomic.Int64
 }
@@ -52,7 +51,7 @@ type rush struct {
 	tenants []*tenant
 	asked   atomic.Int64
 	spent   atomic.Int64
-	// from is what there was when measuring began: at first, nothing.
+	// from has the counts at the begin of the measurement.
 	from struct {
 		asked, spent int64
 		shares       []float64
@@ -88,9 +87,9 @@ func newRush(t *testing.T, s scale, tenants int) *rush {
 	return r
 }
 
-// run lets everybody ask until ctx ends, and returns what waits for that. Each
-// copies a secret of its own, since two changes of one secret would wait for each
-// other; copies are never merged into one call, as creates are.
+// run lets all tenants call until ctx ends, and returns the function that waits
+// for the end. Each call copies a different secret, since changes of one secret
+// wait for each other. Copies, unlike creates, are never batched.
 func (r *rush) run(ctx context.Context) func() {
 	number := urgentSecrets
 	for _, one := range r.tenants {
@@ -98,7 +97,7 @@ func (r *rush) run(ctx context.Context) func() {
 	}
 	originals := r.w.fill(number)
 	for _, replica := range r.w.replicas {
-		// It reads the list once, which is not the load's to pay.
+		// The list is read once, paid by a caller outside the load.
 		must(r.w.t, "list", r.w.rest(r.spare(), replica).List(ctx, calls.Mark{}, ""))
 	}
 	var all sync.WaitGroup
@@ -117,11 +116,11 @@ func (r *rush) run(ctx context.Context) func() {
 	return all.Wait
 }
 
-// spare is a caller who is none of the tenants.
+// spare returns a caller that is not one of the tenants.
 func (r *rush) spare() string { return callerName(len(r.tenants)) }
 
-// ask makes one call after the other. Who is refused comes again soon, whatever
-// it was told.
+// ask makes one call after the other. A refused call is repeated soon,
+// regardless of Retry-After.
 func (r *rush) ask(ctx context.Context, one *tenant, client calls.Client, original string) {
 	for i := 0; ctx.Err() == nil; i++ {
 		r.asked.Add(1)
@@ -146,8 +145,8 @@ func (r *rush) ask(ctx context.Context, one *tenant, client calls.Client, origin
 	}
 }
 
-// comeAgain is when those come again who were refused. Each refusal costs the
-// machine some work, and in the short form it has other tests to run.
+// comeAgain is the wait after a refusal. Each refusal costs CPU time, and in
+// the short form other tests run too.
 func comeAgain() time.Duration {
 	if long() {
 		return 300 * time.Millisecond
@@ -186,12 +185,12 @@ func pause(ctx context.Context, long time.Duration) {
 	}
 }
 
-// figures are what a while of load came to.
+// figures are the results of a measurement.
 type figures struct {
 	// used is the part of the budget that was used, over is how many times the
 	// budget was asked for.
 	used, over float64
-	// fair is what each tenant ought to have got, shares what each got, in calls.
+	// fair is the fair share of each tenant, shares has the actual shares, in calls.
 	fair   float64
 	shares []float64
 }
@@ -201,9 +200,9 @@ func (r *rush) mark() {
 	r.from.spent, r.from.asked, r.from.shares = r.spent.Load(), r.asked.Load(), r.shares()
 }
 
-// measure looks at the load for some windows, or for as long as was ordered, and
-// lets it go on into the next window: there it shows whether calls are held back
-// for long enough.
+// measure measures the load for some windows, or for the configured time, and
+// then continues into the next window, to check that permits are held long
+// enough.
 func (r *rush) measure(ctx context.Context, usual int) figures {
 	windows := max(usual, int(length(r.w.t, 0)/r.window))
 	pause(ctx, time.Duration(windows)*r.window)
@@ -229,8 +228,8 @@ func (r *rush) shares() []float64 {
 	return shares
 }
 
-// judge says how it went once everybody is done, and fails the test where
-// Cloudflare had to refuse a call or a rotation or delete had to wait.
+// judge logs the results at the end, and fails the test if Cloudflare refused a
+// call, or if a rotation or delete waited too long.
 func (r *rush) judge(t *testing.T) {
 	t.Helper()
 	if n := r.w.cf.Answers(http.StatusTooManyRequests); n > 0 {
@@ -255,8 +254,8 @@ func medianAndMost(sorted []time.Duration) string {
 	return fmt.Sprintf("%s (median) to %s", sorted[len(sorted)/2].Round(time.Millisecond), sorted[len(sorted)-1].Round(time.Millisecond))
 }
 
-// jain is the index of fairness: 1 where all have the same, 1/n where one has
-// everything.
+// jain is Jain's fairness index: 1 if all shares are equal, 1/n if one tenant
+// has everything.
 func jain(shares []float64) float64 {
 	sum, squares := 0.0, 0.0
 	for _, s := range shares {

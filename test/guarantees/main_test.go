@@ -46,8 +46,7 @@ func run(m *testing.M) int {
 // long says that the long form was ordered.
 func long() bool { return os.Getenv(seconds) != "" }
 
-// length is how long a test goes on: what is usual for it, or as long as was
-// ordered.
+// length is the duration of a test: the usual time, or the configured time.
 func length(t *testing.T, usual time.Duration) time.Duration {
 	t.Helper()
 	if !long() {

@@ -13,23 +13,22 @@ import (
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
 
-// lateLine is what the log says of an answer that came after the lease.
+// lateLine is the log message for an answer after the end of the lease.
 const lateLine = "the answer to a change came after its lease had ended"
 
-// lateMetric counts such answers.
+// lateMetric counts these answers.
 const lateMetric = `storekeeper_changes_total{event="late"}`
 
-// stop is a place between the start of a change and its end at which the replica
-// is paused.
+// stop is a step of a change at which the replica is paused.
 type stop struct {
 	name  string
 	alter func(w *world, s *fleet.Settings)
-	// hold holds the replica there. It gives what is closed when the replica has
-	// arrived, and what lets it go on.
+	// hold holds the replica at the step. It returns a channel that is closed on
+	// arrival, and the function that releases the replica.
 	hold func(w *world) (arrived <-chan struct{}, release func())
 	// left says that the old change had left by then, so that an alarm is due.
 	left bool
-	// value is what Cloudflare has in the end.
+	// value is Cloudflare's value at the end.
 	value string
 	// lasts is for how long the replica is paused at least.
 	lasts time.Duration
@@ -67,7 +66,7 @@ func stops() []stop {
 			left: true, value: "newer",
 		},
 		{
-			// Nobody can call back what has left. The alarm is what tells of it.
+			// A sent request cannot be recalled. The alarm reports it.
 			name: "while Cloudflare has not begun",
 			hold: func(w *world) (<-chan struct{}, func()) {
 				h := w.cf.Catch(http.MethodPatch, "/secrets/", false)
@@ -78,9 +77,8 @@ func stops() []stop {
 	}
 }
 
-// pauseTimes are for how long replicas are paused at least: until a newer change is
-// made, or longer than a lease, and longer than what is allowed for a request that is
-// on its way.
+// pauseTimes are the minimum pauses: until a newer change is made, or longer than a
+// lease and the time limit of a request.
 func pauseTimes() []time.Duration {
 	if lasting() {
 		return []time.Duration{20 * time.Second, 62 * time.Second}
@@ -94,7 +92,7 @@ func TestAPausedReplicaSendsNoOldChangeOverANewerOne(t *testing.T) {
 		for _, lasts := range pauseTimes() {
 			t.Run(fmt.Sprintf("%s for %s", one.name, lasts), func(t *testing.T) {
 				t.Parallel()
-				// Each has a way to Cloudflare of its own.
+				// Each replica has a separate connection to Cloudflare.
 				s := stops()[i]
 				s.lasts = lasts
 				p := plan{replicas: 2, callers: 2, settings: fleet.Settings{Calls: 100, Window: time.Minute}}
@@ -109,14 +107,14 @@ func TestAPausedReplicaSendsNoOldChangeOverANewerOne(t *testing.T) {
 	}
 }
 
-// play lets the first replica stand still with a change while the second one
-// makes a newer change of the same secret.
+// play pauses the first replica in a change while the second replica makes a
+// newer change of the same secret.
 func (s stop) play(w *world) {
 	t := w.t
 	paused, other := w.replicas[0], w.replicas[1]
 	id := must(t, "create", w.rest("c1", other).Create(t.Context(), calls.Mark{Key: "made"}, "n", calls.Write{Value: "first", Scopes: "workers"})).Secrets[0].ID
-	// The paused replica has read the secret, so that the next thing it sends is
-	// the change.
+	// The paused replica has read the secret, so that its next request is the
+	// change.
 	must(t, "list", w.rest("c0", paused).List(t.Context(), calls.Mark{}, ""))
 	must(t, "update", w.rest("c0", paused).Update(t.Context(), calls.Mark{Key: "before"}, id, calls.Write{Value: "second"}))
 	old, release := s.pauseWithin(w, id)
@@ -142,9 +140,9 @@ func (s stop) play(w *world) {
 }
 
 // pauseWithin pauses the first replica in the middle of a change of the secret id.
-// It returns the answer to that change, when it comes, and what lets the change go
-// on. Background work of the replica passes the same places: where the hold has
-// caught that, the intent is missing in the trail and another change is tried.
+// It returns the channel of the answer, and the function that releases the change.
+// Background work passes the same steps: if the hold caught background work, the
+// trail has no intent, and another change is tried.
 func (s stop) pauseWithin(w *world, id string) (<-chan calls.Answer, func()) {
 	t, paused := w.t, w.replicas[0]
 	earlier := lastIntent(t, paused.Trail(), "c0")
@@ -173,7 +171,7 @@ func (s stop) pauseWithin(w *world, id string) (<-chan calls.Answer, func()) {
 	return nil, nil
 }
 
-// check looks at what all of it left behind.
+// check checks trail, log, metrics and Cloudflare after the test.
 func (s stop) check(w *world, intent string) {
 	t := w.t
 	paused, other := w.replicas[0], w.replicas[1]

@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	// crowded is how many changes a replica has under way when it is paused.
+	// crowded is the number of changes in progress at the pause of a replica.
 	crowded = 30
-	// spread is over which time they begin, and the longest time from the first one
-	// at Cloudflare to the pause: some are at each step then.
+	// spread is the time over which the changes begin, and the longest time from
+	// the first change at Cloudflare to the pause, so that some changes are at each
+	// step.
 	spread = 60 * time.Millisecond
 )
 
@@ -26,7 +27,7 @@ const (
 // changes under way, each at another step. The replicas take turns.
 func TestPausesAtAnyStepLeaveNewerChangesStanding(t *testing.T) {
 	t.Parallel()
-	// Each change gets a connection of its own, which takes a while.
+	// Each change gets a new connection, which takes some time.
 	w := build(t, plan{replicas: 2, callers: 2, alter: func(w *world, _ int, s *fleet.Settings) {
 		tunnel := w.cf.Tunnel(w.t)
 		s.Cloudflare, s.Env = tunnel.URL, tunnel.Env
@@ -47,8 +48,8 @@ func TestPausesAtAnyStepLeaveNewerChangesStanding(t *testing.T) {
 
 func pausedName(i int) string { return fmt.Sprintf("n%d", i) }
 
-// pauseAmongChanges pauses one replica among changes, has the other one change
-// the same secrets, and lets the paused one go on.
+// pauseAmongChanges pauses one replica among changes, has the other replica
+// change the same secrets, and releases the paused replica.
 func (w *world) pauseAmongChanges(round int, ids []string) {
 	w.t.Helper()
 	paused, other := w.replicas[round%2], w.replicas[(round+1)%2]
@@ -77,7 +78,7 @@ func (w *world) pauseAmongChanges(round int, ids []string) {
 	before, wrong := 0, 0
 	for i := range ids {
 		if done[i].After(newer[i]) {
-			// The replica took the change on after the pause, so it is the newer one.
+			// The replica began the change after the pause, so the change is the newer one.
 			continue
 		}
 		before++

@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/test/guarantees/calls"
 )
 
-// soon is within what time a change must be refused while PostgreSQL is away. It
-// is generous, since all tests run at once.
+// soon is the time within which a change must be refused while PostgreSQL is
+// unavailable. The limit is generous, since all tests run at once.
 const soon = 3 * time.Second
 
 func TestAHistoryOfTwoReplicasIsLinearizable(t *testing.T) {
@@ -29,8 +29,8 @@ func TestAHistoryOfTwoReplicasWithKillsIsLinearizable(t *testing.T) {
 	t.Parallel()
 	w := build(t, plan{replicas: 2, callers: 6})
 	w.inject(upsets()...)
-	// In the short form nobody waits until a dead replica's changes are
-	// finished by the other.
+	// In the short form, no call waits until the other replica finishes the
+	// changes of a dead replica.
 	patience, replica, postgres := 3*time.Second, 2500*time.Millisecond, 3*time.Second
 	if long() {
 		patience, replica, postgres = takeover, 15*time.Second, 7*time.Second
@@ -46,7 +46,7 @@ func TestAHistoryOfTwoReplicasWithKillsIsLinearizable(t *testing.T) {
 	c.check(t)
 }
 
-// killPostgres kills the PostgreSQL server again and again and lets it be away for a while.
+// killPostgres kills the PostgreSQL server repeatedly and restarts it after a pause.
 func (w *world) killPostgres(ctx context.Context, every, away time.Duration) func() int {
 	var done sync.WaitGroup
 	times := 0

@@ -13,7 +13,7 @@ import (
 	"platform.internal/storekeeper/test/guarantees/puts"
 )
 
-// crowdOfPutters puts secrets as many callers at once, and notes what it is told.
+// crowdOfPutters puts secrets as many concurrent callers, and records the answers.
 type crowdOfPutters struct {
 	w    *world
 	book *puts.Book
@@ -24,7 +24,7 @@ type crowdOfPutters struct {
 }
 
 // caller puts one secret after the other until ctx ends. A put that is not
-// acknowledged is repeated as it was, without a key, until it is.
+// acknowledged is repeated unchanged, without a key, until it is acknowledged.
 func (c *crowdOfPutters) caller(ctx context.Context, number int, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	key := fleet.Caller{Name: callerName(number)}.Key()
@@ -76,7 +76,7 @@ func (c *crowdOfPutters) play(d time.Duration, kills time.Duration) (killed int)
 	return killing()
 }
 
-// check holds what the callers were told against what Cloudflare has.
+// check compares the answers with Cloudflare's state.
 func (c *crowdOfPutters) check() {
 	t := c.w.t
 	at := map[string]int{}

@@ -50,7 +50,7 @@ func TestTwoTenantsCannotTakeTheSameLastPlace(t *testing.T) {
 	}
 }
 
-// settled makes a secret, and tries again while it is told to come later.
+// settled creates a secret, and retries while the answer asks for a retry.
 func (w *world) settled(client calls.Client, name string) calls.Answer {
 	key := calls.Mark{Key: "key-" + name}
 	end := time.Now().Add(20 * time.Second)
@@ -108,7 +108,7 @@ func TestNoTenantIsEverAboveItsLimit(t *testing.T) {
 	t.Logf("%d secrets were made and deleted", made.Load())
 }
 
-// churn makes secrets and deletes them, and says how many it made.
+// churn creates and deletes secrets, and returns the number of created secrets.
 func (w *world) churn(ctx context.Context, tenant string, number int) int64 {
 	made := int64(0)
 	var mine []string

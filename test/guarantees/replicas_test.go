@@ -14,11 +14,11 @@ import (
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
 
-// takeover is within which time a replica finishes what another that is gone had
-// begun.
+// takeover is the time within which a replica finishes a change of an ended
+// replica.
 const takeover = 60 * time.Second
 
-// orphaned is what is written by those whose replica is killed.
+// orphaned is the write of the callers whose replica is killed.
 var orphaned = calls.Write{Value: "wanted", Comment: "c", Scopes: "workers"}
 
 func TestOneKeyAtBothReplicasIsOneChange(t *testing.T) {
@@ -42,8 +42,8 @@ func TestOneKeyAtBothReplicasIsOneChange(t *testing.T) {
 			})
 		}
 		<-held.Arrived
-		// The other one meets the first on its way; what it does meanwhile must
-		// not matter.
+		// The second call arrives while the first is in progress; its effect
+		// must not matter.
 		time.Sleep(100 * time.Millisecond)
 		held.Release()
 		both.Wait()
@@ -95,13 +95,13 @@ func TestARetryAtTheOtherReplicaFinishesWhatADeadOneBegan(t *testing.T) {
 		if a := <-first; a.Verdict != calls.Lost {
 			t.Fatalf("the replica was killed and answered %s", a.Said)
 		}
-		// What was on its way arrives after the replica's end.
+		// The held request arrives after the end of the replica.
 		all[i].Release()
 	}
 	for i, o := range orphans {
-		// One after the other, and all at once after the first: a place among
-		// the parallel tests could come after the time in which an SDK's repeat
-		// is known.
+		// One after the other, and all at once after the first: as parallel
+		// tests, they could start after the time in which an SDK's repeat is
+		// recognised.
 		t.Run(o.name, func(t *testing.T) {
 			answer, took := retried(t, w.rest(callerName(i), w.replicas[1]), o)
 			t.Logf("done after %.1f s", took.Seconds())
@@ -116,7 +116,7 @@ func TestARetryAtTheOtherReplicaFinishesWhatADeadOneBegan(t *testing.T) {
 	}
 }
 
-// retried repeats a create until it is done.
+// retried repeats a create until success.
 func retried(t *testing.T, client calls.Client, o orphan) (calls.Answer, time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -160,8 +160,8 @@ func TestWhatOneReplicaChangedTheOtherShowsAtOnce(t *testing.T) {
 	t.Logf("%d secrets were made, changed and deleted", rounds)
 }
 
-// shows fails the test unless all readers see a secret as it should be, or, for
-// nil, not at all.
+// shows fails the test unless all readers see the wanted secret, or no secret
+// if want is nil.
 func (w *world) shows(readers []calls.Client, id, name string, want *calls.Secret) {
 	w.t.Helper()
 	for _, r := range readers {

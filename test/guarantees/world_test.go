@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/test/guarantees/fleet"
 )
 
-// world is everything that one test runs.
+// world holds the programs and servers of one test.
 type world struct {
 	t        *testing.T
 	cf       *fleet.Cloudflare
@@ -26,9 +26,9 @@ type world struct {
 	http     *http.Client
 }
 
-// plan says what a world is made of.
+// plan configures a world.
 type plan struct {
-	// replicas share a PostgreSQL server where there is more than one.
+	// replicas is the number of replicas. Several replicas share a PostgreSQL server.
 	replicas int
 	// callers are c0, c1 and so on, each its own tenant, besides those in
 	// settings.
@@ -37,7 +37,7 @@ type plan struct {
 	cloudflare emulator.Config
 	// postgres are settings of the PostgreSQL server.
 	postgres []string
-	// alter changes the settings of one replica. Nil: all have the same.
+	// alter, if not nil, changes the settings of one replica.
 	alter func(w *world, replica int, s *fleet.Settings)
 }
 
@@ -83,8 +83,8 @@ func (w *world) makeStore() string {
 	return made.Result.ID
 }
 
-// cloudflare asks the emulated Cloudflare itself. A read is repeated, since the
-// faults that were ordered strike it too.
+// cloudflare calls the emulated Cloudflare directly. Reads are repeated, since
+// injected faults affect them too.
 func (w *world) cloudflare(method, path, body string, into any) {
 	w.t.Helper()
 	var status int
@@ -117,7 +117,7 @@ func (w *world) askCloudflare(method, path, body string) (status int, text []byt
 	return answer.StatusCode, text, err
 }
 
-// at is Cloudflare's own list of the secrets whose name begins with prefix.
+// at returns Cloudflare's own list of the secrets with a name prefix.
 func (w *world) at(prefix string) []calls.Secret {
 	w.t.Helper()
 	var found []calls.Secret
@@ -142,12 +142,12 @@ func (w *world) at(prefix string) []calls.Secret {
 	}
 }
 
-// rest is a caller who asks a replica over REST.
+// rest returns a REST client of a caller for a replica.
 func (w *world) rest(caller string, r *fleet.Replica) calls.Client {
 	return calls.REST{HTTP: w.http, Root: r.REST, Key: fleet.Caller{Name: caller}.Key(), Place: w.place}
 }
 
-// grpc is a caller who asks a replica over gRPC.
+// grpc returns a gRPC client of a caller for a replica.
 func (w *world) grpc(caller string, r *fleet.Replica) calls.Client {
 	return calls.GRPC{Conn: r.GRPC, Key: fleet.Caller{Name: caller}.Key(), Place: w.place}
 }

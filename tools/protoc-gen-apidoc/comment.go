@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// paragraphs gives a proto comment as paragraphs of one line each. Items of a
+// paragraphs returns a proto comment as paragraphs of one line each. Items of a
 // list stay on lines of their own.
 func paragraphs(comment protogen.Comments) []string {
 	var out []string
@@ -28,7 +28,7 @@ func paragraphs(comment protogen.Comments) []string {
 	return out
 }
 
-// prose gives a proto comment as one text.
+// prose returns a proto comment as one text.
 func prose(comment protogen.Comments) string {
 	return strings.Join(paragraphs(comment), "\n\n")
 }

@@ -37,7 +37,7 @@ func (d *document) add(b binding, operation object) {
 	d.paths = d.paths.with(b.path, object{{b.verb, operation}})
 }
 
-// assemble gives the whole document.
+// assemble returns the whole document.
 func (d *document) assemble() object {
 	d.addFailure()
 	d.addStatus()

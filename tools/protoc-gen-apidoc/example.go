@@ -14,7 +14,7 @@ const (
 	exampleName    = "MY_API_KEY"
 )
 
-// examples gives the value of a field by its name, or by its message and its
+// examples returns the value of a field by its name, or by its message and its
 // name where one name stands for several things. Absent leaves the field out.
 func examples() map[string]any {
 	return map[string]any{
@@ -62,7 +62,7 @@ func examples() map[string]any {
 // absent is the example of a field that is left out.
 type absent struct{}
 
-// exampleOf gives the example of a field.
+// exampleOf returns the example of a field.
 func exampleOf(field *protogen.Field) any {
 	if field.Message != nil && field.Message.Desc.FullName() == rpcStatus {
 		// The example did not fail.
@@ -88,7 +88,7 @@ func exampleOf(field *protogen.Field) any {
 	return absent{}
 }
 
-// exampleOfFields gives the example of a JSON object.
+// exampleOfFields returns the example of a JSON object.
 func exampleOfFields(fields []*protogen.Field) object {
 	out := object{}
 	for _, field := range fields {

@@ -20,13 +20,13 @@ const (
 		"The same calls are served over gRPC."
 )
 
-// accepted says whether a method answers 202 in place of 200: Cloudflare has
+// accepted reports whether a method answers 202 in place of 200: Cloudflare has
 // then taken note of a deletion that it carries out later.
 func accepted(method *protogen.Method) bool {
 	return method.GoName == "DeleteSecret" || method.GoName == "DeleteSecrets"
 }
 
-// statusOf gives the HTTP status of a gRPC code that stands in a comment. rest
+// statusOf returns the HTTP status of a gRPC code that stands in a comment. rest
 // is what the comment says behind the code.
 func statusOf(code, rest string) (status string, known bool) {
 	switch {

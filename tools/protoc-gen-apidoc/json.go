@@ -29,7 +29,7 @@ func (o object) withText(key, text string) object {
 	return o.with(key, text)
 }
 
-// get returns the value at key, nil where there is none.
+// get returns the value at key, nil if there is none.
 func (o object) get(key string) any {
 	for _, m := range o {
 		if m.key == key {
@@ -74,7 +74,7 @@ func plain(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// indent gives value as a text that a person can read and a diff can show.
+// indent returns value as a text that a person can read and a diff can show.
 func indent(value any) ([]byte, error) {
 	text, err := plain(value)
 	if err != nil {

@@ -35,7 +35,7 @@ func bindings(method *protogen.Method) []binding {
 	return out
 }
 
-// names says whether the path of the binding has a place for the field.
+// names reports whether the path of the binding has a place for the field.
 func (b binding) names(field *protogen.Field) bool {
 	return strings.Contains(b.path, "{"+string(field.Desc.Name())+"}")
 }

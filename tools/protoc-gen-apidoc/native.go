@@ -130,7 +130,7 @@ func nativeFailureResponses() object {
 	return out
 }
 
-// nativeExamples gives the value of a field by its message and its name.
+// nativeExamples returns the value of a field by its message and its name.
 func nativeExamples() map[string]any {
 	all := selfExamples()
 	maps.Copy(all, secretExamples())
@@ -230,7 +230,7 @@ func secretExamples() map[string]any {
 	}
 }
 
-// nativeExampleOf gives the example of a field: that of the table, or a value of
+// nativeExampleOf returns the example of a field: that of the table, or a value of
 // its type.
 func nativeExampleOf(field *protogen.Field) any {
 	if value, found := nativeExamples()[string(field.Parent.Desc.Name())+"."+string(field.Desc.Name())]; found {

@@ -18,7 +18,7 @@ type schemas struct {
 	named   map[string]object
 }
 
-// use says whether a message stands in a request or in an answer, which
+// use reports whether a message stands in a request or in an answer, which
 // decides what is required and what may be added.
 type use bool
 
@@ -27,7 +27,7 @@ const (
 	inAnswer  use = false
 )
 
-// assemble gives the named schemas, sorted by name.
+// assemble returns the named schemas, sorted by name.
 func (s *schemas) assemble() object {
 	var out object
 	for _, name := range slices.Sorted(maps.Keys(s.named)) {

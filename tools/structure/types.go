@@ -16,7 +16,7 @@ const (
 	most = 7
 )
 
-// isOperation says whether a method has the name of one of the twelve operations.
+// isOperation reports whether a method has the name of one of the twelve operations.
 func isOperation(name string) bool {
 	switch name {
 	case "CreateStore", "ListStores", "GetStore", "DeleteStore",
@@ -62,7 +62,7 @@ func ownOperations(t *types.TypeName, s *types.Struct) map[string]types.Type {
 	return found
 }
 
-// isStructOf says whether a type, or what it points to, is a struct that a
+// isStructOf reports whether a type, or what it points to, is a struct that a
 // package declares.
 func isStructOf(p *types.Package, t types.Type) bool {
 	name := nameOf(t)
@@ -80,7 +80,7 @@ func nameOf(t types.Type) *types.TypeName {
 	return nil
 }
 
-// isGenerated says whether a type is one of gen/.
+// isGenerated reports whether a type is one of gen/.
 func isGenerated(t types.Type) bool {
 	name := nameOf(t)
 	return name != nil && name.Pkg() != nil && strings.Contains(name.Pkg().Path(), "/gen/")

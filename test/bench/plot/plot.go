@@ -135,7 +135,7 @@ func (c Chart) drawLines(out *canvas, s scale) {
 	}
 }
 
-// colour gives a solid line and the dashed one behind it the same.
+// colour returns a solid line and the dashed one behind it the same.
 func (c Chart) colour(i int) string {
 	solid := 0
 	for _, s := range c.Series[:i] {
@@ -167,7 +167,7 @@ func (c Chart) legend(out *canvas) {
 	}
 }
 
-// at is a value, not a number where there is none.
+// at is a value, not a number if there is none.
 func (s Series) at(group int) float64 {
 	if group >= len(s.Values) || math.IsInf(s.Values[group], 0) {
 		return math.NaN()

@@ -21,7 +21,7 @@ const waits = "fsync,fdatasync,sync_file_range,msync,sync,syncfs"
 var ErrNoTracer = errors.New("strace is not on this machine or may not look at other programs")
 
 // Syncs counts how often the program waits for the disk while something is done.
-// It looks at all threads through strace, which makes the program slower and does
+// It checks all threads through strace, which makes the program slower and does
 // not change what it asks of the disk.
 func (p *Process) Syncs(ctx context.Context, do func() error) (float64, error) {
 	path, err := exec.LookPath("strace")

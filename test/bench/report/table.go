@@ -20,7 +20,7 @@ type Table struct {
 	Plots [][2]string
 }
 
-// measured says whether any row has a figure. The first cell of a row may be a
+// measured reports whether any row has a figure. The first cell of a row may be a
 // number too, and says what the row is about.
 func (t Table) measured() bool {
 	isFigure := func(cell string) bool { return strings.ContainsAny(cell[:min(1, len(cell))], "0123456789") }

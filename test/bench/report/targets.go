@@ -51,7 +51,7 @@ const (
 	isNotMet = "not met"
 )
 
-// isVerdict says whether a cell judges something that was measured.
+// isVerdict reports whether a cell judges something that was measured.
 func isVerdict(cell string) bool { return cell == isMet || cell == isNotMet }
 
 // Verdict is "met", "not met" or "not measured".

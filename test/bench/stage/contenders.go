@@ -90,7 +90,7 @@ func (s *Stage) specStorekeeper(w *World, at doors, set Settings, spec *process.
 	return nil
 }
 
-// specFloor gives each principal a key of its own, which is all that the floor
+// specFloor returns each principal a key of its own, which is all that the floor
 // knows of callers.
 func (s *Stage) specFloor(w *World, at doors, set Settings, spec *process.Spec) error {
 	file := filepath.Join(w.folder, "callers")

@@ -41,7 +41,7 @@ const (
 	Floor = "floor"
 )
 
-// ours says whether a contender is Storekeeper, in whatever configuration.
+// ours reports whether a contender is Storekeeper, in whatever configuration.
 func ours(name string) bool { return name == Storekeeper || name == Diskless || name == Standard }
 
 // memoryFolder is where Linux has files in memory for everybody.

@@ -142,7 +142,7 @@ func (s *Suite) noteIdleTails() {
 	s.book.Add(IdleTogether, stage.Storekeeper, Added99, tails[IdleTogether]-tails[IdleApart])
 }
 
-// idleTimes gives each caller a moment of its own in each second.
+// idleTimes returns each caller a moment of its own in each second.
 func idleTimes(length time.Duration) []time.Duration {
 	var times []time.Duration
 	phases := make([]time.Duration, idleCallers)

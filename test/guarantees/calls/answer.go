@@ -1,8 +1,7 @@
-// Package calls makes single calls to a replica, over REST or gRPC, and says in
-// one form what came of each.
+// Package calls makes single calls to a replica, over REST or gRPC, and returns
+// the answers in one form.
 //
-// It repeats nothing, and must not know what a history is or what an answer
-// should be.
+// It repeats no call, and must not know histories or expected answers.
 package calls
 
 import (
@@ -12,14 +11,14 @@ import (
 	"time"
 )
 
-// Verdict is what an answer says.
+// Verdict classifies an answer.
 type Verdict string
 
 // The verdicts.
 const (
 	// Done is success.
 	Done Verdict = "done"
-	// Missing says that what the call is about does not exist.
+	// Missing means that the object of the call does not exist.
 	Missing Verdict = "missing"
 	// Taken says that the name is in use.
 	Taken Verdict = "taken"
@@ -28,18 +27,18 @@ const (
 	// Later says to come again: no call budget, or something is away. Whether a
 	// change was made is not known.
 	Later Verdict = "later"
-	// Lost says that nothing is known: no answer, or one that explains nothing.
+	// Lost means that the effect is unknown: no answer, or an answer without an explanation.
 	Lost Verdict = "lost"
-	// Unsent says that there was nobody to send the call to, so it did nothing.
+	// Unsent means that no connection could be made, so the call had no effect.
 	Unsent Verdict = "unsent"
 	// Wrong is any other refusal; none belongs in these tests.
 	Wrong Verdict = "wrong"
 )
 
-// Again says whether the same call may have another answer later.
+// Again reports whether the same call may have another answer later.
 func (v Verdict) Again() bool { return v == Later || v == Lost || v == Unsent }
 
-// Secret is a secret as it can be seen.
+// Secret is the visible part of a secret.
 type Secret struct {
 	// ID, Name and Comment are Cloudflare's fields.
 	ID, Name, Comment string
@@ -47,13 +46,13 @@ type Secret struct {
 	Scopes string
 }
 
-// Write is what a create or an update sets. In an update what is empty stays.
+// Write has the fields that a create or an update sets. An update does not change fields that are empty here.
 type Write struct {
 	// Value, Comment and Scopes are Cloudflare's fields; Scopes as in Secret.
 	Value, Comment, Scopes string
 }
 
-// Place is where secrets are.
+// Place names an account and a store.
 type Place struct {
 	// Account and Store are identifiers.
 	Account, Store string
@@ -61,26 +60,26 @@ type Place struct {
 
 // Mark says which call this is.
 type Mark struct {
-	// Key names a change. Empty: it has no name.
+	// Key is the idempotency key of a change. Empty: none.
 	Key string
-	// Retry is how often the call was tried before, as Cloudflare's SDKs tell
-	// over REST. It is told for a change without a key.
+	// Retry is the number of earlier attempts, as Cloudflare's SDKs send it
+	// over REST for a change without a key.
 	Retry int
 	// Fresh asks for nothing older than the call.
 	Fresh bool
 }
 
-// Answer is what came of a call.
+// Answer is the result of a call.
 type Answer struct {
-	// Verdict is the sum of it.
+	// Verdict classifies the answer.
 	Verdict Verdict
-	// Secrets are those of the answer, in its order.
+	// Secrets has the secrets of the answer, in order.
 	Secrets []Secret
-	// Replayed says that it is the answer of an earlier call.
+	// Replayed marks the answer of an earlier call.
 	Replayed bool
-	// Stale says that it is older than it should be, and known to be.
+	// Stale marks an answer from an outdated cache entry.
 	Stale bool
-	// Age is how old it says that it is, in whole seconds.
+	// Age is the header Age, in whole seconds.
 	Age time.Duration
 	// RetryAfter is when to come again. 0: not said.
 	RetryAfter time.Duration
@@ -96,11 +95,11 @@ type Client interface {
 	Create(ctx context.Context, m Mark, name string, w Write) Answer
 	// Get reads one secret.
 	Get(ctx context.Context, m Mark, id string) Answer
-	// List reads up to 100 secrets, those with search in their name or comment.
+	// List reads up to 100 secrets with search in their name or comment.
 	List(ctx context.Context, m Mark, search string) Answer
 	// Update changes a secret.
 	Update(ctx context.Context, m Mark, id string, w Write) Answer
-	// Duplicate copies a secret under another name, with scopes of its own.
+	// Duplicate copies a secret under another name, with new scopes.
 	Duplicate(ctx context.Context, m Mark, id, name string) Answer
 	// Delete deletes a secret.
 	Delete(ctx context.Context, m Mark, id string) Answer

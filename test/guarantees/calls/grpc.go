@@ -21,13 +21,13 @@ type GRPC struct {
 	Conn func() *grpc.ClientConn
 	// Key is the caller's API key.
 	Key string
-	// Place is where the secrets are.
+	// Place is the store of the secrets.
 	Place Place
 }
 
 var _ Client = GRPC{}
 
-// Create makes one secret. Its key goes into the request.
+// Create makes one secret. The key goes into the request.
 func (c GRPC) Create(ctx context.Context, m Mark, name string, w Write) Answer {
 	key := m.Key
 	m.Key = ""
@@ -58,7 +58,7 @@ func (c GRPC) List(ctx context.Context, m Mark, search string) Answer {
 	})
 }
 
-// Update changes a secret. Its key goes into the metadata.
+// Update changes a secret. The key goes into the metadata.
 func (c GRPC) Update(ctx context.Context, m Mark, id string, w Write) Answer {
 	q := &secretsstorev1.UpdateSecretRequest{
 		AccountId: c.Place.Account, StoreId: c.Place.Store, SecretId: id, Scopes: scopesOf(w.Scopes),
@@ -75,7 +75,7 @@ func (c GRPC) Update(ctx context.Context, m Mark, id string, w Write) Answer {
 	})
 }
 
-// Duplicate copies a secret under another name. Its key goes into the metadata.
+// Duplicate copies a secret under another name. The key goes into the metadata.
 func (c GRPC) Duplicate(ctx context.Context, m Mark, id, name string) Answer {
 	return called(ctx, c, m, func(ctx context.Context, api api, o ...grpc.CallOption) ([]*secretsstorev1.Secret, error) {
 		answer, err := api.DuplicateSecret(ctx, &secretsstorev1.DuplicateSecretRequest{
@@ -85,7 +85,7 @@ func (c GRPC) Duplicate(ctx context.Context, m Mark, id, name string) Answer {
 	})
 }
 
-// Delete deletes a secret. Its key goes into the metadata.
+// Delete deletes a secret. The key goes into the metadata.
 func (c GRPC) Delete(ctx context.Context, m Mark, id string) Answer {
 	return called(ctx, c, m, func(ctx context.Context, api api, o ...grpc.CallOption) ([]*secretsstorev1.Secret, error) {
 		_, err := api.DeleteSecret(ctx, &secretsstorev1.DeleteSecretRequest{AccountId: c.Place.Account, StoreId: c.Place.Store, SecretId: id}, o...)
@@ -104,7 +104,7 @@ func one(s *secretsstorev1.Secret) []*secretsstorev1.Secret {
 
 type method func(ctx context.Context, api api, o ...grpc.CallOption) ([]*secretsstorev1.Secret, error)
 
-// called makes a call with what its mark says.
+// called makes a call with the settings of its mark.
 func called(ctx context.Context, c GRPC, m Mark, call method) Answer {
 	md := metadata.Pairs("authorization", "Bearer "+c.Key)
 	if m.Key != "" {
@@ -159,7 +159,7 @@ func (a *Answer) fail(err error) {
 	case s.Code() == codes.ResourceExhausted, s.Code() == codes.Unavailable && reason != "":
 		a.Verdict = Later
 	case s.Code() == codes.Unavailable && strings.HasPrefix(s.Message(), "connection error"):
-		// gRPC says so where it could not connect.
+		// gRPC's message for a failed connection.
 		a.Verdict = Unsent
 	case s.Code() == codes.Unavailable, s.Code() == codes.DeadlineExceeded, s.Code() == codes.Internal,
 		s.Code() == codes.Unknown, s.Code() == codes.Canceled, s.Code() == codes.Aborted:

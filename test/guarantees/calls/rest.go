@@ -15,13 +15,13 @@ import (
 
 // REST makes calls over HTTP.
 type REST struct {
-	// HTTP is what sends them.
+	// HTTP sends the requests.
 	HTTP *http.Client
-	// Root is asked before each call where the replica is.
+	// Root returns the URL of the replica, before each call.
 	Root func() string
 	// Key is the caller's API key.
 	Key string
-	// Place is where the secrets are.
+	// Place is the store of the secrets.
 	Place Place
 }
 
@@ -101,7 +101,7 @@ func (c REST) do(ctx context.Context, m Mark, q request) Answer {
 	return readREST(answer, text)
 }
 
-// lostREST tells a call that found no connection from one that lost it.
+// lostREST distinguishes a call without a connection from a call that lost its connection.
 func lostREST(err error) Verdict {
 	if at, ok := errors.AsType[*net.OpError](err); ok && at.Op == "dial" {
 		return Unsent
@@ -114,8 +114,8 @@ func (c REST) mark(r *http.Request, m Mark) {
 	if r.Body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	// A request with a key is tried again by net/http itself where the
-	// connection ended, unless its body cannot be had again.
+	// net/http resends a request with a key after the end of its connection,
+	// unless GetBody is nil.
 	r.GetBody = nil
 	if m.Key != "" {
 		r.Header.Set("Idempotency-Key", m.Key)

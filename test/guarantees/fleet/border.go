@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Border keeps account of what the replicas sent to the emulated Cloudflare and what
-// that carried out, and loses some of the answers.
+// Border records the requests of the replicas and the changes that the emulated
+// Cloudflare carried out, and drops some of the answers.
 type Border struct {
 	// Loss is the part of the requests that go wrong in some way.
 	Loss float64
@@ -28,7 +28,7 @@ type Border struct {
 
 // Change is a change that was carried out.
 type Change struct {
-	// Method and Path are those of the request.
+	// Method and Path of the request.
 	Method, Path string
 	// Request and Answer are the bodies.
 	Request, Answer []byte
@@ -68,7 +68,7 @@ func (b *Border) Most(window time.Duration) int {
 	return most
 }
 
-// serve carries a request out, or loses it, or its answer.
+// serve executes a request, or drops the request or the answer.
 func (b *Border) serve(c *Cloudflare, w http.ResponseWriter, r *http.Request) {
 	fate := b.arrive()
 	body, err := io.ReadAll(r.Body)
@@ -95,11 +95,11 @@ func (b *Border) serve(c *Cloudflare, w http.ResponseWriter, r *http.Request) {
 	}
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // Whoever asked may be gone by now.
+	_, _ = w.Write(answer.Body.Bytes()) // The client may be gone by now.
 }
 
-// arrive counts a request and decides on its fate, which is above 1 where it does
-// well.
+// arrive counts a request and returns a random number that selects its fault.
+// Above 1: no fault.
 func (b *Border) arrive() float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,15 +16,15 @@ const (
 	Account = emulator.DefaultAccountID
 	// Token is the token of the replicas.
 	Token = "a-token-of-the-platform"
-	// OwnToken is that of the test, so that its calls cost the replicas nothing.
+	// OwnToken is the token of the test, so that calls of the test do not use the budget of the replicas.
 	OwnToken = "a-token-of-the-test"
 )
 
-// Cloudflare is an emulated Cloudflare that counts what it answers.
+// Cloudflare is an emulated Cloudflare that counts its answers.
 type Cloudflare struct {
 	*emulator.Emulator
 
-	// URL is where it listens, without a path.
+	// URL is the base URL, without a path.
 	URL string
 
 	mu      sync.Mutex
@@ -32,12 +32,12 @@ type Cloudflare struct {
 	// catches are all there ever were.
 	catches []*Catch
 	watch   func(r *http.Request, status int)
-	// border is what requests of the replicas pass. Nil: none.
+	// border, if not nil, handles requests of the replicas.
 	border *Border
 }
 
 // StartCloudflare runs an emulated Cloudflare for the length of the test. It
-// takes Token and OwnToken only, and limits no calls unless c.RateLimit says so.
+// accepts Token and OwnToken only, and limits calls only if c.RateLimit is set.
 func StartCloudflare(t testing.TB, c emulator.Config) *Cloudflare {
 	t.Helper()
 	c.Tokens = []string{Token, OwnToken}
@@ -55,7 +55,7 @@ func StartCloudflare(t testing.TB, c emulator.Config) *Cloudflare {
 	return cf
 }
 
-// ServeHTTP counts the answer, and waits where a test wants that.
+// ServeHTTP counts the answer, and waits at a catch of the test.
 func (c *Cloudflare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &seenWriter{ResponseWriter: w, status: http.StatusOK}
 	defer func() { c.count(r, seen.status) }()
@@ -78,7 +78,7 @@ func (c *Cloudflare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	maps.Copy(seen.Header(), answer.Header())
 	seen.WriteHeader(answer.Code)
-	// Whoever asked may be gone by now.
+	// The client may be gone by now.
 	_, _ = seen.Write(answer.Body.Bytes())
 }
 
@@ -99,8 +99,8 @@ func (c *Cloudflare) Watch(watch func(r *http.Request, status int)) {
 	c.watch = watch
 }
 
-// Answers is how many answers there were with a status so far. One that was cut
-// off counts with the status that it would have had.
+// Answers returns the number of answers with a status so far. An answer that
+// was cut off counts with its intended status.
 func (c *Cloudflare) Answers(status int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +116,7 @@ func (c *Cloudflare) count(r *http.Request, status int) {
 	}
 }
 
-// Catch is one request that is held until it is let go.
+// Catch is one request that is held until its release.
 type Catch struct {
 	// Arrived is closed when the request is held.
 	Arrived chan struct{}
@@ -130,7 +130,7 @@ type Catch struct {
 }
 
 // Catch holds the next request of a method whose path contains part. executed
-// says whether it is executed before, so that only its answer is held.
+// says whether the request is executed first, so that only its answer is held.
 func (c *Cloudflare) Catch(method, part string, executed bool) *Catch {
 	caught := &Catch{
 		Arrived: make(chan struct{}), method: method, part: part, executed: executed, released: make(chan struct{}),
@@ -149,7 +149,7 @@ func (c *Catch) wait() {
 	<-c.released
 }
 
-// caught takes the first catch that waits for such a request.
+// caught returns the first catch that matches a request.
 func (c *Cloudflare) caught(r *http.Request) *Catch {
 	c.mu.Lock()
 	defer c.mu.Unlock()

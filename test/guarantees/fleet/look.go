@@ -13,16 +13,16 @@ import (
 
 // Record is a line of an audit trail.
 type Record struct {
-	// Kind, ID, Caller, Action, Outcome and Reason are those of the line.
+	// Kind, ID, Caller, Action, Outcome and Reason of the line.
 	Kind, ID, Caller, Action, Outcome, Reason string
-	// Secrets are those that the line is about.
+	// Secrets of the line.
 	Secrets []struct{ ID, Name string }
 	// Changed are the fields that an update sets.
 	Changed []string
 }
 
-// Trail reads the audit trail of the replica, which is that of all replicas where
-// they share a database.
+// Trail reads the audit trail of the replica, or of all replicas if they share a
+// database.
 func (r *Replica) Trail() []Record {
 	r.t.Helper()
 	text, err := r.trailText()
@@ -50,8 +50,8 @@ func (r *Replica) trailText() ([]byte, error) {
 	return exec.CommandContext(context.Background(), r.program.path, "audit", "export", "--config", r.config).Output()
 }
 
-// VerifyTrail runs the program's own look at the audit trail of the replica. It
-// gives what the program says, and an error where that is not well.
+// VerifyTrail runs `audit verify` on the trail of the replica. It returns the
+// output, and an error if the trail is altered.
 func (r *Replica) VerifyTrail() (string, error) {
 	out, err := exec.CommandContext(context.Background(), r.program.path, "audit", "verify", "--config", r.config).CombinedOutput()
 	return string(out), err

@@ -1,7 +1,7 @@
-// Package fleet starts what a test needs: the compiled program as one or more
-// replicas, and an emulated Cloudflare that can be watched and made to wait.
+// Package fleet starts the compiled program as one or more replicas, and an
+// emulated Cloudflare that tests can watch and delay.
 //
-// It must not know what is called or what the answers should be.
+// It must not know the calls or their expected answers.
 package fleet
 
 import (

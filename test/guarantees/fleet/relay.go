@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Relay passes TCP connections on to a server. A test can hold what a client
-// sends.
+// Relay forwards TCP connections to a server. A test can hold the bytes of a
+// client.
 type Relay struct {
 	address string
 	target  string
@@ -74,7 +74,7 @@ func (r *Relay) Hold(text string) *Hold {
 	return h
 }
 
-// carry passes one connection on until one side ends it.
+// carry copies one connection until one side closes it.
 func (r *Relay) carry(client net.Conn) {
 	server, err := new(net.Dialer).DialContext(context.Background(), "tcp", r.target)
 	if err != nil || !r.keep(client, server) {
@@ -95,7 +95,7 @@ func (r *Relay) carry(client net.Conn) {
 	delete(r.open, server)
 }
 
-// forward passes on what the client sends.
+// forward copies the bytes of the client to the server.
 func (r *Relay) forward(server io.Writer, client io.Reader) {
 	buffer := make([]byte, 64<<10)
 	for {
@@ -112,7 +112,7 @@ func (r *Relay) forward(server io.Writer, client io.Reader) {
 	}
 }
 
-// wait stops where the text of a hold goes by.
+// wait blocks when the text of a hold passes.
 func (r *Relay) wait(sent []byte) {
 	r.mu.Lock()
 	h := r.hold

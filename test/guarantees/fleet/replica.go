@@ -20,12 +20,12 @@ import (
 const (
 	startTime = 30 * time.Second
 	stopTime  = 20 * time.Second
-	// terminateTime is longer: what the replica needs to end may be away.
+	// terminateTime is longer, because the store that an ending replica needs may be unavailable.
 	terminateTime = 60 * time.Second
 )
 
-// Replica is one running program. It can be killed and started again, with the
-// files it had; its addresses are others then.
+// Replica is one running program. It can be killed and restarted with its
+// files, on new addresses.
 type Replica struct {
 	t       testing.TB
 	program Program
@@ -39,7 +39,7 @@ type Replica struct {
 	life *life
 }
 
-// life is a replica from one start to its end.
+// life is one process of a replica.
 type life struct {
 	cmd   *exec.Cmd
 	out   *output
@@ -51,8 +51,8 @@ type life struct {
 	meant bool
 }
 
-// Start runs a replica for the length of the test. It fails the test when it
-// ends by itself.
+// Start runs a replica for the length of the test. It fails the test if the
+// process ends unexpectedly.
 func (p Program) Start(t testing.TB, s Settings) *Replica {
 	t.Helper()
 	folder := t.TempDir()
@@ -63,11 +63,11 @@ func (p Program) Start(t testing.TB, s Settings) *Replica {
 	return r
 }
 
-// REST is where the replica answers HTTP, as in http://127.0.0.1:8080. It
-// changes with a restart.
+// REST returns the base URL of the replica, as in http://127.0.0.1:8080. A
+// restart changes the URL.
 func (r *Replica) REST() string { return r.current().rest }
 
-// GRPC is the connection to the replica. It changes with a restart.
+// GRPC returns the connection to the replica. A restart changes the connection.
 func (r *Replica) GRPC() *grpc.ClientConn { return r.current().conn }
 
 func (r *Replica) current() *life {
@@ -76,7 +76,7 @@ func (r *Replica) current() *life {
 	return r.life
 }
 
-// Kill ends the replica as a crash does, and waits until it is gone.
+// Kill sends SIGKILL and waits for the end of the process.
 func (r *Replica) Kill() {
 	r.mu.Lock()
 	l := r.life
@@ -86,8 +86,8 @@ func (r *Replica) Kill() {
 	<-l.ended
 }
 
-// Terminate ends the replica in order, by SIGTERM, and waits until it is gone. It
-// fails the test where that takes too long or the program says that it failed.
+// Terminate sends SIGTERM and waits for the end of the process. It fails the test
+// if that takes too long or the exit code is not 0.
 func (r *Replica) Terminate() {
 	r.mu.Lock()
 	l := r.life
@@ -103,7 +103,7 @@ func (r *Replica) Terminate() {
 	}
 }
 
-// Pause stops the replica by SIGSTOP: it keeps its connections and does nothing.
+// Pause stops the replica by SIGSTOP: its connections stay open.
 func (r *Replica) Pause() { r.signal(syscall.SIGSTOP) }
 
 // Resume lets a paused replica go on.
@@ -148,8 +148,8 @@ func (r *Replica) Restart() {
 	r.life = l
 }
 
-// dial connects over a network that does not wait with trying again: a replica
-// that was killed is another one when it comes back.
+// dial connects without a backoff, because a killed replica returns on another
+// address.
 func (r *Replica) dial(address string) *grpc.ClientConn {
 	r.t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -163,7 +163,7 @@ func (r *Replica) dial(address string) *grpc.ClientConn {
 	return conn
 }
 
-// Log gives the last lines that the replica printed.
+// Log returns the last lines that the replica printed.
 func (r *Replica) Log(lines int) string { return r.current().out.last(lines) }
 
 // stop ends the replica in order.
@@ -196,7 +196,7 @@ func (r *Replica) stop() {
 	}
 }
 
-// addresses are where a program listens.
+// addresses are the listen addresses of a program.
 type addresses struct {
 	Msg   string `json:"msg"`
 	REST  string `json:"rest"`
@@ -204,7 +204,7 @@ type addresses struct {
 	Admin string `json:"admin"`
 }
 
-// output keeps what a program prints, and tells when it serves.
+// output keeps the output of a program, and reports when it serves.
 type output struct {
 	serving chan addresses
 
@@ -218,7 +218,7 @@ const maxOutput = 4 << 20
 
 func newOutput() *output { return &output{serving: make(chan addresses, 1)} }
 
-// Write takes what the program prints.
+// Write stores output of the program.
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

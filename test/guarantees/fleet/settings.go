@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// sharedKey is what all replicas digest requests with.
+// sharedKey is the digest key of all replicas.
 const sharedKey = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
-// Caller is someone who may call, with a key that is his name.
+// Caller is an admitted caller, whose key is its name.
 type Caller struct {
 	// Name is the caller.
 	Name string
@@ -25,15 +25,14 @@ type Caller struct {
 // Key is the API key of a caller.
 func (c Caller) Key() string { return "sk_" + c.Name }
 
-// Settings are those of a replica. Its zero value lacks Cloudflare and Callers.
+// Settings of a replica. Cloudflare and Callers are required.
 type Settings struct {
 	// Cloudflare is the URL of the emulated Cloudflare.
 	Cloudflare string
 	// Postgres are the host:port of the servers that replicas share, whose superuser
 	// is postgres. Empty: a folder and an audit file of the replica.
 	Postgres []string
-	// Accounts is how many further accounts there are, each with a credential of its
-	// own.
+	// Accounts is the number of further accounts, each with a separate credential.
 	Accounts int
 	// Callers may do everything.
 	Callers []Caller
@@ -46,8 +45,8 @@ type Settings struct {
 	StoreWait time.Duration
 	// SecretQuotas are the most secrets that tenants may have made.
 	SecretQuotas map[string]int
-	// Fingerprints has the trail hold keyed fingerprints of values, so that a put
-	// of what is known sends nothing.
+	// Fingerprints turns on keyed fingerprints of values, so that a put without a
+	// change sends nothing.
 	Fingerprints bool
 	// Env is added to the environment of the program.
 	Env []string

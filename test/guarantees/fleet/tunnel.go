@@ -12,16 +12,16 @@ import (
 	"testing"
 )
 
-// Tunnel is a way to an emulated Cloudflare over TLS and through an HTTP proxy,
-// with a connection of its own for each request.
+// Tunnel connects to an emulated Cloudflare over TLS and through an HTTP proxy,
+// with a new connection for each request.
 type Tunnel struct {
-	// Relay stands before the proxy. What a client sends first on each connection
-	// begins with CONNECT.
+	// Relay is in front of the proxy. The first bytes of a client on each
+	// connection are CONNECT.
 	*Relay
 
 	// URL is that of the emulated Cloudflare, without a path.
 	URL string
-	// Env is what a replica must have in its environment.
+	// Env has the environment variables that a replica needs.
 	Env []string
 }
 
@@ -49,7 +49,7 @@ func (c *Cloudflare) Tunnel(t testing.TB) *Tunnel {
 	}
 }
 
-// connecting is a proxy that knows CONNECT alone, and one target.
+// connecting is a proxy that only supports CONNECT to one target.
 func connecting(target string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		server, err := new(net.Dialer).DialContext(r.Context(), "tcp", target)

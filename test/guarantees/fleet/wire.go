@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Wire is the network between one replica and one server. It can cut, refuse,
-// swallow and lose.
+// Wire is the network between one replica and one server. It can cut and refuse
+// connections, and delay or drop data.
 type Wire struct {
 	t       testing.TB
 	address string
@@ -21,7 +21,7 @@ type Wire struct {
 	listener net.Listener
 	target   string
 	open     map[net.Conn]bool
-	// hole is closed when what is swallowed goes on. Nil: nothing is swallowed.
+	// hole is closed when swallowed data is forwarded. Nil: no data is swallowed.
 	hole chan struct{}
 	// loss is the part of the answers with which their connection ends.
 	loss float64
@@ -68,7 +68,7 @@ func (w *Wire) Refuse() {
 	w.Cut()
 }
 
-// Swallow passes nothing on, until Heal. What was sent meanwhile arrives then.
+// Swallow holds all data until Heal, which then forwards the data.
 func (w *Wire) Swallow() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,7 +110,7 @@ func (w *Wire) fill() {
 	}
 }
 
-// listen begins to listen, unless it does.
+// listen opens the listener, unless it is open.
 func (w *Wire) listen(address string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -137,7 +137,7 @@ func (w *Wire) listen(address string) error {
 	return nil
 }
 
-// carry passes one connection on until one side ends it.
+// carry copies one connection until one side closes it.
 func (w *Wire) carry(client net.Conn) {
 	defer func() { _ = client.Close() }()
 	w.mu.Lock()
@@ -154,7 +154,7 @@ func (w *Wire) carry(client net.Conn) {
 	back.Wait()
 }
 
-// copy passes on what one side sends, and ends both when one ends.
+// copy forwards the data of one side, and closes both sides at the end of one.
 func (w *Wire) copy(to, from net.Conn, answers bool) {
 	defer func() { _, _ = to.Close(), from.Close() }()
 	buffer := make([]byte, 64<<10)

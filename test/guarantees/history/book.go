@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/test/guarantees/calls"
 )
 
-// Book takes down a history. It is safe for concurrent use.
+// Book records a history. It is safe for concurrent use.
 type Book struct {
 	began time.Time
 
@@ -30,9 +30,9 @@ func NewBook() *Book { return &Book{began: time.Now()} }
 // Now is the time on the clock of the history.
 func (b *Book) Now() int64 { return int64(time.Since(b.began)) }
 
-// Add takes down a call that a client began at a time and that is over now. A
-// change that is not known to be done stays open for ever; a read that shows
-// nothing is left out, and so is what was never sent.
+// Add records a call that a client began at a time and that has ended now. A
+// change without a known result stays open for ever. Reads without a result,
+// and calls that were never sent, are left out.
 func (b *Book) Add(client int, began int64, in Input, out Output) {
 	ended := b.Now()
 	switch out.Verdict {
@@ -62,9 +62,8 @@ func (b *Book) Counts() (all, open int) {
 	return len(b.list), open
 }
 
-// Check says whether the history is linearizable. It gives an error where it is
-// not, or where that is not found out in time; a picture of it is written to
-// folder then.
+// Check returns an error if the history is not linearizable, or if the check
+// times out. It then writes a visualization to folder.
 func (b *Book) Check(folder string, patience time.Duration) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,8 +82,8 @@ func (b *Book) Check(folder string, patience time.Duration) error {
 	return fmt.Errorf("the history of %d calls %s; see %s\n%s", len(b.list), said, file, b.wrong())
 }
 
-// wrong tells the first part that is wrong, up to the call at which it goes
-// wrong.
+// wrong describes the first part that is not linearizable, up to the offending
+// call.
 func (b *Book) wrong() string {
 	for _, part := range byName(b.list) {
 		if holds(part) {
@@ -104,7 +103,7 @@ func holds(part []porcupine.Operation) bool {
 	return porcupine.CheckOperationsTimeout(Model(), part, time.Second) == porcupine.Ok
 }
 
-// until is a history as it stood at a time: what had not ended then is open.
+// until returns the history at a time: calls that had not ended are open.
 func until(part []porcupine.Operation, now int64) []porcupine.Operation {
 	var before []porcupine.Operation
 	for _, o := range part {
@@ -123,7 +122,7 @@ func until(part []porcupine.Operation, now int64) []porcupine.Operation {
 	return before
 }
 
-// text writes the last calls of a history, one a line, by when they ended.
+// text returns the last calls of a history, one a line, sorted by their ends.
 func text(part []porcupine.Operation) string {
 	const most = 40
 	var b strings.Builder

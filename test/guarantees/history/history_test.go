@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/test/guarantees/history"
 )
 
-// call is one line of a made-up history.
+// call is one line of an invented history.
 type call struct {
 	kind       history.Kind
 	id         string
@@ -117,8 +117,8 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// operations writes the calls out. What is written is comment, scopes and value
-// in one.
+// operations converts the calls. The written text is comment, scopes and value
+// at once.
 func operations(list []call) []porcupine.Operation {
 	var all []porcupine.Operation
 	for i, c := range list {

@@ -1,6 +1,5 @@
-// Package history keeps what callers did to secrets and what they were told,
-// and says whether one secret after the other could have behaved so had all
-// calls come one at a time.
+// Package history records the calls of callers on secrets and the answers, and
+// checks whether the history of each secret is linearizable.
 //
 // It must not know how calls are made.
 package history
@@ -14,7 +13,7 @@ import (
 	"platform.internal/storekeeper/test/guarantees/calls"
 )
 
-// Kind is what a call does.
+// Kind is the operation of a call.
 type Kind string
 
 // The kinds.
@@ -27,38 +26,38 @@ const (
 	Delete Kind = "delete"
 	// Get reads the secret with the identifier.
 	Get Kind = "get"
-	// See reads whatever has the name: the part of a list that is about it.
+	// See reads the secret with the name from a list.
 	See Kind = "see"
-	// Look reads whatever has the name at Cloudflare itself, value included.
+	// Look reads the secret with the name from Cloudflare, value included.
 	Look Kind = "look"
 )
 
 // Input is a call about one name.
 type Input struct {
-	// Kind is what the call does.
+	// Kind is the operation.
 	Kind Kind
 	// Name is the secret's name.
 	Name string
 	// ID is the identifier that the call gives. Create, See and Look have none.
 	ID string
-	// Write is what is set by Create and Update.
+	// Write has the fields that Create and Update set.
 	Write calls.Write
 }
 
-// Output is what the caller was told.
+// Output is the answer.
 type Output struct {
-	// Verdict is calls.Done, Missing or Taken; any other says nothing about
-	// what became of a change.
+	// Verdict is calls.Done, Missing or Taken. With any other verdict, the
+	// effect of a change is unknown.
 	Verdict calls.Verdict
-	// Secret is what was shown. Empty in answers to Delete.
+	// Secret is the returned secret. Empty in answers to Delete.
 	Secret calls.Secret
-	// Value is what Look found.
+	// Value is the value that Look found.
 	Value string
 	// Said is the answer in short, for a person.
 	Said string
 }
 
-// secret is the state of one name. Where there is none, it is zero.
+// secret is the state of one name. Without a secret, it is zero.
 type secret struct {
 	there bool
 	// id is empty after a create whose answer never came.
@@ -66,7 +65,7 @@ type secret struct {
 	write calls.Write
 }
 
-// Model says how a secret behaves whose calls come one at a time.
+// Model is the sequential specification of a secret.
 func Model() porcupine.Model {
 	return porcupine.Model{
 		Partition: byName,
@@ -79,7 +78,7 @@ func Model() porcupine.Model {
 	}
 }
 
-// byName splits a history, since what is done to one name changes no other.
+// byName splits a history by name, since a change of one name does not affect others.
 func byName(history []porcupine.Operation) [][]porcupine.Operation {
 	var names []string
 	parts := map[string][]porcupine.Operation{}
@@ -97,9 +96,9 @@ func byName(history []porcupine.Operation) [][]porcupine.Operation {
 	return split
 }
 
-// step says whether a secret can answer so, and what it is afterwards. A change
-// of which nothing is known is made if it can be: that it was not made is the
-// same as that it is made after everything else.
+// step reports whether a secret can give this answer, and returns the next
+// state. A change with an unknown effect is applied if possible: a change that
+// was not made equals a change after all other calls.
 func (s secret) step(in Input, out Output) (bool, secret) {
 	switch in.Kind {
 	case Create:
@@ -150,11 +149,11 @@ func (s secret) change(in Input, out Output) (bool, secret) {
 	return true, s
 }
 
-// is says whether there is a secret that can have an identifier.
+// is reports whether there is a secret that can have an identifier.
 func (s secret) is(id string) bool { return s.there && (s.id == id || s.id == "") }
 
-// shows says whether the secret can look as it did under an identifier, which is
-// known from then on.
+// shows reports whether the secret can have this answer under an identifier,
+// which is known from then on.
 func (s secret) shows(id string, out Output) (bool, secret) {
 	if !s.is(id) || !s.looks(out) {
 		return false, s
@@ -163,7 +162,7 @@ func (s secret) shows(id string, out Output) (bool, secret) {
 	return true, s
 }
 
-// looks says whether an answer shows the secret as it is.
+// looks reports whether an answer matches the secret.
 func (s secret) looks(out Output) bool {
 	return out.Secret.Comment == s.write.Comment && out.Secret.Scopes == s.write.Scopes &&
 		(out.Value == "" || out.Value == s.write.Value)
@@ -181,7 +180,7 @@ func describe(in Input, out Output) string {
 	return fmt.Sprintf("%s %.6s%s -> %s%s (%s)", in.Kind, cmp.Or(in.ID, in.Name), set, out.Verdict, shown, out.Said)
 }
 
-// over is what was written before with what is written now; what is empty stays.
+// over returns the earlier write with the fields of the new write that are not empty.
 func over(before, now calls.Write) calls.Write {
 	return calls.Write{
 		Value:   cmp.Or(now.Value, before.Value),

@@ -1,5 +1,5 @@
-// Package puts makes calls of storekeeper.v1.SecretService, and holds what the
-// callers are told against what is there in the end.
+// Package puts makes calls of storekeeper.v1.SecretService, and compares the
+// answers with the final state.
 package puts
 
 import (
@@ -12,11 +12,10 @@ import (
 // Put is a secret that is put.
 type Put struct{ Name, Value string }
 
-// Told is what a caller is told of a put: its outcome, "" if it failed.
+// Told is the answer to a put: its outcome, or "" after a failure.
 type Told struct{ Outcome string }
 
-// Book notes puts and what their callers were told. It is safe for concurrent
-// use.
+// Book records puts and their answers. It is safe for concurrent use.
 type Book struct {
 	mu   sync.Mutex
 	puts map[string][]*noted
@@ -53,8 +52,8 @@ func (b *Book) Begin(list []Put) *Op {
 	return op
 }
 
-// Told notes an answer, and reports whether every put of the operation is
-// acknowledged. What is not is tried again as a whole.
+// Told records an answer, and reports whether every put of the operation is
+// acknowledged. Otherwise the whole operation is repeated.
 func (o *Op) Told(answer []Told) bool {
 	o.book.mu.Lock()
 	defer o.book.mu.Unlock()
@@ -97,9 +96,9 @@ func (b *Book) Outcomes() map[string]int {
 	return all
 }
 
-// Check returns what is wrong: a name that does not have the value of a put that
-// can be the last one, an answer UNCHANGED of a value that the secret cannot have
-// had, and a name that was created twice.
+// Check returns the violations: a name without the value of a possible last put,
+// an answer UNCHANGED for a value that the secret cannot have had, and a name
+// that was created twice.
 func (b *Book) Check(valueOf func(name string) (string, bool)) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,8 +125,8 @@ func (b *Book) Check(valueOf func(name string) (string, bool)) []string {
 }
 
 // possible reports whether a secret can have had a value at some moment from
-// then to now. A put sets its value at a moment between its first try and its
-// answer. then is zero for the end, after all puts.
+// then to now. A put takes effect between its first attempt and its answer.
+// then is zero for the end, after all puts.
 func possible(list []*noted, value string, then, now time.Time) bool {
 	if then.IsZero() {
 		then = now

@@ -34,7 +34,7 @@ type Client struct {
 }
 
 // Put puts one secret, or several with one call, over REST or over gRPC. It
-// returns what it is told of each, or why it was told nothing.
+// returns the answer to each put, or the failure.
 func (c Client) Put(overREST bool, list []Put) (told []Told, failure string) {
 	ctx, cancel := context.WithTimeout(context.Background(), oneTry)
 	defer cancel()
@@ -44,8 +44,8 @@ func (c Client) Put(overREST bool, list []Put) (told []Told, failure string) {
 	return c.grpc(ctx, list)
 }
 
-// MayRepeat reports whether a failure is one after which a caller repeats the
-// call, without looking at the state.
+// MayRepeat reports whether a caller may repeat a call after this failure
+// without reading the state.
 func MayRepeat(failure string) bool {
 	for _, again := range []codes.Code{codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.ResourceExhausted, codes.Internal} {
 		if strings.HasPrefix(failure, again.String()) {

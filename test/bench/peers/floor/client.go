@@ -62,7 +62,7 @@ func (c *client) send(method, path string, body []byte) answer {
 	return a
 }
 
-// take gives an idle connection, or a new one.
+// take returns an idle connection, or a new one.
 func (c *client) take() (*conn, error) {
 	c.mu.Lock()
 	if last := len(c.idle) - 1; last >= 0 {

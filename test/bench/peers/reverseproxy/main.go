@@ -30,7 +30,7 @@ func (b *buffers) Get() []byte {
 	return make([]byte, bufferSize)
 }
 
-// Put gives one back.
+// Put returns one back.
 func (b *buffers) Put(made []byte) { b.pool.Put((*[bufferSize]byte)(made)) }
 
 func main() {
