@@ -1,5 +1,5 @@
-// Package docs_test runs the commands of README.md and of the pages in docs/, as
-// a reader does: page by page, block by block, in one shell.
+// Package docs_test runs the commands of README.md and of the pages in docs/,
+// page by page, block by block, in one shell, like a reader.
 //
 // A block that cannot run here names the reason in a comment before it:
 //
@@ -150,7 +150,7 @@ func (w *world) run(b block, page string) {
 	at := fmt.Sprintf("%s:%d", page, b.line)
 	for _, tool := range optional.FindAllString(b.text, -1) {
 		if _, err := exec.LookPath(tool); err != nil {
-			// Later blocks rest on what this one does.
+			// Later blocks depend on this block.
 			w.t.Skipf("%s and what follows it is not run: it needs %s, which this machine does not have", at, tool)
 		}
 	}

@@ -15,7 +15,7 @@ var (
 	dropped = regexp.MustCompile(`[^a-z0-9 _-]`)
 )
 
-// anchors are the names of the headings of a page, as its readers' tools make them.
+// anchors returns the anchors of the headings of a page, as GitHub generates them.
 func anchors(t *testing.T, page string) (names []string) {
 	t.Helper()
 	text, err := os.ReadFile(page)

@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
-// pasted is what a recipe begins with, as far as it is of use here.
+// pasted is the part of a recipe that users paste.
 type pasted struct {
 	Steps []struct{ Run string }
 	Job   struct {
@@ -39,14 +39,14 @@ type pasted struct {
 	}
 }
 
-// recipe is how a tool runs what was pasted: the script, and the variables and
-// files by which the tool gives a token of an audience.
+// recipe describes how a tool runs the pasted text: the script, and the
+// variables and files of a token for an audience.
 type recipe struct {
 	script func(p pasted) string
 	token  func(w *world, p pasted, issue func(audience string) string) (env []string)
 }
 
-// jobs are the recipes whose tools give tokens.
+// jobs has the recipes whose tools issue tokens.
 var jobs = map[string]recipe{
 	"github-actions.md": {
 		script: func(p pasted) string { return p.Steps[0].Run },
@@ -103,8 +103,8 @@ func issuersOf(t *testing.T, page string) string {
 	return issuersOf(t, "kubernetes.md")
 }
 
-// admit puts the callers of a page in place. Keys of the issuer are in a file,
-// since no issuer but one on loopback may be asked without TLS.
+// admit configures the callers of a page. The keys of the issuer are in a file,
+// since only an issuer on loopback may be called without TLS.
 func (w *world) admit(page string, issuer *authntest.Issuer) (named map[string]any) {
 	w.t.Helper()
 	var callers struct{ Issuers []map[string]any }
@@ -122,7 +122,7 @@ func (w *world) admit(page string, issuer *authntest.Issuer) (named map[string]a
 	return named
 }
 
-// TestJobsOfTheRecipesPutASecret runs what users paste as their tools run it,
+// TestJobsOfTheRecipesPutASecret runs the pasted text like the tools of users,
 // against a service that admits the callers of the same page.
 func TestJobsOfTheRecipesPutASecret(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the pages of the reference that are made from the code")
 
-// generated compares a page with what the code says, or writes it.
+// generated compares a page with the output of the code, or writes the page.
 func generated(t *testing.T, page, want string) {
 	t.Helper()
 	if *update {
@@ -113,7 +113,7 @@ func watchAll(t *testing.T, m *telemetry.Metrics) {
 	}
 }
 
-// something is a value whose functions give nothing.
+// something returns a value whose functions return zero values.
 func something(of reflect.Type) reflect.Value {
 	v := reflect.New(of).Elem()
 	switch of.Kind() {

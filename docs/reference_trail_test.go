@@ -51,7 +51,7 @@ func TestTheReferenceOfTheTrailIsThatOfTheCode(t *testing.T) {
 	generated(t, "reference/trail.md", trailPage+strings.Join(rows, "")+trailEnd)
 }
 
-// jsonNames are the fields of records whose names in a line are not theirs.
+// jsonNames maps fields of records to their names in a line, if the names differ.
 func jsonNames() map[string]string {
 	return map[string]string{
 		"Record.Store.ID": "store_id", "Record.Store.Name": "store_name", "Record.RunID": "run_id", "Record.SecretCount": "secret_count",
@@ -102,7 +102,7 @@ func fill(v reflect.Value, path, within string, fields map[string]string) {
 	}
 }
 
-// docOf is the field whose comment tells of another.
+// docOf returns the field whose comment describes another field.
 func docOf(name string) string {
 	if inner, ok := strings.CutPrefix(name, "Record.Store."); ok {
 		return "Store." + inner
@@ -110,7 +110,7 @@ func docOf(name string) string {
 	return name
 }
 
-// keysOf lists the fields of a line in their order, with those of objects within.
+// keysOf lists the fields of a line in order, including fields of nested objects.
 func keysOf(t *testing.T, line []byte) (keys []string) {
 	t.Helper()
 	to := json.NewDecoder(strings.NewReader(string(line)))

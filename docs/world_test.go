@@ -21,7 +21,7 @@ import (
 // patience is how long a service may take to start or to stop.
 const patience = 60 * time.Second
 
-// built is the program of all pages, in a folder of its own.
+// built is the program of all pages, in a separate folder.
 var built struct {
 	once   sync.Once
 	folder string
@@ -56,11 +56,11 @@ func build(t *testing.T) string {
 const exampleAddress = "https://storekeeper.example.com"
 
 // world is the machine of a reader: a folder with a clone, programs in front of
-// the PATH, and addresses in place of those that the pages name.
+// the PATH, and replacements for the addresses in the pages.
 type world struct {
 	t               *testing.T
 	folder, program string
-	// at are the addresses of this test by those of the pages.
+	// at maps the addresses in the pages to the addresses of this test.
 	at map[string]string
 }
 
@@ -84,7 +84,7 @@ func newWorld(t *testing.T, program string) *world {
 	w.must(os.Mkdir(filepath.Join(w.folder, ".bin"), 0o755))
 	w.must(os.Symlink(program, filepath.Join(w.folder, ".bin", "storekeeper")))
 	w.must(os.Symlink(program, filepath.Join(w.folder, ".bin", "server")))
-	// `go run` and `make run` start what is built already.
+	// `go run` and `make run` start the built program.
 	w.shim("go", `[ "$1 $2" = "run ./cmd/server" ] || { echo "go $* is not run by this test" >&2; exit 1; }
 shift 2
 # A configuration is written for the addresses of the test.
@@ -95,7 +95,7 @@ esac
 exec `+program+` "$@"`)
 	w.shim("make", `[ "$1" = run ] || { echo "make $* is not run by this test" >&2; exit 1; }
 exec `+program+` dev `+w.rewrite("--set listen.rest=127.0.0.1:8080 --set listen.grpc=127.0.0.1:9090 --set listen.admin=127.0.0.1:9091"))
-	// What is declared comes from a provider of the user.
+	// Declared secrets come from a provider of the user.
 	w.shim("secretspec", `[ "$1 $2" = "run --" ] || exit 1
 shift 2
 API_KEY="the value" STOREKEEPER_KEY=`+operatorKey+` exec "$@"`)
@@ -158,7 +158,7 @@ func (w *world) background(text string) {
 	w.ready()
 }
 
-// accepts waits until somebody accepts connections.
+// accepts waits until a server accepts connections.
 func (w *world) accepts(address string) {
 	w.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -194,15 +194,15 @@ func (w *world) ready() {
 // The caller of an installed service in the pages, whose key is the word.
 const operatorKey = "sk_operator"
 
-// install lays out what deploy/README.md installs, with the emulator in place of
-// Cloudflare and without TLS, and starts it.
+// install installs the service as deploy/README.md does, with the emulator in
+// place of Cloudflare and without TLS, and starts the service.
 func (w *world) install() {
 	w.t.Helper()
 	w.lay()
 	w.begin()
 }
 
-// write writes a file under the name that it has in the pages.
+// write writes a file under its name in the pages.
 func (w *world) write(name, text string) {
 	w.t.Helper()
 	file := filepath.Join(w.folder, name)

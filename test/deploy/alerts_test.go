@@ -16,10 +16,10 @@ const (
 	leadMinutes = 6
 )
 
-// scenario is what happens, and the alerts that fire meanwhile.
+// scenario is a condition, and the alerts that fire during the condition.
 type scenario struct {
-	// trouble are series that replace those of the good times, or come beside
-	// them: a name with labels, and values from the trouble on.
+	// trouble has series that replace or extend the series of normal operation:
+	// a name with labels, and the values during the condition.
 	trouble map[string]string
 	fires   []string
 }

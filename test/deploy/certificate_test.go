@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// certificate is what the listeners under test show.
+// certificate is the certificate of the listeners under test.
 type certificate struct {
 	// cert and key are in PEM.
 	cert, key string
@@ -33,8 +33,7 @@ func theCertificate(t testing.TB) certificate {
 	return c
 }
 
-// makeCertificate makes a certificate like the one that deploy/README.md makes
-// for compose.
+// makeCertificate creates a certificate as deploy/README.md does for compose.
 func makeCertificate() (certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -37,7 +37,7 @@ func theChart(t *testing.T) *chart.Chart {
 	return c
 }
 
-// rendered is what Helm makes of the chart: the text of each template, by its
+// rendered returns Helm's output for the chart: the text of each template, by
 // file name.
 func rendered(t *testing.T, values map[string]any) (map[string]string, error) {
 	t.Helper()
@@ -131,7 +131,7 @@ func valueSets(t *testing.T) map[string]map[string]any {
 	return sets
 }
 
-// The kinds that each set of values makes beside those that every set makes.
+// The kinds that only this set of values renders.
 var kindsOfSets = map[string][]string{
 	"defaults":   {"PodDisruptionBudget"},
 	"single":     {"PersistentVolumeClaim"},
@@ -250,7 +250,7 @@ func TestTheSchemaOfTheValuesNamesAllOfThem(t *testing.T) {
 	walk("", theChart(t).Values, schema)
 }
 
-// allowed lists the ports of a network policy's rules for what pods may reach.
+// allowed lists the ports of the egress rules of a network policy.
 func allowed(policy *networkingv1.NetworkPolicy) (ports []string) {
 	for _, rule := range policy.Spec.Egress {
 		for _, port := range rule.Ports {
@@ -260,7 +260,7 @@ func allowed(policy *networkingv1.NetworkPolicy) (ports []string) {
 	return ports
 }
 
-// Pods reach what their configuration makes them ask: names, Cloudflare, the
+// Pods may reach the servers of their configuration: DNS, Cloudflare, the
 // issuers whose keys have a URL, and the database.
 func TestTheNetworkPolicyFollowsTheConfiguration(t *testing.T) {
 	always := []string{"UDP 53 to 0", "TCP 53 to 0", "TCP 443 to 0"}

@@ -16,7 +16,7 @@ import (
 )
 
 // compose reads deploy/compose.yaml as `docker compose` does, against its
-// schema, with nothing set in the environment.
+// schema, with an empty environment.
 func compose(t *testing.T) *types.Project {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{deployed("compose.yaml")}, cli.WithInterpolation(true), cli.WithResolvedPaths(true))
@@ -116,7 +116,7 @@ func TestComposeMountsWhatTheCommandAndTheConfigurationName(t *testing.T) {
 	}
 }
 
-// All that the service can write is its audit trail.
+// The service can write only its audit trail.
 func TestComposeKeepsTheAuditTrailAndNothingElse(t *testing.T) {
 	_, c := composeConfiguration(t)
 	project := compose(t)
@@ -164,7 +164,7 @@ func TestComposeEmulatorIsWhereStorekeeperLooks(t *testing.T) {
 	}
 }
 
-// composed lays out a service with what the compose file mounts.
+// composed lays out a service with the mounts of the compose file.
 func composed(t *testing.T, service types.ServiceConfig) *container {
 	t.Helper()
 	user, group := owner(t, service.User)
@@ -178,7 +178,7 @@ func (c *container) compose(service types.ServiceConfig) {
 	for name, value := range service.Environment {
 		c.env = append(c.env, name+"="+*value)
 	}
-	// Modes and owners are those that deploy/README.md asks for.
+	// Modes and owners as deploy/README.md requires.
 	for _, config := range service.Configs {
 		file := compose(c.t).Configs[config.Source].File
 		c.put(mount{path: config.Target, content: string(readFile(c.t, file)), mode: 0o444})
@@ -247,7 +247,7 @@ func TestImageRunsByItself(t *testing.T) {
 	expectService(t, at, c.Accounts[0].ID)
 }
 
-// deploy/README.md says how a credential is replaced and what the log says then.
+// deploy/README.md describes how to replace a credential, and the log line that follows.
 func TestReplacedCredentialIsReadWithoutARestart(t *testing.T) {
 	services := compose(t).Services
 	cloudflare := startEmulator(composed(t, services["emulator"]), "/server", "emulator")

@@ -30,11 +30,11 @@ type mount struct {
 	user, group int
 }
 
-// container is the image with its mounts, as a folder that nobody can write to.
+// container is the image with its mounts, as a read-only folder.
 //
-// Run by root, the program has that folder as its root and runs as the given
-// user, as in a real container. Run by others, it runs as they do and sees the
-// same files under the folder's name.
+// If root runs the tests, the program has that folder as its root and runs as
+// the given user, as in a real container. Otherwise the program runs as the
+// user of the tests, and sees the same files under the name of the folder.
 type container struct {
 	t           *testing.T
 	root        string
@@ -84,8 +84,8 @@ func (c *container) put(m mount) {
 	}
 }
 
-// volume mounts an empty volume, which gets the mode and owner that its folder
-// has in the image.
+// volume mounts an empty volume, with the mode and owner of the folder in the
+// image.
 func (c *container) volume(inside string, mode fs.FileMode, user, group int) {
 	c.t.Helper()
 	name := filepath.Join(c.root, inside)
@@ -102,7 +102,7 @@ func (c *container) volume(inside string, mode fs.FileMode, user, group int) {
 	c.writable = append(c.writable, name)
 }
 
-// rewrite changes what is in a file that is mounted, and who may read it.
+// rewrite changes the content and the mode of a mounted file.
 func (c *container) rewrite(inside, content string, mode fs.FileMode) {
 	c.t.Helper()
 	name := filepath.Join(c.root, inside)
@@ -128,7 +128,7 @@ func (c *container) chmodFolders(mode fs.FileMode) {
 	})
 }
 
-// path is what a path of the image is called where the program runs.
+// path translates a path of the image to the file system of the program.
 func (c *container) path(inside string) string {
 	if c.real {
 		return inside
@@ -159,7 +159,7 @@ func (c *container) command(argv []string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a command that ends by itself and gives its exit code and output.
+// run runs a command to its end and gives its exit code and output.
 func (c *container) run(argv ...string) (int, string) {
 	c.t.Helper()
 	output, err := c.command(argv).CombinedOutput()
@@ -176,12 +176,12 @@ func (c *container) run(argv ...string) (int, string) {
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
-	// lines are those of both streams.
+	// lines has the lines of both streams.
 	lines    chan string
 	out, err *syncBuffer
 }
 
-// start starts a command, and expects that it ends well when the test does.
+// start starts a command, and expects exit code 0 at the end of the test.
 func (c *container) start(argv ...string) *process {
 	c.t.Helper()
 	p := &process{t: c.t, cmd: c.command(argv), lines: make(chan string, 1000), out: &syncBuffer{}, err: &syncBuffer{}}
@@ -203,7 +203,7 @@ func (c *container) start(argv ...string) *process {
 	return p
 }
 
-// read takes what the program prints; more than a test waits for is dropped.
+// read reads the output of the program; lines beyond the buffer are dropped.
 func (p *process) read(stream io.Reader) {
 	for scanner := bufio.NewScanner(stream); scanner.Scan(); {
 		select {
@@ -223,8 +223,8 @@ func (p *process) stop(ended <-chan struct{}) {
 	}
 }
 
-// await reads what the program prints until a line is the one that is waited
-// for. Meanwhile it does the nudges, again and again.
+// await reads the output of the program until a line matches. While it waits,
+// it repeats the nudges.
 func (p *process) await(what string, is func(line string) bool, nudges ...func()) {
 	p.t.Helper()
 	late, tick := time.After(patience), time.NewTicker(50*time.Millisecond)
@@ -248,10 +248,10 @@ func (p *process) await(what string, is func(line string) bool, nudges ...func()
 	}
 }
 
-// doors are where a service listens.
+// doors are the addresses of a service.
 type doors struct{ REST, GRPC, Admin string }
 
-// serving waits until the service accepts calls and says where.
+// serving waits until the service accepts calls, and returns its addresses.
 func (p *process) serving() (at doors) {
 	p.t.Helper()
 	p.await("it was serving", func(line string) bool {
@@ -275,7 +275,7 @@ func (p *process) emulating() (url string) {
 	return url
 }
 
-// syncBuffer keeps what is written to it.
+// syncBuffer is a bytes.Buffer that is safe for concurrent use.
 type syncBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

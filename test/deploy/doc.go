@@ -1,8 +1,7 @@
-// Package deploy holds the tests that keep the files in deploy/ true: each file
-// is read as its own tool reads it, and what it says of the program is tried on
-// the program.
+// Package deploy tests the files in deploy/: each file is read with the parser
+// of its tool, and its statements about the program are tested on the program.
 //
-// It is a module of its own, because those readers are large and the service
-// needs none of them. It must not know the inside of the program: it builds it
-// as the Dockerfile does and talks to it from outside.
+// The package is a separate module, because these parsers are large and the
+// service does not need them. It must not know the inside of the program: it
+// builds the program as the Dockerfile does and only uses its interfaces.
 package deploy

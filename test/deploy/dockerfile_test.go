@@ -18,7 +18,7 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// one returns the only instruction of its kind in the stage that is kept.
+// one returns the only instruction of a kind in the final stage.
 func one[C instructions.Command](t *testing.T, r recipe) C {
 	t.Helper()
 	var found []C
@@ -79,7 +79,7 @@ func TestImageHoldsTheProgramCertificatesAndAFolderOnly(t *testing.T) {
 	}
 }
 
-// A volume takes over the owner and mode of the folder that it is mounted at.
+// A volume takes over the owner and mode of its mount point.
 func TestFolderForTheAuditTrailIsTheUsersAlone(t *testing.T) {
 	i := theImage(t)
 	user := one[*instructions.UserCommand](t, i.recipe).User
@@ -157,7 +157,7 @@ func TestProgramKnowsItsVersion(t *testing.T) {
 	}
 }
 
-// What the program is built from says nothing of where it was built.
+// The program contains no path of the build.
 func TestProgramNamesNoFolderOfTheBuilder(t *testing.T) {
 	i := theImage(t)
 	if data := readFile(t, i.program); strings.Contains(string(data), i.folder) {

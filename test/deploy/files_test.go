@@ -90,7 +90,7 @@ func readConfiguration(t testing.TB, name string) configuration {
 	return c
 }
 
-// ports are the ports of the configuration by the name of what listens there.
+// ports returns the ports of the configuration by the name of the listener.
 func (c configuration) ports(t testing.TB) map[string]string {
 	t.Helper()
 	ports := map[string]string{}
@@ -104,10 +104,10 @@ func (c configuration) ports(t testing.TB) map[string]string {
 	return ports
 }
 
-// usualDelay is listen.drain_delay off loopback where the file says nothing.
+// usualDelay is the default of listen.drain_delay off loopback.
 const usualDelay = 5 * time.Second
 
-// delay is how long the program goes on serving when it is told to stop.
+// delay returns how long the program continues to serve after the signal to stop.
 func (c configuration) delay(t testing.TB) time.Duration {
 	t.Helper()
 	if c.Listen.Delay == "" {

@@ -32,7 +32,7 @@ var examplesOfTheChart = map[string][2]string{
 	"servicemonitor.example.yaml":          {"servicemonitor.yaml", "{serviceMonitor: {enabled: true}}"},
 }
 
-// forKustomize leaves out what only Helm needs.
+// forKustomize removes the parts for Helm.
 func forKustomize(text string) string {
 	text = strings.TrimPrefix(strings.TrimLeft(text, "\n"), "---\n")
 	lines := slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(line string) bool {
@@ -111,7 +111,7 @@ func TestGeneratedManifestsAreWhatTheChartMakes(t *testing.T) {
 	}
 }
 
-// The files of the kustomization hold what the ConfigMap of the chart does.
+// The files of the kustomization equal the ConfigMap of the chart.
 func TestTheConfigMapOfTheChartIsThatOfTheKustomization(t *testing.T) {
 	texts, err := rendered(t, nil)
 	if err != nil {

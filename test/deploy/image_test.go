@@ -46,19 +46,19 @@ func readRecipe() (recipe, error) {
 	return recipe{builder: stages[0], final: stages[1]}, nil
 }
 
-// image is what `docker build` makes of the Dockerfile, made without Docker:
-// the files that its builder would see are laid out in a folder, and its build
-// command is run there, word for word but for the folder of the result.
+// image is the result of the Dockerfile without Docker: the files of the build
+// context are copied into a folder, and the build command runs there, unchanged
+// except for the output folder.
 type image struct {
 	recipe
 	folder string
-	// env are variables beside those of the machine.
+	// env has further environment variables.
 	env []string
-	// program is where /server of the image is.
+	// program is the path of /server of the image.
 	program string
 }
 
-// built builds the image once for all tests, where a test needs it.
+// built builds the image once for all tests that need it.
 var built = sync.OnceValues(func() (*image, error) { return buildImage(workshop) })
 
 // workshop is the folder that the image is built in.
@@ -103,7 +103,7 @@ func (i *image) build() error {
 		case *instructions.CopyCommand:
 			err = i.copy(c)
 		case *instructions.RunCommand:
-			// Downloads are those of the machine that runs the tests.
+			// Modules come from the module cache of this machine.
 			if line := strings.Join(c.CmdLine, " "); line != "go mod download" {
 				err = i.run(line, env)
 			}
@@ -147,7 +147,7 @@ func (i *image) kept(t testing.TB, inside string) fs.FileMode {
 	return 0
 }
 
-// copy does what COPY does with what .dockerignore leaves of the repository.
+// copy executes COPY on the files that .dockerignore does not exclude.
 func (i *image) copy(c *instructions.CopyCommand) error {
 	ignored, err := readIgnored()
 	if err != nil {
@@ -182,8 +182,8 @@ func readIgnored() (*patternmatcher.PatternMatcher, error) {
 	return patternmatcher.New(patterns)
 }
 
-// copyTree copies what is not ignored of a file or folder of the repository and
-// counts the files.
+// copyTree copies a file or folder of the repository without ignored files, and
+// returns the number of files.
 func copyTree(source, target string, ignored *patternmatcher.PatternMatcher) (int, error) {
 	copied, top := 0, filepath.Join(repository, source)
 	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {

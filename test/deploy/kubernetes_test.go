@@ -26,7 +26,7 @@ func (c *cluster) container(t *testing.T) corev1.Container {
 	return c.pod().Containers[0]
 }
 
-// configuration is what is in the ConfigMap.
+// configuration returns the configuration in the ConfigMap.
 func (c *cluster) configuration(t *testing.T) (own configuration) {
 	t.Helper()
 	if err := yaml.Unmarshal([]byte(c.config.Data["config.yaml"]), &own); err != nil {
@@ -182,7 +182,7 @@ func TestCommandAndConfigurationNameWhatIsMounted(t *testing.T) {
 	}
 }
 
-// A file mounted by itself stays as it is when its Secret changes.
+// A single mounted file is not updated when its Secret changes.
 func TestFoldersAreMountedAndNoSingleFiles(t *testing.T) {
 	for _, m := range applied(t).container(t).VolumeMounts {
 		if m.SubPath != "" || m.SubPathExpr != "" || !m.ReadOnly {
@@ -317,7 +317,7 @@ func TestPodRunsAndItsProbesSucceed(t *testing.T) {
 	}
 }
 
-// Files of a pod are gone with it, and two pods cannot write one.
+// Files of a pod are deleted with the pod, and two pods cannot write one file.
 func TestTrailOfAPodIsNotKeptInIt(t *testing.T) {
 	if c := applied(t).configuration(t); c.Audit.Sink != "store" || c.Audit.File != "" || c.Store.Kind != "postgres" || c.Store.Folder != "" {
 		t.Errorf("the audit trail is %+v, and the store %+v", c.Audit, c.Store)
@@ -340,7 +340,7 @@ func TestCertificateHasTheNamesOfTheService(t *testing.T) {
 	}
 }
 
-// A probe that restarts must not ask for what a restart does not mend.
+// A liveness probe must not check conditions that a restart does not fix.
 func TestOnlyReadinessAsksWhetherTheServiceIsReady(t *testing.T) {
 	container := applied(t).container(t)
 	for probe, want := range map[*corev1.Probe]string{

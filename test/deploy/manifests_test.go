@@ -21,8 +21,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// cluster is what `kubectl apply -k deploy/kubernetes` makes, and what has to be
-// there before: the Secret of the credential, and the certificate.
+// cluster has the resources of `kubectl apply -k deploy/kubernetes`, and the
+// required Secrets of the credential and the certificate.
 type cluster struct {
 	account    corev1.ServiceAccount
 	config     corev1.ConfigMap
@@ -54,7 +54,7 @@ type certManager struct {
 	} `json:"spec"`
 }
 
-// kinds says what each kind is read into.
+// kinds maps each kind to its Go type.
 func (c *cluster) kinds() map[string]any {
 	return map[string]any{
 		"ServiceAccount": &c.account, "ConfigMap": &c.config, "Deployment": &c.deployment, "Service": &c.service,
@@ -192,15 +192,15 @@ var schemas = sync.OnceValues(func() (*jsonschema.Compiler, error) {
 		}
 		definitions[name] = definition
 	}
-	// The document calls it text with a format of its own.
+	// The document declares a string with a special format.
 	definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"] = map[string]any{"type": []any{"integer", "string"}}
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft4)
 	return compiler, compiler.AddResource("kubernetes.json", map[string]any{"definitions": definitions})
 })
 
-// groups says where the definitions of an API are. kustomize carries no
-// autoscaling/v2: the type of Kubernetes alone checks that.
+// groups maps APIs to their definitions. kustomize has no autoscaling/v2: only
+// the Go type of Kubernetes checks that.
 var groups = map[string]string{
 	"v1": "io.k8s.api.core.v1.", "apps/v1": "io.k8s.api.apps.v1.",
 	"networking.k8s.io/v1": "io.k8s.api.networking.v1.", "policy/v1": "io.k8s.api.policy.v1.",

@@ -19,7 +19,7 @@ import (
 
 const metricsPath = "/metrics"
 
-// query is an expression over metrics and what is shown of its result.
+// query is an expression over metrics, and the labels that a panel shows.
 type query struct {
 	name, expr, legend string
 }
@@ -27,8 +27,8 @@ type query struct {
 // series are the series of each metric, by the name that a query uses.
 type series map[string][]map[string]string
 
-// scraped runs the service, makes calls that end in the ways that alerts are
-// about, and reads its metrics as Prometheus does.
+// scraped runs the service, makes calls with the results that alerts watch, and
+// reads its metrics as Prometheus does.
 func scraped(t *testing.T) series {
 	t.Helper()
 	const account = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -86,7 +86,7 @@ func readSeries(t *testing.T, page string) series {
 	return all
 }
 
-// add adds what Prometheus makes of a metric. It puts instance and job on each.
+// add adds the series that Prometheus stores for a metric, with the labels instance and job.
 func (s series) add(name string, kind dto.MetricType, metric *dto.Metric) {
 	own := map[string]string{"instance": "127.0.0.1:9091", "job": "storekeeper"}
 	for _, pair := range metric.Label {
@@ -242,7 +242,7 @@ func queries(t *testing.T) (all []query) {
 type variable struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
-	// Query is a text, or an object with one.
+	// Query is a text, or an object with a text.
 	Query any `json:"query"`
 }
 
@@ -302,7 +302,7 @@ func (q query) check(t *testing.T, have series) {
 
 var legendLabel = regexp.MustCompile(`{{(\w+)}}`)
 
-// mistakes names what the query asks for that there is not.
+// mistakes returns the missing series and labels of the query.
 func (q query) mistakes(t *testing.T, have series) (found []string) {
 	t.Helper()
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(q.expr)
@@ -340,8 +340,8 @@ func (q query) mistakes(t *testing.T, have series) (found []string) {
 	return found
 }
 
-// lacks names what a selector asks for that there is not. Each alternative of
-// a pattern must be there, or a misspelt one would hide behind the others.
+// lacks returns the missing series and labels of a selector. Each alternative
+// of a pattern must exist; otherwise a misspelt alternative would go unnoticed.
 func (s series) lacks(n *parser.VectorSelector) (found []string) {
 	if len(s[n.Name]) == 0 {
 		return []string{"there is no metric " + n.Name}
@@ -369,8 +369,8 @@ func isCode(word string) bool {
 	}, word)
 }
 
-// unbounded says where a quantile is compared with what is no bound of a
-// bucket: it is not known more closely than those, and never above the last.
+// unbounded reports comparisons of a quantile with a value that is no bucket
+// bound: a quantile is only as precise as the bounds, and never above the last.
 func (s series) unbounded(n *parser.BinaryExpr) []string {
 	limit, isNumber := n.RHS.(*parser.NumberLiteral)
 	call, isCall := n.LHS.(*parser.Call)

@@ -28,7 +28,7 @@ func withPostgres(t *testing.T) (args []string) {
 	return args
 }
 
-// database is what `kubectl apply -k deploy/postgres` makes.
+// database has the resources of `kubectl apply -k deploy/postgres`.
 type database struct {
 	set     appsv1.StatefulSet
 	service corev1.Service

@@ -9,9 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// projected lists the files that Kubernetes makes for a pod: a token of its
-// service account, and the authority of the API server, which is in each
-// namespace.
+// projected lists the files that Kubernetes projects into a pod: a token of the
+// service account, and the CA of the API server, which each namespace has.
 func projected(t *testing.T, volume *corev1.ProjectedVolumeSource) map[string]string {
 	t.Helper()
 	files := map[string]string{}

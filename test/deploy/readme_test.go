@@ -37,7 +37,7 @@ func TestReadmeNamesEveryFile(t *testing.T) {
 	}
 }
 
-// commandLine finds where the program is run in a container, and how.
+// commandLine matches commands that run the program in a container.
 var commandLine = regexp.MustCompile(`(?:docker run --rm \S+|run --rm storekeeper|-- /server|exec storekeeper /server) ([a-z][^|#\n]*)`)
 
 func TestReadmeRunsCommandsThatTheProgramHas(t *testing.T) {
@@ -73,7 +73,7 @@ func TestReadmeExplainsTheVariablesOfTheComposeFile(t *testing.T) {
 	}
 }
 
-// The README promises this to those who replace a credential.
+// The README promises these names for the replacement of a credential.
 func TestNamesInTheReadmeAreThoseOfTheManifests(t *testing.T) {
 	c, readme := applied(t), string(readFile(t, deployed("README.md")))
 	credential := filepath.Base(c.configuration(t).Accounts[0].Credential.APITokenFile)
@@ -94,7 +94,7 @@ func TestNamesInTheReadmeAreThoseOfTheManifests(t *testing.T) {
 	}
 }
 
-// Whoever follows the README must not commit what it makes there.
+// The files that a reader of the README creates must not be committed.
 func TestFilesThatTheReadmeMakesAreIgnored(t *testing.T) {
 	ignored := string(readFile(t, deployed(".gitignore")))
 	for _, made := range regexp.MustCompile(`(?:cp \S+ |> |mkdir -p )deploy/([^\s']+)`).FindAllStringSubmatch(string(readFile(t, deployed("README.md"))), -1) {

@@ -57,7 +57,7 @@ func TestJobsOfTheRecipesAreValid(t *testing.T) {
 	}
 }
 
-// pushing is what the webhook provider of External Secrets reads.
+// pushing is the configuration of the webhook provider of External Secrets.
 type pushing struct {
 	Spec struct {
 		Provider struct {
@@ -87,7 +87,7 @@ func filled(t *testing.T, text, remoteKey, value, key string) string {
 	return out.String()
 }
 
-// The requests that the provider makes of the recipe: a push, and one more at the
+// The requests of the provider for the recipe: a push, and a second push at the
 // next refresh.
 func TestExternalSecretsOfTheRecipePushASecret(t *testing.T) {
 	blocks := blocksOfRecipe(t, "external-secrets.md")

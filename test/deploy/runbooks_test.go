@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// runbooks is where the runbooks are, as runbook_url names it.
+// runbooks is the folder of the runbooks, as in runbook_url.
 const runbooks = "docs/runbooks"
 
-// promqlBlock is a block of queries in a page, one a line.
+// promqlBlock matches a block of queries in a page, one per line.
 var promqlBlock = regexp.MustCompile("(?s)```promql\n(.*?)```")
 
 // runbookQueries lists the queries of the runbooks.

@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// The keys of the callers in the service under test, in the order of the
-// configurations: one who looks after the stores, and a team.
+// The keys of the callers of the service under test, in the order of the
+// configurations: a caller that manages the stores, and a team.
 const (
 	platformKey = "sk_key-of-the-platform-for-tests"
 	teamKey     = "sk_key-of-a-team-for-tests"
 )
 
-// additions are what a command line from deploy/ gets so that it can run
-// anywhere: free ports, a Cloudflare on this machine and keys that are known
-// here. Everything else is as the file says.
+// additions returns the flags with which a command line from deploy/ runs on
+// any machine: free ports, a local Cloudflare and known keys. Other settings
+// come from the file.
 func additions(cloudflare string) []string {
 	var args []string
 	for _, set := range append([]string{
@@ -49,7 +49,7 @@ func startEmulator(c *container, argv ...string) (url string) {
 
 // request is a request of a caller.
 type request struct {
-	// fresh asks Cloudflare, whatever is kept near.
+	// fresh bypasses the cache.
 	fresh             bool
 	method, url, body string
 	// key is the caller's.
@@ -94,8 +94,8 @@ func send(t testing.TB, asked request) (int, string) {
 	return answer.StatusCode, string(got)
 }
 
-// grpcHealth asks the gRPC service whether it serves. The question is an empty
-// message, and the answer one field of one byte, so this needs no gRPC library.
+// grpcHealth calls the gRPC health service. The request is an empty message and
+// the answer a field of one byte, so no gRPC library is needed.
 func grpcHealth(t *testing.T, address string) {
 	t.Helper()
 	const empty, serving = "\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x02\x08\x01"
@@ -107,7 +107,7 @@ func grpcHealth(t *testing.T, address string) {
 	}
 }
 
-// expectOK asks a page and gives it.
+// expectOK reads a page and returns its text.
 func expectOK(t *testing.T, url string) string {
 	t.Helper()
 	status, page := ask(t, http.MethodGet, url, "")
@@ -132,7 +132,7 @@ func expectService(t *testing.T, at doors, account string) {
 	}
 }
 
-// expectRecord looks for what expectService leaves in an audit trail.
+// expectRecord checks the records of expectService in an audit trail.
 func expectRecord(t *testing.T, trail string) {
 	t.Helper()
 	for _, want := range []string{`"kind":"denial"`, `"kind":"intent"`, `"kind":"outcome"`, `"store.create"`} {

@@ -25,8 +25,8 @@ func unit(t *testing.T) map[string][]string {
 	return settings
 }
 
-// The program and the user are made by who installs the unit, so that the copy
-// that is verified names those of this machine.
+// The installer of the unit creates program and user, so the verified copy
+// names a program and a user of this machine.
 func installable(t *testing.T) string {
 	t.Helper()
 	text := string(readFile(t, deployed("systemd/storekeeper.service")))
@@ -45,8 +45,8 @@ func TestUnitIsValidAndConfined(t *testing.T) {
 		t.Skip("there is no systemd-analyze on this machine")
 	}
 	file := installable(t)
-	// verify looks at units of the machine too, so its words count only if they
-	// name this one.
+	// verify also checks units of this machine, so only messages about this
+	// unit count.
 	said, err := exec.Command(analyze, "verify", "--recursive-errors=no", file).CombinedOutput()
 	if err != nil || strings.Contains(string(said), "storekeeper.service") {
 		t.Errorf("verify: %v\n%s", err, said)
@@ -71,8 +71,8 @@ func TestUnitGivesTimeToStop(t *testing.T) {
 	}
 }
 
-// onOneMachine starts the unit's command line with the configuration beside it,
-// laid out as deploy/README.md installs them.
+// onOneMachine starts the unit's command line with its configuration, installed
+// as in deploy/README.md.
 func onOneMachine(t *testing.T, before ...func(*container)) doors {
 	t.Helper()
 	command := strings.Fields(unit(t)["ExecStart"][0])
@@ -112,8 +112,8 @@ func TestUnitRuns(t *testing.T) {
 	expectRecordIn(t, filepath.Join(root, "/var/lib/storekeeper/audit.log"))
 }
 
-// systemd stands in for the service manager: it gives what the program says of
-// itself. It checks that the program says that it stops, too.
+// systemd replaces the service manager: it returns the status messages of the
+// program, and checks the message at the stop.
 func systemd(t *testing.T, service *container) (told func() string) {
 	t.Helper()
 	name := fmt.Sprintf("@storekeeper-test-%d", os.Getpid())

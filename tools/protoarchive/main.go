@@ -1,5 +1,5 @@
-// Command protoarchive packs proto files, their imports and a descriptor set
-// into one archive, for clients in languages that Storekeeper has no library for.
+// Command protoarchive packs proto files, their imports and a descriptor set into
+// an archive, for clients in languages without a Storekeeper library.
 //
 // Usage: protoarchive ARCHIVE.tar.gz SET.binpb FOLDER...
 //
@@ -20,7 +20,7 @@ import (
 	"slices"
 )
 
-// root is the one folder of the archive.
+// root is the only folder of the archive.
 const root = "storekeeper-protos"
 
 func main() {

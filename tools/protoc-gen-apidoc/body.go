@@ -31,8 +31,9 @@ func (d *document) body(method *protogen.Method, b binding) object {
 	return jsonContent(object{{"$ref", "#/components/schemas/" + name}}, exampleOfFields(fields))
 }
 
-// bodyFields are the fields of a request that neither the path nor a header
-// holds. A field mask is not sent: the facade makes it from the keys of the body.
+// bodyFields returns the fields of a request that are in neither the path nor a
+// header. A field mask is not sent: the facade derives the mask from the keys of
+// the body.
 func bodyFields(message *protogen.Message, b binding) []*protogen.Field {
 	var out []*protogen.Field
 	for _, field := range message.Fields {
@@ -47,8 +48,8 @@ func isMask(field *protogen.Field) bool {
 	return field.Message != nil && field.Message.Desc.FullName() == "google.protobuf.FieldMask"
 }
 
-// atLeastOne narrows the schema of a change: it names at least one of the
-// fields that can be changed, and a list that is named is not empty.
+// atLeastOne narrows the schema of a change: at least one of the changeable
+// fields is present, and lists are not empty.
 func (d *document) atLeastOne(schema object, names []string) object {
 	var choices []object
 	for _, name := range names {
@@ -63,12 +64,12 @@ func (d *document) atLeastOne(schema object, names []string) object {
 	return schema.with("anyOf", choices)
 }
 
-// noun is the tag of a method: the name of the file that its request is in.
+// noun returns the tag of a method: the name of the file of its request.
 func noun(method *protogen.Method) string {
 	return tagOf(method.Input.Desc.ParentFile())
 }
 
-// tagOf is the tag of the methods whose requests are in a file.
+// tagOf returns the tag of the methods whose requests are in a file.
 func tagOf(file protoreflect.FileDescriptor) string {
 	name := nounOf(file)
 	if file.Package() == nativePackage {

@@ -9,7 +9,7 @@ import (
 )
 
 // paragraphs returns a proto comment as paragraphs of one line each. Items of a
-// list stay on lines of their own.
+// list stay on separate lines.
 func paragraphs(comment protogen.Comments) []string {
 	var out []string
 	open := false
@@ -33,7 +33,7 @@ func prose(comment protogen.Comments) string {
 	return strings.Join(paragraphs(comment), "\n\n")
 }
 
-// firstSentence cuts a text after its first full stop and leaves that out.
+// firstSentence returns a text up to its first full stop, without the full stop.
 func firstSentence(text string) string {
 	sentence, _, _ := strings.Cut(text, ". ")
 	return strings.TrimSuffix(sentence, ".")
@@ -50,8 +50,8 @@ func mayBeAbsent(field *protogen.Field) bool {
 // failureText is one "CODE when something" of the paragraph "Errors:".
 var failureText = regexp.MustCompile(`^([A-Z_]+)((?: with reason [A-Z_]+)? when .+)$`)
 
-// failures takes the paragraph "Errors:" of a method apart: which HTTP status
-// it can give beside those that all methods give, and when.
+// failures parses the paragraph "Errors:" of a method: the HTTP statuses beyond
+// the statuses of all methods, and their conditions.
 func failures(method *protogen.Method) (map[string][]string, error) {
 	out := map[string][]string{}
 	for _, paragraph := range paragraphs(method.Comments.Leading) {

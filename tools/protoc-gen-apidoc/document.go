@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// document is the OpenAPI document while it is made.
+// document builds the OpenAPI document.
 type document struct {
 	schemas
 	tags  object

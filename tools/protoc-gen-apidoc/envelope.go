@@ -15,7 +15,7 @@ func (s *schemas) answer(method *protogen.Method) object {
 	properties := object{
 		{"result", s.result(message)},
 		{"success", constant(true)},
-		// Client generators refuse an array that does not name its items.
+		// Client generators refuse an array without items.
 		{"errors", object{{"type", "array"}, {"maxItems", 0}, {"items", noticeReference()}}},
 	}
 	for _, field := range message.Fields {
@@ -36,7 +36,7 @@ func (s *schemas) answer(method *protogen.Method) object {
 	return object{{"$ref", "#/components/schemas/" + name}}
 }
 
-// result is the schema of "result": null where a message has nothing to say.
+// result returns the schema of "result": null for a message without a result.
 func (s *schemas) result(message *protogen.Message) object {
 	if field := resultField(message); field != nil {
 		return s.field(field, inAnswer)
@@ -44,8 +44,8 @@ func (s *schemas) result(message *protogen.Message) object {
 	return object{{"type", "null"}}
 }
 
-// resultField is the first field of a response message, nil where that is one
-// of the envelope's own.
+// resultField returns the first field of a response message, or nil if that
+// field belongs to the envelope.
 func resultField(message *protogen.Message) *protogen.Field {
 	if first := message.Fields[0]; first.Desc.Name() != "messages" {
 		return first
@@ -56,8 +56,8 @@ func resultField(message *protogen.Message) *protogen.Field {
 // failureName is the named schema of every answer to a call that failed.
 const failureName = "Failure"
 
-// addFailure makes the schema of the failure envelope, whose items are the
-// notices that a successful answer has too.
+// addFailure adds the schema of the failure envelope. Its items are notices, as
+// in a successful answer.
 func (s *schemas) addFailure() {
 	notices := object{{"type", "array"}, {"items", noticeReference()}}
 	s.named[failureName] = object{
@@ -73,8 +73,8 @@ func (s *schemas) addFailure() {
 	}
 }
 
-// constant is a boolean that has one value. It is said in words: openapi-generator
-// makes code that does not run of a const or an enum of booleans.
+// constant is a boolean with one value. The description says so, because
+// openapi-generator generates broken code for a const or an enum of booleans.
 func constant(value bool) object {
 	return object{{"type", "boolean"}, {"description", fmt.Sprintf("Always %t.", value)}}
 }

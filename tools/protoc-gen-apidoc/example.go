@@ -14,8 +14,8 @@ const (
 	exampleName    = "MY_API_KEY"
 )
 
-// examples returns the value of a field by its name, or by its message and its
-// name where one name stands for several things. Absent leaves the field out.
+// examples returns the values of fields by name, or by message and name if a
+// name is ambiguous. absent omits the field.
 func examples() map[string]any {
 	return map[string]any{
 		"account_id":                  exampleAccount,
@@ -115,7 +115,7 @@ func envelopeExample(message *protogen.Message) object {
 	return out
 }
 
-// failureExample is a failed answer, nil where no text is promised.
+// failureExample returns a failed answer, or nil if the text is not part of the contract.
 func failureExample(f failure) any {
 	if f.example == nil {
 		return nil

@@ -6,8 +6,9 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// What the facade does that no descriptor says. Each table stands for a
-// decision in the gateway; the contract tests hold real answers against it.
+// Behaviour of the facade that no descriptor declares. Each table reflects a
+// decision in the gateway; the contract tests check real answers against the
+// document.
 
 // title and introduction open the document.
 const (
@@ -21,20 +22,20 @@ const (
 )
 
 // accepted reports whether a method answers 202 in place of 200: Cloudflare has
-// then taken note of a deletion that it carries out later.
+// accepted a deletion and executes it later.
 func accepted(method *protogen.Method) bool {
 	return method.GoName == "DeleteSecret" || method.GoName == "DeleteSecrets"
 }
 
-// statusOf returns the HTTP status of a gRPC code that stands in a comment. rest
-// is what the comment says behind the code.
+// statusOf returns the HTTP status of a gRPC code in a comment. rest is the text
+// behind the code.
 func statusOf(code, rest string) (status string, known bool) {
 	switch {
 	case code == "NOT_FOUND":
 		return "404", true
 	case code == "FAILED_PRECONDITION" && strings.Contains(rest, "STORE_NOT_EMPTY"):
 		return "409", true
-	// Never 409: every SDK would retry it.
+	// Never 409: every SDK would retry.
 	case code == "ALREADY_EXISTS", code == "FAILED_PRECONDITION":
 		return "400", true
 	default:
@@ -46,10 +47,10 @@ func statusOf(code, rest string) (status string, known bool) {
 type failure struct {
 	status, name, text string
 	given              occurrence
-	// headers are the names of headers that it can have beside those of every
-	// answer, described in headers().
+	// headers are the names of headers beyond the headers of every answer.
+	// headers() describes them.
 	headers []string
-	// example is an item of "errors"; nil where its text is not part of the
+	// example is an item of "errors", or nil if the text is not part of the
 	// contract.
 	example object
 }
@@ -72,7 +73,7 @@ const (
 	withBody
 	// withKey is a method that takes an Idempotency-Key.
 	withKey
-	// whenSaid is a method whose comment says so.
+	// whenSaid is a method with this failure in its comment.
 	whenSaid
 )
 
@@ -160,7 +161,7 @@ func olderBody(method *protogen.Method, ids object) object {
 	return out.with("items", item)
 }
 
-// securitySchemes are the ways to say who calls.
+// securitySchemes returns the kinds of credentials.
 func securitySchemes() object {
 	key := func(name, text string) object {
 		return object{{"type", "apiKey"}, {"in", "header"}, {"name", name}, {"description", text}}

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// object is a JSON object whose members keep the order they were added in, so
-// that the document reads in the order of the proto files.
+// object is a JSON object whose members keep their order of insertion, so that
+// the document follows the order of the proto files.
 type object []member
 
 // member is a key and its value.
@@ -29,7 +29,7 @@ func (o object) withText(key, text string) object {
 	return o.with(key, text)
 }
 
-// get returns the value at key, nil if there is none.
+// get returns the value at key, or nil.
 func (o object) get(key string) any {
 	for _, m := range o {
 		if m.key == key {

@@ -1,11 +1,11 @@
 // Command protoc-gen-apidoc is a protoc plugin that writes openapi.json, the
 // OpenAPI 3.1 document of the REST facade, from the proto files.
 //
-// The general plugins describe what grpc-gateway sends by itself. For
-// Cloudflare's API the facade sends Cloudflare's envelope, statuses and arrays
-// instead, so this one knows the facade's habits; native.go has those of
-// Storekeeper's own API. It must not know single methods, apart from the tables
-// in facade.go, and reads nothing but the descriptors and their comments.
+// The general plugins describe grpc-gateway's own format. For Cloudflare's API
+// the facade sends Cloudflare's envelope, statuses and arrays instead, and this
+// plugin describes them; native.go describes Storekeeper's own API. The plugin
+// must not know single methods, apart from the tables in facade.go, and reads
+// only the descriptors and their comments.
 package main
 
 import (
@@ -17,7 +17,7 @@ func main() {
 	protogen.Options{}.Run(generate)
 }
 
-// generate adds the one file that the plugin makes.
+// generate adds the file openapi.json.
 func generate(plugin *protogen.Plugin) error {
 	plugin.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL)
 	secrets, err := secretFields(plugin.Request.GetProtoFile())

@@ -71,20 +71,20 @@ func (d *document) operation(method *protogen.Method, b binding) (object, error)
 	return op.with("responses", responses), err
 }
 
-// parameters describes what stands in the path and in the query.
+// parameters describes the parameters of path and query.
 func (d *document) parameters(method *protogen.Method, b binding) []object {
 	all := bindings(method)
 	var out []object
 	for _, field := range method.Input.Fields {
 		inPath := b.names(field)
-		// What another path of the method has a place for is not read from the
+		// A field that is in another path of the method is not read from the
 		// query.
 		inSomePath := slices.ContainsFunc(all, func(other binding) bool { return other.names(field) })
 		switch {
 		case isHeader(field):
 			out = append(out, d.header(field))
 		case b.body == "" && field.Message != nil && !isScalar(field):
-			// The query names a field of a message by its path, as "account.name".
+			// The query names a nested field by its path, as "account.name".
 			for _, inner := range field.Message.Fields {
 				out = append(out, d.parameter(inner, string(field.Desc.Name())+".", false))
 			}
@@ -96,7 +96,7 @@ func (d *document) parameters(method *protogen.Method, b binding) []object {
 }
 
 // parameter describes one value of the path or the query. The name in the query
-// is that of the field behind the prefix.
+// is prefix and field name.
 func (d *document) parameter(field *protogen.Field, prefix string, inPath bool) object {
 	out := object{{"name", prefix + string(field.Desc.Name())}, {"in", "query"}}
 	if inPath {
@@ -115,8 +115,8 @@ func (d *document) parameter(field *protogen.Field, prefix string, inPath bool) 
 	return out
 }
 
-// isHeader tells the field that is a header over REST: the facade reads it
-// neither from the body nor from the query.
+// isHeader reports whether a field is a header over REST: the facade reads the
+// field neither from the body nor from the query.
 func isHeader(field *protogen.Field) bool { return field.Desc.Name() == "request_id" }
 
 // header describes the field that is a header.
@@ -127,7 +127,7 @@ func (d *document) header(field *protogen.Field) object {
 	}
 }
 
-// responses describes what the call can be answered with.
+// responses describes the answers of the call.
 func (d *document) responses(method *protogen.Method, b binding) (object, error) {
 	said, err := failures(method)
 	if err != nil {
@@ -166,7 +166,7 @@ func jsonContent(schema object, example any) object {
 	return object{{"application/json", content}}
 }
 
-// successHeaders are the headers that tell where a successful answer comes from.
+// successHeaders returns the headers about the source of a successful answer.
 func successHeaders(b binding) []string {
 	if b.verb == "get" {
 		return []string{"Age", "Cache-Status"}

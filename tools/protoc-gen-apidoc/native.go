@@ -15,15 +15,14 @@ import (
 const (
 	// nativePackage is the package of Storekeeper's own API.
 	nativePackage = "storekeeper.v1"
-	// nativeRoot begins its paths.
+	// nativeRoot begins the paths of Storekeeper's own API.
 	nativeRoot = "/storekeeper/"
-	// nativePrefix begins the names of its tags, schemas and responses, so that
-	// they differ from those of Cloudflare's API.
+	// nativePrefix begins the names of tags, schemas and responses, so that
+	// they differ from the names of Cloudflare's API.
 	nativePrefix = "Storekeeper"
-	// statusName is the named schema of its failures.
+	// statusName is the name of the schema of failures.
 	statusName = nativePrefix + "Status"
-	// rpcStatus is the message of a failure. JSON writes its details by their
-	// types.
+	// rpcStatus is the message of a failure. In JSON, each detail has its type.
 	rpcStatus = "google.rpc.Status"
 )
 
@@ -57,8 +56,8 @@ func isScalar(field *protogen.Field) bool {
 	return field.Message != nil && wellKnown(field.Message.Desc) != nil
 }
 
-// wellKnown is the schema of a message that JSON writes as one string, nil for
-// other messages.
+// wellKnown returns the schema of a message that JSON writes as one string, or
+// nil for other messages.
 func wellKnown(message protoreflect.MessageDescriptor) object {
 	switch message.FullName() {
 	case "google.protobuf.Timestamp":
@@ -130,14 +129,14 @@ func nativeFailureResponses() object {
 	return out
 }
 
-// nativeExamples returns the value of a field by its message and its name.
+// nativeExamples returns the values of fields by message and name.
 func nativeExamples() map[string]any {
 	all := selfExamples()
 	maps.Copy(all, secretExamples())
 	return all
 }
 
-// selfExamples are those of the services about callers and the state of
+// selfExamples has the examples of the services about callers and the state of
 // Storekeeper.
 func selfExamples() map[string]any {
 	return map[string]any{
@@ -193,7 +192,7 @@ func selfExamples() map[string]any {
 	}
 }
 
-// secretExamples are those of secrets by name.
+// secretExamples has the examples of SecretService.
 func secretExamples() map[string]any {
 	return map[string]any{
 		"Secret.id":                 exampleKeyID,
@@ -214,7 +213,7 @@ func secretExamples() map[string]any {
 		"PutSecretRequest.value":    "a value that nobody else sees",
 		"PutSecretRequest.scopes":   []string{"ai_gateway", "workers"},
 		"PutSecretRequest.comment":  "Key of the payment service",
-		// Only who wants a condition sets them.
+		// Conditions are optional.
 		"PutSecretRequest.if_absent":         absent{},
 		"PutSecretRequest.expected_modified": absent{},
 		"PutSecretRequest.validate_only":     absent{},
@@ -230,8 +229,8 @@ func secretExamples() map[string]any {
 	}
 }
 
-// nativeExampleOf returns the example of a field: that of the table, or a value of
-// its type.
+// nativeExampleOf returns the example of a field: the example in the table, or a
+// value of the field's type.
 func nativeExampleOf(field *protogen.Field) any {
 	if value, found := nativeExamples()[string(field.Parent.Desc.Name())+"."+string(field.Desc.Name())]; found {
 		return value

@@ -36,7 +36,7 @@ func (s *schemas) assemble() object {
 	return out
 }
 
-// reference names the schema of a message and makes it on first use.
+// reference returns a reference to the schema of a message, and adds the schema at the first use.
 func (s *schemas) reference(message *protogen.Message, where use) object {
 	if message.Desc.FullName() == rpcStatus {
 		s.addStatus()
@@ -84,13 +84,13 @@ func (s *schemas) message(message *protogen.Message, fields []*protogen.Field, w
 	}
 	out = out.with("properties", properties)
 	if where == inRequest {
-		// The facade refuses a key that it does not know by name.
+		// The facade refuses unknown keys by name.
 		out = out.with("additionalProperties", false)
 	}
 	return out
 }
 
-// field is the schema of one field with its comment.
+// field returns the schema of a field with its comment.
 func (s *schemas) field(field *protogen.Field, where use) object {
 	rules := rulesOf(field)
 	var out object
@@ -109,7 +109,7 @@ func (s *schemas) field(field *protogen.Field, where use) object {
 	return out
 }
 
-// value is the schema of a field's value, or of an item of its list.
+// value returns the schema of a field's value, or of an item of a list.
 func (s *schemas) value(field *protogen.Field, rules *validate.FieldRules, where use) object {
 	switch kind := field.Desc.Kind(); kind {
 	case protoreflect.MessageKind:
@@ -170,8 +170,8 @@ func listSchema(items object, rules *validate.RepeatedRules) object {
 	return out.with("items", items)
 }
 
-// rulesOf reads the rules that a field declares. Without any, the result is
-// nil, whose getters give zero values.
+// rulesOf returns the rules of a field. Without rules the result is nil, whose
+// getters return zero values.
 func rulesOf(field *protogen.Field) *validate.FieldRules {
 	rules, _ := proto.GetExtension(field.Desc.Options(), validate.E_Field).(*validate.FieldRules)
 	return rules
@@ -184,8 +184,8 @@ func isNullable(field *protogen.Field) bool {
 		rulesOf(field).GetString().GetMinLen() == 0
 }
 
-// isRequired is true for what a request must give and for what an answer
-// always has.
+// isRequired reports whether a request must have the field, or an answer always
+// has the field.
 func isRequired(field *protogen.Field, where use) bool {
 	if where == inAnswer && isNative(field.Parent.Desc) {
 		return alwaysInJSON(field)

@@ -1,10 +1,10 @@
-// Command protoimports writes the proto files that ours import from elsewhere
-// into a folder, so that buf finds them without a schema registry.
+// Command protoimports writes the third-party imports of our proto files into a
+// folder, so that buf finds them without a schema registry.
 //
-// Each such file is compiled into a Go module that go.sum pins; this command
-// prints the descriptor back as source. It must not know any file of our own.
+// Each imported file is compiled into a Go module that go.sum pins; this
+// command prints the descriptor as source. It must not know our files.
 //
-// Usage: protoimports FOLDER. What stood in the folder before is removed.
+// Usage: protoimports FOLDER. The former content of the folder is removed.
 package main
 
 import (
@@ -33,8 +33,8 @@ func main() {
 	}
 }
 
-// run replaces folder by one that holds every registered file, except those of
-// google/protobuf, which buf brings along.
+// run replaces the content of folder by every registered file, except the files
+// of google/protobuf, which buf has.
 func run(folder string) error {
 	if err := os.RemoveAll(folder); err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// licenceTexts are words of a licence that no other has, by its SPDX name. The
-// first entry whose words are all there counts.
+// licenceTexts has the distinctive words of licences, by SPDX name. The first
+// entry whose words are all present counts.
 var licenceTexts = []struct {
 	id    string
 	words []string

@@ -3,10 +3,10 @@
 //
 // Usage: sbom PROGRAM FILE.cdx.json VERSION
 //
-// The modules are those that the program says it was built from. Their licences
-// are read from the module cache, so run it in the folder of the program's
-// module. It fails if the licence of a module is not known. Equal programs give
-// an equal file.
+// The modules are read from the build information of the program. Their
+// licences are read from the module cache, so run the command in the folder of
+// the program's module. The command fails if the licence of a module is not
+// known. Equal programs give equal files.
 package main
 
 import (
@@ -50,7 +50,7 @@ func run(program, file, version string) error {
 	return os.WriteFile(file, text.Bytes(), 0o644) //nolint:gosec // It is published.
 }
 
-// billOf describes a program of a version and the modules in it.
+// billOf describes a version of a program and its modules.
 func billOf(program, version string) (*cyclonedx.BOM, error) {
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {
@@ -102,7 +102,7 @@ func componentOf(module *debug.Module, folder string) (cyclonedx.Component, erro
 	component := cyclonedx.Component{
 		BOMRef: url, Type: cyclonedx.ComponentTypeLibrary, Name: module.Path, Version: module.Version, PackageURL: url, Licenses: licences(licence),
 	}
-	// go.sum's hash is one over the hashes of all files of the module.
+	// The hash in go.sum covers the hashes of all files of the module.
 	if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(module.Sum, "h1:")); err == nil && len(sum) == sha256.Size {
 		component.Hashes = &[]cyclonedx.Hash{{Algorithm: cyclonedx.HashAlgoSHA256, Value: hex.EncodeToString(sum)}}
 	}
@@ -113,8 +113,8 @@ func licences(id string) *cyclonedx.Licenses {
 	return &cyclonedx.Licenses{{License: &cyclonedx.License{ID: id}}}
 }
 
-// moduleFolders says where the modules of the module in the working folder are,
-// by PATH@VERSION.
+// moduleFolders returns the folders of the dependencies of the module in the
+// working folder, by PATH@VERSION.
 func moduleFolders() (map[string]string, error) {
 	listing := exec.Command("go", "list", "-m", "-json", "all")
 	listing.Stderr = os.Stderr
@@ -138,7 +138,7 @@ func moduleFolders() (map[string]string, error) {
 	}
 }
 
-// serialOf makes a UUID of version 8 of a digest. Its other bits are free.
+// serialOf makes a UUID of version 8 from a digest.
 func serialOf(sum [sha256.Size]byte) string {
 	id := sum[:16]
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The test's own program is of the module in tools, as go list finds it here.
+// The test binary belongs to the module in tools, which go list finds here.
 func TestBillOfThisProgramNamesItsModulesAndTheirLicences(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {

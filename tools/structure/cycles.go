@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// room is the folder that a package belongs to: the one directly under
-// internal/ or cmd/.
+// room returns the folder of a package directly under internal/ or cmd/.
 func room(name string) string {
 	parts := strings.SplitN(name, "/", 3)
 	return strings.Join(parts[:min(2, len(parts))], "/")

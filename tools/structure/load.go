@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// listed is what `go list` says of a package.
+// listed is the output of `go list` for a package.
 type listed struct {
 	ImportPath string   `json:"ImportPath"`
 	Dir        string   `json:"Dir"`
@@ -42,7 +42,7 @@ type checked struct {
 }
 
 // load lists and type-checks the production packages under cmd/ and internal/.
-// What they import is read from the export data that the build leaves.
+// Imports are read from the export data of the build.
 func load(ctx context.Context, folder string) ([]*checked, error) {
 	all, err := list(ctx, folder)
 	if err != nil {
@@ -77,7 +77,7 @@ func load(ctx context.Context, folder string) ([]*checked, error) {
 	return packages, nil
 }
 
-// list runs `go list` over the module and all that it imports.
+// list runs `go list` over the module and its dependencies.
 func list(ctx context.Context, folder string) ([]listed, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-export",
 		"-json=ImportPath,Dir,Export,GoFiles,Imports,Module", "./...")
@@ -122,8 +122,8 @@ func check(set *token.FileSet, from types.Importer, p listed, name string) (*che
 }
 
 // unreachable lists the functions that no command of the module can reach, as
-// golang.org/x/tools/cmd/deadcode sees it. Packages that no command imports, such
-// as test kits, are not looked at.
+// golang.org/x/tools/cmd/deadcode sees it. Packages that no command imports, for
+// example test kits, are left out.
 func unreachable(ctx context.Context, folder, deadcode string) ([]string, error) {
 	deadcode, err := filepath.Abs(deadcode)
 	if err != nil {

@@ -5,7 +5,7 @@
 //
 // Production code is every Go file under cmd/ and internal/ that is not a test.
 // Test kits (folders whose name ends in "test") are counted apart, and so is the
-// emulator (internal/emulator): they only appear in the rows that name them.
+// emulator (internal/emulator): only the rows that name them count them.
 // Generated code (gen/) is left out.
 package main
 
@@ -58,14 +58,14 @@ func run(ctx context.Context, to io.Writer, folder, deadcode string, verbose boo
 // figure is one row of the table.
 type figure struct {
 	name, target string
-	// items are what is counted, and count is used where there are no items.
+	// items are the counted items; without items, count is the number.
 	items []string
 	count int
 	// unknown says that nothing was measured.
 	unknown bool
 }
 
-// value is what the table shows.
+// value is the cell of the table.
 func (f figure) value() string {
 	switch {
 	case f.unknown:
@@ -101,7 +101,7 @@ func measure(t *tree, packages []*checked) []figure {
 	}
 }
 
-// show prints the table, and below it the items of each row where asked.
+// show prints the table and, if verbose, the items of each row.
 func show(to io.Writer, figures []figure, verbose bool) error {
 	var b strings.Builder
 	b.WriteString("| figure | now | target |\n|---|---|---|\n")

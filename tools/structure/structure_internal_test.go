@@ -36,7 +36,7 @@ func module(t *testing.T, files map[string]string) string {
 	return folder
 }
 
-// items are what a row counts for a module.
+// items returns the items that a row counts for a module.
 func items(t *testing.T, files map[string]string, row string) []string {
 	t.Helper()
 	folder := module(t, files)

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// kind is what a file is part of.
+// kind is the part of the code that a file belongs to.
 type kind int
 
 const (
@@ -25,21 +25,21 @@ const (
 	test
 )
 
-// source is one Go file. name is its path in the module, with slashes.
+// source is a Go file. name is the path in the module, with slashes.
 type source struct {
 	name string
 	text []byte
 	ast  *ast.File
 }
 
-// tree is every Go file under cmd/ and internal/, by its kind.
+// tree has every Go file under cmd/ and internal/, by kind.
 type tree struct {
 	set   *token.FileSet
 	files map[kind][]source
 }
 
-// kindOf says what a file is part of. name has slashes and begins in the folder
-// of the module.
+// kindOf returns the kind of a file. name has slashes and is relative to the
+// folder of the module.
 func kindOf(name string) kind {
 	folders := strings.Split(path.Dir(name), "/")
 	isKit := func(folder string) bool { return strings.HasSuffix(folder, "test") }
@@ -199,8 +199,8 @@ func sharedNames(files []source) []string {
 	return found
 }
 
-// interceptors lists the elements of the chain: those of the literals of type
-// []grpc.UnaryServerInterceptor in internal/server/chain.go.
+// interceptors lists the elements of the chain: the elements of the literals of
+// type []grpc.UnaryServerInterceptor in internal/server/chain.go.
 func (t *tree) interceptors() []string {
 	found := []string{}
 	for _, f := range t.files[production] {

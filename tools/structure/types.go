@@ -12,7 +12,7 @@ import (
 const (
 	// operations is how many operations Secrets Store has.
 	operations = 12
-	// most is how many of them make a type one that offers Secrets Store.
+	// most is the number of operations from which on a type counts as offering Secrets Store.
 	most = 7
 )
 
@@ -47,10 +47,10 @@ func methods(t types.Type) *types.MethodSet {
 	return types.NewMethodSet(t)
 }
 
-// ownOperations returns the operations that a struct declares, or has from a
-// field of an interface type or of another package's. Those that it has because
-// it embeds a struct of its own package are left out: such a value is part of
-// that struct's work, and nobody calls it in the place of the other.
+// ownOperations returns the operations that a struct declares, or inherits from
+// a field of an interface type or of a type of another package. Operations of
+// an embedded struct of the same package are left out, because the embedding
+// struct does not replace the embedded one.
 func ownOperations(t *types.TypeName, s *types.Struct) map[string]types.Type {
 	found := map[string]types.Type{}
 	for method := range methods(t.Type()).Methods() {
@@ -62,14 +62,14 @@ func ownOperations(t *types.TypeName, s *types.Struct) map[string]types.Type {
 	return found
 }
 
-// isStructOf reports whether a type, or what it points to, is a struct that a
-// package declares.
+// isStructOf reports whether a type, or its pointer's element, is a struct that
+// a package declares.
 func isStructOf(p *types.Package, t types.Type) bool {
 	name := nameOf(t)
 	return name != nil && name.Pkg() == p && !types.IsInterface(name.Type())
 }
 
-// nameOf is the declaration of a type or of what it points to, or nil.
+// nameOf returns the declaration of a type or of its pointer's element, or nil.
 func nameOf(t types.Type) *types.TypeName {
 	if pointer, ok := types.Unalias(t).(*types.Pointer); ok {
 		t = pointer.Elem()
@@ -80,7 +80,7 @@ func nameOf(t types.Type) *types.TypeName {
 	return nil
 }
 
-// isGenerated reports whether a type is one of gen/.
+// isGenerated reports whether a type is declared in gen/.
 func isGenerated(t types.Type) bool {
 	name := nameOf(t)
 	return name != nil && name.Pkg() != nil && strings.Contains(name.Pkg().Path(), "/gen/")
@@ -97,10 +97,10 @@ func named(p *checked, do func(*types.TypeName)) {
 	}
 }
 
-// decorators lists the structs that have seven of the twelve operations or more
-// and hold, in a field, something that has seven of the same or more. Operations
-// are the same where name and signature are. What is generated from the proto
-// files has the names for another reason, and is not counted as held.
+// decorators lists the structs with seven or more of the twelve operations that
+// hold, in a field, a value with seven or more of the same operations.
+// Operations are the same if name and signature are equal. Types that are
+// generated from the proto files do not count as held values.
 func decorators(packages []*checked) []string {
 	found := []string{}
 	for _, p := range packages {
@@ -134,7 +134,7 @@ func shared(a, b map[string]types.Type) int {
 
 // interfaces lists the interfaces with twelve methods or more, embedded ones
 // included, and the methods with the name of an operation that interfaces
-// declare themselves.
+// declare.
 func interfaces(packages []*checked) (large, repeated []string) {
 	large, repeated = []string{}, []string{}
 	for _, p := range packages {
@@ -156,8 +156,8 @@ func interfaces(packages []*checked) (large, repeated []string) {
 	return large, repeated
 }
 
-// contextKeys lists the keys that context.WithValue is called with: types, and
-// where several keys are constants of one type, each constant.
+// contextKeys lists the keys of context.WithValue: types, or constants if
+// several keys have one type.
 func contextKeys(packages []*checked) []string {
 	found := map[string]bool{}
 	for _, p := range packages {

@@ -1,12 +1,12 @@
-// Command testrun runs `go test` in one or more modules and closes with one
-// line that counts all of it: "N passed, N failed".
+// Command testrun runs `go test` in one or more modules and prints the total in
+// the last line: "N passed, N failed".
 //
 // Usage: testrun [flag of go test]... [folder of a module]...
 //
-// It uses nothing but the standard library, so that it runs where nothing was
-// downloaded. The output of what passes is left out; what fails and why
-// something was skipped is shown. The exit code is 0 only when tests ran and
-// all passed.
+// The command only uses the standard library, so that it runs without
+// downloads. The output of passing tests is left out; the output of failing
+// tests and the reasons of skips are shown. The exit code is 0 only if tests
+// ran and all passed.
 package main
 
 import (
@@ -53,7 +53,7 @@ type event struct {
 	ImportPath string `json:"ImportPath"`
 }
 
-// tally counts results and keeps output until it is known to matter.
+// tally counts results and keeps the output of a test until the result is known.
 type tally struct {
 	out                     io.Writer
 	passed, failed, skipped int
@@ -64,8 +64,8 @@ type tally struct {
 	// running are the keys of the tests of each package that have not ended.
 	running map[string]map[string]bool
 	printed map[string][]string
-	// again is the output of what failed. close repeats it, because the end of
-	// a long log is what is read, and all that some places keep.
+	// again is the output of failures. close repeats it, because readers look
+	// at the end of a long log, and some CI systems keep only the end.
 	again []string
 }
 
@@ -73,8 +73,8 @@ func newTally(out io.Writer) *tally {
 	return &tally{out: out, ran: map[string]int{}, bad: map[string]int{}, running: map[string]map[string]bool{}, printed: map[string][]string{}}
 }
 
-// module runs the tests of one module. That `go test` fails without naming a
-// test, for example because it finds no module, counts as one failure.
+// module runs the tests of one module. If `go test` fails without naming a
+// test, for example because no module is found, that counts as one failure.
 func (t *tally) module(folder string, flags []string) {
 	before := t.failed
 	cmd := exec.Command("go", slices.Concat([]string{"test", "-json"}, flags, []string{"./..."})...)
@@ -94,7 +94,7 @@ func (t *tally) module(folder string, flags []string) {
 	}
 }
 
-// read takes the events of one run.
+// read reads the events of one run.
 func (t *tally) read(stream io.Reader) {
 	lines := bufio.NewReader(stream)
 	for {
@@ -111,7 +111,7 @@ func (t *tally) read(stream io.Reader) {
 	}
 }
 
-// take counts one event.
+// take counts an event.
 func (t *tally) take(e event) {
 	key := e.Package + e.ImportPath + " " + e.Test
 	switch e.Action {
@@ -156,8 +156,8 @@ func (t *tally) testDone(e event, key string) {
 	}
 }
 
-// packageDone says how a package went. A package that fails although none of
-// its tests did was not built, panicked or ran out of time: one failure.
+// packageDone counts the result of a package. A package that fails without a
+// failed test was not built, panicked or timed out: one failure.
 func (t *tally) packageDone(e event, key string) {
 	switch {
 	case e.Action == "fail":
@@ -177,8 +177,8 @@ func (t *tally) packageDone(e event, key string) {
 	}
 }
 
-// show prints what was kept of a test, without the lines that only say which
-// test runs.
+// show prints the kept output of a test, without the lines that only name the
+// running test.
 func (t *tally) show(key string) {
 	for _, line := range t.printed[key] {
 		if !strings.HasPrefix(line, "=== ") {
@@ -220,7 +220,7 @@ func (t *tally) close() {
 	t.say("%s\n", line)
 }
 
-// say prints to the person who waits. A broken pipe is theirs to notice.
+// say prints to the terminal. Errors of a broken pipe are ignored.
 func (t *tally) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(t.out, format, args...)
 }
