@@ -1,10 +1,9 @@
-// Command bench measures Storekeeper beside what people would use instead, in
-// one run and against the same emulated Cloudflare, and writes the figures,
-// their ratios and plots of them. With -profile it leaves profiles of the hot
-// paths instead.
+// Command bench compares Storekeeper with alternatives, in one run and against
+// the same emulated Cloudflare, and writes figures, ratios and plots. With
+// -profile it writes profiles of the hot paths instead.
 //
 // It must not know how Storekeeper works: it starts the real program and calls
-// it as its users do.
+// the public interfaces.
 package main
 
 import (

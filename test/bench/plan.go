@@ -18,7 +18,7 @@ import (
 	"platform.internal/storekeeper/test/bench/suite"
 )
 
-// plan is what is measured and where it goes.
+// plan has the cases and the outputs of a measurement.
 type plan struct {
 	suite suite.Options
 	rules int
@@ -56,7 +56,7 @@ func (p plan) run(ctx context.Context, to, log io.Writer) error {
 			if about.Disk, err = diskOf(folder); err != nil {
 				return err
 			}
-			// What was measured before a failure is kept: -keep goes on from there.
+			// Figures before a failure are kept: -keep continues from there.
 			return errors.Join(s.Run(ctx, p.cases), p.store(book, about))
 		})
 	}
@@ -108,13 +108,13 @@ func (p plan) prepare(ctx context.Context, folder string, book *suite.Book, log 
 	return suite.New(stage.New(programs, issuer, folder, p.rules), book, options), programs.Versions, nil
 }
 
-// kept is what the file of figures holds.
+// kept is the content of the file of figures.
 type kept struct {
 	About   report.About `json:"about"`
 	Figures *suite.Book  `json:"figures"`
 }
 
-// before reads the figures of the run before, where they are to be kept.
+// before reads the figures of the last run, with -keep.
 func (p plan) before() (*suite.Book, report.About, error) {
 	k := kept{Figures: suite.NewBook()}
 	if !p.keep {
@@ -138,7 +138,7 @@ func (p plan) about(versions map[string]string) report.About {
 	}.ThisMachine()
 }
 
-// diskOf says how long it takes until something is on the disk of a folder.
+// diskOf describes the time of a durable write on the disk of a folder.
 func diskOf(folder string) (string, error) {
 	const times = 200
 	took, err := disk.Appended(folder, times)
@@ -158,7 +158,7 @@ func (p plan) store(book *suite.Book, about report.About) error {
 	return os.WriteFile(p.figures, append(text, '\n'), 0o600)
 }
 
-// write writes the document, where there is to be one.
+// write writes the document, if one is configured.
 func (p plan) write(book *suite.Book, about report.About) error {
 	if p.out == "" {
 		return nil

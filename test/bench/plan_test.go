@@ -15,7 +15,7 @@ import (
 	"platform.internal/storekeeper/test/bench/suite"
 )
 
-// small is the whole measurement in seconds. Its figures mean nothing.
+// small is the whole measurement in a few seconds, without meaningful figures.
 func small(t *testing.T) plan {
 	folder := t.TempDir()
 	p := full()
@@ -29,8 +29,8 @@ func small(t *testing.T) plan {
 	return p
 }
 
-// TestTheWholeMeasurementRuns asserts no speed: only that everybody answers
-// and that everything is written.
+// TestTheWholeMeasurementRuns asserts no speed, only that all contenders answer
+// and all outputs are written.
 func TestTheWholeMeasurementRuns(t *testing.T) {
 	if err := process.Supported(); err != nil {
 		t.Skip(err)

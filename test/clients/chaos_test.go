@@ -23,11 +23,11 @@ import (
 // for each other's starts.
 const atOnce = 8
 
-// misfortune is what happens to the first change of a client.
+// misfortune is the fault of the first change of a client.
 type misfortune struct {
 	name string
 	loss loss
-	// fault is what the emulator does with it, as its control takes it.
+	// fault is the fault of the emulator, as JSON for its control endpoint.
 	fault string
 	// passed is how many creates must reach Cloudflare.
 	passed int
@@ -40,7 +40,7 @@ var misfortunes = []misfortune{
 	{name: "killed once Cloudflare made the change", loss: lostMade, passed: 1},
 	{name: "killed as its reply leaves", loss: lostReplying, passed: 1},
 	{name: "its reply is lost", loss: lostReply, passed: 1},
-	// The only one after which Cloudflare must be asked again.
+	// The only fault after which the change must be sent again.
 	{name: "cut before Cloudflare made the change", fault: `{"kind":"cut","method":"POST","times":1}`, passed: 2},
 	{name: "cut once Cloudflare made the change", fault: `{"kind":"cut","method":"POST","times":1,"after_commit":true}`, passed: 1},
 	{
@@ -50,7 +50,7 @@ var misfortunes = []misfortune{
 	{name: "half of Cloudflare's answer", fault: `{"kind":"truncate","method":"POST","times":1}`, passed: 1},
 }
 
-// sdk is one version of the library, with the repeats that it makes by itself.
+// sdk is a version of the library with its own retries.
 type sdk struct {
 	name string
 	new  func(base, token string) script.Client
@@ -68,7 +68,7 @@ func TestAnSDKMakesAChangeOnceWhateverIsLost(t *testing.T) {
 	var all sync.WaitGroup
 	places := make(chan struct{}, atOnce)
 	begin := func(name string, body func(*testing.T)) {
-		// Not t.Parallel, which allows one for each core: they mostly wait.
+		// Not t.Parallel, which runs one test per core: these tests mostly wait.
 		all.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
@@ -167,8 +167,8 @@ func (v *voyage) createsOnce() {
 	v.mustHave("stores/"+v.store+"/secrets", map[string]string{"once": id})
 }
 
-// losesEvery makes all seven changes, each of which kills Storekeeper once
-// Cloudflare has made it.
+// losesEvery makes all seven changes. Storekeeper is killed after Cloudflare
+// has made each change.
 func (v *voyage) losesEvery() {
 	v.t.Helper()
 	lost := func(c script.Call) []byte {
@@ -210,7 +210,7 @@ func (v *voyage) do(c script.Call) []byte {
 	return seen
 }
 
-// made is the identifier of what was made.
+// made returns the identifier of the created object.
 func (v *voyage) made(what string, answer []byte) string {
 	v.t.Helper()
 	var one struct{ Result struct{ ID string } }
@@ -226,7 +226,7 @@ func (v *voyage) made(what string, answer []byte) string {
 	return one.Result.ID
 }
 
-// mustHave compares what Cloudflare has, by name, with what it must.
+// mustHave compares Cloudflare's objects, by name, with the wanted objects.
 func (v *voyage) mustHave(path string, want map[string]string) {
 	v.t.Helper()
 	var list struct {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// loss is where a change or its answer gets lost.
+// loss is the position at which a change or its answer is lost.
 type loss int
 
 // The losses, in the order of a change's way. All but the last kill Storekeeper.
@@ -29,7 +29,7 @@ const (
 // startTime is how long the front waits for Storekeeper to be back.
 const startTime = 20 * time.Second
 
-// fate is the one loss of a test.
+// fate is the loss of a test, which happens once.
 type fate struct {
 	kill func()
 
@@ -37,7 +37,7 @@ type fate struct {
 	left loss
 }
 
-// strike ends the connection where the loss is to happen here.
+// strike closes the connection if the loss is at one of these positions.
 func (f *fate) strike(here ...loss) {
 	f.mu.Lock()
 	l := f.left
@@ -55,7 +55,7 @@ func (f *fate) strike(here ...loss) {
 	panic(http.ErrAbortHandler)
 }
 
-// strait passes requests on, and loses one of them or its answer.
+// strait is a proxy that loses one request or its answer.
 type strait struct {
 	url    string
 	target func(context.Context) string
@@ -87,7 +87,7 @@ func (s *strait) start(t *testing.T) {
 	s.url = server.URL
 }
 
-// ServeHTTP passes one request on. What is lost ends the connection.
+// ServeHTTP forwards one request. A loss closes the connection.
 func (s *strait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"platform.internal/storekeeper/test/clients/outside"
 )
 
-// consoleCanary is a value that must not be anywhere after it was put.
+// consoleCanary is a value that must not be found anywhere after the put.
 const consoleCanary = "canary-console-91d2"
 
 // person uses the console as a person would.
@@ -110,9 +110,9 @@ func TestTheConsoleRefusesAWrongCredential(t *testing.T) {
 	}
 }
 
-// look checks the page that is open: wide and narrow, light and dark, by the
-// rules of axe, and that nothing is wider than the window. It keeps a picture
-// where STOREKEEPER_SCREENSHOTS names a folder.
+// look checks the open page: wide and narrow, light and dark, by the rules of
+// axe, and that no element is wider than the window. It writes a screenshot if
+// STOREKEEPER_SCREENSHOTS names a folder.
 func (p person) look(axe, name string) {
 	p.t.Helper()
 	for _, view := range []struct {
@@ -139,7 +139,7 @@ func (p person) look(axe, name string) {
 	p.do("look again as before", emulation.ClearDeviceMetricsOverride())
 }
 
-// accessible runs axe, unless there is none, and reports what is serious.
+// accessible runs axe, if available, and reports serious violations.
 func (p person) accessible(axe, name string) {
 	p.t.Helper()
 	if axe == "" {
@@ -154,7 +154,7 @@ func (p person) accessible(axe, name string) {
 	}
 }
 
-// leavesNothing looks for the canary where a browser keeps things.
+// leavesNothing searches the storage of the browser for the canary.
 func (p person) leavesNothing() {
 	p.t.Helper()
 	var document, kept string
@@ -177,7 +177,7 @@ func (p person) leavesNothing() {
 	}
 }
 
-// axeScript is the script of axe-core, or "" where it cannot be had.
+// axeScript returns the script of axe-core, or "" if it is not available.
 func axeScript(t *testing.T) string {
 	t.Helper()
 	if _, err := outside.Node(t.Context(), "axe"); err != nil {

@@ -1,11 +1,11 @@
 // Package clients runs real Cloudflare clients, each through one script twice:
 // directly against the emulator and through Storekeeper. Both runs must give
 // the same answers, byte for byte apart from ids, times and request ids, and
-// the client must make the same of them.
+// the client must return the same results.
 //
-// It must not know how the server is made: it builds the program, starts it
-// and speaks HTTP to it. It is a module of its own so that the clients stay
-// out of the service's dependencies.
+// The package must not know the server's code: it builds and starts the program
+// and calls it over HTTP. It is a separate module so that the clients stay out
+// of the service's dependencies.
 //
 // The clients in other languages are installed from the lock files in npm and
 // python. Where the language or its registry cannot be reached, that part is

@@ -43,7 +43,7 @@ func newIssuer(t *testing.T, url string) *issuer {
 	return i
 }
 
-// keySet is what others need to check the tokens, as JSON.
+// keySet returns the JSON Web Key Set of the issuer.
 func (i *issuer) keySet() string {
 	point, err := i.es.PublicKey.Bytes()
 	if err != nil {
@@ -92,7 +92,7 @@ func (i *issuer) byPublic(input []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// token is a good one with changes; a nil value takes a claim away.
+// token returns a valid token with changed claims; a nil value removes a claim.
 func (i *issuer) token(changes map[string]any) string {
 	return i.forge("ES256", "es", changes, i.byES)
 }

@@ -32,8 +32,8 @@ const (
 	cloudToken = "a-token-of-the-platform-alone"
 )
 
-// door is Storekeeper over TLS, with a team that may do everything and another
-// that may nothing. Its Cloudflare is behind a recorder.
+// door is Storekeeper over TLS, with a team that has all rights and a team
+// without rights. Its Cloudflare is behind a recorder.
 type door struct {
 	folder     string
 	issuer     *issuer
@@ -93,7 +93,7 @@ audit: {sink: file, file: audit.log}
 	d.base = "https://" + program.Configured(t, filepath.Join(d.folder, "config.yaml")) + "/client/v4"
 }
 
-// options are those of the library for a connection, with or without a
+// options returns the library's options for a connection, with or without a
 // certificate.
 func (d *door) options(t *testing.T, certificate *tls.Certificate, more ...option.RequestOption) []option.RequestOption {
 	t.Helper()
@@ -162,7 +162,7 @@ func TestEveryGoodCredentialOpensTheDoorToAnSDK(t *testing.T) {
 type stranger struct {
 	name  string
 	shown []option.RequestOption
-	// known says that the credential is good and its holder may not do it.
+	// known says that the credential is valid but has no rights.
 	known bool
 }
 
@@ -225,7 +225,7 @@ func TestNoBadCredentialOpensTheDoorToAnSDK(t *testing.T) {
 	}
 }
 
-// mustBeRefused expects what Cloudflare itself answers to such a credential.
+// mustBeRefused expects Cloudflare's own answer to an invalid credential.
 func (s stranger) mustBeRefused(t *testing.T, err error) {
 	t.Helper()
 	status, code, message := http.StatusUnauthorized, int64(10000), "Authentication error"

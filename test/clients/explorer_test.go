@@ -13,12 +13,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pageTime bounds what a person does on a page, on a machine with much else to
-// do.
+// pageTime limits the actions on a page, on a busy machine.
 const pageTime = 2 * time.Minute
 
-// TestThePageOfTheAPIMakesAStoreAndASecret uses /docs in a real browser as a
-// person would, and looks at what the page shows of the answers.
+// TestThePageOfTheAPIMakesAStoreAndASecret uses /docs in a real browser, and
+// checks the displayed answers.
 func TestThePageOfTheAPIMakesAStoreAndASecret(t *testing.T) {
 	t.Parallel()
 	rest, _ := program.DevBoth(t)
@@ -58,8 +57,9 @@ func TestThePageOfTheAPIMakesAStoreAndASecret(t *testing.T) {
 	}
 }
 
-// browser starts Chromium, or skips if there is none. complaints returns what
-// its console says: errors, violations of the page's policy, exceptions.
+// browser starts Chromium, or skips if there is none. complaints returns the
+// messages of the browser's console: errors, violations of the page's policy,
+// exceptions.
 func browser(t *testing.T) (ctx context.Context, complaints func() []string) {
 	t.Helper()
 	var found string
@@ -105,10 +105,10 @@ func browser(t *testing.T) (ctx context.Context, complaints func() []string) {
 	}
 }
 
-// shown is what the page shows of one call.
+// shown is the page's display of one call.
 type shown struct{ command, answer string }
 
-// send opens an operation, fills in its form and presses its button.
+// send opens an operation, fills in the form and presses the button.
 func send(ctx context.Context, t *testing.T, operation string, fields map[string]string) shown {
 	t.Helper()
 	at := "#" + operation

@@ -80,7 +80,7 @@ func TestATypeScriptClientIsGeneratedFromTheDocument(t *testing.T) {
 	}
 }
 
-// copied is a new folder with the files of another, without its folders.
+// copied returns a new folder with the files of another folder, without subfolders.
 func copied(t *testing.T, from string) string {
 	t.Helper()
 	entries, err := os.ReadDir(from)

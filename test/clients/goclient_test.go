@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestTheExampleOfTheGoClientRuns runs the example of client/README.md as it
-// stands, but for the address: before the store is there, and twice after.
+// TestTheExampleOfTheGoClientRuns runs the example of client/README.md, with
+// only the address changed: once before the store exists, and twice afterwards.
 func TestTheExampleOfTheGoClientRuns(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile(filepath.Join("..", "..", "client", "README.md"))

@@ -21,7 +21,7 @@ func newGoV7(_ testing.TB, s side.Side) script.Client {
 	return gov7.New(s.Root+"/client/v4/", s.Token, false)
 }
 
-// Room for what the script of a whole life makes, and secrets active at once.
+// Limits for the script of a whole life, with secrets that are active at once.
 var roomy = side.Limits{Stores: 3}
 
 // Cloudflare's own limits, and secrets that stay pending.

@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/test/clients/wrangler"
 )
 
-// skipOrFail skips where a client cannot be had on this machine.
+// skipOrFail skips the test if a client is not available on this machine.
 func skipOrFail(t *testing.T, err error) {
 	t.Helper()
 	if missing, ok := errors.AsType[outside.Missing](err); ok {
@@ -23,16 +23,16 @@ func skipOrFail(t *testing.T, err error) {
 	}
 }
 
-// environment is what a client needs of this machine, and no setting or
-// credential of the person who runs the test.
+// environment returns the environment variables of a client, without settings
+// or credentials of the user who runs the test.
 func environment(t testing.TB, more ...string) []string {
 	t.Helper()
 	home := t.TempDir()
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, ".config"), "TZ=UTC", "LANG=C.UTF-8"}, more...)
 }
 
-// The Node clients are one test, so that a machine that cannot have them says
-// so once.
+// The Node clients are one test, so that a machine without them reports one
+// skip.
 func TestNodeClients(t *testing.T) {
 	t.Parallel()
 	node, err := outside.Node(t.Context(), "npm")

@@ -10,10 +10,10 @@ import (
 	"platform.internal/storekeeper/test/clients/transcript"
 )
 
-// mostShown is how many differences are printed; one mistake can make many.
+// mostShown limits the printed differences; one mistake can cause many.
 const mostShown = 25
 
-// parity is one script that one client goes through on both sides.
+// parity is a script that a client runs against both sides.
 type parity struct {
 	steps  []script.Step
 	limits side.Limits

@@ -53,8 +53,8 @@ func TestAPythonClientIsGeneratedFromTheArchiveOfProtos(t *testing.T) {
 	}
 }
 
-// TestANodeClientIsMadeFromTheArchiveOfProtos loads the descriptor set of the
-// archive and makes calls with it.
+// TestANodeClientIsMadeFromTheArchiveOfProtos makes calls with the descriptor
+// set of the archive.
 func TestANodeClientIsMadeFromTheArchiveOfProtos(t *testing.T) {
 	t.Parallel()
 	node, err := outside.Node(t.Context(), "nodegrpc")
@@ -68,8 +68,8 @@ func TestANodeClientIsMadeFromTheArchiveOfProtos(t *testing.T) {
 	}
 }
 
-// pack makes the archive without buf, which takes minutes to build: the
-// descriptor set is the one that the program serves.
+// pack creates the archive without buf, whose build takes minutes: the
+// descriptor set comes from the program's reflection.
 func pack(t *testing.T, folder string, set []byte) string {
 	t.Helper()
 	file, imports, archive := filepath.Join(folder, "set.binpb"), filepath.Join(folder, "imports"), filepath.Join(folder, "protos.tar.gz")
@@ -135,7 +135,7 @@ func fetch(t *testing.T, url string) []byte {
 	return body
 }
 
-// ran runs a command that must succeed, and returns what it prints.
+// ran runs a command that must succeed, and returns its output.
 func ran(t *testing.T, env []string, command string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), command, args...)

@@ -14,8 +14,8 @@ import (
 // recipes are the pages for users of tools.
 const recipes = "../../docs/recipes/"
 
-// The binding in docs/recipes/wrangler.md, as Wrangler reads it. The commands on
-// secrets of that page are those of TestNodeClients.
+// The binding in docs/recipes/wrangler.md, as Wrangler reads it. TestNodeClients
+// runs the commands on secrets of that page.
 func TestWranglerTakesTheBindingOfTheRecipe(t *testing.T) {
 	t.Parallel()
 	node, err := outside.Node(t.Context(), "npm")

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// unmet is how many connections of a client wait for their first answer at most.
-// Storekeeper lets 125 connections of one address wait for their first call and
-// closes others; on a busy machine more would come before one has called.
+// unmet is the largest number of connections of a client that wait for their
+// first answer. Storekeeper allows 125 connections of one address without a call
+// and closes others; on a busy machine more would open before the first call.
 const unmet = 64
 
 // dialer makes connections, so many at a time.
@@ -31,7 +31,7 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	return &conn{Conn: c, met: sync.OnceFunc(func() { <-d.free })}, nil
 }
 
-// conn tells when its first answer has come, or none will.
+// conn reports its first answer, or that no answer will come.
 type conn struct {
 	net.Conn
 

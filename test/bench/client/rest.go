@@ -1,7 +1,7 @@
 // Package client makes single calls to a world, over REST and over gRPC, and
-// tells good answers, refusals and failures apart.
+// distinguishes successes, refusals and failures.
 //
-// It must not know how many calls are made, or when.
+// It must not know the number or the rate of calls.
 package client
 
 import (
@@ -20,7 +20,7 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// REST calls over HTTP, by connections of its own.
+// REST calls over HTTP, with separate connections.
 type REST struct {
 	world     *stage.World
 	http      *http.Client
@@ -29,12 +29,12 @@ type REST struct {
 	stores    string
 	// Keyless leaves out the idempotency key.
 	Keyless bool
-	// next numbers changes, so that no two have one name or one key.
+	// next numbers changes, so that names and keys are unique.
 	next   atomic.Int64
 	prefix string
 }
 
-// NewREST makes a client with so many connections. Close it in the end.
+// NewREST returns a client with a number of connections. Close it at the end.
 func NewREST(w *stage.World, connections int) *REST {
 	transport := &http.Transport{
 		MaxIdleConns: connections, MaxIdleConnsPerHost: connections, DisableCompression: true, DialContext: newDialer().dial,
@@ -45,8 +45,8 @@ func NewREST(w *stage.World, connections int) *REST {
 	}
 }
 
-// Bound keeps the client to its connections: a call that finds none idle waits
-// for one. Without it such a call makes another.
+// Bound limits the client to its connections: a call without an idle connection
+// waits. Otherwise the call opens another connection.
 func (c *REST) Bound() { c.transport.MaxConnsPerHost = c.transport.MaxIdleConnsPerHost }
 
 // Close closes the connections.
@@ -55,7 +55,7 @@ func (c *REST) Close() { c.http.CloseIdleConnections() }
 // unique is a name that no other change of this client has.
 func (c *REST) unique() string { return c.prefix + "-" + strconv.FormatInt(c.next.Add(1), 10) }
 
-// read reads what is at a URL.
+// read reads a URL.
 func (c *REST) read(ctx context.Context, url string, worker int) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *REST) read(ctx context.Context, url string, worker int) ([]byte, error)
 	return c.send(r, worker)
 }
 
-// change sends a body, with a key where there is somebody who reads it.
+// change sends a body, with a key if the contender reads keys.
 func (c *REST) change(ctx context.Context, url, key string, body []byte, worker int) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -79,8 +79,8 @@ func (c *REST) change(ctx context.Context, url, key string, body []byte, worker 
 
 // send makes a call and returns the body of an answer 200.
 func (c *REST) send(r *http.Request, worker int) ([]byte, error) {
-	// Peers know no caller, so theirs send no credential and no key: nobody
-	// shall say that we had them read our headers.
+	// Peers do not authenticate, so calls to peers have no credential and no
+	// key. Peers should not pay for reading headers that they do not use.
 	if c.direct || len(c.world.Tokens) > 0 {
 		r.Header.Set("Authorization", "Bearer "+c.world.Token(worker))
 	}
@@ -96,7 +96,7 @@ func (c *REST) send(r *http.Request, worker int) ([]byte, error) {
 	return text, judge(answer, text)
 }
 
-// judge tells what an answer means.
+// judge classifies an answer.
 func judge(answer *http.Response, text []byte) error {
 	switch answer.StatusCode {
 	case http.StatusOK:
@@ -112,7 +112,7 @@ func judge(answer *http.Response, text []byte) error {
 	}
 }
 
-// CreateStore makes a store with a name of its own.
+// CreateStore creates a store with a unique name.
 func (c *REST) CreateStore(ctx context.Context, worker, _ int) error {
 	_, err := c.NewStore(ctx, worker)
 	return err
@@ -121,12 +121,12 @@ func (c *REST) CreateStore(ctx context.Context, worker, _ int) error {
 // id finds the first identifier in an answer.
 var id = regexp.MustCompile(`"id":"([0-9a-f]{32})"`)
 
-// NewStore makes a store and returns its identifier.
+// NewStore creates a store and returns the identifier.
 func (c *REST) NewStore(ctx context.Context, worker int) (string, error) {
 	return c.NamedStore(ctx, c.unique(), worker)
 }
 
-// NamedStore makes a store with a name, which is the key too, and returns its
+// NamedStore creates a store, with the name as the key, and returns the
 // identifier.
 func (c *REST) NamedStore(ctx context.Context, name string, worker int) (string, error) {
 	text, err := c.change(ctx, c.stores, name, []byte(`{"name":"`+name+`"}`), worker)
@@ -144,8 +144,8 @@ func found(text []byte) (string, error) {
 	return string(match[1]), nil
 }
 
-// NewSecrets makes so many secrets in a store and returns the identifier of
-// one of them.
+// NewSecrets creates secrets in a store and returns the identifier of one
+// secret.
 func (c *REST) NewSecrets(ctx context.Context, store string, count, worker int) (string, error) {
 	body := []byte{'['}
 	key := c.unique()
@@ -171,7 +171,7 @@ func (c *REST) CreateSecrets(store string, count int) load.Call {
 	}
 }
 
-// Read reads what stands at a path below the stores, "" for their list.
+// Read reads a path below the stores, or their list for "".
 func (c *REST) Read(path string) load.Call {
 	url := c.stores + path
 	return func(ctx context.Context, worker, _ int) error {

@@ -20,7 +20,7 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// RPC calls over gRPC, each worker by a connection of its own.
+// RPC calls over gRPC, each worker with a separate connection.
 type RPC struct {
 	world   *stage.World
 	conns   []*grpc.ClientConn
@@ -29,7 +29,7 @@ type RPC struct {
 	prefix  string
 }
 
-// NewRPC makes a client with so many connections. Close it in the end.
+// NewRPC returns a client with a number of connections. Close it at the end.
 func NewRPC(w *stage.World, connections int) (*RPC, error) {
 	c := &RPC{world: w, prefix: strconv.FormatInt(time.Now().UnixNano(), 36)}
 	for range connections {
@@ -51,7 +51,7 @@ func (c *RPC) Close() {
 	}
 }
 
-// by puts a caller's credential, and a key where there is one, on a call.
+// by adds a caller's credential, and a key if not empty, to a call.
 func (c *RPC) by(ctx context.Context, worker int, key string) context.Context {
 	if len(c.world.Tokens) == 0 {
 		return ctx
@@ -63,7 +63,7 @@ func (c *RPC) by(ctx context.Context, worker int, key string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, pairs...)
 }
 
-// CreateStore makes a store with a name of its own.
+// CreateStore creates a store with a unique name.
 func (c *RPC) CreateStore(ctx context.Context, worker, _ int) error {
 	name := c.prefix + "-" + strconv.FormatInt(c.next.Add(1), 10)
 	r := &secretsstorev1.CreateStoreRequest{AccountId: stage.Account, Name: name}
@@ -74,8 +74,8 @@ func (c *RPC) CreateStore(ctx context.Context, worker, _ int) error {
 	return reading(err)
 }
 
-// Meet makes one call over each connection, of a few at a time: Storekeeper lets
-// 125 connections of one address wait for their first call, and closes others.
+// Meet makes one call over each connection, a few at a time: Storekeeper allows
+// 125 connections of one address without a call, and closes others.
 func (c *RPC) Meet(ctx context.Context) error {
 	const few = 16
 	var next atomic.Int64
@@ -93,7 +93,7 @@ func (c *RPC) ReadStore(id string) load.Call {
 	}
 }
 
-// reading tells what an error means.
+// reading classifies an error.
 func reading(err error) error {
 	s := status.Convert(err)
 	switch s.Code() {

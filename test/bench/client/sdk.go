@@ -21,8 +21,8 @@ func (c *REST) CreateBySDK(store string, retries int) load.Call {
 	}
 }
 
-// create makes one secret. The fields are set by hand: the helper for it is in a
-// package that compiles the whole of Cloudflare's API.
+// create makes one secret. The fields are set directly, because the helper is in
+// a package that compiles all of Cloudflare's API.
 func create(ctx context.Context, service *secrets_store.StoreSecretService, store, name string) error {
 	var item secrets_store.StoreSecretNewParamsBody
 	item.Name.Value, item.Name.Present = name, true

@@ -1,7 +1,7 @@
-// Package disk measures how long it takes until something is on the disk, which
-// bounds the time of a change whatever the program does.
+// Package disk measures the time of a durable write, which is a lower bound of
+// the time of a change.
 //
-// It must not know what programs write, or how often.
+// It must not know the writes of programs.
 package disk
 
 import (
@@ -17,7 +17,7 @@ import (
 const (
 	// written is how much is written before each sync.
 	written = 1024
-	// page is what a file is filled with at a time.
+	// page is the size of a write that fills the file.
 	page = 4096
 	// size is that of the file that is written over.
 	size = 4 << 20
@@ -45,11 +45,10 @@ func Appended(folder string, times int) (took []time.Duration, err error) {
 	return took, nil
 }
 
-// Paced says how long a write and a sync of its data take, so many times a
-// second and so many times in all. 1 KiB is written over in a file that has its
-// size already, which is the least that a program can wait for. At a rate the
-// disk and the processor rest between two, so each takes longer than one of many
-// in a row.
+// Paced returns the durations of writes with a sync, at a rate per second. Each
+// write overwrites 1 KiB of a file with its full size, which is the cheapest
+// durable write. At a low rate, disk and processor idle between two writes, so
+// each write takes longer than in a burst.
 func Paced(ctx context.Context, folder string, rate float64, times int) (took []time.Duration, err error) {
 	f, err := filled(filepath.Join(folder, "paced"))
 	if err != nil {
@@ -76,8 +75,8 @@ func Paced(ctx context.Context, folder string, rate float64, times int) (took []
 	return took, nil
 }
 
-// filled makes a file of full size, in small writes: a kernel keeps a large one
-// in large pieces, of which each sync looks through all.
+// filled creates a file of full size with small writes: the kernel caches a
+// large write in large folios, which each sync scans as a whole.
 func filled(name string) (*os.File, error) {
 	f, err := os.Create(name)
 	if err != nil {

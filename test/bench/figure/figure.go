@@ -1,6 +1,6 @@
-// Package figure makes one number out of several: medians, quantiles, ratios.
+// Package figure computes medians, quantiles and ratios.
 //
-// It must not know what the numbers are of.
+// It must not know the meaning of the numbers.
 package figure
 
 import (
@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// None is a figure that was not measured. It is not a number, so that whatever
-// is computed from it is none either.
+// None is a figure that was not measured. It is NaN, so that results computed
+// from None are None too.
 func None() float64 { return math.NaN() }
 
 // Known tells whether a figure was measured.
 func Known(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Median is the middle of the figures that are known, the mean of the two in
-// the middle where their number is even, and none of no figures.
+// Median returns the median of the known figures: for an even number, the mean
+// of the two in the middle; without figures, None.
 func Median(of []float64) float64 {
 	sorted := known(of)
 	if len(sorted) == 0 {
@@ -39,7 +39,7 @@ func Spread(of []float64) (least, greatest float64) {
 	return sorted[0], sorted[len(sorted)-1]
 }
 
-// Ratio is a over b, and none where one of them is none or b is 0.
+// Ratio returns a/b, or None if a or b is None or b is 0.
 func Ratio(a, b float64) float64 {
 	if !Known(a) || !Known(b) || b == 0 {
 		return None()
@@ -47,8 +47,8 @@ func Ratio(a, b float64) float64 {
 	return a / b
 }
 
-// Quantile is the smallest duration that a part q of all are not above, from 0
-// to 1, in milliseconds. It is none of no durations.
+// Quantile returns the quantile q (0 to 1) of durations, in milliseconds, or
+// None without durations.
 func Quantile(of []time.Duration, q float64) float64 {
 	if len(of) == 0 {
 		return None()

@@ -1,7 +1,7 @@
-// Package load makes calls, as many at a time or as many a second as it is
-// told, and notes how long each took.
+// Package load makes calls in a closed or an open loop, and records their
+// durations.
 //
-// It must not know what a call is.
+// It must not know the meaning of a call.
 package load
 
 import (
@@ -13,16 +13,15 @@ import (
 	"time"
 )
 
-// Call makes one call. worker is whose it is, from 0, and n is how many that
-// worker made before. ErrRefused in its error says that the call was refused
-// as it should be; any other error is a failure.
+// Call makes one call. worker is the number of the worker, from 0, and n the
+// number of its earlier calls. ErrRefused in the error means that the call was
+// correctly refused; any other error is a failure.
 type Call func(ctx context.Context, worker, n int) error
 
 // ErrRefused is a call that was turned away in good order, under overload.
 var ErrRefused = errors.New("refused")
 
-// ErrNoHint is a refusal that does not say when to come back. It stands in the
-// error beside ErrRefused.
+// ErrNoHint is a refusal without a retry time. It is joined with ErrRefused.
 var ErrNoHint = errors.New("it does not say when to come back")
 
 // Plan is how much load there is.
@@ -33,19 +32,19 @@ type Plan struct {
 	Length time.Duration
 	// Limit ends the load early after so many calls; 0 is no limit.
 	Limit int
-	// Least lets new calls begin beyond Length until there are so many, in a
-	// closed loop; 0 is no such number.
+	// Least is the minimum number of calls in a closed loop: calls begin after
+	// Length until the number is reached. 0: no minimum.
 	Least int
 	// Rate is how many calls begin a second, in an open loop.
 	Rate float64
-	// Times are when calls begin in an open loop, in place of Length and Rate:
-	// from its begin, in order.
+	// Times are the begins of calls in an open loop, in order, relative to the
+	// start. They replace Length and Rate.
 	Times []time.Duration
 	// Cut ends calls that run at the end of Length. They count neither way.
 	Cut bool
 }
 
-// Result is what became of the calls.
+// Result has the results of the calls.
 type Result struct {
 	// Done, Refused and Failed count calls.
 	Done, Refused, Failed int
@@ -63,10 +62,10 @@ type Result struct {
 // Rate is how many calls were done a second.
 func (r *Result) Rate() float64 { return float64(r.Done) / max(r.Elapsed.Seconds(), 1e-9) }
 
-// Bad is the first call that was not done, whether it failed or was refused.
+// Bad returns the error of the first call that failed or was refused.
 func (r *Result) Bad() error { return cmp.Or(r.First, r.Refusal) }
 
-// merge adds what another worker did.
+// merge adds the result of another worker.
 func (r *Result) merge(o *Result) {
 	r.Done, r.Refused, r.Failed = r.Done+o.Done, r.Refused+o.Refused, r.Failed+o.Failed
 	r.Unhinted += o.Unhinted
@@ -74,7 +73,7 @@ func (r *Result) merge(o *Result) {
 	r.First, r.Refusal = cmp.Or(r.First, o.First), cmp.Or(r.Refusal, o.Refusal)
 }
 
-// note counts one call.
+// note counts a call.
 func (r *Result) note(err error, took time.Duration) {
 	switch {
 	case err == nil:
@@ -135,9 +134,9 @@ func Closed(ctx context.Context, p Plan, call Call) *Result {
 	return sum
 }
 
-// Open begins calls at a fixed rate whatever becomes of those before. The time
-// of a call counts from when it should have begun: were it counted from when it
-// did, a stall would hide the calls that it held up. Workers only number the
+// Open begins calls at a fixed rate, independent of the progress of earlier
+// calls. The time of a call counts from its scheduled begin: counted from the
+// actual begin, a stall would hide the delayed calls. Workers only number the
 // callers, in turn.
 func Open(ctx context.Context, p Plan, call Call) *Result {
 	var (

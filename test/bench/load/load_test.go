@@ -82,7 +82,7 @@ func TestOutcomesAreToldApart(t *testing.T) {
 	}
 }
 
-// A stall of one call must show in those that should have begun meanwhile.
+// A stall of one call must show in the calls that should have begun during the stall.
 func TestAnOpenLoopCountsFromWhenACallShouldHaveBegun(t *testing.T) {
 	var turn sync.Mutex
 	stall := 50 * time.Millisecond

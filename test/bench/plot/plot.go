@@ -1,6 +1,6 @@
 // Package plot draws bars and lines as SVG.
 //
-// It must not know what is drawn.
+// It must not know the meaning of the data.
 package plot
 
 import (
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Series is one colour of a plot. A value that is not a number is left out.
+// Series is one colour of a plot. NaN values are left out.
 type Series struct {
 	Name   string
 	Values []float64
@@ -19,7 +19,7 @@ type Series struct {
 	Dashed bool
 }
 
-// Chart is what is drawn. Each series has a value for each of Groups.
+// Chart is a plot. Each series has a value for each of Groups.
 type Chart struct {
 	Title string
 	// Unit is the title of the axis of values, Along of the other.
@@ -38,7 +38,7 @@ const (
 	plotWidth, plotHeight    = width - left - right, height - top - bottom
 )
 
-// colours can be told apart by those who do not see red and green.
+// colours are distinguishable without red and green vision.
 var colours = []string{"#9aa0a6", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"}
 
 // canvas is an SVG that is being written.
@@ -97,7 +97,7 @@ func (c Chart) axes(out *canvas, s scale) {
 	out.text(16, middle, fmt.Sprintf(`text-anchor="middle" transform="rotate(-90 16 %.1f)"`, middle), c.Unit)
 }
 
-// x is where a place among the groups is.
+// x returns the coordinate of a position among the groups.
 func (c Chart) x(group float64) float64 {
 	return left + group*plotWidth/float64(max(1, len(c.Groups)))
 }
@@ -175,7 +175,7 @@ func (s Series) at(group int) float64 {
 	return s.Values[group]
 }
 
-// short writes a number as people read it.
+// short formats a number for readers.
 func short(v float64) string {
 	switch {
 	case v == 0:

@@ -42,7 +42,7 @@ func step(greatest float64) float64 {
 	}
 }
 
-// y is where a value is.
+// y returns the coordinate of a value.
 func (s scale) y(v float64) float64 {
 	part := v / s.greatest
 	if s.logarithmic {

@@ -1,7 +1,7 @@
-// Package process starts the programs under test, stops them, and reads what
-// the system says about them.
+// Package process starts and stops the programs under test, and reads their
+// resource usage.
 //
-// It must not know what the programs do.
+// It must not know the purpose of the programs.
 package process
 
 import (
@@ -18,18 +18,18 @@ import (
 
 // Spec is how a program is started.
 type Spec struct {
-	// Name is what it is called in messages.
+	// Name is the name in messages.
 	Name string
-	// Path is its file, Args what follows.
+	// Path is the executable, Args are the arguments.
 	Path string
 	Args []string
-	// Folder is where it works and where its output is kept.
+	// Folder is the working folder, which also has the output.
 	Folder string
 	// Env is put before the environment of this process.
 	Env []string
-	// Ready tells whether it answers. It is asked every half millisecond.
+	// Ready returns nil when the program answers. It is called every half millisecond.
 	Ready func(context.Context) error
-	// Patience is how long it may take to be ready; 0 is 30 seconds.
+	// Patience is the time limit until the program is ready; 0 is 30 seconds.
 	Patience time.Duration
 }
 
@@ -43,20 +43,20 @@ type Process struct {
 }
 
 const (
-	// pollEvery is how often a starting program is asked whether it is ready.
+	// pollEvery is the interval of readiness checks at a start.
 	pollEvery = 500 * time.Microsecond
 	// stopAfter is how long a program may take to end by itself.
 	stopAfter = 10 * time.Second
 )
 
-// Start starts a program and waits until it is ready.
+// Start starts a program and waits for its readiness.
 func Start(ctx context.Context, s Spec) (*Process, error) {
 	out, err := os.Create(filepath.Join(s.Folder, s.Name+".out"))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = out.Close() }()
-	// The context is not given to the command: it is ended in order, below.
+	// The command does not use the context, because Stop ends the process in order.
 	cmd := exec.Command(s.Path, s.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.Folder, out, out
 	cmd.Env = append(os.Environ(), s.Env...)
@@ -102,7 +102,7 @@ func (p *Process) await(ctx context.Context) error {
 	}
 }
 
-// Stop ends the program, by force where it takes too long.
+// Stop ends the program, with SIGKILL after a timeout.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -113,7 +113,7 @@ func (p *Process) Stop() {
 	}
 }
 
-// tail is the end of what the program wrote.
+// tail returns the end of the program's output.
 func (p *Process) tail() string {
 	const most = 2000
 	text, err := os.ReadFile(filepath.Join(p.spec.Folder, p.spec.Name+".out"))
@@ -123,7 +123,7 @@ func (p *Process) tail() string {
 	return string(text[max(0, len(text)-most):])
 }
 
-// FreeAddress is an address on loopback that nobody listened on a moment ago.
+// FreeAddress returns a loopback address that was free a moment ago.
 func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

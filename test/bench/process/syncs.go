@@ -20,9 +20,8 @@ const waits = "fsync,fdatasync,sync_file_range,msync,sync,syncfs"
 // ErrNoTracer says that system calls cannot be counted here.
 var ErrNoTracer = errors.New("strace is not on this machine or may not look at other programs")
 
-// Syncs counts how often the program waits for the disk while something is done.
-// It checks all threads through strace, which makes the program slower and does
-// not change what it asks of the disk.
+// Syncs counts the syncs of the program while do runs. strace traces all
+// threads, which slows the program down but does not change its syncs.
 func (p *Process) Syncs(ctx context.Context, do func() error) (float64, error) {
 	path, err := exec.LookPath("strace")
 	if err != nil {
@@ -69,8 +68,8 @@ func attached(said io.Reader) error {
 	return ErrNoTracer
 }
 
-// sumOfCalls adds up the column "calls" of strace's summary, which is empty where
-// there was no call.
+// sumOfCalls adds up the column "calls" of strace's summary, which is empty
+// without a call.
 func sumOfCalls(text string) (float64, error) {
 	const column, least = 3, 5
 	sum := 0.0

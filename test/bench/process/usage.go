@@ -14,10 +14,10 @@ import (
 // that Go supports.
 const ticksPerSecond = 100
 
-// ErrNoProc says that this system does not tell what a process uses.
+// ErrNoProc means that this system does not report the usage of processes.
 var ErrNoProc = errors.New("this system has no /proc, so what a program uses cannot be measured")
 
-// Supported returns ErrNoProc where usage cannot be read.
+// Supported returns ErrNoProc if usage cannot be read.
 func Supported() error {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		return ErrNoProc
@@ -25,7 +25,7 @@ func Supported() error {
 	return nil
 }
 
-// CPU is what the program and those that it started have used so far.
+// CPU returns the CPU time of the program and its children so far.
 func (p *Process) CPU() (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range family(p.cmd.Process.Pid) {
@@ -38,7 +38,7 @@ func (p *Process) CPU() (time.Duration, error) {
 	return sum, nil
 }
 
-// Resident is the memory of the program and those that it started, in MiB.
+// Resident returns the resident memory of the program and its children, in MiB.
 func (p *Process) Resident() (float64, error) {
 	sum := 0.0
 	for _, pid := range family(p.cmd.Process.Pid) {
@@ -51,9 +51,9 @@ func (p *Process) Resident() (float64, error) {
 	return sum, nil
 }
 
-// Written is how many bytes the program and those that it started have made the
-// kernel write to disks, as /proc/PID/io counts them: whole pages, when they are
-// changed. ErrNoProc says that this system does not tell.
+// Written returns the bytes that the kernel writes to disks for the program and
+// its children, as /proc/PID/io counts them: whole changed pages. The error is
+// ErrNoProc if this system does not report them.
 func (p *Process) Written() (float64, error) {
 	sum := 0.0
 	for _, pid := range family(p.cmd.Process.Pid) {
@@ -83,7 +83,7 @@ func writtenBy(pid int) (float64, error) {
 // PID is the number of the program.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// family is a process, its children and theirs.
+// family returns a process and its descendants.
 func family(pid int) []int {
 	all := []int{pid}
 	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
@@ -104,9 +104,9 @@ func family(pid int) []int {
 	return all
 }
 
-// cpuOf reads user and system time. Its unit is 10 ms, so where the kernel
-// counts the threads that run in nanoseconds, those are taken; they lack the
-// threads that have ended, hence the greater of the two.
+// cpuOf reads user and system time. Their unit is 10 ms, so the nanoseconds of
+// the running threads are used if available. These lack ended threads, so the
+// greater value counts.
 func cpuOf(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

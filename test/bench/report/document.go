@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/test/bench/suite"
 )
 
-// Print writes what was measured for a terminal.
+// Print writes the figures for a terminal.
 func Print(to io.Writer, b *suite.Book, a About) error {
 	targets := TargetTable(b, a)
 	targets.Rows = slices.DeleteFunc(targets.Rows, func(row []string) bool { return !slices.ContainsFunc(row, isVerdict) })
@@ -26,8 +26,8 @@ func Print(to io.Writer, b *suite.Book, a About) error {
 	return err
 }
 
-// Write writes performance.md and the plots into a folder. notes are what
-// people say about the figures, in Markdown, and are taken as they are.
+// Write writes performance.md and the plots into a folder. notes is Markdown
+// text about the figures, which is copied.
 func Write(folder string, b *suite.Book, a About, notes string) error {
 	plots := filepath.Join(folder, "performance")
 	if err := os.MkdirAll(plots, 0o750); err != nil {
@@ -44,7 +44,7 @@ func Write(folder string, b *suite.Book, a About, notes string) error {
 	return publish(filepath.Join(folder, "performance.md"), Document(b, a, notes))
 }
 
-// publish writes a file that everybody may read.
+// publish writes a world-readable file.
 func publish(name, text string) error {
 	return os.WriteFile(name, []byte(text), 0o644)
 }
@@ -77,12 +77,12 @@ func Figures(b *suite.Book, a About) string {
 	return d.String()
 }
 
-// line is the head of what is printed.
+// line returns the heading of the output.
 func (a About) line() string {
 	return fmt.Sprintf("%s; %s; %s\n%s\npeers: %s; %s", a.Machine, a.Date, a.Go, a.Disk, a.peers(), a.How)
 }
 
-// peers lists the versions of what others made.
+// peers lists the versions of third-party peers.
 func (a About) peers() string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(a.Peers)) {

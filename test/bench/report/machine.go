@@ -1,7 +1,7 @@
-// Package report shows figures: as tables in text and in Markdown, as plots,
-// and held against what they must be.
+// Package report shows figures as tables in text and Markdown, as plots, and
+// compared with their targets.
 //
-// It must not know how they were measured.
+// It must not know the method of measurement.
 package report
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// About says where and when figures were measured.
+// About describes the machine and the date of figures.
 type About struct {
 	// Date is the day, in UTC.
 	Date string `json:"date"`
@@ -22,25 +22,26 @@ type About struct {
 	Disk string `json:"disk"`
 	// Go is the version that everything of ours was built with.
 	Go string `json:"go"`
-	// Peers are the versions of what others made.
+	// Peers has the versions of third-party peers.
 	Peers map[string]string `json:"peers"`
 	// How says how long and how often.
 	How string `json:"how"`
-	// Connections are the sizes of the closed loops, Rates those of the open
-	// loop, Crowd the callers under the budget, Many how many there are of what
-	// has grown.
+	// Connections are the sizes of the closed loops, Rates the rates of the
+	// open loop, Crowd the numbers of callers under the budget, Many the number
+	// of grown objects.
 	Connections []int     `json:"connections"`
 	Rates       []float64 `json:"rates"`
 	Crowd       []int     `json:"crowd"`
 	Many        int       `json:"many"`
-	// Kept are the numbers of kept answers that creates were measured with,
-	// KeptAtStart and Records what there was where starting was measured.
+	// Kept are the numbers of kept answers in the measurements of creates,
+	// KeptAtStart and Records the numbers of answers and records in the
+	// measurement of starts.
 	Kept        []int `json:"kept"`
 	KeptAtStart int   `json:"kept_at_start"`
 	Records     int   `json:"records"`
 }
 
-// ThisMachine fills in what this machine says of itself.
+// ThisMachine fills in the facts about this machine.
 func (a About) ThisMachine() About {
 	a.Date, a.Go = time.Now().UTC().Format(time.DateOnly), runtime.Version()
 	a.Machine = strings.Join([]string{
@@ -49,7 +50,7 @@ func (a About) ThisMachine() About {
 	return a
 }
 
-// first is the first value of a name in one of the kernel's lists.
+// first returns the first value of a name in a file of /proc.
 func first(file, name string) string {
 	f, err := os.Open(file)
 	if err != nil {

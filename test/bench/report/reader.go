@@ -45,7 +45,7 @@ func greatest(of ...float64) float64 {
 	return sum
 }
 
-// worstRead is the greatest ratio of the three reads of somebody to a peer.
+// worstRead returns the greatest ratio of a contender to a peer over the three reads.
 func (r reader) worstRead(who, peer string) float64 {
 	var all []float64
 	for _, read := range []string{suite.ReadStore, suite.ReadSecret, suite.ReadSecrets} {
@@ -73,7 +73,7 @@ func (r reader) worst(measured, who, what string) float64 {
 	return most
 }
 
-// worstOf is the least of one figure over several measurements.
+// worstOf returns the minimum of a figure over several measurements.
 func (r reader) worstOf(what string, measured ...string) float64 {
 	var all []float64
 	for _, m := range measured {

@@ -11,17 +11,17 @@ import (
 	"platform.internal/storekeeper/test/bench/figure"
 )
 
-// Table is a table with a heading and a line on how it was measured.
+// Table is a table with a heading and a line about the measurement.
 type Table struct {
 	Title, Note string
 	Head        []string
 	Rows        [][]string
-	// Plots are the file names of the plots that go with it, and what they show.
+	// Plots are the file names and titles of the plots of the table.
 	Plots [][2]string
 }
 
-// measured reports whether any row has a figure. The first cell of a row may be a
-// number too, and says what the row is about.
+// measured reports whether any row has a figure. The first cell of a row is its
+// label and may be a number too.
 func (t Table) measured() bool {
 	isFigure := func(cell string) bool { return strings.ContainsAny(cell[:min(1, len(cell))], "0123456789") }
 	return slices.ContainsFunc(t.Rows, func(row []string) bool { return slices.ContainsFunc(row[1:], isFigure) })
@@ -61,10 +61,10 @@ func escaped(row []string) []string {
 	return cells
 }
 
-// nothing stands where nothing was measured.
+// nothing is the text of a missing figure.
 const nothing = "-"
 
-// number writes a figure with as many digits as it is good for.
+// number formats a figure with its significant digits.
 func number(x float64) string {
 	switch {
 	case !figure.Known(x):
@@ -87,7 +87,7 @@ func spread(of []float64) string {
 	return number(least) + " to " + number(greatest)
 }
 
-// part writes a part of one as people say it: 1/15.
+// part formats a fraction as 1/15.
 func part(x float64) string {
 	if !figure.Known(x) || x <= 0 {
 		return nothing

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/test/bench/suite"
 )
 
-// TargetTable shows what must be and what is.
+// TargetTable shows targets and figures.
 func TargetTable(b *suite.Book, a About) Table {
 	t := Table{
 		Title: "What must be, and what is",
@@ -37,7 +37,7 @@ func creators() []string {
 	return []string{stage.Direct, stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Gateway, stage.Floor, stage.Storekeeper}
 }
 
-// installed are those that are started and looked at as who installs them does.
+// installed lists the contenders that are measured with their default settings.
 func installed() []string {
 	return []string{stage.Nginx, stage.ReverseProxy, stage.Caddy, stage.Gateway, stage.Storekeeper}
 }
@@ -56,12 +56,12 @@ func (r reader) loops(t *Table, name func(int) string, contenders, peers []strin
 	}
 }
 
-// measures are the heads of what stands behind the ratios in a line.
+// measures has the headings of the columns behind the ratios.
 func measures() []string {
 	return []string{"allocations", "KiB", "KiB to disk", "requests/s", "p50 ms", "p99 ms", "memory MiB"}
 }
 
-// line is one contender in one closed loop.
+// line returns the row of a contender in a closed loop.
 func (r reader) line(first, measured, who string, peers []string) []string {
 	of := func(what string) float64 { return r.book.Median(measured, who, what) }
 	row := []string{first, who, number(of(suite.CPU)), spread(r.book.All(measured, who, suite.CPU))}

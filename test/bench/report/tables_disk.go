@@ -29,8 +29,8 @@ func (r reader) openTable() Table {
 	return t
 }
 
-// inSyncs is by how many syncs, paced as the calls of the run, somebody adds more
-// than Caddy.
+// inSyncs returns the added latency of a contender over Caddy, in syncs at the
+// rate of the run.
 func (r reader) inSyncs(rate float64, who, added string) float64 {
 	at := suite.OpenLoop(rate)
 	more := r.book.Median(at, who, added) - r.book.Median(at, stage.Caddy, added)

@@ -10,14 +10,14 @@ import (
 	"platform.internal/storekeeper/test/bench/suite"
 )
 
-// Check holds one figure against a limit.
+// Check compares a figure with a limit.
 type Check struct {
 	Got, Limit float64
-	// AtLeast says that the limit is a lower one.
+	// AtLeast marks a lower limit.
 	AtLeast bool
-	// Of says what the figure is, behind the number.
+	// Of is the unit or meaning behind the number.
 	Of string
-	// Part says that the figure is written as a part of one.
+	// Part formats the figure as a fraction.
 	Part bool
 }
 
@@ -29,7 +29,7 @@ func (c Check) text() string {
 	return number(c.Got) + c.Of
 }
 
-// met tells whether the figure keeps the limit; known whether there is one.
+// met reports whether the figure meets the limit, known whether a limit exists.
 func (c Check) met() (met, known bool) {
 	if !figure.Known(c.Got) {
 		return false, false
@@ -40,7 +40,7 @@ func (c Check) met() (met, known bool) {
 	return c.Got <= c.Limit, true
 }
 
-// Target is a line of what must be shown.
+// Target is a row of the table of targets.
 type Target struct {
 	What, Must, Aim string
 	must, aim       []Check
@@ -88,7 +88,7 @@ func (t Target) row() []string {
 	return []string{t.What, t.Must, t.Aim, t.measured(), Verdict(t.must), Verdict(t.aim)}
 }
 
-// upTo makes a check with an upper limit, least one with a lower.
+// upTo returns a check with an upper limit, least a check with a lower limit.
 func upTo(got, limit float64, of string) Check { return Check{Got: got, Limit: limit, Of: of} }
 
 func least(got, limit float64, of string) Check {
@@ -104,7 +104,7 @@ const (
 	fast = 50
 )
 
-// Targets holds the figures against what they must be.
+// Targets compares the figures with their targets.
 func Targets(b *suite.Book, a About) []Target {
 	r := reader{b, a}
 	batch := figure.Ratio(r.of(suite.BatchSecrets, suite.CPU)/suite.BatchSize, r.of(suite.SingleSecrets, suite.CPU))

@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/test/bench/suite"
 )
 
-// costTargets are about what a call costs.
+// costTargets returns the targets for the cost of a call.
 func (r reader) costTargets() []Target {
 	a := r.about
 	rpc := r.ratio(suite.GRPCCreate(a.middle()), suite.CPU, stage.BareGRPC)
@@ -54,7 +54,7 @@ func (r reader) tracesTargets() []Target {
 	}
 }
 
-// twoSyncs is two, and room for what the background writes now and then.
+// twoSyncs is two plus an allowance for occasional background writes.
 const twoSyncs = 2.05
 
 func (r reader) restTarget(connections int, must, aim float64) Target {

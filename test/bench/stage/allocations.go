@@ -15,8 +15,8 @@ import (
 	"platform.internal/storekeeper/test/bench/figure"
 )
 
-// Allocations are how many objects and bytes the contender has allocated since
-// it began. They are none where it is not written in Go.
+// Allocations returns the objects and bytes that the contender has allocated
+// since its start, or None if the contender is not a Go program.
 func (w *World) Allocations(ctx context.Context) (objects, size float64, err error) {
 	switch {
 	case w.Name == Direct || w.Name == Nginx:
@@ -42,15 +42,15 @@ func (w *World) Allocations(ctx context.Context) (objects, size float64, err err
 	return vars.Memory.Mallocs, vars.Memory.TotalAlloc, err
 }
 
-// GCPercent is the value of GOGC that Storekeeper has given itself: by how many
-// percent its heap may grow until the next collection.
+// GCPercent returns the value of GOGC that Storekeeper has set: the heap growth
+// until the next collection, in percent.
 func (w *World) GCPercent(ctx context.Context) (float64, error) {
 	text, err := fetch(ctx, "http://"+w.Admin+"/metrics")
 	return metric(text, "go_gc_gogc_percent"), err
 }
 
-// metric reads a metric without labels from Prometheus' text; none where it is
-// not there.
+// metric reads a metric without labels from Prometheus' text format, or returns
+// None.
 func metric(text []byte, name string) float64 {
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {

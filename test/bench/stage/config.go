@@ -14,35 +14,35 @@ const Account = "023e105f4ecef8ad9ca31a8372d0c353"
 
 const platformToken = "platform-token-of-the-bench"
 
-// Settings say what differs from one measurement to another. The zero value of
-// each field is what the other measurements have.
+// Settings of a measurement. The zero value of each field is the default of all
+// measurements.
 type Settings struct {
 	// Latency is how long the upstream takes to answer; 0 is no delay.
 	Latency time.Duration
-	// Calls is what the upstream and Storekeeper's budget allow in Window; 0 is
-	// no limit upstream, and a million in ten seconds for Storekeeper.
+	// Calls is the limit of the upstream and of Storekeeper's budget in Window;
+	// 0 is no limit upstream, and a million in ten seconds for Storekeeper.
 	Calls  int
 	Window time.Duration
-	// MaxWait is the longest that a call waits for its turn; 0 is a minute.
+	// MaxWait is the longest wait of a call for a permit; 0 is a minute.
 	MaxWait time.Duration
-	// Rules, Tenants and Principals are how many there are; 0 is those of the
-	// stage, 8 and 64.
+	// Rules, Tenants and Principals are numbers; 0 is the number of rules of
+	// the stage, 8 and 64.
 	Rules, Tenants, Principals int
 	// NoQuotas leaves out the quotas.
 	NoQuotas bool
-	// Collector is where Storekeeper sends the spans of a part of the calls, Sampled;
-	// empty is nowhere.
+	// Collector receives the spans of the sampled part of the calls, Sampled; empty:
+	// no traces.
 	Collector string
 	Sampled   float64
 	// GCPercent is GOGC for peers that are written in Go; 0 is Go's default.
-	// Storekeeper sets its own.
+	// Storekeeper sets GOGC itself.
 	GCPercent int
-	// Folder holds the contender's files and outlives the world. Empty: a folder
-	// of the world's own, which goes with it.
+	// Folder holds the contender's files and is kept after the world. Empty: a
+	// temporary folder of the world.
 	Folder string
 }
 
-// filled puts in what the other measurements have.
+// filled fills in the defaults.
 func (s Settings) filled() Settings {
 	s.Window = cmp.Or(s.Window, 10*time.Second)
 	s.MaxWait = cmp.Or(s.MaxWait, time.Minute)
@@ -50,7 +50,7 @@ func (s Settings) filled() Settings {
 	return s
 }
 
-// doors are where Storekeeper listens.
+// doors are the addresses of Storekeeper.
 type doors struct{ rest, grpc, admin string }
 
 // writeConfig writes all that Storekeeper reads into the folder of a world and

@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/test/bench/process"
 )
 
-// startContender starts who stands before the upstream.
+// startContender starts the contender in front of the upstream.
 func (s *Stage) startContender(ctx context.Context, w *World, set Settings) error {
 	if w.Name == Direct {
 		w.REST = w.Upstream
@@ -63,7 +63,7 @@ func (s *Stage) spec(w *World, at doors, set Settings) (process.Spec, error) {
 	case Gateway:
 		w.GRPC = at.grpc
 		spec.Args = []string{"-rest", at.rest, "-grpc", at.grpc, "-admin", at.admin, "-upstream", w.Upstream, "-token", platformToken}
-		// It reads and makes one store and nothing else.
+		// The floor only supports reading and creating a store.
 		spec.Ready = knows(w.REST + "/accounts/" + Account + "/secrets_store/stores/none")
 	default:
 		err = fmt.Errorf("there is no contender %q", w.Name)
@@ -85,13 +85,13 @@ func (s *Stage) specStorekeeper(w *World, at doors, set Settings, spec *process.
 	}
 	spec.Args = []string{"serve", "--config", config}
 	spec.Ready = answers(http.MethodGet, "http://"+at.admin+"/readyz")
-	// What was kept has to be read first.
+	// The start reads the kept answers first.
 	spec.Patience = 5 * time.Minute
 	return nil
 }
 
-// specFloor returns each principal a key of its own, which is all that the floor
-// knows of callers.
+// specFloor returns each principal a separate key, the only credential that the
+// floor supports.
 func (s *Stage) specFloor(w *World, at doors, set Settings, spec *process.Spec) error {
 	file := filepath.Join(w.folder, "callers")
 	for range set.Principals {

@@ -19,7 +19,7 @@ const (
 	lifetime = 12 * time.Hour
 )
 
-// Issuer makes tokens as a CI service does. It is safe for concurrent use.
+// Issuer issues tokens like a CI service. It is safe for concurrent use.
 type Issuer struct {
 	key    *rsa.PrivateKey
 	signer jose.Signer
@@ -46,7 +46,7 @@ func (i *Issuer) keys() ([]byte, error) {
 	}})
 }
 
-// Tokens are tokens of so many principals, who belong to the tenants in turn.
+// Tokens returns tokens of principals, which are assigned to the tenants in turn.
 func (i *Issuer) Tokens(principals, tenants int) ([]string, error) {
 	tokens := make([]string, principals)
 	for n := range tokens {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// policy is so many rules, of the kinds that a company has: most are a team's
-// own, some are about a group or a workload, some look at claims and stores and
-// so have to be asked for everybody. The one that allows the callers of a
-// measurement stands last.
+// policy returns rules of the kinds that a company has: most are for one team,
+// some for a group or a workload, some for claims and stores, which must be
+// evaluated for every caller. The rule that allows the callers of a measurement
+// is the last.
 func policy(rules int) string {
 	var b strings.Builder
 	b.WriteString("rules:\n")

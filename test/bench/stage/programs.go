@@ -1,7 +1,7 @@
-// Package stage sets up what is measured: an upstream, and in front of it
-// Storekeeper with everything on or one of its peers, each started afresh.
+// Package stage starts the programs of a measurement: an upstream, and in front
+// of it Storekeeper with all features on, or a peer.
 //
-// It must not know what is called and how often.
+// It must not know the calls of a measurement.
 package stage
 
 import (
@@ -25,56 +25,56 @@ const (
 	Caddy = "Caddy"
 	// ReverseProxy is httputil.ReverseProxy, which does the same.
 	ReverseProxy = "ReverseProxy"
-	// Gateway is grpc-go with net/http behind it and grpc-gateway before it.
+	// Gateway is grpc-go with net/http to the upstream and grpc-gateway in front.
 	Gateway = "bare grpc-gateway"
 	// BareGRPC is the same, called by gRPC.
 	BareGRPC = "bare grpc-go"
 	// Storekeeper has everything on.
 	Storekeeper = "Storekeeper"
-	// Diskless is the same with its files in memory: what the disk costs is
-	// between the two.
+	// Diskless is Storekeeper with its files in memory: the difference is the
+	// cost of the disk.
 	Diskless = "Storekeeper, files in memory"
-	// Standard is Storekeeper with what a configuration has that says nothing: a
-	// line of log for each call, and a limit of what a tenant may write.
+	// Standard is Storekeeper with default settings: a log line for each call,
+	// and a limit of bytes written by a tenant.
 	Standard = "Storekeeper, default configuration"
 	// Floor is the smallest honest program in Storekeeper's place.
 	Floor = "floor"
 )
 
-// ours reports whether a contender is Storekeeper, in whatever configuration.
+// ours reports whether a contender is Storekeeper, in any configuration.
 func ours(name string) bool { return name == Storekeeper || name == Diskless || name == Standard }
 
-// memoryFolder is where Linux has files in memory for everybody.
+// memoryFolder is Linux's world-writable folder in memory.
 const memoryFolder = "/dev/shm"
 
-// Programs are the files of the programs, by the name of the contender. One
-// that is not on this machine is not among them.
+// Programs has the files of the available programs, by the name of the
+// contender.
 type Programs struct {
 	files map[string]string
 	// upstream is the emulator.
 	upstream string
-	// Versions are what the peers that others made say of themselves.
+	// Versions has the versions of third-party peers.
 	Versions map[string]string
 }
 
-// Sources say where programs come from.
+// Sources configures the origin of the programs.
 type Sources struct {
-	// Folder is where those are put that are built.
+	// Folder is the folder of the built programs.
 	Folder string
-	// Caddy is the file of a Caddy that was built for this; empty is one on the
-	// PATH.
+	// Caddy is the file of a Caddy that was built for the benchmark; empty:
+	// Caddy on the PATH.
 	Caddy string
 	// Server is the file of a Storekeeper; empty builds that of this tree.
 	Server string
-	// Quick builds without what only makes files smaller, so that packages are
-	// taken that tests have compiled before.
+	// Quick builds without flags that only make files smaller, so that packages
+	// in the build cache of tests are reused.
 	Quick bool
-	// Log is told who is missing.
+	// Log receives the names of missing programs.
 	Log io.Writer
 }
 
-// Prepare builds Storekeeper as `make build` does, and the peers, and looks for
-// those that others made.
+// Prepare builds Storekeeper, as `make build` does, and the peers, and looks
+// for third-party peers.
 func Prepare(ctx context.Context, s Sources) (*Programs, error) {
 	p := &Programs{files: map[string]string{}, Versions: map[string]string{}}
 	for name, source := range map[string]string{
@@ -104,7 +104,7 @@ func Prepare(ctx context.Context, s Sources) (*Programs, error) {
 	return p, nil
 }
 
-// diskless adds Storekeeper with its files in memory, where files can be there.
+// diskless adds Storekeeper with its files in memory, if the machine supports that.
 func (p *Programs) diskless(log io.Writer) {
 	folder, err := os.MkdirTemp(memoryFolder, "bench-")
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *Programs) diskless(log io.Writer) {
 	p.files[Diskless] = p.files[Storekeeper]
 }
 
-// build compiles a program, Storekeeper in its own module.
+// build compiles a program. Storekeeper is compiled in its module.
 func (s Sources) build(ctx context.Context, file, source string) error {
 	args := []string{"build", "-o", file}
 	if !s.Quick {
@@ -137,8 +137,8 @@ func (s Sources) build(ctx context.Context, file, source string) error {
 	return nil
 }
 
-// moduleRoot is the folder of this module: the one this runs in, or the one
-// above a test.
+// moduleRoot returns the folder of this module: the working folder, or a parent
+// of a test's folder.
 func moduleRoot() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -174,8 +174,8 @@ func (p *Programs) find(ctx context.Context, name string, places []string, ask s
 	_, _ = fmt.Fprintf(log, "%s is not on this machine, so it is left out\n", name)
 }
 
-// versionOf is what a program says, or, where it does not know, the modules that
-// it was built from.
+// versionOf returns the version that a program prints, or else the version in
+// its build information.
 func versionOf(ctx context.Context, file, ask string) string {
 	if info, err := buildinfo.ReadFile(file); err == nil {
 		for _, m := range append(info.Deps, &info.Main) {

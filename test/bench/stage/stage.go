@@ -13,7 +13,7 @@ import (
 	"platform.internal/storekeeper/test/bench/process"
 )
 
-// Stage makes worlds. It is used by one goroutine.
+// Stage creates worlds. It is not safe for concurrent use.
 type Stage struct {
 	programs *Programs
 	issuer   *Issuer
@@ -22,25 +22,25 @@ type Stage struct {
 	made     int
 }
 
-// New returns a stage that keeps its files in a folder. rules is how many there
-// are where a measurement does not say.
+// New returns a stage that keeps its files in a folder. rules is the default
+// number of rules.
 func New(programs *Programs, issuer *Issuer, folder string, rules int) *Stage {
 	return &Stage{programs: programs, issuer: issuer, folder: folder, rules: rules}
 }
 
-// Programs are those that can take part.
+// Programs returns the available programs.
 func (s *Stage) Programs() *Programs { return s.programs }
 
 // World is a contender in front of an upstream, both just started.
 type World struct {
 	// Name is the contender.
 	Name string
-	// REST is the base URL that callers call, GRPC the address, empty where the
-	// contender has none. Admin is the address of what it says of itself.
+	// REST is the base URL of the API, GRPC the gRPC address, empty if the
+	// contender has none. Admin is the address of metrics.
 	REST, GRPC, Admin string
 	// Upstream is the base URL behind.
 	Upstream string
-	// Tokens are the callers' own, empty where the contender knows no callers.
+	// Tokens are the tokens of the callers, empty if the contender does not authenticate.
 	Tokens []string
 	// Process is the contender, nil for a direct client.
 	Process *process.Process
@@ -52,13 +52,13 @@ type World struct {
 	keep bool
 }
 
-// Start makes a world. Stop it in the end.
+// Start starts a world. Stop it at the end.
 func (s *Stage) Start(ctx context.Context, name string, set Settings) (*World, error) {
 	set.Rules = cmp.Or(set.Rules, s.rules)
 	set = set.filled()
 	var w *World
 	var err error
-	// An address that was free may be somebody's by the time it is listened on.
+	// A free address may be in use by the time of the listen.
 	const tries = 3
 	for range tries {
 		if w, err = s.try(ctx, name, set); err == nil || ctx.Err() != nil {
@@ -126,7 +126,7 @@ func (w *World) Stop() {
 	}
 }
 
-// Counts are how many calls the upstream saw and how many it refused with 429.
+// Counts returns the number of calls at the upstream and the number of 429 answers.
 func (w *World) Counts(ctx context.Context) (calls, refused float64, err error) {
 	var counts struct {
 		Calls   float64 `json:"calls"`
@@ -139,7 +139,7 @@ func (w *World) Counts(ctx context.Context) (calls, refused float64, err error) 
 	return counts.Calls, counts.Refused, err
 }
 
-// Token is the credential of a worker: its own, or the platform's.
+// Token returns the credential of a worker: its token, or the platform's.
 func (w *World) Token(worker int) string {
 	if len(w.Tokens) == 0 {
 		return platformToken

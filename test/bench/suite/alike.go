@@ -17,10 +17,10 @@ const GCPercent = "gogc"
 // goDefault is the value of GOGC that a Go program has by itself.
 const goDefault = 100
 
-// alike are settings in which Go collects the garbage of peers as rarely as that
-// of Storekeeper, which sets GOGC for itself by what it keeps: a peer gets the
-// value that Storekeeper has after such calls, but not less than Go's default,
-// which would make it dearer than it is. It is found out once.
+// alike returns settings in which peers collect garbage as rarely as
+// Storekeeper, which tunes GOGC by its live heap: a peer gets Storekeeper's
+// value after the same calls, but at least Go's default, which avoids an unfair
+// cost. The value is measured once.
 func (s *Suite) alike(ctx context.Context, kind string, connections int, prepare func(context.Context, *stage.World, *client.REST) (load.Call, error)) (stage.Settings, error) {
 	kind += "/" + strconv.Itoa(connections)
 	if percent, ok := s.percents[kind]; ok {

@@ -8,12 +8,12 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// The measurements of secrets that are made one by one and by the hundred. What
-// is measured is per call, not per secret.
+// The measurements of secrets that are created one by one and in batches of a
+// hundred. Figures are per call, not per secret.
 const (
 	SingleSecrets = "batch/1"
 	BatchSecrets  = "batch/100"
-	// BatchSize is the most that Cloudflare takes in one call.
+	// BatchSize is Cloudflare's limit for one call.
 	BatchSize = 100
 )
 

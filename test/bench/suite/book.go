@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/test/bench/figure"
 )
 
-// Book holds figures: each run adds one to those of its kind.
+// Book holds figures by kind: each run adds one figure.
 type Book struct {
 	figures map[string][]float64
 }
@@ -20,14 +20,14 @@ func NewBook() *Book { return &Book{figures: map[string][]float64{}} }
 // MarshalJSON writes all figures.
 func (b *Book) MarshalJSON() ([]byte, error) { return json.Marshal(b.figures) }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (b *Book) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &b.figures) }
 
-// key is where figures of a kind stand: the measurement, the contender, and
-// what was measured of it.
+// key returns the key of a kind of figures: measurement, contender and
+// quantity.
 func key(measured, who, what string) string { return measured + "|" + who + "|" + what }
 
-// Add adds a figure, unless it is none.
+// Add adds a figure, unless the figure is None.
 func (b *Book) Add(measured, who, what string, x float64) {
 	if figure.Known(x) {
 		k := key(measured, who, what)
@@ -43,10 +43,10 @@ func (b *Book) Median(measured, who, what string) float64 {
 	return figure.Median(b.All(measured, who, what))
 }
 
-// Forget removes all figures whose measurement begins so.
+// Forget removes all figures whose measurement has the prefix.
 func (b *Book) Forget(prefix string) {
 	maps.DeleteFunc(b.figures, func(k string, _ []float64) bool { return strings.HasPrefix(k, prefix) })
 }
 
-// Kinds lists the keys, in order, for those who look for what is there.
+// Kinds lists the keys, sorted.
 func (b *Book) Kinds() []string { return slices.Sorted(maps.Keys(b.figures)) }

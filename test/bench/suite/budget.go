@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// Those who create secrets under the budget.
+// The contenders that create secrets under the budget.
 const (
 	TwoRetries  = "cloudflare-go 7, two retries"
 	ManyRetries = "cloudflare-go 7, retries for ever"
@@ -19,7 +19,7 @@ const (
 	HTTPThrough = "net/http through Storekeeper"
 )
 
-// What is measured under the budget.
+// The quantities under the budget.
 const (
 	FailedPart = "failed"   // From 0 to 1.
 	Refused429 = "429s"     // Calls that Cloudflare refused.

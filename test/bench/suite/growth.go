@@ -11,10 +11,10 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// Few is how many there are of what does not grow.
+// Few is the number of objects that do not grow.
 const Few = 10
 
-// Growing is what can grow.
+// Growing lists the kinds of objects that grow.
 func Growing() []string { return []string{"rules", "principals", "tenants", "stores"} }
 
 // Growth names the measurement of a call, "create" or "get", with so many of
@@ -23,7 +23,7 @@ func Growth(what string, count int, call string) string {
 	return fmt.Sprintf("growth/%s/%d/%s", what, count, call)
 }
 
-// Many is how many there are of what has grown.
+// Many is the number of grown objects.
 func (s *Suite) Many() int { return s.options.Many }
 
 // growth is the case g: each alone grows, the others are few.
@@ -47,7 +47,7 @@ func (s *Suite) grown(ctx context.Context, what string, count int) error {
 	case "principals":
 		set.Principals = count
 	case "tenants":
-		// A tenant without callers costs nothing, so each has one.
+		// A tenant without callers costs nothing, so each tenant has a caller.
 		set.Tenants, set.Principals = count, count
 	case "stores":
 		stores = count
@@ -60,7 +60,7 @@ func (s *Suite) grown(ctx context.Context, what string, count int) error {
 		get := inTurn(func(ctx context.Context, n int) error {
 			return c.Read("/"+ids[n%len(ids)])(ctx, n, 0)
 		})
-		// Everybody and everything is met once before it counts.
+		// All callers and objects are used once before the measurement.
 		all := load.Plan{Workers: s.middle(), Length: time.Minute, Limit: max(set.Principals, stores)}
 		if err := load.Closed(ctx, all, get).Bad(); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (s *Suite) grown(ctx context.Context, what string, count int) error {
 			return err
 		}
 		create := inTurn(func(ctx context.Context, n int) error { return c.CreateStore(ctx, n, 0) })
-		// What there is upstream must not grow by much from here on.
+		// The upstream's state must not grow much from here on.
 		p := load.Plan{Workers: s.middle(), Length: s.options.Length, Limit: s.options.Limit / 2}
 		_, err = s.measure(ctx, w, run{name: Growth(what, count, "create"), plan: p, call: create})
 		return err

@@ -20,11 +20,12 @@ const StartKept = "kept/start"
 // WithKept names the measurement of creates with so many kept answers.
 func WithKept(count int) string { return fmt.Sprintf("kept/%d", count) }
 
-// WithNoneKept names that of creates with none, by turns with those.
+// WithNoneKept names the measurement of creates without kept answers, in turn with WithKept.
 func WithNoneKept(count int) string { return fmt.Sprintf("kept/%d/none", count) }
 
-// WithKept are the options with so many kept answers at most. Where starting is
-// measured there are 350,000 of 400,000, and a million records in the trail.
+// WithKept returns the options with at most this many kept answers. The
+// measurement of starts has 350,000 of 400,000, and a million records in the
+// trail.
 func (o Options) WithKept(most int) Options {
 	o.Kept = []int{most / 2, most}
 	o.KeptAtStart = most / 8 * 7
@@ -32,28 +33,28 @@ func (o Options) WithKept(most int) Options {
 	return o
 }
 
-// keepers are who makes what is kept: enough to use the processors, and few
-// enough to share waits for the disk well.
+// keepers is the number of callers that create the kept answers: enough to use
+// the processors, and enough to share syncs.
 const keepers = 64
 
-// atOnce is how many changes one upstream sees before it begins anew, so that
-// what it holds does not grow for ever.
+// atOnce is the number of changes before the upstream restarts, so that its
+// state does not grow without bound.
 const atOnce = 50_000
 
-// keptState is a folder of Storekeeper's with what it has kept.
+// keptState is a state folder of Storekeeper with kept answers.
 type keptState struct {
 	suite  *Suite
 	folder string
 	count  int
-	// changes counts all that were made, those without a key included. Each
-	// leaves two records in the trail.
+	// changes counts all changes, including changes without a key. Each change
+	// has two records in the trail.
 	changes int
-	// key and store are the first change and what it made, to see that it is kept.
+	// key and store are the key of the first change and its store, to check that the answer is kept.
 	key, store string
 }
 
-// keptAnswers is the case of many kept answers. They are made through
-// Storekeeper by changes of its callers, each with a key.
+// keptAnswers is the case of many kept answers. They are created by changes of
+// callers through Storekeeper, each with a key.
 func (s *Suite) keptAnswers(ctx context.Context) error {
 	folder, err := s.stage.Folder()
 	if err != nil {
@@ -83,7 +84,7 @@ func (s *Suite) keptAnswers(ctx context.Context) error {
 	return nil
 }
 
-// settings let a world go on where the one before has ended.
+// settings returns the settings of a world that continues from the last world.
 func (k *keptState) settings() stage.Settings { return stage.Settings{Folder: k.folder} }
 
 // fill makes changes with a key until so many answers are kept.
@@ -135,7 +136,7 @@ func (k *keptState) check(ctx context.Context) error {
 	})
 }
 
-// creates measures creates with what is kept and with nothing, by turns.
+// creates measures creates with and without kept answers, in turn.
 func (k *keptState) creates(ctx context.Context, count int) error {
 	s := k.suite
 	for s.round = range s.options.Rounds {

@@ -20,11 +20,11 @@ const (
 	Added99 = "added99"
 )
 
-// Disk is who waits for the disk and does nothing else: its P50 is what a sync
-// takes at the rate of the run.
+// Disk is a contender that only syncs: its P50 is the time of a sync at the
+// rate of the run.
 const Disk = "a sync of this disk"
 
-// cloudflareTakes is how long the upstream takes where time is measured.
+// cloudflareTakes is the latency of the upstream in measurements of latency.
 const cloudflareTakes = 20 * time.Millisecond
 
 // openLoop is the case e: stores are made at a fixed rate.
@@ -79,7 +79,7 @@ func (s *Suite) openRun(ctx context.Context, who string, set stage.Settings, rat
 	return result, err
 }
 
-// longEnough is how long it takes at a rate until a p99 can be shown.
+// longEnough returns the duration of a run at a rate until a p99 can be shown.
 func (s *Suite) longEnough(rate float64) time.Duration {
 	return time.Duration(float64(s.options.Tail+1) / rate * float64(time.Second))
 }
@@ -87,8 +87,8 @@ func (s *Suite) longEnough(rate float64) time.Duration {
 // OpenLoop names the measurement at so many calls a second.
 func OpenLoop(rate float64) string { return fmt.Sprintf("open/%.0f", rate) }
 
-// The measurements of creates that could be merged, and of those that could
-// not since each caller has a store of its own.
+// The measurements of creates that can be batched, and of creates that cannot,
+// because each caller has a separate store.
 const (
 	IdleTogether = "idle/one store"
 	IdleApart    = "idle/a store each"
@@ -131,7 +131,7 @@ func (s *Suite) idle(ctx context.Context) error {
 	return nil
 }
 
-// noteIdleTails adds what only all rounds together can say.
+// noteIdleTails adds the figures that need the calls of all rounds.
 func (s *Suite) noteIdleTails() {
 	tails := map[string]float64{}
 	for _, name := range []string{IdleTogether, IdleApart} {
@@ -142,7 +142,7 @@ func (s *Suite) noteIdleTails() {
 	s.book.Add(IdleTogether, stage.Storekeeper, Added99, tails[IdleTogether]-tails[IdleApart])
 }
 
-// idleTimes returns each caller a moment of its own in each second.
+// idleTimes returns each caller a different moment in each second.
 func idleTimes(length time.Duration) []time.Duration {
 	var times []time.Duration
 	phases := make([]time.Duration, idleCallers)

@@ -7,8 +7,8 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// Memory is the measurement of memory after most connections, in which each
-// collects its garbage as it does for who installs it.
+// Memory is the measurement of memory after most connections, with each
+// contender's default garbage collection.
 const Memory = "memory"
 
 // memory is the case of memory.

@@ -15,9 +15,9 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// Profile runs the hot paths one after the other against Storekeeper and leaves
-// two profiles of each in a folder: where the time goes, and who allocates. It
-// returns the names of the files.
+// Profile runs the hot paths one after the other against Storekeeper and writes
+// two profiles of each into a folder: CPU and allocations. It returns the names
+// of the files.
 func (s *Suite) Profile(ctx context.Context, folder string) ([]string, error) {
 	var files []string
 	for _, path := range []struct {

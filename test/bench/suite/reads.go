@@ -19,7 +19,7 @@ const (
 // secretsInStore is how many secrets the store has that is listed.
 const secretsInStore = 20
 
-// reads is the case c: one store, one secret, and a list of twenty.
+// reads is the case of reads: one store, one secret, and a list of twenty.
 func (s *Suite) reads(ctx context.Context) error {
 	set, err := s.alikeReads(ctx)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Suite) readOverGRPC(ctx context.Context, who string, set stage.Settings
 	return err
 }
 
-// upstreamClient calls what stands behind, as somebody who goes past does.
+// upstreamClient returns a client that calls the upstream directly.
 func upstreamClient(w *stage.World) *client.REST {
 	behind := *w
 	behind.Name, behind.REST, behind.Tokens = stage.Direct, w.Upstream, nil

@@ -9,12 +9,11 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// SingleSecret names the measurement of creates of one secret each, by so many
-// connections.
+// SingleSecret names the measurement of creates of one secret each, over a
+// number of connections.
 func SingleSecret(connections int) string { return fmt.Sprintf("secret/%d", connections) }
 
-// singleSecrets is the case of creates as most callers make them: one secret in a
-// store that there is.
+// singleSecrets is the case of the usual create: one secret in an existing store.
 func (s *Suite) singleSecrets(ctx context.Context) error {
 	for _, connections := range s.options.Connections {
 		set, err := s.alikeCreates(ctx, connections)
@@ -49,10 +48,10 @@ func (s *Suite) fewer(connections int) load.Plan {
 // have limits and in which they have none.
 func WithQuotas(connections int) string { return fmt.Sprintf("quota/%d/with", connections) }
 
-// WithoutQuotas is the other one.
+// WithoutQuotas names the measurement without quotas.
 func WithoutQuotas(connections int) string { return fmt.Sprintf("quota/%d/without", connections) }
 
-// quotas is the case of what quotas cost.
+// quotas is the case of the cost of quotas.
 func (s *Suite) quotas(ctx context.Context) error {
 	for _, connections := range s.options.Connections {
 		names := []string{WithQuotas(connections), WithoutQuotas(connections)}

@@ -7,7 +7,7 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// The measurement of starting, and what is measured of it.
+// The measurement of starts, and its quantities.
 const (
 	Start = "start"
 	Ready = "ready" // Milliseconds from exec to the first good answer.

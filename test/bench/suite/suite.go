@@ -1,6 +1,6 @@
-// Package suite is what is measured: the cases, and how a run becomes figures.
+// Package suite has the cases of the benchmark, and computes figures from runs.
 //
-// It must not know how figures are shown or judged.
+// It must not know how figures are shown or compared with targets.
 package suite
 
 import (
@@ -17,7 +17,7 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// What is measured of a run.
+// The quantities of a run.
 const (
 	CPU         = "cpu"         // Microseconds of the contender's processes per request.
 	Rate        = "rate"        // Requests done a second.
@@ -35,35 +35,36 @@ const (
 type Options struct {
 	// Rounds is how often each run is made.
 	Rounds int
-	// Length is how long a run is, Limit how many calls end it early.
+	// Length is the duration of a run. A run ends early after Limit calls.
 	Length time.Duration
 	Limit  int
-	// Tail is how many calls stand behind a p99. Runs that show one last until
-	// there are so many, and where there are fewer none is shown.
+	// Tail is the number of calls that a p99 needs. Runs with a p99 last until
+	// that number; with fewer calls, no p99 is shown.
 	Tail int
-	// Connections are the sizes of the closed loops; the middle one is what
-	// other cases use.
+	// Connections are the sizes of the closed loops; other cases use the middle
+	// size.
 	Connections []int
 	// Many is how many rules, principals and so on there are at most.
 	Many int
 	// Starts is how often the time to be ready is taken.
 	Starts int
-	// Crowd are the numbers of callers under the budget. CrowdLength is how long
-	// they call: whole windows of the budget, or its first burst counts twice.
+	// Crowd are the numbers of callers under the budget. CrowdLength is the
+	// duration: whole windows of the budget, because the first burst would count
+	// twice otherwise.
 	Crowd       []int
 	CrowdLength time.Duration
 	// Steady is how long runs are at a fixed rate under the budget.
 	Steady time.Duration
-	// Rates are those of the open loop, a second.
+	// Rates of the open loop, in calls per second.
 	Rates []float64
-	// Kept are the numbers of kept answers that creates are measured with.
-	// KeptAtStart and Records are how many answers and records of the trail there
-	// are where starting is measured.
+	// Kept are the numbers of kept answers in the measurements of creates.
+	// KeptAtStart and Records are the numbers of answers and trail records in the
+	// measurement of starts.
 	Kept                 []int
 	KeptAtStart, Records int
 	// Traced is how many calls are made while waits for the disk are counted.
 	Traced int
-	// Log is told what runs.
+	// Log receives the progress.
 	Log io.Writer
 }
 
@@ -72,10 +73,10 @@ type Suite struct {
 	stage   *stage.Stage
 	book    *Book
 	options Options
-	// round is which one runs, from 0.
+	// round is the number of the running round, from 0.
 	round int
-	// percents are the values of GOGC that Storekeeper gives itself, by what is
-	// called, and idleWaits the times of the idle case of all rounds.
+	// percents are Storekeeper's values of GOGC by kind of call, and idleWaits
+	// the durations of the idle case over all rounds.
 	percents  map[string]int
 	idleWaits map[string][]time.Duration
 }
@@ -87,10 +88,10 @@ func New(s *stage.Stage, b *Book, o Options) *Suite {
 
 // Case is something that can be measured by itself.
 type Case struct {
-	// Name is how it is asked for; all its measurements begin with it.
+	// Name selects the case; the names of its measurements begin with Name.
 	Name, About string
 	run         func(*Suite, context.Context) error
-	// once says that it needs no rounds.
+	// once marks a case without rounds.
 	once bool
 }
 
@@ -143,7 +144,7 @@ func (s *Suite) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.options.Log, format+"\n", args...)
 }
 
-// middle is the number of connections of cases that have one.
+// middle returns the number of connections for cases with one size.
 func (s *Suite) middle() int { return s.options.Connections[len(s.options.Connections)/2] }
 
 // plan is the closed loop of so many connections.
@@ -159,7 +160,7 @@ func (s *Suite) tail(of []time.Duration) float64 {
 	return figure.Quantile(of, 0.99)
 }
 
-// run is one measurement of a contender.
+// run is a measurement of a contender.
 type run struct {
 	name string
 	plan load.Plan
@@ -172,7 +173,7 @@ type run struct {
 	cold bool
 }
 
-// warm is a short run before one that counts.
+// warm makes a short run before the measured run.
 func (r run) warm(ctx context.Context) error {
 	if r.cold {
 		return nil
@@ -186,7 +187,7 @@ func (r run) warm(ctx context.Context) error {
 	return made.Bad()
 }
 
-// measure makes a run and adds its figures to the book.
+// measure makes a run and adds the figures to the book.
 func (s *Suite) measure(ctx context.Context, w *stage.World, r run) (*load.Result, error) {
 	if err := r.warm(ctx); err != nil {
 		return nil, fmt.Errorf("%s, warm-up: %w", w.Name, err)
@@ -264,7 +265,7 @@ func meter(ctx context.Context, w *stage.World) (reading, error) {
 	return r, err
 }
 
-// processor is what the contender has used, in microseconds.
+// processor returns the CPU time of the contender, in microseconds.
 func processor(w *stage.World) (float64, error) {
 	if w.Process == nil {
 		return figure.None(), nil
@@ -273,7 +274,7 @@ func processor(w *stage.World) (float64, error) {
 	return float64(used) / float64(time.Microsecond), err
 }
 
-// at starts a world for one run over REST and stops it afterwards.
+// at starts a world for one run over REST and stops the world afterwards.
 func (s *Suite) at(ctx context.Context, name string, set stage.Settings, connections int, do func(*stage.World, *client.REST) error) error {
 	w, err := s.stage.Start(ctx, name, set)
 	if err != nil {
@@ -285,8 +286,8 @@ func (s *Suite) at(ctx context.Context, name string, set stage.Settings, connect
 	return do(w, c)
 }
 
-// here are those of the contenders that can take part. Each round begins with
-// another, so that nobody always comes after the same.
+// here returns the available contenders. Each round begins with another
+// contender, so that the order varies.
 func (s *Suite) here(names ...string) []string {
 	names = slices.DeleteFunc(names, func(n string) bool { return !s.stage.Programs().Has(n) })
 	first := s.round % len(names)

@@ -18,8 +18,8 @@ func SyncsOf(what string, connections int) string {
 	return fmt.Sprintf("syncs/%s/%d", what, connections)
 }
 
-// syncs is the case of waits for the disk: strace counts them, those of the
-// background included.
+// syncs is the case of waits for the disk: strace counts them, background syncs
+// included.
 func (s *Suite) syncs(ctx context.Context) error {
 	for _, connections := range s.SyncConnections() {
 		for _, who := range s.here(stage.Floor, stage.Storekeeper, stage.Standard) {
@@ -41,7 +41,7 @@ func (s *Suite) syncs(ctx context.Context) error {
 // SyncConnections are the numbers of connections that waits are counted for.
 func (s *Suite) SyncConnections() []int { return SyncConnections(s.options.Connections) }
 
-// SyncConnections are one connection and the middle of those that there are.
+// SyncConnections returns one connection and the middle size.
 func SyncConnections(of []int) []int {
 	if len(of) == 0 || of[len(of)/2] == 1 {
 		return []int{1}
@@ -59,7 +59,7 @@ func (s *Suite) traced(ctx context.Context, who, what string, connections int) e
 			}
 			call = c.CreateSecrets(store, 1)
 		}
-		// Connections and tenants are met before it counts.
+		// Connections and tenants are used before the measurement.
 		p := load.Plan{Workers: connections, Length: time.Minute, Limit: max(s.options.Traced/4, connections)}
 		if err := load.Closed(ctx, p, call).Bad(); err != nil {
 			return err

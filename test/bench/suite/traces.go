@@ -23,9 +23,8 @@ import (
 	"platform.internal/storekeeper/test/bench/stage"
 )
 
-// The names of the measurements of traces: while they are off, while one call in a
-// hundred is recorded, and the same two for the places of a create that make spans,
-// without the rest of a create.
+// The names of the measurements of traces: with traces off, with one call in a
+// hundred sampled, and the same two for the span code of a create alone.
 const (
 	TracesOff  = "traces/off"
 	TracesOn   = "traces/on"
@@ -43,7 +42,7 @@ const (
 	tracePairs = 4
 )
 
-// traces is the case of what traces cost.
+// traces is the case of the cost of traces.
 func (s *Suite) traces(ctx context.Context) error {
 	sink, err := newSink()
 	if err != nil {
@@ -102,9 +101,8 @@ func newSink() (*sink, error) {
 
 func (s *sink) close() { _ = s.server.Close() }
 
-// places measures the places of a create that make spans, in this process: the
-// processor time that they take and the objects that they allocate. What is sent to
-// the collector counts, and what the collector does too.
+// places measures the span code of a create in this process: CPU time and
+// allocations, including the export and the collector.
 func (s *Suite) places(ctx context.Context, collector string) error {
 	for name, set := range map[string]map[string]string{
 		PlacesOff: {},
@@ -173,7 +171,7 @@ func ownUsage() (at reading, err error) {
 	return at, nil
 }
 
-// quiet is a http.ResponseWriter that nobody reads.
+// quiet is an http.ResponseWriter that drops all output.
 type quiet struct{}
 
 func (quiet) Header() http.Header         { return nil }
@@ -205,7 +203,7 @@ func create(_ http.ResponseWriter, r *http.Request) {
 }
 
 const (
-	// spansOfCreate are those that begin and end around something.
+	// spansOfCreate is the number of spans with a duration.
 	spansOfCreate = 5
 	// depth is about how many values the context of a create has.
 	depth = 20

@@ -36,7 +36,7 @@ func (c *Client) listSecrets(ctx context.Context, call script.Call, opts []optio
 	text(&p.Direction.Value, &p.Direction.Present, call.List.Direction)
 	text(&p.Search.Value, &p.Search.Present, call.List.Search)
 	if call.List.Scopes != nil {
-		// A list of lists in this version, flattened when it is sent.
+		// A list of lists in this version, flattened in the request.
 		p.Scopes.Value, p.Scopes.Present = [][]string{call.List.Scopes}, true
 	}
 	if call.List.All {

@@ -43,7 +43,7 @@ func (c *Client) deleteStore(ctx context.Context, call script.Call, opts []optio
 	var p secrets_store.StoreDeleteParams
 	text(&p.AccountID.Value, &p.AccountID.Present, call.Account)
 	if call.Force {
-		// This version knows no such parameter.
+		// This version does not have the parameter.
 		opts = append(opts, option.WithQuery("force", "true"))
 	}
 	return c.stores.Delete(ctx, call.Store, p, opts...)

@@ -1,5 +1,5 @@
-// Package gov7 drives version 7 of cloudflare-go. It must not interpret what
-// the library returns.
+// Package gov7 drives version 7 of cloudflare-go. It must not interpret the
+// results of the library.
 package gov7
 
 import (
@@ -28,8 +28,8 @@ type Client struct {
 	secrets       *secrets_store.StoreSecretService
 }
 
-// New returns a client for an API below base, with a token. It repeats a
-// request as often as the library does by itself, or never.
+// New returns a client for an API below base, with a token. It retries as often
+// as the library does by default, or never.
 func New(base, token string, repeat bool) *Client {
 	opts := []option.RequestOption{option.WithBaseURL(base), option.WithAPIToken(token)}
 	if !repeat {
@@ -92,22 +92,22 @@ func (c *Client) operations() map[string]operation {
 	}
 }
 
-// set fills one of the library's parameters, whose type has no name outside
-// of it. Nil leaves the parameter out.
+// set fills a parameter of the library, whose type is not exported. Nil omits
+// the parameter.
 func set[T any](value *T, present *bool, given *T) {
 	if given != nil {
 		*value, *present = *given, true
 	}
 }
 
-// text is the parameter for a string; empty leaves it out.
+// text fills a string parameter; an empty string omits the parameter.
 func text[T ~string](value *T, present *bool, given string) {
 	if given != "" {
 		*value, *present = T(given), true
 	}
 }
 
-// texts is the parameter for a list; nil leaves it out.
+// texts fills a list parameter; nil omits the parameter.
 func texts[T ~string](value *[]T, present *bool, given []string) {
 	if given == nil {
 		return

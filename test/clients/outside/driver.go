@@ -1,6 +1,6 @@
 // Package outside installs and runs clients in other languages, each behind a
-// small driver that reads a call a line and writes what came of it a line. It
-// must not know what a call means.
+// small driver that reads a call and writes its result, one per line. It must
+// not know the meaning of a call.
 package outside
 
 import (
@@ -21,7 +21,7 @@ import (
 // longestLine is more than any answer takes: 100 secrets with their fields.
 const longestLine = 8 << 20
 
-// Driver is a client that runs as a process. It takes one call at a time.
+// Driver is a client that runs as a process. It makes one call at a time.
 type Driver struct {
 	in  io.Writer
 	out *bufio.Scanner
@@ -64,7 +64,7 @@ func Start(t testing.TB, environment []string, command ...string) *Driver {
 	return &Driver{in: in, out: lines}
 }
 
-// Do hands a call to the driver and waits for its line.
+// Do sends a call to the driver and waits for the line with the result.
 func (d *Driver) Do(_ context.Context, call script.Call) (script.View, error) {
 	line, err := json.Marshal(call)
 	if err != nil {

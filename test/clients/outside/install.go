@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// Missing says, in one line for people, why a client cannot be had on this
-// machine.
+// Missing says in one line why a client is not available on this machine.
 type Missing struct{ Reason string }
 
 // Error is the reason.
@@ -26,13 +25,13 @@ func (m Missing) Error() string { return m.Reason }
 // installTime bounds an installation, which downloads some 100 MB at most.
 const installTime = 8 * time.Minute
 
-// offline matches what package managers say when their registry cannot be
-// reached, and nothing that a wrong lock file or a wrong version causes.
+// offline matches the messages of package managers for an unreachable registry,
+// but no message about a wrong lock file or version.
 var offline = regexp.MustCompile(`ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|Temporary failure in name resolution|Name or service not known|Network is unreachable|Connection refused|ConnectTimeoutError|NewConnectionError`)
 
-// Node installs the Node clients that folder locks, unless they are there, and
-// returns the path of node. The error is Missing where this machine has no
-// npm, a Node that is too old, or no way to the registry.
+// Node installs the Node clients of the lock file in folder, unless they are
+// installed, and returns the path of node. The error is Missing if this machine
+// has no npm, an old Node, or no connection to the registry.
 func Node(ctx context.Context, folder string) (string, error) {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -52,9 +51,9 @@ func Node(ctx context.Context, folder string) (string, error) {
 	})
 }
 
-// Python installs the Python client that folder locks into an environment of
-// its own, unless it is there, and returns the path of its python. The error
-// is Missing as for Node.
+// Python installs the Python client of the lock file in folder into a virtual
+// environment, unless it is installed, and returns the path of python. The
+// error is Missing as for Node.
 func Python(ctx context.Context, folder string) (string, error) {
 	const what = ", so the Python client is not tested"
 	python, err := exec.LookPath("python3")
@@ -77,7 +76,7 @@ func Python(ctx context.Context, folder string) (string, error) {
 		[]string{inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries=2", "--no-deps", "-r", "requirements.txt"})
 }
 
-// atLeast asks a program for its version.
+// atLeast reads the version of a program.
 func atLeast(ctx context.Context, major, minor int, command ...string) (string, bool) {
 	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
 	found := strings.TrimSpace(string(out))
@@ -91,7 +90,7 @@ func atLeast(ctx context.Context, major, minor int, command ...string) (string, 
 	return found, is > major || is == major && isMinor >= minor
 }
 
-// installation is a folder whose packages a lock file names.
+// installation is a folder with a lock file of packages.
 type installation struct {
 	folder, lock, into, what string
 }

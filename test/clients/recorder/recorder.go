@@ -1,6 +1,6 @@
-// Package recorder stands between a client and a server and notes every
-// exchange. It must not change a byte of what it passes on, and knows nothing
-// of what is said.
+// Package recorder is a proxy between a client and a server that records every
+// exchange. It must not change a byte, and does not know the meaning of
+// requests.
 package recorder
 
 import (
@@ -15,9 +15,9 @@ import (
 	"platform.internal/storekeeper/test/clients/transcript"
 )
 
-// Recorder passes requests to one server.
+// Recorder forwards requests to a server.
 type Recorder struct {
-	// URL is where clients find the server, without a path.
+	// URL is the address for clients, without a path.
 	URL string
 
 	target    string
@@ -42,7 +42,7 @@ func Start(t testing.TB, target string) *Recorder {
 	return r
 }
 
-// Take returns what was exchanged since the last call of Take.
+// Take returns the exchanges since the last call of Take.
 func (r *Recorder) Take() []transcript.Exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,8 +51,8 @@ func (r *Recorder) Take() []transcript.Exchange {
 	return taken
 }
 
-// ServeHTTP passes one request on. A server that does not answer is noted as
-// status 502 with the reason, which no side answers by itself in the script.
+// ServeHTTP forwards one request. If the server does not answer, it records
+// status 502 with the reason; no server answers 502 in the scripts.
 func (r *Recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	sent, err := io.ReadAll(in.Body)
 	if err != nil {
@@ -74,7 +74,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 	_, _ = io.WriteString(w, e.Body)
 }
 
-// pass asks the server, with the path as the client wrote it.
+// pass forwards a request with the unchanged path of the client.
 func (r *Recorder) pass(in *http.Request, sent []byte, e *transcript.Exchange) (http.Header, error) {
 	out, err := http.NewRequestWithContext(in.Context(), in.Method, r.target+in.RequestURI, bytes.NewReader(sent))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 // wholeText is why answers to half of a surrogate pair differ.
 const wholeText = "Storekeeper passes a text on as it was sent or not at all"
 
-// malformed are texts that are no JSON, whatever is asked for.
+// malformed are texts that are not JSON.
 var malformed = []string{
 	"", " ", "\n\t", "{", "[", "]", "nonsense", "{]", `{"name"}`, `{"name":"a"`, `{"name":"a"}}`, `{"name":"a"} x`, "{\"name\":\"a\"}{\"name\":\"b\"}", `[1,]`, `{"a":1,}`, `{'a':1}`,
 	"\ufeff{\"name\":\"\"}", "{\"name\":\"\xff\"}", `{"name":"\x"}`, "{\"name\":\"a\tb\"}", "nul", "tru", "01", "NaN", "-",
@@ -22,7 +22,7 @@ var tooDeep = []string{
 // shallow is why answers to these differ.
 const shallow = "Storekeeper bounds how deep a body is nested while it reads it"
 
-// unreadable makes a step for each text that nobody can read.
+// unreadable returns a step for each malformed text.
 func unreadable(what, method, path string) []Step {
 	steps := refused(what, method, path, tooDeep...)
 	for i := range steps {

@@ -1,6 +1,6 @@
-// Package script holds what every client is put through, and runs it. It must
-// not know any client: a client takes one call at a time and tells what came
-// of it.
+// Package script has the test script for every client, and runs the script. It
+// must not know any client: a client makes one call at a time and returns the
+// result.
 package script
 
 import (
@@ -38,24 +38,23 @@ const (
 // Call is one use of a client.
 type Call struct {
 	Op string `json:"op"`
-	// Token replaces the right one.
+	// Token replaces the valid token.
 	Token string `json:"token,omitzero"`
-	// Account is the id of the account. Run fills it in where it is empty.
+	// Account is the id of the account. Run fills in an empty Account.
 	Account string `json:"account,omitzero"`
 	Store   string `json:"store,omitzero"`
 	Secret  string `json:"secret,omitzero"`
-	// Fields are those of the one store or secret that is created or changed.
+	// Fields of the store or secret that is created or changed.
 	Fields Fields `json:"fields,omitzero"`
 	// Items are the secrets to create.
 	Items []Fields `json:"items,omitzero"`
-	// IDs are the secrets to delete. Nil is a request without a body, which is
-	// what the SDKs send by themselves.
+	// IDs are the secrets to delete. Nil sends no body, as the SDKs do.
 	IDs   []string `json:"ids,omitzero"`
 	Force bool     `json:"force,omitzero"`
 	List  List     `json:"list,omitzero"`
-	// Request is what to send for Plain.
+	// Request is the request of Plain.
 	Request Request `json:"-"`
-	// Command is what to run for Run.
+	// Command is the command of Run.
 	Command Command `json:"-"`
 }
 
@@ -64,7 +63,7 @@ type Command struct {
 	Args []string
 	// Slash ends the base URL with a slash.
 	Slash bool
-	// GuessAccount leaves it to the program to find the account.
+	// GuessAccount lets the program find the account.
 	GuessAccount bool
 }
 
@@ -90,27 +89,27 @@ type List struct {
 	All bool `json:"all,omitzero"`
 }
 
-// Request is one that is written by hand.
+// Request is a request that no SDK sends.
 type Request struct {
 	Method string
 	// Path follows the base URL, query included.
 	Path string
 	// Header is sent besides the right Authorization; an empty value removes it.
 	Header map[string]string
-	// Body is sent as it is. Empty is no body.
+	// Body is sent unchanged. Empty: no body.
 	Body string
 }
 
-// Client is one client of the API, pointed at one side.
+// Client is a client of the API, connected to one side.
 type Client interface {
-	// Do makes the call and returns what the client made of the answer, the
-	// client's own error included. ErrNotOffered says that the client has no
-	// such operation; every other error is a defect of the test.
+	// Do makes the call and returns the client's result or error as a View.
+	// ErrNotOffered means that the client does not have the operation; every
+	// other error is a defect of the test.
 	Do(ctx context.Context, c Call) (View, error)
 }
 
 // ErrNotOffered tells that a client lacks an operation.
 var ErrNotOffered = errors.New("the client does not offer this")
 
-// View is what a client made of an answer, as JSON.
+// View is a client's result for an answer, as JSON.
 type View = json.RawMessage

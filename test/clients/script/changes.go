@@ -88,7 +88,7 @@ func deleted() []Step {
 // anyName is why answers to the account of a wrong form differ.
 const anyName = "Storekeeper takes names for accounts, so every form could be one, and it refuses all that it does not serve alike"
 
-// strangers are calls that may not be made, whatever they ask for.
+// strangers are calls with invalid credentials.
 func strangers() []Step {
 	return []Step{
 		{Name: "verify a wrong token", Call: Call{Op: VerifyUserToken, Token: "wrong"}, Status: 401},

@@ -15,13 +15,13 @@ const (
 // hard is a text that JSON writers treat differently.
 const hard = "<a href='x'>&amp;</a> \"q\" \\ / \t\r\n\u0001\u007f \u2028\u2029 \u00e9 \u4f60 \U0001f511"
 
-// Life is a whole life of stores and secrets, bad input included. It needs
-// room for three stores and secrets that are active at once.
+// Life is the whole lifecycle of stores and secrets, invalid input included. It
+// needs a limit of three stores, and secrets that are active at once.
 func Life() []Step {
 	return slices.Concat(identity(), stores(), created(), refusedSecrets(), listed(), refusedLists(), edited(), duplicated(), deleted(), strangers())
 }
 
-// identity asks what clients ask when they start.
+// identity makes the calls of clients at their start.
 func identity() []Step {
 	return []Step{
 		{Name: "verify the token of the user", Call: Call{Op: VerifyUserToken}, Status: 200, Word: `"status":"active"`},

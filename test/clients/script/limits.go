@@ -1,6 +1,6 @@
 package script
 
-// Limits runs into Cloudflare's limits. It needs an account with room for one
+// Limits reaches Cloudflare's limits. It needs an account with a limit of one
 // store and 100 secrets, in which secrets stay pending.
 func Limits() []Step {
 	return []Step{
@@ -25,8 +25,8 @@ func Limits() []Step {
 	}
 }
 
-// Conflict runs into the one answer that every SDK would repeat, and leaves
-// nothing behind.
+// Conflict causes the only answer that every SDK would retry. It leaves no
+// objects.
 func Conflict() []Step {
 	return []Step{
 		{Name: "create a store", Call: Call{Op: CreateStore, Fields: named("conflict")}, Save: []string{"store"}, Status: 200},

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Written is what can be sent by hand and by no SDK: other headers, paths,
-// queries and bodies. It needs room for two stores.
+// Written sends requests that no SDK sends: other headers, paths, queries and
+// bodies. It needs a limit of two stores.
 func Written() []Step {
 	return slices.Concat(prepared(), headers(), routes(), queries(), storeBodies(), secretBodies(), patchBodies(), bulkBodies())
 }

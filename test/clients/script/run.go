@@ -12,8 +12,8 @@ import (
 	"platform.internal/storekeeper/test/clients/transcript"
 )
 
-// Step is one call, and what must come of it on both sides: without that, two
-// sides that refuse everything would pass for equal.
+// Step is one call with its wanted result on both sides: otherwise two sides
+// that refuse everything would count as equal.
 type Step struct {
 	Name string
 	Call Call
@@ -25,24 +25,25 @@ type Step struct {
 	Local bool
 	// Word must be in the body of the last answer.
 	Word string
-	// Says must be in what the client reports.
+	// Says must be in the client's result.
 	Says string
-	// NeverSays must not be in what the client reports; "" is no demand.
+	// NeverSays must not be in the client's result; "" is ignored.
 	NeverSays string
-	// Differs says why Storekeeper answers otherwise than Cloudflare here. The
-	// answers are then not compared: Through is what Storekeeper's must be.
+	// Differs is the reason why Storekeeper answers differently from
+	// Cloudflare. The answers are then not compared: Through is Storekeeper's
+	// wanted answer.
 	Differs string
 	Through Answer
 }
 
-// Answer is what must come of a call through Storekeeper.
+// Answer is the wanted answer of Storekeeper.
 type Answer struct {
 	// Status is the HTTP status, and Word is in the body.
 	Status int
 	Word   string
 }
 
-// Recorder tells what was exchanged since it was last asked.
+// Recorder returns the exchanges since the last call of Take.
 type Recorder interface {
 	Take() []transcript.Exchange
 }
@@ -57,8 +58,8 @@ type Runner struct {
 	Through bool
 }
 
-// Run makes all calls and returns what they brought to light, and what was not
-// as the steps say. A step that the client does not offer is left out.
+// Run makes all calls, and returns the transcript and the deviations from the
+// steps. A step that the client does not offer is left out.
 func (r Runner) Run(ctx context.Context, steps []Step) (transcript.Transcript, error) {
 	out := transcript.Transcript{Base: r.Base}
 	kept := map[string]string{}
@@ -87,7 +88,7 @@ func (r Runner) Run(ctx context.Context, steps []Step) (transcript.Transcript, e
 	return out, errors.Join(wrong...)
 }
 
-// check compares a step with what it says of itself, and keeps its ids.
+// check compares the result of a step with the wanted result, and keeps the ids.
 func (s Step) check(e transcript.Entry, kept map[string]string) error {
 	if !strings.Contains(e.View, s.Says) {
 		return fmt.Errorf("the client does not say %q: %s", s.Says, e.View)
@@ -121,7 +122,7 @@ func (s Step) check(e transcript.Entry, kept map[string]string) error {
 	return err
 }
 
-// idsIn reads the id of a result, or those of the results in an array.
+// idsIn returns the id of a result, or the ids of an array of results.
 func idsIn(body string) ([]string, error) {
 	type object struct {
 		ID string `json:"id"`

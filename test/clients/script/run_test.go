@@ -74,7 +74,7 @@ func TestWhatAClientDoesNotOfferIsLeftOut(t *testing.T) {
 	}
 }
 
-// Two steps of one name could not be told apart in a report.
+// Two steps with one name would be ambiguous in a report.
 func TestEveryStepOfAScriptHasItsOwnName(t *testing.T) {
 	t.Parallel()
 	for script, steps := range map[string][]script.Step{

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// secret is a good one without a comment; scopes default to workers.
+// secret returns a valid secret without a comment; scopes default to workers.
 func secret(name string, scopes ...string) Fields {
 	if len(scopes) == 0 {
 		scopes = []string{"workers"}

@@ -2,7 +2,7 @@ package script
 
 import "net/http"
 
-// at is where the API of the account stands.
+// at is the path of the API of the account.
 const at = "/accounts/023e105f4ecef8ad9ca31a8372d0c353/secrets_store"
 
 // Terraform is what version 5.22.0 of the Terraform provider sends for a store and a

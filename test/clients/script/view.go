@@ -6,22 +6,22 @@ import "encoding/json"
 type Failure struct {
 	// Class is the client's name for the kind of error.
 	Class string `json:"class"`
-	// Status is what the client says the HTTP status was; 0 if none.
+	// Status is the HTTP status that the client reports; 0 if none.
 	Status int `json:"status"`
 	// Errors are the items that the client read from the envelope.
 	Errors any `json:"errors"`
-	// Text is what the client would print.
+	// Text is the client's printed text.
 	Text string `json:"text"`
 }
 
 // Page is a client's own report of one page of a list.
 type Page struct {
 	Items any `json:"items"`
-	// Info is what the client read about the place of the page in the list.
+	// Info is the client's paging information.
 	Info any `json:"info"`
 }
 
-// Seen makes a view of what a client returned.
+// Seen makes a view of a client's result.
 func Seen(result any) (View, error) {
 	return json.Marshal(map[string]any{"result": result})
 }

@@ -13,14 +13,14 @@ func secretOf(args ...string) Call {
 const (
 	succeeds = `"exit":0`
 	fails    = `"exit":1`
-	// unclear is how Wrangler fails where the endpoints about a credential refuse
-	// it with code 10000: it asks for the user of the user again. Newer versions
-	// end in a stack trace there.
+	// unclear is Wrangler's error if the endpoints about a credential refuse the
+	// credential with code 10000: Wrangler requests the user again. Newer
+	// versions print a stack trace.
 	unclear = "(/user/tokens/verify) failed"
 )
 
-// Wrangler is a whole life of a store and its secrets on the command line. It
-// needs room for one store.
+// Wrangler is the lifecycle of a store and its secrets on the command line. It
+// needs a limit of one store.
 func Wrangler() []Step {
 	return []Step{
 		{Name: "create a store", Call: store("create", "default_secrets_store"), Save: []string{"store"}, Status: 200, Says: succeeds},
@@ -44,8 +44,8 @@ func Wrangler() []Step {
 	}
 }
 
-// WranglerStarts is how the tool finds out where it is and who it is. It needs
-// room for one store.
+// WranglerStarts has the commands with which Wrangler finds account and user.
+// It needs a limit of one store.
 func WranglerStarts() []Step {
 	slash, guess := store("create", "slashed"), store("list")
 	slash.Command.Slash, guess.Command.GuessAccount = true, true

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Configured starts Storekeeper with a configuration file of the test's own, and
+// Configured starts Storekeeper with a configuration file of the test, and
 // returns the host and port of its REST listener.
 func (p Program) Configured(t testing.TB, file string) string {
 	t.Helper()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Mortal is Storekeeper with a configuration file. A test kills it, and it
-// comes back on the same files.
+// Mortal is Storekeeper with a configuration file. A test kills the process,
+// and a new process starts on the same files.
 type Mortal struct {
 	t       testing.TB
 	program Program
@@ -26,8 +26,8 @@ type life struct {
 	cmd   *exec.Cmd
 	out   *output
 	ended chan struct{}
-	// served is closed once address is known; it stays open where the process
-	// ends before.
+	// served is closed when address is known; it stays open if the process ends
+	// before.
 	served  chan struct{}
 	address string
 }
@@ -56,7 +56,7 @@ func (m *Mortal) Kill() {
 }
 
 // Address waits until Storekeeper serves, and gives host and port of its REST
-// listener. It is empty where the context ends before.
+// listener. It returns "" if the context ends before.
 func (m *Mortal) Address(ctx context.Context) string {
 	for {
 		m.mu.Lock()
@@ -109,7 +109,7 @@ func (m *Mortal) begin() {
 	m.life = l
 }
 
-// end kills the process and waits until it is gone.
+// end kills the process and waits for its end.
 func (l *life) end() {
 	if l.cmd.Process != nil {
 		_ = l.cmd.Process.Kill() // it may be gone
@@ -117,7 +117,7 @@ func (l *life) end() {
 	<-l.ended
 }
 
-// Log is what the process that runs has printed last.
+// Log returns the last output of the running process.
 func (m *Mortal) Log() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,8 +17,8 @@ const (
 	stopTime  = 10 * time.Second
 )
 
-// start runs the program for the length of the test. announced finds the
-// address in its output.
+// start runs the program for the length of the test. announced matches the
+// address in the output.
 func (p Program) start(t testing.TB, args []string, announced string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -58,7 +58,7 @@ func (p Program) start(t testing.TB, args []string, announced string) string {
 	return ""
 }
 
-// output keeps what a process prints and tells the first match of a pattern.
+// output keeps the output of a process and reports the first match of a pattern.
 type output struct {
 	pattern *regexp.Regexp
 	found   chan string
@@ -68,7 +68,7 @@ type output struct {
 	told bool
 }
 
-// Write takes what the process prints.
+// Write stores output of the process.
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

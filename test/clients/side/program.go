@@ -1,5 +1,5 @@
-// Package side starts the real program as a process, in the roles that the
-// clients are pointed at. It must not know what is asked of the process.
+// Package side starts the real program as a process, as emulator or
+// Storekeeper. It must not know the calls of clients.
 package side
 
 import (
@@ -28,10 +28,10 @@ func Build(ctx context.Context, root, folder string) (Program, error) {
 	return Program{path: path}, nil
 }
 
-// Side is what a client is pointed at.
+// Side is the server of a client.
 type Side struct {
-	// Root is where the URLs start, such as http://127.0.0.1:8787.
+	// Root is the base of URLs, for example http://127.0.0.1:8787.
 	Root string
-	// Token is the one token that is accepted.
+	// Token is the only accepted token.
 	Token string
 }

@@ -15,13 +15,12 @@ const (
 	// devToken is the key of every caller in dev mode, which serve refuses.
 	devToken    = "dev"
 	callerToken = "a-key-of-one-caller"
-	// platformToken is what Storekeeper, and nobody else, shows to an emulator
-	// of its own.
+	// platformToken is the token of Storekeeper at its emulator.
 	platformToken = "a-token-of-the-platform"
 )
 
-// Limits are those of the emulated Cloudflare. It never limits calls, since
-// the two sides would not reach a limit at the same call.
+// Limits of the emulated Cloudflare. Calls are not limited, since the two sides
+// would not reach a limit at the same call.
 type Limits struct {
 	// Stores and Secrets are how many an account may have. 0 is Cloudflare's
 	// number: 1 store, 100 secrets.
@@ -71,16 +70,15 @@ func (p Program) DevBoth(t testing.TB) (rest, rpc string) {
 	return rest, rpc
 }
 
-// Serve starts an emulator that knows a token of Storekeeper's alone, and
-// Storekeeper with a configuration file in front of it.
+// Serve starts an emulator that only accepts Storekeeper's token, and
+// Storekeeper with a configuration file in front of the emulator.
 func (p Program) Serve(t testing.TB, l Limits) Side {
 	t.Helper()
 	folder := t.TempDir()
 	token := filepath.Join(folder, "token")
 	file := filepath.Join(folder, "storekeeper.yaml")
 	write(t, token, platformToken)
-	// The clients are compared with what Cloudflare lets its token do, which is
-	// everything.
+	// Cloudflare's token has all rights, so the clients need all rights too.
 	write(t, filepath.Join(folder, "policy.yaml"), `rules: [{id: all, actions: ["*"], when: "true"}]`)
 	write(t, file, fmt.Sprintf(`
 accounts:

@@ -9,8 +9,8 @@ import (
 // window is how many bytes around the first difference are shown.
 const window = 160
 
-// Diff says for each step in what the two runs differ, for people to read. It
-// takes normalised transcripts; no difference is an empty list.
+// Diff describes the differences of two runs, step by step. It takes normalised
+// transcripts; without a difference the list is empty.
 func Diff(direct, through Transcript) []string {
 	var found []string
 	for i := range max(len(direct.Entries), len(through.Entries)) {
@@ -30,8 +30,8 @@ func diffEntry(direct, through Entry) []string {
 	}
 	var lines []string
 	if direct.Differs {
-		// What is meant to differ and does not is an exception to strike out. A
-		// client that refuses the call by itself has no answers to compare.
+		// An allowed difference that does not occur is an obsolete exception. A
+		// client that refuses the call itself has no answers to compare.
 		if len(direct.Exchanges) > 0 && slices.EqualFunc(direct.Exchanges, through.Exchanges, sameAnswer) {
 			lines = append(lines, "the answers are meant to differ, and are the same")
 		}
@@ -44,7 +44,7 @@ func diffEntry(direct, through Entry) []string {
 		lines = append(lines, diffExchange(direct.Exchanges[i], through.Exchanges[i])...)
 	}
 	if len(lines) > 0 {
-		// The client can only have seen it.
+		// Without a difference in the exchanges, the client cannot see one.
 		return lines
 	}
 	return differing("the client's view", direct.View, through.View)
@@ -73,7 +73,7 @@ func diffExchange(direct, through Exchange) []string {
 	return append(lines, differing(name+" body", direct.Body, through.Body)...)
 }
 
-// differing shows where two texts part.
+// differing shows the first difference of two texts.
 func differing(what, direct, through string) []string {
 	if direct == through {
 		return nil

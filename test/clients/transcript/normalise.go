@@ -12,24 +12,24 @@ var (
 	// timePattern also finds the forms in which clients print a time.
 	timePattern = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)`)
 	rayPattern  = regexp.MustCompile(`\b[0-9a-f]{16}-[A-Z]{3}\b`)
-	// mailPattern, userPattern and rolePattern: each side tells who its own
-	// callers are.
+	// mailPattern, userPattern and rolePattern: the two sides have different
+	// callers.
 	mailPattern = regexp.MustCompile(`[\w.+-]+@[\w-]+(\.[\w-]+)+`)
 	userPattern = regexp.MustCompile(`("username":\s*)"[^"]*"`)
 	rolePattern = regexp.MustCompile(`("roles":\s*)\["[^"]*"\]`)
 )
 
-// Normalise returns a copy in which ids and times carry numbers in the order
-// of their first sight, so that equal ones stay equal and different ones stay
-// different. Ids of requests, what tells the caller's name and the base URL
-// become fixed words. In bodies a time keeps the length of its fraction: the format is part
-// of what is compared, where a client is free to print a time as it likes.
+// Normalise returns a copy in which ids and times are numbered in the order of their first
+// occurrence, so that equal values stay equal and different values stay different. Request
+// ids, names of callers and the base URL become fixed words. In bodies a time keeps the
+// length of its fraction, because the format is compared there; a client may print times in
+// any format.
 func (t Transcript) Normalise() Transcript {
 	n := namer{base: t.Base, ids: map[string]string{}, times: map[int64]string{}}
 	out := Transcript{Base: t.Base}
 	for _, e := range t.Entries {
 		if e.Differs {
-			// What is seen on one side alone must not shift the numbers.
+			// Values on one side only must not shift the numbers.
 			out.Entries = append(out.Entries, e)
 			continue
 		}

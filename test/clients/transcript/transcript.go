@@ -1,8 +1,8 @@
-// Package transcript compares what two runs of a script brought to light. It
-// must not know what any of it means.
+// Package transcript compares the results of two runs of a script. It must not
+// know the meaning of the results.
 package transcript
 
-// Exchange is one request with its answer.
+// Exchange is a request with its answer.
 type Exchange struct {
 	Method string
 	// Path includes the query, as the client wrote both.
@@ -20,9 +20,9 @@ type Entry struct {
 	Step string
 	// Differs says that the answers are meant to differ.
 	Differs bool
-	// View is what the client made of the answers, as text.
+	// View is the client's result, as text.
 	View string
-	// Exchanges are those that the step caused, in order.
+	// Exchanges of the step, in order.
 	Exchanges []Exchange
 }
 

@@ -1,5 +1,4 @@
-// Package wire sends requests that are written by hand. It must not know the
-// API: it is the client for what no SDK would send.
+// Package wire sends requests that no SDK sends. It must not know the API.
 package wire
 
 import (

@@ -1,5 +1,5 @@
 // Package wrangler runs Cloudflare's command line tool, one process for each
-// command. It must not interpret what the tool prints.
+// command. It must not interpret the output of the tool.
 package wrangler
 
 import (
@@ -14,20 +14,21 @@ import (
 	"platform.internal/storekeeper/test/clients/script"
 )
 
-// Client is the tool, pointed at one side.
+// Client is the tool, connected to one side.
 type Client struct {
-	// Node is the path of node, and Folder where the tool is installed.
+	// Node is the path of node, and Folder the folder of the installed tool.
 	Node, Folder string
-	// Base is the URL of the API without a slash at its end.
+	// Base is the URL of the API without a trailing slash.
 	Base, Token string
-	// Environment makes what a process sees besides the settings of the tool:
-	// a home of its own, so that nothing is remembered between two commands.
+	// Environment returns the environment of a process, without the settings of
+	// the tool: each command gets a new home folder, so that no state is kept
+	// between commands.
 	Environment func(t testing.TB, more ...string) []string
 	// T makes the homes.
 	T testing.TB
 }
 
-// Do runs one command and returns its exit code and what it printed.
+// Do runs one command and returns its exit code and output.
 func (c *Client) Do(ctx context.Context, call script.Call) (script.View, error) {
 	if call.Op != script.Run {
 		return nil, script.ErrNotOffered
@@ -49,7 +50,7 @@ func (c *Client) Do(ctx context.Context, call script.Call) (script.View, error) 
 	})
 }
 
-// settings are those of the tool: where the API is, and silence otherwise.
+// settings returns the environment variables of the tool: the URL of the API, and no telemetry.
 func (c *Client) settings(call script.Call) []string {
 	base, token := c.Base, c.Token
 	if call.Command.Slash {
@@ -69,7 +70,7 @@ func (c *Client) settings(call script.Call) []string {
 }
 
 var (
-	// localTime is a time as the tool prints it, to the second.
+	// localTime matches a time in the tool's format, to the second.
 	localTime = regexp.MustCompile(`\d{1,2}/\d{1,2}/\d{4}, \d{1,2}:\d\d:\d\d [AP]M`)
 	// padding fills tables up to the longest time.
 	padding = regexp.MustCompile(`[ ]{2,}|\x{2500}{2,}`)
@@ -77,7 +78,7 @@ var (
 	ansi    = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
 
-// steady takes out what differs between any two runs.
+// steady removes the parts that differ between any two runs.
 func steady(printed string) string {
 	for _, r := range []struct {
 		pattern *regexp.Regexp

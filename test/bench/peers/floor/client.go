@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// answer is what a caller gets.
+// answer is the answer to a caller.
 type answer struct {
 	status int
 	body   []byte
@@ -20,7 +20,7 @@ type answer struct {
 // patience is how long Cloudflare may take.
 const patience = 30 * time.Second
 
-// client speaks HTTP/1.1 with one host, on the goroutine of who calls. It is
+// client is an HTTP/1.1 client for one host, on the calling goroutine. It is
 // safe for concurrent use.
 type client struct {
 	host, head string
@@ -42,7 +42,7 @@ func newClient(host, token string) *client {
 		"\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: "}
 }
 
-// send makes one call. That it fails is an answer too.
+// send makes a call. A failure is returned as an answer too.
 func (c *client) send(method, path string, body []byte) answer {
 	over, err := c.take()
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *client) send(method, path string, body []byte) answer {
 	return a
 }
 
-// take returns an idle connection, or a new one.
+// take returns an idle or a new connection.
 func (c *client) take() (*conn, error) {
 	c.mu.Lock()
 	if last := len(c.idle) - 1; last >= 0 {

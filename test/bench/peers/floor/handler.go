@@ -32,7 +32,7 @@ type change struct {
 	answer  answer
 }
 
-// ServeHTTP answers one call.
+// ServeHTTP answers a call.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	caller, known := h.callers[sha256.Sum256([]byte(token))]
@@ -57,7 +57,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, h.once(caller, key, r, body))
 }
 
-// once makes a change, or gives the answer that it had.
+// once makes a change, or returns the answer of the earlier change.
 func (h *handler) once(caller, key string, r *http.Request, body []byte) answer {
 	c := &change{request: digest(r, body), done: make(chan struct{})}
 	name := caller + " " + key
@@ -97,7 +97,7 @@ func (h *handler) change(caller, key string, request [sha256.Size]byte, r *http.
 	return a
 }
 
-// line begins what is written down about a change.
+// line begins the record of a change.
 func line(what, caller, key string, r *http.Request) []byte {
 	const usual = 1024
 	b := time.Now().UTC().AppendFormat(make([]byte, 0, usual), time.RFC3339Nano)

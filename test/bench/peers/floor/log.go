@@ -10,13 +10,12 @@ import (
 )
 
 const (
-	// logSize is the size of the file, which is written again from its begin
-	// when it is full: a real one would take the next of several files.
+	// logSize is the size of the file. A full file is overwritten from its
+	// begin; a real log would continue in the next file.
 	logSize = 64 << 20
-	// page is what the file is filled with at a time.
+	// page is the size of a write that fills the file.
 	page = 4096
-	// sector is what a frame begins at a multiple of, so that no write touches
-	// what is durable already.
+	// sector is the alignment of frames, so that no write touches durable data.
 	sector = 512
 	// headSize is the size of a frame's head: number, length, checksum.
 	headSize = 16
@@ -24,10 +23,10 @@ const (
 
 var checksums = crc32.MakeTable(crc32.Castagnoli)
 
-// log makes texts durable. Those who wait at the same time share a frame: one
-// write and one sync. It is safe for concurrent use.
+// log makes texts durable. Concurrent callers share a frame: one write and one
+// sync. It is safe for concurrent use.
 type log struct {
-	// disk is held by who writes.
+	// disk is held by the writer.
 	disk   sync.Mutex
 	file   *os.File
 	at     int64
@@ -45,8 +44,8 @@ type group struct {
 	err   error
 }
 
-// openLog makes the file in its full size, so that no sync writes down a new
-// one.
+// openLog creates the file in its full size, so that no sync has to write a new
+// size.
 func openLog(name string) (*log, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -61,8 +60,8 @@ func openLog(name string) (*log, error) {
 	return &log{file: f}, f.Sync()
 }
 
-// commit returns when the text is durable. Who comes first into a group writes
-// it, on the goroutine of that caller.
+// commit returns when the text is durable. The first caller of a group writes
+// the group, on its own goroutine.
 func (l *log) commit(text []byte) error {
 	l.mu.Lock()
 	g := l.open
@@ -86,7 +85,7 @@ func (l *log) commit(text []byte) error {
 	return g.err
 }
 
-// gather closes a group, after a moment for those who are about to come.
+// gather closes a group, after a short wait for further callers.
 func (l *log) gather(g *group) {
 	const yields = 4
 	before := 0

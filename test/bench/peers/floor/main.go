@@ -1,12 +1,12 @@
-// Command floor is the smallest honest program in Storekeeper's place, and says
-// what the job costs at least: HTTP/1.1 in, the caller's key and the change's
-// key checked, the intent durable before it leaves, HTTP/1.1 to Cloudflare, the
-// answer durable before the caller gets it. Callers that wait for the disk at
-// the same time share a write and a sync.
+// Command floor is a minimal program in Storekeeper's place, and shows the
+// minimum cost: HTTP/1.1 in, the caller's key and the change's key checked, the
+// intent durable before the send, HTTP/1.1 to Cloudflare, the answer durable
+// before the caller gets the answer. Callers that wait for the disk at the same
+// time share a write and a sync.
 //
-// It does nothing else: no rules, no tokens with signatures, no budget, no
-// quotas, no metrics, no recovery. Only creates pass through its log; reads are
-// handed on as they are.
+// It does no more: no rules, no tokens with signatures, no budget, no quotas,
+// no metrics, no recovery. Only creates pass through its log; reads are handed
+// on as they are.
 package main
 
 import (

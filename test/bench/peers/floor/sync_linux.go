@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// syncData makes durable what was written, without the file's times.
+// syncData makes written data durable, without the file's times.
 func syncData(f *os.File) error {
 	for {
 		if err := syscall.Fdatasync(int(f.Fd())); err != syscall.EINTR {

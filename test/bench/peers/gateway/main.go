@@ -1,8 +1,8 @@
-// Command gateway is what a team would write in an afternoon: a grpc-go server
-// that calls Cloudflare by net/http, and grpc-gateway in front of it over
-// loopback. It checks nothing, keeps nothing and knows no caller.
+// Command gateway is the simplest program of a team: a grpc-go server that
+// calls Cloudflare by net/http, with grpc-gateway in front over loopback. It
+// does not validate, store or authenticate.
 //
-// It must not use anything of Storekeeper's but the generated code.
+// It must not use code of Storekeeper except the generated code.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command reverseproxy is the least that would do in Storekeeper's place: Go's
-// own reverse proxy, which puts the platform's credential on each request.
+// Command reverseproxy is the minimal replacement of Storekeeper: Go's reverse
+// proxy, which adds the platform's credential to each request.
 //
 // It must not know anything else.
 package main
@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// buffers are what answers are copied through. Without them the proxy makes one
-// of 32 KiB for each.
+// buffers are reused for copying answers. Without a pool the proxy allocates 32
+// KiB for each answer.
 type buffers struct{ pool sync.Pool }
 
 const bufferSize = 32 << 10

@@ -1,8 +1,7 @@
-// Command upstream is the emulator of Cloudflare Secrets Store in a process of
-// its own, without the limits that a measurement is not about. It counts what
-// it is asked.
+// Command upstream is the emulator of Cloudflare Secrets Store in a separate
+// process, without irrelevant limits. It counts calls.
 //
-// It must not know who calls it.
+// It must not know its callers.
 package main
 
 import (
@@ -51,7 +50,7 @@ func serve(listen string, latency time.Duration, budget emulator.RateLimit) erro
 	return s.ListenAndServe()
 }
 
-// counter counts what Cloudflare sees and refuses.
+// counter counts the calls and refusals of Cloudflare.
 type counter struct {
 	next           http.Handler
 	calls, refused atomic.Int64
@@ -66,7 +65,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // show answers with the counts.
 func (c *counter) show(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	// The reader may be gone; there is nobody to tell.
+	// The client may be gone; the error is ignored.
 	_ = json.NewEncoder(w).Encode(map[string]int64{"calls": c.calls.Load(), "refused": c.refused.Load()})
 }
 
