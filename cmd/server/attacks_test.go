@@ -16,8 +16,8 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 )
 
-// attack is something that a stranger or a caller without rights does. run is
-// called again and again by each of the workers until its time is over.
+// attack is an attack by an unauthenticated client or a caller without rights.
+// Each worker calls run repeatedly until the time is over.
 type attack struct {
 	name    string
 	workers int
@@ -56,7 +56,7 @@ func attacks() []attack {
 }
 
 // streams opens many calls on one connection and sends messages of a length on
-// them, until the server takes no more.
+// them, until the server accepts no more.
 func streams(n int, method string, length int, header []string) func(context.Context, *confined, int) {
 	return func(ctx context.Context, p *confined, _ int) {
 		w, end := p.attackWire(ctx)
@@ -81,8 +81,8 @@ func streams(n int, method string, length int, header []string) func(context.Con
 	}
 }
 
-// attackWire opens a gRPC connection that ends with ctx. What the server says is
-// not read by the attacker, only taken from the socket.
+// attackWire opens a gRPC connection that ends with ctx. The attacker drains the
+// socket and ignores the answers.
 func (c *confined) attackWire(ctx context.Context) (*wire, func()) {
 	conn, end := c.attackConn(ctx, c.grpc)
 	if conn == nil {
@@ -92,8 +92,7 @@ func (c *confined) attackWire(ctx context.Context) (*wire, func()) {
 	return w, end
 }
 
-// attackConn opens a connection that ends with ctx, from one of 200 addresses:
-// strangers are many.
+// attackConn opens a connection that ends with ctx, from one of 200 addresses.
 func (c *confined) attackConn(ctx context.Context, address string) (net.Conn, func()) {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+c.dials.Add(1)%200))}
 	conn, err := (&net.Dialer{LocalAddr: from}).DialContext(ctx, "tcp", address)
@@ -175,7 +174,7 @@ func hold(text string) func(context.Context, *confined, int) {
 	}
 }
 
-// trickle sends a beginning and then the same piece for as long as it is taken.
+// trickle sends a beginning and then repeats a piece until the connection ends.
 func trickle(begin, piece string) func(context.Context, *confined, int) {
 	return func(ctx context.Context, p *confined, worker int) {
 		address := strings.TrimPrefix(p.rest, "http://")
@@ -194,7 +193,7 @@ func trickle(begin, piece string) func(context.Context, *confined, int) {
 	}
 }
 
-// body sends a request of a length whose body is the same piece again and again.
+// body sends a request of a length whose body repeats a piece.
 func body(header, begin, piece string, length int) func(context.Context, *confined, int) {
 	return func(ctx context.Context, p *confined, _ int) {
 		text := io.MultiReader(strings.NewReader(begin), &repeating{piece: []byte(strings.Repeat(piece, max(1, 16<<10/len(piece))))})
@@ -224,7 +223,7 @@ func (r *repeating) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// scopes sends a whole message of 8 MiB with one item of 4 million scopes.
+// scopes sends a message of 8 MiB with an item of 4 million scopes.
 func scopes(header []string) func(context.Context, *confined, int) {
 	item := bytes.Repeat([]byte{0x1a, 0}, 4_190_000)
 	message := append([]byte{0x1a}, varint(len(item))...)

@@ -53,7 +53,7 @@ func TestTheTrailIsStreamedAndArchived(t *testing.T) {
 	p.archived(t)
 }
 
-// archived archives full partitions, and looks at what is left.
+// archived archives full partitions, and checks the remaining partitions.
 func (p *program) archived(t *testing.T) {
 	folder := t.TempDir()
 	got := runToEnd(p.withConfig("audit", "partitions")...)
@@ -81,7 +81,7 @@ func (p *program) archived(t *testing.T) {
 	if got := runToEnd("audit", "query", files[0], "--secret", "OLD"); got.code != exitOK || !strings.Contains(got.out, "shop") {
 		t.Errorf("a query of the archive: %d %s%s", got.code, got.out, got.err)
 	}
-	// It may be repeated, also for what was detached already.
+	// archive can be repeated, also for detached partitions.
 	got = runToEnd(p.withConfig("audit", "archive", "--to", folder, "--keep", "0", "--drop")...)
 	files, err = filepath.Glob(filepath.Join(folder, "*.jsonl"))
 	if got.code != exitOK || err != nil || len(files) != full {

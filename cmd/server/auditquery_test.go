@@ -62,7 +62,7 @@ func (p *program) queried(t *testing.T) {
 	}
 }
 
-// exported checks the trail as OCSF events and as it is.
+// exported checks the trail as OCSF events and as JSON lines.
 func (p *program) exported(t *testing.T) {
 	got := runToEnd(p.withConfig("audit", "export", "--format", "ocsf", "--since", "1h")...)
 	var types []int

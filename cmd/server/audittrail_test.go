@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// sharedSets are the settings of a program that keeps its records and
-// trail in a database.
+// sharedSets returns the settings of a program with records and trail in a
+// database.
 func sharedSets(t testing.TB, server *postgrestest.Server) []string {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "key")
@@ -52,7 +52,7 @@ func TestTheTrailOfADatabaseIsVerifiedAndExported(t *testing.T) {
 	if _, want, _ := strings.Cut(exported.out, "\n"); rest.code != exitOK || rest.out != want[strings.Index(want, "\n")+1:] {
 		t.Errorf("audit export --after 2: %d %s%s", rest.code, rest.out, rest.err)
 	}
-	// The lines are those that were hashed, so a file of them is what was written.
+	// The lines are the hashed bytes, so a file of the lines verifies.
 	file := filepath.Join(t.TempDir(), "audit.log")
 	written(t, file, exported.out)
 	if got := runToEnd("audit", "verify", file); !strings.Contains(got.out, fmt.Sprintf("%d records", len(all))) {

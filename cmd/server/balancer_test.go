@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// balancerLateness is how long a balancer goes on with what it knew of a
-// replica, as nodes of a cluster do.
+// balancerLateness is the delay with which a balancer learns of readiness, like
+// the nodes of a cluster.
 const balancerLateness = time.Second
 
 // target is a replica behind a balancer.
 type target struct {
 	rest, grpc, admin string
-	// ready is what the balancer acts on. It follows the probes a second late.
+	// ready is the readiness that the balancer uses. It follows the probes with a delay of a second.
 	ready bool
 }
 
-// balancer passes connections on to replicas whose readiness it knows late. It
-// knows nothing of the protocols, and takes no connection away from a replica.
+// balancer forwards connections to replicas, with delayed knowledge of their
+// readiness. It forwards TCP, and never moves an open connection.
 type balancer struct {
 	t          *testing.T
 	rest, grpc string
@@ -61,7 +61,7 @@ func newBalancer(t *testing.T) *balancer {
 	return b
 }
 
-// add makes a replica known, which gets connections when it is ready.
+// add adds a replica, which gets connections when it is ready.
 func (b *balancer) add(p *program) *target {
 	to := &target{rest: p.rest[len("http://"):], grpc: p.grpc, admin: p.admin}
 	b.mu.Lock()
@@ -151,7 +151,7 @@ func (b *balancer) choose() *target {
 	return nil
 }
 
-// pass copies the bytes of a connection both ways until either side ends it.
+// pass copies a connection in both directions until one side closes it.
 func (b *balancer) pass(ctx context.Context, client net.Conn, of func(*target) string) {
 	defer func() { _ = client.Close() }()
 	to := b.choose()

@@ -22,8 +22,7 @@ import (
 	"platform.internal/storekeeper/internal/server"
 )
 
-// mayRead are rules by which callers may read, and make secrets of one prefix in
-// one store.
+// mayRead has rules that allow reads, and creates with one prefix in one store.
 const mayRead = `rules:
 - {id: read, actions: ["store.get", "secret.get"], when: "true"}
 - {id: prefix, actions: ["secret.create"], when: "store == 'open' && secret.startsWith('PAY_')"}
@@ -39,8 +38,8 @@ func longText(before, part string, size int) io.Reader {
 	return io.MultiReader(parts...)
 }
 
-// upload sends a body until the server takes no more of it, and gives the status
-// of the answer and how much was sent.
+// upload sends a body until the server accepts no more, and returns the status
+// of the answer and the number of sent bytes.
 func (p *program) upload(path string, body io.Reader) (status int, sent int64) {
 	p.t.Helper()
 	conn := p.dialREST()
@@ -86,7 +85,7 @@ func TestTheBodyOfACallerWithoutRightsIsNotRead(t *testing.T) {
 			path = "/client/v4/accounts/" + accountID + "/secrets_store/" + path
 		}
 		want := map[bool]int{true: http.StatusNotFound, false: http.StatusForbidden}[strings.Contains(name, "not there")]
-		// What the sockets hold was sent, and read by nobody.
+		// The socket buffers count as sent, although the server has not read them.
 		if got, sent := p.upload(path, longText(`[{"name":"A","scopes":["a"`, `,"a"`, gateway.MaxBody)); got != want || sent > gateway.MaxBody/2 {
 			t.Errorf("%s: %d, and %d bytes were sent", name, got, sent)
 		}
@@ -195,7 +194,7 @@ func TestWhatIsNoGzipIsRefused(t *testing.T) {
 	}
 }
 
-// The bound of a request is that of its bytes after decompression.
+// The limit of a request applies to the decompressed bytes.
 func TestABombIsRefused(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -210,7 +209,7 @@ func TestABombIsRefused(t *testing.T) {
 	}
 }
 
-// Callers whose bodies do not end must not keep others from being served.
+// Callers with endless bodies must not block other callers.
 func TestSlowBodiesKeepNobodyElseWaiting(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})

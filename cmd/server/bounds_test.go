@@ -75,8 +75,8 @@ func slicesOf(text string, n int) []string {
 	return list
 }
 
-// The bound is held against the length that the message announces, so nothing
-// of a longer one is read.
+// The limit applies to the announced length of the message, so no part of a
+// longer message is read.
 func TestMessagesToServicesThatAskForNothingAreShort(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -169,7 +169,7 @@ func (p *program) lineOf(id string) map[string]any {
 func TestUnauthenticatedCallersCannotFillTheLog(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
-	// The connection is that of a caller, so that nothing but the log bounds it.
+	// The connection belongs to a caller, so that only the rate limit of the log applies.
 	p.call(t.Context(), "GetUser", `{}`)
 	const calls = 3000
 	health := healthv1.NewHealthClient(p.conn)
@@ -178,8 +178,8 @@ func TestUnauthenticatedCallersCannotFillTheLog(t *testing.T) {
 		_, _ = health.Check(t.Context(), &healthv1.HealthCheckRequest{Service: "nope"})
 		_ = p.conn.Invoke(t.Context(), "/x.Y/Z", &healthv1.HealthCheckRequest{}, &healthv1.HealthCheckResponse{})
 	}
-	// The log takes 100 such lines a second, which is all of them on a machine that
-	// is too busy to make more calls.
+	// The log accepts 100 of these lines a second. A busy machine may make fewer
+	// calls, and then all lines are logged.
 	most := max(calls/2, 100*int(time.Since(began).Seconds()+2))
 	if n := len(p.out.lines("call")); n < 100 || n > most {
 		t.Errorf("%d calls left %d lines, more than %d", calls, n, most)

@@ -68,7 +68,7 @@ func TestOneSecretOfABatchMayFailAlone(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	p.holds(store, "A_workers", "v")
-	// A key stands for one change, and a batch is several.
+	// A key belongs to one change, and a batch has several changes.
 	_, err = p.secrets().PutSecrets(asCaller(withKey("k")), request)
 	was := ruling{err: err}
 	if was.takeApart(); was.code != codes.InvalidArgument || was.info.GetReason() != "IDEMPOTENCY_KEY_INVALID" {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestWrongPutsAreRefusedAlikeOverBothProtocols sends what no put is. Nothing of
-// it reaches Cloudflare.
+// TestWrongPutsAreRefusedAlikeOverBothProtocols sends invalid puts. None of them
+// reaches Cloudflare.
 func TestWrongPutsAreRefusedAlikeOverBothProtocols(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -18,7 +18,7 @@ func TestWrongPutsAreRefusedAlikeOverBothProtocols(t *testing.T) {
 	long := strings.Repeat("x", 65537)
 	for name, c := range map[string]struct {
 		grpc, path, rest, reason string
-		// fields are those that the refusal names.
+		// fields are the fields that the refusal names.
 		fields []string
 	}{
 		"nothing":              {at, "/A", `{}`, "SECRET_VALUE_EMPTY", []string{"value", "scopes"}},
@@ -61,7 +61,7 @@ func TestWrongPutsAreRefusedAlikeOverBothProtocols(t *testing.T) {
 	}
 }
 
-// TestWrongJSONOfAPutIsRefused sends what only JSON can get wrong.
+// TestWrongJSONOfAPutIsRefused sends mistakes that only JSON can have.
 func TestWrongJSONOfAPutIsRefused(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})

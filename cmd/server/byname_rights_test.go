@@ -42,9 +42,9 @@ func (p *program) putAs(caller string, r *storekeeperv1.PutSecretRequest) (strin
 	return answer.GetOutcome().String(), got
 }
 
-// TestAPutNeedsTheRightOfWhatItDoes also looks at what a denial tells: nothing
-// that depends on an object on which the caller has no right, and no identifier
-// that the caller did not send.
+// TestAPutNeedsTheRightOfWhatItDoes also checks denials: they depend on no
+// object without rights of the caller, and have no identifier that the caller
+// did not send.
 func TestAPutNeedsTheRightOfWhatItDoes(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{policy: nameRules, callers: byNameCallers(), emulator: emulator.Config{Accounts: []emulator.Account{{ID: accountID, StoreLimit: 5}}}})

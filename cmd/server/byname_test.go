@@ -43,7 +43,7 @@ func aPut(name, value string, edit ...func(*storekeeperv1.PutSecretRequest)) *st
 	return r
 }
 
-// put puts a secret and gives what became of it.
+// put puts a secret and returns the outcome.
 func (p *program) put(ctx context.Context, r *storekeeperv1.PutSecretRequest) (*storekeeperv1.PutSecretResponse, ruling) {
 	p.t.Helper()
 	answer, err := p.secrets().PutSecret(asCaller(ctx), r)
@@ -52,7 +52,7 @@ func (p *program) put(ctx context.Context, r *storekeeperv1.PutSecretRequest) (*
 	return answer, got
 }
 
-// puts expects what becomes of a put.
+// puts checks the outcome of a put.
 func (p *program) puts(r *storekeeperv1.PutSecretRequest, want storekeeperv1.PutSecretResponse_Outcome) *storekeeperv1.PutSecretResponse {
 	p.t.Helper()
 	answer, got := p.put(context.Background(), r)
@@ -97,7 +97,7 @@ func TestAPutCreatesUpdatesAndLeavesAlone(t *testing.T) {
 	p.restart()
 	p.puts(aPut("A", "v2", comment), unchanged)
 	sends("after a restart", 0)
-	// Somebody else writes, who is not known to have written the same value.
+	// Another program writes, possibly another value.
 	p.cloudflare("PATCH", "/stores/"+store+"/secrets/"+made.GetSecret().GetId(), `{"value":"theirs"}`)
 	answer, got := p.put(metadata.AppendToOutgoingContext(context.Background(), "cache-control", "no-cache"), aPut("A", "v2", comment))
 	if got.err != nil || answer.GetOutcome() != updated {
@@ -195,7 +195,7 @@ func TestSecretsAreReadAndDeletedByName(t *testing.T) {
 	if err != nil || got.GetSecret().GetId() != made.GetSecret().GetId() {
 		t.Errorf("got %v, %v", got, err)
 	}
-	// One that was made elsewhere is found by asking.
+	// A secret that was created elsewhere is found by a lookup.
 	p.cloudflare("POST", "/stores/"+store+"/secrets", `[{"name":"theirs","value":"v","scopes":["dex"]}]`)
 	if _, err := p.secrets().GetSecret(ctx, &storekeeperv1.GetSecretRequest{Account: accountName, Store: "s", Name: "theirs"}); err != nil {
 		t.Error(err)
@@ -221,8 +221,8 @@ func TestSecretsAreReadAndDeletedByName(t *testing.T) {
 	}
 }
 
-// learnStores has the program list the stores and a store, so that what it looks
-// up later is no surprise.
+// learnStores lists the stores and the secrets of a store, so that later lookups
+// are cached.
 func (p *program) learnStores(store string) {
 	p.t.Helper()
 	p.must("GET", "stores/"+store+"/secrets", "")

@@ -28,7 +28,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// panicking is a service that fails in the worst way, with what it was sent.
+// panicking is a service that panics with the message that it received.
 type panicking struct {
 	secretsstorev1.UnimplementedSecretsStoreServiceServer
 

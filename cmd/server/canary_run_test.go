@@ -19,12 +19,12 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// parrot is a Cloudflare that notes the canaries that arrive and repeats one of
-// them, or the platform's token, in one way at a time.
+// parrot is a Cloudflare that records received canaries and repeats a canary or
+// the platform's token, in one way at a time.
 type parrot struct {
 	next http.Handler
 	telling
-	// held, where there is one, keeps calls waiting until it is closed.
+	// held, if not nil, blocks calls until it is closed.
 	held atomic.Pointer[chan struct{}]
 
 	mu   sync.Mutex
@@ -88,13 +88,13 @@ func canariesIn(body []byte) []string {
 	return found
 }
 
-// aviary is a program whose every value is a canary.
+// aviary is a program in which every value is a canary.
 type aviary struct {
 	*door
 	*canaries
 
 	parrot *parrot
-	// spans are what would go to an OTLP collector.
+	// spans are the spans for an OTLP collector.
 	spans  *keptSpans
 	birds  forbidden
 	secret string
@@ -124,7 +124,7 @@ func openAviary(t *testing.T) *aviary {
 	return a
 }
 
-// caller picks how the next call proves who makes it.
+// caller picks the credential of the next call.
 func (a *aviary) caller() shown {
 	a.calls++
 	return a.shown[a.calls%len(a.shown)]
@@ -144,7 +144,7 @@ func (a *aviary) quoted() string {
 	return string(text)
 }
 
-// good are changes that reach Cloudflare, each with canaries of its own.
+// good returns changes that reach Cloudflare, each with new canaries.
 func (a *aviary) good() []attempt {
 	where := `{"account_id":"main","store_id":"` + a.door.store + `",`
 	secrets := "stores/" + a.door.store + "/secrets"
@@ -191,8 +191,8 @@ func (a *aviary) bad() []attempt {
 	return list
 }
 
-// try makes attempts over the protocols that they are for, while Cloudflare
-// repeats what it hears, and searches all that comes back.
+// try makes attempts over their protocols, while Cloudflare repeats received
+// values, and searches all answers.
 func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
 	t.Helper()
 	defer a.parrot.way.Store(nil)
@@ -206,7 +206,7 @@ func (a *aviary) try(t *testing.T, attempts []attempt, way gossipWay) {
 			a.search(t, one.method+" over REST, told "+way.name, fmt.Sprint(got.body, got.header))
 		}
 		if one.rpc != "" {
-			// Also while what became of a change is found out.
+			// Also while a change is reconciled.
 			a.strike(t, way, one, 2)
 			got := a.overGRPC(t, a.caller(), one, "canary")
 			failure := status.Convert(got.err)

@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// canaryMark begins and ends every canary, so that one search finds them all.
-// No escaping changes it, however often it is done.
+// canaryMark begins and ends every canary, so that one search finds all. No
+// escaping changes canaryMark.
 const canaryMark = "cAnaRyBiRd7QzWvK"
 
-// canaryMiddle is what escaping changes, for code that treats it otherwise.
+// canaryMiddle has characters that escaping changes, for code that handles them differently.
 const canaryMiddle = `"<&>'é\\/+ %s~`
 
 var canaryForm = regexp.MustCompile(canaryMark + regexp.QuoteMeta(canaryMiddle) + "[0-9a-f]{8}" + canaryMark)
@@ -29,10 +29,10 @@ func (c *canaries) next() string {
 	return fmt.Sprintf("%s%s%08x%s", canaryMark, canaryMiddle, c.made.Add(1), canaryMark)
 }
 
-// forbidden are texts that must not get out, by what they are.
+// forbidden has texts that must not leak, by description.
 type forbidden map[string]string
 
-// forbid adds a secret in all its forms.
+// forbid adds a secret in all encodings.
 func (f forbidden) forbid(what, secret string) {
 	for form, disguised := range disguises(secret) {
 		f[what+" "+form] = disguised
@@ -41,7 +41,7 @@ func (f forbidden) forbid(what, secret string) {
 	f[what+" with its case swapped"] = swapCase(secret)
 }
 
-// forbidToken adds a token, its claims alone and its signature alone.
+// forbidToken adds a token, its claims and its signature.
 func (f forbidden) forbidToken(what, token string) {
 	f.forbid(what, token)
 	parts := strings.Split(token, ".")
@@ -49,7 +49,7 @@ func (f forbidden) forbidToken(what, token string) {
 	f.forbid("the signature of "+what, parts[2])
 }
 
-// in says what a text holds, "" for nothing.
+// in describes the forbidden text in a text, or returns "".
 func (f forbidden) in(text string) string {
 	for what, disguised := range f {
 		if at := strings.Index(text, disguised); at >= 0 {
@@ -74,7 +74,7 @@ func swapCase(text string) string {
 	}, text)
 }
 
-// unzipped is a page as it reads: profiles are compressed.
+// unzipped returns a page decompressed, since profiles are compressed.
 func unzipped(page string) string {
 	r, err := gzip.NewReader(strings.NewReader(page))
 	if err != nil {
@@ -87,7 +87,7 @@ func unzipped(page string) string {
 	return string(text)
 }
 
-// birds are what the tests of canaries forbid.
+// birds returns the forbidden texts of the tests of canaries.
 func birds() forbidden {
 	f := forbidden{}
 	f.forbid("a canary", canaryMark)

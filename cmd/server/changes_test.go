@@ -22,7 +22,7 @@ const changesPolicy = `rules:
   - {id: shared, actions: [secret.get], when: 'secret.startsWith("SHARED_")'}
 `
 
-// listChanges asks over REST as a caller, and over gRPC too where it is the usual one.
+// listChanges calls REST as a caller, and gRPC too for the usual caller.
 func (p *program) listChanges(key string, query url.Values) []*storekeeperv1.Change {
 	p.t.Helper()
 	path := "/storekeeper/v1/changes?" + query.Encode()
@@ -47,7 +47,7 @@ func (p *program) listChanges(key string, query url.Values) []*storekeeperv1.Cha
 	return page.GetChanges()
 }
 
-// told is what a test looks at in changes.
+// told returns the compared part of changes.
 func told(changes []*storekeeperv1.Change) []string {
 	var all []string
 	for _, c := range changes {
@@ -129,7 +129,7 @@ func (p *program) whoChanged(t *testing.T) {
 	p.refusedChanges(t)
 }
 
-// shownInPart checks what a tenant sees of another's change.
+// shownInPart checks a tenant's view of another tenant's change.
 func (p *program) shownInPart(t *testing.T) {
 	part := p.in(t).listChanges(otherKey, asking("secret", "SHARED_KEY"))
 	if len(part) != 1 || part[0].GetBy().GetPeer() != "" || part[0].GetRequestId() != "" || part[0].GetIntentSeq() != 0 || part[0].GetOutcomeSeq() != 0 ||

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// chaosCut is what becomes of the answer to a change on its way back.
+// chaosCut is the fault of the answer to a change.
 type chaosCut string
 
 // The cuts. Before and after say whether Cloudflare has carried the change out.
@@ -27,31 +27,31 @@ const (
 	cutMiddle chaosCut = "cut in the answer"
 	// cutLate ends the connection at once; the change lands a while later.
 	cutLate chaosCut = "cut, lands late"
-	// The stalled ones get no answer, and the server is killed from outside.
+	// Stalled requests get no answer, and the server is killed from outside.
 	stallBefore chaosCut = "stalled before"
 	stallAfter  chaosCut = "stalled after"
 )
 
-// cuts are those after which the server lives on.
+// cuts has the faults that the server survives.
 var cuts = []chaosCut{cutBefore, cutAfter, cutPage, cutHalf, cutMiddle, cutLate}
 
 const (
 	// lateness is by how much a late change is late: less than the time after
 	// which Storekeeper takes a lost change for not made.
 	lateness = 300 * time.Millisecond
-	// longestStall ends a stall whose server is not killed.
+	// longestStall ends a stall if the server is not killed.
 	longestStall = 10 * time.Second
 )
 
-// frontier stands before the emulator. It knows which changes were carried out,
-// and cuts answers.
+// frontier is a proxy of the emulator. It records the executed changes, and
+// cuts answers.
 type frontier struct {
 	cloudflare http.Handler
 	// stalled hears of each change that stalls.
 	stalled chan struct{}
 	mu      sync.Mutex
-	// late counts the changes that have not landed yet. No WaitGroup: one more
-	// can begin while somebody waits for the last.
+	// late counts the delayed changes that are not executed yet. A WaitGroup
+	// does not fit, since another change can begin during the wait.
 	late   int
 	landed *sync.Cond
 	// executed counts the changes that were carried out, by mark.
@@ -104,7 +104,7 @@ func (f *frontier) made() (executed map[string]int, struck []pending) {
 	return maps.Clone(f.executed), slices.Clone(f.struck)
 }
 
-// order takes the cut for a change that is about to be made. It strikes once.
+// order returns and removes the cut of a change that is about to be made.
 func (f *frontier) order(text string) chaosCut {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -121,7 +121,7 @@ func (f *frontier) order(text string) chaosCut {
 	return found.cut
 }
 
-// execute lets Cloudflare make a change. Who asked has no say in it any more.
+// execute lets Cloudflare make a change, even if the client is gone.
 func (f *frontier) execute(r *http.Request, body []byte) *httptest.ResponseRecorder {
 	again := r.Clone(context.WithoutCancel(r.Context()))
 	again.Body = io.NopCloser(bytes.NewReader(body))
@@ -166,7 +166,7 @@ func (f *frontier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// delayed counts a change as late and gives what is called when it has landed.
+// delayed counts a change as late and returns the function to call after its execution.
 func (f *frontier) delayed() (landed func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -195,7 +195,7 @@ func (f *frontier) stall(w http.ResponseWriter, r *http.Request) {
 	hangUp(w)
 }
 
-// pass returns an answer back, or what a cut leaves of it.
+// pass sends an answer, or the part that a cut leaves.
 func pass(w http.ResponseWriter, answer *httptest.ResponseRecorder, cut chaosCut) {
 	body, length := answer.Body.Bytes(), answer.Body.Len()
 	maps.Copy(w.Header(), answer.Header())

@@ -24,21 +24,21 @@ import (
 const (
 	// chaosPatience is how long a caller repeats a change without an answer.
 	chaosPatience = 60 * time.Second
-	// chaosPause is how long it waits before it does.
+	// chaosPause is the wait before a repeat.
 	chaosPause = 20 * time.Millisecond
 )
 
-// chaosAnswer is what a caller was told in the end.
+// chaosAnswer is the final answer to a caller.
 type chaosAnswer struct {
 	// refusal is the word for why not, "" for success.
 	refusal string
 	// body is the answer, byte for byte.
 	body string
-	// ids are those in it.
+	// ids are the identifiers in the answer.
 	ids []string
-	// replayed says that it was marked as one that was given before.
+	// replayed says that the answer was marked as a replay.
 	replayed bool
-	// tries is how often it was asked for.
+	// tries is the number of attempts.
 	tries int
 }
 
@@ -55,14 +55,14 @@ func idsIn(text string) []string {
 	return ids
 }
 
-// caller sends changes to whatever server there is at the moment.
+// caller sends changes to the running server.
 type caller struct {
 	t testing.TB
-	// server is the one that serves, nil while none does.
+	// server returns the running server, or nil.
 	server func() *victim
 }
 
-// ask repeats a change until there is an answer. tries are those made before.
+// ask repeats a change until an answer. tries is the number of earlier attempts.
 func (c caller) ask(change *chaosChange, tries int) (chaosAnswer, error) {
 	end := time.Now().Add(chaosPatience)
 	last := error(nil)
@@ -97,7 +97,7 @@ func (c caller) try(ctx context.Context, server *victim, change *chaosChange, tr
 	}
 }
 
-// overREST makes one try. Its error is one after which SDKs try again.
+// overREST makes one attempt. It returns an error if SDKs would retry.
 func overREST(ctx context.Context, server *victim, change *chaosChange, header, value string) (chaosAnswer, error) {
 	method, path, fields := change.request()
 	body := []byte{}
@@ -151,7 +151,7 @@ func sdkRepeats(got *http.Response) bool {
 	}
 }
 
-// overGRPC makes one try. Its error is one after which clients try again.
+// overGRPC makes one attempt. It returns an error if clients would retry.
 func (c caller) overGRPC(ctx context.Context, server *victim, change *chaosChange) (chaosAnswer, error) {
 	rpc, text := change.message()
 	m := methodNamed(c.t, rpc)

@@ -9,9 +9,8 @@ import (
 // chaosKind is a sort of change.
 type chaosKind string
 
-// The seven changes, creates as one and as several. The last three are about
-// what must be refused: a name that is in use, a secret that is not there, and
-// two callers who want one name.
+// The seven changes, with single and batch creates. The last three must be
+// refused: a name in use, a missing secret, and two callers for one name.
 const (
 	kindStore   chaosKind = "CreateStore"
 	kindNoStore chaosKind = "DeleteStore"
@@ -26,17 +25,17 @@ const (
 	kindRival   chaosKind = "CreateSecrets against a rival"
 )
 
-// kinds are those that must succeed.
+// kinds has the kinds that must succeed.
 var kinds = []chaosKind{kindStore, kindNoStore, kindSecret, kindBatch, kindValue, kindGone, kindBulk, kindCopy}
 
-// chaosDoor is how a caller calls and says that it calls again.
+// chaosDoor is the protocol of a caller and its way of marking retries.
 type chaosDoor string
 
 // The doors.
 const (
 	// doorREST is REST with the header Idempotency-Key.
 	doorREST chaosDoor = "REST with a key"
-	// doorSDK is REST as an SDK does it: no key, and a count of retries.
+	// doorSDK is REST like an SDK: no key, and a retry count.
 	doorSDK chaosDoor = "REST as an SDK"
 	// doorGRPC is gRPC with the key as metadata.
 	doorGRPC chaosDoor = "gRPC with metadata"
@@ -46,26 +45,26 @@ const (
 
 var doors = []chaosDoor{doorREST, doorSDK, doorGRPC, doorField}
 
-// chaosChange is one change that a caller wants.
+// chaosChange is a change of a caller.
 type chaosChange struct {
 	kind chaosKind
 	door chaosDoor
 	key  string
-	// twins says that two callers send it at the same time with one key.
+	// twins says that two callers send the change concurrently with one key.
 	twins bool
 	cut   chaosCut
 
 	// store is the identifier of the store, or the name of a new one.
 	store string
-	// names are those of new secrets, or of the secrets it is about.
+	// names are the names of new secrets, or of the secrets of the change.
 	names []string
-	// ids are the secrets it is about.
+	// ids are the secrets of the change.
 	ids []string
-	// values are those that the secrets with the names have afterwards.
+	// values are the values of the named secrets afterwards.
 	values []string
 }
 
-// creates reports whether it makes something new.
+// creates reports whether the change creates an object.
 func (c *chaosChange) creates() bool {
 	switch c.kind {
 	case kindStore, kindSecret, kindBatch, kindCopy, kindTaken, kindRival:
@@ -75,7 +74,7 @@ func (c *chaosChange) creates() bool {
 	}
 }
 
-// marks are the texts by which its requests to Cloudflare are known.
+// marks returns texts that identify the change's requests to Cloudflare.
 func (c *chaosChange) marks() []string {
 	switch {
 	case c.kind == kindStore, c.kind == kindNoStore:
@@ -87,7 +86,7 @@ func (c *chaosChange) marks() []string {
 	}
 }
 
-// secrets are the new ones, as every door takes them.
+// secrets returns the new secrets in the format of the API.
 func (c *chaosChange) secrets() []map[string]any {
 	var list []map[string]any
 	for i, name := range c.names {
@@ -144,7 +143,7 @@ func (c *chaosChange) message() (rpc, request string) {
 	return rpc, string(text)
 }
 
-// wanted is the word for the refusal that must come, "" where none must.
+// wanted returns the reason of the wanted refusal, or "".
 func (c *chaosChange) wanted() string {
 	switch c.kind {
 	case kindTaken:

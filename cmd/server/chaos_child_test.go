@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// What the test tells the server that it starts from its own binary.
+// Settings for the server that the test starts from its own binary.
 const (
 	// chaosServer makes the binary the server.
 	chaosServer = "STOREKEEPER_CHAOS_SERVER"
 	// chaosOrder is the first order, in force before the server is up.
 	chaosOrder = "STOREKEEPER_CHAOS_ORDER"
-	// chaosTimeout bounds its calls to Cloudflare.
+	// chaosTimeout limits the server's calls to Cloudflare.
 	chaosTimeout = 5 * time.Second
-	// reportsFD is the file on which it tells how it is.
+	// reportsFD is the file descriptor of the server's reports.
 	reportsFD = 3
 )
 
@@ -33,7 +33,7 @@ type assassin struct {
 	left int
 }
 
-// obey takes an order: a step, and at which occurrence of it to strike.
+// obey parses an order: a step, and the occurrence at which to kill the process.
 func (a *assassin) obey(order string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -57,20 +57,19 @@ func (a *assassin) at(step string) {
 	die()
 }
 
-// die ends the process without any order. Nothing comes after it.
+// die kills the process at once.
 func die() {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}
 }
 
-// tell reports to the test. The test sees for itself when it hears nothing.
+// tell reports to the test. A failure is ignored, because the test notices missing reports.
 func (a *assassin) tell(words ...string) {
 	_, _ = fmt.Fprintln(a.reports, strings.Join(words, " "))
 }
 
-// runChaosServer runs `serve` with the arguments of the process. It takes orders
-// on standard input, and stops when that ends, so that it does not outlive the
-// test.
+// runChaosServer runs `serve` with the arguments of the process. It reads orders
+// from standard input, and stops at its end, so that it ends with the test.
 func runChaosServer() int {
 	a := &assassin{reports: os.NewFile(reportsFD, "reports")}
 	a.obey(os.Getenv(chaosOrder))

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// steps are those at which the server can be made to kill itself.
+// steps has the steps at which the server can kill itself.
 var steps = []string{"intent", "intended", "sent", "executed", "outcome", "recorded"}
 
-// chaosEnd is what follows once every caller has an answer.
+// chaosEnd is the event after the answers to all callers.
 type chaosEnd int
 
 const (
@@ -21,21 +21,21 @@ const (
 	endKillAndReplay
 )
 
-// chaosPlan is one cycle, before it is known what the objects are called.
+// chaosPlan is the plan of a cycle, before the names of objects are known.
 type chaosPlan struct {
 	number int
 	wants  []want
-	// prepared says that what must be there is made by the server, which then
-	// knows it, and not behind its back.
+	// prepared says that the required objects are created through the server,
+	// and not directly at Cloudflare.
 	prepared bool
-	// step and occurrence are where the server kills itself; "" nowhere.
+	// step and occurrence select the point at which the server kills itself; "" is none.
 	step       string
 	occurrence int
-	// outside is after which time it is killed from outside, 0 for never.
+	// outside is the time of the kill from outside, 0 for never.
 	outside time.Duration
-	// again is where its next life does.
+	// again is the step at which the next process kills itself.
 	again string
-	// doom is after which time its next start is cut short, 0 for never.
+	// doom is the time after which the next start is killed, 0 for never.
 	doom time.Duration
 	// troubles is how many reads fail.
 	troubles int
@@ -48,7 +48,7 @@ type want struct {
 	door  chaosDoor
 	cut   chaosCut
 	twins bool
-	// rival says that it wants the name of the one before.
+	// rival says that the change wants the name of the previous change.
 	rival bool
 }
 
@@ -60,10 +60,10 @@ type planner struct {
 	covering bool
 }
 
-// covers is how many cycles that takes: a cycle has one kill and many cuts.
+// covers returns the number of cycles for full coverage: a cycle has one kill and many cuts.
 func covers() int { return len(steps)*len(kinds) + len(cuts) + 2 }
 
-// plan makes the plan of one cycle. It depends on nothing but seed and number.
+// plan returns the plan of a cycle. It only depends on seed and number.
 func (p planner) plan(number int) *chaosPlan {
 	r := rand.New(rand.NewPCG(p.seed, uint64(number)))
 	plan := &chaosPlan{number: number, prepared: r.IntN(2) == 0, end: pick(r, []chaosEnd{endThere, endThere, endReplay, endKillAndReplay})}
@@ -85,7 +85,7 @@ func (p planner) plan(number int) *chaosPlan {
 	return plan
 }
 
-// random fills in what no cover asks for.
+// random fills in the parts that coverage leaves open.
 func (p *chaosPlan) random(r *rand.Rand) {
 	for range 1 + r.IntN(4) {
 		p.add(r)
@@ -109,7 +109,7 @@ func (p *chaosPlan) random(r *rand.Rand) {
 	}
 }
 
-// add adds one change, or two rivals.
+// add adds a change, or two rivals.
 func (p *chaosPlan) add(r *rand.Rand) {
 	w := want{kind: pick(r, kinds), door: pick(r, doors)}
 	if r.IntN(5) == 0 {
@@ -140,11 +140,11 @@ type staged struct {
 // as a change takes.
 const longestWait = 30 * time.Millisecond
 
-// longestStart is how long a start that is cut short lasts at the most: about as
-// long as one takes on an idle machine.
+// longestStart limits the time until a start is killed: about the duration of a
+// start on an idle machine.
 const longestStart = 120 * time.Millisecond
 
-// strike says what a plan does to the server.
+// strike describes the plan's fault of the server.
 func (p *chaosPlan) strike() string {
 	text := ""
 	if p.step != "" {
@@ -180,8 +180,8 @@ func (p *chaosPlan) stage(values *canaries) staged {
 	return s
 }
 
-// needs are the secrets that must be there before a change. It makes the change
-// one of nothing but them.
+// needs returns the secrets that must exist before a change, and sets them as
+// the objects of the change.
 func (c *chaosChange) needs(values *canaries) []chaosObject {
 	var list []chaosObject
 	switch c.kind {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// prepare makes what the changes need to be there.
+// prepare creates the objects that the changes need.
 func (w *chaosWorld) prepare(p *staged) {
 	w.t.Helper()
 	name := fmt.Sprintf("c%05d-main", p.number)
@@ -29,7 +29,7 @@ func (w *chaosWorld) prepare(p *staged) {
 	}
 }
 
-// fill makes the secrets that one change needs.
+// fill creates the secrets that a change needs.
 func (w *chaosWorld) fill(p *staged, c *chaosChange, needs []chaosObject) {
 	w.t.Helper()
 	if len(needs) == 0 {
@@ -49,7 +49,7 @@ func (w *chaosWorld) fill(p *staged, c *chaosChange, needs []chaosObject) {
 	}
 }
 
-// make makes something by the server, or behind its back.
+// make creates an object through the server, or directly at Cloudflare.
 func (w *chaosWorld) make(p *staged, path string, body any) string {
 	w.t.Helper()
 	text, err := json.Marshal(body)

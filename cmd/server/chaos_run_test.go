@@ -11,7 +11,7 @@ import (
 // openTime is how long after a recovery intents may stay open.
 const openTime = 60 * time.Second
 
-// run lets all callers call, and the server die and come back meanwhile.
+// run runs all callers, while the server is killed and restarted.
 func (w *chaosWorld) run(p *staged) []*chaosLife {
 	var lives []*chaosLife
 	var callers sync.WaitGroup
@@ -31,7 +31,7 @@ func (w *chaosWorld) run(p *staged) []*chaosLife {
 	return lives
 }
 
-// attend starts the server again whenever it ends, until all callers are done.
+// attend restarts the server after each end, until all callers are done.
 func (w *chaosWorld) attend(p *staged, callers *sync.WaitGroup) {
 	done := make(chan struct{})
 	go func() {
@@ -53,7 +53,7 @@ func (w *chaosWorld) attend(p *staged, callers *sync.WaitGroup) {
 		case <-w.front.stalled:
 			v.kill()
 		case <-done:
-			// It may be just about to die.
+			// The server may be about to end.
 			if !v.order("", 0) {
 				w.ended(v, p)
 			}
@@ -62,7 +62,7 @@ func (w *chaosWorld) attend(p *staged, callers *sync.WaitGroup) {
 	}
 }
 
-// replay asks for everything again, and gets what was said before.
+// replay repeats all changes, and expects the first answers.
 func (w *chaosWorld) replay(p *staged, lives []*chaosLife) {
 	if p.end == endThere {
 		return
@@ -92,7 +92,7 @@ func (w *chaosWorld) replay(p *staged, lives []*chaosLife) {
 
 var openIntents = regexp.MustCompile(`(?m)^storekeeper_intents_open (-?[0-9]+)$`)
 
-// awaitClosed waits until no intent is open, and counts those that stay so.
+// awaitClosed waits until no intent is open, and returns the number of intents that stay open.
 func (w *chaosWorld) awaitClosed() int {
 	began, open := time.Now(), -1
 	for pause := time.Millisecond; time.Since(began) < openTime; pause = min(2*pause, 100*time.Millisecond) {

@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// chaosTally counts what happened in all worlds.
+// chaosTally counts the events of all worlds.
 type chaosTally struct {
 	mu                              sync.Mutex
 	cycles, changes, tries, replays int
@@ -43,7 +43,7 @@ func (y *chaosTally) closed(took time.Duration) {
 	y.longestOpen = max(y.longestOpen, took)
 }
 
-// killed counts a kill. p is the cycle that it was planned for.
+// killed counts a kill. p is the plan of the cycle.
 func (y *chaosTally) killed(how string, p *staged) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -72,7 +72,7 @@ func (y *chaosTally) ended(h *chaosHistory, struck []pending, took time.Duration
 	y.longestCycle = max(y.longestCycle, took)
 }
 
-// unended counts the records of changes whose outcome is in no record.
+// unended counts the changes without a recorded outcome.
 func (y *chaosTally) unended(r audit.Report) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -80,7 +80,7 @@ func (y *chaosTally) unended(r audit.Report) {
 	y.unknown += r.Open
 }
 
-// blame counts what is wrong.
+// blame counts the findings.
 func (y *chaosTally) blame(f *chaosFindings) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
@@ -110,7 +110,7 @@ func inOrder(counts map[string]int) string {
 	return fmt.Sprintf("%d%s", total, list)
 }
 
-// covered fails where a kind of change met no kill at a step, or no cut.
+// covered fails the test if a kind of change had no kill at a step, or no cut.
 func (y *chaosTally) covered(t *testing.T) {
 	t.Helper()
 	y.mu.Lock()

@@ -19,7 +19,7 @@ const (
 	chaosSeed = "STOREKEEPER_CHAOS_SEED"
 	// chaosWorlds says how many servers are killed at the same time.
 	chaosWorlds = "STOREKEEPER_CHAOS_WORLDS"
-	// chaosOnly goes through this one cycle alone.
+	// chaosOnly runs only the cycle with this number.
 	chaosOnly = "STOREKEEPER_CHAOS_ONLY"
 
 	// worldsByCore is how many worlds there are for each core.
@@ -31,7 +31,7 @@ const (
 )
 
 // TestChangesHappenOnceWhateverIsKilledOrCut kills the server at each step of
-// each change, and cuts the answers to it.
+// each change, and cuts its answers.
 func TestChangesHappenOnceWhateverIsKilledOrCut(t *testing.T) {
 	t.Parallel()
 	plans := planner{seed: number(t, chaosSeed, rand.Uint64()), covering: true}
@@ -44,8 +44,7 @@ func TestChangesHappenOnceWhateverIsKilledOrCut(t *testing.T) {
 		worlds, cycles = 1, int64(only)+1
 		next.Store(int64(only))
 	}
-	// Not t.Parallel, which allows one for each core: they wait more than they
-	// work.
+	// Not t.Parallel, which runs one test per core: these tests mostly wait.
 	var all sync.WaitGroup
 	for i := range worlds {
 		all.Go(func() {

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// judgeTrail holds the audit trail of a run against what Cloudflare carried out,
-// by mark: each intent has one outcome, each outcome its intent, and no outcome
-// contradicts Cloudflare.
+// judgeTrail compares the audit trail of a run with Cloudflare's executed
+// changes, by mark: each intent has one outcome, each outcome an intent, and no
+// outcome contradicts Cloudflare.
 func judgeTrail(trail trailLines, executed map[string]int) (wrong []string) {
 	intents, outcomes := map[string]trailLine{}, map[string][]string{}
 	for _, r := range trail {

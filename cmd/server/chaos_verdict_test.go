@@ -8,30 +8,30 @@ import (
 	"testing"
 )
 
-// chaosObject is a store, or a secret of one.
+// chaosObject is a store or a secret.
 type chaosObject struct {
 	// store is the identifier of the store of a secret, "" for a store.
 	store           string
 	name, id, value string
 }
 
-// place is where nothing else may be.
+// place returns the unique name of the object.
 func (o chaosObject) place() string { return o.store + "/" + o.name }
 
-// chaosLife is a change and all that its callers were told.
+// chaosLife is a change with the answers to its callers.
 type chaosLife struct {
 	*chaosChange
 
 	mu sync.Mutex
-	// answers are the first ones, of each caller.
+	// answers are the first answers to each caller.
 	answers []chaosAnswer
-	// replays are those of callers who asked again.
+	// replays are the answers to repeats.
 	replays []chaosAnswer
 	// failures are why a caller got no answer.
 	failures []error
 }
 
-// done reports whether a caller was told that it is made.
+// done reports whether a caller got a success.
 func (l *chaosLife) done() bool {
 	return slices.ContainsFunc(l.answers, func(a chaosAnswer) bool { return a.refusal == "" })
 }
@@ -39,7 +39,7 @@ func (l *chaosLife) done() bool {
 // chaosHistory is all that is known of a cycle.
 type chaosHistory struct {
 	lives []*chaosLife
-	// before are the objects that were there, after those that are.
+	// before are the objects before the cycle, after the objects afterwards.
 	before, after []chaosObject
 	// executed counts the requests that Cloudflare carried out, by mark.
 	executed map[string]int
@@ -47,7 +47,7 @@ type chaosHistory struct {
 	open int
 }
 
-// chaosFindings is what is wrong with a cycle.
+// chaosFindings has the violations of a cycle.
 type chaosFindings struct {
 	duplicates, lost, open, wrong int
 	texts                         []string
@@ -58,7 +58,7 @@ func (f *chaosFindings) add(count *int, format string, args ...any) {
 	f.texts = append(f.texts, fmt.Sprintf(format, args...))
 }
 
-// judge holds what callers were told against what Cloudflare has.
+// judge compares the answers with Cloudflare's state.
 func (h *chaosHistory) judge() *chaosFindings {
 	f := &chaosFindings{}
 	for _, l := range h.lives {
@@ -73,7 +73,7 @@ func (h *chaosHistory) judge() *chaosFindings {
 	return f
 }
 
-// judgeAnswers checks what the callers of one change were told.
+// judgeAnswers checks the answers to the callers of a change.
 func (h *chaosHistory) judgeAnswers(f *chaosFindings, l *chaosLife) {
 	for _, err := range l.failures {
 		f.add(&f.wrong, "%s: %s", l, err)
@@ -95,7 +95,7 @@ func (h *chaosHistory) judgeAnswers(f *chaosFindings, l *chaosLife) {
 	}
 }
 
-// winners counts the rivals for a name that were told that they made it.
+// winners counts the rivals for a name that got a success.
 func (h *chaosHistory) winners(l *chaosLife) int {
 	n := 0
 	for _, other := range h.lives {
@@ -126,13 +126,13 @@ func (h *chaosHistory) judgeExecution(f *chaosFindings, l *chaosLife) {
 	}
 }
 
-// judgeObjects compares what must be there with what is.
+// judgeObjects compares the wanted with the actual objects.
 func (h *chaosHistory) judgeObjects(f *chaosFindings) {
 	expected := map[string]chaosObject{}
 	for _, o := range h.before {
 		expected[o.place()] = o
 	}
-	// Those who made or changed something first, then those who removed.
+	// First creates and updates, then deletes.
 	for _, l := range h.lives {
 		if l.done() {
 			l.apply(expected)
@@ -160,7 +160,7 @@ func (h *chaosHistory) judgeObjects(f *chaosFindings) {
 	}
 }
 
-// apply does to the expected objects what the callers were told.
+// apply applies the acknowledged change to the expected objects.
 func (l *chaosLife) apply(expected map[string]chaosObject) {
 	said := l.answers[slices.IndexFunc(l.answers, func(a chaosAnswer) bool { return a.refusal == "" })]
 	id := func(i int) string {
@@ -187,7 +187,7 @@ func (l *chaosLife) apply(expected map[string]chaosObject) {
 	}
 }
 
-// goodHistory is one of which nothing is wrong.
+// goodHistory returns a history without violations.
 func goodHistory() *chaosHistory {
 	made := chaosObject{store: "s", name: "made", id: "m", value: "new"}
 	held := chaosObject{store: "s", name: "held", id: "h", value: "old"}

@@ -17,18 +17,18 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// victim is one life of a server.
+// victim is one process of the server.
 type victim struct {
 	cmd    *exec.Cmd
 	orders io.WriteCloser
 	armed  chan struct{}
 	// gone is closed when the process has ended.
 	gone chan struct{}
-	// hit is the step at which it killed itself; to be read once it is gone.
+	// hit is the step at which the process killed itself; read it after the end of the process.
 	hit string
-	// meant says that its end is wanted.
+	// meant says that the end is intended.
 	meant atomic.Bool
-	// took is how long its start took.
+	// took is the duration of the start.
 	took time.Duration
 
 	rest, admin string
@@ -42,12 +42,12 @@ type birth struct {
 	sets        []string
 	// order is given before anything else.
 	order string
-	// doom is after which time it is killed if it does not serve, 0 for never.
+	// doom is the time after which the process is killed if it does not serve yet, 0 for never.
 	doom time.Duration
 }
 
-// bear starts a server and waits until it serves. It is nil where the server was
-// killed before, at the step that it was ordered to or from outside.
+// bear starts a server and waits until it serves. v is nil if the server was
+// killed before, at the ordered step or from outside.
 func bear(t testing.TB, b birth) (v *victim, hit string) {
 	t.Helper()
 	began := time.Now()
@@ -96,7 +96,7 @@ func bear(t testing.TB, b birth) (v *victim, hit string) {
 	return v, ""
 }
 
-// listen hears what the server tells, until its end.
+// listen reads the reports of the server until its end.
 func (v *victim) listen(from *os.File, serving chan<- []string) {
 	for lines := bufio.NewScanner(from); lines.Scan(); {
 		switch word, rest, _ := strings.Cut(lines.Text(), " "); word {
@@ -122,8 +122,8 @@ func (v *victim) connect(t testing.TB, at []string) {
 	v.conn = conn
 }
 
-// order tells it to end itself at an occurrence of a step; "" not to. It says
-// whether the server was there to hear it.
+// order tells the process to kill itself at an occurrence of a step; "" cancels
+// the order. It reports whether the process received the order.
 func (v *victim) order(step string, occurrence int) bool {
 	if _, err := fmt.Fprintln(v.orders, step, occurrence); err != nil {
 		<-v.gone
@@ -137,14 +137,14 @@ func (v *victim) order(step string, occurrence int) bool {
 	}
 }
 
-// kill ends it from outside.
+// kill kills the process from outside.
 func (v *victim) kill() {
 	v.meant.Store(true)
 	_ = v.cmd.Process.Signal(syscall.SIGKILL)
 	<-v.gone
 }
 
-// stop lets it end in order.
+// stop ends the process in order.
 func (v *victim) stop(t testing.TB) {
 	t.Helper()
 	v.meant.Store(true)
@@ -160,7 +160,7 @@ func (v *victim) stop(t testing.TB) {
 	}
 }
 
-// bury closes what is left of it.
+// bury closes the pipes of an ended process.
 func (v *victim) bury() {
 	_ = v.orders.Close()
 	v.http.CloseIdleConnections()

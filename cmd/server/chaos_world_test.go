@@ -19,8 +19,8 @@ import (
 // secretsStore is the path of the account's stores.
 const secretsStore = "/client/v4/accounts/" + accountID + "/secrets_store/"
 
-// chaosWorld is a Cloudflare, and a server before it that is killed again and
-// again. The Cloudflare and the files of the server outlive it.
+// chaosWorld is a Cloudflare and a server that is killed repeatedly. Cloudflare
+// and the files of the server survive the kills.
 type chaosWorld struct {
 	t      *testing.T
 	tally  *chaosTally
@@ -67,7 +67,7 @@ func (w *chaosWorld) stateFolder() string { return filepath.Join(w.folder, "reco
 
 func (w *chaosWorld) trailFile() string { return filepath.Join(w.folder, "audit.log") }
 
-// server is the one that serves, nil while none does.
+// server returns the running server, or nil.
 func (w *chaosWorld) server() *victim {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,8 +80,8 @@ func (w *chaosWorld) set(v *victim) {
 	w.victim = v
 }
 
-// start starts the server, with an order for its first life. After doom, unless
-// that is 0, it is killed from outside if it does not serve by then.
+// start starts the server, with an order for its first process. If doom is not
+// 0 and the server does not serve after doom, it is killed from outside.
 func (w *chaosWorld) start(order string, doom time.Duration) {
 	w.t.Helper()
 	w.birth.order, w.birth.doom = order, doom
@@ -121,7 +121,7 @@ func (w *chaosWorld) ended(v *victim, p *staged) {
 	p.doom = 0
 }
 
-// cycle goes through a plan and tells what is wrong.
+// cycle executes a plan and reports violations.
 func (w *chaosWorld) cycle(plan *chaosPlan) {
 	began := time.Now()
 	p := plan.stage(&w.values)
@@ -174,7 +174,7 @@ func (w *chaosWorld) trouble(times int) {
 	}
 }
 
-// end stops the server in order and looks at what it leaves.
+// end stops the server in order and checks its files.
 func (w *chaosWorld) end() {
 	v := w.server()
 	w.set(nil)
@@ -198,8 +198,8 @@ func (w *chaosWorld) end() {
 	}
 }
 
-// inspect checks the files of a server that is gone: the trail is what was
-// written, and no value got out.
+// inspect checks the files of an ended server: the trail is unaltered, and no
+// value leaked.
 func (w *chaosWorld) inspect() {
 	w.t.Helper()
 	verified(w.t, w.trailFile())
@@ -215,7 +215,7 @@ func (w *chaosWorld) inspect() {
 	}
 }
 
-// hear keeps what a caller was told.
+// hear records an answer to a caller.
 func (l *chaosLife) hear(a chaosAnswer, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,8 +226,8 @@ func (l *chaosLife) hear(a chaosAnswer, err error) {
 	l.answers = append(l.answers, a)
 }
 
-// readFolder reads all files of a folder. Of a segment that was made ahead it
-// leaves out the zeros.
+// readFolder reads all files of a folder, without the trailing zeros of
+// segments.
 func readFolder(t testing.TB, folder string) string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)

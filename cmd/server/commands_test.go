@@ -15,7 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/porttest"
 )
 
-// ran is what came of a command that ends by itself.
+// ran is the result of a command.
 type ran struct {
 	code     int
 	out, err string
@@ -141,7 +141,7 @@ func TestAServiceThatCannotListenSaysWhere(t *testing.T) {
 	}
 }
 
-// What two processes knew of each other's changes would be wrong.
+// Two processes would not know each other's changes.
 func TestTwoServicesCannotShareTheirState(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})

@@ -21,8 +21,7 @@ func TestAConfigurationIsWrittenCheckedAndServedAsTheOutputSays(t *testing.T) {
 		t.Fatalf("%d %s", got.code, got.err)
 	}
 	key := regexp.MustCompile(`sk_[0-9a-f]{48}`).FindString(got.out)
-	// What it says to type is typed, but for ports that another test may have taken
-	// since.
+	// The printed commands are run, except for ports that another test may use.
 	commands := regexp.MustCompile(`(?m)^  go run ./cmd/server (.*)$`).FindAllStringSubmatch(got.out, -1)
 	if len(commands) != 3 || key == "" {
 		t.Fatalf("it says %s", got.out)

@@ -16,9 +16,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// checkedTransport holds every REST answer against what all answers keep to:
-// Cloudflare's contract, the document that the program itself serves, and the
-// forms that neither document can say.
+// checkedTransport checks every REST answer against Cloudflare's contract, the
+// document that the program serves, and rules that neither document can
+// express.
 type checkedTransport struct {
 	t    testing.TB
 	base *http.Transport
@@ -97,7 +97,7 @@ func (c *checkedTransport) checkNative(r *http.Request, answer *http.Response, b
 	return nil
 }
 
-// checkAnswer checks what holds for every answer of both APIs.
+// checkAnswer checks the rules of all answers of both APIs.
 func checkAnswer(answer *http.Response, body []byte) error {
 	h := answer.Header
 	switch {
@@ -120,7 +120,7 @@ var (
 	requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
 
-// checkForm checks what holds for every answer whatever was asked.
+// checkForm checks the rules of all answers, for any request.
 func checkForm(answer *http.Response, e envelope, body []byte) error {
 	if err := checkAnswer(answer, body); err != nil {
 		return err
@@ -145,8 +145,8 @@ func checkForm(answer *http.Response, e envelope, body []byte) error {
 	return nil
 }
 
-// checkRefused checks the code of a refused credential: Wrangler reads those of
-// the endpoints that tell who a credential belongs to.
+// checkRefused checks the code of a refused credential: Wrangler reads the
+// codes of the endpoints about a credential's user.
 func checkRefused(path string, has func(int) bool) error {
 	want := 10000
 	switch {
@@ -163,17 +163,17 @@ func checkRefused(path string, has func(int) bool) error {
 	return nil
 }
 
-// cloudflareSchema is Cloudflare's OpenAPI document, changed where the live API is
-// known to do otherwise.
+// cloudflareSchema is Cloudflare's OpenAPI document, corrected where the live API
+// is known to differ.
 var cloudflareSchema = sync.OnceValues(func() (*openapi3.T, error) {
 	doc, err := openapi3.NewLoader().LoadFromFile("../../internal/emulator/testdata/secrets-store.openapi.json")
 	if err != nil {
 		return nil, err
 	}
 	schemas := doc.Components.Schemas
-	// null is answered where no comment is set.
+	// The answer is null without a comment.
 	schemas["secrets-store_comment"].Value.Nullable = true
-	// 971, the code of a spent budget, is below the least one declared.
+	// 971, the code of a spent budget, is below the declared minimum.
 	schemas["secrets-store_messages"].Value.Items.Value.Properties["code"].Value.Min = new(971.0)
 	return doc, nil
 })

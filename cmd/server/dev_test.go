@@ -52,7 +52,7 @@ func TestTheCallsThatDevPrintsWork(t *testing.T) {
 	if curl == nil {
 		t.Fatalf("no curl line in\n%s", welcome)
 	}
-	// -d makes it a POST of a form, whatever the text is.
+	// -d makes curl send a POST with the content type of a form.
 	made := p.must("POST", strings.TrimPrefix(curl[1], p.rest), curl[3], curl[2], "Content-Type: application/x-www-form-urlencoded")
 
 	grpcurl := regexp.MustCompile(`grpcurl -plaintext -H '([^:]+): ([^']+)' -d '([^']+)'\s+(\S+) (\S+)`).FindStringSubmatch(welcome)
@@ -72,7 +72,7 @@ func TestTheCallsThatDevPrintsWork(t *testing.T) {
 			_ = answer.Body.Close()
 		}
 	}
-	// The third is the reflection that grpcurl needs, which ends when it likes.
+	// The third call is the reflection of grpcurl, which may end later.
 	p.await("three calls in the log", func() bool { return len(p.err.lines("call")) == 3 })
 }
 
@@ -132,7 +132,7 @@ func TestDevTakesLimitsAndFaults(t *testing.T) {
 	p := startDev(t, "--store-limit", "2", "--call-limit", "4", "--call-window", "1s", "--call-block", "1s",
 		"--set", "budget.calls=1000", "--set", "budget.window=1s", "--set", "telemetry.log.level=warn")
 	key := []string{"Authorization: Bearer " + config.DevKey, "Cache-Control: no-cache"}
-	// The first change looks at what is there, with a call of its own.
+	// The first change reads the list with an extra call.
 	p.must("POST", "stores", `{"name":"a"}`, key...)
 	p.must("POST", "stores", `{"name":"b"}`, key...)
 	if got := p.do("POST", "stores", `{"name":"c"}`, key...); got.errors()[0] != "1003 maximum_stores_exceeded" {
@@ -152,7 +152,7 @@ func TestDevTakesLimitsAndFaults(t *testing.T) {
 
 	p.control("DELETE", "state", "")
 	p.control("POST", "faults", `{"kind":"status","status":500,"operation":"secrets-store-quota","times":1}`)
-	// It waits until the block is over.
+	// The call waits for the end of the block.
 	if got := p.do("GET", "quota", "", key...); got.status != http.StatusServiceUnavailable {
 		t.Errorf("got %d %s", got.status, got.body)
 	}

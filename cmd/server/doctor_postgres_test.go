@@ -12,7 +12,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// databaseSets are the settings by which a program keeps its state in a database.
+// databaseSets returns the settings of a program with its state in a database.
 func databaseSets(key string, server *postgrestest.Server, more ...string) []string {
 	return append([]string{
 		"store.kind=postgres", "store.key_file=" + key, "store.folder=", "audit.sink=store", "audit.file=",
@@ -53,8 +53,8 @@ func TestDoctorLooksAtADatabaseAndChangesNothing(t *testing.T) {
 	if f := diagnosed(t, p, sets...).find("store.postgres trail"); f.Status != checkOK {
 		t.Errorf("of the trail: %+v", f)
 	}
-	// It tells what a replica would say of a database that was emptied, and leaves
-	// the memory of the replica as it is.
+	// doctor reports an emptied database like a replica, and does not change the
+	// replica's memory file.
 	server.Exec(postgrestest.Superuser, "drop schema storekeeper cascade")
 	if f := diagnosed(t, p, sets...).find("store.postgres connection"); f.Status != checkFailed || !strings.Contains(f.Message, "it is empty") {
 		t.Errorf("of a database that was emptied: %+v", f)

@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/porttest"
 )
 
-// report is what doctor prints as JSON.
+// report is doctor's JSON output.
 type report struct {
 	OK     bool
 	Checks []finding
@@ -31,7 +31,7 @@ func (r report) find(check string) finding {
 	return r.Checks[i]
 }
 
-// diagnosed is what doctor says of a program's configuration as JSON.
+// diagnosed returns doctor's JSON output for a program's configuration.
 func diagnosed(t *testing.T, p *program, sets ...string) report {
 	t.Helper()
 	args := append([]string{"doctor", "--config", filepath.Join(p.folder, "config.yaml"), "--output", "json"}, anyPorts()...)

@@ -14,8 +14,7 @@ var provenBy = regexp.MustCompile("`([a-z/]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)`")
 // leastRows is below the number of rows that each page has.
 const leastRows = 20
 
-// rowsOf are the rows of the table in a page that says what holds and which
-// tests show it.
+// rowsOf returns the rows of a page's table of statements and tests.
 func rowsOf(t *testing.T, file string) []string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/" + file)
@@ -63,7 +62,7 @@ func TestEachGuaranteeNamesTestsThatExist(t *testing.T) {
 	namesTests(t, rowsOf(t, "guarantees.md"), 3)
 }
 
-// namesTests fails for a row without a test, or with one that does not exist.
+// namesTests fails for a row without a test, or with a missing test.
 func namesTests(t *testing.T, rows []string, columns int) {
 	t.Helper()
 	known := map[string]string{}

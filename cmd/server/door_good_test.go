@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
-// resident is a good credential, and the caller it stands for.
+// resident is a valid credential and its caller.
 type resident struct {
 	name       string
 	shown      shown
@@ -51,7 +51,7 @@ func TestEveryGoodCredentialIsOneCallerOverBothProtocols(t *testing.T) {
 	}
 }
 
-// knows asks over both protocols who the caller is.
+// knows checks the caller's identity over both protocols.
 func (d *door) knows(t *testing.T, r resident) {
 	t.Helper()
 	token, _ := d.overGRPC(t, r.shown, attempt{rpc: "VerifyToken", request: `{}`}, "verify").answer.(*identityv1.VerifyTokenResponse)
@@ -104,8 +104,7 @@ func (d *door) get(t *testing.T, r resident, path string) map[string]any {
 	return result
 }
 
-// lets makes a change over each protocol and looks at what the trail says of
-// who made it.
+// lets makes a change over each protocol and checks the caller in the trail.
 func (d *door) lets(t *testing.T, r resident, secret string) {
 	t.Helper()
 	item := `[{"name":"` + secret + `%s","value":"v","scopes":["dex"]}]`

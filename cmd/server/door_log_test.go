@@ -44,7 +44,7 @@ func TestTheLogNamesACredentialThatWasVerifiedAndNotAdmitted(t *testing.T) {
 	}
 }
 
-// callLine is the error of the call with a request id, as the log has it.
+// callLine returns the logged error of the call with a request id.
 func callLine(log, id string) string {
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, `"request_id":"`+id+`"`) && strings.Contains(line, `"msg":"call"`) {
@@ -54,8 +54,8 @@ func callLine(log, id string) string {
 	return ""
 }
 
-// Tokens of people in many groups have 8 KiB and more, which is half of what is
-// read of a token.
+// Tokens of users in many groups have 8 KiB and more, which is half of the
+// limit for a token.
 func TestALargeTokenOpensTheDoorOverBothProtocols(t *testing.T) {
 	t.Parallel()
 	d := openDoor(t, setup{})

@@ -17,7 +17,7 @@ import (
 	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
-// badKeys are those that are no tokens.
+// badKeys returns invalid API keys.
 func (*door) badKeys(t *testing.T) []stranger {
 	t.Helper()
 	revokeKey(t)
@@ -35,8 +35,8 @@ func (*door) badKeys(t *testing.T) []stranger {
 	}
 }
 
-// revokeKey runs a program that knows a key and ends it, as an operator does
-// who takes the key out of the configuration.
+// revokeKey runs and stops a program with a key that the configuration of the
+// tests does not have.
 func revokeKey(t *testing.T) {
 	t.Helper()
 	p := start(t, setup{callers: fmt.Sprintf("  - {name: old, sha256: %x}", sha256.Sum256([]byte(revokedKey)))})
@@ -44,7 +44,7 @@ func revokeKey(t *testing.T) {
 	p.stop()
 }
 
-// badTokens are signed by the issuer, and say what does not let them in.
+// badTokens returns tokens that the issuer signed, with claims that are not accepted.
 func (d *door) badTokens(t *testing.T) []stranger {
 	t.Helper()
 	token := func(changes map[string]any) shown {
@@ -68,7 +68,7 @@ func (d *door) badTokens(t *testing.T) []stranger {
 	}
 }
 
-// forgeries say what would let them in, and were not signed for it.
+// forgeries returns tokens with valid claims and invalid signatures.
 func (d *door) forgeries(t *testing.T) []stranger {
 	t.Helper()
 	good := d.issuer.Token(doorAudience, doorSubject, nil)
@@ -94,8 +94,8 @@ func (d *door) forgeries(t *testing.T) []stranger {
 	}
 }
 
-// swapped is a token that calls itself HS256 and takes for the secret the key
-// that everyone can read. Who lets the token choose how it is checked takes it.
+// swapped returns a token with the algorithm HS256, whose secret is the public
+// key. A verifier that trusts the algorithm of the token accepts it.
 func swapped(t *testing.T, key authntest.Key, claims map[string]any) string {
 	t.Helper()
 	public, err := x509.MarshalPKIXPublicKey(key.Private.Public())
@@ -131,7 +131,7 @@ func (d *door) badConnections(t *testing.T) []stranger {
 	}
 }
 
-// badHeaders hold a good credential, and a line beside it that is none.
+// badHeaders returns a valid credential together with an invalid header.
 func (d *door) badHeaders() []stranger {
 	authorized := func(lines ...string) shown { return shown{headers: lines} }
 	certificate := d.authority.Sign(authntest.Leaf{URIs: []string{doorSPIFFE}})

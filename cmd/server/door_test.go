@@ -22,7 +22,7 @@ import (
 	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
-// Whom the door of the tests knows.
+// The callers of the door.
 const (
 	doorAudience = "storekeeper.test"
 	doorSubject  = "repo:my-org/payments:ref:refs/heads/main"
@@ -42,11 +42,11 @@ type door struct {
 	ed        authntest.Key
 	// store is a store of the team payments.
 	store string
-	// setup is what the program was started with.
+	// setup has the settings of the program.
 	setup setup
 }
 
-// openDoor starts the program, with what s says beside.
+// openDoor starts the program with the further settings s.
 func openDoor(t *testing.T, s setup) *door {
 	t.Helper()
 	d := &door{
@@ -69,7 +69,7 @@ rules:
 	at := p.out.line("serving")
 	p.rest, p.grpc, p.admin = "https://"+text(at["rest"]), text(at["grpc"]), "https://"+text(at["admin"])
 	checked := newCheckedTransport(t, p.rest)
-	// With a certificate, for where none may be missing; its name is on no list.
+	// With a certificate, which may be required. Its name is not configured.
 	checked.base.TLSClientConfig = d.trust(certified(d.authority.Sign(authntest.Leaf{})))
 	p.http = newClient(checked)
 	d.store = identifier.FindStringSubmatch(p.cloudflare("POST", "/stores", `{"name":"payments"}`))[1]
@@ -102,7 +102,7 @@ func (d *door) secured(t *testing.T, folder string) []string {
 	return []string{"listen.tls.cert_file=" + cert, "listen.tls.key_file=" + key, "listen.tls.client_ca_file=" + clients}
 }
 
-// shown is what a caller shows: headers as "Name: value", and a certificate.
+// shown is the credential of a call: headers as "Name: value", and a certificate.
 type shown struct {
 	headers     []string
 	certificate *tls.Certificate
@@ -120,14 +120,14 @@ func certified(c tls.Certificate) shown { return shown{certificate: &c} }
 func (d *door) trust(s shown) *tls.Config {
 	c := &tls.Config{RootCAs: d.authority.Pool, MinVersion: tls.VersionTLS12}
 	if s.certificate != nil {
-		// Always this one: by itself a client shows none that the server
-		// would not know.
+		// Always this certificate: by default a client does not send a
+		// certificate that the server would not accept.
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return s.certificate, nil }
 	}
 	return c
 }
 
-// overREST sends a request with what is shown and no other credential.
+// overREST sends a request with only the given credential.
 func (d *door) overREST(t *testing.T, s shown, a attempt, id string) (reply, error) {
 	t.Helper()
 	p := d.in(t)
@@ -187,9 +187,9 @@ func (d *door) attempts() []attempt {
 type stranger struct {
 	name  string
 	shown shown
-	// reason is what a refusal says over gRPC. Empty: there is no connection.
+	// reason is the reason of the refusal over gRPC. Empty: no connection.
 	reason string
-	// known says that the credential is good and its holder may not do it.
+	// known says that the credential is valid but has no rights.
 	known bool
 }
 
@@ -276,8 +276,8 @@ func (d *door) tellsNothingOf(t *testing.T, classes []stranger) {
 	}
 }
 
-// mustNotStandIn looks for all of the credential, and of a token for its
-// claims and its signature alone.
+// mustNotStandIn searches for the credential, and for the claims and the
+// signature of a token.
 func (c stranger) mustNotStandIn(t *testing.T, where, said string) {
 	t.Helper()
 	for _, h := range c.shown.headers {

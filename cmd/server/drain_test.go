@@ -80,7 +80,7 @@ func TestADrainEndsTheConnectionsThatAreKeptAlive(t *testing.T) {
 	}
 }
 
-// The program as its own process: what a signal does to it, nothing else shows.
+// The program runs as a process, to test its reaction to signals.
 func TestSignalsEndTheBuiltProgramInOrder(t *testing.T) {
 	t.Parallel()
 	path := buildProgram(t)
@@ -105,7 +105,7 @@ func TestSignalsEndTheBuiltProgramInOrder(t *testing.T) {
 				return cmd.ProcessState.ExitCode()
 			})
 			<-begun
-			// At once, and while it serves: a hangup never ends it.
+			// At once, and while it serves: SIGHUP never ends the program.
 			p.await("its folder", func() bool { return len(left(t, folder)) > 0 })
 			must(t, process.Signal(syscall.SIGHUP))
 			p.await("the welcome", func() bool { return strings.Contains(p.out.String(), "Ctrl-C") })
@@ -123,7 +123,7 @@ func TestSignalsEndTheBuiltProgramInOrder(t *testing.T) {
 	}
 }
 
-// left lists what is in a folder.
+// left lists the files in a folder.
 func left(t *testing.T, folder string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*"))

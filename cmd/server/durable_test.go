@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// stateSize is how many bytes were written to the files of the state. Segments have
-// their full size from the beginning, and zeros behind what was written.
+// stateSize returns the bytes written to the files of the state. Segments have
+// their full size from the beginning, with trailing zeros.
 func (p *program) stateSize() int64 {
 	p.t.Helper()
 	var size int64
@@ -23,8 +23,8 @@ func (p *program) stateSize() int64 {
 	return size
 }
 
-// A create that the tenant's own quota refuses leaves nothing behind, and its key
-// is free for the create that is let pass later.
+// A create that the tenant's quota refuses leaves no record, and a later create
+// can use its key.
 func TestARefusalAtTheOwnQuotaIsNotKept(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{sets: []string{"quotas[0].tenant=" + callerName, "quotas[0].account=main", "quotas[0].secrets=1"}})

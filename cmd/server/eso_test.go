@@ -24,7 +24,7 @@ func TestExternalSecretsOperatorPushesAndRefreshesWithoutSendingAgain(t *testing
 	must(t, json.Unmarshal(text, &recording))
 	p := remembering(t, setup{})
 	store := p.madeStore("default")
-	// The name of the store, and the list of its secrets.
+	// The name of the store, and its secrets.
 	p.must("GET", "stores/"+store+"/secrets", "")
 	value, exists := "", false
 	for _, r := range recording.Requests {

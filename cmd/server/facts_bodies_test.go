@@ -111,8 +111,8 @@ func TestFact08CommentsAreAbsentNullOrEmpty(t *testing.T) {
 	}
 }
 
-// answering changes what Cloudflare answers: of each two texts the first
-// becomes the second.
+// answering replaces texts in Cloudflare's answers, given as pairs of old and
+// new text.
 func answering(oldNew ...string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -52,13 +52,13 @@ func TestTheRootSaysWhereTheAPIIs(t *testing.T) {
 	}
 }
 
-// absolute keeps a path from being taken for one below the secrets store.
+// absolute marks a path as not relative to the secrets store.
 func (*program) absolute(path string) string { return "/" + strings.TrimPrefix(path, "/") }
 
 func TestFact01ABaseWithoutThePrefixIsNoMissingObject(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
-	// Terraform forgets what it manages on a 404.
+	// Terraform removes an object from its state after a 404.
 	for _, path := range []string{"/accounts/" + accountID + "/secrets_store/stores", "/v4/accounts/x/secrets_store/quota", "/user/tokens/verify"} {
 		got := p.do("GET", path, "")
 		if got.status != http.StatusBadRequest || !strings.Contains(got.errors()[0], "must end in /client/v4") {
@@ -114,7 +114,7 @@ func TestFact03QueriesAreReadAsClientsWriteThem(t *testing.T) {
 	p := start(t, setup{})
 	w := p.given("full")
 	p.learn(w)
-	// What cannot be answered for sure without Cloudflare is asked as it came.
+	// A query without a certain answer in the cache is sent to Cloudflare unchanged.
 	for _, tc := range []struct{ name, query, upstream, found string }{
 		{"scopes once for each", "?scopes=workers&scopes=dex", "scopes=workers,dex", "more-2 more-1 taken"},
 		{"scopes with commas", "?scopes=workers,dex", "scopes=workers,dex", "more-2 more-1 taken"},

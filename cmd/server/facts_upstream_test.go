@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// callersHeaders are what a caller may send and Cloudflare must never see.
+// callersHeaders are headers of callers that Cloudflare must never see.
 var callersHeaders = []string{
 	"X-Auth-Email: caller@example.com", "X-Auth-Key: caller-key", "X-Auth-User-Service-Key: caller-key", "Cookie: caller=1",
 	"Accept: caller/accept", "Accept-Language: caller", "User-Agent: caller-agent", "Referer: http://caller/", "Origin: http://caller",
@@ -36,7 +36,7 @@ func TestFact20NothingOfTheCallersIsForwarded(t *testing.T) {
 			w := p.given(c.Given)
 			before := len(p.cf.Requests())
 			method, path, _ := strings.Cut(w.fill(c.REST), " ")
-			// One name for each change.
+			// A different name for each change.
 			headers := strings.Split(strings.ReplaceAll(strings.Join(callersHeaders, "\n"), "$rpc", c.RPC), "\n")
 			p.must(method, path+"?caller=1&page_size=1", w.fill(c.Body), headers...)
 			w = p.given(c.Given)
@@ -58,8 +58,7 @@ func TestFact20NothingOfTheCallersIsForwarded(t *testing.T) {
 	}
 }
 
-// checkForwarded checks a request of ours against the list of all that it may
-// hold.
+// checkForwarded checks that a request to Cloudflare only has allowed parts.
 func checkForwarded(t *testing.T, r emulator.LoggedRequest) {
 	t.Helper()
 	want := map[string]string{
@@ -139,7 +138,7 @@ func TestFact21OnlyTheRayIsRelayed(t *testing.T) {
 		if !regexp.MustCompile(`^[0-9a-f]{16}-DEV$`).MatchString(got.header.Get("Cf-Ray")) {
 			t.Errorf("%s: ray %q", path, got.header.Get("Cf-Ray"))
 		}
-		// What Cloudflare says of the credential's budget is nobody's own share.
+		// Cloudflare's rate-limit headers are about the credential, not about a caller's share.
 		if got.header.Get("Ratelimit-Policy") != `"default";q=600;w=120` {
 			t.Errorf("%s: policy %q", path, got.header.Get("Ratelimit-Policy"))
 		}

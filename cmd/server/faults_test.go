@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// want picks the verdict of a case that a fault strikes. A change whose answer
-// was lost comes to what it comes to anyway.
+// want returns the verdict of a case under the fault. A change whose answer was
+// lost has the verdict of the case without the fault.
 func (f parityFault) want(t *testing.T, c parityCase) verdict {
 	t.Helper()
 	switch {
@@ -22,8 +22,8 @@ func (f parityFault) want(t *testing.T, c parityCase) verdict {
 	}
 }
 
-// order is the fault as it strikes a case: every read, and of changes the first
-// request that changes something.
+// order returns the fault for a case: for reads every request, for changes the
+// first changing request.
 func (f parityFault) order(t *testing.T, c parityCase) emulator.Fault {
 	t.Helper()
 	ms := func(key string) int { n, _ := f.Fault[key].(int); return n }
@@ -41,7 +41,7 @@ func (f parityFault) order(t *testing.T, c parityCase) emulator.Fault {
 	return fault
 }
 
-// protocols run a case and hold what comes of it against a verdict.
+// protocols returns functions that run a case over each protocol and check the verdict.
 func protocols(p *program, t *testing.T, c parityCase) map[string]func(verdict, world) {
 	t.Helper()
 	return map[string]func(verdict, world){
@@ -77,7 +77,7 @@ func TestEveryRPCSaysTheSameOfCloudflaresFaults(t *testing.T) {
 			want := f.want(t, c)
 			w := p.given(c.Given)
 			if want.Code == "" {
-				// What is left behind when nothing goes wrong.
+				// The state without a fault.
 				hold(c.Want, w)
 			}
 			left := p.left()
@@ -90,7 +90,7 @@ func TestEveryRPCSaysTheSameOfCloudflaresFaults(t *testing.T) {
 			if value, made := p.cf.Value(accountID, w.store, "B"); made && value != w.value {
 				t.Errorf("%s: the value is %q", protocol, value)
 			}
-			// So that no account is left alone for its many failures.
+			// So that the circuit breaker of no account opens.
 			p.cf.ClearFaults()
 			p.must("GET", "stores", "")
 		}
@@ -103,8 +103,8 @@ func (p *program) left() (is struct{ stores, secrets int }) {
 	return is
 }
 
-// A refusal for want of budget holds for all calls until its time is over, and
-// those that come meanwhile are not sent.
+// A refusal for lack of budget applies to all calls until its end, and calls in
+// between are not sent.
 func TestEveryRPCSaysTheSameOfASpentBudget(t *testing.T) {
 	t.Parallel()
 	eachFault(t, func(f parityFault) bool { return f.Then != nil }, func(t *testing.T, f parityFault, c parityCase) {
@@ -137,7 +137,7 @@ func slow(t *testing.T) parityFault {
 	return parityFault{}
 }
 
-// eachAtOnce runs the examples of reads, or those of changes, all at once.
+// eachAtOnce runs the examples of reads or of changes concurrently.
 func eachAtOnce(t *testing.T, reads bool, part func(*testing.T, parityCase)) {
 	t.Helper()
 	for _, c := range readParity(t).examples() {
@@ -162,8 +162,8 @@ func TestEveryReadEndsWhenCloudflareIsTooSlow(t *testing.T) {
 	})
 }
 
-// Where every try is lost, the caller is told that in the end. That the change
-// was not made is found out all the same.
+// If every attempt is lost, the caller gets that fault. Recovery still finds
+// that the change was not made.
 func TestEveryChangeEndsWhenCloudflareIsTooSlow(t *testing.T) {
 	t.Parallel()
 	f := slow(t)
@@ -195,8 +195,8 @@ func TestEveryChangeEndsWhenCloudflareIsTooSlow(t *testing.T) {
 	}
 }
 
-// begun makes the call of a case, and gives what waits for its end and holds it
-// against a verdict.
+// begun makes the call of a case, and returns the function that waits for the
+// end and checks the verdict.
 func (p *program) begun(c parityCase, w world, overREST bool) func(*testing.T, verdict) {
 	p.t.Helper()
 	rest, rpc := make(chan reply, 1), make(chan ruling, 1)
@@ -218,8 +218,7 @@ func (p *program) begun(c parityCase, w world, overREST bool) func(*testing.T, v
 	}
 }
 
-// One answer that comes too late is waited for no longer, and the change is made
-// all the same.
+// Storekeeper does not wait for a late answer, and the change is made anyway.
 func TestEveryChangeIsMadeThoughAnAnswerComesTooLate(t *testing.T) {
 	t.Parallel()
 	f := slow(t)

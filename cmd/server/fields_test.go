@@ -19,8 +19,8 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// documented is what Cloudflare's contract says of an operation: the paths of the
-// fields of its request and of its answers.
+// documented has the paths of an operation's request and answer fields in
+// Cloudflare's contract.
 type documented struct {
 	RPC, Operation                   string
 	Query, Request, Success, Failure []string
@@ -42,7 +42,7 @@ func readDocumented(t *testing.T) []documented {
 	return contract.Operations
 }
 
-// fullCall asks for an operation with every field that its request has.
+// fullCall is a call with every field of the request.
 type fullCall struct{ rest, body, grpc string }
 
 const (
@@ -70,15 +70,15 @@ func fullCalls() map[string]fullCall {
 	}
 }
 
-// remark is an item of errors or messages with all its fields.
+// remark is an item of errors or messages with all fields.
 func remark(code int, message string) string {
 	return fmt.Sprintf(`{"code":%d,"message":%q,"documentation_url":"https://developers.cloudflare.com/%d","source":{"pointer":"/x/%d"}}`, code, message, code, code)
 }
 
 const infoJSON = `{"count":1,"page":1,"per_page":50,"total_count":1,"total_pages":1}`
 
-// prepare makes the world of a full call and orders what Cloudflare adds to the
-// answer.
+// prepare creates the world of a full call and injects additions to
+// Cloudflare's answer.
 func (p *program) prepare(d documented, f emulator.Fault) world {
 	p.t.Helper()
 	w := p.given(map[bool]string{true: "nothing", false: "secret"}[d.RPC == "CreateStore"])
@@ -176,8 +176,8 @@ func TestEveryDocumentedFieldOfASuccessPasses(t *testing.T) {
 				w := p.prepare(d, f)
 				got := p.over(protocol, d, w)
 				for _, path := range d.Success {
-					// A success has no errors, and over gRPC it is the status that says so.
-					// An answer of a deletion has no result.
+					// A success has no errors, and over gRPC the status says so. The answer
+					// to a deletion has no result.
 					if strings.HasPrefix(path, "errors") || protocol == "gRPC" && (path == "success" || path == "result") {
 						continue
 					}

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Clients take the first item of such a list for the one that they asked for.
+// Clients take the first item of a filtered list for the wanted object.
 func TestAListShowsNothingThatItsFilterLeavesOut(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// restCalls are the calls that have a body or a query, with one that is good.
+// restCalls has the calls with a body or a query, with a valid example.
 var restCalls = []struct{ method, path, body, query string }{
 	{"POST", "stores", `{"name":"x"}`, ""},
 	{"POST", "stores/$store/secrets", `[{"name":"A","value":"v","scopes":["dex"],"comment":null}]`, ""},
@@ -29,7 +29,7 @@ var restCalls = []struct{ method, path, body, query string }{
 	{"GET", "/client/v4/memberships", "", "page=0"},
 }
 
-// strange are texts that break what is careless.
+// strange has texts that break careless parsers.
 var strange = []string{
 	"", " ", "0", "-1", "1e9", "99999999999999999999", "null", "true", "{}", "[]", `"`, `\`, "'", "\x00", "\x1f", "\u2028", "é", "\xff", "\xed\xa0\x80",
 	"../", "%", "%00", "%zz", "+", "&", "=", ";", ":", ",", "*", "{id}", "$account", strings.Repeat("a", 300), strings.Repeat("[", 2000), strings.Repeat("x", 70_000),
@@ -58,8 +58,8 @@ func (m mutator) spoil(text string) string {
 	return text
 }
 
-// mustNotFail sends a request whose only rule is that nothing makes the server
-// fail; the form of the answer is checked on its way.
+// mustNotFail sends a request that must not make the server fail; the transport
+// checks the form of the answer.
 func (p *program) mustNotFail(method, path, body string, headers ...string) {
 	p.t.Helper()
 	got, err := p.try(context.Background(), method, path, strings.NewReader(body), headers...)
@@ -96,7 +96,7 @@ func TestNoRequestOverRESTMakesTheServerFail(t *testing.T) {
 	}
 }
 
-// printable leaves out what cannot stand in a request line.
+// printable removes characters that a request line cannot have.
 func printable(r rune) rune {
 	if r <= ' ' || r == '#' || r > '~' {
 		return -1
@@ -125,7 +125,7 @@ func TestNoRequestOverGRPCMakesTheServerFail(t *testing.T) {
 	}
 }
 
-// fill sets some fields of a message, identifiers mostly to good ones.
+// fill sets some fields of a message, identifiers mostly to valid values.
 func (m mutator) fill(message protoreflect.Message, w world) {
 	fields := message.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -163,7 +163,7 @@ func (m mutator) value(fd protoreflect.FieldDescriptor, empty protoreflect.Value
 	return empty
 }
 
-// FuzzRESTBody sends any body to the calls that take one.
+// FuzzRESTBody sends any body to the calls with a body.
 func FuzzRESTBody(f *testing.F) {
 	for i, call := range restCalls {
 		if call.body != "" {
@@ -180,7 +180,7 @@ func FuzzRESTBody(f *testing.F) {
 	})
 }
 
-// FuzzRESTQuery sends any query to the calls that read one.
+// FuzzRESTQuery sends any query to the calls with a query.
 func FuzzRESTQuery(f *testing.F) {
 	for i, call := range restCalls {
 		f.Add(uint8(i), call.query)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// gate is a Cloudflare that keeps requests waiting until it opens or the
-// request is given up.
+// gate is a Cloudflare that blocks requests until the gate opens or the request
+// is cancelled.
 type gate struct {
 	next            http.Handler
 	arrived, gaveUp chan struct{}

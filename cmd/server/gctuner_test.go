@@ -31,7 +31,7 @@ func TestTheHeapIsFilledWithinLimits(t *testing.T) {
 	}
 }
 
-// percent is the one in force.
+// percent returns the GC percentage in force.
 func percent() int {
 	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
 	metrics.Read(sample)

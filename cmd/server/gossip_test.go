@@ -16,15 +16,15 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// gossip is a Cloudflare that repeats what it was sent, in one way at a time.
+// gossip is a Cloudflare that repeats received values, in one way at a time.
 type gossip struct {
 	next http.Handler
 	telling
 }
 
-// telling is the way in which Cloudflare gossips now. Of changes it strikes so
-// many requests: the first that changes something, and what comes after it. A
-// change whose every answer is lost would have no end.
+// telling is the current way of gossip. For changes it applies to a number of
+// requests, from the first changing request on, because a change whose every
+// answer is lost would never end.
 type telling struct {
 	way  atomic.Pointer[gossipWay]
 	left atomic.Int32
@@ -56,7 +56,7 @@ func (g *telling) strikes(r *http.Request) *gossipWay {
 	return way
 }
 
-// faults are those of the emulator in which it gossips.
+// faults returns the faults of the emulator that contain the gossip.
 func (way gossipWay) faults(reads bool, method string) []emulator.Fault {
 	f := way.fault
 	switch {

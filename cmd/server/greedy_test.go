@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// greedy is what a caller with rights does that takes much memory.
+// greedy returns attacks of a caller with rights that use much memory.
 func greedy() []attack {
 	rights := "Authorization: Bearer " + callerKey + "\r\n"
 	header := []string{"authorization", "Bearer " + callerKey}
@@ -20,13 +20,13 @@ func greedy() []attack {
 	}
 }
 
-// longestBatches makes 100 secrets whose values are six times as long as JSON.
+// longestBatches creates 100 secrets with values that are six times as long in JSON.
 func longestBatches(ctx context.Context, p *confined, worker int) {
 	store := identifier.FindStringSubmatch(p.cloudflare("GET", "/stores", ""))[1]
 	r := batchOf(store, 100, longest)
 	for i, s := range r.GetSecrets() {
 		s.Name = fmt.Sprintf("W%d_%d", worker, i)
 	}
-	// Whether it is done or refused for want of room, the server lives on.
+	// The call may succeed or be refused for lack of memory; the server survives.
 	_ = p.send(ctx, "CreateSecrets", r)
 }

@@ -30,8 +30,8 @@ const apiServerVariable = "STOREKEEPER_KUBE_APISERVER"
 // clusterPatience is how long a part of a cluster may take to start.
 const clusterPatience = 2 * time.Minute
 
-// cluster is a real API server of Kubernetes on a real etcd, on loopback. It has
-// no nodes and no controllers.
+// cluster is a real API server of Kubernetes on a real etcd, on loopback. The
+// cluster has no nodes and no controllers.
 type cluster struct {
 	t                  *testing.T
 	program            string
@@ -64,8 +64,8 @@ func startCluster(t *testing.T) *cluster {
 	return c
 }
 
-// serve starts the API server: it signs with the first key, and takes tokens of
-// all. One that runs is stopped.
+// serve starts the API server, after stopping a running one. It signs with the
+// first key and accepts tokens of all keys.
 func (c *cluster) serve(keys ...string) {
 	c.t.Helper()
 	if c.api != nil {
@@ -184,7 +184,7 @@ func (c *cluster) must(method, path, body string) string {
 	return text
 }
 
-// account makes a namespace and a service account in it.
+// account creates a namespace with a service account.
 func (c *cluster) account(namespace, name string) {
 	c.t.Helper()
 	c.must(http.MethodPost, "/api/v1/namespaces", fmt.Sprintf(`{"metadata":{"name":%q}}`, namespace))

@@ -33,8 +33,8 @@ func kubernetesIssuer(c *cluster) string {
 `, c.url, podAudience)
 }
 
-// A token of a real API server is accepted over both protocols, and doctor says
-// what is missing where it is not.
+// A token of a real API server is accepted over both protocols; otherwise
+// doctor names the cause.
 func TestTokensOfKubernetesAreAccepted(t *testing.T) {
 	c := startCluster(t)
 	c.account("payments", "api")
@@ -133,8 +133,8 @@ func (p *program) listStores(t *testing.T, token string) error {
 	return err
 }
 
-// A cluster can keep service accounts from the keys; the binding that
-// deploy/README.md shows gives them back to one.
+// A cluster can deny service accounts access to the keys; the binding in
+// deploy/README.md grants it to one service account.
 func TestADocumentedBindingLetsStorekeeperReadTheKeys(t *testing.T) {
 	c := startCluster(t)
 	c.account("storekeeper", "storekeeper")

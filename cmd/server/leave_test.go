@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// Who leaves does not know whether the change was made, so it is made.
+// A caller that leaves does not know whether the change was made, so Storekeeper completes the change.
 func TestAChangeGoesOnWhenItsCallerLeaves(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(context.Context, *program, string){
@@ -45,7 +45,7 @@ func TestAChangeGoesOnWhenItsCallerLeaves(t *testing.T) {
 			if again.header.Get("Idempotent-Replayed") != "true" || len(p.trail(t).about("again")) != 0 || p.sent() != 2 {
 				t.Errorf("%v after %d changes, in the trail as %+v", again.header, p.sent(), p.trail(t).about("again"))
 			}
-			// What it shows is read by the next, too.
+			// The next read shows the change too.
 			if got := namesOf(p.must("GET", "stores/"+w.store+"/secrets", "")); len(got) != 1 || got[0] != "A" {
 				t.Errorf("listed %v", got)
 			}
@@ -92,8 +92,8 @@ func TestAReplaySurvivesARestart(t *testing.T) {
 	}
 }
 
-// What a change deleted has no name at Cloudflare any more, and the rule needs
-// one.
+// A deleted object has no name at Cloudflare any more, but the rule needs the
+// name.
 func TestAReplayedDeletionIsJudgedByTheNameThatWas(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{
@@ -118,7 +118,7 @@ rules:
 	if got := p.do("DELETE", secrets, `{"ids":["`+two+`"]}`, search, "X-Stainless-Retry-Count: 1"); got.body != several.body || got.header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("as a retry: %d %s", got.status, got.body)
 	}
-	// What is remembered serves the repeat alone.
+	// The remembered name is only used for the repeat.
 	if got := p.do("DELETE", secrets+"/"+noSuchID, "", search, "Idempotency-Key: one"); got.status < http.StatusBadRequest || got.header.Get("Idempotent-Replayed") != "" {
 		t.Errorf("another secret with the key: %d %s", got.status, got.body)
 	}
@@ -127,8 +127,8 @@ rules:
 	}
 }
 
-// A stop that cannot wait any longer leaves a change open, and the next life
-// finds out what became of it.
+// A stop after the grace period leaves a change open, and the next process
+// finds the outcome.
 func TestAStopLeavesNoChangeOpenForLong(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -176,9 +176,8 @@ func TestAStopLeavesNoChangeOpenForLong(t *testing.T) {
 	}
 }
 
-// Cloudflare shows no value, so of an update that was sent and of which no
-// answer came nobody can say whether it was made, unless the secret shows that
-// nothing was changed.
+// Cloudflare shows no value, so the outcome of an update without an answer is
+// unknown, unless the secret shows that nothing was changed.
 func TestTheTrailSaysUnknownOfAnUpdateThatNobodyCanProve(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -213,7 +212,7 @@ func TestTheTrailSaysUnknownOfAnUpdateThatNobodyCanProve(t *testing.T) {
 	}
 }
 
-// lastOutcome is what the trail says last of the change of a request.
+// lastOutcome returns the last outcome in the trail of a request's change.
 func (p *program) lastOutcome(t *testing.T, request string) string {
 	t.Helper()
 	lines := p.trail(t)

@@ -117,7 +117,7 @@ func TestFact22ABodyThatIsTooLargeIsRefused(t *testing.T) {
 	}
 }
 
-// dialREST opens a connection for what no HTTP client would send.
+// dialREST opens a connection for bytes that no HTTP client would send.
 func (p *program) dialREST() net.Conn {
 	p.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(p.rest, "http://"))
@@ -127,8 +127,8 @@ func (p *program) dialREST() net.Conn {
 	return conn
 }
 
-// A stranger is refused before a byte of the body is sent, and the connection
-// is not kept for it.
+// An unauthenticated client is refused before the body is sent, and the
+// connection is closed.
 func TestTheBodyOfAStrangerIsNotRead(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -166,7 +166,7 @@ func TestTheBodyOfAStrangerIsNotRead(t *testing.T) {
 	}
 }
 
-// A body whose end is missing may be whole as JSON, and is refused all the same.
+// A truncated body may be complete JSON, and is refused anyway.
 func TestABodyThatBreaksOffIsNotExecuted(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -194,9 +194,9 @@ func TestABodyThatBreaksOffIsNotExecuted(t *testing.T) {
 	}
 }
 
-// What net/http cannot read as a request it answers itself, in plain text. No
-// client that speaks HTTP meets these answers but the last, for which it has to
-// send headers or a path of more than 64 KiB.
+// net/http answers unreadable requests itself, in plain text. HTTP clients can
+// only get the last of these answers, by sending headers or a path of more than
+// 64 KiB.
 func TestOnlyWhatIsNoRequestIsAnsweredWithoutAnEnvelope(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})

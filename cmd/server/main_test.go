@@ -7,8 +7,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain runs the tests or, where the environment says so, the server that
-// the tests of chaos kill.
+// TestMain runs the tests or, if the environment says so, the server that the
+// chaos tests kill.
 func TestMain(m *testing.M) {
 	if os.Getenv(chaosServer) != "" {
 		os.Exit(runChaosServer())

@@ -13,7 +13,7 @@ import (
 // some that ask for something else.
 var forms = []struct {
 	name string
-	// method and path are those of REST, rpc that of gRPC.
+	// method and path for REST, rpc for gRPC.
 	method, path, rpc string
 	same, other       []string
 	// grpcSame are further forms over gRPC.
@@ -96,7 +96,7 @@ func TestARequestInAnotherFormIsTheSameChange(t *testing.T) {
 				return strings.ReplaceAll(strings.ReplaceAll(w.fill(text), "$second", p.idOf(w.store, "more-1")), "$empty", p.storeNamed("empty"))
 			}
 			p.cloudflare("POST", "/stores", `{"name":"empty"}`)
-			// What the objects are called is asked while they are there.
+			// Names are filled in while the objects exist.
 			path, same, other := fill(tc.path), fillAll(tc.same, fill), fillAll(tc.other, fill)
 			grpcSame, grpcOther := fillAll(tc.grpcSame, fill), fillAll(tc.grpcOther, fill)
 			first := p.must(tc.method, path, same[0], "Idempotency-Key: k")
@@ -141,8 +141,7 @@ func fillAll(texts []string, fill func(string) string) []string {
 	return filled
 }
 
-// A name that the secret does not have asks for something that cannot be done,
-// and takes the key from nobody.
+// An update with a wrong name is refused, and its key stays unused.
 func TestAnUpdateWithAnotherNameIsNotTheSameChange(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -164,7 +163,7 @@ func TestAnUpdateWithAnotherNameIsNotTheSameChange(t *testing.T) {
 	}
 }
 
-// What does not exist is seen in the list, and is not asked for one by one.
+// The list shows missing objects, so they are not looked up one by one.
 func TestADeleteOfManyCostsFewCallsWhateverItNames(t *testing.T) {
 	t.Parallel()
 	ids := func(n int, of func(int) string) string {

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// softLimit and hardLimit are those of deploy/kubernetes, in MiB.
+	// softLimit and hardLimit are the memory limits of deploy/kubernetes, in MiB.
 	softLimit = 400
 	hardLimit = 512
 	// rightlessKey is that of a caller without any right.
@@ -32,10 +32,9 @@ const (
 )
 
 // TestAttacksLeaveTheServerWithinItsMemory runs the built program under a hard
-// limit against strangers and rightless callers, while a polite caller works. The
-// limit is one of the kernel on the memory that the process has for data, so that
-// it holds without control groups. STOREKEEPER_LIMITS_SECONDS is how long each
-// attack lasts.
+// memory limit against unauthenticated clients and callers without rights, while
+// a polite caller works. The limit is RLIMIT_DATA, which needs no control groups.
+// STOREKEEPER_LIMITS_SECONDS is the duration of each attack.
 func TestAttacksLeaveTheServerWithinItsMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")
@@ -64,7 +63,7 @@ func TestAttacksLeaveTheServerWithinItsMemory(t *testing.T) {
 			if q.ended() {
 				t.Fatalf("the server died: %s", q.err)
 			}
-			// Under attack it may be slow, but it goes on.
+			// The polite caller may be slow under attack, but must be served.
 			q.await("the polite caller is served", func() bool { return polite.served.Load() > before+4 })
 			t.Logf("peak memory %d MiB, %d polite calls", p.peak(), polite.served.Load()-before)
 			if peak := p.peak(); peak >= softLimit {
@@ -78,7 +77,7 @@ func TestAttacksLeaveTheServerWithinItsMemory(t *testing.T) {
 	}
 }
 
-// confined is the built program with a limit on its memory.
+// confined is the built program with a memory limit.
 type confined struct {
 	*program
 
@@ -136,7 +135,7 @@ func (c *confined) ended() bool {
 	}
 }
 
-// peak is the most memory that the program has had, in MiB, as the kernel counts it.
+// peak returns the peak resident memory of the program, in MiB.
 func (c *confined) peak() int {
 	file, err := os.Open(fmt.Sprintf("/proc/%d/status", c.pid.Load()))
 	if err != nil {
@@ -166,8 +165,8 @@ type politeCaller struct {
 	failed []string
 }
 
-// bePolite makes reads and changes over both protocols until the end. Each call
-// has the time that a client would give it.
+// bePolite makes reads and changes over both protocols until the end, each with
+// the timeout of a usual client.
 func (c *confined) bePolite() *politeCaller {
 	ctx, cancel := context.WithCancel(context.Background())
 	polite := &politeCaller{cancel: cancel}

@@ -16,7 +16,7 @@ import (
 )
 
 // native makes a call of Storekeeper's own API over both protocols, compares the
-// answers, and returns the one over REST.
+// answers, and returns the REST answer.
 func (p *program) native(rpc, request, method, path, body string) reply {
 	p.t.Helper()
 	return p.sameOverBoth(rpc, p.do(method, path, body), p.call(context.Background(), rpc, request))
@@ -41,8 +41,8 @@ func (p *program) request(rpc, text string) proto.Message {
 	return in
 }
 
-// sameOverBoth compares the answers over both protocols, without what differs from
-// one call to the next.
+// sameOverBoth compares the answers over both protocols, without parts that differ
+// between calls.
 func (p *program) sameOverBoth(rpc string, rest reply, rpcs ruling) reply {
 	p.t.Helper()
 	if rest.status >= http.StatusBadRequest {

@@ -50,7 +50,7 @@ func (raw) Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// callRaw runs an RPC, and gives the bytes of its answer.
+// callRaw runs an RPC, and gives the bytes of the answer.
 func (p *program) callRaw(ctx context.Context, rpc, request string) (body []byte, got ruling) {
 	p.t.Helper()
 	m := methodNamed(p.t, rpc)
@@ -87,7 +87,7 @@ func TestAChangeThatComesAgainGetsTheFirstAnswer(t *testing.T) {
 		if got.err != nil || later.err != nil || string(body) != string(same) || got.headers().Get("idempotent-replayed") != nil || first1(later, "idempotent-replayed") != "true" {
 			t.Errorf("grpc: first %v %x %v\nagain %v %x %v", got.err, body, got.headers(), later.err, same, later.headers())
 		}
-		// The protocol is no part of what is asked for.
+		// The protocol is not part of the request digest.
 		method, path, _ = strings.Cut(w.fill(c.REST), " ")
 		if over := p.do(method, path, w.fill(c.Body), "Idempotency-Key: grpc-"+c.RPC); over.header.Get("Idempotent-Replayed") != "true" || over.status != first.status {
 			t.Errorf("over REST after gRPC: %d %s %v", over.status, over.body, over.header)

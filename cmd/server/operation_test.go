@@ -109,7 +109,7 @@ func (p *program) reflected(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// getStore asks Cloudflare for one object, which nobody else waits for.
+// getStore reads an object that no other call waits for.
 func (p *program) getStore(ctx context.Context) ruling {
 	p.t.Helper()
 	return p.call(metadata.AppendToOutgoingContext(ctx, "cache-control", "no-cache"), "GetStore", `{"account_id":"main","store_id":"`+noSuchID+`"}`)
@@ -152,7 +152,7 @@ func TestACallerWhoGoesAwayEndsTheCallToCloudflare(t *testing.T) {
 	}
 }
 
-// leaveDuring makes a call and gives it up when its request has arrived.
+// leaveDuring makes a call and cancels it after the arrival of its request.
 func leaveDuring(t *testing.T, p *program, g *gate, call func(context.Context)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -163,7 +163,7 @@ func leaveDuring(t *testing.T, p *program, g *gate, call func(context.Context)) 
 	p.wait("the caller returns", done)
 }
 
-// Others may wait for the same listing, and later ones are answered from it.
+// Other calls may wait for the same listing, and later calls are answered from the listing.
 func TestAListingGoesOnWithoutItsCaller(t *testing.T) {
 	t.Parallel()
 	g := newGate()
@@ -273,8 +273,8 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 	p.call(context.Background(), "GetUser", "{}")
 	before := runtime.NumGoroutine()
 	round()
-	// Connections to Cloudflare that are kept have three goroutines of their own,
-	// with the emulator's. As many are kept as were needed at once, which is one
-	// more where what is kept is read anew beside a call.
+	// An idle connection to Cloudflare has three goroutines, including the
+	// emulator's. As many connections are kept as were needed concurrently, plus
+	// one if the cache is refreshed during a call.
 	p.await("goroutines end", func() bool { return runtime.NumGoroutine() <= before+2+3 })
 }

@@ -14,15 +14,14 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// What a client without keys says of its tries.
+// The retry headers of a client without keys.
 const (
 	firstTry  = "X-Stainless-Retry-Count: 0"
 	secondTry = "X-Stainless-Retry-Count: 1"
 )
 
-// later are changes of what the first call of a case made, by whoever and
-// however, after which the first call's answer is none any more to a call like
-// it.
+// later has changes of the object of the first call, by any caller. Afterwards
+// the first answer must not be given to an equal call.
 var later = []struct {
 	name string
 	// first is made twice: as a first try, and as a repeat of a try that never
@@ -110,8 +109,8 @@ func TestAnAnswerWithoutAKeyEndsWithTheNextChangeOfItsObject(t *testing.T) {
 	}
 }
 
-// blocked makes Cloudflare refuse a read of somebody, so that no call may leave
-// for a few seconds.
+// blocked makes Cloudflare refuse a read with 429, so that no call is sent for
+// a few seconds.
 func (p *program) blocked() {
 	p.t.Helper()
 	p.inject(emulator.Fault{Kind: emulator.KindRateLimit, Method: "GET", Times: 1, RetryAfter: 3 * time.Second})
@@ -150,7 +149,7 @@ func TestAFirstTryThatFailsLeavesNoOlderAnswerToItsRepeat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// A block is longer than any call waits for it.
+			// A block is longer than the wait of any call.
 			p := start(t, setup{sets: []string{"budget.max_wait=100ms"}})
 			w := p.given("secret")
 			method, path, body := steps.first[0], w.fill(steps.first[1]), steps.first[2]
@@ -176,8 +175,8 @@ func TestAFirstTryThatFailsLeavesNoOlderAnswerToItsRepeat(t *testing.T) {
 	}
 }
 
-// The first try ends with its caller, while it waits for another change of the
-// same object.
+// The first attempt ends with its caller, while it waits for another change of
+// the same object.
 func TestAFirstTryThatIsGivenUpLeavesNoOlderAnswerToItsRepeat(t *testing.T) {
 	t.Parallel()
 	g := newDoorman()

@@ -20,7 +20,7 @@ type ownDocument struct {
 	compiler *jsonschema.Compiler
 }
 
-// served is where a program serves its document.
+// served has the URLs of a program's document.
 type served struct {
 	rest string
 	mu   sync.Mutex
@@ -61,8 +61,8 @@ func readOwnDocument(transport http.RoundTripper, rest string) (*ownDocument, er
 	return d, d.compiler.AddResource("doc.json", doc)
 }
 
-// check holds an answer against its declared schema and headers. failure is the
-// schema of a failure of a call that is not declared.
+// check checks an answer against the declared schema and headers. failure is
+// the schema of failures of undeclared calls.
 func (d *ownDocument) check(method, path string, answer *http.Response, body []byte, failure string) error {
 	at := []string{"components", "schemas", failure}
 	paths, _ := d.root["paths"].(map[string]any)
@@ -90,7 +90,7 @@ func (d *ownDocument) check(method, path string, answer *http.Response, body []b
 	return schema.Validate(value)
 }
 
-// response finds what is declared for a status, following a reference.
+// response returns the declaration for a status, following a reference.
 func (d *ownDocument) response(responses []string, status int) []string {
 	for _, key := range []string{strconv.Itoa(status), strconv.Itoa(status/100) + "XX", "default"} {
 		place := append(slices.Clone(responses), key)
@@ -106,10 +106,10 @@ func (d *ownDocument) response(responses []string, status int) []string {
 	return nil
 }
 
-// unsaid are the headers that no document describes: those of HTTP itself.
+// unsaid has HTTP's own headers, which no document describes.
 var unsaid = []string{"Connection", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options"}
 
-// checkHeaders checks that every header is declared where it is sent.
+// checkHeaders checks that every sent header is declared.
 func (d *ownDocument) checkHeaders(response []string, answer *http.Response) error {
 	declared, _ := d.at(append(slices.Clone(response), "headers")...).(map[string]any)
 	for name := range answer.Header {

@@ -15,7 +15,7 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 )
 
-// ofTenant is the second caller of a test, as one of a tenant.
+// ofTenant configures the second caller of a test, with a tenant.
 func ofTenant(name string) string {
 	return fmt.Sprintf("  - {name: team-search, sha256: %x, tenant: %s}", sha256.Sum256([]byte(otherKey)), name)
 }
@@ -25,7 +25,7 @@ func with(key string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+key)
 }
 
-// quotaOf is what GetQuota tells a caller, over REST and over gRPC.
+// quotaOf returns GetQuota's answers to a caller over REST and gRPC.
 func (p *program) quotaOf(key string) (rest, rpc string) {
 	p.t.Helper()
 	got := p.must("GET", "quota", "", "Authorization: Bearer "+key)

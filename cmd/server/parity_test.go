@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// parity is testdata/parity.yaml, which says what its fields mean.
+// parity is testdata/parity.yaml, whose comments describe the fields.
 type parity struct {
 	Cases  []parityCase
 	Faults []parityFault
@@ -36,7 +36,7 @@ type parityFault struct {
 	Then         *verdict
 }
 
-// verdict is what a call comes to, over both protocols.
+// verdict is the wanted result of a call over both protocols.
 type verdict struct {
 	Code, Reason, Detail string
 	Fields               []string
@@ -62,7 +62,7 @@ func readParity(t *testing.T) parity {
 	return p
 }
 
-// examples are the first case of each RPC, which is a good one.
+// examples returns the first case of each RPC, which succeeds.
 func (p parity) examples() []parityCase {
 	var firsts []parityCase
 	for _, c := range p.Cases {
@@ -73,7 +73,7 @@ func (p parity) examples() []parityCase {
 	return firsts
 }
 
-// asksCloudflare reports whether an RPC is one of Secrets Store's.
+// asksCloudflare reports whether an RPC belongs to SecretsStoreService.
 func (c parityCase) asksCloudflare(t *testing.T) bool {
 	t.Helper()
 	return methodNamed(t, c.RPC).Parent().Name() == "SecretsStoreService"
@@ -85,7 +85,7 @@ func (c parityCase) reads(t *testing.T) bool {
 	return options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
 }
 
-// world is what the account holds before a case.
+// world has the objects of the account before a case.
 type world struct{ store, secret, value string }
 
 // given makes the world that a case asks for.
@@ -125,8 +125,8 @@ func (p *program) overREST(c parityCase, w world) reply {
 	return p.do(method, path, w.fill(c.Body))
 }
 
-// hold runs a case over both protocols and holds what comes of it against its
-// verdict. Before each, the program learns what it likes of the world.
+// hold runs a case over both protocols and checks the verdict. Before each run,
+// learn may fill the cache.
 func (p *program) hold(t *testing.T, c parityCase, learn func(world)) {
 	t.Helper()
 	w := p.given(c.Given)
@@ -146,7 +146,7 @@ func TestEveryRPCAnswersTheSameOverBothProtocols(t *testing.T) {
 	}
 }
 
-// What is kept near is no other answer than Cloudflare's own.
+// Cached answers equal Cloudflare's answers.
 func TestEveryRPCAnswersTheSameOfWhatIsKept(t *testing.T) {
 	t.Parallel()
 	limits := emulator.Config{Accounts: []emulator.Account{{ID: accountID, SecretLimit: 3}}}
@@ -158,7 +158,7 @@ func TestEveryRPCAnswersTheSameOfWhatIsKept(t *testing.T) {
 				p.learn(w)
 				asked = len(p.cf.Requests())
 			})
-			// A search is asked of Cloudflare where nobody knows its rules.
+			// A search with unknown rules is sent to Cloudflare.
 			if c.reads(t) && c.Want.Code == "" && c.asksCloudflare(t) && len(p.cf.Requests()) > asked && !strings.Contains(c.REST, "search=") {
 				t.Errorf("Cloudflare was asked: %v", p.cf.Requests()[asked:])
 			}
@@ -166,8 +166,8 @@ func TestEveryRPCAnswersTheSameOfWhatIsKept(t *testing.T) {
 	}
 }
 
-// learn has the program read all that there is: the world has changed behind
-// its back.
+// learn lets the program read all objects, since the world was changed directly
+// at Cloudflare.
 func (p *program) learn(w world) {
 	p.t.Helper()
 	p.must("GET", "stores", "", "Cache-Control: no-cache")

@@ -19,8 +19,8 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// What the programs under test are configured with. The token and the key are
-// looked for in everything that leaves the program.
+// Settings of the programs under test. The tests search all output of the
+// program for the token and the key.
 const (
 	accountID     = emulator.DefaultAccountID
 	accountName   = "main"
@@ -32,7 +32,7 @@ const (
 	patience = time.Minute
 )
 
-// What some programs are started with.
+// Settings of some programs.
 const (
 	// askEachTime makes every read ask Cloudflare.
 	askEachTime = "reads.max_staleness=0s"
@@ -42,12 +42,12 @@ const (
 	anyPace = "budget.per_second=0"
 )
 
-// setup is what a program under test starts with. The zero value is the usual.
+// setup has the settings of a program under test. The zero value is the default.
 type setup struct {
-	// emulator is the Cloudflare behind the program. It takes platformToken
-	// only and has no call limit, unless these are set.
+	// emulator is the Cloudflare behind the program. It only accepts
+	// platformToken and has no call limit, unless these are set.
 	emulator emulator.Config
-	// wrap puts something between the program and its Cloudflare.
+	// wrap adds a handler between the program and its Cloudflare.
 	wrap func(http.Handler) http.Handler
 	// callers are more entries under callers.api_keys, each line indented.
 	callers string
@@ -82,8 +82,8 @@ type program struct {
 	code   int
 }
 
-// start runs `server serve` with a configuration file until the test ends,
-// and then expects that it ends well.
+// start runs `server serve` with a configuration file until the end of the
+// test, and then expects exit code 0.
 func start(t testing.TB, s setup) *program {
 	t.Helper()
 	p := &program{t: t, folder: t.TempDir(), setup: s}
@@ -110,7 +110,7 @@ func (p *program) body(file string, s setup) func(context.Context, terminal) int
 	}
 }
 
-// restart ends the program and begins another life of it on the same files.
+// restart stops the program and starts it on the same files.
 func (p *program) restart() {
 	p.t.Helper()
 	if code := p.stop(); code != exitOK {
@@ -203,7 +203,7 @@ func anyPorts() []string {
 	return []string{"--set", "listen.rest=127.0.0.1:0", "--set", "listen.grpc=127.0.0.1:0", "--set", "listen.admin=127.0.0.1:0"}
 }
 
-// begin runs a program in the background and sees to its end.
+// begin runs a program in the background and stops it at the end of the test.
 func (p *program) begin(body func(context.Context, terminal) int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel, p.exited = cancel, make(chan struct{})
@@ -219,7 +219,7 @@ func (p *program) begin(body func(context.Context, terminal) int) {
 	})
 }
 
-// stop tells the program to end, waits for that and gives its exit code.
+// stop stops the program, waits for its end and returns the exit code.
 func (p *program) stop() int {
 	p.t.Helper()
 	p.cancel()

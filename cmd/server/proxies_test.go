@@ -15,7 +15,7 @@ import (
 )
 
 // forge makes a denied call over both protocols that claims to come from an
-// address, and gives what the log and the trail say.
+// address, and gives the addresses in the log and the trail.
 func (p *program) forge(claimed string) (rest, overGRPC, trail string) {
 	p.t.Helper()
 	r := mustRequest(p.t, p.rest+"/client/v4/user")
@@ -110,8 +110,8 @@ func TestAConfiguredBalancerNamesTheClientByThePROXYProtocol(t *testing.T) {
 			}
 		}
 	}
-	// The header is not optional: a client that reaches the port on its own way
-	// would be taken for the balancer.
+	// The header is required: otherwise a client that connects to the port
+	// directly would count as the balancer.
 	conn := p.dialREST()
 	defer func() { _ = conn.Close() }()
 	_, _ = io.WriteString(conn, "GET /client/v4/user HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -40,7 +40,7 @@ func TestWhatIsKeptSaysHowOldItIs(t *testing.T) {
 		t.Errorf("the log says %v", p.out.line("call"))
 	}
 
-	// Who will have nothing old asks Cloudflare.
+	// With no-cache, Cloudflare is asked.
 	for _, path := range []string{"stores", store, store + "/secrets", store + "/secrets/" + w.secret, "quota"} {
 		asked := len(p.cf.Requests())
 		got := p.must("GET", path, "", "Cache-Control: max-age=0, No-Cache")
@@ -53,7 +53,7 @@ func TestWhatIsKeptSaysHowOldItIs(t *testing.T) {
 	if got.err != nil || first1(got, "cache-status") != "" || len(p.cf.Requests()) != asked+1 {
 		t.Errorf("grpc: %v %v", got.err, got.headers())
 	}
-	// No change is from what is kept.
+	// No change is answered from the cache.
 	if got := p.must("POST", store+"/secrets", newSecret); got.header.Get("Cache-Status") != "" || got.header.Get("Age") != "" {
 		t.Errorf("a change: %v", got.header)
 	}
@@ -82,7 +82,7 @@ func TestAReadShowsWhatWasChangedHere(t *testing.T) {
 	}
 }
 
-// rates are the form of what every answer says of the caller's share.
+// rates matches the rate-limit headers of every answer.
 var (
 	shareForm  = regexp.MustCompile(`^"default";r=(\d+);t=(\d+)$`)
 	policyForm = regexp.MustCompile(`^"default";q=60;w=120$`)
@@ -151,7 +151,7 @@ func TestASpentShareIsRefusedWithTheTimeToComeBack(t *testing.T) {
 	if got.status != http.StatusTooManyRequests || got.Errors[0].Code != 971 || !strings.HasPrefix(got.Errors[0].Message, "budget_spent: ") || wait < 1 || wait > 61 {
 		t.Errorf("rest: %d %s %v", got.status, got.body, got.header)
 	}
-	// Three were spent before; those of the second half are spaced.
+	// Three calls were spent before; calls of the second half are paced.
 	if n := len(p.cf.Requests()) - asked; n < 2 || n > 7 {
 		t.Errorf("Cloudflare was asked %d times", n)
 	}
@@ -160,7 +160,7 @@ func TestASpentShareIsRefusedWithTheTimeToComeBack(t *testing.T) {
 	if over.code != codes.ResourceExhausted || over.info.GetReason() != "BUDGET_SPENT" || over.retry.GetRetryDelay().AsDuration() <= 0 {
 		t.Errorf("grpc: %v %v", over.err, over.retry)
 	}
-	// What is kept costs nothing.
+	// Cached answers cost no calls.
 	p.must("GET", "stores", "")
 	if n := len(p.cf.Requests()) - asked; n != 0 {
 		t.Errorf("Cloudflare was asked %d times more", n)
@@ -175,7 +175,7 @@ func TestReadsGoOnWhileCloudflareIsAway(t *testing.T) {
 	p.learn(w)
 	store := "stores/" + w.store
 	p.inject(emulator.Fault{Kind: emulator.KindCut})
-	// So many failures in a row tell that it is away.
+	// This many consecutive failures open the circuit breaker.
 	for range 10 {
 		if got := p.do("GET", "stores", "", "Cache-Control: no-cache"); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 			t.Fatalf("asked anew: %d %s", got.status, got.body)

@@ -19,13 +19,13 @@ import (
 	"platform.internal/storekeeper/internal/store/file"
 )
 
-// cutChange is a change whose process ends before Cloudflare's answer.
+// cutChange is a change whose process ends before Cloudflare answers.
 type cutChange struct {
 	method, path, body string
-	// executed says that Cloudflare has made it by then.
+	// executed says that Cloudflare has made the change by then.
 	executed bool
 	want     string
-	// fields are what the trail says to have been changed.
+	// changed lists the changed fields in the trail.
 	changed string
 }
 
@@ -153,7 +153,7 @@ func TestADenialNamesTheVerifiedTokenThatIsNotAdmitted(t *testing.T) {
 	}
 }
 
-// audited runs audit verify and returns how it ended and what it said.
+// audited runs audit verify and returns its exit code and output.
 func audited(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	var out, problems transcript
@@ -216,8 +216,8 @@ func TestAuditVerifyReportsEveryGapThatItKnowsOf(t *testing.T) {
 	}
 }
 
-// The first try is made and its answer lost; an outsider deletes the secret
-// before the second try, which is refused.
+// The first attempt is executed and its answer lost; the secret is deleted from
+// outside before the second attempt, which is refused.
 func TestARefusalAfterALostAnswerIsNoProofThatNothingWasDone(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})

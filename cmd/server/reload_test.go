@@ -131,8 +131,8 @@ func TestQuotasAndWeightsAreKeptByTheIDsOfTenants(t *testing.T) {
 	}
 }
 
-// A name may pass from one tenant to another, and what was done under it stays with
-// the first.
+// A name may pass from one tenant to another, but earlier changes stay with the
+// first tenant.
 func TestARenamedTenantSeesItsChangesAndTheNextOfItsNameDoesNot(t *testing.T) {
 	t.Parallel()
 	first := "api_keys:\n" + keyEntry(callerName, callerKey, "")

@@ -18,7 +18,7 @@ import (
 // newSecret is the body of a change that can be made once.
 const newSecret = `[{"name":"A","value":"v1","scopes":["dex"]}]`
 
-// doorman lets reads pass and, once it is shut, keeps changes waiting at a gate.
+// doorman forwards reads and, while shut, blocks changes at a gate.
 type doorman struct {
 	*gate
 	shut atomic.Bool
@@ -51,7 +51,7 @@ func (p *program) counted(event string) string {
 	return "0"
 }
 
-// retried are the ways in which a client says that it tried before.
+// retried has the ways in which a client marks a retry.
 var retried = map[string]struct {
 	header string
 	ctx    func(context.Context) context.Context
@@ -103,7 +103,7 @@ func TestARepeatJoinsTheChangeThatRuns(t *testing.T) {
 	}
 }
 
-// named is a request for one new secret, as newSecret is over REST.
+// named returns a request for one new secret, like newSecret over REST.
 func named(store, value string) *secretsstorev1.CreateSecretsRequest {
 	r := batchOf(store, 1, value)
 	r.Secrets[0].Name = "A"
@@ -174,7 +174,7 @@ func TestKeysOfTwoCallersAreApart(t *testing.T) {
 	}
 }
 
-// A key does not lend its caller's rights to anybody.
+// An idempotency key does not give its caller's rights to other callers.
 func TestAReplayNeedsTheRightToTheChange(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{

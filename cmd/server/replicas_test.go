@@ -18,7 +18,7 @@ import (
 )
 
 // Replicas find the budget of a credential by the names of its accounts, and
-// each budget hears of its own refusals alone.
+// each budget only learns of its own refusals.
 func TestReplicasTellEachOtherOfRefusals(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t)
@@ -72,7 +72,7 @@ func TestReplicasTellEachOtherOfRefusals(t *testing.T) {
 	}
 }
 
-// spends makes one call, which ends in some way.
+// spends makes one call with the given result.
 func spends(ctx context.Context, b *spending.Budgets, account string, end upstream.Attempt) error {
 	for begun := time.Now(); ; {
 		ended, err := b.Admit(ctx, upstream.Ask{Operation: "GetSecret", Account: account})

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// reply is a REST answer that was read to its end.
+// reply is a complete REST answer.
 type reply struct {
 	status int
 	header http.Header
@@ -18,7 +18,7 @@ type reply struct {
 	envelope
 }
 
-// envelope is what stands around every result, in the order of the wire.
+// envelope is Cloudflare's envelope, in the order of the wire.
 type envelope struct {
 	Result     any      `json:"result"`
 	Success    bool     `json:"success"`
@@ -35,12 +35,12 @@ type notice struct {
 	} `json:"source"`
 }
 
-// String returns an error as cases name it: "1001 secret_name_empty /0/name".
+// String returns an error in the format of the cases: "1001 secret_name_empty /0/name".
 func (n notice) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s %s", n.Code, n.Message, n.Source.Pointer))
 }
 
-// errors are the errors of an answer, one text each.
+// errors returns the errors of an answer as texts.
 func (r reply) errors() []string {
 	var list []string
 	for _, n := range r.Errors {
@@ -49,7 +49,7 @@ func (r reply) errors() []string {
 	return list
 }
 
-// messages are the texts of what is said beside the result.
+// messages returns the texts of the notices.
 func (r reply) messages() []string {
 	var list []string
 	for _, n := range r.Messages {

@@ -19,7 +19,7 @@ import (
 // restartsVariable says how often replicas are restarted.
 const restartsVariable = "STOREKEEPER_RESTARTS"
 
-// restartsUsual is the number where nobody asks for another.
+// restartsUsual is the default number.
 const restartsUsual = 2
 
 // callers is a load over both protocols, through a balancer.
@@ -57,7 +57,7 @@ func (c *callers) again(every time.Duration, call func(i int)) {
 }
 
 // overREST keeps one connection alive: reads, and every fourth call a change
-// without a key, which no client repeats by itself.
+// without a key, which no client retries automatically.
 func (c *callers) overREST(name, secret string, every time.Duration) {
 	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}, Timeout: patience}
 	secrets := "http://" + c.b.rest + "/client/v4/accounts/" + accountID + "/secrets_store/stores/" + c.store + "/secrets/"
@@ -86,7 +86,7 @@ func (c *callers) overREST(name, secret string, every time.Duration) {
 	c.t.Cleanup(client.CloseIdleConnections)
 }
 
-// overGRPC has one channel, as generated clients do, with nothing that retries.
+// overGRPC uses one channel, like generated clients, without retries.
 func (c *callers) overGRPC(name, secret string, every time.Duration) {
 	conn := dial(c.t, c.b.grpc)
 	client := secretsstorev1.NewSecretsStoreServiceClient(conn)

@@ -21,8 +21,8 @@ import (
 	secretsstorev1 "platform.internal/storekeeper/gen/secretsstore/v1"
 )
 
-// hammer calls over both protocols with a key until stopped, and counts the calls
-// that succeed and those that do not.
+// hammer calls over both protocols with a key until stopped, and counts successes
+// and failures.
 type hammer struct {
 	good, refused, failed atomic.Int64
 	// last is when the last call that succeeded began, in nanoseconds since 1970.
@@ -152,7 +152,7 @@ func (p *program) slowCreate(key string) func() reply {
 
 // TestRevocationsManyTimes revokes and restores a key under load, and prints how long
 // after the change of the file the last call was accepted. STOREKEEPER_REVOCATIONS is
-// how often; without it the test is skipped.
+// the number of revocations; without the variable the test is skipped.
 func TestRevocationsManyTimes(t *testing.T) {
 	times, err := strconv.Atoi(cmp.Or(os.Getenv("STOREKEEPER_REVOCATIONS"), "0"))
 	if err != nil || times == 0 {

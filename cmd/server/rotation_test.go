@@ -18,7 +18,7 @@ func TestANewCredentialIsTakenUpWithoutARestart(t *testing.T) {
 	})
 	using := func() string {
 		p.must("GET", "stores", "")
-		// A new credential is tried in the background, with calls of its own.
+		// A new credential is verified in the background, with separate calls.
 		for _, r := range slices.Backward(p.cf.Requests()) {
 			if r.Operation == "secrets-store-list" {
 				return r.Header.Get("Authorization")

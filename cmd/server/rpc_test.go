@@ -36,7 +36,7 @@ func dial(t testing.TB, address string) *grpc.ClientConn {
 	return conn
 }
 
-// ruling is what a gRPC call came to.
+// ruling is the result of a gRPC call.
 type ruling struct {
 	answer  proto.Message
 	header  metadata.MD

@@ -21,8 +21,8 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 )
 
-// secretValue reads differently in every encoding, but for its end, which is
-// found however often it was escaped.
+// secretValue differs in every encoding, except for its end, which no escaping
+// changes.
 const (
 	secretValue = "N0t\"To<Be>&Seen\\é/+ " + secretEnd
 	secretEnd   = "7f3a9cQv52Lk08Wd"
@@ -42,7 +42,7 @@ func disguises(secret string) map[string]string {
 		"in hex": hex.EncodeToString([]byte(secret)), "in capital hex": strings.ToUpper(hex.EncodeToString([]byte(secret))),
 		"as Go bytes": strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]"), "in capitals": strings.ToUpper(secret), "in small letters": strings.ToLower(secret),
 	}
-	// Base64 depends on what stands before; the ends depend on what is around.
+	// Base64 depends on the preceding bytes, and at the ends on the neighbouring bytes.
 	for shift := range 3 {
 		for name, e := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64 for URLs": base64.RawURLEncoding} {
 			text := e.EncodeToString([]byte(strings.Repeat("x", shift) + secret))
@@ -52,7 +52,7 @@ func disguises(secret string) map[string]string {
 	return forms
 }
 
-// secrets are the forms of all that must not leave, by what they are.
+// secrets has the encodings of all values that must not leak, by description.
 var secrets = sync.OnceValue(func() map[string]string {
 	all := map[string]string{}
 	for what, secret := range map[string]string{"the value": secretValue, "the value's end": secretEnd, "the platform's token": platformToken, "the caller's key": callerKey} {
@@ -114,7 +114,7 @@ func TestNothingSecretLeaves(t *testing.T) {
 				continue // one good case of each RPC is enough where no value is sent
 			}
 			if !way.blocks {
-				// So that the account is not left alone for its many failures.
+				// So that the circuit breaker of the account does not open.
 				g.way.Store(nil)
 				p.cf.ClearFaults()
 				p.must("GET", "stores", "")
@@ -132,7 +132,7 @@ func TestNothingSecretLeaves(t *testing.T) {
 	}
 }
 
-// After these nothing is sent for a while, so that each has a program of its own.
+// After these faults no call is sent for some time, so each case has a separate program.
 func TestNothingSecretLeavesWhenTheBudgetIsSpent(t *testing.T) {
 	t.Parallel()
 	for _, way := range gossipWays() {
@@ -154,7 +154,7 @@ func TestNothingSecretLeavesWhenTheBudgetIsSpent(t *testing.T) {
 	}
 }
 
-// mustHideAll checks what an operator can see, and at what is written down.
+// mustHideAll checks the output for operators, and the written files.
 func (p *program) mustHideAll() {
 	p.t.Helper()
 	for _, page := range []string{
@@ -175,8 +175,8 @@ func (p *program) mustHideAll() {
 	}
 }
 
-// gossiped runs a case while Cloudflare gossips, and looks at all that comes
-// back. It says whether the call failed.
+// gossiped runs a case while Cloudflare gossips, and checks the whole answer.
+// It reports whether the call failed.
 func (p *program) gossiped(t *testing.T, g *gossip, way gossipWay, c parityCase, protocol string) (failed bool) {
 	t.Helper()
 	g.way.Store(nil)

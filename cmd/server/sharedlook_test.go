@@ -23,8 +23,8 @@ func (p *program) lists() int {
 	return n
 }
 
-// A block leaves all changes open that were under way. Calls are scarce behind
-// it, and none of these changes needs a listing of its own.
+// A block leaves all running changes open. Calls are scarce afterwards, and
+// these changes can share a listing.
 func TestChangesThatABlockLeftOpenShareAListing(t *testing.T) {
 	t.Parallel()
 	const many = 30
@@ -46,7 +46,7 @@ func TestChangesThatABlockLeftOpenShareAListing(t *testing.T) {
 	}
 	made := p.must("POST", "stores/"+w.store+"/secrets", "["+strings.Join(items, ",")+"]")
 	p.learn(w)
-	// Longer than it takes until a look at the changes is believed.
+	// Longer than the wait until a lookup of the changes counts as proof.
 	p.inject(emulator.Fault{Kind: emulator.KindRateLimit, Method: http.MethodPatch, Times: many, RetryAfter: 4 * time.Second, AfterCommit: true})
 	before := p.lists()
 	var all sync.WaitGroup

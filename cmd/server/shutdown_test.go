@@ -10,8 +10,8 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// inFlight starts a call over each protocol that Cloudflare keeps waiting. Two
-// that ask for the same would wait for one answer.
+// inFlight starts a call over each protocol that Cloudflare blocks. The calls
+// differ, since equal calls would share an answer.
 func (p *program) inFlight(g *gate) (overREST chan reply, overGRPC chan ruling) {
 	p.t.Helper()
 	p.must("GET", "/client/v4/user", "")

@@ -18,7 +18,7 @@ import (
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
-// ownState is a configuration of a state in a folder, with key and trail beside it.
+// ownState returns a configuration with state, key and trail in a folder.
 func ownState(folder string) *config.Config {
 	own := filepath.Join(folder, "state")
 	return &config.Config{
@@ -100,7 +100,7 @@ func TestAKeyThatIsNoneStopsTheStart(t *testing.T) {
 			if err != nil && len(before) > 0 && strings.Contains(err.Error(), string(before)) {
 				t.Errorf("%v tells the key", err)
 			}
-			// A key that is wrong is never replaced: it may be the right one of another day.
+			// A wrong key is never replaced: it may belong to another state.
 			if after, _ := os.ReadFile(own.KeyFile); !bytes.Equal(before, after) {
 				t.Errorf("%q became %q", before, after)
 			}
@@ -174,7 +174,7 @@ func TestWhatCannotSecureTheSharedStateIsNamed(t *testing.T) {
 	}
 }
 
-// claimed claims objects for a change, and gives those that others have.
+// claimed claims objects for a change, and gives those that other changes have.
 func claimed(t *testing.T, s *state, change, account string, ids ...string) []string {
 	t.Helper()
 	others, err := reconcile.SharedOwners(s).Take(t.Context(), change, account, ids)

@@ -45,12 +45,12 @@ func TestAChangedAnswerIsNotReplayed(t *testing.T) {
 }
 
 // changeAnswers changes one character of each kept answer in a segment, and returns
-// what changes it back.
+// the function that restores the segment.
 func changeAnswers(t *testing.T, path string) (back func()) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	must(t, err)
-	// The answer holds the comment as it is.
+	// The stored answer contains the comment unencoded.
 	const before = "a comment of the"
 	var places []int
 	for at := range text {

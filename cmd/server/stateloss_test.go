@@ -37,7 +37,7 @@ func saved(t *testing.T, from string) (folder string) {
 	return folder
 }
 
-// putAllBack makes the state in a folder that of another one.
+// putAllBack replaces the state in a folder by the state of another folder.
 func putAllBack(t *testing.T, from, to string) {
 	t.Helper()
 	must(t, os.RemoveAll(filepath.Join(to, stateName)))
@@ -54,7 +54,7 @@ func putBack(t *testing.T, from, to, name string) {
 	must(t, os.WriteFile(filepath.Join(to, name), text, 0o600))
 }
 
-// failsToStart starts the program again and gives what it says when it does not.
+// failsToStart starts the program again, and returns the error of the failed start.
 func (p *program) failsToStart() string {
 	p.t.Helper()
 	console := terminal{out: &transcript{}, err: &transcript{}}
@@ -64,9 +64,10 @@ func (p *program) failsToStart() string {
 	return console.err.(*transcript).String()
 }
 
-// Each row of docs/state.md: what is lost, swapped or old stops the start, which
-// names the file and the way out, and with the files as they were it starts. Where
-// nothing that was acknowledged is lost, it starts at once and has all of it.
+// Each row of docs/state.md: lost, swapped or old files prevent the start, with a
+// message that names the file and the fix, and with the original files the program
+// starts. If no acknowledged change is lost, the program starts at once with all
+// changes.
 func TestAStateThatDoesNotBelongTogetherStopsTheStart(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{sets: []string{manyCalls, anyPace}})
@@ -119,12 +120,12 @@ func TestAStateThatDoesNotBelongTogetherStopsTheStart(t *testing.T) {
 			p.putTrailBack(nowTrail)
 		}
 	}
-	// All of it is of an earlier day: the trail shows it.
+	// All state files are older: the trail reveals that.
 	putAllBack(t, old, p.folder)
 	if says := p.failsToStart(); !strings.Contains(says, "newer than the state") {
 		t.Errorf("an older state beside the trail of now: %s", says)
 	}
-	// With an older trail too, it is the state of that day.
+	// With an equally old trail, the state of that time is accepted.
 	p.putTrailBack(oldTrail)
 	p.serve()
 	if code := p.stop(); code != exitOK {
@@ -195,8 +196,8 @@ func TestANewStateBesideAnOldTrailIsToldOf(t *testing.T) {
 	}
 }
 
-// The first start is refused because of the state. Nothing was ever spent or
-// changed, so the next one is a first start too.
+// The first start is refused because of the state. No budget was spent and no
+// change made, so the next start counts as a first start too.
 func TestAFirstStartThatIsRefusedLeavesNoSignsOfAnEarlierLife(t *testing.T) {
 	t.Parallel()
 	p := &program{t: t, folder: t.TempDir()}

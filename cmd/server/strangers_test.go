@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// A stranger holds as many connections as it can get, and does nothing on them
-// or never ends what it began.
+// An unauthenticated client opens as many connections as possible, and stays
+// idle or never ends its requests.
 func TestStrangersConnectionsLockNobodyOut(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{sets: []string{"listen.max_connections=64"}})
@@ -82,7 +82,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// What comes before it is known who calls is bounded in all, over all streams.
+// The bytes before authentication are limited over all streams of a connection.
 func TestLittleIsReadOfAConnectionWithoutACaller(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -124,7 +124,7 @@ func TestLittleIsReadOfAConnectionWithoutACaller(t *testing.T) {
 	}
 }
 
-// Who authenticates on a connection is not held back on it.
+// A connection with an authenticated caller is not throttled.
 func TestACallerSendsMoreThanAStrangerMay(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})
@@ -170,7 +170,7 @@ func TestAConnectionWithoutACallIsLogged(t *testing.T) {
 	}
 }
 
-// Nobody can hold a connection by beginning something and stopping there.
+// An unfinished request cannot hold a connection.
 func TestAConnectionThatStopsInTheMiddleIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{})

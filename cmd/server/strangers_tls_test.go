@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Over TLS a connection counts for its caller too, and so carries as much as the
-// bounds on bodies let pass.
+// Over TLS too, a connection counts for its caller, so only the limits on bodies
+// apply.
 func TestACallerSendsMoreThanAStrangerMayOverTLS(t *testing.T) {
 	t.Parallel()
 	d := openDoor(t, setup{sets: []string{manyCalls, anyPace}})

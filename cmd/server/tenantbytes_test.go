@@ -47,8 +47,8 @@ func TestATenantThatWroteEnoughIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 	}
-	// The server writes its own usage down now and then, which is less than one
-	// of these requests.
+	// The server sometimes writes its usage checkpoint, which is smaller than
+	// one of these requests.
 	if s, l := p.sizes(); s-state >= int64(len(comment)) || l != trail || p.sent() != sent {
 		t.Errorf("refusals wrote %d bytes of state and %d of trail, and sent %d", s-state, l-trail, p.sent()-sent)
 	}
@@ -57,7 +57,7 @@ func TestATenantThatWroteEnoughIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	if got.code != codes.ResourceExhausted || got.info.GetReason() != "TENANT_BYTES_SPENT" || got.retry.GetRetryDelay().AsDuration() <= 0 {
 		t.Errorf("over gRPC: %v %v", got.err, got.retry)
 	}
-	// A replay writes nothing, reads neither, and another tenant has its own.
+	// Replays and reads write nothing, and another tenant has a separate limit.
 	if got := create(0); got.status != http.StatusOK || got.header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("a replay: %d %s", got.status, got.body)
 	}

@@ -77,7 +77,7 @@ func attributeOf(s *tracev1.Span, key string) string {
 
 const rayAttribute = "http.response.header.cf-ray"
 
-// traced is one create, as it can be found in four places.
+// traced is one create in answer, log, trail and spans.
 type traced struct {
 	*program
 
@@ -95,7 +95,7 @@ func startTraced(t *testing.T, sets ...string) *traced {
 	return &traced{start(t, setup{sets: sets}), to}
 }
 
-// line returns the log line of a call, nil until there is one.
+// line returns the log line of a call, or nil.
 func (p *traced) lineWith(key, value string) map[string]any {
 	for _, line := range p.out.lines("call") {
 		if list, ok := line[key].([]any); ok && slices.Contains(list, any(value)) || line[key] == value {
@@ -212,8 +212,8 @@ func (p *traced) exemplars(t *testing.T) {
 	}
 }
 
-// A call whose caller does not sample its trace has no spans, and its log line the
-// trace all the same.
+// A call whose caller does not sample its trace has no spans, but its log line has
+// the trace id.
 func TestACallThatItsCallerDoesNotSampleHasNoSpans(t *testing.T) {
 	p := startTraced(t)
 	const not, is = "2cf7651916cd43dd8448eb211c80319e", "3df7651916cd43dd8448eb211c80319f"

@@ -20,10 +20,10 @@ const longRun = "STOREKEEPER_TRAIL_SECONDS"
 // enough is how many calls of a kind must have been seen at each stage.
 const enough = 100
 
-// longEnough is how long a trail is ill, so that it is tried several times.
+// longEnough is the duration of a trail's failure, long enough for several retries.
 const longEnough = 300 * time.Millisecond
 
-// patient is a program whose trail falls ill under load.
+// patient is a program whose trail fails under load.
 type patient struct {
 	*program
 
@@ -42,8 +42,8 @@ func admit(t *testing.T, auditFile string, start func(*program, string, setup)) 
 func admitWith(t *testing.T, s setup, start func(*program, string, setup)) *patient {
 	t.Helper()
 	p := &patient{program: &program{t: t, folder: t.TempDir()}}
-	// What is about the trail must not be about the state, which lies beside it
-	// where nothing is said.
+	// Faults of the trail must not affect the state, which is beside the trail
+	// by default.
 	state := filepath.Join(p.folder, "state")
 	p.border = newBorder(newLogWitness(state))
 	s.wrap, s.sets = p.border.wrap, append(s.sets, manyCalls, anyPace, "store.folder="+state)
@@ -66,8 +66,8 @@ func inProcess(p *program, file string, s setup) {
 type illness struct {
 	// strike makes the trail ill, and heal well again.
 	strike, heal func()
-	// unnoticed says that changes need not be refused meanwhile: the trail
-	// goes on elsewhere.
+	// unnoticed says that changes need not be refused: the trail continues in
+	// another file.
 	unnoticed bool
 }
 

@@ -27,7 +27,7 @@ type callEnd string
 
 const (
 	endOK callEnd = "ok"
-	// endRefused is a refusal for want of a record, in all its form.
+	// endRefused is a refusal for lack of a record, with all its details.
 	endRefused callEnd = "refused"
 	// endLost is a call without an answer.
 	endLost callEnd = "lost"
@@ -40,7 +40,7 @@ type loadCall struct {
 	begun  time.Time
 	took   time.Duration
 	end    callEnd
-	// said is the answer where the end is none of the above.
+	// said is the answer with any other end.
 	said string
 }
 
@@ -48,7 +48,7 @@ type loadCall struct {
 type load struct {
 	p     *program
 	store string
-	// secret is one that changes are made to.
+	// secret is the secret that updates change.
 	secret string
 	http   *http.Client
 
@@ -60,7 +60,7 @@ type load struct {
 	calls []loadCall
 }
 
-// newLoad begins the load. Its marks go on from next.
+// newLoad begins the load. Its marks continue from next.
 func newLoad(p *program, store, secret string, next *atomic.Int64) *load {
 	l := &load{p: p, store: store, secret: secret, next: next, stop: make(chan struct{})}
 	l.halt = sync.OnceFunc(func() {
@@ -77,7 +77,7 @@ func newLoad(p *program, store, secret string, next *atomic.Int64) *load {
 	return l
 }
 
-// end lets the clients finish what they do.
+// end lets the clients finish their calls.
 func (l *load) end() []loadCall {
 	l.halt()
 	return l.calls
@@ -106,7 +106,7 @@ func (l *load) client(i int) {
 	}
 }
 
-// makes says of a change whether it makes a secret; the others change one.
+// makes reports whether a change is a create; other changes are updates.
 func makes(mark string) bool { return strings.HasSuffix(mark, "0") }
 
 func (l *load) overREST(mark string) (callEnd, string) {
@@ -241,7 +241,7 @@ func (r reckoning) check(t *testing.T) {
 	t.Logf("%d calls, %d changes arrived, %d refused within %s at the most", len(r.calls), len(r.border.arrived), refused, longest)
 }
 
-// judge says what is wrong with how a call ended, "" where nothing is.
+// judge returns the violation of a call, or "".
 func (r reckoning) judge(c loadCall, intended map[string]uint64, outcome trailLine) string {
 	switch {
 	case c.end == endLost && r.killed:

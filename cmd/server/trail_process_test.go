@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// nobody is the user that a program of root's is run as, to have no rights that
-// modes of files do not give it.
+// nobody is the user of the program if root runs the tests, so that file modes
+// apply.
 const nobody = 65534
 
-// built is the program as a process of its own.
+// built is the program as a separate process.
 type built struct {
 	path string
-	// as is the user it runs as. 0: that of the test.
+	// as is the user of the process. 0: the user of the test.
 	as uint32
-	// process is the one that runs now.
+	// process is the running process.
 	process atomic.Pointer[os.Process]
 	killed  atomic.Bool
 }
@@ -71,13 +71,13 @@ func TestTheTrailOfTheBuiltProgram(t *testing.T) {
 	})
 }
 
-// surviveKills kills the program under load and starts it again on what it
-// left, again and again in a long run.
+// surviveKills kills the program under load and restarts it on the same files,
+// repeatedly in a long run.
 func surviveKills(t *testing.T, path string) {
 	file := filepath.Join(t.TempDir(), "audit.log")
 	first := &built{path: path}
 	p := admit(t, file, first.start)
-	// With the state of the life before: a trail without its state is a loss.
+	// With the state of the last process, because a trail without its state counts as a loss.
 	state := "store.folder=" + filepath.Join(p.folder, "state")
 	s, config := setup{sets: []string{"audit.file=" + file, manyCalls, anyPace, state}}, filepath.Join(p.folder, "config.yaml")
 	over := time.Now().Add(longSeconds(t))
@@ -152,7 +152,7 @@ func sufferClosedFolder(t *testing.T, path string) {
 	reckoning{calls: calls, border: p.border, trail: verified(t, file)}.check(t)
 }
 
-// letIn lets everyone through the test's own folder to what is in it.
+// letIn makes the folder of the test accessible for all users.
 func letIn(t *testing.T, path string) {
 	t.Helper()
 	must(t, os.Chmod(filepath.Dir(filepath.Dir(path)), 0o711))

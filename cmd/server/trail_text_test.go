@@ -14,9 +14,8 @@ import (
 // lineForm finds lines of the trail in the log of the state.
 var lineForm = regexp.MustCompile(`\{"seq":([0-9]+),"time":"`)
 
-// trailText reads the audit file of the program with all that was acknowledged: the
-// file is written from the log of the state, right behind it. After a kill it may
-// lack the last lines.
+// trailText reads the audit file with all acknowledged lines. The file is written
+// from the log of the state, and may lack the last lines after a kill.
 func (p *program) trailText() string {
 	p.t.Helper()
 	want := fmt.Sprintf(`{"seq":%d,`, lastLine(filepath.Join(p.folder, "state")))

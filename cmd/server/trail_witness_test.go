@@ -10,14 +10,14 @@ import (
 	"sync"
 )
 
-// markForm is what every change of the load carries, in its request id and in
-// its body: one mark for each change.
+// markForm matches the mark of a change of the load, which is in its request id
+// and body.
 var markForm = regexp.MustCompile(`trail-[0-9]+`)
 
 // intentForm finds the intents of marked changes in lines of a trail.
 var intentForm = regexp.MustCompile(`"kind":"intent".*"request_id":"(trail-[0-9]+)"`)
 
-// intents are the marks whose intents stand in a text.
+// intents collects the marks of the intents in a text.
 func intents(text []byte, into map[string]bool) {
 	for _, found := range intentForm.FindAllSubmatch(text, -1) {
 		into[string(found[1])] = true
@@ -31,7 +31,7 @@ type logWitness struct {
 
 	mu    sync.Mutex
 	known map[string]bool
-	// segment is the name of the one that is being read, and read up to where it was.
+	// segment is the name of the current segment, and read the position in it.
 	segment string
 	read    int64
 }
@@ -47,14 +47,14 @@ func (w *logWitness) wrote(mark string) bool {
 		w.look()
 	}
 	if !w.known[mark] {
-		// What was not acknowledged is written over, so places can shift.
+		// Unacknowledged data is overwritten, so positions can shift.
 		w.segment, w.read = "", 0
 		w.look()
 	}
 	return w.known[mark]
 }
 
-// look reads what is new.
+// look reads new data.
 func (w *logWitness) look() {
 	segments, _ := filepath.Glob(filepath.Join(w.folder, "wal-*")) // the pattern is one
 	for _, path := range segments {
@@ -68,7 +68,7 @@ func (w *logWitness) look() {
 	}
 }
 
-// lookAt reads a segment up to the zeros behind what was written.
+// lookAt reads a segment up to its trailing zeros.
 func (w *logWitness) lookAt(path string) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -90,8 +90,8 @@ func (w *logWitness) lookAt(path string) {
 	}
 }
 
-// border stands before Cloudflare and asks of each change that arrives whether
-// its intent was written before.
+// border is in front of Cloudflare and checks that the intent of each arriving
+// change was written before.
 type border struct {
 	next    http.Handler
 	witness *logWitness

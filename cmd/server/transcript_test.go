@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// transcript keeps what is written to it.
+// transcript is an in-memory log output.
 type transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -25,7 +25,7 @@ func (b *transcript) String() string {
 	return b.text.String()
 }
 
-// lines returns the log entries so far with a message; any where it is empty.
+// lines returns the log entries so far with a message, or all entries for "".
 func (b *transcript) lines(msg string) []map[string]any {
 	var found []map[string]any
 	for line := range strings.Lines(b.String()) {

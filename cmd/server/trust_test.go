@@ -32,7 +32,7 @@ func TestAnIssuerThatIsDownLeavesTheServiceReadyAndIsTold(t *testing.T) {
 	p.must("GET", "stores", "")
 }
 
-// Nobody could be let in: whoever sends calls here must know, and a rollout that
+// No caller could be authenticated: load balancers must know, and a rollout that
 // broke the only issuer must stop.
 func TestAServiceThatCanLetInNobodyIsNotReady(t *testing.T) {
 	t.Parallel()

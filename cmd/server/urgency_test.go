@@ -9,9 +9,10 @@ import (
 	"testing"
 )
 
-// TestAnUrgentChangeDoesNotWaitForTheQueueOfItsHolder has a copy under a name
-// that is taken, behind many others in the queue for the budget. It holds the
-// name, for which an update of the secret of that name waits.
+// TestAnUrgentChangeDoesNotWaitForTheQueueOfItsHolder makes a duplicate under
+// an existing name, behind many calls in the queue for the budget. The
+// duplicate holds the lock of the name, for which an update of that secret
+// waits.
 func TestAnUrgentChangeDoesNotWaitForTheQueueOfItsHolder(t *testing.T) {
 	t.Parallel()
 	const others = 45

@@ -46,7 +46,7 @@ func (l *lives) kill() {
 	l.now = nil
 }
 
-// read reads what no life keeps near, and gives the status and the body.
+// read makes a read that is not cached, and returns the status and the body.
 func (l *lives) read() int {
 	l.t.Helper()
 	r, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, l.now.rest+"/client/v4/accounts/"+accountID+"/secrets_store/quota", nil)
@@ -166,7 +166,7 @@ func TestALifeThatFindsNoCheckpointTakesTheBudgetForSpent(t *testing.T) {
 	for range 30 {
 		l.read()
 	}
-	// The start after a loss needs the file that says where the trail ends.
+	// The start after a loss needs the head file.
 	for late := time.After(patience); ; {
 		if head, err := os.Stat(audit.HeadPath(filepath.Join(l.folder, "audit.log"))); err == nil && head.Size() > 0 {
 			break

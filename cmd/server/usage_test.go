@@ -24,7 +24,7 @@ func (p *program) used() int {
 	return n
 }
 
-// Cloudflare does not know of a restart, so what was spent before it counts.
+// Cloudflare does not know of a restart, so earlier calls still count.
 func TestARestartDoesNotSpendTheBudgetAgain(t *testing.T) {
 	t.Parallel()
 	p := start(t, setup{sets: []string{"budget.calls=100", "budget.window=1h"}})

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// holdGRPC holds what came of a call over gRPC against the verdict.
+// holdGRPC checks the result of a gRPC call.
 func (v verdict) holdGRPC(t *testing.T, w world, got ruling) {
 	t.Helper()
 	if want := defaulted(v.Code, "OK"); got.code.String() != want {
@@ -59,7 +59,7 @@ func (verdict) answer(t *testing.T, got ruling) (result, info any, messages []st
 	return result, info, messages
 }
 
-// holdREST holds what came of a call over REST against the verdict.
+// holdREST checks the result of a REST call.
 func (v verdict) holdREST(t *testing.T, w world, got reply) {
 	t.Helper()
 	want := v.Status
@@ -83,8 +83,8 @@ func (v verdict) holdREST(t *testing.T, w world, got reply) {
 	same(t, "rest: X-Should-Retry", got.header.Get("X-Should-Retry"), map[bool]string{true: "false"}[v.Final])
 }
 
-// texts are what stands behind the paths: these differ between the protocols,
-// and what would be right does not.
+// texts returns the texts behind the paths: the paths differ between the
+// protocols, the texts do not.
 func texts(lines []string) []string {
 	var list []string
 	for _, line := range lines {
@@ -111,9 +111,9 @@ func parseJSON(t *testing.T, text string) any {
 	return masked(v)
 }
 
-// masked is a value with every identifier as ID and every time as TIME, in the
-// form that both protocols share: proto JSON writes 64-bit numbers as texts and
-// leaves out what is not set.
+// masked returns a value with every identifier as ID and every time as TIME, in
+// a form for both protocols: proto JSON writes 64-bit numbers as strings and
+// omits unset fields.
 func masked(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

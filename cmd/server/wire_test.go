@@ -15,7 +15,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// wire is a gRPC connection for what no gRPC client would send.
+// wire is a gRPC connection for frames that no gRPC client would send.
 type wire struct {
 	t    testing.TB
 	conn net.Conn
@@ -25,7 +25,7 @@ type wire struct {
 	pack *hpack.Encoder
 }
 
-// dialWire opens a connection with nothing on it but preface and settings.
+// dialWire opens a connection and sends only preface and settings.
 func dialWire(t testing.TB, address string) *wire {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address)
@@ -36,8 +36,7 @@ func dialWire(t testing.TB, address string) *wire {
 	return newWireOn(t, conn)
 }
 
-// newWireOn begins to speak HTTP/2. A server that does not listen any more shows
-// in what follows.
+// newWireOn begins HTTP/2 on a connection. A closed server shows in later calls.
 func newWireOn(t testing.TB, conn net.Conn) *wire {
 	t.Helper()
 	w := &wire{t: t, conn: conn, Framer: http2.NewFramer(conn, conn)}
@@ -60,7 +59,7 @@ func (w *wire) block(method string, more ...string) []byte {
 	return bytes.Clone(w.text.Bytes())
 }
 
-// open begins a call, in as many frames as its header needs.
+// open begins a call, with as many frames as the header needs.
 func (w *wire) open(stream uint32, method string, more ...string) error {
 	block, first := w.block(method, more...), true
 	for len(block) > 0 || first {
@@ -83,8 +82,8 @@ func (w *wire) open(stream uint32, method string, more ...string) error {
 // prefix announces a message of n bytes.
 func prefix(n int) []byte { return binary.BigEndian.AppendUint32([]byte{0}, uint32(n)) }
 
-// ended waits for the end of a stream, and gives its gRPC status or the name of
-// the error of HTTP/2. It is "closed" where the connection ends first.
+// ended waits for the end of a stream, and returns the gRPC status, the name of
+// the HTTP/2 error, or "closed" if the connection ends first.
 func (w *wire) ended(stream uint32) string {
 	w.t.Helper()
 	_ = w.conn.SetReadDeadline(time.Now().Add(patience))
