@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -66,10 +67,9 @@ func (b binder) unread(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshal
 // path and the query, runs the RPC and writes its answer.
 func (b binder) bind(to route) runtime.HandlerFunc {
 	inBody := b.routes.bodies[to.rpc]
-	fields := b.routes.requests[to.rpc].Fields()
-	notInQuery := &utilities.DoubleArray{}
+	outside := besideBody{fields: b.routes.requests[to.rpc].Fields(), query: inBody != "*", notInQuery: &utilities.DoubleArray{}}
 	if inBody != "" {
-		notInQuery = utilities.NewDoubleArray([][]string{{inBody}})
+		outside.notInQuery = utilities.NewDoubleArray([][]string{{inBody}})
 	}
 	return func(w http.ResponseWriter, r *http.Request, inPath map[string]string) {
 		ctx := r.Context()
@@ -88,7 +88,7 @@ func (b binder) bind(to route) runtime.HandlerFunc {
 					return err
 				}
 			}
-			return fillIn(request, fields, inPath, r, inBody, notInQuery)
+			return outside.fillIn(request, inPath, r.Form)
 		})
 		if m, is := answer.(proto.Message); err == nil && is {
 			err = b.write(w, header, m)
@@ -99,23 +99,28 @@ func (b binder) bind(to route) runtime.HandlerFunc {
 	}
 }
 
-// fillIn sets the fields of a request that are in the path or in the query. The
-// query of a request that is a body as a whole is not read.
-func fillIn(
-	request any, fields protoreflect.FieldDescriptors, inPath map[string]string, r *http.Request, inBody string, notInQuery *utilities.DoubleArray,
-) error {
+// besideBody fills in the fields of a request that are not in its body.
+type besideBody struct {
+	fields protoreflect.FieldDescriptors
+	// query says that fields can be in the query, all but those of notInQuery.
+	query      bool
+	notInQuery *utilities.DoubleArray
+}
+
+// fillIn sets the fields of a request that are in the path or in the query.
+func (o besideBody) fillIn(request any, inPath map[string]string, query url.Values) error {
 	m, is := request.(proto.Message)
 	if !is {
 		return status.Errorf(codes.Internal, "%T is no message", request)
 	}
-	if inBody != "*" && len(r.Form) > 0 {
-		if err := runtime.PopulateQueryParameters(m, r.Form, notInQuery); err != nil {
+	if o.query && len(query) > 0 {
+		if err := runtime.PopulateQueryParameters(m, query, o.notInQuery); err != nil {
 			return status.Error(codes.InvalidArgument, err.Error())
 		}
 	}
 	// Behind the query, so that none of its parameters changes what the path names.
 	for name, text := range inPath {
-		m.ProtoReflect().Set(fields.ByName(protoreflect.Name(name)), protoreflect.ValueOfString(text))
+		m.ProtoReflect().Set(o.fields.ByName(protoreflect.Name(name)), protoreflect.ValueOfString(text))
 	}
 	return nil
 }

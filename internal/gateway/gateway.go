@@ -54,7 +54,7 @@ type Config struct {
 }
 
 // New returns the REST facade of both APIs.
-func New(ctx context.Context, c Config) (http.Handler, error) {
+func New(_ context.Context, c Config) (http.Handler, error) {
 	if c.Refused == nil {
 		c.Refused = func(context.Context, string, string, string) (bool, *fault.Error) { return false, nil }
 	}

@@ -35,10 +35,11 @@ type nativeQuery struct {
 // read puts the checked parameters into r.Form. What cannot be read is noted and
 // left out.
 func (q *nativeQuery) read(ctx context.Context, r *http.Request, method string) {
+	found := contract.MistakesFrom(ctx)
+	q.refuseUnreadablePath(method, r.URL.RawPath, found)
 	if r.URL.RawQuery == "" {
 		return
 	}
-	found := contract.MistakesFrom(ctx)
 	r.Form = url.Values{}
 	fields := q.routes.queryFields(method, r.URL.RawPath)
 	sent := url.Values{}

@@ -57,7 +57,7 @@ func Pack(message any) ([]byte, error) {
 	name, size := m.ProtoReflect().Descriptor().FullName(), proto.Size(m)
 	url := len(typeURLPrefix) + len(name)
 	body := make([]byte, 0, 2*protowire.SizeTag(anyValue)+protowire.SizeBytes(url)+protowire.SizeBytes(size))
-	body = protowire.AppendVarint(protowire.AppendTag(body, anyTypeURL, protowire.BytesType), uint64(url)) //nolint:gosec // a length
+	body = protowire.AppendVarint(protowire.AppendTag(body, anyTypeURL, protowire.BytesType), uint64(url))
 	body = append(append(body, typeURLPrefix...), name...)
 	if size == 0 {
 		return body, nil
