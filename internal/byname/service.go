@@ -31,8 +31,8 @@ import (
 // Cloudflare's list does not show yet what its refusal is about.
 const maxRounds = 12
 
-// Lookup finds objects by their names.
-type Lookup interface {
+// ObjectFinder finds objects by their names.
+type ObjectFinder interface {
 	SecretsNamed(ctx context.Context, account, storeID string, names []string, age cache.Age) (map[string]upstream.Secret, error)
 	StoreNamed(ctx context.Context, account, name string) (upstream.Store, bool, error)
 }
@@ -76,7 +76,7 @@ type Calls interface {
 
 // Config is what the service needs.
 type Config struct {
-	Reader Lookup
+	Reader ObjectFinder
 	Calls  Calls
 	// Account returns the configured name of an account.
 	Account func(idOrName string) (name string, served bool)

@@ -32,8 +32,8 @@ type nativeQuery struct {
 	routes *routes
 }
 
-// read puts the checked parameters into r.Form. What cannot be read is noted and
-// left out.
+// read puts the checked parameters into r.Form, and checks those in the path. What
+// cannot be read is noted and left out.
 func (q *nativeQuery) read(ctx context.Context, r *http.Request, method string) {
 	found := contract.MistakesFrom(ctx)
 	q.refuseUnreadablePath(method, r.URL.RawPath, found)

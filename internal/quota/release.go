@@ -10,21 +10,19 @@ import (
 	"platform.internal/storekeeper/internal/store/fields"
 )
 
-// note is what is kept of a reservation with the intent of its change.
+// note is stored with the intent of a reservation.
 type note struct {
 	Account string
-	// Tenant is the key of the tenant that the places count for, nil where they
-	// count for the account alone.
-	Tenant *string
-	Kind   resourceState
-	// Places are how many objects are to be made.
-	Places       int
+	// Tenant is the key of the tenant with the places. Nil: the account alone.
+	Tenant       *string
+	Kind         resourceState
+	Places       int // the number of objects to be made
 	StoreID      string
 	DeletesStore bool
 	Deletes      []string
 }
 
-// encode writes a note, and readNote reads it.
+// encode encodes a note for readNote.
 func (n *note) encode() []byte {
 	b := fields.Text(fields.Begin(recordVersion, 128), n.Account)
 	if b = fields.Bool(b, n.Tenant != nil); n.Tenant != nil {
