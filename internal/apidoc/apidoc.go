@@ -15,7 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/webfile"
 )
 
-// The embedded files. They are strings, so nobody can change them.
+// The embedded files, as immutable strings.
 var (
 	//go:embed openapi.json
 	document string

@@ -58,8 +58,8 @@ func TestUnchangedFileIsNotSentTwice(t *testing.T) {
 	}
 }
 
-// The page promises in its policy to load nothing from elsewhere; this follows
-// what it and its files load.
+// TestPageLoadsOnlyWhatIsServedHere follows everything that the page and its files load. The policy of the
+// page allows only local resources.
 func TestPageLoadsOnlyWhatIsServedHere(t *testing.T) {
 	server := httptest.NewServer(apidoc.Handler())
 	t.Cleanup(server.Close)

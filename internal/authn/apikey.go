@@ -9,12 +9,12 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// APIKey is one accepted key, stored as a digest.
+// APIKey is an accepted key, stored as a digest.
 type APIKey struct {
 	// Digest is the SHA-256 of the key.
 	Digest [sha256.Size]byte
-	// Principal is the holder of the key. New sets its kind. The key is accepted
-	// from NotBefore on, and until before Expires.
+	// Principal is the holder of the key. New sets its kind. The key is valid from NotBefore (inclusive) to
+	// Expires (exclusive).
 	Principal Principal
 }
 
@@ -32,8 +32,7 @@ func ParseDigest(text string) ([sha256.Size]byte, error) {
 // keyIDBytes is the number of bytes of a digest in the KeyID of a principal.
 const keyIDBytes = 8
 
-// digestKeys returns the principals by digest. Two principals cannot have one
-// key.
+// digestKeys returns the principals by digest. Two principals cannot have the same key.
 func digestKeys(keys []APIKey) (map[[sha256.Size]byte]Principal, error) {
 	known := make(map[[sha256.Size]byte]Principal, len(keys))
 	for _, k := range keys {

@@ -1,8 +1,8 @@
-// Package authn authenticates callers: by an API key, by a signed token of a
-// trusted issuer, or by a client certificate.
+// Package authn authenticates callers: by an API key, by a signed token of a trusted issuer, or by a client
+// certificate.
 //
-// The package must not know what the call is: package authz decides on rights.
-// No credential leaves this package, not even in an error.
+// The package must not know the call: package authz decides on rights. No credential leaves this package, not
+// even in an error.
 package authn
 
 import (
@@ -22,12 +22,11 @@ import (
 type Config struct {
 	// APIKeys are the accepted keys. Each digest appears once.
 	APIKeys []APIKey
-	// Issuers are the issuers whose tokens are accepted.
+	// Issuers are the accepted issuers of tokens.
 	Issuers []Issuer
-	// Certificates are the names in client certificates that are accepted.
+	// Certificates are the accepted names in client certificates.
 	Certificates []Certificate
-	// Clock returns the time that the validity of credentials is checked
-	// against. Nil: time.Now.
+	// Clock returns the time for checks of validity. Nil: time.Now.
 	Clock func() time.Time
 	// OnKeys is called after every attempt to read the keys of an issuer, from
 	// several goroutines. It must not block. Nil: not called.
@@ -45,10 +44,9 @@ type Authenticator struct {
 	replacing sync.Mutex
 }
 
-// New returns an Authenticator. It reads the keys of issuers in the background
-// until it is closed. It waits for no issuer, so an issuer that is down does
-// not delay the start. An error says which part of the configuration is unsafe
-// or cannot be read.
+// New returns an Authenticator. It reads the keys of issuers in the background until Close. It waits for no
+// issuer, so an unavailable issuer does not delay the start. An error names the part of the configuration
+// that is unsafe or cannot be read.
 func New(c Config) (*Authenticator, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -65,24 +63,21 @@ func New(c Config) (*Authenticator, error) {
 	return a, nil
 }
 
-// Close stops the background work and waits for its end. Authenticate must not
-// be called afterwards.
+// Close stops the background work and waits for its end. The caller must not call Authenticate afterwards.
 func (a *Authenticator) Close() {
 	a.replacing.Lock()
 	defer a.replacing.Unlock()
 	a.now.Load().closeKeys(&callerSet{})
 }
 
-// Authenticate returns the principal of the credentials. If both header schemes
-// are sent, as the SDKs do when both are configured, Authorization counts. A
-// client certificate counts if no header is sent.
+// Authenticate returns the principal of the credentials. If both header schemes are sent, as the SDKs do when
+// both are configured, Authorization counts. A client certificate counts if no header is sent.
 //
-// The error is a fault of kind Unauthenticated, or Unavailable if a token
-// cannot be verified now. It says what to correct and never repeats what was
-// sent.
+// The error is a fault of kind Unauthenticated, or Unavailable if a token cannot be verified now. It says how
+// to correct the credential and never repeats the credential.
 //
-// A verified token is cached for up to a minute, and at most until it expires,
-// the keys of its issuer are read again, or the issuers are replaced.
+// A verified token is cached for up to a minute, and at most until it expires, the keys of its issuer are
+// read again, or the issuers are replaced.
 func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
 	if c.malformed != nil {
 		return Principal{}, c.malformed
@@ -138,9 +133,8 @@ func (s *callerSet) authenticateToken(ctx context.Context, token string, digest 
 	return p, nil
 }
 
-// untrusted returns the fault of a token whose issuer is not configured. The
-// claim is not verified, so the log does not repeat it. It only names the most
-// common mistake.
+// untrusted returns the fault of a token whose issuer is not configured. The log does not repeat the
+// unverified claim. It only names the most common mistake.
 func (s *callerSet) untrusted(claimed string) error {
 	f := fault.New(fault.Unauthenticated, WrongIssuer, "The token is of an issuer that Storekeeper does not trust; use a token of one that its configuration lists.")
 	for url, i := range s.issuers {

@@ -13,9 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
-// BenchmarkAuthenticate has a thousand keys beside the one that is shown. Each
-// turn of the token that is checked anew moves the clock past the minute for
-// which a good one is remembered.
+// BenchmarkAuthenticate has a thousand other keys. Each iteration with a fresh token moves the clock past the
+// minute for which a verified token is cached.
 func BenchmarkAuthenticate(b *testing.B) {
 	i, key := authntest.NewIssuer(b), authntest.NewKey(b, jose.RS256)
 	i.Publish(key)

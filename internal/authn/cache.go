@@ -24,9 +24,8 @@ type cachedToken struct {
 	until   time.Time
 }
 
-// tokenCache caches verified tokens by their digests, so that a burst of calls
-// costs one verification. It has two generations: when the younger is full, the
-// older is dropped.
+// tokenCache caches verified tokens by their digests, so that a burst of calls costs one verification. It has
+// two generations: when the younger is full, the older is dropped.
 type tokenCache struct {
 	mu             sync.Mutex
 	younger, older map[[sha256.Size]byte]cachedToken
@@ -37,8 +36,8 @@ func newTokenCache() *tokenCache {
 	return &tokenCache{younger: map[[sha256.Size]byte]cachedToken{}}
 }
 
-// find returns the principal of a cached token. A token is not found after it
-// expires or after the keys of its issuer were read again.
+// find returns the principal of a cached token. It ignores a token that has expired, or whose issuer's keys
+// were read again.
 func (c *tokenCache) find(digest [sha256.Size]byte, now time.Time) (Principal, bool) {
 	c.mu.Lock()
 	r, ok := c.younger[digest]

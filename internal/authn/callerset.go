@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// callerSet holds the accepted callers at one time. It does not change.
+// callerSet is an immutable set of accepted callers.
 type callerSet struct {
 	// generation is the number of the set, from 1.
 	generation   uint64
@@ -13,13 +13,12 @@ type callerSet struct {
 	issuers      map[string]*issuer
 	verified     *tokenCache
 	certificates []certificate
-	// given are the issuers as they were configured.
+	// given are the configured issuers.
 	given []Issuer
 }
 
-// newCallerSet checks the configured callers and returns the set that follows
-// before. The keys of an issuer that is in both sets are not read again. After
-// an error the set before is as it was.
+// newCallerSet checks the configured callers and returns the set that follows before. The keys of an issuer
+// in both sets are not read again. After an error, before is unchanged.
 func newCallerSet(c Config, before *callerSet) (*callerSet, error) {
 	if err := c.checkUnique(); err != nil {
 		return nil, err
@@ -47,7 +46,7 @@ func newCallerSet(c Config, before *callerSet) (*callerSet, error) {
 	return s, nil
 }
 
-// closeKeys stops the background work of those issuers that kept does not have.
+// closeKeys stops the background work of the issuers that kept does not have.
 func (s *callerSet) closeKeys(kept *callerSet) {
 	for url, i := range s.issuers {
 		if other := kept.issuers[url]; other == nil || other.keys != i.keys {
@@ -56,10 +55,9 @@ func (s *callerSet) closeKeys(kept *callerSet) {
 	}
 }
 
-// Replace puts other callers in force, all at once: the keys, issuers and
-// certificates of c. Its other fields are not used. A call that is authenticated
-// after Replace has returned is authenticated by them, whatever its connection. An
-// error says what is wrong, and changes nothing.
+// Replace replaces all callers at once: the keys, issuers and certificates of c. It ignores the other fields.
+// A call that is authenticated after the return of Replace is authenticated against the new callers, on any
+// connection. An error describes the mistake, and then nothing changes.
 func (a *Authenticator) Replace(c Config) error {
 	a.replacing.Lock()
 	defer a.replacing.Unlock()

@@ -11,11 +11,11 @@ import (
 	"platform.internal/storekeeper/internal/authn/subject"
 )
 
-// Certificate maps a name in client certificates to a principal. TLS decides
-// who may sign the certificates.
+// Certificate maps a name in client certificates to a principal. TLS decides which authorities may sign the
+// certificates.
 type Certificate struct {
-	// SAN is a pattern for a subject alternative name, in the form of
-	// subject.ParseSAN. No two patterns may cover one name.
+	// SAN is a pattern for a subject alternative name, in the form of subject.ParseSAN. No two patterns may
+	// match the same name.
 	SAN string
 	// Name, Tenant, TenantID and Groups belong to the principal.
 	Name, Tenant, TenantID string
@@ -46,9 +46,9 @@ func readCertificates(given []Certificate) ([]certificate, error) {
 	return all, nil
 }
 
-// authenticateCertificate returns the principal of a certificate that TLS has
-// verified. Exactly one entry of the configuration must match one of its names,
-// so that no certificate is two callers.
+// authenticateCertificate returns the principal of a certificate that TLS has verified. Exactly one
+// configuration entry must match a name of the certificate, so that a certificate never stands for two
+// callers.
 func (s *callerSet) authenticateCertificate(chains [][]*x509.Certificate, now time.Time) (Principal, error) {
 	leaf := chains[0][0]
 	notBefore, expires, err := validity(chains, now)
@@ -82,8 +82,8 @@ func (s *callerSet) authenticateCertificate(chains [][]*x509.Certificate, now ti
 	}, nil
 }
 
-// rejectionReason says why a certificate is not accepted, or returns "".
-// admitted says that one of its names matches an entry.
+// rejectionReason returns the reason why a certificate is rejected, or "". admitted says that a name of the
+// certificate matches an entry.
 func rejectionReason(leaf *x509.Certificate, admitted bool) string {
 	switch {
 	case !admitted:
@@ -96,9 +96,8 @@ func rejectionReason(leaf *x509.Certificate, admitted bool) string {
 	return ""
 }
 
-// validity returns the validity period of a chain that is valid now. A chain is
-// valid while all its certificates are. TLS has checked that when the
-// connection was made, but connections last.
+// validity returns the validity period of a chain that is valid now. A chain is valid while all its
+// certificates are. TLS checked that at the start of the connection, but connections are long-lived.
 func validity(chains [][]*x509.Certificate, now time.Time) (notBefore, expires time.Time, err error) {
 	for _, chain := range chains {
 		if notBefore, expires = chainValidity(chain); !now.Before(notBefore) && !now.After(expires) {
@@ -154,9 +153,8 @@ func namesOf(leaf *x509.Certificate, kind subject.NameKind) []string {
 	return names
 }
 
-// mixesSPIFFE reports whether a certificate has a SPIFFE id and another URI.
-// The standard allows one URI only: programs that read the first and programs
-// that read the last would see different workloads.
+// mixesSPIFFE reports whether a certificate has a SPIFFE id and another URI. The standard allows one URI
+// only: programs that read the first URI and programs that read the last would see different workloads.
 func mixesSPIFFE(leaf *x509.Certificate) bool {
 	for _, u := range leaf.URIs {
 		if u.Scheme == "spiffe" && len(leaf.URIs) > 1 {

@@ -49,7 +49,7 @@ func (d door) knock(t *testing.T, crt *tls.Certificate, headers map[string]strin
 	t.Helper()
 	trust := &tls.Config{RootCAs: d.server.Pool, MinVersion: tls.VersionTLS12}
 	if crt != nil {
-		// Even where the server asks for another authority's.
+		// The client sends the certificate even if the server asks for another authority.
 		trust.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return crt, nil }
 	}
 	transport := &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}
@@ -139,7 +139,7 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
-// chain is what TLS hands on of a certificate that it has verified.
+// chain returns the verified chain of a certificate as TLS passes it on.
 func chain(t *testing.T, a *authntest.Authority, l authntest.Leaf, at time.Time) authn.Credentials {
 	t.Helper()
 	crt := a.Sign(l)
@@ -172,7 +172,7 @@ func TestCertificateBecomesOnePrincipal(t *testing.T) {
 	}
 }
 
-// A connection can live longer than the certificate that it was made with.
+// TestCertificateThatEndsDuringAConnection: a connection can outlive its certificate.
 func TestCertificateThatEndsDuringAConnection(t *testing.T) {
 	clients, c := authntest.NewAuthority(t), newClock()
 	a := start(t, authn.Config{Certificates: certificates(), Clock: c.Now})

@@ -33,8 +33,8 @@ type registeredClaims struct {
 	notBefore, expires time.Time
 }
 
-// parseClaims parses the claims of a token. The error says what is wrong in
-// words that follow "The token must", for the caller.
+// parseClaims parses the claims of a token. The error completes the sentence "The token must ..." for the
+// caller.
 func parseClaims(payload []byte) (registeredClaims, error) {
 	var f registeredClaims
 	if !utf8.Valid(payload) || !shallow(payload) || json.Unmarshal(payload, &f.all) != nil || len(f.all) > maxClaims {

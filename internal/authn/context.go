@@ -32,8 +32,8 @@ func (a *Authenticator) Recheck(ctx context.Context, o Authentication) Authentic
 	return a.Identify(ctx, o.credentials)
 }
 
-// callIdentity is what is known of who makes a call: the result of authenticating it
-// before the chain, or the principal that the chain has admitted.
+// callIdentity is the identity of a caller: the result of authentication before the chain, or the principal
+// that the chain has admitted.
 type callIdentity struct {
 	authentication *Authentication
 	principal      *Principal
@@ -46,10 +46,9 @@ func identityFrom(ctx context.Context) callIdentity {
 	return i
 }
 
-// WithAuthentication returns a context for a call that was authenticated before it
-// entered the chain. The gateway authenticates early so that the body of an
-// unauthenticated caller is never read. A context from the network cannot hold
-// an Authentication.
+// WithAuthentication returns a context for a call that was authenticated before the chain. The gateway
+// authenticates early so that the body of an unauthenticated caller is never read. A context from the network
+// cannot hold an Authentication.
 func WithAuthentication(ctx context.Context, o Authentication) context.Context {
 	return context.WithValue(ctx, identityKey{}, callIdentity{authentication: &o})
 }
@@ -62,8 +61,7 @@ func AuthenticationFrom(ctx context.Context) (Authentication, bool) {
 	return Authentication{}, false
 }
 
-// WithPrincipal returns a context for calls of p. Nobody may change p
-// afterwards.
+// WithPrincipal returns a context for calls of p. The caller must not modify p afterwards.
 func WithPrincipal(ctx context.Context, p *Principal) context.Context {
 	return context.WithValue(ctx, identityKey{}, callIdentity{principal: p})
 }

@@ -23,10 +23,9 @@ type Credentials struct {
 	malformed error
 }
 
-// ReadHeaders returns the credentials in the lines of the three headers. Nil:
-// the header was not sent. A header that is empty or was sent more than once
-// makes Authenticate refuse the call: servers and proxies disagree on which
-// line counts, and an empty header is the sign of an unset variable.
+// ReadHeaders returns the credentials in the lines of the three headers. Nil: the header was not sent. A
+// header that is empty or was sent more than once makes Authenticate refuse the call: servers and proxies
+// disagree on which line counts, and an empty header indicates an unset variable.
 func ReadHeaders(authorization, email, key []string) Credentials {
 	var c Credentials
 	var malformed [3]error
@@ -50,10 +49,9 @@ func singleLine(name string, lines []string) (string, error) {
 	return lines[0], nil
 }
 
-// jwtForm reports whether a text consists of three base64url parts separated by
-// dots. The last part, the signature, is empty in an unsigned token, which is
-// refused as a token. It does not use a regular expression, which would take as
-// long as the rest of the call.
+// jwtForm reports whether a text consists of three base64url parts separated by dots. The signature, the last
+// part, is empty in an unsigned token, which is refused later. A regular expression would take as long as the
+// rest of the call.
 func jwtForm(text string) bool {
 	parts, length := 1, 0
 	for i := range len(text) {

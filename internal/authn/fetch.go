@@ -34,17 +34,17 @@ type fetcher struct {
 	issuer, keysURL, caFile, tokenFile string
 }
 
-// fetchResult is what an issuer answered.
+// fetchResult is the answer of an issuer.
 type fetchResult struct {
 	keys []jose.JSONWebKey
 	// url is the URL of the keys.
 	url string
-	// clockAhead is how far the issuer's clock is ahead of the own clock, by
-	// its Date header. clockKnown is false if there was none.
+	// clockAhead is how far the issuer's clock is ahead of the own clock, by its Date header. clockKnown is
+	// false without that header.
 	clockAhead time.Duration
 	clockKnown bool
-	// certificateBegins and certificateEnds belong to the certificate in the
-	// issuer's chain that expires first. Zero: the connection had no TLS.
+	// certificateBegins and certificateEnds belong to the certificate in the issuer's chain that expires
+	// first. Zero: the connection had no TLS.
 	certificateBegins, certificateEnds time.Time
 }
 
@@ -70,11 +70,10 @@ func (f fetcher) fetch(ctx context.Context) (fetchResult, error) {
 	return got, err
 }
 
-// keyURLs lists the URLs to try. The Kubernetes API server names an own, often
-// internal, address in jwks_uri and serves its keys at the same path of the
-// issuer too. The token is only sent to the issuer's origin, so that URL is
-// first. An issuer with a path may share its origin with other issuers, whose
-// keys must not be taken.
+// keyURLs lists the URLs to try. The Kubernetes API server names its own, often internal, address in
+// jwks_uri, and also serves the keys at the same path of the issuer. The token is only sent to the issuer's
+// origin, so that URL is first. An issuer with a path may share its origin with other issuers, whose keys
+// must not be used.
 func (f fetcher) keyURLs(from string) []string {
 	own, err := url.Parse(f.issuer)
 	if err != nil || f.tokenFile == "" || f.keysURL != "" || strings.Trim(own.Path, "/") != "" || own.RawQuery != "" {
@@ -101,9 +100,8 @@ func (f fetcher) readKeys(ctx context.Context, client *http.Client, got *fetchRe
 	return keys, nil
 }
 
-// discover reads the discovery document and returns the URL of the keys. The
-// document must name the issuer itself, so that one issuer cannot be taken for
-// another.
+// discover reads the discovery document and returns the URL of the keys. The document must name the same
+// issuer, so that one issuer cannot impersonate another.
 func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetchResult) (string, error) {
 	from := strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
 	text, err := f.read(ctx, client, from, got)
@@ -127,9 +125,8 @@ func (f fetcher) discover(ctx context.Context, client *http.Client, got *fetchRe
 	return document.KeysURL, nil
 }
 
-// client returns a client for one fetch. It reads the CA certificates each
-// time, because a cluster changes them now and then, and keeps no connection,
-// because the next fetch is minutes away.
+// client returns a client for one fetch. It reads the CA certificates each time, because a cluster rotates
+// them, and keeps no connection, because the next fetch is minutes away.
 func (f fetcher) client() (*http.Client, error) {
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.caFile != "" {
@@ -156,8 +153,7 @@ func followSameOrigin(next *http.Request, before []*http.Request) error {
 	return nil
 }
 
-// read gets a small document, and records what the answer tells about the
-// server.
+// read gets a small document, and records information about the server.
 func (f fetcher) read(ctx context.Context, client *http.Client, from string, got *fetchResult) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
@@ -172,7 +168,7 @@ func (f fetcher) read(ctx context.Context, client *http.Client, from string, got
 	if err != nil {
 		return nil, &FetchError{URL: from, Err: err, Fix: fixOf(err)}
 	}
-	defer func() { _ = answer.Body.Close() }() // what was read counts
+	defer func() { _ = answer.Body.Close() }() // the data read before counts
 	got.recordServer(answer)
 	if answer.StatusCode != http.StatusOK {
 		return nil, f.refusal(from, answer, shown)

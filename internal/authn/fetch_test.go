@@ -94,7 +94,7 @@ func short(t *testing.T) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: key.Public(), KeyID: "a"}
 }
 
-// One key that is not understood must not take the others away.
+// TestKeysOfOtherKindsAreLeftOut: an unsupported key must not disable the other keys.
 func TestKeysOfOtherKindsAreLeftOut(t *testing.T) {
 	i := authntest.NewIssuer(t)
 	mixed := bytes.Replace(i.KeySet(), []byte(`[`), []byte(`[{"kty":"OKP","crv":"Ed448","x":"AA","kid":"b"},{"kty":"new"},{"kty":"oct","k":"c2VjcmV0"},`), 1)

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// What an operator can do about a failed fetch.
+// Advice for operators after a failed fetch.
 const (
 	fixDiscovery = "set issuer to the URL below which the issuer serves /.well-known/openid-configuration, or set jwks_url to its key set"
 	fixKeySet    = "set jwks_url to the issuer's JSON Web Key Set, or let the issuer publish a key for signatures"
@@ -23,19 +23,18 @@ const (
 	fixRedirect  = "set issuer or jwks_url to the address that the redirect leads to; redirects to another origin are not followed"
 )
 
-// FetchError says why the keys of an issuer could not be fetched. It never
-// holds the token that was sent.
+// FetchError is the reason why the keys of an issuer could not be fetched. It never holds the token that was
+// sent.
 type FetchError struct {
 	// URL is the requested URL.
 	URL string
-	// Err says what went wrong.
+	// Err is the cause.
 	Err error
-	// Fix says what an operator can do, with the names of the keys of
-	// callers.issuers. Empty if nothing is known.
+	// Fix is advice for an operator, with the names of the keys of callers.issuers. Empty if there is none.
 	Fix string
 }
 
-// Error describes what went wrong, without the fix.
+// Error describes the failure without the fix.
 func (e *FetchError) Error() string {
 	if strings.Contains(e.Err.Error(), e.URL) {
 		return e.Err.Error()
@@ -46,7 +45,7 @@ func (e *FetchError) Error() string {
 // Unwrap returns the cause.
 func (e *FetchError) Unwrap() error { return e.Err }
 
-// FixOf returns what an operator can do about an error of reading keys, or "".
+// FixOf returns advice for an operator about an error of reading keys, or "".
 func FixOf(err error) string {
 	if e, ok := errors.AsType[*FetchError](err); ok {
 		return e.Fix
@@ -81,7 +80,7 @@ func (f fetcher) refusal(from string, answer *http.Response, shown bool) *FetchE
 	return e
 }
 
-// fixOf says what to do about a connection that failed.
+// fixOf returns advice about a failed connection.
 func fixOf(err error) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "set ca_file to the authorities that signed the issuer's certificate; in Kubernetes the key ca.crt of the ConfigMap kube-root-ca.crt"

@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// addToken adds the bearer token of tokenFile to a request to the issuer's own
-// origin, and reports whether it did. The file is read each time: a kubelet
-// renews it every hour.
+// addToken adds the bearer token of tokenFile to a request to the issuer's own origin, and reports whether
+// the token was added. The file is read each time, because a kubelet renews it every hour.
 func (f fetcher) addToken(request *http.Request) (bool, error) {
 	if f.tokenFile == "" {
 		return false, nil
@@ -31,8 +30,7 @@ func (f fetcher) addToken(request *http.Request) (bool, error) {
 	return true, nil
 }
 
-// readToken reads a file with one bearer token. The error repeats nothing of
-// the content.
+// readToken reads a file with one bearer token. The error does not repeat the content.
 func readToken(file string) (string, error) {
 	text, err := readFile(file)
 	if err != nil {

@@ -100,7 +100,7 @@ func TestTokenFileThatHoldsNoTokenIsRefused(t *testing.T) {
 	}
 }
 
-// spy answers as an issuer's other host and remembers what it was sent.
+// spy is another host of an issuer. It records the received tokens.
 type spy struct {
 	*httptest.Server
 
@@ -127,8 +127,7 @@ func (s *spy) asked() []string {
 	return s.heard
 }
 
-// Kubernetes names an address of its own in jwks_uri where nobody says
-// otherwise.
+// TestTokenGoesToTheOriginOfTheIssuerOnly: by default Kubernetes names its own address in jwks_uri.
 func TestTokenGoesToTheOriginOfTheIssuerOnly(t *testing.T) {
 	i := authntest.NewIssuer(t)
 	other := newSpy(t, i.KeySet())
@@ -148,7 +147,8 @@ func TestTokenGoesToTheOriginOfTheIssuerOnly(t *testing.T) {
 	}
 }
 
-// 192.0.2.0/24 is for documentation (RFC 5737): nobody answers there.
+// TestKeysNamedAtAnInternalAddressAreReadFromTheIssuerItself uses 192.0.2.0/24, which is for documentation
+// (RFC 5737): no host answers there.
 func TestKeysNamedAtAnInternalAddressAreReadFromTheIssuerItself(t *testing.T) {
 	i := authntest.NewIssuer(t)
 	i.NeedToken(issuerToken)

@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Whatever stands in the header, nobody gets in but with a token of the issuer,
-// and the answer never repeats it.
+// FuzzAuthorization: with any header, only a token of the issuer is accepted, and the answer never repeats
+// the header.
 func FuzzAuthorization(f *testing.F) {
 	i := authntest.NewIssuer(f)
 	a := start(f, authn.Config{Issuers: []authn.Issuer{trusting(i)}})
@@ -50,7 +50,7 @@ func FuzzAuthorization(f *testing.F) {
 	})
 }
 
-// Any claims at all, signed by the issuer: the subject alone decides who it is.
+// FuzzClaims signs arbitrary claims: the subject alone determines the caller.
 func FuzzClaims(f *testing.F) {
 	i := authntest.NewIssuer(f)
 	a := start(f, authn.Config{Issuers: []authn.Issuer{trusting(i)}})

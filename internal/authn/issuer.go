@@ -13,45 +13,38 @@ import (
 
 // Issuer is a trusted issuer of tokens.
 type Issuer struct {
-	// Name is the first part of the name of each of its principals: 1 to 63 of
-	// a-z, 0-9 and hyphen, unique.
+	// Name is the first part of the name of each principal: 1 to 63 of a-z, 0-9 and hyphen, unique.
 	Name string
-	// URL is the claim iss of its tokens, byte for byte, unique. It is https,
-	// or http to a loopback host.
+	// URL is the claim iss of the tokens, byte for byte, unique. It is https, or http to a loopback host.
 	URL string
 	// Audiences are the accepted values of the claim aud, at least one.
 	Audiences []string
-	// Algorithms are the accepted signature algorithms, of those that
-	// Algorithms returns. Empty: all of them.
+	// Algorithms are the accepted signature algorithms, a subset of Algorithms(). Empty: all.
 	Algorithms []string
-	// JWKSURL is the URL of its keys. Empty: discovery finds it.
+	// JWKSURL is the URL of the keys. Empty: the URL comes from discovery.
 	JWKSURL string
-	// JWKSFile is a file with its keys, read again when it changes. If it is
-	// set, nothing is fetched.
+	// JWKSFile is a file with the keys, read again after a change. If JWKSFile is set, nothing is fetched.
 	JWKSFile string
-	// CAFile holds the CA certificates, in PEM, that verify the issuer's own
-	// certificate. Empty: those of the system.
+	// CAFile holds the CA certificates, in PEM, that verify the issuer's own certificate. Empty: those of the
+	// system.
 	CAFile string
-	// TokenFile holds a bearer token that is sent with each request for
-	// discovery and keys to the origin of URL and to no other. It is read at
-	// each fetch. Empty: no token is sent.
+	// TokenFile holds a bearer token that is sent with each request for discovery and keys, only to the
+	// origin of URL. It is read at each fetch. Empty: no token is sent.
 	TokenFile string
 	// Subjects are the accepted subjects, at least one. The first that matches
 	// counts.
 	Subjects []Subject
 	// RefreshEvery is the interval of fetches in the background. 0: 15 minutes.
 	RefreshEvery time.Duration
-	// RefreshAtMost is the minimum time between two fetches, whatever tokens
-	// arrive. 0: 10 seconds.
+	// RefreshAtMost is the minimum time between two fetches, for any stream of tokens. 0: 10 seconds.
 	RefreshAtMost time.Duration
-	// KeysMaxAge is how long keys are used after the last successful fetch
-	// while the issuer is down. 0: 24 hours.
+	// KeysMaxAge is the time for which keys are used after the last successful fetch while the issuer is
+	// down. 0: 24 hours.
 	KeysMaxAge time.Duration
 }
 
-// Algorithms lists the signature algorithms that can be accepted. All are
-// asymmetric: with a symmetric algorithm, whoever can verify a token can forge
-// one.
+// Algorithms lists the supported signature algorithms. All are asymmetric: with a symmetric algorithm,
+// everyone who can verify a token can forge a token.
 func Algorithms() []string {
 	return []string{
 		oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
@@ -66,14 +59,14 @@ type issuer struct {
 	algorithms []string
 	subjects   []subjectMapping
 	keys       keySource
-	// source is what keys were made from.
+	// source is the source of keys.
 	source keyPlace
 }
 
 var issuerName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 
-// newIssuer checks the configuration of an issuer and starts to read its keys. It
-// goes on with those of before if they come from the same place.
+// newIssuer checks the configuration of an issuer and starts to read its keys. It reuses the keys of before
+// if their source is the same.
 func newIssuer(given Issuer, c Config, before *issuer) (*issuer, error) {
 	i := &issuer{name: given.Name, url: given.URL, audiences: given.Audiences, algorithms: given.Algorithms, source: given.keyPlace()}
 	if len(i.algorithms) == 0 {

@@ -12,22 +12,20 @@ import (
 type IssuerState struct {
 	// Name is the configured name of the issuer, and URL its claim iss.
 	Name, URL string
-	// KeysURL is where the keys were fetched. Empty: they come from a file or
-	// were never read.
+	// KeysURL is the URL from which the keys were fetched. Empty: the keys come from a file or were never
+	// read.
 	KeysURL string
 	// Keys is the number of usable keys.
 	Keys int
-	// KeysRead is when the keys were fetched. Zero: never, or they come from a
-	// file, which does not age.
+	// KeysRead is the time of the last successful fetch. Zero: never, or the keys come from a file, which
+	// does not age.
 	KeysRead time.Time
-	// KeysEnd is when the keys become unusable unless they are fetched again.
-	// Zero like KeysRead.
+	// KeysEnd is the time at which the keys become unusable without another fetch. Zero like KeysRead.
 	KeysEnd time.Time
 	// Fetched says that keys are fetched from the issuer, and not read from a
 	// file.
 	Fetched bool
-	// Err is the error of the last attempt to read keys; FixOf says what to do.
-	// Nil: the attempt succeeded.
+	// Err is the error of the last attempt to read keys. FixOf returns advice. Nil: the attempt succeeded.
 	Err error
 	// ClockAhead is how far the issuer's clock is ahead of the own clock, by
 	// the Date header of its last answer, with a resolution of one second.
@@ -39,8 +37,7 @@ type IssuerState struct {
 	CertificateBegins, CertificateEnds time.Time
 }
 
-// Issuers returns the state of each issuer, sorted by name. It makes no
-// request.
+// Issuers returns the state of each issuer, sorted by name. It makes no request.
 func (a *Authenticator) Issuers() []IssuerState {
 	issuers := a.now.Load().issuers
 	all := make([]IssuerState, 0, len(issuers))

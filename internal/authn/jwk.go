@@ -13,9 +13,8 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// publicKey is the part of a JSON Web Key (RFC 7517, RFC 7518, RFC 8037) that
-// is read. Certificates in the key (x5c, x5t, x5u) are ignored, so that one
-// that cannot be parsed does not disable the key.
+// publicKey is the part of a JSON Web Key (RFC 7517, RFC 7518, RFC 8037) that is read. Certificates in the
+// key (x5c, x5t, x5u) are ignored, so that a malformed certificate does not disable the key.
 type publicKey struct {
 	Type      string `json:"kty"`
 	Curve     string `json:"crv,omitempty"`
@@ -57,8 +56,7 @@ func parseKeys(text []byte) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// parseKey parses one key. It returns false for a key that cannot verify
-// signatures.
+// parseKey parses a key. It returns false for a key that cannot verify signatures.
 func parseKey(raw json.RawMessage) (jose.JSONWebKey, bool) {
 	var read publicKey
 	var k jose.JSONWebKey

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// Whatever an issuer serves, only public keys that can check signatures are
-// taken, and no more than are allowed.
+// FuzzKeySet: of any key set, only public signature keys are used, up to the maximum number.
 func FuzzKeySet(f *testing.F) {
 	const elliptic = `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","kid":"1"`
 	const edwards = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`

@@ -39,7 +39,7 @@ func TestUnknownKeysAreAskedForAtABoundedRate(t *testing.T) {
 	i, c := authntest.NewIssuer(t), newClock()
 	a := fetched(t, i, c)
 	claims := i.Claims(audience, workload)
-	// Each names another key, as somebody would who wants to do harm.
+	// Each token names another unknown key, like an attacker's tokens.
 	flood := func() {
 		var calls sync.WaitGroup
 		for range 8 {
@@ -99,7 +99,7 @@ func TestNewKeyIsFoundAndOldOneForgotten(t *testing.T) {
 	if got := answer(a, bearer(long(i))); got != "ci:"+workload {
 		t.Errorf("the new key: %s", got)
 	}
-	// It was remembered as good, but not for longer than its key is.
+	// The token was cached, but not for longer than its key is valid.
 	if got := answer(a, bearer(old)); got != authn.BadSignature {
 		t.Errorf("the old key: %s", got)
 	}

@@ -10,12 +10,11 @@ import (
 const (
 	// maxKeys is the maximum number of keys that an issuer may publish.
 	maxKeys = 100
-	// maxTried is the number of keys that are tried for a token that names no
-	// key, since anybody can send such a token.
+	// maxTried is the maximum number of keys that are tried for a token without a key id, since
+	// unauthenticated clients can send such tokens.
 	maxTried = 8
-	// The accepted sizes of RSA keys, in bits. Shorter keys can be broken;
-	// verifying with longer ones costs too much for callers that are not
-	// authenticated yet.
+	// The accepted sizes of RSA keys, in bits. Shorter keys can be broken. Verification with longer keys
+	// costs too much for unauthenticated callers.
 	minRSABits, maxRSABits = 2048, 8192
 )
 
@@ -25,8 +24,8 @@ type KeyEvent struct {
 	Issuer string
 	// Keys is the number of keys in use now.
 	Keys int
-	// Err says why the keys could not be read. The earlier keys stay in use. It
-	// holds nothing of a token.
+	// Err is the reason why the keys could not be read. The earlier keys stay in use. Err holds nothing of a
+	// token.
 	Err error
 }
 
@@ -35,9 +34,8 @@ type keySource interface {
 	// current returns the keys to use now. It waits for the first keys. An
 	// error is a fault or the error of ctx.
 	current(ctx context.Context) (keySet, error)
-	// renew reads the keys again if their version is still version and a fetch
-	// is due. It returns the keys in use afterwards. An error is the error of
-	// ctx.
+	// renew reads the keys again if their version is still version and a fetch is due. It returns the keys in
+	// use afterwards. An error is the error of ctx.
 	renew(ctx context.Context, version uint64) (keySet, error)
 	// version changes when the keys are read again.
 	version() uint64
@@ -55,14 +53,14 @@ type keyState struct {
 	// ends is when the keys become unusable unless they are fetched again. Zero
 	// like read.
 	ends time.Time
-	// failed is the error of the last attempt. Nil: it succeeded.
+	// failed is the error of the last attempt. Nil: the attempt succeeded.
 	failed error
 	last   fetchResult
-	// fetches says that the keys are fetched, and not read from a file.
+	// fetches says that the keys are fetched instead of read from a file.
 	fetches bool
 }
 
-// keyPlace is where the keys of an issuer come from, and how often.
+// keyPlace is the source of an issuer's keys, with its intervals.
 type keyPlace struct {
 	name, url, jwksURL, jwksFile, caFile, tokenFile string
 	refreshEvery, refreshAtMost, keysMaxAge         time.Duration
@@ -88,15 +86,14 @@ func newKeySource(given Issuer, c Config) (keySource, error) {
 	return newRemoteKeys(f.fetch, given, c.Clock, tell), nil
 }
 
-// keySet holds the keys of an issuer at one time.
+// keySet is an immutable set of keys of an issuer.
 type keySet struct {
 	keys    []jose.JSONWebKey
 	version uint64
 }
 
-// candidates returns the keys that can have made a signature, and whether one
-// of them has the key id of the token. A key without an id can be the key that
-// a token names: the id is a hint (RFC 7515, section 4.1.4). It returns at most
+// candidates returns the keys that can have made a signature, and whether one has the key id of the token. A
+// key without an id can match any key id: the id is a hint (RFC 7515, section 4.1.4). It returns at most
 // maxTried keys.
 func (s keySet) candidates(keyID, algorithm string) (fit []jose.JSONWebKey, named bool) {
 	for _, k := range s.keys {

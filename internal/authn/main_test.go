@@ -40,7 +40,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// trusting is the configuration of an issuer that admits one repository.
+// trusting returns the configuration of an issuer that admits one repository.
 func trusting(i *authntest.Issuer) authn.Issuer {
 	return authn.Issuer{
 		Name: "ci", URL: i.URL, Audiences: []string{audience},

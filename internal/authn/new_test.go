@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 )
 
-// The configuration refuses all of these with line and key; New does it as
-// well, so that no way around it is unsafe.
+// TestUnsafeConfigurationsAreRefused: the configuration refuses all of these with line and key. New refuses
+// them too, so that other callers of New are safe.
 func TestUnsafeConfigurationsAreRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "broken")
 	if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {

@@ -18,38 +18,35 @@ const (
 	KindMTLS CredentialKind = "mtls"
 )
 
-// Principal is an authenticated caller. Calls share it: nobody may change its
-// slices and maps.
+// Principal is an authenticated caller. Calls share a Principal: its slices and maps must not be modified.
 type Principal struct {
-	// Name identifies the caller in logs and rules. For a token it is the name
-	// of the issuer, a colon and the subject. No other name has a colon.
+	// Name identifies the caller in logs and rules. For a token it is the name of the issuer, a colon and the
+	// subject. Other names have no colon.
 	Name string
 	// Tenant is the team that the caller acts for. Empty: none.
 	Tenant string
-	// TenantID is the stable id of Tenant, under which quotas and usage are kept.
-	// Empty: it is Tenant.
+	// TenantID is the stable id of Tenant, the key of quotas and usage. Empty: Tenant is the id.
 	TenantID string
-	// Groups are further names that rules can match.
+	// Groups are additional names that rules can match.
 	Groups []string
-	// Claims are the claims of a token as JSON values, at most 16 KiB with 64
-	// claims at the top and 16 levels, or the facts of a certificate: san,
-	// serial, issuer and sha256. Nil for an API key. They may name people, so
-	// they must not be logged.
+	// Claims are the claims of a token as JSON values, at most 16 KiB with 64 claims at the top and 16
+	// levels, or the facts of a certificate: san, serial, issuer and sha256. Nil for an API key. They may
+	// name people, so they must not be logged.
 	Claims map[string]any
 	// Credential identifies the token or certificate, for the log and the audit
 	// trail. Nil for an API key.
 	Credential *VerifiedCredential
 	// Kind is the kind of credential.
 	Kind CredentialKind
-	// KeyID is the beginning of the SHA-256 digest of an API key, 16 hexadecimal
-	// digits, which tells the keys of one caller apart. Empty for other kinds.
+	// KeyID is the beginning of the SHA-256 digest of an API key, 16 hexadecimal digits. It distinguishes the
+	// keys of one caller. Empty for other kinds.
 	KeyID string
-	// NotBefore is when the credential became valid. Zero: it does not say.
+	// NotBefore is the start of the validity of the credential. Zero: no start.
 	NotBefore time.Time
 	// Expires is when the credential expires. Zero: never.
 	Expires time.Time
 }
 
-// Payer returns the id of the tenant whose quota and budget the caller uses. A
-// caller without a tenant is a tenant of its own.
+// Payer returns the id of the tenant whose quota and budget the caller uses. A caller without a tenant counts
+// as a separate tenant.
 func (p *Principal) Payer() string { return cmp.Or(p.TenantID, p.Tenant, p.Name) }

@@ -32,7 +32,8 @@ func TestKeysOfAnIssuerThatNegotiatesAreRead(t *testing.T) {
 	}
 }
 
-// Each document is valid by RFC 7517, 8259 and 9110, and is served by somebody.
+// TestDocumentsOfRealIssuersAreRead: each document is valid by RFC 7517, 8259 and 9110, and real issuers
+// serve it.
 func TestDocumentsOfRealIssuersAreRead(t *testing.T) {
 	i := authntest.NewIssuer(t)
 	document := func(keys []byte, w http.ResponseWriter, r *http.Request) {
@@ -83,7 +84,7 @@ func TestDocumentsOfRealIssuersAreRead(t *testing.T) {
 			i.Instead(answers)
 			c := newClock()
 			a := start(t, authn.Config{Issuers: []authn.Issuer{trusting(i)}, Clock: c.Now})
-			for range 2 { // the second fetch is asked for by a key that nobody knows
+			for range 2 { // an unknown key causes the second fetch
 				if got := answer(a, bearer(long(i))); got != "ci:"+workload {
 					t.Errorf("got %s", got)
 				}
@@ -135,7 +136,8 @@ func TestCompressedKeysAreBoundedAfterDecompression(t *testing.T) {
 	}
 }
 
-// A key of another type among them must not be tried in place of the right one.
+// TestTokenWithoutAKeyNameIsHeldAgainstKeysOfItsType: a key of another type must not be tried instead of the
+// right key.
 func TestTokenWithoutAKeyNameIsHeldAgainstKeysOfItsType(t *testing.T) {
 	i := authntest.NewIssuer(t)
 	signs := i.Key()
@@ -156,8 +158,8 @@ func TestTokenWithoutAKeyNameIsHeldAgainstKeysOfItsType(t *testing.T) {
 	}
 }
 
-// Issuers publish the next key before they sign with it, and keep the last one
-// until its tokens have ended.
+// TestKeysThatOverlapWhileTheyChangeAreAllGood: issuers publish the next key before they use it, and keep the
+// last key until its tokens have expired.
 func TestKeysThatOverlapWhileTheyChangeAreAllGood(t *testing.T) {
 	i, c := authntest.NewIssuer(t), newClock()
 	a := fetched(t, i, c)
@@ -170,7 +172,7 @@ func TestKeysThatOverlapWhileTheyChangeAreAllGood(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	// Two keys of one name, as two clusters behind one issuer have them.
+	// Two keys have the same id, like those of two clusters behind one issuer.
 	twin := authntest.NewKey(t, jose.ES256)
 	twin.ID = old.ID
 	i.Publish(old, twin)

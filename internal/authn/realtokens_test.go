@@ -10,8 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/authn/authntest"
 )
 
-// Each form is valid by RFC 7519: a NumericDate is any JSON number, and one
-// audience may be a text or a list.
+// TestFormsOfClaimsThatAreValidAreAccepted: each form is valid by RFC 7519. A NumericDate is any JSON number,
+// and an audience may be a string or a list.
 func TestFormsOfClaimsThatAreValidAreAccepted(t *testing.T) {
 	i := authntest.NewIssuer(t)
 	a := start(t, authn.Config{Issuers: []authn.Issuer{trusting(i)}})

@@ -6,8 +6,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// The reasons for which a credential is refused. Each has one answer. None
-// repeats what was sent.
+// The reasons for which a credential is refused. Each reason has one answer. No answer repeats the
+// credential.
 const (
 	// Missing: the call has no credential.
 	Missing = fault.ReasonCredentialMissing
@@ -25,16 +25,15 @@ const (
 	WrongIssuer = fault.ReasonCredentialWrongIssuer
 	// BadSignature: no key of the issuer signed the token.
 	BadSignature = fault.ReasonCredentialBadSignature
-	// NotAdmitted: the credential is valid, but the configuration maps it to no
-	// caller.
+	// NotAdmitted: the credential is valid, but the configuration maps it to no caller.
 	NotAdmitted = fault.ReasonCredentialNotAdmitted
-	// IssuerUnavailable: the token cannot be verified, because there is no
-	// usable key of its issuer. Only this reason is worth a retry.
+	// IssuerUnavailable: the token cannot be verified, because there is no usable key of its issuer. A retry
+	// can help only for this reason.
 	IssuerUnavailable = fault.ReasonIssuerUnavailable
 )
 
-// refused returns a fault of kind Unauthenticated. public says what to correct
-// and holds nothing of the credential.
+// refused returns a fault of kind Unauthenticated. public describes the correction and holds nothing of the
+// credential.
 func refused(reason, public string) error {
 	return fault.New(fault.Unauthenticated, reason, public)
 }

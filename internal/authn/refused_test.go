@@ -38,7 +38,7 @@ func (f forger) with(changes map[string]any) string {
 	return f.issuer.Token(audience, workload, all)
 }
 
-// headed is a token that is good but for its header.
+// headed returns a token that is valid except for its header.
 func (f forger) headed(header map[string]any) string {
 	claims := f.issuer.Claims(audience, workload)
 	claims["x"] = canary
@@ -52,8 +52,7 @@ func (f forger) forged(header map[string]any, sign func([]byte) []byte) string {
 	return authntest.Forge(f, header, claims, sign)
 }
 
-// raw is a token, signed by the issuer, of claims that are not JSON as Go
-// writes it.
+// raw returns a token, signed by the issuer, with claims that Go's JSON encoder would not write.
 func (f forger) raw(format string) string {
 	exp := time.Now().Add(time.Hour).Unix()
 	claims := strings.NewReplacer("ISS", f.issuer.URL, "AUD", audience, "SUB", workload, "EXP", fmt.Sprint(exp)).Replace(format)
@@ -210,7 +209,7 @@ func many(n int) map[string]any {
 	return all
 }
 
-// The same class of bad credential has one answer, whatever is wrong beside it.
+// TestSignatureIsJudgedBeforeClaims: a class of bad credentials has one answer, even with further defects.
 func TestSignatureIsJudgedBeforeClaims(t *testing.T) {
 	i := authntest.NewIssuer(t)
 	a := start(t, authn.Config{Issuers: []authn.Issuer{trusting(i)}})

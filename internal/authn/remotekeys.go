@@ -14,21 +14,21 @@ const (
 	defaultKeysMaxAge    = 24 * time.Hour
 	// retryEvery is the fetch interval while the issuer is down.
 	retryEvery = time.Minute
-	// fetchTimeout limits one fetch, and so how long a call waits for it.
+	// fetchTimeout limits the duration of a fetch and thus the wait of a call.
 	fetchTimeout = 5 * time.Second
 )
 
-// remoteKeys holds the keys of an issuer and fetches them again: periodically
-// in the background, and at once for an unknown key. Two fetches are at least
-// atMost apart, so no stream of tokens can flood an issuer.
+// remoteKeys holds the keys of an issuer and fetches them again: periodically in the background, and at once
+// for an unknown key. Two fetches are at least atMost apart, so tokens cannot cause a flood of requests to an
+// issuer.
 type remoteKeys struct {
 	fetch                 func(context.Context) (fetchResult, error)
 	clock                 func() time.Time
 	every, atMost, maxAge time.Duration
 	onKeys                func(keys int, err error)
 
-	// running ends when the source is closed, not with a call: one fetch serves
-	// all calls that wait for it.
+	// running ends when the source is closed, not with a call, because a fetch serves all calls that wait for
+	// it.
 	running context.Context
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -38,7 +38,7 @@ type remoteKeys struct {
 	fetched  time.Time     // when set came; zero: never
 	tried    time.Time     // when the last fetch began; zero: never
 	failed   error         // why the last fetch failed
-	last     fetchResult   // what the last fetch told of the issuer
+	last     fetchResult   // the result of the last fetch
 	inFlight chan struct{} // closed when the fetch that runs is done; nil: none
 }
 
@@ -123,7 +123,7 @@ func (r *remoteKeys) noKeysError() error {
 	return unavailable(r.atMost-r.clock().Sub(r.tried), cause)
 }
 
-// awaitFetch waits for the running fetch, or for a new fetch if one is due.
+// awaitFetch waits for the running fetch, or for a new fetch if a fetch is due.
 func (r *remoteKeys) awaitFetch(ctx context.Context) error {
 	done := r.startFetch()
 	if done == nil {
@@ -137,9 +137,8 @@ func (r *remoteKeys) awaitFetch(ctx context.Context) error {
 	}
 }
 
-// startFetch starts a fetch if none is running and one is due. It returns a
-// channel that is closed at the end of the running fetch, or nil if none is
-// running.
+// startFetch starts a fetch if none is running and a fetch is due. It returns a channel that is closed at the
+// end of the running fetch, or nil if none is running.
 func (r *remoteKeys) startFetch() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()

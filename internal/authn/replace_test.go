@@ -29,7 +29,7 @@ func TestAKeyThatIsTakenOutIsRefusedAtOnce(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", key, got, want)
 		}
 	}
-	// The body of this call was still on its way.
+	// The body of this call had not arrived completely.
 	if early.Err != nil || fault.From(a.Recheck(t.Context(), early).Err).Reason != fault.ReasonCredentialUnknown {
 		t.Errorf("authenticated before: %v, then %v", early.Err, a.Recheck(t.Context(), early).Err)
 	}

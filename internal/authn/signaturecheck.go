@@ -6,8 +6,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// signatureCheck verifies one signature. It implements the library's key set
-// interface and keeps the results that the library does not return.
+// signatureCheck verifies one signature. It implements the library's key set interface and keeps the results
+// that the library does not return.
 type signatureCheck struct {
 	issuer  *issuer
 	shown   unverifiedToken

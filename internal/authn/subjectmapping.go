@@ -18,19 +18,17 @@ type Subject struct {
 	Match string
 	// Claim is the claim to match, one of SubjectClaims. Empty: sub.
 	Claim string
-	// Tenant is the team that the callers act for, and TenantID its stable id,
-	// empty for Tenant.
+	// Tenant is the tenant of the callers, and TenantID its stable id. If TenantID is empty, Tenant is the
+	// id.
 	Tenant, TenantID string
 	// Groups are the groups of the callers.
 	Groups []string
-	// GroupsClaim is a claim with further groups, a string or a list of
-	// strings. Empty: none.
+	// GroupsClaim is a claim with additional groups, a string or a list of strings. Empty: none.
 	GroupsClaim string
 }
 
-// SubjectClaims lists the claims that can be matched: those that identify one
-// workload, one repository or one person. Other claims, such as the owner of a
-// repository or a branch, are shared by unrelated callers.
+// SubjectClaims lists the claims that can be matched: those that identify one workload, one repository or one
+// person. Unrelated callers share other claims, such as the owner of a repository or a branch.
 func SubjectClaims() []string {
 	return []string{"sub", "email", "oid", "repository", "repository_id", "project_path", "project_id"}
 }
@@ -81,9 +79,8 @@ func (i *issuer) principalFor(f registeredClaims, shown *VerifiedCredential) (Pr
 		"The token is good, but its subject is not one that Storekeeper admits; ask its operators to list the subject.", "no entry of the issuer's subjects matches")
 }
 
-// matches reports whether the token has the subject. An e-mail address counts
-// only if the issuer has verified it, since many issuers let people choose
-// their own.
+// matches reports whether the token has the subject. An e-mail address counts only if the issuer has verified
+// it, since many issuers let people choose any address.
 func (s *subjectMapping) matches(f registeredClaims) bool {
 	if s.Claim == "email" && f.all["email_verified"] != true {
 		return false

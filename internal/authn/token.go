@@ -8,18 +8,18 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// maxToken is the maximum size of a token, in bytes. GitHub's tokens have less
-// than 3 KiB, those of people in many groups less than 10 KiB.
+// maxToken is the maximum size of a token, in bytes. GitHub's tokens have less than 3 KiB, tokens of people
+// in many groups less than 10 KiB.
 const maxToken = 16 << 10
 
-// unverifiedToken holds what a token says before it is verified. It only
-// selects the issuer and the key that verify the token.
+// unverifiedToken holds the unverified content of a token. It only selects the issuer and the key for the
+// verification.
 type unverifiedToken struct {
 	text, issuer, keyID, algorithm string
 }
 
-// header is the part of a token's header that is read. A key in the header
-// (jwk, jku, x5c, x5u) is never used.
+// header is the part of a token's header that is read. A key in the header (jwk, jku, x5c, x5u) is never
+// used.
 type header struct {
 	Algorithm string          `json:"alg"`
 	Type      string          `json:"typ"`
@@ -27,9 +27,8 @@ type header struct {
 	Critical  json.RawMessage `json:"crit"`
 }
 
-// parseUnverified reads the header and the issuer of a token. It uses the JSON
-// parser of the JOSE library, which distinguishes Iss from iss and refuses
-// duplicate names, so that both read the same token.
+// parseUnverified reads the header and the issuer of a token. It uses the JSON parser of the JOSE library,
+// which distinguishes Iss from iss and refuses duplicate names, so that both read the same token.
 func parseUnverified(token string) (unverifiedToken, error) {
 	if len(token) > maxToken {
 		return unverifiedToken{}, refused(Malformed, "The token must have at most 16384 bytes.")

@@ -145,8 +145,8 @@ func TestFirstSubjectThatMatchesCounts(t *testing.T) {
 	}
 }
 
-// Two issuers may say the same of themselves and of a subject; what they are
-// called is up to us.
+// TestTwoIssuersCannotMintOnePrincipal: two issuers may have equal claims. The configured names of the
+// issuers differ.
 func TestTwoIssuersCannotMintOnePrincipal(t *testing.T) {
 	one, two := authntest.NewIssuer(t), authntest.NewIssuer(t)
 	first, second := trusting(one), trusting(two)
@@ -155,7 +155,7 @@ func TestTwoIssuersCannotMintOnePrincipal(t *testing.T) {
 	if x, y := answer(a, bearer(one.Token(audience, workload, nil))), answer(a, bearer(two.Token(audience, workload, nil))); x != "ci:"+workload || y != "other:"+workload {
 		t.Errorf("got %s and %s", x, y)
 	}
-	// One signs in the name of the other.
+	// One issuer signs a token with the iss of the other.
 	if got := answer(a, bearer(one.Token(audience, workload, map[string]any{"iss": two.URL}))); got != authn.BadSignature {
 		t.Errorf("got %s", got)
 	}

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// checkUnique refuses a configuration in which two sources could name one
-// principal: two issuers with one name or one URL, or a key or certificate with
-// a name in the format of token principals.
+// checkUnique refuses a configuration in which two sources could yield the same principal: two issuers with
+// the same name or URL, or a key or certificate with a name in the format of token principals.
 func (c *Config) checkUnique() error {
 	names, urls := map[string]bool{}, map[string]string{}
 	for _, i := range c.Issuers {

@@ -20,10 +20,9 @@ const (
 	maxShownNames = 8
 )
 
-// VerifiedCredential identifies a credential whose signature was verified, for
-// the log and the audit trail. It never holds the credential. Every text is
-// printable and limited: Subject and Issuer to 512 bytes, the others to 256. It
-// must not be changed.
+// VerifiedCredential identifies a credential whose signature was verified, for the log and the audit trail.
+// It never holds the credential. Every text is printable and limited: Subject and Issuer to 512 bytes, the
+// others to 256. It must not be modified.
 type VerifiedCredential struct {
 	// IssuerName is the configured name of the token's issuer. Empty for a
 	// certificate.
@@ -60,8 +59,8 @@ func RecordedClaims() []string {
 	}
 }
 
-// RefusedCredential returns the verified credential that Authenticate refused
-// with err. It returns false if nothing of the credential was verified.
+// RefusedCredential returns the verified credential that Authenticate refused with err. It returns false if
+// no part of the credential was verified.
 func RefusedCredential(err error) (*VerifiedCredential, bool) {
 	if r, ok := errors.AsType[*refusedCredential](err); ok {
 		return r.credential, true
@@ -73,11 +72,11 @@ func RefusedCredential(err error) (*VerifiedCredential, bool) {
 // credential.
 type refusedCredential struct {
 	credential *VerifiedCredential
-	// detail says what an operator can compare with the configuration.
+	// detail is for comparison with the configuration.
 	detail string
 }
 
-// Error is for the log: it helps an operator to find the missing entry.
+// Error helps an operator to find the missing configuration entry.
 func (r *refusedCredential) Error() string {
 	text := fmt.Sprintf("verified credential with issuer %q", r.credential.Issuer)
 	if r.credential.IssuerName != "" {
@@ -93,8 +92,7 @@ func (r *refusedCredential) Error() string {
 	return text
 }
 
-// refuse returns the fault of a verified credential that is refused. public
-// must repeat nothing of it.
+// refuse returns the fault of a verified credential that is refused. public must not repeat the credential.
 func (c *VerifiedCredential) refuse(reason, public, detail string) error {
 	return fault.New(fault.Unauthenticated, reason, public).Because(&refusedCredential{credential: c, detail: detail})
 }
@@ -155,8 +153,7 @@ func shownNames(leaf *x509.Certificate) []string {
 	return names[:min(len(names), maxShownNames)]
 }
 
-// bounded shortens a text to at most so many bytes and replaces what cannot be
-// printed.
+// bounded truncates a text to a number of bytes and replaces unprintable characters.
 func bounded(text string, most int) string {
 	const cut = "..."
 	plain := strings.Map(func(r rune) rune {

@@ -14,8 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// githubRun are claims that a token of GitHub Actions has beside the registered
-// ones.
+// githubRun returns the claims of a token of GitHub Actions besides the registered claims.
 func githubRun() map[string]any {
 	return map[string]any{
 		"jti": "8b2c7e0a-1f2d-4c3b-9a77-0d6c6f3b2a10", "repository": "my-org/payments", "run_id": "7043271815", "run_attempt": "2",

@@ -14,12 +14,12 @@ type activation struct {
 
 	// literals are the string literals of the rule that is evaluated.
 	literals []any
-	// measured says that fits is known.
+	// measured says that fits is valid.
 	measured, fits bool
 }
 
-// withinSizes reports whether the values of the question have the sizes that the
-// cost estimate assumes. Claims can hold anything, so they never count as such.
+// withinSizes reports whether the values of the question have the sizes that the cost estimate assumes.
+// Claims have no size limits, so a rule that uses claims is never within the sizes.
 func (q *activation) withinSizes(claims bool) bool {
 	if claims && len(q.Principal.Claims) > 0 {
 		return false

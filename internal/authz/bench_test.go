@@ -60,8 +60,8 @@ func TestRulesOfOthersCostNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkDecide has rules that are not about the question beside two that
-// are: what a decision costs must not grow with their number.
+// BenchmarkDecide has many irrelevant rules beside two relevant rules. The cost of a decision must not grow
+// with their number.
 func BenchmarkDecide(b *testing.B) {
 	for kind := range others {
 		for _, many := range []int{10, 1_000, 10_000} {

@@ -22,7 +22,7 @@ func (c AccessReview) Question() Question {
 	if c.Secret != "" {
 		q.Secret = &c.Secret
 	}
-	// What an action is never about is known.
+	// The fields that an action never concerns are known.
 	unknownsOf(&q)
 	return q
 }

@@ -10,12 +10,12 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// callerSet is a group of callers that a rule can apply to, read from a condition
-// that must be true, such as principal.tenant == "payments". Rules of other
-// subjects are not evaluated. The zero value is every caller.
+// callerSet is a group of callers that a rule can apply to, derived from a condition that must be true, such
+// as principal.tenant == "payments". Rules of other subjects are not evaluated. The zero value stands for
+// every caller.
 type callerSet struct {
-	// variable is a CEL variable. For a claim it is the variable of all claims,
-	// a dot and the name of the claim.
+	// variable is a CEL variable. For a claim it is the variable of all claims, a dot and the name of the
+	// claim.
 	variable, value string
 }
 
@@ -36,13 +36,12 @@ func (t term) of(texts []any) string {
 	return string(text)
 }
 
-// constraints are the conditions of a rule that must be true and that compare
-// one variable with one string.
+// constraints are the conditions of a rule that must be true and that compare one variable with one string.
 type constraints struct {
 	// variable selects the subject, "" for every caller.
 	variable string
 	value    term
-	// claim is the name of the claim, if the variable is one.
+	// claim is the name of the claim, if the variable is a claim.
 	claim string
 	// store is the only store that the rule can apply to. Nil: any store.
 	store *term
@@ -133,7 +132,7 @@ func (r *constraintReader) name(e ast.Expr) string {
 	return ""
 }
 
-// term reads a string literal or the variable of one.
+// term reads a string literal or the variable of a literal.
 func (r *constraintReader) term(e ast.Expr) (term, bool) {
 	if e.Kind() == ast.LiteralKind {
 		text, is := e.AsLiteral().(types.String)

@@ -8,9 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/authz"
 )
 
-// TestAQuestionBeyondTheAssumedSizesIsMetered asks a rule that is cheap for any
-// name that Cloudflare takes. For a name that no request may have, the rule costs
-// more than it may, and allows nothing.
+// TestAQuestionBeyondTheAssumedSizesIsMetered asks a rule that is cheap for valid names. For a name that is
+// too long for any request, the rule exceeds the cost limit and allows nothing.
 func TestAQuestionBeyondTheAssumedSizesIsMetered(t *testing.T) {
 	engine, _, err := authz.Parse([]byte(`rules: [{id: all, actions: ["*"], when: 'secret.contains("x") || principal.tenant == "a"'}]`))
 	if err != nil {

@@ -37,8 +37,8 @@ func NewEngine(rules []Rule) (*Engine, error) {
 	return e, errors.Join(mistakes...)
 }
 
-// Decide answers one question. A rule that needs a name which the question
-// lacks is skipped, and Decision.NeedsName is true.
+// Decide answers one question. A rule that needs a name which the question lacks is skipped, and then
+// Decision.NeedsName is true.
 func (e *Engine) Decide(q Question) Decision {
 	asked := &activation{Question: q}
 	// The array keeps the list of candidates on the stack.

@@ -41,8 +41,7 @@ func questions() []authz.Question {
 	return list
 }
 
-// outcome is what becomes of a policy of one rule: why it is refused, or what it
-// decides.
+// outcome returns the error or the decision of a policy with one rule.
 func outcome(expression string) string {
 	engine, err := authz.NewEngine([]authz.Rule{{ID: "r", Actions: []string{"secret.*"}, When: expression}})
 	if err != nil {

@@ -109,8 +109,7 @@ func (x *ruleIndex) subjects(p *authn.Principal, visit func(*subjectRules)) {
 
 func celValue(native any) ref.Val { return types.DefaultTypeAdapter.NativeToValue(native) }
 
-// candidates are the rules that can apply to one question, as lists in the
-// order of the file.
+// candidates are the rules that can apply to one question, as lists in the order of the file.
 type candidates struct {
 	question *Question
 	action   actionSet
@@ -125,8 +124,7 @@ func (c *candidates) addSubject(from *subjectRules) {
 		return
 	}
 	c.addBuckets(from.anyStore)
-	// A rule for another store counts too: its holder gets a filtered list and
-	// no refusal.
+	// A rule for another store counts too: its caller gets a filtered list instead of a refusal.
 	if c.question.Secret == nil && !c.question.StoreOnly && from.needSecret&c.action != 0 {
 		c.needsName = true
 	}

@@ -21,14 +21,13 @@ const (
 	varStore   = "store"
 	varSecret  = "secret"
 	varScopes  = "scopes"
-	// varLiteral and a number name the variable of a string literal in a
-	// template. No rule can write such a name.
+	// varLiteral and a number name the variable of a string literal in a template. Rules cannot contain such
+	// a name.
 	varLiteral = "@text"
 )
 
-// costLimit limits the work of one rule for one question, in CEL's cost units.
-// A rule that could cost more is refused when it is loaded. A comparison costs
-// 1, a search in a name about 25.
+// costLimit limits the work of one rule for one question, in CEL's cost units. A rule that could cost more is
+// refused when the policy is loaded. A comparison costs 1, a search in a name about 25.
 const costLimit = 20_000
 
 // The sizes that the cost estimate assumes.
@@ -37,11 +36,11 @@ const (
 	maxItems     = 100
 )
 
-// newLanguage declares the variables of rules. An undeclared name, such as a
-// misspelt field, is an error when the rule is loaded.
+// newLanguage declares the variables of rules. An undeclared name, such as a misspelt field, is an error when
+// the policy is loaded.
 func newLanguage() (*cel.Env, error) {
 	words := []cel.EnvOption{
-		// So that a condition can be written as the rule has it (see residual).
+		// Macro tracking allows a condition to be printed as in the rule (see residual).
 		cel.EnableMacroCallTracking(),
 		cel.Variable(varName, cel.StringType),
 		cel.Variable(varTenant, cel.StringType),
@@ -79,9 +78,9 @@ func check(language *cel.Env, parsed *cel.Ast) (*cel.Ast, error) {
 	return ast, nil
 }
 
-// programs returns the two programs of a checked expression. The metered one
-// counts its cost while it runs, which doubles the time of a decision; the other
-// one relies on the estimate, which holds for values of the assumed sizes alone.
+// programs returns the two programs of a checked expression. The metered program counts its cost while it
+// runs, which doubles the time of a decision. The bounded program relies on the estimate, which holds only
+// for values of the assumed sizes.
 func programs(language *cel.Env, ast *cel.Ast) (bounded, metered cel.Program, err error) {
 	if bounded, err = language.Program(ast, cel.EvalOptions(cel.OptOptimize)); err != nil {
 		return nil, nil, err

@@ -7,29 +7,24 @@ import (
 	"platform.internal/storekeeper/internal/authn"
 )
 
-// Permission is what one rule allows one caller.
+// Permission describes the rights that one rule gives one caller.
 type Permission struct {
 	// Rule is the id of the rule.
 	Rule string
 	// Actions are the actions that the rule allows under Condition.
 	Actions []string
-	// Condition is the CEL expression over account, store, secret and scopes that
-	// must be true. Empty: the actions are allowed on everything, or Hidden is
-	// set. It holds nothing about other callers.
+	// Condition is the CEL expression over account, store, secret and scopes that must be true. Empty: the
+	// actions are allowed on everything, or Hidden is set. It holds no information about other callers.
 	Condition string
-	// Account, Store and Secret are the only names for which Condition can be true,
-	// and SecretPrefix begins each such name of a secret. Empty: there is no such
-	// name.
+	// Account, Store and Secret are the only names for which Condition can be true. SecretPrefix is the
+	// common prefix of the names of secrets for which Condition can be true. Empty: there is no such name.
 	Account, Store, Secret, SecretPrefix string
-	// Hidden says that there is a condition which cannot be shown, because it
-	// cannot be written without facts about other callers.
+	// Hidden says that there is a condition which cannot be shown without information about other callers.
 	Hidden bool
 }
 
-// Permissions lists what the rules allow a caller, in the order of the file. It
-// lists the permissions of at most most rules, beginning with the rule at
-// position from. next is the position of the first rule that is not listed, 0 at
-// the end.
+// Permissions lists the rights of a caller, in the order of the file. It covers at most most rules, beginning
+// with the rule at position from. next is the position of the first rule not covered, 0 at the end.
 func (e *Engine) Permissions(p authn.Principal, from, most int) (list []Permission, next int) {
 	rules := e.index.rulesOf(p)
 	for _, r := range rules {
@@ -52,9 +47,8 @@ func (e *Engine) Permissions(p authn.Principal, from, most int) (list []Permissi
 // mostReached limits how many rules Reaches evaluates.
 const mostReached = 200
 
-// Reaches reports whether a rule may allow a caller anything in an account, apart
-// from actions of operators. For a caller with very many rules it may say so
-// although none does.
+// Reaches reports whether a rule may allow a caller anything in an account, apart from actions of operators.
+// For a caller with very many rules the result may be a false positive.
 func (e *Engine) Reaches(p authn.Principal, account string) bool {
 	left := mostReached
 	for _, r := range e.index.rulesOf(p) {
@@ -92,8 +86,7 @@ func (x *ruleIndex) rulesOf(p authn.Principal) []*compiledRule {
 	return slices.Compact(rules)
 }
 
-// permissions lists what the rule allows a caller: one permission for each
-// condition.
+// permissions lists the rights that the rule gives a caller: one permission for each condition.
 func (r *compiledRule) permissions(p authn.Principal) []Permission {
 	var list []Permission
 	for i, action := range actions {

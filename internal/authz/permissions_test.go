@@ -24,8 +24,8 @@ func rulesOf(t *testing.T, whens ...string) *authz.Engine {
 	return e
 }
 
-// conditionOf is what one rule asks of an object of an action, "never" and "always"
-// for the two ends.
+// conditionOf returns the condition of one rule for an action. It is "never" or "always" in the extreme
+// cases.
 func conditionOf(t *testing.T, when string, p authn.Principal, action string) string {
 	t.Helper()
 	list, _ := rulesOf(t, when).Permissions(p, 0, 100)
@@ -130,9 +130,9 @@ func TestAStarGivesNoRightsOnStorekeeper(t *testing.T) {
 	}
 }
 
-// TestPermissionsSayWhatDecisionsSay compares the two for random rules, callers and
-// objects: a rule allows an action on an object exactly if its permission has a
-// condition that is true for the object.
+// TestPermissionsSayWhatDecisionsSay compares permissions with decisions for random rules, callers and
+// objects: a rule allows an action on an object exactly if the condition of its permission is true for the
+// object.
 func TestPermissionsSayWhatDecisionsSay(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(list ...string) string { return list[random.IntN(len(list))] }
@@ -197,7 +197,7 @@ func TestPermissionsSayWhatDecisionsSay(t *testing.T) {
 	}
 }
 
-// holds evaluates a condition for an object, for a caller of whom nothing is known.
+// holds evaluates a condition for an object and an unknown caller.
 func holds(t *testing.T, condition string, q authz.Question) bool {
 	t.Helper()
 	if condition == "" {

@@ -7,7 +7,7 @@ package authz
 
 import "platform.internal/storekeeper/internal/authn"
 
-// Question is one action that a caller wants to do on one object.
+// Question asks whether a caller may do one action on one object.
 type Question struct {
 	// Principal is the caller.
 	Principal authn.Principal

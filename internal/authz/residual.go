@@ -13,19 +13,18 @@ import (
 	"cel.dev/cel-go/parser"
 )
 
-// exhaustiveCost limits the work of finding one condition. Both branches of an
-// expression are evaluated, so it is more than costLimit.
+// exhaustiveCost limits the work of finding one condition. It is more than costLimit, because both branches
+// of an expression are evaluated.
 const exhaustiveCost = 4 * costLimit
 
-// partialProgram compiles an expression so that it can be evaluated while
-// variables are unknown.
+// partialProgram compiles an expression so that it can be evaluated with unknown variables.
 func partialProgram(language *cel.Env, checked *cel.Ast) (cel.Program, error) {
 	return language.Program(checked, cel.EvalOptions(cel.OptPartialEval, cel.OptExhaustiveEval), cel.CostLimit(exhaustiveCost))
 }
 
-// residual evaluates the rule for a caller and an action while the object is not
-// known, or only its account. It returns the condition that the object must meet, and false if the rule
-// allows the caller the action on no object.
+// residual evaluates the rule for a caller and an action while the object, or all of it except the account,
+// is unknown. It returns the condition that the object must meet, and false if the rule allows the caller the
+// action on no object.
 func (r *compiledRule) residual(q Question) (Permission, bool) {
 	asked := &activation{Question: q, literals: r.literals}
 	var unknown []*cel.AttributePatternType
@@ -52,15 +51,14 @@ func (r *compiledRule) residual(q Question) (Permission, bool) {
 	case details == nil || result == nil || !types.IsUnknown(result) && err == nil:
 		return hidden, true
 	case !types.IsUnknown(result):
-		// The rule fails, whatever the object is.
+		// The rule fails for every object.
 		return Permission{}, false
 	}
 	s := r.simplifier(details.State())
 	return s.permission(r.template.checked.NativeRep().Expr())
 }
 
-// simplifier removes from an expression what is known after a partial
-// evaluation.
+// simplifier removes the known parts of an expression after a partial evaluation.
 type simplifier struct {
 	ast.ExprFactory
 
@@ -102,8 +100,7 @@ func (s *simplifier) bind(e ast.Expr) ast.Expr {
 	return e
 }
 
-// permission returns the condition of an expression, and false if it cannot be
-// true.
+// permission returns the condition of an expression, and false if the condition cannot be true.
 func (s *simplifier) permission(e ast.Expr) (Permission, bool) {
 	left := s.simplify(e)
 	switch {
@@ -131,8 +128,8 @@ func (s *simplifier) permission(e ast.Expr) (Permission, bool) {
 // maxConditionColumn keeps a condition on one line.
 const maxConditionColumn = 1 << 20
 
-// simplify returns what is left of an expression, nil if it cannot be true. An
-// operand that fails cannot make a rule true.
+// simplify returns the unknown part of an expression, nil if the expression cannot be true. An operand that
+// fails cannot make a rule true.
 func (s *simplifier) simplify(e ast.Expr) ast.Expr {
 	if v, known := s.state.Value(e.ID()); known && !types.IsUnknown(v) {
 		if v.Value() == true {
@@ -197,9 +194,8 @@ func (s *simplifier) join(id int64, operator string, operands []ast.Expr, none t
 
 func isTrue(e ast.Expr) bool { return e.Kind() == ast.LiteralKind && e.AsLiteral() == types.True }
 
-// mentionsOthers reports whether an expression has a part that was not
-// evaluated although it is about the caller: the body of a loop over scopes. Such
-// a part may name other callers.
+// mentionsOthers reports whether an expression has a part about the caller that was not evaluated: the body
+// of a loop over scopes. Such a part may name other callers.
 func (s *simplifier) mentionsOthers(e ast.Expr) bool {
 	found := false
 	ast.PostOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Rule is a rule as an operator writes it.
+// Rule is a rule of an operator's policy file.
 type Rule struct {
 	// ID identifies the rule in decisions. It is unique.
 	ID string `yaml:"id"`
@@ -77,10 +77,9 @@ func AboutStorekeeper(action string) bool { return strings.HasPrefix(action, ope
 // actionSet is a set of actions, one bit per action.
 type actionSet uint32
 
-// matchActions returns the actions that a pattern matches. It returns the empty
-// set for an invalid pattern. Only a pattern that begins with "operator." matches
-// actions of operators: a rule with "*" gives a team all rights on its objects,
-// and none on Storekeeper.
+// matchActions returns the actions that a pattern matches. It returns the empty set for an invalid pattern.
+// Only a pattern that begins with "operator." matches actions of operators: a rule with "*" gives a team all
+// rights on its objects, and no rights on Storekeeper.
 func matchActions(pattern string) actionSet {
 	var set actionSet
 	for i, a := range actions {

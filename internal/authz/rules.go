@@ -28,8 +28,8 @@ type RulesState struct {
 	Rules int
 	// Loaded is when they were put into force.
 	Loaded time.Time
-	// Err is why the file as it is now cannot be used, found at Failed. Nil: it is
-	// in force.
+	// Err is the reason why the present content of the file is not in force, found at Failed. Nil: the
+	// content is in force.
 	Err    error
 	Failed time.Time
 }
@@ -43,11 +43,10 @@ func Fixed(e *Engine) *Rules {
 
 // Reload is the result of reading a changed policy file.
 type Reload struct {
-	// Before is the digest of the rules in force, and After that of the content of
-	// the file, "" if it could not be read.
+	// Before is the digest of the rules in force. After is the digest of the file, "" if the file could not
+	// be read.
 	Before, After string
-	// Err says why the rules before stay in force. Nil: those of the file are in
-	// force.
+	// Err is the reason why the previous rules stay in force. Nil: the rules of the file are in force.
 	Err error
 }
 
@@ -57,7 +56,7 @@ func (r *Rules) use(e *Engine, file string) {
 	r.state.Store(&RulesState{File: file, Digest: e.digest, Rules: e.rules, Loaded: time.Now()})
 }
 
-// State returns what is in force.
+// State returns the state of the rules in force.
 func (r *Rules) State() RulesState { return *r.state.Load() }
 
 // report notes the result of a reload.
@@ -93,7 +92,7 @@ func Follow(name string, files *filewatch.Watcher, told func(Reload)) (*Rules, e
 		},
 		Report: func(err error) {
 			if last == nil || last.Err != err { //nolint:errorlint // the same error, not one like it
-				// The file cannot be read, or is again as what is in force.
+				// The file cannot be read, or its content is in force again.
 				last = &Reload{Before: r.Digest(), Err: err}
 				if err == nil {
 					last.After = last.Before
@@ -115,8 +114,8 @@ func (r *Rules) Digest() string {
 	return ""
 }
 
-// Permissions lists what the rules in force allow a caller (see
-// Engine.Permissions), and returns the digest of the policy file.
+// Permissions lists the rights of a caller by the rules in force (see Engine.Permissions), and returns the
+// digest of the policy file.
 func (r *Rules) Permissions(p authn.Principal, from, most int) (list []Permission, next int, policy string) {
 	e := r.engine.Load()
 	list, next = e.Permissions(p, from, most)

@@ -16,18 +16,17 @@ import (
 // maxLiterals is the maximum number of string literals of a template.
 const maxLiterals = 16
 
-// template is the compiled form of all rules that differ only in their string
-// literals. A policy has thousands of rules of a few templates, and compiling
-// one rule costs more than a hundred decisions, so each template is compiled
-// once. A rule that cannot share its compiled form has a template of its own,
-// without literals.
+// template is the compiled form of all rules that differ only in their string literals. A policy has
+// thousands of rules of a few templates, and compiling one rule costs more than a hundred decisions, so each
+// template is compiled once. A rule that cannot share its compiled form has its own template without
+// literals.
 type template struct {
-	// bounded evaluates questions whose values have the sizes that the cost
-	// estimate assumes, and metered all others.
+	// bounded evaluates questions whose values have the sizes that the cost estimate assumes. metered
+	// evaluates all others.
 	bounded, metered cel.Program
 	needs            needs
-	// checked is the checked expression, and partial its program for objects that
-	// are not known. Few templates need it.
+	// checked is the checked expression. partial returns its program for unknown objects, which few templates
+	// need.
 	checked *cel.Ast
 	partial func() (cel.Program, error)
 	// constraints are the conditions that must be true for the rules to allow
@@ -84,11 +83,10 @@ func (f *compiler) matchActions(pattern string) actionSet {
 	return set
 }
 
-// compileTemplate compiles a pattern with variables in place of its literals.
-// It returns nil if that is not possible; each rule is then compiled by itself
-// and gets its own error. In the cost estimate a variable is longer than any
-// literal that extractLiterals takes, so a rule that is too expensive by itself
-// is also too expensive as a template.
+// compileTemplate compiles a pattern with variables in place of its literals. It returns nil if that is not
+// possible. Each rule is then compiled separately and gets its own error. In the cost estimate a variable is
+// longer than any literal that extractLiterals accepts, so a rule that is too expensive is also too expensive
+// as a template.
 func (f *compiler) compileTemplate(pattern string) *template {
 	parsed, issues := f.language.Parse(pattern)
 	if issues.Err() != nil || !bindLiterals(parsed) {
@@ -153,9 +151,8 @@ func isWord(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// bindLiterals replaces the literals of a parsed pattern by variables. It
-// returns false if CEL evaluates a literal when a rule is loaded, for example a
-// regular expression.
+// bindLiterals replaces the literals of a parsed pattern by variables. It returns false if CEL evaluates a
+// literal when a rule is loaded, for example a regular expression.
 func bindLiterals(parsed *cel.Ast) bool {
 	factory, able := ast.NewExprFactory(), true
 	ast.PostOrderVisit(parsed.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {

@@ -7,7 +7,7 @@ import (
 	"platform.internal/storekeeper/internal/telemetry"
 )
 
-// TestTheCallIsOnEachAccount looks at what each caller's log line will say.
+// TestTheCallIsOnEachAccount checks the telemetry of each caller.
 func TestTheCallIsOnEachAccount(t *testing.T) {
 	inScene(t, func(s *scene) {
 		first, second := telemetry.NewCall("1"), telemetry.NewCall("2")

@@ -1,12 +1,12 @@
-// Package batch lets secrets that several callers create in the same store
-// leave in one call, while that call waits for its permit.
+// Package batch sends secrets that several callers create in the same store in one request, if the creates
+// wait for their permits at the same time.
 //
-// It must not know who is calling, how permits are shared, or what becomes of a
-// change whose answer was lost: it is given what grants permits and what sends.
+// This package must not know the caller, how permits are shared, or how the outcome of a lost change is
+// determined. The configuration passes the functions that acquire permits and send requests.
 //
-// No caller may suffer from what travels with its own secrets, or see any of
-// it. A refusal of several items is therefore kept here: the items go again
-// in other company until each has an answer of its own.
+// A caller must neither suffer from the items of other callers nor see them. The Batcher therefore does not
+// return a refusal of a batch to the callers. It sends the items again in smaller batches until each item has
+// its own answer.
 package batch
 
 import (
@@ -24,68 +24,61 @@ import (
 )
 
 const (
-	// defaultAttempt bounds a call for several where the configuration says
-	// nothing.
+	// defaultAttempt is the default of Config.Attempt.
 	defaultAttempt = 30 * time.Second
-	// maxRides is how often an item travels with whoever comes along, before
-	// the company of others that are refused has delayed it enough.
-	maxRides = 3
-	// mostInCompany is how often a change is sent in company. What was lost more
-	// often goes alone: whatever is wrong with one of its items, or with those of
-	// others, then stays with its owner.
-	mostInCompany = 1
+	// maxBatches is the number of batches after which an item is sent alone, so that refused items of other
+	// callers do not delay it further.
+	maxBatches = 3
+	// maxBatchedSends is the number of times that a change may be sent in a batch and lose its answer. Then the
+	// change is sent alone, so that a problem of one item cannot affect other callers.
+	maxBatchedSends = 1
 )
 
-// Listings lists what a store holds. A listing is whole, and its reading began
-// at or after notBefore. Errors are faults.
+// Listings lists the secrets of a store. A listing is complete, and its read began at or after notBefore.
+// Errors are faults.
 type Listings interface {
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
 }
 
-// Config is what a Batcher is made from.
+// Config configures a Batcher.
 type Config struct {
-	// Acquire waits for a permit for a change. Of the ask, it is given Group,
-	// Parcel, Items and Bytes; who pays, and what else there is to say, is for it
-	// to add.
+	// Acquire waits for a permit for a change. The Batcher sets Group, Member, Items and Bytes of the ask.
+	// Acquire adds the tenant and the other fields.
 	Acquire func(ctx context.Context, a *change.Attempt, ask budget.Ask) (*budget.Permit, error)
-	// Listings is asked what exists when a call for several was refused, since
-	// nobody knows whether Cloudflare then made some of them. Nil means that it
-	// made none.
+	// Listings is read after the refusal of a batch, because Cloudflare may nevertheless have created some of
+	// the items. Nil means that a refused batch creates nothing.
 	Listings Listings
-	// Holds says whether a store is known to have a secret of a name. A call that
-	// makes one nevertheless has no company. It must be quick. Nil means that
-	// nothing is known.
+	// Holds reports whether a store is known to have a secret with the name. Such a create is sent alone.
+	// Holds must not block. It may be nil.
 	Holds func(account, storeID, name string) bool
-	// Observe is told of how many items each call carries. Nil: nobody is told.
-	Observe func(parcels int)
-	// Attempt bounds a call for several and the look after it, each. It does
-	// not include the wait for the turn. 0 means 30 seconds.
+	// Observe is called with the number of callers of each request. It may be nil.
+	Observe func(callers int)
+	// Attempt bounds the request of a batch and the listing after a refusal, each. It does not include the
+	// wait for the permit. 0 means 30 seconds.
 	Attempt time.Duration
-	// Clock tells the time. Nil means time.Now.
+	// Clock returns the current time. Nil means time.Now.
 	Clock func() time.Time
-	// Ahead says how far Cloudflare's clock is ahead of Clock, for an account.
-	// Nil means that it is not.
+	// Ahead returns how far Cloudflare's clock is ahead of Clock, for an account. Nil means 0.
 	Ahead func(account string) time.Duration
 }
 
-// Batcher makes secrets, in company where there is some. It is safe for
-// concurrent use.
+// Batcher batches creates of secrets. It is safe for concurrent use.
 type Batcher struct {
 	acquire  func(context.Context, *change.Attempt, budget.Ask) (*budget.Permit, error)
 	listings Listings
 	holds    func(account, storeID, name string) bool
-	observe  func(parcels int)
+	observe  func(callers int)
 	limit    time.Duration
 	clock    func() time.Time
 	ahead    func(string) time.Duration
 
 	hazards *hazards
-	// halves numbers the groups of those that were parted.
-	halves atomic.Uint64
-	rides  sync.WaitGroup
+	// groups numbers the groups made by splitting batches.
+	groups   atomic.Uint64
+	inFlight sync.WaitGroup
 }
 
-// New makes a coalescer.
+// New makes a Batcher.
 func New(c Config) *Batcher {
 	r := &Batcher{
 		acquire: c.Acquire, listings: c.Listings, observe: c.Observe,
@@ -109,47 +102,47 @@ func New(c Config) *Batcher {
 	return r
 }
 
-// Close waits until the calls for several that are under way have ended, which
-// they do within their bound. No secrets may be created after it was called.
-func (c *Batcher) Close() { c.rides.Wait() }
+// Close waits until the batches in flight have ended, at most for the time of Config.Attempt. The caller must
+// not create secrets after calling Close.
+func (c *Batcher) Close() { c.inFlight.Wait() }
 
-// Apply makes secrets and gives them in the order of the change. Other changes
-// go on as they are. It is a change.Step: next sends a request and is given the
-// permit for it in Attempt.Permit. A permit that was not used is given back here.
+// Apply creates secrets and returns them in the order of the change. It passes other changes to next. Apply
+// is a change.Step: next sends a request with the permit in Attempt.Permit. Apply releases a permit that next
+// did not use.
 //
-// The fault has the reason fault.ReasonUpstreamAnswerLost where the secrets may have
-// been made, also when the context ends while they are under way.
+// The fault has the reason fault.ReasonUpstreamAnswerLost if the secrets may have been created, also if the
+// context ends while the request is in flight.
 func (c *Batcher) Apply(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
 	if a.Op.Kind != change.CreateSecrets || len(a.Op.Secrets) == 0 {
-		// An empty list is refused before it costs a permit.
+		// An empty list is refused without a permit.
 		return next(ctx, a)
 	}
 	ctx, span := tracing.Start(ctx, "batch")
-	r, err := c.travel(ctx, a, next)
+	r, err := c.sendUntilAnswered(ctx, a, next)
 	span.End(err)
 	return r, err
 }
 
-// travel takes the secrets of a change along until they have an answer.
-func (c *Batcher) travel(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
-	mine := newParcel(ctx, a, next)
-	if a.Sends > mostInCompany {
+// sendUntilAnswered sends the secrets of a change until they have an answer.
+func (c *Batcher) sendUntilAnswered(ctx context.Context, a *change.Attempt, next change.Next) (change.Result, error) {
+	mine := newItem(ctx, a, next)
+	if a.Sends > maxBatchedSends {
 		mine.group = alone
 	}
 	for {
 		if mine.group != alone && c.risky(mine) {
 			mine.group = alone
 		}
-		got, err := c.ride(ctx, mine)
+		got, err := c.sendOnce(ctx, mine)
 		if err != nil || !got.again {
 			return got.result, or(err, got.err)
 		}
-		mine.group, mine.rides = got.group, mine.rides+1
+		mine.group, mine.batches = got.group, mine.batches+1
 	}
 }
 
-// ride takes an item along once, by its own permit or by another's.
-func (c *Batcher) ride(ctx context.Context, mine *item) (itemResult, error) {
+// sendOnce sends an item once, with its own permit or as a member of the batch of another item.
+func (c *Batcher) sendOnce(ctx context.Context, mine *item) (itemResult, error) {
 	permit, err := c.acquire(ctx, mine.a, mine.ask())
 	if err != nil {
 		return itemResult{}, err
@@ -157,36 +150,36 @@ func (c *Batcher) ride(ctx context.Context, mine *item) (itemResult, error) {
 	if permit.Joined() {
 		return mine.wait(ctx)
 	}
-	company := itemList{mine}
+	members := itemList{mine}
 	for _, other := range permit.Members() {
 		if passenger, ok := other.(*item); ok {
-			company = append(company, passenger)
+			members = append(members, passenger)
 		}
 	}
-	if len(company) == 1 {
+	if len(members) == 1 {
 		defer permit.Done(budget.Result{})
-		defer c.depart(mine)()
+		defer c.markInFlight(mine)()
 		own := *mine.a
 		own.Permit = permit
 		c.observe(1)
 		r, err := mine.next(ctx, &own)
-		if mine.rides > 0 && ofItem(err) {
-			// It was one of those that spoiled the calls before.
+		if mine.batches > 0 && ofItem(err) {
+			// This item is the cause of the earlier refusals.
 			c.hazards.blame(mine.ownerKey(), c.clock())
 		}
 		return itemResult{result: r, err: err}, nil
 	}
-	// Who leads may leave, and the others go on.
-	c.rides.Go(func() { c.deliver(permit, company) })
+	// The first caller may leave while the others still wait.
+	c.inFlight.Go(func() { c.sendBatch(permit, members) })
 	return mine.wait(ctx)
 }
 
-// alone is a group for one.
+// alone is the group of items that are sent alone.
 const alone = ""
 
-// half makes a group that nobody else is in.
-func (c *Batcher) half(p *item) string {
-	return p.home() + "/" + strconv.FormatUint(c.halves.Add(1), 10)
+// newGroup returns a new unique group.
+func (c *Batcher) newGroup(p *item) string {
+	return p.storeGroup() + "/" + strconv.FormatUint(c.groups.Add(1), 10)
 }
 
 func or(err, other error) error {
@@ -196,7 +189,7 @@ func or(err, other error) error {
 	return other
 }
 
-// lost makes the fault of an item of which nobody knows what became.
+// lost returns the fault of an item whose outcome is unknown.
 func lost(because error) *fault.Error {
 	kind, after := fault.Unavailable, time.Duration(0)
 	if because != nil {

@@ -25,8 +25,8 @@ func (instant) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams
 	return upstream.Answer[[]upstream.Secret]{Result: made}, nil
 }
 
-// What one secret costs, alone and where so many callers share a budget that
-// most of their secrets travel together.
+// BenchmarkCreateSecret measures the create of one secret, alone and with so many callers that most creates
+// are batched.
 func BenchmarkCreateSecret(b *testing.B) {
 	for _, callers := range []int{1, 64} {
 		b.Run(fmt.Sprint(callers), func(b *testing.B) {

@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// maker is what makes secrets.
+// maker is the API that creates secrets.
 type maker interface {
 	CreateSecrets(context.Context, upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error)
 }

@@ -15,7 +15,7 @@ const lostWord = fault.ReasonUpstreamAnswerLost
 func TestEachCallerGetsItsOwnAnswer(t *testing.T) {
 	cases := []struct {
 		name    string
-		before  []string // what is there already
+		before  []string // the existing names
 		callers []string
 		told    []string
 		sent    []string
@@ -57,8 +57,7 @@ func TestEachCallerGetsItsOwnAnswer(t *testing.T) {
 	}
 }
 
-// sorted puts calls, and the names in each, in one order: callers who go again
-// do so in any.
+// sorted sorts calls, and the names within each call, because the order of retries is random.
 func sorted(calls []string) []string {
 	var all []string
 	for _, call := range calls {
@@ -80,8 +79,7 @@ func TestOfTwoCallersWithOneNameOneGetsIt(t *testing.T) {
 	})
 }
 
-// TestCompanyIsPartedUntilSomebodyIsFound refuses, without a hint, every call
-// that has one item in it.
+// TestCompanyIsPartedUntilSomebodyIsFound refuses every batch with a certain item, without naming the item.
 func TestCompanyIsPartedUntilSomebodyIsFound(t *testing.T) {
 	for _, f := range []*fault.Error{
 		fault.New(fault.LimitReached, "MAXIMUM_SECRETS_EXCEEDED", "full"),
@@ -179,7 +177,7 @@ func TestALostAnswerIsLostForAll(t *testing.T) {
 	})
 }
 
-// TestAnAnswerInAnotherOrderIsLost never gives a caller what another made.
+// TestAnAnswerInAnotherOrderIsLost: a caller never gets the secret of another caller.
 func TestAnAnswerInAnotherOrderIsLost(t *testing.T) {
 	inScene(t, func(s *scene) {
 		s.cloud.reversed = true

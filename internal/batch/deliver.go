@@ -14,16 +14,14 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// ofItems are the kinds of fault that can come from one item among several.
-// With Upstream come refusals that nobody understands, and those of a firewall. The
-// refusal of the platform's credential is none, whatever was asked for.
+// ofItems are the kinds of fault that one item of a batch can cause. Upstream includes unknown refusals and
+// those of a firewall. The refusal of the platform's credential does not depend on the items.
 var ofItems = []fault.Kind{fault.BadInput, fault.TooLarge, fault.NameTaken, fault.LimitReached, fault.Upstream}
 
-// deliver makes one call for several items and tells each what became of it.
-// The context is that of the first, for what it carries: neither its end nor the
-// patience of who stands behind it touches the others.
-func (c *Batcher) deliver(permit *budget.Permit, l itemList) {
-	l, arrive := c.safe(c.held(l))
+// sendBatch sends one request for several items and sends each item its result. It uses the values of the first
+// item's context, but neither its cancellation nor its deadline.
+func (c *Batcher) sendBatch(permit *budget.Permit, l itemList) {
+	l, unmark := c.safe(c.held(l))
 	if len(l) == 0 {
 		permit.Done(budget.Result{})
 		return
@@ -33,8 +31,8 @@ func (c *Batcher) deliver(permit *budget.Permit, l itemList) {
 	began := c.clock()
 	r, err := c.send(ctx, permit, l)
 	took := c.clock().Sub(began)
-	// Who goes once more must not meet its own names.
-	arrive()
+	// Items that are sent again must not conflict with their own names.
+	unmark()
 	if err == nil {
 		l.note(r.Ray, took)
 		l.share(r)
@@ -54,13 +52,13 @@ func (c *Batcher) deliver(permit *budget.Permit, l itemList) {
 	}
 }
 
-// ofItem says whether an error can come from one item among several.
+// ofItem reports whether one item of a batch can have caused the error.
 func ofItem(err error) bool {
 	f, refused := errors.AsType[*fault.Error](err)
 	return refused && slices.Contains(ofItems, f.Kind) && f.Reason != fault.ReasonUpstreamCredentialRefused && f.Reason != fault.ReasonUpstreamAnswerLost
 }
 
-// held leaves out those items that must not be sent any more, after the wait.
+// held drops the items that may not be sent any more after the wait.
 func (c *Batcher) held(l itemList) itemList {
 	var left itemList
 	for _, p := range l {
@@ -76,13 +74,12 @@ func (c *Batcher) held(l itemList) itemList {
 func (c *Batcher) send(ctx context.Context, permit *budget.Permit, l itemList) (change.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	// For a call that ended before it came to use the permit.
+	// This releases the permit if the request ended before using the permit.
 	defer permit.Done(budget.Result{})
 	return l[0].next(ctx, l.attempt(permit))
 }
 
-// note puts the call, which took some time, on the account of each caller but the
-// first, in whose name it was sent.
+// note records the request in the telemetry of each caller except the first, whose context the request used.
 func (l itemList) note(ray string, took time.Duration) {
 	for _, p := range l {
 		tracing.Of(p.ctx).SetCount(tracing.CallsKey, len(l))
@@ -97,8 +94,8 @@ func (l itemList) note(ray string, took time.Duration) {
 	}
 }
 
-// share gives each item its own part of an answer. What Cloudflare said
-// beside it is for nobody, since it may be about anybody's.
+// share sends each item its part of an answer. It drops Cloudflare's notices, because they may concern any
+// caller.
 func (l itemList) share(r change.Result) {
 	if !l.matches(r.Secrets) {
 		l.lose(fault.New(fault.Upstream, fault.ReasonUpstreamAnswerLost, "Cloudflare's answer is not in the order of the request."))
@@ -112,7 +109,7 @@ func (l itemList) share(r change.Result) {
 	}
 }
 
-// matches says whether the results are those of the items, in their order.
+// matches reports whether the results correspond to the items, in order.
 func (l itemList) matches(results []upstream.Secret) bool {
 	n, same := 0, true
 	l.each(func(place int, _ *item, s change.NewSecret) {
@@ -122,7 +119,7 @@ func (l itemList) matches(results []upstream.Secret) bool {
 	return same && n == len(results)
 }
 
-// lose tells all that nobody knows what became of their items.
+// lose sends all items the fault of an unknown outcome.
 func (l itemList) lose(because *fault.Error) {
 	for _, p := range l {
 		f := lost(because)
@@ -131,7 +128,7 @@ func (l itemList) lose(because *fault.Error) {
 	}
 }
 
-// general makes of a fault one that says nothing of any item.
+// general removes everything about single items from a fault.
 func general(f *fault.Error) *fault.Error {
 	g := fault.New(f.Kind, f.Reason, f.Public)
 	g.RetryAfter, g.Ray = f.RetryAfter, f.Ray

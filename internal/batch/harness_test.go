@@ -24,22 +24,22 @@ const (
 	store   = "3fd85f74b32742f1bff64a85009dda07"
 	// attempt bounds a call for several.
 	attempt = 5 * time.Second
-	// window is how long calls wait when the budget of one call is spent.
+	// window is the wait of calls after the budget of one call is spent.
 	window = 10 * time.Second
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cloud stands for Cloudflare: it keeps names and refuses what it is told to.
+// cloud is a fake Cloudflare that stores names and refuses configured items.
 type cloud struct {
 	mu      sync.Mutex
 	secrets map[string]upstream.Secret
 	batches []string
 	// answer decides about a call, before anything is made. Nil makes all.
 	answer func(ctx context.Context, names []string) error
-	// partly makes what stands before the first item that is refused.
+	// partly creates the items before the first refused item.
 	partly bool
-	// idle leaves the turn alone.
+	// idle leaves the permit unused.
 	idle bool
 	// reversed answers in the wrong order.
 	reversed bool
@@ -47,7 +47,7 @@ type cloud struct {
 	unlisted error
 }
 
-// CreateSecrets makes secrets unless one of their names is taken.
+// CreateSecrets creates secrets unless one of their names is taken.
 func (c *cloud) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParams) (upstream.Answer[[]upstream.Secret], error) {
 	if t := change.From(ctx).Permit; t != nil && !c.idle {
 		defer t.Done(budget.Result{Sent: true, Answered: true})
@@ -87,7 +87,7 @@ func (c *cloud) CreateSecrets(ctx context.Context, p upstream.CreateSecretsParam
 	return answered, nil
 }
 
-// refuse finds what is wrong with an item; the caller holds mu.
+// refuse returns the refusal of an item, nil if there is none. The caller holds mu.
 func (c *cloud) refuse(name string, place int, repeated bool) error {
 	if strings.HasPrefix(name, "BAD") {
 		f := fault.Invalid(fault.Field{Pointer: fmt.Sprintf("/%d/scopes/0", place), Reason: "SECRET_SCOPE_INVALID", Text: "must be right"})
@@ -111,7 +111,7 @@ func (c *cloud) put(name string) upstream.Secret {
 	return s
 }
 
-// Secrets lists what there is.
+// Secrets lists all secrets.
 func (c *cloud) Secrets(context.Context, string, string, time.Time) ([]upstream.Secret, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,13 +128,13 @@ func (c *cloud) sent() []string {
 	return append([]string(nil), c.batches...)
 }
 
-// result is what one caller was told.
+// result is the result of one caller.
 type result struct {
 	answer upstream.Answer[[]upstream.Secret]
 	err    error
 }
 
-// told describes it.
+// told formats a result.
 func (r result) told() string {
 	if r.err != nil {
 		f := fault.From(r.err)
@@ -160,8 +160,7 @@ func (r result) told() string {
 	return strings.Join(names, ", ")
 }
 
-// scene is several callers who wait for one turn. It runs in a bubble, where
-// time passes when all wait.
+// scene has several callers that wait for one permit. It runs in a synctest bubble.
 type scene struct {
 	t         *testing.T
 	cloud     *cloud
@@ -169,8 +168,7 @@ type scene struct {
 	coalescer coalescer
 }
 
-// inScene spends the whole budget, so that those who come then wait for the
-// same turn.
+// inScene spends the whole budget, so that later callers wait for the same permit.
 func inScene(t *testing.T, play func(*scene)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -199,8 +197,7 @@ func (s *scene) spend() {
 	turn.Done(budget.Result{Sent: true, Answered: true})
 }
 
-// sameStart compares what was told, but for what Cloudflare said beside it to
-// one that was alone.
+// sameStart compares results, ignoring Cloudflare's notices to a request with one item.
 func sameStart(told, want string) bool {
 	return told == want || strings.HasPrefix(told, want+", about ")
 }
@@ -225,8 +222,7 @@ func params(names string) upstream.CreateSecretsParams {
 	return p
 }
 
-// createAll lets one caller after the other create, and gives what each was
-// told.
+// createAll starts the callers in order and returns their results.
 func (s *scene) createAll(callers ...string) []string {
 	var waiting []<-chan result
 	for _, names := range callers {

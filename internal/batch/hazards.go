@@ -6,24 +6,23 @@ import (
 )
 
 const (
-	// hazardLife is how long a refusal is remembered.
+	// hazardLife is the time for which a refusal is remembered.
 	hazardLife = time.Minute
-	// mostHazards bounds how many refusals are remembered.
+	// mostHazards bounds the number of remembered refusals.
 	mostHazards = 10_000
-	// mostBlamed is how many refusals of an owner's items in hazardLife leave it
-	// in company.
+	// mostBlamed is the number of refusals within hazardLife after which the items of an owner are still
+	// batched.
 	mostBlamed = 1
 )
 
-// hazards remembers what made Cloudflare refuse calls lately, and the names that
-// are under way. What is likely to be refused travels alone, so that its owner
-// alone pays for the refusal.
+// hazards remembers recent refusals and the names in flight. An item that is likely to be refused is sent
+// alone, so that a refusal costs only its owner.
 type hazards struct {
 	mu sync.Mutex
 	// seen counts refusals by name and by owner.
 	seen map[string]refusals
-	// flying counts the calls that are under way with a name.
-	flying map[string]int
+	// inFlight counts the requests in flight by name.
+	inFlight map[string]int
 }
 
 type refusals struct {
@@ -32,7 +31,7 @@ type refusals struct {
 }
 
 func newHazards() *hazards {
-	return &hazards{seen: map[string]refusals{}, flying: map[string]int{}}
+	return &hazards{seen: map[string]refusals{}, inFlight: map[string]int{}}
 }
 
 // blame counts a refusal.
@@ -52,7 +51,7 @@ func (h *hazards) blame(key string, now time.Time) {
 	h.seen[key] = refusals{times: h.times(key, now) + 1, until: now.Add(hazardLife)}
 }
 
-// times is how many refusals are remembered; the caller holds the lock.
+// times returns the number of remembered refusals. The caller holds the lock.
 func (h *hazards) times(key string, now time.Time) int {
 	if r := h.seen[key]; !now.After(r.until) {
 		return r.times
@@ -60,7 +59,7 @@ func (h *hazards) times(key string, now time.Time) int {
 	return 0
 }
 
-// risky says whether an item is likely to be refused.
+// risky reports whether an item is likely to be refused.
 func (c *Batcher) risky(p *item) bool {
 	now := c.clock()
 	h := c.hazards
@@ -71,16 +70,15 @@ func (c *Batcher) risky(p *item) bool {
 	}
 	for _, s := range p.op().Secrets {
 		key := p.nameKey(s.Name)
-		if h.flying[key] > 0 || h.times(key, now) > 0 || c.holds(p.op().Account, p.op().StoreID, s.Name) {
+		if h.inFlight[key] > 0 || h.times(key, now) > 0 || c.holds(p.op().Account, p.op().StoreID, s.Name) {
 			return true
 		}
 	}
 	return false
 }
 
-// depart notes that the names of an item are under way, until the function that
-// it returns is called.
-func (c *Batcher) depart(p *item) (arrive func()) {
+// markInFlight marks the names of an item as in flight until unmark is called.
+func (c *Batcher) markInFlight(p *item) (unmark func()) {
 	return c.hazards.count(p, 1)
 }
 
@@ -89,24 +87,23 @@ func (h *hazards) count(p *item, by int) (undo func()) {
 	defer h.mu.Unlock()
 	for _, s := range p.op().Secrets {
 		key := p.nameKey(s.Name)
-		if h.flying[key] += by; h.flying[key] <= 0 {
-			delete(h.flying, key)
+		if h.inFlight[key] += by; h.inFlight[key] <= 0 {
+			delete(h.inFlight, key)
 		}
 	}
 	return func() { h.count(p, -by) }
 }
 
-// safe leaves those items of a company that are not likely to be refused, and
-// sends the others on their own. Of two items with the same name the second is
-// one of these. arrive is called when the call has ended.
-func (c *Batcher) safe(company itemList) (l itemList, arrive func()) {
+// safe returns the items that are not likely to be refused. The others will be sent alone, including the
+// second of two items with the same name. The caller must call unmark after the request.
+func (c *Batcher) safe(members itemList) (l itemList, unmark func()) {
 	var undo []func()
-	for _, p := range company {
+	for _, p := range members {
 		if c.risky(p) {
 			p.tell(itemResult{again: true, group: alone})
 			continue
 		}
-		undo = append(undo, c.depart(p))
+		undo = append(undo, c.markInFlight(p))
 		l = append(l, p)
 	}
 	return l, func() {
@@ -116,6 +113,6 @@ func (c *Batcher) safe(company itemList) (l itemList, arrive func()) {
 	}
 }
 
-func (p *item) ownerKey() string { return "owner " + p.home() + "/" + p.owner }
+func (p *item) ownerKey() string { return "owner " + p.storeGroup() + "/" + p.owner }
 
-func (p *item) nameKey(name string) string { return "name " + p.home() + "/" + name }
+func (p *item) nameKey(name string) string { return "name " + p.storeGroup() + "/" + name }

@@ -19,7 +19,7 @@ func by(ctx context.Context, owner string) context.Context {
 	return change.With(ctx, &change.Attempt{Op: change.Op{Caller: owner}})
 }
 
-// watched makes a coalescer that knows what the store holds and who is to blame.
+// watched makes a Batcher that knows the names in the store and the owners of refused items.
 func watched(s *scene, calls int) coalescer {
 	s.scheduler = budget.New(budget.Config{Calls: calls, Window: window})
 	return newCoalescer(batch.Config{
@@ -66,8 +66,8 @@ func TestOfTwoParcelsWithOneNameTheSecondTravelsAlone(t *testing.T) {
 	})
 }
 
-// TestOneOwnerOfBadItemsCostsOthersNoCreates has thirty tenants that create
-// without a pause and one whose creates are refused, each time for another item.
+// TestOneOwnerOfBadItemsCostsOthersNoCreates has thirty tenants that create without a pause, and one tenant
+// whose creates are refused, each time for a different item.
 func TestOneOwnerOfBadItemsCostsOthersNoCreates(t *testing.T) {
 	cases := map[string]func(i int) string{
 		"names that are taken":   func(int) string { return "TAKEN" },

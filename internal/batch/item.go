@@ -9,46 +9,46 @@ import (
 	"platform.internal/storekeeper/internal/change"
 )
 
-// item is what one caller creates.
+// item is the create of one caller.
 type item struct {
-	// ctx is that of the caller, to which the answer is noted down.
+	// ctx is the context of the caller. It also records the telemetry of the request.
 	ctx context.Context //nolint:containedctx // it is the caller's, and the parcel is too
 	a   *change.Attempt
-	// next sends it.
+	// next sends the request.
 	next change.Next
-	// group names those whom it travels with next.
+	// group is the group for the next attempt.
 	group string
-	// owner is who is to blame for it, "" for nobody.
+	// owner identifies the caller for hazards, "" if unknown.
 	owner string
-	// rides counts its travels in company.
-	rides int
-	// done takes the outcome of one travel.
+	// batches counts the attempts in a batch.
+	batches int
+	// done receives the result of an attempt.
 	done chan itemResult
 }
 
-// itemResult is what became of an item on one travel.
+// itemResult is the result of one attempt of an item.
 type itemResult struct {
 	result change.Result
 	err    error
-	// again says that it was not made and goes once more, in a group.
+	// again says that the item was not created and is sent again in group.
 	again bool
 	group string
 }
 
-func newParcel(ctx context.Context, a *change.Attempt, next change.Next) *item {
+func newItem(ctx context.Context, a *change.Attempt, next change.Next) *item {
 	mine := &item{ctx: ctx, a: a, next: next, done: make(chan itemResult, 1)}
 	if a.Op.Caller != "" {
 		mine.owner = a.Op.Tenant + "/" + a.Op.Caller
 	}
-	mine.group = mine.home()
+	mine.group = mine.storeGroup()
 	return mine
 }
 
-// op is what the caller creates.
+// op returns the operation of the caller.
 func (p *item) op() *change.Op { return &p.a.Op }
 
-// home is the group of all that go to the same store.
-func (p *item) home() string { return p.op().Account + "/" + p.op().StoreID }
+// storeGroup returns the group of all creates in the same store.
+func (p *item) storeGroup() string { return p.op().Account + "/" + p.op().StoreID }
 
 func (p *item) ask() budget.Ask {
 	size := 0
@@ -64,7 +64,7 @@ func (p *item) ask() budget.Ask {
 	return budget.Ask{Group: p.group, Member: p, Items: len(p.op().Secrets), Bytes: size}
 }
 
-// wait waits for the outcome of a travel. Who leaves before does not know it.
+// wait waits for the result of an attempt. If ctx ends first, the outcome is unknown.
 func (p *item) wait(ctx context.Context) (itemResult, error) {
 	select {
 	case got := <-p.done:
@@ -74,13 +74,13 @@ func (p *item) wait(ctx context.Context) (itemResult, error) {
 	}
 }
 
-// tell ends a travel. The channel has room, so that nobody need listen.
+// tell sends the result of an attempt. The channel is buffered, so tell never blocks.
 func (p *item) tell(o itemResult) { p.done <- o }
 
-// itemList is what several items make together.
+// itemList is the batch of one request.
 type itemList []*item
 
-// attempt joins the items in their order. Nobody's patience ends it.
+// attempt merges the items, in order. No single caller can cancel the merged attempt.
 func (l itemList) attempt(permit *budget.Permit) *change.Attempt {
 	whole := *l[0].a
 	whole.Wanted, whole.Permit = nil, permit
@@ -94,7 +94,7 @@ func (l itemList) attempt(permit *budget.Permit) *change.Attempt {
 	return &whole
 }
 
-// each visits the items of all, by their place in the whole.
+// each calls visit for the secrets of all items, with their index in the request.
 func (l itemList) each(visit func(place int, p *item, s change.NewSecret)) {
 	place := 0
 	for _, p := range l {
@@ -105,7 +105,7 @@ func (l itemList) each(visit func(place int, p *item, s change.NewSecret)) {
 	}
 }
 
-// itemOf reads the place of an item at the start of a JSON pointer.
+// itemOf reads the index at the start of a JSON pointer.
 func itemOf(pointer string) (place int, ok bool) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
 	place, err := strconv.Atoi(first)

@@ -9,7 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// refused is a call for several that Cloudflare refused.
+// refused is a batch that Cloudflare refused.
 type refused struct {
 	itemList
 
@@ -17,12 +17,11 @@ type refused struct {
 	began time.Time
 }
 
-// part sends the items of a refused call on their ways: those that are blamed
-// alone, the others together again, and where nobody is blamed, in two halves.
+// part decides how the items of a refused batch continue. Blamed items are sent alone, and the others
+// together again. If no item is blamed, part splits the batch into halves.
 //
-// Where Cloudflare seems to have made some of the items nevertheless, the
-// items that these belong to are told that nobody knows. The same goes for all
-// when there is no way to see it.
+// If Cloudflare seems to have created some secrets nevertheless, their items get the fault of an unknown
+// outcome. If the listing fails, all items get that fault.
 func (c *Batcher) part(ctx context.Context, r refused) {
 	blamed := r.blamed()
 	there, err := c.look(r.payer(ctx, blamed), r.itemList)
@@ -48,8 +47,7 @@ func (c *Batcher) part(ctx context.Context, r refused) {
 	c.sendOn(r, r.owners(blamed), r.owners(made))
 }
 
-// remember has the names that were taken, and those who are to blame, travel
-// alone for a while.
+// remember marks names that were taken and blamed owners, so that their items are sent alone for a while.
 func (c *Batcher) remember(r refused, blamed map[int]bool) {
 	now := c.clock()
 	for p := range r.owners(blamed) {
@@ -62,8 +60,7 @@ func (c *Batcher) remember(r refused, blamed map[int]bool) {
 	})
 }
 
-// payer is the context of one who is to blame for a look, or else that of the
-// call.
+// payer returns the context that pays for the listing: that of a blamed item, or else that of the request.
 func (r refused) payer(ctx context.Context, blamed map[int]bool) context.Context {
 	for p := range r.owners(blamed) {
 		return change.With(context.WithoutCancel(p.ctx), p.a)
@@ -71,7 +68,7 @@ func (r refused) payer(ctx context.Context, blamed map[int]bool) context.Context
 	return change.With(ctx, r.itemList[0].a)
 }
 
-// look lists what the store holds now, by name.
+// look lists the current secrets of the store, by name.
 func (c *Batcher) look(ctx context.Context, l itemList) (map[string]upstream.Secret, error) {
 	if c.listings == nil {
 		return nil, nil //nolint:nilnil // nothing is there
@@ -89,7 +86,7 @@ func (c *Batcher) look(ctx context.Context, l itemList) (map[string]upstream.Sec
 	return named, nil
 }
 
-// blamed gives the places of the items that the fault names.
+// blamed returns the indices of the secrets that the fault names.
 func (r refused) blamed() map[int]bool {
 	blamed := map[int]bool{}
 	for _, field := range r.fault.Fields {
@@ -107,9 +104,8 @@ func (r refused) blamed() map[int]bool {
 	return blamed
 }
 
-// partly says whether what is there by now looks as if the refused call had
-// made it: then either all that is not blamed is there, or all that stands
-// before the first that is. Otherwise somebody else was at work.
+// partly reports whether the refused request can have created the new secrets: either all secrets that are
+// not blamed exist, or all secrets before the first blamed secret. Otherwise another client created them.
 func (r refused) partly(blamed, made map[int]bool) bool {
 	before, whole := len(made) > 0 && made[0], len(made) > 0
 	stopped := false
@@ -126,7 +122,7 @@ func (r refused) partly(blamed, made map[int]bool) bool {
 	return before || whole
 }
 
-// owners gives the items that the items at some places belong to.
+// owners returns the items that own the secrets at some indices.
 func (r refused) owners(places map[int]bool) map[*item]bool {
 	owners := map[*item]bool{}
 	r.each(func(place int, p *item, _ change.NewSecret) {
@@ -137,15 +133,15 @@ func (r refused) owners(places map[int]bool) map[*item]bool {
 	return owners
 }
 
-// sendOn tells each item of a refused call how to go on. Each time at least
-// one of them ends, goes alone, or has less company, so that all end.
+// sendOn sends each item of a refused batch its next step. Each time at least one item ends, is sent alone,
+// or joins a smaller batch, so the process terminates.
 func (c *Batcher) sendOn(r refused, blamed, made map[*item]bool) {
 	var rest itemList
 	for _, p := range r.itemList {
 		switch {
 		case made[p]:
 			itemList{p}.lose(r.fault)
-		case blamed[p] || p.rides >= maxRides:
+		case blamed[p] || p.batches >= maxBatches:
 			p.tell(itemResult{again: true, group: alone})
 		default:
 			rest = append(rest, p)
@@ -153,14 +149,14 @@ func (c *Batcher) sendOn(r refused, blamed, made map[*item]bool) {
 	}
 	if len(rest) < len(r.itemList) {
 		for _, p := range rest {
-			p.tell(itemResult{again: true, group: p.home()})
+			p.tell(itemResult{again: true, group: p.storeGroup()})
 		}
 		return
 	}
 	for _, half := range []itemList{rest[:len(rest)/2], rest[len(rest)/2:]} {
 		group := alone
 		if len(half) > 1 {
-			group = c.half(half[0])
+			group = c.newGroup(half[0])
 		}
 		for _, p := range half {
 			p.tell(itemResult{again: true, group: group})

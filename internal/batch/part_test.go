@@ -9,8 +9,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// TestWhatWasMadeBeforeARefusalIsLeftOpen has a Cloudflare that makes items
-// until it comes to one that it refuses.
+// TestWhatWasMadeBeforeARefusalIsLeftOpen has a Cloudflare that creates the items before the first refused
+// item.
 func TestWhatWasMadeBeforeARefusalIsLeftOpen(t *testing.T) {
 	inScene(t, func(s *scene) {
 		s.cloud.partly = true
@@ -24,8 +24,8 @@ func TestWhatWasMadeBeforeARefusalIsLeftOpen(t *testing.T) {
 	})
 }
 
-// TestWhatAnotherMadeMeanwhileIsNotOurs has another maker of one of the names,
-// just now, at a Cloudflare that makes all or none.
+// TestWhatAnotherMadeMeanwhileIsNotOurs has another client create one of the names just now, with a
+// Cloudflare that creates all items or none.
 func TestWhatAnotherMadeMeanwhileIsNotOurs(t *testing.T) {
 	cases := []struct {
 		name          string
@@ -52,7 +52,7 @@ func TestWhatAnotherMadeMeanwhileIsNotOurs(t *testing.T) {
 	}
 }
 
-// TestWithoutALookNobodyKnows cannot see what a refused call left.
+// TestWithoutALookNobodyKnows cannot list the store after a refusal.
 func TestWithoutALookNobodyKnows(t *testing.T) {
 	inScene(t, func(s *scene) {
 		s.cloud.unlisted = fault.New(fault.Unavailable, "AWAY", "away")
@@ -62,7 +62,7 @@ func TestWithoutALookNobodyKnows(t *testing.T) {
 	})
 }
 
-// TestBadCompanyDelaysNobodyForEver lets bad ones come along with each travel.
+// TestBadCompanyDelaysNobodyForEver adds refused items to each batch.
 func TestBadCompanyDelaysNobodyForEver(t *testing.T) {
 	inScene(t, func(s *scene) {
 		first := s.create(s.t.Context(), "A")

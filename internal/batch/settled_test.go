@@ -17,8 +17,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// settled creates secrets that travel together, and finds out what became of
-// them where an answer is lost.
+// settled creates secrets in batches and reconciles lost answers.
 func settled(w *wire) changetest.Calls {
 	s := reconcile.New(reconcile.Config{Listings: unlisted{firstPage{w.client}}})
 	return changetest.Calls{Next: func(ctx context.Context, a *change.Attempt) (change.Result, error) {
@@ -28,14 +27,14 @@ func settled(w *wire) changetest.Calls {
 	}}
 }
 
-// unlisted adds to a listings what no test here asks for.
+// unlisted is a Listings without stores.
 type unlisted struct{ firstPage }
 
-// Stores gives none.
+// Stores returns no stores.
 func (unlisted) Stores(context.Context, string, time.Time) ([]upstream.Store, error) { return nil, nil }
 
-// TestLostCallsForManyAreSettledForEach loses the answers of calls for several
-// callers, made or not, with bad ones among the callers.
+// TestLostCallsForManyAreSettledForEach loses the answers of batches, before or after the effect, with
+// refused items among them.
 func TestLostCallsForManyAreSettledForEach(t *testing.T) {
 	losses := map[string]emulator.Fault{
 		"cut before":          {Kind: emulator.KindCut, Times: 3},
@@ -81,8 +80,7 @@ func TestLostCallsForManyAreSettledForEach(t *testing.T) {
 	}
 }
 
-// TestWhatCloudflareCannotStomachHarmsNobodyElse has an item after which every
-// call with it fails in Cloudflare.
+// TestWhatCloudflareCannotStomachHarmsNobodyElse has an item that makes every request fail in Cloudflare.
 func TestWhatCloudflareCannotStomachHarmsNobodyElse(t *testing.T) {
 	w := newWire(t, budget.Config{Calls: 100, Window: 500 * time.Millisecond})
 	settler := settled(w)

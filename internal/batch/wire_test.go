@@ -30,7 +30,7 @@ type wire struct {
 	scheduler *budget.Scheduler
 	coalescer coalescer
 	store     string
-	// past is set while what is made is to look old.
+	// past makes new secrets look old.
 	past atomic.Bool
 }
 
@@ -81,15 +81,15 @@ func (w *wire) params(name string) upstream.CreateSecretsParams {
 	}}
 }
 
-// gate lets each request wait for its turn, unless it has one.
+// gate makes each request wait for a permit, unless the request has a permit.
 type gate struct {
 	scheduler *budget.Scheduler
 	next      http.RoundTripper
-	// poison is a text in a body that Cloudflare cannot stomach.
+	// poison is a text that makes Cloudflare fail if a body contains the text.
 	poison string
 }
 
-// RoundTrip sends a request in its turn.
+// RoundTrip sends a request after acquiring a permit.
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	var turn *budget.Permit
 	if a := change.From(r.Context()); a != nil {
@@ -112,7 +112,7 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// poisons says whether a request has the poison in it.
+// poisons reports whether a request contains the poison.
 func (g *gate) poisons(r *http.Request) bool {
 	if g.poison == "" || r.GetBody == nil {
 		return false
@@ -125,7 +125,7 @@ func (g *gate) poisons(r *http.Request) bool {
 	return err != nil || strings.Contains(string(text), g.poison)
 }
 
-// CloseIdleConnections closes those of the transport.
+// CloseIdleConnections closes the idle connections of the transport.
 func (g *gate) CloseIdleConnections() {
 	if t, ok := g.next.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
@@ -141,7 +141,7 @@ func (l firstPage) Secrets(ctx context.Context, account, store string, _ time.Ti
 	return a.Result, err
 }
 
-// wish is what one caller of many wants, and what it must be told.
+// wish is the create of one of many callers and the expected result.
 type wish struct {
 	name   string
 	change func(*upstream.CreateSecretsParams)
@@ -167,8 +167,8 @@ func wishes() []wish {
 	return all
 }
 
-// TestManyCallersShareFewCalls lets 64 callers create a secret each, with bad
-// ones among them, under a budget of 20 calls in 200 ms.
+// TestManyCallersShareFewCalls has 64 callers that create a secret each, some of them invalid, under a budget
+// of 20 calls in 200 ms.
 func TestManyCallersShareFewCalls(t *testing.T) {
 	for name, past := range map[string]bool{"what is taken is old": true, "what is taken is new": false} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestManyCallersShareFewCalls(t *testing.T) {
 	}
 }
 
-// come creates one secret and looks whether what is told is of it alone.
+// come creates one secret and checks that the answer concerns only that secret.
 func (one wish) come(t *testing.T, w *wire, all []wish) {
 	p := w.params(one.name)
 	if one.change != nil {

@@ -10,18 +10,16 @@ import (
 )
 
 const (
-	// maxWaitingPerFlow and maxWaiting are how many asks can wait, of one tenant and of
-	// all. They bound memory; an ask that would wait that long is refused before.
+	// maxWaitingPerFlow and maxWaiting are the maximum numbers of waiting asks, per tenant and in total. They
+	// bound memory. An ask that cannot be served in time is refused before these limits matter.
 	maxWaitingPerFlow = 2000
 	maxWaiting        = 20000
 )
 
-// Acquire waits for the permit to make one call. It returns a Throttled fault with
-// the reason BUDGET_SPENT and RetryAfter as soon as the permit cannot be given
-// before the ask's Deadline, the end of ctx or of the ask's Wanted, or MaxWait:
-// mostly at once. A context that is cancelled gives a Canceled fault, one whose
-// deadline is over at the start a Deadline fault, and a closed scheduler an
-// Unavailable fault.
+// Acquire waits for the permit to make one call. It returns a Throttled fault with the reason BUDGET_SPENT
+// and RetryAfter as soon as the permit cannot be granted before the ask's Deadline, the end of ctx or of the
+// ask's Wanted, or MaxWait: mostly at once. A cancelled context gives a Canceled fault, an expired context a
+// Deadline fault, and a closed scheduler an Unavailable fault.
 //
 // A permit that has not joined the call of another ask must be ended with Done.
 func (s *Scheduler) Acquire(ctx context.Context, a Ask) (*Permit, error) {
@@ -50,10 +48,9 @@ func (s *Scheduler) Acquire(ctx context.Context, a Ask) (*Permit, error) {
 	}
 }
 
-// Check returns the fault that Acquire would refuse an ask with now, nil if it would
-// not. It neither waits nor takes a slot. An Acquire that follows can still be
-// refused, since other asks may come first. Check serves callers with expensive work
-// before they ask. A caller that is refused must not ask again at once: that would
+// Check returns the fault with which Acquire would refuse an ask now, or nil. It neither waits nor takes a
+// slot. A later Acquire may still be refused, because other asks may come first. Check is for callers with
+// expensive work before the ask. A caller that is refused must not ask again at once, because that would
 // count as demand twice.
 func (s *Scheduler) Check(ctx context.Context, a Ask) error {
 	patience, err := patienceOf(ctx, a)
@@ -88,7 +85,7 @@ func patienceOf(ctx context.Context, a Ask) (context.Context, error) {
 	return patience, nil
 }
 
-// refuseHopeless refuses an ask that would have to wait longer than it can.
+// refuseHopeless refuses an ask that cannot be served in time.
 func (s *Scheduler) refuseHopeless(who *flow, a Ask, patience, now int64) error {
 	full := who.waiting() >= maxWaitingPerFlow || s.waiting >= maxWaiting
 	if !full && s.served(who, a, patience, now) {
@@ -133,7 +130,7 @@ func (s *Scheduler) admit(ctx, patience context.Context, a Ask) (*waiter, *Permi
 	return w, nil, nil
 }
 
-// deadline is when an ask must have its permit.
+// deadline returns the time at which an ask must have its permit.
 func (s *Scheduler) deadline(ctx, patience context.Context, a Ask, now int64) int64 {
 	last := int64(never)
 	if s.cfg.MaxWait > 0 {
@@ -150,8 +147,8 @@ func (s *Scheduler) deadline(ctx, patience context.Context, a Ask, now int64) in
 	return last
 }
 
-// abandon takes an ask whose caller has stopped waiting out of the queue. A permit
-// that was given in the same moment is kept: the ask may have joined a call.
+// abandon removes an ask from the queue after its caller has stopped waiting. A permit granted in the same
+// moment is kept, because the ask may have joined a call.
 func (s *Scheduler) abandon(w *waiter, why error) (*Permit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,58 +2,55 @@ package budget
 
 import "slices"
 
-// Batch windows. Where the asks of a group arrive faster than the budget allows one
-// call for each, an ask waits for a short time for others, so that one call carries
-// all of them. This is what databases call a group-commit delay. Below that rate no
-// ask waits, and neither does one that is alone.
+// Batch windows. If the asks of a group arrive faster than the budget allows calls, an ask waits for a short
+// time, so that other asks can join its call. Databases call this a group-commit delay. Below that rate, and
+// without other asks in the group, no ask waits.
 //
-// Callers that make one change after the other return together soon after their
-// call has ended. So the members of a batch in flight are worth waiting for: one
-// call with all of them, each time all have returned, carries more than two calls
-// with a half each.
+// Callers that make changes one after another ask again soon after their call has ended. Waiting for the
+// members of a batch in flight is therefore worthwhile: one call with all members after each return is more
+// efficient than two calls with half of the members each.
 
 const (
-	// crowdedPart is a part of the window, as its divisor. A group whose asks within
-	// that part of the window are the same part of the budget would spend all of it.
+	// crowdedPart is a divisor of the window. A group whose asks within that part of the window use the same
+	// part of the budget would spend all of it.
 	crowdedPart = 10
-	// maxSaved is how many calls that a group did not make can be made later.
+	// maxSaved is the maximum number of unused calls of a group that can be made later.
 	maxSaved = 2
 )
 
 // finishedBatch is a batch whose call has ended.
 type finishedBatch struct {
-	// ended is when the call ended, away how many members have not returned yet.
+	// ended is the end of the call, and away the number of members that have not returned yet.
 	ended int64
 	away  int
 }
 
-// batchWindow is the state of a group that made a call lately.
+// batchWindow is the state of a group with recent calls.
 type batchWindow struct {
 	// asks counts recent asks.
 	asks ewma
 	// sent is when the last call was sent, nextDue when the budget allows the next.
 	sent, nextDue int64
-	// inFlight are the calls under way, finished those that ended and whose members
-	// may return, both in the order of time.
+	// inFlight are the calls in flight. finished are ended calls whose members may return. Both are sorted by
+	// time.
 	inFlight []*Permit
 	finished []finishedBatch
-	// callTime, returnTime and returnDeviation are running means: how long a call
-	// takes, how long after it a member returns, and the deviation of that.
+	// callTime is the running mean of the duration of a call, and returnTime of the time until a member
+	// returns. returnDeviation is the deviation of returnTime.
 	callTime, returnTime, returnDeviation int64
-	// members are the asks that wait in the window and in no other queue; items and
-	// bytes are sums over them.
+	// members are the asks that wait in the window and in no other queue. items and bytes are sums over them.
 	members      lane
 	items, bytes int
-	// first is when the first member arrived, closesAt when the window closes.
+	// first is the arrival of the first member, and closesAt the time at which the window closes.
 	first, closesAt int64
 	// heapAt is the index in Scheduler.openWindows.
 	heapAt int
 }
 
-// spacing is the time in which the budget allows one call.
+// spacing returns the time per call that the budget allows.
 func (s *Scheduler) spacing() int64 { return max(1, s.window/int64(max(1, s.limit()))) }
 
-// noteSent records that a call of a group is sent, for some asks.
+// noteSent records a call of a group with a number of asks.
 func (s *Scheduler) noteSent(t *Permit, group string, asks int, now int64) {
 	if group == "" {
 		return
@@ -116,7 +113,7 @@ func (c *batchWindow) observe(now, memory, most int64) {
 	c.returnDeviation += (max(off, -off) - c.returnDeviation) / 32
 }
 
-// windowFor returns the window in which an ask is to wait, nil if it is not to wait.
+// windowFor returns the window in which an ask must wait, nil if the ask need not wait.
 func (s *Scheduler) windowFor(a Ask, deadline, now int64) *batchWindow {
 	c := s.batchWindows[a.Group]
 	if a.Group == "" || c == nil {
@@ -152,7 +149,7 @@ func (s *Scheduler) linger(w *waiter, c *batchWindow, now int64) bool {
 	return true
 }
 
-// leaveWindow takes an ask out of its window.
+// leaveWindow removes an ask from its window.
 func (s *Scheduler) leaveWindow(w *waiter) {
 	c := w.window
 	c.members.remove(w)
@@ -182,9 +179,9 @@ func (c *batchWindow) complete(now, by int64) int64 {
 	return at
 }
 
-// closeTime is when a window closes: when it is full, when all expected members are
-// in, or when most are and none has joined for a while, but not before the budget
-// allows a call.
+// closeTime returns the time at which a window closes: when the window is full, when all expected members
+// have joined, or when most have joined and none has joined for a while, but not before the budget allows a
+// call.
 func (s *Scheduler) closeTime(c *batchWindow, now int64) int64 {
 	if c.items >= mostItems {
 		return now
@@ -197,7 +194,7 @@ func (s *Scheduler) closeTime(c *batchWindow, now int64) int64 {
 	return max(last, c.nextDue)
 }
 
-// closeDue closes the windows whose time has come.
+// closeDue closes the windows that are due.
 func (s *Scheduler) closeDue(now int64) {
 	for s.openWindows.Len() > 0 && s.openWindows.top().closesAt <= now {
 		s.closeWindow(s.openWindows.top())

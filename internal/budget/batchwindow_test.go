@@ -12,21 +12,20 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// small is a budget in which one call is allowed every 25 ms.
+// small is a budget that allows one call every 25 ms.
 func small() budget.Config { return budget.Config{Calls: 400, Window: 10 * time.Second} }
 
-// flight is how long a call takes in these tests.
+// flight is the duration of a call in these tests.
 const flight = 20 * time.Millisecond
 
-// team is callers that make one thing after the other, in one group.
+// team is a group of callers that make items one after another.
 type team struct {
 	callers int
-	// rest and spread are how long each takes between two: at least, and about how
-	// much more.
+	// rest is the minimum pause of each caller between two items, and spread the mean addition to that pause.
 	rest, spread time.Duration
-	// stall is for how much longer all size of one call in eight are held up.
+	// stall is an additional pause of all members of one call in eight.
 	stall time.Duration
-	// waited is told how long each waited for its permit.
+	// waited receives each wait for a permit.
 	waited func(time.Duration)
 
 	mu   sync.Mutex
@@ -40,7 +39,7 @@ func (c *team) pause() time.Duration {
 	return c.rest + time.Duration(c.dice.ExpFloat64()*float64(c.spread))
 }
 
-// holdUp is for how long the size of a call are held up after it.
+// holdUp returns the additional pause of the members of a call.
 func (c *team) holdUp() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +49,7 @@ func (c *team) holdUp() time.Duration {
 	return c.stall
 }
 
-// run lets the team work for a while and gives how many things it made.
+// run runs the team for a while and returns the number of items made.
 func (c *team) run(s *budget.Scheduler, length time.Duration) int {
 	ctx, cancel := context.WithTimeout(context.Background(), length)
 	defer cancel()
@@ -69,7 +68,7 @@ func (c *team) run(s *budget.Scheduler, length time.Duration) int {
 	return c.made
 }
 
-// make makes one thing, and is false when the time is over.
+// make makes one item. It returns false at the end of the run.
 func (c *team) make(ctx context.Context, s *budget.Scheduler, tenant string) bool {
 	arrived := make(chan struct{})
 	asked := time.Now()
@@ -148,8 +147,8 @@ func TestNobodyWaitsForCompanyWhereTheBudgetAllowsACallForEach(t *testing.T) {
 	}
 }
 
-// gathered is a scheduler in which the asks of a group come too fast, with one of
-// its calls under way. Whoever asks now waits for company.
+// gathered is a scheduler in which the asks of a group arrive too fast, with one call of the group in flight.
+// A new ask waits in a batch window.
 func gathered(t *testing.T) *budget.Scheduler {
 	t.Helper()
 	s := budget.New(small())

@@ -35,7 +35,7 @@ func BenchmarkAcquireAndDone(b *testing.B) {
 	}
 }
 
-// What a free permit costs where many tenants had some lately.
+// BenchmarkAcquireAmong64Tenants measures a free permit with many recent tenants.
 func BenchmarkAcquireAmong64Tenants(b *testing.B) {
 	for _, group := range []string{"", "store"} {
 		b.Run("group "+strconv.Quote(group), func(b *testing.B) {
@@ -58,7 +58,7 @@ func BenchmarkAcquireAmong64Tenants(b *testing.B) {
 	}
 }
 
-// full is a scheduler whose slots are all spent and with tenants that wait.
+// full is a scheduler with all slots spent and with waiting tenants.
 func full(tenants int) (*budget.Scheduler, func()) {
 	cfg := open()
 	s := budget.New(cfg)

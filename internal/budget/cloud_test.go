@@ -12,13 +12,13 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 )
 
-// cloudflare is the budget of one Cloudflare credential.
+// cloudflare returns the budget of a Cloudflare credential.
 func cloudflare() budget.Config {
 	return budget.Config{Calls: 1200, Window: 5 * time.Minute, PerSecond: 200}
 }
 
-// cloud counts calls as they arrive, the way Cloudflare may: in windows that
-// slide and in fixed ones from the first call on.
+// cloud counts calls on arrival in both ways that Cloudflare may use: in sliding windows, and in fixed
+// windows from the first call on.
 type cloud struct {
 	t        *testing.T
 	calls    int
@@ -112,7 +112,7 @@ type load struct {
 	lossy bool
 }
 
-// tally is what became of a stream.
+// tally is the result of a stream of asks.
 type tally struct {
 	mu                   sync.Mutex
 	asked, sent, refused int
@@ -169,8 +169,7 @@ func (y *tally) one(s *budget.Scheduler, c *cloud, l load, r *rand.Rand) {
 	makeCall(c, permit, l, r)
 }
 
-// makeCall sends a call that arrives at some time before its end, or a little
-// after it where its answer was lost.
+// makeCall makes a call that arrives at some time before its end, or a little later if its answer is lost.
 func makeCall(c *cloud, permit *budget.Permit, l load, r *rand.Rand) {
 	total := time.Duration(r.Float64() * r.Float64() * float64(max(1, l.slowest)))
 	lost := l.lossy && r.IntN(20) == 0
@@ -201,8 +200,7 @@ func playAll(s *budget.Scheduler, c *cloud, loads []load, end time.Duration) []*
 
 func name(i int) string { return "tenant-" + strconv.Itoa(i) }
 
-// open is the budget without a limit per second, so that it can be spent at
-// once.
+// open returns the budget without a limit per second, so that it can be spent at once.
 func open() budget.Config {
 	cfg := cloudflare()
 	cfg.PerSecond = 0

@@ -2,12 +2,11 @@ package budget
 
 import "math"
 
-// credits sums up how far the calls of the urgent lane are ahead of what the fluid
-// reference (see Scheduler.fluid) would have given their tenants.
+// credits tracks by how much the urgent calls are ahead of the fluid reference (see Scheduler.fluid).
 type credits struct {
-	// by holds the flows that are ahead; the first to be overtaken is on top.
+	// by holds the flows that are ahead. The flow that the reference overtakes first is on top.
 	by indexedHeap[*flow]
-	// tags and weight are sums over them: of weight × creditTag, and of weights.
+	// tags is the sum of weight × creditTag over these flows, and weight the sum of weights.
 	tags, weight float64
 }
 
@@ -50,23 +49,21 @@ func (l *credits) advance(fluid float64) {
 // calls is how many calls all flows together are ahead.
 func (l *credits) calls(fluid float64) float64 { return max(0, l.tags-fluid*l.weight) }
 
-// hasCredit returns whether the urgent calls of a flow still go before all others.
-// They must not be far ahead of the fluid reference, and the urgent calls of all
-// flows together not by more than a quarter of the slots, or floods of them would
-// spend the window at once. The closer they are to that, the less one flow may be
-// ahead, so that a flow that floods leaves room for one that comes later. Beyond
-// the credit urgent calls wait in fair order, so that a flood costs its own tenant
-// and no other.
+// hasCredit reports whether the urgent calls of a flow still have priority over all others. The flow must not
+// be far ahead of the fluid reference, and the urgent calls of all flows together by at most a quarter of the
+// slots, so that floods do not spend the window at once. The allowance of one flow shrinks with the sum, so
+// that a flood leaves room for later flows. Beyond the credit, urgent calls wait in fair order, so that a
+// flood costs only its own tenant.
 func (s *Scheduler) hasCredit(a *flow) bool {
 	room := 1 - s.credits.calls(s.fluid)/math.Max(10, float64(s.limit())/4)
 	return max(0, a.urgentTag-s.fluid) <= s.creditLimit()*room
 }
 
-// creditLimit is how many calls a flow can be ahead at most.
+// creditLimit returns the maximum number of calls by which a flow can be ahead.
 func (s *Scheduler) creditLimit() float64 { return math.Max(1, float64(s.limit())/20) }
 
-// chargeUrgent counts an urgent call of a flow. A call that went in its fair turn
-// counts against its own flow alone, and calls of long ago do not count.
+// chargeUrgent counts an urgent call of a flow. A call in fair order counts only against its own flow. Old
+// calls do not count.
 func (s *Scheduler) chargeUrgent(a *flow, priority bool) {
 	a.urgentTag = min(max(a.urgentTag, s.fluid)+1/a.weight, s.fluid+s.creditLimit()+1)
 	if priority {

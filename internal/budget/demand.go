@@ -70,32 +70,29 @@ func (s *Scheduler) wanting() iter.Seq[*flow] {
 	}
 }
 
-// Demand is what a scheduler has and wants of the budget.
+// Demand is the supply and demand of a scheduler.
 type Demand struct {
-	// Flows are the tenants that wait, were refused lately, or spent much of the
-	// budget.
+	// Flows are the tenants that wait, were refused recently, or spent much of the budget.
 	Flows map[string]Flow
-	// Small is how many calls the other tenants made in the last window.
+	// Small is the number of calls of all other tenants in the last window.
 	Small float64
-	// Free is how many slots are not spent.
+	// Free is the number of unspent slots.
 	Free int
 }
 
 // Flow is the demand of one tenant.
 type Flow struct {
-	// Used is how many calls it made in the last window. A call that several
-	// tenants share counts as a part for each.
+	// Used is the number of calls in the last window. A shared call counts as a fraction for each tenant.
 	Used float64 `json:"used,omitempty"`
-	// Waiting is about how many calls wait, and were refused in the last second
-	// for want of budget. Asks that would share a call count as their part of it.
+	// Waiting is the approximate number of waiting calls, plus those refused in the last second for lack of
+	// budget. Asks that would share a call count as a fraction.
 	Waiting float64 `json:"waiting,omitempty"`
 }
 
-// small is a part of the budget, as its divisor. What tenants spent up to that is
-// summed up.
+// small is a divisor of the budget. Tenants that spent at most this part are summed up in Demand.Small.
 const small = 64
 
-// Demand returns what this scheduler has and wants.
+// Demand returns the current supply and demand of this scheduler.
 func (s *Scheduler) Demand() Demand {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,11 +120,11 @@ type Elsewhere struct {
 	Waiting map[string]float64
 	// Coming is how many slots they can give to this scheduler soon.
 	Coming int
-	// Replicas is how many schedulers there are, this one included.
+	// Replicas is the number of schedulers, including this scheduler.
 	Replicas int
 }
 
-// SetElsewhere replaces the state of the other schedulers. It holds for a minute.
+// SetElsewhere replaces the state of the other schedulers. It is valid for a minute.
 func (s *Scheduler) SetElsewhere(e Elsewhere) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,7 +149,7 @@ func (s *Scheduler) SetElsewhere(e Elsewhere) {
 	}
 }
 
-// forgetOthers drops the state of the other schedulers when it is old.
+// forgetOthers drops the state of the other schedulers when it has expired.
 func (s *Scheduler) forgetOthers(now int64) {
 	if s.elsewhere != nil && now-s.elsewhereAt > int64(time.Minute) {
 		s.elsewhere, s.unknownWeight, s.coming = nil, 0, 0

@@ -1,7 +1,7 @@
 package budget
 
-// run gives permits to all asks that can be served now, refuses those whose
-// deadline is over, and sets the timer for the next.
+// run grants permits to all asks that can be served now, refuses those whose deadline has passed, and sets
+// the timer for the next run.
 func (s *Scheduler) run(now int64) {
 	s.overdue(now-1, now)
 	s.closeDue(now)
@@ -29,8 +29,8 @@ func (s *Scheduler) run(now int64) {
 	s.arm(min(wake, s.limits.top().deadline))
 }
 
-// pick returns the ask to serve now. If there is none it returns when to look again.
-// The second result is whether the ask goes before its fair turn.
+// pick returns the ask to serve now, and whether the ask goes before its fair turn. If there is none, pick
+// returns the time of the next check.
 func (s *Scheduler) pick(now int64) (*waiter, bool, int64) {
 	open, at := s.gate(now)
 	if !open {
@@ -48,7 +48,7 @@ func (s *Scheduler) pick(now int64) (*waiter, bool, int64) {
 	return s.fair.top().first(), false, now
 }
 
-// dispatch gives a waiting ask its permit. Others of its group join the call.
+// dispatch grants a permit to a waiting ask. Other asks of its group join the call.
 func (s *Scheduler) dispatch(w *waiter, priority bool, now int64) {
 	s.virtual = max(s.virtual, s.fair.top().tag)
 	g := w.group
@@ -69,7 +69,7 @@ func (s *Scheduler) dispatch(w *waiter, priority bool, now int64) {
 	w.decide(t, nil)
 }
 
-// direct gives an ask its permit at once if no ask waits and a slot is free.
+// direct grants a permit at once if no ask waits and a slot is free.
 func (s *Scheduler) direct(a *flow, ask Ask, now int64) *Permit {
 	priority, ok := s.immediate(a, ask.Urgent, now)
 	if !ok {
@@ -84,8 +84,8 @@ func (s *Scheduler) direct(a *flow, ask Ask, now int64) *Permit {
 	return t
 }
 
-// immediate returns whether no ask waits and a call of a flow can begin now, and
-// whether it goes before its fair turn.
+// immediate reports whether no ask waits and a call of a flow can begin now, and whether the call goes before
+// its fair turn.
 func (s *Scheduler) immediate(a *flow, urgent bool, now int64) (priority, ok bool) {
 	if s.waiting > 0 {
 		return false, false
@@ -109,14 +109,14 @@ func (s *Scheduler) launch(priority bool, now int64, bill []charge) *Permit {
 	return t
 }
 
-// overdue refuses the asks whose deadline is not after a time.
+// overdue refuses the asks whose deadline is at or before a time.
 func (s *Scheduler) overdue(at, now int64) {
 	for s.limits.Len() > 0 && s.limits.top().deadline <= at {
 		s.refuse(s.limits.top(), now)
 	}
 }
 
-// refuse takes an ask that cannot be served in time out of the queue.
+// refuse removes an ask that cannot be served in time from the queue.
 func (s *Scheduler) refuse(w *waiter, now int64) {
 	s.dequeue(w)
 	s.miss(w.who, now)

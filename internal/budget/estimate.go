@@ -2,11 +2,10 @@ package budget
 
 import "time"
 
-// The estimate of a wait is optimistic: it counts the asks that wait now and none
-// that may come. An ask that waits in vain leaves the queue at its deadline, but an
-// ask that is refused in vain loses a call that it could have made.
+// The estimate of a wait is optimistic: it counts only asks that wait now. An ask that waits in vain leaves
+// the queue at its deadline, whereas an ask that is refused wrongly loses a call.
 
-// waitOf is how long an ask of a flow would wait if it came now.
+// waitOf returns the estimated wait of an ask of a flow that arrives now.
 func (s *Scheduler) waitOf(a *flow, ask Ask, now int64) int64 {
 	if ask.Urgent && s.hasCredit(a) {
 		return s.waitFor(a, s.urgentBefore(a)+1, true, now)
@@ -14,9 +13,9 @@ func (s *Scheduler) waitOf(a *flow, ask Ask, now int64) int64 {
 	return s.waitFor(a, s.before(s.tagOf(a, ask))+1, false, now)
 }
 
-// served returns whether an ask of a flow is likely to get its permit in time. While
-// others wait, some that come later go first, and the rate changes, so the estimate
-// is stricter: an ask without any spare time would be refused only at its deadline.
+// served reports whether an ask of a flow is likely to get its permit in time. While other asks wait, some
+// later asks go first, and the rate changes. The estimate is therefore stricter: otherwise an ask without
+// slack would be refused only at its deadline.
 func (s *Scheduler) served(a *flow, ask Ask, patience, now int64) bool {
 	if s.waiting == 0 || ask.Urgent && s.hasCredit(a) {
 		return s.waitOf(a, ask, now) <= patience
@@ -39,8 +38,8 @@ func (s *Scheduler) passing(tag float64) int {
 	return int(calls + 1e-6)
 }
 
-// evenWait is the wait of the k-th call if calls go on at the present rate. Slots that
-// become free together make it shorter by an unknown amount.
+// evenWait returns the wait of the k-th call at the present rate. Slots that become free together shorten the
+// wait by an unknown amount.
 func (s *Scheduler) evenWait(a *flow, k int, now int64) int64 {
 	wait := s.waitFor(a, k, false, now)
 	paced := k - s.burst(a, now)
@@ -77,7 +76,7 @@ func (s *Scheduler) before(tag float64) int {
 	return int(calls + 1e-6)
 }
 
-// urgentBefore is how many urgent calls go before the next one of a flow.
+// urgentBefore returns the number of urgent calls before the next urgent call of a flow.
 func (s *Scheduler) urgentBefore(a *flow) int {
 	tag := max(a.urgentTag, s.fluid) + float64(a.lanes[urgentLane].n)/a.weight
 	var calls float64
@@ -87,8 +86,7 @@ func (s *Scheduler) urgentBefore(a *flow) int {
 	return int(calls + 1e-6)
 }
 
-// waitFor is how long it takes until the k-th call from now begins, if it is of flow
-// a.
+// waitFor returns the time until the k-th call from now begins, if that call is of flow a.
 func (s *Scheduler) waitFor(a *flow, k int, priority bool, now int64) int64 {
 	var wait int64
 	switch {
@@ -106,8 +104,7 @@ func (s *Scheduler) waitFor(a *flow, k int, priority bool, now int64) int64 {
 	return s.withComing(wait, k, now)
 }
 
-// withComing shortens the wait of the k-th call if other replicas can give slots to
-// this one.
+// withComing shortens the wait of the k-th call if other replicas can give slots to this replica.
 func (s *Scheduler) withComing(wait int64, k int, now int64) int64 {
 	if k > s.coming || now < s.throttle.until {
 		return wait

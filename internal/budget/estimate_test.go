@@ -26,7 +26,7 @@ func TestEstimatedWaitIsNotLongerThanTheWait(t *testing.T) {
 			tenants := 1 + r.IntN(10)
 			var loads []load
 			for i := range tenants {
-				// Nobody leaves, so what is estimated can only become longer.
+				// No ask leaves the queue, so the estimate can only grow.
 				loads = append(loads, load{
 					ask:   budget.Ask{Tenant: name(i)},
 					every: time.Duration(float64(tenants) * (0.6 + 0.3*r.Float64()) * 250 * float64(time.Millisecond)),
@@ -53,10 +53,9 @@ func TestEstimatedWaitIsNotLongerThanTheWait(t *testing.T) {
 	}
 }
 
-// probe asks once and holds the wait against the estimate before it. It tells
-// how often there was one.
+// probe asks once and compares the wait with the estimate before the ask. It returns the number of estimates.
 func probe(t *testing.T, s *budget.Scheduler, tenant string) int {
-	// One that cannot wait at all hears how long it would have to.
+	// An ask that cannot wait gets the estimated wait as RetryAfter.
 	began := time.Now()
 	permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: tenant, Deadline: began})
 	if err == nil {

@@ -8,7 +8,7 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 )
 
-// jain is Jain's index of fairness: 1 where all get the same.
+// jain returns Jain's index of fairness: 1 if all parts are equal.
 func jain(parts []float64) float64 {
 	var sum, squares float64
 	for _, p := range parts {
@@ -18,8 +18,7 @@ func jain(parts []float64) float64 {
 	return sum * sum / (float64(len(parts)) * squares)
 }
 
-// crowd is one hog that asks for 50 times its share and polite tenants that ask
-// for 0.9 of theirs.
+// crowd has a hog that asks for 50 times its share, and polite tenants that ask for 0.9 of theirs.
 func crowd(cfg budget.Config, polite int) []load {
 	fair := cfg.Window * time.Duration(polite+1) / time.Duration(cfg.Calls)
 	loads := []load{{ask: budget.Ask{Tenant: "hog"}, every: fair / 50}}
@@ -47,8 +46,8 @@ func TestHogTakesNothingFromPoliteTenants(t *testing.T) {
 	})
 }
 
-// mustBeFair checks that each polite tenant of a crowd got at least 0.9 of what
-// it asked for, or of its fair share where that is less, and all alike.
+// mustBeFair checks that each polite tenant of a crowd got at least 0.9 of its demand, or of its fair share
+// if less, and that all got about the same.
 func mustBeFair(t *testing.T, c *cloud, tallies []*tally, fair float64) {
 	t.Helper()
 	var parts []float64
@@ -80,7 +79,7 @@ func TestBacklogsAreServedByWeight(t *testing.T) {
 				ask: budget.Ask{Tenant: name(i)}, every: 200 * time.Millisecond, patience: 20 * time.Second,
 			})
 		}
-		// In the beginning nobody has to wait, so nobody has a share.
+		// At first no ask waits, so there are no shares.
 		play(s, c, loads[0], cfg.Window, 9)
 		clear(c.by)
 		playAll(s, c, loads, 3*cfg.Window)
@@ -127,7 +126,7 @@ func TestQuietTimeEarnsNoCredit(t *testing.T) {
 			play(s, c, greedy(0), 3*cfg.Window, 1)
 			close(done)
 		}()
-		// The second calls now and then, so that it is known all the time.
+		// The second tenant calls now and then, so that the scheduler never forgets the tenant.
 		rare := load{ask: budget.Ask{Tenant: name(1)}, every: 50 * time.Second}
 		play(s, c, rare, 2*cfg.Window, 5)
 		before, rarely := c.of(name(0)), c.of(name(1))

@@ -2,33 +2,31 @@ package budget
 
 import "math"
 
-// flow is the state of one tenant: its queue and what it used.
+// flow is the state of one tenant: its queue and its usage.
 type flow struct {
 	name   string
 	weight float64
-	// tag is the tenant's virtual time: the calls that it had, divided by its
-	// weight. The waiting tenant with the lowest one is next.
+	// tag is the tenant's virtual time: its number of calls divided by its weight. The waiting tenant with
+	// the lowest tag is next.
 	tag float64
-	// urgentTag is the same for its urgent calls alone, creditTag for those of them
-	// that went before all others; creditWeight is the weight that they count with.
+	// urgentTag is the virtual time of urgent calls alone. creditTag is that of urgent calls that went first,
+	// and creditWeight the weight with which they count.
 	urgentTag, creditTag, creditWeight float64
-	// lanes are its waiting asks, the urgent ones first.
+	// lanes are the waiting asks, urgent asks first.
 	lanes [2]lane
-	// enqueued is the cost of all asks that ever waited, dequeued that of those that
-	// left the queue.
+	// enqueued is the cost of all asks that have waited, and dequeued the cost of those that left the queue.
 	enqueued, dequeued float64
-	// used is how many calls it pays for; slots are those of ended calls, inFlight
-	// is how many calls have not ended.
+	// used is the number of calls charged to the tenant. slots are those of ended calls. inFlight is the
+	// number of calls in flight.
 	used     float64
 	slots    slotRing
 	inFlight int
-	// wanted is the time of its last ask.
+	// wanted is the time of the last ask.
 	wanted int64
-	// missed counts its asks that were refused lately for want of budget; it counts
-	// until missUntil.
+	// missed counts asks refused recently for lack of budget. It is valid until missUntil.
 	missed    ewma
 	missUntil int64
-	// fairAt, urgentAt, creditAt and missAt are its indexes in the heaps.
+	// fairAt, urgentAt, creditAt and missAt are the indexes in the heaps.
 	fairAt, urgentAt, creditAt, missAt int
 }
 
@@ -37,10 +35,10 @@ const (
 	normalLane
 )
 
-// waiting is how many of its asks wait.
+// waiting returns the number of waiting asks.
 func (a *flow) waiting() int { return a.lanes[urgentLane].n + a.lanes[normalLane].n }
 
-// backlog is about how many calls its waiting asks will cost.
+// backlog returns the approximate number of calls that the waiting asks will cost.
 func (a *flow) backlog() float64 {
 	if a.waiting() == 0 {
 		return 0
@@ -48,10 +46,10 @@ func (a *flow) backlog() float64 {
 	return max(1, a.enqueued-a.dequeued)
 }
 
-// calls is how many calls it pays for now, in whole ones.
+// calls returns the number of calls charged to the tenant now, rounded up.
 func (a *flow) calls() int { return int(math.Ceil(a.used - 1e-6)) }
 
-// first is its next ask.
+// first returns the next ask.
 func (a *flow) first() *waiter {
 	if w := a.lanes[urgentLane].head; w != nil {
 		return w
@@ -78,7 +76,7 @@ func urgentOrder(a, b *flow) bool {
 	return a.lanes[urgentLane].head.seq < b.lanes[urgentLane].head.seq
 }
 
-// flowOf returns the flow of a tenant, and makes it if there is none.
+// flowOf returns the flow of a tenant. It creates the flow if necessary.
 func (s *Scheduler) flowOf(name string, now int64) *flow {
 	a := s.flows[name]
 	if a == nil {
@@ -128,8 +126,8 @@ func (s *Scheduler) sweep(now int64) {
 	}
 }
 
-// local is the weight of a flow at this replica. Of the weight of a tenant that also
-// waits at other replicas, the part of what waits here counts.
+// local returns the weight of a flow at this replica. If the tenant also waits at other replicas, only the
+// fraction that waits here counts.
 func (s *Scheduler) local(a *flow) float64 {
 	there := s.elsewhere[a.name]
 	if there == 0 {
@@ -150,7 +148,7 @@ func (s *Scheduler) pay(a *flow, part float64) charge {
 	return charge{a, part}
 }
 
-// refund gives back what a call had cost a flow.
+// refund reverses a charge.
 func (c charge) refund() {
 	c.payer.used -= c.part
 	if c.payer.inFlight == 0 && c.payer.slots.n == 0 {

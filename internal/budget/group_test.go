@@ -11,8 +11,8 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 )
 
-// queue lets asks wait for a budget that is spent, in order, and returns what
-// they get: a nil permit stands for a refusal.
+// queue makes asks wait for a spent budget, in order, and returns their permits. A nil permit means a
+// refusal.
 func queue(t *testing.T, s *budget.Scheduler, asks []budget.Ask) <-chan *budget.Permit {
 	t.Helper()
 	permits := make(chan *budget.Permit, len(asks))

@@ -1,7 +1,7 @@
 package budget
 
 const (
-	// mostItems and mostBytes are what Cloudflare takes in one call.
+	// mostItems and mostBytes are Cloudflare's limits for one call.
 	mostItems = 100
 	mostBytes = 8 << 20
 )
@@ -13,13 +13,12 @@ type group struct {
 	bytes int
 }
 
-// fits returns whether an ask fits into one call with all that wait.
+// fits reports whether an ask fits into one call with all waiting asks.
 func (g *group) fits(a Ask) bool {
 	return g.items+max(1, a.Items) <= mostItems && g.bytes+a.Bytes <= mostBytes
 }
 
-// join puts an ask into its group and sets its cost: the first ask costs the call,
-// the others a part of it.
+// join adds an ask to its group and sets its cost. The first ask costs a whole call, the others a fraction.
 func (s *Scheduler) join(w *waiter) {
 	w.cost = 1
 	if w.ask.Group == "" {
@@ -41,7 +40,7 @@ func (s *Scheduler) join(w *waiter) {
 	w.group = g
 }
 
-// leave takes an ask out of its group.
+// leave removes an ask from its group.
 func (s *Scheduler) leave(w *waiter) {
 	g := w.group
 	if g == nil {
@@ -109,7 +108,7 @@ func (s *Scheduler) collect(leader *waiter, g *group) []*waiter {
 	return joined
 }
 
-// split charges each tenant its part of a call.
+// split charges each tenant its fraction of a call.
 func (s *Scheduler) split(leader *waiter, joined []*waiter) []charge {
 	if len(joined) == 0 {
 		return []charge{s.pay(leader.who, 1)}

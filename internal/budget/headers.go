@@ -9,10 +9,9 @@ import (
 // longestHeader is how many bytes of a Ratelimit header are read.
 const longestHeader = 512
 
-// observeHeaders learns from the Ratelimit headers of an answer. Cloudflare is known
-// to report that all calls are left whatever was used. So only a number below what
-// this scheduler expects counts, only from the policy of the budget itself, and at
-// most half of the slots are given up for it.
+// observeHeaders evaluates the Ratelimit headers of an answer. Cloudflare is known to report that all calls
+// are left after any usage. Therefore only a number below the expectation of this scheduler counts, only from
+// the policy of the budget, and at most half of the slots are given up.
 func (s *Scheduler) observeHeaders(t *Permit, r Result, now int64) {
 	if r.Limit == "" || r.Policy == "" {
 		return
@@ -45,7 +44,7 @@ func (s *Scheduler) budgetPolicy(header string) (string, bool) {
 	return "", false
 }
 
-// items are the parts of a header such as `"default";r=50;t=30, "burst";r=1`.
+// items returns the items of a header such as `"default";r=50;t=30, "burst";r=1`.
 func items(header string) func(func(string) bool) {
 	if len(header) > longestHeader {
 		header = ""
@@ -53,7 +52,7 @@ func items(header string) func(func(string) bool) {
 	return strings.SplitSeq(header, ",")
 }
 
-// find is the item of a header with a name, "" where there is none.
+// find returns the item of a header with a name, "" if there is none.
 func find(header, name string) string {
 	for item := range items(header) {
 		if title(item) == name {

@@ -2,18 +2,17 @@ package budget
 
 import "container/heap"
 
-// indexedHeap is a heap whose members know their indexes, so that they can be moved
-// and removed.
+// indexedHeap is a heap whose members store their indexes, so that members can be moved and removed.
 type indexedHeap[T any] struct {
 	items []T
 	less  func(a, b T) bool
-	// place points to the index of a member plus one; 0 is outside.
+	// place points to the index of a member plus 1. 0 means that the member is not in the heap.
 	place func(T) *int
 }
 
 func (t *indexedHeap[T]) top() T { return t.items[0] }
 
-// put adds a member or moves it to where it belongs now.
+// put adds a member or restores its position after a change.
 func (t *indexedHeap[T]) put(x T) {
 	if at := *t.place(x); at > 0 {
 		heap.Fix(t, at-1)
@@ -22,14 +21,14 @@ func (t *indexedHeap[T]) put(x T) {
 	heap.Push(t, x)
 }
 
-// drop takes a member out, if it is in.
+// drop removes a member if present.
 func (t *indexedHeap[T]) drop(x T) {
 	if at := *t.place(x); at > 0 {
 		heap.Remove(t, at-1)
 	}
 }
 
-// Len is for container/heap.
+// Len implements heap.Interface.
 func (t *indexedHeap[T]) Len() int { return len(t.items) }
 
 // Less is for container/heap.

@@ -1,23 +1,22 @@
 package budget
 
-// waiter is one ask in the queue.
+// waiter is a waiting ask.
 type waiter struct {
 	ask Ask
 	who *flow
-	// seq numbers all asks that ever waited.
+	// seq numbers the waiters.
 	seq uint64
-	// deadline is when it leaves the queue.
+	// deadline is the time at which the waiter leaves the queue.
 	deadline int64
-	// cost is about how many calls it will take; mark is the sum of the costs of its
-	// flow before it.
+	// cost is the approximate number of calls. mark is the sum of the costs of earlier waiters of the flow.
 	cost, mark float64
 	lane       int
 	group      *group
-	// window is the batch window in which it waits, nil if it waits in none.
+	// window is the batch window, nil if the ask is not in a window.
 	window  *batchWindow
 	links   [2]links
 	limitAt int
-	// ready is closed when permit or err is set.
+	// ready is closed after permit or err is set.
 	ready  chan struct{}
 	permit *Permit
 	err    error
@@ -25,7 +24,7 @@ type waiter struct {
 
 func (w *waiter) decided() bool { return w.permit != nil || w.err != nil }
 
-// ahead is about how many calls of its flow go before it.
+// ahead returns the approximate number of calls of the flow that go first.
 func (w *waiter) ahead() float64 { return max(0, w.mark-w.who.dequeued) }
 
 func (w *waiter) items() int { return max(1, w.ask.Items) }
@@ -37,8 +36,7 @@ const (
 	byGroup
 )
 
-// lane is a queue that asks can leave from its middle. by says which pair of
-// links of the waiters is its own.
+// lane is a queue with removal from the middle. by selects the pair of links of the waiters.
 type lane struct {
 	by         int
 	head, tail *waiter
@@ -72,7 +70,7 @@ func (l *lane) remove(w *waiter) {
 	l.n--
 }
 
-// enqueue puts an ask behind the others of its tenant.
+// enqueue appends an ask to the queue of its tenant.
 func (s *Scheduler) enqueue(w *waiter) {
 	a := w.who
 	s.seq++
@@ -107,7 +105,7 @@ func (s *Scheduler) dequeue(w *waiter) {
 	s.leave(w)
 }
 
-// place moves a flow to its place in the heaps after its lanes changed.
+// place updates the positions of a flow in the heaps after a change of its lanes.
 func (s *Scheduler) place(a *flow) {
 	if a.waiting() > 0 {
 		s.fair.put(a)

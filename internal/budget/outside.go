@@ -2,49 +2,47 @@ package budget
 
 import "math"
 
-// The calls that others make with the same credential show in 429s alone: Cloudflare
-// had counted more calls than this scheduler made. The scheduler gives up own slots
-// for the estimate of such calls.
+// Calls by other programs with the same credential become visible only in 429s: Cloudflare then has counted
+// more calls than this scheduler made. The scheduler gives up own slots according to an estimate of these
+// calls.
 //
-// A first 429 may be about a burst that does not come again. So a large level is
-// given up for a short time only; a steady load causes another 429 in that time. A
-// level that was confirmed holds for hours, since each trial whether the load has
-// gone costs a block. If a 429 comes an hour after another, others make their calls
-// once an hour, and slots are given up around that time of the hour alone.
+// A first 429 may be due to a burst that does not recur, so a large level is given up only for a short time.
+// A steady load causes another 429 in that time. A confirmed level holds for hours, because each test whether
+// the load has ended costs a block. If a 429 comes an hour after another, the load is hourly, and slots are
+// given up only around that time of the hour.
 
 const (
-	// memorable is the part of the slots that can be given up for long after one 429.
+	// memorable is the part of the slots that one 429 can reserve for a long time.
 	memorable = 0.125
-	// deviations is how many standard deviations of a random load are given up beyond
-	// what was seen. unsure is the part of the own slots that is given up in addition
-	// if a 429 gives a lower bound only.
+	// deviations is the number of standard deviations of a random load that are given up beyond the
+	// observation. unsure is the part of the own slots that is given up in addition if a 429 gives only a
+	// lower bound.
 	deviations, unsure = 3, 0.025
-	// mostOutside is the part of the own slots that can be given up.
+	// mostOutside is the maximum part of the own slots that can be given up.
 	mostOutside = 0.9
-	// burstSlots is the part of the own slots that is given up around a burst. A 429
-	// does not show the size of the burst.
+	// burstSlots is the part of the own slots that is given up around a burst. A 429 does not show the size
+	// of the burst.
 	burstSlots = 0.53
 
 	// Times, in windows.
 	fastHalf = 3
 	slowHalf = 12
-	// holdTime is for how long a level holds; the time doubles each time that the
-	// level is seen again. A level that was seen twice holds for againTime: it may be
-	// an hourly load.
+	// holdTime is the time for which a level holds. It doubles with each confirmation. A level that was
+	// confirmed once holds for againTime, because the load may be hourly.
 	holdTime  = 72
 	againTime = 36
 	mostHold  = 288
 	hour      = 12
-	// earlier and later are how long before and after the time of a burst slots are
-	// given up; over returning after that they come back.
+	// earlier and later are the times before and after a burst in which slots are given up. They return
+	// during returning.
 	earlier, later, returning = 0.95, 0.6, 0.5
-	// near is how far from the hour a 429 of an hourly load may be.
+	// near is the maximum distance from the hour of a 429 of an hourly load.
 	near      = 1.2
 	burstLife = 120
 )
 
-// level estimates how many calls others make in a window: an amount that holds until
-// a time and is halved in each half after it.
+// level estimates the number of other calls in a window: an amount that is constant until hold and then
+// decays by half in each half.
 type level struct {
 	amount     float64
 	hold, half int64
@@ -63,26 +61,26 @@ func (l level) at(now int64) float64 {
 
 // burst is a load that comes once an hour.
 type burst struct {
-	// at is when it was seen last, calls how many slots are given up for it.
+	// at is the time of the last observation, and calls the number of slots given up.
 	at    int64
 	calls float64
 }
 
-// outside is the estimate of the calls of others.
+// outside is the estimate of calls by other programs.
 type outside struct {
 	own, window int64
-	// steady is the present level, before the level before the last 429.
+	// steady is the present level, and before the level before the last 429.
 	steady, before level
 	// seen is how often a level was seen.
 	seen   int
 	bursts []burst
-	// last is when the last 429 came, ended when its block ended. 0 is none.
+	// last is the time of the last 429, and ended the end of its block. 0: none.
 	last, ended int64
 }
 
 func (o *outside) windows(n float64) int64 { return int64(n * float64(o.window)) }
 
-// at is how many slots are to be given up.
+// at returns the number of slots to give up.
 func (o *outside) at(now int64) float64 {
 	most := o.steady.at(now)
 	for _, b := range o.bursts {
@@ -104,14 +102,12 @@ func (o *outside) phase(d int64) int64 {
 	return d
 }
 
-// refused learns from a 429 at the time now that blocks until another time. held is
-// how many slots were spent then, and since how many of their calls were made after
-// the last block.
+// refused evaluates a 429 at the time now that blocks until another time. held is the number of spent slots,
+// and since the number of their calls made after the last block.
 //
-// In the first window after a block, Cloudflare has counted nothing from before the
-// block, whichever way it counts. So the time in which others made their calls is
-// known. Later a 429 gives a lower bound only. A 429 right after a block tells of the
-// block alone.
+// In the first window after a block, Cloudflare has counted nothing from before the block, with either way of
+// counting. The time in which other programs made their calls is then known. A later 429 gives only a lower
+// bound. A 429 right after a block is due to the block alone.
 func (o *outside) refused(now, until int64, held, since int) {
 	calls, exact := float64(o.own)-float64(held), false
 	if passed := now - o.ended; o.ended > 0 && passed <= o.window {
@@ -140,8 +136,8 @@ func (o *outside) hourly(gap int64) bool {
 	return o.seen < 2 || gap < o.windows(hour+near)
 }
 
-// recurs records a load that came an hour after another one. The level that was
-// learned from the first is dropped, unless it may be a steady load.
+// recurs records a load an hour after an earlier load. The level learned from the earlier load is dropped,
+// unless it may be a steady load.
 func (o *outside) recurs(now int64) {
 	if o.seen > 1 || o.steady.amount > memorable*float64(o.own) {
 		o.steady = o.before
@@ -166,14 +162,14 @@ func (o *outside) learn(now, until int64, calls float64, exact bool) {
 	passing := o.seen == 0 && calls > memorable*own
 	switch {
 	case passing:
-		// It is given up for so short a time that deviations do not matter.
+		// The slots are given up for such a short time that deviations do not matter.
 	case exact:
 		calls += deviations * chance
 	case known > 0 && now <= o.steady.hold:
-		// What was given up was almost enough.
+		// The slots given up were almost enough.
 		calls = max(calls, known) + chance + unsure*own/4
 	default:
-		// What was given up a window ago was enough.
+		// The slots given up a window ago were enough.
 		calls = max(calls+deviations*chance+unsure*own, o.steady.at(now-o.window))
 	}
 	calls = min(max(calls, known), mostOutside*own)

@@ -13,8 +13,8 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 )
 
-// limiter is Cloudflare's limit of one credential, over the calls of all who
-// use it. Which of the two forms it has is not known.
+// limiter is Cloudflare's limit of one credential, over all programs that use the credential. It is unknown
+// which of the two kinds Cloudflare uses.
 type limiter struct {
 	calls   int
 	window  time.Duration
@@ -32,7 +32,7 @@ type limiter struct {
 
 func (l *limiter) now() time.Duration { return time.Since(l.start) }
 
-// call counts a call, or gives the time that it is refused for.
+// call counts a call, or returns the duration of the refusal.
 func (l *limiter) call() (refused time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,7 +96,7 @@ func hourly(calls, minutes, beside float64) outside {
 	}}
 }
 
-// simulation is what became of own calls beside the load of others.
+// simulation is the result of own calls beside the load of other programs.
 type simulation struct {
 	limiter *limiter
 	sent    int
@@ -154,8 +154,7 @@ func others(l *limiter, o outside, length time.Duration) {
 		most = max(most, o.rate(at))
 	}
 	for l.now() < length {
-		// A call is made with the chance that its load has, so that a load can change
-		// at any time.
+		// A call is made with a probability, so that the load can change at any time.
 		time.Sleep(time.Duration(r.ExpFloat64() / most * float64(learningWindow)))
 		if r.Float64()*most < o.rate(l.now()) {
 			l.call()
@@ -166,8 +165,8 @@ func others(l *limiter, o outside, length time.Duration) {
 // everyLoad names the variable that has all loads simulated, which takes minutes.
 const everyLoad = "STOREKEEPER_EVERY_LOAD"
 
-// TestLoadOfOthersIsLearned: at most two blocks in the first hour, at most one in
-// the six hours after it, and most of what others leave is used.
+// TestLoadOfOthersIsLearned: at most two blocks in the first hour, at most one in the next six hours, and
+// most of the remaining budget is used.
 func TestLoadOfOthersIsLearned(t *testing.T) {
 	const length = 8 * time.Hour
 	loads, demands := []outside{steady(60), steady(300), hourly(300, 5, 0)}, []float64{1150}
@@ -195,7 +194,7 @@ func TestLoadOfOthersIsLearned(t *testing.T) {
 	}
 }
 
-// TestALoadOfOthersThatChangesCostsFewBlocks: what is learned follows.
+// TestALoadOfOthersThatChangesCostsFewBlocks: the estimate follows the load.
 func TestALoadOfOthersThatChangesCostsFewBlocks(t *testing.T) {
 	part := func(calls float64, from, to time.Duration) func(time.Duration) float64 {
 		return func(at time.Duration) float64 {

@@ -2,15 +2,15 @@ package budget
 
 import "time"
 
-// lateness is how late a timer can be without a call being lost for it.
+// lateness is the delay of a timer that loses no call.
 const lateness = int64(20 * time.Millisecond)
 
-// pacer spaces the calls that are not urgent, once half of the slots are spent, so
-// that the free slots last until more become free.
+// pacer spaces the calls that are not urgent, once half of the slots are spent, so that the free slots last
+// until more slots become free.
 type pacer struct {
-	// last is when the last spaced call began.
+	// last is the start of the last spaced call.
 	last int64
-	// next is when the next may begin, if known.
+	// next is the earliest start of the next call, if known.
 	next  int64
 	known bool
 	// limit is the number of slots that next was computed with.
@@ -19,8 +19,8 @@ type pacer struct {
 	rate float64
 }
 
-// went records that a spaced call begins. The next call is spaced from the time at
-// which this one was due, so that late timers do not add up.
+// went records the start of a spaced call. The next call is spaced from the due time of this call, so that
+// timer delays do not add up.
 func (p *pacer) went(now int64) {
 	p.last = now
 	if p.known {
@@ -29,8 +29,8 @@ func (p *pacer) went(now int64) {
 	p.known = false
 }
 
-// nextAt is when the next call that is not urgent may begin if it is of flow a, by
-// free slots and spacing.
+// nextAt returns the earliest start of the next call that is not urgent, for flow a, by free slots and
+// spacing.
 func (s *Scheduler) nextAt(a *flow, now int64) int64 {
 	p := &s.pacer
 	limit := s.limit()
@@ -51,9 +51,9 @@ func (s *Scheduler) nextAt(a *flow, now int64) int64 {
 	return max(now, p.next)
 }
 
-// burst is how many calls of a flow may begin without spacing: until half of the
-// slots are spent, and not more than its quota, so that a flow with many asks leaves
-// room for flows that come a little later. In the window after a 429 it is 0.
+// burst returns the number of calls of a flow that may begin without spacing: until half of the slots are
+// spent, and at most the quota, so that a flow with many asks leaves room for later flows. In the window
+// after a 429 it is 0.
 func (s *Scheduler) burst(a *flow, now int64) int {
 	if now < s.throttle.calm {
 		return 0

@@ -2,13 +2,12 @@ package budget
 
 import "time"
 
-// The partition of the budget that a scheduler owns. Several schedulers, one a
-// replica, share a budget: each owns a number of slots, all of them together not
-// more than there are, and slots move to where they are wanted. A slot that is
-// spent moves together with the time at which it becomes free, so that the proof
-// in window.go holds for all schedulers together.
+// The partition of the budget that a scheduler owns. Several schedulers, one per replica, share a budget.
+// Each owns a number of slots, all together at most the budget, and slots move to where they are needed. A
+// spent slot moves together with the time at which it becomes free, so that the proof in window.go holds for
+// all schedulers together.
 
-// Grow adds slots to the own ones. spent are those of them that are spent.
+// Grow adds slots to the own slots. spent lists the spent slots among them.
 func (s *Scheduler) Grow(slots int, spent []Spent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -21,10 +20,9 @@ func (s *Scheduler) Grow(slots int, spent []Spent) {
 	}
 }
 
-// Shrink gives up to n of the own slots away, and returns how many, and which of
-// them are spent. Free and spent ones go in the proportion in which they are
-// owned. Slots of calls under way stay, and as many slots as the calls of the last
-// second need under Config.PerSecond.
+// Shrink gives away up to n of the own slots. It returns their number and the spent slots among them. Free
+// and spent slots go in proportion. Slots of calls in flight stay, and so do the slots that the calls of the
+// last second need under Config.PerSecond.
 func (s *Scheduler) Shrink(n int) (slots int, spent []Spent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +55,7 @@ func (s *Scheduler) giveSpent(n int) []Spent {
 	var given []int64
 	for i := range all {
 		one := *l.at(i)
-		// The i-th goes where i*n/all passes a whole number.
+		// The i-th slot goes if i*n/all passes an integer.
 		if (i+1)*n/all == i*n/all {
 			kept.push(one)
 			continue
@@ -71,9 +69,8 @@ func (s *Scheduler) giveSpent(n int) []Spent {
 	return s.grouped(given, s.window/(8*steps))
 }
 
-// Drop gives all slots up at once, as after the lease of the partition was lost. The
-// replica that takes the slots over counts the calls that were made with them,
-// including those under way.
+// Drop gives up all slots at once, after the lease of the partition was lost. The replica that takes the
+// slots over counts the calls that were made with them, including calls in flight.
 func (s *Scheduler) Drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,9 +98,8 @@ func (s *Scheduler) resize(own int) {
 	s.pacer.known = false
 }
 
-// perSecond is how many calls may begin in a second with a number of own slots. Each
-// scheduler with slots has one call a second at least; one is kept for each of the
-// schedulers.
+// perSecond returns the number of calls that may begin in a second with a number of own slots. Each scheduler
+// with slots has at least one call per second. The limit reserves that call for every scheduler.
 func (s *Scheduler) perSecond(own int) int {
 	switch {
 	case own == 0:

@@ -33,8 +33,8 @@ func owned(all []*budget.Scheduler) int {
 	return n
 }
 
-// TestPartitionsTogetherKeepTheBudget moves slots at random between schedulers, each
-// for a while on its way, and gives all slots of one up now and then.
+// TestPartitionsTogetherKeepTheBudget moves slots at random between schedulers, with a delay, and sometimes
+// drops all slots of a scheduler.
 func TestPartitionsTogetherKeepTheBudget(t *testing.T) {
 	for range 6 {
 		seed := rand.Uint64()

@@ -15,16 +15,14 @@ const (
 	heaviest = 1e6
 )
 
-// Scheduler shares the budget of one credential between tenants by weighted fair
-// queueing (WFQ). It is safe for concurrent use. It has no goroutine; a timer runs
-// while asks wait.
+// Scheduler shares the budget of one credential between tenants by weighted fair queueing (WFQ). It is safe
+// for concurrent use. It has no goroutine, but a timer while asks wait.
 type Scheduler struct {
 	cfg Config
-	// own is how many slots the scheduler owns, second how many calls it may make a
-	// second.
+	// own is the number of own slots, and second the maximum number of calls per second.
 	own    int
 	second int
-	// replicas is how many schedulers share the budget now.
+	// replicas is the number of schedulers that share the budget now.
 	replicas int
 	window   int64
 	margin   int64
@@ -34,7 +32,7 @@ type Scheduler struct {
 	closed bool
 	timer  *time.Timer
 	armed  int64
-	// late is how late timers are; tests set it.
+	// late returns the delay of timers. Tests set it.
 	late func() time.Duration
 
 	spent    spent
@@ -51,23 +49,23 @@ type Scheduler struct {
 	missing indexedHeap[*flow]
 	limits  indexedHeap[*waiter]
 	groups  map[string]*group
-	// batchWindows are those of groups that made calls lately, openWindows those in
-	// which asks wait; lingering is how many asks do.
+	// batchWindows are the windows of groups with recent calls. openWindows are those with waiting asks, and
+	// lingering is the number of these asks.
 	batchWindows map[string]*batchWindow
 	openWindows  indexedHeap[*batchWindow]
 	lingering    int
 	waiting      int
 	seq          uint64
-	// virtual is the virtual time of WFQ: the tag of the flow that was served last.
+	// virtual is the virtual time of WFQ: the tag of the last served flow.
 	virtual float64
-	// fluid is what the fluid reference of WFQ (generalized processor sharing) would
-	// have given each flow, divided by its weight, up to the time fluidAt.
+	// fluid is the service that the fluid reference of WFQ (generalized processor sharing) would have given
+	// each flow, divided by its weight, up to fluidAt.
 	fluid   float64
 	fluidAt int64
 
-	// elsewhere is what waits at other replicas by tenant, as of elsewhereAt.
-	// unknownWeight is the weight of the tenants that wait only there, coming how many
-	// slots the other replicas can give to this one soon.
+	// elsewhere is the number of waiting calls at other replicas by tenant, as of elsewhereAt. unknownWeight
+	// is the weight of tenants that wait only there. coming is the number of slots that other replicas can
+	// give soon.
 	elsewhere     map[string]float64
 	unknownWeight float64
 	coming        int
@@ -115,8 +113,7 @@ func New(cfg Config) *Scheduler {
 	return s
 }
 
-// Close refuses the asks that wait and those that come, with an Unavailable fault.
-// Calls under way can still be ended.
+// Close refuses waiting and later asks with an Unavailable fault. Calls in flight can still be ended.
 func (s *Scheduler) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,27 +4,27 @@ import "time"
 
 // Share is a tenant's part of the budget, in the terms of rate-limit headers.
 type Share struct {
-	// Quota is the tenant's fair share in calls per Window, among the tenants that
-	// made or wanted calls in the last one. It can make more while others use less.
+	// Quota is the tenant's fair share in calls per Window, among the tenants active in the last window. The
+	// tenant can make more calls while others use less.
 	Quota int
-	// Remaining is how many of them are left now.
+	// Remaining is the number of calls left of Quota.
 	Remaining int
-	// Reset is the time until its next call can begin if nothing remains, and else
-	// until the oldest of its calls no longer counts.
+	// Reset is the time until the next call can begin if nothing remains. Otherwise it is the time until the
+	// oldest call no longer counts.
 	Reset time.Duration
 	// Window is the time over which calls are counted.
 	Window time.Duration
 }
 
-// Turn is what a tenant waits for.
+// Turn describes the waiting of a tenant.
 type Turn struct {
-	// Waiting is how many asks of the tenant wait at this scheduler.
+	// Waiting is the number of asks of the tenant that wait at this scheduler.
 	Waiting int
-	// Next is about how long an ask that the tenant makes now would wait.
+	// Next is the approximate wait of an ask that the tenant makes now.
 	Next time.Duration
 }
 
-// Share returns a tenant's part of the budget.
+// Share returns a tenant's share of the budget.
 func (s *Scheduler) Share(tenant string) Share {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,7 +37,7 @@ func (s *Scheduler) Share(tenant string) Share {
 	return s.share(a, now)
 }
 
-// Turn returns what a tenant waits for. It visits all asks that wait.
+// Turn describes the waiting of a tenant. Its cost grows with the number of waiting asks.
 func (s *Scheduler) Turn(tenant string) Turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *Scheduler) quota(a *flow) int {
 	limit, weight := float64(s.limit()), a.weight
 	most := s.limit()
 	if s.elsewhere != nil && s.own > 0 {
-		// Slots move to where they are wanted, so the whole budget counts.
+		// Slots move to where they are needed, so the whole budget counts.
 		limit, weight = limit*float64(s.cfg.Calls)/float64(s.own), s.local(a)
 		most = int(limit)
 	}
@@ -89,19 +89,19 @@ func (s *Scheduler) quota(a *flow) int {
 
 // State is the state of a scheduler, for metrics.
 type State struct {
-	// Own is how many slots are owned, including those left to calls from outside.
+	// Own is the number of own slots, including those left to calls from outside.
 	Own int
-	// Limit is how many slots can be used now, Used how many are held, InFlight
-	// how many calls are under way.
+	// Limit is the number of usable slots, Used the number of held slots, and InFlight the number of calls in
+	// flight.
 	Limit, Used, InFlight int
-	// Waiting is how many asks wait.
+	// Waiting is the number of waiting asks.
 	Waiting int
-	// Outside is how many slots are left to calls made outside of Storekeeper.
+	// Outside is the number of slots left to calls made outside of Storekeeper.
 	Outside int
-	// BlockedUntil is when Cloudflare answers again, zero where it does now.
+	// BlockedUntil is the end of the current block, zero if there is none.
 	BlockedUntil time.Time
-	// Tenants are the calls that each tenant pays for in the window. A call
-	// that several share counts as a part for each.
+	// Tenants are the calls in the window by paying tenant. A shared call counts as a fraction for each
+	// tenant.
 	Tenants map[string]float64
 }
 

@@ -1,21 +1,21 @@
 package budget
 
-// charge is the part of one call that one flow pays.
+// charge is the fraction of one call that one flow pays.
 type charge struct {
 	payer *flow
 	part  float64
 }
 
-// slot is one call of the budget that is spent until a time.
+// slot is one spent call of the budget.
 type slot struct {
-	// until is in nanoseconds of the scheduler's clock.
+	// until is the time at which the slot becomes free, in nanoseconds of the scheduler's clock.
 	until int64
-	// bill is who pays, nil if no flow of this scheduler does.
+	// bill lists the payers, nil if no flow of this scheduler pays.
 	bill []charge
 }
 
-// slotRing holds spent slots in the order in which they become free. Calls end in
-// the order of time, so a new slot belongs at or near the end.
+// slotRing holds spent slots in the order in which they become free. Calls end in order of time, so a new
+// slot belongs at or near the end.
 type slotRing struct {
 	ring []slot
 	head int
@@ -38,7 +38,7 @@ func (l *slotRing) push(s slot) {
 	*l.at(i) = s
 }
 
-// pop removes the slot that becomes free first, if it is free by now.
+// pop removes the first slot if it is free by now.
 func (l *slotRing) pop(now int64) (slot, bool) {
 	if l.n == 0 || l.ring[l.head].until > now {
 		return slot{}, false

@@ -13,9 +13,8 @@ type Spent struct {
 // steps is how many entries the result of Spent has at most.
 const steps = 64
 
-// Spent returns the slots of calls that have ended, and how many calls are under
-// way, for a later life of the process. Of slots that become free within a
-// sixty-fourth of a window of each other, the last one counts.
+// Spent returns the slots of ended calls and the number of calls in flight, for a later process. It merges
+// slots that become free within 1/64 of a window, to the latest time.
 func (s *Scheduler) Spent() (ended []Spent, inFlight int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -27,11 +26,10 @@ func (s *Scheduler) Spent() (ended []Spent, inFlight int) {
 	return s.grouped(until, s.window/steps), s.spent.inFlight
 }
 
-// Margin is how much longer than a window a slot is held if it is not known when its
-// call arrived at Cloudflare.
+// Margin is the additional time for which a slot is held if the arrival of its call at Cloudflare is unknown.
 func (s *Scheduler) Margin() time.Duration { return time.Duration(s.margin) }
 
-// Spend holds slots that were spent in an earlier life of the process.
+// Spend holds slots that an earlier process spent.
 func (s *Scheduler) Spend(list []Spent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,18 +5,17 @@ import (
 	"time"
 )
 
-// throttle holds what Cloudflare's answers tell about calls that did not go through
-// this scheduler.
+// throttle holds the information in Cloudflare's answers about calls outside this scheduler.
 type throttle struct {
-	// until is when the block after a 429 ends, calm when bursts are allowed again.
+	// until is the end of the block after a 429. Bursts are allowed again from calm.
 	until, calm int64
-	// amount is how many calls others made, by the headers of an answer at the time
-	// seen. It is halved in each window.
+	// amount is the number of other calls by the headers of an answer at the time seen. It is halved in each
+	// window.
 	amount float64
 	seen   int64
-	// others is what 429s tell of them.
+	// others is the estimate from 429s.
 	others outside
-	// outside is how many slots are given up.
+	// outside is the number of slots given up.
 	outside int
 }
 
@@ -64,8 +63,8 @@ func (s *Scheduler) refusedBy(r Result, now int64) {
 	s.block(now+pause, now)
 }
 
-// Block stops all calls for a time, as after a 429 that another replica got. It
-// extends a block under way and never shortens it.
+// Block stops all calls for a time, for example after a 429 to another replica. It can extend a block and
+// never shortens a block.
 func (s *Scheduler) Block(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// one makes a call that goes at once and ends with a result.
+// one makes a call that starts at once and ends with a result.
 func one(t *testing.T, s *budget.Scheduler, r budget.Result) {
 	t.Helper()
 	permit, err := s.Acquire(context.Background(), budget.Ask{Tenant: "a", Urgent: true})

@@ -9,8 +9,7 @@ func isRaised(raised <-chan struct{}) bool {
 	}
 }
 
-// promote moves an ask that waits to the urgent lane of its tenant, which pays
-// for it as for any urgent call.
+// promote moves a waiting ask to the urgent lane of its tenant, which pays as for any urgent call.
 func (s *Scheduler) promote(w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"platform.internal/storekeeper/internal/budget"
 )
 
-// TestAWaitingCallThatBecomesUrgentPassesTheQueue lets one of many that wait
-// become urgent, as one does for whose object an urgent call waits.
+// TestAWaitingCallThatBecomesUrgentPassesTheQueue makes one of many waiting calls urgent, like the holder of
+// an object for which an urgent call waits.
 func TestAWaitingCallThatBecomesUrgentPassesTheQueue(t *testing.T) {
 	for name, group := range map[string]string{"alone": "", "in a group": "g"} {
 		t.Run(name, func(t *testing.T) {
@@ -53,8 +53,8 @@ func TestAWaitingCallThatBecomesUrgentPassesTheQueue(t *testing.T) {
 	}
 }
 
-// A call that is urgent when it asks waits in the urgent lane from the start,
-// and one that has ended is not moved.
+// TestUrgencyOfACallThatDoesNotWait: a call that is urgent from the start waits in the urgent lane. A call
+// that has ended is not moved.
 func TestUrgencyOfACallThatDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := budget.New(cloudflare())

@@ -2,30 +2,27 @@ package budget
 
 import "time"
 
-// The window. Cloudflare counts a call when it arrives, at some time between the
-// begin and the end of the call here. Each call therefore holds a slot from before
-// it is sent until Window after it ended.
+// The window. Cloudflare counts a call on arrival, at some time between the start and the end of the call
+// here. Each call therefore holds a slot from before the send until Window after its end.
 //
-// Take any window [x, x+Window) of Cloudflare's and a call that arrives in it.
-// It began before x+Window, and it ended at or after x, so just before
-// x+Window it holds its slot. This is true of all calls that arrive in that
-// window at once, and never more slots are held than the limit: so no more
-// calls than the limit arrive in it.
+// Proof: take any window [x, x+Window) of Cloudflare's and a call that arrives in that window. The call began
+// before x+Window and ended at or after x, so just before x+Window the call holds its slot. This applies to
+// all calls that arrive in the window. The number of held slots never exceeds the limit. So at most that many
+// calls arrive in the window.
 //
-// A call without an answer may be on its way after its end here; its slot is
-// held for a margin more.
+// A call without an answer may still be in flight after its end here, so its slot is held for an additional
+// margin.
 
 // spent holds the calls that count in the window.
 type spent struct {
-	// slots are those of ended calls, second those of calls that ended in the last
-	// second, movedOut those that were given to another replica. The flows pay for the
-	// last until they are free, too.
+	// slots are the slots of ended calls, second those of calls that ended in the last second, and movedOut
+	// those given to another replica. Flows also pay for movedOut until the slots are free.
 	slots, second, movedOut slotRing
-	// inFlight is how many calls are under way.
+	// inFlight is the number of calls in flight.
 	inFlight int
 }
 
-// held is how many of the own slots are spent.
+// held returns the number of spent own slots.
 func (p *spent) held() int { return p.inFlight + p.slots.n }
 
 // since is how many own slots are held by calls that ended after a time.
@@ -37,7 +34,7 @@ func (p *spent) since(when, window int64) int {
 	return n
 }
 
-// expire frees the slots whose time is over.
+// expire frees slots whose time has passed.
 func (p *spent) expire(now int64) {
 	for _, l := range []*slotRing{&p.slots, &p.movedOut} {
 		for s, ok := l.pop(now); ok; s, ok = l.pop(now) {
@@ -52,7 +49,7 @@ func (p *spent) expire(now int64) {
 	}
 }
 
-// hold keeps a slot in a ring until a time, and in the rings of its payers.
+// hold adds a slot to a ring and to the rings of its payers.
 func hold(l *slotRing, until int64, bill []charge) {
 	l.push(slot{until: until, bill: bill})
 	for _, c := range bill {
@@ -60,14 +57,14 @@ func hold(l *slotRing, until int64, bill []charge) {
 	}
 }
 
-// limit is how many slots can be used: the own slots without those that are left to
-// calls from outside of Storekeeper.
+// limit returns the number of usable slots: the own slots minus those left to calls from outside of
+// Storekeeper.
 func (s *Scheduler) limit() int { return min(s.own, max(1, s.own-s.throttle.outside)) }
 
-// free is how many of them are free; it is below 0 if the limit fell.
+// free returns the number of free slots. It is negative if the limit fell.
 func (s *Scheduler) free() int { return s.limit() - s.spent.held() }
 
-// reserve is how many free slots are kept for urgent calls: one in 50.
+// reserve returns the number of free slots reserved for urgent calls: 1 in 50.
 func (s *Scheduler) reserve() int {
 	limit := s.limit()
 	if limit < 20 {
@@ -76,8 +73,8 @@ func (s *Scheduler) reserve() int {
 	return (limit + 49) / 50
 }
 
-// freeAt is when the k-th slot becomes free beyond those that are free now. It is
-// never if that depends on calls under way.
+// freeAt returns the time at which k more slots than now are free. It returns never if that depends on calls
+// in flight.
 func (s *Scheduler) freeAt(k int) int64 {
 	if k > s.spent.slots.n {
 		return never
@@ -85,7 +82,7 @@ func (s *Scheduler) freeAt(k int) int64 {
 	return s.spent.slots.at(k - 1).until
 }
 
-// gate returns whether any call can begin now, and if not, when one can.
+// gate reports whether any call can begin now, and otherwise the time at which a call can begin.
 func (s *Scheduler) gate(now int64) (bool, int64) {
 	if now < s.throttle.until {
 		return false, s.throttle.until
@@ -110,7 +107,7 @@ func (s *Scheduler) begin(bill []charge) *Permit {
 	return t
 }
 
-// end ends a call. Its slot becomes free a window later, or now if it was not sent.
+// end ends a call. Its slot becomes free a window later, or now if the call was not sent.
 func (s *Scheduler) end(t *Permit, r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

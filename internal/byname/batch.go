@@ -19,7 +19,7 @@ import (
 // time. Each update is a call to Cloudflare.
 const updatesAtOnce = 10
 
-// PutSecrets puts several secrets, each with an outcome of its own.
+// PutSecrets puts several secrets. Each secret has its own outcome.
 func (s *Service) PutSecrets(ctx context.Context, r *storekeeperv1.PutSecretsRequest) (*storekeeperv1.PutSecretsResponse, error) {
 	defer forgetAge(ctx)
 	keyed, err := s.c.Calls.Keyed(ctx, r)
@@ -62,8 +62,7 @@ type batchItem struct {
 	// at is the position in the request.
 	at  int
 	put *storekeeperv1.SecretPut
-	// call is the change, shared by the items that are created. Its Method is ""
-	// if nothing is to be done.
+	// call is the change, shared by the items to create. Method is "" if there is nothing to do.
 	call InnerCall
 }
 
@@ -73,23 +72,20 @@ type batch struct {
 
 	dry     bool
 	results []*storekeeperv1.SecretPutResult
-	// left are the items without a result, and again is the fault of the last one
-	// of them.
+	// left are the items without a result. again is the fault of the last of them.
 	left  []batchItem
 	again error
 }
 
-// plan is what a round does: one call for the items that are created, and one
-// for each that is updated.
+// plan is the work of a round: one call for the items to create, and one call for each item to update.
 type plan struct {
 	created []batchItem
 	create  InnerCall
 	updated []batchItem
 }
 
-// round decides what to do with the items that are left, and does it. first says
-// that nothing was done before, so that a call that is not allowed is refused as
-// a whole.
+// round decides and makes the changes for the remaining items. first says that no change was made before. A
+// call that is not authorised is then refused as a whole.
 func (b *batch) round(ctx context.Context, r *storekeeperv1.PutSecretsRequest, age cache.Age, first bool) error {
 	p, err := b.place(ctx, r.GetAccount(), r.GetStore())
 	if err != nil {
@@ -115,7 +111,7 @@ func (b *batch) round(ctx context.Context, r *storekeeperv1.PutSecretsRequest, a
 	return nil
 }
 
-// decide sorts the items into those that are created and those that are updated.
+// decide divides the items into those to create and those to update.
 func (b *batch) decide(p place, seen sight) plan {
 	var todo plan
 	var puts []*storekeeperv1.SecretPut
@@ -137,7 +133,7 @@ func (b *batch) decide(p place, seen sight) plan {
 	return todo
 }
 
-// judge refuses the whole call if one of its changes is not allowed.
+// judge refuses the whole call if one of its changes is not authorised.
 func (b *batch) judge(ctx context.Context, todo plan) error {
 	calls := make([]InnerCall, 0, 1+len(todo.updated))
 	if len(todo.created) > 0 {
@@ -155,8 +151,7 @@ func (b *batch) judge(ctx context.Context, todo plan) error {
 	return nil
 }
 
-// skipUnchanged gives the items that are known to be as wanted their result, and
-// returns the others.
+// skipUnchanged sets the result of items that already have the wanted state, and returns the others.
 func (b *batch) skipUnchanged(items []batchItem, seen sight) []batchItem {
 	var left []batchItem
 	for _, one := range items {
@@ -170,7 +165,7 @@ func (b *batch) skipUnchanged(items []batchItem, seen sight) []batchItem {
 	return left
 }
 
-// make makes the changes. What must be decided on again is left.
+// make makes the changes. Items that need a new decision go to b.left.
 func (b *batch) make(ctx context.Context, todo plan) {
 	errs := make([]error, len(todo.updated))
 	var refused error
@@ -188,14 +183,14 @@ func (b *batch) make(ctx context.Context, todo plan) {
 			return nil
 		})
 	}
-	// The errors are kept with their items.
+	// Each item has its error in errs.
 	_ = all.Wait()
 	for i, one := range todo.updated {
 		b.conclude(ctx, []batchItem{one}, errs[i])
 	}
 	blamed := b.blame(ctx, todo.created, refused)
 	if len(blamed) < len(todo.created) && len(blamed) > 0 {
-		// The others have not failed: they are tried without those.
+		// The other items have not failed. The next round tries them without the blamed items.
 		b.left = append(b.left, without(todo.created, blamed)...)
 		return
 	}
@@ -237,8 +232,7 @@ func (b *batch) createAll(ctx context.Context, todo plan) error {
 	return nil
 }
 
-// conclude gives items that failed their result, unless they must be decided on
-// again.
+// conclude sets the result of failed items. Items that need a new decision go to b.left.
 func (b *batch) conclude(ctx context.Context, items []batchItem, err error) {
 	switch {
 	case err == nil:
@@ -249,15 +243,14 @@ func (b *batch) conclude(ctx context.Context, items []batchItem, err error) {
 	}
 }
 
-// fail gives items the result that they failed.
+// fail sets the result of failed items.
 func (b *batch) fail(ctx context.Context, items []batchItem, err error) {
 	for _, one := range items {
 		b.results[one.at].Secret, b.results[one.at].Error = nil, b.c.Status(ctx, err)
 	}
 }
 
-// blame gives those of the created items their result that Cloudflare's refusal
-// of the whole call names, and returns their positions.
+// blame sets the result of those created items that Cloudflare's refusal names, and returns their positions.
 func (b *batch) blame(ctx context.Context, created []batchItem, err error) map[int]bool {
 	blamed := map[int]bool{}
 	f := &fault.Error{}
@@ -281,7 +274,7 @@ func (b *batch) blame(ctx context.Context, created []batchItem, err error) map[i
 	return blamed
 }
 
-// without are the items at other positions.
+// without returns the items at other positions.
 func without(items []batchItem, at map[int]bool) []batchItem {
 	var others []batchItem
 	for _, one := range items {

@@ -21,23 +21,21 @@ func modified() error {
 	return fault.New(fault.Precondition, fault.ReasonSecretModified, "The secret was changed at another time than expected_modified.")
 }
 
-// changing is the fault of a call that others got ahead of.
+// changing is the fault of a call that lost the race with other changes.
 func changing() *fault.Error {
 	f := fault.New(fault.Unavailable, fault.ReasonChangeInProgress, "Other changes of the same secret were made meanwhile; nothing was changed by this call. Repeat it.")
 	f.RetryAfter = time.Second
 	return f
 }
 
-// busy ends a call that others got ahead of too often.
+// busy is the fault of a call that lost the race with other changes in every round.
 func busy() error { return changing() }
 
-// outdated refuses a change before it is sent, because the state is not the one
-// that it was decided on.
+// outdated refuses a change before it is sent, because the state has changed since the decision.
 func outdated() error { return changing().Because(change.ErrAgain) }
 
-// again turns a refusal that shows that the state is not the one that the change
-// was decided on into one after which it is decided on anew. It is not kept as
-// the answer of the call.
+// again marks a refusal that shows that the decision was based on an outdated state. The call then decides
+// again. The refusal is not recorded as the answer of the call.
 func again(err error) error {
 	f := fault.From(err)
 	if f.Kind != fault.NameTaken && f.Kind != fault.NotFound {
@@ -48,22 +46,20 @@ func again(err error) error {
 	return anew.Because(errors.Join(change.ErrAgain, err))
 }
 
-// contradicted reports whether Cloudflare refused a change because of its state,
-// so that what was seen of it is wrong.
+// contradicted reports whether Cloudflare's refusal shows that the listing is outdated.
 func contradicted(err error) bool {
 	kind := fault.From(err).Kind
 	return kind == fault.NameTaken || kind == fault.NotFound
 }
 
-// The wait before a call decides again after a refusal of Cloudflare, whose list
-// may show a change late. It doubles each time.
+// The wait before a new decision after a refusal of Cloudflare, whose listing may lag. It doubles each round.
 const (
 	firstWait = 10 * time.Millisecond
 	longest   = 500 * time.Millisecond
 )
 
-// backOff waits before a call that was contradicted by Cloudflare decides again.
-// After a change through Storekeeper the state is known, and there is no wait.
+// backOff waits before a new decision if Cloudflare's refusal contradicts the listing. After a change through
+// Storekeeper the state is known, so backOff does not wait.
 func backOff(ctx context.Context, round int, err error) {
 	if !contradicted(err) {
 		return
@@ -76,8 +72,7 @@ func backOff(ctx context.Context, round int, err error) {
 	}
 }
 
-// noKey refuses an idempotency key of a batch: parts of a batch are changes of
-// their own.
+// noKey refuses an idempotency key of a batch, because the parts of a batch are separate changes.
 func noKey() error {
 	return fault.Invalid(fault.Field{
 		Path: "idempotency-key", Reason: fault.ReasonIdempotencyKeyInvalid, Text: "must not be sent with PutSecrets; a repeat is safe without a key",

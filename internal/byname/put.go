@@ -14,7 +14,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// PutSecret creates or updates a secret, or finds that nothing is to be done.
+// PutSecret creates or updates a secret, or does nothing if the secret already has the wanted state.
 func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretRequest) (*storekeeperv1.PutSecretResponse, error) {
 	defer forgetAge(ctx)
 	if !r.GetValidateOnly() {
@@ -36,14 +36,13 @@ func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretReque
 	return nil, busy()
 }
 
-// put decides once what to do, and does it. After change.ErrAgain nothing was
-// done.
+// put decides once and makes the change. After change.ErrAgain no change was made.
 func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (*storekeeperv1.PutSecretResponse, error) {
 	d, err := s.decide(ctx, r, age)
 	if err != nil {
 		return nil, err
 	}
-	// Only who may make the change learns why it is not made.
+	// Only a caller that may make the change learns why the change is not made.
 	d.call.JudgeOnly = d.refusal != nil || d.outcome == storekeeperv1.PutSecretResponse_UNCHANGED
 	d.call.DryRun = r.GetValidateOnly()
 	answer, err := s.c.Calls.Call(ctx, d.call)
@@ -58,17 +57,17 @@ func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, ag
 	return putAnswer(answer), nil
 }
 
-// putPlan is what a put comes to.
+// putPlan is the decision of a put.
 type putPlan struct {
 	call    InnerCall
 	outcome storekeeperv1.PutSecretResponse_Outcome
-	// before is the secret before the put, nil for none.
+	// before is the secret before the put, nil if there is none.
 	before *storekeeperv1.Secret
-	// refusal says which condition of the caller does not hold, nil for none.
+	// refusal is the fault of a condition that does not hold, nil if all hold.
 	refusal error
 }
 
-// decide looks at the secret and decides what to do.
+// decide reads the secret and decides which change to make.
 func (s *Service) decide(ctx context.Context, r *storekeeperv1.PutSecretRequest, age cache.Age) (putPlan, error) {
 	p, err := s.place(ctx, r.GetAccount(), r.GetStore())
 	if err != nil {
@@ -108,14 +107,14 @@ func (s *Service) decide(ctx context.Context, r *storekeeperv1.PutSecretRequest,
 	return d, nil
 }
 
-// sight is what is known of secrets before they are put.
+// sight is the known state of secrets before a put.
 type sight struct {
 	found     map[string]upstream.Secret
 	unchanged map[string]bool
 }
 
-// look finds the secrets that are to be put. No change of them is under way that
-// it could miss.
+// look finds the secrets to put. It first waits for open changes of them, so that the state includes those
+// changes.
 func (s *Service) look(ctx context.Context, p place, puts []*storekeeperv1.SecretPut, age cache.Age) (sight, error) {
 	names := make([]string, len(puts))
 	for i, put := range puts {
@@ -133,7 +132,7 @@ func (s *Service) look(ctx context.Context, p place, puts []*storekeeperv1.Secre
 	return seen, err
 }
 
-// create is the call that creates secrets.
+// create returns the call that creates secrets.
 func (s *Service) create(p place, puts ...*storekeeperv1.SecretPut) InnerCall {
 	request := &secretsstorev1.CreateSecretsRequest{AccountId: p.account, StoreId: p.storeID}
 	for _, put := range puts {
@@ -153,7 +152,7 @@ func (s *Service) create(p place, puts ...*storekeeperv1.SecretPut) InnerCall {
 	}
 }
 
-// update is the call that updates a secret.
+// update returns the call that updates a secret.
 func (s *Service) update(p place, put *storekeeperv1.SecretPut, old upstream.Secret) InnerCall {
 	mask := []string{"value", "scopes"}
 	if put.Comment != nil {
@@ -175,7 +174,7 @@ func (s *Service) update(p place, put *storekeeperv1.SecretPut, old upstream.Sec
 	}
 }
 
-// stillModified refuses an update of a secret that was changed since.
+// stillModified refuses an update if the secret was changed since old was read.
 func stillModified(old upstream.Secret) func(change.Baseline) error {
 	return func(before change.Baseline) error {
 		if at, known := before.Modified[old.ID]; !known || !at.Equal(old.Modified) {
@@ -185,8 +184,7 @@ func stillModified(old upstream.Secret) func(change.Baseline) error {
 	}
 }
 
-// putAnswer is the answer to a put from that of the change that it was. Nil: the
-// call has no answer.
+// putAnswer converts the answer of the change to the answer of the put. It returns nil for an unknown answer.
 func putAnswer(answer proto.Message) *storekeeperv1.PutSecretResponse {
 	switch a := answer.(type) {
 	case *secretsstorev1.CreateSecretsResponse:

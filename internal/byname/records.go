@@ -17,16 +17,15 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// remembered is how long a put is remembered. After that, an equal put is sent
-// once more.
+// remembered is the time for which a put is remembered. After that, an equal put is sent again.
 const remembered = 90 * 24 * time.Hour
 
-// putRecord is what is remembered of the last put of a secret.
+// putRecord is the record of the last put of a secret.
 type putRecord struct {
-	// Print is the keyed digest of what was put.
+	// Print is the keyed digest of the put.
 	Print string `json:"print"`
-	// Modified is the time of the change by Cloudflare's clock. If the secret has
-	// another one, somebody has changed it since.
+	// Modified is the time of the change by Cloudflare's clock. If the secret has another time, another
+	// client has changed the secret since.
 	Modified time.Time `json:"modified"`
 }
 
@@ -35,12 +34,12 @@ func recordKey(account, storeID, secretID string) string {
 	return "put/" + account + "/" + storeID + "/" + secretID
 }
 
-// print is the keyed digest of what a put sets, "" if nothing is remembered.
+// print returns the keyed digest of a put, "" without a Fingerprint function.
 func (s *Service) print(p place, put *storekeeperv1.SecretPut) string {
 	if s.c.Fingerprint == nil {
 		return ""
 	}
-	// 0xff is in no UTF-8 text, so no value has the digest of a put.
+	// 0xff never occurs in UTF-8 text, so the digest of a put differs from the digest of any value.
 	var text strings.Builder
 	text.WriteString("put\xff")
 	add := func(part string) { text.WriteString(strconv.Itoa(len(part)) + ":" + part) }
@@ -58,8 +57,7 @@ func (s *Service) print(p place, put *storekeeperv1.SecretPut) string {
 	return s.c.Fingerprint(text.String())
 }
 
-// unchanged returns the names of those secrets that are known to be as they are
-// to be put.
+// unchanged returns the names of the secrets that are known to have the state of the put already.
 func (s *Service) unchanged(ctx context.Context, p place, puts []*storekeeperv1.SecretPut, found map[string]upstream.Secret) (map[string]bool, error) {
 	if s.c.Fingerprint == nil || len(found) == 0 {
 		return nil, nil //nolint:nilnil // nothing is known, and that is no error
@@ -77,7 +75,7 @@ func (s *Service) unchanged(ctx context.Context, p place, puts []*storekeeperv1.
 		secret, exists := found[put.GetName()]
 		var last putRecord
 		kept := records[recordKey(p.key, p.storeID, secret.ID)]
-		// A record that cannot be read is none: the put is sent.
+		// A record that cannot be decoded is ignored: the put is sent.
 		if !exists || json.Unmarshal(kept.Value, &last) != nil || !last.Modified.Equal(secret.Modified) {
 			continue
 		}
@@ -86,8 +84,8 @@ func (s *Service) unchanged(ctx context.Context, p place, puts []*storekeeperv1.
 	return known, nil
 }
 
-// remember returns the records of puts that were made, from the answer of the
-// change. Nil: nothing is remembered.
+// remember returns a function that makes the records of successful puts from the answer of the change, nil
+// without a Fingerprint function.
 func (s *Service) remember(p place, puts ...*storekeeperv1.SecretPut) func(answer proto.Message) map[string]*store.Record {
 	if s.c.Fingerprint == nil {
 		return nil

@@ -1,10 +1,8 @@
-// Package byname implements the RPCs of storekeeper.v1.SecretService: it finds
-// secrets by their names, decides which change makes a secret what it is wanted
-// to be, and has that change made as a call of SecretsStoreService.
+// Package byname implements the RPCs of storekeeper.v1.SecretService. It finds secrets by their names,
+// decides which change leads to the wanted state, and makes that change as a call of SecretsStoreService.
 //
-// The package must not know who is calling, over which protocol, or how rights,
-// records and the audit trail are kept: the change that it decides on passes
-// them like every other.
+// This package must not know the caller, the protocol, or how rights, records and the audit trail are kept:
+// the change passes through them like any other change.
 package byname
 
 import (
@@ -26,9 +24,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// maxRounds is how often a call decides because the state has changed since it
-// looked. Each time another change of the same secret has succeeded, or
-// Cloudflare's list does not show yet what its refusal is about.
+// maxRounds is the maximum number of decisions of a call. A new decision is needed after another change of
+// the same secret, or if Cloudflare's listing lags behind its refusal.
 const maxRounds = 12
 
 // ObjectFinder finds objects by their names.
@@ -37,25 +34,24 @@ type ObjectFinder interface {
 	StoreNamed(ctx context.Context, account, name string) (upstream.Store, bool, error)
 }
 
-// InnerCall is a change that a call by name has decided on.
+// InnerCall is the change that a call by name decided on.
 type InnerCall struct {
 	// Method is the full name of the method that makes the change, and Request is
 	// its request.
 	Method  string
 	Request proto.Message
-	// Of is the request of the caller, which a repeat and its idempotency key are
-	// recognised by. Nil: the change is recognised by Request, without a key.
+	// Of is the request of the caller. It identifies retries and carries the idempotency key. Nil: Request
+	// identifies retries, and there is no key.
 	Of proto.Message
-	// Names are the names that the caller gave for the identifiers in Request:
-	// that of the store under "", those of secrets under their identifiers.
+	// Names are the names that the caller used for the identifiers in Request: the name of the store under
+	// "", names of secrets under their identifiers.
 	Names map[string]string
-	// Check refuses the change by the state before it, while its objects are
-	// locked.
+	// Check returns an error if the change must not be made in the given state. It is called while the
+	// objects are locked.
 	Check func(before change.Baseline) error
 	// Failed replaces the error of the change, before it is recorded.
 	Failed func(error) error
-	// Remember returns records that are written in the commit of the outcome, from
-	// the answer of a change that was made.
+	// Remember returns records to write in the commit of the outcome, from the answer of a successful change.
 	Remember func(answer proto.Message) map[string]*store.Record
 	// DryRun runs every check and makes no change. JudgeOnly only authorises.
 	DryRun, JudgeOnly bool
@@ -65,29 +61,27 @@ type InnerCall struct {
 type Calls interface {
 	// Call makes a change and returns the answer of its method.
 	Call(ctx context.Context, c InnerCall) (proto.Message, error)
-	// Replay returns the answer of the change that a request repeats, and false if
-	// the request is not known to repeat one.
+	// Replay returns the recorded answer if a request is a known retry, and false otherwise.
 	Replay(ctx context.Context, of proto.Message) (answer proto.Message, known bool, err error)
 	// Keyed reports whether a request has an idempotency key.
 	Keyed(ctx context.Context, of proto.Message) (bool, error)
-	// Wait waits until no change is under way of the secrets with the names.
+	// Wait waits until there is no open change of the named secrets.
 	Wait(ctx context.Context, account, storeID string, names ...string) error
 }
 
-// Config is what the service needs.
+// Config configures the service.
 type Config struct {
 	Reader ObjectFinder
 	Calls  Calls
 	// Account returns the configured name of an account.
 	Account func(idOrName string) (name string, served bool)
-	// Records are where finished puts are remembered.
+	// Records holds the records of finished puts.
 	Records interface {
 		Get(ctx context.Context, keys ...string) (map[string]store.Record, error)
 	}
-	// Fingerprint returns a keyed digest of a text. Nil: nothing is remembered of
-	// a put, and every put is sent.
+	// Fingerprint returns a keyed digest of a text. Nil: puts are not recorded, and every put is sent.
 	Fingerprint func(text string) string
-	// Status returns a fault as it is sent to a caller.
+	// Status converts a fault to the status that a caller gets.
 	Status func(ctx context.Context, err error) *spb.Status
 }
 
@@ -126,7 +120,7 @@ func (s *Service) place(ctx context.Context, account, given string) (place, erro
 	return p, err
 }
 
-// given are the names that the caller gave for the store and for a secret.
+// given returns the names that the caller used for the store and a secret.
 func (p place) given(id, name string) map[string]string {
 	all := map[string]string{}
 	maps.Copy(all, p.names)
@@ -136,12 +130,12 @@ func (p place) given(id, name string) map[string]string {
 	return all
 }
 
-// forgetAge has the answer to a change say nothing of the age of what was seen
-// before the change.
+// forgetAge removes the age of listings from the answer, because the answer of a change does not depend on
+// it.
 func forgetAge(ctx context.Context) { scope.SetFreshness(ctx, scope.Freshness{}) }
 
-// GetSecret returns one secret. That it is not in what was last seen proves
-// nothing, so Cloudflare is asked before the caller is told so.
+// GetSecret returns one secret. If the cached listing lacks the secret, GetSecret reads a fresh listing
+// before it returns NotFound.
 func (s *Service) GetSecret(ctx context.Context, r *storekeeperv1.GetSecretRequest) (*storekeeperv1.GetSecretResponse, error) {
 	p, err := s.place(ctx, r.GetAccount(), r.GetStore())
 	if err != nil {
@@ -190,11 +184,11 @@ func (s *Service) delete(ctx context.Context, r *storekeeperv1.DeleteSecretReque
 	if err != nil {
 		return false, err
 	}
-	// A put of the secret whose answer was lost may still be found to be made.
+	// Recovery may still find that a put of the secret took effect.
 	if err := s.c.Calls.Wait(ctx, p.account, p.storeID, r.GetName()); err != nil {
 		return false, err
 	}
-	// That it is not in what was last seen proves nothing.
+	// A missing entry in a cached listing proves nothing.
 	found, err := s.c.Reader.SecretsNamed(ctx, p.account, p.storeID, []string{r.GetName()}, cache.Bounded)
 	secret, exists := found[r.GetName()]
 	if err == nil && !exists {

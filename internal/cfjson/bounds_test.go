@@ -31,8 +31,8 @@ func (r repeated) reader() io.Reader {
 
 func (r repeated) bytes() int { return len(r.before) + len(r.part)*r.times + len(r.after) }
 
-// Whatever stands in a body, reading it takes little more memory than its bytes,
-// thrown away and kept together.
+// TestReadingABodyTakesTheMemoryOfItsBytes: for any body, decoding needs little more memory than the bytes of
+// the body, both allocated and live.
 func TestReadingABodyTakesTheMemoryOfItsBytes(t *testing.T) {
 	const most = 4 << 20
 	of := func(before, part, after string) repeated {
@@ -94,8 +94,8 @@ func distinct() string {
 	return b.String()
 }
 
-// A text that is cut must break its rule, or a change would be made with half
-// of it.
+// TestACutTextStaysLongerThanItsRule: a truncated text must break its rule. Otherwise a change would be made
+// with half of the text.
 func TestACutTextStaysLongerThanItsRule(t *testing.T) {
 	for name, unit := range map[string]string{
 		"plain": "a", "escaped": `\u0001`, "pairs": `\ud83d\ude00`, "three bytes": "€", "four bytes": "😀", "quotes": `\"`, "slashes": `\\`, "mixed": `a\u00e9€\n`,
@@ -119,7 +119,7 @@ func TestACutTextStaysLongerThanItsRule(t *testing.T) {
 	}
 }
 
-// What is cut from a body is not looked at by the decoder, all else is.
+// TestABodyIsReadAlikeHoweverItArrives: the decoder checks everything except the truncated parts.
 func TestABodyIsReadAlikeHoweverItArrives(t *testing.T) {
 	for _, body := range []string{
 		`[{"name":"A","value":"a\"b\\","scopes":["w"]},{"name":"B" , "value" :"x" }]`, `[{"name":"A}]`, `[ 1 , true,null,{"name":"\ud83d"}]`,
@@ -140,8 +140,8 @@ func TestABodyIsReadAlikeHoweverItArrives(t *testing.T) {
 	}
 }
 
-// A list of identifiers that is too long must not become a shorter one: the
-// objects that are left would be deleted.
+// TestAListOfOtherThingsKeepsItsLength: a list of identifiers that is too long must not become shorter.
+// Otherwise the remaining objects would be deleted.
 func TestAListOfOtherThingsKeepsItsLength(t *testing.T) {
 	ids := &secretsstorev1.DeleteSecretsRequest{}
 	body := `{"ids":["a"` + strings.Repeat(`,1`, 200) + `]}`

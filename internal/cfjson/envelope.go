@@ -13,8 +13,8 @@ import (
 // A longer envelope grows it.
 const failureSize = 512
 
-// Success appends to b the envelope of an answer. It fails for a message type
-// that is not an answer of the API.
+// Success appends the envelope of an answer to b. It fails for a message type that is not an answer of the
+// API.
 func Success(b []byte, answer proto.Message) ([]byte, error) {
 	b, err := appendResult(append(b, `{"result":`...), answer)
 	if err != nil {

@@ -14,9 +14,8 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// Message returns the JSON of a message in Google's mapping: names in
-// lowerCamelCase, and scalars and lists also where they have their default
-// value. One message always gives the same bytes.
+// Message returns the JSON of a message in Google's mapping: names in lowerCamelCase, including scalars and
+// lists with their default value. Equal messages give equal bytes.
 func Message(m proto.Message) ([]byte, error) {
 	text, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
@@ -30,11 +29,10 @@ func Message(m proto.Message) ([]byte, error) {
 	return plain.Bytes(), nil
 }
 
-// ReadMessage reads a body in Google's JSON mapping into a message. A field has
-// its name in the proto file or in JSON. elsewhere reports whether a field is
-// not in the body, but in the path. Everything that cannot be read is noted in
-// found and not returned: the chain refuses the request after it has
-// authenticated the caller. An error means that the target is no message.
+// ReadMessage reads a body in Google's JSON mapping into a message. A field has its proto name or its JSON
+// name. elsewhere reports whether a field is in the path instead of the body. ReadMessage notes mistakes in
+// found and does not return them: the chain refuses the request after it has authenticated the caller. An
+// error means that the target is no message.
 func ReadMessage(body io.Reader, target any, elsewhere func(name string) bool, found *contract.Mistakes) error {
 	m, ok := target.(proto.Message)
 	if !ok {
@@ -74,8 +72,7 @@ func (r *bodyReader) field(path string, m protoreflect.Message, fd protoreflect.
 	}
 }
 
-// value reads one value of a field or an item of its list. empty is a value of
-// its kind.
+// value reads a value of a field or an item of its list. empty is a value of the same kind.
 func (r *bodyReader) value(path string, fd protoreflect.FieldDescriptor, empty protoreflect.Value, set func(protoreflect.Value)) {
 	switch {
 	case fd.Kind() == protoreflect.StringKind && r.tokens.PeekKind() == '"':

@@ -102,7 +102,7 @@ func TestReadMessageRefusesWhatIsInThePath(t *testing.T) {
 	}
 }
 
-// The reader notes which members it has seen in an array of fixed size.
+// The reader tracks members in an array of fixed size.
 func TestNoMessageHasMoreFieldsThanAreToldApart(t *testing.T) {
 	seen := map[protoreflect.FullName]bool{}
 	var visit func(md protoreflect.MessageDescriptor)

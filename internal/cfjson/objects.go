@@ -18,13 +18,12 @@ func appendStore(b []byte, s *secretsstorev1.Store) []byte {
 	return append(b, '}')
 }
 
-// appendSecret writes its keys in one piece for speed: a list has up to 100
-// secrets.
+// appendSecret appends all keys in one function for speed: a list has up to 100 secrets.
 func appendSecret(b []byte, s *secretsstorev1.Secret) []byte {
 	b = appendText(append(b, `{"id":`...), s.GetId())
 	b = appendText(append(b, `,"store_id":`...), s.GetStoreId())
 	b = appendText(append(b, `,"name":`...), s.GetName())
-	// null and not "": Terraform reads "" as a change if no comment was set.
+	// null instead of "": Terraform reads "" as a change if no comment was set.
 	b = append(b, `,"comment":`...)
 	if s.Comment == nil {
 		b = append(b, "null"...)

@@ -43,8 +43,8 @@ func TestABodyThatBreaksOffIsRefusedThoughItIsWhole(t *testing.T) {
 	}
 }
 
-// A body has room for millions of items and mistakes. What becomes of them must
-// not grow with it.
+// TestALongListIsNotReadToItsEnd: a body may have millions of items and mistakes. The cost of their treatment
+// must not grow with their number.
 func TestALongListIsNotReadToItsEnd(t *testing.T) {
 	const many = 100_000
 	for unit, target := range map[string]any{

@@ -1,7 +1,7 @@
-// Package cfjson converts between JSON and Storekeeper's messages: Cloudflare's
-// form for Cloudflare's API, and Google's mapping for Storekeeper's own.
+// Package cfjson converts between JSON and Storekeeper's messages. It uses Cloudflare's form for Cloudflare's
+// API, and Google's mapping for Storekeeper's own API.
 //
-// The package must not know HTTP, gRPC or where a message goes.
+// The package must not know HTTP, gRPC or the destination of a message.
 package cfjson
 
 import (
@@ -17,20 +17,19 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// malformed is Cloudflare's machine word for a body that it cannot read.
+// malformed is Cloudflare's machine word for a body that cannot be parsed.
 const malformed = fault.ReasonInvalidJSONBody
 
-// maxItems is the number of items of a list that are read: one more than any
-// rule allows, so that validation reports the broken rule. A body has room for
-// millions.
+// maxItems is the maximum number of items of a list that are read: one more than any rule allows, so that
+// validation reports the broken rule. A body may have millions of items.
 const maxItems = 101
 
 // maxNameBytes is the number of bytes of an unknown name that an answer
 // repeats.
 const maxNameBytes = 64
 
-// The number of bytes of a string that are kept: more than its rule allows, so
-// that validation reports the broken rule.
+// The maximum numbers of bytes of strings that are kept: more than the rules allow, so that validation
+// reports the broken rule.
 const (
 	maxNameText  = 4 * 257
 	maxValueText = 64<<10 + 4
@@ -49,8 +48,8 @@ type bodyReader struct {
 	broken bool
 }
 
-// member is a name that an object may have, and the function that reads its
-// value. also is a second name. Empty: there is none.
+// member is a name that an object may have, and the function that reads its value. also is a second name.
+// Empty: none.
 type member struct {
 	name string
 	read func(path string)
@@ -63,8 +62,7 @@ func (r *bodyReader) object(path string, members ...member) {
 	if !r.open(path, '{', "must be an object") {
 		return
 	}
-	// The decoder does not check for duplicate names, since it would have to
-	// remember all of them.
+	// The decoder does not check for duplicate names, because that needs memory for all names.
 	var seen [maxMembers]bool
 	for !r.broken && r.tokens.PeekKind() != '}' {
 		r.member(path, members, &seen)
@@ -112,9 +110,8 @@ func (r *bodyReader) unknown(path, name string, members []member) {
 	r.skip()
 }
 
-// array reads an array and calls item for each of its first maxItems elements.
-// It skips the others: the array is then too long, and mistakes in its items
-// are not reported.
+// array reads an array and calls item for each of its first maxItems elements. It skips the others: the array
+// is then too long, and mistakes in its items are not reported.
 func (r *bodyReader) array(path string, item func(n int)) {
 	if !r.open(path, '[', "must be an array") {
 		return
@@ -132,7 +129,7 @@ func (r *bodyReader) array(path string, item func(n int)) {
 	}
 }
 
-// open reads the opening bracket of a value, or notes what was expected.
+// open reads the opening bracket of a value, or notes the expected value.
 func (r *bodyReader) open(path string, bracket jsontext.Kind, wanted string) bool {
 	if r.tokens.PeekKind() == bracket {
 		_, ok := r.next()
@@ -184,7 +181,7 @@ func (r *bodyReader) texts(path string, add func(string)) {
 	})
 }
 
-// refuse notes that the next value is not what was expected, and skips it.
+// refuse notes that the next value is not the expected value, and skips the value.
 func (r *bodyReader) refuse(path, wanted string) {
 	if r.skip(); !r.broken {
 		r.broken = !r.found.Add(path, malformed, wanted)
@@ -223,9 +220,8 @@ func (r *bodyReader) end() {
 	}
 }
 
-// stop ends the reading. Earlier mistakes are dropped: a text that is not JSON
-// has no fields. The parser's error may quote the body, which may hold a
-// secret, so it is not passed on.
+// stop ends the decoding. It drops earlier mistakes, because a text that is not JSON has no fields. It does
+// not pass on the parser's error, which may quote a secret in the body.
 func (r *bodyReader) stop(err error) {
 	r.broken = true
 	r.found.Fields = nil

@@ -12,9 +12,8 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// ReadRequest reads a body into the target of grpc-gateway: a request message
-// or its body field. Everything that cannot be read is noted in found and not
-// returned: the chain refuses the request after it has authenticated the
+// ReadRequest reads a body into the target of grpc-gateway: a request message or its body field. It notes
+// mistakes in found and does not return them: the chain refuses the request after it has authenticated the
 // caller. An error means that the target has no body.
 func ReadRequest(body io.Reader, target any, found *contract.Mistakes) error {
 	r := &bodyReader{tokens: jsontext.NewDecoder(&tokenLimiter{from: body}, jsontext.AllowDuplicateNames(true)), found: found}
@@ -64,8 +63,7 @@ func (r *bodyReader) newSecrets(list *[]*secretsstorev1.NewSecret) {
 	})
 }
 
-// update distinguishes an absent key, null and "": each key that is present is
-// added to the field mask, whatever its value.
+// update distinguishes an absent key, null and "": each present key is added to the field mask.
 func (r *bodyReader) update(m *secretsstorev1.UpdateSecretRequest) {
 	m.UpdateMask = &fieldmaskpb.FieldMask{}
 	masked := func(inner member) member {

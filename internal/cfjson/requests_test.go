@@ -162,8 +162,8 @@ func TestReadRequestKeepsTheReadersErrorToItself(t *testing.T) {
 	}
 }
 
-// A field that is added to a message must be added to its reader, or REST
-// callers cannot use it.
+// TestEveryFieldOfABodyIsRead: a field that is added to a message must also be added to its reader, or REST
+// callers cannot use the field.
 func TestEveryFieldOfABodyIsRead(t *testing.T) {
 	notInBody := map[protoreflect.Name]bool{
 		"account_id": true, "store_id": true, "secret_id": true, "update_mask": true, "secrets": true,

@@ -12,8 +12,8 @@ const (
 	fieldMaskName = "google.protobuf.FieldMask"
 )
 
-// IsScalar reports whether JSON writes the values of a field, or the items of
-// its list, as a string, a number or a word.
+// IsScalar reports whether the JSON form of a field, or of the items of its list, is a string, a number or a
+// word.
 func IsScalar(fd protoreflect.FieldDescriptor) bool { return !fd.IsMap() && isScalarKind(fd) }
 
 func isScalarKind(fd protoreflect.FieldDescriptor) bool {
@@ -27,7 +27,7 @@ func isScalarKind(fd protoreflect.FieldDescriptor) bool {
 	return false
 }
 
-// Wanted says what the value of a field must be in JSON and in a query.
+// Wanted describes the valid values of a field in JSON and in a query.
 func Wanted(fd protoreflect.FieldDescriptor) string {
 	switch fd.Kind() {
 	case protoreflect.StringKind:
@@ -59,7 +59,7 @@ func wantedMessage(md protoreflect.MessageDescriptor) string {
 	return "must be an object"
 }
 
-// enumNames lists the words of an enumeration, without the one for "not set".
+// enumNames lists the words of an enumeration, without the word for "not set".
 func enumNames(ed protoreflect.EnumDescriptor) string {
 	text := ""
 	for i := range ed.Values().Len() {
@@ -73,8 +73,7 @@ func enumNames(ed protoreflect.EnumDescriptor) string {
 	return text
 }
 
-// messageWith returns a new message that has a field. Nil: its type is not
-// linked into the program.
+// messageWith returns a new message that has a field. Nil: the message type is not linked into the program.
 func messageWith(fd protoreflect.FieldDescriptor) protoreflect.Message {
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(fd.ContainingMessage().FullName())
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 // The limits of the tokens of a body, in bytes of the JSON text. The JSON
 // decoder holds a whole token in memory, and the white space before it.
 const (
-	// maxStringBytes has room for a value of 64 KiB in which JSON writes each
-	// byte as six. A string that is cut here is longer than any rule allows.
+	// maxStringBytes has room for a value of 64 KiB with six JSON bytes per byte. A string that is truncated
+	// at this limit is longer than any rule allows.
 	maxStringBytes = 6 * (64<<10 + 2)
 	// maxLiteralBytes limits numbers, which no field takes.
 	maxLiteralBytes = 1024
@@ -18,29 +18,28 @@ const (
 	maxDepth = 32
 )
 
-// bodyError is the error text of a body that is not read to its end.
+// bodyError is the error text of a body that is not read completely.
 type bodyError string
 
 // Error returns the text.
 func (r bodyError) Error() string { return string(r) }
 
-// tokenLimiter passes a JSON text on so that no token in it is longer than the
-// decoder should hold. It shortens strings, keeps one byte of each run of white
-// space, and ends the text if a literal is too long or the nesting too deep.
-// All other mistakes are left to the decoder. The part of a string that is cut
-// off is not checked: a rule refuses the string anyway.
+// tokenLimiter passes on a JSON text with bounded tokens. It truncates strings, keeps one byte of each run of
+// white space, and ends the text if a literal is too long or the nesting too deep. It leaves all other
+// mistakes to the decoder. The dropped part of a string is not checked, because a rule refuses the string
+// anyway.
 type tokenLimiter struct {
 	from  io.Reader
 	depth int
-	// literal is the length so far of the number or word that is being read.
+	// literal is the current length of the number or word being read.
 	literal int
 	space   bool
-	// inside says that a string is being read. text is its state.
+	// inside says that a string is being read. text is the state of that string.
 	inside bool
 	text   stringState
 }
 
-// stringState is the state of a string up to the byte that is being read.
+// stringState is the state of a string up to the current byte.
 type stringState struct {
 	length int
 	// cut says that the rest of the string is dropped.

@@ -32,9 +32,8 @@ func appendNumber[N int32 | int64](b []byte, name string, n N) []byte {
 	return strconv.AppendInt(appendKey(b, name), int64(n), 10)
 }
 
-// appendTime writes a time as Cloudflare does: UTC, always six decimals.
-// time.RFC3339 is a layout that the time package formats several times as fast
-// as a custom one.
+// appendTime formats a time like Cloudflare: UTC, always six decimals. time.RFC3339 is a layout that package
+// time formats several times as fast as a custom layout.
 func appendTime(b []byte, name string, t *timestamppb.Timestamp) []byte {
 	at := t.AsTime()
 	b = append(appendKey(b, name), '"')

@@ -9,64 +9,55 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Attempt is one change in progress: the operation, its values, and what the
-// steps know about it. Each step gets it as an argument. A step that sends a
-// different operation passes a copy on.
+// Attempt is one change in progress: the operation, its values, and the state shared between the steps. Each
+// step gets the Attempt as an argument. A step that sends a different operation passes a copy on.
 type Attempt struct {
 	// Op is the operation, and Values are its values.
 	Op     Op
 	Values Values
-	// ID identifies the change. Empty: the change belongs to one call and has
-	// no record.
+	// ID identifies the change. Empty: the change belongs to one call and has no record.
 	ID string
-	// Baseline is the state before the change. Without a baseline, every object
-	// that was created before the change was sent is older than the change.
+	// Baseline is the state before the change. If it is empty, every object created before the first send is
+	// older than the change.
 	Baseline Baseline
-	// Resume says that an earlier run of the same change may have sent it, and
-	// that Baseline is from that run. Reconcile then looks at Cloudflare before
-	// anything is sent.
+	// Resume says that an earlier run of the same change may have sent the change, and that Baseline is from
+	// that run. Reconcile then looks at Cloudflare before it sends anything.
 	Resume bool
-	// InspectOnly finds out whether a change was made, and sends nothing.
-	// Values are not needed. If the change was made, its result is returned.
+	// InspectOnly determines whether a change was made, and sends nothing. Values are not needed. If the
+	// change was made, the steps return its result.
 	InspectOnly bool
-	// NotBefore, for InspectOnly, is the time from which on the change could
-	// not take effect any more. A listing that was read at or after this time
-	// is recent enough, so that many changes share one. Zero: the listing must
-	// be read from now on.
+	// NotBefore, for InspectOnly, is the time after which the change could no longer take effect. A listing
+	// read at or after this time is recent enough, so that many changes can share a listing. Zero: the
+	// listing must be read from now on.
 	NotBefore time.Time
-	// Held reports whether this process still owns the change. Nothing is sent
-	// if it returns false. Nil: always.
+	// Held reports whether this process still owns the change. If it returns false, nothing is sent. Nil:
+	// always true.
 	Held func() bool
-	// Life ends when this process stops. The next process then recovers the
-	// change. Nil: it does not end.
+	// Life ends when this process stops. The next process then recovers the change. It may be nil.
 	Life context.Context //nolint:containedctx // the change outlives each of its requests
-	// Wanted ends when no caller waits for the answer any more. A change that
-	// does not wait for a permit yet need not begin then. Nil: the change is
-	// wanted as long as its context.
+	// Wanted ends when no caller waits for the answer any more. A change that has not begun to wait for a
+	// permit need not begin then. Nil: only the context of the change matters.
 	Wanted context.Context //nolint:containedctx // it is the caller's, and the change outlives that call
-	// Urged is closed when the change is urgent, or when an urgent change waits
-	// for its objects. Nil: never.
+	// Urged is closed when the change is urgent, or when an urgent change waits for its objects. It may be
+	// nil.
 	Urged <-chan struct{}
-	// Sends is the number of times that the change was sent before.
+	// Sends is the number of earlier sends of the change.
 	Sends int
-	// Reconciling says that a request serves to reconcile or to finish the
-	// change. Such requests have priority over new work: otherwise the permits
-	// that the change has used are wasted.
+	// Reconciling says that a request serves to reconcile or finish the change. Such requests have priority
+	// over new work. Otherwise the permits that the change has used are wasted.
 	Reconciling bool
 	// Permit is the permit for the request of the change. Nil: there is none
 	// yet.
 	Permit *budget.Permit
-	// Together are the changes in one request, including this one. Nil: only
-	// this one.
+	// Together are all changes in the request, including this change. Nil: only this change.
 	Together []*Attempt
 }
 
 // Owned reports whether this process still owns the change.
 func (a *Attempt) Owned() bool { return a.Held == nil || a.Held() }
 
-// MaySend returns an error if the change must not be sent any more: while it
-// waited, the lease of this process may have ended and another process may own
-// the change.
+// MaySend returns an error if the change must not be sent any more. During the wait the lease of this process
+// may have ended and another process may own the change.
 func (a *Attempt) MaySend() error {
 	if a.Owned() {
 		return nil
@@ -106,14 +97,13 @@ func (a *Attempt) Leaving() []*Attempt {
 // fault.ReasonUpstreamAnswerLost the change may have been made.
 type Next func(ctx context.Context, a *Attempt) (Result, error)
 
-// Step is one step of every change. It acts before or after next, or in place
-// of it.
+// Step is one step of every change. It acts before or after next, or instead of next.
 type Step func(ctx context.Context, a *Attempt, next Next) (Result, error)
 
 type attemptKey struct{}
 
-// With returns a context for a request of a change. The HTTP client checks this
-// context before it sends the request, because it does not know changes.
+// With returns a context for a request of a change. The HTTP client, which does not know changes, checks this
+// context before it sends the request.
 func With(ctx context.Context, a *Attempt) context.Context {
 	return context.WithValue(ctx, attemptKey{}, a)
 }
@@ -124,8 +114,8 @@ func From(ctx context.Context) *Attempt {
 	return a
 }
 
-// Detached returns a context for a request that several callers may wait for.
-// It keeps the urgency of the change and does not end when a caller leaves.
+// Detached returns a context for a request that several callers may wait for. The context keeps the urgency
+// of the change and does not end when a caller leaves.
 func Detached(ctx context.Context) context.Context {
 	a := From(ctx)
 	if a == nil {

@@ -10,8 +10,8 @@ import (
 // than its change by this much.
 const Margin = 5 * time.Second
 
-// Baseline is the state before a change, as far as it concerns the change. It
-// holds no value and can be encoded as JSON.
+// Baseline is the state before a change, restricted to the objects of the change. It holds no value and can
+// be encoded as JSON.
 type Baseline struct {
 	// Since is when the baseline was taken, by Cloudflare's clock.
 	Since time.Time `json:"since,omitzero"`

@@ -1,9 +1,8 @@
-// Package change describes a change of stores and secrets as one value, and the
-// steps of a change on its way to Cloudflare.
+// Package change describes a change of stores and secrets as one value, and the steps of a change on the way
+// to Cloudflare.
 //
-// The package must not know who is calling, over which protocol, how records
-// are stored, or how a listing is read. An Op holds no secret value, so that it
-// can be stored. The values of a change are separate.
+// The package must not know the caller, the protocol, how records are stored, or how a listing is read. An Op
+// holds no secret value, so that it can be stored. The values of a change are separate.
 package change
 
 import (
@@ -29,11 +28,11 @@ const (
 
 // Op is a change without its values. It can be encoded as JSON.
 type Op struct {
-	// Kind says what the change does.
+	// Kind is the kind of the change.
 	Kind Kind `json:"kind"`
 	// Account is the identifier or the configured name of the account.
 	Account string `json:"account"`
-	// StoreID is the store that is deleted, or whose secrets change.
+	// StoreID is the store to delete, or the store of the secrets.
 	StoreID string `json:"store_id,omitempty"`
 	// StoreName is the name of a new store.
 	StoreName string `json:"store_name,omitempty"`
@@ -46,7 +45,7 @@ type Op struct {
 	Secrets []NewSecret `json:"secrets,omitempty"`
 	// Update holds the fields that an update sets. The zero value sets nothing.
 	Update Update `json:"update,omitzero"`
-	// Caller made the change, and Tenant is the tenant whose budget it uses.
+	// Caller is the caller, and Tenant the tenant whose budget is used.
 	Caller string `json:"caller,omitempty"`
 	Tenant string `json:"tenant,omitempty"`
 }
@@ -72,9 +71,8 @@ type Update struct {
 	Comment upstream.CommentChange `json:"comment,omitzero"`
 }
 
-// Values are the values of a change: one per new secret of CreateSecrets in
-// their order, one for an update that sets a value, none for other changes.
-// Each prints as "[redacted]".
+// Values are the secret values of a change: one per new secret of CreateSecrets, in order; one for an update
+// that sets a value; none for other changes. Each prints as "[redacted]".
 type Values []upstream.Value
 
 // valuesOf returns the number of values of a change.

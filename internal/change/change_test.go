@@ -16,7 +16,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// cloudflare notes what it is asked for, and gives the answer err.
+// cloudflare records the requests and returns the error err.
 type cloudflare struct {
 	asked []string
 	err   error
@@ -65,8 +65,7 @@ func (c *cloudflare) DuplicateSecret(_ context.Context, p upstream.DuplicateSecr
 	return ask(c, "DuplicateSecret", p, upstream.Secret{ID: "copy"})
 }
 
-// op is a change of a kind, with its values and the identifiers that it makes or
-// changes.
+// op is a change with its values and the identifiers that it creates or changes.
 type op struct {
 	change.Op
 
@@ -103,8 +102,8 @@ func ops() []op {
 	}
 }
 
-// TestAChangeIsSentAsTheCallThatItDescribes compares each change with the call
-// whose parameters describe it.
+// TestAChangeIsSentAsTheCallThatItDescribes compares each change with the request that has the same
+// parameters.
 func TestAChangeIsSentAsTheCallThatItDescribes(t *testing.T) {
 	for _, o := range ops() {
 		c := &cloudflare{}
@@ -132,7 +131,7 @@ func TestAChangeIsSentAsTheCallThatItDescribes(t *testing.T) {
 	}
 }
 
-// TestAChangeIsReadAsItWasWritten keeps each change as JSON, without its values.
+// TestAChangeIsReadAsItWasWritten encodes and decodes each change as JSON, without its values.
 func TestAChangeIsReadAsItWasWritten(t *testing.T) {
 	for _, o := range ops() {
 		text, err := json.Marshal(o.Op)
@@ -179,8 +178,8 @@ func TestNothingPrintsAValue(t *testing.T) {
 	}
 }
 
-// TestEveryChangeOfARequestMustBeHeld sends three changes in one request. The
-// lease of the last one has ended.
+// TestEveryChangeOfARequestMustBeHeld sends three changes in one request. The lease of the last change has
+// ended.
 func TestEveryChangeOfARequestMustBeHeld(t *testing.T) {
 	if err := change.MayLeave(t.Context()); err != nil {
 		t.Errorf("a request of no change: %v", err)

@@ -8,9 +8,9 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Inspect finds out whether a change of an ended process was made. It runs the
-// steps without sending. The error is ErrNotDone, ErrUnproven, or a refusal
-// with ErrNeverThere. After any other error the inspection must be repeated.
+// Inspect determines whether a change of an ended process was made. It runs the steps without sending. The
+// error is ErrNotDone, ErrUnproven, or a refusal with ErrNeverThere. After any other error the inspection
+// must be repeated.
 func (c Changer) Inspect(ctx context.Context, a *Attempt) (Result, error) {
 	inspected := *a
 	inspected.InspectOnly = true

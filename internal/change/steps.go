@@ -11,7 +11,7 @@ import (
 type Steps struct {
 	// Publish reports the change to the cache and the other replicas.
 	Publish Step
-	// Reconcile finds out whether a change whose answer was lost was made.
+	// Reconcile determines whether a change whose answer was lost was made.
 	Reconcile Step
 	// Batch sends waiting creates of one store in one request.
 	Batch Step
@@ -26,12 +26,11 @@ func (s Steps) steps() []Step {
 		// caller gets the answer: a read that begins after the answer must not
 		// show less than the answer.
 		s.Publish,
-		// Encloses every step that can lose an answer, so that a lost answer is
-		// looked up, and the change adopted or sent again, before a caller is
-		// told that it failed.
+		// Encloses every step that can lose an answer. A lost answer leads to a lookup, and the change is
+		// adopted or sent again, before the caller gets an error.
 		s.Reconcile,
-		// Last before the request, while it waits for a permit. A change that
-		// is sent again after a lost answer does not wait for a batch.
+		// Last before the request, while the change waits for a permit. A change that is sent again after a
+		// lost answer does not wait for a batch.
 		s.Batch,
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/history"
 )
 
-// Message is a change as the API shows it to a caller that may see all of it.
+// Message converts a change for a caller that may see all of it.
 func Message(c *history.Change) *storekeeperv1.Change {
 	r := &c.Record
 	out := &storekeeperv1.Change{
@@ -31,8 +31,8 @@ func Message(c *history.Change) *storekeeperv1.Change {
 	return out
 }
 
-// message is a change as the caller may see it. The numbers of records say how much
-// all tenants change.
+// message converts a change for a caller with limited sight. It omits sequence numbers, because they reveal
+// how much all tenants change.
 func (s *sight) message(c *history.Change) *storekeeperv1.Change {
 	out := Message(c)
 	if out.GetStore() != nil {

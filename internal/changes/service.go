@@ -1,7 +1,6 @@
-// Package changes answers who changed what, as far as the caller may see it.
+// Package changes lists changes and their callers, restricted to the visibility of the caller.
 //
-// The package must not know where the audit trail and its index are, nor any
-// protocol.
+// The package must not know the location of the audit trail and its index, nor any protocol.
 package changes
 
 import (
@@ -20,24 +19,24 @@ import (
 // action is that of rules about changes.
 const action = "change.get"
 
-// usualPage is the size of a page that does not say one.
+// usualPage is the default page size.
 const usualPage = 50
 
-// Names knows the names of objects.
+// Names resolves names of objects.
 type Names interface {
 	// Account returns the configured name of an account.
 	Account(idOrName string) (string, bool)
 	// Accounts returns the configured names of all accounts.
 	Accounts() []string
-	// KnownStore returns the name of a store, and false where it is not known.
+	// KnownStore returns the name of a store, and false if the name is unknown.
 	KnownStore(ctx context.Context, account, id string) (string, bool)
-	// KnownStores returns the identifiers of stores of a name that exist now.
+	// KnownStores returns the identifiers of existing stores with a name.
 	KnownStores(ctx context.Context, name string) []string
 }
 
-// Config says what a Service is made of.
+// Config configures a Service.
 type Config struct {
-	// Index finds the changes. Nil: the trail is written to a stream, and kept elsewhere.
+	// Index finds the changes. Nil: the trail is written to a stream and kept elsewhere.
 	Index history.Index
 	// TokenKey seals page tokens. All replicas have the same.
 	TokenKey []byte
@@ -122,10 +121,10 @@ func (s *Service) filter(in *storekeeperv1.ListChangesRequest) (f history.Filter
 	return f, nil
 }
 
-// buildingRetry is what callers are told while the index is being built.
+// buildingRetry is the retry delay for callers while the index is being built.
 const buildingRetry = 2 * time.Second
 
-// failed is the fault of an error of the reader.
+// failed converts an error of the reader to a fault.
 func (s *Service) failed(err error) error {
 	switch {
 	case errors.Is(err, history.ErrToken):

@@ -100,7 +100,7 @@ func as(t *testing.T, tenant, name string, groups ...string) context.Context {
 	return authn.WithPrincipal(t.Context(), &authn.Principal{Name: name, Tenant: tenant, Groups: groups, Kind: authn.KindAPIKey})
 }
 
-// renamed is a caller of a tenant with an id of its own.
+// renamed is a caller of a tenant whose id differs from the name.
 func renamed(t *testing.T) context.Context {
 	t.Helper()
 	return authn.WithPrincipal(t.Context(), &authn.Principal{Name: "x", Tenant: "again renamed", TenantID: "t-7"})

@@ -12,12 +12,12 @@ import (
 	"platform.internal/storekeeper/internal/history"
 )
 
-// sight is what one caller may see. A caller sees a change
+// sight is the visibility of changes for one caller. A caller sees a change
 //
-//   - of its own tenant, or of its own where it has no tenant;
-//   - whose objects a rule for change.get allows it, with all facts;
-//   - of secrets that a rule lets it read (secret.get), without what names the person
-//     behind the caller. Secrets that it may not read are left out.
+//   - of its own tenant, or, if the caller has no tenant, a change by itself;
+//   - whose objects a rule for change.get allows, with all facts;
+//   - of secrets that a rule lets the caller read (secret.get), without the identity of the person behind the
+//     change. Other secrets are left out.
 type sight struct {
 	names  Names
 	decide func(authz.Question) authz.Decision
@@ -40,7 +40,7 @@ func newSight(ctx context.Context, c *Config, caller authn.Principal) *sight {
 	changes, secrets := s.question(action), s.question("secret.get")
 	of, reads := c.Decide(changes), c.Decide(secrets)
 	s.all = of.Allowed
-	// A rule about an account is decided with its name, which is not known here.
+	// A rule about an account depends on the account's name, which is not known here.
 	s.own = !of.Allowed && !of.NeedsName && !reads.Allowed && !reads.NeedsName && !s.byAccount(changes) && !s.byAccount(secrets)
 	return s
 }
@@ -58,8 +58,8 @@ func (s *sight) byAccount(q authz.Question) bool {
 	})
 }
 
-// narrow makes a filter one of changes that the caller may see, where that is known
-// before. It returns false where there are none.
+// narrow restricts a filter to changes that the caller may see, if that is known in advance. It returns false
+// if there are none.
 func (s *sight) narrow(f *history.Filter) bool {
 	open := f.Secret == "" && f.Store == "" && f.Tenant == "" && f.Caller == "" && f.Account == ""
 	switch {
@@ -80,8 +80,7 @@ func (s *sight) narrow(f *history.Filter) bool {
 	}
 }
 
-// see reports whether the caller may see a change, and takes out of it what the caller
-// may not.
+// see reports whether the caller may see a change, and removes the parts that the caller may not see.
 func (s *sight) see(c *history.Change) bool {
 	r := &c.Record
 	if s.all || s.mine(r) {
@@ -109,7 +108,7 @@ func (s *sight) see(c *history.Change) bool {
 // have to be asked for.
 const lookupTime = 500 * time.Millisecond
 
-// store returns the name of the store of a change, empty where it is not known.
+// store returns the name of the store of a change, "" if unknown.
 func (s *sight) store(r *audit.Record) string {
 	if r.Store.Name != "" || r.Store.ID == "" {
 		return r.Store.Name
@@ -143,8 +142,8 @@ func (s *sight) mine(r *audit.Record) bool {
 	return cmp.Or(r.TenantID, r.Tenant) == s.caller.Payer()
 }
 
-// allowed asks the rules about a secret or a store. Where a name is not known, only a
-// rule that needs none can allow it.
+// allowed asks the rules about a secret or a store. If a name is unknown, only a rule that needs no name can
+// allow the action.
 func (s *sight) allowed(action string, r *audit.Record, store, secret string) bool {
 	q := s.question(action)
 	q.Account = r.Account

@@ -16,10 +16,9 @@ const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 type Account struct {
 	// ID is Cloudflare's identifier, 32 lower-case hexadecimal digits, unique.
 	ID string `yaml:"id" doc:"Cloudflare's identifier of the account: 32 lower-case hexadecimal digits. Unique." need:"required" example:"023e105f4ecef8ad9ca31a8372d0c353"`
-	// Name is the name that callers may use in place of ID. It is unique and
-	// never has the format of an ID.
+	// Name is the name that callers may use in place of ID. It is unique and never has the format of an ID.
 	Name string `yaml:"name" doc:"Name that callers may use in place of the id: 1 to 63 of a-z, 0-9, dot, underscore and hyphen, starting with a letter or digit, and not in the format of an id. Unique." need:"required" example:"main"`
-	// DisplayName is the name that lists of accounts show. Empty: Name.
+	// DisplayName is the name in lists of accounts. Empty: Name.
 	DisplayName string `yaml:"display_name" live:"true" doc:"Name of the account in the answers to /accounts and /memberships: 1 to 100 printable characters. Rules and callers use name." need:"name" sample:"Example Inc. production"`
 	// BaseURL is the base URL of Cloudflare's API, without a slash at the end.
 	// It is empty only in dev mode, for the emulator that dev mode runs.

@@ -14,8 +14,7 @@ const (
 
 // Audit configures the audit trail.
 type Audit struct {
-	// Sink is file, stdout or store. It is empty only in dev mode, where the trail is
-	// a temporary file.
+	// Sink is file, stdout or store. It is empty only in dev mode, where the trail is a temporary file.
 	Sink string `yaml:"sink" oneof:"file stdout store" doc:"Where the audit trail of changes and denials is written. file: a file, with store.kind file. stdout: the reader of the stream must store it; the log goes to standard error. store: a table of the database, with store.kind postgres. Each record is durable before the change is sent. If a record cannot be written, the change is refused." need:"required; store with store.kind postgres" example:"file"`
 	// File is the audit file.
 	File string `yaml:"file" type:"file" doc:"The audit file. It only grows until it is rotated. A second file with the suffix .head names the end of the trail. server audit verify checks that the files are what was written." need:"with sink file" example:"/var/lib/storekeeper/audit.log"`

@@ -11,8 +11,7 @@ type Budget struct {
 	Window time.Duration `yaml:"window" doc:"Length of the window, from 1s to 1h. No window of this length ever has more calls." sample:"5m"`
 	// PerSecond is the number of calls per second, up to 10,000. 0: no limit.
 	PerSecond int `yaml:"per_second" doc:"Maximum number of calls per second, from 0 to 10000, because Cloudflare also limits the calls from one address. 0: no limit." sample:"200"`
-	// MaxWait is the longest time that a call waits for a permit, up to a
-	// minute.
+	// MaxWait is the maximum wait of a call for a permit, up to a minute.
 	MaxWait time.Duration `yaml:"max_wait" doc:"Longest time that a call waits for a permit, from 0s to 1m. A call that cannot get one by then, or by its deadline, is refused at once." sample:"20s"`
 	// Weights are the tenants whose weight is not 1.
 	Weights []Weight `yaml:"weights" live:"true" doc:"Tenants with a larger share of a budget that is short. A tenant that is not listed has weight 1."`

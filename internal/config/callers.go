@@ -14,26 +14,25 @@ const (
 	DevAccount = "023e105f4ecef8ad9ca31a8372d0c353"
 	// DevKey is the API key of dev mode in plain text.
 	DevKey = "dev"
-	// DevCaller is the name of the caller who holds DevKey.
+	// DevCaller is the name of the caller of DevKey.
 	DevCaller = "dev"
 )
 
-// Callers configures who may call.
+// Callers configures the accepted callers.
 type Callers struct {
-	// File holds the other keys of this section. Empty: they are in the
-	// configuration file.
+	// File holds the other keys of this section. Empty: the configuration file holds them.
 	File string `yaml:"file" type:"file" doc:"File with the other keys of this section, at its top level: api_keys, issuers, certificates and tenants. They must not stand here then. The file is read again when it changes; if the new content has a mistake, the callers before stay in force." sample:"/etc/storekeeper/callers.yaml"`
-	// APIKeys are the API keys that are accepted.
+	// APIKeys are the accepted API keys.
 	APIKeys []APIKey `yaml:"api_keys" live:"true" doc:"The accepted API keys, each stored as a digest. A caller may have several keys, so that a key can be replaced without an interruption." need:"or issuers or certificates"`
-	// Issuers are those whose tokens are accepted.
+	// Issuers are the accepted issuers of tokens.
 	Issuers []Issuer `yaml:"issuers" live:"true" doc:"The trusted issuers of tokens (JWT, OpenID Connect): Kubernetes, GitHub Actions, GitLab, or any other provider. A verified token is not verified again for up to a minute." need:"or api_keys or certificates"`
-	// Certificates are the names in client certificates that are accepted.
+	// Certificates are the accepted names in client certificates.
 	Certificates []Certificate `yaml:"certificates" live:"true" doc:"The accepted client certificates, by their names. They need listen.tls.client_ca_file. A certificate counts only on calls without another credential." need:"or api_keys or issuers"`
-	// Tenants give tenants stable ids.
+	// Tenants assign stable ids to tenants.
 	Tenants []Tenant `yaml:"tenants" live:"true" doc:"Tenants whose id differs from their name. Quotas, weights and usage are kept under the id, so a tenant that is renamed keeps them: change the name here and at its callers, and leave the id. The id of a tenant that is not listed is its name."`
 }
 
-// APIKey is one key of one caller.
+// APIKey is a key of a caller.
 type APIKey struct {
 	// Name is the caller. Keys of one caller have the same name.
 	Name string `yaml:"name" doc:"Name of the caller who holds the key, in logs and rules: 1 to 128 of a-z, 0-9 and . _ @ / -, starting with a letter or digit. Several keys may have the same name." need:"required" example:"team-payments"`
@@ -42,16 +41,16 @@ type APIKey struct {
 	SHA256 string `yaml:"sha256" doc:"SHA-256 of the key: 64 lower-case hexadecimal digits, as printf %s KEY piped to sha256sum prints them. server apikey makes a key and this entry. Unique." need:"required" example:"e0e0cfcfb1d9f7ec1edcd6aa03a4bafd2a9b1cbb6b8ef2bbb2b7bd6c1a6b1c7d"`
 	// Tenant is the team that the caller acts for. Empty: none.
 	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The format of name applies." sample:"payments"`
-	// Groups are further names that rules can match.
+	// Groups are additional names that rules can match.
 	Groups []string `yaml:"groups" doc:"Further names that rules can match. The format of name applies to each. Without duplicates." sample:"[backend, on-call]"`
-	// NotBefore is when the key becomes valid. 0: it is valid.
+	// NotBefore is the start of the validity. 0: no start.
 	NotBefore Timestamp `yaml:"not_before" doc:"Time before which the key is refused, in the form of RFC 3339." sample:"2026-01-01T00:00:00Z"`
-	// Expires is when the key ceases to be valid. 0: never.
+	// Expires is the end of the validity. 0: never.
 	Expires Timestamp `yaml:"expires" doc:"Time from which on the key is refused, in the form of RFC 3339 and after not_before. doctor warns 14 days before." sample:"2027-01-01T00:00:00Z"`
 }
 
 var (
-	// callerName has no colon: the names of callers with tokens have one.
+	// callerName has no colon, which distinguishes it from the names of callers with tokens.
 	callerName = regexp.MustCompile(`^[a-z0-9][a-z0-9._@/-]*$`)
 	keyDigest  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )

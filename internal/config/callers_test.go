@@ -9,8 +9,8 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// The configuration imports nothing that it configures, so its lists are its
-// own and must be the same.
+// TestListsAreThoseOfAccess: package config does not import the packages that it configures, so it repeats
+// their lists.
 func TestListsAreThoseOfAccess(t *testing.T) {
 	const issuer = "callers.issuers[0]."
 	sets := []string{issuer + "name=a", issuer + "issuer=https://a", issuer + "audiences[0]=a", issuer + "subjects[0].match=x"}

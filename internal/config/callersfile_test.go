@@ -23,8 +23,7 @@ var (
 	otherKey = "- {name: team-b, sha256: " + strings.Repeat("2", 64) + ", tenant: payments}\n"
 )
 
-// written writes a configuration and its callers.file, and returns the name of the
-// first.
+// written writes a configuration and its callers.file, and returns the name of the configuration file.
 func written(t *testing.T, main, callers string) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -10,13 +10,13 @@ type Certificate struct {
 	SAN string `yaml:"san" doc:"Subject alternative name: a SPIFFE id or another URI, a host name, or an e-mail address. A URI may end in /*, after a path that is narrower than a trust domain or cluster. No name may match two entries. A certificate with the names of two callers is refused." need:"required" example:"spiffe://prod.example.com/ns/payments/sa/api"`
 	// Name is the caller.
 	Name string `yaml:"name" doc:"Name of the caller, in logs and rules. The format of the name of an API key applies." need:"required" example:"payments-api"`
-	// Tenant is the team that the caller acts for. Empty where none is set.
+	// Tenant is the team that the caller acts for. Empty: none.
 	Tenant string `yaml:"tenant" doc:"Team that the caller acts for. The format of name applies." sample:"payments"`
-	// Groups are further names that rules can match.
+	// Groups are additional names that rules can match.
 	Groups []string `yaml:"groups" doc:"Further names that rules can match. The format of name applies to each. Without duplicates." sample:"[services]"`
 }
 
-// validateCertificates checks each entry, and that no name matches two.
+// validateCertificates checks each entry, and that no name matches two entries.
 func validateCertificates(certificates []Certificate, k section) {
 	sans := make([]subject.SAN, len(certificates))
 	for i := range certificates {
@@ -30,8 +30,7 @@ func validateCertificates(certificates []Certificate, k section) {
 	}
 }
 
-// validate checks one entry and returns its pattern, which is zero if it is
-// invalid.
+// validate checks an entry and returns its pattern. The pattern is zero if the entry is invalid.
 func (c *Certificate) validate(k section) subject.SAN {
 	san, err := subject.ParseSAN(c.SAN)
 	switch {

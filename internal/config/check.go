@@ -8,7 +8,7 @@ import (
 type section struct {
 	report *mistakeReport
 	key    string
-	// dev says that the configuration is that of dev mode.
+	// dev says that dev mode is on.
 	dev bool
 }
 
@@ -27,12 +27,11 @@ func (k section) item(i int) section {
 // fail reports a mistake at this key.
 func (k section) fail(text string) { k.report.fail(k.key, text) }
 
-// suppressed reports whether a mistake here is only a consequence of one that
-// was reported before.
+// suppressed reports whether a mistake here is only a consequence of an earlier reported mistake.
 func (k section) suppressed() bool { return k.report.suppressed(k.key) }
 
-// format reports a text that is missing or does not match a format. rule says
-// what would be right and starts with "must".
+// format reports a text that is missing or does not match a format. rule describes the correct form and
+// starts with "must".
 func (k section) format(value string, want textFormat, rule string) {
 	switch {
 	case value == "":

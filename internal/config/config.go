@@ -1,22 +1,20 @@
-// Package config reads the configuration, sets defaults, and reports every
-// mistake in it.
+// Package config reads the configuration, sets defaults, and reports every mistake.
 //
-// The package must not know what the settings are used for: it opens no
-// listener and reads no credential. Of Storekeeper it imports only the format
-// of subject patterns.
+// The package must not know the effect of the settings: it opens no listener and reads no credential. The
+// format of subject patterns is its only import from Storekeeper.
 package config
 
 // maxFileBytes is the maximum size of a configuration file.
 const maxFileBytes = 1 << 20
 
-// Config is a complete and checked configuration. It holds names of files and
-// digests but no secret, so it may be printed.
+// Config is a complete and valid configuration. It holds names of files and digests but no secret, so it may
+// be printed.
 type Config struct {
 	// Listen configures the listeners.
 	Listen Listen `yaml:"listen" doc:"Listeners, TLS, and the stop of the service."`
 	// Accounts are the Cloudflare accounts that are served, at least one.
 	Accounts []Account `yaml:"accounts" doc:"The Cloudflare accounts that callers can use. At least one." need:"required"`
-	// Callers configures who may call.
+	// Callers configures the accepted callers.
 	Callers Callers `yaml:"callers" doc:"Who may call, and with which credentials."`
 	// Policy configures the authorisation rules.
 	Policy Policy `yaml:"policy" doc:"Authorisation: who may do what."`
@@ -42,22 +40,21 @@ type Config struct {
 	// read reads callers.file.
 	read  func(path string) ([]byte, error)
 	input input
-	// callersFile is callers.file as it is set. Callers.File is the file in use,
-	// which only a restart changes.
+	// callersFile is callers.file as configured. Callers.File is the file in use, which only a restart
+	// changes.
 	callersFile string
-	// resolved are the names of files that do not start at the folder of the
-	// configuration file any more.
+	// resolved are the file names that are no longer relative to the folder of the configuration file.
 	resolved map[*string]bool
 	report   *mistakeReport
 }
 
-// input is what a configuration was read from.
+// input is the source of a configuration.
 type input struct {
 	// name is the configuration file, "" in dev mode.
 	name string
 	sets []string
-	// running is the configuration that the service was started with, and
-	// inForce are its callers now. Nil: this is a start.
+	// running is the configuration at the start of the service, and inForce are the current callers. Nil:
+	// this is a start.
 	running *Config
 	inForce *Callers
 }

@@ -31,8 +31,8 @@ func (d nodeDecoder) decode(n *yaml.Node, t settingTarget) {
 	}
 }
 
-// section copies a mapping. A section without keys keeps its defaults: that is
-// what remains if every line of it is commented out.
+// section copies a mapping. A section without keys keeps its defaults: such a section is left if all its
+// lines are commented out.
 func (d nodeDecoder) section(n *yaml.Node, t settingTarget) {
 	if isNull(n) {
 		return
@@ -47,8 +47,7 @@ func (d nodeDecoder) section(n *yaml.Node, t settingTarget) {
 	}
 }
 
-// pair copies the value of one key. given holds the lines of the earlier keys
-// of the section.
+// pair copies the value of a key. given holds the lines of the earlier keys of the section.
 func (d nodeDecoder) pair(key, value *yaml.Node, t settingTarget, given map[string]int) {
 	at, known := d.source.at(key.Line), names(t.value.Type())
 	if !isName(key) {

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// source is a file of the configuration and the key that its document is the
-// value of: "" for the configuration file itself.
+// source is a file of the configuration. key is the key whose value is the document: "" for the configuration
+// file itself.
 type source struct {
 	file, key string
 }
@@ -20,8 +20,8 @@ type source struct {
 // at returns a position in the file.
 func (s source) at(line int) keyPosition { return keyPosition{file: s.file, line: line} }
 
-// document parses the one YAML document in data. It returns nil if there is
-// none, and reports data that is not YAML.
+// document parses the single YAML document in data. It returns nil if there is none, and reports data that is
+// not YAML.
 func (r *mistakeReport) document(s source, data []byte) *yaml.Node {
 	r.positions[s.key] = s.at(1)
 	if line := unreadable(data); line > 0 {
@@ -47,8 +47,7 @@ func (r *mistakeReport) document(s source, data []byte) *yaml.Node {
 	return first
 }
 
-// decodeDocument parses one document. The library panics on some malformed
-// input; the panic becomes an error.
+// decodeDocument parses a document. The library panics on some malformed input; the panic becomes an error.
 func decodeDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {

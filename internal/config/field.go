@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// wholeNumber accepts one notation only: some programs read 010 as 8.
+// wholeNumber accepts only decimal notation without leading zeros: some programs read 010 as 8.
 var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
 // settingTarget is a part of a Config that can be set.
@@ -22,7 +22,7 @@ type settingTarget struct {
 	words []string
 }
 
-// defaulter is a list element with defaults of its own.
+// defaulter is a list element with defaults.
 type defaulter interface {
 	setDefaults(dev bool)
 }
@@ -79,7 +79,7 @@ func (t settingTarget) element(i int) settingTarget {
 	return settingTarget{value: t.value.Index(i), key: at.key}
 }
 
-// setText sets a scalar. It returns what is wrong with the text, or "".
+// setText sets a scalar. It returns the mistake in the text, or "".
 func (t settingTarget) setText(text string) string {
 	if t.value.Type() == reflect.TypeFor[time.Duration]() {
 		d, err := time.ParseDuration(text)

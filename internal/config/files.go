@@ -14,24 +14,22 @@ type fileSetting struct {
 	kind fileAccess
 }
 
-// fileAccess says who may read a file. Whatever it says, only the owner and the
-// group may write to the file.
+// fileAccess determines the allowed readers of a file. In every case only the owner and the group may write
+// to the file.
 type fileAccess int
 
 const (
-	// public files may be read by everybody.
+	// public files may be readable for all users.
 	public fileAccess = iota
-	// secret files may be read by their owner and group only.
+	// secret files may be readable only for their owner and group.
 	secret
-	// created files are secret files that Storekeeper creates if they are
-	// missing.
+	// created files are secret files that Storekeeper creates if missing.
 	created
-	// folder is a folder that Storekeeper creates if it is missing. Only its owner
-	// and group may read it.
+	// folder is a folder that Storekeeper creates if missing. Only its owner and group may read the folder.
 	folder
 )
 
-// String is what is named: a file or a folder.
+// String returns "file" or "folder".
 func (a fileAccess) String() string {
 	if a == folder {
 		return "folder"
@@ -68,26 +66,23 @@ func (c *Config) callerFiles(k section) []fileSetting {
 	for i := range c.Callers.Issuers {
 		issuer, at := &c.Callers.Issuers[i], k.field("issuers").item(i)
 		all = append(all, fileSetting{at.field("jwks_file"), &issuer.JWKSFile, public}, fileSetting{at.field("ca_file"), &issuer.CAFile, public},
-			// A kubelet makes it readable for all if the containers of a pod
-			// run as different users.
+			// A kubelet makes the file readable for all if the containers of a pod run as different users.
 			fileSetting{at.field("token_file"), &issuer.TokenFile, public})
 	}
 	return all
 }
 
-// resolve makes a relative name start at dir.
+// resolve makes a relative name relative to dir.
 func (f fileSetting) resolve(dir string) {
 	if *f.name != "" && !filepath.IsAbs(*f.name) {
 		*f.name = filepath.Join(dir, *f.name)
 	}
 }
 
-// CheckFiles checks the files that the configuration names. Each must exist, be
-// a regular file or a link to one, not be empty, and be readable for this
-// process. Users other than owner and group must not be able to read secrets or
-// write any file. Of what Storekeeper creates, such as the audit file, only the
-// folder must exist. CheckFiles reads none of them. An error is of type
-// Mistakes.
+// CheckFiles checks the files that the configuration names. Each must exist, be a regular file or a link to a
+// regular file, not be empty, and be readable for this process. Users other than owner and group must not be
+// able to read secrets or write any file. For files that Storekeeper creates, such as the audit file, only
+// the folder must exist. CheckFiles reads no content. An error is of type Mistakes.
 func (c *Config) CheckFiles() error {
 	r := newReport("configuration")
 	if c.report != nil {
@@ -99,8 +94,8 @@ func (c *Config) CheckFiles() error {
 	return r.err()
 }
 
-// check checks one file. An empty name is no file. The mistake does not repeat
-// the name: a token may have been given in place of a file name.
+// check checks a file. An empty name is no file. The mistake does not repeat the name, because a token may
+// have been given in place of a file name.
 func (f fileSetting) check() {
 	if *f.name == "" {
 		return
@@ -116,7 +111,7 @@ func (f fileSetting) check() {
 	case f.kind == folder && info.IsDir():
 		f.checkMode(info)
 	case f.kind == folder && info.Mode().IsRegular():
-		// The start says which file it is.
+		// The start of the service reports this case in more detail.
 	case f.kind == folder:
 		f.at.fail("must name a folder, not a device")
 	case !info.Mode().IsRegular():
@@ -137,7 +132,7 @@ func (f fileSetting) checkContent(info fs.FileInfo) {
 	}
 }
 
-// checkMode checks what other users may do with a file or folder.
+// checkMode checks the rights of other users on a file or folder.
 func (f fileSetting) checkMode(info fs.FileInfo) {
 	what := f.kind.String()
 	switch mode := info.Mode(); {
@@ -148,15 +143,15 @@ func (f fileSetting) checkMode(info fs.FileInfo) {
 	}
 }
 
-// checkFolder checks the folder of a file or folder that will be created. Whether it
-// is writable shows when that is created.
+// checkFolder checks the folder of a file or folder that will be created. The creation shows whether the
+// folder is writable.
 func (f fileSetting) checkFolder() {
 	if info, err := os.Stat(filepath.Dir(*f.name)); err != nil || !info.IsDir() {
 		f.at.fail("must name a " + f.kind.String() + " in a folder that exists")
 	}
 }
 
-// tryOpen returns why a file cannot be opened.
+// tryOpen returns the error of opening a file.
 func tryOpen(name string) error {
 	f, err := os.Open(name)
 	if err != nil {

@@ -119,7 +119,7 @@ func TestOtherFilesAreChecked(t *testing.T) {
 	}
 }
 
-// Storekeeper makes the folder; the volume that it is kept on must be there.
+// TestStoreFolderNeedNotExistButIsClosedToOthers: Storekeeper creates the folder, but its volume must exist.
 func TestStoreFolderNeedNotExistButIsClosedToOthers(t *testing.T) {
 	for name, test := range map[string]struct {
 		make func(t *testing.T, path string)
@@ -149,7 +149,7 @@ func TestStoreFolderNeedNotExistButIsClosedToOthers(t *testing.T) {
 	}
 }
 
-// Storekeeper makes the file; the volume that it is kept on must be there.
+// TestAuditFileNeedNotExistButItsFolderMust: Storekeeper creates the file, but its volume must exist.
 func TestAuditFileNeedNotExistButItsFolderMust(t *testing.T) {
 	for name, test := range map[string]struct {
 		make func(t *testing.T, path string)

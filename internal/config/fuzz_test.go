@@ -9,8 +9,7 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// Whatever is read, the answer is a configuration or a list of mistakes, one
-// line each.
+// FuzzParse: for any input, the result is a configuration or a list of mistakes, one per line.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/valid/*.yaml", "testdata/invalid/*.yaml"} {
 		files, err := filepath.Glob(pattern)

@@ -10,17 +10,17 @@ import (
 
 // Issuer is a trusted issuer of tokens.
 type Issuer struct {
-	// Name is the first part of the names of its callers. It is unique.
+	// Name is the first part of the names of the callers. It is unique.
 	Name string `yaml:"name" doc:"Name of the issuer: 1 to 63 of a-z, 0-9 and hyphen. The name of each of its callers is this name, a colon and the subject of the token, so two issuers cannot name the same caller. Unique." need:"required" example:"github"`
-	// Issuer is the claim iss of its tokens, unique.
+	// Issuer is the claim iss of the tokens, unique.
 	Issuer string `yaml:"issuer" type:"URL" doc:"The claim iss of its tokens, letter for letter. https, or http to a loopback host. Unique." need:"required" example:"https://token.actions.githubusercontent.com"`
-	// Audiences are the claims aud that are accepted, at least one.
+	// Audiences are the accepted values of the claim aud, at least one.
 	Audiences []string `yaml:"audiences" doc:"The accepted values of the claim aud. At least one, used for Storekeeper alone: a token for another service must not be accepted here." need:"required" example:"[storekeeper.example.com]"`
-	// Algorithms are the signature algorithms that are accepted. Empty: all.
+	// Algorithms are the accepted signature algorithms. Empty: all.
 	Algorithms []string `yaml:"algorithms" doc:"The accepted signature algorithms: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA." need:"all of them" sample:"[RS256]"`
-	// JWKSURL is the URL of its keys. Empty: discovery.
+	// JWKSURL is the URL of the keys. Empty: discovery.
 	JWKSURL string `yaml:"jwks_url" type:"URL" doc:"URL of its keys, for an issuer without discovery. https, or http to a loopback host." need:"by discovery" sample:"https://token.actions.githubusercontent.com/.well-known/jwks"`
-	// JWKSFile holds its keys. Empty: they are fetched.
+	// JWKSFile holds the keys. Empty: the keys are fetched.
 	JWKSFile string `yaml:"jwks_file" type:"file" doc:"File with its keys as a JSON Web Key Set, for an issuer that Storekeeper cannot reach. It is read again when it changes." sample:"/etc/storekeeper/issuer-keys.json"`
 	// CAFile holds the CA certificates that verify the issuer's certificate.
 	// Empty: those of the system.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// maxShutdownGrace is the maximum of shutdown_grace. It catches a wrong unit.
+// maxShutdownGrace is the maximum of shutdown_grace. It detects a wrong unit.
 const maxShutdownGrace = time.Hour
 
 const (
@@ -23,13 +23,12 @@ type Listen struct {
 	REST string `yaml:"rest" type:"host:port" doc:"Address of the REST facade. An empty host is every interface; port 0 takes a free port. The three addresses must be different." example:"0.0.0.0:8080"`
 	// GRPC is the address of the gRPC service.
 	GRPC string `yaml:"grpc" type:"host:port" doc:"Address of the gRPC service." example:"0.0.0.0:9090"`
-	// Admin is the address of probes, metrics and profiles. It has no
-	// authentication, so callers must not be able to reach it.
+	// Admin is the address of probes, metrics and profiles. It has no authentication, so callers must not be
+	// able to reach the address.
 	Admin string `yaml:"admin" type:"host:port" doc:"Address of probes, metrics and profiles. It has no authentication: callers must not be able to reach it." example:"127.0.0.1:9091"`
-	// ShutdownGrace is how long running calls may take to end at a stop, from 0
-	// to 1 hour.
+	// ShutdownGrace is the time for running calls to end at a stop, from 0 to 1 hour.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace" doc:"How long running calls may take to end at a stop, from 0s to 1h. With 0s they are cut off at once." example:"20s"`
-	// DrainDelay is how long the listeners stay open after readiness fails.
+	// DrainDelay is the time for which the listeners stay open after readiness fails.
 	DrainDelay time.Duration `yaml:"drain_delay" doc:"How long Storekeeper continues to serve after the signal to stop, from 0s to 5m. Readiness fails at once (/readyz, grpc.health.v1), so that load balancers send no more calls. shutdown_grace begins afterwards." need:"5s, or 0s where REST and gRPC are on loopback" sample:"5s"`
 	// TrustedProxies are the addresses whose X-Forwarded-For counts.
 	TrustedProxies []string `yaml:"trusted_proxies" doc:"Addresses and networks (CIDR) of proxies that terminate HTTP, such as an ingress. For a call from one of them, log and audit trail show the last address in X-Forwarded-For, from the right, that is not in this list. On other connections the header is ignored." sample:"[10.0.0.0/16]"`
@@ -132,8 +131,7 @@ type listener struct {
 	address string
 }
 
-// clash returns the rule that a listener violates because another has the same
-// address, or "".
+// clash returns the rule that a listener violates because another listener has the same address, or "".
 func (l listener) clash(others []listener) string {
 	for _, other := range others {
 		if sameAddress(l.address, other.address) {

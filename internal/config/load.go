@@ -9,9 +9,8 @@ import (
 	"reflect"
 )
 
-// Load reads the configuration file at path and the callers.file that it names,
-// and then applies sets, each in the form KEY=VALUE. An error is of type
-// Mistakes.
+// Load reads the configuration file at path and its callers.file, and then applies sets, each in the form
+// KEY=VALUE. An error is of type Mistakes.
 func Load(path string, sets []string) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -20,9 +19,8 @@ func Load(path string, sets []string) (*Config, error) {
 	return Parse(path, data, sets)
 }
 
-// Parse is Load for bytes that were already read. name is their file: mistakes
-// name it, and relative file names start at its folder. An error is of type
-// Mistakes.
+// Parse is like Load for data that was already read. name is the file name: mistakes name the file, and
+// relative file names are relative to its folder. An error is of type Mistakes.
 func Parse(name string, data []byte, sets []string) (*Config, error) {
 	return parse(input{name: name, sets: sets}, data, readRegular)
 }
@@ -43,9 +41,9 @@ func decoded(from input, data []byte, read func(path string) ([]byte, error)) *C
 	return c
 }
 
-// Check reads the configuration at path as Load does, and checks the files that it
-// names as CheckFiles does, also if the configuration has mistakes. It returns all
-// mistakes of both. The configuration is whole only if there is none.
+// Check reads the configuration at path like Load, and checks its files like CheckFiles, even if the
+// configuration has mistakes. It returns the mistakes of both. The configuration is complete only if there
+// are none.
 func Check(path string, sets []string) (*Config, Mistakes) {
 	data, err := readFile(path)
 	if err != nil {
@@ -66,10 +64,9 @@ func Check(path string, sets []string) (*Config, Mistakes) {
 	return c, nil
 }
 
-// Dev returns the configuration of dev mode with sets applied: the emulator in
-// place of Cloudflare, loopback listeners, one account and one public API key.
-// It refuses a listener that is not on loopback, since the key is public. An
-// error is of type Mistakes.
+// Dev returns the configuration of dev mode with sets applied: the emulator in place of Cloudflare, loopback
+// listeners, one account and one public API key. It refuses a listener that is not on loopback, since the key
+// is public. An error is of type Mistakes.
 func Dev(sets []string) (*Config, error) { return dev(input{sets: sets}, readRegular) }
 
 func dev(from input, read func(path string) ([]byte, error)) (*Config, error) {
@@ -80,7 +77,7 @@ func dev(from input, read func(path string) ([]byte, error)) (*Config, error) {
 	return c.finish(".")
 }
 
-// newConfig returns the default configuration. name is its file.
+// newConfig returns the default configuration. name is the file name.
 func newConfig(name string, dev bool) *Config {
 	c := &Config{Dev: dev, report: newReport(name)}
 	c.Listen.setDefaults()
@@ -93,8 +90,7 @@ func newConfig(name string, dev bool) *Config {
 	return c
 }
 
-// finish checks the configuration and completes it. Relative file names start at
-// dir.
+// finish validates and completes the configuration. Relative file names are relative to dir.
 func (c *Config) finish(dir string) (*Config, error) {
 	c.prepare(dir)
 	if err := c.report.err(); err != nil {
@@ -117,8 +113,8 @@ func (c *Config) prepare(dir string) {
 	c.validate(k)
 }
 
-// complete sets what depends on other keys, and makes file names absolute or
-// relative to the working folder.
+// complete sets values that depend on other keys, and makes file names absolute or relative to the working
+// folder.
 func (c *Config) complete(dir string) {
 	for i := range c.Accounts {
 		c.Accounts[i].complete()
@@ -132,7 +128,7 @@ func (c *Config) complete(dir string) {
 	}
 }
 
-// readCallers reads callers.file, if there is one.
+// readCallers reads callers.file, if configured.
 func (c *Config) readCallers(dir string, k section) {
 	if k.field("file").suppressed() {
 		return

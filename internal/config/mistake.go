@@ -8,21 +8,21 @@ import (
 // CommandLine is Mistake.File of a mistake in a --set argument.
 const CommandLine = "--set"
 
-// Mistake is one mistake in a configuration.
+// Mistake is a mistake in a configuration.
 type Mistake struct {
 	// File is the file of the mistake, "dev" for dev mode, or CommandLine.
 	File string
 	// Line is the line in File, from 1. 0: no line.
 	Line int
-	// Key is the full key, such as "accounts[0].base_url". Empty if the mistake
-	// is not in one key.
+	// Key is the full key, such as "accounts[0].base_url". Empty if the mistake does not concern a single
+	// key.
 	Key string
-	// Text says what is wrong and what would be right. It never repeats the
-	// value, which may be a secret in the wrong place.
+	// Text describes the mistake and the correct form. It never repeats the value, which may be a misplaced
+	// secret.
 	Text string
 }
 
-// String formats the mistake in one line: file, line, key and text.
+// String formats the mistake as one line: file, line, key and text.
 func (m Mistake) String() string {
 	var b strings.Builder
 	b.WriteString(m.File)
@@ -41,11 +41,10 @@ func (m Mistake) String() string {
 	return b.String()
 }
 
-// Mistakes are all mistakes of a configuration: those of the file in the order
-// of its lines, then those of --set.
+// Mistakes are all mistakes of a configuration: first those of the file by line, then those of --set.
 type Mistakes []Mistake
 
-// Error returns one mistake per line.
+// Error returns one line per mistake.
 func (m Mistakes) Error() string {
 	lines := make([]string, len(m))
 	for i, mistake := range m {

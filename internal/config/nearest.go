@@ -22,8 +22,8 @@ func (r *mistakeReport) unknown(p keyPosition, key, name string, known []string)
 	r.add(p, join(key, quoteName(name)), text+strings.Join(known, ", "))
 }
 
-// nearest returns the word that name abbreviates, or the word with the smallest
-// edit distance. It returns "" if none is similar enough.
+// nearest returns the word that name abbreviates, or the word with the smallest edit distance. It returns ""
+// if no word is similar enough.
 func nearest(name string, words []string) string {
 	// The comparison takes time proportional to the length of the name.
 	if len(name) > 64 {
@@ -65,7 +65,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// quoteName makes a name from outside safe for one line of text.
+// quoteName makes an external name safe for one line of text.
 func quoteName(name string) string {
 	if len(name) <= 64 && plainName.MatchString(name) {
 		return name
@@ -73,7 +73,7 @@ func quoteName(name string) string {
 	return strconv.QuoteToASCII(name[:min(len(name), 64)])
 }
 
-// movedKey returns what replaces a key of an earlier build, "" if nothing does.
+// movedKey returns the replacement of a key of an earlier version, "" if there is none.
 func movedKey(key string) string {
 	switch key {
 	case "idempotency.store":

@@ -27,7 +27,7 @@ type Postgres struct {
 	// CertFile and KeyFile are the client certificate and its key.
 	CertFile string `yaml:"cert_file" type:"file" doc:"File with the client certificate, in PEM. It goes with key_file." sample:"/run/secrets/postgres-client.crt"`
 	KeyFile  string `yaml:"key_file" type:"file" doc:"File with the key of the client certificate, in PEM. It must be closed to every other user of the machine." sample:"/run/secrets/postgres-client.key"`
-	// MemoryFile is a file in which this replica remembers the state of the store.
+	// MemoryFile is a file in which this replica records the state of the store.
 	MemoryFile string `yaml:"memory_file" type:"file" doc:"File in which this replica keeps the position of the store, on a volume that outlives the program. With it, a database that was emptied or restored from an older copy is refused after a restart too." sample:"/var/lib/storekeeper/store-seen"`
 }
 
@@ -61,7 +61,7 @@ func (p *Postgres) validate(k section) {
 	}
 }
 
-// files lists the files of this section. k is its check.
+// files lists the files of this section. k is the check of the section.
 func (p *Postgres) files(k section) []fileSetting {
 	return []fileSetting{
 		{k.field("password_file"), &p.PasswordFile, secret},

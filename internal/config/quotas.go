@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// everyTenant stands for each tenant without an entry of its own.
+// everyTenant stands for every tenant without its own entry.
 const everyTenant = "*"
 
 // QuotaLimits limits the objects of a tenant in an account.
@@ -23,8 +23,7 @@ type QuotaLimits struct {
 
 var tenantLetters = regexp.MustCompile(`^[!-~]+$`)
 
-// tenantForm is wide: a tenant may be the name of a token caller, which
-// contains what the issuer says.
+// tenantForm is permissive: a tenant may be the name of a token caller, which contains claims of the issuer.
 func tenantForm() textFormat { return textFormat{tenantLetters, 512} }
 
 const tenantRule = "must be 1 to 512 characters of ASCII without blanks"
@@ -48,8 +47,7 @@ func (c *Config) validateQuotas(k section) {
 	}
 }
 
-// validate checks one quota and returns the identifier of the account that it
-// names.
+// validate checks a quota and returns the identifier of its account.
 func (q *QuotaLimits) validate(accounts []Account, k section) (account string) {
 	k.field("tenant").format(q.Tenant, tenantForm(), tenantRule)
 	if q.Account != "" {
@@ -69,7 +67,7 @@ func (q *QuotaLimits) validate(accounts []Account, k section) (account string) {
 	return account
 }
 
-// within checks a limit, if it is set.
+// within checks a limit, if set.
 func within(limit *int, k section) {
 	if limit != nil {
 		k.within(*limit, 0, 1_000_000)

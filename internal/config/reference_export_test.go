@@ -18,7 +18,7 @@ type KeyReference struct {
 	// Default is the default value, or words if there is none. Empty for a
 	// section.
 	Default string
-	// Meaning says what the key does and which values are valid.
+	// Meaning describes the effect of the key and the valid values.
 	Meaning string
 	// Example is an example value in YAML. Empty for a section.
 	Example string
@@ -36,7 +36,7 @@ func Reference() []KeyReference {
 	return describe(reflect.ValueOf(*newConfig("", false)), "")
 }
 
-// describe lists the keys of a section that holds its defaults.
+// describe lists the keys of a section with its defaults.
 func describe(section reflect.Value, key string) []KeyReference {
 	var all []KeyReference
 	for f := range fields(section.Type()) {

@@ -35,8 +35,8 @@ restart was changed, the log names it and takes over the rest.
 The file holds no secret: credentials are in separate files, and API keys of callers are stored as digests.
 `
 
-// The document for operators is written from the types, so it cannot say
-// anything else than the program does.
+// TestReferenceDocumentIsUpToDate: the document for operators is generated from the types, so it cannot
+// contradict the program.
 func TestReferenceDocumentIsUpToDate(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(referenceHead, "LIVE", strings.Join(liveKeys(config.Reference()), ", ")))
@@ -88,8 +88,8 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 	}
 }
 
-// The example that is shipped is written from the types, so it has every key and
-// says of each what the reference says.
+// TestShippedExampleIsUpToDate: the shipped example is generated from the types, so it has every key with its
+// reference text.
 func TestShippedExampleIsUpToDate(t *testing.T) {
 	golden(t, "../../deploy/config.example.yaml", string(config.SampleFile()))
 }
@@ -106,7 +106,7 @@ func TestExampleIsAGoodConfiguration(t *testing.T) {
 	}
 }
 
-// What the example leaves as a comment must be right too.
+// TestRareKeysInTheExampleAreGood: the keys that the example has as comments must be valid too.
 func TestRareKeysInTheExampleAreGood(t *testing.T) {
 	c, err := config.Parse("example.yaml", config.SampleFile(), []string{
 		"accounts[0].credential.api_token_file=",

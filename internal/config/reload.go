@@ -9,11 +9,10 @@ import (
 // MainFile is the configuration file, "" in dev mode.
 func (c *Config) MainFile() string { return c.input.name }
 
-// Reparse parses other contents of the configuration file and of callers.file
-// with the --set arguments of c, the configuration that the service was started
-// with. inForce are its callers now. main is not used in dev mode, and callers not
-// without callers.file. If main names another callers.file, the file in use stays:
-// that takes a restart, and NeedRestart tells. An error is of type Mistakes.
+// Reparse parses other contents of the configuration file and of callers.file with the --set arguments of c,
+// the configuration at the start of the service. inForce are the current callers. main is ignored in dev
+// mode, and callers without callers.file. If main names another callers.file, the file in use stays, because
+// the change needs a restart, and NeedRestart reports the key. An error is of type Mistakes.
 func (c *Config) Reparse(main, callers []byte, inForce Callers) (*Config, error) {
 	read := func(string) ([]byte, error) { return callers, nil }
 	from := input{name: c.input.name, sets: c.input.sets, running: c, inForce: &inForce}
@@ -23,9 +22,8 @@ func (c *Config) Reparse(main, callers []byte, inForce Callers) (*Config, error)
 	return parse(from, main, read)
 }
 
-// NeedRestart lists the keys whose values differ from those of started and take
-// effect at a restart only, sorted. The sections with the tag live take effect
-// when they are reloaded.
+// NeedRestart lists the keys whose values differ from those of started and take effect only at a restart,
+// sorted. Sections with the tag live take effect at a reload.
 func (c *Config) NeedRestart(started *Config) []string {
 	var keys []string
 	if c.callersFile != started.callersFile {
@@ -36,8 +34,7 @@ func (c *Config) NeedRestart(started *Config) []string {
 	return keys
 }
 
-// differing appends the keys of a section whose values differ, except those that
-// are reloaded.
+// differing appends the keys of a section whose values differ, except reloadable keys.
 func differing(a, b reflect.Value, key string, keys *[]string) {
 	for f := range fields(a.Type()) {
 		if f.Tag.Get("live") != "" {
@@ -58,9 +55,8 @@ func differing(a, b reflect.Value, key string, keys *[]string) {
 	}
 }
 
-// CheckNewFiles checks those files of the section callers that earlier does not
-// name, as CheckFiles does. A file that is in use already cannot keep a change of
-// the callers from being used.
+// CheckNewFiles checks those files of the section callers that earlier does not name, like CheckFiles. A file
+// that is already in use cannot block a change of the callers.
 func (c *Config) CheckNewFiles(earlier *Config) error {
 	known := map[string]bool{}
 	for _, f := range earlier.callerFiles(section{}) {

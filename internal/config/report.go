@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// keyPosition is where a key was set: a line of a file, or a --set argument.
+// keyPosition is the position of a key: a line of a file, or a --set argument.
 type keyPosition struct {
 	// file is the file, "" for the configuration file itself.
 	file string
@@ -18,11 +18,11 @@ type keyPosition struct {
 type mistakeReport struct {
 	file      string
 	positions map[string]keyPosition
-	// reported are keys whose mistake was found while reading. Mistakes that
-	// checks find at or below them are only consequences.
+	// reported are keys whose mistake was found during decoding. Later mistakes at or below these keys are
+	// only consequences.
 	reported map[string]bool
-	// suggested are the keys that were suggested for unknown keys. If such a
-	// key is missing, that is not another mistake.
+	// suggested are the keys that were suggested for unknown keys. If such a key is missing, that is not a
+	// separate mistake.
 	suggested map[string]bool
 	found     Mistakes
 }
@@ -54,8 +54,8 @@ func (r *mistakeReport) wrong(p keyPosition, key, text string) {
 	r.reported[key] = true
 }
 
-// fail reports a mistake that a check found, at the position of the key or, if
-// the key is missing, of its parent.
+// fail reports a mistake found by a check, at the position of the key or, if the key is missing, of its
+// parent.
 func (r *mistakeReport) fail(key, text string) {
 	if r.suppressed(key) {
 		return
@@ -74,8 +74,7 @@ func (r *mistakeReport) hasMistake(key string) bool {
 	return slices.ContainsFunc(r.found, func(m Mistake) bool { return m.Key == key })
 }
 
-// suppressed reports whether a mistake at the key is only a consequence of one
-// that was reported before.
+// suppressed reports whether a mistake at the key is only a consequence of an earlier reported mistake.
 func (r *mistakeReport) suppressed(key string) bool {
 	for at, more := key, true; more; at, more = parent(at) {
 		_, given := r.positions[at]
@@ -99,8 +98,7 @@ func (r *mistakeReport) err() error {
 	return r.found
 }
 
-// sourceOrder sorts the configuration file before the files that it names, and
-// those before the command line.
+// sourceOrder sorts the configuration file before the files that it names, and the command line last.
 func (r *mistakeReport) sourceOrder(m Mistake) int {
 	switch m.File {
 	case r.file:

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// SampleFile returns a configuration file with every key and its documentation.
-// Keys that most files do not need are commented out. The file is valid once
-// the files that it names exist.
+// SampleFile returns a configuration file with every key and its documentation. Rare keys are commented out.
+// The file is valid once its files exist.
 func SampleFile() []byte {
 	var b strings.Builder
 	b.WriteString("# Configuration of Storekeeper: server serve --config FILE\n")
@@ -18,7 +17,7 @@ func SampleFile() []byte {
 	return []byte(b.String())
 }
 
-// writeEntry writes a key, its documentation and the keys below it.
+// writeEntry writes a key, its documentation and its nested keys.
 func writeEntry(b *strings.Builder, e KeyReference, indent string) {
 	for _, line := range wrap(e.Meaning, 98-len(indent)) {
 		fmt.Fprintf(b, "%s# %s\n", indent, line)
@@ -39,8 +38,8 @@ func writeEntry(b *strings.Builder, e KeyReference, indent string) {
 	}
 }
 
-// writeElement writes one element of a list. The dash is on its own line, so
-// that each key can have its documentation above it.
+// writeElement writes one element of a list. The dash is on a separate line, so that each key can have its
+// documentation above.
 func writeElement(b *strings.Builder, parts []KeyReference, indent string) {
 	fmt.Fprintf(b, "%s-\n", indent)
 	for _, part := range parts {
@@ -48,8 +47,7 @@ func writeElement(b *strings.Builder, parts []KeyReference, indent string) {
 	}
 }
 
-// wrap breaks a text into lines of at most width characters. A longer word gets
-// its own line.
+// wrap breaks a text into lines of at most width characters. A longer word gets a separate line.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""

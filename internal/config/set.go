@@ -16,13 +16,13 @@ var (
 	setStep = regexp.MustCompile(`\[[0-9]{1,4}\]|[^.\[\]]+`)
 )
 
-// setter applies --set arguments in order. The last one for a key counts.
+// setter applies --set arguments in order. The last argument for a key counts.
 type setter struct {
 	report *mistakeReport
 	dev    bool
 }
 
-// apply sets one value. set is KEY=VALUE.
+// apply applies one argument of the form KEY=VALUE.
 func (s setter) apply(set string, whole reflect.Value) {
 	key, text, ok := strings.Cut(set, "=")
 	if !ok || !setKey.MatchString(key) {
@@ -58,7 +58,7 @@ func (s setter) step(t settingTarget, step string) (settingTarget, bool) {
 	return part, ok
 }
 
-// index returns an element of a list. The first index past the end appends one.
+// index returns an element of a list. The first index past the end appends an element.
 func (s setter) index(t settingTarget, digits string) (settingTarget, bool) {
 	if t.value.Kind() != reflect.Slice {
 		s.fail(t.key, howToSet(t))
@@ -84,7 +84,7 @@ func (s setter) give(t settingTarget, text string) {
 	default:
 		complaint = t.setText(text)
 	}
-	// The value in the file no longer counts, nor does a mistake in it.
+	// The argument overrides the value in the file and any mistake in that value.
 	delete(s.report.reported, t.key)
 	if complaint != "" {
 		s.report.wrong(keyPosition{set: true}, t.key, complaint)

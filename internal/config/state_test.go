@@ -107,7 +107,7 @@ func TestStoreFolderIsBesideTheTrailOrTheConfiguration(t *testing.T) {
 	}
 }
 
-// What dev mode changes is gone with its emulator, and so is what it remembers.
+// TestDevModeNamesNoStoreFolder: dev mode keeps no state, because the emulator's state ends with the program.
 func TestDevModeNamesNoStoreFolder(t *testing.T) {
 	c, err := config.Dev([]string{"audit.sink=file", "audit.file=audit.log"})
 	if err != nil {
@@ -124,8 +124,8 @@ func TestDevModeNamesNoStoreFolder(t *testing.T) {
 	}
 }
 
-// A key that an operator names is one that other replicas have; a typing error
-// must not make a new one.
+// TestKeyFileIsMadeOnlyWhereItIsNotNamed: other replicas use a configured key file too, so a typing error
+// must not create a new key.
 func TestKeyFileIsMadeOnlyWhereItIsNotNamed(t *testing.T) {
 	for name, test := range map[string]struct {
 		sets []string

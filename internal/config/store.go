@@ -16,16 +16,16 @@ const (
 // stateFolder is the default name of the folder.
 const stateFolder = "state"
 
-// Store configures where the records of changes are kept.
+// Store configures the storage of the records of changes.
 type Store struct {
 	// Kind is file or postgres.
 	Kind string `yaml:"kind" oneof:"file postgres" doc:"Where the records of changes, the shared budget and the quotas are stored. They hold no secret value. file: a folder, for one replica. postgres: a PostgreSQL database, for several replicas, which holds the audit trail of all replicas too." example:"file"`
-	// Folder is the folder of StoreFile. Empty only in dev mode, where the
-	// folder goes with the program, and with StorePostgres.
+	// Folder is the folder of StoreFile. It is empty only in dev mode, where the folder is temporary, and
+	// with StorePostgres.
 	Folder string `yaml:"folder" type:"file" doc:"The folder, on a volume that outlives the program. It is created if it is missing. Each replica needs its own." need:"state beside audit.file, or beside the configuration file where there is none" example:"/var/lib/storekeeper/state"`
-	// MaxSize is the most bytes of the write-ahead log in Folder.
+	// MaxSize is the maximum size in bytes of the write-ahead log in Folder.
 	MaxSize Size `yaml:"max_size" doc:"Maximum size of the write-ahead log in the folder, from 256MiB to 1024GiB. When the log is full and no record in it has expired, changes are refused with STATE_FULL. A day at the full call budget takes about 1GiB." sample:"16GiB"`
-	// MaxWait is how long a change waits for a durable write.
+	// MaxWait is the maximum wait of a change for a durable write.
 	MaxWait time.Duration `yaml:"max_wait" doc:"How long a change waits until the disk or the database has made it durable, from 100ms to 10s. Then it is refused with STATE_UNAVAILABLE, and further changes at once until the write ends. Raise it where the disk is slow." sample:"900ms"`
 	// KeyFile holds the HMAC key of request digests. It may be empty only if
 	// Folder is.
@@ -91,7 +91,7 @@ func (s *Store) complete(audit Audit, dev bool) {
 // DefaultKeyFile is the key file that Storekeeper creates if none is named.
 func (s *Store) DefaultKeyFile() string { return s.Folder + ".key" }
 
-// files lists the files of this section. k is its check.
+// files lists the files of this section. k is the check of the section.
 func (s *Store) files(k section) []fileSetting {
 	key := secret
 	if s.Kind == StoreFile && s.KeyFile == s.DefaultKeyFile() {

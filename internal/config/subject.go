@@ -20,7 +20,7 @@ type Subject struct {
 
 func (s *Subject) setDefaults(bool) { s.Claim = "sub" }
 
-// validateSubjects checks each subject, and that no earlier subject covers it.
+// validateSubjects checks each subject, and that no earlier subject covers the same subjects.
 func validateSubjects(subjects []Subject, k section) {
 	if len(subjects) == 0 {
 		k.fail("is missing; it must list at least one subject with match, since nobody else is admitted")
@@ -37,8 +37,7 @@ func validateSubjects(subjects []Subject, k section) {
 	}
 }
 
-// validate checks one subject and returns its pattern, which is zero if it is
-// invalid.
+// validate checks a subject and returns its pattern. The pattern is zero if the subject is invalid.
 func (s *Subject) validate(k section) subject.Pattern {
 	pattern, err := subject.Parse(s.Match)
 	switch {

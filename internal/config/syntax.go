@@ -13,18 +13,16 @@ var (
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// syntaxHint is advice about one error of the YAML library.
+// syntaxHint is advice about an error of the YAML library.
 type syntaxHint struct {
 	// complaint is a part of the library's error text.
 	complaint string
 	hint      string
-	// fromZero says that the library counts lines from 0 in this error. It
-	// counts from 1 in the others.
+	// fromZero says that the library counts lines from 0 in this error, instead of from 1.
 	fromZero bool
 }
 
-// syntaxHints lists the known errors of the library. The first that matches
-// counts.
+// syntaxHints lists the known errors of the library. The first match counts.
 func syntaxHints() []syntaxHint {
 	return []syntaxHint{
 		{"expected key", "check the indentation around this line", true},
@@ -62,7 +60,7 @@ func (r *mistakeReport) syntax(s source, err error, data []byte) {
 	if advice.fromZero || line == 0 {
 		line++
 	}
-	// The library may report a line after the last one.
+	// The library may report a line after the end.
 	line = min(line, 1+bytes.Count(bytes.TrimRight(data, "\r\n"), []byte("\n")))
 	r.wrong(s.at(line), s.key, fmt.Sprintf("is not YAML (%s); %s", text, advice.hint))
 }

@@ -2,16 +2,15 @@ package config
 
 import "slices"
 
-// Tenant gives a tenant an id of its own.
+// Tenant assigns an id to a tenant.
 type Tenant struct {
-	// Name is the name of the tenant, as callers and rules have it.
+	// Name is the name of the tenant in callers and rules.
 	Name string `yaml:"name" doc:"Name of the tenant, as callers and rules have it. Unique." need:"required" example:"payments"`
-	// ID is the id under which quotas, weights and usage are kept.
+	// ID is the key of quotas, weights and usage.
 	ID string `yaml:"id" doc:"Stable id of the tenant, such as the first name that it had. The format of the name of an API key applies. Unique, and not the name of another tenant." need:"required" example:"payments-2024"`
 }
 
-// TenantID returns the id of a tenant, by its name. It is the name itself,
-// unless tenants has another.
+// TenantID returns the id of a tenant, by name. The default is the name.
 func (c *Callers) TenantID(name string) string {
 	for i := range c.Tenants {
 		if c.Tenants[i].Name == name {
@@ -21,7 +20,7 @@ func (c *Callers) TenantID(name string) string {
 	return name
 }
 
-// validateTenants checks each tenant, and that no two tenants have one id.
+// validateTenants checks each tenant, and that ids are unique.
 func (c *Callers) validateTenants(k section) {
 	at := k.field("tenants")
 	names, ids := make([]string, len(c.Tenants)), make([]string, len(c.Tenants))
@@ -34,7 +33,7 @@ func (c *Callers) validateTenants(k section) {
 	}
 	at.unique("name", names)
 	at.unique("id", ids)
-	// A tenant that is not listed has its name as id.
+	// The id of an unlisted tenant is its name.
 	told, named := map[int]bool{}, map[string]bool{}
 	for _, p := range c.payers(k) {
 		if !p.tenant && slices.Contains(names, p.name) && !named[p.name] {
@@ -49,7 +48,7 @@ func (c *Callers) validateTenants(k section) {
 	}
 }
 
-// payer is the name of a tenant, and the key that has it.
+// payer is the name of a tenant, and the position of that name.
 type payer struct {
 	at   section
 	name string
@@ -57,8 +56,7 @@ type payer struct {
 	tenant bool
 }
 
-// payers lists the tenants of callers. A caller without a tenant is a tenant of
-// its own name.
+// payers lists the tenants of callers. A caller without a tenant counts as a tenant with the caller's name.
 func (c *Callers) payers(k section) []payer {
 	var all []payer
 	add := func(at section, tenant, name string) {

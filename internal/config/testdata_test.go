@@ -11,12 +11,11 @@ import (
 	"platform.internal/storekeeper/internal/config"
 )
 
-// update writes the files that the tests compare with. What it wrote is to be
-// read before it is kept.
+// update writes the expected files of the tests. Review the files before committing them.
 var update = flag.Bool("update", false, "write the expected files anew")
 
-// Each file in testdata/invalid holds one mistake and is named after it. The
-// .txt beside it is what the operator reads.
+// TestEachMistakeIsReportedAsExpected: each file in testdata/invalid holds one mistake and is named after the
+// mistake. The .txt file with the same name holds the expected report.
 func TestEachMistakeIsReportedAsExpected(t *testing.T) {
 	files, err := filepath.Glob("testdata/invalid/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -54,7 +53,7 @@ func TestValidFilesHaveNoMistake(t *testing.T) {
 	}
 }
 
-// golden compares text with the file at path, or writes it there.
+// golden compares text with the file at path, or writes the file with -update.
 func golden(t *testing.T, path, text string) {
 	t.Helper()
 	if *update {

@@ -14,7 +14,7 @@ func parseTimestamp(text string) (Timestamp, bool) {
 	return Timestamp(at.UnixMicro()), err == nil && at.UnixMicro() > 0
 }
 
-// Time returns the moment, and the zero time if none is set.
+// Time returns the time, zero if none is set.
 func (t Timestamp) Time() time.Time {
 	if t == 0 {
 		return time.Time{}

@@ -19,8 +19,7 @@ type TLS struct {
 // Enabled reports whether the listeners have TLS.
 func (t *TLS) Enabled() bool { return t.CertFile != "" }
 
-// intended reports whether the listeners are meant to have TLS, also if one of
-// the files is missing.
+// intended reports whether the listeners are meant to have TLS, even if one of the files is missing.
 func (t *TLS) intended() bool { return t.CertFile != "" || t.KeyFile != "" }
 
 func (t *TLS) setDefaults() { t.ClientAuth = "optional" }
@@ -39,8 +38,7 @@ func (t *TLS) validate(k section) {
 	}
 }
 
-// plaintextRule returns the rule that a listener violates because it is in
-// plain text, or "".
+// plaintextRule returns the rule that a listener violates because the listener has no TLS, or "".
 func plaintextRule(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || isLoopback(host) {

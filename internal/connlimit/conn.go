@@ -24,8 +24,7 @@ type Conn struct {
 	owner string
 	ended bool
 
-	// lastRead is when the last bytes arrived, in nanoseconds since the Unix
-	// epoch.
+	// lastRead is the time of the last read, in nanoseconds since the Unix epoch.
 	lastRead      atomic.Int64
 	bytes         atomic.Int64
 	called        atomic.Bool
@@ -46,8 +45,8 @@ func newConn(raw net.Conn, l *Limiter) *Conn {
 	return c
 }
 
-// Read reads available bytes. Until a caller is authenticated it reads no more
-// than the token bucket allows, and waits for it.
+// Read reads available bytes. Until a caller is authenticated, Read waits for the token bucket and reads at
+// most as many bytes.
 func (c *Conn) Read(p []byte) (int, error) {
 	if !c.authenticated.Load() && len(p) > 0 {
 		most, err := c.allow(len(p))
@@ -76,8 +75,8 @@ func (c *Conn) resolveOwner() {
 	}
 }
 
-// allow waits until bytes may be read and returns their number. It fails if the
-// read deadline has passed or the connection is closed.
+// allow waits until bytes may be read and returns their number. It fails if the read deadline has passed or
+// the connection is closed.
 func (c *Conn) allow(want int) (int, error) {
 	for {
 		n, wait := c.bucket.available(time.Now(), c.streams.Load() == 0)
@@ -138,7 +137,7 @@ func (c *Conn) Close() error {
 // RemoteAddr returns the address of the client as an *Addr.
 func (c *Conn) RemoteAddr() net.Addr { return c.addr }
 
-// LocalAddr is the address of this end. It leads back to the connection.
+// LocalAddr returns the local address. The Conn can be found from that address.
 func (c *Conn) LocalAddr() net.Addr { return &localAddr{Addr: c.Conn.LocalAddr(), conn: c} }
 
 // MarkCalled notes that the connection carries a call.
@@ -155,8 +154,8 @@ func (c *Conn) MarkAuthenticated(caller string) {
 	c.limiter.enter(&c.limiter.authenticated, c, caller)
 }
 
-// BeginStream notes that a stream without authentication begins, and returns a
-// function that ends it. It returns false if there would be more than most.
+// BeginStream notes the start of a stream without authentication, and returns a function that ends the
+// stream. It returns false if there would be more than most streams.
 func (c *Conn) BeginStream(most int) (end func(), ok bool) {
 	if int(c.streams.Add(1)) > most {
 		c.streams.Add(-1)
@@ -179,8 +178,8 @@ func (c *Conn) expired(now time.Time) bool {
 	return now.Sub(time.Unix(0, c.lastRead.Load())) > c.limiter.config.Idle
 }
 
-// Addr is the address of a client with its connection. Servers pass addresses,
-// and not connections, to the code that authenticates a call.
+// Addr is the address of a client with its connection. Servers pass addresses, not connections, to the code
+// that authenticates a call.
 type Addr struct{ conn *Conn }
 
 var _ net.Addr = (*Addr)(nil)

@@ -12,8 +12,7 @@ func newConnGroup(most, mostPerOwner int) connGroup {
 	return connGroup{max: most, maxPerOwner: mostPerOwner, all: map[*Conn]struct{}{}, counts: map[string]int{}}
 }
 
-// add adds a connection. It returns the connection that must be closed for it,
-// if any.
+// add adds a connection. It returns the connection to close in exchange, if any.
 func (g *connGroup) add(c *Conn) *Conn {
 	g.all[c] = struct{}{}
 	g.counts[c.owner]++
@@ -37,9 +36,8 @@ func (g *connGroup) remove(c *Conn) {
 	}
 }
 
-// idlest returns the connection, among those that may be closed, that has been
-// idle for the longest time. It returns the newest connection only if there is
-// no other.
+// idlest returns the connection that has been idle for the longest time, among those that may be closed. It
+// returns the newest connection only if there is no other.
 func (g *connGroup) idlest(newest *Conn, mayGo func(*Conn) bool) *Conn {
 	found := newest
 	for c := range g.all {

@@ -1,9 +1,7 @@
-// Package connlimit limits the connections of a listener: their number, how
-// long they may be idle, and how many bytes are read from a connection before
-// one of its calls is authenticated.
+// Package connlimit limits the connections of a listener: their number, their idle time, and the number of
+// bytes read from a connection before its first authenticated call.
 //
-// The package must not know any protocol: the servers report calls and callers
-// of a connection.
+// The package must not know any protocol: the servers report calls and callers of a connection.
 package connlimit
 
 import (
@@ -13,30 +11,28 @@ import (
 	"time"
 )
 
-// Config holds the limits. A field that is 0 gets its default.
+// Config holds the limits. 0 means the default.
 type Config struct {
 	// MaxAuthenticated is the number of connections of authenticated callers.
 	MaxAuthenticated int
-	// MaxPerCaller is the number of connections of one caller.
+	// MaxPerCaller is the maximum number of connections of a caller.
 	MaxPerCaller int
 	// MaxUnauthenticated is the number of connections without an authenticated
 	// caller.
 	MaxUnauthenticated int
-	// MaxPerAddress is the number of these connections from one IP address.
+	// MaxPerAddress is the maximum number of these connections from an IP address.
 	MaxPerAddress int
 	// Allowance is the size of the token bucket of a connection without an
 	// authenticated caller, in bytes, TLS included.
 	Allowance int
-	// Refill is the number of bytes that the token bucket gets per second while
-	// no stream of the connection is open.
+	// Refill is the number of bytes per second added to the token bucket while no stream of the connection is
+	// open.
 	Refill int
-	// FirstCall is how long a connection may exist before its first call.
+	// FirstCall is the maximum age of a connection before its first call.
 	FirstCall time.Duration
-	// Idle is how long a connection without an authenticated caller may send
-	// nothing.
+	// Idle is the maximum time without data on a connection without an authenticated caller.
 	Idle time.Duration
-	// OnNoCall is called for each connection that sent bytes and ended without
-	// a call. Nil: not called.
+	// OnNoCall is called for each connection that sent bytes and ended without a call. It may be nil.
 	OnNoCall func(peer string, bytes int64)
 }
 
@@ -123,9 +119,8 @@ func (l *Limiter) sweep(now time.Time) {
 	}
 }
 
-// Listener returns a listener with counted connections. If a limit is exceeded,
-// a new connection is accepted and another one is closed: the one that has been
-// idle for the longest time, of the address or caller with the most
+// Listener returns a listener with counted connections. If a limit is exceeded, a new connection is accepted
+// and another connection is closed: the longest idle connection of the address or caller with the most
 // connections.
 func (l *Limiter) Listener(on net.Listener) net.Listener { return &listener{Listener: on, limiter: l} }
 
@@ -135,7 +130,7 @@ type listener struct {
 	limiter *Limiter
 }
 
-// Accept accepts a connection and counts it.
+// Accept accepts and counts a connection.
 func (l *listener) Accept() (net.Conn, error) {
 	raw, err := l.Listener.Accept()
 	if err != nil {
@@ -146,8 +141,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// enter moves a connection into a group. Another connection may be closed for
-// it.
+// enter moves a connection into a group. It may close another connection.
 func (l *Limiter) enter(into *connGroup, c *Conn, owner string) {
 	l.mu.Lock()
 	l.leave(c)
@@ -178,8 +172,7 @@ func (l *Limiter) Counts() (unknown, known int) {
 	return len(l.unauthenticated.all), len(l.authenticated.all)
 }
 
-// rawAddress returns the address of the peer of the TCP connection, whatever
-// address a PROXY protocol header names.
+// rawAddress returns the peer address of the TCP connection, without regard to a PROXY protocol header.
 func rawAddress(c net.Conn) net.Addr {
 	if behind, ok := c.(interface{ Raw() net.Conn }); ok {
 		return behind.Raw().RemoteAddr()

@@ -62,8 +62,8 @@ func (a *tokenBucket) setDeadline(t time.Time) {
 	a.wakeReader()
 }
 
-// overdue reports whether the read deadline has passed, and otherwise the time
-// until it. 0: there is no deadline.
+// overdue reports whether the read deadline has passed, and otherwise the remaining time. 0: there is no
+// deadline.
 func (a *tokenBucket) overdue(now time.Time) (bool, time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

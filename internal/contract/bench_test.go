@@ -11,7 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/contract"
 )
 
-// requests are good ones, by what they are.
+// requests returns valid requests by description.
 func requests() map[string]proto.Message {
 	id := strings.Repeat("a", 32)
 	batch := make([]*secretsstorev1.NewSecret, 100)

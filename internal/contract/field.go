@@ -7,8 +7,7 @@ import (
 	policyv1 "platform.internal/storekeeper/gen/storekeeper/policy/v1"
 )
 
-// FieldPolicy returns what the proto file declares about a field. It is never
-// nil.
+// FieldPolicy returns the declaration of a field in the proto file. It is never nil.
 func FieldPolicy(fd protoreflect.FieldDescriptor) *policyv1.FieldPolicy {
 	if p, ok := proto.GetExtension(fd.Options(), policyv1.E_Field).(*policyv1.FieldPolicy); ok && p != nil {
 		return p

@@ -107,8 +107,8 @@ func TestEveryFieldThatCouldHoldASecretIsClassed(t *testing.T) {
 	}
 }
 
-// debug_redact hides a value where other tools print a message; Go heeds it
-// nowhere.
+// TestSecretsAreRedactedByOtherToolsToo: debug_redact hides a value when other tools print a message. Go
+// ignores the option.
 func TestSecretsAreRedactedByOtherToolsToo(t *testing.T) {
 	secrets := 0
 	for name, fd := range holders(services()) {
@@ -125,7 +125,7 @@ func TestSecretsAreRedactedByOtherToolsToo(t *testing.T) {
 	}
 }
 
-// No answer can hold the value of a secret, whatever the code does.
+// TestNoAnswerHasASecretField: an answer cannot hold the value of a secret.
 func TestNoAnswerHasASecretField(t *testing.T) {
 	for _, s := range services() {
 		for i := range s.Methods().Len() {

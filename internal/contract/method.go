@@ -13,25 +13,23 @@ import (
 // Self is the action of methods about the caller alone.
 const Self = "self"
 
-// Method is what the proto file declares about one method.
+// Method is the declaration of a method in the proto file.
 type Method struct {
-	// Action is what a caller must be allowed to do, or Self.
+	// Action is the action that a caller must be allowed to do, or Self.
 	Action string
-	// Changes says that the method changes something.
+	// Changes says that the method makes a change.
 	Changes bool
-	// Lists says that the answer is a list whose items are authorised one by
-	// one.
+	// Lists says that the answer is a list whose items are authorised separately.
 	Lists bool
-	// ByName says that the method names secrets that may exist or not. What it
-	// does to them is authorised as calls of their own. The caller must be allowed
-	// Action or OrAction for each name.
+	// ByName says that the method names secrets that may not exist. Its changes are authorised as separate
+	// calls. The caller must be allowed Action or OrAction for each name.
 	ByName   bool
 	OrAction string
 
 	resourceFields []resourceField
 }
 
-// Target holds the resources of a request as the request names them.
+// Target holds the resources of a request in the form of the request.
 type Target struct {
 	// Account is an identifier or a configured name.
 	Account string
@@ -41,8 +39,7 @@ type Target struct {
 	SecretIDs []string
 	// StoreName is the name of a new store.
 	StoreName string
-	// InStore is the name of a store that exists, if the request gives the store
-	// by its name.
+	// InStore is the name of an existing store, if the request gives the store by name.
 	InStore string
 	// Secrets are the new secrets, one per item of a batch.
 	Secrets []CreatedSecret
@@ -52,9 +49,9 @@ type Target struct {
 
 // CreatedSecret is a secret that a request creates.
 type CreatedSecret struct {
-	// Name is the name. It is "" if the request has none.
+	// Name is the name, "" if the request has none.
 	Name string
-	// Scopes are the scopes it gets.
+	// Scopes are the scopes of the secret.
 	Scopes []string
 }
 
@@ -64,9 +61,8 @@ type resourceField struct {
 	declared *policyv1.FieldPolicy
 }
 
-// Methods reads the declarations of all methods, by full method name. A method
-// without a declared action is an error, because nobody could be authorised for
-// it.
+// Methods reads the declarations of all methods, by full method name. A method without a declared action is
+// an error, because no caller could be authorised.
 func Methods(services ...protoreflect.ServiceDescriptor) (map[string]*Method, error) {
 	methods := map[string]*Method{}
 	var missing []error

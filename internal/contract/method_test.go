@@ -26,7 +26,7 @@ func methods(t testing.TB) map[string]*contract.Method {
 	return m
 }
 
-// declared says in one line what a method declares.
+// declared formats a declaration in one line.
 func declared(m *contract.Method) string {
 	text := m.Action
 	if m.OrAction != "" {
@@ -44,8 +44,8 @@ func declared(m *contract.Method) string {
 	return text
 }
 
-// TestWhatEachMethodDeclares is here to be read when it changes: it is what
-// rules and the audit trail go by.
+// TestWhatEachMethodDeclares makes every change of a declaration visible, because rules and the audit trail
+// depend on the declarations.
 func TestWhatEachMethodDeclares(t *testing.T) {
 	want := map[string]string{
 		"/secretsstore.v1.SecretsStoreService/CreateStore":         "store.create changes",
@@ -107,21 +107,20 @@ func TestWhatChangesIsDeclaredSo(t *testing.T) {
 	}
 }
 
-// TestEveryIdentifierIsDeclared finds a field by its name that rules would not
-// know of.
+// TestEveryIdentifierIsDeclared finds fields whose name suggests an identifier without a declaration.
 func TestEveryIdentifierIsDeclared(t *testing.T) {
 	all := methods(t)
 	for _, s := range services() {
 		for i := range s.Methods().Len() {
 			md := s.Methods().Get(i)
-			// A list is filtered by a name; it is not done to the object of that name.
+			// A list is filtered by a name. The object of that name is not the target.
 			lists := all["/"+string(s.FullName())+"/"+string(md.Name())].Lists
 			fields(md.Input(), func(fd protoreflect.FieldDescriptor) {
 				p := contract.FieldPolicy(fd)
 				name := string(fd.Name())
 				switch {
 				case name == "request_id":
-					// It names the call.
+					// This field names the call.
 				case strings.HasSuffix(name, "_id") && p.GetIdentifies() != strings.TrimSuffix(name, "_id"),
 					name == "ids" && p.GetIdentifies() == "",
 					name == "scopes" && !p.GetGrants() && fd.Parent().Name() != "ListSecretsRequest" && fd.Parent().Name() != "PermissionCheck",
@@ -156,8 +155,7 @@ func TestAMethodWithoutADeclarationStopsTheStart(t *testing.T) {
 	}
 }
 
-// TestEveryActionCanBeTested compares the actions of rules with those that
-// TestPermissions takes, and with those that methods declare.
+// TestEveryActionCanBeTested compares the actions of rules with those of TestPermissions and of the methods.
 func TestEveryActionCanBeTested(t *testing.T) {
 	field := storekeeperv1.File_storekeeper_v1_self_proto.Messages().ByName("PermissionCheck").Fields().ByName("action")
 	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)

@@ -42,8 +42,8 @@ func (b reportedPaths) add(path string) {
 	}
 }
 
-// covers reports whether a path, an item of it or a parent of it has a mistake,
-// or whether it is inside a list that is too long.
+// covers reports whether a path, its parent or an item of its list has a mistake, or whether the path is
+// inside a list that is too long.
 func (b reportedPaths) covers(path string) bool {
 	if b.paths[path] || b.lists[path] {
 		return true

@@ -48,9 +48,8 @@ func (f resourceField) read(m protoreflect.Message, t *Target) {
 	})
 }
 
-// IsIdentifier reports whether a text has the form of Cloudflare's identifiers:
-// 32 lower-case hexadecimal digits. A store with such a name can be given by its
-// identifier only.
+// IsIdentifier reports whether a text has the form of Cloudflare's identifiers: 32 lower-case hexadecimal
+// digits. A store with such a name must be given by its identifier.
 func IsIdentifier(text string) bool {
 	return len(text) == 32 && strings.Trim(text, "0123456789abcdef") == ""
 }

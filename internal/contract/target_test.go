@@ -90,8 +90,7 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// TestALongListIsCheckedAsFarAsItMustBe sends a batch whose items would each
-// break several rules.
+// TestALongListIsCheckedAsFarAsItMustBe sends a batch whose items each break several rules.
 func TestALongListIsCheckedAsFarAsItMustBe(t *testing.T) {
 	items := make([]*secretsstorev1.NewSecret, 1_000_000)
 	for i := range items {

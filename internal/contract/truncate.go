@@ -9,7 +9,7 @@ import (
 // listLimits holds, per request type, the lists with a maximum number of items.
 type listLimits map[protoreflect.FullName][]listLimit
 
-// listLimit is a list and its maximum number of items.
+// listLimit is a list field and its maximum number of items.
 type listLimit struct {
 	list protoreflect.FieldDescriptor
 	max  int
@@ -33,9 +33,8 @@ func (l listLimits) read(request protoreflect.MessageDescriptor) error {
 // maxListLimit is larger than every maximum that a rule sets.
 const maxListLimit = 1 << 20
 
-// truncate returns a request whose lists have at most one item more than
-// allowed. It violates the same rules as the original. The validation library
-// would check each of millions of items.
+// truncate returns a request whose lists have at most one item more than allowed. It violates the same rules
+// as the original. Otherwise the validation library would check each of millions of items.
 func (l listLimits) truncate(request proto.Message) proto.Message {
 	whole := request.ProtoReflect()
 	short := whole

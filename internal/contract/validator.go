@@ -1,7 +1,7 @@
-// Package contract reads what the proto files declare about methods and fields,
-// and checks requests against these declarations.
+// Package contract reads the declarations of methods and fields in the proto files, and checks requests
+// against them.
 //
-// The package must not know how a request arrived or what becomes of it.
+// The package must not know how a request arrived or how it is processed.
 package contract
 
 import (
@@ -46,11 +46,10 @@ func NewValidator(services ...protoreflect.ServiceDescriptor) (*Validator, error
 	return &Validator{rules: rules, listLimits: lists, strict: strict}, nil
 }
 
-// Check returns nil if the request violates no rule. Otherwise it returns a
-// fault: NotFound for an identifier in a form that no object has, or BadInput
-// with every wrong field, including the mistakes that decoding found (see
-// WithMistakes). The order is Cloudflare's: a store that cannot exist, then
-// wrong fields, then a secret that cannot exist.
+// Check returns nil if the request violates no rule. Otherwise it returns a fault: NotFound for an identifier
+// in a form that no object has, or BadInput with every wrong field, including the mistakes found during
+// decoding (see WithMistakes). The order is Cloudflare's: a store that cannot exist, then wrong fields, then
+// a secret that cannot exist.
 func (v *Validator) Check(ctx context.Context, request proto.Message) error {
 	found := MistakesFrom(ctx)
 	if found.Fault != nil {
@@ -109,9 +108,8 @@ func fieldMistakes(broken []*protovalidate.Violation, known []fault.Field, reque
 	return fields
 }
 
-// splitViolations separates the identifiers that cannot name an object, by kind
-// of object. Such an object does not exist. Cloudflare answers NotFound too,
-// and not that the form is wrong.
+// splitViolations separates malformed identifiers, by kind of object. An object with such an identifier
+// cannot exist. Cloudflare answers NotFound too, and does not complain about the form.
 func splitViolations(broken []*protovalidate.Violation, request proto.Message) (rules []*protovalidate.Violation, missing map[string]error) {
 	missing = map[string]error{}
 	for _, b := range broken {

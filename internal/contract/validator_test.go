@@ -200,8 +200,8 @@ func TestAnUnreadableBodyIsTheOnlyMistake(t *testing.T) {
 	}
 }
 
-// Every value field of the API must be declared secret: what is not declared
-// may be logged.
+// TestValuesAreDeclaredSecret: every value field of the API must be declared secret, because other fields may
+// be logged.
 func TestValuesAreDeclaredSecret(t *testing.T) {
 	secret := 0
 	for _, s := range services() {

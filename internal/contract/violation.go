@@ -10,9 +10,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// violationField converts a violated rule to a fault field: the path, the
-// machine word, and what would be right. fd is the field; nil for a rule of the
-// whole message.
+// violationField converts a violated rule to a fault field: the path, the machine word, and the correct form.
+// fd is nil for a rule of the whole message.
 func violationField(b *protovalidate.Violation, fd protoreflect.FieldDescriptor) fault.Field {
 	path := protovalidate.FieldPathString(b.Proto.GetField())
 	rule := b.Proto.GetRuleId()
@@ -60,9 +59,8 @@ func wordSuffix(rule string) string {
 	}
 }
 
-// advice says what would be right. The wording is Storekeeper's, so that it is
-// the same over both protocols and with every version of the validation
-// library.
+// advice describes the correct form. The wording is Storekeeper's, so that both protocols and all versions of
+// the validation library give the same text.
 func advice(rule string, limit protoreflect.Value, otherwise string) string {
 	switch rule {
 	case "required", "string.min_len":

@@ -10,7 +10,7 @@ import (
 
 // callerCredential is the authenticated credential of a request.
 type callerCredential struct {
-	// id is the same for the same credential and reveals nothing of it.
+	// id identifies the credential and reveals nothing else about it.
 	id string
 	// token is the API token. It is empty for a global API key.
 	token string
@@ -20,8 +20,8 @@ type callerCredential struct {
 // tokenEmail is the e-mail address of the user of every token.
 const tokenEmail = "emulator@example.com"
 
-// authenticate authenticates a request. If there is an Authorization header, it
-// alone decides; SDKs send all credentials that they have.
+// authenticate authenticates a request. An Authorization header takes precedence, because SDKs send all their
+// credentials.
 func (e *Emulator) authenticate(h http.Header) (callerCredential, *httpAnswer) {
 	if given := h.Get("Authorization"); given != "" {
 		return e.byToken(given)

@@ -20,7 +20,7 @@ const (
 // errTooLarge is the error of a body of more than maxBody bytes.
 var errTooLarge = errors.New("emulator: the body is too large")
 
-// apiCall is one request while the emulator handles it.
+// apiCall is a request during its execution.
 type apiCall struct {
 	routeMatch
 	method  string
@@ -35,7 +35,7 @@ type apiCall struct {
 	eraA bool
 	// who is set after authentication.
 	who callerCredential
-	// account is set once the credential may use the account.
+	// account is set after the credential was checked for the account.
 	account *accountState
 }
 

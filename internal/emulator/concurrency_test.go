@@ -40,8 +40,8 @@ func TestOneOfManyWins(t *testing.T) {
 	}
 }
 
-// TestNoTwoTimesAreTheSame uses every part of the emulator at once, on a clock
-// that stands still; the race detector watches it where it runs.
+// TestNoTwoTimesAreTheSame uses all parts of the emulator concurrently, with a stopped clock. It is meant for
+// the race detector.
 func TestNoTwoTimesAreTheSame(t *testing.T) {
 	c := noLimits()
 	c.Clock = newClock().Now

@@ -22,8 +22,7 @@ const (
 	defaultBlock         = 5 * time.Minute
 )
 
-// Config configures an emulator. The zero value is one account that accepts
-// every credential.
+// Config configures an emulator. The zero value has one account that accepts every credential.
 type Config struct {
 	// Accounts are the accounts that exist. Empty: one account,
 	// DefaultAccountID.
@@ -34,8 +33,8 @@ type Config struct {
 	// Keys are the accepted e-mail addresses with their global API keys. A key
 	// may use every account.
 	Keys []Key
-	// ActivateAfter is how long a new secret is pending. 0: half a second.
-	// Negative: secrets are active at once.
+	// ActivateAfter is the time for which a new secret is pending. 0: half a second. Negative: secrets are
+	// active at once.
 	ActivateAfter time.Duration
 	// Clock returns the time for times of creation and change, the age of
 	// secrets and the windows of the rate limit. Nil: time.Now. Delays of
@@ -44,11 +43,10 @@ type Config struct {
 	// Random returns a number from 0 to below 1 for faults with a probability.
 	// Nil: a seeded random source.
 	Random func() float64
-	// RateLimit limits the calls of one credential. Nil: Cloudflare's limit of
-	// 1200 calls in 5 minutes.
+	// RateLimit limits the calls of a credential. Nil: Cloudflare's limit of 1200 calls in 5 minutes.
 	RateLimit *RateLimit
-	// RequestLogLimit is the number of logged requests, the newest ones. 0:
-	// none. A logged request holds credentials and values.
+	// RequestLogLimit is the number of newest requests to log. 0: none. A logged request holds credentials
+	// and values.
 	RequestLogLimit int
 	// ControlOff removes the control API under /__emulator.
 	ControlOff bool
@@ -87,12 +85,12 @@ type RateLimit struct {
 	Requests int
 	// Window is the length of a window, from its first call. 0: 5 minutes.
 	Window time.Duration
-	// Block is how long a credential is blocked. 0: 5 minutes.
+	// Block is the duration of a block of a credential. 0: 5 minutes.
 	Block time.Duration
 }
 
-// Validate returns every mistake that would make a part of the configuration
-// unreachable. New accepts such a configuration all the same.
+// Validate returns every mistake that makes a part of the configuration unreachable. New still accepts such a
+// configuration.
 func (c Config) Validate() error {
 	var mistakes []error
 	seen := map[string]bool{}

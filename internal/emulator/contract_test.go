@@ -82,7 +82,7 @@ func TestWholeLifeOfAStore(t *testing.T) {
 
 func fill(ids *strings.Replacer, path string) string { return ids.Replace(path) }
 
-// fillBody fills identifiers only where a list of them ends.
+// fillBody inserts identifiers only at the end of a list of identifiers.
 func fillBody(ids *strings.Replacer, body string) string {
 	if strings.HasPrefix(body, `{"ids"`) {
 		return ids.Replace(body)

@@ -38,8 +38,7 @@ func (e *Emulator) isControl(r *http.Request) bool {
 	return !e.config.ControlOff && strings.HasPrefix(r.URL.Path, controlPrefix)
 }
 
-// serveControl answers in a format of its own, so that it cannot be confused
-// with Cloudflare's answers.
+// serveControl uses a different answer format than Cloudflare, so that the answers cannot be confused.
 func (e *Emulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", jsonType)
 	methods, ok := control()[strings.TrimPrefix(r.URL.Path, controlPrefix)]

@@ -57,8 +57,8 @@ func (f faultJSON) toFault() Fault {
 	}
 }
 
-// duration returns n units, or the longest duration if n is too large; the
-// check of the fault then refuses it.
+// duration returns n units, or the maximum duration if n is too large. The check of the fault then refuses
+// the value.
 func duration(n int64, unit time.Duration) time.Duration {
 	const longest = 1 << 62
 	switch {
@@ -71,8 +71,8 @@ func duration(n int64, unit time.Duration) time.Duration {
 	}
 }
 
-// decodeFaults parses one fault or an array. An unknown key is an error: with a
-// misspelt fault, a test would pass for the wrong reason.
+// decodeFaults parses a fault or an array of faults. An unknown key is an error: with a misspelt fault, a
+// test would pass for the wrong reason.
 func decodeFaults(body []byte) ([]Fault, error) {
 	var ordered []faultJSON
 	var err error

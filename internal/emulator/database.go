@@ -34,7 +34,7 @@ type secretRow struct {
 	modified time.Time
 }
 
-// snapshot holds all rows of an account at one moment.
+// snapshot holds all rows of an account at one time.
 type snapshot struct {
 	stores  map[string]storeRow
 	secrets map[string]secretRow
@@ -44,15 +44,15 @@ func newSnapshot() *snapshot {
 	return &snapshot{stores: map[string]storeRow{}, secrets: map[string]secretRow{}}
 }
 
-// accountState holds the rows of an account and its history.
+// accountState holds the rows of an account and their history.
 type accountState struct {
 	settings Account
 	mu       sync.Mutex
 	snapshot *snapshot
-	// namesInUse holds the names in use, each with its store before it. A
-	// search through all rows would make the emulator slower with each row.
+	// namesInUse holds the names in use, each prefixed with its store. A scan of all rows would make the
+	// emulator slower with each row.
 	namesInUse map[string]bool
-	// history holds how to undo changes. The last item is the newest change.
+	// history holds undo steps. The last step undoes the newest change.
 	history []undoStep
 }
 
@@ -93,10 +93,10 @@ func (l *database) clear() {
 // now returns the current time of the emulator's clock.
 func (l *database) now() time.Time { return l.timestamps.clock() }
 
-// object is a store or a secret. Its name never changes.
+// object is a store or a secret. The name of a row never changes.
 type object interface {
 	key() string
-	// full is the name with the scope in which it is unique.
+	// full is the name with the scope of its uniqueness.
 	full() string
 }
 
@@ -105,12 +105,11 @@ func (s storeRow) full() string  { return fullName("", s.name) }
 func (s secretRow) key() string  { return s.id }
 func (s secretRow) full() string { return fullName(s.storeID, s.name) }
 
-// fullName is the key of a secret's name in its store. For the name of a store,
-// storeID is "".
+// fullName is the key of a secret's name in its store. For the name of a store, storeID is "".
 func fullName(storeID, name string) string { return storeID + "/" + name }
 
-// put adds or replaces a row. The caller holds mu. Rows of one batch share a
-// time, so that no lagging read sees a part of the batch.
+// put adds or replaces a row. The caller holds mu. Rows of a batch share a time, so that a lagging read never
+// sees a part of the batch.
 func put[R object](a *accountState, rows func(*snapshot) map[string]R, row R, at time.Time) {
 	id := row.key()
 	before, had := rows(a.snapshot)[id]

@@ -9,18 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// maxBatch is the maximum number of items that one request creates or deletes.
+// maxBatch is the maximum number of items that a request creates or deletes.
 const maxBatch = 100
 
 // notJSON is the message for a body that is not JSON.
 const notJSON = "must be valid JSON"
 
-// jsonObject is a JSON object. Its keys are case-sensitive; decoding into a struct
-// would ignore case.
+// jsonObject is a JSON object. Its keys are case-sensitive; decoding into a struct would ignore case.
 type jsonObject = map[string]any
 
-// decode parses JSON. Numbers stay text, so that none is out of range. ok is
-// false if the body is not JSON, which is noted in found.
+// decode parses JSON. Numbers stay text, so that no number is out of range. ok is false if the body is not
+// JSON, and then found has the mistake.
 func decode(body []byte, found *problems) (v any, ok bool) {
 	if len(bytes.Trim(body, " \t\r\n")) == 0 {
 		found.add(badJSON, wholeBody(), "must not be empty")
@@ -39,7 +38,7 @@ func decode(body []byte, found *problems) (v any, ok bool) {
 	return v, true
 }
 
-// badBody is the answer to a body that cannot be read to its end.
+// badBody is the answer to a body that cannot be read completely.
 func badBody() httpAnswer {
 	var found problems
 	found.add(badJSON, wholeBody(), notJSON)

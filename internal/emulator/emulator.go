@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Emulator is an http.Handler that answers like Cloudflare. It is safe for
-// concurrent use and starts no goroutine.
+// Emulator is an http.Handler that answers like Cloudflare. It is safe for concurrent use and starts no
+// goroutine.
 type Emulator struct {
 	config      Config
 	routes      []route
@@ -19,8 +19,8 @@ type Emulator struct {
 	faults      *faults
 }
 
-// New returns an emulator without stores. It accepts any configuration;
-// [Config.Validate] returns the mistakes in it.
+// New returns an emulator without stores. It accepts any configuration. [Config.Validate] returns the
+// mistakes of a configuration.
 func New(c Config) *Emulator {
 	c = c.withDefaults()
 	return &Emulator{
@@ -33,7 +33,7 @@ func New(c Config) *Emulator {
 	}
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP answers a request.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.isControl(r) {
 		e.serveControl(w, r)
@@ -44,7 +44,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.serve(w, r, c)
 }
 
-// serve executes a call, subject to the faults that match it.
+// serve executes a call with the matching faults.
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *apiCall) {
 	p := e.faults.take(c)
 	if !pause(r.Context(), p.before) {
@@ -67,7 +67,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, c *apiCall) {
 	e.applyFault(w, c, *p.decided, honest)
 }
 
-// apply sets what faults change in the execution of a call.
+// apply applies the faults that change the execution of a call.
 func (e *Emulator) apply(p plan, c *apiCall) {
 	c.eraA = p.eraA
 	if p.lag > 0 {
@@ -140,7 +140,7 @@ func (e *Emulator) head(w http.ResponseWriter, a httpAnswer, length int64) {
 // support asks for.
 func newRay() string {
 	var id [8]byte
-	// Read never fails: it would end the process first.
+	// Read never fails: without randomness it ends the program.
 	_, _ = rand.Read(id[:])
 	return hex.EncodeToString(id[:]) + "-DEV"
 }

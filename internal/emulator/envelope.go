@@ -9,7 +9,7 @@ const jsonType = "application/json"
 type httpAnswer struct {
 	status int
 	body   []byte
-	// header holds headers beside the usual ones.
+	// header holds additional headers.
 	header map[string]string
 }
 
@@ -47,14 +47,14 @@ func succeed(result []byte, messages ...apiMessage) httpAnswer {
 	return httpAnswer{status: http.StatusOK, body: append(b, '}')}
 }
 
-// deleted is the answer to a deletion. Its result is null.
+// deleted is the answer to a deletion. The result is null.
 func deleted(status int) httpAnswer {
 	a := succeed([]byte("null"))
 	a.status = status
 	return a
 }
 
-// succeedPage wraps one page of a list.
+// succeedPage wraps a page of a list.
 func succeedPage[T any](all []T, p page, one func([]byte, T) []byte) httpAnswer {
 	shown := p.cut(len(all))
 	items := all[shown.from:shown.to]

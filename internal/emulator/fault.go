@@ -11,8 +11,8 @@ const (
 	KindDelay FaultKind = "delay"
 	// KindLag makes reads show an earlier state.
 	KindLag FaultKind = "lag"
-	// KindEraA makes store creation take and return an array of one store, as
-	// Cloudflare's contract said until spring 2026.
+	// KindEraA makes store creation take and return an array of one store, like Cloudflare's contract until
+	// spring 2026.
 	KindEraA FaultKind = "era_a"
 	// KindRateLimit answers 429 with code 971 and Retry-After.
 	KindRateLimit FaultKind = "rate_limit"
@@ -26,8 +26,7 @@ const (
 	KindCut FaultKind = "cut"
 	// KindTruncate sends half of the JSON with a matching Content-Length.
 	KindTruncate FaultKind = "truncate"
-	// KindCutMidBody announces the whole answer, sends half of it and closes
-	// the connection.
+	// KindCutMidBody announces the complete answer, sends half of it and closes the connection.
 	KindCutMidBody FaultKind = "cut_mid_body"
 	// KindContentType sends the real answer with another media type.
 	KindContentType FaultKind = "content_type"
@@ -37,7 +36,7 @@ const (
 	KindRemarks FaultKind = "remarks"
 )
 
-// Fault is a fault, and the requests that it applies to.
+// Fault is a fault with a filter for requests.
 type Fault struct {
 	// Kind is the kind of the fault. Required.
 	Kind FaultKind
@@ -51,11 +50,9 @@ type Fault struct {
 	// Empty: any.
 	Operation string
 
-	// Times is the number of requests that the fault applies to. 0: all until
-	// the fault is cleared.
+	// Times is the number of affected requests. 0: all until the fault is cleared.
 	Times int
-	// Probability is the probability that the fault applies to a matching
-	// request, from 0 to 1. 0: always.
+	// Probability is the probability that a matching request is affected, from 0 to 1. 0: always.
 	Probability float64
 
 	// Delay is a wait before anything else, in any kind, at most 5 minutes.
@@ -63,16 +60,15 @@ type Fault struct {
 	Delay time.Duration
 	// AfterCommit executes the request before the fault applies.
 	AfterCommit bool
-	// Status is from 300 to 599. It is required for KindStatus. In
-	// KindEchoCredential 0 means 403.
+	// Status is from 300 to 599. It is required for KindStatus. For KindEchoCredential 0 means 403.
 	Status int
 	// RetryAfter is sent in whole seconds. In KindRateLimit 0 means 5 minutes.
 	RetryAfter time.Duration
 	// ContentType is the media type of the answer. Empty: JSON in KindStatus,
 	// text/html in KindContentType.
 	ContentType string
-	// Body is the body of the answer. Empty: a suitable one, which is an
-	// envelope, or an HTML page of Cloudflare's edge for text/html.
+	// Body is the body of the answer. Empty: an envelope, or, for text/html, an HTML page of Cloudflare's
+	// edge.
 	Body string
 	// Location is the Location header of a redirect.
 	Location string
@@ -82,15 +78,15 @@ type Fault struct {
 	// Size is the number of bytes before the answer in KindHugeBody. 0: 64 MiB.
 	// At most 1 GiB.
 	Size int64
-	// Messages and Errors are JSON arrays of objects. KindRemarks inserts their
-	// items before those of the answer.
+	// Messages and Errors are JSON arrays of objects. KindRemarks inserts their items before those of the
+	// answer.
 	Messages, Errors string
-	// ResultInfo is a JSON object for an answer that has none.
+	// ResultInfo is a JSON object for an answer without result_info.
 	ResultInfo string
 }
 
-// decides reports whether the fault determines the answer. Other faults only
-// change how the request is executed.
+// decides reports whether the fault determines the answer. Other faults only change the execution of the
+// request.
 func (f Fault) decides() bool {
 	switch f.Kind {
 	case KindDelay, KindLag, KindEraA:

@@ -18,8 +18,7 @@ const (
 	maxHugeBody = 1 << 30
 )
 
-// faultKeys lists, per kind, the keys that have a meaning, beside those of
-// every kind. They are named as in JSON.
+// faultKeys lists, per kind, the valid keys besides those of every kind, with their JSON names.
 func faultKeys() map[FaultKind][]string {
 	return map[FaultKind][]string{
 		KindDelay:          {"after_commit"},

@@ -85,8 +85,8 @@ func echo(status int, h http.Header) httpAnswer {
 	return refuse(status, codeUnauthorized, "Invalid access token: "+credential)
 }
 
-// cut closes the connection. If that is not possible, as over HTTP/2, the
-// answer ends before the one byte that it announces.
+// cut closes the connection. If that is not possible, for example over HTTP/2, the answer ends before its
+// announced single byte.
 func (e *Emulator) cut(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -97,8 +97,7 @@ func (e *Emulator) cut(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// sendPart announces a whole answer and sends n bytes of its body. The server
-// then closes the connection.
+// sendPart announces a complete answer and sends n bytes of its body. The server then closes the connection.
 func (e *Emulator) sendPart(w http.ResponseWriter, a httpAnswer, n int) {
 	e.head(w, a, int64(len(a.body)))
 	// The client may have left.
@@ -118,7 +117,7 @@ func (e *Emulator) sendPadded(w http.ResponseWriter, a httpAnswer, size int64) {
 	_, _ = w.Write(a.body)
 }
 
-// pause waits. It returns false if the client leaves meanwhile.
+// pause waits. It returns false if the client leaves in the meantime.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true

@@ -52,7 +52,7 @@ func (q *faults) list() []Fault {
 	return slices.Clone(q.waiting)
 }
 
-// plan holds the faults of one request.
+// plan holds the faults of a request.
 type plan struct {
 	before time.Duration
 	after  time.Duration

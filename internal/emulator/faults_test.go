@@ -32,7 +32,7 @@ func TestFaultsThatAnswer(t *testing.T) {
 		fault  emulator.Fault
 		status int
 		kind   string
-		body   string // what the answer begins with
+		body   string // the start of the answer
 		header map[string]string
 		made   bool
 	}{

@@ -59,8 +59,8 @@ func notInName(r rune) bool {
 	return !letter && !digit && r != '_' && r != '-'
 }
 
-// checkValue reads the value of a secret. Mistakes name only its place: the
-// value may be a secret even if it is wrong.
+// checkValue reads the value of a secret. Mistakes name only the path, because even an invalid value may be a
+// secret.
 func checkValue(v any, at fieldPath, found *problems) string {
 	value, ok := text(v, at, found)
 	switch {

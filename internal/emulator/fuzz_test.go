@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/emulator"
 )
 
-// envelope is what every answer has.
+// envelope has the fields of every answer.
 type envelope struct {
 	Success  *bool `json:"success"`
 	Errors   []any `json:"errors"`
@@ -45,7 +45,7 @@ func fuzzed(t *testing.T) (e *emulator.Emulator, store, secret string) {
 	return e, store, store + "/secrets/" + reply{body: w.Body.String()}.id(t)
 }
 
-// FuzzBodies sends any body to every operation that reads one.
+// FuzzBodies sends any body to every operation with a body.
 func FuzzBodies(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", "[]", "null", `{"name":"x"}`, `[{"name":"x","value":"v","scopes":["dex"],"comment":null}]`,
@@ -67,7 +67,7 @@ func FuzzBodies(f *testing.F) {
 	})
 }
 
-// FuzzQueries sends any query to every operation that reads one.
+// FuzzQueries sends any query to every operation with a query.
 func FuzzQueries(f *testing.F) {
 	for _, seed := range []string{
 		"", "page=0&per_page=0", "page=-1", "page=x", "per_page=99999999999999999999", "order=name&direction=asc",

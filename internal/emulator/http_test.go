@@ -30,7 +30,8 @@ func TestPathsThatLeadNowhere(t *testing.T) {
 	}
 }
 
-// An identifier that is left empty reaches the product, which knows no such route.
+// TestAnEmptyIdentifierIsAGenericNotFound: a request with an empty identifier reaches the product, which has
+// no such route.
 func TestAnEmptyIdentifierIsAGenericNotFound(t *testing.T) {
 	a := start(t, emulator.Config{})
 	for _, path := range []string{expand("stores/"), expand("stores//secrets"), expand("stores/x/secrets/"), expand("stores/x/secrets//duplicate")} {
@@ -110,8 +111,8 @@ func TestABodyThatNeverComesWholeIsRefused(t *testing.T) {
 	}
 }
 
-// TestTheServerDoesNotRedirect sends what http.ServeMux would answer with a
-// redirect, on which a POST becomes a GET.
+// TestTheServerDoesNotRedirect sends requests to which http.ServeMux would answer with a redirect. A
+// redirected POST becomes a GET.
 func TestTheServerDoesNotRedirect(t *testing.T) {
 	a := start(t, emulator.Config{})
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(a.url, "http://"))

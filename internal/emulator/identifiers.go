@@ -17,7 +17,7 @@ func isIdentifier(s string) bool {
 // newIdentifier returns a random UUID of version 4 without dashes.
 func newIdentifier() string {
 	var id [identifierLength / 2]byte
-	// Read never fails: it would end the process first.
+	// Read never fails: without randomness it ends the program.
 	_, _ = rand.Read(id[:])
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80

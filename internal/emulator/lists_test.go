@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// shelf makes a store with four secrets, a second apart, and returns the path
-// of its list. Only the last two are still pending.
+// shelf makes a store with four secrets, a second apart, and returns the path of its list. Only the last two
+// are still pending.
 func shelf(t *testing.T, a *api) string {
 	t.Helper()
 	list := "stores/" + a.store("s") + "/secrets"

@@ -19,7 +19,7 @@ func (e *Emulator) Reset() {
 	e.requestLog.clear()
 }
 
-// Value returns the value of a secret, for tests. No operation returns it.
+// Value returns the value of a secret, for tests. No operation returns values.
 func (e *Emulator) Value(accountID, storeID, secretName string) (string, bool) {
 	a := e.database.accounts[accountID]
 	if a == nil {
@@ -47,11 +47,9 @@ func (e *Emulator) Counts(accountID string) (stores, secrets int) {
 	return len(a.snapshot.stores), len(a.snapshot.secrets)
 }
 
-// Calls returns the number of requests for an operation, including refused ones
-// and those with a fault. The empty name counts requests that match no
-// operation.
+// Calls returns the number of requests for an operation, including refused requests and requests with a
+// fault. The empty name counts requests that match no operation.
 func (e *Emulator) Calls(operation string) int { return e.requestLog.count(operation) }
 
-// Requests returns the logged requests, the oldest first. It is empty unless
-// Config.RequestLogLimit is set.
+// Requests returns the logged requests, oldest first. It is empty unless Config.RequestLogLimit is set.
 func (e *Emulator) Requests() []LoggedRequest { return e.requestLog.requests() }

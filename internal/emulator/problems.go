@@ -9,11 +9,11 @@ import (
 // size has room for millions.
 const maxProblems = 1000
 
-// badJSON is Cloudflare's machine word for a body that it cannot read.
+// badJSON is Cloudflare's machine word for a body that cannot be parsed.
 const badJSON = "invalid_json_body"
 
-// fieldPath is a place in a request: for people as [0].scopes[1], as a JSON
-// pointer /0/scopes/1. The zero value is the whole body.
+// fieldPath is a path in a request: [0].scopes[1] for people, /0/scopes/1 as a JSON pointer. The zero value
+// is the whole body.
 type fieldPath struct {
 	path    string
 	pointer string
@@ -35,14 +35,13 @@ func (p fieldPath) field(name string) fieldPath {
 	return fieldPath{path: path, pointer: p.pointer + "/" + name}
 }
 
-// problems are the mistakes of one request in the order of the request.
+// problems are the mistakes of a request, in the order of the request.
 type problems struct {
 	errors   []apiMessage
 	messages []apiMessage
 }
 
-// add notes a mistake: Cloudflare's machine word, the place, and what would be
-// right.
+// add notes a mistake: Cloudflare's machine word, the path, and the correct form.
 func (p *problems) add(word string, at fieldPath, text string) {
 	if len(p.errors) == maxProblems {
 		return

@@ -81,7 +81,7 @@ func flag(q url.Values, key string, found *problems) bool {
 	return false
 }
 
-// splitScopes accepts both forms: a key per scope, and one key with commas.
+// splitScopes accepts both forms: a key per scope, and a single key with commas.
 func splitScopes(given []string) []string {
 	var scopes []string
 	for _, g := range given {
@@ -94,7 +94,7 @@ func splitScopes(given []string) []string {
 	return scopes
 }
 
-// page is one page of a list.
+// page is a page of a list.
 type page struct {
 	number int // from 1
 	size   int // from 1 to maxPageSize
@@ -103,8 +103,7 @@ type page struct {
 // itemRange is a range of a list, from the first item to before the last.
 type itemRange struct{ from, to int }
 
-// cut returns the range of the page in a list of n items. Past the end it is
-// empty.
+// cut returns the range of the page in a list of n items. Past the end the range is empty.
 func (p page) cut(n int) itemRange {
 	if p.number-1 > n/p.size {
 		return itemRange{n, n}

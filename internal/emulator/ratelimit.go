@@ -22,11 +22,11 @@ type rateLimiter struct {
 	windows map[string]window
 }
 
-// window is the current window of one credential.
+// window is the current window of a credential.
 type window struct {
 	used  int
 	until time.Time
-	// blocked says that until is the end of a block and not of a window.
+	// blocked says that until is the end of a block, not of a window.
 	blocked bool
 }
 
@@ -83,8 +83,7 @@ func (b *rateLimiter) throttled(after time.Duration) httpAnswer {
 	return a
 }
 
-// policy returns the limit that clients are told. Without a limit it is
-// Cloudflare's.
+// policy returns the limit in the headers. Without a limit it is Cloudflare's.
 func (b *rateLimiter) policy() (requests, windowSeconds int) {
 	if b.limit.Requests <= 0 {
 		return defaultRequests, seconds(defaultWindow)
@@ -101,7 +100,7 @@ func (b *rateLimiter) announce(h http.Header) {
 	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=1`, limit-1))
 }
 
-// seconds rounds up, so that nobody retries too early.
+// seconds rounds up, so that no client retries too early.
 func seconds(d time.Duration) int {
 	return int((d + time.Second - 1) / time.Second)
 }

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// Cloudflare's error codes. One code stands for many mistakes; the message
-// distinguishes them.
+// Cloudflare's error codes. A code stands for many mistakes; the message distinguishes them.
 const (
 	codeThrottled    = 971
 	codeUnknown      = 1000
@@ -78,9 +77,8 @@ func notAuthenticated() httpAnswer {
 	return refuse(http.StatusUnauthorized, codeBadToken, "Authentication error")
 }
 
-// refuseCredential returns the refusal of a credential in the operation's form:
-// the endpoints about the owner of a credential have codes of their own. The
-// code of /accounts is inferred from how clients read it.
+// refuseCredential returns the refusal of a credential in the operation's form: the endpoints about the owner
+// of a credential have special codes. The code of /accounts is inferred from how clients read the answer.
 func (o *apiOperation) refuseCredential(refused httpAnswer) httpAnswer {
 	switch {
 	case refused.status != http.StatusUnauthorized:
@@ -97,8 +95,8 @@ func notAToken() httpAnswer {
 	return refuse(http.StatusUnauthorized, codeUnknown, "Invalid API Token")
 }
 
-// noCredentials is Cloudflare's documented error for a call without usable
-// credentials. The endpoints about the owner of a credential use it too.
+// noCredentials is Cloudflare's documented error for a call without usable credentials. The endpoints about
+// the owner of a credential also use this error.
 func noCredentials() httpAnswer {
 	return refuse(http.StatusBadRequest, codeNoKey, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
 }

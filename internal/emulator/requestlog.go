@@ -16,7 +16,7 @@ type LoggedRequest struct {
 	Time time.Time
 	// Method is the HTTP method.
 	Method string
-	// Path is the escaped path as it was sent.
+	// Path is the escaped path of the request.
 	Path string
 	// Query is the raw query, without the question mark.
 	Query string
@@ -26,8 +26,7 @@ type LoggedRequest struct {
 	Header http.Header
 	// Body is the first 1 MiB of the body.
 	Body []byte
-	// Size is the length of the whole body, and -1 if it could not be read or
-	// was too large.
+	// Size is the length of the whole body, -1 if the body could not be read or was too large.
 	Size int
 }
 

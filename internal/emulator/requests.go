@@ -26,8 +26,7 @@ func readStore(body []byte, found *problems) (name string) {
 	return checkName(o["name"], fieldPath{}.field("name"), storeNoun, found)
 }
 
-// readStoreArray reads a store creation in the earlier form of Cloudflare's
-// contract: an array of one object.
+// readStoreArray reads a store creation in the earlier form of Cloudflare's contract: an array of one object.
 func readStoreArray(body []byte, found *problems) (name string) {
 	items, ok := decodeArray(body, found)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 // apiOperation is an operation of the API.
 type apiOperation struct {
 	method string
-	// id is Cloudflare's operationId, or an own one outside Secrets Store.
+	// id is Cloudflare's operationId, or a different id outside Secrets Store.
 	id  string
 	run func(*Emulator, *apiCall) httpAnswer
 }
@@ -76,8 +76,8 @@ type routeMatch struct {
 	names map[string]string
 }
 
-// matchRoute finds the route of an escaped path. It ignores double slashes
-// after the prefix, which clients send if their base URL ends in a slash.
+// matchRoute finds the route of an escaped path. It ignores double slashes after the prefix, because clients
+// send them if their base URL ends in a slash.
 func matchRoute(routes []route, method, path string) routeMatch {
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok {

@@ -18,14 +18,12 @@ var contract = sync.OnceValues(func() (*openapi3.T, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The live API answers null where no comment is set, which the document
-	// does not say.
+	// The live API answers null if no comment is set. The document omits that.
 	doc.Components.Schemas["secrets-store_comment"].Value.Nullable = true
 	return doc, nil
 })
 
-// checkContract checks an answer against the contract, and an answer to
-// anything else against what every envelope has.
+// checkContract checks an answer against the contract, or, outside the contract, against the common envelope.
 func checkContract(t *testing.T, method, target string, got reply) {
 	t.Helper()
 	if kind := got.header.Get("Content-Type"); kind != "application/json" {
@@ -51,8 +49,7 @@ func checkContract(t *testing.T, method, target string, got reply) {
 	}
 }
 
-// schemaOf finds the schema of an answer: that of its operation and status, or
-// that of any failure.
+// schemaOf returns the schema of an answer: that of its operation and status, or the schema of failures.
 func schemaOf(t *testing.T, method, target string, status int) *openapi3.Schema {
 	t.Helper()
 	doc, err := contract()

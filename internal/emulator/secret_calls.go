@@ -40,7 +40,7 @@ func (q listQuery) finds(s secretRow) bool {
 		s.comment != nil && strings.Contains(strings.ToLower(*s.comment), wanted)
 }
 
-// readInStore looks up the store before it reads the body, as Cloudflare does.
+// readInStore looks up the store before it reads the body, like Cloudflare.
 func readInStore[T any](e *Emulator, c *apiCall, read func([]byte, *problems) T) (wanted T, refused *httpAnswer) {
 	if _, ok := e.database.store(c.account, c.store(), c.asOf); !ok {
 		return wanted, new(storeNotFound())

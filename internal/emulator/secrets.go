@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// secretsIn returns the secrets of one store, the newest first.
+// secretsIn returns the secrets of a store, newest first.
 func secretsIn(s *snapshot, storeID string) []secretRow {
 	all := slices.Collect(maps.Values(s.secrets))
 	inside := slices.DeleteFunc(all, func(s secretRow) bool { return s.storeID != storeID })
@@ -15,8 +15,7 @@ func secretsIn(s *snapshot, storeID string) []secretRow {
 	return inside
 }
 
-// secrets returns the secrets of a store at a moment, the newest first. ok is
-// false if there is no such store.
+// secrets returns the secrets of a store at a time, newest first. ok is false if there is no such store.
 func (l *database) secrets(a *accountState, storeID string, asOf time.Time) (rows []secretRow, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,7 +137,7 @@ func (l *database) deleteSecrets(a *accountState, storeID string, ids []string) 
 	return nil
 }
 
-// usage counts the secrets of an account over all its stores.
+// usage counts the secrets of an account over all stores.
 func (l *database) usage(a *accountState, asOf time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,8 +152,7 @@ func (l *database) status(s secretRow, at time.Time) string {
 	return "active"
 }
 
-// compareSecrets compares by one of secretColumns. An unset comment is before
-// an empty one.
+// compareSecrets compares by one of secretColumns. An unset comment sorts before an empty comment.
 func (l *database) compareSecrets(column string, now time.Time) func(x, y secretRow) int {
 	switch column {
 	case "name":

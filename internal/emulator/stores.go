@@ -40,7 +40,7 @@ func (l *database) stores(a *accountState, asOf time.Time) []storeRow {
 	})
 }
 
-// deleteStore removes a store, and with force the secrets in it.
+// deleteStore removes a store, and with force also its secrets.
 func (l *database) deleteStore(a *accountState, id string, force bool) *httpAnswer {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -25,7 +25,7 @@ const (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// clock is a clock that stands still until it is moved.
+// clock is a clock that stands still until the test moves it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -68,7 +68,7 @@ func start(t *testing.T, c emulator.Config) *api {
 	}
 }
 
-// reply is an answer that was read to its end.
+// reply is a complete answer.
 type reply struct {
 	status int
 	header http.Header
@@ -85,8 +85,7 @@ func (a *api) try(method, path, body string) (reply, error) {
 		a.t.Fatal(err)
 	}
 	r.Header = a.header.Clone()
-	// One connection for each request: a connection that is cut must never be
-	// tried again behind our back.
+	// Each request has a separate connection, so that the transport never retries on a cut connection.
 	r.Close = true
 	answer, err := (&http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
@@ -107,7 +106,7 @@ func expand(path string) string {
 	return "/client/v4/accounts/" + accountID + "/secrets_store/" + path
 }
 
-// do sends a request whose answer must come whole and fit the contract.
+// do sends a request. Its answer must be complete and match the contract.
 func (a *api) do(method, path, body string) reply {
 	a.t.Helper()
 	got, err := a.try(method, path, body)
@@ -156,7 +155,7 @@ var identifiers = regexp.MustCompile(`"(id|store_id)":"[0-9a-f]{32}"`)
 // plain is the body without identifiers, which are random.
 func (r reply) plain() string { return identifiers.ReplaceAllString(r.body, `"$1":"*"`) }
 
-// names are those of a list, in order.
+// names returns the names in a list, in order.
 func (r reply) names(t *testing.T) string {
 	t.Helper()
 	var list struct {

@@ -1,8 +1,7 @@
-// Package fault describes an error of a call: a text for the caller and a cause
-// for the operator.
+// Package fault describes an error of a call: a text for the caller and a cause for the operator.
 //
-// The package must not know any protocol: the code that writes the answer maps
-// a fault to a gRPC code or HTTP status. It imports nothing of Storekeeper.
+// The package must not know any protocol: the code that writes the answer maps a fault to a gRPC code or HTTP
+// status. The package imports no other package of Storekeeper.
 package fault
 
 import (
@@ -12,7 +11,7 @@ import (
 	"time"
 )
 
-// Kind is the kind of a fault. It says who must act on it.
+// Kind is the kind of a fault. It determines who must act.
 type Kind int
 
 // The kinds of fault. The zero value is Internal.
@@ -31,7 +30,7 @@ const (
 	LimitReached
 	// NotEmpty is a store that cannot be deleted because it has secrets.
 	NotEmpty
-	// Precondition is an object whose state is not the one that the caller expects.
+	// Precondition is an object in a state that the caller does not expect.
 	Precondition
 	// Unauthenticated is a caller without a valid credential.
 	Unauthenticated
@@ -62,33 +61,30 @@ const (
 type Error struct {
 	// Kind is the kind of the fault.
 	Kind Kind
-	// Reason is a stable machine word in upper snake case, for example
-	// "STORE_NOT_FOUND". In lower case it is Cloudflare's machine word, if
-	// Cloudflare has one.
+	// Reason is a stable machine word in upper snake case, for example "STORE_NOT_FOUND". In lower case it
+	// equals Cloudflare's machine word, if Cloudflare has one.
 	Reason string
-	// Public is one sentence for the caller. It never holds a secret value, a
-	// credential or an unchecked text of Cloudflare.
+	// Public is one sentence for the caller. It never holds a secret value, a credential or an unchecked text
+	// of Cloudflare.
 	Public string
-	// Detail is Cloudflare's text after the machine word ("max 100"), checked
-	// for its format. It is often empty.
+	// Detail is Cloudflare's text after the machine word ("max 100"), in checked form. It is often empty.
 	Detail string
-	// Facts are machine-readable facts for the caller: ErrorInfo.metadata. They hold
-	// only what the caller sent or may see.
+	// Facts are machine-readable facts for the caller: ErrorInfo.metadata. They hold only data that the
+	// caller sent or may see.
 	Facts map[string]string
 	// Fields names each wrong part of the request.
 	Fields []Field
 	// Notices are Cloudflare's messages beside its errors.
 	Notices []Notice
-	// Errors are Cloudflare's errors as far as a caller may see them. Reason,
-	// Detail and Fields come from some of them.
+	// Errors are Cloudflare's errors, restricted to the parts that a caller may see. Reason, Detail and
+	// Fields derive from them.
 	Errors []Notice
-	// RetryAfter is how long to wait before the same call can succeed. 0:
-	// waiting does not help, or the time is not known.
+	// RetryAfter is the time after which the same call can succeed. 0: waiting does not help, or the time is
+	// unknown.
 	RetryAfter time.Duration
 	// Ray is the cf-ray of Cloudflare's answer, if any.
 	Ray string
-	// Local says that Storekeeper refused the call before it sent anything that
-	// makes a change, so refusing it again costs nothing.
+	// Local says that Storekeeper refused the call before it sent any change, so another attempt has no cost.
 	Local bool
 
 	cause error
@@ -98,16 +94,13 @@ type Error struct {
 type Field struct {
 	// Path is the path in the request, such as "secrets[0].name".
 	Path string
-	// Pointer is the JSON pointer in a REST body, if it was given in place of a
-	// path.
+	// Pointer is the JSON pointer in a REST body, if the field was given as a pointer instead of a path.
 	Pointer string
 	// Reason is the machine word in upper snake case.
 	Reason string
-	// Detail is Cloudflare's text after the machine word, checked for its
-	// format.
+	// Detail is Cloudflare's text after the machine word, in checked form.
 	Detail string
-	// Text says what would be right and starts with a verb: "must not be
-	// empty".
+	// Text describes the correct form and starts with a verb: "must not be empty".
 	Text string
 }
 
@@ -129,8 +122,7 @@ func New(kind Kind, reason, public string) *Error {
 	return &Error{Kind: kind, Reason: reason, Public: public}
 }
 
-// Invalid returns a BadInput fault that names each wrong field. Its reason is
-// that of the first field.
+// Invalid returns a BadInput fault that names each wrong field. Its reason is that of the first field.
 func Invalid(fields ...Field) *Error {
 	return &Error{Kind: BadInput, Reason: fields[0].Reason, Public: sentence(fields), Fields: fields}
 }
@@ -141,8 +133,7 @@ func (e *Error) Because(err error) *Error {
 	return e
 }
 
-// Error returns the text for the operator: reason, public text and cause. It
-// must not be sent to a caller.
+// Error returns the text for the operator: reason, public text and cause. It must not be sent to a caller.
 func (e *Error) Error() string {
 	text := e.Reason + ": " + e.Public
 	if e.cause != nil {
@@ -154,9 +145,8 @@ func (e *Error) Error() string {
 // Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// From returns the fault in err. A context error becomes a Deadline or Canceled
-// fault. Any other error becomes an Internal fault with err as its cause, since
-// an unchecked text must not reach a caller.
+// From returns the fault in err. A context error becomes a Deadline or Canceled fault. Any other error
+// becomes an Internal fault with err as its cause, since an unchecked text must not reach a caller.
 func From(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -170,7 +160,7 @@ func From(err error) *Error {
 	return New(Internal, ReasonInternal, "Storekeeper failed to handle the call; the request id finds it in the log.").Because(err)
 }
 
-// sentence joins the fields to one line for people.
+// sentence joins the fields to one line of text.
 func sentence(fields []Field) string {
 	parts := make([]string, len(fields))
 	for i, f := range fields {

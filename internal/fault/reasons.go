@@ -1,12 +1,12 @@
 package fault
 
-// Domain is the domain of the reasons, as callers get it in ErrorInfo.domain.
+// Domain is the domain of the reasons: ErrorInfo.domain.
 const Domain = "storekeeper.platform.internal"
 
-// The reasons of faults, as callers get them in ErrorInfo.reason. They are part of
-// the contract: a reason is never reused for another meaning.
+// The reasons of faults: ErrorInfo.reason. They are part of the contract: a reason is never reused for
+// another meaning.
 const (
-	// About who calls and what the caller may do.
+	// About the identity and the rights of the caller.
 
 	ReasonAccountNotAllowed       = "ACCOUNT_NOT_ALLOWED"
 	ReasonCredentialBadSignature  = "CREDENTIAL_BAD_SIGNATURE"
@@ -48,16 +48,15 @@ const (
 	ReasonStoreNotEmpty          = "STORE_NOT_EMPTY"
 	ReasonStoreNotFound          = "STORE_NOT_FOUND"
 
-	// About limits of what a caller may use.
+	// About limits of usage.
 
 	ReasonBudgetSpent      = "BUDGET_SPENT"
 	ReasonBudgetUnknown    = "BUDGET_UNKNOWN"
 	ReasonTenantBytesSpent = "TENANT_BYTES_SPENT"
 
-	// About Cloudflare. After UPSTREAM_ANSWER_LOST nobody knows whether a change was
-	// made: the request may have arrived, and its answer did not. After
-	// UPSTREAM_THROTTLED nobody knows either: Cloudflare documents it as a refusal,
-	// and it can reach a client after the change was made.
+	// About Cloudflare. After UPSTREAM_ANSWER_LOST and UPSTREAM_THROTTLED the outcome of a change is unknown.
+	// In the first case the request may have arrived and its answer was lost. Cloudflare documents throttling
+	// as a refusal, but the answer can also reach a client after the change was made.
 
 	ReasonUpstreamAnswerLost        = "UPSTREAM_ANSWER_LOST"
 	ReasonUpstreamAnswerUnreadable  = "UPSTREAM_ANSWER_UNREADABLE"
@@ -84,8 +83,7 @@ const (
 	ReasonTrailNotKept      = "TRAIL_NOT_KEPT"
 )
 
-// DenialReasons lists the reasons of calls that are denied because of who the
-// caller is.
+// DenialReasons lists the reasons of calls that are denied because of the caller's identity.
 func DenialReasons() []string {
 	return []string{
 		ReasonAccountNotAllowed, ReasonCredentialBadSignature, ReasonCredentialExpired, ReasonCredentialMalformed, ReasonCredentialMissing,

@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// TestReasonsStandInOnePlace looks for faults whose reason is written where they
-// are made.
+// TestReasonsStandInOnePlace finds faults with a literal reason outside reasons.go.
 func TestReasonsStandInOnePlace(t *testing.T) {
 	word := regexp.MustCompile(`^"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*"$`)
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {

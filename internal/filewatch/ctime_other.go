@@ -7,6 +7,6 @@ import (
 	"time"
 )
 
-// changeTime returns the zero time: it is not known here. Digests find changes
+// changeTime returns the zero time, because this system does not report change times. Digests find changes
 // that modification times do not show.
 func changeTime(os.FileInfo) time.Time { return time.Time{} }

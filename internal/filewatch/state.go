@@ -14,11 +14,11 @@ type KindStats struct {
 	Groups int
 	// Failing is the number of groups whose files cannot be read or used.
 	Failing int
-	// Loads is how often content was loaded, including the first time.
+	// Loads is the number of loads, including the first.
 	Loads uint64
-	// Failures is how often files could not be read or loaded.
+	// Failures is the number of failed reads and loads.
 	Failures uint64
-	// Last is when content was last loaded.
+	// Last is the time of the last load.
 	Last time.Time
 }
 

@@ -17,8 +17,8 @@ import (
 
 const unreadableFile = "FILEWATCH_TEST_UNREADABLE"
 
-// watchUnreadable watches a file in a process of its own, which root's rights
-// are taken from, and prints each report and the content in use.
+// watchUnreadable watches a file in a separate process without root's rights, and prints each report and the
+// content in use.
 func watchUnreadable(file string) int {
 	w, u := quick(), &user{}
 	g := filewatch.FileGroup{Kind: "policy", Files: []string{file}, Load: u.load, Report: func(err error) {
@@ -38,8 +38,8 @@ func watchUnreadable(file string) int {
 	return 0
 }
 
-// The content of the replacement never changes after it was seen first: the mode
-// alone does.
+// TestAFileThatBecomesReadableLaterIsLoaded: the content of the replacement does not change after the first
+// poll. Only the mode changes.
 func TestAFileThatBecomesReadableLaterIsLoaded(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "file")

@@ -27,8 +27,8 @@ func (v version) same(other version) bool {
 	return v.digest == other.digest && equal(v.status, other.status)
 }
 
-// fileStat is the file system's status of a file. Linux updates the change time
-// at each change of content, mode or owner, and no program can set it.
+// fileStat is the file system's status of a file. Linux updates the change time at each change of content, mode
+// or owner, and no program can set the change time.
 type fileStat struct {
 	file    os.FileInfo
 	changed time.Time // zero where the system does not say
@@ -54,7 +54,7 @@ func (g *FileGroup) status() ([]fileStat, error) {
 			return nil, err
 		}
 		if !info.Mode().IsRegular() {
-			// A pipe would block when it is opened.
+			// Opening a pipe would block.
 			return nil, fmt.Errorf("%s is not a regular file", name)
 		}
 		all = append(all, newStatus(info))

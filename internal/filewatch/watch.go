@@ -10,12 +10,10 @@ import (
 
 const (
 	defaultMaxBytes = 1 << 20
-	// firstRetry is the time until refused content is loaded again. It doubles
-	// up to Config.Digest. Content may become valid without a change, as a
-	// certificate does at the begin of its validity.
+	// firstRetry is the time until refused content is loaded again. It doubles up to Config.Digest. Content
+	// may become valid without a change, for example a certificate at the start of its validity.
 	firstRetry = time.Second
-	// maxChanging is how long content may keep changing before that is reported
-	// as a failure.
+	// maxChanging is the time after which continuously changing content is reported as a failure.
 	maxChanging = 10 * time.Second
 )
 
@@ -23,22 +21,19 @@ const (
 type FileGroup struct {
 	// Kind is the purpose of the files in metrics, such as policy or tls.
 	Kind string
-	// Files are the paths. Each must lead to a regular file.
+	// Files are the paths. Each must resolve to a regular file.
 	Files []string
-	// ReloadOnTouch says that Load is also called if only the status of a file
-	// changed, and not its content.
+	// ReloadOnTouch says that Load is also called if only the status of a file changed.
 	ReloadOnTouch bool
 	// MaxBytes is the maximum size of each file. 0: 1 MiB.
 	MaxBytes int64
-	// Load puts the contents, in the order of Files, into use, or returns why
-	// they cannot be used. It never runs twice at the same time. It may add other
-	// groups to the Watcher and stop their watches. It must not call its own Watch,
-	// nor Recheck.
+	// Load applies the contents, in the order of Files, or returns an error. Calls of Load do not overlap.
+	// Load may add other groups to the Watcher and stop their watches. It must not call its own Watch or
+	// Recheck.
 	Load func(contents [][]byte) error
-	// Report is called with the error if files cannot be read or loaded, once
-	// per error, and with nil when new content is in use and when a failure is
-	// over. It is not called for the first load. It must not block or call the
-	// Watch or the Watcher. Nil: not called.
+	// Report is called with the error if files cannot be read or loaded, once per error. It is called with
+	// nil when new content is in use and when a failure has ended. It is not called for the first load. It
+	// must not block or call the Watch or the Watcher. It may be nil.
 	Report func(error)
 }
 
@@ -46,7 +41,7 @@ type FileGroup struct {
 type Watch struct {
 	group   FileGroup
 	config  Config
-	watcher *Watcher // nil: nobody polls
+	watcher *Watcher // nil: no polling
 
 	mu             sync.Mutex
 	loaded         version
@@ -66,13 +61,12 @@ type counts struct {
 	last            time.Time // of the last load
 }
 
-// Check looks at the files of the group now. It returns when a change is loaded
-// or refused, or when ctx ends.
+// Check polls the files of the group now. It returns when a change is loaded or refused, or when ctx ends.
 func (w *Watch) Check(ctx context.Context) {
 	check(ctx, []*Watch{w}, w.config.Debounce, false)
 }
 
-// Failure returns why changed files are not in use. Nil: there is no failure.
+// Failure returns the reason why changed files are not in use. Nil: there is no failure.
 func (w *Watch) Failure() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,8 +80,8 @@ func (w *Watch) Stop() {
 	}
 }
 
-// loadFirst loads the group for the first time. It does not debounce, so that a
-// start does not wait; the next poll compares the content again.
+// loadFirst loads the group for the first time. It does not debounce, so that a start does not wait. The next
+// poll compares the content again.
 func (w *Watch) loadFirst(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -106,9 +100,8 @@ func (w *Watch) loadFirst(ctx context.Context) error {
 	}
 }
 
-// poll looks at the files once and acts on what it finds. It returns true if
-// changed content must be debounced: the caller waits and calls poll again. If
-// forced is true, the content is read even if the status of the files has not
+// poll checks the files once. It returns true if changed content must be debounced: the caller waits and
+// calls poll again. If forced is true, poll reads the content even if the status of the files has not
 // changed.
 func (w *Watch) poll(now time.Time, forced bool) (settling bool) {
 	w.mu.Lock()

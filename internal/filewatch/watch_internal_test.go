@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// stepped is a watch whose time the test moves.
+// stepped is a watch with a clock that the test moves.
 type stepped struct {
 	*Watch
 
@@ -93,8 +93,8 @@ func TestContentThatWasRefusedIsTriedAgainAtGrowingIntervals(t *testing.T) {
 	}
 }
 
-// The last resort: nothing about the file changes but its content, as on file
-// systems that set no times.
+// TestAChangeThatNoStatusShowsIsFoundByDigest: only the content of the file changes, like on file systems
+// that set no times.
 func TestAChangeThatNoStatusShowsIsFoundByDigest(t *testing.T) {
 	s := newStepped(t)
 	s.write(t, "new")

@@ -1,16 +1,13 @@
-// Package filewatch reloads files when they change: rules, certificates, key
-// sets and credentials.
+// Package filewatch reloads files when they change: rules, certificates, key sets and credentials.
 //
-// One Watcher polls all files of the process. It must not know what a file
-// means: the Load function of a Group puts its content into use. It imports
-// nothing of Storekeeper.
+// One Watcher polls all files of the process. The package must not know the meaning of a file: the Load
+// function of a FileGroup applies the content. It imports no other package of Storekeeper.
 //
-// A change is found in the status of a file (device, inode, mode, size,
-// modification and change time), with symbolic links followed each time, and,
-// as the last resort, in a digest of the content. Changed content is debounced:
-// it must stay the same for a while before it is loaded, because a file that is
-// written in place is incomplete for a moment. Files that cannot be read or
-// loaded are retried; the earlier content stays in use.
+// A change is detected by the status of a file (device, inode, mode, size, modification and change time),
+// with symbolic links followed each time, and, as the last resort, by a digest of the content. Changed
+// content is debounced: it must stay the same for a while before the load, because a file that is written in
+// place is incomplete for a moment. Files that cannot be read or loaded are retried, and the earlier content
+// stays in use.
 package filewatch
 
 import (
@@ -33,17 +30,15 @@ const (
 type Config struct {
 	// Interval is the polling interval. 0: 1 second.
 	Interval time.Duration
-	// Debounce is how long changed content must stay the same before it is
-	// loaded. 0: 50 ms.
+	// Debounce is the time for which changed content must stay the same before the load. 0: 50 ms.
 	Debounce time.Duration
-	// Digest is the interval at which the content of files is compared even if
-	// their status did not change, and the longest time between two attempts to
-	// load refused content. 0: 30 seconds.
+	// Digest is the interval at which the content of files is compared even if their status did not change.
+	// It is also the maximum time between two attempts to load refused content. 0: 30 seconds.
 	Digest time.Duration
 }
 
-// Watcher polls the files of all groups. It is safe for concurrent use. A nil
-// Watcher never polls: Add loads a group once.
+// Watcher polls the files of all groups. It is safe for concurrent use. A nil Watcher never polls: Add loads
+// a group once.
 type Watcher struct {
 	config Config
 
@@ -51,7 +46,7 @@ type Watcher struct {
 	watches []*Watch
 }
 
-// New returns a Watcher. It polls while Run runs, and at each Recheck.
+// New returns a Watcher. It polls during Run and at each Recheck.
 func New(c Config) *Watcher {
 	return &Watcher{config: c.withDefaults()}
 }
@@ -69,8 +64,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Add loads a group and watches it from then on. If the group cannot be loaded,
-// Add returns the error and does not watch the group.
+// Add loads a group and then watches the group. If the load fails, Add returns the error and does not watch
+// the group.
 func (w *Watcher) Add(ctx context.Context, g FileGroup) (*Watch, error) {
 	config := Config{}.withDefaults()
 	if w != nil {
@@ -108,9 +103,9 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// Recheck reads all files now, even if their status did not change, and retries
-// what failed. It returns when each group is loaded, unchanged, refused, or
-// keeps changing. A change made before Recheck is in use afterwards.
+// Recheck reads all files now, even if their status did not change, and retries failed loads. It returns when
+// each group is loaded, unchanged, refused, or keeps changing. A change made before Recheck is in use
+// afterwards.
 func (w *Watcher) Recheck(ctx context.Context) {
 	if w != nil {
 		check(ctx, w.all(), w.config.Debounce, true)

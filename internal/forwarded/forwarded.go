@@ -16,10 +16,9 @@ const maxHops = 32
 // Proxies are the networks of proxies whose X-Forwarded-For is trusted.
 type Proxies []netip.Prefix
 
-// Client returns the address of the client. If the connection comes from a
-// trusted proxy, this is the last address in the header, from the right, that
-// is not a trusted proxy: the addresses left of it are the client's claim.
-// Otherwise it is the address of the connection.
+// Client returns the address of the client. If the connection comes from a trusted proxy, the result is the
+// rightmost address in the header that is not a trusted proxy: addresses to the left are the client's claim.
+// Otherwise the result is the address of the connection.
 func (p Proxies) Client(connection string, header []string) string {
 	if len(p) == 0 || len(header) == 0 {
 		return connection

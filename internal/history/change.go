@@ -1,7 +1,7 @@
-// Package history finds changes in the audit trail: it joins the intent of a change
-// with its outcome, filters, and gives pages, newest first.
+// Package history finds changes in the audit trail. It joins the intent of a change with its outcome,
+// filters, and returns pages, newest first.
 //
-// It must not know where the trail and its index are, nor any protocol.
+// This package must not know where the trail and its index are stored, nor any protocol.
 package history
 
 import (
@@ -11,8 +11,8 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// Open is the outcome of a change that has none yet: it is under way, or its process
-// ended and recovery has not found out yet.
+// Open is the outcome of a change that has no outcome record yet: the change is in progress, or its process
+// ended and recovery is pending.
 const Open audit.Outcome = "open"
 
 // Outcome is the type of Filter.Outcome.
@@ -25,23 +25,22 @@ func Outcomes() []audit.Outcome {
 
 // Change is the intent of a change, joined with its outcome.
 type Change struct {
-	// IntentSeq and OutcomeSeq are the numbers of its records, 0 where there is none.
+	// IntentSeq and OutcomeSeq are the sequence numbers of the records, 0 if there is none.
 	IntentSeq, OutcomeSeq uint64
-	// Begun is when the change began, and Ended when its outcome was recorded, zero
-	// while it is open.
+	// Begun is the start of the change. Ended is the time of its outcome record, zero while the change is
+	// open.
 	Begun, Ended time.Time
-	// Record has who asked for what, with the outcome and with the identifiers that
-	// are known since then. Its Outcome is Open where there is none.
+	// Record combines intent and outcome, including identifiers that only the outcome has. Without an outcome
+	// record, its Outcome is Open.
 	Record audit.Record
-	// Recovered says that recovery wrote the outcome, after the process of the change
-	// had ended.
+	// Recovered says that recovery wrote the outcome after the process of the change had ended.
 	Recovered bool
 
-	// intentKeys are the keys of the intent alone.
+	// intentKeys are the index keys of the intent.
 	intentKeys []audit.Key
 }
 
-// join makes a change of its lines. outcome is nil where there is none.
+// join makes a change from its lines. outcome is nil if there is none.
 func join(intent, outcome *audit.Entry) Change {
 	c := Change{Record: intent.Record, Begun: intent.Record.Time}
 	switch {
@@ -72,8 +71,7 @@ func join(intent, outcome *audit.Entry) Change {
 	return c
 }
 
-// withFingerprints keeps the fingerprints of an intent, which an outcome that
-// recovery wrote has not.
+// withFingerprints copies the fingerprints of the intent, because an outcome written by recovery lacks them.
 func withFingerprints(of, from []audit.Secret) []audit.Secret {
 	if len(from) != len(of) {
 		return of
@@ -87,21 +85,19 @@ func withFingerprints(of, from []audit.Secret) []audit.Secret {
 	return of
 }
 
-// Filter says which changes are wanted. Its zero value means all.
+// Filter selects changes. The zero value selects all.
 type Filter struct {
 	// Secret and Store are a name or an identifier.
 	Secret, Store string
-	// Tenant is a name or an id of a tenant, Caller and Account are names as the trail
-	// has them.
+	// Tenant is a name or an id of a tenant. Caller and Account are names as in the trail.
 	Tenant, Caller, Account string
 	// Outcome is one of Outcomes.
 	Outcome Outcome
-	// Since and Until bound when the change began: not before Since, and before Until.
+	// Since (inclusive) and Until (exclusive) bound the start of the change.
 	Since, Until time.Time
 }
 
-// wants says whether a change passes the filter. stores are further identifiers of
-// the store that is wanted.
+// wants reports whether a change passes the filter. stores are additional identifiers of the wanted store.
 func (f *Filter) wants(c *Change, stores []string) bool {
 	r := &c.Record
 	switch {
@@ -124,8 +120,7 @@ func hasSecret(r *audit.Record, secret string) bool {
 	return slices.ContainsFunc(r.Secrets, func(s audit.Secret) bool { return s.ID == secret || s.Name == secret })
 }
 
-// keys are the keys by which the changes that a filter wants are found. Each change
-// that is wanted has one of them.
+// keys returns index keys that find all changes that the filter wants.
 func (f *Filter) keys(stores []string) []audit.Key {
 	switch {
 	case f.Secret != "":

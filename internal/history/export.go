@@ -11,19 +11,18 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// mostJoined bounds how many open intents an export remembers.
+// mostJoined bounds the number of open intents that an export holds in memory.
 const mostJoined = 100_000
 
-// Trail visits the lines of a trail whose number is above after, in order, each
-// without its line feed. store.Store has it, and fileindex.Scan.
+// Trail visits the lines of a trail with a sequence number above after, in order, without line feeds.
+// Implementations: store.Store and fileindex.Scan.
 type Trail func(ctx context.Context, after uint64, visit func(line []byte) error) error
 
-// Range says which records an export has.
+// Range selects the records of an export.
 type Range struct {
-	// After is the number of the last record that is not wanted.
+	// After is the sequence number before the first wanted record.
 	After uint64
-	// Since and Until bound when a record was made: not before Since, and before Until.
-	// Zero: no bound.
+	// Since (inclusive) and Until (exclusive) bound the time of a record. Zero: no bound.
 	Since, Until time.Time
 }
 
@@ -31,8 +30,8 @@ func (r Range) wants(at time.Time) bool {
 	return (r.Since.IsZero() || !at.Before(r.Since)) && (r.Until.IsZero() || at.Before(r.Until))
 }
 
-// ExportLines writes the lines of a trail as they are, oldest first, each with its line
-// feed. Without a bound in time, they can be verified.
+// ExportLines writes the unchanged lines of a trail, oldest first, each with a line feed. Without a time
+// bound, the lines can be verified.
 func ExportLines(ctx context.Context, from Trail, of Range, w io.Writer) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	bounded := !of.Since.IsZero() || !of.Until.IsZero()
@@ -48,9 +47,8 @@ func ExportLines(ctx context.Context, from Trail, of Range, w io.Writer) error {
 	return errors.Join(err, out.Flush())
 }
 
-// ExportOCSF writes each change and each denial as an event of OCSF, one a line, in
-// the order in which they ended. Changes without an outcome come last. version is that
-// of this program.
+// ExportOCSF writes each change and each denial as an OCSF event, one per line, in the order in which they
+// ended. Changes without an outcome come last. version is the version of this program.
 func ExportOCSF(ctx context.Context, from Trail, of Range, version string, w io.Writer) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	x := ocsfExport{of: of, version: version, to: json.NewEncoder(out), open: map[string]*audit.Entry{}}
@@ -66,7 +64,7 @@ type ocsfExport struct {
 	of      Range
 	version string
 	to      *json.Encoder
-	// open are the intents without an outcome, and order their identifiers.
+	// open are the intents without an outcome. order holds their identifiers in order.
 	open  map[string]*audit.Entry
 	order []string
 }
@@ -99,7 +97,7 @@ func (x *ocsfExport) line(text []byte) error {
 	return nil
 }
 
-// compact forgets the order of intents that have ended.
+// compact removes ended intents from order.
 func (x *ocsfExport) compact() {
 	kept := x.order[:0]
 	for _, id := range x.order {

@@ -8,14 +8,12 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// ocsfVersion is the version of the Open Cybersecurity Schema Framework that events
-// keep to.
+// ocsfVersion is the version of the Open Cybersecurity Schema Framework of the events.
 const ocsfVersion = "1.8.0"
 
-// The numbers of OCSF that events use. Each change and each denial is an event of the
-// class API Activity: a record is about a call, with its caller, its source and up to
-// 100 resources. Entity Management, the other class that could be meant, has one entity
-// an event, and neither the call nor where it came from.
+// OCSF constants. Each change and each denial is an event of the class API Activity, because a record
+// describes a call with caller, source and up to 100 resources. The alternative, Entity Management, has one
+// entity per event, and neither the call nor its source.
 const (
 	ocsfCategory, ocsfClass                        = 6, 6003
 	ocsfCreate, ocsfUpdate, ocsfDelete, ocsfOther  = 1, 3, 4, 99
@@ -26,7 +24,7 @@ const (
 	ocsfTarget                                     = 1
 )
 
-// OCSF makes an event of a change or a denial. version is that of this program.
+// OCSF converts a change or a denial to an event. version is the version of this program.
 func OCSF(c *Change, version string) OCSFEvent {
 	r := &c.Record
 	e := OCSFEvent{
@@ -51,7 +49,7 @@ func OCSF(c *Change, version string) OCSFEvent {
 	return e
 }
 
-// activityOf takes the activity from what the action does.
+// activityOf derives the OCSF activity from the action.
 func activityOf(action string) (int, string) {
 	switch _, verb, _ := strings.Cut(action, "."); verb {
 	case "create", "duplicate":
@@ -135,7 +133,7 @@ func apiOf(r *audit.Record) ocsfAPI {
 	return a
 }
 
-// endpointOf never gives an endpoint without a name, which the schema forbids.
+// endpointOf returns an endpoint with an address or a name, as the schema requires.
 func endpointOf(peer string) ocsfEndpoint {
 	if at, err := netip.ParseAddrPort(peer); err == nil {
 		return ocsfEndpoint{IP: at.Addr().String(), Port: int(at.Port())}
@@ -172,7 +170,7 @@ func resourcesOf(r *audit.Record) (all []ocsfResource) {
 	return all
 }
 
-// unmapped is what the class has no attribute for.
+// unmapped returns the fields for which the class has no attribute.
 func unmapped(c *Change) map[string]any {
 	r := &c.Record
 	all := map[string]any{}

@@ -15,7 +15,7 @@ import (
 	"platform.internal/storekeeper/internal/history"
 )
 
-// shape is what the schema says of an event or an object.
+// shape is the schema of an event or an object.
 type shape struct {
 	Attributes map[string]string `json:"attributes"`
 	Required   []string          `json:"required"`
@@ -41,7 +41,7 @@ func readSchema(t *testing.T) schema {
 	return s
 }
 
-// check holds an object against its shape.
+// check validates an object against its shape.
 func (s schema) check(t *testing.T, at string, of shape, v map[string]any) {
 	t.Helper()
 	for _, name := range of.Required {

@@ -9,66 +9,63 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// Index is an index of a trail, and the trail. fileindex.Index is one, and
-// postgres.Store.
+// Index is an index of a trail together with the trail. Implementations: fileindex.Index and postgres.Store.
 type Index interface {
-	// CatchUp brings the index to the end of the trail, or returns why it is not
-	// there.
+	// CatchUp updates the index to the end of the trail, or returns an error.
 	CatchUp(ctx context.Context) error
-	// Rows returns the changes with a key whose position is below before, newest
-	// first, at most limit. before 0 means the end.
+	// Rows returns the changes with a key and a position below before, newest first, at most limit. before 0
+	// means the end.
 	Rows(ctx context.Context, key audit.Key, before uint64, limit int) ([]audit.Row, error)
-	// Lines reads lines, without their line feeds. One that is not in the trail any
-	// more is nil.
+	// Lines reads lines without line feeds. A line that was removed from the trail is nil.
 	Lines(ctx context.Context, at []audit.Location) ([][]byte, error)
 }
 
 const (
-	// MostPerPage is the most changes of a page.
+	// MostPerPage is the maximum number of changes of a page.
 	MostPerPage = 200
-	// mostExamined is how many changes a page may look at, so that a filter which few
-	// pass costs a bounded time a call. The page is short then, and has a token.
+	// mostExamined is the maximum number of changes examined for a page, so that a selective filter has a
+	// bounded cost per call. The page is then short and has a token.
 	mostExamined = 4_000
-	// leastRows and mostRows bound how many changes are read at once.
+	// leastRows and mostRows bound the number of changes read at once.
 	leastRows, mostRows = 32, 512
-	// slack is how much earlier than a line before it a line may be: a record that
-	// waited for the disk keeps its time.
+	// slack is the maximum time by which a line may be older than an earlier line. A record that waited for
+	// the disk keeps its original time.
 	slack = 5 * time.Minute
-	// namesakes is how many lines are looked at for identifiers of a store that is
-	// given by name, and mostStores how many are taken.
+	// namesakes is the number of lines examined to find the identifiers of a store name. mostStores is the
+	// maximum number of identifiers used.
 	namesakes, mostStores = 200, 16
 )
 
 // Page is a page of changes, newest first.
 type Page struct {
 	Changes []Change
-	// Next is the token of the next page, empty where this is the last. A page may have
-	// fewer changes than were asked for, or none, and a next one all the same.
+	// Next is the token of the next page, empty on the last page. A page may have fewer changes than
+	// requested, or none, although there is a next page.
 	Next string
 }
 
-// Request asks for a page.
+// Request is a request for a page.
 type Request struct {
 	Filter Filter
-	// Size is how many changes the page may have, from 1 to MostPerPage.
+	// Size is the maximum number of changes of the page, from 1 to MostPerPage.
 	Size int
-	// Token is Page.Next of the page before, of the same filter. Empty: the first.
+	// Token is Page.Next of the previous page with the same filter. Empty: the first page.
 	Token string
-	// See decides about a change that passes the filter: false leaves it out. It may
-	// take from it what is not to be shown. Nil: all is shown.
+	// See decides whether the caller may see a change that passes the filter. See may remove hidden parts of
+	// the change. Nil: all changes are visible.
 	See func(*Change) bool
 }
 
 // Reader reads changes.
 type Reader struct {
 	Index Index
-	// Stores returns the identifiers that stores of a name have now. Nil: none.
+	// Stores returns the current identifiers of stores with a name. It may be nil.
 	Stores func(ctx context.Context, name string) []string
-	// TokenKey seals page tokens. Empty: anybody can read them.
+	// TokenKey encrypts page tokens. Empty: anyone can read the tokens.
 	TokenKey []byte
 }
 
-// Read returns a page. Its errors are ErrToken, and those of the index.
+// Read returns a page. Its errors are ErrToken and those of the index.
 func (r Reader) Read(ctx context.Context, q Request) (Page, error) {
 	before, err := r.parseToken(q.Token, &q.Filter)
 	if err != nil {
@@ -92,8 +89,8 @@ func (r Reader) Read(ctx context.Context, q Request) (Page, error) {
 	return p, err
 }
 
-// stores are the identifiers of a store that is given by name: the name of a store
-// that is found by its identifier is not in each record.
+// stores returns the identifiers of a store given by name, because a record of a store found by its
+// identifier may lack the name.
 func (r Reader) stores(ctx context.Context, f *Filter) (ids []string, err error) {
 	if f.Store == "" {
 		return nil, nil
@@ -119,14 +116,14 @@ func (r Reader) stores(ctx context.Context, f *Filter) (ids []string, err error)
 	return ids[:min(len(ids), mostStores)], nil
 }
 
-// walk goes through the changes with some keys.
+// walk iterates over the changes with certain keys.
 type walk struct {
 	index   Index
 	request *Request
 	stores  []string
 	keys    []audit.Key
 	page    []Change
-	// before is the position of the last change that was examined.
+	// before is the position of the last examined change.
 	before   uint64
 	examined int
 	ended    bool
@@ -158,8 +155,7 @@ func (w *walk) run(ctx context.Context) error {
 	return nil
 }
 
-// rows returns the next changes that have one of the keys. more is false where there
-// are none behind them.
+// rows returns the next changes with any of the keys. more is false if there are no further changes.
 func (w *walk) rows(ctx context.Context, limit int) (all []audit.Row, more bool, err error) {
 	for _, k := range w.keys {
 		rows, err := w.index.Rows(ctx, k, w.before, limit)
@@ -175,7 +171,7 @@ func (w *walk) rows(ctx context.Context, limit int) (all []audit.Row, more bool,
 	return all[:min(len(all), limit)], more || len(all) > limit, nil
 }
 
-// take puts a change into the page where it is wanted.
+// take adds a change to the page if the filter wants the change.
 func (w *walk) take(row audit.Row, c *Change) {
 	w.before = row.Position
 	w.examined++
@@ -193,19 +189,19 @@ func (w *walk) take(row audit.Row, c *Change) {
 	if !f.wants(c, w.stores) {
 		return
 	}
-	// A secret that may not be seen must not be found either.
+	// The filter is applied again after See, so that a hidden secret cannot be found.
 	if w.request.See != nil && (!w.request.See(c) || !f.wants(c, w.stores)) {
 		return
 	}
 	w.page = append(w.page, *c)
 }
 
-// foundByIntent says whether the intent of a change has one of the keys too.
+// foundByIntent reports whether the intent of a change also has one of the keys.
 func (w *walk) foundByIntent(c *Change) bool {
 	return slices.ContainsFunc(c.intentKeys, func(k audit.Key) bool { return slices.Contains(w.keys, k) })
 }
 
-// read returns the changes of rows, nil for those whose lines are not in the trail.
+// read returns the changes of rows, nil for changes whose lines were removed from the trail.
 func read(ctx context.Context, index Index, rows []audit.Row) ([]*Change, error) {
 	at := make([]audit.Location, 0, 2*len(rows))
 	for _, r := range rows {
@@ -239,7 +235,7 @@ func read(ctx context.Context, index Index, rows []audit.Row) ([]*Change, error)
 	return changes, nil
 }
 
-// parse reads a line, nil for one that is gone or has another form.
+// parse decodes a line. It returns nil if the line was removed or is not an intent or outcome.
 func parse(line []byte) *audit.Entry {
 	if line == nil {
 		return nil

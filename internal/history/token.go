@@ -14,11 +14,11 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// ErrToken is the error of a page token that no page of the filter gave.
+// ErrToken is the error of a page token that does not belong to the filter.
 var ErrToken = errors.New("the page token is not one of this filter")
 
-// sealer seals page tokens: the position in a token tells how many records others
-// write.
+// sealer returns the cipher of page tokens. The position in a token would reveal how many records other
+// callers write.
 func (r Reader) sealer() (cipher.AEAD, error) {
 	key := sha256.Sum256(append([]byte("storekeeper page token\x00"), r.TokenKey...))
 	block, err := aes.NewCipher(key[:])
@@ -28,14 +28,14 @@ func (r Reader) sealer() (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// formatToken is the token of the page behind a position. It opens nothing: each page
-// is filtered for the one who asks.
+// formatToken returns the token of the page after a position. A token grants no access, because each page is
+// filtered for its caller.
 func (r Reader) formatToken(before uint64, f *Filter) (string, error) {
 	seal, err := r.sealer()
 	if err != nil {
 		return "", err
 	}
-	// One nonce for each content, and so one token for each page.
+	// The nonce is derived from the content, so a page always has the same token.
 	mac := hmac.New(sha256.New, append([]byte("nonce\x00"), r.TokenKey...))
 	mac.Write(f.digest())
 	mac.Write(binary.BigEndian.AppendUint64(nil, before))
@@ -63,8 +63,7 @@ func (r Reader) parseToken(token string, f *Filter) (before uint64, err error) {
 	return binary.BigEndian.Uint64(text), nil
 }
 
-// digest tells filters apart. Times are left out: a time that is given as an age is
-// another with each page.
+// digest identifies a filter. It omits times, because a time given as an age differs with each page.
 func (f *Filter) digest() []byte {
 	d := audit.KeyOf('f', fmt.Sprintf("%q", []string{f.Secret, f.Store, f.Tenant, f.Caller, f.Account, string(f.Outcome)}))
 	return binary.BigEndian.AppendUint64(nil, uint64(d))

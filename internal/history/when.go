@@ -9,7 +9,7 @@ import (
 
 var errWhen = errors.New("must be a time such as 2026-01-31T12:00:00Z, a day such as 2026-01-31, or an age such as 30d, 12h or 90m")
 
-// longestAge bounds ages: what is older than the trail can be.
+// longestAge bounds ages to more than the age of any trail.
 const longestAge = 100 * 365 * 24 * time.Hour
 
 // ParseWhen reads a time, a day in UTC, or an age before now. The empty text is the

@@ -16,9 +16,9 @@ const (
 // errImpatient is the cause of a context that ended because a call waited longer than Patience or Limit.
 var errImpatient = errors.New("waited too long for another change")
 
-// carry returns the result of f: a recorded answer, the result of an open change of another call or replica,
+// resolve returns the result of f: a recorded answer, the result of an open change of another call or replica,
 // or the result of a change that f makes.
-func (k *Coordinator) carry(f *flight) callResult {
+func (k *Coordinator) resolve(f *flight) callResult {
 	ctx, cancel := withBound(f.wanted, time.Now().Add(k.config.Patience+k.config.Limit), errImpatient)
 	defer cancel()
 	patience := time.Now().Add(k.config.Patience)
@@ -64,9 +64,9 @@ func (k *Coordinator) carry(f *flight) callResult {
 
 // find returns the record of the call of f. It returns nil if there is none that may answer f.
 func (k *Coordinator) find(ctx context.Context, f *flight) (*callEntry, error) {
-	unseen := f.call.unseen
-	f.call.unseen = false
-	if !f.call.joins() || unseen {
+	unrecordedCall := f.call.unrecordedCall
+	f.call.unrecordedCall = false
+	if !f.call.mayShare() || unrecordedCall {
 		return nil, nil //nolint:nilnil // no record and no error is a plain answer
 	}
 	key := callPrefix + f.call.identity
@@ -109,7 +109,7 @@ func (k *Coordinator) awaitUntil(ctx context.Context, patience time.Time, f *fli
 func (k *Coordinator) await(ctx context.Context, f *flight, id string) (r callResult, ended bool) {
 	delay, failing, missing := firstPoll, time.Time{}, false
 	for {
-		r, open, err := k.peruse(ctx, f.call.identity, id)
+		r, open, err := k.readOutcome(ctx, f.call.identity, id)
 		switch {
 		case err != nil && failing.IsZero():
 			failing = time.Now()
@@ -181,8 +181,8 @@ func (k *Coordinator) openIntent(id, caller string) Intent {
 	return e.Intent
 }
 
-// peruse returns the outcome of an intent, nil if there is none, and whether the intent is open.
-func (k *Coordinator) peruse(ctx context.Context, digest, id string) (r *callResult, open bool, err error) {
+// readOutcome returns the outcome of an intent, nil if there is none, and whether the intent is open.
+func (k *Coordinator) readOutcome(ctx context.Context, digest, id string) (r *callResult, open bool, err error) {
 	callKey, ownKey, openKey := callPrefix+digest, outcomePrefix+id, openPrefix+id
 	now, err := k.config.Store.Get(ctx, callKey, ownKey, openKey)
 	if err != nil {

@@ -33,8 +33,8 @@ type operation struct {
 }
 
 // begin locks the objects and commits the intent. It waits for the locks until patience ends, and then
-// returns errImpatient. It returns errKnown if the store has an answer to the call. After any error the
-// change has not begun.
+// returns errImpatient. It returns errKnown if the store has a record that may answer the call. After any
+// error the change has not begun.
 func (k *Coordinator) begin(ctx context.Context, patience time.Time, f *flight) (*operation, error) {
 	own, err := k.lock(ctx, patience, f)
 	if err != nil {
@@ -47,12 +47,12 @@ func (k *Coordinator) begin(ctx context.Context, patience time.Time, f *flight) 
 		}
 	}()
 	for first := true; ; first = false {
-		if !first || !k.undisturbed() {
-			if err := k.vacant(ctx, patience, f); err != nil {
+		if !first || !k.ownsAllLocks() {
+			if err := k.waitUnlocked(ctx, patience, f); err != nil {
 				return nil, err
 			}
 		}
-		op, err := k.propose(ctx, f, own)
+		op, err := k.tryBegin(ctx, f, own)
 		if errors.Is(err, errBusy) {
 			continue
 		}
@@ -90,12 +90,12 @@ func impatience(patient context.Context, err error) error {
 	return err
 }
 
-// undisturbed reports whether only flights of this process can hold an object. The in-process lock then
+// ownsAllLocks reports whether only flights of this process can hold an object. The in-process lock then
 // suffices.
-func (k *Coordinator) undisturbed() bool { return k.config.Alone && k.orphans.none() }
+func (k *Coordinator) ownsAllLocks() bool { return k.config.Alone && k.orphans.none() }
 
-// propose tries once to commit the intent. After errBusy the caller may try again.
-func (k *Coordinator) propose(ctx context.Context, f *flight, own *claim) (*operation, error) {
+// tryBegin tries once to commit the intent. After errBusy the caller may try again.
+func (k *Coordinator) tryBegin(ctx context.Context, f *flight, own *claim) (*operation, error) {
 	// The lease is taken before the intent is read, so that a pause of this process ends the ownership.
 	held := k.lease.hold()
 	if !held() {
@@ -137,19 +137,19 @@ func (k *Coordinator) enter(ctx context.Context, f *flight, op *operation) error
 		err = k.confirm(ctx, f, op)
 	}
 	if err != nil {
-		k.doubt(ctx, f, op, err)
+		k.discard(ctx, f, op, err)
 	}
 	return err
 }
 
-// vacant waits until no other change has locked an object of f, or until patience ends.
-func (k *Coordinator) vacant(ctx context.Context, patience time.Time, f *flight) error {
+// waitUnlocked waits until no other change has locked an object of f, or until patience ends.
+func (k *Coordinator) waitUnlocked(ctx context.Context, patience time.Time, f *flight) error {
 	patient, end := context.WithDeadlineCause(ctx, patience, errImpatient)
 	defer end()
-	return impatience(patient, k.untilVacant(patient, f))
+	return impatience(patient, k.pollUnlocked(patient, f))
 }
 
-func (k *Coordinator) untilVacant(ctx context.Context, f *flight) error {
+func (k *Coordinator) pollUnlocked(ctx context.Context, f *flight) error {
 	callKey := callPrefix + f.call.identity
 	objects := objectKeys(f.call.Objects)
 	keys := append([]string{callKey}, objects...)

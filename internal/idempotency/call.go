@@ -46,17 +46,17 @@ type Call struct {
 
 	// identity and print are the digests of the call, "" before mark computes them.
 	identity, print string
-	// looked says that look has read the record of the call, and unseen that there was none.
-	looked, unseen bool
+	// looked says that look has read the record of the call, and unrecordedCall that there was none.
+	looked, unrecordedCall bool
 	// outdated is the intent whose recorded answer is stale for this call.
 	outdated string
 }
 
-// joins reports whether the answer of another call may answer c.
-func (c *Call) joins() bool { return c.Key != "" || c.Retry }
+// mayShare reports whether the answer of another call may answer c.
+func (c *Call) mayShare() bool { return c.Key != "" || c.Retry }
 
 // answeredBy reports whether e, a record with the identity of c, may answer c.
-func (c *Call) answeredBy(e *callEntry) bool { return c.joins() && e.ID != c.outdated }
+func (c *Call) answeredBy(e *callEntry) bool { return c.mayShare() && e.ID != c.outdated }
 
 // admit returns an error if the change cannot be made now.
 func (c *Call) admit(ctx context.Context) error {

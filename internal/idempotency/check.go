@@ -17,8 +17,8 @@ func (k *Coordinator) Wait(ctx context.Context, caller string, objects ...string
 	own, err := k.lock(ctx, patience, f)
 	if err == nil {
 		own.free()
-		if !k.undisturbed() {
-			err = k.vacant(ctx, patience, f)
+		if !k.ownsAllLocks() {
+			err = k.waitUnlocked(ctx, patience, f)
 		}
 	}
 	switch {

@@ -96,8 +96,8 @@ func (nothing) Keys() []string { return nil }
 
 func (nothing) Apply(map[string]store.Record, map[string]*store.Record) error { return nil }
 
-// names reports whether call, the record of a call, belongs to e. It decodes call only if this process did
-// not write it.
+// names reports whether call, the record of a call, belongs to e. It decodes call only if call differs from
+// the record that this process wrote.
 func (e *openEntry) names(call []byte) (bool, error) {
 	if len(call) == 0 || e.rawCall != nil && bytes.Equal(call, e.rawCall) {
 		return len(call) > 0, nil
@@ -115,8 +115,8 @@ func (k *Coordinator) answer(e *openEntry, o changeOutcome) *store.Record {
 	return until(e.call(o), k.config.RetryWindow)
 }
 
-// own returns errNotOwner if this replica does not own the intent. It decodes the record only if this process
-// did not write it.
+// own returns errNotOwner if this replica does not own the intent. It decodes the record only if the record
+// differs from the record that this process wrote.
 func (k *Coordinator) own(now map[string]store.Record, id string, written []byte) error {
 	if kept, open := now[openPrefix+id]; open && written != nil && bytes.Equal(kept.Value, written) {
 		return nil

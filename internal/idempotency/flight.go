@@ -96,7 +96,7 @@ func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 		if err := ctx.Err(); err != nil {
 			return Answer{}, fault.From(err)
 		}
-		f, leads, refusal := k.board(ctx, c, run)
+		f, leads, refusal := k.joinFlight(ctx, c, run)
 		if refusal != nil {
 			return Answer{}, refusal
 		}
@@ -117,9 +117,9 @@ func (k *Coordinator) Do(ctx context.Context, c Call, run Run) (Answer, error) {
 	}
 }
 
-// board joins the flight of the same identity and request, or starts a flight. Two requests with the same key
+// joinFlight joins the flight of the same identity and request, or starts a flight. Two requests with the same key
 // get two flights. The commit of the intent decides between them.
-func (k *Coordinator) board(
+func (k *Coordinator) joinFlight(
 	ctx context.Context, c Call, run Run,
 ) (f *flight, leads bool, refusal *fault.Error) {
 	k.digest.mark(&c)
@@ -127,7 +127,7 @@ func (k *Coordinator) board(
 	defer k.mu.Unlock()
 	f = k.flights[c.identity+c.print]
 	switch {
-	case f != nil && c.joins() && c.outdated == "":
+	case f != nil && c.mayShare() && c.outdated == "":
 		f.waiting++
 		return f, false, nil
 	case k.closing:
@@ -135,15 +135,15 @@ func (k *Coordinator) board(
 	}
 	f = k.newFlight(ctx, c, run)
 	k.flights[c.identity+c.print] = f
-	k.aloft.Add(1)
-	k.crew.take(func() { k.fly(f) })
+	k.inFlight.Add(1)
+	k.workers.take(func() { k.runFlight(f) })
 	return f, true, nil
 }
 
 // wait returns the result of f, or the fault of ctx if ctx ends first. A caller that joined waits at most for
 // the Patience.
 func (k *Coordinator) wait(ctx context.Context, f *flight, leads bool) callResult {
-	defer k.disembark(f)
+	defer k.leaveFlight(f)
 	select {
 	case <-f.done:
 		return f.result
@@ -173,7 +173,7 @@ func (k *Coordinator) intentOf(f *flight) string {
 	return f.intent
 }
 
-func (k *Coordinator) disembark(f *flight) {
+func (k *Coordinator) leaveFlight(f *flight) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if f.waiting--; f.waiting == 0 {
@@ -181,9 +181,9 @@ func (k *Coordinator) disembark(f *flight) {
 	}
 }
 
-// fly runs f. The callers get a result even after a panic.
-func (k *Coordinator) fly(f *flight) {
-	defer k.aloft.Done()
+// runFlight runs f. The callers get a result even after a panic.
+func (k *Coordinator) runFlight(f *flight) {
+	defer k.inFlight.Done()
 	defer f.unwanted()
 	r := callResult{fault: fault.From(errors.New("a flight ended without a result"))}
 	defer func() {
@@ -192,14 +192,14 @@ func (k *Coordinator) fly(f *flight) {
 			k.observe(Event{Kind: EventPanicked, Method: f.call.Method, Err: err})
 			r = callResult{fault: fault.From(err)}
 		}
-		k.land(f, r)
+		k.finish(f, r)
 	}()
-	r = k.carry(f)
+	r = k.resolve(f)
 }
 
-// land gives r to the callers of f. Later results are ignored. A call that arrives after land reads the
+// finish gives r to the callers of f. Later results are ignored. A call that arrives after finish reads the
 // store.
-func (k *Coordinator) land(f *flight, r callResult) {
+func (k *Coordinator) finish(f *flight, r callResult) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if f.landed {

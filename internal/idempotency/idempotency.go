@@ -126,10 +126,10 @@ type Coordinator struct {
 	unrecorded atomic.Int64
 
 	orphans *orphans
-	crew    *workers
-	// aloft counts flights, and behind the background goroutines.
-	aloft  sync.WaitGroup
-	behind sync.WaitGroup
+	workers *workers
+	// inFlight counts flights, and behind the background goroutines.
+	inFlight sync.WaitGroup
+	behind   sync.WaitGroup
 
 	start, close sync.Once
 	closed       error
@@ -151,7 +151,7 @@ func New(c Config) (*Coordinator, error) {
 		flights: make(map[string]*flight),
 		running: make(map[string]*Intent),
 		orphans: newOrphans(),
-		crew:    newCrew(life),
+		workers: newWorkers(life),
 	}, nil
 }
 

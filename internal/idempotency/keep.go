@@ -74,10 +74,10 @@ func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) err
 	})
 }
 
-// doubt deletes an intent that may have been committed, and of which nothing was sent. The callers do not
+// discard deletes an intent that may have been committed, and of which nothing was sent. The callers do not
 // wait for the deletion. If the deletion fails, the search for orphans finds the intent.
-func (k *Coordinator) doubt(ctx context.Context, f *flight, op *operation, err error) {
-	k.land(f, k.failed(ctx, err))
+func (k *Coordinator) discard(ctx context.Context, f *flight, op *operation, err error) {
+	k.finish(f, k.failed(ctx, err))
 	op.free()
 	o := changeOutcome{line: f.call.outcome(err)}
 	if o.line != nil {

@@ -25,7 +25,7 @@ func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 	}
 	c.looked = true
 	// If another call records the identity before the intent of c is committed, the commit returns errKnown.
-	c.unseen = e == nil
+	c.unrecordedCall = e == nil
 	if e == nil || c.Key != "" || e.Open || e.Intent == nil {
 		return e, nil
 	}
@@ -58,7 +58,7 @@ func (k *Coordinator) outdated(ctx context.Context, c *Call, e *callEntry) (bool
 // Forget notes that a call without a key, other than a Retry, arrived at came and failed before its intent
 // was committed. A Retry of the call must not get the answer of an older equal call.
 func (k *Coordinator) Forget(ctx context.Context, c Call, came time.Time) {
-	if c.joins() {
+	if c.mayShare() {
 		return
 	}
 	k.digest.mark(&c)

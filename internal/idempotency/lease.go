@@ -115,8 +115,8 @@ func (k *Coordinator) keepAlive(err error) {
 	}
 }
 
-// bury deletes the heartbeat, so that other replicas need not wait for the lease to expire.
-func (k *Coordinator) bury(ctx context.Context) error {
+// deleteHeartbeat deletes the heartbeat, so that other replicas need not wait for the lease to expire.
+func (k *Coordinator) deleteHeartbeat(ctx context.Context) error {
 	key := replicaPrefix + k.config.Replica
 	return k.change(ctx, []string{key}, func(map[string]store.Record) (map[string]*store.Record, error) {
 		return map[string]*store.Record{key: nil}, nil

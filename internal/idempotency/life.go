@@ -18,7 +18,7 @@ func (k *Coordinator) Start(ctx context.Context) {
 			k.behind.Add(1)
 			go k.keepAlive(err)
 		}
-		go k.attend()
+		go k.recoverOrphans()
 	})
 }
 
@@ -33,12 +33,12 @@ func (k *Coordinator) shut(ctx context.Context) error {
 	k.mu.Lock()
 	k.closing = true
 	k.mu.Unlock()
-	waited := drained(ctx, &k.aloft)
+	waited := drained(ctx, &k.inFlight)
 	k.lease.end()
 	k.stop()
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
 	defer cancel()
-	ended := drained(bounded, &k.aloft)
+	ended := drained(bounded, &k.inFlight)
 	if drained(bounded, &k.behind) != nil || ended != nil {
 		waited = fmt.Errorf("changes or their recovery did not end: %w", bounded.Err())
 	}
@@ -46,7 +46,7 @@ func (k *Coordinator) shut(ctx context.Context) error {
 		return waited
 	}
 	// If the deletion fails, the intents wait for the lease to expire.
-	_ = k.bury(bounded)
+	_ = k.deleteHeartbeat(bounded)
 	return waited
 }
 
@@ -82,7 +82,7 @@ func (k *Coordinator) Open(ctx context.Context) (int, error) {
 // intent of a finished change has no Baseline. A later Do of c reuses the lookup, so c must not be modified
 // in between.
 func (k *Coordinator) Peek(ctx context.Context, c *Call) (Intent, bool) {
-	if !c.joins() {
+	if !c.mayShare() {
 		return Intent{}, false
 	}
 	e, err := k.look(ctx, c)

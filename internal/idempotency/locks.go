@@ -48,14 +48,14 @@ func (c *claim) wait(ctx context.Context) error {
 	}
 }
 
-// urge makes c urgent, and all claims before c in its queues. Every claim before an urgent claim is urgent.
-func (l *locks) urge(c *claim) {
+// markUrgent makes c urgent, and all claims before c in its queues. Every claim before an urgent claim is urgent.
+func (l *locks) markUrgent(c *claim) {
 	c.urgent = true
 	close(c.urged)
 	for _, o := range c.objects {
 		line := l.lines[o]
 		for at := slices.Index(line, c) - 1; at >= 0 && !line[at].urgent; at-- {
-			l.urge(line[at])
+			l.markUrgent(line[at])
 		}
 	}
 }
@@ -76,7 +76,7 @@ func (l *locks) enter(objects []string, urgent bool) *claim {
 		c.ready = make(chan struct{})
 	}
 	if urgent {
-		l.urge(c)
+		l.markUrgent(c)
 	}
 	return c
 }

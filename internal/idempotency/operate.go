@@ -25,7 +25,7 @@ func (k *Coordinator) operate(f *flight, op *operation) callResult {
 	defer k.leave(op.entry.Intent.ID)
 	defer op.free()
 	r := k.perform(f, op)
-	k.land(f, r)
+	k.finish(f, r)
 	return r
 }
 
@@ -195,8 +195,8 @@ func (k *Coordinator) persist(f *flight, op *operation, o changeOutcome, r callR
 			if o.kept {
 				r = callResult{fault: notKept(err)}
 			}
-			// Only the first call of land has an effect.
-			k.land(f, r)
+			// Only the first call of finish has an effect.
+			k.finish(f, r)
 			left = delay
 		}
 		// The loop checks f.ctx above.

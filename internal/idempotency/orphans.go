@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// rescues is the maximum number of parallel recoveries.
-	rescues = 8
+	// maxRecoveries is the maximum number of parallel recoveries.
+	maxRecoveries = 8
 	// firstRetry and lastRetry bound the time between two attempts.
 	firstRetry = 250 * time.Millisecond
 	lastRetry  = 5 * time.Second
@@ -92,7 +92,7 @@ func (o *orphans) due(now, latest time.Time) (ready []*orphan, next time.Time) {
 			if x.next.Before(next) {
 				next = x.next
 			}
-		case o.busy < rescues:
+		case o.busy < maxRecoveries:
 			x.busy = true
 			o.busy++
 			ready = append(ready, x)

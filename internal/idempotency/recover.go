@@ -18,8 +18,8 @@ const searchEvery = 3 * time.Second
 // errAlive says that an intent is not an orphan any more.
 var errAlive = errors.New("the intent has a living owner")
 
-// attend searches for orphans and recovers them until the Coordinator ends.
-func (k *Coordinator) attend() {
+// recoverOrphans searches for orphans and recovers them until the Coordinator ends.
+func (k *Coordinator) recoverOrphans() {
 	defer k.behind.Done()
 	search := time.Now()
 	for {
@@ -32,7 +32,7 @@ func (k *Coordinator) attend() {
 		ready, next := k.orphans.due(time.Now(), search)
 		for _, x := range ready {
 			k.behind.Add(1)
-			go k.rescue(x)
+			go k.recoverOne(x)
 		}
 		timer := time.NewTimer(time.Until(next))
 		select {
@@ -73,7 +73,7 @@ func (k *Coordinator) search(ctx context.Context) error {
 	}
 	var found []string
 	for id, owner := range owners {
-		if !alive[owner] && !k.cared(id) {
+		if !alive[owner] && !k.owned(id) {
 			found = append(found, id)
 		}
 	}
@@ -107,8 +107,8 @@ func (k *Coordinator) alive(ctx context.Context, owners map[string]string) (map[
 	return names, nil
 }
 
-// rescue tries once to determine the outcome of an intent.
-func (k *Coordinator) rescue(x *orphan) {
+// recoverOne tries once to determine the outcome of an intent.
+func (k *Coordinator) recoverOne(x *orphan) {
 	defer k.behind.Done()
 	held := k.lease.hold()
 	e, err := k.claim(x, held)
@@ -126,7 +126,7 @@ func (k *Coordinator) rescue(x *orphan) {
 	if looked.Before(settled) {
 		gone = x.since
 	}
-	o, err := k.inquire(e, &Operation{Intent: e.Intent, Held: held, Ended: gone})
+	o, err := k.callRecover(e, &Operation{Intent: e.Intent, Held: held, Ended: gone})
 	ended := eventOf(e, o, err)
 	o.line = k.found(e, o, err)
 	o.changed = o.changed || ended.Kind == EventUnproven
@@ -172,8 +172,8 @@ func (k *Coordinator) found(e *openEntry, o changeOutcome, err error) *audit.Rec
 	return ending(k.config.Found(e.Intent, o.body, err))
 }
 
-// inquire calls Recover and classifies the result.
-func (k *Coordinator) inquire(e *openEntry, op *Operation) (changeOutcome, error) {
+// callRecover calls Recover and classifies the result.
+func (k *Coordinator) callRecover(e *openEntry, op *Operation) (changeOutcome, error) {
 	ctx, cancel := context.WithTimeout(k.life, k.config.Limit)
 	defer cancel()
 	body, err := guarded(func() ([]byte, error) { return k.config.Recover(ctx, op) })

@@ -31,7 +31,7 @@ func (k *Coordinator) runs(i *Intent) {
 	k.running[i.ID] = i
 }
 
-func (k *Coordinator) cared(id string) bool {
+func (k *Coordinator) owned(id string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	_, ok := k.running[id]

@@ -11,7 +11,7 @@ const mostIdle = 64
 // workers is a pool of goroutines. A new goroutine would grow its stack step by step again for each change.
 type workers struct {
 	// life ends idle goroutines.
-	life context.Context //nolint:containedctx // the life of the crew is not that of a call
+	life context.Context //nolint:containedctx // the life of the workers is not that of a call
 	// idle passes work to an idle goroutine.
 	idle chan func()
 
@@ -19,7 +19,7 @@ type workers struct {
 	waiting int
 }
 
-func newCrew(life context.Context) *workers { return &workers{life: life, idle: make(chan func())} }
+func newWorkers(life context.Context) *workers { return &workers{life: life, idle: make(chan func())} }
 
 // take runs work at once on an idle or a new goroutine.
 func (c *workers) take(work func()) {
@@ -39,10 +39,10 @@ func (c *workers) serve(work func()) {
 
 // next waits for more work. It returns nil if enough goroutines are idle or the pool ends.
 func (c *workers) next() func() {
-	if !c.sit() {
+	if !c.reserveIdle() {
 		return nil
 	}
-	defer c.stand()
+	defer c.releaseIdle()
 	select {
 	case work := <-c.idle:
 		return work
@@ -51,7 +51,7 @@ func (c *workers) next() func() {
 	}
 }
 
-func (c *workers) sit() bool {
+func (c *workers) reserveIdle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waiting == mostIdle {
@@ -61,7 +61,7 @@ func (c *workers) sit() bool {
 	return true
 }
 
-func (c *workers) stand() {
+func (c *workers) releaseIdle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting--

@@ -1,7 +1,6 @@
-// Package inflight limits the number of bytes of request bodies in memory, over
-// both protocols together.
+// Package inflight limits the number of bytes of request bodies in memory, for both protocols together.
 //
-// The package must not know what a body says or which protocol carries it.
+// The package must not know the content of a body or its protocol.
 package inflight
 
 import (
@@ -15,17 +14,15 @@ import (
 
 // Limits are the limits of the budget.
 type Limits struct {
-	// Short limits the first ShortBody bytes of all bodies, and Long the rest
-	// of all bodies. They are separate so that long bodies do not delay short
-	// ones.
+	// Short limits the first ShortBody bytes of all bodies, and Long the rest of all bodies. The limits are
+	// separate so that long bodies do not delay short bodies.
 	Short, Long int64
 	// ShortBody is the number of bytes of a body that count as short.
 	ShortBody int64
-	// Wait is how long a body waits for room.
+	// Wait is the maximum wait of a body for room.
 	Wait time.Duration
-	// Grace is how long a body may take to arrive, and Rate the number of bytes
-	// per second beyond that. A slower body would hold its part of the budget
-	// for too long.
+	// Grace is the base time for a body to arrive. Rate is the number of bytes per second beyond that. A
+	// slower body would hold its part of the budget for too long.
 	Grace time.Duration
 	Rate  int64
 }
@@ -36,7 +33,7 @@ func DefaultLimits() Limits {
 	return Limits{Short: 16 << 20, Long: 64 << 20, ShortBody: 64 << 10, Wait: 5 * time.Second, Grace: 10 * time.Second, Rate: 128 << 10}
 }
 
-// retryAfter is the retry delay for a caller whose body found no room.
+// retryAfter is the retry delay after a body found no room.
 const retryAfter = 2 * time.Second
 
 // Bodies is the memory budget. It is safe for concurrent use.
@@ -45,13 +42,12 @@ type Bodies struct {
 	short, long *pool
 }
 
-// New returns an unused budget. One caller may use three quarters of each
-// limit.
+// New returns an unused budget. A caller may use at most three quarters of each limit.
 func New(l Limits) *Bodies {
 	return &Bodies{limits: l, short: newPool(l.Short), long: newPool(l.Long)}
 }
 
-// Body is the part of the budget that the body of one call holds.
+// Body is the part of the budget held by the body of a call.
 type Body struct {
 	bodies *Bodies
 	caller string
@@ -63,15 +59,15 @@ type Body struct {
 	refs int
 }
 
-// Open begins a body of a caller. It holds no bytes yet. Release ends it.
+// Open begins a body of a caller, with no bytes. Release ends the body.
 func (b *Bodies) Open(caller string) *Body { return &Body{bodies: b, caller: caller, refs: 1} }
 
-// Time returns how long n bytes of a body may take to arrive.
+// Time returns the maximum time for n bytes of a body to arrive.
 func (b *Body) Time(n int64) time.Duration {
 	return b.bodies.limits.Grace + time.Duration(n/b.bodies.limits.Rate)*time.Second
 }
 
-// TooSlow returns the fault of a body that takes longer.
+// TooSlow returns the fault of a body that exceeds this time.
 func TooSlow() *fault.Error {
 	return fault.New(fault.Deadline, fault.ReasonBodyTooSlow, "The request must come at 128 KiB a second or faster; send less at once.")
 }
@@ -112,7 +108,7 @@ func (b *Body) shrink(n int64) {
 	b.held -= n
 }
 
-// Release drops one reference. The last one releases the bytes of the body.
+// Release drops a reference. The last Release frees the bytes of the body.
 func (b *Body) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -121,8 +117,7 @@ func (b *Body) Release() {
 	}
 }
 
-// requestState is what the context of a call tells of its request while the request is
-// received.
+// requestState is the state of a request during its arrival, stored in the context of the call.
 type requestState struct {
 	body   *Body
 	cancel context.CancelFunc
@@ -153,8 +148,8 @@ func WithCancel(ctx context.Context, cancel context.CancelFunc) context.Context 
 // From returns the body of the call of ctx. Nil: the call has none.
 func From(ctx context.Context) *Body { return callFrom(ctx).body }
 
-// Cancel ends the stream of the call of ctx, so that no more of its body is read.
-// It does nothing for a call without WithCancel.
+// Cancel ends the stream of the call of ctx, so that no more of its body is read. Without WithCancel it does
+// nothing.
 func Cancel(ctx context.Context) {
 	if c := callFrom(ctx); c.cancel != nil {
 		c.cancel()

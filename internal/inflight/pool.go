@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// pool is a number of bytes that callers share. Each caller is limited to a
-// part, so that no caller can use all of it. A call that waits for its caller's
-// part does not delay other callers.
+// pool is a number of bytes shared by callers. Each caller is limited to a part, so that no caller can use
+// the whole pool. A call that waits for its caller's part does not delay other callers.
 type pool struct {
 	all *semaphore.Weighted
 	// each is the maximum of one caller.
@@ -23,7 +22,7 @@ type pool struct {
 // callerPool is the part of a pool that one caller holds.
 type callerPool struct {
 	bytes *semaphore.Weighted
-	// refs counts the bytes and waiting calls for which the share is kept.
+	// refs counts the bytes and waiting calls that keep the share alive.
 	refs int64
 }
 

@@ -1,8 +1,7 @@
-// Package inproc carries gRPC calls inside the process: calls that run a server's
-// interceptors and handlers without a network and without encoding messages.
+// Package inproc implements gRPC calls inside the process. It provides a client connection whose calls run a
+// server's interceptors and handlers without a network and without encoding messages.
 //
-// The package must not know which services it carries or what the interceptors
-// do.
+// The package must not know the services or the effect of the interceptors.
 package inproc
 
 import (
@@ -14,9 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Channel is both ends of a connection: services are registered on it as on a
-// grpc.Server, and Call makes a call. Register services before the first call.
-// Calls are safe for concurrent use.
+// Channel is both ends of a connection: register services on a Channel like on a grpc.Server, and use the Channel as a
+// grpc.ClientConn. Register services before the first call. Calls are safe for concurrent use.
 type Channel struct {
 	interceptor grpc.UnaryServerInterceptor
 	methods     map[string]boundMethod
@@ -29,8 +27,7 @@ type boundMethod struct {
 
 var _ grpc.ServiceRegistrar = (*Channel)(nil)
 
-// NewChannel returns a connection whose calls pass an interceptor. Nil: they go
-// directly to the handlers.
+// NewChannel returns a connection whose calls pass an interceptor. Nil: calls go directly to the handlers.
 func NewChannel(interceptor grpc.UnaryServerInterceptor) *Channel {
 	return &Channel{interceptor: interceptor, methods: map[string]boundMethod{}}
 }
@@ -42,11 +39,9 @@ func (c *Channel) RegisterService(desc *grpc.ServiceDesc, service any) {
 	}
 }
 
-// Call runs one call. The handler sees md as the metadata of the caller, and the
-// values of ctx, such as the peer. fill fills in the request, which is an empty
-// message of the method's type; its error ends the call before the interceptor
-// runs. header is the header of the answer, also of a failed call. The answer is
-// that of the handler and must not be changed; its trailer is dropped.
+// Call runs one call. Outgoing metadata of ctx becomes incoming metadata; all other values of ctx, such as
+// the peer, are kept. The supported call options are grpc.Header and grpc.Trailer. The answer shares its
+// fields with the handler's answer and must not be changed.
 func (c *Channel) Call(ctx context.Context, method string, md metadata.MD, fill func(request any) error) (answer any, header metadata.MD, err error) {
 	m, ok := c.methods[method]
 	if !ok {

@@ -37,8 +37,8 @@ func (s *serverStream) SendHeader(md metadata.MD) error { return s.SetHeader(md)
 // SetTrailer drops the trailer of the answer: REST has none.
 func (*serverStream) SetTrailer(metadata.MD) error { return nil }
 
-// mergeMetadata returns the union of two metadata. Most calls set one, which is
-// returned as it is. It changes neither, since the client may have the first.
+// mergeMetadata returns the union of two metadata. If one is empty, it returns the other. It modifies
+// neither, since the client may hold the first.
 func mergeMetadata(before, more metadata.MD) metadata.MD {
 	if len(before) == 0 {
 		return more
@@ -53,8 +53,8 @@ func (s *serverStream) sentHeader() metadata.MD {
 	return s.header
 }
 
-// IsInProcess reports whether the call of ctx came through a Channel. Nobody
-// outside the process can make it true.
+// IsInProcess reports whether the call of ctx came through a Channel. A call from the network cannot make it
+// true.
 func IsInProcess(ctx context.Context) bool {
 	_, ok := grpc.ServerTransportStreamFromContext(ctx).(*serverStream)
 	return ok

@@ -1,9 +1,7 @@
-// Package live reloads the configuration of a running service: the
-// configuration file and callers.file are watched, checked whole, and put in
-// force together.
+// Package live reloads the configuration of a running service. It watches the configuration file and
+// callers.file, validates them completely, and applies both together.
 //
-// The package must not know what a setting does: the caller's Apply puts a
-// configuration in force.
+// The package must not know the effect of a setting: the caller's Apply applies a configuration.
 package live
 
 import (
@@ -34,8 +32,8 @@ type Config struct {
 	Running *config.Config
 	// Files watches the files.
 	Files *filewatch.Watcher
-	// Apply puts those keys of a configuration in force that need no restart, all
-	// of them or, with an error, none. It is not called concurrently.
+	// Apply applies the keys of a configuration that need no restart: all of them, or, with an error, none.
+	// It is not called concurrently.
 	Apply func(*config.Config) error
 	// Report is called with the result of each reload. It must not block.
 	Report func(Reload)
@@ -47,14 +45,13 @@ type Reload struct {
 	Kind string
 	// File is the file that changed.
 	File string
-	// Before is the digest of the content that was in force, and After that of the
-	// new content, "" if it could not be read.
+	// Before is the digest of the content that was in force. After is the digest of the new content, "" if
+	// the file could not be read.
 	Before, After string
-	// Err says why the content before stays in force: config.Mistakes, or an error
-	// of reading. It holds no value.
+	// Err is the reason why the old content stays in force: config.Mistakes, or a read error. It holds no
+	// value.
 	Err error
-	// Restart are the keys that were changed since the start and take effect at a
-	// restart only.
+	// Restart lists the keys that were changed since the start and take effect only at a restart.
 	Restart []string
 }
 
@@ -66,7 +63,7 @@ type FileStatus struct {
 	// force.
 	Digest string
 	Loaded time.Time
-	// Failure says why the content of the file is not in force. Nil: it is.
+	// Failure is the reason why the content of the file is not in force. Nil: the content is in force.
 	Failure error
 	// Restart are the keys that wait for a restart.
 	Restart []string
@@ -90,15 +87,15 @@ type watchedFile struct {
 	// inForce is the content in force, since loaded.
 	inForce []byte
 	loaded  time.Time
-	// refused is content that was refused since. Nil: none was.
+	// refused is the content that was refused last, nil if none was refused since loaded.
 	refused []byte
 	// fresh says that content was put in force, and not reported by the watcher
 	// yet.
 	fresh bool
 }
 
-// Start watches the configuration file and callers.file, where there are any. If
-// they have changed since Running was read, their content is put in force now.
+// Start watches the configuration file and callers.file, if configured. If a file has changed since Running
+// was read, Start applies its content.
 func Start(ctx context.Context, c Config) (*Reloader, error) {
 	r := &Reloader{c: c, current: c.Running, main: &watchedFile{kind: KindConfiguration, name: c.Running.MainFile()}, callers: &watchedFile{kind: KindCallers, name: c.Running.Callers.File}}
 	for _, f := range r.files() {

@@ -84,7 +84,7 @@ func (s *service) write(name, text string) {
 	}
 }
 
-// check has the files read, and returns the events that came of it.
+// check makes the watcher read the files and returns the resulting events.
 func (s *service) check() []live.Reload {
 	s.events = nil
 	s.files.Recheck(s.t.Context())
@@ -173,12 +173,12 @@ func TestAMistakeInOneFileDoesNotHoldUpTheOther(t *testing.T) {
 	}
 }
 
-// Two quotas of one tenant are a mistake, so with new ids and new quotas neither
-// file is right with the other as it was.
+// TestFilesThatAreRightOnlyTogetherAreTakenTogether: two quotas of one tenant are a mistake, so after a
+// change of ids and quotas each file is invalid with the old content of the other.
 func TestFilesThatAreRightOnlyTogetherAreTakenTogether(t *testing.T) {
 	keys := "api_keys:\n" + entry("a", "1")
 	texts := map[string]string{
-		// With the ids before, x and b are one tenant; with those of now, a and b.
+		// With the old ids, x and b are one tenant; with the new ids, a and b.
 		"config.yaml":  mainFile + "quotas: [{tenant: x, stores: 1}, {tenant: b, stores: 2}]\n",
 		"callers.yaml": "tenants: [{name: b, id: y}]\n" + keys,
 	}

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// load puts new content of a file in force, or returns why it cannot be. A mistake
-// in one file does not keep a change of the other from being used: each is tried
-// with the content of the other that is in force, and then with the content that
-// was refused, since both may be right only together.
+// load puts new content of a file in force, or returns an error. A mistake in one file must not block a
+// change of the other file. Content is first tried with the content of the other file in force, and then with
+// the refused content of the other file, since both may be valid only together.
 func (r *Reloader) load(f *watchedFile, content []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -25,7 +24,7 @@ func (r *Reloader) load(f *watchedFile, content []byte) error {
 	}
 	switch err := r.try(f, content, other.inForce); {
 	case bytes.Equal(content, f.inForce):
-		// It was put in force together with the other file.
+		// The content was put in force together with the other file.
 	case err == nil:
 		r.taken(f, content)
 	case other.refused != nil && r.try(f, content, other.refused) == nil:
@@ -84,8 +83,8 @@ func (r *Reloader) taken(f *watchedFile, content []byte) {
 	r.c.Report(e)
 }
 
-// report passes on what the watcher reports of a file: a failure, or nil for new
-// content in force and for the end of a failure.
+// report passes on a report of the watcher: a failure, or nil for new content in force and for the end of a
+// failure.
 func (r *Reloader) report(f *watchedFile, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,8 +109,7 @@ func (r *Reloader) report(f *watchedFile, err error) {
 func (r *Reloader) Status() []FileStatus {
 	var all []FileStatus
 	for _, f := range r.files() {
-		// The watcher holds its lock while it calls load and report, so it is asked
-		// without that of r.
+		// The watcher holds its lock while it calls load and report, so r must not hold its own lock here.
 		failure := f.watch.Failure()
 		r.mu.Lock()
 		all = append(all, FileStatus{

@@ -60,7 +60,7 @@ func text(err error) string {
 	return strings.ToValidUTF8(all[:min(len(all), maxError)], "?")
 }
 
-// count limits a number to what a message can hold.
+// count limits a number to the range of int32.
 func count(n int) int32 { return int32(max(-1, min(n, math.MaxInt32))) }
 
 // timestamp returns nil for the zero time.

@@ -1,8 +1,7 @@
-// Package operator answers what operators ask of a running Storekeeper.
+// Package operator answers operators' questions about a running Storekeeper.
 //
-// The package must not know where its facts come from, nor any credential or
-// value. Its answers are about all tenants; rules with actions of their own allow
-// them.
+// The package must not know the sources of its facts, nor any credential or value. Its answers concern all
+// tenants. Rules with separate actions allow them.
 package operator
 
 import (
@@ -23,7 +22,7 @@ import (
 type Status struct {
 	Version, Replica string
 	Started          time.Time
-	// OpenChanges is -1 if it is not known.
+	// OpenChanges is the number of open changes, -1 if unknown.
 	OpenChanges int
 	Budgets     []Budget
 	Store       StoreState
@@ -34,7 +33,7 @@ type Status struct {
 	Files       []File
 }
 
-// Check is a readiness condition. Error is "" if it is met.
+// Check is a readiness condition. Error is "" if the condition is met.
 type Check struct {
 	Name     string
 	OK       bool
@@ -50,22 +49,22 @@ type Budget struct {
 	Window, Blocked               time.Duration
 }
 
-// StoreState is the state of the store. Err is nil if it is healthy.
+// StoreState is the state of the store. Err is nil if the store is healthy.
 type StoreState struct {
 	Kind, ID string
 	Commit   uint64
 	Err      error
 }
 
-// Trail is the state of the audit trail. Err is nil if it is healthy.
+// Trail is the state of the audit trail. Err is nil if the trail is healthy.
 type Trail struct {
 	LastRecord, Suppressed uint64
 	Backlog                int
 	Err                    error
 }
 
-// Policy describes the rules in force. Err is why the file as it is now cannot be
-// used, found at Failed.
+// Policy describes the rules in force. Err is the reason why the present content of the file is not in force,
+// found at Failed.
 type Policy struct {
 	File, Digest   string
 	Rules          int
@@ -73,8 +72,8 @@ type Policy struct {
 	Err            error
 }
 
-// File is a file of the configuration. Err is why the file as it is now cannot be
-// used, and Restart are changed keys that need a restart.
+// File is a file of the configuration. Err is the reason why the present content of the file is not in force.
+// Restart lists changed keys that need a restart.
 type File struct {
 	Kind, File, Digest string
 	Loaded             time.Time
@@ -104,10 +103,10 @@ type Tenant struct {
 	Weight   float64
 }
 
-// key orders tenants: by name, and by id where a name stands twice.
+// key orders tenants by name and then by id.
 func (t Tenant) key() string { return t.Name + "\x00" + t.ID }
 
-// Config is where a Service gets its facts.
+// Config holds the sources of a Service.
 type Config struct {
 	// Status returns the state of the replica.
 	Status func(ctx context.Context) Status
@@ -115,7 +114,7 @@ type Config struct {
 	Checks func(ctx context.Context) []Check
 	// Tenants lists the tenants in any order, each once. Errors are faults.
 	Tenants func(ctx context.Context) ([]Tenant, error)
-	// Usage returns what a tenant uses of an account.
+	// Usage returns the usage of an account by a tenant.
 	Usage self.UsageFunc
 	// Accounts are the names of all accounts.
 	Accounts []string

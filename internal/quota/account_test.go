@@ -36,7 +36,7 @@ func TestFullAccountIsAskedAgainBeforeAChangeIsRefused(t *testing.T) {
 		must(t, c, "a", 1)
 		time.Sleep(time.Second)
 		refused(t, c, "b", 1)
-		delete(f.secrets, "filled-0") // By somebody else.
+		delete(f.secrets, "filled-0") // By another client.
 		time.Sleep(time.Second)
 		must(t, c, "b", 1)
 		if f.refused > 0 {
@@ -54,7 +54,7 @@ func TestCloudflareJudgesWhereItsQuotaCannotBeRead(t *testing.T) {
 	if f.refused != 1 {
 		t.Errorf("Cloudflare refused %d, want 1", f.refused)
 	}
-	// What it refused holds no place.
+	// A refused create reserves nothing.
 	f.limit = 2
 	must(t, c, "a", 1)
 }
@@ -86,8 +86,8 @@ func TestWaitForTheLastPlaceEndsWithItsCaller(t *testing.T) {
 	})
 }
 
-// A reading may have found what a change has made that has not ended, and then
-// it counts twice until the next reading.
+// TestNobodyIsRefusedForWhatCountsTwice: a reading of the quota may include objects of a change that has not
+// ended. Until the next reading they count twice.
 func TestNobodyIsRefusedForWhatCountsTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newCloudflare(3)

@@ -8,27 +8,25 @@ import (
 )
 
 const (
-	// readingAge is how long a reading of an account's quota is used. What is
-	// made elsewhere meanwhile does no harm: Cloudflare has the last word.
+	// readingAge is the time for which a reading of an account's quota is used. Objects created elsewhere in
+	// that time do no harm, because Cloudflare checks the quota too.
 	readingAge = 5 * time.Minute
-	// balanceAge is how long the record of an account outlives its last change.
-	// It is longer than any reading. While places are held it does not end.
+	// balanceAge is the time for which the record of an account is kept after its last change. It is longer
+	// than readingAge. A record with reservations does not expire.
 	balanceAge = time.Hour
 )
 
-// balance is the record of an account: how many secrets it may have, and who is
-// about to make some.
+// balance is the record of an account: its quota and usage of secrets, and the reserved places.
 type balance struct {
-	// Quota and Usage are what Cloudflare said, in a reading that began at Read.
+	// Quota and Usage are Cloudflare's figures. Their reading began at Read.
 	Quota int64
 	Usage int64
 	Read  time.Time
-	// Made counts the secrets that were made through this record, and Base those
-	// of them that a reading must have found. Those between may be in Usage too,
-	// so the sum is never too low.
+	// Made counts the secrets that were created through this record. Base counts those that Usage certainly
+	// includes. The rest may be in Usage too, so the sum is never too low.
 	Made int64
 	Base int64
-	// Held are the places of changes that have not ended.
+	// Held is the number of places reserved by open changes.
 	Held int64
 }
 
@@ -41,22 +39,21 @@ func readBalance(e store.Record) (balance, error) {
 	return b, r.End()
 }
 
-// known reports whether there is a reading that can be used.
+// known reports whether there is a recent reading.
 func (b balance) known(now time.Time) bool {
 	return !b.Read.IsZero() && now.Sub(b.Read) < readingAge
 }
 
-// found is how many secrets the account has at most, but for those that are
-// being made.
+// found returns an upper bound of the secrets in the account, without reserved places.
 func (b balance) found() int64 { return b.Usage + b.Made - b.Base }
 
-// room judges n more secrets.
+// room returns an error if there is no room for n more secrets.
 func (b balance) room(n int) error {
 	switch {
 	case b.found()+b.Held+int64(n) <= b.Quota:
 		return nil
 	case b.Held > 0 && b.found()+int64(n) <= b.Quota:
-		// The others may be in Usage already, or may fail.
+		// The reserved secrets may be in Usage already, or may fail.
 		return errContended
 	}
 	return errAccountFull

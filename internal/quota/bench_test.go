@@ -7,7 +7,7 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// What a create costs does not grow with what a tenant has.
+// BenchmarkCreateStoreOfATenantThatHas: the cost of a create does not grow with the objects of a tenant.
 func BenchmarkCreateStoreOfATenantThatHas(b *testing.B) {
 	for _, n := range []int{0, 1000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -6,9 +6,8 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Check gives the fault that the change would be refused with now since its tenant
-// has reached its own limit, nil where it would not. It holds no places, so the
-// change can be refused yet.
+// Check returns the fault of a tenant that has reached its own limit, or nil. It reserves nothing, so Take
+// can still refuse the change.
 func (r *Reservation) Check(ctx context.Context) error {
 	if r.n == 0 || r.limit == nil {
 		return nil

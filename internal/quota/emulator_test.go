@@ -68,7 +68,7 @@ func TestLastPlacesOfARealAccount(t *testing.T) {
 	}
 }
 
-// A cut answer leaves a secret that nobody knows of; its place stays held.
+// TestLostAnswerOfARealAccountHoldsThePlace: after a lost answer the place stays reserved.
 func TestLostAnswerOfARealAccountHoldsThePlace(t *testing.T) {
 	next, e, storeID := emulated(t, 20)
 	c := client(next, newMemory(), rules(1, 1))

@@ -6,12 +6,12 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// limitCode is Cloudflare's number for a limit that is reached.
+// limitCode is Cloudflare's error code for a limit that is reached.
 const limitCode = 1003
 
-// tenantFault refuses a tenant that has reached its own limit. Cloudflare names
-// the limit for secrets only. The error has Cloudflare's word, which is about the
-// plan of the account, so a notice says whose limit it is.
+// tenantFault returns the fault of a tenant that has reached its own limit. Cloudflare's error names a limit
+// only for secrets. The reason is Cloudflare's and normally concerns the plan of the account, so a notice
+// says whose limit applies.
 func tenantFault(k resourceState, limit int) error {
 	reason, what, detail := fault.ReasonMaximumSecretsExceeded, "secrets", fmt.Sprintf("max %d", limit)
 	if k == stores {
@@ -24,7 +24,7 @@ func tenantFault(k resourceState, limit int) error {
 	return f
 }
 
-// accountFault is what Cloudflare would say.
+// accountFault returns the fault that Cloudflare would return.
 func accountFault(quota int64) error {
 	f := fault.New(fault.LimitReached, fault.ReasonMaximumSecretsExceeded, "The account has all the secrets that its Cloudflare plan allows.")
 	f.Detail, f.Local = fmt.Sprintf("max %d", quota), true

@@ -7,7 +7,7 @@ import (
 	"platform.internal/storekeeper/internal/store/fields"
 )
 
-// resourceState is what is counted.
+// resourceState is the kind of counted object: stores or secrets.
 type resourceState int
 
 const (
@@ -15,7 +15,7 @@ const (
 	secrets
 )
 
-// recordVersion is the version of the layouts of all records and of the note.
+// recordVersion is the version of all record layouts and of the note.
 const recordVersion = 1
 
 const (
@@ -24,40 +24,39 @@ const (
 	ownerPrefix   = "quota/object/"
 )
 
-// tenantKey names the record of a tenant in an account. The tenant stands last:
-// it may hold a slash, and the account may not.
+// tenantKey returns the record key of a tenant in an account. The tenant comes last because a tenant may
+// contain a slash, and an account may not.
 func tenantKey(account, tenant string) string { return tenantPrefix + account + "/" + tenant }
 
 func accountKey(account string) string { return accountPrefix + account }
 
-// ownersKey begins the names of the records of the secrets of a store, or of the
-// stores of an account where there is no store. Whoever deletes one knows where it
-// is, and all that go with a store stand together.
+// ownersKey returns the key prefix of the records of the secrets of a store, or of the stores of an account
+// if store is "". The record of an object can be found from its location, and the secrets of a store have a
+// common prefix.
 func ownersKey(account, store string) string { return ownerPrefix + account + "/" + store + "/" }
 
 func ownerKey(account, store, id string) string {
 	return ownerPrefix + account + "/" + store + "/" + id
 }
 
-// holding is the record of a tenant in an account: how much it has made, and how
-// much it is about to make. What it has made stands in the records of the
-// objects, so that a change costs the same however much a tenant has.
+// holding is the record of a tenant in an account: the number of existing objects and of reserved places. The
+// objects have their own records, so the cost of a change does not grow with the number of objects.
 type holding struct {
 	Stores  int
 	Secrets int
-	// HeldStores and HeldSecrets are the places of changes that have not ended.
+	// HeldStores and HeldSecrets are the places reserved by open changes.
 	HeldStores  int
 	HeldSecrets int
 }
 
-// owner is the record of an object: who made it.
+// owner is the record of an object. It names the tenant that created the object.
 type owner struct {
 	Tenant string
-	// Since is when it began to count. A listing from before may lack it.
+	// Since is the time at which the object began to count. A listing read before may lack the object.
 	Since time.Time
 }
 
-// readOwner gives the record of an object, and false where there is none.
+// readOwner decodes the record of an object. It returns false if there is none.
 func readOwner(e store.Record) (owner, bool, error) {
 	if len(e.Value) == 0 {
 		return owner{}, false, nil
@@ -71,7 +70,7 @@ func (o *owner) record() *store.Record {
 	return &store.Record{Value: fields.Time(fields.Text(fields.Begin(recordVersion, 32+len(o.Tenant)), o.Tenant), o.Since)}
 }
 
-// readHolding gives the record of a tenant.
+// readHolding decodes the record of a tenant.
 func readHolding(e store.Record) (holding, error) {
 	if len(e.Value) == 0 {
 		return holding{}, nil
@@ -81,7 +80,7 @@ func readHolding(e store.Record) (holding, error) {
 	return h, r.End()
 }
 
-// count is how many objects of a kind the tenant has.
+// count returns the number of objects of a kind.
 func (h *holding) count(k resourceState) *int {
 	if k == stores {
 		return &h.Stores
@@ -89,7 +88,7 @@ func (h *holding) count(k resourceState) *int {
 	return &h.Secrets
 }
 
-// held is how many places of a kind the tenant's changes hold.
+// held returns the number of reserved places of a kind.
 func (h *holding) held(k resourceState) *int {
 	if k == stores {
 		return &h.HeldStores
@@ -97,10 +96,10 @@ func (h *holding) held(k resourceState) *int {
 	return &h.HeldSecrets
 }
 
-// used counts what the tenant has and what it is about to make.
+// used returns the number of objects plus reserved places.
 func (h *holding) used(k resourceState) int { return *h.count(k) + *h.held(k) }
 
-// record is the record as it is kept: none where it says nothing.
+// record returns the record to store, nil if all counts are 0.
 func (h *holding) record() *store.Record {
 	if *h == (holding{}) {
 		return nil

@@ -6,15 +6,15 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Limit is how much of an account a tenant may have made.
+// Limit is the limit of a tenant in an account.
 type Limit struct {
-	// Stores is the most stores. Nil: no limit.
+	// Stores is the maximum number of stores. Nil: no limit.
 	Stores *int
-	// Secrets is the most secrets, in all stores. Nil: no limit.
+	// Secrets is the maximum number of secrets in all stores. Nil: no limit.
 	Secrets *int
 }
 
-// of gives the limit of one kind.
+// of returns the limit of one kind.
 func (l Limit) of(k resourceState) *int {
 	if k == stores {
 		return l.Stores
@@ -22,48 +22,47 @@ func (l Limit) of(k resourceState) *int {
 	return l.Secrets
 }
 
-// Everybody is, as a tenant, each one that no other rule fits.
+// Everybody stands for every tenant without a rule of its own.
 const Everybody = "*"
 
-// Rule gives a tenant a limit.
+// Rule sets the limit of a tenant.
 type Rule struct {
 	// Tenant is the id of the tenant, or Everybody.
 	Tenant string
-	// Account is the identifier or name of an account. Empty: each account.
+	// Account is the identifier or name of an account. Empty: every account.
 	Account string
-	// Limit is the limit in each of them.
+	// Limit is the limit in each account.
 	Limit Limit
 }
 
-// Table finds limits by tenant and account. Of the rules that fit, one that
-// names the tenant counts before one for everybody, and then one that names the
-// account before one for all. The service itself, which is the tenant "", has
-// no limit. It is safe for concurrent use.
+// Table finds limits by tenant and account. A rule that names the tenant precedes a rule for Everybody. Among
+// these, a rule that names the account precedes a rule for all accounts. The service itself, tenant "", has
+// no limit. A Table is safe for concurrent use.
 type Table struct {
 	accounts []upstream.AccountInfo
 	now      atomic.Pointer[ruleSet]
 }
 
-// ruleSet are the rules at one time. It does not change.
+// ruleSet is an immutable set of rules.
 type ruleSet struct {
 	rules map[reservedPlace]Limit
-	// limited are the accounts, by identifier, in which a tenant has a limit.
+	// limited holds the identifiers of accounts in which a tenant has a limit.
 	limited map[string]bool
 }
 
-// reservedPlace is what a rule is about: an account, or "" for all, and a tenant.
+// reservedPlace is the key of a rule: an account, or "" for all, and a tenant.
 type reservedPlace struct{ account, tenant string }
 
-// NewTable makes a table of rules. Accounts say which names belong to which
-// identifiers; a rule about an account that is not among them never counts.
+// NewTable makes a table of rules. accounts maps names to identifiers. A rule for an unknown account has no
+// effect.
 func NewTable(rules []Rule, accounts []upstream.AccountInfo) *Table {
 	t := &Table{accounts: accounts}
 	t.Replace(rules)
 	return t
 }
 
-// Replace puts other rules in force, all at once. A tenant that gets its first
-// limit is counted from then on: what it made before does not count.
+// Replace replaces all rules at once. A tenant that gets its first limit is counted from then on: earlier
+// objects do not count.
 func (t *Table) Replace(rules []Rule) {
 	set := &ruleSet{rules: map[reservedPlace]Limit{}, limited: map[string]bool{}}
 	for _, rule := range rules {
@@ -83,8 +82,7 @@ func (t *Table) Replace(rules []Rule) {
 	t.now.Store(set)
 }
 
-// Limit gives the limit of a tenant in an account, by the account's identifier,
-// and false where it has none.
+// Limit returns the limit of a tenant in an account, by the account's identifier, and false if there is none.
 func (t *Table) Limit(account, tenant string) (Limit, bool) {
 	if tenant == "" {
 		return Limit{}, false

@@ -6,9 +6,8 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Own makes of the quota of an account that of a tenant. One that has a limit of
-// secrets there sees the limit and what counts against it: the figures of the
-// account are those of all tenants.
+// Own replaces the quota of an account by that of a tenant. A tenant with a limit of secrets sees its own
+// limit and usage, because the account's figures include all tenants.
 func (c *Counter) Own(ctx context.Context, account, tenant string, q upstream.Quota) (upstream.Quota, error) {
 	id, counted := c.counted(account)
 	if !counted {

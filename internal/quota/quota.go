@@ -1,11 +1,11 @@
-// Package quota holds each tenant to its own limits of stores and secrets, and
-// gives the last place of an account to one change only.
+// Package quota enforces each tenant's limits of stores and secrets, and gives the last place of an account
+// to only one change.
 //
-// It must not know how a change is made, repeated or found again, or who may
-// make it. It keeps identifiers and numbers, no names and no values.
+// This package must not know how a change is made, retried or recovered, or the rights of a caller. It stores
+// identifiers and numbers, no names and no values.
 //
-// The counts are exact by construction: a Reservation is a part of the commit
-// that begins a change, and a Release a part of the commit that ends it.
+// The counts are exact by construction: a Reservation is part of the commit that begins a change, and a
+// Release is part of the commit that ends the change.
 package quota
 
 import (
@@ -17,40 +17,37 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Listings knows what the stores hold.
+// Listings lists the contents of stores and accounts.
 type Listings interface {
-	// Secrets gives all secrets of a store, as a reading that began at or after
-	// notBefore found them.
+	// Secrets returns all secrets of a store. The read began at or after notBefore.
 	Secrets(ctx context.Context, account, storeID string, notBefore time.Time) ([]upstream.Secret, error)
-	// Stores gives all stores of an account in the same way.
+	// Stores returns all stores of an account. The read began at or after notBefore.
 	Stores(ctx context.Context, account string, notBefore time.Time) ([]upstream.Store, error)
 }
 
-// Config is what a Counter is made from.
+// Config configures a Counter.
 type Config struct {
-	// Accounts are those that are served.
+	// Accounts are the accounts that are served.
 	Accounts []upstream.AccountInfo
-	// Quota reads the quota of an account, by its identifier, as it is now. Errors
-	// are faults.
+	// Quota reads the current quota of an account from Cloudflare, by the account's identifier. Errors are
+	// faults.
 	Quota func(ctx context.Context, account string) (upstream.Answer[upstream.Quota], error)
-	// Store is where the counts are kept. Counters that share it share the counts,
-	// in one process or in several.
+	// Store holds the counts. Counters with the same Store share the counts, across processes.
 	Store store.Store
-	// Limits gives the limit of a tenant in an account, by the account's
-	// identifier, and false where there is none. See Table.
+	// Limits returns the limit of a tenant in an account, by the account's identifier, and false if there is
+	// none. See Table.
 	Limits func(account, tenant string) (Limit, bool)
-	// Limited reports whether any tenant has a limit in the account. Where none
-	// has, nothing is counted. Nil: in every account.
+	// Limited reports whether any tenant has a limit in the account. Other accounts are not counted. Nil:
+	// every account is counted.
 	Limited func(account string) bool
-	// Listings tells what still exists, before a tenant is refused. Nil: what was
-	// deleted elsewhere counts for ever.
+	// Listings is read before a tenant is refused, to find objects deleted elsewhere. Nil: such objects count
+	// forever.
 	Listings Listings
-	// Clock tells the time. Nil means time.Now.
+	// Clock returns the current time. Nil means time.Now.
 	Clock func() time.Time
 }
 
-// Counter counts what tenants and accounts have, and what changes are about to
-// make. It is safe for concurrent use.
+// Counter counts the objects and reserved places of tenants and accounts. It is safe for concurrent use.
 type Counter struct {
 	c        Config
 	accounts map[string]string
@@ -58,7 +55,7 @@ type Counter struct {
 	verified verified
 }
 
-// New returns a counter. It starts nothing and asks nothing.
+// New returns a Counter. It starts no goroutine and sends no request.
 func New(c Config) *Counter {
 	counter := &Counter{c: c.withDefaults(), accounts: map[string]string{}, readings: map[string]chan struct{}{}}
 	for _, a := range c.Accounts {
@@ -78,31 +75,30 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// counted gives the identifier of an account, and false where nothing is
-// counted: nobody has a limit there, or there is no such account.
+// counted returns the identifier of an account, and false if the account is unknown or no tenant has a limit
+// there.
 func (c *Counter) counted(account string) (id string, ok bool) {
 	id, ok = c.accounts[account]
 	return id, ok && c.c.Limited(id)
 }
 
-// Change is what a change does to the counts.
+// Change is the effect of a change on the counts.
 type Change struct {
 	// Account is the identifier or the name of the account.
 	Account string
 	// Tenant is the id of the tenant that makes the change.
 	Tenant string
-	// StoreID is the store of the secrets, or the store that is deleted where no
-	// secrets are.
+	// StoreID is the store of the secrets, or the store to delete.
 	StoreID string
-	// Stores and Secrets are how many of each are to be made.
+	// Stores and Secrets are the numbers of objects to create.
 	Stores, Secrets int
-	// DeletesStore says that the store is deleted, with all that is in it.
+	// DeletesStore says that the store is deleted with all its secrets.
 	DeletesStore bool
-	// Deletes are the secrets that are deleted.
+	// Deletes are the secrets to delete.
 	Deletes []string
 }
 
-// Of is what a change does to the counts.
+// Of returns the effect of a change on the counts.
 func Of(op *change.Op) Change {
 	ch := Change{Account: op.Account, Tenant: op.Tenant, StoreID: op.StoreID, Secrets: len(op.Secrets)}
 	switch op.Kind {
@@ -117,18 +113,18 @@ func Of(op *change.Op) Change {
 	return ch
 }
 
-// asked is what a create takes: places of one kind for one tenant.
+// asked is the demand of a create: places of one kind for one tenant.
 type asked struct {
 	account, tenant string
 	kind            resourceState
 	n               int
-	// tenantKey names the record of the tenant.
+	// tenantKey is the record key of the tenant.
 	tenantKey string
-	// limit is the tenant's. Nil: it has none, and nothing is kept of it.
+	// limit is the limit of the tenant. If it is nil, the tenant is not counted.
 	limit *int
 }
 
-// ask describes what a change takes in the account id.
+// ask returns the demand of a change in the account id.
 func (c *Counter) ask(id string, ch Change) asked {
 	a := asked{account: id, tenant: ch.Tenant, kind: secrets, n: ch.Secrets}
 	if ch.Stores > 0 {

@@ -105,7 +105,7 @@ func TestWithoutLimitsNothingIsKeptOrRead(t *testing.T) {
 	}
 }
 
-// An account that is not there is for the next one to refuse.
+// TestUnknownAccountIsPassedOn: the next step refuses an unknown account.
 func TestUnknownAccountIsPassedOn(t *testing.T) {
 	f := newCloudflare(100)
 	if _, err := client(f, newMemory(), rules(1, 0)).CreateSecrets(as("a"), upstream.CreateSecretsParams{Account: "none", Secrets: make([]upstream.NewSecret, 1)}); err != nil || f.sent != 1 {
@@ -154,7 +154,7 @@ func TestDeletesGiveThePlaceBackWhoeverDeletes(t *testing.T) {
 				must(t, c, "a", 3-test.left)
 			}
 			refused(t, c, "a", 1)
-			// One record for the tenant, one for the account, one for each secret.
+			// There is one record for the tenant, one for the account and one for each secret.
 			if len(kept.entries) != 5 {
 				t.Errorf("%d records are kept: %v", len(kept.entries), kept.entries)
 			}
@@ -170,7 +170,8 @@ func want(err error, kind fault.Kind) error {
 	return errors.Join(errors.New("another end was expected"), err)
 }
 
-// What was deleted behind our back and is deleted again counts no longer.
+// TestDeleteOfWhatIsGoneGivesThePlaceBack: an object deleted elsewhere stops counting after a delete through
+// Storekeeper.
 func TestDeleteOfWhatIsGoneGivesThePlaceBack(t *testing.T) {
 	f, kept := newCloudflare(100), newMemory()
 	c := client(f, kept, rules(1, 1))
@@ -230,7 +231,7 @@ func TestFailedCreateGivesThePlaceBackAndALostOneKeepsItUntilItsEnd(t *testing.T
 	}
 }
 
-// Whoever finds out what became of a lost change ends its reservation.
+// TestTheEndOfALostChangeCountsWhatItMade: recovery of a lost change ends its reservation.
 func TestTheEndOfALostChangeCountsWhatItMade(t *testing.T) {
 	lost := fault.New(fault.Unavailable, fault.ReasonUpstreamAnswerLost, "Nobody knows.")
 	for name, made := range map[string][]string{"done": {"secret-1"}, "not done": nil} {

@@ -44,8 +44,8 @@ func upTo(d time.Duration) func() time.Duration {
 	return func() time.Duration { return rand.N(d) }
 }
 
-// Replicas share one store of records, and the last places of an account go to
-// as many as there are: Cloudflare has nobody to refuse, and no place is left.
+// TestLastPlacesOfAnAccountGoToOneCallerEach: replicas share one store, and the last places of an account go
+// to as many changes. Cloudflare refuses none, and no place stays free.
 func TestLastPlacesOfAnAccountGoToOneCallerEach(t *testing.T) {
 	for seed := range 20 {
 		synctest.Test(t, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestTenantsRaceForTheirOwnLastPlaces(t *testing.T) {
 	})
 }
 
-// Creates and deletes come and go; at the end the counts are what there is.
+// TestCountsFollowWhatComesAndGoes: after many creates and deletes the counts equal the objects.
 func TestCountsFollowWhatComesAndGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newCloudflare(1000)
@@ -119,8 +119,8 @@ func TestCountsFollowWhatComesAndGoes(t *testing.T) {
 	})
 }
 
-// An answer that is lost may have used the last place, so nobody gets it until
-// that is known.
+// TestPlaceOfALostChangeIsNotGivenAway: a lost change may have used the last place, so no other change gets
+// the place until the outcome is known.
 func TestPlaceOfALostChangeIsNotGivenAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newCloudflare(100)

@@ -6,9 +6,8 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// refresh reads the quota of the account, unless the last reading will do.
-// Changes that ask at once share a reading. Where it cannot be read, Cloudflare
-// will judge.
+// refresh reads the quota of the account, unless the last reading suffices. Concurrent changes share a
+// reading. If the read fails, only Cloudflare checks the quota.
 func (r *Reservation) refresh(ctx context.Context, enough func(balance) bool) error {
 	turn := r.readings[r.account]
 	select {
@@ -38,7 +37,7 @@ func (r *Reservation) refresh(ctx context.Context, enough func(balance) bool) er
 			return store.Changes{}, err
 		}
 		b.Quota, b.Usage, b.Read = answer.Result.Secrets.Quota, answer.Result.Secrets.Usage, began
-		// The record may have been made anew meanwhile.
+		// The record may have been created anew during the read.
 		b.Base = min(before.Made, b.Made)
 		return store.Changes{Records: map[string]*store.Record{key: b.record(at)}}, nil
 	})

@@ -46,17 +46,16 @@ func readNote(kept []byte) (note, error) {
 
 func (n *note) empty() bool { return n.Places == 0 && !n.DeletesStore && len(n.Deletes) == 0 }
 
-// Ended says how a change ended.
+// Ended describes the outcome of a change.
 type Ended struct {
-	// Made are the identifiers of what the change made.
+	// Made are the identifiers of the objects that the change created.
 	Made []string
-	// Done says that the change was made, and Gone that what it was to delete was
-	// not there.
+	// Done says that the change was made. Gone says that the object to delete did not exist.
 	Done, Gone bool
 }
 
-// Release is the part of a change in the commit that ends it: places become
-// objects or are free again, and what was deleted counts no longer.
+// Release is the part of a change in the commit that ends the change. It converts reserved places to objects
+// or frees them, and stops counting deleted objects.
 type Release struct {
 	*Counter
 	note
@@ -68,8 +67,8 @@ type Release struct {
 	lost []objects
 }
 
-// Release returns the release of a change from the Note of its reservation. It
-// reads who made what was deleted.
+// Release returns the release of a change from the Note of its reservation. It reads the owners of the
+// deleted objects.
 func (c *Counter) Release(ctx context.Context, kept []byte, e Ended) (*Release, error) {
 	n, err := readNote(kept)
 	if err != nil {
@@ -90,8 +89,7 @@ func (c *Counter) releaseOf(ctx context.Context, n note, taken asked, e Ended) (
 	return r, err
 }
 
-// loseStore finds the owners of the store that is gone and of all secrets that
-// were in it.
+// loseStore finds the owners of the deleted store and of all its secrets.
 func (r *Release) loseStore(ctx context.Context) error {
 	all, err := r.owned(ctx, r.Account, r.StoreID, func(owner, string) bool { return true })
 	if err != nil {
@@ -102,7 +100,7 @@ func (r *Release) loseStore(ctx context.Context) error {
 	return err
 }
 
-// Keys are the records that Apply decides about.
+// Keys are the records that Apply reads and changes.
 func (r *Release) Keys() []string {
 	var keys []string
 	if r.Places > 0 {
@@ -119,7 +117,7 @@ func (r *Release) Keys() []string {
 	return keys
 }
 
-// home is the store of the objects that are made, "" for stores.
+// home returns the store of the created objects, "" for stores.
 func (r *Release) home() string {
 	if r.Kind == stores {
 		return ""
@@ -136,7 +134,7 @@ func (n *note) asked() asked {
 	return a
 }
 
-// Apply adds to changes what the end of the change does to the counts.
+// Apply adds the new counts to changes.
 func (r *Release) Apply(now map[string]store.Record, changes map[string]*store.Record) error {
 	t := tally{now: now, changes: changes, holdings: map[string]*holding{}}
 	if r.Places > 0 {
@@ -153,7 +151,7 @@ func (r *Release) Apply(now map[string]store.Record, changes map[string]*store.R
 	return nil
 }
 
-// keep turns the places of the change into objects that the tenant has.
+// keep converts the reserved places to objects of the tenant.
 func (r *Release) keep(t tally) error {
 	if r.Kind == secrets {
 		key := accountKey(r.Account)
@@ -183,8 +181,7 @@ func (r *Release) keep(t tally) error {
 	return nil
 }
 
-// tally collects the new counts of tenants, of which one commit may change one
-// several times.
+// tally collects the new counts of tenants. A commit may change the same tenant several times.
 type tally struct {
 	now      map[string]store.Record
 	changes  map[string]*store.Record
@@ -206,8 +203,7 @@ func (t tally) write() {
 	}
 }
 
-// drop takes those of the objects out of the count of their tenant that are still
-// in it.
+// drop subtracts the objects that still count from the count of their tenant.
 func (t tally) drop(lost objects) error {
 	h, err := t.holding(tenantKey(lost.account, lost.tenant))
 	if err != nil {
@@ -228,8 +224,7 @@ func (t tally) drop(lost objects) error {
 	return nil
 }
 
-// objects are some that a tenant made: secrets of a store, or stores where store
-// is empty.
+// objects are objects of one tenant: secrets of a store, or stores if store is empty.
 type objects struct {
 	reservedPlace
 
@@ -244,7 +239,7 @@ func (o objects) kind() resourceState {
 	return secrets
 }
 
-// keys are the records that say that the tenant has the objects.
+// keys returns the records that count the objects.
 func (o objects) keys() []string {
 	keys := []string{tenantKey(o.account, o.tenant)}
 	for _, id := range o.ids {
@@ -253,9 +248,8 @@ func (o objects) keys() []string {
 	return keys
 }
 
-// owners gives which of the objects each tenant made, as far as that is counted.
-// store is that of secrets, and "" for stores: what was not found in one store
-// may well be in another.
+// owners groups objects by the tenant that created them. It omits objects that are not counted. store is ""
+// for stores: an object that was not found in one store may exist in another.
 func (c *Counter) owners(ctx context.Context, account, store string, ids []string) ([]objects, error) {
 	keys := make([]string, len(ids))
 	for i, id := range ids {
@@ -276,8 +270,8 @@ func (c *Counter) owners(ctx context.Context, account, store string, ids []strin
 	return listed(account, store, byTenant), nil
 }
 
-// owned gives the objects of a store, or the stores of an account where store is
-// empty, for which goes is true.
+// owned returns the counted objects of a store, or the stores of an account if storeID is empty, for which
+// goes is true.
 func (c *Counter) owned(ctx context.Context, account, storeID string, goes func(o owner, id string) bool) ([]objects, error) {
 	byTenant := map[string][]string{}
 	prefix := ownersKey(account, storeID)

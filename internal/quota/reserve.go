@@ -10,14 +10,13 @@ import (
 )
 
 const (
-	// contention is how long a change waits for others that may need the last
-	// places or not.
+	// contention is the maximum wait for other changes that may use or free the last places.
 	contention = 2 * time.Second
-	// glance is how often it looks meanwhile.
+	// glance is the poll interval during that wait.
 	glance = 20 * time.Millisecond
 )
 
-// Why places are not given.
+// Reasons why Take refuses places.
 var (
 	errTenantFull  = errors.New("the tenant has all that its limit allows")
 	errAccountFull = errors.New("the account has all that its plan allows")
@@ -25,25 +24,22 @@ var (
 	errNoReading   = errors.New("the quota of the account is not known")
 )
 
-// Reservation is the part of a change in the commit that begins it: the places
-// that it is about to use.
+// Reservation is the part of a change in the commit that begins the change. It reserves places.
 type Reservation struct {
 	*Counter
 	asked
 	note note
-	// since is when the change asked.
+	// since is the start of the change.
 	since time.Time
-	// seen is the record of the account that it was judged by.
+	// seen is the account record of the last Take.
 	seen balance
-	// checked says that the tenant's objects were looked for.
+	// checked says that the tenant's objects were verified.
 	checked bool
-	// blind says that the quota of the account cannot be read, so that Cloudflare
-	// alone judges.
+	// blind says that the quota of the account cannot be read, so that only Cloudflare checks the quota.
 	blind bool
 }
 
-// Reserve returns the reservation of a change, nil where the change counts for
-// nothing. It asks nothing.
+// Reserve returns the reservation of a change, nil if the change is not counted. It reads nothing.
 func (c *Counter) Reserve(ch Change) *Reservation {
 	id, ok := c.counted(ch.Account)
 	if !ok {
@@ -67,7 +63,7 @@ func (c *Counter) Reserve(ch Change) *Reservation {
 	return r
 }
 
-// Note describes the reservation for Release. It survives the process.
+// Note encodes the reservation for Counter.Release after a restart.
 func (r *Reservation) Note() []byte { return r.note.encode() }
 
 // Release returns the release of the change.
@@ -75,13 +71,13 @@ func (r *Reservation) Release(ctx context.Context, e Ended) (*Release, error) {
 	return r.releaseOf(ctx, r.note, r.asked, e)
 }
 
-// Keys are the records that Take decides about.
+// Keys are the records that Take reads and changes.
 func (r *Reservation) Keys() []string { return r.keys(0) }
 
-// counts reports whether a change is counted anywhere.
+// counts reports whether a create is counted.
 func (a asked) counts() bool { return a.limit != nil || a.kind == secrets && a.n > 0 }
 
-// keys are the records that a change is counted in, with room for some more.
+// keys returns the records that count a create, with capacity for more.
 func (a asked) keys(more int) []string {
 	keys := make([]string, 0, 2+more)
 	if a.limit != nil {
@@ -93,7 +89,7 @@ func (a asked) keys(more int) []string {
 	return keys
 }
 
-// Take takes the places if they are free. Its error is for Wait.
+// Take reserves the places if they are free. Pass its error to Wait.
 func (r *Reservation) Take(now map[string]store.Record, changes map[string]*store.Record) error {
 	if r.n == 0 {
 		return nil
@@ -127,7 +123,7 @@ func (r *Reservation) Take(now map[string]store.Record, changes map[string]*stor
 	return nil
 }
 
-// judge asks the account for the places.
+// judge returns an error if the account has no room.
 func (r *Reservation) judge(b balance, at time.Time) error {
 	switch {
 	case r.blind:
@@ -138,9 +134,8 @@ func (r *Reservation) judge(b balance, at time.Time) error {
 	return b.room(r.n)
 }
 
-// Wait acts on a refusal of Take: it looks what is still there, reads the quota
-// of the account anew or waits for other changes. It returns nil where Take may
-// succeed now, and else the fault for the caller.
+// Wait handles a refusal of Take: it verifies the tenant's objects, reads the quota of the account again, or
+// waits for other changes. It returns nil if Take may succeed now, and otherwise the fault for the caller.
 func (r *Reservation) Wait(ctx context.Context, refusal error) error {
 	deadline := r.since.Add(contention)
 	err := refusal
@@ -160,8 +155,7 @@ func (r *Reservation) Wait(ctx context.Context, refusal error) error {
 	return nil
 }
 
-// tenantFull looks once whether the tenant's objects are still there, and
-// refuses the change where all are.
+// tenantFull verifies once whether the tenant's objects still exist. It returns the fault if all do.
 func (r *Reservation) tenantFull(ctx context.Context) error {
 	if !r.checked {
 		r.checked = true
@@ -172,12 +166,11 @@ func (r *Reservation) tenantFull(ctx context.Context) error {
 	return tenantFault(r.kind, *r.limit)
 }
 
-// exact reports whether an account that looks full is. A reading from before the
-// change asked is too old to say so, and what was made since may count twice.
+// exact reports whether b proves that an account is full. A reading from before the change is too old, and
+// objects created since the reading may count twice.
 func (r *Reservation) exact(b balance) bool { return !b.Read.Before(r.since) && b.Made == b.Base }
 
-// accountFull asks Cloudflare where what is known may be wrong, and refuses the
-// change otherwise.
+// accountFull reads the quota again if the record may be inexact. Otherwise it returns the fault.
 func (r *Reservation) accountFull(ctx context.Context, deadline time.Time) error {
 	if !r.exact(r.seen) && r.c.Clock().Before(deadline) {
 		return r.refresh(ctx, r.exact)
@@ -185,8 +178,7 @@ func (r *Reservation) accountFull(ctx context.Context, deadline time.Time) error
 	return accountFault(r.seen.Quota)
 }
 
-// contended waits until another change has ended, and refuses the change where
-// none does.
+// contended waits until another change has ended. It returns the fault if none ends in time.
 func (r *Reservation) contended(ctx context.Context, deadline time.Time) error {
 	if !r.exact(r.seen) && r.c.Clock().Before(deadline) {
 		return r.refresh(ctx, r.exact)
@@ -216,7 +208,7 @@ func (r *Reservation) balance(ctx context.Context) (balance, error) {
 	return readBalance(found[key])
 }
 
-// pause waits, or gives up with the context.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

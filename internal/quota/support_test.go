@@ -35,7 +35,7 @@ func rules(stores, secrets int) []quota.Rule {
 	return []quota.Rule{{Tenant: quota.Everybody, Limit: quota.Limit{Stores: &stores, Secrets: &secrets}}}
 }
 
-// service is what makes the changes.
+// service is the API that makes the changes.
 type service interface {
 	CreateStore(context.Context, upstream.CreateStoreParams) (upstream.Answer[upstream.Store], error)
 	DeleteStore(context.Context, upstream.DeleteStoreParams) (upstream.Answer[upstream.None], error)
@@ -54,11 +54,11 @@ type counted struct {
 	kept storing.Store
 
 	mu sync.Mutex
-	// open are the notes of changes of which nobody knows whether they were made.
+	// open are the notes of changes with an unknown outcome.
 	open [][]byte
 }
 
-// client makes a client with limits for everybody.
+// client makes a client with limits for every tenant.
 func client(next service, kept storing.Store, limits []quota.Rule) *counted {
 	return with(next, config(next, kept, limits))
 }
@@ -77,7 +77,7 @@ func config(next service, kept storing.Store, limits []quota.Rule) quota.Config 
 // refusal is the error of a commit that a reservation has refused.
 type refusal struct{ error }
 
-// run makes a change: it begins, is sent and ends.
+// run makes a change: reserve, send and release.
 func (c *counted) run(ctx context.Context, ch quota.Change, send func() (made []string, err error)) error {
 	ch.Tenant = scope.Tenant(ctx)
 	r := c.Reserve(ch)
@@ -129,7 +129,7 @@ func (c *counted) release(note []byte, e quota.Ended) error {
 	})
 }
 
-// settle ends the changes of which nobody knew whether they were made.
+// settle ends the changes with an unknown outcome.
 func (c *counted) settle(t *testing.T, e quota.Ended) {
 	t.Helper()
 	for _, note := range c.open {
@@ -203,7 +203,7 @@ func create(ctx context.Context, c *counted, n int) ([]string, error) {
 	return ids, err
 }
 
-// must is create where it has to succeed.
+// must creates objects and fails the test on an error.
 func must(t *testing.T, c *counted, name string, n int) []string {
 	t.Helper()
 	ids, err := create(as(name), c, n)

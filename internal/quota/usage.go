@@ -7,20 +7,20 @@ import (
 	"platform.internal/storekeeper/internal/store"
 )
 
-// Count is what a tenant has of an account, and what it may have.
+// Count is the usage and the limit of a tenant in an account.
 type Count struct {
 	// Account is the identifier of the account.
 	Account string
 	// Tenant is the id of the tenant.
 	Tenant string
-	// Stores and Secrets are how many of each the tenant has and is about to make.
+	// Stores and Secrets are the numbers of objects and reserved places of the tenant.
 	Stores, Secrets int
 	// Limit is the limit of the tenant.
 	Limit Limit
 }
 
-// UsageOf returns what one tenant has of an account, and false if it has no limit
-// there. Errors are those of the store.
+// UsageOf returns the usage of one tenant in an account, and false if the tenant has no limit there. Errors
+// are those of the store.
 func (c *Counter) UsageOf(ctx context.Context, account, tenant string) (Count, bool, error) {
 	id, counted := c.counted(account)
 	if !counted {
@@ -39,8 +39,8 @@ func (c *Counter) UsageOf(ctx context.Context, account, tenant string) (Count, b
 	return Count{Account: id, Tenant: tenant, Stores: h.used(stores), Secrets: h.used(secrets), Limit: limit}, true, err
 }
 
-// Usage lists what tenants with a limit have. A tenant that has nothing is not in
-// the list. Errors are those of the store.
+// Usage lists the usage of tenants with a limit. It omits tenants without objects. Errors are those of the
+// store.
 func (c *Counter) Usage(ctx context.Context) ([]Count, error) {
 	var list []Count
 	err := c.c.Store.Scan(ctx, tenantPrefix, func(key string, r store.Record) error {

@@ -6,11 +6,10 @@ import (
 )
 
 const (
-	// verifyPause is how long nothing is looked for again after all of a tenant's
-	// objects were found: whoever is refused and goes on asking must not have all
-	// records searched each time.
+	// verifyPause is the pause between two verifications after all objects of a tenant were found. Without
+	// the pause, a refused tenant that retries would cause a scan of all records each time.
 	verifyPause = time.Second
-	// mostVerified is how many tenants that is remembered of.
+	// mostVerified bounds the number of remembered tenants.
 	mostVerified = 1000
 )
 

@@ -11,27 +11,26 @@ import (
 )
 
 const (
-	// listingAge is how old a listing may be that a tenant is refused by, so
-	// that one who goes on asking does not have all stores listed each time.
+	// listingAge is the maximum age of a listing used for verification, so that a tenant that retries does
+	// not cause a fresh listing of all stores each time.
 	listingAge = 10 * time.Second
-	// visible is how long a new object may be missing from a listing.
+	// visible is the time for which a new object may be missing from a listing.
 	visible = time.Minute
 )
 
-// listing is what a store or an account was found to hold.
+// listing is the content of a store or an account.
 type listing struct {
 	account string
-	// storeID is the store whose secrets were listed. Empty: the stores of the
-	// account were.
+	// storeID is the store whose secrets are listed. Empty: the stores of the account are listed.
 	storeID string
 	// began is when the reading began.
 	began time.Time
-	// ids are the identifiers of all that was found.
+	// ids are the identifiers of all listed objects.
 	ids []string
 }
 
-// goes returns what tells the objects that the listing lacks. Those that are
-// new may be missing from it though they exist.
+// goes returns a predicate for objects that the listing proves deleted. New objects may be missing from the
+// listing although they exist.
 func (l listing) goes() func(o owner, id string) bool {
 	ids := make(map[string]bool, len(l.ids))
 	for _, id := range l.ids {
@@ -40,7 +39,7 @@ func (l listing) goes() func(o owner, id string) bool {
 	return func(o owner, id string) bool { return !ids[id] && o.Since.Before(l.began.Add(-visible)) }
 }
 
-// drop takes objects out of the count of their tenant.
+// drop subtracts objects from the count of their tenant.
 func (c *Counter) drop(ctx context.Context, lost objects) error {
 	return c.c.Store.Commit(ctx, lost.keys(), func(now map[string]store.Record) (store.Changes, error) {
 		t := tally{now: now, changes: map[string]*store.Record{}, holdings: map[string]*holding{}}
@@ -50,8 +49,8 @@ func (c *Counter) drop(ctx context.Context, lost objects) error {
 	})
 }
 
-// verify takes what is gone out of the count of a tenant, and reports whether
-// there was something. What cannot be looked at counts as there.
+// verify stops counting objects that no longer exist, and reports whether there were any. If a listing fails,
+// its objects count as existing.
 func (c *Counter) verify(ctx context.Context, a asked) (bool, error) {
 	who, now := verifiedKey{reservedPlace{a.account, a.tenant}, a.kind}, c.c.Clock()
 	if c.c.Listings == nil || now.Sub(c.verified.since(who)) < verifyPause {
@@ -88,8 +87,7 @@ func (c *Counter) verify(ctx context.Context, a asked) (bool, error) {
 	return dropped, nil
 }
 
-// has gives the objects of a kind that a tenant has in an account, by store and
-// identifier.
+// has returns the counted objects of a kind of a tenant in an account, by store and identifier.
 func (c *Counter) has(ctx context.Context, a asked) (map[string]map[string]owner, error) {
 	prefix := ownerPrefix + a.account + "/"
 	if a.kind == stores {
@@ -111,7 +109,7 @@ func (c *Counter) has(ctx context.Context, a asked) (map[string]map[string]owner
 	return has, err
 }
 
-// list fills a listing. A store that is gone holds nothing.
+// list fills a listing. A store that does not exist is empty.
 func (c *Counter) list(ctx context.Context, l *listing) error {
 	if l.storeID == "" {
 		found, err := c.c.Listings.Stores(ctx, l.account, l.began)

@@ -61,7 +61,7 @@ func TestStoresThatAreGoneDoNotCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		delete(f.stores, answer.Result.ID)
-		// It was looked for a moment ago.
+		// The objects were verified a moment ago.
 		if _, err := c.CreateStore(as("a"), upstream.CreateStoreParams{Account: account}); want(err, fault.LimitReached) != nil {
 			t.Fatal(err)
 		}

@@ -166,7 +166,7 @@ func advised(err error) time.Duration {
 
 // jittered returns a random duration between half and all of a pause.
 func jittered(pause time.Duration) time.Duration {
-	return pause/2 + rand.N(pause/2) //nolint:gosec // nobody gains by guessing it
+	return pause/2 + rand.N(pause/2) //nolint:gosec // jitter needs no secure randomness
 }
 
 // waitFor calls wait and records the wait in the telemetry of the call.

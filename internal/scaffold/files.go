@@ -93,5 +93,5 @@ tests:
   - {name: and sees how Storekeeper is, as: {groups: [platform]}, do: operator.status, on: {}, allow: platform-does-everything}
 `
 
-// quoted writes a text as a YAML string, whatever it holds.
+// quoted formats any text as a YAML string.
 func quoted(text string) string { return strconv.Quote(text) }

@@ -1,8 +1,8 @@
-// Package scaffold writes a first configuration that works on this machine:
-// configuration, callers, rules and generated keys, in a folder of its own.
+// Package scaffold writes an initial configuration that works on this machine: configuration, callers, rules
+// and generated keys, in a new folder.
 //
-// The package must not know how the service is run. It checks what it writes with
-// packages config and authz, as the service does at a start.
+// The package must not know how the service is run. It checks the files with packages config and authz, like
+// the service at its start.
 package scaffold
 
 import (
@@ -40,41 +40,39 @@ func random(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// Options say what is written.
+// Options are the options of Write.
 type Options struct {
-	// Folder is the folder to make. It must not exist, or be empty.
+	// Folder is the folder to create. It must be missing or empty.
 	Folder string
-	// Account is Cloudflare's identifier of the account, and AccountName the name
-	// that callers may use in place of it.
+	// Account is Cloudflare's identifier of the account. AccountName is the name that callers may use
+	// instead.
 	Account, AccountName string
-	// TokenFile is an existing file with an API token of Cloudflare. Empty: the
-	// emulator stands for Cloudflare, and a token is written that it accepts.
+	// TokenFile is an existing file with an API token of Cloudflare. Empty: the configuration uses the
+	// emulator, and Write generates a token for the emulator.
 	TokenFile string
-	// Caller is the name of the first caller, who may do everything.
+	// Caller is the name of the first caller, who has all rights.
 	Caller string
-	// REST, GRPC and Admin are the addresses of the listeners, and Emulator is that
-	// of the emulator, each HOST:PORT. Empty: the usual port on loopback, or a free
-	// one if that is in use.
+	// REST, GRPC and Admin are the addresses of the listeners, and Emulator is the address of the emulator,
+	// each HOST:PORT. Empty: the usual port on loopback, or a free port if the usual port is in use.
 	REST, GRPC, Admin, Emulator string
 }
 
-// Written is what was written.
+// Written is the result of Write.
 type Written struct {
 	// Config is the configuration file.
 	Config string
-	// Files are the names of all files in the folder, in the order in which a
-	// reader needs them.
+	// Files are the names of all files in the folder, in reading order.
 	Files []WrittenFile
-	// Key is the API key of the first caller. It is written nowhere.
+	// Key is the API key of the first caller. It is not stored.
 	Key string
-	// REST, GRPC and Admin are the addresses of the listeners, and Emulator is that
-	// of the emulator, "" with Cloudflare.
+	// REST, GRPC and Admin are the addresses of the listeners. Emulator is the address of the emulator, "" with
+	// Cloudflare.
 	REST, GRPC, Admin, Emulator string
 }
 
-// WrittenFile is a file that was written.
+// WrittenFile is a generated file.
 type WrittenFile struct {
-	// Name is its name in the folder, and Purpose says what it is for.
+	// Name is the name in the folder, and Purpose describes the file.
 	Name, Purpose string
 	content       string
 }
@@ -82,9 +80,8 @@ type WrittenFile struct {
 // ErrExists is in the error if the folder has files.
 var ErrExists = errors.New("the folder is not empty, and nothing in it is overwritten")
 
-// Write makes the folder with all files, or nothing. The files are closed to other
-// users. An error is config.Mistakes if an option is wrong, with the keys of the
-// configuration.
+// Write creates the folder with all files, atomically. Other users cannot read the files. If an option is
+// wrong, the error is config.Mistakes with the keys of the configuration.
 func Write(o Options) (Written, error) {
 	r := Written{
 		Config: filepath.Join(o.Folder, "config.yaml"), Key: NewAPIKey(),
@@ -120,7 +117,7 @@ func Write(o Options) (Written, error) {
 	return r, publish(draft, o.Folder)
 }
 
-// check checks the files as the service does at a start.
+// check validates the files like the service at its start.
 func check(folder string) error {
 	c, mistakes := config.Check(filepath.Join(folder, "config.yaml"), nil)
 	if mistakes != nil {
@@ -130,8 +127,8 @@ func check(folder string) error {
 	return err
 }
 
-// publish gives the draft its name, in place of an empty folder. The system refuses
-// to remove a folder with files.
+// publish renames the draft to the final name, in place of an empty folder. The system refuses to remove a
+// folder with files.
 func publish(draft, folder string) error {
 	err := syscall.Rmdir(folder)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -145,8 +142,8 @@ func publish(draft, folder string) error {
 	}
 }
 
-// chooseAddresses chooses an address of loopback for each listener without one: the
-// usual port, or another if that is in use.
+// chooseAddresses chooses an address on loopback for each listener without an address: the usual port, or
+// another port if the usual port is in use.
 func (r *Written) chooseAddresses(emulator bool) error {
 	usual := []struct {
 		address *string
@@ -166,12 +163,12 @@ func (r *Written) chooseAddresses(emulator bool) error {
 		if err != nil {
 			return err
 		}
-		// They are closed together, so that no two get one port.
+		// The listeners are closed together, so that each gets a different port.
 		defer func() { _ = l.Close() }()
 		*u.address = l.Addr().String()
 	}
 	return nil
 }
 
-// digestOf returns the digest of an API key as callers.file has it.
+// digestOf returns the digest of an API key in the form of callers.file.
 func digestOf(key string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(key))) }

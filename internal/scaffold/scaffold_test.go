@@ -134,7 +134,7 @@ func TestAPortThatIsInUseIsNotChosen(t *testing.T) {
 	if err == nil {
 		defer func() { _ = l.Close() }()
 	}
-	// Whoever listens there, it is in use.
+	// The port is in use by any program.
 	r, err := scaffold.Write(options(filepath.Join(t.TempDir(), "x")))
 	if err != nil || r.REST == "127.0.0.1:8080" {
 		t.Errorf("%v: %s", err, r.REST)

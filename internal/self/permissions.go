@@ -14,7 +14,7 @@ import (
 // maxPage is the number of rules on a page.
 const maxPage = 100
 
-// ListPermissions lists what the rules allow the caller.
+// ListPermissions lists the rights of the caller.
 func (s *Service) ListPermissions(ctx context.Context, r *storekeeperv1.ListPermissionsRequest) (*storekeeperv1.ListPermissionsResponse, error) {
 	caller, err := callerOf(ctx)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package self answers what a caller asks about itself: who it is, what it may do,
-// and what its tenant has used.
+// Package self answers questions of a caller about itself: its identity, its rights, and the usage of its
+// tenant.
 //
-// The package must not know any credential, and shows nothing about another
-// caller. It does not know how rights are decided or usage is counted.
+// The package must not know any credential, and reveals nothing about other callers. It does not know how
+// rights are decided or usage is counted.
 package self
 
 import (
@@ -20,36 +20,35 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
-// Rights decides what callers may do.
+// Rights decides on the rights of callers.
 type Rights interface {
-	// Permissions lists what the rules allow a caller (see
-	// authz.Engine.Permissions), with the digest of the policy file.
+	// Permissions lists the rights of a caller (see authz.Engine.Permissions), and returns the digest of the
+	// policy file.
 	Permissions(caller authn.Principal, from, most int) (list []authz.Permission, next int, policy string)
-	// Test decides on a call that nobody makes. Errors are those of a call.
+	// Test decides on a hypothetical call. Errors are those of a real call.
 	Test(ctx context.Context, caller authn.Principal, c authz.AccessReview) (authz.Decision, error)
 	// Reached returns the names of the accounts in which a caller may have any
 	// right.
 	Reached(caller authn.Principal) []string
 }
 
-// Usage is what a tenant uses of an account.
+// Usage is the usage of an account by a tenant.
 type Usage struct {
 	// Stores and Secrets are the quotas. Nil: the tenant has no such limit.
 	Stores, Secrets *Quota
 	// Calls, Remaining and Window are the tenant's share of the call budget.
 	Calls, Remaining int
 	Window           time.Duration
-	// Waiting is how many calls of the tenant wait, and NextTurn about how long a
-	// call that it makes now would wait.
+	// Waiting is the number of waiting calls of the tenant. NextTurn is the approximate wait of a call that
+	// the tenant makes now.
 	Waiting  int
 	NextTurn time.Duration
 }
 
-// Quota is how much a tenant has made of what it may make.
+// Quota is the usage and the limit of a tenant.
 type Quota struct{ Used, Limit int }
 
-// UsageFunc returns what a tenant, by its id, uses of an account. Errors are
-// faults.
+// UsageFunc returns the usage of an account by a tenant, given by its id. Errors are faults.
 type UsageFunc func(ctx context.Context, account, tenant string) (Usage, error)
 
 // Service implements storekeeper.v1.SelfService.
@@ -111,7 +110,7 @@ func (q *Quota) message() *storekeeperv1.TenantQuota {
 	return &storekeeperv1.TenantQuota{Used: count(q.Used), Limit: count(q.Limit)}
 }
 
-// count limits a number to what the message can hold.
+// count limits a number to the range of the message field.
 func count(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) }
 
 func credentialOf(caller authn.Principal) *storekeeperv1.CallerCredential {

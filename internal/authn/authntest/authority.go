@@ -21,7 +21,7 @@ import (
 type Authority struct {
 	// Pool trusts the authority alone.
 	Pool *x509.CertPool
-	// PEM is its certificate.
+	// PEM is the certificate.
 	PEM []byte
 
 	tb          testing.TB
@@ -29,20 +29,20 @@ type Authority struct {
 	key         *ecdsa.PrivateKey
 }
 
-// Leaf says what a certificate is like. The zero Leaf is good for a client and
-// for a server on loopback, from an hour ago to an hour from now.
+// Leaf describes a certificate. The zero Leaf is valid for clients and for a server on loopback, from an hour
+// ago to an hour from now.
 type Leaf struct {
-	// URIs, DNS and Emails are its names.
+	// URIs, DNS and Emails are the names.
 	URIs, DNS, Emails []string
-	// NotBefore and NotAfter replace the usual times.
+	// NotBefore and NotAfter replace the default times.
 	NotBefore, NotAfter time.Time
-	// Authority makes it an authority itself.
+	// Authority makes the certificate an authority.
 	Authority bool
-	// ServerOnly leaves out that it is for clients.
+	// ServerOnly omits the usage for clients.
 	ServerOnly bool
 }
 
-// NewAuthority makes an authority that nobody trusts yet.
+// NewAuthority makes an authority that is not trusted yet.
 func NewAuthority(tb testing.TB) *Authority {
 	tb.Helper()
 	a := &Authority{tb: tb, key: newKey(tb), Pool: x509.NewCertPool()}
@@ -63,7 +63,7 @@ func NewAuthority(tb testing.TB) *Authority {
 	return a
 }
 
-// Sign makes a certificate with a key of its own.
+// Sign makes a certificate with a new key.
 func (a *Authority) Sign(l Leaf) tls.Certificate {
 	a.tb.Helper()
 	key := newKey(a.tb)

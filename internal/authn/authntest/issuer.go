@@ -1,7 +1,7 @@
-// Package authntest is an issuer of tokens and a certificate authority for
-// tests, on real sockets and with keys of their own.
+// Package authntest provides an issuer of tokens and a certificate authority for tests, on real sockets and
+// with generated keys.
 //
-// It must not know how credentials are checked: it makes good and bad ones.
+// The package must not know how credentials are checked: it makes valid and invalid credentials.
 package authntest
 
 import (
@@ -24,13 +24,12 @@ import (
 // KeysPath is where an Issuer serves its keys, below its URL.
 const KeysPath = "/keys"
 
-// Issuer is an OpenID Connect provider on loopback that signs whatever it is
-// asked to. It is as strict as the strictest real one, the Kubernetes API
-// server: it serves its keys as application/jwk-set+json only and answers 406 to
-// a request that does not accept that. Its key set has more than 10 KiB, with
-// keys of other kinds and uses among the good ones.
+// Issuer is an OpenID Connect provider on loopback that signs any claims. It is as strict as the strictest
+// real issuer, the Kubernetes API server: it serves its keys as application/jwk-set+json only and answers 406
+// to a request that does not accept that type. Its key set has more than 10 KiB, with keys of other kinds and
+// uses among the usable keys.
 type Issuer struct {
-	// URL is the issuer's identifier. It is http on a port of loopback.
+	// URL is the identifier of the issuer: http and a port on loopback.
 	URL string
 
 	tb      testing.TB
@@ -42,7 +41,7 @@ type Issuer struct {
 	instead http.HandlerFunc
 }
 
-// NewIssuer starts an issuer with one ES256 key, which ends with the test.
+// NewIssuer starts an issuer with one ES256 key. The issuer stops at the end of the test.
 func NewIssuer(tb testing.TB) *Issuer {
 	tb.Helper()
 	i := &Issuer{tb: tb, keys: []Key{NewKey(tb, jose.ES256)}}
@@ -65,8 +64,7 @@ func NewTLSIssuer(tb testing.TB, a *Authority) *Issuer {
 	return i
 }
 
-// ServeHTTP answers discovery and serves the keys, unless Instead says what is
-// done instead.
+// ServeHTTP serves discovery and the keys, unless Instead replaced the handler.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	instead, token := i.instead, i.token
@@ -107,8 +105,8 @@ func serve(w http.ResponseWriter, r *http.Request, mediaType string, document []
 	_, _ = w.Write(document) // a client that went away is no fault of the test
 }
 
-// accepts reports whether a request takes a media type. Without the header it
-// takes any (RFC 9110, section 12.5.1).
+// accepts reports whether a request accepts a media type. A request without the header accepts any type (RFC
+// 9110, section 12.5.1).
 func accepts(r *http.Request, mediaType string) bool {
 	ranges := strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",")
 	for one := range ranges {
@@ -129,15 +127,14 @@ func (i *Issuer) NeedToken(token string) {
 	i.token = token
 }
 
-// Instead makes the issuer answer in another way: not at all, slowly, wrongly.
-// Nil heals it.
+// Instead replaces the handler of the issuer, to fail, delay or corrupt answers. Nil restores the handler.
 func (i *Issuer) Instead(answer http.HandlerFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.instead = answer
 }
 
-// Fetches is how often the keys were asked for, whatever the answer was.
+// Fetches returns the number of requests for the keys, with any answer.
 func (i *Issuer) Fetches() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -158,7 +155,7 @@ func (i *Issuer) Key() Key {
 	return i.keys[0]
 }
 
-// KeySet is the keys that sign, as JSON. What the issuer serves has more keys.
+// KeySet returns the signing keys as JSON. The published key set has more keys.
 func (i *Issuer) KeySet() []byte {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -169,8 +166,8 @@ func (i *Issuer) KeySet() []byte {
 	return i.write(set)
 }
 
-// published is KeySet as a real issuer serves it: among keys that are not for
-// signatures here, and with certificates.
+// published returns KeySet in the form of a real issuer: with certificates, and among keys for other
+// purposes.
 func (i *Issuer) published() []byte {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -196,8 +193,8 @@ func (i *Issuer) published() []byte {
 	return i.write(set)
 }
 
-// NameKeysAt makes discovery name another URL for the keys, as the Kubernetes API
-// server names an internal address of its own. The keys stay where they are.
+// NameKeysAt makes discovery name another URL for the keys, like the Kubernetes API server, which names an
+// internal address. The issuer still serves the keys at KeysPath.
 func (i *Issuer) NameKeysAt(url string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -17,9 +17,9 @@ import (
 
 // Key is a key that signs tokens.
 type Key struct {
-	// ID is its name in the key set, different for each key.
+	// ID is the key id in the key set. It is unique.
 	ID string
-	// Algorithm is how it signs.
+	// Algorithm is the signature algorithm.
 	Algorithm jose.SignatureAlgorithm
 	// Private is the key.
 	Private crypto.Signer
@@ -48,9 +48,8 @@ func NewKey(tb testing.TB, algorithm jose.SignatureAlgorithm) Key {
 	return Key{ID: "key-" + rand.Text(), Algorithm: algorithm, Private: private}
 }
 
-// Sign makes a token of claims. header is added to alg, typ and kid, or replaces
-// them; a nil value removes one. A wrong alg changes the name only: the
-// signature stays that of the key.
+// Sign makes a token of claims. header adds to alg, typ and kid, or replaces them; a nil value removes a
+// field. A wrong alg changes only the field: the signature stays that of the key.
 func (k Key) Sign(tb testing.TB, header, claims map[string]any) string {
 	tb.Helper()
 	all := map[string]any{"alg": string(k.Algorithm), "typ": "JWT", "kid": k.ID}
@@ -59,7 +58,7 @@ func (k Key) Sign(tb testing.TB, header, claims map[string]any) string {
 	return Forge(tb, all, claims, k.Signature(tb))
 }
 
-// Signature returns what Forge takes to sign with the key.
+// Signature returns a signing function for Forge.
 func (k Key) Signature(tb testing.TB) func(input []byte) []byte {
 	return func(input []byte) []byte {
 		tb.Helper()

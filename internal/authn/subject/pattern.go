@@ -1,8 +1,8 @@
-// Package subject parses the patterns that select subjects of an issuer or a
-// certificate authority, and refuses patterns that match too much.
+// Package subject parses the patterns that select subjects of an issuer or a certificate authority, and
+// refuses patterns that match too much.
 //
-// The package must not know tokens, certificates or configuration files: a
-// pattern and a subject are texts. It imports nothing of Storekeeper.
+// The package must not know tokens, certificates or configuration files: a pattern and a subject are texts.
+// It imports no other package of Storekeeper.
 package subject
 
 import (
@@ -15,8 +15,8 @@ import (
 // MaxBytes is the maximum length of a pattern or a subject.
 const MaxBytes = 512
 
-// Pattern matches one subject, or all subjects with one prefix. A pattern that
-// would match a whole organisation or cluster cannot be made.
+// Pattern matches one subject, or all subjects with a prefix. Patterns that match a whole organisation or
+// cluster are refused.
 type Pattern struct {
 	// literal is the pattern without its star.
 	literal string
@@ -24,12 +24,11 @@ type Pattern struct {
 	star bool
 }
 
-// Parse parses a pattern. Without a star it matches exactly one subject. A star
-// can only be the last character. After a colon it matches any rest, and
-// elsewhere any rest without a colon; in both cases at least one character.
+// Parse parses a pattern. Without a star the pattern matches exactly one subject. A star can only be the last
+// character. After a colon a star matches any rest, and elsewhere any rest without a colon; in both cases at
+// least one character.
 //
-// An error says what the pattern must be, starting with "must". It never
-// repeats the pattern.
+// An error describes the correct form, starting with "must". It never repeats the pattern.
 func Parse(text string) (Pattern, error) {
 	literal, star := strings.CutSuffix(text, "*")
 	switch {
@@ -81,7 +80,7 @@ func (p Pattern) Covers(other Pattern) bool {
 	return p.starMatches(rest) && (p.starMatchesColons() || !other.starMatchesColons())
 }
 
-// Exact reports whether the pattern matches one subject only.
+// Exact reports whether the pattern matches exactly one subject.
 func (p Pattern) Exact() bool { return !p.star }
 
 // starMatches reports whether the star can match rest.

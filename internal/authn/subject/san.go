@@ -9,8 +9,8 @@ import (
 // NameKind is the type of a subject alternative name.
 type NameKind int
 
-// The types of names that can be matched. A common name is not among them:
-// whoever requests a certificate chooses it.
+// The types of names that can be matched. Common names are not supported, because the requester of a
+// certificate chooses the common name.
 const (
 	// URI is a uniform resource identifier, such as a SPIFFE id.
 	URI NameKind = iota
@@ -29,8 +29,7 @@ type SAN struct {
 	Pattern Pattern
 }
 
-// The maximum lengths of names, in bytes: of a host name and each of its
-// labels, and of the part of an e-mail address before the @.
+// The maximum lengths in bytes of a host name, of its labels, and of the local part of an e-mail address.
 const (
 	maxHostBytes, maxLabelBytes = 253, 63
 	maxLocalBytes               = 64
@@ -38,9 +37,8 @@ const (
 
 const sanRule = "must be a SPIFFE id or another URI, a host name in lower case, or an e-mail address"
 
-// ParseSAN parses a pattern: with "://" it is a URI, with "@" an e-mail
-// address, and otherwise a host name. An error says what the pattern must be,
-// starting with "must". It never repeats the pattern.
+// ParseSAN parses a pattern: with "://" a URI, with "@" an e-mail address, and otherwise a host name. An
+// error describes the correct form, starting with "must". It never repeats the pattern.
 func ParseSAN(text string) (SAN, error) {
 	pattern, err := Parse(text)
 	if err != nil {
@@ -73,8 +71,7 @@ func hostName(text string) bool {
 	return len(text) <= maxHostBytes
 }
 
-// mailbox reports whether a text is an e-mail address in ASCII with its host in
-// lower case.
+// mailbox reports whether a text is an e-mail address in ASCII with a lower-case host.
 func mailbox(text string) bool {
 	local, host, _ := strings.Cut(text, "@")
 	return len(local) >= 1 && len(local) <= maxLocalBytes && len(host) >= 1 && len(host) <= maxHostBytes &&

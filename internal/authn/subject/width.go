@@ -9,15 +9,13 @@ import (
 type subjectFormat struct {
 	// prefix identifies the format.
 	prefix string
-	// minimum is a regular expression for what must stand before a star. Empty:
-	// no star is allowed.
+	// minimum is a regular expression for the required text before a star. Empty: no star is allowed.
 	minimum string
-	// rule says what would be right, and what is wrong otherwise.
+	// rule describes the correct form and the mistake.
 	rule string
 }
 
-// subjectFormats lists the known formats. Each names a workload in its own way,
-// so the part of a subject that identifies one owner differs too.
+// subjectFormats lists the known formats. They differ in the part of a subject that identifies one owner.
 func subjectFormats() []subjectFormat {
 	return []subjectFormat{
 		{"repo:", `^repo:[^/:]+/[^/:]+:`, githubRule},
@@ -53,15 +51,14 @@ const (
 // unknown format: a kind, an owner, and an object of the owner.
 const minSegments = 3
 
-// tooWide returns the rule that a pattern violates because it matches too much,
-// or "". literal is the part before the star.
+// tooWide returns the rule that a pattern violates because the pattern matches too much, or "". literal is
+// the part before the star.
 func tooWide(literal string) string {
 	for _, f := range subjectFormats() {
 		if !strings.HasPrefix(literal, f.prefix) {
 			continue
 		}
-		// Compiled only when needed: compiling all at the start would take time
-		// at each start.
+		// Expressions are compiled on demand, because compiling all would delay each start.
 		if f.minimum == "" || !regexp.MustCompile(f.minimum).MatchString(literal) || f.prefix == "spiffe:" && allNamespaces(literal) {
 			return f.rule
 		}
@@ -73,8 +70,7 @@ func tooWide(literal string) string {
 	return ""
 }
 
-// allNamespaces reports whether a SPIFFE id ends where the name of a Kubernetes
-// namespace should follow.
+// allNamespaces reports whether a SPIFFE id ends before the name of a Kubernetes namespace.
 func allNamespaces(literal string) bool {
 	_, path, _ := strings.Cut(strings.TrimPrefix(literal, "spiffe://"), "/")
 	return path == "ns/"

@@ -8,14 +8,13 @@ import (
 	"platform.internal/storekeeper/internal/upstream"
 )
 
-// Calls makes changes that are described by the parameters of the calls to
-// Cloudflare. What else is known of a change comes with its context (see
+// Calls makes changes from the parameters of Cloudflare calls. The Attempt comes from the context (see
 // change.With).
 type Calls struct{ Next change.Next }
 
 var _ change.Cloudflare = Calls{}
 
-// Through returns calls that go through a step to what sends them.
+// Through returns Calls that go through a step to a Cloudflare.
 func Through(step change.Step, to change.Cloudflare) Calls {
 	return Calls{func(ctx context.Context, a *change.Attempt) (change.Result, error) {
 		return step(ctx, a, change.Send(to))

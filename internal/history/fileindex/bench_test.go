@@ -54,13 +54,13 @@ func fill(b *testing.B, w *trail, n int) {
 	}
 }
 
-// measured is a trail whose pages are measured.
+// measured is a trail for benchmarks of pages.
 type measured struct {
 	records int
 	reader  history.Reader
 	took    []time.Duration
-	// costs are what building the index took: milliseconds, microseconds of processor
-	// time a change, and the size of the index in percent of that of the trail.
+	// costs are the costs of building the index: milliseconds, CPU microseconds per change, and the size of
+	// the index in percent of the trail.
 	costs map[string]float64
 }
 
@@ -93,9 +93,8 @@ func (m *measured) page(b *testing.B, i int) {
 	m.took = append(m.took, time.Since(at))
 }
 
-// BenchmarkPage reads pages by secret from trails of 10,000 and of 1,000,000 records
-// in turns, so that both meet the same load of the machine, and prints what the index
-// costs.
+// BenchmarkPage reads pages by secret from trails of 10,000 and 1,000,000 records alternately, so that both
+// see the same machine load. It also reports the cost of the index.
 func BenchmarkPage(b *testing.B) {
 	small, large := prepare(b, 10_000), prepare(b, 1_000_000)
 	i := 0

@@ -173,8 +173,8 @@ func TestAnIndexThatIsNotBuiltSaysSo(t *testing.T) {
 // childFolder names a trail in the environment of a child that is killed.
 const childFolder = "STOREKEEPER_INDEX_CHILD"
 
-// TestChild is the process that TestKillsLoseNothing kills: it indexes a trail again
-// and again, with segments of few lines.
+// TestChild is the process that TestKillsLoseNothing kills. It indexes a trail repeatedly, with small
+// segments.
 func TestChild(t *testing.T) {
 	path := os.Getenv(childFolder)
 	if path == "" {

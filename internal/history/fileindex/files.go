@@ -13,27 +13,26 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// mostLine is more than the longest line.
+// mostLine is an upper bound of the length of a line.
 const mostLine = 128 << 10
 
 // trailFile is a file with lines of the trail.
 type trailFile struct {
 	path string
-	// first is the number of its first line.
+	// first is the sequence number of the first line.
 	first uint64
 }
 
 // files are the files of a trail.
 type files struct {
-	// path is the audit file, with the rotated files beside it. Empty: paths has all
-	// files.
+	// path is the audit file, with the rotated files in the same folder. Empty: paths lists all files.
 	path  string
 	paths []string
-	// firsts remembers the first lines of rotated files, which do not change.
+	// firsts caches the first lines of rotated files, which do not change.
 	firsts map[string]uint64
 }
 
-// list returns the files that hold a line, by their first lines.
+// list returns the non-empty files, sorted by their first lines.
 func (f *files) list() ([]trailFile, error) {
 	paths := f.paths
 	if f.path != "" {
@@ -63,7 +62,7 @@ func (f *files) list() ([]trailFile, error) {
 	return all, nil
 }
 
-// firstOf is the number of the first line of a file, 0 where it has none.
+// firstOf returns the sequence number of the first line of a file, 0 if the file is empty.
 func firstOf(path string) (uint64, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +80,7 @@ func firstOf(path string) (uint64, error) {
 	return place.Seq(), nil
 }
 
-// holding is the last of the files that can hold a line, nil where none can.
+// holding returns the last file that can contain a line, nil if none can.
 func holding(all []trailFile, seq uint64) *trailFile {
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].first <= seq {
@@ -91,8 +90,8 @@ func holding(all []trailFile, seq uint64) *trailFile {
 	return nil
 }
 
-// lineAt returns the line that begins at a byte of a file, without its line feed,
-// nil where no whole line does. It may use the memory of buf.
+// lineAt returns the line that begins at an offset of a file, without its line feed, nil if there is no
+// complete line. It may use the memory of buf.
 func lineAt(file io.ReaderAt, at int64, buf []byte) ([]byte, error) {
 	for size := 2 << 10; ; size *= 4 {
 		if cap(buf) < size {
@@ -111,7 +110,7 @@ func lineAt(file io.ReaderAt, at int64, buf []byte) ([]byte, error) {
 	}
 }
 
-// find returns the first byte of the line of a number, by halving.
+// find returns the offset of the line with a sequence number, by binary search.
 func find(file *os.File, seq uint64) (at int64, found bool, err error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -139,8 +138,7 @@ func find(file *os.File, seq uint64) (at int64, found bool, err error) {
 	return 0, false, nil
 }
 
-// lineBehind returns the first line that begins at a byte or behind it, where the
-// byte least is the beginning of a line.
+// lineBehind returns the first line that begins at or after an offset. least must be the offset of a line.
 func lineBehind(file io.ReaderAt, at, least int64, buf *[]byte) (int64, []byte, error) {
 	if at > least {
 		rest, err := lineAt(file, at-1, *buf)

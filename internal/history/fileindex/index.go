@@ -1,14 +1,12 @@
-// Package fileindex keeps an index of an audit trail in files: which lines are about
-// a secret, a store, a tenant or a caller.
+// Package fileindex maintains an index of an audit trail in files. It maps a secret, store, tenant or caller
+// to lines.
 //
-// It must not know who asks, nor what a line is asked for.
+// This package must not know who reads a line, or why.
 //
-// The index follows the files of the trail and takes nothing from those who write
-// them. Lines are first indexed in memory. After SegmentLines of them the index is
-// written to a segment, a file that never changes, and memory begins anew: so
-// memory is bounded, and a kill loses only what is read from the trail again. A
-// segment that is not what was written is removed and made again. The files of the
-// index prove nothing: whoever finds a line by them reads it from the trail.
+// The index follows the files of the trail and does not lock or slow their writers. New lines are indexed in
+// memory. After SegmentLines lines the index is written to a segment, an immutable file, and memory is
+// cleared. Memory is therefore bounded, and after a kill only the part in memory is rebuilt from the trail. A
+// damaged segment is removed and rebuilt. The index is not evidence: lines are always read from the trail.
 package fileindex
 
 import (
@@ -27,27 +25,27 @@ import (
 )
 
 const (
-	// usualLines is how many lines a segment has: some 60 MB of the trail, and less
-	// than 20 MB of memory while they are there.
+	// usualLines is the default number of lines of a segment: about 60 MB of the trail, and less than 20 MB
+	// of memory while the lines are in memory.
 	usualLines = 1 << 16
-	// interval is how often Run looks for new lines.
+	// interval is the period at which Run polls for new lines.
 	interval = time.Second
 )
 
-// Config says where a trail is.
+// Config describes the location of a trail and its index.
 type Config struct {
-	// Path is the audit file. The rotated files beside it belong to the trail. Empty:
-	// Paths has all files.
+	// Path is the audit file. The rotated files in the same folder belong to the trail. Empty: Paths lists
+	// all files.
 	Path  string
 	Paths []string
-	// Folder is where the index is. It is made with mode 0700 where it is missing.
+	// Folder holds the index. It is created with mode 0700 if missing.
 	Folder string
-	// Known is a folder with an index that another process may keep. It is read in place
-	// of Folder at the start, and not changed. Empty: Folder.
+	// Known is a folder with an index that another process may maintain. It is loaded in place of Folder and
+	// never modified. Empty: Folder.
 	Known string
-	// SegmentLines is how many lines a segment has. 0: 65,536.
+	// SegmentLines is the number of lines of a segment. 0: 65,536.
 	SegmentLines int
-	// Logger is told when the index cannot be written. Nil: nobody.
+	// Logger logs failures to write the index. It may be nil.
 	Logger *zap.Logger
 }
 
@@ -55,26 +53,27 @@ type Config struct {
 type Index struct {
 	c     Config
 	built atomic.Bool
-	// reached is the number of the last line that was read.
+	// reached is the sequence number of the last line read.
 	reached atomic.Uint64
-	// one is held by the one who reads the trail.
+	// one is a semaphore held while reading the trail.
 	one  chan struct{}
 	tail tail
-	// facts are those of the line that is added.
+	// facts are those of the line being added.
 	facts audit.Facts
-	// chain is the identifier of the chain of the segments.
+	// chain is the chain identifier of the segments.
 	chain string
-	// failed is how many lines memory had when it could not be written.
+	// failed is the number of lines beyond SegmentLines at which the next attempt to write a segment is made,
+	// after failures.
 	failed int
 
-	// mu guards what follows. Who holds one may read it without mu.
+	// mu guards the fields below. The holder of one may read them without mu.
 	mu       sync.RWMutex
 	segments []*segment
 	memory   *memory
 	open     openIntents
 }
 
-// New returns an index. Nothing is read yet: Run or Build does.
+// New returns an index. It reads nothing: call Run or Build.
 func New(c Config) *Index {
 	if c.SegmentLines == 0 {
 		c.SegmentLines = usualLines
@@ -109,8 +108,8 @@ func (x *Index) Run(ctx context.Context) {
 	}
 }
 
-// CatchUp brings the index to the end of the trail. Its error has
-// audit.ErrIndexing before the first Build has ended.
+// CatchUp updates the index to the end of the trail. Before the end of the first Build, its error is
+// audit.ErrIndexing.
 func (x *Index) CatchUp(ctx context.Context) error {
 	if !x.built.Load() {
 		return fmt.Errorf("%w: it has the first %d lines", audit.ErrIndexing, x.Reached())
@@ -118,13 +117,13 @@ func (x *Index) CatchUp(ctx context.Context) error {
 	return x.Build(ctx)
 }
 
-// Reached is the number of the last line that was read.
+// Reached returns the sequence number of the last line read.
 func (x *Index) Reached() uint64 { return x.reached.Load() }
 
-// Built says whether the first Build has ended.
+// Built reports whether the first Build has ended.
 func (x *Index) Built() bool { return x.built.Load() }
 
-// Build brings the index to the end of the trail, however long that takes.
+// Build updates the index to the end of the trail, without a time limit.
 func (x *Index) Build(ctx context.Context) error {
 	select {
 	case x.one <- struct{}{}:
@@ -172,7 +171,7 @@ func (x *Index) step(ctx context.Context) (bool, error) {
 	return true, x.seal()
 }
 
-// add indexes a line. mu is held.
+// add indexes a line. The caller holds mu.
 func (x *Index) add(l line) {
 	x.memory.lines++
 	if !x.facts.Read(l.text) {
@@ -202,8 +201,7 @@ func (x *Index) keysAt(at audit.Location) []audit.Key {
 	return of.Keys
 }
 
-// mostUnwritten is how many times the lines of a segment memory may have where it
-// cannot be written.
+// mostUnwritten bounds the lines in memory, in segments, while segments cannot be written.
 const mostUnwritten = 8
 
 // seal writes memory to a segment.

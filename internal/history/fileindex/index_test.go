@@ -77,7 +77,7 @@ func (w *trail) open(t testing.TB) *fileindex.Index {
 	return x
 }
 
-// one is a trail with one index.
+// one is a trail with an index.
 type one struct {
 	*trail
 

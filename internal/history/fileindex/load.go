@@ -11,8 +11,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// load takes the segments that are those of the trail, and removes the others. Where
-// the trail has no line yet, it does nothing.
+// load loads the segments that match the trail and removes the others. It does nothing if the trail is empty.
 func (x *Index) load() error {
 	all, err := x.tail.files.list()
 	if err != nil || len(all) == 0 {
@@ -61,8 +60,8 @@ func (x *Index) load() error {
 	return nil
 }
 
-// follows says whether a segment begins where those before it end. The first one has
-// the first line of the trail, or one before it that is gone by now.
+// follows reports whether a segment begins where the previous segment ends. The first segment must contain
+// the first line of the trail, or an earlier line that was removed since.
 func follows(kept []*segment, s *segment, first uint64) bool {
 	if len(kept) == 0 {
 		return s.first <= first
@@ -70,7 +69,7 @@ func follows(kept []*segment, s *segment, first uint64) bool {
 	return s.first == kept[len(kept)-1].last+1
 }
 
-// sameLine says whether the last line of a segment is still that of the trail.
+// sameLine reports whether the last line of a segment is unchanged in the trail.
 func (x *Index) sameLine(all []trailFile, s *segment) bool {
 	in := holding(all, s.last)
 	if in == nil {
@@ -90,7 +89,7 @@ func (x *Index) sameLine(all []trailFile, s *segment) bool {
 	return err == nil && ok && place.Hash() == s.hash
 }
 
-// resume goes on behind the last line of a segment.
+// resume positions the tail after the last line of a segment.
 func (x *Index) resume(all []trailFile, s *segment) error {
 	in := holding(all, s.last)
 	if next := holding(all, s.last+1); next != in {
@@ -100,14 +99,13 @@ func (x *Index) resume(all []trailFile, s *segment) error {
 		return err
 	}
 	if lineBefore(x.tail.file, s.end) != s.last {
-		// The file is not the one that was indexed. Lines that are known are left out.
+		// The file differs from the indexed file. The tail skips known lines.
 		x.tail.at = 0
 	}
 	return nil
 }
 
-// lineBefore is the number of the line that ends before a byte of a file, 0 where
-// none does.
+// lineBefore returns the sequence number of the line that ends before an offset, 0 if none does.
 func lineBefore(file io.ReaderAt, at int64) uint64 {
 	text := make([]byte, min(at, mostLine))
 	if n, err := file.ReadAt(text, at-int64(len(text))); err != nil && (!errors.Is(err, io.EOF) || n < len(text)) {
@@ -121,8 +119,8 @@ func lineBefore(file io.ReaderAt, at int64) uint64 {
 	return place.Seq()
 }
 
-// chainOf is the identifier of the chain whose file begins with its name. A part of
-// a trail may begin otherwise, and has no segments that could be used again.
+// chainOf returns the chain identifier at the start of a file. A partial trail may lack the identifier, and
+// then has no reusable segments.
 func chainOf(path string) (string, error) {
 	const unnamed = "00000000000000000000000000000000"
 	file, err := os.Open(path)

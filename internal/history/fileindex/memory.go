@@ -7,16 +7,16 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// maxOpen bounds how many intents without an outcome are remembered. The outcome of
-// one that was not is a change of its own.
+// maxOpen bounds the number of open intents in memory. The outcome of an intent beyond this bound becomes a
+// separate change.
 const maxOpen = 100_000
 
-// row is a change whose intent or outcome is in a segment.
+// row is a change with its intent or outcome in a segment.
 type row struct {
 	intent, outcome audit.Location
 }
 
-// at is the row of a posting.
+// at returns the row of a posting.
 func (r row) at(posting uint32) audit.Row {
 	position := r.intent.Seq
 	if posting&late != 0 {
@@ -29,19 +29,18 @@ func (r row) at(posting uint32) audit.Row {
 type openIntent struct {
 	id string
 	at audit.Location
-	// row is the number of its row. -1: it is in an earlier segment.
+	// row is the number of the row of the intent, -1 if the intent is in an earlier segment.
 	row int
-	// keys are those of the intent, nil where it was read from a segment.
+	// keys are the keys of the intent, nil if the intent was loaded from a segment.
 	keys []audit.Key
 }
 
-// memory is the segment that grows.
+// memory is the segment under construction.
 type memory struct {
 	lines    int
 	rows     []row
 	postings map[audit.Key][]uint32
-	// crossing are the rows with intents of earlier segments, and crossed where they
-	// are by those intents.
+	// crossing are the rows with intents of earlier segments. crossed maps those intents to rows.
 	crossing []uint32
 	crossed  map[uint64]uint32
 }
@@ -50,7 +49,7 @@ func newMemory() *memory {
 	return &memory{postings: map[audit.Key][]uint32{}, crossed: map[uint64]uint32{}}
 }
 
-// openIntents are the intents without an outcome, by identifier and by number.
+// openIntents are the intents without an outcome, by identifier and by sequence number.
 type openIntents struct {
 	byID  map[string]*openIntent
 	bySeq map[uint64]*openIntent
@@ -75,7 +74,7 @@ func (o openIntents) take(id string) *openIntent {
 	return i
 }
 
-// list returns the open intents in their order.
+// list returns the open intents in order.
 func (o openIntents) list() []openIntent {
 	all := make([]openIntent, 0, len(o.byID))
 	for _, i := range o.byID {
@@ -94,7 +93,7 @@ func (m *memory) intent(id string, at audit.Location, keys []audit.Key, open ope
 	open.add(&openIntent{id: id, at: at, row: int(n), keys: keys})
 }
 
-// outcome adds the outcome of an intent, which is nil where it is not known.
+// outcome adds the outcome of an intent. i is nil if the intent is unknown.
 func (m *memory) outcome(i *openIntent, at audit.Location, keys []audit.Key) {
 	var n uint32
 	var known []audit.Key
@@ -120,7 +119,7 @@ func (m *memory) row(r row) uint32 {
 	return count(m.rows) - 1
 }
 
-// appendRows appends the rows of a key whose position is below before, newest first.
+// appendRows appends the rows of a key with a position below before, newest first.
 func (m *memory) appendRows(rows []audit.Row, k audit.Key, before uint64, limit int) []audit.Row {
 	list := m.postings[k]
 	at := sort.Search(len(list), func(i int) bool { return m.rows[list[i]&^late].at(list[i]).Position >= before })
@@ -130,7 +129,7 @@ func (m *memory) appendRows(rows []audit.Row, k audit.Key, before uint64, limit 
 	return rows
 }
 
-// appendRows is that of memory.
+// appendRows is like memory.appendRows.
 func (o opened) appendRows(rows []audit.Row, k audit.Key, before uint64, limit int) ([]audit.Row, error) {
 	begin, end, err := o.list(k)
 	if err != nil || begin == end {

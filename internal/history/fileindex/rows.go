@@ -7,11 +7,10 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// mostFiles is how many files of segments stay open. Others are opened when they are
-// read.
+// mostFiles is the maximum number of open segment files. Other files are opened for each read.
 const mostFiles = 256
 
-// openNewest opens the files of the newest segments, and closes others. mu is held.
+// openNewest opens the files of the newest segments and closes others. The caller holds mu.
 func (x *Index) openNewest() {
 	for n, s := range x.segments {
 		switch {
@@ -23,8 +22,8 @@ func (x *Index) openNewest() {
 	}
 }
 
-// Rows returns the changes with a key whose position is below before, newest first,
-// at most limit. before 0 means the end of the index.
+// Rows returns the changes with a key and a position below before, newest first, at most limit. before 0
+// means the end of the index.
 func (x *Index) Rows(ctx context.Context, k audit.Key, before uint64, limit int) ([]audit.Row, error) {
 	if before == 0 {
 		before = math.MaxUint64
@@ -54,8 +53,7 @@ func (x *Index) Rows(ctx context.Context, k audit.Key, before uint64, limit int)
 	return rows, nil
 }
 
-// crossed fills in the outcomes of changes that ended in a later segment than
-// segment n. mu is held.
+// crossed sets the outcomes of changes that ended in a later segment than n. The caller holds mu.
 func (x *Index) crossed(rows []audit.Row, n int) error {
 	for i := range rows {
 		r := &rows[i]
@@ -82,8 +80,7 @@ func (x *Index) crossed(rows []audit.Row, n int) error {
 	return nil
 }
 
-// Close gives the files back. A Build that is under way goes on until its context
-// ends.
+// Close closes the files. A running Build continues until its context ends.
 func (x *Index) Close() error {
 	x.one <- struct{}{}
 	defer func() { <-x.one }()
@@ -96,8 +93,7 @@ func (x *Index) Close() error {
 	return nil
 }
 
-// Lines reads lines, without their line feeds. One that is in no file any more is
-// nil.
+// Lines reads lines without line feeds. A line that was removed from the files is nil.
 func (x *Index) Lines(ctx context.Context, at []audit.Location) ([][]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

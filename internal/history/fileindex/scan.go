@@ -2,8 +2,8 @@ package fileindex
 
 import "context"
 
-// Scan visits the lines of a trail whose number is above after, in order, each without
-// its line feed. It needs no index: Folder and Known are not used.
+// Scan visits the lines of a trail with a sequence number above after, in order, without line feeds. It uses
+// no index: Folder and Known are ignored.
 func Scan(ctx context.Context, c Config, after uint64, visit func(line []byte) error) error {
 	t := tail{files: files{path: c.Path, paths: c.Paths, firsts: map[string]uint64{}}, last: after}
 	defer t.close()

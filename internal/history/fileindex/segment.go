@@ -17,14 +17,13 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// A segment is a file that indexes some lines that follow each other. It never
-// changes:
+// A segment is an immutable file that indexes consecutive lines:
 //
 //	header    headBytes, see encodeHead
 //	rows      rowBytes each, in the order of the lines: intent and outcome
-//	fan       4 bytes for each value of the first fanBits bits of a key, and one
-//	          more: where its keys begin
-//	keys      keyBytes each, in order: the key, and where its postings begin
+//	fan       4 bytes for each value of the first fanBits bits of a key, plus 4:
+//	          the index of the first key with these bits
+//	keys      keyBytes each, in order: the key, and the index of its first posting
 //	postings  4 bytes each: the number of a row, with the bit late
 //	crossing  crossBytes each, in order: the number of an intent in an earlier segment,
 //	          and the row with its outcome
@@ -40,20 +39,20 @@ const (
 	fanEntries = 1<<fanBits + 1
 	keyBytes   = 12
 	crossBytes = 12
-	// late is the bit of a posting that says that only the outcome has the key.
+	// late is a bit of a posting. It says that only the outcome has the key.
 	late = 1 << 31
 )
 
 // head is the header of a segment.
 type head struct {
-	// chain is the identifier of the chain.
+	// chain is the chain identifier.
 	chain string
-	// first and last are the numbers of its lines, end is the byte behind the last
-	// line in its file, and hash that of the last line.
+	// first and last are sequence numbers. end is the offset after the last line in its file, and hash the
+	// hash of that line.
 	first, last uint64
 	end         int64
 	hash        [sha256.Size]byte
-	// The rest are numbers of entries.
+	// The remaining fields are numbers of entries.
 	rows, keys, postings, crossing, open uint32
 }
 
@@ -89,11 +88,11 @@ func decodeHead(text []byte) (h head, err error) {
 	return h, nil
 }
 
-// segmentName is the name of the segment that begins with the line of a number.
+// segmentName returns the file name of the segment that begins with a line.
 func segmentName(first uint64) string { return fmt.Sprintf("segment-%020d", first) }
 
-// segmentNames lists the segments of a folder in their order. Those of a folder that
-// cannot be read are made again.
+// segmentNames lists the segments of a folder in order. If the folder cannot be read, the segments are
+// rebuilt.
 func segmentNames(folder string) []string {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -110,10 +109,10 @@ func segmentNames(folder string) []string {
 	return names
 }
 
-// unfinished begins the names of segments that are being written.
+// unfinished is the file name prefix of segments being written.
 const unfinished = "new-"
 
-// removeUnfinished removes what a kill left of segments that were being written.
+// removeUnfinished removes partial segments left by a kill.
 func removeUnfinished(folder string) {
 	left, err := filepath.Glob(filepath.Join(folder, unfinished+"*"))
 	if err != nil {
@@ -124,7 +123,7 @@ func removeUnfinished(folder string) {
 	}
 }
 
-// encode writes what is in memory as a segment.
+// encode encodes the content of memory as a segment.
 func (m *memory) encode(h head, open []openIntent) []byte {
 	keys := slices.Sorted(maps.Keys(m.postings))
 	h.rows, h.keys, h.crossing, h.open = count(m.rows), count(keys), count(m.crossing), count(open)
@@ -176,7 +175,7 @@ func locationOf(text []byte) audit.Location {
 	return audit.Location{Seq: binary.LittleEndian.Uint64(text), Offset: int64(binary.LittleEndian.Uint64(text[8:]))} //nolint:gosec // It was an offset.
 }
 
-// save writes a segment whole or not at all.
+// save writes a segment atomically.
 func save(folder string, first uint64, text []byte) (err error) {
 	path := filepath.Join(folder, segmentName(first))
 	made, err := os.CreateTemp(folder, unfinished+"*")

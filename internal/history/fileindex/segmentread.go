@@ -11,19 +11,18 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// segment is a segment that is kept.
+// segment is a complete segment file.
 type segment struct {
 	head
 
 	path string
-	// fan is the part of that name.
+	// fan is the section fan of the file.
 	fan []uint32
-	// file is the open file, nil where there are many segments.
+	// file is the open file, nil if the segment is not among the newest mostFiles.
 	file *os.File
 }
 
-// openSegment checks a segment whole, and returns the intents that are open at its
-// end.
+// openSegment verifies a complete segment and returns the open intents at its end.
 func openSegment(path string) (*segment, []openIntent, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -69,7 +68,7 @@ func (s *segment) postingsAt() int64 { return s.keysAt() + int64(s.keys)*keyByte
 func (s *segment) crossingAt() int64 { return s.postingsAt() + int64(s.postings)*4 }
 func (s *segment) openAt() int64     { return s.crossingAt() + int64(s.crossing)*crossBytes }
 
-// opened is a segment while somebody reads it.
+// opened is a segment with an open file.
 type opened struct {
 	*segment
 
@@ -109,14 +108,14 @@ func (o opened) bytes(at int64, n int) ([]byte, error) {
 	return text, nil
 }
 
-// list returns where the postings of a key begin and end.
+// list returns the range of the postings of a key.
 func (o opened) list(k audit.Key) (begin, end uint32, err error) {
 	part := k >> (64 - fanBits)
 	low, high := o.fan[part], o.fan[part+1]
 	if low >= high {
 		return 0, 0, nil
 	}
-	// The key behind the last one tells where its postings end.
+	// The next key gives the end of the postings of the last key.
 	most := min(high+1, o.keys)
 	text, err := o.bytes(o.keysAt()+int64(low)*keyBytes, int(most-low)*keyBytes)
 	if err != nil {
@@ -133,7 +132,7 @@ func (o opened) list(k audit.Key) (begin, end uint32, err error) {
 	return begin, end, nil
 }
 
-// posting reads a posting with its row.
+// posting reads a posting and its row.
 func (o opened) posting(at uint32) (audit.Row, error) {
 	text, err := o.bytes(o.postingsAt()+int64(at)*4, 4)
 	if err != nil {
@@ -166,7 +165,7 @@ func (o opened) crossed(intent uint64) (audit.Location, error) {
 	return r.outcome, err
 }
 
-// search returns which of the first n entries begins with a number, -1 for none.
+// search returns the index of the entry that begins with a number among the first n entries, -1 if none does.
 func search(text []byte, size, n int, number uint64) int {
 	at := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint64(text[i*size:]) >= number })
 	if at == n || binary.LittleEndian.Uint64(text[at*size:]) != number {

@@ -10,7 +10,7 @@ import (
 	"platform.internal/storekeeper/internal/audit"
 )
 
-// tailBytes is how much of a file is read at once.
+// tailBytes is the size of a read.
 const tailBytes = 2 * mostLine
 
 // line is a line of the trail and where it is.
@@ -19,15 +19,14 @@ type line struct {
 	text []byte
 }
 
-// tail reads the lines of a trail in their order, over all its files.
+// tail reads the lines of a trail in order, across files.
 type tail struct {
 	files files
 	file  *os.File
-	// at is the first byte of the file that was not read, and size how many bytes it
-	// had when it was read.
+	// at is the offset of the next read. size is the size of the file at the last read.
 	at, size int64
-	// last is the number of the last line, hash its hash, and begun the number of the
-	// first line behind the last segment.
+	// last is the sequence number of the last line and hash its hash. begun is the sequence number of the
+	// first line after the last segment.
 	last, begun uint64
 	hash        [sha256.Size]byte
 	buf         []byte
@@ -71,8 +70,8 @@ func (t *tail) chunk() ([]line, error) {
 	}
 }
 
-// parse takes the lines that are new, in the memory of buf. A line in another form is
-// left out: finding that is for VerifyAfter.
+// parse returns the new lines, in the memory of buf. It skips malformed lines, because VerifyAfter reports
+// them.
 func (t *tail) parse(text []byte) []line {
 	lines := make([]line, 0, len(text)/512)
 	at := t.at
@@ -89,7 +88,7 @@ func (t *tail) parse(text []byte) []line {
 	return lines
 }
 
-// turn opens the file with the next line. It returns false where there is none yet.
+// turn opens the file with the next line. It returns false if there is none yet.
 func (t *tail) turn() (bool, error) {
 	if t.file != nil && t.unmoved() {
 		return false, nil
@@ -100,7 +99,7 @@ func (t *tail) turn() (bool, error) {
 	}
 	next := holding(all, t.last+1)
 	for i := len(all) - 1; i >= 0 && (next == nil || t.isOpen(next.path)); i-- {
-		// The lines in between are in no file any more.
+		// The lines in between were removed with their files.
 		if all[i].first > t.last+1 && (i == 0 || all[i-1].first <= t.last+1) {
 			next = &all[i]
 			break
@@ -116,7 +115,7 @@ func (t *tail) turn() (bool, error) {
 	return true, t.open(next.path, 0)
 }
 
-// unmoved says whether the open file is still the audit file, and has no more.
+// unmoved reports whether the open file is still the audit file.
 func (t *tail) unmoved() bool {
 	return t.files.path != "" && t.isOpen(t.files.path)
 }
@@ -130,7 +129,7 @@ func (t *tail) isOpen(path string) bool {
 	return err == nil && terr == nil && os.SameFile(here, there)
 }
 
-// open makes a file the one that is read, from a byte on.
+// open continues reading at an offset of another file.
 func (t *tail) open(path string, at int64) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -148,7 +147,7 @@ func (t *tail) close() {
 	}
 }
 
-// read returns the lines at some places, nil for lines that are in no file.
+// read returns the lines at some locations, nil for lines that were removed.
 func (f *files) read(at []audit.Location) ([][]byte, error) {
 	all, err := f.list()
 	if err != nil {
@@ -183,7 +182,7 @@ func (f *files) read(at []audit.Location) ([][]byte, error) {
 	return lines, nil
 }
 
-// lineOf returns the line of a number, nil where the file has none.
+// lineOf returns the line with a sequence number, nil if the file has none.
 func lineOf(file *os.File, l audit.Location) ([]byte, error) {
 	text, err := lineAt(file, l.Offset, nil)
 	if err != nil {

@@ -19,8 +19,7 @@ import (
 type World interface {
 	// Write appends records to the trail.
 	Write(t testing.TB, records ...audit.Record)
-	// Index returns the index. It may be another one with each call, over the same
-	// trail.
+	// Index returns the index. Each call may return a new index over the same trail.
 	Index(t testing.TB) history.Index
 }
 
@@ -173,16 +172,16 @@ func tokens(t *testing.T, w World) {
 	}
 }
 
-// oracle is what a trail holds, changed by change.
+// oracle is the expected content of a trail, by change.
 type oracle struct {
 	order []string
-	// open are those that will end.
+	// open are the changes that will end.
 	open  []string
 	begun map[string]audit.Record
 	ended map[string]audit.Record
 }
 
-// records makes changes of a few objects, whose outcomes come soon, late or never.
+// records makes changes of a few objects, with outcomes soon, late or never.
 func records(r *rand.Rand, n int, o *oracle) []audit.Record {
 	var all []audit.Record
 	for i := range n {

@@ -10,7 +10,7 @@ import (
 func TestACrewBeginsAllWorkAtOnceAndKeepsSomeHands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		life, end := context.WithCancel(t.Context())
-		c := newCrew(life)
+		c := newWorkers(life)
 		for range 2 {
 			var running sync.WaitGroup
 			release := make(chan struct{})
