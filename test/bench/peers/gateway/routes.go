@@ -42,7 +42,7 @@ func requestCreateStore(ctx context.Context, marshaler runtime.Marshaler, client
 	return msg, md, err
 }
 
-func requestGetStore(ctx context.Context, marshaler runtime.Marshaler, client secretsstorev1.SecretsStoreServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func requestGetStore(ctx context.Context, _ runtime.Marshaler, client secretsstorev1.SecretsStoreServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq secretsstorev1.GetStoreRequest
 		md       runtime.ServerMetadata
