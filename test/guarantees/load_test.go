@@ -56,8 +56,8 @@ type rush struct {
 		asked, spent int64
 		shares       []float64
 	}
-	// waits are how long rotations and deletes took, copies how long copies took, the
-	// refused ones included.
+	// waits are how long rotations and deletes took, copies how long copies took that
+	// were made.
 	waits, copies []time.Duration
 	mu            sync.Mutex // Guards copies.
 }
@@ -126,14 +126,12 @@ func (r *rush) ask(ctx context.Context, one *tenant, client calls.Client, origin
 		r.asked.Add(1)
 		began := time.Now()
 		a := client.Duplicate(ctx, calls.Mark{}, original, fmt.Sprintf("%s-%d", original, i))
-		if ctx.Err() == nil {
-			r.mu.Lock()
-			r.copies = append(r.copies, time.Since(began))
-			r.mu.Unlock()
-		}
 		switch {
 		case a.Verdict == calls.Done:
 			one.done.Add(1)
+			r.mu.Lock()
+			r.copies = append(r.copies, time.Since(began))
+			r.mu.Unlock()
 		case ctx.Err() != nil:
 			return
 		case a.Verdict == calls.Later:
