@@ -206,8 +206,7 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, "insert into events (id, topic, mark, data) values (0, '', $1, '')", first); err != nil {
 		return err
 	}
-	_, err = s.makePartitions(ctx, tx, start)
-	return err
+	return s.makePartitions(ctx, tx, start)
 }
 
 // checkedLines is the number of lines at the end of the trail that are checked to distinguish a

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Period is the period of a partition of the audit trail, in UTC.
@@ -90,27 +91,65 @@ func scanSpan(row pgx.CollectableRow) (s span, err error) {
 	return s, err
 }
 
-// makeRoom creates the partition of the trail that contains a time, and the following partition, if
-// they are missing. It returns the partition of the time. A lock serialises replicas. The creation
-// does not block readers or writers of the trail.
-func (s *Store) makeRoom(ctx context.Context, at time.Time) (room span, err error) {
-	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", s.lockKey("schema")); err != nil {
-			return err
+// attachedText queries the attached partitions that end after a time, in order.
+const attachedText = "select " + spanColumns + ` from trail_partitions as p
+	join pg_class as c on c.oid = to_regclass(quote_ident(p.name)) and c.relispartition
+	where p.ends > $1 order by p.ends limit 2`
+
+// rooms returns the attached partition that contains a time and the following partition, as far as
+// they exist. It takes no lock that conflicts with maintenance of the trail.
+func rooms(ctx context.Context, from *pgxpool.Pool, at time.Time) ([]span, error) {
+	rows, err := from.Query(ctx, attachedText, at)
+	if err != nil {
+		return nil, err
+	}
+	all, err := pgx.CollectRows(rows, scanSpan)
+	for i, one := range all {
+		if !one.covers(at) {
+			return all[:i], err
 		}
-		room, err = s.makePartitions(ctx, tx, at)
-		return err
-	})
+		at = one.ends
+	}
+	return all, err
+}
+
+// findRoom returns the partition of the trail that contains a time. It creates the partition if it
+// is missing. The creation conflicts with vacuum, analyze and detach of the trail, so an existing
+// partition is used without a statement that changes the schema.
+func (s *Store) findRoom(ctx context.Context, at time.Time) (span, error) {
+	there, err := rooms(ctx, s.writes, at)
+	if err == nil && len(there) > 0 {
+		return there[0], nil
+	}
+	var room span
+	if err == nil {
+		err = s.serially(ctx, func(tx pgx.Tx) (err error) {
+			room, err = s.makePartition(ctx, tx, at)
+			return err
+		})
+	}
 	return room, err
 }
 
-// makePartitions does the work of makeRoom within a transaction that has the lock.
-func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, at time.Time) (span, error) {
+// serially runs a transaction that changes the partitions of the trail. A lock serialises replicas.
+func (s *Store) serially(ctx context.Context, run func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockText, s.lockKey("schema")); err != nil {
+			return err
+		}
+		return run(tx)
+	})
+}
+
+// makePartitions creates the partition of the trail that contains a time, and the following
+// partition, if they are missing. The transaction has the lock of serially. Readers and writers of
+// the trail are not blocked.
+func (s *Store) makePartitions(ctx context.Context, tx pgx.Tx, at time.Time) error {
 	room, err := s.makePartition(ctx, tx, at)
 	if err == nil {
 		_, err = s.makePartition(ctx, tx, room.ends)
 	}
-	return room, err
+	return err
 }
 
 // makePartition creates the partition that contains a time. Next to partitions that were made with
@@ -156,32 +195,47 @@ func (s *Store) attach(ctx context.Context, tx pgx.Tx, made span) error {
 	return err
 }
 
-// extendTrail creates the partition of the present or the next period if it is missing, long before
-// lines need it.
+// extendTrail creates the partition of the present and the next period if they are missing, long
+// before lines need them, and records them for the writer.
 func (s *Store) extendTrail(ctx context.Context) error {
 	h, err := scanHead(s.reads.QueryRow(ctx, headText, 0))
 	if err != nil {
 		return err
 	}
-	at := h.lineTime(s.config.Now())
-	missing, err := s.missingRoom(ctx, at)
-	if err == nil && missing > 0 {
-		_, err = s.makeRoom(ctx, at)
+	there, err := s.ensureRooms(ctx, h.lineTime(s.config.Now()))
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = s.loadSpans(ctx)
-	}
-	return err
+	s.ahead.Store(&there)
+	return s.loadSpans(ctx)
 }
 
-// missingRoom returns how many of the partition that contains a time and the next partition are
-// missing.
-func (s *Store) missingRoom(ctx context.Context, at time.Time) (int, error) {
-	var there int
-	err := s.reads.QueryRow(ctx, `select count(*) from (
-		select from trail_partitions as p join pg_class as c on c.oid = to_regclass(quote_ident(p.name)) and c.relispartition
-		where p.ends > $1 order by p.ends limit 2) as t`, at).Scan(&there)
-	return 2 - there, err
+// ensureRooms returns the partition that contains a time and the following partition. It creates
+// missing ones.
+func (s *Store) ensureRooms(ctx context.Context, at time.Time) ([]span, error) {
+	there, err := rooms(ctx, s.reads, at)
+	if err != nil || len(there) == 2 {
+		return there, err
+	}
+	err = s.serially(ctx, func(tx pgx.Tx) error { return s.makePartitions(ctx, tx, at) })
+	if err != nil {
+		return nil, err
+	}
+	return rooms(ctx, s.writes, at)
+}
+
+// knownRoom returns the partition that contains a time if this replica knows that it exists.
+func (w *writer) knownRoom(at time.Time) (span, bool) {
+	known := []span{w.room}
+	if ahead := w.ahead.Load(); ahead != nil {
+		known = append(known, *ahead...)
+	}
+	for _, one := range known {
+		if one.covers(at) {
+			return one, true
+		}
+	}
+	return span{}, false
 }
 
 // spans are the partitions of the trail with lines, as far as they are known to this replica. They

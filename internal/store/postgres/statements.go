@@ -149,7 +149,10 @@ func (t *transaction) addLines(s *statement, lines trailLines) {
 	s.add("lines", "insert into trail (seq, at, line) select l.s, "+s.arg(t.at, "timestamptz")+", l.t from turn, unnest("+
 		s.arg(lines.seq, "bigint[]")+", "+s.arg(lines.text, "text[]")+") as l (s, t)")
 	if t.begins() {
-		s.add("begun", "update trail_partitions set first = "+s.arg(lines.seq[0], "bigint")+" from turn where name = "+s.arg(t.room.name, "text"))
+		// A row that was deleted while the table remained is inserted again.
+		s.add("begun", "insert into trail_partitions (name, starts, ends, first) select "+s.arg(t.room.name, "text")+", "+
+			s.arg(t.room.starts, "timestamptz")+", "+s.arg(t.room.ends, "timestamptz")+", "+s.arg(lines.seq[0], "bigint")+
+			" from turn on conflict (name) do update set first = excluded.first")
 	}
 }
 

@@ -52,6 +52,9 @@ type Store struct {
 	// complained is the time of the last logged cause, in nanoseconds since 1970.
 	complained atomic.Int64
 	spans      spans
+	// ahead are the partitions of the trail for the present and the next period, as far as
+	// housekeeping has found or made them, or nil.
+	ahead atomic.Pointer[[]span]
 	// unindexed reports that the trail may have lines that are not in the index.
 	unindexed atomic.Bool
 

@@ -62,8 +62,12 @@ func (t *transaction) run(ctx context.Context, group []*request) error {
 		return t.undo(ctx, err)
 	}
 	t.at = t.head.lineTime(t.config.Now())
-	if t.begins() && !t.room.covers(t.at) {
-		return t.undo(ctx, errNoRoom)
+	if t.begins() {
+		room, known := t.knownRoom(t.at)
+		if !known {
+			return t.undo(ctx, errNoRoom)
+		}
+		t.room = room
 	}
 	t.decide(group)
 	if len(t.changed)+len(t.lines)+len(t.events) == 0 {

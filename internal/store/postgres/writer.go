@@ -75,8 +75,9 @@ func (w *writer) round(group []*request) {
 	case c == codeTaken:
 		w.conflicts++
 	case errors.Is(err, errNoRoom), c == codeNoPartition:
-		// The partition was not created in advance, or was removed.
-		if w.room, err = w.makeRoom(ctx, t.at); err != nil {
+		// The partition is not known to this replica, was not created in advance, or was removed.
+		w.ahead.Store(nil)
+		if w.room, err = w.findRoom(ctx, t.at); err != nil {
 			w.fail(t.members, err)
 			return
 		}

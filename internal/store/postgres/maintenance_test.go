@@ -1,0 +1,98 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"platform.internal/storekeeper/internal/audit"
+	"platform.internal/storekeeper/internal/store/postgres"
+	"platform.internal/storekeeper/internal/store/postgrestest"
+)
+
+// begin starts a transaction and runs a statement in it. The transaction ends with the test, or when
+// its connection runs commit.
+func begin(t *testing.T, server *postgrestest.Server, statement string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.URL(postgrestest.Superuser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), "begin; "+statement); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestMaintenanceOfTheTrailFailsNoCommit(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	for name, statement := range map[string]string{
+		"locked":   "lock table locked.trail in share update exclusive mode",
+		"analyzed": "analyze analyzed.trail",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, days := config(server, postgrestest.Superuser), newCalendar(20)
+			c.Schema, c.TrailPeriod, c.Now = name, postgres.Day, days.now
+			s, other := open(t, c), open(t, c)
+			mustPut(t, s, "before", "x")
+			if err := postgres.Tidy(other, t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			conn := begin(t, server, statement)
+			// The partition exists. One replica made it, and the other found it.
+			days.next()
+			for _, s := range []*postgres.Store{s, other} {
+				if err := put(s, "after", "x"); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := conn.Exec(t.Context(), "commit"); err != nil {
+				t.Fatal(err)
+			}
+			days.next()
+			mustPut(t, other, "the day after", "x")
+			verified(t, s, audit.Mark{})
+		})
+	}
+}
+
+func TestADetachThatWaitsFailsNoCommit(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	s, _, days := partitioned(t, server, "storekeeper")
+	all, err := s.Partitions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := postgres.Tidy(s, t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	reader := begin(t, server, "select count(*) from storekeeper."+all[0].Name)
+	archived := make(chan error, 1)
+	go func() { archived <- s.Archive(t.Context(), all[0].Name) }()
+	detaching(t, server)
+	days.next()
+	if err := put(s, "after", "x"); err != nil {
+		t.Error(err)
+	}
+	if _, err := reader.Exec(t.Context(), "commit"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-archived; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// detaching waits until the detach of a partition waits for a reader.
+func detaching(t *testing.T, server *postgrestest.Server) {
+	t.Helper()
+	for begun := time.Now(); count(t, server, "select count(*) from pg_stat_activity where query like 'alter table % detach partition %' and wait_event_type = 'Lock'") == 0; <-time.After(10 * time.Millisecond) {
+		if time.Since(begun) > time.Minute {
+			t.Fatal("nobody detaches the partition")
+		}
+	}
+}
