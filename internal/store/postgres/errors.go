@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -117,7 +118,7 @@ func (s *Store) failed(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		err = errAbandoned
-		if cause := s.cause.Load(); cause != nil && !errors.Is(*cause, errAbandoned) {
+		if cause := s.failing.cause.Load(); cause != nil && !errors.Is(*cause, errAbandoned) {
 			err = fmt.Errorf("%w: %w", errAbandoned, *cause)
 		}
 	}
@@ -137,14 +138,31 @@ func ended(ctx context.Context) error {
 // the causes differ with each attempt.
 const complainEvery = 10 * time.Second
 
-// complain records the reason why commits fail. It logs the first cause, and later a different
-// cause at most every complainEvery.
-func (s *Store) complain(err error) {
-	err = clean(err)
-	was := s.cause.Swap(&err)
-	if was != nil && ((*was).Error() == err.Error() || time.Since(time.Unix(0, s.complained.Load())) < complainEvery) {
-		return
+// complaint is the cause of one kind of failure, as long as it lasts.
+type complaint struct {
+	// cause is nil if there is no failure.
+	cause atomic.Pointer[error]
+	// logged is the time of the last logged cause, in nanoseconds since 1970.
+	logged atomic.Int64
+}
+
+// due records a cause, and reports whether it is to be logged: the first cause, and later a
+// different cause at most every complainEvery.
+func (c *complaint) due(err error) bool {
+	was := c.cause.Swap(&err)
+	if was != nil && ((*was).Error() == err.Error() || time.Since(time.Unix(0, c.logged.Load())) < complainEvery) {
+		return false
 	}
-	s.complained.Store(time.Now().UnixNano())
-	s.config.Logger.Warn("the PostgreSQL store fails", zap.Error(err))
+	c.logged.Store(time.Now().UnixNano())
+	return true
+}
+
+// over records that the failure is over, and reports whether there was one.
+func (c *complaint) over() bool { return c.cause.Swap(nil) != nil }
+
+// complain records, and may log, the reason why commits fail.
+func (s *Store) complain(err error) {
+	if err = clean(err); s.failing.due(err) {
+		s.config.Logger.Warn("the PostgreSQL store fails", zap.Error(err))
+	}
 }

@@ -69,7 +69,16 @@ func (s *Store) tidy(ctx context.Context) error {
 			return s.explain(err)
 		}
 	}
-	return s.explain(s.extendTrail(ctx))
+	err := s.explain(s.extendTrail(ctx))
+	switch {
+	case err == nil && s.unextended.over():
+		s.config.Logger.Info("the next partition of the audit trail exists again")
+	case err != nil && ctx.Err() == nil:
+		if err = clean(err); s.unextended.due(err) {
+			s.config.Logger.Warn("the next partition of the audit trail cannot be created", zap.Error(err))
+		}
+	}
+	return err
 }
 
 // alone runs a transaction, unless another replica is running one.

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store/postgres"
@@ -38,6 +41,9 @@ func TestMaintenanceOfTheTrailFailsNoCommit(t *testing.T) {
 			c, days := config(server, postgrestest.Superuser), newCalendar(20)
 			c.Schema, c.TrailPeriod, c.Now = name, postgres.Day, days.now
 			s, other := open(t, c), open(t, c)
+			core, logs := observer.New(zap.InfoLevel)
+			c.Logger, c.Timeout = zap.New(core), 300*time.Millisecond
+			impatient := open(t, c)
 			mustPut(t, s, "before", "x")
 			if err := postgres.Tidy(other, t.Context()); err != nil {
 				t.Fatal(err)
@@ -50,11 +56,28 @@ func TestMaintenanceOfTheTrailFailsNoCommit(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			// The partition after it cannot be created. The second failure is not logged.
+			for range 2 {
+				if err := postgres.Tidy(impatient, t.Context()); err == nil {
+					t.Error("a partition was attached to a locked trail")
+				}
+			}
 			if _, err := conn.Exec(t.Context(), "commit"); err != nil {
 				t.Fatal(err)
 			}
 			days.next()
 			mustPut(t, other, "the day after", "x")
+			if err := postgres.Tidy(impatient, t.Context()); err != nil {
+				t.Error(err)
+			}
+			for message, level := range map[string]zapcore.Level{
+				"the next partition of the audit trail cannot be created": zap.WarnLevel,
+				"the next partition of the audit trail exists again":      zap.InfoLevel,
+			} {
+				if got := logs.FilterMessage(message).FilterLevelExact(level).Len(); got != 1 {
+					t.Errorf("%d entries say: %s", got, message)
+				}
+			}
 			verified(t, s, audit.Mark{})
 		})
 	}

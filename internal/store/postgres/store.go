@@ -47,11 +47,9 @@ type Store struct {
 	outage outage
 	// probing is held while a probe of the server begins, and while life ends.
 	probing sync.Mutex
-	// cause is the error of the last commit, or nil if it succeeded.
-	cause atomic.Pointer[error]
-	// complained is the time of the last logged cause, in nanoseconds since 1970.
-	complained atomic.Int64
-	spans      spans
+	// failing is the failure of commits, and unextended that of the creation of partitions ahead.
+	failing, unextended complaint
+	spans               spans
 	// ahead are the partitions of the trail for the present and the next period, as far as
 	// housekeeping has found or made them, or nil.
 	ahead atomic.Pointer[[]span]

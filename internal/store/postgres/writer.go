@@ -107,7 +107,7 @@ func (w *writer) again(err error) bool {
 // succeed sends the results to the callers.
 func (w *writer) succeed(t *transaction) {
 	w.conflicts, w.failures = 0, 0
-	if w.cause.Swap(nil) != nil {
+	if w.failing.over() {
 		w.config.Logger.Info("the PostgreSQL store works again")
 	}
 	if len(t.lines) > 0 {
