@@ -190,12 +190,16 @@ func (c serverSettings) clocks(now time.Time) Finding {
 	return f
 }
 
-// rights checks that the role may access the tables, or create them if they are missing.
+// rights checks that the role may access the tables, and attach and detach partitions, which only
+// owners may, or that the role may create the tables if they are missing.
 func (s *Store) rights(ctx context.Context, missing bool) Finding {
 	const schema = `select 'create in the schema' where not has_database_privilege(current_database(), 'create')
 		and not exists (select from pg_namespace where nspname = $1 and has_schema_privilege(oid, 'create'))`
 	const tables = `select t || ' ' || p from unnest(array['records', 'store', 'receipts', 'trail', 'trail_partitions', 'events', 'streams', 'migrations']) as t
 		cross join unnest(array['select', 'insert', 'update', 'delete']) as p where not has_table_privilege(t, p)
+		union all select 'ownership of ' || c.relname from pg_class as c
+		where (c.oid = to_regclass('trail') or c.oid in (select inhrelid from pg_inherits where inhparent = to_regclass('trail')))
+			and not pg_has_role(current_user, c.relowner, 'usage')
 		union all ` + schema
 	f := Finding{Name: "rights", Text: "the role may read and write its tables, and make partitions"}
 	text := tables

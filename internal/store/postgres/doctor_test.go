@@ -37,7 +37,15 @@ func TestDoctorFindsWhatIsUnsafe(t *testing.T) {
 		{[]string{"alter role storekeeper createrole"}, "role", postgres.Warning},
 		{[]string{"alter role storekeeper nocreaterole", "alter table other owner to storekeeper"}, "role", postgres.Warning},
 		{[]string{"alter table other owner to postgres"}, "role", postgres.OK},
-		{[]string{"alter table storekeeper.trail owner to postgres", "grant select on storekeeper.trail to storekeeper"}, "rights", postgres.Failed},
+		{[]string{"alter table storekeeper.receipts owner to postgres", "grant select on storekeeper.receipts to storekeeper"}, "rights", postgres.Failed},
+		{[]string{"grant all on storekeeper.receipts to storekeeper"}, "rights", postgres.OK},
+		// Partitions are attached and detached by the owner alone.
+		{[]string{"alter table storekeeper.trail owner to postgres", "grant all on storekeeper.trail to storekeeper"}, "rights", postgres.Failed},
+		{[]string{"create role owners", "alter table storekeeper.trail owner to owners", "grant owners to storekeeper"}, "rights", postgres.OK},
+		{[]string{`do $$ declare name text; begin
+			select p.name into name from storekeeper.trail_partitions as p limit 1;
+			execute 'alter table storekeeper.' || name || ' owner to postgres; grant all on storekeeper.' || name || ' to storekeeper';
+		end $$`}, "rights", postgres.Failed},
 		{set("full_page_writes = off"), "fsync", postgres.Failed},
 		{set("synchronous_commit = local"), "synchronous_commit", postgres.OK},
 		{set("synchronous_standby_names = 'gone'"), "standby", postgres.Failed},
