@@ -202,12 +202,43 @@ func (s *Store) extendTrail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there, err := s.ensureRooms(ctx, h.lineTime(s.config.Now()))
+	own := s.config.Now()
+	there, err := s.ensureRooms(ctx, h.lineTime(own))
 	if err != nil {
 		return err
 	}
 	s.ahead.Store(&there)
+	if now := h.clock(own); h.trailAt.Sub(now) > maxAhead {
+		if err := s.ensureReturn(ctx, now); err != nil {
+			return err
+		}
+	}
 	return s.loadSpans(ctx)
+}
+
+// ensureReturn creates the partition that contains a time before the last line, and the following
+// partition, so that lines of the future can be brought back. A partition with lines is left as it
+// is, because it may be archived.
+func (s *Store) ensureReturn(ctx context.Context, at time.Time) error {
+	there, err := rooms(ctx, s.reads, at)
+	if err != nil || len(there) == 2 {
+		return err
+	}
+	return s.serially(ctx, func(tx pgx.Tx) error {
+		for range 2 {
+			var filled bool
+			const text = "select exists (select from trail_partitions where starts <= $1 and ends > $1 and first is not null)"
+			if err := tx.QueryRow(ctx, text, at).Scan(&filled); err != nil || filled {
+				return err
+			}
+			made, err := s.makePartition(ctx, tx, at)
+			if err != nil {
+				return err
+			}
+			at = made.ends
+		}
+		return nil
+	})
 }
 
 // ensureRooms returns the partition that contains a time and the following partition. It creates
