@@ -81,9 +81,11 @@ func runAuditArchive(ctx context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("audit archive", flag.ContinueOnError)
 	given.register(flags)
 	var before whenFlag
+	var unused stringList
 	to := flags.String("to", "", "the `folder` that the files are written to")
 	keep := flags.Int("keep", 1, "how many of the newest full partitions stay in the trail")
 	flags.Var(&before, "before", "only partitions that end before this `time`: 2006-01-02, or an age like 90d")
+	flags.Var(&unused, "unused-stream", "the `name` of a stream that is no longer used and need not have written the records (audit.stream_name); may be repeated")
 	drop := flags.Bool("drop", false, "delete the tables of partitions whose files are verified")
 	if err := parse(flags, args, t); err != nil {
 		return err
@@ -103,7 +105,7 @@ func runAuditArchive(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	a := archiver{store: kept, folder: *to, before: before.at, key: key, drop: *drop, t: t}
+	a := archiver{store: kept, folder: *to, before: before.at, key: key, drop: *drop, unused: unused, t: t}
 	return a.run(ctx, *keep)
 }
 
@@ -115,6 +117,8 @@ type archiver struct {
 	before time.Time
 	key    []byte
 	drop   bool
+	// unused are the streams that need not have written the records.
+	unused []string
 	t      terminal
 }
 
@@ -123,19 +127,32 @@ func (a *archiver) run(ctx context.Context, keep int) error {
 	if err != nil {
 		return err
 	}
-	full := 0
+	full, late, removed := 0, 0, 0
 	for _, p := range all {
-		if p.Full && p.Attached {
+		if p.Full && p.Attached && p.First > 0 {
 			full++
 		}
 	}
-	last := ""
+	left, last := full, ""
 	for _, p := range all {
-		if !p.Full || p.Missing || p.Attached && full <= keep || !a.before.IsZero() && p.Ends.After(a.before) {
+		switch {
+		case !p.Full || p.Missing:
 			continue
-		}
-		if p.Attached {
-			full--
+		case !a.before.IsZero() && p.Ends.After(a.before):
+			if p.First > 0 {
+				late++
+			}
+			continue
+		case p.First == 0:
+			if err := a.remove(ctx, p); err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+			removed++
+			continue
+		case p.Attached && left <= keep:
+			continue
+		case p.Attached:
+			left--
 		}
 		report, err := a.archive(ctx, p)
 		if err != nil {
@@ -144,12 +161,34 @@ func (a *archiver) run(ctx context.Context, keep int) error {
 		last = fmt.Sprintf("%d:%s", report.Last.Seq, report.Last.Hash)
 		say(a.t.out, "%s: records %d to %d are in %s, the last is %s\n", p.Name, p.First, p.Last, a.path(p), last)
 	}
-	if last == "" {
-		say(a.t.out, "nothing to archive: %d full partitions, and the newest %d stay\n", full, keep)
-		return nil
+	switch {
+	case last != "":
+		say(a.t.out, "verify the rest with: server audit verify --config FILE --after %s\n", last)
+	case removed == 0:
+		a.sayNothing(full, keep, late)
 	}
-	say(a.t.out, "verify the rest with: server audit verify --config FILE --after %s\n", last)
 	return nil
+}
+
+// sayNothing says why no partition is archived.
+func (a *archiver) sayNothing(full, keep, late int) {
+	say(a.t.out, "nothing to archive: %d full partitions, and the newest %d stay (--keep)", full, keep)
+	if late > 0 {
+		say(a.t.out, "; %d end after %s (--before)", late, a.before.UTC().Format(time.RFC3339))
+	}
+	say(a.t.out, "\n")
+}
+
+// remove deletes a partition without records, for which there is no file.
+func (a *archiver) remove(ctx context.Context, p postgres.Partition) error {
+	err := a.store.Archive(ctx, p.Name, a.unused...)
+	if err == nil {
+		err = a.store.Drop(ctx, p.Name)
+	}
+	if err == nil {
+		say(a.t.out, "%s: it has no records, and is deleted\n", p.Name)
+	}
+	return err
 }
 
 // path is the file of a partition. The names of files sort as the records do.
@@ -170,10 +209,12 @@ func (a *archiver) archive(ctx context.Context, p postgres.Partition) (audit.Rep
 	if err != nil {
 		return report, err
 	}
-	if p.Attached {
-		if err := a.store.Archive(ctx, p.Name); err != nil {
-			return report, err
+	// An earlier attempt may have ended after the detach, so this is repeated too.
+	if err := a.store.Archive(ctx, p.Name, a.unused...); err != nil {
+		if errors.Is(err, postgres.ErrNotShipped) {
+			err = fmt.Errorf("%w: wait until it has, or name a stream that is no longer used with --unused-stream", err)
 		}
+		return report, err
 	}
 	if a.drop {
 		err = a.store.Drop(ctx, p.Name)

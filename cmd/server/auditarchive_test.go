@@ -50,7 +50,16 @@ func TestTheTrailIsStreamedAndArchived(t *testing.T) {
 	p.must("POST", secrets, `[{"name":"M","value":"v","scopes":["workers"]}]`)
 	p.await("the rest is shipped", func() bool { return content(t, shipped+".1")+content(t, shipped) == lines() })
 
+	// A partition that nothing was written to has no file.
+	starts := time.Now().UTC().AddDate(0, 0, -30).Truncate(24 * time.Hour)
+	name, from, to := "trail_"+starts.Format("20060102"), starts.Format(time.RFC3339), starts.AddDate(0, 0, 1).Format(time.RFC3339)
+	server.Exec(postgrestest.Superuser, "set search_path = storekeeper", "create table "+name+" (like trail including all, primary key (seq))",
+		fmt.Sprintf("alter table trail attach partition %s for values from ('%s') to ('%s')", name, from, to),
+		fmt.Sprintf("insert into trail_partitions (name, starts, ends) values ('%s', '%s', '%s')", name, from, to))
 	p.archived(t)
+	if n := strings.Count(runToEnd(p.withConfig("audit", "partitions")...).out, name); n != 0 {
+		t.Errorf("%s is not deleted", name)
+	}
 }
 
 // archived archives full partitions, and checks the remaining partitions.
@@ -62,7 +71,7 @@ func (p *program) archived(t *testing.T) {
 		t.Fatalf("audit partitions: %d %s%s", got.code, got.out, got.err)
 	}
 	for _, age := range []string{"90d", "2020-01-01"} {
-		if got := runToEnd(p.withConfig("audit", "archive", "--to", folder, "--before", age)...); got.code != exitOK || !strings.Contains(got.out, "nothing to archive") {
+		if got := runToEnd(p.withConfig("audit", "archive", "--to", folder, "--before", age)...); got.code != exitOK || !strings.Contains(got.out, "nothing to archive: 3 full partitions") || !strings.Contains(got.out, "3 end after 20") || !strings.Contains(got.out, "--before") {
 			t.Errorf("before %s: %d %s%s", age, got.code, got.out, got.err)
 		}
 	}
@@ -108,6 +117,14 @@ func TestAPartitionStaysWhereItsFileIsNotWhatWasWritten(t *testing.T) {
 	p := start(t, setup{sets: sharedSets(t, server)})
 	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
 	p.must("POST", secrets, `[{"name":"A","value":"v","scopes":["workers"]}]`)
+	server.Exec(postgrestest.Superuser, "insert into storekeeper.streams values ('siem', 5), ('left', 0)")
+	shipped := t.TempDir()
+	for _, unused := range [][]string{nil, {"--unused-stream", "left"}} {
+		got := runToEnd(p.withConfig(append([]string{"audit", "archive", "--to", shipped}, unused...)...)...)
+		if got.code != exitFailed || !strings.Contains(got.err, "--unused-stream") || strings.Contains(got.err, `"left"`) != (unused == nil) {
+			t.Errorf("audit archive before a stream: %d %s%s", got.code, got.out, got.err)
+		}
+	}
 	folder := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(folder, "trail-00000000000000000001.jsonl"), []byte("{}\n"), 0o600))
 	got := runToEnd(p.withConfig("audit", "archive", "--to", folder, "--keep", "0", "--drop")...)

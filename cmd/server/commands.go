@@ -46,7 +46,7 @@ func commands() []command {
 		{"audit query", "audit query {FILE... | --config FILE} [--secret NAME] [--store NAME] [--caller NAME] [--tenant NAME] [--since 30d] [--output table|jsonl|ocsf]", "find changes in the audit trail, newest first", runAuditQuery},
 		{"audit export", "audit export {FILE... | --config FILE} [--format jsonl|ocsf] [--after NUMBER] [--since 30d]", "write the audit trail to standard output, one record or event a line", runAuditExport},
 		{"audit partitions", "audit partitions --config FILE", "list the partitions of the audit trail of a database", runAuditPartitions},
-		{"audit archive", "audit archive --config FILE --to FOLDER [--keep N] [--before TIME] [--drop]", "write full partitions of the audit trail of a database to files, verify these, and take the partitions out of the trail", runAuditArchive},
+		{"audit archive", "audit archive --config FILE --to FOLDER [--keep N] [--before TIME] [--unused-stream NAME]... [--drop]", "write full partitions of the audit trail of a database to files, verify these, and take the partitions out of the trail", runAuditArchive},
 		{"apikey", "apikey --name CALLER [--tenant TEAM] [--group GROUP]... [--valid-for DURATION]", "make an API key for a caller, and the configuration entry for it", runAPIKey},
 		{"version", "version", "print the version", runVersion},
 	}

@@ -16,6 +16,9 @@ import (
 // ErrNoPartition is in the error if no partition of the trail has the name.
 var ErrNoPartition = errors.New("no partition of the audit trail has this name")
 
+// ErrNotShipped is in the error if a stream has not written all lines of a partition.
+var ErrNotShipped = errors.New("a stream has not written all its records")
+
 // Partition is a table with consecutive lines of the audit trail. It begins with a start record or
 // a recovered record, so that it can be exported as a file and verified like a rotated file.
 type Partition struct {
@@ -26,7 +29,8 @@ type Partition struct {
 	Attached bool
 	// Missing reports that the table is missing although the partition was not archived.
 	Missing bool
-	// Full reports that no more lines are added.
+	// Full reports that no more lines are added. It is set too if there are no lines, and lines go to
+	// a later partition.
 	Full bool
 	// Starts and Ends are the bounds of the times of the lines.
 	Starts, Ends time.Time
@@ -57,7 +61,14 @@ func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
+	var newest time.Time
+	for _, p := range all {
+		if p.First > 0 {
+			newest = p.Starts
+		}
+	}
 	for i := range all {
+		all[i].Full = all[i].Full || all[i].First == 0 && !all[i].Ends.After(newest)
 		if err := s.measure(ctx, &all[i]); err != nil {
 			return nil, s.failed(ctx, err)
 		}
@@ -93,8 +104,10 @@ func (s *Store) measure(ctx context.Context, p *Partition) error {
 }
 
 // Archive detaches a full partition from the trail, without blocking readers or writers. The table
-// remains and can be exported until Drop.
-func (s *Store) Archive(ctx context.Context, name string) error {
+// remains and can be exported until Drop. Archive fails with ErrNotShipped if a stream has not
+// written all lines of the partition, unless unused names the stream. It may be repeated after a
+// failure.
+func (s *Store) Archive(ctx context.Context, name string, unused ...string) error {
 	p, err := s.partition(ctx, name)
 	switch {
 	case err != nil:
@@ -103,18 +116,69 @@ func (s *Store) Archive(ctx context.Context, name string) error {
 		return fmt.Errorf("%s is not full: lines are still added to it", name)
 	case p.Missing:
 		return fmt.Errorf("%s: its table is gone", name)
-	case !p.Attached:
+	}
+	if p.Attached {
+		if err = s.checkEmpty(ctx, p); err == nil {
+			err = s.checkShipped(ctx, p, unused)
+		}
+		if err == nil {
+			err = s.detach(ctx, name)
+		}
+	}
+	if err == nil {
+		// The partition's changes cannot be read any more. An earlier attempt may have ended before
+		// this.
+		err = s.forget(ctx, p.First, p.Last)
+	}
+	if errors.Is(err, ErrNotShipped) || errors.Is(err, errNotEmpty) {
+		return err
+	}
+	return s.failed(ctx, err)
+}
+
+// errNotEmpty reports that a partition without a first line in trail_partitions has lines.
+var errNotEmpty = errors.New("its row in trail_partitions names no first record")
+
+// checkEmpty checks that a partition that is recorded as empty is empty.
+func (s *Store) checkEmpty(ctx context.Context, p Partition) error {
+	if p.First > 0 || p.Missing {
 		return nil
 	}
+	var filled bool
+	err := s.reads.QueryRow(ctx, "select exists (select from "+s.name(p.Name)+")").Scan(&filled)
+	if err == nil && filled {
+		err = fmt.Errorf("%s is not empty: %w", p.Name, errNotEmpty)
+	}
+	return err
+}
+
+// checkShipped checks that the streams have written all lines of a partition. unused are the streams
+// that are not checked.
+func (s *Store) checkShipped(ctx context.Context, p Partition, unused []string) error {
+	var stream string
+	var at int64
+	err := s.reads.QueryRow(ctx, "select name, seq from streams where seq < $1 and name <> all($2) order by seq limit 1",
+		int64(p.Last), append([]string{}, unused...)).Scan(&stream, &at) //nolint:gosec // It came from a bigint.
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%w: the stream %q has written the records up to %d, and %s ends with %d", ErrNotShipped, stream, at, p.Name, p.Last)
+	}
+	return err
+}
+
+// detach detaches a partition.
+func (s *Store) detach(ctx context.Context, name string) error {
 	conn, err := s.reads.Acquire(ctx)
 	if err != nil {
-		return s.failed(ctx, err)
+		return err
 	}
 	// The connection has other timeouts than the pool.
 	defer func() { _ = conn.Hijack().Close(ctx) }()
 	// The detach waits for running readers of the trail, but blocks none.
 	if _, err := conn.Exec(ctx, "select set_config('lock_timeout', '5min', false), set_config('statement_timeout', '5min', false)"); err != nil {
-		return s.failed(ctx, err)
+		return err
 	}
 	text := fmt.Sprintf("alter table %s detach partition %s ", s.name("trail"), s.name(name))
 	_, err = conn.Exec(ctx, text+"concurrently")
@@ -122,11 +186,7 @@ func (s *Store) Archive(ctx context.Context, name string) error {
 		// An earlier attempt was interrupted.
 		_, err = conn.Exec(ctx, text+"finalize")
 	}
-	if err == nil {
-		// The partition's changes cannot be read any more.
-		err = s.forget(ctx, p.First, p.Last)
-	}
-	return s.failed(ctx, err)
+	return err
 }
 
 // Drop deletes the table of an archive.
@@ -137,6 +197,9 @@ func (s *Store) Drop(ctx context.Context, name string) error {
 		return err
 	case p.Attached || !p.Full:
 		return fmt.Errorf("%s belongs to the trail: archive it first", name)
+	}
+	if err := s.checkEmpty(ctx, p); err != nil {
+		return err
 	}
 	err = pgx.BeginFunc(ctx, s.reads, func(tx pgx.Tx) error {
 		if !p.Missing {
