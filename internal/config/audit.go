@@ -27,7 +27,7 @@ type Audit struct {
 	// StreamName names the position of the stream.
 	StreamName string `yaml:"stream_name" doc:"Name of the stream: 1 to 63 of a-z, 0-9, _ and -. The database remembers by it what was written. Another name begins with the first record." sample:"siem"`
 	// Partition is day or month.
-	Partition string `yaml:"partition" oneof:"month day" doc:"How long a partition of a trail in the database lasts, by UTC, with sink store: server audit archive takes whole partitions out of the trail. A change counts from the next partition on." sample:"day"`
+	Partition string `yaml:"partition" oneof:"month day" doc:"How long a partition of a trail in the database lasts, by UTC, with sink store: server audit archive takes whole partitions out of the trail. A change applies to partitions that are not made yet. The next one usually exists already, so the change applies after it." sample:"day"`
 	// DenialsPerHour is the number of recorded denials per caller and hour. 0:
 	// all are recorded.
 	DenialsPerHour int `yaml:"denials_per_hour" doc:"Number of denials of one caller that are recorded per hour, from 1 to 1000000, or 0 for all. The first 100 may come at once. The log has all denials, and a record says how many of which caller were left out." sample:"60"`

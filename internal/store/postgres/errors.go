@@ -35,6 +35,7 @@ var (
 const (
 	codeReadOnly     = "25006"
 	codeNoTable      = "42P01"
+	codeNoColumn     = "42703"
 	codeNoPartition  = "23514"
 	codeTaken        = "23505"
 	codeNoPermission = "42501"

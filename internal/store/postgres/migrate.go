@@ -30,6 +30,8 @@ const (
 var (
 	// errSetUp reports that the database is not set up for the store.
 	errSetUp = errors.New("the database is not set up")
+	// errBuild reports that the tables lack a column that this build uses.
+	errBuild = fmt.Errorf("%w: the tables are of another build: run that build, or drop the schema and begin anew", errSetUp)
 	// errNoTables reports that a store with Inspect would have to create tables.
 	errNoTables = errors.New("the tables are missing, or of an earlier version: the next start of a replica makes them")
 )
@@ -63,6 +65,9 @@ func (s *Store) join(ctx context.Context) error {
 	}
 	if err == nil {
 		err = s.checkEnd(limited, h)
+	}
+	if code(err) == codeNoColumn {
+		return errBuild
 	}
 	// A command that verifies the trail must be able to locate the alteration.
 	if err != nil && (!s.config.Inspect || !errors.Is(err, ErrAltered)) {

@@ -2,7 +2,9 @@ package postgres_test
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -53,6 +55,25 @@ func TestTablesOfALaterVersionAreRefused(t *testing.T) {
 	if s, err := postgres.Open(t.Context(), c); !errors.Is(err, postgres.ErrNewer) {
 		t.Errorf("it starts: %v %v", s, err)
 	}
+}
+
+func TestTablesOfAnotherBuildAreRefused(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	c := config(server, postgrestest.Superuser)
+	s := open(t, c)
+	mustPut(t, s, "a", "1")
+	server.Exec(postgrestest.Superuser, "alter table storekeeper.receipts drop column trail_at, drop column trail_ends")
+	const reason = "the tables are of another build"
+	refuses(t, s, reason)
+	if err := put(s, "a", "2"); err == nil || !strings.Contains(fmt.Sprint(errors.Unwrap(err)), reason) {
+		t.Errorf("a running replica: %v", err)
+	}
+	if s, err := postgres.Open(t.Context(), c); err == nil || !strings.Contains(err.Error(), reason) {
+		t.Errorf("it starts: %v %v", s, err)
+	}
+	c.Inspect = true
+	wantFinding(t, open(t, c), "connection", postgres.Failed)
 }
 
 func TestDatabaseThatIsNotSetUpIsRefused(t *testing.T) {

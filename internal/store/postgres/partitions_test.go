@@ -152,7 +152,7 @@ func TestReplicasMakePartitionsTogether(t *testing.T) {
 	}
 }
 
-func TestAnotherPeriodCountsFromTheNextPartitionOn(t *testing.T) {
+func TestAnotherPeriodAppliesToPartitionsThatAreNotMadeYet(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Start(t, "fsync=off")
 	c, days := config(server, postgrestest.Superuser), newCalendar(400)

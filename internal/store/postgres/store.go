@@ -209,6 +209,9 @@ func (s *Store) explain(err error) error {
 	case code(err) == codeNoTable, errors.Is(err, pgx.ErrNoRows):
 		s.joined.Store(false)
 		return fmt.Errorf("%w: it is empty", ErrLost)
+	case code(err) == codeNoColumn:
+		s.joined.Store(false)
+		return errBuild
 	case code(err) == codeReadOnly, errors.Is(err, errReadOnly):
 		s.leave()
 		return errReadOnly
