@@ -92,6 +92,10 @@ func TestFact20NoIdentifierChangesARoute(t *testing.T) {
 		"3fd85f74-b327-42f1-bff6-4a85009dda07", "*", "{store_id}", "%25", "é",
 	} {
 		for _, path := range []string{"stores/" + id, "stores/" + id + "/secrets", "stores/" + w.store + "/secrets/" + id} {
+			// A key has the call described before its rights are known.
+			if got := p.do("DELETE", path, "", "Idempotency-Key: k"); strings.Contains(id, "%ff") && (got.status < http.StatusBadRequest || got.status >= http.StatusInternalServerError) {
+				t.Errorf("%s with a key: %d %s", path, got.status, got.body)
+			}
 			if got := p.do("DELETE", path, `{"ids":["`+w.secret+`"]}`); got.status < http.StatusBadRequest && id != w.store+"?x" {
 				t.Errorf("%s: %d %s", path, got.status, got.body)
 			}

@@ -48,6 +48,8 @@ func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 		"/client/v4/accounts?name=a&name=b":           "name",
 		"/client/v4/accounts?name=":                   "name",
 		"/client/v4/accounts?name":                    "name",
+		"/client/v4/accounts?name=%ff":                "name",
+		"/client/v4/memberships?account.name=%ff":     "account.name",
 		"/client/v4/memberships?name=":                "name",
 		"/client/v4/memberships?account.name=&page=1": "account.name",
 		"/client/v4/accounts?direction=up":            "direction",

@@ -67,11 +67,12 @@ func CheckCallerName(name string) error {
 	return errors.New(callerRule)
 }
 
-// saysNobody reports whether the callers file says by an empty list that nobody may
-// call, so that the last key can be revoked. A file that lacks the lists may be
-// half-written.
-func (c *Callers) saysNobody() bool {
-	return c.File != "" && (c.APIKeys != nil || c.Issuers != nil || c.Certificates != nil)
+// saysNobody reports whether the callers file says by api_keys: [] that nobody may
+// call, so that the last key can be revoked. A file without that list, or with another
+// list that has no value, may be half-written.
+func (c *Callers) saysNobody(k section) bool {
+	half := c.Issuers == nil && k.field("issuers").isSet() || c.Certificates == nil && k.field("certificates").isSet()
+	return c.File != "" && c.APIKeys != nil && !half
 }
 
 func (c *Callers) nobodyAdvice() string {
@@ -83,7 +84,7 @@ func (c *Callers) nobodyAdvice() string {
 }
 
 func (c *Callers) validate(k section) {
-	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !c.saysNobody() && !k.field("issuers").suppressed() && !k.field("certificates").suppressed() {
+	if len(c.APIKeys)+len(c.Issuers)+len(c.Certificates) == 0 && !c.saysNobody(k) && !k.field("issuers").suppressed() && !k.field("certificates").suppressed() {
 		k.field("api_keys").fail(c.nobodyAdvice())
 	}
 	validateIssuers(c.Issuers, k.field("issuers"))

@@ -53,9 +53,11 @@ func TestCallersMayBeInAFileOfTheirOwn(t *testing.T) {
 
 func TestACallersFileMaySayThatNobodyMayCall(t *testing.T) {
 	for text, right := range map[string]bool{
-		"api_keys: []\n": true, "issuers: []\ncertificates: []\n": true,
+		"api_keys: []\n": true, "issuers: []\ncertificates: []\napi_keys: []\n": true,
 		// These may be half of a file.
 		"": false, "api_keys:\n": false, "api_keys: null\n": false, "tenants: []\n": false, "# api_keys: []\n": false,
+		"issuers: []\n": false, "issuers: []\ncertificates: []\n": false, "issuers: []\napi_keys: null\n": false, "api_keys: []\nissuers:\n": false,
+		"certificates: []\napi_keys:\n": false, "api_keys: []\ncertificates:\n#  - name: a\n": false,
 	} {
 		c, err := config.Load(written(t, mainFile, text), nil)
 		if right && (err != nil || len(c.Callers.APIKeys) != 0) {
@@ -159,6 +161,7 @@ budget: {weights: [{tenant: a, weight: 2}]}
 	}{
 		"nothing":           {mainFile, nil},
 		"live keys":         {shown + live, nil},
+		"an empty list":     {mainFile + "listen: {trusted_proxies: []}\n", nil},
 		"what --set has":    {mainFile + "reads: {max_staleness: 20s}\n", nil},
 		"others":            {strings.Replace(shown, "audit.log", "audit2.log", 1) + live + "listen: {rest: 127.0.0.1:1}\n", []string{"audit.file", "listen.rest"}},
 		"an account":        {strings.Replace(mainFile, "callers: {", "  - {id: 123e105f4ecef8ad9ca31a8372d0c353, name: other, credential: {api_token_file: token}}\ncallers: {", 1), []string{"accounts"}},

@@ -49,6 +49,8 @@ func differing(a, b reflect.Value, key string, keys *[]string) {
 			for i := range x.Len() {
 				differing(x.Index(i), y.Index(i), fmt.Sprintf("%s[%d]", at, i), keys)
 			}
+		case f.Type.Kind() == reflect.Slice && x.Len()+y.Len() == 0:
+			// An empty list means the same as an absent one.
 		case !reflect.DeepEqual(x.Interface(), y.Interface()):
 			*keys = append(*keys, at)
 		}

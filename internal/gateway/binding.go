@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -80,6 +81,10 @@ func (b binder) bind(to route) runtime.HandlerFunc {
 			sent.inPath = func(field string) bool { _, is := inPath[field]; return is }
 			account, store := b.routes.target(to.rpc, inPath)
 			sent.precheck(ctx, b.refused, to.rpc, account, store)
+		}
+		if sent != nil && inBody == "" {
+			// net/http notices that the caller leaves only after the end of the body.
+			_, _ = io.CopyN(io.Discard, sent, shortBody+1)
 		}
 		answer, header, err := b.conn.Call(ctx, to.rpc, incomingHeaders(r.Header), func(request any) error {
 			// The body of a caller who will be refused is not there.

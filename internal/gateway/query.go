@@ -131,4 +131,9 @@ func anyText(value string) (bool, string) { return !notUTF8(value), wantedUTF8 }
 
 // someText refuses "", which is the value of an unset variable. Clients would take the first
 // account of the answer for the named account.
-func someText(value string) (bool, string) { return value != "", "must not be empty" }
+func someText(value string) (bool, string) {
+	if value == "" {
+		return false, "must not be empty"
+	}
+	return anyText(value)
+}

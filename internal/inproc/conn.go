@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Channel is both ends of a connection: register services on a Channel like on a grpc.Server, and use the Channel as a
-// grpc.ClientConn. Register services before the first call. Calls are safe for concurrent use.
+// Channel carries calls inside the process: register services on a Channel like on a grpc.Server, and call
+// them with Call. Register services before the first call. Calls are safe for concurrent use.
 type Channel struct {
 	interceptor grpc.UnaryServerInterceptor
 	methods     map[string]boundMethod
@@ -39,9 +39,9 @@ func (c *Channel) RegisterService(desc *grpc.ServiceDesc, service any) {
 	}
 }
 
-// Call runs one call. Outgoing metadata of ctx becomes incoming metadata; all other values of ctx, such as
-// the peer, are kept. The supported call options are grpc.Header and grpc.Trailer. The answer shares its
-// fields with the handler's answer and must not be changed.
+// Call runs one call. The handler gets md as its incoming metadata and all values of ctx, such as the peer.
+// fill fills in the handler's request. header is the header that the handler sent, also with an error. The
+// answer is the handler's own and must not be changed.
 func (c *Channel) Call(ctx context.Context, method string, md metadata.MD, fill func(request any) error) (answer any, header metadata.MD, err error) {
 	m, ok := c.methods[method]
 	if !ok {

