@@ -41,7 +41,7 @@ func TestACallerThatLeavesEndsItsCall(t *testing.T) {
 			}))
 			defer server.Close()
 			defer close(over)
-			caller, err := net.Dial("tcp", server.Listener.Addr().String())
+			caller, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
