@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -50,9 +51,14 @@ func (s *Store) keepHouse() {
 	}
 }
 
-// tidy deletes expired rows and creates partitions for the trail, unless another replica is doing
-// so.
+// tidy creates partitions for the trail and deletes expired rows. A failure of one does not prevent
+// the other.
 func (s *Store) tidy(ctx context.Context) error {
+	return errors.Join(s.extend(ctx), s.sweep(ctx))
+}
+
+// sweep deletes expired rows, unless another replica is doing so.
+func (s *Store) sweep(ctx context.Context) error {
 	for deleted := int64(sweepBatch); deleted >= sweepBatch && ctx.Err() == nil; {
 		deleted = 0
 		err := s.alone(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -69,7 +75,14 @@ func (s *Store) tidy(ctx context.Context) error {
 			return s.explain(err)
 		}
 	}
-	err := s.explain(s.extendTrail(ctx))
+	return nil
+}
+
+// extend runs extendTrail, and logs its failure, because changes fail after the last partition.
+func (s *Store) extend(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	err := s.explain(s.extendTrail(limited))
 	switch {
 	case err == nil && s.unextended.over():
 		s.config.Logger.Info("the next partition of the audit trail exists again")

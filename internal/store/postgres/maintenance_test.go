@@ -119,3 +119,20 @@ func detaching(t *testing.T, server *postgrestest.Server) {
 		}
 	}
 }
+
+func TestPartitionsAreCreatedWhileExpiredRowsCannotBeDeleted(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t, "fsync=off")
+	c, days := config(server, postgrestest.Superuser), newCalendar(20)
+	c.TrailPeriod, c.Now = postgres.Day, days.now
+	s := open(t, c)
+	mustPut(t, s, "a", "x")
+	server.Exec(postgrestest.Superuser,
+		"create function storekeeper.refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$",
+		"create trigger refuse before delete on storekeeper.receipts for each statement execute function storekeeper.refuse()")
+	days.next()
+	if err := postgres.Tidy(s, t.Context()); err == nil {
+		t.Error("the deletion was not refused")
+	}
+	wantFinding(t, s, "partitions", postgres.OK)
+}
