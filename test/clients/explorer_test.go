@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -57,6 +58,22 @@ func TestThePageOfTheAPIMakesAStoreAndASecret(t *testing.T) {
 	}
 }
 
+// profile returns a folder for the profile of a browser. t.TempDir would fail the test,
+// because processes of the browser still write for a moment after its end.
+func profile(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for end := time.Now().Add(time.Minute); os.RemoveAll(folder) != nil && time.Now().Before(end); {
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	return folder
+}
+
 // browser starts Chromium, or skips if there is none. complaints returns the
 // messages of the browser's console: errors, violations of the page's policy,
 // exceptions.
@@ -74,7 +91,7 @@ func browser(t *testing.T) (ctx context.Context, complaints func() []string) {
 	}
 	// Root, which CI is, needs no-sandbox.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.WSURLReadTimeout(time.Minute))
+		chromedp.UserDataDir(profile(t)), chromedp.Flag("disable-quic", true), chromedp.WSURLReadTimeout(time.Minute))
 	allocated, end := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	t.Cleanup(end)
 	ctx, closeTab := chromedp.NewContext(allocated)
