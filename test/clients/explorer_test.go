@@ -62,7 +62,7 @@ func TestThePageOfTheAPIMakesAStoreAndASecret(t *testing.T) {
 // because processes of the browser still write for a moment after its end.
 func profile(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "browser-")
+	folder, err := os.MkdirTemp("", "browser-") //nolint:usetesting // See above.
 	if err != nil {
 		t.Fatal(err)
 	}

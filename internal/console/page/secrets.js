@@ -92,7 +92,8 @@ async function remove(name) {
   const dialog = byId("confirm");
   dialog.returnValue = "cancel";
   dialog.showModal();
-  await new Promise((done) => { dialog.addEventListener("close", done, { once: true }); });
+  // The event of an earlier close may still come.
+  while (dialog.open) await new Promise((done) => { dialog.addEventListener("close", done, { once: true }); });
   if (dialog.returnValue !== "delete") return;
   const answer = await call("DELETE", byName(name) + query({ allow_missing: true }));
   byId("put-result").replaceChildren(answer.ok ? element("p", { class: "good" }, `${name} is deleted.`) : failed(answer));
