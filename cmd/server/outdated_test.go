@@ -109,6 +109,39 @@ func TestAnAnswerWithoutAKeyEndsWithTheNextChangeOfItsObject(t *testing.T) {
 	}
 }
 
+func TestTheAnswerToADeletionWithoutAKeyStaysWhenTheNameIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	one, many := [3]string{"DELETE", "stores/$store/secrets/$secret", ""}, [3]string{"DELETE", "stores/$store/secrets", `{"ids":["$secret"]}`}
+	store := [3]string{"DELETE", "stores/$store?force=true", ""}
+	created := func(p *program, w world) {
+		p.must("POST", w.fill("stores/$store/secrets"), `[{"name":"taken","value":"B","scopes":["dex"]}]`)
+	}
+	for name, tc := range map[string]struct {
+		first [3]string
+		then  func(p *program, w world)
+	}{
+		"a secret, and a new secret of the name":    {one, created},
+		"many secrets, and a new secret of a name":  {many, created},
+		"a secret, and the store":                   {one, func(p *program, w world) { p.must("DELETE", w.fill("stores/$store?force=true"), "") }},
+		"a secret, a new secret, and a restart":     {one, func(p *program, w world) { created(p, w); p.restart() }},
+		"a store, and a new store of the same name": {store, func(p *program, _ world) { p.must("POST", "stores", `{"name":"s"}`) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, setup{emulator: wide})
+			w := p.given("secret")
+			method, path, body := tc.first[0], w.fill(tc.first[1]), w.fill(tc.first[2])
+			p.must(method, path, body, firstTry)
+			tc.then(p, w)
+			before := p.sent()
+			again := p.do(method, path, body, secondTry)
+			if again.status != http.StatusOK && again.status != http.StatusAccepted || again.header.Get("Idempotent-Replayed") != "true" || p.sent() != before {
+				t.Errorf("the repeat: %d %s %v, %d requests", again.status, again.body, again.header, p.sent()-before)
+			}
+		})
+	}
+}
+
 // blocked makes Cloudflare refuse a read with 429, so that no call is sent for
 // a few seconds.
 func (p *program) blocked() {

@@ -120,6 +120,11 @@ func (o *Op) Changed() []string {
 // Creates reports whether a change creates an object.
 func (o *Op) Creates() bool { return o.StoreName != "" || len(o.Secrets) > 0 }
 
+// Deletes reports whether a change only deletes objects.
+func (o *Op) Deletes() bool {
+	return o.Kind == DeleteStore || o.Kind == DeleteSecret || o.Kind == DeleteSecrets
+}
+
 // Result is the result of a change.
 type Result struct {
 	// Store is the created store. Nil: none.

@@ -21,6 +21,9 @@ type Call struct {
 	// Payload is the request with its values, in canonical form: equal requests have equal payloads. Only
 	// digests of the payload are stored.
 	Payload []byte
+	// Deletes says that the change only deletes objects by identifier. Since Cloudflare does not use an
+	// identifier again, no later change makes the answer of a successful deletion stale.
+	Deletes bool
 	// Objects names the objects that the change modifies. Two changes that share an object run one after the
 	// other, across replicas.
 	Objects []string

@@ -10,8 +10,8 @@ import (
 )
 
 // look reads the record of an incoming call and notes the result in c. It returns nil if no record may answer
-// the call. The answer to a call without a key is stale if another change of the same object followed, or if
-// the same call came again and failed.
+// the call. The answer to a call without a key is stale if another change of the same object followed a change
+// that was not a deletion, or if the same call came again and failed.
 func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 	k.digest.mark(c)
 	callKey := callPrefix + c.identity
@@ -42,6 +42,9 @@ func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 func (k *Coordinator) outdated(ctx context.Context, c *Call, e *callEntry) (bool, error) {
 	if k.forgotten.before(c.identity, e.Intent.Began) {
 		return true, nil
+	}
+	if c.Deletes && len(e.Fault) == 0 {
+		return false, nil
 	}
 	about := append(append([]string{}, e.Intent.Objects...), e.Intent.Within...)
 	if len(about) == 0 {

@@ -16,6 +16,43 @@ func within(c idempotency.Call, containers ...string) idempotency.Call {
 	return c
 }
 
+func TestNoLaterChangeEndsTheAnswerToADeletion(t *testing.T) {
+	refused := func(context.Context, *idempotency.Operation) ([]byte, error) {
+		return nil, fault.New(fault.NotFound, "SECRET_NOT_FOUND", "x")
+	}
+	for name, test := range map[string]struct {
+		run   func(context.Context, *idempotency.Operation) ([]byte, error)
+		then  idempotency.Call
+		stays bool
+	}{
+		"of an object of the same name":           {then: on(plain("b"), "name"), stays: true},
+		"of the container":                        {then: on(plain("b"), "store"), stays: true},
+		"of an object, of a refused deletion":     {then: on(plain("b"), "o"), run: refused},
+		"of the container, of a refused deletion": {then: on(plain("b"), "store"), run: refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, w := newDisk(), newWorld()
+				r := life(t, d, w, nil)
+				first := within(on(plain("a"), "o", "name"), "store")
+				first.Deletes = true
+				run := test.run
+				if run == nil {
+					run = func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "a"), nil }
+				}
+				<-r.run(t.Context(), first, run)
+				<-r.run(t.Context(), test.then, func(_ context.Context, op *idempotency.Operation) ([]byte, error) { return w.act(op, "b"), nil })
+				if test.stays {
+					want(t, r.do(t.Context(), again(first)), "a number 1", true)
+				} else if got := <-r.run(t.Context(), again(first), run); got.Replayed {
+					t.Errorf("the answer of the refused deletion was replayed")
+				}
+				nothingOpen(t, d)
+			})
+		})
+	}
+}
+
 func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
 	refused := func(context.Context, *idempotency.Operation) ([]byte, error) {
 		return nil, fault.New(fault.NameTaken, "NAME_TAKEN", "x")

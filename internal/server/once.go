@@ -230,7 +230,12 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 	caller, _ := authn.PrincipalFrom(ctx)
 	account, _ := c.Rights.Names.Account(c.Rights.Methods[method].Target(request).Account)
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(canonical(request, account, names))
-	return idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.retry, Method: method, Payload: payload}, err
+	call := idempotency.Call{Caller: caller.Name, Key: n.key, Retry: n.retry, Method: method, Payload: payload}
+	if n.retry {
+		op := c.Rights.opOf(request)
+		call.Deletes = op.Deletes()
+	}
+	return call, err
 }
 
 // intentOf returns the intent of a change: the request without values, and the state before the

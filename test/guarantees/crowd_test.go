@@ -275,13 +275,31 @@ func (o *client) try(in history.Input) history.Output {
 		if !a.Verdict.Again() || in.Kind == history.Get || time.Now().After(late) || o.manner == once {
 			return o.output(a, said)
 		}
-		if o.crowd.killed && a.Verdict == calls.Lost && in.Write.Value != "" && in.Kind == history.Update {
+		if o.makesAgain(in, a.Verdict) {
 			o.crowd.book.Add(o.number, began, in, history.Output{Verdict: calls.Lost, Said: "a try of the same change"})
 		}
 		said += "; "
 		m.Retry++
 		o.crowd.repeated.Add(1)
 		time.Sleep(min(a.RetryAfter, 200*time.Millisecond) + time.Duration(10+o.random.IntN(20))*time.Millisecond)
+	}
+}
+
+// makesAgain reports whether a repeat may make a change a second time: after a
+// kill, an update of a value whose effect nobody can see, and a change without a
+// key after which another caller changed the same object. A deletion has an
+// effect only once.
+func (o *client) makesAgain(in history.Input, v calls.Verdict) bool {
+	if !o.crowd.killed || v != calls.Lost {
+		return false
+	}
+	switch in.Kind {
+	case history.Update:
+		return in.Write.Value != "" || o.manner == sdk
+	case history.Create:
+		return o.manner == sdk
+	default:
+		return false
 	}
 }
 
