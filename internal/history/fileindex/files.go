@@ -32,16 +32,28 @@ type files struct {
 	firsts map[string]uint64
 }
 
-// list returns the non-empty files, sorted by their first lines.
+// list returns the non-empty files, sorted by their first lines. If the trail is rotated meanwhile, list
+// begins again: it would lack the file that was the audit file before.
 func (f *files) list() ([]trailFile, error) {
-	paths := f.paths
-	if f.path != "" {
-		rotated, err := filepath.Glob(audit.RotatedPattern(f.path))
-		if err != nil {
+	if f.path == "" {
+		return f.known(f.paths)
+	}
+	rotated, err := filepath.Glob(audit.RotatedPattern(f.path))
+	for err == nil {
+		var all []trailFile
+		if all, err = f.known(append(slices.Clip(rotated), f.path)); err != nil {
 			return nil, err
 		}
-		paths = append(rotated, f.path)
+		before := rotated
+		if rotated, err = filepath.Glob(audit.RotatedPattern(f.path)); err == nil && slices.Equal(rotated, before) {
+			return all, nil
+		}
 	}
+	return nil, err
+}
+
+// known returns the non-empty files of some paths, sorted by their first lines.
+func (f *files) known(paths []string) ([]trailFile, error) {
 	var all []trailFile
 	for _, path := range paths {
 		first, known := f.firsts[path]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"platform.internal/storekeeper/internal/audit"
 )
@@ -97,6 +98,10 @@ func (t *tail) turn() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	// Lines may have been written between the last read and the rotation.
+	if grown, err := t.grown(); err != nil || grown {
+		return grown, err
+	}
 	next := holding(all, t.last+1)
 	for i := len(all) - 1; i >= 0 && (next == nil || t.isOpen(next.path)); i-- {
 		// The lines in between were removed with their files.
@@ -105,14 +110,20 @@ func (t *tail) turn() (bool, error) {
 			break
 		}
 	}
-	switch {
-	case next == nil:
+	if next == nil || t.isOpen(next.path) {
 		return false, nil
-	case t.isOpen(next.path):
-		info, err := t.file.Stat()
-		return err == nil && info.Size() != t.size, err
 	}
 	return true, t.open(next.path, 0)
+}
+
+// grown reports whether the open file has bytes that the last read did not reach. A line that exceeds a read
+// is damaged, and nothing behind it is read.
+func (t *tail) grown() (bool, error) {
+	if t.file == nil || t.size-t.at == tailBytes {
+		return false, nil
+	}
+	info, err := t.file.Stat()
+	return err == nil && info.Size() > t.size, err
 }
 
 // unmoved reports whether the open file is still the audit file.
@@ -147,12 +158,25 @@ func (t *tail) close() {
 	}
 }
 
-// read returns the lines at some locations, nil for lines that were removed.
+// read returns the lines at some locations, nil for lines that were removed. If the trail is rotated
+// meanwhile, read begins again.
 func (f *files) read(at []audit.Location) ([][]byte, error) {
 	all, err := f.list()
-	if err != nil {
-		return nil, err
+	for err == nil {
+		var lines [][]byte
+		if lines, err = readFrom(all, at); err != nil || !slices.ContainsFunc(lines, func(l []byte) bool { return l == nil }) {
+			return lines, err
+		}
+		before := all
+		if all, err = f.list(); err == nil && slices.Equal(all, before) {
+			return lines, nil
+		}
 	}
+	return nil, err
+}
+
+// readFrom reads the lines at some locations from files, nil for lines that are not in the files.
+func readFrom(all []trailFile, at []audit.Location) ([][]byte, error) {
 	lines := make([][]byte, len(at))
 	opened := map[string]*os.File{}
 	defer func() {
@@ -175,6 +199,7 @@ func (f *files) read(at []audit.Location) ([][]byte, error) {
 			}
 			opened[in.path] = file
 		}
+		var err error
 		if lines[i], err = lineOf(opened[in.path], l); err != nil {
 			return nil, err
 		}

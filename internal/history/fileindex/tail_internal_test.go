@@ -1,0 +1,142 @@
+package fileindex
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"platform.internal/storekeeper/internal/audit"
+)
+
+// writer writes a trail of own records.
+type writer struct {
+	t     *testing.T
+	path  string
+	chain *audit.Chain
+}
+
+func newWriter(t *testing.T) *writer {
+	t.Helper()
+	return &writer{t: t, path: filepath.Join(t.TempDir(), "audit.log"), chain: audit.NewChain(nil, audit.NewOrigin(nil), audit.Place{})}
+}
+
+func (w *writer) write(lines int) {
+	w.t.Helper()
+	file, err := os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	for range lines {
+		if _, err := file.Write(w.chain.AppendOwn(nil, audit.KindStart, "", time.Now())); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *writer) rotate() {
+	w.t.Helper()
+	if err := os.Rename(w.path, audit.RotatedPath(w.path, w.chain.At().Seq())); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// rest reads the numbers of the remaining lines.
+func rest(t *testing.T, of *tail) []uint64 {
+	t.Helper()
+	var seqs []uint64
+	for {
+		lines, err := of.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines == nil {
+			return seqs
+		}
+		for _, l := range lines {
+			seqs = append(seqs, l.at.Seq)
+		}
+	}
+}
+
+func TestLinesBetweenTheLastReadAndARotationAreRead(t *testing.T) {
+	for name, then := range map[string]func(w *writer){
+		"a rotation": func(w *writer) {
+			w.write(2)
+			w.rotate()
+			w.write(3)
+		},
+		"two rotations": func(w *writer) {
+			w.write(2)
+			w.rotate()
+			w.write(2)
+			w.rotate()
+			w.write(1)
+		},
+		"a rotation, and no new file yet": func(w *writer) {
+			w.write(5)
+			w.rotate()
+		},
+		"a rotation, and the file is removed": func(w *writer) {
+			w.write(2)
+			w.rotate()
+			if err := os.Remove(audit.RotatedPath(w.path, w.chain.At().Seq())); err != nil {
+				w.t.Fatal(err)
+			}
+			w.write(3)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWriter(t)
+			w.write(4)
+			read := tail{files: files{path: w.path, firsts: map[string]uint64{}}}
+			defer read.close()
+			if got := rest(t, &read); len(got) != 4 {
+				t.Fatalf("read %d", got)
+			}
+			// The reader is at the end of the file, and looks for the next file after the rotation.
+			then(w)
+			for {
+				moved, err := read.turn()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !moved {
+					break
+				}
+				if got, want := fmt.Sprint(rest(t, &read)), "[5 6 7 8 9]"; got != want {
+					t.Errorf("read %s, want %s", got, want)
+				}
+			}
+			if read.last != 9 {
+				t.Errorf("the last line read is %d", read.last)
+			}
+		})
+	}
+}
+
+// A line that is longer than any valid line must not stop or occupy the reader.
+func TestALineThatExceedsAReadEndsItsFile(t *testing.T) {
+	w := newWriter(t)
+	w.write(2)
+	junk := make([]byte, 2*tailBytes)
+	file, err := os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write(junk); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.rotate()
+	w.write(2)
+	read := tail{files: files{path: w.path, firsts: map[string]uint64{}}}
+	defer read.close()
+	if got := fmt.Sprint(rest(t, &read)); got != "[1 2 3 4]" {
+		t.Errorf("read %s", got)
+	}
+}
