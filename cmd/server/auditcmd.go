@@ -70,10 +70,10 @@ func verifyTrail(ctx context.Context, files []string, after afterFlag, key []byt
 			return audit.Report{}, err
 		}
 		report, err := audit.VerifyAfter(ctx, after.mark, paths, key)
-		if err != nil || report.Complete() || attempt == attempts {
+		if err == nil && report.Complete() || attempt == attempts {
 			return report, err
 		}
-		if now, err := withRotatedFiles(files, after.given); err != nil || slices.Equal(now, paths) {
+		if now, failed := withRotatedFiles(files, after.given); failed != nil || slices.Equal(now, paths) {
 			return report, err
 		}
 	}

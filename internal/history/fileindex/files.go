@@ -84,6 +84,11 @@ func firstOf(path string) (uint64, error) {
 		return 0, err
 	}
 	defer func() { _ = file.Close() }() // it was opened for reading
+	return firstIn(file)
+}
+
+// firstIn is firstOf for an open file.
+func firstIn(file io.ReaderAt) (uint64, error) {
 	line, err := lineAt(file, 0, nil)
 	if err != nil {
 		return 0, err

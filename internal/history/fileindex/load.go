@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,6 +14,15 @@ import (
 
 // load loads the segments that match the trail and removes the others. It does nothing if the trail is empty.
 func (x *Index) load() error {
+	for {
+		if err := x.loadFiles(); !errors.Is(err, errRotated) {
+			return err
+		}
+	}
+}
+
+// loadFiles is load, but fails with errRotated if the trail is rotated meanwhile.
+func (x *Index) loadFiles() error {
 	all, err := x.tail.files.list()
 	if err != nil || len(all) == 0 {
 		return err
@@ -93,9 +103,9 @@ func (x *Index) sameLine(all []trailFile, s *segment) bool {
 func (x *Index) resume(all []trailFile, s *segment) error {
 	in := holding(all, s.last)
 	if next := holding(all, s.last+1); next != in {
-		return x.tail.open(next.path, 0)
+		return x.tail.open(*next, 0)
 	}
-	if err := x.tail.open(in.path, s.end); err != nil {
+	if err := x.tail.open(*in, s.end); err != nil {
 		return err
 	}
 	if lineBefore(x.tail.file, s.end) != s.last {
@@ -124,6 +134,9 @@ func lineBefore(file io.ReaderAt, at int64) uint64 {
 func chainOf(path string) (string, error) {
 	const unnamed = "00000000000000000000000000000000"
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", errRotated
+	}
 	if err != nil {
 		return "", err
 	}

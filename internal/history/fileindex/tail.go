@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -94,6 +95,16 @@ func (t *tail) turn() (bool, error) {
 	if t.file != nil && t.unmoved() {
 		return false, nil
 	}
+	for {
+		moved, err := t.openNext()
+		if !errors.Is(err, errRotated) {
+			return moved, err
+		}
+	}
+}
+
+// openNext is turn, but fails with errRotated if the trail is rotated meanwhile.
+func (t *tail) openNext() (bool, error) {
 	all, err := t.files.list()
 	if err != nil {
 		return false, err
@@ -113,7 +124,7 @@ func (t *tail) turn() (bool, error) {
 	if next == nil || t.isOpen(next.path) {
 		return false, nil
 	}
-	return true, t.open(next.path, 0)
+	return true, t.open(*next, 0)
 }
 
 // grown reports whether the open file has bytes that the last read did not reach. A line that exceeds a read
@@ -140,10 +151,24 @@ func (t *tail) isOpen(path string) bool {
 	return err == nil && terr == nil && os.SameFile(here, there)
 }
 
+// errRotated says that a path of a listed file has another file, or none.
+var errRotated = errors.New("the audit trail was rotated")
+
 // open continues reading at an offset of another file.
-func (t *tail) open(path string, at int64) error {
-	file, err := os.Open(path)
+func (t *tail) open(f trailFile, at int64) error {
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errRotated
+	}
 	if err != nil {
+		return err
+	}
+	first, err := firstIn(file)
+	if err == nil && first != f.first {
+		err = errRotated
+	}
+	if err != nil {
+		_ = file.Close() // it was opened for reading
 		return err
 	}
 	t.close()
@@ -191,7 +216,7 @@ func readFrom(all []trailFile, at []audit.Location) ([][]byte, error) {
 		}
 		if opened[in.path] == nil {
 			file, err := os.Open(in.path)
-			if errors.Is(err, os.ErrNotExist) {
+			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 			if err != nil {

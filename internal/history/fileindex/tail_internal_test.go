@@ -1,6 +1,7 @@
 package fileindex
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -138,5 +139,33 @@ func TestALineThatExceedsAReadEndsItsFile(t *testing.T) {
 	defer read.close()
 	if got := fmt.Sprint(rest(t, &read)); got != "[1 2 3 4]" {
 		t.Errorf("read %s", got)
+	}
+}
+
+// A path has another file, or none, if the trail is rotated after the files were listed.
+func TestAFileThatIsNotTheListedFileIsNotRead(t *testing.T) {
+	for name, then := range map[string]func(w *writer){
+		"no file":      func(*writer) {},
+		"a newer file": func(w *writer) { w.write(2) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWriter(t)
+			w.write(2)
+			listed := files{path: w.path, firsts: map[string]uint64{}}
+			all, err := listed.list()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.rotate()
+			then(w)
+			read := tail{files: listed}
+			defer read.close()
+			if err := read.open(all[0], 0); !errors.Is(err, errRotated) {
+				t.Errorf("opened, %v", err)
+			}
+			if got := fmt.Sprint(rest(t, &read)[:2]); got != "[1 2]" {
+				t.Errorf("read %s", got)
+			}
+		})
 	}
 }
