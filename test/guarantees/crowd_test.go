@@ -264,6 +264,7 @@ func (o *client) try(in history.Input) history.Output {
 	for {
 		began := o.crowd.book.Now()
 		a := o.once(way, func(ctx context.Context, w calls.Client) calls.Answer { return o.send(ctx, w, m, in) })
+		again := o.makesAgain(in, a.Verdict)
 		sent = sent || a.Verdict != calls.Unsent
 		if sent && a.Verdict == calls.Unsent {
 			a.Verdict = calls.Lost
@@ -275,7 +276,7 @@ func (o *client) try(in history.Input) history.Output {
 		if !a.Verdict.Again() || in.Kind == history.Get || time.Now().After(late) || o.manner == once {
 			return o.output(a, said)
 		}
-		if o.makesAgain(in, a.Verdict) {
+		if again {
 			o.crowd.book.Add(o.number, began, in, history.Output{Verdict: calls.Lost, Said: "a try of the same change"})
 		}
 		said += "; "
@@ -285,10 +286,11 @@ func (o *client) try(in history.Input) history.Output {
 	}
 }
 
-// makesAgain reports whether a repeat may make a change a second time: after a
-// kill, an update of a value whose effect nobody can see, and a change without a
-// key after which another caller changed the same object. A deletion has an
-// effect only once.
+// makesAgain reports whether a try with this verdict may have made a change that
+// a repeat makes a second time: after a kill, an update of a value whose effect
+// nobody can see, and a change without a key after which another caller changed
+// the same object. A deletion has an effect only once, and a try that was not
+// sent has none.
 func (o *client) makesAgain(in history.Input, v calls.Verdict) bool {
 	if !o.crowd.killed || v != calls.Lost {
 		return false
