@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -21,6 +22,31 @@ type trailFile struct {
 	path string
 	// first is the sequence number of the first line.
 	first uint64
+}
+
+// errRotated says that a path of a listed file has another file, or none.
+var errRotated = errors.New("the audit trail was rotated while it was read; read it again")
+
+func rotated(path string) error { return fmt.Errorf("%s: %w", path, errRotated) }
+
+// open opens the file that was listed. If the path has another file by now, open fails with errRotated.
+func (f trailFile) open() (*os.File, error) {
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, rotated(f.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	first, err := firstIn(file)
+	if err == nil && first != f.first {
+		err = rotated(f.path)
+	}
+	if err != nil {
+		_ = file.Close() // it was opened for reading
+		return nil, err
+	}
+	return file, nil
 }
 
 // files are the files of a trail.
@@ -50,6 +76,13 @@ func (f *files) list() ([]trailFile, error) {
 		}
 	}
 	return nil, err
+}
+
+// again reports whether the files can be listed again after errRotated. A list of given paths would lack the
+// rotated file. The cached first lines may be those of files that were at the paths before.
+func (f *files) again() bool {
+	clear(f.firsts)
+	return f.path != ""
 }
 
 // known returns the non-empty files of some paths, sorted by their first lines.

@@ -15,7 +15,7 @@ import (
 // load loads the segments that match the trail and removes the others. It does nothing if the trail is empty.
 func (x *Index) load() error {
 	for {
-		if err := x.loadFiles(); !errors.Is(err, errRotated) {
+		if err := x.loadFiles(); !errors.Is(err, errRotated) || !x.tail.files.again() {
 			return err
 		}
 	}
@@ -40,9 +40,15 @@ func (x *Index) loadFiles() error {
 	for _, name := range segmentNames(folder) {
 		path := filepath.Join(folder, name)
 		s, at, err := openSegment(path)
-		if err == nil && s.chain == chain && s.last >= all[0].first && follows(kept, s, all[0].first) && x.sameLine(all, s) {
-			kept, open = append(kept, s), at
-			continue
+		if err == nil && s.chain == chain && s.last >= all[0].first && follows(kept, s, all[0].first) {
+			same, err := sameLine(all, s)
+			if err != nil {
+				return err
+			}
+			if same {
+				kept, open = append(kept, s), at
+				continue
+			}
 		}
 		if x.c.Known != "" {
 			continue
@@ -79,24 +85,28 @@ func follows(kept []*segment, s *segment, first uint64) bool {
 	return s.first == kept[len(kept)-1].last+1
 }
 
-// sameLine reports whether the last line of a segment is unchanged in the trail.
-func (x *Index) sameLine(all []trailFile, s *segment) bool {
+// sameLine reports whether the last line of a segment is unchanged in the trail. A rotation must not look like a
+// changed line, because the segment would be removed. sameLine then fails with errRotated.
+func sameLine(all []trailFile, s *segment) (bool, error) {
 	in := holding(all, s.last)
 	if in == nil {
-		return false
+		return false, nil
 	}
-	file, err := os.Open(in.path)
+	file, err := in.open()
+	if errors.Is(err, errRotated) {
+		return false, err
+	}
 	if err != nil {
-		return false
+		return false, nil //nolint:nilerr // the segment is made again
 	}
-	defer func() { _ = file.Close() }()
+	defer func() { _ = file.Close() }() // it was opened for reading
 	at, found, err := find(file, s.last)
 	if err != nil || !found {
-		return false
+		return false, nil //nolint:nilerr // as above
 	}
 	text, err := lineAt(file, at, nil)
 	place, ok := audit.PlaceOf(text)
-	return err == nil && ok && place.Hash() == s.hash
+	return err == nil && ok && place.Hash() == s.hash, nil
 }
 
 // resume positions the tail after the last line of a segment.
@@ -135,7 +145,7 @@ func chainOf(path string) (string, error) {
 	const unnamed = "00000000000000000000000000000000"
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", errRotated
+		return "", rotated(path)
 	}
 	if err != nil {
 		return "", err

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -97,7 +96,7 @@ func (t *tail) turn() (bool, error) {
 	}
 	for {
 		moved, err := t.openNext()
-		if !errors.Is(err, errRotated) {
+		if !errors.Is(err, errRotated) || !t.files.again() {
 			return moved, err
 		}
 	}
@@ -151,24 +150,10 @@ func (t *tail) isOpen(path string) bool {
 	return err == nil && terr == nil && os.SameFile(here, there)
 }
 
-// errRotated says that a path of a listed file has another file, or none.
-var errRotated = errors.New("the audit trail was rotated")
-
 // open continues reading at an offset of another file.
 func (t *tail) open(f trailFile, at int64) error {
-	file, err := os.Open(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return errRotated
-	}
+	file, err := f.open()
 	if err != nil {
-		return err
-	}
-	first, err := firstIn(file)
-	if err == nil && first != f.first {
-		err = errRotated
-	}
-	if err != nil {
-		_ = file.Close() // it was opened for reading
 		return err
 	}
 	t.close()
@@ -186,21 +171,26 @@ func (t *tail) close() {
 // read returns the lines at some locations, nil for lines that were removed. If the trail is rotated
 // meanwhile, read begins again.
 func (f *files) read(at []audit.Location) ([][]byte, error) {
-	all, err := f.list()
-	for err == nil {
-		var lines [][]byte
-		if lines, err = readFrom(all, at); err != nil || !slices.ContainsFunc(lines, func(l []byte) bool { return l == nil }) {
+	for {
+		all, err := f.list()
+		if err != nil {
+			return nil, err
+		}
+		lines, err := readFrom(all, at)
+		switch {
+		case errors.Is(err, errRotated) && f.again():
+			continue
+		case err != nil || !slices.ContainsFunc(lines, func(l []byte) bool { return l == nil }):
 			return lines, err
 		}
-		before := all
-		if all, err = f.list(); err == nil && slices.Equal(all, before) {
-			return lines, nil
+		if now, err := f.list(); err != nil || slices.Equal(now, all) {
+			return lines, err
 		}
 	}
-	return nil, err
 }
 
-// readFrom reads the lines at some locations from files, nil for lines that are not in the files.
+// readFrom reads the lines at some locations from files, nil for lines that are not in the files. It fails with
+// errRotated if the trail is rotated meanwhile.
 func readFrom(all []trailFile, at []audit.Location) ([][]byte, error) {
 	lines := make([][]byte, len(at))
 	opened := map[string]*os.File{}
@@ -215,10 +205,7 @@ func readFrom(all []trailFile, at []audit.Location) ([][]byte, error) {
 			continue
 		}
 		if opened[in.path] == nil {
-			file, err := os.Open(in.path)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
+			file, err := in.open()
 			if err != nil {
 				return nil, err
 			}

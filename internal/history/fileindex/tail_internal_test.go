@@ -169,3 +169,85 @@ func TestAFileThatIsNotTheListedFileIsNotRead(t *testing.T) {
 		})
 	}
 }
+
+// A path can have other lines than when its first line was cached. The reader must not look for the former lines
+// forever, nor skip the lines of a file that was rotated.
+func TestAFileWithOtherLinesThanBeforeDoesNotOccupyTheReader(t *testing.T) {
+	given := func(w *writer) files { return files{paths: []string{audit.RotatedPath(w.path, 2), w.path}} }
+	for name, tc := range map[string]struct {
+		files func(w *writer) files
+		then  func(w *writer, listed files)
+		want  string
+	}{
+		"the audit file, given by name, is rotated": {given, func(w *writer, _ files) {
+			w.rotate()
+			w.write(2)
+		}, "rotated"},
+		"the audit file, given by name, is gone": {given, func(w *writer, _ files) { w.rotate() }, "rotated"},
+		"a rotated file is emptied": {func(w *writer) files { return files{path: w.path} }, func(w *writer, listed files) {
+			w.write(1)
+			w.rotate()
+			w.write(1)
+			if _, err := listed.list(); err != nil {
+				w.t.Fatal(err)
+			}
+			if err := os.Truncate(audit.RotatedPath(w.path, 5), 0); err != nil {
+				w.t.Fatal(err)
+			}
+		}, "[6]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWriter(t)
+			w.write(2)
+			w.rotate()
+			w.write(2)
+			listed := tc.files(w)
+			listed.firsts = map[string]uint64{}
+			read := tail{files: listed}
+			defer read.close()
+			if lines, err := read.next(); err != nil || len(lines) != 2 {
+				t.Fatal(lines, err)
+			}
+			tc.then(w, listed)
+			if tc.want != "rotated" {
+				if got := fmt.Sprint(rest(t, &read)); got != tc.want {
+					t.Errorf("read %s, want %s", got, tc.want)
+				}
+				return
+			}
+			if lines, err := read.next(); !errors.Is(err, errRotated) {
+				t.Errorf("read %v, %v", lines, err)
+			}
+		})
+	}
+}
+
+// The segments of an index are removed if the trail differs from what they index. A rotation is no difference.
+func TestARotationDuringTheStartLeavesTheSegments(t *testing.T) {
+	for name, then := range map[string]func(w *writer){
+		"no file":      func(*writer) {},
+		"a newer file": func(w *writer) { w.write(2) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWriter(t)
+			w.write(2)
+			s := &segment{head: head{last: 2, hash: w.chain.At().Hash()}}
+			listed := files{path: w.path, firsts: map[string]uint64{}}
+			all, err := listed.list()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.rotate()
+			then(w)
+			if _, err := sameLine(all, s); !errors.Is(err, errRotated) {
+				t.Errorf("the segment is judged by another file: %v", err)
+			}
+			if all, err = listed.list(); err != nil {
+				t.Fatal(err)
+			}
+			if same, err := sameLine(all, s); !same || err != nil {
+				t.Errorf("%t, %v", same, err)
+			}
+		})
+	}
+}
