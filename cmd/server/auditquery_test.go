@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/store/postgrestest"
 )
 
@@ -89,5 +90,19 @@ func (p *program) exported(t *testing.T) {
 	}
 	if got := runToEnd("audit", "export", file, "--until", "1h"); got.code != exitOK || got.out != "" {
 		t.Errorf("an hour ago: %d %s%s", got.code, got.out, got.err)
+	}
+	missing := filepath.Join(t.TempDir(), "audit.log")
+	if got := runToEnd("audit", "query", missing); got.code == exitOK || !strings.Contains(got.err, "no such file") {
+		t.Errorf("a file that is missing: %d %s%s", got.code, got.out, got.err)
+	}
+	// A rotation renames the file, and then creates the new one.
+	if err := os.Rename(file, audit.RotatedPath(missing, 99)); err != nil {
+		t.Fatal(err)
+	}
+	for command, want := range map[string]int{"query": 5, "export": strings.Count(lines.out, "\n")} {
+		got := runToEnd("audit", command, missing)
+		if n := strings.Count(got.out, "\n"); got.code != exitOK || n != want {
+			t.Errorf("audit %s between two files: %d, %d lines %s%s", command, got.code, n, got.out, got.err)
+		}
 	}
 }

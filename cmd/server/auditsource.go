@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"time"
 
+	"platform.internal/storekeeper/internal/audit"
 	"platform.internal/storekeeper/internal/config"
 	"platform.internal/storekeeper/internal/history"
 	"platform.internal/storekeeper/internal/history/fileindex"
@@ -100,11 +102,18 @@ func openFiles(paths []string) *auditSource {
 	return s
 }
 
-// exist returns the error of a missing file. During a read, a missing file means
-// that the file was rotated.
+// exist returns the error of a missing file. A single file may be missing between the
+// rename of the old file and the creation of the new one, and then has rotated files.
+// During a read, a missing file means that the file was rotated.
 func exist(paths []string) error {
 	for _, path := range paths {
-		if _, err := os.Stat(path); err != nil {
+		_, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) && len(paths) == 1 {
+			if rotated, globErr := filepath.Glob(audit.RotatedPattern(path)); globErr == nil && len(rotated) > 0 {
+				continue
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
