@@ -168,7 +168,8 @@ func TestAuditVerifyReportsEveryGapThatItKnowsOf(t *testing.T) {
 	write := func() {
 		s, err := file.Open(t.Context(), file.Config{
 			Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: name, RotateSize: 1000},
-			Key: func(string, bool) ([]byte, error) { return []byte("a key of the store"), nil },
+			Key:     func(string, bool) ([]byte, error) { return []byte("a key of the store"), nil },
+			MaxWait: time.Minute, // the disk of a busy machine is slow
 		})
 		must(t, err)
 		for i := range 10 {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"platform.internal/storekeeper/internal/idempotency"
 	"platform.internal/storekeeper/internal/store/file"
@@ -16,7 +17,10 @@ import (
 // fileLife starts a keeper on a store in a folder.
 func fileLife(t testing.TB, folder string, w *world, name string) (r *idempotency.Coordinator, end func()) {
 	t.Helper()
-	s, err := file.Open(t.Context(), file.Config{Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")}})
+	s, err := file.Open(t.Context(), file.Config{
+		Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")},
+		MaxWait: time.Minute, // the disk of a busy machine is slow
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

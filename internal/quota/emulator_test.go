@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"platform.internal/storekeeper/internal/emulator"
 	"platform.internal/storekeeper/internal/fault"
@@ -37,7 +38,10 @@ func emulated(t *testing.T, limit int) (*upstream.Client, *emulator.Emulator, st
 func TestLastPlacesOfARealAccount(t *testing.T) {
 	next, e, storeID := emulated(t, 20)
 	folder := t.TempDir()
-	kept, err := file.Open(t.Context(), file.Config{Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")}})
+	kept, err := file.Open(t.Context(), file.Config{
+		Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")},
+		MaxWait: time.Minute, // the disk of a busy machine is slow
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

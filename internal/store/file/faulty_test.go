@@ -32,7 +32,7 @@ const (
 func memory() *disktest.FS { return disktest.New("/disk") }
 
 func onMemory(system *disktest.FS) file.Config {
-	c := file.Config{Folder: memFolder, FS: system, Trail: file.TrailConfig{Path: memTrail, RotateSize: 6 << 10}}
+	c := file.Config{Folder: memFolder, FS: system, Trail: file.TrailConfig{Path: memTrail, RotateSize: 6 << 10}, MaxWait: patient}
 	return file.WithSegments(c, 16<<10)
 }
 

@@ -22,8 +22,12 @@ func newPlace(t *testing.T) place {
 	return place{filepath.Join(folder, "state"), filepath.Join(folder, "audit.log")}
 }
 
+// patient is the MaxWait of tests that expect each commit to succeed: a sync on the disk of a busy
+// machine can take longer than the default.
+const patient = time.Minute
+
 func (p place) config() file.Config {
-	return file.Config{Folder: p.folder, Trail: file.TrailConfig{Path: p.trail}}
+	return file.Config{Folder: p.folder, Trail: file.TrailConfig{Path: p.trail}, MaxWait: patient}
 }
 
 func open(t *testing.T, c file.Config) *file.Store {

@@ -3,7 +3,6 @@ package file_test
 import (
 	"path/filepath"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -21,7 +20,7 @@ func TestTheFileStoreKeepsTheContract(t *testing.T) {
 		folder := t.TempDir()
 		s, err := file.Open(t.Context(), file.Config{
 			Folder: filepath.Join(folder, "state"), Trail: file.TrailConfig{Path: filepath.Join(folder, "audit.log")},
-			MaxWait: time.Minute, // the disk of a busy machine is slow
+			MaxWait: patient,
 		})
 		if err != nil {
 			t.Fatal(err)

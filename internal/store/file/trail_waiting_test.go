@@ -110,7 +110,7 @@ func (s *stream) lines() []string {
 func TestATrailOnAStream(t *testing.T) {
 	t.Parallel()
 	p, out := newPlace(t), &stream{}
-	c := file.Config{Folder: p.folder, Trail: file.TrailConfig{Writer: out}}
+	c := file.Config{Folder: p.folder, Trail: file.TrailConfig{Writer: out}, MaxWait: patient}
 	s := open(t, c)
 	must(t, put(t, s, "first", "x", time.Time{}))
 	eventually(t, "the line is in the stream", func() bool { return len(out.lines()) == 2 })
