@@ -67,6 +67,13 @@ func (c *carried) add(change fleet.Change) {
 	c.mostOfQuota = max(c.mostOfQuota, len(c.ofQuota))
 }
 
+// begun reports whether a secret was made.
+func (c *carried) begun() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.names) > 0
+}
+
 // tagOf returns the tag of a value or a comment in the body of an update, or "" if
 // the update sets neither.
 func tagOf(body []byte) string {

@@ -55,10 +55,7 @@ func TestReplicasKeepTheirPromisesInChaos(t *testing.T) {
 	}
 	for _, replicas := range sizes {
 		t.Run(fmt.Sprint(replicas, " replicas"), func(t *testing.T) {
-			c := newChaos(t, replicas)
-			ctx, cancel := context.WithTimeout(t.Context(), chaosLength(t))
-			defer cancel()
-			c.run(ctx)
+			newChaos(t, replicas).run(chaosLength(t))
 		})
 	}
 }
@@ -110,10 +107,12 @@ func newChaos(t *testing.T, replicas int) *chaos {
 	return c
 }
 
-// run injects faults until ctx ends, and then checks the guarantees.
-func (c *chaos) run(ctx context.Context) {
+// run makes calls, injects faults for a while, and then checks the guarantees.
+func (c *chaos) run(lasts time.Duration) {
 	t := c.w.t
 	ids := c.w.fill(1)
+	ctx, cancel := lastingFor(t.Context(), lasts, c.account.begun)
+	defer cancel()
 	patience, rest := 3*time.Second, 3*time.Second
 	if lasting() {
 		patience, rest = takeover, 5*time.Second

@@ -42,8 +42,8 @@ type crowd struct {
 	clients []*client
 	// patience is how long a change is repeated.
 	patience time.Duration
-	// killed says that processes are killed. The effect of a change of a value
-	// is then unknown, and a repeat makes the change again.
+	// killed says that processes are killed. The effect of an update of a value
+	// is then unknown, and a repeat makes the update again.
 	killed  bool
 	counter atomic.Int64
 	round   atomic.Int64
@@ -287,17 +287,17 @@ func (o *client) try(in history.Input) history.Output {
 }
 
 // makesAgain reports whether a try with this verdict may have made a change that
-// a repeat makes a second time: after a kill, an update of a value whose effect
-// nobody can see, and a change without a key after which another caller changed
-// the same object. A deletion has an effect only once, and a try that was not
-// sent has none.
+// a repeat makes a second time: a change without a key after which another caller
+// changed the same object, and after a kill an update of a value, whose effect
+// nobody can see. A deletion has an effect only once, and a try that was not sent
+// has none.
 func (o *client) makesAgain(in history.Input, v calls.Verdict) bool {
-	if !o.crowd.killed || v != calls.Lost {
+	if v != calls.Lost {
 		return false
 	}
 	switch in.Kind {
 	case history.Update:
-		return in.Write.Value != "" || o.manner == sdk
+		return o.manner == sdk || o.crowd.killed && in.Write.Value != ""
 	case history.Create:
 		return o.manner == sdk
 	default:

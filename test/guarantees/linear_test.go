@@ -70,25 +70,50 @@ func TestAHistoryWithKillsIsLinearizable(t *testing.T) {
 // kill kills and restarts one replica after the other until ctx ends. The
 // returned function waits for the end and returns the number of kills.
 func kill(ctx context.Context, every time.Duration, replicas ...*fleet.Replica) func() int {
+	times := 0
+	return again(ctx, every, func() {
+		r := replicas[times%len(replicas)]
+		r.Kill()
+		r.Restart()
+		times++
+	})
+}
+
+// again does something at an interval until ctx ends. The returned function waits
+// for the end and returns how many times it was done. A restart takes longer than
+// the interval on a busy machine: half of the interval passes between two times at
+// least, so that the programs also run.
+func again(ctx context.Context, every time.Duration, do func()) func() int {
 	var done sync.WaitGroup
 	times := 0
 	done.Go(func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
+		for next := every; ; times++ {
+			pause(ctx, next)
+			if ctx.Err() != nil {
 				return
-			case <-tick.C:
-				r := replicas[times%len(replicas)]
-				r.Kill()
-				r.Restart()
-				times++
 			}
+			began := time.Now()
+			do()
+			next = max(every-time.Since(began), every/2)
 		}
 	})
 	return func() int {
 		done.Wait()
 		return times
 	}
+}
+
+// lastingFor returns a context that ends after a while, and not before the test has
+// enough, for which it waits a takeover at most: a busy machine may need all the
+// time for the start.
+func lastingFor(ctx context.Context, while time.Duration, enough func() bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		pause(ctx, while)
+		for end := time.Now().Add(takeover); ctx.Err() == nil && time.Now().Before(end) && !enough(); {
+			pause(ctx, 20*time.Millisecond)
+		}
+	}()
+	return ctx, cancel
 }

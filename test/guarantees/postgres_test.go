@@ -3,7 +3,6 @@ package guarantees_test
 import (
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -48,27 +47,11 @@ func TestAHistoryOfTwoReplicasWithKillsIsLinearizable(t *testing.T) {
 
 // killPostgres kills the PostgreSQL server repeatedly and restarts it after a pause.
 func (w *world) killPostgres(ctx context.Context, every, away time.Duration) func() int {
-	var done sync.WaitGroup
-	times := 0
-	done.Go(func() {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				w.postgres.Kill()
-				time.Sleep(away)
-				w.postgres.Restart()
-				times++
-			}
-		}
+	return again(ctx, every, func() {
+		w.postgres.Kill()
+		time.Sleep(away)
+		w.postgres.Restart()
 	})
-	return func() int {
-		done.Wait()
-		return times
-	}
 }
 
 func TestWithoutPostgresReadsGoOnAndChangesAreRefusedAtOnce(t *testing.T) {

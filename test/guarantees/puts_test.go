@@ -61,9 +61,10 @@ func (c *crowdOfPutters) caller(ctx context.Context, number int, seed uint64) {
 	}
 }
 
-// play has all callers put until the time is over, and everything be answered.
+// play has all callers put until the time is over and each outcome came, and
+// everything be answered.
 func (c *crowdOfPutters) play(d time.Duration, kills time.Duration) (killed int) {
-	ctx, cancel := context.WithTimeout(c.w.t.Context(), d)
+	ctx, cancel := lastingFor(c.w.t.Context(), d, func() bool { return len(c.book.Outcomes()) >= len(outcomesOfPuts()) })
 	defer cancel()
 	seed := uint64(time.Now().UnixNano())
 	c.w.t.Logf("the seed is %d", seed)
@@ -75,6 +76,9 @@ func (c *crowdOfPutters) play(d time.Duration, kills time.Duration) (killed int)
 	all.Wait()
 	return killing()
 }
+
+// outcomesOfPuts are the outcomes that a test must have seen.
+func outcomesOfPuts() []string { return []string{"CREATED", "UPDATED", "UNCHANGED"} }
 
 // check compares the answers with Cloudflare's state.
 func (c *crowdOfPutters) check() {
@@ -111,7 +115,7 @@ func TestManyPutsEndInTheLastAcknowledgedValue(t *testing.T) {
 			w.cf.ClearFaults()
 			c.check()
 			t.Logf("%d calls, %d puts acknowledged, %d kills: %v", c.sent.Load(), c.book.Acknowledged(), killed, c.book.Outcomes())
-			for _, outcome := range []string{"CREATED", "UPDATED", "UNCHANGED"} {
+			for _, outcome := range outcomesOfPuts() {
 				if c.book.Outcomes()[outcome] == 0 {
 					t.Errorf("no put was %s: the test has lost its sense", outcome)
 				}

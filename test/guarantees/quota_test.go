@@ -53,7 +53,7 @@ func TestTwoTenantsCannotTakeTheSameLastPlace(t *testing.T) {
 // settled creates a secret, and retries while the answer asks for a retry.
 func (w *world) settled(client calls.Client, name string) calls.Answer {
 	key := calls.Mark{Key: "key-" + name}
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(takeover)
 	for {
 		a := client.Create(w.t.Context(), key, name, calls.Write{Value: "v", Comment: "c", Scopes: "workers"})
 		if a.Verdict != calls.Later && a.Verdict != calls.Lost || time.Now().After(end) {
@@ -63,6 +63,9 @@ func (w *world) settled(client calls.Client, name string) calls.Answer {
 	}
 }
 
+// enoughMade is how many secrets the tenants must have made.
+const enoughMade = 10
+
 func TestNoTenantIsEverAboveItsLimit(t *testing.T) {
 	t.Parallel()
 	limits := map[string]int{"ta": 5, "tb": 3}
@@ -71,14 +74,16 @@ func TestNoTenantIsEverAboveItsLimit(t *testing.T) {
 		SecretQuotas: limits,
 	}})
 	w.inject(upsets()...)
-	ctx, cancel := context.WithTimeout(t.Context(), length(t, 6*time.Second))
+	var made, full atomic.Int64
+	ctx, cancel := lastingFor(t.Context(), length(t, 6*time.Second), func() bool {
+		return made.Load() >= enoughMade && full.Load() == int64(len(limits))
+	})
 	defer cancel()
 	most := map[string]int{}
 	var all sync.WaitGroup
-	var made atomic.Int64
 	for _, tenant := range []string{"a", "b"} {
 		for i := range 4 {
-			all.Go(func() { made.Add(w.churn(ctx, tenant, i)) })
+			all.Go(func() { w.churn(ctx, tenant, i, &made) })
 		}
 	}
 	for ctx.Err() == nil {
@@ -91,6 +96,9 @@ func TestNoTenantIsEverAboveItsLimit(t *testing.T) {
 			if n > most[tenant] && n > limits[tenant] {
 				t.Errorf("%s has %d secrets, %d allowed", tenant, n, limits[tenant])
 			}
+			if n == limits[tenant] && most[tenant] < n {
+				full.Add(1)
+			}
 			most[tenant] = max(most[tenant], n)
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -102,15 +110,14 @@ func TestNoTenantIsEverAboveItsLimit(t *testing.T) {
 			t.Errorf("%s never had more than %d, so it was not held against its limit of %d", tenant, most[tenant], limit)
 		}
 	}
-	if made.Load() < 10 {
+	if made.Load() < enoughMade {
 		t.Errorf("only %d secrets were made", made.Load())
 	}
 	t.Logf("%d secrets were made and deleted", made.Load())
 }
 
-// churn creates and deletes secrets, and returns the number of created secrets.
-func (w *world) churn(ctx context.Context, tenant string, number int) int64 {
-	made := int64(0)
+// churn creates and deletes secrets, and counts the created secrets.
+func (w *world) churn(ctx context.Context, tenant string, number int, made *atomic.Int64) {
 	var mine []string
 	for i := 0; ctx.Err() == nil; i++ {
 		client := w.rest(tenant, w.replicas[rand.IntN(2)])
@@ -123,7 +130,7 @@ func (w *world) churn(ctx context.Context, tenant string, number int) int64 {
 		a := client.Create(ctx, calls.Mark{}, fmt.Sprintf("%s-%d-%d", tenant, number, i), calls.Write{Value: "v", Scopes: "workers"})
 		switch a.Verdict {
 		case calls.Done:
-			made++
+			made.Add(1)
 			mine = append(mine, a.Secrets[0].ID)
 		case calls.Full, calls.Later, calls.Lost:
 		default:
@@ -131,5 +138,4 @@ func (w *world) churn(ctx context.Context, tenant string, number int) int64 {
 		}
 		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 	}
-	return made
 }
