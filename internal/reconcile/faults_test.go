@@ -163,7 +163,11 @@ func TestLostAnswersLeaveNoTrace(t *testing.T) {
 
 func compare(t *testing.T, c trial, losses ...emulator.Fault) {
 	t.Helper()
-	hasty := func(c *reconcile.Config) { c.Attempt = attempt }
+	hasty := func(c *reconcile.Config) {
+		if slices.ContainsFunc(losses, func(f emulator.Fault) bool { return f.Kind == emulator.KindDelay }) {
+			c.Attempt = attempt
+		}
+	}
 	plain, struck := newWorld(t, nil), newWorld(t, nil, hasty)
 	want, err := c.make(plain, &change.Attempt{})
 	if err != nil {
