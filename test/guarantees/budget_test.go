@@ -82,10 +82,13 @@ func TestAHogAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 	done := r.run(ctx)
 	// At first the hog takes the shares that the others do not want yet.
 	pause(ctx, r.window)
-	r.mark()
-	f := r.measure(ctx, 2)
+	f, budgetBound := r.measureBudget(ctx, 2)
 	cancel()
 	done()
+	if !budgetBound {
+		r.judge(t)
+		t.Skipf("the machine is too busy to use the budget up, so nothing was scarce: %.1f %% was used", 100*f.used)
+	}
 	least := slices.Min(f.shares[:len(polite)])
 	t.Logf("%.1f %% of the budget was used; Jain index %.3f; the hog got %.0f calls, the others %.0f to %.0f; a fair share is %.1f",
 		100*f.used, jain(f.shares), f.shares[len(polite)], least, slices.Max(f.shares[:len(polite)]), f.fair)
@@ -98,6 +101,19 @@ func TestAHogAtOneReplicaTakesNothingFromTheOthers(t *testing.T) {
 		t.Errorf("a polite tenant got %.0f calls of a fair share of %.1f, and the hog %.0f", least, f.fair, taken)
 	}
 	r.judge(t)
+}
+
+// measureBudget measures until the budget was used up, up to three times, and reports
+// whether it was. The budget is shared only then: a tenant whose calls wait for a
+// processor takes less than its share, and whoever has most calls gets the rest.
+func (r *rush) measureBudget(ctx context.Context, windows int) (f figures, used bool) {
+	for range 3 {
+		r.mark()
+		if f = r.measure(ctx, windows); f.used >= enoughUsed() {
+			return f, true
+		}
+	}
+	return f, false
 }
 
 func TestNoCallIsTooManyWhilePostgresIsKilled(t *testing.T) {
