@@ -22,7 +22,7 @@ func TestAConfigurationIsWrittenCheckedAndServedAsTheOutputSays(t *testing.T) {
 	}
 	key := regexp.MustCompile(`sk_[0-9a-f]{48}`).FindString(got.out)
 	// The printed commands are run, except for ports that another test may use.
-	commands := regexp.MustCompile(`(?m)^  ` + regexp.QuoteMeta(programName()) + ` (.*)$`).FindAllStringSubmatch(got.out, -1)
+	commands := regexp.MustCompile(`(?m)^  `+regexp.QuoteMeta(programName())+` (.*)$`).FindAllStringSubmatch(got.out, -1)
 	if len(commands) != 3 || key == "" {
 		t.Fatalf("it says %s", got.out)
 	}

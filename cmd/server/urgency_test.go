@@ -36,8 +36,9 @@ func TestAnUrgentChangeDoesNotWaitForTheQueueOfItsHolder(t *testing.T) {
 	p.await("the holder waits", func() bool { return p.counted("began") == fmt.Sprint(others+1) })
 	before := ended.Load()
 	p.must("PATCH", "stores/"+w.store+"/secrets/"+w.secret, `{"value":"v"}`)
-	if passed := ended.Load() - before; passed > 8 {
-		t.Errorf("%d others had their turn before the update", passed)
+	// Some get their turn while the holder and the update are written to the disk. Without urgency all do.
+	if passed, waiting := ended.Load()-before, others-before; passed > waiting/2 {
+		t.Errorf("%d of %d others had their turn before the update", passed, waiting)
 	}
 	all.Wait()
 }

@@ -148,19 +148,24 @@ func TestCallersTimeIsOver(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(within(t))
-			handler := tt.handler
-			if tt.cancel {
-				handler = func(w http.ResponseWriter, r *http.Request) {
-					cancel()
-					tt.handler(w, r)
+			var w *witness
+			f := asFault(t, longEnough(t, 50*time.Millisecond, func(d time.Duration) (error, bool) {
+				ctx, cancel := context.WithCancel(within(t))
+				handler := tt.handler
+				if tt.cancel {
+					handler = func(w http.ResponseWriter, r *http.Request) {
+						cancel()
+						tt.handler(w, r)
+					}
+				} else {
+					ctx, cancel = context.WithTimeout(ctx, d)
 				}
-			} else {
-				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
-			}
-			defer cancel()
-			client, w := serve(t, handler)
-			f := asFault(t, tt.call(ctx, client))
+				defer cancel()
+				var client *upstream.Client
+				client, w = serve(t, handler)
+				err := tt.call(ctx, client)
+				return err, len(w.seen()) > 0
+			}))
 			if f.Kind != tt.kind || f.Reason != tt.reason {
 				t.Errorf("fault = %v (kind %d), want %d %s", f, f.Kind, tt.kind, tt.reason)
 			}

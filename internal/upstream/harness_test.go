@@ -137,6 +137,17 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
+// longEnough repeats a call with a deadline that doubles until the call gets as far as it must before
+// its deadline. A busy machine may take long to send a request.
+func longEnough(t testing.TB, d time.Duration, call func(time.Duration) (err error, far bool)) error {
+	t.Helper()
+	for ; ; d *= 2 {
+		if err, far := call(d); far || d > 10*time.Second {
+			return err
+		}
+	}
+}
+
 // create is a change with a secret value.
 func create(ctx context.Context, c *upstream.Client) error {
 	_, err := c.CreateSecrets(ctx, upstream.CreateSecretsParams{
