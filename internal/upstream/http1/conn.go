@@ -145,7 +145,7 @@ func (c *conn) receive(r *http.Request, trace *httptrace.ClientTrace) (*http.Res
 		trace.GotFirstResponseByte()
 	}
 	for range mostEarly {
-		answer, err := http.ReadResponse(c.reader, r)
+		answer, err := readResponse(c.reader, r)
 		switch {
 		case err != nil:
 			return nil, err
