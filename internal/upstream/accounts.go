@@ -43,8 +43,11 @@ type AccountInfo struct {
 
 // accountState is a validated Account.
 type accountState struct {
-	id     string
-	base   *url.URL
+	id   string
+	base *url.URL
+	// rootPath and storesPath are the paths of the account and of its stores.
+	rootPath, storesPath string
+
 	secret *credentialSource
 	health health
 	// ahead is the offset of Cloudflare's clock from ours, in nanoseconds.
@@ -84,7 +87,11 @@ func (d *directory) add(given Account, c Config) error {
 	if err != nil {
 		return err
 	}
-	a := &accountState{id: given.ID, base: base, secret: secret, health: newHealth(c.Trip)}
+	root := "/accounts/" + given.ID
+	a := &accountState{
+		id: given.ID, base: base, rootPath: root, storesPath: root + "/secrets_store/stores",
+		secret: secret, health: newHealth(c.Trip),
+	}
 	d.byKey[given.ID], d.byKey[given.Name] = a, a
 	d.infos = append(d.infos, AccountInfo{ID: given.ID, Name: given.Name})
 	return nil

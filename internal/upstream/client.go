@@ -99,7 +99,6 @@ type Attempt struct {
 type Client struct {
 	accounts  directory
 	transport http.RoundTripper
-	agent     []string
 	timeout   time.Duration
 	clock     func() time.Time
 	observe   func(context.Context, Attempt)
@@ -124,7 +123,6 @@ func New(c Config) (*Client, error) {
 	client := &Client{
 		accounts:  accounts,
 		transport: c.Transport,
-		agent:     []string{c.UserAgent},
 		timeout:   c.Timeout,
 		clock:     c.Clock,
 		observe:   c.Observe,

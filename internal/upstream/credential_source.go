@@ -25,6 +25,7 @@ const (
 // tested by a rotation in the background.
 type credentialSource struct {
 	email    string
+	agent    string
 	clock    func() time.Time
 	watch    *filewatch.Watch // nil if the credential is not from a file
 	events   *events
@@ -49,11 +50,11 @@ type credentialSource struct {
 }
 
 func newCredentialSource(given Account, c Config) (*credentialSource, error) {
-	k := &credentialSource{clock: c.Clock, email: given.Credential.Email, changed: newSignal(), hurry: newSignal()}
+	k := &credentialSource{clock: c.Clock, email: given.Credential.Email, agent: c.UserAgent, changed: newSignal(), hurry: newSignal()}
 	files, file := given.Credential, ""
 	switch {
 	case files == CredentialFiles{} && given.Token.reveal() != "":
-		k.install(liveCredential{Token: given.Token})
+		k.install(newCredential(given.Token, "", k.agent))
 		return k, checkCredential(given.Token.reveal())
 	case given.Token.text != nil:
 		return nil, errors.New("credential must have exactly one form")
@@ -150,7 +151,7 @@ func (k *credentialSource) close() {
 }
 
 func (k *credentialSource) credentialOf(text string) liveCredential {
-	return liveCredential{Token: NewToken(text), email: k.email}
+	return newCredential(NewToken(text), k.email, k.agent)
 }
 
 // install puts a credential in force.

@@ -65,13 +65,22 @@ func (t Token) reveal() string {
 type liveCredential struct {
 	Token
 	email string
+	// headers is a pointer for the same reason as Token.text.
+	headers *requestHeaders
 }
 
-func (c liveCredential) put(h http.Header) {
-	if c.email == "" {
-		h.Set("Authorization", "Bearer "+c.reveal())
-		return
+// requestHeaders are the headers of all requests with a credential. They must not be changed.
+type requestHeaders struct{ withoutBody, withBody http.Header }
+
+func newCredential(token Token, email, agent string) liveCredential {
+	// The names are in canonical form.
+	h := http.Header{"Accept": {jsonType}, "User-Agent": {agent}}
+	if email == "" {
+		h["Authorization"] = []string{"Bearer " + token.reveal()}
+	} else {
+		h["X-Auth-Email"], h["X-Auth-Key"] = []string{email}, []string{token.reveal()}
 	}
-	h.Set("X-Auth-Email", c.email)
-	h.Set("X-Auth-Key", c.reveal())
+	withBody := h.Clone()
+	withBody["Content-Type"] = []string{jsonType}
+	return liveCredential{Token: token, email: email, headers: &requestHeaders{withoutBody: h, withBody: withBody}}
 }

@@ -173,12 +173,8 @@ func (c *Client) send(ctx context.Context, x *exchange) (reply, error) {
 		x.trace.wanted.Store(true)
 		return reply{}, err
 	}
-	request, err := c.request(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)), x)
-	if err != nil {
-		return reply{}, err
-	}
 	// http.Client would follow redirects, keep cookies and put the URL in its errors.
-	response, err := c.transport.RoundTrip(request) //nolint:bodyclose // readReply closes it
+	response, err := c.transport.RoundTrip(x.request(httptrace.WithClientTrace(ctx, c.hooks(ctx, x)))) //nolint:bodyclose // readReply closes it
 	if err != nil {
 		return reply{}, err
 	}

@@ -15,13 +15,19 @@ func (c *Client) at(account string) (listPlace, error) {
 	if err != nil {
 		return listPlace{}, err
 	}
-	return listPlace{account: a, path: "/accounts/" + a.id}, nil
+	return a.root(), nil
 }
+
+// root returns the root of the account in the API.
+func (a *accountState) root() listPlace { return listPlace{account: a, path: a.rootPath} }
 
 // stores returns the list of stores of an account.
 func (c *Client) stores(account string) (listPlace, error) {
-	p, err := c.at(account)
-	return p.under("/secrets_store/stores"), err
+	a, err := c.accounts.find(account)
+	if err != nil {
+		return listPlace{}, err
+	}
+	return listPlace{account: a, path: a.storesPath}, nil
 }
 
 // store returns the place of a store.

@@ -17,7 +17,7 @@ const probeTimeout = 10 * time.Second
 func (c *Client) prove(ctx context.Context, a *accountState, n *candidate) error {
 	ctx, cancel := context.WithTimeout(ctx, min(c.timeout, probeTimeout))
 	defer cancel()
-	at := listPlace{account: a, path: "/accounts/" + a.id}
+	at := a.root()
 	// Cloudflare has no endpoint to verify a global key.
 	if n.email == "" && !n.verified {
 		if err := c.proveActive(ctx, at, n); err != nil {

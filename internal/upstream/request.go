@@ -19,33 +19,41 @@ const (
 	jsonType   = "application/json"
 )
 
-// jsonTypes is a shared header value. It must not be changed.
-var jsonTypes = []string{jsonType}
-
-// request builds the HTTP request. All headers are set here; none comes from the caller.
-func (c *Client) request(ctx context.Context, x *exchange) (*http.Request, error) {
-	var body io.Reader
-	if x.body != nil {
-		// NewRequest can rewind a bytes.Reader, so that the transport can switch to another
-		// connection if a kept connection dies before a byte was written.
-		body = bytes.NewReader(x.body)
-	}
-	request, err := http.NewRequestWithContext(ctx, x.method, "", body)
-	if err != nil {
-		return nil, err
-	}
+// request builds the HTTP request. All headers are those of the credential; none comes from the
+// caller. http.NewRequest would check and copy again what is known to be valid.
+func (x *exchange) request(ctx context.Context) *http.Request {
 	base := x.place.account.base
-	request.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path + x.place.path, RawQuery: x.query}
-	request.Host = base.Host
-	// The names are in canonical form. The shared values must not be changed.
-	request.Header = make(http.Header, 4)
-	request.Header["Accept"], request.Header["User-Agent"] = jsonTypes, c.agent
+	request := (&http.Request{
+		Method:     x.method,
+		URL:        &url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path + x.place.path, RawQuery: x.query},
+		Host:       base.Host,
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header:     x.cred.headers.withoutBody,
+	}).WithContext(ctx)
 	if x.body != nil {
-		request.Header["Content-Type"] = jsonTypes
+		request.Header = x.cred.headers.withBody
+		request.ContentLength = int64(len(x.body))
+		request.Body = newRequestBody(x.body)
+		// The transport can switch to another connection if a kept connection dies before a byte
+		// was written.
+		request.GetBody = func() (io.ReadCloser, error) { return newRequestBody(x.body), nil }
 	}
-	x.cred.put(request.Header)
-	return request, nil
+	return request
 }
+
+// requestBody is the body of a request.
+type requestBody struct{ bytes.Reader }
+
+func newRequestBody(body []byte) *requestBody {
+	b := &requestBody{}
+	b.Reset(body)
+	return b
+}
+
+// Close does nothing.
+func (*requestBody) Close() error { return nil }
 
 // encode makes the JSON of a request body of about size bytes. It does not escape HTML characters,
 // because each escape makes a value longer.
