@@ -87,7 +87,7 @@ func understand[T any](ctx context.Context, x *exchange, r reply, fit fits[T]) (
 	if !x.hasResult(seen) || !fit(answer) || x.scrub.taints(r.body) {
 		return Answer[T]{}, x.unreadable(r)
 	}
-	answer.Notices = notices(e.Messages, x.scrub)
+	answer.Notices = notices(e.Messages, &x.scrub)
 	return answer, nil
 }
 

@@ -34,7 +34,7 @@ func (o operation) changes() bool { return o.method != http.MethodGet }
 // exchange is one attempt of an operation.
 type exchange struct {
 	operation
-	scrub *scrubber
+	scrub scrubber
 	trace progress
 	// departure is used for a change only.
 	departure departure
@@ -45,6 +45,7 @@ type exchange struct {
 // progress is the progress of a request. The transport updates it from other goroutines.
 type progress struct {
 	wanted, connected, answered atomic.Bool
+	hooks                       httptrace.ClientTrace
 }
 
 // attemptEnd is the result of an attempt with regard to retries.
@@ -124,7 +125,7 @@ func attempt[T any](ctx context.Context, c *Client, o operation, fit fits[T]) (A
 	defer cancel()
 	start := c.clock()
 	x := &exchange{operation: o}
-	x.scrub = &scrubber{credential: o.cred.reveal(), account: o.place.account.secret, values: o.values}
+	x.scrub = scrubber{credential: o.cred.reveal(), account: o.place.account.secret, values: o.values}
 	r, err := c.send(ctx, x)
 	r.now = c.clock()
 	r.elapsed = r.now.Sub(start)
@@ -178,5 +179,5 @@ func (c *Client) send(ctx context.Context, x *exchange) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return readReply(response, x.scrub), nil
+	return readReply(response, &x.scrub), nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // minFolded is the minimum length of a folded secret to search for. A shorter text would give false
@@ -26,7 +27,12 @@ func fold(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
 	for _, r := range text {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		switch {
+		case '0' <= r && r <= '9', 'a' <= r && r <= 'z':
+			b.WriteByte(byte(r))
+		case 'A' <= r && r <= 'Z':
+			b.WriteByte(byte(r - 'A' + 'a'))
+		case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
 			b.WriteRune(unicode.ToLower(r))
 		}
 	}
@@ -41,7 +47,8 @@ func isFolded(text string) bool {
 // disguises returns the folded forms in which a text may contain a secret: plain, in hexadecimal
 // digits, and in base64 after 0, 1 or 2 other bytes. URL-safe base64 has the same folded form.
 func disguises(secret string) []string {
-	forms := []string{fold(secret)}
+	forms := make([]string, 0, 5)
+	forms = append(forms, fold(secret))
 	if len(secret) >= minFolded {
 		forms = append(forms, hex.EncodeToString([]byte(secret)))
 		for before := range 3 {
@@ -60,7 +67,8 @@ func disguises(secret string) []string {
 // inBase64 returns the base64 characters that depend on the secret alone when other bytes precede
 // and follow.
 func inBase64(secret string, before int) string {
-	encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", before) + secret))
+	plain := append(make([]byte, before, before+len(secret)), secret...)
+	encoded := base64.RawStdEncoding.EncodeToString(plain)
 	// A character encodes 6 bits, so characters at both ends also encode other bytes.
 	from := (before*8 + 5) / 6
 	to := (before + len(secret)) * 8 / 6

@@ -25,6 +25,8 @@ func (c *Client) mayLeave(ctx context.Context) *fault.Error {
 
 // departure is the send state of a change. The transport writes in another goroutine.
 type departure struct {
+	// check returns the reason why the change must not be sent any more, or nil.
+	check func() *fault.Error
 	// left reports that a write was permitted, so that bytes may have been sent.
 	left atomic.Bool
 	// barred is the reason why a write was not permitted.
@@ -39,18 +41,29 @@ func (d *departure) stopped() *fault.Error {
 	return d.barred.Load()
 }
 
+// leave permits the next write, or returns the reason why there is none.
+func (d *departure) leave() error {
+	if f := d.check(); f != nil {
+		d.barred.Store(f)
+		return f
+	}
+	d.left.Store(true)
+	return nil
+}
+
 // guarded is a connection that checks each write immediately before the bytes go to the kernel.
 type guarded struct {
 	net.Conn
 
-	check atomic.Pointer[func() error]
+	// change is the change in the request, or nil.
+	change atomic.Pointer[departure]
 }
 
 // Write writes if the check permits. If a request is cut here, the server receives an incomplete
 // request and does not execute it.
 func (g *guarded) Write(b []byte) (int, error) {
-	if check := g.check.Load(); check != nil {
-		if err := (*check)(); err != nil {
+	if change := g.change.Load(); change != nil {
+		if err := change.leave(); err != nil {
 			return 0, err
 		}
 	}
@@ -66,16 +79,13 @@ func (g *guarded) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// guard sets the check for each write of the next request on a connection. Nil means no check.
-func guard(conn net.Conn, check func() error) {
+// guard sets the change in the next request on a connection, which is checked at each write. Nil
+// means no check.
+func guard(conn net.Conn, change *departure) {
 	for conn != nil {
 		switch c := conn.(type) {
 		case *guarded:
-			if check == nil {
-				c.check.Store(nil)
-			} else {
-				c.check.Store(&check)
-			}
+			c.change.Store(change)
 			return
 		case *tls.Conn:
 			conn = c.NetConn()
@@ -98,23 +108,18 @@ func dialGuarded(d *net.Dialer) func(ctx context.Context, network, address strin
 
 // hooks tracks the progress of a request, and guards the connection of the request.
 func (c *Client) hooks(ctx context.Context, x *exchange) *httptrace.ClientTrace {
-	var check func() error
+	var change *departure
 	if x.changes() {
-		check = func() error {
-			if f := c.mayLeave(ctx); f != nil {
-				x.departure.barred.Store(f)
-				return f
-			}
-			x.departure.left.Store(true)
-			return nil
-		}
+		change = &x.departure
+		change.check = func() *fault.Error { return c.mayLeave(ctx) }
 	}
-	return &httptrace.ClientTrace{
+	x.trace.hooks = httptrace.ClientTrace{
 		GetConn: func(string) { x.trace.wanted.Store(true) },
 		GotConn: func(i httptrace.GotConnInfo) {
-			guard(i.Conn, check)
+			guard(i.Conn, change)
 			x.trace.connected.Store(true)
 		},
 		GotFirstResponseByte: func() { x.trace.answered.Store(true) },
 	}
+	return &x.trace.hooks
 }

@@ -64,7 +64,7 @@ func (x *exchange) refused(r reply, said refusal) *fault.Error {
 	}
 	f.Ray = r.ray
 	if f.Kind != fault.Upstream && f.Kind != fault.Unavailable && f.Reason != fault.ReasonUpstreamAnswerLost {
-		f.Notices = told(notices(said.messages, x.scrub))
+		f.Notices = told(notices(said.messages, &x.scrub))
 		f.Errors = told(x.errorsOf(said, f))
 	}
 	return f.Because(r.about(said.errors))
@@ -92,7 +92,7 @@ func (x *exchange) errorsOf(said refusal, f *fault.Error) []Notice {
 		shown = append(shown, it)
 	}
 	shown.name(f)
-	return notices(shown, x.scrub)
+	return notices(shown, &x.scrub)
 }
 
 // name sets the word of a fault in the error from which the fault was derived, if the derivation

@@ -42,19 +42,17 @@ func (s *scrubber) clean(text string) string {
 // dirty reports whether a text contains a credential or a value, in any form in which a text may
 // quote it.
 func (s *scrubber) dirty(text string) bool {
-	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(text) {
+	var room [1 + maxUnescapes]string
+	forms := unfolded(room[:0], text)
+	if s.credential != "" && strings.Contains(text, s.credential) || s.betrays(text, forms) {
 		return true
 	}
-	var forms []string
 	for i, value := range s.values {
 		if len(value) >= minSecret && (strings.Contains(text, value) || quotes(text, value)) {
 			return true
 		}
 		if len(value) < minFolded || len(value) > maxFactor*len(text) {
 			continue
-		}
-		if forms == nil {
-			forms = unfolded(nil, text)
 		}
 		if holds(forms, s.disguisesOf(i)) {
 			return true
@@ -101,16 +99,11 @@ func holds(forms, disguises []string) bool {
 }
 
 // betrays reports whether a text contains any of the account's credentials of at least
-// minCredential bytes.
-func (s *scrubber) betrays(text string) bool {
-	var room [1 + maxUnescapes]string
-	var forms []string
+// minCredential bytes. forms are the folded forms of the text.
+func (s *scrubber) betrays(text string, forms []string) bool {
 	found := func(c knownCredential) bool {
 		if len(c.text) < minCredential || len(c.text) > maxFactor*len(text) {
 			return false
-		}
-		if forms == nil {
-			forms = unfolded(room[:0], text)
 		}
 		return strings.Contains(text, c.text) || holds(forms, c.disguises)
 	}
@@ -135,7 +128,11 @@ func newKnownCredential(text string) knownCredential {
 
 // taints reports whether the result of a response contains a credential. The other parts of a
 // response are checked text by text.
-func (s *scrubber) taints(body []byte) bool { return s.betrays(string(body)) }
+func (s *scrubber) taints(body []byte) bool {
+	var room [1 + maxUnescapes]string
+	text := string(body)
+	return s.betrays(text, unfolded(room[:0], text))
+}
 
 // escapes reports whether JSON may encode a character by an escape.
 func escapes(r rune) bool {
