@@ -157,3 +157,40 @@ func TestSecretsByNameOverREST(t *testing.T) {
 		t.Error(fmt.Sprint(n, " secrets are left"))
 	}
 }
+
+// TestARefusalOfCloudflareNamesTheFieldsOfThePut sends scopes that only Cloudflare can refuse. A put is a create or
+// an update for Cloudflare, and its fields are those of the put in both cases.
+func TestARefusalOfCloudflareNamesTheFieldsOfThePut(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	p.madeStore("s")
+	path := "/storekeeper/v1/accounts/main/stores/s/secrets"
+	p.must("PUT", path+"/OLD", `{"value":"v","scopes":["dex"]}`)
+	// One call over each protocol, and one with a key whose answer is recorded, and its repeat.
+	for _, name := range []string{"NEW", "OLD"} {
+		wrong := `"value":"v","scopes":["dex","nope"]`
+		got := []string{
+			p.native("SecretService/PutSecret", `{"account":"main","store":"s","name":"`+name+`",`+wrong+`}`, "PUT", path+"/"+name, "{"+wrong+"}").body,
+			p.do("PUT", path+"/"+name, "{"+wrong+`,"requestId":"k-`+name+`"}`).body,
+			p.do("PUT", path+"/"+name, "{"+wrong+`,"requestId":"k-`+name+`"}`).body,
+		}
+		for i, body := range got {
+			if !strings.Contains(body, `"field":"scopes[1]"`) || strings.Contains(body, "[0]") || strings.Contains(body, "/0/") {
+				t.Errorf("%s %d: %s", name, i, body)
+			}
+			if !strings.Contains(body, `"message":"scopes[1]: must be one of `) || !strings.Contains(body, `"pointer":"/scopes/1"`) {
+				t.Errorf("%s %d lacks Cloudflare's text about the field: %s", name, i, body)
+			}
+		}
+	}
+	got := p.do("POST", path+":batchPut", `{"secrets":[
+		{"name":"A","value":"v","scopes":["dex"]},{"name":"OLD","value":"w","scopes":["nope"]},{"name":"B","value":"v","scopes":["dex","nope"]}]}`)
+	for _, field := range []string{"secrets[1].scopes[0]", "secrets[2].scopes[1]"} {
+		if n := strings.Count(got.body, `"field":"`+field+`"`); n != 1 {
+			t.Errorf("%s is named %d times: %s", field, n, got.body)
+		}
+	}
+	if n := strings.Count(got.body, ": must be one of "); n != 2 || strings.Contains(got.body, `"message":"[`) {
+		t.Errorf("Cloudflare's texts are not about the items: %s", got.body)
+	}
+}

@@ -3,7 +3,6 @@ package byname
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -186,7 +185,7 @@ func (b *batch) make(ctx context.Context, todo plan) {
 	// Each item has its error in errs.
 	_ = all.Wait()
 	for i, one := range todo.updated {
-		b.conclude(ctx, []batchItem{one}, errs[i])
+		b.conclude(ctx, []batchItem{one}, inRequest(errs[i], "", createdField(one.at)+"."))
 	}
 	blamed := b.blame(ctx, todo.created, refused)
 	if len(blamed) < len(todo.created) && len(blamed) > 0 {
@@ -259,10 +258,10 @@ func (b *batch) blame(ctx context.Context, created []batchItem, err error) map[i
 	}
 	for i, one := range created {
 		own := *f
-		own.Fields, own.Errors, own.Notices = nil, nil, nil
+		own.Fields, own.Errors, own.Notices = nil, aboutItem(f.Errors, i), aboutItem(f.Notices, i)
 		for _, field := range f.Fields {
-			if rest, ok := strings.CutPrefix(field.Path, fmt.Sprintf("secrets[%d]", i)); ok {
-				field.Path, field.Pointer = fmt.Sprintf("secrets[%d]%s", one.at, rest), ""
+			if rest, ok := strings.CutPrefix(field.Path, createdField(i)); ok {
+				field.Path, field.Pointer = createdField(one.at)+rest, ""
 				own.Fields = append(own.Fields, field)
 			}
 		}

@@ -19,14 +19,14 @@ func (s *Service) PutSecret(ctx context.Context, r *storekeeperv1.PutSecretReque
 	defer forgetAge(ctx)
 	if !r.GetValidateOnly() {
 		if answer, known, err := s.c.Calls.Replay(ctx, r); known || err != nil {
-			return putAnswer(answer), err
+			return putAnswer(answer), ofPut(err)
 		}
 	}
 	age := cache.Bounded
 	for round := range maxRounds {
 		answer, err := s.put(ctx, r, age)
 		if !errors.Is(err, change.ErrAgain) {
-			return answer, err
+			return answer, ofPut(err)
 		}
 		if contradicted(err) {
 			age = cache.Now

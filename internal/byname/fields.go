@@ -1,0 +1,67 @@
+package byname
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"platform.internal/storekeeper/internal/fault"
+)
+
+// inRequest names the wrong fields of a fault as in the request of the caller. from is the prefix of the
+// fields in the request of the change, and to is their prefix in the request of the caller.
+func inRequest(err error, from, to string) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(f.Fields) == 0 {
+		return err
+	}
+	own := *f
+	own.Fields = slices.Clone(f.Fields)
+	for i, field := range own.Fields {
+		if rest, is := strings.CutPrefix(field.Path, from); is {
+			own.Fields[i].Path, own.Fields[i].Pointer = to+rest, ""
+		}
+	}
+	return &own
+}
+
+// ofPut converts the fault of the change of a PutSecret. A create is the first item of a list of secrets.
+func ofPut(err error) error {
+	err = inRequest(err, createdField(0)+".", "")
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(f.Fields) == 0 {
+		return err
+	}
+	own := *f
+	own.Notices, own.Errors = aboutItem(f.Notices, 0), aboutItem(f.Errors, 0)
+	return &own
+}
+
+// createdField is the path of a secret in the request of a create.
+func createdField(item int) string { return fmt.Sprintf("secrets[%d]", item) }
+
+// ofAnItem matches the beginning of a text or of a JSON pointer about an item of a list.
+var ofAnItem = regexp.MustCompile(`^(\[[0-9]+\]\.|/[0-9]+/)`)
+
+// aboutItem returns the texts of Cloudflare without those about other items of a list, and names the fields
+// of the item itself without the position of the item.
+func aboutItem(texts []fault.Notice, item int) []fault.Notice {
+	var own []fault.Notice
+	for _, n := range texts {
+		text, inText := strings.CutPrefix(n.Text, fmt.Sprintf("[%d].", item))
+		pointer, inPointer := strings.CutPrefix(n.Pointer, fmt.Sprintf("/%d/", item))
+		switch {
+		case inText || inPointer:
+			n.Text = text
+			if inPointer {
+				n.Pointer = "/" + pointer
+			}
+		case ofAnItem.MatchString(n.Text) || ofAnItem.MatchString(n.Pointer):
+			continue
+		}
+		own = append(own, n)
+	}
+	return own
+}
