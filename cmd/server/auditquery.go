@@ -56,16 +56,24 @@ func runAuditQuery(ctx context.Context, args []string, t terminal) error {
 	if err != nil {
 		return err
 	}
-	err = query(ctx, source, f, *limit, show)
-	return errors.Join(err, source.close(), end(), out.Flush())
+	more, err := query(ctx, source, f, *limit, show)
+	if err == nil {
+		err = errors.Join(source.damaged(), end(), out.Flush())
+	}
+	if more {
+		say(t.err, "server: there are older changes; these are the newest %d, and --limit 0 lists all\n", *limit)
+	}
+	return errors.Join(err, source.close())
 }
 
-// query returns the changes that a filter wants, newest first, at most limit.
-func query(ctx context.Context, source *auditSource, f history.Filter, limit int, show func(*history.Change) error) error {
+// query shows the changes that a filter wants, newest first, at most limit. more reports whether the filter wants
+// further changes.
+func query(ctx context.Context, source *auditSource, f history.Filter, limit int, show func(*history.Change) error) (more bool, err error) {
 	index, err := source.index(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
+	shown := 0
 	r := history.Reader{Index: index}
 	for q := (history.Request{Filter: f, Size: history.MostPerPage}); ; {
 		p, err := r.Read(ctx, q)
@@ -73,18 +81,19 @@ func query(ctx context.Context, source *auditSource, f history.Filter, limit int
 			continue // a database goes on where the last call stopped
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		for i := range p.Changes {
+			if limit > 0 && shown == limit {
+				return true, nil
+			}
 			if err := show(&p.Changes[i]); err != nil {
-				return err
+				return false, err
 			}
-			if limit--; limit == 0 {
-				return nil
-			}
+			shown++
 		}
 		if q.Token = p.Next; q.Token == "" {
-			return nil
+			return false, nil
 		}
 	}
 }

@@ -106,3 +106,65 @@ func (p *program) exported(t *testing.T) {
 		}
 	}
 }
+
+// TestAQueryOfATrailThatIsNotWholeSaysSo damages a trail. Records behind the damage are found, and the command fails:
+// an answer without them would look like "nobody changed it".
+func TestAQueryOfATrailThatIsNotWholeSaysSo(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
+	for _, name := range []string{"A", "B", "C"} {
+		p.must("POST", secrets, `[{"name":"`+name+`","value":"v","scopes":["workers"]}]`)
+	}
+	whole := runToEnd(p.withConfig("audit", "export")...)
+	lines := strings.SplitAfter(strings.TrimSuffix(whole.out, "\n"), "\n")
+	if whole.code != exitOK || len(lines) < 8 {
+		t.Fatal(whole.code, whole.out, whole.err)
+	}
+	for what, damaged := range map[string]string{
+		"the first line":  "no record\n" + strings.Join(lines[1:], "") + "\n",
+		"a line between":  strings.Join(lines[:3], "") + "no record\n" + strings.Join(lines[3:], "") + "\n",
+		"the last line":   whole.out + "no record\n",
+		"the line behind": whole.out + strings.Repeat("x", 300<<10),
+	} {
+		file := filepath.Join(t.TempDir(), "audit.log")
+		if err := os.WriteFile(file, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		const says = "parts of the audit trail are no records and were left out"
+		for _, secret := range []string{"A", "C"} {
+			got := runToEnd("audit", "query", file, "--secret", secret, "--output", "jsonl")
+			if got.code != exitFailed || strings.Count(got.out, "\n") != 1 || !strings.Contains(got.err, says) {
+				t.Errorf("%s, a query of %s: %d\n%s%s", what, secret, got.code, got.out, got.err)
+			}
+		}
+		got := runToEnd("audit", "export", file, "--format", "ocsf")
+		if got.code != exitFailed || strings.Count(got.out, "\n") < 4 || !strings.Contains(got.err, says) {
+			t.Errorf("%s, events: %d\n%s%s", what, got.code, got.out, got.err)
+		}
+	}
+	config := p.withConfig("audit", "query")[3]
+	for _, command := range []string{"query", "export"} {
+		got := runToEnd("audit", command, config)
+		if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "holds no record of an audit trail") {
+			t.Errorf("%s of another file: %d\n%s%s", command, got.code, got.out, got.err)
+		}
+		got = runToEnd("audit", command, config+".not")
+		if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, "no such file") {
+			t.Errorf("%s of a missing file: %d\n%s%s", command, got.code, got.out, got.err)
+		}
+	}
+}
+
+func TestAQuerySaysThatItEndsAtItsLimit(t *testing.T) {
+	t.Parallel()
+	p := start(t, setup{})
+	secrets := "stores/" + p.must("POST", "stores", `{"name":"shop"}`).id() + "/secrets"
+	p.must("POST", secrets, `[{"name":"A","value":"v","scopes":["workers"]}]`)
+	for limit, more := range map[string]bool{"1": true, "2": false, "3": false, "0": false} {
+		got := runToEnd(p.withConfig("audit", "query", "--limit", limit)...)
+		if got.code != exitOK || strings.Contains(got.err, "these are the newest 1, and --limit 0 lists all") != more || !more && got.err != "" {
+			t.Errorf("limit %s: %d\n%s%s", limit, got.code, got.out, got.err)
+		}
+	}
+}

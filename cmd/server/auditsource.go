@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -40,10 +41,12 @@ func (a *auditFlags) parse(flags *flag.FlagSet, args []string, t terminal) error
 
 // auditSource is a trail that can be read.
 type auditSource struct {
-	// lines reads the whole trail, and index finds changes.
-	lines history.Trail
-	index func(ctx context.Context) (history.Index, error)
-	close func() error
+	// lines reads the whole trail, and index finds changes. damaged is the error of parts of the trail that
+	// the index left out, because they are no records.
+	lines   history.Trail
+	index   func(ctx context.Context) (history.Index, error)
+	damaged func() error
+	close   func() error
 }
 
 // open opens the trail.
@@ -66,7 +69,7 @@ func (a *auditFlags) open(ctx context.Context) (*auditSource, error) {
 		return nil, err
 	}
 	return &auditSource{
-		lines: kept.Trail, close: kept.Close,
+		lines: kept.Trail, close: kept.Close, damaged: undamaged,
 		index: func(context.Context) (history.Index, error) { return kept, nil },
 	}, nil
 }
@@ -79,7 +82,7 @@ func openFiles(paths []string) *auditSource {
 	if len(paths) == 1 {
 		c = fileindex.Config{Path: paths[0], Known: indexFolder(paths[0])}
 	}
-	s := &auditSource{close: func() error { return nil }}
+	s := &auditSource{close: undamaged, damaged: undamaged}
 	s.lines = func(ctx context.Context, after uint64, visit func([]byte) error) error {
 		if err := exist(paths); err != nil {
 			return err
@@ -96,18 +99,21 @@ func openFiles(paths []string) *auditSource {
 		}
 		c.Folder = folder
 		x := fileindex.New(c)
+		s.damaged = x.Damaged
 		s.close = func() error { return errors.Join(x.Close(), os.RemoveAll(folder)) }
 		return x, x.Build(ctx)
 	}
 	return s
 }
 
-// exist returns the error of a missing file. A single file may be missing between the
-// rename of the old file and the creation of the new one, and then has rotated files.
-// During a read, a missing file means that the file was rotated.
+func undamaged() error { return nil }
+
+// exist returns the error of a missing file, and of a file that is no trail. A single file may
+// be missing between the rename of the old file and the creation of the new one, and then has
+// rotated files. During a read, a missing file means that the file was rotated.
 func exist(paths []string) error {
 	for _, path := range paths {
-		_, err := os.Stat(path)
+		file, err := os.Stat(path)
 		if errors.Is(err, os.ErrNotExist) && len(paths) == 1 {
 			if rotated, globErr := filepath.Glob(audit.RotatedPattern(path)); globErr == nil && len(rotated) > 0 {
 				continue
@@ -115,6 +121,14 @@ func exist(paths []string) error {
 		}
 		if err != nil {
 			return err
+		}
+		first, err := fileindex.First(path)
+		if err != nil {
+			return err
+		}
+		// The file may have been rotated since.
+		if now, err := os.Stat(path); err == nil && first == 0 && file.Size() > 0 && os.SameFile(file, now) {
+			return fmt.Errorf("%s: holds no record of an audit trail", path)
 		}
 	}
 	return nil

@@ -14,7 +14,8 @@ import (
 // mostJoined bounds the number of open intents that an export holds in memory.
 const mostJoined = 100_000
 
-// Trail visits the lines of a trail with a sequence number above after, in order, without line feeds.
+// Trail visits the lines of a trail with a sequence number above after, in order, without line feeds. The error
+// is audit.ErrDamaged if all lines were visited and parts of the trail are no records.
 // Implementations: store.Store and fileindex.Scan.
 type Trail func(ctx context.Context, after uint64, visit func(line []byte) error) error
 
@@ -54,8 +55,8 @@ func ExportOCSF(ctx context.Context, from Trail, of Range, version string, w io.
 	x := ocsfExport{of: of, version: version, to: json.NewEncoder(out), open: map[string]*audit.Entry{}}
 	x.to.SetEscapeHTML(false)
 	err := from(ctx, of.After, x.line)
-	if err == nil {
-		err = x.rest()
+	if err == nil || errors.Is(err, audit.ErrDamaged) {
+		err = errors.Join(err, x.rest())
 	}
 	return errors.Join(err, out.Flush())
 }

@@ -20,7 +20,7 @@ const mostLine = 128 << 10
 // trailFile is a file with lines of the trail.
 type trailFile struct {
 	path string
-	// first is the sequence number of the first line.
+	// first is the sequence number of the first record.
 	first uint64
 }
 
@@ -58,7 +58,7 @@ type files struct {
 	firsts map[string]uint64
 }
 
-// list returns the non-empty files, sorted by their first lines. If the trail is rotated meanwhile, list
+// list returns the files that have records, sorted by their first records. If the trail is rotated meanwhile, list
 // begins again: it would lack the file that was the audit file before.
 func (f *files) list() ([]trailFile, error) {
 	if f.path == "" {
@@ -85,7 +85,7 @@ func (f *files) again() bool {
 	return f.path != ""
 }
 
-// known returns the non-empty files of some paths, sorted by their first lines.
+// known returns the files of some paths that have records, sorted by their first records.
 func (f *files) known(paths []string) ([]trailFile, error) {
 	var all []trailFile
 	for _, path := range paths {
@@ -107,7 +107,10 @@ func (f *files) known(paths []string) ([]trailFile, error) {
 	return all, nil
 }
 
-// firstOf returns the sequence number of the first line of a file, 0 if the file is empty.
+// First returns the sequence number of the first record of a file, 0 if the file has none.
+func First(path string) (uint64, error) { return firstOf(path) }
+
+// firstOf returns the sequence number of the first record of a file, 0 if the file is missing or has none.
 func firstOf(path string) (uint64, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,14 +123,19 @@ func firstOf(path string) (uint64, error) {
 	return firstIn(file)
 }
 
-// firstIn is firstOf for an open file.
+// firstIn is firstOf for an open file. It skips damaged lines: the records behind them count.
 func firstIn(file io.ReaderAt) (uint64, error) {
-	line, err := lineAt(file, 0, nil)
-	if err != nil {
-		return 0, err
+	buf := make([]byte, 2<<10)
+	for at := int64(0); ; {
+		line, err := lineAt(file, at, buf)
+		if err != nil || line == nil {
+			return 0, err
+		}
+		if place, ok := audit.PlaceOf(line); ok {
+			return place.Seq(), nil
+		}
+		at += int64(len(line)) + 1
 	}
-	place, _ := audit.PlaceOf(line)
-	return place.Seq(), nil
 }
 
 // holding returns the last file that can contain a line, nil if none can.

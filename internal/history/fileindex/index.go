@@ -123,6 +123,14 @@ func (x *Index) Reached() uint64 { return x.reached.Load() }
 // Built reports whether the first Build has ended.
 func (x *Index) Built() bool { return x.built.Load() }
 
+// Damaged returns audit.ErrDamaged if the part of the trail that this Index has read since New has parts that are
+// no records.
+func (x *Index) Damaged() error {
+	x.one <- struct{}{}
+	defer func() { <-x.one }()
+	return x.tail.damaged()
+}
+
 // Build updates the index to the end of the trail, without a time limit.
 func (x *Index) Build(ctx context.Context) error {
 	select {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -31,6 +32,21 @@ type tail struct {
 	last, begun uint64
 	hash        [sha256.Size]byte
 	buf         []byte
+	// malformed is the number of lines that are no records. overlong says that a line exceeds a read, so that
+	// nothing behind it is read.
+	malformed int
+	overlong  bool
+}
+
+// damaged returns audit.ErrDamaged if the trail has parts that are no records, among those that were read.
+func (t *tail) damaged() error {
+	switch {
+	case t.overlong:
+		return fmt.Errorf("%w: a line is too long, and the rest of its file", audit.ErrDamaged)
+	case t.malformed > 0:
+		return fmt.Errorf("%w: %d line(s)", audit.ErrDamaged, t.malformed)
+	}
+	return nil
 }
 
 // next returns the next lines, nil at the end.
@@ -61,6 +77,7 @@ func (t *tail) chunk() ([]line, error) {
 		t.size = t.at + int64(n)
 		text := t.buf[:bytes.LastIndexByte(t.buf[:n], '\n')+1]
 		if len(text) == 0 {
+			t.overlong = t.overlong || n == tailBytes
 			return nil, nil // the last line is being written, or there is none
 		}
 		lines := t.parse(text)
@@ -71,8 +88,8 @@ func (t *tail) chunk() ([]line, error) {
 	}
 }
 
-// parse returns the new lines, in the memory of buf. It skips malformed lines, because VerifyAfter reports
-// them.
+// parse returns the new lines, in the memory of buf. It counts and skips malformed lines, because VerifyAfter
+// reports them.
 func (t *tail) parse(text []byte) []line {
 	lines := make([]line, 0, len(text)/512)
 	at := t.at
@@ -80,7 +97,11 @@ func (t *tail) parse(text []byte) []line {
 		here := at
 		at += int64(len(whole))
 		place, ok := audit.PlaceOf(whole)
-		if !ok || place.Seq() <= t.last {
+		if !ok {
+			t.malformed++
+			continue
+		}
+		if place.Seq() <= t.last {
 			continue
 		}
 		t.last, t.hash = place.Seq(), place.Hash()
