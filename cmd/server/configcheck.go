@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -69,6 +70,13 @@ func checkRules(c *config.Config, known config.Mistakes) (*authz.PolicyFile, con
 		}
 	}
 	_, rules, err := authz.ReadFile(c.Policy.File)
+	if found, ok := errors.AsType[authz.Mistakes](err); ok {
+		var mistakes config.Mistakes
+		for _, m := range found {
+			mistakes = append(mistakes, config.Mistake{File: m.File, Line: m.Line, Text: m.Text})
+		}
+		return nil, mistakes
+	}
 	if err != nil {
 		return nil, config.Mistakes{{File: c.Policy.File, Text: strings.TrimPrefix(err.Error(), c.Policy.File+": ")}}
 	}

@@ -84,7 +84,7 @@ func TestConfigCheckReportsAllMistakesAtOnce(t *testing.T) {
 	file := p.writeConfig(setup{policy: `{rules: [], tests: [{name: x, as: {name: a}, do: store.get, allow: nobody}]}`})
 	must(t, os.Remove(p.tokenFile()))
 	args := []string{"config", "check", "--config", file, "--set", "reads.max_staleness=never"}
-	want := []string{"accounts[0].credential.api_token_file", "--set reads.max_staleness: must be a duration", filepath.Join(p.folder, "policy.yaml") + ": "}
+	want := []string{"accounts[0].credential.api_token_file", "--set reads.max_staleness: must be a duration", filepath.Join(p.folder, "policy.yaml") + `:1: tests[0] "x": is denied`}
 	got := runToEnd(args...)
 	for _, text := range want {
 		if got.code != exitFailed || !strings.Contains(got.out, text) || !strings.Contains(got.err, "config.yaml has 3 mistakes") {

@@ -71,14 +71,19 @@ func (f *policyFlags) read(asks bool) (policyQuestion, error) {
 	return q, nil
 }
 
-// pairs reads lists of KEY=VALUE. set returns false for an unknown key.
-func pairs(name string, lists []string, known string, set func(key, value string) bool) error {
+// pairs reads lists of KEY=VALUE. set returns false for an unknown key. Only the key many may be repeated.
+func pairs(name string, lists []string, known, many string, set func(key, value string) bool) error {
+	seen := map[string]bool{many: false}
 	for _, list := range lists {
 		for pair := range strings.SplitSeq(list, ",") {
 			key, value, is := strings.Cut(pair, "=")
 			if !is || !set(key, value) {
 				return usageError{fmt.Sprintf("%s: %q must be KEY=VALUE with one of the keys %s", name, pair, known)}
 			}
+			if seen[key] {
+				return usageError{fmt.Sprintf("%s: %s is given twice; only %s may be repeated", name, key, many)}
+			}
+			seen[key] = key != many
 		}
 	}
 	return nil
@@ -86,7 +91,7 @@ func pairs(name string, lists []string, known string, set func(key, value string
 
 func readCaller(lists []string) (authn.Principal, error) {
 	var p authn.Principal
-	err := pairs("--as", lists, "name, tenant, group, kind, claim.NAME", func(key, value string) bool {
+	err := pairs("--as", lists, "name, tenant, group, kind, claim.NAME", "group", func(key, value string) bool {
 		claim, isClaim := strings.CutPrefix(key, "claim.")
 		switch {
 		case isClaim && claim != "":
@@ -112,7 +117,7 @@ func readCaller(lists []string) (authn.Principal, error) {
 
 func readObject(lists []string) (authz.AccessReview, error) {
 	var c authz.AccessReview
-	err := pairs("--on", lists, "account, store, secret, scope", func(key, value string) bool {
+	err := pairs("--on", lists, "account, store, secret, scope", "scope", func(key, value string) bool {
 		switch key {
 		case "account":
 			c.Account = value
@@ -222,7 +227,10 @@ func runPolicyCanI(_ context.Context, args []string, t terminal) error {
 		return err
 	}
 	if *list {
-		return printPermissions(t, q.permissions(given.do), given.output)
+		if len(given.on) > 0 {
+			return usageError{"--list takes no --on; for an answer about one object, give --do and --on in place of --list"}
+		}
+		return printPermissions(t, q.permissions(given.do), given)
 	}
 	result, policy := q.decide()
 	answer := "no"
@@ -240,13 +248,16 @@ func runPolicyCanI(_ context.Context, args []string, t terminal) error {
 	return err
 }
 
-func printPermissions(t terminal, list *storekeeperv1.ListPermissionsResponse, output string) error {
-	if output == "json" {
+func printPermissions(t terminal, list *storekeeperv1.ListPermissionsResponse, given policyFlags) error {
+	if given.output == "json" {
 		return printJSON(t, list)
 	}
-	if len(list.GetPermissions()) == 0 {
+	switch {
+	case len(list.GetPermissions()) > 0:
+	case given.do != "":
+		say(t.out, "No rule allows the caller %s on any object.\n", given.do)
+	default:
 		say(t.out, "No rule allows the caller anything.\n")
-		return nil
 	}
 	for _, p := range list.GetPermissions() {
 		say(t.out, "%s\n  %s\n  %s\n", p.GetRule(), strings.Join(p.GetActions(), ", "), conditionText(p))

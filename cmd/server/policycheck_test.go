@@ -44,6 +44,7 @@ func TestAPolicyFileIsAskedOffline(t *testing.T) {
 			`{"result":{"allowed":true,"rule":"pay","reason":""},"permissions":[{"rule":"pay","actions":["secret.create","secret.get",`},
 		{"list", "can-i --list --as name=ops", exitOK, "run\n  operator.status, operator.tenants\n  on everything\n"},
 		{"list nothing", "can-i --list --as name=nobody", exitOK, "No rule allows the caller anything.\n"},
+		{"list one action that is not allowed", "can-i --list --as tenant=payments --do store.get", exitOK, "No rule allows the caller store.get on any object.\n"},
 		{"list one action", "can-i --list --as tenant=payments --do secret.delete", exitOK, "pay\n  secret.create,"},
 		{"list for programs", "can-i --list --as name=ops --output json", exitOK,
 			`{"permissions":[{"rule":"run","actions":["operator.status","operator.tenants"],"condition":"","account":"","store":"","secret":"","secretPrefix":"","hidden":false}],"nextPageToken":"","policy":"sha256:`},
@@ -63,14 +64,18 @@ func TestAQuestionToAPolicyFileThatIsWrongIsExplained(t *testing.T) {
 	t.Parallel()
 	file := policyFile(t)
 	for args, says := range map[string]string{
-		"explain":                                               "--policy FILE is missing",
-		"explain --policy " + file:                              "--do ACTION is missing",
-		"can-i --policy " + file:                                "--do ACTION is missing",
-		"can-i --do secret.put --policy " + file:                `--do: there is no action "secret.put"; there are `,
-		"can-i --list --as team=x --policy " + file:             `--as: "team=x" must be KEY=VALUE with one of the keys name, tenant, group, kind, claim.NAME`,
-		"can-i --list --as x --policy " + file:                  `--as: "x" must be KEY=VALUE`,
-		"explain --do secret.get --on id=x --policy " + file:    `--on: "id=x" must be KEY=VALUE with one of the keys account, store, secret, scope`,
-		"explain --do secret.get --output xml --policy " + file: `--output: "xml" must be text or json`,
+		"explain":                                                                               "--policy FILE is missing",
+		"explain --policy " + file:                                                              "--do ACTION is missing",
+		"can-i --policy " + file:                                                                "--do ACTION is missing",
+		"can-i --do secret.put --policy " + file:                                                `--do: there is no action "secret.put"; there are `,
+		"can-i --list --as team=x --policy " + file:                                             `--as: "team=x" must be KEY=VALUE with one of the keys name, tenant, group, kind, claim.NAME`,
+		"can-i --list --as x --policy " + file:                                                  `--as: "x" must be KEY=VALUE`,
+		"explain --do secret.get --on id=x --policy " + file:                                    `--on: "id=x" must be KEY=VALUE with one of the keys account, store, secret, scope`,
+		"explain --do secret.get --as tenant=a,tenant=b --policy " + file:                       "--as: tenant is given twice; only group may be repeated",
+		"explain --do secret.get --as claim.ref=a --as claim.ref=b --policy " + file:            "--as: claim.ref is given twice",
+		"can-i --do secret.get --on store=s,secret=A,scope=a,scope=b,secret=B --policy " + file: "--on: secret is given twice; only scope may be repeated",
+		"can-i --list --on store=s --policy " + file:                                            "--list takes no --on; for an answer about one object, give --do and --on",
+		"explain --do secret.get --output xml --policy " + file:                                 `--output: "xml" must be text or json`,
 	} {
 		got := runToEnd(append([]string{"policy"}, strings.Fields(args)...)...)
 		if got.code != exitUsage || !strings.Contains(got.err, says) || got.out != "" {

@@ -28,7 +28,9 @@ func NewEngine(rules []Rule) (*Engine, error) {
 			err = errors.New("id is used by another rule")
 		}
 		if err != nil {
-			mistakes = append(mistakes, fmt.Errorf("rules[%d] %q: %w", i, r.ID, err))
+			for _, one := range leaves(err) {
+				mistakes = append(mistakes, itemError{"rules", i, fmt.Errorf("rules[%d] %q: %w", i, r.ID, one)})
+			}
 			continue
 		}
 		seen[r.ID] = true

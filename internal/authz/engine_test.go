@@ -1,6 +1,8 @@
 package authz_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,13 +85,13 @@ func TestMistakesInAPolicy(t *testing.T) {
 		{"a word that is not declared", `rules: [{id: a, actions: ["*"], when: 'principal.tennant == "x"'}]`, "principal"},
 		{"a value is nothing to judge by", `rules: [{id: a, actions: ["*"], when: 'value == "x"'}]`, "undeclared reference to 'value'"},
 		{"an expression that is no answer", `rules: [{id: a, actions: ["*"], when: 'secret'}]`, "must be true or false"},
-		{"no expression", `rules: [{id: a, actions: ["*"]}]`, "when:"},
+		{"no expression", `rules: [{id: a, actions: ["*"]}]`, "when is missing"},
 		{"no id", `rules: [{actions: ["*"], when: "true"}]`, "id is missing"},
 		{"no actions", `rules: [{id: a, when: "true"}]`, "actions is missing"},
 		{"an action that does not exist", `rules: [{id: a, actions: [secret.read], when: "true"}]`, `there is no action "secret.read"`},
 		{"one id twice", `rules: [{id: a, actions: ["*"], when: "true"}, {id: a, actions: ["*"], when: "true"}]`, "another rule"},
 		{"too much work", `rules: [{id: a, actions: ["*"], when: 'scopes.all(a, scopes.all(b, scopes.all(c, a + b + c != secret)))'}]`, "too much work"},
-		{"an unknown key", `rules: [{id: a, actions: ["*"], if: "true"}]`, "field if not found"},
+		{"an unknown key", `rules: [{id: a, actions: ["*"], if: "true"}]`, "line 1: if: unknown key; the keys here are id, actions, when"},
 		{"an empty file", "# soon\n", "must not be empty"},
 		{"two documents", "rules: []\n---\nrules: []\n", "one YAML document"},
 		{"every mistake is told", `rules: [{id: a, actions: [x], when: "true"}, {id: b, actions: ["*"], when: "1"}]`, "rules[1]"},
@@ -132,4 +134,55 @@ func FuzzParse(f *testing.F) {
 			e.Decide(authz.Question{Action: "secret.get", Store: text("s"), Secret: text("x")})
 		}
 	})
+}
+
+// TestEveryMistakeOfAPolicyHasItsLine wants no type of this program in a mistake, and what would be right.
+func TestEveryMistakeOfAPolicyHasItsLine(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "policy.yaml")
+	for text, want := range map[string][]string{
+		"rules:\n  - {id: a, actions: secret.get, when: \"true\"}\n  - id: b\n    actions: [secret.get]\n    wenn: \"true\"\ntests:\n  - {name: n, as: {tenannt: x}, deny: maybe}\nbogus: 1\n": {
+			"2: must be a list of texts, such as [a, b]",
+			"5: wenn: unknown key; the keys here are id, actions, when",
+			"7: tenannt: unknown key; the keys here are name, tenant, groups, claims, kind",
+			"7: must be true or false",
+			"8: bogus: unknown key; the keys here are rules, tests",
+		},
+		"rules: nonsense\n": {"1: must be a list of rules, each after a dash"},
+		"rules:\n  - secret.get\ntests: {a: b}\n": {
+			"2: must be KEY: VALUE, with the keys id, actions, when", "3: must be a list of tests, each after a dash",
+		},
+		"rules: [\n": {"1: is not YAML (did not find expected node content)"},
+		"rules:\n  - {id: a, actions: [x], when: ''}\n\n  - {id: b, when: secret}\n": {
+			`2: rules[0] "a": actions: there is no action "x"; there are operator.status, operator.tenants, account.get, `,
+			`2: rules[0] "a": when is missing; it must say when the rule allows, such as principal.tenant == "payments", or true`,
+			`4: rules[1] "b": actions is missing; it must list what the rule allows, such as secret.create or secret.*`,
+			`4: rules[1] "b": when: must be true or false, and is of type string`,
+		},
+		"rules: []\ntests:\n  - {name: n, do: secret.get, allow: x}\n  - {name: m, do: secret.get, deny: true}\n  - name: o\n    do: secret.get\n": {
+			`3: tests[0] "n": is denied`, `5: tests[2] "o": must have either allow`,
+		},
+		"": {" must not be empty"},
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := authz.ReadFile(name)
+		if err == nil {
+			t.Errorf("no mistake in\n%s", text)
+			continue
+		}
+		got := strings.Split(err.Error(), "\n")
+		if len(got) != len(want) {
+			t.Errorf("got\n%s\nwant %d mistakes", err, len(want))
+			continue
+		}
+		for i, line := range got {
+			if !strings.HasPrefix(line, name+":"+want[i]) {
+				t.Errorf("got  %s\nwant %s", line, want[i])
+			}
+		}
+		if strings.Contains(err.Error(), "authz.") || strings.Contains(err.Error(), "!!") {
+			t.Errorf("a type of the program in %s", err)
+		}
+	}
 }

@@ -24,7 +24,7 @@ type PolicyFile struct {
 }
 
 // ReadFile reads, compiles and tests a policy file. It returns an error if a
-// test fails.
+// test fails. An error about the content is of the type Mistakes.
 func ReadFile(name string) (*Engine, *PolicyFile, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -36,11 +36,11 @@ func ReadFile(name string) (*Engine, *PolicyFile, error) {
 		return nil, nil, err
 	}
 	if len(data) > maxFile {
-		return nil, nil, fmt.Errorf("%s: must be at most %d bytes", name, maxFile)
+		return nil, nil, Mistakes{{File: name, Text: fmt.Sprintf("must be at most %d bytes", maxFile)}}
 	}
 	engine, file, err := Parse(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, inFile(name, err)
 	}
 	return engine, file, nil
 }
@@ -54,19 +54,19 @@ func Parse(data []byte) (*Engine, *PolicyFile, error) {
 	case errors.Is(err, io.EOF):
 		// The file may just be written. A policy that denies everything is
 		// written as rules: [].
-		return nil, nil, errors.New("must not be empty")
+		return nil, nil, Mistakes{{Text: "must not be empty"}}
 	case err != nil:
-		return nil, nil, err
+		return nil, nil, unreadable(err)
 	}
 	if err := decoder.Decode(&PolicyFile{}); !errors.Is(err, io.EOF) {
-		return nil, nil, errors.New("must be one YAML document")
+		return nil, nil, Mistakes{{Text: "must be one YAML document"}}
 	}
 	engine, err := NewEngine(file.Rules)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, located(err, data)
 	}
 	engine.digest = digestOf(data)
-	return engine, file, engine.Run(file.Tests)
+	return engine, file, located(engine.Run(file.Tests), data)
 }
 
 // digestOf returns the digest of a policy file.

@@ -41,9 +41,13 @@ func (r Rule) compile(known *compiler, order int) (*compiledRule, error) {
 	for _, pattern := range r.Actions {
 		covered := known.matchActions(pattern)
 		if covered == 0 {
-			mistakes = append(mistakes, fmt.Errorf("actions: there is no action %q; there are %v, and * for several of them, but operator.* for those of operators", pattern, actions))
+			mistakes = append(mistakes, fmt.Errorf("actions: there is no action %q; there are %s, and * for several of them, but operator.* for those of operators",
+				pattern, strings.Join(Actions(), ", ")))
 		}
 		about |= covered
+	}
+	if r.When == "" {
+		return nil, errors.Join(append(mistakes, errors.New(`when is missing; it must say when the rule allows, such as principal.tenant == "payments", or true`))...)
 	}
 	form, texts, err := known.compile(r.When)
 	if err != nil {

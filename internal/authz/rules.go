@@ -84,7 +84,8 @@ func Follow(name string, files *filewatch.Watcher, told func(Reload)) (*Rules, e
 			last = &Reload{Before: r.Digest(), After: digestOf(contents[0])}
 			engine, _, err := Parse(contents[0])
 			if err != nil {
-				last.Err = fmt.Errorf("%s: %w", name, err)
+				// Report compares the error, and Mistakes is not comparable.
+				last.Err = fmt.Errorf("%w", inFile(name, err))
 				return last.Err
 			}
 			r.use(engine, name)

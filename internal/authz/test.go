@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"platform.internal/storekeeper/internal/authn"
 )
@@ -56,7 +57,7 @@ func (e *Engine) Run(tests []Test) error {
 	var failed []error
 	for i, t := range tests {
 		if err := e.run(t); err != nil {
-			failed = append(failed, fmt.Errorf("tests[%d] %q: %w", i, t.Name, err))
+			failed = append(failed, itemError{"tests", i, fmt.Errorf("tests[%d] %q: %w", i, t.Name, err)})
 		}
 	}
 	return errors.Join(failed...)
@@ -67,7 +68,7 @@ func (e *Engine) run(t Test) error {
 	case t.Allow != "" && t.Deny || t.Allow == "" && !t.Deny:
 		return errors.New("must have either allow, with the id of a rule, or deny: true")
 	case actionOf(t.Do) == 0:
-		return fmt.Errorf("do: there is no action %q; there are %v", t.Do, actions)
+		return fmt.Errorf("do: there is no action %q; there are %s", t.Do, strings.Join(Actions(), ", "))
 	}
 	d := e.Decide(Question{
 		Principal: authn.Principal{Name: t.As.Name, Tenant: t.As.Tenant, Groups: t.As.Groups, Claims: t.As.Claims, Kind: authn.CredentialKind(t.As.Kind)},
