@@ -143,7 +143,7 @@ func TestNoCallIsTooManyWhilePostgresIsKilled(t *testing.T) {
 			pause(ctx, 100*time.Millisecond)
 		}
 	})
-	killed := r.w.killPostgres(ctx, 3500*time.Millisecond, time.Second)
+	killed := r.w.killPostgres(ctx, 2*time.Second, time.Second)
 	all.Wait()
 	t.Logf("PostgreSQL was killed %d times; %d calls were made: %d reads and %d changes among them", killed(), r.spent.Load(), reads.Load(), changes.Load())
 	if reads.Load() == 0 || changes.Load() == 0 {

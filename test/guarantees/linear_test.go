@@ -67,11 +67,11 @@ func TestAHistoryWithKillsIsLinearizable(t *testing.T) {
 	c.check(t)
 }
 
-// kill kills and restarts one replica after the other until ctx ends. The
-// returned function waits for the end and returns the number of kills.
-func kill(ctx context.Context, every time.Duration, replicas ...*fleet.Replica) func() int {
+// kill kills and restarts one replica after the other until ctx ends, with a pause
+// before each. The returned function waits for the end and returns the number of kills.
+func kill(ctx context.Context, rest time.Duration, replicas ...*fleet.Replica) func() int {
 	times := 0
-	return again(ctx, every, func() {
+	return again(ctx, rest, func() {
 		r := replicas[times%len(replicas)]
 		r.Kill()
 		r.Restart()
@@ -79,22 +79,20 @@ func kill(ctx context.Context, every time.Duration, replicas ...*fleet.Replica) 
 	})
 }
 
-// again does something at an interval until ctx ends. The returned function waits
-// for the end and returns how many times it was done. A restart takes longer than
-// the interval on a busy machine: half of the interval passes between two times at
-// least, so that the programs also run.
-func again(ctx context.Context, every time.Duration, do func()) func() int {
+// again does something until ctx ends, with a pause before each time. The returned
+// function waits for the end and returns how many times it was done. The pause begins
+// at the end of a restart, which takes seconds on a busy machine: a program that is
+// always killed before it has reconciled the changes of its last life makes none.
+func again(ctx context.Context, rest time.Duration, do func()) func() int {
 	var done sync.WaitGroup
 	times := 0
 	done.Go(func() {
-		for next := every; ; times++ {
-			pause(ctx, next)
+		for ; ; times++ {
+			pause(ctx, rest)
 			if ctx.Err() != nil {
 				return
 			}
-			began := time.Now()
 			do()
-			next = max(every-time.Since(began), every/2)
 		}
 	})
 	return func() int {

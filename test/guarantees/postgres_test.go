@@ -30,7 +30,7 @@ func TestAHistoryOfTwoReplicasWithKillsIsLinearizable(t *testing.T) {
 	w.inject(upsets()...)
 	// In the short form, no call waits until the other replica finishes the
 	// changes of a dead replica.
-	patience, replica, postgres := 3*time.Second, 2500*time.Millisecond, 3*time.Second
+	patience, replica, postgres := 3*time.Second, 2500*time.Millisecond, 2*time.Second
 	if long() {
 		patience, replica, postgres = takeover, 15*time.Second, 7*time.Second
 	}
@@ -45,9 +45,10 @@ func TestAHistoryOfTwoReplicasWithKillsIsLinearizable(t *testing.T) {
 	c.check(t)
 }
 
-// killPostgres kills the PostgreSQL server repeatedly and restarts it after a pause.
-func (w *world) killPostgres(ctx context.Context, every, away time.Duration) func() int {
-	return again(ctx, every, func() {
+// killPostgres kills the PostgreSQL server repeatedly, with a pause before each, and
+// restarts it when it was away for a while.
+func (w *world) killPostgres(ctx context.Context, rest, away time.Duration) func() int {
+	return again(ctx, rest, func() {
 		w.postgres.Kill()
 		time.Sleep(away)
 		w.postgres.Restart()

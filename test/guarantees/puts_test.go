@@ -63,12 +63,12 @@ func (c *crowdOfPutters) caller(ctx context.Context, number int, seed uint64) {
 
 // play has all callers put until the time is over and each outcome came, and
 // everything be answered.
-func (c *crowdOfPutters) play(d time.Duration, kills time.Duration) (killed int) {
+func (c *crowdOfPutters) play(d time.Duration, rest time.Duration) (killed int) {
 	ctx, cancel := lastingFor(c.w.t.Context(), d, func() bool { return len(c.book.Outcomes()) >= len(outcomesOfPuts()) })
 	defer cancel()
 	seed := uint64(time.Now().UnixNano())
 	c.w.t.Logf("the seed is %d", seed)
-	killing := kill(ctx, kills, c.w.replicas...)
+	killing := kill(ctx, rest, c.w.replicas...)
 	var all sync.WaitGroup
 	for i := range c.callers {
 		all.Go(func() { c.caller(ctx, i, seed) })
@@ -111,7 +111,7 @@ func TestManyPutsEndInTheLastAcknowledgedValue(t *testing.T) {
 			w := build(t, plan{replicas: of.replicas, callers: of.callers, settings: fleet.Settings{Fingerprints: true}})
 			c := &crowdOfPutters{w: w, book: puts.NewBook(), callers: of.callers, shared: []string{"shared_a", "shared_b", "shared_c"}}
 			w.inject(upsets()...)
-			killed := c.play(length(t, 3*time.Second), 1400*time.Millisecond)
+			killed := c.play(length(t, 3*time.Second), time.Second)
 			w.cf.ClearFaults()
 			c.check()
 			t.Logf("%d calls, %d puts acknowledged, %d kills: %v", c.sent.Load(), c.book.Acknowledged(), killed, c.book.Outcomes())

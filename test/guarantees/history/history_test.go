@@ -103,6 +103,46 @@ func TestHistories(t *testing.T) {
 			{history.Create, "x", "1", 0, 1, calls.Done, "1"},
 			{history.Update, "x", "2", 2, 3, calls.Missing, ""},
 		}},
+		{"a change that was tried twice is made twice", true, []call{
+			{history.Create, "x", "1", 0, 1, calls.Done, "1"},
+			{history.Update, "x", "2", 2, never, calls.Lost, ""},
+			{history.Update, "x", "2", 6, never, calls.Lost, ""},
+			{history.Update, "x", "3", 3, 5, calls.Done, "3"},
+			{history.See, "x", "", 4, 4, calls.Done, "2"},
+			{history.See, "x", "", 7, 8, calls.Done, "2"},
+		}},
+		{"a change that was tried twice is made a second time before its second try", false, []call{
+			{history.Create, "x", "1", 0, 1, calls.Done, "1"},
+			{history.Update, "x", "2", 9, never, calls.Lost, ""},
+			{history.Update, "x", "2", 2, never, calls.Lost, ""},
+			{history.See, "x", "", 3, 3, calls.Done, "2"},
+			{history.Update, "x", "3", 4, 5, calls.Done, "3"},
+			{history.See, "x", "", 7, 8, calls.Done, "2"},
+		}},
+		{"a change that was tried twice is made three times", false, []call{
+			{history.Create, "x", "1", 0, 1, calls.Done, "1"},
+			{history.Update, "x", "2", 2, never, calls.Lost, ""},
+			{history.Update, "x", "2", 2, never, calls.Lost, ""},
+			{history.See, "x", "", 3, 3, calls.Done, "2"},
+			{history.Update, "x", "3", 4, 5, calls.Done, "3"},
+			{history.See, "x", "", 6, 6, calls.Done, "2"},
+			{history.Update, "x", "4", 7, 8, calls.Done, "4"},
+			{history.See, "x", "", 9, 9, calls.Done, "2"},
+		}},
+		{"only the second try is made", true, []call{
+			{history.Create, "x", "1", 0, 1, calls.Done, "1"},
+			{history.Update, "x", "2", 2, never, calls.Lost, ""},
+			{history.Update, "x", "2", 6, never, calls.Lost, ""},
+			{history.See, "x", "", 3, 5, calls.Done, "1"},
+			{history.See, "x", "", 7, 8, calls.Done, "2"},
+		}},
+		{"two deletes of one secret without an answer", true, []call{
+			{history.Create, "x", "1", 0, 1, calls.Done, "1"},
+			{history.Delete, "x", "", 2, never, calls.Lost, ""},
+			{history.Delete, "x", "", 3, never, calls.Lost, ""},
+			{history.Create, "y", "2", 4, 5, calls.Done, "2"},
+			{history.See, "y", "", 6, 7, calls.Done, "2"},
+		}},
 		{"the value at Cloudflare is an older one", false, []call{
 			{history.Create, "x", "1", 0, 1, calls.Done, "1"},
 			{history.Look, "x", "0", 2, 3, calls.Done, "1"},
@@ -114,6 +154,29 @@ func TestHistories(t *testing.T) {
 				t.Errorf("linearizable: %v, want %v", result, c.holds)
 			}
 		})
+	}
+}
+
+// TestManyTriesOfChangesAreUnderstood: callers that repeat changes while a replica is
+// killed again and again leave dozens of equal open changes.
+func TestManyTriesOfChangesAreUnderstood(t *testing.T) {
+	for _, last := range []string{"2", "9"} {
+		list := []call{{history.Create, "x", "1", 0, 1, calls.Done, "1"}}
+		for i := range int64(12) {
+			for _, write := range []string{"2", "3", "4"} {
+				list = append(list, call{history.Update, "x", write, 2 + i, never, calls.Lost, ""})
+			}
+		}
+		for i, seen := range []string{"2", "3", "4", "3", last} {
+			list = append(list, call{history.See, "x", "", 20 + 2*int64(i), 21 + 2*int64(i), calls.Done, seen})
+		}
+		want := porcupine.Ok
+		if last == "9" {
+			want = porcupine.Illegal
+		}
+		if result := porcupine.CheckOperationsTimeout(history.Model(), operations(list), time.Minute); result != want {
+			t.Errorf("with %q at the end: %s, want %s", last, result, want)
+		}
 	}
 }
 

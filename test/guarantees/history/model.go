@@ -42,6 +42,9 @@ type Input struct {
 	ID string
 	// Write has the fields that Create and Update set.
 	Write calls.Write
+
+	// turn numbers equal open changes from 1. 0: there is no equal one.
+	turn int
 }
 
 // Output is the answer.
@@ -63,18 +66,24 @@ type secret struct {
 	// id is empty after a create whose answer never came.
 	id    string
 	write calls.Write
+	// taken are the turns of equal open changes so far.
+	taken *turns
 }
 
 // Model is the sequential specification of a secret.
 func Model() porcupine.Model {
 	return porcupine.Model{
-		Partition: byName,
+		Partition: func(history []porcupine.Operation) [][]porcupine.Operation { return inTurn(byName(history)) },
 		Init:      func() any { return secret{} },
 		Step: func(state, input, output any) (bool, any) {
-			return state.(secret).step(input.(Input), output.(Output))
+			return state.(secret).take(input.(Input), output.(Output))
 		},
+		Equal:             func(a, b any) bool { return a.(secret).equal(b.(secret)) },
 		DescribeOperation: func(input, output any) string { return describe(input.(Input), output.(Output)) },
-		DescribeState:     func(state any) string { return fmt.Sprintf("%+v", state) },
+		DescribeState: func(state any) string {
+			s := state.(secret)
+			return fmt.Sprintf("there=%v id=%s %+v", s.there, s.id, s.write)
+		},
 	}
 }
 
@@ -119,7 +128,7 @@ func (s secret) step(in Input, out Output) (bool, secret) {
 }
 
 func (s secret) create(in Input, out Output) (bool, secret) {
-	made := secret{there: true, id: out.Secret.ID, write: in.Write}
+	made := secret{there: true, id: out.Secret.ID, write: in.Write, taken: s.taken}
 	switch out.Verdict {
 	case calls.Done:
 		return !s.there && made.is(out.Secret.ID) && made.looks(out), made
@@ -133,9 +142,9 @@ func (s secret) create(in Input, out Output) (bool, secret) {
 }
 
 func (s secret) change(in Input, out Output) (bool, secret) {
-	after := secret{}
+	after := secret{taken: s.taken}
 	if in.Kind == Update {
-		after = secret{there: true, id: in.ID, write: over(s.write, in.Write)}
+		after.there, after.id, after.write = true, in.ID, over(s.write, in.Write)
 	}
 	switch out.Verdict {
 	case calls.Done:
