@@ -36,8 +36,11 @@ type conn struct {
 	transport *Transport
 	host      *host
 	net       net.Conn
-	// raw is the kernel connection, or nil if not available.
-	raw    syscall.RawConn
+	// silent reports whether the server has neither closed the connection nor sent data. It is nil
+	// if the kernel connection is not available.
+	silent func() bool
+	// expire ends all pending I/O.
+	expire func()
 	reader *bufio.Reader
 	// left is the number of bytes that may still be read, or -1 for no limit.
 	left int64
@@ -53,8 +56,8 @@ func (t *Transport) connect(ctx context.Context, h *host) (*conn, error) {
 	}
 	c := &conn{transport: t, host: h, net: made}
 	if k, ok := made.(syscall.Conn); ok {
-		if c.raw, err = k.SyscallConn(); err != nil {
-			c.raw = nil
+		if raw, err := k.SyscallConn(); err == nil {
+			c.silent = silence(raw)
 		}
 	}
 	if h.scheme == "https" {
@@ -76,6 +79,7 @@ func (t *Transport) connect(ctx context.Context, h *host) (*conn, error) {
 		c.net = secured
 	}
 	c.reader = bufio.NewReader(c)
+	c.expire = func() { _ = c.net.SetDeadline(past()) }
 	return c, nil
 }
 
@@ -99,7 +103,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // usable reports whether a kept connection can be reused: the server has neither closed the
 // connection nor sent data.
 func (c *conn) usable() bool {
-	return time.Since(c.since) < c.transport.IdleTimeout && c.reader.Buffered() == 0 && (c.raw == nil || silent(c.raw))
+	return time.Since(c.since) < c.transport.IdleTimeout && c.reader.Buffered() == 0 && (c.silent == nil || c.silent())
 }
 
 // exchange writes a request and reads the headers of the response.
@@ -113,7 +117,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 		_ = c.net.SetReadDeadline(headers)
 	}
 	// After the deadlines are set, because AfterFunc overrides them.
-	stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(past()) })
+	stop := context.AfterFunc(ctx, c.expire)
 	b := &responseBody{conn: c, stop: stop}
 	if err := b.send(out); err != nil {
 		b.end(false)
@@ -127,7 +131,7 @@ func (c *conn) exchange(r *http.Request, out []byte, trace *httptrace.ClientTrac
 	if shorter {
 		_ = c.net.SetReadDeadline(deadline)
 		if ctx.Err() != nil {
-			_ = c.net.SetDeadline(past())
+			c.expire()
 		}
 	}
 	b.ReadCloser, b.last = answer.Body, answer.Close

@@ -4,5 +4,5 @@ package http1
 
 import "syscall"
 
-// silent always returns true, because there is no portable check.
-func silent(syscall.RawConn) bool { return true }
+// silence returns a function that always returns true, because there is no portable check.
+func silence(syscall.RawConn) func() bool { return func() bool { return true } }

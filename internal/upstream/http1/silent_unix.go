@@ -7,14 +7,19 @@ import (
 	"syscall"
 )
 
-// silent reports whether the peer of a connection has neither closed the connection nor sent data.
-func silent(raw syscall.RawConn) bool {
+// silence returns a function that reports whether the peer of a connection has neither closed the
+// connection nor sent data. The function allocates nothing, and one goroutine may call it at a time.
+func silence(raw syscall.RawConn) func() bool {
+	var b [1]byte
 	quiet := false
-	err := raw.Read(func(fd uintptr) bool {
-		var b [1]byte
+	read := func(fd uintptr) bool {
 		_, err := syscall.Read(int(fd), b[:])
 		quiet = errors.Is(err, syscall.EAGAIN)
 		return true
-	})
-	return err == nil && quiet
+	}
+	return func() bool {
+		quiet = false
+		err := raw.Read(read)
+		return err == nil && quiet
+	}
 }
