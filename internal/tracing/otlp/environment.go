@@ -12,7 +12,7 @@ import (
 )
 
 // newExporter returns the exporter configured in the environment, or nil. The exporters read the
-// other OTEL_EXPORTER_OTLP_* variables themselves.
+// other OTEL_EXPORTER_OTLP_* variables themselves, after checkVariables.
 func newExporter(ctx context.Context, getenv func(string) string) (sdktrace.SpanExporter, error) {
 	wanted := getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 	switch kind := getenv("OTEL_TRACES_EXPORTER"); {
@@ -22,6 +22,9 @@ func newExporter(ctx context.Context, getenv func(string) string) (sdktrace.Span
 		return nil, nil //nolint:nilnil // as above
 	case kind != "" && kind != "otlp":
 		return nil, wrong("OTEL_TRACES_EXPORTER", "otlp or none")
+	}
+	if err := checkVariables(getenv); err != nil {
+		return nil, err
 	}
 	name := "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
 	if getenv(name) == "" {
