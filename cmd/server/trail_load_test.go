@@ -222,8 +222,12 @@ func (r reckoning) check(t *testing.T) {
 			t.Errorf("%s reached Cloudflare, and its intent is not in the trail", mark)
 		}
 	}
-	longest, refused, wrong := time.Duration(0), 0, 0
+	var longest, slowest time.Duration
+	refused, wrong := 0, 0
 	for _, c := range r.calls {
+		if c.end == endOK {
+			slowest = max(slowest, c.took)
+		}
 		if c.end == endRefused {
 			refused++
 			longest = max(longest, c.took)
@@ -234,9 +238,9 @@ func (r reckoning) check(t *testing.T) {
 			}
 		}
 	}
-	// A second is promised; a machine under load gets more.
-	if longest > 5*time.Second {
-		t.Errorf("a refusal took %s", longest)
+	// A second is promised. A machine under load gets more: as much as for a call that succeeds.
+	if longest > max(5*time.Second, 2*slowest) {
+		t.Errorf("a refusal took %s, a call that succeeds at most %s", longest, slowest)
 	}
 	t.Logf("%d calls, %d changes arrived, %d refused within %s at the most", len(r.calls), len(r.border.arrived), refused, longest)
 }

@@ -149,7 +149,7 @@ func TestCallersTimeIsOver(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var w *witness
-			f := asFault(t, longEnough(t, 50*time.Millisecond, func(d time.Duration) (error, bool) {
+			f := asFault(t, longEnough(t, 50*time.Millisecond, func(d time.Duration) (bool, error) {
 				ctx, cancel := context.WithCancel(within(t))
 				handler := tt.handler
 				if tt.cancel {
@@ -164,7 +164,7 @@ func TestCallersTimeIsOver(t *testing.T) {
 				var client *upstream.Client
 				client, w = serve(t, handler)
 				err := tt.call(ctx, client)
-				return err, len(w.seen()) > 0
+				return len(w.seen()) > 0, err
 			}))
 			if f.Kind != tt.kind || f.Reason != tt.reason {
 				t.Errorf("fault = %v (kind %d), want %d %s", f, f.Kind, tt.kind, tt.reason)

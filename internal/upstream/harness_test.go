@@ -139,10 +139,10 @@ func within(t testing.TB) context.Context {
 
 // longEnough repeats a call with a deadline that doubles until the call gets as far as it must before
 // its deadline. A busy machine may take long to send a request.
-func longEnough(t testing.TB, d time.Duration, call func(time.Duration) (err error, far bool)) error {
+func longEnough(t testing.TB, d time.Duration, call func(time.Duration) (far bool, err error)) error {
 	t.Helper()
 	for ; ; d *= 2 {
-		if err, far := call(d); far || d > 10*time.Second {
+		if far, err := call(d); far || d > 10*time.Second {
 			return err
 		}
 	}

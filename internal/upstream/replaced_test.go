@@ -142,7 +142,7 @@ func TestRevocationIsNoticedBeforeTheFile(t *testing.T) {
 
 // A call that waits for a candidate respects its own deadline, and gets the refusal in the end.
 func TestWaitForTheCandidateIsBounded(t *testing.T) {
-	err := longEnough(t, 100*time.Millisecond, func(d time.Duration) (error, bool) {
+	err := longEnough(t, 100*time.Millisecond, func(d time.Duration) (bool, error) {
 		file := credentialFile(t)
 		r := rotateFrom(t, usersToken, file, first)
 		r.api.meet(handler(second, askUser, func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() }))
@@ -155,7 +155,7 @@ func TestWaitForTheCandidateIsBounded(t *testing.T) {
 		if refused && ctx.Err() == nil {
 			t.Error("the call did not wait")
 		}
-		return err, refused
+		return refused, err
 	})
 	if fault.From(err).Reason != "UPSTREAM_CREDENTIAL_REFUSED" {
 		t.Errorf("err = %v", err)

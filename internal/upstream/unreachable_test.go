@@ -102,12 +102,18 @@ func TestConnectionMayNoticeTheDeadlineFirst(t *testing.T) {
 
 // A server that is silent for long is not asked twice.
 func TestSilenceIsNotTriedAgain(t *testing.T) {
-	client, w := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(c *upstream.Config) {
-		transport := upstream.NewTransport()
-		transport.ResponseHeaderTimeout = 20 * time.Millisecond
-		c.Transport = transport
-	})
-	if f := asFault(t, read(within(t), client)); f.Reason != "UPSTREAM_UNREACHABLE" || !strings.Contains(f.Error(), "timeout") {
+	var w *witness
+	f := asFault(t, longEnough(t, 20*time.Millisecond, func(d time.Duration) (bool, error) {
+		var client *upstream.Client
+		client, w = serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, func(c *upstream.Config) {
+			transport := upstream.NewTransport()
+			transport.ResponseHeaderTimeout = d
+			c.Transport = transport
+		})
+		err := read(within(t), client)
+		return len(w.seen()) > 0, err
+	}))
+	if f.Reason != "UPSTREAM_UNREACHABLE" || !strings.Contains(f.Error(), "timeout") {
 		t.Errorf("fault = %v", f)
 	}
 	if n := len(w.seen()); n != 1 {
