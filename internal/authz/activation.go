@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/interpreter"
 )
 
@@ -12,6 +13,8 @@ import (
 type activation struct {
 	Question
 
+	// groups and scopes are the lists of the question for CEL.
+	groups, scopes textList
 	// literals are the string literals of the rule that is evaluated.
 	literals []any
 	// measured says that fits is valid.
@@ -54,28 +57,31 @@ var _ interpreter.Activation = (*activation)(nil)
 // Parent returns nil: an activation has no parent.
 func (*activation) Parent() interpreter.Activation { return nil }
 
-// ResolveName returns the value of a variable of a rule.
+// ResolveName returns the value of a variable of a rule. Values of CEL's own types are not
+// converted, which saves memory.
 func (q *activation) ResolveName(name string) (any, bool) {
 	switch name {
 	case varName:
-		return q.Principal.Name, true
+		return types.String(q.Principal.Name), true
 	case varTenant:
-		return q.Principal.Tenant, true
+		return types.String(q.Principal.Tenant), true
 	case varGroups:
-		return q.Principal.Groups, true
+		q.groups.texts = q.Principal.Groups
+		return &q.groups, true
 	case varClaims:
 		if q.Principal.Claims == nil {
 			return map[string]any{}, true
 		}
 		return q.Principal.Claims, true
 	case varKind:
-		return string(q.Principal.Kind), true
+		return types.String(q.Principal.Kind), true
 	case varAction:
-		return q.Action, true
+		return types.String(q.Action), true
 	case varAccount:
-		return q.Account, true
+		return types.String(q.Account), true
 	case varScopes:
-		return q.Scopes, true
+		q.scopes.texts = q.Scopes
+		return &q.scopes, true
 	default:
 		return q.resolveObject(name)
 	}
@@ -86,9 +92,9 @@ func (q *activation) ResolveName(name string) (any, bool) {
 func (q *activation) resolveObject(name string) (any, bool) {
 	switch {
 	case name == varStore && q.Store != nil:
-		return *q.Store, true
+		return types.String(*q.Store), true
 	case name == varSecret && q.Secret != nil:
-		return *q.Secret, true
+		return types.String(*q.Secret), true
 	}
 	number, isText := strings.CutPrefix(name, varLiteral)
 	if at, err := strconv.Atoi(number); isText && err == nil && at < len(q.literals) {
