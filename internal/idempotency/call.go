@@ -118,8 +118,8 @@ func (i *Intent) line() []audit.Record {
 	return []audit.Record{r}
 }
 
-// outcome returns the audit record of the change of c, nil if Outcome is nil.
-func (c *Call) outcome(err error) *audit.Record {
+// outcome returns the audit record of the change of c, and none if Outcome is nil.
+func (c *Call) outcome(err error) []audit.Record {
 	if c.Outcome == nil {
 		return nil
 	}
@@ -127,9 +127,9 @@ func (c *Call) outcome(err error) *audit.Record {
 }
 
 // ending completes the audit record of an outcome. Each attempt to commit the outcome writes the same record.
-func ending(r audit.Record) *audit.Record {
+func ending(r audit.Record) []audit.Record {
 	r.Kind, r.Time = audit.KindOutcome, time.Now()
-	return &r
+	return []audit.Record{r}
 }
 
 // Reservation reserves quota when a change begins, in the commit of the intent. Release returns the

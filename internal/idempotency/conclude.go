@@ -45,7 +45,7 @@ func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ow
 		all = append(all, key)
 	}
 	return k.change(ctx, all, func(now map[string]store.Record) (map[string]*store.Record, error) {
-		if err := k.own(now, id, e.raw); err != nil {
+		if err := k.own(now, keys.open, e.raw); err != nil {
 			return nil, err
 		}
 		mine, err := e.names(now[keys.call].Value)
@@ -75,7 +75,7 @@ func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ow
 		}
 		maps.Copy(changes, o.remember)
 		return changes, release.Apply(now, changes)
-	}, o.lines()...)
+	}, o.lines...)
 }
 
 // release returns the Release of a change.
@@ -117,11 +117,11 @@ func (k *Coordinator) answer(e *openEntry, o changeOutcome) *store.Record {
 
 // own returns errNotOwner if this replica does not own the intent. It decodes the record only if the record
 // differs from the record that this process wrote.
-func (k *Coordinator) own(now map[string]store.Record, id string, written []byte) error {
-	if kept, open := now[openPrefix+id]; open && written != nil && bytes.Equal(kept.Value, written) {
+func (k *Coordinator) own(now map[string]store.Record, openKey string, written []byte) error {
+	if kept, open := now[openKey]; open && written != nil && bytes.Equal(kept.Value, written) {
 		return nil
 	}
-	e, err := lookup(now, openPrefix+id, decodeOpen)
+	e, err := lookup(now, openKey, decodeOpen)
 	if err != nil {
 		return err
 	}

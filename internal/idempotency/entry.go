@@ -72,16 +72,8 @@ type changeOutcome struct {
 	made []string
 	// remember are records to commit with the outcome.
 	remember map[string]*store.Record
-	// line is the audit record, nil for none.
-	line *audit.Record
-}
-
-// lines returns the audit record as a list.
-func (o *changeOutcome) lines() []audit.Record {
-	if o.line == nil {
-		return nil
-	}
-	return []audit.Record{*o.line}
+	// lines holds the audit record, if there is one.
+	lines []audit.Record
 }
 
 // ended converts o for Release.

@@ -9,6 +9,9 @@ import (
 	"platform.internal/storekeeper/internal/fault"
 )
 
+// flightKey is the identity and the fingerprint of a call.
+type flightKey struct{ identity, print string }
+
 // flight runs one call. Other calls with the same identity and request can join.
 type flight struct {
 	call Call
@@ -125,7 +128,8 @@ func (k *Coordinator) joinFlight(
 	k.digest.mark(&c)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f = k.flights[c.identity+c.print]
+	key := flightKey{c.identity, c.print}
+	f = k.flights[key]
 	switch {
 	case f != nil && c.mayShare() && c.outdated == "":
 		f.waiting++
@@ -134,7 +138,7 @@ func (k *Coordinator) joinFlight(
 		return nil, false, shuttingDown()
 	}
 	f = k.newFlight(ctx, c, run)
-	k.flights[c.identity+c.print] = f
+	k.flights[key] = f
 	k.inFlight.Add(1)
 	k.workers.take(func() { k.runFlight(f) })
 	return f, true, nil
@@ -206,8 +210,8 @@ func (k *Coordinator) finish(f *flight, r callResult) {
 		return
 	}
 	f.landed, f.result = true, r
-	if identity := f.call.identity + f.call.print; k.flights[identity] == f {
-		delete(k.flights, identity)
+	if key := (flightKey{f.call.identity, f.call.print}); k.flights[key] == f {
+		delete(k.flights, key)
 	}
 	close(f.done)
 }

@@ -114,8 +114,8 @@ type Coordinator struct {
 	stop context.CancelFunc
 
 	mu sync.Mutex
-	// flights holds the flights that calls can join, by identity and fingerprint.
-	flights map[string]*flight
+	// flights holds the flights that calls can join.
+	flights map[flightKey]*flight
 	// running holds the intents that flights of this process own. The value is nil until run is called.
 	running map[string]*Intent
 	closing bool
@@ -148,7 +148,7 @@ func New(c Config) (*Coordinator, error) {
 		lease:   newLease(c),
 		life:    life,
 		stop:    stop,
-		flights: make(map[string]*flight),
+		flights: make(map[flightKey]*flight),
 		running: make(map[string]*Intent),
 		orphans: newOrphans(),
 		workers: newWorkers(life),

@@ -66,11 +66,12 @@ func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) err
 	op.entry.Intent = now
 	former := op.entry.raw
 	open := op.entry.record()
-	return k.change(f.ctx, []string{openPrefix + now.ID}, func(kept map[string]store.Record) (map[string]*store.Record, error) {
-		if err := k.own(kept, now.ID, former); err != nil {
+	openKey := op.entry.keys().open
+	return k.change(f.ctx, []string{openKey}, func(kept map[string]store.Record) (map[string]*store.Record, error) {
+		if err := k.own(kept, openKey, former); err != nil {
 			return nil, err
 		}
-		return map[string]*store.Record{openPrefix + now.ID: open}, nil
+		return map[string]*store.Record{openKey: open}, nil
 	})
 }
 
@@ -79,9 +80,9 @@ func (k *Coordinator) confirm(ctx context.Context, f *flight, op *operation) err
 func (k *Coordinator) discard(ctx context.Context, f *flight, op *operation, err error) {
 	k.finish(f, k.failed(ctx, err))
 	op.free()
-	o := changeOutcome{line: f.call.outcome(err)}
-	if o.line != nil {
-		o.line.Outcome = audit.NotSent
+	o := changeOutcome{lines: f.call.outcome(err)}
+	for i := range o.lines {
+		o.lines[i].Outcome = audit.NotSent
 	}
 	bounded, cancel := context.WithTimeout(f.ctx, recordPatience)
 	defer cancel()

@@ -44,7 +44,7 @@ func (k *Coordinator) perform(f *flight, op *operation) callResult {
 	if !known {
 		return k.unsettled(f, op, o.fault)
 	}
-	o.made, o.remember, o.line = running.Made, running.Remember, f.call.outcome(err)
+	o.made, o.remember, o.lines = running.Made, running.Remember, f.call.outcome(err)
 	k.step(f.ctx, StepOutcome)
 	r := callResult{body: o.body, fault: o.fault, again: !o.kept && unwaited(f, o.fault)}
 	err = k.persist(f, op, o, r)

@@ -128,7 +128,7 @@ func (k *Coordinator) recoverOne(x *orphan) {
 	}
 	o, err := k.callRecover(e, &Operation{Intent: e.Intent, Held: held, Ended: gone})
 	ended := eventOf(e, o, err)
-	o.line = k.found(e, o, err)
+	o.lines = k.found(e, o, err)
 	o.changed = o.changed || ended.Kind == EventUnproven
 	if ended.Kind != EventRecovered {
 		if looked.Before(settled) {
@@ -161,8 +161,8 @@ func eventOf(e *openEntry, o changeOutcome, err error) Event {
 	return ev
 }
 
-// found returns the audit record of an outcome that recovery determined, nil if Config.Found is nil.
-func (k *Coordinator) found(e *openEntry, o changeOutcome, err error) *audit.Record {
+// found returns the audit record of an outcome that recovery determined, and none if Config.Found is nil.
+func (k *Coordinator) found(e *openEntry, o changeOutcome, err error) []audit.Record {
 	if k.config.Found == nil {
 		return nil
 	}
