@@ -44,13 +44,13 @@ func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ow
 	for key := range o.remember {
 		all = append(all, key)
 	}
-	return k.change(ctx, all, func(now map[string]store.Record) (map[string]*store.Record, error) {
+	return k.config.Store.Commit(ctx, all, func(now map[string]store.Record) (store.Changes, error) {
 		if err := k.own(now, keys.open, e.raw); err != nil {
-			return nil, err
+			return store.Changes{}, err
 		}
 		mine, err := e.names(now[keys.call].Value)
 		if err != nil {
-			return nil, err
+			return store.Changes{}, err
 		}
 		changes := map[string]*store.Record{keys.open: nil}
 		for _, key := range keys.objects {
@@ -67,15 +67,15 @@ func (k *Coordinator) end(ctx context.Context, e *openEntry, o changeOutcome, ow
 		case o.kept && mine:
 			changes[keys.call] = k.answer(e, o)
 		case o.kept && ownKey == "":
-			return nil, errSuperseded
+			return store.Changes{}, errSuperseded
 		case o.kept:
 			changes[ownKey] = until(e.call(o), k.config.RetryWindow)
 		case mine:
 			changes[keys.call] = nil
 		}
 		maps.Copy(changes, o.remember)
-		return changes, release.Apply(now, changes)
-	}, o.lines...)
+		return store.Changes{Records: changes, Lines: o.lines}, release.Apply(now, changes)
+	})
 }
 
 // release returns the Release of a change.

@@ -47,6 +47,9 @@ type callResult struct {
 	again bool
 }
 
+// errNoResult is the cause of the fault of a flight whose goroutine ended.
+var errNoResult = errors.New("a flight ended without a result")
+
 // newFlight starts with one caller waiting.
 func (k *Coordinator) newFlight(ctx context.Context, c Call, run Run) *flight {
 	c.Objects = distinct(c.Objects)
@@ -140,7 +143,7 @@ func (k *Coordinator) joinFlight(
 	f = k.newFlight(ctx, c, run)
 	k.flights[key] = f
 	k.inFlight.Add(1)
-	k.workers.take(func() { k.runFlight(f) })
+	k.workers.take(f)
 	return f, true, nil
 }
 
@@ -189,16 +192,20 @@ func (k *Coordinator) leaveFlight(f *flight) {
 func (k *Coordinator) runFlight(f *flight) {
 	defer k.inFlight.Done()
 	defer f.unwanted()
-	r := callResult{fault: fault.From(errors.New("a flight ended without a result"))}
+	var r callResult
+	resolved := false
 	defer func() {
 		if p := recover(); p != nil {
 			err := panicked(p)
 			k.observe(Event{Kind: EventPanicked, Method: f.call.Method, Err: err})
 			r = callResult{fault: fault.From(err)}
+		} else if !resolved {
+			r = callResult{fault: fault.From(errNoResult)}
 		}
 		k.finish(f, r)
 	}()
 	r = k.resolve(f)
+	resolved = true
 }
 
 // finish gives r to the callers of f. Later results are ignored. A call that arrives after finish reads the

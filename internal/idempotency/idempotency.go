@@ -141,7 +141,7 @@ func New(c Config) (*Coordinator, error) {
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.Background())
-	return &Coordinator{
+	k := &Coordinator{
 		config:  c,
 		digest:  newDigester(c.Pepper),
 		locks:   newLocks(),
@@ -151,8 +151,9 @@ func New(c Config) (*Coordinator, error) {
 		flights: make(map[flightKey]*flight),
 		running: make(map[string]*Intent),
 		orphans: newOrphans(),
-		workers: newWorkers(life),
-	}, nil
+	}
+	k.workers = newWorkers(life, k.runFlight)
+	return k, nil
 }
 
 // complete sets the defaults and validates c.

@@ -21,16 +21,17 @@ func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error 
 	if reservation != nil {
 		counts = reservation.Keys()
 	}
-	return k.change(ctx, keys.and(counts...), func(now map[string]store.Record) (map[string]*store.Record, error) {
+	lines := e.Intent.line()
+	return k.config.Store.Commit(ctx, keys.and(counts...), func(now map[string]store.Record) (store.Changes, error) {
 		known, err := lookup(now, keys.call, decodeCall)
 		if err != nil {
-			return nil, err
+			return store.Changes{}, err
 		}
 		if known != nil && known.ID != e.Intent.ID && f.call.answeredBy(known) {
-			return nil, errKnown
+			return store.Changes{}, errKnown
 		}
 		if taken(now, keys.objects, e.Intent.ID) {
-			return nil, errBusy
+			return store.Changes{}, errBusy
 		}
 		changes := map[string]*store.Record{
 			keys.call: {Value: e.rawCall},
@@ -41,11 +42,11 @@ func (k *Coordinator) keep(ctx context.Context, f *flight, op *operation) error 
 		}
 		if reservation != nil {
 			if err := reservation.Take(now, changes); err != nil {
-				return nil, &refused{err}
+				return store.Changes{}, &refused{err}
 			}
 		}
-		return changes, nil
-	}, e.Intent.line()...)
+		return store.Changes{Records: changes, Lines: lines}, nil
+	})
 }
 
 // confirm reads the state before the change again, because another replica may have changed an object before

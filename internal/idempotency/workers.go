@@ -12,40 +12,43 @@ const mostIdle = 64
 type workers struct {
 	// life ends idle goroutines.
 	life context.Context //nolint:containedctx // the life of the workers is not that of a call
-	// idle passes work to an idle goroutine.
-	idle chan func()
+	// run is the work on a flight. idle passes a flight to an idle goroutine.
+	run  func(*flight)
+	idle chan *flight
 
 	mu      sync.Mutex
 	waiting int
 }
 
-func newWorkers(life context.Context) *workers { return &workers{life: life, idle: make(chan func())} }
+func newWorkers(life context.Context, run func(*flight)) *workers {
+	return &workers{life: life, run: run, idle: make(chan *flight)}
+}
 
-// take runs work at once on an idle or a new goroutine.
-func (c *workers) take(work func()) {
+// take runs a flight at once on an idle or a new goroutine.
+func (c *workers) take(f *flight) {
 	select {
-	case c.idle <- work:
+	case c.idle <- f:
 	default:
-		go c.serve(work)
+		go c.serve(f)
 	}
 }
 
-func (c *workers) serve(work func()) {
-	for work != nil {
-		work()
-		work = c.next()
+func (c *workers) serve(f *flight) {
+	for f != nil {
+		c.run(f)
+		f = c.next()
 	}
 }
 
-// next waits for more work. It returns nil if enough goroutines are idle or the pool ends.
-func (c *workers) next() func() {
+// next waits for another flight. It returns nil if enough goroutines are idle or the pool ends.
+func (c *workers) next() *flight {
 	if !c.reserveIdle() {
 		return nil
 	}
 	defer c.releaseIdle()
 	select {
-	case work := <-c.idle:
-		return work
+	case f := <-c.idle:
+		return f
 	case <-c.life.Done():
 		return nil
 	}

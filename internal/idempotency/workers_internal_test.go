@@ -10,16 +10,17 @@ import (
 func TestACrewBeginsAllWorkAtOnceAndKeepsSomeHands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		life, end := context.WithCancel(t.Context())
-		c := newWorkers(life)
+		var running sync.WaitGroup
+		var release chan struct{}
+		c := newWorkers(life, func(*flight) {
+			running.Done()
+			<-release
+		})
 		for range 2 {
-			var running sync.WaitGroup
-			release := make(chan struct{})
+			release = make(chan struct{})
 			running.Add(2 * mostIdle)
 			for range 2 * mostIdle {
-				c.take(func() {
-					running.Done()
-					<-release
-				})
+				c.take(&flight{})
 			}
 			running.Wait()
 			close(release)
