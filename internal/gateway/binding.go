@@ -41,16 +41,17 @@ type binder struct {
 	fail  func(w http.ResponseWriter, rpc string, header metadata.MD, err error)
 }
 
-// mux returns a mux with all routes. It tries the last route first.
-func (b binder) mux(options ...runtime.ServeMuxOption) (*runtime.ServeMux, error) {
-	mux := runtime.NewServeMux(append(options,
+// mux returns a mux with all routes.
+func (b binder) mux(options ...runtime.ServeMuxOption) (*segmentMux, error) {
+	options = append(options,
 		runtime.WithErrorHandler(b.unread),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
-	)...)
+	)
+	mux := &segmentMux{others: runtime.NewServeMux(options...)}
 	for _, r := range b.routes.paths {
-		if err := mux.HandlePath(r.method, r.path, b.bind(r)); err != nil {
+		if err := mux.of(r.path, options).HandlePath(r.method, r.path, b.bind(r)); err != nil {
 			return nil, fmt.Errorf("the route %s %s: %w", r.method, r.path, err)
 		}
 	}

@@ -78,7 +78,6 @@ func New(_ context.Context, c Config) (http.Handler, error) {
 // newCloudflareMux returns the mux of Cloudflare's API. It sets the routes of
 // errors.
 func newCloudflareMux(c Config, errors *errorWriter) (http.Handler, error) {
-	// The mux tries the last route first, and most calls are about secrets.
 	rules := readRoutes(identityv1.File_storekeeper_identity_v1_identity_proto, secretsstorev1.File_secretsstore_v1_service_proto)
 	errors.routes = rules
 	b := binder{
