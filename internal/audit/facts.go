@@ -27,8 +27,13 @@ func (f *Facts) Read(line []byte) bool {
 	for !c.wrong && len(c.rest) > 0 {
 		switch key := c.anyKey(); string(key) {
 		case "kind":
-			f.Kind = RecordKind(c.text())
-			if f.Kind != KindIntent && f.Kind != KindOutcome {
+			switch kind := c.raw(); string(kind) {
+			case string(KindIntent):
+				f.Kind = KindIntent
+			case string(KindOutcome):
+				f.Kind = KindOutcome
+			default:
+				f.Kind = RecordKind(kind)
 				return !c.wrong
 			}
 		case "id":

@@ -105,6 +105,10 @@ type authorization struct {
 	account string
 	// store is the name of the store, or nil until a rule needs the name.
 	store *string
+
+	// room is memory for the list of a call about one object, and noName the name of an object without one.
+	room   [1]callObject
+	noName string
 }
 
 func (j *authorization) decide(ctx context.Context) (context.Context, error) {
@@ -131,8 +135,7 @@ func (j *authorization) decide(ctx context.Context) (context.Context, error) {
 // the names of the objects of an inner call.
 func (j *authorization) given() {
 	if name := cmp.Or(j.target.InStore, j.audit.given[""]); name != "" {
-		j.store = &name
-		j.audit.setStoreName(name)
+		j.setStore(name)
 	}
 	j.audit.addNames(j.audit.given)
 }
@@ -214,7 +217,12 @@ func (j *authorization) learnStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	j.setStore(name)
+	return nil
+}
+
+// setStore sets the name of the store.
+func (j *authorization) setStore(name string) {
 	j.store = &name
 	j.audit.setStoreName(name)
-	return nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"platform.internal/storekeeper/internal/authz"
@@ -73,7 +74,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 func (j *authorization) objects() []callObject {
 	ids := j.target.SecretIDs[:min(len(j.target.SecretIDs), maxObjects+1)]
 	made := j.target.Secrets[:min(len(j.target.Secrets), maxObjects+1)]
-	list := make([]callObject, 0, max(1, len(ids)+len(made)))
+	list := slices.Grow(j.room[:0], max(1, len(ids)+len(made)))
 	for _, id := range ids {
 		o := callObject{action: j.method.Action, id: id, scopes: j.target.Scopes}
 		if name, given := j.audit.given[id]; given {
@@ -105,7 +106,7 @@ func (j *authorization) parentResource() callObject {
 	}
 	o := callObject{action: j.method.Action, or: j.method.OrAction}
 	if !strings.HasPrefix(j.method.Action, aboutSecrets) {
-		o.name = new(string)
+		o.name = &j.noName
 	}
 	return o
 }

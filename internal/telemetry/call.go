@@ -142,7 +142,8 @@ func (c *Call) Facts() Facts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.facts
-	f.Rays = slices.Clone(f.Rays)
+	// AddUpstream only appends, so the copy can share the values so far.
+	f.Rays = slices.Clip(f.Rays)
 	return f
 }
 
