@@ -108,6 +108,17 @@ func repeated(err error) bool {
 	}
 }
 
+// sharedChange is the state of a change that the call shares with the goroutine of the change, in one
+// allocation.
+type sharedChange struct {
+	op change.Op
+	// before is the state before the change. It is set when the intent is made.
+	before change.Baseline
+	// begun reports that the change is being made.
+	begun atomic.Bool
+	made  ownAnswer
+}
+
 // idempotent makes a change happen once: a repeat gets the answer of the first call, or waits for
 // the answer. A running change continues if the caller leaves.
 func idempotent(c Chain) grpc.UnaryServerInterceptor {
@@ -116,8 +127,8 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		if m == nil || !m.Changes || m.ByName || request == nil {
 			return next(ctx, req)
 		}
-		var before change.Baseline
-		call, err := c.changeOf(ctx, info.FullMethod, m, request, &before)
+		s := &sharedChange{}
+		call, err := c.changeOf(ctx, info.FullMethod, m, request, s)
 		if err != nil {
 			return nil, err
 		}
@@ -127,24 +138,22 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 			auditFrom(ctx).bytesCounted = true
 			return nil, c.Idempotency.Coordinator.Check(ctx, call)
 		}
-		var made ownAnswer
 		release := inflight.Retain(ctx)
-		var begun atomic.Bool
 		defer func() {
-			if !begun.Load() {
+			if !s.begun.Load() {
 				release()
 			}
 		}()
 		answer, err := c.Idempotency.Coordinator.Do(ctx, call, func(ctx context.Context, op *idempotency.Operation) ([]byte, error) {
 			// The request stays in memory until the change is done.
-			begun.Store(true)
+			s.begun.Store(true)
 			defer release()
-			out, err := next(change.With(ctx, attemptOf(ctx, op, before)), req)
+			out, err := next(change.With(ctx, attemptOf(ctx, op, s.before)), req)
 			if err != nil {
 				return nil, inner.failed(err)
 			}
 			op.Made, op.Remember = auditFrom(ctx).addCreatedIDs(out), inner.remember(out)
-			return made.pack(out)
+			return s.made.pack(out)
 		})
 		// Reads made by the change do not determine the age of the answer.
 		scope.SetFreshness(ctx, scope.Freshness{})
@@ -152,14 +161,14 @@ func idempotent(c Chain) grpc.UnaryServerInterceptor {
 		if err != nil {
 			return nil, err
 		}
-		return made.unpack(answer.Body)
+		return s.made.unpack(answer.Body)
 	}
 }
 
 // changeOf describes the change that a request asks for: the locks, the urgency, and the function
-// that makes the intent. before is set when the intent is made.
+// that makes the intent. It sets s.op.
 func (c Chain) changeOf(
-	ctx context.Context, method string, m *contract.Method, request proto.Message, before *change.Baseline,
+	ctx context.Context, method string, m *contract.Method, request proto.Message, s *sharedChange,
 ) (idempotency.Call, error) {
 	t := auditFrom(ctx)
 	if t.incomplete {
@@ -183,18 +192,21 @@ func (c Chain) changeOf(
 	if len(about.Secrets)+len(about.SecretIDs) > 0 {
 		call.Within = []string{storeKey(t.account, about)}
 	}
-	op := c.Rights.opOf(request)
+	s.op = c.Rights.opOf(request)
+	op := &s.op
 	op.Account, op.Caller, op.Tenant = cmp.Or(t.account, op.Account), t.caller.Name, scope.Tenant(ctx)
 	// A change of an existing object is urgent.
 	call.Urgent = !op.Creates()
-	if c.Idempotency.Admit != nil {
-		call.Admit = func(ctx context.Context) error { return c.Idempotency.Admit(ctx, &op) }
+	// The closures capture this small part of c. A closure that captures c copies c for each change.
+	once := c.Idempotency
+	if once.Admit != nil {
+		call.Admit = func(ctx context.Context) error { return once.Admit(ctx, op) }
 	}
 	if c.Fingerprint != nil {
 		t.fingerprint(contract.Values(request), c.Fingerprint)
 	}
-	if c.Idempotency.Reserve != nil {
-		call.Reservation = c.Idempotency.Reserve(&op)
+	if once.Reserve != nil {
+		call.Reservation = once.Reserve(op)
 	}
 	call.Outcome = func(err error) audit.Record {
 		r := t.record(ctx)
@@ -202,7 +214,7 @@ func (c Chain) changeOf(
 		return r
 	}
 	call.Intent = func(ctx context.Context, urged <-chan struct{}) (idempotency.Intent, error) {
-		return c.intentOf(change.With(ctx, &change.Attempt{Urged: urged}), t, &op, names, before)
+		return once.intentOf(change.With(ctx, &change.Attempt{Urged: urged}), t, s, names)
 	}
 	return call, nil
 }
@@ -239,10 +251,9 @@ func (c Chain) callOf(ctx context.Context, method string, n changeKey, request p
 }
 
 // intentOf returns the intent of a change: the request without values, and the state before the
-// change. It also stores that state in before.
-func (c Chain) intentOf(
-	ctx context.Context, t *auditContext, op *change.Op, names map[string]string, before *change.Baseline,
-) (idempotency.Intent, error) {
+// change. It also stores that state in s.
+func (c Idempotency) intentOf(ctx context.Context, t *auditContext, s *sharedChange, names map[string]string) (idempotency.Intent, error) {
+	op := &s.op
 	// The audit records use the identifier of the change, so that the outcome of a recovery is
 	// linked to the intent.
 	t.addNames(names)
@@ -257,14 +268,14 @@ func (c Chain) intentOf(
 	if i.Op, err = json.Marshal(op); err != nil {
 		return i, err
 	}
-	if c.Idempotency.Before != nil {
-		if *before, err = c.Idempotency.Before(ctx, op); err != nil {
+	if c.Before != nil {
+		if s.before, err = c.Before(ctx, op); err != nil {
 			return i, err
 		}
-		if err = t.inner.check(*before); err != nil {
+		if err = t.inner.check(s.before); err != nil {
 			return i, err
 		}
-		if i.Baseline, err = json.Marshal(before); err != nil {
+		if i.Baseline, err = json.Marshal(&s.before); err != nil {
 			return i, err
 		}
 	}
@@ -273,5 +284,5 @@ func (c Chain) intentOf(
 	}
 	// intentOf may be called several times. The bytes are counted once.
 	t.bytesCounted = true
-	return i, c.Idempotency.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
+	return i, c.Durable.take(i.Tenant, durableBytes(i, len(op.SecretIDs)+len(op.Secrets)))
 }
