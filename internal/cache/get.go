@@ -98,12 +98,13 @@ func (s *collection[T]) learn(ctx context.Context, item T, since uint64) {
 	s.of.publish(ctx, e, take)
 }
 
-// learnMissing records that a read that began after since did not find an object.
+// learnMissing records that a read that began after since did not find an object. The read says nothing about
+// an object that the cache learned after since, and other replicas must not get an event about that object.
 func (s *collection[T]) learnMissing(ctx context.Context, id string, since uint64) {
 	take := func() { s.markMissing(id, since) }
 	s.of.mu.Lock()
-	_, known := s.entries[id]
-	news := known || s.whole == nil
+	f, known := s.entries[id]
+	news := known && f.learned <= since || !known && s.whole == nil
 	if !news {
 		take()
 	}

@@ -229,3 +229,34 @@ func TestALargeEventSaysOnlyThatThereIsSomething(t *testing.T) {
 		}
 	}
 }
+
+// A search by name finds nothing, and then the secret is created: the search says nothing about the new secret.
+func TestASearchDoesNotHideASecretThatWasCreatedAfterIt(t *testing.T) {
+	for _, creator := range []string{"the same replica", "the other replica"} {
+		t.Run(creator, func(t *testing.T) {
+			w := newWorld(t)
+			store := w.store("s")
+			log := &memory{}
+			g, gated := viaGate(w)
+			one, _ := w.cache(withLog(log), gated)
+			two, _ := w.cache(withLog(log))
+			secrets(t, two, store, "A")
+			names(t, one, store)
+			names(t, two, store)
+			by := one
+			if creator == "the other replica" {
+				by = two
+			}
+			g.once("ListSecrets", func() { secrets(t, by, store, "B") })
+			found, err := one.SecretsNamed(t.Context(), account, store, []string{"B"}, cache.Now)
+			if err != nil || len(found) != 0 {
+				t.Fatalf("found %v, %v", found, err)
+			}
+			for name, replica := range map[string]*client{"the replica that searched": one, "the other replica": two} {
+				if got := names(t, replica, store); got != "[B A]" {
+					t.Errorf("%s shows %s", name, got)
+				}
+			}
+		})
+	}
+}
