@@ -85,21 +85,27 @@ func (k *Coordinator) Peek(ctx context.Context, c *Call) (Intent, bool) {
 	if !c.mayShare() {
 		return Intent{}, false
 	}
-	e, err := k.look(ctx, c)
-	switch {
-	case err != nil || e == nil || e.Print != c.print:
-		return Intent{}, false
-	case e.Intent != nil:
-		return *e.Intent, true
+	for last := ""; ; {
+		e, err := k.look(ctx, c)
+		switch {
+		case err != nil || e == nil || e.Print != c.print:
+			return Intent{}, false
+		case e.Intent != nil:
+			return *e.Intent, true
+		}
+		openKey := openPrefix + e.ID
+		now, err := k.config.Store.Get(ctx, openKey)
+		if err != nil {
+			return Intent{}, false
+		}
+		open, err := lookup(now, openKey, decodeOpen)
+		switch {
+		case err != nil || open == nil && e.ID == last:
+			return Intent{}, false
+		case open != nil:
+			return open.Intent, true
+		}
+		// The change ended between the two reads.
+		last = e.ID
 	}
-	openKey := openPrefix + e.ID
-	now, err := k.config.Store.Get(ctx, openKey)
-	if err != nil {
-		return Intent{}, false
-	}
-	open, err := lookup(now, openKey, decodeOpen)
-	if err != nil || open == nil {
-		return Intent{}, false
-	}
-	return open.Intent, true
 }

@@ -9,7 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"platform.internal/storekeeper/internal/fault"
 	"platform.internal/storekeeper/internal/idempotency"
+	"platform.internal/storekeeper/internal/store"
 )
 
 func TestAnIntentIsReadBackFromAnyReplica(t *testing.T) {
@@ -43,6 +45,59 @@ func TestAnIntentIsReadBackFromAnyReplica(t *testing.T) {
 			}
 		}
 	})
+}
+
+// afterGet calls then after each read.
+type afterGet struct {
+	store.Store
+
+	then func(keys []string)
+}
+
+func (a afterGet) Get(ctx context.Context, keys ...string) (map[string]store.Record, error) {
+	found, err := a.Store.Get(ctx, keys...)
+	a.then(keys)
+	return found, err
+}
+
+// The record of the call names an open intent, and the intent ends before it is read.
+func TestTheIntentOfAChangeThatEndsMeanwhileIsReadBack(t *testing.T) {
+	for name, made := range map[string]bool{"made": true, "not made": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, w := newDisk(), newWorld()
+				c := on(keyed("k", "a"), "o")
+				c.Intent = func(context.Context, <-chan struct{}) (idempotency.Intent, error) {
+					return idempotency.Intent{Names: map[string]string{"id": "name"}}, nil
+				}
+				one, finish, looked := life(t, d, w, together), make(chan struct{}), false
+				got := one.run(t.Context(), c, func(_ context.Context, op *idempotency.Operation) ([]byte, error) {
+					<-finish
+					if !made {
+						return nil, fault.New(fault.Throttled, "BUDGET", "x")
+					}
+					return w.act(op, "a"), nil
+				})
+				synctest.Wait()
+				two := life(t, d, w, func(c *idempotency.Config) {
+					together(c)
+					c.Store = afterGet{c.Store, func(keys []string) {
+						if !looked && strings.HasPrefix(keys[0], "call/") {
+							looked = true
+							close(finish)
+							<-got
+						}
+					}}
+				})
+				if i, ok := two.Peek(t.Context(), &c); ok != made || made && i.Names["id"] != "name" {
+					t.Errorf("%t, %+v", ok, i)
+				}
+				if want(t, two.do(t.Context(), c), "a number 1", made); w.count("a") != 1 {
+					t.Errorf("made %d times", w.count("a"))
+				}
+			})
+		})
+	}
 }
 
 func TestWhatWasUnknownAMomentAgoIsNotMadeTwice(t *testing.T) {
