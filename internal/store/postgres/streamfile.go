@@ -25,6 +25,10 @@ func (f *StreamFile) Write(lines []byte) (int, error) {
 	if err == nil {
 		err = syncdata.Sync(f.file)
 	}
+	if err != nil {
+		// The write may have ended within a line. The next Write ends that line when it opens the file.
+		err = errors.Join(err, f.Close())
+	}
 	return n, err
 }
 
@@ -48,7 +52,7 @@ func (f *StreamFile) reopen() error {
 	return f.endLine()
 }
 
-// endLine ends a line that a kill cut off. Stream writes that line again.
+// endLine ends a line that a kill or a failed write cut off. Stream writes that line again.
 func (f *StreamFile) endLine() error {
 	info, err := f.file.Stat()
 	if err != nil || info.Size() == 0 {
