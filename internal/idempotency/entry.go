@@ -137,6 +137,17 @@ func (c *callEntry) result() callResult {
 	return r
 }
 
+// refusedForOthers reports whether the outcome is a refusal that is due to other objects than those of the
+// change: a container that was not empty, or a limit. Changes of these objects leave no trace at the objects of
+// the change, so the refusal may be out of date.
+func (c *callEntry) refusedForOthers() bool {
+	if len(c.Fault) == 0 {
+		return false
+	}
+	f, err := decodeFault(c.Fault)
+	return err == nil && (f.Kind == fault.NotEmpty || f.Kind == fault.LimitReached)
+}
+
 // recordVersion is the version of the layouts below.
 const recordVersion = 1
 

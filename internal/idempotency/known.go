@@ -11,7 +11,8 @@ import (
 
 // look reads the record of an incoming call and notes the result in c. It returns nil if no record may answer
 // the call. The answer to a call without a key is stale if another change of the same object followed a change
-// that was not a deletion, or if the same call came again and failed.
+// that was not a deletion, if the same call came again and failed, or if the answer is a refusal that is due to
+// other objects.
 func (k *Coordinator) look(ctx context.Context, c *Call) (*callEntry, error) {
 	k.digest.mark(c)
 	callKey := callPrefix + c.identity
@@ -45,6 +46,9 @@ func (k *Coordinator) outdated(ctx context.Context, c *Call, e *callEntry) (bool
 	}
 	if c.Deletes && len(e.Fault) == 0 {
 		return false, nil
+	}
+	if e.refusedForOthers() {
+		return true, nil
 	}
 	about := append(append([]string{}, e.Intent.Objects...), e.Intent.Within...)
 	if len(about) == 0 {

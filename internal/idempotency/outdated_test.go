@@ -115,6 +115,37 @@ func TestALaterChangeEndsTheAnswerToACallWithoutAKey(t *testing.T) {
 	}
 }
 
+// A store is not empty because of its secrets, and full because of others. If they are gone, the refusal is out of
+// date, and nothing at the objects of the refused change shows it.
+func TestARefusalDueToOtherObjectsIsNoAnswerToARepeatWithoutAKey(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind   fault.Kind
+		repeat idempotency.Call
+		want   string
+		stays  bool
+	}{
+		"what is not empty, without a key": {kind: fault.NotEmpty, repeat: again(plain("a")), want: "a number 1"},
+		"what is full, without a key":      {kind: fault.LimitReached, repeat: again(plain("a")), want: "a number 1"},
+		"what is not empty, with a key":    {kind: fault.NotEmpty, repeat: keyed("k", "a"), want: "REFUSED", stays: true},
+		"what is full, with a key":         {kind: fault.LimitReached, repeat: keyed("k", "a"), want: "REFUSED", stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, w := newDisk(), newWorld()
+				r := life(t, d, w, nil)
+				first := on(test.repeat, "store")
+				first.Retry = false
+				want(t, r.run(t.Context(), first, func(context.Context, *idempotency.Operation) ([]byte, error) {
+					return nil, fault.New(test.kind, "REFUSED", "x")
+				}), "REFUSED", false)
+				want(t, r.do(t.Context(), within(on(plain("b"), "o"), "store")), "b number 1", false)
+				want(t, r.do(t.Context(), on(test.repeat, "store")), test.want, test.stays)
+				nothingOpen(t, d)
+			})
+		})
+	}
+}
+
 // Of an object that many change, no record is left for good.
 func TestWhatIsRememberedOfAnObjectEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
