@@ -5,9 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	storekeeperv1 "platform.internal/storekeeper/gen/storekeeper/v1"
@@ -239,5 +241,32 @@ func TestAnAnswerThatIsLostIsNoSecondSecret(t *testing.T) {
 	p.holds(store, "A", "v2")
 	if _, n := p.cf.Counts(accountID); n != 1 {
 		t.Errorf("there are %d secrets", n)
+	}
+}
+
+// A retry looks for the secret while the first try changes it. Both have the same key, so both get the same
+// answer, whatever the retry finds.
+func TestARetryOfAPutThatLooksDuringTheFirstTryGetsItsAnswer(t *testing.T) {
+	t.Parallel()
+	p := remembering(t, setup{})
+	p.madeStore("s")
+	before := p.puts(aPut("A", "v1"), created).GetSecret()
+	r := aPut("A", "v2", func(r *storekeeperv1.PutSecretRequest) { r.ExpectedModified = before.GetModified() })
+	const list = "secrets-store-secrets-list"
+	p.inject(emulator.Fault{Kind: emulator.KindDelay, Operation: list, Delay: time.Second, Times: 1})
+	type outcome struct {
+		answer *storekeeperv1.PutSecretResponse
+		was    ruling
+	}
+	arrived, retry := p.cf.Calls(list), make(chan outcome)
+	go func() {
+		answer, was := p.put(withKey("k"), r)
+		retry <- outcome{answer, was}
+	}()
+	p.await("the retry looks", func() bool { return p.cf.Calls(list) > arrived })
+	first, was := p.put(withKey("k"), r)
+	second := <-retry
+	if was.err != nil || second.was.err != nil || first.GetOutcome() != updated || !proto.Equal(first, second.answer) {
+		t.Errorf("%v, %v; the retry: %v, %v", first, was.err, second.answer, second.was.err)
 	}
 }

@@ -46,6 +46,12 @@ func (s *Service) put(ctx context.Context, r *storekeeperv1.PutSecretRequest, ag
 	d.call.JudgeOnly = d.refusal != nil || d.outcome == storekeeperv1.PutSecretResponse_UNCHANGED
 	d.call.DryRun = r.GetValidateOnly()
 	answer, err := s.c.Calls.Call(ctx, d.call)
+	if err == nil && d.call.JudgeOnly && !d.call.DryRun {
+		// An earlier try of the same call may have made the state that was seen.
+		if answer, known, err := s.c.Calls.Replay(ctx, r); known || err != nil {
+			return putAnswer(answer), err
+		}
+	}
 	switch {
 	case err != nil:
 		return nil, err

@@ -169,13 +169,23 @@ func (s *Service) DeleteSecret(ctx context.Context, r *storekeeperv1.DeleteSecre
 			return nil, err
 		case exists:
 			return deleted, nil
-		case r.GetAllowMissing():
-			return &storekeeperv1.DeleteSecretResponse{}, nil
 		default:
-			return nil, noSecret()
+			return s.missing(ctx, r)
 		}
 	}
 	return nil, busy()
+}
+
+// missing answers a deletion of a secret that does not exist. An earlier try of the same call may have deleted
+// the secret since the start of this call.
+func (s *Service) missing(ctx context.Context, r *storekeeperv1.DeleteSecretRequest) (*storekeeperv1.DeleteSecretResponse, error) {
+	if _, known, err := s.c.Calls.Replay(ctx, r); known || err != nil {
+		return &storekeeperv1.DeleteSecretResponse{Deleted: true}, err
+	}
+	if r.GetAllowMissing() {
+		return &storekeeperv1.DeleteSecretResponse{}, nil
+	}
+	return nil, noSecret()
 }
 
 // delete tries once to delete a secret, and reports whether it existed.
