@@ -46,7 +46,7 @@ func (j *authorization) decideObjects(ctx context.Context) error {
 		o := &objects[i]
 		d := j.decideObject(o)
 		if !d.Allowed && d.NeedsName {
-			if err := j.learn(ctx, objects); err != nil {
+			if err := j.learnOrRecall(ctx, objects); err != nil {
 				return err
 			}
 			d = j.decideObject(o)
@@ -115,6 +115,23 @@ func (j *authorization) decideObject(o *callObject) authz.Decision {
 	q := j.question(o.action)
 	q.Secret, q.Scopes = o.name, o.scopes
 	return j.rights.decideAction(q, o.or)
+}
+
+// learnOrRecall is learn for a call that may be a repeat: the first call may have deleted the objects
+// since this call began.
+func (j *authorization) learnOrRecall(ctx context.Context, objects []callObject) error {
+	err := j.learn(ctx, objects)
+	if ignoreNotFound(err) != nil || err == nil || j.audit.recall == nil {
+		return err
+	}
+	known, failed := j.audit.recall(ctx)
+	switch {
+	case failed != nil:
+		return failed
+	case known:
+		return j.learn(ctx, objects)
+	}
+	return err
 }
 
 // learn resolves the identifiers of the call to names. It is called only if a rule depends on

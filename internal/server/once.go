@@ -59,21 +59,37 @@ func rememberNames(c Chain) grpc.UnaryServerInterceptor {
 			// The request holds text that is not UTF-8. The rights, and validate, refuse it.
 			return next(ctx, req)
 		}
-		about := m.Target(request)
-		if account, served := c.Rights.Names.Account(about.Account); served {
-			if before, known := c.Idempotency.Coordinator.Peek(ctx, &call); known {
-				c.Rights.Names.Remember(account, about.StoreID, before.Names)
-				if nameDiffers(request, before.Names) {
-					call, err = c.callOf(ctx, info.FullMethod, n, request, before.Names)
-				}
-			}
+		t := auditFrom(ctx)
+		t.call = &call
+		t.recall = func(ctx context.Context) (known bool, err error) {
+			return c.recallNames(ctx, info.FullMethod, n, request, &call)
 		}
-		auditFrom(ctx).call = &call
-		if err != nil {
+		if _, err := t.recall(ctx); err != nil {
 			return nil, err
 		}
 		return next(ctx, req)
 	}
+}
+
+// recallNames loads the names of the objects of a change from the record of an equal call, and
+// describes the call by these names. known is false if there is no record.
+func (c Chain) recallNames(
+	ctx context.Context, method string, n changeKey, request proto.Message, call *idempotency.Call,
+) (known bool, err error) {
+	about := c.Rights.Methods[method].Target(request)
+	account, served := c.Rights.Names.Account(about.Account)
+	if !served {
+		return false, nil
+	}
+	before, known := c.Idempotency.Coordinator.Peek(ctx, call)
+	if !known {
+		return false, nil
+	}
+	c.Rights.Names.Remember(account, about.StoreID, before.Names)
+	if nameDiffers(request, before.Names) {
+		*call, err = c.callOf(ctx, method, n, request, before.Names)
+	}
+	return true, err
 }
 
 // forgetTimeout limits how long a refusal waits until the record of an older
