@@ -22,7 +22,11 @@ const (
 	tenantPrefix  = "quota/count/"
 	accountPrefix = "quota/account/"
 	ownerPrefix   = "quota/object/"
+	gonePrefix    = "quota/gone/"
 )
+
+// goneKey returns the key of the record of a deleted store.
+func goneKey(account, store string) string { return gonePrefix + account + "/" + store }
 
 // tenantKey returns the record key of a tenant in an account. The tenant comes last because a tenant may
 // contain a slash, and an account may not.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"platform.internal/storekeeper/internal/store"
 	"platform.internal/storekeeper/internal/store/fields"
@@ -82,11 +83,31 @@ func (c *Counter) releaseOf(ctx context.Context, n note, taken asked, e Ended) (
 	var err error
 	switch {
 	case r.DeletesStore && (e.Done || e.Gone):
-		err = r.loseStore(ctx)
+		// A store that Cloudflare does not find may be one that it does not show yet.
+		if e.Done {
+			err = r.markGone(ctx)
+		}
+		if err == nil {
+			err = r.loseStore(ctx)
+		}
 	case len(r.Deletes) > 0 && (e.Done || e.Gone && len(r.Deletes) == 1):
 		r.lost, err = c.owners(ctx, r.Account, r.StoreID, r.Deletes)
 	}
 	return r, err
+}
+
+// goneAge is the time for which a deleted store is remembered. A create whose outcome was lost may end long
+// after the store was deleted.
+const goneAge = 24 * time.Hour
+
+// markGone records that the store was deleted, before the counted objects are read: a create that ends before
+// is among these objects, and a create that ends later is not counted.
+func (r *Release) markGone(ctx context.Context) error {
+	key := goneKey(r.Account, r.StoreID)
+	return r.c.Store.Commit(ctx, []string{key}, func(map[string]store.Record) (store.Changes, error) {
+		gone := &store.Record{Value: fields.Begin(recordVersion, 1), Expires: r.c.Clock().Add(goneAge)}
+		return store.Changes{Records: map[string]*store.Record{key: gone}}, nil
+	})
 }
 
 // loseStore finds the owners of the deleted store and of all its secrets.
@@ -104,8 +125,9 @@ func (r *Release) loseStore(ctx context.Context) error {
 func (r *Release) Keys() []string {
 	var keys []string
 	if r.Places > 0 {
-		keys = r.taken.keys(len(r.made))
+		keys = r.taken.keys(len(r.made) + 1)
 		if r.Tenant != nil {
+			keys = append(keys, goneKey(r.Account, r.home()))
 			for _, id := range r.made {
 				keys = append(keys, ownerKey(r.Account, r.home(), id))
 			}
@@ -171,6 +193,9 @@ func (r *Release) keep(t tally) error {
 		return err
 	}
 	*h.held(r.Kind) = max(0, *h.held(r.Kind)-r.Places)
+	if _, gone := t.now[goneKey(r.Account, r.home())]; gone {
+		return nil // the objects were deleted with their store
+	}
 	for _, id := range r.made {
 		object := ownerKey(r.Account, r.home(), id)
 		if _, counted := t.now[object]; !counted {
