@@ -93,7 +93,7 @@ func each(wires []*fleet.Wire, do func(*fleet.Wire)) {
 
 func newOutage(w *world) *outage {
 	o := &outage{w: w, failed: map[string]int{}}
-	made := must(w.t, "create", w.rest("c0", w.replicas[0]).Create(w.t.Context(), calls.Mark{Key: "kept"}, "kept", calls.Write{Value: "v", Comment: "c", Scopes: "workers"}))
+	made := must(w.t, "create", w.settled(w.rest("c0", w.replicas[0]), "kept"))
 	o.id = made.Secrets[0].ID
 	for _, r := range w.replicas {
 		must(w.t, "list", w.rest("c0", r).List(w.t.Context(), calls.Mark{}, ""))

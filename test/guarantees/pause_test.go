@@ -112,11 +112,13 @@ func TestAPausedReplicaSendsNoOldChangeOverANewerOne(t *testing.T) {
 func (s stop) play(w *world) {
 	t := w.t
 	paused, other := w.replicas[0], w.replicas[1]
-	id := must(t, "create", w.rest("c1", other).Create(t.Context(), calls.Mark{Key: "made"}, "n", calls.Write{Value: "first", Scopes: "workers"})).Secrets[0].ID
+	id := must(t, "create", w.settled(w.rest("c1", other), "n")).Secrets[0].ID
 	// The paused replica has read the secret, so that its next request is the
 	// change.
 	must(t, "list", w.rest("c0", paused).List(t.Context(), calls.Mark{}, ""))
-	must(t, "update", w.rest("c0", paused).Update(t.Context(), calls.Mark{Key: "before"}, id, calls.Write{Value: "second"}))
+	eventually(t, "the paused replica makes changes", takeover, func() bool {
+		return w.rest("c0", paused).Update(t.Context(), calls.Mark{Key: "before"}, id, calls.Write{Value: "second"}).Verdict == calls.Done
+	})
 	old, release := s.pauseWithin(w, id)
 	defer release()
 	began := time.Now()

@@ -34,7 +34,7 @@ func TestPausesAtAnyStepLeaveNewerChangesStanding(t *testing.T) {
 	}})
 	ids := make([]string, crowded)
 	for i := range ids {
-		made := must(t, "create", w.rest("c1", w.replicas[1]).Create(t.Context(), calls.Mark{}, pausedName(i), calls.Write{Value: "first", Scopes: "workers"}))
+		made := must(t, "create", w.settled(w.rest("c1", w.replicas[1]), pausedName(i)))
 		ids[i] = made.Secrets[0].ID
 	}
 	end := time.Now().Add(length(t, 0))

@@ -22,8 +22,9 @@ type Missing struct{ Reason string }
 // Error is the reason.
 func (m Missing) Error() string { return m.Reason }
 
-// installTime bounds an installation, which downloads some 100 MB at most.
-const installTime = 8 * time.Minute
+// installTime bounds an installation, which downloads some 100 MB at most and takes
+// ten minutes on a busy machine.
+const installTime = 20 * time.Minute
 
 // offline matches the messages of package managers for an unreachable registry,
 // but no message about a wrong lock file or version.
