@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,7 +97,7 @@ func withRotatedFiles(files []string, partly bool) ([]string, error) {
 	if len(files) != 1 || partly {
 		return files, nil
 	}
-	earlier, err := filepath.Glob(audit.RotatedPattern(files[0]))
+	earlier, err := audit.RotatedFiles(files[0])
 	return append(earlier, files...), err
 }
 

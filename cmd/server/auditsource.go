@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"platform.internal/storekeeper/internal/audit"
@@ -115,7 +114,7 @@ func exist(paths []string) error {
 	for _, path := range paths {
 		file, err := os.Stat(path)
 		if errors.Is(err, os.ErrNotExist) && len(paths) == 1 {
-			if rotated, globErr := filepath.Glob(audit.RotatedPattern(path)); globErr == nil && len(rotated) > 0 {
+			if rotated, listErr := audit.RotatedFiles(path); listErr == nil && len(rotated) > 0 {
 				continue
 			}
 		}

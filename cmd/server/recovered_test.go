@@ -184,7 +184,7 @@ func TestAuditVerifyReportsEveryGapThatItKnowsOf(t *testing.T) {
 	if code != exitOK || !strings.Contains(said, "none is missing") {
 		t.Fatalf("a whole trail: %d %s", code, said)
 	}
-	rotated, err := filepath.Glob(audit.RotatedPattern(name))
+	rotated, err := audit.RotatedFiles(name)
 	must(t, err)
 	_, said = audited(t, rotated[0])
 	last := regexp.MustCompile(`last record (\S+)`).FindStringSubmatch(said)[1]

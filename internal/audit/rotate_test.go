@@ -21,7 +21,7 @@ func rotated(t *testing.T, p string) []string {
 			w.rotate(t)
 		}
 	}
-	files, err := filepath.Glob(audit.RotatedPattern(p))
+	files, err := audit.RotatedFiles(p)
 	if err != nil || len(files) != 4 {
 		t.Fatalf("%v, %v", files, err)
 	}
@@ -81,5 +81,27 @@ func TestVerifyTellsOfAFileThatIsGone(t *testing.T) {
 	begin(t, p, key)
 	if report := verify(t, p); !report.OK() || report.Complete() || report.Missing[0] != (audit.Missing{From: 1, To: 2, Before: p, Reason: audit.ReasonFileLost}) {
 		t.Errorf("after the next start: %+v", report)
+	}
+}
+
+func TestRotatedFilesAreFoundInAnyFolder(t *testing.T) {
+	for _, name := range []string{"plain", "a[0-9]", "what?", "st*r"} {
+		folder := filepath.Join(t.TempDir(), name)
+		p := filepath.Join(folder, "audit.log")
+		if files, err := audit.RotatedFiles(p); err != nil || len(files) != 0 {
+			t.Errorf("%s: no folder: %v, %v", name, files, err)
+		}
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{audit.RotatedPath(p, 9), audit.RotatedPath(p, 10)}
+		for _, path := range append(want, p, filepath.Join(folder, "other.log.rotated-1")) {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if files, err := audit.RotatedFiles(p); err != nil || !slices.Equal(files, want) {
+			t.Errorf("%s: %v, %v", name, files, err)
+		}
 	}
 }

@@ -785,8 +785,9 @@ type DeleteSecretRequest struct {
 	AllowMissing bool `protobuf:"varint,4,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
 	// The idempotency key of the change: at most 255 visible ASCII characters. The
 	// metadata "idempotency-key", and the header Idempotency-Key over REST, have the
-	// same meaning. A repeat by the same caller gets the first answer for at least
-	// 24 hours. Empty: no key.
+	// same meaning. A repeat by the same caller gets the answer of the first call that
+	// deleted the secret, for at least 24 hours. A call that found no secret is not
+	// recorded. Empty: no key.
 	RequestId     string `protobuf:"bytes,15,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"platform.internal/storekeeper/internal/audit"
@@ -64,14 +63,14 @@ func (f *files) list() ([]trailFile, error) {
 	if f.path == "" {
 		return f.known(f.paths)
 	}
-	rotated, err := filepath.Glob(audit.RotatedPattern(f.path))
+	rotated, err := audit.RotatedFiles(f.path)
 	for err == nil {
 		var all []trailFile
 		if all, err = f.known(append(slices.Clip(rotated), f.path)); err != nil {
 			return nil, err
 		}
 		before := rotated
-		if rotated, err = filepath.Glob(audit.RotatedPattern(f.path)); err == nil && slices.Equal(rotated, before) {
+		if rotated, err = audit.RotatedFiles(f.path); err == nil && slices.Equal(rotated, before) {
 			return all, nil
 		}
 	}

@@ -110,7 +110,7 @@ type elsewhere struct{ *restarting }
 
 func (e elsewhere) Index(t testing.TB) history.Index {
 	e.restarting.Index(t)
-	rotated, err := filepath.Glob(audit.RotatedPattern(e.path))
+	rotated, err := audit.RotatedFiles(e.path)
 	if err != nil {
 		t.Fatal(err)
 	}

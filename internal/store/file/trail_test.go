@@ -160,7 +160,7 @@ func TestTheTrailIsRotated(t *testing.T) {
 		}
 		must(t, s.Close())
 	}
-	files, err := filepath.Glob(audit.RotatedPattern(p.trail))
+	files, err := audit.RotatedFiles(p.trail)
 	must(t, err)
 	slices.Sort(files)
 	report := verify(t, append(files, p.trail)...)

@@ -8,7 +8,6 @@ package otlp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -73,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Tracing, error) {
 		resource.WithTelemetrySDK(), resource.WithFromEnv(),
 	)
 	if err != nil && !errors.Is(err, resource.ErrSchemaURLConflict) {
-		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
+		return nil, errors.New("OTEL_RESOURCE_ATTRIBUTES must be KEY=VALUE pairs with commas between them, and values percent-encoded")
 	}
 	t := &Tracing{
 		provider: sdktrace.NewTracerProvider(
