@@ -149,8 +149,8 @@ func keysOf(name string) []string {
 		if t.Name() != name {
 			continue
 		}
-		for i := range t.NumField() {
-			keys = append(keys, t.Field(i).Tag.Get("yaml"))
+		for field := range t.Fields() {
+			keys = append(keys, field.Tag.Get("yaml"))
 		}
 	}
 	return keys

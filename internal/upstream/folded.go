@@ -29,9 +29,9 @@ func fold(text string) string {
 	for _, r := range text {
 		switch {
 		case '0' <= r && r <= '9', 'a' <= r && r <= 'z':
-			b.WriteByte(byte(r))
+			b.WriteRune(r)
 		case 'A' <= r && r <= 'Z':
-			b.WriteByte(byte(r - 'A' + 'a'))
+			b.WriteRune(r - 'A' + 'a')
 		case r >= utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
 			b.WriteRune(unicode.ToLower(r))
 		}

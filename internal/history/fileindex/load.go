@@ -97,12 +97,12 @@ func sameLine(all []trailFile, s *segment) (bool, error) {
 		return false, err
 	}
 	if err != nil {
-		return false, nil //nolint:nilerr // the segment is made again
+		return false, nil // the segment is made again
 	}
 	defer func() { _ = file.Close() }() // it was opened for reading
 	at, found, err := find(file, s.last)
 	if err != nil || !found {
-		return false, nil //nolint:nilerr // as above
+		return false, nil // as above
 	}
 	text, err := lineAt(file, at, nil)
 	place, ok := audit.PlaceOf(text)
